@@ -1,0 +1,45 @@
+module github.com/gaptrace/gaptrace
+
+// 1.26 for new(expr), which the tracer uses; the tests need testing/synctest of 1.25.
+go 1.26
+
+// Each version is a floor for every program that imports the package which needs it, and no program is
+// held below a newer one. A floor is the version whose source the wrapper was written against and whose
+// real server its tests run on.
+require (
+	// contrib/sql hides literals: the version on whose tokens its fuzz test was run.
+	github.com/DataDog/go-sqllexer v0.2.6
+
+	// contrib/elasticsearch: the versions that were run against Elasticsearch 8.17. The client asks for this
+	// transport, all of whose optional interfaces live on (Instrumented, Measurable, Discoverable, Closeable).
+	github.com/elastic/elastic-transport-go/v8 v8.9.0
+	github.com/elastic/go-elasticsearch/v8 v8.19.7
+
+	// contrib/redis: the last v8; its hooks are what is wrapped.
+	github.com/go-redis/redis/v8 v8.11.5
+
+	// contrib/sql/mysql: the version that was run against MariaDB 10.11.
+	github.com/go-sql-driver/mysql v1.10.1
+
+	// The last release, and the first whose ContextWithSpan asks the tracer, as OpenTelemetry's bridge needs.
+	github.com/opentracing/opentracing-go v1.2.0
+
+	// tracer: the last release. It has no go.mod, so what it imports is named below, in versions it was tested with.
+	github.com/uber/jaeger-client-go v2.30.0+incompatible
+)
+
+require (
+	filippo.io/edwards25519 v1.2.0 // indirect
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0 // indirect
+	github.com/cespare/xxhash/v2 v2.1.2 // indirect
+	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
+	github.com/go-logr/logr v1.4.3 // indirect
+	github.com/go-logr/stdr v1.2.2 // indirect
+	github.com/google/go-cmp v0.7.0 // indirect
+	github.com/pkg/errors v0.9.1 // indirect
+	github.com/uber/jaeger-lib v2.4.1+incompatible // indirect
+	go.opentelemetry.io/otel v1.29.0 // indirect
+	go.opentelemetry.io/otel/metric v1.29.0 // indirect
+	go.opentelemetry.io/otel/trace v1.29.0 // indirect
+	go.uber.org/atomic v1.12.0 // indirect
+)
