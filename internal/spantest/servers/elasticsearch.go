@@ -1,0 +1,142 @@
+package servers
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Elasticsearch starts a single node without security, with a heap of 512 MB, and returns its base URL. That takes
+// some 10 s and 750 MB: start one per test function and use it in all its subtests. The distribution is the one
+// for integration tests: GET / is answered with 405, and there is no reindex, no ES|QL and no painless.
+//
+// Elasticsearch refuses to run as root, so for root it runs as nobody, who must be able to enter os.TempDir.
+func Elasticsearch(t testing.TB) (url string) {
+	t.Helper()
+	_, url = elasticsearch(t)
+	return url
+}
+
+func elasticsearch(t testing.TB) (*Process, string) {
+	t.Helper()
+	dist := elasticsearchHome(t)
+	java := javaHome(t)
+	p, addrs := server{
+		name:  "elasticsearch",
+		ports: 2,
+		command: func(dir string, addr []string) (*exec.Cmd, error) {
+			// A copy (100 MB): it writes beside itself, and nobody cannot read what is in root's home.
+			home := filepath.Join(dir, "home")
+			if err := os.CopyFS(home, os.DirFS(dist)); err != nil {
+				return nil, err
+			}
+			tmp := filepath.Join(dir, "tmp")
+			if err := os.Mkdir(tmp, 0o700); err != nil {
+				return nil, err
+			}
+			if err := os.WriteFile(filepath.Join(home, "config", "elasticsearch.yml"), config(dir, addr), 0o600); err != nil {
+				return nil, err
+			}
+			cmd := exec.Command(filepath.Join(home, "bin", "elasticsearch"))
+			cmd.Env = append(os.Environ(), "ES_JAVA_HOME="+java, "ES_TMPDIR="+tmp, "HOME="+dir,
+				"ES_PATH_CONF="+filepath.Join(home, "config"), "ES_JAVA_OPTS=-Xms512m -Xmx512m")
+			if os.Geteuid() != 0 {
+				return cmd, nil
+			}
+			uid, gid, err := nobody()
+			if err != nil {
+				return nil, err
+			}
+			runAs(cmd, uid, gid)
+			return cmd, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+				if err != nil {
+					return err
+				}
+				return os.Lchown(path, uid, gid)
+			})
+		},
+		ready: func(p *Process, addr []string) error {
+			health, err := get("http://" + addr[0] + "/_cluster/health?wait_for_status=yellow&timeout=1s")
+			if err == nil && !strings.Contains(health, clusterName(p.dir)) {
+				err = fmt.Errorf("another cluster: %s", health)
+			}
+			return err
+		},
+	}.start(t)
+	return p, "http://" + addrs[0]
+}
+
+// config tells the node to keep to itself. The disk thresholds would make indices read-only on a machine whose
+// disk is nearly full.
+func config(dir string, addr []string) []byte {
+	return fmt.Appendf(nil, `cluster.name: %s
+discovery.type: single-node
+network.host: 127.0.0.1
+http.port: %s
+transport.port: %s
+xpack.security.enabled: false
+cluster.routing.allocation.disk.threshold_enabled: false
+`, clusterName(dir), port(addr[0]), port(addr[1]))
+}
+
+// clusterName is unique, so that a cluster's answer proves whose it is.
+func clusterName(dir string) string { return filepath.Base(dir) }
+
+// elasticsearchHome gives the directory of the unpacked distribution.
+func elasticsearchHome(t testing.TB) string {
+	t.Helper()
+	home := os.Getenv("GAPTRACE_ELASTICSEARCH_HOME")
+	if home == "" {
+		home = installed("elasticsearch")
+	}
+	home, err := filepath.EvalSymlinks(home)
+	if err == nil {
+		_, err = os.Stat(filepath.Join(home, "bin", "elasticsearch"))
+	}
+	if err != nil {
+		missing(t, "no Elasticsearch in $GAPTRACE_ELASTICSEARCH_HOME or %s: %v", installed("elasticsearch"), err)
+	}
+	return home
+}
+
+// javaHome gives the directory of a Java runtime: what ES_JAVA_HOME says, what .ci/install-servers chose (17, which
+// is old enough for Elasticsearch 8), or the one on PATH.
+func javaHome(t testing.TB) string {
+	t.Helper()
+	home := os.Getenv("ES_JAVA_HOME")
+	if home == "" {
+		home = installed("java")
+	}
+	// The link is followed here, because nobody may not be able to.
+	if home, err := filepath.EvalSymlinks(home); err == nil {
+		return home
+	}
+	path, err := exec.LookPath("java")
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	if err != nil {
+		missing(t, "no Java for Elasticsearch in $ES_JAVA_HOME, %s or on PATH", installed("java"))
+	}
+	return filepath.Dir(filepath.Dir(path))
+}
+
+// nobody gives the ids of the user with the fewest rights.
+func nobody() (uid, gid int, err error) {
+	u, err := user.Lookup("nobody")
+	if err != nil {
+		return 0, 0, err
+	}
+	uid, err = strconv.Atoi(u.Uid)
+	if err != nil {
+		return 0, 0, err
+	}
+	gid, err = strconv.Atoi(u.Gid)
+	return uid, gid, err
+}

@@ -1,0 +1,52 @@
+package servers
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// find gives the path of the binary called name: what the environment variable says, what is on PATH, or what
+// .ci/install-servers installed. Where there is none, the test ends here.
+func find(t testing.TB, variable, name string) string {
+	t.Helper()
+	if path := os.Getenv(variable); path != "" {
+		if _, err := os.Stat(path); err != nil {
+			missing(t, "%s: %v", variable, err)
+		}
+		return path
+	}
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	// Debian keeps servers in /usr/sbin, which is not on everyone's PATH.
+	for _, dir := range []string{installed("bin"), "/usr/sbin"} {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path
+		}
+	}
+	missing(t, "no %s in $%s, on PATH or in %s", name, variable, installed("bin"))
+	return ""
+}
+
+// installed names a file or directory below the prefix of .ci/install-servers, whether it exists or not.
+func installed(name string) string {
+	prefix := os.Getenv("GAPTRACE_SERVERS")
+	if prefix == "" {
+		home, _ := os.UserHomeDir() // without a home nothing is installed in it
+		prefix = filepath.Join(home, ".cache", "gaptrace-servers")
+	}
+	return filepath.Join(prefix, name)
+}
+
+// missing skips the test, or fails it where GAPTRACE_REQUIRE_SERVERS says that servers are there: a CI that
+// skips by mistake would look green.
+func missing(t testing.TB, format string, args ...any) {
+	t.Helper()
+	format += "; .ci/install-servers installs it, see CONTRIBUTING.md"
+	if os.Getenv("GAPTRACE_REQUIRE_SERVERS") == "1" {
+		t.Fatalf("GAPTRACE_REQUIRE_SERVERS=1, but "+format, args...)
+	}
+	t.Skipf("skipped: "+format, args...)
+}

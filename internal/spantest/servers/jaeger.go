@@ -1,0 +1,92 @@
+package servers
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// JaegerServer is a Jaeger all-in-one 1.42 that keeps its traces in memory. Its user interface is a placeholder.
+// A trace can be had some milliseconds after it was sent: ask again while the answer is 404.
+type JaegerServer struct {
+	*Process
+	QueryURL     string // http://127.0.0.1:port: /api/services, /api/traces/{id}
+	CollectorURL string // http://127.0.0.1:port/api/traces: takes Thrift batches (JAEGER_ENDPOINT)
+	AgentAddr    string // 127.0.0.1:port, UDP: takes compact Thrift (JAEGER_AGENT_HOST and _PORT)
+	SamplingURL  string // http://127.0.0.1:port/sampling: tells the sampling strategies (JAEGER_SAMPLING_ENDPOINT)
+	ZipkinURL    string // http://127.0.0.1:port/api/v2/spans: takes Zipkin v2
+	OTLPURL      string // http://127.0.0.1:port/v1/traces: takes OTLP over HTTP
+}
+
+// Jaeger starts a Jaeger all-in-one (jaeger-all-in-one on PATH).
+func Jaeger(t testing.TB) JaegerServer {
+	t.Helper()
+	binary := find(t, "GAPTRACE_JAEGER", "jaeger-all-in-one")
+	// All of them: a listener left out would open its well-known port on every interface.
+	listeners := []string{
+		"--query.http-server.host-port",
+		"--collector.http-server.host-port",
+		"--processor.jaeger-compact.server-host-port",
+		"--http-server.host-port",
+		"--collector.zipkin.host-port",
+		"--collector.otlp.http.host-port",
+		"--collector.otlp.grpc.host-port",
+		"--collector.grpc-server.host-port",
+		"--query.grpc-server.host-port",
+		"--processor.jaeger-binary.server-host-port",
+		"--processor.zipkin-compact.server-host-port",
+		"--admin.http.host-port",
+	}
+	p, addr := server{
+		name:  "jaeger",
+		ports: len(listeners),
+		command: func(dir string, addr []string) (*exec.Cmd, error) {
+			args := []string{"--collector.otlp.enabled=true"}
+			for i, listener := range listeners {
+				args = append(args, listener+"="+addr[i])
+			}
+			cmd := exec.Command(binary, args...)
+			// It traces itself, and would send the spans to whatever agent listens on this machine.
+			cmd.Env = append(os.Environ(), "SPAN_STORAGE_TYPE=memory", "JAEGER_DISABLED=true")
+			return cmd, nil
+		},
+		ready: func(p *Process, addr []string) error {
+			// The log is surely ours, while the one who answers need not be.
+			if !p.logged(`"status":"ready"`) {
+				return errors.New("no word of readiness in its log")
+			}
+			_, err := get("http://" + addr[0] + "/api/services")
+			return err
+		},
+	}.start(t)
+	return JaegerServer{
+		Process:      p,
+		QueryURL:     "http://" + addr[0],
+		CollectorURL: "http://" + addr[1] + "/api/traces",
+		AgentAddr:    addr[2],
+		SamplingURL:  "http://" + addr[3] + "/sampling",
+		ZipkinURL:    "http://" + addr[4] + "/api/v2/spans",
+		OTLPURL:      "http://" + addr[5] + "/v1/traces",
+	}
+}
+
+// get returns the body of a URL that answers 200, over a connection that is not kept: a test that counts
+// goroutines shall not find ours.
+func get(url string) (body string, err error) {
+	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s: %s", url, res.Status, b)
+	}
+	return string(b), err
+}

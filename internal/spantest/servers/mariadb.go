@@ -1,0 +1,73 @@
+package servers
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// MySQLServer is a MariaDB server without databases of a user's. Its user is root, without a password.
+type MySQLServer struct {
+	*Process
+	Addr   string // 127.0.0.1:port
+	Socket string // the path of its Unix socket
+}
+
+// DSN names a database of the server, or none if dbname is "", for go-sql-driver/mysql. Parameters can be
+// appended: "?parseTime=true".
+func (s MySQLServer) DSN(dbname string) string { return "root@tcp(" + s.Addr + ")/" + dbname }
+
+// MariaDB starts a MariaDB server (mariadbd and mariadb-install-db). Further arguments, like
+// "--performance-schema=ON", are added to its command line.
+func MariaDB(t testing.TB, args ...string) MySQLServer {
+	t.Helper()
+	mariadbd := find(t, "GAPTRACE_MARIADB", "mariadbd")
+	installDB := find(t, "GAPTRACE_MARIADB_INSTALL_DB", "mariadb-install-db")
+	var user []string
+	if os.Geteuid() == 0 {
+		user = []string{"--user=root"} // root must say that it means it
+	}
+	socket := func(dir string) string { return filepath.Join(dir, "sock") }
+	p, addrs := server{
+		name:  "mariadb",
+		ports: 1,
+		command: func(dir string, addr []string) (*exec.Cmd, error) {
+			data := filepath.Join(dir, "data")
+			install := exec.Command(installDB, append([]string{
+				"--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--datadir=" + data,
+			}, user...)...)
+			if out, err := install.CombinedOutput(); err != nil {
+				return nil, fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
+			}
+			all := append([]string{
+				"--no-defaults", "--datadir=" + data, "--socket=" + socket(dir), "--pid-file=" + filepath.Join(dir, "pid"),
+				"--port=" + port(addr[0]), "--bind-address=127.0.0.1", "--skip-networking=0", "--skip-name-resolve",
+				"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0",
+				"--local-infile=1", "--max-allowed-packet=64M",
+			}, user...)
+			return exec.Command(mariadbd, append(all, args...)...), nil
+		},
+		ready: func(p *Process, addr []string) error {
+			// The socket lies in our own directory, so the server behind it is ours; and it opens after the port.
+			if err := greeting("unix", socket(p.dir)); err != nil {
+				return err
+			}
+			return greeting("tcp", addr[0])
+		},
+	}.start(t)
+	return MySQLServer{Process: p, Addr: addrs[0], Socket: socket(p.dir)}
+}
+
+// greeting reads what a MySQL server says first: a packet, number 0, with protocol version 10.
+func greeting(network, addr string) error {
+	answer, err := converse(network, addr, "")
+	if err != nil {
+		return err
+	}
+	if len(answer) < 5 || answer[3] != 0 || answer[4] != 10 {
+		return fmt.Errorf("greeting: %q", answer)
+	}
+	return nil
+}

@@ -1,0 +1,5 @@
+package servers
+
+import "syscall"
+
+func suspend(p *Process) { p.cmd.Process.Signal(syscall.SIGSTOP) }

@@ -1,0 +1,53 @@
+package spanutil_test
+
+import (
+	"context"
+	"io"
+	"testing"
+
+	"github.com/gaptrace/gaptrace/internal/spantest/cost"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+)
+
+// nothing is a response's body that ends at once.
+type nothing struct{}
+
+func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
+func (nothing) Close() error             { return nil }
+
+func BenchmarkCall(b *testing.B) {
+	w := spanutil.New(nil)
+	for name, call := range map[string]func(ctx context.Context){
+		"one wait": func(ctx context.Context) {
+			call := w.Begin(ctx, op)
+			call.Statement("GET key")
+			call.Finish(nil)
+		},
+		"open, one wait": func(ctx context.Context) {
+			call, _ := start(w, ctx, op)
+			call.Statement("GET key")
+			call.Finish(nil)
+		},
+		"body": func(ctx context.Context) {
+			call := w.Begin(ctx, op)
+			call.Statement("GET key")
+			body := spanutil.Body(call, nothing{})
+			body.Read(nil)
+			body.Close()
+		},
+	} {
+		b.Run(name, func(b *testing.B) { cost.Run(b, func(context.Context) {}, call, nil) })
+	}
+}
+
+// BenchmarkRead is a read that found its data in a buffer, the commonest of all.
+func BenchmarkRead(b *testing.B) {
+	w, _ := roots()
+	call := w.Begin(b.Context(), op)
+	call.Answered("bytes")
+	b.ReportAllocs()
+	for b.Loop() {
+		call.Enter()
+		call.Leave(1)
+	}
+}

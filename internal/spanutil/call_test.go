@@ -1,0 +1,478 @@
+package spanutil_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
+)
+
+var op = gaptrace.Call{Component: "lib", Operation: "op"}
+
+// roots is a Wrapper that records to a tracer of its own, without a parent.
+func roots(opts ...gaptrace.Option) (*spanutil.Wrapper, *spantest.Tracer) {
+	tracer := spantest.NewTracer()
+	return spanutil.New(append([]gaptrace.Option{gaptrace.WithTracer(tracer), gaptrace.WithRoots()}, opts...)), tracer
+}
+
+// start begins a call and opens its span.
+func start(w *spanutil.Wrapper, ctx context.Context, what gaptrace.Call) (*spanutil.Call, context.Context) {
+	c := w.Begin(ctx, what)
+	return c, c.Open(ctx)
+}
+
+func wantTree(t *testing.T, tracer *spantest.Tracer, want string) {
+	t.Helper()
+	if got := tracer.Tree(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestOnlyCallsUnderASpanAreRecorded(t *testing.T) {
+	tracer := spantest.NewTracer()
+	w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer)})
+	if call, ctx := start(w, t.Context(), op); call != nil || ctx != t.Context() || w.Wants(t.Context()) {
+		t.Error("a call without a parent is recorded")
+	}
+	parent := tracer.StartSpan("parent")
+	ctx := opentracing.ContextWithSpan(t.Context(), parent)
+	call, inner := start(w, ctx, op)
+	if !w.Wants(ctx) || opentracing.SpanFromContext(inner) == parent {
+		t.Error("the call's context does not carry its span")
+	}
+	call.Finish(nil)
+	parent.Finish()
+	wantTree(t, tracer, "parent\n  op component=lib span.kind=client\n")
+}
+
+func TestAFilteredCallIsUntouched(t *testing.T) {
+	for name, keep := range map[string]func(gaptrace.Call) bool{
+		"says no": func(c gaptrace.Call) bool { return c.Operation != "op" },
+		"panics":  func(gaptrace.Call) bool { panic("filter") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, tracer := roots(gaptrace.WithFilter(keep))
+			if call, ctx := start(w, t.Context(), op); call != nil || ctx != t.Context() {
+				t.Error("recorded")
+			}
+			wantTree(t, tracer, "")
+		})
+	}
+}
+
+func TestHooksNameTagRewriteAndForgive(t *testing.T) {
+	boom := errors.New("boom")
+	w, tracer := roots(
+		gaptrace.WithOperation(func(c gaptrace.Call) string { return c.Component + " " + c.Operation }),
+		gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { return opentracing.Tags{"team": "books", "db.type": "mine"} }),
+		gaptrace.WithStatement(func(_ gaptrace.Call, s string) string { return strings.ToLower(s) }),
+		gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { return err == boom }),
+	)
+	call, _ := start(w, t.Context(), op)
+	call.Tag("db.type", "wrapper's")
+	call.Statement("SELECT 1")
+	call.Finish(boom)
+	wantTree(t, tracer, "lib op component=lib db.statement=\"select 1\" db.type=mine span.kind=client team=books\n")
+}
+
+func TestAnEmptyStatementIsDropped(t *testing.T) {
+	w, tracer := roots(gaptrace.WithStatement(func(gaptrace.Call, string) string { return "" }))
+	call, _ := start(w, t.Context(), op)
+	call.Statement("SELECT 1")
+	call.Finish(nil)
+	wantTree(t, tracer, "op component=lib span.kind=client\n")
+}
+
+func TestTheErrorKeepsItsIdentityAndIsReadOnlyOnce(t *testing.T) {
+	w, tracer := roots()
+	call, _ := start(w, t.Context(), op)
+	call.Fail(io.ErrClosedPipe)
+	call.Finish(io.EOF) // the first counts
+	for _, f := range tracer.Spans()[0].Logs[0].Fields {
+		if f.Key() != "error.object" {
+			continue
+		}
+		err, ok := f.Value().(error)
+		if !ok || !errors.Is(err, io.ErrClosedPipe) || err.Error() != "io: read/write on closed pipe" {
+			t.Errorf("error.object = %#v", f.Value())
+		}
+		return
+	}
+	t.Error("no error.object")
+}
+
+type panickingError struct{}
+
+func (panickingError) Error() string { panic("Error") }
+
+func TestAnErrorThatPanicsIsStillAnError(t *testing.T) {
+	w, tracer := roots()
+	call, _ := start(w, t.Context(), op)
+	call.Finish(panickingError{})
+	wantTree(t, tracer, "op component=lib error=true span.kind=client\n")
+}
+
+func TestUnsampledCallsAreNotDescribedNorWatched(t *testing.T) {
+	reporter := jaeger.NewInMemoryReporter()
+	tracer, closer := jaeger.NewTracer("test", jaeger.NewConstSampler(false), reporter)
+	defer closer.Close()
+	w := spanutil.New([]gaptrace.Option{
+		gaptrace.WithTracer(tracer), gaptrace.WithRoots(),
+		gaptrace.WithStatement(func(gaptrace.Call, string) string { t.Error("statement built"); return "" }),
+		gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { t.Error("tags built"); return nil }),
+	})
+	call, ctx := start(w, t.Context(), op)
+	if call == nil || call.Sampled() {
+		t.Fatal("want a call that is not sampled, for its context to be injected")
+	}
+	if opentracing.SpanFromContext(ctx) == nil {
+		t.Error("the decision is not handed on")
+	}
+	call.Statement("SELECT 1")
+	if call.Answered("bytes") {
+		t.Error("its result is watched")
+	}
+	if call.Under(" read") != nil {
+		t.Error("waits under it are recorded")
+	}
+}
+
+func TestACallIsFinishedOnceWhoeverEndsIt(t *testing.T) {
+	for range 50 {
+		w, tracer := roots()
+		call, _ := start(w, t.Context(), op)
+		call.Answered("bytes")
+		var users sync.WaitGroup
+		for range 3 {
+			users.Go(func() {
+				for range 100 {
+					call.Enter()
+					call.Leave(1)
+					call.Tag("late", 1)
+					call.Log("late", nil)
+				}
+			})
+			users.Go(func() { call.Finish(nil) })
+			users.Go(func() { call.Finish(io.ErrUnexpectedEOF) })
+		}
+		users.Wait()
+		if n := len(tracer.Named("op")); n != 1 { // beside waits, where a goroutine lost its CPU
+			t.Fatalf("%d spans", n)
+		}
+		for _, p := range tracer.Problems() {
+			if !strings.Contains(p, "tag late set twice") {
+				t.Error(p)
+			}
+		}
+	}
+}
+
+func TestFinishEndsAWaitThatGoesOn(t *testing.T) {
+	w, tracer := roots()
+	synctest.Test(t, func(t *testing.T) {
+		call, _ := start(w, t.Context(), op)
+		time.Sleep(time.Second)
+		call.Answered("bytes")
+		time.Sleep(time.Second)
+		go func() {
+			call.Enter()
+			time.Sleep(time.Minute)
+			call.Leave(1)
+		}()
+		time.Sleep(time.Second)
+		call.Finish(nil)
+		time.Sleep(time.Hour)
+	})
+	if waits := tracer.Named("op wait"); len(waits) != 1 || waits[0].Duration() != time.Second {
+		t.Errorf("got %v", waits)
+	}
+}
+
+func TestAShortWaitCountsOnlyAsTheFirst(t *testing.T) {
+	w, tracer := roots()
+	synctest.Test(t, func(t *testing.T) {
+		call, _ := start(w, t.Context(), op)
+		time.Sleep(time.Microsecond)
+		call.Finish(nil) // one wait is all, and it was short
+		call, _ = start(w, t.Context(), op)
+		time.Sleep(time.Microsecond)
+		call.Answered("bytes")
+		time.Sleep(time.Second)
+		go func() {
+			call.Enter()
+			time.Sleep(time.Minute)
+			call.Leave(1)
+		}()
+		time.Sleep(10 * time.Microsecond)
+		call.Finish(nil)
+		time.Sleep(time.Hour)
+	})
+	for _, s := range tracer.Spans() {
+		if s.Duration() != time.Microsecond || s.Tags["wait.count"] != 1 {
+			t.Errorf("drawn as %v, %v waits", s.Duration(), s.Tags["wait.count"])
+		}
+	}
+	if n := len(tracer.Spans()); n != 2 {
+		t.Errorf("%d spans", n)
+	}
+}
+
+func TestAnAbandonedResultIsReportedByTheCollector(t *testing.T) {
+	w, tracer := roots()
+	func() {
+		call, _ := start(w, t.Context(), op)
+		body := spanutil.Body(call, io.NopCloser(strings.NewReader("forgotten")))
+		io.ReadFull(body, make([]byte, 4))
+	}()
+	for deadline := time.Now().Add(30 * time.Second); len(tracer.Spans()) == 0 && time.Now().Before(deadline); {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	wantTree(t, tracer, "op abandoned=true bytes=4 component=lib span.kind=client\n")
+}
+
+func TestABodyEndsItsCall(t *testing.T) {
+	ends := map[string]struct {
+		body  io.ReadCloser
+		use   func(io.ReadCloser)
+		spans string
+	}{
+		"EOF":          {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { io.Copy(io.Discard, b) }, "op bytes=3 component=lib span.kind=client\n"},
+		"Close":        {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { b.Close() }, "op bytes=0 component=lib span.kind=client\n"},
+		"both":         {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { io.Copy(io.Discard, b); b.Close(); b.Close() }, "op bytes=3 component=lib span.kind=client\n"},
+		"data and EOF": {io.NopCloser(iotest.DataErrReader(strings.NewReader("abc"))), func(b io.ReadCloser) { b.Read(make([]byte, 9)) }, "op bytes=3 component=lib span.kind=client\n"},
+		"error": {
+			io.NopCloser(io.MultiReader(strings.NewReader("ab"), iotest.ErrReader(io.ErrUnexpectedEOF))), func(b io.ReadCloser) { io.ReadAll(b) },
+			"op bytes=2 component=lib error=true span.kind=client\n  * event=error error.kind=*errors.errorString message=\"unexpected EOF\"\n",
+		},
+		"panic": {
+			io.NopCloser(readerFunc(func([]byte) (int, error) { panic("read") })), func(b io.ReadCloser) { defer func() { recover() }(); io.ReadAll(b) },
+			"op bytes=0 component=lib error=true span.kind=client\n  * event=error error.kind=*errors.errorString message=\"panic or runtime.Goexit in the wrapped call\"\n",
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			w, tracer := roots()
+			call, _ := start(w, t.Context(), op)
+			end.use(spanutil.Body(call, end.body))
+			wantTree(t, tracer, end.spans)
+		})
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+func TestNothingIsDrawnOfACallThatWasNone(t *testing.T) {
+	w, tracer := roots()
+	call := w.Begin(t.Context(), op)
+	call.Discard()
+	call.Tag("late", 1)
+	call.Finish(nil)
+	wantTree(t, tracer, "")
+	call, _ = start(w, t.Context(), op) // its span is open, and must not stay so
+	call.Discard()
+	wantTree(t, tracer, "op component=lib span.kind=client\n")
+}
+
+func TestACallBegunLateStartsWhenItBegan(t *testing.T) {
+	w, tracer := roots()
+	synctest.Test(t, func(t *testing.T) {
+		call := w.Begin(t.Context(), op)
+		time.Sleep(time.Second)
+		call.Tag("k", "v")
+		call.Finish(nil)
+	})
+	if got := tracer.Spans()[0].Duration(); got != time.Second {
+		t.Errorf("drawn as %v, blocked for 1s", got)
+	}
+}
+
+func TestAServersWaitsAreChildrenOfItsSpan(t *testing.T) {
+	w, tracer := roots()
+	synctest.Test(t, func(t *testing.T) {
+		call, _ := w.Serve(t.Context(), op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{"spantest-trace": "7", "spantest-span": "7"})
+		begun := time.Now()
+		read, write := call.Under(" read"), call.Under(" write")
+		for range 2 {
+			time.Sleep(time.Second)
+			read.Enter()
+			time.Sleep(time.Second)
+			read.Leave(10)
+			write.Enter() // no wait: the network took it at once
+			write.Leave(10)
+		}
+		read.Finish(nil)
+		write.Finish(nil)
+		call.Finish(nil)
+		if start := tracer.Named("op read")[0].Start.Sub(begun); start != time.Second {
+			t.Errorf("the first read is drawn from %v, it began after 1s", start)
+		}
+	})
+	spans := tracer.Spans()
+	if spans[0].ParentID != 7 || spans[0].Tags["wait.count"] != nil {
+		t.Errorf("server span: %+v", spans[0])
+	}
+	if len(spans) != 3 || spans[1].Operation != "op read" || spans[2].Operation != "op read wait" ||
+		spans[1].ParentID != spans[0].ID || spans[2].ParentID != spans[0].ID || spans[1].Tags["bytes"] != int64(20) {
+		t.Errorf("waits: %+v", spans[1:])
+	}
+}
+
+func TestTheSpanInTheContextComesBeforeTheClients(t *testing.T) {
+	w, tracer := roots()
+	outer := tracer.StartSpan("outer")
+	call, _ := w.Serve(opentracing.ContextWithSpan(t.Context(), outer), op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{"spantest-trace": "7", "spantest-span": "7"})
+	call.Finish(nil)
+	outer.Finish()
+	wantTree(t, tracer, "outer\n  op component=lib span.kind=server\n")
+}
+
+func TestLogsAfterTheFirstWaitAreDropped(t *testing.T) {
+	w, tracer := roots()
+	call, _ := start(w, t.Context(), op)
+	call.Log("in time", nil)
+	call.Answered("bytes")
+	call.Log("late", nil)
+	call.Finish(nil)
+	call.Log("too late", nil)
+	wantTree(t, tracer, "op bytes=0 component=lib span.kind=client\n  * event=\"in time\"\n")
+}
+
+func TestAPanicIsAFailureAndGoesOn(t *testing.T) {
+	w, tracer := roots()
+	func() {
+		defer func() {
+			if recover() != "library" {
+				t.Error("the panic did not go on")
+			}
+		}()
+		call, _ := start(w, t.Context(), op)
+		returned := false
+		defer call.Unwound(&returned)
+		panic("library")
+	}()
+	wantTree(t, tracer, "op component=lib error=true span.kind=client\n"+
+		"  * event=error error.kind=*errors.errorString message=\"panic or runtime.Goexit in the wrapped call\"\n")
+}
+
+func TestValuesAreCutBetweenRunesWithAMark(t *testing.T) {
+	for name, s := range map[string]string{
+		"long":                   strings.Repeat("x", 10<<20),
+		"one too long":           strings.Repeat("x", 4097),
+		"long, of runes":         strings.Repeat("é", 5000),
+		"long, of runes, odd":    "x" + strings.Repeat("é", 5000),
+		"long, no UTF-8":         strings.Repeat("\xff", 10<<20),
+		"long, torn runes":       strings.Repeat("\xe2\x82", 5000),
+		"grows when made UTF-8":  strings.Repeat("\xffx", 2000),
+		"continuation bytes all": strings.Repeat("\x80", 5000),
+	} {
+		got := spanutil.Cut(s)
+		if len(got) > spanutil.MaxValue || !utf8.ValidString(got) || !strings.HasSuffix(got, "… [cut]") {
+			t.Errorf("%s: %d bytes, …%q", name, len(got), got[max(0, len(got)-20):])
+		}
+	}
+	for in, want := range map[string]string{
+		"":                        "",
+		"SELECT 'é'":              "SELECT 'é'",
+		"a\xffb":                  "a\uFFFDb",
+		strings.Repeat("x", 4096): strings.Repeat("x", 4096),
+	} {
+		if got := spanutil.Cut(in); got != want {
+			t.Errorf("Cut(%.20q) = %.20q", in, got)
+		}
+	}
+}
+
+func TestMaxWaitsJoinsTheClosest(t *testing.T) {
+	w, tracer := roots(gaptrace.WithMaxWaits(3))
+	synctest.Test(t, func(t *testing.T) {
+		call, _ := start(w, t.Context(), op)
+		time.Sleep(time.Second)
+		call.Answered("rows")
+		for _, work := range []time.Duration{5, 2, 7, 1, 9} {
+			time.Sleep(work * time.Second)
+			call.Enter()
+			time.Sleep(time.Second)
+			call.Leave(1)
+		}
+		call.Finish(nil)
+	})
+	// Waits of 1 s, with 5, 2, 7, 1 and 9 s between. 2 went when 7 came, 1 when 1 came, 5 when 9 came.
+	var got []time.Duration
+	for _, s := range tracer.Spans() {
+		got = append(got, s.Duration())
+	}
+	if want := []time.Duration{10 * time.Second, 3 * time.Second, time.Second}; !slices.Equal(got, want) {
+		t.Errorf("spans of %v, want %v", got, want)
+	}
+	if joined := tracer.Spans()[0].Tags["wait.joined_us"]; joined != int64(8e6) {
+		t.Errorf("wait.joined_us = %v", joined)
+	}
+}
+
+func TestAnErrorIsToldWithoutTheSecretsOfURLs(t *testing.T) {
+	for message, want := range map[string]string{
+		`Get "http://h:80/p?access_token=PLANTED&page=2": dial tcp`: `Get "http://h:80/p?access_token=hidden&page=2": dial tcp`,
+		`parse "http://user:PLANTED@h:po": bad`:                     `parse "http://h:po": bad`,
+		"cannot parse pg://bob:PLA/NTED@h/db":                       "cannot parse pg://h/db",
+		"no such package http://registry/@scope/name":               "no such package http://registry/@scope/name",
+		"[::1]: http://[::1]:80/a and http://u:PLANTED@[::1]:80/b":  "[::1]: http://[::1]:80/a and http://[::1]:80/b",
+		"a :// b": "a :// b",
+	} {
+		w, tracer := roots()
+		call, _ := start(w, t.Context(), op)
+		call.Finish(errors.New(message))
+		if got := tracer.Spans()[0].Logs[0].Fields[2].Value(); got != want {
+			t.Errorf("%s is told as %s", message, got)
+		}
+	}
+}
+
+func TestARewordedErrorKeepsItsKindAndTheUserIsAskedAboutItself(t *testing.T) {
+	var asked error
+	w, tracer := roots(gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { asked = err; return false }))
+	call, _ := start(w, t.Context(), op)
+	call.Finish(spanutil.Reworded(io.ErrUnexpectedEOF, strings.ToUpper))
+	if asked != io.ErrUnexpectedEOF {
+		t.Errorf("asked about %#v", asked)
+	}
+	wantTree(t, tracer, "op component=lib error=true span.kind=client\n"+
+		"  * event=error error.kind=*errors.errorString message=\"UNEXPECTED EOF\"\n")
+}
+
+func TestWhatDescribesACallIsNoWait(t *testing.T) {
+	tracer := spantest.NewTracer()
+	synctest.Test(t, func(t *testing.T) {
+		w := spanutil.New([]gaptrace.Option{
+			gaptrace.WithTracer(tracer),
+			gaptrace.WithStatement(func(_ gaptrace.Call, s string) string { time.Sleep(time.Second); return s }),
+			gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { time.Sleep(time.Second); return nil }),
+			gaptrace.WithOperation(func(gaptrace.Call) string { time.Sleep(time.Second); return "op" }),
+			gaptrace.WithExpected(func(gaptrace.Call, error) bool { time.Sleep(time.Second); return false }),
+		})
+		call := w.Begin(opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent")), op)
+		call.Statement("SELECT 1")
+		call.Open(t.Context())
+		time.Sleep(time.Millisecond)
+		call.Finish(io.EOF)
+	})
+	if s := tracer.Named("op")[0]; s.Duration() != time.Millisecond || s.Tags["wait.us"] != int64(1000) {
+		t.Errorf("drawn as %v, wait.us=%v", s.Duration(), s.Tags["wait.us"])
+	}
+}

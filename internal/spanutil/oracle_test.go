@@ -1,0 +1,198 @@
+package spanutil_test
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/opentracing/opentracing-go"
+)
+
+// A step is a stretch of work and the wait behind it.
+type step struct{ work, wait time.Duration }
+
+// span is one stretch of time, since the call began.
+type span struct{ start, end time.Duration }
+
+// buffered is the rule under test: a shorter wait is work.
+const buffered = 20 * time.Microsecond
+
+// play runs a call whose first wait is steps[0].wait and checks what it drew.
+func play(t *testing.T, maxWaits int, steps []step) {
+	t.Helper()
+	var waits []span
+	tracer := spantest.NewTracer()
+	synctest.Test(t, func(t *testing.T) {
+		w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer), gaptrace.WithMaxWaits(maxWaits)})
+		parent := tracer.StartSpan("parent")
+		begun := time.Now()
+		call, _ := start(w, opentracing.ContextWithSpan(t.Context(), parent), gaptrace.Call{Operation: "op"})
+		for i, s := range steps {
+			if i == 0 {
+				time.Sleep(s.wait)
+				call.Answered("rows")
+				waits = append(waits, span{0, time.Since(begun)})
+				continue
+			}
+			time.Sleep(s.work)
+			start := time.Since(begun)
+			call.Enter()
+			time.Sleep(s.wait)
+			call.Leave(1)
+			if end := time.Since(begun); end-start > buffered {
+				waits = append(waits, span{start, end})
+			}
+		}
+		time.Sleep(time.Hour) // forgotten for a while: no wait, and no budget for joining
+		call.Finish(nil)
+		parent.Finish()
+		judge(t, tracer, begun, maxWaits, waits)
+		if rows := tracer.Named("op")[0].Tags["rows"]; rows != int64(len(steps)-1) {
+			t.Errorf("rows = %v, want %d", rows, len(steps)-1)
+		}
+	})
+}
+
+// judge holds what was drawn against the waits there were, by the rules of DESIGN alone.
+func judge(t *testing.T, tracer *spantest.Tracer, begun time.Time, maxWaits int, waits []span) {
+	t.Helper()
+	for _, p := range tracer.Problems() {
+		t.Error(p)
+	}
+	var drawn []span
+	var covered, blocked time.Duration
+	call := tracer.Named("op")[0]
+	for i, s := range append([]*spantest.Span{call}, tracer.Named("op wait")...) {
+		drawn = append(drawn, span{s.Start.Sub(begun), s.End.Sub(begun)})
+		covered += s.Duration()
+		if s.ParentID != call.ParentID {
+			t.Errorf("span %d hangs under %d, the call's under %d", s.ID, s.ParentID, call.ParentID)
+		}
+		if i > 0 {
+			if s.FollowsID != call.ID {
+				t.Errorf("span %d follows from %d, not from the call, %d", s.ID, s.FollowsID, call.ID)
+			}
+			if drawn[i].start <= drawn[i-1].end {
+				t.Errorf("span %d starts before the one before it ended, or where it did: %v", s.ID, drawn)
+			}
+		}
+		if s.Tags["span.kind"] == nil || s.Tags["component"] == nil {
+			t.Errorf("span %d is not described: %v", s.ID, s.Tags)
+		}
+	}
+	for _, w := range waits {
+		blocked += w.end - w.start
+		if !slices.ContainsFunc(drawn, func(d span) bool { return d.start <= w.start && w.end <= d.end }) {
+			t.Errorf("the wait %v is not covered by %v", w, drawn)
+		}
+	}
+	if len(drawn) > maxWaits {
+		t.Errorf("%d spans drawn, at most %d allowed", len(drawn), maxWaits)
+	}
+	joined := covered - blocked
+	for key, want := range map[string]any{
+		"wait.count": len(waits), "wait.us": blocked.Microseconds(), "wait.joined_us": joined.Microseconds(),
+	} {
+		if got := call.Tags[key]; got != want {
+			t.Errorf("%s = %v, want %v", key, got, want)
+		}
+	}
+	budget := max(100*time.Microsecond, (waits[len(waits)-1].end-waits[0].start)/100)
+	if len(waits) <= maxWaits && joined >= budget {
+		t.Errorf("%v of work hidden, the budget is %v", joined, budget)
+	}
+	for i := 1; i < len(drawn); i++ {
+		if work := drawn[i].start - drawn[i-1].end; joined+work < budget {
+			t.Errorf("spans %v and %v could be joined: %v + %v is under %v", drawn[i-1], drawn[i], joined, work, budget)
+		}
+	}
+}
+
+func TestSpansCoverWhatWasBlockedAndWhatWasJoinedAndNoMore(t *testing.T) {
+	for seed := range uint64(300) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 0))
+			scale := []time.Duration{10 * time.Microsecond, 40 * time.Microsecond, time.Millisecond, 50 * time.Millisecond}
+			some := func() time.Duration { return time.Duration(r.ExpFloat64() * float64(scale[r.IntN(len(scale))])) }
+			steps := make([]step, 1+r.IntN(200))
+			for i := range steps {
+				steps[i] = step{some(), some()}
+			}
+			play(t, 1+r.IntN(40), steps)
+		})
+	}
+}
+
+func FuzzTimeline(f *testing.F) {
+	f.Add(uint8(32), []byte{0, 0, 1, 0, 0, 2, 0, 3})
+	f.Add(uint8(1), []byte{255, 255, 1, 0, 0, 2, 0, 3, 9, 9, 9, 9})
+	f.Fuzz(func(t *testing.T, maxWaits uint8, data []byte) {
+		var steps []step
+		for ; len(data) >= 4 && len(steps) < 500; data = data[4:] {
+			steps = append(steps, step{
+				time.Duration(binary.BigEndian.Uint16(data)) * 500,
+				time.Duration(binary.BigEndian.Uint16(data[2:])) * 500,
+			})
+		}
+		if len(steps) > 0 {
+			play(t, max(1, int(maxWaits)), steps)
+		}
+	})
+}
+
+func TestWaitsOfSeveralGoroutinesAreCountedOnce(t *testing.T) {
+	for seed := range uint64(50) {
+		var mu sync.Mutex
+		var all []span
+		tracer := spantest.NewTracer()
+		synctest.Test(t, func(t *testing.T) {
+			w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer), gaptrace.WithRoots()})
+			begun := time.Now()
+			call, _ := start(w, t.Context(), gaptrace.Call{Operation: "op"})
+			time.Sleep(time.Millisecond)
+			call.Answered("messages")
+			var users sync.WaitGroup
+			for g := range uint64(4) {
+				users.Go(func() {
+					r := rand.New(rand.NewPCG(seed, g))
+					for range 30 {
+						time.Sleep(time.Duration(r.ExpFloat64() * 1e6))
+						start := time.Since(begun)
+						call.Enter()
+						time.Sleep(time.Duration(r.ExpFloat64() * 3e5))
+						call.Leave(1)
+						mu.Lock()
+						all = append(all, span{start, time.Since(begun)})
+						mu.Unlock()
+					}
+				})
+			}
+			users.Wait()
+			call.Finish(nil)
+			judge(t, tracer, begun, gaptrace.DefaultMaxWaits, append([]span{{0, time.Millisecond}}, union(all)...))
+		})
+	}
+}
+
+// union is when at least one goroutine waited, without stretches that were no waits.
+func union(all []span) []span {
+	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.start, b.start) })
+	var merged []span
+	for _, s := range all {
+		if n := len(merged); n > 0 && s.start <= merged[n-1].end {
+			merged[n-1].end = max(merged[n-1].end, s.end)
+		} else {
+			merged = append(merged, s)
+		}
+	}
+	return slices.DeleteFunc(merged, func(s span) bool { return s.end-s.start <= buffered })
+}

@@ -1,0 +1,116 @@
+package spanutil
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
+)
+
+// Wrapper is what a wrapper's options come to. Safe for use by several goroutines.
+type Wrapper struct {
+	gaptrace.Config
+	boxed atomic.Pointer[any] // the component tag of the last call
+}
+
+// New reads the options once, when a client is wrapped.
+func New(opts []gaptrace.Option) *Wrapper {
+	return &Wrapper{Config: gaptrace.NewConfig(opts...)}
+}
+
+// component is name as the value of a tag. A wrapper has but one, and making a value of it for
+// each span would allocate.
+func (w *Wrapper) component(name string) any {
+	if boxed := w.boxed.Load(); boxed != nil && *boxed == name {
+		return *boxed
+	}
+	var boxed any = name
+	w.boxed.Store(&boxed)
+	return boxed
+}
+
+// The values of span.kind, boxed once for the same reason.
+var (
+	clientKind any = ext.SpanKindRPCClientEnum
+	serverKind any = ext.SpanKindRPCServerEnum
+)
+
+// Wants reports whether a call under ctx could be recorded: it has a parent, or needs none. It
+// allocates nothing; where describing a call does, ask first.
+func (w *Wrapper) Wants(ctx context.Context) bool {
+	return w.Roots || opentracing.SpanFromContext(ctx) != nil
+}
+
+// Begin begins a client's call; it returns nil where the call is not recorded. Its span is opened by
+// Open, for a call whose span must be known while it runs, or else, with the true start time, when
+// the call finishes, and after Discard never. A span costs least that is opened last, since all its
+// tags are known when it starts.
+func (w *Wrapper) Begin(ctx context.Context, what gaptrace.Call) *Call {
+	parent := opentracing.SpanFromContext(ctx)
+	if parent == nil && !w.Roots {
+		return nil
+	}
+	return w.begin(what, clientKind, contextOf(parent))
+}
+
+// Serve begins the span of a request being served, which covers all of it, until Finish. Its parent
+// is the span in ctx, where there is one, else the client's, as carrier tells it.
+func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) (*Call, context.Context) {
+	c := w.begin(what, serverKind, contextOf(opentracing.SpanFromContext(ctx)))
+	if c == nil {
+		return nil, ctx
+	}
+	if c.parent == nil {
+		c.parent = extract(c.tracer, format, carrier)
+	}
+	return c, c.Open(ctx)
+}
+
+// extract answers nil where carrier holds no context, or none that can be read.
+func extract(tracer opentracing.Tracer, format, carrier any) (remote opentracing.SpanContext) {
+	defer contain()
+	if sc, err := tracer.Extract(format, carrier); err == nil {
+		remote = sc
+	}
+	return remote
+}
+
+func (w *Wrapper) tracer() opentracing.Tracer {
+	if w.Tracer != nil {
+		return w.Tracer
+	}
+	return opentracing.GlobalTracer()
+}
+
+func (w *Wrapper) begin(what gaptrace.Call, kind any, parent opentracing.SpanContext) *Call {
+	tracer := w.tracer()
+	if _, none := tracer.(opentracing.NoopTracer); none || !w.keeps(what) {
+		return nil
+	}
+	c := newCall(w, what, tracer, kind, parent, time.Now())
+	c.state.Store(one) // the first wait has begun
+	return c
+}
+
+func (w *Wrapper) keeps(what gaptrace.Call) (keep bool) {
+	if w.Filter == nil {
+		return true
+	}
+	defer contain() // a filter that panics keeps nothing
+	return w.Filter(what)
+}
+
+// contain, deferred, ends a panic of a tracer or a hook: neither may break the call.
+func contain() { _ = recover() }
+
+// contextOf is span's context, nil where there is no span or it will not say.
+func contextOf(span opentracing.Span) opentracing.SpanContext {
+	if span == nil {
+		return nil
+	}
+	defer contain()
+	return span.Context()
+}
