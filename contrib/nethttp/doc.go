@@ -1,0 +1,52 @@
+// Package nethttp draws the requests of net/http, client and server, as OpenTracing spans. A
+// client's spans cover exactly the time its caller was blocked, reading the body included; a
+// server's span is the frame in which the gaps are the handler's own time.
+//
+//	client := nethttp.WrapClient(http.DefaultClient)        // or nethttp.Wrap(transport)
+//	server := &http.Server{Handler: nethttp.WrapHandler(mux)}
+//
+// # Spans
+//
+//	span              what it covers
+//	HTTP GET          client: from RoundTrip until it returned: waiting for a connection, DNS,
+//	                  dial, TLS, sending the request, waiting for the answer's headers
+//	HTTP GET wait     client: a later wait, in the body's Read or Close
+//	HTTP GET          server: the handler; "HTTP GET /books/{id}" where http.ServeMux matched a pattern
+//	HTTP POST read    server: the handler blocked on the request's body
+//	HTTP GET write    server: the handler blocked writing the response
+//
+// Methods that are not standard are named "HTTP OTHER". A redirect is a request of its own.
+//
+// # Tags
+//
+//	component             net/http
+//	span.kind             client or server
+//	http.method           as sent
+//	http.url              without userinfo; in the query, values of keys that name secrets (token,
+//	                      password, key, signature and the like) read "hidden"
+//	http.status_code      the answer's; informational answers are not the answer
+//	peer.hostname, .port  client: as in the URL; server: the client's address
+//	guid:x-request-id     server: the request's X-Request-Id, where it has one
+//	bytes                 of the response's body (client), of what was read or written (server's waits)
+//	wait.*, abandoned     see package gaptrace
+//
+// Headers and bodies are never recorded.
+//
+// # Failures
+//
+// A failure is an error of RoundTrip or of reading the body, a status of 500 or above (as a
+// [StatusError]), and a panic of a handler, unless it is http.ErrAbortHandler. An answer of 4xx is none.
+// The Request of a gaptrace.Call is the *http.Request, as the wrapper was given it.
+//
+// With gaptrace.WithPhases a client's span logs dns_start, dns_done, connect_start, connect_done,
+// tls_start, tls_done, got_conn, wrote_request and first_byte.
+//
+// # Limits
+//
+// http.Client words its Timeout's error by whether its transport is an *http.Transport: with a wrapped one, as with any
+// other, the text differs; errors.Is(err, context.DeadlineExceeded) and Timeout() hold. A response's body has no methods
+// but Read and Close, where a transport other than net/http's may have given it more.
+//
+// After 101 Switching Protocols, and after Hijack, the traffic is not seen. http.MaxBytesReader
+// cannot tell net/http to close the connection through any wrapped ResponseWriter.
+package nethttp

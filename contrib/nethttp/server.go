@@ -1,0 +1,211 @@
+package nethttp
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/opentracing/opentracing-go"
+)
+
+// WrapHandler returns a handler that does what h does and draws each request as a server's span:
+// a child of the client's, where the headers tell of one, else the start of a trace. The
+// request's context carries the span. A nil h is http.DefaultServeMux.
+//
+// Time in which h is blocked reading a slow client's body, or writing to a slow client, is drawn
+// as children of the server's span, so that it is not taken for work. Of an h that WrapHandler
+// returned the options are replaced.
+func WrapHandler(h http.Handler, opts ...gaptrace.Option) http.Handler {
+	if h == nil {
+		h = http.DefaultServeMux
+	}
+	if wrapped, ok := h.(*handler); ok {
+		h = wrapped.next
+	}
+	return &handler{spanutil.New(opts), h}
+}
+
+type handler struct {
+	*spanutil.Wrapper
+	next http.Handler
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	name := operation(req.Method)
+	call, ctx := h.Serve(req.Context(), gaptrace.Call{Component: component, Operation: name, Request: req},
+		opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(req.Header))
+	if call == nil { // filtered out
+		h.next.ServeHTTP(w, req)
+		return
+	}
+	served := req.WithContext(ctx)
+	body := newBody(req, served)
+	if !call.Sampled() { // the decision still reaches the calls that h makes
+		defer call.Finish(nil)
+		defer giveBack(req, served, body)
+		h.next.ServeHTTP(w, served)
+		return
+	}
+	var reads *spanutil.Call
+	if body != nil {
+		reads = call.Under(" read")
+		body.ReadCloser = spanutil.Waits(reads, body.original)
+	}
+	shown, rw := wrapWriter(w, call.Under(" write"))
+
+	returned := false
+	defer func() {
+		failure := recover()
+		giveBack(req, served, body) // its pattern, too, for the hook that names spans
+		reads.Finish(nil)
+		rw.call.Finish(nil)
+		if path := patternPath(served.Pattern); path != "" {
+			call.Rename(name + " " + path)
+		}
+		switch {
+		case failure != nil && failure != http.ErrAbortHandler:
+			call.Fail(fmt.Errorf("panic: %v", failure))
+		case failure == nil && !returned: // by runtime.Goexit
+			call.Fail(spanutil.ErrUnwound)
+		case returned && rw.status == 0 && !rw.hijacked:
+			rw.status = http.StatusOK // what net/http sends for a handler that wrote nothing
+		}
+		if rw.status != 0 {
+			call.Tag("http.status_code", rw.status)
+		}
+		if rw.status >= 500 {
+			call.Fail(StatusError(rw.status))
+		}
+		call.Finish(nil)
+		if failure != nil {
+			panic(failure)
+		}
+	}()
+	describeServed(call, req)
+	h.next.ServeHTTP(shown, served)
+	returned = true
+}
+
+func describeServed(call *spanutil.Call, req *http.Request) {
+	call.Tag("http.method", req.Method)
+	u := requestURL(req)
+	call.Tag("http.url", spanutil.URL(&u))
+	if host, port, err := net.SplitHostPort(req.RemoteAddr); err == nil {
+		tagPeer(call, host, port)
+	}
+	if id := req.Header.Get("X-Request-Id"); id != "" {
+		call.Tag("guid:x-request-id", id) // Envoy's name for it: its spans and ours are found together
+	}
+}
+
+// giveBack tells req what h did to the copy that it was given: a mux leaves its pattern there for
+// those outside, and net/http removes the files of a form that was parsed. It touches what has
+// changed and no more, since others may be reading the rest.
+func giveBack(req, served *http.Request, body *requestBody) {
+	if body != nil {
+		body.part()
+	}
+	if req.Pattern != served.Pattern {
+		req.Pattern = served.Pattern
+		for name := range wildcards(served.Pattern) {
+			req.SetPathValue(name, served.PathValue(name))
+		}
+	}
+	if served.MultipartForm != nil {
+		req.MultipartForm = served.MultipartForm
+	}
+	if served.Form != nil {
+		req.Form, req.PostForm = served.Form, served.PostForm
+	}
+	switch served.Body.(type) {
+	case *requestBody, nil:
+	default: // one that h put there
+		if served.Body != http.NoBody {
+			req.Body = served.Body
+		}
+	}
+}
+
+// requestBody is the body of a request that was copied.
+type requestBody struct {
+	io.ReadCloser // original, perhaps with its waits recorded
+	original      io.ReadCloser
+
+	mu          sync.Mutex
+	req, served *http.Request // nil when the handler has returned: a goroutine that it left may read on
+}
+
+// newBody gives served its body; it returns nil where there is nothing to read.
+func newBody(req, served *http.Request) *requestBody {
+	if req.Body == nil || req.Body == http.NoBody {
+		return nil
+	}
+	b := &requestBody{ReadCloser: req.Body, original: req.Body, req: req, served: served}
+	served.Body = b
+	return b
+}
+
+// Read hands on the trailers too: net/http sets them on the request it made.
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.req != nil && b.req.Trailer != nil && b.served.Trailer == nil {
+			b.served.Trailer = b.req.Trailer
+		}
+	}
+	return n, err
+}
+
+func (b *requestBody) part() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.req, b.served = nil, nil
+}
+
+// requestURL is the URL as the client wrote it.
+func requestURL(req *http.Request) url.URL {
+	var u url.URL
+	if req.URL != nil {
+		u = *req.URL
+	}
+	u.Host = req.Host
+	u.Scheme = "http"
+	if req.TLS != nil {
+		u.Scheme = "https"
+	}
+	return u
+}
+
+// patternPath is a ServeMux pattern, "[METHOD ][HOST]/[PATH]", without the method.
+func patternPath(pattern string) string {
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		return strings.TrimLeft(path, " \t")
+	}
+	return pattern
+}
+
+// wildcards are the names in a ServeMux pattern, such as id in "/books/{id}".
+func wildcards(pattern string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for {
+			_, rest, found := strings.Cut(pattern, "{")
+			if !found {
+				return
+			}
+			name, after, _ := strings.Cut(rest, "}")
+			if name = strings.TrimSuffix(name, "..."); name != "$" && !yield(name) {
+				return
+			}
+			pattern = after
+		}
+	}
+}

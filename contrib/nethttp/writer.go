@@ -1,0 +1,133 @@
+package nethttp
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"os"
+
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+)
+
+// responseWriter records the status, and the waits of writing to the client. It has what every
+// http.ResponseWriter may be asked for and can answer as one that lacks it would; what a handler
+// tells by a type assertion alone, Flusher and Hijacker, is added by its shape.
+type responseWriter struct {
+	http.ResponseWriter
+	call     *spanutil.Call
+	status   int // 0 until the answer's status is known
+	hijacked bool
+}
+
+// The shapes of a responseWriter.
+type (
+	flushWriter       struct{ responseWriter }
+	hijackWriter      struct{ responseWriter }
+	flushHijackWriter struct{ responseWriter }
+)
+
+// wrapWriter returns what a handler is shown, which is a Flusher and a Hijacker exactly where w is
+// one, and what was seen of its use.
+func wrapWriter(w http.ResponseWriter, call *spanutil.Call) (http.ResponseWriter, *responseWriter) {
+	_, canFlush := w.(http.Flusher)
+	_, canHijack := w.(http.Hijacker)
+	rw := responseWriter{ResponseWriter: w, call: call}
+	switch {
+	case canFlush && canHijack:
+		shown := &flushHijackWriter{rw}
+		return shown, &shown.responseWriter
+	case canFlush:
+		shown := &flushWriter{rw}
+		return shown, &shown.responseWriter
+	case canHijack:
+		shown := &hijackWriter{rw}
+		return shown, &shown.responseWriter
+	default:
+		return &rw, &rw
+	}
+}
+
+func (w *flushWriter) Flush()                  { _ = w.flush() }
+func (w *flushWriter) FlushError() error       { return w.flush() }
+func (w *flushHijackWriter) Flush()            { _ = w.flush() }
+func (w *flushHijackWriter) FlushError() error { return w.flush() }
+
+func (w *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error)      { return w.hijack() }
+func (w *flushHijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
+
+// WriteHeader implements http.ResponseWriter. Informational answers come before the answer and are
+// not it; 101 is the last that HTTP says.
+func (w *responseWriter) WriteHeader(status int) {
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		w.status = status
+	}
+	w.call.Enter()
+	defer w.call.Leave(0)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (w *responseWriter) Write(p []byte) (n int, err error) {
+	w.wrote()
+	w.call.Enter()
+	defer func() { w.call.Leave(n) }()
+	return w.ResponseWriter.Write(p)
+}
+
+func (w *responseWriter) wrote() {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+}
+
+// ReadFrom implements io.ReaderFrom. A file goes to the inner writer, which may have the kernel send
+// it. Any other source is read here: reading it is the handler's time, writing is the wait.
+func (w *responseWriter) ReadFrom(src io.Reader) (n int64, err error) {
+	inner, ok := w.ResponseWriter.(io.ReaderFrom)
+	if !ok || !isFile(src) {
+		return io.Copy(struct{ io.Writer }{w}, src)
+	}
+	w.wrote()
+	w.call.Enter()
+	defer func() { w.call.Leave(int(n)) }()
+	return inner.ReadFrom(src)
+}
+
+func isFile(src io.Reader) bool {
+	if limited, ok := src.(*io.LimitedReader); ok {
+		src = limited.R
+	}
+	_, ok := src.(*os.File)
+	return ok
+}
+
+// Push implements http.Pusher, with the error that stands for a connection that cannot push.
+func (w *responseWriter) Push(target string, opts *http.PushOptions) error {
+	if inner, ok := w.ResponseWriter.(http.Pusher); ok {
+		return inner.Push(target, opts)
+	}
+	return http.ErrNotSupported
+}
+
+// Unwrap is for http.ResponseController.
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// flush is FlushError, which http.ResponseController asks for before Flush.
+func (w *responseWriter) flush() error {
+	w.wrote()
+	w.call.Enter()
+	defer w.call.Leave(0)
+	if inner, ok := w.ResponseWriter.(interface{ FlushError() error }); ok {
+		return inner.FlushError()
+	}
+	w.ResponseWriter.(http.Flusher).Flush()
+	return nil
+}
+
+// hijack hands the connection over. What the handler does with it is not seen.
+func (w *responseWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buf, err := w.ResponseWriter.(http.Hijacker).Hijack()
+	w.hijacked = w.hijacked || err == nil
+	return conn, buf, err
+}
