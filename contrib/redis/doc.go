@@ -1,0 +1,60 @@
+// Package redis records the commands of github.com/go-redis/redis/v8. A command, pipeline or
+// transaction under a span becomes a child span that covers exactly the time its caller was blocked.
+//
+//	client := gapredis.Wrap(redis.NewClient(&redis.Options{Addr: addr}))
+//
+// # Spans
+//
+//	redis get       a command, named in lower case; "redis ?" where what was sent is no name
+//	redis pipeline  the commands of one Exec; a Ring's transaction, too, which its hook does not know
+//	redis tx        MULTI, commands, EXEC
+//
+// Each has one wait, its whole length: waiting for a connection of the pool, dialling, TLS, AUTH
+// and SELECT, retries with the back-off between them, a cluster's redirections, and the answer.
+// A command that blocks in the server, such as BLPOP, is such a wait.
+//
+// # Tags
+//
+//	component       go-redis
+//	span.kind       client
+//	db.type         redis
+//	db.instance     the number of the database; a Client's and a Ring's
+//	db.statement    name and keys, ? for every other argument; a line for each of a pipeline's
+//	                first 64 commands
+//	peer.address    a Client's address, unless sentinels choose it
+//	redis.commands  pipeline, tx: how many commands, without MULTI and EXEC
+//	redis.errors    pipeline, tx: how many of them failed, with those that
+//	                [gaptrace.WithExpected] knows
+//	redis.failed    pipeline, tx: the name of the first that did
+//	error           true if the command failed, or one of the pipeline's
+//
+// Keys are found where Redis documents them for its own commands, up to Redis 7.0. Of a command
+// that is not among these, as a module's, only the name is shown, and so of MIGRATE. Scripts are ?.
+//
+// redis.Nil and redis.TxFailedErr are no failures. The error of a pipeline is the first of its
+// commands'. An error the server answered is recorded up to where it begins to repeat
+// arguments, with ? behind: "NOGROUP No such key ?". Some errors may say anything: those of scripts
+// and functions, of AUTH, HELLO, ACL, CONFIG, DEBUG, MIGRATE and SENTINEL, and of commands that are
+// not among Redis 7.0's own. Of these it is the code, if there is one in capital letters, or "ERR unknown
+// command". Such a one wraps the redis.Error it stands for, and that is what WithExpected is asked about.
+//
+// The Request of a [gaptrace.Call] is the redis.Cmder, or of a pipeline the []redis.Cmder with
+// MULTI and EXEC as go-redis adds them.
+//
+// # What a hook does not see
+//
+//   - client.Conn(ctx) starts without the client's hooks. Wrap it as well; it does not tell its
+//     address or database. The Tx of a Watch has them already.
+//   - Receive and Channel of a PubSub wait outside of all hooks. A loop that receives is seldom
+//     under a span; where it is, start one around Receive.
+//   - AUTH, SELECT and OnConnect of a new connection are part of the command that needed
+//     it. A span started in Options.Dialer or OnConnect from the context given there is its child.
+//   - A ClusterClient's and a Ring's hook sees a command once, whatever nodes it goes to. To see
+//     the nodes' part, wrap in ClusterOptions.NewClient or RingOptions.NewClient, too.
+//   - A dial made in the background, as for MinIdleConns, is nobody's wait.
+//
+// Go-redis gives a hook no chance to see a panic, as of a Dialer, pass by. The span of such a
+// call is finished when the garbage collector finds it, tagged abandoned: up to 32 calls are found
+// together, when the last of them has ended. Until then the same command value, used again, is not
+// recorded anew.
+package redis

@@ -1,0 +1,226 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/go-redis/redis/v8"
+	"github.com/opentracing/opentracing-go/ext"
+)
+
+const component = "go-redis"
+
+// Wrap adds a hook to client that records its commands, and returns client. A client is a
+// *redis.Client, *redis.ClusterClient, *redis.Ring, *redis.Conn, *redis.Tx or redis.UniversalClient.
+// AddHook is not safe beside running commands, so wrap a client before it is used. Wrap panics
+// when client is nil.
+func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option) C {
+	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		panic("redis.Wrap: client is nil")
+	}
+	h := newHook(opts)
+	switch c := any(client).(type) {
+	case interface{ Options() *redis.Options }:
+		h.instance = strconv.Itoa(c.Options().DB)
+		if addr := c.Options().Addr; addr != failover {
+			h.address = addr
+		}
+	case interface{ Options() *redis.RingOptions }:
+		h.instance = strconv.Itoa(c.Options().DB)
+	}
+	client.AddHook(h)
+	return client
+}
+
+// failover stands where redis.NewFailoverClient has no address to give: its sentinels know the master's.
+const failover = "FailoverClient"
+
+// NewHook returns a hook for a client's AddHook, where [Wrap] cannot be called. It does not know
+// the client, so its spans lack the tags db.instance and peer.address. One hook may serve several
+// clients; of one that is added twice, to a client or to a cluster and its nodes, a command
+// finds the first at work and is recorded once, and so are a pipeline and the parts of it that the
+// nodes are given.
+func NewHook(opts ...gaptrace.Option) redis.Hook { return newHook(opts) }
+
+func newHook(opts []gaptrace.Option) *hook {
+	return &hook{Wrapper: spanutil.New(opts)}
+}
+
+type hook struct {
+	*spanutil.Wrapper
+	instance, address any // tags, or nil; made interfaces once and not at every call
+	calls             calls
+}
+
+func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Context, error) {
+	if !hashable(cmd) || h.calls.nested(cmd) || !h.wants(ctx) {
+		return ctx, nil
+	}
+	what := commandOf(cmd)
+	call := h.Begin(ctx, gaptrace.Call{Component: component, Operation: what.operation, Request: cmd})
+	if call == nil {
+		return ctx, nil
+	}
+	if call.Sampled() {
+		h.describe(call)
+		var buf [128]byte
+		call.Statement(string(what.appendTo(buf[:0], cmd.Args())))
+	}
+	return h.calls.hold(call.Open(ctx), cmd, nil, call), nil
+}
+
+func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
+	if !hashable(cmd) {
+		return nil
+	}
+	call := h.calls.take(cmd)
+	if call.Answered("") { // the wait is over: what WithExpected takes is none
+		call.Finish(failure(cmd))
+	}
+	return nil
+}
+
+func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (context.Context, error) {
+	if len(cmds) == 0 || h.calls.nested(&cmds[0]) || !h.wants(ctx) {
+		return ctx, nil
+	}
+	queued, tx := unwrapMultiExec(cmds)
+	if h.calls.havePart(ctx, queued) {
+		return ctx, nil
+	}
+	what := gaptrace.Call{Component: component, Operation: "redis pipeline", Request: cmds}
+	if tx {
+		what.Operation = "redis tx"
+	}
+	call := h.Begin(ctx, what)
+	if call == nil {
+		return ctx, nil
+	}
+	if call.Sampled() {
+		h.describe(call)
+		call.Tag("redis.commands", len(queued))
+		var buf [1024]byte
+		call.Statement(string(appendCommands(buf[:0], queued)))
+	}
+	return h.calls.hold(call.Open(ctx), &cmds[0], cmds, call), nil
+}
+
+func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error {
+	if len(cmds) == 0 {
+		return nil
+	}
+	call := h.calls.take(&cmds[0])
+	if !call.Answered("") {
+		return nil
+	}
+	queued, tx := unwrapMultiExec(cmds)
+	failed := fail(call, queued)
+	if failed == 0 && tx { // EXEC itself was refused
+		failed = fail(call, []redis.Cmder{cmds[len(cmds)-1], cmds[0]})
+	}
+	if failed > 0 {
+		call.Tag("redis.errors", failed)
+	}
+	call.Finish(nil)
+	return nil
+}
+
+// wants is false for a nil context, too: what becomes of that is go-redis's to say.
+func (h *hook) wants(ctx context.Context) bool { return ctx != nil && h.Wants(ctx) }
+
+func (h *hook) describe(call *spanutil.Call) {
+	call.Tag(string(ext.DBType), "redis")
+	if h.instance != nil {
+		call.Tag(string(ext.DBInstance), h.instance)
+	}
+	if h.address != nil {
+		call.Tag(string(ext.PeerAddress), h.address)
+	}
+}
+
+// unwrapMultiExec gives the commands of a transaction without the MULTI and EXEC that go-redis
+// puts around them, and whether cmds was one.
+func unwrapMultiExec(cmds []redis.Cmder) (queued []redis.Cmder, tx bool) {
+	last := len(cmds) - 1
+	if last < 1 || !isWord(arg(cmds[0], 0), "multi") || !isWord(arg(cmds[last], 0), "exec") {
+		return cmds, false
+	}
+	return cmds[1:last], true
+}
+
+// fail gives call the failures of cmds, names the first, and returns how many there are.
+func fail(call *spanutil.Call, cmds []redis.Cmder) (failed int) {
+	for _, cmd := range cmds {
+		err := failure(cmd)
+		if err == nil {
+			continue
+		}
+		if failed == 0 {
+			call.Tag("redis.failed", commandOf(cmd).name)
+		}
+		failed++
+		call.Fail(err)
+	}
+	return failed
+}
+
+// failure is what cmd failed with, if it did: an answer that says "nothing there" or "somebody
+// was faster" is none.
+func failure(cmd redis.Cmder) error {
+	err := cmd.Err()
+	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.TxFailedErr) {
+		return nil
+	}
+	if answer := redis.Error(nil); errors.As(err, &answer) {
+		codeOnly := commandOf(cmd).codeOnly
+		return spanutil.Reworded(err, func(text string) string { return withoutEcho(text, codeOnly) })
+	}
+	return err
+}
+
+// unknownCommand is also how a disabled CONFIG or AUTH answers.
+const unknownCommand = "ERR unknown command"
+
+// unquoted are the words behind which Redis repeats an argument without a quote.
+var unquoted = []string{"Unsupported option ", "longitude,latitude pair ", "Unknown node ", "node address specified: "}
+
+// withoutEcho is a server's error up to where it begins to repeat arguments.
+func withoutEcho(text string, codeOnly bool) string {
+	switch {
+	case strings.HasPrefix(text, unknownCommand):
+		return unknownCommand + " ?"
+	case codeOnly:
+		code, _, _ := strings.Cut(text, " ")
+		if code == "" || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+			return "?" // a script may answer with no code
+		}
+		return code + " ?"
+	}
+	end := quote(text)
+	for _, words := range unquoted {
+		if i := strings.Index(text[:end], words); i >= 0 {
+			end = i + len(words)
+		}
+	}
+	if end == len(text) {
+		return text
+	}
+	return text[:end] + "?"
+}
+
+// quote is where text begins to quote, or its length. An apostrophe, as in "can't", is no quote.
+func quote(text string) int {
+	for i, c := range []byte(text) {
+		if c == '"' || c == '`' || c == '\'' && (i == 0 || !isLetter(text[i-1])) {
+			return i
+		}
+	}
+	return len(text)
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }

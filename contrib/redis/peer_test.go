@@ -1,0 +1,229 @@
+package redis_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/go-redis/redis/v8"
+)
+
+// A Ring logs what the peer does not tell of its commands, a pool its failures.
+func TestMain(m *testing.M) {
+	redis.SetLogger(silent{})
+	m.Run()
+}
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+// peer is a Redis server as far as the protocol goes: it keeps strings, and what it was told.
+type peer struct {
+	addr string
+
+	mu      sync.Mutex
+	heard   []string
+	strings map[string]string
+	changes map[string]int // by key
+	conns   []net.Conn
+	waiting chan struct{} // BLPOP answers when it is closed
+	free    func()        // closes it
+}
+
+func newPeer(tb testing.TB) *peer {
+	tb.Helper()
+	p, stop, err := startPeer()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(stop)
+	return p
+}
+
+func startPeer() (p *peer, stop func(), err error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	p = &peer{addr: listener.Addr().String(), strings: map[string]string{"greeting": "hello", "greeting{1}": "hello"}, changes: map[string]int{}}
+	p.waiting = make(chan struct{})
+	p.free = sync.OnceFunc(func() { close(p.waiting) })
+	var serving sync.WaitGroup
+	serving.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			p.mu.Lock()
+			p.conns = append(p.conns, conn)
+			p.mu.Unlock()
+			serving.Go(func() { p.serve(conn) })
+		}
+	})
+	return p, func() {
+		listener.Close()
+		p.free()
+		p.mu.Lock()
+		for _, conn := range p.conns {
+			conn.Close()
+		}
+		p.mu.Unlock()
+		serving.Wait()
+	}, nil
+}
+
+// commands are what the peer has heard, in order.
+func (p *peer) commands() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.heard, "\n")
+}
+
+// session is one connection's state.
+type session struct {
+	*peer
+	queue   [][]string // not nil in MULTI
+	watched map[string]int
+}
+
+func (p *peer) serve(conn net.Conn) {
+	defer conn.Close()
+	r, w, s := bufio.NewReader(conn), bufio.NewWriter(conn), session{peer: p}
+	for {
+		args, err := readCommand(r)
+		if err != nil {
+			return
+		}
+		_, _ = w.WriteString(s.answer(args))
+		if r.Buffered() == 0 && w.Flush() != nil {
+			return
+		}
+	}
+}
+
+func readCommand(r *bufio.Reader) (args []string, err error) {
+	n, err := readNumber(r, '*')
+	for range n {
+		size, err := readNumber(r, '$')
+		if err != nil {
+			return nil, err
+		}
+		arg := make([]byte, size+len("\r\n"))
+		if _, err := io.ReadFull(r, arg); err != nil {
+			return nil, err
+		}
+		args = append(args, string(arg[:size]))
+	}
+	return args, err
+}
+
+func readNumber(r *bufio.Reader, kind byte) (int, error) {
+	line, err := r.ReadString('\n')
+	if err != nil || line[0] != kind {
+		return 0, errors.Join(err, fmt.Errorf("want %c, got %q", kind, line))
+	}
+	return strconv.Atoi(strings.TrimSpace(line[1:]))
+}
+
+var keyed = []string{"get", "set", "del", "incr"} // commands with one key
+
+func (s *session) answer(args []string) string {
+	s.mu.Lock()
+	var heard []string
+	for _, arg := range args {
+		heard = append(heard, arg[:min(len(arg), 40)])
+	}
+	s.heard = append(s.heard, strings.Join(heard, " "))
+	name := strings.ToLower(args[0])
+	if name == "blpop" { // waits
+		s.mu.Unlock()
+		<-s.waiting
+		return "*-1\r\n"
+	}
+	defer s.mu.Unlock()
+	switch {
+	case name == "multi":
+		s.queue = [][]string{}
+		return "+OK\r\n"
+	case name == "exec":
+		return s.exec()
+	case s.queue != nil && slices.Contains(keyed, name):
+		s.queue = append(s.queue, args)
+		return "+QUEUED\r\n"
+	case s.queue != nil:
+		s.queue = append(s.queue, nil)
+	}
+	return s.do(name, args)
+}
+
+func (s *session) exec() string {
+	queue, watched := s.queue, s.watched
+	s.queue, s.watched = nil, nil
+	for key, changes := range watched {
+		if s.changes[key] != changes {
+			return "*-1\r\n"
+		}
+	}
+	var answer strings.Builder
+	fmt.Fprintf(&answer, "*%d\r\n", len(queue))
+	for _, args := range queue {
+		if args == nil {
+			return "-EXECABORT Transaction discarded because of previous errors.\r\n"
+		}
+		answer.WriteString(s.do(strings.ToLower(args[0]), args))
+	}
+	return answer.String()
+}
+
+func (s *session) do(name string, args []string) string {
+	switch name {
+	case "ping":
+		return "+PONG\r\n"
+	case "get":
+		if value, ok := s.strings[args[1]]; ok {
+			return fmt.Sprintf("$%d\r\n%s\r\n", len(value), value)
+		}
+		return "$-1\r\n"
+	case "set":
+		s.strings[args[1]] = args[2]
+		s.changes[args[1]]++
+		return "+OK\r\n"
+	case "del":
+		return ":1\r\n"
+	case "incr":
+		n, err := strconv.Atoi("0" + s.strings[args[1]])
+		if err != nil {
+			return "-ERR value is not an integer or out of range\r\n"
+		}
+		s.strings[args[1]] = strconv.Itoa(n + 1)
+		return fmt.Sprintf(":%d\r\n", n+1)
+	case "watch":
+		s.watched = map[string]int{}
+		for _, key := range args[1:] {
+			s.watched[key] = s.changes[key]
+		}
+		return "+OK\r\n"
+	case "unwatch", "auth", "select", "echo":
+		return "+OK\r\n"
+	case "acl":
+		return fmt.Sprintf("-ERR Error in ACL SETUSER modifier '%s': no such password\r\n", args[len(args)-1])
+	case "command": // a Ring and a ClusterClient ask where keys are
+		var answer strings.Builder
+		fmt.Fprintf(&answer, "*%d\r\n", len(keyed))
+		for _, name := range keyed {
+			fmt.Fprintf(&answer, "*6\r\n$%d\r\n%s\r\n:2\r\n*0\r\n:1\r\n:1\r\n:1\r\n", len(name), name)
+		}
+		return answer.String()
+	}
+	return fmt.Sprintf("-ERR unknown command '%s', with args beginning with: '%s'\r\n", args[0], strings.Join(args[1:], "' '"))
+}
