@@ -1,0 +1,195 @@
+package sql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+)
+
+// conn is a wrapped connection, but for what must be absent where the driver's own lacks it.
+type conn struct {
+	driver.Conn
+	db *database
+}
+
+var (
+	_ driver.Pinger             = (*conn)(nil)
+	_ driver.SessionResetter    = (*conn)(nil)
+	_ driver.ConnPrepareContext = (*conn)(nil)
+	_ driver.ConnBeginTx        = (*conn)(nil)
+	_ driver.NamedValueChecker  = (*conn)(nil)
+)
+
+// Raw returns the driver's own connection. It is for callers of (*sql.Conn).Raw.
+func (c *conn) Raw() driver.Conn { return c.Conn }
+
+func (c *conn) Ping(ctx context.Context) error {
+	pinger, ok := c.Conn.(driver.Pinger)
+	if !ok {
+		return nil
+	}
+	return c.db.begin(ctx, "sql ping", "").record(func() error { return pinger.Ping(ctx) })
+}
+
+// ResetSession is no span: database/sql calls it before every use of a connection, and drivers do
+// not go to the network for it.
+func (c *conn) ResetSession(ctx context.Context) error {
+	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
+		return resetter.ResetSession(ctx)
+	}
+	return nil
+}
+
+func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
+	if checker, ok := c.Conn.(driver.NamedValueChecker); ok {
+		return checker.CheckNamedValue(value)
+	}
+	return driver.ErrSkip
+}
+
+func (c *conn) PrepareContext(ctx context.Context, query string) (prepared driver.Stmt, err error) {
+	err = c.db.begin(ctx, "sql prepare", query).record(func() (err error) {
+		prepared, err = c.prepare(ctx, query)
+		return err
+	})
+	if err != nil || prepared == nil {
+		return prepared, err
+	}
+	return wrapStmt(prepared, c, query), nil
+}
+
+// prepare does as database/sql does where the driver's connection takes no context.
+func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
+	if preparer, ok := c.Conn.(driver.ConnPrepareContext); ok {
+		return preparer.PrepareContext(ctx, query)
+	}
+	prepared, err := c.Prepare(query)
+	if err == nil && ctx.Err() != nil {
+		_ = prepared.Close()
+		return nil, ctx.Err()
+	}
+	return prepared, err
+}
+
+// BeginTx begins a transaction. It is not wrapped where ctx has no span to put its end under.
+func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (begun driver.Tx, err error) {
+	beginner, ok := c.Conn.(driver.ConnBeginTx)
+	if !ok {
+		if err := onlyDefaults(opts); err != nil {
+			return nil, err
+		}
+	}
+	err = c.db.begin(ctx, "sql begin", "").record(func() (err error) {
+		if ok {
+			begun, err = beginner.BeginTx(ctx, opts)
+		} else {
+			begun, err = beginWithout(ctx, c.Conn)
+		}
+		return err
+	})
+	if err != nil || begun == nil || !c.db.Wants(ctx) {
+		return begun, err
+	}
+	return &tx{begun, c.db, ctx}, nil
+}
+
+// onlyDefaults answers what database/sql would where the driver's connection takes no options.
+func onlyDefaults(opts driver.TxOptions) error {
+	if opts.Isolation != 0 {
+		return errors.New("sql: driver does not support non-default isolation level")
+	}
+	if opts.ReadOnly {
+		return errors.New("sql: driver does not support read-only transactions")
+	}
+	return nil
+}
+
+// The rest is in pieces of its own. A database/sql that finds no execer or no queryer prepares a
+// statement without looking at the arguments first. One that finds no validator, or no resetter,
+// throws a connection away on which the context of a transaction was cancelled.
+type (
+	execer    struct{ on *conn }
+	queryer   struct{ on *conn }
+	validator struct{ on *conn }
+)
+
+func (e execer) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
+	raw, ok := e.on.Conn.(driver.ExecerContext)
+	if !ok {
+		return e.execWithout(ctx, query, args)
+	}
+	err = e.on.db.begin(ctx, "sql exec", query).record(func() (err error) {
+		result, err = raw.ExecContext(ctx, query, args)
+		return err
+	})
+	return result, err
+}
+
+func (q queryer) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	raw, ok := q.on.Conn.(driver.QueryerContext)
+	if !ok {
+		return q.queryWithout(ctx, query, args)
+	}
+	return q.on.db.begin(ctx, "sql query", query).recordRows(func() (driver.Rows, error) {
+		return raw.QueryContext(ctx, query, args)
+	})
+}
+
+func (v validator) IsValid() bool { return v.on.Conn.(driver.Validator).IsValid() }
+
+type (
+	connE struct {
+		*conn
+		execer
+	}
+	connQ struct {
+		*conn
+		queryer
+	}
+	connEQ struct {
+		*conn
+		execer
+		queryer
+	}
+	connV struct {
+		*conn
+		validator
+	}
+	connEV struct {
+		connE
+		validator
+	}
+	connQV struct {
+		connQ
+		validator
+	}
+	connEQV struct {
+		connEQ
+		validator
+	}
+)
+
+// wrapConn gives raw back in its shape.
+func wrapConn(raw driver.Conn, db *database) driver.Conn {
+	c := &conn{raw, db}
+	e, q, v := execer{c}, queryer{c}, validator{c}
+	execs, queries := fast(raw)
+	_, validates := raw.(driver.Validator)
+	switch {
+	case execs && queries && validates:
+		return connEQV{connEQ{c, e, q}, v}
+	case execs && queries:
+		return connEQ{c, e, q}
+	case execs && validates:
+		return connEV{connE{c, e}, v}
+	case execs:
+		return connE{c, e}
+	case queries && validates:
+		return connQV{connQ{c, q}, v}
+	case queries:
+		return connQ{c, q}
+	case validates:
+		return connV{c, v}
+	}
+	return c
+}

@@ -1,0 +1,69 @@
+// Package sql draws the calls of database/sql, with any driver, as OpenTracing spans. They cover
+// exactly the time the caller was blocked on the database, the reading of rows included.
+//
+//	db, err := sql.Open("postgres", dsn)                 // in place of database/sql's
+//	db := sql.OpenDB(gapsql.Wrap(connector))             // where there is a driver.Connector
+//	sql.Register("traced", gapsql.WrapDriver(driver))
+//
+// Package contrib/sql/mysql knows more of its database. [WrapTarget] is for others that do.
+//
+// # Spans
+//
+//	span              what it covers
+//	sql connect       a connection being made: dial, TLS, authentication
+//	sql ping
+//	sql prepare       by the program, or by database/sql for a statement with arguments
+//	sql query         until the driver answered; reading rows right behind it is joined
+//	sql query wait    a later wait: in Next, NextResultSet or Close of the rows
+//	sql exec
+//	sql begin
+//	sql commit        under the span that was in the context of BeginTx: Commit has none
+//	sql rollback      the same; database/sql itself rolls back when that context ends
+//
+// # Tags
+//
+//	component         database/sql
+//	span.kind         client
+//	db.type           the driver's name as given to [Open], or a Target's Type; else "sql"
+//	db.instance       of a [Target], as are db.user and peer.address
+//	db.statement      the text of a query, exec or prepare; never its arguments
+//	rows              how many were read
+//	wait.*, abandoned see package gaptrace
+//
+// A statement that speaks of a password (PASSWORD, IDENTIFIED) is recorded as [HideLiterals] writes it,
+// and only up to where a password may follow that is no literal, before the hook of
+// gaptrace.WithStatement sees it. Should it fail, its error is recorded only up to where the message
+// begins to quote, or itself speaks of a password. That hook is given no more than the first 16 KiB of a
+// statement.
+//
+// The data source name is never recorded. [Open] and [WrapDriver] know it, and record the error of a
+// connect only up to where the message begins to quote, or tells the name or the password in it. [Wrap]
+// and [WrapTarget] do not know it: what a driver's error tells of it when a connect fails is
+// recorded. Use Open where the driver reads the name no sooner than that.
+//
+// The Request of a gaptrace.Call is a [*Request].
+//
+// # Failures
+//
+// A failure is an error of the driver, but for three. driver.ErrSkip draws nothing at all: database/sql
+// goes on to prepare the statement. io.EOF ends the rows. driver.ErrBadConn makes database/sql try
+// again, and each attempt has its span; it is a failure only where nobody tries again, which is among
+// rows, at commit and at rollback.
+//
+// A query cancelled while its rows are not being read is a failure only if the driver says so in what
+// is called next, Close or Next: database/sql closes the rows then, and tells the program itself.
+//
+// # Limits
+//
+// The driver is given the caller's context as it is, since a span cannot be opened before it is known that
+// the driver does not skip the call. Spans of other clients that a driver uses lie beside its own.
+//
+// (*sql.Conn).Raw hands out the wrapped connection; its method Raw() driver.Conn returns the driver's.
+//
+// A connection that has driver.Validator and not driver.SessionResetter, and says it is valid, is kept
+// when the context of its transaction ends; without us database/sql would discard it.
+//
+// Not covered yet: the time a call waits for the pool to hand it a connection, and the closing of a
+// statement or a connection. go-sql-driver/mysql tells the server and waits for no answer; with a driver
+// that waits, as lib/pq does when a statement closes, that wait looks like the program's own time.
+package sql

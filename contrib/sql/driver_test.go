@@ -1,0 +1,236 @@
+package sql_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gaptrace/gaptrace"
+	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/opentracing/opentracing-go"
+)
+
+// registered are the drivers that the tests have registered, once for the process: database/sql knows no
+// other way. Each leads to the fake of the test that runs.
+var registered struct {
+	once sync.Once
+	old  struct{ *fake }
+	new  struct{ *fake }
+}
+
+// oldDriver has no connectors, and newDriver has some that must be closed.
+type (
+	oldDriver    struct{}
+	newDriver    struct{}
+	newConnector struct{ *fake }
+)
+
+func (oldDriver) Open(dsn string) (driver.Conn, error) {
+	return fakeDriver{registered.old.fake}.Open(dsn)
+}
+
+func (newDriver) Open(string) (driver.Conn, error) {
+	return nil, errors.New("Open, and not OpenConnector")
+}
+
+func (newDriver) OpenConnector(dsn string) (driver.Connector, error) {
+	if err := registered.new.note("OpenConnector %s", dsn); err != nil {
+		return nil, err
+	}
+	return newConnector{registered.new.fake}, nil
+}
+
+func (newConnector) Driver() driver.Driver { return newDriver{} }
+func (c newConnector) Close() error        { return c.note("Connector.Close") }
+
+func register(f *fake) {
+	registered.once.Do(func() {
+		sql.Register("old", oldDriver{})
+		sql.Register("new", newDriver{})
+		sql.Register("wrapped old", gapsql.WrapDriver(oldDriver{}, gaptrace.WithRoots()))
+		sql.Register("wrapped new", gapsql.WrapDriver(newDriver{}, gaptrace.WithRoots()))
+	})
+	registered.old.fake, registered.new.fake = f, f
+}
+
+// openings are the ways to open a database of each driver: raw first.
+var openings = map[string][]func(dsn string) (*sql.DB, error){
+	"old": {
+		func(dsn string) (*sql.DB, error) { return sql.Open("old", dsn) },
+		func(dsn string) (*sql.DB, error) { return gapsql.Open("old", dsn) },
+		func(dsn string) (*sql.DB, error) { return sql.Open("wrapped old", dsn) },
+		func(dsn string) (*sql.DB, error) { return gapsql.Open("wrapped old", dsn) },
+	},
+	"new": {
+		func(dsn string) (*sql.DB, error) { return sql.Open("new", dsn) },
+		func(dsn string) (*sql.DB, error) { return gapsql.Open("new", dsn) },
+		func(dsn string) (*sql.DB, error) { return sql.Open("wrapped new", dsn) },
+		func(dsn string) (*sql.DB, error) { return gapsql.Open("wrapped new", dsn) },
+	},
+	"none": {
+		func(dsn string) (*sql.DB, error) { return sql.Open("none", dsn) },
+		func(dsn string) (*sql.DB, error) { return gapsql.Open("none", dsn) },
+	},
+}
+
+func TestADatabaseOpensAsItDoesWithoutUs(t *testing.T) {
+	for name, fault := range map[string]func(string) error{
+		"well":                 nil,
+		"with a malformed dsn": failOn("OpenConnector", 99, errBoom),
+		"but does not open":    failOn("Open ", 99, errBoom),
+		"but does not connect": failOn("Connect", 99, errBoom),
+	} {
+		for driverName, opens := range openings {
+			var want string
+			for i, open := range opens {
+				f := &fake{shape: modern, fault: fault}
+				register(f)
+				var s sight
+				db, err := open("user:secret@host")
+				s.see("open", err)
+				if err == nil {
+					s.see("ping", db.Ping())
+					s.see("driver", db.Driver())
+					s.see("close", db.Close())
+				}
+				opened := strings.Count(f.noted(), "OpenConnector user:secret@host\n") - strings.Count(f.noted(), "Connector.Close\n")
+				s.see("left open", opened)
+				if got := s.String(); i == 0 {
+					want = got
+				} else if got != want {
+					t.Errorf("%s, %s: raw:\n%s\nwrapped, %d:\n%s", driverName, name, want, i, got)
+				}
+			}
+		}
+	}
+}
+
+func TestDBTypeIsTheDriversNameWhereOneIsGiven(t *testing.T) {
+	register(&fake{shape: modern})
+	for want, open := range map[string]func(...gaptrace.Option) (*sql.DB, error){
+		"old": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("old", "user:secret@host", opts...) },
+		"new": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("new", "user:secret@host", opts...) },
+		"sql": func(opts ...gaptrace.Option) (*sql.DB, error) {
+			d := gapsql.WrapDriver(oldDriver{}, opts...)
+			return sql.OpenDB(must(d.(driver.DriverContext).OpenConnector("user:secret@host"))(t)), nil
+		},
+	} {
+		tracer := spantest.NewTracer()
+		db := must(open(gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
+		must(db, db.Ping())(t)
+		db.Close()
+		if got, want := tracer.Tree("component=database/sql ", "", " span.kind=client", ""), fmt.Sprintf("sql connect db.type=%s\nsql ping db.type=%[1]s\n", want); got != want {
+			t.Errorf("drawn:\n%swant:\n%s", got, want)
+		}
+	}
+}
+
+func TestTheDataSourceNameIsNotToldWithTheDriversError(t *testing.T) {
+	for dsn, messages := range map[string]map[string]string{
+		"postgres://user:hun%2Fter2@host/": {
+			"cannot parse postgres://user:hun%2Fter2@host/: no": `"cannot parse ?"`,
+			`parse "postgres://user:hun%2Fter2@host/": no`:      `"parse ?"`,
+			"no host in hun%2Fter2@host":                        `"no host in ?"`,
+			"refused: user, hun/ter2":                           `"refused: user, ?"`,
+			"dial tcp 127.0.0.1:1: connect: refused":            `"dial tcp 127.0.0.1:1: connect: refused"`,
+			"password authentication failed":                    `"password authentication failed"`,
+		},
+		"user:hun@ter2@tcp(host)/db":         {"no host in hun@ter2@tcp(host)": `"no host in ?"`},
+		"host=h user=u password=hunter2 x=":  {"no value: host=h password=hunter2": `"no value: host=h password=?"`},
+		"Server=h;User Id=u;PWD={hunter2};x": {"no value: PWD=hunter2": `"no value: PWD=?"`},
+	} {
+		for message, want := range messages {
+			failure := errors.New(message)
+			for name, open := range map[string]func(...gaptrace.Option) (*sql.DB, error){
+				"Open, old": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("old", dsn, opts...) },
+				"Open, new": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("new", dsn, opts...) },
+				"WrapDriver, old": func(opts ...gaptrace.Option) (*sql.DB, error) {
+					return sql.OpenDB(must(gapsql.WrapDriver(oldDriver{}, opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
+				},
+				"WrapDriver, new": func(opts ...gaptrace.Option) (*sql.DB, error) {
+					return sql.OpenDB(must(gapsql.WrapDriver(newDriver{}, opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
+				},
+				"Wrap of WrapDriver": func(opts ...gaptrace.Option) (*sql.DB, error) {
+					c := must(gapsql.WrapDriver(newDriver{}).(driver.DriverContext).OpenConnector(dsn))(t)
+					return sql.OpenDB(gapsql.Wrap(c, opts...)), nil
+				},
+			} {
+				register(&fake{shape: modern, fault: func(call string) error {
+					if call == "Connect" || strings.HasPrefix(call, "Open ") {
+						return failure
+					}
+					return nil
+				}})
+				tracer := spantest.NewTracer()
+				db := must(open(gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
+				if err := db.Ping(); err != failure { //nolint:errorlint // by identity
+					t.Errorf("%s: the program saw %v, want %v", name, err, failure)
+				}
+				db.Close()
+				if got := tracer.Tree(); !strings.HasSuffix(got, " message="+want+"\n") {
+					t.Errorf("%s, %s: drawn:\n%s", name, message, got)
+				}
+			}
+		}
+	}
+}
+
+func TestWhatIsWrappedTwiceDrawsEachCallOnce(t *testing.T) {
+	for name, open := range map[string]func(older, newer gaptrace.Option) *sql.DB{
+		"Wrap": func(older, newer gaptrace.Option) *sql.DB {
+			return sql.OpenDB(gapsql.Wrap(gapsql.Wrap(&fake{shape: modern}, older), newer))
+		},
+		"WrapDriver": func(older, newer gaptrace.Option) *sql.DB {
+			d := gapsql.WrapDriver(gapsql.WrapDriver(oldDriver{}, older), newer)
+			return sql.OpenDB(must(d.(driver.DriverContext).OpenConnector("dsn"))(t))
+		},
+		"Wrap of WrapDriver": func(older, newer gaptrace.Option) *sql.DB {
+			d := gapsql.WrapDriver(newDriver{}, older)
+			return sql.OpenDB(gapsql.Wrap(must(d.(driver.DriverContext).OpenConnector("dsn"))(t), newer))
+		},
+		"WrapDriver of Wrap": func(older, newer gaptrace.Option) *sql.DB {
+			d := gapsql.WrapDriver(contextDriver{gapsql.Wrap(&fake{shape: modern}, older)}, newer)
+			return sql.OpenDB(must(d.(driver.DriverContext).OpenConnector("dsn"))(t))
+		},
+		"Open of WrapDriver": func(_, newer gaptrace.Option) *sql.DB {
+			var c gaptrace.Config
+			newer(&c)
+			opentracing.SetGlobalTracer(c.Tracer) // to which the registered driver draws
+			t.Cleanup(func() { opentracing.SetGlobalTracer(opentracing.NoopTracer{}) })
+			return must(gapsql.Open("wrapped new", "dsn", newer))(t)
+		},
+	} {
+		register(&fake{shape: modern})
+		older, newer := spantest.NewTracer(), spantest.NewTracer()
+		db := open(gaptrace.WithTracer(older), func(c *gaptrace.Config) {
+			gaptrace.WithTracer(newer)(c)
+			gaptrace.WithRoots()(c)
+		})
+		must(db, db.Ping())(t)
+		db.Close()
+		if len(older.Spans()) != 0 || len(newer.Named("sql ping")) != 1 || len(newer.Named("sql connect")) != 1 {
+			t.Errorf("%s: drawn, older:\n%snewer:\n%s", name, older.Tree(), newer.Tree())
+		}
+	}
+}
+
+func TestAConnectionOpenedWithoutAConnectorIsWrappedToo(t *testing.T) {
+	register(&fake{shape: modern})
+	tracer := spantest.NewTracer()
+	d := gapsql.WrapDriver(oldDriver{}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	d = gapsql.WrapDriver(d, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	c := must(d.Open("dsn"))(t)
+	must(c, c.(driver.Pinger).Ping(context.Background()))(t)
+	if got := len(tracer.Spans()); got != 2 {
+		t.Errorf("%d spans, want those of connect and ping", got)
+	}
+}
+
+var _ io.Closer = newConnector{}

@@ -1,0 +1,18 @@
+// Package mysql draws spans for the calls of database/sql with the driver go-sql-driver/mysql. It is
+// contrib/sql, and tells of the database what the data source name says.
+//
+//	db, err := mysql.Open("user:password@tcp(db.example.com)/shop")
+//
+// Spans, tags, options and what is no failure are those of contrib/sql. These tags have values here:
+//
+//	db.type        "mysql"
+//	db.instance    the database's name
+//	db.user        the user's name; never the password
+//	peer.address   host:port, or the path of a Unix socket
+//
+// They are what the configuration says. A function given to the driver's BeforeConnect or DialFunc, which
+// may lead elsewhere, does not change them.
+//
+// This driver prepares every statement with arguments, unless the data source name says
+// interpolateParams=true: "sql query" and "sql exec" follow a "sql prepare" then.
+package mysql

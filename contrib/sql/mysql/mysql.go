@@ -1,0 +1,49 @@
+package mysql
+
+import (
+	"database/sql"
+	"database/sql/driver"
+
+	"github.com/gaptrace/gaptrace"
+	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
+	"github.com/go-sql-driver/mysql"
+)
+
+// Open is sql.Open for this driver, with spans. A malformed dsn gives the driver's own error.
+func Open(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	c, err := NewConnector(cfg, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(c), nil
+}
+
+// NewConnector is the driver's NewConnector, with spans. It does not touch cfg, and panics when cfg
+// is nil.
+func NewConnector(cfg *mysql.Config, opts ...gaptrace.Option) (driver.Connector, error) {
+	if cfg == nil {
+		panic("gaptrace/contrib/sql/mysql.NewConnector: cfg is nil")
+	}
+	c, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	target := gapsql.Target{Type: "mysql", Instance: cfg.DBName, User: cfg.User, Address: address(cfg)}
+	return gapsql.WrapTarget(c, target, opts...), nil
+}
+
+// address is where cfg leads, in full: the driver adds what is left out when it parses a data source
+// name.
+func address(cfg *mysql.Config) string {
+	only := mysql.NewConfig()
+	only.Net, only.Addr = cfg.Net, cfg.Addr
+	full, err := mysql.ParseDSN(only.FormatDSN())
+	if err != nil { // an address of the user's own network
+		return cfg.Addr
+	}
+	return full.Addr
+}

@@ -1,0 +1,182 @@
+package mysql_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/gaptrace/gaptrace"
+	gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/internal/spantest/servers"
+	"github.com/go-sql-driver/mysql"
+	"github.com/opentracing/opentracing-go"
+)
+
+func TestARoundTripDrawsItsSpans(t *testing.T) {
+	server := servers.MariaDB(t)
+	tracer := spantest.NewTracer()
+	db, err := gapmysql.Open(server.DSN("test?multiStatements=true"), gaptrace.WithTracer(tracer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	admin, err := gapmysql.Open(server.DSN(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := admin.Exec("CREATE DATABASE test"); err != nil {
+		t.Fatal(err)
+	}
+
+	span := tracer.StartSpan("handle request")
+	ctx := opentracing.ContextWithSpan(t.Context(), span)
+	exec := func(query string, args ...any) {
+		t.Helper()
+		if _, err := db.ExecContext(ctx, query, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec("CREATE TABLE users (id BIGINT UNSIGNED, name TEXT)")
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(ctx, "INSERT INTO users VALUES (?, ?)", uint64(1)<<63, "Ada"); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := db.QueryContext(ctx, "SELECT id, name FROM users WHERE name = ?", "Ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		var id uint64
+		var name string
+		if err := rows.Scan(&id, &name); err != nil || id != 1<<63 || name != "Ada" {
+			t.Errorf("read %d, %s, %v", id, name, err)
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		t.Fatal(err)
+	}
+	rows, err = db.QueryContext(ctx, "SELECT seq FROM seq_1_to_5; SELECT 'x'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; more = rows.NextResultSet() {
+		for rows.Next() {
+		}
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(ctx, "ALTER USR bob IDENTIFIED BY 'hunter2'")
+	if _, ok := errors.AsType[*mysql.MySQLError](err); !ok {
+		t.Errorf("the program saw %v", err)
+	}
+	if _, err := db.ExecContext(ctx, "INSERT INTO nowhere VALUES (1)"); err == nil {
+		t.Error("inserted nowhere")
+	}
+	interpolating, err := gapmysql.Open(server.DSN("test?interpolateParams=true"), gaptrace.WithTracer(tracer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer interpolating.Close()
+	_, err = interpolating.ExecContext(ctx, "SET PASSWORD FOR = ?", "hunter2")
+	if err == nil || !strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("the program saw %v", err)
+	}
+	span.Finish()
+
+	const want = `handle request
+  sql connect
+  sql exec db.statement="CREATE TABLE users (id BIGINT UNSIGNED, name TEXT)"
+  sql begin
+  sql prepare db.statement="INSERT INTO users VALUES (?, ?)"
+  sql exec db.statement="INSERT INTO users VALUES (?, ?)"
+  sql commit
+  sql prepare db.statement="SELECT id, name FROM users WHERE name = ?"
+  sql query db.statement="SELECT id, name FROM users WHERE name = ?" rows=1
+  sql query db.statement="SELECT seq FROM seq_1_to_5; SELECT 'x'" rows=6
+  sql exec db.statement="ALTER USR bob IDENTIFIED BY ?" error=true
+    * event=error error.kind=*mysql.MySQLError message="Error 1064 (42000): You have an error in your SQL syntax; check the manual that corresponds to your MariaDB server version for the right syntax to use near ?"
+  sql exec db.statement="INSERT INTO nowhere VALUES (1)" error=true
+    * event=error error.kind=*mysql.MySQLError message="Error 1146 (42S02): Table 'test.nowhere' doesn't exist"
+  sql connect
+  sql exec db.statement="SET PASSWORD ?" error=true
+    * event=error error.kind=*mysql.MySQLError message="Error 1064 (42000): You have an error in your SQL syntax; check the manual that corresponds to your MariaDB server version for the right syntax to use near ?"
+`
+	got := tracer.Tree(" component=database/sql", "", " db.instance=test", "", " db.type=mysql", "", " db.user=root", "", " peer.address="+server.Addr, "", " span.kind=client", "")
+	if got != want {
+		t.Errorf("drawn:\n%swant:\n%s", got, want)
+	}
+}
+
+func TestTagsTellWhereTheConfigurationLeads(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"user:secret@tcp(host:1)/db":         "db.instance=db db.type=mysql db.user=user error=true peer.address=host:1",
+		"user:secret@tcp(host)/db":           "db.instance=db db.type=mysql db.user=user error=true peer.address=host:3306",
+		"user:secret@/db":                    "db.instance=db db.type=mysql db.user=user error=true peer.address=127.0.0.1:3306",
+		"/":                                  "db.type=mysql error=true peer.address=127.0.0.1:3306",
+		"user@unix(/run/a.sock)/db":          "db.instance=db db.type=mysql db.user=user error=true peer.address=/run/a.sock",
+		"user@unix/db":                       "db.instance=db db.type=mysql db.user=user error=true peer.address=/tmp/mysql.sock",
+		"user@tcp([fe80::1%25eth0]:1)/d%2Fb": "db.instance=d/b db.type=mysql db.user=user error=true peer.address=[fe80::1%25eth0]:1",
+		"user@tcp6([::1])/db":                "db.instance=db db.type=mysql db.user=user error=true peer.address=[::1]",
+		"us/er:sec@re/t@tcp(host:1)/":        "db.type=mysql db.user=us/er error=true peer.address=host:1",
+		"user@own(anywhere at all)/":         "db.type=mysql db.user=user error=true peer.address=\"anywhere at all\"",
+	} {
+		cfg, err := mysql.ParseDSN(dsn)
+		if err != nil {
+			t.Fatal(dsn, err)
+		}
+		cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("not today") }
+		before := *cfg
+		tracer := spantest.NewTracer()
+		c, err := gapmysql.NewConnector(cfg, gaptrace.WithTracer(tracer), gaptrace.WithRoots(), gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags {
+			return opentracing.Tags{"zone": "a"}
+		}))
+		if err != nil {
+			t.Fatal(dsn, err)
+		}
+		if _, err := c.Connect(t.Context()); err == nil {
+			t.Error("connected to", dsn)
+		}
+		got, _, _ := strings.Cut(tracer.Tree(), "\n")
+		if want := "sql connect component=database/sql " + want + " span.kind=client zone=a"; got != want {
+			t.Errorf("%s:\n%s, want\n%s", dsn, got, want)
+		}
+		if before.Addr != cfg.Addr || before.Net != cfg.Net || before.Passwd != cfg.Passwd {
+			t.Errorf("%s: the configuration was changed", dsn)
+		}
+	}
+}
+
+func TestAConfigurationMadeByHandNeedNoNetwork(t *testing.T) {
+	tracer := spantest.NewTracer()
+	c, err := gapmysql.NewConnector(&mysql.Config{User: "u", DialFunc: func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("not today")
+	}}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = c.Connect(t.Context())
+	if got := tracer.Tree(); !strings.Contains(got, "peer.address=127.0.0.1:3306") {
+		t.Error(got)
+	}
+}
+
+func TestANilConfigurationIsRefusedAtOnce(t *testing.T) {
+	defer func() {
+		if said, _ := recover().(string); !strings.Contains(said, "cfg is nil") {
+			t.Errorf("panic: %q", said)
+		}
+	}()
+	_, _ = gapmysql.NewConnector(nil)
+	t.Error("taken")
+}

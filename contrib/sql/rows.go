@@ -1,0 +1,104 @@
+package sql
+
+import (
+	"database/sql/driver"
+	"io"
+	"reflect"
+)
+
+// rows are the rows of a recorded, sampled query. Each Next, NextResultSet and Close may wait for
+// the network; the call ends with Close, which database/sql calls at the end of the rows and after an
+// error.
+type rows struct {
+	driver.Rows
+	call call
+}
+
+var (
+	_ driver.RowsNextResultSet              = (*rows)(nil)
+	_ driver.RowsColumnTypeScanType         = (*rows)(nil)
+	_ driver.RowsColumnTypeDatabaseTypeName = (*rows)(nil)
+	_ driver.RowsColumnTypeLength           = (*rows)(nil)
+	_ driver.RowsColumnTypeNullable         = (*rows)(nil)
+	_ driver.RowsColumnTypePrecisionScale   = (*rows)(nil)
+)
+
+func (r *rows) Next(dest []driver.Value) error {
+	returned := false
+	defer r.call.Unwound(&returned)
+	r.call.Enter()
+	err := r.Rows.Next(dest)
+	returned = true
+	if err != nil {
+		r.call.Leave(0)
+		r.call.Fail(r.call.failure(err))
+		return err
+	}
+	r.call.Leave(1)
+	return nil
+}
+
+func (r *rows) Close() error {
+	returned := false
+	defer r.call.Unwound(&returned)
+	r.call.Enter()
+	err := r.Rows.Close()
+	returned = true
+	r.call.Finish(r.call.failure(err)) // and so ends the wait
+	return err
+}
+
+func (r *rows) HasNextResultSet() bool {
+	next, ok := r.Rows.(driver.RowsNextResultSet)
+	return ok && next.HasNextResultSet()
+}
+
+func (r *rows) NextResultSet() error {
+	next, ok := r.Rows.(driver.RowsNextResultSet)
+	if !ok {
+		return io.EOF
+	}
+	returned := false
+	defer r.call.Unwound(&returned)
+	r.call.Enter()
+	err := next.NextResultSet()
+	returned = true
+	r.call.Leave(0)
+	r.call.Fail(r.call.failure(err))
+	return err
+}
+
+func (r *rows) ColumnTypeScanType(index int) reflect.Type {
+	if c, ok := r.Rows.(driver.RowsColumnTypeScanType); ok {
+		return c.ColumnTypeScanType(index)
+	}
+	return reflect.TypeFor[any]()
+}
+
+func (r *rows) ColumnTypeDatabaseTypeName(index int) string {
+	if c, ok := r.Rows.(driver.RowsColumnTypeDatabaseTypeName); ok {
+		return c.ColumnTypeDatabaseTypeName(index)
+	}
+	return ""
+}
+
+func (r *rows) ColumnTypeLength(index int) (length int64, ok bool) {
+	if c, has := r.Rows.(driver.RowsColumnTypeLength); has {
+		return c.ColumnTypeLength(index)
+	}
+	return 0, false
+}
+
+func (r *rows) ColumnTypeNullable(index int) (nullable, ok bool) {
+	if c, has := r.Rows.(driver.RowsColumnTypeNullable); has {
+		return c.ColumnTypeNullable(index)
+	}
+	return false, false
+}
+
+func (r *rows) ColumnTypePrecisionScale(index int) (precision, scale int64, ok bool) {
+	if c, has := r.Rows.(driver.RowsColumnTypePrecisionScale); has {
+		return c.ColumnTypePrecisionScale(index)
+	}
+	return 0, 0, false
+}

@@ -1,0 +1,476 @@
+package sql_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/gaptrace/gaptrace"
+	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/opentracing/opentracing-go"
+)
+
+// conns are the shapes of connections that a driver may have.
+var conns = map[string]func(conn) driver.Conn{
+	"bare": func(c conn) driver.Conn { return c },
+	"before Go 1.8": func(c conn) driver.Conn {
+		return struct {
+			conn
+			oldExecer
+			oldQueryer
+		}{c, oldExecer(c), oldQueryer(c)}
+	},
+	"execer": func(c conn) driver.Conn {
+		return struct {
+			conn
+			execer
+			connChecker
+		}{c, execer(c), connChecker(c)}
+	},
+	"queryer": func(c conn) driver.Conn {
+		return struct {
+			conn
+			queryer
+			preparer
+		}{c, queryer(c), preparer(c)}
+	},
+	"skips arguments": func(c conn) driver.Conn {
+		return struct {
+			conn
+			skipper
+			connChecker
+			resetter
+			validator
+		}{c, skipper(c), connChecker(c), resetter(c), validator(c)}
+	},
+	"old queryer, validator": func(c conn) driver.Conn {
+		return struct {
+			conn
+			oldQueryer
+			resetter
+			validator
+		}{c, oldQueryer(c), resetter(c), validator(c)}
+	},
+	"old execer, validator": func(c conn) driver.Conn {
+		return struct {
+			conn
+			oldExecer
+			resetter
+			validator
+		}{c, oldExecer(c), resetter(c), validator(c)}
+	},
+	"resets": func(c conn) driver.Conn {
+		return struct {
+			conn
+			resetter
+			pinger
+			beginner
+		}{c, resetter(c), pinger(c), beginner(c)}
+	},
+	"resets and validates": func(c conn) driver.Conn {
+		return struct {
+			conn
+			resetter
+			validator
+		}{c, resetter(c), validator(c)}
+	},
+	"modern": modern,
+}
+
+var stmts = map[string]func(stmt) driver.Stmt{
+	"bare": func(s stmt) driver.Stmt { return s },
+	"contexts": func(s stmt) driver.Stmt {
+		return struct {
+			stmt
+			stmtExecer
+			stmtQueryer
+		}{s, stmtExecer{s}, stmtQueryer{s}}
+	},
+	"checks": func(s stmt) driver.Stmt {
+		return struct {
+			stmt
+			stmtChecker
+		}{s, stmtChecker{s.f}}
+	},
+	"converts columns": func(s stmt) driver.Stmt {
+		return struct {
+			stmt
+			converter
+		}{s, converter{s.f}}
+	},
+	"modern": modernStmt,
+}
+
+var rowses = map[string]func(*rows) driver.Rows{
+	"bare": func(r *rows) driver.Rows { return r },
+	"sets": func(r *rows) driver.Rows { return setRows{r} },
+	"types": func(r *rows) driver.Rows {
+		return struct {
+			*rows
+			typeRows
+		}{r, typeRows{}}
+	},
+	"modern": modernRows,
+}
+
+// wrappings are the states in which a wrapped database must be as the raw one.
+var wrappings = map[string]func(context.Context, driver.Connector) (context.Context, driver.Connector){
+	"no parent": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		return ctx, gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()))
+	},
+	"roots": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		return ctx, gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()), gaptrace.WithRoots())
+	},
+	"under a parent": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		tracer := spantest.NewTracer()
+		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), gapsql.Wrap(c, gaptrace.WithTracer(tracer))
+	},
+	"twice": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		tracer := spantest.NewTracer()
+		c = gapsql.Wrap(gapsql.Wrap(c, gaptrace.WithTracer(tracer)), gaptrace.WithTracer(tracer))
+		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), c
+	},
+	"filtered": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		return ctx, gapsql.Wrap(c, gaptrace.WithRoots(), gaptrace.WithFilter(func(gaptrace.Call) bool { return false }))
+	},
+	"by the driver": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		d := gapsql.WrapDriver(contextDriver{c}, gaptrace.WithTracer(spantest.NewTracer()), gaptrace.WithRoots())
+		c, _ = d.(driver.DriverContext).OpenConnector("dsn")
+		return ctx, c
+	},
+}
+
+// contextDriver is a driver whose only connector is c.
+type contextDriver struct{ c driver.Connector }
+
+func (d contextDriver) Open(string) (driver.Conn, error) { return d.c.Connect(context.Background()) }
+
+func (d contextDriver) OpenConnector(string) (driver.Connector, error) {
+	return d.c, nil
+}
+
+// observe does everything a program can do with a database, and tells what it saw, and what the driver did.
+func observe(t *testing.T, conns func(conn) driver.Conn, stmts func(stmt) driver.Stmt, rowses func(*rows) driver.Rows,
+	wrap func(context.Context, driver.Connector) (context.Context, driver.Connector),
+) map[string]string {
+	seen := map[string]string{}
+	for name, use := range uses {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{shape: conns, stmt: stmts, rows: rowses, sets: [][]driver.Value{{int64(1), int64(2), nil}, {}, {int64(3)}}}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			ctx, c := wrap(ctx, f)
+			db := sql.OpenDB(c)
+			var s sight
+			use(&s, ctx, cancel, f, db)
+			synctest.Wait()
+			s.see("open", db.Stats().OpenConnections, db.Stats().InUse, db.Stats().Idle)
+			s.see("close", db.Close())
+			synctest.Wait()
+			seen[name] = s.String() + f.noted()
+		})
+	}
+	return seen
+}
+
+func TestWhatACallerCanObserveIsTheSameRawAndWrapped(t *testing.T) {
+	raw := func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) { return ctx, c }
+	compare := func(t *testing.T, c func(conn) driver.Conn, s func(stmt) driver.Stmt, r func(*rows) driver.Rows) {
+		want := observe(t, c, s, r, raw)
+		for name, wrap := range wrappings {
+			got := observe(t, c, s, r, wrap)
+			for use := range uses {
+				if got[use] != want[use] {
+					t.Errorf("%s, %s: raw:\n%s\nwrapped:\n%s", name, use, want[use], got[use])
+				}
+			}
+		}
+	}
+	for name, shape := range conns {
+		t.Run("conn "+name, func(t *testing.T) { compare(t, shape, stmts["bare"], rowses["sets"]) })
+	}
+	for name, shape := range stmts {
+		t.Run("stmt "+name, func(t *testing.T) {
+			compare(t, conns["skips arguments"], shape, rowses["bare"])
+			compare(t, conns["bare"], shape, rowses["bare"])
+		})
+	}
+	for name, shape := range rowses {
+		t.Run("rows "+name, func(t *testing.T) { compare(t, modern, modernStmt, shape) })
+	}
+}
+
+func TestATracerThatMisbehavesIsNotObserved(t *testing.T) {
+	want := observe(t, modern, modernStmt, modernRows, func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		return ctx, c
+	})
+	inner := spantest.NewTracer()
+	for name, tracer := range spantest.Hostile(inner) {
+		got := observe(t, modern, modernStmt, modernRows, func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+			return ctx, gapsql.Wrap(c, gaptrace.WithRoots(), gaptrace.WithTracer(tracer))
+		})
+		for use := range uses {
+			if got[use] != want[use] {
+				t.Errorf("%s, %s: raw:\n%s\nwrapped:\n%s", name, use, want[use], got[use])
+			}
+		}
+	}
+	if problems := inner.Problems(); problems != nil {
+		t.Error(problems)
+	}
+}
+
+// sight is what a program saw.
+type sight struct{ strings.Builder }
+
+func (s *sight) see(what string, values ...any) {
+	s.WriteString(what)
+	for _, v := range values {
+		if err, ok := v.(error); ok {
+			fmt.Fprintf(s, " %T %q boom=%v", err, err, errors.Is(err, errBoom))
+		} else {
+			fmt.Fprintf(s, " %#v", v)
+		}
+	}
+	s.WriteByte('\n')
+}
+
+var errBoom = errors.New("boom")
+
+func (s *sight) result(r sql.Result, err error) {
+	if err != nil {
+		s.see("failed", err)
+		return
+	}
+	n, err := r.RowsAffected()
+	s.see("affected", n, err)
+	_, err = r.LastInsertId()
+	s.see("last id", err)
+}
+
+func (s *sight) rows(r *sql.Rows, err error) {
+	if err != nil {
+		s.see("failed", err)
+		return
+	}
+	synctest.Wait() // database/sql closes rows whose context has ended, in its own time
+	for more := true; more; more = r.NextResultSet() {
+		columns, err := r.Columns()
+		s.see("columns", columns, err)
+		types, err := r.ColumnTypes()
+		if err != nil {
+			s.see("types", err)
+		}
+		for _, c := range types {
+			length, hasLength := c.Length()
+			precision, scale, hasScale := c.DecimalSize()
+			null, hasNull := c.Nullable()
+			s.see("type", c.Name(), c.DatabaseTypeName(), fmt.Sprint(c.ScanType()), length, hasLength, precision, scale, hasScale, null, hasNull)
+		}
+		for r.Next() {
+			var v any
+			err := r.Scan(&v)
+			s.see("row", v, err)
+		}
+	}
+	s.see("end", r.Err(), r.Close(), r.Err())
+}
+
+// uses are what programs do.
+var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB){
+	"exec": func(s *sight, ctx context.Context, _ func(), _ *fake, db *sql.DB) {
+		s.result(db.ExecContext(ctx, "INSERT"))
+		s.result(db.ExecContext(ctx, "INSERT ?", 1))
+		s.result(db.ExecContext(ctx, "INSERT ?", uint64(1)<<63))
+		s.result(db.ExecContext(ctx, "INSERT ?", 1i))
+		s.result(db.ExecContext(ctx, "INSERT ?", remove{}, "a"))
+		s.result(db.ExecContext(ctx, "INSERT ?", sql.Named("name", 1)))
+		s.result(db.ExecContext(ctx, "INSERT ?", sql.Named("1", 1)))
+		s.result(db.ExecContext(ctx, "INSERT ?", 1, struct{}{}))
+		s.result(db.ExecContext(ctx, "INSERT ?", valuer{}))
+		s.result(db.ExecContext(ctx, "INSERT ?"))
+	},
+	"query": func(s *sight, ctx context.Context, _ func(), _ *fake, db *sql.DB) {
+		s.rows(db.QueryContext(ctx, "SELECT"))
+		s.rows(db.QueryContext(ctx, "SELECT ?", 1))
+		s.rows(db.QueryContext(ctx, "SELECT ?", uint64(1)<<63))
+		s.rows(db.QueryContext(ctx, "SELECT ?", 1, 2))
+		var n int
+		s.see("row", db.QueryRowContext(ctx, "SELECT").Scan(&n), n)
+	},
+	"prepared": func(s *sight, ctx context.Context, _ func(), _ *fake, db *sql.DB) {
+		prepared, err := db.PrepareContext(ctx, "SELECT ?")
+		s.see("prepared", err)
+		s.rows(prepared.QueryContext(ctx, 1))
+		s.result(prepared.ExecContext(ctx, sql.Named("name", 1)))
+		s.result(prepared.ExecContext(context.Background(), uint64(1)<<63))
+		s.see("close", prepared.Close(), prepared.Close())
+	},
+	"transactions": func(s *sight, ctx context.Context, _ func(), _ *fake, db *sql.DB) {
+		for _, opts := range []*sql.TxOptions{nil, {}, {Isolation: sql.LevelSerializable}, {ReadOnly: true}} {
+			tx, err := db.BeginTx(ctx, opts)
+			s.see("begin", err)
+			if err != nil {
+				continue
+			}
+			s.result(tx.ExecContext(ctx, "INSERT"))
+			s.rows(tx.QueryContext(ctx, "SELECT ?", 1))
+			s.see("ends", tx.Commit(), tx.Rollback())
+		}
+		tx, err := db.Begin()
+		s.see("begin", err)
+		s.see("rollback", tx.Rollback())
+	},
+	"a transaction cancelled": func(s *sight, ctx context.Context, cancel func(), _ *fake, db *sql.DB) {
+		tx, err := db.BeginTx(ctx, nil)
+		s.see("begin", err)
+		cancel()
+		synctest.Wait()
+		s.see("commit", tx.Commit())
+		s.see("open", db.Stats().OpenConnections)
+	},
+	"a transaction cancelled on its connection": func(s *sight, ctx context.Context, cancel func(), _ *fake, db *sql.DB) {
+		conn, err := db.Conn(context.WithoutCancel(ctx))
+		s.see("conn", err)
+		_, err = conn.BeginTx(ctx, nil)
+		s.see("begin", err)
+		cancel()
+		synctest.Wait()
+		s.result(conn.ExecContext(context.WithoutCancel(ctx), "INSERT"))
+		s.see("close", conn.Close())
+	},
+	"rows cancelled": func(s *sight, ctx context.Context, cancel func(), _ *fake, db *sql.DB) {
+		r, err := db.QueryContext(ctx, "SELECT")
+		s.see("next", err, r.Next())
+		cancel()
+		synctest.Wait()
+		s.see("next", r.Next(), r.Err(), r.Close())
+	},
+	"ping": func(s *sight, ctx context.Context, _ func(), _ *fake, db *sql.DB) {
+		s.see("ping", db.PingContext(ctx), db.PingContext(ctx))
+	},
+	"the context ends while the driver works": func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB) {
+		f.fault = func(call string) error {
+			if call != "Connect" && call != "ResetSession" {
+				cancel()
+			}
+			return nil
+		}
+		_, err := db.PrepareContext(ctx, "SELECT")
+		s.see("prepare", err)
+	},
+	"the context ends before the exec": func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB) {
+		f.fault = func(call string) error {
+			if call == "Connect" || strings.HasPrefix(call, "PrepareContext") {
+				cancel()
+			}
+			return nil
+		}
+		s.result(db.ExecContext(ctx, "INSERT"))
+	},
+	"the context ends before the query": func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB) {
+		f.fault = func(call string) error {
+			if call == "Connect" || strings.HasPrefix(call, "PrepareContext") {
+				cancel()
+			}
+			return nil
+		}
+		s.rows(db.QueryContext(ctx, "SELECT"))
+	},
+	"the context ends before a prepared statement runs": func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB) {
+		prepared, err := db.PrepareContext(context.WithoutCancel(ctx), "SELECT ?")
+		s.see("prepared", err)
+		f.fault = func(call string) error {
+			if call == "ResetSession" {
+				cancel()
+			}
+			return nil
+		}
+		s.rows(prepared.QueryContext(ctx, 1))
+		s.result(prepared.ExecContext(ctx, 1))
+		s.see("close", prepared.Close())
+	},
+	"the context ends while a transaction begins": func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB) {
+		f.fault = func(call string) error {
+			if strings.HasPrefix(call, "Begin") {
+				cancel()
+			}
+			return nil
+		}
+		_, err := db.BeginTx(ctx, nil)
+		synctest.Wait()
+		s.see("begin", err)
+	},
+	"bad connections": func(s *sight, ctx context.Context, _ func(), f *fake, db *sql.DB) {
+		for _, method := range []string{"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession", "IsValid", "Next", "Commit", "Rows.Close"} {
+			for _, times := range []int{1, 2, 3} {
+				f.fault = failOn(method, times, driver.ErrBadConn)
+				everything(s, ctx, db)
+			}
+		}
+	},
+	"failures": func(s *sight, ctx context.Context, _ func(), f *fake, db *sql.DB) {
+		for _, method := range []string{"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession", "Next 1", "NextResultSet", "Commit", "Rows.Close", "Close"} {
+			f.fault = failOn(method, 1, errBoom)
+			everything(s, ctx, db)
+		}
+	},
+}
+
+func everything(s *sight, ctx context.Context, db *sql.DB) {
+	s.see("ping", db.PingContext(ctx))
+	s.result(db.ExecContext(ctx, "INSERT"))
+	s.rows(db.QueryContext(ctx, "SELECT"))
+	s.rows(db.QueryContext(ctx, "SELECT ?", 1))
+	tx, err := db.BeginTx(ctx, nil)
+	s.see("begin", err)
+	if err == nil {
+		s.result(tx.ExecContext(ctx, "INSERT ?", 1))
+		s.see("commit", tx.Commit())
+	}
+}
+
+// valuer answers with what is no driver.Value, which converters refuse in different words.
+type valuer struct{}
+
+func (valuer) Value() (driver.Value, error) { return struct{}{}, nil }
+
+// What a wrapper must think of when it changes, and nothing here notices by itself.
+func TestDatabaseSQLHasNoInterfaceThatIsNewToUs(t *testing.T) {
+	known := strings.Fields(`ColumnConverter Conn ConnBeginTx ConnPrepareContext Connector Driver DriverContext Execer
+		ExecerContext NamedValueChecker Pinger Queryer QueryerContext Result Rows RowsColumnTypeDatabaseTypeName
+		RowsColumnTypeLength RowsColumnTypeNullable RowsColumnTypePrecisionScale RowsColumnTypeScanType
+		RowsNextResultSet SessionResetter Stmt StmtExecContext StmtQueryContext Tx Validator ValueConverter Valuer`)
+	pkg, err := build.Import("database/sql/driver", "", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range pkg.GoFiles {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(pkg.Dir, name), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			if _, ok := spec.Type.(*ast.InterfaceType); ok && spec.Name.Name != "Value" && spec.Name.IsExported() && !slices.Contains(known, spec.Name.Name) {
+				t.Errorf("driver.%s is an interface the wrapper does not know of", spec.Name)
+			}
+			return true
+		})
+	}
+}
