@@ -1,0 +1,126 @@
+package elasticsearch_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/gaptrace/gaptrace"
+	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+)
+
+// kept is a hook that leaves statements as they are. But a stranger cannot know that.
+func kept(_ gaptrace.Call, statement string) string { return statement }
+
+func TestAReasonTellsNeitherSecretsNorDocuments(t *testing.T) {
+	const secret = "?access_token=hunter2"
+	for name, tt := range map[string]struct {
+		request string
+		kind    string // empty: the error is a string
+		reason  string
+		want    string
+		opts    []gaptrace.Option
+	}{
+		"the URI": {
+			request: "PATCH /u/_doc" + secret, reason: "Incorrect HTTP method for uri [/u/_doc?access_token=hunter2] and method [PATCH], allowed: [POST]",
+			want: "Incorrect HTTP method for uri [/u/_doc?access_token=hidden] and method [PATCH], allowed… [cut]",
+		},
+		"the URI of a search": {
+			request: "POST /_search" + secret, kind: "security_exception", reason: "missing authentication credentials for REST request [/_search?access_token=hunter2]",
+			want: "security_exception: missing authentication credentials for REST request [/_search?access_token=hidden]",
+		},
+		"two secrets, one the beginning of the other, and encoded": {
+			request: "GET /a?token=hunt&password=hunt%2er2&a=1", kind: "security_exception", reason: "[/a?token=hunt&password=hunt%2er2&a=1], for hunt.r2",
+			want: "security_exception: [/a?token=hidden&password=hidden&a=1], for hidden",
+		},
+		"a value": {
+			request: "PUT /u/_doc/1", kind: "document_parsing_exception", reason: "[1:8] failed to parse field [age] of type [long] in document with id '1'. Preview of field's value: 'hunter2'",
+			want: "document_parsing_exception: [1:8] failed to parse field [age] of type [long] in document with id… [cut]",
+		},
+		"the source": {
+			request: "PUT /u/_doc/1", kind: "x_content_parse_exception", reason: `[1:8] Unrecognized token 'hunter2': was expecting [Source: (byte[])"{"age":hunter2}"; line: 1]`,
+			want: "x_content_parse_exception: [1:8] Unrecognized token… [cut]",
+		},
+		"a line of bulk": {
+			request: "POST /_bulk", kind: "illegal_argument_exception", reason: "Malformed action/metadata line [1], expected field [create] but found [hunter2]",
+			want: "illegal_argument_exception: Malformed action/metadata line… [cut]",
+		},
+		"a number": {
+			request: "PUT /u/_doc/1", kind: "parse_exception", reason: "Numeric value 4111111111111111 out of range",
+			want: "parse_exception: Numeric value… [cut]",
+		},
+		"nothing but a value": {request: "PUT /u/_doc/1", kind: "parse_exception", reason: `"hunter2"`, want: "parse_exception"},
+		"an old version's request": {
+			request: "PUT /u/_doc/1", kind: "unavailable_shards_exception", reason: `[u][0] primary shard is not active, request: [index {[u][_doc][1], source[{"age":"hunter2"}]}]`,
+			want: "unavailable_shards_exception: [u]… [cut]",
+		},
+		"an index": {
+			request: "POST /_aliases", kind: "index_not_found_exception", reason: "no such index [x]",
+			want: "index_not_found_exception: no such index [x]",
+		},
+		"an alias": {request: "GET /_alias/x", reason: "alias [x] missing", want: "alias [x] missing"},
+		"a query": {
+			request: "POST /a/_search", kind: "parsing_exception", reason: "unknown query [mtach] did you mean [match]?",
+			want: "parsing_exception: unknown query [mtach] did you mean [match]?",
+		},
+		"a query that is rewritten": {
+			request: "POST /a/_search", kind: "parsing_exception", reason: "unknown query [mtach] did you mean [match]?",
+			want: "parsing_exception: unknown query… [cut]", opts: []gaptrace.Option{gaptrace.WithStatement(kept)},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said any = tt.reason
+			if tt.kind != "" {
+				said = map[string]string{"type": tt.kind, "reason": tt.reason}
+			}
+			body, err := json.Marshal(map[string]any{"error": said})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var asked error
+			c, ctx, tracer := recorded(t, always(400, string(body)), append(tt.opts,
+				gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { asked = err; return false }))...)
+			method, path, _ := strings.Cut(tt.request, " ")
+			res, err := perform(t, c, ctx, method, path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			consume(t, res.Body)
+			if got := message(only(t, tracer)); got != tt.want {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+			if e, ok := errors.AsType[*gapes.Error](asked); !ok || e.Type != tt.kind || e.Reason != tt.reason {
+				t.Errorf("the hook was asked about %#v", asked)
+			}
+		})
+	}
+}
+
+func TestAnErrorThatRepeatsItsURLTellsNoSecrets(t *testing.T) {
+	server := httptest.NewServer(http.RedirectHandler("http://elastic:hunter2@127.0.0.1:1/?code=hunter2", http.StatusTemporaryRedirect))
+	defer server.Close()
+	tracer := spantest.NewTracer()
+	c := gapes.Wrap(newClient(t, elasticsearch.Config{
+		Addresses: []string{server.URL}, DisableRetry: true,
+		Transport: network(func(req *http.Request) (*http.Response, error) {
+			req = req.Clone(req.Context())
+			req.RequestURI = ""
+			res, err := http.DefaultClient.Do(req)
+			return res, errors.Join(err, errors.New("asking for "+req.URL.RequestURI()))
+		}),
+	}), withTracer(tracer))
+	_, err := perform(t, c, underParent(t, tracer), "GET", "/a/_doc/1?api_key=hunter2&routing=7", nil)
+	if e, ok := errors.AsType[*url.Error](err); !ok || !strings.Contains(e.URL, "hunter2") {
+		t.Errorf("the caller got %v", err)
+	}
+	tree := tracer.Tree()
+	if strings.Contains(tree, "hunter2") || !strings.Contains(tree, "code=hidden") || !strings.Contains(tree, "asking for /a/_doc/1?api_key=hidden&routing=7") {
+		t.Errorf("drew:\n%s", tree)
+	}
+}

@@ -1,0 +1,115 @@
+package elasticsearch_test
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/elastic/go-elasticsearch/v8/typedapi/types"
+	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/internal/spantest/servers"
+	"github.com/opentracing/opentracing-go"
+)
+
+func TestARealElasticsearchIsDrawnLikeThis(t *testing.T) {
+	address := servers.Elasticsearch(t)
+	tracer := spantest.NewTracer()
+	cfg := elasticsearch.Config{Addresses: []string{address}}
+	c := gapes.Wrap(newClient(t, cfg), withTracer(tracer))
+	typed := gapes.WrapTyped(newTyped(t, cfg), withTracer(tracer))
+	parent := tracer.StartSpan("handler")
+	ctx := opentracing.ContextWithSpan(t.Context(), parent)
+
+	check := func(res *esapi.Response, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, res.Body); err != nil {
+			t.Error(err)
+		}
+		if err := res.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	check(c.Index("books", strings.NewReader(`{"title":"Emma"}`), c.Index.WithDocumentID("1"), c.Index.WithRefresh("true"), c.Index.WithContext(ctx)))
+	check(c.Get("books", "1", c.Get.WithContext(ctx)))
+	check(c.Get("books", "2", c.Get.WithContext(ctx)))
+	check(c.Exists("books", "2", c.Exists.WithContext(ctx)))
+	check(c.Search(c.Search.WithIndex("books"), c.Search.WithBody(strings.NewReader(`{"query":{"match":{"title":"emma"}}}`)), c.Search.WithContext(ctx)))
+	check(c.Search(c.Search.WithIndex("films"), c.Search.WithContext(ctx)))
+
+	found, err := typed.Search().Index("books").Query(&types.Query{MatchAll: types.NewMatchAllQuery()}).Do(ctx)
+	if err != nil || found.Hits.Total.Value != 1 {
+		t.Errorf("found %+v, %v", found, err)
+	}
+	if _, err := typed.Indices.Create("books").Do(ctx); err == nil {
+		t.Error("created twice")
+	}
+	parent.Finish()
+
+	for _, span := range tracer.Spans() {
+		delete(span.Tags, "bytes") // some answers tell how long they took
+	}
+	const want = `handler
+  elasticsearch index component=go-elasticsearch db.type=elasticsearch elasticsearch.params="refresh=true" es.method=PUT es.url=http://NODE/books/_doc/1 http.status_code=201 peer.address=NODE span.kind=client
+  elasticsearch get component=go-elasticsearch db.type=elasticsearch es.method=GET es.url=http://NODE/books/_doc/1 http.status_code=200 peer.address=NODE span.kind=client
+  elasticsearch get component=go-elasticsearch db.type=elasticsearch es.method=GET es.url=http://NODE/books/_doc/2 http.status_code=404 peer.address=NODE span.kind=client
+  elasticsearch exists component=go-elasticsearch db.type=elasticsearch es.method=HEAD es.url=http://NODE/books/_doc/2 http.status_code=404 peer.address=NODE span.kind=client
+  elasticsearch search component=go-elasticsearch db.statement="{\"query\":{\"match\":{\"title\":\"emma\"}}}" db.type=elasticsearch es.method=POST es.url=http://NODE/books/_search http.status_code=200 peer.address=NODE span.kind=client
+  elasticsearch search component=go-elasticsearch db.type=elasticsearch error=true es.method=POST es.url=http://NODE/films/_search http.status_code=404 peer.address=NODE span.kind=client
+    * event=error error.kind=*elasticsearch.Error message="index_not_found_exception: no such index [films]"
+  elasticsearch search component=go-elasticsearch db.statement="{\"query\":{\"match_all\":{}}}" db.type=elasticsearch elasticsearch.params="typed_keys=true" es.method=POST es.url=http://NODE/books/_search http.status_code=200 peer.address=NODE span.kind=client
+  elasticsearch indices.create component=go-elasticsearch db.type=elasticsearch error=true es.method=PUT es.url=http://NODE/books http.status_code=400 peer.address=NODE span.kind=client
+    * event=error error.kind=*elasticsearch.Error message="resource_already_exists_exception: index [books/UUID] already exists"
+`
+	node, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := tracer.Tree(node.Host, "NODE"); withoutUUID(got) != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}
+
+func TestARealElasticsearchsReasonsTellNoDocuments(t *testing.T) {
+	tracer := spantest.NewTracer()
+	c := gapes.Wrap(newClient(t, elasticsearch.Config{Addresses: []string{servers.Elasticsearch(t)}}), withTracer(tracer))
+	for _, tt := range []struct{ request, body, want string }{
+		{"PUT /people", `{"mappings":{"properties":{"age":{"type":"long"}}}}`, ""},
+		{"PUT /people/_doc/1", `{"age":"hunter2"}`, "document_parsing_exception: [1:8] failed to parse field [age] of type [long] in document with id… [cut]"},
+		{"PUT /people/_doc/2", `{"age":hunter2}`, "document_parsing_exception: [1:2] failed to parse… [cut]"},
+		{"POST /_bulk", "{\"hunter2\":{}}\n{}\n", "illegal_argument_exception: Malformed action/metadata line… [cut]"},
+		{"PUT /hunters", `{"mappings":{"properties":{"age":{"type":"hunter2"}}}}`, "mapper_parsing_exception: Failed to parse mapping… [cut]"},
+		{"PATCH /people/_doc?access_token=hunter2", "", "Incorrect HTTP method for uri [/people/_doc?access_token=hidden] and method [PATCH], allowed… [cut]"},
+		{"GET /people/_settings?api_key=hunter2", "", "illegal_argument_exception: request [/people/_settings] contains unrecognized parameter… [cut]"},
+	} {
+		tracer.Reset()
+		method, path, _ := strings.Cut(tt.request, " ")
+		req, err := http.NewRequestWithContext(underParent(t, tracer), method, path, strings.NewReader(tt.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		res, err := c.Perform(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := consume(t, res.Body)
+		if got := message(only(t, tracer)); got != tt.want || strings.Contains(tracer.Tree(), "hunter2") {
+			t.Errorf("%s: got %q, want %q, of %s", tt.request, got, tt.want, said)
+		}
+	}
+}
+
+// withoutUUID hides the id that a new index was given.
+func withoutUUID(tree string) string {
+	before, rest, _ := strings.Cut(tree, "index [books/")
+	_, after, _ := strings.Cut(rest, "]")
+	return before + "index [books/UUID]" + after
+}

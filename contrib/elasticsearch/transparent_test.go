@@ -1,0 +1,431 @@
+package elasticsearch_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/elastic/go-elasticsearch/v8/typedapi/types"
+	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
+)
+
+func unsampled() opentracing.Tracer {
+	tracer, _ := jaeger.NewTracer("test", jaeger.NewConstSampler(false), jaeger.NewNullReporter())
+	return tracer
+}
+
+// eachStranger runs compare with a raw client's view of the world and a wrapped one's.
+func eachStranger(t *testing.T, observe func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string) {
+	t.Helper()
+	raw := observe(t, t.Context(), func(t elastictransport.Interface) elastictransport.Interface { return t })
+	strict := spantest.NewTracer()
+	tracers := spantest.Hostile(strict)
+	tracers["a tracer"] = strict
+	tracers["no parent"] = strict
+	tracers["a tracer that samples none"] = unsampled()
+	for name, tracer := range tracers {
+		t.Run(name, func(t *testing.T) {
+			strict.Reset()
+			ctx := t.Context()
+			if name != "no parent" {
+				ctx = underParent(t, strict)
+			}
+			wrapped := observe(t, ctx, func(t elastictransport.Interface) elastictransport.Interface {
+				return gapes.WrapTransport(t, withTracer(tracer))
+			})
+			if raw != wrapped {
+				t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
+			}
+			for _, problem := range strict.Problems() {
+				if !strings.Contains(problem, "foreign context") { // which such a tracer makes itself
+					t.Error(problem)
+				}
+			}
+			if drawn := len(strict.Spans()) > 1; drawn != draws(name) {
+				t.Errorf("drew:\n%s", strict.Tree())
+			}
+		})
+	}
+}
+
+// draws reports whether a call is drawn under the tracer of that name.
+func draws(name string) bool {
+	switch name {
+	case "no parent", "a tracer that samples none", "StartSpan panics", "StartSpan answers nil":
+		return false
+	}
+	return true
+}
+
+// typedNil is a body that is a nil pointer, and content with that.
+type typedNil struct{}
+
+func (*typedNil) Read([]byte) (int, error) { return 0, io.EOF }
+func (*typedNil) Close() error             { return nil }
+
+func TestWhatTheServerAndTheCallerSeeIsTheSame(t *testing.T) {
+	// The server tells what it saw: as the body of the answer, so that it reaches the comparison.
+	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		hash := sha256.New()
+		n, _ := io.Copy(hash, r.Body)
+		var b strings.Builder
+		fmt.Fprintf(&b, "%s %s %s, length %d %v, body of %d %x\n", r.Method, r.URL, r.Host, r.ContentLength, r.TransferEncoding, n, hash.Sum(nil))
+		for _, key := range slices.Sorted(maps.Keys(r.Header)) {
+			fmt.Fprintf(&b, "%s: %q\n", key, r.Header[key])
+		}
+		if r.URL.Query().Get("product") != "none" {
+			w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		}
+		w.Header().Set("Date", "")
+		w.Header().Add("Warning", "299 Elasticsearch")
+		status := 200
+		fmt.Sscan(r.URL.Query().Get("status"), &status)
+		if n := r.URL.Query().Get("cut"); n != "" {
+			w.Header().Set("Content-Length", n)
+		}
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"error":{"type":"t","reason":%q},"status":%d}`, b.String(), status)
+	}))
+	defer echo.Close()
+
+	for name, tt := range map[string]struct {
+		cfg     elasticsearch.Config
+		method  string
+		path    string
+		body    io.Reader
+		headers http.Header
+	}{
+		"a search":             {method: "POST", path: "/a/_search?size=1", body: strings.NewReader(`{"query":{}}`)},
+		"a stream":             {method: "POST", path: "/a/_search", body: opaque(`{"query":{}}`)},
+		"a stream, once":       {method: "POST", path: "/a/_search", body: opaque(`{"query":{}}`), cfg: elasticsearch.Config{DisableRetry: true}},
+		"compressed":           {method: "POST", path: "/a/_search", body: strings.NewReader(`{"query":{}}`), cfg: elasticsearch.Config{CompressRequestBody: true}},
+		"a stream, compressed": {method: "POST", path: "/a/_search", body: opaque(`{"query":{}}`), cfg: elasticsearch.Config{CompressRequestBody: true}},
+		"10 MB":                {method: "POST", path: "/a/_search", body: strings.NewReader(strings.Repeat("x\xff", 5<<20))},
+		"10 MB as a stream":    {method: "POST", path: "/a/_search", body: opaque(strings.Repeat("x\xff", 5<<20)), cfg: elasticsearch.Config{DisableRetry: true}},
+		"an empty body":        {method: "POST", path: "/a/_search", body: strings.NewReader("")},
+		"no body":              {method: "POST", path: "/a/_search", body: http.NoBody},
+		"an absent body":       {method: "POST", path: "/a/_search"},
+		"a nil pointer":        {method: "POST", path: "/a/_search", body: (*typedNil)(nil)},
+		"a document":           {method: "PUT", path: "/a/_doc/1", body: strings.NewReader(`{}`), headers: http.Header{"X-Opaque-Id": {"7"}}},
+		"HEAD":                 {method: "HEAD", path: "/a/_doc/1?status=404"},
+		"HEAD, failing":        {method: "HEAD", path: "/a?status=500"},
+		"no method":            {path: "/"},
+		"an error":             {method: "GET", path: "/a?status=404"},
+		"another product":      {method: "GET", path: "/?product=none"},
+		"too few bytes":        {method: "GET", path: "/?cut=9999"},
+		"an error cut off":     {method: "GET", path: "/?cut=9999&status=500"},
+		"retried":              {method: "POST", path: "/a/_search?status=503", body: opaque(`{"query":{}}`)},
+		"not retried":          {method: "POST", path: "/a/_search?status=503", body: opaque(`{"query":{}}`), cfg: elasticsearch.Config{DisableRetry: true}},
+		"meta header":          {method: "GET", path: "/", headers: http.Header{"X-Elastic-Client-Meta": {"h=bp"}}},
+		"compatibility":        {method: "GET", path: "/", cfg: elasticsearch.Config{EnableCompatibilityMode: true}},
+		"drained":              {method: "GET", path: "/", cfg: elasticsearch.Config{AutoDrainBody: true}},
+		"nobody there":         {method: "GET", path: "/", cfg: elasticsearch.Config{Addresses: []string{"http://127.0.0.1:1"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, _ := io.ReadAll(orEmpty(tt.body))
+			eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+				cfg := tt.cfg
+				if cfg.Addresses == nil {
+					cfg.Addresses = []string{echo.URL}
+				}
+				cfg.EnableMetrics = true
+				c := newClient(t, cfg)
+				c.Transport = wrap(c.Transport)
+				req, err := http.NewRequestWithContext(ctx, tt.method, tt.path, again(tt.body, string(text)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				maps.Copy(req.Header, tt.headers)
+				res, err := c.Perform(req)
+				return fmt.Sprintln(tell(res, err), told(req, res), tellMetrics(c))
+			})
+		})
+	}
+}
+
+func orEmpty(r io.Reader) io.Reader {
+	if r == nil {
+		return strings.NewReader("")
+	}
+	return r
+}
+
+// again is a reader of text of the same kind as body.
+func again(body io.Reader, text string) io.Reader {
+	switch body.(type) {
+	case *strings.Reader:
+		return strings.NewReader(text)
+	case nil, *typedNil:
+		return body
+	}
+	if body == http.NoBody {
+		return body
+	}
+	return opaque(text)
+}
+
+// tell is what a caller sees of an answer.
+func tell(res *http.Response, err error) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "error %T %v\n", err, err)
+	if res == nil {
+		return b.String()
+	}
+	fmt.Fprintf(&b, "%s %v, length %d\n", res.Status, res.Header, res.ContentLength)
+	if res.Body == nil {
+		return b.String()
+	}
+	text, err := io.ReadAll(res.Body)
+	fmt.Fprintf(&b, "body %s, %T %v, NoBody %t\n", text, err, err, res.Body == http.NoBody)
+	n, err := res.Body.Read(make([]byte, 1))
+	fmt.Fprintf(&b, "and then %d %v, closed %v\n", n, err, res.Body.Close())
+	n, err = res.Body.Read(make([]byte, 1))
+	fmt.Fprintf(&b, "and then %d %v\n", n, err)
+	return b.String()
+}
+
+// told is what has become of a request.
+func told(req *http.Request, res *http.Response) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s %v, length %d, body %T, GetBody %t, its answer's %t\n", req.Method, req.URL, req.Header,
+		req.ContentLength, req.Body, req.GetBody != nil, res != nil && res.Request == req)
+	if req.GetBody != nil {
+		body, err := req.GetBody()
+		n, _ := io.Copy(io.Discard, body)
+		fmt.Fprintf(&b, "once more: %T of %d, %v\n", body, n, err)
+	}
+	return b.String()
+}
+
+func tellMetrics(c *elasticsearch.Client) string {
+	m, err := c.Metrics()
+	m.Connections = nil // tell the time
+	return fmt.Sprint(m, err)
+}
+
+// journal is an instrumentation that writes down how it is called. Its contexts bear its mark.
+type journal struct{ lines []string }
+
+type mark struct{}
+
+func (j *journal) note(ctx context.Context, format string, args ...any) {
+	j.lines = append(j.lines, fmt.Sprintf("marked %v: ", ctx.Value(mark{}))+fmt.Sprintf(format, args...))
+}
+
+func (j *journal) Start(ctx context.Context, name string) context.Context {
+	j.note(ctx, "Start %s", name)
+	return context.WithValue(ctx, mark{}, true)
+}
+func (j *journal) Close(ctx context.Context)                  { j.note(ctx, "Close") }
+func (j *journal) RecordError(ctx context.Context, err error) { j.note(ctx, "RecordError %v", err) }
+func (j *journal) RecordPathPart(ctx context.Context, part, value string) {
+	j.note(ctx, "RecordPathPart %s=%s", part, value)
+}
+
+func (j *journal) RecordRequestBody(ctx context.Context, endpoint string, body io.Reader) io.ReadCloser {
+	text, _ := io.ReadAll(orEmpty(body))
+	j.note(ctx, "RecordRequestBody %s %s", endpoint, text)
+	return io.NopCloser(strings.NewReader(string(text)))
+}
+
+func (j *journal) BeforeRequest(req *http.Request, endpoint string) {
+	j.note(req.Context(), "BeforeRequest %s %s", endpoint, req.URL)
+}
+
+func (j *journal) AfterRequest(req *http.Request, system, endpoint string) {
+	j.note(req.Context(), "AfterRequest %s %s %s", system, endpoint, req.URL)
+}
+
+func (j *journal) AfterResponse(ctx context.Context, res *http.Response) {
+	j.note(ctx, "AfterResponse %d", res.StatusCode)
+}
+
+func TestTheUsersInstrumentationIsCalledAsBefore(t *testing.T) {
+	status := map[string]int{"well": 200, "badly": 400, "never": 0}
+	for name, status := range status {
+		t.Run(name, func(t *testing.T) {
+			eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+				var sent []string
+				j := &journal{}
+				cfg := elasticsearch.Config{Instrumentation: j, DisableRetry: true, Transport: network(func(req *http.Request) (*http.Response, error) {
+					text, _ := io.ReadAll(orEmpty(req.Body))
+					sent = append(sent, string(text))
+					if status == 0 {
+						return nil, errors.New("refused")
+					}
+					return answer(status, strings.NewReader(`{"error":{"type":"t","reason":"r"}}`)), nil
+				})}
+				plain, typed := newClient(t, cfg), newTyped(t, cfg)
+				plain.Transport, typed.Transport = wrap(plain.Transport), wrap(typed.Transport)
+
+				res, err := plain.Search(plain.Search.WithContext(ctx), plain.Search.WithIndex("a", "b"), plain.Search.WithBody(strings.NewReader("{q}")))
+				_, err2 := typed.Search().Index("a").Query(types.NewQuery()).Do(ctx)
+				_, err3 := typed.Exists("a", "1").IsSuccess(ctx)
+				return fmt.Sprintln(res, err, err2, err3, strings.Join(append(j.lines, sent...), "\n"))
+			})
+		})
+	}
+}
+
+// Start may give no context: the client then goes on with the caller's.
+type startless struct{ *journal }
+
+func (startless) Start(context.Context, string) context.Context { return nil }
+func (startless) Close(ctx context.Context) {
+	if ctx != nil {
+		panic("Close got a context that Start did not give")
+	}
+}
+
+func TestAnInstrumentationWithoutContextsWorks(t *testing.T) {
+	eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+		j := &journal{}
+		c := newClient(t, elasticsearch.Config{Instrumentation: startless{j}, Transport: fromMemory{}})
+		c.Transport = wrap(c.Transport)
+		res, err := c.Info(c.Info.WithContext(ctx))
+		return fmt.Sprintln(res, err, j.lines)
+	})
+}
+
+// can are the things that a transport may be able to do, each alone.
+var can = map[string]func() elastictransport.Interface{
+	"nothing more": func() elastictransport.Interface { return plain{fromMemory{}} },
+	"be measured": func() elastictransport.Interface {
+		return struct {
+			plain
+			measurable
+		}{plain{fromMemory{}}, measurable{}}
+	},
+	"discover": func() elastictransport.Interface {
+		return struct {
+			plain
+			discoverable
+		}{plain{fromMemory{}}, discoverable{}}
+	},
+	"be closed": func() elastictransport.Interface {
+		return struct {
+			plain
+			closes
+		}{plain{fromMemory{}}, closes{}}
+	},
+	"be instrumented with nothing": func() elastictransport.Interface {
+		return struct {
+			plain
+			uninstrumented
+		}{plain{fromMemory{}}, uninstrumented{}}
+	},
+	"all that the library's can": func() elastictransport.Interface {
+		c, _ := elastictransport.NewClient(elastictransport.WithTransport(fromMemory{}))
+		return c
+	},
+}
+
+type (
+	measurable     struct{}
+	discoverable   struct{}
+	closes         struct{}
+	uninstrumented struct{}
+)
+
+func (measurable) Metrics() (elastictransport.Metrics, error) {
+	return elastictransport.Metrics{Requests: 7}, nil
+}
+
+func (discoverable) DiscoverNodes() error { return errors.New("mine") }
+
+func (closes) Close(context.Context) error                                          { return errors.New("mine") }
+func (uninstrumented) InstrumentationEnabled() (_ elastictransport.Instrumentation) { return nil }
+
+func TestATransportCanDoWhatItCouldDo(t *testing.T) {
+	for name, transport := range can {
+		t.Run(name, func(t *testing.T) {
+			eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+				c := newClient(t, elasticsearch.Config{})
+				c.Transport = wrap(transport())
+				var told []any
+				metrics, err := c.Metrics()
+				told = append(told, metrics, err, c.DiscoverNodes())
+				res, err := c.Info(c.Info.WithContext(ctx))
+				told = append(told, res, err)
+				_, closeable := c.Transport.(elastictransport.Closeable)
+				over, cancel := context.WithCancel(ctx)
+				if !closeable { // then a context that is over must not matter
+					cancel()
+				}
+				defer cancel()
+				told = append(told, closeable, c.Close(over), c.Close(ctx), c.DiscoverNodes())
+				_, err = c.Info(c.Info.WithContext(ctx))
+				return fmt.Sprintln(append(told, err)...)
+			})
+		})
+	}
+}
+
+func TestErrorsKeepTheirIdentity(t *testing.T) {
+	refused := errors.New("refused")
+	eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+		half := answer(502, strings.NewReader("half"))
+		body := half.Body
+		for want, n := range map[error]network{
+			refused:          func(*http.Request) (*http.Response, error) { return half, refused },
+			context.Canceled: func(*http.Request) (*http.Response, error) { return nil, context.Canceled },
+		} {
+			c := wrap(plain{n})
+			res, err := perform(t, c, ctx, "GET", "/", nil)
+			if err != want { //nolint:errorlint // identity is the promise
+				t.Errorf("got %v, want %v", err, want)
+			}
+			if want == refused && (res != half || res.Body != body) { //nolint:errorlint // identity is the promise
+				t.Errorf("what came with the error is gone: %v", res)
+			}
+		}
+		return ""
+	})
+}
+
+func TestAnswersThatAreIncompleteArePassedOn(t *testing.T) {
+	for name, res := range map[string]*http.Response{
+		"none":               nil,
+		"without a body":     {StatusCode: 200},
+		"a bodiless failure": {StatusCode: 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+				c := wrap(plain{network(func(*http.Request) (*http.Response, error) { return res, nil })})
+				got, err := perform(t, c, ctx, "GET", "/", nil)
+				return fmt.Sprint(tell(got, err), got == res)
+			})
+		})
+	}
+}
+
+func TestTheContextsDeadlineReachesTheNetwork(t *testing.T) {
+	eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+		ctx, cancel := context.WithDeadline(ctx, time.Now().Add(time.Hour))
+		defer cancel()
+		want, _ := ctx.Deadline()
+		c := newClient(t, elasticsearch.Config{Transport: network(func(req *http.Request) (*http.Response, error) {
+			if got, ok := req.Context().Deadline(); !ok || got != want {
+				t.Errorf("got %v, want %v", got, want)
+			}
+			return answer(200, strings.NewReader("{}")), nil
+		})})
+		c.Transport = wrap(c.Transport)
+		res, err := c.Info(c.Info.WithContext(ctx))
+		return fmt.Sprintln(res, err)
+	})
+}

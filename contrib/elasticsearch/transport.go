@@ -1,0 +1,213 @@
+package elasticsearch
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/opentracing/opentracing-go/ext"
+)
+
+const component = "go-elasticsearch"
+
+// Wrap records the calls of c. It replaces c.Transport in place, because c's API is bound to c, and
+// returns c; it must not run while c is in use. It panics if c or its Transport is nil. A TypedClient
+// that NewTypedFrom makes of c later is recorded too. See [WrapTransport] for the transport's methods.
+func Wrap(c *elasticsearch.Client, opts ...gaptrace.Option) *elasticsearch.Client {
+	if c == nil {
+		panic("elasticsearch.Wrap: c is nil")
+	}
+	if c.Transport == nil {
+		panic("elasticsearch.Wrap: c.Transport is nil")
+	}
+	c.Transport = WrapTransport(c.Transport, opts...)
+	return c
+}
+
+// WrapTyped is [Wrap] for the typed client.
+func WrapTyped(c *elasticsearch.TypedClient, opts ...gaptrace.Option) *elasticsearch.TypedClient {
+	if c == nil {
+		panic("elasticsearch.WrapTyped: c is nil")
+	}
+	if c.Transport == nil {
+		panic("elasticsearch.WrapTyped: c.Transport is nil")
+	}
+	c.Transport = WrapTransport(c.Transport, opts...)
+	return c
+}
+
+// WrapTransport returns t with its calls recorded, for a BaseClient and for those who call esapi's
+// requests with a transport of their own. It panics if t is nil. A transport that is wrapped already
+// is not wrapped twice: opts take the place of its options.
+//
+// What t can do beyond Perform it still can: instrumentation, metrics, discovery and closing. Its
+// method Unwrap returns t.
+func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elastictransport.Interface {
+	switch wrapped := t.(type) {
+	case nil:
+		panic("elasticsearch.WrapTransport: t is nil")
+	case *transport:
+		t = wrapped.next
+	case closeable:
+		t = wrapped.next
+	}
+	wrapper := spanutil.New(opts)
+	w := &transport{next: t, Wrapper: wrapper, endpoints: endpoints{none{}, wrapper}}
+	if c, ok := t.(elastictransport.Closeable); ok {
+		return closeable{w, c}
+	}
+	return w
+}
+
+// transport is the seam: all that go-elasticsearch does for a call (retries, back-off, the choice of
+// a node) happens inside Perform. The optional interfaces answer what a client says where its
+// transport has none.
+type transport struct {
+	*spanutil.Wrapper
+	next      elastictransport.Interface
+	endpoints elastictransport.Instrumentation // for a transport that has none of its own
+}
+
+// closeable is a transport that can be closed. Where it cannot, closing a client succeeds even
+// under a context that is over: no Close of ours could answer that.
+type closeable struct {
+	*transport
+	elastictransport.Closeable
+}
+
+var (
+	_ elastictransport.Instrumented = (*transport)(nil)
+	_ elastictransport.Measurable   = (*transport)(nil)
+	_ elastictransport.Discoverable = (*transport)(nil)
+	_ elastictransport.Closeable    = closeable{}
+)
+
+func (t *transport) Unwrap() elastictransport.Interface { return t.next }
+
+func (t *transport) InstrumentationEnabled() elastictransport.Instrumentation {
+	if next, ok := t.next.(elastictransport.Instrumented); ok {
+		if users := next.InstrumentationEnabled(); users != nil {
+			return endpoints{users, t.Wrapper}
+		}
+	}
+	return t.endpoints
+}
+
+func (t *transport) Metrics() (elastictransport.Metrics, error) {
+	if next, ok := t.next.(elastictransport.Measurable); ok {
+		return next.Metrics()
+	}
+	return elastictransport.Metrics{}, errors.New("transport is missing method Metrics()")
+}
+
+func (t *transport) DiscoverNodes() error {
+	if next, ok := t.next.(elastictransport.Discoverable); ok {
+		return next.DiscoverNodes()
+	}
+	return errors.New("transport is missing method DiscoverNodes()")
+}
+
+func (t *transport) Perform(req *http.Request) (*http.Response, error) {
+	ctx := req.Context()
+	if !t.Wants(ctx) {
+		return t.next.Perform(req)
+	}
+	what := targetOf(req)
+	call := t.Begin(ctx, gaptrace.Call{Component: component, Operation: what.operation(req), Request: req})
+	if call == nil {
+		return t.next.Perform(req)
+	}
+	returned := false
+	defer call.Unwound(&returned)
+
+	sampled := call.Sampled()
+	if sampled {
+		describe(call, req)
+	}
+	sent := req.WithContext(call.Open(ctx))
+	var query statement
+	if sampled && what.searches() {
+		query = statementOf(sent)
+	}
+	res, err := t.next.Perform(sent)
+	giveBack(req, sent, query)
+	if res != nil && res.Request == sent {
+		res.Request = req
+	}
+	returned = true
+
+	watched := call.Answered("bytes")
+	if watched {
+		describeAnswer(call, req, res)
+		call.Statement(query.text())
+	}
+	switch {
+	case err != nil:
+		call.Finish(spanutil.Reworded(err, askedBy(req, what).hidden.Replace))
+	case res == nil:
+		call.Finish(nil)
+	case watched && what.fails(res.StatusCode):
+		a := askedBy(req, what)
+		a.shown = what.searches() && t.Config.Statement == nil
+		res.Body = failing(call, a, res)
+	default:
+		res.Body = spanutil.Body(call, res.Body)
+	}
+	return res, err
+}
+
+// giveBack leaves req as the library would have: it rewrites the body of the request it is given,
+// to compress it or to be able to send it again.
+func giveBack(req, sent *http.Request, query statement) {
+	if query.seen == nil || sent.Body != query.seen {
+		req.Body = sent.Body
+	}
+	req.GetBody, req.ContentLength = sent.GetBody, sent.ContentLength
+}
+
+func describe(call *spanutil.Call, req *http.Request) {
+	call.Tag(string(ext.DBType), "elasticsearch")
+	call.Tag("es.method", method(req))
+	if req.URL != nil && req.URL.RawQuery != "" {
+		call.Tag("elasticsearch.params", params(req.URL.RawQuery))
+	}
+}
+
+// describeAnswer tells who answered, and what. The URL is by now that of the node which was asked
+// last: copies of a request share it, and the library completes it for each attempt.
+func describeAnswer(call *spanutil.Call, req *http.Request, res *http.Response) {
+	if u := req.URL; u != nil {
+		call.Tag("es.url", address(u))
+		if u.Host != "" {
+			call.Tag(string(ext.PeerAddress), u.Host)
+		}
+	}
+	if res != nil {
+		call.Tag(string(ext.HTTPStatusCode), res.StatusCode)
+	}
+}
+
+// address is u without userinfo and query. It is a mere path where no node was asked.
+func address(u *url.URL) string {
+	if u.Host == "" {
+		return u.EscapedPath()
+	}
+	return u.Scheme + "://" + u.Host + u.EscapedPath()
+}
+
+// params are a query's parameters in order, with the values of secrets hidden.
+func params(query string) string {
+	query = spanutil.Query(query)
+	if !strings.Contains(query, "&") {
+		return query
+	}
+	pairs := strings.Split(query, "&")
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
+}

@@ -1,0 +1,469 @@
+package elasticsearch_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/elastic/go-elasticsearch/v8/esutil"
+	"github.com/gaptrace/gaptrace"
+	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
+)
+
+// network is what a client's requests meet.
+type network func(*http.Request) (*http.Response, error)
+
+func (f network) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// answer is an answer of Elasticsearch from memory.
+func answer(status int, body io.Reader) *http.Response {
+	return &http.Response{
+		StatusCode: status, Body: io.NopCloser(body),
+		Header: http.Header{"X-Elastic-Product": {"Elasticsearch"}, "Content-Type": {"application/json"}},
+	}
+}
+
+// always answers with status and body.
+func always(status int, body string) network {
+	return func(*http.Request) (*http.Response, error) { return answer(status, strings.NewReader(body)), nil }
+}
+
+func newClient(t testing.TB, cfg elasticsearch.Config) *elasticsearch.Client {
+	t.Helper()
+	c, err := elasticsearch.NewClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// newTyped is a typed client of the same transport.
+func newTyped(t testing.TB, cfg elasticsearch.Config) *elasticsearch.TypedClient {
+	t.Helper()
+	c, err := elasticsearch.NewTypedClient(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// recorded wraps a client of that network and returns a context with a span to draw under.
+func recorded(t testing.TB, n http.RoundTripper, opts ...gaptrace.Option) (*elasticsearch.Client, context.Context, *spantest.Tracer) {
+	t.Helper()
+	tracer := spantest.NewTracer()
+	c := newClient(t, elasticsearch.Config{Addresses: []string{"http://node:9200"}, Transport: n})
+	return gapes.Wrap(c, append(opts, gaptrace.WithTracer(tracer))...), underParent(t, tracer), tracer
+}
+
+// underParent finishes the parent span at once: what is drawn under it may come later.
+func underParent(t testing.TB, tracer opentracing.Tracer) context.Context {
+	parent := tracer.StartSpan("parent")
+	parent.Finish()
+	return opentracing.ContextWithSpan(t.Context(), parent)
+}
+
+func perform(t testing.TB, c elastictransport.Interface, ctx context.Context, method, url string, body io.Reader) (*http.Response, error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Perform(req)
+}
+
+// consume reads a body to its end and closes it.
+func consume(t testing.TB, body io.ReadCloser) string {
+	t.Helper()
+	if body == nil {
+		return ""
+	}
+	text, err := io.ReadAll(body)
+	if err := errors.Join(err, body.Close()); err != nil {
+		t.Error(err)
+	}
+	return string(text)
+}
+
+// only is the one span drawn under the parent, waits left aside.
+func only(t testing.TB, tracer *spantest.Tracer) *spantest.Span {
+	t.Helper()
+	calls := slices.DeleteFunc(tracer.Spans(), func(s *spantest.Span) bool { return s.Operation == "parent" || s.IsWait() })
+	if problems := tracer.Problems(); len(calls) != 1 || len(problems) > 0 {
+		t.Fatalf("want one span, and no problems, got %d:\n%s", len(calls), tracer.Tree())
+	}
+	return calls[0]
+}
+
+func TestASpanIsNamedAfterItsEndpoint(t *testing.T) {
+	for want, call := range map[string]func(c *elasticsearch.Client, ctx context.Context) error{
+		"search": func(c *elasticsearch.Client, ctx context.Context) error {
+			res, err := c.Search(c.Search.WithContext(ctx), c.Search.WithIndex("a", "b"))
+			return errors.Join(err, res.Body.Close())
+		},
+		"indices.create": func(c *elasticsearch.Client, ctx context.Context) error {
+			res, err := c.Indices.Create("a", c.Indices.Create.WithContext(ctx))
+			return errors.Join(err, res.Body.Close())
+		},
+		"get": func(c *elasticsearch.Client, ctx context.Context) error {
+			_, err := elasticsearch.NewTypedFrom(c).Get("a", "_1").Do(ctx)
+			return err
+		},
+		"cluster.health": func(c *elasticsearch.Client, ctx context.Context) error {
+			_, err := elasticsearch.NewTypedFrom(c).Cluster.Health().Do(ctx)
+			return err
+		},
+		"POST _search": func(c *elasticsearch.Client, ctx context.Context) error {
+			res, err := esapi.SearchRequest{Index: []string{"a"}}.Do(ctx, c) // no Instrument
+			return errors.Join(err, res.Body.Close())
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			c, ctx, tracer := recorded(t, always(200, "{}"))
+			if err := call(c, ctx); err != nil {
+				t.Error(err)
+			}
+			if got := only(t, tracer).Operation; got != "elasticsearch "+want {
+				t.Errorf("got %q", got)
+			}
+		})
+	}
+}
+
+func TestARequestMadeByHandIsNamedWithoutIdsAndIndices(t *testing.T) {
+	for request, want := range map[string]string{
+		"GET /":                                 "GET /",
+		"GET ":                                  "GET /",
+		"HEAD /books":                           "HEAD {index}",
+		"PUT /books/":                           "PUT {index}",
+		"POST /_search":                         "POST _search",
+		"POST /books,films/_search":             "POST _search",
+		"POST /_all/_search":                    "POST _search",
+		"GET /books/_doc/_7":                    "GET _doc",
+		"GET /_cluster/health/books":            "GET _cluster",
+		"DELETE /_snapshot/mine/2026":           "DELETE _snapshot",
+		"GET /%3Cbooks-%7Bnow%2Fd%7D%3E/_count": "GET _count",
+		"GET /books/title/7":                    "GET {index}",
+	} {
+		t.Run(request, func(t *testing.T) {
+			c, ctx, tracer := recorded(t, always(200, "{}"))
+			method, path, _ := strings.Cut(request, " ")
+			res, err := perform(t, c, ctx, method, path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			consume(t, res.Body)
+			if got := only(t, tracer).Operation; got != "elasticsearch "+want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+func TestOneSpanCoversAllAttemptsAndTheirBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		n := network(func(req *http.Request) (*http.Response, error) {
+			asked = append(asked, req.URL.Host)
+			time.Sleep(time.Second)
+			switch len(asked) {
+			case 1:
+				return nil, errors.New("connection refused")
+			case 2:
+				return answer(502, strings.NewReader("bad gateway")), nil
+			}
+			return answer(200, strings.NewReader("{}")), nil
+		})
+		tracer := spantest.NewTracer()
+		c := gapes.Wrap(newClient(t, elasticsearch.Config{
+			Addresses: []string{"http://a:9200", "http://b:9200", "http://c:9200"}, Transport: n,
+			RetryBackoff: func(attempt int) time.Duration { return time.Duration(attempt) * time.Minute },
+		}), gaptrace.WithTracer(tracer))
+		res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		consume(t, res.Body)
+
+		span := only(t, tracer)
+		if want := 3*time.Second + 1*time.Minute + 2*time.Minute; span.Duration() != want {
+			t.Errorf("the span lasted %v, want %v", span.Duration(), want)
+		}
+		last := asked[len(asked)-1]
+		if len(asked) != 3 || span.Tags["peer.address"] != last || span.Tags["es.url"] != "http://"+last+"/" {
+			t.Errorf("asked %v, drew %v", asked, span.Tags)
+		}
+		if span.Tags["error"] != nil || span.Tags["http.status_code"] != 200 {
+			t.Errorf("the last attempt counts, got %v", span.Tags)
+		}
+	})
+}
+
+// slowly is a body of which each read takes a second.
+type slowly struct{ io.Reader }
+
+func (s slowly) Read(p []byte) (int, error) {
+	time.Sleep(time.Second)
+	return s.Reader.Read(p[:min(len(p), 1)])
+}
+
+func TestReadingTheAnswerIsWaitingAndWhatIsDoneBetweenIsNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, ctx, tracer := recorded(t, network(func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return answer(200, slowly{strings.NewReader("{}")}), nil
+		}))
+		res, err := c.Info(c.Info.WithContext(ctx))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute) // the caller's work
+		res.Body.Read(make([]byte, 10))
+		time.Sleep(time.Minute)
+		consume(t, res.Body)
+
+		if d := only(t, tracer).Duration(); d != time.Second {
+			t.Errorf("the call's span lasted %v, want until the headers came, 1s", d)
+		}
+		waits := tracer.Named("elasticsearch info wait")
+		if len(waits) != 2 || waits[0].Duration() != time.Second || waits[1].Duration() != 2*time.Second {
+			t.Errorf("want waits of 1s and 2s, got %d:\n%s", len(waits), tracer.Tree())
+		}
+		if got := only(t, tracer).Tags; got["bytes"] != int64(2) || got["wait.us"] != int64(4e6) {
+			t.Errorf("got %v", got)
+		}
+	})
+}
+
+func TestTheTypedAPIReadsTheAnswerInsideItsCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tracer := spantest.NewTracer()
+		c := gapes.WrapTyped(newTyped(t, elasticsearch.Config{Transport: network(func(*http.Request) (*http.Response, error) {
+			return answer(200, slowly{strings.NewReader(`{"count":7}`)}), nil
+		})}), gaptrace.WithTracer(tracer))
+		begun := time.Now()
+		res, err := c.Count().Do(underParent(t, tracer))
+		if err != nil || res.Count != 7 {
+			t.Fatal(res, err)
+		}
+		if span := only(t, tracer); span.Tags["wait.us"] != time.Since(begun).Microseconds() {
+			t.Errorf("blocked for %v, drew %v", time.Since(begun), span.Tags)
+		}
+	})
+}
+
+func TestOnlyCallsUnderASpanAreDrawn(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		fmt.Fprintf(w, `{"nodes":{"n":{"http":{"publish_address":%q}}}}`, r.Host)
+	}))
+	defer server.Close()
+	tracer := spantest.NewTracer()
+	use := func(opts ...gaptrace.Option) {
+		t.Helper()
+		c := gapes.Wrap(newClient(t, elasticsearch.Config{Addresses: []string{server.URL}}), append(opts, gaptrace.WithTracer(tracer))...)
+		if err := c.DiscoverNodes(); err != nil {
+			t.Error(err)
+		}
+		res, err := c.Info() // without a context at all
+		if err != nil {
+			t.Fatal(err)
+		}
+		consume(t, res.Body)
+	}
+	use()
+	if tree := tracer.Tree(); tree != "" {
+		t.Errorf("drew:\n%s", tree)
+	}
+	use(gaptrace.WithRoots())
+	if len(tracer.Named("elasticsearch GET /")) != 1 || len(tracer.Spans()) != 1 {
+		t.Errorf("want the call, and nothing of discovery, got:\n%s", tracer.Tree())
+	}
+}
+
+func TestHooksAreGivenTheRequest(t *testing.T) {
+	request := func(c gaptrace.Call) string {
+		req := c.Request.(*http.Request)
+		return req.Method + " " + req.URL.Path
+	}
+	var filtered string
+	c, ctx, tracer := recorded(t, always(418, `{}`),
+		gaptrace.WithFilter(func(c gaptrace.Call) bool { filtered = c.Component + ", " + c.Operation; return true }),
+		gaptrace.WithOperation(request),
+		gaptrace.WithTags(func(c gaptrace.Call) opentracing.Tags { return opentracing.Tags{"mine": request(c)} }),
+		gaptrace.WithStatement(func(c gaptrace.Call, s string) string { return request(c) + " " + s }),
+		gaptrace.WithExpected(func(c gaptrace.Call, err error) bool {
+			e, ok := errors.AsType[*gapes.Error](err)
+			return ok && e.Status == 418 && request(c) == "POST /a/_search"
+		}))
+	res, err := c.Search(c.Search.WithContext(ctx), c.Search.WithIndex("a"), c.Search.WithBody(strings.NewReader("{query}")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	consume(t, res.Body)
+	if filtered != "go-elasticsearch, elasticsearch search" {
+		t.Errorf("the filter saw %q", filtered)
+	}
+	want := "parent\n" +
+		`  POST /a/_search bytes=2 component=go-elasticsearch db.statement="POST /a/_search {query}" db.type=elasticsearch ` +
+		`es.method=POST es.url=http://node:9200/a/_search http.status_code=418 mine="POST /a/_search" peer.address=node:9200 span.kind=client` + "\n"
+	if got := tracer.Tree(); got != want {
+		t.Errorf("got:\n%swant:\n%s", got, want)
+	}
+}
+
+func TestWhatTheNetworkDrawsIsDrawnUnderTheCall(t *testing.T) {
+	var inner string
+	c, ctx, tracer := recorded(t, network(func(req *http.Request) (*http.Response, error) {
+		span := opentracing.SpanFromContext(req.Context())
+		inner = span.(*spantest.Span).Operation
+		return answer(200, strings.NewReader("{}")), nil
+	}))
+	res, err := c.Info(c.Info.WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	consume(t, res.Body)
+	if outer := only(t, tracer).Operation; inner != outer {
+		t.Errorf("the network found %q in its context, want %q", inner, outer)
+	}
+}
+
+func TestOfACallThatIsNotSampledTheRequestIsNotCopied(t *testing.T) {
+	for name, sampled := range map[string]bool{"sampled": true, "not sampled": false} {
+		t.Run(name, func(t *testing.T) {
+			tracer, closer := jaeger.NewTracer("test", jaeger.NewConstSampler(sampled), jaeger.NewNullReporter())
+			defer closer.Close()
+			copied := false
+			c := gapes.Wrap(newClient(t, elasticsearch.Config{Transport: fromMemory{}}), gaptrace.WithTracer(tracer))
+			req, err := http.NewRequestWithContext(underParent(t, tracer), "POST", "/_search", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			getBody := req.GetBody
+			req.GetBody = func() (io.ReadCloser, error) { copied = true; return getBody() }
+			if _, err := c.Perform(req); err != nil {
+				t.Fatal(err)
+			}
+			if copied != sampled {
+				t.Errorf("copied: %t", copied)
+			}
+		})
+	}
+}
+
+func TestAFilteredCallDrawsNothing(t *testing.T) {
+	c, ctx, tracer := recorded(t, always(200, "{}"), gaptrace.WithFilter(func(gaptrace.Call) bool { return false }))
+	res, err := c.Info(c.Info.WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	consume(t, res.Body)
+	if got := tracer.Tree(); got != "parent\n" {
+		t.Errorf("got:\n%s", got)
+	}
+}
+
+func TestATransportIsNotWrappedTwice(t *testing.T) {
+	c, ctx, tracer := recorded(t, always(200, "{}"))
+	typed := gapes.WrapTyped(elasticsearch.NewTypedFrom(gapes.Wrap(c)), gaptrace.WithTracer(tracer))
+	if _, err := typed.Info().Do(ctx); err != nil {
+		t.Fatal(err)
+	}
+	only(t, tracer)
+
+	bare := plain{fromMemory{}} // cannot be closed
+	typed.Transport = gapes.WrapTransport(gapes.WrapTransport(bare), gaptrace.WithTracer(tracer))
+	if got := typed.Transport.(interface {
+		Unwrap() elastictransport.Interface
+	}).Unwrap(); got != bare {
+		t.Errorf("unwrapped, it is %#v", got)
+	}
+}
+
+// plain is a transport that performs and can do nothing else.
+type plain struct{ http.RoundTripper }
+
+func (p plain) Perform(req *http.Request) (*http.Response, error) { return p.RoundTrip(req) }
+
+func TestNilArgumentsPanicByName(t *testing.T) {
+	for want, wrap := range map[string]func(){
+		"elasticsearch.Wrap: c is nil":                func() { gapes.Wrap(nil) },
+		"elasticsearch.Wrap: c.Transport is nil":      func() { gapes.Wrap(&elasticsearch.Client{}) },
+		"elasticsearch.WrapTyped: c is nil":           func() { gapes.WrapTyped(nil) },
+		"elasticsearch.WrapTyped: c.Transport is nil": func() { gapes.WrapTyped(&elasticsearch.TypedClient{}) },
+		"elasticsearch.WrapTransport: t is nil":       func() { gapes.WrapTransport(nil) },
+	} {
+		t.Run(want, func(t *testing.T) {
+			defer func() {
+				if got := recover(); got != want {
+					t.Errorf("got %v", got)
+				}
+			}()
+			wrap()
+		})
+	}
+}
+
+func TestABulkIndexerIsRecordedUnderTheSpanOnFlushStartGives(t *testing.T) {
+	for name, wantSpans := range map[string]int{"with": 1, "without": 0} {
+		t.Run(name, func(t *testing.T) {
+			c, ctx, tracer := recorded(t, always(200, `{"items":[{"index":{"status":201}}]}`))
+			cfg := esutil.BulkIndexerConfig{Client: c, Index: "a", NumWorkers: 1}
+			if name == "with" {
+				cfg.OnFlushStart = func(context.Context) context.Context { return ctx }
+			}
+			indexer, err := esutil.NewBulkIndexer(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := indexer.Add(ctx, esutil.BulkIndexerItem{Action: "index", Body: strings.NewReader("{}")}); err != nil {
+				t.Error(err)
+			}
+			if err := indexer.Close(ctx); err != nil {
+				t.Error(err)
+			}
+			if got := len(tracer.Named("elasticsearch bulk")); got != wantSpans {
+				t.Errorf("drew %d spans, want %d:\n%s", got, wantSpans, tracer.Tree())
+			}
+		})
+	}
+}
+
+func TestABodyNeverClosedIsReportedByTheCollector(t *testing.T) {
+	for status, want := range map[int]string{200: "", 500: "500 Internal Server Error"} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			c, ctx, tracer := recorded(t, always(status, "{}"))
+			func() {
+				if _, err := c.Info(c.Info.WithContext(ctx)); err != nil {
+					t.Fatal(err)
+				}
+			}()
+			for range 100 {
+				runtime.GC()
+				if spans := tracer.Named("elasticsearch info"); len(spans) == 1 {
+					if spans[0].Tags["abandoned"] != true || message(spans[0]) != want {
+						t.Errorf("drew:\n%s", tracer.Tree())
+					}
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			t.Errorf("drew:\n%s", tracer.Tree())
+		})
+	}
+}
