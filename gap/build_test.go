@@ -1,0 +1,230 @@
+package gap_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+func TestBrokenTracesAreMended(t *testing.T) {
+	look(t, map[string]drawing{
+		"several roots": {spans: "A [0,1)\n B [2,3)\n C [2,3) <B", tree: "A B C<B", gaps: "A own [0,1), C own [2,3)"},
+		"a missing parent makes an incomplete root": {
+			spans: "A [0,9)\n B [1,5) <X", tree: "A B(incomplete)", gaps: "A own [0,9), B own [1,5)", warnings: "missing-parent B",
+		},
+		"so does a missing cause": {spans: "B [1,5) ~X", tree: "B(incomplete)", gaps: "B own [1,5)", warnings: "missing-parent B"},
+		"a wait whose parent is missing hangs below its call": {
+			spans: "B [0,2) client <X\n C [3,4) client <X ~B", tree: "B(incomplete) C~B(incomplete)",
+			gaps: "B remote [0,2), C remote [3,4)", warnings: "missing-parent B, missing-parent C",
+		},
+		"a parent in another trace is none": {spans: "A [0,2)\n B [0,2) <A7", tree: "A B", gaps: "A own [0,2), B own [0,2)"},
+		"no id is no parent":                {spans: "A [0,2) <?", tree: "A", gaps: "A own [0,2)"},
+		"spans without an id are kept": {
+			spans: "? [0,2)\n ?2 [0,2)\n ?2 [0,2)", tree: "? ?2", gaps: "? own [0,2), ?2 own [0,2)", warnings: "no-span-id, no-span-id, duplicate",
+		},
+		"a span below itself is a root": {spans: "A [0,2) <A", tree: "A", gaps: "A own [0,2)", warnings: "cycle A"},
+		"below itself and another":      {spans: "A [0,2)\n B [0,1) <B <A", tree: "A B<A", gaps: "A own [1,2), B own [0,1)", warnings: "cycle B"},
+		"a cycle is cut where it starts": {
+			spans: "A [5,7) <C\n B [1,9) <A\n C [3,8) <B\n D [0,1) <A", tree: "B C<B A<C D<A",
+			gaps: "B own [1,3), B own [8,9), C own [3,5), C own [7,8), A own [5,7), D own [0,1)", warnings: "cycle B",
+		},
+		"the same span twice is one": {
+			spans: "A [0,9)\n B [1,5) <A joined=1\n B [1,5) <A joined=1", tree: "A B<A",
+			gaps: "A own [0,1), A own 1 of [1,5) of B, A own [5,9), B own [1,5)", warnings: "duplicate B",
+		},
+		"of two spans with one id the first is kept": {
+			spans: "A [0,9)\n B2 [2,5) <A\n B1 [1,5) <A", tree: "A B1<A", gaps: "A own [0,1), A own [5,9), B1 own [1,5)", warnings: "same-id B",
+		},
+		"else the longer, else the lesser": {
+			spans: "A [0,9)\n A2 [0,9)\n B1 [1,5)\n B2 [1,6)", tree: "A B2", gaps: "A own [0,9), B2 own [1,6)", warnings: "same-id A, same-id B",
+		},
+		"a negative duration is none": {spans: "A [0,9)\n B [5,3) <A", tree: "A B<A", gaps: "A own [0,9)", warnings: "bad-duration B"},
+		"the trace with the most spans is kept": {
+			spans: "A [0,9) trace=3\n B [0,9) trace=3\n C [0,9) <A trace=4\n D [0,9)", tree: "A B", gaps: "A own [0,9), B own [0,9)",
+			warnings: "foreign-trace, foreign-trace",
+		},
+		"of equals the one with the lowest id": {spans: "A [0,9) trace=4\n B [0,9) trace=3", tree: "B", gaps: "B own [0,9)", warnings: "foreign-trace"},
+	})
+}
+
+func TestSharedIdsOfZipkinAreSplit(t *testing.T) {
+	look(t, map[string]drawing{
+		"the server is the client's child": {
+			spans: "A [0,20) @a\n B [2,12) client <A @a\n Bs [4,10) server <A @b", tree: "A B<A Bs<B",
+			gaps: "A own [0,2), A own [12,20), B wire [2,4), B wire [10,12), Bs own [4,10)",
+		},
+		"even where its clock is early": {
+			spans: "Bs [1,10) server @b\n B [2,12) client @a", tree: "B Bs<B", gaps: "B wire [10,12), Bs own [1,10)",
+		},
+		"children hang below the server": {
+			spans: "B [2,12) client @a\n Bs [4,10) server @b\n C [5,6) <B @b\n D [7,8) <B @d", tree: "B Bs<B C<Bs D<Bs",
+			gaps: "B wire [2,4), B wire [10,12), Bs own [4,5), Bs own [6,7), Bs own [8,10), C own [5,6), D own [7,8)",
+		},
+		"save those of the client's process": {
+			spans: "B [2,12) client @a\n Bs [4,10) server @b\n C [2,3) client <B @a", tree: "B C<B Bs<B",
+			gaps: "B wire [3,4), B wire [10,12), C remote [2,3), Bs own [4,10)",
+		},
+		"which does not help where there is one process": {
+			spans: "B [2,12) client\n Bs [4,10) server\n C [5,6) <B", tree: "B Bs<B C<Bs",
+			gaps: "B wire [2,4), B wire [10,12), Bs own [4,5), Bs own [6,10), C own [5,6)",
+		},
+		"waits of the client stay its siblings": {
+			spans: "A [0,20) @a\n B [2,12) client <A @a joined=1\n Bs [4,10) server <A @b\n C [13,15) client <A ~B @a", tree: "A B<A Bs<B C<A",
+			gaps: "A own [0,2), A own 1 of [2,15) of B, A own [12,13), A own [15,20), B wire [2,4), B wire [10,12), Bs own [4,10), C remote [13,15)",
+		},
+		"a third of the kind is dropped": {
+			spans: "B [2,12) client @a\n B2 [3,12) client @a\n Bs [4,10) server @b\n Bt [5,10) server @b", tree: "B Bs<B",
+			gaps: "B wire [2,4), B wire [10,12), Bs own [4,10)", warnings: "same-id B, same-id B",
+		},
+		"a client that refers to itself is not below its server": {
+			spans: "B [2,12) client <B\n Bs [4,10) server", tree: "B Bs<B", gaps: "B wire [2,4), B wire [10,12), Bs own [4,10)", warnings: "cycle B",
+		},
+	})
+}
+
+func TestTimesOutOfRangeAreClamped(t *testing.T) {
+	all := []gap.Span{
+		{SpanID: 1, Duration: math.MaxInt64},                                 // the zero time
+		{SpanID: 2, Start: time.Unix(math.MaxInt64, 0), Duration: time.Hour}, // after all that is
+		{SpanID: 3, Start: epoch, Duration: math.MaxInt64},
+		{SpanID: 4, Start: epoch, Duration: math.MinInt64},
+	}
+	trace, warnings := gap.Build(all)
+	if trace.Len() != 4 || len(warnings) != 4 {
+		t.Errorf("%d spans, warnings %v", trace.Len(), warnings)
+	}
+	if trace.End().Before(trace.Start()) {
+		t.Errorf("from %v to %v", trace.Start(), trace.End())
+	}
+	hold(t, trace, nil)
+}
+
+func TestTimesBefore1970AreTimes(t *testing.T) {
+	all := spans(t, "A [0,100)\n B [10,12) client <A joined=7\n C [20,30) client <A ~B")
+	for i := range all {
+		all[i].Start = all[i].Start.AddDate(-100, 0, 0)
+	}
+	trace, _ := gap.Build(all)
+	for root := range trace.Roots() {
+		if got := root.OwnTime(); got != 95*time.Microsecond {
+			t.Errorf("own time %v", got)
+		}
+	}
+}
+
+func TestNodesComeDepthFirstAndByTime(t *testing.T) {
+	trace, _ := gap.Build(spans(t, "D [30,40) <A\n C [12,13) <B\n B [10,20) <A\n E [10,15) <A\n R [5,6)\n A [0,100)\n F [10,20) <A"))
+	if got, want := tree(trace), "A B<A C<B F<A E<A D<A R"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	var depths []int
+	for n := range trace.Nodes() {
+		depths = append(depths, n.Depth())
+	}
+	for i, want := range []int{0, 1, 2, 1, 1, 1, 0} {
+		if depths[i] != want {
+			t.Errorf("depths %v", depths)
+			break
+		}
+	}
+}
+
+func TestIterationMayStopAnywhere(t *testing.T) {
+	trace, _ := gap.Build(spans(t, "A [0,100)\n B [10,20) <A joined=2\n C [30,40) <A\n D [200,210)"))
+	for stop := range 8 {
+		seen := 0
+		for range trace.Gaps(0) {
+			if seen++; seen > stop {
+				break
+			}
+		}
+	}
+	for range trace.Nodes() {
+		break
+	}
+	for range trace.Roots() {
+		break
+	}
+}
+
+func TestNamesAreThoseOfJaeger(t *testing.T) {
+	for want, got := range map[string]interface{ String() string }{
+		"000000000000002a":                 gap.SpanID(42),
+		"00000000000000ff":                 gap.TraceID{Low: 255},
+		"0000000000000001000000000000000f": gap.TraceID{High: 1, Low: 15},
+		"internal":                         gap.Internal,
+		"consumer":                         gap.Consumer,
+		"kind 9":                           gap.Kind(9),
+		"wire":                             gap.Wire,
+		"class 9":                          gap.Class(9),
+		"span 0000000000000001: odd":       gap.Warning{SpanID: 1, Message: "odd"},
+		"odd":                              gap.Warning{Message: "odd"},
+	} {
+		if got.String() != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+func TestSpansAreTheSameIfAllThatIsInThemIs(t *testing.T) {
+	span := func(change func(*gap.Span)) gap.Span {
+		s := gap.Span{
+			SpanID: 1, Operation: "A", Start: epoch, Duration: time.Second,
+			References: []gap.Reference{{SpanID: 2}}, Process: &gap.Process{Service: "a", Tags: []gap.Field{{Key: "ip", Value: "::1"}}},
+			Tags: []gap.Field{{"s", "x"}, {"i", int64(1)}, {"f", math.NaN()}, {"b", []byte{1}}, {"t", true}, {"n", nil}},
+			Logs: []gap.Log{{Time: epoch, Fields: []gap.Field{{"event", "error"}}}},
+		}
+		change(&s)
+		return s
+	}
+	same := func(*gap.Span) {}
+	for name, change := range map[string]func(*gap.Span){
+		"nothing":         same,
+		"operation":       func(s *gap.Span) { s.Operation = "B" },
+		"reference":       func(s *gap.Span) { s.References[0].SpanID++ },
+		"reference type":  func(s *gap.Span) { s.References[0].Type = gap.FollowsFrom },
+		"reference trace": func(s *gap.Span) { s.References[0].TraceID.High = 1 },
+		"no references":   func(s *gap.Span) { s.References = nil },
+		"no process":      func(s *gap.Span) { s.Process = nil },
+		"service":         func(s *gap.Span) { s.Process.Service = "b" },
+		"process tag":     func(s *gap.Span) { s.Process.Tags[0].Value = "::2" },
+		"key":             func(s *gap.Span) { s.Tags[0].Key = "z" },
+		"string":          func(s *gap.Span) { s.Tags[0].Value = "y" },
+		"integer":         func(s *gap.Span) { s.Tags[1].Value = int64(2) },
+		"type":            func(s *gap.Span) { s.Tags[1].Value = "1" },
+		"float":           func(s *gap.Span) { s.Tags[2].Value = 0.5 },
+		"bytes":           func(s *gap.Span) { s.Tags[3].Value = []byte{2} },
+		"bool":            func(s *gap.Span) { s.Tags[4].Value = false },
+		"nil":             func(s *gap.Span) { s.Tags[5].Value = "" },
+		"time of a log":   func(s *gap.Span) { s.Logs[0].Time = epoch.Add(1) },
+		"field of a log":  func(s *gap.Span) { s.Logs[0].Fields[0].Value = "retry" },
+	} {
+		all := []gap.Span{span(same), span(change), span(change)}
+		var kept *gap.Span
+		for range len(all) { // in every rotation
+			all = append(all[1:], all[0])
+			trace, warnings := gap.Build(all)
+			if trace.Len() != 1 || len(warnings) < 2 {
+				t.Fatalf("%s: %d spans, %s", name, trace.Len(), codes(warnings))
+			}
+			if same := codes(warnings[:2]) == "duplicate \x01, duplicate \x01"; same != (name == "nothing") {
+				t.Errorf("%s: %s", name, codes(warnings))
+			}
+			for n := range trace.Nodes() {
+				if kept == nil {
+					kept = new(*n.Span())
+				} else if !equal(*kept, *n.Span()) {
+					t.Errorf("%s: another span is kept in another order", name)
+				}
+			}
+		}
+	}
+}
+
+// equal says whether Build takes two spans for one.
+func equal(a, b gap.Span) bool {
+	_, warnings := gap.Build([]gap.Span{a, b})
+	return len(warnings) > 0 && warnings[0].Code == gap.Duplicate
+}

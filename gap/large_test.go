@@ -1,0 +1,130 @@
+package gap_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+var shapes = map[string]func(n int) []gap.Span{
+	// every span below the one before, and a microsecond shorter on both sides
+	"chain": func(n int) []gap.Span {
+		return shape(n, func(i int) (parent int, start, length int) { return i - 1, i, 2 * (n - i) })
+	},
+	// all below the first, one after the other with as much between
+	"fan": func(n int) []gap.Span {
+		return shape(n, func(i int) (parent int, start, length int) {
+			if i == 0 {
+				return -1, 0, 2 * n
+			}
+			return 0, 2 * i, 1
+		})
+	},
+	// eight below each, as in a real trace
+	"tree": func(n int) []gap.Span {
+		starts, lengths := make([]int, n), make([]int, n)
+		return shape(n, func(i int) (parent int, start, length int) {
+			starts[i], lengths[i] = 0, 1_000_000_000
+			if i == 0 {
+				return -1, starts[i], lengths[i]
+			}
+			parent = (i - 1) / 8
+			starts[i] = starts[parent] + (i-1)%8*lengths[parent]/8
+			lengths[i] = lengths[parent] / 9
+			return parent, starts[i], lengths[i]
+		})
+	},
+	// each of which is below the next, and the last below the first
+	"cycle": func(n int) []gap.Span {
+		return shape(n, func(i int) (parent int, start, length int) { return (i + 1) % n, i, 1 })
+	},
+}
+
+func shape(n int, of func(i int) (parent, start, length int)) []gap.Span {
+	all := make([]gap.Span, n)
+	tags := []gap.Field{{Key: "component", Value: "net/http"}, {Key: "span.kind", Value: "server"}}
+	references := make([]gap.Reference, n)
+	for i := range all {
+		parent, start, length := of(i)
+		all[i] = gap.Span{
+			SpanID: gap.SpanID(i + 1), Start: epoch.Add(time.Duration(start) * time.Microsecond),
+			Duration: time.Duration(length) * time.Microsecond, Tags: tags,
+		}
+		if parent >= 0 {
+			references[i].SpanID = gap.SpanID(parent + 1)
+			all[i].References = references[i : i+1]
+		}
+	}
+	return all
+}
+
+func TestLargeTracesAreOrdinary(t *testing.T) {
+	for _, test := range []struct {
+		shape       string
+		n           int
+		gaps        int
+		own         time.Duration // of the first root
+		depth       int
+		warningsAre string
+	}{
+		{"chain", million, 2*million - 1, 2 * time.Microsecond, million - 1, ""},
+		{"fan", million / 10, million/10 + million/10 - 1, time.Duration(million/10+1) * time.Microsecond, 1, ""},
+		{"cycle", million, million, 1 * time.Microsecond, million - 1, "cycle \x01"},
+	} {
+		t.Run(test.shape, func(t *testing.T) {
+			began := time.Now()
+			trace, warnings := gap.Build(shapes[test.shape](test.n))
+			gaps, depth := 0, 0
+			for range trace.Gaps(0) {
+				gaps++
+			}
+			for n := range trace.Nodes() {
+				depth = max(depth, n.Depth())
+			}
+			t.Logf("%d spans in %v", test.n, time.Since(began))
+			if gaps != test.gaps || depth != test.depth || codes(warnings) != test.warningsAre {
+				t.Errorf("%d gaps, depth %d, %q", gaps, depth, codes(warnings))
+			}
+			for root := range trace.Roots() {
+				if own := root.OwnTime(); own != test.own {
+					t.Errorf("own time %v", own)
+				}
+				break
+			}
+		})
+	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	for _, n := range []int{100_000, 1_000_000} {
+		for _, name := range []string{"tree", "chain", "fan"} {
+			b.Run(size(n)+"/"+name, func(b *testing.B) {
+				all := shapes[name](n)
+				rand.Shuffle(n, func(i, j int) { all[i], all[j] = all[j], all[i] })
+				b.ReportAllocs()
+				for b.Loop() {
+					gap.Build(all)
+				}
+			})
+		}
+	}
+}
+
+func BenchmarkGaps(b *testing.B) {
+	for _, n := range []int{100_000, 1_000_000} {
+		for _, name := range []string{"tree", "chain", "fan"} {
+			b.Run(size(n)+"/"+name, func(b *testing.B) {
+				trace, _ := gap.Build(shapes[name](n))
+				b.ReportAllocs()
+				for b.Loop() {
+					for range trace.Gaps(0) {
+					}
+				}
+			})
+		}
+	}
+}
+
+func size(n int) string { return map[int]string{100_000: "1e5", 1_000_000: "1e6"}[n] }
