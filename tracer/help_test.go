@@ -1,0 +1,117 @@
+package tracer_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go/thrift"
+	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
+)
+
+// setenv makes name=value pairs the whole of the JAEGER_* environment.
+func setenv(t *testing.T, pairs ...string) {
+	t.Helper()
+	for _, s := range os.Environ() {
+		if name, _, _ := strings.Cut(s, "="); strings.HasPrefix(name, "JAEGER_") {
+			t.Setenv(name, "")
+		}
+	}
+	for _, s := range pairs {
+		name, value, _ := strings.Cut(s, "=")
+		t.Setenv(name, value)
+	}
+}
+
+// open is tracer.New, for a test in which it must succeed.
+func open(t *testing.T, opts ...tracer.Option) (opentracing.Tracer, io.Closer) {
+	t.Helper()
+	tr, closer, err := tracer.New("shop", opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { closer.Close() })
+	return tr, closer
+}
+
+// collector is an endpoint that understands what Jaeger's client sends.
+type collector struct {
+	*httptest.Server
+	mu      sync.Mutex
+	batches []*j.Batch
+	paths   []string
+	auth    []string
+}
+
+func startCollector(t *testing.T) *collector {
+	c := &collector{}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		buf := thrift.NewTMemoryBuffer()
+		buf.Write(body)
+		batch := new(j.Batch)
+		if err := batch.Read(context.Background(), thrift.NewTBinaryProtocolConf(buf, nil)); err != nil {
+			t.Errorf("not thrift: %v", err)
+		}
+		user, password, _ := r.BasicAuth()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.batches = append(c.batches, batch)
+		c.paths = append(c.paths, r.Method+" "+r.URL.Path)
+		c.auth = append(c.auth, user+":"+password)
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	t.Cleanup(c.Server.Close)
+	return c
+}
+
+func (c *collector) spans() (spans []*j.Span) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, b := range c.batches {
+		spans = append(spans, b.Spans...)
+	}
+	return spans
+}
+
+func tag(tags []*j.Tag, key string) string {
+	for _, t := range tags {
+		if t.Key == key {
+			return t.GetVStr()
+		}
+	}
+	return "(none)"
+}
+
+// noneLeft fails unless all goroutines of a tracer have ended, or do in a moment.
+func noneLeft(t *testing.T) {
+	t.Helper()
+	var left string
+	for range 200 {
+		buf := make([]byte, 1<<20)
+		left = ""
+		for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			ours := strings.Contains(g, "jaeger-client-go") || strings.Contains(g, "persistConn")
+			if ours && !strings.Contains(g, "testutils") { // the peer of a test
+				left += g + "\n\n"
+			}
+		}
+		if left == "" {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("goroutines left behind:\n%s", left)
+}

@@ -1,0 +1,206 @@
+package tracer_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/uber/jaeger-client-go"
+)
+
+func TestARecorderNeedsNoNew(t *testing.T) {
+	r := tracer.NewRecorder(0)
+	// A pooling tracer uses a span again as soon as it is reported.
+	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r, jaeger.TracerOptions.PoolSpans(true), jaeger.TracerOptions.Tag("zone", "eu"))
+	start := time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.UTC)
+	parent := tr.StartSpan("parent", opentracing.StartTime(start))
+	for range 10 {
+		child := tr.StartSpan("child", opentracing.ChildOf(parent.Context()), opentracing.StartTime(start.Add(17)))
+		child.FinishWithOptions(opentracing.FinishOptions{FinishTime: start.Add(42)})
+	}
+	after := tr.StartSpan("after", opentracing.FollowsFrom(parent.Context()))
+	after.Finish()
+	root := parent.Context().(jaeger.SpanContext)
+	parent.FinishWithOptions(opentracing.FinishOptions{FinishTime: start.Add(99)})
+	closer.Close()
+
+	spans := r.Trace(gap.TraceID(root.TraceID()))
+	if len(spans) != 12 {
+		t.Fatalf("%d spans", len(spans))
+	}
+	child, follower, last := spans[0], spans[10], spans[11]
+	if child.Operation != "child" || child.Start != start.Add(17) || child.Duration != 25 {
+		t.Errorf("to the nanosecond: %v", child)
+	}
+	want := gap.Reference{Type: gap.ChildOf, TraceID: last.TraceID, SpanID: last.SpanID}
+	if len(child.References) != 1 || child.References[0] != want {
+		t.Errorf("got %v, want %v", child.References, want)
+	}
+	want.Type = gap.FollowsFrom
+	if len(follower.References) != 1 || follower.References[0] != want {
+		t.Errorf("got %v, want %v", follower.References, want)
+	}
+	if p := last.Process; p.Service != "own" || p != child.Process || fmt.Sprint(p.Tags[0]) != "{zone eu}" {
+		t.Errorf("process %v", p)
+	}
+	if len(last.References) != 0 || last.Operation != "parent" || last.Duration != 99 {
+		t.Errorf("root %v", last)
+	}
+}
+
+func TestTagsAndLogsBecomePlainValues(t *testing.T) {
+	tr, r := recording(t)
+	raw := []byte("raw")
+	span := tr.StartSpan("a", ext.SpanKindRPCClient)
+	for k, v := range map[string]any{
+		"string": "s", "bool": true, "int": -1, "uint8": uint8(1), "uint64": uint64(math.MaxUint64), "int64": int64(2),
+		"float32": float32(0.5), "float64": 0.25, "bytes": raw, "nil": nil, "error": errors.New("e"),
+		"duration": time.Second, "slice": []string{"x", "y"}, "bomb": bomb{}, "nil stringer": (*bomb)(nil),
+		"long": strings.Repeat("é", 64<<10),
+	} {
+		span.SetTag(k, v)
+	}
+	span.SetTag("twice", 1).SetTag("twice", 2)
+	before := time.Now()
+	span.LogFields(log.String("event", "error"), log.Error(errors.New("boom")), log.Int("n", 1), log.Bool("b", true), log.Float64("f", 0.5),
+		log.Object("o", []int{1}), log.Noop(), log.Object("bomb", bomb{}), log.Error(explosive{}), log.Error(nil),
+		log.Lazy(func(e log.Encoder) { e.EmitString("lazy", "yes") }), log.Lazy(func(log.Encoder) { panic("no") }))
+	span.Finish()
+	raw[0] = 'X'
+	span.SetTag("late", true)
+
+	got := r.Traces()[0][0]
+	tags := map[string]any{}
+	for _, f := range got.Tags {
+		tags[f.Key] = f.Value
+	}
+	if long := tags["long"].(string); len(long) != 64<<10 || strings.Trim(long, "é") != "" {
+		t.Errorf("a long value is cut to %d bytes, %q…", len(long), long[len(long)-3:])
+	}
+	delete(tags, "long")
+	want := map[string]any{
+		"string": "s", "bool": true, "int": int64(-1), "uint8": int64(1), "uint64": "18446744073709551615", "int64": int64(2),
+		"float32": 0.5, "float64": 0.25, "bytes": []byte("raw"), "nil": "<nil>", "error": "e",
+		"duration": "1s", "slice": "[x y]", "bomb": "tracer_test.bomb that panics when printed", "nil stringer": "<nil>",
+		"twice": int64(2), "span.kind": "client", "sampler.type": "const", "sampler.param": true,
+	}
+	if !reflect.DeepEqual(tags, want) {
+		t.Errorf("got  %v\nwant %v", tags, want)
+	}
+	if len(got.Logs) != 1 || got.Logs[0].Time.Before(before.Round(0)) || got.Logs[0].Time.After(time.Now()) {
+		t.Fatalf("logs %v", got.Logs)
+	}
+	if s, want := fmt.Sprint(got.Logs[0].Fields), "[{event error} {error.object boom} {n 1} {b true} {f 0.5} {o [1]} "+
+		"{bomb a field that panics when printed} {error.object a field that panics when printed} {error.object <nil>} "+
+		"{lazy yes} { a field that panics when printed}]"; s != want {
+		t.Errorf("got  %s\nwant %s", s, want)
+	}
+}
+
+// explosive is an error whose text panics.
+type explosive struct{}
+
+func (explosive) Error() string { panic("no text") }
+
+func TestTheTraceThatWasLongestWithoutASpanGoesFirst(t *testing.T) {
+	r := tracer.NewRecorder(2)
+	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
+	defer closer.Close()
+	a, b, c := tr.StartSpan("a"), tr.StartSpan("b"), tr.StartSpan("c")
+	child := func(of opentracing.Span) { tr.StartSpan("child", opentracing.ChildOf(of.Context())).Finish() }
+	child(a)
+	child(b)
+	a.Finish() // a is now the newer one
+	c.Finish()
+	var got []string
+	for _, spans := range r.Traces() {
+		for _, s := range spans {
+			got = append(got, s.Operation)
+		}
+		got = append(got, "|")
+	}
+	if s := strings.Join(got, " "); s != "child a | c |" {
+		t.Errorf("got %s", s)
+	}
+	if r.Trace(gap.TraceID(b.Context().(jaeger.SpanContext).TraceID())) != nil {
+		t.Error("b is still there")
+	}
+}
+
+func TestATraceThatNeverEndsDoesNotFillTheMemory(t *testing.T) {
+	r := new(tracer.Recorder)
+	if r.Traces() == nil || r.Trace(gap.TraceID{}) != nil {
+		t.Error("an empty recorder has no traces, not nil")
+	}
+	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
+	defer closer.Close()
+	root := tr.StartSpan("root")
+	for i := range 10_005 {
+		tr.StartSpan(fmt.Sprint(i), opentracing.ChildOf(root.Context())).Finish()
+	}
+	root.Finish()
+	for range 2 { // reading changes nothing
+		spans := r.Traces()[0]
+		if len(spans) != 10_000 || spans[0].Operation != "6" || spans[9998].Operation != "10004" || spans[9999].Operation != "root" {
+			t.Fatalf("%d spans, from %s to %s", len(spans), spans[0].Operation, spans[len(spans)-1].Operation)
+		}
+		last := spans[9999].Tags
+		if len(last) != 3 || last[2] != (gap.Field{Key: tracer.DroppedSpansTag, Value: int64(6)}) {
+			t.Errorf("tags %v", last)
+		}
+	}
+}
+
+func TestARecorderOfManyTracersKeepsThemApart(t *testing.T) {
+	r := tracer.NewRecorder(1000)
+	for i := range 100 {
+		tr, closer := jaeger.NewTracer(fmt.Sprint(i), jaeger.NewConstSampler(true), r)
+		tr.StartSpan("a").Finish()
+		closer.Close()
+	}
+	for i, spans := range r.Traces() {
+		if spans[0].Process.Service != fmt.Sprint(i) {
+			t.Errorf("trace %d is of %s", i, spans[0].Process.Service)
+		}
+	}
+}
+
+func TestARecorderMayBeReadWhileItIsWritten(t *testing.T) {
+	tr, r := recording(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 500 {
+				root := tr.StartSpan("root")
+				child := tr.StartSpan("child", opentracing.ChildOf(root.Context()))
+				child.LogKV("k", "v")
+				child.Finish()
+				root.Finish()
+				child.SetTag("late", 1) // a program may do so
+			}
+		})
+		wg.Go(func() {
+			for range 50 {
+				for _, spans := range r.Traces() {
+					for _, s := range r.Trace(spans[0].TraceID) {
+						_ = fmt.Sprint(s)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if got := len(r.Traces()); got != 100 {
+		t.Errorf("%d traces kept, want the default of 100", got)
+	}
+}

@@ -1,0 +1,270 @@
+package tracer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/uber/jaeger-client-go"
+	"github.com/uber/jaeger-client-go/config"
+	"github.com/uber/jaeger-client-go/transport"
+)
+
+// closeGrace is how long Close goes on sending to a collector that fails. Each attempt may hang for the five seconds
+// of the HTTP transport: without an end, 10,000 queued spans would hold up a shutdown for more than eight minutes.
+const closeGrace = 5 * time.Second
+
+// reporter hands finished spans to the recorder and to Jaeger's own reporter, and keeps the books of the latter.
+type reporter struct {
+	recorder *Recorder       // nil: none
+	logger   jaeger.Reporter // nil: JAEGER_REPORTER_LOG_SPANS is not set
+	remote   jaeger.Reporter // nil: the recorder only
+	sender   *sender         // remote's; nil with it
+	queue    int
+	dropped  counter // spans for which the queue had no room
+
+	mu     sync.RWMutex // held for reading while a span is queued
+	closed bool
+	close  sync.Once
+}
+
+func newReporter(cfg *config.ReporterConfig, recorder *Recorder) (*reporter, error) {
+	r := &reporter{recorder: recorder, queue: cfg.QueueSize}
+	if cfg.LogSpans {
+		r.logger = jaeger.NewLoggingReporter(jaeger.StdLogger)
+	}
+	switch {
+	case cfg.CollectorEndpoint != "":
+		r.sender = &sender{Transport: newCollector(cfg)}
+	case cfg.LocalAgentHostPort != "" || recorder == nil:
+		var params jaeger.UDPTransportParams // without a HostPort Jaeger takes localhost:6831
+		params.HostPort = cfg.LocalAgentHostPort
+		params.Logger = jaeger.NullLogger
+		params.DisableAttemptReconnecting = cfg.DisableAttemptReconnecting
+		params.AttemptReconnectInterval = cfg.AttemptReconnectInterval
+		agent, err := jaeger.NewUDPTransportWithParams(params)
+		if err != nil {
+			return nil, fmt.Errorf("tracer: agent %s: %w", cfg.LocalAgentHostPort, err)
+		}
+		r.sender = &sender{Transport: agent}
+	default:
+		return r, nil
+	}
+	metrics := jaeger.NewNullMetrics()
+	metrics.ReporterDropped = &r.dropped
+	r.remote = jaeger.NewRemoteReporter(
+		r.sender,
+		jaeger.ReporterOptions.QueueSize(cfg.QueueSize),
+		jaeger.ReporterOptions.BufferFlushInterval(cfg.BufferFlushInterval),
+		jaeger.ReporterOptions.Logger(jaeger.NullLogger),
+		jaeger.ReporterOptions.Metrics(metrics),
+	)
+	return r, nil
+}
+
+// Report implements jaeger.Reporter.
+func (r *reporter) Report(span *jaeger.Span) {
+	// These two run code of the program, the String methods of its tags, and so must not hold the lock.
+	if r.recorder != nil {
+		r.recorder.Report(span)
+	}
+	if r.logger != nil {
+		r.logger.Report(span)
+	}
+	if r.remote == nil {
+		return
+	}
+	// A span queued behind Jaeger's mark for the end would be lost without being counted, and held for ever.
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if !r.closed {
+		r.remote.Report(span)
+	}
+}
+
+// Close implements jaeger.Reporter: it returns when the queue is empty and the goroutine that sends has ended.
+func (r *reporter) Close() {
+	r.close.Do(func() {
+		if r.remote == nil {
+			return
+		}
+		r.mu.Lock()
+		r.closed = true
+		r.mu.Unlock()
+		r.sender.closing.Store(new(time.Now()))
+		r.remote.Close()
+	})
+}
+
+// undelivered is an error when spans were lost. It may be called once Close has returned.
+func (r *reporter) undelivered() error {
+	if r.remote == nil {
+		return nil
+	}
+	var lost, dropped error
+	if n := r.sender.lost; n > 0 {
+		lost = fmt.Errorf("tracer: %s not delivered: %w", spans(int64(n)), r.sender.err)
+	}
+	if n := r.dropped.Load(); n > 0 {
+		dropped = fmt.Errorf("tracer: %s dropped, as the queue of %d was full; "+
+			"JAEGER_REPORTER_MAX_QUEUE_SIZE sets its size", spans(n), r.queue)
+	}
+	return errors.Join(lost, dropped)
+}
+
+func spans(n int64) string {
+	if n == 1 {
+		return "1 span was"
+	}
+	return fmt.Sprintf("%d spans were", n)
+}
+
+// counter is a counter for jaeger.Metrics.
+type counter struct{ atomic.Int64 }
+
+func (c *counter) Inc(n int64) { c.Add(n) }
+
+// sender remembers what its Transport could not send: Jaeger's reporter only logs that. Its fields, but for closing,
+// belong to the goroutine of that reporter, and to whoever has seen it end.
+//
+// It hides from the UDP transport how many spans the queue dropped, a number that only jaeger-agent ever read.
+type sender struct {
+	jaeger.Transport
+	closing atomic.Pointer[time.Time] // when Close was called
+	lost    int
+	err     error // the last one
+	failing bool  // the last attempt failed
+}
+
+// Append implements jaeger.Transport.
+func (s *sender) Append(span *jaeger.Span) (n int, err error) {
+	if begun := s.closing.Load(); s.failing && begun != nil && time.Since(*begun) > closeGrace {
+		s.lost++
+		return 1, s.err
+	}
+	// Here tags and logs become text. A value of the program's may panic at that, and this goroutine has no caller
+	// who could recover: the whole program would end.
+	defer func() {
+		if p := recover(); p != nil {
+			n, err = 1, errors.New("a tag or log of the span panicked: "+text(p))
+			s.lost, s.err = s.lost+1, err
+		}
+	}()
+	n, err = s.Transport.Append(span)
+	s.note(n, err)
+	return n, err
+}
+
+// Flush implements jaeger.Transport.
+func (s *sender) Flush() (int, error) {
+	n, err := s.Transport.Flush()
+	s.note(n, err)
+	return n, err
+}
+
+func (s *sender) note(n int, err error) {
+	switch {
+	case err != nil:
+		s.lost, s.err, s.failing = s.lost+n, err, true
+	case n > 0:
+		s.failing = false
+	}
+}
+
+// collector sends spans by HTTP. Its connections are its own: Close can then end them and their goroutines, and a
+// tracing http.DefaultTransport does not trace how traces are sent.
+type collector struct {
+	*transport.HTTPTransport
+	http *http.Transport
+}
+
+func newCollector(cfg *config.ReporterConfig) *collector {
+	h := newHTTP()
+	opts := []transport.HTTPOption{
+		transport.HTTPHeaders(cfg.HTTPHeaders),
+		transport.HTTPRoundTripper(postOnly{h}),
+	}
+	if cfg.User != "" {
+		opts = append(opts, transport.HTTPBasicAuth(cfg.User, cfg.Password))
+	}
+	return &collector{transport.NewHTTPTransport(cfg.CollectorEndpoint, opts...), h}
+}
+
+// Close implements jaeger.Transport.
+func (c *collector) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
+
+// postOnly refuses the GET that net/http makes of a POST that is redirected by 301, 302 or 303, and a redirect to
+// nowhere: their answers would be taken for success, with the spans gone.
+type postOnly struct{ next http.RoundTripper }
+
+func (p postOnly) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method != http.MethodPost {
+		return nil, errors.New("the collector redirects here, and a redirect loses the spans")
+	}
+	resp, err := p.next.RoundTrip(req)
+	if err == nil && resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header.Get("Location") == "" {
+		_ = resp.Body.Close()
+		return nil, fmt.Errorf("the collector answered %s", resp.Status) // which Jaeger takes for success
+	}
+	return resp, err
+}
+
+func newHTTP() *http.Transport {
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		return t.Clone()
+	}
+	return &http.Transport{Proxy: http.ProxyFromEnvironment}
+}
+
+// strategies asks a sampling server. Jaeger's own fetcher leaves connections open behind it, has no timeout for the
+// body, and panics in a program whose http.DefaultTransport is not a *http.Transport.
+type strategies struct {
+	url    string
+	client *http.Client
+	ctx    context.Context // ends with stop: Fetch is not given one
+	cancel context.CancelFunc
+}
+
+func newStrategies(server string) *strategies {
+	s := &strategies{url: server, client: &http.Client{Transport: newHTTP(), Timeout: 10 * time.Second}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
+}
+
+// Fetch implements jaeger.SamplingStrategyFetcher.
+func (s *strategies) Fetch(service string) ([]byte, error) {
+	u, err := url.Parse(s.url)
+	if err != nil {
+		return nil, err
+	}
+	query := u.Query()
+	query.Set("service", service)
+	u.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("sampling server: %s", resp.Status)
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+}
+
+func (s *strategies) stop() {
+	s.cancel()
+	s.client.CloseIdleConnections()
+}

@@ -1,0 +1,88 @@
+package tracer
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/uber/jaeger-client-go"
+)
+
+// hanging is a collector that takes five seconds for each batch of 100, and then fails or not.
+type hanging struct {
+	err  error
+	n    int
+	sent int
+}
+
+func (h *hanging) Append(*jaeger.Span) (int, error) {
+	if h.n++; h.n < 100 {
+		return 0, nil
+	}
+	return h.Flush()
+}
+
+func (h *hanging) Flush() (int, error) {
+	n := h.n
+	if h.n = 0; n > 0 {
+		time.Sleep(5 * time.Second)
+	}
+	if h.err == nil {
+		h.sent += n
+	}
+	return n, h.err
+}
+
+func (h *hanging) Close() error { return nil }
+
+func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
+	for name, test := range map[string]struct {
+		err     error
+		atLeast time.Duration
+		atMost  time.Duration
+		lost    int
+	}{
+		"slow":  {nil, 8 * time.Minute, time.Hour, 0},
+		"fails": {errors.New("timeout"), 5 * time.Second, 16 * time.Second, 10_000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &hanging{err: test.err}
+				r := &reporter{queue: queueSize, sender: &sender{Transport: h}}
+				r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queueSize))
+				tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
+				for range 10_000 {
+					tr.StartSpan("a").Finish()
+				}
+				start := time.Now()
+				closer.Close()
+				if d := time.Since(start); d < test.atLeast || d > test.atMost {
+					t.Errorf("Close took %v", d)
+				}
+				if r.sender.lost != test.lost || test.err == nil && h.sent != 10_000 {
+					t.Errorf("%d spans lost, %d sent", r.sender.lost, h.sent)
+				}
+				if err := r.undelivered(); !errors.Is(err, test.err) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestNothingIsQueuedAfterClose(t *testing.T) {
+	r := &reporter{queue: 10, sender: &sender{Transport: new(hanging)}}
+	metrics := jaeger.NewNullMetrics()
+	metrics.ReporterDropped = &r.dropped
+	r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(10), jaeger.ReporterOptions.Metrics(metrics))
+	tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
+	closer.Close()
+	for range 100 {
+		tr.StartSpan("late").Finish()
+	}
+	// Had they been queued, ten would be kept alive for ever, and the others dropped.
+	if n := r.dropped.Load(); n != 0 {
+		t.Errorf("%d spans found the queue full", n)
+	}
+}

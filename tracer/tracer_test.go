@@ -1,0 +1,445 @@
+package tracer_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/uber/jaeger-client-go"
+	"github.com/uber/jaeger-client-go/testutils"
+	"github.com/uber/jaeger-client-go/thrift-gen/sampling"
+)
+
+func TestSpansReachTheCollector(t *testing.T) {
+	setenv(t, "JAEGER_TAGS=team=blue,zone=${NO_SUCH_VARIABLE:eu}")
+	c := startCollector(t)
+	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithTag("team", "red"))
+
+	parent := tr.StartSpan("parent")
+	child := tr.StartSpan("child", opentracing.ChildOf(parent.Context()))
+	child.SetTag("db.statement", strings.Repeat("x", 4096))
+	child.LogKV("event", "error")
+	child.Finish()
+	parent.Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	spans := c.spans()
+	if len(spans) != 2 || spans[0].OperationName != "child" || spans[0].ParentSpanId != spans[1].SpanId || len(spans[0].Logs) != 1 {
+		t.Fatalf("got %v", spans)
+	}
+	if got := tag(spans[0].Tags, "db.statement"); len(got) != 4096 {
+		t.Errorf("of a statement of 4 KiB %d bytes arrived", len(got))
+	}
+	p := c.batches[0].Process
+	if got := p.ServiceName + " " + tag(p.Tags, "team") + " " + tag(p.Tags, "zone"); got != "shop red eu" {
+		t.Errorf("process is %q", got)
+	}
+	if got := c.paths[0]; got != "POST /api/traces" {
+		t.Errorf("sent to %q", got)
+	}
+	noneLeft(t)
+}
+
+func TestTheEnvironmentNamesTheCollector(t *testing.T) {
+	c := startCollector(t)
+	setenv(t, "JAEGER_ENDPOINT="+c.URL+"/custom?format=jaeger.thrift", "JAEGER_USER=me", "JAEGER_PASSWORD=pw")
+	tr, closer := open(t)
+	tr.StartSpan("a").Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.paths) != 1 || c.paths[0] != "POST /custom" || c.auth[0] != "me:pw" {
+		t.Errorf("sent to %q as %q", c.paths, c.auth)
+	}
+}
+
+func TestCredentialsOfTheEnvironmentStayWithItsEndpoint(t *testing.T) {
+	c := startCollector(t)
+	setenv(t, "JAEGER_ENDPOINT=http://elsewhere.invalid", "JAEGER_USER=me", "JAEGER_PASSWORD=pw")
+	tr, closer := open(t, tracer.WithCollector(c.URL))
+	tr.StartSpan("a").Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.auth) != 1 || c.auth[0] != ":" {
+		t.Errorf("sent as %q", c.auth)
+	}
+}
+
+func TestSpansReachAnAgent(t *testing.T) {
+	agent, err := testutils.StartMockAgent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer agent.Close()
+	host, port, _ := strings.Cut(agent.SpanServerAddr(), ":")
+	setenv(t, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port)
+	tr, closer := open(t)
+	tr.StartSpan("a").Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 200 {
+		if b := agent.GetJaegerBatches(); len(b) == 1 && b[0].Spans[0].OperationName == "a" {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("the span did not arrive")
+}
+
+func TestWithOnlyARecorderNothingIsStarted(t *testing.T) {
+	setenv(t)
+	r := tracer.NewRecorder(0)
+	tr, closer := open(t, tracer.WithRecorder(r))
+	noneLeft(t)
+	tr.StartSpan("a").Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(r.Traces()); got != 1 {
+		t.Errorf("%d traces recorded", got)
+	}
+}
+
+func TestARecorderDoesNotKeepSpansFromTheCollector(t *testing.T) {
+	c := startCollector(t)
+	setenv(t, "JAEGER_ENDPOINT="+c.URL)
+	r := tracer.NewRecorder(0)
+	tr, closer := open(t, tracer.WithRecorder(r))
+	tr.StartSpan("a").Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Traces()) != 1 || len(c.spans()) != 1 {
+		t.Errorf("%d traces recorded, %d spans sent", len(r.Traces()), len(c.spans()))
+	}
+}
+
+func TestTheServiceIsNamedByTheArgumentElseTheEnvironment(t *testing.T) {
+	for name, test := range map[string]struct{ arg, env, want string }{
+		"argument": {"a", "", "a"},
+		"env":      {"", "e", "e"},
+		"both":     {"a", "e", "a"},
+		"neither":  {"", "", "tracer: no service name: give New one, or set JAEGER_SERVICE_NAME"},
+		"blank":    {" ", "\t", "tracer: no service name: give New one, or set JAEGER_SERVICE_NAME"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setenv(t, "JAEGER_SERVICE_NAME="+test.env)
+			r := tracer.NewRecorder(0)
+			tr, closer, err := tracer.New(test.arg, tracer.WithRecorder(r))
+			if err != nil {
+				if err.Error() != test.want || tr != nil || closer != nil {
+					t.Errorf("got %v, %v, %v", tr, closer, err)
+				}
+				return
+			}
+			defer closer.Close()
+			tr.StartSpan("a").Finish()
+			if got := r.Traces()[0][0].Process.Service; got != test.want {
+				t.Errorf("service is %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestDisabledTracerDoesNothing(t *testing.T) {
+	setenv(t, "JAEGER_DISABLED=true", "JAEGER_TAGS=x")
+	tr, closer, err := tracer.New("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.StartSpan("a").Finish()
+	for range 2 {
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	noneLeft(t)
+}
+
+func TestNewLeavesTheGlobalTracerAlone(t *testing.T) {
+	setenv(t)
+	open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+	if opentracing.IsGlobalTracerRegistered() {
+		t.Error("the global tracer is set")
+	}
+}
+
+func TestMisuseOfAnOptionIsAnErrorThatNamesIt(t *testing.T) {
+	for want, opt := range map[string]tracer.Option{
+		"tracer: WithRecorder(nil): want a recorder from NewRecorder":                                                       tracer.WithRecorder(nil),
+		`tracer: WithCollector("localhost:14268"): want the collector's http or https URL, such as http://localhost:14268`:  tracer.WithCollector("localhost:14268"),
+		`tracer: WithCollector(""): want the collector's http or https URL, such as http://localhost:14268`:                 tracer.WithCollector(""),
+		`tracer: WithCollector("ftp://xxxxx@host"): want the collector's http or https URL, such as http://localhost:14268`: tracer.WithCollector("ftp://me:secret@host"),
+		`tracer: WithTag(""): want a key`:                                 tracer.WithTag("", 1),
+		`tracer: WithTag("ip", int): want the host's address as a string`: tracer.WithTag("ip", 1),
+		`tracer: option 1 is nil`:                                         nil,
+	} {
+		setenv(t)
+		tr, _, err := tracer.New("shop", opt)
+		if err == nil || err.Error() != want || tr != nil {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestSamplingIsAllUnlessTheEnvironmentSaysOtherwise(t *testing.T) {
+	for env, want := range map[string]int{
+		"":                          100,
+		"JAEGER_SAMPLER_TYPE=const": 100,
+		"JAEGER_SAMPLER_TYPE=CONST JAEGER_SAMPLER_PARAM=0":         0,
+		"JAEGER_SAMPLER_PARAM=0":                                   0,
+		"JAEGER_SAMPLER_TYPE=probabilistic JAEGER_SAMPLER_PARAM=1": 100,
+		"JAEGER_SAMPLER_TYPE=ratelimiting JAEGER_SAMPLER_PARAM=5":  5,
+		"JAEGER_SAMPLER_TYPE=remote JAEGER_SAMPLER_PARAM=0":        0,
+		"JAEGER_SAMPLER_TYPE=remote JAEGER_SAMPLER_PARAM=1":        100,
+	} {
+		t.Run(env, func(t *testing.T) {
+			setenv(t, strings.Fields(env)...)
+			r := tracer.NewRecorder(1000)
+			tr, closer := open(t, tracer.WithRecorder(r))
+			for range 100 {
+				tr.StartSpan("a").Finish()
+			}
+			if err := closer.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got := len(r.Traces()); got != want && (want != 5 || got > 10) { // 5 a second
+				t.Errorf("%d of 100 traces sampled, want %d", got, want)
+			}
+			noneLeft(t)
+		})
+	}
+}
+
+func TestASamplingServerIsAsked(t *testing.T) {
+	agent, err := testutils.StartMockAgent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer agent.Close()
+	agent.AddSamplingStrategy("shop", &sampling.SamplingStrategyResponse{
+		StrategyType:          sampling.SamplingStrategyType_PROBABILISTIC,
+		ProbabilisticSampling: &sampling.ProbabilisticSamplingStrategy{SamplingRate: 1},
+	})
+	for _, env := range []string{"JAEGER_SAMPLING_ENDPOINT=http://" + agent.SamplingServerAddr() + "/sampling", "JAEGER_SAMPLER_MANAGER_HOST_PORT=" + agent.SamplingServerAddr()} {
+		setenv(t, env, "JAEGER_SAMPLER_PARAM=0", "JAEGER_SAMPLER_REFRESH_INTERVAL=5ms")
+		r := tracer.NewRecorder(0)
+		tr, closer := open(t, tracer.WithRecorder(r))
+		for n := 0; len(r.Traces()) == 0; n++ {
+			if n == 400 {
+				t.Fatalf("%s: nothing sampled", env)
+			}
+			tr.StartSpan("a").Finish()
+			time.Sleep(5 * time.Millisecond)
+		}
+		if err := closer.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	noneLeft(t)
+}
+
+func TestCloseDoesNotWaitForTheSamplingServer(t *testing.T) {
+	asked, release := make(chan bool, 1), make(chan bool)
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		select {
+		case asked <- true:
+		default:
+		}
+		<-release
+	}))
+	defer server.Close()
+	defer close(release)
+	setenv(t, "JAEGER_SAMPLING_ENDPOINT="+server.URL, "JAEGER_SAMPLER_REFRESH_INTERVAL=1ms")
+	_, closer := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+	<-asked
+	start := time.Now()
+	closer.Close()
+	if d := time.Since(start); d > 2*time.Second {
+		t.Errorf("Close took %v", d)
+	}
+}
+
+func TestCloseSendsAllThatIsQueued(t *testing.T) {
+	setenv(t)
+	c := startCollector(t)
+	tr, closer := open(t, tracer.WithCollector(c.URL))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 1000 {
+				tr.StartSpan("a").Finish()
+			}
+		})
+	}
+	wg.Wait()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(c.spans()); got != 8000 {
+		t.Errorf("%d of 8000 spans arrived", got)
+	}
+}
+
+func TestCloseSaysHowManySpansWereNotDelivered(t *testing.T) {
+	fail := func(code int) string {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if code != 304 {
+				w.Header().Set("Location", "/moved")
+			}
+			if r.URL.Path == "/api/traces" {
+				w.WriteHeader(code)
+			}
+		}))
+		t.Cleanup(s.Close)
+		return s.URL
+	}
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	for url, want := range map[string]string{
+		fail(500): "tracer: 250 spans were not delivered: error from collector: 500",
+		fail(302): "a redirect loses the spans",
+		fail(304): "the collector answered 304 Not Modified",
+		gone.URL:  "connection refused",
+	} {
+		setenv(t)
+		tr, closer := open(t, tracer.WithCollector(url))
+		for range 250 {
+			tr.StartSpan("a").Finish()
+		}
+		err := closer.Close()
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "tracer: 250 spans were not delivered: ") {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+		if url == gone.URL && !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%v is not ECONNREFUSED", err)
+		}
+		if again := closer.Close(); again != err {
+			t.Errorf("the second Close returned %v", again)
+		}
+	}
+	noneLeft(t)
+}
+
+func TestCloseSaysHowManySpansTheQueueDropped(t *testing.T) {
+	release := make(chan bool)
+	var posts atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if posts.Add(1) == 1 {
+			<-release
+		}
+	}))
+	defer server.Close()
+	setenv(t, "JAEGER_REPORTER_MAX_QUEUE_SIZE=10")
+	tr, closer := open(t, tracer.WithCollector(server.URL))
+	for posts.Load() == 0 { // until the reporter is busy
+		tr.StartSpan("a").Finish()
+		time.Sleep(time.Microsecond)
+	}
+	for range 15 {
+		tr.StartSpan("a").Finish()
+	}
+	close(release)
+	err := closer.Close()
+	if err == nil || !strings.Contains(err.Error(), "dropped, as the queue of 10 was full") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestATracerCanBeUsedWhileAndAfterItCloses(t *testing.T) {
+	setenv(t, "JAEGER_REPORTER_MAX_QUEUE_SIZE=10")
+	c := startCollector(t)
+	tr, closer := open(t, tracer.WithCollector(c.URL))
+	var stop atomic.Bool
+	var users, closers sync.WaitGroup
+	for range 4 {
+		users.Go(func() {
+			for !stop.Load() {
+				span := tr.StartSpan("a")
+				span.SetTag("k", "v")
+				span.Finish()
+			}
+		})
+		closers.Go(func() { closer.Close() })
+	}
+	closers.Wait()
+	sent := len(c.spans())
+	stop.Store(true)
+	users.Wait()
+	for range 100 {
+		span := tr.StartSpan("late")
+		if err := tr.Inject(span.Context(), opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier{}); err != nil {
+			t.Fatal(err)
+		}
+		span.Finish()
+	}
+	tr.(*jaeger.Tracer).Close()
+	noneLeft(t)
+	if got := len(c.spans()); got != sent {
+		t.Errorf("%d spans were sent after Close", got-sent)
+	}
+}
+
+func TestAValueThatPanicsCostsItsSpanOnly(t *testing.T) {
+	setenv(t)
+	c := startCollector(t)
+	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithRecorder(tracer.NewRecorder(0)))
+	bad := tr.StartSpan("bad")
+	bad.LogFields(log.Lazy(func(log.Encoder) { panic("lazy") }))
+	bad.Finish()
+	worse := tr.StartSpan("worse")
+	worse.SetTag("bad", bomb{})
+	worse.Finish()
+	tr.StartSpan("good").Finish()
+	err := closer.Close()
+	if err == nil || err.Error() != "tracer: 2 spans were not delivered: a tag or log of the span panicked: tracer_test.bomb that panics when printed" {
+		t.Errorf("got %v", err)
+	}
+	if s := c.spans(); len(s) != 1 || s[0].OperationName != "good" {
+		t.Errorf("got %v", s)
+	}
+}
+
+// bomb is a value that panics when it is printed, and panics with a value that does so too.
+type bomb struct{}
+
+func (bomb) String() string { panic(bomb{}) }
+
+func BenchmarkStartAndFinish(b *testing.B) {
+	tr, closer, err := tracer.New("shop", tracer.WithRecorder(tracer.NewRecorder(0)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer closer.Close()
+	for b.Loop() {
+		tr.StartSpan("a").SetTag("k", "v").Finish()
+	}
+}
+
+func TestAProcessTagThatPanicsCostsNothing(t *testing.T) {
+	setenv(t)
+	recorder := tracer.NewRecorder(1)
+	tr, _ := open(t, tracer.WithRecorder(recorder), tracer.WithTag("bomb", bomb{}))
+	tr.StartSpan("a").Finish()
+	tags := recorder.Traces()[0][0].Process.Tags
+	if !slices.ContainsFunc(tags, func(f gap.Field) bool {
+		return f.Key == "bomb" && f.Value == "tracer_test.bomb that panics when printed"
+	}) {
+		t.Errorf("tags %v", tags)
+	}
+}
