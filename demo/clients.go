@@ -1,0 +1,62 @@
+package main
+
+import (
+	"database/sql"
+	"io"
+	"net/http"
+
+	goelasticsearch "github.com/elastic/go-elasticsearch/v8"
+	goredis "github.com/go-redis/redis/v8"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/contrib/elasticsearch"
+	"github.com/gaptrace/gaptrace/contrib/nethttp"
+	"github.com/gaptrace/gaptrace/contrib/redis"
+	"github.com/gaptrace/gaptrace/contrib/sql/mysql"
+	"github.com/gaptrace/gaptrace/demo/internal/bookshop"
+	"github.com/gaptrace/gaptrace/tracer"
+)
+
+// This file is all that gaptrace asks of a program: a line for its tracer, one for each client, one for each
+// handler. A service that has its process to itself would give its tracer to opentracing.SetGlobalTracer once,
+// and no option to the wrappers. Here three services share a process, so each says which tracer is its own.
+
+// trace opens the tracer of a service.
+func trace(service string, to ...tracer.Option) (gaptrace.Option, io.Closer, error) {
+	t, closer, err := tracer.New(service, to...)
+	return gaptrace.WithTracer(t), closer, err
+}
+
+// connect makes the bookshop's clients.
+func connect(at addresses, traced gaptrace.Option) (bookshop.Clients, error) {
+	db, err := database(at, traced)
+	if err != nil {
+		return bookshop.Clients{}, err
+	}
+	search, err := goelasticsearch.NewClient(goelasticsearch.Config{Addresses: []string{at.elasticsearch}})
+	if err != nil {
+		return bookshop.Clients{}, err
+	}
+	return bookshop.Clients{
+		SQL:           db,
+		Redis:         redis.Wrap(goredis.NewClient(at.redis), traced),
+		Elasticsearch: elasticsearch.Wrap(search, traced),
+		HTTP:          nethttp.WrapClient(&http.Client{Transport: &http.Transport{}}, traced),
+	}, nil
+}
+
+// database opens the shop's database, which its supplier reads too.
+func database(at addresses, traced gaptrace.Option) (*sql.DB, error) {
+	return mysql.Open(at.mysql.FormatDSN(), traced)
+}
+
+// serve makes a service's handler one that continues its callers' traces.
+func serve(h http.Handler, traced gaptrace.Option) http.Handler {
+	return nethttp.WrapHandler(h, traced)
+}
+
+// browser makes the client that calls the bookshop. It serves no request itself, so its calls are roots of traces.
+// It also logs when it had a connection, had written its request and got the first byte.
+func browser(traced gaptrace.Option) *http.Client {
+	return nethttp.WrapClient(&http.Client{Transport: &http.Transport{}}, traced, gaptrace.WithRoots(), gaptrace.WithPhases())
+}

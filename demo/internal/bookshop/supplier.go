@@ -1,0 +1,42 @@
+package bookshop
+
+import (
+	"database/sql"
+	"encoding/json"
+	"net/http"
+)
+
+// Supplier serves GET /offers/{id}. It asks one warehouse after the other and sends each offer as soon as it has
+// it, so its answer arrives slowly, in pieces.
+type Supplier struct {
+	SQL *sql.DB
+}
+
+// Handler returns what the supplier serves.
+func (s *Supplier) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /offers/{id}", s.offers)
+	return mux
+}
+
+// selectStock takes its time: the warehouse is far away.
+const selectStock = `SELECT copies, cents, seal, SLEEP(0.006) FROM stock WHERE warehouse = ? AND book_id = ?`
+
+func (s *Supplier) offers(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	pieces, control := json.NewEncoder(w), http.NewResponseController(w)
+	for _, warehouse := range warehouses {
+		o := offer{Warehouse: warehouse}
+		var rest int
+		err := s.SQL.QueryRowContext(r.Context(), selectStock, warehouse, r.PathValue("id")).Scan(&o.Copies, &o.Cents, &o.Seal, &rest)
+		if err == nil {
+			err = pieces.Encode(o)
+		}
+		if err == nil {
+			err = control.Flush()
+		}
+		if err != nil {
+			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+		}
+	}
+}

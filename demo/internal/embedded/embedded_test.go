@@ -1,0 +1,161 @@
+package embedded_test
+
+import (
+	"database/sql"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/go-redis/redis/v8"
+	_ "github.com/go-sql-driver/mysql"
+	"go.uber.org/goleak"
+
+	"github.com/gaptrace/gaptrace/demo/internal/embedded"
+)
+
+// bleve's workers live as long as the process.
+var ofBleve = goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker")
+
+// started returns a server that is checked to leave nothing behind when the test ends.
+func started(t *testing.T, start func() (*embedded.Server, error)) string {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	s, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		if conn, err := net.DialTimeout("tcp", s.Addr, time.Second); err == nil {
+			conn.Close()
+			t.Errorf("%s still accepts connections", s.Addr)
+		}
+		goleak.VerifyNone(t, before, ofBleve)
+	})
+	return s.Addr
+}
+
+func TestRedisAnswers(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: started(t, embedded.Redis)})
+	defer client.Close()
+	if err := client.Set(t.Context(), "title", "Emma", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := client.Get(t.Context(), "title").Result(); got != "Emma" || err != nil {
+		t.Errorf("%q %v", got, err)
+	}
+}
+
+func TestMySQLStreamsRowsAndKeepsQuiet(t *testing.T) {
+	stderr := os.Stderr
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Stderr = w
+	defer func() { os.Stderr = stderr }()
+
+	db, err := sql.Open("mysql", "root@tcp("+started(t, embedded.MySQL)+")/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range []string{
+		"CREATE DATABASE shop",
+		"CREATE TABLE shop.numbers (n INT PRIMARY KEY)",
+		"INSERT INTO shop.numbers VALUES (0), (1)",
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	if _, err := db.ExecContext(t.Context(), "SELECT no_such_column FROM shop.numbers"); err == nil {
+		t.Error("a wrong query went well")
+	}
+	rows, err := db.QueryContext(t.Context(), "SELECT n, SLEEP(0.01) FROM shop.numbers ORDER BY n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if n != 2 || rows.Err() != nil {
+		t.Errorf("%d rows, %v", n, rows.Err())
+	}
+	w.Close()
+	if said, _ := io.ReadAll(r); len(said) > 0 {
+		t.Errorf("stderr: %s", said)
+	}
+}
+
+func TestElasticsearchAnswers(t *testing.T) {
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	client, err := elasticsearch.NewClient(elasticsearch.Config{
+		Addresses: []string{"http://" + started(t, embedded.Elasticsearch)}, Transport: transport,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := client.Index("books", strings.NewReader(`{"title":"Emma"}`))
+	if err != nil || res.StatusCode != http.StatusCreated {
+		t.Fatal(res, err)
+	}
+	res.Body.Close()
+}
+
+func TestHTTPServes(t *testing.T) {
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	addr := started(t, func() (*embedded.Server, error) { return embedded.HTTP(http.NotFoundHandler()) })
+	res, err := (&http.Client{Transport: transport}).Get("http://" + addr)
+	if err != nil || res.StatusCode != http.StatusNotFound {
+		t.Fatal(res, err)
+	}
+	res.Body.Close()
+}
+
+func TestHTTPDoesNotWaitForWhoSaysNothing(t *testing.T) {
+	conn, err := net.Dial("tcp", started(t, func() (*embedded.Server, error) { return embedded.HTTP(http.NotFoundHandler()) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+}
+
+func TestHTTPStopsWhenItHasAnswered(t *testing.T) {
+	asked, answered := make(chan bool), false
+	s, err := embedded.HTTP(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(asked)
+		time.Sleep(50 * time.Millisecond)
+		answered = true
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	done := make(chan error)
+	go func() {
+		res, err := (&http.Client{Transport: transport}).Get("http://" + s.Addr)
+		if err == nil {
+			res.Body.Close()
+		}
+		done <- err
+	}()
+	<-asked
+	if err := s.Close(); err != nil || !answered {
+		t.Errorf("answered: %v, %v", answered, err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,45 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	sqle "github.com/dolthub/go-mysql-server"
+	"github.com/dolthub/go-mysql-server/memory"
+	"github.com/dolthub/go-mysql-server/server"
+	"github.com/dolthub/go-mysql-server/sql"
+	"github.com/sirupsen/logrus"
+)
+
+// MySQL starts a MySQL server without any database. Its user is root, without a password.
+func MySQL() (*Server, error) {
+	// The server tells logrus's global logger of every start, query that fails and connection that ends.
+	logrus.SetOutput(io.Discard)
+
+	l, err := listen()
+	if err != nil {
+		return nil, err
+	}
+	databases := memory.NewDBProvider()
+	engine := sqle.NewDefault(databases)
+	s, err := server.NewServer(server.Config{Protocol: "tcp", Address: l.Addr().String(), Listener: l},
+		engine, sql.NewContext, memory.NewSessionBuilder(databases), nil)
+	if err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Start() // returns nil when the listener is closed
+	}()
+	return &Server{Addr: l.Addr().String(), stop: func() error {
+		_ = s.Close() // always nil
+		<-done
+		if err := engine.Close(); !errors.Is(err, context.Canceled) { // which is how its own threads end
+			return err
+		}
+		return nil
+	}}, nil
+}

@@ -1,0 +1,142 @@
+package waterfall_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/gaptrace/gaptrace/demo/internal/waterfall"
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+var (
+	reader = &gap.Process{Service: "reader"}
+	shop   = &gap.Process{Service: "bookshop"}
+)
+
+// span makes a span that lies from start to end, in milliseconds.
+func span(id, parent gap.SpanID, p *gap.Process, kind, operation string, start, end float64) gap.Span {
+	ms := func(x float64) time.Duration { return time.Duration(x * float64(time.Millisecond)) }
+	s := gap.Span{
+		TraceID: gap.TraceID{Low: 1}, SpanID: id, Process: p, Operation: operation,
+		Start: time.Unix(1_800_000_000, 0).Add(ms(start)), Duration: ms(end - start),
+		Tags: []gap.Field{{Key: "span.kind", Value: kind}},
+	}
+	if parent != 0 {
+		s.References = []gap.Reference{{Type: gap.ChildOf, TraceID: s.TraceID, SpanID: parent}}
+	}
+	return s
+}
+
+func wait(id, call gap.SpanID, s gap.Span) gap.Span {
+	s.SpanID, s.Operation = id, s.Operation+" wait"
+	s.References = append(s.References, gap.Reference{Type: gap.FollowsFrom, TraceID: s.TraceID, SpanID: call})
+	return s
+}
+
+// request is a handler that reads a cache, streams rows with work between them, and is called over a wire.
+func request() []gap.Span {
+	return []gap.Span{
+		span(1, 0, reader, "client", "HTTP GET", 0, 100),
+		span(2, 1, shop, "server", "HTTP GET /books/{id}", 10, 90),
+		span(3, 2, shop, "client", "redis get", 10, 20),
+		span(4, 2, shop, "client", "sql query", 30, 50),
+		wait(5, 4, span(0, 2, shop, "client", "sql query", 60, 70)),
+		span(6, 2, shop, "internal", "render", 80, 90),
+		span(7, 2, shop, "client", "redis set", 70, 70.1),
+	}
+}
+
+func draw(t *testing.T, spans []gap.Span, o waterfall.Options) string {
+	t.Helper()
+	trace, warnings := gap.Build(spans)
+	if len(warnings) > 0 {
+		t.Fatal(warnings)
+	}
+	var out strings.Builder
+	if err := waterfall.Draw(&out, trace, o); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+func TestGapsAreMarkedWhereTheyLie(t *testing.T) {
+	const want = `
+                                  ╷0 ms                 ╷50 ms                       time        own
+reader: HTTP GET                  ▒▒▒▒████████████████████████████████████▒▒▒▒   100.0 ms
+└ bookshop: HTTP GET /books/{id}      █████░░░░█████████░░░░█████░░░░█████        80.0 ms    29.9 ms
+  ├ redis get                         █████                                       10.0 ms
+  ├ sql query +1                               █████████    █████                 30.0 ms
+  ├ redis set                                                   █                  0.1 ms
+  └ render                                                           ░░░░░        10.0 ms    10.0 ms
+
+█ blocked, or covered by the spans below   ░ gap: the program's own time   ▒ gap: on the wire
+`
+	if got := ansi.Strip(draw(t, request(), waterfall.Options{})); "\n"+got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestASCIIIsEnough(t *testing.T) {
+	const want = `
+                                  |0 ms       |50 ms             time        own
+reader: HTTP GET                  ~~####################~~   100.0 ms
+\ bookshop: HTTP GET /books/{id}    ###..#####..###..###      80.0 ms    29.9 ms
+  + redis get                       ###                       10.0 ms
+  + sql query +1                         #####  ###           30.0 ms
+  + redis set                                     #            0.1 ms
+  \ render                                           ...      10.0 ms    10.0 ms
+
+# blocked, or covered by the spans below
+. gap: the program's own time
+~ gap: on the wire
+`
+	if got := ansi.Strip(draw(t, request(), waterfall.Options{Width: 80, ASCII: true})); "\n"+got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
+	spans := request()
+	spans[1].Operation = strings.Repeat("本", 50)
+	for width := 60; width <= 200; width++ {
+		for line := range strings.Lines(draw(t, spans, waterfall.Options{Width: width})) {
+			line = strings.TrimSuffix(line, "\n")
+			if ansi.StringWidth(line) > width {
+				t.Fatalf("%d columns of %d: %s", ansi.StringWidth(line), width, line)
+			}
+		}
+	}
+}
+
+func TestOddTracesAreDrawn(t *testing.T) {
+	for name, spans := range map[string][]gap.Span{
+		"empty":      nil,
+		"no time":    {span(1, 0, nil, "", "now", 0, 0)},
+		"one span":   {span(1, 0, shop, "server", "alone", 0, 1e7)},
+		"two roots":  {span(1, 0, shop, "server", "a", 0, 1), span(2, 0, shop, "server", "b", 2, 3)},
+		"nanosecond": {span(1, 0, shop, "server", "short", 0, 1e-6)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := draw(t, spans, waterfall.Options{}); strings.Count(got, "\n") != len(spans)+3 {
+				t.Errorf("%s", got)
+			}
+		})
+	}
+}
+
+func TestServicesHaveColours(t *testing.T) {
+	got := draw(t, request(), waterfall.Options{})
+	colours := map[string]bool{}
+	for line := range strings.Lines(got) {
+		if _, after, ok := strings.Cut(line, "\x1b["); ok && strings.Contains(line, "█") {
+			colour, _, _ := strings.Cut(after, "m")
+			colours[colour] = true
+		}
+	}
+	if len(colours) < 2 {
+		t.Errorf("%q", got)
+	}
+}

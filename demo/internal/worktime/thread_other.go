@@ -1,0 +1,8 @@
+//go:build !linux
+
+package worktime
+
+import "time"
+
+// threadTime tells nothing: only Linux is known here to have a clock for each thread.
+func threadTime() (time.Duration, bool) { return 0, false }

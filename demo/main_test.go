@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// demo runs the program and returns what it left.
+func demo(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = run(ctx, args, strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestTheDemoDrawsARequest(t *testing.T) {
+	ofBleve := goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker") // as long as the process
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), ofBleve)
+	code, stdout, stderr := demo(t.Context(), "-n", "2")
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, stderr)
+	}
+	if n := strings.Count(stdout, "trace "); n != 1 || !strings.HasPrefix(stdout, "Request 2, ") {
+		t.Errorf("%d waterfalls, want one, of request 2", n)
+	}
+	for _, operation := range []string{
+		"browser: HTTP GET ",
+		"└ bookshop: HTTP GET /books/{id} ",
+		"├ redis get ",
+		"├ sql query ",
+		"├ elasticsearch search ",
+		"├ HTTP GET ", // with a "+5", unless the machine was so busy that nobody had to wait for a piece
+		"│ └ supplier: HTTP GET /offers/{id} ",
+	} {
+		if !strings.Contains(stdout, operation) {
+			t.Errorf("no %q", operation)
+		}
+	}
+	checkOwnTime(t, stdout, 2+atOnce)
+	if strings.ContainsRune(stdout+stderr, '\x1b') {
+		t.Error("escape sequences, and no terminal")
+	}
+	if t.Failed() {
+		t.Log(stdout)
+	}
+}
+
+var ownTime = regexp.MustCompile(`own time: gaps ([0-9.]+) ms, measured by the handler ([0-9.]+) ms, difference ([0-9.]+) %`)
+
+// checkOwnTime reads the lines of all requests. How far gaps and work are apart is for a machine that is otherwise
+// idle to say, and no test's to judge; but work is no more than the gaps that hold it, a rounding aside.
+func checkOwnTime(t *testing.T, stdout string, requests int) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		if n := strings.Count(stdout, "not measured"); n != requests {
+			t.Errorf("%d requests were not measured, want %d", n, requests)
+		}
+		return
+	}
+	lines := ownTime.FindAllStringSubmatch(stdout, -1)
+	if len(lines) != requests {
+		t.Errorf("%d lines of own time, want %d", len(lines), requests)
+	}
+	for _, line := range lines {
+		gaps, _ := strconv.ParseFloat(line[1], 64)
+		measured, _ := strconv.ParseFloat(line[2], 64)
+		if measured < 1 || gaps < 0.95*measured-1 {
+			t.Errorf("%s: less than was worked", line[0])
+		}
+	}
+}
+
+func TestColoursAreForThoseWhoWantThem(t *testing.T) {
+	t.Setenv("TERM", "xterm-256color")
+	t.Setenv("NO_COLOR", "")
+	t.Setenv("CLICOLOR_FORCE", "1") // as if it were a terminal
+	if _, stdout, _ := demo(t.Context(), "-n", "1"); !strings.Contains(stdout, "\x1b[") {
+		t.Errorf("no colours:\n%s", stdout)
+	}
+	t.Setenv("NO_COLOR", "1")
+	if _, stdout, stderr := demo(t.Context(), "-n", "1"); strings.ContainsRune(stdout+stderr, '\x1b') {
+		t.Errorf("NO_COLOR, and yet colours:\n%s", stdout)
+	}
+}
+
+func TestHelpIsNoError(t *testing.T) {
+	for _, flag := range []string{"-h", "-help", "--help"} {
+		if code, stdout, stderr := demo(t.Context(), flag); code != 0 || stdout != usage || stderr != "" {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %q", flag, code, stdout, stderr)
+		}
+	}
+}
+
+func TestWrongArgumentsAreExplained(t *testing.T) {
+	for args, want := range map[string]string{
+		"-n 0":                          "want 1 or more",
+		"-n x":                          "invalid value",
+		"-n":                            "needs an argument",
+		"-jaeger localhost:14268":       "http://",
+		"-elasticsearch ftp://host":     "http://",
+		"-elasticsearch http://":        "http://",
+		"-redis localhost":              "host:port",
+		"-mysql root@tcp(127.0.0.1:33)": "missing the slash",
+		"-fast":                         "not defined",
+		"now":                           `unexpected argument "now"`,
+	} {
+		code, stdout, stderr := demo(t.Context(), strings.Fields(args)...)
+		if code != 2 || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, "-h for help") {
+			t.Errorf("%s: exit code %d, %q, want %q", args, code, stderr, want)
+		}
+	}
+}
+
+func TestAServerThatIsNotThereIsNamed(t *testing.T) {
+	// Nobody listens on port 1 of the loopback interface: it is reserved, and nobody's.
+	for flag, value := range map[string]string{
+		"-redis": "127.0.0.1:1", "-mysql": "root@tcp(127.0.0.1:1)/", "-elasticsearch": "http://127.0.0.1:1", "-jaeger": "http://127.0.0.1:1",
+	} {
+		code, stdout, stderr := demo(t.Context(), "-n", "1", flag, value)
+		if drawn := strings.Contains(stdout, "own time: gaps"); drawn != (flag == "-jaeger") { // what was recorded is not lost with the collector
+			t.Errorf("%s: drawn %v", flag, drawn)
+		}
+		if code != 1 || !strings.Contains(stderr, "127.0.0.1:1: connect: connection refused") {
+			t.Errorf("%s: exit code %d, %s", flag, code, stderr)
+		}
+	}
+}
+
+func TestAnInterruptEndsItCleanly(t *testing.T) {
+	for _, when := range []string{"starting redis", "starting mysql", "filling the shelves", "requests:"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		stderr := &interrupter{at: when, cancel: cancel}
+		var stdout bytes.Buffer
+		code := run(ctx, nil, strings.NewReader(""), &stdout, stderr)
+		if code != 130 || stdout.Len() > 0 || !strings.HasSuffix(stderr.String(), "demo: interrupted\n") || strings.Contains(stderr.String(), "cleaning up") {
+			t.Errorf("%s: exit code %d, stdout %q, stderr %s", when, code, stdout.String(), stderr)
+		}
+	}
+}
+
+// interrupter cancels when a text is written to it.
+type interrupter struct {
+	bytes.Buffer
+	at     string
+	cancel context.CancelFunc
+}
+
+func (i *interrupter) Write(p []byte) (int, error) {
+	if strings.Contains(string(p), i.at) {
+		i.cancel()
+	}
+	return i.Buffer.Write(p)
+}

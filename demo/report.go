@@ -1,0 +1,123 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/colorprofile"
+	"golang.org/x/term"
+
+	"github.com/gaptrace/gaptrace/demo/internal/bookshop"
+	"github.com/gaptrace/gaptrace/demo/internal/waterfall"
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+// request is one call of the bookshop in its trace.
+type request struct {
+	number int
+	trace  *gap.Trace
+	shop   gap.Node // the span of the shop's handler
+}
+
+// report draws the last of the single requests, and compares the gaps of each with what its handler measured.
+func report(stdout io.Writer, c calls) error {
+	requests := find(c.traces)
+	if len(requests) != c.single+atOnce {
+		return fmt.Errorf("%d requests were made, %d were recorded: do JAEGER_DISABLED or JAEGER_SAMPLER_… forbid it?", c.single+atOnce, len(requests))
+	}
+	out := colorprofile.NewWriter(stdout, os.Environ())
+	if os.Getenv("NO_COLOR") != "" {
+		out.Profile = colorprofile.NoTTY // no bold either
+	}
+	drawn := requests[c.single-1]
+	fmt.Fprintf(out, "Request %d, trace %v:\n\n", drawn.number, drawn.trace.ID())
+	if err := waterfall.Draw(out, drawn.trace, waterfall.Options{Width: columns(stdout), ASCII: !unicode(os.Getenv)}); err != nil {
+		return err
+	}
+	fmt.Fprint(out, "\nOne after the other:\n")
+	single := compare(out, requests[:c.single])
+	fmt.Fprintf(out, "%d at once:\n", atOnce)
+	together := compare(out, requests[c.single:])
+
+	const much = 0.05
+	busy := fmt.Sprintf("%d requests on %d CPUs", atOnce, runtime.GOMAXPROCS(0))
+	if single > much {
+		busy = "it did other work too"
+	}
+	if max(single, together) > much {
+		fmt.Fprintf(out, "The machine was busy: %s. A gap is time by the clock on the wall, so it also holds the time in\n"+
+			"which a handler could have worked but had no CPU. What the handler measured is its CPU time alone.\n", busy)
+	}
+	return nil
+}
+
+// find returns the requests that were recorded, by number.
+func find(traces [][]gap.Span) []request {
+	var requests []request
+	for _, spans := range traces {
+		trace, _ := gap.Build(spans)
+		for n := range trace.Nodes() {
+			id, _ := tag(n, "guid:x-request-id").(string)
+			if number, err := strconv.Atoi(id); err == nil && n.Kind() == gap.Server {
+				requests = append(requests, request{number, trace, n})
+			}
+		}
+	}
+	slices.SortFunc(requests, func(a, b request) int { return a.number - b.number })
+	return requests
+}
+
+func tag(n gap.Node, key string) any {
+	for _, t := range n.Span().Tags {
+		if t.Key == key {
+			return t.Value
+		}
+	}
+	return nil
+}
+
+// compare writes a line for each request and returns the largest difference.
+func compare(out io.Writer, requests []request) (worst float64) {
+	for _, r := range requests {
+		gaps := r.shop.OwnTime()
+		us, ok := tag(r.shop, bookshop.WorkTag).(int64)
+		if !ok {
+			fmt.Fprintf(out, "  request %d  own time: gaps %s, not measured by the handler: %s has no CPU clock for a thread\n", r.number, ms(gaps), runtime.GOOS)
+			continue
+		}
+		measured := time.Duration(us) * time.Microsecond
+		difference := math.Abs(float64(gaps-measured)) / float64(measured)
+		fmt.Fprintf(out, "  request %d  own time: gaps %s, measured by the handler %s, difference %.1f %%\n", r.number, ms(gaps), ms(measured), 100*difference)
+		worst = max(worst, difference)
+	}
+	return worst
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
+
+// columns is the width of the terminal that w is, or 100.
+func columns(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return width
+		}
+	}
+	return 100
+}
+
+// unicode says whether the locale, if there is one, knows more than ASCII.
+func unicode(getenv func(string) string) bool {
+	for _, variable := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if locale := getenv(variable); locale != "" {
+			return strings.Contains(strings.ToLower(strings.ReplaceAll(locale, "-", "")), "utf8")
+		}
+	}
+	return true
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	goelasticsearch "github.com/elastic/go-elasticsearch/v8"
+	goredis "github.com/go-redis/redis/v8"
+	gomysql "github.com/go-sql-driver/mysql"
+
+	"github.com/gaptrace/gaptrace/demo/internal/bookshop"
+	"github.com/gaptrace/gaptrace/demo/internal/embedded"
+)
+
+// addresses say where the servers are.
+type addresses struct {
+	redis         *goredis.Options
+	mysql         *gomysql.Config // with the demo's own database
+	elasticsearch string
+	names         bookshop.Names
+}
+
+// patience is how long a server may take to answer at the start, and to forget the demo's data at the end.
+const patience = 30 * time.Second
+
+// closers undo what was started, the last first.
+type closers []func() error
+
+func (c *closers) add(f func() error) { *c = append(*c, f) }
+
+func (c *closers) close() error {
+	var errs []error
+	for _, f := range slices.Backward(*c) {
+		errs = append(errs, f())
+	}
+	*c = nil
+	return errors.Join(errs...)
+}
+
+// progress tells on w what is done, and how long it took.
+func progress(w io.Writer, what string, do func() error) error {
+	fmt.Fprintf(w, "%s... ", what)
+	start := time.Now()
+	if err := do(); err != nil {
+		fmt.Fprintln(w, "failed")
+		return err
+	}
+	fmt.Fprintf(w, "%d ms\n", time.Since(start).Milliseconds())
+	return nil
+}
+
+// startServers starts the servers that no flag names, and sees whether those answer that one does.
+func startServers(ctx context.Context, c config, stop *closers, stderr io.Writer) (at addresses, err error) {
+	id := strings.ToLower(rand.Text()[:8]) // two demos may share a server
+	at = addresses{redis: c.redis, mysql: c.mysql, elasticsearch: c.elasticsearch, names: bookshop.Names{
+		KeyPrefix: "gaptrace:demo:" + id + ":",
+		Index:     "gaptrace-demo-" + id + "-books",
+	}}
+	start := func(what string, server func() (*embedded.Server, error)) (addr string) {
+		if err != nil {
+			return ""
+		}
+		err = progress(stderr, "starting "+what+" (embedded)", func() error {
+			s, err := server()
+			if err != nil {
+				return fmt.Errorf("start %s: %w", what, err)
+			}
+			stop.add(s.Close)
+			addr = s.Addr
+			return nil
+		})
+		return addr
+	}
+	reach := func(what, where string, ask func(context.Context) error) {
+		if err != nil {
+			return
+		}
+		err = progress(stderr, "asking "+what+" at "+where, func() error {
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			if err := ask(ctx); err != nil {
+				return fmt.Errorf("%s at %s: %w", what, where, err)
+			}
+			return nil
+		})
+	}
+
+	if at.redis == nil {
+		at.redis = &goredis.Options{Addr: start("redis", embedded.Redis)}
+	} else {
+		reach("redis", at.redis.Addr, func(ctx context.Context) error {
+			client := goredis.NewClient(at.redis)
+			defer client.Close()
+			return client.Ping(ctx).Err()
+		})
+	}
+	if at.elasticsearch == "" {
+		at.elasticsearch = "http://" + start("elasticsearch", embedded.Elasticsearch)
+	} else {
+		reach("elasticsearch", redacted(at.elasticsearch), func(ctx context.Context) error {
+			client, err := goelasticsearch.NewClient(goelasticsearch.Config{Addresses: []string{at.elasticsearch}})
+			if err != nil {
+				return err
+			}
+			res, err := client.Cluster.Health(client.Cluster.Health.WithContext(ctx))
+			if err != nil {
+				return err
+			}
+			defer res.Body.Close()
+			if res.IsError() {
+				return errors.New(res.String())
+			}
+			return nil
+		})
+	}
+	makeDatabase := func(ctx context.Context) error {
+		own, err := createDatabase(ctx, at.mysql, "gaptrace_demo_"+id, stop)
+		at.mysql = own
+		return err
+	}
+	if at.mysql == nil {
+		at.mysql = gomysql.NewConfig()
+		at.mysql.Net, at.mysql.User = "tcp", "root"
+		if at.mysql.Addr = start("mysql", embedded.MySQL); err == nil {
+			err = makeDatabase(ctx)
+		}
+	} else {
+		reach("mysql", at.mysql.Addr, makeDatabase)
+	}
+	return at, err
+}
+
+// redacted is a URL without its password.
+func redacted(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "?"
+	}
+	return u.Redacted()
+}
+
+// createDatabase makes a database on the server of cfg and returns a configuration that selects it.
+func createDatabase(ctx context.Context, cfg *gomysql.Config, name string, stop *closers) (*gomysql.Config, error) {
+	connector, err := gomysql.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	admin := sql.OpenDB(connector)
+	stop.add(admin.Close)
+
+	if _, err := admin.ExecContext(ctx, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4"); err != nil {
+		return nil, err
+	}
+	stop.add(func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		_, err := admin.ExecContext(ctx, "DROP DATABASE "+name)
+		return err
+	})
+	own := cfg.Clone()
+	own.DBName = name
+	own.InterpolateParams = true // one round trip for a query with arguments, not three
+	return own, nil
+}
+
+// seed writes the shop's data and sees to it that it is removed.
+func seed(ctx context.Context, clients bookshop.Clients, names bookshop.Names, stop *closers) error {
+	stop.add(func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+		return bookshop.Remove(ctx, clients, names)
+	})
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return bookshop.Seed(ctx, clients, names)
+}
+
+// listen serves h until stop and returns its URL.
+func listen(h http.Handler, stop *closers) (string, error) {
+	s, err := embedded.HTTP(h)
+	if err != nil {
+		return "", err
+	}
+	stop.add(s.Close)
+	return "http://" + s.Addr, nil
+}
