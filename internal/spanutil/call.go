@@ -119,6 +119,14 @@ func (c *Call) Leave(n int) {
 	}
 }
 
+// Amount is how many bytes, rows or messages have come so far.
+func (c *Call) Amount() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.amount.Load()
+}
+
 // Answered ends the first wait: the library has returned, and its result is still to be consumed,
 // in bytes, rows or messages, as unit says. It reports whether that is worth watching; if not,
 // the call has been finished.

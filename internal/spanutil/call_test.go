@@ -3,7 +3,9 @@ package spanutil_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -429,17 +431,37 @@ func TestMaxWaitsJoinsTheClosest(t *testing.T) {
 func TestAnErrorIsToldWithoutTheSecretsOfURLs(t *testing.T) {
 	for message, want := range map[string]string{
 		`Get "http://h:80/p?access_token=PLANTED&page=2": dial tcp`: `Get "http://h:80/p?access_token=hidden&page=2": dial tcp`,
-		`parse "http://user:PLANTED@h:po": bad`:                     `parse "http://h:po": bad`,
-		"cannot parse pg://bob:PLA/NTED@h/db":                       "cannot parse pg://h/db",
-		"no such package http://registry/@scope/name":               "no such package http://registry/@scope/name",
-		"[::1]: http://[::1]:80/a and http://u:PLANTED@[::1]:80/b":  "[::1]: http://[::1]:80/a and http://[::1]:80/b",
-		"a :// b": "a :// b",
+		"a :// b":                                                  "a :// b",
+		`parse "http://user:PLANTED@h:po": bad`:                    `parse "http://h:po` + spanutil.CutMark, // what is said of a malformed URL may tell more of it
+		"cannot parse pg://bob:PLA/NTED@h/db":                      "cannot parse pg://h/db" + spanutil.CutMark,
+		"no such package http://registry/@scope/name":              "no such package http://registry/@scope/name",
+		"[::1]: http://[::1]:80/a and http://u:PLANTED@[::1]:80/b": "[::1]: http://[::1]:80/a and http://[::1]:80/b",
 	} {
 		w, tracer := roots()
 		call, _ := start(w, t.Context(), op)
 		call.Finish(errors.New(message))
 		if got := tracer.Spans()[0].Logs[0].Fields[2].Value(); got != want {
 			t.Errorf("%s is told as %s", message, got)
+		}
+	}
+}
+
+func TestWhateverAPasswordHoldsAnErrorOfParsingDoesNotTellIt(t *testing.T) {
+	for _, odd := range []string{" ", `"`, "<", ">", "?", "#", "/", "%", "\\", "'", "@", ":", "://", "é", "\x00", "[", "]"} {
+		_, err := url.Parse("http://user:hun" + odd + "ter2@proxy:312x8/path?to=http://u:PLANTED@x")
+		if err == nil {
+			t.Fatalf("%q: no error", odd)
+		}
+		w, tracer := roots()
+		call, _ := start(w, t.Context(), op)
+		call.Log("phase", err)
+		call.Finish(err)
+		for _, record := range tracer.Spans()[0].Logs {
+			for _, field := range record.Fields {
+				if text := fmt.Sprint(field.Value()); strings.Contains(text, "hun") || strings.Contains(text, "ter2") || strings.Contains(text, "PLANTED") {
+					t.Errorf("%q: %s tells %s", odd, field.Key(), text)
+				}
+			}
 		}
 	}
 }

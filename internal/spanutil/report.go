@@ -230,7 +230,10 @@ func (c *Call) fail() {
 }
 
 // told is what a span may tell of an error: its message, cut, with the secrets of URLs hidden.
-func told(err error) string { return Cut(hideURLs(err.Error())) }
+func told(err error) string {
+	message, mark := begin(err.Error())
+	return Cut(hideURLs(message, nesting) + mark)
+}
 
 // Reworded is err for Fail and Finish to record in other words, where its own may hold a secret. It
 // is still recorded as of err's kind, and it is err that gaptrace.WithExpected is asked about.

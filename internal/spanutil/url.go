@@ -7,8 +7,24 @@ import (
 	"unicode"
 )
 
+// A URL may hold another, and that one a third. What is nested more deeply is hidden, unread: each level is read
+// once more for the one around it, and a stranger may send a megabyte.
+const nesting = 4
+
+// enough of a URL or a message is read to fill a tag, whatever of it is hidden.
+const enough = 4 * MaxValue
+
+// begin cuts s to what is read of it at all.
+func begin(s string) (text, mark string) {
+	if len(s) <= enough {
+		return s, ""
+	}
+	return s[:enough], CutMark
+}
+
 // URL is u as a span may show it: without userinfo and fragment, which no server is sent, and
 // with the values of secrets in its query, and in the parameters of its path, hidden. A nil u is empty.
+// Of a URL of more than 16 KiB the beginning is shown.
 func URL(u *url.URL) string {
 	if u == nil {
 		return ""
@@ -16,62 +32,109 @@ func URL(u *url.URL) string {
 	shown := *u
 	shown.User, shown.Fragment, shown.RawFragment = nil, "", ""
 	if u.Opaque != "" { // all that stands behind the scheme, verbatim
-		return hideURL(shown.String())
+		s, mark := begin(shown.String())
+		s, _ = hideURL(s, nesting)
+		return s + mark
 	}
-	shown.RawQuery = Query(u.RawQuery)
-	s := shown.String()
-	if strings.Contains(u.Path, ";") {
-		path, query, found := strings.Cut(s, "?")
-		s = hideValues(path, "/;")
-		if found {
-			s += "?" + query
-		}
+	query, mark := begin(u.RawQuery)
+	shown.RawQuery = Query(query)
+	if len(u.Path) <= enough && !strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/") {
+		return shown.String() + mark
 	}
-	return s
+	shown.RawQuery = ""
+	path, cut := begin(shown.String())
+	start := len(path) - len(strings.TrimPrefix(path, shown.Scheme+"://"+shown.Host))
+	path = path[:start] + hideURLs(hideValues(path[start:], "/;", nesting), nesting)
+	if cut != "" || u.RawQuery == "" {
+		return path + cut
+	}
+	return path + "?" + Query(query) + mark
 }
 
 // Query is the raw query of a URL with the values of secrets hidden. All else stays, and in order.
-func Query(raw string) string { return hideValues(raw, "&;") }
+func Query(raw string) string { return hideValues(raw, "&;", nesting) }
 
-// hideURLs is text with each URL in it shown as URL would: errors quote them.
-func hideURLs(text string) string {
+// hideURLs is text with each URL in it shown as URL would: errors quote them. Behind one that is malformed text
+// ends: what is said about it may tell a part of it.
+func hideURLs(text string, depth int) string {
 	var b strings.Builder
 	for {
 		at := strings.Index(text, "://")
 		if at < 0 {
-			return b.String() + text
+			b.WriteString(text)
+			return b.String()
 		}
-		end := at + len("://")
-		if stop := strings.IndexAny(text[end:], " \t\r\n\"'`<>"); stop >= 0 {
-			end += stop
-		} else {
-			end = len(text)
+		start := at
+		for start > 0 && isScheme(text[start-1]) {
+			start--
 		}
-		b.WriteString(text[:at])
-		b.WriteString(hideURL(text[at:end]))
+		end := urlEnd(text, start, at+len("://"))
+		shown, wellFormed := hideURL(text[start:end], depth)
+		b.WriteString(text[:start])
+		b.WriteString(shown)
+		if !wellFormed {
+			b.WriteString(CutMark)
+			return b.String()
+		}
 		text = text[end:]
 	}
 }
 
-// hideURL is a URL, which may be malformed.
-func hideURL(s string) string {
-	s, _, _ = strings.Cut(s, "#")
-	place, query, found := strings.Cut(s, "?")
-	scheme, rest, _ := strings.Cut(place, ":")
+func isScheme(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'
+}
+
+// urlEnd is where the URL ends that begins at start: in quotation marks, as net/url's errors have it, where these
+// close, since a password may hold anything; else where a blank or a mark says so.
+func urlEnd(text string, start, from int) int {
+	if start > 0 && text[start-1] == '"' {
+		for end := from; end < len(text); end++ {
+			switch text[end] {
+			case '\\':
+				end++
+			case '"':
+				return end
+			}
+		}
+		return len(text)
+	}
+	if stop := strings.IndexAny(text[from:], " \t\r\n\"'`<>"); stop >= 0 {
+		return from + stop
+	}
+	return len(text)
+}
+
+// hideURL is a URL, and whether what should be its host is one. Where it is not, a user's name or
+// password may hold what ends a host, and all is left out to the last @.
+func hideURL(s string, depth int) (shown string, wellFormed bool) {
+	if depth == 0 {
+		return "hidden", true
+	}
+	scheme, rest, _ := strings.Cut(s, ":")
 	rest, slashes := strings.CutPrefix(rest, "//")
-	place = scheme + ":"
+	scheme += ":"
 	if slashes {
-		place += "//"
+		scheme += "//"
 	}
-	// Where a host should end the name of a user may: at the slash in a password.
-	if host, _, _ := strings.Cut(rest, "/"); strings.Contains(host, "@") || !isHost(host) {
-		rest = rest[strings.LastIndexByte(rest, '@')+1:]
+	host, path := rest, ""
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		host, path = rest[:end], rest[end:]
 	}
-	place += hideValues(rest, "/;")
+	host = host[strings.LastIndexByte(host, '@')+1:]
+	if wellFormed = isHost(host); !wellFormed {
+		last := strings.LastIndexByte(rest, '@')
+		if last < 0 {
+			return scheme + "hidden", false
+		}
+		host, path = "", rest[last+1:]
+	}
+	path, _, _ = strings.Cut(path, "#")
+	path, query, found := strings.Cut(path, "?")
+	shown = scheme + host + hideValues(path, "/;", depth-1)
 	if found {
-		place += "?" + Query(query)
+		shown += "?" + hideValues(query, "&;", depth-1)
 	}
-	return place
+	return shown, wellFormed
 }
 
 // isHost reports whether s is a host with or without a port.
@@ -80,12 +143,12 @@ func isHost(s string) bool {
 		s = s[end:]
 	}
 	_, port, _ := strings.Cut(s, ":")
-	return strings.Trim(port, "0123456789") == ""
+	return strings.Trim(port, "0123456789") == "" && !strings.ContainsAny(s, " \t\"<>\\")
 }
 
 // hideValues is a list of key=value pairs, each of the separators between any two, with the values
 // of secrets hidden, and those of URLs in URLs.
-func hideValues(list, separators string) string {
+func hideValues(list, separators string, depth int) string {
 	var b strings.Builder
 	done := 0 // list up to here is in b
 	for at := 0; at < len(list); {
@@ -99,8 +162,8 @@ func hideValues(list, separators string) string {
 			shown := value
 			if secret(key) {
 				shown = "hidden"
-			} else if strings.Contains(value, "://") || strings.Contains(value, "%2F%2F") || strings.Contains(value, "%2f%2f") {
-				shown = hideNested(value)
+			} else {
+				shown = hideNested(value, depth)
 			}
 			if shown != value {
 				b.WriteString(list[done:at] + key + "=" + shown)
@@ -115,27 +178,50 @@ func hideValues(list, separators string) string {
 	return b.String() + list[done:]
 }
 
-// hideNested is a value that holds a URL. It stays as it was written where nothing had to be hidden.
-func hideNested(value string) string {
-	plain, err := url.QueryUnescape(value)
-	if err != nil {
+// hideNested is a value that may hold a URL, encoded once or more. It stays as it was written where nothing had to be
+// hidden.
+func hideNested(value string, depth int) string {
+	encoded := strings.ContainsRune(value, '%')
+	if !encoded && !strings.Contains(value, ":/") {
+		return value
+	}
+	if depth == 0 {
 		return "hidden"
 	}
-	if shown := hideURLs(plain); shown != plain {
+	plain, err := url.QueryUnescape(value)
+	if err != nil {
+		if holdsURL(value) {
+			return "hidden"
+		}
+		return value
+	}
+	shown := plain
+	if strings.Contains(plain, "://") {
+		shown = hideURLs(plain, depth)
+	} else if encoded {
+		shown = hideNested(plain, depth-1)
+	}
+	if shown != plain {
 		return url.QueryEscape(shown)
 	}
 	return value
 }
 
+// holdsURL reports whether a value that is no proper encoding could yet be one of a URL's.
+func holdsURL(value string) bool {
+	value = strings.ToLower(value)
+	return strings.Contains(value, ":/") || strings.Contains(value, "%3a") || strings.Contains(value, "%2f")
+}
+
 // What names a secret: a word of the key that is one of these …
 var secretWords = map[string]bool{
-	"auth": true, "code": true, "jwt": true, "key": true, "otp": true, "pass": true, "pw": true, "pwd": true,
-	"sid": true, "sig": true,
+	"auth": true, "code": true, "hmac": true, "jwt": true, "key": true, "otp": true, "pass": true, "pin": true,
+	"pswd": true, "pw": true, "pwd": true, "sid": true, "sig": true,
 }
 
 // … or ends in one of these.
 var secretEndings = []string{
-	"accesskey", "apikey", "assertion", "authorization", "credential", "credentials", "passphrase",
+	"accesskey", "apikey", "assertion", "authkey", "authorization", "bearer", "credential", "passcode", "passphrase",
 	"passwd", "password", "privatekey", "secret", "secretkey", "sessid", "session", "sessionid",
 	"signature", "ticket", "token", "verifier",
 }
@@ -176,5 +262,6 @@ func secretWord(word string) bool {
 	if len(word) < 5 { // shorter than all endings
 		return secretWords[word]
 	}
+	word = strings.TrimSuffix(word, "s") // tokens; and no ending here ends so
 	return slices.ContainsFunc(secretEndings, func(ending string) bool { return strings.HasSuffix(word, ending) })
 }

@@ -1,7 +1,9 @@
 package spanutil_test
 
 import (
+	"errors"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -30,6 +32,14 @@ func TestValuesOfSecretsInAQueryAreHiddenAndOthersStay(t *testing.T) {
 		"to=http://u:pw@x/?token=y&a=1":      "to=" + url.QueryEscape("http://x/?token=hidden") + "&a=1",
 		"to=http%3A%2F%2Fu%3Apw%40x%2F":      "to=" + url.QueryEscape("http://x/"),
 		"to=http%3A%2F%2Fx%2F%3Fa%3D1":       "to=http%3A%2F%2Fx%2F%3Fa%3D1",
+		"to=http%3A//u%3Apw%40x/&a=1":        "to=" + url.QueryEscape("http://x/") + "&a=1",
+		"to=http%3A//x/%3Ftoken%3Dpw":        "to=" + url.QueryEscape("http://x/?token=hidden"),
+		"to=https:%2f/u:pw@x/":               "to=" + url.QueryEscape("https://x/"),
+		"to=http%253A%252F%252Fu:pw%2540x":   "to=" + url.QueryEscape(url.QueryEscape("http://x")),
+		"to=http%3A%2F%2Fu:pw%zz@x":          "to=hidden",
+		"share=100%&at=12:30&to=a%2Fb":       "share=100%&at=12:30&to=a%2Fb",
+		"tokens=x&apikeys=y&bearer=z&pin=0":  "tokens=hidden&apikeys=hidden&bearer=hidden&pin=hidden",
+		"address=x&class=y&spin=z":           "address=x&class=y&spin=z",
 		"signature[]=x&user[password]=y&é=1": "signature[]=hidden&user[password]=hidden&é=1",
 	} {
 		if got := spanutil.Query(raw); got != want {
@@ -41,8 +51,15 @@ func TestValuesOfSecretsInAQueryAreHiddenAndOthersStay(t *testing.T) {
 func TestAURLIsShownWithoutUserinfoAndFragment(t *testing.T) {
 	for raw, want := range map[string]string{
 		"http://user:pw@host:80/p?a=1&key=x#frag": "http://host:80/p?a=1&key=hidden",
-		"/path?token=x": "/path?token=hidden",
-		"//user@host/p": "//host/p",
+		"/path?token=x":                               "/path?token=hidden",
+		"//user@host/p":                               "//host/p",
+		"http://host/p;token=x/q;a=1?b=2":             "http://host/p;token=hidden/q;a=1?b=2",
+		"http://host/fetch/http://u:pw@x/p?a=1&pin=2": "http://host/fetch/http://x/p?a=1&pin=hidden",
+		"http://host/fetch/http://x:80/p;sig=1":       "http://host/fetch/http://x:80/p;sig=hidden",
+		"http://host/a:/b":                            "http://host/a:/b",
+		"http://[::1]:80/p;key=1?a":                   "http://[::1]:80/p;key=hidden?a",
+		"http://host/?" + strings.Repeat("a", 20<<10): "http://host/?" + strings.Repeat("a", 16<<10) + spanutil.CutMark,
+		"http://host/;" + strings.Repeat("a", 20<<10): ("http://host/;" + strings.Repeat("a", 20<<10))[:16<<10] + spanutil.CutMark,
 	} {
 		u, err := url.Parse(raw)
 		if err != nil {
@@ -62,6 +79,26 @@ func TestAURLIsShownWithoutUserinfoAndFragment(t *testing.T) {
 	}
 	if got := spanutil.URL(&url.URL{Scheme: "http", Opaque: "user:pw@host/"}); got != "http:host/" {
 		t.Errorf("shown as %s", got)
+	}
+}
+
+// TestAStrangersURLIsReadInLinearTime counts bytes: what is copied once for each level that a stranger nests is
+// as large as what was sent, squared.
+func TestAStrangersURLIsReadInLinearTime(t *testing.T) {
+	for _, nested := range []string{"a=x://?", "a=%3A/", "a=%25", "/;a=x://h", "x://", `"x://u@`} {
+		raw := strings.Repeat(nested, 30_000)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		spanutil.Query(raw)
+		spanutil.URL(&url.URL{Scheme: "http", Host: "h", Path: "/;" + raw, RawQuery: raw})
+		spanutil.URL(&url.URL{Scheme: "http", Opaque: "//h/" + raw})
+		w, _ := roots()
+		call, _ := start(w, t.Context(), op)
+		call.Finish(errors.New(raw))
+		runtime.ReadMemStats(&after)
+		if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 100*uint64(len(raw)) {
+			t.Errorf("%s: %d bytes allocated for %d", nested, bytes, len(raw))
+		}
 	}
 }
 
