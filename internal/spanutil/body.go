@@ -8,7 +8,11 @@ import (
 // Body is a response's body, rc, with its waits recorded on c: the library has just answered.
 // It finishes c at EOF, at an error, at Close or, failing all of these, when it is garbage. Where there is
 // nothing to wait for it finishes c at once and returns rc itself, which may be nil.
-func Body(c *Call, rc io.ReadCloser) io.ReadCloser {
+func Body(c *Call, rc io.ReadCloser) io.ReadCloser { return BodySeen(c, rc, nil) }
+
+// BodySeen is Body for a wrapper that looks on: seen is given what each Read came back with, and whether the body
+// ends there, before c is finished and when the wait is over. A nil seen is none.
+func BodySeen(c *Call, rc io.ReadCloser, seen func(p []byte, end bool)) io.ReadCloser {
 	if rc == nil || rc == http.NoBody {
 		c.Finish(nil)
 		return rc
@@ -16,7 +20,7 @@ func Body(c *Call, rc io.ReadCloser) io.ReadCloser {
 	if !c.Answered("bytes") {
 		return rc
 	}
-	b := &body{waiting{rc, c}}
+	b := &body{waiting{rc, c, seen}}
 	Watch(c, b)
 	return b
 }
@@ -27,12 +31,13 @@ func Waits(c *Call, rc io.ReadCloser) io.ReadCloser {
 	if c == nil {
 		return rc
 	}
-	return &waiting{rc, c}
+	return &waiting{rc: rc, call: c}
 }
 
 type waiting struct {
 	rc   io.ReadCloser
 	call *Call
+	seen func(p []byte, end bool)
 }
 
 func (w *waiting) Read(p []byte) (n int, err error) {
@@ -42,6 +47,9 @@ func (w *waiting) Read(p []byte) (n int, err error) {
 	n, err = w.rc.Read(p)
 	w.call.Leave(n)
 	returned = true
+	if w.seen != nil {
+		w.seen(p[:min(max(n, 0), len(p))], err != nil) // a stranger's Read may say anything
+	}
 	if err != io.EOF {
 		w.call.Fail(err)
 	}
@@ -55,6 +63,9 @@ func (w *waiting) Close() error {
 	err := w.rc.Close()
 	w.call.Leave(0)
 	returned = true
+	if w.seen != nil {
+		w.seen(nil, true)
+	}
 	w.call.Fail(err)
 	return err
 }

@@ -35,13 +35,13 @@ type Call struct {
 	self     opentracing.SpanContext
 	likely   bool // the parent is sampled, and so will the call be
 	sampled  bool
-	broken   bool // the tracer gave no span
+	broken   bool // there is no span, and will be none
 	anew     bool // the first wait begins when the span is opened
 	answered bool
 	finished bool
 	unit     string           // what amount counts
 	extra    opentracing.Tags // the user's: they win
-	failure  error
+	failure  *recordedError
 	cleanup  runtime.Cleanup
 }
 
@@ -249,15 +249,18 @@ func (c *Call) Log(event string, err error, fields ...log.Field) {
 	if c == nil {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	defer contain() // the error is a stranger, and the goroutine may be the library's own
-	if c.answered || c.finished || !c.openLocked() || !c.sampled {
-		return
-	}
 	fields = append([]log.Field{log.Event(event)}, fields...)
 	if err != nil {
+		if !c.Sampled() {
+			return
+		}
 		fields = append(fields, log.Message(told(err)))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer contain()
+	if c.answered || c.finished || !c.openLocked() || !c.sampled {
+		return
 	}
 	c.span.LogFields(fields...)
 }
@@ -298,9 +301,16 @@ func (c *Call) Fail(err error) {
 		return
 	}
 	c.mu.Lock()
+	wanted := c.failure == nil && !c.finished && (c.likely || c.span == nil || c.sampled)
+	c.mu.Unlock()
+	if !wanted {
+		return
+	}
+	failure := record(err) // without the lock: an error may ask the result that it is of
+	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failure == nil {
-		c.failure = err
+		c.failure = failure
 	}
 }
 
@@ -359,7 +369,7 @@ func (c *Call) Discard() {
 	c.mu.Lock()
 	opened := c.span != nil
 	if !opened {
-		c.finished = true
+		c.finished, c.broken = true, true // nothing opens it any more
 		c.state.Store(closed)
 	}
 	c.mu.Unlock()

@@ -125,7 +125,31 @@ func TestAnErrorThatPanicsIsStillAnError(t *testing.T) {
 	w, tracer := roots()
 	call, _ := start(w, t.Context(), op)
 	call.Finish(panickingError{})
-	wantTree(t, tracer, "op component=lib error=true span.kind=client\n")
+	wantTree(t, tracer, "op component=lib error=true span.kind=client\n"+
+		"  * event=error error.kind=spanutil_test.panickingError message=\"an error that panics when it is asked for its text\"\n")
+}
+
+// selfish is an error that ends what it is of when it is asked for its text.
+type selfish struct{ call *spanutil.Call }
+
+func (s selfish) Error() string {
+	s.call.Enter()
+	s.call.Leave(0)
+	s.call.Finish(nil)
+	return "selfish"
+}
+
+func TestAnErrorMayUseTheResultThatItIsOf(t *testing.T) {
+	w, tracer := roots()
+	call, _ := start(w, t.Context(), op)
+	call.Log("phase", selfish{call}) // hangs where a lock is held
+	call, _ = start(w, t.Context(), op)
+	call.Answered("rows")
+	call.Fail(selfish{call})
+	call.Finish(nil)
+	if p := tracer.Problems(); p != nil || len(tracer.Spans()) != 2 {
+		t.Error(p, tracer.Tree())
+	}
 }
 
 func TestUnsampledCallsAreNotDescribedNorWatched(t *testing.T) {
@@ -279,6 +303,76 @@ func TestABodyEndsItsCall(t *testing.T) {
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// lateClose is a body whose Close takes a while, and fails.
+type lateClose struct{ io.Reader }
+
+var errLate = errors.New("too late")
+
+func (lateClose) Close() error {
+	time.Sleep(time.Second)
+	return errLate
+}
+
+func TestTheCloseOfABodyIsCoveredAndItsFailureTold(t *testing.T) {
+	w, tracer := roots()
+	synctest.Test(t, func(t *testing.T) {
+		call, _ := start(w, t.Context(), op)
+		body := spanutil.Body(call, lateClose{strings.NewReader("body")})
+		time.Sleep(time.Minute)
+		if err := body.Close(); err != errLate {
+			t.Error(err)
+		}
+	})
+	if s := tracer.Named("op")[0]; s.Tags["wait.us"] != int64(1_000_000) || s.Tags["error"] != true || len(tracer.Named("op wait")) != 1 {
+		t.Error(tracer.Tree())
+	}
+}
+
+func TestAReaderThatCountsWrongTakesNothingAway(t *testing.T) {
+	w, tracer := roots()
+	call, _ := start(w, t.Context(), op)
+	answers := []int{4, -1, 9}
+	seen := 0
+	body := spanutil.BodySeen(call, io.NopCloser(readerFunc(func([]byte) (int, error) {
+		n := answers[0]
+		answers = answers[1:]
+		return n, nil
+	})), func(p []byte, _ bool) { seen += len(p) })
+	for range 3 {
+		body.Read(make([]byte, 4))
+	}
+	body.Close()
+	if got := tracer.Spans()[0].Tags["bytes"]; got != int64(13) || seen != 8 {
+		t.Errorf("%v bytes, %d seen", got, seen)
+	}
+}
+
+func TestACallThatIsOverStaysSo(t *testing.T) {
+	for name, end := range map[string]func(*spanutil.Call){
+		"finished":  func(c *spanutil.Call) { c.Finish(nil) },
+		"discarded": func(c *spanutil.Call) { c.Discard() },
+	} {
+		w, tracer := roots()
+		synctest.Test(t, func(t *testing.T) {
+			call := w.Begin(t.Context(), op)
+			end(call)
+			tree := tracer.Tree()
+			if call.Answered("rows") {
+				t.Errorf("%s: worth watching", name)
+			}
+			call.Enter()
+			time.Sleep(time.Second)
+			call.Leave(1)
+			call.Fail(errLate)
+			call.Rename("other")
+			call.Finish(nil)
+			if got := tracer.Tree(); got != tree {
+				t.Errorf("%s: was\n%s, is\n%s", name, tree, got)
+			}
+		})
+	}
+}
 
 func TestNothingIsDrawnOfACallThatWasNone(t *testing.T) {
 	w, tracer := roots()
@@ -447,8 +541,11 @@ func TestAnErrorIsToldWithoutTheSecretsOfURLs(t *testing.T) {
 }
 
 func TestWhateverAPasswordHoldsAnErrorOfParsingDoesNotTellIt(t *testing.T) {
-	for _, odd := range []string{" ", `"`, "<", ">", "?", "#", "/", "%", "\\", "'", "@", ":", "://", "é", "\x00", "[", "]"} {
-		_, err := url.Parse("http://user:hun" + odd + "ter2@proxy:312x8/path?to=http://u:PLANTED@x")
+	for _, odd := range []string{
+		"hun ", `hun"`, "hun<", "hun>", "hun?", "hun#", "hun/", "hun%", "hun\\", "hun'", "hun@", "hun:", "hun://", "huné", "hun\x00", "hun[", "hun]",
+		"80 ", `80"`, "80<", "80>", "80'", "80\n", // which begin like a port
+	} {
+		_, err := url.Parse("http://user:" + odd + "ter2@proxy:312x8/path?to=http://u:PLANTED@x")
 		if err == nil {
 			t.Fatalf("%q: no error", odd)
 		}

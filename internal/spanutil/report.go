@@ -215,24 +215,23 @@ func (c *Call) fail() {
 		return
 	}
 	c.tagLocked(string(ext.Error), true)
-	defer contain() // the error is a stranger too: its Error may panic
-	original := c.failure
-	if r, ok := original.(reworded); ok {
-		original = r.error
-	}
-	object := recordedError{original, told(c.failure)}
+	defer contain()
 	c.span.LogFields(
 		log.Event("error"),
-		log.String("error.kind", fmt.Sprintf("%T", original)),
-		log.Message(object.message),
-		log.Error(object),
+		log.String("error.kind", fmt.Sprintf("%T", c.failure.error)),
+		log.Message(c.failure.message),
+		log.Error(c.failure),
 	)
 }
 
-// told is what a span may tell of an error: its message, cut, with the secrets of URLs hidden.
-func told(err error) string {
-	message, mark := begin(err.Error())
-	return Cut(hideURLs(message, nesting) + mark)
+// told is what a span may tell of an error: its message, cut, with the secrets of URLs hidden. The error is a
+// stranger, and the goroutine may be a library's own.
+func told(err error) (message string) {
+	message = "an error that panics when it is asked for its text"
+	defer contain()
+	text, mark := begin(err.Error())
+	message = Cut(hideURLs(text, nesting) + mark)
+	return message
 }
 
 // Reworded is err for Fail and Finish to record in other words, where its own may hold a secret. It
@@ -253,5 +252,13 @@ type recordedError struct {
 	message string
 }
 
-func (e recordedError) Error() string { return e.message }
-func (e recordedError) Unwrap() error { return e.error }
+func record(err error) *recordedError {
+	r := &recordedError{err, told(err)}
+	if reworded, ok := err.(reworded); ok {
+		r.error = reworded.error
+	}
+	return r
+}
+
+func (e *recordedError) Error() string { return e.message }
+func (e *recordedError) Unwrap() error { return e.error }

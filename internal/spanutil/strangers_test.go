@@ -147,6 +147,23 @@ func TestAHookThatEndsTheGoroutineLeavesNoLockAndNoSpanOpen(t *testing.T) {
 	}
 }
 
+func TestAHookThatEndsTheGoroutineWhenItIsAskedAboutAnErrorLeavesNoSpanOpen(t *testing.T) {
+	w, tracer := roots(gaptrace.WithExpected(func(gaptrace.Call, error) bool {
+		runtime.Goexit()
+		return true
+	}))
+	call, _ := start(w, t.Context(), op)
+	done := make(chan bool)
+	go func() {
+		defer close(done)
+		call.Finish(errLate)
+	}()
+	<-done
+	if p := tracer.Problems(); p != nil || len(tracer.Spans()) != 1 {
+		t.Error(p, tracer.Tree())
+	}
+}
+
 func TestAnOptionOfTheUsersOwnCannotBreakACall(t *testing.T) {
 	w, tracer := roots(func(c *gaptrace.Config) { c.MaxWaits = 0 })
 	call, _ := start(w, t.Context(), op)

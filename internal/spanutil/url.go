@@ -160,7 +160,7 @@ func hideValues(list, separators string, depth int) string {
 		}
 		if key, value, ok := strings.Cut(list[at:end], "="); ok && value != "" {
 			shown := value
-			if secret(key) {
+			if Secret(key) {
 				shown = "hidden"
 			} else {
 				shown = hideNested(value, depth)
@@ -226,10 +226,10 @@ var secretEndings = []string{
 	"signature", "ticket", "token", "verifier",
 }
 
-// secret reports whether a key of a query names a secret, as it is written or once decoded. Its
+// Secret reports whether a key, as of a query, names a secret, as it is written or once decoded. Its
 // words are told apart by what is no letter, as in client_secret and password1, or by case, as in
 // accessToken.
-func secret(key string) bool {
+func Secret(key string) bool {
 	if strings.ContainsAny(key, "%+") {
 		if plain, err := url.QueryUnescape(key); err == nil {
 			key = plain
