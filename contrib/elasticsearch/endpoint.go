@@ -72,7 +72,7 @@ func targetOf(req *http.Request) target {
 		return t
 	}
 	segment, rest, _ := strings.Cut(path, "/")
-	if segment[0] != '_' || segment == "_all" { // no index begins with an underscore
+	if !strings.HasPrefix(segment, "_") || segment == "_all" { // no index begins with an underscore; an empty one is none
 		segment, rest, _ = strings.Cut(rest, "/")
 	}
 	if !strings.HasPrefix(segment, "_") {

@@ -58,8 +58,8 @@ func failing(call *spanutil.Call, a asked, res *http.Response) io.ReadCloser {
 		f.tell()
 		return spanutil.Body(call, res.Body)
 	}
-	body := &handedOut{spanutil.Body(call, &failingBody{res.Body, f})}
-	// That the cleanup holds what is inside makes it run before the one of spanutil.Body, which
+	body := &handedOut{spanutil.BodySeen(call, res.Body, f.seen)}
+	// That the cleanup holds what is inside makes it run before the one of spanutil.BodySeen, which
 	// finishes the call.
 	runtime.AddCleanup(body, func(handedOut) { f.tell() }, *body)
 	return body
@@ -67,30 +67,14 @@ func failing(call *spanutil.Call, a asked, res *http.Response) io.ReadCloser {
 
 type handedOut struct{ io.ReadCloser }
 
-type failingBody struct {
-	io.ReadCloser
-	*failure
-}
-
-func (b *failingBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.keep(p[:min(max(n, 0), len(p))])
-	if err != nil {
-		b.tell()
-	}
-	return n, err
-}
-
-func (b *failingBody) Close() error {
-	err := b.ReadCloser.Close()
-	b.tell()
-	return err
-}
-
-func (f *failure) keep(read []byte) {
+// seen keeps what was read, and tells of it when the body ends.
+func (f *failure) seen(read []byte, end bool) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.head = append(f.head, read[:min(len(read), enoughToTell-len(f.head))]...)
+	f.mu.Unlock()
+	if end {
+		f.tell()
+	}
 }
 
 // tell fails the call, once.

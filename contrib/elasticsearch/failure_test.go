@@ -87,6 +87,74 @@ func TestAStatusOf400OrAboveIsAFailureInElasticsearchsWords(t *testing.T) {
 	}
 }
 
+func TestWhatAHookTakesIsNoPartOfTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, ctx, tracer := recorded(t, always(409, `{"error":{"type":"t","reason":"r"}}`), gaptrace.WithExpected(func(gaptrace.Call, error) bool {
+			time.Sleep(time.Second)
+			return true
+		}))
+		res, err := perform(t, c, ctx, "POST", "/x/_search", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		consume(t, res.Body)
+		if call := only(t, tracer); call.Duration() != 0 || call.Tags["wait.us"] != int64(0) || call.Tags["error"] != nil {
+			t.Errorf("%v, %v", call.Duration(), call.Tags)
+		}
+	})
+}
+
+// performer is a transport.
+type performer func(*http.Request) (*http.Response, error)
+
+func (f performer) Perform(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestTheBodyOfACallThatIsNotSampledIsNotLookedAt(t *testing.T) {
+	tracer := unsampled()
+	req, err := http.NewRequestWithContext(underParent(t, tracer), "POST", "/x/_search", opaque("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := req.Body
+	next := performer(func(sent *http.Request) (*http.Response, error) {
+		if sent.Body != body {
+			t.Errorf("the library was given a %T", sent.Body)
+		}
+		return answer(200, strings.NewReader("{}")), nil
+	})
+	if _, err := gapes.WrapTransport(next, withTracer(tracer)).Perform(req); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheCopyOfABodyIsClosed(t *testing.T) {
+	c, ctx, _ := recorded(t, always(200, "{}"))
+	req, err := http.NewRequestWithContext(ctx, "POST", "/x/_search", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var copies []*closing
+	again := req.GetBody
+	req.GetBody = func() (io.ReadCloser, error) {
+		body, err := again()
+		copies = append(copies, &closing{Reader: body})
+		return copies[len(copies)-1], err
+	}
+	res, err := c.Perform(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consume(t, res.Body)
+	for i, body := range copies {
+		if !body.closed {
+			t.Errorf("copy %d of %d is open", i+1, len(copies))
+		}
+	}
+	if len(copies) == 0 {
+		t.Error("no copy was made")
+	}
+}
+
 func TestAFailedCallReturnsBeforeItsBodyHasCome(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, ctx, tracer := recorded(t, network(func(*http.Request) (*http.Response, error) {

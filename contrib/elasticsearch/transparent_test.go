@@ -125,6 +125,8 @@ func TestWhatTheServerAndTheCallerSeeIsTheSame(t *testing.T) {
 		"HEAD, failing":        {method: "HEAD", path: "/a?status=500"},
 		"no method":            {path: "/"},
 		"an error":             {method: "GET", path: "/a?status=404"},
+		"an empty index":       {method: "PUT", path: "http:////_doc/1", body: strings.NewReader(`{}`)}, // as esapi asks where the index is ""
+		"empty segments":       {method: "GET", path: "http://////"},
 		"another product":      {method: "GET", path: "/?product=none"},
 		"too few bytes":        {method: "GET", path: "/?cut=9999"},
 		"an error cut off":     {method: "GET", path: "/?cut=9999&status=500"},
