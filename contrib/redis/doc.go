@@ -53,6 +53,9 @@
 //     the nodes' part, wrap in ClusterOptions.NewClient or RingOptions.NewClient, too.
 //   - A dial made in the background, as for MinIdleConns, is nobody's wait.
 //
+// Hooks that were added after this one run inside of the call, and go-redis does not tell a hook how long they took:
+// their work is covered as if it were waiting. Wrap a client last.
+//
 // Go-redis gives a hook no chance to see a panic, as of a Dialer, pass by. The span of such a
 // call is finished when the garbage collector finds it, tagged abandoned: up to 32 calls are found
 // together, when the last of them has ended. Until then the same command value, used again, is not

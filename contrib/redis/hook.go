@@ -180,14 +180,20 @@ func failure(cmd redis.Cmder) error {
 		codeOnly := commandOf(cmd).codeOnly
 		return spanutil.Reworded(err, func(text string) string { return withoutEcho(text, codeOnly) })
 	}
-	return err
+	return spanutil.Reworded(err, func(text string) string {
+		number := (*strconv.NumError)(nil)
+		if strings.HasPrefix(text, "redis: ") || errors.As(err, &number) {
+			return until(text, quote(text)) // go-redis quotes an answer that it cannot read
+		}
+		return text
+	})
 }
 
 // unknownCommand is also how a disabled CONFIG or AUTH answers.
 const unknownCommand = "ERR unknown command"
 
-// unquoted are the words behind which Redis repeats an argument without a quote.
-var unquoted = []string{"Unsupported option ", "longitude,latitude pair ", "Unknown node ", "node address specified: "}
+// echoes are the words behind which Redis repeats an argument without a quote.
+var echoes = []string{"Unsupported option ", "longitude,latitude pair ", "Unknown node ", "node address specified: "}
 
 // withoutEcho is a server's error up to where it begins to repeat arguments.
 func withoutEcho(text string, codeOnly bool) string {
@@ -202,11 +208,15 @@ func withoutEcho(text string, codeOnly bool) string {
 		return code + " ?"
 	}
 	end := quote(text)
-	for _, words := range unquoted {
+	for _, words := range echoes {
 		if i := strings.Index(text[:end], words); i >= 0 {
 			end = i + len(words)
 		}
 	}
+	return until(text, end)
+}
+
+func until(text string, end int) string {
 	if end == len(text) {
 		return text
 	}

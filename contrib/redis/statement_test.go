@@ -217,6 +217,39 @@ func TestErrorsAreRecordedWithoutTheArgumentsTheyRepeat(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatCannotBeReadIsNotTold(t *testing.T) {
+	peer, tracer := newPeer(t), spantest.NewTracer()
+	c := gapredis.Wrap(connect(t, peer.addr), gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	if err := c.Set(t.Context(), "k", "hunter2", 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, cmd := range []redis.Cmder{
+		redis.NewFloatCmd(t.Context(), "get", "k"),
+		redis.NewIntCmd(t.Context(), "get", "k"),
+		redis.NewStringSliceCmd(t.Context(), "get", "k"),
+		redis.NewXMessageSliceCmd(t.Context(), "get", "k"),
+	} {
+		tracer.Reset()
+		if err := c.Process(t.Context(), cmd); err == nil {
+			t.Errorf("%T: no error", cmd)
+			continue
+		}
+		if tree := tracer.Tree(); strings.Contains(tree, "hunter2") || !strings.Contains(tree, "error=true") || !strings.Contains(tree, "pars") {
+			t.Errorf("%T: %s", cmd, tree)
+		}
+	}
+	for text, want := range map[string]string{
+		`redis: can't parse array reply: "$7\r\nhunter2"`:           "redis: can't parse array reply: ?",
+		`redis: can't parse reply="hunter2" reading string`:         "redis: can't parse reply=?",
+		"redis: connection pool timeout":                            "redis: connection pool timeout",
+		"read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset": "read tcp 127.0.0.1:1->127.0.0.1:2: read: connection reset",
+	} {
+		if got := message(record(t, errors.New(text), "get", "k")); got != want {
+			t.Errorf("%s is told as %s", text, got)
+		}
+	}
+}
+
 func TestStatementsAreBounded(t *testing.T) {
 	huge := strings.Repeat("x", 10<<20)
 	many := make([]any, 1<<20)
@@ -243,6 +276,20 @@ func TestStatementsAreBounded(t *testing.T) {
 				t.Errorf("took %d bytes", took)
 			}
 		})
+	}
+}
+
+func TestWhatIsNoNameIsNotToldAsTheOneThatFailed(t *testing.T) {
+	peer, tracer := newPeer(t), spantest.NewTracer()
+	c := gapredis.Wrap(connect(t, peer.addr), gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	if _, err := c.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		p.Do(t.Context(), "my hunter2", "k")
+		return nil
+	}); err == nil {
+		t.Error("no error")
+	}
+	if tree := tracer.Tree(); strings.Contains(tree, "hunter2") || !strings.Contains(tree, "redis.failed=? ") {
+		t.Error(tree)
 	}
 }
 
