@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 
 	"github.com/gaptrace/gaptrace"
 )
@@ -12,7 +13,9 @@ import (
 // dataSourceName is the driver's affair; nothing of it is recorded. Errors are those of sql.Open.
 //
 // There is no way to ask database/sql for a driver but to open a database: Open does so, closes it, and
-// asks the driver for a second connector.
+// asks the driver for a second connector. The driver is the one that the first connector names. Where that is
+// not the one registered, as with a layer of somebody else's that names what lies below it, use [Wrap] with the
+// layer's connector.
 func Open(driverName, dataSourceName string, opts ...gaptrace.Option) (*sql.DB, error) {
 	db, err := sql.Open(driverName, dataSourceName)
 	if err != nil {
@@ -20,6 +23,9 @@ func Open(driverName, dataSourceName string, opts ...gaptrace.Option) (*sql.DB, 
 	}
 	d := db.Driver()
 	_ = db.Close() // it has never connected
+	if d == nil {
+		return nil, fmt.Errorf("gaptrace/contrib/sql: the driver %q does not say what it is: want Wrap and its connector", driverName)
+	}
 	c, err := openConnector(d, dataSourceName)
 	if err != nil {
 		return nil, err

@@ -145,6 +145,13 @@ func TestTheDataSourceNameIsNotToldWithTheDriversError(t *testing.T) {
 		"user:hun@ter2@tcp(host)/db":         {"no host in hun@ter2@tcp(host)": `"no host in ?"`},
 		"host=h user=u password=hunter2 x=":  {"no value: host=h password=hunter2": `"no value: host=h password=?"`},
 		"Server=h;User Id=u;PWD={hunter2};x": {"no value: PWD=hunter2": `"no value: PWD=?"`},
+		"u:hun@ter2@tcp(h)/":                 {"no: ter2@tcp(h)": `"no: ?"`, "no: hun": `"no: ?"`},
+		"scott/hunter2@localhost:1521/orcl":  {"cannot log on as scott with hunter2 at localhost": `"cannot log on as scott with ?"`},
+		"postgres://h/db?user=u&password=hun+ter2": {
+			"auth failed for u with hun ter2": `"auth failed for u with ?"`, "auth failed with hun+ter2": `"auth failed with ?"`,
+		},
+		"file:x?_auth_user=u&_auth_pass=hunter2&_pragma_key=hunter3": {"no: hunter2": `"no: ?"`, "no: hunter3": `"no: ?"`},
+		"Data Source=h;Pass=hunter2;x=1":                             {"no: hunter2": `"no: ?"`, "no: h": `"no: h"`},
 	} {
 		for message, want := range messages {
 			failure := errors.New(message)
@@ -179,6 +186,22 @@ func TestTheDataSourceNameIsNotToldWithTheDriversError(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// shyDriver is one whose connectors do not say what they belong to.
+type shyDriver struct{ driver.Driver }
+
+type shyConnector struct{ driver.Connector }
+
+func (d shyDriver) OpenConnector(string) (driver.Connector, error) { return shyConnector{}, nil }
+
+func (shyConnector) Driver() driver.Driver { return nil }
+
+func TestADriverThatDoesNotSayWhatItIsIsRefusedWhenItIsOpened(t *testing.T) {
+	sql.Register("shy", shyDriver{})
+	if db, err := gapsql.Open("shy", ""); db != nil || err == nil || !strings.Contains(err.Error(), `"shy"`) {
+		t.Errorf("%v, %v", db, err)
 	}
 }
 

@@ -312,19 +312,30 @@ func unquoted(err error, begins *regexp.Regexp, secrets ...string) error {
 	})
 }
 
-// credentials finds the password in user:password@, after a scheme or not, and in password=. One
-// with an @ in it is found as far as there, which will do: what tells it all begins so.
-var credentials = regexp.MustCompile(`^(?:[^:/]*://)?[^:]*:([^@]+)@|(?i:password|passwd|pwd)\s*=\s*['"{]?([^\s;&'"}]+)`)
+// A data source name tells a password in user:password@, after a scheme or not, or as Oracle's do in
+// user/password@, and in a setting whose key names a secret, such as password= or _auth_pass=.
+var (
+	credentials = regexp.MustCompile(`^(?:(?:[^:/]*://)?[^:]*:|[^:/@]+/)(.+)@`)
+	settings    = regexp.MustCompile(`([\w.-]+)\s*=\s*['"{]?([^\s;&'"}]+)`)
+)
 
 // passwords returns the passwords in a data source name, as written and as decoded: a driver's
-// error may tell no more of the name than that.
+// error may tell no more of the name than that. Which @ ends one is not known; each part may be all of it.
 func passwords(dsn string) (found []string) {
 	for _, match := range credentials.FindAllStringSubmatch(dsn, -1) {
-		written := match[1] + match[2] // one of them is empty
-		found = append(found, written)
-		if decoded, err := url.PathUnescape(written); err == nil {
-			found = append(found, decoded)
+		found = append(found, strings.Split(match[1], "@")...)
+	}
+	for _, match := range settings.FindAllStringSubmatch(dsn, -1) {
+		if spanutil.Secret(match[1]) {
+			found = append(found, match[2])
 		}
 	}
-	return found
+	for _, written := range found {
+		for _, decode := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
+			if decoded, err := decode(written); err == nil {
+				found = append(found, decoded)
+			}
+		}
+	}
+	return slices.DeleteFunc(found, func(s string) bool { return s == "" })
 }

@@ -337,6 +337,35 @@ func TestSpansCoverTheWaitsAndNotTheWorkBetweenThem(t *testing.T) {
 	})
 }
 
+// The next result set comes after 5 ms, or not at all.
+func TestTheWaitForAResultSetIsCoveredAndItsFailureTold(t *testing.T) {
+	for _, failure := range []error{nil, errBoom} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{shape: modern, sets: [][]driver.Value{{int64(1)}, {int64(2)}}, rows: func(r *rows) driver.Rows { return setRows{r} }}
+			tracer, ctx, db := under(t, f)
+			f.fault = func(call string) error {
+				if strings.HasPrefix(call, "NextResultSet") {
+					time.Sleep(5 * time.Millisecond)
+					return failure
+				}
+				return nil
+			}
+			r := must(db.QueryContext(ctx, "SELECT"))(t)
+			for r.Next() {
+			}
+			time.Sleep(time.Second)
+			if r.NextResultSet() == (failure != nil) {
+				t.Errorf("another result set, failing with %v", failure)
+			}
+			r.Close()
+			call, waits := tracer.Named("sql query")[0], tracer.Named("sql query wait")
+			if len(waits) != 1 || waits[0].Duration() != 5*time.Millisecond || (call.Tags["error"] == true) != (failure != nil) {
+				t.Errorf("failing with %v:\n%s", failure, tracer.Tree())
+			}
+		})
+	}
+}
+
 func TestWhatAHookTakesIsNoPartOfTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{shape: modern, sets: three}

@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 )
 
 // tx is a transaction that began under a span, or could begin without one. Neither of its ends is
@@ -22,7 +23,9 @@ func (t *tx) end(operation string, do func() error) error {
 	c := t.db.begin(t.ctx, operation, "")
 	return c.record(func() error {
 		err := do()
-		c.Fail(err) // driver.ErrBadConn too: nobody tries this again
+		if errors.Is(err, driver.ErrBadConn) { // nobody tries this again
+			c.Fail(err)
+		}
 		return err
 	})
 }
