@@ -25,6 +25,7 @@
 // any string, so there keys and values are written as they are. At most 64 items and 8 KiB are read from a peer.
 //
 // What a peer sends cannot fail a request: malformed headers give opentracing.ErrSpanContextCorrupted, no headers
-// opentracing.ErrSpanContextNotFound, and the caller starts a new trace. opentracing.Binary is not supported:
+// opentracing.ErrSpanContextNotFound, and the caller starts a new trace. Where a debug id or baggage came beside
+// either, there is no error but a context without ids, which takes these into the new trace. opentracing.Binary is not supported:
 // Jaeger's reader for it allocates whatever a peer asks for.
 package tracer

@@ -9,11 +9,12 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// hanging is a collector that takes five seconds for each batch of 100, and then fails or not.
+// hanging is a collector that takes five seconds for each batch of 100, and then fails so many times.
 type hanging struct {
-	err  error
-	n    int
-	sent int
+	err      error
+	failures int
+	n        int
+	sent     int
 }
 
 func (h *hanging) Append(*jaeger.Span) (int, error) {
@@ -28,27 +29,31 @@ func (h *hanging) Flush() (int, error) {
 	if h.n = 0; n > 0 {
 		time.Sleep(5 * time.Second)
 	}
-	if h.err == nil {
-		h.sent += n
+	if h.failures > 0 && n > 0 {
+		h.failures--
+		return n, h.err
 	}
-	return n, h.err
+	h.sent += n
+	return n, nil
 }
 
 func (h *hanging) Close() error { return nil }
 
 func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
 	for name, test := range map[string]struct {
-		err     error
-		atLeast time.Duration
-		atMost  time.Duration
-		lost    int
+		err      error
+		failures int
+		atLeast  time.Duration
+		atMost   time.Duration
+		lost     int
 	}{
-		"slow":  {nil, 8 * time.Minute, time.Hour, 0},
-		"fails": {errors.New("timeout"), 5 * time.Second, 16 * time.Second, 10_000},
+		"slow":     {nil, 0, 8 * time.Minute, time.Hour, 0},
+		"fails":    {errors.New("timeout"), 10_000, 5 * time.Second, 16 * time.Second, 10_000},
+		"recovers": {errors.New("timeout"), 1, 8 * time.Minute, time.Hour, 100},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h := &hanging{err: test.err}
+				h := &hanging{err: test.err, failures: test.failures}
 				r := &reporter{queue: queueSize, sender: &sender{Transport: h}}
 				r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queueSize))
 				tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
@@ -60,7 +65,7 @@ func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
 				if d := time.Since(start); d < test.atLeast || d > test.atMost {
 					t.Errorf("Close took %v", d)
 				}
-				if r.sender.lost != test.lost || test.err == nil && h.sent != 10_000 {
+				if r.sender.lost != test.lost || h.sent != 10_000-test.lost {
 					t.Errorf("%d spans lost, %d sent", r.sender.lost, h.sent)
 				}
 				if err := r.undelivered(); !errors.Is(err, test.err) {
