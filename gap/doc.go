@@ -44,8 +44,8 @@
 // # Time
 //
 // Times are integer nanoseconds, intervals are half-open: a child that ends where the next one starts
-// leaves nothing between them, and one that starts where its parent ends is detached. A negative duration
-// counts as zero. A span of no length has no gap.
+// leaves nothing between them, and one that starts where its parent ends is detached, unless it has no length
+// itself. A negative duration counts as zero. A span of no length has no gap.
 //
 // # Broken traces
 //
