@@ -24,9 +24,52 @@ type calls struct {
 	traces [][]gap.Span
 }
 
-// call starts everything, calls the bookshop, and stops everything again. Where only the stopping failed,
-// as when a collector did not take the spans, it returns both the calls and the error.
-func call(ctx context.Context, c config, stderr io.Writer) (calls, error) {
+// tracers are those of the services, by their names, and what they have recorded.
+type tracers struct {
+	options  map[string]gaptrace.Option
+	recorder *tracer.Recorder
+	jaeger   string // the collector's URL, or empty
+	close    closers
+}
+
+// openTracers comes before all else that is started: the environment may hold what no tracer can be opened with.
+func openTracers(c config) (*tracers, error) {
+	t := &tracers{options: map[string]gaptrace.Option{}, recorder: tracer.NewRecorder(c.requests + atOnce), jaeger: c.jaeger}
+	to := []tracer.Option{tracer.WithRecorder(t.recorder)}
+	if c.jaeger != "" {
+		to = append(to, tracer.WithCollector(c.jaeger))
+	}
+	for _, service := range []string{"browser", "bookshop", "supplier"} {
+		option, closer, err := trace(service, to...)
+		if err != nil {
+			return nil, errors.Join(err, t.close.close())
+		}
+		t.close.add(closer.Close)
+		t.options[service] = option
+	}
+	return t, nil
+}
+
+// send closes the tracers. A collector may take its time, or never answer: it does not wait for that when ctx ends.
+func (t *tracers) send(ctx context.Context, stderr io.Writer) error {
+	if t.jaeger != "" && ctx.Err() == nil {
+		fmt.Fprintf(stderr, "sending the spans to %s (Ctrl-C to leave)\n", redacted(t.jaeger))
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- t.close.close() }()
+	select {
+	case err := <-closed:
+		if err == nil && t.jaeger != "" {
+			fmt.Fprintf(stderr, "sent %d traces\n", len(t.recorder.Traces()))
+		}
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// call starts the servers, calls the bookshop, and stops the servers again.
+func call(ctx context.Context, c config, traced *tracers, stderr io.Writer) (calls, error) {
 	var stop closers
 	defer func() {
 		if failed := stop.close(); failed != nil {
@@ -38,41 +81,20 @@ func call(ctx context.Context, c config, stderr io.Writer) (calls, error) {
 	if err != nil {
 		return calls{}, err
 	}
-	recorder := tracer.NewRecorder(c.requests + atOnce)
-	to := []tracer.Option{tracer.WithRecorder(recorder)}
-	if c.jaeger != "" {
-		to = append(to, tracer.WithCollector(c.jaeger))
-	}
-	traced := map[string]gaptrace.Option{}
-	for _, service := range []string{"browser", "bookshop", "supplier"} {
-		option, closer, err := trace(service, to...)
-		if err != nil {
-			return calls{}, err
-		}
-		stop.add(closer.Close)
-		traced[service] = option
-	}
-	shop, err := open(ctx, at, traced, &stop, stderr)
+	shop, err := open(ctx, at, traced.options, &stop, stderr)
 	if err != nil {
 		return calls{}, err
 	}
-	visitor := browser(traced["browser"])
+	visitor := browser(traced.options["browser"])
 	stop.add(func() error { visitor.CloseIdleConnections(); return nil })
 
 	err = progress(stderr, fmt.Sprintf("requests: %d single, %d at once", c.requests, atOnce), func() error {
 		return visit(ctx, visitor, shop, c.requests)
 	})
-	if err != nil {
-		return calls{}, err
+	if err == nil {
+		err = stop.close() // a handler's span ends a little later than the answer it gave
 	}
-	if c.jaeger != "" {
-		fmt.Fprintf(stderr, "sending the spans to %s (Ctrl-C to leave)\n", redacted(c.jaeger))
-	}
-	err = stop.close() // a handler's span ends a little later than the answer it gave
-	if err == nil && c.jaeger != "" {
-		fmt.Fprintf(stderr, "sent %d traces\n", len(recorder.Traces()))
-	}
-	return calls{single: c.requests, traces: recorder.Traces()}, err
+	return calls{single: c.requests, traces: traced.recorder.Traces()}, err
 }
 
 // open seeds the servers, opens the supplier and then the shop, and returns the shop's URL.

@@ -16,6 +16,8 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"syscall"
 
 	goredis "github.com/go-redis/redis/v8"
@@ -28,8 +30,9 @@ func main() {
 		// the handlers whose work is measured.
 		debug.SetGCPercent(400)
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop)   // a second Ctrl-C does not wait
+	signal.Ignore(syscall.SIGPIPE) // who reads no more of the output leaves data on a server to be removed all the same
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -45,6 +48,8 @@ Usage: go run ./demo [flags]
   -mysql DSN           use the MySQL server of DSN: user:password@tcp(host:port)/
   -elasticsearch URL   use the Elasticsearch server at URL
   -h                   print this help
+
+The variables JAEGER_* say where else the spans go, and which are sampled: all, unless they say otherwise.
 
 Without -redis, -mysql and -elasticsearch these servers run inside the demo. On a server of yours the demo writes
 to a database, an index and keys that it makes for itself, and removes them when it ends.
@@ -69,26 +74,25 @@ func parse(args []string) (config, error) {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // run says what is wrong
 	flags.IntVar(&c.requests, "n", 3, "")
-	flags.Func("jaeger", "", webAddress(&c.jaeger))
-	flags.Func("elasticsearch", "", webAddress(&c.elasticsearch))
-	flags.Func("redis", "", func(value string) (err error) {
-		if c.redis, err = goredis.ParseURL(value); err == nil {
-			return nil
-		}
-		if _, _, err := net.SplitHostPort(value); err != nil {
-			return errors.New("want host:port, or a redis:// URL")
-		}
-		c.redis = &goredis.Options{Addr: value}
-		return nil
-	})
-	flags.Func("mysql", "", func(value string) (err error) {
-		c.mysql, err = gomysql.ParseDSN(value)
-		return err
-	})
+	// Package flag repeats a value that a parser refuses, and these may hold a password: they are parsed below.
+	places := map[string]*string{}
+	for _, name := range []string{"jaeger", "redis", "mysql", "elasticsearch"} {
+		places[name] = flags.String(name, "", "")
+	}
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
 	}
+	var err error
+	flags.Visit(func(f *flag.Flag) {
+		if place, ok := places[f.Name]; ok && err == nil {
+			if err = c.set(f.Name, *place); err != nil {
+				err = fmt.Errorf("invalid value for flag -%s: %w", f.Name, err)
+			}
+		}
+	})
 	switch {
+	case err != nil:
+		return config{}, err
 	case flags.NArg() > 0:
 		return config{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case c.requests < 1:
@@ -97,16 +101,44 @@ func parse(args []string) (config, error) {
 	return c, nil
 }
 
-// webAddress returns a flag's parser for the URL of an HTTP server.
-func webAddress(into *string) func(string) error {
-	return func(value string) error {
-		u, err := url.Parse(value)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return errors.New("want an http:// or https:// URL")
+// set says where a server is. Its error does not repeat the place.
+func (c *config) set(server, place string) (err error) {
+	switch server {
+	case "redis":
+		c.redis, err = redisOptions(place)
+	case "mysql":
+		c.mysql, err = gomysql.ParseDSN(place)
+	default:
+		u, parsed := url.Parse(place)
+		if parsed != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Port() != "" && !isPort(u.Port()) {
+			return errors.New("want an http:// or https:// URL, and a port from 1 to 65535 in it if there is one")
 		}
-		*into = value
-		return nil
+		if server == "jaeger" {
+			c.jaeger = place
+		} else {
+			c.elasticsearch = place
+		}
 	}
+	return err
+}
+
+func redisOptions(place string) (*goredis.Options, error) {
+	if strings.Contains(place, "://") {
+		options, err := goredis.ParseURL(place)
+		if quoted := (*url.Error)(nil); errors.As(err, &quoted) {
+			err = errors.New("want host:port, or redis://[[user:]password@]host[:port][/database]")
+		}
+		return options, err
+	}
+	if _, port, err := net.SplitHostPort(place); err != nil || !isPort(port) {
+		return nil, errors.New("want host:port, or a redis:// URL")
+	}
+	return &goredis.Options{Addr: place}, nil
+}
+
+func isPort(s string) bool {
+	port, err := strconv.ParseUint(s, 10, 16)
+	return err == nil && port > 0
 }
 
 // run is the program: it returns the exit code of the process.
@@ -120,9 +152,13 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		fmt.Fprintf(stderr, "demo: %v\nRun it with -h for help.\n", err)
 		return 2
 	}
-	calls, err := call(ctx, c, stderr)
-	if len(calls.traces) > 0 && ctx.Err() == nil {
-		err = errors.Join(report(stdout, calls), err)
+	traced, err := openTracers(c)
+	if err == nil {
+		var calls calls
+		if calls, err = call(ctx, c, traced, stderr); err == nil {
+			err = report(stdout, calls)
+		}
+		err = errors.Join(err, traced.send(ctx, stderr))
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -3,13 +3,22 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
+	"net"
 	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/gaptrace/gaptrace/demo/internal/bookshop"
+	"github.com/gaptrace/gaptrace/demo/internal/embedded"
+	"github.com/gaptrace/gaptrace/gap"
 )
 
 // demo runs the program and returns what it left.
@@ -99,22 +108,177 @@ func TestHelpIsNoError(t *testing.T) {
 
 func TestWrongArgumentsAreExplained(t *testing.T) {
 	for args, want := range map[string]string{
-		"-n 0":                          "want 1 or more",
-		"-n x":                          "invalid value",
-		"-n":                            "needs an argument",
-		"-jaeger localhost:14268":       "http://",
-		"-elasticsearch ftp://host":     "http://",
-		"-elasticsearch http://":        "http://",
-		"-redis localhost":              "host:port",
-		"-mysql root@tcp(127.0.0.1:33)": "missing the slash",
-		"-fast":                         "not defined",
-		"now":                           `unexpected argument "now"`,
+		"-n 0":                           "want 1 or more",
+		"-n x":                           "invalid value",
+		"-n":                             "needs an argument",
+		"-jaeger localhost:14268":        "http://",
+		"-elasticsearch ftp://host":      "http://",
+		"-elasticsearch http://":         "http://",
+		"-redis localhost":               "host:port",
+		"-redis localhost:x":             "host:port",
+		"-redis redis://localhost/abc":   "invalid database number",
+		"-redis http://localhost":        "invalid URL scheme",
+		"-jaeger http://127.0.0.1:99999": "a port from 1 to 65535",
+		"-mysql root@tcp(127.0.0.1:33)":  "missing the slash",
+		"-fast":                          "not defined",
+		"now":                            `unexpected argument "now"`,
 	} {
 		code, stdout, stderr := demo(t.Context(), strings.Fields(args)...)
 		if code != 2 || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, "-h for help") {
 			t.Errorf("%s: exit code %d, %q, want %q", args, code, stderr, want)
 		}
 	}
+}
+
+func TestNoPasswordIsRepeated(t *testing.T) {
+	for _, args := range [][]string{
+		{"-redis", "redis://u:hunter2@localhost:6379/abc"},
+		{"-redis", "redis://u:hun ter2@localhost:6379"},
+		{"-mysql", "root:hunter2@tcp(127.0.0.1:1)"},
+		{"-elasticsearch", "ftp://u:hunter2@localhost"},
+		{"-jaeger", "http://u:hunter2@localhost:port"},
+	} {
+		code, _, stderr := demo(t.Context(), args...)
+		if code != 2 || strings.Contains(stderr, "ter2") || !strings.Contains(stderr, args[0]) {
+			t.Errorf("%s: exit code %d, %s", args, code, stderr)
+		}
+	}
+}
+
+func TestAnEnvironmentThatIsWrongIsToldBeforeAnythingStarts(t *testing.T) {
+	t.Setenv("JAEGER_TAGS", "x")
+	if code, stdout, stderr := demo(t.Context()); code != 1 || stdout != "" || !strings.HasPrefix(stderr, "demo: tracer: JAEGER_TAGS") {
+		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
+	}
+}
+
+func TestWhereNothingIsRecordedTheDemoSaysWhy(t *testing.T) {
+	for variable, value := range map[string]string{"JAEGER_DISABLED": "true", "JAEGER_SAMPLER_PARAM": "0"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, value)
+			if code, stdout, stderr := demo(t.Context(), "-n", "1"); code != 1 || stdout != "" || !strings.Contains(stderr, "JAEGER_DISABLED or JAEGER_SAMPLER_") {
+				t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
+			}
+		})
+	}
+}
+
+// The handler works for 40 of 100 ms: 35 that show, and 5 that the joining of waits hides.
+func TestOwnTimeIsWhatTheGapsAndTheJoinedTimeHold(t *testing.T) {
+	ms, start := time.Millisecond, time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	tags := func(kind string, more ...gap.Field) []gap.Field {
+		return append(more, gap.Field{Key: "span.kind", Value: kind})
+	}
+	spans := []gap.Span{
+		{
+			SpanID: 1, Operation: "HTTP GET", Start: start, Duration: 100 * ms,
+			Tags: tags("server", gap.Field{Key: "guid:x-request-id", Value: "1"}, gap.Field{Key: bookshop.WorkTag, Value: int64(32_000)}),
+		},
+		{
+			SpanID: 2, References: []gap.Reference{{SpanID: 1}}, Operation: "sql query", Start: start.Add(20 * ms), Duration: 65 * ms,
+			Tags: tags("client", gap.Field{Key: "wait.joined_us", Value: int64(5_000)}),
+		},
+	}
+	var out strings.Builder
+	worst := compare(&out, find([][]gap.Span{spans}))
+	if want := "  request 1  own time: gaps 40.0 ms, measured by the handler 32.0 ms, difference 25.0 %\n"; out.String() != want || worst != 0.25 {
+		t.Errorf("got %s want %s, the worst is %v", out.String(), want, worst)
+	}
+}
+
+func TestWhoDoesNotWaitForACollectorHasThePicture(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	stderr := &interrupter{at: "sending the spans", cancel: cancel}
+	var stdout bytes.Buffer
+	code := run(ctx, []string{"-n", "1", "-jaeger", "http://" + silent.Addr().String()}, strings.NewReader(""), &stdout, stderr)
+	if code != 130 || !strings.Contains(stdout.String(), "own time: gaps") || !strings.HasSuffix(stderr.String(), "demo: interrupted\n") {
+		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout.String(), stderr)
+	}
+}
+
+func TestADatabaseThatIsMadeWhileTheDemoGivesUpIsRemoved(t *testing.T) {
+	server, err := embedded.MySQL()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	proxy := unanswered(t, server.Addr, "CREATE DATABASE", cancel)
+	if code, _, stderr := demo(ctx, "-mysql", "root@tcp("+proxy+")/"); code != 130 {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	db, err := sql.Open("mysql", "root@tcp("+server.Addr+")/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var left int
+	if err := db.QueryRow("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name LIKE 'gaptrace%'").Scan(&left); err != nil || left > 0 {
+		t.Errorf("%d databases are left, %v", left, err)
+	}
+}
+
+// unanswered forwards connections to a server. When that answers a request with text in it the client is not told,
+// and answered is called instead.
+func unanswered(t *testing.T, server, text string, answered func()) (addr string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var forwarding sync.WaitGroup
+	t.Cleanup(func() {
+		l.Close()
+		forwarding.Wait()
+	})
+	forwarding.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			inner, err := net.Dial("tcp", server)
+			if err != nil {
+				t.Error(err)
+				client.Close()
+				return
+			}
+			var asked atomic.Bool
+			forwarding.Go(func() {
+				defer client.Close()
+				for buf := make([]byte, 64<<10); ; {
+					n, err := inner.Read(buf)
+					if err != nil {
+						return
+					}
+					if asked.Load() {
+						answered()
+						continue
+					}
+					client.Write(buf[:n])
+				}
+			})
+			forwarding.Go(func() {
+				defer inner.Close()
+				for buf := make([]byte, 64<<10); ; {
+					n, err := client.Read(buf)
+					if err != nil {
+						return
+					}
+					if bytes.Contains(buf[:n], []byte(text)) {
+						asked.Store(true)
+					}
+					inner.Write(buf[:n])
+				}
+			})
+		}
+	})
+	return l.Addr().String()
 }
 
 func TestAServerThatIsNotThereIsNamed(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -28,11 +29,15 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout, stderr strings.Builder
-	made, err := call(t.Context(), c, &stderr)
+	traced, err := openTracers(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made, err := call(t.Context(), c, traced, &stderr)
 	if err == nil {
 		err = report(&stdout, made)
 	}
-	if err != nil {
+	if err := errors.Join(err, traced.send(t.Context(), &stderr)); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
 	t.Logf("%s\n%s", stderr.String(), stdout.String())

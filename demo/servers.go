@@ -157,15 +157,21 @@ func createDatabase(ctx context.Context, cfg *gomysql.Config, name string, stop 
 	admin := sql.OpenDB(connector)
 	stop.add(admin.Close)
 
-	if _, err := admin.ExecContext(ctx, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4"); err != nil {
-		return nil, err
-	}
+	// Whoever gives up while the database is made does not know whether it was.
+	made := false
 	stop.add(func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 		defer cancel()
-		_, err := admin.ExecContext(ctx, "DROP DATABASE "+name)
+		_, err := admin.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name)
+		if !made {
+			return nil // why it was not is told already
+		}
 		return err
 	})
+	if _, err := admin.ExecContext(ctx, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4"); err != nil {
+		return nil, err
+	}
+	made = true
 	own := cfg.Clone()
 	own.DBName = name
 	own.InterpolateParams = true // one round trip for a query with arguments, not three
