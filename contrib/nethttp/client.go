@@ -3,6 +3,7 @@ package nethttp
 import (
 	"maps"
 	"net/http"
+	"reflect"
 	"strconv"
 
 	"github.com/gaptrace/gaptrace"
@@ -73,22 +74,40 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		call.Finish(err)
 		return resp, err
 	}
-	if resp.Request == sent {
-		resp.Request = req
-	}
+	resp.Request = asAsked(resp.Request, sent, req)
 	call.Tag("http.status_code", resp.StatusCode)
+	if err == nil && resp.StatusCode >= 500 {
+		call.Fail(StatusError(resp.StatusCode))
+	}
 	switch {
 	case err != nil: // against the interface's contract; both are the caller's to see
 		call.Finish(err)
 	case resp.StatusCode == http.StatusSwitchingProtocols:
 		call.Finish(nil) // what comes now is another protocol's traffic, both ways
+	case bodiless(req.Method, resp.StatusCode):
+		call.Finish(nil) // not everybody's empty body is http.NoBody
 	default:
-		if resp.StatusCode >= 500 {
-			call.Fail(StatusError(resp.StatusCode))
-		}
 		resp.Body = spanutil.Body(call, resp.Body)
 	}
 	return resp, err
+}
+
+// asAsked is a response's request without what was added to it. Over HTTP/2 net/http may answer with a copy.
+func asAsked(answered, sent, req *http.Request) *http.Request {
+	switch {
+	case answered == sent:
+		return req
+	case answered == nil || reflect.ValueOf(answered.Header).Pointer() != reflect.ValueOf(sent.Header).Pointer():
+		return answered // the wrapped transport's own affair
+	}
+	answered = answered.WithContext(req.Context())
+	answered.Header = req.Header
+	return answered
+}
+
+// bodiless reports whether HTTP knows of no body there (RFC 9110, 6.4.1).
+func bodiless(method string, status int) bool {
+	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
 // CloseIdleConnections does what it does on the wrapped transport: http.Client looks for it.

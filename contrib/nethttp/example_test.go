@@ -53,5 +53,5 @@ func ExampleWrapHandler() {
 
 	fmt.Print(tracer.Tree())
 	// Output:
-	// HTTP GET /books/{id} book=7 component=net/http http.method=GET http.status_code=404 http.url=http://example.com/books/7 peer.hostname=192.0.2.1 peer.port=1234 span.kind=server
+	// HTTP GET /books/{id} book=7 component=net/http http.method=GET http.status_code=404 http.url=http://example.com/books/7 peer.hostname=192.0.2.1 peer.port=1234 response_size=13 span.kind=server
 }

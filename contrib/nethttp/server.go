@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"iter"
@@ -83,6 +84,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if rw.status >= 500 {
 			call.Fail(StatusError(rw.status))
 		}
+		tagSize(call, "request_size", reads)
+		tagSize(call, "response_size", rw.call)
+		// Before this returns net/http cancels the context for one reason: the connection is lost. A client
+		// that has had everything may hang up.
+		if req.Context().Err() == context.Canceled && !rw.complete() {
+			call.Tag("client_gone", true)
+		}
 		call.Finish(nil)
 		if failure != nil {
 			panic(failure)
@@ -102,6 +110,13 @@ func describeServed(call *spanutil.Call, req *http.Request) {
 	}
 	if id := req.Header.Get("X-Request-Id"); id != "" {
 		call.Tag("guid:x-request-id", id) // Envoy's name for it: its spans and ours are found together
+	}
+}
+
+// tagSize records how much came or went, under the name that Envoy gives it on its spans.
+func tagSize(call *spanutil.Call, key string, of *spanutil.Call) {
+	if n := of.Amount(); n > 0 {
+		call.Tag(key, n)
 	}
 }
 

@@ -45,8 +45,12 @@ type carrier http.Header
 
 // Set implements opentracing.TextMapWriter.
 func (c carrier) Set(key, value string) {
-	if validName(key) && validValue(value) {
-		http.Header(c).Set(key, value)
+	if !validName(key) || !validValue(value) {
+		return
+	}
+	http.Header(c).Set(key, value)
+	if key != http.CanonicalHeaderKey(key) {
+		delete(c, key) // a stale one that was put there as it is sent
 	}
 }
 

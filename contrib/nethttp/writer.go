@@ -5,7 +5,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
+	"strconv"
+	"sync"
+	"syscall"
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
@@ -71,8 +73,28 @@ func (w *responseWriter) WriteHeader(status int) {
 func (w *responseWriter) Write(p []byte) (n int, err error) {
 	w.wrote()
 	w.call.Enter()
-	defer func() { w.call.Leave(n) }()
+	defer func() { w.sent(n, err) }()
 	return w.ResponseWriter.Write(p)
+}
+
+// WriteString implements io.StringWriter, which spares io.WriteString a copy.
+func (w *responseWriter) WriteString(s string) (n int, err error) {
+	w.wrote()
+	w.call.Enter()
+	defer func() { w.sent(n, err) }()
+	return io.WriteString(w.ResponseWriter, s)
+}
+
+// sent ends a wait for the client. That the client is gone shows on the span of the waits.
+func (w *responseWriter) sent(n int, err error) {
+	w.call.Leave(n)
+	w.call.Fail(err)
+}
+
+// complete reports whether the handler has written all that it announced.
+func (w *responseWriter) complete() bool {
+	length, err := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64)
+	return err == nil && w.call.Amount() >= length
 }
 
 func (w *responseWriter) wrote() {
@@ -81,24 +103,31 @@ func (w *responseWriter) wrote() {
 	}
 }
 
-// ReadFrom implements io.ReaderFrom. A file goes to the inner writer, which may have the kernel send
-// it. Any other source is read here: reading it is the handler's time, writing is the wait.
+// ReadFrom implements io.ReaderFrom. A file or a connection goes to the inner writer, which may have the
+// kernel send it. Any other source is read here: reading it is the handler's time, writing is the wait.
 func (w *responseWriter) ReadFrom(src io.Reader) (n int64, err error) {
 	inner, ok := w.ResponseWriter.(io.ReaderFrom)
-	if !ok || !isFile(src) {
-		return io.Copy(struct{ io.Writer }{w}, src)
+	if !ok || !isDescriptor(src) {
+		buf := copyBuffers.Get().(*[32 << 10]byte)
+		defer copyBuffers.Put(buf)
+		return io.CopyBuffer(struct{ io.Writer }{w}, src, buf[:])
 	}
 	w.wrote()
 	w.call.Enter()
-	defer func() { w.call.Leave(int(n)) }()
+	defer func() { w.sent(int(n), err) }()
 	return inner.ReadFrom(src)
 }
 
-func isFile(src io.Reader) bool {
+// copyBuffers are of the size that net/http takes for the same purpose.
+var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+
+// isDescriptor reports whether reading src is the kernel's work and not the handler's. It asks as
+// package net does before it lets the kernel copy: what io.Copy hands over of a file is no *os.File.
+func isDescriptor(src io.Reader) bool {
 	if limited, ok := src.(*io.LimitedReader); ok {
 		src = limited.R
 	}
-	_, ok := src.(*os.File)
+	_, ok := src.(syscall.Conn)
 	return ok
 }
 
@@ -114,10 +143,10 @@ func (w *responseWriter) Push(target string, opts *http.PushOptions) error {
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // flush is FlushError, which http.ResponseController asks for before Flush.
-func (w *responseWriter) flush() error {
+func (w *responseWriter) flush() (err error) {
 	w.wrote()
 	w.call.Enter()
-	defer w.call.Leave(0)
+	defer func() { w.sent(0, err) }()
 	if inner, ok := w.ResponseWriter.(interface{ FlushError() error }); ok {
 		return inner.FlushError()
 	}
@@ -125,9 +154,12 @@ func (w *responseWriter) flush() error {
 	return nil
 }
 
-// hijack hands the connection over. What the handler does with it is not seen.
+// hijack hands the connection over. What the handler does with it is not seen, so the counting ends.
 func (w *responseWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := w.ResponseWriter.(http.Hijacker).Hijack()
-	w.hijacked = w.hijacked || err == nil
+	if err == nil {
+		w.hijacked = true
+		w.call.Finish(nil)
+	}
 	return conn, buf, err
 }

@@ -1,0 +1,279 @@
+package nethttp_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/contrib/nethttp"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+)
+
+func TestWhatCameAndWhatWentIsCounted(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, make([]byte, 100<<10), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		handler  http.HandlerFunc
+		body     string
+		in, sent any // nil: no tag
+	}{
+		"nothing":  {func(http.ResponseWriter, *http.Request) {}, "", nil, nil},
+		"not read": {func(http.ResponseWriter, *http.Request) {}, "body", nil, nil},
+		"echo":     {func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }, "body", int64(4), int64(4)},
+		"Write and WriteString": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Write([]byte("body"))
+			io.WriteString(w, "text")
+		}, "", nil, int64(8)},
+		"ReadFrom": {func(w http.ResponseWriter, _ *http.Request) {
+			w.(io.ReaderFrom).ReadFrom(struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 100<<10))})
+		}, "", nil, int64(100 << 10)},
+		"a file": {func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) }, "", nil, int64(100 << 10)},
+		"a file, compressed by nobody, without its length": {func(w http.ResponseWriter, _ *http.Request) {
+			f, _ := os.Open(file)
+			defer f.Close()
+			io.Copy(w, f)
+		}, "", nil, int64(100 << 10)},
+		"not allowed": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusNoContent)
+			io.WriteString(w, "text")
+		}, "", nil, nil},
+	} {
+		for protocol := range protocols {
+			t.Run(name+"/"+protocol, func(t *testing.T) {
+				tracer := spantest.NewTracer()
+				server, transport := start(t, protocol, nethttp.WrapHandler(c.handler, gaptrace.WithTracer(tracer)))
+				req, _ := http.NewRequest("POST", server.URL, strings.NewReader(c.body))
+				if err := readAndClose((&http.Client{Transport: transport}).Do(req)); err != nil {
+					t.Fatal(err)
+				}
+				transport.CloseIdleConnections()
+				server.finish()
+				tags := tracer.Named("HTTP POST")[0].Tags
+				if tags["request_size"] != c.in || tags["response_size"] != c.sent || tags["client_gone"] != nil || tracer.Problems() != nil {
+					t.Errorf("want %v in, %v out; got\n%s", c.in, c.sent, tracer.Tree())
+				}
+			})
+		}
+	}
+}
+
+func TestWhatTheKernelCanCopyReachesTheInnerWriter(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("contents"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open := func() *os.File {
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if conn, err := listener.Accept(); err == nil {
+			io.WriteString(conn, "contents")
+			conn.Close()
+		}
+	}()
+	defer listener.Close()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+
+	for name, c := range map[string]struct {
+		copy func(w http.ResponseWriter) (int64, error)
+		want int // calls of the inner ReadFrom
+	}{
+		"a file":           {func(w http.ResponseWriter) (int64, error) { return io.Copy(w, open()) }, 1},
+		"part of a file":   {func(w http.ResponseWriter) (int64, error) { return io.CopyN(w, open(), 8) }, 1},
+		"a connection":     {func(w http.ResponseWriter) (int64, error) { return io.Copy(w, conn) }, 1},
+		"a reader of ours": {func(w http.ResponseWriter) (int64, error) { return io.Copy(w, struct{ io.Reader }{open()}) }, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracer := spantest.NewTracer()
+			inner := &readerFrom{ResponseRecorder: httptest.NewRecorder()}
+			nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if n, err := c.copy(w); n != 8 || err != nil {
+					t.Error(n, err)
+				}
+			}), gaptrace.WithTracer(tracer)).ServeHTTP(inner, httptest.NewRequest("GET", "/", nil))
+			if got := inner.Body.String(); got != "contents" || inner.files != c.want {
+				t.Errorf("got %q, by %d calls of ReadFrom, want %d", got, inner.files, c.want)
+			}
+			if tags := tracer.Named("HTTP GET")[0].Tags; tags["response_size"] != int64(8) || tags["http.status_code"] != 200 {
+				t.Error(tracer.Tree())
+			}
+		})
+	}
+}
+
+func TestAClientThatIsGoneIsVisible(t *testing.T) {
+	// hangUp sends a request over a connection of its own and closes that when the handler says so.
+	hangUp := func(request string) func(t *testing.T, server *server, client *http.Client, serving chan bool) {
+		return func(t *testing.T, server *server, client *http.Client, serving chan bool) {
+			conn, err := net.Dial("tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			io.WriteString(conn, request)
+			<-serving
+			conn.Close()
+		}
+	}
+	cancel := func(t *testing.T, server *server, client *http.Client, serving chan bool) {
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-serving
+			cancel()
+		}()
+		if err := readAndClose(client.Do(get(ctx, server.URL))); err == nil {
+			t.Error("no error")
+		}
+	}
+	stay := func(t *testing.T, server *server, client *http.Client, serving chan bool) {
+		go func() { <-serving }()
+		if err := readAndClose(client.Post(server.URL, "text/plain", strings.NewReader("body"))); err != nil {
+			t.Error(err)
+		}
+	}
+	waits := func(serving chan bool) http.HandlerFunc {
+		return func(_ http.ResponseWriter, r *http.Request) {
+			serving <- true
+			<-r.Context().Done()
+		}
+	}
+	reads := func(serving chan bool) http.HandlerFunc {
+		return func(_ http.ResponseWriter, r *http.Request) {
+			serving <- true
+			if _, err := io.Copy(io.Discard, r.Body); err == nil {
+				t.Error("no error")
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		handler  func(serving chan bool) http.HandlerFunc
+		visit    func(t *testing.T, server *server, client *http.Client, serving chan bool)
+		protocol string
+		want     any
+	}{
+		"while the handler works":         {waits, hangUp("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1", true},
+		"while the handler works, HTTP/2": {waits, cancel, "HTTP/2", true},
+		"in the request's body":           {reads, hangUp("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"), "HTTP/1.1", true},
+		"in the request's body, chunked":  {reads, hangUp("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"), "HTTP/1.1", true},
+		"while the answer is written": {func(serving chan bool) http.HandlerFunc {
+			return func(w http.ResponseWriter, _ *http.Request) {
+				serving <- true
+				for err := error(nil); err == nil; _, err = w.Write(make([]byte, 64<<10)) {
+				}
+			}
+		}, hangUp("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1", true},
+		"by a deadline": {func(serving chan bool) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) {
+				serving <- true
+				http.NewResponseController(w).SetReadDeadline(time.Now().Add(-time.Second))
+				if _, err := io.Copy(io.Discard, r.Body); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Error(err)
+				}
+			}
+		}, func(t *testing.T, server *server, client *http.Client, serving chan bool) {
+			conn, err := net.Dial("tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+			<-serving
+			io.Copy(io.Discard, conn)
+		}, "HTTP/1.1", true},
+		"when it has had everything": {func(serving chan bool) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Length", "4")
+				io.WriteString(w, "body")
+				w.(http.Flusher).Flush()
+				serving <- true
+				<-r.Context().Done()
+			}
+		}, hangUp("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1", nil},
+		"not at all": {func(serving chan bool) http.HandlerFunc {
+			return func(_ http.ResponseWriter, r *http.Request) {
+				serving <- true
+				io.Copy(io.Discard, r.Body)
+			}
+		}, stay, "HTTP/1.1", nil},
+		"not at all, the body is too large": {func(serving chan bool) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) {
+				serving <- true
+				if _, err := io.Copy(io.Discard, http.MaxBytesReader(w, r.Body, 1)); err == nil {
+					t.Error("no error")
+				}
+			}
+		}, stay, "HTTP/1.1", nil},
+		"not at all, the handler gives up": {func(serving chan bool) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) {
+				serving <- true
+				ctx, cancel := context.WithCancel(r.Context())
+				cancel()
+				<-ctx.Done()
+			}
+		}, stay, "HTTP/1.1", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracer := spantest.NewTracer()
+			serving := make(chan bool)
+			server, transport := start(t, c.protocol, nethttp.WrapHandler(c.handler(serving), gaptrace.WithTracer(tracer)))
+			c.visit(t, server, &http.Client{Transport: transport}, serving)
+			transport.CloseIdleConnections()
+			server.finish()
+			span := tracer.Spans()[0]
+			if span.Tags["client_gone"] != c.want || span.Tags["error"] != nil || tracer.Problems() != nil {
+				t.Errorf("want client_gone %v; got\n%s", c.want, tracer.Tree())
+			}
+		})
+	}
+}
+
+func TestAfterHijackingTheSpanGoesOnAndTheCountingDoesNot(t *testing.T) {
+	tracer := spantest.NewTracer()
+	var done time.Time
+	server, transport := start(t, "HTTP/1.1", nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, buf, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		io.WriteString(buf, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+		buf.Flush()
+		if n, err := w.Write([]byte("more")); n != 0 || err != http.ErrHijacked {
+			t.Errorf("Write: %d, %v", n, err)
+		}
+		slow()
+		done = time.Now()
+	}), gaptrace.WithTracer(tracer)))
+	if err := readAndClose((&http.Client{Transport: transport}).Get(server.URL)); err != nil {
+		t.Error(err)
+	}
+	server.finish()
+	span := tracer.Spans()[0]
+	if span.Tags["response_size"] != nil || span.End.Before(done) || span.Tags["error"] != nil || tracer.Problems() != nil {
+		t.Errorf("done at %v, the span ends at %v\n%s", done, span.End, tracer.Tree())
+	}
+}
