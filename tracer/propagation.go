@@ -183,7 +183,7 @@ func (in *incoming) add(key, value string, encoded bool) {
 	case isBaggage:
 		in.addBaggage(name, value)
 	case in.debugID == "":
-		in.debugID = value
+		in.debugID = value[:min(len(value), maxTagValue)] // it becomes a tag
 	}
 }
 

@@ -199,10 +199,15 @@ func TestTheCallersRequestIsNotTouched(t *testing.T) {
 
 func TestTheServersSpanIsAChildOfTheClients(t *testing.T) {
 	tracer, ctx, parent := under(t)
-	server := httptest.NewServer(nethttp.WrapHandler(http.NotFoundHandler(), gaptrace.WithTracer(tracer)))
+	server := httptest.NewServer(nethttp.WrapHandler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if n := len(r.Header["Spantest-Trace"]) + len(r.Header["Spantest-Span"]); n != 2 {
+			t.Errorf("the server was sent %v", r.Header)
+		}
+	}), gaptrace.WithTracer(tracer)))
 	client := nethttp.WrapClient(server.Client(), gaptrace.WithTracer(tracer))
 	req := get(ctx, server.URL)
 	req.Header.Set("Spantest-Trace", "stale") // of another hop: replaced
+	req.Header["spantest-span"] = []string{"stale"}
 	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gaptrace/gaptrace"
@@ -265,6 +266,7 @@ func TestAfterHijackingTheSpanGoesOnAndTheCountingDoesNot(t *testing.T) {
 		if n, err := w.Write([]byte("more")); n != 0 || err != http.ErrHijacked {
 			t.Errorf("Write: %d, %v", n, err)
 		}
+		w.WriteHeader(http.StatusInternalServerError) // nobody is sent it
 		slow()
 		done = time.Now()
 	}), gaptrace.WithTracer(tracer)))
@@ -273,7 +275,56 @@ func TestAfterHijackingTheSpanGoesOnAndTheCountingDoesNot(t *testing.T) {
 	}
 	server.finish()
 	span := tracer.Spans()[0]
-	if span.Tags["response_size"] != nil || span.End.Before(done) || span.Tags["error"] != nil || tracer.Problems() != nil {
+	if span.Tags["response_size"] != nil || span.Tags["http.status_code"] != nil || span.End.Before(done) || span.Tags["error"] != nil || tracer.Problems() != nil {
 		t.Errorf("done at %v, the span ends at %v\n%s", done, span.End, tracer.Tree())
+	}
+}
+
+// late is a ResponseWriter that takes its time, and finds that the client is gone.
+type late struct{ *httptest.ResponseRecorder }
+
+var errGone = errors.New("gone")
+
+func (late) Write([]byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return 0, errGone
+}
+
+func (late) WriteString(string) (int, error) { return late{}.Write(nil) }
+func (late) FlushError() error {
+	_, err := late{}.Write(nil)
+	return err
+}
+
+func (late) ReadFrom(io.Reader) (int64, error) {
+	_, err := late{}.Write(nil)
+	return 0, err
+}
+
+func (late) WriteHeader(int) { time.Sleep(time.Millisecond) }
+
+func TestEachWayToWriteIsAWaitThatMayFail(t *testing.T) {
+	for name, c := range map[string]struct {
+		write func(w http.ResponseWriter) error
+		want  error
+	}{
+		"Write":       {func(w http.ResponseWriter) error { _, err := w.Write(nil); return err }, errGone},
+		"WriteString": {func(w http.ResponseWriter) error { _, err := io.WriteString(w, ""); return err }, errGone},
+		"Flush":       {func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() }, errGone},
+		"ReadFrom":    {func(w http.ResponseWriter) error { _, err := w.(io.ReaderFrom).ReadFrom(&net.TCPConn{}); return err }, errGone},
+		"WriteHeader": {func(w http.ResponseWriter) error { w.WriteHeader(500); return nil }, nil},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			tracer := spantest.NewTracer()
+			nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if err := c.write(w); err != c.want {
+					t.Errorf("%s: %v", name, err)
+				}
+			}), gaptrace.WithTracer(tracer)).ServeHTTP(late{httptest.NewRecorder()}, httptest.NewRequest("GET", "/", nil))
+			waits := tracer.Named("HTTP GET write")
+			if len(waits) != 1 || waits[0].Duration() != time.Millisecond || (waits[0].Tags["error"] == true) != (c.want != nil) {
+				t.Errorf("%s:\n%s", name, tracer.Tree())
+			}
+		})
 	}
 }

@@ -27,6 +27,11 @@
 //	http.status_code      the answer's; informational answers are not the answer
 //	peer.hostname, .port  client: as in the URL; server: the client's address
 //	guid:x-request-id     server: the request's X-Request-Id, where it has one
+//	request_size          server: bytes of the request's body that the handler read; Envoy's name
+//	response_size         server: bytes of the response's body that the handler wrote; Envoy's name
+//	client_gone           server: true if the connection was lost while the handler ran, and before it
+//	                      had written all that its Content-Length announces; the client hung up, or
+//	                      was slower than a deadline allows. It is no failure.
 //	bytes                 of the response's body (client), of what was read or written (server's waits)
 //	wait.*, abandoned     see package gaptrace
 //
@@ -35,18 +40,36 @@
 // # Failures
 //
 // A failure is an error of RoundTrip or of reading the body, a status of 500 or above (as a
-// [StatusError]), and a panic of a handler, unless it is http.ErrAbortHandler. An answer of 4xx is none.
+// [StatusError]), and a panic of a handler, unless it is http.ErrAbortHandler. An answer of 4xx is none. Where the client
+// fails to send or to take what the handler reads or writes, the span of that wait has the error.
 // The Request of a gaptrace.Call is the *http.Request, as the wrapper was given it.
 //
-// With gaptrace.WithPhases a client's span logs dns_start, dns_done, connect_start, connect_done,
-// tls_start, tls_done, got_conn, wrote_request and first_byte.
+// # Phases
 //
-// # Limits
+// With gaptrace.WithPhases a client's span logs dns_start, dns_done, connect_start, connect_done,
+// tls_start, tls_done, got_conn, wrote_request and first_byte. What net/http tells when the call's first wait is over,
+// as of a dial that lost against a connection which became idle, is not logged.
+//
+// # Limits of the client
 //
 // http.Client words its Timeout's error by whether its transport is an *http.Transport: with a wrapped one, as with any
 // other, the text differs; errors.Is(err, context.DeadlineExceeded) and Timeout() hold. A response's body has no methods
-// but Read and Close, where a transport other than net/http's may have given it more.
+// but Read and Close, where a transport other than net/http's may have given it more. CancelRequest, which net/http no
+// longer needs, is not there.
 //
-// After 101 Switching Protocols, and after Hijack, the traffic is not seen. http.MaxBytesReader
-// cannot tell net/http to close the connection through any wrapped ResponseWriter.
+// What the request's body does in its Read, while it is sent, is covered: the caller is blocked all the while. A request's
+// body that is still being sent when the answer has come is nobody's wait.
+//
+// After 101 Switching Protocols the traffic is not seen: the time that a program waits for it looks like its own.
+//
+// # Limits of the server
+//
+// A handler's ResponseWriter is an http.Flusher and an http.Hijacker exactly where the server's is. It always has
+// ReadFrom, WriteString and Push, which do what io and net/http do where they are missing, and Unwrap for
+// http.ResponseController. It is no http.CloseNotifier; the request's context tells the same. http.MaxBytesReader cannot
+// tell net/http to close the connection through any wrapped ResponseWriter.
+//
+// Deadlines are set and informational answers sent by whom they were before. After Hijack the traffic is not seen, and the
+// time that a handler waits for it looks like its own. What net/http still has in its buffers when the handler returns is
+// written after the span has ended.
 package nethttp

@@ -40,15 +40,19 @@ type handler struct {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	name := operation(req.Method)
-	call, ctx := h.Serve(req.Context(), gaptrace.Call{Component: component, Operation: name, Request: req},
+	call := h.Serve(req.Context(), gaptrace.Call{Component: component, Operation: name, Request: req},
 		opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(req.Header))
 	if call == nil { // filtered out
 		h.next.ServeHTTP(w, req)
 		return
 	}
-	served := req.WithContext(ctx)
+	sampled := call.Sampled()
+	if sampled {
+		describeServed(call, req)
+	}
+	served := req.WithContext(call.Open(req.Context()))
 	body := newBody(req, served)
-	if !call.Sampled() { // the decision still reaches the calls that h makes
+	if !sampled { // the decision still reaches the calls that h makes
 		defer call.Finish(nil)
 		defer giveBack(req, served, body)
 		h.next.ServeHTTP(w, served)
@@ -96,7 +100,6 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			panic(failure)
 		}
 	}()
-	describeServed(call, req)
 	h.next.ServeHTTP(shown, served)
 	returned = true
 }

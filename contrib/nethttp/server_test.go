@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,6 +22,7 @@ import (
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/contrib/nethttp"
 	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
 )
 
@@ -60,7 +63,17 @@ func TestTheStatusIsTheAnswers(t *testing.T) {
 		"103, then 404":             {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(404) }, 404, false},
 		"panic before an answer":    {func(http.ResponseWriter, *http.Request) { panic("oops") }, nil, true},
 		"panic after one":           {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201); panic("oops") }, 201, true},
-		"aborted":                   {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, false},
+		"panic after a text":        {func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x"); panic("oops") }, 200, true},
+		"panic after a file": {func(w http.ResponseWriter, _ *http.Request) {
+			f, err := os.Open("doc.go")
+			if err != nil {
+				t.Error(err)
+			}
+			defer f.Close()
+			io.Copy(w, f)
+			panic("oops")
+		}, 200, true},
+		"aborted": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tracer := serve(t, c.handler, fetch)
@@ -337,22 +350,81 @@ func FuzzHostileHeaders(f *testing.F) {
 	f.Add("uberctx-k", "v")
 	f.Add("x-b3-traceid", strings.Repeat("f", 33))
 	f.Add("x-b3-flags", "1")
+	ours, closer, err := tracer.New("test", tracer.WithRecorder(tracer.NewRecorder(1)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { closer.Close() })
+	theirs := jaegerTracer(f, true)
 	f.Fuzz(func(t *testing.T, key, value string) {
-		tracer := jaegerTracer(t, true)
-		handler := nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			rt := nethttp.Wrap(roundTripper(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil }), gaptrace.WithTracer(tracer))
-			if _, err := rt.RoundTrip(get(r.Context(), "http://example.com/")); err != nil {
-				t.Error(err)
-			}
-			w.WriteHeader(http.StatusTeapot)
-		}), gaptrace.WithTracer(tracer))
-		req := httptest.NewRequestWithContext(context.Background(), "GET", "/", nil)
-		req.Header[http.CanonicalHeaderKey(key)] = []string{value}
-		req.Header["X-B3-Spanid"] = []string{value}
-		rec := httptest.NewRecorder()
-		handler.ServeHTTP(rec, req)
-		if rec.Code != http.StatusTeapot {
-			t.Errorf("answered %d", rec.Code)
+		for _, tracer := range []opentracing.Tracer{ours, theirs} {
+			serveHostile(t, tracer, key, value)
 		}
 	})
+}
+
+func serveHostile(t *testing.T, tracer opentracing.Tracer, key, value string) {
+	handler := nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rt := nethttp.Wrap(roundTripper(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200}, nil }), gaptrace.WithTracer(tracer))
+		if _, err := rt.RoundTrip(get(r.Context(), "http://example.com/")); err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusTeapot)
+	}), gaptrace.WithTracer(tracer))
+	req := httptest.NewRequestWithContext(context.Background(), "GET", "/", nil)
+	req.Header[http.CanonicalHeaderKey(key)] = []string{value}
+	req.Header["X-B3-Spanid"] = []string{value}
+	rec := httptest.NewRecorder()
+	handler.ServeHTTP(rec, req)
+	if rec.Code != http.StatusTeapot {
+		t.Errorf("answered %d", rec.Code)
+	}
+}
+
+func TestAStrangersRequestCostsInProportionToItsLength(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	many := http.Header{}
+	for i := range 20_000 {
+		many[fmt.Sprintf("Uberctx-%d", i)] = []string{"a value of some length"}
+	}
+	for name, request := range map[string]*http.Request{
+		"baggage":            {Header: many},
+		"a list of baggage":  {Header: http.Header{"Jaeger-Baggage": {strings.Repeat("k=v,", 1<<18)}}},
+		"a long value":       {Header: http.Header{"Uberctx-K": {long}}},
+		"a long trace id":    {Header: http.Header{"Uber-Trace-Id": {strings.Repeat("1:", 1<<19)}}},
+		"a long id of B3":    {Header: http.Header{"X-B3-Traceid": {strings.Repeat("f", 1<<20)}, "X-B3-Spanid": {"1"}}},
+		"a long debug id":    {Header: http.Header{"Jaeger-Debug-Id": {long}}},
+		"a long request id":  {Header: http.Header{"X-Request-Id": {long}}},
+		"a long query":       {URL: &url.URL{Path: "/", RawQuery: strings.Repeat("a=http%3A//x/?", 1<<16)}},
+		"a long path":        {URL: &url.URL{Path: "/" + strings.Repeat(";a=http://x", 1<<16)}},
+		"a long method":      {Method: long},
+		"a long host":        {Host: long},
+		"a long client name": {RemoteAddr: long + ":80"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			recorder := tracer.NewRecorder(1)
+			tr, closer, err := tracer.New("test", tracer.WithRecorder(recorder))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closer.Close()
+			handler := nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }), gaptrace.WithTracer(tr))
+			rec := httptest.NewRecorder()
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			handler.ServeHTTP(rec, request.WithContext(t.Context()))
+			runtime.ReadMemStats(&after)
+			if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 16<<20 || rec.Code != 204 {
+				t.Errorf("%d bytes allocated, answered %d", bytes, rec.Code)
+			}
+			kept := 0
+			for _, tag := range recorder.Traces()[0][0].Tags {
+				s, _ := tag.Value.(string)
+				kept += len(s)
+			}
+			if kept > 64<<10 {
+				t.Errorf("the span keeps %d bytes", kept)
+			}
+		})
+	}
 }

@@ -15,26 +15,28 @@ func (e StatusError) Error() string {
 	return strings.TrimSpace(strconv.Itoa(int(e)) + " " + http.StatusText(int(e)))
 }
 
-// operations names a span by its method: built once, since a string built for each call would
-// cost calls that are not recorded too.
-var operations = map[string]string{
-	"":                 "HTTP GET",
-	http.MethodGet:     "HTTP GET",
-	http.MethodHead:    "HTTP HEAD",
-	http.MethodPost:    "HTTP POST",
-	http.MethodPut:     "HTTP PUT",
-	http.MethodPatch:   "HTTP PATCH",
-	http.MethodDelete:  "HTTP DELETE",
-	http.MethodConnect: "HTTP CONNECT",
-	http.MethodOptions: "HTTP OPTIONS",
-	http.MethodTrace:   "HTTP TRACE",
-}
-
 // operation names a span. A method is any token its sender likes, so what is not standard shares
-// one name: names must stay few.
+// one name: names must stay few. None is built, since that would cost calls that are not recorded too.
 func operation(method string) string {
-	if name, ok := operations[method]; ok {
-		return name
+	switch method {
+	case "", http.MethodGet:
+		return "HTTP GET"
+	case http.MethodHead:
+		return "HTTP HEAD"
+	case http.MethodPost:
+		return "HTTP POST"
+	case http.MethodPut:
+		return "HTTP PUT"
+	case http.MethodPatch:
+		return "HTTP PATCH"
+	case http.MethodDelete:
+		return "HTTP DELETE"
+	case http.MethodConnect:
+		return "HTTP CONNECT"
+	case http.MethodOptions:
+		return "HTTP OPTIONS"
+	case http.MethodTrace:
+		return "HTTP TRACE"
 	}
 	return "HTTP OTHER"
 }

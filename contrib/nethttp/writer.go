@@ -61,7 +61,7 @@ func (w *flushHijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) { retu
 // WriteHeader implements http.ResponseWriter. Informational answers come before the answer and are
 // not it; 101 is the last that HTTP says.
 func (w *responseWriter) WriteHeader(status int) {
-	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+	if w.status == 0 && !w.hijacked && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		w.status = status
 	}
 	w.call.Enter()
@@ -98,7 +98,7 @@ func (w *responseWriter) complete() bool {
 }
 
 func (w *responseWriter) wrote() {
-	if w.status == 0 {
+	if w.status == 0 && !w.hijacked {
 		w.status = http.StatusOK
 	}
 }
@@ -154,12 +154,9 @@ func (w *responseWriter) flush() (err error) {
 	return nil
 }
 
-// hijack hands the connection over. What the handler does with it is not seen, so the counting ends.
+// hijack hands the connection over. What the handler does with it is not seen; what it still does with w, nobody is sent.
 func (w *responseWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := w.ResponseWriter.(http.Hijacker).Hijack()
-	if err == nil {
-		w.hijacked = true
-		w.call.Finish(nil)
-	}
+	w.hijacked = w.hijacked || err == nil
 	return conn, buf, err
 }

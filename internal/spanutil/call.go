@@ -46,11 +46,16 @@ type Call struct {
 }
 
 func newCall(w *Wrapper, what gaptrace.Call, tracer opentracing.Tracer, kind any, parent opentracing.SpanContext, start time.Time) *Call {
-	c := &Call{wrapper: w, what: what, tracer: tracer, kind: kind, parent: parent, start: start}
-	c.likely = parent != nil && isSampled(parent)
+	c := &Call{wrapper: w, what: what, tracer: tracer, kind: kind, start: start}
+	c.under(parent)
 	c.waits.max = w.MaxWaits
 	c.waits.kept = c.buf[:0]
 	return c
+}
+
+func (c *Call) under(parent opentracing.SpanContext) {
+	c.parent = parent
+	c.likely = parent != nil && isSampled(parent)
 }
 
 // state holds, in one word, whether the record is closed, how many goroutines are inside the

@@ -402,7 +402,8 @@ func TestACallBegunLateStartsWhenItBegan(t *testing.T) {
 func TestAServersWaitsAreChildrenOfItsSpan(t *testing.T) {
 	w, tracer := roots()
 	synctest.Test(t, func(t *testing.T) {
-		call, _ := w.Serve(t.Context(), op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{"spantest-trace": "7", "spantest-span": "7"})
+		call := w.Serve(t.Context(), op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{"spantest-trace": "7", "spantest-span": "7"})
+		call.Open(t.Context())
 		begun := time.Now()
 		read, write := call.Under(" read"), call.Under(" write")
 		for range 2 {
@@ -433,7 +434,8 @@ func TestAServersWaitsAreChildrenOfItsSpan(t *testing.T) {
 func TestTheSpanInTheContextComesBeforeTheClients(t *testing.T) {
 	w, tracer := roots()
 	outer := tracer.StartSpan("outer")
-	call, _ := w.Serve(opentracing.ContextWithSpan(t.Context(), outer), op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{"spantest-trace": "7", "spantest-span": "7"})
+	call := w.Serve(opentracing.ContextWithSpan(t.Context(), outer), op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{"spantest-trace": "7", "spantest-span": "7"})
+	call.Open(t.Context())
 	call.Finish(nil)
 	outer.Finish()
 	wantTree(t, tracer, "outer\n  op component=lib span.kind=server\n")

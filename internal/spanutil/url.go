@@ -29,17 +29,22 @@ func URL(u *url.URL) string {
 	if u == nil {
 		return ""
 	}
+	query, mark := begin(u.RawQuery)
+	query = Query(query)
+	plain := len(u.Path) <= enough && u.Opaque == "" && !strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/")
+	if plain && u.User == nil && u.Fragment == "" && query == u.RawQuery {
+		return u.String() // most are, and a copy costs
+	}
 	shown := *u
 	shown.User, shown.Fragment, shown.RawFragment = nil, "", ""
+	if plain {
+		shown.RawQuery = query
+		return shown.String() + mark
+	}
 	if u.Opaque != "" { // all that stands behind the scheme, verbatim
 		s, mark := begin(shown.String())
 		s, _ = hideURL(s, nesting)
 		return s + mark
-	}
-	query, mark := begin(u.RawQuery)
-	shown.RawQuery = Query(query)
-	if len(u.Path) <= enough && !strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/") {
-		return shown.String() + mark
 	}
 	shown.RawQuery = ""
 	path, cut := begin(shown.String())
@@ -48,7 +53,7 @@ func URL(u *url.URL) string {
 	if cut != "" || u.RawQuery == "" {
 		return path + cut
 	}
-	return path + "?" + Query(query) + mark
+	return path + "?" + query + mark
 }
 
 // Query is the raw query of a URL with the values of secrets hidden. All else stays, and in order.

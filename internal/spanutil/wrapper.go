@@ -56,17 +56,14 @@ func (w *Wrapper) Begin(ctx context.Context, what gaptrace.Call) *Call {
 	return w.begin(what, clientKind, contextOf(parent))
 }
 
-// Serve begins the span of a request being served, which covers all of it, until Finish. Its parent
-// is the span in ctx, where there is one, else the client's, as carrier tells it.
-func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) (*Call, context.Context) {
+// Serve begins the span of a request being served, which covers all of it, from Open until Finish. Its
+// parent is the span in ctx, where there is one, else the client's, as carrier tells it.
+func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) *Call {
 	c := w.begin(what, serverKind, contextOf(opentracing.SpanFromContext(ctx)))
-	if c == nil {
-		return nil, ctx
+	if c != nil && c.parent == nil {
+		c.under(extract(c.tracer, format, carrier))
 	}
-	if c.parent == nil {
-		c.parent = extract(c.tracer, format, carrier)
-	}
-	return c, c.Open(ctx)
+	return c
 }
 
 // extract answers nil where carrier holds no context, or none that can be read.
