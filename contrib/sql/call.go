@@ -58,7 +58,8 @@ type call struct {
 	*spanutil.Call // nil: not recorded
 	db             *database
 	request        *Request
-	dsn            string // what the driver's error may quote and no span may tell
+	entered        *entered // nil: not through a DB
+	dsn            string   // what the driver's error may quote and no span may tell
 }
 
 func (db *database) begin(ctx context.Context, operation, statement string) call {
@@ -69,14 +70,19 @@ func (db *database) begin(ctx context.Context, operation, statement string) call
 }
 
 func (db *database) beginRequest(ctx context.Context, operation string, request *Request) call {
+	e := db.arrived(ctx)
 	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
-	return call{Call: db.Begin(ctx, what), db: db, request: request}
+	return call{Call: db.Begin(ctx, what), db: db, request: request, entered: e}
 }
 
 // record runs do, the call to the driver, and gives back its error.
 func (c call) record(do func() error) error {
 	if c.Call == nil {
-		return do()
+		err := do()
+		if errors.Is(err, driver.ErrBadConn) {
+			c.entered.again()
+		}
+		return err
 	}
 	returned := false
 	defer c.unwound(&returned)
@@ -89,7 +95,11 @@ func (c call) record(do func() error) error {
 // recordRows is record for a call whose result is still to be consumed.
 func (c call) recordRows(do func() (driver.Rows, error)) (driver.Rows, error) {
 	if c.Call == nil {
-		return do()
+		result, err := do()
+		if errors.Is(err, driver.ErrBadConn) {
+			c.entered.again()
+		}
+		return result, err
 	}
 	returned := false
 	defer c.unwound(&returned)
@@ -118,6 +128,7 @@ func (c call) finish(err error) {
 	case errors.Is(err, driver.ErrBadConn):
 		c.describe()
 		c.Finish(nil)
+		c.entered.again()
 	default:
 		c.describe()
 		c.Finish(c.failure(err))

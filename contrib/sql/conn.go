@@ -23,6 +23,8 @@ var (
 // Raw returns the driver's own connection. It is for callers of (*sql.Conn).Raw.
 func (c *conn) Raw() driver.Conn { return c.Conn }
 
+func (c *conn) wrapped() *database { return c.db }
+
 func (c *conn) Ping(ctx context.Context) error {
 	pinger, ok := c.Conn.(driver.Pinger)
 	if !ok {
@@ -32,11 +34,14 @@ func (c *conn) Ping(ctx context.Context) error {
 }
 
 // ResetSession is no span: database/sql calls it before every use of a connection, and drivers do
-// not go to the network for it.
+// not go to the network for it. With a DB it is a part of the wait for the pool.
 func (c *conn) ResetSession(ctx context.Context) error {
 	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
-		return resetter.ResetSession(ctx)
+		if err := resetter.ResetSession(ctx); err != nil {
+			return err // database/sql asks its pool for another one
+		}
 	}
+	c.db.arrived(ctx)
 	return nil
 }
 

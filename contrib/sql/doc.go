@@ -4,12 +4,15 @@
 //	db, err := sql.Open("postgres", dsn)                 // in place of database/sql's
 //	db := sql.OpenDB(gapsql.Wrap(connector))             // where there is a driver.Connector
 //	sql.Register("traced", gapsql.WrapDriver(driver))
+//	pool := gapsql.WrapDB(db)                            // to see how long its pool keeps callers waiting, too
 //
 // Package contrib/sql/mysql knows more of its database. [WrapTarget] is for others that do.
 //
 // # Spans
 //
 //	span              what it covers
+//	sql pool          with [WrapDB]: a caller waiting for a connection of the pool; it has failed if
+//	                  none came before the caller gave up
 //	sql connect       a connection being made: dial, TLS, authentication
 //	sql ping
 //	sql prepare       by the program, or by database/sql for a statement with arguments
@@ -63,7 +66,10 @@
 // A connection that has driver.Validator and not driver.SessionResetter, and says it is valid, is kept
 // when the context of its transaction ends; without us database/sql would discard it.
 //
-// Not covered yet: the time a call waits for the pool to hand it a connection, and the closing of a
-// statement or a connection. go-sql-driver/mysql tells the server and waits for no answer; with a driver
-// that waits, as lib/pq does when a statement closes, that wait looks like the program's own time.
+// A statement that was prepared on the pool waits for it each time it is used, which is not drawn; nor is the wait of a
+// caller that gives up before any call through the same [DB] has come as far as the driver.
+//
+// Not covered: the closing of a statement or a connection, which has no context. go-sql-driver/mysql tells
+// the server and waits for no answer; with a driver that waits, as lib/pq does when a statement closes, that wait
+// looks like the program's own time.
 package sql

@@ -145,11 +145,46 @@ var wrappings = map[string]func(context.Context, driver.Connector) (context.Cont
 	"filtered": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
 		return ctx, gapsql.Wrap(c, gaptrace.WithRoots(), gaptrace.WithFilter(func(gaptrace.Call) bool { return false }))
 	},
+	"through a DB": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		tracer := spantest.NewTracer()
+		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), throughDB{gapsql.Wrap(c, gaptrace.WithTracer(tracer))}
+	},
+	"through a DB without a parent": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		return ctx, throughDB{gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()))}
+	},
+	"through a DB of another driver": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		return opentracing.ContextWithSpan(ctx, spantest.NewTracer().StartSpan("parent")), throughDB{c}
+	},
 	"by the driver": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
 		d := gapsql.WrapDriver(contextDriver{c}, gaptrace.WithTracer(spantest.NewTracer()), gaptrace.WithRoots())
 		c, _ = d.(driver.DriverContext).OpenConnector("dsn")
 		return ctx, c
 	},
+}
+
+// throughDB is a connector whose database is used through a gapsql.DB.
+type throughDB struct{ driver.Connector }
+
+// pool is what programs use of a *sql.DB, and so of a *gapsql.DB.
+type pool interface {
+	PingContext(ctx context.Context) error
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+	Begin() (*sql.Tx, error)
+	Conn(ctx context.Context) (*sql.Conn, error)
+	Stats() sql.DBStats
+	Close() error
+}
+
+// open is sql.OpenDB, and what c wants to be used through.
+func open(c driver.Connector) pool {
+	if through, ok := c.(throughDB); ok {
+		return gapsql.WrapDB(sql.OpenDB(through.Connector))
+	}
+	return sql.OpenDB(c)
 }
 
 // contextDriver is a driver whose only connector is c.
@@ -172,7 +207,7 @@ func observe(t *testing.T, conns func(conn) driver.Conn, stmts func(stmt) driver
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ctx, c := wrap(ctx, f)
-			db := sql.OpenDB(c)
+			db := open(c)
 			var s sight
 			use(&s, ctx, cancel, f, db)
 			synctest.Wait()
@@ -289,8 +324,8 @@ func (s *sight) rows(r *sql.Rows, err error) {
 }
 
 // uses are what programs do.
-var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB){
-	"exec": func(s *sight, ctx context.Context, _ func(), _ *fake, db *sql.DB) {
+var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake, db pool){
+	"exec": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
 		s.result(db.ExecContext(ctx, "INSERT"))
 		s.result(db.ExecContext(ctx, "INSERT ?", 1))
 		s.result(db.ExecContext(ctx, "INSERT ?", uint64(1)<<63))
@@ -302,7 +337,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		s.result(db.ExecContext(ctx, "INSERT ?", valuer{}))
 		s.result(db.ExecContext(ctx, "INSERT ?"))
 	},
-	"query": func(s *sight, ctx context.Context, _ func(), _ *fake, db *sql.DB) {
+	"query": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
 		s.rows(db.QueryContext(ctx, "SELECT"))
 		s.rows(db.QueryContext(ctx, "SELECT ?", 1))
 		s.rows(db.QueryContext(ctx, "SELECT ?", uint64(1)<<63))
@@ -310,7 +345,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		var n int
 		s.see("row", db.QueryRowContext(ctx, "SELECT").Scan(&n), n)
 	},
-	"prepared": func(s *sight, ctx context.Context, _ func(), _ *fake, db *sql.DB) {
+	"prepared": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
 		prepared, err := db.PrepareContext(ctx, "SELECT ?")
 		s.see("prepared", err)
 		s.rows(prepared.QueryContext(ctx, 1))
@@ -318,7 +353,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		s.result(prepared.ExecContext(context.Background(), uint64(1)<<63))
 		s.see("close", prepared.Close(), prepared.Close())
 	},
-	"transactions": func(s *sight, ctx context.Context, _ func(), _ *fake, db *sql.DB) {
+	"transactions": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
 		for _, opts := range []*sql.TxOptions{nil, {}, {Isolation: sql.LevelSerializable}, {ReadOnly: true}} {
 			tx, err := db.BeginTx(ctx, opts)
 			s.see("begin", err)
@@ -333,7 +368,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		s.see("begin", err)
 		s.see("rollback", tx.Rollback())
 	},
-	"a transaction cancelled": func(s *sight, ctx context.Context, cancel func(), _ *fake, db *sql.DB) {
+	"a transaction cancelled": func(s *sight, ctx context.Context, cancel func(), _ *fake, db pool) {
 		tx, err := db.BeginTx(ctx, nil)
 		s.see("begin", err)
 		cancel()
@@ -341,7 +376,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		s.see("commit", tx.Commit())
 		s.see("open", db.Stats().OpenConnections)
 	},
-	"a transaction cancelled on its connection": func(s *sight, ctx context.Context, cancel func(), _ *fake, db *sql.DB) {
+	"a transaction cancelled on its connection": func(s *sight, ctx context.Context, cancel func(), _ *fake, db pool) {
 		conn, err := db.Conn(context.WithoutCancel(ctx))
 		s.see("conn", err)
 		_, err = conn.BeginTx(ctx, nil)
@@ -351,17 +386,17 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		s.result(conn.ExecContext(context.WithoutCancel(ctx), "INSERT"))
 		s.see("close", conn.Close())
 	},
-	"rows cancelled": func(s *sight, ctx context.Context, cancel func(), _ *fake, db *sql.DB) {
+	"rows cancelled": func(s *sight, ctx context.Context, cancel func(), _ *fake, db pool) {
 		r, err := db.QueryContext(ctx, "SELECT")
 		s.see("next", err, r.Next())
 		cancel()
 		synctest.Wait()
 		s.see("next", r.Next(), r.Err(), r.Close())
 	},
-	"ping": func(s *sight, ctx context.Context, _ func(), _ *fake, db *sql.DB) {
+	"ping": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
 		s.see("ping", db.PingContext(ctx), db.PingContext(ctx))
 	},
-	"the context ends while the driver works": func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB) {
+	"the context ends while the driver works": func(s *sight, ctx context.Context, cancel func(), f *fake, db pool) {
 		f.fault = func(call string) error {
 			if call != "Connect" && call != "ResetSession" {
 				cancel()
@@ -371,7 +406,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		_, err := db.PrepareContext(ctx, "SELECT")
 		s.see("prepare", err)
 	},
-	"the context ends before the exec": func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB) {
+	"the context ends before the exec": func(s *sight, ctx context.Context, cancel func(), f *fake, db pool) {
 		f.fault = func(call string) error {
 			if call == "Connect" || strings.HasPrefix(call, "PrepareContext") {
 				cancel()
@@ -380,7 +415,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		}
 		s.result(db.ExecContext(ctx, "INSERT"))
 	},
-	"the context ends before the query": func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB) {
+	"the context ends before the query": func(s *sight, ctx context.Context, cancel func(), f *fake, db pool) {
 		f.fault = func(call string) error {
 			if call == "Connect" || strings.HasPrefix(call, "PrepareContext") {
 				cancel()
@@ -389,7 +424,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		}
 		s.rows(db.QueryContext(ctx, "SELECT"))
 	},
-	"the context ends before a prepared statement runs": func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB) {
+	"the context ends before a prepared statement runs": func(s *sight, ctx context.Context, cancel func(), f *fake, db pool) {
 		prepared, err := db.PrepareContext(context.WithoutCancel(ctx), "SELECT ?")
 		s.see("prepared", err)
 		f.fault = func(call string) error {
@@ -402,7 +437,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		s.result(prepared.ExecContext(ctx, 1))
 		s.see("close", prepared.Close())
 	},
-	"the context ends while a transaction begins": func(s *sight, ctx context.Context, cancel func(), f *fake, db *sql.DB) {
+	"the context ends while a transaction begins": func(s *sight, ctx context.Context, cancel func(), f *fake, db pool) {
 		f.fault = func(call string) error {
 			if strings.HasPrefix(call, "Begin") {
 				cancel()
@@ -413,7 +448,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		synctest.Wait()
 		s.see("begin", err)
 	},
-	"bad connections": func(s *sight, ctx context.Context, _ func(), f *fake, db *sql.DB) {
+	"bad connections": func(s *sight, ctx context.Context, _ func(), f *fake, db pool) {
 		for _, method := range []string{"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession", "IsValid", "Next", "Commit", "Rows.Close"} {
 			for _, times := range []int{1, 2, 3} {
 				f.fault = failOn(method, times, driver.ErrBadConn)
@@ -421,7 +456,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 			}
 		}
 	},
-	"failures": func(s *sight, ctx context.Context, _ func(), f *fake, db *sql.DB) {
+	"failures": func(s *sight, ctx context.Context, _ func(), f *fake, db pool) {
 		for _, method := range []string{"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession", "Next 1", "NextResultSet", "Commit", "Rows.Close", "Close"} {
 			f.fault = failOn(method, 1, errBoom)
 			everything(s, ctx, db)
@@ -429,7 +464,7 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 	},
 }
 
-func everything(s *sight, ctx context.Context, db *sql.DB) {
+func everything(s *sight, ctx context.Context, db pool) {
 	s.see("ping", db.PingContext(ctx))
 	s.result(db.ExecContext(ctx, "INSERT"))
 	s.rows(db.QueryContext(ctx, "SELECT"))

@@ -56,6 +56,25 @@ func (w *Wrapper) Begin(ctx context.Context, what gaptrace.Call) *Call {
 	return w.begin(what, clientKind, contextOf(parent))
 }
 
+// Waited begins a client's call of one wait that has begun and ended already, as told by somebody else. It returns nil
+// where it is not recorded, or was too short to be a wait.
+func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end time.Time) *Call {
+	wait := interval{0, end.Sub(start)}
+	if wait.end <= buffered {
+		return nil
+	}
+	c := w.Begin(ctx, what)
+	if c == nil {
+		return nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.start, c.answered = start, true
+	c.state.Store(0)
+	c.waits.add(wait)
+	return c
+}
+
 // Serve begins the span of a request being served, which covers all of it, from Open until Finish. Its
 // parent is the span in ctx, where there is one, else the client's, as carrier tells it.
 func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) *Call {

@@ -1,0 +1,178 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"sync/atomic"
+	"time"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/opentracing/opentracing-go"
+)
+
+// DB is a sql.DB that also draws how long its pool kept a caller waiting for a connection. It has all of
+// *sql.DB's methods, and .DB is the one within, for code that wants it: what is called on that draws no wait
+// for the pool.
+type DB struct {
+	*sql.DB
+	last atomic.Pointer[database] // what the last call was recorded by; nil: not known yet
+}
+
+// WrapDB returns db with the time that callers wait for its pool drawn as "sql pool", under the span in the context
+// of their call. It needs a db whose connector or driver this package has wrapped, and draws with the options given
+// there. It does not change db, and panics when db is nil.
+//
+// Query, QueryRow, Exec, Prepare, Begin, Conn and Ping tell of their wait in the form that takes a context; the others
+// have no span to draw it under. What they return is database/sql's own: a statement prepared on the pool waits for
+// it again each time it is used, and that is not drawn. A Conn or a Tx has its connection and waits no more.
+func WrapDB(db *sql.DB) *DB {
+	if db == nil {
+		panic("gaptrace/contrib/sql.WrapDB: db is nil")
+	}
+	return &DB{DB: db}
+}
+
+// entered is the context of a call to a DB: it tells the driver when the caller came. Inside of database/sql it is
+// the one thing that goes all the way.
+type entered struct {
+	context.Context
+	start time.Time
+	since atomic.Pointer[time.Time] // the caller has waited since; nil: no more
+	by    atomic.Pointer[database]  // whose driver it came to
+}
+
+type enteredKey struct{}
+
+// Value has the entered itself, and what its context has.
+func (e *entered) Value(key any) any {
+	if key == (enteredKey{}) {
+		return e
+	}
+	return e.Context.Value(key)
+}
+
+// enter marks ctx, where a wait could be drawn under it; otherwise it returns ctx itself and nil.
+func enter(ctx context.Context) (context.Context, *entered) {
+	if ctx == nil || opentracing.SpanFromContext(ctx) == nil {
+		return ctx, nil
+	}
+	e := &entered{Context: ctx, start: time.Now()}
+	e.since.Store(&e.start)
+	return e, e
+}
+
+// leave ends a call to d. One that has not come as far as the driver waited all along: for a connection that was
+// new and has not been used, or in vain.
+func (d *DB) leave(e *entered, err error) {
+	if e == nil {
+		return
+	}
+	if by := e.by.Load(); by != nil {
+		if d.last.Load() != by {
+			d.last.Store(by)
+		}
+		return
+	}
+	if by := d.last.Load(); by != nil {
+		by.waited(e, err)
+	}
+}
+
+// arrived is told of each call to the driver before it is made: the caller has a connection.
+func (db *database) arrived(ctx context.Context) *entered {
+	e, _ := ctx.Value(enteredKey{}).(*entered)
+	if e != nil {
+		e.by.Store(db)
+		db.waited(e, nil)
+	}
+	return e
+}
+
+// again is told when a call ended in driver.ErrBadConn: database/sql asks the pool for another connection.
+func (e *entered) again() {
+	if e != nil {
+		e.since.Store(new(time.Now()))
+	}
+}
+
+// waited draws the wait that ends now, once. The pool is part of no call: what becomes of the call has a span of its own.
+func (db *database) waited(e *entered, err error) {
+	since := e.since.Swap(nil)
+	if since == nil {
+		return
+	}
+	request := &Request{Target: &db.target}
+	what := gaptrace.Call{Component: component, Operation: "sql pool", Request: request}
+	c := call{Call: db.Waited(e.Context, what, *since, time.Now()), db: db, request: request}
+	if c.Call == nil {
+		return
+	}
+	if c.Sampled() {
+		c.describe()
+	}
+	c.Finish(err)
+}
+
+// PingContext is that of sql.DB.
+func (d *DB) PingContext(ctx context.Context) error {
+	ctx, e := enter(ctx)
+	err := d.DB.PingContext(ctx)
+	d.leave(e, err)
+	return err
+}
+
+// PrepareContext is that of sql.DB. What the statement waits for the pool when it is used is not drawn.
+func (d *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	ctx, e := enter(ctx)
+	prepared, err := d.DB.PrepareContext(ctx, query)
+	d.leave(e, err)
+	return prepared, err
+}
+
+// ExecContext is that of sql.DB.
+func (d *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	ctx, e := enter(ctx)
+	result, err := d.DB.ExecContext(ctx, query, args...)
+	d.leave(e, err)
+	return result, err
+}
+
+// QueryContext is that of sql.DB.
+func (d *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	ctx, e := enter(ctx)
+	rows, err := d.DB.QueryContext(ctx, query, args...)
+	d.leave(e, err)
+	return rows, err
+}
+
+// QueryRowContext is that of sql.DB.
+func (d *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	ctx, e := enter(ctx)
+	row := d.DB.QueryRowContext(ctx, query, args...)
+	d.leave(e, row.Err())
+	return row
+}
+
+// BeginTx is that of sql.DB.
+func (d *DB) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
+	ctx, e := enter(ctx)
+	tx, err := d.DB.BeginTx(ctx, opts)
+	d.leave(e, err)
+	return tx, err
+}
+
+// Conn is that of sql.DB.
+func (d *DB) Conn(ctx context.Context) (*sql.Conn, error) {
+	ctx, e := enter(ctx)
+	conn, err := d.DB.Conn(ctx)
+	if e != nil && err == nil && e.by.Load() == nil && d.last.Load() == nil {
+		_ = conn.Raw(func(raw any) error { // which asks the driver nothing
+			if ours, ok := raw.(interface{ wrapped() *database }); ok {
+				d.last.Store(ours.wrapped())
+			}
+			return nil
+		})
+	}
+	d.leave(e, err)
+	return conn, err
+}
