@@ -29,6 +29,10 @@ func (e execer) execWithout(ctx context.Context, query string, named []driver.Na
 	if err != nil {
 		return nil, err
 	}
+	return e.exec(ctx, query, args)
+}
+
+func (e execer) exec(ctx context.Context, query string, args []driver.Value) (result driver.Result, err error) {
 	err = e.on.db.begin(ctx, "sql exec", query).record(func() (err error) {
 		result, err = e.on.Conn.(driver.Execer).Exec(query, args)
 		return err
@@ -41,9 +45,37 @@ func (q queryer) queryWithout(ctx context.Context, query string, named []driver.
 	if err != nil {
 		return nil, err
 	}
+	return q.query(ctx, query, args)
+}
+
+func (q queryer) query(ctx context.Context, query string, args []driver.Value) (driver.Rows, error) {
 	return q.on.db.begin(ctx, "sql query", query).recordRows(func() (driver.Rows, error) {
 		return q.on.Conn.(driver.Queryer).Query(query, args)
 	})
+}
+
+// Exec implements driver.Execer, for who asks a connection that (*sql.Conn).Raw handed out for it. database/sql does not.
+func (e execer) Exec(query string, args []driver.Value) (driver.Result, error) {
+	if _, ok := e.on.Conn.(driver.Execer); !ok {
+		return e.ExecContext(context.Background(), query, named(args))
+	}
+	return e.exec(context.Background(), query, args)
+}
+
+// Query implements driver.Queryer, likewise.
+func (q queryer) Query(query string, args []driver.Value) (driver.Rows, error) {
+	if _, ok := q.on.Conn.(driver.Queryer); !ok {
+		return q.QueryContext(context.Background(), query, named(args))
+	}
+	return q.query(context.Background(), query, args)
+}
+
+func named(args []driver.Value) []driver.NamedValue {
+	named := make([]driver.NamedValue, len(args))
+	for i, arg := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: arg}
+	}
+	return named
 }
 
 func (s *stmt) execWithout(ctx context.Context, named []driver.NamedValue) (result driver.Result, err error) {

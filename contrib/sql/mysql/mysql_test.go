@@ -5,9 +5,12 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/gaptrace/gaptrace"
+	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
 	gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
@@ -115,6 +118,37 @@ func TestARoundTripDrawsItsSpans(t *testing.T) {
 	got := tracer.Tree(" component=database/sql", "", " db.instance=test", "", " db.type=mysql", "", " db.user=root", "", " peer.address="+server.Addr, "", " span.kind=client", "")
 	if got != want {
 		t.Errorf("drawn:\n%swant:\n%s", got, want)
+	}
+}
+
+func TestTheWaitsForThePoolAgreeWithItsStatistics(t *testing.T) {
+	server, tracer := servers.MariaDB(t), spantest.NewTracer()
+	opened, err := gapmysql.Open(server.DSN(""), gaptrace.WithTracer(tracer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := gapsql.WrapDB(opened)
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	var callers sync.WaitGroup
+	for range 50 {
+		callers.Go(func() {
+			span := tracer.StartSpan("caller")
+			defer span.Finish()
+			if _, err := db.ExecContext(opentracing.ContextWithSpan(t.Context(), span), "DO SLEEP(0.005)"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	callers.Wait()
+	var drawn time.Duration
+	for _, s := range tracer.Named("sql pool") {
+		drawn += s.Duration()
+	}
+	stats := db.Stats()
+	t.Logf("%d waits of %v in all, the pool counts %d of %v", len(tracer.Named("sql pool")), drawn, stats.WaitCount, stats.WaitDuration)
+	if difference := (drawn - stats.WaitDuration).Abs(); difference > stats.WaitDuration/50 || stats.WaitCount < 40 || tracer.Problems() != nil {
+		t.Errorf("drawn %v, the pool counts %d waits of %v; %v", drawn, stats.WaitCount, stats.WaitDuration, tracer.Problems())
 	}
 }
 

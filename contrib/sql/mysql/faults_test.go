@@ -1,0 +1,270 @@
+package mysql_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace"
+	gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/internal/spantest/servers"
+	"github.com/go-sql-driver/mysql"
+	"github.com/opentracing/opentracing-go"
+)
+
+// TestMain keeps the driver's own log of lost connections out of the tests'.
+func TestMain(m *testing.M) {
+	_ = mysql.SetLogger(log.New(io.Discard, "", 0))
+	m.Run()
+}
+
+// A fault is something that happens to a program on a real server.
+type fault struct {
+	params string // of the data source name
+	use    func(f *faulty) []error
+	failed string // the operations whose spans must show a failure
+}
+
+// faulty is what a fault has to do with.
+type faulty struct {
+	*testing.T
+	ctx   context.Context
+	db    *sql.DB
+	admin *sql.DB // another way to the same server
+	kill  func()  // kills the server
+}
+
+func (f *faulty) exec(db interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}, query string,
+) error {
+	_, err := db.ExecContext(f.ctx, query)
+	return err
+}
+
+func (f *faulty) must(errs ...error) {
+	f.Helper()
+	if err := errors.Join(errs...); err != nil {
+		f.Fatal(err)
+	}
+}
+
+func (f *faulty) begin() *sql.Tx {
+	f.Helper()
+	tx, err := f.db.BeginTx(f.ctx, nil)
+	f.must(err)
+	return tx
+}
+
+// whenItRuns calls do with the id of the connection on which a statement that begins like this runs.
+func (f *faulty) whenItRuns(statement string, do func(id int)) (done chan struct{}) {
+	done = make(chan struct{})
+	go func() {
+		defer close(done)
+		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+			var id int
+			if f.admin.QueryRow("SELECT id FROM information_schema.processlist WHERE info LIKE ? AND id <> CONNECTION_ID()", statement+"%").Scan(&id) == nil {
+				do(id)
+				return
+			}
+		}
+		f.Errorf("%s does not run", statement)
+	}()
+	return done
+}
+
+// stream reads the first of many rows, has something happen, and reads on.
+func (f *faulty) stream(ctx context.Context, happens func(id int)) []error {
+	conn, err := f.db.Conn(f.ctx)
+	f.must(err)
+	defer conn.Close()
+	var id int
+	f.must(conn.QueryRowContext(f.ctx, "SELECT CONNECTION_ID()").Scan(&id))
+	r, err := conn.QueryContext(ctx, "SELECT seq, REPEAT('x', 100) FROM seq_1_to_5000000")
+	f.must(err)
+	for range 10 {
+		if !r.Next() {
+			f.Fatal(r.Err())
+		}
+	}
+	happens(id)
+	for r.Next() {
+	}
+	return []error{r.Err(), r.Close()}
+}
+
+var faults = map[string]fault{
+	"the server is killed among the rows": {use: func(f *faulty) []error {
+		return f.stream(f.ctx, func(int) { f.kill() })
+	}, failed: "sql query"},
+	"the connection is killed among the rows": {use: func(f *faulty) []error {
+		return f.stream(f.ctx, func(id int) {
+			_, err := f.admin.Exec(fmt.Sprint("KILL ", id))
+			f.must(err)
+		})
+	}, failed: "sql query"},
+	"the query is killed": {use: func(f *faulty) []error {
+		killed := f.whenItRuns("SELECT SLEEP(60)", func(id int) {
+			_, err := f.admin.Exec(fmt.Sprint("KILL QUERY ", id))
+			f.must(err)
+		})
+		err := f.exec(f.db, "SELECT SLEEP(60)")
+		<-killed
+		return []error{err}
+	}, failed: "sql exec"},
+	"a lock is waited for too long": {use: func(f *faulty) []error {
+		first := f.begin()
+		defer first.Rollback()
+		f.must(f.exec(first, "UPDATE t SET n = 1 WHERE id = 1"))
+		second := f.begin()
+		f.must(f.exec(second, "SET innodb_lock_wait_timeout = 1"))
+		return []error{f.exec(second, "UPDATE t SET n = 2 WHERE id = 1"), second.Rollback()}
+	}, failed: "sql exec"},
+	"a deadlock": {use: func(f *faulty) []error {
+		first, second := f.begin(), f.begin()
+		f.must(f.exec(first, "UPDATE t SET n = 1 WHERE id = 1"), f.exec(second, "UPDATE t SET n = 2 WHERE id = 2"))
+		other := make(chan error, 1)
+		go func() { other <- f.exec(second, "UPDATE t SET n = 2 WHERE id = 1") }()
+		errs := []error{f.exec(first, "UPDATE t SET n = 1 WHERE id = 2"), <-other}
+		f.must(first.Rollback(), second.Rollback())
+		// Whom the server chooses is its own affair.
+		slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+		return errs
+	}, failed: "sql exec"},
+	"a statement that is too long": {params: "?maxAllowedPacket=1024", use: func(f *faulty) []error {
+		return []error{f.exec(f.db, "SELECT '"+strings.Repeat("x", 2000)+"'"), f.db.PingContext(f.ctx)}
+	}, failed: "sql exec"},
+	"cancelled before": {use: func(f *faulty) []error {
+		ctx, cancel := context.WithCancel(f.ctx)
+		cancel()
+		_, err := f.db.QueryContext(ctx, "SELECT 1")
+		_, prepareErr := f.db.PrepareContext(ctx, "SELECT 1")
+		_, beginErr := f.db.BeginTx(ctx, nil)
+		return []error{err, prepareErr, beginErr, f.db.PingContext(ctx)}
+	}, failed: ""}, // none of it comes as far as the driver
+	"cancelled while the server works": {use: func(f *faulty) []error {
+		ctx, cancel := context.WithCancel(f.ctx)
+		defer cancel()
+		running := f.whenItRuns("SELECT SLEEP(61)", func(int) { cancel() })
+		_, err := f.db.QueryContext(ctx, "SELECT SLEEP(61)")
+		<-running
+		return []error{err}
+	}, failed: "sql query"},
+	"cancelled among the rows": {use: func(f *faulty) []error {
+		ctx, cancel := context.WithCancel(f.ctx)
+		return f.stream(ctx, func(int) { cancel() })[:1] // whether Close is told depends on who closes first
+	}, failed: "sql query?"}, // where it is database/sql that notices, the driver is told nothing
+	"cancelled in a transaction": {use: func(f *faulty) []error {
+		ctx, cancel := context.WithCancel(f.ctx)
+		tx, err := f.db.BeginTx(ctx, nil)
+		f.must(err)
+		_, err = tx.ExecContext(ctx, "UPDATE t SET n = 3 WHERE id = 3")
+		f.must(err)
+		cancel()
+		for f.db.Stats().InUse > 0 { // database/sql rolls back in a goroutine of its own
+			time.Sleep(time.Millisecond)
+		}
+		err = tx.Commit()
+		var n int
+		f.must(f.db.QueryRowContext(f.ctx, "SELECT n FROM t WHERE id = 3").Scan(&n))
+		if n != 0 {
+			f.Errorf("n is %d", n)
+		}
+		return []error{err}
+	}, failed: "?"}, // the rollback meets a connection that the driver has closed already, or not
+	"a transaction is left open": {use: func(f *faulty) []error {
+		tx := f.begin()
+		f.must(f.exec(tx, "UPDATE t SET n = 4 WHERE id = 4"))
+		f.must(f.db.Close())
+		err := f.exec(tx, "UPDATE t SET n = 5 WHERE id = 4")
+		return []error{err, tx.Rollback()}
+	}, failed: ""},
+	"a query that is none": {use: func(f *faulty) []error {
+		_, err := f.db.QueryContext(f.ctx, "SELEC 1")
+		_, argErr := f.db.QueryContext(f.ctx, "SELEC ?", 1)
+		return []error{err, argErr}
+	}, failed: "sql query, sql prepare"},
+	"a constraint": {use: func(f *faulty) []error {
+		_, err := f.db.ExecContext(f.ctx, "INSERT INTO t VALUES (?, 0)", 1)
+		return []error{err}
+	}, failed: "sql exec"},
+}
+
+var connectionID = regexp.MustCompile(`(onnection|thread) \d+|:\d+(->|:)`)
+
+func TestWhatGoesWrongIsToldAsItIsWithoutUs(t *testing.T) {
+	shared := servers.MariaDB(t)
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			play := func(open func(dsn string) (*sql.DB, error), ctx context.Context) (told []string) {
+				server := shared
+				if strings.Contains(name, "server is killed") {
+					server = servers.MariaDB(t)
+				}
+				before := runtime.NumGoroutine()
+				admin, err := sql.Open("mysql", server.DSN(""))
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, statement := range []string{
+					"DROP DATABASE IF EXISTS faults", "CREATE DATABASE faults", "CREATE TABLE faults.t (id INT PRIMARY KEY, n INT) ENGINE InnoDB",
+					"INSERT INTO faults.t VALUES (1, 0), (2, 0), (3, 0), (4, 0)",
+				} {
+					if _, err := admin.Exec(statement); err != nil {
+						t.Fatal(err)
+					}
+				}
+				db, err := open(server.DSN("faults") + fault.params)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := db.Ping(); err != nil {
+					t.Fatal(err)
+				}
+				for _, err := range fault.use(&faulty{t, ctx, db, admin, server.Kill}) {
+					told = append(told, connectionID.ReplaceAllString(fmt.Sprintf("%T %v", err, err), "$1"))
+				}
+				db.Close()
+				admin.Close()
+				for deadline := time.Now().Add(30 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+					if time.Now().After(deadline) {
+						t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+					}
+				}
+				return told
+			}
+			raw := play(func(dsn string) (*sql.DB, error) { return sql.Open("mysql", dsn) }, t.Context())
+
+			tracer := spantest.NewTracer()
+			parent := tracer.StartSpan("parent")
+			ctx := opentracing.ContextWithSpan(t.Context(), parent)
+			wrapped := play(func(dsn string) (*sql.DB, error) { return gapmysql.Open(dsn, gaptrace.WithTracer(tracer)) }, ctx)
+			parent.Finish()
+			if !slices.Equal(raw, wrapped) {
+				t.Errorf("raw:\n%s\nwrapped:\n%s", strings.Join(raw, "\n"), strings.Join(wrapped, "\n"))
+			}
+			var failed []string
+			for _, s := range tracer.Spans() {
+				if s.Tags["error"] == true {
+					failed = append(failed, s.Operation)
+				}
+			}
+			got := strings.Join(failed, ", ")
+			want, open := strings.CutSuffix(fault.failed, "?")
+			if got != want && !open || tracer.Problems() != nil {
+				t.Errorf("want failures of %q, got %q:\n%s", fault.failed, got, tracer.Tree())
+			}
+		})
+	}
+}
+
