@@ -46,20 +46,7 @@ func elasticsearch(t testing.TB) (*Process, string) {
 			cmd := exec.Command(filepath.Join(home, "bin", "elasticsearch"))
 			cmd.Env = append(os.Environ(), "ES_JAVA_HOME="+java, "ES_TMPDIR="+tmp, "HOME="+dir,
 				"ES_PATH_CONF="+filepath.Join(home, "config"), "ES_JAVA_OPTS=-Xms512m -Xmx512m")
-			if os.Geteuid() != 0 {
-				return cmd, nil
-			}
-			uid, gid, err := nobody()
-			if err != nil {
-				return nil, err
-			}
-			runAs(cmd, uid, gid)
-			return cmd, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-				if err != nil {
-					return err
-				}
-				return os.Lchown(path, uid, gid)
-			})
+			return cmd, asNobody(dir, cmd)
 		},
 		ready: func(p *Process, addr []string) error {
 			health, err := get("http://" + addr[0] + "/_cluster/health?wait_for_status=yellow&timeout=1s")
@@ -125,6 +112,26 @@ func javaHome(t testing.TB) string {
 		missing(t, "no Java for Elasticsearch in $ES_JAVA_HOME, %s or on PATH", installed("java"))
 	}
 	return filepath.Dir(filepath.Dir(path))
+}
+
+// asNobody has cmds run as nobody, who gets dir and all in it, where we are root: some servers refuse to be root.
+func asNobody(dir string, cmds ...*exec.Cmd) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	uid, gid, err := nobody()
+	if err != nil {
+		return err
+	}
+	for _, cmd := range cmds {
+		runAs(cmd, uid, gid)
+	}
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, uid, gid)
+	})
 }
 
 // nobody gives the ids of the user with the fewest rights.

@@ -20,8 +20,9 @@ func find(t testing.TB, variable, name string) string {
 	if path, err := exec.LookPath(name); err == nil {
 		return path
 	}
-	// Debian keeps servers in /usr/sbin, which is not on everyone's PATH.
-	for _, dir := range []string{installed("bin"), "/usr/sbin"} {
+	// Debian keeps servers in /usr/sbin, which is not on everyone's PATH, and each version of PostgreSQL by itself.
+	postgres, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	for _, dir := range append([]string{installed("bin"), "/usr/sbin"}, postgres...) {
 		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
 			return path
 		}

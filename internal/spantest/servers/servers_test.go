@@ -51,6 +51,21 @@ func TestMariaDBAnswersAndIsGoneAfterTheTest(t *testing.T) {
 	})
 }
 
+func TestPostgreSQLAnswersAndIsGoneAfterTheTest(t *testing.T) {
+	find(t, "GAPTRACE_POSTGRES", "postgres")
+	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
+		p, url := postgreSQL(t)
+		addr, found := strings.CutPrefix(strings.TrimSuffix(url, "/postgres?sslmode=disable"), "postgres://postgres@")
+		if !found {
+			t.Errorf("URL = %q", url)
+		}
+		if err := startup("tcp", addr); err != nil {
+			t.Error(err)
+		}
+		return p, []string{addr}
+	})
+}
+
 func TestElasticsearchAnswersAndIsGoneAfterTheTest(t *testing.T) {
 	elasticsearchHome(t)
 	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
