@@ -97,14 +97,46 @@ func BenchmarkPrepare(b *testing.B) {
 func BenchmarkQueryOneRow(b *testing.B)       { benchmarkQuery(b, 1) }
 func BenchmarkQueryThousandRows(b *testing.B) { benchmarkQuery(b, 1000) }
 
-func benchmarkQuery(b *testing.B, n int) {
+func benchmarkQuery(b *testing.B, n int) { compare(b, n, query) }
+
+func query(ctx context.Context, c driver.Conn) {
 	dest := make([]driver.Value, 1)
-	compare(b, n, func(ctx context.Context, c driver.Conn) {
-		r, _ := c.(driver.QueryerContext).QueryContext(ctx, benchQuery, nil)
-		for r.Next(dest) == nil {
+	r, _ := c.(driver.QueryerContext).QueryContext(ctx, benchQuery, nil)
+	for r.Next(dest) == nil {
+	}
+	_ = r.Close()
+}
+
+// A million rows take so long that the machine does something else meanwhile, which looks like a wait.
+func BenchmarkQueryMillionRows(b *testing.B) {
+	raw, _ := instant{1_000_000}.Connect(b.Context())
+	wrapped, _ := gapsql.WrapTarget(instant{1_000_000}, target).Connect(b.Context())
+	cost.InTurn(b, func(ctx context.Context) { query(ctx, raw) }, func(ctx context.Context) { query(ctx, wrapped) })
+}
+
+func BenchmarkPreparedQueryOneRow(b *testing.B) {
+	dest := make([]driver.Value, 1)
+	prepared := func(c driver.Connector) func(context.Context) {
+		conn, _ := c.Connect(b.Context())
+		stmt, _ := conn.(driver.ConnPrepareContext).PrepareContext(b.Context(), benchQuery)
+		return func(ctx context.Context) {
+			r, _ := stmt.(driver.StmtQueryContext).QueryContext(ctx, nil)
+			for r.Next(dest) == nil {
+			}
+			_ = r.Close()
 		}
-		_ = r.Close()
-	})
+	}
+	cost.Run(b, prepared(instant{1}), prepared(gapsql.WrapTarget(instant{1}, target)), nil)
+}
+
+// What a program sees of it, through database/sql, and with the wait for the pool.
+func BenchmarkExecThroughTheDatabaseAndItsPool(b *testing.B) {
+	raw, wrapped := sql.OpenDB(instant{}), gapsql.WrapDB(sql.OpenDB(gapsql.WrapTarget(instant{}, target)))
+	defer raw.Close()
+	defer wrapped.Close()
+	_ = wrapped.Ping()
+	cost.Run(b, func(ctx context.Context) { _, _ = raw.ExecContext(ctx, benchQuery) },
+		func(ctx context.Context) { _, _ = wrapped.ExecContext(ctx, benchQuery) }, nil)
 }
 
 // What a program sees of it, through database/sql.

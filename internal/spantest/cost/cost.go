@@ -78,7 +78,8 @@ func Run(b *testing.B, raw, wrapped func(ctx context.Context), inject func(opent
 }
 
 // InTurn measures two calls that each take long, one after the other and in alternating order, so that both meet the
-// same machine. It tells the median of how much longer the wrapped one took, under a sampled parent, as percent-over-raw.
+// same machine. It tells the medians of how much longer the wrapped one took, under a sampled parent, as percent-over-raw
+// and ns-over-raw.
 func InTurn(b *testing.B, raw, wrapped func(ctx context.Context)) {
 	b.Helper()
 	_, ctx := parent(b, true, jaeger.NewNullReporter())
@@ -87,7 +88,7 @@ func InTurn(b *testing.B, raw, wrapped func(ctx context.Context)) {
 		call(ctx)
 		return time.Since(start)
 	}
-	var ratios []float64
+	var ratios, differences []float64
 	for b.Loop() {
 		var r, w time.Duration
 		if len(ratios)%2 == 0 {
@@ -95,10 +96,12 @@ func InTurn(b *testing.B, raw, wrapped func(ctx context.Context)) {
 		} else {
 			w, r = took(wrapped), took(raw)
 		}
-		ratios = append(ratios, float64(w)/float64(r))
+		ratios, differences = append(ratios, float64(w)/float64(r)), append(differences, float64(w-r))
 	}
 	slices.Sort(ratios)
+	slices.Sort(differences)
 	b.ReportMetric(100*(ratios[len(ratios)/2]-1), "percent-over-raw")
+	b.ReportMetric(differences[len(differences)/2], "ns-over-raw")
 }
 
 func parent(b *testing.B, sampled bool, reporter jaeger.Reporter) (opentracing.Tracer, context.Context) {
