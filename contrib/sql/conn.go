@@ -14,7 +14,7 @@ type conn struct {
 
 var (
 	_ driver.Pinger             = (*conn)(nil)
-	_ driver.SessionResetter    = (*conn)(nil)
+	_ driver.SessionResetter    = resetting{}
 	_ driver.ConnPrepareContext = (*conn)(nil)
 	_ driver.ConnBeginTx        = (*conn)(nil)
 	_ driver.NamedValueChecker  = (*conn)(nil)
@@ -31,18 +31,6 @@ func (c *conn) Ping(ctx context.Context) error {
 		return nil
 	}
 	return c.db.begin(ctx, "sql ping", "").record(func() error { return pinger.Ping(ctx) })
-}
-
-// ResetSession is no span: database/sql calls it before every use of a connection, and drivers do
-// not go to the network for it. With a DB it is a part of the wait for the pool.
-func (c *conn) ResetSession(ctx context.Context) error {
-	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
-		if err := resetter.ResetSession(ctx); err != nil {
-			return err // database/sql asks its pool for another one
-		}
-	}
-	c.db.arrived(ctx)
-	return nil
 }
 
 func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
@@ -110,13 +98,27 @@ func onlyDefaults(opts driver.TxOptions) error {
 }
 
 // The rest is in pieces of its own. A database/sql that finds no execer or no queryer prepares a
-// statement without looking at the arguments first. One that finds no validator, or no resetter,
-// throws a connection away on which the context of a transaction was cancelled.
+// statement without looking at the arguments first. One that does not find both a validator and a resetter
+// throws a connection away on which the context of a transaction was cancelled. A resetter without a validator
+// changes nothing, so there always is one but where the driver has the validator alone.
 type (
 	execer    struct{ on *conn }
 	queryer   struct{ on *conn }
 	validator struct{ on *conn }
+	resetting struct{ *conn }
 )
+
+// ResetSession is no span: database/sql calls it before every use of a connection, and drivers do
+// not go to the network for it. With a DB it is a part of the wait for the pool.
+func (c resetting) ResetSession(ctx context.Context) error {
+	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
+		if err := resetter.ResetSession(ctx); err != nil {
+			return err // database/sql asks its pool for another one
+		}
+	}
+	c.db.arrived(ctx)
+	return nil
+}
 
 func (e execer) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
 	raw, ok := e.on.Conn.(driver.ExecerContext)
@@ -144,20 +146,21 @@ func (v validator) IsValid() bool { return v.on.Conn.(driver.Validator).IsValid(
 
 type (
 	connE struct {
-		*conn
+		resetting
 		execer
 	}
 	connQ struct {
-		*conn
+		resetting
 		queryer
 	}
 	connEQ struct {
-		*conn
+		resetting
 		execer
 		queryer
 	}
+
 	connV struct {
-		*conn
+		resetting
 		validator
 	}
 	connEV struct {
@@ -172,29 +175,51 @@ type (
 		connEQ
 		validator
 	}
+
+	onlyV struct {
+		*conn
+		validator
+	}
+	onlyEV struct {
+		onlyV
+		execer
+	}
+	onlyQV struct {
+		onlyV
+		queryer
+	}
+	onlyEQV struct {
+		onlyV
+		execer
+		queryer
+	}
 )
 
 // wrapConn gives raw back in its shape.
 func wrapConn(raw driver.Conn, db *database) driver.Conn {
 	c := &conn{raw, db}
-	e, q, v := execer{c}, queryer{c}, validator{c}
+	e, q, v, r := execer{c}, queryer{c}, validator{c}, resetting{c}
 	execs, queries := fast(raw)
 	_, validates := raw.(driver.Validator)
-	switch {
-	case execs && queries && validates:
-		return connEQV{connEQ{c, e, q}, v}
-	case execs && queries:
-		return connEQ{c, e, q}
-	case execs && validates:
-		return connEV{connE{c, e}, v}
-	case execs:
-		return connE{c, e}
-	case queries && validates:
-		return connQV{connQ{c, q}, v}
-	case queries:
-		return connQ{c, q}
-	case validates:
-		return connV{c, v}
+	_, resets := raw.(driver.SessionResetter)
+	if validates && !resets {
+		only := onlyV{c, v}
+		return shape(execs, queries, only, onlyEV{only, e}, onlyQV{only, q}, onlyEQV{only, e, q})
 	}
-	return c
+	if validates {
+		return shape(execs, queries, connV{r, v}, connEV{connE{r, e}, v}, connQV{connQ{r, q}, v}, connEQV{connEQ{r, e, q}, v})
+	}
+	return shape(execs, queries, r, connE{r, e}, connQ{r, q}, connEQ{r, e, q})
+}
+
+func shape(execs, queries bool, neither, e, q, both driver.Conn) driver.Conn {
+	switch {
+	case execs && queries:
+		return both
+	case execs:
+		return e
+	case queries:
+		return q
+	}
+	return neither
 }

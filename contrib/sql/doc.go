@@ -63,9 +63,6 @@
 //
 // (*sql.Conn).Raw hands out the wrapped connection; its method Raw() driver.Conn returns the driver's.
 //
-// A connection that has driver.Validator and not driver.SessionResetter, and says it is valid, is kept
-// when the context of its transaction ends; without us database/sql would discard it.
-//
 // A statement that was prepared on the pool waits for it each time it is used, which is not drawn; nor is the wait of a
 // caller that gives up before any call through the same [DB] has come as far as the driver.
 //

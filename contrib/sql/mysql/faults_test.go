@@ -267,4 +267,3 @@ func TestWhatGoesWrongIsToldAsItIsWithoutUs(t *testing.T) {
 		})
 	}
 }
-
