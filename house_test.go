@@ -25,6 +25,7 @@ var floors = map[string]int{
 	"contrib":           2,
 	"tracer":            2,
 	"demo":              4,
+	"internal/interop":  4, // tests alone, with what no user should get
 }
 
 // sameFloor lists the imports that may run along a floor, each with its reason.

@@ -204,6 +204,18 @@ func TestAClientThatIsGoneIsVisible(t *testing.T) {
 			<-serving
 			io.Copy(io.Discard, conn)
 		}, "HTTP/1.1", true},
+		"while a file is sent": {func(serving chan bool) http.HandlerFunc {
+			return func(w http.ResponseWriter, _ *http.Request) {
+				f, err := os.Open("/dev/zero")
+				if err != nil {
+					t.Skip("no endless file here:", err)
+				}
+				defer f.Close()
+				w.Header().Set("Content-Length", "1000000000000") // sent by the kernel, past what net/http looks at
+				serving <- true
+				io.CopyN(w, f, 1_000_000_000_000)
+			}
+		}, hangUp("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1", true},
 		"when it has had everything": {func(serving chan bool) http.HandlerFunc {
 			return func(w http.ResponseWriter, r *http.Request) {
 				w.Header().Set("Content-Length", "4")

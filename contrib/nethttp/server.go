@@ -90,9 +90,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 		tagSize(call, "request_size", reads)
 		tagSize(call, "response_size", rw.call)
-		// Before this returns net/http cancels the context for one reason: the connection is lost. A client
-		// that has had everything may hang up.
-		if req.Context().Err() == context.Canceled && !rw.complete() {
+		// Before this returns net/http cancels the context for one reason: the connection is lost. What the
+		// kernel sends it does not look at. A client that has had everything may hang up.
+		if (rw.lost || req.Context().Err() == context.Canceled) && !rw.complete() {
 			call.Tag("client_gone", true)
 		}
 		call.Finish(nil)

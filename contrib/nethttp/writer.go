@@ -2,6 +2,7 @@ package nethttp
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -20,6 +21,7 @@ type responseWriter struct {
 	call     *spanutil.Call
 	status   int // 0 until the answer's status is known
 	hijacked bool
+	lost     bool // the connection, as a write has found
 }
 
 // The shapes of a responseWriter.
@@ -88,7 +90,12 @@ func (w *responseWriter) WriteString(s string) (n int, err error) {
 // sent ends a wait for the client. That the client is gone shows on the span of the waits.
 func (w *responseWriter) sent(n int, err error) {
 	w.call.Leave(n)
+	if err == nil {
+		return
+	}
 	w.call.Fail(err)
+	_, lost := errors.AsType[*net.OpError](err)
+	w.lost = w.lost || lost
 }
 
 // complete reports whether the handler has written all that it announced.

@@ -1,0 +1,53 @@
+module github.com/gaptrace/gaptrace/internal/interop
+
+// Not 1.26: connect and grpc ask for 1.26.0, which the go command takes for later than 1.26.
+go 1.26.0
+
+require (
+	connectrpc.com/connect v1.21.1 // a client of gRPC that calls through a *http.Client
+	github.com/coder/websocket v1.8.15 // dials through a *http.Client, and accepts as most code does: a status, then Hijack
+	github.com/gaptrace/gaptrace v0.0.0 // what is tested
+	github.com/go-sql-driver/mysql v1.10.1 // its own tests are run, raw and wrapped; the root's version
+	github.com/gorilla/websocket v1.5.3 // accepts by Hijack alone
+	github.com/jackc/pgx/v5 v5.12.0 // a driver of database/sql that is nothing like MySQL's
+	github.com/opentracing/opentracing-go v1.2.0 // the span of the caller; the root's version
+	google.golang.org/grpc v1.85.0 // a server that is a http.Handler, the health service, and the usual client
+	modernc.org/sqlite v1.62.0 // a driver without a server
+)
+
+require (
+	filippo.io/edwards25519 v1.2.0 // indirect
+	github.com/DataDog/go-sqllexer v0.2.6 // indirect
+	github.com/dustin/go-humanize v1.1.0 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/ncruces/go-strftime v1.1.0 // indirect
+	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	golang.org/x/net v0.60.0 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
+	modernc.org/libc v1.80.1 // indirect
+	modernc.org/mathutil v1.7.1 // indirect
+	modernc.org/memory v1.12.1 // indirect
+)
+
+replace github.com/gaptrace/gaptrace => ../..
+
+// For go.work: the demo's graph has versions of genproto from before googleapis/rpc became a module of its own, which grpc
+// needs, and the go command builds no package that two modules have. Nothing here imports genproto, and the demo of it
+// only googleapis/rpc/status.
+exclude (
+	google.golang.org/genproto v0.0.0-20180817151627-c66870c02cf8
+	google.golang.org/genproto v0.0.0-20190307195333-5fe7a883aa19
+	google.golang.org/genproto v0.0.0-20190425155659-357c62f0e4bb
+	google.golang.org/genproto v0.0.0-20190530194941-fb225487d101
+	google.golang.org/genproto v0.0.0-20190819201941-24fa4b261c55
+	google.golang.org/genproto v0.0.0-20190926190326-7ee9db18f195
+	google.golang.org/genproto v0.0.0-20230110181048-76db0878b65f
+)
