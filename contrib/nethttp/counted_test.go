@@ -263,6 +263,64 @@ func TestAClientThatIsGoneIsVisible(t *testing.T) {
 	}
 }
 
+func TestASourceThatIsLostIsNotTheClient(t *testing.T) {
+	backend, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Close()
+	go func() {
+		if conn, err := backend.Accept(); err == nil {
+			io.WriteString(conn, strings.Repeat("x", 1000))
+			time.Sleep(10 * time.Millisecond)
+			conn.(*net.TCPConn).SetLinger(0) // reset
+			conn.Close()
+		}
+	}()
+	tracer := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, err := net.Dial("tcp", backend.Addr().String())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		w.Header().Set("Content-Length", "5000")
+		if _, err := io.Copy(w, conn); err == nil {
+			t.Error("no error")
+		}
+	}, fetch)
+	if span := tracer.Named("HTTP GET")[0]; span.Tags["client_gone"] != nil {
+		t.Error(tracer.Tree())
+	}
+}
+
+func TestTheHandlersOwnFaultsAreNotTheClients(t *testing.T) {
+	for name, handler := range map[string]http.HandlerFunc{
+		"no body allowed": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204); io.WriteString(w, "x") },
+		"too much": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1")
+			io.WriteString(w, "xy")
+		},
+		"hijacked": func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, _ := w.(http.Hijacker).Hijack()
+			defer conn.Close()
+			io.WriteString(w, "x")
+			io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracer := spantest.NewTracer()
+			server, transport := start(t, "HTTP/1.1", nethttp.WrapHandler(handler, gaptrace.WithTracer(tracer)))
+			_ = readAndClose((&http.Client{Transport: transport}).Get(server.URL))
+			transport.CloseIdleConnections()
+			server.finish()
+			if tags := tracer.Named("HTTP GET")[0].Tags; tags["client_gone"] != nil {
+				t.Error(tracer.Tree())
+			}
+		})
+	}
+}
+
 func TestAfterHijackingTheSpanGoesOnAndTheCountingDoesNot(t *testing.T) {
 	tracer := spantest.NewTracer()
 	var done time.Time
@@ -323,7 +381,7 @@ func TestEachWayToWriteIsAWaitThatMayFail(t *testing.T) {
 		"Write":       {func(w http.ResponseWriter) error { _, err := w.Write(nil); return err }, errGone},
 		"WriteString": {func(w http.ResponseWriter) error { _, err := io.WriteString(w, ""); return err }, errGone},
 		"Flush":       {func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() }, errGone},
-		"ReadFrom":    {func(w http.ResponseWriter) error { _, err := w.(io.ReaderFrom).ReadFrom(&net.TCPConn{}); return err }, errGone},
+		"ReadFrom":    {func(w http.ResponseWriter) error { _, err := w.(io.ReaderFrom).ReadFrom(os.Stdin); return err }, errGone},
 		"WriteHeader": {func(w http.ResponseWriter) error { w.WriteHeader(500); return nil }, nil},
 	} {
 		synctest.Test(t, func(t *testing.T) {
@@ -334,7 +392,8 @@ func TestEachWayToWriteIsAWaitThatMayFail(t *testing.T) {
 				}
 			}), gaptrace.WithTracer(tracer)).ServeHTTP(late{httptest.NewRecorder()}, httptest.NewRequest("GET", "/", nil))
 			waits := tracer.Named("HTTP GET write")
-			if len(waits) != 1 || waits[0].Duration() != time.Millisecond || (waits[0].Tags["error"] == true) != (c.want != nil) {
+			gone := tracer.Named("HTTP GET")[0].Tags["client_gone"] == true
+			if gone != (c.want != nil) || len(waits) != 1 || waits[0].Duration() != time.Millisecond || (waits[0].Tags["error"] == true) != (c.want != nil) {
 				t.Errorf("%s:\n%s", name, tracer.Tree())
 			}
 		})

@@ -28,7 +28,7 @@
 //	peer.hostname, .port  client: as in the URL; server: the client's address
 //	guid:x-request-id     server: the request's X-Request-Id, where it has one
 //	request_size          server: bytes of the request's body that the handler read; Envoy's name
-//	response_size         server: bytes of the response's body that the handler wrote; Envoy's name
+//	response_size         server: bytes of the response's body that the handler wrote, but for HEAD; Envoy's name
 //	client_gone           server: true if the connection was lost while the handler ran, and before it
 //	                      had written all that its Content-Length announces; the client hung up, or
 //	                      was slower than a deadline allows. It is no failure.

@@ -89,7 +89,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			call.Fail(StatusError(rw.status))
 		}
 		tagSize(call, "request_size", reads)
-		tagSize(call, "response_size", rw.call)
+		if req.Method != http.MethodHead { // of what is written then nothing is sent
+			tagSize(call, "response_size", rw.call)
+		}
 		// Before this returns net/http cancels the context for one reason: the connection is lost. What the
 		// kernel sends it does not look at. A client that has had everything may hang up.
 		if (rw.lost || req.Context().Err() == context.Canceled) && !rw.complete() {

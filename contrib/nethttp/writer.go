@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -90,12 +91,13 @@ func (w *responseWriter) WriteString(s string) (n int, err error) {
 // sent ends a wait for the client. That the client is gone shows on the span of the waits.
 func (w *responseWriter) sent(n int, err error) {
 	w.call.Leave(n)
-	if err == nil {
-		return
-	}
 	w.call.Fail(err)
-	_, lost := errors.AsType[*net.OpError](err)
-	w.lost = w.lost || lost
+	w.lost = w.lost || err != nil && !slices.ContainsFunc(handlersFault, func(own error) bool { return errors.Is(err, own) })
+}
+
+// handlersFault are the errors of writing that say nothing of the client.
+var handlersFault = []error{
+	http.ErrBodyNotAllowed, http.ErrContentLength, http.ErrHandlerTimeout, http.ErrHijacked, errors.ErrUnsupported,
 }
 
 // complete reports whether the handler has written all that it announced.
@@ -121,7 +123,11 @@ func (w *responseWriter) ReadFrom(src io.Reader) (n int64, err error) {
 	}
 	w.wrote()
 	w.call.Enter()
-	defer func() { w.sent(int(n), err) }()
+	defer func() {
+		lost := w.lost
+		w.sent(int(n), err)
+		w.lost = lost || w.lost && !isConn(src) // or it was the source that was lost
+	}()
 	return inner.ReadFrom(src)
 }
 
@@ -131,11 +137,20 @@ var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 // isDescriptor reports whether reading src is the kernel's work and not the handler's. It asks as
 // package net does before it lets the kernel copy: what io.Copy hands over of a file is no *os.File.
 func isDescriptor(src io.Reader) bool {
-	if limited, ok := src.(*io.LimitedReader); ok {
-		src = limited.R
-	}
-	_, ok := src.(syscall.Conn)
+	_, ok := unlimited(src).(syscall.Conn)
 	return ok
+}
+
+func isConn(src io.Reader) bool {
+	_, ok := unlimited(src).(net.Conn)
+	return ok
+}
+
+func unlimited(src io.Reader) io.Reader {
+	if limited, ok := src.(*io.LimitedReader); ok {
+		return limited.R
+	}
+	return src
 }
 
 // Push implements http.Pusher, with the error that stands for a connection that cannot push.

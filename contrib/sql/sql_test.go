@@ -366,6 +366,44 @@ func TestTheWaitForAResultSetIsCoveredAndItsFailureTold(t *testing.T) {
 	}
 }
 
+func TestRowsThatOutliveTheirRequestAreDrawnWithTheirTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{shape: modern, sets: three}
+		tracer, ctx, db := under(t, f)
+		f.fault = func(call string) error {
+			if call == "Rows.Close" {
+				time.Sleep(5 * time.Millisecond)
+			}
+			return nil
+		}
+		begin := time.Now()
+		r := must(db.QueryContext(ctx, "SELECT"))(t)
+		opentracing.SpanFromContext(ctx).Finish()
+		time.Sleep(time.Second)
+		must(db, r.Close())(t)
+		waits := tracer.Named("sql query wait")
+		if len(waits) != 1 || waits[0].ParentID != 1 || waits[0].Start.Sub(begin) != time.Second || waits[0].Duration() != 5*time.Millisecond || tracer.Problems() != nil {
+			t.Errorf("drawn:\n%s", tracer.Tree())
+		}
+		if call := tracer.Named("sql query")[0]; call.Start != begin || call.Duration() != 0 {
+			t.Errorf("the query is drawn from %v to %v", call.Start, call.End)
+		}
+	})
+}
+
+func TestClosingAStatementHangsUnderNoRequest(t *testing.T) {
+	tracer, ctx, db := under(t, &fake{shape: modern, stmt: modernStmt})
+	prepared := must(db.PrepareContext(ctx, "UPDATE"))(t)
+	must(prepared.ExecContext(ctx))(t)
+	opentracing.SpanFromContext(ctx).Finish()
+	drawn := len(tracer.Spans())
+	must(db, prepared.Close())(t)
+	must(db, db.Close())(t)
+	if n := len(tracer.Spans()); n != drawn || tracer.Problems() != nil {
+		t.Errorf("%d spans more:\n%s", n-drawn, tracer.Tree())
+	}
+}
+
 func TestWhatAHookTakesIsNoPartOfTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{shape: modern, sets: three}
