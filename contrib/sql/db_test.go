@@ -242,8 +242,13 @@ func TestWithoutASpanNothingIsMarked(t *testing.T) {
 	if seen != ctx {
 		t.Errorf("the driver was given a %T", seen)
 	}
-	raw := testing.AllocsPerRun(100, func() { _, _ = db.DB.ExecContext(ctx, "UPDATE") })
-	if wrapped := testing.AllocsPerRun(100, func() { _, _ = db.ExecContext(ctx, "UPDATE") }); wrapped > raw {
+	// The fewest of several: what else runs may allocate as well.
+	raw, wrapped := 1e9, 1e9
+	for range 10 {
+		raw = min(raw, testing.AllocsPerRun(100, func() { _, _ = db.DB.ExecContext(ctx, "UPDATE") }))
+		wrapped = min(wrapped, testing.AllocsPerRun(100, func() { _, _ = db.ExecContext(ctx, "UPDATE") }))
+	}
+	if wrapped > raw {
 		t.Errorf("%v allocations, %v without a DB", wrapped, raw)
 	}
 }
