@@ -132,6 +132,58 @@ parent
 `) // a Ring's first command asks where keys are
 }
 
+func TestAClientThatIsWrappedTwiceDrawsEachCommandOnce(t *testing.T) {
+	peer := newPeer(t)
+	for name, client := range map[string]redis.UniversalClient{
+		"Client": connect(t, peer.addr),
+		"ClusterClient": redis.NewClusterClient(&redis.ClusterOptions{ClusterSlots: func(context.Context) ([]redis.ClusterSlot, error) {
+			return []redis.ClusterSlot{{Start: 0, End: 16383, Nodes: []redis.ClusterNode{{Addr: peer.addr}}}}, nil
+		}}),
+		"Ring": redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": peer.addr}}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer client.Close()
+			first, second := spantest.NewTracer(), spantest.NewTracer()
+			gapredis.Wrap(client, gaptrace.WithTracer(first), gaptrace.WithRoots())
+			if again := gapredis.Wrap(client, gaptrace.WithTracer(second), gaptrace.WithRoots()); again != client {
+				t.Errorf("Wrap gave back a %T", again)
+			}
+			if got, err := client.Get(t.Context(), "greeting").Result(); got != "hello" || err != nil {
+				t.Error(got, err)
+			}
+			if len(first.Spans()) != 0 || len(second.Named("redis get")) != 1 || second.Problems() != nil {
+				t.Errorf("the first options drew\n%sthe second\n%s", first.Tree(), second.Tree())
+			}
+		})
+	}
+	tracer := spantest.NewTracer()
+	c := connect(t, peer.addr)
+	c.AddHook(gapredis.NewHook())
+	gapredis.Wrap(gapredis.Wrap(c.WithTimeout(time.Second)).WithContext(t.Context()), gaptrace.WithTracer(tracer), gaptrace.WithRoots()).Ping(t.Context())
+	conn := c.Conn(t.Context())
+	defer conn.Close()
+	gapredis.Wrap(gapredis.Wrap(conn), gaptrace.WithTracer(tracer), gaptrace.WithRoots()).Ping(t.Context())
+	if n := len(tracer.Named("redis ping")); n != 2 {
+		t.Errorf("%d spans of two pings:\n%s", n, tracer.Tree())
+	}
+}
+
+func TestAnythingWithAddHookMayBeWrapped(t *testing.T) {
+	for _, client := range []interface{ AddHook(redis.Hook) }{&hooked{}, hooked{}, (hookFunc)(func(redis.Hook) {}), &struct{ hooked }{}} {
+		gapredis.Wrap(client)
+		gapredis.Wrap(client)
+	}
+}
+
+// hooked is a client of somebody's own, whose field only looks like go-redis's.
+type hooked struct{ hooks int }
+
+func (hooked) AddHook(redis.Hook) {}
+
+type hookFunc func(redis.Hook)
+
+func (f hookFunc) AddHook(h redis.Hook) { f(h) }
+
 func TestOneHookRecordsAPipelineOnceWhateverNodesItGoesTo(t *testing.T) {
 	peers, tracer := []*peer{newPeer(t), newPeer(t)}, spantest.NewTracer()
 	hook := gapredis.NewHook(gaptrace.WithTracer(tracer))
