@@ -7,10 +7,13 @@ require (
 	connectrpc.com/connect v1.21.1 // a client of gRPC that calls through a *http.Client
 	github.com/coder/websocket v1.8.15 // dials through a *http.Client, and accepts as most code does: a status, then Hijack
 	github.com/gaptrace/gaptrace v0.0.0 // what is tested
+	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // the hook that most have beside ours
+	github.com/go-redis/redis/v8 v8.11.5 // the root's version
 	github.com/go-sql-driver/mysql v1.10.1 // its own tests are run, raw and wrapped; the root's version
 	github.com/gorilla/websocket v1.5.3 // accepts by Hijack alone
 	github.com/jackc/pgx/v5 v5.12.0 // a driver of database/sql that is nothing like MySQL's
 	github.com/opentracing/opentracing-go v1.2.0 // the span of the caller; the root's version
+	go.opentelemetry.io/otel/sdk v1.45.0 // what redisotel draws
 	google.golang.org/grpc v1.85.0 // a server that is a http.Handler, the health service, and the usual client
 	modernc.org/sqlite v1.62.0 // a driver without a server
 )
@@ -18,7 +21,12 @@ require (
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/DataDog/go-sqllexer v0.2.6 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
+	github.com/go-logr/logr v1.4.4 // indirect
+	github.com/go-logr/stdr v1.2.2 // indirect
+	github.com/go-redis/redis/extra/rediscmd/v8 v8.11.5 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
@@ -26,6 +34,10 @@ require (
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
+	go.opentelemetry.io/otel v1.45.0 // indirect
+	go.opentelemetry.io/otel/metric v1.45.0 // indirect
+	go.opentelemetry.io/otel/trace v1.45.0 // indirect
 	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
