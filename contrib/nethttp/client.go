@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
@@ -132,7 +133,8 @@ func describe(call *spanutil.Call, req *http.Request) {
 	call.Tag("http.method", method)
 	call.Tag("http.url", spanutil.URL(req.URL))
 	if req.URL != nil {
-		tagPeer(call, req.URL.Hostname(), req.URL.Port())
+		host := req.URL.Hostname()
+		tagPeer(call, host[strings.LastIndexByte(host, '@')+1:], req.URL.Port())
 	}
 }
 

@@ -207,7 +207,7 @@ func TestTheServersSpanIsAChildOfTheClients(t *testing.T) {
 	client := nethttp.WrapClient(server.Client(), gaptrace.WithTracer(tracer))
 	req := get(ctx, server.URL)
 	req.Header.Set("Spantest-Trace", "stale") // of another hop: replaced
-	req.Header["spantest-span"] = []string{"stale"}
+	req.Header["spantest-span"], req.Header["SPANTEST-TRACE"] = []string{"stale"}, []string{"stale"}
 	resp, err := client.Do(req)
 	if err != nil {
 		t.Fatal(err)

@@ -103,9 +103,19 @@ func TestWhatTheKernelCanCopyReachesTheInnerWriter(t *testing.T) {
 		copy func(w http.ResponseWriter) (int64, error)
 		want int // calls of the inner ReadFrom
 	}{
-		"a file":           {func(w http.ResponseWriter) (int64, error) { return io.Copy(w, open()) }, 1},
-		"part of a file":   {func(w http.ResponseWriter) (int64, error) { return io.CopyN(w, open(), 8) }, 1},
-		"a connection":     {func(w http.ResponseWriter) (int64, error) { return io.Copy(w, conn) }, 1},
+		"a file":         {func(w http.ResponseWriter) (int64, error) { return io.Copy(w, open()) }, 1},
+		"part of a file": {func(w http.ResponseWriter) (int64, error) { return io.CopyN(w, open(), 8) }, 1},
+		"a connection":   {func(w http.ResponseWriter) (int64, error) { return io.Copy(w, conn) }, 1},
+		"a pipe": {func(w http.ResponseWriter) (int64, error) {
+			r, feed, err := os.Pipe()
+			if err != nil {
+				t.Error(err)
+			}
+			defer r.Close()
+			io.WriteString(feed, "contents")
+			feed.Close()
+			return io.Copy(w, r)
+		}, 0},
 		"a reader of ours": {func(w http.ResponseWriter) (int64, error) { return io.Copy(w, struct{ io.Reader }{open()}) }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -225,6 +235,23 @@ func TestAClientThatIsGoneIsVisible(t *testing.T) {
 				<-r.Context().Done()
 			}
 		}, hangUp("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1", nil},
+		"when it has had all there is, no body": {func(serving chan bool) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) {
+				w.WriteHeader(http.StatusNoContent)
+				w.(http.Flusher).Flush()
+				serving <- true
+				<-r.Context().Done()
+			}
+		}, hangUp("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1", nil},
+		"when it has had all there is, of HEAD": {func(serving chan bool) http.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Length", "5")
+				w.WriteHeader(http.StatusOK)
+				w.(http.Flusher).Flush()
+				serving <- true
+				<-r.Context().Done()
+			}
+		}, hangUp("HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"), "HTTP/1.1", nil},
 		"not at all": {func(serving chan bool) http.HandlerFunc {
 			return func(_ http.ResponseWriter, r *http.Request) {
 				serving <- true

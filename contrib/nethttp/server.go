@@ -2,12 +2,14 @@ package nethttp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"net"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -63,7 +65,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		reads = call.Under(" read")
 		body.ReadCloser = spanutil.Waits(reads, body.original)
 	}
-	shown, rw := wrapWriter(w, call.Under(" write"))
+	shown, rw := wrapWriter(w, req, call.Under(" write"))
 
 	returned := false
 	defer func() {
@@ -76,7 +78,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 		switch {
 		case failure != nil && failure != http.ErrAbortHandler:
-			call.Fail(fmt.Errorf("panic: %v", failure))
+			call.Fail(panicked(failure))
 		case failure == nil && !returned: // by runtime.Goexit
 			call.Fail(spanutil.ErrUnwound)
 		case returned && rw.status == 0 && !rw.hijacked:
@@ -92,8 +94,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if req.Method != http.MethodHead { // of what is written then nothing is sent
 			tagSize(call, "response_size", rw.call)
 		}
-		// Before this returns net/http cancels the context for one reason: the connection is lost. What the
-		// kernel sends it does not look at. A client that has had everything may hang up.
+		// Before this returns net/http cancels the context where the connection is lost, or will be heard no more.
+		// What the kernel sends it does not look at. A client that has had everything may hang up.
 		if (rw.lost || req.Context().Err() == context.Canceled) && !rw.complete() {
 			call.Tag("client_gone", true)
 		}
@@ -125,9 +127,21 @@ func tagSize(call *spanutil.Call, key string, of *spanutil.Call) {
 	}
 }
 
+// panicked is a handler's panic. What it panicked with is told where it is text, or says so itself: it could be a
+// request, headers and all.
+func panicked(with any) error {
+	switch with := with.(type) {
+	case error:
+		return fmt.Errorf("panic: %w", with)
+	case string:
+		return errors.New("panic: " + with)
+	}
+	return fmt.Errorf("panic with a %T", with)
+}
+
 // giveBack tells req what h did to the copy that it was given: a mux leaves its pattern there for
-// those outside, and net/http removes the files of a form that was parsed. It touches what has
-// changed and no more, since others may be reading the rest.
+// those outside, net/http removes the files of a form that was parsed, and some handlers correct what they were told. It
+// touches what has changed and no more, since others may be reading the rest.
 func giveBack(req, served *http.Request, body *requestBody) {
 	if body != nil {
 		body.part()
@@ -144,12 +158,23 @@ func giveBack(req, served *http.Request, body *requestBody) {
 	if served.Form != nil {
 		req.Form, req.PostForm = served.Form, served.PostForm
 	}
-	switch served.Body.(type) {
-	case *requestBody, nil:
-	default: // one that h put there
-		if served.Body != http.NoBody {
-			req.Body = served.Body
-		}
+	if b, ours := served.Body.(*requestBody); body == nil && served.Body != req.Body || body != nil && (!ours || b != body) {
+		req.Body = served.Body // one that h put there
+	}
+	update(&req.Method, served.Method)
+	update(&req.Host, served.Host)
+	update(&req.RemoteAddr, served.RemoteAddr)
+	update(&req.RequestURI, served.RequestURI)
+	update(&req.URL, served.URL)
+	update(&req.ContentLength, served.ContentLength)
+	if reflect.ValueOf(req.Header).Pointer() != reflect.ValueOf(served.Header).Pointer() {
+		req.Header = served.Header
+	}
+}
+
+func update[T comparable](to *T, value T) {
+	if *to != value {
+		*to = value
 	}
 }
 
@@ -222,6 +247,7 @@ func wildcards(pattern string) iter.Seq[string] {
 				return
 			}
 			name, after, _ := strings.Cut(rest, "}")
+			name, _, _ = strings.Cut(name, ":") // as other muxes write it: {id:[0-9]+}
 			if name = strings.TrimSuffix(name, "..."); name != "$" && !yield(name) {
 				return
 			}

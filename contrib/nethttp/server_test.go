@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,6 +74,17 @@ func TestTheStatusIsTheAnswers(t *testing.T) {
 			io.Copy(w, f)
 			panic("oops")
 		}, 200, true},
+		"no status, but then one": {func(w http.ResponseWriter, _ *http.Request) {
+			defer func() {
+				recover()
+				w.WriteHeader(404)
+			}()
+			w.WriteHeader(1000)
+		}, 404, false},
+		"nothing copied, but then a status": {func(w http.ResponseWriter, _ *http.Request) {
+			io.Copy(w, struct{ io.Reader }{strings.NewReader("")})
+			w.WriteHeader(404)
+		}, 404, false},
 		"aborted": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -250,8 +262,15 @@ type readerFrom struct {
 	files int
 }
 
+// ReadFrom counts what the kernel could copy, as package net tells it.
 func (r *readerFrom) ReadFrom(src io.Reader) (int64, error) {
-	r.files++
+	inner := src
+	if limited, ok := src.(*io.LimitedReader); ok {
+		inner = limited.R
+	}
+	if _, ok := inner.(syscall.Conn); ok {
+		r.files++
+	}
 	return io.Copy(r.Body, src)
 }
 

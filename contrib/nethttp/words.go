@@ -51,8 +51,10 @@ func (c carrier) Set(key, value string) {
 		return
 	}
 	http.Header(c).Set(key, value)
-	if key != http.CanonicalHeaderKey(key) {
-		delete(c, key) // a stale one that was put there as it is sent
+	for other := range c { // a stale one, put there as somebody likes to spell it
+		if strings.EqualFold(other, key) && other != http.CanonicalHeaderKey(key) {
+			delete(c, other)
+		}
 	}
 }
 

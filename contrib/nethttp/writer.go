@@ -4,11 +4,11 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"slices"
 	"strconv"
-	"sync"
 	"syscall"
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
@@ -19,6 +19,7 @@ import (
 // tells by a type assertion alone, Flusher and Hijacker, is added by its shape.
 type responseWriter struct {
 	http.ResponseWriter
+	req      *http.Request
 	call     *spanutil.Call
 	status   int // 0 until the answer's status is known
 	hijacked bool
@@ -34,10 +35,10 @@ type (
 
 // wrapWriter returns what a handler is shown, which is a Flusher and a Hijacker exactly where w is
 // one, and what was seen of its use.
-func wrapWriter(w http.ResponseWriter, call *spanutil.Call) (http.ResponseWriter, *responseWriter) {
+func wrapWriter(w http.ResponseWriter, req *http.Request, call *spanutil.Call) (http.ResponseWriter, *responseWriter) {
 	_, canFlush := w.(http.Flusher)
 	_, canHijack := w.(http.Hijacker)
-	rw := responseWriter{ResponseWriter: w, call: call}
+	rw := responseWriter{ResponseWriter: w, req: req, call: call}
 	switch {
 	case canFlush && canHijack:
 		shown := &flushHijackWriter{rw}
@@ -53,23 +54,22 @@ func wrapWriter(w http.ResponseWriter, call *spanutil.Call) (http.ResponseWriter
 	}
 }
 
-func (w *flushWriter) Flush()                  { _ = w.flush() }
-func (w *flushWriter) FlushError() error       { return w.flush() }
-func (w *flushHijackWriter) Flush()            { _ = w.flush() }
-func (w *flushHijackWriter) FlushError() error { return w.flush() }
+func (w *flushWriter) Flush()       { _ = w.FlushError() }
+func (w *flushHijackWriter) Flush() { _ = w.FlushError() }
 
 func (w *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error)      { return w.hijack() }
 func (w *flushHijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
 
 // WriteHeader implements http.ResponseWriter. Informational answers come before the answer and are
-// not it; 101 is the last that HTTP says.
+// not it; 101 is the last that HTTP/1 says. One that is no status makes net/http panic, and is none here either.
 func (w *responseWriter) WriteHeader(status int) {
-	if w.status == 0 && !w.hijacked && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		w.status = status
-	}
 	w.call.Enter()
 	defer w.call.Leave(0)
 	w.ResponseWriter.WriteHeader(status)
+	last := status >= 200 || status == http.StatusSwitchingProtocols && w.req.ProtoMajor < 2
+	if w.status == 0 && !w.hijacked && last {
+		w.status = status
+	}
 }
 
 // Write implements http.ResponseWriter.
@@ -102,6 +102,9 @@ var handlersFault = []error{
 
 // complete reports whether the handler has written all that it announced.
 func (w *responseWriter) complete() bool {
+	if w.status != 0 && bodiless(w.req.Method, w.status) {
+		return true
+	}
 	length, err := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64)
 	return err == nil && w.call.Amount() >= length
 }
@@ -112,32 +115,58 @@ func (w *responseWriter) wrote() {
 	}
 }
 
-// ReadFrom implements io.ReaderFrom. A file or a connection goes to the inner writer, which may have the
-// kernel send it. Any other source is read here: reading it is the handler's time, writing is the wait.
+// ReadFrom implements io.ReaderFrom, by the inner writer where it can: that one may have the kernel send a file, and
+// knows when to flush. Reading any other source is the handler's time, and writing alone is the wait.
 func (w *responseWriter) ReadFrom(src io.Reader) (n int64, err error) {
 	inner, ok := w.ResponseWriter.(io.ReaderFrom)
-	if !ok || !isDescriptor(src) {
-		buf := copyBuffers.Get().(*[32 << 10]byte)
-		defer copyBuffers.Put(buf)
-		return io.CopyBuffer(struct{ io.Writer }{w}, src, buf[:])
+	if !ok {
+		return io.Copy(struct{ io.Writer }{w}, src)
 	}
-	w.wrote()
+	source := &source{src, w.call, false}
+	if !isDescriptor(src) {
+		src = source
+	}
 	w.call.Enter()
 	defer func() {
-		lost := w.lost
+		if n > 0 {
+			w.wrote()
+		}
+		if source.failed || isConn(src) { // a connection's error may be of either
+			w.call.Leave(int(n))
+			return
+		}
 		w.sent(int(n), err)
-		w.lost = lost || w.lost && !isConn(src) // or it was the source that was lost
 	}()
 	return inner.ReadFrom(src)
 }
 
-// copyBuffers are of the size that net/http takes for the same purpose.
-var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+// source is what a handler has copied to its client.
+type source struct {
+	io.Reader
+	call   *spanutil.Call
+	failed bool
+}
 
-// isDescriptor reports whether reading src is the kernel's work and not the handler's. It asks as
-// package net does before it lets the kernel copy: what io.Copy hands over of a file is no *os.File.
+func (s *source) Read(p []byte) (int, error) {
+	s.call.Leave(0)
+	n, err := s.Reader.Read(p)
+	s.call.Enter()
+	s.failed = err != nil && err != io.EOF
+	return n, err
+}
+
+// isDescriptor reports whether reading src is the kernel's work and not the handler's: it is a file or a connection. It
+// asks as package net does before it lets the kernel copy, since what io.Copy hands over of a file is no *os.File. A
+// pipe may be filled by the program itself.
 func isDescriptor(src io.Reader) bool {
-	_, ok := unlimited(src).(syscall.Conn)
+	src = unlimited(src)
+	if file, ok := src.(interface{ Stat() (fs.FileInfo, error) }); ok {
+		info, err := file.Stat()
+		if err != nil || !info.Mode().IsRegular() {
+			return false
+		}
+	}
+	_, ok := src.(syscall.Conn)
 	return ok
 }
 
@@ -164,16 +193,15 @@ func (w *responseWriter) Push(target string, opts *http.PushOptions) error {
 // Unwrap is for http.ResponseController.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// flush is FlushError, which http.ResponseController asks for before Flush.
-func (w *responseWriter) flush() (err error) {
-	w.wrote()
+// FlushError is what http.ResponseController asks for before Flush. It reaches as far as a controller of the inner writer.
+func (w *responseWriter) FlushError() (err error) {
 	w.call.Enter()
 	defer func() { w.sent(0, err) }()
-	if inner, ok := w.ResponseWriter.(interface{ FlushError() error }); ok {
-		return inner.FlushError()
+	err = http.NewResponseController(w.ResponseWriter).Flush()
+	if !errors.Is(err, errors.ErrUnsupported) {
+		w.wrote()
 	}
-	w.ResponseWriter.(http.Flusher).Flush()
-	return nil
+	return err
 }
 
 // hijack hands the connection over. What the handler does with it is not seen; what it still does with w, nobody is sent.

@@ -169,7 +169,7 @@ func TestAClientThatIsWrappedTwiceDrawsEachCommandOnce(t *testing.T) {
 }
 
 func TestAnythingWithAddHookMayBeWrapped(t *testing.T) {
-	for _, client := range []interface{ AddHook(redis.Hook) }{&hooked{}, hooked{}, (hookFunc)(func(redis.Hook) {}), &struct{ hooked }{}} {
+	for _, client := range []interface{ AddHook(redis.Hook) }{&hooked{}, hooked{}, hookFunc(func(redis.Hook) {}), &struct{ hooked }{}} {
 		gapredis.Wrap(client)
 		gapredis.Wrap(client)
 	}
