@@ -29,9 +29,10 @@
 //	guid:x-request-id     server: the request's X-Request-Id, where it has one
 //	request_size          server: bytes of the request's body that the handler read; Envoy's name
 //	response_size         server: bytes of the response's body that the handler wrote, but for HEAD; Envoy's name
-//	client_gone           server: true if the connection was lost while the handler ran, and before it
-//	                      had written all that its Content-Length announces; the client hung up, or
-//	                      was slower than a deadline allows. It is no failure.
+//	client_gone           server: true if the connection was lost, or the request's context cancelled, while
+//	                      the handler ran and before it had written all that its Content-Length
+//	                      announces: the client hung up or will send no more, or was slower than a
+//	                      deadline allows, or the server is being stopped. It is no failure.
 //	bytes                 of the response's body (client), of what was read or written (server's waits)
 //	wait.*, abandoned     see package gaptrace
 //
@@ -68,6 +69,13 @@
 // ReadFrom, WriteString and Push, which do what io and net/http do where they are missing, and Unwrap for
 // http.ResponseController. It is no http.CloseNotifier; the request's context tells the same. http.MaxBytesReader cannot
 // tell net/http to close the connection through any wrapped ResponseWriter.
+//
+// What a writer outside of ours does when it is written to, such as compressing, is covered as if it were waiting: wrap
+// the handler outside of those. A connection that is hijacked through an http.ResponseController past such a writer is
+// not known to be.
+//
+// A handler is given a copy of the request, for its context. When it returns, those outside are told what it changed: the
+// pattern and path values, forms, the body, and the plain fields, but no others of a mux's own making.
 //
 // Deadlines are set and informational answers sent by whom they were before. After Hijack the traffic is not seen, and the
 // time that a handler waits for it looks like its own. What net/http still has in its buffers when the handler returns is

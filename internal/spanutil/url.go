@@ -29,6 +29,11 @@ func URL(u *url.URL) string {
 	if u == nil {
 		return ""
 	}
+	if at := strings.LastIndexByte(u.Host, '@'); at >= 0 { // put there by hand
+		host := *u
+		host.Host = u.Host[at+1:]
+		u = &host
+	}
 	query, mark := begin(u.RawQuery)
 	query = Query(query)
 	plain := len(u.Path) <= enough && u.Opaque == "" && !strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/")
@@ -163,17 +168,22 @@ func hideValues(list, separators string, depth int) string {
 		} else {
 			end += at
 		}
-		if key, value, ok := strings.Cut(list[at:end], "="); ok && value != "" {
-			shown := value
-			if Secret(key) {
-				shown = "hidden"
-			} else {
-				shown = hideNested(value, depth)
-			}
-			if shown != value {
-				b.WriteString(list[done:at] + key + "=" + shown)
-				done = end
-			}
+		key, value, ok := strings.Cut(list[at:end], "=")
+		if !ok {
+			key, value = "", key // perhaps a pair that was encoded, with its =
+		}
+		shown := value
+		switch {
+		case value == "":
+		case ok && Secret(key):
+			shown = "hidden"
+		default:
+			shown = hideNested(value, depth)
+		}
+		if shown != value {
+			b.WriteString(list[done : at+len(list[at:end])-len(value)])
+			b.WriteString(shown)
+			done = end
 		}
 		at = end + 1
 	}
@@ -183,11 +193,11 @@ func hideValues(list, separators string, depth int) string {
 	return b.String() + list[done:]
 }
 
-// hideNested is a value that may hold a URL, encoded once or more. It stays as it was written where nothing had to be
-// hidden.
+// hideNested is a value that may hold a URL, or a part of one, encoded once or more. It stays as it was written where
+// nothing had to be hidden.
 func hideNested(value string, depth int) string {
 	encoded := strings.ContainsRune(value, '%')
-	if !encoded && !strings.Contains(value, ":/") {
+	if !encoded && !strings.ContainsRune(value, '=') && !strings.Contains(value, ":/") && !strings.HasPrefix(value, "//") {
 		return value
 	}
 	if depth == 0 {
@@ -201,9 +211,15 @@ func hideNested(value string, depth int) string {
 		return value
 	}
 	shown := plain
-	if strings.Contains(plain, "://") {
+	switch {
+	case strings.Contains(plain, "://"):
 		shown = hideURLs(plain, depth)
-	} else if encoded {
+	case strings.HasPrefix(plain, "//"): // without a scheme
+		shown, _ = hideURL(":"+plain, depth)
+		shown = shown[1:]
+	case strings.ContainsRune(plain, '='): // a path with a query, or a query
+		shown = hideValues(plain, "?&;#", depth-1)
+	case encoded:
 		shown = hideNested(plain, depth-1)
 	}
 	if shown != plain {
@@ -220,15 +236,18 @@ func holdsURL(value string) bool {
 
 // What names a secret: a word of the key that is one of these …
 var secretWords = map[string]bool{
-	"auth": true, "code": true, "hmac": true, "jwt": true, "key": true, "otp": true, "pass": true, "pin": true,
-	"pswd": true, "pw": true, "pwd": true, "sid": true, "sig": true,
+	"auth": true, "code": true, "cred": true, "csrf": true, "hmac": true, "jwt": true, "key": true, "keys": true, "otp": true,
+	"pass": true, "pin": true, "pswd": true, "pw": true, "pwd": true, "sid": true, "sig": true,
 }
+
+// … or holds one of these …
+var secretParts = []string{"credential", "passphrase", "passwd", "password", "secret", "token"}
 
 // … or ends in one of these.
 var secretEndings = []string{
-	"accesskey", "apikey", "assertion", "authkey", "authorization", "bearer", "credential", "passcode", "passphrase",
-	"passwd", "password", "privatekey", "secret", "secretkey", "sessid", "session", "sessionid",
-	"signature", "ticket", "token", "verifier",
+	"accesskey", "accountkey", "apikey", "assertion", "authcode", "authkey", "authorization", "bearer", "cookie", "encryptionkey",
+	"oauth", "passcode", "passkey", "privatekey", "samlrequest", "samlresponse", "secretkey", "sessid", "session",
+	"sessionid", "sharedkey", "signature", "signingkey", "subscriptionkey", "ticket", "userpass", "userpwd", "verifier", "xauth",
 }
 
 // Secret reports whether a key, as of a query, names a secret, as it is written or once decoded. Its
@@ -267,6 +286,11 @@ func secretWord(word string) bool {
 	if len(word) < 5 { // shorter than all endings
 		return secretWords[word]
 	}
-	word = strings.TrimSuffix(word, "s") // tokens; and no ending here ends so
-	return slices.ContainsFunc(secretEndings, func(ending string) bool { return strings.HasSuffix(word, ending) })
+	if slices.ContainsFunc(secretParts, func(part string) bool { return strings.Contains(word, part) }) {
+		return true
+	}
+	word = strings.TrimSuffix(word, "s") // cookies; but no pass
+	return word == "cred" || slices.ContainsFunc(secretEndings, func(ending string) bool {
+		return strings.HasSuffix(word, ending) || strings.HasSuffix(word+"s", ending)
+	})
 }

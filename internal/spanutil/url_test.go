@@ -40,6 +40,16 @@ func TestValuesOfSecretsInAQueryAreHiddenAndOthersStay(t *testing.T) {
 		"share=100%&at=12:30&to=a%2Fb":       "share=100%&at=12:30&to=a%2Fb",
 		"tokens=x&apikeys=y&bearer=z&pin=0":  "tokens=hidden&apikeys=hidden&bearer=hidden&pin=hidden",
 		"address=x&class=y&spin=z":           "address=x&class=y&spin=z",
+		"next=/cb?token=x&a=1":               "next=" + url.QueryEscape("/cb?token=hidden") + "&a=1",
+		"next=%2Fcb%3Ftoken%3Dx":             "next=" + url.QueryEscape("/cb?token=hidden"),
+		"next=cb%3Fpassword%3Dx%26a%3D1":     "next=" + url.QueryEscape("cb?password=hidden&a=1"),
+		"to=//u:pw@h/":                       "to=" + url.QueryEscape("//h/"),
+		"x=y%26token%3Dpw":                   "x=" + url.QueryEscape("y&token=hidden"),
+		"token%3Dpw&a":                       url.QueryEscape("token=hidden") + "&a",
+		"next=/books?page=2&x=a%3Db":         "next=/books?page=2&x=a%3Db",
+		"tokenid=x&secretvalue=y&creds=z":    "tokenid=hidden&secretvalue=hidden&creds=hidden",
+		"userpass=x&SAMLResponse=y&cookie=z": "userpass=hidden&SAMLResponse=hidden&cookie=hidden",
+		"passkeys=x&csrf=y&keys=z":           "passkeys=hidden&csrf=hidden&keys=hidden",
 		"signature[]=x&user[password]=y&é=1": "signature[]=hidden&user[password]=hidden&é=1",
 	} {
 		if got := spanutil.Query(raw); got != want {
@@ -71,6 +81,9 @@ func TestAURLIsShownWithoutUserinfoAndFragment(t *testing.T) {
 	}
 	if got := spanutil.URL(nil); got != "" {
 		t.Errorf("URL(nil) = %q", got)
+	}
+	if got := spanutil.URL(&url.URL{Scheme: "http", Host: "user:pw@h:80", Path: "/p"}); got != "http://h:80/p" {
+		t.Errorf("a host with a user is shown as %s", got)
 	}
 	for _, opaque := range []string{"//user:pw@host/path", "//user:pw@host", "//host/a@b", "//host/p?token=pw"} {
 		if got := spanutil.URL(&url.URL{Scheme: "http", Opaque: opaque}); strings.Contains(got, "pw") || !strings.HasPrefix(got, "http://host") {
