@@ -236,7 +236,7 @@ func holdsURL(value string) bool {
 
 // What names a secret: a word of the key that is one of these …
 var secretWords = map[string]bool{
-	"auth": true, "code": true, "cred": true, "csrf": true, "hmac": true, "jwt": true, "key": true, "keys": true, "otp": true,
+	"auth": true, "code": true, "cred": true, "csrf": true, "hmac": true, "jwt": true, "key": true, "otp": true,
 	"pass": true, "pin": true, "pswd": true, "pw": true, "pwd": true, "sid": true, "sig": true,
 }
 

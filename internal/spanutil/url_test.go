@@ -49,7 +49,7 @@ func TestValuesOfSecretsInAQueryAreHiddenAndOthersStay(t *testing.T) {
 		"next=/books?page=2&x=a%3Db":         "next=/books?page=2&x=a%3Db",
 		"tokenid=x&secretvalue=y&creds=z":    "tokenid=hidden&secretvalue=hidden&creds=hidden",
 		"userpass=x&SAMLResponse=y&cookie=z": "userpass=hidden&SAMLResponse=hidden&cookie=hidden",
-		"passkeys=x&csrf=y&keys=z":           "passkeys=hidden&csrf=hidden&keys=hidden",
+		"passkeys=x&csrf=y&typed_keys=z":     "passkeys=hidden&csrf=hidden&typed_keys=z",
 		"signature[]=x&user[password]=y&é=1": "signature[]=hidden&user[password]=hidden&é=1",
 	} {
 		if got := spanutil.Query(raw); got != want {
