@@ -178,7 +178,7 @@ func TestAnythingWithAddHookMayBeWrapped(t *testing.T) {
 // hooked is a client of somebody's own, whose field only looks like go-redis's.
 type hooked struct{ hooks int }
 
-func (hooked) AddHook(redis.Hook) {}
+func (h hooked) AddHook(redis.Hook) { _ = h.hooks }
 
 type hookFunc func(redis.Hook)
 
