@@ -70,7 +70,10 @@ func (db *database) begin(ctx context.Context, operation, statement string) call
 }
 
 func (db *database) beginRequest(ctx context.Context, operation string, request *Request) call {
-	e := db.arrived(ctx)
+	var e *entered
+	if ctx != nil {
+		e = db.arrived(ctx)
+	}
 	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
 	return call{Call: db.Begin(ctx, what), db: db, request: request, entered: e}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"time"
 )
 
 // conn is a wrapped connection, but for what must be absent where the driver's own lacks it.
@@ -57,7 +58,7 @@ func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 		return preparer.PrepareContext(ctx, query)
 	}
 	prepared, err := c.Prepare(query)
-	if err == nil && ctx.Err() != nil {
+	if err == nil && ended(ctx) {
 		_ = prepared.Close()
 		return nil, ctx.Err()
 	}
@@ -108,16 +109,28 @@ type (
 	resetting struct{ *conn }
 )
 
-// ResetSession is no span: database/sql calls it before every use of a connection, and drivers do
-// not go to the network for it. With a DB it is a part of the wait for the pool.
+// ResetSession is a span only if it was a wait: database/sql calls it before every use of a connection, and most drivers
+// do not go to the network for it; pgx asks whether a connection that was idle for a while is still there.
 func (c resetting) ResetSession(ctx context.Context) error {
-	if resetter, ok := c.Conn.(driver.SessionResetter); ok {
-		if err := resetter.ResetSession(ctx); err != nil {
-			return err // database/sql asks its pool for another one
-		}
+	e := c.db.arrived(ctx)
+	resetter, ok := c.Conn.(driver.SessionResetter)
+	if !ok {
+		return nil
 	}
-	c.db.arrived(ctx)
-	return nil
+	if !c.db.Wants(ctx) {
+		return resetter.ResetSession(ctx)
+	}
+	start := time.Now()
+	err := resetter.ResetSession(ctx)
+	failure := err
+	if errors.Is(err, driver.ErrBadConn) { // database/sql asks its pool for another one
+		failure = nil
+	}
+	c.db.waited(ctx, "sql reset", start, failure)
+	if err != nil {
+		e.again()
+	}
+	return err
 }
 
 func (e execer) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {

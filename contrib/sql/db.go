@@ -67,14 +67,14 @@ func (d *DB) leave(e *entered, err error) {
 	if e == nil {
 		return
 	}
-	if by := e.by.Load(); by != nil {
-		if d.last.Load() != by {
-			d.last.Store(by)
-		}
-		return
+	if by := e.by.Load(); by != nil && d.last.Load() != by {
+		d.last.Store(by)
 	}
 	if by := d.last.Load(); by != nil {
-		by.waited(e, err)
+		if err != nil && e.Err() == nil && err.Error() != "sql: database is closed" {
+			err = nil // it came when the connection had
+		}
+		by.pooled(e, err)
 	}
 }
 
@@ -83,7 +83,7 @@ func (db *database) arrived(ctx context.Context) *entered {
 	e, _ := ctx.Value(enteredKey{}).(*entered)
 	if e != nil {
 		e.by.Store(db)
-		db.waited(e, nil)
+		db.pooled(e, nil)
 	}
 	return e
 }
@@ -95,15 +95,20 @@ func (e *entered) again() {
 	}
 }
 
-// waited draws the wait that ends now, once. The pool is part of no call: what becomes of the call has a span of its own.
-func (db *database) waited(e *entered, err error) {
-	since := e.since.Swap(nil)
-	if since == nil {
-		return
+// pooled draws the wait for the pool that ends now, once. The pool is part of no call: what becomes of the call has a span
+// of its own.
+func (db *database) pooled(e *entered, err error) {
+	if since := e.since.Swap(nil); since != nil {
+		db.waited(e.Context, "sql pool", *since, err)
 	}
+}
+
+// waited draws a wait that began at start and ends now.
+func (db *database) waited(ctx context.Context, operation string, start time.Time, err error) {
+	end := time.Now()
 	request := &Request{Target: &db.target}
-	what := gaptrace.Call{Component: component, Operation: "sql pool", Request: request}
-	c := call{Call: db.Waited(e.Context, what, *since, time.Now()), db: db, request: request}
+	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
+	c := call{Call: db.Waited(ctx, what, start, end), db: db, request: request}
 	if c.Call == nil {
 		return
 	}

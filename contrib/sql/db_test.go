@@ -231,6 +231,81 @@ func waitWithAnother(t *testing.T, fault func(string) error, opts []gaptrace.Opt
 	return tracer, ctx, db, time.Now()
 }
 
+func TestWhoWaitsAgainInVainHasWaitedAllTheTime(t *testing.T) {
+	twice := 0
+	for range 60 {
+		synctest.Test(t, func(t *testing.T) {
+			tracer, ctx, db, begun := waitWithAnother(t, failOn("Exec", 1, driver.ErrBadConn), nil)
+			impatient, cancel := context.WithDeadline(ctx, begun.Add(15*time.Millisecond))
+			defer cancel()
+			_, err := db.ExecContext(impatient, "UPDATE")
+			var waited time.Duration
+			for _, s := range tracer.Named("sql pool") {
+				waited += s.Duration()
+			}
+			if took := time.Since(begun); waited != took && len(tracer.Named("sql exec")) > 0 {
+				t.Errorf("%v: waited %v in all of %v:\n%s", err, waited, took, tracer.Tree())
+			}
+			if err != nil && len(tracer.Named("sql pool")) == 2 {
+				twice++
+			}
+			time.Sleep(time.Second)
+		})
+	}
+	if twice == 0 {
+		t.Error("nobody waited twice, and in vain")
+	}
+}
+
+func TestAResetThatWaitsIsDrawn(t *testing.T) {
+	for _, failure := range []error{nil, driver.ErrBadConn, errBoom} {
+		for _, through := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{shape: modern}
+				tracer, ctx, db := under(t, f)
+				f.fault = func(call string) error {
+					if call != "ResetSession" {
+						return nil
+					}
+					f.fault = nil
+					time.Sleep(20 * time.Millisecond)
+					return failure
+				}
+				exec := db.ExecContext
+				if through {
+					exec = gapsql.WrapDB(db).ExecContext
+				}
+				_, err := exec(ctx, "UPDATE")
+				resets := tracer.Named("sql reset")
+				if len(resets) != 1 || resets[0].Duration() != 20*time.Millisecond || resets[0].ParentID != 1 || (resets[0].Tags["error"] == true) != (failure == errBoom) {
+					t.Errorf("%v, through a DB %v, %v:\n%s", failure, through, err, tracer.Tree())
+				}
+				if n := len(tracer.Named("sql pool")); n != 0 {
+					t.Errorf("%d waits for a pool that was free", n)
+				}
+			})
+		}
+	}
+}
+
+func TestAnErrorOfTheCallIsNotThePools(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tracer, ctx, db := underOne(t, &fake{shape: modern, sets: three})
+		must(db, db.PingContext(ctx))(t)
+		held := must(db.DB.Conn(t.Context()))(t)
+		time.AfterFunc(10*time.Millisecond, func() {
+			held.Raw(func(any) error { return driver.ErrBadConn })
+			held.Close()
+		})
+		if _, err := db.ExecContext(ctx, "UPDATE ?", struct{}{}); err == nil {
+			t.Error("no error")
+		}
+		if pools := tracer.Named("sql pool"); len(pools) != 1 || pools[0].Tags["error"] != nil {
+			t.Errorf("drawn:\n%s", tracer.Tree())
+		}
+	})
+}
+
 func TestWithoutASpanNothingIsMarked(t *testing.T) {
 	f := &fake{shape: modern}
 	_, _, db := underOne(t, f)

@@ -106,12 +106,25 @@ func values(ctx context.Context, named []driver.NamedValue) ([]driver.Value, err
 		}
 		args[i] = value.Value
 	}
-	return args, ctx.Err()
+	if ended(ctx) {
+		return nil, ctx.Err()
+	}
+	return args, nil
+}
+
+// ended asks as database/sql does: by Done, which a context of somebody's own may answer otherwise than by Err.
+func ended(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
 }
 
 func beginWithout(ctx context.Context, raw driver.Conn) (driver.Tx, error) {
 	begun, err := raw.Begin()
-	if err == nil && ctx.Err() != nil {
+	if err == nil && ended(ctx) {
 		_ = begun.Rollback()
 		return nil, ctx.Err()
 	}

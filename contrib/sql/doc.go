@@ -13,6 +13,7 @@
 //	span              what it covers
 //	sql pool          with [WrapDB]: a caller waiting for a connection of the pool; it has failed if
 //	                  none came before the caller gave up
+//	sql reset         a driver that goes to the network before a connection is used again
 //	sql connect       a connection being made: dial, TLS, authentication
 //	sql ping
 //	sql prepare       by the program, or by database/sql for a statement with arguments
@@ -50,16 +51,20 @@
 //
 // A failure is an error of the driver, but for three. driver.ErrSkip draws nothing at all: database/sql
 // goes on to prepare the statement. io.EOF ends the rows. driver.ErrBadConn makes database/sql try
-// again, and each attempt has its span; it is a failure only where nobody tries again, which is among
-// rows, at commit and at rollback.
+// again, and each attempt has its span; it is a failure among rows, at commit and at rollback, where nobody tries
+// again. That nobody does so on a Tx or a Conn either, nor after the third attempt, no driver is told: there the program's
+// error is the one sign.
+//
+// What a database says of a statement that failed is recorded, and may repeat an argument or a literal of it; see above for
+// statements that speak of passwords.
 //
 // A query cancelled while its rows are not being read is a failure only if the driver says so in what
 // is called next, Close or Next: database/sql closes the rows then, and tells the program itself.
 //
 // # Limits
 //
-// The driver is given the caller's context as it is, since a span cannot be opened before it is known that
-// the driver does not skip the call. Spans of other clients that a driver uses lie beside its own.
+// The driver is given the caller's context as it is (through a DB, one that holds it), since a span cannot be opened
+// before it is known that the driver does not skip the call. Spans of other clients that a driver uses lie beside its own.
 //
 // (*sql.Conn).Raw hands out the wrapped connection; its method Raw() driver.Conn returns the driver's.
 //
@@ -67,6 +72,6 @@
 // caller that gives up before any call through the same [DB] has come as far as the driver.
 //
 // Not covered: the closing of a statement or a connection, which has no context. go-sql-driver/mysql tells
-// the server and waits for no answer; with a driver that waits, as lib/pq does when a statement closes, that wait
-// looks like the program's own time.
+// the server and waits for no answer; with a driver that waits, as lib/pq and pgx do when a statement closes, that
+// wait looks like the program's own time.
 package sql

@@ -18,13 +18,18 @@ const inspected = 16 << 10
 // HideLiterals replaces every literal in statement by a question mark, for
 // [gaptrace.WithStatement]: strings, numbers, TRUE and FALSE, but not NULL. Comments are dropped,
 // since they may hold literals too. Where SQL's dialects disagree about what is a literal, as about
-// a backslash before a quote, the rest of the statement becomes one question mark, and a statement
-// of more than 16 KiB is cut. What stands in double quotes is a name to some databases and a string
+// a backslash before a quote, or whether # begins a comment, the rest of the statement becomes one question mark, and a
+// statement of more than 16 KiB is cut. An error that the database answers is not rewritten: it may repeat a literal, or
+// an argument. What stands in double quotes is a name to some databases and a string
 // to others: it is left alone only if the [Target] that c tells is of the type postgres, postgresql,
 // pgx or cockroach.
 func HideLiterals(c gaptrace.Call, statement string) string {
 	request, ok := c.Request.(*Request)
-	return hide(bound(statement), hider{quotedNames: ok && request.Target != nil && quotesNames(request.Target.Type)})
+	dbType := ""
+	if ok && request.Target != nil {
+		dbType = request.Target.Type
+	}
+	return hide(bound(statement), hider{quotedNames: quotesNames(dbType), hashes: quotesNames(dbType) || dbType == "sqlserver" || dbType == "mssql"})
 }
 
 func quotesNames(dbType string) bool {
@@ -120,8 +125,12 @@ func (h *hider) overrun(kind sqllexer.TokenType, text, rest string) int {
 		if strings.HasSuffix(text, "/") && strings.HasPrefix(rest, "*") {
 			stop(len(text) - 1)
 		}
+		if len(text) > 1 { // an operator, or a quote in dollars, right behind a name: price/100, v@@$$text$$
+			stop(1 + strings.IndexAny(text[1:], "?#/@!"))
+			stop(1 + strings.Index(text[1:], "$$"))
+		}
 		if h.secrets {
-			stop(strings.IndexAny(text, "?$#/@!")) // BY$1
+			stop(strings.IndexByte(text, '$')) // BY$1
 		}
 	}
 	return len(text) - end
@@ -140,10 +149,26 @@ type hider struct {
 	ticked      bool               // in what is a name to those who know backquotes
 	bracketed   bool               // in what is a name to those who know brackets
 	hashed      bool               // in what is a comment to those who know # as one
+	hashes      bool               // # is no comment
+	closed      bool               // a bracket has closed right before
 }
 
 // token writes one token, or what stands for it. It reports false where no more may be shown.
 func (h *hider) token(kind sqllexer.TokenType, text string) bool {
+	closed := h.closed
+	h.closed = strings.HasSuffix(text, "]")
+	if strings.HasPrefix(text, "]]") || closed && strings.HasPrefix(text, "]") {
+		if !h.quotedNames {
+			return false // to SQL Server the name in brackets goes on
+		}
+	}
+	switch kind {
+	case sqllexer.STRING, sqllexer.QUOTED_IDENT, sqllexer.COMMENT, sqllexer.MULTILINE_COMMENT, sqllexer.JSON_OP:
+	default:
+		if strings.Contains(text, "#") && !h.secrets && !h.hashes {
+			return false // to MySQL a comment has begun
+		}
+	}
 	switch kind {
 	case sqllexer.SPACE:
 		h.hashed = h.hashed && !strings.Contains(text, "\n")
@@ -183,6 +208,14 @@ func (h *hider) token(kind sqllexer.TokenType, text string) bool {
 		return !strings.HasSuffix(text, "-") && !strings.HasSuffix(text, "+") // not 1e--, with a comment
 	case sqllexer.BOOLEAN:
 		h.literal()
+	case sqllexer.BIND_PARAMETER:
+		if len(text) > 1 && text[0] == '@' && '0' <= text[1] && text[1] <= '9' { // an operator, and a number
+			h.text.WriteByte('@')
+			h.literal()
+			break
+		}
+		h.name(kind, text)
+		return true
 	case sqllexer.ERROR, sqllexer.INCOMPLETE_STRING: // a literal or comment that does not end
 		return false
 	case sqllexer.OPERATOR, sqllexer.JSON_OP, sqllexer.WILDCARD, sqllexer.PUNCTUATION, sqllexer.UNKNOWN:
@@ -191,6 +224,10 @@ func (h *hider) token(kind sqllexer.TokenType, text string) bool {
 		h.hashed = h.hashed || strings.Contains(text, "#")
 		h.text.WriteString(text)
 	default:
+		if isAny(text, "TRUE", "FALSE") { // with an operator right behind, which the lexer took for a name
+			h.literal()
+			break
+		}
 		h.hashed = h.hashed || strings.Contains(text, "#")
 		h.name(kind, text)
 		return true

@@ -40,8 +40,14 @@ var (
 
 // Wants reports whether a call under ctx could be recorded: it has a parent, or needs none. It
 // allocates nothing; where describing a call does, ask first.
-func (w *Wrapper) Wants(ctx context.Context) bool {
-	return w.Roots || opentracing.SpanFromContext(ctx) != nil
+func (w *Wrapper) Wants(ctx context.Context) bool { return w.Roots || spanOf(ctx) != nil }
+
+// spanOf is the span in ctx, or nil. A nil ctx is the library's to refuse.
+func spanOf(ctx context.Context) opentracing.Span {
+	if ctx == nil {
+		return nil
+	}
+	return opentracing.SpanFromContext(ctx)
 }
 
 // Begin begins a client's call; it returns nil where the call is not recorded. Its span is opened by
@@ -49,7 +55,7 @@ func (w *Wrapper) Wants(ctx context.Context) bool {
 // the call finishes, and after Discard never. A span costs least that is opened last, since all its
 // tags are known when it starts.
 func (w *Wrapper) Begin(ctx context.Context, what gaptrace.Call) *Call {
-	parent := opentracing.SpanFromContext(ctx)
+	parent := spanOf(ctx)
 	if parent == nil && !w.Roots {
 		return nil
 	}
