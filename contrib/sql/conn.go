@@ -109,6 +109,10 @@ type (
 	resetting struct{ *conn }
 )
 
+// resetWait is how long a reset takes at least that went to the network. Most look whether the socket has something to
+// say, which is a call of the system's and no wait.
+const resetWait = 100 * time.Microsecond
+
 // ResetSession is a span only if it was a wait: database/sql calls it before every use of a connection, and most drivers
 // do not go to the network for it; pgx asks whether a connection that was idle for a while is still there.
 func (c resetting) ResetSession(ctx context.Context) error {
@@ -126,7 +130,9 @@ func (c resetting) ResetSession(ctx context.Context) error {
 	if errors.Is(err, driver.ErrBadConn) { // database/sql asks its pool for another one
 		failure = nil
 	}
-	c.db.waited(ctx, "sql reset", start, failure)
+	if time.Since(start) > resetWait {
+		c.db.waited(ctx, "sql reset", start, failure)
+	}
 	if err != nil {
 		e.again()
 	}
