@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +27,10 @@ import (
 // TestMain keeps the driver's own log of lost connections out of the tests'.
 func TestMain(m *testing.M) {
 	_ = mysql.SetLogger(log.New(io.Discard, "", 0))
+	mysql.RegisterDialContext("stalling", func(ctx context.Context, addr string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+		return &stalling{Conn: conn}, err
+	})
 	m.Run()
 }
 
@@ -160,6 +166,36 @@ var faults = map[string]fault{
 		<-running
 		return []error{err}
 	}, failed: "sql query"},
+	"cancelled while it connects": {use: func(f *faulty) []error {
+		held, err := f.db.Conn(f.ctx) // the one connection there is
+		f.must(err)
+		defer held.Close()
+		ctx, cancel := context.WithCancel(f.ctx)
+		defer cancel()
+		stalled.Store(true)
+		defer stalled.Store(false)
+		time.AfterFunc(20*time.Millisecond, cancel)
+		return []error{f.db.PingContext(ctx)}
+	}, failed: "sql connect"},
+	"cancelled while it prepares": {use: func(f *faulty) []error {
+		ctx, cancel := context.WithCancel(f.ctx)
+		defer cancel()
+		stalled.Store(true)
+		defer stalled.Store(false)
+		time.AfterFunc(20*time.Millisecond, cancel)
+		_, err := f.db.PrepareContext(ctx, "SELECT 1")
+		return []error{err}
+	}, failed: "sql prepare"},
+	"cancelled while it commits": {use: func(f *faulty) []error {
+		ctx, cancel := context.WithCancel(f.ctx)
+		defer cancel()
+		tx, err := f.db.BeginTx(ctx, nil)
+		f.must(err, f.exec(tx, "UPDATE t SET n = 6 WHERE id = 3"))
+		stalled.Store(true)
+		time.AfterFunc(20*time.Millisecond, cancel)
+		time.AfterFunc(60*time.Millisecond, func() { stalled.Store(false) }) // a Commit has no context, and waits
+		return []error{tx.Commit()}
+	}, failed: ""},
 	"cancelled among the rows": {use: func(f *faulty) []error {
 		ctx, cancel := context.WithCancel(f.ctx)
 		return f.stream(ctx, func(int) { cancel() })[:1] // whether Close is told depends on who closes first
@@ -200,6 +236,27 @@ var faults = map[string]fault{
 	}, failed: "sql exec"},
 }
 
+// stalled holds back what servers answer to connections of the network "stalling".
+var stalled atomic.Bool
+
+// stalling is a connection whose reads wait as long as that lasts, or until it is closed.
+type stalling struct {
+	net.Conn
+	closed atomic.Bool
+}
+
+func (s *stalling) Read(p []byte) (int, error) {
+	for stalled.Load() && !s.closed.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	return s.Conn.Read(p)
+}
+
+func (s *stalling) Close() error {
+	s.closed.Store(true)
+	return s.Conn.Close()
+}
+
 var connectionID = regexp.MustCompile(`(onnection|thread) \d+|:\d+(->|:)`)
 
 func TestWhatGoesWrongIsToldAsItIsWithoutUs(t *testing.T) {
@@ -224,7 +281,11 @@ func TestWhatGoesWrongIsToldAsItIsWithoutUs(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				db, err := open(server.DSN("faults") + fault.params)
+				dsn := server.DSN("faults") + fault.params
+				if strings.Contains(name, "while it") {
+					dsn = strings.Replace(dsn, "@tcp(", "@stalling(", 1)
+				}
+				db, err := open(dsn)
 				if err != nil {
 					t.Fatal(err)
 				}
