@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"time"
 
 	"github.com/gaptrace/gaptrace"
 	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
@@ -63,6 +64,32 @@ func ExampleWrapTarget() {
 	// Output:
 	// sql connect component=database/sql db.instance=books db.type=memory peer.address=db.example.com:1 span.kind=client
 	// sql ping component=database/sql db.instance=books db.type=memory peer.address=db.example.com:1 span.kind=client
+}
+
+func ExampleWrapDB() {
+	tracer := spantest.NewTracer()
+	db := gapsql.WrapDB(sql.OpenDB(gapsql.Wrap(memory, gaptrace.WithTracer(tracer)))) // the one line
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+
+	somebody, err := db.Conn(ctx) // has the one connection for a while
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	time.AfterFunc(10*time.Millisecond, func() { somebody.Close() })
+
+	span := tracer.StartSpan("handler")
+	if _, err := db.ExecContext(opentracing.ContextWithSpan(ctx, span), "DELETE FROM books"); err != nil {
+		fmt.Println(err)
+	}
+	span.Finish()
+
+	fmt.Print(tracer.Tree())
+	// Output:
+	// handler
+	//   sql pool component=database/sql db.type=sql span.kind=client
+	//   sql exec component=database/sql db.statement="DELETE FROM books" db.type=sql span.kind=client
 }
 
 func ExampleHideLiterals() {
