@@ -36,12 +36,15 @@ func BenchmarkSet(b *testing.B) {
 	cost.Run(b, set(raw), set(wrapped), nil)
 }
 
-func BenchmarkPipeline100(b *testing.B) {
-	raw, wrapped := inMemory(b, 100), gapredis.Wrap(inMemory(b, 100))
+func BenchmarkPipeline100(b *testing.B)  { benchmarkPipeline(b, 100) }
+func BenchmarkPipeline1000(b *testing.B) { benchmarkPipeline(b, 1000) }
+
+func benchmarkPipeline(b *testing.B, commands int) {
+	raw, wrapped := inMemory(b, commands), gapredis.Wrap(inMemory(b, commands))
 	pipeline := func(client *redis.Client) func(context.Context) {
 		return func(ctx context.Context) {
 			pipe := client.Pipeline()
-			for range 100 {
+			for range commands {
 				pipe.Get(ctx, "user:1234")
 			}
 			if _, err := pipe.Exec(ctx); err != redis.Nil {

@@ -60,6 +60,38 @@ parent
 `)
 }
 
+func TestStreamsAndTheirGroups(t *testing.T) {
+	addr, tracer := servers.Redis(t), spantest.NewTracer()
+	ctx, drawn := under(t, tracer)
+	c := gapredis.Wrap(connect(t, addr), gaptrace.WithTracer(tracer))
+	must(t,
+		c.XGroupCreateMkStream(ctx, "events", "billing", "0").Err(),
+		c.XAdd(ctx, &redis.XAddArgs{Stream: "events", ID: "1-1", MaxLen: 10, Values: []string{"card", "hunter2"}}).Err())
+	read, err := c.XReadGroup(ctx, &redis.XReadGroupArgs{Group: "billing", Consumer: "one", Streams: []string{"events", ">"}, Count: 5}).Result()
+	must(t, err)
+	if len(read) != 1 || len(read[0].Messages) != 1 || read[0].Messages[0].Values["card"] != "hunter2" {
+		t.Error(read)
+	}
+	if claimed, err := c.XClaim(ctx, &redis.XClaimArgs{Stream: "events", Group: "billing", Consumer: "two", Messages: []string{"1-1"}}).Result(); err != nil || len(claimed) != 1 {
+		t.Error(claimed, err)
+	}
+	must(t, c.XAck(ctx, "events", "billing", "1-1").Err())
+	if err := c.XReadGroup(ctx, &redis.XReadGroupArgs{Group: "none", Consumer: "one", Streams: []string{"events", ">"}}).Err(); err == nil || !strings.HasPrefix(err.Error(), "NOGROUP") {
+		t.Error(err)
+	}
+	const tags = " component=go-redis db.instance=0 db."
+	want(t, strings.ReplaceAll(drawn(addr, "REDIS"), tags, " … "), `
+parent
+  redis xgroup … statement="xgroup create events ? ? ?" db.type=redis peer.address=REDIS span.kind=client
+  redis xadd … statement="xadd events ? ? ? ? ?" db.type=redis peer.address=REDIS span.kind=client
+  redis xreadgroup … statement="xreadgroup ? ? ? ? ? ? ? ? events ?" db.type=redis peer.address=REDIS span.kind=client
+  redis xclaim … statement="xclaim events ? ? ? ?" db.type=redis peer.address=REDIS span.kind=client
+  redis xack … statement="xack events ? ?" db.type=redis peer.address=REDIS span.kind=client
+  redis xreadgroup … statement="xreadgroup ? ? ? ? ? ? events ?" db.type=redis error=true peer.address=REDIS span.kind=client
+    * event=error error.kind=proto.RedisError message="NOGROUP No such key ?"
+`)
+}
+
 func TestWhatARealServerRepeatsIsNotRecorded(t *testing.T) {
 	addr, tracer := servers.Redis(t), spantest.NewTracer()
 	c := gapredis.Wrap(connect(t, addr), gaptrace.WithTracer(tracer), gaptrace.WithRoots())
