@@ -1,14 +1,23 @@
 package elasticsearch_test
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/elastic/go-elasticsearch/v8/esapi"
+	"github.com/elastic/go-elasticsearch/v8/esutil"
 	"github.com/elastic/go-elasticsearch/v8/typedapi/types"
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spantest"
@@ -104,6 +113,102 @@ func TestARealElasticsearchsReasonsTellNoDocuments(t *testing.T) {
 		if got := message(only(t, tracer)); got != tt.want || strings.Contains(tracer.Tree(), "hunter2") {
 			t.Errorf("%s: got %q, want %q, of %s", tt.request, got, tt.want, said)
 		}
+	}
+}
+
+// One of two addresses is nobody's; the other's server is killed while its answer is being read.
+func TestAJobOnARealElasticsearchThatDies(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody.Close()
+	address, server := servers.ElasticsearchProcess(t)
+	tracer := spantest.NewTracer()
+	const backOff = 30 * time.Millisecond
+	var backOffs []time.Time
+	c := gapes.Wrap(newClient(t, elasticsearch.Config{
+		Addresses:    []string{"http://" + nobody.Addr().String(), address},
+		RetryBackoff: func(int) time.Duration { backOffs = append(backOffs, time.Now()); return backOff },
+	}), withTracer(tracer))
+	ctx := underParent(t, tracer)
+
+	const books, of = 1000, 10_000
+	indexer, err := esutil.NewBulkIndexer(esutil.BulkIndexerConfig{
+		Client: c, Index: "books", Refresh: "true", NumWorkers: 1, FlushBytes: books * of / 4,
+		OnFlushStart: func(context.Context) context.Context { return ctx },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range books {
+		text := fmt.Sprintf(`{"shelf":%d,"text":"%s"}`, i%7, strings.Repeat("hunter2 ", of/8))
+		if err := indexer.Add(t.Context(), esutil.BulkIndexerItem{Action: "index", Body: strings.NewReader(text)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := indexer.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if stats := indexer.Stats(); stats.NumIndexed != books || len(tracer.Named("elasticsearch bulk")) != int(stats.NumRequests) {
+		t.Errorf("%+v, %d spans", stats, len(tracer.Named("elasticsearch bulk")))
+	}
+
+	answer := func(res *esapi.Response, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return consume(t, res.Body)
+	}
+	const shelves = `{"size":0,"aggs":{"shelves":{"terms":{"field":"shelf"}}}}`
+	if got := answer(c.Search(c.Search.WithIndex("books"), c.Search.WithBody(strings.NewReader(shelves)), c.Search.WithContext(ctx))); strings.Count(got, `"key":`) != 7 {
+		t.Error(got)
+	}
+	var page struct {
+		ID string `json:"_scroll_id"`
+	}
+	first := answer(c.Search(c.Search.WithIndex("books"), c.Search.WithSize(1), c.Search.WithScroll(time.Minute), c.Search.WithContext(ctx)))
+	if err := json.Unmarshal([]byte(first), &page); err != nil {
+		t.Fatal(err)
+	}
+	if got := answer(c.Scroll(c.Scroll.WithScrollID(page.ID), c.Scroll.WithContext(ctx))); !strings.Contains(got, "hunter2") {
+		t.Error(got)
+	}
+
+	res, err := c.Search(c.Search.WithIndex("books"), c.Search.WithSize(books), c.Search.WithScroll(time.Minute), c.Search.WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(res.Body, make([]byte, of)); err != nil {
+		t.Error(err)
+	}
+	server.Kill()
+	if n, err := io.Copy(io.Discard, res.Body); err == nil || n > books*of {
+		t.Errorf("read %d more, %v", n, err)
+	}
+	res.Body.Close()
+	if _, err := c.Scroll(c.Scroll.WithScrollID(page.ID), c.Scroll.WithContext(ctx)); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Error(err)
+	}
+
+	calls := slices.DeleteFunc(tracer.Spans(), func(s *spantest.Span) bool { return s.Operation == "parent" || s.IsWait() })
+	failed := 0
+	for _, call := range calls {
+		if call.Tags["error"] == true {
+			failed++
+		}
+	}
+	if failed != 2 || tracer.Problems() != nil || strings.Contains(tracer.Tree(), "hunter2") || !strings.Contains(tracer.Tree(), "shelves") {
+		t.Errorf("%d failed:\n%s", failed, tracer.Tree())
+	}
+	for _, began := range backOffs {
+		if !slices.ContainsFunc(calls, func(s *spantest.Span) bool { return !s.Start.After(began) && !s.End.Before(began.Add(backOff)) }) {
+			t.Errorf("no span covers the back-off from %v on:\n%s", began, tracer.Tree())
+		}
+	}
+	if len(backOffs) == 0 {
+		t.Error("nobody was asked")
 	}
 }
 

@@ -19,11 +19,12 @@ import (
 // Elasticsearch refuses to run as root, so for root it runs as nobody, who must be able to enter os.TempDir.
 func Elasticsearch(t testing.TB) (url string) {
 	t.Helper()
-	_, url = elasticsearch(t)
+	url, _ = ElasticsearchProcess(t)
 	return url
 }
 
-func elasticsearch(t testing.TB) (*Process, string) {
+// ElasticsearchProcess is Elasticsearch for a test that kills its server.
+func ElasticsearchProcess(t testing.TB) (url string, p *Process) {
 	t.Helper()
 	dist := elasticsearchHome(t)
 	java := javaHome(t)
@@ -56,7 +57,7 @@ func elasticsearch(t testing.TB) (*Process, string) {
 			return err
 		},
 	}.start(t)
-	return p, "http://" + addrs[0]
+	return "http://" + addrs[0], p
 }
 
 // config tells the node to keep to itself. The disk thresholds would make indices read-only on a machine whose

@@ -69,7 +69,7 @@ func TestPostgreSQLAnswersAndIsGoneAfterTheTest(t *testing.T) {
 func TestElasticsearchAnswersAndIsGoneAfterTheTest(t *testing.T) {
 	elasticsearchHome(t)
 	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
-		p, url := elasticsearch(t)
+		url, p := ElasticsearchProcess(t)
 		index, err := http.NewRequest("PUT", url+"/books/_doc/1?refresh=true", strings.NewReader(`{"title":"gaps"}`))
 		if err != nil {
 			t.Fatal(err)
