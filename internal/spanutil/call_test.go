@@ -2,16 +2,12 @@ package spanutil_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"net/url"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"testing/iotest"
 	"testing/synctest"
 	"time"
 	"unicode/utf8"
@@ -73,82 +69,6 @@ func TestAFilteredCallIsUntouched(t *testing.T) {
 			}
 			wantTree(t, tracer, "")
 		})
-	}
-}
-
-func TestHooksNameTagRewriteAndForgive(t *testing.T) {
-	boom := errors.New("boom")
-	w, tracer := roots(
-		gaptrace.WithOperation(func(c gaptrace.Call) string { return c.Component + " " + c.Operation }),
-		gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { return opentracing.Tags{"team": "books", "db.type": "mine"} }),
-		gaptrace.WithStatement(func(_ gaptrace.Call, s string) string { return strings.ToLower(s) }),
-		gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { return err == boom }),
-	)
-	call, _ := start(w, t.Context(), op)
-	call.Tag("db.type", "wrapper's")
-	call.Statement("SELECT 1")
-	call.Finish(boom)
-	wantTree(t, tracer, "lib op component=lib db.statement=\"select 1\" db.type=mine span.kind=client team=books\n")
-}
-
-func TestAnEmptyStatementIsDropped(t *testing.T) {
-	w, tracer := roots(gaptrace.WithStatement(func(gaptrace.Call, string) string { return "" }))
-	call, _ := start(w, t.Context(), op)
-	call.Statement("SELECT 1")
-	call.Finish(nil)
-	wantTree(t, tracer, "op component=lib span.kind=client\n")
-}
-
-func TestTheErrorKeepsItsIdentityAndIsReadOnlyOnce(t *testing.T) {
-	w, tracer := roots()
-	call, _ := start(w, t.Context(), op)
-	call.Fail(io.ErrClosedPipe)
-	call.Finish(io.EOF) // the first counts
-	for _, f := range tracer.Spans()[0].Logs[0].Fields {
-		if f.Key() != "error.object" {
-			continue
-		}
-		err, ok := f.Value().(error)
-		if !ok || !errors.Is(err, io.ErrClosedPipe) || err.Error() != "io: read/write on closed pipe" {
-			t.Errorf("error.object = %#v", f.Value())
-		}
-		return
-	}
-	t.Error("no error.object")
-}
-
-type panickingError struct{}
-
-func (panickingError) Error() string { panic("Error") }
-
-func TestAnErrorThatPanicsIsStillAnError(t *testing.T) {
-	w, tracer := roots()
-	call, _ := start(w, t.Context(), op)
-	call.Finish(panickingError{})
-	wantTree(t, tracer, "op component=lib error=true span.kind=client\n"+
-		"  * event=error error.kind=spanutil_test.panickingError message=\"an error that panics when it is asked for its text\"\n")
-}
-
-// selfish is an error that ends what it is of when it is asked for its text.
-type selfish struct{ call *spanutil.Call }
-
-func (s selfish) Error() string {
-	s.call.Enter()
-	s.call.Leave(0)
-	s.call.Finish(nil)
-	return "selfish"
-}
-
-func TestAnErrorMayUseTheResultThatItIsOf(t *testing.T) {
-	w, tracer := roots()
-	call, _ := start(w, t.Context(), op)
-	call.Log("phase", selfish{call}) // hangs where a lock is held
-	call, _ = start(w, t.Context(), op)
-	call.Answered("rows")
-	call.Fail(selfish{call})
-	call.Finish(nil)
-	if p := tracer.Problems(); p != nil || len(tracer.Spans()) != 2 {
-		t.Error(p, tracer.Tree())
 	}
 }
 
@@ -271,83 +191,6 @@ func TestAnAbandonedResultIsReportedByTheCollector(t *testing.T) {
 	wantTree(t, tracer, "op abandoned=true bytes=4 component=lib span.kind=client\n")
 }
 
-func TestABodyEndsItsCall(t *testing.T) {
-	ends := map[string]struct {
-		body  io.ReadCloser
-		use   func(io.ReadCloser)
-		spans string
-	}{
-		"EOF":          {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { io.Copy(io.Discard, b) }, "op bytes=3 component=lib span.kind=client\n"},
-		"Close":        {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { b.Close() }, "op bytes=0 component=lib span.kind=client\n"},
-		"both":         {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { io.Copy(io.Discard, b); b.Close(); b.Close() }, "op bytes=3 component=lib span.kind=client\n"},
-		"data and EOF": {io.NopCloser(iotest.DataErrReader(strings.NewReader("abc"))), func(b io.ReadCloser) { b.Read(make([]byte, 9)) }, "op bytes=3 component=lib span.kind=client\n"},
-		"error": {
-			io.NopCloser(io.MultiReader(strings.NewReader("ab"), iotest.ErrReader(io.ErrUnexpectedEOF))), func(b io.ReadCloser) { io.ReadAll(b) },
-			"op bytes=2 component=lib error=true span.kind=client\n  * event=error error.kind=*errors.errorString message=\"unexpected EOF\"\n",
-		},
-		"panic": {
-			io.NopCloser(readerFunc(func([]byte) (int, error) { panic("read") })), func(b io.ReadCloser) { defer func() { recover() }(); io.ReadAll(b) },
-			"op bytes=0 component=lib error=true span.kind=client\n  * event=error error.kind=*errors.errorString message=\"panic or runtime.Goexit in the wrapped call\"\n",
-		},
-	}
-	for name, end := range ends {
-		t.Run(name, func(t *testing.T) {
-			w, tracer := roots()
-			call, _ := start(w, t.Context(), op)
-			end.use(spanutil.Body(call, end.body))
-			wantTree(t, tracer, end.spans)
-		})
-	}
-}
-
-type readerFunc func([]byte) (int, error)
-
-func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
-
-// lateClose is a body whose Close takes a while, and fails.
-type lateClose struct{ io.Reader }
-
-var errLate = errors.New("too late")
-
-func (lateClose) Close() error {
-	time.Sleep(time.Second)
-	return errLate
-}
-
-func TestTheCloseOfABodyIsCoveredAndItsFailureTold(t *testing.T) {
-	w, tracer := roots()
-	synctest.Test(t, func(t *testing.T) {
-		call, _ := start(w, t.Context(), op)
-		body := spanutil.Body(call, lateClose{strings.NewReader("body")})
-		time.Sleep(time.Minute)
-		if err := body.Close(); err != errLate {
-			t.Error(err)
-		}
-	})
-	if s := tracer.Named("op")[0]; s.Tags["wait.us"] != int64(1_000_000) || s.Tags["error"] != true || len(tracer.Named("op wait")) != 1 {
-		t.Error(tracer.Tree())
-	}
-}
-
-func TestAReaderThatCountsWrongTakesNothingAway(t *testing.T) {
-	w, tracer := roots()
-	call, _ := start(w, t.Context(), op)
-	answers := []int{4, -1, 9}
-	seen := 0
-	body := spanutil.BodySeen(call, io.NopCloser(readerFunc(func([]byte) (int, error) {
-		n := answers[0]
-		answers = answers[1:]
-		return n, nil
-	})), func(p []byte, _ bool) { seen += len(p) })
-	for range 3 {
-		body.Read(make([]byte, 4))
-	}
-	body.Close()
-	if got := tracer.Spans()[0].Tags["bytes"]; got != int64(13) || seen != 8 {
-		t.Errorf("%v bytes, %d seen", got, seen)
-	}
-}
-
 func TestACallThatIsOverStaysSo(t *testing.T) {
 	for name, end := range map[string]func(*spanutil.Call){
 		"finished":  func(c *spanutil.Call) { c.Finish(nil) },
@@ -452,23 +295,6 @@ func TestLogsAfterTheFirstWaitAreDropped(t *testing.T) {
 	wantTree(t, tracer, "op bytes=0 component=lib span.kind=client\n  * event=\"in time\"\n")
 }
 
-func TestAPanicIsAFailureAndGoesOn(t *testing.T) {
-	w, tracer := roots()
-	func() {
-		defer func() {
-			if recover() != "library" {
-				t.Error("the panic did not go on")
-			}
-		}()
-		call, _ := start(w, t.Context(), op)
-		returned := false
-		defer call.Unwound(&returned)
-		panic("library")
-	}()
-	wantTree(t, tracer, "op component=lib error=true span.kind=client\n"+
-		"  * event=error error.kind=*errors.errorString message=\"panic or runtime.Goexit in the wrapped call\"\n")
-}
-
 func TestValuesAreCutBetweenRunesWithAMark(t *testing.T) {
 	for name, s := range map[string]string{
 		"long":                   strings.Repeat("x", 10<<20),
@@ -522,59 +348,6 @@ func TestMaxWaitsJoinsTheClosest(t *testing.T) {
 	if joined := tracer.Spans()[0].Tags["wait.joined_us"]; joined != int64(8e6) {
 		t.Errorf("wait.joined_us = %v", joined)
 	}
-}
-
-func TestAnErrorIsToldWithoutTheSecretsOfURLs(t *testing.T) {
-	for message, want := range map[string]string{
-		`Get "http://h:80/p?access_token=PLANTED&page=2": dial tcp`: `Get "http://h:80/p?access_token=hidden&page=2": dial tcp`,
-		"a :// b":                                                  "a :// b",
-		`parse "http://user:PLANTED@h:po": bad`:                    `parse "http://h:po` + spanutil.CutMark, // what is said of a malformed URL may tell more of it
-		"cannot parse pg://bob:PLA/NTED@h/db":                      "cannot parse pg://h/db" + spanutil.CutMark,
-		"no such package http://registry/@scope/name":              "no such package http://registry/@scope/name",
-		"[::1]: http://[::1]:80/a and http://u:PLANTED@[::1]:80/b": "[::1]: http://[::1]:80/a and http://[::1]:80/b",
-	} {
-		w, tracer := roots()
-		call, _ := start(w, t.Context(), op)
-		call.Finish(errors.New(message))
-		if got := tracer.Spans()[0].Logs[0].Fields[2].Value(); got != want {
-			t.Errorf("%s is told as %s", message, got)
-		}
-	}
-}
-
-func TestWhateverAPasswordHoldsAnErrorOfParsingDoesNotTellIt(t *testing.T) {
-	for _, odd := range []string{
-		"hun ", `hun"`, "hun<", "hun>", "hun?", "hun#", "hun/", "hun%", "hun\\", "hun'", "hun@", "hun:", "hun://", "huné", "hun\x00", "hun[", "hun]",
-		"80 ", `80"`, "80<", "80>", "80'", "80\n", // which begin like a port
-	} {
-		_, err := url.Parse("http://user:" + odd + "ter2@proxy:312x8/path?to=http://u:PLANTED@x")
-		if err == nil {
-			t.Fatalf("%q: no error", odd)
-		}
-		w, tracer := roots()
-		call, _ := start(w, t.Context(), op)
-		call.Log("phase", err)
-		call.Finish(err)
-		for _, record := range tracer.Spans()[0].Logs {
-			for _, field := range record.Fields {
-				if text := fmt.Sprint(field.Value()); strings.Contains(text, "hun") || strings.Contains(text, "ter2") || strings.Contains(text, "PLANTED") {
-					t.Errorf("%q: %s tells %s", odd, field.Key(), text)
-				}
-			}
-		}
-	}
-}
-
-func TestARewordedErrorKeepsItsKindAndTheUserIsAskedAboutItself(t *testing.T) {
-	var asked error
-	w, tracer := roots(gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { asked = err; return false }))
-	call, _ := start(w, t.Context(), op)
-	call.Finish(spanutil.Reworded(io.ErrUnexpectedEOF, strings.ToUpper))
-	if asked != io.ErrUnexpectedEOF {
-		t.Errorf("asked about %#v", asked)
-	}
-	wantTree(t, tracer, "op component=lib error=true span.kind=client\n"+
-		"  * event=error error.kind=*errors.errorString message=\"UNEXPECTED EOF\"\n")
 }
 
 func TestWhatDescribesACallIsNoWait(t *testing.T) {

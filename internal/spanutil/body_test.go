@@ -1,0 +1,90 @@
+package spanutil_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+)
+
+func TestABodyEndsItsCall(t *testing.T) {
+	ends := map[string]struct {
+		body  io.ReadCloser
+		use   func(io.ReadCloser)
+		spans string
+	}{
+		"EOF":          {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { io.Copy(io.Discard, b) }, "op bytes=3 component=lib span.kind=client\n"},
+		"Close":        {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { b.Close() }, "op bytes=0 component=lib span.kind=client\n"},
+		"both":         {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { io.Copy(io.Discard, b); b.Close(); b.Close() }, "op bytes=3 component=lib span.kind=client\n"},
+		"data and EOF": {io.NopCloser(iotest.DataErrReader(strings.NewReader("abc"))), func(b io.ReadCloser) { b.Read(make([]byte, 9)) }, "op bytes=3 component=lib span.kind=client\n"},
+		"error": {
+			io.NopCloser(io.MultiReader(strings.NewReader("ab"), iotest.ErrReader(io.ErrUnexpectedEOF))), func(b io.ReadCloser) { io.ReadAll(b) },
+			"op bytes=2 component=lib error=true span.kind=client\n  * event=error error.kind=*errors.errorString message=\"unexpected EOF\"\n",
+		},
+		"panic": {
+			io.NopCloser(readerFunc(func([]byte) (int, error) { panic("read") })), func(b io.ReadCloser) { defer func() { recover() }(); io.ReadAll(b) },
+			"op bytes=0 component=lib error=true span.kind=client\n  * event=error error.kind=*errors.errorString message=\"panic or runtime.Goexit in the wrapped call\"\n",
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			w, tracer := roots()
+			call, _ := start(w, t.Context(), op)
+			end.use(spanutil.Body(call, end.body))
+			wantTree(t, tracer, end.spans)
+		})
+	}
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
+
+// lateClose is a body whose Close takes a while, and fails.
+type lateClose struct{ io.Reader }
+
+var errLate = errors.New("too late")
+
+func (lateClose) Close() error {
+	time.Sleep(time.Second)
+	return errLate
+}
+
+func TestTheCloseOfABodyIsCoveredAndItsFailureTold(t *testing.T) {
+	w, tracer := roots()
+	synctest.Test(t, func(t *testing.T) {
+		call, _ := start(w, t.Context(), op)
+		body := spanutil.Body(call, lateClose{strings.NewReader("body")})
+		time.Sleep(time.Minute)
+		if err := body.Close(); err != errLate {
+			t.Error(err)
+		}
+	})
+	if s := tracer.Named("op")[0]; s.Tags["wait.us"] != int64(1_000_000) || s.Tags["error"] != true || len(tracer.Named("op wait")) != 1 {
+		t.Error(tracer.Tree())
+	}
+}
+
+func TestAReaderThatCountsWrongTakesNothingAway(t *testing.T) {
+	w, tracer := roots()
+	call, _ := start(w, t.Context(), op)
+	answers := []int{4, -1, 9}
+	seen := 0
+	body := spanutil.BodySeen(call, io.NopCloser(readerFunc(func([]byte) (int, error) {
+		n := answers[0]
+		answers = answers[1:]
+		return n, nil
+	})), func(p []byte, _ bool) { seen += len(p) })
+	for range 3 {
+		body.Read(make([]byte, 4))
+	}
+	body.Close()
+	if got := tracer.Spans()[0].Tags["bytes"]; got != int64(13) || seen != 8 {
+		t.Errorf("%v bytes, %d seen", got, seen)
+	}
+}
