@@ -77,18 +77,19 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	resp.Request = asAsked(resp.Request, sent, req)
 	call.Tag("http.status_code", resp.StatusCode)
+	failure := err // where there is one it is against the interface's contract; both are the caller's to see
 	if err == nil && resp.StatusCode >= 500 {
-		call.Fail(StatusError(resp.StatusCode))
+		failure = StatusError(resp.StatusCode)
 	}
 	switch {
-	case err != nil: // against the interface's contract; both are the caller's to see
-		call.Finish(err)
-	case resp.StatusCode == http.StatusSwitchingProtocols:
-		call.Finish(nil) // what comes now is another protocol's traffic, both ways
-	case bodiless(req.Method, resp.StatusCode):
-		call.Finish(nil) // not everybody's empty body is http.NoBody
+	case err != nil,
+		resp.StatusCode == http.StatusSwitchingProtocols, // what comes now is another protocol's traffic, both ways
+		bodiless(req.Method, resp.StatusCode),            // not everybody's empty body is http.NoBody
+		resp.Body == nil, resp.Body == http.NoBody:
+		call.Finish(failure)
 	default:
 		resp.Body = spanutil.Body(call, resp.Body)
+		call.Fail(failure) // behind the wait: WithExpected is asked about it
 	}
 	return resp, err
 }

@@ -261,6 +261,39 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+func TestWhatAHookTakesIsNoPartOfTheWait(t *testing.T) {
+	for name, body := range map[string]io.ReadCloser{
+		"no body": nil, "http.NoBody": http.NoBody, "a body": io.NopCloser(strings.NewReader("down")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tracer, ctx, parent := under(t)
+				next := roundTripper(func(*http.Request) (*http.Response, error) {
+					return &http.Response{StatusCode: 503, Body: body}, nil
+				})
+				var asked error
+				rt := nethttp.Wrap(next, gaptrace.WithTracer(tracer), gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool {
+					time.Sleep(time.Second)
+					asked = err
+					return false
+				}))
+				resp, err := rt.RoundTrip(get(ctx, "http://example.com/"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if resp.Body != nil {
+					resp.Body.Close()
+				}
+				parent.Finish()
+				call := tracer.Named("HTTP GET")[0]
+				if asked != nethttp.StatusError(503) || call.Duration() != 0 || call.Tags["wait.us"] != int64(0) || call.Tags["error"] != true {
+					t.Errorf("asked %v, took %v, %v", asked, call.Duration(), call.Tags)
+				}
+			})
+		})
+	}
+}
+
 func TestOddRoundTrippersAreLeftOdd(t *testing.T) {
 	boom := errors.New("boom")
 	for name, next := range map[string]roundTripper{

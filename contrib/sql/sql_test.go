@@ -407,12 +407,26 @@ func TestClosingAStatementHangsUnderNoRequest(t *testing.T) {
 func TestWhatAHookTakesIsNoPartOfTheWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{shape: modern, sets: three}
+		asked := 0
 		tracer, ctx, db := under(t, f, gaptrace.WithStatement(func(_ gaptrace.Call, s string) string {
 			time.Sleep(time.Second)
 			return s
+		}), gaptrace.WithExpected(func(gaptrace.Call, error) bool {
+			time.Sleep(time.Second)
+			asked++
+			return false
 		}))
 		must(db.ExecContext(ctx, "INSERT"))(t)
 		read(t, must(db.QueryContext(ctx, "SELECT"))(t), nil)
+		for _, failure := range []error{errBoom, driver.ErrBadConn} {
+			f.fault = failOn("Commit", 1, failure)
+			if err := must(db.BeginTx(ctx, nil))(t).Commit(); !errors.Is(err, failure) {
+				t.Error(err)
+			}
+		}
+		if asked != 2 {
+			t.Errorf("asked %d times, want 2", asked)
+		}
 		for _, s := range tracer.Spans() {
 			if s.Duration() != 0 {
 				t.Errorf("%s takes %v, want 0", s.Operation, s.Duration())

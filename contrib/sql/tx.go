@@ -23,7 +23,7 @@ func (t *tx) end(operation string, do func() error) error {
 	c := t.db.begin(t.ctx, operation, "")
 	return c.record(func() error {
 		err := do()
-		if errors.Is(err, driver.ErrBadConn) { // nobody tries this again
+		if errors.Is(err, driver.ErrBadConn) && c.Answered("") { // nobody tries this again
 			c.Fail(err)
 		}
 		return err
