@@ -106,7 +106,8 @@ func WithMaxWaits(n int) Option {
 }
 
 // WithPhases also logs, on the call's span, what happened inside the call, where the wrapped
-// library tells: dns, connect, tls, got_conn, wrote_request and first_byte in contrib/nethttp.
+// library tells: dns, connect, tls, got_conn, wrote_request and first_byte in contrib/nethttp; dns,
+// connect and retry in contrib/redis and contrib/elasticsearch.
 func WithPhases() Option {
 	return func(c *Config) { c.Phases = true }
 }

@@ -33,6 +33,9 @@
 //	                      password, key and the like) read "hidden"
 //	http.status_code      the last attempt's
 //	peer.address          host and port of the node that was asked last
+//	es.attempts           how often a node was asked, where more than once
+//	es.errors             true if the answer to a bulk request says that items of it failed
+//	es.failed_items       how many, if all of that answer fits in 64 KiB and was read
 //	bytes                 of the answer's body, as far as it was read
 //	wait.*, abandoned     see package gaptrace
 //
@@ -46,8 +49,8 @@
 // of the body and the caller has read them. Nothing is read ahead, since that could block where the
 // unwrapped client does not; so gaptrace.WithExpected is asked when the body ends, and where it was
 // not read the status is all that is known. A 404 is no failure where it is the answer: to HEAD
-// (exists), and to GET of a document or its source. That some items of a bulk request or searches
-// of a multi-search failed is not looked for.
+// (exists), and to GET of a document or its source. Nor is a bulk request of which items failed: es.errors
+// tells of these. Which searches of a multi-search failed is not looked for.
 //
 // Elasticsearch repeats in its reasons what it was sent. In the span's message the values of secrets
 // in the query read "hidden", as in elasticsearch.params. The reason is there in full where
@@ -66,6 +69,15 @@
 // The Request of a gaptrace.Call is the *http.Request as the transport was given it: until the call
 // has ended its URL may name no node.
 //
+// # Attempts
+//
+// Attempts are counted where net/http asks for a connection. A request that net/http itself sends again, because the idle
+// connection it had was dead, counts, too; and of an http.RoundTripper that is none of net/http's nothing is known. With [Interceptor] in the
+// client's configuration they are exactly those of go-elasticsearch.
+//
+// With gaptrace.WithPhases a span logs each attempt but the first as retry, with its number, the node and, from
+// Interceptor, the status or error of the one before; and dials as dns_start, dns_done, connect_start and connect_done, with their errors.
+//
 // # Instrumentation
 //
 // To learn the endpoint, a wrapped client always has an elastictransport.Instrumentation. One that
@@ -76,5 +88,5 @@
 // Calls without a parent span are not recorded unless gaptrace.WithRoots says so, and these are
 // some: a plain API call without WithContext; a flush of esutil's BulkIndexer, whose workers know
 // no caller's context, until its OnFlushStart returns one with a span in it (see the example).
-// Node discovery draws nothing. How many attempts a call took the transport does not tell.
+// Node discovery draws nothing.
 package elasticsearch

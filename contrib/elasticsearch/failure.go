@@ -6,9 +6,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"runtime"
 	"strconv"
-	"sync"
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
@@ -34,60 +32,15 @@ func (e *Error) Error() string {
 	return strconv.Itoa(e.Status) + " " + http.StatusText(e.Status)
 }
 
-// Of a body this much is kept, at most, for the reason it gives.
-const enoughToTell = 64 << 10
-
-// failure is why a call failed, as far as the caller has read the answer that says so. It does not
-// lead to the body, so that it can outlive it.
-type failure struct {
-	call   *spanutil.Call
-	asked  asked
-	status int
-
-	mu   sync.Mutex // a body may be closed while it is read
-	head []byte     // of the body
-	told bool
-}
-
-// failing is spanutil.Body for an answer that is a failure. What the body says of it is known only
-// when the caller has read that far, and reading ahead could block where the raw call returns. So
-// the call fails when its body ends, or when the collector finds it.
+// failing is spanutil.Body for an answer that is a failure: the call fails with what the body says, as far as the
+// caller has read it.
 func failing(call *spanutil.Call, a asked, res *http.Response) io.ReadCloser {
-	f := &failure{call: call, asked: a, status: res.StatusCode}
-	if res.Body == nil || res.Body == http.NoBody {
-		f.tell()
-		return spanutil.Body(call, res.Body)
-	}
-	body := &handedOut{spanutil.BodySeen(call, res.Body, f.seen)}
-	// That the cleanup holds what is inside makes it run before the one of spanutil.BodySeen, which
-	// finishes the call.
-	runtime.AddCleanup(body, func(handedOut) { f.tell() }, *body)
-	return body
-}
-
-type handedOut struct{ io.ReadCloser }
-
-// seen keeps what was read, and tells of it when the body ends.
-func (f *failure) seen(read []byte, end bool) {
-	f.mu.Lock()
-	f.head = append(f.head, read[:min(len(read), enoughToTell-len(f.head))]...)
-	f.mu.Unlock()
-	if end {
-		f.tell()
-	}
-}
-
-// tell fails the call, once.
-func (f *failure) tell() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.told {
-		return
-	}
-	f.told = true
-	e := &Error{Status: f.status}
-	e.read(bytes.NewReader(f.head))
-	f.call.Fail(spanutil.Reworded(e, func(string) string { return f.asked.failure(*e) }))
+	status := res.StatusCode
+	return lookingOn(call, res.Body, nil, func(head []byte) {
+		e := &Error{Status: status}
+		e.read(bytes.NewReader(head))
+		call.Fail(spanutil.Reworded(e, func(string) string { return a.failure(*e) }))
+	})
 }
 
 // read finds {"error":{"type":…,"reason":…}}, or {"error":reason}. It makes do with what is

@@ -19,6 +19,7 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/elastic/go-elasticsearch/v8/esutil"
 	"github.com/elastic/go-elasticsearch/v8/typedapi/types"
+	"github.com/gaptrace/gaptrace"
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
@@ -116,6 +117,55 @@ func TestARealElasticsearchsReasonsTellNoDocuments(t *testing.T) {
 	}
 }
 
+func TestARealElasticsearchThatAsksForAPassword(t *testing.T) {
+	const user, password = "reader", "hunter2"
+	address := servers.ElasticsearchSecured(t, user, password)
+	node, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	withUser := *node
+	withUser.User = url.UserPassword(user, password)
+	for name, tt := range map[string]struct {
+		cfg    elasticsearch.Config
+		status int
+		want   string
+	}{
+		"nobody":         {elasticsearch.Config{}, 401, "security_exception: missing authentication credentials for REST request [/_cluster/health]"},
+		"a wrong word":   {elasticsearch.Config{Username: user, Password: "hunter3hunter2"}, 401, "security_exception: unable to authenticate user [reader] for REST request [/_cluster/health]"},
+		"a false key":    {elasticsearch.Config{APIKey: "aHVudGVyMjpodW50ZXIy"}, 401, "security_exception: unable to authenticate with provided credentials and anonymous access is not allowed for this request"},
+		"a false token":  {elasticsearch.Config{ServiceToken: "hunter2"}, 401, "security_exception: unable to authenticate with provided credentials and anonymous access is not allowed for this request"},
+		"the right word": {elasticsearch.Config{Username: user, Password: password}, 200, ""},
+		"in the URL":     {elasticsearch.Config{Addresses: []string{withUser.String()}}, 200, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracer := spantest.NewTracer()
+			cfg := tt.cfg
+			if cfg.Addresses == nil {
+				cfg.Addresses = []string{address}
+			}
+			c := gapes.Wrap(newClient(t, cfg), withTracer(tracer), gaptrace.WithPhases())
+			res, err := perform(t, c, underParent(t, tracer), "GET", "/_cluster/health", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			consume(t, res.Body)
+			span, tree := only(t, tracer), tracer.Tree()
+			if span.Tags["error"] == nil {
+				span.Logs = nil
+			} else {
+				span.Logs = span.Logs[len(span.Logs)-1:]
+			}
+			if got := message(span); got != tt.want || res.StatusCode != tt.status || span.Tags["http.status_code"] != tt.status {
+				t.Errorf("%d, %q, want %d, %q", res.StatusCode, got, tt.status, tt.want)
+			}
+			if strings.Contains(tree, "hunter") || strings.Contains(tree, "aHVudGVy") || !strings.Contains(tree, "es.url=http://"+node.Host+"/_cluster/health ") {
+				t.Error(tree)
+			}
+		})
+	}
+}
+
 // One of two addresses is nobody's; the other's server is killed while its answer is being read.
 func TestAJobOnARealElasticsearchThatDies(t *testing.T) {
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
@@ -161,6 +211,13 @@ func TestAJobOnARealElasticsearchThatDies(t *testing.T) {
 		}
 		return consume(t, res.Body)
 	}
+	conflict := strings.NewReader("{\"create\":{\"_id\":\"here\"}}\n{}\n{\"create\":{\"_id\":\"here\"}}\n{}\n")
+	if got := answer(c.Bulk(conflict, c.Bulk.WithIndex("films"), c.Bulk.WithContext(ctx))); !strings.Contains(got, "version_conflict_engine_exception") {
+		t.Error(got)
+	}
+	if bulks := tracer.Named("elasticsearch bulk"); bulks[len(bulks)-1].Tags["es.failed_items"] != 1 {
+		t.Error(bulks[len(bulks)-1].Tags)
+	}
 	const shelves = `{"size":0,"aggs":{"shelves":{"terms":{"field":"shelf"}}}}`
 	if got := answer(c.Search(c.Search.WithIndex("books"), c.Search.WithBody(strings.NewReader(shelves)), c.Search.WithContext(ctx))); strings.Count(got, `"key":`) != 7 {
 		t.Error(got)
@@ -198,6 +255,10 @@ func TestAJobOnARealElasticsearchThatDies(t *testing.T) {
 		if call.Tags["error"] == true {
 			failed++
 		}
+	}
+	again := slices.IndexFunc(calls, func(s *spantest.Span) bool { return s.Tags["es.attempts"] != nil })
+	if again < 0 {
+		t.Errorf("no call is told to have been tried again:\n%s", tracer.Tree())
 	}
 	if failed != 2 || tracer.Problems() != nil || strings.Contains(tracer.Tree(), "hunter2") || !strings.Contains(tracer.Tree(), "shelves") {
 		t.Errorf("%d failed:\n%s", failed, tracer.Tree())

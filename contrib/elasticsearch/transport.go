@@ -130,7 +130,12 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	if sampled {
 		describe(call, req)
 	}
-	sent := req.WithContext(call.Open(ctx))
+	ctx = call.Open(ctx)
+	var tries *attempts
+	if sampled {
+		tries, ctx = attemptsOf(ctx, call, t.Phases)
+	}
+	sent := req.WithContext(ctx)
 	var query statement
 	if sampled && what.searches() {
 		query = statementOf(sent)
@@ -145,6 +150,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	watched := call.Answered("bytes")
 	if watched {
 		describeAnswer(call, req, res)
+		tries.tag(call)
 		call.Statement(query.text())
 	}
 	switch {
@@ -156,6 +162,8 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 		a := askedBy(req, what)
 		a.shown = what.searches() && t.Config.Statement == nil
 		res.Body = failing(call, a, res)
+	case watched && what.action == "_bulk":
+		res.Body = counting(call, res)
 	default:
 		res.Body = spanutil.Body(call, res.Body)
 	}

@@ -63,7 +63,7 @@ func TestASlotThatMovesUnderLoadIsOneSpanACommand(t *testing.T) {
 	}
 	tracer := spantest.NewTracer()
 	parent, drawn := under(t, tracer)
-	c := gapredis.Wrap(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs}), gaptrace.WithTracer(tracer))
+	c := gapredis.Wrap(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs}), gaptrace.WithTracer(tracer), gaptrace.WithPhases())
 	defer c.Close()
 
 	// All keys are in one slot, which goes from one master to another while they are read and written.
@@ -138,10 +138,17 @@ func TestASlotThatMovesUnderLoadIsOneSpanACommand(t *testing.T) {
 	if pipelines := tracer.Named("redis pipeline"); len(pipelines) != 1 || pipelines[0].Tags["redis.commands"] != 20 {
 		t.Errorf("%d spans of a pipeline", len(pipelines))
 	}
+	redirected := 0
 	for _, s := range tracer.Spans() {
 		if s.Tags["error"] != nil || s.ParentID > 1 {
 			t.Fatalf("%+v", s)
 		}
+		if strings.Contains(logs(s), "retry 2") {
+			redirected++
+		}
+	}
+	if redirected == 0 {
+		t.Error("nothing is said to have been redirected")
 	}
 	if p := tracer.Problems(); p != nil {
 		t.Error(p)

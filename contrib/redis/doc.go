@@ -8,6 +8,7 @@
 //	redis get       a command, named in lower case; "redis ?" where what was sent is no name
 //	redis pipeline  the commands of one Exec; a Ring's transaction, too, which its hook does not know
 //	redis tx        MULTI, commands, EXEC
+//	redis receive   a Receive of what [WrapPubSub] returned
 //
 // Each has one wait, its whole length: waiting for a connection of the pool, dialling, TLS, AUTH
 // and SELECT, retries with the back-off between them, a cluster's redirections, and the answer.
@@ -41,12 +42,19 @@
 // The Request of a [gaptrace.Call] is the redis.Cmder, or of a pipeline the []redis.Cmder with
 // MULTI and EXEC as go-redis adds them.
 //
+// # Phases
+//
+// With [gaptrace.WithPhases] a span logs the dials of its call (dns_start, dns_done, connect_start, connect_done) and, as
+// retry, that go-redis tries it once more, with the number of the attempt: after an error that may pass, and at a
+// cluster's redirections. A dial is told by net's own dialler: with Options.TLSConfig go-redis gives that no
+// context, and so there are no logs of it; nor are there with an Options.Dialer that does not.
+//
 // # What a hook does not see
 //
 //   - client.Conn(ctx) starts without the client's hooks. Wrap it as well; it does not tell its
 //     address or database. The Tx of a Watch has them already.
-//   - Receive and Channel of a PubSub wait outside of all hooks. A loop that receives is seldom
-//     under a span; where it is, start one around Receive.
+//   - A PubSub goes around all hooks. [WrapPubSub] records what it is asked for; what reads for its
+//     Channel is go-redis's, and is not recorded.
 //   - AUTH, SELECT and OnConnect of a new connection are part of the command that needed
 //     it. A span started in Options.Dialer or OnConnect from the context given there is its child.
 //   - A ClusterClient's and a Ring's hook sees a command once, whatever nodes it goes to. To see

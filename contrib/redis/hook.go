@@ -96,7 +96,7 @@ func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Cont
 		var buf [128]byte
 		call.Statement(string(what.appendTo(buf[:0], cmd.Args())))
 	}
-	return h.calls.hold(call.Open(ctx), cmd, nil, call), nil
+	return h.calls.hold(begun(ctx, h.Wrapper, call), cmd, nil, call), nil
 }
 
 func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
@@ -132,7 +132,7 @@ func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (c
 		var buf [1024]byte
 		call.Statement(string(appendCommands(buf[:0], queued)))
 	}
-	return h.calls.hold(call.Open(ctx), &cmds[0], cmds, call), nil
+	return h.calls.hold(begun(ctx, h.Wrapper, call), &cmds[0], cmds, call), nil
 }
 
 func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error {
@@ -157,6 +157,15 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 
 // wants is false for a nil context, too: what becomes of that is go-redis's to say.
 func (h *hook) wants(ctx context.Context) bool { return ctx != nil && h.Wants(ctx) }
+
+// begun opens call. What it returns is for the rest of the call.
+func begun(ctx context.Context, w *spanutil.Wrapper, call *spanutil.Call) context.Context {
+	ctx = call.Open(ctx)
+	if w.Phases && call.Sampled() {
+		ctx = withPhases(ctx, call)
+	}
+	return ctx
+}
 
 func (h *hook) describe(call *spanutil.Call) {
 	call.Tag(string(ext.DBType), "redis")
@@ -201,8 +210,12 @@ func failure(cmd redis.Cmder) error {
 	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.TxFailedErr) {
 		return nil
 	}
+	return reworded(err, commandOf(cmd).codeOnly)
+}
+
+// reworded is err without what go-redis and the server repeat of arguments and answers.
+func reworded(err error, codeOnly bool) error {
 	if answer := redis.Error(nil); errors.As(err, &answer) {
-		codeOnly := commandOf(cmd).codeOnly
 		return spanutil.Reworded(err, func(text string) string { return withoutEcho(text, codeOnly) })
 	}
 	return spanutil.Reworded(err, func(text string) string {

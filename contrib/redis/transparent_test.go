@@ -47,6 +47,11 @@ var wrappings = map[string]func(context.Context, redis.UniversalClient) context.
 		gapredis.Wrap(c, gaptrace.WithTracer(tracer))
 		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent"))
 	},
+	"with phases": func(ctx context.Context, c redis.UniversalClient) context.Context {
+		tracer := spantest.NewTracer()
+		gapredis.Wrap(c, gaptrace.WithTracer(tracer), gaptrace.WithPhases())
+		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent"))
+	},
 	"twice": func(ctx context.Context, c redis.UniversalClient) context.Context {
 		tracer := spantest.NewTracer()
 		gapredis.Wrap(gapredis.Wrap(c, gaptrace.WithTracer(tracer)), gaptrace.WithTracer(tracer))

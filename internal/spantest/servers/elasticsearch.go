@@ -3,6 +3,7 @@ package servers
 import (
 	"fmt"
 	"io/fs"
+	neturl "net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -26,6 +27,19 @@ func Elasticsearch(t testing.TB) (url string) {
 // ElasticsearchProcess is Elasticsearch for a test that kills its server.
 func ElasticsearchProcess(t testing.TB) (url string, p *Process) {
 	t.Helper()
+	return startElasticsearch(t, nil)
+}
+
+// ElasticsearchSecured is Elasticsearch with security on, where user may do everything. The URL is without userinfo.
+func ElasticsearchSecured(t testing.TB, user, password string) (url string) {
+	t.Helper()
+	url, _ = startElasticsearch(t, neturl.UserPassword(user, password))
+	return url
+}
+
+// startElasticsearch turns security on where there is a user.
+func startElasticsearch(t testing.TB, user *neturl.Userinfo) (url string, p *Process) {
+	t.Helper()
 	dist := elasticsearchHome(t)
 	java := javaHome(t)
 	p, addrs := server{
@@ -41,16 +55,24 @@ func ElasticsearchProcess(t testing.TB) (url string, p *Process) {
 			if err := os.Mkdir(tmp, 0o700); err != nil {
 				return nil, err
 			}
-			if err := os.WriteFile(filepath.Join(home, "config", "elasticsearch.yml"), config(dir, addr), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(home, "config", "elasticsearch.yml"), config(dir, addr, user != nil), 0o600); err != nil {
 				return nil, err
 			}
+			environ := append(os.Environ(), "ES_JAVA_HOME="+java, "ES_TMPDIR="+tmp, "HOME="+dir, "ES_PATH_CONF="+filepath.Join(home, "config"))
+			if user != nil {
+				password, _ := user.Password()
+				add := exec.Command(filepath.Join(home, "bin", "elasticsearch-users"), "useradd", user.Username(), "-p", password, "-r", "superuser")
+				add.Env = environ
+				if said, err := add.CombinedOutput(); err != nil {
+					return nil, fmt.Errorf("elasticsearch-users: %w: %s", err, said)
+				}
+			}
 			cmd := exec.Command(filepath.Join(home, "bin", "elasticsearch"))
-			cmd.Env = append(os.Environ(), "ES_JAVA_HOME="+java, "ES_TMPDIR="+tmp, "HOME="+dir,
-				"ES_PATH_CONF="+filepath.Join(home, "config"), "ES_JAVA_OPTS=-Xms512m -Xmx512m")
+			cmd.Env = append(environ, "ES_JAVA_OPTS=-Xms512m -Xmx512m")
 			return cmd, asNobody(dir, cmd)
 		},
 		ready: func(p *Process, addr []string) error {
-			health, err := get("http://" + addr[0] + "/_cluster/health?wait_for_status=yellow&timeout=1s")
+			health, err := get((&neturl.URL{Scheme: "http", User: user, Host: addr[0], Path: "/_cluster/health", RawQuery: "wait_for_status=yellow&timeout=1s"}).String())
 			if err == nil && !strings.Contains(health, clusterName(p.dir)) {
 				err = fmt.Errorf("another cluster: %s", health)
 			}
@@ -62,15 +84,17 @@ func ElasticsearchProcess(t testing.TB) (url string, p *Process) {
 
 // config tells the node to keep to itself. The disk thresholds would make indices read-only on a machine whose
 // disk is nearly full.
-func config(dir string, addr []string) []byte {
+func config(dir string, addr []string, secured bool) []byte {
 	return fmt.Appendf(nil, `cluster.name: %s
 discovery.type: single-node
 network.host: 127.0.0.1
 http.port: %s
 transport.port: %s
-xpack.security.enabled: false
+xpack.security.enabled: %t
+xpack.security.http.ssl.enabled: false
+xpack.security.transport.ssl.enabled: false
 cluster.routing.allocation.disk.threshold_enabled: false
-`, clusterName(dir), port(addr[0]), port(addr[1]))
+`, clusterName(dir), port(addr[0]), port(addr[1]), secured)
 }
 
 // clusterName is unique, so that a cluster's answer proves whose it is.

@@ -1,0 +1,103 @@
+package elasticsearch
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/opentracing/opentracing-go/log"
+)
+
+// Interceptor tells a call's span of each attempt: how it ended, which the transport tells nobody, and, whatever
+// http.RoundTripper there is, how many there were. It goes into a client's configuration, before the client is wrapped:
+//
+//	elasticsearch.Config{Interceptors: []elastictransport.InterceptorFunc{gapes.Interceptor}}
+//
+// Without it attempts are counted where net/http asks for a connection. It is needed for nothing else, records nothing
+// by itself, and passes requests and answers as they are.
+func Interceptor(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
+	return func(req *http.Request) (*http.Response, error) {
+		a, _ := req.Context().Value(attemptsKey{}).(*attempts)
+		if a == nil {
+			return next(req)
+		}
+		a.begins(req.URL.Host, true)
+		res, err := next(req)
+		a.ends(res, err)
+		return res, err
+	}
+}
+
+// attempts counts how often a call asked a node.
+type attempts struct {
+	phases *spanutil.Call // nil: they are not logged
+
+	mu     sync.Mutex // a stranger's transport may do anything at once
+	count  int
+	told   bool        // by Interceptor, and not by net/http
+	status []log.Field // the last attempt's end
+	err    error
+}
+
+type attemptsKey struct{}
+
+type attemptsContext struct {
+	context.Context
+	attempts *attempts
+}
+
+func (c *attemptsContext) Value(key any) any {
+	if key == (attemptsKey{}) {
+		return c.attempts
+	}
+	return c.Context.Value(key)
+}
+
+// attemptsOf counts the attempts made under the context that it returns, and with phases logs what happens in them.
+func attemptsOf(ctx context.Context, call *spanutil.Call, phases bool) (*attempts, context.Context) {
+	a, trace := &attempts{}, &httptrace.ClientTrace{}
+	if phases {
+		a.phases, trace = call, spanutil.Phases(call)
+	}
+	trace.GetConn = func(node string) { a.begins(node, false) }
+	return a, httptrace.WithClientTrace(&attemptsContext{ctx, a}, trace)
+}
+
+// begins counts an attempt that Interceptor tells of, or net/http as long as Interceptor does not.
+func (a *attempts) begins(node string, told bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.told && !told {
+		return
+	}
+	a.told = told
+	a.count++
+	if a.count > 1 {
+		a.phases.Log("retry", a.err, append(a.status, log.Int("attempt", a.count), log.String("node", node))...)
+	}
+	a.status, a.err = nil, nil
+}
+
+func (a *attempts) ends(res *http.Response, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.err = err
+	if res != nil {
+		a.status = []log.Field{log.Int("status", res.StatusCode)}
+	}
+}
+
+// tag tells of more attempts than one.
+func (a *attempts) tag(call *spanutil.Call) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.count > 1 {
+		call.Tag("es.attempts", a.count)
+	}
+}

@@ -1,0 +1,144 @@
+package elasticsearch_test
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/gaptrace/gaptrace"
+	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+)
+
+// logs are what a span logged, with the nodes' names in place of their addresses.
+func logs(span *spantest.Span, names ...string) string {
+	var lines []string
+	for _, record := range span.Logs {
+		var line []string
+		for _, field := range record.Fields {
+			switch field.Key() {
+			case "error.kind", "error.object", "addr":
+			case "event":
+				line = append(line, fmt.Sprint(field.Value()))
+			default:
+				line = append(line, fmt.Sprintf("%s=%v", field.Key(), field.Value()))
+			}
+		}
+		lines = append(lines, strings.Join(line, " "))
+	}
+	return strings.NewReplacer(names...).Replace(strings.Join(lines, ", "))
+}
+
+var intercepted = []elastictransport.InterceptorFunc{gapes.Interceptor}
+
+// inTurn asks three nodes in their order; the first is taken off the list when it fails.
+type inTurn struct{ asked int }
+
+func (s *inTurn) Select(conns []*elastictransport.Connection) (*elastictransport.Connection, error) {
+	s.asked++
+	return conns[[]int{0, 0, 1}[s.asked-1]], nil
+}
+
+func TestARetryTellsTheNodeAndWhatWasWrongBefore(t *testing.T) {
+	status := func(code int) *httptest.Server {
+		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Elastic-Product", "Elasticsearch")
+			w.WriteHeader(code)
+		}))
+	}
+	busy, well := status(503), status(200)
+	defer busy.Close()
+	defer well.Close()
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody.Close()
+	host := func(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }
+	names := []string{host(busy), "BUSY", host(well), "WELL", nobody.Addr().String(), "NOBODY"}
+
+	const refused = "message=dial tcp NOBODY: connect: connection refused"
+	for name, tt := range map[string]struct {
+		interceptors []elastictransport.InterceptorFunc
+		options      []gaptrace.Option
+		want         string
+	}{
+		"by net/http":    {nil, []gaptrace.Option{gaptrace.WithPhases()}, "connect_start, connect_done " + refused + ", retry attempt=2 node=BUSY, connect_start, connect_done, retry attempt=3 node=WELL, connect_start, connect_done"},
+		"by Interceptor": {intercepted, []gaptrace.Option{gaptrace.WithPhases()}, "connect_start, connect_done " + refused + ", retry attempt=2 node=BUSY " + refused + ", connect_start, connect_done, retry status=503 attempt=3 node=WELL, connect_start, connect_done"},
+		"without phases": {intercepted, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracer := spantest.NewTracer()
+			transport := http.DefaultTransport.(*http.Transport).Clone()
+			defer transport.CloseIdleConnections()
+			c := gapes.Wrap(newClient(t, elasticsearch.Config{
+				Addresses: []string{"http://" + nobody.Addr().String(), busy.URL, well.URL}, Selector: &inTurn{}, Transport: transport, Interceptors: tt.interceptors,
+			}), append(tt.options, gaptrace.WithTracer(tracer))...)
+			res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			consume(t, res.Body)
+			span := only(t, tracer)
+			if got := strings.ReplaceAll(logs(span, names...), ", message", " message"); got != tt.want || span.Tags["es.attempts"] != 3 {
+				t.Errorf("%v attempts, logged\n%s, want\n%s", span.Tags["es.attempts"], got, tt.want)
+			}
+		})
+	}
+}
+
+func TestInterceptorCountsUnderAnyRoundTripper(t *testing.T) {
+	for _, tt := range []struct {
+		interceptors []elastictransport.InterceptorFunc
+		failures     int
+		want         any
+	}{
+		{intercepted, 0, nil},
+		{intercepted, 1, 2},
+		{intercepted, 9, 4}, // and three retries are all there are
+		{nil, 1, nil},
+	} {
+		failures := tt.failures
+		tracer := spantest.NewTracer()
+		c := gapes.Wrap(newClient(t, elasticsearch.Config{Interceptors: tt.interceptors, Transport: network(func(*http.Request) (*http.Response, error) {
+			if failures--; failures >= 0 {
+				return nil, errors.New("broken")
+			}
+			return answer(200, strings.NewReader("{}")), nil
+		})}), withTracer(tracer))
+		if res, err := c.Info(c.Info.WithContext(underParent(t, tracer))); err == nil {
+			consume(t, res.Body)
+		}
+		if got := only(t, tracer).Tags["es.attempts"]; got != tt.want {
+			t.Errorf("%+v: %v attempts", tt, got)
+		}
+		if _, err := c.Info(); err == nil && tt.failures == 9 { // under no parent there is nothing to tell
+			t.Error("no error")
+		}
+	}
+}
+
+func TestAnAnswerAtOnceIsOneAttempt(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Elastic-Product", "Elasticsearch") }))
+	defer server.Close()
+	tracer := spantest.NewTracer()
+	c := gapes.Wrap(newClient(t, elasticsearch.Config{Addresses: []string{server.URL}}), withTracer(tracer))
+	for range 3 { // over one connection
+		res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		consume(t, res.Body)
+	}
+	for _, span := range tracer.Named("elasticsearch info") {
+		if span.Tags["es.attempts"] != nil || span.Logs != nil {
+			t.Errorf("%v, %v", span.Tags, span.Logs)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package elasticsearch
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"regexp"
+
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+)
+
+// counting is spanutil.Body for the answer to a bulk request, which succeeds as a whole even where items of it do not.
+func counting(call *spanutil.Call, res *http.Response) io.ReadCloser {
+	return lookingOn(call, res.Body, errorsTrue.Match, func(head []byte) {
+		if !errorsTrue.Match(head) {
+			return
+		}
+		call.Tag("es.errors", true)
+		if n, all := failedItems(head); all {
+			call.Tag("es.failed_items", n)
+		}
+	})
+}
+
+// errorsTrue stands at the beginning of an answer, before its items.
+var errorsTrue = regexp.MustCompile(`^\s*\{[^\[]*"errors"\s*:\s*true`)
+
+// failedItems counts the items with an error in {"items":[{"index":{…,"error":{…}}},…]}, and reports whether it has seen
+// them all.
+func failedItems(head []byte) (n int, all bool) {
+	d := json.NewDecoder(bytes.NewReader(head))
+	if open, _ := d.Token(); open != json.Delim('{') {
+		return 0, false
+	}
+	for name := range members(d) {
+		if name != "items" {
+			skip(d)
+			continue
+		}
+		if open, _ := d.Token(); open != json.Delim('[') {
+			return 0, false
+		}
+		for d.More() {
+			var item map[string]struct {
+				Error json.RawMessage `json:"error"`
+			}
+			if d.Decode(&item) != nil {
+				return 0, false
+			}
+			for _, action := range item {
+				if action.Error != nil {
+					n++
+				}
+			}
+		}
+		end, _ := d.Token()
+		return n, end == json.Delim(']')
+	}
+	return 0, false
+}

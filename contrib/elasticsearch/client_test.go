@@ -1,0 +1,90 @@
+package elasticsearch_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/gaptrace/gaptrace"
+	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+)
+
+func TestDiscoveryDrawsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var asked []string
+		tracer := spantest.NewTracer()
+		c := newClient(t, elasticsearch.Config{
+			Addresses: []string{"http://a:9200"}, DiscoverNodesOnStart: true, DiscoverNodesInterval: time.Minute,
+			Transport: network(func(req *http.Request) (*http.Response, error) {
+				asked = append(asked, req.URL.String())
+				return answer(200, strings.NewReader(`{"nodes":{"1":{"name":"b","roles":["data"],"http":{"publish_address":"b:9200"}}}}`)), nil
+			}),
+		})
+		gapes.Wrap(c, withTracer(tracer), gaptrace.WithRoots())
+		if err := c.DiscoverNodes(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2*time.Minute + time.Second) // of its own accord
+		if err := c.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if len(asked) != 4 || !strings.HasPrefix(asked[3], "http://b:9200/_nodes/http") || len(tracer.Spans()) > 0 {
+			t.Errorf("asked %q, drew:\n%s", asked, tracer.Tree())
+		}
+	})
+}
+
+// What go-elasticsearch makes of an answer: it reads the body to print it, and checks whose it is, on the first
+// answer that is none of its errors.
+func TestTheClientsOwnReadingOfAnAnswerIsTheSame(t *testing.T) {
+	for name, network := range map[string]network{
+		"well":    always(200, `{"took":1}`),
+		"badly":   always(404, `{"error":{"type":"index_not_found_exception","reason":"no such index [x]"}}`),
+		"no JSON": always(500, "<html>"),
+		"nothing": always(200, ""),
+		"another product": func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("{}"))}, nil
+		},
+		"another product, badly": func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 403, Body: io.NopCloser(strings.NewReader("no"))}, nil
+		},
+	} {
+		for _, drained := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", drained ", drained), func(t *testing.T) {
+				observe := func(wrap func(*elasticsearch.Client) *elasticsearch.Client, ctx context.Context) string {
+					var seen strings.Builder
+					c := wrap(newClient(t, elasticsearch.Config{Transport: network, DisableRetry: true, AutoDrainBody: drained}))
+					for range 2 {
+						res, err := c.Search(c.Search.WithIndex("x"), c.Search.WithContext(ctx))
+						fmt.Fprintf(&seen, "error %T %v\n", err, err)
+						if err != nil {
+							continue
+						}
+						fmt.Fprintln(&seen, res, res, res.IsError(), res.HasWarnings()) // twice
+						text, err := io.ReadAll(res.Body)
+						fmt.Fprintf(&seen, "%s, %v, closed %v\n", text, err, res.Body.Close())
+					}
+					_, err := elasticsearch.NewTypedFrom(c).Search().Index("x").Do(ctx)
+					fmt.Fprintf(&seen, "typed: %T %v\n", err, err)
+					return seen.String()
+				}
+				tracer := spantest.NewTracer()
+				raw := observe(func(c *elasticsearch.Client) *elasticsearch.Client { return c }, t.Context())
+				wrapped := observe(func(c *elasticsearch.Client) *elasticsearch.Client { return gapes.Wrap(c, withTracer(tracer)) }, underParent(t, tracer))
+				if raw != wrapped {
+					t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
+				}
+				if calls := tracer.Named("elasticsearch search"); len(calls) != 3 || tracer.Problems() != nil {
+					t.Errorf("drew:\n%s", tracer.Tree())
+				}
+			})
+		}
+	}
+}

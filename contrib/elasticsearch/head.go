@@ -1,0 +1,84 @@
+package elasticsearch
+
+import (
+	"io"
+	"net/http"
+	"runtime"
+	"sync"
+
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+)
+
+const (
+	enoughToTell   = 64 << 10 // of a body this much is kept, at most
+	enoughToDecide = 512      // and if this much holds out no promise, no more
+)
+
+// head is the beginning of an answer's body, as far as its caller has read it. Reading ahead could block where the raw
+// call returns. So what the body says is told when it ends, or when the collector finds it. It does not lead to the body,
+// so that it can outlive it.
+type head struct {
+	promising func(head []byte) bool // nil: every one is
+	tell      func(head []byte)      // once
+
+	mu      sync.Mutex // a body may be closed while it is read
+	read    []byte
+	decided bool
+	over    bool // told, or given up
+}
+
+// lookingOn is spanutil.Body with tell told, before call is finished, how the body began. Where there is no body it is
+// told so at once.
+func lookingOn(call *spanutil.Call, body io.ReadCloser, promising func(head []byte) bool, tell func(head []byte)) io.ReadCloser {
+	if body == nil || body == http.NoBody {
+		tell(nil)
+		return spanutil.Body(call, body)
+	}
+	h := &head{promising: promising, tell: tell}
+	b := &handedOut{spanutil.BodySeen(call, body, h.seen)}
+	// That the cleanup holds what is inside makes it run before the one of spanutil.BodySeen, which
+	// finishes the call.
+	runtime.AddCleanup(b, func(handedOut) { h.end() }, *b)
+	return b
+}
+
+type handedOut struct{ io.ReadCloser }
+
+func (h *head) seen(read []byte, end bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.decided && h.promising != nil {
+		read = h.keep(read, enoughToDecide)
+		if h.decided = len(h.read) == enoughToDecide; h.decided && !h.promising(h.read) {
+			h.over, h.read = true, nil
+		}
+	}
+	h.keep(read, enoughToTell)
+	if end {
+		h.tellOnce()
+	}
+}
+
+// keep keeps what fits of read, and returns the rest.
+func (h *head) keep(read []byte, limit int) (rest []byte) {
+	n := 0
+	if !h.over {
+		n = min(len(read), limit-len(h.read))
+		h.read = append(h.read, read[:n]...)
+	}
+	return read[n:]
+}
+
+func (h *head) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tellOnce()
+}
+
+func (h *head) tellOnce() {
+	if !h.over {
+		h.over = true
+		h.tell(h.read)
+		h.read = nil
+	}
+}

@@ -1,0 +1,119 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/go-redis/redis/v8"
+	"github.com/opentracing/opentracing-go/ext"
+)
+
+// PubSub is a *redis.PubSub whose Receive methods are recorded, as "redis receive", and so are those that subscribe and
+// ping. Its channels are go-redis's: a goroutine of their own reads for them, and nobody knows when the caller waits.
+type PubSub struct {
+	*redis.PubSub
+	wrapper *spanutil.Wrapper
+}
+
+// WrapPubSub records what p does, which no hook sees. Client.Subscribe subscribes before it returns, where nobody can look
+// on: call it without channels, wrap what it answers, and subscribe then. WrapPubSub panics when p is nil.
+//
+// The Request of a [gaptrace.Call] is p or, where a command is sent, a redis.Cmder.
+func WrapPubSub(p *redis.PubSub, opts ...gaptrace.Option) *PubSub {
+	if p == nil {
+		panic("redis.WrapPubSub: p is nil")
+	}
+	return &PubSub{p, spanutil.New(opts)}
+}
+
+// Receive is [redis.PubSub.Receive].
+func (p *PubSub) Receive(ctx context.Context) (any, error) { return p.ReceiveTimeout(ctx, 0) }
+
+// ReceiveTimeout is [redis.PubSub.ReceiveTimeout]. That nothing came in time is no failure, unless ctx is over.
+func (p *PubSub) ReceiveTimeout(ctx context.Context, timeout time.Duration) (received any, err error) {
+	nothing := func(err error) bool {
+		late, ok := errors.AsType[net.Error](err)
+		return ok && late.Timeout() && timeout > 0 && ctx.Err() == nil
+	}
+	err = p.record(ctx, "receive", p.PubSub, nothing, func(ctx context.Context) error {
+		received, err = p.PubSub.ReceiveTimeout(ctx, timeout)
+		return err
+	})
+	return received, err
+}
+
+// ReceiveMessage is [redis.PubSub.ReceiveMessage]: one span, whatever else comes before the message.
+func (p *PubSub) ReceiveMessage(ctx context.Context) (message *redis.Message, err error) {
+	err = p.record(ctx, "receive", p.PubSub, nil, func(ctx context.Context) error {
+		message, err = p.PubSub.ReceiveMessage(ctx)
+		return err
+	})
+	return message, err
+}
+
+// Subscribe is [redis.PubSub.Subscribe].
+func (p *PubSub) Subscribe(ctx context.Context, channels ...string) error {
+	return p.send(ctx, "subscribe", channels, p.PubSub.Subscribe)
+}
+
+// PSubscribe is [redis.PubSub.PSubscribe].
+func (p *PubSub) PSubscribe(ctx context.Context, patterns ...string) error {
+	return p.send(ctx, "psubscribe", patterns, p.PubSub.PSubscribe)
+}
+
+// Unsubscribe is [redis.PubSub.Unsubscribe].
+func (p *PubSub) Unsubscribe(ctx context.Context, channels ...string) error {
+	return p.send(ctx, "unsubscribe", channels, p.PubSub.Unsubscribe)
+}
+
+// PUnsubscribe is [redis.PubSub.PUnsubscribe].
+func (p *PubSub) PUnsubscribe(ctx context.Context, patterns ...string) error {
+	return p.send(ctx, "punsubscribe", patterns, p.PubSub.PUnsubscribe)
+}
+
+// Ping is [redis.PubSub.Ping].
+func (p *PubSub) Ping(ctx context.Context, payload ...string) error {
+	return p.send(ctx, "ping", payload, p.PubSub.Ping)
+}
+
+// send records one of PubSub's methods that send a command and do not wait for its answer.
+func (p *PubSub) send(ctx context.Context, name string, args []string, send func(context.Context, ...string) error) error {
+	if ctx == nil || !p.wrapper.Wants(ctx) {
+		return send(ctx, args...)
+	}
+	words := []any{name}
+	for _, arg := range args {
+		words = append(words, arg)
+	}
+	return p.record(ctx, name, redis.NewCmd(ctx, words...), nil, func(ctx context.Context) error { return send(ctx, args...) })
+}
+
+// record records do, whose error is no failure if expected says so.
+func (p *PubSub) record(ctx context.Context, name string, request any, expected func(error) bool, do func(context.Context) error) error {
+	var call *spanutil.Call
+	if ctx != nil {
+		call = p.wrapper.Begin(ctx, gaptrace.Call{Component: component, Operation: "redis " + name, Request: request})
+	}
+	if call == nil {
+		return do(ctx)
+	}
+	returned := false
+	defer call.Unwound(&returned)
+	if call.Sampled() {
+		call.Tag(string(ext.DBType), "redis")
+		if cmd, ok := request.(redis.Cmder); ok {
+			call.Statement(string(commandOf(cmd).appendTo(nil, cmd.Args())))
+		}
+	}
+	err := do(begun(ctx, p.wrapper, call))
+	returned = true
+	if call.Answered("") && err != nil && (expected == nil || !expected(err)) {
+		call.Fail(reworded(err, false))
+	}
+	call.Finish(nil)
+	return err
+}

@@ -1,0 +1,100 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace"
+	gapredis "github.com/gaptrace/gaptrace/contrib/redis"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/internal/spantest/servers"
+	"github.com/go-redis/redis/v8"
+)
+
+func TestWhatIsPublishedIsWaitedFor(t *testing.T) {
+	addr := servers.Redis(t)
+	c, tracer := connect(t, addr), spantest.NewTracer()
+	ctx, drawn := under(t, tracer)
+	sub := gapredis.WrapPubSub(c.Subscribe(ctx), gaptrace.WithTracer(tracer))
+	defer sub.Close()
+	must(t, sub.Subscribe(ctx, "news", "rumours"))
+	for range 2 {
+		if got, err := sub.Receive(ctx); err != nil || got.(*redis.Subscription).Kind != "subscribe" {
+			t.Errorf("received %v, %v", got, err)
+		}
+	}
+	// PSubscribe's own answer comes first, and is no message.
+	must(t, sub.PSubscribe(ctx, "n*"))
+	const late = 30 * time.Millisecond
+	time.AfterFunc(late, func() { c.Publish(t.Context(), "rumours", "hunter2") })
+	if got, err := sub.ReceiveMessage(ctx); err != nil || got.Payload != "hunter2" {
+		t.Errorf("received %v, %v", got, err)
+	}
+	got, err := sub.ReceiveTimeout(ctx, time.Millisecond)
+	if timeout, ok := errors.AsType[net.Error](err); !ok || !timeout.Timeout() || got != nil {
+		t.Errorf("received %v, %v", got, err)
+	}
+	must(t, sub.Ping(ctx, "hunter2"))
+	if got, err := sub.Receive(ctx); err != nil || got.(*redis.Pong).Payload != "hunter2" {
+		t.Errorf("received %v, %v", got, err)
+	}
+	must(t, sub.Unsubscribe(ctx, "news"), sub.PUnsubscribe(ctx, "n*"))
+	must(t, sub.Close())
+	if _, err := sub.Receive(ctx); err == nil {
+		t.Error("received from what is closed")
+	}
+	want(t, drawn(), `
+parent
+  redis subscribe component=go-redis db.statement="subscribe ? ?" db.type=redis span.kind=client
+  redis receive component=go-redis db.type=redis span.kind=client
+  redis receive component=go-redis db.type=redis span.kind=client
+  redis psubscribe component=go-redis db.statement="psubscribe ?" db.type=redis span.kind=client
+  redis receive component=go-redis db.type=redis span.kind=client
+  redis receive component=go-redis db.type=redis span.kind=client
+  redis ping component=go-redis db.statement="ping ?" db.type=redis span.kind=client
+  redis receive component=go-redis db.type=redis span.kind=client
+  redis unsubscribe component=go-redis db.statement="unsubscribe ?" db.type=redis span.kind=client
+  redis punsubscribe component=go-redis db.statement="punsubscribe ?" db.type=redis span.kind=client
+  redis receive component=go-redis db.type=redis error=true span.kind=client
+    * event=error error.kind=*errors.errorString message="redis: client is closed"
+`)
+	if d := tracer.Named("redis receive")[2].Duration(); d < late/2 {
+		t.Errorf("waited %v, want some %v", d, late)
+	}
+}
+
+func TestOnlyPubSubsCallsUnderASpanAreDrawn(t *testing.T) {
+	peer, tracer := newPeer(t), spantest.NewTracer()
+	var asked []any
+	sub := gapredis.WrapPubSub(connect(t, peer.addr).Subscribe(t.Context()), gaptrace.WithTracer(tracer),
+		gaptrace.WithFilter(func(c gaptrace.Call) bool { asked = append(asked, c.Request); return false }))
+	defer sub.Close()
+	must(t, sub.Ping(t.Context()))
+	ctx, _ := under(t, tracer)
+	must(t, sub.Ping(ctx))
+	if _, err := sub.ReceiveTimeout(ctx, time.Nanosecond); err == nil {
+		t.Error("received")
+	}
+	if len(tracer.Spans()) != 0 || len(asked) != 2 {
+		t.Errorf("asked about %v, drew:\n%s", asked, tracer.Tree())
+	}
+	if cmd, ok := asked[0].(redis.Cmder); !ok || cmd.Name() != "ping" || asked[1] != any(sub.PubSub) {
+		t.Errorf("asked about %v", asked)
+	}
+}
+
+func TestAPanicOfPubSubEndsTheSpan(t *testing.T) {
+	tracer := spantest.NewTracer()
+	c := redis.NewClient(&redis.Options{Dialer: func(context.Context, string, string) (net.Conn, error) { panic("mine") }, IdleCheckFrequency: -1})
+	ctx, _ := under(t, tracer)
+	sub := gapredis.WrapPubSub(c.Subscribe(ctx), gaptrace.WithTracer(tracer))
+	defer func() {
+		if got := recover(); got != "mine" || len(tracer.Spans()) != 1 || tracer.Spans()[0].Tags["error"] != true {
+			t.Errorf("recovered %v, drew:\n%s", got, tracer.Tree())
+		}
+	}()
+	_ = sub.Subscribe(ctx, "news")
+}

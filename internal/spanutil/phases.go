@@ -1,0 +1,21 @@
+package spanutil
+
+import (
+	"net/http/httptrace"
+
+	"github.com/opentracing/opentracing-go/log"
+)
+
+// Phases are the hooks of a dial under [gaptrace.WithPhases]: each logs on call. In a context they reach every net.Dialer
+// that is given it, not only those of net/http. The hooks may race, and may come when the call is over (a dial goes on
+// that lost against an idle connection); Call.Log takes both.
+func Phases(call *Call) *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		DNSStart:     func(i httptrace.DNSStartInfo) { call.Log("dns_start", nil, log.String("host", i.Host)) },
+		DNSDone:      func(i httptrace.DNSDoneInfo) { call.Log("dns_done", i.Err) },
+		ConnectStart: func(_, addr string) { call.Log("connect_start", nil, log.String("addr", addr)) },
+		ConnectDone: func(_, addr string, err error) {
+			call.Log("connect_done", err, log.String("addr", addr))
+		},
+	}
+}
