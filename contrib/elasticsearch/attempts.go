@@ -31,8 +31,10 @@ func Interceptor(next elastictransport.RoundTripFunc) elastictransport.RoundTrip
 	}
 }
 
-// attempts counts how often a call asked a node.
+// attempts is the context of a call, and counts how often a node is asked under it.
 type attempts struct {
+	context.Context
+	trace  httptrace.ClientTrace
 	phases *spanutil.Call // nil: they are not logged
 
 	mu     sync.Mutex // a stranger's transport may do anything at once
@@ -44,27 +46,26 @@ type attempts struct {
 
 type attemptsKey struct{}
 
-type attemptsContext struct {
-	context.Context
-	attempts *attempts
-}
-
-func (c *attemptsContext) Value(key any) any {
+// Value has the attempts themselves, for Interceptor.
+func (a *attempts) Value(key any) any {
 	if key == (attemptsKey{}) {
-		return c.attempts
+		return a
 	}
-	return c.Context.Value(key)
+	return a.Context.Value(key)
 }
 
-// attemptsOf counts the attempts made under the context that it returns, and with phases logs what happens in them.
-func attemptsOf(ctx context.Context, call *spanutil.Call, phases bool) (*attempts, context.Context) {
-	a, trace := &attempts{}, &httptrace.ClientTrace{}
+// attemptsUnder counts the attempts made under the context that it returns, and with phases logs what happens in them.
+func attemptsUnder(ctx context.Context, call *spanutil.Call, phases bool) (*attempts, context.Context) {
+	a := &attempts{Context: ctx}
 	if phases {
-		a.phases, trace = call, spanutil.Phases(call)
+		a.phases, a.trace = call, *spanutil.Phases(call)
 	}
-	trace.GetConn = func(node string) { a.begins(node, false) }
-	return a, httptrace.WithClientTrace(&attemptsContext{ctx, a}, trace)
+	a.trace.GetConn = a.connects
+	return a, httptrace.WithClientTrace(a, &a.trace)
 }
+
+// connects is net/http's GetConn.
+func (a *attempts) connects(node string) { a.begins(node, false) }
 
 // begins counts an attempt that Interceptor tells of, or net/http as long as Interceptor does not.
 func (a *attempts) begins(node string, told bool) {

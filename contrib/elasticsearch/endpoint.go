@@ -18,9 +18,13 @@ type endpoints struct {
 	wrapper *spanutil.Wrapper
 }
 
-// Start passes a nil context on, which is one that a caller of esapi may leave out.
+// Start is given a nil context where a caller of esapi left it out. A user's instrumentation will be asked for what it
+// answered, and so it gets a nil one back.
 func (e endpoints) Start(ctx context.Context, endpoint string) context.Context {
 	ctx = e.Instrumentation.Start(ctx, endpoint)
+	if ctx == nil && e.Instrumentation == (none{}) && e.wrapper.Roots {
+		ctx = context.Background()
+	}
 	if ctx == nil || !e.wrapper.Wants(ctx) {
 		return ctx
 	}

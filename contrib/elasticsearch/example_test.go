@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/elastic/go-elasticsearch/v8/esutil"
 	"github.com/elastic/go-elasticsearch/v8/typedapi/types"
@@ -114,6 +115,47 @@ func ExampleWrapTransport() {
 	fmt.Print(tracer.Tree(node(server)...))
 	// Output:
 	// elasticsearch GET _cluster bytes=18 component=go-elasticsearch db.type=elasticsearch elasticsearch.params="wait_for_status=green" es.method=GET es.url=http://NODE/_cluster/health http.status_code=200 peer.address=NODE span.kind=client
+}
+
+// With Interceptor in the client's configuration, a retry tells how the attempt before it ended.
+func ExampleInterceptor() {
+	tracer := spantest.NewTracer()
+	busy := true
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		if busy {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		busy = false
+	}))
+	defer server.Close()
+	client, err := elasticsearch.NewClient(elasticsearch.Config{
+		Addresses:    []string{server.URL},
+		Interceptors: []elastictransport.InterceptorFunc{gapes.Interceptor},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	gapes.Wrap(client, gaptrace.WithTracer(tracer), gaptrace.WithPhases(), gaptrace.WithRoots())
+
+	res, err := client.Indices.Refresh()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	res.Body.Close()
+
+	span := tracer.Named("elasticsearch indices.refresh")[0]
+	fmt.Println("attempts:", span.Tags["es.attempts"])
+	for _, record := range span.Logs {
+		if fields := record.Fields; fields[0].Value() == "retry" {
+			fmt.Println(fields[:3])
+		}
+	}
+	// Output:
+	// attempts: 2
+	// [event:retry status:503 attempt:2]
 }
 
 // The workers of a BulkIndexer know no caller's context. OnFlushStart gives each flush a span, under

@@ -17,6 +17,7 @@ import (
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/elastic/go-elasticsearch/v8/typedapi/types"
+	"github.com/gaptrace/gaptrace"
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/opentracing/opentracing-go"
@@ -301,6 +302,10 @@ func TestAnInstrumentationWithoutContextsWorks(t *testing.T) {
 		res, err := c.Info(c.Info.WithContext(ctx))
 		return fmt.Sprintln(res, err, j.lines)
 	})
+	c := gapes.Wrap(newClient(t, elasticsearch.Config{Instrumentation: startless{&journal{}}, Transport: fromMemory{}}), gaptrace.WithRoots())
+	if _, err := c.Info(); err != nil { // without a context at all
+		t.Error(err)
+	}
 }
 
 // can are the things that a transport may be able to do, each alone.

@@ -133,7 +133,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	ctx = call.Open(ctx)
 	var tries *attempts
 	if sampled {
-		tries, ctx = attemptsOf(ctx, call, t.Phases)
+		tries, ctx = attemptsUnder(ctx, call, t.Phases)
 	}
 	sent := req.WithContext(ctx)
 	var query statement

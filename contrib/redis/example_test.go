@@ -44,6 +44,38 @@ func ExampleWrap() {
 	//     * event=error error.kind=proto.RedisError message="ERR value is not an integer or out of range"
 }
 
+// A worker that is woken by what is published draws how long it waited.
+func ExampleWrapPubSub() {
+	server, stop, err := startPeer()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer stop()
+	tracer := spantest.NewTracer()
+	client := redis.NewClient(&redis.Options{Addr: server.addr})
+	defer client.Close()
+
+	span := tracer.StartSpan("worker")
+	ctx := opentracing.ContextWithSpan(context.Background(), span)
+	sub := gapredis.WrapPubSub(client.Subscribe(ctx), gaptrace.WithTracer(tracer)) // no channels yet: that would go unseen
+	defer sub.Close()
+	if err := sub.Subscribe(ctx, "news"); err != nil {
+		fmt.Println(err)
+	}
+	if message, err := sub.ReceiveMessage(ctx); err == nil {
+		fmt.Println(message.Payload)
+	}
+	span.Finish()
+
+	fmt.Print(tracer.Tree())
+	// Output:
+	// rain
+	// worker
+	//   redis subscribe component=go-redis db.statement="subscribe ?" db.type=redis span.kind=client
+	//   redis receive component=go-redis db.type=redis span.kind=client
+}
+
 // One hook for every node of a cluster shows which nodes a pipeline went to.
 func ExampleNewHook() {
 	server, stop, err := startPeer()

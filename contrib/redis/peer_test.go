@@ -213,6 +213,9 @@ func (s *session) do(name string, args []string) string {
 			s.watched[key] = s.changes[key]
 		}
 		return "+OK\r\n"
+	case "subscribe": // and at once there is news
+		channel := fmt.Sprintf("$%d\r\n%s\r\n", len(args[1]), args[1])
+		return "*3\r\n$9\r\nsubscribe\r\n" + channel + ":1\r\n*3\r\n$7\r\nmessage\r\n" + channel + "$4\r\nrain\r\n"
 	case "unwatch", "auth", "select", "echo":
 		return "+OK\r\n"
 	case "acl":
