@@ -66,4 +66,5 @@ type Span struct {
 	Process    *Process // spans that point to one Process are known to share a clock; nil is a process unknown
 	Tags       []Field
 	Logs       []Log
+	Warnings   []string // what the backend that the span was read from says of it
 }
