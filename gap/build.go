@@ -27,6 +27,7 @@ func Build(spans []Span) (*Trace, []Warning) {
 	b.cut()
 	t := b.layout()
 	t.judge()
+	t.findPath()
 	b.giveBack(t)
 	return t, b.warnings
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"reflect"
 	"slices"
 	"strconv"
@@ -20,6 +21,7 @@ type hidden struct {
 	work       int64 // nanoseconds: as the tag has it, and when Build is done what the parent gets back
 	start, end int64 // where the spans of the call lie in the parent
 	cover      cover // what they cover of it
+	onPath     int64 // what the critical path spends in them
 }
 
 // cover measures a union of intervals that come in the order of their starts.
@@ -33,6 +35,17 @@ func (c *cover) add(start, end int64) {
 		c.length += end - c.end
 		c.end = end
 	}
+}
+
+// critical is the part of the work that counts as on the critical path. As nobody knows where it lies, that is
+// the same part of it that is on the path of the spans that hide it.
+func (h *hidden) critical() int64 {
+	if h.work == 0 {
+		return 0
+	}
+	high, low := bits.Mul64(uint64(h.work), uint64(h.onPath))
+	share, _ := bits.Div64(high, low, uint64(h.cover.length)) // neither factor is more than that
+	return int64(share)
 }
 
 func (t *Trace) hidden(node int32) *hidden {
@@ -72,6 +85,7 @@ func (b *builder) giveBack(t *Trace) {
 		}
 		h.cover.add(start, end)
 		h.end = h.cover.end
+		h.onPath += t.windows[i].length()
 		if left[n.parent] == nil {
 			left[n.parent] = &cover{}
 		}

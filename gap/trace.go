@@ -9,6 +9,7 @@ import (
 type Trace struct {
 	id         TraceID
 	nodes      []node   // depth first, siblings by time: a node's subtree is nodes[i:nodes[i].next]
+	windows    []window // what the critical path spends in each node
 	joined     []hidden // the calls that hide work of their parent, by node
 	start, end int64
 }
