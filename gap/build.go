@@ -3,6 +3,7 @@ package gap
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -19,8 +20,16 @@ import (
 //     not of the server's, else below the server. Of other spans with the same id the one that starts first
 //     is kept, then the longer one, then the lesser by content.
 //   - Of a cycle of references, the span that starts first becomes a root.
-func Build(spans []Span) (*Trace, []Warning) {
-	b := builder{}
+//   - A span that its parent waits for and that does not fit into it, though it should, was timed by another clock if their
+//     processes are on two machines, as far as their ip, hostname and OpenTelemetry's host tags tell. It is moved by
+//     Jaeger's rule: into the middle of its parent, or if it is longer to where that starts, and all spans
+//     below it by its clock are moved with it. See [WithMaxSkew]. Nothing is moved in a trace of which Jaeger says
+//     in [Span.Warnings] that it has done so itself.
+func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
+	b := builder{maxSkew: math.MaxInt64}
+	for _, opt := range opts {
+		opt(&b)
+	}
 	b.collect(spans)
 	b.identify()
 	b.link()
@@ -38,6 +47,8 @@ type builder struct {
 	nodes    []node
 	byID     map[SpanID]int32
 	servers  map[SpanID]int32 // the server spans that share the id of a client, which is in byID
+	maxSkew  int64
+	moved    []int64 // by how much correct moved the nodes, nil if it moved none
 	joined   []hidden
 	places   []int32 // where layout put the nodes
 	warnings []Warning
@@ -271,11 +282,20 @@ func (b *builder) layout() *Trace {
 		filled[p]++
 	}
 
+	corrected := b.corrected()
+	if corrected > 0 {
+		b.warn(&Span{}, ClockSkew, "clocks were corrected by Jaeger: %d spans say so, and none is moved again", corrected)
+	}
+
 	b.places = filled[:len(b.nodes)]
 	var stack []int32
 	push := func(parent int32) {
-		for c := first[parent+2] - 1; c >= first[parent+1]; c-- {
-			stack = append(stack, children[c])
+		siblings := children[first[parent+1]:first[parent+2]]
+		if corrected == 0 && parent != none && b.correct(parent, siblings) {
+			slices.SortFunc(siblings, func(x, y int32) int { return compareNodes(b.nodes[x], b.nodes[y]) })
+		}
+		for _, c := range slices.Backward(siblings) {
+			stack = append(stack, c)
 		}
 	}
 	for push(none); len(stack) > 0; {

@@ -14,10 +14,10 @@ var epoch = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 
 // spans reads one span per line, times in microseconds:
 //
-//	B2 [10,30) client <A ~C joined=4 @shop trace=7
+//	B2 [10,30) client <A ~C joined=4 @shop/host trace=7
 //
 // The first letter is the span's id (? is none), the whole word its operation. <A is a ChildOf reference, ~C
-// FollowsFrom, @shop the process.
+// FollowsFrom, @shop the process, on a host if one is told. "corrected" is what Jaeger says of a span that it moved.
 func spans(t testing.TB, text string) []gap.Span {
 	t.Helper()
 	var all []gap.Span
@@ -43,7 +43,13 @@ func spans(t testing.TB, text string) []gap.Span {
 			case key == "trace":
 				s.TraceID.Low, _ = strconv.ParseUint(value, 10, 64)
 			case word[0] == '@':
-				s.Process = &gap.Process{Service: word[1:]}
+				service, host, ok := strings.Cut(word[1:], "/")
+				s.Process = &gap.Process{Service: service}
+				if ok {
+					s.Process.Tags = []gap.Field{{Key: "client-uuid", Value: "1"}, {Key: "hostname", Value: host}}
+				}
+			case word == "corrected":
+				s.Warnings = []string{"odd", "This span's timestamps were adjusted by -4.5ms"}
 			case word[0] == '<', word[0] == '~':
 				ref := gap.Reference{Type: gap.ChildOf, TraceID: trace, SpanID: id(word[1:])}
 				if word[0] == '~' {

@@ -104,7 +104,8 @@ func (n Node) Span() *Span { return n.node().span }
 // Kind returns the kind that the span's span.kind tag tells.
 func (n Node) Kind() Kind { return n.node().kind }
 
-// Start returns when the span starts, in UTC: the time that the analysis went by.
+// Start returns when the span starts, in UTC: the time that the analysis went by. It is not the Start of its Span where
+// a clock was corrected, and what that logged is to be moved with it.
 func (n Node) Start() time.Time { return moment(n.node().start) }
 
 // End returns when the span ends, in UTC: the time that the analysis went by. It is not before Start.

@@ -31,6 +31,7 @@ const (
 	BadJoined     Code = "bad-joined"     // wait.joined_us is no number, negative, or more than the call and its waits cover
 	MissingParent Code = "missing-parent" // the parent is not in the trace; see Node.Incomplete
 	Cycle         Code = "cycle"          // the span is its own ancestor; it became a root
+	ClockSkew     Code = "clock-skew"     // its clock differs from its parent's: it was moved, or would have to be
 )
 
 func (b *builder) warn(s *Span, code Code, format string, args ...any) {
