@@ -39,7 +39,14 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 
 // add counts a duration that is not negative.
 func (h *Histogram) add(d int64) {
-	h.merge(&Histogram{first: bucket(d), counts: []uint64{1}, n: 1, min: d, max: d})
+	i := bucket(d) - h.first
+	if h.n == 0 || i < 0 || i >= len(h.counts) {
+		h.merge(&Histogram{first: bucket(d), counts: []uint64{1}, n: 1, min: d, max: d})
+		return
+	}
+	h.counts[i]++
+	h.n++
+	h.min, h.max = min(h.min, d), max(h.max, d)
 }
 
 func (h *Histogram) merge(other *Histogram) {

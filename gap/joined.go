@@ -100,7 +100,7 @@ func (b *builder) giveBack(t *Trace) {
 			all.length -= work
 		}
 		if work < h.work {
-			b.warn(n.span, BadJoined, "%s is %v, but its spans can only hide %v", joinedTag, time.Duration(h.work), time.Duration(work))
+			b.warn(n, BadJoined, "%s is %v, but its spans can only hide %v", joinedTag, time.Duration(h.work), time.Duration(work))
 		}
 		h.work = work
 	}
@@ -113,11 +113,14 @@ func (b *builder) callOf(t *Trace, i int32) int32 {
 	if n.is(joins) {
 		return i
 	}
+	if !n.is(follows) {
+		return none
+	}
 	for _, ref := range n.span.References {
 		if ref.Type != FollowsFrom || !b.within(ref) {
 			continue
 		}
-		if call, ok := b.byID[ref.SpanID]; ok {
+		if call := b.ids.find(ref.SpanID); call != none {
 			call = b.places[call]
 			if t.nodes[call].is(joins) && t.nodes[call].parent == n.parent {
 				return call

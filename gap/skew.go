@@ -2,7 +2,6 @@ package gap
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -16,19 +15,11 @@ func WithMaxSkew(most time.Duration) Option {
 	return func(b *builder) { b.maxSkew = max(0, int64(most)) }
 }
 
-// corrected counts the spans of which Jaeger says that it has corrected their clocks.
-func (b *builder) corrected() (n int) {
-	for i := range b.nodes {
-		if slices.ContainsFunc(b.nodes[i].span.Warnings, func(w string) bool { return strings.Contains(w, "timestamps were adjusted by") }) {
-			n++
-		}
-	}
-	return n
-}
+// correctedByJaeger is part of what Jaeger says in the warnings of a span that it has moved.
+const correctedByJaeger = "timestamps were adjusted by"
 
-// correct moves children whose clock differs from that of their parent, which has its final times, and says whether it
-// moved any.
-func (b *builder) correct(parent int32, children []int32) (moved bool) {
+// correct moves children whose clock differs from that of their parent, which has its final times.
+func (b *builder) correct(parent int32, children []int32) {
 	p := &b.nodes[parent]
 	inherited := int64(0) // by how much the parent was moved
 	if b.moved != nil {
@@ -47,10 +38,10 @@ func (b *builder) correct(parent int32, children []int32) (moved bool) {
 			delta = 0 // it may be late because nobody waits for it
 		case delta == 0:
 		case max(delta, -delta) > b.maxSkew:
-			b.warn(n.span, ClockSkew, "its clock seems to need %v, and is not corrected by more than %v", time.Duration(delta), time.Duration(b.maxSkew))
+			b.warn(n, ClockSkew, "its clock seems to need %v, and is not corrected by more than %v", time.Duration(delta), time.Duration(b.maxSkew))
 			delta = 0
 		default:
-			b.warn(n.span, ClockSkew, "moved by %v, with what is below it by the same clock", time.Duration(delta))
+			b.warn(n, ClockSkew, "moved by %v, with what is below it by the same clock", time.Duration(delta))
 		}
 		if delta == 0 {
 			continue
@@ -60,9 +51,7 @@ func (b *builder) correct(parent int32, children []int32) (moved bool) {
 		}
 		b.moved[c] = delta
 		n.start, n.end = move(n.start, delta), move(n.end, delta)
-		moved = true
 	}
-	return moved
 }
 
 // skew returns by how much the clock of n has to be set forward for n to fit into its parent, by Jaeger's rule: a child

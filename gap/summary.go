@@ -18,8 +18,6 @@ type Summary struct {
 	operations map[operationKey]*Operation
 }
 
-type operationKey struct{ service, name string }
-
 // Operation is what a Summary knows of an operation of a service. Sums stop at the highest [time.Duration].
 type Operation struct {
 	Service, Name string
@@ -43,20 +41,20 @@ type Example struct {
 
 // Add adds all spans of a trace.
 func (s *Summary) Add(t *Trace) {
+	operations := make([]*Operation, len(t.operations))
 	for i := range t.nodes {
 		n := &t.nodes[i]
-		m := t.measure(int32(i))
-		key := operationKey{name: n.span.Operation}
-		if n.span.Process != nil {
-			key.service = n.span.Process.Service
+		o := operations[n.operation]
+		if o == nil {
+			o = s.operation(t.operations[n.operation])
+			operations[n.operation] = o
 		}
-		o := s.operation(key)
-		o.sum(&Operation{
-			Count: 1, Duration: time.Duration(n.end - n.start),
-			OwnTime: time.Duration(m.own), CriticalTime: time.Duration(m.critical), Concurrency: time.Duration(m.concurrency),
-			Worst: Example{t.id, n.span.SpanID, time.Duration(m.own)},
-		})
-		o.Durations.add(n.end - n.start)
+		m, duration := t.measure(int32(i)), n.end-n.start
+		if own := time.Duration(m.own); o.Count == 0 || own >= o.Worst.OwnTime {
+			o.suggest(Example{t.id, n.span.SpanID, own})
+		}
+		o.sum(1, duration, m)
+		o.Durations.add(duration)
 		o.OwnTimes.add(m.own)
 	}
 }
@@ -65,7 +63,8 @@ func (s *Summary) Add(t *Trace) {
 func (s *Summary) Merge(other *Summary) {
 	for key, from := range other.operations {
 		o := s.operation(key)
-		o.sum(from)
+		o.suggest(from.Worst)
+		o.sum(from.Count, int64(from.Duration), measure{int64(from.OwnTime), int64(from.CriticalTime), int64(from.Concurrency)})
 		o.Durations.merge(&from.Durations)
 		o.OwnTimes.merge(&from.OwnTimes)
 	}
@@ -108,23 +107,19 @@ func (s *Summary) operation(key operationKey) *Operation {
 	return o
 }
 
-// sum adds all but the histograms.
-func (o *Operation) sum(other *Operation) {
-	if o.Count == 0 || compareExamples(other.Worst, o.Worst) < 0 {
-		o.Worst = other.Worst
+// suggest makes an example the worst if it is.
+func (o *Operation) suggest(e Example) {
+	if o.Count == 0 || compareExamples(e, o.Worst) < 0 {
+		o.Worst = e
 	}
-	o.Count += other.Count
-	for _, sum := range []struct {
-		to *time.Duration
-		by time.Duration
-	}{
-		{&o.Duration, other.Duration},
-		{&o.OwnTime, other.OwnTime},
-		{&o.CriticalTime, other.CriticalTime},
-		{&o.Concurrency, other.Concurrency},
-	} {
-		*sum.to = time.Duration(plus(int64(*sum.to), int64(sum.by)))
-	}
+}
+
+func (o *Operation) sum(count, duration int64, m measure) {
+	o.Count += count
+	o.Duration = time.Duration(plus(int64(o.Duration), duration))
+	o.OwnTime = time.Duration(plus(int64(o.OwnTime), m.own))
+	o.CriticalTime = time.Duration(plus(int64(o.CriticalTime), m.critical))
+	o.Concurrency = time.Duration(plus(int64(o.Concurrency), m.concurrency))
 }
 
 func compareExamples(a, b Example) int {

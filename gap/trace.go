@@ -8,11 +8,15 @@ import (
 // Trace is the spans of one trace as a forest. It does not change, and may be read by many goroutines.
 type Trace struct {
 	id         TraceID
-	nodes      []node   // depth first, siblings by time: a node's subtree is nodes[i:nodes[i].next]
-	windows    []window // what the critical path spends in each node
-	joined     []hidden // the calls that hide work of their parent, by node
+	nodes      []node         // depth first, siblings by time: a node's subtree is nodes[i:nodes[i].next]
+	windows    []window       // what the critical path spends in each node
+	joined     []hidden       // the calls that hide work of their parent, by node
+	operations []operationKey // by the numbers that the nodes have
 	start, end int64
 }
+
+// operationKey names an operation of a service.
+type operationKey struct{ service, name string }
 
 // node is a span in its place. Children need no list of their own: the first follows its parent, and
 // each begins where the subtree of the one before it ends.
@@ -22,6 +26,7 @@ type node struct {
 	parent     int32 // none for a root
 	next       int32 // one past the subtree
 	depth      int32
+	operation  uint32
 	kind       Kind
 	class      Class
 	flags      flags
@@ -38,6 +43,8 @@ const (
 	detached                     // its parent ended before it started
 	incomplete                   // a parent is missing
 	joins                        // it hides work of its parent: there is a hidden for it
+	follows                      // it has a FollowsFrom reference
+	dropped                      // it is to be left out, while the trace is built
 )
 
 func (n *node) is(f flags) bool { return n.flags&f != 0 }
