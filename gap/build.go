@@ -35,7 +35,11 @@ func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
 	b.identify()
 	b.link()
 	b.cut()
+	if len(b.joined) == 0 {
+		b.ids = ids{} // which is large
+	}
 	t := b.layout()
+	b.nodes, b.parents = nil, nil
 	t.judge()
 	t.findPath()
 	b.giveBack(t)
@@ -48,7 +52,8 @@ func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
 type builder struct {
 	trace      TraceID
 	nodes      []node
-	parents    []int32 // of the nodes, none for a root
+	only       []SpanID // of the nodes, as onlyParent has it
+	parents    []int32  // of the nodes, none for a root
 	ids        ids
 	servers    map[SpanID]int32 // the server spans that share the id of a client, which is in ids
 	alike      []int32          // nodes without an id, or with one that another has as well
@@ -97,7 +102,7 @@ func (b *builder) choose(spans []Span) int {
 func (b *builder) collect(spans []Span) {
 	n := b.choose(spans)
 	b.nodes = make([]node, 0, n)
-	b.ids = newIDs(n)
+	b.only = make([]SpanID, 0, n)
 	b.operations = make(map[operationKey]uint32)
 	for i := range spans {
 		s := &spans[i]
@@ -105,7 +110,7 @@ func (b *builder) collect(spans []Span) {
 			continue
 		}
 		i := int32(len(b.nodes))
-		n := node{span: s, parent: none, operation: b.operation(s)}
+		n := node{span: s, id: s.SpanID, parent: none, operation: b.operation(s)}
 		n.start, n.end = s.interval()
 		joined := n.read(s.Tags)
 		if joined || s.Duration < 0 || n.outOfRange() {
@@ -115,18 +120,40 @@ func (b *builder) collect(spans []Span) {
 			b.corrected++
 		}
 		b.nodes = append(b.nodes, n)
-		if s.SpanID == 0 {
-			b.alike = append(b.alike, i)
+		b.only = append(b.only, b.onlyParent(s))
+	}
+	b.index()
+}
+
+// onlyParent returns the id that a span of the usual kind refers to: it has one reference, and that to another of the trace, as
+// its parent. It is zero for all others.
+func (b *builder) onlyParent(s *Span) SpanID {
+	if len(s.References) == 1 {
+		if ref := &s.References[0]; ref.Type == ChildOf && ref.SpanID != s.SpanID && b.within(*ref) {
+			return ref.SpanID
+		}
+	}
+	return 0
+}
+
+// index finds out which nodes have which ids. It does nothing else meanwhile, as does link: so short a loop
+// waits for several places of the table at once.
+func (b *builder) index() {
+	b.ids = newIDs(len(b.nodes))
+	for i := range b.nodes {
+		id := b.nodes[i].id
+		if id == 0 {
+			b.alike = append(b.alike, int32(i))
 			continue
 		}
-		switch at := b.ids.slot(s.SpanID); {
+		switch at := b.ids.slot(id); {
 		case at.id == 0:
-			*at = slot{s.SpanID, i}
+			*at = slot{id, int32(i)}
 		case at.node != none:
-			b.alike = append(b.alike, at.node, i)
+			b.alike = append(b.alike, at.node, int32(i))
 			at.node = none
 		default:
-			b.alike = append(b.alike, i)
+			b.alike = append(b.alike, int32(i))
 		}
 	}
 }
@@ -167,8 +194,8 @@ func compareNodes(a, b *node) int {
 		return cmp.Compare(a.start, b.start)
 	case a.end != b.end:
 		return cmp.Compare(b.end, a.end)
-	case a.span.SpanID != b.span.SpanID:
-		return cmp.Compare(a.span.SpanID, b.span.SpanID)
+	case a.id != b.id:
+		return cmp.Compare(a.id, b.id)
 	}
 	return compareSpans(a.span, b.span)
 }
@@ -178,7 +205,7 @@ func (b *builder) identify() {
 	b.servers = make(map[SpanID]int32)
 	slices.SortFunc(b.alike, func(i, j int32) int {
 		n, m := &b.nodes[i], &b.nodes[j]
-		if c := cmp.Compare(n.span.SpanID, m.span.SpanID); c != 0 {
+		if c := cmp.Compare(n.id, m.id); c != 0 {
 			return c
 		}
 		return compareNodes(n, m)
@@ -206,7 +233,7 @@ func (b *builder) identify() {
 
 // name gives node i its id, and says whether it may have it.
 func (b *builder) name(n *node, i int32) bool {
-	id := n.span.SpanID
+	id := n.id
 	if id == 0 {
 		b.warn(n, NoSpanID, "%q has no span id", n.span.Operation)
 		return true

@@ -67,7 +67,7 @@ func (b *builder) giveBack(t *Trace) {
 		return
 	}
 	slices.SortFunc(t.joined, func(a, b hidden) int { return cmp.Compare(a.node, b.node) })
-	left := make(map[int32]*cover) // by parent
+	left := make(map[int32]cover) // by parent
 	for i := range t.nodes {
 		n := &t.nodes[i]
 		call := b.callOf(t, int32(i))
@@ -86,19 +86,17 @@ func (b *builder) giveBack(t *Trace) {
 		h.cover.add(start, end)
 		h.end = h.cover.end
 		h.onPath += t.windows[i].length()
-		if left[n.parent] == nil {
-			left[n.parent] = &cover{}
-		}
-		left[n.parent].add(start, end)
+		all := left[n.parent]
+		all.add(start, end)
+		left[n.parent] = all
 	}
 	for i := range t.joined {
 		h := &t.joined[i]
 		n := &t.nodes[h.node]
-		work := int64(0)
-		if all := left[n.parent]; all != nil {
-			work = min(h.work, h.cover.length, all.length)
-			all.length -= work
-		}
+		all := left[n.parent]
+		work := min(h.work, h.cover.length, all.length)
+		all.length -= work
+		left[n.parent] = all
 		if work < h.work {
 			b.warn(n, BadJoined, "%s is %v, but its spans can only hide %v", joinedTag, time.Duration(h.work), time.Duration(work))
 		}

@@ -85,10 +85,10 @@ type siblingKey struct {
 
 // sort orders siblings as compareNodes does. The keys are scratch space, to be handed in again.
 func (b *builder) sort(siblings []int32, keys []siblingKey) []siblingKey {
-	keys = keys[:0]
+	keys = slices.Grow(keys[:0], len(siblings))
 	for _, c := range siblings {
 		n := &b.nodes[c]
-		keys = append(keys, siblingKey{n.start, n.end, n.span.SpanID, c})
+		keys = append(keys, siblingKey{n.start, n.end, n.id, c})
 	}
 	slices.SortFunc(keys, func(x, y siblingKey) int {
 		switch {

@@ -5,18 +5,30 @@ import "cmp"
 // link finds every node's parent.
 func (b *builder) link() {
 	b.parents = make([]int32, len(b.nodes))
-	for i := range b.nodes {
+	for i, id := range b.only {
 		b.parents[i] = none
-		if !b.nodes[i].is(dropped) {
+		if id != 0 {
+			b.parents[i] = b.ids.find(id)
+		}
+	}
+	for i := range b.nodes {
+		n := &b.nodes[i]
+		switch {
+		case n.is(dropped):
+		case b.parents[i] != none && len(b.servers) == 0:
+			n.flags |= childOf
+		default:
+			b.parents[i] = none
 			b.linkNode(int32(i))
 		}
 	}
+	b.only = nil
 	b.order()
 }
 
 func (b *builder) linkNode(i int32) {
 	n := &b.nodes[i]
-	id := n.span.SpanID
+	id := n.id
 	if server, shared := b.servers[id]; shared && server == i {
 		b.parents[i] = b.ids.slot(id).node
 		n.flags |= childOf
@@ -98,7 +110,7 @@ func (b *builder) cut() {
 			}
 		}
 		n := &b.nodes[first]
-		b.warn(n, Cycle, "is an ancestor of its parent %v", b.nodes[b.parents[first]].span.SpanID)
+		b.warn(n, Cycle, "is an ancestor of its parent %v", b.nodes[b.parents[first]].id)
 		b.parents[first] = none
 		n.flags &^= childOf
 	}

@@ -51,7 +51,7 @@ func (s *Summary) Add(t *Trace) {
 		}
 		m, duration := t.measure(int32(i)), n.end-n.start
 		if own := time.Duration(m.own); o.Count == 0 || own >= o.Worst.OwnTime {
-			o.suggest(Example{t.id, n.span.SpanID, own})
+			o.suggest(Example{t.id, n.id, own})
 		}
 		o.sum(1, duration, m)
 		o.Durations.add(duration)

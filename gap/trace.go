@@ -22,9 +22,10 @@ type operationKey struct{ service, name string }
 // each begins where the subtree of the one before it ends.
 type node struct {
 	span       *Span
-	start, end int64 // nanoseconds since 1970, start <= end
-	parent     int32 // none for a root
-	next       int32 // one past the subtree
+	id         SpanID // of the span, which is far away
+	start, end int64  // nanoseconds since 1970, start <= end
+	parent     int32  // none for a root
+	next       int32  // one past the subtree
 	depth      int32
 	operation  uint32
 	kind       Kind
