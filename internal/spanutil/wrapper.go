@@ -91,6 +91,9 @@ func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier
 	return c
 }
 
+// Parented reports whether the call is part of a trace that somebody else began.
+func (c *Call) Parented() bool { return c != nil && c.parent != nil }
+
 // extract answers nil where carrier holds no context, or none that can be read.
 func extract(tracer opentracing.Tracer, format, carrier any) (remote opentracing.SpanContext) {
 	defer contain()

@@ -1,0 +1,2 @@
+// Package grpc draws the calls of gRPC.
+package grpc
