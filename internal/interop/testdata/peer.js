@@ -54,7 +54,8 @@ const otelPeer = (injectEncoding, traceFlags, debug) => {
 				c = otel.trace.setSpanContext(c, id);
 			}
 			propagator.inject(c, headers, setter);
-			return {trace: id.traceId, span: id.spanId, sampled: debug || traceFlags === 1, debug, finish() {}};
+			// Its single header forgets the debug flag, and so it is not expected back.
+			return {trace: id.traceId, span: id.spanId, sampled: debug || traceFlags === 1, debug: headers['x-b3-flags'] === '1', finish() {}};
 		},
 		extract(headers) {
 			const c = otel.trace.getSpanContext(propagator.extract(otel.ROOT_CONTEXT, headers, getter));
