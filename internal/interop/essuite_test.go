@@ -97,7 +97,8 @@ func ownSuite(t *testing.T) *suite {
 	return s
 }
 
-// The benchmarks are run as well, once each: esapi's tests call nothing, and its benchmarks do.
+// The benchmarks are run as well, once each: esapi's tests call nothing, and its benchmarks do. One at a time, since one of the
+// client's tests sets ELASTICSEARCH_URL in the environment while others beside it make clients.
 func TestTheOwnTestsOfGoElasticsearchEndAsTheyDoWithoutUs(t *testing.T) {
 	ownSuite(t).endAlike(map[string]least{
 		"own":              {passes: 150, spans: 70},
@@ -105,7 +106,7 @@ func TestTheOwnTestsOfGoElasticsearchEndAsTheyDoWithoutUs(t *testing.T) {
 		"esapi":            {passes: 25, spans: 14},
 		"query":            {passes: 8, spans: 6},
 		"elastictransport": {passes: 300, spans: 100_500}, // 100,000 of them in one loop
-	}, nil, "-test.bench=.", "-test.benchtime=1x", "-test.skip="+ofAServer)
+	}, nil, "-test.parallel=1", "-test.bench=.", "-test.benchtime=1x", "-test.skip="+ofAServer)
 }
 
 // ofAServer are the tests of the transport that call a real one.
