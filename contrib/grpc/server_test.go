@@ -62,9 +62,9 @@ func TestAServersSpanIsTheClientsChildAndInTheHandlersContext(t *testing.T) {
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "spantest-trace", "70", "spantest-trace", "80", "spantest-span", "71", "x-request-id", "abc")
 	must(client.UnaryCall(ctx, &pb.SimpleRequest{}))(t)
 	drain(must(client.StreamingOutputCall(ctx, ask()))(t))
-	await(t, "the handlers", func() bool { return len(tracer.Spans()) == 2 })
+	await(t, "the handlers", func() bool { return len(calls(tracer)) == 2 })
 	for i, operation := range []string{unary, download} {
-		span := tracer.Spans()[i]
+		span := calls(tracer)[i]
 		if span != inHandler[i] || span.Operation != operation || span.TraceID != 70 || span.ParentID != 71 {
 			t.Errorf("%s of trace %d under %d, in the handler's context: %v", span.Operation, span.TraceID, span.ParentID, span == inHandler[i])
 		}
@@ -101,8 +101,8 @@ func TestOnlyWhatIsTheServersFaultIsItsFailure(t *testing.T) {
 		t.Run(err.Error(), func(t *testing.T) {
 			tracer, client := served(t, &service{stream: func(grpc.ServerStream) error { return err }})
 			_, got := drain(must(client.StreamingOutputCall(t.Context(), ask()))(t))
-			await(t, "the handler", func() bool { return len(tracer.Spans()) == 1 })
-			span := tracer.Spans()[0]
+			await(t, "the handler", func() bool { return len(calls(tracer)) == 1 })
+			span := calls(tracer)[0]
 			if span.Tags["grpc.code"] != code || status.Code(got).String() != code {
 				t.Errorf("drawn as %v, the client got %v, want %s", span.Tags["grpc.code"], got, code)
 			}

@@ -163,9 +163,9 @@ func TestAStreamsSpanIsFinishedOnceHoweverItEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tracer, ctx, client := wrapped(t, &service{})
 			c.use(t, ctx, client)
-			await(t, "the stream's end", func() bool { return len(tracer.Spans()) == 1 })
+			await(t, "the stream's end", func() bool { return len(calls(tracer)) == 1 })
 			time.Sleep(time.Millisecond) // for a second end, were there one
-			span := tracer.Spans()[0]
+			span := calls(tracer)[0]
 			if n, ok := span.Tags["request_messages"].(int64); ok && strings.Contains(c.want, "=N") {
 				c.want = strings.Replace(c.want, "=N", fmt.Sprint("=", n), 1)
 				c.want = strings.Replace(c.want, " peer.address", " messages=0 peer.address", 1)
@@ -204,7 +204,7 @@ func TestAStreamThatIsForgottenIsReportedByTheCollectorAndItsContextForgetsIt(t 
 	}()
 	await(t, "the collector", func() bool {
 		runtime.GC()
-		return len(tracer.Spans()) == 1
+		return len(calls(tracer)) == 1
 	})
 	cancel()
 	time.Sleep(time.Millisecond)
