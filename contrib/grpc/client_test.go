@@ -240,7 +240,9 @@ func TestTheOptionsAreThoseOfEveryWrapper(t *testing.T) {
 	tracer := spantest.NewTracer()
 	client := pb.NewTestServiceClient(dial(t, start(t, &service{}), gapgrpc.DialOptions(nil, gaptrace.WithTracer(tracer), gaptrace.WithRoots(),
 		gaptrace.WithOperation(func(c gaptrace.Call) string { return strings.TrimPrefix(c.Operation, "/grpc.testing.TestService/") }),
-		gaptrace.WithTags(func(c gaptrace.Call) opentracing.Tags { return opentracing.Tags{"request": fmt.Sprintf("%T", c.Request), "peer.address": "x"} }),
+		gaptrace.WithTags(func(c gaptrace.Call) opentracing.Tags {
+			return opentracing.Tags{"request": fmt.Sprintf("%T", c.Request), "peer.address": "x"}
+		}),
 		gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { return status.Code(err) == codes.NotFound }))...))
 	_, err := client.UnaryCall(t.Context(), &pb.SimpleRequest{ResponseStatus: &pb.EchoStatus{Code: int32(codes.NotFound)}})
 	if status.Code(err) != codes.NotFound {

@@ -179,7 +179,9 @@ func certificate(t *testing.T) (server, client credentials.TransportCredentials)
 
 func TestEachCallNamesTheServerThatAnsweredIt(t *testing.T) {
 	serverTLS, clientTLS := certificate(t)
-	for name, c := range map[string]struct{ server, client credentials.TransportCredentials }{
+	for name, c := range map[string]struct {
+		server, client credentials.TransportCredentials
+	}{
 		"in the clear": {insecure.NewCredentials(), insecure.NewCredentials()},
 		"TLS":          {serverTLS, clientTLS},
 	} {

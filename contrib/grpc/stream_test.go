@@ -255,7 +255,9 @@ func (s strange) Context() context.Context     { return context.Background() }
 func strangeStream(t *testing.T, s grpc.ClientStream, desc *grpc.StreamDesc) (*spantest.Tracer, opentracing.Span, grpc.ClientStream) {
 	tracer, ctx, parent := under(t)
 	stream, err := gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer))(ctx, desc, nil, duplex,
-		func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) { return s, nil })
+		func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+			return s, nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

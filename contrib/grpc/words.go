@@ -29,7 +29,6 @@ func tagPeer(call *spanutil.Call, p *peer.Peer) {
 	}
 }
 
-
 // carrier is metadata that a tracer writes its context to. What grpc would drop, or refuse together with the whole
 // call, is left out: baggage may hold anything.
 type carrier metadata.MD
