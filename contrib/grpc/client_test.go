@@ -69,7 +69,7 @@ func TestAnErrorThatIsNoStatusHasTheCodeThatAServerWouldGiveIt(t *testing.T) {
 		tracer, ctx, _ := under(t)
 		next := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return err }
 		if got := gapgrpc.UnaryClientInterceptor(gaptrace.WithTracer(tracer))(ctx, unary, nil, nil, nil, next); got != err {
-			t.Errorf("%v came back as %v", err, got)
+			t.Errorf("%T came back as %T", err, got)
 		}
 		return only(t, tracer, unary)
 	}
@@ -81,12 +81,19 @@ func TestAnErrorThatIsNoStatusHasTheCodeThatAServerWouldGiveIt(t *testing.T) {
 		{context.DeadlineExceeded, "DeadlineExceeded"},
 		{fmt.Errorf("wrapped: %w", context.Canceled), "Canceled"},
 		{fmt.Errorf("wrapped: %w", status.Error(codes.NotFound, "none")), "NotFound"},
+		{(*panicking)(nil), "Unknown"},
 	} {
 		if span := intercept(c.err); span.Tags["grpc.code"] != c.code || span.Tags["error"] != true {
-			t.Errorf("%v: %v", c.err, span.Tags)
+			t.Errorf("%T: %v", c.err, span.Tags)
 		}
 	}
 }
+
+// panicking is an error that panics when it is asked anything.
+type panicking struct{ status *status.Status }
+
+func (p *panicking) Error() string              { return p.status.String() + string(p.status.Proto().Message[0]) }
+func (p *panicking) GRPCStatus() *status.Status { return p.status }
 
 // received returns a service that notes the metadata that comes with each call.
 func received(all *[]metadata.MD) *service {

@@ -69,5 +69,7 @@
 // hands to a buffer is sent later, and nobody waits for it.
 //
 // Encoding, decoding and compressing are done inside SendMsg and RecvMsg, and covered where the whole took longer than a
-// buffered read does. What interceptors inside of ours do is covered, and what those outside do is not.
+// buffered read does. What interceptors inside of ours do is covered, and what those outside do is not. One that makes
+// several attempts of a unary call at once belongs outside: each attempt tells who answered it, by grpc.Peer, and
+// attempts that go on after the call has returned would do so while that is read.
 package grpc

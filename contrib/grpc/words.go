@@ -15,8 +15,11 @@ import (
 
 const component = "grpc"
 
-// codeOf is the status of err as a gRPC server would send it.
-func codeOf(err error) codes.Code {
+// codeOf is the status of err as a gRPC server would send it. An error is a stranger: should it panic when it is asked, its
+// status is not known.
+func codeOf(err error) (code codes.Code) {
+	code = codes.Unknown
+	defer func() { _ = recover() }()
 	if s, ok := status.FromError(err); ok {
 		return s.Code()
 	}
