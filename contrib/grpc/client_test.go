@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"reflect"
 	"strings"
 	"testing"
@@ -279,4 +280,23 @@ func TestWhateverATracerDoesTheCallsGoOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nowhere is an address that cannot be told.
+type nowhere struct{ net.Addr }
+
+func TestAnAddressThatPanicsBreaksNoCall(t *testing.T) {
+	tracer, ctx, parent := under(t)
+	next := func(_ context.Context, _ string, _, _ any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
+		for _, opt := range opts {
+			if asked, ok := opt.(grpc.PeerCallOption); ok {
+				asked.PeerAddr.Addr = nowhere{}
+			}
+		}
+		return nil
+	}
+	if err := gapgrpc.UnaryClientInterceptor(gaptrace.WithTracer(tracer))(ctx, unary, nil, nil, nil, next); err != nil {
+		t.Error(err)
+	}
+	wantTree(t, tracer, parent, line(unary, "grpc.code=OK"))
 }

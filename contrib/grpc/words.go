@@ -26,7 +26,9 @@ func codeOf(err error) (code codes.Code) {
 	return status.FromContextError(err).Code()
 }
 
+// tagPeer records an address, which is of a dialer's or listener's own making and may panic.
 func tagPeer(call *spanutil.Call, p *peer.Peer) {
+	defer func() { _ = recover() }()
 	if p != nil && p.Addr != nil {
 		call.Tag("peer.address", p.Addr.String())
 	}
