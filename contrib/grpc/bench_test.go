@@ -3,6 +3,7 @@ package grpc_test
 import (
 	"context"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/gaptrace/gaptrace"
@@ -62,11 +63,16 @@ func BenchmarkUnary(b *testing.B) {
 // BenchmarkStream is a stream of 100,000 messages, one way, over a connection in memory. "client" and "server" tell
 // which side is wrapped.
 func BenchmarkStream(b *testing.B) {
+	b.Run("empty", func(b *testing.B) { benchmarkStream(b, 0) })
+	b.Run("100_bytes", func(b *testing.B) { benchmarkStream(b, 100) })
+}
+
+func benchmarkStream(b *testing.B, size int) {
 	const messages = 100_000
 	s := &service{}
 	plain, served := start(b, s), start(b, s, gapgrpc.ServerOptions()...)
 	receive := func(client pb.TestServiceClient) func(context.Context) {
-		req := ask(make([]int32, messages)...)
+		req := ask(slices.Repeat([]int32{int32(size)}, messages)...)
 		return func(ctx context.Context) {
 			stream, err := client.StreamingOutputCall(ctx, req)
 			if err != nil {
@@ -78,7 +84,7 @@ func BenchmarkStream(b *testing.B) {
 		}
 	}
 	send := func(client pb.TestServiceClient) func(context.Context) {
-		req := &pb.StreamingInputCallRequest{}
+		req := &pb.StreamingInputCallRequest{Payload: &pb.Payload{Body: make([]byte, size)}}
 		return func(ctx context.Context) {
 			stream, err := client.StreamingInputCall(ctx)
 			if err != nil {

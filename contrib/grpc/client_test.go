@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"reflect"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestAnErrorThatIsNoStatusHasTheCodeThatAServerWouldGiveIt(t *testing.T) {
 		tracer, ctx, _ := under(t)
 		next := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return err }
 		if got := gapgrpc.UnaryClientInterceptor(gaptrace.WithTracer(tracer))(ctx, unary, nil, nil, nil, next); got != err {
-			t.Errorf("%v came back as %v", err, got)
+			t.Errorf("%T came back as %T", err, got)
 		}
 		return only(t, tracer, unary)
 	}
@@ -81,12 +82,19 @@ func TestAnErrorThatIsNoStatusHasTheCodeThatAServerWouldGiveIt(t *testing.T) {
 		{context.DeadlineExceeded, "DeadlineExceeded"},
 		{fmt.Errorf("wrapped: %w", context.Canceled), "Canceled"},
 		{fmt.Errorf("wrapped: %w", status.Error(codes.NotFound, "none")), "NotFound"},
+		{(*panicking)(nil), "Unknown"},
 	} {
 		if span := intercept(c.err); span.Tags["grpc.code"] != c.code || span.Tags["error"] != true {
-			t.Errorf("%v: %v", c.err, span.Tags)
+			t.Errorf("%T: %v", c.err, span.Tags)
 		}
 	}
 }
+
+// panicking is an error that panics when it is asked anything.
+type panicking struct{ status *status.Status }
+
+func (p *panicking) Error() string              { return p.status.String() + string(p.status.Proto().Message[0]) }
+func (p *panicking) GRPCStatus() *status.Status { return p.status }
 
 // received returns a service that notes the metadata that comes with each call.
 func received(all *[]metadata.MD) *service {
@@ -240,7 +248,9 @@ func TestTheOptionsAreThoseOfEveryWrapper(t *testing.T) {
 	tracer := spantest.NewTracer()
 	client := pb.NewTestServiceClient(dial(t, start(t, &service{}), gapgrpc.DialOptions(nil, gaptrace.WithTracer(tracer), gaptrace.WithRoots(),
 		gaptrace.WithOperation(func(c gaptrace.Call) string { return strings.TrimPrefix(c.Operation, "/grpc.testing.TestService/") }),
-		gaptrace.WithTags(func(c gaptrace.Call) opentracing.Tags { return opentracing.Tags{"request": fmt.Sprintf("%T", c.Request), "peer.address": "x"} }),
+		gaptrace.WithTags(func(c gaptrace.Call) opentracing.Tags {
+			return opentracing.Tags{"request": fmt.Sprintf("%T", c.Request), "peer.address": "x"}
+		}),
 		gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { return status.Code(err) == codes.NotFound }))...))
 	_, err := client.UnaryCall(t.Context(), &pb.SimpleRequest{ResponseStatus: &pb.EchoStatus{Code: int32(codes.NotFound)}})
 	if status.Code(err) != codes.NotFound {
@@ -270,4 +280,23 @@ func TestWhateverATracerDoesTheCallsGoOn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nowhere is an address that cannot be told.
+type nowhere struct{ net.Addr }
+
+func TestAnAddressThatPanicsBreaksNoCall(t *testing.T) {
+	tracer, ctx, parent := under(t)
+	next := func(_ context.Context, _ string, _, _ any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
+		for _, opt := range opts {
+			if asked, ok := opt.(grpc.PeerCallOption); ok {
+				asked.PeerAddr.Addr = nowhere{}
+			}
+		}
+		return nil
+	}
+	if err := gapgrpc.UnaryClientInterceptor(gaptrace.WithTracer(tracer))(ctx, unary, nil, nil, nil, next); err != nil {
+		t.Error(err)
+	}
+	wantTree(t, tracer, parent, line(unary, "grpc.code=OK"))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -195,10 +196,15 @@ func only(t *testing.T, tracer *spantest.Tracer, operation string) *spantest.Spa
 	return spans[0]
 }
 
+// calls are the finished spans of calls: how often their callers waited depends on time.
+func calls(tracer *spantest.Tracer) []*spantest.Span {
+	return slices.DeleteFunc(tracer.Spans(), (*spantest.Span).IsWait)
+}
+
 // await waits until what happens elsewhere has happened.
 func await(t *testing.T, what string, happened func() bool) {
 	t.Helper()
-	for range 3000 {
+	for range 1000 {
 		if happened() {
 			return
 		}

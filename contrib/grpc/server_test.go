@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -62,9 +64,9 @@ func TestAServersSpanIsTheClientsChildAndInTheHandlersContext(t *testing.T) {
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "spantest-trace", "70", "spantest-trace", "80", "spantest-span", "71", "x-request-id", "abc")
 	must(client.UnaryCall(ctx, &pb.SimpleRequest{}))(t)
 	drain(must(client.StreamingOutputCall(ctx, ask()))(t))
-	await(t, "the handlers", func() bool { return len(tracer.Spans()) == 2 })
+	await(t, "the handlers", func() bool { return len(calls(tracer)) == 2 })
 	for i, operation := range []string{unary, download} {
-		span := tracer.Spans()[i]
+		span := calls(tracer)[i]
 		if span != inHandler[i] || span.Operation != operation || span.TraceID != 70 || span.ParentID != 71 {
 			t.Errorf("%s of trace %d under %d, in the handler's context: %v", span.Operation, span.TraceID, span.ParentID, span == inHandler[i])
 		}
@@ -101,8 +103,8 @@ func TestOnlyWhatIsTheServersFaultIsItsFailure(t *testing.T) {
 		t.Run(err.Error(), func(t *testing.T) {
 			tracer, client := served(t, &service{stream: func(grpc.ServerStream) error { return err }})
 			_, got := drain(must(client.StreamingOutputCall(t.Context(), ask()))(t))
-			await(t, "the handler", func() bool { return len(tracer.Spans()) == 1 })
-			span := tracer.Spans()[0]
+			await(t, "the handler", func() bool { return len(calls(tracer)) == 1 })
+			span := calls(tracer)[0]
 			if span.Tags["grpc.code"] != code || status.Code(got).String() != code {
 				t.Errorf("drawn as %v, the client got %v, want %s", span.Tags["grpc.code"], got, code)
 			}
@@ -248,4 +250,63 @@ func TestAHandlerMayLeaveAGoroutineBehindThatGoesOnReading(t *testing.T) {
 		t.Error("it read something")
 	}
 	wantServed(t, tracer, handler(duplex, "grpc.code=OK peer.address=bufconn request_messages=0 response_messages=0"))
+}
+
+// gone is a stream whose client is gone, which takes a while to notice.
+type gone struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (g gone) Context() context.Context     { return g.ctx }
+func (g gone) RecvMsg(any) error            { return g.SendMsg(nil) }
+func (g gone) SendHeader(metadata.MD) error { return g.SendMsg(nil) }
+func (g gone) SendMsg(any) error {
+	time.Sleep(time.Millisecond)
+	return errGone
+}
+
+var errGone = status.Error(codes.Canceled, "gone")
+
+func TestTheWaitForAClientThatIsGoneHasTheErrorAndTheHandlerGetsIt(t *testing.T) {
+	tracer := spantest.NewTracer()
+	intercept := gapgrpc.StreamServerInterceptor(gaptrace.WithTracer(tracer))
+	err := intercept(0, gone{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: duplex}, func(_ any, stream grpc.ServerStream) error {
+		for what, err := range map[string]error{"RecvMsg": stream.RecvMsg(nil), "SendHeader": stream.SendHeader(nil), "SendMsg": stream.SendMsg(nil)} {
+			if err != errGone {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		return errGone
+	})
+	if err != errGone {
+		t.Error(err)
+	}
+	if span := only(t, tracer, duplex); span.Tags["error"] != nil || span.Tags["grpc.code"] != "Canceled" {
+		t.Errorf("%v", span.Tags)
+	}
+	for _, wait := range []string{" read", " write"} {
+		if span := only(t, tracer, duplex+wait); span.Tags["error"] != true || span.ParentID != only(t, tracer, duplex).ID {
+			t.Errorf("%s: %v", wait, span.Tags)
+		}
+	}
+	if problems := tracer.Problems(); problems != nil {
+		t.Error(problems)
+	}
+}
+
+func TestAHandlerThatEndsItsGoroutineHasFailed(t *testing.T) {
+	tracer := spantest.NewTracer()
+	var handlers sync.WaitGroup
+	handlers.Go(func() {
+		_, _ = gapgrpc.UnaryServerInterceptor(gaptrace.WithTracer(tracer))(t.Context(), nil, &grpc.UnaryServerInfo{FullMethod: unary},
+			func(context.Context, any) (any, error) {
+				runtime.Goexit()
+				return nil, nil
+			})
+	})
+	handlers.Wait()
+	if span := only(t, tracer, unary); span.Tags["error"] != true || span.Tags["grpc.code"] != "Unknown" {
+		t.Errorf("%v", span.Tags)
+	}
 }

@@ -137,10 +137,13 @@ func (e *ending) overdue() {
 	}
 }
 
-func (e *ending) unwound(returned *bool) {
+// unwound, deferred, ends a stream that a panic or runtime.Goexit leaves. The stream is kept until then: the collector
+// must not take one for forgotten whose last RecvMsg is about to end it.
+func (s *clientStream) unwound(returned *bool) {
 	if !*returned {
-		e.finish(spanutil.ErrUnwound)
+		s.finish(spanutil.ErrUnwound)
 	}
+	runtime.KeepAlive(s)
 }
 
 // finish ends the stream; io.EOF is the good end.

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -163,9 +164,9 @@ func TestAStreamsSpanIsFinishedOnceHoweverItEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tracer, ctx, client := wrapped(t, &service{})
 			c.use(t, ctx, client)
-			await(t, "the stream's end", func() bool { return len(tracer.Spans()) == 1 })
+			await(t, "the stream's end", func() bool { return len(calls(tracer)) == 1 })
 			time.Sleep(time.Millisecond) // for a second end, were there one
-			span := tracer.Spans()[0]
+			span := calls(tracer)[0]
 			if n, ok := span.Tags["request_messages"].(int64); ok && strings.Contains(c.want, "=N") {
 				c.want = strings.Replace(c.want, "=N", fmt.Sprint("=", n), 1)
 				c.want = strings.Replace(c.want, " peer.address", " messages=0 peer.address", 1)
@@ -204,11 +205,52 @@ func TestAStreamThatIsForgottenIsReportedByTheCollectorAndItsContextForgetsIt(t 
 	}()
 	await(t, "the collector", func() bool {
 		runtime.GC()
-		return len(tracer.Spans()) == 1
+		return len(calls(tracer)) == 1
 	})
 	cancel()
 	time.Sleep(time.Millisecond)
 	wantTree(t, tracer, opentracing.SpanFromContext(ctx), "  "+download+" abandoned=true component=grpc messages=1 peer.address=bufconn span.kind=client\n")
+}
+
+// watched is a context that counts who waits for its end.
+type watched struct {
+	context.Context
+	watchers atomic.Int32
+}
+
+func (w *watched) Done() <-chan struct{} { return make(chan struct{}) } // not the inner one's, so that context asks AfterFunc
+
+func (w *watched) AfterFunc(func()) (stop func() bool) {
+	w.watchers.Add(1)
+	return sync.OnceValue(func() bool {
+		w.watchers.Add(-1)
+		return true
+	})
+}
+
+func TestAStreamThatIsOverIsNotKeptByItsContext(t *testing.T) {
+	inner := strange{recv: func() error { return io.EOF }}
+	for name, end := range map[string]func(s grpc.ClientStream){
+		"read to its end": func(s grpc.ClientStream) { _ = s.RecvMsg(nil) },
+		"forgotten":       func(grpc.ClientStream) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracer, ctx, _ := under(t)
+			w := &watched{Context: ctx}
+			stream, err := gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer))(w, &grpc.StreamDesc{ServerStreams: true}, nil, duplex,
+				func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+					return inner, nil
+				})
+			if err != nil || w.watchers.Load() != 1 {
+				t.Fatalf("%v, %d watchers", err, w.watchers.Load())
+			}
+			end(stream)
+			await(t, "the last watcher to go", func() bool {
+				runtime.GC()
+				return w.watchers.Load() == 0 && len(tracer.Named(duplex)) == 1
+			})
+		})
+	}
 }
 
 func TestAStreamHasNoGoroutineOfItsOwn(t *testing.T) {
@@ -255,7 +297,9 @@ func (s strange) Context() context.Context     { return context.Background() }
 func strangeStream(t *testing.T, s grpc.ClientStream, desc *grpc.StreamDesc) (*spantest.Tracer, opentracing.Span, grpc.ClientStream) {
 	tracer, ctx, parent := under(t)
 	stream, err := gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer))(ctx, desc, nil, duplex,
-		func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) { return s, nil })
+		func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+			return s, nil
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

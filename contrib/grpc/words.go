@@ -15,20 +15,24 @@ import (
 
 const component = "grpc"
 
-// codeOf is the status of err as a gRPC server would send it.
-func codeOf(err error) codes.Code {
+// codeOf is the status of err as a gRPC server would send it. An error is a stranger: should it panic when it is asked, its
+// status is not known.
+func codeOf(err error) (code codes.Code) {
+	code = codes.Unknown
+	defer func() { _ = recover() }()
 	if s, ok := status.FromError(err); ok {
 		return s.Code()
 	}
 	return status.FromContextError(err).Code()
 }
 
+// tagPeer records an address, which is of a dialer's or listener's own making and may panic.
 func tagPeer(call *spanutil.Call, p *peer.Peer) {
+	defer func() { _ = recover() }()
 	if p != nil && p.Addr != nil {
 		call.Tag("peer.address", p.Addr.String())
 	}
 }
-
 
 // carrier is metadata that a tracer writes its context to. What grpc would drop, or refuse together with the whole
 // call, is left out: baggage may hold anything.
