@@ -1,7 +1,11 @@
 package tracer_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -16,7 +20,6 @@ import (
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/log"
-	"github.com/uber/jaeger-client-go"
 	"github.com/uber/jaeger-client-go/testutils"
 	"github.com/uber/jaeger-client-go/thrift-gen/sampling"
 )
@@ -185,9 +188,13 @@ func TestMisuseOfAnOptionIsAnErrorThatNamesIt(t *testing.T) {
 		`tracer: WithCollector("localhost:14268"): want the collector's http or https URL, such as http://localhost:14268`:  tracer.WithCollector("localhost:14268"),
 		`tracer: WithCollector(""): want the collector's http or https URL, such as http://localhost:14268`:                 tracer.WithCollector(""),
 		`tracer: WithCollector("ftp://xxxxx@host"): want the collector's http or https URL, such as http://localhost:14268`: tracer.WithCollector("ftp://me:secret@host"),
-		`tracer: WithTag(""): want a key`:                                 tracer.WithTag("", 1),
-		`tracer: WithTag("ip", int): want the host's address as a string`: tracer.WithTag("ip", 1),
-		`tracer: option 1 is nil`:                                         nil,
+		`tracer: WithTag(""): want a key`:                                                 tracer.WithTag("", 1),
+		`tracer: WithTag("ip", int): want the host's address as a string`:                 tracer.WithTag("ip", 1),
+		`tracer: WithStats(nil): want a place to count in`:                                tracer.WithStats(nil),
+		`tracer: WithLogger(nil): want a logger`:                                          tracer.WithLogger(nil),
+		`tracer: WithPropagation(): want Jaeger, B3, B3Single or W3C, or several of them`: tracer.WithPropagation(),
+		`tracer: WithPropagation(Format(9)): want Jaeger, B3, B3Single or W3C`:            tracer.WithPropagation(tracer.B3, 9),
+		`tracer: option 1 is nil`:                                                         nil,
 	} {
 		setenv(t)
 		tr, _, err := tracer.New("shop", opt)
@@ -388,7 +395,7 @@ func TestATracerCanBeUsedWhileAndAfterItCloses(t *testing.T) {
 		}
 		span.Finish()
 	}
-	tr.(*jaeger.Tracer).Close()
+	tr.(io.Closer).Close()
 	noneLeft(t)
 	if got := len(c.spans()); got != sent {
 		t.Errorf("%d spans were sent after Close", got-sent)
@@ -441,5 +448,65 @@ func TestAProcessTagThatPanicsCostsNothing(t *testing.T) {
 		return f.Key == "bomb" && f.Value == "tracer_test.bomb that panics when printed"
 	}) {
 		t.Errorf("tags %v", tags)
+	}
+}
+
+func TestStatsCountWhatWasSentAndWhatWasNot(t *testing.T) {
+	setenv(t)
+	c := startCollector(t)
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	var sent, lost tracer.Stats
+	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithStats(&sent))
+	other, otherCloser := open(t, tracer.WithCollector(gone.URL), tracer.WithStats(&lost))
+	for range 150 {
+		tr.StartSpan("a").Finish()
+		other.StartSpan("a").Finish()
+	}
+	closer.Close()
+	otherCloser.Close()
+	if sent.Sent.Load() != 150 || sent.Failed.Load() != 0 || lost.Sent.Load() != 0 || lost.Failed.Load() != 150 {
+		t.Errorf("%d and %d sent, %d and %d failed", sent.Sent.Load(), lost.Sent.Load(), sent.Failed.Load(), lost.Failed.Load())
+	}
+}
+
+func TestASpanTooLargeForAnAgentIsCounted(t *testing.T) {
+	agent, err := testutils.StartMockAgent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer agent.Close()
+	host, port, _ := strings.Cut(agent.SpanServerAddr(), ":")
+	setenv(t, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port)
+	var stats tracer.Stats
+	var told bytes.Buffer
+	tr, closer := open(t, tracer.WithStats(&stats), tracer.WithLogger(slog.New(slog.NewTextHandler(&told, nil))))
+	for _, size := range []int{20, 64_900 / 4096} { // the second fits, but not beside the process
+		span := tr.StartSpan("a")
+		for i := range size {
+			span.SetTag(fmt.Sprint(i), strings.Repeat("x", 4096))
+		}
+		if size != 20 {
+			span.SetTag("rest", strings.Repeat("x", 64_700-size*4100))
+		}
+		span.Finish()
+	}
+	err = closer.Close()
+	if stats.TooLarge.Load() != 2 || stats.Failed.Load() != 0 || err == nil ||
+		err.Error() != "tracer: 2 spans were too large for a packet to the agent, which a collector's endpoint would not mind" {
+		t.Errorf("%d too large, %d failed: %v", stats.TooLarge.Load(), stats.Failed.Load(), err)
+	}
+	if !strings.Contains(told.String(), "too_large=1") {
+		t.Errorf("told: %s", &told)
+	}
+}
+
+func TestSpansThatAreToBeLoggedGoToTheGivenLogger(t *testing.T) {
+	setenv(t, "JAEGER_REPORTER_LOG_SPANS=true")
+	var told bytes.Buffer
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithLogger(slog.New(slog.NewTextHandler(&told, nil))))
+	tr.StartSpan("a").Finish()
+	if !strings.Contains(told.String(), "Reporting span") {
+		t.Errorf("told: %s", &told)
 	}
 }
