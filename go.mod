@@ -26,6 +26,9 @@ require (
 
 	// tracer: the last release. It has no go.mod, so what it imports is named below, in versions it was tested with.
 	github.com/uber/jaeger-client-go v2.30.0+incompatible
+
+	// tracer: FromYAML, whose errors name lines. The version is the one that go.uber.org/atomic below asks for anyway.
+	go.yaml.in/yaml/v3 v3.0.5
 )
 
 require (

@@ -8,8 +8,8 @@
 //	opentracing.SetGlobalTracer(t)
 //
 // What it should do is read from the environment, in the variables of every Jaeger client (JAEGER_ENDPOINT,
-// JAEGER_SAMPLER_TYPE and so on), and then
-// from the options. [New] says what holds when nobody speaks.
+// JAEGER_SAMPLER_TYPE and so on), or, with [FromYAML], from the YAML of Jaeger's clients in other languages, and then
+// from the options. [New] says what holds when nobody speaks; docs/tracer.md has a table of it all.
 //
 // With [WithRecorder] the last traces stay in memory, for a debug page and for tests. With [WithStats] and [WithLogger]
 // nothing is lost silently. Nothing happens at import, and New does not set the global tracer: a library may then open a

@@ -25,7 +25,7 @@ const queueSize = 10_000
 // batchSize is how many spans are sent to a collector at once.
 const batchSize = 100
 
-// An Option changes what [New] found in the environment.
+// An Option changes what [New] found in the environment, or [FromYAML] in its document.
 type Option func(*options)
 
 type options struct {
@@ -136,7 +136,7 @@ func WithLogger(l *slog.Logger) Option {
 //   - Values of tags may have 4 KiB. Jaeger's client cuts them at 256 bytes without a sign: most SQL statements.
 //   - The queue holds 10,000 finished spans. Jaeger's holds 100, and one busy request drops spans from it.
 //
-// How contexts travel is said at the top of this package.
+// docs/tracer.md has the others. How contexts travel is said at the top of this package.
 //
 // Without a collector or agent named, spans go where Jaeger's clients send them, by UDP to localhost:6831; see
 // [WithRecorder] for the exception. JAEGER_ENDPOINT, like WithCollector, may leave out the path /api/traces.
