@@ -13,14 +13,15 @@ const (
 var b3States = [...]string{denied: "0", accepted: "1", debug: "d"}
 
 func writeB3Single(s *outgoing, h *headers) {
-	text := s.trace + "-" + s.span
+	text := make([]byte, 0, maxB3Bytes)
+	text = append(append(append(text, s.trace...), '-'), s.span...)
 	if state := b3States[s.decision]; state != "" {
-		text = s.trace + "-" + s.span + "-" + state
+		text = append(append(text, '-'), state...)
 		if s.parent != "" {
-			text = s.trace + "-" + s.span + "-" + state + "-" + s.parent
+			text = append(append(text, '-'), s.parent...)
 		}
 	}
-	h.set(b3One, text)
+	h.set(b3One, string(text))
 }
 
 func readB3Single(h *headers) (found remote, bad malformed) {

@@ -91,14 +91,19 @@ func (h *headers) writeTo(carrier any) error {
 
 // writeHTTP knows the canonical names, and has all values in one piece of memory.
 func (h *headers) writeHTTP(c opentracing.HTTPHeadersCarrier) {
-	var values []string
-	stale := len(c) > 0
+	n, stale := 0, len(c) > 0
+	for _, is := range h.is {
+		if is {
+			n++
+		}
+	}
+	values := make([]string, 0, n)
 	for k, name := range canonical {
+		if stale {
+			delete(c, lower[k]) // somebody wrote past http.Header's methods
+		}
 		switch {
 		case h.is[k]:
-			if values == nil {
-				values = make([]string, 0, headerCount-header(k))
-			}
 			values = append(values, h.value[k])
 			c[name] = values[len(values)-1 : len(values) : len(values)]
 		case stale:

@@ -76,6 +76,7 @@ func TestEachFormatIsWrittenAsItsSpecificationSays(t *testing.T) {
 			}
 			test.want["accept"] = "*/*"
 			h, m, md := http.Header{}, opentracing.TextMapCarrier{}, mdCarrier{}
+			h["x-b3-traceid"], h["b3"] = []string{"d"}, []string{"0"} // not canonical
 			for k, v := range stale {
 				h.Add(k, v)
 				m[k] = v

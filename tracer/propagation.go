@@ -16,6 +16,7 @@ type propagation struct {
 	believed  []Format
 	deferDeny bool // ids without a decision are denied
 	long      bool // ids made here have 128 bits
+	stateful  bool // tracestate is written
 
 	// What is rare costs a look only after it was first seen.
 	seenState   atomic.Bool // a tracestate that is to be sent on
@@ -187,6 +188,9 @@ func (p *propagation) extract(carrier any, encoded bool) (c jaeger.SpanContext, 
 // context is in's, with the tracestate that is to be sent on.
 func (p *propagation) context(in *incoming, r remote) jaeger.SpanContext {
 	c := in.context(r)
+	if !p.stateful || len(in.states) == 0 {
+		return c
+	}
 	if state := in.state(r); state != "" {
 		p.seenState.Store(true)
 		keepState(c, state)
@@ -212,9 +216,6 @@ func (p *propagation) newIDs(r *remote) {
 
 // state is the tracestate that belongs to found: of the traceparent's own trace, and of no other.
 func (in *incoming) state(found remote) string {
-	if len(in.states) == 0 {
-		return ""
-	}
 	if parent, bad := readW3C(&in.headers); bad != (malformed{}) || parent.trace != found.trace {
 		return ""
 	}

@@ -49,8 +49,11 @@ func (b *books) tooLarge(n int) { b.stats.TooLarge.Add(int64(n)) }
 // tell tells the logger what was lost since it was told last, the first time at once. A handler that panics or spans
 // itself cannot hurt: this is no goroutine of the program's.
 func (b *books) tell(last bool) {
+	if b.logger == nil {
+		return
+	}
 	now := [3]int64{b.stats.Dropped.Load(), b.stats.TooLarge.Load(), b.stats.Failed.Load()}
-	if b.logger == nil || now == b.before || !last && !b.told.IsZero() && time.Since(b.told) < tellEvery {
+	if now == b.before || !last && !b.told.IsZero() && time.Since(b.told) < tellEvery {
 		return
 	}
 	attrs := []slog.Attr{

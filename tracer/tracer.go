@@ -211,7 +211,7 @@ func (s *settings) start() (opentracing.Tracer, io.Closer, error) {
 		stop = server.stop
 		s.Sampler.Options = append(s.Sampler.Options, jaeger.SamplerOptions.SamplingStrategyFetcher(server))
 	}
-	travel := &propagation{written: s.formats, believed: believed(s.formats), deferDeny: s.deferDeny, long: s.Gen128Bit}
+	travel := &propagation{written: s.formats, believed: believed(s.formats), deferDeny: s.deferDeny, long: s.Gen128Bit, stateful: slices.Contains(s.formats, W3C)}
 	opts := []config.Option{
 		config.Reporter(reporter),
 		config.Logger(jaeger.NullLogger),
