@@ -114,30 +114,30 @@ func TestEachFormatIsWrittenAsItsSpecificationSays(t *testing.T) {
 }
 
 func TestJaegersHeaderAndB3AreWrittenUnlessSomethingElseIsChosen(t *testing.T) {
-	const jaegers, b3, single, w3c = "uber-trace-id ", "x-b3-traceid ", "b3 ", "traceparent "
+	const jaegers, b3, single, w3c = "uber-trace-id", "x-b3-traceid", "b3", "traceparent"
 	for name, test := range map[string]struct {
 		env  string
 		opts []tracer.Option
 		want string
 	}{
-		"default":                      {"", nil, jaegers + b3},
-		"environment":                  {"JAEGER_PROPAGATION=w3c,b3-single", nil, single + w3c},
+		"default":                      {"", nil, jaegers + " " + b3},
+		"environment":                  {"JAEGER_PROPAGATION=w3c,b3-single", nil, single + " " + w3c},
 		"Java's":                       {"JAEGER_PROPAGATION=B3", nil, b3},
-		"all":                          {"JAEGER_PROPAGATION=jaeger,b3,b3-single,w3c", nil, jaegers + b3 + single + w3c},
+		"all":                          {"JAEGER_PROPAGATION=jaeger,b3,b3-single,w3c", nil, strings.Join([]string{jaegers, b3, single, w3c}, " ")},
 		"option wins over environment": {"JAEGER_PROPAGATION=w3c", []tracer.Option{tracer.WithPropagation(tracer.B3)}, b3},
-		"the last option wins":         {"", []tracer.Option{tracer.WithPropagation(tracer.B3), tracer.WithPropagation(tracer.W3C, tracer.Jaeger)}, jaegers + w3c},
+		"the last option wins":         {"", []tracer.Option{tracer.WithPropagation(tracer.B3), tracer.WithPropagation(tracer.W3C, tracer.Jaeger)}, jaegers + " " + w3c},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, strings.Fields(test.env)...)
 			tr, _ := open(t, append(test.opts, tracer.WithRecorder(tracer.NewRecorder(0)))...)
 			h := headers(t, tr, tr.StartSpan("a").Context())
-			got := ""
+			var written []string
 			for _, k := range []string{"uber-trace-id", "x-b3-traceid", "b3", "traceparent"} {
 				if h.Get(k) != "" {
-					got += k + " "
+					written = append(written, k)
 				}
 			}
-			if got != test.want {
+			if got := strings.Join(written, " "); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
