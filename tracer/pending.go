@@ -35,6 +35,12 @@ func (p *pending) now() (c jaeger.SpanContext, undecided bool) {
 	return p.SpanContext, p.decide != nil
 }
 
+// IsSampled is what jaeger.SpanContext has, and is asked for by that name: false where nobody has decided yet.
+func (p *pending) IsSampled() bool {
+	c, _ := p.now()
+	return c.IsSampled()
+}
+
 // StartSpan implements opentracing.Tracer.
 func (t *wrapped) StartSpan(operation string, opts ...opentracing.StartSpanOption) opentracing.Span {
 	if !t.travel.seenPending.Load() {

@@ -35,6 +35,9 @@ func TestAllSpansOfADeferredTraceGetOneDecision(t *testing.T) {
 			if got := span.Context().(jaeger.SpanContext); got.IsSampled() != (i == 0) || got.ParentID() != 1 || got.TraceID().Low != 0xabc {
 				t.Errorf("trace %d: %v", i, got)
 			}
+			if got := c.(interface{ IsSampled() bool }).IsSampled(); got != (i == 0) {
+				t.Errorf("trace %d: the context says %v", i, got)
+			}
 			if got := headers(t, tr, c).Get("x-b3-sampled"); got != map[bool]string{true: "1", false: "0"}[i == 0] {
 				t.Errorf("trace %d: injected as %s", i, got)
 			}

@@ -150,7 +150,7 @@ func (d *yamlReader) value(path string, k key, name, n *yaml.Node) {
 	case hostPort:
 		host, port, err := net.SplitHostPort(value)
 		if err != nil {
-			d.complain(n, path, fmt.Sprintf("%q: want host:port", value))
+			d.complain(n, path, fmt.Sprintf("%q: want host:port", redact(value)))
 			return
 		}
 		d.say("JAEGER_AGENT_HOST", path, n.Line, host)
