@@ -53,8 +53,9 @@ func headerOf(key string) (header, bool) {
 	return 0, false
 }
 
-// A Deleter is a carrier from which headers can be taken: one that another hop wrote, and that no longer hold. Inject
-// uses it where a carrier has it. http.Header, opentracing.HTTPHeadersCarrier and opentracing.TextMapCarrier need none.
+// A Deleter is a carrier from which Inject can take headers that another hop wrote, and that no longer hold. One that
+// only has Set keeps them. http.Header is a Deleter, and from opentracing.HTTPHeadersCarrier and TextMapCarrier headers
+// are taken without it.
 type Deleter interface {
 	// Del removes the header key, which is in lower case, and all its values.
 	Del(key string)
