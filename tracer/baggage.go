@@ -91,8 +91,9 @@ func (in *incoming) addBaggageList(list string) {
 	}
 	for pair := range strings.SplitSeq(list, ",") {
 		key, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
-		if key = strings.TrimSpace(key); ok && !strings.Contains(value, "=") && in.spend(len(key)) {
-			in.addBaggage(strings.ToLower(key), value)
+		if key = strings.TrimSpace(key); ok && !strings.Contains(value, "=") && in.spend(len(key)+len(value)) {
+			// Copies: the list may be a megabyte, and a span lives longer than its request's headers.
+			in.addBaggage(strings.Clone(strings.ToLower(key)), strings.Clone(value))
 		}
 	}
 }

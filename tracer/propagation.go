@@ -111,7 +111,9 @@ func (in *incoming) add(key, value string, encoded bool) {
 	case len(key) == len(list) && strings.EqualFold(key, list):
 		in.addBaggageList(value)
 	case in.debugID == "" && len(key) == len(debugHeader) && strings.EqualFold(key, debugHeader):
-		value = value[:min(len(value), maxTagValue)] // it becomes a tag
+		if len(value) > maxTagValue {
+			value = strings.Clone(value[:maxTagValue]) // it becomes a tag
+		}
 		if encoded {
 			if v, ok := in.unescape(value); ok {
 				value = v
