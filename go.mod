@@ -27,6 +27,9 @@ require (
 	// tracer: the last release. It has no go.mod, so what it imports is named below, in versions it was tested with.
 	github.com/uber/jaeger-client-go v2.30.0+incompatible
 
+	// tracer: FromYAML, whose errors name lines. The version is the one that go.uber.org/atomic below asks for anyway.
+	go.yaml.in/yaml/v3 v3.0.5
+
 	// contrib/grpc: the first version without CVE-2026-33186, which let a client past the rules of a server. The
 	// tests run on it and, as go.work has it, on internal/interop's newer one.
 	google.golang.org/grpc v1.79.3
