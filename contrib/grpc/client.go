@@ -8,6 +8,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 )
 
@@ -73,9 +74,10 @@ func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientIntercept
 // open opens the call's span and returns ctx with it, and with its context in the outgoing metadata.
 func open(ctx context.Context, call *spanutil.Call) context.Context {
 	ctx = call.Open(ctx)
-	injected := carrier{}
-	call.Inject(format, injected)
-	return injected.outgoing(ctx)
+	c := carrier{written: metadata.MD{}}
+	c.callers, _ = metadata.FromOutgoingContext(ctx)
+	call.Inject(format, &c)
+	return c.outgoing(ctx)
 }
 
 // finishClient finishes a call that came back with err. That the caller, whose context ctx is, called it off is no

@@ -36,37 +36,51 @@ func tagPeer(call *spanutil.Call, p *peer.Peer) {
 
 // carrier is metadata that a tracer writes its context to. What grpc would drop, or refuse together with the whole
 // call, is left out: baggage may hold anything.
-type carrier metadata.MD
+type carrier struct {
+	written metadata.MD
+	callers metadata.MD // a copy of what the caller sends already
+	stale   bool        // something of that is not to be sent
+}
 
 // Set implements opentracing.TextMapWriter. A key has one value, the last.
-func (c carrier) Set(key, value string) {
+func (c *carrier) Set(key, value string) {
 	key = strings.ToLower(key)
 	if validKey(key) && (strings.HasSuffix(key, "-bin") || printable(value)) {
-		c[key] = []string{value}
+		_, found := c.callers[key]
+		c.stale = c.stale || found
+		c.written[key] = []string{value}
 	}
 }
 
-// outgoing is ctx with c in its outgoing metadata, in place of what had the same keys. The caller's metadata is not
-// touched; where nothing in it is stale it is not even made anew, so that what grpc refuses in it is refused still.
-func (c carrier) outgoing(ctx context.Context) context.Context {
-	if len(c) == 0 {
+// Del removes what the caller sends under a key, as one does who passes on what a proxy sent. Package tracer asks for it
+// where a header of another format no longer holds.
+func (c *carrier) Del(key string) {
+	key = strings.ToLower(key)
+	delete(c.written, key)
+	if _, found := c.callers[key]; found {
+		delete(c.callers, key)
+		c.stale = true
+	}
+}
+
+// outgoing is ctx with what was written in its outgoing metadata, in place of what had the same keys. The caller's
+// metadata is not touched; where nothing in it is stale it is not even made anew, so that what grpc refuses in it is
+// refused still.
+func (c *carrier) outgoing(ctx context.Context) context.Context {
+	switch {
+	case len(c.written) == 0 && !c.stale:
 		return ctx
+	case c.callers == nil:
+		return metadata.NewOutgoingContext(ctx, c.written)
+	case c.stale:
+		maps.Copy(c.callers, c.written)
+		return metadata.NewOutgoingContext(ctx, c.callers)
 	}
-	md, ok := metadata.FromOutgoingContext(ctx) // a copy
-	if !ok {
-		return metadata.NewOutgoingContext(ctx, metadata.MD(c))
-	}
-	stale, pairs := false, make([]string, 0, 2*len(c))
-	for key, values := range c {
-		_, found := md[key]
-		stale = stale || found
+	pairs := make([]string, 0, 2*len(c.written))
+	for key, values := range c.written {
 		pairs = append(pairs, key, values[0])
 	}
-	if !stale {
-		return metadata.AppendToOutgoingContext(ctx, pairs...)
-	}
-	maps.Copy(md, metadata.MD(c))
-	return metadata.NewOutgoingContext(ctx, md)
+	return metadata.AppendToOutgoingContext(ctx, pairs...)
 }
 
 // incoming is the metadata that a client sent, for a tracer to read. Of several values of a key it sees the first.

@@ -20,6 +20,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 )
 
 // told is a line of a peer: what its client was about to send, or its server was sent.
@@ -198,5 +199,43 @@ func TestPythonAndGoAreOneTraceBothWays(t *testing.T) {
 		if got, _ := fromJaeger(t, jaeger.QueryURL, sent[name].Trace, strings.Count(want, "\n")); got != want {
 			t.Errorf("%s: Jaeger has\n%s, want\n%s", name, got, want)
 		}
+	}
+}
+
+// A service that passes on what it was sent, as Envoy's documentation asks for, sends headers of other formats, too. These name
+// the span before the last, and would be believed.
+func TestForwardedHeadersDoNotOutliveTheirSpan(t *testing.T) {
+	recorder := tracer.NewRecorder(10)
+	ours, closer, err := tracer.New("go", tracer.WithRecorder(recorder), tracer.WithPropagation(tracer.W3C))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	heard := make(chan metadata.MD, 1)
+	addr := serveGRPC(t, "gaptrace.Go", "Call", func(ctx context.Context, _ string) (string, error) {
+		md, _ := metadata.FromIncomingContext(ctx)
+		heard <- md
+		return "", nil
+	})
+	parent := ours.StartSpan("handler")
+	ctx := metadata.NewOutgoingContext(opentracing.ContextWithSpan(t.Context(), parent), metadata.Pairs(
+		"x-request-id", "7", "b3", "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1", "X-B3-TraceId", "0af7651916cd43dd8448eb211c80319c",
+		"x-b3-spanid", "b7ad6b7169203331", "uber-trace-id", "0af7651916cd43dd8448eb211c80319c:b7ad6b7169203331:0:1",
+		"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
+	if _, err := callGRPC(ctx, addr, "/gaptrace.Go/Call", "", gapgrpc.DialOptions(gaptrace.WithTracer(ours))...); err != nil {
+		t.Fatal(err)
+	}
+	md := <-heard
+	for _, stale := range []string{"b3", "x-b3-traceid", "x-b3-spanid", "uber-trace-id"} {
+		if md[stale] != nil {
+			t.Errorf("%s: %s was sent on", stale, md[stale])
+		}
+	}
+	if now := md["traceparent"]; len(now) != 1 || strings.Contains(now[0], "0af7651916cd43dd8448eb211c80319c") || len(md["x-request-id"]) != 1 {
+		t.Errorf("the server was sent %v", md)
+	}
+	sent, _ := metadata.FromOutgoingContext(ctx)
+	if len(sent["b3"]) != 1 || len(sent["traceparent"]) != 1 {
+		t.Errorf("the caller's own metadata is %v now", sent)
 	}
 }
