@@ -27,7 +27,9 @@ func realistic(n int) []gap.Span {
 	calls := []string{"sql query", "sql exec", "redis get", "redis pipeline", "elasticsearch search", "HTTP GET", "HTTP POST"}
 	tags := func(kind string) []gap.Field {
 		return []gap.Field{
-			{Key: "component", Value: "net/http"}, {Key: "peer.hostname", Value: "10.0.0.1"}, {Key: "http.status_code", Value: int64(200)},
+			{Key: "component", Value: "net/http"},
+			{Key: "peer.hostname", Value: "10.0.0.1"},
+			{Key: "http.status_code", Value: int64(200)},
 			{Key: "span.kind", Value: kind},
 		}
 	}

@@ -82,7 +82,8 @@ func move(at, by int64) int64 {
 // hostTags are the tags of a process that name its machine: Jaeger's, and OpenTelemetry's.
 var hostTags = []string{"ip", "hostname", "host.id", "host.ip", "host.name"}
 
-// oneClock says whether nothing tells two processes to be on two machines.
+// oneClock says whether two processes are known to share a clock: they are one, a tag names the same machine for both, or
+// nothing at all is known of one.
 func oneClock(a, b *Process) bool {
 	if a == nil || b == nil || compareProcesses(a, b) == 0 {
 		return true
