@@ -19,6 +19,7 @@ func compareSpans(a, b *Span) int {
 		compareProcesses(a.Process, b.Process),
 		slices.CompareFunc(a.Tags, b.Tags, compareFields),
 		slices.CompareFunc(a.Logs, b.Logs, compareLogs),
+		slices.Compare(a.Warnings, b.Warnings),
 	)
 }
 

@@ -49,7 +49,7 @@ type Log struct {
 	Fields []Field
 }
 
-// Process is what reported a span. Spans of one process share one clock.
+// Process is what reported a span. Spans of one process share one clock, and so do processes on one machine.
 type Process struct {
 	Service string
 	Tags    []Field // hostname, ip and the like
@@ -66,4 +66,5 @@ type Span struct {
 	Process    *Process // spans that point to one Process are known to share a clock; nil is a process unknown
 	Tags       []Field
 	Logs       []Log
+	Warnings   []string // what the backend that the span was read from says of it
 }
