@@ -11,13 +11,14 @@
 //   - contrib/redis: go-redis/redis/v8
 //   - contrib/sql and contrib/sql/mysql: database/sql, and go-sql-driver/mysql with its tags
 //   - contrib/elasticsearch: go-elasticsearch/v8
+//   - contrib/grpc: gRPC, client and server
 //
 // Package tracer makes a Jaeger tracer in one line. Any other opentracing.Tracer will do.
 //
 // # Spans and waits
 //
 // A call is blocked from the moment it is handed to the library until the library returns, and
-// again in every Read, Next or Close that goes to the network while its result is consumed.
+// again in every Read, Next, Close or RecvMsg that goes to the network while its result is consumed.
 // These are its waits. The first is the call's span. Every later one is a span of its own: a
 // child of the same parent that follows from the call's span, named after it with " wait"
 // behind. A Read or Next that returned within 20 µs found its data in a buffer: it was work, and
@@ -30,6 +31,6 @@
 //   - wait.us: for how long in all, in microseconds
 //   - wait.joined_us: microseconds of the caller's own work that the spans cover because waits
 //     close to each other were joined into one span (see [WithMaxWaits])
-//   - bytes or rows: how much came
+//   - bytes, rows or messages: how much came
 //   - abandoned: true where the result was never closed, and the garbage collector found it
 package gaptrace

@@ -43,6 +43,7 @@ var outside = map[string][]string{
 	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
 	"contrib/sql":           {"github.com/opentracing/opentracing-go", "github.com/DataDog/go-sqllexer"},
 	"contrib/sql/mysql":     {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
+	"contrib/grpc":          {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
 	"contrib/elasticsearch": {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
 }
 

@@ -11,7 +11,7 @@ import (
 //
 // A hook given to an option runs inside the wrapped call, or where its result is consumed, in the
 // caller's goroutine, and several calls may run it at once; for a result that was abandoned it runs in
-// the runtime's goroutine for cleanups. Should a hook panic, the panic is contained and the hook's
+// the runtime's goroutine for cleanups, and for a stream of gRPC that its context ended in one of its own. Should a hook panic, the panic is contained and the hook's
 // answer is the one that leaves the call alone: the call passes unrecorded where a filter
 // panicked, and keeps its usual name, tags and verdict where another hook did. A statement
 // whose hook panicked is dropped, because it may hold what the hook was there to hide.

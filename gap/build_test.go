@@ -56,7 +56,8 @@ func TestSharedIdsOfZipkinAreSplit(t *testing.T) {
 			gaps: "A own [0,2), A own [12,20), B wire [2,4), B wire [10,12), Bs own [4,10)",
 		},
 		"even where its clock is early": {
-			spans: "Bs [1,10) server @b\n B [2,12) client @a", tree: "B Bs<B", gaps: "B wire [10,12), Bs own [1,10)",
+			spans: "Bs [1,9) server @b\n B [2,12) client @a", tree: "B Bs<B", gaps: "B wire [2,3), B wire [11,12), Bs own [3,11)",
+			warnings: "clock-skew B",
 		},
 		"children hang below the server": {
 			spans: "B [2,12) client @a\n Bs [4,10) server @b\n C [5,6) <B @b\n D [7,8) <B @d", tree: "B Bs<B C<Bs D<Bs",
@@ -200,6 +201,7 @@ func TestSpansAreTheSameIfAllThatIsInThemIs(t *testing.T) {
 		"nil":             func(s *gap.Span) { s.Tags[5].Value = "" },
 		"time of a log":   func(s *gap.Span) { s.Logs[0].Time = epoch.Add(1) },
 		"field of a log":  func(s *gap.Span) { s.Logs[0].Fields[0].Value = "retry" },
+		"warning":         func(s *gap.Span) { s.Warnings = []string{"odd"} },
 	} {
 		all := []gap.Span{span(same), span(change), span(change)}
 		var kept *gap.Span

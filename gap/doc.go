@@ -41,6 +41,22 @@
 // per such child, for which [Gap.Joined] is true. They never hold more than the call and its waits cover, nor all
 // of them together more than all these cover.
 //
+// # The critical path
+//
+// A gap matters as far as the root could not have ended without it. [Trace.CriticalPath] walks back from a root's end: at
+// any moment the path is in the child that ends just then, failing that in one that goes on, up to this moment, failing
+// that in the span itself. Only children that a span is blocked on count. The pieces tile the root exactly, and those of a span lie
+// inside its gaps: [Gap.CriticalTime] says how much of a gap is on the path, and [Worst] ranks gaps by it.
+//
+// A [Summary] adds up many traces by service and operation, with histograms of durations and of own time. Traces may be
+// dropped when they have been added, and summaries of parts be merged.
+//
+// # Clocks
+//
+// Two machines have two clocks. A child of another machine that does not fit into its parent is moved into the middle of it, and
+// with it all below it by the same clock, as Jaeger does; a warning tells by how much, and [WithMaxSkew] bounds it or turns
+// it off. Spans whose backend says that it has moved them already are left where they are.
+//
 // # Time
 //
 // Times are integer nanoseconds, intervals are half-open: a child that ends where the next one starts

@@ -14,10 +14,10 @@ var epoch = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 
 // spans reads one span per line, times in microseconds:
 //
-//	B2 [10,30) client <A ~C joined=4 @shop trace=7
+//	B2 [10,30) client <A ~C joined=4 @shop/host trace=7
 //
 // The first letter is the span's id (? is none), the whole word its operation. <A is a ChildOf reference, ~C
-// FollowsFrom, @shop the process.
+// FollowsFrom, @shop the process, on a host if one is told. "corrected" is what Jaeger says of a span that it moved.
 func spans(t testing.TB, text string) []gap.Span {
 	t.Helper()
 	var all []gap.Span
@@ -43,7 +43,13 @@ func spans(t testing.TB, text string) []gap.Span {
 			case key == "trace":
 				s.TraceID.Low, _ = strconv.ParseUint(value, 10, 64)
 			case word[0] == '@':
-				s.Process = &gap.Process{Service: word[1:]}
+				service, host, ok := strings.Cut(word[1:], "/")
+				s.Process = &gap.Process{Service: service}
+				if ok {
+					s.Process.Tags = []gap.Field{{Key: "client-uuid", Value: "1"}, {Key: "hostname", Value: host}}
+				}
+			case word == "corrected":
+				s.Warnings = []string{"odd", "This span's timestamps were adjusted by -4.5ms"}
 			case word[0] == '<', word[0] == '~':
 				ref := gap.Reference{Type: gap.ChildOf, TraceID: trace, SpanID: id(word[1:])}
 				if word[0] == '~' {
@@ -103,6 +109,15 @@ func gaps(t *gap.Trace) string {
 	return strings.Join(lines, ", ")
 }
 
+// path draws the critical path: "A[0,10) B[10,20)".
+func path(t *gap.Trace) string {
+	var words []string
+	for p := range t.CriticalPath() {
+		words = append(words, fmt.Sprintf("%s[%v,%v)", p.Node.Span().Operation, p.Start.Sub(epoch).Microseconds(), p.End.Sub(epoch).Microseconds()))
+	}
+	return strings.Join(words, " ")
+}
+
 func codes(warnings []gap.Warning) string {
 	var words []string
 	for _, w := range warnings {
@@ -121,14 +136,17 @@ func dump(t *gap.Trace, warnings []gap.Warning) string {
 	fmt.Fprintln(&b, t.ID(), t.Len(), t.Start(), t.End(), tree(t))
 	for n := range t.Nodes() {
 		s := n.Span()
-		fmt.Fprintln(&b, s.SpanID, s.Operation, n.Depth(), n.Kind(), n.Start(), n.End(), n.OwnTime(), len(s.Tags), len(s.References))
+		fmt.Fprintln(&b, s.SpanID, s.Operation, n.Depth(), n.Kind(), n.Start(), n.End(), n.OwnTime(), n.CriticalTime(), n.Concurrency(), len(s.Tags), len(s.References))
 	}
 	for g := range t.Gaps(0) {
-		fmt.Fprint(&b, g.Node.Span().SpanID, g.Node.Span().Operation, g.Class, g.Start, g.End, g.Time)
+		fmt.Fprint(&b, g.Node.Span().SpanID, g.Node.Span().Operation, g.Class, g.Start, g.End, g.Time, g.CriticalTime)
 		if g.Joined() {
 			fmt.Fprint(&b, g.Call.Span().SpanID, g.Call.Span().Operation)
 		}
 		fmt.Fprintln(&b)
+	}
+	for p := range t.CriticalPath() {
+		fmt.Fprintln(&b, p.Node.Span().SpanID, p.Node.Span().Operation, p.Class, p.Start, p.End)
 	}
 	for _, w := range warnings {
 		fmt.Fprintln(&b, w)
@@ -136,8 +154,8 @@ func dump(t *gap.Trace, warnings []gap.Warning) string {
 	return b.String()
 }
 
-// drawing is a trace, and what is to be seen in it. An empty tree is not looked at.
-type drawing struct{ spans, tree, gaps, warnings string }
+// drawing is a trace, and what is to be seen in it. An empty tree or path is not looked at, nor are gaps that are "-".
+type drawing struct{ spans, tree, gaps, path, warnings string }
 
 func look(t *testing.T, drawings map[string]drawing) {
 	for name, want := range drawings {
@@ -147,8 +165,11 @@ func look(t *testing.T, drawings map[string]drawing) {
 			if got := tree(trace); want.tree != "" && got != want.tree {
 				t.Errorf("tree %s\nwant %s", got, want.tree)
 			}
-			if got := gaps(trace); got != want.gaps {
+			if got := gaps(trace); got != want.gaps && want.gaps != "-" {
 				t.Errorf("gaps %s\nwant %s", got, want.gaps)
+			}
+			if got := path(trace); got != want.path && want.path != "" {
+				t.Errorf("path %s\nwant %s", got, want.path)
 			}
 			if got := codes(warnings); got != want.warnings {
 				t.Errorf("warnings %s\nwant     %s", got, want.warnings)

@@ -51,3 +51,47 @@ func Example() {
 	//   sql query wait 10ms, own time: gaps 0s
 	//     · remote 10ms uncovered, from 28ms on
 }
+
+// Two calls at once: the path goes through the longer one, and what the handler does beside it costs nothing.
+func ExampleTrace_CriticalPath() {
+	start := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	span := func(id gap.SpanID, operation string, from, to int, parent gap.SpanID) gap.Span {
+		return gap.Span{
+			SpanID: id, Operation: operation, References: []gap.Reference{{SpanID: parent}},
+			Start: start.Add(time.Duration(from) * time.Millisecond), Duration: time.Duration(to-from) * time.Millisecond,
+		}
+	}
+	trace, _ := gap.Build([]gap.Span{
+		span(1, "handler", 0, 100, 0),
+		span(2, "suppliers", 10, 80, 1),
+		span(3, "price", 10, 40, 1),
+	})
+	for p := range trace.CriticalPath() {
+		fmt.Println(p.Node.Span().Operation, p.Duration(), "from", p.Start.Sub(start))
+	}
+	// Output:
+	// handler 10ms from 0s
+	// suppliers 70ms from 10ms
+	// handler 20ms from 80ms
+}
+
+// Operations by what their own time costs the traces they are in.
+func ExampleSummary() {
+	var all gap.Summary
+	for i := range 100 {
+		start := time.Date(2026, 8, 1, 12, i, 0, 0, time.UTC)
+		shop := &gap.Process{Service: "shop"}
+		trace, _ := gap.Build([]gap.Span{
+			{SpanID: 1, Operation: "GET /books", Process: shop, Start: start, Duration: time.Duration(100+i) * time.Millisecond},
+			{SpanID: 2, Operation: "render", Process: shop, Start: start, Duration: 60 * time.Millisecond, References: []gap.Reference{{SpanID: 1}}},
+		})
+		all.Add(trace)
+	}
+	for o := range all.Operations() {
+		fmt.Printf("%s %s: %d spans, own time %v, %.0f %% of all, at most %v\n", o.Service, o.Name, o.Count, o.OwnTime, 100*o.Share,
+			o.OwnTimes.Quantile(1))
+	}
+	// Output:
+	// shop GET /books: 100 spans, own time 8.95s, 60 % of all, at most 139ms
+	// shop render: 100 spans, own time 6s, 40 % of all, at most 60ms
+}

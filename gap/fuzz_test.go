@@ -1,6 +1,8 @@
 package gap_test
 
 import (
+	"bytes"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -10,11 +12,14 @@ import (
 
 // FuzzBuild makes spans of few ids and times, so that they collide in every way.
 func FuzzBuild(f *testing.F) {
-	f.Add([]byte{})
-	f.Add([]byte{1, 0, 100, 0, 0, 0, 0, 0, 2, 10, 20, 1, 1, 0, 3, 0, 3, 40, 20, 1, 1, 2, 2, 0})
-	f.Add([]byte{1, 0, 100, 1, 2, 0, 0, 1, 1, 10, 20, 2, 1, 0, 0, 2, 2, 12, 2, 0, 1, 1, 0, 0})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		input := decode(data)
+	for _, scale := range []uint8{0, 40, 56} {
+		f.Add([]byte{}, scale)
+		f.Add([]byte{1, 0, 100, 0, 0, 0, 0, 0, 2, 10, 20, 1, 1, 0, 3, 0, 3, 40, 20, 1, 1, 2, 2, 0}, scale)
+		f.Add([]byte{1, 0, 100, 1, 2, 0, 0, 1, 1, 10, 20, 2, 1, 0, 0, 2, 2, 12, 2, 0, 1, 1, 0, 0}, scale)
+		f.Add([]byte{1, 0, 100, 66, 0, 0, 0, 0, 2, 200, 20, 129, 1, 0, 0, 0, 3, 210, 5, 128, 2, 0, 0, 0}, scale)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, scale uint8) {
+		input := decode(data, scale)
 		trace, warnings := gap.Build(input)
 		hold(t, trace, warnings)
 		orderDoesNotMatter(t, input)
@@ -35,8 +40,34 @@ func FuzzBuild(f *testing.F) {
 	})
 }
 
-// decode reads a span from every eight bytes.
-func decode(data []byte) []gap.Span {
+// FuzzSummary makes traces of 64 bytes each, and shares them out to three summaries.
+func FuzzSummary(f *testing.F) {
+	f.Add([]byte{}, uint8(0))
+	f.Add(bytes.Repeat([]byte{1, 0, 100, 66, 0, 0, 0, 0, 2, 20, 20, 129, 1, 0, 0, 0, 3, 21, 5, 128, 2, 0, 0, 9}, 9), uint8(0))
+	f.Add(bytes.Repeat([]byte{1, 0, 100, 66, 0, 0, 0, 0, 2, 10, 120, 129, 1, 0, 0, 0}, 9), uint8(56))
+	f.Fuzz(func(t *testing.T, data []byte, scale uint8) {
+		var whole, merged gap.Summary
+		var parts [3]gap.Summary
+		i := 0
+		for b := range slices.Chunk(data, 64) {
+			trace, _ := gap.Build(decode(b, scale))
+			whole.Add(trace)
+			parts[i%3].Add(trace)
+			i++
+		}
+		for _, part := range []int{2, 0, 1} {
+			merged.Merge(&parts[part])
+		}
+		if !reflect.DeepEqual(merged, whole) {
+			t.Errorf("whole\n%smerged\n%s", table(&whole), table(&merged))
+		}
+		holdSummary(t, &whole)
+	})
+}
+
+// decode reads a span from every eight bytes. The times are bytes: microseconds of today, or for a scale so many bits
+// beside 1970, which may be out of range.
+func decode(data []byte, scale uint8) []gap.Span {
 	kinds := []string{"internal", "client", "server", "producer", "consumer", "client", "server", ""}
 	processes := []*gap.Process{nil, {Service: "a"}, {Service: "b"}, {Service: "a"}}
 	var all []gap.Span
@@ -51,6 +82,10 @@ func decode(data []byte) []gap.Span {
 			Process:   processes[b[3]>>6],
 			Operation: string('a' + rune(b[3]>>4&3)),
 			Tags:      []gap.Field{{Key: "span.kind", Value: kinds[b[3]&7]}},
+		}
+		if scale %= 57; scale > 0 {
+			s.Start = time.Unix(0, int64(int8(b[1]))<<scale)
+			s.Duration = time.Duration(int8(b[2])) << scale
 		}
 		for _, ref := range b[4:7] {
 			if ref&15 != 0 {

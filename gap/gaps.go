@@ -3,6 +3,7 @@ package gap
 import (
 	"fmt"
 	"iter"
+	"math"
 	"time"
 )
 
@@ -13,6 +14,10 @@ type Gap struct {
 	Start, End time.Time     // in UTC, half-open
 	Time       time.Duration // how much: all from Start to End, or for joined time some of it
 	Call       Node          // for joined time, the child that hides it; else the zero Node
+
+	// CriticalTime is how much of Time lies on the critical path. Of joined time it is the part that is on the path of
+	// the spans that hide it.
+	CriticalTime time.Duration
 }
 
 // Joined says whether the gap is work that the joining of waits has covered: Time of it lies between Start, where
@@ -60,44 +65,91 @@ func (n Node) Gaps(atLeast time.Duration) iter.Seq[Gap] {
 
 // OwnTime returns how long the program itself was at work in this span: the sum of its gaps, joined
 // time included. It is zero for a client span, whose gaps are not the program's.
-func (n Node) OwnTime() time.Duration {
-	var sum time.Duration
-	if n.node().class == Own {
-		for g := range n.Gaps(0) {
-			sum += g.Time
-		}
-	}
-	return sum
+func (n Node) OwnTime() time.Duration { return time.Duration(n.trace.measure(n.i).own) }
+
+// CriticalTime returns how much of OwnTime lies on the critical path.
+func (n Node) CriticalTime() time.Duration { return time.Duration(n.trace.measure(n.i).critical) }
+
+// Concurrency returns by how much the span's blocking children, clipped to it, together last longer than the time
+// they cover of it. It is zero if no two of them overlap.
+func (n Node) Concurrency() time.Duration { return time.Duration(n.trace.measure(n.i).concurrency) }
+
+// stretch is what a Gap tells, in integers.
+type stretch struct {
+	start, end, time, critical int64
+	call                       int32
 }
 
-// gaps sweeps over the children of node i, which are in the order of their starts.
-func (t *Trace) gaps(i int32, atLeast time.Duration, yield func(Gap) bool) bool {
-	n := &t.nodes[i]
-	least := max(1, int64(atLeast))
-	tell := func(start, end, work, call int64) bool {
-		if work < least {
-			return true
-		}
-		g := Gap{Node: Node{t, i}, Class: n.class, Start: moment(start), End: moment(end), Time: time.Duration(work)}
-		if call != none {
-			g.Call = Node{t, int32(call)}
-		}
-		return yield(g)
+// sweep yields the gaps of node i, going over its children, which are in the order of their starts.
+func (t *Trace) sweep(i int32, yield func(stretch) bool) bool {
+	n, w := &t.nodes[i], t.windows[i]
+	uncovered := func(start, end int64) bool {
+		return start >= end || yield(stretch{start, end, end - start, w.clip(start, end).length(), none})
 	}
 	at := n.start // all before is covered, or told
 	for c := i + 1; c < n.next; c = t.nodes[c].next {
 		child := &t.nodes[c]
 		if child.is(blocking) && child.start < child.end {
-			if !tell(at, child.start, child.start-at, none) {
+			if !uncovered(at, child.start) {
 				return false
 			}
 			at = max(at, child.end)
 		}
 		if child.is(joins) {
-			if h := t.hidden(c); !tell(h.start, h.end, h.work, int64(c)) {
+			if h := t.hidden(c); h.work > 0 && !yield(stretch{h.start, h.end, h.work, h.critical(), c}) {
 				return false
 			}
 		}
 	}
-	return tell(at, n.end, n.end-at, none)
+	return uncovered(at, n.end)
+}
+
+func (t *Trace) gaps(i int32, atLeast time.Duration, yield func(Gap) bool) bool {
+	return t.sweep(i, func(s stretch) bool {
+		if s.time < int64(atLeast) {
+			return true
+		}
+		g := Gap{
+			Node: Node{t, i}, Class: t.nodes[i].class, Start: moment(s.start), End: moment(s.end),
+			Time: time.Duration(s.time), CriticalTime: time.Duration(s.critical),
+		}
+		if s.call != none {
+			g.Call = Node{t, s.call}
+		}
+		return yield(g)
+	})
+}
+
+// measure is what there is to know of a span as a whole.
+type measure struct{ own, critical, concurrency int64 }
+
+func (t *Trace) measure(i int32) (m measure) {
+	n := &t.nodes[i]
+	uncovered := int64(0)
+	t.sweep(i, func(s stretch) bool {
+		if n.class == Own {
+			m.own += s.time
+			m.critical += s.critical
+		}
+		if s.call == none {
+			uncovered += s.time
+		}
+		return true
+	})
+	all := int64(0)
+	for c := i + 1; c < n.next; c = t.nodes[c].next {
+		if child := &t.nodes[c]; child.is(blocking) {
+			all = plus(all, window{n.start, n.end}.clip(child.start, child.end).length())
+		}
+	}
+	m.concurrency = all - (n.end - n.start - uncovered)
+	return m
+}
+
+// plus adds what is not negative, and stops at the highest number.
+func plus(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"reflect"
 	"slices"
 	"strconv"
@@ -20,6 +21,7 @@ type hidden struct {
 	work       int64 // nanoseconds: as the tag has it, and when Build is done what the parent gets back
 	start, end int64 // where the spans of the call lie in the parent
 	cover      cover // what they cover of it
+	onPath     int64 // what the critical path spends in them
 }
 
 // cover measures a union of intervals that come in the order of their starts.
@@ -33,6 +35,17 @@ func (c *cover) add(start, end int64) {
 		c.length += end - c.end
 		c.end = end
 	}
+}
+
+// critical is the part of the work that counts as on the critical path. As nobody knows where it lies, that is
+// the same part of it that is on the path of the spans that hide it.
+func (h *hidden) critical() int64 {
+	if h.work == 0 {
+		return 0
+	}
+	high, low := bits.Mul64(uint64(h.work), uint64(h.onPath))
+	share, _ := bits.Div64(high, low, uint64(h.cover.length)) // neither factor is more than that
+	return int64(share)
 }
 
 func (t *Trace) hidden(node int32) *hidden {
@@ -54,7 +67,7 @@ func (b *builder) giveBack(t *Trace) {
 		return
 	}
 	slices.SortFunc(t.joined, func(a, b hidden) int { return cmp.Compare(a.node, b.node) })
-	left := make(map[int32]*cover) // by parent
+	left := make(map[int32]cover) // by parent
 	for i := range t.nodes {
 		n := &t.nodes[i]
 		call := b.callOf(t, int32(i))
@@ -72,21 +85,20 @@ func (b *builder) giveBack(t *Trace) {
 		}
 		h.cover.add(start, end)
 		h.end = h.cover.end
-		if left[n.parent] == nil {
-			left[n.parent] = &cover{}
-		}
-		left[n.parent].add(start, end)
+		h.onPath += t.windows[i].length()
+		all := left[n.parent]
+		all.add(start, end)
+		left[n.parent] = all
 	}
 	for i := range t.joined {
 		h := &t.joined[i]
 		n := &t.nodes[h.node]
-		work := int64(0)
-		if all := left[n.parent]; all != nil {
-			work = min(h.work, h.cover.length, all.length)
-			all.length -= work
-		}
+		all := left[n.parent]
+		work := min(h.work, h.cover.length, all.length)
+		all.length -= work
+		left[n.parent] = all
 		if work < h.work {
-			b.warn(n.span, BadJoined, "%s is %v, but its spans can only hide %v", joinedTag, time.Duration(h.work), time.Duration(work))
+			b.warn(n, BadJoined, "%s is %v, but its spans can only hide %v", joinedTag, time.Duration(h.work), time.Duration(work))
 		}
 		h.work = work
 	}
@@ -99,11 +111,14 @@ func (b *builder) callOf(t *Trace, i int32) int32 {
 	if n.is(joins) {
 		return i
 	}
+	if !n.is(follows) {
+		return none
+	}
 	for _, ref := range n.span.References {
 		if ref.Type != FollowsFrom || !b.within(ref) {
 			continue
 		}
-		if call, ok := b.byID[ref.SpanID]; ok {
+		if call := b.ids.find(ref.SpanID); call != none {
 			call = b.places[call]
 			if t.nodes[call].is(joins) && t.nodes[call].parent == n.parent {
 				return call

@@ -26,20 +26,26 @@ func (id TraceID) String() string {
 // String returns the id as Jaeger writes it: 16 hexadecimal digits.
 func (id SpanID) String() string { return fmt.Sprintf("%016x", uint64(id)) }
 
-// kind reads a span's span.kind tag. A tag set twice counts as last set, as OpenTracing has it.
-func (s *Span) kind() Kind {
-	kind := Internal
-	for _, tag := range s.Tags {
-		if tag.Key != "span.kind" {
-			continue
-		}
-		name, _ := tag.Value.(string)
-		kind = Internal
-		for k, known := range kindNames {
-			if strings.EqualFold(name, known) {
-				kind = Kind(k)
-			}
+// read takes the kind from a span's tags, and says whether they tell of joined time, too. A tag set twice counts as
+// last set, as OpenTracing has it.
+func (n *node) read(tags []Field) (joined bool) {
+	for i := range tags {
+		switch tags[i].Key {
+		case "span.kind":
+			name, _ := tags[i].Value.(string)
+			n.kind = kindOf(name)
+		case joinedTag:
+			joined = true
 		}
 	}
-	return kind
+	return joined
+}
+
+func kindOf(name string) Kind {
+	for k, known := range kindNames {
+		if name == known || strings.EqualFold(name, known) {
+			return Kind(k)
+		}
+	}
+	return Internal
 }

@@ -1,7 +1,6 @@
 package gap_test
 
 import (
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -35,6 +34,13 @@ var shapes = map[string]func(n int) []gap.Span{
 			lengths[i] = lengths[parent] / 9
 			return parent, starts[i], lengths[i]
 		})
+	},
+	// traces as they are: a handler calls databases, and other services that call on, some of them at once, some with
+	// waits that hide work; in 32 services with 10 operations each
+	"realistic": realistic,
+	// all alike, below the first
+	"alike": func(n int) []gap.Span {
+		return shape(n, func(i int) (parent int, start, length int) { return min(i, 1) - 1, 0, 100 })
 	},
 	// each of which is below the next, and the last below the first
 	"cycle": func(n int) []gap.Span {
@@ -96,35 +102,3 @@ func TestLargeTracesAreOrdinary(t *testing.T) {
 		})
 	}
 }
-
-func BenchmarkBuild(b *testing.B) {
-	for _, n := range []int{100_000, 1_000_000} {
-		for _, name := range []string{"tree", "chain", "fan"} {
-			b.Run(size(n)+"/"+name, func(b *testing.B) {
-				all := shapes[name](n)
-				rand.Shuffle(n, func(i, j int) { all[i], all[j] = all[j], all[i] })
-				b.ReportAllocs()
-				for b.Loop() {
-					gap.Build(all)
-				}
-			})
-		}
-	}
-}
-
-func BenchmarkGaps(b *testing.B) {
-	for _, n := range []int{100_000, 1_000_000} {
-		for _, name := range []string{"tree", "chain", "fan"} {
-			b.Run(size(n)+"/"+name, func(b *testing.B) {
-				trace, _ := gap.Build(shapes[name](n))
-				b.ReportAllocs()
-				for b.Loop() {
-					for range trace.Gaps(0) {
-					}
-				}
-			})
-		}
-	}
-}
-
-func size(n int) string { return map[int]string{100_000: "1e5", 1_000_000: "1e6"}[n] }

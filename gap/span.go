@@ -49,7 +49,7 @@ type Log struct {
 	Fields []Field
 }
 
-// Process is what reported a span. Spans of one process share one clock.
+// Process is what reported a span. Spans of one process share one clock, and so do processes on one machine.
 type Process struct {
 	Service string
 	Tags    []Field // hostname, ip and the like

@@ -8,19 +8,26 @@ import (
 // Trace is the spans of one trace as a forest. It does not change, and may be read by many goroutines.
 type Trace struct {
 	id         TraceID
-	nodes      []node   // depth first, siblings by time: a node's subtree is nodes[i:nodes[i].next]
-	joined     []hidden // the calls that hide work of their parent, by node
+	nodes      []node         // depth first, siblings by time: a node's subtree is nodes[i:nodes[i].next]
+	windows    []window       // what the critical path spends in each node
+	joined     []hidden       // the calls that hide work of their parent, by node
+	operations []operationKey // by the numbers that the nodes have
 	start, end int64
 }
+
+// operationKey names an operation of a service.
+type operationKey struct{ service, name string }
 
 // node is a span in its place. Children need no list of their own: the first follows its parent, and
 // each begins where the subtree of the one before it ends.
 type node struct {
 	span       *Span
-	start, end int64 // nanoseconds since 1970, start <= end
-	parent     int32 // none for a root
-	next       int32 // one past the subtree
+	id         SpanID // of the span, which is far away
+	start, end int64  // nanoseconds since 1970, start <= end
+	parent     int32  // none for a root
+	next       int32  // one past the subtree
 	depth      int32
+	operation  uint32
 	kind       Kind
 	class      Class
 	flags      flags
@@ -37,6 +44,8 @@ const (
 	detached                     // its parent ended before it started
 	incomplete                   // a parent is missing
 	joins                        // it hides work of its parent: there is a hidden for it
+	follows                      // it has a FollowsFrom reference
+	dropped                      // it is to be left out, while the trace is built
 )
 
 func (n *node) is(f flags) bool { return n.flags&f != 0 }
@@ -103,7 +112,8 @@ func (n Node) Span() *Span { return n.node().span }
 // Kind returns the kind that the span's span.kind tag tells.
 func (n Node) Kind() Kind { return n.node().kind }
 
-// Start returns when the span starts, in UTC: the time that the analysis went by.
+// Start returns when the span starts, in UTC: the time that the analysis went by. It is not the Start of its Span where
+// a clock was corrected, and what that logged is to be moved with it.
 func (n Node) Start() time.Time { return moment(n.node().start) }
 
 // End returns when the span ends, in UTC: the time that the analysis went by. It is not before Start.

@@ -1,6 +1,9 @@
 package gap
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Warning is something in a trace that Build had to mend, drop or flag.
 type Warning struct {
@@ -31,8 +34,34 @@ const (
 	BadJoined     Code = "bad-joined"     // wait.joined_us is no number, negative, or more than the call and its waits cover
 	MissingParent Code = "missing-parent" // the parent is not in the trace; see Node.Incomplete
 	Cycle         Code = "cycle"          // the span is its own ancestor; it became a root
+	ClockSkew     Code = "clock-skew"     // its clock differs from its parent's: it was moved, or would have to be
 )
 
-func (b *builder) warn(s *Span, code Code, format string, args ...any) {
-	b.warnings = append(b.warnings, Warning{SpanID: s.SpanID, Code: code, Message: fmt.Sprintf(format, args...)})
+// warn warns of a node, or of no one span if that is nil.
+func (b *builder) warn(n *node, code Code, format string, args ...any) {
+	w := Warning{Code: code, Message: fmt.Sprintf(format, args...)}
+	if n == nil {
+		n = &node{span: &Span{}}
+	}
+	w.SpanID = n.span.SpanID
+	b.warnings = append(b.warnings, w)
+	b.about = append(b.about, n)
+}
+
+// order brings the warnings since it was last called into the order of their spans.
+func (b *builder) order() {
+	if len(b.about) == 0 {
+		return
+	}
+	last := b.warnings[len(b.warnings)-len(b.about):]
+	places := make([]int, len(last))
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortStableFunc(places, func(i, j int) int { return compareNodes(b.about[i], b.about[j]) })
+	unordered := slices.Clone(last)
+	for i, place := range places {
+		last[i] = unordered[place]
+	}
+	b.about = b.about[:0]
 }

@@ -1,57 +1,47 @@
 package tracer
 
-import (
-	"strings"
+import "strings"
 
-	"github.com/opentracing/opentracing-go"
-	"github.com/uber/jaeger-client-go"
-)
+// B3 in several headers, each of which holds one thing: https://github.com/openzipkin/b3-propagation.
 
-// The headers of B3 that each hold one thing: https://github.com/openzipkin/b3-propagation.
-const (
-	b3TraceID      = "x-b3-traceid"
-	b3SpanID       = "x-b3-spanid"
-	b3ParentSpanID = "x-b3-parentspanid"
-	b3Sampled      = "x-b3-sampled"
-	b3Flags        = "x-b3-flags"
-)
-
-// b3Multi is B3 in those headers. B3 has no baggage.
-type b3Multi struct{}
-
-func (b3Multi) write(c jaeger.SpanContext, set func(key, value string)) {
-	set(b3TraceID, c.TraceID().String()) // 16 digits or 32, with leading zeros
-	set(b3SpanID, c.SpanID().String())
-	if c.ParentID() != 0 {
-		set(b3ParentSpanID, c.ParentID().String())
+func writeB3(s *outgoing, h *headers) {
+	h.set(b3TraceID, s.trace)
+	h.set(b3SpanID, s.span)
+	if s.parent != "" {
+		h.set(b3ParentSpanID, s.parent)
 	}
-	sampled := "0"
-	if c.IsSampled() {
-		sampled = "1"
+	switch s.decision {
+	case denied:
+		h.set(b3Sampled, "0")
+	case accepted:
+		h.set(b3Sampled, "1")
+	case debug: // which implies sampled, and goes without it
+		h.set(b3Flags, "1")
 	}
-	set(b3Sampled, sampled)
 }
 
-func (b3Multi) read(h map[string]string) (ids, error) {
-	trace, hasTrace := h[b3TraceID]
-	span, hasSpan := h[b3SpanID]
-	if !hasTrace && !hasSpan {
-		return ids{}, opentracing.ErrSpanContextNotFound
+func readB3(h *headers) (found remote, bad malformed) {
+	// What was decided may come without ids. What is not in the specification decides nothing.
+	switch s := h.value[b3Sampled]; {
+	case h.value[b3Flags] == "1":
+		found.decision = debug
+	case s == "1" || strings.EqualFold(s, "true"): // peers older than the specification write true
+		found.decision = accepted
+	case s == "0" || strings.EqualFold(s, "false"):
+		found.decision = denied
+	case s == "d":
+		found.decision = debug
 	}
-	var found ids
-	var traceOK, spanOK bool
-	found.trace, traceOK = parseTraceID(trace)
-	found.span, spanOK = parseSpanID(span)
-	if !traceOK || !spanOK {
-		return ids{}, opentracing.ErrSpanContextCorrupted
+	if !h.is[b3TraceID] && !h.is[b3SpanID] {
+		return found, malformed{}
 	}
-	found.parent, _ = parseSpanID(h[b3ParentSpanID]) // nothing here needs it, and 0 means none
-	if h[b3Flags] == "1" {                           // debug, which implies sampled, and comes without it
-		found.flags = flagSampled | flagDebug
+	var ok bool
+	if found.trace, ok = parseTraceID(h.value[b3TraceID]); !ok {
+		return remote{}, malformed{b3TraceID, wantTraceID}
 	}
-	// B3 writes 1; peers older than its specification write true.
-	if s := h[b3Sampled]; s == "1" || strings.EqualFold(s, "true") {
-		found.flags |= flagSampled
+	if found.span, ok = parseSpanID(h.value[b3SpanID]); !ok {
+		return remote{}, malformed{b3SpanID, wantSpanID}
 	}
-	return found, nil
+	found.parent, _ = parseSpanID(h.value[b3ParentSpanID]) // nothing here needs it, and 0 means none
+	return found, malformed{}
 }

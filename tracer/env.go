@@ -1,16 +1,16 @@
 package tracer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"net"
-	"net/netip"
-	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go"
@@ -19,37 +19,63 @@ import (
 
 const wantCollector = "the collector's http or https URL, such as http://localhost:14268"
 
-// fromEnvironment is what the JAEGER_* variables say, over the defaults of New. It reads them itself: the reader of
-// jaeger-client-go stops at the first error, panics on a malformed JAEGER_TAGS, and lets through numbers on which a
-// channel or a ticker panics later. Its rules are kept: an empty variable is one not set.
-func fromEnvironment() (*config.Configuration, error) {
-	cfg := &config.Configuration{
-		Sampler:  &config.SamplerConfig{},
-		Reporter: &config.ReporterConfig{QueueSize: queueSize},
-	}
-	var e environment
-	if set(&e, "JAEGER_DISABLED", &cfg.Disabled, wantBool, parseBool); cfg.Disabled {
-		return cfg, nil
-	}
-	cfg.ServiceName = os.Getenv("JAEGER_SERVICE_NAME")
-	set(&e, "JAEGER_RPC_METRICS", new(bool), wantBool, parseBool)
-	set(&e, "JAEGER_TRACEID_128BIT", &cfg.Gen128Bit, wantBool, parseBool)
-	set(&e, "JAEGER_TAGS", &cfg.Tags,
-		"key=value pairs with commas between them; a value may be ${VARIABLE:default}", parseTags)
-	e.reporter(cfg.Reporter)
-	e.sampler(cfg.Sampler)
-	return cfg, errors.Join(e.errs...)
+// settings are what a tracer is opened with.
+type settings struct {
+	config.Configuration
+	formats     []Format
+	deferDeny   bool
+	maxTagValue int
+	batchSize   int // of spans to a collector
+	recorder    *Recorder
+	stats       *Stats
+	logger      *slog.Logger // nil: none
 }
 
-type environment struct{ errs []error }
+// source is where settings are read from: a YAML document, whose keys are told by the variables they stand for, and
+// the JAEGER_* variables where it says nothing.
+//
+// It reads them itself: the reader of jaeger-client-go stops at the first error, panics on a malformed JAEGER_TAGS, and
+// lets through numbers on which a channel or a ticker panics later. Its rules are kept: an empty variable is one not set.
+type source struct {
+	document map[string]said
+	tags     []opentracing.Tag // of the document
+	errs     []error
+}
 
-func (e *environment) bad(name, value, want string) {
+// said is a value of the document.
+type said struct {
+	value string
+	key   string // sampler.type
+	line  int
+}
+
+// get is the value of the variable called name, "" where it is not set.
+func (e *source) get(name string) string {
+	if v, ok := e.document[name]; ok {
+		return v.value
+	}
+	if !strings.HasPrefix(name, "JAEGER_") {
+		return "" // only documents have it
+	}
+	return os.Getenv(name)
+}
+
+// here reports whether it is the document that sets one of the variables.
+func (e *source) here(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { _, ok := e.document[name]; return ok })
+}
+
+func (e *source) bad(name, value, want string) {
+	if v, ok := e.document[name]; ok {
+		e.errs = append(e.errs, fmt.Errorf("tracer: line %d: %s: %q: want %s", v.line, v.key, value, want))
+		return
+	}
 	e.errs = append(e.errs, fmt.Errorf("tracer: %s=%q: want %s", name, value, want))
 }
 
 // set parses the variable called name into dst, unless it is empty. It reports whether dst was set.
-func set[T any](e *environment, name string, dst *T, want string, parse func(string) (T, bool)) bool {
-	s := os.Getenv(name)
+func set[T any](e *source, name string, dst *T, want string, parse func(string) (T, bool)) bool {
+	s := e.get(name)
 	if s == "" {
 		return false
 	}
@@ -62,28 +88,49 @@ func set[T any](e *environment, name string, dst *T, want string, parse func(str
 	return true
 }
 
-func (e *environment) reporter(r *config.ReporterConfig) {
+// settings are what e says, over the defaults of New.
+func (e *source) settings() (*settings, error) {
+	s := &settings{formats: []Format{B3, Jaeger}, maxTagValue: maxTagValue, batchSize: batchSize}
+	s.Sampler, s.Reporter = &config.SamplerConfig{}, &config.ReporterConfig{QueueSize: queueSize}
+	if set(e, "JAEGER_DISABLED", &s.Disabled, wantBool, parseBool); s.Disabled {
+		return s, errors.Join(e.errs...)
+	}
+	s.ServiceName = e.get("JAEGER_SERVICE_NAME")
+	set(e, "JAEGER_RPC_METRICS", new(bool), wantBool, parseBool)
+	set(e, "JAEGER_TRACEID_128BIT", &s.Gen128Bit, wantBool, parseBool)
+	set(e, "JAEGER_TAGS", &s.Tags,
+		"key=value pairs with commas between them; a value may be ${VARIABLE:default}", parseTags)
+	for _, tag := range e.tags {
+		s.Tags = setTag(s.Tags, tag)
+	}
+	set(e, "JAEGER_PROPAGATION", &s.formats, wantFormats, parseFormats)
+	set(e, "max_tag_value_length", &s.maxTagValue, "a number of bytes, 1 or more", parseInt(1, math.MaxInt32))
+	set(e, "max_traceback_length", new(int), "a number of bytes, 1 or more", parseInt(1, math.MaxInt32))
+	e.reporter(s)
+	e.sampler(s.Sampler)
+	return s, errors.Join(e.errs...)
+}
+
+func (e *source) reporter(s *settings) {
+	r := s.Reporter
 	// The queue is a channel: all of it is allocated at once.
 	set(e, "JAEGER_REPORTER_MAX_QUEUE_SIZE", &r.QueueSize, "a number of spans, 1 to 10000000", parseInt(1, 10_000_000))
 	set(e, "JAEGER_REPORTER_FLUSH_INTERVAL", &r.BufferFlushInterval, wantDuration, parseDuration)
 	set(e, "JAEGER_REPORTER_LOG_SPANS", &r.LogSpans, wantBool, parseBool)
 	set(e, "JAEGER_REPORTER_ATTEMPT_RECONNECTING_DISABLED", &r.DisableAttemptReconnecting, wantBool, parseBool)
 	set(e, "JAEGER_REPORTER_ATTEMPT_RECONNECT_INTERVAL", &r.AttemptReconnectInterval, wantDuration, parseDuration)
+	set(e, "reporter_batch_size", &s.batchSize, "a number of spans, 1 to 10000", parseInt(1, 10_000))
 
 	set(e, "JAEGER_ENDPOINT", &r.CollectorEndpoint, wantCollector, collectorURL)
-	r.User, r.Password = os.Getenv("JAEGER_USER"), os.Getenv("JAEGER_PASSWORD")
-	switch {
-	case r.User == "" && r.Password != "":
-		// The one variable whose value is not shown.
-		e.errs = append(e.errs, errors.New("tracer: JAEGER_PASSWORD is set: want JAEGER_USER set too, or neither"))
-	case r.User != "" && r.Password == "":
-		e.bad("JAEGER_USER", r.User, "JAEGER_PASSWORD set too, or neither")
+	if e.here("JAEGER_AGENT_HOST", "JAEGER_AGENT_PORT") && !e.here("JAEGER_ENDPOINT") {
+		r.CollectorEndpoint = "" // the document's agent wins over the environment's collector
 	}
+	e.credentials(r)
 
 	host, port := jaeger.DefaultUDPSpanServerHost, jaeger.DefaultUDPSpanServerPort
 	hostSet := set(e, "JAEGER_AGENT_HOST", &host, wantHost, parseHost)
-	wantPort := "a port, 1 to 65535"
-	if strings.Contains(os.Getenv("JAEGER_AGENT_PORT"), "://") {
+	wantPort := wantPort
+	if strings.Contains(e.get("JAEGER_AGENT_PORT"), "://") {
 		wantPort += "; Kubernetes sets an address for a service called jaeger-agent, unless enableServiceLinks is false"
 	}
 	portSet := set(e, "JAEGER_AGENT_PORT", &port, wantPort, parseInt(1, 65535))
@@ -92,27 +139,70 @@ func (e *environment) reporter(r *config.ReporterConfig) {
 	}
 }
 
-func (e *environment) sampler(s *config.SamplerConfig) {
+// credentials are for the collector that is named in the same place, and go to no other.
+func (e *source) credentials(r *config.ReporterConfig) {
+	const user, password, token = "JAEGER_USER", "JAEGER_PASSWORD", "JAEGER_AUTH_TOKEN"
+	if e.here("JAEGER_ENDPOINT") && !e.here(user, password, token) {
+		return
+	}
+	r.User, r.Password = e.get(user), e.get(password)
+	switch {
+	case r.User == "" && r.Password != "":
+		// One of the variables whose values are not shown.
+		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want %s set too, or neither", e.name(password), e.word(user)))
+	case r.User != "" && r.Password == "":
+		e.bad(user, r.User, e.word(password)+" set too, or neither")
+	}
+	if t := e.get(token); t != "" {
+		if strings.ContainsFunc(t, func(c rune) bool { return c <= ' ' || c > '~' }) {
+			e.errs = append(e.errs, fmt.Errorf("tracer: %s: want what can be printed, without spaces", e.name(token)))
+		}
+		if r.User != "" {
+			e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want no %s beside it", e.name(token), e.word(user)))
+		}
+		r.HTTPHeaders = map[string]string{"Authorization": "Bearer " + t}
+	}
+}
+
+// name is what a user calls the variable, and where it is.
+func (e *source) name(variable string) string {
+	if v, ok := e.document[variable]; ok {
+		return fmt.Sprintf("line %d: %s", v.line, v.key)
+	}
+	return variable
+}
+
+// word is name without the place.
+func (e *source) word(variable string) string { return cmp.Or(e.document[variable].key, variable) }
+
+func (e *source) sampler(s *config.SamplerConfig) {
 	set(e, "JAEGER_SAMPLER_MAX_OPERATIONS", &s.MaxOperations, "a number of operations, 1 or more", parseInt(1, math.MaxInt32))
 	set(e, "JAEGER_SAMPLER_REFRESH_INTERVAL", &s.SamplingRefreshInterval, wantDuration, parseDuration)
 
 	// The places of a sampling server, the one that wins last.
-	var host string
-	if set(&environment{}, "JAEGER_AGENT_HOST", &host, wantHost, parseHost) { // its error is the reporter's
-		s.SamplingServerURL, _ = samplingURL(net.JoinHostPort(host, strconv.Itoa(jaeger.DefaultSamplingServerPort)))
-	} else {
-		s.SamplingServerURL = jaeger.DefaultSamplingServerURL
+	host, port := "", jaeger.DefaultSamplingServerPort
+	s.SamplingServerURL = jaeger.DefaultSamplingServerURL
+	portSet := set(e, "sampling_port", &port, wantPort, parseInt(1, 65535))
+	hostSet := set(&source{document: e.document}, "JAEGER_AGENT_HOST", &host, wantHost, parseHost) // its error is the reporter's
+	if hostSet || portSet {
+		s.SamplingServerURL, _ = samplingURL(net.JoinHostPort(cmp.Or(host, "localhost"), strconv.Itoa(port)))
 	}
 	const wantServer = "the sampling server's http or https URL, such as http://localhost:5778/sampling"
-	old := set(e, "JAEGER_SAMPLER_MANAGER_HOST_PORT", &s.SamplingServerURL, wantServer+", or host:port", samplingURL)
-	named := set(e, "JAEGER_SAMPLING_ENDPOINT", &s.SamplingServerURL, wantServer, parseURL)
+	const endpoint, hostPort = "JAEGER_SAMPLING_ENDPOINT", "JAEGER_SAMPLER_MANAGER_HOST_PORT"
+	var named bool
+	if !e.here("sampling_port") || e.here(endpoint, hostPort) {
+		named = set(e, hostPort, &s.SamplingServerURL, wantServer+", or host:port", samplingURL)
+		if !e.here(hostPort) || e.here(endpoint) { // the document's wins over the environment's, whatever they are called
+			named = set(e, endpoint, &s.SamplingServerURL, wantServer, parseURL) || named
+		}
+	}
 
 	s.Type = jaeger.SamplerTypeConst
-	if old || named {
+	if named {
 		s.Type = jaeger.SamplerTypeRemote
 	}
 	typeSet := set(e, "JAEGER_SAMPLER_TYPE", &s.Type, "const, probabilistic, ratelimiting or remote", parseSampler)
-	if !typeSet && os.Getenv("JAEGER_SAMPLER_TYPE") != "" {
+	if !typeSet && e.get("JAEGER_SAMPLER_TYPE") != "" {
 		return // what the parameter means is not known
 	}
 
@@ -123,12 +213,16 @@ func (e *environment) sampler(s *config.SamplerConfig) {
 	case jaeger.SamplerTypeRateLimiting:
 		want, ok = "traces per second, 0 or more", func(p float64) bool { return p >= 0 && !math.IsInf(p, 0) }
 	}
-	paramSet := set(e, "JAEGER_SAMPLER_PARAM", &s.Param, want, func(s string) (float64, bool) {
-		p, err := strconv.ParseFloat(s, 64)
-		return p, err == nil && ok(p)
-	})
-	if paramSet || os.Getenv("JAEGER_SAMPLER_PARAM") != "" {
-		return
+	const param = "JAEGER_SAMPLER_PARAM"
+	// A parameter of the environment is for a sampler of the environment.
+	if !e.here("JAEGER_SAMPLER_TYPE") || e.here(param) {
+		paramSet := set(e, param, &s.Param, want, func(s string) (float64, bool) {
+			p, err := strconv.ParseFloat(s, 64)
+			return p, err == nil && ok(p)
+		})
+		if paramSet || e.get(param) != "" {
+			return
+		}
 	}
 	switch s.Type {
 	case jaeger.SamplerTypeConst:
@@ -137,128 +231,10 @@ func (e *environment) sampler(s *config.SamplerConfig) {
 		s.Param = 0.001 // Jaeger's own, in all but its reader of the environment
 	default:
 		// jaeger-client-go takes 0, and nothing is ever sampled.
-		e.bad("JAEGER_SAMPLER_TYPE", s.Type, "JAEGER_SAMPLER_PARAM set too, to "+want)
-	}
-}
-
-const (
-	wantBool     = "true or false"
-	wantDuration = "a duration of 1ms or more with its unit, such as 500ms or 1m30s"
-	wantHost     = "a host name or IP address, without a port"
-)
-
-func parseBool(s string) (bool, bool) {
-	b, err := strconv.ParseBool(s)
-	return b, err == nil
-}
-
-func parseInt(least, most int) func(string) (int, bool) {
-	return func(s string) (int, bool) {
-		n, err := strconv.Atoi(s)
-		return n, err == nil && least <= n && n <= most
-	}
-}
-
-// parseDuration wants a millisecond at least: these are intervals of tickers, which panic at 0 and spin at 1ns.
-func parseDuration(s string) (time.Duration, bool) {
-	d, err := time.ParseDuration(s)
-	return d, err == nil && d >= time.Millisecond
-}
-
-func parseSampler(s string) (string, bool) {
-	switch s = strings.ToLower(s); s {
-	case jaeger.SamplerTypeConst, jaeger.SamplerTypeProbabilistic, jaeger.SamplerTypeRateLimiting, jaeger.SamplerTypeRemote:
-		return s, true
-	}
-	return "", false
-}
-
-// parseHost takes an IPv6 address with or without brackets: for jaeger-client-go they had to be there.
-func parseHost(s string) (string, bool) {
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		s, ok = strings.CutSuffix(inner, "]")
-		if a, err := netip.ParseAddr(s); !ok || err != nil || !a.Is6() {
-			return "", false
+		other := param
+		if e.here("JAEGER_SAMPLER_TYPE") {
+			other = "sampler.param"
 		}
+		e.bad("JAEGER_SAMPLER_TYPE", s.Type, other+" set too, to "+want)
 	}
-	if _, err := netip.ParseAddr(s); err == nil {
-		return s, true
-	}
-	ok := s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == ""
-	return s, ok
-}
-
-// parseURL takes an absolute URL of http or https, and returns it as it came.
-func parseURL(s string) (string, bool) {
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return "", false
-	}
-	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
-		if _, ok := parseInt(1, 65535)(port); !ok {
-			return "", false
-		}
-	}
-	return s, true
-}
-
-// collectorURL gives a URL without a path the path of Jaeger's collector, which answers 404 at its root.
-func collectorURL(s string) (string, bool) {
-	if _, ok := parseURL(s); !ok {
-		return "", false
-	}
-	u, err := url.Parse(s)
-	if err != nil {
-		return "", false
-	}
-	if u.Path == "" || u.Path == "/" {
-		u.Path = "/api/traces"
-	}
-	return u.String(), true
-}
-
-// samplingURL also takes a bare host:port. The variable is called that; but jaeger-client-go wants a URL in it.
-func samplingURL(s string) (string, bool) {
-	if host, port, err := net.SplitHostPort(s); err == nil && !strings.Contains(s, "://") {
-		_, hostOK := parseHost(host)
-		_, portOK := parseInt(1, 65535)(port)
-		return "http://" + s + "/sampling", hostOK && portOK
-	}
-	return parseURL(s)
-}
-
-// parseTags reads key=value,key=${VARIABLE:default}.
-func parseTags(s string) ([]opentracing.Tag, bool) {
-	var tags []opentracing.Tag
-	for pair := range strings.SplitSeq(s, ",") {
-		key, value, ok := strings.Cut(pair, "=")
-		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		if !ok || key == "" {
-			return nil, false
-		}
-		if inner, found := strings.CutPrefix(value, "${"); found && strings.HasSuffix(inner, "}") {
-			name, fallback, ok := strings.Cut(strings.TrimSuffix(inner, "}"), ":")
-			if !ok {
-				return nil, false
-			}
-			if value = os.Getenv(name); value == "" {
-				value = fallback
-			}
-		}
-		tags = append(tags, opentracing.Tag{Key: key, Value: value})
-	}
-	return tags, true
-}
-
-// redact hides the user and password of something that was meant to be a URL.
-func redact(s string) string {
-	at := strings.LastIndexByte(s, '@')
-	if at < 0 {
-		return s
-	}
-	scheme := strings.Index(s[:at], "//") + len("//")
-	if scheme < len("//") {
-		scheme = 0 // it was forgotten
-	}
-	return s[:scheme] + "xxxxx" + s[at:]
 }

@@ -22,6 +22,7 @@ const (
 	wantConst    = "1 (every trace) or 0 (none), as the sampler is const"
 	wantShare    = "the share of traces to sample, 0 to 1"
 	wantRate     = "traces per second, 0 or more"
+	wantFormats  = "jaeger, b3, b3-single or w3c, or several of them with commas between"
 	wantPort     = "a port, 1 to 65535"
 )
 
@@ -46,6 +47,7 @@ var malformed = map[string]struct {
 	"JAEGER_SAMPLER_MANAGER_HOST_PORT":              {wantServer + ", or host:port", []string{"localhost", "host:port", "http://h:x", "a b:5778"}},
 	"JAEGER_TAGS":                                   {wantTags, []string{"x", "a=b,", "a=${X}", "=b", ",", "a=b,,c=d", "a=b,c"}},
 	"JAEGER_ENDPOINT":                               {wantURL, []string{"localhost:14268", "/api/traces", "udp://host:6831", "http://", "http://h:99999", "http://h:", "http://h:x", "http://%zz", "http:host", " http://h", "h"}},
+	"JAEGER_PROPAGATION":                            {wantFormats, []string{"zipkin", ",", "b3,,w3c", "b3 w3c", ",b3"}},
 	"JAEGER_AGENT_HOST":                             {wantHost, []string{"localhost:6831", "http://host", "a b", "[::1", "[host]", "ho/st"}},
 	"JAEGER_AGENT_PORT":                             {wantPort, []string{"0", "-1", "65536", "udp", "6831/udp"}},
 }
@@ -128,7 +130,7 @@ func TestWellFormedVariablesAreTaken(t *testing.T) {
 		"JAEGER_ENDPOINT":                               {"http://localhost:14268/api/traces?format=jaeger.thrift", "https://me:pw@h:1", "http://[::1]:14268"},
 		"JAEGER_AGENT_HOST":                             {"localhost", "jaeger_agent-1.svc", "10.0.0.1", "::1", "[::1]"},
 		"JAEGER_AGENT_PORT":                             {"1", "65535"},
-		"JAEGER_PROPAGATION":                            {"anything"}, // not the Go client's
+		"JAEGER_PROPAGATION":                            {"jaeger,b3,b3-single,w3c", "B3", " w3c , Jaeger,", "b3,b3"},
 		"JAEGER_SERVICE_HOST":                           {"10.0.0.1"}, // Kubernetes sets such
 	} {
 		for _, value := range values {

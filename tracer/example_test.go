@@ -2,6 +2,8 @@ package tracer_test
 
 import (
 	"fmt"
+	"net/http"
+	"strings"
 
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
@@ -38,4 +40,37 @@ func ExampleNew_malformed() {
 	fmt.Println(t, closer, err)
 	// Output:
 	// <nil> <nil> tracer: WithCollector("localhost:14268"): want the collector's http or https URL, such as http://localhost:14268
+}
+
+func ExampleFromYAML() {
+	recorder := tracer.NewRecorder(100)
+	t, closer, err := tracer.FromYAML(strings.NewReader(`
+service_name: shop
+sampler: {type: const, param: 1}
+tags: {zone: eu}
+propagation: b3
+`), tracer.WithRecorder(recorder))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer closer.Close()
+
+	span := t.StartSpan("order")
+	headers := http.Header{}
+	if err := t.Inject(span.Context(), opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(headers)); err != nil {
+		fmt.Println(err)
+	}
+	span.Finish()
+	fmt.Println(recorder.Traces()[0][0].Process.Service, len(headers), "headers, sampled:", headers.Get("x-b3-sampled"))
+	// Output:
+	// shop 3 headers, sampled: 1
+}
+
+func ExampleFromYAML_malformed() {
+	_, _, err := tracer.FromYAML(strings.NewReader("service_name: shop\nsampler:\n  typ: const\nlogging: maybe\n"))
+	fmt.Println(err)
+	// Output:
+	// tracer: line 3: sampler.typ: unknown key; did you mean type?
+	// tracer: line 4: logging: "maybe": want true or false
 }

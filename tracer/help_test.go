@@ -50,6 +50,8 @@ type collector struct {
 	batches []*j.Batch
 	paths   []string
 	auth    []string
+
+	authorization []string
 }
 
 func startCollector(t *testing.T) *collector {
@@ -71,6 +73,7 @@ func startCollector(t *testing.T) *collector {
 		c.batches = append(c.batches, batch)
 		c.paths = append(c.paths, r.Method+" "+r.URL.Path)
 		c.auth = append(c.auth, user+":"+password)
+		c.authorization = append(c.authorization, r.Header.Get("Authorization"))
 		w.WriteHeader(http.StatusAccepted)
 	}))
 	t.Cleanup(c.Server.Close)

@@ -2,273 +2,278 @@ package tracer
 
 import (
 	"fmt"
-	"net/url"
-	"strconv"
+	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go"
 )
 
-// formats are all that are read and written, in the order in which they are believed.
-var formats = []format{uberTraceID{}, b3Multi{}}
+// propagation is how contexts travel. Baggage and debug ids travel in Jaeger's way, whatever the formats.
+type propagation struct {
+	written   []Format
+	believed  []Format
+	deferDeny bool // ids without a decision are denied
+	long      bool // ids made here have 128 bits
+	stateful  bool // tracestate is written
 
-// format is one way to write the ids of a span into headers.
-type format interface {
-	// read returns opentracing.ErrSpanContextNotFound when none of the format's headers is there, and
-	// opentracing.ErrSpanContextCorrupted when they are malformed.
-	read(h map[string]string) (ids, error)
-
-	write(c jaeger.SpanContext, set func(key, value string))
+	// What is rare costs a look only after it was first seen.
+	seenState   atomic.Bool // a tracestate that is to be sent on
+	seenPending atomic.Bool // a context that StartSpan has to complete
 }
 
-// headerKeys are the headers that read may ask for.
-var headerKeys = map[string]bool{
-	jaeger.TraceContextHeaderName: true,
-	b3TraceID:                     true,
-	b3SpanID:                      true,
-	b3ParentSpanID:                true,
-	b3Sampled:                     true,
-	b3Flags:                       true,
-}
-
-// ids are what a format tells about a span.
-type ids struct {
-	trace        jaeger.TraceID
-	span, parent jaeger.SpanID
-	flags        byte // Jaeger's
-}
-
-const (
-	flagSampled  = 1
-	flagDebug    = 2
-	flagFirehose = 8
-)
-
-// What is taken from a peer's baggage. It is copied into every span, and sent on with every call.
-const (
-	maxBaggageItems = 64
-	maxBaggageBytes = 8192
-)
-
-// propagator writes a context into a carrier in all formats, and reads it from the first that is well-formed. Baggage
-// is written once, in Jaeger's way.
-type propagator struct {
-	format opentracing.BuiltinFormat // HTTPHeaders: baggage must not break a request
-}
-
-// Inject implements jaeger.Injector.
-func (p propagator) Inject(c jaeger.SpanContext, carrier any) error {
-	w, ok := carrier.(opentracing.TextMapWriter)
-	if !ok {
-		return opentracing.ErrInvalidCarrier
+func (p *propagation) inject(c jaeger.SpanContext, undecided bool, carrier any, encoded bool) error {
+	var s outgoing
+	s.of(c)
+	if undecided {
+		s.decision = 0
 	}
-	// A context that names no span, from a request with only baggage or a debug id, or jaeger.SpanContext{}: to ask
-	// the last for its flags panics.
-	if !c.IsValid() {
-		return opentracing.ErrInvalidSpanContext
+	if p.seenState.Load() {
+		s.state = stateOf(c)
 	}
-	for _, f := range formats {
-		f.write(c, w.Set)
+	var h headers
+	for _, f := range p.written {
+		f.write(&s, &h)
 	}
-	c.ForeachBaggageItem(func(key, value string) bool {
-		if p.format == opentracing.HTTPHeaders {
-			if !headerSafe(key) {
-				return true
-			}
-			key, value = strings.ToLower(key), url.QueryEscape(value)
-		}
-		if key != "" {
-			w.Set(jaeger.TraceBaggageHeaderPrefix+key, value)
-		}
-		return true
-	})
+	if err := h.writeTo(carrier); err != nil {
+		return err
+	}
+	writeBaggage(c, carrier.(opentracing.TextMapWriter), encoded)
 	return nil
 }
 
-// headerSafe reports whether a baggage key may be part of a header's name, both of HTTP and of gRPC, which allows
-// fewer characters and fails the whole call at another.
-func headerSafe(key string) bool {
-	for _, c := range []byte(key) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
-		default:
-			return false
-		}
-	}
-	return true
+// incoming is what a carrier held that concerns us, the first value of each header.
+type incoming struct {
+	headers
+	states       []string // of all tracestate headers
+	debugID      string
+	baggage      map[string]string
+	baggageBytes int
+	spent        int    // bytes that were made of what came
+	last         string // the key of baggage that came last
 }
 
-// Extract implements jaeger.Extractor. Only Jaeger's own codec can make a context with a debug id or the debug flag;
-// so whatever the format, the ids are handed to that codec in the form it reads.
-func (p propagator) Extract(carrier any) (jaeger.SpanContext, error) {
-	r, ok := carrier.(opentracing.TextMapReader)
-	if !ok {
-		return jaeger.SpanContext{}, opentracing.ErrInvalidCarrier
+func read(carrier any, encoded bool) (*incoming, error) {
+	in := new(incoming)
+	switch c := carrier.(type) {
+	case opentracing.HTTPHeadersCarrier:
+		for key, values := range c {
+			for _, value := range values {
+				in.add(key, value, encoded)
+			}
+		}
+	case opentracing.TextMapCarrier:
+		for key, value := range c {
+			in.add(key, value, encoded)
+		}
+	case opentracing.TextMapReader:
+		err := c.ForeachKey(func(key, value string) error {
+			in.add(key, value, encoded)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	default:
+		return nil, opentracing.ErrInvalidCarrier
 	}
-	in := incoming{headers: map[string]string{}, baggage: map[string]string{}}
-	err := r.ForeachKey(func(key, value string) error {
-		in.add(strings.ToLower(key), value, p.format == opentracing.HTTPHeaders)
-		return nil
-	})
+	return in, nil
+}
+
+func (in *incoming) add(key, value string, encoded bool) {
+	if k, ours := headerOf(key); ours {
+		switch {
+		case k == tracestate:
+			if len(in.states) <= maxMembers {
+				in.states = append(in.states, value)
+			}
+		case !in.is[k]:
+			in.set(k, value)
+		case k == traceparent: // of which there may be but one
+			in.value[k] = "several"
+		}
+		return
+	}
+	const prefix, list, debugHeader = jaeger.TraceBaggageHeaderPrefix, jaeger.JaegerBaggageHeader, jaeger.JaegerDebugHeader
+	switch {
+	case len(key) > len(prefix) && strings.EqualFold(key[:len(prefix)], prefix):
+		if key == in.last || len(in.baggage) == maxBaggageItems || !in.spend(len(key)) {
+			return // the first value of a key counts
+		}
+		in.last = key
+		if encoded {
+			if v, ok := in.unescape(value); ok {
+				value = v // what is no encoding was sent as it is
+			}
+		}
+		in.addBaggage(strings.ToLower(key[len(prefix):]), value)
+	case len(key) == len(list) && strings.EqualFold(key, list):
+		in.addBaggageList(value)
+	case in.debugID == "" && len(key) == len(debugHeader) && strings.EqualFold(key, debugHeader):
+		if len(value) > maxTagValue {
+			value = strings.Clone(value[:maxTagValue]) // it becomes a tag
+		}
+		if encoded {
+			if v, ok := in.unescape(value); ok {
+				value = v
+			}
+		}
+		in.debugID = value
+	}
+}
+
+// remote is what the formats say, taken together: the ids of the first that has some, and what was decided there, or
+// by one before it that has no ids. Where none has anything, why tells what was malformed, nil for nothing.
+func (in *incoming) remote(order []Format) (found remote, why error) {
+	var bare decision
+	var bad malformed
+	for _, f := range order {
+		r, wrong := f.read(&in.headers)
+		switch {
+		case wrong != malformed{}:
+			if bad == (malformed{}) {
+				bad = wrong
+			}
+		case r.hasIDs():
+			if bare != undecided {
+				r.decision = bare
+			}
+			return r, nil
+		case bare == undecided:
+			bare = r.decision
+		}
+	}
+	if bad != (malformed{}) {
+		why = bad.in(&in.headers)
+	}
+	return remote{decision: bare}, why
+}
+
+// extract gives a context of a peer, whose spans may be started from. Where that is not all, err is a *pending.
+func (p *propagation) extract(carrier any, encoded bool) (c jaeger.SpanContext, err error) {
+	in, err := read(carrier, encoded)
 	if err != nil {
-		return jaeger.SpanContext{}, err
+		return c, err
 	}
-	found, err := in.ids()
-	if err != nil && in.debugID == "" && len(in.baggage) == 0 {
-		return jaeger.SpanContext{}, err
+	found, why := in.remote(p.believed)
+	switch {
+	case found.hasIDs():
+		if found.decision == undecided && !p.deferDeny {
+			r := found // or found would be on the heap in any case
+			return c, p.pend(&pending{SpanContext: p.context(in, r), decide: func(d decision) jaeger.SpanContext {
+				r.decision = d
+				return p.context(in, r)
+			}})
+		}
+		return p.context(in, found), nil
+	case found.decision == denied && in.debugID == "":
+		// What names no span, and is not to be sampled, gets the ids of a span that will never be seen: jaeger has no
+		// other context that says no.
+		p.newIDs(&found)
+		return in.context(found), nil
+	case found.decision >= accepted && in.debugID == "":
+		p.newIDs(&found)
+		return c, p.pend(&pending{SpanContext: in.context(found), root: true, why: why})
+	case in.debugID != "" || len(in.baggage) > 0:
+		c = in.context(remote{})
+		if why != nil {
+			return c, p.pend(&pending{SpanContext: c, why: why})
+		}
+		return c, nil
+	case why != nil:
+		return c, p.pend(&pending{SpanContext: in.context(remote{}), why: why, err: why})
 	}
-	// With ids of zero this is a context that only carries a debug id or baggage into a new trace. To write the zeros
-	// matters: they give it the sampling state without which its IsSampled panics.
-	header := fmt.Sprintf("%s:%s:%s:%d", found.trace, found.span, found.parent, found.flags)
-	return jaegerCodec.Extract(sanitized{header, in})
+	return c, opentracing.ErrSpanContextNotFound
+}
+
+// context is in's, with the tracestate that is to be sent on.
+func (p *propagation) context(in *incoming, r remote) jaeger.SpanContext {
+	c := in.context(r)
+	if !p.stateful || len(in.states) == 0 {
+		return c
+	}
+	if state := in.state(r); state != "" {
+		p.seenState.Store(true)
+		keepState(c, state)
+	}
+	return c
+}
+
+func (p *propagation) pend(c *pending) *pending {
+	p.seenPending.Store(true)
+	return c
+}
+
+// newIDs are those of a root, which Jaeger gives the low half of its trace's.
+func (p *propagation) newIDs(r *remote) {
+	for r.trace.Low == 0 {
+		r.trace.Low = rand.Uint64() >> 1 // Jaeger's own have 63 bits, for readers that know no unsigned numbers
+	}
+	if p.long {
+		r.trace.High = rand.Uint64() >> 1
+	}
+	r.span = jaeger.SpanID(r.trace.Low)
+}
+
+// state is the tracestate that belongs to found: of the traceparent's own trace, and of no other.
+func (in *incoming) state(found remote) string {
+	if parent, bad := readW3C(&in.headers); bad != (malformed{}) || parent.trace != found.trace {
+		return ""
+	}
+	return joinState(in.states)
+}
+
+// context makes Jaeger's context. Without ids it only carries a debug id or baggage into a new trace. It always has a
+// sampling state, without which its IsSampled panics.
+func (in *incoming) context(r remote) jaeger.SpanContext {
+	if r.decision != debug && in.debugID == "" {
+		c := jaeger.NewSpanContext(r.trace, r.span, r.parent, r.decision == accepted, in.baggage)
+		if r.firehose {
+			c.SetFirehose()
+		}
+		return c
+	}
+	// Only Jaeger's own codec can make a context with a debug id or the debug flag.
+	flags := 0
+	if r.decision == debug {
+		flags = flagSampled | flagDebug
+	}
+	if r.firehose {
+		flags |= flagFirehose
+	}
+	header := fmt.Sprintf("%s:%s:%s:%d", r.trace, r.span, r.parent, flags)
+	c, err := jaegerCodec.Extract(handed{header, in})
+	if err != nil { // it has no reason
+		return jaeger.NewSpanContext(r.trace, r.span, r.parent, r.decision >= accepted, in.baggage)
+	}
+	return c
 }
 
 var jaegerCodec = jaeger.NewTextMapPropagator(new(jaeger.HeadersConfig).ApplyDefaults(), *jaeger.NewNullMetrics())
 
-// sanitized is a carrier with what Jaeger's codec may see, the ids first: to read them resets the rest.
-type sanitized struct {
+// handed is a carrier with what Jaeger's codec may see, the ids first: to read them resets the rest.
+type handed struct {
 	traceContext string
-	incoming
+	in           *incoming
 }
 
 // ForeachKey implements opentracing.TextMapReader.
-func (s sanitized) ForeachKey(handle func(key, value string) error) error {
+func (s handed) ForeachKey(handle func(key, value string) error) error {
 	if err := handle(jaeger.TraceContextHeaderName, s.traceContext); err != nil {
 		return err
 	}
-	if s.debugID != "" {
-		if err := handle(jaeger.JaegerDebugHeader, s.debugID); err != nil {
+	if s.in.debugID != "" {
+		if err := handle(jaeger.JaegerDebugHeader, s.in.debugID); err != nil {
 			return err
 		}
 	}
-	for key, value := range s.baggage {
+	for key, value := range s.in.baggage {
 		if err := handle(jaeger.TraceBaggageHeaderPrefix+key, value); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// incoming is what a carrier held that concerns us, the first value of each.
-type incoming struct {
-	headers      map[string]string // of headerKeys
-	debugID      string
-	baggage      map[string]string
-	baggageBytes int
-}
-
-func (in *incoming) add(key, value string, encoded bool) {
-	if headerKeys[key] {
-		if _, ok := in.headers[key]; !ok {
-			in.headers[key] = value
-		}
-		return
-	}
-	if key == jaeger.JaegerBaggageHeader {
-		in.addBaggageList(value)
-		return
-	}
-	name, isBaggage := strings.CutPrefix(key, jaeger.TraceBaggageHeaderPrefix)
-	if !isBaggage && key != jaeger.JaegerDebugHeader {
-		return
-	}
-	if encoded {
-		// A value that is no encoding was sent as it is.
-		if v, err := url.QueryUnescape(value); err == nil {
-			value = v
-		}
-	}
-	switch {
-	case isBaggage:
-		in.addBaggage(name, value)
-	case in.debugID == "":
-		in.debugID = value[:min(len(value), maxTagValue)] // it becomes a tag
-	}
-}
-
-func (in *incoming) addBaggage(key, value string) {
-	size := in.baggageBytes + len(key) + len(value)
-	if _, ok := in.baggage[key]; ok || key == "" || len(in.baggage) == maxBaggageItems || size > maxBaggageBytes {
-		return
-	}
-	in.baggage[key], in.baggageBytes = value, size
-}
-
-// addBaggageList reads the header jaeger-baggage, k1=v1, k2=v2, which people type. Jaeger's reader logs what is
-// malformed: whoever sends requests could fill the log.
-func (in *incoming) addBaggageList(list string) {
-	list, err := url.QueryUnescape(list)
-	if err != nil {
-		return
-	}
-	for pair := range strings.SplitSeq(list, ",") {
-		key, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
-		if ok && !strings.Contains(value, "=") {
-			in.addBaggage(strings.ToLower(strings.TrimSpace(key)), value)
-		}
-	}
-}
-
-// ids reads the first format that is there and well-formed. When none is, it tells malformed from absent.
-func (in *incoming) ids() (ids, error) {
-	result := opentracing.ErrSpanContextNotFound
-	for _, f := range formats {
-		found, err := f.read(in.headers)
-		if err == nil {
-			return found, nil
-		}
-		if err == opentracing.ErrSpanContextCorrupted {
-			result = err
-		}
-	}
-	return ids{}, result
-}
-
-// parseTraceID reads 1 to 32 hex digits that are not all zero. Several clients leave out leading zeros.
-func parseTraceID(s string) (jaeger.TraceID, bool) {
-	id, err := jaeger.TraceIDFromString(s)
-	return id, err == nil && id.IsValid()
-}
-
-// parseSpanID reads 1 to 16 hex digits that are not all zero.
-func parseSpanID(s string) (jaeger.SpanID, bool) {
-	id, err := jaeger.SpanIDFromString(s)
-	return id, err == nil && id != 0
-}
-
-// uberTraceID is Jaeger's header: uber-trace-id: trace:span:parent:flags.
-type uberTraceID struct{}
-
-func (uberTraceID) write(c jaeger.SpanContext, set func(key, value string)) {
-	set(jaeger.TraceContextHeaderName, c.String())
-}
-
-func (uberTraceID) read(h map[string]string) (ids, error) {
-	s, ok := h[jaeger.TraceContextHeaderName]
-	if !ok {
-		return ids{}, opentracing.ErrSpanContextNotFound
-	}
-	if v, err := url.QueryUnescape(s); err == nil {
-		s = v // some clients encode the colons
-	}
-	// Not more parts than are needed to see that there are too many.
-	parts := strings.SplitN(s, ":", 5)
-	if len(parts) != 4 {
-		return ids{}, opentracing.ErrSpanContextCorrupted
-	}
-	var found ids
-	var traceOK, spanOK bool
-	found.trace, traceOK = parseTraceID(parts[0])
-	found.span, spanOK = parseSpanID(parts[1])
-	found.parent, _ = parseSpanID(parts[2]) // nothing here needs it, and 0 means none
-	// Jaeger's client writes hex, as its specification says, but reads decimal.
-	flags, err := strconv.ParseUint(parts[3], 16, 8)
-	if !traceOK || !spanOK || err != nil {
-		return ids{}, opentracing.ErrSpanContextCorrupted
-	}
-	found.flags = byte(flags) & (flagSampled | flagDebug | flagFirehose)
-	return found, nil
 }
 
 // unsupported stands in for the codec of opentracing.Binary, which must not meet the network: a negative length makes

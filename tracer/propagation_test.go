@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/textproto"
 	"strings"
 	"testing"
 
@@ -74,98 +73,6 @@ func TestInjectWritesJaegersHeaderAndB3(t *testing.T) {
 			}
 		})
 	}
-}
-
-const (
-	notFound  = "opentracing: SpanContext not found in Extract carrier"
-	corrupted = "opentracing: SpanContext data corrupted in Extract carrier"
-)
-
-func TestExtractReadsWhatPeersSend(t *testing.T) {
-	tr, _ := recording(t)
-	const b3 = "x-b3-traceid: abc\nx-b3-spanid: 1\n"
-	for name, test := range map[string]struct{ headers, want string }{
-		"nothing":                     {"accept: */*", notFound},
-		"jaeger":                      {"uber-trace-id: abc:1:0:1", "abc:1 sampled"},
-		"jaeger, 128 bits":            {"Uber-Trace-Id: 10000000000000abc:1:0:0", "10000000000000abc:1 not sampled"},
-		"jaeger, encoded":             {"uber-trace-id: abc%3A1%3A0%3A1", "abc:1 sampled"},
-		"jaeger, debug":               {"uber-trace-id: abc:1:0:3", "abc:1 sampled debug"},
-		"jaeger, flags in hex":        {"uber-trace-id: abc:1:0:b", "abc:1 sampled debug"},
-		"jaeger, two digits of flags": {"uber-trace-id: abc:1:0:01", "abc:1 sampled"},
-		"jaeger, no parent":           {"uber-trace-id: abc:1::1", "abc:1 sampled"},
-		"jaeger, first value":         {"uber-trace-id: abc:1:0:1\nuber-trace-id: def:1:0:1", "abc:1 sampled"},
-		"jaeger, three parts":         {"uber-trace-id: abc:1:1", corrupted},
-		"jaeger, five parts":          {"uber-trace-id: abc:1:0:1:1", corrupted},
-		"jaeger, no trace":            {"uber-trace-id: 0:1:0:1", corrupted},
-		"jaeger, no span":             {"uber-trace-id: abc:0:0:1", corrupted},
-		"jaeger, large flags":         {"uber-trace-id: abc:1:0:100", corrupted},
-		"jaeger, 33 digits":           {"uber-trace-id: " + strings.Repeat("1", 33) + ":1:0:1", corrupted},
-		"jaeger, empty":               {"uber-trace-id: ", corrupted},
-		"b3":                          {b3 + "x-b3-sampled: 1", "abc:1 sampled"},
-		"b3, true":                    {b3 + "X-B3-Sampled: True", "abc:1 sampled"},
-		"b3, debug":                   {b3 + "x-b3-flags: 1", "abc:1 sampled debug"},
-		"b3, other flags":             {b3 + "x-b3-flags: 2", "abc:1 not sampled"},
-		"b3, denied":                  {b3 + "x-b3-sampled: 0", "abc:1 not sampled"},
-		"b3, upper case":              {"x-b3-traceid: ABC\nx-b3-spanid: F", "abc:f not sampled"},
-		"b3, full length": {
-			"x-b3-traceid: 463ac35c9f6413ad48485a3953bb6124\nx-b3-spanid: a2fb4a1d1a96d312\nx-b3-parentspanid: 0020000000000001\nx-b3-sampled: 1",
-			"463ac35c9f6413ad48485a3953bb6124:a2fb4a1d1a96d312 sampled",
-		},
-		"b3, first value":            {b3 + "x-b3-sampled: 1\nx-b3-traceid: def\nx-b3-sampled: 0", "abc:1 sampled"},
-		"b3, parent is rubbish":      {b3 + "x-b3-parentspanid: -", "abc:1 not sampled"},
-		"b3, no span":                {"x-b3-traceid: abc", corrupted},
-		"b3, no trace":               {"x-b3-spanid: 1", corrupted},
-		"b3, span 0":                 {"x-b3-traceid: abc\nx-b3-spanid: 0", corrupted},
-		"b3, trace 0":                {"x-b3-traceid: 00000000000000000000000000000000\nx-b3-spanid: 1", corrupted},
-		"b3, not hex":                {"x-b3-traceid: xyz\nx-b3-spanid: 1", corrupted},
-		"b3, joined":                 {"x-b3-traceid: abc,def\nx-b3-spanid: 1", corrupted},
-		"b3, 17 digits of span":      {"x-b3-traceid: abc\nx-b3-spanid: 00000000000000001", corrupted},
-		"b3, -":                      {"x-b3-traceid: -\nx-b3-spanid: -", corrupted},
-		"both: jaeger wins":          {b3 + "uber-trace-id: def:2:0:1", "def:2 sampled"},
-		"both, jaeger malformed: b3": {b3 + "uber-trace-id: def", "abc:1 not sampled"},
-		"baggage only":               {"uberctx-k: v%20w", "no ids k=v w"},
-		"list of baggage":            {"jaeger-baggage: K=v, rubbish, =x, l =w", "no ids k=v l=w"},
-		"malformed, with baggage":    {"uberctx-k: v\nuber-trace-id: x", "no ids k=v"},
-		"debug id":                   {"jaeger-debug-id: me", "no ids"},
-		"b3 with jaeger's baggage":   {b3 + "uberctx-K: %zz", "abc:1 not sampled k=%zz"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h := http.Header{}
-			for line := range strings.SplitSeq(test.headers, "\n") {
-				k, v, _ := strings.Cut(line, ": ")
-				h.Add(k, v)
-			}
-			c, err := tr.Extract(opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(h))
-			if got := describe(c, err); got != test.want {
-				t.Errorf("got  %s\nwant %s", got, test.want)
-			}
-		})
-	}
-}
-
-func describe(c opentracing.SpanContext, err error) string {
-	if err != nil {
-		return err.Error()
-	}
-	s := "no ids"
-	if c := c.(jaeger.SpanContext); c.IsValid() {
-		s = strings.TrimLeft(c.TraceID().String(), "0") + ":" + strings.TrimLeft(c.SpanID().String(), "0") + " not sampled"
-		if c.IsSampled() {
-			s = strings.Replace(s, "not sampled", "sampled", 1)
-		}
-		if c.IsDebug() {
-			s += " debug"
-		}
-	}
-	var items []string
-	c.ForeachBaggageItem(func(k, v string) bool {
-		items = append(items, k+"="+v)
-		return true
-	})
-	if len(items) == 2 && items[0] > items[1] {
-		items[0], items[1] = items[1], items[0]
-	}
-	return strings.Join(append([]string{s}, items...), " ")
 }
 
 func TestADebugIDForcesATraceThatCarriesIt(t *testing.T) {
@@ -266,7 +173,7 @@ func TestBaggageCannotBreakARequest(t *testing.T) {
 	span := tr.StartSpan("client")
 	span.SetBaggageItem("User", "é\nx: y")
 	span.SetBaggageItem("a.b_c-1", "1 + 1 = 2%")
-	for _, key := range []string{"a b", "a:b", "é", "a\nb", "", "a/b", "a\x00", "a~b"} {
+	for _, key := range []string{"a b", "a:b", "é", "a\nb", "", "a/b", "a\x00", "a~b", "data-bin", "data-BIN"} {
 		span.SetBaggageItem(key, "v")
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
@@ -283,7 +190,7 @@ func TestBaggageCannotBreakARequest(t *testing.T) {
 		t.Errorf("got %s, want %s", s, want)
 	}
 	for key, values := range req.Header {
-		if len(values) != 1 {
+		if len(values) != 1 || strings.HasSuffix(strings.ToLower(key), "-bin") {
 			t.Errorf("%s was written %d times", key, len(values))
 		}
 	}
@@ -350,61 +257,4 @@ func TestAChildJoinsTheTraceOfEitherFormat(t *testing.T) {
 	if len(traces) != 1 || len(traces[0]) != 2 || traces[0][1].TraceID.Low != 0xabc || traces[0][1].References[0].SpanID != 1 {
 		t.Errorf("got %v", traces)
 	}
-}
-
-// FuzzExtract: whatever headers come, nothing panics, a context that comes out of them can be used, and what is then
-// sent on is well-formed and in the same trace.
-func FuzzExtract(f *testing.F) {
-	for _, s := range []string{
-		"uber-trace-id: abc:1:0:1", "uber-trace-id: abc:1:0:b\nuberctx-k: v", "uber-trace-id: ::::::", "uber-trace-id: 0:0:0:0",
-		"x-b3-traceid: abc\nx-b3-spanid: 1\nx-b3-sampled: d\nx-b3-parentspanid: -",
-		"jaeger-debug-id: x", "jaeger-baggage: a=b,c=d,%,=", "uberctx-: x\nuberctx-a b: %zz", "b3: 0\ntraceparent: 00-0-0-00",
-		"uber-trace-id: abc%3a1%3a0%3a1\nuber-trace-id: x", "X-B3-TRACEID: \nx-b3-spanid: ",
-	} {
-		f.Add(s, true)
-		f.Add(s, false)
-	}
-	r := tracer.NewRecorder(10)
-	tr, _, err := tracer.New("shop", tracer.WithRecorder(r))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, lines string, isHTTP bool) {
-		var format any = opentracing.TextMap
-		h := http.Header{}
-		for line := range strings.SplitSeq(lines, "\n") {
-			k, v, _ := strings.Cut(line, ": ")
-			h[k] = append(h[k], v)
-		}
-		if isHTTP {
-			format = opentracing.HTTPHeaders
-		}
-		c, err := tr.Extract(format, opentracing.HTTPHeadersCarrier(h))
-		if err != nil {
-			if c != nil || err != opentracing.ErrSpanContextCorrupted && err != opentracing.ErrSpanContextNotFound {
-				t.Fatalf("%v, %v", c, err)
-			}
-			return
-		}
-		from := c.(jaeger.SpanContext)
-		from.IsSampled()
-		from.IsDebug()
-		span := tr.StartSpan("server", opentracing.ChildOf(c))
-		span.SetTag("k", "v").SetBaggageItem("more", "x")
-		out := headers(t, tr, span.Context())
-		span.Finish()
-		for k, v := range out {
-			if textproto.CanonicalMIMEHeaderKey(k) != k || len(v) != 1 || strings.ContainsFunc(v[0], func(r rune) bool { return r < ' ' || r > '~' }) {
-				t.Errorf("%q: %q", k, v)
-			}
-		}
-		back, err := tr.Extract(opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(out))
-		if err != nil {
-			t.Fatalf("%v, from %q", err, out)
-		}
-		to := back.(jaeger.SpanContext)
-		if from.IsValid() && (to.TraceID() != from.TraceID() || to.ParentID() != from.SpanID() || to.IsSampled() != from.IsSampled()) {
-			t.Errorf("%v became %v", from, to)
-		}
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/opentracing/opentracing-go"
@@ -22,6 +23,8 @@ import (
 const (
 	defaultCapacity  = 100
 	maxSpansPerTrace = 10_000
+	maxRecordedSpans = 100_000
+	maxRecordedBytes = 64 << 20 // of names and values, and a guess at what holds them
 	maxRecordedValue = 64 << 10 // bytes of a name, or of a tag's or log's value
 	maxLogsPerSpan   = 1_000    // the first
 	maxProcesses     = 64
@@ -40,6 +43,8 @@ type Recorder struct {
 	mu        sync.Mutex
 	traces    map[gap.TraceID]*list.Element // of *recorded
 	byAge     list.List                     // the trace that was longest without a new span first
+	spans     int                           // of all traces
+	bytes     int
 	processes map[opentracing.Tracer]*gap.Process
 }
 
@@ -47,14 +52,16 @@ var _ jaeger.Reporter = (*Recorder)(nil)
 
 type recorded struct {
 	id      gap.TraceID
-	spans   []gap.Span // a ring once something was dropped; a span in it never changes
+	spans   []gap.Span // a span in it never changes
+	bytes   int
 	dropped int
 }
 
 // NewRecorder returns a recorder that keeps the last capacity traces; 0 or less means 100. When one more begins, the
-// trace that was longest without a new span goes, whole. Of one trace the last 10,000 spans are kept, because the
-// root comes last; [DroppedSpansTag] tells when there were more. Of one span the first 1,000 logs are kept, and names
-// and values of more than 64 KiB are cut.
+// trace that was longest without a new span goes, whole; and so it does when all together have more than 100,000 spans
+// or 64 MiB. Of one trace the last 10,000 spans are kept, because the root comes last, or the last 64 MiB of them;
+// [DroppedSpansTag] tells when there were more. Of one span the first 1,000 logs are kept, and names and values of more
+// than 64 KiB are cut.
 func NewRecorder(capacity int) *Recorder {
 	return &Recorder{capacity: capacity}
 }
@@ -75,17 +82,59 @@ func (r *Recorder) Report(span *jaeger.Span) {
 		e = r.byAge.PushBack(&recorded{id: s.TraceID})
 		r.traces[s.TraceID] = e
 		if most := cmp.Or(max(r.capacity, 0), defaultCapacity); len(r.traces) > most {
-			delete(r.traces, r.byAge.Remove(r.byAge.Front()).(*recorded).id)
+			r.forget()
 		}
 	}
 	r.byAge.MoveToBack(e)
 	t := e.Value.(*recorded)
-	if len(t.spans) < maxSpansPerTrace {
-		t.spans = append(t.spans, s)
-		return
+	t.spans = append(t.spans, s)
+	n := size(&s)
+	t.bytes += n
+	r.bytes += n
+	r.spans++
+	for (r.spans > maxRecordedSpans || r.bytes > maxRecordedBytes) && r.byAge.Len() > 1 {
+		r.forget()
 	}
-	t.spans[t.dropped%maxSpansPerTrace] = s
-	t.dropped++
+	for (len(t.spans) > maxSpansPerTrace || t.bytes > maxRecordedBytes) && len(t.spans) > 1 {
+		n := size(&t.spans[0])
+		t.spans[0] = gap.Span{} // what is in front of a slice is not collected
+		t.spans = t.spans[1:]
+		t.bytes -= n
+		t.dropped++
+		r.bytes -= n
+		r.spans--
+	}
+}
+
+// forget lets the trace go that was longest without a new span.
+func (r *Recorder) forget() {
+	t := r.byAge.Remove(r.byAge.Front()).(*recorded)
+	delete(r.traces, t.id)
+	r.spans -= len(t.spans)
+	r.bytes -= t.bytes
+}
+
+// size is about what s takes in memory.
+func size(s *gap.Span) int {
+	n := int(unsafe.Sizeof(*s)) + len(s.Operation) + len(s.References)*int(unsafe.Sizeof(gap.Reference{})) + fieldsSize(s.Tags)
+	for _, l := range s.Logs {
+		n += int(unsafe.Sizeof(l)) + fieldsSize(l.Fields)
+	}
+	return n
+}
+
+func fieldsSize(fields []gap.Field) int {
+	n := 0
+	for _, f := range fields {
+		n += int(unsafe.Sizeof(f)) + len(f.Key) + 16 // a value's own
+		switch v := f.Value.(type) {
+		case string:
+			n += len(v)
+		case []byte:
+			n += len(v)
+		}
+	}
+	return n
 }
 
 // Close implements jaeger.Reporter. The traces stay.
@@ -114,8 +163,7 @@ func (r *Recorder) Trace(id gap.TraceID) []gap.Span {
 }
 
 func (t *recorded) copy() []gap.Span {
-	oldest := t.dropped % maxSpansPerTrace
-	spans := slices.Concat(t.spans[oldest:], t.spans[:oldest])
+	spans := slices.Clone(t.spans)
 	if t.dropped > 0 {
 		last := &spans[len(spans)-1]
 		last.Tags = append(slices.Clip(last.Tags), gap.Field{Key: DroppedSpansTag, Value: int64(t.dropped)})

@@ -161,6 +161,56 @@ func TestATraceThatNeverEndsDoesNotFillTheMemory(t *testing.T) {
 	}
 }
 
+func TestARecorderIsBoundedInBytes(t *testing.T) {
+	r := tracer.NewRecorder(1000)
+	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
+	defer closer.Close()
+	const megabyte = 1 << 20
+	large := func(of opentracing.SpanContext) opentracing.Span {
+		span := tr.StartSpan("a", opentracing.ChildOf(of))
+		for i := range 16 {
+			span.SetTag(fmt.Sprint(i), strings.Repeat("x", megabyte/16))
+		}
+		span.Finish()
+		return span
+	}
+	for range 100 {
+		large(nil)
+	}
+	if n := len(r.Traces()); n != 63 {
+		t.Errorf("of 100 traces of a megabyte each %d are kept", n)
+	}
+	root := tr.StartSpan("root")
+	for range 100 {
+		large(root.Context())
+	}
+	root.Finish()
+	traces := r.Traces()
+	if len(traces) != 1 || len(traces[0]) != 64 || traces[0][63].Operation != "root" {
+		t.Fatalf("%d traces, the last of %d spans", len(traces), len(traces[len(traces)-1]))
+	}
+	if last := traces[0][63].Tags; last[len(last)-1] != (gap.Field{Key: tracer.DroppedSpansTag, Value: int64(37)}) {
+		t.Errorf("tags %v", last)
+	}
+}
+
+func TestARecorderIsBoundedInSpans(t *testing.T) {
+	r := tracer.NewRecorder(1000)
+	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
+	defer closer.Close()
+	for range 15 {
+		root := tr.StartSpan("root")
+		for range 7999 {
+			tr.StartSpan("a", opentracing.ChildOf(root.Context())).Finish()
+		}
+		root.Finish()
+	}
+	traces := r.Traces()
+	if len(traces) != 12 || len(traces[0]) != 8000 {
+		t.Errorf("%d traces of %d spans are kept", len(traces), len(traces[0]))
+	}
+}
+
 func TestARecorderOfManyTracersKeepsThemApart(t *testing.T) {
 	r := tracer.NewRecorder(1000)
 	for i := range 100 {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,26 +24,29 @@ const closeGrace = 5 * time.Second
 // reporter hands finished spans to the recorder and to Jaeger's own reporter, and keeps the books of the latter.
 type reporter struct {
 	recorder *Recorder       // nil: none
-	logger   jaeger.Reporter // nil: JAEGER_REPORTER_LOG_SPANS is not set
+	logger   jaeger.Reporter // nil: spans are not to be logged
 	remote   jaeger.Reporter // nil: the recorder only
 	sender   *sender         // remote's; nil with it
-	queue    int
-	dropped  counter // spans for which the queue had no room
 
 	mu     sync.RWMutex // held for reading while a span is queued
 	closed bool
 	close  sync.Once
 }
 
-func newReporter(cfg *config.ReporterConfig, recorder *Recorder) (*reporter, error) {
-	r := &reporter{recorder: recorder, queue: cfg.QueueSize}
+func newReporter(s *settings) (*reporter, error) {
+	cfg := s.Reporter
+	r := &reporter{recorder: s.recorder}
 	if cfg.LogSpans {
 		r.logger = jaeger.NewLoggingReporter(jaeger.StdLogger)
+		if s.logger != nil {
+			r.logger = jaeger.NewLoggingReporter(logger{s.logger})
+		}
 	}
+	books := &books{stats: s.stats, queue: cfg.QueueSize, logger: s.logger}
 	switch {
 	case cfg.CollectorEndpoint != "":
-		r.sender = &sender{Transport: newCollector(cfg)}
-	case cfg.LocalAgentHostPort != "" || recorder == nil:
+		r.sender = &sender{Transport: newCollector(cfg, s.batchSize), books: books}
+	case cfg.LocalAgentHostPort != "" || s.recorder == nil:
 		var params jaeger.UDPTransportParams // without a HostPort Jaeger takes localhost:6831
 		params.HostPort = cfg.LocalAgentHostPort
 		params.Logger = jaeger.NullLogger
@@ -52,12 +56,12 @@ func newReporter(cfg *config.ReporterConfig, recorder *Recorder) (*reporter, err
 		if err != nil {
 			return nil, fmt.Errorf("tracer: agent %s: %w", cfg.LocalAgentHostPort, err)
 		}
-		r.sender = &sender{Transport: agent}
+		r.sender = &sender{Transport: agent, books: books}
 	default:
 		return r, nil
 	}
 	metrics := jaeger.NewNullMetrics()
-	metrics.ReporterDropped = &r.dropped
+	metrics.ReporterDropped = counter{&books.stats.Dropped}
 	r.remote = jaeger.NewRemoteReporter(
 		r.sender,
 		jaeger.ReporterOptions.QueueSize(cfg.QueueSize),
@@ -99,6 +103,7 @@ func (r *reporter) Close() {
 		r.mu.Unlock()
 		r.sender.closing.Store(new(time.Now()))
 		r.remote.Close()
+		r.sender.books.tell(true)
 	})
 }
 
@@ -107,74 +112,67 @@ func (r *reporter) undelivered() error {
 	if r.remote == nil {
 		return nil
 	}
-	var lost, dropped error
-	if n := r.sender.lost; n > 0 {
-		lost = fmt.Errorf("tracer: %s not delivered: %w", spans(int64(n)), r.sender.err)
-	}
-	if n := r.dropped.Load(); n > 0 {
-		dropped = fmt.Errorf("tracer: %s dropped, as the queue of %d was full; "+
-			"JAEGER_REPORTER_MAX_QUEUE_SIZE sets its size", spans(n), r.queue)
-	}
-	return errors.Join(lost, dropped)
+	return r.sender.books.undelivered()
 }
 
-func spans(n int64) string {
-	if n == 1 {
-		return "1 span was"
-	}
-	return fmt.Sprintf("%d spans were", n)
-}
-
-// counter is a counter for jaeger.Metrics.
-type counter struct{ atomic.Int64 }
-
-func (c *counter) Inc(n int64) { c.Add(n) }
-
-// sender remembers what its Transport could not send: Jaeger's reporter only logs that. Its fields, but for closing,
-// belong to the goroutine of that reporter, and to whoever has seen it end.
+// sender keeps the books of what its Transport could not send: Jaeger's reporter only logs that. Its fields, but for
+// closing, belong to the goroutine of that reporter, and to whoever has seen it end.
 //
 // It hides from the UDP transport how many spans the queue dropped, a number that only jaeger-agent ever read.
 type sender struct {
 	jaeger.Transport
+	books   *books
 	closing atomic.Pointer[time.Time] // when Close was called
-	lost    int
-	err     error // the last one
-	failing bool  // the last attempt failed
+	failing bool                      // the last attempt failed
 }
 
 // Append implements jaeger.Transport.
 func (s *sender) Append(span *jaeger.Span) (n int, err error) {
 	if begun := s.closing.Load(); s.failing && begun != nil && time.Since(*begun) > closeGrace {
-		s.lost++
-		return 1, s.err
+		s.books.failed(1, s.books.err)
+		return 1, s.books.err
 	}
 	// Here tags and logs become text. A value of the program's may panic at that, and this goroutine has no caller
 	// who could recover: the whole program would end.
 	defer func() {
 		if p := recover(); p != nil {
 			n, err = 1, errors.New("a tag or log of the span panicked: "+text(p))
-			s.lost, s.err = s.lost+1, err
+			s.books.failed(n, err)
 		}
+		s.books.tell(false)
 	}()
 	n, err = s.Transport.Append(span)
 	s.note(n, err)
 	return n, err
 }
 
-// Flush implements jaeger.Transport.
+// Flush implements jaeger.Transport. Jaeger's reporter calls it at least once in each flush interval, whether there is
+// something to send or not.
 func (s *sender) Flush() (int, error) {
 	n, err := s.Transport.Flush()
 	s.note(n, err)
+	s.books.tell(false)
 	return n, err
 }
 
 func (s *sender) note(n int, err error) {
 	switch {
+	case err != nil && tooLarge(err):
+		s.books.tooLarge(n)
 	case err != nil:
-		s.lost, s.err, s.failing = s.lost+n, err, true
+		s.books.failed(n, err)
+		s.failing = true
 	case n > 0:
+		s.books.stats.Sent.Add(int64(n))
 		s.failing = false
 	}
+}
+
+// tooLarge knows the two errors of a span that is too large for a packet, alone or beside the process. Jaeger
+// exports neither.
+func tooLarge(err error) bool {
+	s := err.Error()
+	return s == "span is too large" || strings.HasPrefix(s, "data does not fit within one UDP packet")
 }
 
 // collector sends spans by HTTP. Its connections are its own: Close can then end them and their goroutines, and a
@@ -184,11 +182,12 @@ type collector struct {
 	http *http.Transport
 }
 
-func newCollector(cfg *config.ReporterConfig) *collector {
+func newCollector(cfg *config.ReporterConfig, batch int) *collector {
 	h := newHTTP()
 	opts := []transport.HTTPOption{
 		transport.HTTPHeaders(cfg.HTTPHeaders),
 		transport.HTTPRoundTripper(postOnly{h}),
+		transport.HTTPBatchSize(batch),
 	}
 	if cfg.User != "" {
 		opts = append(opts, transport.HTTPBasicAuth(cfg.User, cfg.Password))

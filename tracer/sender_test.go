@@ -54,7 +54,7 @@ func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := &hanging{err: test.err, failures: test.failures}
-				r := &reporter{queue: queueSize, sender: &sender{Transport: h}}
+				r := &reporter{sender: &sender{Transport: h, books: &books{stats: new(Stats), queue: queueSize}}}
 				r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queueSize))
 				tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
 				for range 10_000 {
@@ -65,8 +65,9 @@ func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
 				if d := time.Since(start); d < test.atLeast || d > test.atMost {
 					t.Errorf("Close took %v", d)
 				}
-				if r.sender.lost != test.lost || h.sent != 10_000-test.lost {
-					t.Errorf("%d spans lost, %d sent", r.sender.lost, h.sent)
+				s := r.sender.books.stats
+				if s.Failed.Load() != int64(test.lost) || h.sent != 10_000-test.lost || s.Sent.Load() != int64(h.sent) {
+					t.Errorf("%d spans lost, %d sent, counted as %d", s.Failed.Load(), h.sent, s.Sent.Load())
 				}
 				if err := r.undelivered(); !errors.Is(err, test.err) {
 					t.Errorf("got %v", err)
@@ -77,9 +78,10 @@ func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
 }
 
 func TestNothingIsQueuedAfterClose(t *testing.T) {
-	r := &reporter{queue: 10, sender: &sender{Transport: new(hanging)}}
+	stats := new(Stats)
+	r := &reporter{sender: &sender{Transport: new(hanging), books: &books{stats: stats, queue: 10}}}
 	metrics := jaeger.NewNullMetrics()
-	metrics.ReporterDropped = &r.dropped
+	metrics.ReporterDropped = counter{&stats.Dropped}
 	r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(10), jaeger.ReporterOptions.Metrics(metrics))
 	tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
 	closer.Close()
@@ -87,7 +89,7 @@ func TestNothingIsQueuedAfterClose(t *testing.T) {
 		tr.StartSpan("late").Finish()
 	}
 	// Had they been queued, ten would be kept alive for ever, and the others dropped.
-	if n := r.dropped.Load(); n != 0 {
+	if n := stats.Dropped.Load(); n != 0 {
 		t.Errorf("%d spans found the queue full", n)
 	}
 }

@@ -1,9 +1,11 @@
 package tracer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -20,13 +22,20 @@ const maxTagValue = 4096
 // queueSize is how many finished spans may wait to be sent.
 const queueSize = 10_000
 
-// An Option changes what [New] found in the environment.
+// batchSize is how many spans are sent to a collector at once.
+const batchSize = 100
+
+// An Option changes what [New] found in the environment, or [FromYAML] in its document.
 type Option func(*options)
 
 type options struct {
 	recorder  *Recorder
 	collector string
 	tags      []opentracing.Tag
+	formats   []Format
+	deferDeny bool
+	stats     *Stats
+	logger    *slog.Logger
 	errs      []error
 }
 
@@ -71,6 +80,49 @@ func WithTag(key string, value any) Option {
 	}
 }
 
+// WithPropagation chooses the formats that are written, whatever JAEGER_PROPAGATION says. The default is Jaeger and B3.
+// All formats are read all the same, but the ones listed here before the others, the first one first: list first what
+// the proxies between your services rewrite. No format, or one that is not known, is an error of New.
+func WithPropagation(formats ...Format) Option {
+	return func(o *options) {
+		for _, f := range formats {
+			if _, ok := formatNames[f]; !ok {
+				o.errs = append(o.errs, fmt.Errorf("tracer: WithPropagation(%v): want Jaeger, B3, B3Single or W3C", f))
+			}
+		}
+		if len(formats) == 0 {
+			o.errs = append(o.errs, errors.New("tracer: WithPropagation(): want Jaeger, B3, B3Single or W3C, or several of them"))
+		}
+		o.formats = slices.Clone(formats)
+	}
+}
+
+// WithDeferDenied takes B3 ids that come without a decision (no x-b3-sampled) as those of a trace that is not sampled. By
+// its specification they leave the decision to the receiver, so the sampler decides. But Jaeger's client for Python
+// sends none for a trace that it does not sample: behind it, without this option, such traces are sampled here.
+func WithDeferDenied() Option { return func(o *options) { o.deferDeny = true } }
+
+// WithStats counts in s what becomes of the spans that are sent. A nil s is an error of New.
+func WithStats(s *Stats) Option {
+	return func(o *options) {
+		if s == nil {
+			o.errs = append(o.errs, errors.New("tracer: WithStats(nil): want a place to count in"))
+		}
+		o.stats = s
+	}
+}
+
+// WithLogger tells l, as warnings, what spans were lost, and why: at once, then once a minute at most, and the rest when
+// the tracer is closed. Spans that are to be logged (JAEGER_REPORTER_LOG_SPANS) go there too. A nil l is an error of New.
+func WithLogger(l *slog.Logger) Option {
+	return func(o *options) {
+		if l == nil {
+			o.errs = append(o.errs, errors.New("tracer: WithLogger(nil): want a logger"))
+		}
+		o.logger = l
+	}
+}
+
 // New opens a Jaeger tracer for a service, as the environment says (JAEGER_*) and then the options: an option wins
 // over a variable, and so does service, unless it is empty: then JAEGER_SERVICE_NAME names the service. The global
 // tracer stays as it is; that is for opentracing.SetGlobalTracer.
@@ -84,9 +136,12 @@ func WithTag(key string, value any) Option {
 //   - Values of tags may have 4 KiB. Jaeger's client cuts them at 256 bytes without a sign: most SQL statements.
 //   - The queue holds 10,000 finished spans. Jaeger's holds 100, and one busy request drops spans from it.
 //
+// docs/tracer.md has the others. How contexts travel is said at the top of this package.
+//
 // Without a collector or agent named, spans go where Jaeger's clients send them, by UDP to localhost:6831; see
 // [WithRecorder] for the exception. JAEGER_ENDPOINT, like WithCollector, may leave out the path /api/traces.
-// JAEGER_REPORTER_LOG_SPANS=true logs every span to the standard logger; nothing else is ever logged.
+// JAEGER_REPORTER_LOG_SPANS=true logs every span, to the standard logger where there is no [WithLogger]; without that
+// nothing else is ever logged.
 // JAEGER_RPC_METRICS is checked but has no effect: there is no place to send the metrics.
 //
 // A variable that is malformed is an error that names it, its value and what is allowed; all of them are reported at
@@ -100,6 +155,11 @@ func WithTag(key string, value any) Option {
 // several goroutines: all calls wait and return the same error. A tracer that was closed can be used on; only, its
 // spans go nowhere but to the Recorder.
 func New(service string, opts ...Option) (opentracing.Tracer, io.Closer, error) {
+	return new(source).open(service, opts)
+}
+
+// open opens a tracer as e says, then the options.
+func (e *source) open(service string, opts []Option) (opentracing.Tracer, io.Closer, error) {
 	var o options
 	for i, opt := range opts {
 		if opt == nil {
@@ -108,62 +168,77 @@ func New(service string, opts ...Option) (opentracing.Tracer, io.Closer, error) 
 		}
 		opt(&o)
 	}
-	cfg, err := fromEnvironment()
+	s, err := e.settings()
 	if err := errors.Join(append(o.errs, err)...); err != nil {
 		return nil, nil, err
 	}
-	if cfg.Disabled {
+	if s.Disabled {
 		return opentracing.NoopTracer{}, closeFunc(func() error { return nil }), nil
 	}
 
 	if strings.TrimSpace(service) != "" {
-		cfg.ServiceName = service
+		s.ServiceName = service
 	}
-	if strings.TrimSpace(cfg.ServiceName) == "" {
+	if strings.TrimSpace(s.ServiceName) == "" {
+		if e.document != nil {
+			return nil, nil, errors.New("tracer: no service name: give the document a service_name, or set JAEGER_SERVICE_NAME")
+		}
 		return nil, nil, errors.New("tracer: no service name: give New one, or set JAEGER_SERVICE_NAME")
 	}
 	for _, tag := range o.tags {
-		cfg.Tags = setTag(cfg.Tags, tag)
+		s.Tags = setTag(s.Tags, tag)
 	}
 	if o.collector != "" {
-		cfg.Reporter.CollectorEndpoint = o.collector
-		cfg.Reporter.User, cfg.Reporter.Password = "", ""
+		s.Reporter.CollectorEndpoint = o.collector
+		s.Reporter.User, s.Reporter.Password, s.Reporter.HTTPHeaders = "", "", nil
 	}
-	return open(cfg, o.recorder)
+	if o.formats != nil {
+		s.formats = o.formats
+	}
+	s.recorder, s.stats, s.logger, s.deferDeny = o.recorder, cmp.Or(o.stats, new(Stats)), o.logger, o.deferDeny
+	return s.start()
 }
 
-// open starts what cfg describes. Everything that can fail comes before anything is started.
-func open(cfg *config.Configuration, recorder *Recorder) (opentracing.Tracer, io.Closer, error) {
-	reporter, err := newReporter(cfg.Reporter, recorder)
+// start starts what s describes. Everything that can fail comes before anything is started.
+func (s *settings) start() (opentracing.Tracer, io.Closer, error) {
+	reporter, err := newReporter(s)
 	if err != nil {
 		return nil, nil, err
 	}
 	stop := func() {}
-	if cfg.Sampler.Type == jaeger.SamplerTypeRemote {
-		s := newStrategies(cfg.Sampler.SamplingServerURL)
-		stop = s.stop
-		cfg.Sampler.Options = append(cfg.Sampler.Options, jaeger.SamplerOptions.SamplingStrategyFetcher(s))
+	if s.Sampler.Type == jaeger.SamplerTypeRemote {
+		server := newStrategies(s.Sampler.SamplingServerURL)
+		stop = server.stop
+		s.Sampler.Options = append(s.Sampler.Options, jaeger.SamplerOptions.SamplingStrategyFetcher(server))
 	}
+	travel := &propagation{written: s.formats, believed: believed(s.formats), deferDeny: s.deferDeny, long: s.Gen128Bit, stateful: slices.Contains(s.formats, W3C)}
 	opts := []config.Option{
 		config.Reporter(reporter),
 		config.Logger(jaeger.NullLogger),
-		config.MaxTagValueLength(maxTagValue),
+		config.MaxTagValueLength(s.maxTagValue),
+		config.ContribObserver(priorities{}),
 		config.Injector(opentracing.Binary, unsupported{}),
 		config.Extractor(opentracing.Binary, unsupported{}),
+		config.Extractor(asItIs{}, asItIs{}),
 	}
-	for _, p := range []propagator{{format: opentracing.TextMap}, {format: opentracing.HTTPHeaders}} {
-		opts = append(opts, config.Injector(p.format, p), config.Extractor(p.format, p))
+	for format, c := range map[opentracing.BuiltinFormat]codec{opentracing.TextMap: {travel, false}, opentracing.HTTPHeaders: {travel, true}} {
+		opts = append(opts, config.Injector(format, c), config.Extractor(format, bare{c}), config.Extractor(private(c.encoded), c))
 	}
-	t, c, err := cfg.NewTracer(opts...)
+	t, c, err := s.NewTracer(opts...)
 	if err != nil {
 		stop()
 		reporter.Close()
 		return nil, nil, fmt.Errorf("tracer: %w", err)
 	}
-	return t, closeFunc(sync.OnceValue(func() error {
+	closer := closeFunc(sync.OnceValue(func() error {
 		stop() // first, or Jaeger waits for an answer of the sampling server
 		return errors.Join(c.Close(), reporter.undelivered())
-	})), nil
+	}))
+	j, ok := t.(*jaeger.Tracer)
+	if !ok { // Jaeger has no other
+		return t, closer, nil
+	}
+	return &wrapped{j, travel}, closer, nil
 }
 
 // setTag is tags with tag in place of those that have its key.

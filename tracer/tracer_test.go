@@ -1,22 +1,16 @@
 package tracer_test
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
-	"github.com/opentracing/opentracing-go/log"
-	"github.com/uber/jaeger-client-go"
 	"github.com/uber/jaeger-client-go/testutils"
 	"github.com/uber/jaeger-client-go/thrift-gen/sampling"
 )
@@ -185,9 +179,13 @@ func TestMisuseOfAnOptionIsAnErrorThatNamesIt(t *testing.T) {
 		`tracer: WithCollector("localhost:14268"): want the collector's http or https URL, such as http://localhost:14268`:  tracer.WithCollector("localhost:14268"),
 		`tracer: WithCollector(""): want the collector's http or https URL, such as http://localhost:14268`:                 tracer.WithCollector(""),
 		`tracer: WithCollector("ftp://xxxxx@host"): want the collector's http or https URL, such as http://localhost:14268`: tracer.WithCollector("ftp://me:secret@host"),
-		`tracer: WithTag(""): want a key`:                                 tracer.WithTag("", 1),
-		`tracer: WithTag("ip", int): want the host's address as a string`: tracer.WithTag("ip", 1),
-		`tracer: option 1 is nil`:                                         nil,
+		`tracer: WithTag(""): want a key`:                                                 tracer.WithTag("", 1),
+		`tracer: WithTag("ip", int): want the host's address as a string`:                 tracer.WithTag("ip", 1),
+		`tracer: WithStats(nil): want a place to count in`:                                tracer.WithStats(nil),
+		`tracer: WithLogger(nil): want a logger`:                                          tracer.WithLogger(nil),
+		`tracer: WithPropagation(): want Jaeger, B3, B3Single or W3C, or several of them`: tracer.WithPropagation(),
+		`tracer: WithPropagation(Format(9)): want Jaeger, B3, B3Single or W3C`:            tracer.WithPropagation(tracer.B3, 9),
+		`tracer: option 1 is nil`:                                                         nil,
 	} {
 		setenv(t)
 		tr, _, err := tracer.New("shop", opt)
@@ -274,151 +272,6 @@ func TestCloseDoesNotWaitForTheSamplingServer(t *testing.T) {
 		t.Errorf("Close took %v", d)
 	}
 }
-
-func TestCloseSendsAllThatIsQueued(t *testing.T) {
-	setenv(t)
-	c := startCollector(t)
-	tr, closer := open(t, tracer.WithCollector(c.URL))
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			for range 1000 {
-				tr.StartSpan("a").Finish()
-			}
-		})
-	}
-	wg.Wait()
-	if err := closer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if got := len(c.spans()); got != 8000 {
-		t.Errorf("%d of 8000 spans arrived", got)
-	}
-}
-
-func TestCloseSaysHowManySpansWereNotDelivered(t *testing.T) {
-	fail := func(code int) string {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if code != 304 {
-				w.Header().Set("Location", "/moved")
-			}
-			if r.URL.Path == "/api/traces" {
-				w.WriteHeader(code)
-			}
-		}))
-		t.Cleanup(s.Close)
-		return s.URL
-	}
-	gone := httptest.NewServer(nil)
-	gone.Close()
-	for url, want := range map[string]string{
-		fail(500): "tracer: 250 spans were not delivered: error from collector: 500",
-		fail(302): "a redirect loses the spans",
-		fail(304): "the collector answered 304 Not Modified",
-		gone.URL:  "connection refused",
-	} {
-		setenv(t)
-		tr, closer := open(t, tracer.WithCollector(url))
-		for range 250 {
-			tr.StartSpan("a").Finish()
-		}
-		err := closer.Close()
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "tracer: 250 spans were not delivered: ") {
-			t.Errorf("got  %v\nwant %s", err, want)
-		}
-		if url == gone.URL && !errors.Is(err, syscall.ECONNREFUSED) {
-			t.Errorf("%v is not ECONNREFUSED", err)
-		}
-		if again := closer.Close(); again != err {
-			t.Errorf("the second Close returned %v", again)
-		}
-	}
-	noneLeft(t)
-}
-
-func TestCloseSaysHowManySpansTheQueueDropped(t *testing.T) {
-	release := make(chan bool)
-	var posts atomic.Int32
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		if posts.Add(1) == 1 {
-			<-release
-		}
-	}))
-	defer server.Close()
-	setenv(t, "JAEGER_REPORTER_MAX_QUEUE_SIZE=10")
-	tr, closer := open(t, tracer.WithCollector(server.URL))
-	for posts.Load() == 0 { // until the reporter is busy
-		tr.StartSpan("a").Finish()
-		time.Sleep(time.Microsecond)
-	}
-	for range 15 {
-		tr.StartSpan("a").Finish()
-	}
-	close(release)
-	err := closer.Close()
-	if err == nil || !strings.Contains(err.Error(), "dropped, as the queue of 10 was full") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestATracerCanBeUsedWhileAndAfterItCloses(t *testing.T) {
-	setenv(t, "JAEGER_REPORTER_MAX_QUEUE_SIZE=10")
-	c := startCollector(t)
-	tr, closer := open(t, tracer.WithCollector(c.URL))
-	var stop atomic.Bool
-	var users, closers sync.WaitGroup
-	for range 4 {
-		users.Go(func() {
-			for !stop.Load() {
-				span := tr.StartSpan("a")
-				span.SetTag("k", "v")
-				span.Finish()
-			}
-		})
-		closers.Go(func() { closer.Close() })
-	}
-	closers.Wait()
-	sent := len(c.spans())
-	stop.Store(true)
-	users.Wait()
-	for range 100 {
-		span := tr.StartSpan("late")
-		if err := tr.Inject(span.Context(), opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier{}); err != nil {
-			t.Fatal(err)
-		}
-		span.Finish()
-	}
-	tr.(*jaeger.Tracer).Close()
-	noneLeft(t)
-	if got := len(c.spans()); got != sent {
-		t.Errorf("%d spans were sent after Close", got-sent)
-	}
-}
-
-func TestAValueThatPanicsCostsItsSpanOnly(t *testing.T) {
-	setenv(t)
-	c := startCollector(t)
-	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithRecorder(tracer.NewRecorder(0)))
-	bad := tr.StartSpan("bad")
-	bad.LogFields(log.Lazy(func(log.Encoder) { panic("lazy") }))
-	bad.Finish()
-	worse := tr.StartSpan("worse")
-	worse.SetTag("bad", bomb{})
-	worse.Finish()
-	tr.StartSpan("good").Finish()
-	err := closer.Close()
-	if err == nil || err.Error() != "tracer: 2 spans were not delivered: a tag or log of the span panicked: tracer_test.bomb that panics when printed" {
-		t.Errorf("got %v", err)
-	}
-	if s := c.spans(); len(s) != 1 || s[0].OperationName != "good" {
-		t.Errorf("got %v", s)
-	}
-}
-
-// bomb is a value that panics when it is printed, and panics with a value that does so too.
-type bomb struct{}
-
-func (bomb) String() string { panic(bomb{}) }
 
 func BenchmarkStartAndFinish(b *testing.B) {
 	tr, closer, err := tracer.New("shop", tracer.WithRecorder(tracer.NewRecorder(0)))

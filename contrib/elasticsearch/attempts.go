@@ -16,15 +16,16 @@ import (
 //
 //	elasticsearch.Config{Interceptors: []elastictransport.InterceptorFunc{gapes.Interceptor}}
 //
-// Without it attempts are counted where net/http asks for a connection. It is needed for nothing else, records nothing
-// by itself, and passes requests and answers as they are.
+// As the first of several it counts what go-elasticsearch attempts; behind others, what they pass on. Without it attempts
+// are counted where net/http asks for a connection. It is needed for nothing else, records nothing by itself, and passes
+// requests and answers as they are.
 func Interceptor(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		a, _ := req.Context().Value(attemptsKey{}).(*attempts)
 		if a == nil {
 			return next(req)
 		}
-		a.begins(req.URL.Host, true)
+		a.begins(req.URL.Host, req)
 		res, err := next(req)
 		a.ends(res, err)
 		return res, err
@@ -65,19 +66,25 @@ func attemptsUnder(ctx context.Context, call *spanutil.Call, phases bool) (*atte
 }
 
 // connects is net/http's GetConn.
-func (a *attempts) connects(node string) { a.begins(node, false) }
+func (a *attempts) connects(node string) { a.begins(node, nil) }
 
-// begins counts an attempt that Interceptor tells of, or net/http as long as Interceptor does not.
-func (a *attempts) begins(node string, told bool) {
+// begins counts an attempt that Interceptor tells of, with its request, or net/http as long as Interceptor does not.
+func (a *attempts) begins(node string, req *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.told && !told {
+	switch {
+	case req == nil && a.told:
 		return
+	case req != nil && !a.told: // so far it was somebody else who used this context, as to fetch a token
+		a.told, a.count = true, 0
 	}
-	a.told = told
 	a.count++
 	if a.count > 1 {
-		a.phases.Log("retry", a.err, append(a.status, log.Int("attempt", a.count), log.String("node", node))...)
+		err := a.err
+		if err != nil && req != nil {
+			err = spanutil.Reworded(err, hider(req).Replace)
+		}
+		a.phases.Log("retry", err, append(a.status, log.Int("attempt", a.count), log.String("node", node))...)
 	}
 	a.status, a.err = nil, nil
 }

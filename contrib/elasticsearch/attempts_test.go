@@ -124,6 +124,41 @@ func TestInterceptorCountsUnderAnyRoundTripper(t *testing.T) {
 	}
 }
 
+// An interceptor that fetches a token uses the request's context for a request of its own.
+func TestWhatAnInterceptorFetchesIsNoAttemptToInterceptor(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Elastic-Product", "Elasticsearch") }))
+	defer server.Close()
+	fetching := func(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
+		return func(req *http.Request) (*http.Response, error) {
+			token, err := http.NewRequestWithContext(req.Context(), "GET", server.URL, nil)
+			if err != nil {
+				return nil, err
+			}
+			res, err := http.DefaultTransport.RoundTrip(token)
+			if err != nil {
+				return nil, err
+			}
+			res.Body.Close()
+			return next(req)
+		}
+	}
+	for name, interceptors := range map[string][]elastictransport.InterceptorFunc{
+		"before it": {gapes.Interceptor, fetching},
+		"behind it": {fetching, gapes.Interceptor},
+	} {
+		tracer := spantest.NewTracer()
+		c := gapes.Wrap(newClient(t, elasticsearch.Config{Addresses: []string{server.URL}, Interceptors: interceptors}), withTracer(tracer), gaptrace.WithPhases())
+		res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		consume(t, res.Body)
+		if span := only(t, tracer); span.Tags["es.attempts"] != nil || strings.Contains(logs(span), "retry") {
+			t.Errorf("%s: %v attempts, logged %s", name, span.Tags["es.attempts"], logs(span))
+		}
+	}
+}
+
 func TestAnAnswerAtOnceIsOneAttempt(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Elastic-Product", "Elasticsearch") }))
 	defer server.Close()

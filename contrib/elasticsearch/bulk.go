@@ -24,7 +24,7 @@ func counting(call *spanutil.Call, res *http.Response) io.ReadCloser {
 }
 
 // errorsTrue stands at the beginning of an answer, before its items.
-var errorsTrue = regexp.MustCompile(`^\s*\{[^\[]*"errors"\s*:\s*true`)
+var errorsTrue = regexp.MustCompile(`^\s*\{[^\[{]*"errors"\s*:\s*true`)
 
 // failedItems counts the items with an error in {"items":[{"index":{…,"error":{…}}},…]}, and reports whether it has seen
 // them all.
@@ -49,7 +49,7 @@ func failedItems(head []byte) (n int, all bool) {
 				return 0, false
 			}
 			for _, action := range item {
-				if action.Error != nil {
+				if len(action.Error) > 0 && string(action.Error) != "null" {
 					n++
 				}
 			}

@@ -21,7 +21,7 @@ func TestDiscoveryDrawsNothing(t *testing.T) {
 		var asked []string
 		tracer := spantest.NewTracer()
 		c := newClient(t, elasticsearch.Config{
-			Addresses: []string{"http://a:9200"}, DiscoverNodesOnStart: true, DiscoverNodesInterval: time.Minute,
+			Addresses: []string{"http://a:9200"}, DiscoverNodesInterval: time.Minute,
 			Transport: network(func(req *http.Request) (*http.Response, error) {
 				asked = append(asked, req.URL.String())
 				return answer(200, strings.NewReader(`{"nodes":{"1":{"name":"b","roles":["data"],"http":{"publish_address":"b:9200"}}}}`)), nil
@@ -35,7 +35,7 @@ func TestDiscoveryDrawsNothing(t *testing.T) {
 		if err := c.Close(t.Context()); err != nil {
 			t.Error(err)
 		}
-		if len(asked) != 4 || !strings.HasPrefix(asked[3], "http://b:9200/_nodes/http") || len(tracer.Spans()) > 0 {
+		if len(asked) != 3 || !strings.HasPrefix(asked[2], "http://b:9200/_nodes/http") || len(tracer.Spans()) > 0 {
 			t.Errorf("asked %q, drew:\n%s", asked, tracer.Tree())
 		}
 	})

@@ -15,8 +15,8 @@
 //	                            body itself, and so waits inside its Do
 //
 // The name is that of the endpoint in Elasticsearch's API: search, index, indices.create,
-// cluster.health. A request made by hand, and one of esapi's request structs whose Instrument is
-// not set, is named by its method and by the part of its path that holds neither id nor index:
+// cluster.health. A request made by hand, one of esapi's request structs whose Instrument is not
+// set, and one without a context where the client has an instrumentation of the user's, is named by its method and by the part of its path that holds neither id nor index:
 // "elasticsearch POST _search", "elasticsearch PUT {index}", "elasticsearch GET /".
 //
 // # Tags
@@ -72,8 +72,9 @@
 // # Attempts
 //
 // Attempts are counted where net/http asks for a connection. A request that net/http itself sends again, because the idle
-// connection it had was dead, counts, too; and of an http.RoundTripper that is none of net/http's nothing is known. With [Interceptor] in the
-// client's configuration they are exactly those of go-elasticsearch.
+// connection it had was dead, counts, too, and so does one that an interceptor makes under the same context, as for a token; of an
+// http.RoundTripper that is none of net/http's nothing is known. With [Interceptor] in the client's configuration they are those
+// of go-elasticsearch.
 //
 // With gaptrace.WithPhases a span logs each attempt but the first as retry, with its number, the node and, from
 // Interceptor, the status or error of the one before; and dials as dns_start, dns_done, connect_start and connect_done, with their errors.

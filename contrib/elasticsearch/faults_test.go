@@ -86,6 +86,13 @@ var faults = map[string]struct {
 		},
 		want: "200 <nil> gzip: invalid header",
 	},
+	"gzip that goes bad": {
+		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
+			w.Header().Set("Content-Encoding", "gzip")
+			say(w, 200, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xffhunter2")
+		},
+		want: "200 <nil> flate: corrupt input before offset 5",
+	},
 	"no answer": {
 		serve: func(http.ResponseWriter, *http.Request, int) { panic(http.ErrAbortHandler) },
 		want:  "<nil> 4 EOF",

@@ -21,18 +21,25 @@ type asked struct {
 }
 
 func askedBy(req *http.Request, what target) asked {
-	a := asked{method: what.method, hidden: strings.NewReplacer()}
+	a := asked{method: what.method, hidden: hider(req)}
 	if u := req.URL; u != nil {
 		a.paths = [2]string{u.EscapedPath() + "?" + spanutil.Query(u.RawQuery), u.Path}
-		a.hidden = hider(u.RawQuery)
 	}
 	return a
 }
 
-// hider hides the values of secrets in query, wherever they stand, as they are written and decoded.
-func hider(query string) *strings.Replacer {
+// hider hides what authorizes req, and the values of secrets in its query as they are written and decoded, wherever they
+// stand.
+func hider(req *http.Request) *strings.Replacer {
 	separator := func(r rune) bool { return r == '&' || r == ';' }
 	var secrets []string
+	if _, credentials, _ := strings.Cut(req.Header.Get("Authorization"), " "); credentials != "" {
+		secrets = append(secrets, credentials)
+	}
+	query := ""
+	if req.URL != nil {
+		query = req.URL.RawQuery
+	}
 	shown := strings.FieldsFunc(spanutil.Query(query), separator)
 	for i, pair := range strings.FieldsFunc(query, separator) {
 		if i < len(shown) && shown[i] != pair {

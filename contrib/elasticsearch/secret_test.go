@@ -3,6 +3,7 @@ package elasticsearch_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -99,6 +100,23 @@ func TestAReasonTellsNeitherSecretsNorDocuments(t *testing.T) {
 				t.Errorf("the hook was asked about %#v", asked)
 			}
 		})
+	}
+}
+
+func TestARetryRepeatsNoSecrets(t *testing.T) {
+	tracer := spantest.NewTracer()
+	c := gapes.Wrap(newClient(t, elasticsearch.Config{
+		APIKey: "hunter2hunter2", Interceptors: intercepted,
+		Transport: network(func(req *http.Request) (*http.Response, error) {
+			return nil, fmt.Errorf("asking for %s with %s", req.URL.RequestURI(), req.Header["Authorization"])
+		}),
+	}), withTracer(tracer), gaptrace.WithPhases())
+	_, err := perform(t, c, underParent(t, tracer), "GET", "/a/_doc/1?api_key=hunter2&routing=7", nil)
+	if err == nil || !strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("the caller got %v", err)
+	}
+	if tree := tracer.Tree(); strings.Contains(tree, "hunter2") || strings.Count(tree, "asking for /a/_doc/1?api_key=hidden&routing=7 with [APIKey hidden]") != 4 {
+		t.Errorf("drew:\n%s", tree)
 	}
 }
 

@@ -17,7 +17,8 @@ import (
 const component = "go-elasticsearch"
 
 // Wrap records the calls of c. It replaces c.Transport in place, because c's API is bound to c, and
-// returns c; it must not run while c is in use. It panics if c or its Transport is nil. A TypedClient
+// returns c; it must not run while c is in use. Config.DiscoverNodesOnStart uses c, in a goroutine, from the moment it is
+// made: leave it out, and start c.DiscoverNodes when c is wrapped. It panics if c or its Transport is nil. A TypedClient
 // that NewTypedFrom makes of c later is recorded too. See [WrapTransport] for the transport's methods.
 func Wrap(c *elasticsearch.Client, opts ...gaptrace.Option) *elasticsearch.Client {
 	if c == nil {

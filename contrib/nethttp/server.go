@@ -2,8 +2,6 @@ package nethttp
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"iter"
 	"net"
@@ -62,10 +60,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	var reads *spanutil.Call
 	if body != nil {
-		reads = call.Under(" read")
+		reads = call.Under(" read", "bytes")
 		body.ReadCloser = spanutil.Waits(reads, body.original)
 	}
-	shown, rw := wrapWriter(w, req, call.Under(" write"))
+	shown, rw := wrapWriter(w, req, call.Under(" write", "bytes"))
 
 	returned := false
 	defer func() {
@@ -78,7 +76,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 		switch {
 		case failure != nil && failure != http.ErrAbortHandler:
-			call.Fail(panicked(failure))
+			call.Fail(spanutil.Panicked(failure))
 		case failure == nil && !returned: // by runtime.Goexit
 			call.Fail(spanutil.ErrUnwound)
 		case returned && rw.status == 0 && !rw.hijacked:
@@ -125,18 +123,6 @@ func tagSize(call *spanutil.Call, key string, of *spanutil.Call) {
 	if n := of.Amount(); n > 0 {
 		call.Tag(key, n)
 	}
-}
-
-// panicked is a handler's panic. What it panicked with is told where it is text, or says so itself: it could be a
-// request, headers and all.
-func panicked(with any) error {
-	switch with := with.(type) {
-	case error:
-		return fmt.Errorf("panic: %w", with)
-	case string:
-		return errors.New("panic: " + with)
-	}
-	return fmt.Errorf("panic with a %T", with)
 }
 
 // giveBack tells req what h did to the copy that it was given: a mux leaves its pattern there for

@@ -363,6 +363,26 @@ func TestWhateverTheTracerDoesTheRequestIsServed(t *testing.T) {
 	}
 }
 
+func TestADeferredTraceIsJoinedAndAMalformedContextIsALogOnTheServersSpan(t *testing.T) {
+	r := tracer.NewRecorder(1)
+	ours, closer, err := tracer.New("test", tracer.WithRecorder(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	serveHostile(t, ours, "B3", "463ac35c9f6413ad-1")
+	if span := r.Traces()[0][1]; len(span.References) != 1 || span.References[0].SpanID != 1 || !strings.Contains(fmt.Sprint(span.Tags), "{http.status_code 418}") {
+		t.Errorf("of a deferred trace, the server's span is %v", span)
+	}
+	serveHostile(t, ours, "B3", "rubbish")
+	for _, span := range r.Traces()[0] {
+		if len(span.References) == 0 && len(span.Logs) == 1 && strings.Contains(fmt.Sprint(span.Logs[0].Fields), `b3: "rubbish": want `) {
+			return
+		}
+	}
+	t.Errorf("got %v", r.Traces())
+}
+
 func FuzzHostileHeaders(f *testing.F) {
 	f.Add("uber-trace-id", "1:2:3:ff")
 	f.Add("jaeger-debug-id", "x")

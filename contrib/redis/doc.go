@@ -12,7 +12,8 @@
 //
 // Each has one wait, its whole length: waiting for a connection of the pool, dialling, TLS, AUTH
 // and SELECT, retries with the back-off between them, a cluster's redirections, and the answer.
-// A command that blocks in the server, such as BLPOP, is such a wait.
+// A command that blocks in the server, such as BLPOP, is such a wait. A PubSub's commands, such as
+// SUBSCRIBE, are sent and not waited for: their answers are received.
 //
 // # Tags
 //
@@ -40,14 +41,18 @@
 // command". Such a one wraps the redis.Error it stands for, and that is what WithExpected is asked about.
 //
 // The Request of a [gaptrace.Call] is the redis.Cmder, or of a pipeline the []redis.Cmder with
-// MULTI and EXEC as go-redis adds them.
+// MULTI and EXEC as go-redis adds them, or of a Receive the *redis.PubSub.
 //
 // # Phases
 //
 // With [gaptrace.WithPhases] a span logs the dials of its call (dns_start, dns_done, connect_start, connect_done) and, as
-// retry, that go-redis tries it once more, with the number of the attempt: after an error that may pass, and at a
-// cluster's redirections. A dial is told by net's own dialler: with Options.TLSConfig go-redis gives that no
-// context, and so there are no logs of it; nor are there with an Options.Dialer that does not.
+// retry, that go-redis sets out to try once more, with the number of the attempt: before the back-off, after an error that
+// may pass, and at a cluster's redirections. A failover client that asks its sentinels once more is such a retry, too, and
+// so is one of another client, not wrapped, that a Dialer, OnConnect or a hook uses under the call's context. A hook
+// that was added later and derives a context, as by context.WithTimeout, hides the retries.
+//
+// A dial is told by net's own dialler: with Options.TLSConfig go-redis gives that no context, and so there are no logs of
+// it; nor are there with an Options.Dialer that does not.
 //
 // # What a hook does not see
 //

@@ -16,15 +16,15 @@ import (
 const component = "go-redis"
 
 // Wrap adds a hook to client that records its commands, and returns client. A client is a
-// *redis.Client, *redis.ClusterClient, *redis.Ring, *redis.Conn, *redis.Tx or redis.UniversalClient.
-// AddHook is not safe beside running commands, so wrap a client before it is used. Of a client that has a hook of
-// this package the options are replaced: a command is one span. Wrap panics when client is nil.
+// *redis.Client, *redis.ClusterClient, *redis.Ring, *redis.SentinelClient, *redis.Conn, *redis.Tx or redis.UniversalClient.
+// AddHook is not safe beside running commands, so wrap a client before it is used. A client that has a hook of this package, as
+// the Tx of a wrapped client has, is left as it is, with the options that it has: a command is one span. Wrap panics when
+// client is nil.
 func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option) C {
 	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		panic("redis.Wrap: client is nil")
 	}
-	if h := hookOf(client); h != nil {
-		h.Wrapper = spanutil.New(opts)
+	if hasHook(client) {
 		return client
 	}
 	h := newHook(opts)
@@ -41,25 +41,25 @@ func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option)
 	return client
 }
 
-// hookOf finds the hook of this package that client has, nil where there is none. go-redis does not tell what was added; but
-// it keeps hooks in a field of that name in all its clients, and v8 changes no more. Where that is not so there is none.
-func hookOf(client any) *hook {
+// hasHook reports whether client has a hook of this package. go-redis does not tell what was added; but it keeps hooks in
+// a field of that name in all its clients, and v8 changes no more. Where that is not so there is none.
+func hasHook(client any) bool {
 	v := reflect.Indirect(reflect.ValueOf(client))
 	for range 2 { // the field hooks of the client, of type hooks, and its field hooks
 		if v.Kind() != reflect.Struct {
-			return nil
+			return false
 		}
 		v = v.FieldByName("hooks")
 	}
 	if v.Kind() != reflect.Slice {
-		return nil
+		return false
 	}
 	for i := range v.Len() {
 		if added := v.Index(i); added.Kind() == reflect.Interface && added.Elem().Type() == reflect.TypeFor[*hook]() {
-			return (*hook)(added.Elem().UnsafePointer())
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
 // failover stands where redis.NewFailoverClient has no address to give: its sentinels know the master's.
@@ -67,7 +67,7 @@ const failover = "FailoverClient"
 
 // NewHook returns a hook for a client's AddHook, where [Wrap] cannot be called. It does not know
 // the client, so its spans lack the tags db.instance and peer.address. One hook may serve several
-// clients, and Wrap of any of them replaces its options; of one that is added twice, to a client or to a cluster and its nodes, a command
+// clients, and Wrap leaves these as they are. Of one that is added twice, to a client or to a cluster and its nodes, a command
 // finds the first at work and is recorded once, and so are a pipeline and the parts of it that the
 // nodes are given.
 func NewHook(opts ...gaptrace.Option) redis.Hook { return newHook(opts) }

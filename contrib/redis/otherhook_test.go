@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -151,20 +152,41 @@ func TestAClientThatIsWrappedTwiceDrawsEachCommandOnce(t *testing.T) {
 			if got, err := client.Get(t.Context(), "greeting").Result(); got != "hello" || err != nil {
 				t.Error(got, err)
 			}
-			if len(first.Spans()) != 0 || len(second.Named("redis get")) != 1 || second.Problems() != nil {
+			if len(second.Spans()) != 0 || len(first.Named("redis get")) != 1 || first.Problems() != nil {
 				t.Errorf("the first options drew\n%sthe second\n%s", first.Tree(), second.Tree())
 			}
 		})
 	}
 	tracer := spantest.NewTracer()
 	c := connect(t, peer.addr)
-	c.AddHook(gapredis.NewHook())
-	gapredis.Wrap(gapredis.Wrap(c.WithTimeout(time.Second)).WithContext(t.Context()), gaptrace.WithTracer(tracer), gaptrace.WithRoots()).Ping(t.Context())
+	c.AddHook(gapredis.NewHook(gaptrace.WithTracer(tracer), gaptrace.WithRoots()))
+	gapredis.Wrap(gapredis.Wrap(c.WithTimeout(time.Second)).WithContext(t.Context())).Ping(t.Context())
 	conn := c.Conn(t.Context())
 	defer conn.Close()
-	gapredis.Wrap(gapredis.Wrap(conn), gaptrace.WithTracer(tracer), gaptrace.WithRoots()).Ping(t.Context())
+	gapredis.Wrap(gapredis.Wrap(conn, gaptrace.WithTracer(tracer), gaptrace.WithRoots())).Ping(t.Context())
 	if n := len(tracer.Named("redis ping")); n != 2 {
 		t.Errorf("%d spans of two pings:\n%s", n, tracer.Tree())
+	}
+}
+
+// Each of many goroutines wraps the Tx that it is given, which has its client's hook.
+func TestATxMayBeWrappedWhileItsClientIsUsed(t *testing.T) {
+	peer, tracer := newPeer(t), spantest.NewTracer()
+	c := gapredis.Wrap(connect(t, peer.addr), gaptrace.WithTracer(tracer), gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags {
+		return opentracing.Tags{"of": "the client"}
+	}))
+	ctx, drawn := under(t, tracer)
+	var calls sync.WaitGroup
+	for range 8 {
+		calls.Go(func() {
+			if err := c.Watch(ctx, func(tx *redis.Tx) error { return gapredis.Wrap(tx).Get(ctx, "greeting").Err() }, "greeting"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	calls.Wait()
+	if tree := drawn(); strings.Count(tree, "redis get") != 8 || strings.Count(tree, `of="the client"`) != 3*8 || tracer.Problems() != nil {
+		t.Error(tree)
 	}
 }
 

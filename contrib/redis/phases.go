@@ -18,7 +18,8 @@ func withPhases(ctx context.Context, call *spanutil.Call) context.Context {
 }
 
 // phasesContext logs a retry when go-redis asks it whether it may sleep on. It has no hook that would be told: but in all
-// its clients it sleeps before each further attempt, be it for no time, and for nothing else.
+// its clients it sleeps before each further attempt, be it for no time, and for nothing else. Which client it is nobody can
+// tell, unless that one is wrapped too and has such a context of its own.
 type phasesContext struct {
 	context.Context
 	call    *spanutil.Call
@@ -32,17 +33,17 @@ func (c *phasesContext) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-// backsOff reports whether the context's Done was called by go-redis's Sleep. Between them there may be contexts of others that
-// hold ours.
+// backsOff reports whether the context's Done was called by go-redis's Sleep, and not for the context of a call inside this
+// one. Between them there may be contexts of others that hold ours.
 func backsOff() bool {
-	var pcs [4]uintptr
+	var pcs [8]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])]) // 3: whoever called Done
 	for {
 		frame, more := frames.Next()
-		if strings.HasSuffix(frame.Function, "go-redis/redis/v8/internal.Sleep") {
+		switch {
+		case strings.HasSuffix(frame.Function, "go-redis/redis/v8/internal.Sleep"):
 			return true
-		}
-		if !more {
+		case strings.HasSuffix(frame.Function, "(*phasesContext).Done"), !more:
 			return false
 		}
 	}

@@ -31,7 +31,7 @@ func logs(span *spantest.Span) string {
 				fmt.Fprint(&b, field.Value())
 			case "attempt", "message":
 				fmt.Fprint(&b, " ", field.Value())
-			case "addr", "error.kind", "error.object":
+			case "addr", "host", "error.kind", "error.object":
 			default:
 				fmt.Fprint(&b, " ", field)
 			}
@@ -43,16 +43,20 @@ func logs(span *spantest.Span) string {
 // hungUp is a connection whose other end takes what it is sent, and hangs up.
 type hungUp struct{ net.Conn }
 
-func (hungUp) Write(p []byte) (int, error) { return len(p), nil }
-func (hungUp) Read([]byte) (int, error)    { return 0, io.EOF }
+func (hungUp) Write(p []byte) (int, error)      { return len(p), nil }
+func (hungUp) Read([]byte) (int, error)         { return 0, io.EOF }
+func (hungUp) SetReadDeadline(time.Time) error  { return nil }
+func (hungUp) SetWriteDeadline(time.Time) error { return nil }
+func (hungUp) SetDeadline(time.Time) error      { return nil }
+func (hungUp) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
+func (hungUp) Close() error                     { return nil }
 
 func TestPhasesAreDialsAndRetries(t *testing.T) {
 	peer := newPeer(t)
 	dialer := func(failures int) func(context.Context, string, string) (net.Conn, error) {
 		return func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if failures--; failures >= 0 {
-				conn, _ := net.Pipe()
-				return hungUp{conn}, nil
+				return hungUp{}, nil
 			}
 			return new(net.Dialer).DialContext(ctx, network, addr)
 		}
@@ -69,21 +73,29 @@ func TestPhasesAreDialsAndRetries(t *testing.T) {
 			return err
 		}
 	}
+	tracer := spantest.NewTracer()
+	named := []gaptrace.Option{gaptrace.WithTracer(tracer), gaptrace.WithPhases()}
 	for name, tt := range map[string]struct {
 		failures int
 		do       func(redis.UniversalClient) func(context.Context) error
 		want     string
 	}{
-		"at once":    {0, ping, "connect_start, connect_done"},
-		"after two":  {2, ping, "retry 2, retry 3, connect_start, connect_done"},
-		"never":      {9, ping, "retry 2, retry 3, retry 4, error EOF"},
+		"at once":   {0, ping, "connect_start, connect_done"},
+		"after two": {2, ping, "retry 2, retry 3, connect_start, connect_done"},
+		"never":     {9, ping, "retry 2, retry 3, retry 4, error EOF"},
+		"by name": {0, func(redis.UniversalClient) func(context.Context) error {
+			_, port, _ := net.SplitHostPort(peer.addr)
+			c := redis.NewClient(&redis.Options{Addr: "localhost:" + port, IdleCheckFrequency: -1})
+			t.Cleanup(func() { c.Close() })
+			return ping(gapredis.Wrap(c, named...))
+		}, "dns_start, dns_done, connect_start, connect_done"},
 		"a pipeline": {2, pipeline, "retry 2, retry 3, connect_start, connect_done"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := redis.NewClient(&redis.Options{Addr: peer.addr, Dialer: dialer(tt.failures), MinRetryBackoff: -1, MaxRetryBackoff: -1, IdleCheckFrequency: -1})
 			defer c.Close()
-			tracer := spantest.NewTracer()
-			gapredis.Wrap(c, gaptrace.WithTracer(tracer), gaptrace.WithPhases())
+			tracer.Reset()
+			gapredis.Wrap(c, named...)
 			c.AddHook(holding)
 			ctx, _ := under(t, tracer)
 			err := tt.do(c)(ctx)
@@ -196,4 +208,25 @@ func TestAPoolThatHasNoConnectionInTimeIsTheCallsFailureAndWait(t *testing.T) {
 			t.Errorf("logged %s in %v, answered %v", got, span.Duration(), err)
 		}
 	})
+}
+
+// OnConnect asks another client under the context that it is given. What that one retries is its own.
+func TestWhatAnotherWrappedClientRetriesIsItsOwn(t *testing.T) {
+	peer, tracer := newPeer(t), spantest.NewTracer()
+	phases := []gaptrace.Option{gaptrace.WithTracer(tracer), gaptrace.WithPhases()}
+	other := gapredis.Wrap(redis.NewClient(&redis.Options{
+		Dialer: dialled(hungUp{}), MaxRetries: 2, MinRetryBackoff: -1, MaxRetryBackoff: -1, IdleCheckFrequency: -1,
+	}), phases...)
+	c := gapredis.Wrap(redis.NewClient(&redis.Options{Addr: peer.addr, IdleCheckFrequency: -1, OnConnect: func(ctx context.Context, _ *redis.Conn) error {
+		other.Get(ctx, "x")
+		return nil
+	}}), phases...)
+	defer c.Close()
+	ctx, _ := under(t, tracer)
+	must(t, c.Ping(ctx).Err())
+	for operation, want := range map[string]string{"redis ping": "connect_start, connect_done", "redis get": "retry 2, retry 3, error EOF"} {
+		if got := logs(tracer.Named(operation)[0]); got != want {
+			t.Errorf("%s logged %s, want %s", operation, got, want)
+		}
+	}
 }

@@ -33,11 +33,17 @@ func WrapPubSub(p *redis.PubSub, opts ...gaptrace.Option) *PubSub {
 // Receive is [redis.PubSub.Receive].
 func (p *PubSub) Receive(ctx context.Context) (any, error) { return p.ReceiveTimeout(ctx, 0) }
 
-// ReceiveTimeout is [redis.PubSub.ReceiveTimeout]. That nothing came in time is no failure, unless ctx is over.
+// ReceiveTimeout is [redis.PubSub.ReceiveTimeout]. That nothing came in time is no failure, unless it was ctx that set the time.
 func (p *PubSub) ReceiveTimeout(ctx context.Context, timeout time.Duration) (received any, err error) {
+	begun := time.Now()
 	nothing := func(err error) bool {
-		late, ok := errors.AsType[net.Error](err)
-		return ok && late.Timeout() && timeout > 0 && ctx.Err() == nil
+		late, ok := errors.AsType[*net.OpError](err) // a dial is no "read", even one that took too long
+		if !ok || late.Op != "read" || !late.Timeout() || timeout <= 0 || time.Since(begun) < timeout {
+			return false
+		}
+		// go-redis gives the connection the earlier of the two, and does not say which it was.
+		deadline, ok := ctx.Deadline()
+		return !ok || deadline.After(begun.Add(timeout))
 	}
 	err = p.record(ctx, "receive", p.PubSub, nothing, func(ctx context.Context) error {
 		received, err = p.PubSub.ReceiveTimeout(ctx, timeout)
@@ -77,6 +83,9 @@ func (p *PubSub) PUnsubscribe(ctx context.Context, patterns ...string) error {
 
 // Ping is [redis.PubSub.Ping].
 func (p *PubSub) Ping(ctx context.Context, payload ...string) error {
+	if len(payload) > 1 { // of several go-redis sends none
+		return p.send(ctx, "ping", nil, func(ctx context.Context, _ ...string) error { return p.PubSub.Ping(ctx, payload...) })
+	}
 	return p.send(ctx, "ping", payload, p.PubSub.Ping)
 }
 

@@ -3,8 +3,12 @@ package redis_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gaptrace/gaptrace"
@@ -97,4 +101,78 @@ func TestAPanicOfPubSubEndsTheSpan(t *testing.T) {
 		}
 	}()
 	_ = sub.Subscribe(ctx, "news")
+}
+
+func TestThatNothingCameInTimeIsAFailureOnlyOfTheContext(t *testing.T) {
+	late := &net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}
+	silent := func(context.Context, string, string) (net.Conn, error) { conn, _ := net.Pipe(); return conn, nil }
+	for name, tt := range map[string]struct {
+		dialer   func(context.Context, string, string) (net.Conn, error)
+		timeout  time.Duration // of the call
+		deadline time.Duration // of its context
+		failed   bool
+	}{
+		"nothing came":               {silent, time.Second, time.Hour, false},
+		"the context is over before": {silent, time.Hour, time.Second, true},
+		"both at once":               {silent, time.Second, time.Second, true},
+		"without a timeout":          {silent, 0, time.Second, true},
+		"no connection came about":   {func(context.Context, string, string) (net.Conn, error) { return nil, late }, time.Second, time.Hour, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tracer := spantest.NewTracer()
+				c := redis.NewClient(&redis.Options{Dialer: tt.dialer, IdleCheckFrequency: -1})
+				defer c.Close()
+				sub := gapredis.WrapPubSub(c.Subscribe(t.Context()), gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+				defer sub.Close()
+				ctx, cancel := context.WithTimeout(t.Context(), tt.deadline)
+				defer cancel()
+				if _, err := sub.ReceiveTimeout(ctx, tt.timeout); err == nil {
+					t.Error("received")
+				}
+				if span := tracer.Named("redis receive")[0]; (span.Tags["error"] == true) != tt.failed {
+					t.Errorf("drew:\n%s", tracer.Tree())
+				}
+			})
+		})
+	}
+}
+
+// subscriber is a *redis.PubSub, wrapped or not.
+type subscriber interface {
+	Subscribe(context.Context, ...string) error
+	Unsubscribe(context.Context, ...string) error
+	Ping(context.Context, ...string) error
+	Receive(context.Context) (any, error)
+	ReceiveTimeout(context.Context, time.Duration) (any, error)
+	ReceiveMessage(context.Context) (*redis.Message, error)
+	Close() error
+}
+
+func TestAWrappedPubSubBehavesAsTheRawOne(t *testing.T) {
+	peer := newPeer(t)
+	observe := func(ctx context.Context, sub subscriber) string {
+		var b strings.Builder
+		tell := func(results ...any) { fmt.Fprintln(&b, results...) }
+		tell(sub.Subscribe(ctx, "news"))
+		tell(sub.Receive(ctx))
+		tell(sub.ReceiveMessage(ctx))
+		tell(sub.Ping(ctx), sub.Ping(ctx, "a"), sub.Ping(ctx, "a", "b"))
+		_, err := sub.ReceiveTimeout(ctx, time.Nanosecond)
+		tell(fmt.Sprintf("%T", err))
+		tell(sub.Unsubscribe(ctx, "news"), sub.Close(), sub.Close())
+		tell(sub.Receive(ctx))
+		return b.String()
+	}
+	raw := observe(t.Context(), connect(t, peer.addr).Subscribe(t.Context()))
+	tracer := spantest.NewTracer()
+	ctx, _ := under(t, tracer)
+	for name, opts := range map[string][]gaptrace.Option{
+		"recorded": {gaptrace.WithTracer(tracer), gaptrace.WithPhases()},
+		"filtered": {gaptrace.WithTracer(tracer), gaptrace.WithFilter(func(gaptrace.Call) bool { return false })},
+	} {
+		if wrapped := observe(ctx, gapredis.WrapPubSub(connect(t, peer.addr).Subscribe(t.Context()), opts...)); wrapped != raw {
+			t.Errorf("raw:\n%s\n%s:\n%s", raw, name, wrapped)
+		}
+	}
 }

@@ -159,12 +159,13 @@ parent
 }
 
 func TestAFailoverIsCoveredByTheCommandsThatWaitForIt(t *testing.T) {
-	binary := servers.Redis62(t)
+	binary := servers.Redis7(t)
 	first, master := servers.RedisFrom(t, binary)
 	host, port, _ := net.SplitHostPort(first)
 	second, _ := servers.RedisFrom(t, binary, "--replicaof", host, port)
 	sentinel := servers.Sentinel(t, binary, "shop", first)
-	watcher := gapredis.Wrap(redis.NewSentinelClient(&redis.Options{Addr: sentinel}))
+	tracer := spantest.NewTracer()
+	watcher := gapredis.Wrap(redis.NewSentinelClient(&redis.Options{Addr: sentinel}), gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 	defer watcher.Close()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		replicas, err := watcher.Slaves(t.Context(), "shop").Result()
@@ -175,7 +176,10 @@ func TestAFailoverIsCoveredByTheCommandsThatWaitForIt(t *testing.T) {
 			t.Fatalf("%v, %v", replicas, err)
 		}
 	}
-	tracer := spantest.NewTracer()
+	if asked := tracer.Spans(); len(asked) == 0 || asked[0].Operation != "redis sentinel" || tracer.Problems() != nil {
+		t.Errorf("of the sentinel's client:\n%s", tracer.Tree())
+	}
+	tracer.Reset()
 	ctx, drawn := under(t, tracer)
 	c := gapredis.Wrap(redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "shop", SentinelAddrs: []string{sentinel}}), gaptrace.WithTracer(tracer))
 	defer c.Close()

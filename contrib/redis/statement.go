@@ -97,6 +97,8 @@ func (k keys) among(args []any) positions {
 	}
 	for i := k.from; i+1 < len(args); i++ {
 		switch rest := len(args) - (i + 1); {
+		case k.word == "store" && (isWord(args[i], "by") || isWord(args[i], "get")):
+			i++ // a pattern, which may be any word
 		case k.word == "streams" && isWord(args[i], "streams"):
 			if rest%2 == 0 {
 				p.from = i + 1

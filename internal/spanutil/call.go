@@ -153,9 +153,18 @@ func (c *Call) Answered(unit string) bool {
 	return true
 }
 
-// Under returns a record of waits, in bytes, that are children of c's span and named after it, with
-// suffix behind: a server's waits for its client. Nothing is drawn unless the caller really waits.
-func (c *Call) Under(suffix string) *Call {
+// Waiting reports whether somebody is between Enter and Leave.
+func (c *Call) Waiting() bool {
+	if c == nil {
+		return false
+	}
+	s := c.state.Load()
+	return s&closed == 0 && s >= one
+}
+
+// Under returns a record of waits, in bytes or messages, as unit says, that are children of c's span and named after
+// it, with suffix behind: a server's waits for its client. Nothing is drawn unless the caller really waits.
+func (c *Call) Under(suffix, unit string) *Call {
 	if !c.Sampled() {
 		return nil
 	}
@@ -167,22 +176,8 @@ func (c *Call) Under(suffix string) *Call {
 	u := newCall(c.wrapper, c.what, c.tracer, clientKind, c.context(), c.start)
 	u.suffix = suffix
 	u.answered = true
-	u.unit = "bytes"
+	u.unit = unit
 	return u
-}
-
-// Watch finishes c, tagged abandoned, when result is garbage: it was never consumed nor closed.
-// c must not lead to result. To be called before result is handed out.
-func Watch[T any](c *Call, result *T) {
-	if c == nil {
-		return
-	}
-	c.cleanup = runtime.AddCleanup(result, (*Call).abandon, c)
-}
-
-func (c *Call) abandon() {
-	c.Tag("abandoned", true)
-	c.Finish(nil)
 }
 
 // Open opens the call's span, with the tags that it has by now, and returns ctx with the span in it.

@@ -92,7 +92,7 @@ func TestUnsampledCallsAreNotDescribedNorWatched(t *testing.T) {
 	if call.Answered("bytes") {
 		t.Error("its result is watched")
 	}
-	if call.Under(" read") != nil {
+	if call.Under(" read", "bytes") != nil {
 		t.Error("waits under it are recorded")
 	}
 }
@@ -248,7 +248,7 @@ func TestAServersWaitsAreChildrenOfItsSpan(t *testing.T) {
 		call := w.Serve(t.Context(), op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{"spantest-trace": "7", "spantest-span": "7"})
 		call.Open(t.Context())
 		begun := time.Now()
-		read, write := call.Under(" read"), call.Under(" write")
+		read, write := call.Under(" read", "bytes"), call.Under(" write", "bytes")
 		for range 2 {
 			time.Sleep(time.Second)
 			read.Enter()

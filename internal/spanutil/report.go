@@ -210,6 +210,18 @@ func (c *Call) total() {
 // ErrUnwound is the failure of a call that a panic or runtime.Goexit left.
 var ErrUnwound = errors.New("panic or runtime.Goexit in the wrapped call")
 
+// Panicked is the failure of a server's call whose handler panicked. What it panicked with is told where it is text, or
+// says so itself: it could be a request, headers and all.
+func Panicked(with any) error {
+	switch with := with.(type) {
+	case error:
+		return fmt.Errorf("panic: %w", with)
+	case string:
+		return errors.New("panic: " + with)
+	}
+	return fmt.Errorf("panic with a %T", with)
+}
+
 func (c *Call) fail() {
 	if c.failure == nil {
 		return

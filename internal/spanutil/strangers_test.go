@@ -55,7 +55,7 @@ func TestWhateverTheTracerDoesTheCallGoesOn(t *testing.T) {
 				served := w.Serve(ctx, op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{})
 				served.Open(ctx)
 				served.Rename("other")
-				served.Under(" read").Finish(nil)
+				served.Under(" read", "bytes").Finish(nil)
 				served.Finish(nil)
 				if parent != nil {
 					parent.Finish()

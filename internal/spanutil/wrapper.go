@@ -2,6 +2,7 @@ package spanutil
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -91,10 +92,14 @@ func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier
 	return c
 }
 
-// extract answers nil where carrier holds no context, or none that can be read.
+// Parented reports whether the call is part of a trace that somebody else began.
+func (c *Call) Parented() bool { return c != nil && c.parent != nil }
+
+// extract answers nil where carrier holds no context, or none that can be read. A tracer may give a context beside the
+// error that what came is malformed: package tracer's puts the reason into the log of the span that starts from it.
 func extract(tracer opentracing.Tracer, format, carrier any) (remote opentracing.SpanContext) {
 	defer contain()
-	if sc, err := tracer.Extract(format, carrier); err == nil {
+	if sc, err := tracer.Extract(format, carrier); err == nil || errors.Is(err, opentracing.ErrSpanContextCorrupted) {
 		remote = sc
 	}
 	return remote

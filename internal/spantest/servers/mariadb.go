@@ -36,13 +36,14 @@ func MariaDB(t testing.TB, args ...string) MySQLServer {
 		command: func(dir string, addr []string) (*exec.Cmd, error) {
 			data := filepath.Join(dir, "data")
 			install := exec.Command(installDB, append([]string{
-				"--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--datadir=" + data,
+				"--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--datadir=" + data, "--tmpdir=" + dir,
 			}, user...)...)
 			if out, err := install.CombinedOutput(); err != nil {
 				return nil, fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
 			}
 			all := append([]string{
-				"--no-defaults", "--datadir=" + data, "--socket=" + socket(dir), "--pid-file=" + filepath.Join(dir, "pid"),
+				// A server that starts removes the temporary tables it finds in its tmpdir: none may be another's.
+				"--no-defaults", "--datadir=" + data, "--tmpdir=" + dir, "--socket=" + socket(dir), "--pid-file=" + filepath.Join(dir, "pid"),
 				"--port=" + port(addr[0]), "--bind-address=127.0.0.1", "--skip-networking=0", "--skip-name-resolve",
 				"--innodb-buffer-pool-size=64M", "--innodb-log-file-size=8M", "--innodb-flush-log-at-trx-commit=0",
 				"--local-infile=1", "--max-allowed-packet=64M",

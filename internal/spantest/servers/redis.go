@@ -16,8 +16,14 @@ import (
 // log tells when it is ready.
 func Redis(t testing.TB, args ...string) (addr string) {
 	t.Helper()
-	addr, _ = RedisFrom(t, find(t, "GAPTRACE_REDIS", "redis-server"), args...)
+	addr, _ = RedisFrom(t, Redis7(t), args...)
 	return addr
+}
+
+// Redis7 gives the path of the usual redis-server, for what takes a binary.
+func Redis7(t testing.TB) (binary string) {
+	t.Helper()
+	return find(t, "GAPTRACE_REDIS", "redis-server")
 }
 
 // Redis62 finds the redis-server 6.2, the last one whose cluster go-redis v8 understands, and returns its path
@@ -37,7 +43,7 @@ func RedisFrom(t testing.TB, binary string, args ...string) (addr string, p *Pro
 // RedisTLS is Redis on a port that speaks TLS alone, with a certificate and its key, and asks its clients for none.
 func RedisTLS(t testing.TB, cert, key string) (addr string) {
 	t.Helper()
-	s := redis(find(t, "GAPTRACE_REDIS", "redis-server"))
+	s := redis(Redis7(t))
 	plain := s.command
 	s.command = func(dir string, addr []string) (*exec.Cmd, error) {
 		cmd, err := plain(dir, addr)

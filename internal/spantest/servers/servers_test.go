@@ -128,6 +128,44 @@ func TestJaegerAnswersAndIsGoneAfterTheTest(t *testing.T) {
 	})
 }
 
+func TestEnvoyAnswersAndIsGoneAfterTheTest(t *testing.T) {
+	find(t, "GAPTRACE_ENVOY", "envoy")
+	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
+		addr, p := Envoy(t, 1, func(addr []string) string {
+			return `
+static_resources:
+  listeners:
+  - address: ` + EnvoyAddress(addr[0]) + `
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: test
+          http_filters:
+          - name: envoy.filters.http.router
+            typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+          route_config:
+            virtual_hosts:
+            - {name: all, domains: ["*"], routes: [{match: {prefix: /}, direct_response: {status: 200, body: {inline_string: from Envoy}}}]}
+`
+		})
+		contains(t, "http://"+addr[0]+"/", "from Envoy")
+		return p, addr
+	})
+}
+
+func TestThePeersLibrariesAreThere(t *testing.T) {
+	for name, cmd := range map[string]*exec.Cmd{
+		"Python": Python(t, "-c", "import jaeger_client, grpc, grpc_opentracing; print('there')"),
+		"Node":   Node(t, "-e", "require('jaeger-client'); require('@opentelemetry/propagator-b3'); console.log('there')"),
+	} {
+		if said, err := cmd.CombinedOutput(); err != nil || strings.TrimSpace(string(said)) != "there" {
+			t.Errorf("%s: %v: %s", name, err, said)
+		}
+	}
+}
+
 func TestServersListenOnLoopbackOnly(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("skipped: reads /proc/net")

@@ -1,0 +1,99 @@
+package grpc
+
+import (
+	"context"
+	"slices"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+)
+
+// DialOptions returns the two options of a client that chain [UnaryClientInterceptor] and [StreamClientInterceptor]
+// behind the interceptors that were given before them. They are two because grpc has no public way to make one of them.
+func DialOptions(opts ...gaptrace.Option) []grpc.DialOption {
+	return []grpc.DialOption{
+		grpc.WithChainUnaryInterceptor(UnaryClientInterceptor(opts...)),
+		grpc.WithChainStreamInterceptor(StreamClientInterceptor(opts...)),
+	}
+}
+
+// UnaryClientInterceptor returns an interceptor that draws each call as a span under the span of the call's context. The
+// call goes out with the span's context in its metadata, on a copy; errors come back as they are.
+func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor {
+	w := spanutil.New(opts)
+	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		call := w.Begin(ctx, gaptrace.Call{Component: component, Operation: method, Request: req})
+		if call == nil { // no parent, or filtered out
+			return invoker(ctx, method, req, reply, cc, opts...)
+		}
+		var server *peer.Peer
+		if call.Sampled() {
+			server = new(peer.Peer)
+			opts = append(slices.Clip(opts), grpc.Peer(server))
+		}
+		returned := false
+		defer unwound(ctx, call, &returned)
+		err := invoker(open(ctx, call), method, req, reply, cc, opts...)
+		returned = true
+		tagPeer(call, server)
+		finishClient(ctx, call, err)
+		return err
+	}
+}
+
+// StreamClientInterceptor is [UnaryClientInterceptor] for streams. A stream's span is the wait for NewStream; what its
+// caller waits for later, in RecvMsg, SendMsg, Header and CloseSend, is drawn beside it when the stream has ended: when
+// RecvMsg, or NewStream, returned an error (io.EOF is the good end), SendMsg one that is not io.EOF, when the one answer of
+// a stream that has one came, when ctx ended, or when nobody can ask the stream for more.
+func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientInterceptor {
+	w := spanutil.New(opts)
+	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+		call := w.Begin(ctx, gaptrace.Call{Component: component, Operation: method, Request: desc})
+		if call == nil {
+			return streamer(ctx, desc, cc, method, opts...)
+		}
+		returned := false
+		defer unwound(ctx, call, &returned)
+		cs, err := streamer(open(ctx, call), desc, cc, method, opts...)
+		returned = true
+		if err != nil || cs == nil {
+			finishClient(ctx, call, err)
+			return cs, err
+		}
+		if !call.Answered("messages") {
+			return cs, nil
+		}
+		return newClientStream(ctx, cs, desc, call), nil
+	}
+}
+
+// open opens the call's span and returns ctx with it, and with its context in the outgoing metadata.
+func open(ctx context.Context, call *spanutil.Call) context.Context {
+	ctx = call.Open(ctx)
+	c := carrier{written: metadata.MD{}}
+	c.callers, _ = metadata.FromOutgoingContext(ctx)
+	call.Inject(format, &c)
+	return c.outgoing(ctx)
+}
+
+// finishClient finishes a call that came back with err. That the caller, whose context ctx is, called it off is no
+// failure.
+func finishClient(ctx context.Context, call *spanutil.Call, err error) {
+	code := codeOf(err)
+	call.Tag("grpc.code", code.String())
+	if code == codes.Canceled && ctx.Err() == context.Canceled {
+		err = nil
+	}
+	call.Finish(err)
+}
+
+// unwound, deferred, finishes a call that a panic or runtime.Goexit leaves.
+func unwound(ctx context.Context, call *spanutil.Call, returned *bool) {
+	if !*returned {
+		finishClient(ctx, call, spanutil.ErrUnwound)
+	}
+}

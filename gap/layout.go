@@ -1,0 +1,136 @@
+package gap
+
+import (
+	"cmp"
+	"slices"
+)
+
+// layout brings the nodes into depth-first order.
+func (b *builder) layout() *Trace {
+	t := &Trace{id: b.trace, operations: make([]operationKey, len(b.operations))}
+	for key, i := range b.operations {
+		t.operations[i] = key
+	}
+	if b.corrected > 0 {
+		b.warn(nil, ClockSkew, "clocks were corrected by Jaeger: %d spans say so, and none is moved again", b.corrected)
+		b.order()
+	}
+
+	// children[first[p+1]:first[p+2]] are those of p; the roots are p = none
+	first := make([]int32, len(b.nodes)+2)
+	kept := 0
+	for i, p := range b.parents {
+		if !b.nodes[i].is(dropped) {
+			first[p+2]++
+			kept++
+		}
+	}
+	for p := range len(first) - 1 {
+		first[p+1] += first[p]
+	}
+	children := make([]int32, kept)
+	filled := slices.Clone(first)
+	for i, p := range b.parents {
+		if !b.nodes[i].is(dropped) {
+			children[filled[p+1]] = int32(i)
+			filled[p+1]++
+		}
+	}
+
+	t.nodes = make([]node, 0, kept)
+	b.places = filled[:len(b.nodes)]
+	var stack []int32
+	var keys []siblingKey
+	push := func(parent int32) {
+		siblings := children[first[parent+1]:first[parent+2]]
+		if parent != none && b.corrected == 0 {
+			b.correct(parent, siblings)
+		}
+		if len(siblings) > 1 {
+			keys = b.sort(siblings, keys)
+		}
+		for _, c := range slices.Backward(siblings) {
+			stack = append(stack, c)
+		}
+	}
+	for push(none); len(stack) > 0; {
+		i := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		push(i)
+		n := b.nodes[i]
+		if p := b.parents[i]; p != none {
+			n.parent = b.places[p]
+			n.depth = t.nodes[n.parent].depth + 1
+		}
+		b.places[i] = int32(len(t.nodes))
+		n.next = b.places[i] + 1
+		t.nodes = append(t.nodes, n)
+	}
+	for i := len(t.nodes) - 1; i >= 0; i-- {
+		if n := t.nodes[i]; n.parent != none {
+			p := &t.nodes[n.parent]
+			p.next = max(p.next, n.next)
+		}
+	}
+	b.order()
+	return t
+}
+
+// siblingKey is what siblings are sorted by, side by side for those that have many.
+type siblingKey struct {
+	start, end int64
+	id         SpanID
+	node       int32
+}
+
+// sort orders siblings as compareNodes does. The keys are scratch space, to be handed in again.
+func (b *builder) sort(siblings []int32, keys []siblingKey) []siblingKey {
+	keys = slices.Grow(keys[:0], len(siblings))
+	for _, c := range siblings {
+		n := &b.nodes[c]
+		keys = append(keys, siblingKey{n.start, n.end, n.id, c})
+	}
+	slices.SortFunc(keys, func(x, y siblingKey) int {
+		switch {
+		case x.start != y.start:
+			return cmp.Compare(x.start, y.start)
+		case x.end != y.end:
+			return cmp.Compare(y.end, x.end)
+		case x.id != y.id:
+			return cmp.Compare(x.id, y.id)
+		}
+		return compareSpans(b.nodes[x.node].span, b.nodes[y.node].span)
+	})
+	for i := range keys {
+		siblings[i] = keys[i].node
+	}
+	return keys
+}
+
+// judge says of every span whether its parent waits for it, and of which class its gaps are.
+func (t *Trace) judge() {
+	t.start, t.end = maxTime, minTime
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		t.start, t.end = min(t.start, n.start), max(t.end, n.end)
+		if n.kind == Client {
+			n.class = Remote
+		}
+		if !n.is(childOf) {
+			continue
+		}
+		p := &t.nodes[n.parent]
+		if p.kind == Client && n.kind == Server {
+			p.class = Wire
+		}
+		switch {
+		case p.kind == Producer && n.kind == Consumer:
+		case n.end <= p.end:
+			n.flags |= blocking
+		case n.start < p.end:
+			n.flags |= blocking | outlives
+		default:
+			n.flags |= detached
+		}
+	}
+}

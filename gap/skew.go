@@ -1,0 +1,97 @@
+package gap
+
+import (
+	"slices"
+	"time"
+)
+
+// Option adjusts how Build reads spans.
+type Option func(*builder)
+
+// WithMaxSkew sets the most by which Build moves the spans of a process to correct its clock: any amount unless said,
+// none at all for zero or less. What it would take more for is not moved, and clipped to its parent as any child is.
+// Either way a [ClockSkew] warning tells the amount.
+func WithMaxSkew(most time.Duration) Option {
+	return func(b *builder) { b.maxSkew = max(0, int64(most)) }
+}
+
+// correctedByJaeger is part of what Jaeger says in the warnings of a span that it has moved.
+const correctedByJaeger = "timestamps were adjusted by"
+
+// correct moves children whose clock differs from that of their parent, which has its final times.
+func (b *builder) correct(parent int32, children []int32) {
+	p := &b.nodes[parent]
+	inherited := int64(0) // by how much the parent was moved
+	if b.moved != nil {
+		inherited = b.moved[parent]
+	}
+	for _, c := range children {
+		n := &b.nodes[c]
+		delta := skew(p, n)
+		if delta == 0 && inherited == 0 {
+			continue // whatever their clocks
+		}
+		switch {
+		case oneClock(p.span.Process, n.span.Process):
+			delta = inherited
+		case !n.is(childOf) || p.kind == Producer && n.kind == Consumer:
+			delta = 0 // it may be late because nobody waits for it
+		case delta == 0:
+		case max(delta, -delta) > b.maxSkew:
+			b.warn(n, ClockSkew, "its clock seems to need %v, and is not corrected by more than %v", time.Duration(delta), time.Duration(b.maxSkew))
+			delta = 0
+		default:
+			b.warn(n, ClockSkew, "moved by %v, with what is below it by the same clock", time.Duration(delta))
+		}
+		if delta == 0 {
+			continue
+		}
+		if b.moved == nil {
+			b.moved = make([]int64, len(b.nodes))
+		}
+		b.moved[c] = delta
+		n.start, n.end = move(n.start, delta), move(n.end, delta)
+	}
+}
+
+// skew returns by how much the clock of n has to be set forward for n to fit into its parent, by Jaeger's rule: a child
+// that does not fit is put into the middle, as if requests took as long as answers. One that is too long may have
+// outlived its parent's patience: it just does not start first.
+func skew(parent, n *node) int64 {
+	longer := (parent.end - parent.start) - (n.end - n.start)
+	switch {
+	case longer < 0:
+		return max(0, parent.start-n.start)
+	case n.start >= parent.start && n.end <= parent.end:
+		return 0
+	}
+	return parent.start + longer/2 - n.start
+}
+
+// move adds to a time, and stays in range.
+func move(at, by int64) int64 {
+	switch {
+	case by > 0 && at > maxTime-by:
+		return maxTime
+	case by < 0 && at < minTime-by:
+		return minTime
+	}
+	return at + by
+}
+
+// hostTags are the tags of a process that name its machine: Jaeger's, and OpenTelemetry's.
+var hostTags = []string{"ip", "hostname", "host.id", "host.ip", "host.name"}
+
+// oneClock says whether two processes are known to share a clock: they are one, a tag names the same machine for both, or
+// nothing at all is known of one.
+func oneClock(a, b *Process) bool {
+	if a == nil || b == nil || compareProcesses(a, b) == 0 {
+		return true
+	}
+	for _, x := range a.Tags {
+		if slices.Contains(hostTags, x.Key) && slices.ContainsFunc(b.Tags, func(y Field) bool { return compareFields(x, y) == 0 }) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,158 @@
+package gap_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+func TestClocksAreCorrectedAcrossProcessesByTheRuleOfJaeger(t *testing.T) {
+	look(t, map[string]drawing{
+		"what fits stays": {spans: "A [10,110) @a\n B [20,70) <A @b", gaps: "A own [10,20), A own [70,110), B own [20,70)"},
+		"what fits exactly stays": {
+			spans: "A [10,110) @a\n B [10,110) <A @b", gaps: "B own [10,110)",
+		},
+		"what starts early is put into the middle": {
+			spans: "A [10,110) @a\n B [0,50) <A @b", gaps: "A own [10,35), A own [85,110), B own [35,85)", warnings: "clock-skew B",
+		},
+		"what ends late is, with what is below it in its process": {
+			spans: "A [10,110) @a\n B [50,120) <A @b\n C [60,80) <B @b\n D [90,95) ~B @b\n E [61,62) <C", warnings: "clock-skew B",
+			tree: "A B<A C<B E<C D~B", gaps: "A own [10,25), A own [95,110), B own [25,35), B own [55,95), C own [35,36), C own [37,55), E own [36,37), D own [65,70)",
+		},
+		"what would be detached is": {
+			spans: "A [0,10) client @a\n B [1000,1006) server <A @b", gaps: "A wire [0,2), A wire [8,10), B own [2,8)", warnings: "clock-skew B",
+		},
+		"of what is too long only an early start is mended": {
+			spans: "A [10,110) @a\n B [0,150) <A @b\n C [20,170) <A @c", tree: "A B<A(outlives) C<A(outlives)",
+			gaps: "B own [10,160), C own [20,170)", warnings: "clock-skew B",
+		},
+		"siblings are put in order again": {
+			spans: "A [10,110) @a\n B [0,20) <A @a\n C [90,190) <A @c\n D [95,130) <A @d", tree: "A B<A C<A D<A",
+			gaps: "B own [0,20), C own [10,110), D own [42,77)", warnings: "clock-skew C, clock-skew D",
+		},
+		"each process by its own parent, when that has been moved": {
+			spans: "A [0,100) @a\n B [1000,1060) <A @b\n C [5010,5030) <B @c\n D [31,32) <C @b", warnings: "clock-skew B, clock-skew C, clock-skew D",
+			gaps: "A own [0,20), A own [80,100), B own [20,40), B own [60,80), C own [40,49), C own [50,60), D own [49,50)",
+		},
+	})
+}
+
+func TestClocksAreNotCorrected(t *testing.T) {
+	look(t, map[string]drawing{
+		"within a process": {
+			spans: "A [10,110) @a\n B [0,50) <A @a\n C [100,120) <A @a", gaps: "A own [50,100), B own [0,50), C own [100,120)",
+		},
+		"on one host": {
+			spans: "A [10,110) @a/h\n B [0,50) <A @b/h", gaps: "A own [50,110), B own [0,50)",
+		},
+		"of processes unknown": {
+			spans: "A [10,110)\n B [0,50) <A @b\n C [100,120) <B", tree: "A B<A C~B(detached)", gaps: "A own [50,110), B own [0,50), C own [100,120)",
+		},
+		"by what nobody waits for": {
+			spans: "A [10,110) producer @a\n B [200,250) consumer <A @b\n C [300,310) ~A @c",
+			gaps:  "A own [10,110), B own [200,250), C own [300,310)",
+		},
+		"of roots": {spans: "A [10,110) @a\n B [0,5) @b", gaps: "B own [0,5), A own [10,110)"},
+		"twice": {
+			spans: "A [10,110) @a\n B [0,50) <A @b\n C [20,21) <A @b corrected", gaps: "A own [50,110), B own [0,50), C own [20,21)", warnings: "clock-skew",
+		},
+	})
+	look(t, map[string]drawing{
+		"but those of two hosts are": {
+			spans: "A [10,110) @a/h\n B [0,50) <A @a/i", gaps: "A own [10,35), A own [85,110), B own [35,85)", warnings: "clock-skew B",
+		},
+	})
+}
+
+func TestMaxSkewBoundsWhatIsCorrectedAndEachDeltaIsTold(t *testing.T) {
+	input := spans(t, "A [10,110) @a\n B [0,50) <A @b\n C [60,61) <B @b") // by 35 µs, and then C starts 45 µs late
+	for most, want := range map[time.Duration]string{
+		math.MaxInt64:           "A own [10,35), A own [85,110), B own [35,85), C own [95,96)",
+		35 * time.Microsecond:   "A own [10,35), A own [85,110), B own [35,85), C own [95,96)",
+		35*time.Microsecond - 1: "A own [50,110), B own [0,50), C own [60,61)",
+		0:                       "A own [50,110), B own [0,50), C own [60,61)",
+		-1:                      "A own [50,110), B own [0,50), C own [60,61)",
+	} {
+		trace, warnings := gap.Build(input, gap.WithMaxSkew(most))
+		if got := gaps(trace); got != want {
+			t.Errorf("at most %v: gaps %s\nwant %s", most, got, want)
+		}
+		if len(warnings) != 1 || warnings[0].Code != gap.ClockSkew || !strings.Contains(warnings[0].Message, "35µs") {
+			t.Errorf("at most %v: warnings %v", most, warnings)
+		}
+		hold(t, trace, warnings)
+	}
+}
+
+func TestCorrectedClocksStayInRange(t *testing.T) {
+	far := []*gap.Process{{Service: "a"}, {Service: "b"}}
+	first, last := time.Unix(0, -1<<62), time.Unix(0, 1<<62-1)
+	under := func(id gap.SpanID) []gap.Reference { return []gap.Reference{{SpanID: id}} }
+	for name, parent := range map[string]gap.Span{
+		"at the end of time":   {SpanID: 1, Process: far[0], Start: last, Duration: 1},
+		"at its beginning":     {SpanID: 1, Process: far[0], Start: first.Add(-time.Hour), Duration: 0},
+		"for all of it":        {SpanID: 1, Process: far[0], Start: first, Duration: math.MaxInt64},
+		"for the second half":  {SpanID: 1, Process: far[0], Start: time.Unix(0, 0), Duration: math.MaxInt64},
+		"shortly at its start": {SpanID: 1, Process: far[0], Start: first, Duration: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, start := range []time.Time{first.Add(-1), epoch, last, last.Add(time.Hour)} {
+				for _, length := range []time.Duration{0, 1, time.Hour, math.MaxInt64} {
+					all := []gap.Span{
+						parent,
+						{SpanID: 2, Process: far[1], References: under(1), Start: start, Duration: length},
+						{SpanID: 3, Process: far[1], References: under(2), Start: first, Duration: length},
+						{SpanID: 4, Process: far[1], References: under(2), Start: last, Duration: length},
+						{SpanID: 5, Process: far[0], References: under(3), Start: start, Duration: length},
+					}
+					trace, warnings := gap.Build(all)
+					for n := range trace.Nodes() {
+						if n.End().Before(n.Start()) {
+							t.Errorf("%v ends before it starts", n.Span().SpanID)
+						}
+					}
+					hold(t, trace, warnings)
+				}
+			}
+		})
+	}
+}
+
+func TestCorrectedClocksNeedNoMoreCorrection(t *testing.T) {
+	processes := []*gap.Process{nil, {Service: "a"}, {Service: "b"}, {Service: "c"}}
+	moved := 0
+	for seed := range uint64(cases / 2) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		all := forest(random)
+		for i := range all {
+			all[i].Process = processes[random.IntN(len(processes))]
+		}
+		trace, warnings := gap.Build(all)
+		hold(t, trace, warnings)
+		again := slices.Clone(all)
+		for n := range trace.Nodes() {
+			if s := &again[n.Span().SpanID-1]; !s.Start.Equal(n.Start()) {
+				s.Start = n.Start()
+				moved++
+			}
+		}
+		second, warnings := gap.Build(again)
+		if got, want := gaps(second), gaps(trace); got != want {
+			t.Fatalf("seed %d: gaps %s\nwant %s", seed, got, want)
+		}
+		if strings.Contains(codes(warnings), string(gap.ClockSkew)) {
+			t.Fatalf("seed %d: %v", seed, warnings)
+		}
+		if seed%8 == 0 {
+			orderDoesNotMatter(t, all)
+		}
+	}
+	if moved < cases/2 {
+		t.Errorf("only %d spans moved", moved)
+	}
+}

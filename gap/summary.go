@@ -1,0 +1,134 @@
+package gap
+
+import (
+	"cmp"
+	"iter"
+	"maps"
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Summary is what many traces say of each operation of each service. Traces may be dropped when they have been
+// added: it holds memory by operations, a few kB for each and at most 32, and not by spans. As that has no other
+// bound, operations are to be low in cardinality. Summaries of parts can be merged, in any order and grouping, and
+// that is the same as one of the whole. The zero Summary is empty. It is not to be used by several goroutines at once.
+type Summary struct {
+	operations map[operationKey]*Operation
+}
+
+// Operation is what a Summary knows of an operation of a service. Sums stop at the highest [time.Duration].
+type Operation struct {
+	Service, Name string
+	Count         int64         // spans
+	Duration      time.Duration // of all of them, one after the other
+	OwnTime       time.Duration // their own time, as of [Node.OwnTime]
+	CriticalTime  time.Duration // how much of that lies on the critical path
+	Concurrency   time.Duration // as of [Node.Concurrency]
+	Share         float64       // of the own time of all operations of the Summary, from 0 to 1
+	Durations     Histogram     // of each span
+	OwnTimes      Histogram     // of each span
+	Worst         Example       // the span with the most own time, of equals that with the lowest ids
+}
+
+// Example names a span.
+type Example struct {
+	TraceID TraceID
+	SpanID  SpanID
+	OwnTime time.Duration
+}
+
+// Add adds all spans of a trace.
+func (s *Summary) Add(t *Trace) {
+	operations := make([]*Operation, len(t.operations))
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		o := operations[n.operation]
+		if o == nil {
+			o = s.operation(t.operations[n.operation])
+			operations[n.operation] = o
+		}
+		m, duration := t.measure(int32(i)), n.end-n.start
+		if own := time.Duration(m.own); o.Count == 0 || own >= o.Worst.OwnTime {
+			o.suggest(Example{t.id, n.id, own})
+		}
+		o.sum(1, duration, m)
+		o.Durations.add(duration)
+		o.OwnTimes.add(m.own)
+	}
+}
+
+// Merge adds all that was added to another Summary, which does not change.
+func (s *Summary) Merge(other *Summary) {
+	for key, from := range other.operations {
+		o := s.operation(key)
+		o.suggest(from.Worst)
+		o.sum(from.Count, int64(from.Duration), measure{int64(from.OwnTime), int64(from.CriticalTime), int64(from.Concurrency)})
+		o.Durations.merge(&from.Durations)
+		o.OwnTimes.merge(&from.OwnTimes)
+	}
+}
+
+// Operations returns the operations, those with the most own time on the critical path first, of equals those with the
+// most own time, then those of the longest duration, then by service and name.
+func (s *Summary) Operations() iter.Seq[Operation] {
+	return func(yield func(Operation) bool) {
+		var high, low, carry uint64 // 128 bits of own time: exact, and so the same in any order
+		for _, o := range s.operations {
+			low, carry = bits.Add64(low, uint64(o.OwnTime), 0)
+			high += carry
+		}
+		own := float64(high)*(1<<64) + float64(low)
+		for _, o := range slices.SortedFunc(maps.Values(s.operations), compareOperations) {
+			told := *o
+			told.Durations, told.OwnTimes = o.Durations.clone(), o.OwnTimes.clone()
+			if own > 0 {
+				told.Share = float64(o.OwnTime) / own
+			}
+			if !yield(told) {
+				return
+			}
+		}
+	}
+}
+
+func (s *Summary) operation(key operationKey) *Operation {
+	o := s.operations[key]
+	if o == nil {
+		if s.operations == nil {
+			s.operations = make(map[operationKey]*Operation)
+		}
+		// Copies, as the names may be cut from all that a trace was read from.
+		key = operationKey{strings.Clone(key.service), strings.Clone(key.name)}
+		o = &Operation{Service: key.service, Name: key.name}
+		s.operations[key] = o
+	}
+	return o
+}
+
+// suggest makes an example the worst if it is.
+func (o *Operation) suggest(e Example) {
+	if o.Count == 0 || compareExamples(e, o.Worst) < 0 {
+		o.Worst = e
+	}
+}
+
+func (o *Operation) sum(count, duration int64, m measure) {
+	o.Count += count
+	o.Duration = time.Duration(plus(int64(o.Duration), duration))
+	o.OwnTime = time.Duration(plus(int64(o.OwnTime), m.own))
+	o.CriticalTime = time.Duration(plus(int64(o.CriticalTime), m.critical))
+	o.Concurrency = time.Duration(plus(int64(o.Concurrency), m.concurrency))
+}
+
+func compareExamples(a, b Example) int {
+	return cmp.Or(cmp.Compare(b.OwnTime, a.OwnTime), compareTraceIDs(a.TraceID, b.TraceID), cmp.Compare(a.SpanID, b.SpanID))
+}
+
+func compareOperations(a, b *Operation) int {
+	return cmp.Or(
+		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.OwnTime, a.OwnTime), cmp.Compare(b.Duration, a.Duration),
+		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name),
+	)
+}

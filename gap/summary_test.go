@@ -1,0 +1,241 @@
+package gap_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+// add builds a trace and adds it.
+func add(s *gap.Summary, spans []gap.Span) {
+	trace, _ := gap.Build(spans)
+	s.Add(trace)
+}
+
+// table draws a summary, a line per operation, times in microseconds.
+func table(s *gap.Summary) string {
+	var b strings.Builder
+	for o := range s.Operations() {
+		fmt.Fprintf(&b, "%s %s: %d spans of %d, own %d, critical %d, concurrency %d, share %.2f, worst %c of %d with %d\n",
+			o.Service, o.Name, o.Count, o.Duration.Microseconds(), o.OwnTime.Microseconds(), o.CriticalTime.Microseconds(),
+			o.Concurrency.Microseconds(), o.Share, rune(o.Worst.SpanID), o.Worst.TraceID.Low, o.Worst.OwnTime.Microseconds())
+	}
+	return b.String()
+}
+
+func TestSummaryTellsWhatEachOperationOfEachServiceCosts(t *testing.T) {
+	var s gap.Summary
+	if got := table(&s); got != "" {
+		t.Errorf("nothing added: %s", got)
+	}
+	add(&s, nil)
+	add(&s, spans(t, "A [0,100) server @shop\n B [10,40) client <A @shop joined=4\n C [20,60) <A @shop"))
+	add(&s, spans(t, "A [0,60) server @shop trace=2\n B [0,20) client <A2 @shop trace=2\n D [30,50) <A2 @stock trace=2"))
+	want := "shop A: 2 spans of 160, own 74, critical 71, concurrency 20, share 0.55, worst A of 1 with 54\n" +
+		"shop C: 1 spans of 40, own 40, critical 40, concurrency 0, share 0.30, worst C of 1 with 40\n" +
+		"stock D: 1 spans of 20, own 20, critical 20, concurrency 0, share 0.15, worst D of 2 with 20\n" +
+		"shop B: 2 spans of 50, own 0, critical 0, concurrency 0, share 0.00, worst B of 1 with 0\n"
+	if got := table(&s); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+func TestWorstExampleIsTheSameInAnyOrder(t *testing.T) {
+	parts := [][]gap.Span{
+		spans(t, "A [0,9) trace=3"), spans(t, "A [0,9) trace=2\n A2 [0,8) trace=2"), spans(t, "B [0,9) trace=2\n A [0,9) trace=2 <B"), spans(t, "A [0,7) trace=1"),
+	}
+	for range 20 {
+		rand.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
+		var s gap.Summary
+		for _, part := range parts {
+			add(&s, part)
+		}
+		for o := range s.Operations() {
+			if o.Name == "A" && (o.Worst != gap.Example{TraceID: gap.TraceID{Low: 2}, SpanID: 'A', OwnTime: 9 * time.Microsecond}) {
+				t.Fatalf("worst is %v", o.Worst)
+			}
+		}
+	}
+}
+
+func TestMergeIsTheSameAsTheWholeInAnyOrderAndGrouping(t *testing.T) {
+	for seed := range uint64(cases / 4) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		var whole, a, b, c gap.Summary
+		parts := []*gap.Summary{&a, &b, &c}
+		for i := range random.IntN(8) {
+			all := forest(random)
+			processes := []*gap.Process{nil, {Service: "a"}, {Service: "b", Tags: []gap.Field{{Key: "ip", Value: "::1"}}}}
+			for j := range all {
+				all[j].TraceID.Low = uint64(1 + i/2)
+				all[j].Operation = fmt.Sprint(random.IntN(4))
+				all[j].Process = processes[random.IntN(3)]
+				all[j].Duration *= time.Duration(1 + random.IntN(1000))
+			}
+			trace, _ := gap.Build(all)
+			whole.Add(trace)
+			parts[random.IntN(3)].Add(trace)
+		}
+		for _, order := range [][]*gap.Summary{{&a, &b, &c}, {&c, &b, &a}, {&b, &a, &c}} {
+			var left, tail, right gap.Summary
+			for _, part := range order { // (a + b) + c
+				left.Merge(part)
+			}
+			for _, part := range order[1:] { // a + (b + c)
+				tail.Merge(part)
+			}
+			right.Merge(order[0])
+			right.Merge(&tail)
+			if !reflect.DeepEqual(left, whole) || !reflect.DeepEqual(right, whole) {
+				t.Fatalf("seed %d: whole\n%sleft\n%sright\n%s", seed, table(&whole), table(&left), table(&right))
+			}
+		}
+		holdSummary(t, &whole)
+	}
+}
+
+// holdSummary checks what is true of every summary.
+func holdSummary(t testing.TB, s *gap.Summary) {
+	t.Helper()
+	share, own := 0.0, time.Duration(0)
+	var before *gap.Operation
+	for o := range s.Operations() {
+		share += o.Share
+		own += o.OwnTime
+		shortest, longest := o.Durations.Quantile(0), o.Durations.Quantile(1)
+		least, most := o.OwnTimes.Quantile(0), o.OwnTimes.Quantile(1)
+		if o.Count < 1 || o.OwnTime < o.CriticalTime || o.CriticalTime < 0 || o.Duration < o.OwnTime || o.Concurrency < 0 ||
+			o.Worst.OwnTime != most || shortest > o.Duration/time.Duration(o.Count) && o.Duration < math.MaxInt64 || longest > o.Duration || least > most || most > longest {
+			t.Errorf("bad operation %+v", o)
+		}
+		if before != nil && before.CriticalTime < o.CriticalTime {
+			t.Errorf("operations out of order")
+		}
+		before = &o
+	}
+	if own > 0 && math.Abs(share-1) > 1e-9 {
+		t.Errorf("shares add up to %v", share)
+	}
+}
+
+func TestSummaryDoesNotChangeWhatItHasTold(t *testing.T) {
+	var s gap.Summary
+	add(&s, spans(t, "A [0,100)"))
+	told := slices.Collect(s.Operations())[0]
+	add(&s, spans(t, "A [0,100)"))
+	if got := told.Durations.Quantile(0.5); got != 100*time.Microsecond || told.Count != 1 {
+		t.Errorf("%d of %v", told.Count, got)
+	}
+	other := s
+	s.Merge(&other)
+	s.Merge(&s)
+	s.Merge(&gap.Summary{})
+	if got := table(&s); !strings.Contains(got, "8 spans of 800") {
+		t.Errorf("four times two are %s", got)
+	}
+}
+
+func TestSumsStopAtTheHighestDuration(t *testing.T) {
+	var s gap.Summary
+	for range 3 {
+		add(&s, []gap.Span{{SpanID: 1, Start: time.Unix(0, -1<<62), Duration: math.MaxInt64, Operation: "A"}})
+		add(&s, []gap.Span{{SpanID: 1, Start: time.Unix(0, -1<<62), Duration: math.MaxInt64, Operation: "B"}})
+	}
+	all := slices.Collect(s.Operations())
+	for _, o := range all {
+		if o.Duration != math.MaxInt64 || o.OwnTime != math.MaxInt64 || o.Share != 0.5 || o.Durations.Quantile(0.5) != math.MaxInt64 {
+			t.Errorf("got %+v", o)
+		}
+	}
+	children := []gap.Span{{SpanID: 1, Start: time.Unix(0, -1<<62), Duration: math.MaxInt64}}
+	for i := range 3 {
+		child := children[0]
+		child.SpanID, child.References = gap.SpanID(i+2), []gap.Reference{{SpanID: 1}}
+		children = append(children, child)
+	}
+	trace, _ := gap.Build(children)
+	for root := range trace.Roots() {
+		if root.Concurrency() != 0 || root.OwnTime() != 0 { // three times the highest is the highest, and is covered
+			t.Errorf("concurrency %v, own time %v", root.Concurrency(), root.OwnTime())
+		}
+	}
+}
+
+// lasting is a trace of roots that last that long.
+func lasting(durations []time.Duration) []gap.Span {
+	all := make([]gap.Span, len(durations))
+	for i, d := range durations {
+		all[i] = gap.Span{SpanID: gap.SpanID(i + 1), Start: epoch, Duration: d}
+	}
+	return all
+}
+
+func TestQuantilesAreWithinTwoPercent(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 4))
+	for name, duration := range map[string]func(i int) time.Duration{
+		"all alike":       func(int) time.Duration { return 123456789 },
+		"none":            func(int) time.Duration { return 0 },
+		"a few ns":        func(int) time.Duration { return time.Duration(random.IntN(200)) },
+		"even":            func(int) time.Duration { return time.Duration(random.Int64N(int64(time.Second))) },
+		"exponential":     func(int) time.Duration { return time.Duration(random.ExpFloat64() * float64(time.Millisecond)) },
+		"of any length":   func(int) time.Duration { return time.Duration(math.Exp(random.Float64() * 42)) },
+		"two far apart":   func(i int) time.Duration { return time.Duration(1 + i%2*1_000_000_000) },
+		"ever longer":     func(i int) time.Duration { return time.Duration(i) * time.Microsecond },
+		"powers of two":   func(i int) time.Duration { return 1 << (i % 62) },
+		"and a ns less":   func(i int) time.Duration { return 1<<(i%62) - 1 },
+		"ends of buckets": func(i int) time.Duration { return time.Duration(32+i%32)<<(i%50) + time.Duration(1)<<(i%50) - 1 },
+	} {
+		for _, n := range []int{1, 2, 3, 100, 1000, 20000} {
+			durations := make([]time.Duration, n)
+			for i := range durations {
+				durations[i] = duration(i)
+			}
+			var s gap.Summary
+			add(&s, lasting(durations))
+			slices.Sort(durations)
+			for o := range s.Operations() {
+				for _, q := range []float64{math.Inf(-1), -1, 0, 1e-9, 0.01, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1, 2, math.Inf(1), math.NaN()} {
+					want := durations[0]
+					if q > 0 {
+						want = durations[max(0, int(math.Ceil(min(q, 1)*float64(n)))-1)]
+					}
+					for _, got := range []time.Duration{o.Durations.Quantile(q), o.OwnTimes.Quantile(q)} {
+						if off := math.Abs(float64(got - want)); off > 0.02*float64(want) || q >= 1 && off != 0 || q <= 0 && off != 0 {
+							t.Fatalf("%s, quantile %v of %d: %v, want %v", name, q, n, got, want)
+						}
+					}
+				}
+			}
+		}
+	}
+	if got := new(gap.Histogram).Quantile(0.5); got != 0 {
+		t.Errorf("of nothing the median is %v", got)
+	}
+}
+
+func TestQuantilesNeverFall(t *testing.T) {
+	random := rand.New(rand.NewPCG(2, 4))
+	durations := make([]time.Duration, 999)
+	for i := range durations {
+		durations[i] = time.Duration(math.Exp(random.Float64() * 30))
+	}
+	var s gap.Summary
+	add(&s, lasting(durations))
+	for o := range s.Operations() {
+		before := time.Duration(0)
+		for i := range 2000 {
+			got := o.Durations.Quantile(float64(i) / 1999)
+			if got < before {
+				t.Fatalf("quantile %v falls from %v to %v", float64(i)/1999, before, got)
+			}
+			before = got
+		}
+	}
+}

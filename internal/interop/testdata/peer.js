@@ -1,0 +1,101 @@
+// A service of Node among services of Go. It serves on a port of its own and, as one client after another, asks the service at
+// URL for that port's sake; that one is to ask it back. One line of JSON is printed for what each client sent, and for
+// what the server was sent in return.
+//
+//	node peer.js URL COLLECTOR
+const http = require('http');
+const {URL} = require('url');
+const opentracing = require('opentracing');
+const jaeger = require('jaeger-client');
+const otel = require('@opentelemetry/api');
+const {B3Propagator, B3InjectEncoding} = require('@opentelemetry/propagator-b3');
+
+const [url, collector] = process.argv.slice(2);
+const say = o => console.log(JSON.stringify(o));
+
+// jaeger-client, the last release, with B3 as its documentation sets it up.
+const {ZipkinB3TextMapCodec} = jaeger;
+const tracer = jaeger.initTracer(
+	{serviceName: 'node', sampler: {type: 'const', param: 1}, reporter: {collectorEndpoint: collector, flushIntervalMs: 100}},
+	{logger: {info() {}, error(m) { console.error(m); }}});
+const codec = new ZipkinB3TextMapCodec({urlEncoding: true});
+tracer.registerInjector(opentracing.FORMAT_HTTP_HEADERS, codec);
+tracer.registerExtractor(opentracing.FORMAT_HTTP_HEADERS, codec);
+
+const jaegerPeer = prepare => ({
+	inject(headers) {
+		const span = tracer.startSpan('node client', {tags: {[opentracing.Tags.SPAN_KIND]: 'client'}});
+		prepare(span);
+		tracer.inject(span, opentracing.FORMAT_HTTP_HEADERS, headers);
+		const c = span.context();
+		return {trace: c.traceIdStr, span: c.spanIdStr, sampled: c.isSampled(), debug: c.isDebug(), finish: () => span.finish()};
+	},
+	extract(headers) {
+		const c = tracer.extract(opentracing.FORMAT_HTTP_HEADERS, headers);
+		const span = tracer.startSpan('node server', {childOf: c, tags: {[opentracing.Tags.SPAN_KIND]: 'server'}});
+		span.finish();
+		return {trace: c.traceIdStr, parent: c.spanIdStr, sampled: c.isSampled(), debug: c.isDebug()};
+	},
+});
+
+// OpenTelemetry's propagator, without its SDK: it draws nothing.
+const debugKey = otel.createContextKey('OpenTelemetry Context Key B3 Debug Flag'); // compared by identity: not the propagator's
+const setter = {set: (carrier, key, value) => { carrier[key] = value; }};
+const getter = {get: (carrier, key) => carrier[key.toLowerCase()], keys: Object.keys};
+const otelPeer = (injectEncoding, traceFlags, debug) => {
+	const propagator = new B3Propagator({injectEncoding});
+	return {
+		inject(headers) {
+			let c = otel.ROOT_CONTEXT;
+			const id = {traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags};
+			if (debug) { // as from a peer that said so
+				c = propagator.extract(c, {'x-b3-traceid': id.traceId, 'x-b3-spanid': id.spanId, 'x-b3-flags': '1'}, getter);
+			} else {
+				c = otel.trace.setSpanContext(c, id);
+			}
+			propagator.inject(c, headers, setter);
+			// Its single header forgets the debug flag, and so it is not expected back.
+			return {trace: id.traceId, span: id.spanId, sampled: debug || traceFlags === 1, debug: headers['x-b3-flags'] === '1', finish() {}};
+		},
+		extract(headers) {
+			const c = otel.trace.getSpanContext(propagator.extract(otel.ROOT_CONTEXT, headers, getter));
+			return {trace: c.traceId, parent: c.spanId, sampled: (c.traceFlags & 1) === 1, debug: headers['x-b3-flags'] === '1'};
+		},
+	};
+};
+
+const peers = {
+	'jaeger-client': jaegerPeer(() => {}),
+	'jaeger-client, unsampled': jaegerPeer(span => span.setTag(opentracing.Tags.SAMPLING_PRIORITY, 0)),
+	'jaeger-client, debug': jaegerPeer(span => span.setTag(opentracing.Tags.SAMPLING_PRIORITY, 1)),
+	'opentelemetry': otelPeer(B3InjectEncoding.MULTI_HEADER, 1, false),
+	'opentelemetry, unsampled': otelPeer(B3InjectEncoding.MULTI_HEADER, 0, false),
+	'opentelemetry, debug': otelPeer(B3InjectEncoding.MULTI_HEADER, 1, true),
+	'opentelemetry, single': otelPeer(B3InjectEncoding.SINGLE_HEADER, 1, false),
+	'opentelemetry, single, unsampled': otelPeer(B3InjectEncoding.SINGLE_HEADER, 0, false),
+	'opentelemetry, single, debug': otelPeer(B3InjectEncoding.SINGLE_HEADER, 1, true),
+};
+
+const server = http.createServer((req, res) => {
+	const name = decodeURIComponent(req.url.slice(1));
+	say({peer: name, side: 'server', ...peers[name].extract(req.headers), headers: req.headers});
+	res.end('ok');
+});
+
+server.listen(0, '127.0.0.1', async () => {
+	for (const name of Object.keys(peers)) {
+		const headers = {};
+		const {finish, ...sent} = peers[name].inject(headers);
+		say({peer: name, side: 'client', ...sent, headers});
+		const back = `http://127.0.0.1:${server.address().port}/${encodeURIComponent(name)}`;
+		await new Promise((resolve, reject) => {
+			http.get(new URL('/?back=' + encodeURIComponent(back), url), {headers}, res => {
+				res.resume();
+				res.on('end', resolve);
+			}).on('error', reject);
+		});
+		finish();
+	}
+	server.close();
+	tracer.close(() => process.exit(0));
+});

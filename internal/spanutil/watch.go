@@ -1,0 +1,17 @@
+package spanutil
+
+import "runtime"
+
+// Watch finishes c, tagged abandoned, when result is garbage: it was never consumed nor closed.
+// c must not lead to result. To be called before result is handed out.
+func Watch[T any](c *Call, result *T) {
+	if c == nil {
+		return
+	}
+	c.cleanup = runtime.AddCleanup(result, (*Call).abandon, c)
+}
+
+func (c *Call) abandon() {
+	c.Tag("abandoned", true)
+	c.Finish(nil)
+}

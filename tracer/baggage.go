@@ -1,0 +1,120 @@
+package tracer
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
+)
+
+// What of baggage is read from a peer, and what is written for one. It is copied into every span, and sent on with
+// every call.
+const (
+	maxBaggageItems = 64
+	maxBaggageBytes = 8192 // of keys and values, as they are written
+)
+
+// writeBaggage writes c's baggage in Jaeger's way, with encoded so that it breaks no request: an item whose key no
+// header can carry is left out, and so is what exceeds the bounds, the last by their keys.
+func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded bool) {
+	var items map[string]string
+	size := 0
+	c.ForeachBaggageItem(func(key, value string) bool {
+		if encoded {
+			if !headerSafe(key) {
+				return true
+			}
+			key, value = strings.ToLower(key), url.QueryEscape(value)
+		}
+		if key == "" {
+			return true
+		}
+		if items == nil {
+			items = map[string]string{}
+		}
+		items[key] = value
+		size += len(key) + len(value)
+		return true
+	})
+	if len(items) <= maxBaggageItems && size <= maxBaggageBytes {
+		for key, value := range items {
+			w.Set(jaeger.TraceBaggageHeaderPrefix+key, value)
+		}
+		return
+	}
+	written, size := 0, 0
+	for _, key := range slices.Sorted(maps.Keys(items)) {
+		bytes := len(key) + len(items[key])
+		if written == maxBaggageItems || size+bytes > maxBaggageBytes {
+			continue
+		}
+		written, size = written+1, size+bytes
+		w.Set(jaeger.TraceBaggageHeaderPrefix+key, items[key])
+	}
+}
+
+// headerSafe reports whether a baggage key may be part of a header's name, both of HTTP and of gRPC, which allows
+// fewer characters and fails the whole call at another.
+func headerSafe(key string) bool {
+	for _, c := range []byte(key) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+	// gRPC sends the value of such a key in base64, and fails a call that brings it as another proxy wrote it.
+	return key != "" && !strings.HasSuffix(strings.ToLower(key), "-bin")
+}
+
+// addBaggage takes an item under a key in lower case.
+func (in *incoming) addBaggage(key, value string) {
+	size := in.baggageBytes + len(key) + len(value)
+	if _, ok := in.baggage[key]; ok || key == "" || len(in.baggage) == maxBaggageItems || size > maxBaggageBytes {
+		return
+	}
+	if in.baggage == nil {
+		in.baggage = map[string]string{}
+	}
+	in.baggage[key], in.baggageBytes = value, size
+}
+
+// addBaggageList reads the header jaeger-baggage, k1=v1, k2=v2, which people type. Jaeger's reader logs what is
+// malformed: whoever sends requests could fill the log.
+func (in *incoming) addBaggageList(list string) {
+	list, ok := in.unescape(list)
+	if !ok {
+		return
+	}
+	for pair := range strings.SplitSeq(list, ",") {
+		key, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		if key = strings.TrimSpace(key); ok && !strings.Contains(value, "=") && in.spend(len(key)+len(value)) {
+			// Copies: the list may be a megabyte, and a span lives longer than its request's headers.
+			in.addBaggage(strings.Clone(strings.ToLower(key)), strings.Clone(value))
+		}
+	}
+}
+
+// unescape decodes s, where that can be afforded and s is an encoding.
+func (in *incoming) unescape(s string) (string, bool) {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s, true
+	}
+	if !in.spend(len(s)) {
+		return "", false
+	}
+	v, err := url.QueryUnescape(s)
+	return v, err == nil
+}
+
+// spend reports whether n more bytes may be made of what a peer sent, and counts them: it can send a megabyte.
+func (in *incoming) spend(n int) bool {
+	in.spent += n + 32 // as much is lost around the smallest piece of memory
+	return in.spent <= maxSpent
+}
+
+// maxSpent lets all baggage through that the bounds do, encoded.
+const maxSpent = 3*maxBaggageBytes + 8192

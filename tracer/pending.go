@@ -1,0 +1,133 @@
+package tracer
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/uber/jaeger-client-go"
+)
+
+// pending is a context of a peer that Jaeger's tracer would not understand: StartSpan has to complete it. It is an
+// error only to get through that tracer's Extract.
+type pending struct {
+	jaeger.SpanContext                                   // as far as it is known
+	decide             func(decision) jaeger.SpanContext // the sampler has to say, under the peer's ids; nil: it has not
+	root               bool                              // a trace was accepted, but no span named: the first one started is its root
+	why                error                             // what was malformed
+	err                error                             // what Extract says
+
+	mu      sync.Mutex
+	decided *jaeger.SpanContext
+	started bool
+}
+
+func (p *pending) Error() string { return "tracer: a context for StartSpan to complete" }
+
+// now is what is known by now.
+func (p *pending) now() (c jaeger.SpanContext, undecided bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.decided != nil {
+		return *p.decided, false
+	}
+	return p.SpanContext, p.decide != nil
+}
+
+// IsSampled is what jaeger.SpanContext has, and is asked for by that name: false where nobody has decided yet.
+func (p *pending) IsSampled() bool {
+	c, _ := p.now()
+	return c.IsSampled()
+}
+
+// StartSpan implements opentracing.Tracer.
+func (t *wrapped) StartSpan(operation string, opts ...opentracing.StartSpanOption) opentracing.Span {
+	if !t.travel.seenPending.Load() {
+		return t.Tracer.StartSpan(operation, opts...)
+	}
+	var o opentracing.StartSpanOptions
+	for _, opt := range opts {
+		opt.Apply(&o)
+	}
+	refs, shared := o.References, true
+	var why error
+	var tags opentracing.Tags
+	for i, ref := range refs {
+		p, ok := ref.ReferencedContext.(*pending)
+		if !ok || p == nil {
+			continue
+		}
+		if shared { // with other spans that the same options start
+			o.References, shared = slices.Clone(refs), false
+		}
+		o.References[i], tags = p.complete(t, operation, ref.Type)
+		why = p.why
+	}
+	span := t.Tracer.StartSpan(operation, (*prepared)(&o))
+	for key, value := range tags {
+		span.SetTag(key, value)
+	}
+	if why != nil {
+		span.LogFields(log.Event("malformed context"), log.Message(why.Error()))
+	}
+	return span
+}
+
+// complete makes of p what Jaeger's tracer understands, and the tags of the sampler, if it was asked.
+func (p *pending) complete(t *wrapped, operation string, kind opentracing.SpanReferenceType) (opentracing.SpanReference, opentracing.Tags) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.root && !p.started:
+		p.started = true
+		return jaeger.SelfRef(p.SpanContext), nil
+	case p.decide == nil:
+		return opentracing.SpanReference{Type: kind, ReferencedContext: p.SpanContext}, nil
+	case p.decided != nil:
+		return opentracing.SpanReference{Type: kind, ReferencedContext: *p.decided}, nil
+	}
+	sampled, tags := t.ask(p.TraceID(), operation)
+	d := denied
+	if sampled {
+		d = accepted
+	}
+	c := p.decide(d)
+	// Jaeger's tracer alone can say that a context is a peer's, and with it final.
+	if sc, err := t.Extract(asItIs{}, c); err == nil {
+		c = sc.(jaeger.SpanContext)
+	}
+	p.decided = &c
+	return opentracing.SpanReference{Type: kind, ReferencedContext: c}, tags
+}
+
+// ask has the sampler decide on a trace whose id is given. A span is never finished for it: a sampler can be asked only by
+// starting one, and the sampler that has a rate for each operation answers for the first span of a trace here only,
+// which it knows by its id. That of a trace that was not begun here is 0, and so is this span's. Baggage keeps Jaeger's
+// tracer from taking the reference for an empty one.
+func (t *wrapped) ask(trace jaeger.TraceID, operation string) (sampled bool, tags opentracing.Tags) {
+	question := jaeger.NewSpanContext(trace, 0, 0, false, map[string]string{"": ""})
+	span, ok := t.Tracer.StartSpan(operation, jaeger.SelfRef(question)).(*jaeger.Span)
+	if !ok || !span.SpanContext().IsSampled() {
+		return false, nil
+	}
+	return true, span.Tags()
+}
+
+// asItIs is a format of which the carrier is the context.
+type asItIs struct{}
+
+// Extract implements jaeger.Extractor.
+func (asItIs) Extract(carrier any) (jaeger.SpanContext, error) {
+	c, ok := carrier.(jaeger.SpanContext)
+	if !ok {
+		return c, opentracing.ErrInvalidCarrier
+	}
+	return c, nil
+}
+
+// prepared are options that have been applied already.
+type prepared opentracing.StartSpanOptions
+
+// Apply implements opentracing.StartSpanOption.
+func (p *prepared) Apply(o *opentracing.StartSpanOptions) { *o = opentracing.StartSpanOptions(*p) }

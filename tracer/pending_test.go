@@ -1,0 +1,219 @@
+package tracer_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
+	"github.com/uber/jaeger-client-go"
+)
+
+func extract(t *testing.T, tr opentracing.Tracer, lines string) opentracing.SpanContext {
+	t.Helper()
+	c, err := tr.Extract(opentracing.HTTPHeaders, carried(lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestAllSpansOfADeferredTraceGetOneDecision(t *testing.T) {
+	setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=1")
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+	for i := range 3 { // the limit lets one trace through
+		c := extract(t, tr, "x-b3-traceid: abc\nx-b3-spanid: 1")
+		for range 3 {
+			span := tr.StartSpan("a", opentracing.FollowsFrom(c))
+			if got := span.Context().(jaeger.SpanContext); got.IsSampled() != (i == 0) || got.ParentID() != 1 || got.TraceID().Low != 0xabc {
+				t.Errorf("trace %d: %v", i, got)
+			}
+			if got := c.(interface{ IsSampled() bool }).IsSampled(); got != (i == 0) {
+				t.Errorf("trace %d: the context says %v", i, got)
+			}
+			if got := headers(t, tr, c).Get("x-b3-sampled"); got != map[bool]string{true: "1", false: "0"}[i == 0] {
+				t.Errorf("trace %d: injected as %s", i, got)
+			}
+		}
+	}
+}
+
+func TestADeferredTraceTellsWhoSampledIt(t *testing.T) {
+	tr, r := recording(t)
+	tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "b3: abc-1"))).Finish()
+	tags := map[string]any{}
+	for _, f := range r.Traces()[0][0].Tags {
+		tags[f.Key] = f.Value
+	}
+	if tags["sampler.type"] != "const" || tags["sampler.param"] != true || len(tags) != 2 {
+		t.Errorf("tags %v", tags)
+	}
+}
+
+// A sampling server gives rates for operations, and the sampler for these answers for spans that begin a trace in a
+// process only.
+func TestADeferredTraceIsSampledAtTheRateOfItsOperation(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"strategyType": "PROBABILISTIC",
+			"operationSampling": map[string]any{
+				"defaultSamplingProbability": 0.0, "defaultLowerBoundTracesPerSecond": 0.0,
+				"perOperationStrategies": []any{map[string]any{"operation": "wanted", "probabilisticSampling": map[string]any{"samplingRate": 1.0}}},
+			},
+		})
+	}))
+	defer server.Close()
+	setenv(t, "JAEGER_SAMPLING_ENDPOINT="+server.URL, "JAEGER_SAMPLER_PARAM=0", "JAEGER_SAMPLER_REFRESH_INTERVAL=5ms")
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+	sampled := func(operation string) bool {
+		span := tr.StartSpan(operation, opentracing.ChildOf(extract(t, tr, "b3: abc-1")))
+		return span.Context().(jaeger.SpanContext).IsSampled()
+	}
+	for n := 0; !sampled("wanted"); n++ {
+		if n == 400 {
+			t.Fatal("nothing sampled")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if sampled("other"); sampled("other") { // the sampler lets the first one through
+		t.Error("an operation at rate 0 was sampled")
+	}
+}
+
+func TestOfAnAcceptedTraceWithoutIDsTheFirstSpanIsTheRoot(t *testing.T) {
+	for _, in := range []string{"b3: 1", "b3: d", "x-b3-sampled: 1", "x-b3-flags: 1"} {
+		setenv(t, "JAEGER_TRACEID_128BIT=true", "JAEGER_SAMPLER_PARAM=0")
+		tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+		c := extract(t, tr, in)
+		first := tr.StartSpan("first", ext.RPCServerOption(c)).Context().(jaeger.SpanContext)
+		second := tr.StartSpan("second", ext.RPCServerOption(c)).Context().(jaeger.SpanContext)
+		if first.ParentID() != 0 || second.ParentID() != first.SpanID() || second.TraceID() != first.TraceID() || first.TraceID().High == 0 {
+			t.Errorf("%s: %v, then %v", in, first, second)
+		}
+		if !first.IsSampled() || !second.IsSampled() || first.IsDebug() != (in == "b3: d" || in == "x-b3-flags: 1") || second.IsDebug() != first.IsDebug() {
+			t.Errorf("%s: %v, then %v", in, first, second)
+		}
+	}
+}
+
+func TestADeniedTraceStaysDeniedOnItsWay(t *testing.T) {
+	setenv(t)
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.Jaeger, tracer.B3, tracer.B3Single, tracer.W3C))
+	for _, in := range []string{"b3: 0", "x-b3-sampled: 0", "b3: abc-1-0", "uber-trace-id: abc:1:0:0"} {
+		span := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, in)))
+		h := headers(t, tr, tr.StartSpan("b", opentracing.ChildOf(span.Context())).Context())
+		if !strings.HasSuffix(h.Get("uber-trace-id"), ":0") || h.Get("x-b3-sampled") != "0" || h.Get("x-b3-flags") != "" ||
+			!strings.Contains(h.Get("b3"), "-0-") || !strings.HasSuffix(h.Get("traceparent"), "-00") {
+			t.Errorf("%s: %v", in, h)
+		}
+	}
+}
+
+func TestAMalformedContextIsAnErrorThatTellsTheReason(t *testing.T) {
+	tr, r := recording(t)
+	c, err := tr.Extract(opentracing.HTTPHeaders, carried("b3: rubbish"))
+	if !errors.Is(err, opentracing.ErrSpanContextCorrupted) || !strings.Contains(err.Error(), `b3: "rubbish": want trace-span-state`) {
+		t.Errorf("got %v", err)
+	}
+	span := tr.StartSpan("a", opentracing.ChildOf(c))
+	span.Finish()
+	got := r.Trace(gap.TraceID(span.Context().(jaeger.SpanContext).TraceID()))
+	if len(got) != 1 || len(got[0].References) != 0 || len(got[0].Logs) != 1 || got[0].Logs[0].Fields[0].Value != "malformed context" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestASpansOwnTracerKnowsWhatOurCodecsKnow(t *testing.T) {
+	tr, _ := recording(t)
+	span := tr.StartSpan("a")
+	own := span.Tracer()
+	h := opentracing.HTTPHeadersCarrier{}
+	if err := own.Inject(span.Context(), opentracing.HTTPHeaders, h); err != nil || len(h) != 4 {
+		t.Errorf("%v, %v", err, h)
+	}
+	for in, want := range map[string]bool{"b3: abc-1-1": true, "b3: abc-1-0": false, "b3: abc-1": false, "b3: d": true} {
+		c, err := own.Extract(opentracing.HTTPHeaders, carried(in))
+		if err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		if got := own.StartSpan("b", opentracing.ChildOf(c)).Context().(jaeger.SpanContext); got.IsSampled() != want {
+			t.Errorf("%s: %v", in, got)
+		}
+	}
+	if c, err := own.Extract(opentracing.HTTPHeaders, carried("b3: rubbish")); c != nil || !errors.Is(err, opentracing.ErrSpanContextCorrupted) {
+		t.Errorf("%v, %v", c, err)
+	}
+}
+
+func TestOptionsThatAreSharedAreLeftAsTheyWere(t *testing.T) {
+	tr, _ := recording(t)
+	shared := opentracing.StartSpanOptions{References: []opentracing.SpanReference{opentracing.ChildOf(extract(t, tr, "b3: abc-1"))}}
+	for range 2 {
+		tr.StartSpan("a", allOptions{&shared})
+	}
+	if _, changed := shared.References[0].ReferencedContext.(jaeger.SpanContext); changed {
+		t.Error("the program's references were changed")
+	}
+}
+
+type allOptions struct{ *opentracing.StartSpanOptions }
+
+func (a allOptions) Apply(o *opentracing.StartSpanOptions) { *o = *a.StartSpanOptions }
+
+func TestSamplingPriorityWorksWithEveryNumberAndBoolean(t *testing.T) {
+	type count int
+	for name, test := range map[string]struct {
+		value         any
+		sampled, says bool
+	}{
+		"int 1":      {1, true, true},
+		"int 0":      {0, false, true},
+		"int -1":     {-1, false, true},
+		"int64":      {int64(2), true, true},
+		"uint16":     {uint16(1), true, true},
+		"uint16 0":   {uint16(0), false, true},
+		"uint8":      {uint8(1), true, true},
+		"float64":    {1.0, true, true},
+		"true":       {true, true, true},
+		"false":      {false, false, true},
+		"a named":    {count(1), true, true},
+		"string":     {"1", false, false},
+		"nil":        {nil, false, false},
+		"nil struct": {(*count)(nil), false, false},
+	} {
+		for _, param := range []string{"0", "1"} {
+			t.Run(name+", sampler "+param, func(t *testing.T) {
+				setenv(t, "JAEGER_SAMPLER_PARAM="+param)
+				r := tracer.NewRecorder(0)
+				tr, _ := open(t, tracer.WithRecorder(r))
+				want := test.sampled
+				if !test.says {
+					want = param == "1"
+				}
+				later := tr.StartSpan("later")
+				later.SetTag("sampling.priority", test.value)
+				for _, span := range []opentracing.Span{
+					tr.StartSpan("at once", opentracing.Tag{Key: "sampling.priority", Value: test.value}),
+					later,
+					tr.StartSpan("child", opentracing.ChildOf(later.Context())),
+				} {
+					if got := span.Context().(jaeger.SpanContext).IsSampled(); got != want {
+						t.Errorf("%v: sampled is %v", span, got)
+					}
+					span.Finish()
+				}
+				if got := len(r.Traces()); got != map[bool]int{true: 2, false: 0}[want] {
+					t.Errorf("%d traces", got)
+				}
+			})
+		}
+	}
+}

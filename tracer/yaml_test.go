@@ -1,0 +1,242 @@
+package tracer_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go/testutils"
+)
+
+func TestADocumentOfPythonsOpensATracer(t *testing.T) {
+	agent, err := testutils.StartMockAgent()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer agent.Close()
+	host, port, _ := strings.Cut(agent.SpanServerAddr(), ":")
+	setenv(t, "JAEGER_ENDPOINT=http://elsewhere.invalid", "JAEGER_SAMPLER_PARAM=0", "JAEGER_SERVICE_NAME=other", "JAEGER_TAGS=zone=us,n=1")
+	r := tracer.NewRecorder(0)
+	tr, closer, err := tracer.FromYAML(strings.NewReader(`
+# as jaeger-client-python reads it
+service_name: shop
+enabled: yes
+sampler:
+    type: const
+    param: true
+local_agent:
+    enabled: true
+    reporting_host: `+host+`
+    reporting_port: `+port+`
+    sampling_port: 5778
+logging: false
+metrics: true
+reporter_batch_size: 10
+reporter_queue_size: 100
+reporter_flush_interval: 0.5
+sampling_refresh_interval: 60
+max_operations: 100
+max_tag_value_length: 10
+max_traceback_length: 4096
+generate_128bit_trace_id: True
+trace_id_header: uber-trace-id
+baggage_header_prefix: uberctx-
+debug_id_header: jaeger-debug-id
+propagation: b3
+tags: {zone: eu, shards: 3, ratio: 0.5, canary: true, build: "7"}
+`), tracer.WithRecorder(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	span := tr.StartSpan("a")
+	h := headers(t, tr, span.Context())
+	if len(h.Get("x-b3-traceid")) != 32 || h.Get("uber-trace-id") != "" {
+		t.Errorf("headers %v", h)
+	}
+	span.Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	process := r.Traces()[0][0].Process
+	got := map[string]any{}
+	for _, f := range process.Tags {
+		switch f.Key {
+		case "zone", "shards", "ratio", "canary", "build", "n":
+			got[f.Key] = f.Value
+		}
+	}
+	want := map[string]any{"zone": "eu", "shards": int64(3), "ratio": 0.5, "canary": true, "build": "7", "n": "1"}
+	if process.Service != "shop" || !maps.Equal(got, want) {
+		t.Errorf("%s %v, want %v", process.Service, got, want)
+	}
+	noneLeft(t)
+}
+
+func TestOptionsBeatTheDocumentAndTheDocumentTheEnvironment(t *testing.T) {
+	c := startCollector(t)
+	for name, test := range map[string]struct {
+		env, yaml string
+		opts      []tracer.Option
+		want      string // of the request that reached the collector
+	}{
+		"document":                              {"JAEGER_ENDPOINT=http://elsewhere.invalid", "reporter: {endpoint: " + c.URL + "/d}", nil, "shop :  /d"},
+		"option":                                {"JAEGER_ENDPOINT=http://elsewhere.invalid", "reporter: {endpoint: 'http://elsewhere.invalid', user: me, password: pw}", []tracer.Option{tracer.WithCollector(c.URL + "/o")}, "shop :  /o"},
+		"environment":                           {"JAEGER_ENDPOINT=" + c.URL + "/e", "logging: false", nil, "shop :  /e"},
+		"credentials":                           {"", "reporter: {endpoint: " + c.URL + "/d, user: me, password: pw}", nil, "shop me:pw  /d"},
+		"Java's words":                          {"", "reporterConfig: {senderConfiguration: {endpoint: " + c.URL + "/d, authUsername: me, authPassword: pw}, flushIntervalMs: 100}", nil, "shop me:pw  /d"},
+		"a token":                               {"", "reporter: {sender: {endpoint: " + c.URL + "/d, auth_token: abc}}", nil, "shop : Bearer abc /d"},
+		"a token of the environment":            {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_AUTH_TOKEN=abc", "", nil, "shop : Bearer abc /e"},
+		"credentials stay with their endpoint":  {"JAEGER_USER=me JAEGER_PASSWORD=pw JAEGER_AUTH_TOKEN=abc", "reporter: {endpoint: " + c.URL + "/d}", nil, "shop :  /d"},
+		"but may be for one of the environment": {"JAEGER_ENDPOINT=" + c.URL + "/e", "reporter: {user: me, password: pw}", nil, "shop me:pw  /e"},
+		"a parameter stays with its sampler":    {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_SAMPLER_TYPE=probabilistic JAEGER_SAMPLER_PARAM=0", "sampler: {type: const}", nil, "shop :  /e"},
+		"but may be for one of the environment too": {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_SAMPLER_TYPE=probabilistic JAEGER_SAMPLER_PARAM=0", "sampler: {param: 1}", nil, "shop :  /e"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setenv(t, append(strings.Fields(test.env), "JAEGER_SERVICE_NAME=shop")...)
+			tr, closer, err := tracer.FromYAML(strings.NewReader(test.yaml), test.opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.StartSpan("a").Finish()
+			if err := closer.Close(); err != nil {
+				t.Fatal(err)
+			}
+			last := len(c.paths) - 1
+			bearer := c.authorization[last]
+			if !strings.HasPrefix(bearer, "Bearer") {
+				bearer = ""
+			}
+			got := fmt.Sprintf("%s %s %s %s", c.batches[last].Process.ServiceName, c.auth[last], bearer, strings.TrimPrefix(c.paths[last], "POST "))
+			if got != test.want {
+				t.Errorf("got  %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestWhatIsWrongWithADocumentIsToldWithItsLine(t *testing.T) {
+	for yaml, want := range map[string]string{
+		"a: 1":                                                "line 1: a: unknown key",
+		"samplr: {type: const}":                               "line 1: samplr: unknown key; did you mean sampler?",
+		"sampler:\n  typ: const":                              "line 2: sampler.typ: unknown key; did you mean type?",
+		"local_agent:\n  reporting_hosts: a":                  "line 2: local_agent.reporting_hosts: unknown key; did you mean reporting_host?",
+		"reporter:\n  sender:\n    endpont: a":                "line 3: reporter.sender.endpont: unknown key; did you mean endpoint?",
+		"<<: {a: 1}":                                          "line 1: <<: unknown key",
+		"\n\nreporter_queue_size: many":                       `line 3: reporter_queue_size: "many": want a number of spans, 1 to 10000000`,
+		"sampler:\n  type: always":                            `line 2: sampler.type: "always": want const, probabilistic, ratelimiting or remote`,
+		"sampler:\n  type: probabilistic":                     `line 2: sampler.type: "probabilistic": want sampler.param set too, to the share of traces to sample, 0 to 1`,
+		"sampler: {type: probabilistic, param: 2}":            `line 1: sampler.param: "2": want the share of traces to sample, 0 to 1`,
+		"sampler: {param: maybe}":                             `line 1: sampler.param: "maybe": want 1 (every trace) or 0 (none), as the sampler is const`,
+		"sampler: const":                                      "line 1: sampler: want keys with values",
+		"logging: maybe":                                      `line 1: logging: "maybe": want true or false`,
+		"enabled: 2":                                          `line 1: enabled: "2": want true or false`,
+		"logging: [true]":                                     "line 1: logging: want one value",
+		"reporter_flush_interval: soon":                       `line 1: reporter_flush_interval: "soon": want a duration of 1ms or more with its unit, such as 500ms or 1m30s`,
+		"reporter_flush_interval: 0":                          `line 1: reporter_flush_interval: "0s": want a duration of 1ms or more with its unit, such as 500ms or 1m30s`,
+		"propagation: zipkin":                                 `line 1: propagation: "zipkin": want jaeger, b3, b3-single or w3c, or several of them with commas between`,
+		"propagation: [b3, zipkin]":                           `line 1: propagation: "b3,zipkin": want jaeger, b3, b3-single or w3c, or several of them with commas between`,
+		"local_agent: {reporting_port: 70000}":                `line 1: local_agent.reporting_port: "70000": want a port, 1 to 65535`,
+		"local_agent: {sampling_port: x}":                     `line 1: local_agent.sampling_port: "x": want a port, 1 to 65535`,
+		"local_agent: {enabled: false}":                       `line 1: local_agent.enabled: "false": want true, as there is no other here`,
+		"trace_id_header: x-trace":                            `line 1: trace_id_header: "x-trace": want uber-trace-id, as there is no other here`,
+		"throttler: {port: 5778}":                             "line 1: throttler: cannot be honoured: its credits came from jaeger-agent, which is gone",
+		"max_tag_value_length: 0":                             `line 1: max_tag_value_length: "0": want a number of bytes, 1 or more`,
+		"tags: [a]":                                           "line 1: tags: want keys with values",
+		"tags: {a: [1]}":                                      "line 1: tags.a: want one value",
+		"tags: {'': 1}":                                       `line 1: tags: "": want a key`,
+		"tags:\n  a: 1\n  a: 2":                               "line 3: tags.a: is said twice",
+		"tags: {ip: 1}":                                       `line 1: tags.ip: "1": want the host's address as a string`,
+		"logging: true\nlogging: true":                        "line 2: logging: line 1 says the same in logging: want one of them",
+		"disabled: false\nenabled: true":                      "line 2: enabled: line 1 says the same in disabled: want one of them",
+		"reporter:\n  password: hush":                         "line 2: reporter.password is set: want JAEGER_USER set too, or neither",
+		"reporter: {user: me}":                                `line 1: reporter.user: "me": want JAEGER_PASSWORD set too, or neither`,
+		"reporter: {endpoint: 'ftp://me:hush@h'}":             `line 1: reporter.endpoint: "ftp://xxxxx@h": want the collector's http or https URL, such as http://localhost:14268`,
+		"reporter: {auth_token: 'hush hush'}":                 "line 1: reporter.auth_token: want what can be printed, without spaces",
+		"reporter: {auth_token: t, user: me, password: hush}": "line 1: reporter.auth_token is set: want no reporter.user beside it",
+		"reporter: {local_agent_host_port: h}":                `line 1: reporter.local_agent_host_port: "h": want host:port`,
+		"- a":                                                 "line 1: the document: want keys with values",
+		"a: &a {b: *a}\nlogging: *a":                          "line 1: a: unknown key",
+		"logging: true\n---\nlogging: true":                   "there is a second document: want one",
+		"logging: {":                                          "yaml: line 1: did not find expected node content",
+		"# nothing":                                           "",
+		"":                                                    "",
+		"logging:\nsampler:\ntags: ~":                         "",
+		"Service-Name: x\nreporter: {logSpans: false, queueSize: 5, localAgentHostPort: 'localhost:6831'}": "",
+		"sampler: {type: rate_limiting, param: 2.5}":                                                       "",
+	} {
+		t.Run(yaml, func(t *testing.T) {
+			setenv(t, "JAEGER_SERVICE_NAME=shop")
+			_, closer, err := tracer.FromYAML(strings.NewReader(yaml), tracer.WithRecorder(tracer.NewRecorder(0)))
+			if want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				closer.Close()
+				return
+			}
+			if err == nil || !strings.HasPrefix(err.Error(), "tracer: "+want) || strings.Contains(err.Error(), "hush") {
+				t.Errorf("got  %v\nwant tracer: %s", err, want)
+			}
+		})
+	}
+}
+
+func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
+	setenv(t, "JAEGER_REPORTER_FLUSH_INTERVAL=soon")
+	_, _, err := tracer.FromYAML(strings.NewReader("samplr: 1\nlogging: maybe\nreporter_queue_size: 0"), tracer.WithTag("", 1))
+	for _, want := range []string{"line 1: samplr", "line 2: logging", "line 3: reporter_queue_size", "JAEGER_REPORTER_FLUSH_INTERVAL", "WithTag"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is not in: %v", want, err)
+		}
+	}
+}
+
+func TestADocumentThatCannotBeReadIsAnError(t *testing.T) {
+	setenv(t)
+	if _, _, err := tracer.FromYAML(iotest.ErrReader(errors.ErrUnsupported)); !errors.Is(err, errors.ErrUnsupported) {
+		t.Error(err)
+	}
+	if _, _, err := tracer.FromYAML(strings.NewReader(strings.Repeat("# long\n", 1<<18))); err == nil {
+		t.Error("a document of megabytes was read")
+	}
+	if _, _, err := tracer.FromYAML(strings.NewReader("logging: false")); err == nil || !strings.Contains(err.Error(), "service_name") {
+		t.Error(err)
+	}
+}
+
+func TestADocumentCanDisableTheTracer(t *testing.T) {
+	for _, yaml := range []string{"disabled: true", "enabled: no", "enabled: false\nsampler: {type: const}"} {
+		setenv(t)
+		tr, _, err := tracer.FromYAML(strings.NewReader(yaml))
+		if _, none := tr.(opentracing.NoopTracer); err != nil || !none {
+			t.Errorf("%s: %T, %v", yaml, tr, err)
+		}
+	}
+}
+
+// FuzzYAML: whatever the document holds, FromYAML answers or says what is wrong, in a few words for each line.
+func FuzzYAML(f *testing.F) {
+	for _, s := range []string{
+		"service_name: shop\nsampler: {type: const, param: 1}", "tags: {a: b}\nreporter: {sender: {endpoint: 'http://h'}}",
+		"a: &a {b: *a}", "local_agent: {reporting_port: 1}", "propagation: [b3, w3c]", "? {a: b}\n: c", "tags: &t {<<: *t}", "---\n---\n",
+		"sampler: *x", "logging: !!binary aGk=", "reporter_flush_interval: 1e309",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, yaml string) {
+		setenv(t, "JAEGER_SERVICE_NAME=shop")
+		_, closer, err := tracer.FromYAML(strings.NewReader(yaml), tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithCollector("http://localhost"))
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "tracer: ") {
+				t.Error(err)
+			}
+			return
+		}
+		closer.Close()
+	})
+}
