@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -91,11 +92,12 @@ func dump(traces [][]gap.Span) (lines []string) {
 			if s.Process != nil {
 				process = fmt.Sprintf("%q %#v", s.Process.Service, s.Process.Tags)
 			}
-			line := fmt.Sprintf("%d %v/%v %v %q %d %d %s %#v %q", i, s.TraceID, s.SpanID, s.References, s.Operation, s.Start.UnixNano(), s.Duration, process, s.Tags, s.Warnings)
+			var line strings.Builder
+			line.WriteString(fmt.Sprintf("%d %v/%v %v %q %d %d %s %#v %q", i, s.TraceID, s.SpanID, s.References, s.Operation, s.Start.UnixNano(), s.Duration, process, s.Tags, s.Warnings))
 			for _, l := range s.Logs {
-				line += fmt.Sprintf("\n  %d %#v", l.Time.UnixNano(), l.Fields)
+				line.WriteString(fmt.Sprintf("\n  %d %#v", l.Time.UnixNano(), l.Fields))
 			}
-			lines = append(lines, line)
+			lines = append(lines, line.String())
 		}
 	}
 	return lines
