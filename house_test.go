@@ -21,6 +21,7 @@ const module = "github.com/gaptrace/gaptrace"
 var floors = map[string]int{
 	"":                  0, // the words: imports opentracing-go alone
 	"gap":               0, // pure analysis: imports the standard library alone
+	"gap/jaegerjson":    1, // Jaeger's JSON, in and out; may ask a query service
 	"internal/spanutil": 1,
 	"contrib":           2,
 	"tracer":            2,

@@ -1,0 +1,86 @@
+package jaegerjson_test
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+)
+
+// malformed are texts with what is said of them; the first part of each is a good trace.
+var malformed = map[string]string{
+	``:                                "byte 0: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found the end of the input",
+	`null`:                            "byte 0: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found null",
+	` hello`:                          "byte 1: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found hello",
+	`<html>`:                          "byte 0: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found '<'",
+	"\xff\xfe{\x00":                   `byte 0: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found "\xff" (UTF-16? It has to be UTF-8)`,
+	`{"a":1}`:                         `byte 7: expected an object with "data", "spans" or "errors", found one without`,
+	`{"resourceSpans":[]}`:            `byte 20: expected an object with "data", "spans" or "errors", as OTLP is not read, found one without`,
+	`[{"spans":[7]}]`:                 "byte 11: expected an object, found 7",
+	`{"spans":{}}`:                    "byte 9: expected an array, found '{'",
+	`{"spans":[{}]}`:                  "byte 10: expected a span with its startTime, found one without",
+	`{"spans":[{"startTime":"x"}]}`:   `byte 23: expected microseconds since 1970 (startTime), found "x"`,
+	`{"spans":[{"startTime":"NaN"}]}`: `byte 23: expected microseconds since 1970 (startTime), found "NaN"`,
+	`{"spans":[{"startTime":[]}]}`:    `byte 23: expected microseconds since 1970 (startTime), found '['`,
+	`{"spans":[{"duration":"1ms","startTime":1}]}`:                        `byte 22: expected microseconds (duration), found "1ms"`,
+	`{"spans":[{"startTime":1,"spanID":5}]}`:                              "byte 34: expected a string, found 5",
+	`{"spans":[{"startTime":1,"operationName":true}]}`:                    "byte 41: expected a string, found true",
+	`{"spans":[{"startTime":1} {}]}`:                                      `byte 26: expected ',' or ']', found '{'`,
+	`{"spans":[{"startTime":1,}]}`:                                        `byte 25: expected a string, found '}'`,
+	`{"spans":[{"startTime" 1}]}`:                                         `byte 23: expected ':' after a key, found 1`,
+	`{"spans":[{"startTime":01}]}`:                                        `byte 24: expected ',' or '}', found 1`,
+	`{"spans":[{"startTime":-}]}`:                                         `byte 24: expected a digit of a number that is at most 16 MiB long, found '}'`,
+	`{"spans":[{"operationName":"a\x"}]}`:                                 `byte 30: expected one of "\/bfnrtu after a backslash, found x`,
+	"{\"spans\":[{\"operationName\":\"a\n\"}]}":                           `byte 29: expected no control character in a string, found '\n'`,
+	`{"spans":[{"operationName":"a`:                                       `byte 29: expected the end of a string, found the end of the input`,
+	`{"spans":[{"operationName":"` + strings.Repeat("long", 20) + `",}]}`: `byte 110: expected a string, found '}'`,
+	`{"spans":[{"x":` + strings.Repeat("[", 10_001):                       "byte 10012: expected arrays and objects no deeper than 10,000 in each other, found '['",
+	trace + `,` + trace:                                                   "",
+}
+
+func TestAnErrorSaysWhereAndWhatWasExpected(t *testing.T) {
+	for text, want := range malformed {
+		traces, errs := readAll(strings.NewReader(text))
+		if want == "" {
+			want = "byte 767: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found ','"
+			if len(traces) != 1 {
+				t.Errorf("%d traces before the error", len(traces))
+			}
+		}
+		if len(errs) != 1 || errs[0].Error() != want {
+			t.Errorf("%.60q:\n%v\nwant\n%s", text, errs, want)
+		}
+	}
+}
+
+func TestWhatWasReadBeforeAnErrorIsKept(t *testing.T) {
+	for cut := range len(trace) {
+		traces, errs := readAll(strings.NewReader(`{"data":[` + trace + `,` + trace[:cut]))
+		e, ok := errors.AsType[*jaegerjson.Error](errors.Join(errs...))
+		if len(traces) != 1 || !ok || e.Offset != int64(10+len(trace)+cut) || e.Err != io.ErrUnexpectedEOF {
+			t.Fatalf("cut at %d: %d traces, %v", cut, len(traces), errs)
+		}
+	}
+	broken := errors.New("broken")
+	traces, errs := readAll(io.MultiReader(strings.NewReader(trace+trace[:50]), iotest.ErrReader(broken)), jaegerjson.WithName("pipe"))
+	if len(traces) != 1 || len(errs) != 1 || !errors.Is(errs[0], broken) || errs[0].Error() != "pipe: byte 817: broken" {
+		t.Errorf("%d traces, %v", len(traces), errs)
+	}
+}
+
+func TestWhoeverStopsIsAskedNoMore(t *testing.T) {
+	for stopAt := 1; stopAt < 5; stopAt++ {
+		n := 0
+		for range jaegerjson.Read(strings.NewReader(`{"errors":["a","b"]}` + trace + trace + `x`)) {
+			if n++; n == stopAt {
+				break
+			}
+		}
+		if n != stopAt {
+			t.Errorf("%d, want %d", n, stopAt)
+		}
+	}
+}

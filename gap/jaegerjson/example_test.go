@@ -1,0 +1,52 @@
+package jaegerjson_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+)
+
+// What Jaeger's UI downloads, cut short.
+func ExampleRead() {
+	file := strings.NewReader(`{"data":[{"traceID":"a1","spans":[
+		{"traceID":"a1","spanID":"1","operationName":"GET /books","startTime":1000000,"duration":100000,"processID":"p1"},
+		{"traceID":"a1","spanID":"2","operationName":"sql query","references":[{"refType":"CHILD_OF","spanID":"1"}],
+			"startTime":1010000,"duration":60000,"processID":"p1","tags":[{"key":"span.kind","type":"string","value":"client"}]}],
+		"processes":{"p1":{"serviceName":"bookshop"}}},{"traceID":"b2","spans":[{"startTime":"yesterday`)
+	for spans, err := range jaegerjson.Read(file, jaegerjson.WithName("traces.json")) {
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		trace, _ := gap.Build(spans)
+		for root := range trace.Roots() {
+			fmt.Println(root.Span().Process.Service, root.Span().Operation, root.Duration(), "own time:", root.OwnTime())
+		}
+	}
+	// Output:
+	// bookshop GET /books 100ms own time: 40ms
+	// traces.json: byte 482: expected the end of a string, found the end of the input
+}
+
+// A trace for a colleague, who opens it in any Jaeger UI.
+func ExampleWrite() {
+	var file bytes.Buffer
+	err := jaegerjson.Write(&file, []gap.Span{{
+		TraceID: gap.TraceID{Low: 0xa1}, SpanID: 1, Operation: "GET /books", Process: &gap.Process{Service: "bookshop"},
+		Start: time.UnixMicro(1_000_000), Duration: 100 * time.Millisecond,
+	}})
+	if err != nil {
+		fmt.Println(err)
+	}
+	os.Stdout.Write(file.Bytes())
+	// Output:
+	// {"data":[{"traceID":"00000000000000a1","spans":[
+	// {"traceID":"00000000000000a1","spanID":"0000000000000001","flags":1,"operationName":"GET /books","references":[],"startTime":1000000,"duration":100000,"tags":[],"logs":[],"processID":"p1","warnings":null}
+	// ],"processes":{"p1":{"serviceName":"bookshop","tags":[]}}
+	// ,"warnings":null}],"total":0,"limit":0,"offset":0,"errors":null}
+}

@@ -1,0 +1,104 @@
+package jaegerjson_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+)
+
+// readAll reads what can be had of r, and the errors.
+func readAll(r io.Reader, opts ...jaegerjson.Option) (traces [][]gap.Span, errs []error) {
+	for spans, err := range jaegerjson.Read(r, opts...) {
+		if err != nil {
+			errs = append(errs, err)
+		} else {
+			traces = append(traces, spans)
+		}
+	}
+	return traces, errs
+}
+
+// FuzzRead reads what a stranger sends: it never panics, allocates in proportion, does not depend on how the input comes, and
+// what it has read comes back the same when it is written.
+func FuzzRead(f *testing.F) {
+	for _, input := range inputs {
+		f.Add([]byte(input))
+	}
+	for text := range malformed {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		traces, errs := readAll(bytes.NewReader(data), jaegerjson.WithEverything(), jaegerjson.WithMaxBytes(1<<20))
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) && n > 1<<20+256*uint64(len(data)) {
+			t.Errorf("%d bytes allocated for %d", n, len(data))
+		}
+		slow, slowErrs := readAll(iotest.OneByteReader(bytes.NewReader(data)), jaegerjson.WithEverything(), jaegerjson.WithMaxBytes(1<<20))
+		if !same(traces, slow) || places(errs) != places(slowErrs) {
+			t.Errorf("read in one go:\n%v %v\nbyte by byte:\n%v %v", traces, errs, slow, slowErrs)
+		}
+		once := rewrite(t, traces) // has lost what is less than a microsecond, and what was said twice
+		if twice := rewrite(t, once); !same(once, twice) || len(once) != len(traces) {
+			t.Errorf("written:\n%+v\nwritten again:\n%+v", once, twice)
+		}
+		for _, spans := range traces {
+			gap.Build(spans)
+		}
+	})
+}
+
+// places is what errors say but for what was found: that is told as far as it has come.
+func places(errs []error) (text string) {
+	for _, err := range errs {
+		if e, ok := errors.AsType[*jaegerjson.Error](err); ok {
+			err = fmt.Errorf("%d %s %w", e.Offset, e.Expected, e.Err)
+		}
+		text += fmt.Sprintln(err)
+	}
+	return text
+}
+
+func rewrite(t *testing.T, traces [][]gap.Span) [][]gap.Span {
+	t.Helper()
+	var b bytes.Buffer
+	if err := jaegerjson.Write(&b, traces...); err != nil {
+		t.Fatal(err)
+	}
+	again, errs := readAll(&b, jaegerjson.WithEverything())
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	return again
+}
+
+// same compares all that is in the spans; NaN is NaN, and nil is what is empty.
+func same(a, b [][]gap.Span) bool { return reflect.DeepEqual(dump(a), dump(b)) }
+
+func dump(traces [][]gap.Span) (lines []string) {
+	for i, spans := range traces {
+		for _, s := range spans {
+			process := "none"
+			if s.Process != nil {
+				process = fmt.Sprintf("%q %#v", s.Process.Service, s.Process.Tags)
+			}
+			var line strings.Builder
+			line.WriteString(fmt.Sprintf("%d %v/%v %v %q %d %d %s %#v %q", i, s.TraceID, s.SpanID, s.References, s.Operation, s.Start.UnixNano(), s.Duration, process, s.Tags, s.Warnings))
+			for _, l := range s.Logs {
+				line.WriteString(fmt.Sprintf("\n  %d %#v", l.Time.UnixNano(), l.Fields))
+			}
+			lines = append(lines, line.String())
+		}
+	}
+	return lines
+}

@@ -1,0 +1,294 @@
+package jaegerjson_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+)
+
+const (
+	process = `"processes":{"p1":{"serviceName":"shop","tags":[{"key":"ip","type":"string","value":"10.0.0.1"}]}}`
+	root    = `{"traceID":"a1","spanID":"b1","operationName":"GET","references":[],"startTime":1000000,"duration":500,"tags":[{"key":"span.kind","type":"string","value":"server"}],"logs":[],"processID":"p1","warnings":null}`
+	child   = `{"traceID":"a1","spanID":"b2","flags":1,"operationName":"redis get","references":[{"refType":"CHILD_OF","traceID":"a1","spanID":"b1"}],"startTime":1000100,"duration":50,"tags":[{"key":"span.kind","type":"string","value":"client"},{"key":"db.statement","type":"string","value":"get \"x\""}],"logs":[{"timestamp":1000120,"fields":[{"key":"event","type":"string","value":"retry"}]}],"processID":"p1","warnings":["odd"]}`
+	spans   = `"spans":[` + root + `,` + child + `]`
+	trace   = `{"traceID":"a1",` + spans + `,` + process + `,"warnings":null}`
+	answer  = `{"data":[` + trace + `],"total":0,"limit":0,"offset":0,"errors":null}`
+)
+
+// inputs are forms in which the one trace comes, and what they say of it.
+var inputs = map[string]string{
+	"an answer of Jaeger's":          answer,
+	"a bare trace":                   trace,
+	"an array of traces":             `[` + trace + `]`,
+	"data that is one trace":         `{"data":` + trace + `}`,
+	"a null among traces":            `{"data":[null,` + trace + `]}`,
+	"processes before the spans":     `{` + process + `,` + spans + `,"traceID":"a1"}`,
+	"a byte order mark":              "\ufeff" + answer,
+	"white space":                    "\r\n\t " + strings.NewReplacer(",", " ,\r\n\t", ":", " : ").Replace(answer) + "\n\n",
+	"ids of other lengths and cases": strings.NewReplacer(`"a1"`, `"000000000000000000000000000000A1"`, `"b1"`, `"B1"`, `"b2"`, `"0b2"`).Replace(answer),
+	"numbers that are strings":       strings.NewReplacer(`1000000`, `"1000000"`, `500`, `"500"`, `1000100`, `"1000100"`).Replace(answer),
+	"numbers with a fraction":        strings.NewReplacer(`1000000`, `1e6`, `500`, `500.0`, `1000100`, `1000100.0`).Replace(answer),
+	"unknown fields":                 strings.ReplaceAll(strings.Replace(answer, `{`, `{"x":{"y":[1,{"z":null}],"spans":[7]},`, 1), `"spanID"`, `"x":[{"spanID":1}],"spanID"`),
+	"the trace's id only once":       strings.ReplaceAll(answer, `{"traceID":"a1","spanID"`, `{"spanID"`),
+	"a parentSpanID":                 strings.Replace(answer, `"references":[{"refType":"CHILD_OF","traceID":"a1","spanID":"b1"}]`, `"parentSpanID":"b1"`, 1),
+	"a process in each span":         strings.ReplaceAll(strings.Replace(answer, process, `"processes":null`, 1), `"processID":"p1"`, `"process":{"serviceName":"shop","tags":[{"key":"ip","value":"10.0.0.1"}]}`),
+	"values before their types":      strings.NewReplacer(`"key":"span.kind","type":"string","value":"client"`, `"value":"client","type":"string","key":"span.kind"`).Replace(answer),
+	"keys that come twice":           strings.Replace(strings.Replace(answer, `"duration"`, `"tags":[{"key":"error","value":true}],"duration":7,"duration"`, 1), `"spans"`, `"spans":[`+child+`],"spans"`, 1),
+	"escaped names":                  strings.NewReplacer(`"spans"`, `"sp\u0061ns"`, `"client"`, `"\u0063lient"`).Replace(answer),
+	"an answer in an answer":         `{"spans":[],"data":[` + answer + `]}`,
+}
+
+func want() []gap.Span {
+	p := &gap.Process{Service: "shop", Tags: []gap.Field{{Key: "ip", Value: "10.0.0.1"}}}
+	a1 := gap.TraceID{Low: 0xa1}
+	return []gap.Span{{
+		TraceID: a1, SpanID: 0xb1, Operation: "GET", Start: time.UnixMicro(1_000_000).UTC(), Duration: 500 * time.Microsecond,
+		Process: p, Tags: []gap.Field{{Key: "span.kind", Value: "server"}},
+	}, {
+		TraceID: a1, SpanID: 0xb2, Operation: "redis get", Start: time.UnixMicro(1_000_100).UTC(), Duration: 50 * time.Microsecond,
+		References: []gap.Reference{{TraceID: a1, SpanID: 0xb1}},
+		Process:    p, Tags: []gap.Field{{Key: "span.kind", Value: "client"}}, Warnings: []string{"odd"},
+	}}
+}
+
+func TestEveryFormOfATraceReadsTheSame(t *testing.T) {
+	for name, input := range inputs {
+		t.Run(name, func(t *testing.T) {
+			traces, errs := readAll(strings.NewReader(input))
+			if errs != nil || len(traces) != 1 {
+				t.Fatalf("%d traces, %v", len(traces), errs)
+			}
+			want := want()
+			if name == "a parentSpanID" {
+				want[1].References[0].TraceID = gap.TraceID{} // within the trace
+			}
+			if !reflect.DeepEqual(traces[0], want) {
+				t.Errorf("%+v\nwant %+v", traces[0], want)
+			}
+			if p, q := traces[0][0].Process, traces[0][1].Process; (p == q) == (name == "a process in each span") {
+				t.Errorf("processes %p and %p", p, q)
+			}
+		})
+	}
+}
+
+func TestManyDocumentsAreReadOneByOne(t *testing.T) {
+	for name, input := range map[string]string{
+		"lines":        answer + "\n" + trace + "\n[" + trace + "," + answer + "]\n",
+		"nothing":      answer + trace + trace + trace,
+		"marks":        "\ufeff" + answer + "\r\n\ufeff" + trace + "\ufeff" + answer + "\ufeff" + answer,
+		"one and null": answer + `{"data":null,"errors":null}{"data":[]}[]` + answer + answer + answer,
+	} {
+		if traces, errs := readAll(strings.NewReader(input)); errs != nil || len(traces) != 4 {
+			t.Errorf("%s: %d traces, %v", name, len(traces), errs)
+		}
+	}
+}
+
+func TestATraceIsYieldedBeforeTheNextIsRead(t *testing.T) {
+	r, w := io.Pipe()
+	defer r.Close()
+	go w.Write([]byte(answer[:len(answer)-len(`],"total":0,"limit":0,"offset":0,"errors":null}`)]))
+	for spans, err := range jaegerjson.Read(r) {
+		if len(spans) != 2 || err != nil {
+			t.Errorf("%v, %v", spans, err)
+		}
+		break // there is nothing else to come, and whoever reads on would wait for ever
+	}
+}
+
+func TestGzipIsKnownByItsContent(t *testing.T) {
+	var b bytes.Buffer
+	for _, text := range []string{answer, trace} { // and may come in pieces
+		z := gzip.NewWriter(&b)
+		z.Write([]byte(text))
+		z.Close()
+	}
+	if traces, errs := readAll(bytes.NewReader(b.Bytes())); errs != nil || len(traces) != 2 {
+		t.Errorf("%d traces, %v", len(traces), errs)
+	}
+	short := b.Bytes()[:b.Len()-20]
+	traces, errs := readAll(bytes.NewReader(short), jaegerjson.WithName("x.gz"))
+	if len(traces) != 1 || len(errs) != 1 || !errors.Is(errs[0], io.ErrUnexpectedEOF) || !strings.Contains(errs[0].Error(), "x.gz: byte ") || !strings.Contains(errs[0].Error(), " of the decompressed text: unexpected EOF") {
+		t.Errorf("%d traces, %v", len(traces), errs)
+	}
+}
+
+func TestOnlyWhatIsAskedForIsKept(t *testing.T) {
+	for name, test := range map[string]struct {
+		opts []jaegerjson.Option
+		tags int
+		logs int
+	}{
+		"by itself":  {nil, 1, 0},
+		"tags":       {[]jaegerjson.Option{jaegerjson.WithTags("db.statement")}, 2, 0},
+		"everything": {[]jaegerjson.Option{jaegerjson.WithEverything()}, 2, 1},
+	} {
+		traces, errs := readAll(strings.NewReader(answer), test.opts...)
+		if errs != nil || len(traces[0][1].Tags) != test.tags || len(traces[0][1].Logs) != test.logs {
+			t.Errorf("%s: %+v, %v", name, traces[0][1], errs)
+		}
+	}
+}
+
+func TestTagsAreWhatTheirTypeSays(t *testing.T) {
+	for json, want := range map[string]any{
+		`"type":"string","value":"x"`:             "x",
+		`"type":"string","value":5`:               "5",
+		`"type":"string","value":true`:            "true",
+		`"type":"bool","value":true`:              true,
+		`"type":"bool","value":"false"`:           false,
+		`"type":"bool","value":"maybe"`:           "maybe",
+		`"type":"int64","value":-5`:               int64(-5),
+		`"type":"int64","value":"-5"`:             int64(-5),
+		`"type":"int64","value":9007199254740993`: int64(9007199254740993),
+		`"type":"int64","value":2.5`:              2.5,
+		`"type":"int64","value":"five"`:           "five",
+		`"type":"int64","value":1e400`:            "1e400",
+		`"type":"float64","value":3`:              3.0,
+		`"type":"float64","value":"0.5"`:          0.5,
+		`"type":"binary","value":"AP8="`:          []byte{0, 0xff},
+		`"type":"binary","value":"?"`:             "?",
+		`"value":"x"`:                             "x",
+		`"value":7`:                               int64(7),
+		`"value":7.5`:                             7.5,
+		`"value":false`:                           false,
+		`"value":5,"type":"float64"`:              5.0,
+		`"type":"long","value":5`:                 int64(5),
+		`"type":"string","value":null`:            nil,
+		`"type":"string","value":{"a":[]}`:        nil,
+		`"type":"string"`:                         nil,
+		`"type":"STRING","value":"a\u00e9\n"`:     "aé\n",
+	} {
+		traces, errs := readAll(strings.NewReader(`{"spans":[{"startTime":1,"tags":[{"key":"error",` + json + `}]}]}`))
+		var got any
+		if errs == nil && len(traces[0][0].Tags) > 0 {
+			got = traces[0][0].Tags[0].Value
+		}
+		if errs != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %#v, %v; want %#v", json, got, errs, want)
+		}
+	}
+}
+
+func TestOddNumbersAreReadForWhatTheySay(t *testing.T) {
+	for json, want := range map[string]string{
+		`"startTime":0,"duration":0`:                       "1970-01-01 00:00:00 +0000 UTC 0s",
+		`"startTime":1700000000000000,"duration":-5`:       "2023-11-14 22:13:20 +0000 UTC -5µs",
+		`"startTime":1.5,"duration":0.25`:                  "1970-01-01 00:00:00.0000015 +0000 UTC 250ns",
+		`"startTime":-1.5,"duration":null`:                 "1969-12-31 23:59:59.9999985 +0000 UTC 0s",
+		`"startTime":"7","duration":"2e3"`:                 "1970-01-01 00:00:00.000007 +0000 UTC 2ms",
+		`"startTime":1,"duration":99999999999999999999999`: "1970-01-01 00:00:00.000001 +0000 UTC 2562047h47m16.854774s",
+		`"startTime":1,"duration":-1e300`:                  "1970-01-01 00:00:00.000001 +0000 UTC -2562047h47m16.854774s",
+		`"startTime":1,"duration":1e400`:                   "1970-01-01 00:00:00.000001 +0000 UTC 2562047h47m16.854774s",
+		`"startTime":1e300`:                                "294247-01-10 04:00:54.775807 +0000 UTC 0s",
+	} {
+		traces, errs := readAll(strings.NewReader(`{"spans":[{` + json + `}]}`))
+		if errs != nil {
+			t.Errorf("%s: %v", json, errs)
+		} else if got := fmt.Sprint(traces[0][0].Start, " ", traces[0][0].Duration); got != want {
+			t.Errorf("%s: %s, want %s", json, got, want)
+		}
+	}
+}
+
+func TestAnIDThatIsNoNumberStillNamesASpan(t *testing.T) {
+	traces, errs := readAll(strings.NewReader(`{"traceID":"T","spans":[{"spanID":"R","startTime":0,"duration":9},` +
+		`{"spanID":"00112233445566778","startTime":1,"duration":1,"references":[{"refType":"CHILD_OF","traceID":"T","spanID":"R"}]}]}`))
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	built, warnings := gap.Build(traces[0])
+	if built.Len() != 2 || len(warnings) != 0 {
+		t.Errorf("%d spans, %v", built.Len(), warnings)
+	}
+}
+
+func TestAProcessOfWhichNothingIsSaidIsUnknown(t *testing.T) {
+	traces, errs := readAll(strings.NewReader(`{"spans":[{"startTime":0,"processID":"p1"},{"startTime":0,"processID":"p2"},{"startTime":0,"processID":null}],"processes":{"p2":{"serviceName":""}}}`))
+	for _, s := range traces[0] {
+		if s.Process != nil {
+			t.Errorf("%v, %v", s.Process, errs)
+		}
+	}
+}
+
+func TestWhatJaegerToldComesLast(t *testing.T) {
+	traces, errs := readAll(strings.NewReader(`{"data":null,"errors":[{"code":404,"msg":"trace not found"},{"msg":"late","traceID":"a1"},"plain",null]}` + answer))
+	if got := fmt.Sprintf("%d %q", len(traces), errs); got != `1 ["the query service answers 404: trace not found" "the query service answers of trace 00000000000000a1: late" "the query service answers: plain"]` {
+		t.Error(got)
+	}
+	if e, ok := errors.AsType[*jaegerjson.QueryError](errs[1]); !ok || e.TraceID != (gap.TraceID{Low: 0xa1}) {
+		t.Errorf("%#v", errs[1])
+	}
+}
+
+func TestAFileIsNamedInErrors(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "half.json")
+	if err := os.WriteFile(name, []byte(answer+answer[:len(answer)/2]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	traces, errs := readAll(f)
+	e, _ := errors.AsType[*jaegerjson.Error](errors.Join(errs...))
+	if len(traces) != 1 || len(errs) != 1 || e.Name != name || e.Offset != int64(len(answer)+len(answer)/2) || !errors.Is(e, io.ErrUnexpectedEOF) {
+		t.Errorf("%d traces, %v", len(traces), errs)
+	}
+}
+
+func TestProgressIsTold(t *testing.T) {
+	var last jaegerjson.Progress
+	text := strings.Repeat(answer, 1000)
+	traces, errs := readAll(strings.NewReader(text), jaegerjson.WithProgress(func(p jaegerjson.Progress) {
+		if p.Bytes < last.Bytes || p.Traces < last.Traces || p.Spans < last.Spans {
+			t.Errorf("%+v after %+v", p, last)
+		}
+		last = p
+	}))
+	if want := (jaegerjson.Progress{Bytes: int64(len(text)), Traces: 1000, Spans: 2000}); errs != nil || len(traces) != 1000 || last != want {
+		t.Errorf("%+v, %d, %v", last, len(traces), errs)
+	}
+}
+
+func TestInputIsBounded(t *testing.T) {
+	text := trace + trace
+	if traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(int64(len(text)))); errs != nil || len(traces) != 2 {
+		t.Errorf("%d, %v", len(traces), errs)
+	}
+	traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(int64(len(text)-1)))
+	if e, ok := errors.AsType[jaegerjson.TooLargeError](errors.Join(errs...)); len(traces) != 1 || !ok || int(e) != len(text)-1 {
+		t.Errorf("%d, %v", len(traces), errs)
+	}
+}
+
+func TestWhatIsLongIsRead(t *testing.T) {
+	long := strings.Repeat("sehr lang \U0001F600 \" ", 20_000)
+	input := []gap.Span{{TraceID: gap.TraceID{High: 1}, SpanID: 1, Operation: long, Start: time.Unix(1, 0), Tags: []gap.Field{{Key: long, Value: long}}, Warnings: []string{long}}}
+	for i := range 3000 { // more than a piece
+		input = append(input, gap.Span{TraceID: gap.TraceID{High: 1}, SpanID: gap.SpanID(i + 2), Start: time.Unix(1, 0), References: []gap.Reference{{SpanID: 1}, {SpanID: gap.SpanID(i)}}})
+	}
+	again := rewrite(t, [][]gap.Span{input})
+	if len(again) != 1 || len(again[0]) != 3001 || again[0][0].Operation != long || again[0][0].Tags[0].Value != long || again[0][0].Tags[0].Key != long {
+		t.Errorf("%d", len(again))
+	}
+	for i, s := range again[0][3:] {
+		if s.SpanID != gap.SpanID(i+4) || len(s.References) != 2 || s.References[1].SpanID != gap.SpanID(i+2) {
+			t.Fatalf("%d: %+v", i, s)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package jaegerjson
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+// Write writes traces, each the spans of one, as a Jaeger query service answers: what Jaeger's UI opens, and Read reads.
+//
+// Jaeger knows microseconds. Every moment is rounded down to one, the end of a span as well as its start, so that spans
+// that touch or contain each other still do; a span's duration is what then lies between. A process is
+// written once for each pointer to it.
+func Write(w io.Writer, traces ...[]gap.Span) error {
+	b := bufio.NewWriter(w)
+	e := json.NewEncoder(b) // it ends every span with a new line
+	e.SetEscapeHTML(false)
+	b.WriteString(`{"data":[`) // an error of b's stays with it, and is told by Flush
+	comma := ""
+	for _, spans := range traces {
+		if len(spans) == 0 {
+			continue
+		}
+		fmt.Fprintf(b, `%s{"traceID":"%v","spans":[`+"\n", comma, spans[0].TraceID)
+		names := map[*gap.Process]string{} // nil has one, too: a UI looks for every span's process
+		processes := map[string]writtenProcess{}
+		for i := range spans {
+			s := &spans[i]
+			name, known := names[s.Process]
+			if !known {
+				name = "p" + strconv.Itoa(len(names)+1)
+				names[s.Process], processes[name] = name, written(s.Process)
+			}
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			if err := e.Encode(writtenSpan{
+				TraceID:       s.TraceID.String(),
+				SpanID:        s.SpanID.String(),
+				Flags:         1, // sampled
+				OperationName: s.Operation,
+				References:    writtenReferences(s),
+				StartTime:     s.Start.UnixMicro(),
+				Duration:      microseconds(s.Start, s.Duration),
+				Tags:          writtenFields(s.Tags),
+				Logs:          writtenLogs(s.Logs),
+				ProcessID:     name,
+				Warnings:      s.Warnings,
+			}); err != nil {
+				return err
+			}
+		}
+		b.WriteString(`],"processes":`)
+		if err := e.Encode(processes); err != nil {
+			return err
+		}
+		b.WriteString(`,"warnings":null}`)
+		comma = ","
+	}
+	b.WriteString(`],"total":0,"limit":0,"offset":0,"errors":null}` + "\n")
+	return b.Flush()
+}
+
+// The types are Jaeger's, its names and their order.
+type (
+	writtenSpan struct {
+		TraceID       string             `json:"traceID"`
+		SpanID        string             `json:"spanID"`
+		Flags         int                `json:"flags"`
+		OperationName string             `json:"operationName"`
+		References    []writtenReference `json:"references"`
+		StartTime     int64              `json:"startTime"`
+		Duration      int64              `json:"duration"`
+		Tags          []writtenField     `json:"tags"`
+		Logs          []writtenLog       `json:"logs"`
+		ProcessID     string             `json:"processID"`
+		Warnings      []string           `json:"warnings"`
+	}
+	writtenReference struct {
+		RefType string `json:"refType"`
+		TraceID string `json:"traceID"`
+		SpanID  string `json:"spanID"`
+	}
+	writtenField struct {
+		Key   string `json:"key"`
+		Type  string `json:"type"`
+		Value any    `json:"value"`
+	}
+	writtenLog struct {
+		Timestamp int64          `json:"timestamp"`
+		Fields    []writtenField `json:"fields"`
+	}
+	writtenProcess struct {
+		ServiceName string         `json:"serviceName"`
+		Tags        []writtenField `json:"tags"`
+	}
+)
+
+func written(p *gap.Process) writtenProcess {
+	if p == nil {
+		p = &gap.Process{}
+	}
+	return writtenProcess{p.Service, writtenFields(p.Tags)}
+}
+
+func writtenReferences(s *gap.Span) []writtenReference {
+	all := make([]writtenReference, len(s.References)) // a UI wants an array, never null
+	for i, ref := range s.References {
+		trace, kind := ref.TraceID, "CHILD_OF"
+		if trace == (gap.TraceID{}) {
+			trace = s.TraceID
+		}
+		if ref.Type == gap.FollowsFrom {
+			kind = "FOLLOWS_FROM"
+		}
+		all[i] = writtenReference{kind, trace.String(), ref.SpanID.String()}
+	}
+	return all
+}
+
+func writtenLogs(logs []gap.Log) []writtenLog {
+	all := make([]writtenLog, len(logs))
+	for i, l := range logs {
+		all[i] = writtenLog{l.Time.UnixMicro(), writtenFields(l.Fields)}
+	}
+	return all
+}
+
+func writtenFields(fields []gap.Field) []writtenField {
+	all := make([]writtenField, len(fields))
+	for i, f := range fields {
+		w := writtenField{f.Key, "string", f.Value}
+		switch v := f.Value.(type) {
+		case string:
+		case bool:
+			w.Type = "bool"
+		case int64:
+			w.Type = "int64"
+			if v >= 1<<53 || v <= -1<<53 { // JavaScript would round it; Jaeger writes text, too
+				w.Value = strconv.FormatInt(v, 10)
+			}
+		case float64:
+			w.Type = "float64"
+			if math.IsNaN(v) || math.IsInf(v, 0) { // there is no such number in JSON
+				w.Value = strconv.FormatFloat(v, 'g', -1, 64)
+			}
+		case []byte:
+			w.Type = "binary" // base64, by encoding/json
+		default:
+			w.Value = fmt.Sprint(v)
+		}
+		all[i] = w
+	}
+	return all
+}
+
+// microseconds is the time from start, rounded down, to the end, rounded down.
+func microseconds(start time.Time, length time.Duration) int64 {
+	part := time.Duration(start.Nanosecond() % 1000)
+	if length <= math.MaxInt64-part {
+		length += part
+	}
+	us := length / 1000
+	if length%1000 < 0 {
+		us--
+	}
+	return int64(us)
+}
