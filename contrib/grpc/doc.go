@@ -53,7 +53,8 @@
 // # Metadata
 //
 // A recorded call goes out with its span's context in the metadata, in lower case, in place of values of the same keys that the
-// caller may be forwarding; a call that is not recorded goes out as it is. What grpc would refuse or drop is left out.
+// caller may be forwarding, and without those of other formats that a tracer such as package tracer's knows to hold no more; a
+// call that is not recorded goes out as it is. What grpc would refuse or drop is left out.
 // A server reads the first value of each key.
 //
 // # Health checks
