@@ -53,12 +53,13 @@ type builder struct {
 	trace      TraceID
 	nodes      []node
 	only       []SpanID // of the nodes, as onlyParent has it
-	parents    []int32  // of the nodes, none for a root
+	parents    []int32  // of the nodes, none for a root, gone for one that is left out
 	ids        ids
 	servers    map[SpanID]int32 // the server spans that share the id of a client, which is in ids
 	alike      []int32          // nodes without an id, or with one that another has as well
 	odd        []int32          // nodes to be inspected
 	operations map[operationKey]uint32
+	processes  processes
 	corrected  int // spans that Jaeger has moved
 	maxSkew    int64
 	moved      []int64 // by how much correct moved the nodes, nil if it moved none
@@ -175,10 +176,7 @@ func (n *node) outOfRange() bool { return n.start == minTime || n.end == maxTime
 
 // operation returns the number of a span's operation.
 func (b *builder) operation(s *Span) uint32 {
-	key := operationKey{name: s.Operation}
-	if s.Process != nil {
-		key.service = s.Process.Service
-	}
+	key := operationKey{service: b.processes.service(s.Process), name: s.Operation}
 	i, ok := b.operations[key]
 	if !ok {
 		i = uint32(len(b.operations))
@@ -188,7 +186,7 @@ func (b *builder) operation(s *Span) uint32 {
 }
 
 // compareNodes orders by time: a span that starts earlier or else ends later is first.
-func compareNodes(a, b *node) int {
+func (p *processes) compareNodes(a, b *node) int {
 	switch {
 	case a.start != b.start:
 		return cmp.Compare(a.start, b.start)
@@ -197,7 +195,7 @@ func compareNodes(a, b *node) int {
 	case a.id != b.id:
 		return cmp.Compare(a.id, b.id)
 	}
-	return compareSpans(a.span, b.span)
+	return p.compareSpans(a.span, b.span)
 }
 
 // identify leaves one node for each span id, or a client and a server.
@@ -208,12 +206,12 @@ func (b *builder) identify() {
 		if c := cmp.Compare(n.id, m.id); c != 0 {
 			return c
 		}
-		return compareNodes(n, m)
+		return b.processes.compareNodes(n, m)
 	})
 	var last *Span
 	for _, i := range b.alike {
 		n := &b.nodes[i]
-		if last != nil && compareSpans(last, n.span) == 0 {
+		if last != nil && b.processes.compareSpans(last, n.span) == 0 {
 			b.warn(n, Duplicate, "came twice")
 			n.flags |= dropped
 			continue
@@ -235,7 +233,7 @@ func (b *builder) identify() {
 func (b *builder) name(n *node, i int32) bool {
 	id := n.id
 	if id == 0 {
-		b.warn(n, NoSpanID, "%q has no span id", n.span.Operation)
+		b.warn(n, NoSpanID, "%.80q has no span id", n.span.Operation)
 		return true
 	}
 	at := b.ids.slot(id)
@@ -253,7 +251,7 @@ func (b *builder) name(n *node, i int32) bool {
 			return true
 		}
 	}
-	b.warn(n, SameID, "%q dropped: it has the id of %q", n.span.Operation, b.nodes[at.node].span.Operation)
+	b.warn(n, SameID, "%.80q dropped: it has the id of %.80q", n.span.Operation, b.nodes[at.node].span.Operation)
 	return false
 }
 

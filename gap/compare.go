@@ -7,16 +7,20 @@ import (
 	"slices"
 )
 
-// compareSpans orders spans by all that is in them. Spans for which it is zero are the same span. It is
+// compareSpans orders spans of a trace by all that is in them. Spans for which it is zero are the same span. It is
 // what makes the choice between two spans independent of the order in which they came.
-func compareSpans(a, b *Span) int {
+func (p *processes) compareSpans(a, b *Span) int {
 	if c := cmp.Or(a.Start.Compare(b.Start), cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.SpanID, b.SpanID)); c != 0 {
 		return c // nearly always: the rest is looked at for spans of one id only
+	}
+	process := 0
+	if a.Process != b.Process {
+		process = cmp.Compare(p.machine(a.Process).process, p.machine(b.Process).process)
 	}
 	return cmp.Or(
 		cmp.Compare(a.Operation, b.Operation),
 		slices.CompareFunc(a.References, b.References, compareReferences),
-		compareProcesses(a.Process, b.Process),
+		process,
 		slices.CompareFunc(a.Tags, b.Tags, compareFields),
 		slices.CompareFunc(a.Logs, b.Logs, compareLogs),
 		slices.Compare(a.Warnings, b.Warnings),

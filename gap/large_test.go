@@ -71,13 +71,15 @@ func TestLargeTracesAreOrdinary(t *testing.T) {
 		shape       string
 		n           int
 		gaps        int
+		pieces      int           // of the critical path
 		own         time.Duration // of the first root
 		depth       int
 		warningsAre string
 	}{
-		{"chain", million, 2*million - 1, 2 * time.Microsecond, million - 1, ""},
-		{"fan", million / 10, million/10 + million/10 - 1, time.Duration(million/10+1) * time.Microsecond, 1, ""},
-		{"cycle", million, million, 1 * time.Microsecond, million - 1, "cycle \x01"},
+		{"chain", million, 2*million - 1, 2*million - 1, 2 * time.Microsecond, million - 1, ""},
+		{"fan", million / 10, million/10 + million/10 - 1, 2*million/10 - 1, time.Duration(million/10+1) * time.Microsecond, 1, ""},
+		{"alike", million, million - 1, 1, 0, 1, ""},
+		{"cycle", million, million, 1, 1 * time.Microsecond, million - 1, "cycle \x01"},
 	} {
 		t.Run(test.shape, func(t *testing.T) {
 			began := time.Now()
@@ -86,12 +88,24 @@ func TestLargeTracesAreOrdinary(t *testing.T) {
 			for range trace.Gaps(0) {
 				gaps++
 			}
+			pieces, spans := 0, int64(0)
+			for range trace.CriticalPath() {
+				pieces++
+			}
+			var s gap.Summary
+			s.Add(trace)
+			for o := range s.Operations() {
+				spans += o.Count
+			}
 			for n := range trace.Nodes() {
 				depth = max(depth, n.Depth())
 			}
 			t.Logf("%d spans in %v", test.n, time.Since(began))
 			if gaps != test.gaps || depth != test.depth || codes(warnings) != test.warningsAre {
 				t.Errorf("%d gaps, depth %d, %q", gaps, depth, codes(warnings))
+			}
+			if pieces != test.pieces || spans != int64(test.n) {
+				t.Errorf("%d pieces, %d spans", pieces, spans)
 			}
 			for root := range trace.Roots() {
 				if own := root.OwnTime(); own != test.own {

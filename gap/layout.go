@@ -7,7 +7,7 @@ import (
 
 // layout brings the nodes into depth-first order.
 func (b *builder) layout() *Trace {
-	t := &Trace{id: b.trace, operations: make([]operationKey, len(b.operations))}
+	t := &Trace{id: b.trace, services: b.processes.services, operations: make([]operationKey, len(b.operations))}
 	for key, i := range b.operations {
 		t.operations[i] = key
 	}
@@ -19,8 +19,8 @@ func (b *builder) layout() *Trace {
 	// children[first[p+1]:first[p+2]] are those of p; the roots are p = none
 	first := make([]int32, len(b.nodes)+2)
 	kept := 0
-	for i, p := range b.parents {
-		if !b.nodes[i].is(dropped) {
+	for _, p := range b.parents {
+		if p != gone {
 			first[p+2]++
 			kept++
 		}
@@ -31,7 +31,7 @@ func (b *builder) layout() *Trace {
 	children := make([]int32, kept)
 	filled := slices.Clone(first)
 	for i, p := range b.parents {
-		if !b.nodes[i].is(dropped) {
+		if p != gone {
 			children[filled[p+1]] = int32(i)
 			filled[p+1]++
 		}
@@ -99,7 +99,7 @@ func (b *builder) sort(siblings []int32, keys []siblingKey) []siblingKey {
 		case x.id != y.id:
 			return cmp.Compare(x.id, y.id)
 		}
-		return compareSpans(b.nodes[x.node].span, b.nodes[y.node].span)
+		return b.processes.compareSpans(b.nodes[x.node].span, b.nodes[y.node].span)
 	})
 	for i := range keys {
 		siblings[i] = keys[i].node

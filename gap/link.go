@@ -15,6 +15,7 @@ func (b *builder) link() {
 		n := &b.nodes[i]
 		switch {
 		case n.is(dropped):
+			b.parents[i] = gone
 		case b.parents[i] != none && len(b.servers) == 0:
 			n.flags |= childOf
 		default:
@@ -81,9 +82,9 @@ func (b *builder) find(id SpanID, from *Span) int32 {
 		return i
 	}
 	if server, shared := b.servers[id]; shared {
-		clients := compareProcesses(from.Process, b.nodes[i].span.Process) == 0
-		servers := compareProcesses(from.Process, b.nodes[server].span.Process) == 0
-		if servers || !clients {
+		process := b.processes.machine(from.Process).process
+		ofServer := process == b.processes.machine(b.nodes[server].span.Process).process
+		if ofServer || process != b.processes.machine(b.nodes[i].span.Process).process {
 			return server
 		}
 	}
@@ -96,6 +97,9 @@ func (b *builder) cut() {
 	walked := make([]int32, len(b.nodes)) // by which walk, 0 for none
 	for i := range b.nodes {
 		walk, at := int32(i)+1, int32(i)
+		if b.parents[at] == gone {
+			continue
+		}
 		for at != none && walked[at] == 0 {
 			walked[at] = walk
 			at = b.parents[at]
@@ -105,7 +109,7 @@ func (b *builder) cut() {
 		}
 		first := at
 		for on := b.parents[at]; on != at; on = b.parents[on] {
-			if compareNodes(&b.nodes[on], &b.nodes[first]) < 0 {
+			if b.processes.compareNodes(&b.nodes[on], &b.nodes[first]) < 0 {
 				first = on
 			}
 		}

@@ -1,9 +1,6 @@
 package gap
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Option adjusts how Build reads spans.
 type Option func(*builder)
@@ -32,7 +29,7 @@ func (b *builder) correct(parent int32, children []int32) {
 			continue // whatever their clocks
 		}
 		switch {
-		case oneClock(p.span.Process, n.span.Process):
+		case b.processes.oneClock(p.span.Process, n.span.Process):
 			delta = inherited
 		case !n.is(childOf) || p.kind == Producer && n.kind == Consumer:
 			delta = 0 // it may be late because nobody waits for it
@@ -77,21 +74,4 @@ func move(at, by int64) int64 {
 		return minTime
 	}
 	return at + by
-}
-
-// hostTags are the tags of a process that name its machine: Jaeger's, and OpenTelemetry's.
-var hostTags = []string{"ip", "hostname", "host.id", "host.ip", "host.name"}
-
-// oneClock says whether two processes are known to share a clock: they are one, a tag names the same machine for both, or
-// nothing at all is known of one.
-func oneClock(a, b *Process) bool {
-	if a == nil || b == nil || compareProcesses(a, b) == 0 {
-		return true
-	}
-	for _, x := range a.Tags {
-		if slices.Contains(hostTags, x.Key) && slices.ContainsFunc(b.Tags, func(y Field) bool { return compareFields(x, y) == 0 }) {
-			return true
-		}
-	}
-	return false
 }

@@ -3,7 +3,6 @@ package gap
 import (
 	"cmp"
 	"iter"
-	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -15,7 +14,12 @@ import (
 // bound, operations are to be low in cardinality. Summaries of parts can be merged, in any order and grouping, and
 // that is the same as one of the whole. The zero Summary is empty. It is not to be used by several goroutines at once.
 type Summary struct {
-	operations map[operationKey]*Operation
+	services map[string]*service
+}
+
+type service struct {
+	name       string
+	operations map[string]*Operation
 }
 
 // Operation is what a Summary knows of an operation of a service. Sums stop at the highest [time.Duration].
@@ -41,12 +45,17 @@ type Example struct {
 
 // Add adds all spans of a trace.
 func (s *Summary) Add(t *Trace) {
+	services := make([]*service, len(t.services))
 	operations := make([]*Operation, len(t.operations))
 	for i := range t.nodes {
 		n := &t.nodes[i]
 		o := operations[n.operation]
 		if o == nil {
-			o = s.operation(t.operations[n.operation])
+			key := t.operations[n.operation]
+			if services[key.service] == nil {
+				services[key.service] = s.service(t.services[key.service])
+			}
+			o = services[key.service].operation(key.name)
 			operations[n.operation] = o
 		}
 		m, duration := t.measure(int32(i)), n.end-n.start
@@ -61,12 +70,15 @@ func (s *Summary) Add(t *Trace) {
 
 // Merge adds all that was added to another Summary, which does not change.
 func (s *Summary) Merge(other *Summary) {
-	for key, from := range other.operations {
-		o := s.operation(key)
-		o.suggest(from.Worst)
-		o.sum(from.Count, int64(from.Duration), measure{int64(from.OwnTime), int64(from.CriticalTime), int64(from.Concurrency)})
-		o.Durations.merge(&from.Durations)
-		o.OwnTimes.merge(&from.OwnTimes)
+	for name, theirs := range other.services {
+		ours := s.service(name)
+		for name, from := range theirs.operations {
+			o := ours.operation(name)
+			o.suggest(from.Worst)
+			o.sum(from.Count, int64(from.Duration), measure{int64(from.OwnTime), int64(from.CriticalTime), int64(from.Concurrency)})
+			o.Durations.merge(&from.Durations)
+			o.OwnTimes.merge(&from.OwnTimes)
+		}
 	}
 }
 
@@ -75,12 +87,17 @@ func (s *Summary) Merge(other *Summary) {
 func (s *Summary) Operations() iter.Seq[Operation] {
 	return func(yield func(Operation) bool) {
 		var high, low, carry uint64 // 128 bits of own time: exact, and so the same in any order
-		for _, o := range s.operations {
-			low, carry = bits.Add64(low, uint64(o.OwnTime), 0)
-			high += carry
+		var all []*Operation
+		for _, service := range s.services {
+			for _, o := range service.operations {
+				all = append(all, o)
+				low, carry = bits.Add64(low, uint64(o.OwnTime), 0)
+				high += carry
+			}
 		}
+		slices.SortFunc(all, compareOperations)
 		own := float64(high)*(1<<64) + float64(low)
-		for _, o := range slices.SortedFunc(maps.Values(s.operations), compareOperations) {
+		for _, o := range all {
 			told := *o
 			told.Durations, told.OwnTimes = o.Durations.clone(), o.OwnTimes.clone()
 			if own > 0 {
@@ -93,16 +110,24 @@ func (s *Summary) Operations() iter.Seq[Operation] {
 	}
 }
 
-func (s *Summary) operation(key operationKey) *Operation {
-	o := s.operations[key]
-	if o == nil {
-		if s.operations == nil {
-			s.operations = make(map[operationKey]*Operation)
+// service returns a service by its name, of which it keeps a copy: it may be cut from all that a trace was read from.
+func (s *Summary) service(name string) *service {
+	found := s.services[name]
+	if found == nil {
+		if s.services == nil {
+			s.services = make(map[string]*service)
 		}
-		// Copies, as the names may be cut from all that a trace was read from.
-		key = operationKey{strings.Clone(key.service), strings.Clone(key.name)}
-		o = &Operation{Service: key.service, Name: key.name}
-		s.operations[key] = o
+		found = &service{strings.Clone(name), make(map[string]*Operation)}
+		s.services[found.name] = found
+	}
+	return found
+}
+
+func (s *service) operation(name string) *Operation {
+	o := s.operations[name]
+	if o == nil {
+		o = &Operation{Service: s.name, Name: strings.Clone(name)}
+		s.operations[o.Name] = o
 	}
 	return o
 }

@@ -8,15 +8,19 @@ import (
 // Trace is the spans of one trace as a forest. It does not change, and may be read by many goroutines.
 type Trace struct {
 	id         TraceID
-	nodes      []node         // depth first, siblings by time: a node's subtree is nodes[i:nodes[i].next]
-	windows    []window       // what the critical path spends in each node
-	joined     []hidden       // the calls that hide work of their parent, by node
+	nodes      []node   // depth first, siblings by time: a node's subtree is nodes[i:nodes[i].next]
+	windows    []window // what the critical path spends in each node
+	joined     []hidden // the calls that hide work of their parent, by node
+	services   []string
 	operations []operationKey // by the numbers that the nodes have
 	start, end int64
 }
 
 // operationKey names an operation of a service.
-type operationKey struct{ service, name string }
+type operationKey struct {
+	service uint32 // its number
+	name    string
+}
 
 // node is a span in its place. Children need no list of their own: the first follows its parent, and
 // each begins where the subtree of the one before it ends.
@@ -33,7 +37,10 @@ type node struct {
 	flags      flags
 }
 
-const none = -1
+const (
+	none = -1
+	gone = -2
+)
 
 type flags uint8
 

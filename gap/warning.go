@@ -58,7 +58,7 @@ func (b *builder) order() {
 	for i := range places {
 		places[i] = i
 	}
-	slices.SortStableFunc(places, func(i, j int) int { return compareNodes(b.about[i], b.about[j]) })
+	slices.SortStableFunc(places, func(i, j int) int { return b.processes.compareNodes(b.about[i], b.about[j]) })
 	unordered := slices.Clone(last)
 	for i, place := range places {
 		last[i] = unordered[place]
