@@ -236,7 +236,10 @@ func (in *incoming) context(r remote) jaeger.SpanContext {
 	}
 	// Only Jaeger's own codec can make a context with a debug id or the debug flag.
 	flags := 0
-	if r.decision == debug {
+	switch r.decision {
+	case accepted:
+		flags = flagSampled
+	case debug:
 		flags = flagSampled | flagDebug
 	}
 	if r.firehose {

@@ -58,6 +58,16 @@ func (c carrier) Set(key, value string) {
 	}
 }
 
+// Del removes what a caller passes on under a key, however it is spelled, as a proxy does. Package tracer asks for it where a
+// header of another format no longer holds.
+func (c carrier) Del(key string) {
+	for other := range c {
+		if strings.EqualFold(other, key) {
+			delete(c, other)
+		}
+	}
+}
+
 // validName reports whether s is a token (RFC 9110, 5.6.2).
 func validName(s string) bool {
 	for i := range len(s) {
