@@ -182,6 +182,10 @@ func (c *Client) base() (*url.URL, *url.Userinfo, error) {
 	}
 	user := u.User
 	u.User = nil
+	if strings.Contains(u.String(), "@") { // part of a password may be anywhere in it
+		return nil, nil, errors.New("jaegerjson: the URL of the query service has an @ that ends no user and password: " +
+			"want http://user:password@host, with %2F %3F %23 for / ? # in a password, and %40 for @ in a path")
+	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, nil, fmt.Errorf("jaegerjson: %q: want the URL of a query service, such as http://localhost:16686 or https://example.com/jaeger",
 			u.Scheme+"://"+u.Host+u.Path)

@@ -136,6 +136,27 @@ func TestAPasswordIsSentAndInNoError(t *testing.T) {
 	}
 }
 
+// A slash too many or too few, or a password that is not escaped, makes a host or a path of a password.
+func TestAPasswordIsInNoErrorOfAMistypedURL(t *testing.T) {
+	for _, url := range []string{
+		"http:/ada:hunter2@jaeger:16686", "http:///ada:hunter2@jaeger", "http//ada:hunter2@jaeger", "/ada:hunter2@jaeger", "jaeger/ada:hunter2@", "ada:hunter2@jaeger:16686",
+		"http:ada:hunter2@jaeger", "http://ada:1/hunter2@jaeger", "http://hunter2/ada@jaeger", "http://hunter2?ada@jaeger", "http://hunter2#ada@jaeger", "http://ada:hunter2/@jaeger",
+	} {
+		s := &service{answers: []func(*http.Request) (*http.Response, error){answers(401, "who?")}}
+		_, errs := all(s.client(url).Find(t.Context(), jaegerjson.Query{Service: "shop"}))
+		_, err := s.client(url).Services(t.Context())
+		if got := fmt.Sprint(errs, err); len(errs) != 1 || err == nil || strings.Contains(got, "hunter2") || len(s.asked) != 0 {
+			t.Errorf("%s: asked %d times, %s", url, len(s.asked), got)
+		}
+	}
+	s := &service{answers: []func(*http.Request) (*http.Response, error){answers(200, answer)}}
+	if traces, errs := all(s.client("http://ada:a%2Fb%40c@jaeger/a%40b").Find(t.Context(), jaegerjson.Query{Service: "shop"})); traces != 1 || errs != nil {
+		t.Errorf("%d traces, %v", traces, errs)
+	} else if _, password, _ := s.asked[0].BasicAuth(); password != "a/b@c" || s.asked[0].URL.EscapedPath() != "/a%40b/api/traces" && s.asked[0].URL.Path != "/a@b/api/traces" {
+		t.Errorf("password %s, path %s", password, s.asked[0].URL)
+	}
+}
+
 func TestWhatIsAskedForWronglyIsNotAsked(t *testing.T) {
 	s := &service{}
 	if _, errs := all(s.client("http://jaeger").Find(t.Context(), jaegerjson.Query{})); len(errs) != 1 || len(s.asked) != 0 {
