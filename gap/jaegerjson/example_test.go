@@ -2,7 +2,10 @@ package jaegerjson_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"time"
@@ -49,4 +52,25 @@ func ExampleWrite() {
 	// {"traceID":"00000000000000a1","spanID":"0000000000000001","flags":1,"operationName":"GET /books","references":[],"startTime":1000000,"duration":100000,"tags":[],"logs":[],"processID":"p1","warnings":null}
 	// ],"processes":{"p1":{"serviceName":"bookshop","tags":[]}}
 	// ,"warnings":null}],"total":0,"limit":0,"offset":0,"errors":null}
+}
+
+// The slow requests of the last hour, from the Jaeger whose UI is at this address.
+func ExampleClient_Find() {
+	jaeger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"data":[{"traceID":"a1","spans":[{"spanID":"1","operationName":"GET /books","startTime":1000000,"duration":100000}]}]}`)
+	}))
+	defer jaeger.Close()
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	client := &jaegerjson.Client{URL: jaeger.URL}
+	query := jaegerjson.Query{Service: "bookshop", Lookback: time.Hour, MinDuration: 50 * time.Millisecond, Limit: 20}
+	for spans, err := range client.Find(ctx, query) {
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		fmt.Println(spans[0].TraceID, spans[0].Operation, spans[0].Duration)
+	}
+	// Output: 00000000000000a1 GET /books 100ms
 }
