@@ -59,9 +59,9 @@ type recorded struct {
 
 // NewRecorder returns a recorder that keeps the last capacity traces; 0 or less means 100. When one more begins, the
 // trace that was longest without a new span goes, whole; and so it does when all together have more than 100,000 spans
-// or 64 MiB. Of one trace the last 10,000 spans are kept, because the root comes last, or the last 64 MiB of them;
-// [DroppedSpansTag] tells when there were more. Of one span the first 1,000 logs are kept, and names and values of more
-// than 64 KiB are cut.
+// or 64 MiB. Of one trace the last 10,000 spans are kept, because the root comes last, or the last 64 MiB of them,
+// but one span at least, however large; [DroppedSpansTag] tells when there were more. Of one span the first 1,000 logs are
+// kept, and its operation and values of more than 64 KiB are cut.
 func NewRecorder(capacity int) *Recorder {
 	return &Recorder{capacity: capacity}
 }

@@ -94,6 +94,7 @@ func TestOptionsBeatTheDocumentAndTheDocumentTheEnvironment(t *testing.T) {
 		"credentials stay with their endpoint":  {"JAEGER_USER=me JAEGER_PASSWORD=pw JAEGER_AUTH_TOKEN=abc", "reporter: {endpoint: " + c.URL + "/d}", nil, "shop :  /d"},
 		"but may be for one of the environment": {"JAEGER_ENDPOINT=" + c.URL + "/e", "reporter: {user: me, password: pw}", nil, "shop me:pw  /e"},
 		"a parameter stays with its sampler":    {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_SAMPLER_TYPE=probabilistic JAEGER_SAMPLER_PARAM=0", "sampler: {type: const}", nil, "shop :  /e"},
+
 		"but may be for one of the environment too": {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_SAMPLER_TYPE=probabilistic JAEGER_SAMPLER_PARAM=0", "sampler: {param: 1}", nil, "shop :  /e"},
 	} {
 		t.Run(name, func(t *testing.T) {

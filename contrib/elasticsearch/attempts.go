@@ -86,13 +86,12 @@ func (a *attempts) begins(node string, req *http.Request) {
 		}
 		a.phases.Log("retry", err, append(a.status, log.Int("attempt", a.count), log.String("node", node))...)
 	}
-	a.status, a.err = nil, nil
 }
 
 func (a *attempts) ends(res *http.Response, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.err = err
+	a.status, a.err = nil, err
 	if res != nil {
 		a.status = []log.Field{log.Int("status", res.StatusCode)}
 	}

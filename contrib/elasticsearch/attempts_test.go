@@ -124,6 +124,28 @@ func TestInterceptorCountsUnderAnyRoundTripper(t *testing.T) {
 	}
 }
 
+func TestARetryTellsOnlyOfTheAttemptBefore(t *testing.T) {
+	tracer, asked := spantest.NewTracer(), 0
+	c := gapes.Wrap(newClient(t, elasticsearch.Config{Interceptors: intercepted, Addresses: []string{"http://node:9200"}, Transport: network(func(*http.Request) (*http.Response, error) {
+		switch asked++; asked {
+		case 1:
+			return answer(503, strings.NewReader("")), nil
+		case 2:
+			return nil, errors.New("broken")
+		}
+		return answer(502, strings.NewReader("")), nil
+	})}), withTracer(tracer), gaptrace.WithPhases())
+	res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	consume(t, res.Body)
+	const want = "retry status=503 attempt=2 node=node:9200, retry attempt=3 node=node:9200 message=broken, retry status=502 attempt=4 node=node:9200, message=502 Bad Gateway"
+	if got := strings.ReplaceAll(logs(only(t, tracer)), "error message", "message"); got != want {
+		t.Errorf("logged\n%s, want\n%s", got, want)
+	}
+}
+
 // An interceptor that fetches a token uses the request's context for a request of its own.
 func TestWhatAnInterceptorFetchesIsNoAttemptToInterceptor(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Elastic-Product", "Elasticsearch") }))

@@ -48,7 +48,8 @@
 // answer of a stream that has one came, when SendMsg returns an error that is not io.EOF, and when the context it was
 // made with ends, whatever comes first. CloseSend ends nothing. A stream that is never read to its end, whose context
 // never ends, is reported by the garbage collector, as abandoned; grpc itself loses memory by it. Where the end of
-// a context is what ends a stream that nobody is waiting for, the hooks of options run in a goroutine of their own.
+// a context is what ends a stream that nobody is waiting for, the hooks of options run in a goroutine of their own; and a
+// context that is not of package context, with a Done of its own, costs one for as long as the stream lasts.
 //
 // # Metadata
 //
@@ -59,8 +60,8 @@
 //
 // # Health checks
 //
-// The health service and reflection draw nothing on a server unless the client's metadata tells of a trace, or
-// gaptrace.WithRoots asks for them.
+// The health service and reflection draw nothing on a server unless the client's metadata has something of a trace in it, be
+// it malformed or baggage alone, or a grpc.UnknownServiceHandler takes them, or gaptrace.WithRoots asks for them.
 //
 // # Limits
 //

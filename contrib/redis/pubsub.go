@@ -91,7 +91,7 @@ func (p *PubSub) Ping(ctx context.Context, payload ...string) error {
 
 // send records one of PubSub's methods that send a command and do not wait for its answer.
 func (p *PubSub) send(ctx context.Context, name string, args []string, send func(context.Context, ...string) error) error {
-	if ctx == nil || !p.wrapper.Wants(ctx) {
+	if !p.wrapper.Wants(ctx) {
 		return send(ctx, args...)
 	}
 	words := []any{name}

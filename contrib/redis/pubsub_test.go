@@ -116,7 +116,7 @@ func TestThatNothingCameInTimeIsAFailureOnlyOfTheContext(t *testing.T) {
 		"the context is over before": {silent, time.Hour, time.Second, true},
 		"both at once":               {silent, time.Second, time.Second, true},
 		"without a timeout":          {silent, 0, time.Second, true},
-		"no connection came about":   {func(context.Context, string, string) (net.Conn, error) { return nil, late }, time.Second, time.Hour, true},
+		"no connection came about":   {func(context.Context, string, string) (net.Conn, error) { time.Sleep(time.Minute); return nil, late }, time.Second, time.Hour, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -174,5 +174,35 @@ func TestAWrappedPubSubBehavesAsTheRawOne(t *testing.T) {
 		if wrapped := observe(ctx, gapredis.WrapPubSub(connect(t, peer.addr).Subscribe(t.Context()), opts...)); wrapped != raw {
 			t.Errorf("raw:\n%s\n%s:\n%s", raw, name, wrapped)
 		}
+	}
+}
+
+func TestWhatAServerRepeatsToAPubSubIsNotRecorded(t *testing.T) {
+	tracer := spantest.NewTracer()
+	c := redis.NewClient(&redis.Options{Dialer: dialled(answering{answers: answer("-ERR unknown command 'hunter2'")}), IdleCheckFrequency: -1})
+	defer c.Close()
+	sub := gapredis.WrapPubSub(c.Subscribe(t.Context()), gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	defer sub.Close()
+	if _, err := sub.Receive(t.Context()); err == nil || !strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("the caller got %v", err)
+	}
+	if tree := tracer.Tree(); strings.Contains(tree, "hunter2") || !strings.Contains(tree, "error=true") {
+		t.Error(tree)
+	}
+}
+
+func TestAPubSubWithoutAContextIsGoRedissToRefuse(t *testing.T) {
+	peer := newPeer(t)
+	var none context.Context
+	refused := func(sub subscriber) (seen string) {
+		defer func() { seen += fmt.Sprint(recover()) }()
+		seen = fmt.Sprint(sub.Ping(none))
+		_, err := sub.ReceiveTimeout(none, time.Nanosecond)
+		return seen + fmt.Sprint(err)
+	}
+	raw := refused(connect(t, peer.addr).Subscribe(t.Context()))
+	wrapped := refused(gapredis.WrapPubSub(connect(t, peer.addr).Subscribe(t.Context()), gaptrace.WithRoots(), gaptrace.WithPhases(), gaptrace.WithTracer(spantest.NewTracer())))
+	if raw != wrapped {
+		t.Errorf("raw %s, wrapped %s", raw, wrapped)
 	}
 }

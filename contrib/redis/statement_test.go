@@ -72,6 +72,7 @@ func TestStatementsShowKeysAndNothingElse(t *testing.T) {
 		"xreadgroup group g c STREAMS k 0":      "xreadgroup ? ? ? ? k ?",
 		"xreadgroup group streams c streams k":  "xreadgroup ? ? ? ? ?",
 		"sort k by w get p store l":             "sort k ? ? ? ? ? l",
+		"sort k by store m":                     "sort k ? ? ?",
 		"sort k by store get store m store l":   "sort k ? ? ? ? ? ? l",
 		"sort k store":                          "sort k ?",
 		"georadius k 1 2 3 m store l":           "georadius k ? ? ? ? ? l",
