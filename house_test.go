@@ -19,14 +19,17 @@ const module = "github.com/gaptrace/gaptrace"
 // floors numbers the packages of the house; the longest path that fits decides. Imports of the
 // house's own packages run down, from a floor to a lower one. docs/ARCHITECTURE.md draws it.
 var floors = map[string]int{
-	"":                  0, // the words: imports opentracing-go alone
-	"gap":               0, // pure analysis: imports the standard library alone
-	"gap/jaegerjson":    1, // Jaeger's JSON, in and out; may ask a query service
-	"internal/spanutil": 1,
-	"contrib":           2,
-	"tracer":            2,
-	"demo":              4,
-	"internal/interop":  4, // tests alone, with what no user should get
+	"":                   0, // the words: imports opentracing-go alone
+	"gap":                0, // pure analysis: imports the standard library alone
+	"gap/jaegerjson":     1, // Jaeger's JSON, in and out; may ask a query service
+	"internal/spanutil":  1,
+	"internal/printable": 0, // text of strangers, harmless: imports the standard library alone
+	"gap/report":         2, // what was found, as text, pages and files for other tools
+	"gap/debug":          3, // the page of a running program
+	"contrib":            2,
+	"tracer":             2,
+	"demo":               4,
+	"internal/interop":   4, // tests alone, with what no user should get
 }
 
 // sameFloor lists the imports that may run along a floor, each with its reason.
@@ -39,6 +42,8 @@ var sameFloor = map[[2]string]string{
 var outside = map[string][]string{
 	"":                      {"github.com/opentracing/opentracing-go"},
 	"gap":                   {},
+	"gap/report":            {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
+	"gap/debug":             {},
 	"internal/spanutil":     {"github.com/opentracing/opentracing-go"},
 	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
 	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},

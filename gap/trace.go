@@ -116,6 +116,17 @@ func (n Node) node() *node { return &n.trace.nodes[n.i] }
 // Span returns the span that was given to Build: the same one, not a copy, so it is not to be changed.
 func (n Node) Span() *Span { return n.node().span }
 
+// Service returns the name of the service that reported the span, "" if it is not known.
+func (n Node) Service() string {
+	return n.trace.services[n.trace.operations[n.node().operation].service]
+}
+
+// Index returns the place of the span in [Trace.Nodes], from 0, for what is kept beside a trace.
+func (n Node) Index() int { return int(n.i) }
+
+// Descendants returns the number of spans below this one, at all depths. They follow it in [Trace.Nodes].
+func (n Node) Descendants() int { return int(n.node().next-n.i) - 1 }
+
 // Kind returns the kind that the span's span.kind tag tells.
 func (n Node) Kind() Kind { return n.node().kind }
 

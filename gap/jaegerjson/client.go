@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 // defaultMaxBytes bounds an answer, decompressed: about two and a half million spans.
@@ -273,7 +274,7 @@ func complaint(status int, page bool, body io.Reader) error {
 	}
 	message := http.StatusText(status)
 	if line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); !page && line != "" {
-		message += ": " + printable(line, 200)
+		message += ": " + printable.Text(line, 200)
 	}
 	if status < 500 && status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests {
 		message += "; is this Jaeger's query service, with its base path?"

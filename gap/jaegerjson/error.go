@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 // Error is what is wrong with an input. It is the end of what can be read of it.
@@ -71,7 +72,7 @@ func (e *QueryError) Error() string {
 	if e.TraceID != (gap.TraceID{}) {
 		fmt.Fprintf(&b, " of trace %v", e.TraceID)
 	}
-	return b.String() + ": " + printable(e.Message, 1000)
+	return b.String() + ": " + printable.Text(e.Message, 1000)
 }
 
 // found describes the beginning of b.
@@ -100,18 +101,5 @@ func excerpt(b []byte) string {
 			break
 		}
 	}
-	return printable(string(b[:n]), most)
-}
-
-// printable is text that can do no harm in a terminal, cut to so many bytes.
-func printable(text string, most int) string {
-	if len(text) > most {
-		text = text[:most] + "…"
-	}
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return utf8.RuneError
-		}
-		return r
-	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
+	return printable.Text(string(b[:n]), most)
 }

@@ -1,0 +1,139 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+// row is one line of a waterfall: a call, which is its span and those of its later waits; or spans that are left out.
+type row struct {
+	nodes   []gap.Node // the span of the call first; empty where spans are left out
+	leftOut int        // how many spans are
+	depth   int
+	rails   uint64 // bit i: of the ancestor at depth i more siblings follow below this row
+	last    bool   // no sibling follows
+	service string // "" if it is that of the row above, which is its parent
+}
+
+// family is a span whose children are being laid out.
+type family struct {
+	calls   [][]gap.Node
+	leftOut int
+	next    int
+	depth   int // of the children
+	rails   uint64
+	service string
+}
+
+// rows returns the lines of a trace's waterfall, at most so many and those of spans left out: the spans that hold most of the critical
+// path, then those nearest to the roots. 0 or less means all.
+func rows(t *gap.Trace, most int) []row {
+	var all []row
+	shown := choose(t, most)
+	roots, leftOut := calls(t.Roots(), shown)
+	stack := []*family{{calls: roots, leftOut: leftOut}}
+	for len(stack) > 0 {
+		f := stack[len(stack)-1]
+		if f.next == len(f.calls) {
+			if f.leftOut > 0 {
+				all = append(all, row{leftOut: f.leftOut, depth: f.depth, rails: f.rails, last: true})
+			}
+			stack = stack[:len(stack)-1]
+			continue
+		}
+		r := row{nodes: f.calls[f.next], depth: f.depth, rails: f.rails}
+		f.next++
+		r.last = f.next == len(f.calls) && f.leftOut == 0
+		service := r.nodes[0].Service()
+		if service != f.service || f.depth == 0 {
+			r.service = cmp.Or(service, "?")
+		}
+		all = append(all, r)
+
+		below := &family{depth: f.depth + 1, rails: f.rails, service: service}
+		if !r.last && f.depth < 64 {
+			below.rails |= 1 << f.depth
+		}
+		for _, n := range r.nodes { // a wait has no children, unless somebody names a span as we do
+			children, leftOut := calls(n.Children(), shown)
+			below.calls = append(below.calls, children...)
+			below.leftOut += leftOut
+		}
+		stack = append(stack, below)
+	}
+	return all
+}
+
+// calls gathers the later waits of calls with them, and counts the spans that are not shown, with all below them.
+func calls(siblings func(func(gap.Node) bool), shown []bool) (calls [][]gap.Node, leftOut int) {
+	places := map[gap.SpanID]int{}
+	for n := range siblings {
+		if i, ok := waitOf(n, places, calls); ok {
+			calls[i] = append(calls[i], n)
+			continue
+		}
+		if shown != nil && !shown[n.Index()] {
+			leftOut += 1 + n.Descendants()
+			continue
+		}
+		places[n.Span().SpanID] = len(calls)
+		calls = append(calls, []gap.Node{n})
+	}
+	return calls, leftOut
+}
+
+// waitOf says of which of the calls a span is a later wait, by the names and references that wrappers give them.
+func waitOf(n gap.Node, places map[gap.SpanID]int, calls [][]gap.Node) (int, bool) {
+	for _, ref := range n.Span().References {
+		if ref.Type != gap.FollowsFrom {
+			continue
+		}
+		if i, ok := places[ref.SpanID]; ok && n.Span().Operation == calls[i][0].Span().Operation+" wait" {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// choose says which spans are shown, by their Index; nil means all. The ancestors of a span that is shown are.
+func choose(t *gap.Trace, most int) []bool {
+	if most <= 0 || t.Len() <= most {
+		return nil
+	}
+	own := make([]int64, 0, t.Len()) // reading a node's takes a look at all its children
+	nodes := make([]gap.Node, 0, t.Len())
+	for n := range t.Nodes() {
+		own = append(own, int64(n.CriticalTime()))
+		nodes = append(nodes, n)
+	}
+	worst := slices.Clone(nodes)
+	slices.SortFunc(worst, func(a, b gap.Node) int {
+		return cmp.Or(cmp.Compare(own[b.Index()], own[a.Index()]), cmp.Compare(b.Duration(), a.Duration()), cmp.Compare(a.Index(), b.Index()))
+	})
+	shown := make([]bool, len(nodes))
+	left := most
+	var path []gap.Node
+	for _, n := range worst[:min(len(worst), 4*most)] { // each may have many ancestors
+		path = path[:0]
+		for ok := true; ok && !shown[n.Index()] && len(path) <= left; n, ok = n.Parent() {
+			path = append(path, n)
+		}
+		if len(path) > left {
+			continue // it lies too deep
+		}
+		for _, p := range path {
+			shown[p.Index()] = true
+		}
+		left -= len(path)
+	}
+	slices.SortStableFunc(nodes, func(a, b gap.Node) int { return cmp.Compare(a.Depth(), b.Depth()) })
+	for _, n := range nodes {
+		if left > 0 && !shown[n.Index()] {
+			shown[n.Index()] = true
+			left--
+		}
+	}
+	return shown
+}

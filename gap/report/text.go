@@ -1,0 +1,237 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/printable"
+)
+
+// TextOptions say how to write text. The zero value is for a file: 100 columns without colours, and tables as wide as they need.
+type TextOptions struct {
+	Width      int  // columns, at least 60. 0 means that lines may have any length; a waterfall then has 100
+	Color      bool // with escape sequences (ECMA-48 SGR, the 8 colours that every terminal knows)
+	ASCII      bool // for a terminal that knows nothing else. Names stay as they are
+	Rows       int  // of a waterfall, at most and beside lines that say what is left out. 0 means 100, less than 0 all
+	Operations int  // in the table, at most. 0 means 20, less than 0 all
+}
+
+// Text writes a waterfall of each trace that is drawn, a table of the worst gaps, and one of the operations.
+func (r *Report) Text(w io.Writer, o TextOptions) error {
+	t := &text{options: o}
+	for _, d := range r.drawn {
+		t.heading(d)
+		t.waterfall(d.trace)
+		t.blank()
+	}
+	if len(r.drawn) > 0 {
+		t.legend()
+	}
+	t.gaps(r)
+	t.operations(r)
+	t.warnings(r)
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+// Waterfall writes one trace as a tree of its calls, each with a bar on one time axis. A span's gaps, the time that none of the spans below it
+// covers, are marked on its bar where they lie. The later waits of a call are drawn on the call's line.
+func Waterfall(w io.Writer, trace *gap.Trace, o TextOptions) error {
+	t := &text{options: o}
+	t.waterfall(trace)
+	t.blank()
+	t.legend()
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+// text is a report in the making.
+type text struct {
+	strings.Builder
+	options TextOptions
+}
+
+func (t *text) width() int { return max(60, cmp.Or(t.options.Width, 100)) }
+
+func (t *text) blank() { t.WriteByte('\n') }
+
+// styled is s as the style has it, if there are colours.
+func (t *text) styled(style ansi.Style, s string) string {
+	if !t.options.Color || s == "" {
+		return s
+	}
+	return style.Styled(s)
+}
+
+var (
+	bold  = ansi.Style{}.Bold()
+	faint = ansi.Style{}.Faint()
+)
+
+func (t *text) heading(d drawn) {
+	total, own := span(d.trace), ownTime(d.trace)
+	fmt.Fprintf(t, "%s  %s, %d %s, own time %s",
+		t.styled(bold, "Trace "+d.trace.ID().String()), duration(total), d.trace.Len(), plural(d.trace.Len(), "span"), duration(own))
+	if own > 0 {
+		fmt.Fprintf(t, " (%s of it on the critical path)", duration(d.critical))
+	}
+	t.blank()
+	const most = 3
+	for i, w := range d.warnings {
+		if i == most {
+			fmt.Fprintf(t, "  and %d more warnings\n", len(d.warnings)-most)
+			break
+		}
+		fmt.Fprintf(t, "  warning: %s\n", printable.Text(w.String(), 300))
+	}
+	t.blank()
+}
+
+// column is one of numbers, with its heading. The last columns of a table are names, which are as long as they are.
+type column struct {
+	heading string
+	width   int
+}
+
+var (
+	gapColumns       = []column{{"critical", 9}, {"own", 9}, {"at", 10}}
+	operationColumns = []column{
+		{"count", 7}, {"p50", 9}, {"p95", 9}, {"p99", 9}, {"own p50", 9}, {"p95", 9}, {"p99", 9}, {"critical", 9}, {"share", 7},
+	}
+)
+
+// line is one of a table: numbers, what they are about, and the trace to look at.
+type line struct {
+	numbers     []string
+	name, trace string
+}
+
+// table writes lines, none of them wider than the terminal as far as that goes.
+func (t *text) table(title string, columns []column, name, trace string, lines []line) {
+	fmt.Fprintf(t, "%s\n", t.styled(bold, title))
+	head := line{name: name, trace: trace}
+	left := t.options.Width
+	names, traces := ansi.StringWidth(name), ansi.StringWidth(trace)
+	for _, c := range columns {
+		head.numbers = append(head.numbers, c.heading)
+		left -= 1 + c.width
+	}
+	for _, l := range lines {
+		names, traces = max(names, ansi.StringWidth(l.name)), max(traces, len(l.trace))
+	}
+	if t.options.Width > 0 {
+		const least = 24 // columns that are left for a name before the trace goes
+		if left-2-min(names, least) < traces+2 {
+			traces = 0
+		} else {
+			left -= traces + 2
+		}
+		names = min(names, max(left-2, 16))
+	}
+	for i, l := range append([]line{head}, lines...) {
+		var b strings.Builder
+		for j, number := range l.numbers {
+			fmt.Fprintf(&b, " %*s", columns[j].width, number)
+		}
+		label := ansi.Truncate(l.name, names, t.glyphs().ellipsis)
+		b.WriteString("  " + label)
+		if traces > 0 {
+			b.WriteString(strings.Repeat(" ", names-ansi.StringWidth(label)+2) + l.trace)
+		}
+		if i == 0 {
+			t.WriteString(t.styled(faint, b.String()) + "\n")
+		} else {
+			t.WriteString(strings.TrimRight(b.String(), " ") + "\n")
+		}
+	}
+	t.blank()
+}
+
+func (t *text) gaps(r *Report) {
+	if len(r.gaps) == 0 {
+		return
+	}
+	var lines []line
+	for _, g := range r.gaps {
+		l := line{
+			numbers: []string{duration(g.CriticalTime), duration(g.Time), "+" + duration(g.At)},
+			name:    label(g.Service, g.Operation), trace: g.TraceID.String(),
+		}
+		if g.Joined {
+			l.name += " (between waits that were joined)"
+		}
+		if g.Incomplete {
+			l.name += " (spans are missing)"
+		}
+		lines = append(lines, l)
+	}
+	t.table("Worst gaps: own time, and how much of it is on the critical path", gapColumns, "span", "trace", lines)
+}
+
+func (t *text) operations(r *Report) {
+	var lines []line
+	most, more := cmp.Or(t.options.Operations, 20), 0
+	for o := range r.summary.Operations() {
+		if most >= 0 && len(lines) == most {
+			more++
+			continue
+		}
+		l := line{
+			numbers: []string{fmt.Sprint(o.Count)},
+			name:    label(o.Service, o.Name), trace: o.Worst.TraceID.String(),
+		}
+		for _, h := range []*gap.Histogram{&o.Durations, &o.OwnTimes} {
+			for _, q := range quantiles {
+				l.numbers = append(l.numbers, duration(h.Quantile(q)))
+			}
+		}
+		l.numbers = append(l.numbers, duration(o.CriticalTime), fmt.Sprintf("%.1f %%", 100*o.Share))
+		lines = append(lines, l)
+	}
+	if len(lines) == 0 {
+		return
+	}
+	title := fmt.Sprintf("Operations of %d %s, %d %s: durations, own time, and their share of all own time",
+		r.traces, plural(r.traces, "trace"), r.spans, plural(r.spans, "span"))
+	t.table(title, operationColumns, "operation", "worst in trace", lines)
+	if more > 0 {
+		fmt.Fprintf(t, "and %d more %s\n\n", more, plural(more, "operation"))
+	}
+}
+
+var quantiles = [...]float64{0.5, 0.95, 0.99}
+
+func (t *text) warnings(r *Report) {
+	if len(r.warnings) == 0 {
+		return
+	}
+	var words []string
+	for _, code := range sortedCodes(r.warnings) {
+		words = append(words, fmt.Sprintf("%d %s", r.warnings[code], code))
+	}
+	fmt.Fprintf(t, "Warnings: %s\n", strings.Join(words, ", "))
+}
+
+func sortedCodes(warnings map[gap.Code]int) []gap.Code {
+	codes := make([]gap.Code, 0, len(warnings))
+	for code := range warnings {
+		codes = append(codes, code)
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+// label names an operation for people.
+func label(service, operation string) string {
+	const most = 200 // bytes of either
+	if operation = printable.Text(operation, most); service != "" {
+		operation = printable.Text(service, most) + ": " + operation
+	}
+	return operation
+}

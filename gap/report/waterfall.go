@@ -1,0 +1,265 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+// glyphs are the signs of a picture; a class of gap has its own.
+type glyphs struct {
+	span                  string
+	gaps                  map[gap.Class]string
+	branch, last, through string
+	ellipsis, tick        string
+}
+
+var (
+	unicodeGlyphs = glyphs{
+		span: "█", gaps: map[gap.Class]string{gap.Own: "░", gap.Wire: "▒"},
+		branch: "├ ", last: "└ ", through: "│ ", ellipsis: "…", tick: "╷",
+	}
+	asciiGlyphs = glyphs{
+		span: "#", gaps: map[gap.Class]string{gap.Own: ".", gap.Wire: "~"},
+		branch: "+ ", last: `\ `, through: "| ", ellipsis: "...", tick: "|",
+	}
+
+	ownStyle = ansi.Style{}.Bold().ForegroundColor(ansi.Magenta)
+	palette  = []ansi.Style{ // one colour per service, in the order in which they appear
+		ansi.Style{}.ForegroundColor(ansi.Cyan),
+		ansi.Style{}.ForegroundColor(ansi.Blue),
+		ansi.Style{}.ForegroundColor(ansi.Green),
+	}
+	gapStyles = map[gap.Class]ansi.Style{gap.Own: ownStyle, gap.Wire: faint}
+)
+
+func (t *text) glyphs() glyphs {
+	if t.options.ASCII {
+		return asciiGlyphs
+	}
+	return unicodeGlyphs
+}
+
+const numberWidth = 11 // " 12345.6 ms"
+
+// picture is a waterfall in the making.
+type picture struct {
+	*text
+	glyphs       glyphs
+	start        time.Time
+	length       time.Duration
+	unit         time.Duration
+	labels, bars int // the columns of each
+	services     map[string]int
+}
+
+func (t *text) waterfall(trace *gap.Trace) {
+	p := &picture{text: t, glyphs: t.glyphs(), start: trace.Start(), length: max(span(trace), 1), services: map[string]int{}}
+	p.unit = time.Microsecond
+	switch {
+	case p.length >= 10*time.Second:
+		p.unit = time.Second
+	case p.length >= time.Millisecond:
+		p.unit = time.Millisecond
+	}
+	most := t.options.Rows
+	if most == 0 {
+		most = 100
+	}
+	all := rows(trace, most)
+	labels := make([]string, len(all))
+	for i, r := range all {
+		labels[i] = p.label(r)
+		p.labels = max(p.labels, ansi.StringWidth(labels[i]))
+	}
+	p.labels = min(p.labels, t.width()*2/5)
+	p.bars = t.width() - p.labels - 2 - 2*numberWidth
+	p.axis()
+	for i, r := range all {
+		p.line(r, labels[i])
+	}
+}
+
+// label is what stands before a row's bar: its place in the tree, and its name.
+func (p *picture) label(r row) string {
+	var b strings.Builder
+	// A rail takes two columns, and leaves the name half of what there is. What lies deeper is drawn below the last rail.
+	const most = 10
+	for depth := 1; depth < min(r.depth, most); depth++ {
+		if r.rails&(1<<depth) != 0 {
+			b.WriteString(p.glyphs.through)
+		} else {
+			b.WriteString("  ")
+		}
+	}
+	switch {
+	case r.depth == 0:
+	case r.last:
+		b.WriteString(p.glyphs.last)
+	default:
+		b.WriteString(p.glyphs.branch)
+	}
+	if r.depth > most {
+		fmt.Fprintf(&b, "(%d) ", r.depth)
+	}
+	if len(r.nodes) == 0 {
+		fmt.Fprintf(&b, "%s %d more %s", p.glyphs.ellipsis, r.leftOut, plural(r.leftOut, "span"))
+		return b.String()
+	}
+	b.WriteString(label(r.service, r.nodes[0].Span().Operation))
+	if later := len(r.nodes) - 1; later > 0 {
+		fmt.Fprintf(&b, " +%d", later)
+	}
+	return b.String()
+}
+
+// axis writes the line of times, labelled at the least round distance that leaves room for the labels.
+func (p *picture) axis() {
+	const room = 10 // columns
+	step := time.Nanosecond
+	for i := 0; p.column(step) < room; i++ {
+		step = step * [...]time.Duration{4, 5, 4}[i%3] / 2 // 1, 2, 5, 10
+	}
+	line := []rune(strings.Repeat(" ", p.bars))
+	for at := time.Duration(0); at < p.length; at += step {
+		label := p.glyphs.tick + strconv.FormatFloat(p.amount(at), 'f', -1, 64) + " " + p.unitName()
+		if column := int(p.column(at)); column+len([]rune(label)) <= len(line) {
+			copy(line[column:], []rune(label))
+		}
+		if at > math.MaxInt64-step {
+			break
+		}
+	}
+	fmt.Fprintf(p, "%*s  %s%*s%*s\n", p.labels, "", p.styled(faint, string(line)), numberWidth, "time", numberWidth, "own")
+}
+
+func (p *picture) amount(d time.Duration) float64 { return float64(d) / float64(p.unit) }
+
+func (p *picture) unitName() string {
+	switch {
+	case p.unit == time.Second:
+		return "s"
+	case p.unit == time.Millisecond:
+		return "ms"
+	case p.options.ASCII:
+		return "us"
+	}
+	return "µs"
+}
+
+func (p *picture) number(d time.Duration) string {
+	return fmt.Sprintf("%*s", numberWidth, fmt.Sprintf("%.1f %s", p.amount(d), p.unitName()))
+}
+
+// column says how far from the left a time is drawn.
+func (p *picture) column(at time.Duration) float64 {
+	return float64(at) / float64(p.length) * float64(p.bars)
+}
+
+func (p *picture) line(r row, label string) {
+	label = ansi.Truncate(label, p.labels, p.glyphs.ellipsis)
+	p.WriteString(label)
+	if len(r.nodes) == 0 {
+		p.blank()
+		return
+	}
+	p.WriteString(strings.Repeat(" ", p.labels-ansi.StringWidth(label)+2))
+
+	cells := make([]cell, p.bars)
+	for i := range cells {
+		cells[i].glyph = " "
+	}
+	var total, own time.Duration
+	for _, n := range r.nodes {
+		p.paint(cells, n.Start(), n.End(), cell{p.glyphs.span, p.style(n)}, true)
+		total += n.Duration()
+		own += n.OwnTime()
+		for g := range n.Gaps(0) {
+			if glyph, drawn := p.glyphs.gaps[g.Class]; drawn && !g.Joined() { // nobody knows where joined work lies
+				p.paint(cells, g.Start, g.End, cell{glyph, gapStyles[g.Class]}, false)
+			}
+		}
+	}
+	for run := range runs(cells) {
+		bar := strings.Repeat(run[0].glyph, len(run))
+		if run[0].glyph != " " {
+			bar = p.styled(run[0].style, bar)
+		}
+		p.WriteString(bar)
+	}
+	p.WriteString(p.number(total))
+	if own > 0 {
+		p.WriteString(p.styled(ownStyle, p.number(own)))
+	}
+	p.blank()
+}
+
+// style is the colour of a span's service.
+func (p *picture) style(n gap.Node) ansi.Style {
+	service := n.Service()
+	number, known := p.services[service]
+	if !known {
+		number = len(p.services)
+		p.services[service] = number
+	}
+	return palette[number%len(palette)]
+}
+
+type cell struct {
+	glyph string
+	style ansi.Style
+}
+
+// paint fills the cells of which the interval covers half or more. Where there is none, the one in its middle is
+// filled if the interval must be seen, or covers a quarter of it.
+func (p *picture) paint(cells []cell, start, end time.Time, c cell, always bool) {
+	from, to := p.column(start.Sub(p.start)), p.column(end.Sub(p.start))
+	first, last := int(math.Round(from)), int(math.Round(to))
+	if first >= last {
+		if !always && to-from < 0.25 {
+			return
+		}
+		first = min(int((from+to)/2), len(cells)-1)
+		last = first + 1
+	}
+	for i := first; i < last; i++ {
+		cells[i] = c
+	}
+}
+
+// runs cuts cells where the glyph changes: a row's glyphs differ wherever its styles do.
+func runs(cells []cell) func(yield func([]cell) bool) {
+	return func(yield func([]cell) bool) {
+		for len(cells) > 0 {
+			n := slices.IndexFunc(cells, func(c cell) bool { return c.glyph != cells[0].glyph })
+			if n < 0 {
+				n = len(cells)
+			}
+			if !yield(cells[:n]) {
+				return
+			}
+			cells = cells[n:]
+		}
+	}
+}
+
+func (t *text) legend() {
+	g := t.glyphs()
+	entries := []string{
+		g.span + " blocked, or covered by the spans below",
+		t.styled(ownStyle, g.gaps[gap.Own]) + " gap: the program's own time",
+		t.styled(faint, g.gaps[gap.Wire]) + " gap: on the wire",
+	}
+	legend := strings.Join(entries, "   ")
+	if ansi.StringWidth(legend) > t.width() {
+		legend = strings.Join(entries, "\n")
+	}
+	t.WriteString(legend + "\n\n")
+}
