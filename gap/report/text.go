@@ -88,7 +88,7 @@ func (t *text) heading(d drawn) {
 			fmt.Fprintf(t, "  and %d more warnings\n", len(d.warnings)-most)
 			break
 		}
-		fmt.Fprintf(t, "  warning: %s\n", printable.Text(w.String(), 300))
+		fmt.Fprintf(t, "  warning: %s\n", warning(w))
 	}
 	t.blank()
 }
@@ -226,6 +226,9 @@ func sortedCodes(warnings map[gap.Code]int) []gap.Code {
 	slices.Sort(codes)
 	return codes
 }
+
+// warning is one as people may see it: it holds names.
+func warning(w gap.Warning) string { return printable.Text(w.String(), 300) }
 
 // label names an operation for people.
 func label(service, operation string) string {

@@ -31,6 +31,26 @@ func duration(d time.Duration) string {
 	return strconv.FormatFloat(amount, 'f', digits, 64) + name
 }
 
+// unitOf is the unit in which the times of a picture are told that is so long.
+func unitOf(length time.Duration) (unit time.Duration, name string) {
+	switch {
+	case length >= 10*time.Second:
+		return time.Second, "s"
+	case length >= time.Millisecond:
+		return time.Millisecond, "ms"
+	}
+	return time.Microsecond, "µs"
+}
+
+// roundStep is the least round distance for the labels of an axis that leaves enough room.
+func roundStep(enough func(time.Duration) bool) time.Duration {
+	step := time.Nanosecond
+	for i := 0; !enough(step); i++ {
+		step = step * [...]time.Duration{4, 5, 4}[i%3] / 2 // 1, 2, 5, 10
+	}
+	return step
+}
+
 func plural(n int, word string) string {
 	if n == 1 {
 		return word
