@@ -35,7 +35,7 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 	}
 	made, err := call(t.Context(), c, traced, &stderr)
 	if err == nil {
-		err = report(&stdout, made)
+		err = draw(&stdout, made)
 	}
 	if err := errors.Join(err, traced.send(t.Context(), &stderr)); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
