@@ -94,10 +94,10 @@ var (
 
 func (t *text) heading(d drawn) {
 	total, own := span(d.trace), ownTime(d.trace)
-	line := fmt.Sprintf("%s  %s, %d %s, own time %s",
+	line := fmt.Sprintf("%s  %s, %d %s, own %s",
 		t.styled(bold, "Trace "+d.trace.ID().String()), duration(total), d.trace.Len(), plural(d.trace.Len(), "span"), duration(own))
 	if own > 0 {
-		line += fmt.Sprintf(", %s on the critical path", duration(d.critical))
+		line += fmt.Sprintf(", critical %s", duration(d.critical))
 	}
 	t.WriteString(t.wrapped(line) + "\n")
 	const most = 3
@@ -122,9 +122,14 @@ var (
 	gapColumns       = []column{{"critical", 9, 0}, {"own", 9, 0}, {"at", 10, 0}}
 	operationColumns = []column{
 		{"count", 7, 0},
-		{"p50", 9, 0}, {"p95", 9, 2}, {"p99", 9, 1},
-		{"own p50", 9, 0}, {"own p95", 9, 2}, {"own p99", 9, 1},
-		{"critical", 9, 3}, {"share", 7, 0},
+		{"p50", 9, 0},
+		{"p95", 9, 2},
+		{"p99", 9, 1},
+		{"own p50", 9, 0},
+		{"own p95", 9, 2},
+		{"own p99", 9, 1},
+		{"critical", 9, 3},
+		{"share", 7, 0},
 	}
 )
 
@@ -202,7 +207,7 @@ func (t *text) gaps(r *Report) {
 		}
 		lines = append(lines, l)
 	}
-	t.table("Worst gaps: own time, and how much of it is on the critical path", gapColumns, "span", "trace", lines)
+	t.table("Worst gaps, by own time on the critical path", gapColumns, "span", "trace", lines)
 }
 
 func (t *text) operations(r *Report) {
@@ -228,7 +233,7 @@ func (t *text) operations(r *Report) {
 	if len(lines) == 0 {
 		return
 	}
-	title := fmt.Sprintf("Operations of %d %s, %d %s: durations, own time, and their share of all own time",
+	title := fmt.Sprintf("Operations of %d %s, %d %s, by own time on the critical path",
 		r.traces, plural(r.traces, "trace"), r.spans, plural(r.spans, "span"))
 	t.table(title, operationColumns, "operation", "worst in trace", lines)
 	if more > 0 {
