@@ -7,8 +7,11 @@ go 1.26.0
 // held below a newer one. A floor is the version whose source the wrapper was written against and whose
 // real server its tests run on.
 require (
+
 	// contrib/sql hides literals: the version on whose tokens its fuzz test was run.
 	github.com/DataDog/go-sqllexer v0.2.6
+	// gap/report: how wide a text is on a terminal. The version that its drawings were looked at with.
+	github.com/charmbracelet/x/ansi v0.11.9
 
 	// contrib/elasticsearch: the versions that were run against Elasticsearch 8.17. The client asks for this
 	// transport, all of whose optional interfaces live on (Instrumented, Measurable, Discoverable, Closeable).
@@ -20,6 +23,9 @@ require (
 
 	// contrib/sql/mysql: the version that was run against MariaDB 10.11.
 	github.com/go-sql-driver/mysql v1.10.1
+
+	// gap/report writes profiles: it has no releases, so the newest commit when that was written.
+	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
 
 	// The last release, and the first whose ContextWithSpan asks the tracer, as OpenTelemetry's bridge needs.
 	github.com/opentracing/opentracing-go v1.2.0
@@ -39,15 +45,11 @@ require (
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/HdrHistogram/hdrhistogram-go v1.4.0 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/charmbracelet/x/ansi v0.11.9 // indirect
-	github.com/chzyer/readline v1.5.1 // indirect
 	github.com/clipperhouse/displaywidth v0.11.0 // indirect
 	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
-	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b // indirect
-	github.com/ianlancetaylor/demangle v0.0.0-20250417193237-f615e6bd150b // indirect
 	github.com/lucasb-eyer/go-colorful v1.4.1 // indirect
 	github.com/mattn/go-runewidth v0.0.27 // indirect
 	github.com/pkg/errors v0.9.1 // indirect

@@ -156,7 +156,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	if err == nil {
 		var calls calls
 		if calls, err = call(ctx, c, traced, stderr); err == nil {
-			err = report(stdout, calls)
+			err = draw(stdout, calls)
 		}
 		err = errors.Join(err, traced.send(ctx, stderr))
 	}

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"database/sql"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,6 +15,8 @@ import (
 	goredis "github.com/go-redis/redis/v8"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/report"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 )
 
@@ -35,7 +34,7 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 	}
 	made, err := call(t.Context(), c, traced, &stderr)
 	if err == nil {
-		err = report(&stdout, made)
+		err = draw(&stdout, made)
 	}
 	if err := errors.Join(err, traced.send(t.Context(), &stderr)); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
@@ -50,8 +49,19 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 		}
 		slices.Sort(recorded)
 		sent := fromJaeger(t, jaeger.QueryURL, spans[0].TraceID, len(spans))
-		if !slices.Equal(recorded, sent) {
-			t.Errorf("recorded:\n%s\nJaeger has:\n%s", strings.Join(recorded, ""), strings.Join(sent, ""))
+		var had []string
+		for _, s := range sent {
+			if len(s.Warnings) > 0 {
+				t.Errorf("%s: Jaeger warns: %q", s.Operation, s.Warnings)
+			}
+			had = append(had, lines(s))
+		}
+		slices.Sort(had)
+		if !slices.Equal(recorded, had) {
+			t.Errorf("recorded:\n%s\nJaeger has:\n%s", strings.Join(recorded, ""), strings.Join(had, ""))
+		}
+		if got, want := written(t, sent), written(t, spans); got != want {
+			t.Errorf("the report of what Jaeger has:\n%s\nof what was recorded:\n%s", got, want)
 		}
 	}
 
@@ -80,8 +90,13 @@ func lines(s gap.Span) string {
 	for _, ref := range s.References {
 		parts = append(parts, fmt.Sprintf("  %s %016x/%016x", [...]string{"CHILD_OF", "FOLLOWS_FROM"}[ref.Type], ref.TraceID.Low, uint64(ref.SpanID)))
 	}
+	last := map[string]any{} // a tag that was set twice was sent twice, and the last one counts
 	for _, tag := range s.Tags {
-		parts = append(parts, "  tag "+field(tag.Key, tag.Value))
+		last[tag.Key] = tag.Value
+	}
+	delete(last, "internal.span.format") // Jaeger's own
+	for key, value := range last {
+		parts = append(parts, "  tag "+field(key, value))
 	}
 	for _, l := range s.Logs {
 		var fields []string
@@ -101,69 +116,37 @@ func field(key string, value any) string {
 	return fmt.Sprintf("%s=%v", key, value)
 }
 
-type jaegerField struct {
-	Key   string
-	Type  string
-	Value any
+// fromJaeger asks for a trace until it is complete.
+func fromJaeger(t *testing.T, queryURL string, id gap.TraceID, count int) []gap.Span {
+	t.Helper()
+	client := &jaegerjson.Client{URL: queryURL}
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		for spans, err := range client.Traces(t.Context(), []gap.TraceID{id}, jaegerjson.WithEverything()) {
+			if err == nil && len(spans) == count {
+				return spans
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("trace %v: Jaeger has %d spans, want %d; %v", id, len(spans), count, err)
+			}
+		}
+	}
 }
 
-func (f jaegerField) String() string { return field(f.Key, f.Value) }
-
-// fromJaeger asks for a trace until it is complete, and returns its spans as lines does.
-func fromJaeger(t *testing.T, queryURL string, id gap.TraceID, spans int) []string {
+// written is what a report of these spans, the times of which are in microseconds, says of them.
+func written(t *testing.T, spans []gap.Span) string {
 	t.Helper()
-	var answer struct {
-		Data []struct {
-			Spans []struct {
-				SpanID, OperationName, ProcessID string
-				StartTime, Duration              int64
-				References                       []struct{ RefType, TraceID, SpanID string }
-				Tags                             []jaegerField
-				Logs                             []struct {
-					Timestamp int64
-					Fields    []jaegerField
-				}
-				Warnings []string
-			}
-			Processes map[string]struct{ ServiceName string }
-		}
+	spans = slices.Clone(spans)
+	for i := range spans {
+		s := &spans[i]
+		s.Start, s.Duration = s.Start.Truncate(time.Microsecond), s.Duration.Truncate(time.Microsecond) // as Jaeger's client sends them
 	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		numbers := json.NewDecoder(strings.NewReader(fetch(t, fmt.Sprintf("%s/api/traces/%016x", queryURL, id.Low))))
-		numbers.UseNumber()
-		if err := numbers.Decode(&answer); err == nil && len(answer.Data) == 1 && len(answer.Data[0].Spans) == spans {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("trace %016x: Jaeger has %+v, want %d spans", id.Low, answer, spans)
-		}
+	r := report.New(report.Options{})
+	r.Add(gap.Build(spans))
+	var text, document strings.Builder
+	if err := errors.Join(r.Text(&text, report.TextOptions{}), r.JSON(&document)); err != nil {
+		t.Fatal(err)
 	}
-	trace := answer.Data[0]
-	var result []string
-	for _, s := range trace.Spans {
-		if len(s.Warnings) > 0 {
-			t.Errorf("%s: Jaeger warns: %q", s.OperationName, s.Warnings)
-		}
-		var parts []string
-		for _, ref := range s.References {
-			parts = append(parts, fmt.Sprintf("  %s %s/%s", ref.RefType, ref.TraceID, ref.SpanID))
-		}
-		last := map[string]jaegerField{} // a tag that was set twice was sent twice, and the last one counts
-		for _, tag := range s.Tags {
-			last[tag.Key] = tag
-		}
-		delete(last, "internal.span.format") // Jaeger's own
-		for tag := range maps.Values(last) {
-			parts = append(parts, "  tag "+tag.String())
-		}
-		for _, l := range s.Logs {
-			parts = append(parts, strings.TrimRight(fmt.Sprintln("  log", l.Timestamp, strings.Trim(fmt.Sprint(l.Fields), "[]")), "\n"))
-		}
-		slices.Sort(parts)
-		result = append(result, fmt.Sprintf("%s %s: %s, from %d, %d us\n%s\n", s.SpanID, trace.Processes[s.ProcessID].ServiceName, s.OperationName, s.StartTime, s.Duration, strings.Join(parts, "\n")))
-	}
-	slices.SortFunc(result, cmp.Compare)
-	return result
+	return text.String() + document.String()
 }
 
 func fetch(t *testing.T, url string) string {

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/gaptrace/gaptrace/demo/internal/bookshop"
-	"github.com/gaptrace/gaptrace/demo/internal/waterfall"
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/report"
 )
 
 // request is one call of the bookshop in its trace.
@@ -26,25 +26,23 @@ type request struct {
 	shop   gap.Node // the span of the shop's handler
 }
 
-// report draws the last of the single requests, and compares the gaps of each with what its handler measured.
-func report(stdout io.Writer, c calls) error {
+// draw draws the last of the single requests, and compares the gaps of each with what its handler measured.
+func draw(stdout io.Writer, c calls) error {
 	requests := find(c.traces)
 	if len(requests) != c.single+atOnce {
 		return fmt.Errorf("%d requests were made, %d were recorded: do JAEGER_DISABLED or JAEGER_SAMPLER_… forbid it?", c.single+atOnce, len(requests))
 	}
-	out := colorprofile.NewWriter(stdout, os.Environ())
-	if os.Getenv("NO_COLOR") != "" {
-		out.Profile = colorprofile.NoTTY // no bold either
-	}
 	drawn := requests[c.single-1]
-	fmt.Fprintf(out, "Request %d, trace %v:\n\n", drawn.number, drawn.trace.ID())
-	if err := waterfall.Draw(out, drawn.trace, waterfall.Options{Width: columns(stdout), ASCII: !unicode(os.Getenv)}); err != nil {
+	fmt.Fprintf(stdout, "Request %d, trace %v:\n\n", drawn.number, drawn.trace.ID())
+	if err := report.Waterfall(stdout, drawn.trace, report.TextOptions{
+		Width: columns(stdout), Color: colors(stdout), ASCII: !unicode(os.Getenv),
+	}); err != nil {
 		return err
 	}
-	fmt.Fprint(out, "\nOne after the other:\n")
-	single := compare(out, requests[:c.single])
-	fmt.Fprintf(out, "%d at once:\n", atOnce)
-	together := compare(out, requests[c.single:])
+	fmt.Fprint(stdout, "\nOne after the other:\n")
+	single := compare(stdout, requests[:c.single])
+	fmt.Fprintf(stdout, "%d at once:\n", atOnce)
+	together := compare(stdout, requests[c.single:])
 
 	const much = 0.05
 	busy := fmt.Sprintf("%d requests on %d CPUs", atOnce, runtime.GOMAXPROCS(0))
@@ -52,7 +50,7 @@ func report(stdout io.Writer, c calls) error {
 		busy = "it did other work too"
 	}
 	if max(single, together) > much {
-		fmt.Fprintf(out, "The machine was busy: %s. A gap is time by the clock on the wall, so it also holds the time in\n"+
+		fmt.Fprintf(stdout, "The machine was busy: %s. A gap is time by the clock on the wall, so it also holds the time in\n"+
 			"which a handler could have worked but had no CPU. What the handler measured is its CPU time alone.\n", busy)
 	}
 	return nil
@@ -110,6 +108,11 @@ func columns(w io.Writer) int {
 		}
 	}
 	return 100
+}
+
+// colors says whether w is a terminal that knows colours, and whose user wants them.
+func colors(w io.Writer) bool {
+	return colorprofile.Detect(w, os.Environ()) > colorprofile.ASCII && os.Getenv("NO_COLOR") == ""
 }
 
 // unicode says whether the locale, if there is one, knows more than ASCII.

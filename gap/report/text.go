@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -26,11 +27,12 @@ type TextOptions struct {
 func (r *Report) Text(w io.Writer, o TextOptions) error {
 	t := &text{options: o}
 	for _, d := range r.drawn {
+		t.section()
 		t.heading(d)
 		t.waterfall(d.trace)
-		t.blank()
 	}
 	if len(r.drawn) > 0 {
+		t.section()
 		t.legend()
 	}
 	t.gaps(r)
@@ -45,7 +47,7 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 func Waterfall(w io.Writer, trace *gap.Trace, o TextOptions) error {
 	t := &text{options: o}
 	t.waterfall(trace)
-	t.blank()
+	t.section()
 	t.legend()
 	_, err := io.WriteString(w, t.String())
 	return err
@@ -59,7 +61,23 @@ type text struct {
 
 func (t *text) width() int { return max(60, cmp.Or(t.options.Width, 100)) }
 
-func (t *text) blank() { t.WriteByte('\n') }
+// atMost is how wide a table may be.
+func (t *text) atMost() int {
+	if t.options.Width > 0 {
+		return t.width()
+	}
+	return math.MaxInt
+}
+
+// wrapped is a line, or several where it is too wide.
+func (t *text) wrapped(s string) string { return ansi.Wordwrap(s, t.atMost(), "") }
+
+// section leaves a line between what was written and what comes.
+func (t *text) section() {
+	if t.Len() > 0 {
+		t.WriteByte('\n')
+	}
+}
 
 // styled is s as the style has it, if there are colours.
 func (t *text) styled(style ansi.Style, s string) string {
@@ -76,33 +94,42 @@ var (
 
 func (t *text) heading(d drawn) {
 	total, own := span(d.trace), ownTime(d.trace)
-	fmt.Fprintf(t, "%s  %s, %d %s, own time %s",
+	line := fmt.Sprintf("%s  %s, %d %s, own %s",
 		t.styled(bold, "Trace "+d.trace.ID().String()), duration(total), d.trace.Len(), plural(d.trace.Len(), "span"), duration(own))
 	if own > 0 {
-		fmt.Fprintf(t, " (%s of it on the critical path)", duration(d.critical))
+		line += fmt.Sprintf(", critical %s", duration(d.critical))
 	}
-	t.blank()
+	t.WriteString(t.wrapped(line) + "\n")
 	const most = 3
 	for i, w := range d.warnings {
 		if i == most {
 			fmt.Fprintf(t, "  and %d more warnings\n", len(d.warnings)-most)
 			break
 		}
-		fmt.Fprintf(t, "  warning: %s\n", warning(w))
+		t.WriteString(ansi.Truncate("  warning: "+warning(w), t.atMost(), t.glyphs().ellipsis) + "\n")
 	}
-	t.blank()
+	t.WriteByte('\n')
 }
 
-// column is one of numbers, with its heading. The last columns of a table are names, which are as long as they are.
+// column is one of numbers, with its heading. On a narrow terminal the columns of the highest rank go first, and those of rank 0 stay.
 type column struct {
 	heading string
 	width   int
+	rank    int
 }
 
 var (
-	gapColumns       = []column{{"critical", 9}, {"own", 9}, {"at", 10}}
+	gapColumns       = []column{{"critical", 9, 0}, {"own", 9, 0}, {"at", 10, 0}}
 	operationColumns = []column{
-		{"count", 7}, {"p50", 9}, {"p95", 9}, {"p99", 9}, {"own p50", 9}, {"p95", 9}, {"p99", 9}, {"critical", 9}, {"share", 7},
+		{"count", 7, 0},
+		{"p50", 9, 0},
+		{"p95", 9, 2},
+		{"p99", 9, 1},
+		{"own p50", 9, 0},
+		{"own p95", 9, 2},
+		{"own p99", 9, 1},
+		{"critical", 9, 3},
+		{"share", 7, 0},
 	}
 )
 
@@ -114,9 +141,10 @@ type line struct {
 
 // table writes lines, none of them wider than the terminal as far as that goes.
 func (t *text) table(title string, columns []column, name, trace string, lines []line) {
-	fmt.Fprintf(t, "%s\n", t.styled(bold, title))
+	t.section()
+	fmt.Fprintf(t, "%s\n", t.styled(bold, ansi.Truncate(title, t.atMost(), t.glyphs().ellipsis)))
 	head := line{name: name, trace: trace}
-	left := t.options.Width
+	left := t.atMost() - 2
 	names, traces := ansi.StringWidth(name), ansi.StringWidth(trace)
 	for _, c := range columns {
 		head.numbers = append(head.numbers, c.heading)
@@ -125,19 +153,28 @@ func (t *text) table(title string, columns []column, name, trace string, lines [
 	for _, l := range lines {
 		names, traces = max(names, ansi.StringWidth(l.name)), max(traces, len(l.trace))
 	}
-	if t.options.Width > 0 {
-		const least = 24 // columns that are left for a name before the trace goes
-		if left-2-min(names, least) < traces+2 {
-			traces = 0
-		} else {
-			left -= traces + 2
+	const least = 24 // columns of a name that are worth more than other columns
+	dropped := math.MaxInt
+	for rank := 3; rank > 0 && left < min(names, least); rank-- {
+		for _, c := range columns {
+			if c.rank == rank {
+				left += 1 + c.width
+			}
 		}
-		names = min(names, max(left-2, 16))
+		dropped = rank
 	}
+	if left-min(names, least) < traces+2 {
+		traces = 0
+	} else {
+		left -= traces + 2
+	}
+	names = min(names, max(left, 16))
 	for i, l := range append([]line{head}, lines...) {
 		var b strings.Builder
 		for j, number := range l.numbers {
-			fmt.Fprintf(&b, " %*s", columns[j].width, number)
+			if columns[j].rank < dropped {
+				fmt.Fprintf(&b, " %*s", columns[j].width, number)
+			}
 		}
 		label := ansi.Truncate(l.name, names, t.glyphs().ellipsis)
 		b.WriteString("  " + label)
@@ -147,10 +184,9 @@ func (t *text) table(title string, columns []column, name, trace string, lines [
 		if i == 0 {
 			t.WriteString(t.styled(faint, b.String()) + "\n")
 		} else {
-			t.WriteString(strings.TrimRight(b.String(), " ") + "\n")
+			t.WriteString(b.String() + "\n")
 		}
 	}
-	t.blank()
 }
 
 func (t *text) gaps(r *Report) {
@@ -171,7 +207,7 @@ func (t *text) gaps(r *Report) {
 		}
 		lines = append(lines, l)
 	}
-	t.table("Worst gaps: own time, and how much of it is on the critical path", gapColumns, "span", "trace", lines)
+	t.table("Worst gaps, by own time on the critical path", gapColumns, "span", "trace", lines)
 }
 
 func (t *text) operations(r *Report) {
@@ -197,11 +233,11 @@ func (t *text) operations(r *Report) {
 	if len(lines) == 0 {
 		return
 	}
-	title := fmt.Sprintf("Operations of %d %s, %d %s: durations, own time, and their share of all own time",
+	title := fmt.Sprintf("Operations of %d %s, %d %s, by own time on the critical path",
 		r.traces, plural(r.traces, "trace"), r.spans, plural(r.spans, "span"))
 	t.table(title, operationColumns, "operation", "worst in trace", lines)
 	if more > 0 {
-		fmt.Fprintf(t, "and %d more %s\n\n", more, plural(more, "operation"))
+		fmt.Fprintf(t, "and %d more %s\n", more, plural(more, "operation"))
 	}
 }
 
@@ -215,7 +251,8 @@ func (t *text) warnings(r *Report) {
 	for _, code := range sortedCodes(r.warnings) {
 		words = append(words, fmt.Sprintf("%d %s", r.warnings[code], code))
 	}
-	fmt.Fprintf(t, "Warnings: %s\n", strings.Join(words, ", "))
+	t.section()
+	t.WriteString(t.wrapped("Warnings: "+strings.Join(words, ", ")) + "\n")
 }
 
 func sortedCodes(warnings map[gap.Code]int) []gap.Code {

@@ -9,6 +9,9 @@ import (
 
 // duration is d for people, with three digits that count.
 func duration(d time.Duration) string {
+	if d == 0 {
+		return "0"
+	}
 	unit, name := time.Nanosecond, " ns"
 	switch {
 	case d >= 9995*time.Second/10: // 999.5 s, which would be 1000

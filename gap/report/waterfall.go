@@ -75,7 +75,9 @@ func (t *text) waterfall(trace *gap.Trace) {
 	labels := make([]string, len(all))
 	for i, r := range all {
 		labels[i] = p.label(r)
-		p.labels = max(p.labels, ansi.StringWidth(labels[i]))
+		if len(r.nodes) > 0 {
+			p.labels = max(p.labels, ansi.StringWidth(labels[i]))
+		}
 	}
 	p.labels = min(p.labels, t.width()*2/5)
 	p.bars = t.width() - p.labels - 2 - 2*numberWidth
@@ -147,13 +149,12 @@ func (p *picture) column(at time.Duration) float64 {
 }
 
 func (p *picture) line(r row, label string) {
-	label = ansi.Truncate(label, p.labels, p.glyphs.ellipsis)
-	p.WriteString(label)
 	if len(r.nodes) == 0 {
-		p.blank()
+		p.WriteString(ansi.Truncate(label, p.width(), p.glyphs.ellipsis) + "\n")
 		return
 	}
-	p.WriteString(strings.Repeat(" ", p.labels-ansi.StringWidth(label)+2))
+	label = ansi.Truncate(label, p.labels, p.glyphs.ellipsis)
+	p.WriteString(label + strings.Repeat(" ", p.labels-ansi.StringWidth(label)+2))
 
 	cells := make([]cell, p.bars)
 	for i := range cells {
@@ -181,7 +182,7 @@ func (p *picture) line(r row, label string) {
 	if own > 0 {
 		p.WriteString(p.styled(ownStyle, p.number(own)))
 	}
-	p.blank()
+	p.WriteByte('\n')
 }
 
 // style is the colour of a span's service.
@@ -244,5 +245,5 @@ func (t *text) legend() {
 	if ansi.StringWidth(legend) > t.width() {
 		legend = strings.Join(entries, "\n")
 	}
-	t.WriteString(legend + "\n\n")
+	t.WriteString(legend + "\n")
 }

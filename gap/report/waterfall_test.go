@@ -1,4 +1,4 @@
-package waterfall_test
+package report_test
 
 import (
 	"strings"
@@ -7,8 +7,8 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/gaptrace/gaptrace/demo/internal/waterfall"
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/report"
 )
 
 var (
@@ -49,14 +49,14 @@ func request() []gap.Span {
 	}
 }
 
-func draw(t *testing.T, spans []gap.Span, o waterfall.Options) string {
+func draw(t *testing.T, spans []gap.Span, o report.TextOptions) string {
 	t.Helper()
 	trace, warnings := gap.Build(spans)
 	if len(warnings) > 0 {
 		t.Fatal(warnings)
 	}
 	var out strings.Builder
-	if err := waterfall.Draw(&out, trace, o); err != nil {
+	if err := report.Waterfall(&out, trace, o); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -74,7 +74,7 @@ reader: HTTP GET                  ▒▒▒▒███████████�
 
 █ blocked, or covered by the spans below   ░ gap: the program's own time   ▒ gap: on the wire
 `
-	if got := ansi.Strip(draw(t, request(), waterfall.Options{})); "\n"+got != want {
+	if got := ansi.Strip(draw(t, request(), report.TextOptions{})); "\n"+got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
@@ -93,7 +93,7 @@ reader: HTTP GET                  ~~####################~~   100.0 ms
 . gap: the program's own time
 ~ gap: on the wire
 `
-	if got := ansi.Strip(draw(t, request(), waterfall.Options{Width: 80, ASCII: true})); "\n"+got != want {
+	if got := ansi.Strip(draw(t, request(), report.TextOptions{Width: 80, ASCII: true})); "\n"+got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
@@ -102,7 +102,7 @@ func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
 	spans := request()
 	spans[1].Operation = strings.Repeat("本", 50)
 	for width := 60; width <= 200; width++ {
-		for line := range strings.Lines(draw(t, spans, waterfall.Options{Width: width})) {
+		for line := range strings.Lines(draw(t, spans, report.TextOptions{Width: width})) {
 			line = strings.TrimSuffix(line, "\n")
 			if ansi.StringWidth(line) > width {
 				t.Fatalf("%d columns of %d: %s", ansi.StringWidth(line), width, line)
@@ -120,7 +120,7 @@ func TestOddTracesAreDrawn(t *testing.T) {
 		"nanosecond": {span(1, 0, shop, "server", "short", 0, 1e-6)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := draw(t, spans, waterfall.Options{}); strings.Count(got, "\n") != len(spans)+3 {
+			if got := draw(t, spans, report.TextOptions{}); strings.Count(got, "\n") != len(spans)+3 {
 				t.Errorf("%s", got)
 			}
 		})
@@ -128,7 +128,7 @@ func TestOddTracesAreDrawn(t *testing.T) {
 }
 
 func TestServicesHaveColours(t *testing.T) {
-	got := draw(t, request(), waterfall.Options{})
+	got := draw(t, request(), report.TextOptions{Color: true})
 	colours := map[string]bool{}
 	for line := range strings.Lines(got) {
 		if _, after, ok := strings.Cut(line, "\x1b["); ok && strings.Contains(line, "█") {

@@ -1,0 +1,70 @@
+package report_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/report"
+)
+
+// order is what a Jaeger query service answers: a handler that asks a database, works for 20 ms, and asks a cache.
+const order = `{"data":[{"traceID":"1a2b","spans":[
+	{"traceID":"1a2b","spanID":"1","operationName":"POST /orders","references":[],"startTime":1800000000000000,"duration":50000,
+	 "tags":[{"key":"span.kind","type":"string","value":"server"}],"processID":"p1"},
+	{"traceID":"1a2b","spanID":"2","operationName":"sql query","references":[{"refType":"CHILD_OF","traceID":"1a2b","spanID":"1"}],
+	 "startTime":1800000000000000,"duration":20000,"tags":[{"key":"span.kind","type":"string","value":"client"}],"processID":"p1"},
+	{"traceID":"1a2b","spanID":"3","operationName":"redis set","references":[{"refType":"CHILD_OF","traceID":"1a2b","spanID":"1"}],
+	 "startTime":1800000000040000,"duration":10000,"tags":[{"key":"span.kind","type":"string","value":"client"}],"processID":"p1"}
+],"processes":{"p1":{"serviceName":"shop"}}}]}`
+
+func Example() {
+	r := report.New(report.Options{AtLeast: time.Millisecond})
+	for spans, err := range jaegerjson.Read(strings.NewReader(order)) {
+		if err != nil {
+			fmt.Println(err)
+			break
+		}
+		r.Add(gap.Build(spans))
+	}
+	if err := r.Text(os.Stdout, report.TextOptions{Width: 80, ASCII: true}); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// Trace 0000000000001a2b  50.0 ms, 3 spans, own 20.0 ms, critical 20.0 ms
+	//
+	//                     |0 ms          |20 ms         |40 ms         time        own
+	// shop: POST /orders  ###############...............########    50.0 ms    20.0 ms
+	// + sql query         ###############                           20.0 ms
+	// \ redis set                                       ########    10.0 ms
+	//
+	// # blocked, or covered by the spans below
+	// . gap: the program's own time
+	// ~ gap: on the wire
+	//
+	// Worst gaps, by own time on the critical path
+	//   critical       own         at  span                trace
+	//    20.0 ms   20.0 ms   +20.0 ms  shop: POST /orders  0000000000001a2b
+	//
+	// Operations of 1 trace, 3 spans, by own time on the critical path
+	//    count       p50       p99   own p50   own p99   share  operation
+	//        1   50.0 ms   50.0 ms   20.0 ms   20.0 ms 100.0 %  shop: POST /orders
+	//        1   20.0 ms   20.0 ms         0         0   0.0 %  shop: sql query
+	//        1   10.0 ms   10.0 ms         0         0   0.0 %  shop: redis set
+}
+
+func ExampleStacks() {
+	var s report.Stacks
+	for spans := range jaegerjson.Read(strings.NewReader(order)) {
+		trace, _ := gap.Build(spans)
+		s.Add(trace)
+	}
+	if err := s.Folded(os.Stdout); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// shop: POST /orders 20000
+}

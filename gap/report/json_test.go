@@ -1,0 +1,203 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/report"
+)
+
+func write(t *testing.T, file string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// document is what the schema says, as far as it is looked at here.
+type document struct {
+	Version    int
+	Count      struct{ Traces, Spans int }
+	Warnings   map[string]int
+	Operations []struct {
+		Service, Operation string
+		Count              int64
+		Own                int64   `json:"own_ns"`
+		Share              float64 `json:"share"`
+	}
+	Gaps []struct {
+		TraceID  string `json:"trace_id"`
+		Critical int64  `json:"critical_ns"`
+	}
+	Traces []struct {
+		TraceID  string    `json:"trace_id"`
+		Start    time.Time `json:"start"`
+		Duration int64     `json:"duration_ns"`
+		Own      int64     `json:"own_ns"`
+		Warnings []struct{ Code, Message string }
+		Spans    []struct {
+			SpanID             string `json:"span_id"`
+			Parent             *int
+			Service, Operation string
+			Kind               string
+			Start              int64 `json:"start_ns"`
+			Duration           int64 `json:"duration_ns"`
+			Own                int64 `json:"own_ns"`
+			Critical           int64 `json:"critical_ns"`
+			Blocking           bool
+			Gaps               []struct {
+				Class string
+				Start int64 `json:"start_ns"`
+				End   int64 `json:"end_ns"`
+				Time  int64 `json:"time_ns"`
+				Call  *int
+			}
+		}
+		Path []struct {
+			Span  int
+			Start int64 `json:"start_ns"`
+			End   int64 `json:"end_ns"`
+		} `json:"critical_path"`
+	}
+}
+
+func decode(t *testing.T, r *report.Report) (d document) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := r.JSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b.Bytes(), &d); err != nil {
+		t.Fatalf("%v in\n%s", err, b.String())
+	}
+	return d
+}
+
+func TestJSONTellsWhatPackageGapFound(t *testing.T) {
+	traces := some()
+	joined := inTrace(9, request())
+	joined[3].Tags = append(joined[3].Tags, gap.Field{Key: "wait.joined_us", Value: int64(3000)})
+	traces = append(traces, joined)
+	r, _ := gather(report.Options{Traces: 100}, traces)
+	d := decode(t, r)
+	if d.Version != 1 || d.Count.Traces != len(traces) || len(d.Traces) != len(traces) {
+		t.Fatalf("version %d, %d traces, of which %d", d.Version, d.Count.Traces, len(d.Traces))
+	}
+	for i, trace := range r.Traces() {
+		got := d.Traces[i]
+		if got.TraceID != trace.ID().String() || !got.Start.Equal(trace.Start()) || got.Duration != int64(trace.End().Sub(trace.Start())) {
+			t.Errorf("trace %s from %v, %d ns; want %v", got.TraceID, got.Start, got.Duration, trace.ID())
+		}
+		ns := func(t time.Time) int64 { return int64(t.Sub(trace.Start())) }
+		if len(got.Spans) != trace.Len() {
+			t.Fatalf("%d spans of %d", len(got.Spans), trace.Len())
+		}
+		own, calls := int64(0), 0
+		for n := range trace.Nodes() {
+			s := got.Spans[n.Index()]
+			if s.SpanID != n.Span().SpanID.String() || s.Service != n.Service() || s.Operation != n.Span().Operation || s.Kind != n.Kind().String() ||
+				s.Start != ns(n.Start()) || s.Duration != int64(n.Duration()) || s.Own != int64(n.OwnTime()) ||
+				s.Critical != int64(n.CriticalTime()) || s.Blocking != n.Blocking() {
+				t.Errorf("span %+v", s)
+			}
+			parent, ok := n.Parent()
+			if ok != (s.Parent != nil) || ok && *s.Parent != parent.Index() {
+				t.Errorf("the parent of %s is %v", s.SpanID, s.Parent)
+			}
+			own += s.Own
+			j := 0
+			for g := range n.Gaps(0) {
+				h := s.Gaps[j]
+				if h.Class != g.Class.String() || h.Start != ns(g.Start) || h.End != ns(g.End) || h.Time != int64(g.Time) || g.Joined() != (h.Call != nil) {
+					t.Errorf("gap %+v, want %+v", h, g)
+				}
+				if g.Joined() {
+					calls++
+				}
+				j++
+			}
+			if j != len(s.Gaps) {
+				t.Errorf("%d gaps, want %d", len(s.Gaps), j)
+			}
+		}
+		if own != got.Own || calls > 0 != (trace.ID().Low == 9) {
+			t.Errorf("own time %d, want %d; %d joined gaps", got.Own, own, calls)
+		}
+		j := 0
+		for p := range trace.CriticalPath() {
+			if h := got.Path[j]; h.Span != p.Node.Index() || h.Start != ns(p.Start) || h.End != ns(p.End) {
+				t.Errorf("piece %+v, want %+v", h, p)
+			}
+			j++
+		}
+		if j != len(got.Path) {
+			t.Errorf("%d pieces, want %d", len(got.Path), j)
+		}
+	}
+	if want := map[string]int{"clock-skew": 1, "missing-parent": 1}; !maps.Equal(d.Warnings, want) {
+		t.Errorf("warnings %v, want %v", d.Warnings, want)
+	}
+	if len(d.Gaps) != 20 || !slices.IsSortedFunc(d.Gaps, func(a, b struct {
+		TraceID  string `json:"trace_id"`
+		Critical int64  `json:"critical_ns"`
+	},
+	) int {
+		return int(b.Critical - a.Critical)
+	}) {
+		t.Errorf("gaps %+v", d.Gaps)
+	}
+	share := 0.0
+	for _, o := range d.Operations {
+		share += o.Share
+	}
+	if share < 0.999 || share > 1.001 {
+		t.Errorf("the shares of %d operations add up to %v", len(d.Operations), share)
+	}
+}
+
+func TestJSONOfNothingIsComplete(t *testing.T) {
+	var b strings.Builder
+	if err := report.New(report.Options{}).JSON(&b); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"version":1,"count":{"traces":0,"spans":0},"warnings":{},"operations":[],"gaps":[],"traces":[` + "\n]}\n"
+	if b.String() != want {
+		t.Errorf("%s\nwant %s", b.String(), want)
+	}
+}
+
+// full is a disk that takes only so much.
+type full struct{ left int }
+
+var errFull = errors.New("full")
+
+func (f *full) Write(p []byte) (int, error) {
+	if f.left -= len(p); f.left < 0 {
+		return 0, errFull
+	}
+	return len(p), nil
+}
+
+func TestAFullDiskIsTold(t *testing.T) {
+	r, s := gather(report.Options{}, some())
+	for name, to := range map[string]func(*full) error{
+		"text":     func(f *full) error { return r.Text(f, report.TextOptions{}) },
+		"json":     func(f *full) error { return r.JSON(f) },
+		"perfetto": func(f *full) error { return r.Perfetto(f) },
+		"folded":   func(f *full) error { return s.Folded(f) },
+	} {
+		for _, left := range []int{0, 5000} {
+			if err := to(&full{left}); !errors.Is(err, errFull) && (left == 0 || name != "folded") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package report_test
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/report"
+)
+
+type event struct {
+	Phase    string `json:"ph"`
+	Name     string
+	Category string      `json:"cat"`
+	Process  int         `json:"pid"`
+	Thread   int         `json:"tid"`
+	Time     json.Number `json:"ts"`
+	Duration json.Number `json:"dur"`
+	Flow     int         `json:"id"`
+	Args     map[string]any
+}
+
+// ns reads microseconds without rounding.
+func ns(t *testing.T, n json.Number) int64 {
+	var us, fraction int64
+	if _, err := fmt.Sscanf(n.String(), "%d.%03d", &us, &fraction); err != nil {
+		t.Fatalf("%s: %v", n, err)
+	}
+	return us*1000 + fraction
+}
+
+func events(t *testing.T, traces [][]gap.Span) []event {
+	t.Helper()
+	r, _ := gather(report.Options{Traces: 100}, traces)
+	var b bytes.Buffer
+	if err := r.Perfetto(&b); err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		Events []event           `json:"traceEvents"`
+		Data   map[string]string `json:"otherData"`
+	}
+	if err := json.Unmarshal(b.Bytes(), &d); err != nil {
+		t.Fatalf("%v in\n%s", err, b.String())
+	}
+	if _, err := time.Parse(time.RFC3339Nano, d.Data["start"]); err != nil {
+		t.Error(err)
+	}
+	return d.Events
+}
+
+// crowd is a server whose children overlap, outlive it, follow from it and live in another process.
+func crowd() []gap.Span {
+	other := &gap.Process{Service: "other"}
+	spans := []gap.Span{span(1, 0, shop, "server", "root", 0, 100)}
+	for i := range gap.SpanID(40) {
+		s := span(i+2, 1, shop, "client", "call", float64(i*3), float64(i*3+20))
+		switch {
+		case i%7 == 0:
+			s.References[0].Type = gap.FollowsFrom
+		case i%5 == 0:
+			s.Process = other
+		case i%3 == 0:
+			s.References[0].SpanID = i + 1
+		}
+		spans = append(spans, s)
+	}
+	return spans
+}
+
+func TestSlicesOfALaneNest(t *testing.T) {
+	traces := append(some(), inTrace(8, crowd()))
+	type lane struct{ process, thread int }
+	type slice struct{ start, end int64 }
+	lanes := map[lane][]slice{}
+	spans, gaps := 0, 0
+	for _, e := range events(t, traces) {
+		if e.Phase != "X" {
+			continue
+		}
+		if e.Category == "gap" {
+			gaps++
+		} else {
+			spans++
+		}
+		s := slice{ns(t, e.Time), ns(t, e.Time) + ns(t, e.Duration)}
+		lanes[lane{e.Process, e.Thread}] = append(lanes[lane{e.Process, e.Thread}], s)
+	}
+	wantSpans, wantGaps := 0, 0
+	for _, trace := range traces {
+		built, _ := gap.Build(trace)
+		wantSpans += built.Len()
+		for range built.Gaps(0) {
+			wantGaps++
+		}
+	}
+	if spans != wantSpans || gaps != wantGaps {
+		t.Errorf("%d spans and %d gaps, want %d and %d", spans, gaps, wantSpans, wantGaps)
+	}
+	for at, all := range lanes {
+		slices.SortStableFunc(all, func(a, b slice) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end)) })
+		var stack []slice
+		for _, s := range all {
+			for len(stack) > 0 && stack[len(stack)-1].end <= s.start {
+				stack = stack[:len(stack)-1]
+			}
+			if len(stack) > 0 && s.end > stack[len(stack)-1].end {
+				t.Errorf("on lane %v %v crosses %v", at, s, stack[len(stack)-1])
+			}
+			stack = append(stack, s)
+		}
+	}
+}
+
+func TestArrowsLeadFromParentsToOtherLanes(t *testing.T) {
+	open := map[int]event{}
+	arrows := 0
+	for _, e := range events(t, [][]gap.Span{request()}) {
+		switch e.Phase {
+		case "s":
+			open[e.Flow] = e
+		case "f":
+			from := open[e.Flow]
+			delete(open, e.Flow)
+			if from.Process == e.Process && from.Thread == e.Thread {
+				t.Errorf("an arrow that leads nowhere: %+v", e)
+			}
+			arrows++
+		}
+	}
+	if arrows != 1 || len(open) != 0 { // from the reader to the bookshop
+		t.Errorf("%d arrows, %d without an end", arrows, len(open))
+	}
+}
