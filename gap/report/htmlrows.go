@@ -206,7 +206,7 @@ func notes(r row, joined time.Duration) (notes []string) {
 		notes = append(notes, fmt.Sprintf("+%d %s", later, plural(later, "wait")))
 	}
 	if joined > 0 {
-		notes = append(notes, duration(joined)+" own in joined waits")
+		notes = append(notes, duration(joined)+" in joined waits")
 	}
 	for _, is := range []struct {
 		so   bool
