@@ -47,6 +47,9 @@ func (t *htmlTrace) Facts() []string {
 	return facts
 }
 
+// WarningCount returns how many there are.
+func (t *htmlTrace) WarningCount() int { return len(t.warnings) }
+
 // Warnings are texts, at most some: what was wrong in the same way everywhere needs no list.
 func (t *htmlTrace) Warnings() (texts []string) {
 	const most = 100
@@ -224,8 +227,12 @@ func (t *htmlTrace) x(at time.Time) float64 {
 	return float64(at.Sub(t.trace.Start())) / float64(t.length) * axisUnits
 }
 
-// amount is a time in the unit of all times of the trace, so that they can be compared by looking at them.
+// amount is a time in the unit of all times of the trace, so that they can be compared by looking at them, unless it is so short that
+// nothing would be left of it.
 func (t *htmlTrace) amount(d time.Duration) string {
+	if d < t.unit/10 {
+		return duration(d)
+	}
 	return strconv.FormatFloat(float64(d)/float64(t.unit), 'f', 2, 64) + " " + t.unitName
 }
 

@@ -149,7 +149,22 @@ func places(all traces) map[string]string {
 	}
 }
 
-// With GAPTRACE_SHOTS, the name of a directory, there are pictures of all pages to be looked at.
+// shoot takes a picture of what is to be seen, for people to look at, if GAPTRACE_SHOTS names a directory for it.
+func shoot(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	dir := os.Getenv("GAPTRACE_SHOTS")
+	if dir == "" {
+		return
+	}
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".png"), shot, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestBrowserShowsEveryPageAtEveryWidthWithoutComplaint(t *testing.T) {
 	all := realistic(t, 120, 40)
 	url, ctx := site(t, all), browser(t)
@@ -167,14 +182,8 @@ func TestBrowserShowsEveryPageAtEveryWidthWithoutComplaint(t *testing.T) {
 				if len(over) > 0 {
 					t.Errorf("%s, %d wide: it scrolls to the side for %d elements: %s", name, width, len(over), over[len(over)-1])
 				}
-				if dir := os.Getenv("GAPTRACE_SHOTS"); dir != "" && (width == 390 || width == 1440) {
-					shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
-					if err != nil {
-						t.Fatal(err)
-					}
-					if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme)), shot, 0o600); err != nil {
-						t.Fatal(err)
-					}
+				if width == 390 || width == 1440 {
+					shoot(t, ctx, fmt.Sprintf("%s-%d-%s", name, width, scheme))
 				}
 			}
 		}
@@ -271,6 +280,7 @@ func TestBrowserLeadsFromAGapToItsRowByKeyboard(t *testing.T) {
 					let row = document.querySelector(":target"), at = row.getBoundingClientRect(), head = row.closest("table").tHead.getBoundingClientRect()
 					at.height > 0 && at.top >= head.bottom && at.bottom <= innerHeight ? "#" + row.id : JSON.stringify([at, head])
 				}`)
+				shoot(t, ctx, fmt.Sprintf("target-%d-%d", spans, width))
 				if !strings.HasPrefix(link, "#s-") || target != link || outlined != "solid" {
 					t.Errorf("%d wide: the link %q, outlined %s, leads to %s", width, link, outlined, target)
 				}
@@ -324,6 +334,14 @@ func TestBrowserDrawsTenThousandSpansSoon(t *testing.T) {
 	rows := evaluate[int](t, ctx, `document.querySelectorAll(".waterfall tbody tr").length`)
 	elements := evaluate[int](t, ctx, `document.querySelectorAll("*").length`)
 	t.Logf("loaded and laid out after %.0f ms; %d rows, %d elements", took, rows, elements)
+	// One far below, whose place depends on rows that were not laid out.
+	far := evaluate[string](t, ctx, `document.querySelectorAll(".waterfall tbody tr")[8765].id`)
+	do(t, ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(url+"#"+far))
+	at := evaluate[float64](t, ctx, `document.querySelector(":target").getBoundingClientRect().top`)
+	shoot(t, ctx, "far")
+	if at < 0 || at > 850 {
+		t.Errorf("row %s is at %v", far, at)
+	}
 	const most = 20_000 // ms: ten times what it should take, as machines are shared
 	if slices.Min(took) > most || rows != 10_000 {
 		t.Errorf("%v ms, %d rows", took, rows)
