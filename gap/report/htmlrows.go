@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 // axisUnits is how wide the pictures of a waterfall are, whatever width they are shown at.
@@ -128,7 +129,7 @@ func (t *htmlTrace) Row(r row) htmlRow {
 	if a, ok := t.ids[first]; ok {
 		h.ID = a.String()
 	}
-	h.Service, h.Name = name(r.service), name(first.Span().Operation)
+	h.Service, h.Name = printable.Name(r.service), printable.Name(first.Span().Operation)
 	h.Long = utf8.RuneCountInString(h.Service)+utf8.RuneCountInString(h.Name) > 24
 
 	var line strings.Builder
