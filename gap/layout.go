@@ -12,7 +12,7 @@ func (b *builder) layout() *Trace {
 		t.operations[i] = key
 	}
 	if b.corrected > 0 {
-		b.warn(nil, ClockSkew, "clocks were corrected by Jaeger: %d spans say so, and none is moved again", b.corrected)
+		b.warn(nil, ClockSkew, "clocks were corrected by Jaeger, as it says of %d of the spans: none is moved again", b.corrected)
 		b.order()
 	}
 
