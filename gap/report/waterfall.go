@@ -156,8 +156,13 @@ func (p *picture) unitName() string {
 	return "µs"
 }
 
+// number is a duration in the unit of the picture, so that numbers can be compared, or in a smaller one if nothing is left of it.
 func (p *picture) number(d time.Duration) string {
-	return fmt.Sprintf("%*s", numberWidth, fmt.Sprintf("%.1f %s", p.amount(d), p.unitName()))
+	text := fmt.Sprintf("%.1f %s", p.amount(d), p.unitName())
+	if d > 0 && p.amount(d) < 0.05 {
+		text = duration(d)
+	}
+	return fmt.Sprintf("%*s", numberWidth, text)
 }
 
 // column says how far from the left a time is drawn.
