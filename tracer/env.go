@@ -40,6 +40,8 @@ type source struct {
 	document map[string]said
 	tags     []opentracing.Tag // of the document
 	errs     []error
+
+	collector string // what WithCollector says: it wins
 }
 
 // said is a value of the document.
@@ -126,6 +128,10 @@ func (e *source) reporter(s *settings) {
 		r.CollectorEndpoint = "" // the document's agent wins over the environment's collector
 	}
 	e.credentials(r)
+	if e.collector != "" {
+		r.CollectorEndpoint = e.collector
+		r.User, r.Password, r.HTTPHeaders = "", "", nil
+	}
 
 	host, port := jaeger.DefaultUDPSpanServerHost, jaeger.DefaultUDPSpanServerPort
 	hostSet := set(e, "JAEGER_AGENT_HOST", &host, wantHost, parseHost)
@@ -139,28 +145,37 @@ func (e *source) reporter(s *settings) {
 	}
 }
 
-// credentials are for the collector that is named in the same place, and go to no other.
+// credentials are all of one place: of the document, where it names one of them or the collector that they are for, else of
+// the environment, whose collector they then are for. Those of a place that is not asked are not looked at: a variable may be
+// set for all programs of a machine.
 func (e *source) credentials(r *config.ReporterConfig) {
 	const user, password, token = "JAEGER_USER", "JAEGER_PASSWORD", "JAEGER_AUTH_TOKEN"
-	if e.here("JAEGER_ENDPOINT") && !e.here(user, password, token) {
+	of, want := os.Getenv, func(name string) string { return name }
+	switch {
+	case e.here("JAEGER_ENDPOINT", user, password, token):
+		of = func(name string) string { return e.document[name].value }
+		want = func(name string) string {
+			return cmp.Or(e.document[name].key, "reporter."+strings.ToLower(strings.TrimPrefix(name, "JAEGER_")))
+		}
+	case e.collector != "", e.here("JAEGER_AGENT_HOST", "JAEGER_AGENT_PORT"):
 		return
 	}
-	r.User, r.Password = e.get(user), e.get(password)
+	r.User, r.Password = of(user), of(password)
+	// These are the variables whose values are not shown.
+	t := of(token)
 	switch {
-	case r.User == "" && r.Password != "":
-		// One of the variables whose values are not shown.
-		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want %s set too, or neither", e.name(password), e.word(user)))
-	case r.User != "" && r.Password == "":
-		e.bad(user, r.User, e.word(password)+" set too, or neither")
-	}
-	if t := e.get(token); t != "" {
-		if strings.ContainsFunc(t, func(c rune) bool { return c <= ' ' || c > '~' }) {
-			e.errs = append(e.errs, fmt.Errorf("tracer: %s: want what can be printed, without spaces", e.name(token)))
-		}
-		if r.User != "" {
-			e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want no %s beside it", e.name(token), e.word(user)))
-		}
+	case t != "" && strings.ContainsFunc(t, func(c rune) bool { return c <= ' ' || c > '~' }):
+		e.errs = append(e.errs, fmt.Errorf("tracer: %s: want what can be printed, without spaces", e.name(token)))
+	case t != "" && r.User != "":
+		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want no %s beside it", e.name(token), want(user)))
+	case t != "" && r.Password != "":
+		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want no %s beside it", e.name(token), want(password)))
+	case t != "":
 		r.HTTPHeaders = map[string]string{"Authorization": "Bearer " + t}
+	case r.User == "" && r.Password != "":
+		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want %s set too, or neither", e.name(password), want(user)))
+	case r.User != "" && r.Password == "":
+		e.bad(user, r.User, want(password)+" set too, or neither")
 	}
 }
 
@@ -171,9 +186,6 @@ func (e *source) name(variable string) string {
 	}
 	return variable
 }
-
-// word is name without the place.
-func (e *source) word(variable string) string { return cmp.Or(e.document[variable].key, variable) }
 
 func (e *source) sampler(s *config.SamplerConfig) {
 	set(e, "JAEGER_SAMPLER_MAX_OPERATIONS", &s.MaxOperations, "a number of operations, 1 or more", parseInt(1, math.MaxInt32))

@@ -31,9 +31,9 @@ const maxDocument = 1 << 20
 // The keys are those of jaeger-client-python's config, and the settings of Jaeger's Java and Go clients in sections
 // sampler and reporter; docs/tracer.md has them all. Case, _ and - in keys do not matter. An option wins over the
 // document, the document over the environment, the environment over New's defaults; a key whose value is empty says nothing.
-// Sections are read as wholes where their parts belong together: the environment's sampler parameter is not for the
-// document's sampler, and its credentials are not for a collector of the document that
-// names none of its own.
+// Where parts belong together they are read as a whole: the environment's sampler parameter is not for the document's
+// sampler, and credentials are all the document's where it names an endpoint, a user, a password or a token, else all the
+// environment's.
 //
 // A key that is not known is an error that names its line, and so is a malformed value, one that is said twice, and a
 // setting of other clients that this one cannot honour. All errors are reported at once.
