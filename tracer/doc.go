@@ -35,9 +35,11 @@
 // opentracing.ErrSpanContextCorrupted and tells the reason, no headers opentracing.ErrSpanContextNotFound; the caller
 // starts a new trace. Beside the former comes a context, too: a span that is started from it is the root of a new trace,
 // and has the reason in its log. Where a debug id or baggage came, there is no error, and the context takes these
-// into the new trace. Start the spans of one extracted context one after the other: Jaeger's tracer writes to it.
+// into the new trace. Several goroutines may start spans from one extracted context, and another tracer of this package may.
 // opentracing.Binary is not supported: Jaeger's reader for it allocates whatever a peer asks for.
 //
-// The tracer's spans, and their contexts, are jaeger-client-go's own. So is the tracer that a span answers with; its
-// Extract takes B3 ids without a decision as not sampled.
+// The tracer's spans, and their contexts, are jaeger-client-go's own. So is the tracer that a span answers with
+// (Span.Tracer). Its Extract takes B3 ids without a decision as not sampled, and spans of what it extracted have to be
+// started one after the other, as it writes to that. A context that our Extract could not say in Jaeger's type (a decision
+// that is not made yet, or was made without ids) is none to its StartSpan: a new trace begins.
 package tracer

@@ -60,6 +60,41 @@ func TestADeferredTraceTellsWhoSampledIt(t *testing.T) {
 // A sampling server gives rates for operations, and the sampler for these answers for spans that begin a trace in a
 // process only.
 func TestADeferredTraceIsSampledAtTheRateOfItsOperation(t *testing.T) {
+	tr := sampledByOperation(t)
+	sampled := func(operation string) bool {
+		span := tr.StartSpan(operation, opentracing.ChildOf(extract(t, tr, "b3: abc-1")))
+		return span.Context().(jaeger.SpanContext).IsSampled()
+	}
+	if sampled("other"); sampled("other") { // the sampler lets the first one through
+		t.Error("an operation at rate 0 was sampled")
+	}
+	if !sampled("wanted") {
+		t.Error("an operation at rate 1 was not")
+	}
+}
+
+func TestWhatWasDecidedIsFinalForLaterSpans(t *testing.T) {
+	tr := sampledByOperation(t)
+	tr.StartSpan("other").Finish() // the sampler lets the first one through
+	for _, in := range []string{"b3: abc-1", "b3: abc-1-0", "x-b3-sampled: 0", "uber-trace-id: abc:1:0:0"} {
+		c := extract(t, tr, in)
+		first := tr.StartSpan("other", opentracing.ChildOf(c))
+		first.SetOperationName("wanted") // at which the sampler would be asked again
+		for _, span := range []opentracing.Span{
+			first,
+			tr.StartSpan("wanted", opentracing.ChildOf(c)),
+			tr.StartSpan("wanted", opentracing.FollowsFrom(c)),
+			tr.StartSpan("wanted", opentracing.ChildOf(first.Context())),
+		} {
+			if sc := span.Context().(jaeger.SpanContext); sc.IsSampled() || !sc.IsSamplingFinalized() {
+				t.Errorf("%s: %v, final %v", in, sc, sc.IsSamplingFinalized())
+			}
+		}
+	}
+}
+
+// sampledByOperation is a tracer that has heard from its sampling server: "wanted" at rate 1, all else at rate 0.
+func sampledByOperation(t *testing.T) opentracing.Tracer {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"strategyType": "PROBABILISTIC",
@@ -69,22 +104,16 @@ func TestADeferredTraceIsSampledAtTheRateOfItsOperation(t *testing.T) {
 			},
 		})
 	}))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	setenv(t, "JAEGER_SAMPLING_ENDPOINT="+server.URL, "JAEGER_SAMPLER_PARAM=0", "JAEGER_SAMPLER_REFRESH_INTERVAL=5ms")
 	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
-	sampled := func(operation string) bool {
-		span := tr.StartSpan(operation, opentracing.ChildOf(extract(t, tr, "b3: abc-1")))
-		return span.Context().(jaeger.SpanContext).IsSampled()
-	}
-	for n := 0; !sampled("wanted"); n++ {
+	for n := 0; !tr.StartSpan("wanted").Context().(jaeger.SpanContext).IsSampled(); n++ {
 		if n == 400 {
 			t.Fatal("nothing sampled")
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	if sampled("other"); sampled("other") { // the sampler lets the first one through
-		t.Error("an operation at rate 0 was sampled")
-	}
+	return tr
 }
 
 func TestOfAnAcceptedTraceWithoutIDsTheFirstSpanIsTheRoot(t *testing.T) {

@@ -216,10 +216,9 @@ func (s *settings) start() (opentracing.Tracer, io.Closer, error) {
 		config.ContribObserver(priorities{}),
 		config.Injector(opentracing.Binary, unsupported{}),
 		config.Extractor(opentracing.Binary, unsupported{}),
-		config.Extractor(asItIs{}, asItIs{}),
 	}
 	for format, c := range map[opentracing.BuiltinFormat]codec{opentracing.TextMap: {travel, false}, opentracing.HTTPHeaders: {travel, true}} {
-		opts = append(opts, config.Injector(format, c), config.Extractor(format, bare{c}), config.Extractor(private(c.encoded), c))
+		opts = append(opts, config.Injector(format, c), config.Extractor(format, c))
 	}
 	t, c, err := s.NewTracer(opts...)
 	if err != nil {
