@@ -76,9 +76,13 @@ func TestEachFormatIsWrittenAsItsSpecificationSays(t *testing.T) {
 			}
 			test.want["accept"] = "*/*"
 			h, m, md := http.Header{}, opentracing.TextMapCarrier{}, mdCarrier{}
-			h["x-b3-traceid"], h["b3"] = []string{"d"}, []string{"0"} // not canonical
+			plain := http.Header{}
+			for _, key := range []string{"X-B3-TraceId", "x-b3-traceid", "b3", "Uber-trace-id", "UBER-TRACE-ID", "TraceParent"} { // not canonical
+				h[key], plain[key] = []string{"d"}, []string{"d"}
+			}
 			for k, v := range stale {
 				h.Add(k, v)
+				plain.Add(k, v)
 				m[k] = v
 				md[strings.ToLower(k)] = []string{v, v}
 			}
@@ -90,13 +94,18 @@ func TestEachFormatIsWrittenAsItsSpecificationSays(t *testing.T) {
 			if err := tr.Inject(test.c, opentracing.HTTPHeaders, md); err != nil {
 				t.Fatal(err)
 			}
-			md["accept"] = md["accept"][:1]
-			got := map[string]string{}
-			for k, v := range h {
-				got[strings.ToLower(k)] = strings.Join(v, "|")
+			if err := tr.Inject(test.c, opentracing.HTTPHeaders, plain); err != nil { // which has Set, and so is a carrier
+				t.Fatal(err)
 			}
-			if !maps.Equal(got, test.want) {
-				t.Errorf("http: got  %v\nwant %v", got, test.want)
+			md["accept"] = md["accept"][:1]
+			for _, h := range []http.Header{h, plain} {
+				got := map[string]string{}
+				for k, v := range h {
+					got[strings.ToLower(k)] = strings.Join(v, "|")
+				}
+				if !maps.Equal(got, test.want) || len(h) != len(got) {
+					t.Errorf("http: got  %v\nwant %v", h, test.want)
+				}
 			}
 			if !maps.Equal(m, test.want) {
 				t.Errorf("map: got  %v\nwant %v", m, test.want)
@@ -168,7 +177,7 @@ func TestWhatIsChosenFirstIsBelievedFirst(t *testing.T) {
 func TestACarrierThatCannotTakeHeadersIsAnError(t *testing.T) {
 	tr, _ := recording(t)
 	c := tr.StartSpan("a").Context()
-	for _, carrier := range []any{nil, 1, opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil)} {
+	for _, carrier := range []any{nil, 1, opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil), http.Header(nil)} {
 		if err := tr.Inject(c, opentracing.HTTPHeaders, carrier); err != opentracing.ErrInvalidCarrier {
 			t.Errorf("%T: %v", carrier, err)
 		}
@@ -248,6 +257,33 @@ func TestAProxyMayInjectWhatItExtracted(t *testing.T) {
 		}
 		if got := headers(t, tr, c).Get("b3"); !strings.HasSuffix(got, want) {
 			t.Errorf("%s: got %s", in, got)
+		}
+	}
+}
+
+func TestCopiedBaggageAndDebugIDsStay(t *testing.T) {
+	tr, _ := recording(t)
+	span := tr.StartSpan("a").SetBaggageItem("k", "new")
+	for _, carrier := range []any{
+		http.Header{"Uberctx-K": {"old", "older"}, "Uberctx-Other": {"v"}, "Jaeger-Debug-Id": {"me"}, "Jaeger-Baggage": {"l=v"}},
+		opentracing.TextMapCarrier{"uberctx-k": "old", "uberctx-other": "v", "jaeger-debug-id": "me", "jaeger-baggage": "l=v"},
+	} {
+		if err := tr.Inject(span.Context(), opentracing.TextMap, carrier); err != nil {
+			t.Fatal(err)
+		}
+		if h, ok := carrier.(http.Header); ok {
+			carrier = opentracing.HTTPHeadersCarrier(h)
+		}
+		c, err := tr.Extract(opentracing.TextMap, carrier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		child, sc := tr.StartSpan("b", opentracing.ChildOf(c)), span.Context().(jaeger.SpanContext)
+		if got := child.BaggageItem("k") + child.BaggageItem("other") + child.BaggageItem("l"); got != "newvv" {
+			t.Errorf("%v: baggage %s", carrier, got)
+		}
+		if got := child.Context().(jaeger.SpanContext); got.TraceID() != sc.TraceID() || got.IsDebug() {
+			t.Errorf("%v: a child of %v is %v", carrier, sc, got)
 		}
 	}
 }
