@@ -46,8 +46,13 @@ func headerOf(key string) (header, bool) {
 	if len(key) < 2 || len(key) > 17 {
 		return 0, false
 	}
+	switch key[0] | 0x20 {
+	case 'u', 'x', 'b', 't':
+	default:
+		return 0, false
+	}
 	for k, name := range lower {
-		if len(key) == len(name) && key[0]|0x20 == name[0] && strings.EqualFold(key, name) {
+		if len(key) == len(name) && key[0]|0x20 == name[0] && (key == canonical[k] || strings.EqualFold(key, name)) {
 			return header(k), true
 		}
 	}
