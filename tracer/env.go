@@ -46,9 +46,10 @@ type source struct {
 
 // said is a value of the document.
 type said struct {
-	value string
-	key   string // sampler.type
-	line  int
+	value   string // as the variable would have it
+	written string // as the document has it
+	key     string // sampler.type
+	line    int
 }
 
 // get is the value of the variable called name, "" where it is not set.
@@ -69,7 +70,7 @@ func (e *source) here(names ...string) bool {
 
 func (e *source) bad(name, value, want string) {
 	if v, ok := e.document[name]; ok {
-		e.errs = append(e.errs, fmt.Errorf("tracer: line %d: %s: %q: want %s", v.line, v.key, value, want))
+		e.errs = append(e.errs, fmt.Errorf("tracer: line %d: %s: %q: want %s", v.line, v.key, redact(v.written), want))
 		return
 	}
 	e.errs = append(e.errs, fmt.Errorf("tracer: %s=%q: want %s", name, value, want))
@@ -201,7 +202,7 @@ func (e *source) sampler(s *config.SamplerConfig) {
 	}
 	const wantServer = "the sampling server's http or https URL, such as http://localhost:5778/sampling"
 	const endpoint, hostPort = "JAEGER_SAMPLING_ENDPOINT", "JAEGER_SAMPLER_MANAGER_HOST_PORT"
-	var named bool
+	named := e.get(endpoint) != "" || e.get(hostPort) != "" // elsewhere, perhaps
 	if !e.here("sampling_port") || e.here(endpoint, hostPort) {
 		named = set(e, hostPort, &s.SamplingServerURL, wantServer+", or host:port", samplingURL)
 		if !e.here(hostPort) || e.here(endpoint) { // the document's wins over the environment's, whatever they are called

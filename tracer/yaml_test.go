@@ -142,7 +142,7 @@ func TestWhatIsWrongWithADocumentIsToldWithItsLine(t *testing.T) {
 		"enabled: 2":                                             `line 1: enabled: "2": want true or false`,
 		"logging: [true]":                                        "line 1: logging: want one value",
 		"reporter_flush_interval: soon":                          `line 1: reporter_flush_interval: "soon": want a duration of 1ms or more with its unit, such as 500ms or 1m30s`,
-		"reporter_flush_interval: 0":                             `line 1: reporter_flush_interval: "0s": want a duration of 1ms or more with its unit, such as 500ms or 1m30s`,
+		"reporter_flush_interval: 0":                             `line 1: reporter_flush_interval: "0": want a duration of 1ms or more with its unit, such as 500ms or 1m30s`,
 		"propagation: zipkin":                                    `line 1: propagation: "zipkin": want jaeger, b3, b3-single or w3c, or several of them with commas between`,
 		"propagation: [b3, zipkin]":                              `line 1: propagation: "b3,zipkin": want jaeger, b3, b3-single or w3c, or several of them with commas between`,
 		"local_agent: {reporting_port: 70000}":                   `line 1: local_agent.reporting_port: "70000": want a port, 1 to 65535`,
@@ -168,7 +168,29 @@ func TestWhatIsWrongWithADocumentIsToldWithItsLine(t *testing.T) {
 		"reporter: {local_agent_host_port: h}":                   `line 1: reporter.local_agent_host_port: "h": want host:port`,
 		"- a":                                                    "line 1: the document: want keys with values",
 		"a: &a {b: *a}\nlogging: *a":                             "line 1: a: unknown key",
-		"logging: true\n---\nlogging: true":                      "there is a second document: want one",
+		"logging: true\n---\nlogging: true":                      "line 3: there is a second document: want one",
+		"logging: true\n---\nb: [":                               "yaml: line 3: did not find expected node content",
+		"a: b: c":                                                "yaml: line 1: mapping values are not allowed in this context",
+		"a: 'x":                                                  "yaml: line 1: found unexpected end of stream",
+		"a: ]":                                                   "yaml: line 1: did not find expected node content",
+		"a: 1\n- b":                                              "yaml: line 1: did not find expected key",
+		"a: 1\nb: \"\x01\"":                                      "yaml: line 2: control characters are not allowed",
+		"a: 1\nb: \"\x7f\"":                                      "yaml: line 2: control characters are not allowed",
+		"a: 1\n\nb: \xff":                                        "yaml: line 3: invalid leading UTF-8 octet",
+		"a: 1\r\nb: *x\r\nc: 1":                                  "yaml: line 2: unknown anchor 'x' referenced",
+		"propagation: [b3,\n [w3c]]":                             "line 2: propagation: want one value in each place of the list",
+		"propagation: [b3, {a: w3c}]":                            "line 1: propagation: want one value in each place of the list",
+		"propagation: [b3, ~]":                                   "line 1: propagation: want one value in each place of the list",
+		"propagation: &a [*a]":                                   "line 1: propagation: want one value in each place of the list",
+		"propagation: []":                                        "line 1: propagation: want one value at least",
+		"reporter_flush_interval: 1e3":                           "",
+		"reporter: {flush_interval_ms: 1.5e3}":                   "",
+		"reporter_flush_interval: 1e-9":                          `line 1: reporter_flush_interval: "1e-9": want a duration`,
+		"reporter_flush_interval: NaN":                           `line 1: reporter_flush_interval: "NaN": want a duration`,
+		"reporter_flush_interval: 1e300":                         `line 1: reporter_flush_interval: "1e300": want a duration`,
+		"reporter: {flush_interval_ms: 0.5}":                     `line 1: reporter.flush_interval_ms: "0.5": want a duration`,
+		"sampler: {type: ratelimiting, param: -1e0}":             `line 1: sampler.param: "-1e0": want traces per second`,
+		"sampler: {type: Probabilistic}":                         `line 1: sampler.type: "Probabilistic": want sampler.param set too`,
 		"logging: {":                                             "yaml: line 1: did not find expected node content",
 		"# nothing":                                              "",
 		"":                                                       "",
@@ -268,6 +290,51 @@ func TestCredentialsAreOfOnePlace(t *testing.T) {
 			}
 			if got := fmt.Sprint(err); got != "tracer: "+test.want && (err != nil || test.want != "") {
 				t.Errorf("got  %s\nwant tracer: %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestATagWithoutAValueIsNone(t *testing.T) {
+	setenv(t, "JAEGER_SERVICE_NAME=shop", "JAEGER_TAGS=c=env")
+	r := tracer.NewRecorder(0)
+	tr, closer, err := tracer.FromYAML(strings.NewReader("tags: {a: '', b: ~, c: , d: null, e: !!null x}"), tracer.WithRecorder(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	tr.StartSpan("a").Finish()
+	got := map[string]any{}
+	for _, f := range r.Traces()[0][0].Process.Tags {
+		if len(f.Key) == 1 {
+			got[f.Key] = f.Value
+		}
+	}
+	if want := map[string]any{"a": "", "c": "env"}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestAPortOfTheDocumentLeavesTheRemoteSamplerToTheEnvironment(t *testing.T) {
+	const port = "local_agent: {sampling_port: 5778}\n"
+	for name, test := range map[string]struct {
+		env, yaml string
+		remote    bool
+	}{
+		"the port alone":           {"", port, false},
+		"beside an endpoint":       {"JAEGER_SAMPLING_ENDPOINT=http://localhost:1/s", port, true},
+		"beside host and port":     {"JAEGER_SAMPLER_MANAGER_HOST_PORT=localhost:1", port, true},
+		"the document has the say": {"JAEGER_SAMPLING_ENDPOINT=http://localhost:1/s", port + "sampler: {type: const, param: 0.5}", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setenv(t, append(strings.Fields(test.env), "JAEGER_SERVICE_NAME=shop", "JAEGER_SAMPLER_PARAM=0.5")...)
+			_, closer, err := tracer.FromYAML(strings.NewReader(test.yaml), tracer.WithRecorder(tracer.NewRecorder(0)))
+			if err == nil {
+				closer.Close()
+			}
+			// A share is no parameter of the sampler const.
+			if (err == nil) != test.remote {
+				t.Error(err)
 			}
 		})
 	}
