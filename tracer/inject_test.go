@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -202,6 +203,9 @@ func TestTracestateIsSentOnWithItsTraceOnly(t *testing.T) {
 		"32 members":              {parent + "tracestate: " + strings.Join(members[:32], ","), strings.Join(members[:32], ",")},
 		"33 members":              {parent + "tracestate: " + strings.Join(members, ","), ""},
 		"33 headers":              {parent + "tracestate: " + strings.Join(members, "\ntracestate: "), ""},
+		"33 headers, in one":      {parent + "tracestate: k32=v\ntracestate: " + strings.Join(members[:32], ","), ""},
+		"40 headers, most empty":  {parent + strings.Repeat("tracestate: \ntracestate:  ,\t,\n", 20) + "tracestate: a=1\ntracestate: b=2", "a=1,b=2"},
+		"too many behind empty":   {parent + strings.Repeat("tracestate: \n", 5) + "tracestate: " + strings.Join(members, "\ntracestate: "), ""},
 		"512 bytes":               {parent + "tracestate: " + long + "\ntracestate: a" + long, long + ",a" + long},
 		"a megabyte":              {parent + "tracestate: " + strings.Repeat("k=v,", 1<<18), ""},
 		"a member too long":       {parent + "tracestate: " + long + "v", ""},
@@ -285,5 +289,61 @@ func TestCopiedBaggageAndDebugIDsStay(t *testing.T) {
 		if got := child.Context().(jaeger.SpanContext); got.TraceID() != sc.TraceID() || got.IsDebug() {
 			t.Errorf("%v: a child of %v is %v", carrier, sc, got)
 		}
+	}
+}
+
+func TestADecisionThatNobodyMadeIsNotWritten(t *testing.T) {
+	for choice, want := range map[string]string{
+		"jaeger":                  "",
+		"w3c":                     "",
+		"jaeger,w3c":              "",
+		"b3":                      "x-b3-spanid,x-b3-traceid",
+		"b3-single":               "b3",
+		"jaeger,b3,b3-single,w3c": "b3,x-b3-spanid,x-b3-traceid",
+	} {
+		setenv(t, "JAEGER_PROPAGATION="+choice)
+		from, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.B3, tracer.W3C))
+		tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+		c := extract(t, from, "b3: 4bf92f3577b34da6a3ce929d0e0e4736-1\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\ntracestate: a=b\nuberctx-k: v")
+		stale := http.Header{"Uber-Trace-Id": {"d"}, "Traceparent": {"d"}, "Tracestate": {"d=d"}, "X-B3-Sampled": {"1"}}
+		if err := tr.Inject(c, opentracing.HTTPHeaders, stale); err != nil {
+			t.Fatal(err)
+		}
+		if stale.Get("uberctx-k") != "v" {
+			t.Errorf("%s: %v", choice, stale)
+		}
+		stale.Del("uberctx-k")
+		if got := strings.ToLower(strings.Join(slices.Sorted(maps.Keys(stale)), ",")); got != want || strings.Count(stale.Get("b3"), "-") > 1 {
+			t.Errorf("%s: got %v, want %s", choice, stale, want)
+		}
+		// Now it is made.
+		tr.StartSpan("a", opentracing.ChildOf(c))
+		h := headers(t, tr, c)
+		if strings.Contains(choice, "jaeger") && !strings.HasSuffix(h.Get("uber-trace-id"), ":1") ||
+			strings.Contains(choice, "w3c") && (!strings.HasSuffix(h.Get("traceparent"), "-01") || h.Get("tracestate") != "a=b") {
+			t.Errorf("%s: %v", choice, h)
+		}
+	}
+}
+
+func TestOfBaggageWhoseKeysDifferInCaseOneIsWritten(t *testing.T) {
+	tr, _ := recording(t)
+	for range 20 { // it was chance
+		span := tr.StartSpan("a")
+		for _, key := range []string{"USER", "uSER", "User", "user", "Id", "ID", "iD"} {
+			span.SetBaggageItem(key, key)
+		}
+		h := headers(t, tr, span.Context())
+		if user, id := h.Values("uberctx-user"), h.Values("uberctx-id"); len(user) != 1 || user[0] != "user" || len(id) != 1 || id[0] != "iD" {
+			t.Fatalf("%v", h)
+		}
+	}
+	// What is not written counts for nothing.
+	span := tr.StartSpan("a")
+	for _, key := range []string{"k", "K", "l", "L", "m", "M", "z"} {
+		span.SetBaggageItem(key, strings.Repeat("x", 2000))
+	}
+	if h := headers(t, tr, span.Context()); len(h.Get("uberctx-m")) != 2000 || len(h.Get("uberctx-z")) != 2000 {
+		t.Errorf("%d and %d bytes", len(h.Get("uberctx-m")), len(h.Get("uberctx-z")))
 	}
 }

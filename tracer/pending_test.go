@@ -132,6 +132,19 @@ func TestOfAnAcceptedTraceWithoutIDsTheFirstSpanIsTheRoot(t *testing.T) {
 	}
 }
 
+func TestAnAcceptedTraceWithoutIDsIsNotCountedByTheRateLimiter(t *testing.T) {
+	for _, in := range []string{"b3: 1", "b3: d"} {
+		setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=1")
+		tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+		for range 5 {
+			tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, in)))
+		}
+		if sc := tr.StartSpan("a").Context().(jaeger.SpanContext); !sc.IsSampled() {
+			t.Errorf("%s: the first trace that begins here is %v", in, sc)
+		}
+	}
+}
+
 func TestADeniedTraceStaysDeniedOnItsWay(t *testing.T) {
 	setenv(t)
 	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.Jaeger, tracer.B3, tracer.B3Single, tracer.W3C))
@@ -155,6 +168,19 @@ func TestAMalformedContextIsAnErrorThatTellsTheReason(t *testing.T) {
 	span.Finish()
 	got := r.Trace(gap.TraceID(span.Context().(jaeger.SpanContext).TraceID()))
 	if len(got) != 1 || len(got[0].References) != 0 || len(got[0].Logs) != 1 || got[0].Logs[0].Fields[0].Value != "malformed context" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestADenialBesideMalformedIDsKeepsTheReason(t *testing.T) {
+	tr, r := recording(t)
+	c := extract(t, tr, "b3: rubbish-1-0")
+	tr.StartSpan("denied", opentracing.ChildOf(c)).Finish()
+	if n := len(r.Traces()); n != 0 {
+		t.Errorf("%d traces", n)
+	}
+	tr.StartSpan("forced", opentracing.ChildOf(c), opentracing.Tag{Key: "sampling.priority", Value: 1}).Finish()
+	if got := r.Traces(); len(got) != 1 || len(got[0][0].Logs) != 1 || got[0][0].Logs[0].Fields[0].Value != "malformed context" {
 		t.Errorf("got %v", got)
 	}
 }

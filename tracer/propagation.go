@@ -36,7 +36,9 @@ func (p *propagation) inject(c jaeger.SpanContext, undecided bool, carrier any, 
 	}
 	var h headers
 	for _, f := range p.written {
-		f.write(&s, &h)
+		if !undecided || f.defers() { // no header is better than a decision that nobody made
+			f.write(&s, &h)
+		}
 	}
 	if err := h.writeTo(carrier); err != nil {
 		return err
@@ -87,7 +89,8 @@ func (in *incoming) add(key, value string, encoded bool) {
 	if k, ours := headerOf(key); ours {
 		switch {
 		case k == tracestate:
-			if len(in.states) <= maxMembers {
+			// One more than there may be is enough to see that there are too many, as each has a member at least.
+			if len(in.states) <= maxMembers && strings.Trim(value, " \t,") != "" {
 				in.states = append(in.states, value)
 			}
 		case !in.is[k]:
@@ -137,6 +140,9 @@ func (in *incoming) remote(order []Format) (found remote, why error) {
 			if bad == (malformed{}) {
 				bad = wrong
 			}
+			if bare == undecided {
+				bare = r.decision
+			}
 		case r.hasIDs():
 			if bare != undecided {
 				r.decision = bare
@@ -173,7 +179,12 @@ func (p *propagation) extract(carrier any, encoded bool) (c jaeger.SpanContext, 
 		// What names no span, and is not to be sampled, gets the ids of a span that will never be seen: jaeger has no
 		// other context that says no.
 		p.newIDs(&found)
-		return in.context(found), nil
+		c = in.context(found)
+		if why != nil { // which is seen if sampling.priority has another say
+			final(c)
+			return jaeger.SpanContext{}, pend(&pending{SpanContext: c, why: why})
+		}
+		return c, nil
 	case found.decision >= accepted && in.debugID == "":
 		p.newIDs(&found)
 		c := in.context(found)
