@@ -45,6 +45,19 @@ func TestAllSpansOfADeferredTraceGetOneDecision(t *testing.T) {
 	}
 }
 
+func TestADeferredTraceIsCountedOnceByTheRateLimiter(t *testing.T) {
+	setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=3")
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+	for i := range 3 {
+		c := extract(t, tr, "x-b3-traceid: abc\nx-b3-spanid: 1")
+		for range 3 {
+			if got := tr.StartSpan("a", opentracing.ChildOf(c)).Context().(jaeger.SpanContext); !got.IsSampled() {
+				t.Errorf("trace %d: %v", i, got)
+			}
+		}
+	}
+}
+
 func TestADeferredTraceTellsWhoSampledIt(t *testing.T) {
 	tr, r := recording(t)
 	tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "b3: abc-1"))).Finish()

@@ -117,7 +117,11 @@ func (in *incoming) add(key, value string, encoded bool) {
 		in.addBaggageList(value)
 	case in.debugID == "" && len(key) == len(debugHeader) && strings.EqualFold(key, debugHeader):
 		if len(value) > maxTagValue {
-			value = strings.Clone(value[:maxTagValue]) // it becomes a tag
+			value = value[:maxTagValue]
+			if at := strings.LastIndexByte(value, '%'); encoded && at > maxTagValue-len("%78") {
+				value = value[:at] // half of an encoded byte
+			}
+			value = strings.Clone(value) // it becomes a tag
 		}
 		if encoded {
 			if v, ok := in.unescape(value); ok {

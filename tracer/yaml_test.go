@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -337,5 +338,29 @@ func TestAPortOfTheDocumentLeavesTheRemoteSamplerToTheEnvironment(t *testing.T) 
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestABatchHasAsManySpansAsTheDocumentSays(t *testing.T) {
+	for yaml, want := range map[string][]int{"reporter_batch_size: 3": {3, 3, 1}, "reporter: {batch_size: 7}": {7}, "": {7}} {
+		c := startCollector(t)
+		setenv(t, "JAEGER_SERVICE_NAME=shop", "JAEGER_REPORTER_FLUSH_INTERVAL=1h")
+		tr, closer, err := tracer.FromYAML(strings.NewReader(yaml), tracer.WithCollector(c.URL))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 7 {
+			tr.StartSpan("a").Finish()
+		}
+		if err := closer.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		for _, b := range c.batches {
+			got = append(got, len(b.Spans))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: batches of %v spans, want %v", yaml, got, want)
+		}
 	}
 }
