@@ -216,6 +216,10 @@ func TestASpansOwnTracerKnowsWhatOurCodecsKnow(t *testing.T) {
 			t.Errorf("%s: %v", in, got)
 		}
 	}
+	sc := own.StartSpan("b", opentracing.ChildOf(extract(t, tr, "b3: abc-1"))).Context().(jaeger.SpanContext)
+	if sc.TraceID().Low == 0xabc || sc.ParentID() != 0 || !sc.IsSampled() {
+		t.Errorf("of a context that is open, which it does not know, it makes %v", sc)
+	}
 	if c, err := own.Extract(opentracing.HTTPHeaders, carried("b3: rubbish")); c != nil || !errors.Is(err, opentracing.ErrSpanContextCorrupted) {
 		t.Errorf("%v, %v", c, err)
 	}
