@@ -28,7 +28,7 @@ func ServerOptions(opts ...gaptrace.Option) []grpc.ServerOption {
 func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor {
 	w := spanutil.New(opts)
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
-		call := serve(ctx, w, info.FullMethod, req)
+		call := serve(ctx, w, info.FullMethod, info.FullMethod, req)
 		if call == nil { // filtered out, or nobody's
 			return handle(ctx, req)
 		}
@@ -55,7 +55,7 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 		if srv == nil { // of a grpc.UnknownServiceHandler: any method that a stranger thought of
 			operation = "grpc OTHER"
 		}
-		call := serve(ctx, w, operation, info)
+		call := serve(ctx, w, info.FullMethod, operation, info)
 		if call == nil {
 			return handle(srv, ss)
 		}
@@ -86,10 +86,11 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 	}
 }
 
-// serve begins the span of a handler; it returns nil where there is none.
-func serve(ctx context.Context, w *spanutil.Wrapper, operation string, req any) *spanutil.Call {
-	call := w.Serve(ctx, gaptrace.Call{Component: component, Operation: operation, Request: req}, format, incoming{ctx})
-	if !w.Roots && !call.Parented() && housekeeping(operation) {
+// serve begins the span of a method's handler; it returns nil where there is none.
+func serve(ctx context.Context, w *spanutil.Wrapper, method, operation string, req any) *spanutil.Call {
+	md := incoming{ctx}
+	call := w.Serve(ctx, gaptrace.Call{Component: component, Operation: operation, Request: req}, format, md)
+	if !w.Roots && housekeeping(method) && !call.Parented(format, md) {
 		call.Discard()
 		return nil
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,12 +16,8 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/health"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	pb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/reflection"
-	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 )
 
@@ -176,45 +171,6 @@ func TestAHandlersMessagesAreCounted(t *testing.T) {
 		if got := fmt.Sprint(tags["request_messages"], " ", tags["response_messages"]); got != want {
 			t.Errorf("%s: %s messages, want %s", operation, got, want)
 		}
-	}
-}
-
-func TestHealthChecksAndReflectionDrawNothingUnlessTheyArePartOfATrace(t *testing.T) {
-	for name, c := range map[string]struct {
-		options  []gaptrace.Option
-		metadata []string
-		drawn    string
-	}{
-		"alone":       {drawn: ""},
-		"in a trace":  {metadata: []string{"spantest-trace", "7", "spantest-span", "8"}, drawn: "Check Watch ServerReflectionInfo"},
-		"roots asked": {options: []gaptrace.Option{gaptrace.WithRoots()}, drawn: "Check Watch ServerReflectionInfo"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tracer := spantest.NewTracer()
-			options := gapgrpc.ServerOptions(append(c.options, gaptrace.WithTracer(tracer))...)
-			conn := dial(t, startServer(t, func(server *grpc.Server) {
-				healthpb.RegisterHealthServer(server, health.NewServer())
-				reflection.Register(server)
-			}, options...))
-			ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(t.Context(), c.metadata...))
-			must(healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{}))(t)
-			must(must(healthpb.NewHealthClient(conn).Watch(ctx, &healthpb.HealthCheckRequest{}))(t).Recv())(t)
-			stream := must(reflectionpb.NewServerReflectionClient(conn).ServerReflectionInfo(ctx))(t)
-			stream.CloseSend()
-			stream.Recv()
-			cancel()
-			time.Sleep(20 * time.Millisecond) // for a span too many
-			var drawn []string
-			await(t, "the handlers", func() bool {
-				drawn = nil
-				for _, span := range tracer.Spans() {
-					if !span.IsWait() {
-						drawn = append(drawn, span.Operation[strings.LastIndexByte(span.Operation, '/')+1:])
-					}
-				}
-				return strings.Join(drawn, " ") == c.drawn
-			})
-		})
 	}
 }
 

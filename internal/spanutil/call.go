@@ -22,6 +22,7 @@ type Call struct {
 	tracer  opentracing.Tracer
 	kind    any                     // clientKind or serverKind
 	parent  opentracing.SpanContext // nil: the call starts a trace
+	remote  bool                    // the parent came with the request
 	start   time.Time
 
 	state  atomic.Uint64 // who is waiting, and since when: see Enter
