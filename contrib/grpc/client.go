@@ -89,9 +89,12 @@ func open(ctx context.Context, call *spanutil.Call) context.Context {
 }
 
 // finishClient finishes a call that came back with err. That the caller, whose context ctx is, called it off is no
-// failure.
+// failure. An error that says that all is well is one all the same, of an interceptor's.
 func finishClient(ctx context.Context, call *spanutil.Call, err error) {
 	code := codeOf(err)
+	if code == codes.OK && err != nil {
+		code = codes.Unknown
+	}
 	call.Tag("grpc.code", code.String())
 	if code == codes.Canceled && ctx.Err() == context.Canceled {
 		err = nil

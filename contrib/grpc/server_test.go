@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gaptrace/gaptrace"
@@ -248,6 +250,29 @@ func TestTheWaitForAClientThatIsGoneHasTheErrorAndTheHandlerGetsIt(t *testing.T)
 	}
 	if problems := tracer.Problems(); problems != nil {
 		t.Error(problems)
+	}
+}
+
+func TestEachWaitForAClientThatIsGoneHasItsError(t *testing.T) {
+	for name, op := range map[string]func(stream grpc.ServerStream) error{
+		" read":             func(stream grpc.ServerStream) error { return stream.RecvMsg(nil) },
+		" write":            func(stream grpc.ServerStream) error { return stream.SendMsg(nil) },
+		" write, of header": func(stream grpc.ServerStream) error { return stream.SendHeader(nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tracer := spantest.NewTracer()
+				err := gapgrpc.StreamServerInterceptor(gaptrace.WithTracer(tracer))(0, gone{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: duplex},
+					func(_ any, stream grpc.ServerStream) error { return op(stream) })
+				if err != errGone {
+					t.Error(err)
+				}
+				suffix, _, _ := strings.Cut(name, ",")
+				if wait := only(t, tracer, duplex+suffix); wait.Tags["error"] != true || wait.Duration() != time.Millisecond {
+					t.Errorf("%v, %v", wait.Duration(), wait.Tags)
+				}
+			})
+		})
 	}
 }
 
