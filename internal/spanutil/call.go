@@ -22,7 +22,6 @@ type Call struct {
 	tracer  opentracing.Tracer
 	kind    any                     // clientKind or serverKind
 	parent  opentracing.SpanContext // nil: the call starts a trace
-	remote  bool                    // the parent came with the request
 	start   time.Time
 
 	state  atomic.Uint64 // who is waiting, and since when: see Enter
@@ -34,6 +33,7 @@ type Call struct {
 	tags     map[string]any // until the span is opened: what it starts with
 	span     opentracing.Span
 	self     opentracing.SpanContext
+	remote   bool // the parent came with the request
 	likely   bool // the parent is sampled, and so will the call be
 	sampled  bool
 	broken   bool // there is no span, and will be none
