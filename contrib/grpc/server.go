@@ -24,7 +24,7 @@ func ServerOptions(opts ...gaptrace.Option) []grpc.ServerOption {
 
 // UnaryServerInterceptor returns an interceptor that draws each call as a server's span: a child of the client's, where the
 // metadata tells of one, else the start of a trace. The handler's context carries the span. Health checks and reflection
-// draw nothing unless they are part of a trace.
+// draw nothing unless they are part of a trace, or asked for by a debug id.
 func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor {
 	w := spanutil.New(opts)
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {

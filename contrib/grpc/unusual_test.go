@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/gaptrace/gaptrace"
@@ -153,14 +154,14 @@ func TestTheServersAddressIsOfThisCallWhateverPeerItsCallerHas(t *testing.T) {
 			return inContext{strange{recv: func() error { return nil }}, ctx}, nil
 		}))(t).RecvMsg(nil)
 	parent.Finish()
-	var got string
+	var got strings.Builder
 	for _, span := range calls(tracer)[1:] {
-		got += fmt.Sprintln(span.Operation, span.Tags["grpc.code"], span.Tags["peer.address"])
+		fmt.Fprintln(&got, span.Operation, span.Tags["grpc.code"], span.Tags["peer.address"])
 	}
 	want := fmt.Sprintln(unary, "OK bufconn") + fmt.Sprintln(download, "OK bufconn") + fmt.Sprintln(unary, "Unavailable <nil>") +
 		fmt.Sprintln(download, "Unavailable <nil>") + fmt.Sprintln(duplex, "OK <nil>")
-	if got != want {
-		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	if got.String() != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got.String(), want)
 	}
 }
 
