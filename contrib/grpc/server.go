@@ -32,7 +32,7 @@ func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor
 		if call == nil { // filtered out, or nobody's
 			return handle(ctx, req)
 		}
-		through(func() {
+		spanutil.Through(func() {
 			resp, err = handle(call.Open(ctx), req)
 		}, func(returned bool, failure any) {
 			finishServer(call, returned, failure, err, true)
@@ -59,7 +59,7 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 		}
 		stream := &serverStream{ServerStream: ss, ctx: call.Open(ctx)}
 		stream.reads, stream.writes = call.Under(" read", "messages"), call.Under(" write", "messages")
-		through(func() {
+		spanutil.Through(func() {
 			err = handle(srv, stream)
 		}, func(returned bool, failure any) {
 			stream.reads.Finish(nil)
@@ -74,27 +74,6 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 		})
 		return err
 	}
-}
-
-// through calls handle and then end, with what handle panicked with: nothing, where it returned or runtime.Goexit left it.
-// A panic passes on.
-func through(handle func(), end func(returned bool, failure any)) {
-	if !throughSome(handle, end) {
-		panic(any(nil)) // GODEBUG=panicnil=1 allows it, and recover cannot tell it from none
-	}
-}
-
-// throughSome answers false where handle has panicked with nil.
-func throughSome(handle func(), end func(returned bool, failure any)) (returned bool) {
-	defer func() {
-		failure := recover()
-		end(returned, failure)
-		if failure != nil {
-			panic(failure)
-		}
-	}()
-	handle()
-	return true
 }
 
 // serve begins the span of a method's handler; it returns nil where there is none.
