@@ -106,7 +106,7 @@ func (t *text) heading(d drawn) {
 			fmt.Fprintf(t, "  and %d more warnings\n", len(d.warnings)-most)
 			break
 		}
-		t.WriteString(ansi.Truncate("  warning: "+printable.Text(w.String(), 300), t.atMost(), t.glyphs().ellipsis) + "\n")
+		t.WriteString(ansi.Truncate("  warning: "+warning(w), t.atMost(), t.glyphs().ellipsis) + "\n")
 	}
 	t.WriteByte('\n')
 }
@@ -264,11 +264,13 @@ func sortedCodes(warnings map[gap.Code]int) []gap.Code {
 	return codes
 }
 
+// warning is one as people may see it: it holds names.
+func warning(w gap.Warning) string { return printable.Text(w.String(), 300) }
+
 // label names an operation for people.
 func label(service, operation string) string {
-	const most = 200 // bytes of either
-	if operation = printable.Text(operation, most); service != "" {
-		operation = printable.Text(service, most) + ": " + operation
+	if operation = printable.Name(operation); service != "" {
+		operation = printable.Name(service) + ": " + operation
 	}
 	return operation
 }
