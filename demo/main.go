@@ -47,6 +47,7 @@ Usage: go run ./demo [flags]
   -redis ADDR          use the Redis server at ADDR: host:port, or a redis:// URL
   -mysql DSN           use the MySQL server of DSN: user:password@tcp(host:port)/
   -elasticsearch URL   use the Elasticsearch server at URL
+  -listen ADDR         at the end serve http://ADDR/debug/gaps/, the page of what was recorded, until Ctrl-C
   -h                   print this help
 
 The variables JAEGER_* say where else the spans go, and which are sampled: all, unless they say otherwise.
@@ -57,6 +58,7 @@ to a database, an index and keys that it makes for itself, and removes them when
 Examples:
   go run ./demo
   go run ./demo -n 20 -jaeger http://localhost:14268
+  go run ./demo -listen localhost:6060
   go run ./demo -redis localhost:6379 -mysql 'root@tcp(localhost:3306)/' -elasticsearch http://localhost:9200
 `
 
@@ -67,6 +69,7 @@ type config struct {
 	redis         *goredis.Options // nil: an embedded server, as below
 	mysql         *gomysql.Config
 	elasticsearch string
+	listen        string // host:port, or empty
 }
 
 func parse(args []string) (config, error) {
@@ -76,7 +79,7 @@ func parse(args []string) (config, error) {
 	flags.IntVar(&c.requests, "n", 3, "")
 	// Package flag repeats a value that a parser refuses, and these may hold a password: they are parsed below.
 	places := map[string]*string{}
-	for _, name := range []string{"jaeger", "redis", "mysql", "elasticsearch"} {
+	for _, name := range []string{"jaeger", "redis", "mysql", "elasticsearch", "listen"} {
 		places[name] = flags.String(name, "", "")
 	}
 	if err := flags.Parse(args); err != nil {
@@ -108,6 +111,11 @@ func (c *config) set(server, place string) (err error) {
 		c.redis, err = redisOptions(place)
 	case "mysql":
 		c.mysql, err = gomysql.ParseDSN(place)
+	case "listen":
+		c.listen = place
+		if _, port, err := net.SplitHostPort(place); err != nil || port != "0" && !isPort(port) {
+			return errors.New("want host:port")
+		}
 	default:
 		u, parsed := url.Parse(place)
 		if parsed != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Port() != "" && !isPort(u.Port()) {
@@ -152,16 +160,9 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		fmt.Fprintf(stderr, "demo: %v\nRun it with -h for help.\n", err)
 		return 2
 	}
-	traced, err := openTracers(c)
-	if err == nil {
-		var calls calls
-		if calls, err = call(ctx, c, traced, stderr); err == nil {
-			err = draw(stdout, calls)
-		}
-		err = errors.Join(err, traced.send(ctx, stderr))
-	}
+	served, err := record(ctx, c, stdout, stderr)
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !served:
 		fmt.Fprintln(stderr, "demo: interrupted")
 		return 130
 	case err != nil:
@@ -169,4 +170,29 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		return 1
 	}
 	return 0
+}
+
+// record makes the requests, draws one, and serves what was recorded if a flag says so. Then served is true: to be interrupted is how
+// it is to end.
+func record(ctx context.Context, c config, stdout, stderr io.Writer) (served bool, err error) {
+	var page net.Listener
+	if c.listen != "" { // before all else: the port may be taken
+		if page, err = new(net.ListenConfig).Listen(ctx, "tcp", c.listen); err != nil {
+			return false, err
+		}
+		defer page.Close()
+	}
+	traced, err := openTracers(c)
+	if err != nil {
+		return false, err
+	}
+	calls, err := call(ctx, c, traced, stderr)
+	if err == nil {
+		err = draw(stdout, calls)
+	}
+	err = errors.Join(err, traced.send(ctx, stderr))
+	if err != nil || page == nil || ctx.Err() != nil {
+		return false, err
+	}
+	return true, servePage(ctx, page, traced.recorder, stderr)
 }

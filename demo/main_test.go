@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"database/sql"
+	"io"
 	"net"
+	"net/http"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -120,6 +123,8 @@ func TestWrongArgumentsAreExplained(t *testing.T) {
 		"-redis http://localhost":        "invalid URL scheme",
 		"-jaeger http://127.0.0.1:99999": "a port from 1 to 65535",
 		"-mysql root@tcp(127.0.0.1:33)":  "missing the slash",
+		"-listen 6060":                   "host:port",
+		"-listen localhost:http":         "host:port",
 		"-fast":                          "not defined",
 		"now":                            `unexpected argument "now"`,
 	} {
@@ -305,6 +310,57 @@ func TestAnInterruptEndsItCleanly(t *testing.T) {
 		if code != 130 || stdout.Len() > 0 || !strings.HasSuffix(stderr.String(), "demo: interrupted\n") || strings.Contains(stderr.String(), "cleaning up") {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %s", when, code, stdout.String(), stderr)
 		}
+	}
+}
+
+func TestThePageOfWhatWasRecordedIsServedUntilAnInterrupt(t *testing.T) {
+	ofBleve := goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker") // as long as the process
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), ofBleve)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	said, stderr := io.Pipe()
+	var stdout bytes.Buffer
+	var running sync.WaitGroup
+	code := -1
+	running.Go(func() {
+		code = run(ctx, []string{"-n", "1", "-listen", "127.0.0.1:0"}, strings.NewReader(""), &stdout, stderr)
+		stderr.Close()
+	})
+	lines := bufio.NewScanner(said)
+	for lines.Scan() {
+		page, ok := strings.CutPrefix(lines.Text(), "serving ")
+		if !ok {
+			continue
+		}
+		page, _, _ = strings.Cut(page, " ")
+		res, err := http.Get(page)
+		if err != nil {
+			t.Error(err)
+		} else {
+			text, err := io.ReadAll(res.Body)
+			res.Body.Close()
+			if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(text), "HTTP GET /books/{id}") {
+				t.Errorf("%s: %s, %v, %s", page, res.Status, err, text)
+			}
+		}
+		cancel()
+	}
+	running.Wait()
+	http.DefaultClient.CloseIdleConnections()
+	if code != 0 || !strings.Contains(stdout.String(), "own time: gaps") {
+		t.Errorf("exit code %d, stdout %q", code, stdout.String())
+	}
+}
+
+func TestAPortThatIsTakenIsToldBeforeAnythingStarts(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	code, stdout, stderr := demo(t.Context(), "-listen", taken.Addr().String())
+	if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "demo: listen tcp "+taken.Addr().String()) {
+		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,6 +20,8 @@ import (
 
 	"github.com/gaptrace/gaptrace/demo/internal/bookshop"
 	"github.com/gaptrace/gaptrace/demo/internal/embedded"
+	"github.com/gaptrace/gaptrace/gap/debug"
+	"github.com/gaptrace/gaptrace/tracer"
 )
 
 // addresses say where the servers are.
@@ -198,4 +201,23 @@ func listen(h http.Handler, stop *closers) (string, error) {
 	}
 	stop.add(s.Close)
 	return "http://" + s.Addr, nil
+}
+
+// servePage serves what was recorded until ctx ends.
+func servePage(ctx context.Context, l net.Listener, recorder *tracer.Recorder, stderr io.Writer) error {
+	mux := http.NewServeMux()
+	mux.Handle("/debug/gaps/", debug.Handler(recorder))
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: patience}
+	stopped := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(stopped)
+		server.Close()
+	})
+	fmt.Fprintf(stderr, "serving http://%s/debug/gaps/ (Ctrl-C to leave)\n", l.Addr())
+	err := server.Serve(l)
+	if !stop() {
+		<-stopped
+		return nil
+	}
+	return err
 }

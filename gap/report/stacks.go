@@ -63,7 +63,7 @@ const (
 	remoteTimes
 )
 
-var valueTypes = []*profile.ValueType{
+var valueTypes = []profile.ValueType{
 	gapCount:      {Type: "gaps", Unit: "count"},
 	ownTimes:      {Type: "own", Unit: "nanoseconds"},
 	criticalTimes: {Type: "critical", Unit: "nanoseconds"},
@@ -224,8 +224,11 @@ func (s *Stacks) stack(i int32, f func(name int32)) {
 // trace_id; the others share one.
 func (s *Stacks) Profile() *profile.Profile {
 	p := &profile.Profile{
-		SampleType: valueTypes, DefaultSampleType: valueTypes[ownTimes].Type,
-		Mapping: []*profile.Mapping{{ID: 1, File: "traces", HasFunctions: true}}, // so that nobody looks for a binary
+		DefaultSampleType: valueTypes[ownTimes].Type,
+		Mapping:           []*profile.Mapping{{ID: 1, File: "traces", HasFunctions: true}}, // so that nobody looks for a binary
+	}
+	for _, t := range valueTypes {
+		p.SampleType = append(p.SampleType, &t) // one of its own: a profile writes to it when it is written
 	}
 	if len(s.frames) > 0 {
 		p.TimeNanos, p.DurationNanos = s.start.UnixNano(), int64(s.end.Sub(s.start))

@@ -106,7 +106,7 @@ func (t *text) heading(d drawn) {
 			fmt.Fprintf(t, "  and %d more warnings\n", len(d.warnings)-most)
 			break
 		}
-		t.WriteString(ansi.Truncate("  warning: "+printable.Text(w.String(), 300), t.atMost(), t.glyphs().ellipsis) + "\n")
+		t.WriteString(ansi.Truncate("  warning: "+warning(w), t.atMost(), t.glyphs().ellipsis) + "\n")
 	}
 	t.WriteByte('\n')
 }
@@ -263,6 +263,9 @@ func sortedCodes(warnings map[gap.Code]int) []gap.Code {
 	slices.Sort(codes)
 	return codes
 }
+
+// warning is one as people may see it: it holds names.
+func warning(w gap.Warning) string { return printable.Text(w.String(), 300) }
 
 // label names an operation for people.
 func label(service, operation string) string {

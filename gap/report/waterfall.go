@@ -56,18 +56,16 @@ type picture struct {
 	start        time.Time
 	length       time.Duration
 	unit         time.Duration
+	unitName     string
 	labels, bars int // the columns of each
 	services     map[string]int
 }
 
 func (t *text) waterfall(trace *gap.Trace) {
 	p := &picture{text: t, glyphs: t.glyphs(), start: trace.Start(), length: max(span(trace), 1), services: map[string]int{}}
-	p.unit = time.Microsecond
-	switch {
-	case p.length >= 10*time.Second:
-		p.unit = time.Second
-	case p.length >= time.Millisecond:
-		p.unit = time.Millisecond
+	p.unit, p.unitName = unitOf(p.length)
+	if t.options.ASCII && p.unit == time.Microsecond {
+		p.unitName = "us"
 	}
 	most := t.options.Rows
 	if most == 0 {
@@ -125,13 +123,10 @@ func (p *picture) label(r row) string {
 // axis writes the line of times, labelled at the least round distance that leaves room for the labels.
 func (p *picture) axis() {
 	const room = 10 // columns
-	step := time.Nanosecond
-	for i := 0; p.column(step) < room; i++ {
-		step = step * [...]time.Duration{4, 5, 4}[i%3] / 2 // 1, 2, 5, 10
-	}
+	step := roundStep(func(step time.Duration) bool { return p.column(step) >= room })
 	line := []rune(strings.Repeat(" ", p.bars))
 	for at := time.Duration(0); at < p.length; at += step {
-		label := p.glyphs.tick + strconv.FormatFloat(p.amount(at), 'f', -1, 64) + " " + p.unitName()
+		label := p.glyphs.tick + strconv.FormatFloat(p.amount(at), 'f', -1, 64) + " " + p.unitName
 		if column := int(p.column(at)); column+len([]rune(label)) <= len(line) {
 			copy(line[column:], []rune(label))
 		}
@@ -144,20 +139,8 @@ func (p *picture) axis() {
 
 func (p *picture) amount(d time.Duration) float64 { return float64(d) / float64(p.unit) }
 
-func (p *picture) unitName() string {
-	switch {
-	case p.unit == time.Second:
-		return "s"
-	case p.unit == time.Millisecond:
-		return "ms"
-	case p.options.ASCII:
-		return "us"
-	}
-	return "µs"
-}
-
 func (p *picture) number(d time.Duration) string {
-	return fmt.Sprintf("%*s", numberWidth, fmt.Sprintf("%.1f %s", p.amount(d), p.unitName()))
+	return fmt.Sprintf("%*s", numberWidth, fmt.Sprintf("%.1f %s", p.amount(d), p.unitName))
 }
 
 // column says how far from the left a time is drawn.

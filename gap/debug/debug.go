@@ -1,0 +1,168 @@
+package debug
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/report"
+)
+
+// Source is where traces come from. A *tracer.Recorder is one. It is asked by several goroutines at once, and what it returns is read
+// after it has returned.
+type Source interface {
+	Traces() [][]gap.Span            // by when they got their newest span, the last one last
+	Trace(id gap.TraceID) []gap.Span // none when it is not there
+}
+
+// Handler serves the traces of source; the package comment says what, and who should be let in. It may be mounted anywhere, and
+// is to be mounted with a slash at the end. It starts no goroutine.
+func Handler(source Source) http.Handler {
+	return &handler{source: source, turn: make(chan struct{}, 1)}
+}
+
+type handler struct {
+	source Source
+	turn   chan struct{} // holds one while a request is analysed
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	for key, value := range map[string]string{
+		"Content-Security-Policy":      report.HTMLPolicy() + "; frame-ancestors 'none'",
+		"X-Content-Type-Options":       "nosniff",
+		"X-Frame-Options":              "DENY",
+		"Referrer-Policy":              "no-referrer",
+		"Cache-Control":                "no-store",
+		"Cross-Origin-Resource-Policy": "same-origin",
+		"Cross-Origin-Opener-Policy":   "same-origin",
+	} {
+		w.Header().Set(key, value)
+	}
+	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "only GET and HEAD are answered here", http.StatusMethodNotAllowed)
+		return
+	}
+	query, err := url.ParseQuery(req.URL.RawQuery)
+	if err != nil {
+		http.Error(w, "malformed query", http.StatusBadRequest)
+		return
+	}
+	switch place := req.URL.Path; place[strings.LastIndex(place, "/")+1:] {
+	case "":
+		if place == "" { // StripPrefix has taken it all: relative links need the slash
+			redirect(w, req)
+			return
+		}
+		h.traces(w, req, query, "html")
+	case "profile":
+		h.traces(w, req, query, "pprof")
+	case "trace":
+		h.trace(w, req, query)
+	default:
+		http.Error(w, "no such page: there are the place itself, trace?id=… and profile", http.StatusNotFound)
+	}
+}
+
+// redirect adds a slash to the path that the client sent, whatever a prefix of it was called on the way here.
+func redirect(w http.ResponseWriter, req *http.Request) {
+	sent, err := url.ParseRequestURI(req.RequestURI)
+	if err != nil || path.Base(sent.Path) == "/" {
+		http.Error(w, "the path needs a slash at its end", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Location", "./"+url.PathEscape(path.Base(sent.Path))+"/"+question(req.URL.RawQuery))
+	w.WriteHeader(http.StatusTemporaryRedirect)
+}
+
+func question(query string) string {
+	if query != "" {
+		query = "?" + query
+	}
+	return query
+}
+
+// format is a form in which traces are served.
+type format struct {
+	contentType string
+	file        string // the name for who saves it, or "" for what a browser shows
+	write       func(w io.Writer, f *found) error
+}
+
+var formats = map[string]format{
+	"html": {"text/html; charset=utf-8", "", func(w io.Writer, f *found) error { return f.report.HTML(w, f.page) }},
+	"json": {"application/json", "", func(w io.Writer, f *found) error { return f.report.JSON(w) }},
+	"text": {"text/plain; charset=utf-8", "", func(w io.Writer, f *found) error { return f.report.Text(w, report.TextOptions{}) }},
+	"perfetto": {"application/json", "gaps.perfetto.json", func(w io.Writer, f *found) error {
+		return f.report.Perfetto(w)
+	}},
+	"pprof": {"application/octet-stream", "gaps.pb.gz", func(w io.Writer, f *found) error { return f.stacks.Profile().Write(w) }},
+}
+
+// formatOf is the format that is asked for. If there is none of that name it has answered, and returns false.
+func formatOf(w http.ResponseWriter, query url.Values, usual string) (name string, ok bool) {
+	name = usual
+	if query.Has("format") {
+		name = query.Get("format")
+	}
+	if _, ok = formats[name]; !ok {
+		var names []string
+		for name := range formats {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		http.Error(w, fmt.Sprintf("unknown format: want one of %s", strings.Join(names, ", ")), http.StatusBadRequest)
+	}
+	return name, ok
+}
+
+// waits until it is the request's turn, and returns false if the client has gone before.
+func (h *handler) waits(w http.ResponseWriter, req *http.Request) bool {
+	select {
+	case h.turn <- struct{}{}:
+		return true
+	case <-req.Context().Done():
+		http.Error(w, "others were being served", http.StatusServiceUnavailable)
+		return false
+	}
+}
+
+// done lets the next request have its turn. It is called before anything is written, so that nobody waits for a slow client.
+func (h *handler) done() { <-h.turn }
+
+// answer writes what was found. That a client has gone is nothing to tell anyone.
+func answer(w http.ResponseWriter, req *http.Request, status int, name string, f *found) {
+	format := formats[name]
+	w.Header().Set("Content-Type", format.contentType)
+	if format.file != "" {
+		w.Header().Set("Content-Disposition", `attachment; filename="`+format.file+`"`)
+	}
+	w.WriteHeader(status)
+	if req.Method != http.MethodHead {
+		_ = format.write(w, f)
+	}
+}
+
+// traceID reads an id as TraceID.String writes it; leading zeros may be missing.
+func traceID(text string) (id gap.TraceID, ok bool) {
+	const digits = 16 // of each half
+	if len(text) > 2*digits {
+		return id, false
+	}
+	if split := len(text) - digits; split > 0 {
+		high, err := strconv.ParseUint(text[:split], 16, 64)
+		if err != nil {
+			return id, false
+		}
+		id.High, text = high, text[split:]
+	}
+	low, err := strconv.ParseUint(text, 16, 64)
+	id.Low = low
+	return id, err == nil
+}
