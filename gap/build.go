@@ -58,6 +58,7 @@ type builder struct {
 	servers    map[SpanID]int32 // the server spans that share the id of a client, which is in ids
 	alike      []int32          // nodes without an id, or with one that another has as well
 	odd        []int32          // nodes to be inspected
+	timeless   map[int32]bool   // nodes that nobody timed
 	operations map[operationKey]uint32
 	processes  processes
 	corrected  int // spans that Jaeger has moved
@@ -114,7 +115,7 @@ func (b *builder) collect(spans []Span) {
 		n := node{span: s, id: s.SpanID, parent: none, operation: b.operation(s)}
 		n.start, n.end = s.interval()
 		joined := n.read(s.Tags)
-		if joined || s.Duration < 0 || n.outOfRange() {
+		if joined || s.Duration < 0 || n.outOfRange() || s.timeless() {
 			b.odd = append(b.odd, i)
 		}
 		if slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, correctedByJaeger) }) {
@@ -170,6 +171,11 @@ func (s *Span) interval() (start, end int64) {
 	}
 	length := max(0, int64(s.Duration))
 	return start, start + min(length, maxTime-start)
+}
+
+// timeless says whether nobody timed the span: it has neither a start, which comes as 1970 from what counts seconds, nor a duration.
+func (s *Span) timeless() bool {
+	return s.Duration == 0 && (s.Start.IsZero() || s.Start.UnixNano() == 0)
 }
 
 func (n *node) outOfRange() bool { return n.start == minTime || n.end == maxTime }
@@ -261,7 +267,14 @@ func (b *builder) inspect(n *node, i int32) {
 	if s.Duration < 0 {
 		b.warn(n, BadDuration, "duration %v counts as zero", s.Duration)
 	}
-	if n.outOfRange() {
+	switch {
+	case s.timeless():
+		b.warn(n, BadTime, "has no time: drawn where its parent starts")
+		if b.timeless == nil {
+			b.timeless = make(map[int32]bool)
+		}
+		b.timeless[i] = true
+	case n.outOfRange():
 		b.warn(n, BadTime, "%v + %v is out of range", s.Start.UTC(), s.Duration)
 	}
 	work, err := s.joined()

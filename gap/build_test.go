@@ -49,6 +49,21 @@ func TestBrokenTracesAreMended(t *testing.T) {
 	})
 }
 
+func TestSpansThatNobodyTimedDoNotStretchATrace(t *testing.T) {
+	look(t, map[string]drawing{
+		"one is where its parent starts": {
+			spans: "A [5,9) @x/1\n B [0,0) timeless <A @y/2", tree: "A B<A", gaps: "A own [5,9)", path: "A[5,9)", warnings: "bad-time B",
+		},
+		"and its parent, too":        {spans: "A [5,9)\n B [0,0) timeless <A\n C [0,0) timeless <B", tree: "A B<A C<B", gaps: "A own [5,9)", warnings: "bad-time B, bad-time C"},
+		"a root, where others start": {spans: "A [0,0) timeless\n B [5,9) <A @x/1\n C [3,4)", tree: "C A B~A(detached)", gaps: "C own [3,4), B own [5,9)", warnings: "bad-time A"},
+		"it moves with its parent": {
+			spans: "A [100,200) client @x/1\n B [0,60) server <A @y/2\n C [0,0) timeless <B @y/2\n D [10,20) <C @y/2", tree: "A B<A C<B D~C(detached)",
+			gaps: "A wire [100,120), A wire [180,200), B own [120,180), D own [130,140)", warnings: "bad-time C, clock-skew B",
+		},
+		"all of them": {spans: "A [0,0) timeless\n B [0,0) timeless <A", tree: "A B<A", gaps: "", warnings: "bad-time A, bad-time B"},
+	})
+}
+
 func TestSharedIdsOfZipkinAreSplit(t *testing.T) {
 	look(t, map[string]drawing{
 		"the server is the client's child": {

@@ -17,7 +17,8 @@ var epoch = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 //	B2 [10,30) client <A ~C joined=4 @shop/host trace=7
 //
 // The first letter is the span's id (? is none), the whole word its operation. <A is a ChildOf reference, ~C
-// FollowsFrom, @shop the process, on a host if one is told. "corrected" is what Jaeger says of a span that it moved.
+// FollowsFrom, @shop the process, on a host if one is told. "corrected" is what Jaeger says of a span that it moved,
+// and one that is "timeless" has no time.
 func spans(t testing.TB, text string) []gap.Span {
 	t.Helper()
 	var all []gap.Span
@@ -48,6 +49,8 @@ func spans(t testing.TB, text string) []gap.Span {
 				if ok {
 					s.Process.Tags = []gap.Field{{Key: "client-uuid", Value: "1"}, {Key: "hostname", Value: host}}
 				}
+			case word == "timeless":
+				s.Start, s.Duration = time.Unix(0, 0), 0
 			case word == "corrected":
 				s.Warnings = []string{"odd", "This span's timestamps were adjusted by -4.5ms"}
 			case word[0] == '<', word[0] == '~':

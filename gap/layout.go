@@ -12,7 +12,7 @@ func (b *builder) layout() *Trace {
 		t.operations[i] = key
 	}
 	if b.corrected > 0 {
-		b.warn(nil, ClockSkew, "clocks were corrected by Jaeger: %d spans say so, and none is moved again", b.corrected)
+		b.warn(nil, ClockSkew, "clocks were corrected by Jaeger, as it says of %d of the spans: none is moved again", b.corrected)
 		b.order()
 	}
 
@@ -43,6 +43,9 @@ func (b *builder) layout() *Trace {
 	var keys []siblingKey
 	push := func(parent int32) {
 		siblings := children[first[parent+1]:first[parent+2]]
+		if b.timeless != nil {
+			b.giveTime(parent, siblings)
+		}
 		if parent != none && b.corrected == 0 {
 			b.correct(parent, siblings)
 		}
@@ -74,6 +77,31 @@ func (b *builder) layout() *Trace {
 	}
 	b.order()
 	return t
+}
+
+// giveTime puts children that have no time where their parent starts, which has its final times, and such roots where the first span
+// does that has one.
+func (b *builder) giveTime(parent int32, children []int32) {
+	start := int64(maxTime)
+	if parent != none {
+		start = b.nodes[parent].start
+	}
+	for _, c := range children {
+		if !b.timeless[c] {
+			continue
+		}
+		if start == maxTime {
+			for i := range b.nodes {
+				if b.parents[i] != gone && !b.timeless[int32(i)] {
+					start = min(start, b.nodes[i].start)
+				}
+			}
+			if start == maxTime {
+				return // nobody has one
+			}
+		}
+		b.nodes[c].start, b.nodes[c].end = start, start
+	}
 }
 
 // siblingKey is what siblings are sorted by, side by side for those that have many.

@@ -23,6 +23,9 @@ func hold(t testing.TB, trace *gap.Trace, warnings []gap.Warning) {
 			t.Errorf("%v comes twice", n.Span().SpanID)
 		}
 		seen[n] = true
+		if n.Index() != len(nodes) {
+			t.Errorf("node %d has index %d", len(nodes), n.Index())
+		}
 		nodes = append(nodes, n)
 	}
 	if len(nodes) != trace.Len() {
@@ -34,6 +37,13 @@ func hold(t testing.TB, trace *gap.Trace, warnings []gap.Warning) {
 	}
 	var all []gap.Gap
 	for _, n := range nodes {
+		descendants := 0
+		for c := range n.Children() {
+			descendants += 1 + c.Descendants()
+		}
+		if descendants != n.Descendants() {
+			t.Errorf("%v has %d descendants, its children %d", n.Span().SpanID, n.Descendants(), descendants)
+		}
 		all = append(all, holdNode(t, n)...)
 		var before gap.Node
 		for c := range n.Children() {

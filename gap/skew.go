@@ -34,6 +34,8 @@ func (b *builder) correct(parent int32, children []int32) {
 		case !n.is(childOf) || p.kind == Producer && n.kind == Consumer:
 			delta = 0 // it may be late because nobody waits for it
 		case delta == 0:
+		case b.timeless[parent]:
+			delta = 0 // it is nowhere to fit into
 		case max(delta, -delta) > b.maxSkew:
 			b.warn(n, ClockSkew, "its clock seems to need %v, and is not corrected by more than %v", time.Duration(delta), time.Duration(b.maxSkew))
 			delta = 0
@@ -47,6 +49,9 @@ func (b *builder) correct(parent int32, children []int32) {
 			b.moved = make([]int64, len(b.nodes))
 		}
 		b.moved[c] = delta
+		if b.timeless[c] {
+			continue // it is where its parent is
+		}
 		n.start, n.end = move(n.start, delta), move(n.end, delta)
 	}
 }

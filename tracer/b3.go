@@ -37,10 +37,10 @@ func readB3(h *headers) (found remote, bad malformed) {
 	}
 	var ok bool
 	if found.trace, ok = parseTraceID(h.value[b3TraceID]); !ok {
-		return remote{}, malformed{b3TraceID, wantTraceID}
+		return found.denial(), malformed{b3TraceID, wantTraceID}
 	}
 	if found.span, ok = parseSpanID(h.value[b3SpanID]); !ok {
-		return remote{}, malformed{b3SpanID, wantSpanID}
+		return found.denial(), malformed{b3SpanID, wantSpanID}
 	}
 	found.parent, _ = parseSpanID(h.value[b3ParentSpanID]) // nothing here needs it, and 0 means none
 	return found, malformed{}

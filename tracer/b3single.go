@@ -46,9 +46,6 @@ func readB3Single(h *headers) (found remote, bad malformed) {
 	var traceOK, spanOK bool
 	found.trace, traceOK = parseTraceID(trace)
 	found.span, spanOK = parseSpanID(span)
-	if !traceOK || !spanOK {
-		return remote{}, bad
-	}
 	stateOK, parentOK := true, true
 	if hasState {
 		found.decision, stateOK = b3State(state)
@@ -57,8 +54,8 @@ func readB3Single(h *headers) (found remote, bad malformed) {
 		_, parentOK = parseHex(parent)
 		found.parent, _ = parseSpanID(parent)
 	}
-	if !stateOK || !parentOK {
-		return remote{}, bad
+	if !traceOK || !spanOK || !stateOK || !parentOK {
+		return found.denial(), bad
 	}
 	return found, malformed{}
 }

@@ -18,41 +18,46 @@ const (
 )
 
 // writeBaggage writes c's baggage in Jaeger's way, with encoded so that it breaks no request: an item whose key no
-// header can carry is left out, and so is what exceeds the bounds, the last by their keys.
+// header can carry is left out, and so is what exceeds the bounds, the last by their keys. Of keys that become one in
+// lower case the greatest is written: that which is in lower case already, if there is one, and always the same.
 func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded bool) {
-	var items map[string]string
-	size := 0
+	type item struct{ key, value string } // the key as the program has it
+	var items map[string]item
 	c.ForeachBaggageItem(func(key, value string) bool {
+		name := key
 		if encoded {
 			if !headerSafe(key) {
 				return true
 			}
-			key, value = strings.ToLower(key), url.QueryEscape(value)
+			name, value = strings.ToLower(key), url.QueryEscape(value)
 		}
-		if key == "" {
+		if name == "" || key < items[name].key {
 			return true
 		}
 		if items == nil {
-			items = map[string]string{}
+			items = map[string]item{}
 		}
-		items[key] = value
-		size += len(key) + len(value)
+		items[name] = item{key, value}
 		return true
 	})
+	size := 0
+	for name, it := range items {
+		size += len(name) + len(it.value)
+	}
 	if len(items) <= maxBaggageItems && size <= maxBaggageBytes {
-		for key, value := range items {
-			w.Set(jaeger.TraceBaggageHeaderPrefix+key, value)
+		for name, it := range items {
+			w.Set(jaeger.TraceBaggageHeaderPrefix+name, it.value)
 		}
 		return
 	}
 	written, size := 0, 0
-	for _, key := range slices.Sorted(maps.Keys(items)) {
-		bytes := len(key) + len(items[key])
+	for _, name := range slices.Sorted(maps.Keys(items)) {
+		bytes := len(name) + len(items[name].value)
 		if written == maxBaggageItems || size+bytes > maxBaggageBytes {
 			continue
 		}
 		written, size = written+1, size+bytes
-		w.Set(jaeger.TraceBaggageHeaderPrefix+key, items[key])
+		w.Set(jaeger.TraceBaggageHeaderPrefix+name, items[name].value)
 	}
 }
 

@@ -145,7 +145,17 @@ func TestAServerJoinsWhateverItsPeersSend(t *testing.T) {
 		"b3, denied without ids":      {"x-b3-sampled: 0", "new trace, not sampled"},
 		"b3, accepted without ids":    {"x-b3-sampled: 1", "new trace, sampled"},
 		"b3, debug without ids":       {"x-b3-flags: 1", "new trace, debug"},
-		"b3, malformed and denied":    {"x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 0", fmt.Sprintf(badTrace, "xyz")},
+		"b3, malformed and denied":    {"x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 0", "new trace, not sampled"},
+
+		"b3, span malformed and denied":                     {"x-b3-traceid: def\nx-b3-spanid: xyz\nx-b3-sampled: false", "new trace, not sampled"},
+		"b3, malformed, denied, and a debug id":             {"x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 0\njaeger-debug-id: me", "new trace, debug; x-b3-traceid: \"xyz\": want 1 to 32 hex digits that are not all 0"},
+		"b3, malformed, denied, with baggage":               {"x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 0\nuberctx-k: v", "new trace, not sampled k=v"},
+		"b3, malformed and accepted":                        {"x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 1", fmt.Sprintf(badTrace, "xyz")},
+		"b3's deny holds over jaeger, malformed or not":     {"x-b3-traceid: xyz\nx-b3-sampled: 0\nuber-trace-id: abc:1:0:1", "abc 1, not sampled"},
+		"single's deny holds over jaeger, malformed or not": {"b3: xyz-1-0\nuber-trace-id: abc:1:0:1", "abc 1, not sampled"},
+		"single, malformed and denied":                      {"b3: xyz-1-0", "new trace, not sampled"},
+		"single, parent malformed and denied":               {"b3: def-1-0-xyz", "new trace, not sampled"},
+		"single, malformed and accepted":                    {"b3: xyz-1-1", fmt.Sprintf(badB3, "xyz-1-1")},
 
 		"single":                        {"b3: abc-1-1", "abc 1, sampled"},
 		"single, with a parent":         {"B3: 463ac35c9f6413ad48485a3953bb6124-a2fb4a1d1a96d312-1-0020000000000001", "463ac35c9f6413ad48485a3953bb6124 a2fb4a1d1a96d312, sampled"},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
 	"github.com/uber/jaeger-client-go"
 	"github.com/uber/jaeger-client-go/zipkin"
 )
@@ -87,6 +88,25 @@ func BenchmarkExtract(b *testing.B) {
 				if _, err := t.Extract(opentracing.HTTPHeaders, h); err != nil {
 					b.Fatal(err)
 				}
+			}
+		})
+	}
+}
+
+func BenchmarkExtractAndStart(b *testing.B) {
+	for name, t := range formats(b) {
+		h := opentracing.HTTPHeadersCarrier(request())
+		if err := t.Inject(t.StartSpan("a").Context(), opentracing.HTTPHeaders, h); err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				c, err := t.Extract(opentracing.HTTPHeaders, h)
+				if err != nil {
+					b.Fatal(err)
+				}
+				t.StartSpan("a", ext.RPCServerOption(c))
 			}
 		})
 	}

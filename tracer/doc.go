@@ -27,17 +27,21 @@
 // debug. B3 ids without a decision leave it to the sampler, once for all spans; or see [WithDeferDenied].
 //
 // Baggage goes in Jaeger's own headers (uberctx-…) only. Under HTTPHeaders an item whose key no header can carry is
-// left out, values are URL-encoded, and keys become lower case, as every reader of them does anyway. TextMap holds
-// any string, so there keys and values are written as they are: for gRPC metadata, use HTTPHeaders. At most 64 items and
+// left out, values are URL-encoded, and keys become lower case, as every reader of them does anyway: of keys that
+// differ in case only one is written, the one in lower case if there is one, and one is read. TextMap holds any string, so
+// there keys and values are written as they are: for gRPC metadata, use HTTPHeaders. At most 64 items and
 // 8 KiB are read from a peer, and as many written.
 //
 // What a peer sends cannot fail a request. Malformed headers give an error that wraps
 // opentracing.ErrSpanContextCorrupted and tells the reason, no headers opentracing.ErrSpanContextNotFound; the caller
 // starts a new trace. Beside the former comes a context, too: a span that is started from it is the root of a new trace,
-// and has the reason in its log. Where a debug id or baggage came, there is no error, and the context takes these
-// into the new trace. Start the spans of one extracted context one after the other: Jaeger's tracer writes to it.
+// and has the reason in its log. Where a debug id, baggage or a denial came, there is no error, and the context
+// takes these into the new trace. Several goroutines may start spans from one extracted context, and another tracer of
+// this package may.
 // opentracing.Binary is not supported: Jaeger's reader for it allocates whatever a peer asks for.
 //
-// The tracer's spans, and their contexts, are jaeger-client-go's own. So is the tracer that a span answers with; its
-// Extract takes B3 ids without a decision as not sampled.
+// The tracer's spans, and their contexts, are jaeger-client-go's own. So is the tracer that a span answers with
+// (Span.Tracer). Its Extract takes B3 ids without a decision as not sampled, and spans of what it extracted have to be
+// started one after the other, as it writes to that. A context that our Extract could not say in Jaeger's type (a decision
+// that is not made yet, or was made without ids) is none to its StartSpan: a new trace begins.
 package tracer

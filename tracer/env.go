@@ -40,13 +40,16 @@ type source struct {
 	document map[string]said
 	tags     []opentracing.Tag // of the document
 	errs     []error
+
+	collector string // what WithCollector says: it wins
 }
 
 // said is a value of the document.
 type said struct {
-	value string
-	key   string // sampler.type
-	line  int
+	value   string // as the variable would have it
+	written string // as the document has it
+	key     string // sampler.type
+	line    int
 }
 
 // get is the value of the variable called name, "" where it is not set.
@@ -67,7 +70,7 @@ func (e *source) here(names ...string) bool {
 
 func (e *source) bad(name, value, want string) {
 	if v, ok := e.document[name]; ok {
-		e.errs = append(e.errs, fmt.Errorf("tracer: line %d: %s: %q: want %s", v.line, v.key, value, want))
+		e.errs = append(e.errs, fmt.Errorf("tracer: line %d: %s: %q: want %s", v.line, v.key, redact(v.written), want))
 		return
 	}
 	e.errs = append(e.errs, fmt.Errorf("tracer: %s=%q: want %s", name, value, want))
@@ -126,6 +129,10 @@ func (e *source) reporter(s *settings) {
 		r.CollectorEndpoint = "" // the document's agent wins over the environment's collector
 	}
 	e.credentials(r)
+	if e.collector != "" {
+		r.CollectorEndpoint = e.collector
+		r.User, r.Password, r.HTTPHeaders = "", "", nil
+	}
 
 	host, port := jaeger.DefaultUDPSpanServerHost, jaeger.DefaultUDPSpanServerPort
 	hostSet := set(e, "JAEGER_AGENT_HOST", &host, wantHost, parseHost)
@@ -139,28 +146,37 @@ func (e *source) reporter(s *settings) {
 	}
 }
 
-// credentials are for the collector that is named in the same place, and go to no other.
+// credentials are all of one place: of the document, where it names one of them or the collector that they are for, else of
+// the environment, whose collector they then are for. Those of a place that is not asked are not looked at: a variable may be
+// set for all programs of a machine.
 func (e *source) credentials(r *config.ReporterConfig) {
 	const user, password, token = "JAEGER_USER", "JAEGER_PASSWORD", "JAEGER_AUTH_TOKEN"
-	if e.here("JAEGER_ENDPOINT") && !e.here(user, password, token) {
+	of, want := os.Getenv, func(name string) string { return name }
+	switch {
+	case e.here("JAEGER_ENDPOINT", user, password, token):
+		of = func(name string) string { return e.document[name].value }
+		want = func(name string) string {
+			return cmp.Or(e.document[name].key, "reporter."+strings.ToLower(strings.TrimPrefix(name, "JAEGER_")))
+		}
+	case e.collector != "", e.here("JAEGER_AGENT_HOST", "JAEGER_AGENT_PORT"):
 		return
 	}
-	r.User, r.Password = e.get(user), e.get(password)
+	r.User, r.Password = of(user), of(password)
+	// These are the variables whose values are not shown.
+	t := of(token)
 	switch {
-	case r.User == "" && r.Password != "":
-		// One of the variables whose values are not shown.
-		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want %s set too, or neither", e.name(password), e.word(user)))
-	case r.User != "" && r.Password == "":
-		e.bad(user, r.User, e.word(password)+" set too, or neither")
-	}
-	if t := e.get(token); t != "" {
-		if strings.ContainsFunc(t, func(c rune) bool { return c <= ' ' || c > '~' }) {
-			e.errs = append(e.errs, fmt.Errorf("tracer: %s: want what can be printed, without spaces", e.name(token)))
-		}
-		if r.User != "" {
-			e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want no %s beside it", e.name(token), e.word(user)))
-		}
+	case t != "" && strings.ContainsFunc(t, func(c rune) bool { return c <= ' ' || c > '~' }):
+		e.errs = append(e.errs, fmt.Errorf("tracer: %s: want what can be printed, without spaces", e.name(token)))
+	case t != "" && r.User != "":
+		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want no %s beside it", e.name(token), want(user)))
+	case t != "" && r.Password != "":
+		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want no %s beside it", e.name(token), want(password)))
+	case t != "":
 		r.HTTPHeaders = map[string]string{"Authorization": "Bearer " + t}
+	case r.User == "" && r.Password != "":
+		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want %s set too, or neither", e.name(password), want(user)))
+	case r.User != "" && r.Password == "":
+		e.bad(user, r.User, want(password)+" set too, or neither")
 	}
 }
 
@@ -171,9 +187,6 @@ func (e *source) name(variable string) string {
 	}
 	return variable
 }
-
-// word is name without the place.
-func (e *source) word(variable string) string { return cmp.Or(e.document[variable].key, variable) }
 
 func (e *source) sampler(s *config.SamplerConfig) {
 	set(e, "JAEGER_SAMPLER_MAX_OPERATIONS", &s.MaxOperations, "a number of operations, 1 or more", parseInt(1, math.MaxInt32))
@@ -189,7 +202,7 @@ func (e *source) sampler(s *config.SamplerConfig) {
 	}
 	const wantServer = "the sampling server's http or https URL, such as http://localhost:5778/sampling"
 	const endpoint, hostPort = "JAEGER_SAMPLING_ENDPOINT", "JAEGER_SAMPLER_MANAGER_HOST_PORT"
-	var named bool
+	named := e.get(endpoint) != "" || e.get(hostPort) != "" // elsewhere, perhaps
 	if !e.here("sampling_port") || e.here(endpoint, hostPort) {
 		named = set(e, hostPort, &s.SamplingServerURL, wantServer+", or host:port", samplingURL)
 		if !e.here(hostPort) || e.here(endpoint) { // the document's wins over the environment's, whatever they are called

@@ -38,7 +38,8 @@ func (f Format) String() string {
 	return fmt.Sprintf("Format(%d)", uint8(f))
 }
 
-// read gives what h says in format f. Where malformed says something, nothing else counts.
+// read gives what h says in format f. Where malformed says something, of the rest only a denial counts: who says no must not
+// be sampled for a slip.
 func (f Format) read(h *headers) (found remote, bad malformed) {
 	switch f {
 	case Jaeger:
@@ -66,6 +67,9 @@ func (f Format) write(s *outgoing, h *headers) {
 		writeW3C(s, h)
 	}
 }
+
+// defers reports whether f can leave the decision open.
+func (f Format) defers() bool { return f == B3 || f == B3Single }
 
 // parseFormats reads a list as Jaeger's Java client does, which does not mind a comma at the end.
 func parseFormats(s string) ([]Format, bool) {

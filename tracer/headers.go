@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"net/http"
 	"strings"
 
 	"github.com/opentracing/opentracing-go"
@@ -45,8 +46,13 @@ func headerOf(key string) (header, bool) {
 	if len(key) < 2 || len(key) > 17 {
 		return 0, false
 	}
+	switch key[0] | 0x20 {
+	case 'u', 'x', 'b', 't':
+	default:
+		return 0, false
+	}
 	for k, name := range lower {
-		if len(key) == len(name) && key[0]|0x20 == name[0] && strings.EqualFold(key, name) {
+		if len(key) == len(name) && key[0]|0x20 == name[0] && (key == canonical[k] || strings.EqualFold(key, name)) {
 			return header(k), true
 		}
 	}
@@ -54,8 +60,7 @@ func headerOf(key string) (header, bool) {
 }
 
 // A Deleter is a carrier from which Inject can take headers that another hop wrote, and that no longer hold. One that
-// only has Set keeps them. http.Header is a Deleter, and from opentracing.HTTPHeadersCarrier and TextMapCarrier headers
-// are taken without it.
+// only has Set keeps them. From http.Header, opentracing.HTTPHeadersCarrier and TextMapCarrier they are taken in any case.
 type Deleter interface {
 	// Del removes the header key, which is in lower case, and all its values.
 	Del(key string)
@@ -65,6 +70,11 @@ type Deleter interface {
 func (h *headers) writeTo(carrier any) error {
 	switch c := carrier.(type) {
 	case opentracing.HTTPHeadersCarrier:
+		if c == nil {
+			return opentracing.ErrInvalidCarrier
+		}
+		h.writeHTTP(http.Header(c))
+	case http.Header:
 		if c == nil {
 			return opentracing.ErrInvalidCarrier
 		}
@@ -90,9 +100,15 @@ func (h *headers) writeTo(carrier any) error {
 	return nil
 }
 
-// writeHTTP knows the canonical names, and has all values in one piece of memory.
-func (h *headers) writeHTTP(c opentracing.HTTPHeadersCarrier) {
-	n, stale := 0, len(c) > 0
+// writeHTTP knows the canonical names, and has all values in one piece of memory. What others wrote past http.Header's
+// methods may have any case.
+func (h *headers) writeHTTP(c http.Header) {
+	for key := range c {
+		if k, ours := headerOf(key); ours && (!h.is[k] || key != canonical[k]) {
+			delete(c, key)
+		}
+	}
+	n := 0
 	for _, is := range h.is {
 		if is {
 			n++
@@ -100,15 +116,9 @@ func (h *headers) writeHTTP(c opentracing.HTTPHeadersCarrier) {
 	}
 	values := make([]string, 0, n)
 	for k, name := range canonical {
-		if stale {
-			delete(c, lower[k]) // somebody wrote past http.Header's methods
-		}
-		switch {
-		case h.is[k]:
+		if h.is[k] {
 			values = append(values, h.value[k])
 			c[name] = values[len(values)-1 : len(values) : len(values)]
-		case stale:
-			delete(c, name)
 		}
 	}
 }

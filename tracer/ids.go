@@ -34,6 +34,14 @@ type remote struct {
 
 func (r *remote) hasIDs() bool { return r.span != 0 }
 
+// denial is what counts of r where its ids are malformed: that it says no.
+func (r *remote) denial() remote {
+	if r.decision == denied {
+		return remote{decision: denied}
+	}
+	return remote{}
+}
+
 // malformed is a header that cannot be read, and why. The zero value is none.
 type malformed struct {
 	header header

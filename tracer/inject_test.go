@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,9 +77,13 @@ func TestEachFormatIsWrittenAsItsSpecificationSays(t *testing.T) {
 			}
 			test.want["accept"] = "*/*"
 			h, m, md := http.Header{}, opentracing.TextMapCarrier{}, mdCarrier{}
-			h["x-b3-traceid"], h["b3"] = []string{"d"}, []string{"0"} // not canonical
+			plain := http.Header{}
+			for _, key := range []string{"X-B3-TraceId", "x-b3-traceid", "b3", "Uber-trace-id", "UBER-TRACE-ID", "TraceParent"} { // not canonical
+				h[key], plain[key] = []string{"d"}, []string{"d"}
+			}
 			for k, v := range stale {
 				h.Add(k, v)
+				plain.Add(k, v)
 				m[k] = v
 				md[strings.ToLower(k)] = []string{v, v}
 			}
@@ -90,13 +95,18 @@ func TestEachFormatIsWrittenAsItsSpecificationSays(t *testing.T) {
 			if err := tr.Inject(test.c, opentracing.HTTPHeaders, md); err != nil {
 				t.Fatal(err)
 			}
-			md["accept"] = md["accept"][:1]
-			got := map[string]string{}
-			for k, v := range h {
-				got[strings.ToLower(k)] = strings.Join(v, "|")
+			if err := tr.Inject(test.c, opentracing.HTTPHeaders, plain); err != nil { // which has Set, and so is a carrier
+				t.Fatal(err)
 			}
-			if !maps.Equal(got, test.want) {
-				t.Errorf("http: got  %v\nwant %v", got, test.want)
+			md["accept"] = md["accept"][:1]
+			for _, h := range []http.Header{h, plain} {
+				got := map[string]string{}
+				for k, v := range h {
+					got[strings.ToLower(k)] = strings.Join(v, "|")
+				}
+				if !maps.Equal(got, test.want) || len(h) != len(got) {
+					t.Errorf("http: got  %v\nwant %v", h, test.want)
+				}
 			}
 			if !maps.Equal(m, test.want) {
 				t.Errorf("map: got  %v\nwant %v", m, test.want)
@@ -168,7 +178,7 @@ func TestWhatIsChosenFirstIsBelievedFirst(t *testing.T) {
 func TestACarrierThatCannotTakeHeadersIsAnError(t *testing.T) {
 	tr, _ := recording(t)
 	c := tr.StartSpan("a").Context()
-	for _, carrier := range []any{nil, 1, opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil)} {
+	for _, carrier := range []any{nil, 1, opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil), http.Header(nil)} {
 		if err := tr.Inject(c, opentracing.HTTPHeaders, carrier); err != opentracing.ErrInvalidCarrier {
 			t.Errorf("%T: %v", carrier, err)
 		}
@@ -193,6 +203,9 @@ func TestTracestateIsSentOnWithItsTraceOnly(t *testing.T) {
 		"32 members":              {parent + "tracestate: " + strings.Join(members[:32], ","), strings.Join(members[:32], ",")},
 		"33 members":              {parent + "tracestate: " + strings.Join(members, ","), ""},
 		"33 headers":              {parent + "tracestate: " + strings.Join(members, "\ntracestate: "), ""},
+		"33 headers, in one":      {parent + "tracestate: k32=v\ntracestate: " + strings.Join(members[:32], ","), ""},
+		"40 headers, most empty":  {parent + strings.Repeat("tracestate: \ntracestate:  ,\t,\n", 20) + "tracestate: a=1\ntracestate: b=2", "a=1,b=2"},
+		"too many behind empty":   {parent + strings.Repeat("tracestate: \n", 5) + "tracestate: " + strings.Join(members, "\ntracestate: "), ""},
 		"512 bytes":               {parent + "tracestate: " + long + "\ntracestate: a" + long, long + ",a" + long},
 		"a megabyte":              {parent + "tracestate: " + strings.Repeat("k=v,", 1<<18), ""},
 		"a member too long":       {parent + "tracestate: " + long + "v", ""},
@@ -249,5 +262,88 @@ func TestAProxyMayInjectWhatItExtracted(t *testing.T) {
 		if got := headers(t, tr, c).Get("b3"); !strings.HasSuffix(got, want) {
 			t.Errorf("%s: got %s", in, got)
 		}
+	}
+}
+
+func TestCopiedBaggageAndDebugIDsStay(t *testing.T) {
+	tr, _ := recording(t)
+	span := tr.StartSpan("a").SetBaggageItem("k", "new")
+	for _, carrier := range []any{
+		http.Header{"Uberctx-K": {"old", "older"}, "Uberctx-Other": {"v"}, "Jaeger-Debug-Id": {"me"}, "Jaeger-Baggage": {"l=v"}},
+		opentracing.TextMapCarrier{"uberctx-k": "old", "uberctx-other": "v", "jaeger-debug-id": "me", "jaeger-baggage": "l=v"},
+	} {
+		if err := tr.Inject(span.Context(), opentracing.TextMap, carrier); err != nil {
+			t.Fatal(err)
+		}
+		if h, ok := carrier.(http.Header); ok {
+			carrier = opentracing.HTTPHeadersCarrier(h)
+		}
+		c, err := tr.Extract(opentracing.TextMap, carrier)
+		if err != nil {
+			t.Fatal(err)
+		}
+		child, sc := tr.StartSpan("b", opentracing.ChildOf(c)), span.Context().(jaeger.SpanContext)
+		if got := child.BaggageItem("k") + child.BaggageItem("other") + child.BaggageItem("l"); got != "newvv" {
+			t.Errorf("%v: baggage %s", carrier, got)
+		}
+		if got := child.Context().(jaeger.SpanContext); got.TraceID() != sc.TraceID() || got.IsDebug() {
+			t.Errorf("%v: a child of %v is %v", carrier, sc, got)
+		}
+	}
+}
+
+func TestADecisionThatNobodyMadeIsNotWritten(t *testing.T) {
+	for choice, want := range map[string]string{
+		"jaeger":                  "",
+		"w3c":                     "",
+		"jaeger,w3c":              "",
+		"b3":                      "x-b3-spanid,x-b3-traceid",
+		"b3-single":               "b3",
+		"jaeger,b3,b3-single,w3c": "b3,x-b3-spanid,x-b3-traceid",
+	} {
+		setenv(t, "JAEGER_PROPAGATION="+choice)
+		from, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.B3, tracer.W3C))
+		tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+		c := extract(t, from, "b3: 4bf92f3577b34da6a3ce929d0e0e4736-1\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\ntracestate: a=b\nuberctx-k: v")
+		stale := http.Header{"Uber-Trace-Id": {"d"}, "Traceparent": {"d"}, "Tracestate": {"d=d"}, "X-B3-Sampled": {"1"}}
+		if err := tr.Inject(c, opentracing.HTTPHeaders, stale); err != nil {
+			t.Fatal(err)
+		}
+		if stale.Get("uberctx-k") != "v" {
+			t.Errorf("%s: %v", choice, stale)
+		}
+		stale.Del("uberctx-k")
+		if got := strings.ToLower(strings.Join(slices.Sorted(maps.Keys(stale)), ",")); got != want || strings.Count(stale.Get("b3"), "-") > 1 {
+			t.Errorf("%s: got %v, want %s", choice, stale, want)
+		}
+		// Now it is made.
+		tr.StartSpan("a", opentracing.ChildOf(c))
+		h := headers(t, tr, c)
+		if strings.Contains(choice, "jaeger") && !strings.HasSuffix(h.Get("uber-trace-id"), ":1") ||
+			strings.Contains(choice, "w3c") && (!strings.HasSuffix(h.Get("traceparent"), "-01") || h.Get("tracestate") != "a=b") {
+			t.Errorf("%s: %v", choice, h)
+		}
+	}
+}
+
+func TestOfBaggageWhoseKeysDifferInCaseOneIsWritten(t *testing.T) {
+	tr, _ := recording(t)
+	for range 20 { // it was chance
+		span := tr.StartSpan("a")
+		for _, key := range []string{"USER", "uSER", "User", "user", "Id", "ID", "iD"} {
+			span.SetBaggageItem(key, key)
+		}
+		h := headers(t, tr, span.Context())
+		if user, id := h.Values("uberctx-user"), h.Values("uberctx-id"); len(user) != 1 || user[0] != "user" || len(id) != 1 || id[0] != "iD" {
+			t.Fatalf("%v", h)
+		}
+	}
+	// What is not written counts for nothing.
+	span := tr.StartSpan("a")
+	for _, key := range []string{"k", "K", "l", "L", "m", "M", "z"} {
+		span.SetBaggageItem(key, strings.Repeat("x", 2000))
+	}
+	if h := headers(t, tr, span.Context()); len(h.Get("uberctx-m")) != 2000 || len(h.Get("uberctx-z")) != 2000 {
+		t.Errorf("%d and %d bytes", len(h.Get("uberctx-m")), len(h.Get("uberctx-z")))
 	}
 }

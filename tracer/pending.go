@@ -23,6 +23,11 @@ type pending struct {
 	started bool
 }
 
+func pend(p *pending) *pending {
+	seenPending.Store(true)
+	return p
+}
+
 func (p *pending) Error() string { return "tracer: a context for StartSpan to complete" }
 
 // now is what is known by now.
@@ -43,7 +48,7 @@ func (p *pending) IsSampled() bool {
 
 // StartSpan implements opentracing.Tracer.
 func (t *wrapped) StartSpan(operation string, opts ...opentracing.StartSpanOption) opentracing.Span {
-	if !t.travel.seenPending.Load() {
+	if !seenPending.Load() {
 		return t.Tracer.StartSpan(operation, opts...)
 	}
 	var o opentracing.StartSpanOptions
@@ -93,12 +98,8 @@ func (p *pending) complete(t *wrapped, operation string, kind opentracing.SpanRe
 		d = accepted
 	}
 	c := p.decide(d)
-	// Jaeger's tracer alone can say that a context is a peer's, and with it final.
-	if sc, err := t.Extract(asItIs{}, c); err == nil {
-		c = sc.(jaeger.SpanContext)
-	}
 	p.decided = &c
-	return opentracing.SpanReference{Type: kind, ReferencedContext: c}, tags
+	return opentracing.SpanReference{Type: kind, ReferencedContext: final(c)}, tags
 }
 
 // ask has the sampler decide on a trace whose id is given. A span is never finished for it: a sampler can be asked only by
@@ -112,18 +113,6 @@ func (t *wrapped) ask(trace jaeger.TraceID, operation string) (sampled bool, tag
 		return false, nil
 	}
 	return true, span.Tags()
-}
-
-// asItIs is a format of which the carrier is the context.
-type asItIs struct{}
-
-// Extract implements jaeger.Extractor.
-func (asItIs) Extract(carrier any) (jaeger.SpanContext, error) {
-	c, ok := carrier.(jaeger.SpanContext)
-	if !ok {
-		return c, opentracing.ErrInvalidCarrier
-	}
-	return c, nil
 }
 
 // prepared are options that have been applied already.

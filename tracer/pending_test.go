@@ -45,6 +45,19 @@ func TestAllSpansOfADeferredTraceGetOneDecision(t *testing.T) {
 	}
 }
 
+func TestADeferredTraceIsCountedOnceByTheRateLimiter(t *testing.T) {
+	setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=3")
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+	for i := range 3 {
+		c := extract(t, tr, "x-b3-traceid: abc\nx-b3-spanid: 1")
+		for range 3 {
+			if got := tr.StartSpan("a", opentracing.ChildOf(c)).Context().(jaeger.SpanContext); !got.IsSampled() {
+				t.Errorf("trace %d: %v", i, got)
+			}
+		}
+	}
+}
+
 func TestADeferredTraceTellsWhoSampledIt(t *testing.T) {
 	tr, r := recording(t)
 	tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "b3: abc-1"))).Finish()
@@ -60,6 +73,41 @@ func TestADeferredTraceTellsWhoSampledIt(t *testing.T) {
 // A sampling server gives rates for operations, and the sampler for these answers for spans that begin a trace in a
 // process only.
 func TestADeferredTraceIsSampledAtTheRateOfItsOperation(t *testing.T) {
+	tr := sampledByOperation(t)
+	sampled := func(operation string) bool {
+		span := tr.StartSpan(operation, opentracing.ChildOf(extract(t, tr, "b3: abc-1")))
+		return span.Context().(jaeger.SpanContext).IsSampled()
+	}
+	if sampled("other"); sampled("other") { // the sampler lets the first one through
+		t.Error("an operation at rate 0 was sampled")
+	}
+	if !sampled("wanted") {
+		t.Error("an operation at rate 1 was not")
+	}
+}
+
+func TestWhatWasDecidedIsFinalForLaterSpans(t *testing.T) {
+	tr := sampledByOperation(t)
+	tr.StartSpan("other").Finish() // the sampler lets the first one through
+	for _, in := range []string{"b3: abc-1", "b3: abc-1-0", "x-b3-sampled: 0", "uber-trace-id: abc:1:0:0"} {
+		c := extract(t, tr, in)
+		first := tr.StartSpan("other", opentracing.ChildOf(c))
+		first.SetOperationName("wanted") // at which the sampler would be asked again
+		for _, span := range []opentracing.Span{
+			first,
+			tr.StartSpan("wanted", opentracing.ChildOf(c)),
+			tr.StartSpan("wanted", opentracing.FollowsFrom(c)),
+			tr.StartSpan("wanted", opentracing.ChildOf(first.Context())),
+		} {
+			if sc := span.Context().(jaeger.SpanContext); sc.IsSampled() || !sc.IsSamplingFinalized() {
+				t.Errorf("%s: %v, final %v", in, sc, sc.IsSamplingFinalized())
+			}
+		}
+	}
+}
+
+// sampledByOperation is a tracer that has heard from its sampling server: "wanted" at rate 1, all else at rate 0.
+func sampledByOperation(t *testing.T) opentracing.Tracer {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"strategyType": "PROBABILISTIC",
@@ -69,22 +117,16 @@ func TestADeferredTraceIsSampledAtTheRateOfItsOperation(t *testing.T) {
 			},
 		})
 	}))
-	defer server.Close()
+	t.Cleanup(server.Close)
 	setenv(t, "JAEGER_SAMPLING_ENDPOINT="+server.URL, "JAEGER_SAMPLER_PARAM=0", "JAEGER_SAMPLER_REFRESH_INTERVAL=5ms")
 	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
-	sampled := func(operation string) bool {
-		span := tr.StartSpan(operation, opentracing.ChildOf(extract(t, tr, "b3: abc-1")))
-		return span.Context().(jaeger.SpanContext).IsSampled()
-	}
-	for n := 0; !sampled("wanted"); n++ {
+	for n := 0; !tr.StartSpan("wanted").Context().(jaeger.SpanContext).IsSampled(); n++ {
 		if n == 400 {
 			t.Fatal("nothing sampled")
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	if sampled("other"); sampled("other") { // the sampler lets the first one through
-		t.Error("an operation at rate 0 was sampled")
-	}
+	return tr
 }
 
 func TestOfAnAcceptedTraceWithoutIDsTheFirstSpanIsTheRoot(t *testing.T) {
@@ -99,6 +141,19 @@ func TestOfAnAcceptedTraceWithoutIDsTheFirstSpanIsTheRoot(t *testing.T) {
 		}
 		if !first.IsSampled() || !second.IsSampled() || first.IsDebug() != (in == "b3: d" || in == "x-b3-flags: 1") || second.IsDebug() != first.IsDebug() {
 			t.Errorf("%s: %v, then %v", in, first, second)
+		}
+	}
+}
+
+func TestAnAcceptedTraceWithoutIDsIsNotCountedByTheRateLimiter(t *testing.T) {
+	for _, in := range []string{"b3: 1", "b3: d"} {
+		setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=1")
+		tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+		for range 5 {
+			tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, in)))
+		}
+		if sc := tr.StartSpan("a").Context().(jaeger.SpanContext); !sc.IsSampled() {
+			t.Errorf("%s: the first trace that begins here is %v", in, sc)
 		}
 	}
 }
@@ -130,6 +185,19 @@ func TestAMalformedContextIsAnErrorThatTellsTheReason(t *testing.T) {
 	}
 }
 
+func TestADenialBesideMalformedIDsKeepsTheReason(t *testing.T) {
+	tr, r := recording(t)
+	c := extract(t, tr, "b3: rubbish-1-0")
+	tr.StartSpan("denied", opentracing.ChildOf(c)).Finish()
+	if n := len(r.Traces()); n != 0 {
+		t.Errorf("%d traces", n)
+	}
+	tr.StartSpan("forced", opentracing.ChildOf(c), opentracing.Tag{Key: "sampling.priority", Value: 1}).Finish()
+	if got := r.Traces(); len(got) != 1 || len(got[0][0].Logs) != 1 || got[0][0].Logs[0].Fields[0].Value != "malformed context" {
+		t.Errorf("got %v", got)
+	}
+}
+
 func TestASpansOwnTracerKnowsWhatOurCodecsKnow(t *testing.T) {
 	tr, _ := recording(t)
 	span := tr.StartSpan("a")
@@ -147,6 +215,10 @@ func TestASpansOwnTracerKnowsWhatOurCodecsKnow(t *testing.T) {
 		if got := own.StartSpan("b", opentracing.ChildOf(c)).Context().(jaeger.SpanContext); got.IsSampled() != want {
 			t.Errorf("%s: %v", in, got)
 		}
+	}
+	sc := own.StartSpan("b", opentracing.ChildOf(extract(t, tr, "b3: abc-1"))).Context().(jaeger.SpanContext)
+	if sc.TraceID().Low == 0xabc || sc.ParentID() != 0 || !sc.IsSampled() {
+		t.Errorf("of a context that is open, which it does not know, it makes %v", sc)
 	}
 	if c, err := own.Extract(opentracing.HTTPHeaders, carried("b3: rubbish")); c != nil || !errors.Is(err, opentracing.ErrSpanContextCorrupted) {
 		t.Errorf("%v, %v", c, err)

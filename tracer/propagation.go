@@ -17,11 +17,13 @@ type propagation struct {
 	deferDeny bool // ids without a decision are denied
 	long      bool // ids made here have 128 bits
 	stateful  bool // tracestate is written
+}
 
-	// What is rare costs a look only after it was first seen.
+// What is rare costs a look only after it was first seen, by any tracer: a context may be handed to another one.
+var (
 	seenState   atomic.Bool // a tracestate that is to be sent on
 	seenPending atomic.Bool // a context that StartSpan has to complete
-}
+)
 
 func (p *propagation) inject(c jaeger.SpanContext, undecided bool, carrier any, encoded bool) error {
 	var s outgoing
@@ -29,12 +31,14 @@ func (p *propagation) inject(c jaeger.SpanContext, undecided bool, carrier any, 
 	if undecided {
 		s.decision = 0
 	}
-	if p.seenState.Load() {
+	if seenState.Load() {
 		s.state = stateOf(c)
 	}
 	var h headers
 	for _, f := range p.written {
-		f.write(&s, &h)
+		if !undecided || f.defers() { // no header is better than a decision that nobody made
+			f.write(&s, &h)
+		}
 	}
 	if err := h.writeTo(carrier); err != nil {
 		return err
@@ -43,7 +47,8 @@ func (p *propagation) inject(c jaeger.SpanContext, undecided bool, carrier any, 
 	return nil
 }
 
-// incoming is what a carrier held that concerns us, the first value of each header.
+// incoming is what a carrier held that concerns us, the first value of each header. It is large, and must not be given away,
+// or every extraction allocates one.
 type incoming struct {
 	headers
 	states       []string // of all tracestate headers
@@ -54,8 +59,7 @@ type incoming struct {
 	last         string // the key of baggage that came last
 }
 
-func read(carrier any, encoded bool) (*incoming, error) {
-	in := new(incoming)
+func (in *incoming) read(carrier any, encoded bool) error {
 	switch c := carrier.(type) {
 	case opentracing.HTTPHeadersCarrier:
 		for key, values := range c {
@@ -68,24 +72,25 @@ func read(carrier any, encoded bool) (*incoming, error) {
 			in.add(key, value, encoded)
 		}
 	case opentracing.TextMapReader:
+		given := new(incoming)
 		err := c.ForeachKey(func(key, value string) error {
-			in.add(key, value, encoded)
+			given.add(key, value, encoded)
 			return nil
 		})
-		if err != nil {
-			return nil, err
-		}
+		*in = *given
+		return err
 	default:
-		return nil, opentracing.ErrInvalidCarrier
+		return opentracing.ErrInvalidCarrier
 	}
-	return in, nil
+	return nil
 }
 
 func (in *incoming) add(key, value string, encoded bool) {
 	if k, ours := headerOf(key); ours {
 		switch {
 		case k == tracestate:
-			if len(in.states) <= maxMembers {
+			// One more than there may be is enough to see that there are too many, as each has a member at least.
+			if len(in.states) <= maxMembers && strings.Trim(value, " \t,") != "" {
 				in.states = append(in.states, value)
 			}
 		case !in.is[k]:
@@ -112,7 +117,11 @@ func (in *incoming) add(key, value string, encoded bool) {
 		in.addBaggageList(value)
 	case in.debugID == "" && len(key) == len(debugHeader) && strings.EqualFold(key, debugHeader):
 		if len(value) > maxTagValue {
-			value = strings.Clone(value[:maxTagValue]) // it becomes a tag
+			value = value[:maxTagValue]
+			if at := strings.LastIndexByte(value, '%'); encoded && at > maxTagValue-len("%78") {
+				value = value[:at] // half of an encoded byte
+			}
+			value = strings.Clone(value) // it becomes a tag
 		}
 		if encoded {
 			if v, ok := in.unescape(value); ok {
@@ -135,6 +144,9 @@ func (in *incoming) remote(order []Format) (found remote, why error) {
 			if bad == (malformed{}) {
 				bad = wrong
 			}
+			if bare == undecided {
+				bare = r.decision
+			}
 		case r.hasIDs():
 			if bare != undecided {
 				r.decision = bare
@@ -152,37 +164,44 @@ func (in *incoming) remote(order []Format) (found remote, why error) {
 
 // extract gives a context of a peer, whose spans may be started from. Where that is not all, err is a *pending.
 func (p *propagation) extract(carrier any, encoded bool) (c jaeger.SpanContext, err error) {
-	in, err := read(carrier, encoded)
-	if err != nil {
+	var in incoming
+	if err := in.read(carrier, encoded); err != nil {
 		return c, err
 	}
 	found, why := in.remote(p.believed)
 	switch {
 	case found.hasIDs():
 		if found.decision == undecided && !p.deferDeny {
-			r := found // or found would be on the heap in any case
-			return c, p.pend(&pending{SpanContext: p.context(in, r), decide: func(d decision) jaeger.SpanContext {
+			in, r := in, found // or they would be on the heap in any case
+			return c, pend(&pending{SpanContext: p.context(&in, r), decide: func(d decision) jaeger.SpanContext {
 				r.decision = d
-				return p.context(in, r)
+				return p.context(&in, r)
 			}})
 		}
-		return p.context(in, found), nil
+		return p.context(&in, found), nil
 	case found.decision == denied && in.debugID == "":
 		// What names no span, and is not to be sampled, gets the ids of a span that will never be seen: jaeger has no
 		// other context that says no.
 		p.newIDs(&found)
-		return in.context(found), nil
+		c = in.context(found)
+		if why != nil { // which is seen if sampling.priority has another say
+			final(c)
+			return jaeger.SpanContext{}, pend(&pending{SpanContext: c, why: why})
+		}
+		return c, nil
 	case found.decision >= accepted && in.debugID == "":
 		p.newIDs(&found)
-		return c, p.pend(&pending{SpanContext: in.context(found), root: true, why: why})
+		c := in.context(found)
+		final(c)
+		return jaeger.SpanContext{}, pend(&pending{SpanContext: c, root: true, why: why})
 	case in.debugID != "" || len(in.baggage) > 0:
 		c = in.context(remote{})
 		if why != nil {
-			return c, p.pend(&pending{SpanContext: c, why: why})
+			return c, pend(&pending{SpanContext: c, why: why})
 		}
 		return c, nil
 	case why != nil:
-		return c, p.pend(&pending{SpanContext: in.context(remote{}), why: why, err: why})
+		return c, pend(&pending{SpanContext: in.context(remote{}), why: why, err: why})
 	}
 	return c, opentracing.ErrSpanContextNotFound
 }
@@ -194,14 +213,9 @@ func (p *propagation) context(in *incoming, r remote) jaeger.SpanContext {
 		return c
 	}
 	if state := in.state(r); state != "" {
-		p.seenState.Store(true)
+		seenState.Store(true)
 		keepState(c, state)
 	}
-	return c
-}
-
-func (p *propagation) pend(c *pending) *pending {
-	p.seenPending.Store(true)
 	return c
 }
 
@@ -246,7 +260,7 @@ func (in *incoming) context(r remote) jaeger.SpanContext {
 		flags |= flagFirehose
 	}
 	header := fmt.Sprintf("%s:%s:%s:%d", r.trace, r.span, r.parent, flags)
-	c, err := jaegerCodec.Extract(handed{header, in})
+	c, err := jaegerCodec.Extract(handed{header, in.debugID, in.baggage})
 	if err != nil { // it has no reason
 		return jaeger.NewSpanContext(r.trace, r.span, r.parent, r.decision >= accepted, in.baggage)
 	}
@@ -257,8 +271,8 @@ var jaegerCodec = jaeger.NewTextMapPropagator(new(jaeger.HeadersConfig).ApplyDef
 
 // handed is a carrier with what Jaeger's codec may see, the ids first: to read them resets the rest.
 type handed struct {
-	traceContext string
-	in           *incoming
+	traceContext, debugID string
+	baggage               map[string]string
 }
 
 // ForeachKey implements opentracing.TextMapReader.
@@ -266,12 +280,12 @@ func (s handed) ForeachKey(handle func(key, value string) error) error {
 	if err := handle(jaeger.TraceContextHeaderName, s.traceContext); err != nil {
 		return err
 	}
-	if s.in.debugID != "" {
-		if err := handle(jaeger.JaegerDebugHeader, s.in.debugID); err != nil {
+	if s.debugID != "" {
+		if err := handle(jaeger.JaegerDebugHeader, s.debugID); err != nil {
 			return err
 		}
 	}
-	for key, value := range s.in.baggage {
+	for key, value := range s.baggage {
 		if err := handle(jaeger.TraceBaggageHeaderPrefix+key, value); err != nil {
 			return err
 		}

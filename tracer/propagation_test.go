@@ -258,3 +258,91 @@ func TestAChildJoinsTheTraceOfEitherFormat(t *testing.T) {
 		t.Errorf("got %v", traces)
 	}
 }
+
+func TestOnlySoMuchBaggageIsWritten(t *testing.T) {
+	tr, _ := recording(t)
+	for name, test := range map[string]struct{ items, size, want int }{
+		"64 items":       {64, 1, 64},
+		"100 items":      {100, 1, 64},
+		"8000 bytes":     {4, 1998, 4},
+		"too many bytes": {10, 1998, 4}, // two of a key, of which 8192 hold four
+	} {
+		span := tr.StartSpan("a")
+		for i := range test.items {
+			span.SetBaggageItem(fmt.Sprintf("%02d", i), strings.Repeat("x", test.size))
+		}
+		for _, format := range []opentracing.BuiltinFormat{opentracing.HTTPHeaders, opentracing.TextMap} {
+			h := opentracing.TextMapCarrier{}
+			if err := tr.Inject(span.Context(), format, h); err != nil {
+				t.Fatal(err)
+			}
+			for i := range test.items {
+				_, written := h[fmt.Sprintf("uberctx-%02d", i)]
+				if written != (i < test.want) { // the first by their keys, and not those that chance brings
+					t.Errorf("%s: item %d is written: %v", name, i, written)
+				}
+			}
+		}
+	}
+}
+
+// What counts is how baggage is written: one character may become nine bytes.
+func TestTheBoundOfBaggageIsForWhatIsWritten(t *testing.T) {
+	tr, _ := recording(t)
+	span := tr.StartSpan("a")
+	for _, key := range []string{"k", "l", "m"} {
+		span.SetBaggageItem(key, strings.Repeat("€", 600))
+	}
+	if h := headers(t, tr, span.Context()); len(h.Get("uberctx-k")) != 5400 || h.Get("uberctx-l") != "" {
+		t.Errorf("%d and %d bytes", len(h.Get("uberctx-k")), len(h.Get("uberctx-l")))
+	}
+}
+
+func TestALongDebugIDIsCut(t *testing.T) {
+	for id, want := range map[string]int{strings.Repeat("x", 5000): 4096, strings.Repeat("%78", 5000): 4096 / 3, strings.Repeat("x", 4096): 4096} {
+		setenv(t, "JAEGER_SAMPLER_PARAM=0")
+		r := tracer.NewRecorder(0)
+		tr, _ := open(t, tracer.WithRecorder(r))
+		tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "jaeger-debug-id: "+id))).Finish()
+		if got := r.Traces()[0][0].Tags[0].Value; got != strings.Repeat("x", want) {
+			t.Errorf("of %.6s… is kept %q", id, got)
+		}
+	}
+}
+
+func TestOfSeveralValuesOfOneHeader(t *testing.T) {
+	const (
+		one   = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+		other = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	)
+	setenv(t)
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.W3C))
+	for name, test := range map[string]struct {
+		carrier      any
+		trace, state string // "" where a new trace begins
+	}{
+		"one traceparent":           {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1"}}, "4bf92f3577b34da6a3ce929d0e0e4736", "a=1"},
+		"two":                       {opentracing.HTTPHeadersCarrier{"Traceparent": {one, other}, "Tracestate": {"a=1"}}, "", ""},
+		"the same twice":            {opentracing.HTTPHeadersCarrier{"Traceparent": {one, one}, "Tracestate": {"a=1"}}, "", ""},
+		"in two cases":              {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "traceparent": {other}}, "", ""},
+		"in a map":                  {opentracing.TextMapCarrier{"traceparent": one, "Traceparent": other}, "", ""},
+		"of a carrier":              {mdCarrier{"traceparent": {one, other}}, "", ""},
+		"three":                     {opentracing.HTTPHeadersCarrier{"Traceparent": {one, other, one}}, "", ""},
+		"tracestates are one list":  {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1,b=2", "c=3"}}, "4bf92f3577b34da6a3ce929d0e0e4736", "a=1,b=2,c=3"},
+		"of a carrier, too":         {mdCarrier{"traceparent": {one}, "tracestate": {"a=1,b=2", "", "c=3"}}, "4bf92f3577b34da6a3ce929d0e0e4736", "a=1,b=2,c=3"},
+		"one malformed spoils them": {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1", "B"}}, "4bf92f3577b34da6a3ce929d0e0e4736", ""},
+	} {
+		c, err := tr.Extract(opentracing.HTTPHeaders, test.carrier)
+		if (err == nil) != (test.trace != "") || err != nil && !errors.Is(err, opentracing.ErrSpanContextCorrupted) {
+			t.Errorf("%s: %v", name, err)
+		}
+		h := headers(t, tr, tr.StartSpan("a", opentracing.ChildOf(c)).Context())
+		trace, state := h.Get("traceparent")[3:35], h.Get("tracestate")
+		if trace != one[3:35] && trace != other[3:35] {
+			trace = ""
+		}
+		if trace != test.trace || state != test.state {
+			t.Errorf("%s: sent on as %q, %q", name, trace, state)
+		}
+	}
+}

@@ -3,20 +3,13 @@ package tracer
 import (
 	"cmp"
 	"container/list"
-	"fmt"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
-	"unicode/utf8"
 	"unsafe"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/opentracing/opentracing-go"
-	"github.com/opentracing/opentracing-go/log"
 	"github.com/uber/jaeger-client-go"
-	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
 )
 
 // The bounds of what a Recorder keeps. Spans are mostly small: these are for those that are not.
@@ -25,7 +18,8 @@ const (
 	maxSpansPerTrace = 10_000
 	maxRecordedSpans = 100_000
 	maxRecordedBytes = 64 << 20 // of names and values, and a guess at what holds them
-	maxRecordedValue = 64 << 10 // bytes of a name, or of a tag's or log's value
+	maxRecordedSpan  = 4 << 20  // as above, of one span, or of one process
+	maxRecordedValue = 64 << 10 // bytes of a name, or of a tag's or log's key or value
 	maxLogsPerSpan   = 1_000    // the first
 	maxProcesses     = 64
 )
@@ -33,6 +27,10 @@ const (
 // DroppedSpansTag is on the last span of a trace from which a [Recorder] had to drop spans. Its value is how many:
 // where they were, the trace shows gaps that are not there.
 const DroppedSpansTag = "recorder.dropped_spans"
+
+// CutTag is on a span that a [Recorder] did not keep whole. Its value is how many of the span's names, tags, logs and their
+// fields, and references were cut or left out.
+const CutTag = "recorder.cut"
 
 // Recorder keeps the last traces that a tracer reported in memory. It is a jaeger.Reporter: give it to [WithRecorder],
 // or to a jaeger.NewTracer of your own. It may be used from several goroutines. Closing the tracer leaves it as
@@ -59,9 +57,9 @@ type recorded struct {
 
 // NewRecorder returns a recorder that keeps the last capacity traces; 0 or less means 100. When one more begins, the
 // trace that was longest without a new span goes, whole; and so it does when all together have more than 100,000 spans
-// or 64 MiB. Of one trace the last 10,000 spans are kept, because the root comes last, or the last 64 MiB of them,
-// but one span at least, however large; [DroppedSpansTag] tells when there were more. Of one span the first 1,000 logs are
-// kept, and its operation and values of more than 64 KiB are cut.
+// or 64 MiB. Of one trace the last 10,000 spans are kept, because the root comes last, or the last 64 MiB of them;
+// [DroppedSpansTag] tells when there were more. Of one span the first 1,000 logs are kept, 64 KiB of each name, key and
+// value, and of all together 4 MiB, where large ones are left out before small ones; [CutTag] tells how much was not kept.
 func NewRecorder(capacity int) *Recorder {
 	return &Recorder{capacity: capacity}
 }
@@ -125,14 +123,19 @@ func size(s *gap.Span) int {
 
 func fieldsSize(fields []gap.Field) int {
 	n := 0
-	for _, f := range fields {
-		n += int(unsafe.Sizeof(f)) + len(f.Key) + 16 // a value's own
-		switch v := f.Value.(type) {
-		case string:
-			n += len(v)
-		case []byte:
-			n += len(v)
-		}
+	for i := range fields {
+		n += fieldSize(&fields[i])
+	}
+	return n
+}
+
+func fieldSize(f *gap.Field) int {
+	n := int(unsafe.Sizeof(*f)) + len(f.Key) + 16 // a value's own
+	switch v := f.Value.(type) {
+	case string:
+		n += len(v)
+	case []byte:
+		n += len(v)
 	}
 	return n
 }
@@ -181,156 +184,8 @@ func (r *Recorder) process(span *jaeger.Span) *gap.Process {
 	}
 	// There is no other way to the service's name.
 	thrift := jaeger.BuildJaegerProcessThrift(span)
-	p := &gap.Process{Service: thrift.ServiceName, Tags: fields(thrift.Tags)}
+	b := newBudget()
+	p := &gap.Process{Service: b.cut(thrift.ServiceName), Tags: b.fields(nil, thrift.Tags)}
 	r.processes[span.Tracer()] = p
 	return p
-}
-
-// convert copies a span by its accessors, each of which takes the span's lock: a program may still write to a span
-// that it has finished. jaeger.BuildJaegerThrift would do it in one go, but in microseconds, which is too coarse for
-// gaps, and one field that panics would lose the whole span.
-func convert(span *jaeger.Span) gap.Span {
-	c := span.SpanContext()
-	s := gap.Span{
-		TraceID:   gap.TraceID(c.TraceID()),
-		SpanID:    gap.SpanID(c.SpanID()),
-		Operation: cut(span.OperationName()),
-		Start:     span.StartTime().Round(0), // the wall's time: it is what other processes know, and spans given a start have no other
-		Duration:  span.Duration(),
-	}
-	for _, ref := range span.References() {
-		to, ok := ref.ReferencedContext.(jaeger.SpanContext)
-		if !ok {
-			continue
-		}
-		kind := gap.ChildOf
-		if ref.Type == opentracing.FollowsFromRef {
-			kind = gap.FollowsFrom
-		}
-		s.References = append(s.References, gap.Reference{Type: kind, TraceID: gap.TraceID(to.TraceID()), SpanID: gap.SpanID(to.SpanID())})
-	}
-	if len(s.References) == 0 && c.ParentID() != 0 { // a span made by jaeger.SelfRef
-		s.References = []gap.Reference{{Type: gap.ChildOf, TraceID: s.TraceID, SpanID: gap.SpanID(c.ParentID())}}
-	}
-	// Jaeger sends a tag as often as it was set. Here the last one counts, as OpenTracing says.
-	for key, v := range span.Tags() {
-		s.Tags = append(s.Tags, gap.Field{Key: key, Value: value(v)})
-	}
-	slices.SortFunc(s.Tags, func(a, b gap.Field) int { return strings.Compare(a.Key, b.Key) })
-	logs := span.Logs()
-	for _, record := range logs[:min(len(logs), maxLogsPerSpan)] {
-		l := gap.Log{Time: record.Timestamp.Round(0)}
-		for _, f := range record.Fields {
-			l.Fields = append(l.Fields, logFields(f)...)
-		}
-		s.Logs = append(s.Logs, l)
-	}
-	return s
-}
-
-// plain is v, or its text where v is of a type that Jaeger would have to print, which may panic, each time.
-func plain(v any) any {
-	switch v.(type) {
-	case string, bool, []byte, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64:
-		return v
-	}
-	return text(v)
-}
-
-// value makes v one of the types that a gap.Field holds, as Jaeger does when it sends a tag.
-func value(v any) any {
-	switch v := v.(type) {
-	case string:
-		return cut(v)
-	case []byte:
-		return slices.Clone(v[:min(len(v), maxRecordedValue)])
-	case bool:
-		return v
-	case int:
-		return int64(v)
-	case int8:
-		return int64(v)
-	case int16:
-		return int64(v)
-	case int32:
-		return int64(v)
-	case int64:
-		return v
-	case uint:
-		return unsigned(uint64(v))
-	case uint8:
-		return int64(v)
-	case uint16:
-		return int64(v)
-	case uint32:
-		return int64(v)
-	case uint64:
-		return unsigned(v)
-	case float32:
-		return float64(v)
-	case float64:
-		return v
-	}
-	return cut(text(v))
-}
-
-// unsigned is better than Jaeger here, where a large number becomes negative.
-func unsigned(v uint64) any {
-	if v > math.MaxInt64 {
-		return strconv.FormatUint(v, 10)
-	}
-	return int64(v)
-}
-
-// text prints v. fmt survives a String method that panics, but not one whose panic's value panics in turn.
-func text(v any) (s string) {
-	defer func() {
-		if recover() != nil {
-			s = fmt.Sprintf("%T that panics when printed", v)
-		}
-	}()
-	return fmt.Sprintf("%+v", v)
-}
-
-// logFields is what a field of a log says. An error's text, or a lazy field, is code of the program: it may panic.
-func logFields(f log.Field) (result []gap.Field) {
-	defer func() {
-		if recover() != nil {
-			result = []gap.Field{{Key: f.Key(), Value: "a field that panics when printed"}}
-		}
-	}()
-	return fields(jaeger.ConvertLogsToJaegerTags([]log.Field{f}))
-}
-
-func fields(tags []*j.Tag) []gap.Field {
-	var result []gap.Field
-	for _, t := range tags {
-		f := gap.Field{Key: t.Key}
-		switch t.VType {
-		case j.TagType_BOOL:
-			f.Value = t.GetVBool()
-		case j.TagType_LONG:
-			f.Value = t.GetVLong()
-		case j.TagType_DOUBLE:
-			f.Value = t.GetVDouble()
-		case j.TagType_BINARY:
-			f.Value = value(t.GetVBinary())
-		default:
-			f.Value = cut(t.GetVStr())
-		}
-		result = append(result, f)
-	}
-	return result
-}
-
-// cut shortens s to maxRecordedValue bytes, on the boundary of a rune, and lets go of the rest.
-func cut(s string) string {
-	if len(s) <= maxRecordedValue {
-		return s
-	}
-	end := maxRecordedValue
-	for end > maxRecordedValue-utf8.UTFMax && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return strings.Clone(s[:end])
 }

@@ -93,3 +93,52 @@ func TestNothingIsQueuedAfterClose(t *testing.T) {
 		t.Errorf("%d spans found the queue full", n)
 	}
 }
+
+// noting is a collector that notes when it was sent something.
+type noting struct {
+	n  int
+	at []time.Time
+}
+
+func (c *noting) Append(*jaeger.Span) (int, error) { c.n++; return 0, nil }
+
+func (c *noting) Flush() (int, error) {
+	n := c.n
+	if c.n = 0; n > 0 {
+		c.at = append(c.at, time.Now())
+	}
+	return n, nil
+}
+
+func (c *noting) Close() error { return nil }
+
+func TestSpansWaitForTheFlushIntervalThatIsSet(t *testing.T) {
+	for interval, want := range map[string]time.Duration{"": time.Second, "250ms": 250 * time.Millisecond, "1m": time.Minute} {
+		t.Run(interval, func(t *testing.T) {
+			t.Setenv("JAEGER_REPORTER_FLUSH_INTERVAL", interval)
+			synctest.Test(t, func(t *testing.T) {
+				s, err := (&source{collector: "http://localhost"}).settings()
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.stats = new(Stats)
+				r, err := newReporter(s)
+				if err != nil {
+					t.Fatal(err)
+				}
+				c := new(noting)
+				r.sender.Transport = c // before there is anything to send
+				tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
+				start := time.Now()
+				tr.StartSpan("a").Finish()
+				time.Sleep(want + time.Millisecond)
+				tr.StartSpan("a").Finish()
+				time.Sleep(want)
+				closer.Close()
+				if len(c.at) != 2 || c.at[0].Sub(start) != want || c.at[1].Sub(start) != 2*want {
+					t.Errorf("sent at %v, begun at %v", c.at, start)
+				}
+			})
+		})
+	}
+}

@@ -52,8 +52,8 @@ func WithRecorder(r *Recorder) Option {
 }
 
 // WithCollector sends the spans to the Jaeger collector at url, whatever JAEGER_ENDPOINT and JAEGER_AGENT_HOST say. A
-// url without a path, http://host:14268, gets Jaeger's: /api/traces. Credentials go into the url; JAEGER_USER and
-// JAEGER_PASSWORD are for JAEGER_ENDPOINT, and are not sent to another place. A url that is not http or https is an
+// url without a path, http://host:14268, gets Jaeger's: /api/traces. Credentials go into the url; JAEGER_USER,
+// JAEGER_PASSWORD and JAEGER_AUTH_TOKEN are for JAEGER_ENDPOINT, and are neither sent to another place nor looked at here. A url that is not http or https is an
 // error of New.
 func WithCollector(url string) Option {
 	return func(o *options) {
@@ -168,6 +168,7 @@ func (e *source) open(service string, opts []Option) (opentracing.Tracer, io.Clo
 		}
 		opt(&o)
 	}
+	e.collector = o.collector
 	s, err := e.settings()
 	if err := errors.Join(append(o.errs, err)...); err != nil {
 		return nil, nil, err
@@ -187,10 +188,6 @@ func (e *source) open(service string, opts []Option) (opentracing.Tracer, io.Clo
 	}
 	for _, tag := range o.tags {
 		s.Tags = setTag(s.Tags, tag)
-	}
-	if o.collector != "" {
-		s.Reporter.CollectorEndpoint = o.collector
-		s.Reporter.User, s.Reporter.Password, s.Reporter.HTTPHeaders = "", "", nil
 	}
 	if o.formats != nil {
 		s.formats = o.formats
@@ -219,10 +216,9 @@ func (s *settings) start() (opentracing.Tracer, io.Closer, error) {
 		config.ContribObserver(priorities{}),
 		config.Injector(opentracing.Binary, unsupported{}),
 		config.Extractor(opentracing.Binary, unsupported{}),
-		config.Extractor(asItIs{}, asItIs{}),
 	}
 	for format, c := range map[opentracing.BuiltinFormat]codec{opentracing.TextMap: {travel, false}, opentracing.HTTPHeaders: {travel, true}} {
-		opts = append(opts, config.Injector(format, c), config.Extractor(format, bare{c}), config.Extractor(private(c.encoded), c))
+		opts = append(opts, config.Injector(format, c), config.Extractor(format, c))
 	}
 	t, c, err := s.NewTracer(opts...)
 	if err != nil {

@@ -296,3 +296,28 @@ func TestAProcessTagThatPanicsCostsNothing(t *testing.T) {
 		t.Errorf("tags %v", tags)
 	}
 }
+
+func TestATagOfAnOptionReplacesThoseOfItsKey(t *testing.T) {
+	setenv(t, "JAEGER_TAGS=team=blue,zone=eu,team=green")
+	c := startCollector(t)
+	r := tracer.NewRecorder(0)
+	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithRecorder(r), tracer.WithTag("team", "old"), tracer.WithTag("team", "red"))
+	tr.StartSpan("a").Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var sent, recorded []string
+	for _, tag := range c.batches[0].Process.Tags {
+		if tag.Key == "team" || tag.Key == "zone" {
+			sent = append(sent, tag.Key+"="+tag.GetVStr())
+		}
+	}
+	for _, f := range r.Traces()[0][0].Process.Tags {
+		if f.Key == "team" || f.Key == "zone" {
+			recorded = append(recorded, f.Key+"="+f.Value.(string))
+		}
+	}
+	if want := []string{"zone=eu", "team=red"}; !slices.Equal(sent, want) || !slices.Equal(recorded, want) {
+		t.Errorf("sent %q, recorded %q, want %q", sent, recorded, want)
+	}
+}

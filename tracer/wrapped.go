@@ -37,12 +37,17 @@ func (t *wrapped) Extract(format, carrier any) (opentracing.SpanContext, error) 
 	if !text {
 		return t.Tracer.Extract(format, carrier)
 	}
-	// Jaeger's tracer alone can make a context the one of a peer, whose decision is final.
-	sc, err := t.Tracer.Extract(private(encoded), carrier)
+	c, err := t.travel.extract(carrier, encoded)
 	if p, ok := err.(*pending); ok { //nolint:errorlint // it is handed over here, and never wrapped
 		return p, p.err
 	}
-	return sc, err
+	switch {
+	case err != nil:
+		return nil, err
+	case c.IsValid():
+		return final(c), nil
+	}
+	return c, nil // a debug id or baggage, for a new trace
 }
 
 // textual tells the formats that we read and write, and whether values are encoded there: where they must not break a
@@ -52,10 +57,8 @@ func textual(format any) (encoded, ok bool) {
 	return f == opentracing.HTTPHeaders, f == opentracing.HTTPHeaders || f == opentracing.TextMap
 }
 
-// private is the format under which Jaeger's tracer has our codec for wrapped.
-type private bool
-
-// codec is what Jaeger's tracer is given for a format.
+// codec is what Jaeger's tracer is given for a format, for those who ask a span for its tracer: no StartSpan of ours will see
+// what they extract.
 type codec struct {
 	*propagation
 	encoded bool
@@ -76,20 +79,11 @@ func (c codec) inject(sc jaeger.SpanContext, undecided bool, carrier any) error 
 // Inject implements jaeger.Injector.
 func (c codec) Inject(sc jaeger.SpanContext, carrier any) error { return c.inject(sc, false, carrier) }
 
-// Extract implements jaeger.Extractor.
-func (c codec) Extract(carrier any) (jaeger.SpanContext, error) {
-	return c.extract(carrier, c.encoded)
-}
-
-// bare is codec for those who ask a span for its tracer, which is Jaeger's own: no StartSpan of ours will see what they
-// extract.
-type bare struct{ codec }
-
 // Extract implements jaeger.Extractor. What is not decided is denied.
-func (b bare) Extract(carrier any) (jaeger.SpanContext, error) {
-	c, err := b.codec.Extract(carrier)
+func (c codec) Extract(carrier any) (jaeger.SpanContext, error) {
+	sc, err := c.extract(carrier, c.encoded)
 	if p, ok := err.(*pending); ok { //nolint:errorlint // as above
 		return p.SpanContext, p.err
 	}
-	return c, err
+	return sc, err
 }

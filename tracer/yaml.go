@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go"
@@ -31,9 +33,9 @@ const maxDocument = 1 << 20
 // The keys are those of jaeger-client-python's config, and the settings of Jaeger's Java and Go clients in sections
 // sampler and reporter; docs/tracer.md has them all. Case, _ and - in keys do not matter. An option wins over the
 // document, the document over the environment, the environment over New's defaults; a key whose value is empty says nothing.
-// Sections are read as wholes where their parts belong together: the environment's sampler parameter is not for the
-// document's sampler, and its credentials are not for a collector of the document that
-// names none of its own.
+// Where parts belong together they are read as a whole: the environment's sampler parameter is not for the document's
+// sampler, and credentials are all the document's where it names an endpoint, a user, a password or a token, else all the
+// environment's.
 //
 // A key that is not known is an error that names its line, and so is a malformed value, one that is said twice, and a
 // setting of other clients that this one cannot honour. All errors are reported at once.
@@ -51,15 +53,49 @@ func FromYAML(r io.Reader, opts ...Option) (opentracing.Tracer, io.Closer, error
 	switch err := decoder.Decode(&root); {
 	case errors.Is(err, io.EOF):
 	case err != nil:
-		return nil, nil, fmt.Errorf("tracer: %w", err)
+		return nil, nil, syntaxError(err, document)
 	default:
 		d := &yamlReader{e}
 		d.section("", root.Content[0])
-		if err := decoder.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
-			e.errs = append(e.errs, errors.New("tracer: there is a second document: want one"))
+		var second yaml.Node
+		switch err := decoder.Decode(&second); {
+		case errors.Is(err, io.EOF):
+		case err != nil:
+			e.errs = append(e.errs, syntaxError(err, document))
+		default:
+			d.complain(second.Content[0], "there is a second document", "want one")
 		}
 	}
 	return e.open("", opts)
+}
+
+// syntaxError is err with the line where it is. The library tells that for all lines but the first, unless what is wrong is
+// a byte that it does not take, or an alias.
+func syntaxError(err error, document []byte) error {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if strings.HasPrefix(text, "line ") {
+		return fmt.Errorf("tracer: yaml: %s", text)
+	}
+	wrong := func([]byte) bool { return true }
+	name, alias := strings.CutPrefix(text, "unknown anchor '")
+	switch {
+	case alias:
+		name = "*" + name[:strings.LastIndexByte(name, '\'')]
+		wrong = func(line []byte) bool {
+			words := strings.FieldsFunc(string(line), func(c rune) bool { return strings.ContainsRune(" \t\r,[]{}", c) })
+			return slices.Contains(words, name)
+		}
+	case strings.Contains(text, "UTF-8"):
+		wrong = func(line []byte) bool { return !utf8.Valid(line) }
+	case strings.HasPrefix(text, "control characters"):
+		wrong = func(line []byte) bool {
+			return bytes.ContainsFunc(line, func(c rune) bool { return unicode.IsControl(c) && !strings.ContainsRune("\t\r\u0085", c) })
+		}
+	}
+	if at := slices.IndexFunc(bytes.Split(document, []byte("\n")), wrong); at >= 0 {
+		text = fmt.Sprintf("line %d: %s", at+1, text)
+	}
+	return fmt.Errorf("tracer: yaml: %s", text)
 }
 
 // yamlReader takes a document's keys apart.
@@ -118,7 +154,16 @@ func (d *yamlReader) value(path string, k key, name, n *yaml.Node) {
 	if k.form == items && n.Kind == yaml.SequenceNode {
 		var words []string
 		for _, item := range n.Content {
-			words = append(words, resolve(item).Value)
+			item = resolve(item)
+			if item.Kind != yaml.ScalarNode || empty(item) {
+				d.complain(item, path, "want one value in each place of the list")
+				return
+			}
+			words = append(words, item.Value)
+		}
+		if words == nil { // no choice is not the environment's
+			d.complain(n, path, "want one value at least")
+			return
 		}
 		n = &yaml.Node{Kind: yaml.ScalarNode, Value: strings.Join(words, ","), Line: n.Line}
 	}
@@ -145,8 +190,8 @@ func (d *yamlReader) value(path string, k key, name, n *yaml.Node) {
 			value = map[bool]string{true: "1", false: "0"}[b]
 		}
 	case seconds, millis:
-		if _, err := strconv.ParseFloat(value, 64); err == nil {
-			value += map[form]string{seconds: "s", millis: "ms"}[k.form]
+		if f, err := strconv.ParseFloat(value, 64); err == nil { // also 1e3, which no duration is
+			value = strconv.FormatFloat(f, 'f', -1, 64) + map[form]string{seconds: "s", millis: "ms"}[k.form]
 		}
 	case hostPort:
 		host, port, err := net.SplitHostPort(value)
@@ -154,19 +199,19 @@ func (d *yamlReader) value(path string, k key, name, n *yaml.Node) {
 			d.complain(n, path, fmt.Sprintf("%q: want host:port", redact(value)))
 			return
 		}
-		d.say("JAEGER_AGENT_HOST", path, n.Line, host)
-		d.say("JAEGER_AGENT_PORT", path, n.Line, port)
+		d.say("JAEGER_AGENT_HOST", said{host, host, path, n.Line})
+		d.say("JAEGER_AGENT_PORT", said{port, port, path, n.Line})
 		return
 	}
-	d.say(k.variable, path, n.Line, value)
+	d.say(k.variable, said{value, n.Value, path, n.Line})
 }
 
-func (d *yamlReader) say(variable, path string, line int, value string) {
+func (d *yamlReader) say(variable string, s said) {
 	if before, ok := d.document[variable]; ok {
-		d.errs = append(d.errs, fmt.Errorf("tracer: line %d: %s: line %d says the same in %s: want one of them", line, path, before.line, before.key))
+		d.errs = append(d.errs, fmt.Errorf("tracer: line %d: %s: line %d says the same in %s: want one of them", s.line, s.key, before.line, before.key))
 		return
 	}
-	d.document[variable] = said{value, path, line}
+	d.document[variable] = s
 }
 
 // yamlBool also knows the words of YAML 1.1, which is Python's.
@@ -196,6 +241,8 @@ func (d *yamlReader) tagsOf(path string, n *yaml.Node) {
 			continue
 		case name.Value == "":
 			d.complain(name, path, `"": want a key`)
+			continue
+		case value.Tag == "!!null": // "" is a value
 			continue
 		case slices.ContainsFunc(d.tags, func(t opentracing.Tag) bool { return t.Key == name.Value }):
 			d.complain(name, at, "is said twice")

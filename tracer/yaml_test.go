@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -93,6 +94,10 @@ func TestOptionsBeatTheDocumentAndTheDocumentTheEnvironment(t *testing.T) {
 		"a token of the environment":            {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_AUTH_TOKEN=abc", "", nil, "shop : Bearer abc /e"},
 		"credentials stay with their endpoint":  {"JAEGER_USER=me JAEGER_PASSWORD=pw JAEGER_AUTH_TOKEN=abc", "reporter: {endpoint: " + c.URL + "/d}", nil, "shop :  /d"},
 		"but may be for one of the environment": {"JAEGER_ENDPOINT=" + c.URL + "/e", "reporter: {user: me, password: pw}", nil, "shop me:pw  /e"},
+		"a document's token, not the user":      {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_USER=me JAEGER_PASSWORD=hunter2", "reporter: {auth_token: abc}", nil, "shop : Bearer abc /e"},
+		"a document's user, not the token":      {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_AUTH_TOKEN=abc", "reporter: {user: me, password: pw}", nil, "shop me:pw  /e"},
+		"not those of which one is missing":     {"JAEGER_USER=me", "reporter: {endpoint: " + c.URL + "/d}", nil, "shop :  /d"},
+		"nor those that no option needs":        {"JAEGER_USER=me JAEGER_AUTH_TOKEN=a\x01b", "", []tracer.Option{tracer.WithCollector(c.URL + "/o")}, "shop :  /o"},
 		"a parameter stays with its sampler":    {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_SAMPLER_TYPE=probabilistic JAEGER_SAMPLER_PARAM=0", "sampler: {type: const}", nil, "shop :  /e"},
 
 		"but may be for one of the environment too": {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_SAMPLER_TYPE=probabilistic JAEGER_SAMPLER_PARAM=0", "sampler: {param: 1}", nil, "shop :  /e"},
@@ -122,51 +127,75 @@ func TestOptionsBeatTheDocumentAndTheDocumentTheEnvironment(t *testing.T) {
 
 func TestWhatIsWrongWithADocumentIsToldWithItsLine(t *testing.T) {
 	for yaml, want := range map[string]string{
-		"a: 1":                                                "line 1: a: unknown key",
-		"samplr: {type: const}":                               "line 1: samplr: unknown key; did you mean sampler?",
-		"sampler:\n  typ: const":                              "line 2: sampler.typ: unknown key; did you mean type?",
-		"local_agent:\n  reporting_hosts: a":                  "line 2: local_agent.reporting_hosts: unknown key; did you mean reporting_host?",
-		"reporter:\n  sender:\n    endpont: a":                "line 3: reporter.sender.endpont: unknown key; did you mean endpoint?",
-		"<<: {a: 1}":                                          "line 1: <<: unknown key",
-		"\n\nreporter_queue_size: many":                       `line 3: reporter_queue_size: "many": want a number of spans, 1 to 10000000`,
-		"sampler:\n  type: always":                            `line 2: sampler.type: "always": want const, probabilistic, ratelimiting or remote`,
-		"sampler:\n  type: probabilistic":                     `line 2: sampler.type: "probabilistic": want sampler.param set too, to the share of traces to sample, 0 to 1`,
-		"sampler: {type: probabilistic, param: 2}":            `line 1: sampler.param: "2": want the share of traces to sample, 0 to 1`,
-		"sampler: {param: maybe}":                             `line 1: sampler.param: "maybe": want 1 (every trace) or 0 (none), as the sampler is const`,
-		"sampler: const":                                      "line 1: sampler: want keys with values",
-		"logging: maybe":                                      `line 1: logging: "maybe": want true or false`,
-		"enabled: 2":                                          `line 1: enabled: "2": want true or false`,
-		"logging: [true]":                                     "line 1: logging: want one value",
-		"reporter_flush_interval: soon":                       `line 1: reporter_flush_interval: "soon": want a duration of 1ms or more with its unit, such as 500ms or 1m30s`,
-		"reporter_flush_interval: 0":                          `line 1: reporter_flush_interval: "0s": want a duration of 1ms or more with its unit, such as 500ms or 1m30s`,
-		"propagation: zipkin":                                 `line 1: propagation: "zipkin": want jaeger, b3, b3-single or w3c, or several of them with commas between`,
-		"propagation: [b3, zipkin]":                           `line 1: propagation: "b3,zipkin": want jaeger, b3, b3-single or w3c, or several of them with commas between`,
-		"local_agent: {reporting_port: 70000}":                `line 1: local_agent.reporting_port: "70000": want a port, 1 to 65535`,
-		"local_agent: {sampling_port: x}":                     `line 1: local_agent.sampling_port: "x": want a port, 1 to 65535`,
-		"local_agent: {enabled: false}":                       `line 1: local_agent.enabled: "false": want true, as there is no other here`,
-		"trace_id_header: x-trace":                            `line 1: trace_id_header: "x-trace": want uber-trace-id, as there is no other here`,
-		"throttler: {port: 5778}":                             "line 1: throttler: cannot be honoured: its credits came from jaeger-agent, which is gone",
-		"max_tag_value_length: 0":                             `line 1: max_tag_value_length: "0": want a number of bytes, 1 or more`,
-		"tags: [a]":                                           "line 1: tags: want keys with values",
-		"tags: {a: [1]}":                                      "line 1: tags.a: want one value",
-		"tags: {'': 1}":                                       `line 1: tags: "": want a key`,
-		"tags:\n  a: 1\n  a: 2":                               "line 3: tags.a: is said twice",
-		"tags: {ip: 1}":                                       `line 1: tags.ip: "1": want the host's address as a string`,
-		"logging: true\nlogging: true":                        "line 2: logging: line 1 says the same in logging: want one of them",
-		"disabled: false\nenabled: true":                      "line 2: enabled: line 1 says the same in disabled: want one of them",
-		"reporter:\n  password: hush":                         "line 2: reporter.password is set: want JAEGER_USER set too, or neither",
-		"reporter: {user: me}":                                `line 1: reporter.user: "me": want JAEGER_PASSWORD set too, or neither`,
-		"reporter: {endpoint: 'ftp://me:hush@h'}":             `line 1: reporter.endpoint: "ftp://xxxxx@h": want the collector's http or https URL, such as http://localhost:14268`,
-		"reporter: {auth_token: 'hush hush'}":                 "line 1: reporter.auth_token: want what can be printed, without spaces",
-		"reporter: {auth_token: t, user: me, password: hush}": "line 1: reporter.auth_token is set: want no reporter.user beside it",
-		"reporter: {local_agent_host_port: h}":                `line 1: reporter.local_agent_host_port: "h": want host:port`,
-		"- a":                                                 "line 1: the document: want keys with values",
-		"a: &a {b: *a}\nlogging: *a":                          "line 1: a: unknown key",
-		"logging: true\n---\nlogging: true":                   "there is a second document: want one",
-		"logging: {":                                          "yaml: line 1: did not find expected node content",
-		"# nothing":                                           "",
-		"":                                                    "",
-		"logging:\nsampler:\ntags: ~":                         "",
+		"a: 1":                                                   "line 1: a: unknown key",
+		"samplr: {type: const}":                                  "line 1: samplr: unknown key; did you mean sampler?",
+		"sampler:\n  typ: const":                                 "line 2: sampler.typ: unknown key; did you mean type?",
+		"local_agent:\n  reporting_hosts: a":                     "line 2: local_agent.reporting_hosts: unknown key; did you mean reporting_host?",
+		"reporter:\n  sender:\n    endpont: a":                   "line 3: reporter.sender.endpont: unknown key; did you mean endpoint?",
+		"<<: {a: 1}":                                             "line 1: <<: unknown key",
+		"\n\nreporter_queue_size: many":                          `line 3: reporter_queue_size: "many": want a number of spans, 1 to 10000000`,
+		"sampler:\n  type: always":                               `line 2: sampler.type: "always": want const, probabilistic, ratelimiting or remote`,
+		"sampler:\n  type: probabilistic":                        `line 2: sampler.type: "probabilistic": want sampler.param set too, to the share of traces to sample, 0 to 1`,
+		"sampler: {type: probabilistic, param: 2}":               `line 1: sampler.param: "2": want the share of traces to sample, 0 to 1`,
+		"sampler: {param: maybe}":                                `line 1: sampler.param: "maybe": want 1 (every trace) or 0 (none), as the sampler is const`,
+		"sampler: const":                                         "line 1: sampler: want keys with values",
+		"logging: maybe":                                         `line 1: logging: "maybe": want true or false`,
+		"enabled: 2":                                             `line 1: enabled: "2": want true or false`,
+		"logging: [true]":                                        "line 1: logging: want one value",
+		"reporter_flush_interval: soon":                          `line 1: reporter_flush_interval: "soon": want a duration of 1ms or more with its unit, such as 500ms or 1m30s`,
+		"reporter_flush_interval: 0":                             `line 1: reporter_flush_interval: "0": want a duration of 1ms or more with its unit, such as 500ms or 1m30s`,
+		"propagation: zipkin":                                    `line 1: propagation: "zipkin": want jaeger, b3, b3-single or w3c, or several of them with commas between`,
+		"propagation: [b3, zipkin]":                              `line 1: propagation: "b3,zipkin": want jaeger, b3, b3-single or w3c, or several of them with commas between`,
+		"local_agent: {reporting_port: 70000}":                   `line 1: local_agent.reporting_port: "70000": want a port, 1 to 65535`,
+		"local_agent: {sampling_port: x}":                        `line 1: local_agent.sampling_port: "x": want a port, 1 to 65535`,
+		"local_agent: {enabled: false}":                          `line 1: local_agent.enabled: "false": want true, as there is no other here`,
+		"trace_id_header: x-trace":                               `line 1: trace_id_header: "x-trace": want uber-trace-id, as there is no other here`,
+		"throttler: {port: 5778}":                                "line 1: throttler: cannot be honoured: its credits came from jaeger-agent, which is gone",
+		"max_tag_value_length: 0":                                `line 1: max_tag_value_length: "0": want a number of bytes, 1 or more`,
+		"tags: [a]":                                              "line 1: tags: want keys with values",
+		"tags: {a: [1]}":                                         "line 1: tags.a: want one value",
+		"tags: {'': 1}":                                          `line 1: tags: "": want a key`,
+		"tags:\n  a: 1\n  a: 2":                                  "line 3: tags.a: is said twice",
+		"tags: {ip: 1}":                                          `line 1: tags.ip: "1": want the host's address as a string`,
+		"logging: true\nlogging: true":                           "line 2: logging: line 1 says the same in logging: want one of them",
+		"disabled: false\nenabled: true":                         "line 2: enabled: line 1 says the same in disabled: want one of them",
+		"reporter:\n  password: hush":                            "line 2: reporter.password is set: want reporter.user set too, or neither",
+		"reporter: {user: me}":                                   `line 1: reporter.user: "me": want reporter.password set too, or neither`,
+		"reporter: {endpoint: 'ftp://me:hush@h'}":                `line 1: reporter.endpoint: "ftp://xxxxx@h": want the collector's http or https URL, such as http://localhost:14268`,
+		"reporter: {auth_token: 'hush hush'}":                    "line 1: reporter.auth_token: want what can be printed, without spaces",
+		"reporter: {auth_token: t, user: me, password: hush}":    "line 1: reporter.auth_token is set: want no reporter.user beside it",
+		"reporter: {auth_token: t,\n password: hunter2}":         "line 1: reporter.auth_token is set: want no reporter.password beside it",
+		"reporter: {sender: {auth_token: t, auth_username: me}}": "line 1: reporter.sender.auth_token is set: want no reporter.sender.auth_username beside it",
+		"reporter: {local_agent_host_port: h}":                   `line 1: reporter.local_agent_host_port: "h": want host:port`,
+		"- a":                                                    "line 1: the document: want keys with values",
+		"a: &a {b: *a}\nlogging: *a":                             "line 1: a: unknown key",
+		"logging: true\n---\nlogging: true":                      "line 3: there is a second document: want one",
+		"logging: true\n---\nb: [":                               "yaml: line 3: did not find expected node content",
+		"a: b: c":                                                "yaml: line 1: mapping values are not allowed in this context",
+		"a: 'x":                                                  "yaml: line 1: found unexpected end of stream",
+		"a: ]":                                                   "yaml: line 1: did not find expected node content",
+		"a: 1\n- b":                                              "yaml: line 1: did not find expected key",
+		"a: 1\nb: \"\x01\"":                                      "yaml: line 2: control characters are not allowed",
+		"a: 1\nb: \"\x7f\"":                                      "yaml: line 2: control characters are not allowed",
+		"a: 1\n\nb: \xff":                                        "yaml: line 3: invalid leading UTF-8 octet",
+		"a: 1\r\nb: *x\r\nc: 1":                                  "yaml: line 2: unknown anchor 'x' referenced",
+		"propagation: [b3,\n [w3c]]":                             "line 2: propagation: want one value in each place of the list",
+		"propagation: [b3, {a: w3c}]":                            "line 1: propagation: want one value in each place of the list",
+		"propagation: [b3, ~]":                                   "line 1: propagation: want one value in each place of the list",
+		"propagation: &a [*a]":                                   "line 1: propagation: want one value in each place of the list",
+		"propagation: []":                                        "line 1: propagation: want one value at least",
+		"reporter_flush_interval: 1e3":                           "",
+		"reporter: {flush_interval_ms: 1.5e3}":                   "",
+		"reporter_flush_interval: 1e-9":                          `line 1: reporter_flush_interval: "1e-9": want a duration`,
+		"reporter_flush_interval: NaN":                           `line 1: reporter_flush_interval: "NaN": want a duration`,
+		"reporter_flush_interval: 1e300":                         `line 1: reporter_flush_interval: "1e300": want a duration`,
+		"reporter: {flush_interval_ms: 0.5}":                     `line 1: reporter.flush_interval_ms: "0.5": want a duration`,
+		"sampler: {type: ratelimiting, param: -1e0}":             `line 1: sampler.param: "-1e0": want traces per second`,
+		"sampler: {type: Probabilistic}":                         `line 1: sampler.type: "Probabilistic": want sampler.param set too`,
+		"logging: {":                                             "yaml: line 1: did not find expected node content",
+		"# nothing":                                              "",
+		"":                                                       "",
+		"logging:\nsampler:\ntags: ~":                            "",
 		"Service-Name: x\nreporter: {logSpans: false, queueSize: 5, localAgentHostPort: 'localhost:6831'}": "",
 		"sampler: {type: rate_limiting, param: 2.5}":                                                       "",
 	} {
@@ -180,7 +209,7 @@ func TestWhatIsWrongWithADocumentIsToldWithItsLine(t *testing.T) {
 				closer.Close()
 				return
 			}
-			if err == nil || !strings.HasPrefix(err.Error(), "tracer: "+want) || strings.Contains(err.Error(), "hush") {
+			if err == nil || !strings.HasPrefix(err.Error(), "tracer: "+want) || strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("got  %v\nwant tracer: %s", err, want)
 			}
 		})
@@ -240,4 +269,98 @@ func FuzzYAML(f *testing.F) {
 		}
 		closer.Close()
 	})
+}
+
+func TestCredentialsAreOfOnePlace(t *testing.T) {
+	const agent = "local_agent: {reporting_host: localhost}"
+	for name, test := range map[string]struct{ env, yaml, want string }{
+		"a document with an agent needs none":   {"JAEGER_USER=me", agent, ""},
+		"nor are two ways looked at then":       {"JAEGER_USER=me JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2", agent, ""},
+		"a user alone is of the document":       {"JAEGER_PASSWORD=hunter2", "reporter:\n  user: me", `line 2: reporter.user: "me": want reporter.password set too, or neither`},
+		"and so is a password":                  {"JAEGER_USER=me", "\nreporter: {password: hunter2}", "line 2: reporter.password is set: want reporter.user set too, or neither"},
+		"with an agent, too":                    {"", agent + "\nreporter: {user: me}", `line 2: reporter.user: "me": want reporter.password set too, or neither`},
+		"a user alone is of the environment":    {"JAEGER_USER=me", "logging: false", `JAEGER_USER="me": want JAEGER_PASSWORD set too, or neither`},
+		"two ways are one too many":             {"JAEGER_USER=me JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2", "", "JAEGER_AUTH_TOKEN is set: want no JAEGER_USER beside it"},
+		"half a way beside a whole one is, too": {"JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2", "", "JAEGER_AUTH_TOKEN is set: want no JAEGER_PASSWORD beside it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setenv(t, append(strings.Fields(test.env), "JAEGER_SERVICE_NAME=shop")...)
+			_, closer, err := tracer.FromYAML(strings.NewReader(test.yaml))
+			if err == nil {
+				closer.Close()
+			}
+			if got := fmt.Sprint(err); got != "tracer: "+test.want && (err != nil || test.want != "") {
+				t.Errorf("got  %s\nwant tracer: %s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestATagWithoutAValueIsNone(t *testing.T) {
+	setenv(t, "JAEGER_SERVICE_NAME=shop", "JAEGER_TAGS=c=env")
+	r := tracer.NewRecorder(0)
+	tr, closer, err := tracer.FromYAML(strings.NewReader("tags: {a: '', b: ~, c: , d: null, e: !!null x}"), tracer.WithRecorder(r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	tr.StartSpan("a").Finish()
+	got := map[string]any{}
+	for _, f := range r.Traces()[0][0].Process.Tags {
+		if len(f.Key) == 1 {
+			got[f.Key] = f.Value
+		}
+	}
+	if want := map[string]any{"a": "", "c": "env"}; !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestAPortOfTheDocumentLeavesTheRemoteSamplerToTheEnvironment(t *testing.T) {
+	const port = "local_agent: {sampling_port: 5778}\n"
+	for name, test := range map[string]struct {
+		env, yaml string
+		remote    bool
+	}{
+		"the port alone":           {"", port, false},
+		"beside an endpoint":       {"JAEGER_SAMPLING_ENDPOINT=http://localhost:1/s", port, true},
+		"beside host and port":     {"JAEGER_SAMPLER_MANAGER_HOST_PORT=localhost:1", port, true},
+		"the document has the say": {"JAEGER_SAMPLING_ENDPOINT=http://localhost:1/s", port + "sampler: {type: const, param: 0.5}", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setenv(t, append(strings.Fields(test.env), "JAEGER_SERVICE_NAME=shop", "JAEGER_SAMPLER_PARAM=0.5")...)
+			_, closer, err := tracer.FromYAML(strings.NewReader(test.yaml), tracer.WithRecorder(tracer.NewRecorder(0)))
+			if err == nil {
+				closer.Close()
+			}
+			// A share is no parameter of the sampler const.
+			if (err == nil) != test.remote {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestABatchHasAsManySpansAsTheDocumentSays(t *testing.T) {
+	for yaml, want := range map[string][]int{"reporter_batch_size: 3": {3, 3, 1}, "reporter: {batch_size: 7}": {7}, "": {7}} {
+		c := startCollector(t)
+		setenv(t, "JAEGER_SERVICE_NAME=shop", "JAEGER_REPORTER_FLUSH_INTERVAL=1h")
+		tr, closer, err := tracer.FromYAML(strings.NewReader(yaml), tracer.WithCollector(c.URL))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 7 {
+			tr.StartSpan("a").Finish()
+		}
+		if err := closer.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		for _, b := range c.batches {
+			got = append(got, len(b.Spans))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: batches of %v spans, want %v", yaml, got, want)
+		}
+	}
 }

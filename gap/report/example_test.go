@@ -46,14 +46,14 @@ func Example() {
 	// ~ gap: on the wire
 	//
 	// Worst gaps, by own time on the critical path
-	//   critical       own         at  span                trace
-	//    20.0 ms   20.0 ms   +20.0 ms  shop: POST /orders  0000000000001a2b
+	//  critical      own        at  span                trace
+	//   20.0 ms  20.0 ms  +20.0 ms  shop: POST /orders  0000000000001a2b
 	//
 	// Operations of 1 trace, 3 spans, by own time on the critical path
-	//    count       p50       p99   own p50   own p99   share  operation
-	//        1   50.0 ms   50.0 ms   20.0 ms   20.0 ms 100.0 %  shop: POST /orders
-	//        1   20.0 ms   20.0 ms         0         0   0.0 %  shop: sql query
-	//        1   10.0 ms   10.0 ms         0         0   0.0 %  shop: redis set
+	//    count      p50      p99  own p50  own p99   share  operation
+	//        1  50.0 ms  50.0 ms  20.0 ms  20.0 ms 100.0 %  shop: POST /orders
+	//        1  20.0 ms  20.0 ms        0        0   0.0 %  shop: sql query
+	//        1  10.0 ms  10.0 ms        0        0   0.0 %  shop: redis set
 }
 
 func ExampleStacks() {

@@ -15,17 +15,31 @@ import (
 
 // event is one of the trace event format of Chrome, which Perfetto reads, too.
 type event struct {
-	Phase    string         `json:"ph"`
-	Name     string         `json:"name,omitempty"`
-	Category string         `json:"cat,omitempty"`
-	Process  int            `json:"pid"`
-	Thread   int            `json:"tid"`
-	Time     *micros        `json:"ts,omitempty"`
-	Duration *micros        `json:"dur,omitempty"`
-	Flow     int            `json:"id,omitempty"`
-	Binding  string         `json:"bp,omitempty"`
-	Args     map[string]any `json:"args,omitempty"`
+	Phase    string  `json:"ph"`
+	Name     string  `json:"name,omitempty"`
+	Category string  `json:"cat,omitempty"`
+	Process  int     `json:"pid"`
+	Thread   int     `json:"tid"`
+	Time     *micros `json:"ts,omitempty"`
+	Duration *micros `json:"dur,omitempty"`
+	Flow     int     `json:"id,omitempty"`
+	Binding  string  `json:"bp,omitempty"`
+	Args     any     `json:"args,omitempty"`
 }
+
+type (
+	processArgs struct {
+		Name string `json:"name"`
+	}
+	spanArgs struct {
+		SpanID     string  `json:"span_id"`
+		OwnMS      float64 `json:"own_ms"`
+		CriticalMS float64 `json:"critical_ms"`
+	}
+	gapArgs struct {
+		CriticalMS float64 `json:"critical_ms"`
+	}
+)
 
 // micros is a time that is not negative. It is written in microseconds, exactly.
 type micros time.Duration
@@ -89,7 +103,7 @@ func (p *perfetto) trace(t *gap.Trace) {
 			lanes[n.Service()] = service
 			p.list.element(event{
 				Phase: "M", Name: "process_name", Process: service.process,
-				Args: map[string]any{"name": cmp.Or(n.Service(), "unknown service") + ", trace " + t.ID().String()},
+				Args: processArgs{cmp.Or(n.Service(), "unknown service") + ", trace " + t.ID().String()},
 			})
 		}
 		var above *lane
@@ -127,9 +141,7 @@ func (p *perfetto) span(n gap.Node, at *lane) {
 	p.list.element(event{
 		Phase: "X", Name: n.Span().Operation, Category: n.Kind().String(), Process: at.process, Thread: at.thread,
 		Time: p.at(n.Start()), Duration: new(micros(n.Duration())),
-		Args: map[string]any{
-			"span_id": n.Span().SpanID.String(), "own_ms": milliseconds(n.OwnTime()), "critical_ms": milliseconds(n.CriticalTime()),
-		},
+		Args: spanArgs{n.Span().SpanID.String(), milliseconds(n.OwnTime()), milliseconds(n.CriticalTime())},
 	})
 	for g := range n.Gaps(0) {
 		if g.Joined() { // nobody knows where it lies
@@ -137,7 +149,7 @@ func (p *perfetto) span(n gap.Node, at *lane) {
 		}
 		p.list.element(event{
 			Phase: "X", Name: g.Class.String(), Category: "gap", Process: at.process, Thread: at.thread,
-			Time: p.at(g.Start), Duration: new(micros(g.Time)), Args: map[string]any{"critical_ms": milliseconds(g.CriticalTime)},
+			Time: p.at(g.Start), Duration: new(micros(g.Time)), Args: gapArgs{milliseconds(g.CriticalTime)},
 		})
 	}
 }

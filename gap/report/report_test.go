@@ -176,18 +176,18 @@ reader: HTTP GET                  ▒▒▒▒███████████�
 █ blocked, or covered by the spans below   ░ gap: the program's own time   ▒ gap: on the wire
 
 Worst gaps, by own time on the critical path
-  critical       own         at  span                            trace
-   10.0 ms   10.0 ms   +20.0 ms  bookshop: HTTP GET /books/{id}  0000000000000001
-   10.0 ms   10.0 ms   +50.0 ms  bookshop: HTTP GET /books/{id}  0000000000000001
-   10.0 ms   10.0 ms   +80.0 ms  bookshop: render                0000000000000001
-   9.90 ms   9.90 ms   +70.1 ms  bookshop: HTTP GET /books/{id}  0000000000000001
+ critical      own        at  span                            trace
+  10.0 ms  10.0 ms  +20.0 ms  bookshop: HTTP GET /books/{id}  0000000000000001
+  10.0 ms  10.0 ms  +50.0 ms  bookshop: HTTP GET /books/{id}  0000000000000001
+  10.0 ms  10.0 ms  +80.0 ms  bookshop: render                0000000000000001
+  9.90 ms  9.90 ms  +70.1 ms  bookshop: HTTP GET /books/{id}  0000000000000001
 
 Operations of 1 trace, 7 spans, by own time on the critical path
-   count       p50       p95       p99   own p50   own p95   own p99  critical   share  operation                       worst in trace
-       1   80.0 ms   80.0 ms   80.0 ms   29.9 ms   29.9 ms   29.9 ms   29.9 ms  74.9 %  bookshop: HTTP GET /books/{id}  0000000000000001
-       1   10.0 ms   10.0 ms   10.0 ms   10.0 ms   10.0 ms   10.0 ms   10.0 ms  25.1 %  bookshop: render                0000000000000001
-       1    100 ms    100 ms    100 ms         0         0         0         0   0.0 %  reader: HTTP GET                0000000000000001
-       1   20.0 ms   20.0 ms   20.0 ms         0         0         0         0   0.0 %  bookshop: sql query             0000000000000001
+   count      p50      p95      p99  own p50  own p95  own p99 critical   share  operation                       worst in trace
+       1  80.0 ms  80.0 ms  80.0 ms  29.9 ms  29.9 ms  29.9 ms  29.9 ms  74.9 %  bookshop: HTTP GET /books/{id}  0000000000000001
+       1  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  25.1 %  bookshop: render                0000000000000001
+       1   100 ms   100 ms   100 ms        0        0        0        0   0.0 %  reader: HTTP GET                0000000000000001
+       1  20.0 ms  20.0 ms  20.0 ms        0        0        0        0   0.0 %  bookshop: sql query             0000000000000001
 and 3 more operations
 `
 	r, _ := gather(report.Options{}, [][]gap.Span{request()})

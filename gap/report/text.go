@@ -119,16 +119,16 @@ type column struct {
 }
 
 var (
-	gapColumns       = []column{{"critical", 9, 0}, {"own", 9, 0}, {"at", 10, 0}}
+	gapColumns       = []column{{"critical", 8, 0}, {"own", 8, 0}, {"at", 9, 0}}
 	operationColumns = []column{
 		{"count", 7, 0},
-		{"p50", 9, 0},
-		{"p95", 9, 2},
-		{"p99", 9, 1},
-		{"own p50", 9, 0},
-		{"own p95", 9, 2},
-		{"own p99", 9, 1},
-		{"critical", 9, 3},
+		{"p50", 8, 0},
+		{"p95", 8, 2},
+		{"p99", 8, 1},
+		{"own p50", 8, 0},
+		{"own p95", 8, 2},
+		{"own p99", 8, 1},
+		{"critical", 8, 3},
 		{"share", 7, 0},
 	}
 )

@@ -139,8 +139,13 @@ func (p *picture) axis() {
 
 func (p *picture) amount(d time.Duration) float64 { return float64(d) / float64(p.unit) }
 
+// number is a duration in the unit of the picture, so that numbers can be compared, or in a smaller one if nothing is left of it.
 func (p *picture) number(d time.Duration) string {
-	return fmt.Sprintf("%*s", numberWidth, fmt.Sprintf("%.1f %s", p.amount(d), p.unitName))
+	text := fmt.Sprintf("%.1f %s", p.amount(d), p.unitName)
+	if d > 0 && p.amount(d) < 0.05 {
+		text = duration(d)
+	}
+	return fmt.Sprintf("%*s", numberWidth, text)
 }
 
 // column says how far from the left a time is drawn.

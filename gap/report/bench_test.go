@@ -1,0 +1,63 @@
+package report_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"testing"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/report"
+	"github.com/gaptrace/gaptrace/internal/spantest/manyspans"
+)
+
+func built(b *testing.B, shape string, n int) *gap.Trace {
+	b.Helper()
+	var text bytes.Buffer
+	if err := manyspans.Write(&text, shape, n, 0); err != nil {
+		b.Fatal(err)
+	}
+	for spans, err := range jaegerjson.Read(&text) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		trace, _ := gap.Build(spans)
+		return trace
+	}
+	return nil
+}
+
+// BenchmarkFaces adds one trace to a report, and writes it.
+func BenchmarkFaces(b *testing.B) {
+	for _, shape := range manyspans.Shapes {
+		for _, n := range []int{1_000, 100_000} {
+			trace := built(b, shape, n)
+			r, s := report.New(report.Options{}), &report.Stacks{}
+			r.Add(trace, nil)
+			s.Add(trace)
+			for _, face := range []struct {
+				name string
+				do   func() error
+			}{
+				{"add", func() error { report.New(report.Options{}).Add(trace, nil); return nil }},
+				{"stacks", func() error { new(report.Stacks).Add(trace); return nil }},
+				{"text", func() error { return r.Text(io.Discard, report.TextOptions{}) }},
+				{"json", func() error { return r.JSON(io.Discard) }},
+				{"perfetto", func() error { return r.Perfetto(io.Discard) }},
+				{"profile", func() error { return s.Profile().Write(io.Discard) }},
+				{"folded", func() error { return s.Folded(io.Discard) }},
+			} {
+				b.Run(fmt.Sprintf("%s/%s/%d", face.name, shape, n), func(b *testing.B) {
+					b.ReportAllocs()
+					for b.Loop() {
+						if err := face.do(); err != nil {
+							b.Fatal(err)
+						}
+					}
+					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/span")
+				})
+			}
+		}
+	}
+}
