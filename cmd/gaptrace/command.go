@@ -117,13 +117,11 @@ func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "-", "`FILE` to write to, - for standard output; it is replaced when all is done")
 	if draws {
 		f.IntVar(&o.draw, "traces", 0, "draw the `N` worst traces, 0 for none (default 1 in text, 10 otherwise)")
-		f.IntVar(&o.rows, "rows", 100, "draw `N` rows of each trace, 0 for all")
+		f.IntVar(&o.rows, "rows", 0, "draw `N` rows of each trace, 0 for all (default 100 in text, 10000 in html)")
 		f.IntVar(&o.gaps, "gaps", 20, "list the `N` worst gaps, 0 for none")
 		f.DurationVar(&o.atLeast, "at-least", 0, "list no gaps that are shorter, such as 100us")
-	} else {
-		o.gaps = 0
 	}
-	f.IntVar(&o.operations, "operations", 20, "list the `N` operations that cost most, 0 for all; formats for programs have all")
+	f.IntVar(&o.operations, "operations", 0, "list the `N` operations that cost most, 0 for all (default 20 in text, 100 in html; formats for programs have all)")
 	if draws {
 		f.StringVar(&o.jaegerUI, "jaeger-ui", "", "link the page to Jaeger's UI at `URL` (default: the query service that was asked)")
 	}
@@ -180,6 +178,12 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 		if key, _, ok := strings.Cut(tag, "="); !ok || key == "" {
 			return wrong("invalid value %q for --tag: want KEY=VALUE", tag)
 		}
+	}
+	if given("rows") {
+		o.rows = number(o.rows)
+	}
+	if given("operations") {
+		o.operations = number(o.operations)
 	}
 	if !given("traces") {
 		o.draw = 10

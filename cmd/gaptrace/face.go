@@ -2,6 +2,8 @@ package main
 
 import (
 	"bufio"
+	"cmp"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +15,7 @@ import (
 )
 
 var (
-	reportFormats = []string{"text", "json", "perfetto", "pprof", "folded"}
+	reportFormats = []string{"text", "json", "html", "perfetto", "pprof", "folded"}
 	topFormats    = []string{"text", "json"}
 )
 
@@ -61,12 +63,16 @@ func (r *whole) write(out *output, o *options) error {
 	switch o.format.value {
 	case "json":
 		err = r.JSON(b)
+	case "html":
+		err = r.HTML(b, report.HTMLOptions{
+			Title: "Gaps of " + r.title(), Jaeger: cmp.Or(o.jaegerUI, r.ui()), Rows: o.rows, Operations: o.operations,
+		})
 	case "perfetto":
 		err = r.Perfetto(b)
 	default:
 		t := report.TextOptions{
 			Width: o.width, Color: o.colors(out.stream(), os.Getenv), ASCII: !terminal.Unicode(os.Getenv),
-			Rows: number(o.rows), Operations: number(o.operations),
+			Rows: o.rows, Operations: o.operations,
 		}
 		if t.Width == 0 {
 			t.Width = terminal.Width(out.stream())
@@ -77,6 +83,28 @@ func (r *whole) write(out *output, o *options) error {
 		return err
 	}
 	return b.Flush()
+}
+
+// title says what the report is of.
+func (r *whole) title() string {
+	title := r.sources[0].name
+	if r.sources[0].client == nil {
+		title = filepath.Base(title)
+	}
+	if more := len(r.sources) - 1; more > 0 {
+		title += fmt.Sprintf(" and %d more", more)
+	}
+	return title
+}
+
+// ui is where all that was read can be looked at, if that is one Jaeger.
+func (r *whole) ui() string {
+	for _, s := range r.sources {
+		if s.client == nil || s.name != r.sources[0].name {
+			return ""
+		}
+	}
+	return r.sources[0].name
 }
 
 // stacks is a profile.

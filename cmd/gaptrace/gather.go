@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -111,7 +111,7 @@ func (g *gatherer) add(spans []gap.Span) {
 		return
 	}
 	if len(spans) >= many {
-		runtime.GC() // the reader has put its pieces together: they are garbage, half of all there is, and Build needs as much
+		debug.FreeOSMemory() // the reader has put its pieces together: they are garbage, half of all there is, and Build needs as much
 	}
 	trace, warnings := gap.Build(spans, g.options.buildOptions()...)
 	if trace.End().Sub(trace.Start()) < g.options.minDuration {
