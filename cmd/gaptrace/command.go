@@ -51,6 +51,7 @@ type options struct {
 	maxBytes size
 	skew     skew
 
+	draws                        bool // report does, top does not: then none of the next are flags, but operations
 	draw, gaps, operations, rows int
 	atLeast                      time.Duration
 
@@ -99,7 +100,7 @@ func newCommand(s streams) *cobra.Command {
 // subcommand makes report or top of c. What is only of use where traces are drawn is no flag of top.
 func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 	draws := slices.Contains(formats, "perfetto")
-	o := &options{format: choice{value: "text", of: formats}, color: choice{value: "auto", of: []string{"auto", "always", "never"}}}
+	o := &options{draws: draws, format: choice{value: "text", of: formats}, color: choice{value: "auto", of: []string{"auto", "always", "never"}}}
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.service, "service", "", "traces with a span of `NAME`; a query service needs it, unless --trace is given")
@@ -185,7 +186,7 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 	if given("operations") {
 		o.operations = number(o.operations)
 	}
-	if !given("traces") {
+	if o.draws && !given("traces") {
 		o.draw = 10
 		if o.format.value == "text" {
 			o.draw = 1

@@ -36,6 +36,9 @@ func TestScripts(t *testing.T) {
 			for _, variable := range []string{"LC_ALL", "LC_CTYPE", "LANG", "NO_COLOR", "TERM"} {
 				env.Setenv(variable, "")
 			}
+			if cache, err := os.UserCacheDir(); err == nil { // go tool pprof is built there, unless it is already
+				env.Setenv("GOCACHE", filepath.Join(cache, "go-build"))
+			}
 			return os.CopyFS(env.WorkDir, os.DirFS("testdata/traces"))
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
