@@ -30,8 +30,8 @@ func isURL(arg string) bool {
 
 var errNoURL = errors.New("want http://host:16686, with a base path if Jaeger has one, or the page of a trace or a search there")
 
-// hidden is an error of a URL that may have a password in any part of it, and so is not repeated.
-var hidden = errors.New("has an @ that ends no user and password: want http://user:password@host, " +
+// errHidden is an error of a URL that may have a password in any part of it, and so is not repeated.
+var errHidden = errors.New("has an @ that ends no user and password: want http://user:password@host, " +
 	"with %2F %3F %23 for / ? # in a password, and %40 for @ elsewhere")
 
 // parsePlace understands the URL of a query service, and those that people copy from their browser.
@@ -39,7 +39,7 @@ func parsePlace(text string) (place, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil && strings.Contains(text, "@"):
-		return place{}, hidden
+		return place{}, errHidden
 	case err != nil:
 		return place{}, fmt.Errorf("%q: %w", text, errNoURL)
 	}
@@ -73,7 +73,7 @@ func parsePlace(text string) (place, error) {
 	p.shown = u.String()
 	switch {
 	case strings.Contains(p.shown, "@"):
-		return place{}, hidden
+		return place{}, errHidden
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "":
 		return place{}, fmt.Errorf("%q: %w", u.Scheme+"://"+u.Host+u.Path, errNoURL)
 	case err != nil:
