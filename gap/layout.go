@@ -37,8 +37,8 @@ func (b *builder) layout() *Trace {
 		}
 	}
 
-	t.nodes = make([]node, 0, kept)
 	b.places = filled[:len(b.nodes)]
+	order := make([]int32, 0, len(b.nodes)) // the nodes as t has them
 	var stack []int32
 	var keys []siblingKey
 	push := func(parent int32) {
@@ -60,23 +60,54 @@ func (b *builder) layout() *Trace {
 		i := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
 		push(i)
-		n := b.nodes[i]
-		if p := b.parents[i]; p != none {
-			n.parent = b.places[p]
-			n.depth = t.nodes[n.parent].depth + 1
-		}
-		b.places[i] = int32(len(t.nodes))
-		n.next = b.places[i] + 1
-		t.nodes = append(t.nodes, n)
+		b.places[i] = int32(len(order))
+		order = append(order, i)
 	}
+	b.order() // as it points to nodes that are about to move
+	t.nodes = b.move(order)
 	for i := len(t.nodes) - 1; i >= 0; i-- {
 		if n := t.nodes[i]; n.parent != none {
 			p := &t.nodes[n.parent]
 			p.next = max(p.next, n.next)
 		}
 	}
-	b.order()
 	return t
+}
+
+// move brings the nodes into this order, in place, as those of a large trace are not to be there twice, and tells each where it is.
+func (b *builder) move(order []int32) []node {
+	kept := len(order)
+	for i, p := range b.parents { // what is left out goes behind the others
+		if p == gone {
+			b.places[i] = int32(len(order))
+			order = append(order, int32(i))
+		}
+	}
+	for i := range order {
+		if order[i] < 0 {
+			continue // it has been moved here
+		}
+		first, at := b.nodes[i], int32(i)
+		for from := order[at]; ; from = order[at] {
+			order[at] = ^from
+			if from == int32(i) {
+				break
+			}
+			b.nodes[at] = b.nodes[from]
+			at = from
+		}
+		b.nodes[at] = first
+	}
+	nodes := b.nodes[:kept:kept]
+	for i := range nodes {
+		n := &nodes[i]
+		n.next = int32(i) + 1
+		if p := b.parents[^order[i]]; p != none {
+			n.parent = b.places[p]
+			n.depth = nodes[n.parent].depth + 1
+		}
+	}
+	return nodes
 }
 
 // giveTime puts children that have no time where their parent starts, which has its final times, and such roots where the first span

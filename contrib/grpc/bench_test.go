@@ -31,6 +31,26 @@ func inject(span opentracing.Span) {
 	_ = span.Tracer().Inject(span.Context(), opentracing.HTTPHeaders, opentracing.TextMapCarrier{})
 }
 
+// BenchmarkStreamer is a stream that ends at once, of a streamer that answers at once: what the client's interceptor costs a
+// stream beside its messages.
+func BenchmarkStreamer(b *testing.B) {
+	next := func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+		return strange{recv: func() error { return io.EOF }}, nil
+	}
+	desc, intercept := &grpc.StreamDesc{ServerStreams: true}, gapgrpc.StreamClientInterceptor()
+	use := func(ctx context.Context, begin func(ctx context.Context) (grpc.ClientStream, error)) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		stream, _ := begin(ctx)
+		_ = stream.RecvMsg(nil)
+	}
+	cost.Run(b, func(ctx context.Context) {
+		use(ctx, func(ctx context.Context) (grpc.ClientStream, error) { return next(ctx, desc, nil, duplex) })
+	}, func(ctx context.Context) {
+		use(ctx, func(ctx context.Context) (grpc.ClientStream, error) { return intercept(ctx, desc, nil, duplex, next) })
+	}, inject)
+}
+
 // BenchmarkHandler is a unary call to a handler that answers at once: what the server's interceptor alone costs.
 func BenchmarkHandler(b *testing.B) {
 	resp := any(&pb.SimpleResponse{})

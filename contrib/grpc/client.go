@@ -30,14 +30,15 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 		if call == nil { // no parent, or filtered out
 			return invoker(ctx, method, req, reply, cc, opts...)
 		}
+		returned := false
+		defer unwound(ctx, call, &returned)
+		with := open(ctx, call)
 		var server *peer.Peer
 		if call.Sampled() {
 			server = new(peer.Peer)
 			opts = append(slices.Clip(opts), grpc.Peer(server))
 		}
-		returned := false
-		defer unwound(ctx, call, &returned)
-		err := invoker(open(ctx, call), method, req, reply, cc, opts...)
+		err := invoker(with, method, req, reply, cc, opts...)
 		returned = true
 		tagPeer(call, server)
 		finishClient(ctx, call, err)
@@ -48,7 +49,8 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 // StreamClientInterceptor is [UnaryClientInterceptor] for streams. A stream's span is the wait for NewStream; what its
 // caller waits for later, in RecvMsg, SendMsg, Header and CloseSend, is drawn beside it when the stream has ended: when
 // RecvMsg, or NewStream, returned an error (io.EOF is the good end), SendMsg one that is not io.EOF, when the one answer of
-// a stream that has one came, when ctx ended, or when nobody can ask the stream for more.
+// a stream that has one came, when grpc ended it (ctx or the service config's time is over, or the ClientConn is closed), or
+// when nobody can ask the stream for more.
 func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientInterceptor {
 	w := spanutil.New(opts)
 	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
@@ -58,7 +60,13 @@ func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientIntercept
 		}
 		returned := false
 		defer unwound(ctx, call, &returned)
-		cs, err := streamer(open(ctx, call), desc, cc, method, opts...)
+		with := open(ctx, call)
+		var e *ending
+		if call.Sampled() {
+			e = &ending{call: call, ctx: ctx, sends: desc.ClientStreams, single: !desc.ServerStreams}
+			opts = append(slices.Clip(opts), grpc.OnFinish(e.over)) // behind the caller's own, which are called in order
+		}
+		cs, err := streamer(with, desc, cc, method, opts...)
 		returned = true
 		if err != nil || cs == nil {
 			finishClient(ctx, call, err)
@@ -67,7 +75,7 @@ func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientIntercept
 		if !call.Answered("messages") {
 			return cs, nil
 		}
-		return newClientStream(ctx, cs, desc, call), nil
+		return newClientStream(cs, e), nil
 	}
 }
 
@@ -81,9 +89,12 @@ func open(ctx context.Context, call *spanutil.Call) context.Context {
 }
 
 // finishClient finishes a call that came back with err. That the caller, whose context ctx is, called it off is no
-// failure.
+// failure. An error that says that all is well is one all the same, of an interceptor's.
 func finishClient(ctx context.Context, call *spanutil.Call, err error) {
 	code := codeOf(err)
+	if code == codes.OK && err != nil {
+		code = codes.Unknown
+	}
 	call.Tag("grpc.code", code.String())
 	if code == codes.Canceled && ctx.Err() == context.Canceled {
 		err = nil

@@ -171,6 +171,43 @@ func TestTheWaitForHeadersIsCovered(t *testing.T) {
 	})
 }
 
+func TestTheWaitsOfCloseSendAndSendHeaderAreCovered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blocks := func() error {
+			time.Sleep(2 * time.Second)
+			return nil
+		}
+		began := time.Now()
+		tracer, parent, stream := strangeStream(t, strange{close: blocks, recv: func() error { return io.EOF }}, &grpc.StreamDesc{ServerStreams: true})
+		time.Sleep(time.Second) // work
+		if err := stream.CloseSend(); err != nil {
+			t.Error(err)
+		}
+		_ = stream.RecvMsg(nil)
+		parent.Finish()
+		wantDrawn(t, bubbled{tracer: tracer, began: began}.drawn("client", duplex, duplex+" wait"), "0s-0s 1s-3s")
+
+		tracer, began = spantest.NewTracer(), time.Now()
+		err := gapgrpc.StreamServerInterceptor(gaptrace.WithTracer(tracer))(0, slow{gone{ctx: t.Context()}, blocks}, &grpc.StreamServerInfo{FullMethod: duplex},
+			func(_ any, stream grpc.ServerStream) error {
+				time.Sleep(time.Second)
+				return stream.SendHeader(nil)
+			})
+		if err != nil {
+			t.Error(err)
+		}
+		wantDrawn(t, bubbled{tracer: tracer, began: began}.drawn("client", duplex+" write"), "1s-3s")
+	})
+}
+
+// slow is a server's stream whose headers are sent as its function says.
+type slow struct {
+	gone
+	sendHeader func() error
+}
+
+func (s slow) SendHeader(metadata.MD) error { return s.sendHeader() }
+
 func TestTheWaitForAConnectionIsCovered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tracer, ctx, parent := under(t)

@@ -17,14 +17,15 @@
 //	/pkg.Service/Method write
 //	                      server: the handler of a stream blocked in SendMsg or SendHeader
 //
-// A method that only a grpc.UnknownServiceHandler knows is named "grpc OTHER": it is a stranger's to choose.
+// A method that only a grpc.UnknownServiceHandler knows is named "grpc OTHER": it is a stranger's to choose. So is, as grpc
+// tells no difference, a stream of a service that was registered with a nil implementation.
 //
 // # Tags
 //
 //	component             grpc
 //	span.kind             client or server
 //	grpc.code             the status, by name: OK, NotFound, … A stream that was abandoned has none.
-//	peer.address          who answers, or who calls. Unknown to a client's stream that no answer came to.
+//	peer.address          who answers, or who calls. None of a call that reached no server, or a stream that no answer came to.
 //	messages              of a client's stream: how many came; of a server's wait: how many it read or wrote
 //	request_messages      of a stream on which the client may send several: how many it sent, or the handler read
 //	response_messages     server, of a stream on which it may send several: how many it sent
@@ -40,28 +41,33 @@
 // A client's call has failed with every status but OK, and but Canceled where its caller's context was cancelled. A
 // server's has failed with those that are its own fault: Unknown, DeadlineExceeded, Unimplemented, Internal, Unavailable
 // and DataLoss, and with a panic of its handler, which is drawn as Unknown. Where the client fails to send or to take what a
-// stream's handler reads or writes, the span of that wait has the error.
+// stream's handler reads or writes, its header included, the span of that wait has the error.
+//
+// An error whose own status is OK is drawn as Unknown on a client, where only an interceptor can have made it. On a server it
+// is drawn as its client sees it: as Internal, where one answer was due and none was sent, and else as OK.
 //
 // # Streams
 //
 // A client's stream ends, and its spans are reported, when RecvMsg returns an error (io.EOF is the good end), when the one
-// answer of a stream that has one came, when SendMsg returns an error that is not io.EOF, and when the context it was
-// made with ends, whatever comes first. CloseSend ends nothing. A stream that is never read to its end, whose context
-// never ends, is reported by the garbage collector, as abandoned; grpc itself loses memory by it. Where the end of
-// a context is what ends a stream that nobody is waiting for, the hooks of options run in a goroutine of their own; and a
-// context that is not of package context, with a Done of its own, costs one for as long as the stream lasts.
+// answer of a stream that has one came, when SendMsg returns an error that is not io.EOF, and when grpc itself ends it:
+// with the context it was made with, when the time is over that a service config allows, and by ClientConn.Close; whatever
+// comes first. CloseSend ends nothing. A stream that is never read to its end, whose context never ends, is reported by the
+// garbage collector, as abandoned; grpc itself loses memory by it. Where grpc ends a stream that nobody is waiting for, the
+// hooks of options run in a goroutine of their own. grpc tells of it by its option OnFinish, which is added behind the caller's
+// own: where an interceptor inside of ours answers for grpc, or passes no options on, RecvMsg or the collector tells.
 //
 // # Metadata
 //
 // A recorded call goes out with its span's context in the metadata, in lower case, in place of values of the same keys that the
 // caller may be forwarding, and without those of other formats that a tracer such as package tracer's knows to hold no more; a
-// call that is not recorded goes out as it is. What grpc would refuse or drop is left out.
-// A server reads the first value of each key.
+// call that is not recorded goes out as it is. What grpc would refuse or drop is left out, and the caller's values of that key
+// with it. A server reads the first value of each key, and all of traceparent and tracestate, for which the standard has rules.
 //
 // # Health checks
 //
-// The health service and reflection draw nothing on a server unless the client's metadata has something of a trace in it, be
-// it malformed or baggage alone, or a grpc.UnknownServiceHandler takes them, or gaptrace.WithRoots asks for them.
+// The health service and reflection draw nothing on a server, whoever handles them, unless the client's metadata has the ids of
+// a trace, or asks for one by jaeger-debug-id, or gaptrace.WithRoots is given. Ids that are malformed, baggage, or a decision
+// to sample without ids are no trace.
 //
 // # Limits
 //
@@ -72,6 +78,7 @@
 //
 // Encoding, decoding and compressing are done inside SendMsg and RecvMsg, and covered where the whole took longer than a
 // buffered read does. What interceptors inside of ours do is covered, and what those outside do is not. One that makes
-// several attempts of a unary call at once belongs outside: each attempt tells who answered it, by grpc.Peer, and
-// attempts that go on after the call has returned would do so while that is read.
+// several attempts of a call at once belongs outside: each attempt of a unary call tells who answered it, by grpc.Peer, and
+// attempts that go on after the call has returned would do so while that is read; and an attempt of a stream that is
+// cancelled while nobody waits is taken for the end. One that begins a stream again when RecvMsg fails may be inside.
 package grpc

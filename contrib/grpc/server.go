@@ -24,24 +24,19 @@ func ServerOptions(opts ...gaptrace.Option) []grpc.ServerOption {
 
 // UnaryServerInterceptor returns an interceptor that draws each call as a server's span: a child of the client's, where the
 // metadata tells of one, else the start of a trace. The handler's context carries the span. Health checks and reflection
-// draw nothing unless they are part of a trace.
+// draw nothing unless they are part of a trace, or asked for by a debug id.
 func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor {
 	w := spanutil.New(opts)
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
-		call := serve(ctx, w, info.FullMethod, req)
+		call := serve(ctx, w, info.FullMethod, info.FullMethod, req)
 		if call == nil { // filtered out, or nobody's
 			return handle(ctx, req)
 		}
-		returned := false
-		defer func() {
-			failure := recover()
-			finishServer(call, returned, failure, err)
-			if failure != nil {
-				panic(failure)
-			}
-		}()
-		resp, err = handle(call.Open(ctx), req)
-		returned = true
+		spanutil.Through(func() {
+			resp, err = handle(call.Open(ctx), req)
+		}, func(returned bool, failure any) {
+			finishServer(call, returned, failure, err, true)
+		})
 		return resp, err
 	}
 }
@@ -55,7 +50,7 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 		if srv == nil { // of a grpc.UnknownServiceHandler: any method that a stranger thought of
 			operation = "grpc OTHER"
 		}
-		call := serve(ctx, w, operation, info)
+		call := serve(ctx, w, info.FullMethod, operation, info)
 		if call == nil {
 			return handle(srv, ss)
 		}
@@ -64,9 +59,9 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 		}
 		stream := &serverStream{ServerStream: ss, ctx: call.Open(ctx)}
 		stream.reads, stream.writes = call.Under(" read", "messages"), call.Under(" write", "messages")
-		returned := false
-		defer func() {
-			failure := recover()
+		spanutil.Through(func() {
+			err = handle(srv, stream)
+		}, func(returned bool, failure any) {
 			stream.reads.Finish(nil)
 			stream.writes.Finish(nil)
 			if info.IsClientStream {
@@ -75,21 +70,17 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 			if info.IsServerStream {
 				call.Tag("response_messages", stream.writes.Amount())
 			}
-			finishServer(call, returned, failure, err)
-			if failure != nil {
-				panic(failure)
-			}
-		}()
-		err = handle(srv, stream)
-		returned = true
+			finishServer(call, returned, failure, err, !info.IsServerStream && stream.writes.Amount() == 0)
+		})
 		return err
 	}
 }
 
-// serve begins the span of a handler; it returns nil where there is none.
-func serve(ctx context.Context, w *spanutil.Wrapper, operation string, req any) *spanutil.Call {
-	call := w.Serve(ctx, gaptrace.Call{Component: component, Operation: operation, Request: req}, format, incoming{ctx})
-	if !w.Roots && !call.Parented() && housekeeping(operation) {
+// serve begins the span of a method's handler; it returns nil where there is none.
+func serve(ctx context.Context, w *spanutil.Wrapper, method, operation string, req any) *spanutil.Call {
+	md := incoming{ctx}
+	call := w.Serve(ctx, gaptrace.Call{Component: component, Operation: operation, Request: req}, format, md)
+	if !w.Roots && housekeeping(method) && !call.Parented(format, md) {
 		call.Discard()
 		return nil
 	}
@@ -110,12 +101,15 @@ func housekeeping(method string) bool {
 }
 
 // finishServer finishes the span of a handler that has returned err or, where it has not returned, was left by a panic
-// or, where failure is nil, by runtime.Goexit.
-func finishServer(call *spanutil.Call, returned bool, failure any, err error) {
+// or, where failure is nil, by runtime.Goexit. One that owes an answer and returns an error which says that all is well
+// sends neither: its client takes that for an error of the protocol.
+func finishServer(call *spanutil.Call, returned bool, failure any, err error, owes bool) {
 	code := codes.Unknown
 	switch {
 	case returned:
-		code = codeOf(err)
+		if code = codeOf(err); code == codes.OK && err != nil && owes {
+			code = codes.Internal
+		}
 	case failure != nil:
 		err = spanutil.Panicked(failure)
 	default:
@@ -169,10 +163,11 @@ func (s *serverStream) SendMsg(m any) error {
 	return err
 }
 
-// SendHeader waits as SendMsg does.
+// SendHeader waits, and fails, as SendMsg does.
 func (s *serverStream) SendHeader(md metadata.MD) error {
 	s.writes.Enter()
 	err := s.ServerStream.SendHeader(md)
 	s.writes.Leave(0)
+	s.writes.Fail(err)
 	return err
 }

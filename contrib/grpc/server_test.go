@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gaptrace/gaptrace"
@@ -17,12 +18,8 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/health"
-	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	pb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/reflection"
-	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 )
 
@@ -179,45 +176,6 @@ func TestAHandlersMessagesAreCounted(t *testing.T) {
 	}
 }
 
-func TestHealthChecksAndReflectionDrawNothingUnlessTheyArePartOfATrace(t *testing.T) {
-	for name, c := range map[string]struct {
-		options  []gaptrace.Option
-		metadata []string
-		drawn    string
-	}{
-		"alone":       {drawn: ""},
-		"in a trace":  {metadata: []string{"spantest-trace", "7", "spantest-span", "8"}, drawn: "Check Watch ServerReflectionInfo"},
-		"roots asked": {options: []gaptrace.Option{gaptrace.WithRoots()}, drawn: "Check Watch ServerReflectionInfo"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tracer := spantest.NewTracer()
-			options := gapgrpc.ServerOptions(append(c.options, gaptrace.WithTracer(tracer))...)
-			conn := dial(t, startServer(t, func(server *grpc.Server) {
-				healthpb.RegisterHealthServer(server, health.NewServer())
-				reflection.Register(server)
-			}, options...))
-			ctx, cancel := context.WithCancel(metadata.AppendToOutgoingContext(t.Context(), c.metadata...))
-			must(healthpb.NewHealthClient(conn).Check(ctx, &healthpb.HealthCheckRequest{}))(t)
-			must(must(healthpb.NewHealthClient(conn).Watch(ctx, &healthpb.HealthCheckRequest{}))(t).Recv())(t)
-			stream := must(reflectionpb.NewServerReflectionClient(conn).ServerReflectionInfo(ctx))(t)
-			stream.CloseSend()
-			stream.Recv()
-			cancel()
-			time.Sleep(20 * time.Millisecond) // for a span too many
-			var drawn []string
-			await(t, "the handlers", func() bool {
-				drawn = nil
-				for _, span := range tracer.Spans() {
-					if !span.IsWait() {
-						drawn = append(drawn, span.Operation[strings.LastIndexByte(span.Operation, '/')+1:])
-					}
-				}
-				return strings.Join(drawn, " ") == c.drawn
-			})
-		})
-	}
-}
-
 func TestAMethodThatAStrangerThoughtOfNamesNoSpan(t *testing.T) {
 	tracer := spantest.NewTracer()
 	conn := dial(t, startServer(t, func(*grpc.Server) {}, append(gapgrpc.ServerOptions(gaptrace.WithTracer(tracer)),
@@ -292,6 +250,29 @@ func TestTheWaitForAClientThatIsGoneHasTheErrorAndTheHandlerGetsIt(t *testing.T)
 	}
 	if problems := tracer.Problems(); problems != nil {
 		t.Error(problems)
+	}
+}
+
+func TestEachWaitForAClientThatIsGoneHasItsError(t *testing.T) {
+	for name, op := range map[string]func(stream grpc.ServerStream) error{
+		" read":             func(stream grpc.ServerStream) error { return stream.RecvMsg(nil) },
+		" write":            func(stream grpc.ServerStream) error { return stream.SendMsg(nil) },
+		" write, of header": func(stream grpc.ServerStream) error { return stream.SendHeader(nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				tracer := spantest.NewTracer()
+				err := gapgrpc.StreamServerInterceptor(gaptrace.WithTracer(tracer))(0, gone{ctx: t.Context()}, &grpc.StreamServerInfo{FullMethod: duplex},
+					func(_ any, stream grpc.ServerStream) error { return op(stream) })
+				if err != errGone {
+					t.Error(err)
+				}
+				suffix, _, _ := strings.Cut(name, ",")
+				if wait := only(t, tracer, duplex+suffix); wait.Tags["error"] != true || wait.Duration() != time.Millisecond {
+					t.Errorf("%v, %v", wait.Duration(), wait.Tags)
+				}
+			})
+		})
 	}
 }
 

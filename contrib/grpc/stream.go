@@ -8,6 +8,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -23,23 +24,21 @@ type clientStream struct {
 // forgotten.
 type ending struct {
 	call    *spanutil.Call
-	ctx     context.Context // the caller's
-	stop    func() bool     // no more watching ctx; nil where it never ends
-	sends   bool            // any number of messages
-	single  bool            // one answer comes, and that is the end
-	located atomic.Bool     // the peer has been asked for
-	sent    atomic.Int64    // messages
-	expired atomic.Bool     // ctx has ended
+	ctx     context.Context       // the caller's
+	sends   bool                  // any number of messages
+	single  bool                  // one answer comes, and that is the end
+	located atomic.Bool           // the peer has been asked for
+	sent    atomic.Int64          // messages
+	status  atomic.Pointer[error] // with which grpc ended it, on its own account
 	ended   atomic.Bool
 }
 
-func newClientStream(ctx context.Context, cs grpc.ClientStream, desc *grpc.StreamDesc, call *spanutil.Call) *clientStream {
-	e := &ending{call: call, ctx: ctx, sends: desc.ClientStreams, single: !desc.ServerStreams}
+func newClientStream(cs grpc.ClientStream, e *ending) *clientStream {
 	s := &clientStream{cs, e}
-	spanutil.Watch(call, s)
-	if ctx.Done() != nil {
-		e.stop = context.AfterFunc(ctx, e.expire)
-		runtime.AddCleanup(s, func(stop func() bool) { stop() }, e.stop) // ctx may live as long as the program
+	spanutil.Watch(e.call, s)
+	e.status.Store(nil) // of an attempt to begin it
+	if err := e.ctx.Err(); err != nil {
+		e.end(status.FromContextError(err).Err())
 	}
 	return s
 }
@@ -60,7 +59,7 @@ func (s *clientStream) RecvMsg(m any) error {
 	if err != nil || s.single {
 		s.finish(err)
 	}
-	s.overdue()
+	s.overdue(false)
 	return err
 }
 
@@ -80,7 +79,7 @@ func (s *clientStream) SendMsg(m any) error {
 	default:
 		s.finish(err)
 	}
-	s.overdue()
+	s.overdue(err == io.EOF)
 	return err
 }
 
@@ -96,7 +95,7 @@ func (s *clientStream) Header() (metadata.MD, error) {
 	if err != nil {
 		s.finish(err)
 	}
-	s.overdue()
+	s.overdue(false)
 	return md, err
 }
 
@@ -108,7 +107,7 @@ func (s *clientStream) CloseSend() error {
 	err := s.ClientStream.CloseSend()
 	returned = true
 	s.call.Leave(0)
-	s.overdue()
+	s.overdue(false)
 	return err
 }
 
@@ -118,22 +117,30 @@ func (s *clientStream) locate() {
 	if s.located.Load() || s.located.Swap(true) {
 		return
 	}
-	if server, ok := peer.FromContext(s.ClientStream.Context()); ok {
+	server, _ := peer.FromContext(s.ClientStream.Context())
+	if callers, _ := peer.FromContext(s.ctx); server != callers { // a handler's context has its own client
 		tagPeer(s.call, server)
 	}
 }
 
-// expire is called, in a goroutine of its own, when the caller's context has ended. Whoever is inside the library then
-// comes out soon, and knows better how the stream ended.
-func (e *ending) expire() {
-	e.expired.Store(true)
-	e.overdue()
+// over is called by grpc when a stream of its own has ended. Its caller knows already, unless it was the end of the caller's
+// context or of the time that a service config allows, or ClientConn.Close. Whoever is inside the library then comes out
+// soon, and knows better: an interceptor inside of ours may have begun another stream.
+func (e *ending) over(err error) {
+	if code := codeOf(err); code != codes.Canceled && code != codes.DeadlineExceeded {
+		return
+	}
+	e.status.Store(&err)
+	if !e.call.Waiting() {
+		go e.end(err) // a hook may take its time, or end its goroutine, and grpc has not done with this one
+	}
 }
 
-// overdue ends the stream with its caller's context, unless somebody is still inside who may do so.
-func (e *ending) overdue() {
-	if e.expired.Load() && !e.call.Waiting() {
-		e.end(status.FromContextError(e.ctx.Err()).Err())
+// overdue ends the stream as grpc did, unless somebody is still inside who may do so. Who came out without an error
+// knows that it is gone, by io.EOF, or leaves it to the caller's context to say so.
+func (e *ending) overdue(gone bool) {
+	if err := e.status.Load(); err != nil && (gone || e.ctx.Err() != nil) && !e.call.Waiting() {
+		e.end(*err)
 	}
 }
 
@@ -148,9 +155,6 @@ func (s *clientStream) unwound(returned *bool) {
 
 // finish ends the stream; io.EOF is the good end.
 func (e *ending) finish(err error) {
-	if e.stop != nil {
-		e.stop()
-	}
 	if err == io.EOF {
 		err = nil
 	}

@@ -42,13 +42,17 @@ type carrier struct {
 	stale   bool        // something of that is not to be sent
 }
 
-// Set implements opentracing.TextMapWriter. A key has one value, the last.
+// Set implements opentracing.TextMapWriter. A key has one value, the last; where that cannot be sent, none.
 func (c *carrier) Set(key, value string) {
 	key = strings.ToLower(key)
-	if validKey(key) && (strings.HasSuffix(key, "-bin") || printable(value)) {
+	switch {
+	case !validKey(key):
+	case strings.HasSuffix(key, "-bin") || printable(value):
 		_, found := c.callers[key]
 		c.stale = c.stale || found
 		c.written[key] = []string{value}
+	default:
+		c.Del(key)
 	}
 }
 
@@ -83,18 +87,21 @@ func (c *carrier) outgoing(ctx context.Context) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, pairs...)
 }
 
-// incoming is the metadata that a client sent, for a tracer to read. Of several values of a key it sees the first.
+// incoming is the metadata that a client sent, for a tracer to read. Of several values of a key it sees the first, but of the
+// standard's keys all, in order: it has rules for them.
 type incoming struct{ ctx context.Context }
 
 // ForeachKey implements opentracing.TextMapReader.
 func (i incoming) ForeachKey(handle func(key, value string) error) error {
 	md, _ := metadata.FromIncomingContext(i.ctx)
 	for key, values := range md {
-		if len(values) == 0 {
-			continue
+		if key != "traceparent" && key != "tracestate" {
+			values = values[:min(len(values), 1)]
 		}
-		if err := handle(key, values[0]); err != nil {
-			return err
+		for _, value := range values {
+			if err := handle(key, value); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

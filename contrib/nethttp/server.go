@@ -65,9 +65,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	shown, rw := wrapWriter(w, req, call.Under(" write", "bytes"))
 
-	returned := false
-	defer func() {
-		failure := recover()
+	spanutil.Through(func() { h.next.ServeHTTP(shown, served) }, func(returned bool, failure any) {
 		giveBack(req, served, body) // its pattern, too, for the hook that names spans
 		reads.Finish(nil)
 		rw.call.Finish(nil)
@@ -98,12 +96,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			call.Tag("client_gone", true)
 		}
 		call.Finish(nil)
-		if failure != nil {
-			panic(failure)
-		}
-	}()
-	h.next.ServeHTTP(shown, served)
-	returned = true
+	})
 }
 
 func describeServed(call *spanutil.Call, req *http.Request) {

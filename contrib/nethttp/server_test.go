@@ -194,6 +194,21 @@ func TestAPanicOfTheHandlerGoesOn(t *testing.T) {
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 }
 
+func TestAPanicOfTheHandlerWithNilGoesOn(t *testing.T) {
+	t.Setenv("GODEBUG", "panicnil=1") // without it there is none
+	tracer := spantest.NewTracer()
+	handler := nethttp.WrapHandler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(any(nil)) }), gaptrace.WithTracer(tracer))
+	returned := false
+	func() {
+		defer func() { _ = recover() }()
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		returned = true
+	}()
+	if span := tracer.Spans()[0]; returned || span.Tags["error"] != true {
+		t.Errorf("returned: %t, %v", returned, span.Tags)
+	}
+}
+
 func TestFormFilesAreRemovedAfterTheRequest(t *testing.T) {
 	var file atomic.Pointer[string]
 	serve(t, func(w http.ResponseWriter, r *http.Request) {

@@ -23,7 +23,7 @@ type config struct {
 }
 
 // alwaysKept are the tags that analysis reads, tells, or could be misled without.
-var alwaysKept = [...]string{"span.kind", "error", "wait.joined_us", "recorder.dropped_spans"}
+var alwaysKept = [...]string{"span.kind", "error", "wait.joined_us", "recorder.dropped_spans", "recorder.cut"}
 
 func newConfig(opts []Option) *config {
 	c := &config{keys: map[string]bool{}, maxBytes: -1}
@@ -37,7 +37,7 @@ func newConfig(opts []Option) *config {
 }
 
 // WithTags also keeps the tags of spans that have these keys. Only span.kind, error, wait.joined_us and
-// recorder.dropped_spans are kept otherwise, and no logs. All tags of a process are kept anyway.
+// what a Recorder says of itself (recorder.dropped_spans, recorder.cut) are kept otherwise, and no logs. All tags of a process are kept anyway.
 func WithTags(keys ...string) Option {
 	return func(c *config) {
 		for _, key := range keys {

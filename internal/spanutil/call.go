@@ -33,6 +33,7 @@ type Call struct {
 	tags     map[string]any // until the span is opened: what it starts with
 	span     opentracing.Span
 	self     opentracing.SpanContext
+	remote   bool // the parent came with the request
 	likely   bool // the parent is sampled, and so will the call be
 	sampled  bool
 	broken   bool // there is no span, and will be none

@@ -88,12 +88,10 @@ func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier
 	c := w.begin(what, serverKind, contextOf(opentracing.SpanFromContext(ctx)))
 	if c != nil && c.parent == nil {
 		c.under(extract(c.tracer, format, carrier))
+		c.remote = true
 	}
 	return c
 }
-
-// Parented reports whether the call is part of a trace that somebody else began.
-func (c *Call) Parented() bool { return c != nil && c.parent != nil }
 
 // extract answers nil where carrier holds no context, or none that can be read. A tracer may give a context beside the
 // error that what came is malformed: package tracer's puts the reason into the log of the span that starts from it.
