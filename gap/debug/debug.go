@@ -122,19 +122,19 @@ func formatOf(w http.ResponseWriter, query url.Values, usual string) (name strin
 	return name, ok
 }
 
-// waits until it is the request's turn, and returns false if the client has gone before.
-func (h *handler) waits(w http.ResponseWriter, req *http.Request) bool {
+// inTurn works when it is the request's turn, and returns false if the client has gone before. What comes of the work is written
+// afterwards, so that nobody waits for a slow client.
+func (h *handler) inTurn(w http.ResponseWriter, req *http.Request, work func()) bool {
 	select {
 	case h.turn <- struct{}{}:
+		defer func() { <-h.turn }() // even if the source panics
+		work()
 		return true
 	case <-req.Context().Done():
 		http.Error(w, "others were being served", http.StatusServiceUnavailable)
 		return false
 	}
 }
-
-// done lets the next request have its turn. It is called before anything is written, so that nobody waits for a slow client.
-func (h *handler) done() { <-h.turn }
 
 // answer writes what was found. That a client has gone is nothing to tell anyone.
 func answer(w http.ResponseWriter, req *http.Request, status int, name string, f *found) {

@@ -367,6 +367,23 @@ func TestOneIsAnalysedAtATimeAndWhoLeavesDoesNotWait(t *testing.T) {
 	})
 }
 
+func TestASourceThatPanicsBlocksNobody(t *testing.T) {
+	broken := true
+	h := debug.Handler(strange{entered: func() {
+		if broken {
+			panic("broken")
+		}
+	}})
+	func() {
+		defer func() { _ = recover() }() // as net/http does
+		ask(t, h, "GET", "/")
+	}()
+	broken = false
+	if got := ask(t, h, "GET", "/"); got.Code != http.StatusOK {
+		t.Errorf("status %d", got.Code)
+	}
+}
+
 // stalled is a client that takes nothing until it is told to.
 type stalled struct {
 	*httptest.ResponseRecorder

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -114,13 +115,10 @@ func (c choice) String() string {
 	return strings.Join(words, ", ")
 }
 
-// name is one of a stranger's, as package report shows it.
-func name(text string) string { return printable.Text(text, 200) }
-
 func describe(t *gap.Trace) entry {
 	e := entry{ID: t.ID(), Spans: t.Len()}
 	for root := range t.Roots() {
-		e.Service, e.Operation = name(root.Service()), name(root.Span().Operation)
+		e.Service, e.Operation = printable.Name(root.Service()), printable.Name(root.Span().Operation)
 		e.Start, e.Duration = root.Start(), root.Duration()
 		break
 	}
@@ -146,11 +144,10 @@ func (h *handler) traces(w http.ResponseWriter, req *http.Request, query url.Val
 		http.Error(w, "unknown band: want one of "+bandKeys(), http.StatusBadRequest)
 		return
 	}
-	if !h.waits(w, req) {
+	var f *found
+	if !h.inTurn(w, req, func() { f = h.find(c, format) }) {
 		return
 	}
-	f := h.find(c, format)
-	h.done()
 	if format == "html" {
 		f.page = tracesPage(f, c)
 	}
@@ -204,18 +201,18 @@ func (h *handler) trace(w http.ResponseWriter, req *http.Request, query url.Valu
 		http.Error(w, "malformed id: want up to 32 hexadecimal digits", http.StatusBadRequest)
 		return
 	}
-	if !h.waits(w, req) {
+	f := &found{report: report.New(report.Options{})}
+	var root entry
+	if !h.inTurn(w, req, func() {
+		t, warnings := gap.Build(h.source.Trace(id))
+		f.report.Add(t, warnings)
+		f.stacks.Add(t)
+		root = describe(t)
+	}) {
 		return
 	}
-	t, warnings := gap.Build(h.source.Trace(id))
-	f := &found{report: report.New(report.Options{})}
-	f.report.Add(t, warnings)
-	if format == "pprof" {
-		f.stacks.Add(t)
-	}
-	h.done()
 	back := report.Link{Text: "All traces", URL: "./"}
-	if t.Len() == 0 {
+	if root.Spans == 0 {
 		f.page = report.HTMLOptions{
 			Title: "Trace " + id.String() + " is not here", Links: []report.Link{back},
 			Intro: "<p>It was never recorded, or it is no longer kept: newer traces have taken its place.</p>",
@@ -223,7 +220,6 @@ func (h *handler) trace(w http.ResponseWriter, req *http.Request, query url.Valu
 		answer(w, req, http.StatusNotFound, "html", f)
 		return
 	}
-	root := describe(t)
 	f.page = report.HTMLOptions{
 		Title: strings.TrimPrefix(root.Service+": "+root.Operation, ": "),
 		Links: append([]report.Link{back}, forms("trace", url.Values{"id": {id.String()}})...),
@@ -236,9 +232,7 @@ func forms(place string, query url.Values) []report.Link {
 	var links []report.Link
 	for _, form := range []report.Link{{Text: "Text", URL: "text"}, {Text: "JSON", URL: "json"}, {Text: "Perfetto", URL: "perfetto"}, {Text: "Profile", URL: "pprof"}} {
 		q := url.Values{"format": {form.URL}}
-		for key, values := range query {
-			q[key] = values
-		}
+		maps.Copy(q, query)
 		links = append(links, report.Link{Text: form.Text, URL: place + "?" + q.Encode()})
 	}
 	return links

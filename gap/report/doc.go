@@ -18,6 +18,6 @@
 // [Stacks] adds up gaps by the operations that led to them, from the root to the span: a profile for go tool pprof
 // ([Stacks.Profile]), or folded stacks for flame graphs ([Stacks.Folded]).
 //
-// What traces hold is shown as text: control characters and marks that turn the direction of text become U+FFFD on a terminal, and pages
-// escape all of it. Own time and critical path are as package gap defines them.
+// What traces hold is shown as text: control characters and marks that turn the direction of text become U+FFFD in text and on
+// pages, long names are cut there, and pages escape all of it. Own time and critical path are as package gap defines them.
 package report

@@ -151,7 +151,7 @@ type htmlSpan struct {
 }
 
 func (p *page) span(service, operation string, trace gap.TraceID, id gap.SpanID) htmlSpan {
-	s := htmlSpan{Service: name(service), Name: name(operation), TraceID: trace, Jaeger: p.jaegerURL(trace, id)}
+	s := htmlSpan{Service: printable.Name(service), Name: printable.Name(operation), TraceID: trace, Jaeger: p.jaegerURL(trace, id)}
 	at := anchor{trace, id}
 	switch {
 	case p.anchors[at]:
@@ -176,9 +176,6 @@ func (p *page) jaegerURL(trace gap.TraceID, span gap.SpanID) string {
 	}
 	return u.String()
 }
-
-// name is that of a stranger: an operation, or a service.
-func name(text string) string { return printable.Text(text, 200) }
 
 // htmlGap is a line of the table of gaps.
 type htmlGap struct {

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 // axisUnits is how wide the pictures of a waterfall are, whatever width they are shown at.
@@ -46,6 +47,9 @@ func (t *htmlTrace) Facts() []string {
 	}
 	return facts
 }
+
+// WarningCount returns how many there are.
+func (t *htmlTrace) WarningCount() int { return len(t.warnings) }
 
 // Warnings are texts, at most some: what was wrong in the same way everywhere needs no list.
 func (t *htmlTrace) Warnings() (texts []string) {
@@ -125,7 +129,7 @@ func (t *htmlTrace) Row(r row) htmlRow {
 	if a, ok := t.ids[first]; ok {
 		h.ID = a.String()
 	}
-	h.Service, h.Name = name(r.service), name(first.Span().Operation)
+	h.Service, h.Name = printable.Name(r.service), printable.Name(first.Span().Operation)
 	h.Long = utf8.RuneCountInString(h.Service)+utf8.RuneCountInString(h.Name) > 24
 
 	var line strings.Builder
@@ -206,7 +210,7 @@ func notes(r row, joined time.Duration) (notes []string) {
 		notes = append(notes, fmt.Sprintf("+%d %s", later, plural(later, "wait")))
 	}
 	if joined > 0 {
-		notes = append(notes, duration(joined)+" own in joined waits")
+		notes = append(notes, duration(joined)+" in joined waits")
 	}
 	for _, is := range []struct {
 		so   bool
@@ -224,8 +228,12 @@ func (t *htmlTrace) x(at time.Time) float64 {
 	return float64(at.Sub(t.trace.Start())) / float64(t.length) * axisUnits
 }
 
-// amount is a time in the unit of all times of the trace, so that they can be compared by looking at them.
+// amount is a time in the unit of all times of the trace, so that they can be compared by looking at them, unless it is so short that
+// nothing would be left of it.
 func (t *htmlTrace) amount(d time.Duration) string {
+	if d < t.unit/10 {
+		return duration(d)
+	}
 	return strconv.FormatFloat(float64(d)/float64(t.unit), 'f', 2, 64) + " " + t.unitName
 }
 

@@ -269,9 +269,8 @@ func warning(w gap.Warning) string { return printable.Text(w.String(), 300) }
 
 // label names an operation for people.
 func label(service, operation string) string {
-	const most = 200 // bytes of either
-	if operation = printable.Text(operation, most); service != "" {
-		operation = printable.Text(service, most) + ": " + operation
+	if operation = printable.Name(operation); service != "" {
+		operation = printable.Name(service) + ": " + operation
 	}
 	return operation
 }

@@ -24,3 +24,6 @@ func Text(text string, most int) string {
 		return r
 	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
 }
+
+// Name is the name of a service or an operation as people may see it: what is longer than 200 bytes is cut.
+func Name(text string) string { return Text(text, 200) }

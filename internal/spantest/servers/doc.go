@@ -1,12 +1,12 @@
 // Package servers starts private, real servers for tests (MariaDB, PostgreSQL, Redis, Elasticsearch, Jaeger, Envoy), and
-// finds the tracing libraries of Python and Node.
+// finds Chromium and the tracing libraries of Python and Node.
 //
 // Each call starts one more instance, on free ports of 127.0.0.1 and in a temporary directory of its own,
 // waits until it answers, and registers a cleanup that stops it and removes the directory. A server that was
 // not started here is never touched. Should the test binary be killed, Linux kills its servers too.
 //
 // A binary is looked for where an environment variable says (GAPTRACE_REDIS, GAPTRACE_REDIS62,
-// GAPTRACE_MARIADB, GAPTRACE_JAEGER, GAPTRACE_ENVOY, GAPTRACE_ELASTICSEARCH_HOME), then on PATH, then under the prefix of
+// GAPTRACE_MARIADB, GAPTRACE_JAEGER, GAPTRACE_ENVOY, GAPTRACE_CHROMIUM, GAPTRACE_ELASTICSEARCH_HOME), then on PATH, then under the prefix of
 // .ci/install-servers (GAPTRACE_SERVERS, or else ~/.cache/gaptrace-servers). Where it is missing the test is
 // skipped, and the reason given; with GAPTRACE_REQUIRE_SERVERS=1, as in CI, it fails instead.
 package servers

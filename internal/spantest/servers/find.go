@@ -4,12 +4,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// find gives the path of the binary called name: what the environment variable says, what is on PATH, or what
+// find gives the path of the binary that is called by one of the names: what the environment variable says, what is on PATH, or what
 // .ci/install-servers installed. Where there is none, the test ends here.
-func find(t testing.TB, variable, name string) string {
+func find(t testing.TB, variable string, names ...string) string {
 	t.Helper()
 	if path := os.Getenv(variable); path != "" {
 		if _, err := os.Stat(path); err != nil {
@@ -17,17 +18,19 @@ func find(t testing.TB, variable, name string) string {
 		}
 		return path
 	}
-	if path, err := exec.LookPath(name); err == nil {
-		return path
-	}
 	// Debian keeps servers in /usr/sbin, which is not on everyone's PATH, and each version of PostgreSQL by itself.
 	postgres, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
-	for _, dir := range append([]string{installed("bin"), "/usr/sbin"}, postgres...) {
-		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
+		for _, dir := range append([]string{installed("bin"), "/usr/sbin"}, postgres...) {
+			if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+				return path
+			}
+		}
 	}
-	missing(t, "no %s in $%s, on PATH or in %s", name, variable, installed("bin"))
+	missing(t, "no %s in $%s, on PATH or in %s", strings.Join(names, " or "), variable, installed("bin"))
 	return ""
 }
 

@@ -1,0 +1,274 @@
+package report_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/report"
+)
+
+// page returns the page of a report.
+func page(t *testing.T, r *report.Report, o report.HTMLOptions) string {
+	t.Helper()
+	var b strings.Builder
+	if err := r.HTML(&b, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+var (
+	dataGaps = regexp.MustCompile(` data-gaps="([^"]*)"`)
+	idAttrs  = regexp.MustCompile(` id="([^"]*)"`)
+	hrefs    = regexp.MustCompile(` href="([^"]*)"`)
+)
+
+// all returns what the first group of a pattern matches.
+func all(pattern *regexp.Regexp, text string) (matches []string) {
+	for _, m := range pattern.FindAllStringSubmatch(text, -1) {
+		matches = append(matches, html.UnescapeString(m[1]))
+	}
+	return matches
+}
+
+func TestThePageDrawsEveryGapThatLiesSomewhere(t *testing.T) {
+	r, _ := gather(report.Options{Traces: 100}, some())
+	var want []string
+	for _, trace := range r.Traces() {
+		for g := range trace.Gaps(0) {
+			if !g.Joined() {
+				want = append(want, fmt.Sprintf("%s %s %d %d", g.Class, g.Node.Span().SpanID, g.Start.Sub(trace.Start()), g.End.Sub(trace.Start())))
+			}
+		}
+	}
+	var got []string
+	for _, data := range all(dataGaps, page(t, r, report.HTMLOptions{Rows: -1})) {
+		got = append(got, strings.Split(data, ";")...)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("%d gaps, want %d", len(got), len(want))
+	}
+}
+
+func TestEveryLinkOfThePageLeadsSomewhere(t *testing.T) {
+	traces := some()
+	traces = append(traces, traces[0]) // twice the same ids
+	for name, o := range map[string]report.HTMLOptions{"all rows": {Rows: -1}, "some rows": {Rows: 3}} {
+		r, _ := gather(report.Options{Traces: 100}, traces)
+		text := page(t, r, o)
+		found := all(idAttrs, text)
+		for i, id := range slices.Sorted(slices.Values(found)) {
+			if i > 0 && slices.Sorted(slices.Values(found))[i-1] == id && i < 10 {
+				t.Errorf("%s: two elements are %s", name, id)
+			}
+		}
+		if unique := slices.Compact(slices.Sorted(slices.Values(found))); len(unique) != len(found) {
+			t.Errorf("%s: %d ids, %d of them unique", name, len(found), len(unique))
+		}
+		for _, href := range all(hrefs, text) {
+			id, local := strings.CutPrefix(href, "#")
+			if href != "data:," && (!local || !slices.Contains(found, id)) {
+				t.Errorf("%s: nothing is at %s", name, href)
+			}
+		}
+	}
+}
+
+func TestAGapIsLinkedToItsRowOrItsPageAndToJaeger(t *testing.T) {
+	r, _ := gather(report.Options{}, [][]gap.Span{inTrace(0xab, request())})
+	g := r.Gaps()[0]
+	row := fmt.Sprintf("#s-%s-%s", g.TraceID, g.SpanID)
+	o := report.HTMLOptions{Jaeger: "https://jaeger.example/ui/", Trace: "trace?id="}
+	links := all(hrefs, page(t, r, o))
+	for _, want := range []string{row, "https://jaeger.example/ui/trace/00000000000000ab?uiFind=" + g.SpanID.String(), "https://jaeger.example/ui/trace/00000000000000ab"} {
+		if !slices.Contains(links, want) {
+			t.Errorf("no link to %s in %q", want, links)
+		}
+	}
+	r, _ = gather(report.Options{Traces: -1}, [][]gap.Span{inTrace(0xab, request())})
+	if links := all(hrefs, page(t, r, o)); !slices.Contains(links, "trace?id=00000000000000ab"+row) {
+		t.Errorf("no link to the trace's page in %q", links)
+	}
+	if text := page(t, r, report.HTMLOptions{}); strings.Contains(text, "Jaeger") || len(all(hrefs, text)) != 1+1+2 {
+		t.Errorf("links to what is nowhere: %q", all(hrefs, text))
+	}
+}
+
+func TestAURLOfJaegerThatIsNoneIsRefusedBeforeAnythingIsWritten(t *testing.T) {
+	r, _ := gather(report.Options{}, some())
+	for _, url := range []string{
+		"localhost:16686", "ftp://host", "javascript:alert(1)", "http://", "http://u:hunter2@host", "http://host/%zz", "http://host/?x=1", "http://host/#x",
+		"//host", "http:///path", "http://[::1", " http://host",
+	} {
+		var b strings.Builder
+		err := r.HTML(&b, report.HTMLOptions{Jaeger: url})
+		if err == nil || b.Len() > 0 || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "http://") {
+			t.Errorf("%s: %v, %d bytes", url, err, b.Len())
+		}
+	}
+}
+
+func TestThePageAllowsItselfNothingButItsStyle(t *testing.T) {
+	r, _ := gather(report.Options{}, some())
+	text := page(t, r, report.HTMLOptions{})
+	style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindAllStringSubmatch(text, -1)
+	sum := sha256.Sum256([]byte(style[0][1]))
+	want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+	policy := all(regexp.MustCompile(`http-equiv="Content-Security-Policy" content="([^"]*)"`), text)
+	if len(style) != 1 || len(policy) != 1 || !strings.Contains(policy[0], want) || policy[0] != report.HTMLPolicy() || !strings.HasPrefix(policy[0], "default-src 'none';") {
+		t.Errorf("%d styles, policy %q, want %s", len(style), policy, want)
+	}
+	if found := regexp.MustCompile(`(?i)<script| style="| on[a-z]+="|<(img|iframe|object|link rel="stylesheet)`).FindAllString(text, -1); found != nil {
+		t.Errorf("what no such page has: %q", found)
+	}
+}
+
+// A hostile name is in all the places that show one.
+func TestNamesOnThePageAreText(t *testing.T) {
+	for name, shown := range map[string]string{
+		`<script>alert(1)</script>`: `&lt;script&gt;alert(1)&lt;/script&gt;`,
+		`" onclick="alert(1)`:       `&#34; onclick=&#34;alert(1)`,
+		"a\u202eb\x00":              "a�b�",
+		"שלום":                      "שלום",
+		strings.Repeat("x", 300):    strings.Repeat("x", 200) + "…",
+	} {
+		s := span(1, 0, nil, "", name, 0, 10)
+		s.Process = &gap.Process{Service: name}
+		r, _ := gather(report.Options{}, [][]gap.Span{{s}})
+		text := page(t, r, report.HTMLOptions{Title: name, Links: []report.Link{{Text: name, URL: "javascript:alert(1)"}}})
+		if shownRow := `<b dir="auto">` + shown + `</b>`; strings.Count(text, shownRow) < 3 || strings.Contains(text, "<script") || strings.Contains(text, `onclick="`) {
+			t.Errorf("%q is not shown as %s", name, shown)
+		}
+		if strings.Contains(text, `href="javascript`) {
+			t.Error("a link that is a script")
+		}
+	}
+}
+
+func TestRowsAndOperationsThatAreLeftOutAreCounted(t *testing.T) {
+	r, _ := gather(report.Options{Traces: 1}, [][]gap.Span{fan(600)})
+	for _, test := range []struct {
+		o          report.HTMLOptions
+		rows       int
+		says       string
+		operations string
+	}{
+		{report.HTMLOptions{}, 601, "", ""},
+		{report.HTMLOptions{Rows: 10, Operations: 1}, 11, "591 more spans", "and 600 more"},
+		{report.HTMLOptions{Rows: -1, Operations: -1}, 601, "", ""},
+	} {
+		text := page(t, r, test.o)
+		n := strings.Count(text, `<span class="vh">level `)
+		if n != test.rows || !strings.Contains(text, test.says) || strings.Contains(text, "more spans") != (test.says != "") || !strings.Contains(text, test.operations) {
+			t.Errorf("%+v: %d rows, want %d: %q", test.o, n, test.rows, regexp.MustCompile(`\d+ more[^<]*`).FindAllString(text, -1))
+		}
+	}
+}
+
+func TestAReportOfNothingIsAPage(t *testing.T) {
+	text := page(t, report.New(report.Options{}), report.HTMLOptions{Intro: "<p>Nothing yet.</p>"})
+	for _, want := range []string{"<!DOCTYPE html>", "0 traces, 0 spans", "<h1 dir=\"auto\">Gaps</h1>", "<p>Nothing yet.</p>", "</html>"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if strings.Contains(text, "<table") {
+		t.Error("a table of nothing")
+	}
+}
+
+// longest is a writer that knows the most it was given at once.
+type longest int
+
+func (l *longest) Write(p []byte) (int, error) {
+	*l = max(*l, longest(len(p)))
+	return len(p), nil
+}
+
+func TestThePageIsWrittenAsItIsMade(t *testing.T) {
+	r, _ := gather(report.Options{}, some())
+	size := len(page(t, r, report.HTMLOptions{}))
+	for _, room := range []int{0, 1, size / 2, size - 1} {
+		if err := r.HTML(&full{room}, report.HTMLOptions{}); !errors.Is(err, errFull) {
+			t.Errorf("room for %d of %d bytes: %v", room, size, err)
+		}
+	}
+	var most longest
+	if err := r.HTML(&most, report.HTMLOptions{}); err != nil || int(most) > size/2 {
+		t.Errorf("%v; %d of %d bytes at once", err, most, size)
+	}
+}
+
+// WCAG 2.2, 1.4.3 and 1.4.11.
+func TestColoursCanBeToldApart(t *testing.T) {
+	css, err := os.ReadFile("page.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schemes := regexp.MustCompile(`(?s):root \{(.*?)\}`).FindAllSubmatch(css, -1)
+	if len(schemes) != 2 {
+		t.Fatalf("%d colour schemes", len(schemes))
+	}
+	for i, scheme := range schemes {
+		colours := map[string]float64{}
+		for _, m := range regexp.MustCompile(`--([a-z]+): #([0-9a-f]{6});`).FindAllSubmatch(scheme[1], -1) {
+			colours[string(m[1])] = luminance(t, string(m[2]))
+		}
+		for _, ground := range []string{"page", "here", "soft"} {
+			for name, least := range map[string]float64{"text": 4.5, "quiet": 4.5, "link": 4.5, "own": 4.5, "remote": 3, "wire": 3, "line": 3} {
+				a, b := colours[name], colours[ground]
+				if contrast := (max(a, b) + 0.05) / (min(a, b) + 0.05); contrast < least {
+					t.Errorf("scheme %d: %s on %s has a contrast of %.2f, want %v", i, name, ground, contrast, least)
+				}
+			}
+		}
+	}
+}
+
+func luminance(t *testing.T, hex string) float64 {
+	n, err := strconv.ParseUint(hex, 16, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	linear := func(c uint64) float64 {
+		v := float64(c&0xff) / 255
+		if v <= 0.04045 {
+			return v / 12.92
+		}
+		return math.Pow((v+0.055)/1.055, 2.4)
+	}
+	return 0.2126*linear(n>>16) + 0.7152*linear(n>>8) + 0.0722*linear(n)
+}
+
+func TestTheAxisHasRoundLabelsAndFewOfThem(t *testing.T) {
+	label := regexp.MustCompile(`<text x="([0-9.]+)%" y="1em">([^<]*)</text>`)
+	for length, want := range map[time.Duration]string{
+		0: "0 µs", 1: "0 µs", 999: "0 µs,0.2 µs,0.4 µs,0.6 µs,0.8 µs", 120 * time.Microsecond: "0 µs,50 µs,100 µs",
+		23 * time.Millisecond: "0 ms,5 ms,10 ms,15 ms,20 ms", 61 * time.Second: "0 s,20 s,40 s,", math.MaxInt64: "",
+	} {
+		s := span(1, 0, nil, "", "alone", 0, 0)
+		s.Duration = length
+		r, _ := gather(report.Options{}, [][]gap.Span{{s}})
+		var got []string
+		for _, m := range label.FindAllStringSubmatch(page(t, r, report.HTMLOptions{}), -1) {
+			got = append(got, m[2])
+		}
+		if len(got) > 6 || want != "" && strings.Join(got, ",") != want {
+			t.Errorf("%v: %q, want %q", length, got, want)
+		}
+	}
+}
