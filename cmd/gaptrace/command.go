@@ -78,7 +78,6 @@ func newCommand(s streams) *cobra.Command {
 		},
 	}
 	root.SetVersionTemplate("gaptrace {{.Version}}\n")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return wrongUse{err} })
 	root.SetIn(s.stdin)
 	root.SetOut(s.stdout)
 	root.SetErr(s.stderr)
@@ -144,7 +143,7 @@ func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 			}
 			args = []string{"-"}
 		}
-		sources, err := o.sources(args, s.stdin)
+		sources, err := o.sources(c.Context(), args, s.stdin)
 		if err != nil {
 			return err
 		}

@@ -168,7 +168,7 @@ func (s source) hint(ctx context.Context) string {
 	if s.client == nil || s.query.Service == "" {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patienceForHints)
 	defer cancel()
 	names, err := s.client.Services(ctx)
 	switch {

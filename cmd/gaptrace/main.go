@@ -13,8 +13,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
@@ -47,7 +50,12 @@ type streams struct {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	command := newCommand(streams{stdin, stdout, stderr})
 	command.SetArgs(args)
+	understood := false
+	command.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
 	err := command.ExecuteContext(ctx)
+	if err != nil && !understood { // cobra's own words, which repeat what was typed
+		err = wrongUse{errors.New(mightBeSecret.ReplaceAllString(err.Error(), "(not repeated, as it might have a password)"))}
+	}
 	switch {
 	case err == nil:
 		return 0
@@ -62,6 +70,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	return exitFailure
 }
+
+// mightBeSecret finds what looks like a URL with a user.
+var mightBeSecret = regexp.MustCompile(`\S*@\S*`)
 
 // complain writes an error, and of joined ones each, as a line that can do no harm to the terminal.
 func complain(w io.Writer, err error) {

@@ -26,12 +26,12 @@ type source struct {
 }
 
 // sources are those that the arguments name.
-func (o *options) sources(args []string, stdin io.Reader) ([]source, error) {
+func (o *options) sources(ctx context.Context, args []string, stdin io.Reader) ([]source, error) {
 	var all []source
 	for _, arg := range args {
 		switch scheme, _, ok := strings.Cut(arg, "://"); {
 		case isURL(arg):
-			s, err := o.asked(arg)
+			s, err := o.asked(ctx, arg)
 			if err != nil {
 				return nil, err
 			}
@@ -104,7 +104,7 @@ func file(name string, open func() (io.ReadCloser, error)) source {
 }
 
 // asked is the source that a query service is.
-func (o *options) asked(arg string) (source, error) {
+func (o *options) asked(ctx context.Context, arg string) (source, error) {
 	p, err := parsePlace(arg)
 	if err != nil {
 		return source{}, wrongUse{err}
@@ -112,7 +112,7 @@ func (o *options) asked(arg string) (source, error) {
 	client := &jaegerjson.Client{URL: p.base, Raw: o.raw}
 	q, ids, err := o.ask(p)
 	if errors.Is(err, errNoService) {
-		return source{}, wrong("%s: %w%s", p.shown, err, known(client))
+		return source{}, wrong("%s: %w%s", p.shown, err, known(ctx, client))
 	}
 	if err != nil {
 		return source{}, err
@@ -143,8 +143,8 @@ func (o *options) asked(arg string) (source, error) {
 }
 
 // known lists the services that a query service knows, for an error: "" if it does not answer at once.
-func known(c *jaegerjson.Client) string {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+func known(ctx context.Context, c *jaegerjson.Client) string {
+	ctx, cancel := context.WithTimeout(ctx, patienceForHints)
 	defer cancel()
 	names, err := c.Services(ctx)
 	if err != nil || len(names) == 0 {
@@ -152,3 +152,6 @@ func known(c *jaegerjson.Client) string {
 	}
 	return "; it knows " + list(names)
 }
+
+// patienceForHints bounds what is asked only to say something helpful.
+const patienceForHints = 3 * time.Second
