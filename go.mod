@@ -7,7 +7,6 @@ go 1.26.0
 // held below a newer one. A floor is the version whose source the wrapper was written against and whose
 // real server its tests run on.
 require (
-
 	// contrib/sql hides literals: the version on whose tokens its fuzz test was run.
 	github.com/DataDog/go-sqllexer v0.2.6
 	// gap/report: how wide a text is on a terminal. The version that its drawings were looked at with.
@@ -35,6 +34,10 @@ require (
 
 	// tracer: FromYAML, whose errors name lines. The version is the one that go.uber.org/atomic below asks for anyway.
 	go.yaml.in/yaml/v3 v3.0.5
+
+	// internal/terminal, for the command and the demo: whether a stream is a terminal, and how wide. It asks for the golang.org/x/sys that
+	// is needed below anyway.
+	golang.org/x/term v0.38.0
 
 	// contrib/grpc: the first version without CVE-2026-33186, which let a client past the rules of a server. The
 	// tests run on it and, as go.work has it, on internal/interop's newer one.

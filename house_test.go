@@ -24,10 +24,12 @@ var floors = map[string]int{
 	"gap/jaegerjson":     1, // Jaeger's JSON, in and out; may ask a query service
 	"internal/spanutil":  1,
 	"internal/printable": 0, // text of strangers, harmless: imports the standard library alone
+	"internal/terminal":  0,
 	"gap/report":         2, // what was found, as text, pages and files for other tools
 	"gap/debug":          3, // the page of a running program
 	"contrib":            2,
 	"tracer":             2,
+	"cmd/gaptrace":       4, // a module of its own
 	"demo":               4,
 	"internal/interop":   4, // tests alone, with what no user should get
 }
@@ -45,6 +47,8 @@ var outside = map[string][]string{
 	"gap/report":            {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
 	"gap/debug":             {},
 	"internal/spanutil":     {"github.com/opentracing/opentracing-go"},
+	"internal/terminal":     {"golang.org/x/term"},
+	"cmd/gaptrace":          {"github.com/spf13/cobra"},
 	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
 	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
 	"contrib/sql":           {"github.com/opentracing/opentracing-go", "github.com/DataDog/go-sqllexer"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -8,15 +9,14 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/charmbracelet/colorprofile"
-	"golang.org/x/term"
 
 	"github.com/gaptrace/gaptrace/demo/internal/bookshop"
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/report"
+	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
 // request is one call of the bookshop in its trace.
@@ -35,7 +35,7 @@ func draw(stdout io.Writer, c calls) error {
 	drawn := requests[c.single-1]
 	fmt.Fprintf(stdout, "Request %d, trace %v:\n\n", drawn.number, drawn.trace.ID())
 	if err := report.Waterfall(stdout, drawn.trace, report.TextOptions{
-		Width: columns(stdout), Color: colors(stdout), ASCII: !unicode(os.Getenv),
+		Width: cmp.Or(terminal.Width(stdout), 100), Color: colors(stdout), ASCII: !terminal.Unicode(os.Getenv),
 	}); err != nil {
 		return err
 	}
@@ -100,27 +100,7 @@ func compare(out io.Writer, requests []request) (worst float64) {
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
 
-// columns is the width of the terminal that w is, or 100.
-func columns(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-			return width
-		}
-	}
-	return 100
-}
-
 // colors says whether w is a terminal that knows colours, and whose user wants them.
 func colors(w io.Writer) bool {
 	return colorprofile.Detect(w, os.Environ()) > colorprofile.ASCII && os.Getenv("NO_COLOR") == ""
-}
-
-// unicode says whether the locale, if there is one, knows more than ASCII.
-func unicode(getenv func(string) string) bool {
-	for _, variable := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if locale := getenv(variable); locale != "" {
-			return strings.Contains(strings.ToLower(strings.ReplaceAll(locale, "-", "")), "utf8")
-		}
-	}
-	return true
 }

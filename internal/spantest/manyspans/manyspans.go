@@ -60,7 +60,10 @@ func trace(b *bufio.Writer, id, n int, shape string, parent func(int) int) {
 		case shape == "wide" && i > 0:
 			at, length = 2*i, 1
 		case i == 0:
-			at, length = 0, 3*n
+			at, length = 0, 16
+			for below := n; below > 1; below /= 3 { // the least of its descendants still has some, so that it fits into its parent
+				length *= 4
+			}
 		default:
 			p := parent(i)
 			at, length = starts[p]+(i-1)%3*lengths[p]/3+1, lengths[p]/4

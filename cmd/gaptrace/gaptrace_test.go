@@ -1,0 +1,193 @@
+package main
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"gaptrace": main})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			jaeger := newJaeger(env.WorkDir)
+			env.Defer(jaeger.Close)
+			env.Values[jaegerKey{}] = jaeger
+			env.Setenv("JAEGER", jaeger.URL)
+			env.Setenv("HOST", strings.TrimPrefix(jaeger.URL, "http://"))
+			for _, variable := range []string{"LC_ALL", "LC_CTYPE", "LANG", "NO_COLOR", "TERM"} {
+				env.Setenv(variable, "")
+			}
+			if cache, err := os.UserCacheDir(); err == nil { // go tool pprof is built there, unless it is already
+				env.Setenv("GOCACHE", filepath.Join(cache, "go-build"))
+			}
+			return os.CopyFS(env.WorkDir, os.DirFS("testdata/traces"))
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "hanging": hanging, "gzip": compress, "cut": cut,
+		},
+	})
+}
+
+// exits runs a command, whose exit code has to be the first argument.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	code := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		failed, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("%v", err)
+		}
+		code = failed.ExitCode()
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// hanging waits until somebody waits for the rest of an answer of $JAEGER/hangs.
+func hanging(ts *testscript.TestScript, _ bool, _ []string) {
+	<-ts.Value(jaegerKey{}).(*jaeger).hangs
+}
+
+// compress writes a file to another, compressed.
+func compress(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Create(ts.MkAbs(args[1]))
+	ts.Check(err)
+	z := gzip.NewWriter(f)
+	_, err = io.WriteString(z, ts.ReadFile(args[0]))
+	ts.Check(errors.Join(err, z.Close(), f.Close()))
+}
+
+// cut writes a file to another, without what begins with a text the last time that this is in it.
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text[:strings.LastIndex(text, args[2])]), 0o666))
+}
+
+type jaegerKey struct{}
+
+// jaeger is a query service that answers with shop.json, and under some paths misbehaves. It writes what it is asked to the file asked.
+type jaeger struct {
+	*httptest.Server
+	hangs chan bool
+}
+
+func newJaeger(dir string) *jaeger {
+	j := &jaeger{hangs: make(chan bool, 1)}
+	traces, err := os.ReadFile("testdata/traces/shop.json")
+	if err != nil {
+		panic(err)
+	}
+	var mu sync.Mutex
+	asked := func(req *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		f, err := os.OpenFile(filepath.Join(dir, "asked"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+		if err != nil {
+			return
+		}
+		user, _, _ := req.BasicAuth()
+		fmt.Fprintf(f, "%s %s user=%s\n", req.URL.Path, req.URL.Query().Encode(), user)
+		f.Close()
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/api/services", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"data":["supplier","bookshop"]}`) })
+	answer := func(w http.ResponseWriter, req *http.Request) {
+		asked(req)
+		if service := req.FormValue("service"); service != "" && service != "bookshop" {
+			io.WriteString(w, `{"data":[]}`)
+			return
+		}
+		w.Write(traces)
+	}
+	mux.HandleFunc("/api/traces", answer)
+	mux.HandleFunc("/prefix/api/traces", answer)
+	mux.HandleFunc("/api/traces/{id}", func(w http.ResponseWriter, req *http.Request) {
+		asked(req)
+		if req.PathValue("id") != "4f1c6a3d9be20c77" {
+			w.WriteHeader(http.StatusNotFound)
+			io.WriteString(w, `{"data":null,"errors":[{"code":404,"msg":"trace not found"}]}`)
+			return
+		}
+		w.Write(traces)
+	})
+	mux.HandleFunc("/breaks/api/traces", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(len(traces)))
+		w.Write(traces[:len(traces)-300])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
+	})
+	mux.HandleFunc("/hangs/api/traces", func(w http.ResponseWriter, req *http.Request) {
+		w.Write(traces[:len(traces)-300])
+		w.(http.Flusher).Flush()
+		select {
+		case j.hangs <- true:
+		default:
+		}
+		<-req.Context().Done()
+	})
+	var tries sync.Map
+	mux.HandleFunc("/busy/api/traces", func(w http.ResponseWriter, _ *http.Request) {
+		if _, before := tries.LoadOrStore("", true); !before {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Write(traces)
+	})
+	j.Server = httptest.NewServer(mux)
+	return j
+}
+
+func TestAnInterruptIsNoFailureAndNoResult(t *testing.T) {
+	for name, arg := range map[string]string{"a query service": "hangs", "a pipe": "-"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			ctx, interrupt := context.WithCancel(t.Context())
+			j := newJaeger(dir)
+			defer j.Close()
+			stdin, in := io.Pipe()
+			go func() {
+				if arg == "-" {
+					io.WriteString(in, `{"data":[`)
+				} else {
+					<-j.hangs
+				}
+				interrupt()
+			}()
+			out := filepath.Join(dir, "out.json")
+			args := []string{"report", "-o", out, "--service", "bookshop", arg}
+			if arg != "-" {
+				args[len(args)-1] = j.URL + "/" + arg
+			}
+			var stdout, stderr strings.Builder
+			code := run(ctx, args, stdin, &stdout, &stderr)
+			if code != exitInterrupted || stdout.String() != "" || stderr.String() != "gaptrace: interrupted\n" {
+				t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, "*out*")); left != nil {
+				t.Errorf("left: %v", left)
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, ".gaptrace*")); left != nil {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}

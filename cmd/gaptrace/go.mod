@@ -1,0 +1,26 @@
+module github.com/gaptrace/gaptrace/cmd/gaptrace
+
+go 1.26.0
+
+// The command's dependencies are its own: nobody who imports gaptrace gets them. The root's version is the one that it is published with,
+// and go.work takes the folder in its place.
+require (
+	github.com/gaptrace/gaptrace v0.1.0
+	github.com/rogpeppe/go-internal v1.16.0
+	github.com/spf13/cobra v1.10.2
+	golang.org/x/mod v0.42.0
+	golang.org/x/sys v0.48.0
+)
+
+require (
+	github.com/charmbracelet/x/ansi v0.11.9 // indirect
+	github.com/clipperhouse/displaywidth v0.11.0 // indirect
+	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
+	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/lucasb-eyer/go-colorful v1.4.1 // indirect
+	github.com/mattn/go-runewidth v0.0.27 // indirect
+	github.com/spf13/pflag v1.0.9 // indirect
+	golang.org/x/term v0.38.0 // indirect
+	golang.org/x/tools v0.51.0 // indirect
+)

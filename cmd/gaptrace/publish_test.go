@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/zip"
+)
+
+const (
+	rootModule    = "github.com/gaptrace/gaptrace"
+	commandModule = rootModule + "/cmd/gaptrace"
+)
+
+// The version that go.mod asks for of the root is published first, then the command in the same version: what a user then installs
+// is built here, from what git tracks, with no go.work beside it.
+func TestWhatIsPublishedCanBeInstalled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds all that the command needs")
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("git", "-C", root, "ls-files", "--error-unmatch", "go.work").CombinedOutput(); err != nil {
+		t.Skipf("not in the repository: %s", out)
+	}
+	version := requiredVersion(t)
+	proxy := t.TempDir()
+	publish(t, proxy, root, module.Version{Path: rootModule, Version: version})
+	publish(t, proxy, filepath.Join(root, "cmd", "gaptrace"), module.Version{Path: commandModule, Version: version})
+
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "bin")
+	install := exec.Command("go", "install", "-trimpath", commandModule+"@latest")
+	install.Dir = dir
+	install.Env = append(os.Environ(),
+		// The modules of others come from the cache of who runs this, and nothing is put into it.
+		"GOPROXY="+fileURL(proxy)+","+fileURL(filepath.Join(goEnv(t, "GOMODCACHE"), "cache", "download")),
+		"GOMODCACHE="+filepath.Join(dir, "modules"), "GOBIN="+bin,
+		"GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOSUMDB=off", "GOPRIVATE=", "GONOPROXY=none", "GOTOOLCHAIN=local",
+	)
+	download(t, root)
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.Command(filepath.Join(bin, "gaptrace"), "--version").CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "gaptrace "+version+" (go") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	out, err = exec.Command(filepath.Join(bin, "gaptrace"), "report", "testdata/traces/shop.json").CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "Trace 4f1c6a3d9be20c77") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// download sees to it that the modules that go.mod names are in the cache: with go.work, newer ones may have been used so far.
+func download(t *testing.T, root string) {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(name)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), text, 0o666)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{"mod", "edit", "-replace", rootModule + "=" + root, filepath.Join(dir, "go.mod")},
+		{"list", "-mod=mod", "-modfile", filepath.Join(dir, "go.mod"), "-deps", "."},
+	} {
+		command := exec.Command("go", args...)
+		command.Env = append(os.Environ(), "GOWORK=off")
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+}
+
+// requiredVersion is that of the root in go.mod.
+func requiredVersion(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "mod", "edit", "-json").Output()
+	var mod struct{ Require []module.Version }
+	if err == nil {
+		err = json.Unmarshal(out, &mod)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mod.Require {
+		if m.Path == rootModule {
+			return m.Version
+		}
+	}
+	t.Fatal("go.mod does not ask for the root")
+	return ""
+}
+
+// publish puts a module into the folder of a proxy: what git tracks of it, as it is in the working tree.
+func publish(t *testing.T, proxy, dir string, m module.Version) {
+	t.Helper()
+	tracked, err := exec.Command("git", "-C", dir, "ls-files", "-z").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := t.TempDir() // a copy of what is tracked, for the rules of a module's zip to choose from: modules inside are none of it
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(tracked), "\x00"), "\x00") {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if os.IsNotExist(err) {
+			continue // removed, and not committed yet
+		}
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(filepath.Join(copied, name)), 0o777)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(copied, name), text, 0o666)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var zipped bytes.Buffer
+	if err := zip.CreateFromDir(&zipped, m, copied); err != nil {
+		t.Fatal(err)
+	}
+	mod, err := os.ReadFile(filepath.Join(copied, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := json.Marshal(map[string]any{"Version": m.Version, "Time": time.Now().UTC()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(proxy, filepath.FromSlash(m.Path), "@v")
+	if err := os.MkdirAll(at, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{
+		"list": []byte(m.Version + "\n"), m.Version + ".info": info, m.Version + ".mod": mod, m.Version + ".zip": zipped.Bytes(),
+	} {
+		if err := os.WriteFile(filepath.Join(at, name), text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func goEnv(t *testing.T, name string) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func fileURL(path string) string { return "file://" + filepath.ToSlash(path) }

@@ -1,0 +1,209 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+)
+
+// place is what a URL asks for: of a query service, or of a page in its UI.
+type place struct {
+	base  string // the query service, with user and password
+	shown string // without them
+	ids   []gap.TraceID
+	query jaegerjson.Query
+}
+
+// isURL says whether an argument is meant to be a URL. "http:host" is no file that anybody has.
+func isURL(arg string) bool {
+	scheme, _, ok := strings.Cut(strings.ToLower(arg), ":")
+	return ok && (scheme == "http" || scheme == "https")
+}
+
+var errNoURL = errors.New("want http://host:16686, with a base path if Jaeger has one, or the page of a trace or a search there")
+
+// errHidden is an error of a URL that may have a password in any part of it, and so is not repeated.
+var errHidden = errors.New("has an @ that ends no user and password: want http://user:password@host, " +
+	"with %2F %3F %23 for / ? # in a password, and %40 for @ elsewhere")
+
+// parsePlace understands the URL of a query service, and those that people copy from their browser.
+func parsePlace(text string) (place, error) {
+	u, err := url.Parse(text)
+	switch {
+	case err != nil && strings.Contains(text, "@"):
+		return place{}, errHidden
+	case err != nil:
+		return place{}, fmt.Errorf("%q: %w", text, errNoURL)
+	}
+	var p place
+	path := strings.Split(strings.TrimRight(u.EscapedPath(), "/"), "/")
+	values := u.Query()
+	switch last := len(path) - 1; {
+	case last >= 1 && (path[last-1] == "trace" || last >= 2 && path[last-2] == "api" && path[last-1] == "traces"):
+		for id := range strings.SplitSeq(path[last], "...") { // a page that compares two
+			if err = p.addID(id); err != nil {
+				break
+			}
+		}
+		path = path[:last-1]
+		u.RawQuery = ""
+	case path[last] == "search", last >= 1 && path[last-1] == "api" && path[last] == "traces":
+		err = p.search(values)
+		path = path[:last]
+		u.RawQuery = ""
+	}
+	if len(path) > 0 && path[len(path)-1] == "api" {
+		path = path[:len(path)-1]
+	}
+	u.RawPath = strings.Join(path, "/")
+	if u.Path, _ = url.PathUnescape(u.RawPath); u.Path == "/" {
+		u.Path, u.RawPath = "", ""
+	}
+	u.Fragment, u.RawFragment = "", ""
+	p.base = u.String()
+	u.User = nil
+	p.shown = u.String()
+	switch {
+	case strings.Contains(p.shown, "@"):
+		return place{}, errHidden
+	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "":
+		return place{}, fmt.Errorf("%q: %w", u.Scheme+"://"+u.Host+u.Path, errNoURL)
+	case err != nil:
+		return place{}, fmt.Errorf("%s: %w", p.shown, err)
+	}
+	return p, nil
+}
+
+func (p *place) addID(text string) error {
+	id, err := parseTraceID(text)
+	if err != nil {
+		return fmt.Errorf("trace %q: %w", text, err)
+	}
+	p.ids = append(p.ids, id)
+	return nil
+}
+
+// search understands the query of a page that shows what was found.
+func (p *place) search(values url.Values) error {
+	q := &p.query
+	q.Service, q.Operation = values.Get("service"), values.Get("operation")
+	for _, id := range values["traceID"] {
+		if err := p.addID(id); err != nil {
+			return err
+		}
+	}
+	if tags := values.Get("tags"); tags != "" {
+		if err := json.Unmarshal([]byte(tags), &q.Tags); err != nil {
+			return errors.New("its tags are not of the form {\"key\":\"value\"}")
+		}
+	}
+	for _, tag := range values["tag"] {
+		key, value, ok := strings.Cut(tag, ":")
+		if !ok {
+			return fmt.Errorf("its tag %q is not of the form key:value", tag)
+		}
+		setTag(q, key, value)
+	}
+	var err error
+	parse := func(key string, f func(value string) error) {
+		if value := values.Get(key); value != "" && err == nil {
+			if err = f(value); err != nil {
+				err = fmt.Errorf("its %s is %q", key, value)
+			}
+		}
+	}
+	micros := func(to *time.Time) func(string) error {
+		return func(s string) error {
+			n, err := strconv.ParseInt(s, 10, 64)
+			*to = time.UnixMicro(n)
+			return err
+		}
+	}
+	duration := func(to *time.Duration) func(string) error {
+		return func(s string) (err error) {
+			*to, err = time.ParseDuration(s)
+			return err
+		}
+	}
+	parse("start", micros(&q.Start))
+	parse("end", micros(&q.End))
+	parse("minDuration", duration(&q.MinDuration))
+	parse("maxDuration", duration(&q.MaxDuration))
+	parse("limit", func(s string) (err error) {
+		q.Limit, err = strconv.Atoi(s)
+		return err
+	})
+	if q.Start.IsZero() {
+		parse("lookback", func(s string) (err error) {
+			q.Lookback, err = parseLookback(s)
+			return err
+		})
+	}
+	return err
+}
+
+// withoutUser is the URL of a web page without its user and password. An error does not repeat it.
+func withoutUser(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", errors.New("want an http:// or https:// URL")
+	}
+	u.User = nil
+	return u.String(), nil
+}
+
+// quoted is an argument in an error. What might be a URL with a password is not repeated.
+func quoted(arg string) string {
+	if strings.Contains(arg, "@") {
+		return "what is given"
+	}
+	return strconv.Quote(arg)
+}
+
+// ask is the query that a page's URL and the flags make: a flag that was given counts.
+func (o *options) ask(p place) (jaegerjson.Query, []gap.TraceID, error) {
+	q, ids := p.query, slices.Concat(p.ids, o.traces)
+	if o.service != "" && o.service != q.Service {
+		q.Service, q.Operation = o.service, ""
+	}
+	if o.operation != "" {
+		q.Operation = o.operation
+	}
+	for _, tag := range o.tags {
+		key, value, _ := strings.Cut(tag, "=")
+		setTag(&q, key, value)
+	}
+	if o.lookback > 0 {
+		q.Start, q.End, q.Lookback = time.Time{}, time.Time{}, time.Duration(o.lookback)
+	}
+	if o.limit > 0 {
+		q.Limit = o.limit
+	}
+	switch {
+	case len(ids) == 0 && q.Service == "":
+		return q, nil, errNoService
+	case len(ids) == 0 && o.raw:
+		return q, nil, wrong("--raw needs --trace: what Jaeger finds by a search it has corrected")
+	}
+	return q, ids, nil
+}
+
+var errNoService = errors.New("a query service needs --service, or --trace")
+
+func setTag(q *jaegerjson.Query, key, value string) {
+	if q.Tags == nil {
+		q.Tags = map[string]string{}
+	}
+	q.Tags[key] = value
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// onTerminal runs the program with all its streams on a terminal of so many columns, and returns what the terminal was sent.
+func onTerminal(t *testing.T, columns uint16, args ...string) (code int, screen string) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no terminals here: %v", err)
+	}
+	defer master.Close()
+	fd := int(master.Fd())
+	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
+	}
+	if err == nil {
+		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 50, Col: columns})
+	}
+	if err != nil {
+		t.Skipf("no terminals here: %v", err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no terminals here: %v", err)
+	}
+	shown := make(chan string)
+	go func() {
+		text, _ := io.ReadAll(master) // ends when nobody has the terminal open any more
+		shown <- string(text)
+	}()
+	code = run(t.Context(), args, tty, tty, tty)
+	tty.Close()
+	return code, <-shown
+}
+
+const shop = "testdata/traces/shop.json"
+
+func TestColoursAreForTerminalsWhoseUsersWantThem(t *testing.T) {
+	for name, test := range map[string]struct {
+		term, noColor, flag string
+		want                bool
+	}{
+		"a terminal":          {"xterm", "", "auto", true},
+		"NO_COLOR":            {"xterm", "1", "auto", false},
+		"a dumb terminal":     {"dumb", "", "auto", false},
+		"never":               {"xterm", "", "never", false},
+		"always, of the flag": {"dumb", "1", "always", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("TERM", test.term)
+			t.Setenv("NO_COLOR", test.noColor)
+			code, screen := onTerminal(t, 100, "report", "--color", test.flag, shop)
+			if code != 0 || strings.Contains(screen, "\x1b[") != test.want {
+				t.Errorf("exit code %d\n%q", code, screen)
+			}
+		})
+	}
+}
+
+func TestTextIsAsWideAsTheTerminal(t *testing.T) {
+	t.Setenv("LC_ALL", "C")
+	_, screen := onTerminal(t, 70, "report", "--color", "never", shop)
+	for line := range strings.Lines(screen) {
+		if line = strings.TrimRight(line, "\r\n"); len(line) > 70 && !strings.HasPrefix(line, "Trace ") {
+			t.Errorf("%d columns: %s", len(line), line)
+		}
+	}
+	if strings.Contains(screen, "█") || !strings.Contains(screen, "###") {
+		t.Errorf("not ASCII, as the locale has it:\n%s", screen)
+	}
+}
+
+func TestATerminalIsSentNoProfile(t *testing.T) {
+	code, screen := onTerminal(t, 100, "report", "--format", "pprof", shop)
+	if code != exitWrongUse || !strings.HasPrefix(screen, "gaptrace: a profile is no text for a terminal: say -o own.pb.gz") {
+		t.Errorf("exit code %d, %q", code, screen)
+	}
+}
+
+func TestNobodyWaitsForATerminalThatWasNotAskedFor(t *testing.T) {
+	code, screen := onTerminal(t, 100, "report")
+	if code != exitWrongUse || !strings.Contains(screen, "want a file, a URL, or -") {
+		t.Errorf("exit code %d, %q", code, screen)
+	}
+}
