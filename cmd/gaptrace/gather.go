@@ -29,7 +29,7 @@ func (s streams) report(ctx context.Context, o *options, sources []source) error
 	p := startProgress(s.stderr)
 	defer p.close()
 
-	g := &gatherer{options: o, face: o.face(sources), progress: p, services: map[string]bool{}}
+	g := &gatherer{options: o, face: o.face(sources), progress: p, limit: newLimit(), services: map[string]bool{}}
 	for _, source := range sources {
 		g.gather(ctx, source)
 		if ctx.Err() != nil {
@@ -64,6 +64,7 @@ type gatherer struct {
 	options   *options
 	face      face
 	progress  *progress
+	limit     *limit
 	total     jaegerjson.Progress // of the sources before
 	analysing time.Duration
 	seen      int             // traces
@@ -83,6 +84,7 @@ func (g *gatherer) gather(ctx context.Context, s source) {
 		}
 		last = jaegerjson.Progress{Bytes: g.total.Bytes + p.Bytes, Traces: g.total.Traces + p.Traces, Spans: g.total.Spans + p.Spans}
 		g.progress.told(last)
+		g.limit.read(last.Bytes)
 	})}
 	if max := g.options.maxBytes; max.given {
 		opts = append(opts, jaegerjson.WithMaxBytes(max.bytes))
@@ -119,6 +121,7 @@ func (g *gatherer) add(spans []gap.Span) {
 	}
 	g.kept++
 	g.face.add(trace, warnings)
+	g.limit.ease()
 }
 
 // wanted says whether a trace is one that the flags ask for, but for its duration.
