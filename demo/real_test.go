@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +66,25 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 		if got, want := written(t, sent), written(t, spans); got != want {
 			t.Errorf("the report of what Jaeger has:\n%s\nof what was recorded:\n%s", got, want)
 		}
+	}
+
+	r := report.New(report.Options{Traces: 100})
+	for _, spans := range made.traces {
+		r.Add(gap.Build(toMicroseconds(spans)))
+	}
+	var want strings.Builder
+	if err := r.JSON(&want); err != nil {
+		t.Fatal(err)
+	}
+	command := filepath.Join(t.TempDir(), "gaptrace")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", command, "github.com/gaptrace/gaptrace/cmd/gaptrace").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	service := made.traces[0][0].Process.Service
+	asked := exec.CommandContext(t.Context(), command, "report", "--service", service, "--limit", "100", "--traces", "100", "--format", "json", jaeger.QueryURL)
+	asked.Stderr = os.Stderr
+	if got, err := asked.Output(); err != nil || string(got) != want.String() {
+		t.Errorf("%v, gaptrace reports:\n%s\nwant what was recorded:\n%s", err, got, want.String())
 	}
 
 	client := goredis.NewClient(&goredis.Options{Addr: redis})
@@ -132,16 +154,21 @@ func fromJaeger(t *testing.T, queryURL string, id gap.TraceID, count int) []gap.
 	}
 }
 
-// written is what a report of these spans, the times of which are in microseconds, says of them.
-func written(t *testing.T, spans []gap.Span) string {
-	t.Helper()
+// toMicroseconds returns the spans as Jaeger's client sends them.
+func toMicroseconds(spans []gap.Span) []gap.Span {
 	spans = slices.Clone(spans)
 	for i := range spans {
 		s := &spans[i]
-		s.Start, s.Duration = s.Start.Truncate(time.Microsecond), s.Duration.Truncate(time.Microsecond) // as Jaeger's client sends them
+		s.Start, s.Duration = s.Start.Truncate(time.Microsecond), s.Duration.Truncate(time.Microsecond)
 	}
+	return spans
+}
+
+// written is what a report of these spans says of them.
+func written(t *testing.T, spans []gap.Span) string {
+	t.Helper()
 	r := report.New(report.Options{})
-	r.Add(gap.Build(spans))
+	r.Add(gap.Build(toMicroseconds(spans)))
 	var text, document strings.Builder
 	if err := errors.Join(r.Text(&text, report.TextOptions{}), r.JSON(&document)); err != nil {
 		t.Fatal(err)

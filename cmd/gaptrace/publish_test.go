@@ -109,7 +109,7 @@ func requiredVersion(t *testing.T) string {
 // publish puts a module into the folder of a proxy: what git tracks of it, as it is in the working tree.
 func publish(t *testing.T, proxy, dir string, m module.Version) {
 	t.Helper()
-	tracked, err := exec.Command("git", "-C", dir, "ls-files", "-z").Output()
+	tracked, err := exec.Command("git", "-C", dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
