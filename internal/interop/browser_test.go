@@ -146,7 +146,7 @@ func site(t *testing.T, all traces) (url string) {
 // places are all kinds of pages that a site has.
 func places(all traces) map[string]string {
 	return map[string]string{
-		"report": "/", "index": "/debug/gaps/", "list": "/debug/gaps/?band=0", "nothing": "/debug/gaps/?band=1s",
+		"report": "/", "index": "/debug/gaps/", "list": "/debug/gaps/?service=bookshop", "nothing": "/debug/gaps/?band=1s",
 		"trace": "/debug/gaps/trace?id=" + all[0][0].TraceID.String(),
 	}
 }
