@@ -200,18 +200,19 @@ func connected(t *testing.T, config string, opts ...grpc.DialOption) *grpc.Clien
 type held struct {
 	*spantest.Tracer
 	grpc.ClientStream
+	conn   *grpc.ClientConn
 	over   func(error)
 	cancel context.CancelFunc
 }
 
 // hold begins a stream as s says; begin is called while it does.
 func hold(t *testing.T, s strange, begin func(h *held)) *held {
-	h := &held{}
+	h := &held{conn: connected(t, noTime)}
 	tracer, ctx, _ := under(t)
 	ctx, h.cancel = context.WithCancel(ctx)
 	t.Cleanup(h.cancel)
 	h.Tracer = tracer
-	h.ClientStream = must(gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer))(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, connected(t, noTime), duplex,
+	h.ClientStream = must(gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer))(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, h.conn, duplex,
 		func(_ context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			h.over = opts[0].(grpc.OnFinishCallOption).OnFinish
 			begin(h)
@@ -228,7 +229,16 @@ func (h *held) code() string {
 	return ""
 }
 
-var errLate = status.Error(codes.DeadlineExceeded, tooLate)
+// close closes the connection, of which grpc tells each stream.
+func (h *held) close() {
+	h.conn.Close()
+	h.over(errClosing)
+}
+
+var (
+	errLate    = status.Error(codes.DeadlineExceeded, tooLate)
+	errClosing = status.Error(codes.Canceled, "grpc: the client connection is closing")
+)
 
 func TestWhoComesOutOfAStreamThatIsOverEndsItUnlessAnotherMayHaveBegun(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -239,7 +249,7 @@ func TestWhoComesOutOfAStreamThatIsOverEndsItUnlessAnotherMayHaveBegun(t *testin
 	}{
 		"a message came, and there may be more":        {errLate, nil, false, ""},
 		"a message came, and the caller called it off": {errLate, nil, true, "DeadlineExceeded"},
-		"a message came, and the connection is closed": {grpc.ErrClientConnClosing, nil, false, "Canceled"},
+		"a message came, and the connection is closed": {errClosing, nil, false, "Canceled"},
 		"the server is gone":                           {errLate, io.EOF, false, "DeadlineExceeded"},
 		"an attempt was over, and then the server":     {errNotHere, io.EOF, false, ""},
 		"one was over, and the caller called it off":   {errNotHere, nil, true, ""}, // grpc is about to say so of the other
@@ -257,6 +267,9 @@ func TestWhoComesOutOfAStreamThatIsOverEndsItUnlessAnotherMayHaveBegun(t *testin
 			t.Run(name+", "+op, func(t *testing.T) {
 				var h *held
 				comesOut := func() error {
+					if c.is == errClosing {
+						h.close()
+					}
 					h.over(c.is)
 					if c.calledOff {
 						h.cancel()
@@ -311,7 +324,7 @@ func TestWhatEndsWhileAStreamIsBegunIsAnAttemptUnlessTheContextHasEndedOrTheConn
 	if code := attempt.code(); code != "NotFound" {
 		t.Errorf("ended with %q", code)
 	}
-	closed := hold(t, strange{}, func(h *held) { h.over(grpc.ErrClientConnClosing) })
+	closed := hold(t, strange{}, (*held).close)
 	if code := closed.code(); code != "Canceled" {
 		t.Errorf("where the connection was closed, it ended with %q", code)
 	}
@@ -326,6 +339,7 @@ func TestWhatEndsWhileAStreamIsBegunIsAnAttemptUnlessTheContextHasEndedOrTheConn
 
 func TestAHookThatEndsItsGoroutineDoesNotEndThatOfGRPC(t *testing.T) {
 	tracer, ctx, _ := under(t)
+	ctx, cancel := context.WithCancel(ctx)
 	var over func(error)
 	intercept := gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer), gaptrace.WithExpected(func(gaptrace.Call, error) bool {
 		runtime.Goexit()
@@ -339,7 +353,8 @@ func TestAHookThatEndsItsGoroutineDoesNotEndThatOfGRPC(t *testing.T) {
 	goesOn := make(chan bool, 1)
 	go func() {
 		defer close(goesOn)
-		over(grpc.ErrClientConnClosing)
+		cancel()
+		over(errLate)
 		goesOn <- true
 	}()
 	if !<-goesOn {

@@ -10,6 +10,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -43,7 +44,7 @@ func newClientStream(cs grpc.ClientStream, e *ending) *clientStream {
 	spanutil.Watch(e.call, s)
 	// What ended until now may be an attempt to begin it, even at the end of the service config's time. A ClientConn that is
 	// closed begins no other.
-	if err := e.status.Swap(nil); err != nil && *err == grpc.ErrClientConnClosing {
+	if err := e.status.Swap(nil); err != nil && e.closed() {
 		e.end(*err)
 	}
 	if err := e.ctx.Err(); err != nil {
@@ -141,13 +142,18 @@ func (s *clientStream) locate() {
 // config allows, or ClientConn.Close. Whoever is inside the library then comes out soon, and knows better.
 func (e *ending) over(err error) {
 	e.last.Store(&err)
-	if e.ctx.Err() == nil && err != grpc.ErrClientConnClosing && !e.timedOut(err) {
+	if e.ctx.Err() == nil && !e.closed() && !e.timedOut(err) {
 		return
 	}
 	e.status.Store(&err)
 	if !e.call.Waiting() {
 		go e.end(err) // a hook may take its time, or end its goroutine, and grpc has not done with this one
 	}
+}
+
+// closed reports whether the ClientConn is: no other attempt can begin.
+func (e *ending) closed() bool {
+	return e.cc != nil && e.cc.GetState() == connectivity.Shutdown
 }
 
 // timedOut reports whether err is the end of the time that the service config allows, and not of one that an interceptor
@@ -165,7 +171,7 @@ func (e *ending) timedOut(err error) bool {
 // so: where a service config's time is over, an interceptor may have begun another.
 func (e *ending) overdue(gone bool) {
 	err := e.status.Load()
-	if err != nil && (gone || *err == grpc.ErrClientConnClosing || e.ctx.Err() != nil) && !e.call.Waiting() {
+	if err != nil && (gone || e.closed() || e.ctx.Err() != nil) && !e.call.Waiting() {
 		e.end(*err)
 	}
 }
