@@ -3,6 +3,7 @@ package grpc
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
@@ -49,8 +50,8 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 // StreamClientInterceptor is [UnaryClientInterceptor] for streams. A stream's span is the wait for NewStream; what its
 // caller waits for later, in RecvMsg, SendMsg, Header and CloseSend, is drawn beside it when the stream has ended: when
 // RecvMsg, or NewStream, returned an error (io.EOF is the good end), SendMsg one that is not io.EOF, when the one answer of
-// a stream that has one came, when grpc ended it (ctx or the service config's time is over, or the ClientConn is closed), or
-// when nobody can ask the stream for more.
+// a stream that has one came, when Header returned none, when grpc ended it (ctx or the service config's time is over, or the
+// ClientConn is closed), or when nobody can ask the stream for more.
 func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientInterceptor {
 	w := spanutil.New(opts)
 	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
@@ -63,8 +64,8 @@ func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientIntercept
 		with := open(ctx, call)
 		var e *ending
 		if call.Sampled() {
-			e = &ending{call: call, ctx: ctx, sends: desc.ClientStreams, single: !desc.ServerStreams}
-			opts = append(slices.Clip(opts), grpc.OnFinish(e.over)) // behind the caller's own, which are called in order
+			e = &ending{call: call, ctx: ctx, cc: cc, method: method, began: time.Now(), sends: desc.ClientStreams, single: !desc.ServerStreams}
+			opts = slices.Insert(slices.Clip(opts), 0, grpc.CallOption(grpc.OnFinish(e.over))) // the caller's own may block
 		}
 		cs, err := streamer(with, desc, cc, method, opts...)
 		returned = true

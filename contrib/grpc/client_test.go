@@ -65,6 +65,43 @@ func TestEveryErrorOfAClientIsAFailureButWhatItsCallerCalledOff(t *testing.T) {
 	}
 }
 
+func TestACallsEndIsNoFailureOnlyWhereItIsCanceledAndItsCallerCalledItOff(t *testing.T) {
+	for name, c := range map[string]struct {
+		ended  error // the caller's context
+		code   codes.Code
+		failed bool
+	}{
+		"called off":                           {context.Canceled, codes.Canceled, false},
+		"failed when it had been called off":   {context.Canceled, codes.NotFound, true},
+		"too late when it had been called off": {context.Canceled, codes.DeadlineExceeded, true},
+		"called off by the server":             {nil, codes.Canceled, true},
+		"called off when it was too late":      {context.DeadlineExceeded, codes.Canceled, true},
+		"too late":                             {context.DeadlineExceeded, codes.DeadlineExceeded, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracer, ctx, _ := under(t)
+			if c.ended != nil {
+				ended, cancel := context.WithCancel(ctx)
+				if c.ended == context.DeadlineExceeded {
+					ended, cancel = context.WithTimeout(ctx, 0)
+				}
+				cancel()
+				ctx = ended
+			}
+			if ctx.Err() != c.ended {
+				t.Fatalf("the context has ended with %v", ctx.Err())
+			}
+			next := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error {
+				return status.Error(c.code, "")
+			}
+			_ = gapgrpc.UnaryClientInterceptor(gaptrace.WithTracer(tracer))(ctx, unary, nil, nil, nil, next)
+			if tags := only(t, tracer, unary).Tags; (tags["error"] == true) != c.failed || tags["grpc.code"] != c.code.String() {
+				t.Errorf("%v", tags)
+			}
+		})
+	}
+}
+
 func TestAnErrorThatIsNoStatusHasTheCodeThatAServerWouldGiveIt(t *testing.T) {
 	intercept := func(err error) *spantest.Span {
 		tracer, ctx, _ := under(t)

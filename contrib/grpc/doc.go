@@ -49,12 +49,14 @@
 // # Streams
 //
 // A client's stream ends, and its spans are reported, when RecvMsg returns an error (io.EOF is the good end), when the one
-// answer of a stream that has one came, when SendMsg returns an error that is not io.EOF, and when grpc itself ends it:
-// with the context it was made with, when the time is over that a service config allows, and by ClientConn.Close; whatever
-// comes first. CloseSend ends nothing. A stream that is never read to its end, whose context never ends, is reported by the
-// garbage collector, as abandoned; grpc itself loses memory by it. Where grpc ends a stream that nobody is waiting for, the
-// hooks of options run in a goroutine of their own. grpc tells of it by its option OnFinish, which is added behind the caller's
-// own: where an interceptor inside of ours answers for grpc, or passes no options on, RecvMsg or the collector tells.
+// answer of a stream that has one came, when SendMsg returns an error that is not io.EOF, when Header returns none, and when
+// grpc itself ends it: with the context it was made with, when the time is over that a service config allows, and by
+// ClientConn.Close; whatever comes first. CloseSend ends nothing. A stream that is never read to its end, whose context
+// never ends, is reported by the garbage collector, as abandoned; grpc itself loses memory by it. Where grpc ends a stream
+// that nobody is waiting for, the hooks of options run in a goroutine of their own. grpc tells of it by its option OnFinish,
+// which is added before the caller's own: where an interceptor inside of ours answers for grpc, or passes no options on,
+// RecvMsg or the collector tells. So it is where the service config's time is over before such an interceptor has returned,
+// and where it is xDS that allows the time.
 //
 // # Metadata
 //
@@ -78,7 +80,7 @@
 //
 // Encoding, decoding and compressing are done inside SendMsg and RecvMsg, and covered where the whole took longer than a
 // buffered read does. What interceptors inside of ours do is covered, and what those outside do is not. One that makes
-// several attempts of a call at once belongs outside: each attempt of a unary call tells who answered it, by grpc.Peer, and
-// attempts that go on after the call has returned would do so while that is read; and an attempt of a stream that is
-// cancelled while nobody waits is taken for the end. One that begins a stream again when RecvMsg fails may be inside.
+// several attempts of a unary call at once belongs outside: each tells who answered it, by grpc.Peer, and attempts that go on
+// after the call has returned would do so while that is read. Those of a stream are one record, and do not end it, but for
+// one that runs out of the service config's time, or whose Header returned none, while nobody waits for another.
 package grpc

@@ -19,6 +19,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	pb "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -43,6 +44,7 @@ func (f foreign) Err() error {
 
 const (
 	fiveSeconds = `{"methodConfig": [{"name": [{}], "timeout": "5s"}]}`
+	noTime      = `{"methodConfig": [{"name": [{}], "timeout": "0s"}]}`
 	tooLate     = "context deadline exceeded"
 )
 
@@ -183,76 +185,36 @@ func TestTheCallersOwnOnFinishIsCalledOnceAsRawAndInOrder(t *testing.T) {
 	}
 }
 
-// again is an interceptor that begins another stream where one has failed, as those do that retry: in NewStream, and
-// when nothing can be received any more.
-type again struct {
-	grpc.ClientStream
-	begin func() (grpc.ClientStream, error)
+// connected is a client of a server, which the service config that its resolver gave has reached.
+func connected(t *testing.T, config string, opts ...grpc.DialOption) *grpc.ClientConn {
+	conn := dial(t, start(t, &service{}), append(opts, grpc.WithDefaultServiceConfig(config))...)
+	conn.Connect()
+	for state := conn.GetState(); state != connectivity.Ready; state = conn.GetState() {
+		conn.WaitForStateChange(t.Context(), state)
+	}
+	return conn
 }
 
-func (a *again) RecvMsg(m any) error {
-	err := a.ClientStream.RecvMsg(m)
-	if err == nil || err == io.EOF {
-		return err
-	}
-	if a.ClientStream, err = a.begin(); err != nil {
-		return err
-	}
-	return a.ClientStream.RecvMsg(m)
-}
-
-func TestAStreamThatAnInnerInterceptorBeginsAgainIsOneRecordToItsEnd(t *testing.T) {
-	tracer, ctx, parent := under(t)
-	asked := 0
-	l := start(t, &service{stream: func(stream grpc.ServerStream) error {
-		asked++
-		if err := stream.SendMsg(answer(1)); err != nil || asked == 1 {
-			return status.Error(codes.Canceled, "the server called it off")
-		}
-		return stream.SendMsg(answer(1))
-	}})
-	retry := func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-		gone, cancel := context.WithCancel(ctx)
-		cancel()
-		if _, err := streamer(gone, desc, cc, method, opts...); status.Code(err) != codes.Canceled {
-			t.Errorf("the first attempt: %v", err)
-		}
-		begin := func() (grpc.ClientStream, error) {
-			s, err := streamer(ctx, desc, cc, method, opts...)
-			if err == nil {
-				err = s.SendMsg(ask())
-			}
-			return s, err
-		}
-		s, err := streamer(ctx, desc, cc, method, opts...)
-		return &again{s, begin}, err
-	}
-	conn := dial(t, l, append(gapgrpc.DialOptions(gaptrace.WithTracer(tracer)), grpc.WithChainStreamInterceptor(retry))...)
-	stream := must(pb.NewTestServiceClient(conn).StreamingOutputCall(ctx, ask()))(t)
-	if n, err := drain(stream); n != 3 || err != io.EOF {
-		t.Error(n, err)
-	}
-	wantTree(t, tracer, parent, line(download, "grpc.code=OK messages=3 peer.address=bufconn"))
-}
-
-// held is a stream that nobody reads, of which a test decides when grpc says that it is over.
+// held is a stream that nobody reads, of which a test decides when grpc says that it is over. The service config's time is
+// over as soon as it begins.
 type held struct {
 	*spantest.Tracer
 	grpc.ClientStream
+	conn   *grpc.ClientConn
 	over   func(error)
 	cancel context.CancelFunc
 }
 
 // hold begins a stream as s says; begin is called while it does.
 func hold(t *testing.T, s strange, begin func(h *held)) *held {
-	h := &held{}
+	h := &held{conn: connected(t, noTime)}
 	tracer, ctx, _ := under(t)
 	ctx, h.cancel = context.WithCancel(ctx)
 	t.Cleanup(h.cancel)
 	h.Tracer = tracer
-	h.ClientStream = must(gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer))(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, nil, duplex,
+	h.ClientStream = must(gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer))(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, h.conn, duplex,
 		func(_ context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-			h.over = opts[len(opts)-1].(grpc.OnFinishCallOption).OnFinish
+			h.over = opts[0].(grpc.OnFinishCallOption).OnFinish
 			begin(h)
 			return s, nil
 		}))(t)
@@ -267,18 +229,31 @@ func (h *held) code() string {
 	return ""
 }
 
-var errLate = status.Error(codes.DeadlineExceeded, tooLate)
+// close closes the connection, of which grpc tells each stream.
+func (h *held) close() {
+	h.conn.Close()
+	h.over(errClosing)
+}
+
+var (
+	errLate    = status.Error(codes.DeadlineExceeded, tooLate)
+	errClosing = status.Error(codes.Canceled, "grpc: the client connection is closing")
+)
 
 func TestWhoComesOutOfAStreamThatIsOverEndsItUnlessAnotherMayHaveBegun(t *testing.T) {
 	for name, c := range map[string]struct {
+		is        error // with which grpc says that it is over
 		with      error // with which SendMsg comes out
 		calledOff bool
 		want      string
 	}{
-		"a message came, and there may be more":        {nil, false, ""},
-		"a message came, and the caller called it off": {nil, true, "DeadlineExceeded"},
-		"the server is gone":                           {io.EOF, false, "DeadlineExceeded"},
-		"it failed":                                    {errNotHere, false, "NotFound"},
+		"a message came, and there may be more":        {errLate, nil, false, ""},
+		"a message came, and the caller called it off": {errLate, nil, true, "DeadlineExceeded"},
+		"a message came, and the connection is closed": {errClosing, nil, false, "Canceled"},
+		"the server is gone":                           {errLate, io.EOF, false, "DeadlineExceeded"},
+		"an attempt was over, and then the server":     {errNotHere, io.EOF, false, ""},
+		"one was over, and the caller called it off":   {errNotHere, nil, true, ""}, // grpc is about to say so of the other
+		"it failed": {errLate, errNotHere, false, "NotFound"},
 	} {
 		for op, do := range map[string]func(s grpc.ClientStream) error{
 			"SendMsg":   func(s grpc.ClientStream) error { return s.SendMsg(nil) },
@@ -292,13 +267,17 @@ func TestWhoComesOutOfAStreamThatIsOverEndsItUnlessAnotherMayHaveBegun(t *testin
 			t.Run(name+", "+op, func(t *testing.T) {
 				var h *held
 				comesOut := func() error {
-					h.over(errLate)
+					if c.is == errClosing {
+						h.close()
+					}
+					h.over(c.is)
 					if c.calledOff {
 						h.cancel()
 					}
 					return c.with
 				}
-				h = hold(t, strange{send: comesOut, recv: comesOut, close: comesOut, header: func() (metadata.MD, error) { return nil, comesOut() }}, func(*held) {})
+				header := func() (metadata.MD, error) { return metadata.MD{}, comesOut() }
+				h = hold(t, strange{send: comesOut, recv: comesOut, close: comesOut, header: header}, func(*held) {})
 				if err := do(h); err != c.with {
 					t.Error(err)
 				}
@@ -335,7 +314,7 @@ func TestWhoIsStillInsideAStreamThatIsOverEndsIt(t *testing.T) {
 	})
 }
 
-func TestWhatEndsWhileAStreamIsBegunIsAnAttemptUnlessTheContextHasEnded(t *testing.T) {
+func TestWhatEndsWhileAStreamIsBegunIsAnAttemptUnlessTheContextHasEndedOrTheConnectionIsClosed(t *testing.T) {
 	attempt := hold(t, strange{send: func() error { return io.EOF }, recv: func() error { return errNotHere }}, func(h *held) { h.over(errLate) })
 	_ = attempt.SendMsg(nil)
 	if code := attempt.code(); code != "" {
@@ -344,6 +323,10 @@ func TestWhatEndsWhileAStreamIsBegunIsAnAttemptUnlessTheContextHasEnded(t *testi
 	_ = attempt.RecvMsg(nil)
 	if code := attempt.code(); code != "NotFound" {
 		t.Errorf("ended with %q", code)
+	}
+	closed := hold(t, strange{}, (*held).close)
+	if code := closed.code(); code != "Canceled" {
+		t.Errorf("where the connection was closed, it ended with %q", code)
 	}
 	calledOff := hold(t, strange{}, func(h *held) {
 		h.cancel()
@@ -356,6 +339,7 @@ func TestWhatEndsWhileAStreamIsBegunIsAnAttemptUnlessTheContextHasEnded(t *testi
 
 func TestAHookThatEndsItsGoroutineDoesNotEndThatOfGRPC(t *testing.T) {
 	tracer, ctx, _ := under(t)
+	ctx, cancel := context.WithCancel(ctx)
 	var over func(error)
 	intercept := gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer), gaptrace.WithExpected(func(gaptrace.Call, error) bool {
 		runtime.Goexit()
@@ -363,12 +347,13 @@ func TestAHookThatEndsItsGoroutineDoesNotEndThatOfGRPC(t *testing.T) {
 	}))
 	stream := must(intercept(ctx, &grpc.StreamDesc{}, nil, duplex,
 		func(_ context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-			over = opts[len(opts)-1].(grpc.OnFinishCallOption).OnFinish
+			over = opts[0].(grpc.OnFinishCallOption).OnFinish
 			return strange{}, nil
 		}))(t)
 	goesOn := make(chan bool, 1)
 	go func() {
 		defer close(goesOn)
+		cancel()
 		over(errLate)
 		goesOn <- true
 	}()

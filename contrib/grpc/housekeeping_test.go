@@ -9,6 +9,7 @@ import (
 	gapgrpc "github.com/gaptrace/gaptrace/contrib/grpc"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	gaptracer "github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -98,6 +99,27 @@ func TestAHealthCheckIsDrawnForIDsOrADebugIDWhoeverHandlesIt(t *testing.T) {
 				if drawn := spansIn(recorder) > before; drawn != c.want {
 					t.Errorf("%s: drawn: %v", handler, drawn)
 				}
+			}
+		})
+	}
+}
+
+func TestAHealthCheckUnderTheSpanOfAnOuterInterceptorIsDrawn(t *testing.T) {
+	for name, sent := range map[string]metadata.MD{"nothing sent": nil, "sampled without ids": metadata.Pairs("x-b3-sampled", "1")} {
+		t.Run(name, func(t *testing.T) {
+			recorder := gaptracer.NewRecorder(10)
+			tracer, closer, err := gaptracer.New("test", gaptracer.WithRecorder(recorder))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer closer.Close()
+			outer := tracer.StartSpan("of an outer interceptor")
+			ctx := opentracing.ContextWithSpan(metadata.NewIncomingContext(t.Context(), sent), outer)
+			_, _ = gapgrpc.UnaryServerInterceptor(gaptrace.WithTracer(tracer))(ctx, nil, &grpc.UnaryServerInfo{FullMethod: "/grpc.health.v1.Health/Check"},
+				func(context.Context, any) (any, error) { return nil, nil })
+			outer.Finish()
+			if n := spansIn(recorder); n != 2 {
+				t.Errorf("%d spans", n)
 			}
 		})
 	}

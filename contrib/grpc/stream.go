@@ -5,10 +5,12 @@ import (
 	"io"
 	"runtime"
 	"sync/atomic"
+	"time"
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -24,19 +26,27 @@ type clientStream struct {
 // forgotten.
 type ending struct {
 	call    *spanutil.Call
-	ctx     context.Context       // the caller's
+	ctx     context.Context  // the caller's
+	cc      *grpc.ClientConn // nil where somebody calls the interceptor by hand
+	method  string
+	began   time.Time
 	sends   bool                  // any number of messages
 	single  bool                  // one answer comes, and that is the end
 	located atomic.Bool           // the peer has been asked for
 	sent    atomic.Int64          // messages
-	status  atomic.Pointer[error] // with which grpc ended it, on its own account
+	last    atomic.Pointer[error] // how a stream of grpc's ended, this one or an attempt at it
+	status  atomic.Pointer[error] // how grpc ended this one, on its own account
 	ended   atomic.Bool
 }
 
 func newClientStream(cs grpc.ClientStream, e *ending) *clientStream {
 	s := &clientStream{cs, e}
 	spanutil.Watch(e.call, s)
-	e.status.Store(nil) // of an attempt to begin it
+	// What ended until now may be an attempt to begin it, even at the end of the service config's time. A ClientConn that is
+	// closed begins no other.
+	if err := e.status.Swap(nil); err != nil && e.closed() {
+		e.end(*err)
+	}
 	if err := e.ctx.Err(); err != nil {
 		e.end(status.FromContextError(err).Err())
 	}
@@ -83,7 +93,8 @@ func (s *clientStream) SendMsg(m any) error {
 	return err
 }
 
-// Header ends the stream with its error. grpc's own has none, and leaves the failure to RecvMsg.
+// Header ends the stream with its error. grpc's own has none: where no header came, grpc has ended the stream, and leaves
+// it to RecvMsg to tell how. It says nothing more of a stream that nobody asks.
 func (s *clientStream) Header() (metadata.MD, error) {
 	returned := false
 	defer s.unwound(&returned)
@@ -95,7 +106,10 @@ func (s *clientStream) Header() (metadata.MD, error) {
 	if err != nil {
 		s.finish(err)
 	}
-	s.overdue(false)
+	if last := s.last.Load(); last != nil && md == nil {
+		s.status.Store(last)
+	}
+	s.overdue(md == nil)
 	return md, err
 }
 
@@ -123,11 +137,12 @@ func (s *clientStream) locate() {
 	}
 }
 
-// over is called by grpc when a stream of its own has ended. Its caller knows already, unless it was the end of the caller's
-// context or of the time that a service config allows, or ClientConn.Close. Whoever is inside the library then comes out
-// soon, and knows better: an interceptor inside of ours may have begun another stream.
+// over is called by grpc when a stream of its own has ended, which may be an attempt of an interceptor inside of ours: one
+// of several, or one that another follows. The end of all is that of the caller's context, or of the time that a service
+// config allows, or ClientConn.Close. Whoever is inside the library then comes out soon, and knows better.
 func (e *ending) over(err error) {
-	if code := codeOf(err); code != codes.Canceled && code != codes.DeadlineExceeded {
+	e.last.Store(&err)
+	if e.ctx.Err() == nil && !e.closed() && !e.timedOut(err) {
 		return
 	}
 	e.status.Store(&err)
@@ -136,10 +151,27 @@ func (e *ending) over(err error) {
 	}
 }
 
+// closed reports whether the ClientConn is: no other attempt can begin.
+func (e *ending) closed() bool {
+	return e.cc != nil && e.cc.GetState() == connectivity.Shutdown
+}
+
+// timedOut reports whether err is the end of the time that the service config allows, and not of one that an interceptor
+// allows an attempt, as far as can be told. It is asked late: the resolver may bring the config while the stream begins.
+func (e *ending) timedOut(err error) bool {
+	if e.cc == nil || codeOf(err) != codes.DeadlineExceeded {
+		return false
+	}
+	allowed := e.cc.GetMethodConfig(e.method).Timeout
+	return allowed != nil && time.Since(e.began) >= *allowed
+}
+
 // overdue ends the stream as grpc did, unless somebody is still inside who may do so. Who came out without an error
-// knows that it is gone, by io.EOF, or leaves it to the caller's context to say so.
+// knows that it is gone, by io.EOF or the lack of a header, or leaves it to the caller's context or the ClientConn to say
+// so: where a service config's time is over, an interceptor may have begun another.
 func (e *ending) overdue(gone bool) {
-	if err := e.status.Load(); err != nil && (gone || e.ctx.Err() != nil) && !e.call.Waiting() {
+	err := e.status.Load()
+	if err != nil && (gone || e.closed() || e.ctx.Err() != nil) && !e.call.Waiting() {
 		e.end(*err)
 	}
 }

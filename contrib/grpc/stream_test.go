@@ -202,6 +202,32 @@ func TestAStreamThatIsForgottenIsReportedByTheCollectorAndItsContextForgetsIt(t 
 	wantTree(t, tracer, opentracing.SpanFromContext(ctx), "  "+download+" abandoned=true component=grpc messages=1 peer.address=bufconn span.kind=client\n")
 }
 
+func TestTheCollectorTakesNoStreamForForgottenWhileItsLastCallEndsIt(t *testing.T) {
+	collect := func() { // a stream that nobody holds is reported by then
+		for range 5 {
+			runtime.GC()
+			time.Sleep(time.Millisecond)
+		}
+	}
+	tracer, ctx, _ := under(t)
+	stream, _ := gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer), gaptrace.WithExpected(func(gaptrace.Call, error) bool {
+		collect() // while the stream's end is being told
+		return false
+	}))(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, duplex,
+		func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+			return strange{recv: func() error {
+				collect()
+				return errNotHere
+			}}, nil
+		})
+	if err := stream.RecvMsg(nil); err != errNotHere { // from here on nobody holds it
+		t.Error(err)
+	}
+	if tags := only(t, tracer, duplex).Tags; tags["grpc.code"] != "NotFound" || tags["error"] != true || tags["abandoned"] != nil {
+		t.Errorf("%v", tags)
+	}
+}
+
 // strange is a stream that does as its functions say.
 type strange struct {
 	grpc.ClientStream

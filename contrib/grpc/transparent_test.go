@@ -184,7 +184,6 @@ func observe(t *testing.T, use func(o *observer, ctx context.Context, client pb.
 	if slices.Contains(sides, "server") {
 		options = gapgrpc.ServerOptions(gaptrace.WithTracer(tracer))
 	}
-	var handlers sync.WaitGroup
 	inner := func(ctx context.Context) {
 		md, _ := metadata.FromIncomingContext(ctx)
 		_, deadline := ctx.Deadline()
@@ -202,8 +201,6 @@ func observe(t *testing.T, use func(o *observer, ctx context.Context, client pb.
 			return resp, err
 		}),
 		grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-			handlers.Add(1)
-			defer handlers.Done()
 			inner(stream.Context())
 			o.tell("server", "%s %s", told(stream.SetHeader(metadata.Pairs("x-header", "first"))), told(stream.SendHeader(metadata.Pairs("x-header", "second"))))
 			stream.SetTrailer(metadata.Pairs("x-trailer", "last"))
@@ -211,13 +208,17 @@ func observe(t *testing.T, use func(o *observer, ctx context.Context, client pb.
 			o.tell("server", "%T %v %v: %s, %s", srv, info.IsClientStream, info.IsServerStream, told(err), told(stream.SetHeader(metadata.Pairs("late", "x"))))
 			return err
 		}))
-	l := start(t, &service{}, options...)
+	var stop func()
+	l := startServer(t, func(server *grpc.Server) {
+		pb.RegisterTestServiceServer(server, &service{})
+		stop = server.GracefulStop
+	}, options...)
 	use(o, ctx, pb.NewTestServiceClient(dial(t, l, dialOptions...)))
 	if opentracing.SpanFromContext(ctx) != parent {
 		t.Error("the caller's context is not what it was")
 	}
 	parent.Finish()
-	handlers.Wait()
+	stop() // and so all handlers have returned
 	return o.String(), tracer
 }
 

@@ -104,6 +104,16 @@ func TestAServedCallUnderASpanIsPartOfItsTrace(t *testing.T) {
 		}
 		call.Discard()
 	}
+	// A tracer whose contexts tell their ids: those of the span are not those that were sent.
+	jaegers, closer := jaeger.NewTracer("test", jaeger.NewConstSampler(true), jaeger.NewInMemoryReporter())
+	defer closer.Close()
+	ctx = opentracing.ContextWithSpan(t.Context(), jaegers.StartSpan("parent"))
+	none := opentracing.TextMapCarrier{}
+	call := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(jaegers)}).Serve(ctx, op, opentracing.HTTPHeaders, none)
+	if !call.Parented(opentracing.HTTPHeaders, none) {
+		t.Error("a span of Jaeger's is no parent")
+	}
+	call.Discard()
 	if (*spanutil.Call)(nil).Parented(opentracing.HTTPHeaders, carrier) {
 		t.Error("a call that is not recorded has a parent")
 	}

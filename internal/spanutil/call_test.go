@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 	"unicode/utf8"
+	"weak"
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spantest"
@@ -189,6 +190,45 @@ func TestAnAbandonedResultIsReportedByTheCollector(t *testing.T) {
 		time.Sleep(time.Millisecond)
 	}
 	wantTree(t, tracer, "op abandoned=true bytes=4 component=lib span.kind=client\n")
+}
+
+func TestACallMayEndElsewhereWhileItsResultIsHandedOut(t *testing.T) {
+	w, tracer := roots()
+	const n = 100
+	for range n {
+		call, _ := start(w, t.Context(), op)
+		call.Answered("messages")
+		var elsewhere sync.WaitGroup
+		elsewhere.Go(func() { call.Finish(nil) }) // for the race detector
+		result := new([8]int)
+		spanutil.Watch(call, result)
+		elsewhere.Wait()
+		runtime.KeepAlive(result)
+	}
+	if spans := tracer.Named("op"); len(spans) != n {
+		t.Errorf("%d spans, want %d", len(spans), n)
+	}
+}
+
+func TestAResultKeepsNothingOfACallThatEndedBeforeItWasHandedOut(t *testing.T) {
+	w, _ := roots()
+	result := new([8]int)
+	call, _ := start(w, t.Context(), op)
+	call.Answered("messages")
+	call.Finish(nil)
+	spanutil.Watch(call, result)
+	kept := weak.Make(call)
+	call = nil
+	for range 1000 {
+		if runtime.GC(); kept.Value() == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if kept.Value() != nil {
+		t.Error("the call is kept")
+	}
+	runtime.KeepAlive(result)
 }
 
 func TestACallThatIsOverStaysSo(t *testing.T) {

@@ -8,7 +8,11 @@ func Watch[T any](c *Call, result *T) {
 	if c == nil {
 		return
 	}
-	c.cleanup = runtime.AddCleanup(result, (*Call).abandon, c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.finished { // by another goroutine, which need not have waited for the result
+		c.cleanup = runtime.AddCleanup(result, (*Call).abandon, c)
+	}
 }
 
 func (c *Call) abandon() {
