@@ -186,6 +186,7 @@ func (r *Recorder) process(span *jaeger.Span) *gap.Process {
 	thrift := jaeger.BuildJaegerProcessThrift(span)
 	b := newBudget()
 	p := &gap.Process{Service: b.cut(thrift.ServiceName), Tags: b.fields(nil, thrift.Tags)}
+	own(&p.Service, p.Tags, nil)
 	r.processes[span.Tracer()] = p
 	return p
 }
