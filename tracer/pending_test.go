@@ -228,6 +228,7 @@ func TestOfSeveralReferencesTheParentAloneIsDecided(t *testing.T) {
 		"an open parent":      {func(c contexts) refs { return refs{follows(c.decided), child(c.open)} }, true},
 		"an open link, last":  {func(c contexts) refs { return refs{follows(c.decided), follows(c.open)} }, true},
 		"beside an empty one": {func(c contexts) refs { return refs{child(jaeger.SpanContext{}), child(c.open)} }, true},
+		"before an empty one": {func(c contexts) refs { return refs{follows(c.open), follows(jaeger.SpanContext{})} }, true},
 		"beside nothing":      {func(c contexts) refs { return refs{child(nil), child(c.open)} }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -252,6 +253,16 @@ func TestOfSeveralReferencesTheParentAloneIsDecided(t *testing.T) {
 				t.Errorf("the first trace that begins here is %v", sc)
 			}
 		})
+	}
+}
+
+func TestASpanBehindABaggageOfNoTraceBeginsOne(t *testing.T) {
+	tr, _ := recording(t)
+	c := extract(t, tr, "b3: abc-1")
+	span := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "uberctx-k: v")), opentracing.ChildOf(c))
+	sc := span.Context().(jaeger.SpanContext)
+	if sc.ParentID() != 0 || span.BaggageItem("k") != "v" || c.(interface{ IsSampled() bool }).IsSampled() {
+		t.Errorf("the span is %v, the other's trace sampled: %v", sc, c.(interface{ IsSampled() bool }).IsSampled())
 	}
 }
 
