@@ -235,11 +235,15 @@ func TestOfSeveralReferencesTheParentAloneIsDecided(t *testing.T) {
 			setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=1")
 			r := tracer.NewRecorder(0)
 			tr, _ := open(t, tracer.WithRecorder(r))
-			span := tr.StartSpan("a", test.refs(contexts{extract(t, tr, "b3: abc-1"), extract(t, tr, "b3: def-2-1")})...)
+			c := contexts{extract(t, tr, "b3: abc-1"), extract(t, tr, "b3: def-2-1")}
+			span := tr.StartSpan("a", test.refs(c)...)
 			span.Finish()
 			sc := span.Context().(jaeger.SpanContext)
 			if joined := sc.TraceID().Low == 0xabc; joined != test.asks || !sc.IsSampled() {
 				t.Errorf("the span is %v", sc)
+			}
+			if decision := headers(t, tr, c.open).Get("x-b3-sampled"); (decision != "") != test.asks {
+				t.Errorf("the open trace is sent on as %q", decision)
 			}
 			linked := false
 			for _, ref := range r.Trace(gap.TraceID(sc.TraceID()))[0].References {
