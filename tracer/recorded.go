@@ -94,11 +94,11 @@ func plain(v any) any {
 
 // value makes v one of the types that a gap.Field holds, as Jaeger does when it sends a tag.
 func (b *budget) value(v any) any {
-	kept := v
+	given := v
 	switch v := v.(type) {
 	case string:
 		if len(v) <= maxRecordedValue {
-			return kept // v would be put on the heap once more
+			return given // v would be put on the heap once more
 		}
 		return b.cut(v)
 	case []byte:
@@ -238,7 +238,7 @@ func (b *budget) cut(s string) string {
 }
 
 // own copies all words into one piece of memory. What a word was cut from, ten bytes of a body of megabytes, would be kept
-// with it, and no bound counts that; and a piece for each word would cost more allocations than all else here.
+// with it, and no bound counts that; and a piece for each word would be eight allocations more for a span of three tags.
 func own(name *string, fields []gap.Field, logs []gap.Log) {
 	n := len(*name) + wordsIn(fields)
 	for _, l := range logs {

@@ -87,6 +87,7 @@ func TestOptionsBeatTheDocumentAndTheDocumentTheEnvironment(t *testing.T) {
 	}{
 		"document":                              {"JAEGER_ENDPOINT=http://elsewhere.invalid", "reporter: {endpoint: " + c.URL + "/d}", nil, "shop :  /d"},
 		"option":                                {"JAEGER_ENDPOINT=http://elsewhere.invalid", "reporter: {endpoint: 'http://elsewhere.invalid', user: me, password: pw}", []tracer.Option{tracer.WithCollector(c.URL + "/o")}, "shop :  /o"},
+		"option, and no agent":                  {"", "local_agent: {reporting_host: h}\nreporter: {user: me, password: pw}", []tracer.Option{tracer.WithCollector(c.URL + "/o")}, "shop :  /o"},
 		"environment":                           {"JAEGER_ENDPOINT=" + c.URL + "/e", "logging: false", nil, "shop :  /e"},
 		"credentials":                           {"", "reporter: {endpoint: " + c.URL + "/d, user: me, password: pw}", nil, "shop me:pw  /d"},
 		"Java's words":                          {"", "reporterConfig: {senderConfiguration: {endpoint: " + c.URL + "/d, authUsername: me, authPassword: pw}, flushIntervalMs: 100}", nil, "shop me:pw  /d"},
