@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,12 +18,16 @@ const (
 	maxBaggageBytes = 8192 // of keys and values, as they are written
 )
 
+// baggage is what is written, by the names that it gets, without the prefix.
+type baggage map[string]baggageItem
+
+type baggageItem struct{ key, value string } // the key as the program has it
+
 // writeBaggage writes c's baggage in Jaeger's way, with encoded so that it breaks no request: an item whose key no
 // header can carry is left out, and so is what exceeds the bounds, the last by their keys. Of keys that become one in
 // lower case the greatest is written: that which is in lower case already, if there is one, and always the same.
 func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded bool) {
-	type item struct{ key, value string } // the key as the program has it
-	var items map[string]item
+	var items baggage
 	c.ForeachBaggageItem(func(key, value string) bool {
 		name := key
 		if encoded {
@@ -35,29 +40,66 @@ func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded boo
 			return true
 		}
 		if items == nil {
-			items = map[string]item{}
+			items = baggage{}
 		}
-		items[name] = item{key, value}
+		items[name] = baggageItem{key, value}
 		return true
 	})
+	if len(items) == 0 {
+		return
+	}
+	items.bound()
+	// An old value under the same name in another case would be read as well, and chance would say which of them counts.
+	switch c := w.(type) {
+	case opentracing.HTTPHeadersCarrier:
+		takeOut(items, c)
+	case http.Header:
+		takeOut(items, c)
+	case opentracing.TextMapCarrier:
+		takeOut(items, c)
+	}
+	for name, it := range items {
+		w.Set(jaeger.TraceBaggageHeaderPrefix+name, it.value)
+	}
+}
+
+// bound removes what there may not be.
+func (items baggage) bound() {
 	size := 0
 	for name, it := range items {
 		size += len(name) + len(it.value)
 	}
 	if len(items) <= maxBaggageItems && size <= maxBaggageBytes {
-		for name, it := range items {
-			w.Set(jaeger.TraceBaggageHeaderPrefix+name, it.value)
-		}
 		return
 	}
-	written, size := 0, 0
+	kept, size := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(items)) {
 		bytes := len(name) + len(items[name].value)
-		if written == maxBaggageItems || size+bytes > maxBaggageBytes {
+		if kept == maxBaggageItems || size+bytes > maxBaggageBytes {
+			delete(items, name)
 			continue
 		}
-		written, size = written+1, size+bytes
-		w.Set(jaeger.TraceBaggageHeaderPrefix+name, items[name].value)
+		kept, size = kept+1, size+bytes
+	}
+}
+
+// takeOut removes from carrier what Extract would take for one of items.
+func takeOut[M ~map[string]V, V any](items baggage, carrier M) {
+	const prefix = jaeger.TraceBaggageHeaderPrefix
+	var written map[string]bool // in lower case, as Extract has them; made only where there is something to be looked up
+	for key := range carrier {
+		if len(key) <= len(prefix) || !strings.EqualFold(key[:len(prefix)], prefix) {
+			continue
+		}
+		if written == nil {
+			written = make(map[string]bool, len(items))
+			for name := range items {
+				written[strings.ToLower(name)] = true
+			}
+		}
+		if written[strings.ToLower(key[len(prefix):])] {
+			delete(carrier, key)
+		}
 	}
 }
 

@@ -189,9 +189,11 @@ func TestAServerJoinsWhateverItsPeersSend(t *testing.T) {
 		"w3c, short":                  {"traceparent: 00-abc-1-01", fmt.Sprintf(badW3C, "00-abc-1-01")},
 		"w3c, twice":                  {w3c + "01\n" + w3c + "01", fmt.Sprintf(badW3C, "several")},
 
-		"single before multi":            {multi + "x-b3-sampled: 1\nb3: def-2-0", "def 2, not sampled"},
-		"single's deny holds over multi": {multi + "x-b3-sampled: 1\nb3: 0", "abc 1, not sampled"},
-		"b3's deny holds over jaeger":    {"x-b3-sampled: 0\nuber-trace-id: abc:1:0:1", "abc 1, not sampled"},
+		"single before multi":             {multi + "x-b3-sampled: 1\nb3: def-2-0", "def 2, not sampled"},
+		"single's deny holds over multi":  {multi + "x-b3-sampled: 1\nb3: 0", "abc 1, not sampled"},
+		"b3's deny holds over jaeger":     {"x-b3-sampled: 0\nuber-trace-id: abc:1:0:1", "abc 1, not sampled"},
+		"single's deny, jaeger malformed": {"b3: 0\nuber-trace-id: rubbish", "new trace, not sampled"},
+		"single's say, multi malformed":   {"b3: 1\nx-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 0\nuber-trace-id: abc:1:0:0", "abc 1, sampled"},
 
 		"b3, which proxies rewrite, before jaeger": {multi + "x-b3-sampled: 1\nuber-trace-id: abc:2:0:1", "abc 1, sampled"},
 		"jaeger before w3c":                        {w3c + "01\nuber-trace-id: abc:1:0:1", "abc 1, sampled"},
@@ -234,6 +236,13 @@ func TestTheSamplerDecidesWhatAPeerDeferred(t *testing.T) {
 		"accepted is not asked":      {"JAEGER_SAMPLER_PARAM=0", "b3: 1", nil, "new trace, sampled"},
 		"debug is not asked":         {"JAEGER_SAMPLER_PARAM=0", "b3: d", nil, "new trace, debug"},
 		"malformed is a new trace's": {"JAEGER_SAMPLER_PARAM=0", "b3: rubbish", nil, "new trace, not sampled"},
+		// Beside ids that are malformed only a denial counts.
+		"accepted, malformed":         {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 1", nil, "new trace, not sampled"},
+		"accepted, malformed span":    {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: abc\nx-b3-spanid: x\nx-b3-sampled: 1", nil, "new trace, not sampled"},
+		"debug, malformed":            {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-flags: 1", nil, "new trace, not sampled"},
+		"accepted, malformed, single": {"JAEGER_SAMPLER_PARAM=0", "b3: xyz-1-1", nil, "new trace, not sampled"},
+		"debug, malformed, single":    {"JAEGER_SAMPLER_PARAM=0", "b3: abc-1-d-xyz", nil, "new trace, not sampled"},
+		"debug, malformed, then ids":  {"", "b3: xyz-1-d\nuber-trace-id: abc:1:0:0", nil, "abc 1, not sampled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, strings.Fields(test.env)...)

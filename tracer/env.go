@@ -164,6 +164,7 @@ func (e *source) credentials(r *config.ReporterConfig) {
 	r.User, r.Password = of(user), of(password)
 	// These are the variables whose values are not shown.
 	t := of(token)
+	before := len(e.errs)
 	switch {
 	case t != "" && strings.ContainsFunc(t, func(c rune) bool { return c <= ' ' || c > '~' }):
 		e.errs = append(e.errs, fmt.Errorf("tracer: %s: want what can be printed, without spaces", e.name(token)))
@@ -173,10 +174,21 @@ func (e *source) credentials(r *config.ReporterConfig) {
 		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want no %s beside it", e.name(token), want(password)))
 	case t != "":
 		r.HTTPHeaders = map[string]string{"Authorization": "Bearer " + t}
+	case strings.Contains(r.User, ":"): // which is not shown either: it may be both, user:password
+		e.errs = append(e.errs, fmt.Errorf("tracer: %s: want a name without a colon, at which Basic auth begins the password", e.name(user)))
 	case r.User == "" && r.Password != "":
 		e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want %s set too, or neither", e.name(password), want(user)))
 	case r.User != "" && r.Password == "":
 		e.bad(user, r.User, want(password)+" set too, or neither")
+	}
+	if len(e.errs) > before || e.collector != "" || e.here("JAEGER_ENDPOINT") || !e.here("JAEGER_AGENT_HOST", "JAEGER_AGENT_PORT") {
+		return
+	}
+	for _, name := range []string{user, password, token} {
+		if e.here(name) { // or it would go nowhere, without a word
+			e.errs = append(e.errs, fmt.Errorf("tracer: %s is set: want reporter.endpoint beside it, as the document's agent takes none", e.name(name)))
+			return
+		}
 	}
 }
 

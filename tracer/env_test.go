@@ -73,6 +73,7 @@ func quote(s string) string { return `"` + s + `"` }
 func TestVariablesThatDoNotGoTogetherAreAnError(t *testing.T) {
 	for env, want := range map[string]string{
 		"JAEGER_USER=me":                         `tracer: JAEGER_USER="me": want JAEGER_PASSWORD set too, or neither`,
+		"JAEGER_USER=me:hunter2":                 "tracer: JAEGER_USER: want a name without a colon, at which Basic auth begins the password",
 		"JAEGER_PASSWORD=hush":                   "tracer: JAEGER_PASSWORD is set: want JAEGER_USER set too, or neither",
 		"JAEGER_SAMPLER_TYPE=probabilistic":      `tracer: JAEGER_SAMPLER_TYPE="probabilistic": want JAEGER_SAMPLER_PARAM set too, to ` + wantShare,
 		"JAEGER_SAMPLER_TYPE=ratelimiting":       `tracer: JAEGER_SAMPLER_TYPE="ratelimiting": want JAEGER_SAMPLER_PARAM set too, to ` + wantRate,

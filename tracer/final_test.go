@@ -56,6 +56,28 @@ func TestSpansMayStartAtOnceFromOneContext(t *testing.T) {
 	}
 }
 
+// The race detector looks on.
+func TestAContextMayBeAskedAndSentWhileItsTraceBegins(t *testing.T) {
+	tr, _ := recording(t)
+	for range 20 {
+		c := extract(t, tr, "b3: abc-1")
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() { _ = c.(interface{ IsSampled() bool }).IsSampled() })
+			wg.Go(func() {
+				if err := tr.Inject(c, opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier{}); err != nil {
+					t.Error(err)
+				}
+			})
+			wg.Go(func() { tr.StartSpan("a", opentracing.ChildOf(c)) })
+		}
+		wg.Wait()
+		if !c.(interface{ IsSampled() bool }).IsSampled() {
+			t.Error("the trace has begun, and is not sampled")
+		}
+	}
+}
+
 func TestAContextMayBeHandedToAnotherTracer(t *testing.T) {
 	for in, sampled := range contexts {
 		setenv(t)

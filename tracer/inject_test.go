@@ -292,6 +292,44 @@ func TestCopiedBaggageAndDebugIDsStay(t *testing.T) {
 	}
 }
 
+// What others wrote past http.Header's methods, and the keys of a map, may have any case.
+func TestBaggageReplacesWhatIsThereUnderItsNameInAnyCase(t *testing.T) {
+	tr, _ := recording(t)
+	span := tr.StartSpan("a").SetBaggageItem("user", "new").SetBaggageItem("Zone", "new")
+	for _, format := range []opentracing.BuiltinFormat{opentracing.HTTPHeaders, opentracing.TextMap} {
+		h := http.Header{"uberctx-user": {"old"}, "UBERCTX-USER": {"old"}, "Uberctx-User": {"old", "old"}, "uberCtx-zone": {"old"}, "uberctx-other": {"kept"}}
+		m := opentracing.TextMapCarrier{}
+		for key := range h {
+			m[key] = h[key][0]
+		}
+		for _, carrier := range []any{h.Clone(), opentracing.HTTPHeadersCarrier(h.Clone()), m} {
+			if err := tr.Inject(span.Context(), format, carrier); err != nil {
+				t.Fatal(err)
+			}
+			if s := fmt.Sprint(carrier); strings.Contains(s, "old") || strings.Count(s, "new") != 2 || !strings.Contains(s, "kept") {
+				t.Errorf("%T, %v: %v", carrier, format, s)
+			}
+		}
+	}
+}
+
+// What is left out does not take the old one's place.
+func TestBaggageThatIsNotWrittenRemovesNothing(t *testing.T) {
+	tr, _ := recording(t)
+	span := tr.StartSpan("a")
+	for _, key := range []string{"a", "b", "c", "d", "e"} { // of which the bound lets four through
+		span.SetBaggageItem(key, strings.Repeat("x", 2000))
+	}
+	m := opentracing.TextMapCarrier{"Uberctx-A": "old", "Uberctx-E": "old"}
+	if err := tr.Inject(span.Context(), opentracing.TextMap, m); err != nil {
+		t.Fatal(err)
+	}
+	_, written := m["uberctx-e"]
+	if m["Uberctx-A"] != "" || len(m["uberctx-a"]) != 2000 || m["Uberctx-E"] != "old" || written {
+		t.Errorf("%v", slices.Sorted(maps.Keys(m)))
+	}
+}
+
 func TestADecisionThatNobodyMadeIsNotWritten(t *testing.T) {
 	for choice, want := range map[string]string{
 		"jaeger":                  "",

@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 
@@ -56,6 +57,7 @@ func (t *wrapped) StartSpan(operation string, opts ...opentracing.StartSpanOptio
 		opt.Apply(&o)
 	}
 	refs, shared := o.References, true
+	parent := parentOf(refs)
 	var why error
 	var tags opentracing.Tags
 	for i, ref := range refs {
@@ -66,8 +68,13 @@ func (t *wrapped) StartSpan(operation string, opts ...opentracing.StartSpanOptio
 		if shared { // with other spans that the same options start
 			o.References, shared = slices.Clone(refs), false
 		}
-		o.References[i], tags = p.complete(t, operation, ref.Type)
-		why = p.why
+		why = cmp.Or(why, p.why)
+		if i == parent {
+			o.References[i], tags = p.complete(t, operation, ref.Type)
+			continue
+		}
+		c, _ := p.now() // a link alone asks no sampler, and begins no trace
+		o.References[i].ReferencedContext = c
 	}
 	span := t.Tracer.StartSpan(operation, (*prepared)(&o))
 	for key, value := range tags {
@@ -77,6 +84,44 @@ func (t *wrapped) StartSpan(operation string, opts ...opentracing.StartSpanOptio
 		span.LogFields(log.Event("malformed context"), log.Message(why.Error()))
 	}
 	return span
+}
+
+// parentOf finds the reference whose trace a span joins, as Jaeger's tracer does: the first ChildOf, else the last
+// FollowsFrom. It is -1 where there is none.
+func parentOf(refs []opentracing.SpanReference) int {
+	parent := -1
+	for i, ref := range refs {
+		var c jaeger.SpanContext
+		switch of := ref.ReferencedContext.(type) {
+		case *pending:
+			if of == nil {
+				continue
+			}
+			c = of.SpanContext
+		case jaeger.SpanContext:
+			c = of
+		default:
+			continue
+		}
+		switch {
+		case !c.IsValid() && !hasBaggage(c):
+			continue // nothing to join
+		case ref.Type == selfRef:
+			return -1 // the span's ids are given, and whether it is sampled
+		case ref.Type == opentracing.ChildOfRef:
+			return i
+		}
+		parent = i
+	}
+	return parent
+}
+
+// selfRef is the type that jaeger.SelfRef gives a reference.
+var selfRef = jaeger.SelfRef(jaeger.SpanContext{}).Type
+
+func hasBaggage(c jaeger.SpanContext) (has bool) {
+	c.ForeachBaggageItem(func(string, string) bool { has = true; return false })
+	return has
 }
 
 // complete makes of p what Jaeger's tracer understands, and the tags of the sampler, if it was asked.

@@ -198,6 +198,134 @@ func TestADenialBesideMalformedIDsKeepsTheReason(t *testing.T) {
 	}
 }
 
+func TestADenialBesideIDsOfAnyLengthCounts(t *testing.T) {
+	tr, _ := recording(t)
+	a := func(n int) string { return strings.Repeat("a", n) }
+	for _, in := range []string{
+		"b3: " + a(33) + "-1-0", "b3: " + a(64) + "-" + a(16) + "-0", "b3: abc-" + a(60) + "-0", "b3: abc-1-0-" + a(64),
+		"b3: " + a(32) + "-" + a(16) + "-0-" + a(17), "b3: " + a(1<<20) + "-1-0",
+		"x-b3-traceid: " + a(64) + "\nx-b3-spanid: 1\nx-b3-sampled: 0", "x-b3-traceid: abc\nx-b3-spanid: " + a(64) + "\nx-b3-sampled: 0",
+	} {
+		if sc := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, in))).Context().(jaeger.SpanContext); sc.IsSampled() {
+			t.Errorf("%.100s: %v", in, sc)
+		}
+	}
+}
+
+// A link to a trace that a peer left open says nothing about this one.
+func TestOfSeveralReferencesTheParentAloneIsDecided(t *testing.T) {
+	type contexts struct{ open, decided opentracing.SpanContext }
+	type refs []opentracing.StartSpanOption
+	child, follows := opentracing.ChildOf, opentracing.FollowsFrom
+	for name, test := range map[string]struct {
+		refs func(contexts) refs
+		asks bool // whether the sampler is asked about open
+	}{
+		"a decided parent":    {func(c contexts) refs { return refs{child(c.decided), follows(c.open)} }, false},
+		"behind the link":     {func(c contexts) refs { return refs{follows(c.open), child(c.decided)} }, false},
+		"a second parent":     {func(c contexts) refs { return refs{child(c.decided), child(c.open)} }, false},
+		"of links the last":   {func(c contexts) refs { return refs{follows(c.open), follows(c.decided)} }, false},
+		"an open parent":      {func(c contexts) refs { return refs{follows(c.decided), child(c.open)} }, true},
+		"an open link, last":  {func(c contexts) refs { return refs{follows(c.decided), follows(c.open)} }, true},
+		"beside an empty one": {func(c contexts) refs { return refs{child(jaeger.SpanContext{}), child(c.open)} }, true},
+		"before an empty one": {func(c contexts) refs { return refs{follows(c.open), follows(jaeger.SpanContext{})} }, true},
+		"beside nothing":      {func(c contexts) refs { return refs{child(nil), child(c.open)} }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=1")
+			r := tracer.NewRecorder(0)
+			tr, _ := open(t, tracer.WithRecorder(r))
+			c := contexts{extract(t, tr, "b3: abc-1"), extract(t, tr, "b3: def-2-1")}
+			span := tr.StartSpan("a", test.refs(c)...)
+			span.Finish()
+			sc := span.Context().(jaeger.SpanContext)
+			if joined := sc.TraceID().Low == 0xabc; joined != test.asks || !sc.IsSampled() {
+				t.Errorf("the span is %v", sc)
+			}
+			if decision := headers(t, tr, c.open).Get("x-b3-sampled"); (decision != "") != test.asks {
+				t.Errorf("the open trace is sent on as %q", decision)
+			}
+			linked := false
+			for _, ref := range r.Trace(gap.TraceID(sc.TraceID()))[0].References {
+				linked = linked || ref.TraceID.Low == 0xabc && ref.SpanID == 1
+			}
+			if !linked {
+				t.Error("the link was lost")
+			}
+			// The limit lets one trace through.
+			if sc := tr.StartSpan("b").Context().(jaeger.SpanContext); sc.IsSampled() == test.asks {
+				t.Errorf("the first trace that begins here is %v", sc)
+			}
+		})
+	}
+}
+
+func TestASpanBehindABaggageOfNoTraceBeginsOne(t *testing.T) {
+	tr, _ := recording(t)
+	c := extract(t, tr, "b3: abc-1")
+	span := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "uberctx-k: v")), opentracing.ChildOf(c))
+	sc := span.Context().(jaeger.SpanContext)
+	if sc.ParentID() != 0 || span.BaggageItem("k") != "v" || c.(interface{ IsSampled() bool }).IsSampled() {
+		t.Errorf("the span is %v, the other's trace sampled: %v", sc, c.(interface{ IsSampled() bool }).IsSampled())
+	}
+}
+
+func TestASpanWhoseIDsAreGivenDecidesNoOther(t *testing.T) {
+	tr, _ := recording(t)
+	c := extract(t, tr, "b3: abc-1")
+	given := jaeger.NewSpanContext(jaeger.TraceID{Low: 0xdef}, 7, 0, true, nil)
+	sc := tr.StartSpan("a", jaeger.SelfRef(given), opentracing.ChildOf(c)).Context().(jaeger.SpanContext)
+	if sc.TraceID().Low != 0xdef || sc.SpanID() != 7 || c.(interface{ IsSampled() bool }).IsSampled() {
+		t.Errorf("the span is %v, its parent's trace sampled: %v", sc, c.(interface{ IsSampled() bool }).IsSampled())
+	}
+}
+
+func TestALinkToATraceWithoutIDsDoesNotBeginIt(t *testing.T) {
+	tr, _ := recording(t)
+	c := extract(t, tr, "b3: 1")
+	linked := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "b3: abc-1-1")), opentracing.FollowsFrom(c)).Context().(jaeger.SpanContext)
+	root := tr.StartSpan("b", opentracing.ChildOf(c)).Context().(jaeger.SpanContext)
+	if linked.TraceID().Low != 0xabc || linked.ParentID() != 1 || root.ParentID() != 0 || root.TraceID() == linked.TraceID() {
+		t.Errorf("%v, then %v", linked, root)
+	}
+}
+
+func TestALinkLeavesTheSamplersTagsAndTheReason(t *testing.T) {
+	tr, r := recording(t)
+	bad := func() opentracing.SpanContext {
+		c, _ := tr.Extract(opentracing.HTTPHeaders, carried("b3: rubbish"))
+		return c
+	}
+	tags := func(s gap.Span) (names string) {
+		for _, f := range s.Tags {
+			names += f.Key + " "
+		}
+		return names
+	}
+	decided := extract(t, tr, "b3: def-2")
+	tr.StartSpan("first", opentracing.ChildOf(decided))
+	for _, link := range []opentracing.SpanContext{decided, extract(t, tr, "b3: fff-3")} {
+		open := extract(t, tr, "b3: abc-1")
+		tr.StartSpan("a", opentracing.ChildOf(open), opentracing.FollowsFrom(link), opentracing.FollowsFrom(bad())).Finish()
+		spans := r.Trace(gap.TraceID{Low: 0xabc})
+		last := spans[len(spans)-1]
+		if got := tags(last); got != "sampler.param sampler.type " || len(last.Logs) != 1 {
+			t.Errorf("tags %s, logs %v", got, last.Logs)
+		}
+		for _, refs := range [][]opentracing.StartSpanOption{
+			{opentracing.ChildOf(bad()), opentracing.FollowsFrom(link)},
+			{opentracing.FollowsFrom(link), opentracing.ChildOf(bad())},
+		} {
+			span := tr.StartSpan("b", refs...)
+			span.Finish()
+			spans := r.Trace(gap.TraceID(span.Context().(jaeger.SpanContext).TraceID()))
+			if last := spans[len(spans)-1]; len(last.Logs) != 1 || last.Logs[0].Fields[0].Value != "malformed context" {
+				t.Errorf("logs %v", last.Logs)
+			}
+		}
+	}
+}
+
 func TestASpansOwnTracerKnowsWhatOurCodecsKnow(t *testing.T) {
 	tr, _ := recording(t)
 	span := tr.StartSpan("a")

@@ -40,8 +40,12 @@ func convert(span *jaeger.Span) gap.Span {
 		}
 		s.References = append(s.References, gap.Reference{Type: kind, TraceID: gap.TraceID(to.TraceID()), SpanID: gap.SpanID(to.SpanID())})
 	}
-	if len(s.References) == 0 && c.ParentID() != 0 { // a span made by jaeger.SelfRef
-		s.References = []gap.Reference{{Type: gap.ChildOf, TraceID: s.TraceID, SpanID: gap.SpanID(c.ParentID())}}
+	if c.ParentID() != 0 { // which no reference names where jaeger.SelfRef made the span: Jaeger's backend then puts one first
+		parent := gap.Reference{Type: gap.ChildOf, TraceID: s.TraceID, SpanID: gap.SpanID(c.ParentID())}
+		named := func(ref gap.Reference) bool { return ref.TraceID == parent.TraceID && ref.SpanID == parent.SpanID }
+		if !slices.ContainsFunc(s.References, named) {
+			s.References = slices.Insert(s.References, 0, parent)
+		}
 	}
 	// Jaeger sends a tag as often as it was set. Here the last one counts, as OpenTracing says.
 	tags := span.Tags()
@@ -72,6 +76,7 @@ func convert(span *jaeger.Span) gap.Span {
 		}
 		s.Logs = append(s.Logs, l)
 	}
+	own(&s.Operation, s.Tags, s.Logs)
 	if b.lost > 0 {
 		s.Tags = append(s.Tags, gap.Field{Key: CutTag, Value: int64(b.lost)})
 	}
@@ -89,8 +94,12 @@ func plain(v any) any {
 
 // value makes v one of the types that a gap.Field holds, as Jaeger does when it sends a tag.
 func (b *budget) value(v any) any {
+	given := v
 	switch v := v.(type) {
 	case string:
+		if len(v) <= maxRecordedValue {
+			return given // v would be put on the heap once more
+		}
 		return b.cut(v)
 	case []byte:
 		if len(v) > maxRecordedValue {
@@ -200,7 +209,7 @@ func (b *budget) allows(n int) bool {
 	return true
 }
 
-// field makes a gap.Field, which holds nothing of v's memory that is not counted, if there is room for it.
+// field makes a gap.Field, if there is room for it. Its words are the program's own still: see [own].
 func (b *budget) field(key string, v any) (f gap.Field, ok bool) {
 	before := b.lost
 	f = gap.Field{Key: b.cut(key), Value: b.value(v)}
@@ -215,7 +224,7 @@ func (b *budget) field(key string, v any) (f gap.Field, ok bool) {
 	return f, true
 }
 
-// cut shortens s to maxRecordedValue bytes, on the boundary of a rune, and lets go of the rest.
+// cut shortens s to maxRecordedValue bytes, on the boundary of a rune.
 func (b *budget) cut(s string) string {
 	if len(s) <= maxRecordedValue {
 		return s
@@ -225,5 +234,50 @@ func (b *budget) cut(s string) string {
 	for end > maxRecordedValue-utf8.UTFMax && !utf8.RuneStart(s[end]) {
 		end--
 	}
-	return strings.Clone(s[:end])
+	return s[:end]
+}
+
+// own copies all words into one piece of memory. What a word was cut from, ten bytes of a body of megabytes, would be kept
+// with it, and no bound counts that; and a piece for each word would be eight allocations more for a span of three tags.
+func own(name *string, fields []gap.Field, logs []gap.Log) {
+	n := len(*name) + wordsIn(fields)
+	for _, l := range logs {
+		n += wordsIn(l.Fields)
+	}
+	var w words
+	w.Grow(n)
+	*name = w.own(*name)
+	w.ownAll(fields)
+	for _, l := range logs {
+		w.ownAll(l.Fields)
+	}
+}
+
+func wordsIn(fields []gap.Field) (n int) {
+	for _, f := range fields {
+		n += len(f.Key)
+		if s, ok := f.Value.(string); ok {
+			n += len(s)
+		}
+	}
+	return n
+}
+
+// words are written into memory that was made large enough for them, so it never moves.
+type words struct{ strings.Builder }
+
+func (w *words) own(s string) string {
+	start := w.Len()
+	w.WriteString(s)
+	return w.String()[start:]
+}
+
+func (w *words) ownAll(fields []gap.Field) {
+	for i := range fields {
+		f := &fields[i]
+		f.Key = w.own(f.Key)
+		if s, ok := f.Value.(string); ok {
+			f.Value = w.own(s)
+		}
+	}
 }

@@ -2,6 +2,7 @@ package tracer_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,6 +99,67 @@ func TestOneSpanIsBoundedInBytes(t *testing.T) {
 				t.Errorf("the last tags are %v", s.Tags[len(s.Tags)-2:])
 			}
 		})
+	}
+}
+
+func TestLargeThingsLeaveRoomForTheSmallOnesBehindThem(t *testing.T) {
+	large := strings.Repeat("x", 64<<10)
+	s, _, lost := recorded(t, func(span opentracing.Span) {
+		for i := range 100 {
+			span.SetTag(fmt.Sprintf("a%03d", i), large)
+		}
+		for i := range 600 { // more than is left beside so many large ones as there is room for
+			span.SetTag(fmt.Sprintf("b%03d", i), large[:100])
+		}
+	})
+	n := 0
+	for _, f := range s.Tags {
+		if f.Key[0] == 'b' {
+			n++
+		}
+	}
+	if n != 600 || lost == nil {
+		t.Errorf("of 600 small tags behind large ones %d are kept; cut: %v", n, lost)
+	}
+}
+
+func TestALogWithoutRoomIsLeftOut(t *testing.T) {
+	s, _, lost := recorded(t, func(span opentracing.Span) {
+		span.LogFields(slices.Repeat([]log.Field{log.Int("n", 1)}, 200_000)...) // which take all there is
+		for range 500 {
+			span.LogFields()
+		}
+	})
+	if len(s.Logs) > 10 || lost.(int64) < 200_000-int64(len(s.Logs[0].Fields))+490 {
+		t.Errorf("%d logs are kept, and %v things left out", len(s.Logs), lost)
+	}
+}
+
+func TestASpanMadeBySelfRefKeepsItsParent(t *testing.T) {
+	r := tracer.NewRecorder(0)
+	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
+	defer closer.Close()
+	const trace, span, parent = 7, 8, 9
+	self := jaeger.SelfRef(jaeger.NewSpanContext(jaeger.TraceID{Low: trace}, span, parent, true, nil))
+	other := jaeger.NewSpanContext(jaeger.TraceID{Low: 1}, parent, 0, true, nil) // of the same id, in another trace
+	named := jaeger.NewSpanContext(jaeger.TraceID{Low: trace}, parent, 0, true, nil)
+	missing := gap.Reference{Type: gap.ChildOf, TraceID: gap.TraceID{Low: trace}, SpanID: parent}
+	link := gap.Reference{Type: gap.FollowsFrom, TraceID: gap.TraceID{Low: 1}, SpanID: parent}
+	for _, test := range []struct {
+		opts []opentracing.StartSpanOption
+		want []gap.Reference
+	}{
+		{[]opentracing.StartSpanOption{self}, []gap.Reference{missing}},
+		{[]opentracing.StartSpanOption{self, opentracing.FollowsFrom(other)}, []gap.Reference{missing, link}},
+		{[]opentracing.StartSpanOption{self, opentracing.FollowsFrom(named)}, []gap.Reference{{Type: gap.FollowsFrom, TraceID: missing.TraceID, SpanID: parent}}},
+		{[]opentracing.StartSpanOption{opentracing.FollowsFrom(other)}, []gap.Reference{link}},
+	} {
+		tr.StartSpan("a", test.opts...).Finish()
+		traces := r.Traces()
+		spans := traces[len(traces)-1]
+		if got := spans[len(spans)-1].References; !slices.Equal(got, test.want) {
+			t.Errorf("got %v, want %v", got, test.want)
+		}
 	}
 }
 

@@ -59,7 +59,8 @@ type recorded struct {
 // trace that was longest without a new span goes, whole; and so it does when all together have more than 100,000 spans
 // or 64 MiB. Of one trace the last 10,000 spans are kept, because the root comes last, or the last 64 MiB of them;
 // [DroppedSpansTag] tells when there were more. Of one span the first 1,000 logs are kept, 64 KiB of each name, key and
-// value, and of all together 4 MiB, where large ones are left out before small ones; [CutTag] tells how much was not kept.
+// value, and of all together 4 MiB, where large ones are left out before small ones; [CutTag] tells how much was not kept. All of it is copied: what a value was
+// cut from is not held.
 func NewRecorder(capacity int) *Recorder {
 	return &Recorder{capacity: capacity}
 }
@@ -186,6 +187,7 @@ func (r *Recorder) process(span *jaeger.Span) *gap.Process {
 	thrift := jaeger.BuildJaegerProcessThrift(span)
 	b := newBudget()
 	p := &gap.Process{Service: b.cut(thrift.ServiceName), Tags: b.fields(nil, thrift.Tags)}
+	own(&p.Service, p.Tags, nil)
 	r.processes[span.Tracer()] = p
 	return p
 }

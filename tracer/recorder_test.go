@@ -194,6 +194,31 @@ func TestARecorderIsBoundedInBytes(t *testing.T) {
 	}
 }
 
+func TestWhatALargeTraceDroppedIsNotCountedAgainstLaterOnes(t *testing.T) {
+	r := tracer.NewRecorder(1000)
+	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
+	defer closer.Close()
+	megabyte := make([]byte, 64<<10)
+	report := func(opts ...opentracing.StartSpanOption) opentracing.Span {
+		span := tr.StartSpan("a", opts...)
+		for i := range 16 {
+			span.SetTag(fmt.Sprint(i), megabyte)
+		}
+		span.Finish()
+		return span
+	}
+	root := tr.StartSpan("root")
+	for range 200 { // of which 64 are kept
+		report(opentracing.ChildOf(root.Context()))
+	}
+	for range 50 { // the first of which takes the place of all that
+		report()
+	}
+	if n := len(r.Traces()); n != 50 {
+		t.Errorf("of 50 traces of a megabyte each %d are kept", n)
+	}
+}
+
 func TestARecorderIsBoundedInSpans(t *testing.T) {
 	r := tracer.NewRecorder(1000)
 	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)

@@ -1,6 +1,7 @@
 package tracer_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -250,6 +251,51 @@ func TestASamplingServerIsAsked(t *testing.T) {
 		}
 	}
 	noneLeft(t)
+}
+
+func TestTheDocumentsSamplingServerIsAskedAndNotTheEnvironments(t *testing.T) {
+	asked := make(chan [2]string, 100) // who, by which service
+	start := func(name string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case asked <- [2]string{name, r.FormValue("service")}:
+			default:
+			}
+			w.WriteHeader(http.StatusNotFound)
+		}))
+		t.Cleanup(server.Close)
+		return strings.TrimPrefix(server.URL, "http://")
+	}
+	const theirs, ours = "the environment's", "the document's"
+	environments, documents := start(theirs), start(ours)
+	_, port, _ := strings.Cut(documents, ":")
+	byPort := "local_agent: {reporting_host: 127.0.0.1, sampling_port: " + port + "}"
+	for i, test := range []struct{ env, yaml, want string }{
+		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, "", theirs},
+		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, byPort, ours},
+		{"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, byPort, ours},
+		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, "sampler: {manager_host_port: '" + documents + "'}", ours},
+		{"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, "sampler: {sampling_endpoint: 'http://" + documents + "'}", ours},
+		{"JAEGER_TAGS=a=b", "local_agent: {reporting_host: 127.0.0.1, sampling_port: 1}\nsampler: {sampling_endpoint: 'http://" + documents + "'}", ours},
+		{"JAEGER_TAGS=a=b", "sampler: {manager_host_port: '" + environments + "', sampling_endpoint: 'http://" + documents + "'}", ours},
+	} {
+		service := fmt.Sprint("shop ", i)
+		setenv(t, "JAEGER_SERVICE_NAME="+service, "JAEGER_SAMPLER_REFRESH_INTERVAL=1ms", test.env)
+		_, closer, err := tracer.FromYAML(strings.NewReader(test.yaml), tracer.WithRecorder(tracer.NewRecorder(0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := <-asked
+		for got[1] != service { // a tracer that is closed now
+			got = <-asked
+		}
+		if err := closer.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got[0] != test.want {
+			t.Errorf("%s\n%s\n%s server was asked", test.env, test.yaml, got[0])
+		}
+	}
 }
 
 func TestCloseDoesNotWaitForTheSamplingServer(t *testing.T) {

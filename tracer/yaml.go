@@ -120,9 +120,13 @@ func (d *yamlReader) section(at string, n *yaml.Node) {
 			d.complain(name, path, "unknown key"+suggest(path))
 		case empty(value):
 		case known.form == section:
-			d.section(known.path+".", value)
+			if d.say(known.path, said{key: path, line: name.Line}) {
+				d.section(known.path+".", value)
+			}
 		case known.form == mapping:
-			d.tagsOf(path, value)
+			if d.say(known.path, said{key: path, line: name.Line}) {
+				d.tagsOf(path, value)
+			}
 		default:
 			d.value(path, known, name, value)
 		}
@@ -206,12 +210,15 @@ func (d *yamlReader) value(path string, k key, name, n *yaml.Node) {
 	d.say(k.variable, said{value, n.Value, path, n.Line})
 }
 
-func (d *yamlReader) say(variable string, s said) {
+// say notes what the document says of a variable, or that it has a section. It reports false, and complains, where it did so
+// before.
+func (d *yamlReader) say(variable string, s said) bool {
 	if before, ok := d.document[variable]; ok {
 		d.errs = append(d.errs, fmt.Errorf("tracer: line %d: %s: line %d says the same in %s: want one of them", s.line, s.key, before.line, before.key))
-		return
+		return false
 	}
 	d.document[variable] = s
+	return true
 }
 
 // yamlBool also knows the words of YAML 1.1, which is Python's.

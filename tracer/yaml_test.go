@@ -87,6 +87,7 @@ func TestOptionsBeatTheDocumentAndTheDocumentTheEnvironment(t *testing.T) {
 	}{
 		"document":                              {"JAEGER_ENDPOINT=http://elsewhere.invalid", "reporter: {endpoint: " + c.URL + "/d}", nil, "shop :  /d"},
 		"option":                                {"JAEGER_ENDPOINT=http://elsewhere.invalid", "reporter: {endpoint: 'http://elsewhere.invalid', user: me, password: pw}", []tracer.Option{tracer.WithCollector(c.URL + "/o")}, "shop :  /o"},
+		"option, and no agent":                  {"", "local_agent: {reporting_host: h}\nreporter: {user: me, password: pw}", []tracer.Option{tracer.WithCollector(c.URL + "/o")}, "shop :  /o"},
 		"environment":                           {"JAEGER_ENDPOINT=" + c.URL + "/e", "logging: false", nil, "shop :  /e"},
 		"credentials":                           {"", "reporter: {endpoint: " + c.URL + "/d, user: me, password: pw}", nil, "shop me:pw  /d"},
 		"Java's words":                          {"", "reporterConfig: {senderConfiguration: {endpoint: " + c.URL + "/d, authUsername: me, authPassword: pw}, flushIntervalMs: 100}", nil, "shop me:pw  /d"},
@@ -157,10 +158,16 @@ func TestWhatIsWrongWithADocumentIsToldWithItsLine(t *testing.T) {
 		"tags: {'': 1}":                                          `line 1: tags: "": want a key`,
 		"tags:\n  a: 1\n  a: 2":                                  "line 3: tags.a: is said twice",
 		"tags: {ip: 1}":                                          `line 1: tags.ip: "1": want the host's address as a string`,
+		"sampler: {type: const}\nsampler: {param: 0}":            "line 2: sampler: line 1 says the same in sampler: want one of them",
+		"reporter:\nreporter_config: {}\nreporter:\n  {}":        "line 3: reporter: line 2 says the same in reporter_config: want one of them",
+		"tags: {a: 1}\n\ntracer_tags: {b: 1}":                    "line 3: tracer_tags: line 1 says the same in tags: want one of them",
+		"reporter: {sender: {user: me},\n sender: {}}":           "line 2: reporter.sender: line 1 says the same in reporter.sender: want one of them",
 		"logging: true\nlogging: true":                           "line 2: logging: line 1 says the same in logging: want one of them",
 		"disabled: false\nenabled: true":                         "line 2: enabled: line 1 says the same in disabled: want one of them",
 		"reporter:\n  password: hush":                            "line 2: reporter.password is set: want reporter.user set too, or neither",
 		"reporter: {user: me}":                                   `line 1: reporter.user: "me": want reporter.password set too, or neither`,
+		"reporter: {user: 'me:hunter2', password: x}":            "line 1: reporter.user: want a name without a colon, at which Basic auth begins the password",
+		"reporter: {user: 'me:hunter2'}":                         "line 1: reporter.user: want a name without a colon, at which Basic auth begins the password",
 		"reporter: {endpoint: 'ftp://me:hush@h'}":                `line 1: reporter.endpoint: "ftp://xxxxx@h": want the collector's http or https URL, such as http://localhost:14268`,
 		"reporter: {auth_token: 'hush hush'}":                    "line 1: reporter.auth_token: want what can be printed, without spaces",
 		"reporter: {auth_token: t, user: me, password: hush}":    "line 1: reporter.auth_token is set: want no reporter.user beside it",
@@ -272,12 +279,18 @@ func FuzzYAML(f *testing.F) {
 }
 
 func TestCredentialsAreOfOnePlace(t *testing.T) {
-	const agent = "local_agent: {reporting_host: localhost}"
+	const (
+		agent = "local_agent: {reporting_host: localhost}"
+		none  = " is set: want reporter.endpoint beside it, as the document's agent takes none"
+	)
 	for name, test := range map[string]struct{ env, yaml, want string }{
 		"a document with an agent needs none":   {"JAEGER_USER=me", agent, ""},
 		"nor are two ways looked at then":       {"JAEGER_USER=me JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2", agent, ""},
 		"a user alone is of the document":       {"JAEGER_PASSWORD=hunter2", "reporter:\n  user: me", `line 2: reporter.user: "me": want reporter.password set too, or neither`},
 		"and so is a password":                  {"JAEGER_USER=me", "\nreporter: {password: hunter2}", "line 2: reporter.password is set: want reporter.user set too, or neither"},
+		"an agent takes none":                   {"", agent + "\nreporter: {password: hunter2, user: me}", "line 2: reporter.user" + none},
+		"whatever collector others have":        {"JAEGER_ENDPOINT=http://localhost:1", "reporter: {auth_token: hunter2}\n" + agent, "line 1: reporter.auth_token" + none},
+		"beside an endpoint it needs none":      {"", agent + "\nreporter: {endpoint: 'http://localhost:1', password: hunter2, user: me}", ""},
 		"with an agent, too":                    {"", agent + "\nreporter: {user: me}", `line 2: reporter.user: "me": want reporter.password set too, or neither`},
 		"a user alone is of the environment":    {"JAEGER_USER=me", "logging: false", `JAEGER_USER="me": want JAEGER_PASSWORD set too, or neither`},
 		"two ways are one too many":             {"JAEGER_USER=me JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2", "", "JAEGER_AUTH_TOKEN is set: want no JAEGER_USER beside it"},

@@ -1,0 +1,180 @@
+package tracer_test
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+	"weak"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/uber/jaeger-client-go"
+)
+
+// body is a megabyte of text, and the memory that holds it.
+func body() (string, weak.Pointer[[1 << 20]byte]) {
+	b := new([1 << 20]byte)
+	copy(b[:], strings.Repeat("x", len(b)))
+	return unsafe.String(&b[0], len(b)), weak.Make(b)
+}
+
+// gone reports whether p's memory is free, or becomes so in a few seconds.
+func gone[T any](p weak.Pointer[T]) bool {
+	for range 200 {
+		runtime.GC()
+		if p.Value() == nil {
+			return true
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return false
+}
+
+func TestARecorderHoldsNothingOfWhatItsWordsWereCutFrom(t *testing.T) {
+	for how, fill := range map[string]func(s opentracing.Span, word string){
+		"operation":   func(s opentracing.Span, word string) { s.SetOperationName(word) },
+		"tag":         func(s opentracing.Span, word string) { s.SetTag("k", word) },
+		"bytes":       func(s opentracing.Span, word string) { s.SetTag("k", unsafe.Slice(unsafe.StringData(word), len(word))) },
+		"key":         func(s opentracing.Span, word string) { s.SetTag(word, 1) },
+		"field":       func(s opentracing.Span, word string) { s.LogFields(log.String("k", word)) },
+		"field's key": func(s opentracing.Span, word string) { s.LogFields(log.Int(word, 1)) },
+		"left out": func(s opentracing.Span, word string) { // there is no room for the last of them
+			for i := range 100 {
+				s.SetTag(fmt.Sprintf("%03d", i), strings.Repeat("x", 64<<10))
+			}
+			s.SetTag("100", word)
+		},
+	} {
+		for _, length := range []int{10, 1 << 20} {
+			if how == "left out" {
+				length = 64 << 10
+			}
+			t.Run(fmt.Sprintf("%s of %d", how, length), func(t *testing.T) {
+				r := tracer.NewRecorder(0)
+				tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
+				defer closer.Close()
+				text, memory := body()
+				span := tr.StartSpan("a")
+				fill(span, text[:length])
+				span.Finish()
+				if !gone(memory) {
+					t.Error("the whole of it is held")
+				}
+				runtime.KeepAlive(r)
+			})
+		}
+	}
+}
+
+func TestARecorderHoldsNothingOfWhatAProcesssWordsWereCutFrom(t *testing.T) {
+	r := tracer.NewRecorder(0)
+	service, one := body()
+	value, other := body()
+	func() {
+		tr, closer := jaeger.NewTracer(service[:10], jaeger.NewConstSampler(true), r, jaeger.TracerOptions.Tag("k", value[:10]))
+		defer closer.Close()
+		tr.StartSpan("a").Finish()
+	}()
+	service, value = "", ""
+	for i := range 64 { // or the tracer itself is known still
+		tr, closer := jaeger.NewTracer(fmt.Sprint(i), jaeger.NewConstSampler(true), r)
+		tr.StartSpan("a").Finish()
+		closer.Close()
+	}
+	if !gone(one) || !gone(other) {
+		t.Error("the whole of it is held")
+	}
+	if p := r.Traces()[0][0].Process; p.Service != "xxxxxxxxxx" {
+		t.Errorf("%+v", p)
+	}
+}
+
+func TestASpanThatATraceDroppedIsFreed(t *testing.T) {
+	r := tracer.NewRecorder(0)
+	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
+	defer closer.Close()
+	root := tr.StartSpan("root")
+	child := func() { tr.StartSpan("a", opentracing.ChildOf(root.Context())).SetTag("k", "v").Finish() }
+	child()
+	first := weak.Make(&r.Traces()[0][0].Tags[0])
+	for range 10_000 {
+		child()
+	}
+	if !gone(first) {
+		t.Error("it is held")
+	}
+	if n := len(r.Traces()[0]); n != 10_000 {
+		t.Errorf("%d spans are kept", n)
+	}
+}
+
+func TestWhatTracesGivesIsNotWrittenToByTheNextCall(t *testing.T) {
+	r := tracer.NewRecorder(0)
+	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
+	defer closer.Close()
+	root := tr.StartSpan("root")
+	for range 10_000 {
+		tr.StartSpan("a", opentracing.ChildOf(root.Context())).Finish()
+	}
+	for n := range 40 { // among so many there are slices with room behind them
+		span := tr.StartSpan("a", opentracing.ChildOf(root.Context()))
+		for i := range n {
+			span.SetTag(fmt.Sprint(i), i)
+		}
+		span.Finish()
+		last := func() *gap.Field {
+			spans := r.Traces()[0]
+			tags := spans[len(spans)-1].Tags
+			return &tags[len(tags)-1]
+		}
+		if one, other := last(), last(); one == other || one.Key != tracer.DroppedSpansTag || *one != *other {
+			t.Errorf("%d tags: %v at %p, then %v at %p", n, *one, one, *other, other)
+		}
+	}
+}
+
+// The span that makes a context final is used again: it would be more than half of what an extraction allocates.
+func TestAnExtractionCostsNoSpan(t *testing.T) {
+	tr, _ := recording(t)
+	h := carried("b3: abc-1-1")
+	const times = 1000
+	bytes := allocated(func() {
+		for range times {
+			if _, err := tr.Extract(opentracing.HTTPHeaders, h); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}) / times
+	// 224 without a span; the race detector has one of four made anew.
+	if bytes > 224+uint64(unsafe.Sizeof(jaeger.Span{}))*2/3 {
+		t.Errorf("%d bytes", bytes)
+	}
+}
+
+// A pool keeps what is in it over one collection of garbage, and not over two: so there is but one here. What a single one
+// frees may be chance, once or twice.
+func TestAnExtractedContextIsNotKept(t *testing.T) {
+	tr, _ := recording(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	freed := 0
+	for range 20 {
+		text, memory := body()
+		h := opentracing.HTTPHeadersCarrier{"B3": {"abc-1-1"}, "Uberctx-K": {text[:1000]}}
+		if _, err := tr.Extract(opentracing.HTTPHeaders, h); err != nil {
+			t.Fatal(err)
+		}
+		runtime.GC()
+		if memory.Value() == nil {
+			freed++
+		}
+	}
+	if freed <= 10 {
+		t.Errorf("of 20 contexts that nobody has %d were freed", freed)
+	}
+}
