@@ -24,11 +24,13 @@ var floors = map[string]int{
 	"gap/jaegerjson":     1, // Jaeger's JSON, in and out; may ask a query service
 	"internal/spanutil":  1,
 	"internal/printable": 0, // text of strangers, harmless: imports the standard library alone
+	"internal/worktime":  0, // the CPU time of a handler: what gaps are held against
 	"gap/report":         2, // what was found, as text, pages and files for other tools
 	"gap/debug":          3, // the page of a running program
 	"contrib":            2,
 	"tracer":             2,
 	"demo":               4,
+	"bench":              4, // gaptrace beside its peers; nothing of theirs reaches a user
 	"internal/interop":   4, // tests alone, with what no user should get
 }
 
@@ -44,6 +46,7 @@ var outside = map[string][]string{
 	"gap":                   {},
 	"gap/report":            {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
 	"gap/debug":             {},
+	"internal/worktime":     {},
 	"internal/spanutil":     {"github.com/opentracing/opentracing-go"},
 	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
 	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
@@ -106,6 +109,14 @@ func (f file) imports(t *testing.T) []string {
 	return paths
 }
 
+// beside is the folder of the module beside the root's that dir belongs to, whose packages import each other as they like.
+func beside(dir string) string {
+	if top, _, _ := strings.Cut(dir, "/"); top == "demo" || top == "bench" {
+		return top
+	}
+	return ""
+}
+
 // inHouse is the folder of a package of the house.
 func inHouse(importPath string) (dir string, ok bool) {
 	if importPath == module {
@@ -135,7 +146,7 @@ func TestImportsRunDown(t *testing.T) {
 		}
 		for _, p := range f.imports(t) {
 			dir, house := inHouse(p)
-			if !house || strings.HasPrefix(f.dir, "demo") && strings.HasPrefix(dir, "demo") {
+			if !house || beside(f.dir) != "" && beside(f.dir) == beside(dir) {
 				continue
 			}
 			below, ok := nearest(floors, dir)
