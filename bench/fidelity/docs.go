@@ -1,0 +1,3 @@
+package main
+
+func (r *results) write(dir string) error { return nil }
