@@ -20,6 +20,7 @@ type sample struct {
 	CPU     time.Duration `json:"cpu"`     // of the handler's thread, outside of the library's calls
 	Elapsed time.Duration `json:"elapsed"` // on the clock on the wall, outside of the library's calls
 	Library time.Duration `json:"library"` // in calls that never waited
+	Inside  time.Duration `json:"inside"`  // CPU of the handler's thread in calls that waited: the library's, and the wrapper's
 	Queued  time.Duration `json:"queued"`  // of Elapsed: ready to work, while others had the CPUs
 	Spans   int           `json:"spans"`
 }
@@ -43,9 +44,14 @@ type measurement struct {
 
 // request is a request whose span is the tracer's own, as a program's main job has one.
 func (m *measurement) request(ctx context.Context, handle func(context.Context, *worktime.Clock) error) error {
+	clock := worktime.Start()
 	ctx, finish := m.recorder.Span(ctx, requestName)
-	defer finish()
-	return m.handler(func(clock *worktime.Clock) error { return handle(ctx, clock) })
+	clock.Reset()
+	err := handle(ctx, clock)
+	clock.Pause()
+	finish()
+	m.stop(clock)
+	return err
 }
 
 const requestName = "request"
@@ -54,10 +60,16 @@ const requestName = "request"
 func (m *measurement) handler(handle func(*worktime.Clock) error) error {
 	clock := worktime.Start()
 	err := handle(clock)
-	cpu, ok := clock.Stop()
-	m.sample = sample{CPU: cpu, Elapsed: clock.Elapsed(), Library: clock.Library(), Queued: clock.Queued()}
-	m.untold = !ok
+	m.stop(clock)
 	return err
+}
+
+func (m *measurement) stop(clock *worktime.Clock) {
+	cpu, ok := clock.Stop()
+	m.sample = sample{
+		CPU: cpu, Elapsed: clock.Elapsed(), Library: clock.Library(), Inside: clock.Inside(), Queued: clock.Queued(),
+	}
+	m.untold = !ok
 }
 
 var errNoClock = errors.New("this system does not tell the CPU time of a thread: fidelity is measured on Linux")

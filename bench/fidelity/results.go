@@ -47,6 +47,7 @@ type row struct {
 
 	Lost    float64  `json:"lost"`    // what the gaps rightly hold, and is no CPU of the handler's
 	CPU     float64  `json:"cpu"`     // the mean of the error without its sign, were what is lost an error, too
+	Inside  float64  `json:"inside"`  // CPU that was used in calls that waited, at the work of the library and of the wrapper
 	Library float64  `json:"library"` // calls that never waited
 	Spans   float64  `json:"spans"`   // of a request
 	Samples []sample `json:"samples"`
@@ -144,6 +145,7 @@ func (r *row) compute() {
 		r.Signed += e / n
 		r.Lost += s.lost() / n
 		r.CPU += math.Abs(e+s.lost()) / n
+		r.Inside += s.part(s.Inside) / n
 		r.Library += s.part(s.Library) / n
 		r.Spans += float64(s.Spans) / n
 	}
@@ -162,11 +164,11 @@ func percent(x float64) string { return fmt.Sprintf("%.2f %%", 100*x) }
 func (r *row) cells() []string {
 	return []string{
 		percent(r.Mean), percent(r.Median), percent(r.P95), percent(r.Worst), fmt.Sprintf("%+.2f %%", 100*r.Signed),
-		percent(r.Lost), percent(r.CPU), percent(r.Library), fmt.Sprintf("%.0f", r.Spans),
+		percent(r.Inside), percent(r.Library), percent(r.Lost), percent(r.CPU), fmt.Sprintf("%.0f", r.Spans),
 	}
 }
 
-var heads = []string{"scenario", "peer", "mean", "median", "p95", "worst", "signed", "lost", "error+lost", "library", "spans"}
+var heads = []string{"scenario", "peer", "mean", "median", "p95", "worst", "signed", "in calls", "no wait", "lost", "error+lost", "spans"}
 
 func (r *results) print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)

@@ -21,14 +21,13 @@ var redisScenarios = []scenario{
 	},
 }
 
-// redisCalls is a request that makes a call in each step.
-func redisCalls(on *stage, plan schedule, before func(step), call func(context.Context) error) func(*measurement) error {
+// redisCalls is a request that prepares a call in each step, and makes it.
+func redisCalls(on *stage, plan schedule, prepare func(context.Context, step) (call func() error)) func(*measurement) error {
 	return func(m *measurement) error {
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
 			for _, s := range plan.steps {
 				on.burn(s.work)
-				before(s)
-				if err := outErr(clock, func() error { return call(ctx) }); err != nil {
+				if err := outErr(clock, prepare(ctx, s)); err != nil {
 					return err
 				}
 			}
@@ -46,14 +45,15 @@ func redisPipeline(on *stage, p peer.Peer, plan schedule) (func(*measurement) er
 	client := redis.NewClient(&redis.Options{Addr: addr})
 	p.Redis(client)
 	done := func() { client.Close(); stop() }
-	return redisCalls(on, plan, func(step) {}, func(ctx context.Context) error {
-		_, err := client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for i := range 20 {
-				pipe.Set(ctx, "key"+strconv.Itoa(i), i, 0)
-			}
-			return nil
-		})
-		return err
+	return redisCalls(on, plan, func(ctx context.Context, _ step) func() error {
+		pipe := client.Pipeline()
+		for i := range 20 {
+			pipe.Set(ctx, "key"+strconv.Itoa(i), i, 0)
+		}
+		return func() error {
+			_, err := pipe.Exec(ctx)
+			return err
+		}
 	}), done, client.Ping(context.Background()).Err()
 }
 
@@ -63,8 +63,9 @@ func redisRetries(on *stage, p peer.Peer, plan schedule) (func(*measurement) err
 	})
 	p.Redis(client)
 	done := func() { client.Close() }
-	return redisCalls(on, plan, func(s step) {
+	return redisCalls(on, plan, func(ctx context.Context, s step) func() error {
 		on.redis.SetError("LOADING Redis is loading the dataset in memory")
 		time.AfterFunc(s.wait, func() { on.redis.SetError("") })
-	}, func(ctx context.Context) error { return client.Set(ctx, "key", 1, 0).Err() }), done, client.Ping(context.Background()).Err()
+		return func() error { return client.Set(ctx, "key", 1, 0).Err() }
+	}), done, client.Ping(context.Background()).Err()
 }

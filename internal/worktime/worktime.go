@@ -25,6 +25,7 @@ type Clock struct {
 	elapsed time.Duration
 	queued  time.Duration
 	library time.Duration
+	inside  time.Duration
 }
 
 // moment is what three clocks say.
@@ -92,8 +93,16 @@ func (c *Clock) Resume() {
 	used, queued, took := now.cpu-c.at.cpu-c.reads, now.queued-c.at.queued, now.wall.Sub(c.at.wall)
 	if took-used-queued < offCPU {
 		c.library += took
+	} else {
+		c.inside += max(0, used)
 	}
 	c.at, c.paused = now, false
+}
+
+// Reset forgets what was counted, and counts again.
+func (c *Clock) Reset() {
+	c.cpu, c.elapsed, c.queued, c.library, c.inside = 0, 0, 0, 0, 0
+	c.at, c.paused = c.entering(), false
 }
 
 // Elapsed returns how long the work took on the clock on the wall. What it is more than the CPU time, the goroutine was kept
@@ -107,6 +116,9 @@ func (c *Clock) Queued() time.Duration { return c.queued }
 // Library returns how long those stretches left out took that never waited: work that a library did, as in parsing what was
 // in a buffer already.
 func (c *Clock) Library() time.Duration { return c.library }
+
+// Inside returns the CPU time that was used in those stretches left out that waited.
+func (c *Clock) Inside() time.Duration { return c.inside }
 
 // Reader reads from r and leaves it out.
 func (c *Clock) Reader(r io.Reader) io.Reader { return reader{c, r} }
