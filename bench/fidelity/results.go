@@ -32,6 +32,7 @@ type results struct {
 type about struct {
 	Name     string   `json:"name"`
 	Versions []string `json:"versions"`
+	Misses   []string `json:"misses"` // libraries it has no wrapper for
 }
 
 // row is a scenario with a peer. All figures but Spans are parts of a request.
@@ -55,19 +56,13 @@ type row struct {
 
 const controlName = "control"
 
-var controlPeer = func() peer.Peer {
-	for _, p := range peer.All() {
-		if controlScenario.covers(p) {
-			return p
-		}
-	}
-	panic("no peer for the control")
-}()
+// controlPeer records the request alone, as there is nothing else.
+var controlPeer = peer.All()[slices.IndexFunc(peer.All(), func(p peer.Peer) bool { return p.Name == "raw" })]
 
 func newResults(seed uint64, n int, peers []peer.Peer) *results {
 	r := &results{Date: time.Now().Format(time.DateOnly), Machine: machine(), Go: runtime.Version(), Seed: seed, N: n}
 	for _, p := range peers {
-		a := about{Name: p.Name}
+		a := about{Name: p.Name, Misses: misses(p)}
 		for _, module := range p.Modules {
 			a.Versions = append(a.Versions, strings.TrimSpace(module+" "+peer.Version(module)))
 		}
@@ -184,6 +179,12 @@ func (r *results) print(w io.Writer) error {
 	}
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	fmt.Fprintln(w)
+	for _, p := range r.Peers {
+		if len(p.Misses) > 0 {
+			fmt.Fprintf(w, "%s has no wrapper for %s\n", p.Name, strings.Join(p.Misses, ", "))
+		}
 	}
 	_, err := fmt.Fprintf(w, "\n%s\nseed %d, %d requests of each; %s, %s, %s\n", r.verdict(), r.Seed, r.N, r.Machine, r.Go, r.Date)
 	return err

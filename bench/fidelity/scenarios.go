@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"slices"
 
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
 	"github.com/gaptrace/gaptrace/internal/worktime"
@@ -26,8 +27,7 @@ type scenario struct {
 
 // scenarios returns all of them, in the order of the report.
 func scenarios() []scenario {
-	all := []scenario{controlScenario}
-	all = append(all, httpScenarios...)
+	all := slices.Clone(httpScenarios)
 	all = append(all, serverScenarios...)
 	all = append(all, sqlScenarios...)
 	all = append(all, redisScenarios...)
@@ -43,12 +43,29 @@ func coversRedis(p peer.Peer) bool   { return p.Redis != nil }
 func coversElastic(p peer.Peer) bool { return p.Elasticsearch != nil }
 func coversGRPC(p peer.Peer) bool    { return p.GRPCClient != nil }
 
+// misses names the libraries that a peer has no wrapper for.
+func misses(p peer.Peer) (names []string) {
+	for _, library := range []struct {
+		name   string
+		covers func(peer.Peer) bool
+	}{
+		{"net/http client", coversHTTP},
+		{"net/http server", coversServer},
+		{"database/sql", coversSQL},
+		{"go-redis", coversRedis},
+		{"go-elasticsearch", coversElastic},
+		{"gRPC", coversGRPC},
+	} {
+		if !library.covers(p) {
+			names = append(names, library.name)
+		}
+	}
+	return names
+}
+
 // controlScenario is what the machine itself makes of a schedule: its work alone, nothing that is wrapped.
 var controlScenario = scenario{
-	name:   "control",
-	about:  "nothing but work: the machine's own noise",
-	covers: func(p peer.Peer) bool { return p.Name == "raw" },
-	short:  true,
+	name: "control",
 	open: func(on *stage, _ peer.Peer, plan schedule) (func(*measurement) error, func(), error) {
 		return func(m *measurement) error {
 			return m.request(context.Background(), func(_ context.Context, _ *worktime.Clock) error {

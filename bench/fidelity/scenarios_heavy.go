@@ -81,6 +81,9 @@ func heavyJSON(on *stage, p peer.Peer, plan schedule) (func(*measurement) error,
 			if _, err := decoder.Token(); err != nil {
 				return err
 			}
+			if len(all) < 1000 {
+				return fmt.Errorf("only %d books came", len(all))
+			}
 			return readPieces(on, clock, resp.Body, 0, worksNot)
 		})
 	}, done, nil
@@ -99,7 +102,11 @@ func heavyRows(on *stage, p peer.Peer, plan schedule) (func(*measurement) error,
 	return func(m *measurement) error {
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
 			var all []string
-			return query(ctx, clock, pool, drips, func(text string) { all = append(all, text, strings.ToUpper(text)) })
+			err := query(ctx, clock, pool, drips, func(text string) { all = append(all, text, strings.ToUpper(text)) })
+			if err == nil && len(all) != 2*rows {
+				err = fmt.Errorf("%d rows came of %d", len(all)/2, rows)
+			}
+			return err
 		})
 	}, func() { db.Close() }, nil
 }
