@@ -175,7 +175,7 @@ func (r *results) Legend() (dots []Dot) {
 	const perLine = 6
 	for i, name := range r.Names() {
 		dots = append(dots, Dot{
-			X: 20 + 140*float64(i%perLine), Y: 16 + 20*float64(i/perLine), Radius: 5, Colour: r.Colour(name), Title: name,
+			X: 20 + 146*float64(i%perLine), Y: 16 + 20*float64(i/perLine), Radius: 5, Colour: r.Colour(name), Title: name,
 		})
 	}
 	return dots

@@ -217,7 +217,8 @@ func (r *results) verdict() string {
 		}
 		return strings.Join(list, ", ")
 	}
-	return fmt.Sprintf("gaptrace over all scenarios: mean error %s (goal 0.5 %%). Over 1 %% in the mean: %s. Median over 0.2 %%: %s.",
+	return fmt.Sprintf(
+		"gaptrace over all scenarios: mean error %s (goal 0.5 %%). Over 1 %% in the mean: %s. Median over 0.2 %%: %s.",
 		percent(mean/float64(n)), names(over), names(medians))
 }
 

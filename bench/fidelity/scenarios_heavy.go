@@ -18,7 +18,7 @@ import (
 var heavyScenarios = []scenario{
 	{name: "json", about: "net/http client: 1.2 MB of JSON decoded as it drips in; no collector", covers: coversHTTP, open: heavyJSON},
 	{name: "json, collector", about: "the same; the collector runs", covers: coversHTTP, open: heavyJSON, collector: true},
-	{name: "many rows", about: "database/sql: 50,000 rows scanned and kept, as they come; no collector", covers: coversSQL, open: heavyRows},
+	{name: "many rows", about: "database/sql: 50,000 rows scanned and kept as they come; no collector", covers: coversSQL, open: heavyRows},
 	{name: "many rows, collector", about: "the same; the collector runs", covers: coversSQL, open: heavyRows, collector: true},
 }
 

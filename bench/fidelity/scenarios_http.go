@@ -24,7 +24,8 @@ var httpScenarios = []scenario{
 		covers: coversHTTP, open: httpBody, short: true,
 	},
 	{
-		name: "http throttled", about: "net/http client: a body through toxiproxy's bandwidth, read in pieces of 4 KiB with a little work between",
+		name:   "http throttled",
+		about:  "net/http client: a body through toxiproxy's bandwidth, read in pieces of 4 KiB with a little work between",
 		covers: coversHTTP, open: httpThrottled,
 	},
 	{

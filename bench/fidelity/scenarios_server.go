@@ -20,7 +20,8 @@ var serverScenarios = []scenario{
 		covers: coversServer, open: serverReads, short: true,
 	},
 	{
-		name: "server writes", about: "net/http server: a response of pieces of 256 KiB to a client that takes them slowly, with work between the writes",
+		name:   "server writes",
+		about:  "net/http server: a response of pieces of 256 KiB to a client that takes them slowly, with work between the writes",
 		covers: coversServer, open: serverWrites,
 	},
 }

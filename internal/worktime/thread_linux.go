@@ -37,7 +37,8 @@ func (q *queue) waited() time.Duration {
 	if q == nil {
 		return 0
 	}
-	n, _, errno := syscall.RawSyscall6(syscall.SYS_PREAD64, uintptr(q.fd), uintptr(unsafe.Pointer(&q.text)), uintptr(len(q.text)), 0, 0, 0)
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_PREAD64,
+		uintptr(q.fd), uintptr(unsafe.Pointer(&q.text)), uintptr(len(q.text)), 0, 0, 0)
 	if errno != 0 {
 		return 0
 	}

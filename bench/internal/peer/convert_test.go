@@ -57,7 +57,8 @@ func TestASpanOfDatadogsKeepsItsIDsAndNanoseconds(t *testing.T) {
 	mock := mocktracer.Start()
 	defer mock.Stop()
 	root := tracer.StartSpan("root")
-	call := tracer.StartSpan("call", tracer.ChildOf(root.Context()), tracer.StartTime(at), tracer.Tag("span.kind", "client"), tracer.Tag("rows", 7))
+	call := tracer.StartSpan("call", tracer.ChildOf(root.Context()),
+		tracer.StartTime(at), tracer.Tag("span.kind", "client"), tracer.Tag("rows", 7))
 	call.Finish(tracer.FinishTime(at.Add(lasted)))
 	root.Finish()
 	spans := mock.FinishedSpans()

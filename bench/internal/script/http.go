@@ -19,6 +19,7 @@ type HTTP struct {
 // Fail answers the next n requests with 502, at once.
 func (h *HTTP) Fail(n int) { h.fails.Store(int32(n)) }
 
+// ServeHTTP implements http.Handler.
 func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Elastic-Product", "Elasticsearch")
 	w.Header().Set("Content-Type", "application/json")
