@@ -25,12 +25,14 @@ var floors = map[string]int{
 	"internal/spanutil":  1,
 	"internal/printable": 0, // text of strangers, harmless: imports the standard library alone
 	"internal/terminal":  0,
+	"internal/worktime":  0, // the CPU time of a handler: what gaps are held against
 	"gap/report":         2, // what was found, as text, pages and files for other tools
 	"gap/debug":          3, // the page of a running program
 	"contrib":            2,
 	"tracer":             2,
 	"cmd/gaptrace":       4, // a module of its own
 	"demo":               4,
+	"bench":              4, // gaptrace beside its peers; nothing of theirs reaches a user
 	"internal/interop":   4, // tests alone, with what no user should get
 }
 
@@ -46,6 +48,7 @@ var outside = map[string][]string{
 	"gap":                   {},
 	"gap/report":            {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
 	"gap/debug":             {},
+	"internal/worktime":     {},
 	"internal/spanutil":     {"github.com/opentracing/opentracing-go"},
 	"internal/terminal":     {"golang.org/x/term"},
 	"cmd/gaptrace":          {"github.com/spf13/cobra"},
@@ -110,6 +113,14 @@ func (f file) imports(t *testing.T) []string {
 	return paths
 }
 
+// beside is the folder of the module beside the root's that dir belongs to, whose packages import each other as they like.
+func beside(dir string) string {
+	if top, _, _ := strings.Cut(dir, "/"); top == "demo" || top == "bench" {
+		return top
+	}
+	return ""
+}
+
 // inHouse is the folder of a package of the house.
 func inHouse(importPath string) (dir string, ok bool) {
 	if importPath == module {
@@ -139,7 +150,7 @@ func TestImportsRunDown(t *testing.T) {
 		}
 		for _, p := range f.imports(t) {
 			dir, house := inHouse(p)
-			if !house || strings.HasPrefix(f.dir, "demo") && strings.HasPrefix(dir, "demo") {
+			if !house || beside(f.dir) != "" && beside(f.dir) == beside(dir) {
 				continue
 			}
 			below, ok := nearest(floors, dir)

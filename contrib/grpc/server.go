@@ -35,6 +35,7 @@ func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor
 		spanutil.Through(func() {
 			resp, err = handle(call.Open(ctx), req)
 		}, func(returned bool, failure any) {
+			call.Served()
 			finishServer(call, returned, failure, err, true)
 		})
 		return resp, err
@@ -62,6 +63,7 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 		spanutil.Through(func() {
 			err = handle(srv, stream)
 		}, func(returned bool, failure any) {
+			call.Served()
 			stream.reads.Finish(nil)
 			stream.writes.Finish(nil)
 			if info.IsClientStream {

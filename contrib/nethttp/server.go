@@ -66,6 +66,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	shown, rw := wrapWriter(w, req, call.Under(" write", "bytes"))
 
 	spanutil.Through(func() { h.next.ServeHTTP(shown, served) }, func(returned bool, failure any) {
+		call.Served()
 		giveBack(req, served, body) // its pattern, too, for the hook that names spans
 		reads.Finish(nil)
 		rw.call.Finish(nil)

@@ -15,7 +15,7 @@ import (
 	"github.com/go-redis/redis/v8"
 	"github.com/opentracing/opentracing-go"
 
-	"github.com/gaptrace/gaptrace/demo/internal/worktime"
+	"github.com/gaptrace/gaptrace/internal/worktime"
 )
 
 // WorkTag is the tag in which a handler's span says how long the handler worked, in microseconds of its thread's

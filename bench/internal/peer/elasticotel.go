@@ -1,0 +1,16 @@
+package peer
+
+import "github.com/elastic/go-elasticsearch/v8"
+
+// elasticOTel is the instrumentation that comes with go-elasticsearch.
+func elasticOTel() Peer {
+	return Peer{
+		Name:    "go-elasticsearch",
+		Modules: []string{"github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
+		Open:    openTelemetry,
+		Elasticsearch: func(cfg elasticsearch.Config) (*elasticsearch.Client, error) {
+			cfg.Instrumentation = elasticsearch.NewOpenTelemetryInstrumentation(nil, false)
+			return elasticsearch.NewClient(cfg)
+		},
+	}
+}

@@ -1,0 +1,20 @@
+package peer
+
+import (
+	"database/sql"
+	"database/sql/driver"
+
+	"github.com/luna-duclos/instrumentedsql"
+	instrumentedot "github.com/luna-duclos/instrumentedsql/opentracing"
+)
+
+func instrumentedSQL() Peer {
+	return Peer{
+		Name:    "instrumentedsql",
+		Modules: []string{"github.com/luna-duclos/instrumentedsql", "github.com/luna-duclos/instrumentedsql/opentracing"},
+		Open:    openTracing,
+		SQL: func(c driver.Connector) *sql.DB {
+			return openDB(instrumentedsql.WrapDriver(asDriver{c}, instrumentedsql.WithTracer(instrumentedot.NewTracer(false))))
+		},
+	}
+}

@@ -1,0 +1,92 @@
+package peer
+
+import (
+	"context"
+	"encoding/binary"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/propagation"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+)
+
+// openTelemetry is the tracer of all peers that speak OpenTelemetry: its own SDK, with the propagation that its
+// documentation sets.
+func openTelemetry(sampled bool) Recorder {
+	sampler := sdk.NeverSample()
+	if sampled {
+		sampler = sdk.AlwaysSample()
+	}
+	r := &openTelemetryRecorder{recorded: tracetest.NewSpanRecorder()}
+	r.provider = sdk.NewTracerProvider(sdk.WithSampler(sampler), sdk.WithSpanProcessor(r.recorded))
+	otel.SetTracerProvider(r.provider)
+	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	return r
+}
+
+type openTelemetryRecorder struct {
+	provider *sdk.TracerProvider
+	recorded *tracetest.SpanRecorder
+}
+
+func (r *openTelemetryRecorder) Span(ctx context.Context, operation string) (context.Context, func()) {
+	ctx, span := r.provider.Tracer("bench").Start(ctx, operation, trace.WithNewRoot())
+	return ctx, func() { span.End() }
+}
+
+func (r *openTelemetryRecorder) Spans() []gap.Span {
+	ended := r.recorded.Ended()
+	r.recorded.Reset()
+	spans := make([]gap.Span, len(ended))
+	for i, span := range ended {
+		spans[i] = fromOpenTelemetry(span)
+	}
+	return spans
+}
+
+func (r *openTelemetryRecorder) Close() {
+	otel.SetTracerProvider(noop.NewTracerProvider())
+	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator())
+	_ = r.provider.Shutdown(context.Background()) // it exports nothing, and so cannot fail
+}
+
+// fromOpenTelemetry keeps what the analysis goes by, and the text attributes. OpenTelemetry has parents alone: they
+// wait, so far as it says anything.
+func fromOpenTelemetry(span sdk.ReadOnlySpan) gap.Span {
+	s := gap.Span{
+		TraceID:   otelTrace(span.SpanContext()),
+		SpanID:    otelSpan(span.SpanContext()),
+		Operation: span.Name(),
+		Start:     wall(span.StartTime()),
+		Duration:  span.EndTime().Sub(span.StartTime()),
+		Process:   process,
+		Tags:      []gap.Field{{Key: "span.kind", Value: span.SpanKind().String()}},
+	}
+	if parent := span.Parent(); parent.HasSpanID() {
+		s.References = []gap.Reference{{Type: gap.ChildOf, TraceID: otelTrace(parent), SpanID: otelSpan(parent)}}
+	}
+	for _, a := range span.Attributes() {
+		s.Tags = append(s.Tags, gap.Field{Key: string(a.Key), Value: a.Value.String()})
+	}
+	return s
+}
+
+func otelTrace(c trace.SpanContext) gap.TraceID {
+	id := c.TraceID()
+	return gap.TraceID{High: binary.BigEndian.Uint64(id[:8]), Low: binary.BigEndian.Uint64(id[8:])}
+}
+
+func otelSpan(c trace.SpanContext) gap.SpanID {
+	id := c.SpanID()
+	return gap.SpanID(binary.BigEndian.Uint64(id[:]))
+}
+
+// process is that of all spans here.
+var process = &gap.Process{Service: "bench"}
+
+// wall is t without Go's monotonic reading, in nanoseconds: as it would be on the wire.
+func wall(t time.Time) time.Time { return time.Unix(0, t.UnixNano()).UTC() }

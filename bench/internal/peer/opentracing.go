@@ -1,0 +1,78 @@
+package peer
+
+import (
+	"context"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
+)
+
+// openTracing is the tracer of all peers that speak OpenTracing, ours among them: Jaeger's own. Its spans are converted
+// by our Recorder.
+func openTracing(sampled bool) Recorder {
+	r := &openTracingRecorder{}
+	r.tracer, r.closer = jaeger.NewTracer("bench", jaeger.NewConstSampler(sampled), &r.finished)
+	opentracing.SetGlobalTracer(r.tracer)
+	return r
+}
+
+type openTracingRecorder struct {
+	tracer   opentracing.Tracer
+	closer   io.Closer
+	finished kept
+}
+
+func (r *openTracingRecorder) Span(ctx context.Context, operation string) (context.Context, func()) {
+	span := r.tracer.StartSpan(operation)
+	return opentracing.ContextWithSpan(ctx, span), span.Finish
+}
+
+func (r *openTracingRecorder) Spans() []gap.Span {
+	var spans []gap.Span
+	// A Recorder keeps so many spans of a trace and no more; a peer may make as many as it likes.
+	for some := range slices.Chunk(r.finished.take(), 1000) {
+		recorder := tracer.NewRecorder(len(some))
+		for _, span := range some {
+			recorder.Report(span)
+			span.Release()
+		}
+		for _, trace := range recorder.Traces() {
+			spans = append(spans, trace...)
+		}
+	}
+	return spans
+}
+
+func (r *openTracingRecorder) Close() {
+	opentracing.SetGlobalTracer(opentracing.NoopTracer{})
+	r.closer.Close()
+}
+
+// kept is a jaeger.Reporter that keeps the spans and does no more: to convert one in Report would be work on the
+// request's time.
+type kept struct {
+	mu    sync.Mutex
+	spans []*jaeger.Span
+}
+
+func (k *kept) Report(span *jaeger.Span) {
+	span.Retain()
+	k.mu.Lock()
+	k.spans = append(k.spans, span)
+	k.mu.Unlock()
+}
+
+func (*kept) Close() {}
+
+func (k *kept) take() []*jaeger.Span {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	spans := k.spans
+	k.spans = nil
+	return spans
+}

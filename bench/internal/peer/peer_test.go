@@ -1,0 +1,270 @@
+package peer
+
+import (
+	"context"
+	"database/sql/driver"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/go-redis/redis/v8"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health"
+	pb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/test/bufconn"
+)
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// rooms are the libraries, with how to call one as a peer wraps it, if it does.
+var rooms = []struct {
+	name   string
+	covers func(Peer) bool
+	call   func(testing.TB, Peer, context.Context)
+}{
+	{"HTTP client", func(p Peer) bool { return p.HTTPClient != nil }, callHTTP},
+	{"SQL", func(p Peer) bool { return p.SQL != nil }, callSQL},
+	{"redis", func(p Peer) bool { return p.Redis != nil }, callRedis},
+	{"Elasticsearch", func(p Peer) bool { return p.Elasticsearch != nil }, callElasticsearch},
+	{"gRPC client", func(p Peer) bool { return p.GRPCClient != nil }, callGRPC},
+}
+
+func TestACallIsASpanBelowItsRequest(t *testing.T) {
+	for _, p := range All() {
+		for _, room := range rooms {
+			if p.Name == "raw" || !room.covers(p) {
+				continue
+			}
+			t.Run(p.Name+"/"+room.name, func(t *testing.T) {
+				recorder := p.Open(true)
+				defer recorder.Close()
+				before := time.Now()
+				ctx, finish := recorder.Span(t.Context(), "request")
+				room.call(t, p, ctx)
+				finish()
+				after := time.Now()
+
+				trace, warnings := gap.Build(recorder.Spans())
+				if len(warnings) != 0 || trace.Len() < 2 {
+					t.Fatalf("%d spans, %v", trace.Len(), warnings)
+				}
+				var client bool
+				for n := range trace.Nodes() {
+					if n.Depth() == 0 && n.Span().Operation != "request" {
+						t.Errorf("a root: %q", n.Span().Operation)
+					}
+					if n.Start().Before(before) || n.End().After(after) || n.Duration() < 0 {
+						t.Errorf("%q from %v to %v", n.Span().Operation, n.Start(), n.End())
+					}
+					client = client || n.Kind() == gap.Client
+				}
+				// instrumentedsql's adapter does not say what side it sees.
+				if !client && p.Name != "instrumentedsql" {
+					t.Error("none of the spans is a client's")
+				}
+				if again := recorder.Spans(); len(again) != 0 {
+					t.Errorf("%d spans twice", len(again))
+				}
+			})
+		}
+	}
+}
+
+func TestAServersSpanIsBelowItsClients(t *testing.T) {
+	for _, p := range All() {
+		if p.Name == "raw" || p.HTTPHandler == nil {
+			continue
+		}
+		t.Run(p.Name, func(t *testing.T) {
+			recorder := p.Open(true)
+			defer recorder.Close()
+			ctx, finish := recorder.Span(t.Context(), "request")
+			callHTTP(t, p, ctx)
+			finish()
+			trace, _ := gap.Build(recorder.Spans())
+			for n := range trace.Nodes() {
+				if n.Kind() == gap.Server && n.Depth() >= 2 {
+					return
+				}
+			}
+			t.Error("no server's span below a client's")
+		})
+	}
+}
+
+func TestAnUnsampledRequestIsNotRecorded(t *testing.T) {
+	for _, p := range All() {
+		t.Run(p.Name, func(t *testing.T) {
+			recorder := p.Open(false)
+			defer recorder.Close()
+			ctx, finish := recorder.Span(t.Context(), "request")
+			for _, room := range rooms {
+				if room.covers(p) {
+					room.call(t, p, ctx)
+				}
+			}
+			finish()
+			if spans := recorder.Spans(); len(spans) != 0 {
+				t.Errorf("%d spans", len(spans))
+			}
+		})
+	}
+}
+
+func TestNoSpanIsLostHoweverManyThereAre(t *testing.T) {
+	for _, p := range All() {
+		recorder := p.Open(true)
+		const many = 30_000
+		for range many {
+			_, finish := recorder.Span(t.Context(), "request")
+			finish()
+		}
+		if n := len(recorder.Spans()); n != many {
+			t.Errorf("%s: %d spans of %d", p.Name, n, many)
+		}
+		recorder.Close()
+	}
+}
+
+func callHTTP(t testing.TB, p Peer, ctx context.Context) {
+	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
+	if p.HTTPHandler != nil {
+		handler = p.HTTPHandler(handler)
+	}
+	server := httptest.NewServer(handler)
+	defer server.Close() // waits for the handler, and so for its span
+	client := &http.Client{Transport: p.HTTPClient(server.Client().Transport)}
+	req := must(http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil))(t)
+	resp := must(client.Do(req))(t)
+	if body, err := io.ReadAll(resp.Body); string(body) != "hello" || err != nil {
+		t.Errorf("%q, %v", body, err)
+	}
+	resp.Body.Close()
+}
+
+func callSQL(t testing.TB, p Peer, ctx context.Context) {
+	db := p.SQL(memory{})
+	defer db.Close()
+	var pool Querier = db
+	if p.Pool != nil {
+		pool = p.Pool(db)
+	}
+	rows := must(pool.QueryContext(ctx, "SELECT 1"))(t)
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if err := rows.Close(); n != 1 || err != nil {
+		t.Errorf("%d rows, %v", n, err)
+	}
+	must(pool.ExecContext(ctx, "DELETE"))(t)
+	tx := must(pool.BeginTx(ctx, nil))(t)
+	if err := tx.Commit(); err != nil {
+		t.Error(err)
+	}
+}
+
+func callRedis(t testing.TB, p Peer, ctx context.Context) {
+	server := must(miniredis.Run())(t)
+	defer server.Close()
+	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
+	defer client.Close()
+	p.Redis(client)
+	if err := client.Set(ctx, "key", "value", 0).Err(); err != nil {
+		t.Error(err)
+	}
+	must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error { return pipe.Get(ctx, "key").Err() }))(t)
+}
+
+func callElasticsearch(t testing.TB, p Peer, ctx context.Context) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, `{"hits":{"hits":[]}}`)
+	}))
+	defer server.Close()
+	client := must(p.Elasticsearch(elasticsearch.Config{Addresses: []string{server.URL}}))(t)
+	resp := must(client.Search(client.Search.WithContext(ctx), client.Search.WithBody(strings.NewReader("{}"))))(t)
+	if _, err := io.ReadAll(resp.Body); err != nil || resp.IsError() {
+		t.Error(err, resp.StatusCode)
+	}
+	resp.Body.Close()
+}
+
+func callGRPC(t testing.TB, p Peer, ctx context.Context) {
+	listener := bufconn.Listen(1 << 16)
+	server := grpc.NewServer(p.GRPCServer()...)
+	pb.RegisterHealthServer(server, health.NewServer())
+	go server.Serve(listener)
+	defer server.GracefulStop() // waits for the handlers
+	conn := must(grpc.NewClient("passthrough:memory", append(p.GRPCClient(),
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))...))(t)
+	defer conn.Close()
+	client := pb.NewHealthClient(conn)
+	must(client.Check(ctx, &pb.HealthCheckRequest{}))(t)
+	stream, cancel := context.WithCancel(ctx)
+	watch := must(client.Watch(stream, &pb.HealthCheckRequest{}))(t)
+	must(watch.Recv())(t)
+	cancel()
+	for {
+		if _, err := watch.Recv(); err != nil {
+			return
+		}
+	}
+}
+
+// memory is a driver of one row.
+type memory struct{}
+
+func (memory) Connect(context.Context) (driver.Conn, error) { return memory{}, nil }
+
+func (memory) Driver() driver.Driver { return asDriver{memory{}} }
+
+func (memory) Prepare(string) (driver.Stmt, error) { return nil, driver.ErrSkip }
+
+func (memory) Close() error { return nil }
+
+func (memory) Begin() (driver.Tx, error) { return memory{}, nil }
+
+func (memory) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return memory{}, nil }
+
+func (memory) Commit() error { return nil }
+
+func (memory) Rollback() error { return nil }
+
+func (memory) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	return driver.RowsAffected(1), nil
+}
+
+func (memory) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return &oneRow{}, nil
+}
+
+type oneRow struct{ read bool }
+
+func (*oneRow) Columns() []string { return []string{"n"} }
+func (*oneRow) Close() error      { return nil }
+func (r *oneRow) Next(dest []driver.Value) error {
+	if r.read {
+		return io.EOF
+	}
+	r.read, dest[0] = true, int64(1)
+	return nil
+}

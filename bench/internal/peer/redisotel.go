@@ -1,0 +1,15 @@
+package peer
+
+import (
+	"github.com/go-redis/redis/extra/redisotel/v8"
+	"github.com/go-redis/redis/v8"
+)
+
+func redisOTel() Peer {
+	return Peer{
+		Name:    "redisotel",
+		Modules: []string{"github.com/go-redis/redis/extra/redisotel/v8"},
+		Open:    openTelemetry,
+		Redis:   func(c *redis.Client) { c.AddHook(redisotel.NewTracingHook()) },
+	}
+}

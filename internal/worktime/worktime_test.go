@@ -1,0 +1,114 @@
+package worktime_test
+
+import (
+	"crypto/sha256"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/gaptrace/gaptrace/internal/worktime"
+)
+
+// burn works until the wall clock says that d is over: so much CPU at most.
+func burn(d time.Duration) {
+	sum := [32]byte{}
+	for start := time.Now(); time.Since(start) < d; {
+		sum = sha256.Sum256(sum[:])
+	}
+}
+
+func TestOnlyWorkIsCounted(t *testing.T) {
+	clock := worktime.Start()
+	burn(10 * time.Millisecond)
+	clock.Pause()
+	burn(40 * time.Millisecond)
+	clock.Resume()
+	time.Sleep(40 * time.Millisecond) // no work, though not left out
+	burn(10 * time.Millisecond)
+	got, ok := clock.Stop()
+	if runtime.GOOS != "linux" {
+		if ok {
+			t.Error("a clock that nobody knows of")
+		}
+		return
+	}
+	// How much CPU a burn gets is luck; that it is some, and not more than the time it took, is not.
+	if !ok || got <= 0 || got > 30*time.Millisecond {
+		t.Errorf("%v, %v", got, ok)
+	}
+}
+
+func TestReadsAreLeftOut(t *testing.T) {
+	clock := worktime.Start()
+	text, err := io.ReadAll(clock.Reader(iotest.OneByteReader(slow{strings.NewReader("slow")})))
+	got, _ := clock.Stop()
+	if string(text) != "slow" || err != nil || got > 20*time.Millisecond {
+		t.Errorf("%q %v %v", text, err, got)
+	}
+}
+
+type slow struct{ io.Reader }
+
+func (s slow) Read(p []byte) (int, error) {
+	burn(10 * time.Millisecond)
+	return s.Reader.Read(p)
+}
+
+// What does not depend on who else is busy: work, the queue for a CPU and nothing else make up the time on the wall.
+func TestWorkAndTheQueueMakeUpTheTime(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("no clock of a thread")
+	}
+	if _, err := os.Stat("/proc/thread-self/schedstat"); err != nil {
+		t.Skip("this kernel does not tell of the queue for a CPU")
+	}
+	best := time.Hour
+	for range 20 { // a virtual machine's own pauses are on no clock of ours: once is enough
+		clock := worktime.Start()
+		start := time.Now()
+		burn(5 * time.Millisecond)
+		took := time.Since(start)
+		work, _ := clock.Stop()
+		best = min(best, (took - work - clock.Queued()).Abs())
+	}
+	if best > 500*time.Microsecond {
+		t.Errorf("5 ms of work: %v are neither work nor queue", best)
+	}
+}
+
+func TestACallThatNeverWaitsIsTheLibrarysWork(t *testing.T) {
+	clock := worktime.Start()
+	clock.Pause()
+	time.Sleep(20 * time.Millisecond)
+	clock.Resume()
+	waited := clock.Library()
+	start := time.Now()
+	for range 20 {
+		clock.Pause()
+		burn(time.Millisecond)
+		clock.Resume()
+	}
+	took := time.Since(start)
+	total, ok := clock.Stop()
+	if got := clock.Library(); ok && (waited > 0 || got < time.Millisecond || got > took || total > 20*time.Millisecond) {
+		t.Errorf("%v after a wait, %v after %v of calls that were busy, %v beside them", waited, got, took, total)
+	}
+}
+
+func TestWhatIsNotLeftOutElapses(t *testing.T) {
+	start := time.Now()
+	clock := worktime.Start()
+	time.Sleep(5 * time.Millisecond)
+	clock.Pause()
+	time.Sleep(20 * time.Millisecond)
+	clock.Resume()
+	total, _ := clock.Stop()
+	took := time.Since(start)
+	if got := clock.Elapsed(); got < 5*time.Millisecond || got > took-20*time.Millisecond || got < total {
+		t.Errorf("%v of %v elapsed, of which %v were work", got, took, total)
+	}
+}
