@@ -54,7 +54,7 @@ func (r *Report) HTML(w io.Writer, o HTMLOptions) error {
 	}
 	o.Title, o.Rows, o.Operations = cmp.Or(o.Title, "Gaps"), cmp.Or(o.Rows, 10_000), cmp.Or(o.Operations, 100)
 	p := &page{HTMLOptions: o, pageParts: parts(), report: r, jaeger: jaeger, anchors: map[anchor]bool{}}
-	for i, d := range r.drawn {
+	for i, d := range r.drawn.sorted() {
 		p.Drawn = append(p.Drawn, p.waterfall(i+1, d))
 	}
 	b := bufio.NewWriterSize(w, 32<<10)
@@ -186,7 +186,7 @@ type htmlGap struct {
 // Gaps returns the worst gaps.
 func (p *page) Gaps() iter.Seq[htmlGap] {
 	return func(yield func(htmlGap) bool) {
-		for _, g := range p.report.gaps {
+		for _, g := range p.report.gaps.sorted() {
 			if !yield(htmlGap{g, p.span(g.Service, g.Operation, g.TraceID, g.SpanID)}) {
 				return
 			}
@@ -195,7 +195,7 @@ func (p *page) Gaps() iter.Seq[htmlGap] {
 }
 
 // HasGaps says whether there is a gap to be listed.
-func (p *page) HasGaps() bool { return len(p.report.gaps) > 0 }
+func (p *page) HasGaps() bool { return p.report.gaps.Len() > 0 }
 
 // htmlOperation is a line of the table of operations.
 type htmlOperation struct {
@@ -261,14 +261,17 @@ func (p *page) waterfall(number int, d drawn) *htmlTrace {
 
 // longest returns the gaps of a trace that hold the most time, by when they start.
 func longest(t *gap.Trace, most int) []gap.Gap {
-	var all []gap.Gap
+	all := worst[gap.Gap]{most: most, compare: func(a, b gap.Gap) int {
+		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Node.Index(), b.Node.Index()), a.Start.Compare(b.Start))
+	}}
 	for g := range t.Gaps(0) {
 		if g.Class != gap.Remote {
-			all = keep(all, g, most, func(a, b gap.Gap) int { return cmp.Compare(b.Time, a.Time) })
+			all.add(g)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b gap.Gap) int { return a.Start.Compare(b.Start) })
-	return all
+	gaps := all.sorted()
+	slices.SortStableFunc(gaps, func(a, b gap.Gap) int { return a.Start.Compare(b.Start) })
+	return gaps
 }
 
 // HasOps says whether there is an operation to be listed.

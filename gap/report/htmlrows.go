@@ -112,6 +112,8 @@ type htmlMark struct {
 	Path              string // instead of these
 	Data              string
 	Title             string
+
+	path, data []byte // Path and Data in the making: there may be a hundred thousand
 }
 
 // bands say how far down and how high a gap is drawn in a row of ten units: classes differ by more than their colour.
@@ -161,6 +163,7 @@ func (t *htmlTrace) Row(r row) htmlRow {
 	}
 	for _, class := range []gap.Class{gap.Own, gap.Wire, gap.Remote} {
 		if m := narrow[class]; m != nil {
+			m.Path, m.Data = string(m.path), string(m.data)
 			h.Gaps = append(h.Gaps, *m)
 		}
 	}
@@ -183,9 +186,8 @@ func (t *htmlTrace) mark(marks []htmlMark, narrow map[gap.Class]*htmlMark, n gap
 	from, to := g.Start.Sub(t.trace.Start()), g.End.Sub(t.trace.Start())
 	x, width := t.x(g.Start), t.x(g.End)-t.x(g.Start)
 	band := bands[g.Class]
-	data := fmt.Sprintf("%s %s %d %d", g.Class, n.Span().SpanID, from, to)
 	if width >= least {
-		m := htmlMark{Class: g.Class, X: number(x), Y: strconv.Itoa(band[0]), Width: number(width), High: strconv.Itoa(band[1]), Data: data}
+		m := htmlMark{Class: g.Class, X: number(x), Y: strconv.Itoa(band[0]), Width: number(width), High: strconv.Itoa(band[1]), Data: string(gapData(nil, n, g, from, to))}
 		if g.Class != gap.Remote { // it is mostly all of a span, and the row tells the same
 			m.Title = fmt.Sprintf("%s: %s, from %s", g.Class, duration(g.Time), duration(from))
 		}
@@ -196,11 +198,15 @@ func (t *htmlTrace) mark(marks []htmlMark, narrow map[gap.Class]*htmlMark, n gap
 		m = &htmlMark{Class: g.Class}
 		narrow[g.Class] = m
 	} else {
-		m.Data += ";"
+		m.data = append(m.data, ';')
 	}
-	m.Data += data
-	m.Path += fmt.Sprintf("M%s %dh%sv%dh-%[3]sz", number(x), band[0], number(width), band[1])
+	m.data = gapData(m.data, n, g, from, to)
+	m.path = fmt.Appendf(m.path, "M%s %dh%sv%dh-%[3]sz", number(x), band[0], number(width), band[1])
 	return marks
+}
+
+func gapData(to []byte, n gap.Node, g gap.Gap, start, end time.Duration) []byte {
+	return fmt.Appendf(to, "%s %s %d %d", g.Class, n.Span().SpanID, start, end)
 }
 
 // notes are what is to be known of a row beside its times.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -138,7 +139,7 @@ func (r *Report) JSON(w io.Writer) error {
 			jsonExample{o.Worst.TraceID.String(), o.Worst.SpanID.String(), o.Worst.OwnTime},
 		})
 	}
-	for _, g := range r.gaps {
+	for _, g := range r.gaps.sorted() {
 		head.Gaps = append(head.Gaps, jsonWorst{
 			g.TraceID.String(), g.SpanID.String(), g.Service, g.Operation, g.At, g.At + g.End.Sub(g.Start),
 			g.Time, g.CriticalTime, g.Joined, g.Incomplete,
@@ -146,7 +147,7 @@ func (r *Report) JSON(w io.Writer) error {
 	}
 	list := &lister{b: b, e: e}
 	list.open(head, "traces")
-	for _, d := range r.drawn {
+	for _, d := range r.drawn.sorted() {
 		list.trace(d)
 	}
 	b.WriteString("]}\n")
@@ -163,6 +164,8 @@ type lister struct {
 	e     *json.Encoder
 	comma bool
 	err   error
+
+	within bool // a span that is not at its end
 }
 
 // open writes object, but for its end, and begins the list that is its next member.
@@ -197,6 +200,41 @@ func (l *lister) element(v any) {
 	}
 }
 
+// someGaps of a span are written at once. It may have a million.
+const someGaps = 1000
+
+// more writes a span that is not at its end, with the gaps that it has, and takes them from it.
+func (l *lister) more(s *jsonSpan) {
+	if !l.within {
+		l.separate()
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		l.err = err
+		return
+	}
+	if l.within {
+		text = append([]byte{','}, text[bytes.LastIndex(text, []byte(gapsMember))+len(gapsMember):]...)
+	}
+	l.b.Write(text[:len(text)-len("]}")])
+	l.within = true
+	s.Gaps = s.Gaps[:0]
+}
+
+// gapsMember is where the gaps of a span begin: they are its last member.
+const gapsMember = `"gaps":[`
+
+// last writes a span, or what more has left of it.
+func (l *lister) last(s *jsonSpan) {
+	if !l.within {
+		l.element(s)
+		return
+	}
+	l.more(s)
+	l.b.WriteString("]}\n")
+	l.within = false
+}
+
 func (l *lister) trace(d drawn) {
 	t := d.trace
 	at := func(moment time.Time) time.Duration { return moment.Sub(t.Start()) }
@@ -220,13 +258,16 @@ func (l *lister) trace(d drawn) {
 			s.Parent = new(p.Index())
 		}
 		for g := range n.Gaps(0) {
+			if len(s.Gaps) == someGaps {
+				l.more(&s)
+			}
 			j := jsonGap{Class: g.Class.String(), Start: at(g.Start), End: at(g.End), Time: g.Time, Critical: g.CriticalTime}
 			if g.Joined() {
 				j.Call = new(g.Call.Index())
 			}
 			s.Gaps = append(s.Gaps, j)
 		}
-		l.element(s)
+		l.last(&s)
 	}
 	l.b.WriteByte(']')
 	l.next("critical_path")

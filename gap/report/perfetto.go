@@ -59,7 +59,7 @@ func (r *Report) Perfetto(w io.Writer) error {
 	p := &perfetto{list: &lister{b: b, e: e}}
 	traces := r.Traces()
 	slices.SortStableFunc(traces, func(a, b *gap.Trace) int {
-		return cmp.Or(a.Start().Compare(b.Start()), compareTraceIDs(a.ID(), b.ID()))
+		return cmp.Or(a.Start().Compare(b.Start()), compareTraces(a, b))
 	})
 	head := struct {
 		Unit string            `json:"displayTimeUnit"`

@@ -137,3 +137,23 @@ func TestArrowsLeadFromParentsToOtherLanes(t *testing.T) {
 		t.Errorf("%d arrows, %d without an end", arrows, len(open))
 	}
 }
+
+func TestAnArrowBeginsOnItsParent(t *testing.T) {
+	spans := []gap.Span{
+		span(1, 0, shop, "server", "root", 0, 100), span(2, 1, shop, "server", "parent", 30, 40),
+		span(3, 2, shop, "client", "late", 50, 60),
+	}
+	spans[2].References[0].Type = gap.FollowsFrom
+	arrows := 0
+	for _, e := range events(t, [][]gap.Span{spans}) {
+		if e.Phase == "s" {
+			arrows++
+			if at := time.Duration(ns(t, e.Time)); at < 30*time.Millisecond || at > 40*time.Millisecond {
+				t.Errorf("an arrow begins at %v, its parent lasts from 30 to 40 ms", at)
+			}
+		}
+	}
+	if arrows != 1 {
+		t.Errorf("%d arrows", arrows)
+	}
+}

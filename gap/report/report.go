@@ -2,7 +2,7 @@ package report
 
 import (
 	"cmp"
-	"slices"
+	"iter"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
@@ -19,8 +19,8 @@ type Options struct {
 // traces that are to be drawn. It is not to be used by several goroutines at once.
 type Report struct {
 	options  Options
-	drawn    []drawn // the worst first
-	gaps     []Gap   // the worst first
+	drawn    worst[drawn]
+	gaps     worst[Gap]
 	summary  gap.Summary
 	traces   int
 	spans    int
@@ -50,7 +50,10 @@ type drawn struct {
 // New returns an empty Report.
 func New(o Options) *Report {
 	o.Traces, o.Gaps = cmp.Or(o.Traces, 10), cmp.Or(o.Gaps, 20)
-	return &Report{options: o, warnings: map[gap.Code]int{}}
+	return &Report{
+		options: o, warnings: map[gap.Code]int{},
+		drawn: worst[drawn]{most: o.Traces, compare: compareDrawn}, gaps: worst[Gap]{most: o.Gaps, compare: compareGaps},
+	}
 }
 
 // Add adds a trace, and what [gap.Build] warned of in it. In which order traces are added makes no difference.
@@ -68,9 +71,9 @@ func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 	if r.options.Traces > 0 {
 		d := drawn{trace: t, warnings: warnings}
 		for n := range t.Nodes() {
-			d.critical += n.CriticalTime()
+			d.critical = plus(d.critical, n.CriticalTime())
 		}
-		r.drawn = keep(r.drawn, d, r.options.Traces, compareDrawn)
+		r.drawn.add(d)
 	}
 }
 
@@ -82,27 +85,12 @@ func (r *Report) keepGaps(t *gap.Trace) {
 	incomplete := len(worst) > 0 && isIncomplete(t)
 	for _, g := range worst {
 		span := g.Node.Span()
-		r.gaps = keep(r.gaps, Gap{
+		r.gaps.add(Gap{
 			TraceID: t.ID(), SpanID: span.SpanID, Service: g.Node.Service(), Operation: span.Operation,
 			Class: g.Class, Start: g.Start, End: g.End, At: g.Start.Sub(t.Start()),
 			Time: g.Time, CriticalTime: g.CriticalTime, Joined: g.Joined(), Incomplete: incomplete,
-		}, r.options.Gaps, compareGaps)
+		})
 	}
-}
-
-// keep inserts one where it belongs in what is sorted, and drops what is then one too many.
-func keep[T any](sorted []T, one T, most int, compare func(a, b T) int) []T {
-	i, _ := slices.BinarySearchFunc(sorted, one, compare)
-	for i < len(sorted) && compare(sorted[i], one) == 0 { // behind its equals
-		i++
-	}
-	if i == most {
-		return sorted
-	}
-	if len(sorted) == most {
-		sorted = slices.Delete(sorted, most-1, most)
-	}
-	return slices.Insert(sorted, i, one)
 }
 
 func isIncomplete(t *gap.Trace) bool {
@@ -117,17 +105,49 @@ func isIncomplete(t *gap.Trace) bool {
 func compareDrawn(a, b drawn) int {
 	return cmp.Or(
 		cmp.Compare(b.critical, a.critical),
-		cmp.Compare(b.trace.End().Sub(b.trace.Start()), a.trace.End().Sub(a.trace.Start())),
-		compareTraceIDs(a.trace.ID(), b.trace.ID()),
-		cmp.Compare(b.trace.Len(), a.trace.Len()),
+		cmp.Compare(span(b.trace), span(a.trace)),
+		compareTraces(a.trace, b.trace),
 	)
+}
+
+// compareTraces orders traces by their ids, and two of one id by what is in them.
+func compareTraces(a, b *gap.Trace) int {
+	if c := cmp.Or(compareTraceIDs(a.ID(), b.ID()), cmp.Compare(b.Len(), a.Len())); c != 0 {
+		return c
+	}
+	next, stop := iter.Pull(b.Nodes())
+	defer stop()
+	for n := range a.Nodes() {
+		m, _ := next()
+		if c := cmp.Or(
+			n.Start().Compare(m.Start()), n.End().Compare(m.End()), cmp.Compare(n.Depth(), m.Depth()),
+			cmp.Compare(n.Span().SpanID, m.Span().SpanID), cmp.Compare(n.Service(), m.Service()),
+			cmp.Compare(n.Span().Operation, m.Span().Operation), cmp.Compare(n.Kind(), m.Kind()),
+			cmp.Compare(n.OwnTime(), m.OwnTime()), cmp.Compare(n.CriticalTime(), m.CriticalTime()),
+		); c != 0 {
+			return c
+		}
+	}
+	return 0
 }
 
 func compareGaps(a, b Gap) int {
 	return cmp.Or(
 		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.Time, a.Time),
-		compareTraceIDs(a.TraceID, b.TraceID), a.Start.Compare(b.Start), cmp.Compare(a.SpanID, b.SpanID),
+		compareTraceIDs(a.TraceID, b.TraceID), a.Start.Compare(b.Start), a.End.Compare(b.End), cmp.Compare(a.SpanID, b.SpanID),
+		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.At, b.At),
+		compareBools(a.Joined, b.Joined), compareBools(a.Incomplete, b.Incomplete),
 	)
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 func compareTraceIDs(a, b gap.TraceID) int {
@@ -135,12 +155,12 @@ func compareTraceIDs(a, b gap.TraceID) int {
 }
 
 // Gaps returns the worst gaps, the worst first.
-func (r *Report) Gaps() []Gap { return slices.Clone(r.gaps) }
+func (r *Report) Gaps() []Gap { return r.gaps.sorted() }
 
 // Traces returns the traces that are drawn, the one with the most own time on its critical path first.
 func (r *Report) Traces() []*gap.Trace {
 	var traces []*gap.Trace
-	for _, d := range r.drawn {
+	for _, d := range r.drawn.sorted() {
 		traces = append(traces, d.trace)
 	}
 	return traces

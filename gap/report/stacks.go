@@ -14,6 +14,7 @@ import (
 	"github.com/google/pprof/profile"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 const (
@@ -27,12 +28,31 @@ const (
 //
 // A stack has at most 256 frames. Spans that lie deeper count at a frame "(deeper)".
 type Stacks struct {
-	names      map[string]int32 // of frames
-	labels     []string         // by number
-	frames     []frame          // parents before their children
+	names      map[frameName]int32
+	labels     []frameName // by number
+	frames     []frame     // parents before their children
 	children   map[frameKey]int32
 	touched    []int32 // frames of the trace that is being added
 	start, end time.Time
+}
+
+// frameName is an operation, or what stands for all that lies too deep.
+type frameName struct {
+	service, operation string
+	deeper             bool
+}
+
+func (n frameName) label() string {
+	if n.deeper {
+		return "(deeper)"
+	}
+	return label(n.service, n.operation)
+}
+
+func compareNames(a, b frameName) int {
+	return cmp.Or(
+		cmp.Compare(a.label(), b.label()), cmp.Compare(a.service, b.service), cmp.Compare(a.operation, b.operation), compareBools(a.deeper, b.deeper),
+	)
 }
 
 type frameKey struct {
@@ -81,6 +101,18 @@ func (v *values) add(other values) {
 	}
 }
 
+// suggest keeps an example if it is one of the worst.
+func (f *frame) suggest(e example) {
+	if len(f.examples) == maxExamples {
+		if compareExamples(e, f.examples[maxExamples-1]) >= 0 {
+			return
+		}
+		f.examples = f.examples[:maxExamples-1]
+	}
+	i, _ := slices.BinarySearchFunc(f.examples, e, compareExamples)
+	f.examples = slices.Insert(f.examples, i, e)
+}
+
 type example struct {
 	trace  gap.TraceID
 	values values
@@ -103,16 +135,9 @@ func (s *Stacks) Add(t *gap.Trace) {
 	if t.End().After(s.end) {
 		s.end = t.End()
 	}
-	type operation struct{ service, name string }
-	names := map[operation]int32{} // their label takes longer to make than to find
 	places := make([]int32, t.Len())
 	for n := range t.Nodes() {
-		o := operation{n.Service(), n.Span().Operation}
-		name, known := names[o]
-		if !known {
-			name = s.name(label(o.service, o.name))
-			names[o] = name
-		}
+		name := s.name(frameName{service: n.Service(), operation: n.Span().Operation})
 		parent := int32(noFrame)
 		if p, ok := n.Parent(); ok {
 			parent = places[p.Index()]
@@ -126,7 +151,7 @@ func (s *Stacks) Add(t *gap.Trace) {
 	for _, i := range s.touched {
 		f := &s.frames[i]
 		f.sum.add(f.current)
-		f.examples = keep(f.examples, example{t.ID(), f.current}, maxExamples, compareExamples)
+		f.suggest(example{t.ID(), f.current})
 		f.current = values{}
 	}
 	s.touched = s.touched[:0]
@@ -157,7 +182,7 @@ func (s *Stacks) frame(parent, name int32) int32 {
 			return parent
 		}
 		if depth == maxStack {
-			name = s.name("(deeper)")
+			name = s.name(frameName{deeper: true})
 		}
 	}
 	key := frameKey{parent, name}
@@ -173,17 +198,17 @@ func (s *Stacks) frame(parent, name int32) int32 {
 	return i
 }
 
-// name returns the number of a label.
-func (s *Stacks) name(label string) int32 {
-	i, known := s.names[label]
+// name returns the number of a name.
+func (s *Stacks) name(name frameName) int32 {
+	i, known := s.names[name]
 	if !known {
 		if s.names == nil {
-			s.names = map[string]int32{}
+			s.names = map[frameName]int32{}
 		}
-		label = strings.Clone(label)
+		name.service, name.operation = strings.Clone(name.service), strings.Clone(name.operation) // they may be cut from a large text
 		i = int32(len(s.labels))
-		s.names[label] = i
-		s.labels = append(s.labels, label)
+		s.names[name] = i
+		s.labels = append(s.labels, name)
 	}
 	return i
 }
@@ -194,12 +219,21 @@ func (s *Stacks) sorted() []int32 {
 	for i := range ranks {
 		ranks[i] = int32(i)
 	}
+	byName := make([]int32, len(s.labels))
+	for i := range byName {
+		byName[i] = int32(i)
+	}
+	slices.SortFunc(byName, func(a, b int32) int { return compareNames(s.labels[a], s.labels[b]) })
+	rank := make([]int32, len(s.labels))
+	for i, name := range byName {
+		rank[name] = int32(i)
+	}
 	children := make([][]int32, len(s.frames)+1) // those of a parent at parent+1
 	for i, f := range s.frames {
 		children[f.parent+1] = append(children[f.parent+1], int32(i))
 	}
 	for _, siblings := range children {
-		slices.SortFunc(siblings, func(a, b int32) int { return cmp.Compare(s.labels[s.frames[b].name], s.labels[s.frames[a].name]) })
+		slices.SortFunc(siblings, func(a, b int32) int { return cmp.Compare(rank[s.frames[b].name], rank[s.frames[a].name]) })
 	}
 	order := ranks[:0]
 	stack := slices.Clone(children[0])
@@ -237,12 +271,20 @@ func (s *Stacks) Profile() *profile.Profile {
 	location := func(name int32) *profile.Location {
 		if locations[name] == nil {
 			id := uint64(len(p.Location) + 1)
-			service, _, _ := strings.Cut(s.labels[name], ": ")
-			function := &profile.Function{ID: id, Name: s.labels[name], SystemName: s.labels[name], Filename: service}
+			l := s.labels[name].label()
+			function := &profile.Function{ID: id, Name: l, SystemName: l, Filename: printable.Name(s.labels[name].service)}
 			locations[name] = &profile.Location{ID: id, Mapping: p.Mapping[0], Line: []profile.Line{{Function: function}}}
 			p.Function, p.Location = append(p.Function, function), append(p.Location, locations[name])
 		}
 		return locations[name]
+	}
+	var all values // pprof adds up the samples, and must not overflow
+	add := func(sample *profile.Sample) {
+		for j, v := range sample.Value {
+			sample.Value[j] = min(v, math.MaxInt64-all[j])
+			all[j] += sample.Value[j]
+		}
+		p.Sample = append(p.Sample, sample)
 	}
 	for _, i := range s.sorted() {
 		f := &s.frames[i]
@@ -256,12 +298,12 @@ func (s *Stacks) Profile() *profile.Profile {
 			for j := range rest {
 				rest[j] = max(0, rest[j]-e.values[j]) // less than nothing is left of a sum that stopped at the highest number
 			}
-			p.Sample = append(p.Sample, &profile.Sample{
+			add(&profile.Sample{
 				Location: stack, Value: slices.Clone(e.values[:]), Label: map[string][]string{"trace_id": {e.trace.String()}},
 			})
 		}
 		if rest != (values{}) {
-			p.Sample = append(p.Sample, &profile.Sample{Location: stack, Value: rest[:]})
+			add(&profile.Sample{Location: stack, Value: rest[:]})
 		}
 	}
 	return p
@@ -278,7 +320,7 @@ func (s *Stacks) Folded(w io.Writer) error {
 			continue
 		}
 		stack = stack[:0]
-		s.stack(i, func(name int32) { stack = append(stack, strings.ReplaceAll(s.labels[name], ";", ",")) })
+		s.stack(i, func(name int32) { stack = append(stack, strings.ReplaceAll(s.labels[name].label(), ";", ",")) })
 		slices.Reverse(stack)
 		fmt.Fprintln(b, strings.Join(stack, ";")+" "+strconv.FormatInt(us, 10))
 	}

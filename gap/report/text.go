@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -26,12 +27,12 @@ type TextOptions struct {
 // Text writes a waterfall of each trace that is drawn, a table of the worst gaps, and one of the operations.
 func (r *Report) Text(w io.Writer, o TextOptions) error {
 	t := &text{options: o}
-	for _, d := range r.drawn {
+	for _, d := range r.drawn.sorted() {
 		t.section()
 		t.heading(d)
 		t.waterfall(d.trace)
 	}
-	if len(r.drawn) > 0 {
+	if r.drawn.Len() > 0 {
 		t.section()
 		t.legend()
 	}
@@ -79,6 +80,16 @@ func (t *text) section() {
 	}
 }
 
+// plain is s in the signs that the terminal has, but for what is in a name.
+func (t *text) plain(s string) string {
+	if t.options.ASCII {
+		s = strings.ReplaceAll(strings.ReplaceAll(s, "µs", "us"), "…", "...")
+	}
+	return s
+}
+
+func (t *text) duration(d time.Duration) string { return t.plain(duration(d)) }
+
 // styled is s as the style has it, if there are colours.
 func (t *text) styled(style ansi.Style, s string) string {
 	if !t.options.Color || s == "" {
@@ -95,9 +106,9 @@ var (
 func (t *text) heading(d drawn) {
 	total, own := span(d.trace), ownTime(d.trace)
 	line := fmt.Sprintf("%s  %s, %d %s, own %s",
-		t.styled(bold, "Trace "+d.trace.ID().String()), duration(total), d.trace.Len(), plural(d.trace.Len(), "span"), duration(own))
+		t.styled(bold, "Trace "+d.trace.ID().String()), t.duration(total), d.trace.Len(), plural(d.trace.Len(), "span"), t.duration(own))
 	if own > 0 {
-		line += fmt.Sprintf(", critical %s", duration(d.critical))
+		line += fmt.Sprintf(", critical %s", t.duration(d.critical))
 	}
 	t.WriteString(t.wrapped(line) + "\n")
 	const most = 3
@@ -106,7 +117,7 @@ func (t *text) heading(d drawn) {
 			fmt.Fprintf(t, "  and %d more warnings\n", len(d.warnings)-most)
 			break
 		}
-		t.WriteString(ansi.Truncate("  warning: "+warning(w), t.atMost(), t.glyphs().ellipsis) + "\n")
+		t.WriteString(ansi.Truncate(t.plain("  warning: "+warning(w)), t.atMost(), t.glyphs().ellipsis) + "\n")
 	}
 	t.WriteByte('\n')
 }
@@ -190,14 +201,14 @@ func (t *text) table(title string, columns []column, name, trace string, lines [
 }
 
 func (t *text) gaps(r *Report) {
-	if len(r.gaps) == 0 {
+	if r.gaps.Len() == 0 {
 		return
 	}
 	var lines []line
-	for _, g := range r.gaps {
+	for _, g := range r.gaps.sorted() {
 		l := line{
-			numbers: []string{duration(g.CriticalTime), duration(g.Time), "+" + duration(g.At)},
-			name:    label(g.Service, g.Operation), trace: g.TraceID.String(),
+			numbers: []string{t.duration(g.CriticalTime), t.duration(g.Time), "+" + t.duration(g.At)},
+			name:    t.label(g.Service, g.Operation), trace: g.TraceID.String(),
 		}
 		if g.Joined {
 			l.name += " (between waits that were joined)"
@@ -220,14 +231,14 @@ func (t *text) operations(r *Report) {
 		}
 		l := line{
 			numbers: []string{fmt.Sprint(o.Count)},
-			name:    label(o.Service, o.Name), trace: o.Worst.TraceID.String(),
+			name:    t.label(o.Service, o.Name), trace: o.Worst.TraceID.String(),
 		}
 		for _, h := range []*gap.Histogram{&o.Durations, &o.OwnTimes} {
 			for _, q := range quantiles {
-				l.numbers = append(l.numbers, duration(h.Quantile(q)))
+				l.numbers = append(l.numbers, t.duration(h.Quantile(q)))
 			}
 		}
-		l.numbers = append(l.numbers, duration(o.CriticalTime), fmt.Sprintf("%.1f %%", 100*o.Share))
+		l.numbers = append(l.numbers, t.duration(o.CriticalTime), fmt.Sprintf("%.1f %%", 100*o.Share))
 		lines = append(lines, l)
 	}
 	if len(lines) == 0 {
@@ -266,6 +277,14 @@ func sortedCodes(warnings map[gap.Code]int) []gap.Code {
 
 // warning is one as people may see it: it holds names.
 func warning(w gap.Warning) string { return printable.Text(w.String(), 300) }
+
+func (t *text) label(service, operation string) string {
+	l := label(service, operation)
+	if t.options.ASCII {
+		l = strings.ReplaceAll(l, "…", t.glyphs().ellipsis) // where it was cut
+	}
+	return l
+}
 
 // label names an operation for people.
 func label(service, operation string) string {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
@@ -42,7 +43,15 @@ func span(t *gap.Trace) time.Duration { return t.End().Sub(t.Start()) }
 
 func ownTime(t *gap.Trace) (own time.Duration) {
 	for n := range t.Nodes() {
-		own += n.OwnTime()
+		own = plus(own, n.OwnTime())
 	}
 	return own
+}
+
+// plus adds what is not negative, and stops at the highest duration, as sums of package gap do.
+func plus(a, b time.Duration) time.Duration {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }

@@ -113,7 +113,7 @@ func (p *picture) label(r row) string {
 		fmt.Fprintf(&b, "%s %d more %s", p.glyphs.ellipsis, r.leftOut, plural(r.leftOut, "span"))
 		return b.String()
 	}
-	b.WriteString(label(r.service, r.nodes[0].Span().Operation))
+	b.WriteString(p.text.label(r.service, r.nodes[0].Span().Operation))
 	if later := len(r.nodes) - 1; later > 0 {
 		fmt.Fprintf(&b, " +%d", later)
 	}
@@ -143,7 +143,7 @@ func (p *picture) amount(d time.Duration) float64 { return float64(d) / float64(
 func (p *picture) number(d time.Duration) string {
 	text := fmt.Sprintf("%.1f %s", p.amount(d), p.unitName)
 	if d > 0 && p.amount(d) < 0.05 {
-		text = duration(d)
+		text = p.duration(d)
 	}
 	return fmt.Sprintf("%*s", numberWidth, text)
 }
