@@ -18,7 +18,7 @@ type Clock struct {
 	at     moment        // when work was last resumed, or paused
 	reads  time.Duration // CPU that is used at least between the thread's clock's readings of Pause and Resume: by these
 	pauses int
-	works  bool          // the system has a clock for a thread
+	works  bool // the system has a clock for a thread
 	queue  *queue
 	paused bool
 
