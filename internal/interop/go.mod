@@ -13,7 +13,7 @@ require (
 	github.com/gorilla/websocket v1.5.3 // accepts by Hijack alone
 	github.com/jackc/pgx/v5 v5.12.0 // a driver of database/sql that is nothing like MySQL's
 	github.com/opentracing/opentracing-go v1.2.0 // the span of the caller; the root's version
-	go.opentelemetry.io/otel/sdk v1.45.0 // what redisotel draws
+	go.opentelemetry.io/otel/sdk v1.47.0 // what redisotel draws
 	google.golang.org/grpc v1.85.0 // a server that is a http.Handler, the health service, and the usual client
 	modernc.org/sqlite v1.62.0 // a driver without a server
 )
@@ -24,8 +24,8 @@ require (
 	github.com/elastic/go-elasticsearch/v8 v8.19.7
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/uber/jaeger-client-go v2.30.0+incompatible
-	go.opentelemetry.io/otel v1.45.0
-	go.opentelemetry.io/otel/bridge/opentracing v1.45.0
+	go.opentelemetry.io/otel v1.47.0 // the version of bench, as the bridge takes no other and go.work has the higher
+	go.opentelemetry.io/otel/bridge/opentracing v1.47.0
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.45.0
 )
 
@@ -62,8 +62,9 @@ require (
 	github.com/uber/jaeger-lib v2.4.1+incompatible // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.45.0 // indirect
-	go.opentelemetry.io/otel/metric v1.45.0 // indirect
-	go.opentelemetry.io/otel/trace v1.45.0 // indirect
+	go.opentelemetry.io/otel/log v1.47.0 // indirect
+	go.opentelemetry.io/otel/metric v1.47.0 // indirect
+	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	go.opentelemetry.io/proto/otlp v1.11.0 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
@@ -73,7 +74,7 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260817212433-ac3dfec99bb1 // indirect
-	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260928230214-8a89bd6388cc // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	modernc.org/libc v1.80.1 // indirect
 	modernc.org/mathutil v1.7.1 // indirect

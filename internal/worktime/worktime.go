@@ -16,8 +16,9 @@ const offCPU = 10 * time.Microsecond
 // Clock adds up the work of one goroutine. It is not for use by others.
 type Clock struct {
 	at     moment        // when work was last resumed, or paused
-	reads  time.Duration // CPU that is used between the thread's clock's readings of Pause and Resume, though nothing is left out
-	works  bool          // the system has a clock for a thread
+	reads  time.Duration // CPU that is used at least between the thread's clock's readings of Pause and Resume: by these
+	pauses int
+	works  bool // the system has a clock for a thread
 	queue  *queue
 	paused bool
 
@@ -45,7 +46,7 @@ func Start() *Clock {
 	c.queue = openQueue()
 	c.at.queued = c.queue.waited()
 	c.reads = time.Hour
-	for range 5 { // of which the least is the cost without a disturbance
+	for range 5 { // the least is the cost without a disturbance
 		before := c.leaving()
 		c.reads = min(c.reads, c.entering().cpu-before.cpu)
 	}
@@ -59,7 +60,7 @@ func (c *Clock) Stop() (time.Duration, bool) {
 	}
 	c.queue.close()
 	runtime.UnlockOSThread()
-	return c.cpu, c.works
+	return c.cpu + time.Duration(c.pauses)*c.reads, c.works
 }
 
 // leaving reads the clocks, the one on the wall last, so that reading them is on this side of it.
@@ -81,7 +82,8 @@ func (c *Clock) entering() (m moment) {
 // Pause leaves out what follows, until Resume.
 func (c *Clock) Pause() {
 	now := c.leaving()
-	c.cpu += now.cpu - c.at.cpu + c.reads
+	c.cpu += now.cpu - c.at.cpu
+	c.pauses++
 	c.queued += now.queued - c.at.queued
 	c.elapsed += now.wall.Sub(c.at.wall)
 	c.at, c.paused = now, true
@@ -90,18 +92,19 @@ func (c *Clock) Pause() {
 // Resume counts again.
 func (c *Clock) Resume() {
 	now := c.entering()
+	c.reads = min(c.reads, now.cpu-c.at.cpu) // at first the caches were cold
 	used, queued, took := now.cpu-c.at.cpu-c.reads, now.queued-c.at.queued, now.wall.Sub(c.at.wall)
 	if took-used-queued < offCPU {
 		c.library += took
 	} else {
-		c.inside += max(0, used)
+		c.inside += used
 	}
 	c.at, c.paused = now, false
 }
 
 // Reset forgets what was counted, and counts again.
 func (c *Clock) Reset() {
-	c.cpu, c.elapsed, c.queued, c.library, c.inside = 0, 0, 0, 0, 0
+	c.cpu, c.pauses, c.elapsed, c.queued, c.library, c.inside = 0, 0, 0, 0, 0, 0
 	c.at, c.paused = c.entering(), false
 }
 
