@@ -1,0 +1,111 @@
+// Command cost measures what a wrapper adds to a call: ours, each peer's, and a Jaeger span made by hand. docs/PERFORMANCE.md
+// has what it found, and how to read it.
+//
+//	go run ./bench/cost [-room regexp] [-peer regexp] [-rounds n] [-json]
+//	go run ./bench/cost -short
+//	go run ./bench/cost -write docs/PERFORMANCE.md
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+)
+
+func main() {
+	if err := command(os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "cost:", err)
+		os.Exit(1)
+	}
+}
+
+// pattern is a flag that is a regular expression.
+type pattern struct{ *regexp.Regexp }
+
+func (p *pattern) Set(s string) (err error) {
+	p.Regexp, err = regexp.Compile(s)
+	return err
+}
+
+func (p *pattern) String() string {
+	if p.Regexp == nil {
+		return ""
+	}
+	return p.Regexp.String()
+}
+
+func (p *pattern) takes(s string) bool { return p.Regexp == nil || p.MatchString(s) }
+
+type flags struct {
+	short, json, export bool
+	rounds              int
+	room, peer          pattern
+}
+
+func command(args []string, stdout, stderr io.Writer) error {
+	var f flags
+	set := flag.NewFlagSet("cost", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	set.BoolVar(&f.short, "short", false, "measure for a moment, and fail where ours allocates more than is recorded")
+	set.BoolVar(&f.json, "json", false, "print JSON")
+	set.BoolVar(&f.export, "export", false, "send what is recorded over the loopback interface, and measure that too")
+	set.IntVar(&f.rounds, "rounds", 0, "`how often` each call is measured (default 15, with -short 3)")
+	set.Var(&f.room, "room", "measure the calls whose room and name match this `regexp`")
+	set.Var(&f.peer, "peer", "measure the peers whose name matches this `regexp`, beside raw, by hand and gaptrace")
+	if err := set.Parse(args); err != nil {
+		return err
+	}
+	if set.NArg() > 0 {
+		return fmt.Errorf("%q is no flag", set.Arg(0))
+	}
+	r := f.measure(stderr)
+	if f.json {
+		e := json.NewEncoder(stdout)
+		e.SetIndent("", "\t")
+		return e.Encode(r)
+	}
+	r.table(stdout)
+	return nil
+}
+
+// measure runs what the flags choose.
+func (f flags) measure(stderr io.Writer) Result {
+	p := plan{rounds: 15, batch: 15 * time.Millisecond, chunk: 32}
+	if f.short {
+		p.rounds, p.batch = 3, time.Millisecond
+	}
+	if f.rounds > 0 {
+		p.rounds = f.rounds
+	}
+	t := inMemory()
+	defer t.close()
+	var peers []peer.Peer
+	for _, own := range []string{rawName, ourName} {
+		peers = append(peers, named(own))
+	}
+	for _, each := range peer.All() {
+		if each.Name != rawName && each.Name != ourName && f.peer.takes(each.Name) {
+			peers = append(peers, each)
+		}
+	}
+	var all []*measured
+	for _, c := range cases() {
+		if f.room.takes(c.title()) {
+			all = append(all, open(c, t, peers))
+		}
+	}
+	began := time.Now()
+	run(all, p, func(round int) {
+		fmt.Fprintf(stderr, "\r%4.0f s: round %d of %d ", time.Since(began).Seconds(), round+1, p.rounds)
+	})
+	fmt.Fprintln(stderr)
+	r := about(p.rounds, f.export)
+	r.Contender = summarize(all)
+	return r
+}
