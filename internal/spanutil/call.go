@@ -35,7 +35,7 @@ type Call struct {
 	self     opentracing.SpanContext
 	likely   bool // the parent is sampled, and so will the call be
 	sampled  bool
-	broken   bool // there is no span, and will be none
+	broken   bool // there is no span, and will be none; self may still be told to a server
 	anew     bool // the first wait begins when the span is opened
 	answered bool
 	finished bool
@@ -301,7 +301,7 @@ func (c *Call) Fail(err error) {
 		return
 	}
 	c.mu.Lock()
-	wanted := c.failure == nil && !c.finished && (c.likely || c.span == nil || c.sampled)
+	wanted := c.failure == nil && !c.finished && (c.likely || c.span == nil && !c.broken || c.sampled)
 	c.mu.Unlock()
 	if !wanted {
 		return
