@@ -110,6 +110,7 @@ func (s *callStart) Apply(o *opentracing.StartSpanOptions) {
 		o.References = []opentracing.SpanReference{{Type: opentracing.ChildOfRef, ReferencedContext: c.parent}}
 	}
 	o.Tags = c.startTags()
+	c.wrapper.startedWith(len(o.Tags))
 }
 
 func (s waitStart) Apply(o *opentracing.StartSpanOptions) {
@@ -122,20 +123,32 @@ func (s waitStart) Apply(o *opentracing.StartSpanOptions) {
 	if call := c.context(); call != nil {
 		o.References = append(o.References, opentracing.SpanReference{Type: opentracing.FollowsFromRef, ReferencedContext: call})
 	}
-	c.tags = nil // a map of its own
-	o.Tags = c.startTags()
+	o.Tags = c.described(0) // a map of its own
 }
 
 // startTags are the tags that a span starts with. These two are there always: OpenTelemetry's bridge
 // fixes the span's kind then. The map is the span's own.
 func (c *Call) startTags() map[string]any {
 	if c.tags == nil {
-		c.tags = map[string]any{
-			string(ext.Component): c.wrapper.component(c.what.Component),
-			string(ext.SpanKind):  c.kind,
-		}
+		c.tags = c.described(int(c.wrapper.tags.Load())) // a map that has to grow costs two
 	}
 	return c.tags
+}
+
+func (c *Call) described(size int) map[string]any {
+	tags := make(map[string]any, size)
+	tags[string(ext.Component)] = c.wrapper.component(c.what.Component)
+	tags[string(ext.SpanKind)] = c.kind
+	return tags
+}
+
+// smallMap is how many a map holds that is made without a size.
+const smallMap = 8
+
+func (w *Wrapper) startedWith(tags int) {
+	if n := int32(tags); n > smallMap && n != w.tags.Load() {
+		w.tags.Store(n)
+	}
 }
 
 // tagLocked sets a tag. One that is known before the span is opened goes with its start.

@@ -15,6 +15,7 @@ import (
 type Wrapper struct {
 	gaptrace.Config
 	boxed atomic.Pointer[any] // the component tag of the last call
+	tags  atomic.Int32        // how many tags the last span started with, if more than a small map takes
 }
 
 // New reads the options once, when a client is wrapped.
