@@ -21,15 +21,9 @@ type Case struct {
 
 	// Carry is how a span made by hand reaches the server; nil where the protocol has no place for it.
 	Carry func(context.Context, opentracing.Span) context.Context
-
-	Bound bound // of our own allocations
 }
 
 func (c Case) title() string { return c.Room + " " + c.Name }
-
-// bound is how many allocations a wrapped call may make beyond the raw one, by state. They are those that were counted when
-// the bound was recorded: one more is to be noticed, and to be recorded only where it bought something.
-type bound [states]float64
 
 // cases are all calls that are measured, room by room.
 func cases() []Case {

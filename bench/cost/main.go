@@ -8,6 +8,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -43,18 +44,19 @@ func (p *pattern) String() string {
 func (p *pattern) takes(s string) bool { return p.Regexp == nil || p.MatchString(s) }
 
 type flags struct {
-	short, json, export bool
-	rounds              int
-	room, peer          pattern
+	short, json, export, sink bool
+	rounds                    int
+	room, peer                pattern
 }
 
-func command(args []string, stdout, stderr io.Writer) error {
+func command(args []string, stdout, stderr io.Writer) (err error) {
 	var f flags
 	set := flag.NewFlagSet("cost", flag.ContinueOnError)
 	set.SetOutput(stderr)
 	set.BoolVar(&f.short, "short", false, "measure for a moment, and fail where ours allocates more than is recorded")
 	set.BoolVar(&f.json, "json", false, "print JSON")
 	set.BoolVar(&f.export, "export", false, "send what is recorded over the loopback interface, and measure that too")
+	set.BoolVar(&f.sink, "sink", false, "be what -export sends to")
 	set.IntVar(&f.rounds, "rounds", 0, "`how often` each call is measured (default 15, with -short 3)")
 	set.Var(&f.room, "room", "measure the calls whose room and name match this `regexp`")
 	set.Var(&f.peer, "peer", "measure the peers whose name matches this `regexp`, beside raw, by hand and gaptrace")
@@ -64,7 +66,16 @@ func command(args []string, stdout, stderr io.Writer) error {
 	if set.NArg() > 0 {
 		return fmt.Errorf("%q is no flag", set.Arg(0))
 	}
-	r := f.measure(stderr)
+	if f.sink {
+		return serveSink(os.Stdin, stdout)
+	}
+	all, r, err := f.measure(stderr)
+	if err != nil {
+		return err
+	}
+	if f.short {
+		defer func() { err = errors.Join(err, exceeded(all)) }()
+	}
 	if f.json {
 		e := json.NewEncoder(stdout)
 		e.SetIndent("", "\t")
@@ -75,7 +86,7 @@ func command(args []string, stdout, stderr io.Writer) error {
 }
 
 // measure runs what the flags choose.
-func (f flags) measure(stderr io.Writer) Result {
+func (f flags) measure(stderr io.Writer) ([]*measured, Result, error) {
 	p := plan{rounds: 15, batch: 15 * time.Millisecond, chunk: 32}
 	if f.short {
 		p.rounds, p.batch = 3, time.Millisecond
@@ -83,8 +94,18 @@ func (f flags) measure(stderr io.Writer) Result {
 	if f.rounds > 0 {
 		p.rounds = f.rounds
 	}
-	t := inMemory()
-	defer t.close()
+	t := inMemory
+	if f.export {
+		to, err := startSink()
+		if err != nil {
+			return nil, Result{}, fmt.Errorf("start a sink: %w", err)
+		}
+		defer func() { _ = to.stop() }()
+		p.sends, p.chunk = true, 128
+		t = func() tracers { return exporting(to) }
+	}
+	opened := t()
+	defer opened.close()
 	var peers []peer.Peer
 	for _, own := range []string{rawName, ourName} {
 		peers = append(peers, named(own))
@@ -96,8 +117,8 @@ func (f flags) measure(stderr io.Writer) Result {
 	}
 	var all []*measured
 	for _, c := range cases() {
-		if f.room.takes(c.title()) {
-			all = append(all, open(c, t, peers))
+		if f.room.takes(c.title()) && !(f.export && c.Long) { // few spans in much time say nothing of an exporter
+			all = append(all, open(c, opened, peers))
 		}
 	}
 	began := time.Now()
@@ -107,5 +128,5 @@ func (f flags) measure(stderr io.Writer) Result {
 	fmt.Fprintln(stderr)
 	r := about(p.rounds, f.export)
 	r.Contender = summarize(all)
-	return r
+	return all, r, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"time"
@@ -99,9 +100,16 @@ func (c *cell) under() (context.Context, func()) {
 func (c *cell) calibrate(p plan) {
 	c.chunk, c.chunks = 1, 4
 	once := max(c.took(p), time.Nanosecond)
-	c.chunk = max(1, min(p.chunk, int(time.Millisecond/once)))
+	c.chunk = p.chunk
+	if !p.sends { // otherwise most of it is the sending of one span
+		c.chunk = max(1, min(p.chunk, int(time.Millisecond/once)))
+	}
 	once = max(c.took(p), time.Nanosecond) // again, as the first calls are slow
-	c.chunks = max(1, int(p.batch/(once*time.Duration(c.chunk))))
+	batch := p.batch
+	if once > 10*time.Microsecond {
+		batch *= 3 // what the machine does to a long call is longer than what a wrapper adds to it
+	}
+	c.chunks = max(1, int(batch/(once*time.Duration(c.chunk))))
 }
 
 // took is what a call takes, on the average of a round.
@@ -137,15 +145,19 @@ func (c *cell) round(p plan) {
 // count tells the bytes and the allocations of a call.
 func (c *cell) count() (bytes, allocs float64) {
 	var before, after runtime.MemStats
+	calls := c.chunk
+	if calls > 1 {
+		calls = 100 // what is allocated once in a few calls is in all figures alike
+	}
 	ctx, finish := c.under()
 	runtime.ReadMemStats(&before)
-	for range c.chunk {
+	for range calls {
 		c.call(ctx)
 	}
 	runtime.ReadMemStats(&after)
 	finish()
 	c.tracer.flush()
-	n := float64(c.chunk)
+	n := float64(calls)
 	return float64(after.TotalAlloc-before.TotalAlloc) / n, float64(after.Mallocs-before.Mallocs) / n
 }
 
@@ -181,6 +193,34 @@ func spreadOf(values []float64) spread {
 	return spread{s.Center, max(s.Lo, slices.Min(values)), min(s.Hi, slices.Max(values))}
 }
 
+// ratio is what a costs over raw in terms of what b does: of the medians, with the bounds of 95 % of a thousand draws of
+// rounds. The ratio of one round means nothing where the difference to raw is small beside the noise of raw. There is none
+// where b's cost cannot be told from nothing.
+func ratio(a, b, raw []float64) *spread {
+	cost := each(a, raw, minus)
+	unit := each(b, raw, minus)
+	if s := spreadOf(unit); s.Low <= 0 || s.Median < 100 || s.High-s.Low > s.Median {
+		return nil
+	}
+	random := rand.New(rand.NewPCG(1, 2)) // the same for the same figures
+	draws := make([]float64, 1000)
+	drawnCost, drawnUnit := make([]float64, len(cost)), make([]float64, len(cost))
+	for i := range draws {
+		for j := range cost {
+			from := random.IntN(len(cost))
+			drawnCost[j], drawnUnit[j] = cost[from], unit[from]
+		}
+		draws[i] = median(drawnCost) / median(drawnUnit)
+	}
+	slices.Sort(draws)
+	return &spread{median(cost) / median(unit), draws[len(draws)/40], draws[len(draws)-1-len(draws)/40]}
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
 // each makes of the figures of two cells, round by round, those of what f makes of a round's.
 func each(a, b []float64, f func(a, b float64) float64) []float64 {
 	values := make([]float64, len(a))
@@ -191,4 +231,3 @@ func each(a, b []float64, f func(a, b float64) float64) []float64 {
 }
 
 func minus(a, b float64) float64 { return a - b }
-func over(a, b float64) float64  { return a / b }

@@ -63,17 +63,12 @@ func summarize(all []*measured) []Entry {
 	return entries
 }
 
-// beside is what c costs over raw in terms of what other does. There is none where other costs as good as nothing.
+// beside is what c costs in terms of other, as far as that can be told.
 func beside(c, other, raw *cell) *spread {
-	if c == other || c == raw || other == nil || c.state == NoParent && c.contender != handName && other.contender == handName {
+	if c == other || c == raw || other == nil {
 		return nil
 	}
-	o := each(other.ns, raw.ns, minus)
-	if spreadOf(o).Median < 100 {
-		return nil
-	}
-	s := spreadOf(each(each(c.ns, raw.ns, minus), o, over))
-	return &s
+	return ratio(c.ns, other.ns, raw.ns)
 }
 
 // about tells of the machine, the day and what was run.

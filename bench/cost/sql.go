@@ -11,7 +11,7 @@ import (
 
 func sqlCases() []Case {
 	return []Case{
-		{Room: "database/sql", Name: "exec", Make: withDB(0, exec)},
+		{Room: "database/sql", Name: "exec", Make: withDB(0, update)},
 		{Room: "database/sql", Name: "query, 1 row", Make: withDB(1, query)},
 		{Room: "database/sql", Name: "query, 1,000 rows", Make: withDB(1000, query), Long: true},
 		{Room: "database/sql", Name: "transaction: begin, exec, commit", Make: withDB(0, transaction)},
@@ -23,7 +23,7 @@ const (
 	updates = "UPDATE products SET price = ? WHERE shop = ? AND id = ?"
 )
 
-func exec(ctx context.Context, db *sql.DB) { must(db.ExecContext(ctx, updates)) }
+func update(ctx context.Context, db *sql.DB) { must(db.ExecContext(ctx, updates)) }
 
 func query(ctx context.Context, db *sql.DB) {
 	rows := must(db.QueryContext(ctx, selects))

@@ -60,7 +60,7 @@ func (e Entry) cost() string {
 	}
 	text := fmt.Sprintf("%s (%s…%s)", signed(e.Over.Median), short(e.Over.Low), short(e.Over.High))
 	if e.Long {
-		text = fmt.Sprintf("%+.1f %% (%.1f…%.1f)", e.Percent.Median, e.Percent.Low, e.Percent.High)
+		text += strings.ReplaceAll(fmt.Sprintf(" %+.0f %%", e.Percent.Median), "-", "−")
 	}
 	return fmt.Sprintf("%s, %s, %s", text, bytesOf(e.Bytes), count(e.Allocs))
 }
@@ -69,7 +69,7 @@ func times(s *spread) string {
 	if s == nil {
 		return ""
 	}
-	return fmt.Sprintf("%.2f (%.2f…%.2f)", s.Median, s.Low, s.High)
+	return strings.ReplaceAll(fmt.Sprintf("%.2f (%.2f…%.2f)", s.Median, s.Low, s.High), "-", "−")
 }
 
 func duration(ns float64) string {
