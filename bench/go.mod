@@ -1,22 +1,41 @@
 module github.com/gaptrace/gaptrace/bench
 
+// What gaptrace is held against: nobody who uses it gets any of this. All peers resolve together in these versions; "the newest" is that of
+// November 2026.
+
 go 1.26.0
 
 require (
-	github.com/Shopify/toxiproxy/v2 v2.5.0
-	github.com/XSAM/otelsql v0.44.0
-	github.com/alicebob/miniredis/v2 v2.40.0
-	github.com/gaptrace/gaptrace v0.0.0
-	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5
-	github.com/luna-duclos/instrumentedsql v1.1.3
-	github.com/luna-duclos/instrumentedsql/opentracing v0.0.0-20200611091901-487c5ec83473
-	github.com/ngrok/sqlmw v0.0.0-20220520173518-97c9c04efc79
-	github.com/opentracing-contrib/go-grpc v0.1.4
-	github.com/opentracing-contrib/go-stdlib v1.1.1
-	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.72.0
-	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0
+	github.com/Shopify/toxiproxy/v2 v2.5.0 // shapes the waiting; the version that was tried in process
+	github.com/XSAM/otelsql v0.44.0 // peer: the newest
+	github.com/alicebob/miniredis/v2 v2.40.0 // the demo's version
+	github.com/elastic/go-elasticsearch/v8 v8.19.7 // the root's version, and with its OpenTelemetry instrumentation a peer
+	github.com/gaptrace/gaptrace v0.0.0 // what is measured
+	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // peer: the last for v8
+	github.com/go-redis/redis/v8 v8.11.5 // the root's version
+	github.com/go-sql-driver/mysql v1.10.1 // the root's version
+	github.com/luna-duclos/instrumentedsql v1.1.3 // peer: the newest
+	github.com/luna-duclos/instrumentedsql/opentracing v0.0.0-20200611091901-487c5ec83473 // peer: its adapter, a module that was never tagged
+	github.com/ngrok/sqlmw v0.0.0-20220520173518-97c9c04efc79 // peer: never tagged
+	github.com/opentracing-contrib/go-grpc v0.1.4 // peer: the newest
+	github.com/opentracing-contrib/go-stdlib v1.1.1 // peer: the newest
+	github.com/opentracing/opentracing-go v1.2.0 // the root's version
+	github.com/rs/zerolog v1.28.0 // toxiproxy's logger, to silence it
+	github.com/uber/jaeger-client-go v2.30.0+incompatible // the root's version: the tracer of all peers that speak OpenTracing
+	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.72.0 // peer: the newest
+	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0 // peer: the newest
+	go.opentelemetry.io/otel v1.47.0 // what otelhttp asks for, as the two below
 	go.opentelemetry.io/otel/sdk v1.47.0
-	gopkg.in/DataDog/dd-trace-go.v1 v1.74.8
+	go.opentelemetry.io/otel/trace v1.47.0
+	google.golang.org/grpc v1.83.2 // the least that otelgrpc takes; go.work raises it
+	google.golang.org/protobuf v1.36.12 // the messages of grpc's scripts
+	gopkg.in/DataDog/dd-trace-go.v1 v1.74.8 // peer: the newest of v1, whose contribs are those of v2.3.0 below
+)
+
+require (
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0
+	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da
+	golang.org/x/sys v0.48.0
 )
 
 require (
@@ -54,14 +73,11 @@ require (
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/ebitengine/purego v0.8.3 // indirect
 	github.com/elastic/elastic-transport-go/v8 v8.9.0 // indirect
-	github.com/elastic/go-elasticsearch/v8 v8.19.7 // indirect
 	github.com/felixge/httpsnoop v1.1.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
 	github.com/go-ole/go-ole v1.3.0 // indirect
 	github.com/go-redis/redis/extra/rediscmd/v8 v8.11.5 // indirect
-	github.com/go-redis/redis/v8 v8.11.5 // indirect
-	github.com/go-sql-driver/mysql v1.10.1 // indirect
 	github.com/go-viper/mapstructure/v2 v2.5.0 // indirect
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang/protobuf v1.5.4 // indirect
@@ -76,7 +92,6 @@ require (
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
 	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
-	github.com/opentracing/opentracing-go v1.2.0 // indirect
 	github.com/outcaste-io/ristretto v0.2.3 // indirect
 	github.com/philhofer/fwd v1.1.3-0.20240916144458-20a13a1f6b7c // indirect
 	github.com/pkg/errors v0.9.1 // indirect
@@ -88,7 +103,6 @@ require (
 	github.com/prometheus/procfs v0.16.1 // indirect
 	github.com/puzpuzpuz/xsync/v3 v3.5.1 // indirect
 	github.com/rs/xid v1.4.0 // indirect
-	github.com/rs/zerolog v1.28.0 // indirect
 	github.com/secure-systems-lab/go-securesystemslib v0.9.0 // indirect
 	github.com/shirou/gopsutil/v4 v4.25.3 // indirect
 	github.com/stretchr/testify v1.12.1 // indirect
@@ -96,7 +110,6 @@ require (
 	github.com/tinylib/msgp v1.2.5 // indirect
 	github.com/tklauser/go-sysconf v0.3.15 // indirect
 	github.com/tklauser/numcpus v0.10.0 // indirect
-	github.com/uber/jaeger-client-go v2.30.0+incompatible // indirect
 	github.com/uber/jaeger-lib v2.4.1+incompatible // indirect
 	github.com/yuin/gopher-lua v1.1.1 // indirect
 	github.com/yusufpapurcu/wmi v1.2.4 // indirect
@@ -107,12 +120,9 @@ require (
 	go.opentelemetry.io/collector/pdata v1.31.0 // indirect
 	go.opentelemetry.io/collector/semconv v0.125.0 // indirect
 	go.opentelemetry.io/contrib/bridges/otelzap v0.21.0 // indirect
-	go.opentelemetry.io/otel v1.47.0 // indirect
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.47.0 // indirect
-	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0 // indirect
 	go.opentelemetry.io/otel/log v1.47.0 // indirect
 	go.opentelemetry.io/otel/metric v1.47.0 // indirect
-	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	go.opentelemetry.io/proto/otlp v1.11.0 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
@@ -121,15 +131,11 @@ require (
 	golang.org/x/exp v0.0.0-20260824195058-e88cd73687aa // indirect
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/net v0.59.0 // indirect
-	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da // indirect
-	golang.org/x/sys v0.48.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	golang.org/x/time v0.11.0 // indirect
 	golang.org/x/xerrors v0.0.0-20240903120638-7835f813f4da // indirect
 	google.golang.org/genproto/googleapis/api v0.0.0-20260928230214-8a89bd6388cc // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260928230214-8a89bd6388cc // indirect
-	google.golang.org/grpc v1.83.2 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/ini.v1 v1.67.0 // indirect
 	gopkg.in/tomb.v1 v1.0.0-20141024135613-dd632973f1e7 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect

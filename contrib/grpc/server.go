@@ -35,6 +35,7 @@ func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor
 		returned := false
 		defer func() {
 			failure := recover()
+			call.Served()
 			finishServer(call, returned, failure, err)
 			if failure != nil {
 				panic(failure)
@@ -67,6 +68,7 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 		returned := false
 		defer func() {
 			failure := recover()
+			call.Served()
 			stream.reads.Finish(nil)
 			stream.writes.Finish(nil)
 			if info.IsClientStream {

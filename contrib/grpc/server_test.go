@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gaptrace/gaptrace"
@@ -308,5 +309,43 @@ func TestAHandlerThatEndsItsGoroutineHasFailed(t *testing.T) {
 	handlers.Wait()
 	if span := only(t, tracer, unary); span.Tags["error"] != true || span.Tags["grpc.code"] != "Unknown" {
 		t.Errorf("%v", span.Tags)
+	}
+}
+
+// slowToDraw takes a second to start the span of a wait.
+type slowToDraw struct{ *spantest.Tracer }
+
+func (t slowToDraw) StartSpan(operation string, opts ...opentracing.StartSpanOption) opentracing.Span {
+	if strings.HasSuffix(operation, " write") {
+		time.Sleep(time.Second)
+	}
+	return t.Tracer.StartSpan(operation, opts...)
+}
+
+// slowClient is a stream to a client that takes a millisecond for a message.
+type slowClient struct{ grpc.ServerStream }
+
+func (slowClient) Context() context.Context { return context.Background() }
+
+func (slowClient) SendMsg(any) error {
+	time.Sleep(time.Millisecond)
+	return nil
+}
+
+func TestDrawingTheWaitsIsNoPartOfTheRequest(t *testing.T) {
+	tracer := spantest.NewTracer()
+	synctest.Test(t, func(t *testing.T) {
+		intercept := gapgrpc.StreamServerInterceptor(gaptrace.WithTracer(slowToDraw{tracer}))
+		err := intercept(&service{}, slowClient{}, &grpc.StreamServerInfo{FullMethod: download, IsServerStream: true},
+			func(_ any, stream grpc.ServerStream) error { return stream.SendMsg(answer(1)) })
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if spans := tracer.Spans(); len(spans) != 2 {
+		t.Fatalf("%d spans, want the server's and a wait:\n%s", len(spans), tracer.Tree())
+	}
+	if span := only(t, tracer, download); span.Duration() != time.Millisecond {
+		t.Errorf("the request took %v, want its client's millisecond", span.Duration())
 	}
 }

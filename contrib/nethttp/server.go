@@ -68,6 +68,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	returned := false
 	defer func() {
 		failure := recover()
+		call.Served()
 		giveBack(req, served, body) // its pattern, too, for the hook that names spans
 		reads.Finish(nil)
 		rw.call.Finish(nil)

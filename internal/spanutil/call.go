@@ -153,6 +153,14 @@ func (c *Call) Answered(unit string) bool {
 	return true
 }
 
+// Served ends the frame of a request being served: its handler has returned. What it takes to draw the handler's waits,
+// and to describe the request, is no part of it, and would look like the handler's work.
+func (c *Call) Served() {
+	if c.Sampled() {
+		c.Answered("")
+	}
+}
+
 // Waiting reports whether somebody is between Enter and Leave.
 func (c *Call) Waiting() bool {
 	if c == nil {

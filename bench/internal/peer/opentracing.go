@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/gaptrace/gaptrace/gap"
@@ -32,15 +33,17 @@ func (r *openTracingRecorder) Span(ctx context.Context, operation string) (conte
 }
 
 func (r *openTracingRecorder) Spans() []gap.Span {
-	finished := r.finished.take()
-	recorder := tracer.NewRecorder(len(finished))
-	for _, span := range finished {
-		recorder.Report(span)
-		span.Release()
-	}
 	var spans []gap.Span
-	for _, trace := range recorder.Traces() {
-		spans = append(spans, trace...)
+	// A Recorder keeps so many spans of a trace and no more; a peer may make as many as it likes.
+	for some := range slices.Chunk(r.finished.take(), 1000) {
+		recorder := tracer.NewRecorder(len(some))
+		for _, span := range some {
+			recorder.Report(span)
+			span.Release()
+		}
+		for _, trace := range recorder.Traces() {
+			spans = append(spans, trace...)
+		}
 	}
 	return spans
 }

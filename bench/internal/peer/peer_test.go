@@ -127,6 +127,21 @@ func TestAnUnsampledRequestIsNotRecorded(t *testing.T) {
 	}
 }
 
+func TestNoSpanIsLostHoweverManyThereAre(t *testing.T) {
+	for _, p := range All() {
+		recorder := p.Open(true)
+		const many = 30_000
+		for range many {
+			_, finish := recorder.Span(t.Context(), "request")
+			finish()
+		}
+		if n := len(recorder.Spans()); n != many {
+			t.Errorf("%s: %d spans of %d", p.Name, n, many)
+		}
+		recorder.Close()
+	}
+}
+
 func callHTTP(t testing.TB, p Peer, ctx context.Context) {
 	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
 	if p.HTTPHandler != nil {

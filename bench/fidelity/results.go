@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+)
+
+// results is all that was measured.
+type results struct {
+	Date    string   `json:"date"`
+	Machine string   `json:"machine"`
+	Go      string   `json:"go"`
+	Seed    uint64   `json:"seed"`
+	N       int      `json:"n"`
+	Peers   []about  `json:"peers"`
+	Rows    []*row   `json:"rows"`
+	scenes  []string // names of scenarios, in order
+}
+
+// about tells of a peer what a reader needs to repeat it.
+type about struct {
+	Name     string   `json:"name"`
+	Versions []string `json:"versions"`
+	Misses   []string `json:"misses"` // libraries it has no wrapper for
+}
+
+// row is a scenario with a peer. All figures but Spans are parts of a request.
+type row struct {
+	Scenario string `json:"scenario"`
+	Peer     string `json:"peer"`
+
+	Mean   float64 `json:"mean"` // of the error without its sign, as are the next three
+	Median float64 `json:"median"`
+	P95    float64 `json:"p95"`
+	Worst  float64 `json:"worst"`
+	Signed float64 `json:"signed"` // the mean of the error with its sign: above zero, waits look like work
+
+	Lost    float64  `json:"lost"`    // what the gaps rightly hold, and is no CPU of the handler's
+	CPU     float64  `json:"cpu"`     // the mean of the error without its sign, were what is lost an error, too
+	Inside  float64  `json:"inside"`  // CPU that was used in calls that waited, at the work of the library and of the wrapper
+	Library float64  `json:"library"` // calls that never waited
+	Spans   float64  `json:"spans"`   // of a request
+	Samples []sample `json:"samples"`
+}
+
+const controlName = "control"
+
+// controlPeer records the request alone, as there is nothing else.
+var controlPeer = peer.All()[slices.IndexFunc(peer.All(), func(p peer.Peer) bool { return p.Name == "raw" })]
+
+func newResults(seed uint64, n int, peers []peer.Peer) *results {
+	r := &results{Date: time.Now().Format(time.DateOnly), Machine: machine(), Go: runtime.Version(), Seed: seed, N: n}
+	for _, p := range peers {
+		a := about{Name: p.Name, Misses: misses(p)}
+		for _, module := range p.Modules {
+			a.Versions = append(a.Versions, strings.TrimSpace(module+" "+peer.Version(module)))
+		}
+		r.Peers = append(r.Peers, a)
+	}
+	return r
+}
+
+// machine describes this one, as far as Linux tells.
+func machine() string {
+	model, load := runtime.GOARCH, ""
+	if f, err := os.Open("/proc/cpuinfo"); err == nil {
+		defer f.Close()
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			if key, value, _ := strings.Cut(lines.Text(), ":"); strings.TrimSpace(key) == "model name" {
+				model = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		load = ", load " + strings.Fields(string(text))[0] + " before"
+	}
+	return fmt.Sprintf("%d × %s, %s%s", runtime.NumCPU(), model, runtime.GOOS, load)
+}
+
+func (r *results) row(scenario, peer string) *row {
+	for _, row := range r.Rows {
+		if row.Scenario == scenario && row.Peer == peer {
+			return row
+		}
+	}
+	return nil
+}
+
+func (r *results) add(s scenario, peer string, sample sample) {
+	at := r.row(s.name, peer)
+	if at == nil {
+		at = &row{Scenario: s.name, Peer: peer}
+		r.Rows = append(r.Rows, at)
+	}
+	if !slices.Contains(r.scenes, s.name) {
+		r.scenes = append(r.scenes, s.name)
+	}
+	at.Samples = append(at.Samples, sample)
+}
+
+// finish computes the rows and puts them into the order of scenarios and peers, the control last.
+func (r *results) finish() {
+	for _, row := range r.Rows {
+		row.compute()
+	}
+	place := func(name string) int {
+		at := slices.IndexFunc(r.Peers, func(p about) bool { return p.Name == name })
+		if at < 0 {
+			return len(r.Peers)
+		}
+		return at
+	}
+	slices.SortStableFunc(r.Rows, func(a, b *row) int {
+		if a.Scenario != b.Scenario {
+			return slices.Index(r.scenes, a.Scenario) - slices.Index(r.scenes, b.Scenario)
+		}
+		return place(a.Peer) - place(b.Peer)
+	})
+}
+
+func (r *row) compute() {
+	var errs []float64
+	n := float64(len(r.Samples))
+	for _, s := range r.Samples {
+		e := s.err()
+		errs = append(errs, math.Abs(e))
+		r.Mean += math.Abs(e) / n
+		r.Signed += e / n
+		r.Lost += s.lost() / n
+		r.CPU += math.Abs(e+s.lost()) / n
+		r.Inside += s.part(s.Inside) / n
+		r.Library += s.part(s.Library) / n
+		r.Spans += float64(s.Spans) / n
+	}
+	slices.Sort(errs)
+	r.Median, r.P95, r.Worst = quantile(errs, 0.5), quantile(errs, 0.95), errs[len(errs)-1]
+}
+
+// quantile is the least value that a share q of the sorted ones does not exceed.
+func quantile(sorted []float64, q float64) float64 {
+	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
+}
+
+func percent(x float64) string { return fmt.Sprintf("%.2f %%", 100*x) }
+
+// cells are the columns of a row's figures.
+func (r *row) cells() []string {
+	return []string{
+		percent(r.Mean), percent(r.Median), percent(r.P95), percent(r.Worst), fmt.Sprintf("%+.2f %%", 100*r.Signed),
+		percent(r.Inside), percent(r.Library), percent(r.Lost), percent(r.CPU), fmt.Sprintf("%.0f", r.Spans),
+	}
+}
+
+var heads = []string{"scenario", "peer", "mean", "median", "p95", "worst", "signed", "in calls", "no wait", "lost", "error+lost", "spans"}
+
+func (r *results) print(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, strings.Join(heads, "\t"))
+	last := ""
+	for _, row := range r.Rows {
+		name := row.Scenario
+		if name == last {
+			name = ""
+		}
+		last = row.Scenario
+		fmt.Fprintf(table, "%s\t%s\t%s\n", name, row.Peer, strings.Join(row.cells(), "\t"))
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	for _, p := range r.Peers {
+		if len(p.Misses) > 0 {
+			fmt.Fprintf(w, "%s has no wrapper for %s\n", p.Name, strings.Join(p.Misses, ", "))
+		}
+	}
+	_, err := fmt.Fprintf(w, "\n%s\nseed %d, %d requests of each; %s, %s, %s\n", r.verdict(), r.Seed, r.N, r.Machine, r.Go, r.Date)
+	return err
+}
+
+// verdict holds ours against the goals.
+func (r *results) verdict() string {
+	var mean float64
+	n := 0
+	var over, medians []string
+	for _, row := range r.Rows {
+		if row.Peer != ours {
+			continue
+		}
+		mean += row.Mean
+		n++
+		if row.Mean > 0.01 {
+			over = append(over, fmt.Sprintf("%s (%s)", row.Scenario, percent(row.Mean)))
+		}
+		if row.Median > 0.002 {
+			medians = append(medians, fmt.Sprintf("%s (%s)", row.Scenario, percent(row.Median)))
+		}
+	}
+	if n == 0 {
+		return "gaptrace was not among the peers."
+	}
+	names := func(list []string) string {
+		if len(list) == 0 {
+			return "none"
+		}
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf(
+		"gaptrace over all scenarios: mean error %s (goal 0.5 %%). Over 1 %% in the mean: %s. Median over 0.2 %%: %s.",
+		percent(mean/float64(n)), names(over), names(medians))
+}
+
+// gross is an error if ours is wrong beyond what a busy machine makes of it.
+func (r *results) gross() error {
+	var errs []error
+	for _, row := range r.Rows {
+		if row.Peer == ours && row.Median > gross {
+			errs = append(errs, fmt.Errorf("%s: the median of gaptrace's errors is %s", row.Scenario, percent(row.Median)))
+		}
+	}
+	return errors.Join(errs...)
+}

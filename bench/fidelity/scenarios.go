@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"io"
+	"slices"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+	"github.com/gaptrace/gaptrace/internal/worktime"
+)
+
+// scenario is one way in which a handler may wait.
+type scenario struct {
+	name   string
+	about  string
+	covers func(peer.Peer) bool
+
+	// open makes the clients, as the peer wraps them, and calls what connects them. The request is made once, and then done is
+	// called, which ends when all spans are finished.
+	open func(on *stage, p peer.Peer, plan schedule) (request func(*measurement) error, done func(), err error)
+
+	// collector lets Go's collector run while a scenario that allocates much plays. What it takes from the handler is lost.
+	collector bool
+	// short is for one that the short form plays.
+	short bool
+}
+
+// scenarios returns all of them, in the order of the report.
+func scenarios() []scenario {
+	all := slices.Clone(httpScenarios)
+	all = append(all, serverScenarios...)
+	all = append(all, sqlScenarios...)
+	all = append(all, redisScenarios...)
+	all = append(all, elasticScenarios...)
+	all = append(all, grpcScenarios...)
+	return append(all, heavyScenarios...)
+}
+
+func coversHTTP(p peer.Peer) bool    { return p.HTTPClient != nil }
+func coversServer(p peer.Peer) bool  { return p.HTTPHandler != nil }
+func coversSQL(p peer.Peer) bool     { return p.SQL != nil }
+func coversRedis(p peer.Peer) bool   { return p.Redis != nil }
+func coversElastic(p peer.Peer) bool { return p.Elasticsearch != nil }
+func coversGRPC(p peer.Peer) bool    { return p.GRPCClient != nil }
+
+// misses names the libraries that a peer has no wrapper for.
+func misses(p peer.Peer) (names []string) {
+	for _, library := range []struct {
+		name   string
+		covers func(peer.Peer) bool
+	}{
+		{"net/http client", coversHTTP},
+		{"net/http server", coversServer},
+		{"database/sql", coversSQL},
+		{"go-redis", coversRedis},
+		{"go-elasticsearch", coversElastic},
+		{"gRPC", coversGRPC},
+	} {
+		if !library.covers(p) {
+			names = append(names, library.name)
+		}
+	}
+	return names
+}
+
+// controlScenario is what the machine itself makes of a schedule: its work alone, nothing that is wrapped.
+var controlScenario = scenario{
+	name: "control",
+	open: func(on *stage, _ peer.Peer, plan schedule) (func(*measurement) error, func(), error) {
+		return func(m *measurement) error {
+			return m.request(context.Background(), func(_ context.Context, _ *worktime.Clock) error {
+				for _, s := range plan.steps {
+					on.burn(s.work)
+				}
+				return nil
+			})
+		}, func() {}, nil
+	},
+}
+
+// out calls into a library, which is left out of the work.
+func out[T any](clock *worktime.Clock, call func() (T, error)) (T, error) {
+	clock.Pause()
+	defer clock.Resume()
+	return call()
+}
+
+// outErr is out for a call that returns an error alone.
+func outErr(clock *worktime.Clock, call func() error) error {
+	clock.Pause()
+	defer clock.Resume()
+	return call()
+}
+
+// readPieces reads a body in pieces of the same size and works after each, then reads what is left, and closes it.
+func readPieces(on *stage, clock *worktime.Clock, body io.ReadCloser, size int, plan schedule) error {
+	r := clock.Reader(body)
+	piece := make([]byte, size)
+	for _, s := range plan.steps {
+		if _, err := io.ReadFull(r, piece); err != nil {
+			return err
+		}
+		on.burn(s.work)
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return err
+	}
+	return outErr(clock, body.Close)
+}
+
+// worksNot is for a body that is read without work between.
+var worksNot schedule

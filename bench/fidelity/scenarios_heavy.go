@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+	"github.com/gaptrace/gaptrace/bench/internal/script"
+	"github.com/gaptrace/gaptrace/internal/worktime"
+)
+
+// heavyScenarios allocate much: with the collector off, and on.
+var heavyScenarios = []scenario{
+	{name: "json", about: "net/http client: 1.2 MB of JSON decoded as it drips in; no collector", covers: coversHTTP, open: heavyJSON},
+	{name: "json, collector", about: "the same; the collector runs", covers: coversHTTP, open: heavyJSON, collector: true},
+	{name: "many rows", about: "database/sql: 50,000 rows scanned and kept as they come; no collector", covers: coversSQL, open: heavyRows},
+	{name: "many rows, collector", about: "the same; the collector runs", covers: coversSQL, open: heavyRows, collector: true},
+}
+
+type book struct {
+	ID     int               `json:"id"`
+	Title  string            `json:"title"`
+	Tags   []string          `json:"tags"`
+	Prices map[string]string `json:"prices"`
+}
+
+// books is an array of JSON of 1.2 MB.
+var books = func() string {
+	var b bytes.Buffer
+	b.WriteByte('[')
+	for i := 0; b.Len() < 1_200_000; i++ {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		text, _ := json.Marshal(book{
+			i, strings.Repeat("a title ", 1+i%5),
+			[]string{"novel", "paper", "second-hand"},
+			map[string]string{"eur": fmt.Sprint(i), "usd": "7.50"},
+		})
+		b.Write(text)
+	}
+	b.WriteByte(']')
+	return b.String()
+}()
+
+func heavyJSON(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, func(), error) {
+	server := httptest.NewServer(&script.HTTP{Text: books})
+	client, idle := httpClient(p, &http.Transport{})
+	done := func() { idle(); server.Close() }
+	if err := visit(client, play(server.URL, script.Script{{}})); err != nil {
+		return nil, done, err
+	}
+	const pieces = 40
+	var drips script.Script
+	for i := range pieces {
+		drips = append(drips, script.Piece{After: plan.steps[i%len(plan.steps)].wait / 4, Size: (len(books) + pieces - 1) / pieces})
+	}
+	return func(m *measurement) error {
+		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
+			resp, err := get(ctx, clock, client, play(server.URL, drips))
+			if err != nil {
+				return err
+			}
+			decoder := json.NewDecoder(clock.Reader(resp.Body))
+			if _, err := decoder.Token(); err != nil {
+				return err
+			}
+			var all []book
+			for decoder.More() {
+				var b book
+				if err := decoder.Decode(&b); err != nil {
+					return err
+				}
+				all = append(all, b)
+			}
+			if _, err := decoder.Token(); err != nil {
+				return err
+			}
+			if len(all) < 1000 {
+				return fmt.Errorf("only %d books came", len(all))
+			}
+			return readPieces(on, clock, resp.Body, 0, worksNot)
+		})
+	}, done, nil
+}
+
+func heavyRows(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, func(), error) {
+	db, pool, err := database(on, p)
+	if err != nil {
+		return nil, nil, err
+	}
+	const rows, pieces = 50_000, 50
+	var drips script.Script
+	for i := range pieces {
+		drips = append(drips, script.Piece{After: plan.steps[i%len(plan.steps)].wait / 4, Size: rows / pieces})
+	}
+	return func(m *measurement) error {
+		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
+			var all []string
+			err := query(ctx, clock, pool, drips, func(text string) { all = append(all, text, strings.ToUpper(text)) })
+			if err == nil && len(all) != 2*rows {
+				err = fmt.Errorf("%d rows came of %d", len(all)/2, rows)
+			}
+			return err
+		})
+	}, func() { db.Close() }, nil
+}
