@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -72,33 +69,13 @@ type sink struct {
 	stop      func() error
 }
 
-// startSink runs this program again.
 func startSink() (s sink, err error) {
-	program, err := os.Executable()
+	c, err := startChild("-sink", nil, nil)
 	if err != nil {
-		return sink{}, err
+		return sink{}, fmt.Errorf("start a sink: %w", err)
 	}
-	child := exec.Command(program, "-sink")
-	child.Stderr = os.Stderr
-	in, err := child.StdinPipe()
-	if err != nil {
-		return sink{}, err
-	}
-	out, err := child.StdoutPipe()
-	if err != nil {
-		return sink{}, err
-	}
-	if err := child.Start(); err != nil {
-		return sink{}, err
-	}
-	s.stop = func() error { // it ends with its input
-		_ = in.Close()
-		return child.Wait()
-	}
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err == nil {
-		_, err = fmt.Sscan(line, &s.udp, &s.http)
-	}
+	s.stop = c.stop
+	_, err = fmt.Sscan(c.told, &s.udp, &s.http)
 	return s, err
 }
 

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -44,9 +45,10 @@ func (p *pattern) String() string {
 func (p *pattern) takes(s string) bool { return p.Regexp == nil || p.MatchString(s) }
 
 type flags struct {
-	short, json, export, sink bool
-	rounds                    int
-	room, peer                pattern
+	short, json, export, service bool
+	sink, serve                  bool // the parts of this program that are processes of their own
+	rounds                       int
+	room, peer                   pattern
 }
 
 func command(args []string, stdout, stderr io.Writer) (err error) {
@@ -56,7 +58,9 @@ func command(args []string, stdout, stderr io.Writer) (err error) {
 	set.BoolVar(&f.short, "short", false, "measure for a moment, and fail where ours allocates more than is recorded")
 	set.BoolVar(&f.json, "json", false, "print JSON")
 	set.BoolVar(&f.export, "export", false, "send what is recorded over the loopback interface, and measure that too")
+	set.BoolVar(&f.service, "service", false, "put a service under load, raw and wrapped")
 	set.BoolVar(&f.sink, "sink", false, "be what -export sends to")
+	set.BoolVar(&f.serve, "serve", false, "be what -service loads")
 	set.IntVar(&f.rounds, "rounds", 0, "`how often` each call is measured (default 15, with -short 3)")
 	set.Var(&f.room, "room", "measure the calls whose room and name match this `regexp`")
 	set.Var(&f.peer, "peer", "measure the peers whose name matches this `regexp`, beside raw, by hand and gaptrace")
@@ -66,15 +70,24 @@ func command(args []string, stdout, stderr io.Writer) (err error) {
 	if set.NArg() > 0 {
 		return fmt.Errorf("%q is no flag", set.Arg(0))
 	}
-	if f.sink {
+	switch {
+	case f.sink:
 		return serveSink(os.Stdin, stdout)
+	case f.serve:
+		return serveShop(os.Stdin, stdout)
 	}
-	all, r, err := f.measure(stderr)
+	var r Result
+	if f.service {
+		r, err = f.load(stderr)
+	} else {
+		var all []*measured
+		all, r, err = f.measure(stderr)
+		if f.short && err == nil {
+			defer func() { err = errors.Join(err, exceeded(all)) }()
+		}
+	}
 	if err != nil {
 		return err
-	}
-	if f.short {
-		defer func() { err = errors.Join(err, exceeded(all)) }()
 	}
 	if f.json {
 		e := json.NewEncoder(stdout)
@@ -98,7 +111,7 @@ func (f flags) measure(stderr io.Writer) ([]*measured, Result, error) {
 	if f.export {
 		to, err := startSink()
 		if err != nil {
-			return nil, Result{}, fmt.Errorf("start a sink: %w", err)
+			return nil, Result{}, err
 		}
 		defer func() { _ = to.stop() }()
 		p.sends, p.chunk = true, 128
@@ -127,6 +140,19 @@ func (f flags) measure(stderr io.Writer) ([]*measured, Result, error) {
 	})
 	fmt.Fprintln(stderr)
 	r := about(p.rounds, f.export)
-	r.Contender = summarize(all)
+	r.Entries = summarize(all)
 	return all, r, nil
+}
+
+// load puts the services under load.
+func (f flags) load(stderr io.Writer) (r Result, err error) {
+	rounds, length := 10, 2*time.Second
+	if f.short {
+		rounds, length = 2, 200*time.Millisecond
+	}
+	rounds = cmp.Or(f.rounds, rounds)
+	r = about(rounds, true)
+	r.Services, err = loadServices(rounds, length, func(round int) { fmt.Fprintf(stderr, "\rround %d of %d ", round+1, rounds) })
+	fmt.Fprintln(stderr)
+	return r, err
 }

@@ -14,14 +14,15 @@ import (
 
 // Result is a run, as -json prints it.
 type Result struct {
-	Machine   string            `json:"machine"`
-	Go        string            `json:"go"`
-	Date      string            `json:"date"`
-	Clock     string            `json:"clock"`
-	Rounds    int               `json:"rounds"`
-	Exported  bool              `json:"exported"`
-	Versions  map[string]string `json:"versions"`
-	Contender []Entry           `json:"entries"`
+	Machine  string            `json:"machine"`
+	Go       string            `json:"go"`
+	Date     string            `json:"date"`
+	Clock    string            `json:"clock"`
+	Rounds   int               `json:"rounds"`
+	Exported bool              `json:"exported"`
+	Versions map[string]string `json:"versions"`
+	Entries  []Entry           `json:"entries,omitempty"`
+	Services []Loaded          `json:"services,omitempty"`
 }
 
 // Entry is one contender at a case, in one state. Times are in nanoseconds. What it costs is over the raw call, whose

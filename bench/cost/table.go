@@ -11,11 +11,16 @@ import (
 
 // table prints a result as Markdown that is a table on a terminal, too.
 func (r Result) table(w io.Writer) {
-	fmt.Fprintf(w, "%s; %s; %s; %d rounds; %s on one P.\n%s.\n", r.Date, r.Machine, r.Go, r.Rounds, r.Clock, r.versions())
+	fmt.Fprintf(w, "%s; %s; %s; %d rounds.\n%s.\n", r.Date, r.Machine, r.Go, r.Rounds, r.versions())
+	if r.Services != nil {
+		fmt.Fprintln(w)
+		r.services(w)
+		return
+	}
 	type row struct{ room, name, contender string }
 	entries := map[row]map[string]Entry{}
 	var rows []row
-	for _, e := range r.Contender {
+	for _, e := range r.Entries {
 		at := row{e.Room, e.Case, e.Contender}
 		if entries[at] == nil {
 			entries[at] = map[string]Entry{}
@@ -48,6 +53,20 @@ func (r Result) table(w io.Writer) {
 		lines = append(lines, append(line, times(sampled.ByHand), times(sampled.Ours)))
 	}
 	flush()
+}
+
+func (r Result) services(w io.Writer) {
+	lines := [][]string{{"service", "requests/s", "of raw", "p99", "CPU a request", "of raw", "allocated a request", "GC's share of CPU", "RSS"}, nil}
+	with := func(format string, s spread) string {
+		return fmt.Sprintf(format+" ("+format+"…"+format+")", s.Median, s.Low, s.High)
+	}
+	for _, l := range r.Services {
+		lines = append(lines, []string{
+			l.Name, with("%.0f", l.Throughput), with("%.3f", l.OfRaw), with("%.1f", l.P99) + " ms", with("%.0f", l.CPU) + " µs",
+			with("%.3f", l.CPUOfRaw), bytesOf(l.Bytes.Median), with("%.1f", l.GC) + " %", with("%.1f", l.RSS) + " MB",
+		})
+	}
+	align(w, lines)
 }
 
 // cost is an entry's in a table: the raw call's own, and of all others what is over it.
