@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -57,5 +58,30 @@ func TestAnAllocationTooManyIsNoticed(t *testing.T) {
 	m.Room, m.Name = "database/sql", "exec" // to which an unsampled call may add one, and one without a parent none
 	if exceeded([]*measured{m}) == nil {
 		t.Error("an allocation without a parent passes")
+	}
+}
+
+func TestASectionIsReplacedAndTheProseAroundItStays(t *testing.T) {
+	const document = "prose\n<!-- bench/cost -->\nold\n<!-- end -->\nmore\n<!-- bench/cost -service -->\nother\n<!-- end -->\n"
+	got, err := replace([]byte(document), "", []byte("new\n"))
+	const want = "prose\n<!-- bench/cost -->\n\nnew\n\n<!-- end -->\nmore\n<!-- bench/cost -service -->\nother\n<!-- end -->\n"
+	if string(got) != want || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+	if again, err := replace(got, "", []byte("new\n")); string(again) != want || err != nil {
+		t.Errorf("a second time: %q, %v", again, err)
+	}
+	if _, err := replace([]byte(document), "export", nil); err == nil {
+		t.Error("a section that is not there was replaced")
+	}
+}
+
+func TestTheTableSaysWhoIsAhead(t *testing.T) {
+	m := measuredAs([]float64{1000, 1000}, []float64{2000, 2000}, []float64{3000, 3000})
+	m.cells = append(m.cells, &cell{contender: "some peer", state: Sampled, ns: []float64{1500, 1500}, bytes: []float64{0, 0}, allocs: []float64{0, 0}})
+	var text strings.Builder
+	Result{Entries: summarize([]*measured{m})}.table(&text)
+	if !strings.Contains(text.String(), "- sampled: some peer at room call (500 ns beside 2000 ns)") {
+		t.Error(text.String())
 	}
 }

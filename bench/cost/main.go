@@ -9,7 +9,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -49,6 +48,7 @@ type flags struct {
 	sink, serve                  bool // the parts of this program that are processes of their own
 	rounds                       int
 	room, peer                   pattern
+	write                        string
 }
 
 func command(args []string, stdout, stderr io.Writer) (err error) {
@@ -62,6 +62,7 @@ func command(args []string, stdout, stderr io.Writer) (err error) {
 	set.BoolVar(&f.sink, "sink", false, "be what -export sends to")
 	set.BoolVar(&f.serve, "serve", false, "be what -service loads")
 	set.IntVar(&f.rounds, "rounds", 0, "`how often` each call is measured (default 15, with -short 3)")
+	set.StringVar(&f.write, "write", "", "replace the tables in this `file`: all three, or that of -export or -service")
 	set.Var(&f.room, "room", "measure the calls whose room and name match this `regexp`")
 	set.Var(&f.peer, "peer", "measure the peers whose name matches this `regexp`, beside raw, by hand and gaptrace")
 	if err := set.Parse(args); err != nil {
@@ -76,25 +77,51 @@ func command(args []string, stdout, stderr io.Writer) (err error) {
 	case f.serve:
 		return serveShop(os.Stdin, stdout)
 	}
-	var r Result
-	if f.service {
-		r, err = f.load(stderr)
-	} else {
-		var all []*measured
-		all, r, err = f.measure(stderr)
-		if f.short && err == nil {
-			defer func() { err = errors.Join(err, exceeded(all)) }()
-		}
+	if f.write != "" {
+		return f.rewrite(stderr)
 	}
-	if err != nil {
-		return err
-	}
-	if f.json {
+	r, err := f.run(stderr)
+	if err == nil && f.json {
 		e := json.NewEncoder(stdout)
 		e.SetIndent("", "\t")
-		return e.Encode(r)
+		err = e.Encode(r)
+	} else if len(r.Entries)+len(r.Services) > 0 {
+		r.table(stdout)
 	}
-	r.table(stdout)
+	return err
+}
+
+// run measures what the flags say. Where ours allocates too much its figures come with an error.
+func (f flags) run(stderr io.Writer) (Result, error) {
+	if f.service {
+		return f.load(stderr)
+	}
+	all, r, err := f.measure(stderr)
+	if f.short && err == nil {
+		err = exceeded(all)
+	}
+	return r, err
+}
+
+// rewrite replaces the tables in a document: the one that the flags say, or all three.
+func (f flags) rewrite(stderr io.Writer) error {
+	all := []string{"", "export", "service"}
+	switch {
+	case f.export:
+		all = all[1:2]
+	case f.service:
+		all = all[2:]
+	}
+	for _, flag := range all {
+		f.export, f.service = flag == "export", flag == "service"
+		r, err := f.run(stderr)
+		if err == nil {
+			err = rewrite(f.write, flag, r)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -3,7 +3,7 @@ package main
 import (
 	"cmp"
 	"os"
-	"path"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -111,15 +111,12 @@ func machine() string {
 func (r Result) versions() string {
 	var all []string
 	for module, version := range r.Versions {
-		name := path.Base(module)
-		if strings.HasPrefix(name, "v") && len(name) <= 3 {
-			name = path.Base(path.Dir(module)) + " " + name
+		name := strings.TrimPrefix(strings.TrimPrefix(module, "github.com/"), "go.opentelemetry.io/")
+		if commit := regexp.MustCompile(`-(\d{8})\d{6}-`).FindStringSubmatch(version); commit != nil {
+			version = "of " + commit[1]
 		}
-		if i := strings.Index(version, "-0.2"); i > 0 {
-			version = version[:i]
-		}
-		all = append(all, name+" "+version)
+		all = append(all, name+" "+strings.TrimSuffix(version, "+incompatible"))
 	}
 	slices.Sort(all)
-	return strings.Join(slices.Compact(all), ", ")
+	return strings.Join(all, ", ")
 }

@@ -53,6 +53,32 @@ func (r Result) table(w io.Writer) {
 		lines = append(lines, append(line, times(sampled.ByHand), times(sampled.Ours)))
 	}
 	flush()
+	r.ahead(w)
+}
+
+// ahead names where a peer costs less than ours, so that the bounds of the two do not meet.
+func (r Result) ahead(w io.Writer) {
+	ours := map[[3]string]Entry{}
+	for _, e := range r.Entries {
+		if e.Contender == ourName {
+			ours[[3]string{e.Room, e.Case, e.State}] = e
+		}
+	}
+	fmt.Fprintf(w, "\nPeers that cost less than gaptrace:\n\n")
+	for s := range states {
+		var ahead []string
+		for _, e := range r.Entries {
+			our := ours[[3]string{e.Room, e.Case, e.State}]
+			if e.State == s.String() && e.Contender != rawName && e.Contender != handName && e.Over.High < our.Over.Low {
+				ahead = append(ahead, fmt.Sprintf("%s at %s %s (%s beside %s)",
+					e.Contender, e.Room, e.Case, duration(e.Over.Median), duration(our.Over.Median)))
+			}
+		}
+		if ahead == nil {
+			ahead = []string{"none"}
+		}
+		fmt.Fprintf(w, "- %v: %s\n", s, strings.Join(ahead, "; "))
+	}
 }
 
 func (r Result) services(w io.Writer) {
