@@ -88,7 +88,7 @@ func (w *Wrapper) Begin(ctx context.Context, what gaptrace.Call) *Call {
 
 // BeginUnder is Begin for a call of which [Wrapper.Parent] has said that it is to be recorded.
 func (w *Wrapper) BeginUnder(parent opentracing.SpanContext, what gaptrace.Call) *Call {
-	return w.begin(what, clientKind, parent)
+	return w.begin(what, false, parent)
 }
 
 // Send is Begin for a call that takes its trace along, by Inject. One whose spans would be dropped is no nil: it has no span,
@@ -98,7 +98,7 @@ func (w *Wrapper) Send(ctx context.Context, what gaptrace.Call) *Call {
 	if !recorded && parent == nil {
 		return nil
 	}
-	c := w.begin(what, clientKind, parent)
+	c := w.begin(what, false, parent)
 	if c != nil && !recorded {
 		c.broken, c.self = true, parent
 	}
@@ -127,7 +127,7 @@ func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end tim
 // Serve begins the span of a request being served, which covers all of it, from Open until Finish. Its
 // parent is the span in ctx, where there is one, else the client's, as carrier tells it.
 func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) *Call {
-	c := w.begin(what, serverKind, contextOf(opentracing.SpanFromContext(ctx)))
+	c := w.begin(what, true, contextOf(opentracing.SpanFromContext(ctx)))
 	if c != nil && c.parent == nil {
 		c.under(extract(c.tracer, format, carrier))
 	}
@@ -154,12 +154,12 @@ func (w *Wrapper) tracer() opentracing.Tracer {
 	return opentracing.GlobalTracer()
 }
 
-func (w *Wrapper) begin(what gaptrace.Call, kind any, parent opentracing.SpanContext) *Call {
+func (w *Wrapper) begin(what gaptrace.Call, server bool, parent opentracing.SpanContext) *Call {
 	tracer := w.tracer()
 	if _, none := tracer.(opentracing.NoopTracer); none || !w.keeps(what) {
 		return nil
 	}
-	c := newCall(w, what, tracer, kind, parent, time.Now())
+	c := newCall(w, what, tracer, server, parent, time.Now())
 	c.state.Store(one) // the first wait has begun
 	return c
 }
