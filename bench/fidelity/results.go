@@ -86,6 +86,13 @@ func machine() string {
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
 		load = ", load " + strings.Fields(string(text))[0] + " before"
 	}
+	if text, err := os.ReadFile("/proc/self/stat"); err == nil {
+		const policy = 41 - 3 // proc(5) counts from 1, and two fields end with the parenthesis
+		_, rest, _ := strings.Cut(string(text), ") ")
+		if fields := strings.Fields(rest); len(fields) > policy && fields[policy] != "0" {
+			load += ", under chrt"
+		}
+	}
 	return fmt.Sprintf("%d × %s, %s%s", runtime.NumCPU(), model, runtime.GOOS, load)
 }
 
