@@ -25,17 +25,14 @@ require (
 	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.72.0 // peer: the newest
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0 // peer: the newest
 	go.opentelemetry.io/otel v1.47.0 // what otelhttp asks for, as the two below
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0 // what a batch is sent by
 	go.opentelemetry.io/otel/sdk v1.47.0
 	go.opentelemetry.io/otel/trace v1.47.0
+	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da // benchstat's medians; never tagged
+	golang.org/x/sys v0.48.0 // the CPU clock of a process
 	google.golang.org/grpc v1.83.2 // the least that otelgrpc takes; go.work raises it
 	google.golang.org/protobuf v1.36.12 // the messages of grpc's scripts
 	gopkg.in/DataDog/dd-trace-go.v1 v1.74.8 // peer: the newest of v1, whose contribs are those of v2.3.0 below
-)
-
-require (
-	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0
-	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da
-	golang.org/x/sys v0.48.0
 )
 
 require (

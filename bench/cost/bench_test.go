@@ -27,7 +27,7 @@ func BenchmarkCost(b *testing.B) {
 						calls = 0
 						b.StartTimer()
 					}
-					cell.call(ctx)
+					cell.client.call(ctx)
 				}
 				finish()
 			})

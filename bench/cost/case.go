@@ -15,13 +15,16 @@ type Case struct {
 	Served     bool // the wrapper is a server's: its parent comes in headers, and it needs none
 	Long       bool // the raw call takes so long that what is added is best told in percent of it
 
-	// Make returns the call as p wraps it, or nil where p covers no such library. A call that fails panics: a figure of
+	// Make returns the call as p wraps it, with a client of its own, or nil where p covers no such library. A call that fails panics: a figure of
 	// it would be of something else.
-	Make func(p peer.Peer) func(context.Context)
+	Make func(p peer.Peer, at cleanup) func(context.Context)
 
 	// Carry is how a span made by hand reaches the server; nil where the protocol has no place for it.
 	Carry func(context.Context, opentracing.Span) context.Context
 }
+
+// cleanup takes what is to be done when a client is no longer needed.
+type cleanup func(func())
 
 func (c Case) title() string { return c.Room + " " + c.Name }
 

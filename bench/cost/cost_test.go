@@ -81,7 +81,7 @@ func TestTheTableSaysWhoIsAhead(t *testing.T) {
 	m.cells = append(m.cells, &cell{contender: "some peer", state: Sampled, ns: []float64{1500, 1500}, bytes: []float64{0, 0}, allocs: []float64{0, 0}})
 	var text strings.Builder
 	Result{Entries: summarize([]*measured{m})}.table(&text)
-	if !strings.Contains(text.String(), "- sampled: some peer at room call (500 ns beside 2000 ns)") {
+	if !strings.Contains(text.String(), "- sampled, room call (2000 ns): some peer 500 ns\n") {
 		t.Error(text.String())
 	}
 }

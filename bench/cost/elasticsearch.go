@@ -34,8 +34,8 @@ var product = http.Header{"X-Elastic-Product": {"Elasticsearch"}, "Content-Type"
 
 func withElasticsearch(
 	answer string, call func(context.Context, *elasticsearch.Client) (*esapi.Response, error),
-) func(peer.Peer) func(context.Context) {
-	return func(p peer.Peer) func(context.Context) {
+) func(peer.Peer, cleanup) func(context.Context) {
+	return func(p peer.Peer, _ cleanup) func(context.Context) {
 		if p.Elasticsearch == nil {
 			return nil
 		}

@@ -48,19 +48,22 @@ func toMetadata(ctx context.Context, span opentracing.Span) context.Context {
 }
 
 // withGRPC calls a server over a connection in memory. The client is wrapped, and the server is not.
-func withGRPC(call func(context.Context, pb.TestServiceClient)) func(peer.Peer) func(context.Context) {
-	return func(p peer.Peer) func(context.Context) {
+func withGRPC(call func(context.Context, pb.TestServiceClient)) func(peer.Peer, cleanup) func(context.Context) {
+	return func(p peer.Peer, at cleanup) func(context.Context) {
 		if p.GRPCClient == nil {
 			return nil
 		}
 		listener := bufconn.Listen(1 << 20)
 		server := grpc.NewServer()
 		pb.RegisterTestServiceServer(server, service{})
+		at(server.Stop)
 		go func() { check(server.Serve(listener)) }()
 		options := append(slices.Clip(p.GRPCClient()),
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
-		client := pb.NewTestServiceClient(must(grpc.NewClient("passthrough:memory", options...)))
+		conn := must(grpc.NewClient("passthrough:memory", options...))
+		at(func() { check(conn.Close()) })
+		client := pb.NewTestServiceClient(conn)
 		return func(ctx context.Context) { call(ctx, client) }
 	}
 }

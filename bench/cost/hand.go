@@ -28,7 +28,10 @@ func drawn(c Case, ours peer.Peer) []made {
 	if c.Served {
 		ctx = requestWith(headers)
 	}
-	c.Make(ours)(ctx)
+	client := &client{make: func(at cleanup) func(context.Context) { return c.Make(ours, at) }}
+	client.renew()
+	client.call(ctx)
+	client.close()
 	var all []made
 	for _, s := range spans.GetSpans() {
 		span := s.(*jaeger.Span)
@@ -45,11 +48,11 @@ func drawn(c Case, ours peer.Peer) []made {
 
 // byHand is the raw call with Jaeger's spans around it: started, tagged, injected or put into the handler's context, and
 // finished. It records no errors, watches no results and tells no waits.
-func byHand(c Case, raw peer.Peer, spans []made) func(context.Context) {
+func byHand(c Case, raw peer.Peer, spans []made, at cleanup) func(context.Context) {
 	if c.Served {
-		return c.Make(peer.Peer{HTTPHandler: func(h http.Handler) http.Handler { return handled(h, spans[0]) }})
+		return c.Make(peer.Peer{HTTPHandler: func(h http.Handler) http.Handler { return handled(h, spans[0]) }}, at)
 	}
-	call := c.Make(raw)
+	call := c.Make(raw, at)
 	return func(ctx context.Context) {
 		parent := opentracing.SpanFromContext(ctx)
 		if parent == nil {

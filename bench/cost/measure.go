@@ -18,11 +18,31 @@ const (
 	ourName  = "gaptrace"
 )
 
+// client is a contender's way to make a call. It is made anew in every round: two clients that differ in nothing but where their
+// memory lies may differ by a fifth in what they take.
+type client struct {
+	make    func(cleanup) func(context.Context)
+	call    func(context.Context)
+	closers []func()
+}
+
+func (c *client) renew() {
+	c.close()
+	c.call = c.make(func(f func()) { c.closers = append(c.closers, f) })
+}
+
+func (c *client) close() {
+	for _, f := range slices.Backward(c.closers) {
+		f()
+	}
+	c.closers = nil
+}
+
 // cell is a call as one contender makes it in one state, with a figure from each round.
 type cell struct {
 	contender string
 	state     State
-	call      func(context.Context)
+	client    *client
 	tracer    api
 	served    bool
 	chunk     int // calls under one parent
@@ -34,7 +54,8 @@ type cell struct {
 // measured is a case with all its cells.
 type measured struct {
 	Case
-	cells []*cell
+	clients []*client
+	cells   []*cell
 }
 
 func (m *measured) find(contender string, state State) *cell {
@@ -57,19 +78,21 @@ type plan struct {
 // open makes the cells of a case for the peers that cover it.
 func open(c Case, t tracers, peers []peer.Peer) *measured {
 	m := &measured{Case: c}
-	add := func(name string, tracer api, call func(context.Context)) {
+	add := func(name string, tracer api, make func(cleanup) func(context.Context)) {
+		of := &client{make: make}
+		if of.renew(); of.call == nil {
+			return
+		}
+		m.clients = append(m.clients, of)
 		for s := range states {
-			m.cells = append(m.cells, &cell{contender: name, state: s, call: call, tracer: tracer, served: c.Served})
+			m.cells = append(m.cells, &cell{contender: name, state: s, client: of, tracer: tracer, served: c.Served})
 		}
 	}
 	for _, p := range peers {
-		call := c.Make(p)
-		if call == nil {
-			continue
-		}
-		add(p.Name, t[p.API], call)
+		add(p.Name, t[p.API], func(at cleanup) func(context.Context) { return c.Make(p, at) })
 		if p.Name == rawName {
-			add(handName, t[p.API], byHand(c, p, drawn(c, named(ourName))))
+			spans := drawn(c, named(ourName))
+			add(handName, t[p.API], func(at cleanup) func(context.Context) { return byHand(c, p, spans, at) })
 		}
 	}
 	return m
@@ -119,7 +142,7 @@ func (c *cell) took(p plan) (each time.Duration) {
 		ctx, finish := c.under()
 		start := clock()
 		for range c.chunk {
-			c.call(ctx)
+			c.client.call(ctx)
 		}
 		if p.sends {
 			finish()
@@ -136,6 +159,12 @@ func (c *cell) took(p plan) (each time.Duration) {
 
 // round measures the cell once.
 func (c *cell) round(p plan) {
+	ctx, finish := c.under()
+	for range c.chunk { // it connects, and warms up
+		c.client.call(ctx)
+	}
+	finish()
+	c.tracer.flush()
 	runtime.GC() // what others left behind is not this one's to collect
 	c.ns = append(c.ns, float64(c.took(p)))
 	bytes, allocs := c.count()
@@ -152,7 +181,7 @@ func (c *cell) count() (bytes, allocs float64) {
 	ctx, finish := c.under()
 	runtime.ReadMemStats(&before)
 	for range calls {
-		c.call(ctx)
+		c.client.call(ctx)
 	}
 	runtime.ReadMemStats(&after)
 	finish()
@@ -170,11 +199,15 @@ func run(all []*measured, p plan, progress func(round int)) {
 			c.calibrate(p)
 		}
 	}
+	random := rand.New(rand.NewPCG(3, 4))
 	for round := range p.rounds {
 		progress(round)
 		for _, m := range all {
-			for i := range m.cells { // each round begins with another one
-				m.cells[(i+round)%len(m.cells)].round(p)
+			for _, c := range m.clients {
+				c.renew()
+			}
+			for _, i := range random.Perm(len(m.cells)) { // what one leaves in the caches is another one's every time
+				m.cells[i].round(p)
 			}
 		}
 	}
@@ -195,11 +228,11 @@ func spreadOf(values []float64) spread {
 
 // ratio is what a costs over raw in terms of what b does: of the medians, with the bounds of 95 % of a thousand draws of
 // rounds. The ratio of one round means nothing where the difference to raw is small beside the noise of raw. There is none
-// where b's cost cannot be told from nothing.
+// where either's cost cannot be told from nothing.
 func ratio(a, b, raw []float64) *spread {
 	cost := each(a, raw, minus)
 	unit := each(b, raw, minus)
-	if s := spreadOf(unit); s.Low <= 0 || s.Median < 100 || s.High-s.Low > s.Median {
+	if s := spreadOf(unit); s.Low <= 0 || s.Median < 100 || s.High-s.Low > s.Median || spreadOf(cost).Low <= 0 {
 		return nil
 	}
 	random := rand.New(rand.NewPCG(1, 2)) // the same for the same figures

@@ -24,9 +24,9 @@ func toHeaders(ctx context.Context, span opentracing.Span) context.Context {
 }
 
 // get reads so many bytes in pieces of up to 32 KiB.
-func get(size int) func(peer.Peer) func(context.Context) {
+func get(size int) func(peer.Peer, cleanup) func(context.Context) {
 	answer := make([]byte, min(size, 32<<10))
-	return func(p peer.Peer) func(context.Context) {
+	return func(p peer.Peer, _ cleanup) func(context.Context) {
 		if p.HTTPClient == nil {
 			return nil
 		}
@@ -89,7 +89,7 @@ func (r *repeated) Close() error { return nil }
 // served has the request that a handler is given in a state, with the headers of its client.
 type served struct{}
 
-func serve(p peer.Peer) func(context.Context) {
+func serve(p peer.Peer, _ cleanup) func(context.Context) {
 	if p.HTTPHandler == nil {
 		return nil
 	}

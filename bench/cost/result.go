@@ -118,5 +118,22 @@ func (r Result) versions() string {
 		all = append(all, name+" "+strings.TrimSuffix(version, "+incompatible"))
 	}
 	slices.Sort(all)
-	return strings.Join(all, ", ")
+	const width = 120
+	var b strings.Builder
+	line := 0
+	for i, each := range all {
+		if i > 0 {
+			b.WriteByte(',')
+			if line++; line+len(each) > width {
+				b.WriteByte('\n')
+				line = 0
+			} else {
+				b.WriteByte(' ')
+				line++
+			}
+		}
+		b.WriteString(each)
+		line += len(each)
+	}
+	return b.String()
 }

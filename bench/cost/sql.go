@@ -42,12 +42,13 @@ func transaction(ctx context.Context, db *sql.DB) {
 }
 
 // withDB calls a database whose queries have so many rows. What database/sql does for the call is in the raw figure.
-func withDB(rows int, call func(context.Context, *sql.DB)) func(peer.Peer) func(context.Context) {
-	return func(p peer.Peer) func(context.Context) {
+func withDB(rows int, call func(context.Context, *sql.DB)) func(peer.Peer, cleanup) func(context.Context) {
+	return func(p peer.Peer, at cleanup) func(context.Context) {
 		if p.SQL == nil {
 			return nil
 		}
 		db := p.SQL(instant{rows})
+		at(func() { check(db.Close()) })
 		db.SetMaxOpenConns(1)
 		check(db.Ping()) // connected outside of the measured call
 		return func(ctx context.Context) { call(ctx, db) }

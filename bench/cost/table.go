@@ -56,28 +56,30 @@ func (r Result) table(w io.Writer) {
 	r.ahead(w)
 }
 
-// ahead names where a peer costs less than ours, so that the bounds of the two do not meet.
+// ahead names where a peer costs less than ours.
 func (r Result) ahead(w io.Writer) {
-	ours := map[[3]string]Entry{}
-	for _, e := range r.Entries {
-		if e.Contender == ourName {
-			ours[[3]string{e.Room, e.Case, e.State}] = e
-		}
-	}
-	fmt.Fprintf(w, "\nPeers that cost less than gaptrace:\n\n")
+	fmt.Fprintf(w, "\nPeers that cost less than gaptrace, so that the bounds of the two do not meet:\n\n")
 	for s := range states {
-		var ahead []string
-		for _, e := range r.Entries {
-			our := ours[[3]string{e.Room, e.Case, e.State}]
-			if e.State == s.String() && e.Contender != rawName && e.Contender != handName && e.Over.High < our.Over.Low {
-				ahead = append(ahead, fmt.Sprintf("%s at %s %s (%s beside %s)",
-					e.Contender, e.Room, e.Case, duration(e.Over.Median), duration(our.Over.Median)))
+		none := true
+		for _, our := range r.Entries {
+			if our.State != s.String() || our.Contender != ourName {
+				continue
+			}
+			var ahead []string
+			for _, e := range r.Entries {
+				if e.Case == our.Case && e.Room == our.Room && e.State == our.State &&
+					e.Contender != rawName && e.Contender != handName && e.Over.High < our.Over.Low {
+					ahead = append(ahead, e.Contender+" "+duration(e.Over.Median))
+				}
+			}
+			if ahead != nil {
+				none = false
+				fmt.Fprintf(w, "- %v, %s %s (%s): %s\n", s, our.Room, our.Case, duration(our.Over.Median), strings.Join(ahead, ", "))
 			}
 		}
-		if ahead == nil {
-			ahead = []string{"none"}
+		if none {
+			fmt.Fprintf(w, "- %v: none\n", s)
 		}
-		fmt.Fprintf(w, "- %v: %s\n", s, strings.Join(ahead, "; "))
 	}
 }
 
@@ -118,22 +120,23 @@ func times(s *spread) string {
 }
 
 func duration(ns float64) string {
+	text := fmt.Sprintf("%.2f ms", ns/1e6)
 	switch {
 	case math.Abs(ns) < 9_999.5:
-		return fmt.Sprintf("%.0f ns", ns)
+		text = fmt.Sprintf("%.0f ns", ns)
 	case math.Abs(ns) < 999_950:
-		return fmt.Sprintf("%.1f µs", ns/1e3)
+		text = fmt.Sprintf("%.1f µs", ns/1e3)
 	}
-	return fmt.Sprintf("%.2f ms", ns/1e6)
+	return strings.ReplaceAll(text, "-", "−")
 }
 
 func short(ns float64) string {
-	return strings.TrimSuffix(strings.ReplaceAll(duration(ns), "-", "−"), " ns")
+	return strings.TrimSuffix(duration(ns), " ns")
 }
 
 func signed(ns float64) string {
 	if ns < 0 {
-		return strings.ReplaceAll(duration(ns), "-", "−")
+		return duration(ns)
 	}
 	return "+" + duration(ns)
 }
