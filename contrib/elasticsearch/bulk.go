@@ -12,8 +12,8 @@ import (
 
 // counting is spanutil.Body for the answer to a bulk request, which succeeds as a whole even where items of it do not.
 func counting(call *spanutil.Call, res *http.Response) io.ReadCloser {
-	return lookingOn(call, res.Body, errorsTrue.Match, func(head []byte) {
-		if !errorsTrue.Match(head) {
+	return lookingOn(call, res.Body, hasErrors, func(head []byte) {
+		if !hasErrors(head) {
 			return
 		}
 		call.Tag("es.errors", true)
@@ -21,6 +21,11 @@ func counting(call *spanutil.Call, res *http.Response) io.ReadCloser {
 			call.Tag("es.failed_items", n)
 		}
 	})
+}
+
+// hasErrors looks for the word first: in the answer to a request that succeeded there is none.
+func hasErrors(head []byte) bool {
+	return bytes.Contains(head, []byte("true")) && errorsTrue.Match(head)
 }
 
 // errorsTrue stands at the beginning of an answer, before its items.

@@ -3,7 +3,6 @@ package elasticsearch
 import (
 	"io"
 	"net/http"
-	"runtime"
 	"sync"
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
@@ -35,19 +34,20 @@ func lookingOn(call *spanutil.Call, body io.ReadCloser, promising func(head []by
 		return spanutil.Body(call, body)
 	}
 	h := &head{promising: promising, tell: tell}
-	b := &handedOut{spanutil.BodySeen(call, body, h.seen)}
-	// That the cleanup holds what is inside makes it run before the one of spanutil.BodySeen, which
-	// finishes the call.
-	runtime.AddCleanup(b, func(handedOut) { h.end() }, *b)
-	return b
+	return spanutil.BodySeen(call, body, h.seen)
 }
-
-type handedOut struct{ io.ReadCloser }
 
 func (h *head) seen(read []byte, end bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.over {
+		return
+	}
 	if !h.decided && h.promising != nil {
+		if len(h.read) == 0 && len(read) >= enoughToDecide && !h.promising(read[:enoughToDecide]) { // nothing to keep
+			h.over = true
+			return
+		}
 		read = h.keep(read, enoughToDecide)
 		if h.decided = len(h.read) == enoughToDecide; h.decided && !h.promising(h.read) {
 			h.over, h.read = true, nil
@@ -67,12 +67,6 @@ func (h *head) keep(read []byte, limit int) (rest []byte) {
 		h.read = append(h.read, read[:n]...)
 	}
 	return read[n:]
-}
-
-func (h *head) end() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.tellOnce()
 }
 
 func (h *head) tellOnce() {

@@ -116,11 +116,12 @@ func (t *transport) DiscoverNodes() error {
 
 func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	if !t.Wants(ctx) {
+	parent, recorded := t.Parent(ctx)
+	if !recorded {
 		return t.next.Perform(req)
 	}
 	what := targetOf(req)
-	call := t.Begin(ctx, gaptrace.Call{Component: component, Operation: what.operation(req), Request: req})
+	call := t.BeginUnder(parent, gaptrace.Call{Component: component, Operation: what.operation(req), Request: req})
 	if call == nil {
 		return t.next.Perform(req)
 	}

@@ -27,7 +27,7 @@ func DialOptions(opts ...gaptrace.Option) []grpc.DialOption {
 func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor {
 	w := spanutil.New(opts)
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-		call := w.Begin(ctx, gaptrace.Call{Component: component, Operation: method, Request: req})
+		call := w.Send(ctx, gaptrace.Call{Component: component, Operation: method, Request: req})
 		if call == nil { // no parent, or filtered out
 			return invoker(ctx, method, req, reply, cc, opts...)
 		}
@@ -55,7 +55,7 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientInterceptor {
 	w := spanutil.New(opts)
 	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-		call := w.Begin(ctx, gaptrace.Call{Component: component, Operation: method, Request: desc})
+		call := w.Send(ctx, gaptrace.Call{Component: component, Operation: method, Request: desc})
 		if call == nil {
 			return streamer(ctx, desc, cc, method, opts...)
 		}

@@ -51,7 +51,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if !t.Wants(ctx) { // no parent
 		return t.next.RoundTrip(req)
 	}
-	call := t.Begin(ctx, gaptrace.Call{Component: component, Operation: operation(req.Method), Request: req})
+	call := t.Send(ctx, gaptrace.Call{Component: component, Operation: operation(req.Method), Request: req})
 	if call == nil { // filtered out
 		return t.next.RoundTrip(req)
 	}

@@ -52,7 +52,7 @@ func (c carrier) Set(key, value string) {
 	}
 	http.Header(c).Set(key, value)
 	for other := range c { // a stale one, put there as somebody likes to spell it
-		if strings.EqualFold(other, key) && other != http.CanonicalHeaderKey(key) {
+		if len(other) == len(key) && strings.EqualFold(other, key) && other != http.CanonicalHeaderKey(key) {
 			delete(c, other)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/go-redis/redis/v8"
+	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 )
 
@@ -83,11 +84,15 @@ type hook struct {
 }
 
 func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Context, error) {
-	if !hashable(cmd) || h.calls.nested(cmd) || !h.wants(ctx) {
+	if !hashable(cmd) || h.calls.nested(cmd) {
+		return ctx, nil
+	}
+	parent, recorded := h.under(ctx)
+	if !recorded {
 		return ctx, nil
 	}
 	what := commandOf(cmd)
-	call := h.Begin(ctx, gaptrace.Call{Component: component, Operation: what.operation, Request: cmd})
+	call := h.BeginUnder(parent, gaptrace.Call{Component: component, Operation: what.operation, Request: cmd})
 	if call == nil {
 		return ctx, nil
 	}
@@ -111,7 +116,11 @@ func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
 }
 
 func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (context.Context, error) {
-	if len(cmds) == 0 || h.calls.nested(&cmds[0]) || !h.wants(ctx) {
+	if len(cmds) == 0 || h.calls.nested(&cmds[0]) {
+		return ctx, nil
+	}
+	parent, recorded := h.under(ctx)
+	if !recorded {
 		return ctx, nil
 	}
 	queued, tx := unwrapMultiExec(cmds)
@@ -122,7 +131,7 @@ func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (c
 	if tx {
 		what.Operation = "redis tx"
 	}
-	call := h.Begin(ctx, what)
+	call := h.BeginUnder(parent, what)
 	if call == nil {
 		return ctx, nil
 	}
@@ -155,8 +164,13 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 	return nil
 }
 
-// wants is false for a nil context, too: what becomes of that is go-redis's to say.
-func (h *hook) wants(ctx context.Context) bool { return ctx != nil && h.Wants(ctx) }
+// under says no for a nil context, too: what becomes of that is go-redis's to say.
+func (h *hook) under(ctx context.Context) (parent opentracing.SpanContext, recorded bool) {
+	if ctx == nil {
+		return nil, false
+	}
+	return h.Parent(ctx)
+}
 
 // begun opens call. What it returns is for the rest of the call.
 func begun(ctx context.Context, w *spanutil.Wrapper, call *spanutil.Call) context.Context {

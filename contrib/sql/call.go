@@ -8,6 +8,7 @@ import (
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 )
 
@@ -63,19 +64,28 @@ type call struct {
 }
 
 func (db *database) begin(ctx context.Context, operation, statement string) call {
-	if !db.Wants(ctx) {
+	parent, recorded := db.Parent(ctx)
+	if !recorded {
 		return call{}
 	}
-	return db.beginRequest(ctx, operation, &Request{&db.target, statement})
+	return db.beginUnder(ctx, parent, operation, &Request{&db.target, statement})
 }
 
 func (db *database) beginRequest(ctx context.Context, operation string, request *Request) call {
+	parent, recorded := db.Parent(ctx)
+	if !recorded {
+		return call{}
+	}
+	return db.beginUnder(ctx, parent, operation, request)
+}
+
+func (db *database) beginUnder(ctx context.Context, parent opentracing.SpanContext, operation string, request *Request) call {
 	var e *entered
 	if ctx != nil {
 		e = db.arrived(ctx)
 	}
 	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
-	return call{Call: db.Begin(ctx, what), db: db, request: request, entered: e}
+	return call{Call: db.BeginUnder(parent, what), db: db, request: request, entered: e}
 }
 
 // record runs do, the call to the driver, and gives back its error.

@@ -11,7 +11,8 @@ import (
 func Body(c *Call, rc io.ReadCloser) io.ReadCloser { return BodySeen(c, rc, nil) }
 
 // BodySeen is Body for a wrapper that looks on: seen is given what each Read came back with, and whether the body
-// ends there, before c is finished and when the wait is over. A nil seen is none.
+// ends there, before c is finished and when the wait is over. A body that became garbage ended there too. seen must not
+// lead to what BodySeen returns. A nil seen is none.
 func BodySeen(c *Call, rc io.ReadCloser, seen func(p []byte, end bool)) io.ReadCloser {
 	if rc == nil || rc == http.NoBody {
 		c.Finish(nil)
@@ -21,7 +22,11 @@ func BodySeen(c *Call, rc io.ReadCloser, seen func(p []byte, end bool)) io.ReadC
 		return rc
 	}
 	b := &body{waiting{rc, c, seen}}
-	Watch(c, b)
+	if seen == nil {
+		Watch(c, b)
+	} else {
+		watch(b, func(c *Call) { seen(nil, true); c.abandon() }, c)
+	}
 	return b
 }
 

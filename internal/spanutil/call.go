@@ -2,6 +2,7 @@ package spanutil
 
 import (
 	"context"
+	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -20,8 +21,8 @@ type Call struct {
 	what    gaptrace.Call
 	suffix  string // of the operation
 	tracer  opentracing.Tracer
-	kind    any                     // clientKind or serverKind
-	parent  opentracing.SpanContext // nil: the call starts a trace
+	parent  opentracing.SpanContext // nil: the call starts a trace, or is that of above
+	above   *Call                   // whose span is the parent, of waits that may never be drawn
 	start   time.Time
 
 	state  atomic.Uint64 // who is waiting, and since when: see Enter
@@ -34,9 +35,10 @@ type Call struct {
 	span     opentracing.Span
 	self     opentracing.SpanContext
 	remote   bool // the parent came with the request
-	likely   bool // the parent is sampled, and so will the call be
+	server   bool // it is a request being served
+	likely   bool // the parent is sampled, and so will the call be; never changed once the call has begun
 	sampled  bool
-	broken   bool // there is no span, and will be none
+	broken   bool // there is no span, and will be none; self may still be told to a server
 	anew     bool // the first wait begins when the span is opened
 	answered bool
 	finished bool
@@ -46,10 +48,10 @@ type Call struct {
 	cleanup  runtime.Cleanup
 }
 
-func newCall(w *Wrapper, what gaptrace.Call, tracer opentracing.Tracer, kind any, parent opentracing.SpanContext, start time.Time) *Call {
-	c := &Call{wrapper: w, what: what, tracer: tracer, kind: kind, start: start}
+func newCall(w *Wrapper, what gaptrace.Call, tracer opentracing.Tracer, server bool, parent opentracing.SpanContext, start time.Time) *Call {
+	c := &Call{wrapper: w, what: what, tracer: tracer, server: server, start: start}
 	c.under(parent)
-	c.waits.max = w.MaxWaits
+	c.waits.max = int32(min(w.MaxWaits, math.MaxInt32))
 	c.waits.kept = c.buf[:0]
 	return c
 }
@@ -182,7 +184,8 @@ func (c *Call) Under(suffix, unit string) *Call {
 	if !c.openLocked() {
 		return nil
 	}
-	u := newCall(c.wrapper, c.what, c.tracer, clientKind, c.context(), c.start)
+	u := newCall(c.wrapper, c.what, c.tracer, false, nil, c.start)
+	u.above, u.likely = c, c.sampled
 	u.suffix = suffix
 	u.answered = true
 	u.unit = unit
@@ -214,11 +217,11 @@ func (c *Call) Sampled() bool {
 	if c == nil {
 		return false
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.span == nil && c.likely {
+	if c.likely { // known since the call began
 		return true
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.openLocked() && c.sampled
 }
 
@@ -310,7 +313,7 @@ func (c *Call) Fail(err error) {
 		return
 	}
 	c.mu.Lock()
-	wanted := c.failure == nil && !c.finished && (c.likely || c.span == nil || c.sampled)
+	wanted := c.failure == nil && !c.finished && (c.likely || c.span == nil && !c.broken || c.sampled)
 	c.mu.Unlock()
 	if !wanted {
 		return

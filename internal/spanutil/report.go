@@ -48,6 +48,16 @@ func (c *Call) context() opentracing.SpanContext {
 	return c.self
 }
 
+// parentContext is what c's spans are children of. The call above is locked behind this one, and never the other way round.
+func (c *Call) parentContext() opentracing.SpanContext {
+	if c.parent == nil && c.above != nil {
+		c.above.mu.Lock()
+		defer c.above.mu.Unlock()
+		c.parent = c.above.context()
+	}
+	return c.parent
+}
+
 // startSpan answers nil where the tracer panics.
 func (c *Call) startSpan(operation string, start opentracing.StartSpanOption) (span opentracing.Span) {
 	defer contain()
@@ -106,36 +116,52 @@ func (s *callStart) Apply(o *opentracing.StartSpanOptions) {
 	} else {
 		o.StartTime = c.start
 	}
-	if c.parent != nil {
-		o.References = []opentracing.SpanReference{{Type: opentracing.ChildOfRef, ReferencedContext: c.parent}}
+	if parent := c.parentContext(); parent != nil {
+		o.References = []opentracing.SpanReference{{Type: opentracing.ChildOfRef, ReferencedContext: parent}}
 	}
 	o.Tags = c.startTags()
+	c.wrapper.startedWith(len(o.Tags))
 }
 
 func (s waitStart) Apply(o *opentracing.StartSpanOptions) {
 	c := s.call
 	o.StartTime = c.start.Add(s.at)
 	o.References = make([]opentracing.SpanReference, 0, 2)
-	if c.parent != nil {
-		o.References = append(o.References, opentracing.SpanReference{Type: opentracing.ChildOfRef, ReferencedContext: c.parent})
+	if parent := c.parentContext(); parent != nil {
+		o.References = append(o.References, opentracing.SpanReference{Type: opentracing.ChildOfRef, ReferencedContext: parent})
 	}
 	if call := c.context(); call != nil {
 		o.References = append(o.References, opentracing.SpanReference{Type: opentracing.FollowsFromRef, ReferencedContext: call})
 	}
-	c.tags = nil // a map of its own
-	o.Tags = c.startTags()
+	o.Tags = c.described(0) // a map of its own
 }
 
 // startTags are the tags that a span starts with. These two are there always: OpenTelemetry's bridge
 // fixes the span's kind then. The map is the span's own.
 func (c *Call) startTags() map[string]any {
 	if c.tags == nil {
-		c.tags = map[string]any{
-			string(ext.Component): c.wrapper.component(c.what.Component),
-			string(ext.SpanKind):  c.kind,
-		}
+		c.tags = c.described(int(c.wrapper.tags.Load())) // a map that has to grow costs two
 	}
 	return c.tags
+}
+
+func (c *Call) described(size int) map[string]any {
+	tags := make(map[string]any, size)
+	tags[string(ext.Component)] = c.wrapper.component(c.what.Component)
+	tags[string(ext.SpanKind)] = clientKind
+	if c.server {
+		tags[string(ext.SpanKind)] = serverKind
+	}
+	return tags
+}
+
+// smallMap is how many a map holds that is made without a size.
+const smallMap = 8
+
+func (w *Wrapper) startedWith(tags int) {
+	if n := int32(tags); n > smallMap && n != w.tags.Load() {
+		w.tags.Store(n)
+	}
 }
 
 // tagLocked sets a tag. One that is known before the span is opened goes with its start.
@@ -197,8 +223,8 @@ func (c *Call) finishSpan(span opentracing.Span, at time.Duration) {
 }
 
 func (c *Call) total() {
-	if c.kind != serverKind { // a server's span is no wait
-		c.tagLocked("wait.count", c.waits.count)
+	if !c.server { // a server's span is no wait
+		c.tagLocked("wait.count", int(c.waits.count))
 		c.tagLocked("wait.us", c.waits.blocked.Microseconds())
 		c.tagLocked("wait.joined_us", c.waits.joined.Microseconds())
 	}

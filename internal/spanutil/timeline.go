@@ -1,6 +1,7 @@
 package spanutil
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -19,9 +20,9 @@ type interval struct{ start, end time.Duration }
 
 // timeline is the record of a call's waits. They are disjoint and added in order.
 type timeline struct {
-	max     int           // how many intervals are kept at most
 	kept    []interval    // what will be drawn
-	count   int           // waits added
+	max     int32         // how many intervals are kept at most
+	count   int32         // waits added, as many as fit
 	blocked time.Duration // their length in all
 	joined  time.Duration // what lies between joined ones: kept intervals cover blocked + joined
 }
@@ -33,10 +34,12 @@ func (t *timeline) add(w interval) {
 		w.start = max(w.start, t.kept[n-1].end)
 	}
 	w.end = max(w.end, w.start)
-	t.count++
+	if t.count < math.MaxInt32 {
+		t.count++
+	}
 	t.blocked += w.end - w.start
 	t.kept = append(t.kept, w)
-	if len(t.kept) > t.max {
+	if len(t.kept) > int(t.max) {
 		t.join(t.closest())
 	}
 }

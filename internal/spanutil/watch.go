@@ -5,13 +5,16 @@ import "runtime"
 // Watch finishes c, tagged abandoned, when result is garbage: it was never consumed nor closed.
 // c must not lead to result. To be called before result is handed out.
 func Watch[T any](c *Call, result *T) {
-	if c == nil {
-		return
+	if c != nil {
+		watch(result, (*Call).abandon, c)
 	}
+}
+
+func watch[T any](result *T, abandon func(*Call), c *Call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.finished { // by another goroutine, which need not have waited for the result
-		c.cleanup = runtime.AddCleanup(result, (*Call).abandon, c)
+		c.cleanup = runtime.AddCleanup(result, abandon, c)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 type Wrapper struct {
 	gaptrace.Config
 	boxed atomic.Pointer[any] // the component tag of the last call
+	tags  atomic.Int32        // how many tags the last span started with, if more than a small map takes
 }
 
 // New reads the options once, when a client is wrapped.
@@ -43,6 +44,28 @@ var (
 // allocates nothing; where describing a call does, ask first.
 func (w *Wrapper) Wants(ctx context.Context) bool { return w.Roots || spanOf(ctx) != nil }
 
+// Parent is what a call under ctx is a child of, nil where it has no parent. It reports whether the call is to be
+// recorded: it is not where it needs a parent and has none, nor where its spans would be dropped with its parent's.
+func (w *Wrapper) Parent(ctx context.Context) (parent opentracing.SpanContext, recorded bool) {
+	span := spanOf(ctx)
+	if span == nil {
+		return nil, w.Roots
+	}
+	parent = contextOf(span)
+	return parent, !dropped(parent)
+}
+
+// dropped reports whether the spans under sc are sure not to be kept: it is decided, and nothing that a span starts with
+// or is told later can change it. Contexts that cannot say so, as by the methods of Jaeger's, are of spans that may be kept.
+func dropped(sc opentracing.SpanContext) (yes bool) {
+	defer contain()
+	s, ok := sc.(interface {
+		IsSampled() bool
+		IsSamplingFinalized() bool
+	})
+	return ok && !s.IsSampled() && s.IsSamplingFinalized()
+}
+
 // spanOf is the span in ctx, or nil. A nil ctx is the library's to refuse.
 func spanOf(ctx context.Context) opentracing.Span {
 	if ctx == nil {
@@ -56,11 +79,30 @@ func spanOf(ctx context.Context) opentracing.Span {
 // the call finishes, and after Discard never. A span costs least that is opened last, since all its
 // tags are known when it starts.
 func (w *Wrapper) Begin(ctx context.Context, what gaptrace.Call) *Call {
-	parent := spanOf(ctx)
-	if parent == nil && !w.Roots {
+	parent, recorded := w.Parent(ctx)
+	if !recorded {
 		return nil
 	}
-	return w.begin(what, clientKind, contextOf(parent))
+	return w.BeginUnder(parent, what)
+}
+
+// BeginUnder is Begin for a call of which [Wrapper.Parent] has said that it is to be recorded.
+func (w *Wrapper) BeginUnder(parent opentracing.SpanContext, what gaptrace.Call) *Call {
+	return w.begin(what, false, parent)
+}
+
+// Send is Begin for a call that takes its trace along, by Inject. One whose spans would be dropped is no nil: it has no span,
+// and injects its parent's context, so that the server too knows what was decided.
+func (w *Wrapper) Send(ctx context.Context, what gaptrace.Call) *Call {
+	parent, recorded := w.Parent(ctx)
+	if !recorded && parent == nil {
+		return nil
+	}
+	c := w.begin(what, false, parent)
+	if c != nil && !recorded {
+		c.broken, c.self = true, parent
+	}
+	return c
 }
 
 // Waited begins a client's call of one wait that has begun and ended already, as told by somebody else. It returns nil
@@ -85,7 +127,7 @@ func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end tim
 // Serve begins the span of a request being served, which covers all of it, from Open until Finish. Its
 // parent is the span in ctx, where there is one, else the client's, as carrier tells it.
 func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) *Call {
-	c := w.begin(what, serverKind, contextOf(opentracing.SpanFromContext(ctx)))
+	c := w.begin(what, true, contextOf(opentracing.SpanFromContext(ctx)))
 	if c != nil && c.parent == nil {
 		c.under(extract(c.tracer, format, carrier))
 		c.remote = true
@@ -110,12 +152,12 @@ func (w *Wrapper) tracer() opentracing.Tracer {
 	return opentracing.GlobalTracer()
 }
 
-func (w *Wrapper) begin(what gaptrace.Call, kind any, parent opentracing.SpanContext) *Call {
+func (w *Wrapper) begin(what gaptrace.Call, server bool, parent opentracing.SpanContext) *Call {
 	tracer := w.tracer()
 	if _, none := tracer.(opentracing.NoopTracer); none || !w.keeps(what) {
 		return nil
 	}
-	c := newCall(w, what, tracer, kind, parent, time.Now())
+	c := newCall(w, what, tracer, server, parent, time.Now())
 	c.state.Store(one) // the first wait has begun
 	return c
 }

@@ -15,6 +15,7 @@ func opentracingContrib() Peer {
 	return Peer{
 		Name:    "opentracing-contrib",
 		Modules: []string{"github.com/opentracing-contrib/go-stdlib", "github.com/opentracing-contrib/go-grpc"},
+		API:     OpenTracing,
 		Open:    openTracing,
 		HTTPClient: func(rt http.RoundTripper) http.RoundTripper {
 			return traceRequest{&nethttp.Transport{RoundTripper: rt}}

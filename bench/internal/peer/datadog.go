@@ -26,6 +26,7 @@ func datadog() Peer {
 	return Peer{
 		Name:       "dd-trace-go",
 		Modules:    []string{"gopkg.in/DataDog/dd-trace-go.v1", "github.com/DataDog/dd-trace-go/v2"},
+		API:        Datadog,
 		Open:       openDatadog,
 		HTTPClient: func(rt http.RoundTripper) http.RoundTripper { return ddhttp.WrapRoundTripper(rt) },
 		HTTPHandler: func(h http.Handler) http.Handler {

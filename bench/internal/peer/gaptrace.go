@@ -19,6 +19,7 @@ func gaptrace() Peer {
 	return Peer{
 		Name:        "gaptrace",
 		Modules:     []string{"github.com/gaptrace/gaptrace"},
+		API:         OpenTracing,
 		Open:        openTracing,
 		HTTPClient:  func(rt http.RoundTripper) http.RoundTripper { return nethttp.Wrap(rt) },
 		HTTPHandler: func(h http.Handler) http.Handler { return nethttp.WrapHandler(h) },

@@ -9,6 +9,7 @@ func otelGRPC() Peer {
 	return Peer{
 		Name:    "otelgrpc",
 		Modules: []string{"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"},
+		API:     OpenTelemetry,
 		Open:    openTelemetry,
 		GRPCClient: func() []grpc.DialOption {
 			return []grpc.DialOption{grpc.WithStatsHandler(otelgrpc.NewClientHandler())}

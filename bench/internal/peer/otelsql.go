@@ -12,6 +12,7 @@ func otelSQL() Peer {
 	return Peer{
 		Name:    "otelsql",
 		Modules: []string{"github.com/XSAM/otelsql"},
+		API:     OpenTelemetry,
 		Open:    openTelemetry,
 		SQL: func(c driver.Connector) *sql.DB {
 			// What semconv.DBSystemMySQL, which its documentation gives, is today.

@@ -17,11 +17,22 @@ import (
 	"google.golang.org/grpc"
 )
 
+// API is the interface between an instrumentation and a tracer.
+type API string
+
+// Peers of one API may share a tracer.
+const (
+	OpenTracing   API = "OpenTracing"
+	OpenTelemetry API = "OpenTelemetry"
+	Datadog       API = "Datadog"
+)
+
 // Peer is one instrumentation. A function is nil where it covers no such library. Everything is to be made between Open
 // and the Recorder's Close, as some of it takes the global tracer when it is made, and some when it is used.
 type Peer struct {
 	Name    string
 	Modules []string // where it comes from: what tells its version
+	API     API      // what its tracer speaks
 
 	// Open sets the peer's tracer as the global one, which samples all traces or none.
 	Open func(sampled bool) Recorder

@@ -15,6 +15,7 @@ func raw() Peer {
 	return Peer{
 		Name:          "raw",
 		Modules:       []string{"github.com/uber/jaeger-client-go"},
+		API:           OpenTracing,
 		Open:          openTracing,
 		HTTPClient:    func(rt http.RoundTripper) http.RoundTripper { return rt },
 		HTTPHandler:   func(h http.Handler) http.Handler { return h },

@@ -9,6 +9,7 @@ func redisOTel() Peer {
 	return Peer{
 		Name:    "redisotel",
 		Modules: []string{"github.com/go-redis/redis/extra/redisotel/v8"},
+		API:     OpenTelemetry,
 		Open:    openTelemetry,
 		Redis:   func(c *redis.Client) { c.AddHook(redisotel.NewTracingHook()) },
 	}

@@ -17,6 +17,7 @@ func sqlMW() Peer {
 	return Peer{
 		Name:    "sqlmw",
 		Modules: []string{"github.com/ngrok/sqlmw"},
+		API:     OpenTracing,
 		Open:    openTracing,
 		SQL: func(c driver.Connector) *sql.DB {
 			return openDB(sqlmw.Driver(asDriver{c}, spans{}))

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+	"github.com/uber/jaeger-client-go"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+)
+
+// queued is how many spans an exporter may have in hand: enough for all of a chunk, so that none is dropped.
+const queued = 10_000
+
+// exporting opens tracers that send to a sink, each as its documentation has it: Jaeger's by UDP to an agent,
+// OpenTelemetry's in batches by OTLP over HTTP, and dd-trace-go's to its agent.
+func exporting(to sink) tracers {
+	return tracers{
+		peer.OpenTracing: openAgent(to.udp),
+		peer.OpenTelemetry: openOTel(sdk.NewBatchSpanProcessor(
+			must(otlptracehttp.New(context.Background(), otlptracehttp.WithInsecure(), otlptracehttp.WithEndpoint(to.http))),
+			sdk.WithMaxQueueSize(queued), sdk.WithBlocking())),
+		peer.Datadog: openDatadog(to.http),
+	}
+}
+
+func openAgent(address string) api {
+	sent := &counted{Transport: must(jaeger.NewUDPTransport(address, 0))}
+	reporter := &counting{Reporter: jaeger.NewRemoteReporter(sent, jaeger.ReporterOptions.QueueSize(queued))}
+	return openJaeger(reporter, func() {
+		for sent.spans.Load() < reporter.spans.Load() {
+			time.Sleep(100 * time.Microsecond) // asleep it costs no CPU time
+		}
+	})
+}
+
+// counting and counted tell when a reporter has nothing in its queue.
+type (
+	counting struct {
+		jaeger.Reporter
+		spans atomic.Int64
+	}
+	counted struct {
+		jaeger.Transport
+		spans atomic.Int64
+	}
+)
+
+func (c *counting) Report(span *jaeger.Span) {
+	c.spans.Add(1)
+	c.Reporter.Report(span)
+}
+
+func (c *counted) Append(span *jaeger.Span) (int, error) {
+	defer c.spans.Add(1)
+	return c.Transport.Append(span)
+}
+
+// sink is where exporters send to: a process of its own, so that what it does is in nobody's figures.
+type sink struct {
+	udp, http string
+	stop      func() error
+}
+
+func startSink() (s sink, err error) {
+	c, err := startChild("-sink", nil, nil)
+	if err != nil {
+		return sink{}, fmt.Errorf("start a sink: %w", err)
+	}
+	s.stop = c.stop
+	_, err = fmt.Sscan(c.told, &s.udp, &s.http)
+	return s, err
+}
+
+// serveSink is the sink: it tells its addresses, and takes whatever comes until stdin ends.
+func serveSink(stdin io.Reader, stdout io.Writer) error {
+	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	go func() {
+		buf := make([]byte, 64<<10)
+		for {
+			if _, _, err := packets.ReadFrom(buf); err != nil {
+				return
+			}
+		}
+	}()
+	requests, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	go func() { check(http.Serve(requests, http.HandlerFunc(take))) }()
+	fmt.Fprintln(stdout, packets.LocalAddr(), requests.Addr())
+	_, err = io.Copy(io.Discard, stdin)
+	return err
+}
+
+// take answers as an OpenTelemetry collector or a Datadog agent does that has nothing to say.
+func take(w http.ResponseWriter, req *http.Request) {
+	_, _ = io.Copy(io.Discard, req.Body)
+	switch {
+	case strings.HasPrefix(req.URL.Path, "/v1/traces"):
+		w.Header().Set("Content-Type", "application/x-protobuf")
+	case req.URL.Path == "/info":
+		_, _ = io.WriteString(w, `{"version":"7.60.0","endpoints":["/v0.4/traces"]}`)
+	default:
+		_, _ = io.WriteString(w, `{}`)
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"slices"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+	"github.com/opentracing/opentracing-go"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	pb "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/test/bufconn"
+)
+
+func grpcCases() []Case {
+	const messages = 1000
+	ask := &pb.StreamingOutputCallRequest{}
+	for range messages {
+		ask.ResponseParameters = append(ask.ResponseParameters, &pb.ResponseParameters{Size: 100})
+	}
+	return []Case{
+		{Room: "grpc", Name: "unary call, client", Carry: toMetadata, Make: withGRPC(func(ctx context.Context, c pb.TestServiceClient) {
+			must(c.UnaryCall(ctx, &pb.SimpleRequest{}))
+		})},
+		{Room: "grpc", Name: "stream of 1,000 messages, client", Carry: toMetadata, Long: true, Make: withGRPC(func(ctx context.Context, c pb.TestServiceClient) {
+			stream := must(c.StreamingOutputCall(ctx, ask))
+			n := 0
+			for {
+				_, err := stream.Recv()
+				if err == io.EOF && n == messages {
+					return
+				}
+				check(err)
+				n++
+			}
+		})},
+	}
+}
+
+// toMetadata is what a hand does for a gRPC call.
+func toMetadata(ctx context.Context, span opentracing.Span) context.Context {
+	carrier := opentracing.TextMapCarrier{}
+	check(span.Tracer().Inject(span.Context(), opentracing.HTTPHeaders, carrier))
+	return metadata.NewOutgoingContext(ctx, metadata.New(carrier))
+}
+
+// withGRPC calls a server over a connection in memory. The client is wrapped, and the server is not.
+func withGRPC(call func(context.Context, pb.TestServiceClient)) func(peer.Peer, cleanup) func(context.Context) {
+	return func(p peer.Peer, at cleanup) func(context.Context) {
+		if p.GRPCClient == nil {
+			return nil
+		}
+		listener := bufconn.Listen(1 << 20)
+		server := grpc.NewServer()
+		pb.RegisterTestServiceServer(server, service{})
+		at(server.Stop)
+		go func() { check(server.Serve(listener)) }()
+		options := append(slices.Clip(p.GRPCClient()),
+			grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+		conn := must(grpc.NewClient("passthrough:memory", options...))
+		at(func() { check(conn.Close()) })
+		client := pb.NewTestServiceClient(conn)
+		return func(ctx context.Context) { call(ctx, client) }
+	}
+}
+
+type service struct {
+	pb.UnimplementedTestServiceServer
+}
+
+func (service) UnaryCall(context.Context, *pb.SimpleRequest) (*pb.SimpleResponse, error) {
+	return &pb.SimpleResponse{}, nil
+}
+
+func (service) StreamingOutputCall(asked *pb.StreamingOutputCallRequest, stream pb.TestService_StreamingOutputCallServer) error {
+	answer := &pb.StreamingOutputCallResponse{}
+	for _, each := range asked.ResponseParameters {
+		if answer.Payload == nil || len(answer.Payload.Body) != int(each.Size) {
+			answer.Payload = &pb.Payload{Body: make([]byte, each.Size)}
+		}
+		if err := stream.Send(answer); err != nil {
+			return err
+		}
+	}
+	return nil
+}

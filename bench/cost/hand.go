@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
+	"github.com/uber/jaeger-client-go"
+)
+
+// made is a span as ours was drawn, for a hand to make.
+type made struct {
+	operation string
+	tags      []opentracing.Tag
+}
+
+// drawn tells what ours draws for a call: what a hand will do for the same picture. Waits are left out: in memory there are
+// none but by accident, and by hand nobody measures them.
+func drawn(c Case, ours peer.Peer) []made {
+	before := opentracing.GlobalTracer()
+	defer opentracing.SetGlobalTracer(before)
+	spans := jaeger.NewInMemoryReporter()
+	memory := openJaeger(spans, func() {})
+	ctx, headers, _ := memory.parent(true)
+	if c.Served {
+		ctx = requestWith(headers)
+	}
+	client := &client{make: func(at cleanup) func(context.Context) { return c.Make(ours, at) }}
+	client.renew()
+	client.call(ctx)
+	client.close()
+	var all []made
+	for _, s := range spans.GetSpans() {
+		span := s.(*jaeger.Span)
+		if name := span.OperationName(); !strings.HasSuffix(name, " wait") && !strings.HasSuffix(name, " write") {
+			m := made{operation: name}
+			for key, value := range span.Tags() {
+				m.tags = append(m.tags, opentracing.Tag{Key: key, Value: value})
+			}
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+// byHand is the raw call with Jaeger's spans around it: started, tagged, injected or put into the handler's context, and
+// finished. It records no errors, watches no results and tells no waits.
+func byHand(c Case, raw peer.Peer, spans []made, at cleanup) func(context.Context) {
+	if c.Served {
+		return c.Make(peer.Peer{HTTPHandler: func(h http.Handler) http.Handler { return handled(h, spans[0]) }}, at)
+	}
+	call := c.Make(raw, at)
+	return func(ctx context.Context) {
+		parent := opentracing.SpanFromContext(ctx)
+		if parent == nil {
+			call(ctx)
+			return
+		}
+		for _, m := range spans[1:] { // of a transaction
+			m.start(opentracing.ChildOf(parent.Context())).Finish()
+		}
+		span := spans[0].start(opentracing.ChildOf(parent.Context()))
+		if c.Carry != nil {
+			ctx = c.Carry(ctx, span)
+		}
+		call(ctx)
+		span.Finish()
+	}
+}
+
+func handled(next http.Handler, m made) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		client, _ := opentracing.GlobalTracer().Extract(opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(req.Header))
+		span := m.start(ext.RPCServerOption(client)) // a nil client is no parent
+		next.ServeHTTP(w, req.WithContext(opentracing.ContextWithSpan(req.Context(), span)))
+		span.Finish()
+	})
+}
+
+func (m made) start(parent opentracing.StartSpanOption) opentracing.Span {
+	span := opentracing.GlobalTracer().StartSpan(m.operation, parent)
+	for _, tag := range m.tags {
+		switch value := tag.Value.(type) { // a hand would give the value itself, not one boxed before
+		case string:
+			span.SetTag(tag.Key, value)
+		case int64:
+			span.SetTag(tag.Key, value)
+		default:
+			span.SetTag(tag.Key, value)
+		}
+	}
+	return span
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/gaptrace/gaptrace/bench/internal/script"
+)
+
+// variant is how a service is run.
+type variant struct {
+	Name    string `json:"name"`
+	sampler []string
+}
+
+// variants are the service raw, and wrapped with a share of its requests sampled.
+func variants() []variant {
+	sampled := func(kind, share string) []string {
+		return []string{"JAEGER_SAMPLER_TYPE=" + kind, "JAEGER_SAMPLER_PARAM=" + share}
+	}
+	return []variant{
+		{Name: rawName},
+		{"sampled 0", sampled("const", "0")},
+		{"sampled 1 %", sampled("probabilistic", "0.01")},
+		{"sampled 100 %", sampled("const", "1")},
+	}
+}
+
+// Loaded is what a service did under load, by variant: the medians of its rounds.
+type Loaded struct {
+	variant
+	Throughput spread `json:"requests_per_second"`
+	P99        spread `json:"p99_ms"`
+	CPU        spread `json:"cpu_us_per_request"`
+	Bytes      spread `json:"bytes_per_request"`
+	GC         spread `json:"gc_percent_of_cpu"`
+	RSS        spread `json:"rss_mb"`
+	OfRaw      spread `json:"throughput_of_raw"` // round by round
+	CPUOfRaw   spread `json:"cpu_of_raw"`
+}
+
+// atOnce is how many requests are always on their way.
+const atOnce = 8
+
+// loadServices puts the variants of a service under load, in turn.
+func loadServices(rounds int, length time.Duration, progress func(round int)) (loaded []Loaded, err error) {
+	to, stopBackends, err := startBackends()
+	if err != nil {
+		return nil, err
+	}
+	defer stopBackends()
+	sink, err := startSink()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sink.stop() }()
+	host, port, _ := net.SplitHostPort(sink.udp)
+	type figures struct{ rate, p99, cpu, bytes, gc, rss []float64 }
+	var services []string
+	all := make([]figures, len(variants()))
+	for _, v := range variants() {
+		to.Wrapped = v.sampler != nil
+		orders, err := json.Marshal(to)
+		if err != nil {
+			return nil, err
+		}
+		service, err := startChild("-serve", append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port), orders)
+		if err != nil {
+			return nil, fmt.Errorf("start a service: %w", err)
+		}
+		defer func() { err = errors.Join(err, service.stop()) }()
+		services = append(services, "http://"+strings.TrimSpace(service.told))
+	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce}}
+	for round := -1; round < rounds; round++ { // the first is for everybody to warm up
+		progress(round)
+		for i := range services {
+			v := (i + round + len(services)) % len(services)
+			took, before, after, err := load(client, services[v], length)
+			if err != nil {
+				return nil, err
+			}
+			if round < 0 {
+				continue
+			}
+			n, cpu := float64(len(took)), float64(after.CPU-before.CPU)
+			f := &all[v]
+			f.rate = append(f.rate, n/length.Seconds())
+			f.p99 = append(f.p99, took[len(took)*99/100].Seconds()*1e3)
+			f.cpu = append(f.cpu, cpu/n/1e3)
+			f.bytes = append(f.bytes, float64(after.Bytes-before.Bytes)/n)
+			f.gc = append(f.gc, 100*float64(after.GC-before.GC)/cpu)
+			f.rss = append(f.rss, float64(after.RSS)/1e6)
+		}
+	}
+	quotient := func(a, b float64) float64 { return a / b }
+	for i, v := range variants() {
+		f := all[i]
+		loaded = append(loaded, Loaded{
+			variant: v, Throughput: spreadOf(f.rate), P99: spreadOf(f.p99), CPU: spreadOf(f.cpu), Bytes: spreadOf(f.bytes),
+			GC: spreadOf(f.gc), RSS: spreadOf(f.rss),
+			OfRaw: spreadOf(each(f.rate, all[0].rate, quotient)), CPUOfRaw: spreadOf(each(f.cpu, all[0].cpu, quotient)),
+		})
+	}
+	return loaded, nil
+}
+
+// load calls a service for a while, and returns how long each request took, in order of length.
+func load(client *http.Client, service string, duration time.Duration) (took []time.Duration, before, after used, err error) {
+	if before, err = usedBy(client, service); err != nil {
+		return nil, before, after, err
+	}
+	var mu sync.Mutex
+	var callers sync.WaitGroup
+	end := time.Now().Add(duration)
+	for range atOnce {
+		callers.Go(func() {
+			var own []time.Duration
+			var failed error
+			for start := time.Now(); start.Before(end) && failed == nil; start = time.Now() {
+				failed = fetch(client, service+"/books/7", io.Discard)
+				own = append(own, time.Since(start))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			took, err = append(took, own...), errors.Join(err, failed)
+		})
+	}
+	callers.Wait()
+	slices.Sort(took)
+	if err == nil {
+		after, err = usedBy(client, service)
+	}
+	return took, before, after, err
+}
+
+func usedBy(client *http.Client, service string) (u used, err error) {
+	var text strings.Builder
+	if err = fetch(client, service+"/used", &text); err == nil {
+		err = json.Unmarshal([]byte(text.String()), &u)
+	}
+	return u, err
+}
+
+func fetch(client *http.Client, url string, to io.Writer) error {
+	resp, err := client.Get(url)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(resp.Body)
+		return fmt.Errorf("%s: %s: %s", url, resp.Status, text)
+	}
+	_, err = io.Copy(to, resp.Body)
+	return err
+}
+
+// startBackends starts what the service calls, on the loopback interface and in this process.
+func startBackends() (to backends, stop func(), err error) {
+	cache, err := miniredis.Run()
+	if err != nil {
+		return to, nil, err
+	}
+	check(cache.Set("book:7", strings.Repeat("The law of the gap. ", 50)))
+	db, err := script.ServeMySQL()
+	if err != nil {
+		cache.Close()
+		return to, nil, err
+	}
+	search := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		_, _ = io.Copy(io.Discard, req.Body)
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"took":1,"hits":{"total":{"value":3},"hits":[`+strings.Repeat(`{"_id":"7","_source":{"title":"gaps"}},`, 19)+`{}]}}`)
+	}))
+	supplier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `[`+strings.Repeat(`{"Shop":"a warehouse","Price":"12.50"},`, 19)+`{}]`)
+	}))
+	return backends{Redis: cache.Addr(), MySQL: db.Addr(), Elasticsearch: search.URL, Supplier: supplier.URL}, func() {
+		supplier.Close()
+		search.Close()
+		db.Close()
+		cache.Close()
+	}, nil
+}

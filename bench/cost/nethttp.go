@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+	"github.com/opentracing/opentracing-go"
+)
+
+func httpCases() []Case {
+	return []Case{
+		{Room: "net/http", Name: "GET, 100 bytes", Make: get(100), Carry: toHeaders},
+		{Room: "net/http", Name: "GET, 10 MB", Make: get(10_000_000), Carry: toHeaders, Long: true},
+		{Room: "net/http", Name: "server, 100 bytes", Make: serve, Served: true},
+	}
+}
+
+// toHeaders is what a hand does for a request's headers; that these are sent costs a fake transport nothing.
+func toHeaders(ctx context.Context, span opentracing.Span) context.Context {
+	check(span.Tracer().Inject(span.Context(), opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(http.Header{})))
+	return ctx
+}
+
+// get reads so many bytes in pieces of up to 32 KiB.
+func get(size int) func(peer.Peer, cleanup) func(context.Context) {
+	answer := make([]byte, min(size, 32<<10))
+	return func(p peer.Peer, _ cleanup) func(context.Context) {
+		if p.HTTPClient == nil {
+			return nil
+		}
+		client := p.HTTPClient(fromMemory(func() *http.Response {
+			return &http.Response{StatusCode: http.StatusOK, Header: plain, Body: &repeated{answer, size}, ContentLength: int64(size)}
+		}))
+		buf := make([]byte, 32<<10)
+		return func(ctx context.Context) {
+			req := must(http.NewRequestWithContext(ctx, http.MethodGet, "http://example.com:8080/books/7?full=1", nil))
+			req.Header.Set("Accept", "application/json")
+			resp := must(client.RoundTrip(req))
+			drain(resp.Body, buf)
+		}
+	}
+}
+
+func drain(body io.ReadCloser, buf []byte) {
+	var err error
+	for err == nil {
+		_, err = body.Read(buf)
+	}
+	if err != io.EOF {
+		panic(err)
+	}
+	check(body.Close())
+}
+
+var plain = http.Header{"Content-Type": {"text/plain"}}
+
+// fromMemory is a transport that answers at once.
+type fromMemory func() *http.Response
+
+func (f fromMemory) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+		_ = req.Body.Close()
+	}
+	resp := f()
+	resp.Request = req
+	return resp, nil
+}
+
+// repeated is a body that has piece again and again.
+type repeated struct {
+	piece []byte
+	left  int
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, r.piece[:min(r.left, len(r.piece))])
+	r.left -= n
+	return n, nil
+}
+
+func (r *repeated) Close() error { return nil }
+
+// served has the request that a handler is given in a state, with the headers of its client.
+type served struct{}
+
+func serve(p peer.Peer, _ cleanup) func(context.Context) {
+	if p.HTTPHandler == nil {
+		return nil
+	}
+	page := make([]byte, 100)
+	handler := p.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { must(w.Write(page)) }))
+	var w http.ResponseWriter = &answer{http.Header{}}
+	return func(ctx context.Context) { handler.ServeHTTP(w, ctx.Value(served{}).(*http.Request)) }
+}
+
+// requestWith is a context for the call of serve: its request has these headers.
+func requestWith(headers http.Header) context.Context {
+	req := must(http.NewRequest(http.MethodGet, "/books/7", nil))
+	req.RequestURI, req.RemoteAddr, req.Host = "/books/7", "192.0.2.1:1234", "example.com"
+	req.Header = headers
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "bench")
+	return context.WithValue(context.Background(), served{}, req)
+}
+
+// answer is written to, and a Flusher, as net/http's own is.
+type answer struct{ header http.Header }
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) Write(p []byte) (int, error) { return len(p), nil }
+func (a *answer) WriteHeader(int)             {}
+func (a *answer) Flush()                      {}

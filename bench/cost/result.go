@@ -1,0 +1,139 @@
+package main
+
+import (
+	"cmp"
+	"os"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+)
+
+// Result is a run, as -json prints it.
+type Result struct {
+	Machine  string            `json:"machine"`
+	Go       string            `json:"go"`
+	Date     string            `json:"date"`
+	Clock    string            `json:"clock"`
+	Rounds   int               `json:"rounds"`
+	Exported bool              `json:"exported"`
+	Versions map[string]string `json:"versions"`
+	Entries  []Entry           `json:"entries,omitempty"`
+	Services []Loaded          `json:"services,omitempty"`
+}
+
+// Entry is one contender at a case, in one state. Times are in nanoseconds. What it costs is over the raw call, whose
+// own figures are those of the contender raw.
+type Entry struct {
+	Room      string  `json:"room"`
+	Case      string  `json:"case"`
+	Contender string  `json:"contender"`
+	State     string  `json:"state"`
+	Long      bool    `json:"long,omitempty"`
+	Call      spread  `json:"call"`
+	Over      spread  `json:"over_raw"`
+	Percent   spread  `json:"percent_over_raw"`
+	Bytes     float64 `json:"bytes_over_raw"`
+	Allocs    float64 `json:"allocations_over_raw"`
+	ByHand    *spread `json:"times_by_hand,omitempty"`
+	Ours      *spread `json:"times_gaptrace,omitempty"`
+}
+
+// summarize makes entries of what was measured.
+func summarize(all []*measured) []Entry {
+	var entries []Entry
+	for _, m := range all {
+		for _, c := range m.cells {
+			raw := m.find(rawName, c.state)
+			e := Entry{Room: m.Room, Case: m.Name, Contender: c.contender, State: c.state.String(), Long: m.Long, Call: spreadOf(c.ns)}
+			e.Bytes, e.Allocs = spreadOf(c.bytes).Median, spreadOf(c.allocs).Median
+			if c != raw {
+				e.Over = spreadOf(each(c.ns, raw.ns, minus))
+				e.Percent = spreadOf(each(c.ns, raw.ns, func(a, b float64) float64 { return 100 * (a/b - 1) }))
+				e.Bytes = spreadOf(each(c.bytes, raw.bytes, minus)).Median
+				e.Allocs = spreadOf(each(c.allocs, raw.allocs, minus)).Median
+			}
+			e.ByHand = beside(c, m.find(handName, c.state), raw)
+			e.Ours = beside(c, m.find(ourName, c.state), raw)
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// beside is what c costs in terms of other, as far as that can be told.
+func beside(c, other, raw *cell) *spread {
+	if c == other || c == raw || other == nil {
+		return nil
+	}
+	return ratio(c.ns, other.ns, raw.ns)
+}
+
+// about tells of the machine, the day and what was run.
+func about(rounds int, exported bool) Result {
+	r := Result{
+		Machine: machine(), Go: runtime.Version(), Date: time.Now().Format(time.DateOnly), Clock: clockName,
+		Rounds: rounds, Exported: exported, Versions: map[string]string{},
+	}
+	for _, p := range peer.All() {
+		for _, module := range p.Modules {
+			if v := peer.Version(module); v != "" && p.Name != ourName {
+				r.Versions[module] = v
+			}
+		}
+	}
+	for _, module := range []string{
+		"go.opentelemetry.io/otel/sdk", "github.com/go-redis/redis/v8", "github.com/elastic/go-elasticsearch/v8", "google.golang.org/grpc",
+	} {
+		r.Versions[module] = peer.Version(module)
+	}
+	return r
+}
+
+// machine is the processor's name and how many there are.
+func machine() string {
+	name := ""
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		for line := range strings.Lines(string(info)) {
+			if key, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == "model name" {
+				name = strings.TrimSpace(value)
+				break
+			}
+		}
+	}
+	return cmp.Or(name, runtime.GOARCH) + ", " + plural(runtime.NumCPU(), "virtual core") + ", " + runtime.GOOS
+}
+
+// versions are those of all modules, shortly.
+func (r Result) versions() string {
+	var all []string
+	for module, version := range r.Versions {
+		name := strings.TrimPrefix(strings.TrimPrefix(module, "github.com/"), "go.opentelemetry.io/")
+		if commit := regexp.MustCompile(`-(\d{8})\d{6}-`).FindStringSubmatch(version); commit != nil {
+			version = "of " + commit[1]
+		}
+		all = append(all, name+" "+strings.TrimSuffix(version, "+incompatible"))
+	}
+	slices.Sort(all)
+	const width = 120
+	var b strings.Builder
+	line := 0
+	for i, each := range all {
+		if i > 0 {
+			b.WriteByte(',')
+			if line++; line+len(each) > width {
+				b.WriteByte('\n')
+				line = 0
+			} else {
+				b.WriteByte(' ')
+				line++
+			}
+		}
+		b.WriteString(each)
+		line += len(each)
+	}
+	return b.String()
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"io"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+)
+
+func sqlCases() []Case {
+	return []Case{
+		{Room: "database/sql", Name: "exec", Make: withDB(0, update)},
+		{Room: "database/sql", Name: "query, 1 row", Make: withDB(1, query)},
+		{Room: "database/sql", Name: "query, 1,000 rows", Make: withDB(1000, query), Long: true},
+		{Room: "database/sql", Name: "transaction: begin, exec, commit", Make: withDB(0, transaction)},
+	}
+}
+
+const (
+	selects = "SELECT id, name, price FROM products WHERE shop = ? AND price < ? ORDER BY name LIMIT 20"
+	updates = "UPDATE products SET price = ? WHERE shop = ? AND id = ?"
+)
+
+func update(ctx context.Context, db *sql.DB) { must(db.ExecContext(ctx, updates)) }
+
+func query(ctx context.Context, db *sql.DB) {
+	rows := must(db.QueryContext(ctx, selects))
+	var id int64
+	for rows.Next() {
+		check(rows.Scan(&id))
+	}
+	check(rows.Err())
+	check(rows.Close())
+}
+
+func transaction(ctx context.Context, db *sql.DB) {
+	tx := must(db.BeginTx(ctx, nil))
+	must(tx.ExecContext(ctx, updates))
+	check(tx.Commit())
+}
+
+// withDB calls a database whose queries have so many rows. What database/sql does for the call is in the raw figure.
+func withDB(rows int, call func(context.Context, *sql.DB)) func(peer.Peer, cleanup) func(context.Context) {
+	return func(p peer.Peer, at cleanup) func(context.Context) {
+		if p.SQL == nil {
+			return nil
+		}
+		db := p.SQL(instant{rows})
+		at(func() { check(db.Close()) })
+		db.SetMaxOpenConns(1)
+		check(db.Ping()) // connected outside of the measured call
+		return func(ctx context.Context) { call(ctx, db) }
+	}
+}
+
+// instant is a database that answers at once.
+type instant struct{ rows int }
+
+func (i instant) Connect(context.Context) (driver.Conn, error) {
+	return &instantConn{rows: i.rows}, nil
+}
+func (i instant) Open(string) (driver.Conn, error) { return &instantConn{rows: i.rows}, nil }
+func (i instant) Driver() driver.Driver            { return i }
+
+type instantConn struct {
+	driver.Conn
+	rows int
+}
+
+func (c *instantConn) Close() error                       { return nil }
+func (c *instantConn) Ping(context.Context) error         { return nil }
+func (c *instantConn) ResetSession(context.Context) error { return nil }
+func (c *instantConn) IsValid() bool                      { return true }
+func (c *instantConn) Commit() error                      { return nil }
+func (c *instantConn) Rollback() error                    { return nil }
+
+func (c *instantConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) { return c, nil }
+
+func (c *instantConn) ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error) {
+	return driver.ResultNoRows, nil
+}
+
+func (c *instantConn) QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error) {
+	return &instantRows{c.rows}, nil
+}
+
+type instantRows struct{ left int }
+
+var columns = []string{"id"}
+
+func (r *instantRows) Columns() []string { return columns }
+func (r *instantRows) Close() error      { return nil }
+
+func (r *instantRows) Next(dest []driver.Value) error {
+	if r.left == 0 {
+		return io.EOF
+	}
+	r.left--
+	dest[0] = int64(7)
+	return nil
+}
