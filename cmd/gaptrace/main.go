@@ -67,6 +67,9 @@ func run(ctx context.Context, release func(), args []string, stdin io.Reader, st
 			err = <-done // the report was there before the signal was
 		}
 	}
+	if ctx.Err() != nil {
+		release() // by now at the latest, if the command itself found out first
+	}
 	s.progress.close()
 	switch {
 	case err == nil:

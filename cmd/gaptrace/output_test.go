@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -62,15 +63,51 @@ func TestAnInterruptInTheLastWriteCounts(t *testing.T) {
 func TestAReportThatIsThereIsNotTakenBack(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "out.json")
 	ctx, interrupt := context.WithCancel(t.Context())
-	released := make(chan bool, 1)
+	released := make(chan bool)
+	var once sync.Once
 	stderr := writerFunc(func(p []byte) (int, error) { // of --stats, which come when the report is there
 		interrupt()
 		<-released
-		released <- true
 		return len(p), nil
 	})
-	code := run(ctx, func() { released <- true }, []string{"report", "--stats", "-o", name, shopTraces}, nil, io.Discard, stderr)
+	code := run(ctx, func() { once.Do(func() { close(released) }) }, []string{"report", "--stats", "-o", name, shopTraces}, nil, io.Discard, stderr)
 	if _, err := os.Stat(name); code != 0 || err != nil {
 		t.Errorf("exit code %d, %v", code, err)
+	}
+}
+
+func TestASecondSignalMayComeWhenNothingIsLeft(t *testing.T) {
+	dir := t.TempDir()
+	j := newJaeger(t.TempDir())
+	defer j.Close()
+	files := func() int {
+		entries, _ := os.ReadDir(dir)
+		return len(entries)
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	released := make(chan bool)
+	var once sync.Once
+	stderr := writerFunc(func(p []byte) (int, error) { // first of a request that is made again: till this returns, the command hangs
+		once.Do(func() {
+			if files() != 1 {
+				t.Errorf("%d files are begun, want 1", files())
+			}
+			interrupt()
+			<-released
+		})
+		return len(p), nil
+	})
+	releases := 0
+	release := func() {
+		if releases++; files() > 0 {
+			t.Error("a file is left")
+		}
+		if releases == 1 {
+			close(released)
+		}
+	}
+	code := run(ctx, release, []string{"report", "-o", filepath.Join(dir, "out.json"), "--service", "bookshop", j.URL + "/busy"}, nil, io.Discard, stderr)
+	if code != exitInterrupted {
+		t.Errorf("exit code %d", code)
 	}
 }
