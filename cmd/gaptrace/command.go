@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/report"
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
@@ -62,6 +64,9 @@ type options struct {
 	stats         bool
 }
 
+// maxWidth is more than any terminal has. Each line of a waterfall is so long.
+const maxWidth = 10_000
+
 // asks are the flags that only a query service understands.
 var asks = []string{"tag", "lookback", "limit", "raw", "timeout"}
 
@@ -79,7 +84,6 @@ func newCommand(s streams) *cobra.Command {
 	}
 	root.SetVersionTemplate("gaptrace {{.Version}}\n")
 	root.SetIn(s.stdin)
-	root.SetOut(s.stdout)
 	root.SetErr(s.stderr)
 	root.AddCommand(
 		subcommand(s, &cobra.Command{
@@ -125,7 +129,7 @@ func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 	if draws {
 		f.StringVar(&o.jaegerUI, "jaeger-ui", "", "link the page to Jaeger's UI at `URL` (default: the query service that was asked)")
 	}
-	f.IntVar(&o.width, "width", 0, "columns of text (default: those of the terminal)")
+	f.IntVar(&o.width, "width", 0, fmt.Sprintf("`COLUMNS` of text, 60 at least and %d at most (default: those of the terminal)", maxWidth))
 	f.Var(&o.color, "color", "`WHEN` to use colours: auto, on a terminal unless NO_COLOR is set; always; never")
 	f.BoolVar(&o.stats, "stats", false, "tell on standard error how much was read, how long it took, and the memory it needed")
 	for name, values := range map[string][]string{"format": formats, "color": o.color.of, "skew": {"off", "jaeger"}} {
@@ -169,6 +173,9 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 			return wrong("invalid value %d for --%s: want 0 or more", n, flag)
 		}
 	}
+	if o.width > maxWidth {
+		return wrong("invalid value %d for --width: want %d at most", o.width, maxWidth)
+	}
 	for flag, d := range map[string]time.Duration{"min-duration": o.minDuration, "timeout": o.timeout, "at-least": o.atLeast} {
 		if d < 0 {
 			return wrong("invalid value %v for --%s: want 0 or more", d, flag)
@@ -193,8 +200,11 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 	}
 	var err error
 	o.jaegerUI, err = withoutUser(o.jaegerUI)
+	if err == nil { // a page of nothing finds out what a page of all that is going to be read would refuse
+		err = report.New(report.Options{}).HTML(io.Discard, report.HTMLOptions{Jaeger: o.jaegerUI})
+	}
 	if err != nil {
-		return wrong("invalid value for --jaeger-ui: %w", err)
+		return wrong("invalid value for --jaeger-ui: want http:// or https://, a host, perhaps a path, and nothing else")
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func TestAnInterruptIsNoFailureAndNoResult(t *testing.T) {
 				args[len(args)-1] = j.URL + "/" + arg
 			}
 			var stdout, stderr strings.Builder
-			code := run(ctx, args, stdin, &stdout, &stderr)
+			code := run(ctx, func() {}, args, stdin, &stdout, &stderr)
 			if code != exitInterrupted || stdout.String() != "" || stderr.String() != "gaptrace: interrupted\n" {
 				t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
 			}

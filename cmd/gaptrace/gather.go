@@ -21,13 +21,12 @@ func (s streams) report(ctx context.Context, o *options, sources []source) error
 	if o.format.value == "pprof" && o.output == "-" && terminal.Is(s.stdout) {
 		return wrong("a profile is no text for a terminal: say -o own.pb.gz, and look at it by go tool pprof -http : own.pb.gz")
 	}
-	out, err := create(o.output, s.stdout)
-	if err != nil {
+	out, p := s.out, s.progress
+	if err := out.open(o.output); err != nil {
 		return err
 	}
 	defer out.discard()
-	p := startProgress(s.stderr)
-	defer p.close()
+	p.start()
 
 	g := &gatherer{options: o, face: o.face(sources), progress: p, limit: newLimit(), services: map[string]bool{}}
 	for _, source := range sources {
@@ -45,9 +44,6 @@ func (s streams) report(ctx context.Context, o *options, sources []source) error
 	}
 	if err := g.face.write(out, g.options); err != nil {
 		return err
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
 	}
 	if err := out.commit(); err != nil {
 		return err

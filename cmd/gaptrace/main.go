@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,8 +25,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, stop, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
 // The exit codes, which the help explains.
@@ -44,18 +44,33 @@ func wrong(format string, args ...any) error { return wrongUse{fmt.Errorf(format
 type streams struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
+
+	out      *output   // of a report, which nothing has been opened for yet
+	progress *progress // on stderr, not started yet
 }
 
-// run is the program: it returns the exit code of the process.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	command := newCommand(streams{stdin, stdout, stderr})
-	command.SetArgs(args)
-	understood := false
-	command.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
-	err := command.ExecuteContext(ctx)
-	if err != nil && !understood { // cobra's own words, which repeat what was typed
-		err = wrongUse{errors.New(mightBeSecret.ReplaceAllString(err.Error(), "(not repeated, as it might have a password)"))}
+// run is the program: it returns the exit code of the process. When ctx ends it does so at once, whatever is still going on: a pipe may
+// block for ever, and a large page takes long. When an interrupted run has left nothing behind, it calls release: from then on a signal may
+// end the process, which may hang yet, as nobody might read what it has to say.
+func run(ctx context.Context, release func(), args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	s := streams{stdin, stdout, stderr, newOutput(ctx, stdout), newProgress(stderr)}
+	done := make(chan error, 1)
+	go func() { done <- s.execute(ctx, args) }()
+	var err error
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		interrupted := s.out.discard()
+		if release(); interrupted {
+			err = ctx.Err()
+		} else {
+			err = <-done // the report was there before the signal was
+		}
 	}
+	if ctx.Err() != nil {
+		release() // by now at the latest, if the command itself found out first
+	}
+	s.progress.close()
 	switch {
 	case err == nil:
 		return 0
@@ -69,6 +84,36 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exitWrongUse
 	}
 	return exitFailure
+}
+
+// execute is the command that the arguments ask for.
+func (s streams) execute(ctx context.Context, args []string) error {
+	printed := &remembering{Writer: s.stdout}
+	command := newCommand(s)
+	command.SetOut(printed)
+	command.SetArgs(args)
+	understood := false
+	command.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	err := command.ExecuteContext(ctx)
+	switch {
+	case printed.err != nil:
+		return printed.err
+	case err != nil && !understood: // cobra's own words, which repeat what was typed
+		return wrongUse{errors.New(mightBeSecret.ReplaceAllString(err.Error(), "(not repeated, as it might have a password)"))}
+	}
+	return err
+}
+
+// remembering is where cobra prints help and the version to: it ignores errors, or takes them for wrong use.
+type remembering struct {
+	io.Writer
+	err error
+}
+
+func (r *remembering) Write(p []byte) (int, error) {
+	n, err := r.Writer.Write(p)
+	r.err = cmp.Or(r.err, err)
+	return n, err
 }
 
 // mightBeSecret finds what looks like a URL with a user.

@@ -20,8 +20,8 @@ type progress struct {
 	what  string
 	far   jaegerjson.Progress
 	drawn bool
-	ended chan struct{} // closed at the end
-	once  sync.Once
+	over  bool
+	ended chan struct{} // closed when it is over
 	wait  sync.WaitGroup
 }
 
@@ -30,13 +30,17 @@ const (
 	redraw   = 100 * time.Millisecond
 )
 
-// startProgress draws on w if that is a terminal.
-func startProgress(w io.Writer) *progress {
-	p := &progress{w: w, width: terminal.Width(w), ended: make(chan struct{})}
-	if terminal.Is(w) {
+func newProgress(w io.Writer) *progress {
+	return &progress{w: w, width: terminal.Width(w), ended: make(chan struct{})}
+}
+
+// start draws if it is on a terminal.
+func (p *progress) start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over && terminal.Is(p.w) {
 		p.wait.Go(p.run)
 	}
-	return p
 }
 
 func (p *progress) run() {
@@ -86,17 +90,25 @@ func (p *progress) erase() {
 	}
 }
 
-// say writes a line that stays. It is told whether w is a terminal or not.
+// say writes a line that stays. It is told whether w is a terminal or not, but not when what failed was interrupted.
 func (p *progress) say(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.over {
+		return
+	}
 	p.erase()
 	complain(p.w, err)
 }
 
 // close removes the line. It may be called more than once.
 func (p *progress) close() {
-	p.once.Do(func() { close(p.ended) })
+	p.mu.Lock()
+	if !p.over {
+		p.over = true
+		close(p.ended)
+	}
+	p.mu.Unlock()
 	p.wait.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()

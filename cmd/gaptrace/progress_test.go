@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 )
@@ -39,4 +40,28 @@ func TestProgressIsShownWhereItTakesLongAndIsGoneAtTheEnd(t *testing.T) {
 			t.Errorf("%q", shown())
 		}
 	})
+}
+
+func TestProgressIsNoWiderThanTheTerminal(t *testing.T) {
+	for width, most := range map[int]int{40: 39, 100: 99, 0: 24} {
+		var screen strings.Builder
+		p := &progress{w: &screen, width: width, ended: make(chan struct{})}
+		p.doing("reading " + strings.Repeat("long", 100) + ".json")
+		p.draw()
+		line, ok := strings.CutPrefix(screen.String(), "\r\x1b[K")
+		if n := utf8.RuneCountInString(line); !ok || n > most || n < most-5 || !strings.HasSuffix(line, "…") {
+			t.Errorf("%d columns: %d of %q", width, n, line)
+		}
+	}
+}
+
+func TestAProgressThatIsOverSaysNothing(t *testing.T) {
+	var screen strings.Builder
+	p := newProgress(&screen)
+	p.close()
+	p.start()
+	p.say(errors.New("trying again"))
+	if screen.String() != "" {
+		t.Errorf("%q", screen.String())
+	}
 }

@@ -38,12 +38,10 @@ func onTerminal(t *testing.T, columns uint16, args ...string) (code int, screen 
 		text, _ := io.ReadAll(master) // ends when nobody has the terminal open any more
 		shown <- string(text)
 	}()
-	code = run(t.Context(), args, tty, tty, tty)
+	code = run(t.Context(), func() {}, args, tty, tty, tty)
 	tty.Close()
 	return code, <-shown
 }
-
-const shop = "testdata/traces/shop.json"
 
 func TestColoursAreForTerminalsWhoseUsersWantThem(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -59,7 +57,7 @@ func TestColoursAreForTerminalsWhoseUsersWantThem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("TERM", test.term)
 			t.Setenv("NO_COLOR", test.noColor)
-			code, screen := onTerminal(t, 100, "report", "--color", test.flag, shop)
+			code, screen := onTerminal(t, 100, "report", "--color", test.flag, shopTraces)
 			if code != 0 || strings.Contains(screen, "\x1b[") != test.want {
 				t.Errorf("exit code %d\n%q", code, screen)
 			}
@@ -69,7 +67,7 @@ func TestColoursAreForTerminalsWhoseUsersWantThem(t *testing.T) {
 
 func TestTextIsAsWideAsTheTerminal(t *testing.T) {
 	t.Setenv("LC_ALL", "C")
-	_, screen := onTerminal(t, 70, "report", "--color", "never", shop)
+	_, screen := onTerminal(t, 70, "report", "--color", "never", shopTraces)
 	for line := range strings.Lines(screen) {
 		if line = strings.TrimRight(line, "\r\n"); len(line) > 70 && !strings.HasPrefix(line, "Trace ") {
 			t.Errorf("%d columns: %s", len(line), line)
@@ -81,7 +79,7 @@ func TestTextIsAsWideAsTheTerminal(t *testing.T) {
 }
 
 func TestATerminalIsSentNoProfile(t *testing.T) {
-	code, screen := onTerminal(t, 100, "report", "--format", "pprof", shop)
+	code, screen := onTerminal(t, 100, "report", "--format", "pprof", shopTraces)
 	if code != exitWrongUse || !strings.HasPrefix(screen, "gaptrace: a profile is no text for a terminal: say -o own.pb.gz") {
 		t.Errorf("exit code %d, %q", code, screen)
 	}
