@@ -140,14 +140,15 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request, name string, f
 	f := &found{}
 	var made rendered
 	err := h.inTurn(req.Context(), func(ctx context.Context) error {
-		if f = find(); req.Method == http.MethodHead || f.missing != "" && name != "html" {
-			return ctx.Err()
+		f = find()
+		if err := ctx.Err(); err != nil || req.Method == http.MethodHead || f.missing != "" && name != "html" {
+			return err
 		}
 		made.ctx = ctx
 		return format.write(&made, f)
 	})
 	switch {
-	case req.Context().Err() != nil: // there is nobody to be told more
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // mostly there is nobody to be told
 		http.Error(w, "the client did not wait", http.StatusServiceUnavailable)
 		return
 	case errors.Is(err, errTooLarge):

@@ -201,7 +201,8 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		header := ask(t, h, method, target).Header()
 		for key, want := range map[string]string{
 			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-			"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin",
+			"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+			"X-Frame-Options": "DENY",
 		} {
 			if got := header.Get(key); !strings.HasPrefix(got, want) {
 				t.Errorf("%s %s: %s %q, want %q", method, target, key, got, want)
