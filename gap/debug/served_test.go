@@ -68,9 +68,10 @@ func TestOneIsRenderedAtATime(t *testing.T) {
 
 func TestWorkEndsWhenTheClientHasGone(t *testing.T) {
 	source := full(100)
+	source.traces = source.traces[:20]
 	h := debug.Handler(source)
 	for _, target := range []string{"/?format=json", "/?format=perfetto", "/?format=text", "/", "/profile", "/trace?id=1", "/trace?id=1&format=json"} {
-		for stays := range 10 {
+		for _, stays := range []int{0, 1, 5, len(source.traces) + 3} { // the last while it is rendered, if that is worth it
 			times := 0
 			got := askWatched(t, h, target, func() error {
 				if times++; times > stays {
@@ -194,13 +195,17 @@ func TestLinksOfAPageLeadToPagesWhereverItIsServed(t *testing.T) {
 func TestATraceThatIsNotHereIsToldInTheFormThatWasAskedFor(t *testing.T) {
 	_, recorder := newTracer(t)
 	h := debug.Handler(recorder)
-	for format, contentType := range map[string]string{"html": "text/html", "json": "text/plain", "text": "text/plain", "perfetto": "text/plain", "pprof": "text/plain"} {
+	for format, contentType := range map[string]string{
+		"html": "text/html", "json": "text/plain", "text": "text/plain", "perfetto": "text/plain", "pprof": "text/plain",
+	} {
 		for _, method := range []string{"GET", "HEAD"} {
 			got := ask(t, h, method, "/trace?id=99&format="+format)
-			if got.Code != http.StatusNotFound || !strings.HasPrefix(got.Header().Get("Content-Type"), contentType) || got.Header().Get("Content-Disposition") != "" {
+			if got.Code != http.StatusNotFound || !strings.HasPrefix(got.Header().Get("Content-Type"), contentType) ||
+				got.Header().Get("Content-Disposition") != "" {
 				t.Errorf("%s %s: status %d, %v", method, format, got.Code, got.Header())
 			}
-			if page := strings.Contains(got.Body.String(), "<"); method == "GET" && (page != (format == "html") || !strings.Contains(got.Body.String(), "99 is not here")) {
+			page := strings.Contains(got.Body.String(), "<")
+			if method == "GET" && (page != (format == "html") || !strings.Contains(got.Body.String(), "99 is not here")) {
 				t.Errorf("%s: %s", format, got.Body)
 			}
 		}
