@@ -10,14 +10,13 @@ import (
 	"github.com/gaptrace/gaptrace/gap/debug"
 )
 
-// full is as much as a Recorder keeps: so many traces that have 100,000 spans together. Each is a root that waits for its children, one
-// after the other, with a gap before each.
-func full(traces int) strange {
+// waiting has so many traces of so many spans each: a root that waits for its children, one after the other, with a gap before each.
+func waiting(traces, each int) strange {
 	var s strange
 	process := &gap.Process{Service: "bookshop"}
 	for i := range traces {
 		id := gap.TraceID{Low: uint64(i + 1)}
-		spans := make([]gap.Span, 100_000/traces)
+		spans := make([]gap.Span, each)
 		for j := range spans {
 			spans[j] = gap.Span{
 				TraceID: id, SpanID: gap.SpanID(j + 1), Operation: "sql query", Start: start.Add(time.Duration(j) * time.Millisecond),
@@ -35,7 +34,7 @@ func full(traces int) strange {
 // What a request costs when a Recorder has as much as it keeps. MB is the size of the answer.
 func BenchmarkFull(b *testing.B) {
 	for _, traces := range []int{10, 100} {
-		h := debug.Handler(full(traces))
+		h := debug.Handler(waiting(traces, 100_000/traces))
 		for _, place := range []string{"/?", "/trace?id=1&"} {
 			for _, format := range []string{"html", "text", "json", "perfetto", "pprof"} {
 				b.Run(fmt.Sprintf("%d traces/%s%s", traces, place, format), func(b *testing.B) {

@@ -36,8 +36,7 @@ func askWatched(t *testing.T, h http.Handler, target string, asked func() error)
 }
 
 func TestOneIsRenderedAtATime(t *testing.T) {
-	source := full(100)
-	source.traces = source.traces[:1]
+	source := waiting(1, 1000)
 	for _, target := range []string{"/?format=json", "/?format=perfetto", "/trace?id=1", "/trace?id=1&format=json"} {
 		synctest.Test(t, func(t *testing.T) {
 			h := debug.Handler(source) // within the bubble, since what it waits for is
@@ -67,8 +66,7 @@ func TestOneIsRenderedAtATime(t *testing.T) {
 }
 
 func TestWorkEndsWhenTheClientHasGone(t *testing.T) {
-	source := full(100)
-	source.traces = source.traces[:20]
+	source := waiting(20, 500)
 	h := debug.Handler(source)
 	for _, target := range []string{"/?format=json", "/?format=perfetto", "/?format=text", "/", "/profile", "/trace?id=1", "/trace?id=1&format=json"} {
 		for _, stays := range []int{0, 1, 5, len(source.traces) + 3} { // the last while it is rendered, if that is worth it
@@ -110,7 +108,7 @@ func TestNobodyIsWorkedForWhoHasGone(t *testing.T) {
 }
 
 func TestHEADIsNotRendered(t *testing.T) {
-	h := debug.Handler(full(100))
+	h := debug.Handler(waiting(1, 1000))
 	times := 0
 	ctx := watched{t.Context(), func() error { times++; return nil }}
 	w := httptest.NewRecorder()
@@ -121,8 +119,8 @@ func TestHEADIsNotRendered(t *testing.T) {
 }
 
 func TestWhatIsDrawnHasBounds(t *testing.T) {
-	for _, test := range []struct{ traces, most int }{{4, 1}, {10, 2}, {100, 10}} {
-		h := debug.Handler(full(test.traces))
+	for _, test := range []struct{ traces, each, most int }{{2, 20_001, 1}, {3, 10_000, 2}, {12, 100, 10}} {
+		h := debug.Handler(waiting(test.traces, test.each))
 		var answer struct {
 			Count  struct{ Traces, Spans int }
 			Traces []json.RawMessage
@@ -130,7 +128,7 @@ func TestWhatIsDrawnHasBounds(t *testing.T) {
 		if err := json.Unmarshal(ask(t, h, "GET", "/?format=json").Body.Bytes(), &answer); err != nil {
 			t.Fatal(err)
 		}
-		if answer.Count.Spans != 100_000 || answer.Count.Traces != test.traces || len(answer.Traces) != test.most {
+		if answer.Count.Spans != test.traces*test.each || answer.Count.Traces != test.traces || len(answer.Traces) != test.most {
 			t.Errorf("%d traces: it counts %d, and has %d, want %d", test.traces, answer.Count.Traces, len(answer.Traces), test.most)
 		}
 		perfetto := ask(t, h, "GET", "/?format=perfetto").Body.Bytes()
@@ -141,8 +139,7 @@ func TestWhatIsDrawnHasBounds(t *testing.T) {
 }
 
 func TestWhatIsTooLargeIsSaidToBe(t *testing.T) {
-	source := full(100)
-	source.traces = source.traces[:1]
+	source := waiting(1, 1000)
 	name := strings.Repeat("\x01", 64<<10) // JSON takes six bytes for each
 	for i := range source.traces[0][:200] {
 		source.traces[0][i].Operation = name
