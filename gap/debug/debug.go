@@ -1,11 +1,13 @@
 package debug
 
 import (
+	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +31,7 @@ func Handler(source Source) http.Handler {
 
 type handler struct {
 	source Source
-	turn   chan struct{} // holds one while a request is analysed
+	turn   chan struct{} // holds one while a request is worked on
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -56,8 +58,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	switch place := req.URL.Path; place[strings.LastIndex(place, "/")+1:] {
 	case "":
-		if place == "" { // StripPrefix has taken it all: relative links need the slash
-			redirect(w, req)
+		if place == "" && redirect(w, req) { // StripPrefix has taken it all
 			return
 		}
 		h.traces(w, req, query, "html")
@@ -70,15 +71,25 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// redirect adds a slash to the path that the client sent, whatever a prefix of it was called on the way here.
-func redirect(w http.ResponseWriter, req *http.Request) {
+// redirect adds a slash, which relative links need, to the path that the client sent, whatever a prefix of it was called on the way here.
+// It returns false if there is one. The last segment stays as it was sent: decoded, a%2Fb would be two.
+func redirect(w http.ResponseWriter, req *http.Request) bool {
 	sent, err := url.ParseRequestURI(req.RequestURI)
-	if err != nil || path.Base(sent.Path) == "/" {
-		http.Error(w, "the path needs a slash at its end", http.StatusNotFound)
-		return
+	if err != nil {
+		sent = &url.URL{Path: ".."}
 	}
-	w.Header().Set("Location", "./"+url.PathEscape(path.Base(sent.Path))+"/"+question(req.URL.RawQuery))
-	w.WriteHeader(http.StatusTemporaryRedirect)
+	escaped := sent.EscapedPath()
+	last := escaped[strings.LastIndex(escaped, "/")+1:]
+	switch name, _ := url.PathUnescape(last); name {
+	case "":
+		return false
+	case ".", "..": // of which clients make something else, encoded or not
+		http.Error(w, "the path needs a slash at its end", http.StatusNotFound)
+	default:
+		w.Header().Set("Location", "./"+last+"/"+question(req.URL.RawQuery))
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	}
+	return true
 }
 
 func question(query string) string {
@@ -122,31 +133,77 @@ func formatOf(w http.ResponseWriter, query url.Values, usual string) (name strin
 	return name, ok
 }
 
-// inTurn works when it is the request's turn, and returns false if the client has gone before. What comes of the work is written
-// afterwards, so that nobody waits for a slow client.
-func (h *handler) inTurn(w http.ResponseWriter, req *http.Request, work func()) bool {
-	select {
-	case h.turn <- struct{}{}:
-		defer func() { <-h.turn }() // even if the source panics
-		work()
-		return true
-	case <-req.Context().Done():
-		http.Error(w, "others were being served", http.StatusServiceUnavailable)
-		return false
-	}
-}
-
-// answer writes what was found. That a client has gone is nothing to tell anyone.
-func answer(w http.ResponseWriter, req *http.Request, status int, name string, f *found) {
+// serve answers with what find finds. Both finding and rendering are done when it is the request's turn, since each may be most of the
+// work. What comes of them is written afterwards, so that nobody waits for a slow client.
+func (h *handler) serve(w http.ResponseWriter, req *http.Request, name string, find func() *found) {
 	format := formats[name]
+	f := &found{}
+	var made rendered
+	err := h.inTurn(req.Context(), func(ctx context.Context) error {
+		f = find()
+		if err := ctx.Err(); err != nil || req.Method == http.MethodHead || f.missing != "" && name != "html" {
+			return err
+		}
+		made.ctx = ctx
+		return format.write(&made, f)
+	})
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded): // mostly there is nobody to be told
+		http.Error(w, "the client did not wait", http.StatusServiceUnavailable)
+		return
+	case errors.Is(err, errTooLarge):
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	case err != nil:
+		http.Error(w, "this cannot be written as "+name, http.StatusInternalServerError)
+		return
+	case f.missing != "" && name != "html": // programs that ask for another form have no use for a page
+		http.Error(w, f.missing, http.StatusNotFound)
+		return
+	}
 	w.Header().Set("Content-Type", format.contentType)
 	if format.file != "" {
 		w.Header().Set("Content-Disposition", `attachment; filename="`+format.file+`"`)
 	}
-	w.WriteHeader(status)
-	if req.Method != http.MethodHead {
-		_ = format.write(w, f)
+	if f.missing != "" {
+		w.WriteHeader(http.StatusNotFound)
 	}
+	_, _ = w.Write(made.buffer.Bytes()) // that a client has gone is nothing to tell anyone
+}
+
+// inTurn works when it is the request's turn, unless the client has gone before.
+func (h *handler) inTurn(ctx context.Context, work func(context.Context) error) error {
+	select {
+	case h.turn <- struct{}{}:
+		defer func() { <-h.turn }() // even if the source panics
+		if err := ctx.Err(); err != nil {
+			return err // both had come
+		}
+		return work(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// maxRendered is more than what is drawn usually needs. It takes many spans with very long names, or very many operations, to reach it.
+const maxRendered = 64 << 20
+
+var errTooLarge = fmt.Errorf("more than %d MiB: ask for fewer traces, or as text or html", maxRendered>>20)
+
+// rendered is an answer that waits for its client. It takes no more when the client has gone, which ends the work.
+type rendered struct {
+	ctx    context.Context
+	buffer bytes.Buffer
+}
+
+func (r *rendered) Write(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if r.buffer.Len()+len(p) > maxRendered {
+		return 0, errTooLarge
+	}
+	return r.buffer.Write(p)
 }
 
 // traceID reads an id as TraceID.String writes it; leading zeros may be missing.

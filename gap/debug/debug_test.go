@@ -73,7 +73,7 @@ func TestTracesAreCountedByOperationAndDuration(t *testing.T) {
 	h := debug.Handler(recorder)
 	index := ask(t, h, "GET", "/debug/gaps/").Body.String()
 
-	links := regexp.MustCompile(`href="(\?[^"]*)">(\d+)</a>`).FindAllStringSubmatch(index, -1)
+	links := regexp.MustCompile(`href="(\./\?[^"]*)">(\d+)</a>`).FindAllStringSubmatch(index, -1)
 	if len(links) != 2+4 {
 		t.Errorf("%d counts that are links, want two operations and four bands: %q", len(links), links)
 	}
@@ -201,7 +201,8 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		header := ask(t, h, method, target).Header()
 		for key, want := range map[string]string{
 			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-			"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin",
+			"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
+			"X-Frame-Options": "DENY",
 		} {
 			if got := header.Get(key); !strings.HasPrefix(got, want) {
 				t.Errorf("%s %s: %s %q, want %q", method, target, key, got, want)
@@ -266,7 +267,7 @@ func get(t *testing.T, target string) (*http.Response, string) {
 func TestARedirectLeadsNowhereElse(t *testing.T) {
 	_, recorder := newTracer(t)
 	h := http.StripPrefix("/a", debug.Handler(recorder))
-	for uri, want := range map[string]string{"/a": "./a/", "//evil.example/a": "./a/", "/javascript:x": "./javascript:x/", "/x%2F%2Fevil": "./evil/", "/": ""} {
+	for uri, want := range map[string]string{"/a": "./a/", "//evil.example/a": "./a/", "/javascript:x": "./javascript:x/", "/x%2F%2Fevil": "./x%2F%2Fevil/", "/": ""} {
 		req := httptest.NewRequest("GET", "/a", nil)
 		req.RequestURI = uri
 		w := httptest.NewRecorder()

@@ -33,6 +33,9 @@
 //
 // # What it costs
 //
-// Nothing until it is asked. One request at a time is analysed, the others wait for their turn as long as their clients do. Lists and
-// waterfalls have bounds. Nothing can be changed by a request, and only GET and HEAD are answered.
+// Nothing until it is asked. One request at a time is worked on, from the first span to the last byte; the others wait for their turn as
+// long as their clients do, and what a client has gone away from is given up. The answer then waits in memory for its client, and nobody
+// for a slow one. Lists and waterfalls have bounds; JSON and Perfetto's form draw of the ten worst traces as many as are sure to have
+// no more than 20,000 spans together, and one in any case; no answer has more than 64 MiB. Nothing can be changed by a request, and only
+// GET and HEAD are answered.
 package debug

@@ -2,9 +2,11 @@ package debug
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"html/template"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,12 +21,13 @@ import (
 
 // found is what analysis has to tell.
 type found struct {
-	report *report.Report
-	stacks report.Stacks
-	page   report.HTMLOptions
-	all    int     // traces there are
-	chosen []entry // the newest first
-	matrix []line  // of all traces, whatever is chosen
+	report  *report.Report
+	stacks  report.Stacks
+	page    report.HTMLOptions
+	missing string  // why there is no such trace
+	all     int     // traces there are
+	chosen  []entry // the newest first
+	matrix  []line  // of all traces, whatever is chosen
 }
 
 // The most lines of a table: it is for people.
@@ -32,6 +35,9 @@ const (
 	maxLines  = 100 // operations in the matrix
 	maxListed = 100 // traces
 )
+
+// maxDrawn is how many spans the traces have together that JSON and Perfetto's form tell of in full, if there is more than one.
+const maxDrawn = 20_000
 
 // entry is a trace as lists tell of it.
 type entry struct {
@@ -123,14 +129,22 @@ func describe(t *gap.Trace) entry {
 		break
 	}
 	for n := range t.Nodes() {
-		e.Own += n.OwnTime()
-		e.Critical += n.CriticalTime()
+		e.Own = plus(e.Own, n.OwnTime())
+		e.Critical = plus(e.Critical, n.CriticalTime())
 		e.Incomplete = e.Incomplete || n.Incomplete()
 		e.Failed = e.Failed || slices.ContainsFunc(n.Span().Tags, func(f gap.Field) bool {
 			return f.Key == "error" && (f.Value == true || f.Value == "true")
 		})
 	}
 	return e
+}
+
+// plus adds what is not negative, and stops at the longest duration: spans may claim any.
+func plus(a, b time.Duration) time.Duration {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
 }
 
 // traces serves those that are chosen, or all.
@@ -144,14 +158,13 @@ func (h *handler) traces(w http.ResponseWriter, req *http.Request, query url.Val
 		http.Error(w, "unknown band: want one of "+bandKeys(), http.StatusBadRequest)
 		return
 	}
-	var f *found
-	if !h.inTurn(w, req, func() { f = h.find(c, format) }) {
-		return
-	}
-	if format == "html" {
-		f.page = tracesPage(f, c)
-	}
-	answer(w, req, http.StatusOK, format, f)
+	h.serve(w, req, format, func() *found {
+		f := h.find(req.Context(), c, format)
+		if format == "html" {
+			f.page = tracesPage(f, c)
+		}
+		return f
+	})
 }
 
 func bandKeys() string {
@@ -162,32 +175,64 @@ func bandKeys() string {
 	return strings.Join(append(keys, failed.Key), ", ")
 }
 
-// find analyses the traces.
-func (h *handler) find(c choice, format string) *found {
-	drawn := 0 // the usual
-	if format == "html" || format == "pprof" {
-		drawn = -1
+// find analyses the traces, until the client has gone.
+func (h *handler) find(ctx context.Context, c choice, format string) *found {
+	type built struct {
+		trace    *gap.Trace
+		warnings []gap.Warning
 	}
-	f := &found{report: report.New(report.Options{Traces: drawn})}
+	f := &found{}
 	var all []entry
+	var chosen []built
 	for _, spans := range slices.Backward(h.source.Traces()) {
+		if ctx.Err() != nil {
+			break
+		}
 		t, warnings := gap.Build(spans)
 		if t.Len() == 0 {
 			continue
 		}
 		e := describe(t)
 		all = append(all, e)
-		if !c.includes(e) {
-			continue
-		}
-		f.chosen = append(f.chosen, e)
-		f.report.Add(t, warnings)
-		if format == "pprof" {
-			f.stacks.Add(t)
+		if c.includes(e) {
+			f.chosen = append(f.chosen, e)
+			chosen = append(chosen, built{t, warnings})
 		}
 	}
 	f.all, f.matrix = len(all), matrix(all)
+	f.report = report.New(report.Options{Traces: drawn(f.chosen, format)})
+	for _, b := range chosen {
+		f.report.Add(b.trace, b.warnings)
+		if format == "pprof" {
+			f.stacks.Add(b.trace)
+		}
+	}
 	return f
+}
+
+// drawn is how many of the chosen traces, the worst of them, a form tells of in full, as report.Options.Traces says it. Text cuts each to
+// what fits on a screen. In other forms every span has its place: there are as many traces as are sure to fit, whichever are the worst.
+func drawn(chosen []entry, format string) int {
+	const usual, none = 10, -1
+	switch format {
+	case "html", "pprof": // pages link to the traces, and profiles have all of them
+		return none
+	case "text":
+		return usual
+	}
+	var sizes []int
+	for _, e := range chosen {
+		sizes = append(sizes, e.Spans)
+	}
+	slices.Sort(sizes)
+	n, spans := 0, 0
+	for _, size := range slices.Backward(sizes) {
+		if spans += size; n == usual || spans > maxDrawn {
+			break
+		}
+		n++
+	}
+	return max(n, 1) // one is what trace?id=… would draw, too
 }
 
 // trace serves one.
@@ -201,30 +246,26 @@ func (h *handler) trace(w http.ResponseWriter, req *http.Request, query url.Valu
 		http.Error(w, "malformed id: want up to 32 hexadecimal digits", http.StatusBadRequest)
 		return
 	}
-	f := &found{report: report.New(report.Options{})}
-	var root entry
-	if !h.inTurn(w, req, func() {
+	h.serve(w, req, format, func() *found {
+		f := &found{report: report.New(report.Options{})}
 		t, warnings := gap.Build(h.source.Trace(id))
+		back := report.Link{Text: "All traces", URL: "./"}
+		if t.Len() == 0 {
+			const why = "It was never recorded, or it is no longer kept: newer traces have taken its place."
+			title := "Trace " + id.String() + " is not here"
+			f.missing = title + ". " + why
+			f.page = report.HTMLOptions{Title: title, Links: []report.Link{back}, Intro: "<p>" + why + "</p>"}
+			return f
+		}
 		f.report.Add(t, warnings)
 		f.stacks.Add(t)
-		root = describe(t)
-	}) {
-		return
-	}
-	back := report.Link{Text: "All traces", URL: "./"}
-	if root.Spans == 0 {
+		root := describe(t)
 		f.page = report.HTMLOptions{
-			Title: "Trace " + id.String() + " is not here", Links: []report.Link{back},
-			Intro: "<p>It was never recorded, or it is no longer kept: newer traces have taken its place.</p>",
+			Title: strings.TrimPrefix(root.Service+": "+root.Operation, ": "),
+			Links: append([]report.Link{back}, forms("trace", url.Values{"id": {id.String()}})...),
 		}
-		answer(w, req, http.StatusNotFound, "html", f)
-		return
-	}
-	f.page = report.HTMLOptions{
-		Title: strings.TrimPrefix(root.Service+": "+root.Operation, ": "),
-		Links: append([]report.Link{back}, forms("trace", url.Values{"id": {id.String()}})...),
-	}
-	answer(w, req, http.StatusOK, format, f)
+		return f
+	})
 }
 
 // forms links to what a page shows in other forms.
@@ -286,13 +327,14 @@ var tracesTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("traces").Funcs(template.FuncMap{"query": lineQuery, "duration": printable.Duration}).Parse(tracesHTML))
 })
 
-// lineQuery chooses what a number in the matrix counts.
+// lineQuery chooses what a number in the matrix counts. The page may have been asked for as profile?format=html, of which a mere query
+// would ask a profile.
 func lineQuery(l line, band string) string {
 	q := url.Values{"service": {l.Service}, "operation": {l.Operation}}
 	if band != "" {
 		q.Set("band", band)
 	}
-	return "?" + q.Encode()
+	return "./?" + q.Encode()
 }
 
 // tracesPage puts the matrix, or a list of the traces that were chosen, before what the report says of them.
@@ -316,7 +358,7 @@ func tracesPage(f *found, c choice) report.HTMLOptions {
 		o.Title = "Traces: " + c.String()
 		o.Links = []report.Link{{Text: "All traces", URL: "./"}}
 	}
-	o.Links = append(o.Links, forms("", c.query)...)
+	o.Links = append(o.Links, forms("./", c.query)...)
 	var b bytes.Buffer
 	if err := tracesTemplate().Execute(&b, data); err != nil {
 		panic(err) // the template is ours, and a buffer takes everything
