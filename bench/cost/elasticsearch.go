@@ -20,13 +20,16 @@ func elasticsearchCases() []Case {
 	)
 	actions := strings.Repeat(action, 100)
 	indexed := `{"took":3,"errors":false,"items":[` + strings.Repeat(item+",", 99) + item + `]}`
+	search := func(ctx context.Context, c *elasticsearch.Client) (*esapi.Response, error) {
+		return c.Search(c.Search.WithContext(ctx), c.Search.WithIndex("books"), c.Search.WithSize(10),
+			c.Search.WithBody(strings.NewReader(question)))
+	}
+	bulk := func(ctx context.Context, c *elasticsearch.Client) (*esapi.Response, error) {
+		return c.Bulk(strings.NewReader(actions), c.Bulk.WithContext(ctx))
+	}
 	return []Case{
-		{Room: "go-elasticsearch", Name: "search", Make: withElasticsearch(found, func(ctx context.Context, c *elasticsearch.Client) (*esapi.Response, error) {
-			return c.Search(c.Search.WithContext(ctx), c.Search.WithIndex("books"), c.Search.WithSize(10), c.Search.WithBody(strings.NewReader(question)))
-		})},
-		{Room: "go-elasticsearch", Name: "bulk of 100", Make: withElasticsearch(indexed, func(ctx context.Context, c *elasticsearch.Client) (*esapi.Response, error) {
-			return c.Bulk(strings.NewReader(actions), c.Bulk.WithContext(ctx))
-		})},
+		{Room: "go-elasticsearch", Name: "search", Make: withElasticsearch(found, search)},
+		{Room: "go-elasticsearch", Name: "bulk of 100", Make: withElasticsearch(indexed, bulk)},
 	}
 }
 

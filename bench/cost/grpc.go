@@ -21,22 +21,20 @@ func grpcCases() []Case {
 	for range messages {
 		ask.ResponseParameters = append(ask.ResponseParameters, &pb.ResponseParameters{Size: 100})
 	}
-	return []Case{
-		{Room: "grpc", Name: "unary call, client", Carry: toMetadata, Make: withGRPC(func(ctx context.Context, c pb.TestServiceClient) {
-			must(c.UnaryCall(ctx, &pb.SimpleRequest{}))
-		})},
-		{Room: "grpc", Name: "stream of 1,000 messages, client", Carry: toMetadata, Long: true, Make: withGRPC(func(ctx context.Context, c pb.TestServiceClient) {
-			stream := must(c.StreamingOutputCall(ctx, ask))
-			n := 0
-			for {
-				_, err := stream.Recv()
-				if err == io.EOF && n == messages {
-					return
-				}
-				check(err)
-				n++
+	unary := func(ctx context.Context, c pb.TestServiceClient) { must(c.UnaryCall(ctx, &pb.SimpleRequest{})) }
+	stream := func(ctx context.Context, c pb.TestServiceClient) {
+		answers := must(c.StreamingOutputCall(ctx, ask))
+		for n := 0; ; n++ {
+			_, err := answers.Recv()
+			if err == io.EOF && n == messages {
+				return
 			}
-		})},
+			check(err)
+		}
+	}
+	return []Case{
+		{Room: "grpc", Name: "unary call, client", Carry: toMetadata, Make: withGRPC(unary)},
+		{Room: "grpc", Name: "stream of 1,000 messages, client", Carry: toMetadata, Long: true, Make: withGRPC(stream)},
 	}
 }
 

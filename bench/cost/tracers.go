@@ -130,7 +130,8 @@ func openDatadog(agent string, opts ...ddtracer.StartOption) datadogAPI {
 	for _, off := range []string{"DD_INSTRUMENTATION_TELEMETRY_ENABLED", "DD_REMOTE_CONFIGURATION_ENABLED"} {
 		check(os.Setenv(off, "false")) // which are no part of tracing
 	}
-	ddtracer.Start(append(opts, ddtracer.WithAgentAddr(agent), ddtracer.WithService("bench"), ddtracer.WithLogStartup(false), ddtracer.WithLogger(silent{}))...)
+	ddtracer.Start(append(opts, ddtracer.WithAgentAddr(agent), ddtracer.WithService("bench"),
+		ddtracer.WithLogStartup(false), ddtracer.WithLogger(silent{}))...)
 	return datadogAPI{}
 }
 

@@ -5,7 +5,7 @@
 // which the caller was blocked. A nil *Call stands for a call that is not recorded; its methods
 // do nothing, so a wrapper asks once whether it has one and never again.
 //
-//	call := w.Begin(ctx, …)
+//	call := w.Begin(ctx, …)        // or Send, for a call that is injected
 //	call.Tag(…)                    // where call.Sampled()
 //	ctx = call.Open(ctx)           // the first wait begins
 //	res, err := library(ctx, …)
