@@ -9,6 +9,7 @@ go 1.26.0
 require (
 	// contrib/sql hides literals: the version on whose tokens its fuzz test was run.
 	github.com/DataDog/go-sqllexer v0.2.6
+
 	// gap/report: how wide a text is on a terminal. The version that its drawings were looked at with.
 	github.com/charmbracelet/x/ansi v0.11.9
 

@@ -24,6 +24,7 @@ var floors = map[string]int{
 	"gap/jaegerjson":     1, // Jaeger's JSON, in and out; may ask a query service
 	"internal/spanutil":  1,
 	"internal/printable": 0, // text of strangers, harmless: imports the standard library alone
+	"internal/nearest":   0,
 	"internal/terminal":  0,
 	"internal/worktime":  0, // the CPU time of a handler: what gaps are held against
 	"gap/report":         2, // what was found, as text, pages and files for other tools

@@ -245,3 +245,23 @@ func equal(a, b gap.Span) bool {
 	_, warnings := gap.Build([]gap.Span{a, b})
 	return len(warnings) > 0 && warnings[0].Code == gap.Duplicate
 }
+
+func TestTraceIDsAreReadAsTheyAreWritten(t *testing.T) {
+	for text, want := range map[string]gap.TraceID{
+		"0000000000000001": {Low: 1}, "1": {Low: 1}, "ABCdef": {Low: 0xabcdef}, "0": {},
+		"00000000000000010000000000000002": {High: 1, Low: 2}, "10000000000000002": {High: 1, Low: 2},
+		"ffffffffffffffffffffffffffffffff": {High: math.MaxUint64, Low: math.MaxUint64},
+	} {
+		if got, err := gap.ParseTraceID(text); err != nil || got != want {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+		if got, err := gap.ParseTraceID(want.String()); err != nil || got != want {
+			t.Errorf("%v: %v, %v", want, got, err)
+		}
+	}
+	for _, text := range []string{"", "x", "+1", "0x1", "1_0", " 1", "000000000000000000000000000000001", "x0000000000000001", "0000000000000000-000000000000001"} {
+		if got, err := gap.ParseTraceID(text); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}

@@ -1,7 +1,9 @@
 package gap
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -22,6 +24,26 @@ func (id TraceID) String() string {
 	}
 	return fmt.Sprintf("%016x%016x", id.High, id.Low)
 }
+
+// ParseTraceID reads an id as [TraceID.String] writes it, with or without its leading zeros: 1 to 32 hexadecimal digits, of either case.
+func ParseTraceID(s string) (id TraceID, err error) {
+	split := max(0, len(s)-16)
+	if split > 16 {
+		return TraceID{}, errTraceID
+	}
+	if split > 0 {
+		id.High, err = strconv.ParseUint(s[:split], 16, 64)
+	}
+	if err == nil {
+		id.Low, err = strconv.ParseUint(s[split:], 16, 64)
+	}
+	if err != nil {
+		return TraceID{}, errTraceID
+	}
+	return id, nil
+}
+
+var errTraceID = errors.New("want the id of a trace: up to 32 hexadecimal digits")
 
 // String returns the id as Jaeger writes it: 16 hexadecimal digits.
 func (id SpanID) String() string { return fmt.Sprintf("%016x", uint64(id)) }

@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/gaptrace/gaptrace/internal/nearest"
 	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go"
 	"go.yaml.in/yaml/v3"
@@ -290,7 +291,7 @@ func suggest(path string) string {
 	best, least := "", 3
 	for _, k := range keys {
 		if dir(k.path) == dir(path) {
-			if d := distance(plainKey(k.path), plainKey(path)); d < least {
+			if d := nearest.Distance(plainKey(k.path), plainKey(path)); d < least {
 				best, least = k.path, d
 			}
 		}
@@ -302,27 +303,3 @@ func suggest(path string) string {
 }
 
 func dir(path string) string { return path[:strings.LastIndexByte(path, '.')+1] }
-
-// distance is how many letters have to be put in, taken out or replaced to make b of a.
-func distance(a, b string) int {
-	if len(b) > 64 {
-		return len(b)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		before := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := before
-			if a[i] != b[j] {
-				cost++
-			}
-			before = row[j+1]
-			row[j+1] = min(cost, row[j]+1, before+1)
-		}
-	}
-	return row[len(b)]
-}

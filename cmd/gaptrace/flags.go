@@ -43,13 +43,9 @@ func (t *traceIDs) Set(s string) error {
 	return err
 }
 
-// parseTraceID reads an id as Jaeger writes it, with or without its leading zeros.
-func parseTraceID(s string) (id gap.TraceID, err error) {
-	split := max(0, len(s)-16)
-	id.Low, err = strconv.ParseUint(s[split:], 16, 64)
-	if err == nil && split > 0 {
-		id.High, err = strconv.ParseUint(s[:split], 16, 64)
-	}
+// parseTraceID reads the id of a trace that there may be.
+func parseTraceID(s string) (gap.TraceID, error) {
+	id, err := gap.ParseTraceID(s)
 	if err != nil || id == (gap.TraceID{}) {
 		return gap.TraceID{}, errors.New("want the id of a trace: up to 32 hexadecimal digits, not all zero")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/internal/printable"
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
@@ -148,10 +149,10 @@ func (g *gatherer) none(ctx context.Context, sources []source) error {
 	o := g.options
 	switch {
 	case g.seen > 0 && o.service != "" && !g.services[o.service]:
-		return fmt.Errorf("no span of the %d %s read is of service %q%s", g.seen, plural(g.seen, "trace"), o.service,
+		return fmt.Errorf("no span of the %d %s read is of service %q%s", g.seen, printable.Plural(g.seen, "trace"), o.service,
 			hint(o.service, slices.Sorted(maps.Keys(g.services))))
 	case g.seen > 0:
-		return fmt.Errorf("%d %s read, none of which has what --service, --operation, --trace and --min-duration ask for", g.seen, plural(g.seen, "trace"))
+		return fmt.Errorf("%d %s read, none of which has what --service, --operation, --trace and --min-duration ask for", g.seen, printable.Plural(g.seen, "trace"))
 	case len(g.errs) > 0:
 		return nil
 	}
@@ -182,16 +183,9 @@ func (s source) hint(ctx context.Context) string {
 // stats tells what a run has cost.
 func (g *gatherer) stats(w io.Writer, reading, writing time.Duration) {
 	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
-	fmt.Fprintf(w, "read      %d bytes, %d %s, %d %s\n", g.total.Bytes, g.total.Traces, plural(g.total.Traces, "trace"), g.total.Spans, plural(g.total.Spans, "span"))
+	fmt.Fprintf(w, "read      %d bytes, %d %s, %d %s\n", g.total.Bytes, g.total.Traces, printable.Plural(g.total.Traces, "trace"), g.total.Spans, printable.Plural(g.total.Spans, "span"))
 	fmt.Fprintf(w, "decode    %v\nanalyse   %v\nwrite     %v\n", round(reading-g.analysing), round(g.analysing), round(writing))
 	if peak, ok := peakMemory(); ok {
 		fmt.Fprintf(w, "memory    %d MB resident at most\n", peak/1e6)
 	}
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
 }

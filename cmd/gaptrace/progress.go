@@ -77,7 +77,7 @@ func (p *progress) draw() {
 	line := p.what
 	if p.far.Bytes > 0 {
 		line += fmt.Sprintf(": %.1f MB, %d %s, %d %s",
-			float64(p.far.Bytes)/1e6, p.far.Traces, plural(p.far.Traces, "trace"), p.far.Spans, plural(p.far.Spans, "span"))
+			float64(p.far.Bytes)/1e6, p.far.Traces, printable.Plural(p.far.Traces, "trace"), p.far.Spans, printable.Plural(p.far.Spans, "span"))
 	}
 	fmt.Fprint(p.w, "\r\x1b[K"+printable.Text(line, max(20, p.width-4))) // a line that wraps could not be removed
 	p.drawn = true

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/gaptrace/gaptrace/gap"
@@ -204,22 +203,4 @@ func (r *rendered) Write(p []byte) (int, error) {
 		return 0, errTooLarge
 	}
 	return r.buffer.Write(p)
-}
-
-// traceID reads an id as TraceID.String writes it; leading zeros may be missing.
-func traceID(text string) (id gap.TraceID, ok bool) {
-	const digits = 16 // of each half
-	if len(text) > 2*digits {
-		return id, false
-	}
-	if split := len(text) - digits; split > 0 {
-		high, err := strconv.ParseUint(text[:split], 16, 64)
-		if err != nil {
-			return id, false
-		}
-		id.High, text = high, text[split:]
-	}
-	low, err := strconv.ParseUint(text, 16, 64)
-	id.Low = low
-	return id, err == nil
 }

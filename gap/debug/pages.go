@@ -241,8 +241,8 @@ func (h *handler) trace(w http.ResponseWriter, req *http.Request, query url.Valu
 	if !ok {
 		return
 	}
-	id, ok := traceID(query.Get("id"))
-	if !ok {
+	id, err := gap.ParseTraceID(query.Get("id"))
+	if err != nil {
 		http.Error(w, "malformed id: want up to 32 hexadecimal digits", http.StatusBadRequest)
 		return
 	}

@@ -127,7 +127,7 @@ func jaegerUI(text string) (*url.URL, error) {
 // Counts says how much the report is about.
 func (p *page) Counts() string {
 	traces, spans := p.report.Count()
-	return fmt.Sprintf("%d %s, %d %s", traces, plural(traces, "trace"), spans, plural(spans, "span"))
+	return fmt.Sprintf("%d %s, %d %s", traces, printable.Plural(traces, "trace"), spans, printable.Plural(spans, "span"))
 }
 
 // Single says whether the page is about one trace, which is what its reader wants to see first.

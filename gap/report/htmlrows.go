@@ -39,7 +39,7 @@ func (t *htmlTrace) Jaeger() string { return t.page.jaegerURL(t.trace.ID(), 0) }
 func (t *htmlTrace) Facts() []string {
 	own := ownTime(t.trace)
 	facts := []string{
-		duration(span(t.trace)), fmt.Sprintf("%d %s", t.trace.Len(), plural(t.trace.Len(), "span")),
+		duration(span(t.trace)), fmt.Sprintf("%d %s", t.trace.Len(), printable.Plural(t.trace.Len(), "span")),
 		t.trace.Start().Format("2006-01-02 15:04:05.000 UTC"), "own time " + duration(own),
 	}
 	if own > 0 {
@@ -124,7 +124,7 @@ func (t *htmlTrace) Row(r row) htmlRow {
 	const deepest = 10 // page.css knows it
 	h := htmlRow{Level: r.depth + 1, Indent: min(r.depth, deepest)}
 	if len(r.nodes) == 0 {
-		h.LeftOut = fmt.Sprintf("%d more %s", r.leftOut, plural(r.leftOut, "span"))
+		h.LeftOut = fmt.Sprintf("%d more %s", r.leftOut, printable.Plural(r.leftOut, "span"))
 		return h
 	}
 	first := r.nodes[0]
@@ -170,7 +170,7 @@ func (t *htmlTrace) Row(r row) htmlRow {
 	h.Line = line.String()
 	h.Says = fmt.Sprintf("from %s to %s", duration(first.Start().Sub(t.trace.Start())), duration(last.Sub(t.trace.Start())))
 	if owns > 0 {
-		h.Says += fmt.Sprintf(", %d %s of own time", owns, plural(owns, "gap"))
+		h.Says += fmt.Sprintf(", %d %s of own time", owns, printable.Plural(owns, "gap"))
 	}
 	h.Time = t.amount(total)
 	if own > 0 {
@@ -213,7 +213,7 @@ func gapData(to []byte, n gap.Node, g gap.Gap, start, end time.Duration) []byte 
 func notes(r row, joined time.Duration) (notes []string) {
 	n := r.nodes[0]
 	if later := len(r.nodes) - 1; later > 0 {
-		notes = append(notes, fmt.Sprintf("+%d %s", later, plural(later, "wait")))
+		notes = append(notes, fmt.Sprintf("+%d %s", later, printable.Plural(later, "wait")))
 	}
 	if joined > 0 {
 		notes = append(notes, duration(joined)+" in joined waits")

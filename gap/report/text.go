@@ -106,7 +106,7 @@ var (
 func (t *text) heading(d drawn) {
 	total, own := span(d.trace), ownTime(d.trace)
 	line := fmt.Sprintf("%s  %s, %d %s, own %s",
-		t.styled(bold, "Trace "+d.trace.ID().String()), t.duration(total), d.trace.Len(), plural(d.trace.Len(), "span"), t.duration(own))
+		t.styled(bold, "Trace "+d.trace.ID().String()), t.duration(total), d.trace.Len(), printable.Plural(d.trace.Len(), "span"), t.duration(own))
 	if own > 0 {
 		line += fmt.Sprintf(", critical %s", t.duration(d.critical))
 	}
@@ -245,10 +245,10 @@ func (t *text) operations(r *Report) {
 		return
 	}
 	title := fmt.Sprintf("Operations of %d %s, %d %s, by own time on the critical path",
-		r.traces, plural(r.traces, "trace"), r.spans, plural(r.spans, "span"))
+		r.traces, printable.Plural(r.traces, "trace"), r.spans, printable.Plural(r.spans, "span"))
 	t.table(title, operationColumns, "operation", "worst in trace", lines)
 	if more > 0 {
-		fmt.Fprintf(t, "and %d more %s\n", more, plural(more, "operation"))
+		fmt.Fprintf(t, "and %d more %s\n", more, printable.Plural(more, "operation"))
 	}
 }
 

@@ -31,13 +31,6 @@ func roundStep(enough func(time.Duration) bool) time.Duration {
 	return step
 }
 
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
-}
-
 // span is how long a trace took, from the start of its first span to the end of its last.
 func span(t *gap.Trace) time.Duration { return t.End().Sub(t.Start()) }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 // glyphs are the signs of a picture; a class of gap has its own.
@@ -110,7 +111,7 @@ func (p *picture) label(r row) string {
 		fmt.Fprintf(&b, "(%d) ", r.depth)
 	}
 	if len(r.nodes) == 0 {
-		fmt.Fprintf(&b, "%s %d more %s", p.glyphs.ellipsis, r.leftOut, plural(r.leftOut, "span"))
+		fmt.Fprintf(&b, "%s %d more %s", p.glyphs.ellipsis, r.leftOut, printable.Plural(r.leftOut, "span"))
 		return b.String()
 	}
 	b.WriteString(p.text.label(r.service, r.nodes[0].Span().Operation))

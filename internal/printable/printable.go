@@ -27,3 +27,11 @@ func Text(text string, most int) string {
 
 // Name is the name of a service or an operation as people may see it: what is longer than 200 bytes is cut.
 func Name(text string) string { return Text(text, 200) }
+
+// Plural is word as it stands behind n: with an s, unless n is 1.
+func Plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
