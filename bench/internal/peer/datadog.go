@@ -59,14 +59,17 @@ func datadog() Peer {
 
 // openDatadog starts dd-trace-go's tracer in memory. That one takes no sampler: a request that is not to be sampled is marked as
 // its users mark one, which its own code goes by, but it is recorded all the same, and left out here.
-func openDatadog(sampled bool) Recorder { return datadogRecorder{mocktracer.Start(), sampled} }
+func openDatadog(sampled bool) Recorder {
+	return &datadogRecorder{tracer: mocktracer.Start(), sampled: sampled}
+}
 
 type datadogRecorder struct {
 	tracer  mocktracer.Tracer
 	sampled bool
+	told    int // its Reset would lose what finishes just then
 }
 
-func (r datadogRecorder) Span(ctx context.Context, operation string) (context.Context, func()) {
+func (r *datadogRecorder) Span(ctx context.Context, operation string) (context.Context, func()) {
 	var opts []tracer.StartSpanOption
 	if !r.sampled {
 		opts = append(opts, tracer.Tag(ext.ManualDrop, true))
@@ -75,9 +78,9 @@ func (r datadogRecorder) Span(ctx context.Context, operation string) (context.Co
 	return tracer.ContextWithSpan(ctx, span), func() { span.Finish() }
 }
 
-func (r datadogRecorder) Spans() []gap.Span {
-	finished := r.tracer.FinishedSpans()
-	r.tracer.Reset()
+func (r *datadogRecorder) Spans() []gap.Span {
+	finished := r.tracer.FinishedSpans()[r.told:]
+	r.told += len(finished)
 	if !r.sampled {
 		return nil
 	}
@@ -88,7 +91,7 @@ func (r datadogRecorder) Spans() []gap.Span {
 	return spans
 }
 
-func (r datadogRecorder) Close() { r.tracer.Stop() }
+func (r *datadogRecorder) Close() { r.tracer.Stop() }
 
 // fromDatadog keeps what the analysis goes by, and the tags. Datadog has parents alone, and its ids are 64 bits wide in
 // a process.

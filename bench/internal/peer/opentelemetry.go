@@ -31,6 +31,7 @@ func openTelemetry(sampled bool) Recorder {
 type openTelemetryRecorder struct {
 	provider *sdk.TracerProvider
 	recorded *tracetest.SpanRecorder
+	told     int // its Reset would lose what ends just then
 }
 
 func (r *openTelemetryRecorder) Span(ctx context.Context, operation string) (context.Context, func()) {
@@ -39,8 +40,8 @@ func (r *openTelemetryRecorder) Span(ctx context.Context, operation string) (con
 }
 
 func (r *openTelemetryRecorder) Spans() []gap.Span {
-	ended := r.recorded.Ended()
-	r.recorded.Reset()
+	ended := r.recorded.Ended()[r.told:]
+	r.told += len(ended)
 	spans := make([]gap.Span, len(ended))
 	for i, span := range ended {
 		spans[i] = fromOpenTelemetry(span)
