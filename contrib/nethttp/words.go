@@ -50,9 +50,10 @@ func (c carrier) Set(key, value string) {
 	if !validName(key) || !validValue(value) {
 		return
 	}
-	http.Header(c).Set(key, value)
+	canonical := http.CanonicalHeaderKey(key)
+	c[canonical] = []string{value}
 	for other := range c { // a stale one, put there as somebody likes to spell it
-		if len(other) == len(key) && strings.EqualFold(other, key) && other != http.CanonicalHeaderKey(key) {
+		if len(other) == len(key) && other != canonical && strings.EqualFold(other, key) {
 			delete(c, other)
 		}
 	}
