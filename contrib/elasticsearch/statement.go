@@ -14,48 +14,30 @@ import (
 // enough of a body that the cut, and its mark, come out as if all of it had been read.
 const enough = spanutil.MaxValue + utf8.UTFMax + 1
 
-// statement is a request's body, to be recorded once the request has been sent. Zero is none.
-type statement struct {
-	again    func() (io.ReadCloser, error) // a copy of the body; nil: it was seen
-	seen     *tee
-	encoding string // the caller's; the library compresses later
-}
-
-// statementOf leaves req.Body alone where the body can be had a second time, and otherwise looks
-// on while it is read. What is sent, and how, stays the same.
-func statementOf(req *http.Request) statement {
+// again is the beginning of req's body, where it can be had a second time: cut at 4 KiB, empty where there is none, or none
+// to be read. ok is false where it can only be seen while it is sent. What is sent, and how, stays the same.
+func again(req *http.Request) (text string, ok bool) {
 	if req.Body == nil || req.Body == http.NoBody {
-		return statement{}
+		return "", true
 	}
-	s := statement{again: req.GetBody, encoding: req.Header.Get("Content-Encoding")}
-	if s.again == nil {
-		s.seen = &tee{ReadCloser: req.Body}
-		req.Body = s.seen
+	if req.GetBody == nil {
+		return "", false
 	}
-	return s
-}
-
-// text is the beginning of the body, cut at 4 KiB; empty where there is none, or none to be read.
-func (s statement) text() (text string) {
+	ok = true
 	defer func() { _ = recover() }() // GetBody is the caller's, and the library may never call it
-	switch {
-	case s.again != nil:
-		body, err := s.again()
-		if err != nil {
-			return ""
-		}
-		defer body.Close()
-		return s.plain(body)
-	case s.seen != nil:
-		return s.plain(bytes.NewReader(s.seen.beginning()))
+	body, err := req.GetBody()
+	if err != nil {
+		return "", ok
 	}
-	return ""
+	defer body.Close()
+	return plain(req.Header.Get("Content-Encoding"), body), ok
 }
 
 var buffers = sync.Pool{New: func() any { return new([enough]byte) }}
 
-func (s statement) plain(body io.Reader) string {
-	switch s.encoding {
+// plain is the beginning of a body that its caller has encoded so; the library compresses later.
+func plain(encoding string, body io.Reader) string {
+	switch encoding {
 	case "":
 	case "gzip":
 		plain, err := gzip.NewReader(body)
@@ -75,9 +57,17 @@ func (s statement) plain(body io.Reader) string {
 // tee remembers the beginning of what is read through it.
 type tee struct {
 	io.ReadCloser
+	encoding string
 
 	mu   sync.Mutex // net/http may go on sending a body after the answer has come
 	head []byte
+}
+
+// lookOn looks on while the body of req is read.
+func lookOn(req *http.Request) *tee {
+	t := &tee{ReadCloser: req.Body, encoding: req.Header.Get("Content-Encoding")}
+	req.Body = t
+	return t
 }
 
 func (t *tee) Read(p []byte) (int, error) {
@@ -90,8 +80,13 @@ func (t *tee) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (t *tee) beginning() []byte {
+// text is what again would have answered, of what was read. A nil tee has none.
+func (t *tee) text() string {
+	if t == nil {
+		return ""
+	}
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.head
+	head := t.head
+	t.mu.Unlock()
+	return plain(t.encoding, bytes.NewReader(head))
 }

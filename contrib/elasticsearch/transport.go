@@ -129,8 +129,14 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	defer call.Unwound(&returned)
 
 	sampled := call.Sampled()
+	known := true
 	if sampled {
 		describe(call, req)
+		if what.searches() {
+			var text string
+			text, known = again(req)
+			call.Statement(text)
+		}
 	}
 	ctx = call.Open(ctx)
 	var tries *attempts
@@ -138,12 +144,12 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 		tries, ctx = attemptsUnder(ctx, call, t.Phases)
 	}
 	sent := req.WithContext(ctx)
-	var query statement
-	if sampled && what.searches() {
-		query = statementOf(sent)
+	var seen *tee
+	if !known {
+		seen = lookOn(sent)
 	}
 	res, err := t.next.Perform(sent)
-	giveBack(req, sent, query)
+	giveBack(req, sent, seen)
 	if res != nil && res.Request == sent {
 		res.Request = req
 	}
@@ -153,7 +159,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	if watched {
 		describeAnswer(call, req, res)
 		tries.tag(call)
-		call.Statement(query.text())
+		call.Statement(seen.text())
 	}
 	switch {
 	case err != nil:
@@ -174,8 +180,8 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 
 // giveBack leaves req as the library would have: it rewrites the body of the request it is given,
 // to compress it or to be able to send it again.
-func giveBack(req, sent *http.Request, query statement) {
-	if query.seen == nil || sent.Body != query.seen {
+func giveBack(req, sent *http.Request, seen *tee) {
+	if seen == nil || sent.Body != seen {
 		req.Body = sent.Body
 	}
 	req.GetBody, req.ContentLength = sent.GetBody, sent.ContentLength
