@@ -85,7 +85,9 @@ func (db *database) beginUnder(ctx context.Context, parent opentracing.SpanConte
 		e = db.arrived(ctx)
 	}
 	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
-	return call{Call: db.BeginUnder(parent, what), db: db, request: request, entered: e}
+	c := call{Call: db.BeginUnder(parent, what), db: db, request: request, entered: e}
+	e.takeAlong(c.Call)
+	return c
 }
 
 // record runs do, the call to the driver, and gives back its error.

@@ -116,7 +116,7 @@ const resetWait = 100 * time.Microsecond
 // ResetSession is a span only if it was a wait: database/sql calls it before every use of a connection, and most drivers
 // do not go to the network for it; pgx asks whether a connection that was idle for a while is still there.
 func (c resetting) ResetSession(ctx context.Context) error {
-	e := c.db.arrived(ctx)
+	e := c.db.came(ctx)
 	resetter, ok := c.Conn.(driver.SessionResetter)
 	if !ok {
 		return nil
@@ -125,13 +125,17 @@ func (c resetting) ResetSession(ctx context.Context) error {
 		return resetter.ResetSession(ctx)
 	}
 	start := time.Now()
+	e.given(start)
 	err := resetter.ResetSession(ctx)
-	failure := err
-	if errors.Is(err, driver.ErrBadConn) { // database/sql asks its pool for another one
-		failure = nil
-	}
-	if time.Since(start) > resetWait {
-		c.db.waited(ctx, "sql reset", start, failure)
+	if end := time.Now(); end.Sub(start) > resetWait {
+		if e != nil {
+			c.db.pooled(e, start, nil)
+		}
+		failure := err
+		if errors.Is(err, driver.ErrBadConn) { // database/sql asks its pool for another one
+			failure = nil
+		}
+		c.db.waited(ctx, "sql reset", start, end).Finish(failure)
 	}
 	if err != nil {
 		e.again()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go"
 )
 
@@ -37,8 +38,9 @@ func WrapDB(db *sql.DB) *DB {
 type entered struct {
 	context.Context
 	start time.Time
-	since atomic.Pointer[time.Time] // the caller has waited since; nil: no more
-	by    atomic.Pointer[database]  // whose driver it came to
+	since atomic.Pointer[time.Time]     // the caller has waited since; nil: no more
+	by    atomic.Pointer[database]      // whose driver it came to
+	pool  atomic.Pointer[spanutil.Call] // the wait for the pool, over and not reported yet
 }
 
 type enteredKey struct{}
@@ -74,48 +76,74 @@ func (d *DB) leave(e *entered, err error) {
 		if err != nil && e.Err() == nil && err.Error() != "sql: database is closed" {
 			err = nil // it came when the connection had
 		}
-		by.pooled(e, err)
+		by.pooled(e, time.Now(), err)
 	}
+	e.pool.Swap(nil).Finish(nil) // if no call to the driver has taken it along
 }
 
-// arrived is told of each call to the driver before it is made: the caller has a connection.
-func (db *database) arrived(ctx context.Context) *entered {
+// came is told of whatever comes to the driver.
+func (db *database) came(ctx context.Context) *entered {
 	e, _ := ctx.Value(enteredKey{}).(*entered)
 	if e != nil {
 		e.by.Store(db)
-		db.pooled(e, nil)
 	}
 	return e
 }
 
-// again is told when a call ended in driver.ErrBadConn: database/sql asks the pool for another connection.
+// arrived is told of each call to the driver before it is made: the caller has a connection.
+func (db *database) arrived(ctx context.Context) *entered {
+	e := db.came(ctx)
+	if e != nil {
+		db.pooled(e, time.Now(), nil)
+	}
+	return e
+}
+
+// given is told when the pool has given the caller a connection, to be reset before it is of use. A wait for it goes on
+// until then; but where there was none the reset is none either.
+func (e *entered) given(at time.Time) {
+	if e == nil {
+		return
+	}
+	if since := e.since.Load(); since != nil && at.Sub(*since) <= spanutil.Buffered {
+		e.since.Store(nil)
+	}
+}
+
+// takeAlong leaves it to call to report the wait for the pool with its own spans, as what takes time now is between
+// two waits and would look like work.
+func (e *entered) takeAlong(call *spanutil.Call) {
+	if e != nil {
+		call.TakeAlong(e.pool.Swap(nil))
+	}
+}
+
+// again is told when a call or a reset ended in driver.ErrBadConn: database/sql asks the pool for another connection.
 func (e *entered) again() {
 	if e != nil {
-		e.since.Store(new(time.Now()))
+		e.since.CompareAndSwap(nil, new(time.Now()))
 	}
 }
 
-// pooled draws the wait for the pool that ends now, once. The pool is part of no call: what becomes of the call has a span
+// pooled notes the wait for the pool that has ended, once. The pool is part of no call: what becomes of the call has a span
 // of its own.
-func (db *database) pooled(e *entered, err error) {
+func (db *database) pooled(e *entered, end time.Time, err error) {
 	if since := e.since.Swap(nil); since != nil {
-		db.waited(e.Context, "sql pool", *since, err)
+		pool := db.waited(e.Context, "sql pool", *since, end)
+		pool.Fail(err)
+		e.pool.Swap(pool).Finish(nil) // that of an attempt before
 	}
 }
 
-// waited draws a wait that began at start and ends now.
-func (db *database) waited(ctx context.Context, operation string, start time.Time, err error) {
-	end := time.Now()
+// waited is a wait that is over, to be finished; nil where it is not recorded.
+func (db *database) waited(ctx context.Context, operation string, start, end time.Time) *spanutil.Call {
 	request := &Request{Target: &db.target}
 	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
 	c := call{Call: db.Waited(ctx, what, start, end), db: db, request: request}
-	if c.Call == nil {
-		return
-	}
 	if c.Sampled() {
 		c.describe()
 	}
-	c.Finish(err)
+	return c.Call
 }
 
 // PingContext is that of sql.DB.

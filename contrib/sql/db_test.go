@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -286,6 +287,119 @@ func TestAResetThatWaitsIsDrawn(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Most drivers look at their socket when a connection is used again, which is no call to the network.
+func TestAWaitForThePoolLastsUntilTheConnectionIsOfUse(t *testing.T) {
+	const look = 50 * time.Microsecond
+	for _, wait := range []time.Duration{0, 10 * time.Millisecond} {
+		for _, bad := range []bool{false, true} { // the first connection, and the pool has to make another
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{shape: modern}
+				tracer, ctx, db := underOne(t, f)
+				must(db, db.DB.Ping())(t)
+				looks := 0
+				f.fault = func(call string) error {
+					if call == "ResetSession" {
+						time.Sleep(look)
+						if looks++; bad && looks == 2 {
+							return driver.ErrBadConn
+						}
+					}
+					return nil
+				}
+				held := must(db.DB.Conn(t.Context()))(t)
+				if wait == 0 {
+					held.Close()
+				} else {
+					time.AfterFunc(wait, func() { held.Close() })
+				}
+				begun := time.Now()
+				must(db.ExecContext(ctx, "UPDATE"))(t)
+				pools, execs := tracer.Named("sql pool"), tracer.Named("sql exec")
+				switch {
+				case wait == 0 && len(pools) != 0:
+					t.Errorf("bad %v, a wait for a pool that was free:\n%s", bad, tracer.Tree())
+				case wait != 0 && (len(pools) != 1 || !pools[0].Start.Equal(begun) || pools[0].Duration() != wait+look || !pools[0].End.Equal(execs[0].Start)):
+					t.Errorf("bad %v, waited from %v for %v:\n%s", bad, begun, wait+look, tracer.Tree())
+				}
+			})
+		}
+	}
+}
+
+func TestAResetThatWaitsEndsTheWaitForThePool(t *testing.T) {
+	for _, failure := range []error{nil, driver.ErrBadConn} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{shape: modern}
+			tracer, ctx, db := underOne(t, f)
+			held := must(db.DB.Conn(t.Context()))(t)
+			f.fault = func(call string) error {
+				if call != "ResetSession" {
+					return nil
+				}
+				f.fault = nil
+				time.Sleep(20 * time.Millisecond)
+				return failure
+			}
+			time.AfterFunc(10*time.Millisecond, func() { held.Close() })
+			must(db.ExecContext(ctx, "UPDATE"))(t)
+			pools, resets := tracer.Named("sql pool"), tracer.Named("sql reset")
+			if len(pools) != 1 || pools[0].Duration() != 10*time.Millisecond || len(resets) != 1 || !resets[0].Start.Equal(pools[0].End) {
+				t.Errorf("%v, drawn:\n%s", failure, tracer.Tree())
+			}
+		})
+	}
+}
+
+func TestTheWaitForThePoolIsDrawnHoweverTheCallEnds(t *testing.T) {
+	for name, fault := range map[string]func(){
+		"panics":  func() { panic(errBoom) },
+		"Goexits": runtime.Goexit,
+	} {
+		for _, call := range []string{"Exec", "Query"} {
+			synctest.Test(t, func(t *testing.T) {
+				f := &fake{shape: modern, sets: three}
+				tracer, ctx, db := underOne(t, f)
+				held := must(db.DB.Conn(t.Context()))(t)
+				f.fault = func(which string) error {
+					if strings.HasPrefix(which, call) {
+						fault()
+					}
+					return nil
+				}
+				time.AfterFunc(10*time.Millisecond, func() { held.Close() })
+				var caller sync.WaitGroup
+				caller.Add(1)
+				go func() {
+					defer caller.Done()
+					defer func() { _ = recover() }()
+					if call == "Exec" {
+						_, _ = db.ExecContext(ctx, "UPDATE")
+					} else {
+						_, _ = db.QueryContext(ctx, "SELECT")
+					}
+				}()
+				caller.Wait()
+				if pools := tracer.Named("sql pool"); len(pools) != 1 || pools[0].Duration() != 10*time.Millisecond || pools[0].Tags["error"] != nil {
+					t.Errorf("%s %s, drawn:\n%s", call, name, tracer.Tree())
+				}
+			})
+		}
+	}
+}
+
+func TestTheWaitForThePoolIsDrawnWhereACallTurnsOutToBeNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{shape: modern, fault: failOn("Exec", 1, driver.ErrSkip)}
+		tracer, ctx, db := underOne(t, f)
+		held := must(db.DB.Conn(t.Context()))(t)
+		time.AfterFunc(10*time.Millisecond, func() { held.Close() })
+		must(db.ExecContext(ctx, "UPDATE"))(t)
+		if pools := tracer.Named("sql pool"); len(pools) != 1 || pools[0].Duration() != 10*time.Millisecond {
+			t.Errorf("drawn:\n%s", tracer.Tree())
+		}
+	})
 }
 
 func TestAnErrorOfTheCallIsNotThePools(t *testing.T) {

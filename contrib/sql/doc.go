@@ -11,8 +11,8 @@
 // # Spans
 //
 //	span              what it covers
-//	sql pool          with [WrapDB]: a caller waiting for a connection of the pool; it has failed if
-//	                  none came before the caller gave up
+//	sql pool          with [WrapDB]: a caller waiting for a connection of the pool, until one is of
+//	                  use; it has failed if none came before the caller gave up
 //	sql reset         a driver that goes to the network before a connection is used again: where it
 //	                  took more than 100 µs
 //	sql connect       a connection being made: dial, TLS, authentication

@@ -39,13 +39,14 @@ type Call struct {
 	likely   bool // the parent is sampled, and so will the call be; never changed once the call has begun
 	sampled  bool
 	broken   bool // there is no span, and will be none; self may still be told to a server
-	anew     bool // the first wait begins when the span is opened
+	anew     bool // the call's time begins when the span is opened
 	answered bool
 	finished bool
 	unit     string           // what amount counts
 	extra    opentracing.Tags // the user's: they win
 	failure  *recordedError
 	cleanup  runtime.Cleanup
+	along    *Call // to be finished with this one
 }
 
 func newCall(w *Wrapper, what gaptrace.Call, tracer opentracing.Tracer, server bool, parent opentracing.SpanContext, start time.Time) *Call {
@@ -108,7 +109,7 @@ func (c *Call) Leave(n int) {
 			if c.state.CompareAndSwap(s, s-one) {
 				return
 			}
-		case wait.end-wait.start <= buffered:
+		case wait.end-wait.start <= Buffered:
 			if c.state.CompareAndSwap(s, 0) {
 				return
 			}
@@ -193,8 +194,9 @@ func (c *Call) Under(suffix, unit string) *Call {
 }
 
 // Open opens the call's span, with the tags that it has by now, and returns ctx with the span in it.
-// The first wait begins anew: what it took to describe the call, the user's hooks included, is no
-// wait. Call Open last, and then the library.
+// The call's time has run since it began: what it takes to describe it is ours, and would look like the program's work. Behind
+// hooks of the user's, which are the program's, it begins anew, and so does a request's, whose own time is its handler's.
+// Call Open last, and then the library.
 func (c *Call) Open(ctx context.Context) (with context.Context) {
 	with = ctx
 	if c == nil {
@@ -203,7 +205,7 @@ func (c *Call) Open(ctx context.Context) (with context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer contain() // ContextWithSpan asks the span's tracer for its opinion
-	c.anew = !c.answered && !c.finished
+	c.anew = (c.server || c.wrapper.hooked) && !c.answered && !c.finished
 	if c.openLocked() {
 		with = opentracing.ContextWithSpan(ctx, c.span)
 	}
@@ -364,12 +366,27 @@ func (c *Call) end(at time.Duration) {
 			at = time.Since(c.start)
 		}
 		wait := interval{time.Duration(s & since), at}
-		if !c.answered || wait.end-wait.start > buffered {
+		if !c.answered || wait.end-wait.start > Buffered {
 			c.waits.add(wait)
 		}
 	}
 	c.waits.settle()
-	c.report()
+	defer c.report() // whatever a hook does to the other's
+	c.along.Finish(nil)
+}
+
+// TakeAlong leaves it to c to finish earlier, a call whose waits are over: two reports at once cost less than each by
+// itself, and none lies between the waits, where it would look like work. Where c is not recorded, or over, earlier is
+// finished at once.
+func (c *Call) TakeAlong(earlier *Call) {
+	if c != nil && earlier != nil {
+		c.mu.Lock()
+		if !c.finished {
+			c.along, earlier = earlier, c.along
+		}
+		c.mu.Unlock()
+	}
+	earlier.Finish(nil)
 }
 
 // Discard ends a call that Begin began and that was none: nothing is drawn. It comes before any
@@ -383,6 +400,7 @@ func (c *Call) Discard() {
 	if !opened {
 		c.finished, c.broken = true, true // nothing opens it any more
 		c.state.Store(closed)
+		c.along.Finish(nil)
 	}
 	c.mu.Unlock()
 	if opened {

@@ -282,6 +282,99 @@ func TestACallBegunLateStartsWhenItBegan(t *testing.T) {
 	}
 }
 
+func TestDescribingACallIsTheCallsAndHooksAreNot(t *testing.T) {
+	slow := gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { time.Sleep(time.Minute); return nil })
+	for want, opts := range map[time.Duration][]gaptrace.Option{2 * time.Second: nil, time.Second: {slow}} {
+		w, tracer := roots(opts...)
+		synctest.Test(t, func(t *testing.T) {
+			ctx := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
+			call := w.Begin(ctx, op)
+			time.Sleep(time.Second) // to describe it
+			call.Open(ctx)
+			time.Sleep(time.Second)
+			call.Finish(nil)
+		})
+		if s := tracer.Named("op")[0]; s.Duration() != want || s.Tags["wait.us"] != want.Microseconds() {
+			t.Errorf("drawn as %v, waited %v µs, want %v", s.Duration(), s.Tags["wait.us"], want)
+		}
+	}
+}
+
+func TestDescribingARequestIsNotItsHandlersWork(t *testing.T) {
+	w, tracer := roots()
+	synctest.Test(t, func(t *testing.T) {
+		call := w.Serve(t.Context(), op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{})
+		time.Sleep(time.Second)
+		call.Open(t.Context())
+		time.Sleep(time.Second)
+		call.Served()
+		call.Finish(nil)
+	})
+	if s := tracer.Named("op")[0]; s.Duration() != time.Second {
+		t.Errorf("drawn as %v", s.Duration())
+	}
+}
+
+func TestAnEarlierCallIsFinishedWithTheOneThatTakesItAlong(t *testing.T) {
+	gone := gaptrace.WithTags(func(c gaptrace.Call) opentracing.Tags {
+		if c.Operation == "first" {
+			runtime.Goexit() // no call may be lost by what another's hook does
+		}
+		return nil
+	})
+	for name, end := range map[string]func(*spanutil.Call){
+		"finished":  func(c *spanutil.Call) { c.Finish(nil) },
+		"discarded": func(c *spanutil.Call) { c.Discard() },
+		"nil":       nil,
+		"over":      nil,
+		"a hook":    func(c *spanutil.Call) { c.Finish(nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var opts []gaptrace.Option
+			if name == "a hook" {
+				opts = append(opts, gone)
+			}
+			w, tracer := roots(opts...)
+			ctx := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
+			now := time.Now()
+			first := w.Waited(ctx, gaptrace.Call{Component: "lib", Operation: "first"}, now, now.Add(time.Second))
+			call := w.Begin(ctx, op)
+			want := 2
+			switch name {
+			case "nil":
+				call.Discard()
+				call, want = nil, 1
+			case "over":
+				call.Finish(nil)
+			case "discarded":
+				want = 1
+			case "a hook":
+				want = 1
+			}
+			call.TakeAlong(first)
+			if end != nil {
+				call.TakeAlong(nil)
+				if n := len(tracer.Spans()); n != 0 {
+					t.Errorf("%d spans before the call has ended", n)
+				}
+				if name == "finished" { // a second one takes its place
+					call.TakeAlong(w.Waited(ctx, gaptrace.Call{Component: "lib", Operation: "second"}, now, now.Add(time.Second)))
+					want = 3
+					if n := len(tracer.Named("first")); n != 1 {
+						t.Errorf("the first is drawn %d times", n)
+					}
+				}
+				var caller sync.WaitGroup
+				caller.Go(func() { end(call) })
+				caller.Wait()
+			}
+			if n := len(tracer.Spans()); n != want {
+				t.Errorf("%d spans, want %d:\n%s", n, want, tracer.Tree())
+			}
+		})
+	}
+}
+
 func TestAServersWaitsAreChildrenOfItsSpan(t *testing.T) {
 	w, tracer := roots()
 	synctest.Test(t, func(t *testing.T) {

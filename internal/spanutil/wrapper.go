@@ -14,13 +14,16 @@ import (
 // Wrapper is what a wrapper's options come to. Safe for use by several goroutines.
 type Wrapper struct {
 	gaptrace.Config
-	boxed atomic.Pointer[any] // the component tag of the last call
-	tags  atomic.Int32        // how many tags the last span started with, if more than a small map takes
+	hooked bool                // there are hooks of the user's that describe a call
+	boxed  atomic.Pointer[any] // the component tag of the last call
+	tags   atomic.Int32        // how many tags the last span started with, if more than a small map takes
 }
 
 // New reads the options once, when a client is wrapped.
 func New(opts []gaptrace.Option) *Wrapper {
-	return &Wrapper{Config: gaptrace.NewConfig(opts...)}
+	w := &Wrapper{Config: gaptrace.NewConfig(opts...)}
+	w.hooked = w.Tags != nil || w.Config.Operation != nil || w.Config.Statement != nil
+	return w
 }
 
 // component is name as the value of a tag. A wrapper has but one, and making a value of it for
@@ -109,7 +112,7 @@ func (w *Wrapper) Send(ctx context.Context, what gaptrace.Call) *Call {
 // where it is not recorded, or was too short to be a wait.
 func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end time.Time) *Call {
 	wait := interval{0, end.Sub(start)}
-	if wait.end <= buffered {
+	if wait.end <= Buffered {
 		return nil
 	}
 	c := w.Begin(ctx, what)
