@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"slices"
 
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
@@ -12,12 +13,15 @@ import (
 // noise of a network.
 type Case struct {
 	Room, Name string
-	Served     bool // the wrapper is a server's: its parent comes in headers, and it needs none
 	Long       bool // the raw call takes so long that what is added is best told in percent of it
 
 	// Make returns the call as p wraps it, with a client of its own, or nil where p covers no such library. A call that fails panics: a figure of
 	// it would be of something else.
 	Make func(p peer.Peer, at cleanup) func(context.Context)
+
+	// Asked is the context of a call whose wrapper is the server's: its parent comes in these headers, and it needs none. It is
+	// nil where the wrapper is a client's.
+	Asked func(http.Header) context.Context
 
 	// Carry is how a span made by hand reaches the server; nil where the protocol has no place for it.
 	Carry func(context.Context, opentracing.Span) context.Context

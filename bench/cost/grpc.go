@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/http"
 	"slices"
 
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
@@ -33,9 +34,37 @@ func grpcCases() []Case {
 		}
 	}
 	return []Case{
-		{Room: "grpc", Name: "unary call, client", Carry: toMetadata, Make: withGRPC(unary)},
-		{Room: "grpc", Name: "stream of 1,000 messages, client", Carry: toMetadata, Long: true, Make: withGRPC(stream)},
+		{Room: "grpc", Name: "unary call, client", Carry: toMetadata, Make: withGRPC(clientOf, unary)},
+		{Room: "grpc", Name: "unary call, server", Asked: withMetadata, Make: withGRPC(serverOf, unary)},
+		{Room: "grpc", Name: "stream of 1,000 messages, client", Carry: toMetadata, Long: true, Make: withGRPC(clientOf, stream)},
+		{Room: "grpc", Name: "stream of 1,000 messages, server", Asked: withMetadata, Long: true, Make: withGRPC(serverOf, stream)},
 	}
+}
+
+// withMetadata is the context of a client whose calls have these headers.
+func withMetadata(headers http.Header) context.Context {
+	md := metadata.MD{}
+	for key, values := range headers {
+		md.Set(key, values...) // in small letters
+	}
+	return metadata.NewOutgoingContext(context.Background(), md)
+}
+
+// side is what of a peer wraps a call: its other side is raw.
+type side func(peer.Peer) (ofClient []grpc.DialOption, ofServer []grpc.ServerOption, covered bool)
+
+func clientOf(p peer.Peer) ([]grpc.DialOption, []grpc.ServerOption, bool) {
+	if p.GRPCClient == nil {
+		return nil, nil, false
+	}
+	return p.GRPCClient(), nil, true
+}
+
+func serverOf(p peer.Peer) ([]grpc.DialOption, []grpc.ServerOption, bool) {
+	if p.GRPCServer == nil {
+		return nil, nil, false
+	}
+	return nil, p.GRPCServer(), true
 }
 
 // toMetadata is what a hand does for a gRPC call.
@@ -45,18 +74,19 @@ func toMetadata(ctx context.Context, span opentracing.Span) context.Context {
 	return metadata.NewOutgoingContext(ctx, metadata.New(carrier))
 }
 
-// withGRPC calls a server over a connection in memory. The client is wrapped, and the server is not.
-func withGRPC(call func(context.Context, pb.TestServiceClient)) func(peer.Peer, cleanup) func(context.Context) {
+// withGRPC calls a server over a connection in memory, one side of which is wrapped.
+func withGRPC(wrapped side, call func(context.Context, pb.TestServiceClient)) func(peer.Peer, cleanup) func(context.Context) {
 	return func(p peer.Peer, at cleanup) func(context.Context) {
-		if p.GRPCClient == nil {
+		ofClient, ofServer, covered := wrapped(p)
+		if !covered {
 			return nil
 		}
 		listener := bufconn.Listen(1 << 20)
-		server := grpc.NewServer()
+		server := grpc.NewServer(ofServer...)
 		pb.RegisterTestServiceServer(server, service{})
 		at(server.Stop)
 		go func() { check(server.Serve(listener)) }()
-		options := append(slices.Clip(p.GRPCClient()),
+		options := append(slices.Clip(ofClient),
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
 		conn := must(grpc.NewClient("passthrough:memory", options...))

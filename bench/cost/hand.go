@@ -9,6 +9,8 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 	"github.com/uber/jaeger-client-go"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 )
 
 // made is a span as ours was drawn, for a hand to make.
@@ -25,8 +27,8 @@ func drawn(c Case, ours peer.Peer) []made {
 	spans := jaeger.NewInMemoryReporter()
 	memory := openJaeger(spans, func() {})
 	ctx, headers, _ := memory.parent(true)
-	if c.Served {
-		ctx = requestWith(headers)
+	if c.Asked != nil {
+		ctx = c.Asked(headers)
 	}
 	client := &client{make: func(at cleanup) func(context.Context) { return c.Make(ours, at) }}
 	client.renew()
@@ -49,8 +51,13 @@ func drawn(c Case, ours peer.Peer) []made {
 // byHand is the raw call with Jaeger's spans around it: started, tagged, injected or put into the handler's context, and
 // finished. It records no errors, watches no results and tells no waits.
 func byHand(c Case, raw peer.Peer, spans []made, at cleanup) func(context.Context) {
-	if c.Served {
-		return c.Make(peer.Peer{HTTPHandler: func(h http.Handler) http.Handler { return handled(h, spans[0]) }}, at)
+	if c.Asked != nil {
+		return c.Make(peer.Peer{
+			HTTPHandler: func(h http.Handler) http.Handler { return spans[0].handler(h) },
+			GRPCServer: func() []grpc.ServerOption {
+				return []grpc.ServerOption{grpc.UnaryInterceptor(spans[0].unary), grpc.StreamInterceptor(spans[0].stream)}
+			},
+		}, at)
 	}
 	call := c.Make(raw, at)
 	return func(ctx context.Context) {
@@ -71,13 +78,39 @@ func byHand(c Case, raw peer.Peer, spans []made, at cleanup) func(context.Contex
 	}
 }
 
-func handled(next http.Handler, m made) http.Handler {
+func (m made) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		client, _ := opentracing.GlobalTracer().Extract(opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(req.Header))
-		span := m.start(ext.RPCServerOption(client)) // a nil client is no parent
+		span := m.below(opentracing.HTTPHeadersCarrier(req.Header))
 		next.ServeHTTP(w, req.WithContext(opentracing.ContextWithSpan(req.Context(), span)))
 		span.Finish()
 	})
+}
+
+func (m made) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	headers, _ := metadata.FromIncomingContext(ctx)
+	span := m.below(opentracing.HTTPHeadersCarrier(headers))
+	defer span.Finish()
+	return next(opentracing.ContextWithSpan(ctx, span), req)
+}
+
+func (m made) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	headers, _ := metadata.FromIncomingContext(stream.Context())
+	span := m.below(opentracing.HTTPHeadersCarrier(headers))
+	defer span.Finish()
+	return next(srv, handled{stream, opentracing.ContextWithSpan(stream.Context(), span)})
+}
+
+type handled struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (h handled) Context() context.Context { return h.ctx }
+
+// below is the span of a server, whose client tells in its headers what its own is.
+func (m made) below(headers opentracing.HTTPHeadersCarrier) opentracing.Span {
+	client, _ := opentracing.GlobalTracer().Extract(opentracing.HTTPHeaders, headers)
+	return m.start(ext.RPCServerOption(client)) // a nil client is no parent
 }
 
 func (m made) start(parent opentracing.StartSpanOption) opentracing.Span {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"net/http"
 	"runtime"
 	"slices"
 	"time"
@@ -44,7 +45,7 @@ type cell struct {
 	state     State
 	client    *client
 	tracer    api
-	served    bool
+	asked     func(http.Header) context.Context
 	chunk     int // calls under one parent
 	chunks    int // in a round
 
@@ -85,7 +86,7 @@ func open(c Case, t tracers, peers []peer.Peer) *measured {
 		}
 		m.clients = append(m.clients, of)
 		for s := range states {
-			m.cells = append(m.cells, &cell{contender: name, state: s, client: of, tracer: tracer, served: c.Served})
+			m.cells = append(m.cells, &cell{contender: name, state: s, client: of, tracer: tracer, asked: c.Asked})
 		}
 	}
 	for _, p := range peers {
@@ -109,12 +110,12 @@ func named(name string) peer.Peer {
 
 // under returns the context of a parent in the cell's state, and what is to be done with the parent in the end.
 func (c *cell) under() (context.Context, func()) {
-	ctx, headers, finish := context.Background(), map[string][]string{}, func() {}
+	ctx, headers, finish := context.Background(), http.Header{}, func() {}
 	if c.state != NoParent {
 		ctx, headers, finish = c.tracer.parent(c.state == Sampled)
 	}
-	if c.served {
-		ctx = requestWith(headers)
+	if c.asked != nil {
+		ctx = c.asked(headers)
 	}
 	return ctx, finish
 }

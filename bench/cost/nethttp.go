@@ -13,7 +13,7 @@ func httpCases() []Case {
 	return []Case{
 		{Room: "net/http", Name: "GET, 100 bytes", Make: get(100), Carry: toHeaders},
 		{Room: "net/http", Name: "GET, 10 MB", Make: get(10_000_000), Carry: toHeaders, Long: true},
-		{Room: "net/http", Name: "server, 100 bytes", Make: serve, Served: true},
+		{Room: "net/http", Name: "server, 100 bytes", Make: serve, Asked: requestWith},
 	}
 }
 

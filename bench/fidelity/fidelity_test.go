@@ -30,7 +30,7 @@ func TestWaitsAreNoGapsOfOursAndAllGapsOfNone(t *testing.T) {
 	peers := slices.DeleteFunc(peer.All(), func(p peer.Peer) bool { return p.Name != ours && p.Name != "raw" })
 	var gross error
 	for range 3 { // others may take the CPUs in the midst of a call: once is enough
-		r, err := playAll(chosen("http body", "sql rows", "grpc stream"), peers, uint64(time.Now().UnixNano()), 3)
+		r, err := playAll(chosen("http body", "sql rows", "grpc stream"), peers, uint64(time.Now().UnixNano()), 3, million)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestEveryPeerPlaysEveryScenarioThatItCovers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes ten seconds")
 	}
-	r, err := playAll(scenarios(), peer.All(), 1, 1)
+	r, err := playAll(scenarios(), peer.All(), 1, 1, 20_000)
 	if err != nil {
 		t.Fatal(err)
 	}

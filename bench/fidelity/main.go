@@ -27,6 +27,8 @@ import (
 
 const ours = "gaptrace"
 
+const million = 1_000_000
+
 // gross is what an error of ours may not exceed in the short form, which runs on any machine, busy as it may be.
 const gross = 0.05
 
@@ -69,7 +71,7 @@ func run() error {
 		}
 	}
 	peers := slices.DeleteFunc(peer.All(), func(p peer.Peer) bool { return !onlyPeers.MatchString(p.Name) })
-	results, err := playAll(chosen, peers, *seed, *n)
+	results, err := playAll(chosen, peers, *seed, *n, million)
 	if err != nil {
 		return err
 	}
@@ -89,11 +91,12 @@ func run() error {
 	return err
 }
 
-// playAll plays the scenarios with each peer that covers them, the peers by turns, in an order that changes.
-func playAll(scenarios []scenario, peers []peer.Peer, seed uint64, n int) (*results, error) {
+// playAll plays n requests of each scenario with each peer that covers it, the peers by turns, in an order that changes. A
+// million rows are so many.
+func playAll(scenarios []scenario, peers []peer.Peer, seed uint64, n, rows int) (*results, error) {
 	// Garbage is collected between the requests.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	on, err := newStage()
+	on, err := newStage(rows)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +110,11 @@ func playAll(scenarios []scenario, peers []peer.Peer, seed uint64, n int) (*resu
 	for _, s := range scenarios {
 		fmt.Fprintln(os.Stderr, s.name)
 		playing := slices.DeleteFunc(slices.Clone(peers), func(p peer.Peer) bool { return !s.covers(p) })
-		for i := range n {
+		requests := n
+		if s.long {
+			requests = max(1, n/4)
+		}
+		for i := range requests {
 			select {
 			case <-interrupted:
 				return nil, errors.New("interrupted")

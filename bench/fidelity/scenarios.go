@@ -21,6 +21,8 @@ type scenario struct {
 
 	// collector lets Go's collector run while a scenario that allocates much plays. What it takes from the handler is lost.
 	collector bool
+	// long is for one whose requests take seconds: a quarter of them must do.
+	long bool
 	// short is for one that the short form plays.
 	short bool
 }

@@ -21,10 +21,11 @@ type stage struct {
 	mysql   *script.MySQL
 	redis   *miniredis.Miniredis
 	proxies *toxiproxy.ApiServer
+	rows    int // that are a million
 }
 
-func newStage() (*stage, error) {
-	s := &stage{worker: calibrate(), web: &script.HTTP{}}
+func newStage(rows int) (*stage, error) {
+	s := &stage{worker: calibrate(), web: &script.HTTP{}, rows: rows}
 	var err error
 	if s.mysql, err = script.ServeMySQL(); err != nil {
 		return nil, err
