@@ -3,23 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/gaptrace/gaptrace/bench/internal/peer"
 )
-
-func TestOursAllocatesNoMoreThanIsWrittenDown(t *testing.T) {
-	tracers := inMemory()
-	defer tracers.close()
-	var all []*measured
-	for _, c := range cases() {
-		all = append(all, open(c, tracers, []peer.Peer{named(rawName), named(ourName)}))
-	}
-	run(all, plan{rounds: 3, batch: time.Millisecond, chunk: 32}, func(int) {})
-	if err := exceeded(all); err != nil {
-		t.Error(err)
-	}
-}
 
 // measuredAs is a case in which the three contenders were measured so.
 func measuredAs(raw, hand, ours []float64) *measured {

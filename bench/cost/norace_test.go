@@ -1,0 +1,24 @@
+//go:build !race
+
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+)
+
+// The race detector makes pools forget now and then, so that everybody allocates more.
+func TestOursAllocatesNoMoreThanIsWrittenDown(t *testing.T) {
+	tracers := inMemory()
+	defer tracers.close()
+	var all []*measured
+	for _, c := range cases() {
+		all = append(all, open(c, tracers, []peer.Peer{named(rawName), named(ourName)}))
+	}
+	run(all, plan{rounds: 3, batch: time.Millisecond, chunk: 32}, func(int) {})
+	if err := exceeded(all); err != nil {
+		t.Error(err)
+	}
+}
