@@ -70,6 +70,9 @@ func (r *results) Names() []string {
 	return append(names, controlName)
 }
 
+// Row is that of a scenario and a peer, nil where it was not played.
+func (r *results) Row(scenario, peer string) *row { return r.row(scenario, peer) }
+
 // Mean is a scenario's with a peer, or a dash where the peer has no wrapper for that library.
 func (r *results) Mean(scenario, peer string) string {
 	if row := r.row(scenario, peer); row != nil {
@@ -138,7 +141,7 @@ func (r *results) Dots() []Dot {
 				X: across(row.Mean), Y: plotTop + lineHeight*(float64(i)+0.5), Radius: 5, Colour: r.Colour(row.Peer),
 				Title: fmt.Sprintf("%s, %s: %s", row.Scenario, row.Peer, percent(row.Mean)),
 			}
-			if row.Peer == ours {
+			if row.Peer == ourName {
 				dot.Radius = 6
 				front = append(front, dot)
 				continue

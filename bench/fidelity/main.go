@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/signal"
@@ -25,7 +26,7 @@ import (
 
 //go:generate go run . -write ../../docs
 
-const ours = "gaptrace"
+const ourName = "gaptrace"
 
 const million = 1_000_000
 
@@ -33,67 +34,117 @@ const million = 1_000_000
 const gross = 0.05
 
 func main() {
-	if err := run(); err != nil {
+	if err := run(os.Args[1:], os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "fidelity:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
-	seed := flag.Uint64("seed", 0, "the schedules' seed; 0 takes one by chance")
-	n := flag.Int("n", 20, "requests of each scenario and peer")
-	short := flag.Bool("short", false, "a few requests of a few scenarios; fails if gaptrace's errors are gross")
-	asJSON := flag.Bool("json", false, "print all samples as JSON")
-	scenarioName := flag.String("scenario", "", "only scenarios whose name matches")
-	peerName := flag.String("peer", "", "only peers whose name matches")
-	write := flag.String("write", "", "write fidelity.md and fidelity.svg into this folder")
-	flag.Parse()
-	onlyScenarios, err := regexp.Compile(*scenarioName)
-	if err != nil {
-		return err
-	}
-	onlyPeers, err := regexp.Compile(*peerName)
-	if err != nil {
-		return err
-	}
-	if *seed == 0 {
-		*seed = rand.Uint64N(1 << 32)
-	}
-	if *short {
-		*n = min(*n, 3)
-	}
-	fmt.Fprintln(os.Stderr, "seed", *seed)
+// flags are what is to be played, and what becomes of it.
+type flags struct {
+	seed           uint64
+	n              int
+	short, json    bool
+	scenario, peer string
+	write          string
+}
 
-	var chosen []scenario
-	for _, s := range scenarios() {
-		if onlyScenarios.MatchString(s.name) && (s.short || !*short) {
-			chosen = append(chosen, s)
-		}
+func run(args []string, stdout, stderr io.Writer) error {
+	var f flags
+	set := flag.NewFlagSet("fidelity", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	set.Uint64Var(&f.seed, "seed", 0, "the schedules' `seed`; 0 takes one by chance")
+	set.IntVar(&f.n, "n", 20, "`requests` of each scenario and peer")
+	set.BoolVar(&f.short, "short", false, "a few requests of a few scenarios; fails if gaptrace's errors are gross")
+	set.BoolVar(&f.json, "json", false, "print all samples as JSON")
+	set.StringVar(&f.scenario, "scenario", "", "only scenarios whose name matches this `regexp`")
+	set.StringVar(&f.peer, "peer", "", "only peers whose name matches this `regexp`")
+	set.StringVar(&f.write, "write", "", "write fidelity.md and fidelity.svg into this `folder`")
+	err := set.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		return nil
 	}
-	peers := slices.DeleteFunc(peer.All(), func(p peer.Peer) bool { return !onlyPeers.MatchString(p.Name) })
-	results, err := playAll(chosen, peers, *seed, *n, million)
+	if err == nil && set.NArg() > 0 {
+		err = fmt.Errorf("%q is no flag", set.Arg(0))
+	}
+	if err == nil {
+		err = f.check()
+	}
 	if err != nil {
 		return err
 	}
-	if *asJSON {
-		encoder := json.NewEncoder(os.Stdout)
+	chosen, peers, err := f.choose()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stderr, "seed", f.seed)
+	results, err := playAll(chosen, peers, f.seed, f.n, million, stderr)
+	if results == nil {
+		return err
+	}
+	if f.json {
+		encoder := json.NewEncoder(stdout)
 		encoder.SetIndent("", "\t")
-		err = encoder.Encode(results)
+		err = errors.Join(encoder.Encode(results), err)
 	} else {
-		err = results.print(os.Stdout)
+		err = errors.Join(results.print(stdout), err)
 	}
-	if *write != "" {
-		err = errors.Join(err, results.write(*write))
+	if f.write != "" && err == nil {
+		err = results.write(f.write)
 	}
-	if *short {
-		err = errors.Join(err, results.gross())
+	if f.short && err == nil {
+		err = results.gross()
 	}
 	return err
 }
 
+// check refuses what makes no sense before minutes are spent on it, and fills in what is left to chance.
+func (f *flags) check() error {
+	switch {
+	case f.n < 1:
+		return fmt.Errorf("-n %d: at least one request is needed", f.n)
+	case f.write != "" && (f.scenario != "" || f.peer != "" || f.short || f.json):
+		return errors.New("-write is for all scenarios and all peers: it goes with -seed and -n alone")
+	case f.write != "":
+		if info, err := os.Stat(f.write); err != nil || !info.IsDir() {
+			return fmt.Errorf("-write %s: no such folder", f.write)
+		}
+	}
+	if f.seed == 0 {
+		f.seed = rand.Uint64N(1 << 32)
+	}
+	if f.short {
+		f.n = min(f.n, 3)
+	}
+	return nil
+}
+
+// choose picks scenarios and peers by name.
+func (f *flags) choose() (chosen []scenario, peers []peer.Peer, err error) {
+	byScenario, err := regexp.Compile(f.scenario)
+	if err != nil {
+		return nil, nil, err
+	}
+	byPeer, err := regexp.Compile(f.peer)
+	if err != nil {
+		return nil, nil, err
+	}
+	chosen = slices.DeleteFunc(scenarios(), func(s scenario) bool { return !byScenario.MatchString(s.name) || f.short && !s.short })
+	peers = slices.DeleteFunc(peer.All(), func(p peer.Peer) bool { return !byPeer.MatchString(p.Name) })
+	switch {
+	case len(chosen) == 0:
+		err = fmt.Errorf("no scenario matches %q", f.scenario)
+	case len(peers) == 0:
+		err = fmt.Errorf("no peer matches %q", f.peer)
+	case f.short && peers[0].Name != ourName:
+		err = fmt.Errorf("-short is about gaptrace, which %q does not match", f.peer)
+	}
+	return chosen, peers, err
+}
+
 // playAll plays n requests of each scenario with each peer that covers it, the peers by turns, in an order that changes. A
-// million rows are so many.
-func playAll(scenarios []scenario, peers []peer.Peer, seed uint64, n, rows int) (*results, error) {
+// million rows are so many. Interrupted, it returns what there is, beside the error.
+func playAll(scenarios []scenario, peers []peer.Peer, seed uint64, n, rows int, progress io.Writer) (*results, error) {
 	// Garbage is collected between the requests.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	on, err := newStage(rows)
@@ -108,7 +159,7 @@ func playAll(scenarios []scenario, peers []peer.Peer, seed uint64, n, rows int) 
 	r := newResults(seed, n, peers)
 	random := rand.New(rand.NewPCG(seed, 0))
 	for _, s := range scenarios {
-		fmt.Fprintln(os.Stderr, s.name)
+		fmt.Fprintln(progress, s.name)
 		playing := slices.DeleteFunc(slices.Clone(peers), func(p peer.Peer) bool { return !s.covers(p) })
 		requests := n
 		if s.long {
@@ -117,7 +168,8 @@ func playAll(scenarios []scenario, peers []peer.Peer, seed uint64, n, rows int) 
 		for i := range requests {
 			select {
 			case <-interrupted:
-				return nil, errors.New("interrupted")
+				r.finish()
+				return r, errors.New("interrupted")
 			default:
 			}
 			plan := newSchedule(seed, s.name, i)

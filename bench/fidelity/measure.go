@@ -92,16 +92,27 @@ func measure(s scenario, on *stage, p peer.Peer, plan schedule) (sample, error) 
 	m := &measurement{recorder: recorder}
 	err = request(m)
 	done()
-	// A stream of go-grpc's is finished by a goroutine of its own.
-	time.Sleep(2 * time.Millisecond)
 	if m.untold {
 		err = errNoClock
 	}
 	if err != nil {
 		return sample{}, err
 	}
-	err = m.gaps(recorder.Spans())
+	err = m.gaps(finished(recorder))
 	return m.sample, err
+}
+
+// finished returns the spans of a request. Some peers finish a stream's in a goroutine of its own: these are waited for,
+// and as long as spans come whose parents are missing, for a while.
+func finished(recorder peer.Recorder) (spans []gap.Span) {
+	for range 100 {
+		time.Sleep(2 * time.Millisecond)
+		spans = append(spans, recorder.Spans()...)
+		if _, warnings := gap.Build(spans); len(warnings) == 0 {
+			break
+		}
+	}
+	return spans
 }
 
 // gaps fills in what the spans of the request say. What is of other traces, such as that of who holds the pool's connection, is

@@ -22,7 +22,7 @@ var serverScenarios = []scenario{
 	{
 		name:   "server writes",
 		about:  "net/http server: a response of pieces of 256 KiB to a client that takes them slowly, with work between the writes",
-		covers: coversServer, open: serverWrites,
+		covers: coversServer, open: serverWrites, short: true,
 	},
 }
 

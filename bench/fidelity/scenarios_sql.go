@@ -18,7 +18,7 @@ var sqlScenarios = []scenario{
 	},
 	{
 		name: "sql pool", about: "database/sql: SetMaxOpenConns(1), and another has the connection",
-		covers: coversSQL, open: sqlPool,
+		covers: coversSQL, open: sqlPool, short: true,
 	},
 }
 

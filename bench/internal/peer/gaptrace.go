@@ -18,7 +18,7 @@ import (
 func gaptrace() Peer {
 	return Peer{
 		Name:        "gaptrace",
-		Modules:     []string{"github.com/gaptrace/gaptrace"},
+		Modules:     []string{own},
 		API:         OpenTracing,
 		Open:        openTracing,
 		HTTPClient:  func(rt http.RoundTripper) http.RoundTripper { return nethttp.Wrap(rt) },

@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"net/http"
+	"os/exec"
 	"runtime/debug"
 	"strings"
 
@@ -16,6 +17,9 @@ import (
 	"github.com/go-redis/redis/v8"
 	"google.golang.org/grpc"
 )
+
+// own is the module of gaptrace itself.
+const own = "github.com/gaptrace/gaptrace"
 
 // API is the interface between an instrumentation and a tracer.
 type API string
@@ -77,8 +81,13 @@ func All() []Peer {
 	}
 }
 
-// Version tells the version of a module in this program, "" where it is not known, as in a test.
+// Version tells the version of a module in this program, "" where it is not known, as in a test. Ours is that of the working
+// tree, as git calls it.
 func Version(module string) string {
+	if module == own {
+		out, _ := exec.Command("git", "describe", "--always", "--dirty").Output()
+		return strings.TrimSpace(string(out))
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
