@@ -8,7 +8,6 @@ import (
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
-	"github.com/opentracing/opentracing-go"
 )
 
 // DB is a sql.DB that also draws how long its pool kept a caller waiting for a connection. It has all of
@@ -53,9 +52,12 @@ func (e *entered) Value(key any) any {
 	return e.Context.Value(key)
 }
 
+// underAny is a wrapper without options: a DB has none until its driver is known.
+var underAny spanutil.Wrapper
+
 // enter marks ctx, where a wait could be drawn under it; otherwise it returns ctx itself and nil.
 func enter(ctx context.Context) (context.Context, *entered) {
-	if ctx == nil || opentracing.SpanFromContext(ctx) == nil {
+	if _, recorded := underAny.Parent(ctx); !recorded {
 		return ctx, nil
 	}
 	e := &entered{Context: ctx, start: time.Now()}
@@ -128,7 +130,7 @@ func (e *entered) again() {
 // pooled notes the wait for the pool that has ended, once. The pool is part of no call: what becomes of the call has a span
 // of its own.
 func (db *database) pooled(e *entered, end time.Time, err error) {
-	if since := e.since.Swap(nil); since != nil {
+	if since := e.since.Swap(nil); since != nil && end.Sub(*since) > spanutil.Buffered { // mostly it is not
 		pool := db.waited(e.Context, "sql pool", *since, end)
 		pool.Fail(err)
 		e.pool.Swap(pool).Finish(nil) // that of an attempt before

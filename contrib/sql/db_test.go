@@ -18,6 +18,7 @@ import (
 	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
 )
 
 // underOne is under, with a DB whose pool has one connection.
@@ -420,16 +421,20 @@ func TestAnErrorOfTheCallIsNotThePools(t *testing.T) {
 	})
 }
 
-func TestWithoutASpanNothingIsMarked(t *testing.T) {
+func TestWithoutASpanThatIsKeptNothingIsMarked(t *testing.T) {
 	f := &fake{shape: modern}
 	_, _, db := underOne(t, f)
 	ctx := t.Context()
-	var seen context.Context
-	spied := gapsql.WrapDB(sql.OpenDB(gapsql.Wrap(contextSpy{f, &seen})))
-	defer spied.Close()
-	must(spied, spied.PingContext(ctx))(t)
-	if seen != ctx {
-		t.Errorf("the driver was given a %T", seen)
+	unsampled, closer := jaeger.NewTracer("test", jaeger.NewConstSampler(false), jaeger.NewNullReporter())
+	defer closer.Close()
+	for _, ctx := range []context.Context{ctx, opentracing.ContextWithSpan(ctx, unsampled.StartSpan("dropped"))} {
+		var seen context.Context
+		spied := gapsql.WrapDB(sql.OpenDB(gapsql.Wrap(contextSpy{f, &seen})))
+		must(spied, spied.PingContext(ctx))(t)
+		if seen != ctx {
+			t.Errorf("the driver was given a %T", seen)
+		}
+		spied.Close()
 	}
 	// The fewest of several: what else runs may allocate as well.
 	raw, wrapped := 1e9, 1e9
