@@ -31,7 +31,7 @@ func TestWaitsAreNoGapsOfOursAndAllGapsOfNone(t *testing.T) {
 	}
 	var gross error
 	for range 3 { // others may take the CPUs in the midst of a call: once is enough
-		r, err := playAll(short, peers, uint64(time.Now().UnixNano()), 3, million, io.Discard)
+		r, err := playAll(short, peers, peer.Exporter{}, uint64(time.Now().UnixNano()), 3, million, io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +55,7 @@ func TestEveryPeerPlaysEveryScenarioThatItCovers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes ten seconds")
 	}
-	r, err := playAll(scenarios(), peer.All(), 1, 1, 20_000, io.Discard)
+	r, err := playAll(scenarios(), peer.All(), peer.Exporter{}, 1, 1, 20_000, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestTheCollectorRunsWhereAScenarioSaysSo(t *testing.T) {
 				})
 			}, func() {}, nil
 		}
-		if _, err := measure(s, nil, controlPeer, schedule{}); err != nil {
+		if _, err := measure(s, &stage{}, controlPeer, schedule{}); err != nil {
 			t.Fatal(err)
 		}
 		if want := map[bool]int{false: -1, true: 100}[on]; percent != want {
@@ -187,6 +187,21 @@ func TestSpansOfOtherTracesAreNoneOfTheRequests(t *testing.T) {
 	}
 	if err := m.gaps([]gap.Span{at(1, 2, "call", 0, 1)}); err == nil {
 		t.Error("a request without a span is measured")
+	}
+}
+
+func TestExportedSpansAreMeasuredAsWell(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip(errNoClock)
+	}
+	f := flags{n: 1, seed: 1, export: true, scenario: "^http headers$", peer: "gaptrace|otelhttp|dd"}
+	scenes, peers, err := f.choose()
+	if err != nil || len(peers) != 2 {
+		t.Fatalf("%d peers, %v", len(peers), err)
+	}
+	r, err := f.play(scenes, peers, io.Discard) // which fails where nothing was sent
+	if err != nil || !r.Exported || len(r.Rows) != 3 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 

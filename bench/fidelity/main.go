@@ -45,6 +45,7 @@ type flags struct {
 	seed           uint64
 	n              int
 	short, json    bool
+	export         bool
 	scenario, peer string
 	write          string
 }
@@ -57,6 +58,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	set.IntVar(&f.n, "n", 20, "`requests` of each scenario and peer")
 	set.BoolVar(&f.short, "short", false, "a few requests of a few scenarios; fails if gaptrace's errors are gross")
 	set.BoolVar(&f.json, "json", false, "print all samples as JSON")
+	set.BoolVar(&f.export, "export", false, "send all spans over the loopback interface, too; Datadog's cannot be")
 	set.StringVar(&f.scenario, "scenario", "", "only scenarios whose name matches this `regexp`")
 	set.StringVar(&f.peer, "peer", "", "only peers whose name matches this `regexp`")
 	set.StringVar(&f.write, "write", "", "write fidelity.md and fidelity.svg into this `folder`")
@@ -78,7 +80,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(stderr, "seed", f.seed)
-	results, err := playAll(chosen, peers, f.seed, f.n, million, stderr)
+	results, err := f.play(chosen, peers, stderr)
 	if results == nil {
 		return err
 	}
@@ -98,12 +100,28 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
+// play plays with exporters or without.
+func (f *flags) play(chosen []scenario, peers []peer.Peer, progress io.Writer) (*results, error) {
+	if !f.export {
+		return playAll(chosen, peers, peer.Exporter{}, f.seed, f.n, million, progress)
+	}
+	by, end, err := exporters()
+	if err != nil {
+		return nil, err
+	}
+	r, err := playAll(chosen, peers, by, f.seed, f.n, million, progress)
+	if r != nil {
+		r.Exported = true
+	}
+	return r, errors.Join(err, end())
+}
+
 // check refuses what makes no sense before minutes are spent on it, and fills in what is left to chance.
 func (f *flags) check() error {
 	switch {
 	case f.n < 1:
 		return fmt.Errorf("-n %d: at least one request is needed", f.n)
-	case f.write != "" && (f.scenario != "" || f.peer != "" || f.short || f.json):
+	case f.write != "" && (f.scenario != "" || f.peer != "" || f.short || f.json || f.export):
 		return errors.New("-write is for all scenarios and all peers: it goes with -seed and -n alone")
 	case f.write != "":
 		if info, err := os.Stat(f.write); err != nil || !info.IsDir() {
@@ -130,7 +148,9 @@ func (f *flags) choose() (chosen []scenario, peers []peer.Peer, err error) {
 		return nil, nil, err
 	}
 	chosen = slices.DeleteFunc(scenarios(), func(s scenario) bool { return !byScenario.MatchString(s.name) || f.short && !s.short })
-	peers = slices.DeleteFunc(peer.All(), func(p peer.Peer) bool { return !byPeer.MatchString(p.Name) })
+	peers = slices.DeleteFunc(peer.All(), func(p peer.Peer) bool {
+		return !byPeer.MatchString(p.Name) || f.export && p.API == peer.Datadog
+	})
 	switch {
 	case len(chosen) == 0:
 		err = fmt.Errorf("no scenario matches %q", f.scenario)
@@ -144,13 +164,16 @@ func (f *flags) choose() (chosen []scenario, peers []peer.Peer, err error) {
 
 // playAll plays n requests of each scenario with each peer that covers it, the peers by turns, in an order that changes. A
 // million rows are so many. Interrupted, it returns what there is, beside the error.
-func playAll(scenarios []scenario, peers []peer.Peer, seed uint64, n, rows int, progress io.Writer) (*results, error) {
+func playAll(
+	scenarios []scenario, peers []peer.Peer, by peer.Exporter, seed uint64, n, rows int, progress io.Writer,
+) (*results, error) {
 	// Garbage is collected between the requests.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	on, err := newStage(rows)
 	if err != nil {
 		return nil, err
 	}
+	on.exporter = by
 	defer on.close()
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt)

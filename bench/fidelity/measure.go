@@ -76,7 +76,7 @@ var errNoClock = errors.New("this system does not tell the CPU time of a thread:
 
 // measure runs one request of a scenario with one peer.
 func measure(s scenario, on *stage, p peer.Peer, plan schedule) (sample, error) {
-	recorder := p.Open(true)
+	recorder := p.Open(true, on.exporter)
 	defer recorder.Close()
 	request, done, err := s.open(on, p, plan)
 	if err != nil {

@@ -19,14 +19,17 @@ import (
 
 // results is all that was measured.
 type results struct {
-	Date    string   `json:"date"`
-	Machine string   `json:"machine"`
-	Go      string   `json:"go"`
-	Seed    uint64   `json:"seed"`
-	N       int      `json:"n"`
-	Peers   []about  `json:"peers"`
-	Rows    []*row   `json:"rows"`
-	scenes  []string // names of scenarios, in order
+	Date    string  `json:"date"`
+	Machine string  `json:"machine"`
+	Go      string  `json:"go"`
+	Seed    uint64  `json:"seed"`
+	N       int     `json:"n"`
+	Peers   []about `json:"peers"`
+
+	Exported bool `json:"exported"` // the spans were sent as well as kept
+
+	Rows   []*row   `json:"rows"`
+	scenes []string // names of scenarios, in order
 }
 
 // about tells of a peer what a reader needs to repeat it.
@@ -223,7 +226,12 @@ func (r *results) print(w io.Writer) error {
 			fmt.Fprintf(w, "%s: %s\n", p.Name, strings.TrimPrefix(p.Cannot(), "; "))
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s\nseed %d, %d requests of each, a quarter of the long ones; %s, %s, %s\n", r.verdict(), r.Seed, r.N, r.Machine, r.Go, r.Date)
+	exported := ""
+	if r.Exported {
+		exported = "; all spans were sent, too"
+	}
+	_, err := fmt.Fprintf(w, "\n%s\nseed %d, %d requests of each, a quarter of the long ones%s; %s, %s, %s\n",
+		r.verdict(), r.Seed, r.N, exported, r.Machine, r.Go, r.Date)
 	return err
 }
 

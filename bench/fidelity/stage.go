@@ -8,6 +8,7 @@ import (
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/alicebob/miniredis/v2"
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
 	"github.com/gaptrace/gaptrace/bench/internal/script"
 	"github.com/rs/zerolog"
 )
@@ -22,6 +23,8 @@ type stage struct {
 	redis   *miniredis.Miniredis
 	proxies *toxiproxy.ApiServer
 	rows    int // that are a million
+
+	exporter peer.Exporter // of all requests
 }
 
 func newStage(rows int) (*stage, error) {

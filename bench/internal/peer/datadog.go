@@ -59,7 +59,7 @@ func datadog() Peer {
 
 // openDatadog starts dd-trace-go's tracer in memory. That one takes no sampler: a request that is not to be sampled is marked as
 // its users mark one, which its own code goes by, but it is recorded all the same, and left out here.
-func openDatadog(sampled bool) Recorder {
+func openDatadog(sampled bool, _ Exporter) Recorder {
 	return &datadogRecorder{tracer: mocktracer.Start(), sampled: sampled}
 }
 

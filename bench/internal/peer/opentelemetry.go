@@ -16,17 +16,26 @@ import (
 
 // openTelemetry is the tracer of all peers that speak OpenTelemetry: its own SDK, with the propagation that its
 // documentation sets.
-func openTelemetry(sampled bool) Recorder {
+func openTelemetry(sampled bool, by Exporter) Recorder {
 	sampler := sdk.NeverSample()
 	if sampled {
 		sampler = sdk.AlwaysSample()
 	}
 	r := &openTelemetryRecorder{recorded: tracetest.NewSpanRecorder()}
-	r.provider = sdk.NewTracerProvider(sdk.WithSampler(sampler), sdk.WithSpanProcessor(r.recorded))
+	options := []sdk.TracerProviderOption{sdk.WithSampler(sampler), sdk.WithSpanProcessor(r.recorded)}
+	if by.OpenTelemetry != nil {
+		options = append(options, sdk.WithSpanProcessor(lasting{by.OpenTelemetry}))
+	}
+	r.provider = sdk.NewTracerProvider(options...)
 	otel.SetTracerProvider(r.provider)
 	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
 	return r
 }
+
+// lasting is a processor that a provider's end does not end.
+type lasting struct{ sdk.SpanProcessor }
+
+func (lasting) Shutdown(context.Context) error { return nil }
 
 type openTelemetryRecorder struct {
 	provider *sdk.TracerProvider

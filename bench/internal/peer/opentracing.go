@@ -14,8 +14,8 @@ import (
 
 // openTracing is the tracer of all peers that speak OpenTracing, ours among them: Jaeger's own. Its spans are converted
 // by our Recorder.
-func openTracing(sampled bool) Recorder {
-	r := &openTracingRecorder{}
+func openTracing(sampled bool, by Exporter) Recorder {
+	r := &openTracingRecorder{finished: kept{sent: by.OpenTracing}}
 	r.tracer, r.closer = jaeger.NewTracer("bench", jaeger.NewConstSampler(sampled), &r.finished)
 	opentracing.SetGlobalTracer(r.tracer)
 	return r
@@ -56,6 +56,8 @@ func (r *openTracingRecorder) Close() {
 // kept is a jaeger.Reporter that keeps the spans and does no more: to convert one in Report would be work on the
 // request's time.
 type kept struct {
+	sent jaeger.Reporter // nil: nowhere
+
 	mu    sync.Mutex
 	spans []*jaeger.Span
 }
@@ -65,8 +67,12 @@ func (k *kept) Report(span *jaeger.Span) {
 	k.mu.Lock()
 	k.spans = append(k.spans, span)
 	k.mu.Unlock()
+	if k.sent != nil {
+		k.sent.Report(span)
+	}
 }
 
+// Close leaves the exporter to others.
 func (*kept) Close() {}
 
 func (k *kept) take() []*jaeger.Span {

@@ -15,6 +15,8 @@ import (
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/go-redis/redis/v8"
+	"github.com/uber/jaeger-client-go"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"google.golang.org/grpc"
 )
 
@@ -38,8 +40,8 @@ type Peer struct {
 	Modules []string // where it comes from: what tells its version
 	API     API      // what its tracer speaks
 
-	// Open sets the peer's tracer as the global one, which samples all traces or none.
-	Open func(sampled bool) Recorder
+	// Open sets the peer's tracer as the global one, which samples all traces or none. The spans that it keeps it sends, too.
+	Open func(sampled bool, by Exporter) Recorder
 
 	HTTPClient    func(http.RoundTripper) http.RoundTripper
 	HTTPHandler   func(http.Handler) http.Handler
@@ -49,6 +51,13 @@ type Peer struct {
 	Elasticsearch func(elasticsearch.Config) (*elasticsearch.Client, error)
 	GRPCClient    func() []grpc.DialOption
 	GRPCServer    func() []grpc.ServerOption
+}
+
+// Exporter is what spans are sent by. It outlives the Recorders, and what is nil sends nothing. Datadog's spans cannot be
+// sent: the tracer of its own that keeps them does nothing else.
+type Exporter struct {
+	OpenTracing   jaeger.Reporter
+	OpenTelemetry sdk.SpanProcessor
 }
 
 // Querier is what can be asked of a database by way of its pool: a *sql.DB or what a Peer's Pool made of it.

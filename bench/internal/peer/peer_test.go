@@ -15,6 +15,9 @@ import (
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/go-redis/redis/v8"
+	"github.com/uber/jaeger-client-go"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
@@ -52,7 +55,7 @@ func TestACallIsASpanBelowItsRequest(t *testing.T) {
 				continue
 			}
 			t.Run(p.Name+"/"+room.name, func(t *testing.T) {
-				recorder := p.Open(true)
+				recorder := p.Open(true, Exporter{})
 				defer recorder.Close()
 				before := time.Now()
 				ctx, finish := recorder.Span(t.Context(), "request")
@@ -105,7 +108,7 @@ func TestAServersSpanIsBelowItsClients(t *testing.T) {
 			continue
 		}
 		t.Run(p.Name, func(t *testing.T) {
-			recorder := p.Open(true)
+			recorder := p.Open(true, Exporter{})
 			defer recorder.Close()
 			ctx, finish := recorder.Span(t.Context(), "request")
 			callHTTP(t, p, ctx)
@@ -124,7 +127,7 @@ func TestAServersSpanIsBelowItsClients(t *testing.T) {
 func TestAnUnsampledRequestIsNotRecorded(t *testing.T) {
 	for _, p := range All() {
 		t.Run(p.Name, func(t *testing.T) {
-			recorder := p.Open(false)
+			recorder := p.Open(false, Exporter{})
 			defer recorder.Close()
 			ctx, finish := recorder.Span(t.Context(), "request")
 			for _, room := range rooms {
@@ -140,9 +143,46 @@ func TestAnUnsampledRequestIsNotRecorded(t *testing.T) {
 	}
 }
 
+func TestWhatIsKeptIsSentAsWell(t *testing.T) {
+	sent, spans := jaeger.NewInMemoryReporter(), tracetest.NewSpanRecorder()
+	for _, p := range All() {
+		before := sent.SpansSubmitted() + len(spans.Ended())
+		recorder := p.Open(true, Exporter{lastingReporter{sent, t}, lastingProcessor{spans, t}})
+		_, finish := recorder.Span(t.Context(), "request")
+		finish()
+		kept := len(recorder.Spans())
+		recorder.Close() // which does not end what others go on with
+		want := 1
+		if p.API == Datadog {
+			want = 0
+		}
+		if n := sent.SpansSubmitted() + len(spans.Ended()) - before; n != want || kept != 1 {
+			t.Errorf("%s: %d spans kept, %d sent", p.Name, kept, n)
+		}
+	}
+}
+
+type (
+	lastingReporter struct {
+		jaeger.Reporter
+		testing.TB
+	}
+	lastingProcessor struct {
+		sdk.SpanProcessor
+		testing.TB
+	}
+)
+
+func (l lastingReporter) Close() { l.Error("closed") }
+
+func (l lastingProcessor) Shutdown(context.Context) error {
+	l.Error("shut down")
+	return nil
+}
+
 func TestNoSpanIsLostHoweverManyThereAre(t *testing.T) {
 	for _, p := range All() {
-		recorder := p.Open(true)
+		recorder := p.Open(true, Exporter{})
 		const many = 30_000
 		for range many {
 			_, finish := recorder.Span(t.Context(), "request")
