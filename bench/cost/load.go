@@ -74,7 +74,7 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 		if err != nil {
 			return nil, err
 		}
-		service, err := startChild("-serve", append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port), orders)
+		service, err := startChild(asService, append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port), orders)
 		if err != nil {
 			return nil, fmt.Errorf("start a service: %w", err)
 		}
