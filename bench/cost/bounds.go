@@ -16,6 +16,8 @@ var bounds = map[string][states]float64{
 	"database/sql query, 1 row":                     {0, 1, 15},
 	"database/sql query, 1,000 rows":                {0, 1, 16},
 	"database/sql transaction: begin, exec, commit": {0, 4, 35},
+	"database/sql exec, WrapDB":                     {0, 2, 13},
+	"database/sql query, 1 row, WrapDB":             {0, 2, 16},
 	"go-redis GET":                                  {0, 1, 15},
 	"go-redis pipeline of 100 GETs":                 {0, 1, 16},
 	"go-elasticsearch search":                       {0, 2, 31},

@@ -30,6 +30,11 @@ type Case struct {
 // cleanup takes what is to be done when a client is no longer needed.
 type cleanup func(func())
 
+// of makes the call as p wraps it.
+func (c Case) of(p peer.Peer) func(cleanup) func(context.Context) {
+	return func(at cleanup) func(context.Context) { return c.Make(p, at) }
+}
+
 func (c Case) title() string { return c.Room + " " + c.Name }
 
 // cases are all calls that are measured, room by room.

@@ -7,6 +7,26 @@ import (
 	"os/exec"
 )
 
+// The parts of this program that are processes of their own, as their only argument. They are no flags: nobody is to give one
+// who is not this program.
+const (
+	asSink    = "-sink"  // what -export and -service send to
+	asService = "-serve" // what -service loads
+)
+
+// partOf is the part that the arguments are for, nil where they are a user's.
+func partOf(args []string) func(stdin io.Reader, stdout io.Writer) error {
+	if len(args) == 1 {
+		switch args[0] {
+		case asSink:
+			return serveSink
+		case asService:
+			return serveShop
+		}
+	}
+	return nil
+}
+
 // child is this program, run again for a part that needs a process of its own. It ends with its input.
 type child struct {
 	told string // the first line it printed
@@ -14,13 +34,13 @@ type child struct {
 	wait func() error
 }
 
-// startChild runs this program with a flag, gives it input, and waits for its first line.
-func startChild(flag string, env []string, input []byte) (*child, error) {
+// startChild runs a part of this program, gives it input, and waits for its first line.
+func startChild(part string, env []string, input []byte) (*child, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program, flag)
+	cmd := exec.Command(program, part)
 	cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), env...)
 	in, err := cmd.StdinPipe()
 	if err != nil {

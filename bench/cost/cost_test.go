@@ -60,12 +60,45 @@ func TestASectionIsReplacedAndTheProseAroundItStays(t *testing.T) {
 	}
 }
 
-func TestTheTableSaysWhoIsAhead(t *testing.T) {
-	m := measuredAs([]float64{1000, 1000}, []float64{2000, 2000}, []float64{3000, 3000})
-	m.cells = append(m.cells, &cell{contender: "some peer", state: Sampled, ns: []float64{1500, 1500}, bytes: []float64{0, 0}, allocs: []float64{0, 0}})
+// listed is what the table says of who costs less than ours, whose calls cost so much in each round, when sampled, beside a
+// peer's. A round's raw call takes as long as the machine likes.
+func listed(ours, peers []float64) string {
+	raw, hand := make([]float64, len(ours)), make([]float64, len(ours))
+	var ourCalls, peerCalls []float64
+	for i := range ours {
+		raw[i] = float64(1000 + 700*(i%3))
+		hand[i] = raw[i] + 500
+		ourCalls, peerCalls = append(ourCalls, raw[i]+ours[i]), append(peerCalls, raw[i]+peers[i])
+	}
+	m := measuredAs(raw, hand, ourCalls)
+	m.cells = append(m.cells, &cell{contender: "some peer", state: Sampled, ns: peerCalls, bytes: hand, allocs: hand})
 	var text strings.Builder
 	Result{Entries: summarize([]*measured{m})}.table(&text)
-	if !strings.Contains(text.String(), "- sampled, room call (2000 ns): some peer 500 ns\n") {
-		t.Error(text.String())
+	_, list, _ := strings.Cut(text.String(), "\n- unsampled: none\n")
+	return list
+}
+
+func TestTheTableSaysWhoIsAhead(t *testing.T) {
+	var rises, less, sometimes, little, nothing, near []float64 // the rounds' costs
+	for i := range 15 {
+		rises = append(rises, 2000+float64(40*i))
+		less = append(less, rises[i]-20)
+		sometimes = append(sometimes, rises[i]+float64(30-60*(i%2)))
+		little, nothing, near = append(little, 90+float64(i%2)), append(nothing, 80+float64(i%3)), append(near, 89+float64(i%3))
+	}
+	for _, c := range []struct {
+		of          string
+		ours, peers []float64
+		want        string
+	}{
+		{"1 % less in every round, though the rounds differ by more", rises, less, "- sampled, room call (2280 ns): some peer 2260 ns\n"},
+		{"1 % more in every round", less, rises, "- sampled: none\n"},
+		{"at times less, at times more", rises, sometimes, "- sampled: none\n"},
+		{"costs too small for a ratio", little, nothing, "- sampled, room call (90 ns): some peer 81 ns\n"},
+		{"costs too small for a ratio, whose bounds meet", little, near, "- sampled: none\n"},
+	} {
+		if got := listed(c.ours, c.peers); got != c.want {
+			t.Errorf("%s: %q", c.of, got)
+		}
 	}
 }

@@ -70,7 +70,7 @@ type sink struct {
 }
 
 func startSink() (s sink, err error) {
-	c, err := startChild("-sink", nil, nil)
+	c, err := startChild(asSink, nil, nil)
 	if err != nil {
 		return sink{}, fmt.Errorf("start a sink: %w", err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
@@ -19,33 +20,51 @@ type made struct {
 	tags      []opentracing.Tag
 }
 
-// drawn tells what ours draws for a call: what a hand will do for the same picture. Waits are left out: in memory there are
-// none but by accident, and by hand nobody measures them.
-func drawn(c Case, ours peer.Peer) []made {
+// recorded makes one sampled call, and tells what is drawn for it.
+func recorded(c Case, make func(cleanup) func(context.Context)) []*jaeger.Span {
 	before := opentracing.GlobalTracer()
 	defer opentracing.SetGlobalTracer(before)
-	spans := jaeger.NewInMemoryReporter()
-	memory := openJaeger(spans, func() {})
-	ctx, headers, _ := memory.parent(true)
+	memory := jaeger.NewInMemoryReporter()
+	tracer := openJaeger(memory, func() {})
+	ctx, headers, _ := tracer.parent(true)
 	if c.Asked != nil {
 		ctx = c.Asked(headers)
 	}
-	client := &client{make: func(at cleanup) func(context.Context) { return c.Make(ours, at) }}
+	client := &client{make: make}
 	client.renew()
 	client.call(ctx)
 	client.close()
+	var spans []*jaeger.Span
+	for _, s := range memory.GetSpans() {
+		spans = append(spans, s.(*jaeger.Span))
+	}
+	return spans
+}
+
+// toMake is what a hand does for the same picture. Waits are left out: in memory there are none but by accident, and by hand
+// nobody measures them.
+func toMake(drawn []*jaeger.Span) []made {
 	var all []made
-	for _, s := range spans.GetSpans() {
-		span := s.(*jaeger.Span)
-		if name := span.OperationName(); !strings.HasSuffix(name, " wait") && !strings.HasSuffix(name, " write") {
-			m := made{operation: name}
-			for key, value := range span.Tags() {
-				m.tags = append(m.tags, opentracing.Tag{Key: key, Value: value})
-			}
-			all = append(all, m)
+	for _, span := range drawn {
+		if isWait(span) {
+			continue
 		}
+		m := made{operation: span.OperationName()}
+		for key, value := range span.Tags() {
+			m.tags = append(m.tags, opentracing.Tag{Key: key, Value: value})
+		}
+		all = append(all, m)
 	}
 	return all
+}
+
+// isWait tells a span that is there only where a call had to wait: for the rest of its answer, for its pool, or, as a server,
+// for its client.
+func isWait(span *jaeger.Span) bool {
+	name := span.OperationName()
+	return name == "sql pool" || slices.ContainsFunc([]string{" wait", " read", " write"}, func(end string) bool {
+		return strings.HasSuffix(name, end)
+	})
 }
 
 // byHand is the raw call with Jaeger's spans around it: started, tagged, injected or put into the handler's context, and

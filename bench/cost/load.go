@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -74,7 +75,7 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 		if err != nil {
 			return nil, err
 		}
-		service, err := startChild("-serve", append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port), orders)
+		service, err := startChild(asService, append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port), orders)
 		if err != nil {
 			return nil, fmt.Errorf("start a service: %w", err)
 		}
@@ -82,10 +83,10 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 		services = append(services, "http://"+strings.TrimSpace(service.told))
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce}}
+	turns := turnsOf(len(services))
 	for round := -1; round < rounds; round++ { // the first is for everybody to warm up
 		progress(round)
-		for i := range services {
-			v := (i + round + len(services)) % len(services)
+		for _, v := range turns() {
 			took, before, after, err := load(client, services[v], length)
 			if err != nil {
 				return nil, err
@@ -115,6 +116,13 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 	return loaded, nil
 }
 
+// turnsOf tells the order of n services, in each round another: what one leaves behind on the machine is not always the same
+// one's to bear.
+func turnsOf(n int) func() []int {
+	random := rand.New(rand.NewPCG(5, 6))
+	return func() []int { return random.Perm(n) }
+}
+
 // load calls a service for a while, and returns how long each request took, in order of length.
 func load(client *http.Client, service string, duration time.Duration) (took []time.Duration, before, after used, err error) {
 	if before, err = usedBy(client, service); err != nil {
@@ -127,7 +135,7 @@ func load(client *http.Client, service string, duration time.Duration) (took []t
 		callers.Go(func() {
 			var own []time.Duration
 			var failed error
-			for start := time.Now(); start.Before(end) && failed == nil; start = time.Now() {
+			for start := time.Now(); failed == nil && (own == nil || start.Before(end)); start = time.Now() { // once in any case
 				failed = fetch(client, service+"/books/7", io.Discard)
 				own = append(own, time.Since(start))
 			}

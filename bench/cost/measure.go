@@ -90,9 +90,9 @@ func open(c Case, t tracers, peers []peer.Peer) *measured {
 		}
 	}
 	for _, p := range peers {
-		add(p.Name, t[p.API], func(at cleanup) func(context.Context) { return c.Make(p, at) })
+		add(p.Name, t[p.API], c.of(p))
 		if p.Name == rawName {
-			spans := drawn(c, named(ourName))
+			spans := toMake(recorded(c, c.of(named(ourName))))
 			add(handName, t[p.API], func(at cleanup) func(context.Context) { return byHand(c, p, spans, at) })
 		}
 	}

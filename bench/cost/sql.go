@@ -15,6 +15,8 @@ func sqlCases() []Case {
 		{Room: "database/sql", Name: "query, 1 row", Make: withDB(1, query)},
 		{Room: "database/sql", Name: "query, 1,000 rows", Make: withDB(1000, query), Long: true},
 		{Room: "database/sql", Name: "transaction: begin, exec, commit", Make: withDB(0, transaction)},
+		{Room: "database/sql", Name: "exec, WrapDB", Make: withPool(0, update)},
+		{Room: "database/sql", Name: "query, 1 row, WrapDB", Make: withPool(1, query)},
 	}
 }
 
@@ -23,9 +25,9 @@ const (
 	updates = "UPDATE products SET price = ? WHERE shop = ? AND id = ?"
 )
 
-func update(ctx context.Context, db *sql.DB) { must(db.ExecContext(ctx, updates)) }
+func update(ctx context.Context, db peer.Querier) { must(db.ExecContext(ctx, updates)) }
 
-func query(ctx context.Context, db *sql.DB) {
+func query(ctx context.Context, db peer.Querier) {
 	rows := must(db.QueryContext(ctx, selects))
 	var id int64
 	for rows.Next() {
@@ -35,24 +37,45 @@ func query(ctx context.Context, db *sql.DB) {
 	check(rows.Close())
 }
 
-func transaction(ctx context.Context, db *sql.DB) {
+func transaction(ctx context.Context, db peer.Querier) {
 	tx := must(db.BeginTx(ctx, nil))
 	must(tx.ExecContext(ctx, updates))
 	check(tx.Commit())
 }
 
-// withDB calls a database whose queries have so many rows. What database/sql does for the call is in the raw figure.
-func withDB(rows int, call func(context.Context, *sql.DB)) func(peer.Peer, cleanup) func(context.Context) {
+// withDB calls a database whose queries have so many rows, as a peer's one line opens it. What database/sql does for the
+// call is in the raw figure.
+func withDB(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, cleanup) func(context.Context) {
 	return func(p peer.Peer, at cleanup) func(context.Context) {
 		if p.SQL == nil {
 			return nil
 		}
-		db := p.SQL(instant{rows})
-		at(func() { check(db.Close()) })
-		db.SetMaxOpenConns(1)
-		check(db.Ping()) // connected outside of the measured call
+		db := openInstant(p, rows, at)
 		return func(ctx context.Context) { call(ctx, db) }
 	}
+}
+
+// withPool calls the database by way of what a peer has for the waits for its pool. Raw has nothing, and is what the others
+// are held against: its calls go to the plain *sql.DB.
+func withPool(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, cleanup) func(context.Context) {
+	return func(p peer.Peer, at cleanup) func(context.Context) {
+		if p.Name == rawName {
+			p.Pool = func(db *sql.DB) peer.Querier { return db }
+		}
+		if p.SQL == nil || p.Pool == nil {
+			return nil
+		}
+		pool := p.Pool(openInstant(p, rows, at))
+		return func(ctx context.Context) { call(ctx, pool) }
+	}
+}
+
+func openInstant(p peer.Peer, rows int, at cleanup) *sql.DB {
+	db := p.SQL(instant{rows})
+	at(func() { check(db.Close()) })
+	db.SetMaxOpenConns(1)
+	check(db.Ping()) // connected outside of the measured call
+	return db
 }
 
 // instant is a database that answers at once.

@@ -58,7 +58,8 @@ func (r Result) table(w io.Writer) {
 
 // ahead names where a peer costs less than ours.
 func (r Result) ahead(w io.Writer) {
-	fmt.Fprintf(w, "\nPeers that cost less than gaptrace, so that the bounds of the two do not meet:\n\n")
+	fmt.Fprint(w, "\nPeers that cost less than gaptrace. The ratio of the two is below 1 with both its bounds; or, where one of them costs so\n"+
+		"little that there is no ratio, the bounds of what they cost do not meet:\n\n")
 	for s := range states {
 		none := true
 		for _, our := range r.Entries {
@@ -68,7 +69,7 @@ func (r Result) ahead(w io.Writer) {
 			var ahead []string
 			for _, e := range r.Entries {
 				if e.Case == our.Case && e.Room == our.Room && e.State == our.State &&
-					e.Contender != rawName && e.Contender != handName && e.Over.High < our.Over.Low {
+					e.Contender != rawName && e.Contender != handName && e.less(our) {
 					ahead = append(ahead, e.Contender+" "+duration(e.Over.Median))
 				}
 			}
@@ -81,6 +82,14 @@ func (r Result) ahead(w io.Writer) {
 			fmt.Fprintf(w, "- %v: none\n", s)
 		}
 	}
+}
+
+// less tells whether e costs less than ours. The ratio tells more than the bounds do, as what a round did to both is not in it.
+func (e Entry) less(ours Entry) bool {
+	if e.Ours != nil {
+		return e.Ours.High < 1
+	}
+	return e.Over.High < ours.Over.Low
 }
 
 func (r Result) services(w io.Writer) {

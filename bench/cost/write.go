@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 )
 
@@ -23,6 +24,25 @@ func replace(document []byte, flag string, text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%s … %s is not there", begin, end)
 	}
 	return bytes.Join([][]byte{head, []byte(begin + "\n\n"), bytes.TrimSpace(text), []byte("\n\n" + end), tail}, nil), nil
+}
+
+// writable is an error where a file cannot be written, or has no sections for these flags' tables.
+func writable(file string, flags []string) error {
+	f, err := os.OpenFile(file, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	document, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	for _, flag := range flags {
+		if _, err := replace(document, flag, nil); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
 }
 
 // rewrite replaces a section of a file. All else in it is prose, and stays.

@@ -41,12 +41,11 @@ func opentracingContrib() Peer {
 }
 
 // traceRequest does for each request what go-stdlib's users do around it by hand, as its documentation shows: TraceRequest,
-// the call, the body's Close, Finish.
+// the call, the body's Close, Finish. As with them the headers that are injected are left in the caller's request.
 type traceRequest struct{ next http.RoundTripper }
 
 func (t traceRequest) RoundTrip(req *http.Request) (*http.Response, error) {
-	// The transport injects into the request's headers, which are the caller's.
-	req, trace := nethttp.TraceRequest(opentracing.GlobalTracer(), req.Clone(req.Context()))
+	req, trace := nethttp.TraceRequest(opentracing.GlobalTracer(), req)
 	resp, err := t.next.RoundTrip(req)
 	if err != nil {
 		trace.Finish()

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gaptrace/gaptrace/bench/internal/peer"
+)
+
+// askedPool counts what goes through it.
+type askedPool struct {
+	peer.Querier
+	calls *int
+}
+
+func (p askedPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	*p.calls++
+	return p.Querier.ExecContext(ctx, query, args...)
+}
+
+func (p askedPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	*p.calls++
+	return p.Querier.QueryContext(ctx, query, args...)
+}
+
+func TestWrapDBIsMeasuredWhereItsNameStandsAndNowhereElse(t *testing.T) {
+	asked := map[string]int{}
+	for _, c := range sqlCases() {
+		ours, calls := named(ourName), 0
+		pool := ours.Pool
+		ours.Pool = func(db *sql.DB) peer.Querier { return askedPool{pool(db), &calls} }
+		recorded(c, c.of(ours))
+		asked[c.Name] = calls
+	}
+	want := map[string]int{
+		"exec": 0, "query, 1 row": 0, "query, 1,000 rows": 0, "transaction: begin, exec, commit": 0,
+		"exec, WrapDB": 1, "query, 1 row, WrapDB": 1,
+	}
+	if !maps.Equal(asked, want) {
+		t.Errorf("calls by way of WrapDB: %v, not %v", asked, want)
+	}
+}
+
+func TestWrapDBIsHeldAgainstRawAndAHandAlone(t *testing.T) {
+	tracers := inMemory()
+	defer tracers.close()
+	for _, c := range sqlCases() {
+		if !strings.HasSuffix(c.Name, ", WrapDB") {
+			continue
+		}
+		m := open(c, tracers, peer.All())
+		for _, of := range m.clients {
+			of.close()
+		}
+		var contenders []string
+		for _, cell := range m.cells {
+			contenders = append(contenders, cell.contender)
+		}
+		slices.Sort(contenders)
+		if got := fmt.Sprint(slices.Compact(contenders)); got != "[by hand gaptrace raw]" {
+			t.Errorf("%s: %s", c.title(), got)
+		}
+	}
+}
