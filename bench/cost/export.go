@@ -4,13 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
+	"github.com/gaptrace/gaptrace/bench/internal/sink"
 	"github.com/uber/jaeger-client-go"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -21,7 +19,7 @@ const queued = 10_000
 
 // exporting opens tracers that send to a sink, each as its documentation has it: Jaeger's by UDP to an agent,
 // OpenTelemetry's in batches by OTLP over HTTP, and dd-trace-go's to its agent.
-func exporting(to sink) tracers {
+func exporting(to distant) tracers {
 	return tracers{
 		peer.OpenTracing: openAgent(to.udp),
 		peer.OpenTelemetry: openOTel(sdk.NewBatchSpanProcessor(
@@ -63,16 +61,16 @@ func (c *counted) Append(span *jaeger.Span) (int, error) {
 	return c.Transport.Append(span)
 }
 
-// sink is where exporters send to: a process of its own, so that what it does is in nobody's figures.
-type sink struct {
+// distant is a sink that is a process of its own, so that what it does is in nobody's figures.
+type distant struct {
 	udp, http string
 	stop      func() error
 }
 
-func startSink() (s sink, err error) {
+func startSink() (s distant, err error) {
 	c, err := startChild(asSink, nil, nil)
 	if err != nil {
-		return sink{}, fmt.Errorf("start a sink: %w", err)
+		return distant{}, fmt.Errorf("start a sink: %w", err)
 	}
 	s.stop = c.stop
 	_, err = fmt.Sscan(c.told, &s.udp, &s.http)
@@ -81,37 +79,12 @@ func startSink() (s sink, err error) {
 
 // serveSink is the sink: it tells its addresses, and takes whatever comes until stdin ends.
 func serveSink(stdin io.Reader, stdout io.Writer) error {
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
+	to, err := sink.Listen()
 	if err != nil {
 		return err
 	}
-	go func() {
-		buf := make([]byte, 64<<10)
-		for {
-			if _, _, err := packets.ReadFrom(buf); err != nil {
-				return
-			}
-		}
-	}()
-	requests, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	go func() { check(http.Serve(requests, http.HandlerFunc(take))) }()
-	fmt.Fprintln(stdout, packets.LocalAddr(), requests.Addr())
+	defer to.Close()
+	fmt.Fprintln(stdout, to.UDP, to.HTTP)
 	_, err = io.Copy(io.Discard, stdin)
 	return err
-}
-
-// take answers as an OpenTelemetry collector or a Datadog agent does that has nothing to say.
-func take(w http.ResponseWriter, req *http.Request) {
-	_, _ = io.Copy(io.Discard, req.Body)
-	switch {
-	case strings.HasPrefix(req.URL.Path, "/v1/traces"):
-		w.Header().Set("Content-Type", "application/x-protobuf")
-	case req.URL.Path == "/info":
-		_, _ = io.WriteString(w, `{"version":"7.60.0","endpoints":["/v0.4/traces"]}`)
-	default:
-		_, _ = io.WriteString(w, `{}`)
-	}
 }

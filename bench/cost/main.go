@@ -113,6 +113,9 @@ func (f flags) sensible() error {
 	if f.service && f.export {
 		return errors.New("-service and -export are two measurements: one at a time")
 	}
+	if f.short && f.export {
+		return errors.New("-short holds against bounds of spans that go nowhere: it does not go with -export")
+	}
 	some := []struct {
 		flag  string
 		given bool

@@ -35,6 +35,7 @@ func TestWhatCannotBeMeasuredAsItSaysIsRefused(t *testing.T) {
 		{"-service -room redis", "-room"},
 		{"-service -peer sqlmw", "-peer"},
 		{"-service -export", "-export"},
+		{"-short -export", "-export"},
 		{"-write lacking -room redis", "-room"},
 		{"-write lacking -peer sqlmw", "-peer"},
 		{"-write lacking -short", "-short"},

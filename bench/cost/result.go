@@ -80,7 +80,7 @@ func about(rounds int, exported bool) Result {
 	}
 	for _, p := range peer.All() {
 		for _, module := range p.Modules {
-			if v := peer.Version(module); v != "" && p.Name != ourName {
+			if v := peer.Version(module); v != "" {
 				r.Versions[module] = v
 			}
 		}
