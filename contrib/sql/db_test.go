@@ -371,16 +371,14 @@ func TestTheWaitForThePoolIsDrawnHoweverTheCallEnds(t *testing.T) {
 				}
 				time.AfterFunc(10*time.Millisecond, func() { held.Close() })
 				var caller sync.WaitGroup
-				caller.Add(1)
-				go func() {
-					defer caller.Done()
+				caller.Go(func() {
 					defer func() { _ = recover() }()
 					if call == "Exec" {
 						_, _ = db.ExecContext(ctx, "UPDATE")
 					} else {
 						_, _ = db.QueryContext(ctx, "SELECT")
 					}
-				}()
+				})
 				caller.Wait()
 				if pools := tracer.Named("sql pool"); len(pools) != 1 || pools[0].Duration() != 10*time.Millisecond || pools[0].Tags["error"] != nil {
 					t.Errorf("%s %s, drawn:\n%s", call, name, tracer.Tree())
