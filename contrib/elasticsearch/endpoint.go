@@ -46,6 +46,13 @@ func (c *endpointContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
+// ofAPI reports whether the API made req, and with it the body, of which GetBody gives a copy, as http.NewRequest has it. Of
+// a request made by hand GetBody may wind back the one body that there is: it is not to be asked before that was sent.
+func ofAPI(req *http.Request) bool {
+	_, ok := req.Context().(*endpointContext)
+	return ok
+}
+
 // none is an instrumentation that does nothing. RecordRequestBody's nil leaves the body alone.
 type none struct{}
 

@@ -14,30 +14,48 @@ import (
 // enough of a body that the cut, and its mark, come out as if all of it had been read.
 const enough = spanutil.MaxValue + utf8.UTFMax + 1
 
-// again is the beginning of req's body, where it can be had a second time: cut at 4 KiB, empty where there is none, or none
-// to be read. ok is false where it can only be seen while it is sent. What is sent, and how, stays the same.
-func again(req *http.Request) (text string, ok bool) {
+// statement is a request's body, to be recorded once the request has been sent. Zero is none.
+type statement struct {
+	again    func() (io.ReadCloser, error) // a copy of the body; nil: it was seen
+	seen     *tee
+	encoding string // the caller's; the library compresses later
+}
+
+// statementOf leaves req.Body alone where the body can be had a second time, and otherwise looks
+// on while it is read. What is sent, and how, stays the same.
+func statementOf(req *http.Request) statement {
 	if req.Body == nil || req.Body == http.NoBody {
-		return "", true
+		return statement{}
 	}
-	if req.GetBody == nil {
-		return "", false
+	s := statement{again: req.GetBody, encoding: req.Header.Get("Content-Encoding")}
+	if s.again == nil {
+		s.seen = &tee{ReadCloser: req.Body}
+		req.Body = s.seen
 	}
-	ok = true
+	return s
+}
+
+// text is the beginning of the body, cut at 4 KiB; empty where there is none, or none to be read.
+func (s statement) text() (text string) {
 	defer func() { _ = recover() }() // GetBody is the caller's, and the library may never call it
-	body, err := req.GetBody()
-	if err != nil {
-		return "", ok
+	switch {
+	case s.again != nil:
+		body, err := s.again()
+		if err != nil {
+			return ""
+		}
+		defer body.Close()
+		return s.plain(body)
+	case s.seen != nil:
+		return s.plain(bytes.NewReader(s.seen.beginning()))
 	}
-	defer body.Close()
-	return plain(req.Header.Get("Content-Encoding"), body), ok
+	return ""
 }
 
 var buffers = sync.Pool{New: func() any { return new([enough]byte) }}
 
-// plain is the beginning of a body that its caller has encoded so; the library compresses later.
-func plain(encoding string, body io.Reader) string {
-	switch encoding {
+func (s statement) plain(body io.Reader) string {
+	switch s.encoding {
 	case "":
 	case "gzip":
 		plain, err := gzip.NewReader(body)
@@ -57,17 +75,9 @@ func plain(encoding string, body io.Reader) string {
 // tee remembers the beginning of what is read through it.
 type tee struct {
 	io.ReadCloser
-	encoding string
 
 	mu   sync.Mutex // net/http may go on sending a body after the answer has come
 	head []byte
-}
-
-// lookOn looks on while the body of req is read.
-func lookOn(req *http.Request) *tee {
-	t := &tee{ReadCloser: req.Body, encoding: req.Header.Get("Content-Encoding")}
-	req.Body = t
-	return t
 }
 
 func (t *tee) Read(p []byte) (int, error) {
@@ -80,13 +90,8 @@ func (t *tee) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// text is what again would have answered, of what was read. A nil tee has none.
-func (t *tee) text() string {
-	if t == nil {
-		return ""
-	}
+func (t *tee) beginning() []byte {
 	t.mu.Lock()
-	head := t.head
-	t.mu.Unlock()
-	return plain(t.encoding, bytes.NewReader(head))
+	defer t.mu.Unlock()
+	return t.head
 }

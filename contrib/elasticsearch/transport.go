@@ -129,14 +129,13 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	defer call.Unwound(&returned)
 
 	sampled := call.Sampled()
-	known := true
+	searches := sampled && what.searches()
 	if sampled {
 		describe(call, req)
-		if what.searches() {
-			var text string
-			text, known = again(req)
-			call.Statement(text)
-		}
+	}
+	if searches && ofAPI(req) && req.GetBody != nil {
+		call.Statement(statementOf(req).text()) // before the span is opened it costs half
+		searches = false
 	}
 	ctx = call.Open(ctx)
 	var tries *attempts
@@ -144,12 +143,12 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 		tries, ctx = attemptsUnder(ctx, call, t.Phases)
 	}
 	sent := req.WithContext(ctx)
-	var seen *tee
-	if !known {
-		seen = lookOn(sent)
+	var query statement
+	if searches {
+		query = statementOf(sent)
 	}
 	res, err := t.next.Perform(sent)
-	giveBack(req, sent, seen)
+	giveBack(req, sent, query)
 	if res != nil && res.Request == sent {
 		res.Request = req
 	}
@@ -159,7 +158,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	if watched {
 		describeAnswer(call, req, res)
 		tries.tag(call)
-		call.Statement(seen.text())
+		call.Statement(query.text())
 	}
 	switch {
 	case err != nil:
@@ -180,8 +179,8 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 
 // giveBack leaves req as the library would have: it rewrites the body of the request it is given,
 // to compress it or to be able to send it again.
-func giveBack(req, sent *http.Request, seen *tee) {
-	if seen == nil || sent.Body != seen {
+func giveBack(req, sent *http.Request, query statement) {
+	if query.seen == nil || sent.Body != query.seen {
 		req.Body = sent.Body
 	}
 	req.GetBody, req.ContentLength = sent.GetBody, sent.ContentLength

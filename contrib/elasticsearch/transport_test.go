@@ -77,6 +77,32 @@ func underParent(t testing.TB, tracer opentracing.Tracer) context.Context {
 	return opentracing.ContextWithSpan(t.Context(), parent)
 }
 
+func TestABodyThatIsWoundBackIsSentWhole(t *testing.T) {
+	const query = `{"query":{"match_all":{}}}`
+	sent := ""
+	c, ctx, tracer := recorded(t, network(func(req *http.Request) (*http.Response, error) {
+		sent = consume(t, req.Body)
+		return answer(200, strings.NewReader("{}")), nil
+	}))
+	body := strings.NewReader(query)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "/books/_search", io.NopCloser(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.GetBody = func() (io.ReadCloser, error) {
+		_, err := body.Seek(0, io.SeekStart)
+		return io.NopCloser(body), err
+	}
+	res, err := c.Perform(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consume(t, res.Body)
+	if got := only(t, tracer).Tags["db.statement"]; sent != query || got != query {
+		t.Errorf("sent %q, drawn %q", sent, got)
+	}
+}
+
 func perform(t testing.TB, c elastictransport.Interface, ctx context.Context, method, url string, body io.Reader) (*http.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, url, body)

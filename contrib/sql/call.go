@@ -138,7 +138,7 @@ func (c call) recordRows(do func() (driver.Rows, error)) (driver.Rows, error) {
 func (c call) finish(err error) {
 	switch {
 	case err == driver.ErrSkip: //nolint:errorlint // database/sql compares it so
-		c.Discard()
+		c.entered.discard(c.Call)
 	case !c.Answered(""): // the wait ends here, not after what follows
 	case errors.Is(err, driver.ErrBadConn):
 		c.describe()

@@ -116,28 +116,32 @@ const resetWait = 100 * time.Microsecond
 // ResetSession is a span only if it was a wait: database/sql calls it before every use of a connection, and most drivers
 // do not go to the network for it; pgx asks whether a connection that was idle for a while is still there.
 func (c resetting) ResetSession(ctx context.Context) error {
-	e := c.db.came(ctx)
 	resetter, ok := c.Conn.(driver.SessionResetter)
 	if !ok {
+		c.db.arrived(ctx)
 		return nil
 	}
+	e := c.db.came(ctx)
 	if !c.db.Wants(ctx) {
 		return resetter.ResetSession(ctx)
 	}
 	start := time.Now()
 	e.given(start)
 	err := resetter.ResetSession(ctx)
-	if end := time.Now(); end.Sub(start) > resetWait {
-		if e != nil {
-			c.db.pooled(e, start, nil)
-		}
+	end := time.Now()
+	bad := errors.Is(err, driver.ErrBadConn) // database/sql asks its pool for another one; other errors it does not look at
+	switch {
+	case end.Sub(start) > resetWait:
+		c.db.pooled(e, start, nil)
 		failure := err
-		if errors.Is(err, driver.ErrBadConn) { // database/sql asks its pool for another one
+		if bad {
 			failure = nil
 		}
 		c.db.waited(ctx, "sql reset", start, end).Finish(failure)
+	case !bad:
+		c.db.pooled(e, end, nil)
 	}
-	if err != nil {
+	if bad {
 		e.again()
 	}
 	return err

@@ -74,8 +74,8 @@ func (d *DB) leave(e *entered, err error) {
 	if by := e.by.Load(); by != nil && d.last.Load() != by {
 		d.last.Store(by)
 	}
-	if by := d.last.Load(); by != nil {
-		if err != nil && e.Err() == nil && err.Error() != "sql: database is closed" {
+	if by := d.last.Load(); by != nil && e.since.Load() != nil {
+		if e.Err() == nil && !isClosed(err) {
 			err = nil // it came when the connection had
 		}
 		by.pooled(e, time.Now(), err)
@@ -83,11 +83,17 @@ func (d *DB) leave(e *entered, err error) {
 	e.pool.Swap(nil).Finish(nil) // if no call to the driver has taken it along
 }
 
-// came is told of whatever comes to the driver.
+// isClosed reports whether err is database/sql's of a DB that was closed, which has no name. A driver's may be anything.
+func isClosed(err error) (yes bool) {
+	defer func() { _ = recover() }()
+	return err != nil && err.Error() == "sql: database is closed"
+}
+
+// came is told of whatever comes to the driver. The context is not for another, which the driver may ask for its own ends.
 func (db *database) came(ctx context.Context) *entered {
 	e, _ := ctx.Value(enteredKey{}).(*entered)
-	if e != nil {
-		e.by.Store(db)
+	if e != nil && !e.by.CompareAndSwap(nil, db) && e.by.Load() != db {
+		return nil
 	}
 	return e
 }
@@ -95,7 +101,7 @@ func (db *database) came(ctx context.Context) *entered {
 // arrived is told of each call to the driver before it is made: the caller has a connection.
 func (db *database) arrived(ctx context.Context) *entered {
 	e := db.came(ctx)
-	if e != nil {
+	if e != nil && e.since.Load() != nil { // which most have: a connection that is made is not reset
 		db.pooled(e, time.Now(), nil)
 	}
 	return e
@@ -120,6 +126,13 @@ func (e *entered) takeAlong(call *spanutil.Call) {
 	}
 }
 
+// discard ends a call that was none, and keeps the wait for the pool for the one that comes.
+func (e *entered) discard(call *spanutil.Call) {
+	if along := call.Discard(); e != nil {
+		e.pool.Store(along)
+	}
+}
+
 // again is told when a call or a reset ended in driver.ErrBadConn: database/sql asks the pool for another connection.
 func (e *entered) again() {
 	if e != nil {
@@ -130,6 +143,9 @@ func (e *entered) again() {
 // pooled notes the wait for the pool that has ended, once. The pool is part of no call: what becomes of the call has a span
 // of its own.
 func (db *database) pooled(e *entered, end time.Time, err error) {
+	if e == nil {
+		return
+	}
 	if since := e.since.Swap(nil); since != nil && end.Sub(*since) > spanutil.Buffered { // mostly it is not
 		pool := db.waited(e.Context, "sql pool", *since, end)
 		pool.Fail(err)
@@ -149,57 +165,55 @@ func (db *database) waited(ctx context.Context, operation string, start, end tim
 }
 
 // PingContext is that of sql.DB.
-func (d *DB) PingContext(ctx context.Context) error {
+func (d *DB) PingContext(ctx context.Context) (err error) {
 	ctx, e := enter(ctx)
-	err := d.DB.PingContext(ctx)
-	d.leave(e, err)
-	return err
+	defer func() { d.leave(e, err) }() // deferred, as all below: the driver or a Valuer may panic
+	return d.DB.PingContext(ctx)
 }
 
 // PrepareContext is that of sql.DB. What the statement waits for the pool when it is used is not drawn.
-func (d *DB) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+func (d *DB) PrepareContext(ctx context.Context, query string) (prepared *sql.Stmt, err error) {
 	ctx, e := enter(ctx)
-	prepared, err := d.DB.PrepareContext(ctx, query)
-	d.leave(e, err)
-	return prepared, err
+	defer func() { d.leave(e, err) }()
+	return d.DB.PrepareContext(ctx, query)
 }
 
 // ExecContext is that of sql.DB.
-func (d *DB) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (d *DB) ExecContext(ctx context.Context, query string, args ...any) (result sql.Result, err error) {
 	ctx, e := enter(ctx)
-	result, err := d.DB.ExecContext(ctx, query, args...)
-	d.leave(e, err)
-	return result, err
+	defer func() { d.leave(e, err) }()
+	return d.DB.ExecContext(ctx, query, args...)
 }
 
 // QueryContext is that of sql.DB.
-func (d *DB) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (d *DB) QueryContext(ctx context.Context, query string, args ...any) (rows *sql.Rows, err error) {
 	ctx, e := enter(ctx)
-	rows, err := d.DB.QueryContext(ctx, query, args...)
-	d.leave(e, err)
-	return rows, err
+	defer func() { d.leave(e, err) }()
+	return d.DB.QueryContext(ctx, query, args...)
 }
 
 // QueryRowContext is that of sql.DB.
 func (d *DB) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	ctx, e := enter(ctx)
+	var err error
+	defer func() { d.leave(e, err) }()
 	row := d.DB.QueryRowContext(ctx, query, args...)
-	d.leave(e, row.Err())
+	err = row.Err()
 	return row
 }
 
 // BeginTx is that of sql.DB.
-func (d *DB) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
+func (d *DB) BeginTx(ctx context.Context, opts *sql.TxOptions) (tx *sql.Tx, err error) {
 	ctx, e := enter(ctx)
-	tx, err := d.DB.BeginTx(ctx, opts)
-	d.leave(e, err)
-	return tx, err
+	defer func() { d.leave(e, err) }()
+	return d.DB.BeginTx(ctx, opts)
 }
 
 // Conn is that of sql.DB.
-func (d *DB) Conn(ctx context.Context) (*sql.Conn, error) {
+func (d *DB) Conn(ctx context.Context) (conn *sql.Conn, err error) {
 	ctx, e := enter(ctx)
-	conn, err := d.DB.Conn(ctx)
+	defer func() { d.leave(e, err) }()
+	conn, err = d.DB.Conn(ctx)
 	if e != nil && err == nil && e.by.Load() == nil && d.last.Load() == nil {
 		_ = conn.Raw(func(raw any) error { // which asks the driver nothing
 			if ours, ok := raw.(interface{ wrapped() *database }); ok {
@@ -208,6 +222,5 @@ func (d *DB) Conn(ctx context.Context) (*sql.Conn, error) {
 			return nil
 		})
 	}
-	d.leave(e, err)
 	return conn, err
 }

@@ -195,8 +195,8 @@ func (c *Call) Under(suffix, unit string) *Call {
 
 // Open opens the call's span, with the tags that it has by now, and returns ctx with the span in it.
 // The call's time has run since it began: what it takes to describe it is ours, and would look like the program's work. Behind
-// hooks of the user's, which are the program's, it begins anew, and so does a request's, whose own time is its handler's.
-// Call Open last, and then the library.
+// hooks of the user's, which are the program's, it begins anew, and so does a request's, whose own time is its handler's; but not
+// where Sampled had to open the span to know, as without a parent. Call Open last, and then the library.
 func (c *Call) Open(ctx context.Context) (with context.Context) {
 	with = ctx
 	if c == nil {
@@ -390,22 +390,24 @@ func (c *Call) TakeAlong(earlier *Call) {
 }
 
 // Discard ends a call that Begin began and that was none: nothing is drawn. It comes before any
-// tag, since a tag opens the span, and a span that was opened is reported.
-func (c *Call) Discard() {
+// tag, since a tag opens the span, and a span that was opened is reported. What the call took along is
+// given back, not finished.
+func (c *Call) Discard() (along *Call) {
 	if c == nil {
-		return
+		return nil
 	}
 	c.mu.Lock()
 	opened := c.span != nil
 	if !opened {
 		c.finished, c.broken = true, true // nothing opens it any more
 		c.state.Store(closed)
-		c.along.Finish(nil)
+		along, c.along = c.along, nil
 	}
 	c.mu.Unlock()
 	if opened {
 		c.Finish(nil)
 	}
+	return along
 }
 
 // Unwound, deferred around the library's code, finishes the call where returned is still

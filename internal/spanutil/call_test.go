@@ -322,9 +322,10 @@ func TestAnEarlierCallIsFinishedWithTheOneThatTakesItAlong(t *testing.T) {
 		}
 		return nil
 	})
+	var back *spanutil.Call
 	for name, end := range map[string]func(*spanutil.Call){
 		"finished":  func(c *spanutil.Call) { c.Finish(nil) },
-		"discarded": func(c *spanutil.Call) { c.Discard() },
+		"discarded": func(c *spanutil.Call) { back = c.Discard() },
 		"nil":       nil,
 		"over":      nil,
 		"a hook":    func(c *spanutil.Call) { c.Finish(nil) },
@@ -347,7 +348,7 @@ func TestAnEarlierCallIsFinishedWithTheOneThatTakesItAlong(t *testing.T) {
 			case "over":
 				call.Finish(nil)
 			case "discarded":
-				want = 1
+				want = 0
 			case "a hook":
 				want = 1
 			}
@@ -370,6 +371,9 @@ func TestAnEarlierCallIsFinishedWithTheOneThatTakesItAlong(t *testing.T) {
 			}
 			if n := len(tracer.Spans()); n != want {
 				t.Errorf("%d spans, want %d:\n%s", n, want, tracer.Tree())
+			}
+			if name == "discarded" && back != first {
+				t.Error("what the call took along is not given back")
 			}
 		})
 	}
