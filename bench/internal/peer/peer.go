@@ -94,8 +94,12 @@ func All() []Peer {
 // tree, as git calls it.
 func Version(module string) string {
 	if module == own {
-		out, _ := exec.Command("git", "describe", "--always", "--dirty").Output()
-		return strings.TrimSpace(string(out))
+		out, _ := exec.Command("git", "describe", "--always").Output()
+		version := strings.TrimSpace(string(out))
+		if version != "" && exec.Command("git", "diff", "--quiet", "HEAD", "--", ":/*.go").Run() != nil {
+			version += "-dirty"
+		}
+		return version
 	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
