@@ -137,7 +137,9 @@ func (c resetting) ResetSession(ctx context.Context) error {
 		if bad {
 			failure = nil
 		}
-		c.db.waited(ctx, "sql reset", start, end).Finish(failure)
+		reset := c.db.waited(ctx, "sql reset", start, end)
+		reset.Fail(failure)
+		e.report(reset)
 	case !bad:
 		c.db.pooled(e, end, nil)
 	}

@@ -39,7 +39,7 @@ type entered struct {
 	start time.Time
 	since atomic.Pointer[time.Time]     // the caller has waited since; nil: no more
 	by    atomic.Pointer[database]      // whose driver it came to
-	pool  atomic.Pointer[spanutil.Call] // the wait for the pool, over and not reported yet
+	pool  atomic.Pointer[spanutil.Call] // the wait for the pool, and for a reset, over and not reported yet
 }
 
 type enteredKey struct{}
@@ -124,6 +124,16 @@ func (e *entered) takeAlong(call *spanutil.Call) {
 	if e != nil {
 		call.TakeAlong(e.pool.Swap(nil))
 	}
+}
+
+// report leaves it to the call that comes to report a wait that is over, and with it the one before, or does it at once.
+func (e *entered) report(wait *spanutil.Call) {
+	e.takeAlong(wait)
+	if e == nil {
+		wait.Finish(nil)
+		return
+	}
+	e.pool.Store(wait)
 }
 
 // discard ends a call that was none, and keeps the wait for the pool for the one that comes.

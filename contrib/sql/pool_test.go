@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -145,17 +146,28 @@ func (b busy) StartSpan(operation string, opts ...opentracing.StartSpanOption) o
 
 func TestReportingAWaitForThePoolIsNoWork(t *testing.T) {
 	for shape, call := range map[string]string{"modern": "sql exec", "skips arguments": "sql prepare"} {
-		t.Run(shape, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				tracer := spantest.NewTracer()
-				_, ctx, db := exhausted(t, &fake{shape: conns[shape]}, gaptrace.WithTracer(busy{tracer}))
-				must(db.ExecContext(ctx, "UPDATE ?", 1))(t)
-				wantPool(t, tracer, held)
-				if pool, next := tracer.Named("sql pool"), tracer.Named(call); len(next) == 0 || !next[0].Start.Equal(pool[0].End) {
-					t.Errorf("%s does not begin where the wait ends:\n%s", call, tracer.Tree())
-				}
+		for _, reset := range []time.Duration{0, time.Second} {
+			t.Run(fmt.Sprint(shape, ", reset in ", reset), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					tracer := spantest.NewTracer()
+					_, ctx, db := exhausted(t, &fake{shape: conns[shape], fault: func(call string) error {
+						if call == "ResetSession" {
+							time.Sleep(reset)
+						}
+						return nil
+					}}, gaptrace.WithTracer(busy{tracer}))
+					must(db.ExecContext(ctx, "UPDATE ?", 1))(t)
+					wantPool(t, tracer, held)
+					waits, next := tracer.Named("sql pool"), tracer.Named(call)
+					if reset > 0 {
+						waits = append(waits, tracer.Named("sql reset")...)
+					}
+					if last := waits[len(waits)-1]; len(next) == 0 || !next[0].Start.Equal(last.End) || last.End.Sub(waits[0].Start) != held+reset {
+						t.Errorf("%s does not begin where the wait ends:\n%s", call, tracer.Tree())
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
