@@ -1,6 +1,6 @@
 // Fidelity finds out how far the gaps of a trace can be believed: of gaptrace, and of every peer, in the same schedules.
 //
-//	go run ./bench/fidelity [-seed N] [-n N] [-short] [-json] [-scenario regexp] [-peer regexp] [-write docs]
+//	go run ./bench/fidelity [-seed N] [-n N] [-short] [-json] [-export] [-scenario regexp] [-peer regexp] [-write docs]
 //
 // A handler alternates work, which is real CPU, with calls that wait, as a random schedule has it. What the gaps of its
 // request should hold is read from the clocks of its own thread, just before and after each call, Read, Next and

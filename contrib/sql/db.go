@@ -101,7 +101,7 @@ func (db *database) came(ctx context.Context) *entered {
 // arrived is told of each call to the driver before it is made: the caller has a connection.
 func (db *database) arrived(ctx context.Context) *entered {
 	e := db.came(ctx)
-	if e != nil && e.since.Load() != nil { // which most have: a connection that is made is not reset
+	if e != nil && e.since.Load() != nil { // a connection that the pool made meanwhile is not reset
 		db.pooled(e, time.Now(), nil)
 	}
 	return e

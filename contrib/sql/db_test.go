@@ -265,14 +265,7 @@ func TestAResetThatWaitsIsDrawn(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{shape: modern}
 				tracer, ctx, db := under(t, f)
-				f.fault = func(call string) error {
-					if call != "ResetSession" {
-						return nil
-					}
-					f.fault = nil
-					time.Sleep(20 * time.Millisecond)
-					return failure
-				}
+				f.fault = onReset(1, func() error { time.Sleep(20 * time.Millisecond); return failure })
 				exec := db.ExecContext
 				if through {
 					exec = gapsql.WrapDB(db).ExecContext
@@ -335,14 +328,7 @@ func TestAResetThatWaitsEndsTheWaitForThePool(t *testing.T) {
 			f := &fake{shape: modern}
 			tracer, ctx, db := underOne(t, f)
 			held := must(db.DB.Conn(t.Context()))(t)
-			f.fault = func(call string) error {
-				if call != "ResetSession" {
-					return nil
-				}
-				f.fault = nil
-				time.Sleep(20 * time.Millisecond)
-				return failure
-			}
+			f.fault = onReset(1, func() error { time.Sleep(20 * time.Millisecond); return failure })
 			time.AfterFunc(10*time.Millisecond, func() { held.Close() })
 			must(db.ExecContext(ctx, "UPDATE"))(t)
 			pools, resets := tracer.Named("sql pool"), tracer.Named("sql reset")

@@ -72,6 +72,19 @@ func failOn(prefix string, n int, err error) func(string) error {
 	}
 }
 
+// onReset does do when a connection is reset for the nth time, and ends that in its error.
+func onReset(nth int, do func() error) func(string) error {
+	n := 0
+	return func(call string) error {
+		if call == "ResetSession" {
+			if n++; n == nth {
+				return do()
+			}
+		}
+		return nil
+	}
+}
+
 // fakeDriver is a driver without connectors.
 type fakeDriver struct{ f *fake }
 

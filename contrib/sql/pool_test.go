@@ -27,18 +27,8 @@ func works(d time.Duration) converts {
 	return func() (driver.Value, error) { time.Sleep(d); return int64(1), nil }
 }
 
-// converting is modern, but that database/sql converts the arguments.
-func converting(c conn) driver.Conn {
-	return struct {
-		conn
-		execer
-		queryer
-		preparer
-		beginner
-		resetter
-		validator
-	}{c, execer(c), queryer(c), preparer(c), beginner(c), resetter(c), validator(c)}
-}
+// converting is all but a checker of arguments: database/sql converts them.
+var converting = pieces["all but connChecker"]
 
 const held = 10 * time.Millisecond
 
@@ -84,16 +74,8 @@ func TestTheWorkOfAValuerIsNoWaitForThePool(t *testing.T) {
 
 func TestAWaitForThePoolIsDrawnThoughNoCallComes(t *testing.T) {
 	panics := converts(func() (driver.Value, error) { panic(errBoom) })
-	resets := func(how func()) func(string) error {
-		n := 0
-		return func(call string) error {
-			if call == "ResetSession" {
-				if n++; n == 2 { // the first is for who holds the connection
-					how()
-				}
-			}
-			return nil
-		}
+	resets := func(how func()) func(string) error { // the first reset is for who holds the connection
+		return onReset(2, func() error { how(); return nil })
 	}
 	goexits := gaptrace.WithFilter(func(c gaptrace.Call) bool {
 		if c.Operation == "sql exec" {
@@ -150,12 +132,9 @@ func TestReportingAWaitForThePoolIsNoWork(t *testing.T) {
 			t.Run(fmt.Sprint(shape, ", reset in ", reset), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					tracer := spantest.NewTracer()
-					_, ctx, db := exhausted(t, &fake{shape: conns[shape], fault: func(call string) error {
-						if call == "ResetSession" {
-							time.Sleep(reset)
-						}
-						return nil
-					}}, gaptrace.WithTracer(busy{tracer}))
+					_, ctx, db := exhausted(t, &fake{
+						shape: conns[shape], fault: onReset(2, func() error { time.Sleep(reset); return nil }),
+					}, gaptrace.WithTracer(busy{tracer}))
 					must(db.ExecContext(ctx, "UPDATE ?", 1))(t)
 					wantPool(t, tracer, held)
 					waits, next := tracer.Named("sql pool"), tracer.Named(call)
@@ -212,7 +191,7 @@ type unspeakable struct{ text *string }
 
 func (u unspeakable) Error() string { return *u.text }
 
-func TestADBAsksNoErrorForItsText(t *testing.T) {
+func TestADBBreaksOnNoError(t *testing.T) {
 	f := &fake{shape: converting}
 	_, ctx, db := underOne(t, f)
 	must(db, db.PingContext(ctx))(t)
@@ -220,4 +199,18 @@ func TestADBAsksNoErrorForItsText(t *testing.T) {
 	if _, err := db.ExecContext(ctx, "UPDATE"); err == nil {
 		t.Error("no error")
 	}
+	synctest.Test(t, func(t *testing.T) { // one that ends the wait has to be told from that of a DB that is closed
+		f := &fake{shape: converting}
+		_, ctx, db := underOne(t, f)
+		must(db, db.PingContext(ctx))(t)
+		conn := must(db.DB.Conn(t.Context()))(t)
+		f.fault = failOn("Connect", 1, unspeakable{})
+		time.AfterFunc(held, func() {
+			conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool makes another, for who waits
+			conn.Close()
+		})
+		if _, err := db.ExecContext(ctx, "UPDATE"); err != (unspeakable{}) { //nolint:errorlint // it is handed on as it is
+			t.Errorf("%T", err)
+		}
+	})
 }

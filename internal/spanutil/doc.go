@@ -5,9 +5,9 @@
 // which the caller was blocked. A nil *Call stands for a call that is not recorded; its methods
 // do nothing, so a wrapper asks once whether it has one and never again.
 //
-//	call := w.Begin(ctx, …)        // or Send, for a call that is injected
+//	call := w.Begin(ctx, …)        // or Send, for a call that is injected; the first wait begins
 //	call.Tag(…)                    // where call.Sampled()
-//	ctx = call.Open(ctx)           // the first wait begins
+//	ctx = call.Open(ctx)           // behind hooks of the user's the wait begins anew
 //	res, err := library(ctx, …)
 //	call.Finish(err)               // one wait was all: the span is reported
 //
