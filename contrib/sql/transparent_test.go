@@ -6,12 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"go/ast"
-	"go/build"
-	"go/parser"
-	"go/token"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -381,31 +375,3 @@ func everything(s *sight, ctx context.Context, db pool) {
 type valuer struct{}
 
 func (valuer) Value() (driver.Value, error) { return struct{}{}, nil }
-
-// What a wrapper must think of when it changes, and nothing here notices by itself.
-func TestDatabaseSQLHasNoInterfaceThatIsNewToUs(t *testing.T) {
-	known := strings.Fields(`ColumnConverter Conn ConnBeginTx ConnPrepareContext Connector Driver DriverContext Execer
-		ExecerContext NamedValueChecker Pinger Queryer QueryerContext Result Rows RowsColumnTypeDatabaseTypeName
-		RowsColumnTypeLength RowsColumnTypeNullable RowsColumnTypePrecisionScale RowsColumnTypeScanType
-		RowsNextResultSet SessionResetter Stmt StmtExecContext StmtQueryContext Tx Validator ValueConverter Valuer`)
-	pkg, err := build.Import("database/sql/driver", "", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range pkg.GoFiles {
-		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(pkg.Dir, name), nil, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.TypeSpec)
-			if !ok {
-				return true
-			}
-			if _, ok := spec.Type.(*ast.InterfaceType); ok && spec.Name.Name != "Value" && spec.Name.IsExported() && !slices.Contains(known, spec.Name.Name) {
-				t.Errorf("driver.%s is an interface the wrapper does not know of", spec.Name)
-			}
-			return true
-		})
-	}
-}

@@ -1,0 +1,93 @@
+package gaptrace_test
+
+import (
+	"encoding/json"
+	"errors"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// packages are packages as the go command that runs the tests builds them.
+type packages struct {
+	fset   *token.FileSet
+	listed map[string]*listed
+	types.Importer
+}
+
+type listed struct {
+	ImportPath, Name, Dir, Export string
+	GoFiles                       []string
+	ImportMap                     map[string]string
+}
+
+// load lists patterns and all that they import. Types come from the compiler's export data, which the build cache holds
+// for whatever the tests import themselves.
+func load(t *testing.T, patterns ...string) *packages {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Name,Dir,Export,GoFiles,ImportMap"}, patterns...)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, &stderr)
+	}
+	p := &packages{fset: token.NewFileSet(), listed: map[string]*listed{}}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var pkg listed
+		if err := decoder.Decode(&pkg); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		p.listed[pkg.ImportPath] = &pkg
+	}
+	p.Importer = importer.ForCompiler(p.fset, "gc", func(path string) (io.ReadCloser, error) {
+		if pkg := p.listed[path]; pkg != nil {
+			return os.Open(pkg.Export)
+		}
+		return nil, errors.New("no package " + path)
+	})
+	return p
+}
+
+// check type-checks the source of a package, for what its exports do not show.
+func (p *packages) check(t *testing.T, path string) (*types.Package, []*ast.File, *types.Info) {
+	t.Helper()
+	var files []*ast.File
+	for _, name := range p.listed[path].GoFiles {
+		f, err := parser.ParseFile(p.fset, filepath.Join(p.listed[path].Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
+	config := types.Config{Importer: vendored{p, p.listed[path].ImportMap}}
+	pkg, err := config.Check(path, p.fset, files, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pkg, files, info
+}
+
+// vendored imports what a package of the standard library means by a path.
+type vendored struct {
+	types.Importer
+	paths map[string]string
+}
+
+func (v vendored) Import(path string) (*types.Package, error) {
+	if at, ok := v.paths[path]; ok {
+		path = at
+	}
+	return v.Importer.Import(path)
+}
