@@ -523,11 +523,11 @@ func has(t types.Type, it *types.Interface) bool {
 // methodSet renders the methods of it.
 func methodSet(it *types.Interface) string {
 	var methods []string
-	for i := range it.NumEmbeddeds() {
-		methods = append(methods, types.TypeString(it.EmbeddedType(i), (*types.Package).Name))
+	for embedded := range it.EmbeddedTypes() {
+		methods = append(methods, types.TypeString(embedded, (*types.Package).Name))
 	}
-	for i := range it.NumExplicitMethods() {
-		methods = append(methods, bare(it.ExplicitMethod(i)))
+	for method := range it.ExplicitMethods() {
+		methods = append(methods, bare(method))
 	}
 	slices.Sort(methods)
 	return strings.Join(methods, "; ")
