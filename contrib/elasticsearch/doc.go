@@ -2,8 +2,10 @@
 // cover exactly the time its caller was blocked: every attempt, the back-off between them, and the
 // reading of the answer.
 //
-//	client, err := elasticsearch.NewClient(cfg) // go-elasticsearch's
-//	client = gapes.Wrap(client)                 // this package, imported under a name of its own
+//	import gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
+//
+//	client, err := elasticsearch.NewClient(cfg)
+//	client = gapes.Wrap(client)
 //
 // # Spans
 //

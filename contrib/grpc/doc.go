@@ -2,6 +2,8 @@
 // the time its caller was blocked, in every RecvMsg and SendMsg of a stream; a server's span is the frame in which the
 // gaps are the handler's own time.
 //
+//	import gapgrpc "github.com/gaptrace/gaptrace/contrib/grpc"
+//
 //	conn, err := grpc.NewClient(target, append(gapgrpc.DialOptions(), creds)...)
 //	server := grpc.NewServer(gapgrpc.ServerOptions()...)
 //

@@ -1,6 +1,8 @@
 // Package redis records the commands of github.com/go-redis/redis/v8. A command, pipeline or
 // transaction under a span becomes a child span that covers exactly the time its caller was blocked.
 //
+//	import gapredis "github.com/gaptrace/gaptrace/contrib/redis"
+//
 //	client := gapredis.Wrap(redis.NewClient(&redis.Options{Addr: addr}))
 //
 // # Spans

@@ -1,7 +1,9 @@
 // Package mysql draws spans for the calls of database/sql with the driver go-sql-driver/mysql. It is
 // contrib/sql, and tells of the database what the data source name says.
 //
-//	db, err := mysql.Open("user:password@tcp(db.example.com)/shop")
+//	import gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql" // the driver is called mysql, too
+//
+//	db, err := gapmysql.Open("user:password@tcp(db.example.com)/shop")
 //
 // Spans, tags, options and what is no failure are those of contrib/sql. These tags have values here:
 //
