@@ -65,8 +65,8 @@ func (b *builder) layout() *Trace {
 	}
 	b.order() // as it points to nodes that are about to move
 	t.nodes = b.move(order)
-	for i := len(t.nodes) - 1; i >= 0; i-- {
-		if n := t.nodes[i]; n.parent != none {
+	for _, n := range slices.Backward(t.nodes) {
+		if n.parent != none {
 			p := &t.nodes[n.parent]
 			p.next = max(p.next, n.next)
 		}
