@@ -17,6 +17,7 @@ import (
 
 // A command that a text shows can be typed: its flags, packages and files are there.
 func TestCommandsInTextsExist(t *testing.T) {
+	workspace(t)
 	gaptrace := filepath.Join(t.TempDir(), "gaptrace")
 	if out, err := exec.Command("go", "build", "-o", gaptrace, "./cmd/gaptrace").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)

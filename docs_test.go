@@ -81,6 +81,7 @@ type example struct {
 
 // What is copied from a text must compile, and must do what the text says.
 func TestExamplesCompile(t *testing.T) {
+	workspace(t)
 	examples := examples(t)
 	paths := slices.Collect(maps.Values(names))
 	for _, e := range examples {
@@ -105,6 +106,7 @@ func TestExamplesCompile(t *testing.T) {
 
 // A text names only what there is.
 func TestNamesInTextsExist(t *testing.T) {
+	workspace(t)
 	all := load(t, slices.Collect(maps.Values(names))...)
 	texts := map[string]string{}
 	for name, text := range documents(t) {
@@ -140,6 +142,7 @@ func TestNamesInTextsExist(t *testing.T) {
 }
 
 func TestExampleIsRefused(t *testing.T) {
+	workspace(t)
 	all := load(t, slices.Collect(maps.Values(names))...)
 	for name, test := range map[string]struct{ code, problem string }{
 		"library's function as the wrapper's": {`db, err := sql.Open("postgres", dsn)`, "has no part in"},

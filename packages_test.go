@@ -29,6 +29,14 @@ type listed struct {
 	ImportMap                     map[string]string
 }
 
+// workspace skips a test of texts that speak of all modules, where only the root module is at hand.
+func workspace(t *testing.T) {
+	t.Helper()
+	if out, err := exec.Command("go", "env", "GOWORK").Output(); err != nil || len(strings.TrimSpace(string(out))) < len("off")+1 {
+		t.Skipf("needs go.work, and the go command: GOWORK is %q, %v", out, err)
+	}
+}
+
 // load lists patterns and all that they import. Types come from the compiler's export data, which the build cache holds
 // for whatever the tests import themselves.
 func load(t *testing.T, patterns ...string) *packages {
