@@ -83,7 +83,10 @@ var wrapped = map[string]struct {
 				methods: "Available() int; Close() error; Err() error; InFlight() int; Release(); Reserve() error; RoundTrip(*http.Request) (*http.Response, error)",
 				does:    "asked of net/http's own connections",
 			},
-			"http.RoundTripper asked for CancelRequest": {methods: "CancelRequest(*http.Request)", does: kept},
+			"http.RoundTripper asked for CancelRequest": {
+				methods: "CancelRequest(*http.Request)",
+				does:    "deprecated: a recorded request is a copy, which only its context or Cancel channel ends",
+			},
 			"http.RoundTripper asked for Close": {
 				methods: "Close() error",
 				since:   "go1.27",

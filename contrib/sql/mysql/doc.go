@@ -1,9 +1,9 @@
 // Package mysql draws spans for the calls of database/sql with the driver go-sql-driver/mysql. It is
 // contrib/sql, and tells of the database what the data source name says.
 //
-//	import gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql" // the driver is called mysql, too
+//	import gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
 //
-//	db, err := gapmysql.Open("user:password@tcp(db.example.com)/shop")
+//	db, err := gapmysql.Open("user:password@tcp(db.example.com)/shop") // instead of sql.Open("mysql", …)
 //
 // Spans, tags, options and what is no failure are those of contrib/sql. These tags have values here:
 //
