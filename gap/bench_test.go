@@ -37,10 +37,10 @@ func realistic(n int) []gap.Span {
 	joined := append(tags("client"), gap.Field{Key: "wait.joined_us", Value: int64(1)})
 
 	all := make([]gap.Span, 0, n)
-	span := func(parent int, process *gap.Process, operation string, tags []gap.Field, start, length int) int {
+	span := func(parent int, process *gap.Process, operation string, tags []gap.Field, start, length time.Duration) int {
 		s := gap.Span{
 			SpanID: gap.SpanID(random.Uint64()), Operation: operation, Process: process, Tags: tags,
-			Start: epoch.Add(time.Duration(start)), Duration: time.Duration(length),
+			Start: epoch.Add(start), Duration: length,
 		}
 		if parent >= 0 {
 			s.References = []gap.Reference{{SpanID: all[parent].SpanID}}
@@ -48,7 +48,7 @@ func realistic(n int) []gap.Span {
 		all = append(all, s)
 		return len(all) - 1
 	}
-	open := []int{span(-1, services[0], operations[0], server, 0, 60*int(time.Second))}
+	open := []int{span(-1, services[0], operations[0], server, 0, time.Minute)}
 	for len(all) < n {
 		i := random.IntN(len(open)) // the more there are the wider it gets
 		at := open[i]
@@ -56,13 +56,13 @@ func realistic(n int) []gap.Span {
 		if open = open[:len(open)-1]; len(open) == 0 {
 			open = append(open, 0)
 		}
-		process, from, to := all[at].Process, int(all[at].Start.Sub(epoch)), int(all[at].Start.Sub(epoch)+all[at].Duration)
+		process, from, to := all[at].Process, all[at].Start.Sub(epoch), all[at].Start.Sub(epoch)+all[at].Duration
 		for range 4 + random.IntN(8) {
 			if len(all) == n {
 				break
 			}
-			length := 1000 + random.IntN(1+(to-from)/6)
-			start := from + random.IntN(max(1, to-from-length))
+			length := 1000 + time.Duration(random.Int64N(1+int64(to-from)/6))
+			start := from + time.Duration(random.Int64N(max(1, int64(to-from-length))))
 			switch call := calls[random.IntN(len(calls))]; {
 			case call[:4] == "HTTP" && len(all)+1 < n:
 				c := span(at, process, call, client, start, length)

@@ -12,7 +12,7 @@ import (
 var Shapes = []string{"realistic", "deep", "wide"}
 
 // start is when the first span of the first trace starts, in microseconds since 1970.
-const start = 1_700_000_000_000_000
+const start int64 = 1_700_000_000_000_000
 
 // Write writes n spans as a Jaeger query service answers, in traces of perTrace spans; 0 or less means all in one. Like Jaeger
 // it writes the processes behind the spans. The same arguments give the same bytes: some 430 a span.
@@ -51,14 +51,14 @@ var services = [...]string{"bookshop", "catalogue", "payment", "warehouse"}
 
 func trace(b *bufio.Writer, id, n int, shape string, parent func(int) int) {
 	fmt.Fprintf(b, `{"traceID":"%016x","spans":[`, id)
-	var at, length int // of a realistic span in its trace
-	starts, lengths := make([]int, 0, n), make([]int, 0, n)
+	var at, length int64 // of a realistic span in its trace
+	starts, lengths := make([]int64, 0, n), make([]int64, 0, n)
 	for i := range n {
 		switch {
 		case shape == "deep":
-			at, length = i, 2*(n-i)
+			at, length = int64(i), 2*int64(n-i)
 		case shape == "wide" && i > 0:
-			at, length = 2*i, 1
+			at, length = 2*int64(i), 1
 		case i == 0:
 			at, length = 0, 16
 			for below := n; below > 1; below /= 3 { // the least of its descendants still has some, so that it fits into its parent
@@ -66,7 +66,7 @@ func trace(b *bufio.Writer, id, n int, shape string, parent func(int) int) {
 			}
 		default:
 			p := parent(i)
-			at, length = starts[p]+(i-1)%3*lengths[p]/3+1, lengths[p]/4
+			at, length = starts[p]+int64(i-1)%3*lengths[p]/3+1, lengths[p]/4
 		}
 		starts, lengths = append(starts, at), append(lengths, length)
 		if i > 0 {
@@ -85,7 +85,7 @@ func trace(b *bufio.Writer, id, n int, shape string, parent func(int) int) {
 	b.WriteString(`},"warnings":null}`)
 }
 
-func span(b *bufio.Writer, trace, i, parent, at, length int) {
+func span(b *bufio.Writer, trace, i, parent int, at, length int64) {
 	fmt.Fprintf(b, `{"traceID":"%016x","spanID":"%016x","flags":1,"operationName":"`, trace, i+1)
 	kind, operation, extra := "client", "redis get", `{"key":"db.statement","type":"string","value":"get \"basket:?\""}`
 	switch {
