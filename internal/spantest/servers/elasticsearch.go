@@ -45,6 +45,7 @@ func startElasticsearch(t testing.TB, user *neturl.Userinfo) (url string, p *Pro
 	p, addrs := server{
 		name:  "elasticsearch",
 		ports: 2,
+		files: 1024,
 		command: func(dir string, addr []string) (*exec.Cmd, error) {
 			// A copy (100 MB): it writes beside itself, and nobody cannot read what is in root's home.
 			home := filepath.Join(dir, "home")
@@ -63,13 +64,13 @@ func startElasticsearch(t testing.TB, user *neturl.Userinfo) (url string, p *Pro
 				password, _ := user.Password()
 				add := exec.Command(filepath.Join(home, "bin", "elasticsearch-users"), "useradd", user.Username(), "-p", password, "-r", "superuser")
 				add.Env = environ
-				if said, err := add.CombinedOutput(); err != nil {
-					return nil, fmt.Errorf("elasticsearch-users: %w: %s", err, said)
+				if err := prepare(dir, add); err != nil {
+					return nil, err
 				}
 			}
 			cmd := exec.Command(filepath.Join(home, "bin", "elasticsearch"))
 			cmd.Env = append(environ, "ES_JAVA_OPTS=-Xms512m -Xmx512m")
-			return cmd, asNobody(dir, cmd)
+			return cmd, asNobody(dir, []string{filepath.Join(java, "bin", "java")}, cmd)
 		},
 		ready: func(p *Process, addr []string) error {
 			health, err := get((&neturl.URL{Scheme: "http", User: user, Host: addr[0], Path: "/_cluster/health", RawQuery: "wait_for_status=yellow&timeout=1s"}).String())
@@ -139,36 +140,46 @@ func javaHome(t testing.TB) string {
 	return filepath.Dir(filepath.Dir(path))
 }
 
-// asNobody has cmds run as nobody, who gets dir and all in it, where we are root: some servers refuse to be root.
-func asNobody(dir string, cmds ...*exec.Cmd) error {
+// asNobody has cmds run as nobody where we are root: some servers refuse to be root. He gets dir and all in it, and the groups
+// that he needs to reach it, the commands, and the files that they need.
+func asNobody(dir string, files []string, cmds ...*exec.Cmd) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
 	uid, gid, err := nobody()
 	if err != nil {
-		return err
+		return &unfit{"it refuses to run as root, and nobody else is there: " + err.Error(), "add a user nobody, or " + notRoot}
 	}
-	for _, cmd := range cmds {
-		runAs(cmd, uid, gid)
-	}
-	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, uid, gid)
+		return os.Lchown(path, int(uid), int(gid))
 	})
+	if err != nil {
+		return &unfit{"it refuses to run as root, who may not give files to nobody here: " + err.Error(), notRoot}
+	}
+	files = append(files, dir)
+	for _, cmd := range cmds {
+		files = append(files, cmd.Path)
+	}
+	groups, err := way(uid, gid, files...)
+	for _, cmd := range cmds {
+		runAs(cmd, uid, gid, groups)
+	}
+	return err
 }
 
 // nobody gives the ids of the user with the fewest rights.
-func nobody() (uid, gid int, err error) {
+func nobody() (uid, gid uint32, err error) {
 	u, err := user.Lookup("nobody")
 	if err != nil {
 		return 0, 0, err
 	}
-	uid, err = strconv.Atoi(u.Uid)
+	id, err := strconv.ParseUint(u.Uid, 10, 32)
 	if err != nil {
 		return 0, 0, err
 	}
-	gid, err = strconv.Atoi(u.Gid)
-	return uid, gid, err
+	group, err := strconv.ParseUint(u.Gid, 10, 32)
+	return uint32(id), uint32(group), err
 }

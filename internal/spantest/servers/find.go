@@ -44,11 +44,15 @@ func installed(name string) string {
 	return filepath.Join(prefix, name)
 }
 
-// missing skips the test, or fails it where GAPTRACE_REQUIRE_SERVERS says that servers are there: a CI that
-// skips by mistake would look green.
+// missing skips the test because a server is not installed.
 func missing(t testing.TB, format string, args ...any) {
 	t.Helper()
-	format += "; .ci/install-servers installs it, see CONTRIBUTING.md"
+	skip(t, format+"; .ci/install-servers installs it, see CONTRIBUTING.md", args...)
+}
+
+// skip skips the test, or fails it if GAPTRACE_REQUIRE_SERVERS=1: a CI that skips by mistake would look green.
+func skip(t testing.TB, format string, args ...any) {
+	t.Helper()
 	if os.Getenv("GAPTRACE_REQUIRE_SERVERS") == "1" {
 		t.Fatalf("GAPTRACE_REQUIRE_SERVERS=1, but "+format, args...)
 	}

@@ -31,15 +31,17 @@ func MariaDB(t testing.TB, args ...string) MySQLServer {
 	}
 	socket := func(dir string) string { return filepath.Join(dir, "sock") }
 	p, addrs := server{
-		name:  "mariadb",
-		ports: 1,
+		name:     "mariadb",
+		ports:    1,
+		files:    256,
+		plainDir: true,
 		command: func(dir string, addr []string) (*exec.Cmd, error) {
 			data := filepath.Join(dir, "data")
 			install := exec.Command(installDB, append([]string{
 				"--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--datadir=" + data, "--tmpdir=" + dir,
 			}, user...)...)
-			if out, err := install.CombinedOutput(); err != nil {
-				return nil, fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
+			if err := prepare(dir, install); err != nil {
+				return nil, err
 			}
 			all := append([]string{
 				// A server that starts removes the temporary tables it finds in its tmpdir: none may be another's.

@@ -19,20 +19,17 @@ func postgreSQL(t testing.TB) (*Process, string) {
 	t.Helper()
 	postgres, initdb := find(t, "GAPTRACE_POSTGRES", "postgres"), find(t, "GAPTRACE_INITDB", "initdb")
 	p, addrs := server{
-		name:  "postgresql",
-		ports: 1,
+		name:     "postgresql",
+		ports:    1,
+		plainDir: true,
 		command: func(dir string, addr []string) (*exec.Cmd, error) {
 			data := filepath.Join(dir, "data")
 			initdb := exec.Command(initdb, "--pgdata="+data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 			cmd := exec.Command(postgres, "-D", data, "-h", "127.0.0.1", "-p", port(addr[0]), "-k", dir, "-F")
-			if err := asNobody(dir, initdb, cmd); err != nil {
+			if err := asNobody(dir, nil, initdb, cmd); err != nil {
 				return nil, err
 			}
-			initdb.Dir = dir
-			if out, err := initdb.CombinedOutput(); err != nil {
-				return nil, fmt.Errorf("initdb: %w\n%s", err, out)
-			}
-			return cmd, nil
+			return cmd, prepare(dir, initdb)
 		},
 		ready: func(p *Process, addr []string) error {
 			// The socket lies in our own directory, so the server behind it is ours; and it opens after the port.

@@ -26,8 +26,13 @@ const (
 type server struct {
 	name  string // in messages, and in the name of its directory
 	ports int    // how many addresses it listens on
+	files uint64 // how many open files it needs at least, if it does not say so itself when it has fewer
 
-	// command prepares the empty directory dir and says what to run in it. Each addr is 127.0.0.1:port.
+	// plainDir is for a server that binds a Unix socket in dir, or has an installer that cannot cope with spaces.
+	plainDir bool
+
+	// command prepares the empty directory dir and says what to run in it. Each addr is 127.0.0.1:port. An [unfit] among
+	// its errors skips the test.
 	command func(dir string, addr []string) (*exec.Cmd, error)
 
 	// ready is asked again and again until it returns nil. It must not take another server for this one: the
@@ -47,41 +52,72 @@ type Process struct {
 	ended  bool // on purpose
 }
 
-// start starts the server and returns when it is ready. When it is not, the test fails with the end of its log.
+// start starts the server and returns when it is ready. If it cannot run on this machine, the test is skipped. If it ends
+// for another reason, or is not ready in time, the test fails with the end of its log.
 func (s server) start(t testing.TB) (*Process, []string) {
 	t.Helper()
+	raiseFiles()
+	if limit := openFiles(); limit < s.files {
+		unable(t, s.name, &unfit{fmt.Sprintf("it needs %d open files, and may have %d", s.files, limit), moreFiles})
+	}
 	for attempt := 1; ; attempt++ {
-		dir := tempDir(t, s.name)
-		addr := freeAddrs(t, s.ports)
+		dir := tempDir(t, s.name, s.plainDir)
+		addr := pickAddrs(t, s.name, s.ports)
 		cmd, err := s.command(dir, addr)
 		if err != nil {
-			t.Fatalf("%s: %v", s.name, err)
+			s.fail(t, err, err.Error())
 		}
-		p := run(t, s.name, dir, cmd)
+		p, err := run(t, s.name, dir, cmd)
+		if err != nil {
+			s.fail(t, err, "")
+		}
 		err = p.await(func() error { return s.ready(p, addr) })
 		if err == nil {
 			return p, addr
 		}
+		ended := !p.running()
 		p.Stop()
-		// Between freeAddrs and the server's own listen, somebody else may have taken a port.
+		// Between pickAddrs and the server's own listen, somebody else may have taken a port.
 		if attempt < attempts && p.logged("address already in use") {
 			continue
 		}
-		t.Fatalf("%s (%s): %v\n%s", s.name, strings.Join(cmd.Args, " "), err, p.logTail())
+		said := fmt.Sprintf("%v\n%s", err, p.logTail())
+		if !ended {
+			said = "" // a server that runs has what it needs from the machine
+		}
+		s.fail(t, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, p.logTail()), said)
 	}
 }
 
+// fail ends the test after an error of a server that wrote said.
+func (s server) fail(t testing.TB, err error, said string) {
+	t.Helper()
+	if u := diagnose(err, said); u != nil {
+		unable(t, s.name, u)
+	}
+	t.Fatalf("%s: %v", s.name, err)
+}
+
+// prepare runs a command of a server's before the server.
+func prepare(dir string, cmd *exec.Cmd) error {
+	cmd.Dir, cmd.Env = dir, environ(cmd.Env)
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, said)
+	}
+	return nil
+}
+
 // run starts cmd in dir, with its output in a log there, and registers its end with t.
-func run(t testing.TB, name, dir string, cmd *exec.Cmd) *Process {
+func run(t testing.TB, name, dir string, cmd *exec.Cmd) (*Process, error) {
 	t.Helper()
 	p := &Process{t: t, name: name, dir: dir, log: filepath.Join(dir, "output.log"), cmd: cmd, exited: make(chan struct{})}
 	// A file and not a pipe: whoever inherits a pipe keeps Wait waiting.
 	log, err := os.Create(p.log)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	defer log.Close()
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, environ(cmd.Env), log, log
 	bindToParent(cmd)
 
 	started := make(chan error)
@@ -98,7 +134,7 @@ func run(t testing.TB, name, dir string, cmd *exec.Cmd) *Process {
 		}
 	}()
 	if err := <-started; err != nil {
-		t.Fatalf("%s: %v", name, err)
+		return nil, err
 	}
 	t.Cleanup(func() {
 		if !p.running() && !p.ended {
@@ -106,7 +142,7 @@ func run(t testing.TB, name, dir string, cmd *exec.Cmd) *Process {
 		}
 		p.Stop()
 	})
-	return p
+	return p, nil
 }
 
 // await polls ready until it returns nil, the server ends, or patience does.
@@ -183,12 +219,17 @@ func (p *Process) logTail() string {
 }
 
 // tempDir makes a directory for a server. It is not t.TempDir: that one's name is too long for a Unix socket,
-// and fails the test when a child of the server still writes there.
-func tempDir(t testing.TB, name string) string {
+// and fails the test when a child of the server still writes there. A plain one has a name without spaces, and so short that a
+// Unix socket in it is within Linux's limit of 107 bytes: if TMPDIR does not allow it, it is made in /tmp.
+func tempDir(t testing.TB, name string, plain bool) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "gaptrace-"+name+"-")
+	parent, why := os.TempDir(), ""
+	if plain && (len(parent) > 60 || strings.ContainsAny(parent, " \t\n")) {
+		parent, why = "/tmp", fmt.Sprintf("TMPDIR (%d bytes) is too long for a Unix socket, or has a space; ", len(parent))
+	}
+	dir, err := os.MkdirTemp(parent, "gaptrace-"+name+"-")
 	if err != nil {
-		t.Fatal(err)
+		unable(t, name, &unfit{why + err.Error(), "set TMPDIR to a folder that can be written"})
 	}
 	t.Cleanup(func() {
 		err := os.RemoveAll(dir)
@@ -204,30 +245,46 @@ func tempDir(t testing.TB, name string) string {
 	return dir
 }
 
+// pickAddrs is replaced by a test that has to lose a port.
+var pickAddrs = freeAddrs
+
 // freeAddrs gives n addresses of 127.0.0.1 with ports that are free for TCP and UDP. The ports are random ones
 // below the range from which systems serve ":0" and outgoing connections, so that hardly anybody takes them
 // before the server does; and port+10000, which Redis 6 wants for a cluster's bus, is a port too.
-func freeAddrs(t testing.TB, n int) []string {
+func freeAddrs(t testing.TB, name string, n int) []string {
 	t.Helper()
+	low, high := 15000, 32000
+	if first := lowestPort(); first > low {
+		low, high = first, max(high, 55000)
+	}
 	var addrs []string
+	var last error
 	for range 1000 {
 		if len(addrs) == n {
 			return addrs
 		}
-		addr := "127.0.0.1:" + strconv.Itoa(15000+rand.IntN(17000))
+		addr := "127.0.0.1:" + strconv.Itoa(low+rand.IntN(max(1, high-low)))
 		tcp, err := net.Listen("tcp", addr)
 		if err != nil {
+			last = err
 			continue
 		}
 		defer tcp.Close() // not before all are found: they must differ
 		udp, err := net.ListenPacket("udp", addr)
 		if err != nil {
+			last = err
 			continue
 		}
 		defer udp.Close()
+		conn, err := net.DialTimeout("tcp", addr, time.Second) // nobody can where the loopback interface is down
+		if err != nil {
+			last = err
+			continue
+		}
+		conn.Close()
 		addrs = append(addrs, addr)
 	}
-	t.Fatal("no free port on 127.0.0.1")
+	unable(t, name, &unfit{fmt.Sprintf("no free port on 127.0.0.1: %v", last), "allow programs to listen there and to connect"})
 	return nil
 }
 

@@ -1,8 +1,12 @@
 package servers
 
 import (
+	"math"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -17,8 +21,60 @@ func bindToParent(cmd *exec.Cmd) {
 }
 
 // runAs has cmd run as another user; only root may.
-func runAs(cmd *exec.Cmd, uid, gid int) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+func runAs(cmd *exec.Cmd, uid, gid uint32, groups []uint32) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid, Groups: groups}}
+}
+
+// entrance reports whether somebody may enter a folder or execute a file, and as a member of which group: his own unless only
+// the file's group may.
+func entrance(path string, uid, gid uint32) (group uint32, open bool, err error) {
+	var s syscall.Stat_t
+	if err := syscall.Stat(path, &s); err != nil {
+		return 0, false, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	switch {
+	case s.Uid == uid:
+		return gid, s.Mode&0o100 != 0, nil
+	case s.Mode&0o001 != 0 && s.Gid != gid:
+		return gid, true, nil
+	}
+	return s.Gid, s.Mode&0o010 != 0, nil
+}
+
+// noexec reports whether nothing can be executed on the file system of a file.
+func noexec(path string) bool {
+	const stNoexec = 8 // of statvfs
+	var s syscall.Statfs_t
+	return syscall.Statfs(path, &s) == nil && s.Flags&stNoexec != 0
+}
+
+// raiseFiles raises our limit of open files to the most that we may have. Go has done so when it started, but gives its
+// children the old one until somebody sets it.
+var raiseFiles = sync.OnceFunc(func() {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
+		limit.Cur = limit.Max
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) // a server that needs more says so
+	}
+})
+
+// openFiles returns how many files a server may have open.
+func openFiles() uint64 {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return math.MaxUint64
+	}
+	return limit.Cur
+}
+
+// lowestPort is the first port on which a server may listen that is not root's.
+func lowestPort() int {
+	text, _ := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
+	port, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 1024
+	}
+	return port
 }
 
 func terminate(p *os.Process) {

@@ -73,7 +73,7 @@ func Sentinel(t testing.TB, binary, name, master string) (addr string) {
 		if err != nil {
 			return nil, err
 		}
-		text := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor %s %s %s 1\nsentinel down-after-milliseconds %[3]s 1000\nsentinel failover-timeout %[3]s 3000\n",
+		text := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %q\nsentinel monitor %s %s %s 1\nsentinel down-after-milliseconds %[3]s 1000\nsentinel failover-timeout %[3]s 3000\n",
 			port(addr[0]), dir, name, host, masterPort)
 		return exec.Command(binary, config, "--sentinel"), os.WriteFile(config, []byte(text), 0o600)
 	}

@@ -2,6 +2,7 @@ package servers
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -409,14 +410,16 @@ func alive(pid int) bool {
 type fake struct {
 	testing.TB
 	skip, fatal string
+	errors      []string
 	cleanups    []func()
 }
 
-func (f *fake) Helper()               {}
-func (f *fake) Logf(string, ...any)   {}
-func (f *fake) Errorf(string, ...any) {}
-func (f *fake) Error(...any)          {}
-func (f *fake) Cleanup(c func())      { f.cleanups = append(f.cleanups, c) }
+func (f *fake) Helper()                           {}
+func (f *fake) Context() context.Context          { return context.Background() }
+func (f *fake) Logf(string, ...any)               {}
+func (f *fake) Errorf(format string, args ...any) { f.Error(fmt.Sprintf(format, args...)) }
+func (f *fake) Error(args ...any)                 { f.errors = append(f.errors, fmt.Sprint(args...)) }
+func (f *fake) Cleanup(c func())                  { f.cleanups = append(f.cleanups, c) }
 func (f *fake) Skipf(format string, args ...any) {
 	f.skip = fmt.Sprintf(format, args...)
 	runtime.Goexit()
@@ -425,6 +428,17 @@ func (f *fake) Skipf(format string, args ...any) {
 func (f *fake) Fatalf(format string, args ...any) {
 	f.fatal = fmt.Sprintf(format, args...)
 	runtime.Goexit()
+}
+
+// outcome is "up" if nothing went wrong.
+func (f *fake) outcome() string {
+	switch {
+	case f.fatal != "" || len(f.errors) > 0:
+		return "failed: " + f.fatal + strings.Join(f.errors, "; ")
+	case f.skip != "":
+		return f.skip
+	}
+	return "up"
 }
 
 // run calls test as the testing package would: in a goroutine that Skipf and Fatalf can end.
@@ -437,5 +451,63 @@ func (f *fake) run(test func()) {
 	<-done
 	for _, v := range slices.Backward(f.cleanups) {
 		v()
+	}
+}
+
+// What a server fails for by itself is never the machine's fault.
+func TestServerThatCrashesOrAnswersWronglyFailsTheTest(t *testing.T) {
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Skip("skipped: ", err)
+	}
+	for script, want := range map[string]string{
+		"exit 1":        "ended before it was ready: exit status 1",
+		"exit 0":        "ended before it was ready: <nil>",
+		"kill -SEGV $$": "ended before it was ready: signal: segmentation fault",
+		"kill -ABRT $$": "ended before it was ready: signal: aborted",
+		"echo open config: permission denied; exit 1": "ended before it was ready: exit status 1",
+		"echo exec format error; exit 1":              "ended before it was ready: exit status 1",
+	} {
+		s := server{
+			name:    "crashing",
+			command: func(string, []string) (*exec.Cmd, error) { return exec.Command("/bin/sh", "-c", script), nil },
+			ready:   func(*Process, []string) error { return errors.New("never") },
+		}
+		var f fake
+		f.run(func() { s.start(&f) })
+		if !strings.Contains(f.fatal, want) || f.skip != "" {
+			t.Errorf("%s: %s", script, f.outcome())
+		}
+	}
+}
+
+func TestServerThatTheMachineEndsSkipsOrFails(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("skipped: the messages are Linux's")
+	}
+	for script, want := range map[string]string{
+		"kill -KILL $$": "signal: killed; free memory",
+		"kill -SYS $$":  "signal: bad system call",
+		"echo 'x: error while loading shared libraries: liby.so: cannot open shared object file'; exit 127": "liby.so: cannot open shared object file; install the library",
+		"echo 'x: /lib/libc.so.6: version `GLIBC_2.99'\"'\"' not found (required by x)'; exit 1":            "GLIBC_2.99' not found (required by x); install one",
+		"echo '[emerg] bind() to 127.0.0.1:80 failed (13: Permission denied): permission denied'; exit 1":   "allow programs to listen on 127.0.0.1",
+		"echo 'runtime: out of memory: cannot allocate 64-byte block'; exit 2":                              "free memory",
+	} {
+		s := server{
+			name:    "ended",
+			command: func(string, []string) (*exec.Cmd, error) { return exec.Command("/bin/sh", "-c", script), nil },
+			ready:   func(*Process, []string) error { return errors.New("never") },
+		}
+		for required, prefix := range map[string]string{"": "skipped: ", "1": "GAPTRACE_REQUIRE_SERVERS=1, but "} {
+			t.Setenv("GAPTRACE_REQUIRE_SERVERS", required)
+			var f fake
+			f.run(func() { s.start(&f) })
+			got := f.skip
+			if required == "1" {
+				got = f.fatal
+			}
+			if !strings.HasPrefix(got, prefix+"ended cannot run on this machine: ") || !strings.Contains(got, want) {
+				t.Errorf("%s, required %q: %s", script, required, f.outcome())
+			}
+		}
 	}
 }
