@@ -76,7 +76,7 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 	if err := r.JSON(&want); err != nil {
 		t.Fatal(err)
 	}
-	command := filepath.Join(t.TempDir(), "gaptrace")
+	command := filepath.Join(servers.ProgramDir(t), "gaptrace")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", command, "github.com/gaptrace/gaptrace/cmd/gaptrace").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

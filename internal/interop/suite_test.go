@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 )
 
 // A suite is a module of a stranger's packages with their own tests. It is a copy, in which a wrapper stands where the
@@ -83,7 +85,7 @@ func Run(m interface{ Run() int }) (code int) {
 // house's versions, and is compiled already.
 func newSuite(t *testing.T, module, pkg string) *suite {
 	t.Helper()
-	s := &suite{T: t, module: module, dir: t.TempDir()}
+	s := &suite{T: t, module: module, dir: servers.ProgramDir(t)}
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

@@ -88,6 +88,7 @@ var complaints = []struct {
 	{regexp.MustCompile(`(?i).*(too many open files|insufficient file descriptors|increase your open file limit).*`), moreFiles},
 	{regexp.MustCompile(`.*(insufficient memory for the Java Runtime|[Cc]annot allocate memory|Could not reserve enough space|runtime: out of memory).*`), "free memory"},
 	{regexp.MustCompile(`.*could not look up effective user ID.*`), "run the tests as a user that has a name in /etc/passwd"},
+	{regexp.MustCompile(`No usable sandbox.*`), "allow user namespaces, or install chromium-sandbox"},
 	// An administrator's kill -9, or the kernel's for want of memory, as the Go command or a shell describe them.
 	{regexp.MustCompile(`signal: killed|exit status 137`), "free memory: the kernel kills processes when there is none"},
 	{regexp.MustCompile(`signal: bad system call|exit status 159`), "allow the system call: a sandbox (seccomp) forbids it"},

@@ -27,8 +27,10 @@ var starters = map[string]func(testing.TB){
 	"envoy": func(t testing.TB) {
 		Envoy(t, 0, func([]string) string { return "static_resources: {}" })
 	},
-	"python": func(t testing.TB) { Python(t) },
-	"node":   func(t testing.TB) { Node(t) },
+	"python3":  func(t testing.TB) { Python(t) },
+	"node":     func(t testing.TB) { Node(t) },
+	"chromium": func(t testing.TB) { Chromium(t) },
+	"programs": func(t testing.TB) { ProgramDir(t) },
 }
 
 const up = "up"
@@ -54,7 +56,11 @@ var circumstances = map[string]struct {
 	},
 	"TMPDIR is noexec": {
 		script: `mount -t tmpfs -o noexec none "$D"; exec env TMPDIR="$D" "$@"`,
-		want:   map[string]string{"elasticsearch": `permission denied \(its file system is mounted noexec\); set TMPDIR`, "postgresql": up, "mariadb": up},
+		want:   map[string]string{"elasticsearch": `permission denied \(its file system is mounted noexec\); set TMPDIR`, "postgresql": up, "mariadb": up, "programs": "is mounted noexec; set GOTMPDIR"},
+	},
+	"TMPDIR is noexec and GOTMPDIR is not": {
+		script: `mount -t tmpfs -o noexec none "$D"; mkdir "$D/go"; mount -t tmpfs none "$D/go"; exec env TMPDIR="$D" GOTMPDIR="$D/go" "$@"`,
+		want:   map[string]string{"programs": up},
 	},
 	"TMPDIR cannot be written": {
 		script: `mount -t tmpfs -o ro none "$D"; exec env TMPDIR="$D" "$@"`,
@@ -138,6 +144,12 @@ var circumstances = map[string]struct {
 			mount --bind /dev/null "$(readlink -f "$lib")"; exec "$@"`,
 		want: map[string]string{"redis": "error while loading shared libraries: .*; install the library"},
 	},
+	"the libraries of an interpreter are broken": {
+		script: `cd "${GAPTRACE_SERVERS:-$HOME/.cache/gaptrace-servers}"; for lib in python-peers/grpc/_cython node-peers/node_modules/jaeger-client; do
+				[ ! -d "$lib" ] || mount -t tmpfs none "$(readlink -f "$lib")"
+			done; exec "$@"`,
+		want: map[string]string{"python3": "(?s)it cannot load its libraries from .*; remove that folder and install", "node": "(?s)it cannot load its libraries from "},
+	},
 	"a program is for another processor": {
 		script: `printf '\177ELF\002\001\001\000\000\000\000\000\000\000\000\000\002\000\363\000' >"$D/redis"; chmod +x "$D/redis"; exec env GAPTRACE_REDIS="$D/redis" "$@"`,
 		want:   map[string]string{"redis": "exec format error; install one that is built for this processor"},
@@ -181,7 +193,7 @@ var circumstances = map[string]struct {
 	},
 	"the home does not exist": {
 		script: `exec env HOME=/no/such/home "$@"`,
-		want:   map[string]string{"redis": up, "mariadb": up, "postgresql": up, "jaeger": up, "envoy": up, "python": up, "node": up},
+		want:   map[string]string{"redis": up, "mariadb": up, "postgresql": up, "jaeger": up, "envoy": up, "python3": up, "node": up, "chromium": up},
 	},
 	"files are the owner's alone": {
 		script: `umask 077; exec "$@"`,

@@ -1,25 +1,29 @@
 package servers
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"strings"
+	"sync"
 	"testing"
 )
 
 // Python is a command of the Python that has jaeger-client, grpcio and grpcio-opentracing.
 func Python(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
-	return peer(t, "python3", "PYTHONPATH", installed("python-peers"), args)
+	return peer(t, "python3", "PYTHONPATH", installed("python-peers"), args, "-c", "import jaeger_client, grpc, grpc_opentracing")
 }
 
 // Node is a command of the Node that has jaeger-client and OpenTelemetry's B3 propagator.
 func Node(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
-	return peer(t, "node", "NODE_PATH", installed("node-peers/node_modules"), args)
+	return peer(t, "node", "NODE_PATH", installed("node-peers/node_modules"), args, "-e", "require('jaeger-client'); require('@opentelemetry/propagator-b3')")
 }
 
-// peer is a command of an interpreter that finds its libraries in dir. It ends with the test.
-func peer(t testing.TB, interpreter, variable, dir string, args []string) *exec.Cmd {
+// peer is a command of an interpreter that finds its libraries in dir, and can load them. It ends with the test.
+func peer(t testing.TB, interpreter, variable, dir string, args []string, load ...string) *exec.Cmd {
 	t.Helper()
 	path, err := exec.LookPath(interpreter)
 	if err != nil {
@@ -28,7 +32,43 @@ func peer(t testing.TB, interpreter, variable, dir string, args []string) *exec.
 	if _, err := os.Stat(dir); err != nil {
 		missing(t, "no libraries for %s: %v", interpreter, err)
 	}
-	cmd := exec.CommandContext(t.Context(), path, args...)
-	cmd.Env = append(os.Environ(), variable+"="+dir)
-	return cmd
+	command := func(ctx context.Context, args []string) *exec.Cmd {
+		cmd := exec.CommandContext(ctx, path, args...)
+		cmd.Env = append(os.Environ(), variable+"="+dir)
+		return cmd
+	}
+	try(t, interpreter, func(ctx context.Context) *unfit {
+		cmd := command(ctx, load)
+		cmd.Env = environ(cmd.Env)
+		said, err := cmd.CombinedOutput()
+		if err == nil {
+			return nil
+		}
+		if u := diagnose(err, string(said)); u != nil {
+			return u
+		}
+		// Libraries are built for one version of their interpreter, and the machine's may have become another.
+		return &unfit{fmt.Sprintf("it cannot load its libraries from %s: %v: %s", dir, err, strings.TrimSpace(string(said))), "remove that folder and install them again"}
+	})
+	return command(t.Context(), args)
+}
+
+// tried are the programs that were tried in this process.
+var tried sync.Map // by name: func() *unfit
+
+// try skips the test if a program does not start on this machine. It is started once in a process.
+func try(t testing.TB, name string, start func(context.Context) *unfit) {
+	t.Helper()
+	once, _ := tried.LoadOrStore(name, sync.OnceValue(func() *unfit {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		u := start(ctx)
+		if ctx.Err() != nil {
+			return nil // it was killed for being slow, which proves nothing
+		}
+		return u
+	}))
+	if u := once.(func() *unfit)(); u != nil {
+		unable(t, name, u)
+	}
 }

@@ -2,6 +2,7 @@ package servers
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -227,9 +228,34 @@ func tempDir(t testing.TB, name string, plain bool) string {
 	if plain && (len(parent) > 60 || strings.ContainsAny(parent, " \t\n")) {
 		parent, why = "/tmp", fmt.Sprintf("TMPDIR (%d bytes) is too long for a Unix socket, or has a space; ", len(parent))
 	}
-	dir, err := os.MkdirTemp(parent, "gaptrace-"+name+"-")
+	dir, err := makeTemp(t, parent, name)
 	if err != nil {
 		unable(t, name, &unfit{why + err.Error(), "set TMPDIR to a folder that can be written"})
+	}
+	return dir
+}
+
+// ProgramDir makes a temporary directory for programs that a test builds and runs: where the go command has its own, in
+// GOTMPDIR or else in TMPDIR, which may be mounted noexec.
+func ProgramDir(t testing.TB) string {
+	t.Helper()
+	const name = "programs"
+	parent := cmp.Or(os.Getenv("GOTMPDIR"), os.TempDir())
+	if noexec(parent) {
+		unable(t, name, &unfit{parent + " is mounted noexec", "set GOTMPDIR to a folder in which programs can be run"})
+	}
+	dir, err := makeTemp(t, parent, name)
+	if err != nil {
+		unable(t, name, &unfit{err.Error(), "set GOTMPDIR to a folder that can be written"})
+	}
+	return dir
+}
+
+// makeTemp makes a directory and removes it after the test.
+func makeTemp(t testing.TB, parent, name string) (string, error) {
+	dir, err := os.MkdirTemp(parent, "gaptrace-"+name+"-")
+	if err != nil {
+		return "", err
 	}
 	t.Cleanup(func() {
 		err := os.RemoveAll(dir)
@@ -242,7 +268,7 @@ func tempDir(t testing.TB, name string, plain bool) string {
 		}
 		t.Error(err)
 	})
-	return dir
+	return dir, nil
 }
 
 // pickAddrs is replaced by a test that has to lose a port.

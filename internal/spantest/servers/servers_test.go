@@ -486,7 +486,8 @@ func TestServerThatTheMachineEndsSkipsOrFails(t *testing.T) {
 	}
 	for script, want := range map[string]string{
 		"kill -KILL $$": "signal: killed; free memory",
-		"kill -SYS $$":  "signal: bad system call",
+		"echo 'FATAL:zygote_host.cc No usable sandbox! If you are'; exit 133": "No usable sandbox! If you are; allow user namespaces",
+		"kill -SYS $$": "signal: bad system call",
 		"echo 'x: error while loading shared libraries: liby.so: cannot open shared object file'; exit 127": "liby.so: cannot open shared object file; install the library",
 		"echo 'x: /lib/libc.so.6: version `GLIBC_2.99'\"'\"' not found (required by x)'; exit 1":            "GLIBC_2.99' not found (required by x); install one",
 		"echo '[emerg] bind() to 127.0.0.1:80 failed (13: Permission denied): permission denied'; exit 1":   "allow programs to listen on 127.0.0.1",
