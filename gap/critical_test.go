@@ -1,6 +1,7 @@
 package gap_test
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"math"
@@ -126,9 +127,9 @@ func TestWorstOfManyAreTheFirstOfAllSorted(t *testing.T) {
 	sorted := slices.Clone(all)
 	slices.SortStableFunc(sorted, func(a, b gap.Gap) int {
 		if a.CriticalTime != b.CriticalTime {
-			return int(b.CriticalTime - a.CriticalTime)
+			return cmp.Compare(b.CriticalTime, a.CriticalTime)
 		}
-		return int(b.Time - a.Time)
+		return cmp.Compare(b.Time, a.Time)
 	})
 	for _, n := range []int{1, 7, 64, 1000, 4999, 5000, 6000} {
 		if got, want := gap.Worst(slices.Values(all), n), sorted[:min(n, len(all))]; !slices.Equal(got, want) {

@@ -1,6 +1,7 @@
 package gap_test
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -184,7 +185,7 @@ func union(n gap.Node) (sum, lengths time.Duration) {
 			lengths = min(lengths, math.MaxInt64-(to-from)) + to - from // which stops at the highest
 		}
 	}
-	slices.SortFunc(edges, func(a, b edge) int { return int(a.at - b.at) })
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Compare(a.at, b.at) })
 	var since time.Duration
 	open := 0
 	for _, e := range edges {

@@ -426,3 +426,24 @@ func TestEachWayToWriteIsAWaitThatMayFail(t *testing.T) {
 		})
 	}
 }
+
+// huge is a ResponseWriter that has sent more than an int of 32 bits holds.
+type huge struct{ *httptest.ResponseRecorder }
+
+const hugeSize int64 = 5 << 30
+
+func (huge) ReadFrom(io.Reader) (int64, error) { return hugeSize, nil }
+
+func TestACopyIsCountedHoweverLargeItIs(t *testing.T) {
+	for name, source := range map[string]io.Reader{"a reader": strings.NewReader(""), "a file": os.Stdin} {
+		tracer := spantest.NewTracer()
+		nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			if n, err := w.(io.ReaderFrom).ReadFrom(source); n != hugeSize || err != nil {
+				t.Error(n, err)
+			}
+		}), gaptrace.WithTracer(tracer)).ServeHTTP(huge{httptest.NewRecorder()}, httptest.NewRequest("GET", "/", nil))
+		if size := tracer.Named("HTTP GET")[0].Tags["response_size"]; size != hugeSize {
+			t.Errorf("%s: response_size = %v", name, size)
+		}
+	}
+}

@@ -131,11 +131,12 @@ func (w *responseWriter) ReadFrom(src io.Reader) (n int64, err error) {
 		if n > 0 {
 			w.wrote()
 		}
+		w.call.Add(n)                     // which may be too much for an int
 		if source.failed || isConn(src) { // a connection's error may be of either
-			w.call.Leave(int(n))
+			w.call.Leave(0)
 			return
 		}
-		w.sent(int(n), err)
+		w.sent(0, err)
 	}()
 	return inner.ReadFrom(src)
 }

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -118,7 +119,7 @@ func number(arg any) (n int) {
 	case int:
 		n = arg
 	case int64:
-		n = int(arg)
+		n = int(max(-1, min(arg, math.MaxInt32)))
 	case string:
 		n, _ = strconv.Atoi(arg[:min(len(arg), 20)])
 	}

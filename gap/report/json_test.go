@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -150,7 +151,7 @@ func TestJSONTellsWhatPackageGapFound(t *testing.T) {
 		Critical int64  `json:"critical_ns"`
 	},
 	) int {
-		return int(b.Critical - a.Critical)
+		return cmp.Compare(b.Critical, a.Critical)
 	}) {
 		t.Errorf("gaps %+v", d.Gaps)
 	}

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"cmp"
 	"io"
 	"math"
 	"slices"
@@ -50,7 +51,7 @@ func TestManyGapsOfManyTraces(t *testing.T) {
 		r.Add(trace, warnings)
 	}
 	gaps := r.Gaps()
-	if len(gaps) != 10*traces || !slices.IsSortedFunc(gaps, func(a, b report.Gap) int { return int(b.CriticalTime - a.CriticalTime) }) {
+	if len(gaps) != 10*traces || !slices.IsSortedFunc(gaps, func(a, b report.Gap) int { return cmp.Compare(b.CriticalTime, a.CriticalTime) }) {
 		t.Errorf("%d gaps", len(gaps))
 	}
 }

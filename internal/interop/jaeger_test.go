@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -66,7 +67,7 @@ func fromJaeger(t *testing.T, queryURL, trace string, count int, shown ...string
 	var b strings.Builder
 	var draw func(parent, indent string)
 	draw = func(parent, indent string) {
-		slices.SortFunc(children[parent], func(a, b *span) int { return int(a.StartTime - b.StartTime) })
+		slices.SortFunc(children[parent], func(a, b *span) int { return cmp.Compare(a.StartTime, b.StartTime) })
 		for _, s := range children[parent] {
 			fmt.Fprintf(&b, "%s%s: %s", indent, s.service, s.OperationName)
 			for _, key := range shown {

@@ -91,14 +91,19 @@ func (c *Call) Enter() {
 	}
 }
 
+// Add counts n bytes, rows or messages more.
+func (c *Call) Add(n int64) {
+	if c != nil && n > 0 {
+		c.amount.Add(n)
+	}
+}
+
 // Leave ends what Enter began; n bytes, rows or messages came of it.
 func (c *Call) Leave(n int) {
 	if c == nil {
 		return
 	}
-	if n > 0 {
-		c.amount.Add(int64(n))
-	}
+	c.Add(int64(n))
 	now := time.Since(c.start)
 	for {
 		s := c.state.Load()

@@ -149,6 +149,13 @@ func FuzzTimeline(f *testing.F) {
 	})
 }
 
+// A difference of durations is more than an int of 32 bits holds.
+func TestTheClosestWaitsAreJoinedFirstHoweverFarOthersAre(t *testing.T) {
+	for _, far := range []time.Duration{time.Second, 2200 * time.Millisecond, 3 * time.Second, 4295 * time.Millisecond, 7 * time.Second, time.Hour} {
+		play(t, 32, []step{{0, time.Millisecond}, {far, time.Millisecond}, {50 * time.Microsecond, time.Millisecond}})
+	}
+}
+
 func TestWaitsOfSeveralGoroutinesAreCountedOnce(t *testing.T) {
 	for seed := range uint64(50) {
 		var mu sync.Mutex

@@ -1,6 +1,7 @@
 package spanutil
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -75,7 +76,7 @@ func (t *timeline) settle() {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return int(t.between(a) - t.between(b)) })
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.between(a), t.between(b)) })
 	hide := make([]bool, last)
 	for _, i := range order {
 		if work := t.between(i); work > 0 && t.joined+work >= budget {
