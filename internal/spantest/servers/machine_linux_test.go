@@ -226,6 +226,9 @@ func TestServersOnOddMachines(t *testing.T) {
 	if err != nil {
 		t.Skip("skipped: no namespaces: ", err)
 	}
+	if said, err := exec.CommandContext(t.Context(), "unshare", "-m", "true").CombinedOutput(); err != nil {
+		t.Skipf("skipped: no namespaces: %v: %s", err, said)
+	}
 	for name, c := range circumstances {
 		t.Run(name, func(t *testing.T) {
 			dir := tempDir(t, "machine", true)
@@ -246,7 +249,7 @@ func TestServersOnOddMachines(t *testing.T) {
 			cmd.Env = append(os.Environ(), "D="+dir, "OUTSIDE="+outside, "GAPTRACE_TEST_STARTERS="+strings.Join(names, " "), "GAPTRACE_REQUIRE_SERVERS=")
 			said, err := cmd.CombinedOutput()
 			if err != nil && !bytes.Contains(said, []byte("\n== ")) {
-				t.Skipf("skipped: this machine cannot be made into such a one: %v: %s", err, said)
+				skip(t, "this machine cannot be made into such a one: %v: %s", err, said)
 			}
 			for server, want := range c.want {
 				_, got, _ := bytes.Cut(said, []byte("\n== "+server+": "))
