@@ -295,7 +295,7 @@ var ends = map[string]struct {
 		return readAndClose(v.client.Do(v.request(ctx, "GET", "/never", nil)))
 	}, want: "failed"},
 	"time-out of the context, in the body": {use: func(v visit) error {
-		ctx, cancel := context.WithTimeout(v.ctx, 10*soon)
+		ctx, cancel := context.WithTimeout(v.ctx, 100*soon)
 		defer cancel()
 		return readAndClose(v.client.Do(v.request(ctx, "GET", "/headers", nil)))
 	}, want: "200 failed"},
@@ -304,7 +304,7 @@ var ends = map[string]struct {
 		return readAndClose(v.get("/never"))
 	}, want: "failed"},
 	"time-out of the client, in the body": {use: func(v visit) error {
-		v.client.Timeout = 10 * soon
+		v.client.Timeout = 100 * soon
 		return readAndClose(v.get("/headers"))
 	}, want: "200 failed"},
 	"ResponseHeaderTimeout": {use: func(v visit) error {
