@@ -58,7 +58,7 @@ type builder struct {
 	servers    map[SpanID]int32 // the server spans that share the id of a client, which is in ids
 	alike      []int32          // nodes without an id, or with one that another has as well
 	odd        []int32          // nodes to be inspected
-	timeless   map[int32]bool   // nodes that nobody timed
+	timeless   map[int32]bool   // nodes whose start is unknown
 	operations map[operationKey]uint32
 	processes  processes
 	corrected  int // spans that Jaeger has moved
@@ -115,7 +115,7 @@ func (b *builder) collect(spans []Span) {
 		n := node{span: s, id: s.SpanID, parent: none, operation: b.operation(s)}
 		n.start, n.end = s.interval()
 		joined := n.read(s.Tags)
-		if joined || s.Duration < 0 || n.outOfRange() || s.timeless() {
+		if joined || int64(s.Duration) != n.end-n.start || n.outOfRange() || s.timeless() {
 			b.odd = append(b.odd, i)
 		}
 		if slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, correctedByJaeger) }) {
@@ -160,6 +160,8 @@ func (b *builder) index() {
 	}
 }
 
+// interval returns when the span was, with a start out of range clamped. A length that is negative or leads out of
+// range is zero: it is a mistake of whoever measured, and would hide all other spans of the trace.
 func (s *Span) interval() (start, end int64) {
 	switch seconds := s.Start.Unix(); {
 	case seconds <= int64(minTime)/1e9:
@@ -169,8 +171,10 @@ func (s *Span) interval() (start, end int64) {
 	default:
 		start = s.Start.UnixNano()
 	}
-	length := max(0, int64(s.Duration))
-	return start, start + min(length, maxTime-start)
+	if length := int64(s.Duration); length > 0 && length < maxTime-start {
+		return start, start + length
+	}
+	return start, start
 }
 
 // timeless says whether nobody timed the span: it has neither a start, which comes as 1970 from what counts seconds, nor a duration.
@@ -178,7 +182,8 @@ func (s *Span) timeless() bool {
 	return s.Duration == 0 && (s.Start.IsZero() || s.Start.UnixNano() == 0)
 }
 
-func (n *node) outOfRange() bool { return n.start == minTime || n.end == maxTime }
+// outOfRange reports whether the start was clamped.
+func (n *node) outOfRange() bool { return n.start == minTime || n.start == maxTime }
 
 // operation returns the number of a span's operation.
 func (b *builder) operation(s *Span) uint32 {
@@ -264,18 +269,23 @@ func (b *builder) name(n *node, i int32) bool {
 // inspect warns of what is wrong with one span, and reads its joined time.
 func (b *builder) inspect(n *node, i int32) {
 	s := n.span
-	if s.Duration < 0 {
+	switch length := int64(s.Duration); {
+	case length < 0:
 		b.warn(n, BadDuration, "duration %v counts as zero", s.Duration)
+	case length > n.end-n.start:
+		b.warn(n, BadDuration, "duration %v counts as zero: it ends out of range", s.Duration)
 	}
 	switch {
 	case s.timeless():
 		b.warn(n, BadTime, "has no time: drawn where its parent starts")
+	case n.outOfRange():
+		b.warn(n, BadTime, "its start %v is out of range: drawn where its parent starts", s.Start.UTC())
+	}
+	if s.timeless() || n.outOfRange() {
 		if b.timeless == nil {
 			b.timeless = make(map[int32]bool)
 		}
 		b.timeless[i] = true
-	case n.outOfRange():
-		b.warn(n, BadTime, "%v + %v is out of range", s.Start.UTC(), s.Duration)
 	}
 	work, err := s.joined()
 	if err != nil {

@@ -100,21 +100,65 @@ func TestSharedIdsOfZipkinAreSplit(t *testing.T) {
 	})
 }
 
-func TestTimesOutOfRangeAreClamped(t *testing.T) {
+func TestTimesOutOfRange(t *testing.T) {
+	const far = 200 * 365 * 24 * time.Hour
+	at := func(us time.Duration) time.Time { return epoch.Add(us * time.Microsecond) }
+	for name, test := range map[string]struct {
+		span     gap.Span
+		start    time.Time
+		duration time.Duration
+		codes    string
+	}{
+		"negative duration":        {gap.Span{Start: at(7), Duration: -1}, at(7), 0, "bad-duration B"},
+		"most negative duration":   {gap.Span{Start: at(7), Duration: math.MinInt64}, at(7), 0, "bad-duration B"},
+		"end of 292 years":         {gap.Span{Start: at(7), Duration: math.MaxInt64}, at(7), 0, "bad-duration B"},
+		"end after 2116":           {gap.Span{Start: at(7), Duration: far}, at(7), 0, "bad-duration B"},
+		"start before 1823":        {gap.Span{Start: epoch.Add(-far).Add(-far), Duration: 2}, at(0), 2, "bad-time B"},
+		"no start":                 {gap.Span{Duration: 2}, at(0), 2, "bad-time B"},
+		"no start, endless":        {gap.Span{Duration: math.MaxInt64}, at(0), 0, "bad-duration B, bad-time B"},
+		"start after 2116":         {gap.Span{Start: epoch.Add(far)}, at(0), 0, "bad-time B"},
+		"start and end after 2116": {gap.Span{Start: epoch.Add(far), Duration: 2}, at(0), 0, "bad-duration B, bad-time B"},
+		"start after all that is":  {gap.Span{Start: time.Unix(math.MaxInt64, 0), Duration: -2}, at(0), 0, "bad-duration B, bad-time B"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := spans(t, "A [0,10)\n B [0,10) <A\n C [3,4) <A")
+			test.span.TraceID, test.span.SpanID, test.span.References = all[1].TraceID, all[1].SpanID, all[1].References
+			all[1] = test.span
+			trace, warnings := gap.Build(all)
+			if got := codes(warnings); got != test.codes {
+				t.Errorf("warnings %v", warnings)
+			}
+			if got := trace.End().Sub(trace.Start()); got != 10*time.Microsecond {
+				t.Errorf("the trace lasts %v", got)
+			}
+			for n := range trace.Nodes() {
+				if n.Span().SpanID == test.span.SpanID && (!n.Start().Equal(test.start) || n.Duration() != test.duration) {
+					t.Errorf("the span is at %v for %v", n.Start(), n.Duration())
+				}
+				if n.Depth() == 0 && n.OwnTime() != 9*time.Microsecond-test.duration {
+					t.Errorf("its parent works for %v", n.OwnTime())
+				}
+			}
+			hold(t, trace, warnings)
+			orderDoesNotMatter(t, all)
+		})
+	}
+}
+
+func TestTracesOfTimesOutOfRangeAlone(t *testing.T) {
 	all := []gap.Span{
-		{SpanID: 1, Duration: math.MaxInt64},                                 // the zero time
-		{SpanID: 2, Start: time.Unix(math.MaxInt64, 0), Duration: time.Hour}, // after all that is
-		{SpanID: 3, Start: epoch, Duration: math.MaxInt64},
-		{SpanID: 4, Start: epoch, Duration: math.MinInt64},
+		{SpanID: 1, Duration: math.MaxInt64},
+		{SpanID: 2, Start: time.Unix(math.MaxInt64, 0), Duration: time.Hour, References: []gap.Reference{{SpanID: 1}}},
+		{SpanID: 3, Start: time.Unix(math.MinInt64, 0), Duration: time.Hour, References: []gap.Reference{{SpanID: 2}}},
 	}
-	trace, warnings := gap.Build(all)
-	if trace.Len() != 4 || len(warnings) != 4 {
-		t.Errorf("%d spans, warnings %v", trace.Len(), warnings)
+	for n := range all {
+		trace, warnings := gap.Build(all[n:])
+		if trace.Len() != 3-n || trace.End().Before(trace.Start()) {
+			t.Errorf("%d spans from %v to %v", trace.Len(), trace.Start(), trace.End())
+		}
+		hold(t, trace, warnings)
+		orderDoesNotMatter(t, all[n:])
 	}
-	if trace.End().Before(trace.Start()) {
-		t.Errorf("from %v to %v", trace.Start(), trace.End())
-	}
-	hold(t, trace, nil)
 }
 
 func TestTimesBefore1970AreTimes(t *testing.T) {

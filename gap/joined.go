@@ -146,13 +146,18 @@ func (s *Span) joined() (int64, error) {
 	return min(us, math.MaxInt64/1000) * 1000, nil
 }
 
-// integer reads a value of any integer type, a float without a fraction as JSON makes them, or a string of digits.
+// integer reads a value of any integer type, a float without a fraction as JSON makes them, or a string of digits. A number
+// of the upper half of 64 bits is a negative one that was stored without its sign.
 func integer(value any) (int64, error) {
 	switch v := value.(type) {
 	case int64:
 		return v, nil
 	case string:
-		i, err := strconv.ParseInt(strings.TrimSpace(v), 10, 64)
+		v = strings.TrimSpace(v)
+		if u, err := strconv.ParseUint(v, 10, 64); err == nil {
+			return int64(u), nil
+		}
+		i, err := strconv.ParseInt(v, 10, 64)
 		if err != nil && !errors.Is(err, strconv.ErrRange) {
 			return 0, fmt.Errorf("is no number: %q", v)
 		}
@@ -163,7 +168,9 @@ func integer(value any) (int64, error) {
 	case v.CanInt():
 		return v.Int(), nil
 	case v.CanUint():
-		return int64(min(v.Uint(), math.MaxInt64)), nil
+		return int64(v.Uint()), nil
+	case v.CanFloat() && v.Float() >= 1<<63 && v.Float() < 1<<64:
+		return int64(uint64(v.Float())), nil
 	case v.CanFloat() && v.Float() == math.Trunc(v.Float()):
 		return int64(max(-1<<53, min(v.Float(), 1<<53))), nil
 	}

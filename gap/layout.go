@@ -131,7 +131,8 @@ func (b *builder) giveTime(parent int32, children []int32) {
 				return // nobody has one
 			}
 		}
-		b.nodes[c].start, b.nodes[c].end = start, start
+		n := &b.nodes[c]
+		n.start, n.end = start, start+min(n.end-n.start, maxTime-start)
 	}
 }
 

@@ -96,18 +96,18 @@ func TestCorrectedClocksStayInRange(t *testing.T) {
 	for name, parent := range map[string]gap.Span{
 		"at the end of time":   {SpanID: 1, Process: far[0], Start: last, Duration: 1},
 		"at its beginning":     {SpanID: 1, Process: far[0], Start: first.Add(-time.Hour), Duration: 0},
-		"for all of it":        {SpanID: 1, Process: far[0], Start: first, Duration: math.MaxInt64},
-		"for the second half":  {SpanID: 1, Process: far[0], Start: time.Unix(0, 0), Duration: math.MaxInt64},
+		"for all of it":        {SpanID: 1, Process: far[0], Start: forever.Start, Duration: forever.Duration},
+		"for the second half":  {SpanID: 1, Process: far[0], Start: time.Unix(0, 1), Duration: 1<<62 - 3},
 		"shortly at its start": {SpanID: 1, Process: far[0], Start: first, Duration: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, start := range []time.Time{first.Add(-1), epoch, last, last.Add(time.Hour)} {
-				for _, length := range []time.Duration{0, 1, time.Hour, math.MaxInt64} {
+			for _, start := range []time.Time{first.Add(-1), forever.Start, epoch, last.Add(-time.Second), last, last.Add(time.Hour)} {
+				for _, length := range []time.Duration{0, 1, time.Hour, 1 << 61, forever.Duration, math.MaxInt64} {
 					all := []gap.Span{
 						parent,
 						{SpanID: 2, Process: far[1], References: under(1), Start: start, Duration: length},
-						{SpanID: 3, Process: far[1], References: under(2), Start: first, Duration: length},
-						{SpanID: 4, Process: far[1], References: under(2), Start: last, Duration: length},
+						{SpanID: 3, Process: far[1], References: under(2), Start: forever.Start, Duration: length},
+						{SpanID: 4, Process: far[1], References: under(2), Start: last.Add(-time.Second), Duration: length},
 						{SpanID: 5, Process: far[0], References: under(3), Start: start, Duration: length},
 					}
 					trace, warnings := gap.Build(all)

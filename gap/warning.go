@@ -29,8 +29,8 @@ const (
 	Duplicate     Code = "duplicate"      // the span came twice; one dropped
 	SameID        Code = "same-id"        // a different span has this id; dropped, as the other starts first
 	NoSpanID      Code = "no-span-id"     // the id is zero: kept, but nothing can refer to it
-	BadTime       Code = "bad-time"       // starts before 1823 or ends after 2116: clamped; or has neither start nor duration: put where its parent starts
-	BadDuration   Code = "bad-duration"   // negative; counts as zero
+	BadTime       Code = "bad-time"       // starts before 1823 or after 2116, or has neither start nor duration: put where its parent starts
+	BadDuration   Code = "bad-duration"   // negative, or ends after 2116: counts as zero
 	BadJoined     Code = "bad-joined"     // wait.joined_us is no number, negative, or more than the call and its waits cover
 	MissingParent Code = "missing-parent" // the parent is not in the trace; see Node.Incomplete
 	Cycle         Code = "cycle"          // the span is its own ancestor; it became a root

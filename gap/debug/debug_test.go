@@ -327,7 +327,7 @@ func TestWhateverIsRecordedIsShown(t *testing.T) {
 	odd := gap.Span{Start: time.Unix(-1<<55, 0), Duration: -1, References: []gap.Reference{{}, {SpanID: 7}}, Tags: []gap.Field{{Key: "error", Value: nil}, {Key: "error", Value: []byte("x")}}}
 	many := make([]gap.Span, 300)
 	for i := range many {
-		many[i] = gap.Span{SpanID: 1, Start: time.Unix(int64(i), 0), Duration: 1<<63 - 1}
+		many[i] = gap.Span{SpanID: 1, Start: time.Unix(int64(i), 0), Duration: 1 << 61}
 	}
 	h := debug.Handler(strange{traces: [][]gap.Span{nil, {}, {{}}, {odd}, {odd, odd}, many}})
 	for _, format := range []string{"html", "json", "text", "perfetto", "pprof"} {

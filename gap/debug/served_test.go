@@ -245,9 +245,9 @@ func TestARedirectTakesTheLastSegmentAsItWasSent(t *testing.T) {
 
 func TestSumsOfTimesThatSpansClaimAreNotNegative(t *testing.T) {
 	var spans []gap.Span
-	early := time.Date(1700, 1, 1, 0, 0, 0, 0, time.UTC) // so that nothing need be cut from the longest duration
+	early := time.Date(1824, 1, 1, 0, 0, 0, 0, time.UTC) // where the longest duration fits
 	for i := range 2 {                                   // roots, each with its own time. The sum of three would be above zero again
-		spans = append(spans, gap.Span{SpanID: gap.SpanID(i + 1), Start: early, Duration: 1<<63 - 1, Operation: "forever"})
+		spans = append(spans, gap.Span{SpanID: gap.SpanID(i + 1), Start: early, Duration: 1<<63 - 1<<59, Operation: "forever"})
 	}
 	list := ask(t, debug.Handler(strange{traces: [][]gap.Span{spans}}), "GET", "/?band=1s").Body.String()
 	times := regexp.MustCompile(`data-h="(Own time|Critical)">([^<]*)</td>`).FindAllStringSubmatch(list, 2)

@@ -192,6 +192,13 @@ func TestOddNumbersAreReadForWhatTheySay(t *testing.T) {
 		`"startTime":1,"duration":99999999999999999999999`: "1970-01-01 00:00:00.000001 +0000 UTC 2562047h47m16.854774s",
 		`"startTime":1,"duration":-1e300`:                  "1970-01-01 00:00:00.000001 +0000 UTC -2562047h47m16.854774s",
 		`"startTime":1,"duration":1e400`:                   "1970-01-01 00:00:00.000001 +0000 UTC 2562047h47m16.854774s",
+		`"startTime":1,"duration":18446744073709551550`:    "1970-01-01 00:00:00.000001 +0000 UTC -66µs",
+		`"startTime":1,"duration":"18446744073709551615"`:  "1970-01-01 00:00:00.000001 +0000 UTC -1µs",
+		`"startTime":1,"duration":18446744073709551550.0`:  "1970-01-01 00:00:00.000001 +0000 UTC 2562047h47m16.854774s",
+		`"startTime":1,"duration":18446744073709549568.0`:  "1970-01-01 00:00:00.000001 +0000 UTC -2.048ms",
+		`"startTime":1,"duration":9223372036854775808`:     "1970-01-01 00:00:00.000001 +0000 UTC -2562047h47m16.854774s",
+		`"startTime":1,"duration":9223372036854775807`:     "1970-01-01 00:00:00.000001 +0000 UTC 2562047h47m16.854774s",
+		`"startTime":18446744073709551614,"duration":1`:    "1969-12-31 23:59:59.999998 +0000 UTC 1µs",
 		`"startTime":1e300`:                                "294247-01-10 04:00:54.775807 +0000 UTC 0s",
 	} {
 		traces, errs := readAll(strings.NewReader(`{"spans":[{` + json + `}]}`))
@@ -199,6 +206,27 @@ func TestOddNumbersAreReadForWhatTheySay(t *testing.T) {
 			t.Errorf("%s: %v", json, errs)
 		} else if got := fmt.Sprint(traces[0][0].Start, " ", traces[0][0].Duration); got != want {
 			t.Errorf("%s: %s, want %s", json, got, want)
+		}
+	}
+}
+
+// Jaeger's backends store -66 µs as 18446744073709551550, and what passes JSON through floating point rounds that up to 1<<64.
+func TestNegativeDurationWithoutItsSignCountsAsZero(t *testing.T) {
+	for _, duration := range []string{"-66", "18446744073709551550", `"18446744073709551550"`, "18446744073709552000", "1.8446744073709552e19"} {
+		text := strings.Replace(answer, `"duration":50`, `"duration":`+duration, 2)
+		text = strings.Replace(text, `"duration":`+duration+"0", `"duration":500`, 1) // the root's
+		traces, errs := readAll(strings.NewReader(text))
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		built, warnings := gap.Build(traces[0])
+		if len(warnings) != 1 || warnings[0].Code != gap.BadDuration || warnings[0].SpanID != 0xb2 {
+			t.Errorf("%s: %v", duration, warnings)
+		}
+		for root := range built.Roots() {
+			if root.Duration() != 500*time.Microsecond || root.OwnTime() != 500*time.Microsecond {
+				t.Errorf("%s: the root lasts %v and works for %v", duration, root.Duration(), root.OwnTime())
+			}
 		}
 	}
 }

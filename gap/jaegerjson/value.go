@@ -90,8 +90,9 @@ func hex(b []byte) (id uint64, ok bool) {
 	return id, true
 }
 
-// micros reads a number, or a string of one, and returns its whole and the rest of it in nanoseconds. What is too large
-// becomes the largest there is. null is 0.
+// micros reads a number, or a string of one, and returns its whole and the rest of it in nanoseconds. null is 0. A number of
+// the upper half of 64 bits is negative: Jaeger's backends store a span that ends before it starts so. What is too large for
+// 64 bits becomes the largest there is.
 func (d *decoder) micros(what string) (whole int64, rest time.Duration) {
 	var text []byte
 	d.peek()
@@ -111,6 +112,9 @@ func (d *decoder) micros(what string) (whole int64, rest time.Duration) {
 	if d.err != nil {
 		return 0, 0
 	}
+	if u, err := strconv.ParseUint(string(text), 10, 64); err == nil {
+		return int64(u), 0
+	}
 	whole, err := strconv.ParseInt(string(text), 10, 64)
 	if err == nil || errors.Is(err, strconv.ErrRange) {
 		return whole, 0
@@ -120,7 +124,9 @@ func (d *decoder) micros(what string) (whole int64, rest time.Duration) {
 	case err != nil && !errors.Is(err, strconv.ErrRange) || math.IsNaN(f):
 		d.stop(&Error{Offset: at, Expected: what, Found: excerpt(strconv.AppendQuote(nil, string(text[:min(len(text), 64)])))})
 		return 0, 0
-	case f >= math.MaxInt64:
+	case f >= 1<<63 && f < 1<<64:
+		return int64(uint64(f)), 0
+	case f >= 1<<63:
 		return math.MaxInt64, 0
 	case f <= math.MinInt64:
 		return math.MinInt64, 0
