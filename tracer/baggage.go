@@ -129,20 +129,42 @@ func (in *incoming) addBaggage(key, value string) {
 	in.baggage[key], in.baggageBytes = value, size
 }
 
-// addBaggageList reads the header jaeger-baggage, k1=v1, k2=v2, which people type. Jaeger's reader logs what is
-// malformed: whoever sends requests could fill the log.
+// addBaggageList reads the header jaeger-baggage, k1=v1, k2=v2, which people type. It splits before it decodes, so that a
+// value may hold an encoded comma or "=". Jaeger's reader logs what is malformed: a peer could fill the log.
 func (in *incoming) addBaggageList(list string) {
-	list, ok := in.unescape(list)
-	if !ok {
-		return
+	encoded := strings.IndexByte(list, '=') >= 0
+	if !encoded { // unless all of it is, as a gateway may do
+		var ok bool
+		if list, ok = in.unescape(list); !ok {
+			return
+		}
 	}
 	for pair := range strings.SplitSeq(list, ",") {
 		key, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
-		if key = strings.TrimSpace(key); ok && !strings.Contains(value, "=") && in.spend(len(key)+len(value)) {
-			// Copies: the list may be a megabyte, and a span lives longer than its request's headers.
-			in.addBaggage(strings.Clone(strings.ToLower(key)), strings.Clone(value))
+		if !ok {
+			continue
+		}
+		key, keyOK := in.own(strings.TrimSpace(key), encoded)
+		value, valueOK := in.own(value, encoded)
+		if keyOK && valueOK && in.spend(len(key)) { // for the key in lower case
+			in.addBaggage(strings.ToLower(strings.TrimSpace(key)), value)
 		}
 	}
+}
+
+// own returns a copy of s, decoded if it is encoded well, where that can be afforded. A copy, because s may be part of a
+// megabyte, and a span lives longer than its request's headers.
+func (in *incoming) own(s string, encoded bool) (string, bool) {
+	if !in.spend(len(s)) {
+		return "", false
+	}
+	if !encoded {
+		return strings.Clone(s), true
+	}
+	if v, err := url.QueryUnescape(s); err == nil && v != s {
+		return v, true
+	}
+	return strings.Clone(s), true
 }
 
 // unescape decodes s, where that can be afforded and s is an encoding.

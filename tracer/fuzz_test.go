@@ -96,7 +96,7 @@ func FuzzExtract(f *testing.F) {
 	for _, s := range []string{
 		"uber-trace-id: abc:1:0:1", "uber-trace-id: abc:1:0:b\nuberctx-k: v", "uber-trace-id: ::::::", "uber-trace-id: 0:0:0:0",
 		"x-b3-traceid: abc\nx-b3-spanid: 1\nx-b3-sampled: d\nx-b3-parentspanid: -", "x-b3-flags: 1", "b3: d\nuberctx-k: v",
-		"jaeger-debug-id: x", "jaeger-baggage: a=b,c=d,%,=", "uberctx-: x\nuberctx-a b: %zz", "b3: 0\ntraceparent: 00-0-0-00",
+		"jaeger-debug-id: x", "jaeger-baggage: a=b,c=d,%,=", "jaeger-baggage: a=%2C==,B%3D=%zz", "jaeger-baggage: a%3Db%2Cc", "uberctx-: x\nuberctx-a b: %zz", "b3: 0\ntraceparent: 00-0-0-00",
 		"uber-trace-id: abc%3a1%3a0%3a1\nuber-trace-id: x", "X-B3-TRACEID: \nx-b3-spanid: ", "b3: abc-1", "b3: abc-1-1-1",
 		"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\ntracestate: a=b,c=d\ntracestate: e=f",
 	} {
@@ -180,6 +180,9 @@ func TestHostileHeadersCostLittleMemory(t *testing.T) {
 		"much baggage, debug": numbered.String() + "b3: abc-1-d",
 		"long list":           "jaeger-baggage: " + strings.Repeat("a=b,", megabyte/4),
 		"long, encoded list":  "jaeger-baggage: " + strings.Repeat("K%20=b,", megabyte/7),
+		"key in a list":       "jaeger-baggage: " + strings.Repeat("K", 30_000) + "=v",
+		"value in a list":     "jaeger-baggage: k=" + strings.Repeat("%41", megabyte/3),
+		"list all encoded":    "jaeger-baggage: " + strings.Repeat("k%3Db%2C", megabyte/8),
 		"many lists":          many("jaeger-baggage: K=%41,L=m", 50_000),
 		"many of everything":  many("uber-trace-id: x\nx-b3-traceid: x\nb3: x\ntraceparent: x", 10_000),
 		"what is not ours":    many("x-other: x", 50_000),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -210,6 +211,45 @@ func TestBaggageInATextMapIsWrittenAsItIs(t *testing.T) {
 	}
 	if got := tr.StartSpan("b", opentracing.ChildOf(c)).BaggageItem("a b"); got != "é ü" {
 		t.Errorf("%q from %v", got, carrier)
+	}
+}
+
+func TestBaggageListIsSplitBeforeItIsDecoded(t *testing.T) {
+	tr, _ := recording(t)
+	for list, want := range map[string]map[string]string{
+		"user=7, tier=gold":               {"user": "7", "tier": "gold"},
+		"token=YWJjZA==":                  {"token": "YWJjZA=="},
+		"token=YWJjZA%3D%3D":              {"token": "YWJjZA=="},
+		"token=YWJjZA%3D%3D, user=7":      {"token": "YWJjZA==", "user": "7"},
+		"list=a%2Cb, user=7":              {"list": "a,b", "user": "7"},
+		"%6Bey%20one=v%20w":               {"key one": "v w"},
+		"sum=1+1, other=1%2B1":            {"sum": "1 1", "other": "1+1"},
+		"off=50%, user=7":                 {"off": "50%", "user": "7"},
+		"a=%2541":                         {"a": "%41"},
+		"a=b=c":                           {"a": "b=c"},
+		"a=,=b,,c, K%3Dx=y":               {"a": "", "k=x": "y"},
+		"a=1,A=2":                         {"a": "1"},
+		" key = v ":                       {"key": " v"},
+		"a=%20v%20":                       {"a": " v "},
+		"user%3D7%2C%20tier%3Dgold":       {"user": "7", "tier": "gold"},
+		"a%3D%2541":                       {"a": "%41"},
+		"a=" + strings.Repeat("%41", 100): {"a": strings.Repeat("A", 100)},
+	} {
+		for _, format := range []opentracing.BuiltinFormat{opentracing.HTTPHeaders, opentracing.TextMap} {
+			var carrier any = opentracing.HTTPHeadersCarrier{"Uber-Trace-Id": {"1:2:0:1"}, "Jaeger-Baggage": {list}}
+			if format == opentracing.TextMap {
+				carrier = opentracing.TextMapCarrier{"uber-trace-id": "1:2:0:1", "jaeger-baggage": list}
+			}
+			c, err := tr.Extract(format, carrier)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			c.ForeachBaggageItem(func(k, v string) bool { got[k] = v; return true })
+			if !maps.Equal(got, want) {
+				t.Errorf("%q: %q, want %q", list, got, want)
+			}
+		}
 	}
 }
 
