@@ -1,12 +1,9 @@
 package tracer
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -222,48 +219,4 @@ func newHTTP() *http.Transport {
 		return t.Clone()
 	}
 	return &http.Transport{Proxy: http.ProxyFromEnvironment}
-}
-
-// strategies asks a sampling server. Jaeger's own fetcher leaves connections open behind it, has no timeout for the
-// body, and panics in a program whose http.DefaultTransport is not a *http.Transport.
-type strategies struct {
-	url    string
-	client *http.Client
-	ctx    context.Context // ends with stop: Fetch is not given one
-	cancel context.CancelFunc
-}
-
-func newStrategies(server string) *strategies {
-	s := &strategies{url: server, client: &http.Client{Transport: newHTTP(), Timeout: 10 * time.Second}}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	return s
-}
-
-// Fetch implements jaeger.SamplingStrategyFetcher.
-func (s *strategies) Fetch(service string) ([]byte, error) {
-	u, err := url.Parse(s.url)
-	if err != nil {
-		return nil, err
-	}
-	query := u.Query()
-	query.Set("service", service)
-	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("sampling server: %s", resp.Status)
-	}
-	return io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-}
-
-func (s *strategies) stop() {
-	s.cancel()
-	s.client.CloseIdleConnections()
 }

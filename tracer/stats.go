@@ -11,13 +11,29 @@ import (
 
 // Stats counts what becomes of the spans of a tracer that are to be sent, for metrics: give it to [WithStats], and load
 // its fields at any time. It belongs to one tracer. Spans that go to a Recorder only are not counted, nor are those that
-// finish after Close, which go nowhere.
+// finish after Close, which go nowhere. It also tells how the tracer samples.
 type Stats struct {
 	Sent     atomic.Int64 // the collector took them; or the network did, on their way to an agent, which does not answer
 	Dropped  atomic.Int64 // the queue was full
 	TooLarge atomic.Int64 // one span alone exceeds the 65,000 bytes of a packet to an agent; a collector has no such bound
 	Failed   atomic.Int64 // the collector did not take them, they could not be sent, or a value in them panicked
+
+	Strategies       atomic.Int64 // answers of the sampling server that were put in force
+	StrategiesFailed atomic.Int64 // times when it could not be asked, or its answer not be understood
+
+	sampler atomic.Pointer[string]
 }
+
+// Sampler describes the sampler in force, with its parameter: "const 1", "remote: probabilistic 0.5", "remote:
+// ratelimiting 5", "remote: per operation (2 rates, default 0.8)", or "remote: probabilistic 0.001, until the server answers". It is "" before a tracer is opened.
+func (s *Stats) Sampler() string {
+	if text := s.sampler.Load(); text != nil {
+		return *text
+	}
+	return ""
+}
+
+func (s *Stats) setSampler(text string) { s.sampler.Store(&text) }
 
 // counter is one for jaeger.Metrics.
 type counter struct{ *atomic.Int64 }
@@ -46,12 +62,8 @@ func (b *books) failed(n int, err error) {
 
 func (b *books) tooLarge(n int) { b.stats.TooLarge.Add(int64(n)) }
 
-// tell tells the logger what was lost since it was told last, the first time at once. A handler that panics or spans
-// itself cannot hurt: this is no goroutine of the program's.
+// tell tells the logger what was lost since it was told last, the first time at once.
 func (b *books) tell(last bool) {
-	if b.logger == nil {
-		return
-	}
 	now := [3]int64{b.stats.Dropped.Load(), b.stats.TooLarge.Load(), b.stats.Failed.Load()}
 	if now == b.before || !last && !b.told.IsZero() && time.Since(b.told) < tellEvery {
 		return
@@ -63,8 +75,17 @@ func (b *books) tell(last bool) {
 		attrs = append(attrs, slog.String("error", b.err.Error()))
 	}
 	b.told, b.before = time.Now(), now
+	warn(b.logger, "tracer: spans were lost", attrs...)
+}
+
+// warn tells l, unless that is nil. A handler that panics or spans itself cannot hurt: this is no goroutine of the
+// program's.
+func warn(l *slog.Logger, msg string, attrs ...slog.Attr) {
+	if l == nil {
+		return
+	}
 	defer func() { _ = recover() }() // nobody else could
-	b.logger.LogAttrs(context.Background(), slog.LevelWarn, "tracer: spans were lost", attrs...)
+	l.LogAttrs(context.Background(), slog.LevelWarn, msg, attrs...)
 }
 
 // undelivered is an error when spans were lost.

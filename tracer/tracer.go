@@ -102,7 +102,7 @@ func WithPropagation(formats ...Format) Option {
 // sends none for a trace that it does not sample: behind it, without this option, such traces are sampled here.
 func WithDeferDenied() Option { return func(o *options) { o.deferDeny = true } }
 
-// WithStats counts in s what becomes of the spans that are sent. A nil s is an error of New.
+// WithStats counts in s what becomes of the spans that are sent, and shows how the tracer samples. A nil s is an error of New.
 func WithStats(s *Stats) Option {
 	return func(o *options) {
 		if s == nil {
@@ -113,7 +113,7 @@ func WithStats(s *Stats) Option {
 }
 
 // WithLogger tells l, as warnings, what spans were lost, and why: at once, then once a minute at most, and the rest when
-// the tracer is closed. Spans that are to be logged (JAEGER_REPORTER_LOG_SPANS) go there too. A nil l is an error of New.
+// the tracer is closed. So it tells when a sampling server gives no strategy. Spans that are to be logged (JAEGER_REPORTER_LOG_SPANS) go there too. A nil l is an error of New.
 func WithLogger(l *slog.Logger) Option {
 	return func(o *options) {
 		if l == nil {
@@ -150,7 +150,8 @@ func WithLogger(l *slog.Logger) Option {
 //
 // The closer ends what New has started, and sends the spans that are queued: call it when the program ends. Its error
 // tells how many spans were not delivered since New, and the last reason; an agent, which is sent packets by UDP, does
-// not say whether they arrived, and so only those that could not be sent at all are counted. A collector that is slow gets all the spans;
+// not say whether they arrived, and so only those that could not be sent at all are counted. It also says if a sampling
+// server gave no strategy when it was asked last. A collector that is slow gets all the spans;
 // one that fails is given up within fifteen seconds. Close may be called more than once and from
 // several goroutines: all calls wait and return the same error. A tracer that was closed can be used on; only, its
 // spans go nowhere but to the Recorder.
@@ -202,11 +203,14 @@ func (s *settings) start() (opentracing.Tracer, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	stop := func() {}
+	s.stats.setSampler(fmt.Sprintf("%s %v", s.Sampler.Type, s.Sampler.Param))
+	stop, unsampled := func() {}, func() error { return nil }
 	if s.Sampler.Type == jaeger.SamplerTypeRemote {
-		server := newStrategies(s.Sampler.SamplingServerURL)
-		stop = server.stop
-		s.Sampler.Options = append(s.Sampler.Options, jaeger.SamplerOptions.SamplingStrategyFetcher(server))
+		s.stats.setSampler(fmt.Sprintf("remote: probabilistic %v, until the server answers", s.Sampler.Param))
+		server := newStrategies(s)
+		stop, unsampled = server.stop, server.close
+		s.Sampler.Options = append(s.Sampler.Options, jaeger.SamplerOptions.SamplingStrategyFetcher(server),
+			jaeger.SamplerOptions.SamplingStrategyParser(server), jaeger.SamplerOptions.Updaters(server))
 	}
 	travel := &propagation{written: s.formats, believed: believed(s.formats), deferDeny: s.deferDeny, long: s.Gen128Bit, stateful: slices.Contains(s.formats, W3C)}
 	opts := []config.Option{
@@ -228,7 +232,7 @@ func (s *settings) start() (opentracing.Tracer, io.Closer, error) {
 	}
 	closer := closeFunc(sync.OnceValue(func() error {
 		stop() // first, or Jaeger waits for an answer of the sampling server
-		return errors.Join(c.Close(), reporter.undelivered())
+		return errors.Join(c.Close(), reporter.undelivered(), unsampled())
 	}))
 	j, ok := t.(*jaeger.Tracer)
 	if !ok { // Jaeger has no other

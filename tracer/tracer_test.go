@@ -289,9 +289,7 @@ func TestTheDocumentsSamplingServerIsAskedAndNotTheEnvironments(t *testing.T) {
 		for got[1] != service { // a tracer that is closed now
 			got = <-asked
 		}
-		if err := closer.Close(); err != nil {
-			t.Fatal(err)
-		}
+		closer.Close() // which may say that there was no strategy
 		if got[0] != test.want {
 			t.Errorf("%s\n%s\n%s server was asked", test.env, test.yaml, got[0])
 		}

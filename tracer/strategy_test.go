@@ -1,0 +1,85 @@
+package tracer
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/uber/jaeger-client-go"
+	"github.com/uber/jaeger-client-go/config"
+)
+
+func asking(l *slog.Logger) *strategies {
+	s := &settings{stats: new(Stats), logger: l}
+	s.Sampler = &config.SamplerConfig{SamplingServerURL: "http://localhost/sampling"}
+	return newStrategies(s)
+}
+
+func TestFailuresToGetAStrategyAreToldOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told strings.Builder
+		s := asking(slog.New(slog.NewTextHandler(&told, nil)))
+		for range 150 {
+			s.failed(errors.New("no route to host"))
+			time.Sleep(time.Second)
+		}
+		s.stop()
+		s.failed(errors.New("Close ended it"))
+		err := s.close()
+		lines := strings.Split(strings.TrimSpace(told.String()), "\n")
+		if len(lines) != 4 || !strings.Contains(lines[0], "failures=1 ") || !strings.Contains(lines[1], "failures=60 ") || !strings.Contains(lines[3], "failures=29 ") {
+			t.Errorf("told:\n%s", &told)
+		}
+		if err == nil || !strings.Contains(err.Error(), "no route to host") || s.stats.StrategiesFailed.Load() != 150 {
+			t.Errorf("%v, %d failures", err, s.stats.StrategiesFailed.Load())
+		}
+	})
+}
+
+func TestLoggerThatPanicsAtAStrategyHurtsNobody(t *testing.T) {
+	s := asking(slog.New(panicking{}))
+	s.failed(errors.New("e"))
+	s.stop()
+	if s.close() == nil {
+		t.Error("no error")
+	}
+}
+
+// FuzzStrategy reads what a sampling server may answer, after another answer: neither panics, and what is in force is in
+// bounds.
+func FuzzStrategy(f *testing.F) {
+	for _, answer := range []string{
+		`{"strategyType":0,"probabilisticSampling":{"samplingRate":0.5}}`, `{"strategyType":1,"rateLimitingSampling":{"maxTracesPerSecond":5}}`,
+		`{"operationSampling":{"defaultLowerBoundTracesPerSecond":1e308,"perOperationStrategies":[null,{"operation":"a"},{"operation":"b","probabilisticSampling":{"samplingRate":"1"}}]}}`,
+		`{"strategyType":"2"}`, `[]`, `{"rateLimitingSampling":{"maxTracesPerSecond":1e308}}`,
+	} {
+		f.Add([]byte(answer), []byte(`{"operationSampling":{}}`))
+		f.Add([]byte(answer), []byte(`{"rateLimitingSampling":{}}`))
+	}
+	f.Fuzz(func(t *testing.T, one, other []byte) {
+		s := asking(nil)
+		defer s.stop()
+		var sampler jaeger.SamplerV2 = jaeger.NewConstSampler(true)
+		for _, answer := range [][]byte{one, other, one} {
+			parsed, err := s.Parse(answer)
+			if err != nil {
+				continue
+			}
+			updated, err := s.Update(sampler, parsed)
+			if err != nil || updated == nil {
+				t.Fatalf("%s: %v, %v", answer, updated, err)
+			}
+			sampler = updated
+			if p, ok := sampler.(*jaeger.ProbabilisticSampler); ok && !(p.SamplingRate() >= 0 && p.SamplingRate() <= 1) {
+				t.Errorf("%s: rate %v", answer, p.SamplingRate())
+			}
+			tr, closer := jaeger.NewTracer("a", sampler.(jaeger.Sampler), jaeger.NewNullReporter())
+			tr.StartSpan("a").Finish()
+			tr.StartSpan("b").Finish()
+			closer.Close()
+		}
+	})
+}
