@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/uber/jaeger-client-go"
-	"github.com/uber/jaeger-client-go/config"
-	"github.com/uber/jaeger-client-go/transport"
 )
 
 // closeGrace is how long Close goes on sending to a collector that fails. Each attempt may hang for the five seconds
@@ -42,7 +40,10 @@ func newReporter(s *settings) (*reporter, error) {
 	books := &books{stats: s.stats, queue: cfg.QueueSize, logger: s.logger}
 	switch {
 	case cfg.CollectorEndpoint != "":
-		r.sender = &sender{Transport: newCollector(cfg, s.batchSize), books: books}
+		c := newCollector(cfg, s.batchSize)
+		r.sender = newSender(c, books)
+		c.wait, c.givenUp = r.sender.wait, r.sender.givenUp
+		books.tooLargeFor = "the collector, which answered 413 to each alone"
 	case cfg.LocalAgentHostPort != "" || s.recorder == nil:
 		var params jaeger.UDPTransportParams // without a HostPort Jaeger takes localhost:6831
 		params.HostPort = cfg.LocalAgentHostPort
@@ -53,7 +54,8 @@ func newReporter(s *settings) (*reporter, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tracer: agent %s: %w", cfg.LocalAgentHostPort, err)
 		}
-		r.sender = &sender{Transport: agent, books: books}
+		r.sender = newSender(agent, books)
+		books.tooLargeFor = "a packet to the agent, which a collector's endpoint would not mind"
 	default:
 		return r, nil
 	}
@@ -99,6 +101,7 @@ func (r *reporter) Close() {
 		r.closed = true
 		r.mu.Unlock()
 		r.sender.closing.Store(new(time.Now()))
+		close(r.sender.closed)
 		r.remote.Close()
 		r.sender.books.tell(true)
 	})
@@ -120,12 +123,42 @@ type sender struct {
 	jaeger.Transport
 	books   *books
 	closing atomic.Pointer[time.Time] // when Close was called
+	closed  chan struct{}             // closed then
 	failing bool                      // the last attempt failed
+}
+
+func newSender(t jaeger.Transport, b *books) *sender {
+	return &sender{Transport: t, books: b, closed: make(chan struct{})}
+}
+
+// givenUp reports whether Close has waited long enough for a transport that fails.
+func (s *sender) givenUp() bool {
+	begun := s.closing.Load()
+	return begun != nil && time.Since(*begun) > closeGrace
+}
+
+// wait lets d pass, and reports true, unless Close cannot wait that long. The logger hears of what the queue drops
+// meanwhile.
+func (s *sender) wait(d time.Duration) bool {
+	for until := time.Now().Add(d); time.Now().Before(until); s.books.tell(false) {
+		closed := s.closed
+		if begun := s.closing.Load(); begun != nil {
+			if until.Sub(*begun) > closeGrace {
+				return false
+			}
+			closed = nil
+		}
+		select {
+		case <-time.After(min(time.Until(until), time.Second)):
+		case <-closed:
+		}
+	}
+	return true
 }
 
 // Append implements jaeger.Transport.
 func (s *sender) Append(span *jaeger.Span) (n int, err error) {
-	if begun := s.closing.Load(); s.failing && begun != nil && time.Since(*begun) > closeGrace {
+	if s.failing && s.givenUp() {
 		s.books.failed(1, s.books.err)
 		return 1, s.books.err
 	}
@@ -153,7 +186,14 @@ func (s *sender) Flush() (int, error) {
 }
 
 func (s *sender) note(n int, err error) {
+	o, partly := errors.AsType[*outcome](err)
 	switch {
+	case partly:
+		s.books.stats.Sent.Add(int64(o.sent))
+		s.books.tooLarge(o.tooLarge)
+		if s.failing = o.failed > 0; s.failing {
+			s.books.failed(o.failed, o.err)
+		}
 	case err != nil && tooLarge(err):
 		s.books.tooLarge(n)
 	case err != nil:
@@ -170,48 +210,6 @@ func (s *sender) note(n int, err error) {
 func tooLarge(err error) bool {
 	s := err.Error()
 	return s == "span is too large" || strings.HasPrefix(s, "data does not fit within one UDP packet")
-}
-
-// collector sends spans by HTTP. Its connections are its own: Close can then end them and their goroutines, and a
-// tracing http.DefaultTransport does not trace how traces are sent.
-type collector struct {
-	*transport.HTTPTransport
-	http *http.Transport
-}
-
-func newCollector(cfg *config.ReporterConfig, batch int) *collector {
-	h := newHTTP()
-	opts := []transport.HTTPOption{
-		transport.HTTPHeaders(cfg.HTTPHeaders),
-		transport.HTTPRoundTripper(postOnly{h}),
-		transport.HTTPBatchSize(batch),
-	}
-	if cfg.User != "" {
-		opts = append(opts, transport.HTTPBasicAuth(cfg.User, cfg.Password))
-	}
-	return &collector{transport.NewHTTPTransport(cfg.CollectorEndpoint, opts...), h}
-}
-
-// Close implements jaeger.Transport.
-func (c *collector) Close() error {
-	c.http.CloseIdleConnections()
-	return nil
-}
-
-// postOnly refuses the GET that net/http makes of a POST that is redirected by 301, 302 or 303, and a redirect to
-// nowhere: their answers would be taken for success, with the spans gone.
-type postOnly struct{ next http.RoundTripper }
-
-func (p postOnly) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.Method != http.MethodPost {
-		return nil, errors.New("the collector redirects here, and a redirect loses the spans")
-	}
-	resp, err := p.next.RoundTrip(req)
-	if err == nil && resp.StatusCode >= 300 && resp.StatusCode < 400 && resp.Header.Get("Location") == "" {
-		_ = resp.Body.Close()
-		return nil, fmt.Errorf("the collector answered %s", resp.Status) // which Jaeger takes for success
-	}
-	return resp, err
 }
 
 func newHTTP() *http.Transport {

@@ -1,13 +1,17 @@
 package tracer_test
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,9 +19,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/log"
+	"github.com/uber/jaeger-client-go"
 	"github.com/uber/jaeger-client-go/testutils"
 )
 
@@ -58,7 +66,7 @@ func TestCloseSaysHowManySpansWereNotDelivered(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	for url, want := range map[string]string{
-		fail(500): "tracer: 250 spans were not delivered: error from collector: 500",
+		fail(500): "tracer: 250 spans were not delivered: the collector answered 500 Internal Server Error",
 		fail(302): "a redirect loses the spans",
 		fail(304): "the collector answered 304 Not Modified",
 		gone.URL:  "connection refused",
@@ -183,6 +191,114 @@ func TestStatsCountWhatWasSentAndWhatWasNot(t *testing.T) {
 	if sent.Sent.Load() != 150 || sent.Failed.Load() != 0 || lost.Sent.Load() != 0 || lost.Failed.Load() != 150 {
 		t.Errorf("%d and %d sent, %d and %d failed", sent.Sent.Load(), lost.Sent.Load(), sent.Failed.Load(), lost.Failed.Load())
 	}
+}
+
+// In front of a real Jaeger stands a proxy that refuses large requests, and every third one as too early.
+func TestRealJaegerBehindAProxyWithLimitsGetsEverySpan(t *testing.T) {
+	server := servers.Jaeger(t)
+	target, err := url.Parse(server.CollectorURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var requests, early, large atomic.Int32
+	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.Out.URL, r.Out.Host = target, "" }}
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.ContentLength > 20_000:
+			large.Add(1)
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		case requests.Add(1) == 3:
+			early.Add(1)
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader(http.StatusTooManyRequests)
+		default:
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	defer front.Close()
+	setenv(t)
+	var stats tracer.Stats
+	tr, closer := open(t, tracer.WithCollector(front.URL), tracer.WithStats(&stats))
+	root := tr.StartSpan("root")
+	for i := range 299 {
+		span := tr.StartSpan(fmt.Sprint(i), opentracing.ChildOf(root.Context()))
+		span.SetTag("x", strings.Repeat("x", 1000))
+		if i == 42 {
+			for j := range 8 {
+				span.SetTag(fmt.Sprint(j), strings.Repeat("x", 4096))
+			}
+		}
+		span.Finish()
+	}
+	root.Finish()
+	until(t, "nothing arrives", func() bool {
+		return stats.Sent.Load()+stats.TooLarge.Load()+stats.Failed.Load()+stats.Dropped.Load() == 300
+	})
+	if err := closer.Close(); err == nil || err.Error() != "tracer: 1 span was too large for the collector, which answered 413 to each alone" {
+		t.Errorf("Close says %v", err)
+	}
+	if stats.Sent.Load() != 299 || stats.TooLarge.Load() != 1 || early.Load() == 0 || large.Load() == 0 {
+		t.Errorf("%d sent, %d too large, %d failed; the proxy refused %d and %d", stats.Sent.Load(), stats.TooLarge.Load(), stats.Failed.Load(), early.Load(), large.Load())
+	}
+	query := jaegerjson.Client{URL: server.QueryURL}
+	until(t, "Jaeger has fewer spans", func() bool {
+		for spans := range query.Traces(t.Context(), []gap.TraceID{gap.TraceID(root.Context().(jaeger.SpanContext).TraceID())}) {
+			return len(spans) == 299
+		}
+		return false
+	})
+}
+
+// A server that answers before it has read the request, and closes the connection, may cost its answer.
+func TestCollectorThatClosesEarly(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var taken atomic.Int64
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				r := bufio.NewReader(conn)
+				for {
+					req, err := http.ReadRequest(r)
+					if err != nil {
+						return
+					}
+					if req.ContentLength > 1<<20 {
+						io.WriteString(conn, "HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+						return // with most of the request unread, so that the kernel resets the connection
+					}
+					if n, err := io.Copy(io.Discard, req.Body); err == nil && n == req.ContentLength {
+						taken.Add(1)
+					}
+					io.WriteString(conn, "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")
+				}
+			}()
+		}
+	}()
+	setenv(t)
+	var stats tracer.Stats
+	tr, closer := open(t, tracer.WithCollector("http://"+listener.Addr().String()), tracer.WithStats(&stats))
+	for range 300 {
+		span := tr.StartSpan("a")
+		for i := range 10 {
+			span.SetTag(fmt.Sprint(i), strings.Repeat("x", 4096))
+		}
+		span.Finish()
+	}
+	err = closer.Close()
+	sent, failed := stats.Sent.Load(), stats.Failed.Load()
+	if sent+failed != 300 || (err == nil) != (failed == 0) || (taken.Load() == 0) != (sent == 0) {
+		t.Errorf("%d sent, %d failed: %v", sent, failed, err)
+	}
+	t.Logf("%d of 300 spans arrived: %v", sent, err)
 }
 
 func TestASpanTooLargeForAnAgentIsCounted(t *testing.T) {

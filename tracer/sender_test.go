@@ -54,7 +54,7 @@ func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := &hanging{err: test.err, failures: test.failures}
-				r := &reporter{sender: &sender{Transport: h, books: &books{stats: new(Stats), queue: queueSize}}}
+				r := &reporter{sender: newSender(h, &books{stats: new(Stats), queue: queueSize})}
 				r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queueSize))
 				tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
 				for range 10_000 {
@@ -79,7 +79,7 @@ func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
 
 func TestNothingIsQueuedAfterClose(t *testing.T) {
 	stats := new(Stats)
-	r := &reporter{sender: &sender{Transport: new(hanging), books: &books{stats: stats, queue: 10}}}
+	r := &reporter{sender: newSender(new(hanging), &books{stats: stats, queue: 10})}
 	metrics := jaeger.NewNullMetrics()
 	metrics.ReporterDropped = counter{&stats.Dropped}
 	r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(10), jaeger.ReporterOptions.Metrics(metrics))

@@ -15,7 +15,7 @@ import (
 type Stats struct {
 	Sent     atomic.Int64 // the collector took them; or the network did, on their way to an agent, which does not answer
 	Dropped  atomic.Int64 // the queue was full
-	TooLarge atomic.Int64 // one span alone exceeds the 65,000 bytes of a packet to an agent; a collector has no such bound
+	TooLarge atomic.Int64 // the span alone exceeds the 65,000 bytes of a packet to an agent, or the collector answers 413
 	Failed   atomic.Int64 // the collector did not take them, they could not be sent, or a value in them panicked
 
 	Strategies       atomic.Int64 // answers of the sampling server that were put in force
@@ -50,6 +50,8 @@ type books struct {
 	queue  int
 	logger *slog.Logger // nil: none
 	err    error        // the last one, of those that failed
+
+	tooLargeFor string
 
 	told   time.Time
 	before [3]int64 // dropped, too large and failed, when that was
@@ -95,7 +97,7 @@ func (b *books) undelivered() error {
 		failed = fmt.Errorf("tracer: %s not delivered: %w", spans(n), b.err)
 	}
 	if n := b.stats.TooLarge.Load(); n > 0 {
-		large = fmt.Errorf("tracer: %s too large for a packet to the agent, which a collector's endpoint would not mind", spans(n))
+		large = fmt.Errorf("tracer: %s too large for %s", spans(n), b.tooLargeFor)
 	}
 	if n := b.stats.Dropped.Load(); n > 0 {
 		dropped = fmt.Errorf("tracer: %s dropped, as the queue of %d was full; "+

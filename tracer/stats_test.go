@@ -37,9 +37,9 @@ func booked(to jaeger.Transport, queue int) (tr opentracing.Tracer, closeAll fun
 		}
 		return a
 	}
-	r := &reporter{sender: &sender{Transport: to, books: &books{
+	r := &reporter{sender: newSender(to, &books{
 		stats: stats, queue: queue, logger: slog.New(slog.NewTextHandler(told, &slog.HandlerOptions{ReplaceAttr: quiet})),
-	}}}
+	})}
 	metrics := jaeger.NewNullMetrics()
 	metrics.ReporterDropped = counter{&stats.Dropped}
 	r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queue), jaeger.ReporterOptions.Metrics(metrics))

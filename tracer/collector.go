@@ -1,0 +1,213 @@
+package tracer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/uber/jaeger-client-go"
+	"github.com/uber/jaeger-client-go/config"
+	"github.com/uber/jaeger-client-go/thrift"
+	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
+)
+
+const (
+	sendTimeout = 5 * time.Second // of a request, as Jaeger's transport has it
+	maxTries    = 5               // of spans that a busy collector refuses
+	maxPause    = 5 * time.Minute // between two of them, whatever it asks for
+)
+
+// collector sends spans by HTTP. Jaeger's transport would lose a batch that is too large, or that comes too early. Its
+// connections are its own: Close can then end them and their goroutines, and a tracing http.DefaultTransport does not
+// trace how traces are sent.
+type collector struct {
+	cfg     *config.ReporterConfig
+	client  *http.Client
+	http    *http.Transport
+	process *j.Process
+	spans   []*j.Span
+	batch   int // how many spans are sent at once
+	size    int // how many the collector takes at once, as far as is known: batch or fewer
+
+	until   time.Time // it is busy, and is not asked before
+	refusal error     // why
+
+	wait    func(time.Duration) bool // reports whether Close let the time pass
+	givenUp func() bool              // reports whether Close has waited long enough
+}
+
+func newCollector(cfg *config.ReporterConfig, batch int) *collector {
+	h := newHTTP()
+	return &collector{cfg: cfg, client: &http.Client{Transport: h, Timeout: sendTimeout, CheckRedirect: postOnly}, http: h, batch: batch, size: batch}
+}
+
+// postOnly refuses the GET that net/http makes of a POST that is redirected by 301, 302 or 303: its answer would be taken
+// for success, with the spans gone.
+func postOnly(req *http.Request, via []*http.Request) error {
+	switch {
+	case req.Method != http.MethodPost:
+		return errors.New("the collector redirects here, and a redirect loses the spans")
+	case len(via) >= 10:
+		return errors.New("the collector redirects more than 10 times")
+	}
+	return nil
+}
+
+// Append implements jaeger.Transport.
+func (c *collector) Append(span *jaeger.Span) (int, error) {
+	if c.process == nil {
+		c.process = jaeger.BuildJaegerProcessThrift(span)
+	}
+	c.spans = append(c.spans, jaeger.BuildJaegerThrift(span))
+	if len(c.spans) < c.batch {
+		return 0, nil
+	}
+	return c.Flush()
+}
+
+// Flush implements jaeger.Transport. Its error is an *outcome.
+func (c *collector) Flush() (int, error) {
+	n := len(c.spans)
+	if n == 0 {
+		return 0, nil
+	}
+	var o outcome
+	c.send(c.spans, &o)
+	clear(c.spans)
+	c.spans = c.spans[:0]
+	if o.sent == n {
+		return n, nil
+	}
+	return n, &o
+}
+
+// Close implements jaeger.Transport.
+func (c *collector) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
+
+// outcome is what became of spans that were not all sent.
+type outcome struct {
+	sent, tooLarge, failed int
+	err                    error // of those that failed
+}
+
+func (o *outcome) Error() string { return fmt.Sprintf("%d spans failed: %v", o.failed, o.err) }
+
+// send sends spans in as many requests as it takes. What cannot be sent at once does not wait for the rest:
+//
+//   - Too large for the collector (413): they are sent in halves. One alone is dropped.
+//   - Too early (429, or 503 with Retry-After): they are sent again when the collector says, and not before 1, 2, 4 and 8
+//     seconds have passed. The queue is filling meanwhile.
+//   - Anything else, or a Close that must not wait: they are lost.
+func (c *collector) send(spans []*j.Span, o *outcome) {
+	for tries := 1; len(spans) > 0; {
+		if !c.wait(time.Until(c.until)) {
+			o.failed, o.err = o.failed+len(spans), c.refusal
+			return
+		}
+		n := min(len(spans), c.size)
+		err := c.post(spans[:n])
+		refused, _ := errors.AsType[*refusal](err)
+		switch {
+		case err == nil:
+			o.sent += n
+			spans, tries = spans[n:], 1
+			c.size = min(c.size+1, c.batch)
+			continue
+		case n > 1 && (refused.tooLarge() || cutShort(err)):
+			c.size = (n + 1) / 2
+		case refused.tooLarge():
+			o.tooLarge++
+			spans, tries = spans[1:], 1
+		case refused.busy():
+			c.until, c.refusal = time.Now().Add(refused.pause(tries)), err
+			if tries++; tries <= maxTries {
+				break
+			}
+			fallthrough
+		default:
+			o.failed, o.err = o.failed+len(spans), err
+			return
+		}
+		if c.givenUp() {
+			o.failed, o.err = o.failed+len(spans), err
+			return
+		}
+	}
+}
+
+// post sends spans in one request.
+func (c *collector) post(spans []*j.Span) error {
+	body := thrift.NewTMemoryBuffer()
+	batch := j.Batch{Process: c.process, Spans: spans}
+	if err := batch.Write(context.Background(), thrift.NewTBinaryProtocolConf(body, nil)); err != nil {
+		return err
+	}
+	req, err := http.NewRequest(http.MethodPost, c.cfg.CollectorEndpoint, bytes.NewReader(body.Bytes()))
+	if err != nil {
+		return withoutURL(err)
+	}
+	req.Header.Set("Content-Type", "application/x-thrift")
+	for key, value := range c.cfg.HTTPHeaders {
+		req.Header.Set(key, value)
+	}
+	if c.cfg.User != "" {
+		req.SetBasicAuth(c.cfg.User, c.cfg.Password)
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return withoutURL(err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
+	if resp.StatusCode < 200 || resp.StatusCode > 299 {
+		return &refusal{resp.StatusCode, resp.Header.Get("Retry-After")}
+	}
+	return nil
+}
+
+// cutShort reports whether the collector closed the connection before it had read the request, as some do that then
+// answer 413: the answer may not be seen.
+func cutShort(err error) bool {
+	for e, ok := errors.AsType[*net.OpError](err); ok; e, ok = errors.AsType[*net.OpError](e.Err) {
+		if e.Op == "write" {
+			return true
+		}
+	}
+	return false
+}
+
+// refusal is an answer of a collector that does not take spans. A nil one is none.
+type refusal struct {
+	status     int
+	retryAfter string
+}
+
+func (r *refusal) Error() string {
+	return fmt.Sprintf("the collector answered %d %s", r.status, http.StatusText(r.status))
+}
+
+func (r *refusal) tooLarge() bool { return r != nil && r.status == http.StatusRequestEntityTooLarge }
+
+func (r *refusal) busy() bool {
+	return r != nil && (r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable && r.retryAfter != "")
+}
+
+// pause is how long to wait after this many tries: what the collector asks for, or more if that is next to nothing.
+func (r *refusal) pause(tries int) time.Duration {
+	asked := time.Duration(0)
+	if seconds, err := strconv.ParseUint(r.retryAfter, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+		asked = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(r.retryAfter); err == nil {
+		asked = time.Until(at)
+	}
+	return min(max(asked, time.Second<<(tries-1)), maxPause)
+}
