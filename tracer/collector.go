@@ -192,7 +192,7 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string {
-	return fmt.Sprintf("the collector answered %d %s", r.status, http.StatusText(r.status))
+	return "the collector answered " + statusText(r.status)
 }
 
 func (r *refusal) tooLarge() bool { return r != nil && r.status == http.StatusRequestEntityTooLarge }

@@ -332,6 +332,29 @@ func TestASpanTooLargeForAnAgentIsCounted(t *testing.T) {
 	}
 }
 
+// Spans of any size that fit into a packet one by one fit in any order.
+func TestNoPacketToAnAgentIsTooLarge(t *testing.T) {
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, port, _ := net.SplitHostPort(conn.LocalAddr().String())
+	setenv(t, "JAEGER_AGENT_HOST=127.0.0.1", "JAEGER_AGENT_PORT="+port)
+	var stats tracer.Stats
+	tr, closer := open(t, tracer.WithStats(&stats), tracer.WithTag("process", strings.Repeat("x", 3000)))
+	for i := range 3000 {
+		span := tr.StartSpan("a")
+		for j := range i % 15 {
+			span.SetTag(fmt.Sprint(j), strings.Repeat("x", i*37%4096))
+		}
+		span.Finish()
+	}
+	if err := closer.Close(); err != nil || stats.Sent.Load() != 3000 {
+		t.Errorf("%d sent, %d too large, %d failed, %d dropped: %v", stats.Sent.Load(), stats.TooLarge.Load(), stats.Failed.Load(), stats.Dropped.Load(), err)
+	}
+}
+
 func TestSpansThatAreToBeLoggedGoToTheGivenLogger(t *testing.T) {
 	setenv(t, "JAEGER_REPORTER_LOG_SPANS=true")
 	var told bytes.Buffer

@@ -68,14 +68,14 @@ func (s *strategies) Fetch(service string) ([]byte, error) {
 func (s *strategies) ask(service string) ([]byte, error) {
 	u, err := url.Parse(s.url)
 	if err != nil {
-		return nil, err
+		return nil, withoutURL(err)
 	}
 	query := u.Query()
 	query.Set("service", service)
 	u.RawQuery = query.Encode()
 	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, err
+		return nil, withoutURL(err)
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
@@ -83,13 +83,18 @@ func (s *strategies) ask(service string) ([]byte, error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("it answered %d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		return nil, fmt.Errorf("it answered %s", statusText(resp.StatusCode))
 	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(answer) > maxAnswer {
 		err = fmt.Errorf("its answer has more than %d bytes", maxAnswer)
 	}
 	return answer, err
+}
+
+// statusText is a status without the words of the server, which may be anything.
+func statusText(code int) string {
+	return strings.TrimSpace(fmt.Sprint(code, " ", http.StatusText(code)))
 }
 
 // withoutURL is err without the URL that net/http puts before it, whose query may hold a token.

@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -45,6 +46,21 @@ func TestLoggerThatPanicsAtAStrategyHurtsNobody(t *testing.T) {
 	s.stop()
 	if s.close() == nil {
 		t.Error("no error")
+	}
+}
+
+func TestOperationsOfASamplerAreBounded(t *testing.T) {
+	s := &settings{stats: new(Stats)}
+	s.Sampler = &config.SamplerConfig{SamplingServerURL: "http://localhost/sampling", MaxOperations: 7}
+	server := newStrategies(s)
+	defer server.stop()
+	parsed, err := server.Parse([]byte(`{"operationSampling":{}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sampler, err := server.Update(jaeger.NewConstSampler(true), parsed)
+	if err != nil || !strings.Contains(fmt.Sprint(sampler), "maxOperations=7,") {
+		t.Errorf("%v, %v", sampler, err)
 	}
 }
 
