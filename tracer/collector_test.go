@@ -65,7 +65,11 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // request is which request it is, from 1.
-func (s *scripted) request() int { return len(s.at) }
+func (s *scripted) request() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.at)
+}
 
 func (s *scripted) take(w http.ResponseWriter) {
 	buf := thrift.NewTMemoryBuffer()
@@ -100,7 +104,11 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		c := r.sender.Transport.(*collector)
 		c.http.DialContext, c.http.Proxy = listener.dial, nil
 		tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
-		use(tr.(*jaeger.Tracer), func() error { closer.Close(); return r.undelivered() }, of.stats)
+		use(tr.(*jaeger.Tracer), func() error {
+			closer.Close()
+			synctest.Wait() // for handlers whose client has left
+			return r.undelivered()
+		}, of.stats)
 		closer.Close()
 		server.Close()
 		<-served
