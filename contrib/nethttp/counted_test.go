@@ -36,8 +36,8 @@ func TestWhatCameAndWhatWentIsCounted(t *testing.T) {
 			w.Write([]byte("body"))
 			io.WriteString(w, "text")
 		}, "", nil, int64(8)},
-		"ReadFrom": {func(w http.ResponseWriter, _ *http.Request) {
-			w.(io.ReaderFrom).ReadFrom(struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 100<<10))})
+		"a reader": {func(w http.ResponseWriter, _ *http.Request) {
+			io.Copy(w, struct{ io.Reader }{strings.NewReader(strings.Repeat("x", 100<<10))})
 		}, "", nil, int64(100 << 10)},
 		"a file": {func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) }, "", nil, int64(100 << 10)},
 		"a file, compressed by nobody, without its length": {func(w http.ResponseWriter, _ *http.Request) {
@@ -378,7 +378,7 @@ func TestAfterHijackingTheSpanGoesOnAndTheCountingDoesNot(t *testing.T) {
 }
 
 // late is a ResponseWriter that takes its time, and finds that the client is gone.
-type late struct{ *httptest.ResponseRecorder }
+type late struct{ serverWriter }
 
 var errGone = errors.New("gone")
 
@@ -417,7 +417,7 @@ func TestEachWayToWriteIsAWaitThatMayFail(t *testing.T) {
 				if err := c.write(w); err != c.want {
 					t.Errorf("%s: %v", name, err)
 				}
-			}), gaptrace.WithTracer(tracer)).ServeHTTP(late{httptest.NewRecorder()}, httptest.NewRequest("GET", "/", nil))
+			}), gaptrace.WithTracer(tracer)).ServeHTTP(late{serverWriter{httptest.NewRecorder()}}, httptest.NewRequest("GET", "/", nil))
 			waits := tracer.Named("HTTP GET write")
 			gone := tracer.Named("HTTP GET")[0].Tags["client_gone"] == true
 			if gone != (c.want != nil) || len(waits) != 1 || waits[0].Duration() != time.Millisecond || (waits[0].Tags["error"] == true) != (c.want != nil) {

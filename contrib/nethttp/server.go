@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
@@ -23,9 +24,15 @@ import (
 // Time in which h is blocked reading a slow client's body, or writing to a slow client, is drawn
 // as children of the server's span, so that it is not taken for work. Of an h that WrapHandler
 // returned the options are replaced.
+//
+// If h is of golang.org/x/net/http2/h2c, WrapHandler returns a copy whose handler within is wrapped instead: h2c takes
+// over a connection, and only that handler sees the requests on it.
 func WrapHandler(h http.Handler, opts ...gaptrace.Option) http.Handler {
 	if h == nil {
 		h = http.DefaultServeMux
+	}
+	if outer, within := h2cHandler(h); within != nil {
+		return outer(WrapHandler(within, opts...))
 	}
 	if wrapped, ok := h.(*handler); ok {
 		h = wrapped.next
@@ -39,6 +46,10 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if w == nil || req == nil || isPreface(req) {
+		h.next.ServeHTTP(w, req)
+		return
+	}
 	name := operation(req.Method)
 	call := h.Serve(req.Context(), gaptrace.Call{Component: component, Operation: name, Request: req},
 		opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(req.Header))
@@ -58,18 +69,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		h.next.ServeHTTP(w, served)
 		return
 	}
-	var reads *spanutil.Call
+	x := &exchange{req: req, call: call, body: body, writes: call.Under(" write", "bytes")}
 	if body != nil {
-		reads = call.Under(" read", "bytes")
-		body.ReadCloser = spanutil.Waits(reads, body.original)
+		x.reads = call.Under(" read", "bytes")
+		body.ReadCloser = spanutil.Waits(x.reads, body.original)
+		body.x = x
 	}
-	shown, rw := wrapWriter(w, req, call.Under(" write", "bytes"))
+	shown := x.show(&x.first, w)
 
 	spanutil.Through(func() { h.next.ServeHTTP(shown, served) }, func(returned bool, failure any) {
 		call.Served()
 		giveBack(req, served, body) // its pattern, too, for the hook that names spans
-		reads.Finish(nil)
-		rw.call.Finish(nil)
 		if path := patternPath(served.Pattern); path != "" {
 			call.Rename(name + " " + path)
 		}
@@ -78,26 +88,33 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			call.Fail(spanutil.Panicked(failure))
 		case failure == nil && !returned: // by runtime.Goexit
 			call.Fail(spanutil.ErrUnwound)
-		case returned && rw.status == 0 && !rw.hijacked:
-			rw.status = http.StatusOK // what net/http sends for a handler that wrote nothing
+		case returned && x.status == 0 && !x.hijacked:
+			x.status = http.StatusOK // what net/http sends for a handler that wrote nothing
 		}
-		if rw.status != 0 {
-			call.Tag("http.status_code", rw.status)
-		}
-		if rw.status >= 500 {
-			call.Fail(StatusError(rw.status))
-		}
-		tagSize(call, "request_size", reads)
-		if req.Method != http.MethodHead { // of what is written then nothing is sent
-			tagSize(call, "response_size", rw.call)
-		}
-		// Before this returns net/http cancels the context where the connection is lost, or will be heard no more.
-		// What the kernel sends it does not look at. A client that has had everything may hang up.
-		if (rw.lost || req.Context().Err() == context.Canceled) && !rw.complete() {
-			call.Tag("client_gone", true)
-		}
-		call.Finish(nil)
+		x.finish()
 	})
+}
+
+// finish draws the request, and the handler's waits, when the frame of its span has ended.
+func (x *exchange) finish() {
+	x.reads.Finish(nil)
+	x.writes.Finish(nil)
+	if x.status != 0 {
+		x.call.Tag("http.status_code", x.status)
+	}
+	if x.status >= 500 {
+		x.call.Fail(StatusError(x.status))
+	}
+	tagSize(x.call, "request_size", x.reads)
+	if x.req.Method != http.MethodHead { // of what is written then nothing is sent
+		tagSize(x.call, "response_size", x.writes)
+	}
+	// Before this returns net/http cancels the context where the connection is lost, or will be heard no more.
+	// What the kernel sends it does not look at. A client that has had everything may hang up.
+	if (x.lost || x.req.Context().Err() == context.Canceled) && !x.complete() {
+		x.call.Tag("client_gone", true)
+	}
+	x.call.Finish(nil)
 }
 
 func describeServed(call *spanutil.Call, req *http.Request) {
@@ -163,6 +180,9 @@ type requestBody struct {
 	io.ReadCloser // original, perhaps with its waits recorded
 	original      io.ReadCloser
 
+	x         *exchange   // nil if the request is not sampled
+	refusable atomic.Bool // a limit that is out of reach may have been met
+
 	mu          sync.Mutex
 	req, served *http.Request // nil when the handler has returned: a goroutine that it left may read on
 }
@@ -180,6 +200,13 @@ func newBody(req, served *http.Request) *requestBody {
 // Read hands on the trailers too: net/http sets them on the request it made.
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
+	switch {
+	case b.x == nil:
+	case n > 0 && n == len(p):
+		b.filled(n, err)
+	case b.refusable.Load():
+		b.refusable.Store(false)
+	}
 	if err == io.EOF {
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -330,9 +330,6 @@ func TestControllersReachTheConnection(t *testing.T) {
 		if err := errors.Join(c.SetReadDeadline(time.Now().Add(time.Hour)), c.SetWriteDeadline(time.Now().Add(time.Hour)), c.Flush(), c.EnableFullDuplex()); err != nil {
 			t.Error(err)
 		}
-		if err := w.(http.Pusher).Push("/x", nil); !errors.Is(err, http.ErrNotSupported) {
-			t.Errorf("Push: %v", err)
-		}
 	}, fetch)
 }
 

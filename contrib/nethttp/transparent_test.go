@@ -51,6 +51,11 @@ var handlers = map[string]http.HandlerFunc{
 	"hang up":     drained(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
 	"panic":       drained(func(http.ResponseWriter, *http.Request) { panic("handler") }),
 	"superfluous": drained(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x"); w.WriteHeader(500) }),
+	"superfluous, after a status": drained(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		http.Error(w, "again", http.StatusInternalServerError)
+		w.WriteHeader(http.StatusEarlyHints)
+	}),
 	"too much": func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Length", "1")
@@ -79,6 +84,10 @@ var handlers = map[string]http.HandlerFunc{
 		}
 		defer conn.Close()
 		fmt.Fprintf(buf, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nto %v", reflect.TypeOf(conn))
+		w.WriteHeader(http.StatusOK) // net/http logs who uses the writer that is no more
+		_, err = w.Write([]byte("x"))
+		_, again := io.WriteString(w, "x")
+		fmt.Fprint(buf, err, again)
 		buf.Flush()
 	}),
 	"form": func(w http.ResponseWriter, r *http.Request) {
@@ -245,14 +254,12 @@ func (b *sharedBuffer) String() string {
 	return b.buf.String()
 }
 
-// anonymous is a log of net/http without the client's port, and without the caller whom it blames for
-// a superfluous WriteHeader: that is the nearest one outside net/http, which is the wrapper. Whether a server notices
-// that its client hung up during the handshake is luck.
+// anonymous is a log of net/http without the client's port. Whether a server notices that its client hung up during the
+// handshake is luck.
 func anonymous(s string) string {
 	if strings.Contains(s, "TLS handshake error") {
 		return ""
 	}
-	s, _, _ = strings.Cut(s, " call from ")
 	before, after, found := strings.Cut(s, "127.0.0.1:")
 	if !found {
 		return s
@@ -260,17 +267,14 @@ func anonymous(s string) string {
 	return before + strings.TrimLeft(after, "0123456789")
 }
 
-// interfaces tells what a handler finds that its writer can do. That io.ReaderFrom, io.StringWriter and http.Pusher
-// are there says nothing: the first two are what io would do without them, and the last can say no.
+// interfaces lists what a handler's writer can be asserted to, and what an http.ResponseController can do with it.
 func interfaces(w http.ResponseWriter) string {
-	_, flusher := w.(http.Flusher)
-	_, hijacker := w.(http.Hijacker)
 	push := error(http.ErrNotSupported)
 	if pusher, ok := w.(http.Pusher); ok {
 		push = pusher.Push("/pushed", nil)
 	}
 	c := http.NewResponseController(w)
-	return fmt.Sprint(flusher, hijacker, push, c.Flush(), c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}), c.EnableFullDuplex())
+	return fmt.Sprint(assertable(w), push, c.Flush(), c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}), c.EnableFullDuplex())
 }
 
 func TestWrappedIsAsRaw(t *testing.T) {

@@ -201,32 +201,37 @@ func TestTheServersWaitsAreNamedAfterIt(t *testing.T) {
 }
 
 // odd is a ResponseWriter with something to say.
-type odd struct {
-	*httptest.ResponseRecorder
-	pushed string
-}
+type odd struct{ serverWriter }
 
 var errFlush, errPush = errors.New("flush"), errors.New("push")
 
-func (*odd) FlushError() error { return errFlush }
-func (o *odd) Push(target string, _ *http.PushOptions) error {
-	o.pushed = target
+func (odd) FlushError() error                            { return errFlush }
+func (odd) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
+
+type pushes struct {
+	http.ResponseWriter
+	pushed string
+}
+
+func (p *pushes) Push(target string, _ *http.PushOptions) error {
+	p.pushed = target
 	return errPush
 }
 
-func (*odd) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
-
 func TestWhatTheInnerWriterSaysReachesTheHandler(t *testing.T) {
 	tracer := spantest.NewTracer()
-	inner := &odd{ResponseRecorder: httptest.NewRecorder()}
+	inner := odd{serverWriter{httptest.NewRecorder()}}
 	nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if err := http.NewResponseController(w).Flush(); err != errFlush {
 			t.Errorf("Flush: %v", err)
 		}
-		if err := w.(http.Pusher).Push("/x", nil); err != errPush || inner.pushed != "/x" {
-			t.Errorf("Push: %v, %q", err, inner.pushed)
-		}
 	}), gaptrace.WithTracer(tracer)).ServeHTTP(inner, httptest.NewRequest("GET", "/", nil))
+	pusher := &pushes{ResponseWriter: httptest.NewRecorder()}
+	nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := w.(http.Pusher).Push("/x", nil); err != errPush || pusher.pushed != "/x" {
+			t.Errorf("Push: %v, %q", err, pusher.pushed)
+		}
+	}), gaptrace.WithTracer(tracer)).ServeHTTP(pusher, httptest.NewRequest("GET", "/", nil))
 }
 
 func TestAHijackedConnectionHasTheStatusThatWasSentOrNone(t *testing.T) {
@@ -237,7 +242,7 @@ func TestAHijackedConnectionHasTheStatusThatWasSentOrNone(t *testing.T) {
 				w.WriteHeader(status)
 			}
 			w.(http.Hijacker).Hijack()
-		}), gaptrace.WithTracer(tracer)).ServeHTTP(&odd{ResponseRecorder: httptest.NewRecorder()}, httptest.NewRequest("GET", "/", nil))
+		}), gaptrace.WithTracer(tracer)).ServeHTTP(odd{serverWriter{httptest.NewRecorder()}}, httptest.NewRequest("GET", "/", nil))
 		if got := tracer.Spans()[0].Tags["http.status_code"]; got != want {
 			t.Errorf("sent %d, recorded %v", status, got)
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"syscall"
@@ -14,85 +15,106 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// responseWriter records the status, and the waits of writing to the client. It has what every
-// http.ResponseWriter may be asked for and can answer as one that lacks it would; what a handler
-// tells by a type assertion alone, Flusher and Hijacker, is added by its shape.
-type responseWriter struct {
-	http.ResponseWriter
-	req      *http.Request
-	call     *spanutil.Call
-	status   int // 0 until the answer's status is known
-	hijacked bool
-	lost     bool // the connection, as a write has found
+// exchange is what is recorded of a request and its response.
+type exchange struct {
+	req            *http.Request  // as the server gave it
+	call           *spanutil.Call // the server's span
+	reads, writes  *spanutil.Call // the handler's waits
+	body           *requestBody   // nil if there is none
+	status         int            // 0 until the response's status is known
+	hijacked, lost bool           // lost: a write found that the connection is
+	first          textWriter
 }
 
-// The shapes of a responseWriter.
+// responseWriter records what a handler does with the server's writer, inner. It has the methods of an
+// http.ResponseWriter; its shape adds those that inner has beyond them.
+//
+// WriteHeader and Write are a recorder's until they have nothing left to record, and inner's own from then on: net/http
+// blames its caller for a superfluous WriteHeader, or for writing to a hijacked connection, and that is the handler. They
+// are reached through pointers because handlers that race with themselves could tear an interface.
+type responseWriter struct {
+	*headerTo
+	*bodyTo
+	inner http.ResponseWriter
+	x     *exchange
+
+	recordedHeader, innerHeader headerTo
+	recordedBody                bodyTo
+}
+
+// textWriter is a responseWriter that also has WriteString.
+type textWriter struct {
+	responseWriter
+	*textTo
+	recordedText textTo
+}
+
 type (
-	flushWriter       struct{ responseWriter }
-	hijackWriter      struct{ responseWriter }
-	flushHijackWriter struct{ responseWriter }
+	headerTo struct{ headerWriter }
+	bodyTo   struct{ io.Writer }
+	textTo   struct{ io.StringWriter }
 )
 
-// wrapWriter returns what a handler is shown, which is a Flusher and a Hijacker exactly where w is
-// one, and what was seen of its use.
-func wrapWriter(w http.ResponseWriter, req *http.Request, call *spanutil.Call) (http.ResponseWriter, *responseWriter) {
-	_, canFlush := w.(http.Flusher)
-	_, canHijack := w.(http.Hijacker)
-	rw := responseWriter{ResponseWriter: w, req: req, call: call}
-	switch {
-	case canFlush && canHijack:
-		shown := &flushHijackWriter{rw}
-		return shown, &shown.responseWriter
-	case canFlush:
-		shown := &flushWriter{rw}
-		return shown, &shown.responseWriter
-	case canHijack:
-		shown := &hijackWriter{rw}
-		return shown, &shown.responseWriter
-	default:
-		return &rw, &rw
+type headerWriter interface{ WriteHeader(status int) }
+
+// show makes w the writer of inner and returns what a handler is given: it can be asserted to what inner can.
+func (x *exchange) show(w *textWriter, inner http.ResponseWriter) http.ResponseWriter {
+	r := recorder{&w.responseWriter}
+	w.inner, w.x = inner, x
+	w.recordedHeader, w.innerHeader, w.recordedBody, w.recordedText = headerTo{r}, headerTo{inner}, bodyTo{r}, textTo{r}
+	w.headerTo, w.bodyTo, w.textTo = &w.recordedHeader, &w.recordedBody, &w.recordedText
+	return shaped(w, abilitiesOf(inner))
+}
+
+func (w *responseWriter) Header() http.Header { return w.inner.Header() }
+
+type recorder struct{ w *responseWriter }
+
+// WriteHeader implements http.ResponseWriter. An informational response comes before the response and is not it, except
+// 101 over HTTP/1, which is the last. An invalid status makes net/http panic, and is not recorded.
+func (r recorder) WriteHeader(status int) {
+	x := r.w.x
+	if status >= 400 {
+		x.body.refused(r.w.inner)
+	}
+	x.writes.Enter()
+	defer x.writes.Leave(0)
+	r.w.inner.WriteHeader(status)
+	if status >= 200 || status == http.StatusSwitchingProtocols && x.req.ProtoMajor < 2 {
+		r.w.wrote(status)
 	}
 }
 
-func (w *flushWriter) Flush()       { _ = w.FlushError() }
-func (w *flushHijackWriter) Flush() { _ = w.FlushError() }
+func (r recorder) Write(p []byte) (n int, err error) {
+	r.w.wrote(http.StatusOK)
+	r.w.x.writes.Enter()
+	defer func() { r.w.x.sent(n, err) }()
+	return r.w.inner.Write(p)
+}
 
-func (w *hijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error)      { return w.hijack() }
-func (w *flushHijackWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijack() }
+func (r recorder) WriteString(s string) (n int, err error) {
+	r.w.wrote(http.StatusOK)
+	r.w.x.writes.Enter()
+	defer func() { r.w.x.sent(n, err) }()
+	return r.w.inner.(io.StringWriter).WriteString(s)
+}
 
-// WriteHeader implements http.ResponseWriter. Informational answers come before the answer and are
-// not it; 101 is the last that HTTP/1 says. One that is no status makes net/http panic, and is none here either.
-func (w *responseWriter) WriteHeader(status int) {
-	w.call.Enter()
-	defer w.call.Leave(0)
-	w.ResponseWriter.WriteHeader(status)
-	last := status >= 200 || status == http.StatusSwitchingProtocols && w.req.ProtoMajor < 2
-	if w.status == 0 && !w.hijacked && last {
-		w.status = status
+// wrote notes that the response has a status: this one, unless it had one.
+func (w *responseWriter) wrote(status int) {
+	if w.x.hijacked {
+		return
 	}
-}
-
-// Write implements http.ResponseWriter.
-func (w *responseWriter) Write(p []byte) (n int, err error) {
-	w.wrote()
-	w.call.Enter()
-	defer func() { w.sent(n, err) }()
-	return w.ResponseWriter.Write(p)
-}
-
-// WriteString implements io.StringWriter, which spares io.WriteString a copy.
-func (w *responseWriter) WriteString(s string) (n int, err error) {
-	w.wrote()
-	w.call.Enter()
-	defer func() { w.sent(n, err) }()
-	return io.WriteString(w.ResponseWriter, s)
+	if w.x.status == 0 {
+		w.x.status = status
+	}
+	w.headerTo = &w.innerHeader
 }
 
 // sent ends a wait for the client. That the client is gone shows on the span of the waits.
-func (w *responseWriter) sent(n int, err error) {
-	w.call.Leave(n)
-	w.call.Fail(err)
-	w.lost = w.lost || err != nil && !slices.ContainsFunc(handlersFault, func(own error) bool { return errors.Is(err, own) })
+func (x *exchange) sent(n int, err error) {
+	x.writes.Leave(n)
+	x.writes.Fail(err)
+	x.lost = x.lost || err != nil && !slices.ContainsFunc(handlersFault, func(own error) bool { return errors.Is(err, own) })
 }
 
 // handlersFault are the errors of writing that say nothing of the client.
@@ -101,44 +123,34 @@ var handlersFault = []error{
 }
 
 // complete reports whether the handler has written all that it announced.
-func (w *responseWriter) complete() bool {
-	if w.status != 0 && bodiless(w.req.Method, w.status) {
+func (x *exchange) complete() bool {
+	if x.status != 0 && bodiless(x.req.Method, x.status) {
 		return true
 	}
-	length, err := strconv.ParseInt(w.Header().Get("Content-Length"), 10, 64)
-	return err == nil && w.call.Amount() >= length
+	length, err := strconv.ParseInt(x.first.inner.Header().Get("Content-Length"), 10, 64)
+	return err == nil && x.writes.Amount() >= length
 }
 
-func (w *responseWriter) wrote() {
-	if w.status == 0 && !w.hijacked {
-		w.status = http.StatusOK
-	}
-}
-
-// ReadFrom implements io.ReaderFrom, by the inner writer where it can: that one may have the kernel send a file, and
-// knows when to flush. Reading any other source is the handler's time, and writing alone is the wait.
-func (w *responseWriter) ReadFrom(src io.Reader) (n int64, err error) {
-	inner, ok := w.ResponseWriter.(io.ReaderFrom)
-	if !ok {
-		return io.Copy(struct{ io.Writer }{w}, src)
-	}
-	source := &source{src, w.call, false}
+// readFrom has the inner writer copy: that one may have the kernel send a file, and knows when to flush. Reading any
+// other source is the handler's time, and writing alone is the wait.
+func (w *responseWriter) readFrom(src io.Reader) (n int64, err error) {
+	source := &source{src, w.x.writes, false}
 	if !isDescriptor(src) {
 		src = source
 	}
-	w.call.Enter()
+	w.x.writes.Enter()
 	defer func() {
 		if n > 0 {
-			w.wrote()
+			w.wrote(http.StatusOK)
 		}
-		w.call.Add(n)                     // which may be too much for an int
+		w.x.writes.Add(n)                 // which may be more than an int holds
 		if source.failed || isConn(src) { // a connection's error may be of either
-			w.call.Leave(0)
+			w.x.writes.Leave(0)
 			return
 		}
-		w.sent(0, err)
+		w.x.sent(0, err)
 	}()
-	return inner.ReadFrom(src)
+	return w.inner.(io.ReaderFrom).ReadFrom(src)
 }
 
 // source is what a handler has copied to its client.
@@ -183,31 +195,71 @@ func unlimited(src io.Reader) io.Reader {
 	return src
 }
 
-// Push implements http.Pusher, with the error that stands for a connection that cannot push.
-func (w *responseWriter) Push(target string, opts *http.PushOptions) error {
-	if inner, ok := w.ResponseWriter.(http.Pusher); ok {
-		return inner.Push(target, opts)
+func (w *responseWriter) flush() {
+	if inner, ok := w.inner.(flushErrorer); ok && ofNetHTTP(w.inner) { // the same, but tells whether the client is gone
+		_ = w.flushed(inner.FlushError)
+		return
 	}
-	return http.ErrNotSupported
+	_ = w.flushed(func() error { w.inner.(http.Flusher).Flush(); return nil })
 }
 
-// Unwrap is for http.ResponseController.
-func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *responseWriter) flushError() error { return w.flushed(w.inner.(flushErrorer).FlushError) }
 
-// FlushError is what http.ResponseController asks for before Flush. It reaches as far as a controller of the inner writer.
-func (w *responseWriter) FlushError() (err error) {
-	w.call.Enter()
-	defer func() { w.sent(0, err) }()
-	err = http.NewResponseController(w.ResponseWriter).Flush()
+func (w *responseWriter) flushed(flush func() error) (err error) {
+	w.x.writes.Enter()
+	defer func() { w.x.sent(0, err) }()
+	err = flush()
 	if !errors.Is(err, errors.ErrUnsupported) {
-		w.wrote()
+		w.wrote(http.StatusOK)
 	}
 	return err
 }
 
+// ofNetHTTP reports whether the type of w is one of net/http's.
+func ofNetHTTP(w http.ResponseWriter) bool {
+	t := reflect.TypeOf(w)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() == "net/http"
+}
+
 // hijack hands the connection over. What the handler does with it is not seen; what it still does with w, nobody is sent.
 func (w *responseWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buf, err := w.ResponseWriter.(http.Hijacker).Hijack()
-	w.hijacked = w.hijacked || err == nil
+	conn, buf, err := w.inner.(http.Hijacker).Hijack()
+	if err == nil {
+		w.x.hijacked = true
+		w.headerTo, w.bodyTo = &w.innerHeader, &bodyTo{w.inner}
+		w.x.upgraded()
+	}
 	return conn, buf, err
+}
+
+func (w *textWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buf, err := w.responseWriter.hijack()
+	if err == nil {
+		w.textTo = &textTo{w.inner.(io.StringWriter)}
+	}
+	return conn, buf, err
+}
+
+func (w *responseWriter) closeNotify() <-chan bool { return w.inner.(closeNotifier).CloseNotify() }
+
+func (w *responseWriter) push(target string, opts *http.PushOptions) error {
+	return w.inner.(http.Pusher).Push(target, opts)
+}
+
+// unwrap is for http.ResponseController, and for code that looks for a writer of its own: that finds inner. But a Flush or
+// Hijack that inner lacks would then reach the writer within unseen, so that one is wrapped as well.
+func (w *responseWriter) unwrap() http.ResponseWriter {
+	const seen = canFlush | canHijack
+	outer, ok := w.inner.(unwrapper)
+	if !ok || abilitiesOf(w.inner)&seen == seen {
+		return w.inner
+	}
+	within := outer.Unwrap()
+	if within == nil {
+		return nil
+	}
+	return w.x.show(new(textWriter), within)
 }

@@ -1,0 +1,48 @@
+package nethttp
+
+import (
+	"net/http"
+	"reflect"
+	"strings"
+)
+
+// isPreface reports whether req is the start of an HTTP/2 connection, which net/http hands to the handler as if it were
+// a request, for it to serve the connection.
+func isPreface(req *http.Request) bool {
+	return req.Method == "PRI" && len(req.Header) == 0 && req.URL != nil && req.URL.Path == "*" && req.Proto == "HTTP/2.0"
+}
+
+// h2cHandler returns the handler within h if h is of golang.org/x/net/http2/h2c, and a function that returns a copy of h
+// around another one. It goes by the name of the type, since this module does not depend on golang.org/x/net.
+func h2cHandler(h http.Handler) (outer func(http.Handler) http.Handler, within http.Handler) {
+	v := reflect.ValueOf(h)
+	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Name() != "h2cHandler" ||
+		v.Type().Elem().PkgPath() != "golang.org/x/net/http2/h2c" {
+		return nil, nil
+	}
+	field, ok := v.Type().Elem().FieldByName("Handler")
+	if !ok || field.Type != reflect.TypeFor[http.Handler]() {
+		return nil, nil
+	}
+	within, _ = v.Elem().FieldByIndex(field.Index).Interface().(http.Handler)
+	return func(inner http.Handler) http.Handler {
+		wrapped := reflect.New(v.Type().Elem())
+		wrapped.Elem().Set(v.Elem())
+		wrapped.Elem().FieldByIndex(field.Index).Set(reflect.ValueOf(inner))
+		return wrapped.Interface().(http.Handler)
+	}, within
+}
+
+// upgraded ends the span of a request whose connection was taken over to speak HTTP/2: it would last as long as that.
+func (x *exchange) upgraded() {
+	for _, protocols := range x.req.Header["Upgrade"] {
+		for protocol := range strings.SplitSeq(protocols, ",") {
+			if strings.EqualFold(strings.TrimSpace(protocol), "h2c") {
+				x.status = http.StatusSwitchingProtocols
+				x.call.Served()
+				x.finish()
+				return
+			}
+		}
+	}
+}
