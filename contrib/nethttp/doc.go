@@ -65,14 +65,25 @@
 //
 // # Limits of the server
 //
-// A handler's ResponseWriter is an http.Flusher and an http.Hijacker exactly where the server's is. It always has
-// ReadFrom, WriteString and Push, which do what io and net/http do where they are missing, and Unwrap for
-// http.ResponseController. It is no http.CloseNotifier; the request's context tells the same. http.MaxBytesReader cannot
-// tell net/http to close the connection through any wrapped ResponseWriter.
+// A handler's ResponseWriter can be asserted to the interfaces that the server's can, and to no others: http.Flusher,
+// http.Hijacker, http.Pusher, http.CloseNotifier, io.ReaderFrom, io.StringWriter, and the methods that
+// http.ResponseController looks for. It cannot be asserted to the server's own type, nor to an interface of a middleware
+// outside. If the writer of such a middleware has an unusual set of methods, WriteString, ReadFrom, Push and the methods
+// for deadlines are absent; a controller finds the last ones by Unwrap.
+//
+// An http.MaxBytesReader that meets its limit closes the connection, as it does without the wrapper. If the handler puts
+// it into a copy of the request, as http.MaxBytesHandler does, it closes the connection only if the status is 400 or
+// above and no other writer is in between. Then a limit that was given no writer does so too. One that reads the body
+// through another reader, such as a decompressor, does not.
+//
+// The preface of an HTTP/2 connection is no request and draws nothing. A handler of golang.org/x/net/http2/h2c is wrapped
+// within, so that each request on its connections is a span. If something else is in between, wrap the handler within: from
+// outside, its HTTP/2 requests are not seen, and the span of a request that upgrades ends with status 101.
 //
 // What a writer outside of ours does when it is written to, such as compressing, is covered as if it were waiting: wrap
-// the handler outside of those. A connection that is hijacked through an http.ResponseController past such a writer is
-// not known to be.
+// the handler outside of those.
+//
+// A nil request or a nil ResponseWriter reaches the handler, and draws nothing.
 //
 // A handler is given a copy of the request, for its context. When it returns, those outside are told what it changed: the
 // pattern and path values, forms, the body, and the plain fields, but no others of a mux's own making.

@@ -3,7 +3,6 @@ package nethttp_test
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +43,7 @@ var limited = map[string]func(wrap func(http.Handler) http.Handler) http.Handler
 	}),
 	"in the request, 400": inside(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 100)
-		if err := json.NewDecoder(r.Body).Decode(new(string)); err != nil {
+		if _, err := io.ReadAll(r.Body); err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 		}
 	}),
@@ -118,7 +117,7 @@ func inside(h http.HandlerFunc) func(func(http.Handler) http.Handler) http.Handl
 	return func(wrap func(http.Handler) http.Handler) http.Handler { return wrap(h) }
 }
 
-// tooLarge are those of them that net/http answers before the client has sent all.
+// answeredAtOnce are those of them that net/http answers before the client has sent all.
 var answeredAtOnce = map[string]bool{
 	"in the request": true, "in the request, twice": true, "in the request, 400": true, "in the request, then 200": true,
 	"in the request, by a form": true, "in the request, the inner one of others": true, "in a copy": true,

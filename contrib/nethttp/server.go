@@ -66,6 +66,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if !sampled { // the decision still reaches the calls that h makes
 		defer call.Finish(nil)
 		defer giveBack(req, served, body)
+		if !ofNetHTTP(w) { // it may have methods that a shape lacks, and h must not see them in some requests alone
+			x := &exchange{req: req, call: call}
+			w = x.show(&x.first, w)
+		}
 		h.next.ServeHTTP(w, served)
 		return
 	}

@@ -99,6 +99,7 @@ type (
 	shapeP      struct{ *responseWriter }
 	shapeFP     struct{ shapeF }
 	shapeFUP    struct{ shapeFU }
+	shapeFHCP   struct{ shapeFHC }
 	shapeFHUP   struct{ shapeFHU }
 	shapeFHUR   struct{ shapeFHU }
 	shapeFHCUP  struct{ shapeFHCU }
@@ -177,6 +178,8 @@ func (w shapeFP) Push(target string, opts *http.PushOptions) error { return w.pu
 
 func (w shapeFUP) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
 
+func (w shapeFHCP) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
+
 func (w shapeFHUP) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
 
 func (w shapeFHCUP) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
@@ -254,6 +257,9 @@ var shapes = map[abilities]func(w *responseWriter) http.ResponseWriter{
 	canFlush | canPush: func(w *responseWriter) http.ResponseWriter { return shapeFP{shapeF{w}} },
 	canFlush | canUnwrap | canPush: func(w *responseWriter) http.ResponseWriter {
 		return shapeFUP{shapeFU{shapeF{w}}}
+	},
+	canFlush | canHijack | canNotify | canPush: func(w *responseWriter) http.ResponseWriter {
+		return shapeFHCP{shapeFHC{shapeFH{shapeF{w}}}}
 	},
 	canFlush | canHijack | canUnwrap | canPush: func(w *responseWriter) http.ResponseWriter {
 		return shapeFHUP{shapeFHU{shapeFH{shapeF{w}}}}

@@ -107,7 +107,8 @@ func (w *responseWriter) wrote(status int) {
 	if w.x.status == 0 {
 		w.x.status = status
 	}
-	w.headerTo = &w.innerHeader
+	first := &w.x.first // w itself, or the writer outside of it that has been unwrapped
+	first.headerTo = &first.innerHeader
 }
 
 // sent ends a wait for the client. That the client is gone shows on the span of the waits.

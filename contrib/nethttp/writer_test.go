@@ -131,7 +131,27 @@ func TestTheWriterIsAssertableToWhatTheServersIs(t *testing.T) {
 	}
 }
 
-// TestAHandlerOfAnythingNilIsAsRaw has a caller that gives less than net/http does.
+// countingWriter has a method of its own, as middlewares give their handlers.
+type countingWriter struct{ http.ResponseWriter }
+
+func (countingWriter) Size() int { return 0 }
+
+func TestNoAssertionDependsOnSampling(t *testing.T) {
+	for _, inner := range []http.ResponseWriter{countingWriter{httptest.NewRecorder()}, httptest.NewRecorder(), serverWriter{httptest.NewRecorder()}} {
+		found := map[string]bool{}
+		for _, tracer := range tracers(t) {
+			nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, recorder := w.(*httptest.ResponseRecorder)
+				found[fmt.Sprint(assertable(w), is[interface{ Size() int }](w), recorder)] = true
+			}), gaptrace.WithTracer(tracer)).ServeHTTP(inner, httptest.NewRequest("GET", "/", nil))
+		}
+		if len(found) != 1 {
+			t.Errorf("%T: found %v", inner, found)
+		}
+	}
+}
+
+// TestAHandlerOfNothingIsAsRaw has a caller that gives less than net/http does.
 func TestAHandlerOfNothingIsAsRaw(t *testing.T) {
 	url := httptest.NewRequest("GET", "/x", nil).URL
 	for name, c := range map[string]struct {
