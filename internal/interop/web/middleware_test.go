@@ -1,0 +1,392 @@
+package web_test
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/CAFxX/httpcompression"
+	"github.com/NYTimes/gziphandler"
+	restful "github.com/emicklei/go-restful/v3"
+	"github.com/felixge/httpsnoop"
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/contrib/nethttp"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
+	chiware "github.com/go-chi/chi/v5/middleware"
+	"github.com/gorilla/handlers"
+	"github.com/gorilla/mux"
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/labstack/echo/v4"
+	echoware "github.com/labstack/echo/v4/middleware"
+	"github.com/opentracing/opentracing-go"
+	"github.com/urfave/negroni/v3"
+)
+
+// middlewares put something around a handler: a router, their own writer, or both.
+var middlewares = map[string]func(http.Handler) http.Handler{
+	"nothing": func(h http.Handler) http.Handler { return h },
+	"gin": func(h http.Handler) http.Handler {
+		engine := gin.New()
+		engine.Any("/*path", gin.WrapH(h))
+		return engine
+	},
+	"echo": func(h http.Handler) http.Handler {
+		e := echo.New()
+		e.Any("/*", echo.WrapHandler(h))
+		return e
+	},
+	"echo, gzip": func(h http.Handler) http.Handler {
+		e := echo.New()
+		e.Use(echoware.Gzip())
+		e.Any("/*", echo.WrapHandler(h))
+		return e
+	},
+	"chi": func(h http.Handler) http.Handler {
+		r := chi.NewRouter()
+		r.Use(func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ww := chiware.NewWrapResponseWriter(w, r.ProtoMajor)
+				next.ServeHTTP(ww, r)
+				r.Header.Set("Seen", fmt.Sprint(ww.Status(), ww.BytesWritten()))
+			})
+		})
+		r.Handle("/*", h)
+		return r
+	},
+	"chi, compress": func(h http.Handler) http.Handler {
+		r := chi.NewRouter()
+		r.Use(chiware.Compress(5))
+		r.Handle("/*", h)
+		return r
+	},
+	"gorilla mux": func(h http.Handler) http.Handler {
+		r := mux.NewRouter()
+		r.PathPrefix("/").Handler(h)
+		return r
+	},
+	"gorilla logging":  func(h http.Handler) http.Handler { return handlers.CombinedLoggingHandler(io.Discard, h) },
+	"gorilla compress": handlers.CompressHandler,
+	"negroni": func(h http.Handler) http.Handler {
+		n := negroni.New()
+		n.UseHandler(h)
+		return n
+	},
+	"go-restful": func(h http.Handler) http.Handler {
+		container := restful.NewContainer()
+		container.EnableContentEncoding(true)
+		service := new(restful.WebService).Path("/")
+		service.Route(service.GET("/").To(func(req *restful.Request, resp *restful.Response) { h.ServeHTTP(resp, req.Request) }))
+		return container.Add(service)
+	},
+	"httpsnoop": func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			httpsnoop.CaptureMetrics(h, w, r)
+		})
+	},
+	"gziphandler": gziphandler.GzipHandler,
+	"gzhttp":      func(h http.Handler) http.Handler { return gzhttp.GzipHandler(h) },
+	"brotli, zstd": func(h http.Handler) http.Handler {
+		compress, err := httpcompression.DefaultAdapter()
+		if err != nil {
+			panic(err)
+		}
+		return compress(h)
+	},
+	"http.TimeoutHandler": func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") },
+	"a writer that only unwraps": func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(unwraps{w}, r) })
+	},
+}
+
+type unwraps struct{ http.ResponseWriter }
+
+func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+// optional are the interfaces that a handler may ask its writer for.
+var optional = map[string]func(any) bool{
+	"http.Flusher":       is[http.Flusher],
+	"http.Hijacker":      is[http.Hijacker],
+	"http.Pusher":        is[http.Pusher],
+	"http.CloseNotifier": is[http.CloseNotifier],
+	"io.ReaderFrom":      is[io.ReaderFrom],
+	"io.StringWriter":    is[io.StringWriter],
+	"FlushError":         is[interface{ FlushError() error }],
+	"SetReadDeadline":    is[interface{ SetReadDeadline(time.Time) error }],
+	"SetWriteDeadline":   is[interface{ SetWriteDeadline(time.Time) error }],
+	"EnableFullDuplex":   is[interface{ EnableFullDuplex() error }],
+	"Unwrap":             is[interface{ Unwrap() http.ResponseWriter }],
+}
+
+func is[T any](w any) bool {
+	_, ok := w.(T)
+	return ok
+}
+
+func assertable(w any) string {
+	found := map[string]bool{}
+	for name, is := range optional {
+		if is(w) {
+			found[name] = true
+		}
+	}
+	return fmt.Sprint(found)
+}
+
+// uses are what handlers do with their writer, each chosen by the query of a request.
+var uses = map[string]func(w http.ResponseWriter, r *http.Request){
+	"what it can": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, assertable(w)) },
+	"text":        func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("text ", 1000)) },
+	"nothing":     func(http.ResponseWriter, *http.Request) {},
+	"no content":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+	"error":       func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) },
+	"superfluous": func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusAccepted)
+		w.WriteHeader(http.StatusBadGateway)
+	},
+	"early hints": func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusEarlyHints)
+		io.WriteString(w, "hinted")
+	},
+	"panic":   func(http.ResponseWriter, *http.Request) { panic("oops") },
+	"aborted": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	"copy": func(w http.ResponseWriter, _ *http.Request) {
+		n, err := io.Copy(w, struct{ io.Reader }{strings.NewReader(strings.Repeat("<html>", 1000))})
+		fmt.Fprint(w, n, err)
+	},
+	"stream": func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for i := range 3 {
+			fmt.Fprintf(w, "data: %d\n\n", i)
+			w.(http.Flusher).Flush()
+		}
+	},
+	"stream by controller": func(w http.ResponseWriter, _ *http.Request) {
+		c := http.NewResponseController(w)
+		for i := range 3 {
+			fmt.Fprintf(w, "data: %d %v\n\n", i, c.Flush())
+		}
+	},
+	"controller": func(w http.ResponseWriter, _ *http.Request) {
+		c := http.NewResponseController(w)
+		fmt.Fprint(w, c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}), c.EnableFullDuplex())
+	},
+	"push": func(w http.ResponseWriter, _ *http.Request) {
+		if pusher, ok := w.(http.Pusher); ok {
+			fmt.Fprint(w, pusher.Push("/pushed", nil))
+		}
+	},
+	"close notify": func(w http.ResponseWriter, _ *http.Request) {
+		select {
+		case <-w.(http.CloseNotifier).CloseNotify():
+			io.WriteString(w, "gone")
+		default:
+			io.WriteString(w, "there")
+		}
+	},
+	"hijack": func(w http.ResponseWriter, _ *http.Request) {
+		conn, buf, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			fmt.Fprint(w, err)
+			return
+		}
+		defer conn.Close()
+		io.WriteString(buf, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nhijacked")
+		buf.Flush()
+	},
+	"gin": func(w http.ResponseWriter, r *http.Request) {
+		engine := gin.New()
+		engine.GET("/", func(c *gin.Context) {
+			fmt.Fprint(c.Writer, assertable(c.Writer), c.Writer.Pusher() != nil)
+			events := 0
+			c.Stream(func(w io.Writer) bool {
+				events++
+				fmt.Fprintf(w, "data: %d\n\n", events)
+				return events < 3
+			})
+		})
+		engine.ServeHTTP(w, r)
+	},
+	"echo": func(w http.ResponseWriter, r *http.Request) {
+		e := echo.New()
+		e.GET("/", func(c echo.Context) error {
+			c.Response().Flush()
+			return c.String(http.StatusOK, assertable(c.Response().Writer))
+		})
+		e.ServeHTTP(w, r)
+	},
+	"chi": func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(chiware.NewWrapResponseWriter(w, r.ProtoMajor), assertable(chiware.NewWrapResponseWriter(w, r.ProtoMajor)))
+	},
+	"go-restful": func(w http.ResponseWriter, _ *http.Request) {
+		resp := restful.NewResponse(w)
+		select {
+		case <-resp.CloseNotify():
+		default:
+			fmt.Fprint(resp, "there")
+		}
+	},
+	"httpsnoop": func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, assertable(httpsnoop.Wrap(w, httpsnoop.Hooks{})))
+	},
+}
+
+func init() {
+	gin.SetMode(gin.ReleaseMode)
+	for name, wrap := range middlewares { // each of them around a handler of the ordinary kind
+		uses["within "+name] = func(w http.ResponseWriter, r *http.Request) {
+			wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				io.WriteString(w, assertable(w)+strings.Repeat("text ", 1000))
+				_ = http.NewResponseController(w).Flush()
+			})).ServeHTTP(w, r)
+		}
+	}
+}
+
+// typeOfWriter is where a panic names the writer's type, which is the wrapper's own.
+var typeOfWriter = regexp.MustCompile(`(interface conversion:|response writer) (struct {.*}|\S+) (is not|does not)`)
+
+var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+
+// visit has a server use its writer in every way, and tells what its clients and its log are told.
+func visit(t *testing.T, http2 bool, h http.Handler) string {
+	var logged bytes.Buffer
+	var logging sync.Mutex
+	server := httptest.NewUnstartedServer(h)
+	server.Config.ErrorLog = log.New(writerFunc(func(p []byte) (int, error) {
+		logging.Lock()
+		defer logging.Unlock()
+		text, _, _ := bytes.Cut(p, []byte("\ngoroutine ")) // the stack is the wrapper's, too
+		if !http2 {                                        // over HTTP/2 a panic is logged when the client has gone on
+			logged.Write(bytes.TrimSpace(text))
+			logged.WriteByte('\n')
+		}
+		return len(p), nil
+	}), "", 0)
+	server.EnableHTTP2 = http2
+	if http2 {
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	defer server.Close()
+	client := server.Client()
+	client.Transport.(*http.Transport).DisableCompression = true
+	client.Timeout = time.Minute
+
+	var seen strings.Builder
+	for _, use := range sortedKeys(uses) {
+		for _, encoding := range []string{"", "gzip", "br", "zstd"} {
+			if encoding != "" && use != "text" && use != "stream" && use != "what it can" && use != "hijack" && use != "error" {
+				continue
+			}
+			req, err := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Use", use)
+			req.Header.Set("Accept-Encoding", encoding)
+			fmt.Fprintf(&seen, "%s %s: ", use, encoding)
+			resp, err := client.Do(req)
+			if err != nil {
+				fmt.Fprintln(&seen, errors.Unwrap(err))
+				continue
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			resp.Header.Del("Date")
+			fmt.Fprintf(&seen, "%s %v %q %v\n", resp.Status, resp.Header, body, err)
+		}
+	}
+	server.Close()
+	logging.Lock()
+	defer logging.Unlock()
+	all := seen.String() + logged.String()
+	return typeOfWriter.ReplaceAllString(address.ReplaceAllString(all, "ADDRESS"), "$1 WRITER $3")
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func sortedKeys[V any](m map[string]V) []string {
+	var keys []string
+	for key := range m {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func use(w http.ResponseWriter, r *http.Request) { uses[r.Header.Get("Use")](w, r) }
+
+func TestMiddlewaresInsideAndOutsideAreAsRaw(t *testing.T) {
+	unsampled := unsampled(t)
+	for name, middleware := range middlewares {
+		for _, http2 := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/HTTP2 %v", name, http2), func(t *testing.T) {
+				t.Parallel()
+				raw := visit(t, http2, middleware(http.HandlerFunc(use)))
+				for _, sampled := range []bool{true, false} {
+					for nesting, nest := range map[string]func(wrap func(http.Handler) http.Handler) http.Handler{
+						"inside": func(wrap func(http.Handler) http.Handler) http.Handler {
+							return wrap(middleware(http.HandlerFunc(use)))
+						},
+						"outside": func(wrap func(http.Handler) http.Handler) http.Handler {
+							return middleware(wrap(http.HandlerFunc(use)))
+						},
+					} {
+						var tracer opentracing.Tracer = unsampled
+						drawn := spantest.NewTracer()
+						if sampled {
+							tracer = drawn
+						}
+						wrapped := visit(t, http2, nest(func(h http.Handler) http.Handler {
+							return nethttp.WrapHandler(h, gaptrace.WithTracer(tracer))
+						}))
+						if wrapped != raw {
+							t.Errorf("%s, sampled %v: %s", nesting, sampled, difference(raw, wrapped))
+						}
+						if p := drawn.Problems(); p != nil && !http2 {
+							t.Error(p)
+						}
+						if sampled && len(drawn.Spans()) == 0 {
+							t.Errorf("%s: nothing is drawn", nesting)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// difference is the lines that are not the same.
+func difference(raw, wrapped string) string {
+	var b strings.Builder
+	r, w := strings.Split(raw, "\n"), strings.Split(wrapped, "\n")
+	for i := range max(len(r), len(w)) {
+		was, is := "", ""
+		if i < len(r) {
+			was = r[i]
+		}
+		if i < len(w) {
+			is = w[i]
+		}
+		if was != is {
+			fmt.Fprintf(&b, "\n  raw     %.700s\n  wrapped %.700s", was, is)
+		}
+	}
+	return cmp.Or(b.String(), "nothing")
+}
