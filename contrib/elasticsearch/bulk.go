@@ -3,16 +3,15 @@ package elasticsearch
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"net/http"
 	"regexp"
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// counting is spanutil.Body for the answer to a bulk request, which succeeds as a whole even where items of it do not.
-func counting(call *spanutil.Call, res *http.Response) io.ReadCloser {
-	return lookingOn(call, res.Body, hasErrors, func(head []byte) {
+// counting is spanutil.Response for the answer to a bulk request, which succeeds as a whole even where items of it do not.
+func counting(call *spanutil.Call, res *http.Response) *http.Response {
+	return lookingOn(call, res, hasErrors, func(head []byte) {
 		if !hasErrors(head) {
 			return
 		}

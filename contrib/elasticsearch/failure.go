@@ -32,11 +32,11 @@ func (e *Error) Error() string {
 	return strconv.Itoa(e.Status) + " " + http.StatusText(e.Status)
 }
 
-// failing is spanutil.Body for an answer that is a failure: the call fails with what the body says, as far as the
+// failing is spanutil.Response for an answer that is a failure: the call fails with what the body says, as far as the
 // caller has read it.
-func failing(call *spanutil.Call, a asked, res *http.Response) io.ReadCloser {
+func failing(call *spanutil.Call, a asked, res *http.Response) *http.Response {
 	status := res.StatusCode
-	return lookingOn(call, res.Body, nil, func(head []byte) {
+	return lookingOn(call, res, nil, func(head []byte) {
 		e := &Error{Status: status}
 		e.read(bytes.NewReader(head))
 		call.Fail(spanutil.Reworded(e, func(string) string { return a.failure(*e) }))

@@ -1,7 +1,6 @@
 package elasticsearch
 
 import (
-	"io"
 	"net/http"
 	"sync"
 
@@ -26,15 +25,15 @@ type head struct {
 	over    bool // told, or given up
 }
 
-// lookingOn is spanutil.Body with tell told, before call is finished, how the body began. Where there is no body it is
-// told so at once.
-func lookingOn(call *spanutil.Call, body io.ReadCloser, promising func(head []byte) bool, tell func(head []byte)) io.ReadCloser {
-	if body == nil || body == http.NoBody {
+// lookingOn is spanutil.Response with tell told, before call is finished, how the body began. If there is no body, tell
+// is called at once.
+func lookingOn(call *spanutil.Call, res *http.Response, promising func(head []byte) bool, tell func(head []byte)) *http.Response {
+	if res.Body == nil || res.Body == http.NoBody {
 		tell(nil)
-		return spanutil.Body(call, body)
+		return spanutil.Response(call, res)
 	}
 	h := &head{promising: promising, tell: tell}
-	return spanutil.BodySeen(call, body, h.seen)
+	return spanutil.ResponseSeen(call, res, h.seen)
 }
 
 func (h *head) seen(read []byte, end bool) {

@@ -149,9 +149,6 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	}
 	res, err := t.next.Perform(sent)
 	giveBack(req, sent, query)
-	if res != nil && res.Request == sent {
-		res.Request = req
-	}
 	returned = true
 
 	watched := call.Answered("bytes")
@@ -168,11 +165,14 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	case watched && what.fails(res.StatusCode):
 		a := askedBy(req, what)
 		a.shown = what.searches() && t.Config.Statement == nil
-		res.Body = failing(call, a, res)
+		res = failing(call, a, res)
 	case watched && what.action == "_bulk":
-		res.Body = counting(call, res)
+		res = counting(call, res)
 	default:
-		res.Body = spanutil.Body(call, res.Body)
+		res = spanutil.Response(call, res)
+	}
+	if res != nil && res.Request == sent {
+		res.Request = req
 	}
 	return res, err
 }

@@ -75,7 +75,6 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		call.Finish(err)
 		return resp, err
 	}
-	resp.Request = asAsked(resp.Request, sent, req)
 	call.Tag("http.status_code", resp.StatusCode)
 	failure := err // where there is one it is against the interface's contract; both are the caller's to see
 	if err == nil && resp.StatusCode >= 500 {
@@ -88,9 +87,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body == nil, resp.Body == http.NoBody:
 		call.Finish(failure)
 	default:
-		resp.Body = spanutil.Body(call, resp.Body)
+		resp = spanutil.Response(call, resp)
 		call.Fail(failure) // behind the wait: WithExpected is asked about it
 	}
+	resp.Request = asAsked(resp.Request, sent, req)
 	return resp, err
 }
 

@@ -1,6 +1,7 @@
 package nethttp_test
 
 import (
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -101,6 +102,12 @@ func handle(mux *http.ServeMux) {
 			}
 		}
 	})
+	handle("/gzip", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		zip := gzip.NewWriter(w)
+		io.WriteString(zip, "text")
+		zip.Close()
+	})
 	handle("/half", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		io.WriteString(w, "half")
@@ -180,6 +187,15 @@ func (v visit) get(path string) (*http.Response, error) {
 func (v visit) wantEnded(n int) {
 	if got := v.ended(); got != n && got != -1 {
 		v.Errorf("%d requests have ended by now, want %d", got, n)
+	}
+}
+
+// collect runs the garbage collector until the client's request has ended. A client that is not wrapped draws
+// nothing.
+func (v visit) collect() {
+	for deadline := time.Now().Add(30 * time.Second); v.ended() == 0 && time.Now().Before(deadline); {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -281,12 +297,76 @@ var ends = map[string]struct {
 	}, want: "200"},
 	"never closed": {use: func(v visit) error {
 		_, err := v.get("/text")
-		for deadline := time.Now().Add(30 * time.Second); v.ended() == 0 && time.Now().Before(deadline); {
-			runtime.GC()
-			time.Sleep(time.Millisecond)
-		}
+		v.collect()
 		return err
 	}, want: "200 abandoned"},
+	"never closed, the server still sending": {use: func(v visit) error {
+		_, err := v.get("/large")
+		v.collect()
+		return err
+	}, want: "200 abandoned"},
+	"never closed, the server silent": {use: func(v visit) error {
+		_, err := v.get("/headers")
+		v.collect()
+		return err
+	}, want: "200 abandoned"},
+	"never closed, compressed": {use: func(v visit) error {
+		_, err := v.get("/gzip")
+		v.collect()
+		return err
+	}, want: "200 abandoned"},
+	"never closed, under a time-out of the client": {use: func(v visit) error {
+		v.client.Timeout = time.Hour
+		_, err := v.get("/large")
+		v.collect()
+		return err
+	}, want: "200 abandoned"},
+	"never closed, read in part": {use: func(v visit) error {
+		resp, err := v.get("/large")
+		if err == nil {
+			_, err = resp.Body.Read(make([]byte, 1))
+		}
+		v.collect()
+		return err
+	}, want: "200 abandoned"},
+	"never closed, the headers kept": {use: func(v visit) error {
+		resp, err := v.get("/text")
+		if err != nil {
+			return err
+		}
+		header, req := resp.Header, resp.Request
+		v.collect()
+		runtime.KeepAlive(header)
+		runtime.KeepAlive(req)
+		return nil
+	}, want: "200 abandoned"},
+	"not closed, but kept": {use: func(v visit) error {
+		resp, err := v.get("/text")
+		if err != nil {
+			return err
+		}
+		for range 3 {
+			runtime.GC()
+		}
+		v.wantEnded(0)
+		return readAndClose(resp, nil)
+	}, want: "200"},
+	"only the body kept": {use: func(v visit) error {
+		resp, err := v.get("/text")
+		if err != nil {
+			return err
+		}
+		body := resp.Body
+		for range 3 {
+			runtime.GC()
+		}
+		v.wantEnded(0)
+		text, err := io.ReadAll(body)
+		if string(text) != "text" {
+			err = errors.Join(err, fmt.Errorf("%q", text))
+		}
+		return err
+	}, want: "200"},
 	"a body that breaks off": {use: func(v visit) error { return readAndClose(v.get("/half")) }, want: "200 failed"},
 	"reset by the server":    {use: func(v visit) error { return readAndClose(v.get("/reset")) }, want: "failed"},
 	"time-out of the context, before the headers": {use: func(v visit) error {

@@ -31,7 +31,7 @@ func BenchmarkCall(b *testing.B) {
 		"body": func(ctx context.Context) {
 			call := w.Begin(ctx, op)
 			call.Statement("GET key")
-			body := spanutil.Body(call, nothing{})
+			body := bodyOf(call, nothing{})
 			body.Read(nil)
 			body.Close()
 		},

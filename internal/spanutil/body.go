@@ -2,32 +2,41 @@ package spanutil
 
 import (
 	"io"
+	"maps"
 	"net/http"
 )
 
-// Body is a response's body, rc, with its waits recorded on c: the library has just answered.
-// It finishes c at EOF, at an error, at Close or, failing all of these, when it is garbage. Where there is
-// nothing to wait for it finishes c at once and returns rc itself, which may be nil.
-func Body(c *Call, rc io.ReadCloser) io.ReadCloser { return BodySeen(c, rc, nil) }
+// Response returns what the caller of c gets for resp, which the library has just answered: a copy
+// whose body records its waits on c and finishes c at EOF, at an error, at Close or, failing all of
+// these, when it is garbage. If there is no body to wait for, Response finishes c and returns resp
+// itself.
+//
+// The copy is needed because net/http's connection keeps the response it made until its body ends.
+// If that response led to our body, a body that nobody closes would never become garbage.
+//
+//	caller ──> copy ──> our body ──> transport's body
+//	                        └──────> resp <── connection
+func Response(c *Call, resp *http.Response) *http.Response { return ResponseSeen(c, resp, nil) }
 
-// BodySeen is Body for a wrapper that looks on: seen is given what each Read came back with, and whether the body
+// ResponseSeen is Response for a wrapper that looks on: seen is given what each Read came back with, and whether the body
 // ends there, before c is finished and when the wait is over. A body that became garbage ended there too. seen must not
-// lead to what BodySeen returns. A nil seen is none.
-func BodySeen(c *Call, rc io.ReadCloser, seen func(p []byte, end bool)) io.ReadCloser {
-	if rc == nil || rc == http.NoBody {
+// lead to what ResponseSeen returns. A nil seen is none.
+func ResponseSeen(c *Call, resp *http.Response, seen func(p []byte, end bool)) *http.Response {
+	if resp.Body == nil || resp.Body == http.NoBody {
 		c.Finish(nil)
-		return rc
+		return resp
 	}
 	if !c.Answered("bytes") {
-		return rc
+		return resp
 	}
-	b := &body{waiting{rc, c, seen}}
+	b := &body{waiting: waiting{resp.Body, c, seen}, answered: resp, returned: *resp}
+	b.returned.Body = b
 	if seen == nil {
 		Watch(c, b)
 	} else {
 		watch(b, func(c *Call) { seen(nil, true); c.abandon() }, c)
 	}
-	return b
+	return &b.returned
 }
 
 // Waits is rc with the waits of its Read and Close, and their failures, recorded on c. It does not
@@ -76,14 +85,35 @@ func (w *waiting) Close() error {
 }
 
 // body is a response's, whose end is its call's.
-type body struct{ waiting }
+type body struct {
+	waiting
+	answered *http.Response // the library's; nil after EOF
+	returned http.Response  // the caller's, in the same allocation
+}
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.waiting.Read(p)
+	if err == io.EOF {
+		b.copyTrailer()
+	}
 	if err != nil {
 		b.call.Finish(nil)
 	}
 	return n, err
+}
+
+// copyTrailer gives the caller the trailers that came, as net/http sets them at EOF on its own response.
+func (b *body) copyTrailer() {
+	if b.answered == nil { // the caller may be using the trailers by now
+		return
+	}
+	trailer := b.answered.Trailer
+	b.answered = nil
+	if b.returned.Trailer == nil {
+		b.returned.Trailer = trailer
+		return
+	}
+	maps.Copy(b.returned.Trailer, trailer)
 }
 
 func (b *body) Close() error {

@@ -3,7 +3,11 @@ package spanutil_test
 import (
 	"errors"
 	"io"
+	"maps"
+	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
@@ -11,6 +15,11 @@ import (
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
+
+// bodyOf is the body that a caller gets for rc.
+func bodyOf(call *spanutil.Call, rc io.ReadCloser) io.ReadCloser {
+	return spanutil.Response(call, &http.Response{Body: rc}).Body
+}
 
 func TestABodyEndsItsCall(t *testing.T) {
 	ends := map[string]struct {
@@ -35,7 +44,7 @@ func TestABodyEndsItsCall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w, tracer := roots()
 			call, _ := start(w, t.Context(), op)
-			end.use(spanutil.Body(call, end.body))
+			end.use(bodyOf(call, end.body))
 			wantTree(t, tracer, end.spans)
 		})
 	}
@@ -59,7 +68,7 @@ func TestTheCloseOfABodyIsCoveredAndItsFailureTold(t *testing.T) {
 	w, tracer := roots()
 	synctest.Test(t, func(t *testing.T) {
 		call, _ := start(w, t.Context(), op)
-		body := spanutil.Body(call, lateClose{strings.NewReader("body")})
+		body := bodyOf(call, lateClose{strings.NewReader("body")})
 		time.Sleep(time.Minute)
 		if err := body.Close(); err != errLate {
 			t.Error(err)
@@ -75,16 +84,56 @@ func TestAReaderThatCountsWrongTakesNothingAway(t *testing.T) {
 	call, _ := start(w, t.Context(), op)
 	answers := []int{4, -1, 9}
 	seen := 0
-	body := spanutil.BodySeen(call, io.NopCloser(readerFunc(func([]byte) (int, error) {
+	body := spanutil.ResponseSeen(call, &http.Response{Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
 		n := answers[0]
 		answers = answers[1:]
 		return n, nil
-	})), func(p []byte, _ bool) { seen += len(p) })
+	}))}, func(p []byte, _ bool) { seen += len(p) }).Body
 	for range 3 {
 		body.Read(make([]byte, 4))
 	}
 	body.Close()
 	if got := tracer.Spans()[0].Tags["bytes"]; got != int64(13) || seen != 8 {
 		t.Errorf("%v bytes, %d seen", got, seen)
+	}
+}
+
+func TestTrailersReachTheCallersResponseAtEOF(t *testing.T) {
+	for name, c := range map[string]struct{ announced, callers, came, want http.Header }{
+		"announced":             {announced: http.Header{"A": nil}, came: http.Header{"A": {"1"}}, want: http.Header{"A": {"1"}}},
+		"not announced":         {came: http.Header{"A": {"1"}}, want: http.Header{"A": {"1"}}},
+		"the caller has others": {callers: http.Header{"B": {"2"}}, came: http.Header{"A": {"1"}}, want: http.Header{"A": {"1"}, "B": {"2"}}},
+		"none":                  {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, _ := roots()
+			call, _ := start(w, t.Context(), op)
+			answered := &http.Response{Trailer: c.announced}
+			var once sync.Once
+			answered.Body = io.NopCloser(readerFunc(func([]byte) (int, error) {
+				once.Do(func() {
+					if answered.Trailer == nil {
+						answered.Trailer = http.Header{}
+					}
+					maps.Copy(answered.Trailer, c.came)
+				})
+				return 0, io.EOF
+			}))
+			returned := spanutil.Response(call, answered)
+			if c.callers != nil {
+				returned.Trailer = c.callers
+			}
+			io.Copy(io.Discard, returned.Body)
+			if !maps.EqualFunc(returned.Trailer, c.want, slices.Equal) {
+				t.Errorf("got %v, want %v", returned.Trailer, c.want)
+			}
+			if returned.Trailer != nil { // the caller's own, from now on
+				returned.Trailer = http.Header{}
+				returned.Body.Read(nil)
+				if len(returned.Trailer) > 0 {
+					t.Errorf("another read brought %v back", returned.Trailer)
+				}
+			}
+		})
 	}
 }

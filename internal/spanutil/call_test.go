@@ -182,7 +182,7 @@ func TestAnAbandonedResultIsReportedByTheCollector(t *testing.T) {
 	w, tracer := roots()
 	func() {
 		call, _ := start(w, t.Context(), op)
-		body := spanutil.Body(call, io.NopCloser(strings.NewReader("forgotten")))
+		body := bodyOf(call, io.NopCloser(strings.NewReader("forgotten")))
 		io.ReadFull(body, make([]byte, 4))
 	}()
 	for deadline := time.Now().Add(30 * time.Second); len(tracer.Spans()) == 0 && time.Now().Before(deadline); {

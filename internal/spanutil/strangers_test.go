@@ -45,7 +45,7 @@ func TestWhateverTheTracerDoesTheCallGoesOn(t *testing.T) {
 				call.Inject(opentracing.HTTPHeaders, opentracing.TextMapCarrier{})
 				call.Log("event", io.ErrUnexpectedEOF)
 				call.Statement("SELECT 1")
-				body := spanutil.Body(call, io.NopCloser(iotest.OneByteReader(strings.NewReader("abc"))))
+				body := bodyOf(call, io.NopCloser(iotest.OneByteReader(strings.NewReader("abc"))))
 				if got, err := io.ReadAll(body); string(got) != "abc" || err != nil {
 					t.Errorf("read %q, %v", got, err)
 				}
