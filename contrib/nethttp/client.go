@@ -18,16 +18,21 @@ const component = "net/http"
 // span of the request's context. A nil rt is http.DefaultTransport. The request goes out with
 // the span's context in its headers, on a copy: the caller's request is not touched.
 //
-// CloseIdleConnections reaches rt, and Unwrap() http.RoundTripper returns it. Of an rt that Wrap returned
-// the options are replaced: a request is one span.
+// Unwrap() http.RoundTripper returns rt, and so does WrappedRoundTripper(), by which Kubernetes' libraries
+// look for the TLS configuration and the dialer. CloseIdleConnections reaches rt if rt has it. Of an rt
+// that Wrap returned the options are replaced: a request is one span.
 func Wrap(rt http.RoundTripper, opts ...gaptrace.Option) http.RoundTripper {
 	if rt == nil {
 		rt = http.DefaultTransport
 	}
-	if wrapped, ok := rt.(*transport); ok {
-		rt = wrapped.next
+	if wrapped, ok := rt.(interface{ wrapped() http.RoundTripper }); ok {
+		rt = wrapped.wrapped()
 	}
-	return &transport{spanutil.New(opts), rt}
+	t := &transport{spanutil.New(opts), rt}
+	if c, ok := rt.(closer); ok {
+		return &closing{t, c}
+	}
+	return t
 }
 
 // WrapClient returns a copy of c whose transport is wrapped, as by [Wrap]. The argument is not
@@ -46,7 +51,19 @@ type transport struct {
 	next http.RoundTripper
 }
 
+// closing is a transport that can close its idle connections. If the wrapped one cannot, a method of ours
+// would keep others from looking for it in what that one wraps.
+type closing struct {
+	*transport
+	closer
+}
+
+type closer interface{ CloseIdleConnections() }
+
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req == nil { // the wrapped transport's to refuse
+		return t.next.RoundTrip(req)
+	}
 	ctx := req.Context()
 	if !t.Wants(ctx) { // no parent
 		return t.next.RoundTrip(req)
@@ -57,11 +74,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	describe(call, req)
 	sent := req.WithContext(call.Open(ctx)) // a RoundTripper must not touch the caller's request, nor its headers
-	sent.Header = maps.Clone(req.Header)    // carrier replaces values and never extends one
-	if sent.Header == nil {
-		sent.Header = http.Header{}
+	if req.Header != nil {                  // net/http refuses a request without
+		sent.Header = maps.Clone(req.Header) // carrier replaces values and never extends one
+		call.Inject(opentracing.HTTPHeaders, carrier(sent.Header))
 	}
-	call.Inject(opentracing.HTTPHeaders, carrier(sent.Header))
 	if t.Phases && call.Sampled() {
 		sent = withPhases(sent, call)
 	}
@@ -99,7 +115,7 @@ func asAsked(answered, sent, req *http.Request) *http.Request {
 	switch {
 	case answered == sent:
 		return req
-	case answered == nil || reflect.ValueOf(answered.Header).Pointer() != reflect.ValueOf(sent.Header).Pointer():
+	case answered == nil || sent.Header == nil || reflect.ValueOf(answered.Header).Pointer() != reflect.ValueOf(sent.Header).Pointer():
 		return answered // the wrapped transport's own affair
 	}
 	answered = answered.WithContext(req.Context())
@@ -112,15 +128,13 @@ func bodiless(method string, status int) bool {
 	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// CloseIdleConnections does what it does on the wrapped transport: http.Client looks for it.
-func (t *transport) CloseIdleConnections() {
-	if next, ok := t.next.(interface{ CloseIdleConnections() }); ok {
-		next.CloseIdleConnections()
-	}
-}
-
 // Unwrap returns the wrapped transport.
 func (t *transport) Unwrap() http.RoundTripper { return t.next }
+
+// WrappedRoundTripper returns the wrapped transport, under the name that Kubernetes' libraries use.
+func (t *transport) WrappedRoundTripper() http.RoundTripper { return t.next }
+
+func (t *transport) wrapped() http.RoundTripper { return t.next } // Wrap's own: others may have the methods above
 
 // describe sets the tags that are known of a request before it is answered.
 func describe(call *spanutil.Call, req *http.Request) {

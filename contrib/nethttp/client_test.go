@@ -186,13 +186,13 @@ func TestTheCallersRequestIsNotTouched(t *testing.T) {
 	tracer, ctx, _ := under(t)
 	client := nethttp.WrapClient(server.Client(), gaptrace.WithTracer(tracer))
 	req := get(ctx, server.URL+"/ok")
-	req.Header = nil // legal for a RoundTripper
+	req.Header.Set("Mine", "1")
 	resp, err := client.Transport.RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	resp.Body.Close()
-	if req.Header != nil || req.Context() != ctx || resp.Request != req {
+	if len(req.Header) != 1 || req.Context() != ctx || resp.Request != req {
 		t.Errorf("request %+v, the response's %p of %p", req, resp.Request, req)
 	}
 }

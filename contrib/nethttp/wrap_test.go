@@ -43,6 +43,54 @@ func TestWrapReachesTheTransportWithin(t *testing.T) {
 	}
 }
 
+// lookThrough finds the transport of net/http as Kubernetes' libraries do (k8s.io/apimachinery/pkg/util/net).
+func lookThrough(rt http.RoundTripper) *http.Transport {
+	for {
+		switch through := rt.(type) {
+		case *http.Transport:
+			return through
+		case interface{ WrappedRoundTripper() http.RoundTripper }:
+			rt = through.WrappedRoundTripper()
+		default:
+			return nil
+		}
+	}
+}
+
+// layer is a wrapper of somebody else's that has one of the methods of ours.
+type layer struct {
+	roundTripper
+	next http.RoundTripper
+}
+
+func (l layer) WrappedRoundTripper() http.RoundTripper { return l.next }
+
+func TestKubernetesFindsTheTransportWithin(t *testing.T) {
+	inner := &http.Transport{}
+	for name, rt := range map[string]http.RoundTripper{
+		"wrapped":                 nethttp.Wrap(inner),
+		"wrapped twice":           nethttp.Wrap(nethttp.Wrap(inner)),
+		"another wrapper within":  nethttp.Wrap(layer{next: inner}),
+		"another wrapper outside": layer{next: nethttp.Wrap(inner)},
+		"a client":                nethttp.WrapClient(&http.Client{Transport: inner}).Transport,
+	} {
+		if lookThrough(rt) != inner {
+			t.Errorf("%s: not found", name)
+		}
+	}
+}
+
+func TestATransportClosesIdleConnectionsIfTheOneWithinDoes(t *testing.T) {
+	for name, inner := range map[string]http.RoundTripper{
+		"net/http": &http.Transport{}, "a wrapper that cannot": layer{next: &http.Transport{}}, "a function": roundTripper(nil),
+	} {
+		_, raw := inner.(interface{ CloseIdleConnections() })
+		if _, ok := nethttp.Wrap(inner).(interface{ CloseIdleConnections() }); ok != raw {
+			t.Errorf("%s: %v, raw %v", name, ok, raw)
+		}
+	}
+}
+
 func TestWrapClientCopies(t *testing.T) {
 	client := &http.Client{Timeout: time.Hour}
 	if wrapped := nethttp.WrapClient(client); client.Transport != nil || wrapped.Timeout != time.Hour {
