@@ -493,3 +493,59 @@ func TestABodyNeverClosedIsReportedByTheCollector(t *testing.T) {
 		})
 	}
 }
+
+// A connection of net/http keeps the response it made while the body is open: what the caller gets must not hang on it.
+func TestABodyNeverClosedIsReportedWhileItsConnectionIsOpen(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+		if r.URL.Path == "/missing" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		io.WriteString(w, "{")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	for operation, forget := range map[string]func(ctx context.Context, c *elasticsearch.Client, typed *elasticsearch.TypedClient) error{
+		"elasticsearch info": func(ctx context.Context, c *elasticsearch.Client, _ *elasticsearch.TypedClient) error {
+			_, err := c.Info(c.Info.WithContext(ctx))
+			return err
+		},
+		"elasticsearch indices.get": func(ctx context.Context, c *elasticsearch.Client, _ *elasticsearch.TypedClient) error {
+			_, err := c.Indices.Get([]string{"missing"}, c.Indices.Get.WithContext(ctx))
+			return err
+		},
+		"elasticsearch bulk": func(ctx context.Context, c *elasticsearch.Client, _ *elasticsearch.TypedClient) error {
+			_, err := c.Bulk(strings.NewReader("{}"), c.Bulk.WithContext(ctx))
+			return err
+		},
+		"elasticsearch search": func(ctx context.Context, _ *elasticsearch.Client, typed *elasticsearch.TypedClient) error {
+			_, err := typed.Search().Perform(ctx)
+			return err
+		},
+	} {
+		t.Run(operation, func(t *testing.T) {
+			tracer := spantest.NewTracer()
+			ctx := underParent(t, tracer)
+			cfg := elasticsearch.Config{Addresses: []string{server.URL}, Transport: &http.Transport{}}
+			c := gapes.Wrap(newClient(t, cfg), withTracer(tracer))
+			typed := gapes.WrapTyped(newTyped(t, cfg), withTracer(tracer))
+			if err := forget(ctx, c, typed); err != nil {
+				t.Fatal(err)
+			}
+			for deadline := time.Now().Add(30 * time.Second); tracer.Named(operation) == nil; {
+				if time.Now().After(deadline) {
+					t.Fatalf("drew:\n%s", tracer.Tree())
+				}
+				runtime.GC()
+				time.Sleep(time.Millisecond)
+			}
+			if spans := tracer.Named(operation); len(spans) != 1 || spans[0].Tags["abandoned"] != true {
+				t.Errorf("drew:\n%s", tracer.Tree())
+			}
+		})
+	}
+}

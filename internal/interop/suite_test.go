@@ -98,7 +98,7 @@ func newSuite(t *testing.T, module, pkg string) *suite {
 		s.write(name, strings.ReplaceAll(string(text), "\t.", "\t"+root))
 	}
 	s.edit("go.work", 1, "use (\n", "use (\n\t.\n")
-	s.write("go.mod", "module "+module+"\n\ngo "+s.list("{{.Module.GoVersion}}", pkg)+"\n")
+	s.write("go.mod", "module "+module+"\n\ngo "+s.list("{{with .Module}}{{.GoVersion}}{{else}}1.26.0{{end}}", pkg)+"\n")
 	s.write("spans/spans.go", spans)
 	return s
 }
