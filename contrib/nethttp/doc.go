@@ -53,10 +53,21 @@
 //
 // # Limits of the client
 //
-// http.Client words its Timeout's error by whether its transport is an *http.Transport: with a wrapped one, as with any
-// other, the text differs; errors.Is(err, context.DeadlineExceeded) and Timeout() hold. A response's body has no methods
-// but Read and Close, where a transport other than net/http's may have given it more. CancelRequest, which net/http no
-// longer needs, is not there.
+// The response of a recorded call is a copy of the wrapped transport's, so that a body which nobody closes can be
+// reported. Its body has only Read and Close, except after 101 Switching Protocols.
+//
+// Configure a transport first and wrap it last: code that sets a CA bundle, a proxy or HTTP/2 on a client often accepts
+// only an *http.Transport. Kubernetes' libraries look through the wrapper with WrappedRoundTripper, other code can use
+// Unwrap.
+//
+// A recorded request is sent as a copy. The deprecated CancelRequest of the wrapped transport does not find it and does
+// nothing, so code that waits for such a request to end hangs. The wrapper has no CancelRequest. Cancel a request
+// through its context or its Cancel channel.
+//
+// A request whose Header is nil is passed on like that, since net/http refuses it. Its trace ends there.
+//
+// http.Client words a few errors by the type of its transport, such as that of its Timeout. The text differs with a
+// wrapped one, as with any other, but errors.Is(err, context.DeadlineExceeded) and Timeout() hold.
 //
 // What the request's body does in its Read, while it is sent, is covered: the caller is blocked all the while. A request's
 // body that is still being sent when the answer has come is nobody's wait.
