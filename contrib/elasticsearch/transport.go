@@ -115,6 +115,9 @@ func (t *transport) DiscoverNodes() error {
 }
 
 func (t *transport) Perform(req *http.Request) (*http.Response, error) {
+	if req == nil { // the wrapped transport's to refuse
+		return t.next.Perform(req)
+	}
 	ctx := req.Context()
 	parent, recorded := t.Parent(ctx)
 	if !recorded {

@@ -494,6 +494,54 @@ func TestABodyNeverClosedIsReportedByTheCollector(t *testing.T) {
 	}
 }
 
+// performs is a transport by itself.
+type performs func(*http.Request) (*http.Response, error)
+
+func (f performs) Perform(req *http.Request) (*http.Response, error) { return f(req) }
+
+func TestOddInputEndsAsItDoesRaw(t *testing.T) {
+	errOdd := errors.New("odd")
+	for name, c := range map[string]struct {
+		transport performs
+		req       *http.Request
+		spans     int
+	}{
+		"no request": {func(req *http.Request) (*http.Response, error) { return nil, fmt.Errorf("request %v", req) }, nil, 0},
+		"no URL": {
+			func(req *http.Request) (*http.Response, error) { return nil, fmt.Errorf("URL %v", req.URL) },
+			&http.Request{}, 1,
+		},
+		"no response, no error": {func(*http.Request) (*http.Response, error) { return nil, nil }, &http.Request{}, 1},
+		"a response and an error": {
+			func(*http.Request) (*http.Response, error) { return answer(200, strings.NewReader("{}")), errOdd },
+			&http.Request{}, 1,
+		},
+		"an empty response": {func(*http.Request) (*http.Response, error) { return &http.Response{}, nil }, &http.Request{}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracer := spantest.NewTracer()
+			raw := seen(c.transport.Perform(c.req))
+			if got := seen(gapes.WrapTransport(c.transport, withTracer(tracer), gaptrace.WithRoots()).Perform(c.req)); got != raw {
+				t.Errorf("%s, raw %s", got, raw)
+			}
+			if n := len(tracer.Spans()); n != c.spans || tracer.Problems() != nil {
+				t.Errorf("%d spans, want %d: %v", n, c.spans, tracer.Problems())
+			}
+		})
+	}
+}
+
+func seen(res *http.Response, err error) string {
+	if res == nil {
+		return fmt.Sprintf("no response, error %v", err)
+	}
+	var body []byte
+	if res.Body != nil {
+		body, _ = io.ReadAll(res.Body)
+	}
+	return fmt.Sprintf("status %d, body %q, error %v", res.StatusCode, body, err)
+}
+
 // A connection of net/http keeps the response it made while the body is open: what the caller gets must not hang on it.
 func TestABodyNeverClosedIsReportedWhileItsConnectionIsOpen(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -51,16 +51,8 @@ func TestCancellingARequestReachesTheServer(t *testing.T) {
 							return &http.Client{Transport: rt}
 						}
 						arrived, learned := make(chan bool), make(chan bool)
-						backend, toBackend := start(t, protocol, handler(func(w http.ResponseWriter, r *http.Request) {
-							if answered {
-								io.CopyN(w, r.Body, size)
-							} else {
-								io.CopyN(io.Discard, r.Body, size)
-							}
-							close(arrived)
-							<-r.Context().Done()
-							close(learned)
-						}))
+						var backend *server // stopped first: nothing else ends a request that cannot be cancelled
+						var toBackend *http.Transport
 						kept := make(chan *http.Response, 1)
 						proxy, toProxy := start(t, protocol, handler(func(w http.ResponseWriter, r *http.Request) {
 							req, err := http.NewRequest("POST", backend.URL, r.Body)
@@ -87,13 +79,29 @@ func TestCancellingARequestReachesTheServer(t *testing.T) {
 							}
 							io.WriteString(w, "OK")
 						}))
-						resp, err := client(toProxy).Post(proxy.URL, "text/plain", strings.NewReader(strings.Repeat("x", size)))
-						if err == nil {
+						backend, toBackend = start(t, protocol, handler(func(w http.ResponseWriter, r *http.Request) {
+							if answered {
+								io.CopyN(w, r.Body, size)
+							} else {
+								io.CopyN(io.Discard, r.Body, size)
+							}
+							close(arrived)
+							<-r.Context().Done()
+							close(learned)
+						}))
+						ctx, giveUp := context.WithTimeout(t.Context(), 30*time.Second)
+						defer giveUp()
+						body := strings.NewReader(strings.Repeat("x", size))
+						req, err := http.NewRequestWithContext(ctx, "POST", proxy.URL, body)
+						if err != nil {
+							t.Fatal(err)
+						}
+						if resp, err := (&http.Client{Transport: toProxy}).Do(req); err == nil {
 							resp.Body.Close()
 						}
 						select {
 						case <-learned:
-						case <-time.After(time.Minute):
+						case <-ctx.Done():
 							t.Error("the server was not told")
 						}
 						select {

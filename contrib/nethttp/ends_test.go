@@ -37,13 +37,14 @@ var protocols = map[string]struct {
 // those that hijacked a connection.
 type server struct {
 	*httptest.Server
-	handlers sync.WaitGroup
+	handlers sync.RWMutex // not a WaitGroup: a handler may start while others are waited for
 }
 
 // finish closes the server; what its handlers draw has been drawn then.
 func (s *server) finish() {
 	s.Close()
-	s.handlers.Wait()
+	s.handlers.Lock()
+	defer s.handlers.Unlock()
 }
 
 // start serves h over one of the protocols and returns a transport of its own to reach it by.
@@ -55,8 +56,8 @@ func startWith(t testing.TB, protocol string, h http.Handler, configure func(*ht
 	p := protocols[protocol]
 	server := &server{}
 	server.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		server.handlers.Add(1)
-		defer server.handlers.Done()
+		server.handlers.RLock()
+		defer server.handlers.RUnlock()
 		h.ServeHTTP(w, r)
 	}))
 	server.Config.ErrorLog = quiet
