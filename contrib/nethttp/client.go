@@ -18,9 +18,9 @@ const component = "net/http"
 // span of the request's context. A nil rt is http.DefaultTransport. The request goes out with
 // the span's context in its headers, on a copy: the caller's request is not touched.
 //
-// Unwrap() http.RoundTripper returns rt, and so does WrappedRoundTripper(), by which Kubernetes' libraries
-// look for the TLS configuration and the dialer. CloseIdleConnections reaches rt if rt has it. Of an rt
-// that Wrap returned the options are replaced: a request is one span.
+// Unwrap() http.RoundTripper returns rt, and so does WrappedRoundTripper(), by which Kubernetes'
+// libraries look for the TLS configuration and the dialer. CloseIdleConnections is there if rt has
+// it. Of an rt that Wrap returned the options are replaced: a request is one span.
 func Wrap(rt http.RoundTripper, opts ...gaptrace.Option) http.RoundTripper {
 	if rt == nil {
 		rt = http.DefaultTransport
@@ -51,8 +51,8 @@ type transport struct {
 	next http.RoundTripper
 }
 
-// closing is a transport that can close its idle connections. If the wrapped one cannot, a method of ours
-// would keep others from looking for it in what that one wraps.
+// closing is a transport that can close its idle connections. If the wrapped one cannot, a method of
+// ours would keep others from looking for one further within.
 type closing struct {
 	*transport
 	closer

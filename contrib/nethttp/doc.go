@@ -53,21 +53,22 @@
 //
 // # Limits of the client
 //
-// The response of a recorded call is a copy of the wrapped transport's, so that a body which nobody closes can be
-// reported. Its body has only Read and Close, except after 101 Switching Protocols.
+// The response of a recorded call is a copy of the wrapped transport's, so that a body which nobody
+// closes can be reported. Its body has only Read and Close, except after 101 Switching Protocols.
 //
-// Configure a transport first and wrap it last: code that sets a CA bundle, a proxy or HTTP/2 on a client often accepts
-// only an *http.Transport. Kubernetes' libraries look through the wrapper with WrappedRoundTripper, other code can use
-// Unwrap.
+// Configure a transport first and wrap it last: code that sets a CA bundle, a proxy or HTTP/2 on a
+// client often accepts only an *http.Transport. Kubernetes' libraries look through the wrapper with
+// WrappedRoundTripper; other code can use Unwrap.
 //
-// A recorded request is sent as a copy. The deprecated CancelRequest of the wrapped transport does not find it and does
-// nothing, so code that waits for such a request to end hangs. The wrapper has no CancelRequest. Cancel a request
-// through its context or its Cancel channel.
+// A recorded request is sent as a copy. The deprecated CancelRequest of the wrapped transport does
+// not find it and does nothing, so code that waits for such a request to end hangs. The wrapper has
+// no CancelRequest. Cancel a request through its context or its Cancel channel.
 //
-// A request whose Header is nil is passed on like that, since net/http refuses it. Its trace ends there.
+// A request whose Header is nil is passed on as it is, since net/http refuses it: no trace goes out.
 //
-// http.Client words a few errors by the type of its transport, such as that of its Timeout. The text differs with a
-// wrapped one, as with any other, but errors.Is(err, context.DeadlineExceeded) and Timeout() hold.
+// http.Client words a few errors by the type of its transport, such as that of its Timeout. The text
+// differs with a wrapped one, as with any other, but errors.Is(err, context.DeadlineExceeded) and
+// Timeout() hold.
 //
 // What the request's body does in its Read, while it is sent, is covered: the caller is blocked all the while. A request's
 // body that is still being sent when the answer has come is nobody's wait.

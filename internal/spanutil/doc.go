@@ -13,9 +13,9 @@
 //
 // or, for a call whose result is still to be consumed:
 //
-//	if call.Answered("bytes") {    // the first wait is over, more may come
-//		res.Body = &body{…}        // Enter and Leave around every Read, Finish at its end
-//		spanutil.Watch(call, body) // and should the body be forgotten, the collector finishes
+//	if call.Answered("rows") {     // the first wait is over, more may come
+//		rows = &watched{…}         // Enter and Leave around every Next, Finish at its end
+//		spanutil.Watch(call, rows) // and should they be forgotten, the collector finishes
 //	}
 //
 // Tracers and hooks are strangers: whatever they do, panics included, the wrapped call goes on.
