@@ -128,9 +128,7 @@ func (c call) recordRows(do func() (driver.Rows, error)) (driver.Rows, error) {
 		return result, nil
 	}
 	c.describe()
-	watched := &rows{result, c}
-	spanutil.Watch(c.Call, watched)
-	return watched, nil
+	return watch(result, c), nil
 }
 
 // finish ends a call whose only wait is over. An ErrSkip is no call: database/sql prepares a

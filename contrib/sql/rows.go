@@ -24,10 +24,15 @@ var (
 )
 
 func (r *rows) Next(dest []driver.Value) error {
+	return r.advance(func() error { return r.Rows.Next(dest) })
+}
+
+// advance calls next, which goes on to the next row.
+func (r *rows) advance(next func() error) error {
 	returned := false
 	defer r.call.Unwound(&returned)
 	r.call.Enter()
-	err := r.Rows.Next(dest)
+	err := next()
 	returned = true
 	if err != nil {
 		r.call.Leave(0)

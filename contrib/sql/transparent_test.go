@@ -14,6 +14,7 @@ import (
 	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
 )
 
 // wrappings are the states in which a wrapped database must be as the raw one.
@@ -26,6 +27,10 @@ var wrappings = map[string]func(context.Context, driver.Connector) (context.Cont
 	},
 	"under a parent": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
 		tracer := spantest.NewTracer()
+		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), gapsql.Wrap(c, gaptrace.WithTracer(tracer))
+	},
+	"not sampled": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+		tracer, _ := jaeger.NewTracer("test", jaeger.NewConstSampler(false), jaeger.NewNullReporter())
 		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), gapsql.Wrap(c, gaptrace.WithTracer(tracer))
 	},
 	"twice": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
@@ -212,6 +217,13 @@ func (s *sight) rows(r *sql.Rows, err error) {
 			var v any
 			err := r.Scan(&v)
 			s.see("row", v, err)
+			var list []int64 // which a driver may know, and database/sql does not
+			err = r.Scan(&list)
+			s.see("list", list, err)
+			var null sql.NullInt64
+			s.see("null", r.Scan(&null), null)
+			var bytes sql.RawBytes
+			s.see("bytes", r.Scan(&bytes), bytes)
 		}
 	}
 	s.see("end", r.Err(), r.Close(), r.Err())
