@@ -2,6 +2,7 @@ package sql
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"time"
@@ -21,10 +22,28 @@ var (
 	_ driver.NamedValueChecker  = (*conn)(nil)
 )
 
-// Raw returns the driver's own connection. It is for callers of (*sql.Conn).Raw.
+// Raw calls f with the driver's own connection of c. It is (*sql.Conn).Raw, which would call f with the
+// connection that this package has wrapped around it. c need not be of a wrapped database.
+func Raw(c *sql.Conn, f func(driverConn any) error) error {
+	return c.Raw(func(conn any) error { return f(DriverConn(conn)) })
+}
+
+// DriverConn returns the driver's own connection within c, which (*sql.Conn).Raw has handed out. A c that this
+// package has not wrapped is returned as it is.
+func DriverConn(c any) any {
+	if ours, ok := c.(wrapped); ok {
+		return ours.wrapped().Conn
+	}
+	return c
+}
+
+// Raw returns the driver's own connection, as [DriverConn] does without knowing that conn is wrapped.
 func (c *conn) Raw() driver.Conn { return c.Conn }
 
-func (c *conn) wrapped() *database { return c.db }
+// wrapped is a connection in any shape.
+type wrapped interface{ wrapped() *conn }
+
+func (c *conn) wrapped() *conn { return c }
 
 func (c *conn) Ping(ctx context.Context) error {
 	pinger, ok := c.Conn.(driver.Pinger)
@@ -173,54 +192,71 @@ func (q queryer) QueryContext(ctx context.Context, query string, args []driver.N
 
 func (v validator) IsValid() bool { return v.on.Conn.(driver.Validator).IsValid() }
 
+// useDriverConn is there for its name. A type assertion that expects the driver's connection panics with the
+// name of the type that it found, and so leads to the function that would have helped:
+//
+//	interface conversion: interface {} is sql.connEQV[github.com/gaptrace/gaptrace/contrib/sql.useDriverConn],
+//	not *stdlib.Conn
+type useDriverConn struct{}
+
 type (
-	connE struct {
+	connR[see any] struct {
+		resetting
+	}
+	connE[see any] struct {
 		resetting
 		execer
 	}
-	connQ struct {
+	connQ[see any] struct {
 		resetting
 		queryer
 	}
-	connEQ struct {
+	connEQ[see any] struct {
 		resetting
 		execer
 		queryer
 	}
 
-	connV struct {
+	connV[see any] struct {
 		resetting
 		validator
 	}
-	connEV struct {
-		connE
+	connEV[see any] struct {
+		resetting
+		execer
 		validator
 	}
-	connQV struct {
-		connQ
+	connQV[see any] struct {
+		resetting
+		queryer
 		validator
 	}
-	connEQV struct {
-		connEQ
+	connEQV[see any] struct {
+		resetting
+		execer
+		queryer
 		validator
 	}
 
-	onlyV struct {
+	onlyV[see any] struct {
 		*conn
 		validator
 	}
-	onlyEV struct {
-		onlyV
+	onlyEV[see any] struct {
+		*conn
 		execer
+		validator
 	}
-	onlyQV struct {
-		onlyV
+	onlyQV[see any] struct {
+		*conn
 		queryer
+		validator
 	}
-	onlyEQV struct {
-		onlyV
+	onlyEQV[see any] struct {
+		*conn
 		execer
 		queryer
+		validator
 	}
 )
 
@@ -231,14 +267,14 @@ func wrapConn(raw driver.Conn, db *database) driver.Conn {
 	execs, queries := fast(raw)
 	_, validates := raw.(driver.Validator)
 	_, resets := raw.(driver.SessionResetter)
+	type see = useDriverConn
 	if validates && !resets {
-		only := onlyV{c, v}
-		return shape(execs, queries, only, onlyEV{only, e}, onlyQV{only, q}, onlyEQV{only, e, q})
+		return shape(execs, queries, onlyV[see]{c, v}, onlyEV[see]{c, e, v}, onlyQV[see]{c, q, v}, onlyEQV[see]{c, e, q, v})
 	}
 	if validates {
-		return shape(execs, queries, connV{r, v}, connEV{connE{r, e}, v}, connQV{connQ{r, q}, v}, connEQV{connEQ{r, e, q}, v})
+		return shape(execs, queries, connV[see]{r, v}, connEV[see]{r, e, v}, connQV[see]{r, q, v}, connEQV[see]{r, e, q, v})
 	}
-	return shape(execs, queries, r, connE{r, e}, connQ{r, q}, connEQ{r, e, q})
+	return shape(execs, queries, connR[see]{r}, connE[see]{r, e}, connQ[see]{r, q}, connEQ[see]{r, e, q})
 }
 
 func shape(execs, queries bool, neither, e, q, both driver.Conn) driver.Conn {

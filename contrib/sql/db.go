@@ -32,6 +32,9 @@ func WrapDB(db *sql.DB) *DB {
 	return &DB{DB: db}
 }
 
+// GetDBConn returns the *sql.DB within. It is what gorm asks its pool for.
+func (d *DB) GetDBConn() (*sql.DB, error) { return d.DB, nil }
+
 // entered is the context of a call to a DB: it tells the driver when the caller came. Inside of database/sql it is
 // the one thing that goes all the way.
 type entered struct {
@@ -226,8 +229,8 @@ func (d *DB) Conn(ctx context.Context) (conn *sql.Conn, err error) {
 	conn, err = d.DB.Conn(ctx)
 	if e != nil && err == nil && e.by.Load() == nil && d.last.Load() == nil {
 		_ = conn.Raw(func(raw any) error { // which asks the driver nothing
-			if ours, ok := raw.(interface{ wrapped() *database }); ok {
-				d.last.Store(ours.wrapped())
+			if ours, ok := raw.(wrapped); ok {
+				d.last.Store(ours.wrapped().db)
 			}
 			return nil
 		})

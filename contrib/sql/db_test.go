@@ -477,3 +477,11 @@ func TestANilDatabaseIsRefused(t *testing.T) {
 	}()
 	gapsql.WrapDB(nil)
 }
+
+func TestADBHandsOutTheDatabaseWithin(t *testing.T) {
+	raw := sql.OpenDB(&fake{shape: modern})
+	defer raw.Close()
+	if got, err := gapsql.WrapDB(raw).GetDBConn(); got != raw || err != nil {
+		t.Errorf("%p, %v, want %p", got, err, raw)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -475,18 +476,53 @@ func TestATransactionWithNowhereToDrawItsEndIsTheDriversOwn(t *testing.T) {
 }
 
 func TestTheDriversConnectionCanBeReached(t *testing.T) {
-	_, ctx, db := under(t, &fake{shape: modern})
-	held := must(db.Conn(ctx))(t)
-	defer held.Close()
-	err := held.Raw(func(c any) error {
-		if raw := c.(interface{ Raw() driver.Conn }).Raw(); raw != modern(raw.(interface{ self() conn }).self()) {
-			t.Errorf("Raw: %T", raw)
+	for _, all := range []map[string]func(conn) driver.Conn{conns, pieces} {
+		for name, shape := range all {
+			f := &fake{shape: shape}
+			want := shape(conn{f})
+			for which, c := range map[string]driver.Connector{"raw": f, "wrapped": gapsql.Wrap(f)} {
+				db := sql.OpenDB(c)
+				held := must(gapsql.WrapDB(db).Conn(t.Context()))(t)
+				failure := gapsql.Raw(held, func(got any) error {
+					if got != want {
+						t.Errorf("%s, %s: Raw: %T", name, which, got)
+					}
+					return errBoom
+				})
+				if failure != errBoom { //nolint:errorlint // by identity
+					t.Error(failure)
+				}
+				must(db, held.Raw(func(c any) error {
+					if got := gapsql.DriverConn(c); got != want {
+						t.Errorf("%s, %s: DriverConn: %T", name, which, got)
+					}
+					if c, ok := c.(interface{ Raw() driver.Conn }); ok != (which == "wrapped") || ok && c.Raw() != want {
+						t.Errorf("%s, %s: a method Raw: %v", name, which, ok)
+					}
+					return nil
+				}))(t)
+				held.Close()
+				db.Close()
+			}
 		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
+	}
+	if got := gapsql.DriverConn(nil); got != nil {
+		t.Errorf("of nil: %v", got)
 	}
 }
 
-func (c conn) self() conn { return c }
+func TestAFailedAssertionNamesTheFunctionThatHelps(t *testing.T) {
+	for _, all := range []map[string]func(conn) driver.Conn{conns, pieces} {
+		for name, shape := range all {
+			c := must(gapsql.Wrap(&fake{shape: shape}).Connect(t.Context()))(t)
+			func() {
+				defer func() {
+					if said := fmt.Sprint(recover()); !strings.Contains(said, "github.com/gaptrace/gaptrace/contrib/sql.useDriverConn") {
+						t.Errorf("%s: %s", name, said)
+					}
+				}()
+				_ = c.(conn)
+			}()
+		}
+	}
+}
