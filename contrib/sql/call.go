@@ -30,6 +30,7 @@ type database struct {
 	*spanutil.Wrapper
 	target Target
 	tags   []tag
+	unread unread // of one connector, which is closed with its sql.DB
 }
 
 // tag is a tag of every span. Its value is boxed once, not once per span.
@@ -128,6 +129,7 @@ func (c call) recordRows(do func() (driver.Rows, error)) (driver.Rows, error) {
 		return result, nil
 	}
 	c.describe()
+	c.db.unread.add(c.Call)
 	return watch(result, c), nil
 }
 

@@ -57,7 +57,9 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return c.db.connect(ctx, c.dsn, func() (driver.Conn, error) { return c.Connector.Connect(ctx) })
 }
 
+// Close is called by (*sql.DB).Close.
 func (c connector) Close() error {
+	c.db.unread.close()
 	if closer, ok := c.Connector.(io.Closer); ok {
 		return closer.Close()
 	}

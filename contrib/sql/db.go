@@ -81,7 +81,9 @@ func (d *DB) leave(e *entered, err error) {
 		if e.Err() == nil && !isClosed(err) {
 			err = nil // it came when the connection had
 		}
-		by.pooled(e, time.Now(), err)
+		now := time.Now()
+		by.pooled(e, now, err)
+		by.unread.look(now) // forgotten rows may be what has the connections
 	}
 	e.pool.Swap(nil).Finish(nil) // if no call to the driver has taken it along
 }

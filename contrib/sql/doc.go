@@ -1,12 +1,22 @@
 // Package sql draws the calls of database/sql, with any driver, as OpenTracing spans. They cover
 // exactly the time the caller was blocked on the database, the reading of rows included.
 //
-//	db, err := sql.Open("postgres", dsn)                 // in place of database/sql's
-//	db := sql.OpenDB(gapsql.Wrap(connector))             // where there is a driver.Connector
-//	sql.Register("traced", gapsql.WrapDriver(driver))
-//	pool := gapsql.WrapDB(db)                            // to see how long its pool keeps callers waiting, too
+// One of these takes the place of sql.Open:
+//
+//	db, err := gapsql.Open("postgres", dsn)              // by the name of a registered driver
+//	db := sql.OpenDB(gapsql.Wrap(connector))             // from a driver.Connector
+//	sql.Register("traced", gapsql.WrapDriver(driver))    // for code that calls sql.Open itself
+//
+// and this also draws how long the pool keeps callers waiting:
+//
+//	pool := gapsql.WrapDB(db)
+//
+// Import the package as gapsql, since database/sql has the same name:
+//
+//	import gapsql "github.com/gaptrace/gaptrace/contrib/sql"
 //
 // Package contrib/sql/mysql knows more of its database. [WrapTarget] is for others that do.
+// docs/sql.md says what gorm, sqlx, ent, bun, sqlc and goose can take.
 //
 // # Spans
 //

@@ -4,6 +4,8 @@ import (
 	"database/sql/driver"
 	"io"
 	"reflect"
+
+	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
 // rows are the rows of a recorded, sampled query. Each Next, NextResultSet and Close may wait for
@@ -23,15 +25,29 @@ var (
 	_ driver.RowsColumnTypePrecisionScale   = (*rows)(nil)
 )
 
+// enter begins a wait, of a call of its own if the rows had been taken for forgotten.
+func (r *rows) enter() {
+	if r.call.Enter() {
+		return
+	}
+	if call := r.call.Resume(); call != nil {
+		r.call.Call = call
+		r.call.describe()
+		spanutil.Watch(call, r)
+		r.call.db.unread.add(call)
+		call.Enter()
+	}
+}
+
 func (r *rows) Next(dest []driver.Value) error {
 	return r.advance(func() error { return r.Rows.Next(dest) })
 }
 
 // advance calls next, which goes on to the next row.
 func (r *rows) advance(next func() error) error {
+	r.enter()
 	returned := false
 	defer r.call.Unwound(&returned)
-	r.call.Enter()
 	err := next()
 	returned = true
 	if err != nil {
@@ -44,11 +60,12 @@ func (r *rows) advance(next func() error) error {
 }
 
 func (r *rows) Close() error {
+	r.enter()
 	returned := false
 	defer r.call.Unwound(&returned)
-	r.call.Enter()
 	err := r.Rows.Close()
 	returned = true
+	r.call.db.unread.remove(r.call.Call)
 	r.call.Finish(r.call.failure(err)) // and so ends the wait
 	return err
 }
@@ -63,9 +80,9 @@ func (r *rows) NextResultSet() error {
 	if !ok {
 		return io.EOF
 	}
+	r.enter()
 	returned := false
 	defer r.call.Unwound(&returned)
-	r.call.Enter()
 	err := next.NextResultSet()
 	returned = true
 	r.call.Leave(0)

@@ -38,12 +38,12 @@ func (r *scannedRows) NextRow() error { return r.advance(r.scanner.NextRow) }
 // ScanColumn is a wait if it is slow, except into a destination whose own methods may run in it. Its
 // error is not recorded: like that of a conversion by database/sql, it may quote the row's value.
 func (r *scannedRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any) error {
-	returned := false
-	defer r.call.Unwound(&returned)
 	waits := !hasMethods(reflect.TypeOf(dest))
 	if waits {
-		r.call.Enter()
+		r.enter()
 	}
+	returned := false
+	defer r.call.Unwound(&returned)
 	err := r.scanner.ScanColumn(scanCtx, index, dest)
 	returned = true
 	if waits {

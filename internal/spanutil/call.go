@@ -42,6 +42,7 @@ type Call struct {
 	anew     bool // the call's time begins when the span is opened
 	answered bool
 	finished bool
+	forgot   bool             // by Abandon: its result may still be read
 	unit     string           // what amount counts
 	extra    opentracing.Tags // the user's: they win
 	failure  *recordedError
@@ -73,10 +74,10 @@ const (
 )
 
 // Enter begins a wait: the caller is about to block on the result. Waits of several goroutines
-// that overlap are one wait.
-func (c *Call) Enter() {
+// that overlap are one wait. It reports false if the call has finished, and nothing is recorded any more.
+func (c *Call) Enter() bool {
 	if c == nil {
-		return
+		return true
 	}
 	now := uint64(time.Since(c.start))
 	for now <= since {
@@ -85,10 +86,14 @@ func (c *Call) Enter() {
 		if s < one {
 			next = one | now
 		}
-		if s&closed != 0 || c.state.CompareAndSwap(s, next) {
-			return
+		if s&closed != 0 {
+			return false
+		}
+		if c.state.CompareAndSwap(s, next) {
+			return true
 		}
 	}
+	return true
 }
 
 // Add counts n bytes, rows or messages more.

@@ -1,6 +1,9 @@
 package spanutil
 
-import "runtime"
+import (
+	"runtime"
+	"time"
+)
 
 // Watch finishes c, tagged abandoned, when result is garbage: it was never consumed nor closed.
 // Neither c nor anything that the library keeps may lead to result. To be called before result is handed out.
@@ -21,4 +24,29 @@ func watch[T any](result *T, abandon func(*Call), c *Call) {
 func (c *Call) abandon() {
 	c.Tag("abandoned", true)
 	c.Finish(nil)
+}
+
+// Abandon finishes c, tagged abandoned, unless somebody is waiting. It is for results that somebody else than the caller
+// holds, which are no garbage when the caller has forgotten them.
+func (c *Call) Abandon() {
+	if c.state.CompareAndSwap(0, closed) { // from now on Enter reports false
+		defer c.Finish(nil)
+		c.mu.Lock()
+		c.forgot = true
+		c.mu.Unlock()
+		c.Tag("abandoned", true)
+	}
+}
+
+// Resume returns a record of what is read after [Call.Abandon] has come too early: another call of the same name under
+// the same parent, whose first wait begins. It returns nil if c has ended otherwise.
+func (c *Call) Resume() *Call {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.forgot {
+		return nil
+	}
+	next := newCall(c.wrapper, c.what, c.tracer, false, c.parent, time.Now())
+	next.answered, next.unit = true, c.unit
+	return next
 }

@@ -1,0 +1,292 @@
+package sql_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gaptrace/gaptrace"
+	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+)
+
+// forget are the ways in which a program leaves rows open, and database/sql holds them.
+var forget = map[string]func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows{
+	"a statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+		prepared := must(db.PrepareContext(t.Context(), "SELECT"))(t)
+		defer prepared.Close()
+		return must(prepared.QueryContext(ctx))(t)
+	},
+	"an open statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+		return must(must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
+	},
+	"a connection's statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+		conn := must(db.Conn(t.Context()))(t)
+		return must(must(conn.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
+	},
+	"a transaction's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+		return must(must(db.BeginTx(t.Context(), nil))(t).QueryContext(ctx, "SELECT"))(t)
+	},
+	"a transaction's statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+		tx := must(db.BeginTx(t.Context(), nil))(t)
+		return must(must(tx.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
+	},
+	"a context's that goes on": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+		ctx, cancel := context.WithCancel(ctx)
+		t.Cleanup(cancel)
+		return must(db.QueryContext(ctx, "SELECT"))(t)
+	},
+}
+
+// forgetful is a database in a bubble, whose queries are under a context that is never cancelled.
+func forgetful(t *testing.T, use func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB), opts ...gaptrace.Option) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		tracer, ctx, db := under(t, &fake{shape: modern, stmt: modernStmt, sets: three}, opts...)
+		ctx = context.WithoutCancel(ctx)
+		use(t, tracer, ctx, db)
+	})
+}
+
+// another is what makes the wrapper look at what was forgotten.
+func another(t *testing.T, ctx context.Context, db *sql.DB) {
+	t.Helper()
+	read(t, must(db.QueryContext(ctx, "SELECT 2"))(t), nil)
+}
+
+func abandoned(tracer *spantest.Tracer) (spans []*spantest.Span) {
+	for _, s := range tracer.Named("sql query") {
+		if s.Tags["abandoned"] == true {
+			spans = append(spans, s)
+		}
+	}
+	return spans
+}
+
+func TestForgottenRowsThatAreHeldAreReported(t *testing.T) {
+	for name, open := range forget {
+		t.Run(name, func(t *testing.T) {
+			forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
+				r := open(t, ctx, db)
+				r.Next()
+				for range 9 {
+					time.Sleep(time.Minute)
+					another(t, ctx, db)
+				}
+				if got := abandoned(tracer); len(got) != 0 {
+					t.Fatalf("abandoned too early:\n%s", tracer.Tree())
+				}
+				for range 3 {
+					time.Sleep(time.Minute)
+					another(t, ctx, db)
+				}
+				got := abandoned(tracer)
+				if len(got) != 1 || got[0].Tags["rows"] != int64(1) || got[0].Tags["db.statement"] != "SELECT" || got[0].Duration() != 0 {
+					t.Errorf("drawn:\n%s", tracer.Tree())
+				}
+				n := len(tracer.Spans())
+				r.Close()
+				if len(tracer.Spans()) != n {
+					t.Errorf("a Close that was no wait is drawn:\n%s", tracer.Tree())
+				}
+			})
+		})
+	}
+}
+
+func TestForgottenRowsThatAreHeldAreReportedWhenTheDatabaseIsClosed(t *testing.T) {
+	for name, open := range forget {
+		t.Run(name, func(t *testing.T) {
+			forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
+				r := open(t, ctx, db)
+				db.Close()
+				if got := abandoned(tracer); len(got) != 1 {
+					t.Errorf("drawn:\n%s", tracer.Tree())
+				}
+				r.Close()
+			})
+		})
+	}
+}
+
+func TestRowsThatAreReadAreNotForgotten(t *testing.T) {
+	forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
+		prepared := must(db.PrepareContext(t.Context(), "SELECT"))(t)
+		r := must(prepared.QueryContext(ctx))(t)
+		for r.Next() {
+			for range 9 {
+				time.Sleep(time.Minute)
+				another(t, ctx, db)
+			}
+		}
+		if got := abandoned(tracer); len(got) != 0 || len(tracer.Named("sql query")) != 3*9+1 {
+			t.Errorf("drawn:\n%s", tracer.Tree())
+		}
+	})
+}
+
+func TestRowsThatSomebodyWaitsForAreNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{shape: modern, stmt: modernStmt, sets: three}
+		tracer, ctx, db := under(t, f)
+		r := must(must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(context.WithoutCancel(ctx)))(t)
+		f.fault = func(call string) error {
+			if call == "Next 0" {
+				time.Sleep(time.Hour)
+			}
+			return nil
+		}
+		go r.Next()
+		synctest.Wait()
+		f.fault = nil
+		for range 20 {
+			time.Sleep(time.Minute)
+			another(t, ctx, db)
+		}
+		time.Sleep(time.Hour)
+		r.Close()
+		if got := abandoned(tracer); len(got) != 0 {
+			t.Errorf("drawn:\n%s", tracer.Tree())
+		}
+	})
+}
+
+func TestRowsThatAreReadAfterAllAreRecordedAnew(t *testing.T) {
+	for _, how := range []string{"Next", "Close"} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fake{shape: modern, stmt: modernStmt, sets: three}
+			tracer, ctx, db := under(t, f)
+			r := must(must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(context.WithoutCancel(ctx)))(t)
+			r.Next()
+			for range 12 {
+				time.Sleep(time.Minute)
+				another(t, ctx, db)
+			}
+			tracer.Reset()
+			f.fault = func(call string) error {
+				if strings.HasPrefix(call, "Next") || call == "Rows.Close" {
+					time.Sleep(time.Millisecond)
+				}
+				return nil
+			}
+			begun := time.Now()
+			want := "sql query rows=0"
+			if how == "Next" {
+				for r.Next() {
+				}
+				want = "sql query rows=2"
+			} else {
+				r.Close()
+			}
+			spans := tracer.Spans()
+			if got := fmt.Sprint(spans[0].Operation, " rows=", spans[0].Tags["rows"]); len(spans) != 1 || got != want ||
+				!spans[0].Start.Equal(begun) || spans[0].Duration() != time.Since(begun) || spans[0].ParentID != 1 || spans[0].Tags["db.statement"] != "SELECT" {
+				t.Errorf("%s, drawn:\n%s", how, tracer.Tree())
+			}
+		})
+	}
+}
+
+func TestClosingOneDatabaseOfADriverDoesNotReportAnothersRows(t *testing.T) {
+	tracer := spantest.NewTracer()
+	d := gapsql.WrapDriver(contextDriver{&fake{shape: modern, sets: three}}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	open := func() *sql.DB { return sql.OpenDB(must(d.(driver.DriverContext).OpenConnector("dsn"))(t)) }
+	one, other := open(), open()
+	defer other.Close()
+	r := must(other.QueryContext(t.Context(), "SELECT"))(t)
+	one.Close()
+	if got := abandoned(tracer); len(got) != 0 {
+		t.Errorf("drawn:\n%s", tracer.Tree())
+	}
+	r.Close()
+}
+
+// A pool whose connections are all held by forgotten rows serves nobody: its callers find them.
+func TestWhoWaitsInVainForAPoolReportsTheRowsThatHaveIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tracer, ctx, db := underOne(t, &fake{shape: modern, stmt: modernStmt, sets: three})
+		prepared := must(db.PrepareContext(ctx, "SELECT"))(t)
+		r := must(prepared.QueryContext(context.WithoutCancel(ctx)))(t)
+		defer r.Close()
+		for range 11 {
+			impatient, cancel := context.WithTimeout(ctx, time.Minute)
+			if err := db.PingContext(impatient); err == nil {
+				t.Error("no error")
+			}
+			cancel()
+		}
+		if got := abandoned(tracer); len(got) != 1 {
+			t.Errorf("drawn:\n%s", tracer.Tree())
+		}
+	})
+}
+
+func TestAPoolsWaitIsReportedWithForgottenRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tracer, ctx, db := exhausted(t, &fake{shape: modern, sets: three})
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		must(db.QueryContext(ctx, "SELECT"))(t)
+		db.Close()
+		wantPool(t, tracer, held)
+		if got := abandoned(tracer); len(got) != 1 {
+			t.Errorf("drawn:\n%s", tracer.Tree())
+		}
+	})
+}
+
+func TestAHookThatGoexitsForOneForgottenQueryDoesNotLoseAnother(t *testing.T) {
+	asked := 0
+	forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
+		for range 2 {
+			defer forget["a statement's"](t, ctx, db).Close()
+		}
+		done := make(chan bool)
+		go func() {
+			defer close(done)
+			db.Close()
+		}()
+		<-done
+		if n := len(abandoned(tracer)); n != 1 || asked != 2 {
+			t.Errorf("drawn:\n%s", tracer.Tree())
+		}
+	}, gaptrace.WithOperation(func(c gaptrace.Call) string {
+		if c.Operation == "sql query" {
+			if asked++; asked == 1 {
+				runtime.Goexit()
+			}
+		}
+		return ""
+	}))
+}
+
+func TestRowsMayBeReadWhileTheyAreTakenForForgotten(t *testing.T) {
+	const n = 1000
+	f := &fake{shape: modern, sets: [][]driver.Value{make([]driver.Value, n)}}
+	tracer := spantest.NewTracer()
+	// Each connector of a driver is closed with its database, and its rows may be read on.
+	for range 20 {
+		db := sql.OpenDB(gapsql.Wrap(f, gaptrace.WithTracer(tracer), gaptrace.WithRoots()))
+		r := must(db.QueryContext(t.Context(), "SELECT"))(t)
+		var closing sync.WaitGroup
+		closing.Go(func() { db.Close() })
+		got := 0
+		for r.Next() {
+			got++
+		}
+		closing.Wait()
+		if got != n || r.Err() != nil {
+			t.Errorf("%d rows, %v", got, r.Err())
+		}
+	}
+	if problems := tracer.Problems(); problems != nil {
+		t.Error(problems)
+	}
+}

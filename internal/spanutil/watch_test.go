@@ -1,0 +1,45 @@
+package spanutil_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/opentracing/opentracing-go"
+)
+
+func TestAnAbandonedCallCanBeResumed(t *testing.T) {
+	w, tracer := roots()
+	synctest.Test(t, func(t *testing.T) {
+		ctx := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
+		call := w.Begin(ctx, op)
+		call.Answered("rows")
+		call.Enter()
+		call.Abandon() // which somebody waits for
+		call.Leave(1)
+		if call.Resume() != nil || len(tracer.Spans()) != 0 {
+			t.Fatalf("abandoned while somebody waits:\n%s", tracer.Tree())
+		}
+		call.Abandon()
+		call.Abandon()
+		if call.Enter() {
+			t.Error("a call that has ended was entered")
+		}
+		next := call.Resume()
+		time.Sleep(time.Second)
+		if !next.Enter() {
+			t.Error("a call that was resumed has ended")
+		}
+		time.Sleep(time.Second)
+		next.Leave(2)
+		next.Finish(nil)
+		if next.Resume() != nil {
+			t.Error("a call that was finished is resumed")
+		}
+		spans := tracer.Named("op")
+		if len(spans) != 2 || spans[0].Tags["abandoned"] != true || spans[0].Tags["rows"] != int64(1) || spans[1].Tags["abandoned"] != nil ||
+			spans[1].Tags["rows"] != int64(2) || spans[1].ParentID != spans[0].ParentID || spans[1].Duration() != time.Second {
+			t.Errorf("drawn:\n%s", tracer.Tree())
+		}
+	})
+}
