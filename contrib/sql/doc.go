@@ -29,7 +29,7 @@
 //	sql ping
 //	sql prepare       by the program, or by database/sql for a statement with arguments
 //	sql query         until the driver answered; reading rows right behind it is joined
-//	sql query wait    a later wait: in Next, NextResultSet or Close of the rows
+//	sql query wait    a later wait: in Next, Scan, NextResultSet or Close of the rows
 //	sql exec
 //	sql begin
 //	sql commit        under the span that was in the context of BeginTx: Commit has none
@@ -77,7 +77,15 @@
 // The driver is given the caller's context as it is (through a DB, one that holds it), since a span cannot be opened
 // before it is known that the driver does not skip the call. Spans of other clients that a driver uses lie beside its own.
 //
-// (*sql.Conn).Raw hands out the wrapped connection; its method Raw() driver.Conn returns the driver's.
+// (*sql.Conn).Raw hands out the wrapped connection, and a type assertion to the driver's type panics. Call [Raw] instead,
+// or [DriverConn] in the function that is given to Raw.
+//
+// Rows that are never closed are reported, tagged abandoned, when they are garbage. database/sql holds those of prepared
+// statements, of transactions and of contexts that can be cancelled: they are reported when their context ends, when no row
+// was read for ten minutes and another query comes, or when the database is closed.
+//
+// Since Go 1.27 a driver may scan columns itself. A column that takes long is a wait, except into a destination with methods,
+// such as a sql.Scanner, which is the program's work. Its error is not recorded, since it quotes the row's value.
 //
 // A statement that was prepared on the pool waits for it each time it is used, which is not drawn; nor is the wait of a
 // caller that gives up before any call through the same [DB] has come as far as the driver.
