@@ -11,7 +11,7 @@ require (
 	github.com/go-redis/redis/v8 v8.11.5 // the root's version
 	github.com/go-sql-driver/mysql v1.10.1 // its own tests are run, raw and wrapped; the root's version
 	github.com/gorilla/websocket v1.5.3 // accepts by Hijack alone
-	github.com/jackc/pgx/v5 v5.12.0 // a driver of database/sql that is nothing like MySQL's
+	github.com/jackc/pgx/v5 v5.13.0 // a driver of database/sql that is nothing like MySQL's; the first that scans columns itself
 	github.com/opentracing/opentracing-go v1.2.0 // the span of the caller; the root's version
 	go.opentelemetry.io/otel/sdk v1.47.0 // what redisotel draws
 	google.golang.org/grpc v1.85.0 // a server that is a http.Handler, the health service, and the usual client
@@ -30,6 +30,7 @@ require (
 )
 
 require (
+	entgo.io/ent v0.14.5 // a library over database/sql
 	github.com/CAFxX/httpcompression v0.0.8 // brotli and zstd, by the Accept-Encoding of the request
 	github.com/NYTimes/gziphandler v1.1.1 // a writer around the server's that compresses, without Unwrap
 	github.com/emicklei/go-restful/v3 v3.14.0 // asks its writer for http.CloseNotifier, and panics without it
@@ -38,17 +39,24 @@ require (
 	github.com/go-chi/chi/v5 v5.5.0 // gives a writer the interfaces of its protocol's
 	github.com/gorilla/handlers v1.5.2 // compresses and logs around the server's writer
 	github.com/gorilla/mux v1.8.1 // copies the request
+	github.com/jmoiron/sqlx v1.4.0 // a library over database/sql
 	github.com/klauspost/compress v1.20.4 // gzhttp, whose writers differ by what the server's can do
 	github.com/labstack/echo/v4 v4.16.0 // a writer of its own that unwraps
+	github.com/pressly/goose/v3 v3.30.1 // a library over database/sql
+	github.com/uptrace/bun v1.3.0 // a library over database/sql
+	github.com/uptrace/bun/dialect/sqlitedialect v1.3.0 // bun with SQLite
 	github.com/urfave/negroni/v3 v3.1.2 // a writer of its own that is always an http.Pusher
-	golang.org/x/net v0.60.0 // h2c, which takes over a connection for HTTP/2
+	golang.org/x/net v0.62.0 // h2c, which takes over a connection for HTTP/2
+	gorm.io/driver/mysql v1.6.0 // gorm with MariaDB
+	gorm.io/driver/postgres v1.6.3 // gorm with PostgreSQL
+	gorm.io/gorm v1.31.2 // a library over database/sql that also takes a pool of its own kind
 )
 
 require (
 	cloud.google.com/go/compute/metadata v0.9.0 // indirect
 	filippo.io/edwards25519 v1.2.0 // indirect
 	github.com/DataDog/go-sqllexer v0.2.6 // indirect
-	github.com/andybalholm/brotli v1.0.4 // indirect
+	github.com/andybalholm/brotli v1.3.0 // indirect
 	github.com/bytedance/gopkg v0.1.3 // indirect
 	github.com/bytedance/sonic v1.15.0 // indirect
 	github.com/bytedance/sonic/loader v0.5.0 // indirect
@@ -80,6 +88,8 @@ require (
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/jinzhu/inflection v1.0.0 // indirect
+	github.com/jinzhu/now v1.1.5 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
 	github.com/klauspost/cpuid/v2 v2.3.0 // indirect
 	github.com/labstack/gommon v0.5.0 // indirect
@@ -88,19 +98,25 @@ require (
 	github.com/mattn/go-colorable v0.1.15 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
 	github.com/mattn/go-runewidth v0.0.27 // indirect
+	github.com/mfridman/interpolate v0.2.0 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
 	github.com/modern-go/reflect2 v1.0.2 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
+	github.com/puzpuzpuz/xsync/v3 v3.5.1 // indirect
 	github.com/quic-go/qpack v0.6.0 // indirect
 	github.com/quic-go/quic-go v0.59.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	github.com/sethvargo/go-retry v0.5.0 // indirect
+	github.com/tmthrgd/go-hex v0.0.0-20190904060850-447a3041c3bc // indirect
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/uber/jaeger-lib v2.4.1+incompatible // indirect
 	github.com/ugorji/go/codec v1.3.1 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
+	github.com/vmihailenco/msgpack/v5 v5.4.1 // indirect
+	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.45.0 // indirect
@@ -109,18 +125,19 @@ require (
 	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	go.opentelemetry.io/proto/otlp v1.11.0 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
-	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	go.uber.org/multierr v1.11.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.6 // indirect
 	golang.org/x/arch v0.22.0 // indirect
-	golang.org/x/crypto v0.57.0 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect
-	golang.org/x/sync v0.24.0 // indirect
-	golang.org/x/sys v0.49.0 // indirect
-	golang.org/x/text v0.42.0 // indirect
+	golang.org/x/sync v0.25.0 // indirect
+	golang.org/x/sys v0.50.0 // indirect
+	golang.org/x/text v0.44.0 // indirect
 	golang.org/x/time v0.16.0 // indirect
-	google.golang.org/genproto/googleapis/api v0.0.0-20260817212433-ac3dfec99bb1 // indirect
-	google.golang.org/genproto/googleapis/rpc v0.0.0-20260928230214-8a89bd6388cc // indirect
+	google.golang.org/genproto/googleapis/api v0.0.0-20261110000943-09e21b237f2c // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20261110000943-09e21b237f2c // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
-	modernc.org/libc v1.80.1 // indirect
+	modernc.org/libc v1.80.2 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
