@@ -262,7 +262,8 @@ func TestALibraryOverDatabaseSQLDoesWhatItDoesWithoutUs(t *testing.T) {
 	for name, kit := range kits {
 		t.Run(name, func(t *testing.T) {
 			d := dialects[kit.dialect]
-			raw, err := sql.Open(d.driver, d.dsn(t))
+			dsn := d.dsn(t)
+			raw, err := sql.Open(d.driver, dsn)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -294,11 +295,15 @@ func TestALibraryOverDatabaseSQLDoesWhatItDoesWithoutUs(t *testing.T) {
 					defer parent.Finish()
 					ctx = opentracing.ContextWithSpan(ctx, parent)
 				}
-				db, err := gapsql.Open(d.driver, d.dsn(t), gaptrace.WithTracer(tracer))
+				for _, table := range []string{"book", "goose_db_version"} { // of the side before
+					if _, err := raw.Exec("DROP TABLE IF EXISTS " + table); err != nil {
+						t.Fatal(err)
+					}
+				}
+				db, err := gapsql.Open(d.driver, dsn, gaptrace.WithTracer(tracer))
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer db.Close()
 				var p pool = rawPool{db}
 				if side.wrapDB {
 					p = gapsql.WrapDB(db)
@@ -307,6 +312,7 @@ func TestALibraryOverDatabaseSQLDoesWhatItDoesWithoutUs(t *testing.T) {
 				next, finish := busy(t, db)
 				kit.use(ctx, see, p, next)
 				finish()
+				db.Close()
 				if got.String() != want.String() {
 					t.Errorf("%s: raw:\n%s\nwrapped:\n%s", side.name, want, got)
 				}
