@@ -37,7 +37,7 @@ func DriverConn(c any) any {
 	return c
 }
 
-// Raw returns the driver's own connection, as [DriverConn] does without knowing that conn is wrapped.
+// Raw returns the driver's own connection, to code that does not import this package.
 func (c *conn) Raw() driver.Conn { return c.Conn }
 
 // wrapped is a connection in any shape.

@@ -7,10 +7,10 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// Rows that nobody closes are reported when they are garbage. But database/sql itself holds rows of a prepared statement,
-// of a transaction, and those whose context can still be cancelled: they are not garbage while the program has forgotten
-// them. So each query whose rows are open is listed, and reported as abandoned after forgotten without a row. The list is
-// looked at when a query joins it, as a wrapper has no goroutine. Rows that are read after all are recorded anew.
+// Rows that nobody closes are reported when they are garbage. But database/sql itself holds the rows of a prepared statement,
+// of a transaction and of a context that can be cancelled, whether the program has forgotten them or not. So each query with
+// open rows is listed, and reported as abandoned after ten minutes without a row. A wrapper starts no goroutine: the list is
+// looked at when a query joins it. Rows that are read after all are recorded anew.
 const (
 	forgotten = 10 * time.Minute
 	lookEvery = time.Minute
@@ -20,10 +20,10 @@ const (
 type unread struct {
 	mu    sync.Mutex
 	calls map[*spanutil.Call]progress
-	next  time.Time // the list is looked at again
+	next  time.Time // when to look at the list again
 }
 
-// progress is how many rows had been read, and when that was last news.
+// progress is how many rows had been read at a look, and the first look that found as many.
 type progress struct {
 	rows int64
 	at   time.Time
@@ -61,33 +61,31 @@ func (u *unread) look(now time.Time) {
 				u.calls[c] = progress{rows, now}
 			case now.Sub(last.at) >= forgotten:
 				gone = append(gone, c)
-				delete(u.calls, c)
 			}
 		}
 	}
 	u.mu.Unlock()
-	abandon(gone)
+	u.abandon(gone)
 }
 
-// close reports all: the program has closed its database.
+// close reports all that nobody waits for: the program has closed its database.
 func (u *unread) close() {
 	u.mu.Lock()
 	var gone []*spanutil.Call
 	for c := range u.calls {
-		if !c.Waiting() {
-			gone = append(gone, c)
-			delete(u.calls, c)
-		}
+		gone = append(gone, c)
 	}
 	u.mu.Unlock()
-	abandon(gone)
+	u.abandon(gone)
 }
 
 // abandon is called without the list's lock, since a hook of the user's may end the goroutine or use the database.
-func abandon(calls []*spanutil.Call) {
+func (u *unread) abandon(calls []*spanutil.Call) {
 	if len(calls) == 0 {
 		return
 	}
-	defer abandon(calls[1:]) // whatever a hook does
-	calls[0].Abandon()
+	defer u.abandon(calls[1:]) // whatever a hook does
+	if calls[0].Abandon() {
+		u.remove(calls[0])
+	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
+//lint:file-ignore SA1019 a driver may still have the interfaces from before Go 1.8.
+
 // optional are the interfaces that database/sql, or a caller of (*sql.Conn).Raw, may look for in a driver's value.
 var optional = []reflect.Type{
 	reflect.TypeFor[driver.ColumnConverter](),

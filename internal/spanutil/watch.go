@@ -26,16 +26,18 @@ func (c *Call) abandon() {
 	c.Finish(nil)
 }
 
-// Abandon finishes c, tagged abandoned, unless somebody is waiting. It is for results that somebody else than the caller
-// holds, which are no garbage when the caller has forgotten them.
-func (c *Call) Abandon() {
-	if c.state.CompareAndSwap(0, closed) { // from now on Enter reports false
-		defer c.Finish(nil)
-		c.mu.Lock()
-		c.forgot = true
-		c.mu.Unlock()
-		c.Tag("abandoned", true)
+// Abandon finishes c, tagged abandoned, unless somebody is waiting. It reports whether c is over. It is for a result that
+// the library holds, and that never becomes garbage when its caller forgets it.
+func (c *Call) Abandon() (over bool) {
+	if !c.state.CompareAndSwap(0, closed) { // from now on Enter reports false
+		return c.state.Load()&closed != 0
 	}
+	defer c.Finish(nil)
+	c.mu.Lock()
+	c.forgot = true
+	c.mu.Unlock()
+	c.Tag("abandoned", true)
+	return true
 }
 
 // Resume returns a record of what is read after [Call.Abandon] has come too early: another call of the same name under

@@ -15,13 +15,16 @@ func TestAnAbandonedCallCanBeResumed(t *testing.T) {
 		call := w.Begin(ctx, op)
 		call.Answered("rows")
 		call.Enter()
-		call.Abandon() // which somebody waits for
+		if call.Abandon() {
+			t.Error("a call that somebody waits for is over")
+		}
 		call.Leave(1)
 		if call.Resume() != nil || len(tracer.Spans()) != 0 {
 			t.Fatalf("abandoned while somebody waits:\n%s", tracer.Tree())
 		}
-		call.Abandon()
-		call.Abandon()
+		if !call.Abandon() || !call.Abandon() {
+			t.Error("a call that nobody waits for goes on")
+		}
 		if call.Enter() {
 			t.Error("a call that has ended was entered")
 		}
