@@ -186,7 +186,10 @@ func TestRowsThatAreReadAfterAllAreRecordedAnew(t *testing.T) {
 				r.Close()
 			}
 			spans := tracer.Spans()
-			if got := fmt.Sprint(spans[0].Operation, " rows=", spans[0].Tags["rows"]); len(spans) != 1 || got != want ||
+			if len(spans) != 1 {
+				t.Fatalf("%s, drawn:\n%s", how, tracer.Tree())
+			}
+			if got := fmt.Sprint(spans[0].Operation, " rows=", spans[0].Tags["rows"]); got != want ||
 				!spans[0].Start.Equal(begun) || spans[0].Duration() != time.Since(begun) || spans[0].ParentID != 1 || spans[0].Tags["db.statement"] != "SELECT" {
 				t.Errorf("%s, drawn:\n%s", how, tracer.Tree())
 			}
