@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 	"weak"
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
@@ -19,7 +20,8 @@ import (
 // with an error. go-redis calls After with the same command for every Before that was called,
 // unless a panic or runtime.Goexit unwinds it.
 type calls struct {
-	running atomic.Int64 // len(held), to be read without the lock
+	running atomic.Int64   // len(held), to be read without the lock
+	nodes   unsafe.Pointer // what go-redis keeps the client's nodes in, nil if it has none
 
 	mu    sync.Mutex
 	held  map[any]held
@@ -53,7 +55,7 @@ type callContext struct {
 
 // Value has the innermost call's context for the owner that asks.
 func (c *callContext) Value(key any) any {
-	if key == any(c.owner) {
+	if key == any(c.owner) || c.owner.nodes != nil && key == any(nodesKey{}) {
 		return c
 	}
 	return c.Context.Value(key)
@@ -81,11 +83,22 @@ func (c *calls) nested(key any) bool {
 	return running
 }
 
-// havePart reports whether ctx is that of a pipeline which cmds are a part of: a cluster and a ring
-// give each node a slice of its own, and do so at once.
+// havePart reports whether ctx is that of a call which cmds are a part of: a cluster and a ring give each node a slice of
+// its own, and do so at once. A cluster also makes a pipeline of a single command, if it was answered ASK.
 func (c *calls) havePart(ctx context.Context, cmds []redis.Cmder) bool {
 	whole, _ := ctx.Value(c).(*callContext)
-	return whole != nil && len(cmds) > 0 && hashable(cmds[0]) && slices.Contains(whole.cmds, cmds[0])
+	if whole == nil || len(cmds) == 0 {
+		return false
+	}
+	last := cmds[len(cmds)-1] // the first may be ASKING, which go-redis adds
+	return hashable(last) && (slices.Contains(whole.cmds, last) || whole.cmds == nil && c.holds(last))
+}
+
+func (c *calls) holds(key any) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, running := c.held[key]
+	return running
 }
 
 // hold keeps call until take. The context it returns is for the rest of the call.

@@ -18,8 +18,11 @@ const component = "go-redis"
 
 // Wrap adds a hook to client that records its commands, and returns client. A client is a
 // *redis.Client, *redis.ClusterClient, *redis.Ring, *redis.SentinelClient, *redis.Conn, *redis.Tx or redis.UniversalClient.
-// AddHook is not safe beside running commands, so wrap a client before it is used. A client that has a hook of this package, as
-// the Tx of a wrapped client has, is left as it is, with the options that it has: a command is one span. Wrap panics when
+// The nodes of a ClusterClient and the shards of a Ring are wrapped with it, for what is asked of them directly, as by Watch
+// and ForEachShard.
+//
+// AddHook is not safe while commands run, so wrap a client before it is used. A client that has a hook of this package, as
+// the Tx of a wrapped client has, is left as it is, with the options that it has: a command is one span. Wrap panics if
 // client is nil.
 func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option) C {
 	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
@@ -31,15 +34,22 @@ func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option)
 	h := newHook(opts)
 	switch c := any(client).(type) {
 	case interface{ Options() *redis.Options }:
-		h.instance = strconv.Itoa(c.Options().DB)
-		if addr := c.Options().Addr; addr != failover {
-			h.address = addr
-		}
+		h.describes(c.Options())
+	case interface{ Options() *redis.ClusterOptions }:
+		h.reachNodes(reflect.ValueOf(client))
 	case interface{ Options() *redis.RingOptions }:
 		h.instance = strconv.Itoa(c.Options().DB)
+		h.reachShards(reflect.ValueOf(client))
 	}
 	client.AddHook(h)
 	return client
+}
+
+func (h *hook) describes(opt *redis.Options) {
+	h.instance = strconv.Itoa(opt.DB)
+	if opt.Addr != failover {
+		h.address = opt.Addr
+	}
 }
 
 // hasHook reports whether client has a hook of this package. go-redis does not tell what was added; but it keeps hooks in
@@ -81,6 +91,7 @@ type hook struct {
 	*spanutil.Wrapper
 	instance, address any // tags, or nil; made interfaces once and not at every call
 	calls             calls
+	of                *hook // a node's: the hook of its cluster or ring
 }
 
 func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Context, error) {
@@ -88,7 +99,7 @@ func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Cont
 		return ctx, nil
 	}
 	parent, recorded := h.under(ctx)
-	if !recorded {
+	if !recorded || h.covered(ctx) {
 		return ctx, nil
 	}
 	what := commandOf(cmd)
@@ -120,7 +131,7 @@ func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (c
 		return ctx, nil
 	}
 	parent, recorded := h.under(ctx)
-	if !recorded {
+	if !recorded || h.covered(ctx) {
 		return ctx, nil
 	}
 	queued, tx := unwrapMultiExec(cmds)
@@ -150,6 +161,11 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 	}
 	call := h.calls.take(&cmds[0])
 	if !call.Answered("") {
+		return nil
+	}
+	// A cluster that follows a redirection may be running the same commands on another node at this moment.
+	if calledBy() == sharesNode {
+		call.Finish(nil)
 		return nil
 	}
 	queued, tx := unwrapMultiExec(cmds)

@@ -34,6 +34,7 @@ type peer struct {
 	heard   []string
 	strings map[string]string
 	changes map[string]int // by key
+	moved   string         // what commands with a key are answered: "MOVED 1 127.0.0.1:6379", "ASK …"
 	conns   []net.Conn
 	waiting chan struct{} // BLPOP answers when it is closed
 	free    func()        // closes it
@@ -87,6 +88,13 @@ func (p *peer) commands() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return strings.Join(p.heard, "\n")
+}
+
+// sendTo makes the peer redirect commands with a key to another, by "MOVED" or "ASK".
+func (p *peer) sendTo(other *peer, word string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moved = word + " 1 " + other.addr
 }
 
 // session is one connection's state.
@@ -152,6 +160,11 @@ func (s *session) answer(args []string) string {
 	}
 	defer s.mu.Unlock()
 	switch {
+	case s.moved != "" && slices.Contains(keyed, name):
+		if s.queue != nil {
+			s.queue = append(s.queue, nil)
+		}
+		return "-" + s.moved + "\r\n"
 	case name == "multi":
 		s.queue = [][]string{}
 		return "+OK\r\n"
@@ -216,10 +229,13 @@ func (s *session) do(name string, args []string) string {
 	case "subscribe": // and at once there is news
 		channel := fmt.Sprintf("$%d\r\n%s\r\n", len(args[1]), args[1])
 		return "*3\r\n$9\r\nsubscribe\r\n" + channel + ":1\r\n*3\r\n$7\r\nmessage\r\n" + channel + "$4\r\nrain\r\n"
-	case "unwatch", "auth", "select", "echo":
+	case "unwatch", "auth", "select", "echo", "asking", "readonly":
 		return "+OK\r\n"
 	case "acl":
 		return fmt.Sprintf("-ERR Error in ACL SETUSER modifier '%s': no such password\r\n", args[len(args)-1])
+	case "cluster": // all slots are its own
+		host, port, _ := net.SplitHostPort(s.addr)
+		return fmt.Sprintf("*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$%d\r\n%s\r\n:%s\r\n", len(host), host, port)
 	case "command": // a Ring and a ClusterClient ask where keys are
 		var answer strings.Builder
 		fmt.Fprintf(&answer, "*%d\r\n", len(keyed))

@@ -1,0 +1,206 @@
+package redis
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/go-redis/redis/v8"
+)
+
+// reachNodes makes a cluster's nodes record what is asked of them and not of client: Watch, ForEachShard, MasterForKey.
+// go-redis makes a node's client when it first needs it, by the NewClient of its options. These are the caller's, who may
+// make another client of them, so the nodes get a copy. Under their lock that is safe even if a clone of client is in use.
+func (h *hook) reachNodes(client reflect.Value) {
+	nodes, mu := lockedStruct(client, "nodes")
+	if mu == nil {
+		return
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	opt := hidden[*redis.ClusterOptions](nodes, "opt")
+	if opt == nil || *opt == nil || (*opt).NewClient == nil {
+		return
+	}
+	h.calls.nodes = nodes.Addr().UnsafePointer()
+	options := **opt
+	newClient := options.NewClient
+	options.NewClient = func(opt *redis.Options) *redis.Client {
+		node := newClient(opt)
+		if node == nil || hasHook(node) {
+			return node
+		}
+		if stats := node.PoolStats(); stats.Hits+stats.Misses > 0 { // others may be using it
+			return h.recordedNode(node)
+		}
+		node.AddHook(h.nodeHook(node))
+		return node
+	}
+	*opt = &options
+}
+
+// reachShards is reachNodes for a ring. Its shards exist already, and their heartbeat may be using their clients: they are
+// replaced by copies, which share the connections.
+func (h *hook) reachShards(client reflect.Value) {
+	shards, mu := lockedStruct(client, "shards")
+	if mu == nil {
+		return
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	list, byName := settable(shards, "list"), settable(shards, "shards")
+	if list.Kind() != reflect.Slice || byName.Kind() != reflect.Map || list.Type().Elem() != byName.Type().Elem() {
+		return
+	}
+	h.calls.nodes = shards.Addr().UnsafePointer()
+	newList, newByName := reflect.MakeSlice(list.Type(), 0, list.Len()), reflect.MakeMap(byName.Type())
+	for each := byName.MapRange(); each.Next(); {
+		shard := h.recordedShard(each.Value())
+		newList = reflect.Append(newList, shard)
+		newByName.SetMapIndex(each.Key(), shard)
+	}
+	list.Set(newList)
+	byName.Set(newByName)
+}
+
+// recordedShard is a copy of a *ringShard whose client is recorded, or the shard itself if that cannot be.
+func (h *hook) recordedShard(shard reflect.Value) reflect.Value {
+	if shard.Kind() != reflect.Pointer || shard.IsNil() {
+		return shard
+	}
+	client, down := hidden[*redis.Client](shard.Elem(), "Client"), hidden[int32](shard.Elem(), "down")
+	if client == nil || *client == nil || down == nil || shard.Elem().NumField() != 2 || hasHook(*client) {
+		return shard
+	}
+	recorded := reflect.New(shard.Type().Elem())
+	*hidden[*redis.Client](recorded.Elem(), "Client") = h.recordedNode(*client)
+	*hidden[int32](recorded.Elem(), "down") = atomic.LoadInt32(down)
+	return recorded
+}
+
+// recordedNode is a copy of node that is recorded.
+func (h *hook) recordedNode(node *redis.Client) *redis.Client {
+	node = node.WithContext(node.Context())
+	node.AddHook(h.nodeHook(node))
+	return node
+}
+
+func (h *hook) nodeHook(node *redis.Client) *hook {
+	of := &hook{Wrapper: h.Wrapper, of: h}
+	of.describes(node.Options())
+	return of
+}
+
+// lockedStruct is the struct that client has a pointer to under that name, and its lock, nil if there is none.
+func lockedStruct(client reflect.Value, name string) (of reflect.Value, mu *sync.RWMutex) {
+	if client = reflect.Indirect(client); client.Kind() != reflect.Struct {
+		return of, nil
+	}
+	if of = client.FieldByName(name); of.Kind() != reflect.Pointer || of.IsNil() || of.Elem().Kind() != reflect.Struct {
+		return of, nil
+	}
+	return of.Elem(), hidden[sync.RWMutex](of.Elem(), "mu")
+}
+
+// hidden is the address of a field that go-redis does not export, nil if there is none of that name and type.
+func hidden[T any](of reflect.Value, name string) *T {
+	field := settable(of, name)
+	if !field.IsValid() || field.Type() != reflect.TypeFor[T]() {
+		return nil
+	}
+	return field.Addr().Interface().(*T)
+}
+
+// settable is a field as if it were exported, the zero Value if there is none of that name.
+func settable(of reflect.Value, name string) reflect.Value {
+	field := of.FieldByName(name)
+	if !field.CanAddr() {
+		return reflect.Value{}
+	}
+	return reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem()
+}
+
+// nodesKey asks a context for the innermost call of a client that has nodes.
+type nodesKey struct{}
+
+// covered reports whether what h's node is asked under ctx is in a call of its cluster's or ring's, or nobody's wait.
+func (h *hook) covered(ctx context.Context) bool {
+	if h.of == nil {
+		return false
+	}
+	outer, _ := ctx.Value(nodesKey{}).(*callContext)
+	return outer != nil && outer.owner.nodes == h.of.calls.nodes || calledBy() >= asksNodes
+}
+
+// function is what a function on the stack is to a node's hook.
+type function uint8
+
+const (
+	foreign    function = iota // not go-redis's
+	neutral                    // go-redis's, but none of these
+	asksNodes                  // asks a node on its own, or as part of a call that was filtered out or whose context another hook replaced
+	sharesNode                 // gives a node its part of a ClusterClient's pipeline
+)
+
+func functionOf(name string) function {
+	_, name, ok := strings.Cut(name, "go-redis/redis/v8.")
+	switch {
+	case !ok:
+		return foreign
+	case name == "(*ClusterClient)._processPipelineNode" || name == "(*ClusterClient)._processTxPipelineNode":
+		return sharesNode
+	case strings.HasPrefix(name, "(*clusterStateHolder).LazyReload.func"):
+		return asksNodes
+	}
+	switch name {
+	case "(*ClusterClient).process", "(*ClusterClient).cmdsInfo", "(*clusterNode).updateLatency",
+		"(*Ring).process", "(*Ring).processShardPipeline", "(*Ring).cmdsInfo", "(*ringShards).Heartbeat":
+		return asksNodes
+	}
+	return neutral
+}
+
+// functions are go-redis's by return address: to ask the runtime for a name takes longer, and may allocate.
+var functions struct {
+	known atomic.Pointer[map[uintptr]function]
+	mu    sync.Mutex
+}
+
+func functionAt(pc uintptr) function {
+	known := functions.known.Load()
+	if known != nil {
+		if f := (*known)[pc]; f != foreign {
+			return f
+		}
+	}
+	f := functionOf(runtime.FuncForPC(pc - 1).Name())
+	if f == foreign {
+		return f
+	}
+	functions.mu.Lock()
+	defer functions.mu.Unlock()
+	more := map[uintptr]function{pc: f}
+	if known := functions.known.Load(); known != nil {
+		maps.Copy(more, *known)
+	}
+	functions.known.Store(&more)
+	return f
+}
+
+// calledBy is the most telling of go-redis's functions that led to the hook.
+func calledBy() (by function) {
+	var pcs [8]uintptr
+	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] { // 3: whoever called the hook's method
+		f := functionAt(pc)
+		if f == foreign && by != foreign { // whoever called go-redis
+			break
+		}
+		by = max(by, f)
+	}
+	return by
+}
