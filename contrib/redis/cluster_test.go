@@ -17,13 +17,13 @@ import (
 	"github.com/go-redis/redis/v8"
 )
 
-// cluster starts three masters that share the slots evenly, and returns clients of each.
-func cluster(t *testing.T) (masters []*redis.Client) {
+// cluster starts three masters, with further arguments, that share the slots evenly, and returns clients of each.
+func cluster(t *testing.T, args ...string) (masters []*redis.Client) {
 	t.Helper()
 	const slots = 16384
 	binary := servers.Redis62(t)
 	for range 3 {
-		addr, _ := servers.RedisFrom(t, binary, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "5000")
+		addr, _ := servers.RedisFrom(t, binary, append(args, "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "5000")...)
 		masters = append(masters, connect(t, addr))
 	}
 	ctx := t.Context()

@@ -22,10 +22,11 @@
 //	component       go-redis
 //	span.kind       client
 //	db.type         redis
-//	db.instance     the number of the database; a Client's and a Ring's
+//	db.instance     the number of the database; a Client's, a Ring's and a node's
 //	db.statement    name and keys, ? for every other argument; a line for each of a pipeline's
 //	                first 64 commands
-//	peer.address    a Client's address, unless sentinels choose it
+//	peer.address    a Client's address, unless sentinels choose it; of a node asked directly, its
+//	                address
 //	redis.commands  pipeline, tx: how many commands, without MULTI and EXEC
 //	redis.errors    pipeline, tx: how many of them failed, with those that
 //	                [gaptrace.WithExpected] knows
@@ -56,17 +57,45 @@
 // A dial is told by net's own dialler: with Options.TLSConfig go-redis gives that no context, and so there are no logs of
 // it; nor are there with an Options.Dialer that does not.
 //
+// # Clusters and rings
+//
+// [Wrap] wraps the nodes of a ClusterClient and the shards of a Ring, too. A command of the cluster's is one span, whatever
+// nodes it goes to. What a node is asked directly is a span of its own, with the node's address:
+//
+//	Watch                            watch, what its function asks the Tx, unwatch
+//	ForEachShard, -Master, -Slave    what their function asks
+//	MasterForKey, SlaveForKey        what the client that they return is asked
+//	CLUSTER SLOTS                    "redis cluster", if one of these needed it; else part
+//	                                 of the command that did
+//	a failover cluster's sentinels   "redis sentinel", in the same way
+//	COMMAND                          part of the command that needed it
+//
+// A cluster's nodes keep the clients that NewClient makes. The clients of a ring's shards are replaced by copies, which
+// share their connections. To draw a node's part of each command as well, wrap its client in ClusterOptions.NewClient or
+// RingOptions.NewClient. Such a span of a ClusterClient's pipeline has no errors, since after a redirection go-redis runs the
+// same commands on two nodes at once; the cluster's span has them. For the same reason a function given to
+// [gaptrace.WithOperation], WithTags or WithFilter may read the arguments of these commands only.
+//
 // # What a hook does not see
 //
-//   - client.Conn(ctx) starts without the client's hooks. Wrap it as well; it does not tell its
-//     address or database. The Tx of a Watch has them already.
-//   - A PubSub goes around all hooks. [WrapPubSub] records what it is asked for; what reads for its
-//     Channel is go-redis's, and is not recorded.
-//   - AUTH, SELECT and OnConnect of a new connection are part of the command that needed
-//     it. A span started in Options.Dialer or OnConnect from the context given there is its child.
-//   - A ClusterClient's and a Ring's hook sees a command once, whatever nodes it goes to. To see
-//     the nodes' part, wrap in ClusterOptions.NewClient or RingOptions.NewClient, too.
-//   - A dial made in the background, as for MinIdleConns, is nobody's wait.
+//	client.Conn(ctx)            Starts without the client's hooks: wrap it as well. It does
+//	                            not tell its address or database.
+//	PubSub                      Goes around all hooks: use [WrapPubSub].
+//	Subscribe(ctx, channels…)   Subscribes before its PubSub can be wrapped: subscribe
+//	                            later. A Ring's cannot.
+//	Channel                     A goroutine of go-redis reads for it, and nobody knows when
+//	                            the caller waits.
+//	AUTH, SELECT, OnConnect     Part of the command that needed the connection. A span
+//	                            started in Options.Dialer or OnConnect from the context
+//	                            given there is its child.
+//	sentinels                   Asked by a client of go-redis's own: part of the command
+//	                            that needed the connection.
+//	ClusterOptions.ClusterSlots The caller's own, which is given the call's context.
+//	PoolStats                   Takes no context. A ClusterClient's may load the slots.
+//	ReloadState                 Runs in the background, and so do heartbeats, measuring
+//	                            latency, and dials for MinIdleConns: nobody waits for them.
+//
+// All other methods of go-redis that reach the network are drawn; testdata/methods.txt lists them.
 //
 // Hooks that were added after this one run inside of the call, and go-redis does not tell a hook how long they took:
 // their work is covered as if it were waiting. Wrap a client last.

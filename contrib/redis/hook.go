@@ -76,11 +76,10 @@ func hasHook(client any) bool {
 // failover stands where redis.NewFailoverClient has no address to give: its sentinels know the master's.
 const failover = "FailoverClient"
 
-// NewHook returns a hook for a client's AddHook, where [Wrap] cannot be called. It does not know
-// the client, so its spans lack the tags db.instance and peer.address. One hook may serve several
-// clients, and Wrap leaves these as they are. Of one that is added twice, to a client or to a cluster and its nodes, a command
-// finds the first at work and is recorded once, and so are a pipeline and the parts of it that the
-// nodes are given.
+// NewHook returns a hook for a client's AddHook, where [Wrap] cannot be called. It does not know the client, so its spans lack
+// the tags db.instance and peer.address, and it does not reach the nodes of a ClusterClient or Ring. One hook may serve several
+// clients, and Wrap leaves these as they are. If it is added twice, to a client or to a cluster and its nodes, a command finds
+// the first at work and is recorded once, and so are a pipeline and the parts of it that the nodes are given.
 func NewHook(opts ...gaptrace.Option) redis.Hook { return newHook(opts) }
 
 func newHook(opts []gaptrace.Option) *hook {

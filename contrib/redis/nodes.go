@@ -42,6 +42,35 @@ func (h *hook) reachNodes(client reflect.Value) {
 		return node
 	}
 	*opt = &options
+	h.reachSentinels(client)
+}
+
+// reachSentinels records what the sentinels of a NewFailoverClusterClient are asked outside of a command, as for Watch. They are
+// asked by a function in its options, which nobody else has, as go-redis made them.
+func (h *hook) reachSentinels(client reflect.Value) {
+	holder := reflect.Indirect(client).FieldByName("state")
+	if holder.Kind() != reflect.Pointer || holder.IsNil() || holder.Elem().Kind() != reflect.Struct {
+		return
+	}
+	state, opt := hidden[atomic.Value](holder.Elem(), "state"), hidden[*redis.ClusterOptions](reflect.Indirect(client), "opt")
+	if state == nil || state.Load() != nil || opt == nil { // in use already, or none of these
+		return
+	}
+	ask := (*opt).ClusterSlots
+	if ask == nil || !strings.Contains(runtime.FuncForPC(reflect.ValueOf(ask).Pointer()).Name(), "go-redis/redis/v8.NewFailoverClusterClient.") {
+		return
+	}
+	sentinels := &hook{Wrapper: h.Wrapper, of: h}
+	(*opt).ClusterSlots = func(ctx context.Context) (slots []redis.ClusterSlot, err error) {
+		if _, recorded := h.under(ctx); !recorded || sentinels.covered(ctx) {
+			return ask(ctx)
+		}
+		err = record(ctx, h.Wrapper, "sentinel", redis.NewCmd(ctx, "sentinel"), nil, func(ctx context.Context) error {
+			slots, err = ask(ctx)
+			return err
+		})
+		return slots, err
+	}
 }
 
 // reachShards is reachNodes for a ring. Its shards exist already, and their heartbeat may be using their clients: they are

@@ -274,49 +274,82 @@ func TestNodesThatNewClientWrapsKeepTheirOptions(t *testing.T) {
 	}
 }
 
-// clientsInUse are in use when Wrap comes: by their heartbeat, through a clone, in another cluster.
-func TestWrapDoesNotRaceWithNodesThatAreInUse(t *testing.T) {
+// Nodes are in use when their client is not: by a heartbeat, a clone of the client, or the program itself.
+func TestWrapDoesNotRaceWithNodesInUse(t *testing.T) {
 	peer, tracer := newPeer(t), spantest.NewTracer()
-	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": peer.addr}, HeartbeatFrequency: time.Millisecond})
-	defer ring.Close()
-	shared := connect(t, peer.addr)
-	opt := clusterOf(peer)
-	opt.NewClient = func(*redis.Options) *redis.Client { return shared }
-	cluster := redis.NewClusterClient(opt)
-	defer cluster.Close()
-	stop := make(chan bool)
-	var busy sync.WaitGroup
-	for _, use := range []func(){
-		func() { _ = cluster.Watch(t.Context(), func(*redis.Tx) error { return nil }, "greeting") },
-		func() { shared.Ping(t.Context()) },
-	} {
-		busy.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					use()
-				}
-			}
-		})
-	}
-	for deadline := time.Now().Add(time.Minute); strings.Count(peer.commands(), "ping") < 20; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("no heartbeat")
+	watched := func(c redis.UniversalClient) {
+		ctx, drawn := under(t, tracer)
+		must(t, c.Watch(ctx, func(*redis.Tx) error { return nil }, "greeting"))
+		if drawn(); len(tracer.Named("redis watch")) != 1 {
+			t.Error(tracer.Tree())
 		}
 	}
-	gapredis.Wrap(ring, gaptrace.WithTracer(tracer))
-	gapredis.Wrap(cluster.WithContext(t.Context()), gaptrace.WithTracer(tracer))
-	third := redis.NewClusterClient(opt)
-	gapredis.Wrap(third, gaptrace.WithTracer(tracer))
-	ctx, drawn := under(t, tracer)
-	must(t, ring.Watch(ctx, func(*redis.Tx) error { return nil }, "greeting"), third.Watch(ctx, func(*redis.Tx) error { return nil }, "greeting"))
-	drawn()
-	close(stop)
-	busy.Wait()
-	if got := operations(tracer); !slices.Equal(got, []string{"parent", "redis watch", "redis unwatch", "redis watch", "redis unwatch"}) {
-		t.Error(got)
+	for name, test := range map[string]struct {
+		client func(shared *redis.Client) (c redis.UniversalClient, use func())
+	}{
+		"a ring's heartbeat": {func(*redis.Client) (redis.UniversalClient, func()) {
+			shards := map[string]string{}
+			for i := range 10 {
+				shards[fmt.Sprint(i)] = peer.addr
+			}
+			return redis.NewRing(&redis.RingOptions{
+				Addrs: shards, HeartbeatFrequency: time.Millisecond,
+				OnConnect: func(context.Context, *redis.Conn) error { time.Sleep(time.Millisecond); return nil },
+			}), func() {}
+		}},
+		"a cluster's clone": {func(shared *redis.Client) (redis.UniversalClient, func()) {
+			opt, loads := clusterOf(peer), 0
+			slots := opt.ClusterSlots
+			opt.ClusterSlots = func(ctx context.Context) ([]redis.ClusterSlot, error) { // with another node each time
+				loads++
+				got, err := slots(ctx)
+				got[0].Nodes = append(got[0].Nodes, redis.ClusterNode{Addr: fmt.Sprint("node:", loads)})
+				return got, err
+			}
+			opt.NewClient = func(*redis.Options) *redis.Client { return shared }
+			cluster := redis.NewClusterClient(opt)
+			return cluster.WithContext(t.Context()), func() {
+				_ = cluster.ForEachSlave(t.Context(), func(context.Context, *redis.Client) error { return nil })
+			}
+		}},
+		"a cluster's node": {func(shared *redis.Client) (redis.UniversalClient, func()) {
+			opt := clusterOf(peer)
+			opt.NewClient = func(*redis.Options) *redis.Client { return shared }
+			return redis.NewClusterClient(opt), func() { shared.WithContext(t.Context()) }
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tracer.Reset()
+			shared := connect(t, peer.addr)
+			shared.Ping(t.Context())
+			c, use := test.client(shared)
+			defer c.Close()
+			inUse, stop := make(chan bool), make(chan bool)
+			var busy sync.WaitGroup
+			busy.Go(func() {
+				for i := 0; ; i++ {
+					if use(); i == 10 {
+						close(inUse)
+					}
+					select {
+					case <-stop:
+						return
+					case <-time.After(10 * time.Microsecond):
+					}
+				}
+			})
+			<-inUse
+			gapredis.Wrap(c, gaptrace.WithTracer(tracer))
+			if name != "a cluster's clone" { // whose first node was made before
+				watched(c)
+			}
+			time.Sleep(5 * time.Millisecond)
+			close(stop)
+			busy.Wait()
+			if got := len(tracer.Problems()); got != 0 {
+				t.Error(tracer.Problems())
+			}
+		})
 	}
 }
 

@@ -45,7 +45,7 @@ func (p *PubSub) ReceiveTimeout(ctx context.Context, timeout time.Duration) (rec
 		deadline, ok := ctx.Deadline()
 		return !ok || deadline.After(begun.Add(timeout))
 	}
-	err = p.record(ctx, "receive", p.PubSub, nothing, func(ctx context.Context) error {
+	err = record(ctx, p.wrapper, "receive", p.PubSub, nothing, func(ctx context.Context) error {
 		received, err = p.PubSub.ReceiveTimeout(ctx, timeout)
 		return err
 	})
@@ -54,7 +54,7 @@ func (p *PubSub) ReceiveTimeout(ctx context.Context, timeout time.Duration) (rec
 
 // ReceiveMessage is [redis.PubSub.ReceiveMessage]: one span, whatever else comes before the message.
 func (p *PubSub) ReceiveMessage(ctx context.Context) (message *redis.Message, err error) {
-	err = p.record(ctx, "receive", p.PubSub, nil, func(ctx context.Context) error {
+	err = record(ctx, p.wrapper, "receive", p.PubSub, nil, func(ctx context.Context) error {
 		message, err = p.PubSub.ReceiveMessage(ctx)
 		return err
 	})
@@ -98,14 +98,14 @@ func (p *PubSub) send(ctx context.Context, name string, args []string, send func
 	for _, arg := range args {
 		words = append(words, arg)
 	}
-	return p.record(ctx, name, redis.NewCmd(ctx, words...), nil, func(ctx context.Context) error { return send(ctx, args...) })
+	return record(ctx, p.wrapper, name, redis.NewCmd(ctx, words...), nil, func(ctx context.Context) error { return send(ctx, args...) })
 }
 
 // record records do, whose error is no failure if expected says so.
-func (p *PubSub) record(ctx context.Context, name string, request any, expected func(error) bool, do func(context.Context) error) error {
+func record(ctx context.Context, w *spanutil.Wrapper, name string, request any, expected func(error) bool, do func(context.Context) error) error {
 	var call *spanutil.Call
 	if ctx != nil {
-		call = p.wrapper.Begin(ctx, gaptrace.Call{Component: component, Operation: "redis " + name, Request: request})
+		call = w.Begin(ctx, gaptrace.Call{Component: component, Operation: "redis " + name, Request: request})
 	}
 	if call == nil {
 		return do(ctx)
@@ -118,7 +118,7 @@ func (p *PubSub) record(ctx context.Context, name string, request any, expected 
 			call.Statement(string(commandOf(cmd).appendTo(nil, cmd.Args())))
 		}
 	}
-	err := do(begun(ctx, p.wrapper, call))
+	err := do(begun(ctx, w, call))
 	returned = true
 	if call.Answered("") && err != nil && (expected == nil || !expected(err)) {
 		call.Fail(reworded(err, false))
