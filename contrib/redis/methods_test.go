@@ -238,8 +238,8 @@ func (o *owners) drawn(t *testing.T, name, method string) (spans string) {
 		ctx := opentracing.ContextWithSpan(context.Background(), parent)
 		call := reflect.ValueOf(value).MethodByName(method)
 		var in []reflect.Value
-		for i := range call.Type().NumIn() {
-			in = append(in, o.argument(call.Type().In(i), ctx))
+		for of := range call.Type().Ins() {
+			in = append(in, o.argument(of, ctx))
 		}
 		written := o.written.Load()
 		panicked := func() (panicked any) {

@@ -417,6 +417,29 @@ func TestARedirectedPipelineDoesNotRaceWithItsNodesHooks(t *testing.T) {
 	}
 }
 
+func TestAnUnrecordedCommandOfAClusterAllocatesAsRaw(t *testing.T) {
+	opt := redis.ClusterOptions{
+		ClusterSlots: func(context.Context) ([]redis.ClusterSlot, error) {
+			return []redis.ClusterSlot{{End: 16383, Nodes: []redis.ClusterNode{{Addr: "node:1"}}}}, nil
+		},
+		Dialer: func(context.Context, string, string) (net.Conn, error) {
+			return &memoryConn{answer: []byte("$-1\r\n")}, nil
+		},
+		PoolSize: 1, ReadTimeout: -1, WriteTimeout: -1,
+	}
+	allocations := func(wrap func(*redis.ClusterClient) *redis.ClusterClient, ctx context.Context) float64 {
+		c := wrap(redis.NewClusterClient(&opt))
+		defer c.Close()
+		c.Get(ctx, "k") // makes the node
+		return testing.AllocsPerRun(100, func() { c.Get(ctx, "k") })
+	}
+	raw := allocations(func(c *redis.ClusterClient) *redis.ClusterClient { return c }, t.Context())
+	wrapped := allocations(func(c *redis.ClusterClient) *redis.ClusterClient { return gapredis.Wrap(c) }, t.Context())
+	if wrapped != raw {
+		t.Errorf("%v allocations, raw %v", wrapped, raw)
+	}
+}
+
 func TestNodesThatNewClientDoesNotMake(t *testing.T) {
 	opt := clusterOf(newPeer(t))
 	opt.NewClient = func(*redis.Options) *redis.Client { return nil }

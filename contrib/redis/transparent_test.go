@@ -181,6 +181,18 @@ func observe(
 		note(name, nil, err)
 	}
 
+	if shards, ok := c.(interface {
+		ForEachShard(context.Context, func(context.Context, *redis.Client) error) error
+	}); ok {
+		err = shards.ForEachShard(ctx, func(ctx context.Context, shard *redis.Client) error {
+			cmd("of a shard", shard.Get(ctx, none))
+			cmds, err := shard.TxPipelined(ctx, several)
+			exec("tx of a shard", cmds, err)
+			return errMine
+		})
+		note("each shard", err == errMine, err)
+	}
+
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
 	cmd("canceled", c.Get(canceled, greeting))
