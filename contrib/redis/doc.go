@@ -70,8 +70,8 @@
 //	a failover cluster's sentinels   "redis sentinel", in the same way
 //	COMMAND                          part of the command that needed it
 //
-// A cluster's nodes keep the clients that NewClient makes. The clients of a ring's shards are replaced by copies, which
-// share their connections. To draw a node's part of each command as well, wrap its client in ClusterOptions.NewClient or
+// A cluster's nodes keep the clients that NewClient makes, if these are new. Other nodes, and a ring's shards, get copies of
+// theirs, which share the connections. To draw a node's part of each command as well, wrap its client in ClusterOptions.NewClient or
 // RingOptions.NewClient. Such a span of a ClusterClient's pipeline has no errors, since after a redirection go-redis runs the
 // same commands on two nodes at once; the cluster's span has them. For the same reason a function given to
 // [gaptrace.WithOperation], WithTags or WithFilter may read the arguments of these commands only.

@@ -194,28 +194,32 @@ func functionOf(name string) function {
 	return neutral
 }
 
-// functions are go-redis's by return address: to ask the runtime for a name takes longer, and may allocate.
+// functions are known by their return addresses: to ask the runtime for a name takes longer, and may allocate.
 var functions struct {
 	known atomic.Pointer[map[uintptr]function]
 	mu    sync.Mutex
 }
 
+const maxFunctions = 1000 // callers of go-redis are among them, of which a program may have any number
+
 func functionAt(pc uintptr) function {
-	known := functions.known.Load()
-	if known != nil {
-		if f := (*known)[pc]; f != foreign {
-			return f
-		}
+	var known map[uintptr]function
+	if p := functions.known.Load(); p != nil {
+		known = *p
 	}
-	f := functionOf(runtime.FuncForPC(pc - 1).Name())
-	if f == foreign {
+	f, ok := known[pc]
+	if ok {
+		return f
+	}
+	f = functionOf(runtime.FuncForPC(pc - 1).Name())
+	if len(known) >= maxFunctions {
 		return f
 	}
 	functions.mu.Lock()
 	defer functions.mu.Unlock()
 	more := map[uintptr]function{pc: f}
-	if known := functions.known.Load(); known != nil {
-		maps.Copy(more, *known)
+	if p := functions.known.Load(); p != nil {
+		maps.Copy(more, *p)
 	}
 	functions.known.Store(&more)
 	return f
@@ -223,7 +227,7 @@ func functionAt(pc uintptr) function {
 
 // calledBy is the most telling of go-redis's functions that led to the hook.
 func calledBy() (by function) {
-	var pcs [8]uintptr
+	var pcs [12]uintptr
 	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] { // 3: whoever called the hook's method
 		f := functionAt(pc)
 		if f == foreign && by != foreign { // whoever called go-redis

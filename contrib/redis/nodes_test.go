@@ -171,6 +171,30 @@ func TestACommandOfAClusterOrARingIsOneSpan(t *testing.T) {
 	}
 }
 
+func TestOneHookRecordsARedirectedCommandOnce(t *testing.T) {
+	for _, redirected := range []string{"MOVED", "ASK"} {
+		peers, tracer := []*peer{newPeer(t), newPeer(t)}, spantest.NewTracer()
+		peers[0].sendTo(peers[1], redirected)
+		hook := gapredis.NewHook(gaptrace.WithTracer(tracer))
+		opt := clusterOf(peers...)
+		opt.NewClient = func(opt *redis.Options) *redis.Client {
+			c := redis.NewClient(opt)
+			c.AddHook(hook)
+			return c
+		}
+		c := redis.NewClusterClient(opt)
+		defer c.Close()
+		c.AddHook(hook)
+		ctx, drawn := under(t, tracer)
+		_, err := c.Pipelined(ctx, func(p redis.Pipeliner) error { return p.Set(ctx, "a", "1", 0).Err() })
+		must(t, err, c.Get(ctx, "greeting").Err())
+		drawn()
+		if got := operations(tracer); !slices.Equal(got, []string{"parent", "redis pipeline", "redis get"}) || tracer.Problems() != nil {
+			t.Errorf("%s: %v\n%s", redirected, got, tracer.Tree())
+		}
+	}
+}
+
 // A ClusterClient and a Ring ask their nodes by themselves, too: that is nobody's wait.
 func TestWhatGoRedisAsksByItselfDrawsNothing(t *testing.T) {
 	peer, tracer := newPeer(t), spantest.NewTracer()
