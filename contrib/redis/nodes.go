@@ -130,7 +130,12 @@ func lockedStruct(client reflect.Value, name string) (of reflect.Value, mu *sync
 	if client = reflect.Indirect(client); client.Kind() != reflect.Struct {
 		return of, nil
 	}
-	if of = client.FieldByName(name); of.Kind() != reflect.Pointer || of.IsNil() || of.Elem().Kind() != reflect.Struct {
+	field, found := client.Type().FieldByName(name)
+	if !found {
+		return of, nil
+	}
+	of, err := client.FieldByIndexErr(field.Index) // a client's zero value has no fields to promote
+	if err != nil || of.Kind() != reflect.Pointer || of.IsNil() || of.Elem().Kind() != reflect.Struct {
 		return of, nil
 	}
 	return of.Elem(), hidden[sync.RWMutex](of.Elem(), "mu")

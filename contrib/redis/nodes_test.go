@@ -477,4 +477,5 @@ func TestNodesThatNewClientDoesNotMake(t *testing.T) {
 	must(t, closed.Close())
 	gapredis.Wrap(closed)
 	gapredis.Wrap(closed)
+	gapredis.Wrap(&redis.ClusterClient{})
 }
