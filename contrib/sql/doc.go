@@ -77,15 +77,17 @@
 // The driver is given the caller's context as it is (through a DB, one that holds it), since a span cannot be opened
 // before it is known that the driver does not skip the call. Spans of other clients that a driver uses lie beside its own.
 //
-// (*sql.Conn).Raw hands out the wrapped connection, and a type assertion to the driver's type panics. Call [Raw] instead,
-// or [DriverConn] in the function that is given to Raw.
+// (*sql.Conn).Raw hands out the wrapped connection, and a type assertion to the driver's type
+// panics. Call [Raw] instead, or [DriverConn] in the function that is given to Raw.
 //
-// Rows that are never closed are reported, tagged abandoned, when they are garbage. database/sql holds those of prepared
-// statements, of transactions and of contexts that can be cancelled: they are reported when their context ends, when no row
-// was read for ten minutes and another query comes, or when the database is closed.
+// Rows that are never closed are reported, tagged abandoned, when they are garbage. database/sql
+// holds those of prepared statements, of transactions and of contexts that can be cancelled: they
+// are reported when their context ends, when no row was read for ten minutes and another query
+// comes, or when the database is closed.
 //
-// Since Go 1.27 a driver may scan columns itself. A column that takes long is a wait, except into a destination with methods,
-// such as a sql.Scanner, which is the program's work. Its error is not recorded, since it quotes the row's value.
+// Since Go 1.27 a driver may scan columns itself. A column that takes long is a wait, except into a
+// destination with methods, such as a sql.Scanner, which is the program's work. Its error is not
+// recorded, since it quotes the row's value.
 //
 // A statement that was prepared on the pool waits for it each time it is used, which is not drawn; nor is the wait of a
 // caller that gives up before any call through the same [DB] has come as far as the driver.

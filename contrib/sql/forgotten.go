@@ -7,10 +7,11 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// Rows that nobody closes are reported when they are garbage. But database/sql itself holds the rows of a prepared statement,
-// of a transaction and of a context that can be cancelled, whether the program has forgotten them or not. So each query with
-// open rows is listed, and reported as abandoned after ten minutes without a row. A wrapper starts no goroutine: the list is
-// looked at when a query joins it. Rows that are read after all are recorded anew.
+// Rows that nobody closes are reported when they are garbage. But database/sql itself holds the
+// rows of a prepared statement, of a transaction and of a context that can be cancelled, whether
+// the program has forgotten them or not. So each query with open rows is listed, and reported as
+// abandoned after ten minutes without a row. A wrapper starts no goroutine: the list is looked at
+// when a query joins it. Rows that are read after all are recorded anew.
 const (
 	forgotten = 10 * time.Minute
 	lookEvery = time.Minute
@@ -79,7 +80,8 @@ func (u *unread) close() {
 	u.abandon(gone)
 }
 
-// abandon is called without the list's lock, since a hook of the user's may end the goroutine or use the database.
+// abandon is called without the list's lock, since a hook of the user's may end the goroutine or
+// use the database.
 func (u *unread) abandon(calls []*spanutil.Call) {
 	if len(calls) == 0 {
 		return

@@ -17,7 +17,8 @@ import (
 
 //lint:file-ignore SA1019 a driver may still have the interfaces from before Go 1.8.
 
-// optional are the interfaces that database/sql, or a caller of (*sql.Conn).Raw, may look for in a driver's value.
+// optional are the interfaces that database/sql, or a caller of (*sql.Conn).Raw, may look for in a
+// driver's value.
 var optional = []reflect.Type{
 	reflect.TypeFor[driver.ColumnConverter](),
 	reflect.TypeFor[driver.ConnBeginTx](),
@@ -40,8 +41,8 @@ var optional = []reflect.Type{
 	reflect.TypeFor[driver.Validator](),
 }
 
-// answered are those that recorded rows have always. Where the driver's lack one, they give the answer that database/sql
-// takes for its absence.
+// answered are those that recorded rows have always. Where the driver's lack one, they give the
+// answer that database/sql takes for its absence.
 var answered = map[reflect.Type]func(driver.Rows) string{
 	reflect.TypeFor[driver.RowsColumnTypeDatabaseTypeName](): func(r driver.Rows) string {
 		c, ok := r.(driver.RowsColumnTypeDatabaseTypeName)

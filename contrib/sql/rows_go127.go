@@ -10,8 +10,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// watch returns raw with its waits recorded on c. A driver that scans columns itself goes on doing so,
-// since Scan accepts other destinations then.
+// watch returns raw with its waits recorded on c. A driver that scans columns itself goes on doing
+// so, since Scan accepts other destinations then.
 func watch(raw driver.Rows, c call) driver.Rows {
 	scanner, ok := raw.(driver.RowsColumnScanner)
 	if !ok {
@@ -24,8 +24,8 @@ func watch(raw driver.Rows, c call) driver.Rows {
 	return r
 }
 
-// scannedRows are rows whose driver scans columns itself. database/sql calls NextRow instead of Next,
-// and ScanColumn for each destination of Scan.
+// scannedRows are rows whose driver scans columns itself. database/sql calls NextRow instead of
+// Next, and ScanColumn for each destination of Scan.
 type scannedRows struct {
 	rows
 	scanner driver.RowsColumnScanner
@@ -35,8 +35,9 @@ var _ driver.RowsColumnScanner = (*scannedRows)(nil)
 
 func (r *scannedRows) NextRow() error { return r.advance(r.scanner.NextRow) }
 
-// ScanColumn is a wait if it is slow, except into a destination whose own methods may run in it. Its
-// error is not recorded: like that of a conversion by database/sql, it may quote the row's value.
+// ScanColumn is a wait if it is slow, except into a destination whose own methods may run in it.
+// Its error is not recorded: like that of a conversion by database/sql, it may quote the row's
+// value.
 func (r *scannedRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any) error {
 	waits := !hasMethods(reflect.TypeOf(dest))
 	if waits {
@@ -52,8 +53,8 @@ func (r *scannedRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any
 	return err
 }
 
-// hasMethods reports whether scanning into a t may run methods of the program's types, such as Scan of a
-// sql.Scanner: that is the program's work.
+// hasMethods reports whether scanning into a t may run methods of the program's types, such as Scan
+// of a sql.Scanner: that is the program's work.
 func hasMethods(t reflect.Type) bool {
 	for range 8 { // a type may be made of itself
 		if t == nil || t == reflect.TypeFor[*time.Time]() {

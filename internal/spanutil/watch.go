@@ -26,8 +26,9 @@ func (c *Call) abandon() {
 	c.Finish(nil)
 }
 
-// Abandon finishes c, tagged abandoned, unless somebody is waiting. It reports whether c is over. It is for a result that
-// the library holds, and that never becomes garbage when its caller forgets it.
+// Abandon finishes c, tagged abandoned, unless somebody is waiting. It reports whether c is over.
+// It is for a result that the library holds, and that never becomes garbage when its caller forgets
+// it.
 func (c *Call) Abandon() (over bool) {
 	if !c.state.CompareAndSwap(0, closed) { // from now on Enter reports false
 		return c.state.Load()&closed != 0
@@ -40,8 +41,9 @@ func (c *Call) Abandon() (over bool) {
 	return true
 }
 
-// Resume returns a record of what is read after [Call.Abandon] has come too early: another call of the same name under
-// the same parent, whose first wait begins. It returns nil if c has ended otherwise.
+// Resume returns a record of what is read after [Call.Abandon] has come too early: another call of
+// the same name under the same parent, whose first wait begins. It returns nil if c has ended
+// otherwise.
 func (c *Call) Resume() *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
