@@ -19,22 +19,26 @@ const module = "github.com/gaptrace/gaptrace"
 // floors numbers the packages of the house; the longest path that fits decides. Imports of the
 // house's own packages run down, from a floor to a lower one. docs/ARCHITECTURE.md draws it.
 var floors = map[string]int{
-	"":                   0, // the words: imports opentracing-go alone
-	"gap":                0, // pure analysis: imports the standard library alone
-	"gap/jaegerjson":     1, // Jaeger's JSON, in and out; may ask a query service
-	"internal/spanutil":  1,
-	"internal/printable": 0, // text of strangers, harmless: imports the standard library alone
-	"internal/nearest":   0,
-	"internal/terminal":  0,
-	"internal/worktime":  0, // the CPU time of a handler: what gaps are held against
-	"gap/report":         2, // what was found, as text, pages and files for other tools
-	"gap/debug":          3, // the page of a running program
-	"contrib":            2,
-	"tracer":             2,
-	"cmd/gaptrace":       4, // a module of its own
-	"demo":               4,
-	"bench":              4, // gaptrace beside its peers; nothing of theirs reaches a user
-	"internal/interop":   4, // tests alone, with what no user should get
+	"":                              0, // the words: imports opentracing-go alone
+	"gap":                           0, // pure analysis: imports the standard library alone
+	"gap/jaegerjson":                1, // Jaeger's JSON, in and out; may ask a query service
+	"internal/spanutil":             1,
+	"internal/redact/sqltext":       1, // what of SQL is secret
+	"internal/redact/redis":         1,
+	"internal/redact/elasticsearch": 1,
+	"internal/redact":               0, // which words and texts are secrets: imports the standard library alone
+	"internal/printable":            0, // text of strangers, harmless: imports the standard library alone
+	"internal/nearest":              0,
+	"internal/terminal":             0,
+	"internal/worktime":             0, // the CPU time of a handler: what gaps are held against
+	"gap/report":                    2, // what was found, as text, pages and files for other tools
+	"gap/debug":                     3, // the page of a running program
+	"contrib":                       2,
+	"tracer":                        2,
+	"cmd/gaptrace":                  4, // a module of its own
+	"demo":                          4,
+	"bench":                         4, // gaptrace beside its peers; nothing of theirs reaches a user
+	"internal/interop":              4, // tests alone, with what no user should get
 }
 
 // sameFloor lists the imports that may run along a floor, each with its reason.
@@ -45,20 +49,22 @@ var sameFloor = map[[2]string]string{
 // outside lists, for a path and all below it, what may be imported beside the standard library and the house.
 // A path that is not listed may import anything.
 var outside = map[string][]string{
-	"":                      {"github.com/opentracing/opentracing-go"},
-	"gap":                   {},
-	"gap/report":            {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
-	"gap/debug":             {},
-	"internal/worktime":     {},
-	"internal/spanutil":     {"github.com/opentracing/opentracing-go"},
-	"internal/terminal":     {"golang.org/x/term"},
-	"cmd/gaptrace":          {"github.com/spf13/cobra"},
-	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
-	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
-	"contrib/sql":           {"github.com/opentracing/opentracing-go", "github.com/DataDog/go-sqllexer"},
-	"contrib/sql/mysql":     {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
-	"contrib/grpc":          {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
-	"contrib/elasticsearch": {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
+	"":                        {"github.com/opentracing/opentracing-go"},
+	"gap":                     {},
+	"gap/report":              {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
+	"gap/debug":               {},
+	"internal/worktime":       {},
+	"internal/spanutil":       {"github.com/opentracing/opentracing-go"},
+	"internal/redact":         {},
+	"internal/redact/sqltext": {"github.com/DataDog/go-sqllexer"},
+	"internal/terminal":       {"golang.org/x/term"},
+	"cmd/gaptrace":            {"github.com/spf13/cobra"},
+	"contrib/nethttp":         {"github.com/opentracing/opentracing-go"},
+	"contrib/redis":           {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
+	"contrib/sql":             {"github.com/opentracing/opentracing-go"},
+	"contrib/sql/mysql":       {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
+	"contrib/grpc":            {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
+	"contrib/elasticsearch":   {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
 }
 
 // file is a Go file of the house that ships: no test, nothing for tests.

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	redacted "github.com/gaptrace/gaptrace/internal/redact/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go/log"
 )
@@ -82,7 +83,7 @@ func (a *attempts) begins(node string, req *http.Request) {
 	if a.count > 1 {
 		err := a.err
 		if err != nil && req != nil {
-			err = spanutil.Reworded(err, hider(req).Replace)
+			err = spanutil.Reworded(err, func(text string) string { return redacted.Text(req, text) })
 		}
 		a.phases.Log("retry", err, append(a.status, log.Int("attempt", a.count), log.String("node", node))...)
 	}

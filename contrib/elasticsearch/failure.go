@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	redacted "github.com/gaptrace/gaptrace/internal/redact/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
@@ -34,12 +35,14 @@ func (e *Error) Error() string {
 
 // failing is spanutil.Response for an answer that is a failure: the call fails with what the body says, as far as the
 // caller has read it.
-func failing(call *spanutil.Call, a asked, res *http.Response) *http.Response {
+func failing(call *spanutil.Call, asked redacted.Request, res *http.Response) *http.Response {
 	status := res.StatusCode
 	return lookingOn(call, res, nil, func(head []byte) {
 		e := &Error{Status: status}
 		e.read(bytes.NewReader(head))
-		call.Fail(spanutil.Reworded(e, func(string) string { return a.failure(*e) }))
+		shown := *e
+		shown.Reason = asked.Reason(e.Type, e.Reason)
+		call.Fail(spanutil.Reworded(e, func(string) string { return shown.Error() }))
 	})
 }
 

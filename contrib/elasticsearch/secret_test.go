@@ -23,6 +23,7 @@ func TestAReasonTellsNeitherSecretsNorDocuments(t *testing.T) {
 	const secret = "?access_token=hunter2"
 	for name, tt := range map[string]struct {
 		request string
+		body    string
 		kind    string // empty: the error is a string
 		reason  string
 		want    string
@@ -70,6 +71,36 @@ func TestAReasonTellsNeitherSecretsNorDocuments(t *testing.T) {
 			request: "POST /a/_search", kind: "parsing_exception", reason: "unknown query [mtach] did you mean [match]?",
 			want: "parsing_exception: unknown query [mtach] did you mean [match]?",
 		},
+		"a query with a credential word": {
+			request: "POST /a/_search", body: `{"query":{"term":{"password":"hunter2"}}}`, kind: "parsing_exception", reason: "unknown query [hunter2]",
+			want: "parsing_exception: unknown query… [cut]",
+		},
+		"a user": {
+			request: "PUT /_security/user/bob", kind: "action_request_validation_exception", reason: "Validation Failed hunter2",
+			want: "action_request_validation_exception",
+		},
+		"a grant": {request: "POST /_security/oauth2/token", reason: "invalid_grant", want: "invalid_grant"},
+		"an api key": {
+			request: "POST /_security/api_key", kind: "security_exception", reason: "unable to authenticate user [bob] for REST request [/_security/api_key]",
+			want: "security_exception: unable to authenticate user [bob] for REST request [/_security/api_key]",
+		},
+		"a repository": {
+			request: "PUT /_snapshot/r", kind: "repository_exception", reason: "cannot use hunter2 for the client",
+			want: "repository_exception",
+		},
+		"a pipeline":   {request: "PUT /_ingest/pipeline/p", kind: "parse_exception", reason: "no processor hunter2", want: "parse_exception"},
+		"a watch":      {request: "PUT /_watcher/watch/w", kind: "parse_exception", reason: "bad hunter2", want: "parse_exception"},
+		"a connector":  {request: "PUT /_connector/c/_configuration", kind: "status_exception", reason: "bad hunter2", want: "status_exception"},
+		"an inference": {request: "PUT /_inference/i", kind: "status_exception", reason: "api key hunter2 is not valid", want: "status_exception"},
+		"a model":      {request: "PUT /_ml/trained_models/m", kind: "status_exception", reason: "bad hunter2", want: "status_exception"},
+		"a remote": {
+			request: "PUT /_cluster/settings", kind: "illegal_argument_exception", reason: "unknown proxy hunter2", want: "illegal_argument_exception",
+		},
+		"a reindex from elsewhere": {request: "POST /_reindex", kind: "status_exception", reason: "not reachable hunter2", want: "status_exception"},
+		"a token in the path": {
+			request: "GET /u/token/hunter2", kind: "index_not_found_exception", reason: "no handler for [/u/token/hunter2]",
+			want: "index_not_found_exception: no handler for [/u/token/hidden]",
+		},
 		"a query that is rewritten": {
 			request: "POST /a/_search", kind: "parsing_exception", reason: "unknown query [mtach] did you mean [match]?",
 			want: "parsing_exception: unknown query… [cut]", opts: []gaptrace.Option{gaptrace.WithStatement(kept)},
@@ -88,11 +119,14 @@ func TestAReasonTellsNeitherSecretsNorDocuments(t *testing.T) {
 			c, ctx, tracer := recorded(t, always(400, string(body)), append(tt.opts,
 				gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { asked = err; return false }))...)
 			method, path, _ := strings.Cut(tt.request, " ")
-			res, err := perform(t, c, ctx, method, path, nil)
+			res, err := perform(t, c, ctx, method, path, strings.NewReader(tt.body))
 			if err != nil {
 				t.Fatal(err)
 			}
 			consume(t, res.Body)
+			if tree := tracer.Tree(); strings.Contains(tree, "hunter2") {
+				t.Errorf("drew:\n%s", tree)
+			}
 			if got := message(only(t, tracer)); got != tt.want {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}

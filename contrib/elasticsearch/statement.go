@@ -8,6 +8,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	redacted "github.com/gaptrace/gaptrace/internal/redact/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
@@ -33,6 +34,14 @@ func statementOf(req *http.Request) statement {
 		req.Body = s.seen
 	}
 	return s
+}
+
+// record gives call the body, and reports whether it had to be redacted.
+func (s statement) record(call *spanutil.Call) (marked bool) {
+	text := s.text()
+	shown := redacted.Body(text)
+	call.Statement(shown)
+	return shown != text
 }
 
 // text is the beginning of the body, cut at 4 KiB; empty where there is none, or none to be read.

@@ -10,6 +10,8 @@ import (
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/redact"
+	redacted "github.com/gaptrace/gaptrace/internal/redact/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go/ext"
 )
@@ -136,8 +138,9 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	if sampled {
 		describe(call, req)
 	}
+	marked := false // the body has a credential word
 	if searches && ofAPI(req) && req.GetBody != nil {
-		call.Statement(statementOf(req).text()) // before the span is opened it costs half
+		marked = statementOf(req).record(call) // before the span is opened it costs half
 		searches = false
 	}
 	ctx = call.Open(ctx)
@@ -158,17 +161,16 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	if watched {
 		describeAnswer(call, req, res)
 		tries.tag(call)
-		call.Statement(query.text())
+		marked = query.record(call) || marked
 	}
 	switch {
 	case err != nil:
-		call.Finish(spanutil.Reworded(err, askedBy(req, what).hidden.Replace))
+		call.Finish(spanutil.Reworded(err, func(text string) string { return redacted.Text(req, text) }))
 	case res == nil:
 		call.Finish(nil)
 	case watched && what.fails(res.StatusCode):
-		a := askedBy(req, what)
-		a.shown = what.searches() && t.Config.Statement == nil
-		res = failing(call, a, res)
+		shown := what.searches() && t.Config.Statement == nil && !marked
+		res = failing(call, redacted.NewRequest(req, what.method, what.action, shown), res)
 	case watched && what.action == "_bulk":
 		res = counting(call, res)
 	default:
@@ -203,7 +205,7 @@ func describeAnswer(call *spanutil.Call, req *http.Request, res *http.Response) 
 	if u := req.URL; u != nil {
 		call.Tag("es.url", address(u))
 		if u.Host != "" {
-			call.Tag(string(ext.PeerAddress), u.Host)
+			call.Tag(string(ext.PeerAddress), host(u))
 		}
 	}
 	if res != nil {
@@ -211,17 +213,20 @@ func describeAnswer(call *spanutil.Call, req *http.Request, res *http.Response) 
 	}
 }
 
-// address is u without userinfo and query. It is a mere path where no node was asked.
+// address is u without userinfo, query and secrets. It is a mere path where no node was asked.
 func address(u *url.URL) string {
 	if u.Host == "" {
-		return u.EscapedPath()
+		return redact.Path(u.EscapedPath())
 	}
-	return u.Scheme + "://" + u.Host + u.EscapedPath()
+	return u.Scheme + "://" + host(u) + redact.Path(u.EscapedPath())
 }
+
+// host is u's without userinfo that was put there by hand.
+func host(u *url.URL) string { return u.Host[strings.LastIndexByte(u.Host, '@')+1:] }
 
 // params are a query's parameters in order, with the values of secrets hidden.
 func params(query string) string {
-	query = spanutil.Query(query)
+	query = redact.Query(query)
 	if !strings.Contains(query, "&") {
 		return query
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/redact"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go"
 )
@@ -146,7 +147,7 @@ func describe(call *spanutil.Call, req *http.Request) {
 		method = http.MethodGet
 	}
 	call.Tag("http.method", method)
-	call.Tag("http.url", spanutil.URL(req.URL))
+	call.Tag("http.url", redact.URL(req.URL))
 	if req.URL != nil {
 		host := req.URL.Hostname()
 		tagPeer(call, host[strings.LastIndexByte(host, '@')+1:], req.URL.Port())

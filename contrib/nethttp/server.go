@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/redact"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go"
 )
@@ -124,7 +125,7 @@ func (x *exchange) finish() {
 func describeServed(call *spanutil.Call, req *http.Request) {
 	call.Tag("http.method", req.Method)
 	u := requestURL(req)
-	call.Tag("http.url", spanutil.URL(&u))
+	call.Tag("http.url", redact.URL(&u))
 	if host, port, err := net.SplitHostPort(req.RemoteAddr); err == nil {
 		tagPeer(call, host, port)
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gaptrace/gaptrace"
+	redacted "github.com/gaptrace/gaptrace/internal/redact/redis"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/go-redis/redis/v8"
 	"github.com/opentracing/opentracing-go"
@@ -102,14 +103,14 @@ func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Cont
 		return ctx, nil
 	}
 	what := commandOf(cmd)
-	call := h.BeginUnder(parent, gaptrace.Call{Component: component, Operation: what.operation, Request: cmd})
+	call := h.BeginUnder(parent, gaptrace.Call{Component: component, Operation: what.Operation, Request: cmd})
 	if call == nil {
 		return ctx, nil
 	}
 	if call.Sampled() {
 		h.describe(call)
 		var buf [128]byte
-		call.Statement(string(what.appendTo(buf[:0], cmd.Args())))
+		call.Statement(string(what.AppendTo(buf[:0], cmd.Args())))
 	}
 	return h.calls.hold(begun(ctx, h.Wrapper, call), cmd, nil, call), nil
 }
@@ -210,7 +211,7 @@ func (h *hook) describe(call *spanutil.Call) {
 // puts around them, and whether cmds was one.
 func unwrapMultiExec(cmds []redis.Cmder) (queued []redis.Cmder, tx bool) {
 	last := len(cmds) - 1
-	if last < 1 || !isWord(arg(cmds[0], 0), "multi") || !isWord(arg(cmds[last], 0), "exec") {
+	if last < 1 || !redacted.IsWord(arg(cmds[0], 0), "multi") || !redacted.IsWord(arg(cmds[last], 0), "exec") {
 		return cmds, false
 	}
 	return cmds[1:last], true
@@ -224,7 +225,7 @@ func fail(call *spanutil.Call, cmds []redis.Cmder) (failed int) {
 			continue
 		}
 		if failed == 0 {
-			call.Tag("redis.failed", commandOf(cmd).name)
+			call.Tag("redis.failed", commandOf(cmd).Name)
 		}
 		failed++
 		call.Fail(err)
@@ -239,65 +240,19 @@ func failure(cmd redis.Cmder) error {
 	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.TxFailedErr) {
 		return nil
 	}
-	return reworded(err, commandOf(cmd).codeOnly)
+	return reworded(err, commandOf(cmd).CodeOnly)
 }
 
 // reworded is err without what go-redis and the server repeat of arguments and answers.
 func reworded(err error, codeOnly bool) error {
 	if answer := redis.Error(nil); errors.As(err, &answer) {
-		return spanutil.Reworded(err, func(text string) string { return withoutEcho(text, codeOnly) })
+		return spanutil.Reworded(err, func(text string) string { return redacted.ServerError(text, codeOnly) })
 	}
 	return spanutil.Reworded(err, func(text string) string {
 		number := (*strconv.NumError)(nil)
 		if strings.HasPrefix(text, "redis: ") || errors.As(err, &number) {
-			return until(text, quote(text)) // go-redis quotes an answer that it cannot read
+			return redacted.Unquoted(text) // go-redis quotes an answer that it cannot read
 		}
 		return text
 	})
 }
-
-// unknownCommand is also how a disabled CONFIG or AUTH answers.
-const unknownCommand = "ERR unknown command"
-
-// echoes are the words behind which Redis repeats an argument without a quote.
-var echoes = []string{"Unsupported option ", "longitude,latitude pair ", "Unknown node ", "node address specified: "}
-
-// withoutEcho is a server's error up to where it begins to repeat arguments.
-func withoutEcho(text string, codeOnly bool) string {
-	switch {
-	case strings.HasPrefix(text, unknownCommand):
-		return unknownCommand + " ?"
-	case codeOnly:
-		code, _, _ := strings.Cut(text, " ")
-		if code == "" || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-			return "?" // a script may answer with no code
-		}
-		return code + " ?"
-	}
-	end := quote(text)
-	for _, words := range echoes {
-		if i := strings.Index(text[:end], words); i >= 0 {
-			end = i + len(words)
-		}
-	}
-	return until(text, end)
-}
-
-func until(text string, end int) string {
-	if end == len(text) {
-		return text
-	}
-	return text[:end] + "?"
-}
-
-// quote is where text begins to quote, or its length. An apostrophe, as in "can't", is no quote.
-func quote(text string) int {
-	for i, c := range []byte(text) {
-		if c == '"' || c == '`' || c == '\'' && (i == 0 || !isLetter(text[i-1])) {
-			return i
-		}
-	}
-	return len(text)
-}
-
-func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }

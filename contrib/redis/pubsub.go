@@ -115,7 +115,7 @@ func record(ctx context.Context, w *spanutil.Wrapper, name string, request any, 
 	if call.Sampled() {
 		call.Tag(string(ext.DBType), "redis")
 		if cmd, ok := request.(redis.Cmder); ok {
-			call.Statement(string(commandOf(cmd).appendTo(nil, cmd.Args())))
+			call.Statement(string(commandOf(cmd).AppendTo(nil, cmd.Args())))
 		}
 	}
 	err := do(begun(ctx, w, call))

@@ -1,18 +1,23 @@
 package redis
 
 import (
-	"math"
 	"strconv"
-	"strings"
 
-	"github.com/gaptrace/gaptrace/internal/spanutil"
+	redacted "github.com/gaptrace/gaptrace/internal/redact/redis"
 	"github.com/go-redis/redis/v8"
 )
 
-const (
-	maxCommands  = 64                     // of a pipeline that its statement shows
-	maxStatement = spanutil.MaxValue + 64 // one that came to this is cut, visibly, by spanutil.Cut
-)
+const maxCommands = 64 // of a pipeline that its statement shows
+
+func commandOf(cmd redis.Cmder) *redacted.Command { return redacted.Lookup(cmd.Args()) }
+
+// arg is cmd's argument i, nil where it has none.
+func arg(cmd redis.Cmder, i int) any {
+	if args := cmd.Args(); i < len(args) {
+		return args[i]
+	}
+	return nil
+}
 
 // appendCommands appends the statements of a pipeline, a line each.
 func appendCommands(b []byte, cmds []redis.Cmder) []byte {
@@ -25,122 +30,7 @@ func appendCommands(b []byte, cmds []redis.Cmder) []byte {
 			b = strconv.AppendInt(b, int64(len(cmds)-i), 10)
 			return append(b, " more"...)
 		}
-		b = commandOf(cmd).appendTo(b, cmd.Args())
+		b = commandOf(cmd).AppendTo(b, cmd.Args())
 	}
 	return b
-}
-
-// appendTo appends the command's name and its keys, with ? for every other argument. It reads no
-// argument but keys, of which it needs to see no more than fits.
-func (c *command) appendTo(b []byte, args []any) []byte {
-	keys := c.keys.among(args)
-	b = append(b, c.name...)
-	for i := c.words; i < len(args) && len(b) < maxStatement; i++ {
-		b = append(b, ' ')
-		if keys.have(i) {
-			b = appendKey(b, args[i])
-		} else {
-			b = append(b, '?')
-		}
-	}
-	return b
-}
-
-// appendKey appends a key as go-redis would send it. What it sends by calling the key's own
-// methods is shown as ?: they are called once, by go-redis.
-func appendKey(b []byte, key any) []byte {
-	room := max(0, maxStatement-len(b))
-	switch key := key.(type) {
-	case string:
-		return append(b, key[:min(len(key), room)]...)
-	case []byte:
-		return append(b, key[:min(len(key), room)]...)
-	case int:
-		return strconv.AppendInt(b, int64(key), 10)
-	case int64:
-		return strconv.AppendInt(b, key, 10)
-	case uint64:
-		return strconv.AppendUint(b, key, 10)
-	}
-	return append(b, '?')
-}
-
-// keys says where among its arguments a command has its keys. The name is argument 0.
-type keys struct {
-	first, last, step int    // as COMMAND tells: none where first is 0; a negative last counts from the end
-	count             int    // 0, or which argument is the number of the keys that follow it
-	word              string // streams: half of what follows it are keys; store: so is the one that follows
-	from              int    // where to start looking for word
-}
-
-// positions are keys found: first, first+step, … up to last, and those in [from, to).
-type positions struct{ first, last, step, from, to int }
-
-func (p positions) have(i int) bool {
-	return p.from <= i && i < p.to || p.first > 0 && p.first <= i && i <= p.last && (i-p.first)%p.step == 0
-}
-
-// among finds the keys. Where args make no sense to it, it finds none: what it takes for a key is shown.
-func (k keys) among(args []any) positions {
-	p := positions{first: k.first, last: k.last, step: k.step}
-	if k.last < 0 {
-		p.last += len(args)
-	}
-	if k.count > 0 && k.count < len(args) {
-		rest := args[k.count+1:]
-		if n := number(args[k.count]); 0 < n && n <= len(rest) {
-			p.from = k.count + 1
-			p.to = p.from + n
-		}
-	}
-	if k.word == "" {
-		return p
-	}
-	for i := k.from; i+1 < len(args); i++ {
-		switch rest := len(args) - (i + 1); {
-		case k.word == "store" && (isWord(args[i], "by") || isWord(args[i], "get")):
-			i++ // a pattern, which may be any word
-		case k.word == "streams" && isWord(args[i], "streams"):
-			if rest%2 == 0 {
-				p.from = i + 1
-				p.to = p.from + rest/2
-			}
-			return p
-		case k.word == "store" && (isWord(args[i], "store") || isWord(args[i], "storedist")):
-			p.from, p.to = i+1, i+2 // of several the last one counts
-		}
-	}
-	return p
-}
-
-// number is arg as a count of keys, 0 where it is none.
-func number(arg any) (n int) {
-	switch arg := arg.(type) {
-	case int:
-		n = arg
-	case int64:
-		n = int(max(-1, min(arg, math.MaxInt32)))
-	case string:
-		n, _ = strconv.Atoi(arg[:min(len(arg), 20)])
-	}
-	return n
-}
-
-// arg is cmd's argument i, nil where it has none.
-func arg(cmd redis.Cmder, i int) any {
-	if args := cmd.Args(); i < len(args) {
-		return args[i]
-	}
-	return nil
-}
-
-// isWord reports whether arg is word, which is in lower case, in whatever case.
-func isWord(arg any, word string) bool {
-	switch arg := arg.(type) {
-	case string:
-		return len(arg) == len(word) && strings.EqualFold(arg, word)
-	case []byte:
-		return len(arg) == len(word) && strings.EqualFold(string(arg), word)
-	}
-	return false
 }

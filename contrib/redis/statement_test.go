@@ -142,13 +142,21 @@ func TestSecretsNeverEnterASpan(t *testing.T) {
 		"auth hunter2", "AUTH user hunter2", "hello 3 auth user hunter2", "config set requirepass hunter2",
 		"acl setuser bob >hunter2", "migrate h 1 k 0 5 auth hunter2", "migrate h 1 hunter2 0 5 keys k",
 		"eval hunter2 1 k hunter2", "sentinel set m auth-pass hunter2", "set k hunter2", "hunter2:get k", "acl hunter2",
-		"auht hunter2", "config hunter2",
+		"auht hunter2", "config hunter2", "HELLO 3 AUTH default hunter2 SETNAME n", "ACL SETUSER bob on >hunter2 ~*", "acl setuser bob #hunter2",
+		"config set masterauth hunter2 requirepass hunter2", "CONFIG SET tls-key-file-pass hunter2", "migrate h 1 k 0 5 AUTH2 user hunter2 KEYS a",
+		"SENTINEL SET m auth-pass hunter2", "sentinel set m auth-user hunter2", "sentinel config set sentinel-pass hunter2",
+		"module load /m.so hunter2", "MODULE LOADEX /m.so CONFIG a hunter2", "function load hunter2", "debug set hunter2",
+		"config rewrite hunter2", "replconf hunter2", "ping hunter2", "echo hunter2", "client setname hunter2",
 	} {
 		for _, answer := range []string{
 			"ERR unknown command 'x', with args beginning with: 'hunter2'",
 			"ERR unknown command `hunter2`, with args beginning with: ",
 			"ERR Unknown subcommand or wrong number of arguments for 'hunter2'. Try ACL HELP.",
 			"ERR unknown subcommand 'hunter2'. Try CONFIG HELP.",
+			"ERR Error in ACL SETUSER modifier '>hunter2': Syntax error",
+			"ERR CONFIG SET failed (possibly related to argument 'hunter2')",
+			"ERR cannot log in with password=hunter2",
+			"ERR cannot reach redis://user:hunter2@h:6379/0",
 		} {
 			span := record(t, serverError(answer), words(sent)...)
 			if text := fmt.Sprint(span.Operation, span.Tags, span.Logs); strings.Contains(text, secret) {
@@ -190,6 +198,7 @@ func TestErrorsAreRecordedWithoutTheArgumentsTheyRepeat(t *testing.T) {
 		{"no.such hunter2", "ERR unknown command `no.such`, with args beginning with: `hunter2`, ", "ERR unknown command ?"},
 		{"config set requirepass hunter2", "ERR unknown command 'config', with args beginning with: 'hunter2'", "ERR unknown command ?"},
 		{"acl setuser bob <hunter2", "ERR Error in ACL SETUSER modifier '<hunter2': no such password", "ERR ?"},
+		{"module load /m.so hunter2", "ERR Error loading the extension with hunter2", "ERR ?"},
 		{"ft.search i hunter2", "Syntax error at offset 7 near hunter2", "?"},
 		{"ft.search i hunter2", "WRONGTYPE near hunter2", "WRONGTYPE ?"},
 		{"eval s 0 hunter2", "ERR user_script:1: hunter2 script: f9cc, on @user_script:1.", "ERR ?"},

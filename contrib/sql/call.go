@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/redact"
+	"github.com/gaptrace/gaptrace/internal/redact/sqltext"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
@@ -48,7 +50,7 @@ func newDatabase(target Target, opts []gaptrace.Option) *database {
 		{string(ext.PeerAddress), target.Address},
 	} {
 		if t.value != "" {
-			db.tags = append(db.tags, tag{t.key, t.value})
+			db.tags = append(db.tags, tag{t.key, redact.Text(t.value)}) // an address may be a URL
 		}
 	}
 	return db
@@ -155,7 +157,7 @@ func (c call) describe() {
 	for _, t := range c.db.tags {
 		c.Tag(t.key, t.value)
 	}
-	c.Statement(hideSecrets(c.request.Statement))
+	c.Statement(sqltext.HideCredentials(c.request.Statement, c.db.target.Type))
 }
 
 // failure is err as it may be recorded, nil where it is the end of the rows.
@@ -163,13 +165,12 @@ func (c call) failure(err error) error {
 	if err == nil || err == io.EOF { //nolint:errorlint // database/sql compares it so
 		return nil
 	}
-	if c.dsn != "" {
-		return unquoted(err, quotes, append(passwords(c.dsn), c.dsn)...)
-	}
-	if speaksOfSecrets(c.request.Statement) { // the secret may be an argument
-		return unquoted(err, quotesOrTells, c.request.Statement)
-	}
-	return err
+	return spanutil.Reworded(err, func(message string) string {
+		if c.dsn != "" {
+			return sqltext.ConnectError(message, c.dsn)
+		}
+		return sqltext.Error(message, c.request.Statement)
+	})
 }
 
 // unwound, deferred around the driver's code, ends the call while a panic passes through.

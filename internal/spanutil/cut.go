@@ -3,13 +3,15 @@ package spanutil
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
 // MaxValue is the length in bytes at which the string of a tag or log is cut.
-const MaxValue = 4096
+const MaxValue = redact.MaxValue
 
 // CutMark stands where a value was cut.
-const CutMark = "… [cut]"
+const CutMark = redact.CutMark
 
 // Cut shortens s to at most MaxValue bytes, between runes and with a visible mark, and replaces
 // bytes that are no UTF-8, which a collector would refuse or garble.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/gaptrace/gaptrace/internal/redact"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 	"github.com/opentracing/opentracing-go/log"
@@ -262,13 +263,12 @@ func (c *Call) fail() {
 	)
 }
 
-// told is what a span may tell of an error: its message, cut, with the secrets of URLs hidden. The error is a
-// stranger, and the goroutine may be a library's own.
+// told returns what a span may show of an error: its message, truncated and without secrets. The error's code is
+// untrusted, and the goroutine may be a library's own.
 func told(err error) (message string) {
 	message = "an error that panics when it is asked for its text"
 	defer contain()
-	text, mark := begin(err.Error())
-	message = Cut(hideURLs(text, nesting) + mark)
+	message = Cut(redact.Text(err.Error()))
 	return message
 }
 

@@ -124,6 +124,24 @@ func TestAnErrorIsToldWithoutTheSecretsOfURLs(t *testing.T) {
 	}
 }
 
+func TestErrorsAndLogsAreShownWithoutTheSecretsOfSettings(t *testing.T) {
+	w, tracer := roots()
+	err := errors.New("cannot use host=h password=hunter2 of {\"api_key\":\"hunter2\"}, sent Authorization: Bearer hunter2")
+	for _, end := range []func(*spanutil.Call){
+		func(c *spanutil.Call) { c.Finish(err) },
+		func(c *spanutil.Call) { c.Fail(err); c.Finish(nil) },
+		func(c *spanutil.Call) { c.Log("retry", err); c.Finish(nil) },
+		func(c *spanutil.Call) { c.Finish(spanutil.Panicked(err.Error())) },
+	} {
+		tracer.Reset()
+		call, _ := start(w, t.Context(), op)
+		end(call)
+		if tree := tracer.Tree(); strings.Contains(tree, "hunter2") || !strings.Contains(tree, "host=h password=hidden") {
+			t.Errorf("drew:\n%s", tree)
+		}
+	}
+}
+
 func TestWhateverAPasswordHoldsAnErrorOfParsingDoesNotTellIt(t *testing.T) {
 	for _, odd := range []string{
 		"hun ", `hun"`, "hun<", "hun>", "hun?", "hun#", "hun/", "hun%", "hun\\", "hun'", "hun@", "hun:", "hun://", "huné", "hun\x00", "hun[", "hun]",

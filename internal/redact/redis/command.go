@@ -1,42 +1,41 @@
+// Package redis says what a span may show of a Redis command: its name and keys, and the beginning of its error.
 package redis
 
 import (
 	"strings"
 	"sync"
-
-	"github.com/go-redis/redis/v8"
 )
 
-// command is what is known of a command by its name, or by its name and subcommand.
-type command struct {
-	operation string // names the span: "redis object"
-	name      string // begins the statement: "object encoding"
+// Command is what is known of a command by its name, or by its name and subcommand.
+type Command struct {
+	Operation string // names the span: "redis object"
+	Name      string // begins the statement: "object encoding"
 	words     int    // of the name
 	keys      keys
-	codeOnly  bool // an error may say anything: repeat passwords, or be a script's own
+	CodeOnly  bool // an error may say anything: repeat passwords, or be a script's own
 	container bool // the next argument should be a subcommand
 }
 
 // unknown is a command whose name is none.
-var unknown = &command{operation: "redis ?", name: "?", words: 1, codeOnly: true}
+var unknown = &Command{Operation: "redis ?", Name: "?", words: 1, CodeOnly: true}
 
 const maxWord = 32 // bytes; a longer name is none
 
-// commandOf looks cmd up. A command that is not in the list has no keys that we know of; what cannot
+// Lookup returns the command with these arguments, of which the first is its name. A command that is not in the list has no keys that we know of; what cannot
 // be the name of a command, and so may be anything, is not shown.
-func commandOf(cmd redis.Cmder) *command {
+func Lookup(args []any) *Command {
 	var buf [2*maxWord + 1]byte
-	b, ok := appendWord(buf[:0], arg(cmd, 0))
+	b, ok := appendWord(buf[:0], arg(args, 0))
 	if !ok {
 		return unknown
 	}
 	c := commands()[string(b)]
 	if c == nil {
 		name := string(b)
-		return &command{operation: "redis " + name, name: name, words: 1, codeOnly: true}
+		return &Command{Operation: "redis " + name, Name: name, words: 1, CodeOnly: true}
 	}
 	if c.container {
-		b, _ = appendWord(append(b, ' '), arg(cmd, 1))
+		b, _ = appendWord(append(b, ' '), arg(args, 1))
 		if sub := commands()[string(b)]; sub != nil {
 			return sub
 		}
@@ -67,16 +66,16 @@ func appendWord(b []byte, arg any) (with []byte, ok bool) {
 }
 
 // commands is the list by name. It is made when first asked for: nothing happens at import.
-var commands = sync.OnceValue(func() map[string]*command {
-	byName := make(map[string]*command)
+var commands = sync.OnceValue(func() map[string]*Command {
+	byName := make(map[string]*Command)
 	for _, group := range list {
 		for name := range strings.FieldsSeq(group.names) {
 			name, sub, isSub := strings.Cut(name, "|")
-			c := &command{operation: "redis " + name, name: name, words: 1, keys: group.keys, codeOnly: group.codeOnly}
+			c := &Command{Operation: "redis " + name, Name: name, words: 1, keys: group.keys, CodeOnly: group.codeOnly}
 			if isSub {
-				c.name, c.words = name+" "+sub, 2
+				c.Name, c.words = name+" "+sub, 2
 			}
-			byName[c.name] = c
+			byName[c.Name] = c
 		}
 	}
 	for name := range byName {
@@ -112,13 +111,13 @@ var list = []struct {
 		command command|count command|docs command|getkeys command|getkeysandflags command|info command|list
 		latency latency|doctor latency|graph latency|histogram latency|history latency|latest latency|reset
 		memory memory|doctor memory|malloc-stats memory|purge memory|stats
-		module module|list module|load module|loadex module|unload
 		object
 		pubsub pubsub|channels pubsub|numpat pubsub|numsub pubsub|shardchannels pubsub|shardnumsub
 		slowlog slowlog|get slowlog|len slowlog|reset
 		xgroup xinfo`},
 	{codeOnly: true, names: `
 		auth debug hello migrate
+		module module|list module|load module|loadex module|unload
 		acl acl|cat acl|deluser acl|dryrun acl|genpass acl|getuser acl|list acl|load acl|log acl|save
 		acl|setuser acl|users acl|whoami
 		config config|get config|resetstat config|rewrite config|set

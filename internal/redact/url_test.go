@@ -1,13 +1,12 @@
-package spanutil_test
+package redact_test
 
 import (
-	"errors"
 	"net/url"
 	"runtime"
 	"strings"
 	"testing"
 
-	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
 func TestValuesOfSecretsInAQueryAreHiddenAndOthersStay(t *testing.T) {
@@ -52,7 +51,7 @@ func TestValuesOfSecretsInAQueryAreHiddenAndOthersStay(t *testing.T) {
 		"passkeys=x&csrf=y&typed_keys=z":     "passkeys=hidden&csrf=hidden&typed_keys=z",
 		"signature[]=x&user[password]=y&é=1": "signature[]=hidden&user[password]=hidden&é=1",
 	} {
-		if got := spanutil.Query(raw); got != want {
+		if got := redact.Query(raw); got != want {
 			t.Errorf("Query(%q) = %q, want %q", raw, got, want)
 		}
 	}
@@ -68,29 +67,29 @@ func TestAURLIsShownWithoutUserinfoAndFragment(t *testing.T) {
 		"http://host/fetch/http://x:80/p;sig=1":       "http://host/fetch/http://x:80/p;sig=hidden",
 		"http://host/a:/b":                            "http://host/a:/b",
 		"http://[::1]:80/p;key=1?a":                   "http://[::1]:80/p;key=hidden?a",
-		"http://host/?" + strings.Repeat("a", 20<<10): "http://host/?" + strings.Repeat("a", 16<<10) + spanutil.CutMark,
-		"http://host/;" + strings.Repeat("a", 20<<10): ("http://host/;" + strings.Repeat("a", 20<<10))[:16<<10] + spanutil.CutMark,
+		"http://host/?" + strings.Repeat("a", 20<<10): "http://host/?" + strings.Repeat("a", 16<<10) + redact.CutMark,
+		"http://host/;" + strings.Repeat("a", 20<<10): ("http://host/;" + strings.Repeat("a", 20<<10))[:16<<10] + redact.CutMark,
 	} {
 		u, err := url.Parse(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := spanutil.URL(u); got != want {
+		if got := redact.URL(u); got != want {
 			t.Errorf("URL(%s) = %s, want %s", raw, got, want)
 		}
 	}
-	if got := spanutil.URL(nil); got != "" {
+	if got := redact.URL(nil); got != "" {
 		t.Errorf("URL(nil) = %q", got)
 	}
-	if got := spanutil.URL(&url.URL{Scheme: "http", Host: "user:pw@h:80", Path: "/p"}); got != "http://h:80/p" {
+	if got := redact.URL(&url.URL{Scheme: "http", Host: "user:pw@h:80", Path: "/p"}); got != "http://h:80/p" {
 		t.Errorf("a host with a user is shown as %s", got)
 	}
 	for _, opaque := range []string{"//user:pw@host/path", "//user:pw@host", "//host/a@b", "//host/p?token=pw"} {
-		if got := spanutil.URL(&url.URL{Scheme: "http", Opaque: opaque}); strings.Contains(got, "pw") || !strings.HasPrefix(got, "http://host") {
+		if got := redact.URL(&url.URL{Scheme: "http", Opaque: opaque}); strings.Contains(got, "pw") || !strings.HasPrefix(got, "http://host") {
 			t.Errorf("opaque %s is shown as %s", opaque, got)
 		}
 	}
-	if got := spanutil.URL(&url.URL{Scheme: "http", Opaque: "user:pw@host/"}); got != "http:host/" {
+	if got := redact.URL(&url.URL{Scheme: "http", Opaque: "user:pw@host/"}); got != "http:host/" {
 		t.Errorf("shown as %s", got)
 	}
 }
@@ -102,12 +101,10 @@ func TestAStrangersURLIsReadInLinearTime(t *testing.T) {
 		raw := strings.Repeat(nested, 30_000)
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		spanutil.Query(raw)
-		spanutil.URL(&url.URL{Scheme: "http", Host: "h", Path: "/;" + raw, RawQuery: raw})
-		spanutil.URL(&url.URL{Scheme: "http", Opaque: "//h/" + raw})
-		w, _ := roots()
-		call, _ := start(w, t.Context(), op)
-		call.Finish(errors.New(raw))
+		redact.Query(raw)
+		redact.URL(&url.URL{Scheme: "http", Host: "h", Path: "/;" + raw, RawQuery: raw})
+		redact.URL(&url.URL{Scheme: "http", Opaque: "//h/" + raw})
+		redact.Text(raw)
 		runtime.ReadMemStats(&after)
 		if bytes := after.TotalAlloc - before.TotalAlloc; bytes > 100*uint64(len(raw)) {
 			t.Errorf("%s: %d bytes allocated for %d", nested, bytes, len(raw))
@@ -123,7 +120,7 @@ func FuzzQuery(f *testing.F) {
 			return
 		}
 		// Whatever stands around it, a parameter of its own with that name is hidden.
-		if got := spanutil.Query(before + "&token=" + planted + "&" + after); strings.Contains(got, planted) {
+		if got := redact.Query(before + "&token=" + planted + "&" + after); strings.Contains(got, planted) {
 			t.Errorf("%q: %q", before, got)
 		}
 	})

@@ -1,18 +1,25 @@
-package spanutil
+package redact
 
 import (
 	"net/url"
-	"slices"
 	"strings"
-	"unicode"
 )
 
 // A URL may hold another, and that one a third. What is nested more deeply is hidden, unread: each level is read
 // once more for the one around it, and a stranger may send a megabyte.
 const nesting = 4
 
-// enough of a URL or a message is read to fill a tag, whatever of it is hidden.
+// CutMark stands where a value was truncated.
+const CutMark = "… [cut]"
+
+// MaxValue is the length in bytes at which the string of a tag or log is truncated.
+const MaxValue = 4096
+
+// enough bytes of a URL or a message are read to fill a tag, whatever of it is redacted.
 const enough = 4 * MaxValue
+
+// hidden stands for a secret.
+const hidden = "hidden"
 
 // begin cuts s to what is read of it at all.
 func begin(s string) (text, mark string) {
@@ -22,9 +29,9 @@ func begin(s string) (text, mark string) {
 	return s[:enough], CutMark
 }
 
-// URL is u as a span may show it: without userinfo and fragment, which no server is sent, and
-// with the values of secrets in its query, and in the parameters of its path, hidden. A nil u is empty.
-// Of a URL of more than 16 KiB the beginning is shown.
+// URL returns u as a span may show it: without userinfo and fragment, which no server is sent, and without the values
+// of secrets in its query, in the parameters of its path, and in the segments of its path after a word such as token.
+// A nil u is empty. Of a URL of more than 16 KiB the beginning is shown.
 func URL(u *url.URL) string {
 	if u == nil {
 		return ""
@@ -36,7 +43,8 @@ func URL(u *url.URL) string {
 	}
 	query, mark := begin(u.RawQuery)
 	query = Query(query)
-	plain := len(u.Path) <= enough && u.Opaque == "" && !strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/")
+	plain := len(u.Path) <= enough && u.Opaque == "" && !strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/") &&
+		plainPath(u.Host, u.Path)
 	if plain && u.User == nil && u.Fragment == "" && query == u.RawQuery {
 		return u.String() // most are, and a copy costs
 	}
@@ -54,7 +62,7 @@ func URL(u *url.URL) string {
 	shown.RawQuery = ""
 	path, cut := begin(shown.String())
 	start := len(path) - len(strings.TrimPrefix(path, shown.Scheme+"://"+shown.Host))
-	path = path[:start] + hideURLs(hideValues(path[start:], "/;", nesting), nesting)
+	path = path[:start] + hidePath(u.Host, hideURLs(hideValues(path[start:], "/;", nesting), nesting))
 	if cut != "" || u.RawQuery == "" {
 		return path + cut
 	}
@@ -67,6 +75,9 @@ func Query(raw string) string { return hideValues(raw, "&;", nesting) }
 // hideURLs is text with each URL in it shown as URL would: errors quote them. Behind one that is malformed text
 // ends: what is said about it may tell a part of it.
 func hideURLs(text string, depth int) string {
+	if !strings.Contains(text, "://") {
+		return text
+	}
 	var b strings.Builder
 	for {
 		at := strings.Index(text, "://")
@@ -118,7 +129,7 @@ func urlEnd(text string, start, from int) int {
 // password may hold what ends a host, and all is left out to the last @.
 func hideURL(s string, depth int) (shown string, wellFormed bool) {
 	if depth == 0 {
-		return "hidden", true
+		return hidden, true
 	}
 	scheme, rest, _ := strings.Cut(s, ":")
 	rest, slashes := strings.CutPrefix(rest, "//")
@@ -134,13 +145,13 @@ func hideURL(s string, depth int) (shown string, wellFormed bool) {
 	if wellFormed = isHost(host); !wellFormed {
 		last := strings.LastIndexByte(rest, '@')
 		if last < 0 {
-			return scheme + "hidden", false
+			return scheme + hidden, false
 		}
 		host, path = "", rest[last+1:]
 	}
 	path, _, _ = strings.Cut(path, "#")
 	path, query, found := strings.Cut(path, "?")
-	shown = scheme + host + hideValues(path, "/;", depth-1)
+	shown = scheme + host + hidePath(host, hideValues(path, "/;", depth-1))
 	if found {
 		shown += "?" + hideValues(query, "&;", depth-1)
 	}
@@ -175,8 +186,8 @@ func hideValues(list, separators string, depth int) string {
 		shown := value
 		switch {
 		case value == "":
-		case ok && Secret(key):
-			shown = "hidden"
+		case ok && IsKey(key), len(value) >= minToken && isToken(value):
+			shown = hidden
 		default:
 			shown = hideNested(value, depth)
 		}
@@ -201,12 +212,12 @@ func hideNested(value string, depth int) string {
 		return value
 	}
 	if depth == 0 {
-		return "hidden"
+		return hidden
 	}
 	plain, err := url.QueryUnescape(value)
 	if err != nil {
 		if holdsURL(value) {
-			return "hidden"
+			return hidden
 		}
 		return value
 	}
@@ -232,65 +243,4 @@ func hideNested(value string, depth int) string {
 func holdsURL(value string) bool {
 	value = strings.ToLower(value)
 	return strings.Contains(value, ":/") || strings.Contains(value, "%3a") || strings.Contains(value, "%2f")
-}
-
-// What names a secret: a word of the key that is one of these …
-var secretWords = map[string]bool{
-	"auth": true, "code": true, "cred": true, "csrf": true, "hmac": true, "jwt": true, "key": true, "otp": true,
-	"pass": true, "pin": true, "pswd": true, "pw": true, "pwd": true, "sid": true, "sig": true,
-}
-
-// … or holds one of these …
-var secretParts = []string{"credential", "passphrase", "passwd", "password", "secret", "token"}
-
-// … or ends in one of these.
-var secretEndings = []string{
-	"accesskey", "accountkey", "apikey", "assertion", "authcode", "authkey", "authorization", "bearer", "cookie", "encryptionkey",
-	"oauth", "passcode", "passkey", "privatekey", "samlrequest", "samlresponse", "secretkey", "sessid", "session",
-	"sessionid", "sharedkey", "signature", "signingkey", "subscriptionkey", "ticket", "userpass", "userpwd", "verifier", "xauth",
-}
-
-// Secret reports whether a key, as of a query, names a secret, as it is written or once decoded. Its
-// words are told apart by what is no letter, as in client_secret and password1, or by case, as in
-// accessToken.
-func Secret(key string) bool {
-	if strings.ContainsAny(key, "%+") {
-		if plain, err := url.QueryUnescape(key); err == nil {
-			key = plain
-		}
-	}
-	for key != "" {
-		end := strings.IndexFunc(key, func(r rune) bool { return !unicode.IsLetter(r) })
-		if end < 0 {
-			end = len(key)
-		}
-		if secretWord(strings.ToLower(key[:end])) {
-			return true
-		}
-		for word := key[:end]; word != ""; { // the words of camel case
-			next := 1
-			for next < len(word) && (word[next] < 'A' || word[next] > 'Z' || word[next-1] >= 'A' && word[next-1] <= 'Z') {
-				next++
-			}
-			if secretWord(strings.ToLower(word[:next])) {
-				return true
-			}
-			word = word[next:]
-		}
-		key = strings.TrimLeftFunc(key[end:], func(r rune) bool { return !unicode.IsLetter(r) })
-	}
-	return false
-}
-
-func secretWord(word string) bool {
-	if len(word) < 5 { // shorter than all endings
-		return secretWords[word]
-	}
-	if slices.ContainsFunc(secretParts, func(part string) bool { return strings.Contains(word, part) }) {
-		return true
-	}
-	word = strings.TrimSuffix(word, "s") // cookies; but no pass
-	return word == "cred" || slices.ContainsFunc(secretEndings, func(ending string) bool {
-		return strings.HasSuffix(word, ending) || strings.HasSuffix(word+"s", ending)
-	})
 }

@@ -1,0 +1,150 @@
+// Package elasticsearch redacts what a span shows of Elasticsearch: the bodies of searches, and the reasons of failures.
+package elasticsearch
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gaptrace/gaptrace/internal/redact"
+)
+
+// Request is what a span shows of a request anyway, and what it must not. It is kept apart from the *http.Request, which
+// is the caller's again when the answer's body is read.
+type Request struct {
+	method  string
+	paths   [2]string // as a server may repeat it: as sent, with the query, and decoded
+	secrets *strings.Replacer
+	shown   bool // the body too
+	strict  bool // the body may hold credentials
+}
+
+// takeCredentials are the APIs whose bodies may hold passwords, keys and tokens.
+var takeCredentials = strings.Fields(`_ccr _cluster _connector _fleet _inference _ingest _license _ml _nodes _reindex
+	_security _slm _snapshot _ssl _watcher _xpack`)
+
+// NewRequest returns what may be shown of req, whose path's first segment with an underscore is action. Shown says that
+// the span shows its body.
+func NewRequest(req *http.Request, method, action string, shown bool) Request {
+	r := Request{method: method, secrets: secretsOf(req), shown: shown, strict: slices.Contains(takeCredentials, action)}
+	if u := req.URL; u != nil {
+		r.paths[0] = redact.Path(u.EscapedPath()) + "?" + redact.Query(u.RawQuery)
+		if redact.Path(u.EscapedPath()) == u.EscapedPath() {
+			r.paths[1] = u.Path
+		}
+	}
+	return r
+}
+
+// Text returns text without what authorizes the request, and without the secrets of its URL.
+func (r Request) Text(text string) string { return r.secrets.Replace(text) }
+
+// Text is [Request.Text] of req.
+func Text(req *http.Request, text string) string { return secretsOf(req).Replace(text) }
+
+// secretsOf returns a replacer of what authorizes req, and of the secrets in its path and query as they are written and
+// decoded, wherever they stand.
+func secretsOf(req *http.Request) *strings.Replacer {
+	var secrets []string
+	add := func(written, shown []string, decode func(string) (string, error)) {
+		for i, w := range written {
+			if i >= len(shown) || shown[i] == w {
+				continue
+			}
+			if _, value, found := strings.Cut(w, "="); found {
+				w = value
+			}
+			secrets = append(secrets, w)
+			if plain, err := decode(w); err == nil {
+				secrets = append(secrets, plain)
+			}
+		}
+	}
+	if _, credentials, _ := strings.Cut(req.Header.Get("Authorization"), " "); credentials != "" {
+		secrets = append(secrets, credentials)
+	}
+	if u := req.URL; u != nil {
+		parameters := func(query string) []string {
+			return strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' })
+		}
+		add(parameters(u.RawQuery), parameters(redact.Query(u.RawQuery)), url.QueryUnescape)
+		add(strings.Split(u.EscapedPath(), "/"), strings.Split(redact.Path(u.EscapedPath()), "/"), url.PathUnescape)
+	}
+	// The longest first, lest the end of one stays where another is its beginning.
+	slices.SortFunc(secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	var pairs []string
+	for _, secret := range secrets {
+		if secret != "" {
+			pairs = append(pairs, secret, "hidden")
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
+
+// Reason returns the reason of a failure as a span may show it.
+func (r Request) Reason(kind, reason string) string {
+	reason = r.Text(reason)
+	switch {
+	case namesOnly[kind]:
+		return reason
+	case r.strict && !code.MatchString(reason):
+		return ""
+	case r.shown:
+		return reason
+	}
+	return r.harmless(reason)
+}
+
+// code is what OAuth answers in place of a reason, such as invalid_grant.
+var code = regexp.MustCompile(`^[a-z_]{1,40}$`)
+
+// namesOnly are the types of errors whose reasons are made of names, ids and limits. It is a short
+// list on purpose: es_rejected_execution_exception and unavailable_shards_exception, for two, can
+// hold the documents that were to be written.
+var namesOnly = map[string]bool{
+	"aliases_not_found_exception":       true,
+	"circuit_breaking_exception":        true,
+	"cluster_block_exception":           true,
+	"index_closed_exception":            true,
+	"index_not_found_exception":         true,
+	"invalid_index_name_exception":      true,
+	"resource_already_exists_exception": true,
+	"resource_not_found_exception":      true,
+	"search_phase_execution_exception":  true,
+	"security_exception":                true,
+	"version_conflict_engine_exception": true,
+}
+
+var (
+	// value is what may be one, of a document or of a setting.
+	value    = regexp.MustCompile("\\[([^\\[\\]]*)\\]|[\\[\\]{}()<>\"'`:=0-9]")
+	position = regexp.MustCompile(`^\d+:\d+$`)
+)
+
+// harmless is reason up to the first value that is neither part of what was asked, nor a position in
+// the body, nor the name or type of a field.
+func (r Request) harmless(reason string) string {
+	for _, at := range value.FindAllStringSubmatchIndex(reason, -1) {
+		before := reason[:at[0]]
+		if at[2] >= 0 {
+			inside := reason[at[2]:at[3]]
+			if r.holds(inside) || position.MatchString(inside) ||
+				strings.HasSuffix(before, "parse field ") || strings.HasSuffix(before, "of type ") {
+				continue
+			}
+		}
+		if before = strings.TrimSpace(before); before != "" {
+			before += redact.CutMark
+		}
+		return before
+	}
+	return reason
+}
+
+// holds reports whether s is part of what was asked.
+func (r Request) holds(s string) bool {
+	return s == r.method || strings.Contains(r.paths[0], s) || strings.Contains(r.paths[1], s)
+}

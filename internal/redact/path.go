@@ -1,0 +1,109 @@
+package redact
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Path returns the escaped path of a URL without the segments that may be secrets: those after a word such as token,
+// key or webhook, unless they are words that APIs use there, and what is recognized as a token wherever it stands.
+func Path(escaped string) string {
+	path, mark := begin(escaped)
+	return hidePath("", hideValues(path, "/;", nesting)) + mark
+}
+
+// plainPath reports whether hidePath would change nothing.
+func plainPath(host, path string) bool {
+	return find(path, Anywhere|Segment)&(Anywhere|Segment) == 0 && !hooksHost(host) && !holdsToken(path) && !strings.Contains(path, "/bot")
+}
+
+// hooksHost reports whether all that a host has are webhooks: hooks.slack.com, x.webhook.office.com.
+func hooksHost(host string) bool {
+	return len(host) > len("hooks.") && strings.EqualFold(host[:len("hooks.")], "hooks.") || strings.Contains(host, "webhook")
+}
+
+// apiWords are what APIs say after a word such as token, and no secrets.
+var apiWords = strings.Fields(`access active all authorize check confirm count create current data delete disable
+	edit enable exchange exists expire forgot generate grant health index info introspect invalidate issue jwks
+	list login logout lookup lookup-self me metadata metrics new oauth2 open password query ready refresh regenerate
+	renew renew-self request reset resend revoke revoke-self rotate search self send services settings stats status
+	submit test update usage userinfo users v1 v2 v3 v4 validate validity verify version`)
+
+// hidePath is an escaped path of a host's. A segment with a semicolon or an equals sign has parameters: what stands
+// before them counts.
+func hidePath(host, path string) string {
+	if plainPath(host, path) && !strings.Contains(path, "%") {
+		return path
+	}
+	segments := strings.Split(path, "/")
+	after := false
+	for i, segment := range segments {
+		plain, err := url.PathUnescape(segment)
+		if err != nil {
+			plain = segment
+		}
+		name, _, _ := strings.Cut(plain, ";")
+		switch {
+		case name == "" || strings.Contains(name, "="):
+		case isToken(name), isBot(name), after && !isAPIWord(name):
+			_, parameters, found := strings.Cut(segment, ";")
+			segments[i] = hidden
+			if found {
+				segments[i] += ";" + parameters
+			}
+		case find(name, Anywhere|Segment)&(Anywhere|Segment) != 0:
+			after = true
+		}
+		// The first segment names the service: hooks.slack.com/services/…
+		after = after || hooksHost(host) && i > 0
+	}
+	return strings.Join(segments, "/")
+}
+
+// isAPIWord reports whether a segment is a word that APIs use, a credential word, or a placeholder of a pattern's.
+func isAPIWord(segment string) bool {
+	if segment[0] == '_' && len(segment) < 24 && strings.Trim(segment, "_abcdefghijklmnopqrstuvwxyz") == "" { // Elasticsearch's
+		return true
+	}
+	segment = strings.ToLower(segment)
+	if slices.Contains(apiWords, segment) || segment[0] == '{' || segment[0] == ':' {
+		return true
+	}
+	for _, mark := range []Mark{Anywhere, Segment} { // no longer name: that could be the secret
+		if slices.Contains(group(mark), unseparated.Replace(strings.TrimSuffix(segment, "s"))) {
+			return true
+		}
+	}
+	return false
+}
+
+// isBot reports whether a segment is bot<id>:<token>, as Telegram has it.
+func isBot(segment string) bool {
+	id, token, found := strings.Cut(strings.TrimPrefix(segment, "bot"), ":")
+	return found && strings.HasPrefix(segment, "bot") && token != "" && strings.Trim(id, "0123456789") == ""
+}
+
+const minToken = 16 // bytes; nothing shorter is recognized as a token
+
+// tokenPrefixes begin the tokens of well-known issuers.
+var tokenPrefixes = []string{
+	"AKIA", "ASIA", "eyJ", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "hf_", "hvs.", "npm_", "pypi-",
+	"rk_live_", "sk-", "sk_live_", "sk_test_", "whsec_", "xapp-", "xoxa-", "xoxb-", "xoxp-", "xoxs-", "ya29.",
+}
+
+// isToken reports whether s is a token by its looks.
+func isToken(s string) bool {
+	return len(s) >= minToken && slices.ContainsFunc(tokenPrefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
+}
+
+func holdsToken(path string) bool {
+	for len(path) >= minToken {
+		segment, rest, found := strings.Cut(path, "/")
+		if isToken(segment) || !found {
+			return isToken(segment)
+		}
+		path = rest
+	}
+	return false
+}

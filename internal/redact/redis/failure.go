@@ -1,0 +1,53 @@
+package redis
+
+import "strings"
+
+// unknownCommand is also how a disabled CONFIG or AUTH answers.
+const unknownCommand = "ERR unknown command"
+
+// echoes are the words behind which Redis repeats an argument without a quote.
+var echoes = []string{"Unsupported option ", "longitude,latitude pair ", "Unknown node ", "node address specified: "}
+
+// ServerError returns the text of an error that the server answered, up to where it begins to repeat arguments, or its
+// code alone.
+func ServerError(text string, codeOnly bool) string {
+	switch {
+	case strings.HasPrefix(text, unknownCommand):
+		return unknownCommand + " ?"
+	case codeOnly:
+		code, _, _ := strings.Cut(text, " ")
+		if code == "" || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+			return "?" // a script may answer with no code
+		}
+		return code + " ?"
+	}
+	end := quote(text)
+	for _, words := range echoes {
+		if i := strings.Index(text[:end], words); i >= 0 {
+			end = i + len(words)
+		}
+	}
+	return until(text, end)
+}
+
+// Unquoted returns text up to where it begins to quote.
+func Unquoted(text string) string { return until(text, quote(text)) }
+
+func until(text string, end int) string {
+	if end == len(text) {
+		return text
+	}
+	return text[:end] + "?"
+}
+
+// quote is where text begins to quote, or its length. An apostrophe, as in "can't", is no quote.
+func quote(text string) int {
+	for i, c := range []byte(text) {
+		if c == '"' || c == '`' || c == '\'' && (i == 0 || !isLetter(text[i-1])) {
+			return i
+		}
+	}
+	return len(text)
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }

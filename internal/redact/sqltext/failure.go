@@ -1,0 +1,121 @@
+package sqltext
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/gaptrace/gaptrace/internal/redact"
+)
+
+// Error returns the message of a database's error as a span may show it. The error of a statement that may hold a
+// credential is shown up to where it begins to quote, to speak of a credential, or to repeat the statement.
+func Error(message, statement string) string {
+	if !redact.MarkedSQL(statement) {
+		return message
+	}
+	message = message[:min(len(message), redact.MaxValue)]
+	end := quoteBegins(message)
+	for _, at := range words.FindAllStringIndex(message[:end], -1) {
+		if redact.IsCredential(message[at[0]:at[1]]) {
+			end = at[0]
+			break
+		}
+	}
+	return until(message, min(end, repeated(message, valuesOf(statement))))
+}
+
+// ConnectError returns the message of a failed connect as a span may show it: up to where it begins to quote, or to
+// repeat the data source name or a password of it.
+func ConnectError(message, dsn string) string {
+	return until(message, min(quoteBegins(message), repeated(message, append(passwords(dsn), dsn))))
+}
+
+func until(message string, end int) string {
+	if end < len(message) {
+		return message[:end] + "?"
+	}
+	return message
+}
+
+// repeated returns where message begins to repeat one of the values, or its length.
+func repeated(message string, values []string) int {
+	end := len(message)
+	for _, v := range values {
+		if at := strings.Index(message, v); at >= 0 {
+			end = min(end, at)
+		}
+	}
+	return end
+}
+
+// Where a message begins to quote, in whatever language.
+var (
+	quotes = regexp.MustCompile("['\"`«»„“”‘’]")
+	words  = regexp.MustCompile(`\w+`)
+)
+
+func quoteBegins(message string) int {
+	if at := quotes.FindStringIndex(message); at != nil {
+		return at[0]
+	}
+	return len(message)
+}
+
+const (
+	minValue  = 4        // a shorter value is too short to recognize
+	maxValues = 64 << 10 // bytes of values that are looked for
+)
+
+// valuesOf returns what a statement may hold as values: the words from its first quote or credential word on, and the
+// words of those.
+func valuesOf(statement string) []string {
+	from := quoteBegins(statement)
+	if dollar := strings.IndexByte(statement[:from], '$'); dollar >= 0 { // $$ quotes, too
+		from = dollar
+	}
+	for _, at := range words.FindAllStringIndex(statement[:from], -1) {
+		if redact.IsCredential(statement[at[0]:at[1]]) {
+			from = at[1]
+			break
+		}
+	}
+	if from == len(statement) {
+		from = 0
+	}
+	statement = strings.TrimLeft(statement[from:], " \t\r\n")
+	statement = statement[:min(len(statement), maxValues)]
+	values := strings.FieldsFunc(statement, func(r rune) bool { return strings.ContainsRune("'\"`«»„“”‘’$[](){},;=& \t\r\n\x00", r) })
+	values = append(values, strings.FieldsFunc(statement, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
+	return slices.DeleteFunc(values, func(v string) bool { return len(v) < minValue })
+}
+
+// A data source name has its password in user:password@, after a scheme or not, or as Oracle's in user/password@, and
+// in settings whose keys name secrets, such as password= or _auth_pass=.
+var (
+	userinfo = regexp.MustCompile(`^(?:(?:[^:/]*://)?[^:]*:|[^:/@]+/)(.+)@`)
+	settings = regexp.MustCompile(`([\w.-]+)\s*=\s*['"{]?([^\s;&'"}]+)`)
+)
+
+// passwords returns the passwords in a data source name, as written and as decoded: a driver's
+// error may repeat no more of the name than that. Which @ ends one is not known; each part may be all of it.
+func passwords(dsn string) (found []string) {
+	for _, match := range userinfo.FindAllStringSubmatch(dsn, -1) {
+		found = append(found, strings.Split(match[1], "@")...)
+	}
+	for _, match := range settings.FindAllStringSubmatch(dsn, -1) {
+		if redact.IsKey(match[1]) {
+			found = append(found, match[2])
+		}
+	}
+	for _, written := range found {
+		for _, decode := range []func(string) (string, error){url.PathUnescape, url.QueryUnescape} {
+			if decoded, err := decode(written); err == nil {
+				found = append(found, decoded)
+			}
+		}
+	}
+	return slices.DeleteFunc(found, func(s string) bool { return s == "" })
+}

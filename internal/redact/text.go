@@ -1,0 +1,176 @@
+package redact
+
+import "strings"
+
+// Text returns a text for people, such as an error's, without the secrets in its URLs, in its settings (password=…,
+// "api_key": "…") and after Bearer and Basic. Of a text of more than 16 KiB the beginning is shown.
+func Text(text string) string {
+	text, mark := begin(text)
+	text = hideURLs(text, nesting)
+	if strings.Contains(text, "@tcp") || strings.Contains(text, "@unix(") {
+		text = hideAddresses(text)
+	}
+	if find(text, Anywhere)&Anywhere != 0 || containsFold(text, "pwd") || containsFold(text, "basic ") {
+		text = hideSettings(hideAuthorization(text))
+	}
+	return text + mark
+}
+
+// containsFold reports whether s contains word, which is in lower case, in whatever case.
+func containsFold(s, word string) bool { return indexFold(s, word) >= 0 }
+
+func indexFold(s, word string) int {
+	for i := 0; i+len(word) <= len(s); i++ {
+		if s[i]|' ' == word[0]|' ' && strings.EqualFold(s[i:i+len(word)], word) {
+			return i
+		}
+	}
+	return -1
+}
+
+// hideAuthorization redacts what follows the schemes of an Authorization header. A word of prose, as in "Bearer
+// authentication", is no token.
+func hideAuthorization(text string) string {
+	for _, scheme := range []string{"bearer ", "basic "} {
+		var b strings.Builder
+		for {
+			at := indexFold(text, scheme)
+			if at < 0 {
+				break
+			}
+			at += len(scheme)
+			end := at + valueEnd(text[at:], " \t\r\n\"'`,;)]}\\")
+			b.WriteString(text[:at])
+			if word := text[at:end]; isProse(word) {
+				b.WriteString(word)
+			} else {
+				b.WriteString(hidden)
+			}
+			text = text[end:]
+		}
+		text = b.String() + text
+	}
+	return text
+}
+
+// isProse reports whether s is a word: letters, of which only the first may be a capital.
+func isProse(s string) bool {
+	for i, c := range []byte(s) {
+		if !('a' <= c && c <= 'z' || i == 0 && 'A' <= c && c <= 'Z') {
+			return len(strings.TrimRight(s, ".:!?")) == i && i > 0
+		}
+	}
+	return len(s) < 32
+}
+
+func valueEnd(s, stops string) int {
+	if end := strings.IndexAny(s, stops); end >= 0 {
+		return end
+	}
+	return len(s)
+}
+
+// hideSettings redacts the values of settings: key=value, key:value, "key": "value", and key: value unless the
+// value reads like the rest of a sentence, as in "token: unexpected end".
+func hideSettings(text string) string {
+	var b strings.Builder
+	done := 0
+	for at := 0; at < len(text); at++ {
+		c := text[at]
+		if c != '=' && c != ':' {
+			continue
+		}
+		key := strings.TrimRight(text[done:at], " \t")
+		quoted := strings.TrimRight(key, "\"'`\\]")
+		inQuotes := len(quoted) < len(key)
+		key = quoted[strings.LastIndexFunc(quoted, func(r rune) bool { return r < 0x80 && !inName(byte(r)) && r != '-' && r != '.' })+1:]
+		if !Marked(key) && !strings.EqualFold(key, "pwd") && !strings.EqualFold(key, "pass") {
+			continue
+		}
+		if before := quoted[:len(quoted)-len(key)]; inQuotes && !strings.HasSuffix(before, "[") && strings.TrimRight(before, "\"'`") == before {
+			continue // the quotes are of something longer, as in Get "http://h/token": EOF
+		}
+		start := at + 1 + leading(text[at+1:], "=> \t")
+		open := start + leading(text[start:], `\`)
+		end := start
+		switch {
+		case containsFold(key, "authorization"):
+			end += valueEnd(text[start:], "\r\n")
+		case open < len(text) && strings.IndexByte("\"'`", text[open]) >= 0:
+			end = quotedEnd(text, open+1, text[open], open > start)
+			start = open + 1
+		case start < len(text) && text[start] == '{': // ODBC's quotes
+			end += valueEnd(text[start:], "}")
+		default:
+			end += valueEnd(text[start:], " \t\r\n;\"'`\\") // a password may hold any other sign
+			if c == ':' && start > at+1 && readsOn(key, text[start:end]) {
+				continue
+			}
+		}
+		if end > start && !isRedacted(text[start:end]) {
+			b.WriteString(text[done:start])
+			b.WriteString(hidden)
+			done, at = end, end-1
+		}
+	}
+	return b.String() + text[done:]
+}
+
+// isRedacted reports whether a value was redacted before, as one of a URL's query.
+func isRedacted(value string) bool {
+	after, found := strings.CutPrefix(value, hidden)
+	return value == "?" || found && (after == "" || !inName(after[0]))
+}
+
+// readsOn reports whether what follows "key: " is the rest of a sentence: a word, but not after password.
+func readsOn(key, value string) bool {
+	word := strings.TrimRight(value, ".:!?,)]}")
+	if strings.Contains(strings.ToLower(key), "passw") || strings.EqualFold(key, "pwd") {
+		return word == "YES" || word == "NO" // MySQL's "using password: YES"
+	}
+	for _, c := range []byte(word) {
+		if c|' ' < 'a' || c|' ' > 'z' {
+			return false
+		}
+	}
+	return len(word) < 32
+}
+
+// leading is how many bytes at the beginning of s are in set.
+func leading(s, set string) int { return len(s) - len(strings.TrimLeft(s, set)) }
+
+// quotedEnd is where a quoted value ends that begins at start. If the text was itself quoted (escaped), so are the
+// quotes in it: {\"password\":\"a\\\"b\"}.
+func quotedEnd(text string, start int, quote byte, escaped bool) int {
+	for end := start; end < len(text); end++ {
+		switch {
+		case escaped && strings.HasPrefix(text[end:], `\\`):
+			end++
+			if strings.HasPrefix(text[end+1:], `\`) {
+				end += 2
+			}
+		case !escaped && text[end] == '\\':
+			end++
+		case text[end] == quote:
+			return end
+		}
+	}
+	return len(text)
+}
+
+// hideAddresses redacts user:password of user:password@tcp(host), as MySQL's drivers write it.
+func hideAddresses(text string) string {
+	for _, mark := range []string{"@tcp", "@unix("} {
+		for from := 0; ; {
+			at := strings.Index(text[from:], mark)
+			if at < 0 {
+				break
+			}
+			at += from
+			start := strings.LastIndexAny(text[:at], " \t\r\n\"'`") + 1
+			text = text[:start] + hidden + text[at:]
+			from = start + len(hidden) + len(mark)
+		}
+	}
+	return text
+}

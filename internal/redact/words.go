@@ -1,0 +1,331 @@
+package redact
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"unicode"
+)
+
+// A Mark says where a word marks a credential.
+type Mark uint8
+
+const (
+	// Anywhere is a word that marks a credential inside any name: of a key, a JSON member or a SQL statement.
+	Anywhere Mark = 1 << iota
+	// Key is a word that marks a key which consists of it, or has it as a word: sig, client_key, clientKey.
+	Key
+	// KeyEnd is a word that marks a key of which a word ends in it.
+	KeyEnd
+	// SQL is a word that marks a SQL statement inside any of its names.
+	SQL
+	// SQLName is a word that marks a SQL statement as a whole name of it.
+	SQLName
+	// Segment is a word that marks the segments of a URL's path after it.
+	Segment
+
+	scheme // "://" was found: the text holds a URL
+)
+
+// Words is the table of credential words. They are in lower case and written without separators: accesskey is also
+// access_key, ACCESS-KEY and accessKey. docs/secrets.md lists them.
+var Words = []struct {
+	Mark  Mark
+	Words string
+}{
+	{Anywhere, `password passwd passphrase passcode secret credential token bearer
+		accesskey accesssignature accountkey apikey authkey encryptionkey licensekey privatekey secretkey sharedkey
+		signingkey subscriptionkey authorization userpass userpwd`},
+	{Key, `auth cred code csrf hmac jwt key otp pass pin pswd pw pwd sid sig sign`},
+	{KeyEnd, `appid appkey assertion authcode cookie hdnea hdntl hdnts oauth passkey samlrequest samlresponse sessid
+		session sessionid signature ticket verifier xauth`},
+	{SQL, `identified encrypt decrypt keyid keyring keyset masterkey publickey parquetkey rawbytes symmetrickey
+		keysource identityvalue dblink federated openrowset opendatasource addlinkedserver addlinkedsrvlogin addlogin
+		addapprole setapprole addremotelogin xpcmdshell pwdcompare gensalt hmac pgppub pgpsym authentication simplebind
+		wallet iamrole webhook connectionstring azureblob deltalake iceberg hudi activateextensions jwt oauth`},
+	{SQLName, `pass pswd pw pwd sas sig crypt encode decode hexkey hexrekey rekey textkey textrekey
+		cosn gcs hdfs jdbc materializedmysql materializedpostgresql mongo mongodb mysql odbc oss postgresql redis
+		remote remotesecure s3 s3cluster s3queue`},
+	{Segment, `hook hooks jwt key keys otp pw pwd webhook webhooks`},
+}
+
+// Pairs are words that mark a SQL statement if both are whole names of it.
+var Pairs = [][2]string{
+	{"attach", "key"},
+	{"copy", "program"},
+	{"foreign", "options"},
+	{"mapping", "options"},
+	{"named", "collection"},
+	{"pragma", "key"},
+	{"server", "options"},
+	{"subscription", "connection"},
+}
+
+// hit is a word of the table as the automaton finds it.
+type hit struct {
+	text          string
+	mark          Mark
+	first, second uint16 // the pairs that it is one of, a bit each
+}
+
+// whole are the marks of words that have to be a name of their own.
+const whole = SQLName | Segment
+
+// automaton finds all words of the table in one pass over a text (Aho and Corasick's). A state is the index of its row
+// in next, times 64: rows have a column for each class of bytes. There is room for 1023 rows.
+type automaton struct {
+	class [256]uint16 // of a byte: 0 is in no word, skipped is left out
+	next  []uint16    // state | class → the next state, with ends if a word ends there
+	hits  [][]hit     // by row
+}
+
+const (
+	columns = 64
+	skipped = columns - 1 // this column leads back to its row
+	ends    = 1
+)
+
+// words is made when it is first asked for: nothing happens at import.
+var words = sync.OnceValue(func() *automaton {
+	a := &automaton{next: make([]uint16, columns), hits: make([][]hit, 1)}
+	for c := range 26 {
+		a.class['a'+c], a.class['A'+c] = uint16(1+c), uint16(1+c)
+	}
+	for c := range 10 {
+		a.class['0'+c] = uint16(27 + c)
+	}
+	for i, c := range ":/@(" {
+		a.class[c] = uint16(37 + i)
+	}
+	for _, c := range "_-." {
+		a.class[c] = skipped
+	}
+	for _, group := range Words {
+		if group.Mark&(Anywhere|SQL|whole) != 0 {
+			for word := range strings.FieldsSeq(group.Words) {
+				a.add(hit{text: word, mark: group.Mark})
+			}
+		}
+	}
+	for i, pair := range Pairs {
+		a.add(hit{text: pair[0], first: 1 << i})
+		a.add(hit{text: pair[1], second: 1 << i})
+	}
+	a.add(hit{text: "://", mark: scheme})
+	for _, address := range []string{"@tcp(", "@tcp4(", "@tcp6(", "@unix("} { // user:password@tcp(host) of MySQL's drivers
+		a.add(hit{text: address, mark: SQL})
+	}
+	a.link()
+	return a
+})
+
+func (a *automaton) add(h hit) {
+	state := uint16(0)
+	for _, c := range []byte(h.text) {
+		at := state | a.class[c]
+		if a.next[at] == 0 {
+			a.next[at] = uint16(len(a.next))
+			a.next = append(a.next, make([]uint16, columns)...)
+			a.hits = append(a.hits, nil)
+		}
+		state = a.next[at]
+	}
+	a.hits[state/columns] = append(a.hits[state/columns], h)
+}
+
+// link makes each state go on where the longest end of what it has read begins another word.
+func (a *automaton) link() {
+	fail := make([]uint16, len(a.hits)) // by row
+	queue := []uint16{}
+	for _, state := range a.next[:columns] {
+		if state != 0 {
+			queue = append(queue, state)
+		}
+	}
+	for len(queue) > 0 {
+		state := queue[0]
+		queue = queue[1:]
+		other := fail[state/columns]
+		a.hits[state/columns] = append(a.hits[state/columns], a.hits[other/columns]...)
+		for c := range uint16(columns) {
+			next := a.next[state|c]
+			if next == 0 {
+				a.next[state|c] = a.next[other|c]
+				continue
+			}
+			fail[next/columns] = a.next[other|c]
+			queue = append(queue, next)
+		}
+	}
+	for at, next := range a.next {
+		if at%columns == skipped {
+			a.next[at] = uint16(at - skipped)
+			continue
+		}
+		if len(a.hits[next/columns]) > 0 {
+			a.next[at] |= ends
+		}
+	}
+}
+
+// find returns the marks of the words in s. It stops at the first whose mark is in enough.
+func find(s string, enough Mark) (found Mark) {
+	a := words()
+	class, next := &a.class, a.next
+	var first, second uint16
+	state := uint16(0)
+	for i := range len(s) {
+		state = next[state|class[s[i]]]
+		if state&ends == 0 {
+			continue
+		}
+		state &^= ends
+		for _, h := range a.hits[state/columns] {
+			mark := h.mark
+			if mark&whole != 0 || mark == 0 {
+				if !isName(s, i+1-len(h.text), i+1, h.text) {
+					continue
+				}
+				if first, second = first|h.first, second|h.second; first&second != 0 {
+					mark |= SQLName
+				}
+			}
+			if found |= mark; found&enough != 0 {
+				return found
+			}
+		}
+	}
+	return found
+}
+
+// isName reports whether s[start:end] is name, in whatever case, and no part of a longer one. A byte that is no ASCII ends
+// a name: it may be one of Unicode's spaces.
+func isName(s string, start, end int, name string) bool {
+	return start >= 0 && strings.EqualFold(s[start:end], name) &&
+		(start == 0 || !inName(s[start-1])) && (end == len(s) || !inName(s[end]))
+}
+
+func inName(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
+}
+
+// Marked reports whether s has a word that marks a credential wherever it stands.
+func Marked(s string) bool { return find(s, Anywhere)&Anywhere != 0 }
+
+// MarkedSQL reports whether a SQL statement may hold a credential: it has a word of the table, or a URL with
+// userinfo or another secret.
+func MarkedSQL(s string) bool {
+	const marks = Anywhere | SQL | SQLName
+	found := find(s, marks)
+	if found&marks != 0 {
+		return true
+	}
+	if found&scheme == 0 {
+		return false
+	}
+	_, afterScheme, _ := strings.Cut(s, "://")
+	return strings.Contains(afterScheme, "@") || hasKey(afterScheme) || hideURLs(s, nesting) != s
+}
+
+// hasKey reports whether text has a key of a secret before an equals sign. Where a URL in SQL ends is not known, as its
+// values may hold anything.
+func hasKey(text string) bool {
+	for {
+		before, after, found := strings.Cut(text, "=")
+		if !found {
+			return false
+		}
+		if start := strings.LastIndexFunc(before, func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-.%[]", r)
+		}); IsKey(before[start+1:]) {
+			return true
+		}
+		text = after
+	}
+}
+
+// IsCredential reports whether a name of a SQL statement is one that a credential may follow.
+func IsCredential(name string) bool {
+	return find(name, Anywhere|SQL)&(Anywhere|SQL) != 0 || strings.EqualFold(name, "pass") || strings.EqualFold(name, "pwd") || strings.EqualFold(name, "pw")
+}
+
+// IsWord reports whether s is a word of the table that marks SQL, in whatever case and with separators or without.
+func IsWord(s string) bool { return sqlWords()[strings.ToLower(unseparated.Replace(s))] }
+
+var sqlWords = sync.OnceValue(func() map[string]bool {
+	known := make(map[string]bool)
+	for _, word := range slices.Concat(group(Anywhere), group(SQL), group(SQLName)) {
+		known[word] = true
+	}
+	for _, pair := range Pairs {
+		known[pair[0]], known[pair[1]] = true, true
+	}
+	return known
+})
+
+// group is the words of a mark.
+func group(mark Mark) (words []string) {
+	for _, g := range Words {
+		if g.Mark == mark {
+			words = append(words, strings.Fields(g.Words)...)
+		}
+	}
+	return words
+}
+
+var unseparated = strings.NewReplacer("_", "", "-", "", ".", "")
+
+var (
+	keyWords   = sync.OnceValue(func() []string { return group(Key) })
+	keyEndings = sync.OnceValue(func() []string { return group(KeyEnd) })
+)
+
+// IsKey reports whether a key, as of a query, names a secret, as it is written or once decoded. Its
+// words are told apart by what is no letter, as in client_secret and password1, or by case, as in
+// accessToken.
+func IsKey(key string) bool {
+	if strings.ContainsAny(key, "%+") {
+		if plain, err := url.QueryUnescape(key); err == nil {
+			key = plain
+		}
+	}
+	if Marked(key) {
+		return true
+	}
+	if strings.ContainsAny(key, "_-.") && endsKey(strings.ToLower(unseparated.Replace(key))) { // app_id
+		return true
+	}
+	for key != "" {
+		end := strings.IndexFunc(key, func(r rune) bool { return !unicode.IsLetter(r) })
+		if end < 0 {
+			end = len(key)
+		}
+		if isKeyWord(strings.ToLower(key[:end])) {
+			return true
+		}
+		for word := key[:end]; word != ""; { // the words of camel case
+			next := 1
+			for next < len(word) && (word[next] < 'A' || word[next] > 'Z' || word[next-1] >= 'A' && word[next-1] <= 'Z') {
+				next++
+			}
+			if isKeyWord(strings.ToLower(word[:next])) {
+				return true
+			}
+			word = word[next:]
+		}
+		key = strings.TrimLeftFunc(key[end:], func(r rune) bool { return !unicode.IsLetter(r) })
+	}
+	return false
+}
+
+func isKeyWord(word string) bool {
+	return slices.Contains(keyWords(), word) || word == "creds" || endsKey(word)
+}
+
+func endsKey(word string) bool {
+	word = strings.TrimSuffix(word, "s") // cookies
+	return slices.ContainsFunc(keyEndings(), func(ending string) bool {
+		return strings.HasSuffix(word, ending) || strings.HasSuffix(word+"s", ending)
+	})
+}
