@@ -28,8 +28,10 @@
 //	db.type               elasticsearch
 //	db.statement          the request's body, as it was before it was compressed, cut at 4 KiB;
 //	                      only of _search, _msearch, _count, _async_search, _eql, _query, _sql,
-//	                      _render, _terms_enum, _knn_search and _rollup_search
-//	es.url                of the node that was asked last; without userinfo and query
+//	                      _render, _terms_enum, _knn_search and _rollup_search; without its
+//	                      values if it has a word such as password, secret or token
+//	es.url                of the node that was asked last; without userinfo, query and secrets
+//	                      in the path (docs/secrets.md)
 //	es.method             as sent
 //	elasticsearch.params  the query's parameters, sorted; values of keys that name secrets (token,
 //	                      password, key and the like) read "hidden"
@@ -54,13 +56,16 @@
 // (exists), and to GET of a document or its source. Nor is a bulk request of which items failed: es.errors
 // tells of these. Which searches of a multi-search failed is not looked for.
 //
-// Elasticsearch repeats in its reasons what it was sent. In the span's message the values of secrets
-// in the query read "hidden", as in elasticsearch.params. The reason is there in full where
+// Elasticsearch repeats in its reasons what it was sent. In the span's message the secrets
+// in the query and in the path read "hidden", as in elasticsearch.params and es.url. The reason is there in full where
 //
-//   - the request is one whose body db.statement shows, and no gaptrace.WithStatement rewrites it, or
+//   - the request is one whose body db.statement shows whole, and no gaptrace.WithStatement rewrites it, or
 //   - errors of its type speak of names, ids and limits: index_not_found_exception,
 //     resource_already_exists_exception, version_conflict_engine_exception, security_exception,
 //     cluster_block_exception and a few more.
+//
+// The APIs that take credentials (_security, _snapshot, _ingest, _watcher, _connector, _inference, _ml, _cluster,
+// _nodes, _reindex and a few more) have their reasons left out, except those of these types.
 //
 // Any other reason, those of mapping and parsing among them, ends with "… [cut]" where the first
 // value could stand: at a digit, a colon, an equals sign, a quotation mark or a bracket, unless the

@@ -22,8 +22,9 @@
 //	component             net/http
 //	span.kind             client or server
 //	http.method           as sent
-//	http.url              without userinfo; in the query, values of keys that name secrets (token,
-//	                      password, key, signature and the like) read "hidden"
+//	http.url              without userinfo and fragment; "hidden" stands for the values of keys that
+//	                      name secrets (token, password, key, signature and the like), and for
+//	                      segments of the path after such a word: docs/secrets.md
 //	http.status_code      the answer's; informational answers are not the answer
 //	peer.hostname, .port  client: as in the URL; server: the client's address
 //	guid:x-request-id     server: the request's X-Request-Id, where it has one

@@ -39,7 +39,7 @@
 // redis.Nil and redis.TxFailedErr are no failures. The error of a pipeline is the first of its
 // commands'. An error the server answered is recorded up to where it begins to repeat
 // arguments, with ? behind: "NOGROUP No such key ?". Some errors may say anything: those of scripts
-// and functions, of AUTH, HELLO, ACL, CONFIG, DEBUG, MIGRATE and SENTINEL, and of commands that are
+// and functions, of AUTH, HELLO, ACL, CONFIG, DEBUG, MIGRATE, MODULE and SENTINEL, and of commands that are
 // not among Redis 7.0's own. Of these it is the code, if there is one in capital letters, or "ERR unknown
 // command". Such a one wraps the redis.Error it stands for, and that is what WithExpected is asked about.
 //

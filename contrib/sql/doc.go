@@ -45,16 +45,17 @@
 //	rows              how many were read
 //	wait.*, abandoned see package gaptrace
 //
-// A statement that speaks of a password (PASSWORD, IDENTIFIED) is recorded as [HideLiterals] writes it,
-// and only up to where a password may follow that is no literal, before the hook of
-// gaptrace.WithStatement sees it. Should it fail, its error is recorded only up to where the message
-// begins to quote, or itself speaks of a password. That hook is given no more than the first 16 KiB of a
-// statement.
+// A statement that may hold a credential is recorded without its literals, before the hook of gaptrace.WithStatement
+// sees it: one with a word such as PASSWORD, IDENTIFIED, SECRET, TOKEN or ACCESS_KEY, or with a URL that holds a secret.
+// Names are left out, too, after the first literal and where a credential may stand that is no literal. If it fails, its
+// error is recorded up to where the message begins to quote, to speak of a credential, or to repeat a part of the
+// literals. docs/secrets.md lists the words and the statements of each dialect that have them. The hook is given no more
+// than the first 16 KiB of a statement.
 //
 // The data source name is never recorded. [Open] and [WrapDriver] know it, and record the error of a
-// connect only up to where the message begins to quote, or tells the name or the password in it. [Wrap]
-// and [WrapTarget] do not know it: what a driver's error tells of it when a connect fails is
-// recorded. Use Open where the driver reads the name no sooner than that.
+// connect up to where the message begins to quote, or repeats the name or the password in it. [Wrap]
+// and [WrapTarget] do not know it. Of their connect errors, as of all errors, the secrets in URLs and in settings such
+// as password=… are redacted. Use Open if the driver reads the name no sooner than that.
 //
 // The Request of a gaptrace.Call is a [*Request].
 //
@@ -67,7 +68,7 @@
 // error is the one sign.
 //
 // What a database says of a statement that failed is recorded, and may repeat an argument or a literal of it; see above for
-// statements that speak of passwords.
+// statements that may hold a credential.
 //
 // A query cancelled while its rows are not being read is a failure only if the driver says so in what
 // is called next, Close or Next: database/sql closes the rows then, and tells the program itself.
