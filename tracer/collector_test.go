@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,23 +42,41 @@ func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return ours, nil
 }
 
+// cutting is a connection that its peer resets when a write is too long.
+type cutting struct {
+	net.Conn
+	left int
+}
+
+func (c *cutting) Write(b []byte) (int, error) {
+	if c.left -= len(b); c.left < 0 {
+		c.Conn.Close()
+		return 0, &net.OpError{Op: "write", Net: "tcp", Err: syscall.ECONNRESET}
+	}
+	return c.Conn.Write(b)
+}
+
 // scripted is a collector that answers as it is told, over HTTP.
 type scripted struct {
 	answer func(s *scripted, w http.ResponseWriter, r *http.Request) // it takes the spans, or not
 
 	flush time.Duration // so long that batches are whole, unless set
+	cut   int           // a connection takes no request that is larger, 0 for any
 
 	mu    sync.Mutex
 	taken []string
 	at    []time.Time // of the requests
-	body  []byte      // of the last
+	body  []byte      // of the last that came whole
 	told  strings.Builder
 }
 
 func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	s.mu.Lock()
-	s.at, s.body = append(s.at, time.Now()), body
+	s.at = append(s.at, time.Now())
+	if err == nil {
+		s.body = body
+	}
 	s.mu.Unlock()
 	if err == nil {
 		s.answer(s, w, r)
@@ -72,6 +91,8 @@ func (s *scripted) request() int {
 }
 
 func (s *scripted) take(w http.ResponseWriter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	buf := thrift.NewTMemoryBuffer()
 	buf.Write(s.body)
 	batch := new(j.Batch)
@@ -79,8 +100,6 @@ func (s *scripted) take(w http.ResponseWriter) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	for _, span := range batch.Spans {
 		s.taken = append(s.taken, span.OperationName)
 	}
@@ -102,7 +121,14 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 			t.Fatal(err)
 		}
 		c := r.sender.Transport.(*collector)
-		c.http.DialContext, c.http.Proxy = listener.dial, nil
+		c.http.Proxy = nil
+		c.http.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := listener.dial(ctx, network, addr)
+			if s.cut > 0 {
+				conn = &cutting{conn, s.cut}
+			}
+			return conn, err
+		}
 		tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
 		use(tr.(*jaeger.Tracer), func() error {
 			closer.Close()
@@ -374,6 +400,21 @@ func TestLossesAreToldWhileACollectorIsBusy(t *testing.T) {
 		synctest.Wait()
 		if stats.Dropped.Load() != 10 || !strings.Contains(s.told.String(), "dropped=10 ") {
 			t.Errorf("%d dropped, told %s", stats.Dropped.Load(), &s.told)
+		}
+	})
+}
+
+func TestRequestsThatAreCutShortAreMadeSmaller(t *testing.T) {
+	s := &scripted{answer: func(s *scripted, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close")
+		s.take(w)
+	}, cut: 4 << 10}
+	sendTo(t, s, queueSize, func(tr *jaeger.Tracer, closeAll func() error, stats *Stats) {
+		for range 300 {
+			tr.StartSpan("a").Finish()
+		}
+		if err := closeAll(); err != nil || len(s.taken) != 300 || stats.Sent.Load() != 300 {
+			t.Errorf("%v: %d of 300 spans arrived, %d are counted", err, len(s.taken), stats.Sent.Load())
 		}
 	})
 }
