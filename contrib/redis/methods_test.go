@@ -132,11 +132,15 @@ func startOwners(t *testing.T) *owners {
 		pipe.Ping(ctx)
 		use(pipe)
 	}
+	subscriptions := 0
 	o.byName["PubSub"] = func(t *testing.T, ctx context.Context, use func(any)) {
-		sub := plain.Subscribe(ctx, "k")
+		subscriptions++
+		channel := fmt.Sprint("channel:", subscriptions) // the server may not know yet that the last one is closed
+		sub := plain.Subscribe(ctx)
 		defer sub.Close()
+		must(t, sub.Subscribe(ctx, channel))
 		for { // the message may be sent before the server knows who listens
-			n, err := plain.Publish(ctx, "k", "v").Result()
+			n, err := plain.Publish(ctx, channel, "v").Result()
 			must(t, err)
 			if n > 0 {
 				break
