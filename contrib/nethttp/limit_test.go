@@ -179,7 +179,7 @@ func sendTooMuch(t *testing.T, h http.Handler, send func(io.Writer, int, bool), 
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second)) // for a server that waits, too
+	conn.SetDeadline(time.Now().Add(time.Minute)) // for a server that waits, too
 	go func() {
 		send(conn, 100_000, all)
 		if all {
@@ -225,7 +225,7 @@ func TestALimitOfTheBodyIsAsRawOverHTTP2(t *testing.T) {
 					}
 				}()
 				defer feed.Close()
-				resp, err := (&http.Client{Transport: transport, Timeout: 20 * time.Second}).Post(server.URL, "text/plain", body)
+				resp, err := (&http.Client{Transport: transport, Timeout: time.Minute}).Post(server.URL, "text/plain", body)
 				if err != nil {
 					return err.Error()
 				}

@@ -29,7 +29,7 @@ const (
 )
 
 type (
-	closeNotifier  = http.CloseNotifier //nolint:staticcheck // deprecated, but frameworks ask for it
+	closeNotifier  interface{ CloseNotify() <-chan bool } // http.CloseNotifier, which is deprecated
 	flushErrorer   interface{ FlushError() error }
 	unwrapper      interface{ Unwrap() http.ResponseWriter }
 	readDeadliner  interface{ SetReadDeadline(time.Time) error }

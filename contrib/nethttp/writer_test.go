@@ -37,7 +37,7 @@ var optional = map[string]func(http.ResponseWriter) bool{
 	"http.Flusher":       is[http.Flusher],
 	"http.Hijacker":      is[http.Hijacker],
 	"http.Pusher":        is[http.Pusher],
-	"http.CloseNotifier": is[http.CloseNotifier],
+	"http.CloseNotifier": is[closeNotifier],
 	"io.ReaderFrom":      is[io.ReaderFrom],
 	"io.StringWriter":    is[io.StringWriter],
 	"io.Closer":          is[io.Closer],
@@ -50,6 +50,9 @@ var optional = map[string]func(http.ResponseWriter) bool{
 	"EnableFullDuplex":   is[interface{ EnableFullDuplex() error }],
 	"Unwrap":             is[interface{ Unwrap() http.ResponseWriter }],
 }
+
+// closeNotifier is http.CloseNotifier, which is deprecated.
+type closeNotifier interface{ CloseNotify() <-chan bool }
 
 func is[T any](w http.ResponseWriter) bool {
 	_, ok := w.(T)
@@ -97,8 +100,8 @@ func TestTheWriterIsAssertableToWhatTheServersIs(t *testing.T) {
 			return struct {
 				http.ResponseWriter
 				http.Flusher
-				http.CloseNotifier
-			}{w, w.(http.Flusher), w.(http.CloseNotifier)}
+				closeNotifier
+			}{w, w.(http.Flusher), w.(closeNotifier)}
 		},
 		"hijacks": func(w http.ResponseWriter) http.ResponseWriter {
 			return struct {

@@ -1,5 +1,7 @@
 package web_test
 
+//lint:file-ignore SA1019 h2c is deprecated, and in use.
+
 import (
 	"bufio"
 	"encoding/base64"

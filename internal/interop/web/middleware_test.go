@@ -120,7 +120,7 @@ var optional = map[string]func(any) bool{
 	"http.Flusher":       is[http.Flusher],
 	"http.Hijacker":      is[http.Hijacker],
 	"http.Pusher":        is[http.Pusher],
-	"http.CloseNotifier": is[http.CloseNotifier],
+	"http.CloseNotifier": is[closeNotifier],
 	"io.ReaderFrom":      is[io.ReaderFrom],
 	"io.StringWriter":    is[io.StringWriter],
 	"FlushError":         is[interface{ FlushError() error }],
@@ -129,6 +129,9 @@ var optional = map[string]func(any) bool{
 	"EnableFullDuplex":   is[interface{ EnableFullDuplex() error }],
 	"Unwrap":             is[interface{ Unwrap() http.ResponseWriter }],
 }
+
+// closeNotifier is http.CloseNotifier, which is deprecated.
+type closeNotifier interface{ CloseNotify() <-chan bool }
 
 func is[T any](w any) bool {
 	_, ok := w.(T)
@@ -190,7 +193,7 @@ var uses = map[string]func(w http.ResponseWriter, r *http.Request){
 	},
 	"close notify": func(w http.ResponseWriter, _ *http.Request) {
 		select {
-		case <-w.(http.CloseNotifier).CloseNotify():
+		case <-w.(closeNotifier).CloseNotify():
 			io.WriteString(w, "gone")
 		default:
 			io.WriteString(w, "there")
