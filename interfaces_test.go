@@ -348,9 +348,9 @@ var wrapped = map[string]struct {
 	},
 	"contrib/elasticsearch": {
 		libraries: []string{"github.com/elastic/elastic-transport-go/v8/elastictransport"},
-		helpers:   []string{"github.com/elastic/go-elasticsearch/v8"},
+		helpers:   []string{"github.com/elastic/go-elasticsearch/v8", "github.com/elastic/go-elasticsearch/v8/esapi"},
 		operands: []string{
-			"elastictransport.Interface", "elastictransport.Instrumentation", "http.RoundTripper", "io.ReadCloser", "io.Reader", "context.Context",
+			"elastictransport.Interface", "esapi.Transport", "elastictransport.Instrumentation", "http.RoundTripper", "io.ReadCloser", "io.Reader", "context.Context",
 		},
 		known: map[string]asked{
 			"elastictransport.Closeable":               {methods: "Close(context.Context) error", does: kept},
@@ -389,6 +389,10 @@ var wrapped = map[string]struct {
 			"elastictransport.UpdatableConnectionPool": {
 				methods: "Update([]*elastictransport.Connection) error",
 				does:    theirs,
+			},
+			"esapi.Transport asked for InstrumentationEnabled": {
+				methods: "InstrumentationEnabled() elastictransport.Instrumentation",
+				does:    kept,
 			},
 		},
 	},
