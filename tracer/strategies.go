@@ -42,9 +42,11 @@ type strategies struct {
 }
 
 func newStrategies(s *settings) *strategies {
+	h := newHTTP()
+	h.DisableKeepAlives = true // over HTTP/2 a connection would outlive the request that stop ends
 	server := &strategies{
 		url:      s.Sampler.SamplingServerURL,
-		client:   &http.Client{Transport: newHTTP(), Timeout: 10 * time.Second},
+		client:   &http.Client{Transport: h, Timeout: 10 * time.Second},
 		stats:    s.stats,
 		logger:   s.logger,
 		adaptive: &jaeger.AdaptiveSamplerUpdater{MaxOperations: s.Sampler.MaxOperations},
@@ -170,10 +172,7 @@ func (s *strategies) tell(last bool) {
 }
 
 // stop ends a request that is under way: the sampler's Close waits for it.
-func (s *strategies) stop() {
-	s.cancel()
-	s.client.CloseIdleConnections()
-}
+func (s *strategies) stop() { s.cancel() }
 
 // close tells what was not told, and returns an error if the last attempt failed. The sampler has been closed.
 func (s *strategies) close() error {

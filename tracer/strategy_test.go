@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -17,6 +20,42 @@ func asking(l *slog.Logger) *strategies {
 	s := &settings{stats: new(Stats), logger: l}
 	s.Sampler = &config.SamplerConfig{SamplingServerURL: "http://localhost/sampling"}
 	return newStrategies(s)
+}
+
+// Over HTTP/2 the connection outlives a request that is cancelled.
+func TestCloseLeavesNoConnectionToASamplingServer(t *testing.T) {
+	asked, closed := make(chan bool), make(chan bool)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != 2 {
+			t.Error(r.Proto)
+		}
+		asked <- true
+		<-r.Context().Done()
+	}))
+	server.EnableHTTP2 = true
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(closed)
+		}
+	}
+	server.StartTLS()
+	defer server.Close()
+	s := asking(nil)
+	s.url = server.URL
+	s.client.Transport.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	fetched := make(chan bool)
+	go func() {
+		s.Fetch("shop")
+		close(fetched)
+	}()
+	<-asked
+	s.stop()
+	<-fetched
+	select {
+	case <-closed:
+	case <-time.After(30 * time.Second): // by itself it closes after 90 seconds
+		t.Error("the connection is open")
+	}
 }
 
 func TestFailuresToGetAStrategyAreToldOnceAMinute(t *testing.T) {
