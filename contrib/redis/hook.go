@@ -23,8 +23,8 @@ const component = "go-redis"
 // and ForEachShard.
 //
 // AddHook is not safe while commands run, so wrap a client before it is used. A client that has a hook of this package, as
-// the Tx of a wrapped client has, is left as it is, with the options that it has: a command is one span. Wrap panics if
-// client is nil.
+// the Tx of a wrapped client has, is left as it is, with the options that it has: a command is one span. Wrap sees neither nodes
+// nor hooks in a struct that embeds a redis.UniversalClient: wrap the client first. Wrap panics if client is nil.
 func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option) C {
 	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		panic("redis.Wrap: client is nil")

@@ -32,6 +32,8 @@ func (h *hook) reachNodes(client reflect.Value) {
 	newClient := options.NewClient
 	options.NewClient = func(opt *redis.Options) *redis.Client {
 		node := newClient(opt)
+		hooking.Lock()
+		defer hooking.Unlock()
 		if node == nil || hasHook(node) {
 			return node
 		}
@@ -44,6 +46,9 @@ func (h *hook) reachNodes(client reflect.Value) {
 	*opt = &options
 	h.reachSentinels(client)
 }
+
+// hooking is held while a node may get its hook: the NewClient of several clusters may give them the same client.
+var hooking sync.Mutex
 
 // reachSentinels records what the sentinels of a NewFailoverClusterClient are asked outside of a command, as for Watch. They are
 // asked by a function in its options, which nobody else has, as go-redis made them.

@@ -377,6 +377,31 @@ func TestWrapDoesNotRaceWithNodesInUse(t *testing.T) {
 	}
 }
 
+func TestClustersMayShareTheClientsOfTheirNodes(t *testing.T) {
+	peer, tracer := newPeer(t), spantest.NewTracer()
+	ctx, drawn := under(t, tracer)
+	const rounds = 20 // until both are at it at once
+	for range rounds {
+		shared := connect(t, peer.addr)
+		var both sync.WaitGroup
+		for range 2 {
+			opt := clusterOf(peer)
+			opt.NewClient = func(*redis.Options) *redis.Client { return shared }
+			cluster := gapredis.Wrap(redis.NewClusterClient(opt), gaptrace.WithTracer(tracer))
+			both.Go(func() {
+				node, err := cluster.MasterForKey(ctx, "greeting")
+				if err != nil || node.Ping(ctx).Err() != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+	}
+	if drawn(); len(tracer.Named("redis ping")) != 2*rounds || tracer.Problems() != nil {
+		t.Error(tracer.Tree())
+	}
+}
+
 // After a redirection go-redis runs a transaction on two nodes at once, until it knows the slot's new node: one of them sets the
 // commands' errors while the other's hook is called.
 func TestARedirectedPipelineDoesNotRaceWithItsNodesHooks(t *testing.T) {
