@@ -135,8 +135,7 @@ func (s *strategies) Update(sampler jaeger.SamplerV2, answer any) (jaeger.Sample
 	default:
 		sampler = jaeger.NewRateLimitingSampler(of.tracesPerSecond)
 	}
-	if err != nil { // it has no reason, as the answer was checked
-		s.failed(err)
+	if err != nil { // it has no reason, as the answer was checked; and a logger that spans would wait for the lock
 		return nil, err
 	}
 	s.err = nil
