@@ -77,9 +77,9 @@ func WithTags(tags func(Call) opentracing.Tags) Option {
 	return func(c *Config) { c.Tags = tags }
 }
 
-// WithStatement rewrites db.statement before it is recorded; an empty answer drops it. It is
-// called for sampled calls only. f is given the statement after the wrapper redacted the credentials it
-// knows of; what f answers is cut at 4 KiB. A nil f leaves the statement as it is.
+// WithStatement rewrites db.statement before it is recorded; an empty answer drops it. It is called
+// for sampled calls only. f gets the statement after the wrapper has redacted credentials
+// (docs/secrets.md). Its result is truncated at 4 KiB. A nil f leaves the statement as it is.
 func WithStatement(f func(c Call, statement string) string) Option {
 	return func(c *Config) { c.Statement = f }
 }

@@ -160,8 +160,9 @@ func (b *builder) index() {
 	}
 }
 
-// interval returns when the span was, with a start out of range clamped. A length that is negative or leads out of
-// range is zero: it is a mistake of whoever measured, and would hide all other spans of the trace.
+// interval returns when the span started and ended. A start out of range is clamped. A duration
+// that is negative, or ends out of range, counts as zero: it is a measuring error, and would hide
+// all other spans of the trace.
 func (s *Span) interval() (start, end int64) {
 	switch seconds := s.Start.Unix(); {
 	case seconds <= int64(minTime)/1e9:

@@ -146,8 +146,8 @@ func (s *Span) joined() (int64, error) {
 	return min(us, math.MaxInt64/1000) * 1000, nil
 }
 
-// integer reads a value of any integer type, a float without a fraction as JSON makes them, or a string of digits. A number
-// of the upper half of 64 bits is a negative one that was stored without its sign.
+// integer reads a value of any integer type, a float without a fraction as JSON makes them, or a
+// string of digits. A number from 1<<63 up is a negative one that was stored as unsigned.
 func integer(value any) (int64, error) {
 	switch v := value.(type) {
 	case int64:

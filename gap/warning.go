@@ -29,7 +29,7 @@ const (
 	Duplicate     Code = "duplicate"      // the span came twice; one dropped
 	SameID        Code = "same-id"        // a different span has this id; dropped, as the other starts first
 	NoSpanID      Code = "no-span-id"     // the id is zero: kept, but nothing can refer to it
-	BadTime       Code = "bad-time"       // starts before 1823 or after 2116, or has neither start nor duration: put where its parent starts
+	BadTime       Code = "bad-time"       // starts before 1823 or after 2116, or has neither start nor duration: moved to its parent's start
 	BadDuration   Code = "bad-duration"   // negative, or ends after 2116: counts as zero
 	BadJoined     Code = "bad-joined"     // wait.joined_us is no number, negative, or more than the call and its waits cover
 	MissingParent Code = "missing-parent" // the parent is not in the trace; see Node.Incomplete

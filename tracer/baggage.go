@@ -129,11 +129,12 @@ func (in *incoming) addBaggage(key, value string) {
 	in.baggage[key], in.baggageBytes = value, size
 }
 
-// addBaggageList reads the header jaeger-baggage, k1=v1, k2=v2, which people type. It splits before it decodes, so that a
-// value may hold an encoded comma or "=". Jaeger's reader logs what is malformed: a peer could fill the log.
+// addBaggageList reads the header jaeger-baggage (k1=v1, k2=v2), which people type. It splits
+// before it decodes, so a value may hold an encoded comma or "=". It skips malformed pairs without
+// logging them, as Jaeger's client does: a peer could fill the log.
 func (in *incoming) addBaggageList(list string) {
 	encoded := strings.IndexByte(list, '=') >= 0
-	if !encoded { // unless all of it is, as a gateway may do
+	if !encoded { // a gateway may have encoded the whole list
 		var ok bool
 		if list, ok = in.unescape(list); !ok {
 			return
@@ -146,14 +147,15 @@ func (in *incoming) addBaggageList(list string) {
 		}
 		key, keyOK := in.own(strings.TrimSpace(key), encoded)
 		value, valueOK := in.own(value, encoded)
-		if keyOK && valueOK && in.spend(len(key)) { // for the key in lower case
+		if keyOK && valueOK && in.spend(len(key)) { // for the lower-case copy of the key
 			in.addBaggage(strings.ToLower(strings.TrimSpace(key)), value)
 		}
 	}
 }
 
-// own returns a copy of s, decoded if it is encoded well, where that can be afforded. A copy, because s may be part of a
-// megabyte, and a span lives longer than its request's headers.
+// own returns a copy of s, URL-decoded if encoded and if s is well-formed. ok is false if the
+// budget for copies is spent. It copies, since s may be part of a header of a megabyte, which the
+// span would keep alive.
 func (in *incoming) own(s string, encoded bool) (string, bool) {
 	if !in.spend(len(s)) {
 		return "", false

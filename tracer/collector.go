@@ -19,13 +19,14 @@ import (
 
 const (
 	sendTimeout = 5 * time.Second // of a request, as Jaeger's transport has it
-	maxTries    = 5               // of spans that a busy collector refuses
-	maxPause    = 5 * time.Minute // between two of them, whatever it asks for
+	maxTries    = 5               // requests with the same spans, if the collector answers that it is busy
+	maxPause    = 5 * time.Minute // between two tries, whatever Retry-After asks for
 )
 
-// collector sends spans by HTTP. Jaeger's transport would lose a batch that is too large, or that comes too early. Its
-// connections are its own: Close can then end them and their goroutines, and a tracing http.DefaultTransport does not
-// trace how traces are sent.
+// collector sends spans by HTTP. Jaeger's transport would lose a batch that the collector refuses
+// as too large or too early. collector has its own connections, so that Close can end them and
+// their goroutines, and so that a wrapped http.DefaultTransport does not trace the sending of
+// traces.
 type collector struct {
 	cfg     *config.ReporterConfig
 	client  *http.Client
@@ -33,12 +34,12 @@ type collector struct {
 	process *j.Process
 	spans   []*j.Span
 	batch   int // how many spans are sent at once
-	size    int // how many the collector takes at once, as far as is known: batch or fewer
+	size    int // how many the collector accepts at once, as far as is known: at most batch
 
-	until   time.Time // it is busy, and is not asked before
-	refusal error     // why
+	until   time.Time // no request is sent before: the collector is busy
+	refusal error     // the collector's answer that says so
 
-	wait    func(time.Duration) bool // reports whether Close let the time pass
+	wait    func(time.Duration) bool // waits; returns false if Close cannot wait that long
 	givenUp func() bool              // reports whether Close has waited long enough
 }
 
@@ -47,8 +48,8 @@ func newCollector(cfg *config.ReporterConfig, batch int) *collector {
 	return &collector{cfg: cfg, client: &http.Client{Transport: h, Timeout: sendTimeout, CheckRedirect: postOnly}, http: h, batch: batch, size: batch}
 }
 
-// postOnly refuses the GET that net/http makes of a POST that is redirected by 301, 302 or 303: its answer would be taken
-// for success, with the spans gone.
+// postOnly refuses redirects that turn the POST into a GET (301, 302, 303). The GET's answer would
+// look like success, but the spans would be lost.
 func postOnly(req *http.Request, via []*http.Request) error {
 	switch {
 	case req.Method != http.MethodPost:
@@ -93,7 +94,7 @@ func (c *collector) Close() error {
 	return nil
 }
 
-// outcome is what became of spans that were not all sent.
+// outcome counts what became of a batch's spans. It is an error if not all were sent.
 type outcome struct {
 	sent, tooLarge, failed int
 	err                    error // of those that failed
@@ -101,12 +102,12 @@ type outcome struct {
 
 func (o *outcome) Error() string { return fmt.Sprintf("%d spans failed: %v", o.failed, o.err) }
 
-// send sends spans in as many requests as it takes. What cannot be sent at once does not wait for the rest:
+// send sends spans in as many requests as needed. If the collector refuses a request:
 //
-//   - Too large for the collector (413): they are sent in halves. One alone is dropped.
-//   - Too early (429, or 503 with Retry-After): they are sent again when the collector says, and not before 1, 2, 4 and 8
-//     seconds have passed. The queue is filling meanwhile.
-//   - Anything else, or a Close that must not wait: they are lost.
+//   - Too large (413): its spans are sent again in halves. A single span is dropped.
+//   - Busy (429, or 503 with Retry-After): they are sent again after the time that it asks for, but
+//     not before 1, 2, 4 and 8 seconds. The queue fills meanwhile.
+//   - Anything else, or Close cannot wait: all spans that are not yet sent are lost.
 func (c *collector) send(spans []*j.Span, o *outcome) {
 	for tries := 1; len(spans) > 0; {
 		if !c.wait(time.Until(c.until)) {
@@ -174,8 +175,8 @@ func (c *collector) post(spans []*j.Span) error {
 	return nil
 }
 
-// cutShort reports whether the collector closed the connection before it had read the request, as some do that then
-// answer 413: the answer may not be seen.
+// cutShort reports whether the collector closed the connection before it had read the whole
+// request. A collector that answers 413 may do so, and then its answer may not arrive.
 func cutShort(err error) bool {
 	for e, ok := errors.AsType[*net.OpError](err); ok; e, ok = errors.AsType[*net.OpError](e.Err) {
 		if e.Op == "write" {
@@ -185,7 +186,8 @@ func cutShort(err error) bool {
 	return false
 }
 
-// refusal is an answer of a collector that does not take spans. A nil one is none.
+// refusal is a collector's answer that it does not accept the spans. The methods of a nil refusal
+// return false.
 type refusal struct {
 	status     int
 	retryAfter string
@@ -201,7 +203,8 @@ func (r *refusal) busy() bool {
 	return r != nil && (r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable && r.retryAfter != "")
 }
 
-// pause is how long to wait after this many tries: what the collector asks for, or more if that is next to nothing.
+// pause returns how long to wait after this many tries: the time of Retry-After, at least 1, 2, 4,
+// 8 seconds, and at most maxPause.
 func (r *refusal) pause(tries int) time.Duration {
 	asked := time.Duration(0)
 	if seconds, err := strconv.ParseUint(r.retryAfter, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {

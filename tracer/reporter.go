@@ -137,8 +137,8 @@ func (s *sender) givenUp() bool {
 	return begun != nil && time.Since(*begun) > closeGrace
 }
 
-// wait lets d pass, and reports true, unless Close cannot wait that long. The logger hears of what the queue drops
-// meanwhile.
+// wait waits for d and returns true. It returns false, without waiting longer, if Close cannot wait
+// that long. Meanwhile it logs what the queue drops.
 func (s *sender) wait(d time.Duration) bool {
 	for until := time.Now().Add(d); time.Now().Before(until); s.books.tell(false) {
 		closed := s.closed

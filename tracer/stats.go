@@ -9,23 +9,25 @@ import (
 	"time"
 )
 
-// Stats counts what becomes of the spans of a tracer that are to be sent, for metrics: give it to [WithStats], and load
-// its fields at any time. It belongs to one tracer. Spans that go to a Recorder only are not counted, nor are those that
-// finish after Close, which go nowhere. It also tells how the tracer samples.
+// Stats counts what becomes of the spans of a tracer that are to be sent, for metrics: give it to
+// [WithStats], and load its fields at any time. It belongs to one tracer. Spans that go to a
+// Recorder only are not counted, nor are those that finish after Close, which go nowhere. Its
+// method Sampler says how the tracer samples.
 type Stats struct {
 	Sent     atomic.Int64 // the collector took them; or the network did, on their way to an agent, which does not answer
 	Dropped  atomic.Int64 // the queue was full
 	TooLarge atomic.Int64 // the span alone exceeds the 65,000 bytes of a packet to an agent, or the collector answers 413
 	Failed   atomic.Int64 // the collector did not take them, they could not be sent, or a value in them panicked
 
-	Strategies       atomic.Int64 // answers of the sampling server that were put in force
-	StrategiesFailed atomic.Int64 // times when it could not be asked, or its answer not be understood
+	Strategies       atomic.Int64 // answers of the sampling server that took effect
+	StrategiesFailed atomic.Int64 // times when it could not be reached, or its answer was no strategy
 
 	sampler atomic.Pointer[string]
 }
 
-// Sampler describes the sampler in force, with its parameter: "const 1", "remote: probabilistic 0.5", "remote:
-// ratelimiting 5", "remote: per operation (2 rates, default 0.8)", or "remote: probabilistic 0.001, until the server answers". It is "" before a tracer is opened.
+// Sampler describes the sampler in force and its parameter: "const 1", "remote: probabilistic 0.5",
+// "remote: ratelimiting 5", "remote: per operation (2 rates, default 0.8)", or "remote:
+// probabilistic 0.001, until the server answers". It returns "" before a tracer is opened.
 func (s *Stats) Sampler() string {
 	if text := s.sampler.Load(); text != nil {
 		return *text
@@ -80,8 +82,7 @@ func (b *books) tell(last bool) {
 	warn(b.logger, "tracer: spans were lost", attrs...)
 }
 
-// warn tells l, unless that is nil. A handler that panics or spans itself cannot hurt: this is no goroutine of the
-// program's.
+// warn logs to l, unless l is nil. It contains a panic of l's handler.
 func warn(l *slog.Logger, msg string, attrs ...slog.Attr) {
 	if l == nil {
 		return

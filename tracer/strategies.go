@@ -18,19 +18,19 @@ import (
 	"github.com/uber/jaeger-client-go/thrift-gen/sampling"
 )
 
-// maxAnswer bounds what is read of a sampling server's answer, in bytes.
+// maxAnswer is how many bytes of a sampling server's answer are read at most.
 const maxAnswer = 1 << 20
 
-// strategies asks a sampling server, for Jaeger's remotely controlled sampler. Its methods run on the goroutine of that
-// sampler, one after the other, except stop.
+// strategies asks a sampling server, for Jaeger's remotely controlled sampler. Except for stop, its
+// methods run one after the other on that sampler's goroutine.
 //
-// Jaeger's own fetcher leaves connections open, has no timeout for the body, and panics in a program whose
-// http.DefaultTransport is not a *http.Transport. Its parser refuses a numeric strategyType, which Jaeger and the
-// OpenTelemetry Collector send, and lets through what makes the sampler panic.
+// Jaeger's own fetcher leaves connections open, has no timeout for the body, and panics if
+// http.DefaultTransport is not a *http.Transport. Its parser refuses a numeric strategyType, which
+// Jaeger and the OpenTelemetry Collector send, and accepts answers that make the sampler panic.
 type strategies struct {
-	url, name string // the name is the URL without what may be secret
+	url, name string // name: the URL without userinfo and query, for messages
 	client    *http.Client
-	ctx       context.Context // ends with stop: Fetch is not given one
+	ctx       context.Context // cancelled by stop; Fetch has no context parameter
 	cancel    context.CancelFunc
 	stats     *Stats
 	logger    *slog.Logger // nil: none
@@ -94,12 +94,12 @@ func (s *strategies) ask(service string) ([]byte, error) {
 	return answer, err
 }
 
-// statusText is a status without the words of the server, which may be anything.
+// statusText returns a status with net/http's text, since the server's own may say anything.
 func statusText(code int) string {
 	return strings.TrimSpace(fmt.Sprint(code, " ", http.StatusText(code)))
 }
 
-// withoutURL is err without the URL that net/http puts before it, whose query may hold a token.
+// withoutURL returns err without net/http's prefix, a URL whose query may hold a token.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
@@ -117,8 +117,8 @@ func (s *strategies) Parse(answer []byte) (any, error) {
 	return strategy, nil
 }
 
-// Update implements jaeger.SamplerUpdater. The sampler holds a lock meanwhile, so that whoever reads a strategy in Stats
-// starts spans by it.
+// Update implements jaeger.SamplerUpdater. The sampler holds its lock meanwhile, so a span that is
+// started after reading Stats.Sampler is sampled by that strategy.
 func (s *strategies) Update(sampler jaeger.SamplerV2, answer any) (jaeger.SamplerV2, error) {
 	of, ok := answer.(*strategy)
 	if !ok {
@@ -135,7 +135,7 @@ func (s *strategies) Update(sampler jaeger.SamplerV2, answer any) (jaeger.Sample
 	default:
 		sampler = jaeger.NewRateLimitingSampler(of.tracesPerSecond)
 	}
-	if err != nil { // it has no reason, as the answer was checked; and a logger that spans would wait for the lock
+	if err != nil { // not expected, since the answer was checked; a logger that starts spans would wait for the lock
 		return nil, err
 	}
 	s.err = nil
@@ -144,10 +144,10 @@ func (s *strategies) Update(sampler jaeger.SamplerV2, answer any) (jaeger.Sample
 	return sampler, nil
 }
 
-// failed notes that there was no strategy. The one before stays in force.
+// failed records that there was no new strategy. The previous one stays in force.
 func (s *strategies) failed(err error) {
 	if s.ctx.Err() != nil {
-		return // Close has ended the request
+		return // the failure is our own: Close ended the request
 	}
 	s.err = err
 	s.stats.StrategiesFailed.Add(1)
@@ -155,7 +155,8 @@ func (s *strategies) failed(err error) {
 	s.tell(false)
 }
 
-// tell tells the logger of failures, the first time at once.
+// tell logs the failures since it last did, the first one at once, then at most every tellEvery,
+// and the rest if last.
 func (s *strategies) tell(last bool) {
 	if s.untold == 0 || !last && !s.told.IsZero() && time.Since(s.told) < tellEvery {
 		return
@@ -170,10 +171,11 @@ func (s *strategies) tell(last bool) {
 	warn(s.logger, "tracer: the sampling server gave no strategy", attrs...)
 }
 
-// stop ends a request that is under way: the sampler's Close waits for it.
+// stop cancels a request that is under way, since the sampler's Close waits for it.
 func (s *strategies) stop() { s.cancel() }
 
-// close tells what was not told, and returns an error if the last attempt failed. The sampler has been closed.
+// close logs the remaining failures, and returns an error if the last attempt failed. It must be
+// called after the sampler's Close.
 func (s *strategies) close() error {
 	s.tell(true)
 	if s.err == nil {
@@ -182,13 +184,14 @@ func (s *strategies) close() error {
 	return fmt.Errorf("tracer: the sampling server %s gave no strategy: %w; in force: %s", s.name, s.err, s.stats.Sampler())
 }
 
-// strategy is what a sampling server answers: rates of operations, or else one rate, or else a limit.
+// strategy is a sampling server's answer: rates per operation, or else a single rate, or else a
+// limit.
 type strategy struct {
 	sampling.SamplingStrategyResponse
 	tracesPerSecond float64
 }
 
-// String is how Stats show it.
+// String describes the strategy for Stats.Sampler.
 func (s *strategy) String() string {
 	switch {
 	case s.OperationSampling != nil:
@@ -200,9 +203,10 @@ func (s *strategy) String() string {
 	return fmt.Sprintf("ratelimiting %v", s.tracesPerSecond)
 }
 
-// parseStrategy reads the answers of Jaeger (whose enums are names or, at another path, numbers) and of the OpenTelemetry
-// Collector (which leaves out what is zero). As in Jaeger's clients rates of operations come first. If both of the others
-// are there, strategyType chooses.
+// parseStrategy reads the answers of Jaeger, whose enums are names or, at another path, numbers,
+// and of the OpenTelemetry Collector, which leaves out fields that are zero. As in Jaeger's
+// clients, rates per operation come first. If the answer has both a rate and a limit, strategyType
+// chooses.
 func parseStrategy(answer []byte) (*strategy, error) {
 	var a struct {
 		StrategyType          strategyType
@@ -242,7 +246,7 @@ func parseStrategy(answer []byte) (*strategy, error) {
 		}
 		for _, o := range a.OperationSampling.PerOperationStrategies {
 			if o == nil || o.ProbabilisticSampling == nil {
-				continue // the default is for it
+				continue // the default applies
 			}
 			s.OperationSampling.PerOperationStrategies = append(s.OperationSampling.PerOperationStrategies,
 				&sampling.OperationSamplingStrategy{Operation: o.Operation, ProbabilisticSampling: rate("samplingRate", o.ProbabilisticSampling.SamplingRate)})
@@ -260,7 +264,8 @@ func parseStrategy(answer []byte) (*strategy, error) {
 	return s, nil
 }
 
-// strategyType is a name, as Thrift and protobuf write it, or a number, as older Thrift and encoding/json do.
+// strategyType is a name, as Thrift and protobuf write it, or a number, as older Thrift and
+// encoding/json do. Its zero value is PROBABILISTIC.
 type strategyType int
 
 const rateLimiting = strategyType(sampling.SamplingStrategyType_RATE_LIMITING)
@@ -278,7 +283,7 @@ func (t *strategyType) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// number is a number, or a string of one, as protobuf writes those of 64 bits.
+// number is a JSON number, or a string with one, as protobuf writes 64-bit numbers.
 type number float64
 
 // UnmarshalJSON implements json.Unmarshaler.

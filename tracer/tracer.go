@@ -102,7 +102,8 @@ func WithPropagation(formats ...Format) Option {
 // sends none for a trace that it does not sample: behind it, without this option, such traces are sampled here.
 func WithDeferDenied() Option { return func(o *options) { o.deferDeny = true } }
 
-// WithStats counts in s what becomes of the spans that are sent, and shows how the tracer samples. A nil s is an error of New.
+// WithStats makes the tracer count in s what becomes of the spans that are sent, and describe there
+// how it samples. If s is nil, New returns an error.
 func WithStats(s *Stats) Option {
 	return func(o *options) {
 		if s == nil {
@@ -112,8 +113,10 @@ func WithStats(s *Stats) Option {
 	}
 }
 
-// WithLogger tells l, as warnings, what spans were lost, and why: at once, then once a minute at most, and the rest when
-// the tracer is closed. So it tells when a sampling server gives no strategy. Spans that are to be logged (JAEGER_REPORTER_LOG_SPANS) go there too. A nil l is an error of New.
+// WithLogger makes the tracer log to l. A warning says how many spans were lost, and why: at the
+// first loss, then at most once a minute, and for the rest when the tracer is closed. In the same
+// way, a warning says that a sampling server gave no strategy. With JAEGER_REPORTER_LOG_SPANS,
+// spans are logged to l, too. If l is nil, New returns an error.
 func WithLogger(l *slog.Logger) Option {
 	return func(o *options) {
 		if l == nil {
@@ -148,13 +151,13 @@ func WithLogger(l *slog.Logger) Option {
 // once, and the tracer is nil then. JAEGER_DISABLED=true gives a tracer that does nothing, and no other variable is
 // looked at.
 //
-// The closer ends what New has started, and sends the spans that are queued: call it when the program ends. Its error
-// tells how many spans were not delivered since New, and the last reason; an agent, which is sent packets by UDP, does
-// not say whether they arrived, and so only those that could not be sent at all are counted. It also says if a sampling
-// server gave no strategy when it was asked last. A collector that is slow gets all the spans;
-// one that fails is given up within fifteen seconds. Close may be called more than once and from
-// several goroutines: all calls wait and return the same error. A tracer that was closed can be used on; only, its
-// spans go nowhere but to the Recorder.
+// The closer ends what New has started, and sends the spans that are queued: call it when the
+// program ends. Its error says how many spans were not delivered since New, and the last reason. An
+// agent gets packets by UDP and does not confirm them, so only spans that could not be sent at all
+// are counted. The error also says if the sampling server gave no strategy when it was last asked.
+// A collector that is slow gets all the spans; one that fails is given up within fifteen seconds.
+// Close may be called more than once and from several goroutines: all calls wait and return the
+// same error. A closed tracer can still be used, but its spans go only to the Recorder.
 func New(service string, opts ...Option) (opentracing.Tracer, io.Closer, error) {
 	return new(source).open(service, opts)
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// counting is spanutil.Response for the answer to a bulk request, which succeeds as a whole even where items of it do not.
+// counting is spanutil.Response for the answer to a bulk request, which succeeds even if some of
+// its items fail.
 func counting(call *spanutil.Call, res *http.Response) *http.Response {
 	return lookingOn(call, res, hasErrors, func(head []byte) {
 		if !hasErrors(head) {

@@ -56,16 +56,16 @@
 // (exists), and to GET of a document or its source. Nor is a bulk request of which items failed: es.errors
 // tells of these. Which searches of a multi-search failed is not looked for.
 //
-// Elasticsearch repeats in its reasons what it was sent. In the span's message the secrets
-// in the query and in the path read "hidden", as in elasticsearch.params and es.url. The reason is there in full where
+// Elasticsearch's reasons repeat what it was sent. In the span's message, secrets of the query and
+// the path read "hidden", as in elasticsearch.params and es.url. The reason is recorded in full if
 //
 //   - the request is one whose body db.statement shows whole, and no gaptrace.WithStatement rewrites it, or
 //   - errors of its type speak of names, ids and limits: index_not_found_exception,
 //     resource_already_exists_exception, version_conflict_engine_exception, security_exception,
 //     cluster_block_exception and a few more.
 //
-// The APIs that take credentials (_security, _snapshot, _ingest, _watcher, _connector, _inference, _ml, _cluster,
-// _nodes, _reindex and a few more) have their reasons left out, except those of these types.
+// For APIs that take credentials (_security, _snapshot, _ingest, _watcher, _connector, _inference,
+// _ml, _cluster, _nodes, _reindex and a few more), any reason of another type is left out.
 //
 // Any other reason, those of mapping and parsing among them, ends with "… [cut]" where the first
 // value could stand: at a digit, a colon, an equals sign, a quotation mark or a bracket, unless the

@@ -33,8 +33,8 @@ func (e *Error) Error() string {
 	return strconv.Itoa(e.Status) + " " + http.StatusText(e.Status)
 }
 
-// failing is spanutil.Response for an answer that is a failure: the call fails with what the body says, as far as the
-// caller has read it.
+// failing is spanutil.Response for a failed request: the call fails with the error in the body, as
+// far as the caller has read it.
 func failing(call *spanutil.Call, asked redacted.Request, res *http.Response) *http.Response {
 	status := res.StatusCode
 	return lookingOn(call, res, nil, func(head []byte) {

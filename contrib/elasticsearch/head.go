@@ -25,8 +25,8 @@ type head struct {
 	over    bool // told, or given up
 }
 
-// lookingOn is spanutil.Response with tell told, before call is finished, how the body began. If there is no body, tell
-// is called at once.
+// lookingOn is spanutil.Response that also calls tell with the beginning of the body before call is
+// finished. If there is no body, it calls tell with nil at once.
 func lookingOn(call *spanutil.Call, res *http.Response, promising func(head []byte) bool, tell func(head []byte)) *http.Response {
 	if res.Body == nil || res.Body == http.NoBody {
 		tell(nil)

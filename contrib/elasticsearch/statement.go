@@ -36,7 +36,7 @@ func statementOf(req *http.Request) statement {
 	return s
 }
 
-// record gives call the body, and reports whether it had to be redacted.
+// record sets the body as the statement of call, and reports whether it had to be redacted.
 func (s statement) record(call *spanutil.Call) (marked bool) {
 	text := s.text()
 	shown := redacted.Body(text)

@@ -117,7 +117,7 @@ func (t *transport) DiscoverNodes() error {
 }
 
 func (t *transport) Perform(req *http.Request) (*http.Response, error) {
-	if req == nil { // the wrapped transport's to refuse
+	if req == nil { // the wrapped transport refuses it
 		return t.next.Perform(req)
 	}
 	ctx := req.Context()
@@ -140,7 +140,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	}
 	marked := false // the body has a credential word
 	if searches && ofAPI(req) && req.GetBody != nil {
-		marked = statementOf(req).record(call) // before the span is opened it costs half
+		marked = statementOf(req).record(call) // costs half as much before the span is opened
 		searches = false
 	}
 	ctx = call.Open(ctx)
@@ -213,7 +213,7 @@ func describeAnswer(call *spanutil.Call, req *http.Request, res *http.Response) 
 	}
 }
 
-// address is u without userinfo, query and secrets. It is a mere path where no node was asked.
+// address returns u without userinfo, query and secrets. If no node was asked, it is only a path.
 func address(u *url.URL) string {
 	if u.Host == "" {
 		return redact.Path(u.EscapedPath())
@@ -221,7 +221,7 @@ func address(u *url.URL) string {
 	return u.Scheme + "://" + host(u) + redact.Path(u.EscapedPath())
 }
 
-// host is u's without userinfo that was put there by hand.
+// host returns the host of u without userinfo, which a caller may have put there by hand.
 func host(u *url.URL) string { return u.Host[strings.LastIndexByte(u.Host, '@')+1:] }
 
 // params are a query's parameters in order, with the values of secrets hidden.

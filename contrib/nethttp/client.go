@@ -19,9 +19,9 @@ const component = "net/http"
 // span of the request's context. A nil rt is http.DefaultTransport. The request goes out with
 // the span's context in its headers, on a copy: the caller's request is not touched.
 //
-// Unwrap() http.RoundTripper returns rt, and so does WrappedRoundTripper(), by which Kubernetes'
-// libraries look for the TLS configuration and the dialer. CloseIdleConnections is there if rt has
-// it. Of an rt that Wrap returned the options are replaced: a request is one span.
+// The result's methods Unwrap and WrappedRoundTripper return rt. Kubernetes' libraries use the
+// latter to find the TLS configuration and the dialer. The result has CloseIdleConnections if rt
+// has it. If rt was returned by Wrap, its options are replaced: a request is one span.
 func Wrap(rt http.RoundTripper, opts ...gaptrace.Option) http.RoundTripper {
 	if rt == nil {
 		rt = http.DefaultTransport
@@ -52,8 +52,8 @@ type transport struct {
 	next http.RoundTripper
 }
 
-// closing is a transport that can close its idle connections. If the wrapped one cannot, a method of
-// ours would keep others from looking for one further within.
+// closing is a transport with CloseIdleConnections. A transport has it only if the wrapped one
+// does: otherwise code that searches through Unwrap would stop at ours.
 type closing struct {
 	*transport
 	closer
@@ -62,7 +62,7 @@ type closing struct {
 type closer interface{ CloseIdleConnections() }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req == nil { // the wrapped transport's to refuse
+	if req == nil { // the wrapped transport refuses it
 		return t.next.RoundTrip(req)
 	}
 	ctx := req.Context()
@@ -75,7 +75,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	describe(call, req)
 	sent := req.WithContext(call.Open(ctx)) // a RoundTripper must not touch the caller's request, nor its headers
-	if req.Header != nil {                  // net/http refuses a request without
+	if req.Header != nil {                  // net/http refuses a request without a Header
 		sent.Header = maps.Clone(req.Header) // carrier replaces values and never extends one
 		call.Inject(opentracing.HTTPHeaders, carrier(sent.Header))
 	}
@@ -135,7 +135,7 @@ func (t *transport) Unwrap() http.RoundTripper { return t.next }
 // WrappedRoundTripper returns the wrapped transport, under the name that Kubernetes' libraries use.
 func (t *transport) WrappedRoundTripper() http.RoundTripper { return t.next }
 
-func (t *transport) wrapped() http.RoundTripper { return t.next } // Wrap's own: others may have the methods above
+func (t *transport) wrapped() http.RoundTripper { return t.next } // marks our type: others may have the methods above
 
 // describe sets the tags that are known of a request before it is answered.
 func describe(call *spanutil.Call, req *http.Request) {

@@ -54,22 +54,24 @@
 //
 // # Limits of the client
 //
-// The response of a recorded call is a copy of the wrapped transport's, so that a body which nobody
-// closes can be reported. Its body has only Read and Close, except after 101 Switching Protocols.
+// The response of a recorded call is a copy of the wrapped transport's. The copy lets a body that
+// is never closed become garbage, which reports the call. Its body has only Read and Close, except
+// after 101 Switching Protocols.
 //
 // Configure a transport first and wrap it last: code that sets a CA bundle, a proxy or HTTP/2 on a
-// client often accepts only an *http.Transport. Kubernetes' libraries look through the wrapper with
-// WrappedRoundTripper; other code can use Unwrap.
+// client often accepts only an *http.Transport. Kubernetes' libraries reach the wrapped transport
+// by WrappedRoundTripper; other code can call Unwrap.
 //
-// A recorded request is sent as a copy. The deprecated CancelRequest of the wrapped transport does
-// not find it and does nothing, so code that waits for such a request to end hangs. The wrapper has
-// no CancelRequest. Cancel a request through its context or its Cancel channel.
+// Cancel a request through its context or its Cancel channel. The wrapper does not have the
+// deprecated CancelRequest. Calling that method of the wrapped transport does nothing, since a
+// recorded request is sent as a copy, which it does not find. Code that then waits for the request
+// to end hangs.
 //
-// A request whose Header is nil is passed on as it is, since net/http refuses it: no trace goes out.
+// A request whose Header is nil gets no trace headers. net/http refuses it, and other transports
+// get it with a nil Header.
 //
-// http.Client words a few errors by the type of its transport, such as that of its Timeout. The text
-// differs with a wrapped one, as with any other, but errors.Is(err, context.DeadlineExceeded) and
-// Timeout() hold.
+// http.Client words a few errors, such as that of its Timeout, differently if its transport is not
+// an *http.Transport. errors.Is(err, context.DeadlineExceeded) and Timeout() give the same answers.
 //
 // What the request's body does in its Read, while it is sent, is covered: the caller is blocked all the while. A request's
 // body that is still being sent when the answer has come is nobody's wait.
@@ -78,25 +80,30 @@
 //
 // # Limits of the server
 //
-// A handler's ResponseWriter can be asserted to the interfaces that the server's can, and to no others: http.Flusher,
-// http.Hijacker, http.Pusher, http.CloseNotifier, io.ReaderFrom, io.StringWriter, and the methods that
-// http.ResponseController looks for. It cannot be asserted to the server's own type, nor to an interface of a middleware
-// outside. If the writer of such a middleware has an unusual set of methods, WriteString, ReadFrom, Push and the methods
-// for deadlines are absent; a controller finds the last ones by Unwrap.
+// A handler's ResponseWriter has exactly those of the following that the server's writer has:
+// http.Flusher, http.Hijacker, http.Pusher, http.CloseNotifier, io.ReaderFrom, io.StringWriter, and
+// the methods that an http.ResponseController looks for. It cannot be asserted to the server's own
+// type, nor to an interface of a middleware outside WrapHandler. If such a middleware's writer has
+// an unusual set of methods, WriteString, ReadFrom, Push and the methods for deadlines are absent;
+// an http.ResponseController still sets deadlines, through Unwrap.
 //
-// An http.MaxBytesReader that meets its limit closes the connection, as it does without the wrapper. If the handler puts
-// it into a copy of the request, as http.MaxBytesHandler does, it closes the connection only if the status is 400 or
-// above and no other writer is in between. Then a limit that was given no writer does so too. One that reads the body
-// through another reader, such as a decompressor, does not.
+// An http.MaxBytesReader that meets its limit closes the connection, as it does without the
+// wrapper, if the handler assigns it to the Body of its request. There are three differences:
 //
-// The preface of an HTTP/2 connection is no request and draws nothing. A handler of golang.org/x/net/http2/h2c is wrapped
-// within, so that each request on its connections is a span. If something else is in between, wrap the handler within: from
-// outside, its HTTP/2 requests are not seen, and the span of a request that upgrades ends with status 101.
+//   - A MaxBytesReader in a copy of the request, such as that of http.MaxBytesHandler, closes the
+//     connection only if the handler answers 400 or above, and through no other writer than ours.
+//   - In such a copy, one whose ResponseWriter is nil closes the connection as well.
+//   - One that limits what a decompressor or another reader makes of the body never closes it.
 //
-// What a writer outside of ours does when it is written to, such as compressing, is covered as if it were waiting: wrap
-// the handler outside of those.
+// WrapHandler of an h2c handler (golang.org/x/net/http2/h2c) wraps the handler inside it, so each
+// request on an HTTP/2 connection is a span. If another handler is between the two, wrap the
+// innermost one yourself. Otherwise HTTP/2 requests are not seen, and the span of a request that
+// upgrades ends with status 101. The preface of an HTTP/2 connection draws nothing.
 //
-// A nil request or a nil ResponseWriter reaches the handler, and draws nothing.
+// What a writer outside of ours does in Write, such as compressing, is covered as if it were
+// waiting. So put WrapHandler outside of middlewares that compress.
+//
+// If the request or the ResponseWriter is nil, the handler is called with it and nothing is drawn.
 //
 // A handler is given a copy of the request, for its context. When it returns, those outside are told what it changed: the
 // pattern and path values, forms, the body, and the plain fields, but no others of a mux's own making.

@@ -6,14 +6,15 @@ import (
 	"strings"
 )
 
-// isPreface reports whether req is the start of an HTTP/2 connection, which net/http hands to the handler as if it were
-// a request, for it to serve the connection.
+// isPreface reports whether req is the preface of an HTTP/2 connection. net/http passes it to the
+// handler like a request, so that the handler can serve the connection.
 func isPreface(req *http.Request) bool {
 	return req.Method == "PRI" && len(req.Header) == 0 && req.URL != nil && req.URL.Path == "*" && req.Proto == "HTTP/2.0"
 }
 
-// h2cHandler returns the handler within h if h is of golang.org/x/net/http2/h2c, and a function that returns a copy of h
-// around another one. It goes by the name of the type, since this module does not depend on golang.org/x/net.
+// h2cHandler returns the handler inside h if h was made by golang.org/x/net/http2/h2c, and a
+// function that returns a copy of h around another handler. Otherwise it returns nil. It goes by
+// the type's name, since this package does not import golang.org/x/net.
 func h2cHandler(h http.Handler) (outer func(http.Handler) http.Handler, within http.Handler) {
 	v := reflect.ValueOf(h)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Name() != "h2cHandler" ||
@@ -33,7 +34,8 @@ func h2cHandler(h http.Handler) (outer func(http.Handler) http.Handler, within h
 	}, within
 }
 
-// upgraded ends the span of a request whose connection was taken over to speak HTTP/2: it would last as long as that.
+// upgraded ends the span of a request that upgrades its connection to HTTP/2. Otherwise the span
+// would last as long as the connection.
 func (x *exchange) upgraded() {
 	for _, protocols := range x.req.Header["Upgrade"] {
 		for protocol := range strings.SplitSeq(protocols, ",") {

@@ -8,18 +8,20 @@ import (
 	"strings"
 )
 
-// An http.MaxBytesReader that meets its limit tells the server's writer, by a method that net/http does not export, to
-// respond at once and to close the connection. A wrapped writer cannot have that method, so the body that is limited
-// looks at who reads it, and tells the server's writer for a limit that was given the wrapped one.
+// An http.MaxBytesReader that meets its limit calls an unexported method of the server's writer,
+// which makes the server respond at once and close the connection. A wrapped writer cannot have
+// that method. So the wrapped body checks who reads it, and calls the server's writer on behalf of
+// a MaxBytesReader that has the wrapped one.
 //
-// The limit is read where the handler put it into the request it was given. One in a copy of the request, such as that of
-// http.MaxBytesHandler, is out of reach. It shows by what follows: its last Read filled the buffer and did not come to
-// the end, and the handler refuses the request, without another writer in between that would hide the server's.
+// If the handler put the MaxBytesReader into the request that it was given, the limit is read from
+// its fields. One in a copy of the request, such as that of http.MaxBytesHandler, cannot be found.
+// The limit counts as exceeded if its last Read filled the buffer without reaching the end, and the
+// handler then answers 400 or above, through no other writer than ours.
 
-// limit is the type of an http.MaxBytesReader, whose fields are read by their names.
+// limit is the type of an http.MaxBytesReader. Its fields are read by name.
 var limit = reflect.TypeOf(http.MaxBytesReader(nil, nil, 0))
 
-// filled looks for a limit after its Read, which returned as many bytes as were asked for.
+// filled checks for a limit after a Read that returned as many bytes as it was asked for.
 func (b *requestBody) filled(n int, err error) {
 	var caller [1]uintptr
 	runtime.Callers(3, caller[:])
@@ -27,7 +29,8 @@ func (b *requestBody) filled(n int, err error) {
 	b.refusable.Store(limited && err == nil && !b.exceeded(int64(n)))
 }
 
-// exceeded reports whether the limit that read n bytes is known, and tells the server if these are too many.
+// exceeded reports whether the limit that has just read n bytes is found in the request. If the
+// bytes exceed it, exceeded tells the server.
 func (b *requestBody) exceeded(n int64) (known bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -38,7 +41,7 @@ func (b *requestBody) exceeded(n int64) (known bool) {
 	for body := reflect.ValueOf(b.served.Body); body.IsValid() && body.Type() == limit; {
 		w, r, left := body.Elem().FieldByName("w"), body.Elem().FieldByName("r"), body.Elem().FieldByName("n")
 		if w.Kind() != reflect.Interface || r.Kind() != reflect.Interface || !left.CanInt() {
-			return false // of a release of net/http to come
+			return false // a later release of net/http has other fields
 		}
 		tell = tell || n > left.Int() && b.x.shown(w.Elem())
 		body = r.Elem()
@@ -50,27 +53,30 @@ func (b *requestBody) exceeded(n int64) (known bool) {
 	return known
 }
 
-// shown reports whether w is what the handler was shown.
+// shown reports whether w is the writer that the handler was given.
 func (x *exchange) shown(w reflect.Value) bool {
-	for w.Kind() == reflect.Struct && w.NumField() > 0 { // a shape
+	for w.Kind() == reflect.Struct && w.NumField() > 0 { // a shape: see shape.go
 		w = w.Field(0)
 	}
 	return w.Kind() == reflect.Pointer && w.Pointer() == reflect.ValueOf(&x.first).Pointer()
 }
 
-// refused tells the server that the body was too large if it seems so, as its handler refuses the request.
+// refused tells the server that the body was too large, if a limit may have been exceeded. The
+// handler has just refused the request.
 func (b *requestBody) refused(inner http.ResponseWriter) {
 	if b != nil && b.refusable.Load() && !throughAnother() {
 		tooLarge(inner)
 	}
 }
 
-// tooLarge has w told that the body is too large by somebody it listens to.
+// tooLarge tells w that the body is too large, by exceeding the limit of a MaxBytesReader made for
+// this.
 func tooLarge(w http.ResponseWriter) {
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
-// throughAnother reports whether the handler writes through somebody else's writer.
+// throughAnother reports whether the handler writes through a writer that is neither ours nor
+// net/http's.
 func throughAnother() bool {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs[:])])

@@ -22,12 +22,13 @@ import (
 // a child of the client's, where the headers tell of one, else the start of a trace. The
 // request's context carries the span. A nil h is http.DefaultServeMux.
 //
-// Time in which h is blocked reading a slow client's body, or writing to a slow client, is drawn
-// as children of the server's span, so that it is not taken for work. Of an h that WrapHandler
-// returned the options are replaced.
+// Time in which h is blocked reading a slow client's body, or writing to a slow client, is drawn as
+// children of the server's span, so that it is not taken for work. If h was returned by
+// WrapHandler, its options are replaced.
 //
-// If h is of golang.org/x/net/http2/h2c, WrapHandler returns a copy whose handler within is wrapped instead: h2c takes
-// over a connection, and only that handler sees the requests on it.
+// If h was made by golang.org/x/net/http2/h2c, WrapHandler returns a copy of h whose inner handler
+// is wrapped instead. h2c takes over a connection, and only the inner handler sees the requests on
+// it.
 func WrapHandler(h http.Handler, opts ...gaptrace.Option) http.Handler {
 	if h == nil {
 		h = http.DefaultServeMux
@@ -67,7 +68,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if !sampled { // the decision still reaches the calls that h makes
 		defer call.Finish(nil)
 		defer giveBack(req, served, body)
-		if !ofNetHTTP(w) { // it may have methods that a shape lacks, and h must not see them in some requests alone
+		if !ofNetHTTP(w) { // a shape may lack some of its methods: h must not find them in unsampled requests only
 			x := &exchange{req: req, call: call}
 			w = x.show(&x.first, w)
 		}
@@ -111,11 +112,12 @@ func (x *exchange) finish() {
 		x.call.Fail(StatusError(x.status))
 	}
 	tagSize(x.call, "request_size", x.reads)
-	if x.req.Method != http.MethodHead { // of what is written then nothing is sent
+	if x.req.Method != http.MethodHead { // net/http sends none of its body
 		tagSize(x.call, "response_size", x.writes)
 	}
-	// Before this returns net/http cancels the context where the connection is lost, or will be heard no more.
-	// What the kernel sends it does not look at. A client that has had everything may hang up.
+	// Until the handler returns, net/http cancels the context only if the connection is lost or no
+	// longer read. It does not check what the kernel still has to send. A client that has
+	// everything may hang up.
 	if (x.lost || x.req.Context().Err() == context.Canceled) && !x.complete() {
 		x.call.Tag("client_gone", true)
 	}
@@ -186,7 +188,7 @@ type requestBody struct {
 	original      io.ReadCloser
 
 	x         *exchange   // nil if the request is not sampled
-	refusable atomic.Bool // a limit that is out of reach may have been met
+	refusable atomic.Bool // a limit that cannot be read may have been exceeded
 
 	mu          sync.Mutex
 	req, served *http.Request // nil when the handler has returned: a goroutine that it left may read on

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// abilities are what an http.ResponseWriter can be asserted to beyond its three methods: the interfaces that handlers,
-// frameworks and package io ask for, and the methods that http.ResponseController does.
+// abilities are the optional methods of an http.ResponseWriter: those of the interfaces that
+// handlers, frameworks and package io assert, and those that an http.ResponseController looks for.
 type abilities uint16
 
 const (
@@ -53,10 +53,11 @@ func ability[T any](w http.ResponseWriter, bit abilities) abilities {
 	return 0
 }
 
-// shaped returns w in the shape that has these abilities, no more and no fewer. There are 2,048 sets of them: the shapes
-// are those of net/http's writers, of well-known middlewares, and of every set that leaves out WriteString, ReadFrom, Push
-// and the deadlines. Of any other set these four are dropped. Nothing is lost that works: Write does what the first two
-// do, nobody takes what is pushed, and an http.ResponseController reaches the deadlines by Unwrap.
+// shaped returns w in the shape with exactly these abilities. There are 2,048 sets of them. Shapes
+// exist for net/http's writers, for well-known middlewares, and for every set without WriteString,
+// ReadFrom, Push and the deadlines. From any other set, these four are dropped. Nothing that works
+// is lost: Write replaces the first two, browsers ignore pushes, and an http.ResponseController
+// reaches the deadlines by Unwrap.
 func shaped(w *textWriter, can abilities) http.ResponseWriter {
 	if shape, ok := textShapes[can]; ok {
 		return shape(w)
@@ -70,8 +71,10 @@ func shaped(w *textWriter, can abilities) http.ResponseWriter {
 	return shapes[can&(canFlush|canFlushError|canHijack|canNotify|canUnwrap)](&w.responseWriter)
 }
 
-// The shapes. Each is a pointer, so that making one allocates nothing. Their letters are F Flush, E FlushError, H Hijack,
-// C CloseNotify, U Unwrap, P Push, R ReadFrom, S WriteString; net is the rest of what both of net/http's writers have.
+// The shapes. Each holds a single pointer, so that converting one to an interface does not
+// allocate. The letters stand for methods: F Flush, E FlushError, H Hijack, C CloseNotify, U
+// Unwrap, P Push, R ReadFrom, S WriteString. "net" stands for the other methods that both of
+// net/http's writers have.
 type (
 	shapeH      struct{ *responseWriter }
 	shapeC      struct{ *responseWriter }

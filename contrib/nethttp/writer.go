@@ -22,16 +22,17 @@ type exchange struct {
 	reads, writes  *spanutil.Call // the handler's waits
 	body           *requestBody   // nil if there is none
 	status         int            // 0 until the response's status is known
-	hijacked, lost bool           // lost: a write found that the connection is
+	hijacked, lost bool           // lost: a write failed since the connection is gone
 	first          textWriter
 }
 
 // responseWriter records what a handler does with the server's writer, inner. It has the methods of an
 // http.ResponseWriter; its shape adds those that inner has beyond them.
 //
-// WriteHeader and Write are a recorder's until they have nothing left to record, and inner's own from then on: net/http
-// blames its caller for a superfluous WriteHeader, or for writing to a hijacked connection, and that is the handler. They
-// are reached through pointers because handlers that race with themselves could tear an interface.
+// WriteHeader and Write are promoted from a recorder as long as there is something to record, then
+// from inner itself. net/http logs the caller of a superfluous WriteHeader, or of a write to a
+// hijacked connection, and then that caller is the handler. The two are embedded as pointers, since
+// a pointer cannot be torn if a handler calls its writer from several goroutines.
 type responseWriter struct {
 	*headerTo
 	*bodyTo
@@ -57,7 +58,8 @@ type (
 
 type headerWriter interface{ WriteHeader(status int) }
 
-// show makes w the writer of inner and returns what a handler is given: it can be asserted to what inner can.
+// show makes w a wrapper of inner and returns it in the shape for a handler: with the optional
+// methods of inner.
 func (x *exchange) show(w *textWriter, inner http.ResponseWriter) http.ResponseWriter {
 	r := recorder{&w.responseWriter}
 	w.inner, w.x = inner, x
@@ -70,8 +72,8 @@ func (w *responseWriter) Header() http.Header { return w.inner.Header() }
 
 type recorder struct{ w *responseWriter }
 
-// WriteHeader implements http.ResponseWriter. An informational response comes before the response and is not it, except
-// 101 over HTTP/1, which is the last. An invalid status makes net/http panic, and is not recorded.
+// WriteHeader implements http.ResponseWriter. An informational status is not the response's, except
+// 101 over HTTP/1, which is final. An invalid status makes net/http panic, and is not recorded.
 func (r recorder) WriteHeader(status int) {
 	x := r.w.x
 	if status >= 400 {
@@ -99,7 +101,7 @@ func (r recorder) WriteString(s string) (n int, err error) {
 	return r.w.inner.(io.StringWriter).WriteString(s)
 }
 
-// wrote notes that the response has a status: this one, unless it had one.
+// wrote sets the response's status, unless it has one already.
 func (w *responseWriter) wrote(status int) {
 	if w.x.hijacked {
 		return
@@ -107,7 +109,7 @@ func (w *responseWriter) wrote(status int) {
 	if w.x.status == 0 {
 		w.x.status = status
 	}
-	first := &w.x.first // w itself, or the writer outside of it that has been unwrapped
+	first := &w.x.first // w itself, or the writer that was unwrapped to reach w
 	first.headerTo = &first.innerHeader
 }
 
@@ -132,8 +134,9 @@ func (x *exchange) complete() bool {
 	return err == nil && x.writes.Amount() >= length
 }
 
-// readFrom has the inner writer copy: that one may have the kernel send a file, and knows when to flush. Reading any
-// other source is the handler's time, and writing alone is the wait.
+// readFrom lets the inner writer copy: it may have the kernel send a file, and it knows when to
+// flush. For any source other than a file or connection, reading is the handler's work and only
+// writing is a wait.
 func (w *responseWriter) readFrom(src io.Reader) (n int64, err error) {
 	source := &source{src, w.x.writes, false}
 	if !isDescriptor(src) {
@@ -144,8 +147,8 @@ func (w *responseWriter) readFrom(src io.Reader) (n int64, err error) {
 		if n > 0 {
 			w.wrote(http.StatusOK)
 		}
-		w.x.writes.Add(n)                 // which may be more than an int holds
-		if source.failed || isConn(src) { // a connection's error may be of either
+		w.x.writes.Add(n)                 // an int64: Leave takes an int, which may have 32 bits
+		if source.failed || isConn(src) { // with a connection, the error may come from either side
 			w.x.writes.Leave(0)
 			return
 		}
@@ -197,7 +200,7 @@ func unlimited(src io.Reader) io.Reader {
 }
 
 func (w *responseWriter) flush() {
-	if inner, ok := w.inner.(flushErrorer); ok && ofNetHTTP(w.inner) { // the same, but tells whether the client is gone
+	if inner, ok := w.inner.(flushErrorer); ok && ofNetHTTP(w.inner) { // like Flush, with an error if the client is gone
 		_ = w.flushed(inner.FlushError)
 		return
 	}
@@ -216,7 +219,7 @@ func (w *responseWriter) flushed(flush func() error) (err error) {
 	return err
 }
 
-// ofNetHTTP reports whether the type of w is one of net/http's.
+// ofNetHTTP reports whether w's type is declared in net/http.
 func ofNetHTTP(w http.ResponseWriter) bool {
 	t := reflect.TypeOf(w)
 	if t.Kind() == reflect.Pointer {
@@ -250,8 +253,9 @@ func (w *responseWriter) push(target string, opts *http.PushOptions) error {
 	return w.inner.(http.Pusher).Push(target, opts)
 }
 
-// unwrap is for http.ResponseController, and for code that looks for a writer of its own: that finds inner. But a Flush or
-// Hijack that inner lacks would then reach the writer within unseen, so that one is wrapped as well.
+// unwrap returns inner, for http.ResponseController and for code that looks for its own writer. If
+// inner lacks Flush or Hijack, the caller will unwrap further and call them unrecorded. So unwrap
+// then skips inner, and returns the writer inside it, wrapped.
 func (w *responseWriter) unwrap() http.ResponseWriter {
 	const seen = canFlush | canHijack
 	outer, ok := w.inner.(unwrapper)

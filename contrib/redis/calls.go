@@ -21,7 +21,7 @@ import (
 // unless a panic or runtime.Goexit unwinds it.
 type calls struct {
 	running atomic.Int64   // len(held), to be read without the lock
-	nodes   unsafe.Pointer // what go-redis keeps the client's nodes in, nil if it has none
+	nodes   unsafe.Pointer // go-redis's struct with the client's nodes or shards, or nil
 
 	mu    sync.Mutex
 	held  map[any]held
@@ -83,8 +83,9 @@ func (c *calls) nested(key any) bool {
 	return running
 }
 
-// havePart reports whether ctx is that of a call which cmds are a part of: a cluster and a ring give each node a slice of
-// its own, and do so at once. A cluster also makes a pipeline of a single command, if it was answered ASK.
+// havePart reports whether cmds are part of the call of ctx. A cluster and a ring split a pipeline,
+// and run the parts on their nodes at the same time. A cluster also runs a single command that was
+// answered ASK as a pipeline.
 func (c *calls) havePart(ctx context.Context, cmds []redis.Cmder) bool {
 	whole, _ := ctx.Value(c).(*callContext)
 	if whole == nil || len(cmds) == 0 {

@@ -37,11 +37,11 @@
 // that is not among these, as a module's, only the name is shown, and so of MIGRATE. Scripts are ?.
 //
 // redis.Nil and redis.TxFailedErr are no failures. The error of a pipeline is the first of its
-// commands'. An error the server answered is recorded up to where it begins to repeat
-// arguments, with ? behind: "NOGROUP No such key ?". Some errors may say anything: those of scripts
-// and functions, of AUTH, HELLO, ACL, CONFIG, DEBUG, MIGRATE, MODULE and SENTINEL, and of commands that are
-// not among Redis 7.0's own. Of these it is the code, if there is one in capital letters, or "ERR unknown
-// command". Such a one wraps the redis.Error it stands for, and that is what WithExpected is asked about.
+// commands'. An error the server answered is recorded up to where it begins to repeat arguments,
+// followed by ?: "NOGROUP No such key ?". Some errors may say anything: those of scripts and
+// functions, of AUTH, HELLO, ACL, CONFIG, DEBUG, MIGRATE, MODULE and SENTINEL, and of commands that
+// are not among Redis 7.0's own. Of these only the code is recorded, if there is one in capital
+// letters, or "ERR unknown command". WithExpected is still given the redis.Error itself.
 //
 // The Request of a [gaptrace.Call] is the redis.Cmder, or of a pipeline the []redis.Cmder with
 // MULTI and EXEC as go-redis adds them, or of a Receive the *redis.PubSub.
@@ -59,8 +59,9 @@
 //
 // # Clusters and rings
 //
-// [Wrap] wraps the nodes of a ClusterClient and the shards of a Ring, too. A command of the cluster's is one span, whatever
-// nodes it goes to. What a node is asked directly is a span of its own, with the node's address:
+// [Wrap] also wraps the nodes of a ClusterClient and the shards of a Ring. A command of the cluster
+// is one span, however many nodes it goes to. A command that is sent to a node directly has a span
+// of its own, with the node's address:
 //
 //	Watch                            watch, what its function asks the Tx, unwatch
 //	ForEachShard, -Master, -Slave    what their function asks
@@ -70,11 +71,15 @@
 //	a failover cluster's sentinels   "redis sentinel", in the same way
 //	COMMAND                          part of the command that needed it
 //
-// A cluster's nodes keep the clients that NewClient makes, if these are new. Other nodes, and a ring's shards, get copies of
-// theirs, which share the connections. To draw a node's part of each command as well, wrap its client in ClusterOptions.NewClient or
-// RingOptions.NewClient. Such a span of a ClusterClient's pipeline has no errors, since after a redirection go-redis runs the
-// same commands on two nodes at once; the cluster's span has them. For the same reason a function given to
-// [gaptrace.WithOperation], WithTags or WithFilter may read the arguments of these commands only.
+// Wrap adds its hook to the client that ClusterOptions.NewClient returns, if that client has not
+// been used yet. Otherwise, and for a ring's shards, it replaces the client by a copy that shares
+// the connections.
+//
+// To also draw each node's part of a command, wrap the client in ClusterOptions.NewClient or
+// RingOptions.NewClient. The span of a node's part of a ClusterClient's pipeline has no errors; the
+// cluster's span has them. After a redirection, go-redis may run the same commands on two nodes at
+// once. So in a function given to [gaptrace.WithOperation], WithTags or WithFilter, read only the
+// arguments of such commands, not their results.
 //
 // # What a hook does not see
 //

@@ -18,13 +18,14 @@ import (
 const component = "go-redis"
 
 // Wrap adds a hook to client that records its commands, and returns client. A client is a
-// *redis.Client, *redis.ClusterClient, *redis.Ring, *redis.SentinelClient, *redis.Conn, *redis.Tx or redis.UniversalClient.
-// The nodes of a ClusterClient and the shards of a Ring are wrapped with it, for what is asked of them directly, as by Watch
-// and ForEachShard.
+// *redis.Client, *redis.ClusterClient, *redis.Ring, *redis.SentinelClient, *redis.Conn, *redis.Tx
+// or redis.UniversalClient. Wrap also wraps the nodes of a ClusterClient and the shards of a Ring,
+// to record commands that are sent to them directly, as by Watch and ForEachShard.
 //
-// AddHook is not safe while commands run, so wrap a client before it is used. A client that has a hook of this package, as
-// the Tx of a wrapped client has, is left as it is, with the options that it has: a command is one span. Wrap sees neither nodes
-// nor hooks in a struct that embeds a redis.UniversalClient: wrap the client first. Wrap panics if client is nil.
+// AddHook is not safe while commands run, so wrap a client before it is used. A client that already
+// has a hook of this package is returned unchanged, and keeps its options: a command is one span.
+// The Tx of a wrapped client is such a client. Wrap sees neither nodes nor hooks in a struct that
+// embeds a redis.UniversalClient: wrap the client first. Wrap panics if client is nil.
 func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option) C {
 	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		panic("redis.Wrap: client is nil")
@@ -77,10 +78,11 @@ func hasHook(client any) bool {
 // failover stands where redis.NewFailoverClient has no address to give: its sentinels know the master's.
 const failover = "FailoverClient"
 
-// NewHook returns a hook for a client's AddHook, where [Wrap] cannot be called. It does not know the client, so its spans lack
-// the tags db.instance and peer.address, and it does not reach the nodes of a ClusterClient or Ring. One hook may serve several
-// clients, and Wrap leaves these as they are. If it is added twice, to a client or to a cluster and its nodes, a command finds
-// the first at work and is recorded once, and so are a pipeline and the parts of it that the nodes are given.
+// NewHook returns a hook for a client's AddHook, for code that cannot call [Wrap]. It does not know
+// the client, so its spans lack the tags db.instance and peer.address, and it does not reach the
+// nodes of a ClusterClient or Ring. One hook may serve several clients; Wrap returns such clients
+// unchanged. If a hook is added twice to a client, or to a cluster and to its nodes, each command
+// and each pipeline is still recorded once.
 func NewHook(opts ...gaptrace.Option) redis.Hook { return newHook(opts) }
 
 func newHook(opts []gaptrace.Option) *hook {
@@ -91,7 +93,7 @@ type hook struct {
 	*spanutil.Wrapper
 	instance, address any // tags, or nil; made interfaces once and not at every call
 	calls             calls
-	of                *hook // a node's: the hook of its cluster or ring
+	of                *hook // the hook of the cluster or ring, if this is a node's; otherwise nil
 }
 
 func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Context, error) {
@@ -163,7 +165,8 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 	if !call.Answered("") {
 		return nil
 	}
-	// A cluster that follows a redirection may be running the same commands on another node at this moment.
+	// A cluster that follows a redirection may be running the same commands on another node right
+	// now.
 	if calledBy() == sharesNode {
 		call.Finish(nil)
 		return nil

@@ -13,9 +13,11 @@ import (
 	"github.com/go-redis/redis/v8"
 )
 
-// reachNodes makes a cluster's nodes record what is asked of them and not of client: Watch, ForEachShard, MasterForKey.
-// go-redis makes a node's client when it first needs it, by the NewClient of its options. These are the caller's, who may
-// make another client of them, so the nodes get a copy. Under their lock that is safe even if a clone of client is in use.
+// reachNodes makes a cluster's nodes record the commands that are sent to them directly, as by
+// Watch, ForEachShard and MasterForKey. go-redis makes a node's client when it first needs it, with
+// the NewClient of its options. The options belong to the caller, who may make another client of
+// them, so the nodes get a copy with a NewClient of ours. Holding the nodes' lock makes this safe
+// even if a clone of client is in use.
 func (h *hook) reachNodes(client reflect.Value) {
 	nodes, mu := lockedStruct(client, "nodes")
 	if mu == nil {
@@ -37,7 +39,7 @@ func (h *hook) reachNodes(client reflect.Value) {
 		if node == nil || hasHook(node) {
 			return node
 		}
-		if stats := node.PoolStats(); stats.Hits+stats.Misses > 0 { // others may be using it
+		if stats := node.PoolStats(); stats.Hits+stats.Misses > 0 { // in use: AddHook would race
 			return h.recordedNode(node)
 		}
 		node.AddHook(h.nodeHook(node))
@@ -47,18 +49,20 @@ func (h *hook) reachNodes(client reflect.Value) {
 	h.reachSentinels(client)
 }
 
-// hooking is held while a node may get its hook: the NewClient of several clusters may give them the same client.
+// hooking is held while a node may get its hook: the NewClient of several clusters may return the
+// same client.
 var hooking sync.Mutex
 
-// reachSentinels records what the sentinels of a NewFailoverClusterClient are asked outside of a command, as for Watch. They are
-// asked by a function in its options, which nobody else has, as go-redis made them.
+// reachSentinels records the requests of a NewFailoverClusterClient to its sentinels outside of a
+// command, as for Watch. A function in the client's options makes these requests. Changing these
+// options is safe, since go-redis made them for this client alone.
 func (h *hook) reachSentinels(client reflect.Value) {
 	holder := reflect.Indirect(client).FieldByName("state")
 	if holder.Kind() != reflect.Pointer || holder.IsNil() || holder.Elem().Kind() != reflect.Struct {
 		return
 	}
 	state, opt := hidden[atomic.Value](holder.Elem(), "state"), hidden[*redis.ClusterOptions](reflect.Indirect(client), "opt")
-	if state == nil || state.Load() != nil || opt == nil { // in use already, or none of these
+	if state == nil || state.Load() != nil || opt == nil { // in use already, or an unknown version of go-redis
 		return
 	}
 	ask := (*opt).ClusterSlots
@@ -78,8 +82,8 @@ func (h *hook) reachSentinels(client reflect.Value) {
 	}
 }
 
-// reachShards is reachNodes for a ring. Its shards exist already, and their heartbeat may be using their clients: they are
-// replaced by copies, which share the connections.
+// reachShards is reachNodes for a ring. Its shards exist already, and a heartbeat may be using
+// their clients. So it replaces them by copies, which share the connections.
 func (h *hook) reachShards(client reflect.Value) {
 	shards, mu := lockedStruct(client, "shards")
 	if mu == nil {
@@ -102,7 +106,8 @@ func (h *hook) reachShards(client reflect.Value) {
 	byName.Set(newByName)
 }
 
-// recordedShard is a copy of a *ringShard whose client is recorded, or the shard itself if that cannot be.
+// recordedShard returns a copy of a *ringShard whose client is recorded, or shard itself if that is
+// not possible.
 func (h *hook) recordedShard(shard reflect.Value) reflect.Value {
 	if shard.Kind() != reflect.Pointer || shard.IsNil() {
 		return shard
@@ -117,7 +122,7 @@ func (h *hook) recordedShard(shard reflect.Value) reflect.Value {
 	return recorded
 }
 
-// recordedNode is a copy of node that is recorded.
+// recordedNode returns a copy of node that is recorded.
 func (h *hook) recordedNode(node *redis.Client) *redis.Client {
 	node = node.WithContext(node.Context())
 	node.AddHook(h.nodeHook(node))
@@ -130,7 +135,8 @@ func (h *hook) nodeHook(node *redis.Client) *hook {
 	return of
 }
 
-// lockedStruct is the struct that client has a pointer to under that name, and its lock, nil if there is none.
+// lockedStruct returns the struct to which client's field of that name points, and the struct's
+// lock. mu is nil if go-redis has no such field or lock.
 func lockedStruct(client reflect.Value, name string) (of reflect.Value, mu *sync.RWMutex) {
 	if client = reflect.Indirect(client); client.Kind() != reflect.Struct {
 		return of, nil
@@ -146,7 +152,7 @@ func lockedStruct(client reflect.Value, name string) (of reflect.Value, mu *sync
 	return of.Elem(), hidden[sync.RWMutex](of.Elem(), "mu")
 }
 
-// hidden is the address of a field that go-redis does not export, nil if there is none of that name and type.
+// hidden returns the address of an unexported field, or nil if no field has that name and type.
 func hidden[T any](of reflect.Value, name string) *T {
 	field := settable(of, name)
 	if !field.IsValid() || field.Type() != reflect.TypeFor[T]() {
@@ -155,7 +161,7 @@ func hidden[T any](of reflect.Value, name string) *T {
 	return field.Addr().Interface().(*T)
 }
 
-// settable is a field as if it were exported, the zero Value if there is none of that name.
+// settable returns a field as if it were exported, or the zero Value if no field has that name.
 func settable(of reflect.Value, name string) reflect.Value {
 	field := of.FieldByName(name)
 	if !field.CanAddr() {
@@ -164,10 +170,11 @@ func settable(of reflect.Value, name string) reflect.Value {
 	return reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem()
 }
 
-// nodesKey asks a context for the innermost call of a client that has nodes.
+// nodesKey is the context key of the innermost call of a client that has nodes.
 type nodesKey struct{}
 
-// covered reports whether what h's node is asked under ctx is in a call of its cluster's or ring's, or nobody's wait.
+// covered reports whether a command of h's node needs no span: it is part of a call of the cluster
+// or ring, or runs in the background, where nobody waits for it.
 func (h *hook) covered(ctx context.Context) bool {
 	if h.of == nil {
 		return false
@@ -176,14 +183,15 @@ func (h *hook) covered(ctx context.Context) bool {
 	return outer != nil && outer.owner.nodes == h.of.calls.nodes || calledBy() >= asksNodes
 }
 
-// function is what a function on the stack is to a node's hook.
+// function is a kind of function on the stack, as a node's hook tells them apart. The higher the
+// kind, the more it says.
 type function uint8
 
 const (
 	foreign    function = iota // not go-redis's
 	neutral                    // go-redis's, but none of these
-	asksNodes                  // asks a node on its own, or as part of a call that was filtered out or whose context another hook replaced
-	sharesNode                 // gives a node its part of a ClusterClient's pipeline
+	asksNodes                  // sends commands to a node in the background, or as part of a cluster's or ring's call
+	sharesNode                 // runs a node's part of a ClusterClient's pipeline
 )
 
 func functionOf(name string) function {
@@ -204,13 +212,14 @@ func functionOf(name string) function {
 	return neutral
 }
 
-// functions are known by their return addresses: to ask the runtime for a name takes longer, and may allocate.
+// functions caches the kind of a function by its return address. Asking the runtime for its name
+// takes longer, and may allocate.
 var functions struct {
 	known atomic.Pointer[map[uintptr]function]
 	mu    sync.Mutex
 }
 
-const maxFunctions = 1000 // callers of go-redis are among them, of which a program may have any number
+const maxFunctions = 1000 // bounds the cache: it holds the callers of go-redis too, which may be many
 
 func functionAt(pc uintptr) function {
 	var known map[uintptr]function
@@ -235,12 +244,12 @@ func functionAt(pc uintptr) function {
 	return f
 }
 
-// calledBy is the most telling of go-redis's functions that led to the hook.
+// calledBy returns the highest kind among go-redis's functions that led to the hook.
 func calledBy() (by function) {
 	var pcs [12]uintptr
-	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] { // 3: whoever called the hook's method
+	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] { // 3: the caller of the hook's method
 		f := functionAt(pc)
-		if f == foreign && by != foreign { // whoever called go-redis
+		if f == foreign && by != foreign { // the caller of go-redis
 			break
 		}
 		by = max(by, f)

@@ -7,11 +7,11 @@ import (
 	"github.com/go-redis/redis/v8"
 )
 
-const maxCommands = 64 // of a pipeline that its statement shows
+const maxCommands = 64 // how many commands of a pipeline its statement shows
 
 func commandOf(cmd redis.Cmder) *redacted.Command { return redacted.Lookup(cmd.Args()) }
 
-// arg is cmd's argument i, nil where it has none.
+// arg returns argument i of cmd, or nil if it has none.
 func arg(cmd redis.Cmder, i int) any {
 	if args := cmd.Args(); i < len(args) {
 		return args[i]

@@ -32,7 +32,7 @@ type database struct {
 	*spanutil.Wrapper
 	target Target
 	tags   []tag
-	unread unread // of one connector, which is closed with its sql.DB
+	unread unread // open rows of one connector, which is closed with its sql.DB
 }
 
 // tag is a tag of every span. Its value is boxed once, not once per span.

@@ -22,14 +22,14 @@ var (
 	_ driver.NamedValueChecker  = (*conn)(nil)
 )
 
-// Raw calls f with the driver's own connection of c. It is (*sql.Conn).Raw, which would call f with
-// the connection that this package has wrapped around it. c need not be of a wrapped database.
+// Raw is (*sql.Conn).Raw, but calls f with the driver's own connection instead of the wrapper
+// around it. The database of c need not be wrapped.
 func Raw(c *sql.Conn, f func(driverConn any) error) error {
 	return c.Raw(func(conn any) error { return f(DriverConn(conn)) })
 }
 
-// DriverConn returns the driver's own connection within c, which (*sql.Conn).Raw has handed out. A
-// c that this package has not wrapped is returned as it is.
+// DriverConn returns the driver's own connection. c is what (*sql.Conn).Raw passes to its callback;
+// if this package has not wrapped it, DriverConn returns c itself.
 func DriverConn(c any) any {
 	if ours, ok := c.(wrapped); ok {
 		return ours.wrapped().Conn
@@ -37,7 +37,7 @@ func DriverConn(c any) any {
 	return c
 }
 
-// Raw returns the driver's own connection, to code that does not import this package.
+// Raw returns the driver's own connection. It is for code that does not import this package.
 func (c *conn) Raw() driver.Conn { return c.Conn }
 
 // wrapped is a connection in any shape.
@@ -192,8 +192,8 @@ func (q queryer) QueryContext(ctx context.Context, query string, args []driver.N
 
 func (v validator) IsValid() bool { return v.on.Conn.(driver.Validator).IsValid() }
 
-// useDriverConn is there for its name. A type assertion that expects the driver's connection panics
-// with the name of the type that it found, and so leads to the function that would have helped:
+// useDriverConn exists for its name. If code asserts a wrapped connection to the driver's type, the
+// panic's message names the wrapped type, and so [DriverConn], the function to call:
 //
 //	interface conversion: interface {} is sql.connEQV[github.com/gaptrace/gaptrace/contrib/sql.useDriverConn],
 //	not *stdlib.Conn

@@ -32,7 +32,7 @@ func WrapDB(db *sql.DB) *DB {
 	return &DB{DB: db}
 }
 
-// GetDBConn returns the *sql.DB within. It is what gorm asks its pool for.
+// GetDBConn returns the wrapped *sql.DB. gorm calls it to get the *sql.DB of its pool.
 func (d *DB) GetDBConn() (*sql.DB, error) { return d.DB, nil }
 
 // entered is the context of a call to a DB: it tells the driver when the caller came. Inside of database/sql it is
@@ -83,7 +83,7 @@ func (d *DB) leave(e *entered, err error) {
 		}
 		now := time.Now()
 		by.pooled(e, now, err)
-		by.unread.look(now) // forgotten rows may be what has the connections
+		by.unread.look(now) // forgotten rows may hold all connections
 	}
 	e.pool.Swap(nil).Finish(nil) // if no call to the driver has taken it along
 }

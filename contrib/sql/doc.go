@@ -15,8 +15,8 @@
 //
 //	import gapsql "github.com/gaptrace/gaptrace/contrib/sql"
 //
-// Package contrib/sql/mysql knows more of its database. [WrapTarget] is for others that do.
-// docs/sql.md says what gorm, sqlx, ent, bun, sqlc and goose can take.
+// Package contrib/sql/mysql also tags instance, user and address. [WrapTarget] does so for other
+// databases. docs/sql.md shows how to use gorm, sqlx, ent, bun, sqlc and goose.
 //
 // # Spans
 //
@@ -45,17 +45,19 @@
 //	rows              how many were read
 //	wait.*, abandoned see package gaptrace
 //
-// A statement that may hold a credential is recorded without its literals, before the hook of gaptrace.WithStatement
-// sees it: one with a word such as PASSWORD, IDENTIFIED, SECRET, TOKEN or ACCESS_KEY, or with a URL that holds a secret.
-// Names are left out, too, after the first literal and where a credential may stand that is no literal. If it fails, its
-// error is recorded up to where the message begins to quote, to speak of a credential, or to repeat a part of the
-// literals. docs/secrets.md lists the words and the statements of each dialect that have them. The hook is given no more
-// than the first 16 KiB of a statement.
+// A statement that may hold a credential is recorded without its literals: one with a word such as
+// PASSWORD, IDENTIFIED, SECRET, TOKEN or ACCESS_KEY, or with a URL that holds a secret. Names are
+// left out as well after the first literal, and where an unquoted credential may stand. If such a
+// statement fails, its error is recorded up to the first quotation mark, credential word, or part
+// of the literals in the message. docs/secrets.md lists the words, and the statements of each
+// dialect that take credentials. All this is done before the hook of gaptrace.WithStatement sees
+// the statement, of which it gets at most the first 16 KiB.
 //
-// The data source name is never recorded. [Open] and [WrapDriver] know it, and record the error of a
-// connect up to where the message begins to quote, or repeats the name or the password in it. [Wrap]
-// and [WrapTarget] do not know it. Of their connect errors, as of all errors, the secrets in URLs and in settings such
-// as password=… are redacted. Use Open if the driver reads the name no sooner than that.
+// The data source name is never recorded. [Open] and [WrapDriver] know it: they record a connect
+// error up to the first quotation mark in its message, or up to where it repeats the name or its
+// password. [Wrap] and [WrapTarget] do not know it. In their connect errors, as in all errors, the
+// secrets of URLs and of settings such as password=… are redacted. So use Open if the driver parses
+// the name only when it connects.
 //
 // The Request of a gaptrace.Call is a [*Request].
 //
@@ -67,8 +69,8 @@
 // again. That nobody does so on a Tx or a Conn either, nor after the third attempt, no driver is told: there the program's
 // error is the one sign.
 //
-// What a database says of a statement that failed is recorded, and may repeat an argument or a literal of it; see above for
-// statements that may hold a credential.
+// The error that a database answers is recorded. It may repeat an argument or a literal of the
+// statement. See above for statements that may hold a credential.
 //
 // A query cancelled while its rows are not being read is a failure only if the driver says so in what
 // is called next, Close or Next: database/sql closes the rows then, and tells the program itself.
@@ -78,17 +80,17 @@
 // The driver is given the caller's context as it is (through a DB, one that holds it), since a span cannot be opened
 // before it is known that the driver does not skip the call. Spans of other clients that a driver uses lie beside its own.
 //
-// (*sql.Conn).Raw hands out the wrapped connection, and a type assertion to the driver's type
-// panics. Call [Raw] instead, or [DriverConn] in the function that is given to Raw.
+// (*sql.Conn).Raw passes the wrapped connection to its callback, where a type assertion to the
+// driver's own type panics. Call [Raw] instead, or call [DriverConn] in the callback.
 //
-// Rows that are never closed are reported, tagged abandoned, when they are garbage. database/sql
-// holds those of prepared statements, of transactions and of contexts that can be cancelled: they
-// are reported when their context ends, when no row was read for ten minutes and another query
-// comes, or when the database is closed.
+// Rows that are never closed are reported, tagged abandoned, when they become garbage. database/sql
+// keeps some from becoming garbage: those of prepared statements, of transactions, and of contexts
+// that can be cancelled. They are reported when their context ends, when no row was read for ten
+// minutes and then another query is recorded, or when the database is closed.
 //
-// Since Go 1.27 a driver may scan columns itself. A column that takes long is a wait, except into a
-// destination with methods, such as a sql.Scanner, which is the program's work. Its error is not
-// recorded, since it quotes the row's value.
+// Since Go 1.27 a driver may scan columns itself. A column that takes longer than 20 µs is a wait.
+// It is not if the destination may run the program's own methods, such as those of a sql.Scanner:
+// that is the program's work. A column's error is not recorded, since it quotes the row's value.
 //
 // A statement that was prepared on the pool waits for it each time it is used, which is not drawn; nor is the wait of a
 // caller that gives up before any call through the same [DB] has come as far as the driver.

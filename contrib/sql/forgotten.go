@@ -7,11 +7,12 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// Rows that nobody closes are reported when they are garbage. But database/sql itself holds the
-// rows of a prepared statement, of a transaction and of a context that can be cancelled, whether
-// the program has forgotten them or not. So each query with open rows is listed, and reported as
-// abandoned after ten minutes without a row. A wrapper starts no goroutine: the list is looked at
-// when a query joins it. Rows that are read after all are recorded anew.
+// Rows that are never closed are reported when they become garbage. But database/sql itself
+// references the rows of a prepared statement, of a transaction, and of a context that can be
+// cancelled, so those never become garbage. Therefore each query with open rows is listed here, and
+// reported as abandoned after ten minutes without a row. A wrapper starts no goroutine, so the list
+// is checked when a query is added, at most once a minute. If rows are read after that, the reads
+// are recorded as a new query.
 const (
 	forgotten = 10 * time.Minute
 	lookEvery = time.Minute
@@ -21,10 +22,10 @@ const (
 type unread struct {
 	mu    sync.Mutex
 	calls map[*spanutil.Call]progress
-	next  time.Time // when to look at the list again
+	next  time.Time // when to check the list again
 }
 
-// progress is how many rows had been read at a look, and the first look that found as many.
+// progress is the number of rows read, and the time of the first check that found this number.
 type progress struct {
 	rows int64
 	at   time.Time
@@ -50,7 +51,8 @@ func (u *unread) remove(c *spanutil.Call) {
 	u.mu.Unlock()
 }
 
-// look reports the queries that have been forgotten by now.
+// look reports the queries of which no row was read for ten minutes. It does nothing if the last
+// check was less than a minute ago.
 func (u *unread) look(now time.Time) {
 	u.mu.Lock()
 	var gone []*spanutil.Call
@@ -69,7 +71,7 @@ func (u *unread) look(now time.Time) {
 	u.abandon(gone)
 }
 
-// close reports all that nobody waits for: the program has closed its database.
+// close reports all listed queries that nobody waits for. It is called when the database is closed.
 func (u *unread) close() {
 	u.mu.Lock()
 	var gone []*spanutil.Call
@@ -80,13 +82,13 @@ func (u *unread) close() {
 	u.abandon(gone)
 }
 
-// abandon is called without the list's lock, since a hook of the user's may end the goroutine or
-// use the database.
+// abandon reports calls. It must be called without the lock: a user's hook may use the database, or
+// end the goroutine.
 func (u *unread) abandon(calls []*spanutil.Call) {
 	if len(calls) == 0 {
 		return
 	}
-	defer u.abandon(calls[1:]) // whatever a hook does
+	defer u.abandon(calls[1:]) // also if a hook calls Goexit
 	if calls[0].Abandon() {
 		u.remove(calls[0])
 	}

@@ -7,11 +7,12 @@ import (
 
 // HideLiterals replaces every literal in statement by a question mark, for
 // [gaptrace.WithStatement]: strings, numbers, TRUE and FALSE, but not NULL. Comments are dropped,
-// since they may hold literals too. If SQL's dialects disagree about what is a literal, as about
-// a backslash before a quote, or whether # begins a comment, the rest of the statement becomes one question mark. A
-// statement of more than 16 KiB is truncated. An error that the database answers is not rewritten: it may repeat a
-// literal, or an argument. What stands in double quotes is a name to some databases and a string to others: it is left
-// alone only if the [Target] of c is of the type postgres, postgresql, pgx or cockroach.
+// since they may hold literals too. A statement of more than 16 KiB is truncated. SQL dialects
+// disagree about some literals, as about a backslash before a quote, or whether # begins a comment:
+// there the rest of the statement becomes one question mark. Text in double quotes is a name in
+// some databases and a string in others. It is kept only if the Type of c's [Target] is postgres,
+// postgresql, pgx or cockroach. Errors are not rewritten: the database's message may repeat a
+// literal or an argument.
 func HideLiterals(c gaptrace.Call, statement string) string {
 	request, ok := c.Request.(*Request)
 	dbType := ""

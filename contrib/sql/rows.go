@@ -25,7 +25,7 @@ var (
 	_ driver.RowsColumnTypePrecisionScale   = (*rows)(nil)
 )
 
-// enter begins a wait, of a call of its own if the rows had been taken for forgotten.
+// enter begins a wait. If the rows have been reported as forgotten, it begins a new call.
 func (r *rows) enter() {
 	if r.call.Enter() {
 		return
@@ -43,7 +43,7 @@ func (r *rows) Next(dest []driver.Value) error {
 	return r.advance(func() error { return r.Rows.Next(dest) })
 }
 
-// advance calls next, which goes on to the next row.
+// advance calls next, the driver's Next or NextRow, as a wait.
 func (r *rows) advance(next func() error) error {
 	r.enter()
 	returned := false

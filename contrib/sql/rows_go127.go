@@ -10,8 +10,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// watch returns raw with its waits recorded on c. A driver that scans columns itself goes on doing
-// so, since Scan accepts other destinations then.
+// watch returns raw with its waits recorded on c. If the driver scans columns itself, it still does
+// so through the result: Scan then accepts destinations that database/sql would refuse.
 func watch(raw driver.Rows, c call) driver.Rows {
 	scanner, ok := raw.(driver.RowsColumnScanner)
 	if !ok {
@@ -35,9 +35,8 @@ var _ driver.RowsColumnScanner = (*scannedRows)(nil)
 
 func (r *scannedRows) NextRow() error { return r.advance(r.scanner.NextRow) }
 
-// ScanColumn is a wait if it is slow, except into a destination whose own methods may run in it.
-// Its error is not recorded: like that of a conversion by database/sql, it may quote the row's
-// value.
+// ScanColumn is a wait if it is slow, unless dest may run the program's own methods. Its error is
+// not recorded, since it may quote the row's value.
 func (r *scannedRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any) error {
 	waits := !hasMethods(reflect.TypeOf(dest))
 	if waits {
@@ -53,10 +52,10 @@ func (r *scannedRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any
 	return err
 }
 
-// hasMethods reports whether scanning into a t may run methods of the program's types, such as Scan
-// of a sql.Scanner: that is the program's work.
+// hasMethods reports whether scanning into a value of type t may run the program's own methods,
+// such as a sql.Scanner's Scan. Their time is the program's work.
 func hasMethods(t reflect.Type) bool {
-	for range 8 { // a type may be made of itself
+	for range 8 { // bounded, since a type may refer to itself
 		if t == nil || t == reflect.TypeFor[*time.Time]() {
 			return false
 		}
@@ -67,7 +66,7 @@ func hasMethods(t reflect.Type) bool {
 		case reflect.Pointer, reflect.Slice, reflect.Array:
 			t = t.Elem()
 		default:
-			return t.Kind() == reflect.Struct || t.Kind() == reflect.Map // what is in it may have some
+			return t.Kind() == reflect.Struct || t.Kind() == reflect.Map // their fields or elements may have methods
 		}
 	}
 	return true

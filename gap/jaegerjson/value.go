@@ -90,9 +90,10 @@ func hex(b []byte) (id uint64, ok bool) {
 	return id, true
 }
 
-// micros reads a number, or a string of one, and returns its whole and the rest of it in nanoseconds. null is 0. A number of
-// the upper half of 64 bits is negative: Jaeger's backends store a span that ends before it starts so. What is too large for
-// 64 bits becomes the largest there is.
+// micros reads a number of microseconds, or a string with one. It returns the whole microseconds
+// and the rest in nanoseconds. null is 0. A number from 1<<63 up is negative: so Jaeger's backends
+// store the duration of a span that ends before it starts. A number too large for 64 bits becomes
+// the largest.
 func (d *decoder) micros(what string) (whole int64, rest time.Duration) {
 	var text []byte
 	d.peek()

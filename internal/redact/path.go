@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Path returns the escaped path of a URL without the segments that may be secrets: those after a word such as token,
-// key or webhook, unless they are words that APIs use there, and what is recognized as a token wherever it stands.
+// Path returns the escaped path of a URL with "hidden" for each segment that may be a secret: one
+// after a word such as token, key or webhook, unless it is a word that APIs use there, and any
+// segment that looks like a token.
 func Path(escaped string) string {
 	path, mark := begin(escaped)
 	return hidePath("", hideValues(path, "/;", nesting)) + mark
@@ -18,20 +19,21 @@ func plainPath(host, path string) bool {
 	return find(path, Anywhere|Segment)&(Anywhere|Segment) == 0 && !hooksHost(host) && !holdsToken(path) && !strings.Contains(path, "/bot")
 }
 
-// hooksHost reports whether all that a host has are webhooks: hooks.slack.com, x.webhook.office.com.
+// hooksHost reports whether a host serves only webhooks, such as hooks.slack.com and
+// x.webhook.office.com.
 func hooksHost(host string) bool {
 	return len(host) > len("hooks.") && strings.EqualFold(host[:len("hooks.")], "hooks.") || strings.Contains(host, "webhook")
 }
 
-// apiWords are what APIs say after a word such as token, and no secrets.
+// apiWords are the segments that APIs have after a word such as token, and which are no secrets.
 var apiWords = strings.Fields(`access active all authorize check confirm count create current data delete disable
 	edit enable exchange exists expire forgot generate grant health index info introspect invalidate issue jwks
 	list login logout lookup lookup-self me metadata metrics new oauth2 open password query ready refresh regenerate
 	renew renew-self request reset resend revoke revoke-self rotate search self send services settings stats status
 	submit test update usage userinfo users v1 v2 v3 v4 validate validity verify version`)
 
-// hidePath is an escaped path of a host's. A segment with a semicolon or an equals sign has parameters: what stands
-// before them counts.
+// hidePath returns the escaped path of a URL with that host as Path does. Of a segment with
+// parameters (after a semicolon), only the part before them is checked.
 func hidePath(host, path string) string {
 	if plainPath(host, path) && !strings.Contains(path, "%") {
 		return path
@@ -61,7 +63,8 @@ func hidePath(host, path string) string {
 	return strings.Join(segments, "/")
 }
 
-// isAPIWord reports whether a segment is a word that APIs use, a credential word, or a placeholder of a pattern's.
+// isAPIWord reports whether a segment is a word that APIs use, a credential word, or a placeholder
+// of a route pattern.
 func isAPIWord(segment string) bool {
 	if segment[0] == '_' && len(segment) < 24 && strings.Trim(segment, "_abcdefghijklmnopqrstuvwxyz") == "" { // Elasticsearch's
 		return true
@@ -70,7 +73,7 @@ func isAPIWord(segment string) bool {
 	if slices.Contains(apiWords, segment) || segment[0] == '{' || segment[0] == ':' {
 		return true
 	}
-	for _, mark := range []Mark{Anywhere, Segment} { // no longer name: that could be the secret
+	for _, mark := range []Mark{Anywhere, Segment} { // the exact word: a longer segment could be the secret
 		if slices.Contains(group(mark), unseparated.Replace(strings.TrimSuffix(segment, "s"))) {
 			return true
 		}
@@ -78,7 +81,7 @@ func isAPIWord(segment string) bool {
 	return false
 }
 
-// isBot reports whether a segment is bot<id>:<token>, as Telegram has it.
+// isBot reports whether a segment is bot<id>:<token>, as in Telegram's URLs.
 func isBot(segment string) bool {
 	id, token, found := strings.Cut(strings.TrimPrefix(segment, "bot"), ":")
 	return found && strings.HasPrefix(segment, "bot") && token != "" && strings.Trim(id, "0123456789") == ""
@@ -92,7 +95,7 @@ var tokenPrefixes = []string{
 	"rk_live_", "sk-", "sk_live_", "sk_test_", "whsec_", "xapp-", "xoxa-", "xoxb-", "xoxp-", "xoxs-", "ya29.",
 }
 
-// isToken reports whether s is a token by its looks.
+// isToken reports whether s looks like a token.
 func isToken(s string) bool {
 	return len(s) >= minToken && slices.ContainsFunc(tokenPrefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
 }

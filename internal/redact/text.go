@@ -2,8 +2,9 @@ package redact
 
 import "strings"
 
-// Text returns a text for people, such as an error's, without the secrets in its URLs, in its settings (password=…,
-// "api_key": "…") and after Bearer and Basic. Of a text of more than 16 KiB the beginning is shown.
+// Text returns a message, such as an error's, without the secrets in its URLs, in its settings
+// (password=…, "api_key": "…") and after Bearer and Basic. A message of more than 16 KiB is
+// truncated.
 func Text(text string) string {
 	text, mark := begin(text)
 	text = hideURLs(text, nesting)
@@ -16,7 +17,7 @@ func Text(text string) string {
 	return text + mark
 }
 
-// containsFold reports whether s contains word, which is in lower case, in whatever case.
+// containsFold reports whether s contains word in any case. word is in lower case.
 func containsFold(s, word string) bool { return indexFold(s, word) >= 0 }
 
 func indexFold(s, word string) int {
@@ -28,8 +29,8 @@ func indexFold(s, word string) int {
 	return -1
 }
 
-// hideAuthorization redacts what follows the schemes of an Authorization header. A word of prose, as in "Bearer
-// authentication", is no token.
+// hideAuthorization redacts the credentials after Bearer and Basic. An ordinary word stays, as in
+// "Bearer authentication".
 func hideAuthorization(text string) string {
 	for _, scheme := range []string{"bearer ", "basic "} {
 		var b strings.Builder
@@ -53,7 +54,7 @@ func hideAuthorization(text string) string {
 	return text
 }
 
-// isProse reports whether s is a word: letters, of which only the first may be a capital.
+// isProse reports whether s is an ordinary word: letters, of which only the first may be a capital.
 func isProse(s string) bool {
 	for i, c := range []byte(s) {
 		if !('a' <= c && c <= 'z' || i == 0 && 'A' <= c && c <= 'Z') {
@@ -88,7 +89,7 @@ func hideSettings(text string) string {
 			continue
 		}
 		if before := quoted[:len(quoted)-len(key)]; inQuotes && !strings.HasSuffix(before, "[") && strings.TrimRight(before, "\"'`") == before {
-			continue // the quotes are of something longer, as in Get "http://h/token": EOF
+			continue // the quotes enclose more than the key, as in Get "http://h/token": EOF
 		}
 		start := at + 1 + leading(text[at+1:], "=> \t")
 		open := start + leading(text[start:], `\`)
@@ -102,7 +103,7 @@ func hideSettings(text string) string {
 		case start < len(text) && text[start] == '{': // ODBC's quotes
 			end += valueEnd(text[start:], "}")
 		default:
-			end += valueEnd(text[start:], " \t\r\n;\"'`\\") // a password may hold any other sign
+			end += valueEnd(text[start:], " \t\r\n;\"'`\\") // a password may hold any other character
 			if c == ':' && start > at+1 && readsOn(key, text[start:end]) {
 				continue
 			}
@@ -116,13 +117,14 @@ func hideSettings(text string) string {
 	return b.String() + text[done:]
 }
 
-// isRedacted reports whether a value was redacted before, as one of a URL's query.
+// isRedacted reports whether a value was redacted already, as part of a URL.
 func isRedacted(value string) bool {
 	after, found := strings.CutPrefix(value, hidden)
 	return value == "?" || found && (after == "" || !inName(after[0]))
 }
 
-// readsOn reports whether what follows "key: " is the rest of a sentence: a word, but not after password.
+// readsOn reports whether the value after "key: " is the rest of a sentence: an ordinary word.
+// After a password key only YES and NO count.
 func readsOn(key, value string) bool {
 	word := strings.TrimRight(value, ".:!?,)]}")
 	if strings.Contains(strings.ToLower(key), "passw") || strings.EqualFold(key, "pwd") {
@@ -136,11 +138,11 @@ func readsOn(key, value string) bool {
 	return len(word) < 32
 }
 
-// leading is how many bytes at the beginning of s are in set.
+// leading returns how many bytes at the beginning of s are in set.
 func leading(s, set string) int { return len(s) - len(strings.TrimLeft(s, set)) }
 
-// quotedEnd is where a quoted value ends that begins at start. If the text was itself quoted (escaped), so are the
-// quotes in it: {\"password\":\"a\\\"b\"}.
+// quotedEnd returns the end of the quoted value that begins at start. escaped says that the whole
+// text was quoted once more, and so are the quotes in it: {\"password\":\"a\\\"b\"}.
 func quotedEnd(text string, start int, quote byte, escaped bool) int {
 	for end := start; end < len(text); end++ {
 		switch {
@@ -158,7 +160,7 @@ func quotedEnd(text string, start int, quote byte, escaped bool) int {
 	return len(text)
 }
 
-// hideAddresses redacts user:password of user:password@tcp(host), as MySQL's drivers write it.
+// hideAddresses redacts user:password in MySQL addresses such as user:password@tcp(host).
 func hideAddresses(text string) string {
 	for _, mark := range []string{"@tcp", "@unix("} {
 		for from := 0; ; {

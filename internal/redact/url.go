@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// A URL may hold another, and that one a third. What is nested more deeply is hidden, unread: each level is read
-// once more for the one around it, and a stranger may send a megabyte.
+// nesting is how many levels of URLs within URLs are read. Deeper levels are redacted unread: each
+// level is read again for every level around it, and untrusted input may nest a megabyte.
 const nesting = 4
 
 // CutMark stands where a value was truncated.
@@ -15,13 +15,14 @@ const CutMark = "… [cut]"
 // MaxValue is the length in bytes at which the string of a tag or log is truncated.
 const MaxValue = 4096
 
-// enough bytes of a URL or a message are read to fill a tag, whatever of it is redacted.
+// enough is how many bytes of a URL or a message are read: enough to fill a tag even if much is
+// redacted.
 const enough = 4 * MaxValue
 
-// hidden stands for a secret.
+// hidden replaces a secret.
 const hidden = "hidden"
 
-// begin cuts s to what is read of it at all.
+// begin truncates s to the bytes that are read. mark is [CutMark] if it did.
 func begin(s string) (text, mark string) {
 	if len(s) <= enough {
 		return s, ""
@@ -29,9 +30,9 @@ func begin(s string) (text, mark string) {
 	return s[:enough], CutMark
 }
 
-// URL returns u as a span may show it: without userinfo and fragment, which no server is sent, and without the values
-// of secrets in its query, in the parameters of its path, and in the segments of its path after a word such as token.
-// A nil u is empty. Of a URL of more than 16 KiB the beginning is shown.
+// URL returns u as a span may show it: without userinfo and fragment, and with "hidden" for secret
+// values in its query and path parameters and for path segments after a word such as token. It
+// returns "" for a nil u. A URL of more than 16 KiB is truncated.
 func URL(u *url.URL) string {
 	if u == nil {
 		return ""
@@ -54,7 +55,7 @@ func URL(u *url.URL) string {
 		shown.RawQuery = query
 		return shown.String() + mark
 	}
-	if u.Opaque != "" { // all that stands behind the scheme, verbatim
+	if u.Opaque != "" { // the URL after its scheme, verbatim
 		s, mark := begin(shown.String())
 		s, _ = hideURL(s, nesting)
 		return s + mark
@@ -69,11 +70,12 @@ func URL(u *url.URL) string {
 	return path + "?" + query + mark
 }
 
-// Query is the raw query of a URL with the values of secrets hidden. All else stays, and in order.
+// Query returns the raw query of a URL with "hidden" for the values of secrets. All else stays, in
+// the same order.
 func Query(raw string) string { return hideValues(raw, "&;", nesting) }
 
-// hideURLs is text with each URL in it shown as URL would: errors quote them. Behind one that is malformed text
-// ends: what is said about it may tell a part of it.
+// hideURLs returns text, such as an error's, with each URL in it as URL would show it. After a
+// malformed URL the text ends, since the rest may repeat a part of it.
 func hideURLs(text string, depth int) string {
 	if !strings.Contains(text, "://") {
 		return text
@@ -105,8 +107,9 @@ func isScheme(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'
 }
 
-// urlEnd is where the URL ends that begins at start: in quotation marks, as net/url's errors have it, where these
-// close, since a password may hold anything; else where a blank or a mark says so.
+// urlEnd returns the end of the URL that begins at start. If it is in double quotes, as in
+// net/url's errors, it ends at the closing quote, since a password may hold anything. Otherwise it
+// ends at a space, a quote or an angle bracket.
 func urlEnd(text string, start, from int) int {
 	if start > 0 && text[start-1] == '"' {
 		for end := from; end < len(text); end++ {
@@ -125,8 +128,8 @@ func urlEnd(text string, start, from int) int {
 	return len(text)
 }
 
-// hideURL is a URL, and whether what should be its host is one. Where it is not, a user's name or
-// password may hold what ends a host, and all is left out to the last @.
+// hideURL returns a URL as URL would show it, and whether its host is well-formed. If not, userinfo
+// may hold a character that ends a host, so everything up to the last @ is left out.
 func hideURL(s string, depth int) (shown string, wellFormed bool) {
 	if depth == 0 {
 		return hidden, true
@@ -167,8 +170,8 @@ func isHost(s string) bool {
 	return strings.Trim(port, "0123456789") == "" && !strings.ContainsAny(s, " \t\"<>\\")
 }
 
-// hideValues is a list of key=value pairs, each of the separators between any two, with the values
-// of secrets hidden, and those of URLs in URLs.
+// hideValues returns a list of key=value pairs, divided by any of the separators, with "hidden" for
+// the values of secrets, also of those in URLs in the list.
 func hideValues(list, separators string, depth int) string {
 	var b strings.Builder
 	done := 0 // list up to here is in b
@@ -181,7 +184,7 @@ func hideValues(list, separators string, depth int) string {
 		}
 		key, value, ok := strings.Cut(list[at:end], "=")
 		if !ok {
-			key, value = "", key // perhaps a pair that was encoded, with its =
+			key, value = "", key // may be an encoded pair, whose = is encoded too
 		}
 		shown := value
 		switch {
@@ -204,8 +207,8 @@ func hideValues(list, separators string, depth int) string {
 	return b.String() + list[done:]
 }
 
-// hideNested is a value that may hold a URL, or a part of one, encoded once or more. It stays as it was written where
-// nothing had to be hidden.
+// hideNested redacts a value that may hold a URL, or a part of one, encoded once or more. If there
+// is nothing to redact, it returns the value as written.
 func hideNested(value string, depth int) string {
 	encoded := strings.ContainsRune(value, '%')
 	if !encoded && !strings.ContainsRune(value, '=') && !strings.Contains(value, ":/") && !strings.HasPrefix(value, "//") {
@@ -239,7 +242,7 @@ func hideNested(value string, depth int) string {
 	return value
 }
 
-// holdsURL reports whether a value that is no proper encoding could yet be one of a URL's.
+// holdsURL reports whether a value with a malformed encoding may hold a URL.
 func holdsURL(value string) bool {
 	value = strings.ToLower(value)
 	return strings.Contains(value, ":/") || strings.Contains(value, "%3a") || strings.Contains(value, "%2f")

@@ -12,17 +12,18 @@ import (
 type Mark uint8
 
 const (
-	// Anywhere is a word that marks a credential inside any name: of a key, a JSON member or a SQL statement.
+	// Anywhere is for words that mark a credential inside any name: of a key, a JSON member or in
+	// SQL.
 	Anywhere Mark = 1 << iota
-	// Key is a word that marks a key which consists of it, or has it as a word: sig, client_key, clientKey.
+	// Key is for words that mark a key if it has them as a whole word: sig, client_key, clientKey.
 	Key
-	// KeyEnd is a word that marks a key of which a word ends in it.
+	// KeyEnd is for words that mark a key if one of its words ends with them: phpsessid.
 	KeyEnd
-	// SQL is a word that marks a SQL statement inside any of its names.
+	// SQL is for words that mark a SQL statement inside any of its names.
 	SQL
-	// SQLName is a word that marks a SQL statement as a whole name of it.
+	// SQLName is for words that mark a SQL statement only as a whole name.
 	SQLName
-	// Segment is a word that marks the segments of a URL's path after it.
+	// Segment is for words after which the segments of a URL's path are secret.
 	Segment
 
 	scheme // "://" was found: the text holds a URL
@@ -69,15 +70,16 @@ type hit struct {
 	first, second uint16 // the pairs that it is one of, a bit each
 }
 
-// whole are the marks of words that have to be a name of their own.
+// whole are the marks of words that count only as a whole name.
 const whole = SQLName | Segment
 
-// automaton finds all words of the table in one pass over a text (Aho and Corasick's). A state is the index of its row
-// in next, times 64: rows have a column for each class of bytes. There is room for 1023 rows.
+// automaton finds all words of the table in one pass over a text, by Aho and Corasick's algorithm.
+// A state is the index in next at which its row begins. A row has a column for each of 64 classes
+// of bytes. There is room for 1023 rows.
 type automaton struct {
-	class [256]uint16 // of a byte: 0 is in no word, skipped is left out
-	next  []uint16    // state | class → the next state, with ends if a word ends there
-	hits  [][]hit     // by row
+	class [256]uint16 // by byte: 0 if it is in no word, skipped if it may stand between a word's parts
+	next  []uint16    // state | class → the next state, | ends if a word ends there
+	hits  [][]hit     // by row: the words that end there
 }
 
 const (
@@ -86,7 +88,7 @@ const (
 	ends    = 1
 )
 
-// words is made when it is first asked for: nothing happens at import.
+// words returns the automaton. It is built at the first call, not at import.
 var words = sync.OnceValue(func() *automaton {
 	a := &automaton{next: make([]uint16, columns), hits: make([][]hit, 1)}
 	for c := range 26 {
@@ -134,7 +136,8 @@ func (a *automaton) add(h hit) {
 	a.hits[state/columns] = append(a.hits[state/columns], h)
 }
 
-// link makes each state go on where the longest end of what it has read begins another word.
+// link adds the transitions of bytes that do not continue a state's word: they continue the longest
+// end of it that begins another word.
 func (a *automaton) link() {
 	fail := make([]uint16, len(a.hits)) // by row
 	queue := []uint16{}
@@ -169,7 +172,7 @@ func (a *automaton) link() {
 	}
 }
 
-// find returns the marks of the words in s. It stops at the first whose mark is in enough.
+// find returns the marks of the words in s. It stops at the first word whose mark is in enough.
 func find(s string, enough Mark) (found Mark) {
 	a := words()
 	class, next := &a.class, a.next
@@ -199,8 +202,8 @@ func find(s string, enough Mark) (found Mark) {
 	return found
 }
 
-// isName reports whether s[start:end] is name, in whatever case, and no part of a longer one. A byte that is no ASCII ends
-// a name: it may be one of Unicode's spaces.
+// isName reports whether s[start:end] is name, in any case, and not part of a longer name. A
+// non-ASCII byte ends a name, since it may be of a Unicode space.
 func isName(s string, start, end int, name string) bool {
 	return start >= 0 && strings.EqualFold(s[start:end], name) &&
 		(start == 0 || !inName(s[start-1])) && (end == len(s) || !inName(s[end]))
@@ -210,7 +213,7 @@ func inName(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
 }
 
-// Marked reports whether s has a word that marks a credential wherever it stands.
+// Marked reports whether s contains a word that marks a credential [Anywhere].
 func Marked(s string) bool { return find(s, Anywhere)&Anywhere != 0 }
 
 // MarkedSQL reports whether a SQL statement may hold a credential: it has a word of the table, or a URL with
@@ -228,8 +231,8 @@ func MarkedSQL(s string) bool {
 	return strings.Contains(afterScheme, "@") || hasKey(afterScheme) || hideURLs(s, nesting) != s
 }
 
-// hasKey reports whether text has a key of a secret before an equals sign. Where a URL in SQL ends is not known, as its
-// values may hold anything.
+// hasKey reports whether a key before an equals sign in text names a secret. text runs on after a
+// URL in SQL, since its end is not known: its values may hold anything.
 func hasKey(text string) bool {
 	for {
 		before, after, found := strings.Cut(text, "=")
@@ -250,7 +253,8 @@ func IsCredential(name string) bool {
 	return find(name, Anywhere|SQL)&(Anywhere|SQL) != 0 || strings.EqualFold(name, "pass") || strings.EqualFold(name, "pwd") || strings.EqualFold(name, "pw")
 }
 
-// IsWord reports whether s is a word of the table that marks SQL, in whatever case and with separators or without.
+// IsWord reports whether s is a word of the table that marks SQL, in any case, with or without
+// separators.
 func IsWord(s string) bool { return sqlWords()[strings.ToLower(unseparated.Replace(s))] }
 
 var sqlWords = sync.OnceValue(func() map[string]bool {
@@ -264,7 +268,7 @@ var sqlWords = sync.OnceValue(func() map[string]bool {
 	return known
 })
 
-// group is the words of a mark.
+// group returns the words of a mark.
 func group(mark Mark) (words []string) {
 	for _, g := range Words {
 		if g.Mark == mark {
@@ -281,9 +285,9 @@ var (
 	keyEndings = sync.OnceValue(func() []string { return group(KeyEnd) })
 )
 
-// IsKey reports whether a key, as of a query, names a secret, as it is written or once decoded. Its
-// words are told apart by what is no letter, as in client_secret and password1, or by case, as in
-// accessToken.
+// IsKey reports whether a key, such as a query's, names a secret, as written or URL-decoded. A
+// key's words are divided by characters that are no letters, as in client_secret and password1, or
+// by case, as in accessToken.
 func IsKey(key string) bool {
 	if strings.ContainsAny(key, "%+") {
 		if plain, err := url.QueryUnescape(key); err == nil {
@@ -304,7 +308,7 @@ func IsKey(key string) bool {
 		if isKeyWord(strings.ToLower(key[:end])) {
 			return true
 		}
-		for word := key[:end]; word != ""; { // the words of camel case
+		for word := key[:end]; word != ""; { // each word of camel case
 			next := 1
 			for next < len(word) && (word[next] < 'A' || word[next] > 'Z' || word[next-1] >= 'A' && word[next-1] <= 'Z') {
 				next++
@@ -324,7 +328,7 @@ func isKeyWord(word string) bool {
 }
 
 func endsKey(word string) bool {
-	word = strings.TrimSuffix(word, "s") // cookies
+	word = strings.TrimSuffix(word, "s") // a plural, such as cookies
 	return slices.ContainsFunc(keyEndings(), func(ending string) bool {
 		return strings.HasSuffix(word, ending) || strings.HasSuffix(word+"s", ending)
 	})

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Secret stands in the statements of docs/secrets.md where a credential does.
+// Secret is the placeholder for a credential in the statements of docs/secrets.md.
 const Secret = "{secret}"
 
 // SecretsDoc returns the text of docs/secrets.md.

@@ -6,21 +6,21 @@ import (
 	"net/http"
 )
 
-// Response returns what the caller of c gets for resp, which the library has just answered: a copy
-// whose body records its waits on c and finishes c at EOF, at an error, at Close or, failing all of
-// these, when it is garbage. If there is no body to wait for, Response finishes c and returns resp
-// itself.
+// Response returns what the caller of c gets for the library's resp: a copy whose body records its
+// waits on c. The body finishes c at EOF, at an error, at Close, or else when it becomes garbage.
+// If there is no body to wait for, Response finishes c and returns resp itself.
 //
-// The copy is needed because net/http's connection keeps the response it made until its body ends.
-// If that response led to our body, a body that nobody closes would never become garbage.
+// The copy is needed because net/http's connection references its response until the body ends. If
+// that response referenced our body, a body that is never closed would never become garbage.
 //
 //	caller ──> copy ──> our body ──> transport's body
 //	                        └──────> resp <── connection
 func Response(c *Call, resp *http.Response) *http.Response { return ResponseSeen(c, resp, nil) }
 
-// ResponseSeen is Response for a wrapper that looks on: seen is given what each Read came back with, and whether the body
-// ends there, before c is finished and when the wait is over. A body that became garbage ended there too. seen must not
-// lead to what ResponseSeen returns. A nil seen is none.
+// ResponseSeen is Response for a wrapper that reads along. It calls seen after the wait of each
+// Read and before c is finished, with the bytes read and whether the body ends there. If the body
+// becomes garbage, seen is called once more with end. seen must not reference the result of
+// ResponseSeen. seen may be nil.
 func ResponseSeen(c *Call, resp *http.Response, seen func(p []byte, end bool)) *http.Response {
 	if resp.Body == nil || resp.Body == http.NoBody {
 		c.Finish(nil)
@@ -84,7 +84,7 @@ func (w *waiting) Close() error {
 	return err
 }
 
-// body is a response's, whose end is its call's.
+// body is a response's body. Its end finishes the call.
 type body struct {
 	waiting
 	answered *http.Response // the library's; nil after EOF
@@ -102,7 +102,8 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// copyTrailer gives the caller the trailers that came, as net/http sets them at EOF on its own response.
+// copyTrailer copies the trailers to the caller's response. net/http sets them on its own response
+// at EOF.
 func (b *body) copyTrailer() {
 	if b.answered == nil { // the caller may be using the trailers by now
 		return

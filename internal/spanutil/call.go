@@ -42,7 +42,7 @@ type Call struct {
 	anew     bool // the call's time begins when the span is opened
 	answered bool
 	finished bool
-	forgot   bool             // by Abandon: its result may still be read
+	forgot   bool             // finished by Abandon: its result may still be read
 	unit     string           // what amount counts
 	extra    opentracing.Tags // the user's: they win
 	failure  *recordedError
@@ -73,8 +73,8 @@ const (
 	closed    = 1 << 63
 )
 
-// Enter begins a wait: the caller is about to block on the result. Waits of several goroutines
-// that overlap are one wait. It reports false if the call has finished, and nothing is recorded any more.
+// Enter begins a wait: the caller is about to block on the result. Waits of several goroutines that
+// overlap are one wait. It returns false if the call has finished, and then records nothing.
 func (c *Call) Enter() bool {
 	if c == nil {
 		return true
@@ -96,7 +96,7 @@ func (c *Call) Enter() bool {
 	return true
 }
 
-// Add counts n bytes, rows or messages more.
+// Add adds n to the bytes, rows or messages counted.
 func (c *Call) Add(n int64) {
 	if c != nil && n > 0 {
 		c.amount.Add(n)

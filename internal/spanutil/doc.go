@@ -15,7 +15,7 @@
 //
 //	if call.Answered("rows") {     // the first wait is over, more may come
 //		rows = &watched{…}         // Enter and Leave around every Next, Finish at its end
-//		spanutil.Watch(call, rows) // and should they be forgotten, the collector finishes
+//		spanutil.Watch(call, rows) // if they are forgotten, the garbage collector finishes call
 //	}
 //
 // Tracers and hooks are strangers: whatever they do, panics included, the wrapped call goes on.

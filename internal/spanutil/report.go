@@ -263,8 +263,8 @@ func (c *Call) fail() {
 	)
 }
 
-// told returns what a span may show of an error: its message, truncated and without secrets. The error's code is
-// untrusted, and the goroutine may be a library's own.
+// told returns what a span may show of an error: its message, truncated and without secrets. It
+// contains panics of the error's Error method, since this goroutine may be the library's.
 func told(err error) (message string) {
 	message = "an error that panics when it is asked for its text"
 	defer contain()

@@ -26,9 +26,9 @@ func (c *Call) abandon() {
 	c.Finish(nil)
 }
 
-// Abandon finishes c, tagged abandoned, unless somebody is waiting. It reports whether c is over.
-// It is for a result that the library holds, and that never becomes garbage when its caller forgets
-// it.
+// Abandon finishes c, tagged abandoned, unless a goroutine is waiting on its result. It reports
+// whether c is finished. It is for results that the library keeps referenced, so that they never
+// become garbage.
 func (c *Call) Abandon() (over bool) {
 	if !c.state.CompareAndSwap(0, closed) { // from now on Enter reports false
 		return c.state.Load()&closed != 0
@@ -41,9 +41,8 @@ func (c *Call) Abandon() (over bool) {
 	return true
 }
 
-// Resume returns a record of what is read after [Call.Abandon] has come too early: another call of
-// the same name under the same parent, whose first wait begins. It returns nil if c has ended
-// otherwise.
+// Resume returns a new call for reads after [Call.Abandon], with the same name and parent. Its
+// first wait has begun. Resume returns nil if c was not finished by Abandon.
 func (c *Call) Resume() *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package mysql draws spans for the calls of database/sql with the driver go-sql-driver/mysql. It is
-// contrib/sql, and tells of the database what the data source name says.
+// Package mysql draws spans for the calls of database/sql with the driver go-sql-driver/mysql. It
+// is contrib/sql with tags for the database, which it reads from the data source name.
 //
 //	import gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
 //

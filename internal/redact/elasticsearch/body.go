@@ -6,8 +6,9 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-// Body returns the beginning of a search's body as a span may show it. If it has a word that marks a credential, or a
-// text with a secret, the values are left out: the names of members stay. It need not be complete, nor valid.
+// Body returns text, the beginning of a search's body, as a span may show it. If text contains a
+// credential word, or anything that redact.Text redacts, each value becomes a question mark; member
+// names stay. text may be truncated or invalid JSON.
 func Body(text string) string {
 	if !redact.Marked(text) && redact.Text(text) == text {
 		return text
@@ -26,7 +27,7 @@ func Body(text string) string {
 			}
 		case strings.IndexByte("{}[]:, \t\r\n", c) >= 0:
 			b.WriteByte(c)
-		default: // a number, true, false, null, or what is no JSON
+		default: // a number, true, false, null, or invalid JSON
 			for end < len(text) && strings.IndexByte("{}[]:, \t\r\n\"", text[end]) < 0 {
 				end++
 			}
@@ -37,7 +38,7 @@ func Body(text string) string {
 	return b.String()
 }
 
-// stringEnd returns where the string ends that begins at start.
+// stringEnd returns the end of the string that begins at start.
 func stringEnd(text string, start int) int {
 	for end := start + 1; end < len(text); end++ {
 		switch text[end] {
@@ -50,8 +51,9 @@ func stringEnd(text string, start int) int {
 	return len(text)
 }
 
-// isName reports whether text[start:end], a string, is a member's name: it ends, and a colon follows. A name with a space
-// in it, or a long one, may be a value in a body that is no JSON.
+// isName reports whether the string text[start:end] is a member's name: it is complete, and a colon
+// follows. A string that is long or has a space in it does not count, since in invalid JSON it may
+// be a value.
 func isName(text string, start, end int) bool {
 	name := text[start:end]
 	return len(name) > 2 && len(name) <= 100 && strings.HasSuffix(name, `"`) && !strings.ContainsAny(name, " \\'=/") &&

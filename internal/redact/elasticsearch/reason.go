@@ -12,13 +12,13 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-// Request is what a span shows of a request anyway, and what it must not. It is kept apart from the *http.Request, which
-// is the caller's again when the answer's body is read.
+// Request holds what a span may show of a request, and its secrets. It copies them, since the
+// *http.Request belongs to the caller again by the time the answer's body is read.
 type Request struct {
 	method  string
-	paths   [2]string // as a server may repeat it: as sent, with the query, and decoded
+	paths   [2]string // as the server may repeat the path: as sent, with the query, and decoded
 	secrets *strings.Replacer
-	shown   bool // the body too
+	shown   bool // the span shows the body
 	strict  bool // the body may hold credentials
 }
 
@@ -26,8 +26,8 @@ type Request struct {
 var takeCredentials = strings.Fields(`_ccr _cluster _connector _fleet _inference _ingest _license _ml _nodes _reindex
 	_security _slm _snapshot _ssl _watcher _xpack`)
 
-// NewRequest returns what may be shown of req, whose path's first segment with an underscore is action. Shown says that
-// the span shows its body.
+// NewRequest returns the Request for req. action is the path's first segment that begins with an
+// underscore. shown says that the span shows the body.
 func NewRequest(req *http.Request, method, action string, shown bool) Request {
 	r := Request{method: method, secrets: secretsOf(req), shown: shown, strict: slices.Contains(takeCredentials, action)}
 	if u := req.URL; u != nil {
@@ -39,14 +39,14 @@ func NewRequest(req *http.Request, method, action string, shown bool) Request {
 	return r
 }
 
-// Text returns text without what authorizes the request, and without the secrets of its URL.
+// Text returns text without the request's credentials and without the secrets of its URL.
 func (r Request) Text(text string) string { return r.secrets.Replace(text) }
 
 // Text is [Request.Text] of req.
 func Text(req *http.Request, text string) string { return secretsOf(req).Replace(text) }
 
-// secretsOf returns a replacer of what authorizes req, and of the secrets in its path and query as they are written and
-// decoded, wherever they stand.
+// secretsOf returns a replacer for req's credentials and for the secrets in its path and query,
+// each as written and as decoded.
 func secretsOf(req *http.Request) *strings.Replacer {
 	var secrets []string
 	add := func(written, shown []string, decode func(string) (string, error)) {
@@ -73,7 +73,7 @@ func secretsOf(req *http.Request) *strings.Replacer {
 		add(parameters(u.RawQuery), parameters(redact.Query(u.RawQuery)), url.QueryUnescape)
 		add(strings.Split(u.EscapedPath(), "/"), strings.Split(redact.Path(u.EscapedPath()), "/"), url.PathUnescape)
 	}
-	// The longest first, lest the end of one stays where another is its beginning.
+	// The longest first: if one secret begins another, the rest of the longer one would stay.
 	slices.SortFunc(secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	var pairs []string
 	for _, secret := range secrets {
@@ -98,12 +98,12 @@ func (r Request) Reason(kind, reason string) string {
 	return r.harmless(reason)
 }
 
-// code is what OAuth answers in place of a reason, such as invalid_grant.
+// code matches what OAuth answers instead of a reason, such as invalid_grant.
 var code = regexp.MustCompile(`^[a-z_]{1,40}$`)
 
-// namesOnly are the types of errors whose reasons are made of names, ids and limits. It is a short
-// list on purpose: es_rejected_execution_exception and unavailable_shards_exception, for two, can
-// hold the documents that were to be written.
+// namesOnly lists the error types whose reasons hold only names, ids and limits. It is short on
+// purpose: the reasons of es_rejected_execution_exception and unavailable_shards_exception, for
+// example, can hold documents that were to be written.
 var namesOnly = map[string]bool{
 	"aliases_not_found_exception":       true,
 	"circuit_breaking_exception":        true,
@@ -119,13 +119,13 @@ var namesOnly = map[string]bool{
 }
 
 var (
-	// value is what may be one, of a document or of a setting.
+	// value matches where a value of a document or a setting may begin.
 	value    = regexp.MustCompile("\\[([^\\[\\]]*)\\]|[\\[\\]{}()<>\"'`:=0-9]")
 	position = regexp.MustCompile(`^\d+:\d+$`)
 )
 
-// harmless is reason up to the first value that is neither part of what was asked, nor a position in
-// the body, nor the name or type of a field.
+// harmless returns reason up to the first value that is neither part of the request, nor a position
+// in the body, nor the name or type of a field.
 func (r Request) harmless(reason string) string {
 	for _, at := range value.FindAllStringSubmatchIndex(reason, -1) {
 		before := reason[:at[0]]
@@ -144,7 +144,7 @@ func (r Request) harmless(reason string) string {
 	return reason
 }
 
-// holds reports whether s is part of what was asked.
+// holds reports whether s is part of the request.
 func (r Request) holds(s string) bool {
 	return s == r.method || strings.Contains(r.paths[0], s) || strings.Contains(r.paths[1], s)
 }

@@ -1,4 +1,5 @@
-// Package redis says what a span may show of a Redis command: its name and keys, and the beginning of its error.
+// Package redis returns what a span may show of a Redis command: its name, its keys, and the
+// beginning of its error.
 package redis
 
 import (
@@ -16,13 +17,14 @@ type Command struct {
 	container bool // the next argument should be a subcommand
 }
 
-// unknown is a command whose name is none.
+// unknown is the Command for a first argument that cannot be a command's name.
 var unknown = &Command{Operation: "redis ?", Name: "?", words: 1, CodeOnly: true}
 
-const maxWord = 32 // bytes; a longer name is none
+const maxWord = 32 // bytes; a longer word is no command's name
 
-// Lookup returns the command with these arguments, of which the first is its name. A command that is not in the list has no keys that we know of; what cannot
-// be the name of a command, and so may be anything, is not shown.
+// Lookup returns the command with these arguments, of which the first is its name. A command that
+// is not in the list has no known keys. A first argument that cannot be a name is not shown, since
+// it may be anything.
 func Lookup(args []any) *Command {
 	var buf [2*maxWord + 1]byte
 	b, ok := appendWord(buf[:0], arg(args, 0))
@@ -43,7 +45,7 @@ func Lookup(args []any) *Command {
 	return c
 }
 
-// appendWord appends arg in lower case, and reports whether it is a word such as commands are named by.
+// appendWord appends arg in lower case, and reports whether it may be a command's name.
 func appendWord(b []byte, arg any) (with []byte, ok bool) {
 	start := len(b)
 	switch arg := arg.(type) {
@@ -65,7 +67,7 @@ func appendWord(b []byte, arg any) (with []byte, ok bool) {
 	return b, 0 < len(word) && len(word) <= maxWord
 }
 
-// commands is the list by name. It is made when first asked for: nothing happens at import.
+// commands returns the list as a map by name. It is built at the first call, not at import.
 var commands = sync.OnceValue(func() map[string]*Command {
 	byName := make(map[string]*Command)
 	for _, group := range list {

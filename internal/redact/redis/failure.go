@@ -5,7 +5,7 @@ import "strings"
 // unknownCommand is also how a disabled CONFIG or AUTH answers.
 const unknownCommand = "ERR unknown command"
 
-// echoes are the words behind which Redis repeats an argument without a quote.
+// echoes are the words after which Redis repeats an argument without quotes.
 var echoes = []string{"Unsupported option ", "longitude,latitude pair ", "Unknown node ", "node address specified: "}
 
 // ServerError returns the text of an error that the server answered, up to where it begins to repeat arguments, or its
@@ -17,7 +17,7 @@ func ServerError(text string, codeOnly bool) string {
 	case codeOnly:
 		code, _, _ := strings.Cut(text, " ")
 		if code == "" || strings.Trim(code, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-			return "?" // a script may answer with no code
+			return "?" // a script's error may have no code
 		}
 		return code + " ?"
 	}
@@ -40,7 +40,8 @@ func until(text string, end int) string {
 	return text[:end] + "?"
 }
 
-// quote is where text begins to quote, or its length. An apostrophe, as in "can't", is no quote.
+// quote returns where text begins to quote, or len(text). An apostrophe, as in "can't", is no
+// quote.
 func quote(text string) int {
 	for i, c := range []byte(text) {
 		if c == '"' || c == '`' || c == '\'' && (i == 0 || !isLetter(text[i-1])) {

@@ -8,10 +8,10 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-const maxStatement = redact.MaxValue + 64 // one that came to this is truncated, visibly, by spanutil.Cut
+const maxStatement = redact.MaxValue + 64 // bytes; more than MaxValue, so that spanutil.Cut marks the truncation
 
-// AppendTo appends the command's name and its keys, with ? for every other argument. It reads no
-// argument but keys, of which it needs to see no more than fits.
+// AppendTo appends the command's name and its keys to b, with ? for every other argument. It reads
+// only the keys, and of those only as much as fits.
 func (c *Command) AppendTo(b []byte, args []any) []byte {
 	keys := c.keys.among(args)
 	b = append(b, c.Name...)
@@ -26,8 +26,8 @@ func (c *Command) AppendTo(b []byte, args []any) []byte {
 	return b
 }
 
-// appendKey appends a key as go-redis would send it. What it sends by calling the key's own
-// methods is shown as ?: they are called once, by go-redis.
+// appendKey appends a key as go-redis would send it. It appends ? if go-redis calls a method of the
+// key to encode it, so that the method is called once only.
 func appendKey(b []byte, key any) []byte {
 	room := max(0, maxStatement-len(b))
 	switch key := key.(type) {
@@ -45,12 +45,12 @@ func appendKey(b []byte, key any) []byte {
 	return append(b, '?')
 }
 
-// keys says where among its arguments a command has its keys. The name is argument 0.
+// keys says which arguments of a command are keys. The name is argument 0.
 type keys struct {
-	first, last, step int    // as COMMAND tells: none where first is 0; a negative last counts from the end
-	count             int    // 0, or which argument is the number of the keys that follow it
-	word              string // streams: half of what follows it are keys; store: so is the one that follows
-	from              int    // where to start looking for word
+	first, last, step int    // as in COMMAND's answer: no keys if first is 0; a negative last counts from the end
+	count             int    // the argument that holds the number of the keys after it; 0 if there is none
+	word              string // streams: the first half of the arguments after it are keys; store: the next one is a key
+	from              int    // the first argument that may be word
 }
 
 // positions are keys found: first, first+step, … up to last, and those in [from, to).
@@ -60,7 +60,8 @@ func (p positions) have(i int) bool {
 	return p.from <= i && i < p.to || p.first > 0 && p.first <= i && i <= p.last && (i-p.first)%p.step == 0
 }
 
-// among finds the keys. Where args make no sense to it, it finds none: what it takes for a key is shown.
+// among returns the positions of the keys in args. If args do not fit k, it returns none, since
+// keys are shown.
 func (k keys) among(args []any) positions {
 	p := positions{first: k.first, last: k.last, step: k.step}
 	if k.last < 0 {
@@ -87,13 +88,13 @@ func (k keys) among(args []any) positions {
 			}
 			return p
 		case k.word == "store" && (IsWord(args[i], "store") || IsWord(args[i], "storedist")):
-			p.from, p.to = i+1, i+2 // of several the last one counts
+			p.from, p.to = i+1, i+2 // of several, the last one counts
 		}
 	}
 	return p
 }
 
-// number is arg as a count of keys, 0 where it is none.
+// number returns arg as a count of keys, or 0 if it is no number.
 func number(arg any) (n int) {
 	switch arg := arg.(type) {
 	case int:
@@ -106,7 +107,7 @@ func number(arg any) (n int) {
 	return n
 }
 
-// arg is argument i, nil where there is none.
+// arg returns argument i, or nil if there is none.
 func arg(args []any, i int) any {
 	if i < len(args) {
 		return args[i]
@@ -114,7 +115,7 @@ func arg(args []any, i int) any {
 	return nil
 }
 
-// IsWord reports whether arg is word, which is in lower case, in whatever case.
+// IsWord reports whether arg is word, in any case. word is in lower case.
 func IsWord(arg any, word string) bool {
 	switch arg := arg.(type) {
 	case string:

@@ -9,9 +9,9 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-// HideCredentials returns statement as a span may show it. A statement with a word of package redact's table, or with
-// a URL that holds a secret, is shown without its literals, and without names where a credential may stand that is no
-// literal. Any other is shown as it is.
+// HideCredentials returns statement as a span may show it. A statement with a word of package
+// redact's table, or with a URL that holds a secret, loses its literals, and names where an
+// unquoted credential may stand. Any other statement is returned unchanged, up to 16 KiB.
 func HideCredentials(statement, dbType string) string {
 	statement = bound(statement)
 	if !redact.MarkedSQL(statement) {
@@ -20,16 +20,19 @@ func HideCredentials(statement, dbType string) string {
 	return hide(statement, &hider{quotedNames: quotesNames(dbType), hashes: true, credentials: &credentials{}})
 }
 
-// credentials decides which tokens of a statement may be shown. To find out which literal is the credential would take
-// the grammars of all dialects, and even where a literal ends depends on the dialect. So it trusts nothing:
+// credentials decides which tokens of a statement may be shown. Only the grammar of the dialect
+// would tell which literal is the credential, and even where a literal ends. So the rules hold for
+// any dialect:
 //
-//   - After the first literal, only keywords are shown: a literal that another dialect would end elsewhere shows nothing.
-//   - After a credential word, only a value or what ends the thought is harmless: PASSWORD hunter2 ends the text.
-//   - Where dialects disagree about a quote or a comment, the text ends before the first literal.
+//   - After the first literal, only keywords are shown. So no text leaks if a dialect ends that
+//     literal elsewhere.
+//   - After a credential word, the text goes on only if a value comes next, or a word that may
+//     follow a column's name. PASSWORD hunter2 ends the text.
+//   - If dialects disagree about a quote or a comment, the text ends before the first literal.
 type credentials struct {
 	awaits expectation
-	values bool // a literal has come: from now on only keywords are shown
-	safe   int  // how much of the text was written before that
+	values bool // a literal was read: from now on only keywords are shown
+	safe   int  // how many bytes of the text were written before the first literal
 }
 
 // expectation is what must follow a credential word for the text to go on.
@@ -42,7 +45,7 @@ const (
 	parameter              // PASSWORD = :x
 )
 
-// valuesFrom are the words after which a credential may stand anywhere, in quotes or not.
+// valuesFrom are the words after which a credential may stand anywhere, quoted or not.
 var valuesFrom = []string{"IDENTIFIED", "PRAGMA", "ATTACH"}
 
 // columnEnds are the words that may follow a column's name.
@@ -52,7 +55,8 @@ var columnEnds = strings.Fields(`AND AS ASC BETWEEN CROSS DESC FROM FULL GROUP H
 // keywords are shown after a literal, besides those that the lexer knows.
 var keywords = strings.Fields(`CREDENTIALS FOR LOGIN OPTIONS PUBLICATION REQUIRE ROLE SECRETS SERVER SSL TO TOKENS UNTIL USER VALID`)
 
-// admit reports whether a token, which rest follows, may be shown, or what stands for it.
+// admit reports whether the text may go on with a token, shown or as a question mark. rest is the
+// statement after it.
 func (c *credentials) admit(h *hider, kind sqllexer.TokenType, text, rest string) bool {
 	switch kind {
 	case sqllexer.SPACE, sqllexer.COMMENT, sqllexer.MULTILINE_COMMENT:
@@ -68,7 +72,7 @@ func (c *credentials) admit(h *hider, kind sqllexer.TokenType, text, rest string
 		return !strings.HasPrefix(text, "'''") && !strings.HasPrefix(text, `"""`) && literalEnds.MatchString(rest)
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r >= 0x80 || r == '\\' || r == '#' }) {
-		return false // quotes and spaces of Unicode's, comments of MySQL's
+		return false // may be a Unicode quote or space, or a MySQL comment
 	}
 	if c.values {
 		return true
@@ -106,7 +110,7 @@ func (c *credentials) admitParameter(rest string) bool {
 	return known
 }
 
-// admitSign is about operators and punctuation. The lexer makes one operator of several.
+// admitSign is admit for operators and punctuation. The lexer may return several operators as one.
 func (c *credentials) admitSign(text, rest string) bool {
 	switch {
 	case c.awaits == anything, text == "`", text == "[", text == "]":
@@ -116,7 +120,7 @@ func (c *credentials) admitSign(text, rest string) bool {
 		c.awaits = anything
 		return ends
 	case text == "(":
-		if c.awaits == valueOrEnd { // the columns of a table, or arguments
+		if c.awaits == valueOrEnd { // a table's columns, or a function's arguments
 			c.awaits = anything
 		}
 		return true
@@ -160,7 +164,7 @@ func (c *credentials) admitName(h *hider, text, rest string) bool {
 	case c.awaits == anything:
 	case isAny(text, "BY", "USING"):
 		c.awaits = value
-	case isAny(text, "N", "E", "B", "X", "R") && strings.HasPrefix(rest, "'"): // of a literal
+	case isAny(text, "N", "E", "B", "X", "R") && strings.HasPrefix(rest, "'"): // a literal's prefix
 	case !nameEnds.MatchString(rest):
 		return false
 	case strings.EqualFold(text, "NULL"), c.awaits == valueOrEnd && (isAny(text, columnEnds...) || len(text) <= 2): // an alias
@@ -171,8 +175,8 @@ func (c *credentials) admitName(h *hider, text, rest string) bool {
 	return true
 }
 
-// keep returns text, to which a token was written at the end, with a question mark for the token if it may not be
-// shown. Of several question marks in a row it keeps one.
+// keep returns text, which ends with the token that begins at written. It replaces the token by a
+// question mark if it may not be shown. Of several question marks in a row, it keeps one.
 func (c *credentials) keep(text []byte, written int, kind sqllexer.TokenType) []byte {
 	if !c.values || len(text) <= c.safe {
 		return text
@@ -194,7 +198,7 @@ func (c *credentials) keep(text []byte, written int, kind sqllexer.TokenType) []
 	return append(text, '?')
 }
 
-// rest is text where no more may be shown.
+// rest returns the final text if no more of the statement may be shown.
 func (c *credentials) rest(text []byte) string {
 	if c.values {
 		text = text[:min(c.safe, len(text))]

@@ -10,8 +10,9 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-// Error returns the message of a database's error as a span may show it. The error of a statement that may hold a
-// credential is shown up to where it begins to quote, to speak of a credential, or to repeat the statement.
+// Error returns the message of a database's error as a span may show it. If the statement may hold
+// a credential, the message ends before its first quotation mark, credential word, or word of the
+// statement's values.
 func Error(message, statement string) string {
 	if !redact.MarkedSQL(statement) {
 		return message
@@ -27,8 +28,8 @@ func Error(message, statement string) string {
 	return until(message, min(end, repeated(message, valuesOf(statement))))
 }
 
-// ConnectError returns the message of a failed connect as a span may show it: up to where it begins to quote, or to
-// repeat the data source name or a password of it.
+// ConnectError returns the message of a failed connect as a span may show it: up to its first
+// quotation mark, or to where it repeats the data source name or a password in it.
 func ConnectError(message, dsn string) string {
 	return until(message, min(quoteBegins(message), repeated(message, append(passwords(dsn), dsn))))
 }
@@ -40,7 +41,7 @@ func until(message string, end int) string {
 	return message
 }
 
-// repeated returns where message begins to repeat one of the values, or its length.
+// repeated returns where message first repeats one of the values, or len(message).
 func repeated(message string, values []string) int {
 	end := len(message)
 	for _, v := range values {
@@ -51,7 +52,7 @@ func repeated(message string, values []string) int {
 	return end
 }
 
-// Where a message begins to quote, in whatever language.
+// The quotation marks of messages in any language, and the words of a message.
 var (
 	quotes = regexp.MustCompile("['\"`«»„“”‘’]")
 	words  = regexp.MustCompile(`\w+`)
@@ -66,14 +67,15 @@ func quoteBegins(message string) int {
 
 const (
 	minValue  = 4        // a shorter value is too short to recognize
-	maxValues = 64 << 10 // bytes of values that are looked for
+	maxValues = 64 << 10 // bytes of a statement that are searched for values
 )
 
-// valuesOf returns what a statement may hold as values: the words from its first quote or credential word on, and the
-// words of those.
+// valuesOf returns the words of a statement that may be values, or parts of one: all from its first
+// quotation mark or credential word on, split at spaces and punctuation, and split at everything
+// except letters and digits.
 func valuesOf(statement string) []string {
 	from := quoteBegins(statement)
-	if dollar := strings.IndexByte(statement[:from], '$'); dollar >= 0 { // $$ quotes, too
+	if dollar := strings.IndexByte(statement[:from], '$'); dollar >= 0 { // $$ is a quotation mark, too
 		from = dollar
 	}
 	for _, at := range words.FindAllStringIndex(statement[:from], -1) {
@@ -92,15 +94,17 @@ func valuesOf(statement string) []string {
 	return slices.DeleteFunc(values, func(v string) bool { return len(v) < minValue })
 }
 
-// A data source name has its password in user:password@, after a scheme or not, or as Oracle's in user/password@, and
-// in settings whose keys name secrets, such as password= or _auth_pass=.
+// A data source name has its password in user:password@, with or without a scheme before it, in
+// Oracle's user/password@, or in a setting whose key names a secret, such as password= or
+// _auth_pass=.
 var (
 	userinfo = regexp.MustCompile(`^(?:(?:[^:/]*://)?[^:]*:|[^:/@]+/)(.+)@`)
 	settings = regexp.MustCompile(`([\w.-]+)\s*=\s*['"{]?([^\s;&'"}]+)`)
 )
 
 // passwords returns the passwords in a data source name, as written and as decoded: a driver's
-// error may repeat no more of the name than that. Which @ ends one is not known; each part may be all of it.
+// error may repeat just the password. It is not known which @ ends a password, so each candidate is
+// returned.
 func passwords(dsn string) (found []string) {
 	for _, match := range userinfo.FindAllStringSubmatch(dsn, -1) {
 		found = append(found, strings.Split(match[1], "@")...)

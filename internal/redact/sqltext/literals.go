@@ -1,4 +1,5 @@
-// Package sqltext redacts SQL text: all literals of a statement on request, and whatever may be a credential always.
+// Package sqltext redacts SQL text: [HideLiterals] all literals of a statement, [HideCredentials]
+// whatever may be a credential.
 package sqltext
 
 import (
@@ -9,18 +10,18 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-// Of a statement no more than this is looked at, four times what a span keeps of it, so that the
-// work is bounded however long it is.
+// inspected is how many bytes of a statement are read, which bounds the work: four times what a
+// span keeps of it.
 const inspected = 4 * redact.MaxValue
 
-// HideLiterals replaces every literal in statement by a question mark, as contrib/sql documents. The type of the
-// database says what its double quotes hold.
+// HideLiterals replaces every literal in statement by a question mark, as contrib/sql documents.
+// dbType decides whether text in double quotes is a name.
 func HideLiterals(statement, dbType string) string {
 	names := quotesNames(dbType)
 	return hide(bound(statement), &hider{quotedNames: names, hashes: names || dbType == "sqlserver" || dbType == "mssql"})
 }
 
-// quotesNames reports whether what stands in double quotes is a name to a database.
+// quotesNames reports whether text in double quotes is a name in this type of database.
 func quotesNames(dbType string) bool {
 	switch dbType {
 	case "postgres", "postgresql", "pgx", "cockroach":
@@ -36,14 +37,14 @@ func bound(statement string) string {
 	return statement
 }
 
-// hide writes s without its literals. The lexer knows no dialect for sure, so its reading must not
-// decide what is shown: where another dialect would read on differently, nothing more is.
+// hide writes s without its literals. The lexer does not know the dialect, so nothing may leak if
+// it misreads: where dialects differ, the text ends.
 func hide(s string, h *hider) string {
 	lexer := sqllexer.New(s)
 	for at := 0; at < len(s); {
 		token := lexer.Scan()
 		kind, text := token.Type, token.Value
-		if text == "" || !strings.HasPrefix(s[at:], text) { // a NUL, which the lexer takes for the end
+		if text == "" || !strings.HasPrefix(s[at:], text) { // the lexer takes a NUL for the end
 			return h.rest()
 		}
 		at += len(text)
@@ -64,8 +65,8 @@ func hide(s string, h *hider) string {
 	return string(h.text)
 }
 
-// overrun returns by how many bytes a token is too long: to the lexer a comment or a quote that
-// follows a name or an operator without a space is part of it.
+// overrun returns by how many bytes a token is too long. If no space is between them, the lexer
+// takes a comment or a quote for part of the name or operator before it.
 func (h *hider) overrun(kind sqllexer.TokenType, text, rest string) int {
 	end := len(text)
 	stop := func(at int) {
@@ -83,7 +84,7 @@ func (h *hider) overrun(kind sqllexer.TokenType, text, rest string) int {
 		if strings.HasSuffix(text, "/") && strings.HasPrefix(rest, "*") {
 			stop(len(text) - 1)
 		}
-		if len(text) > 1 { // an operator, or a quote in dollars, right behind a name: price/100, v@@$$text$$
+		if len(text) > 1 { // an operator or a dollar quote directly after a name: price/100, v@@$$text$$
 			stop(1 + strings.IndexAny(text[1:], "?#/@!"))
 			stop(1 + strings.Index(text[1:], "$$"))
 		}
@@ -94,35 +95,35 @@ func (h *hider) overrun(kind sqllexer.TokenType, text, rest string) int {
 	return len(text) - end
 }
 
-// hider is the text as far as it is written, and what must be known of it to go on.
+// hider holds the text written so far, and the state that decides how it goes on.
 type hider struct {
 	text        []byte
-	quotedNames bool               // what stands in double quotes is a name
-	credentials *credentials       // no credential may be shown, however it is written; nil: only literals are hidden
-	last        sqllexer.TokenType // the token before
-	word        string             // the word before, if nothing but space came since
-	identified  bool               // IDENTIFIED has come, and its BY may
-	ticked      bool               // in what is a name to those who know backquotes
-	bracketed   bool               // in what is a name to those who know brackets
-	hashed      bool               // in what is a comment to those who know # as one
-	hashes      bool               // # is no comment
-	closed      bool               // a bracket has closed right before
+	quotedNames bool               // text in double quotes is a name
+	credentials *credentials       // the rules for a statement with credentials; nil: only literals are redacted
+	last        sqllexer.TokenType // of the previous token
+	word        string             // the previous word, if only spaces came since
+	identified  bool               // IDENTIFIED was read: BY or REPLACE may follow
+	ticked      bool               // in a name, in dialects that quote names with backquotes
+	bracketed   bool               // in a name, in dialects that quote names with brackets
+	hashed      bool               // in a comment, in dialects where # begins one
+	hashes      bool               // # begins no comment in this dialect
+	closed      bool               // the previous token ended with ]
 }
 
-// token writes one token, or what stands for it. It reports false where no more may be shown.
+// token writes one token, or a question mark for it. It returns false if no more may be shown.
 func (h *hider) token(kind sqllexer.TokenType, text string) bool {
 	closed := h.closed
 	h.closed = strings.HasSuffix(text, "]")
 	if strings.HasPrefix(text, "]]") || closed && strings.HasPrefix(text, "]") {
 		if !h.quotedNames {
-			return false // to SQL Server the name in brackets goes on
+			return false // in SQL Server, the name in brackets goes on
 		}
 	}
 	switch kind {
 	case sqllexer.STRING, sqllexer.QUOTED_IDENT, sqllexer.COMMENT, sqllexer.MULTILINE_COMMENT, sqllexer.JSON_OP:
 	default:
 		if strings.Contains(text, "#") && !h.hashes {
-			return false // to MySQL a comment has begun
+			return false // in MySQL, a comment has begun
 		}
 	}
 	switch kind {
@@ -131,10 +132,10 @@ func (h *hider) token(kind sqllexer.TokenType, text string) bool {
 		h.text = append(h.text, text...)
 		return true
 	case sqllexer.COMMENT:
-		// Some end it at a carriage return, and to some it is none without a space behind the dashes.
+		// Some dialects end it at a carriage return, and some require a space after the dashes.
 		return !strings.ContainsAny(text, "'\"`$") && !strings.Contains(text, "/*")
 	case sqllexer.MULTILINE_COMMENT:
-		// Some nest comments, and some run what is in /*! and /*M!.
+		// Some dialects nest comments, and some execute the text in /*! and /*M!.
 		h.text = append(h.text, ' ')
 		return !h.disputed(text) && !strings.Contains(text[2:], "/*") && !strings.HasPrefix(text, "/*!") && !strings.HasPrefix(text, "/*M!")
 	case sqllexer.STRING:
@@ -157,11 +158,11 @@ func (h *hider) token(kind sqllexer.TokenType, text string) bool {
 			h.literal()
 		}
 	case sqllexer.NUMBER:
-		if text[0] == '-' || text[0] == '+' { // an operator as likely as not
+		if text[0] == '-' || text[0] == '+' { // may be an operator
 			h.text = append(h.text, text[0])
 		}
 		h.literal()
-		return !strings.HasSuffix(text, "-") && !strings.HasSuffix(text, "+") // not 1e--, with a comment
+		return !strings.HasSuffix(text, "-") && !strings.HasSuffix(text, "+") // 1e-- may end with a comment
 	case sqllexer.BOOLEAN:
 		h.literal()
 	case sqllexer.BIND_PARAMETER:
@@ -180,7 +181,7 @@ func (h *hider) token(kind sqllexer.TokenType, text string) bool {
 		h.hashed = h.hashed || strings.Contains(text, "#")
 		h.text = append(h.text, text...)
 	default:
-		if isAny(text, "TRUE", "FALSE") { // with an operator right behind, which the lexer took for a name
+		if isAny(text, "TRUE", "FALSE") { // the lexer takes it for a name if an operator follows directly
 			h.literal()
 			break
 		}
@@ -192,10 +193,10 @@ func (h *hider) token(kind sqllexer.TokenType, text string) bool {
 	return true
 }
 
-// name writes a keyword or a name, or hides one that is a literal after all.
+// name writes a keyword or a name, or a question mark if it is a literal after all.
 func (h *hider) name(kind sqllexer.TokenType, text string) {
 	switch {
-	case kind == sqllexer.IDENT && h.last == sqllexer.NUMBER: // the end of 1_000 or 0b101, which the lexer has split
+	case kind == sqllexer.IDENT && h.last == sqllexer.NUMBER: // the end of 1_000 or 0b101, which the lexer splits
 	case h.identified && (strings.EqualFold(h.word, "BY") || strings.EqualFold(h.word, "REPLACE")):
 		h.literal() // Oracle's passwords need no quotes
 	default:
@@ -206,7 +207,7 @@ func (h *hider) name(kind sqllexer.TokenType, text string) {
 }
 
 func (h *hider) literal() {
-	if h.last != sqllexer.QUOTED_IDENT || h.quotedNames { // "one""two" is one
+	if h.last != sqllexer.QUOTED_IDENT || h.quotedNames { // "one""two" is a single literal
 		h.text = append(h.text, '?')
 	}
 }
@@ -215,7 +216,7 @@ func isAny(word string, others ...string) bool {
 	return slices.ContainsFunc(others, func(other string) bool { return strings.EqualFold(word, other) })
 }
 
-// rest ends the text where no more may be shown.
+// rest returns the final text if no more of the statement may be shown.
 func (h *hider) rest() string {
 	if h.credentials != nil {
 		return h.credentials.rest(h.text)
@@ -232,7 +233,7 @@ func (h *hider) disputed(text string) bool {
 		h.hashed && strings.Contains(text, "\n")
 }
 
-// oracleQuote reports whether a literal like q'[it's]' begins, whose end the lexer does not know.
+// oracleQuote reports whether a literal like q'[it's]' begins. The lexer cannot find its end.
 func (h *hider) oracleQuote() bool {
 	return h.last == sqllexer.IDENT && (strings.EqualFold(h.word, "q") || strings.EqualFold(h.word, "nq"))
 }

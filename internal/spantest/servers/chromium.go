@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Chromium finds a Chromium, or a Chrome, that starts on this machine. Whoever drives it starts an instance, as root without
-// its sandbox, which root cannot have.
+// Chromium returns the path of a Chromium or Chrome that starts on this machine. The caller starts
+// it; as root with --no-sandbox, since root cannot use its sandbox.
 func Chromium(t testing.TB) string {
 	t.Helper()
 	binary := find(t, "GAPTRACE_CHROMIUM", "chromium", "chromium-browser", "google-chrome")
@@ -26,7 +26,7 @@ func Chromium(t testing.TB) string {
 		if err == nil {
 			return nil
 		}
-		return diagnose(err, string(said)) // what else it fails for is for the test to meet
+		return diagnose(err, string(said)) // nil for any other failure: the test will meet it
 	})
 	return binary
 }

@@ -9,8 +9,9 @@
 // GAPTRACE_MARIADB, GAPTRACE_JAEGER, GAPTRACE_ENVOY, GAPTRACE_CHROMIUM, GAPTRACE_ELASTICSEARCH_HOME), then on PATH, then under the prefix of
 // .ci/install-servers (GAPTRACE_SERVERS, or else ~/.cache/gaptrace-servers).
 //
-// If a server is missing, or this machine cannot run it, the test is skipped, and the reason says what to do. With
-// GAPTRACE_REQUIRE_SERVERS=1, as in CI, the test fails instead. A server that crashes, answers wrongly or is not ready in
-// two minutes always fails the test. Which is which is decided in machine.go: by the error of the system call, or by what the
-// server wrote before it ended.
+// If a server is missing, or this machine cannot run it, the test is skipped, and the reason says
+// what to do. With GAPTRACE_REQUIRE_SERVERS=1, as in CI, the test fails instead. A server that
+// crashes, answers wrongly or is not ready in two minutes always fails the test. machine.go decides
+// whether it was the machine's fault, from the error of the system call or from what the server
+// wrote before it ended.
 package servers

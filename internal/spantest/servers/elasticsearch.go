@@ -140,8 +140,9 @@ func javaHome(t testing.TB) string {
 	return filepath.Dir(filepath.Dir(path))
 }
 
-// asNobody has cmds run as nobody where we are root: some servers refuse to be root. He gets dir and all in it, and the groups
-// that he needs to reach it, the commands, and the files that they need.
+// asNobody makes cmds run as the user nobody if the tests run as root, which some servers refuse.
+// It gives nobody dir with all files in it, and the supplementary groups needed to reach dir, the
+// commands and files.
 func asNobody(dir string, files []string, cmds ...*exec.Cmd) error {
 	if os.Geteuid() != 0 {
 		return nil

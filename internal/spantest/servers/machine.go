@@ -23,8 +23,9 @@ func unable(t testing.TB, name string, u *unfit) {
 	skip(t, "%s cannot run on this machine: %v", name, u)
 }
 
-// diagnose returns the reason of the machine's for which a server could not be prepared or started. It returns nil if
-// there is none that it knows: then the server failed by itself, or we started it wrongly.
+// diagnose returns why this machine could not prepare or start a server, from the error and from
+// what the server wrote. It returns nil if it finds no such reason: then the fault is the server's
+// or ours.
 func diagnose(err error, said string) *unfit {
 	var known *unfit
 	if errors.As(err, &known) {
@@ -52,7 +53,7 @@ func refused(err error) *unfit {
 		return &unfit{path.Error(), "free memory, or raise the limits (ulimit -a)"}
 	}
 	if path.Op != "fork/exec" {
-		return nil // a file of our own making: what else can happen to it is our fault
+		return nil // a file that we made: any other error is our fault
 	}
 	switch errno {
 	case syscall.EACCES:
@@ -62,9 +63,9 @@ func refused(err error) *unfit {
 		return &unfit{path.Error(), "make the file executable, and its folder open to the user who runs the tests"}
 	case syscall.ENOEXEC:
 		return &unfit{path.Error(), "install one that is built for this processor"}
-	case syscall.ENOENT: // the file itself was found
+	case syscall.ENOENT: // the file itself exists, since it was found before
 		return &unfit{path.Error() + " (its interpreter or dynamic loader is missing)", "install one that is built for this system"}
-	case syscall.EPERM, syscall.EINVAL: // EINVAL: in a user namespace without that user
+	case syscall.EPERM, syscall.EINVAL: // EINVAL: a user namespace does not map that user
 		return &unfit{path.Error() + " (root may not become another user here)", notRoot}
 	}
 	return nil
@@ -75,8 +76,8 @@ const (
 	moreFiles = "raise the limit of open files (ulimit -n)"
 )
 
-// complaints are what servers, their installers and the dynamic loader write when the machine lacks something. Their
-// messages are in English, since they run with [environ].
+// complaints match what servers, their installers and the dynamic loader write if the machine lacks
+// something. The messages are in English, since [environ] sets the locale.
 var complaints = []struct {
 	said   *regexp.Regexp
 	remedy string
@@ -89,12 +90,13 @@ var complaints = []struct {
 	{regexp.MustCompile(`.*(insufficient memory for the Java Runtime|[Cc]annot allocate memory|Could not reserve enough space|runtime: out of memory).*`), "free memory"},
 	{regexp.MustCompile(`.*could not look up effective user ID.*`), "run the tests as a user that has a name in /etc/passwd"},
 	{regexp.MustCompile(`No usable sandbox.*`), "allow user namespaces, or install chromium-sandbox"},
-	// An administrator's kill -9, or the kernel's for want of memory, as the Go command or a shell describe them.
+	// kill -9, by an administrator or by a kernel without memory, as the go command or a shell
+	// reports it.
 	{regexp.MustCompile(`signal: killed|exit status 137`), "free memory: the kernel kills processes when there is none"},
 	{regexp.MustCompile(`signal: bad system call|exit status 159`), "allow the system call: a sandbox (seccomp) forbids it"},
 }
 
-// complained looks for a complaint in what a server wrote.
+// complained returns the first complaint in what a server wrote, or nil.
 func complained(said string) *unfit {
 	for _, c := range complaints {
 		if line := c.said.FindString(said); line != "" {
@@ -104,8 +106,9 @@ func complained(said string) *unfit {
 	return nil
 }
 
-// way returns the groups that somebody needs in order to reach files, apart from his own: those of folders that are open to
-// their group but not to others, as "/" is in some containers. It fails with the first path that is closed to him.
+// way returns the supplementary groups that a user needs to reach files: those of folders that are
+// open to their group but not to others, as "/" is in some containers. It returns an error for the
+// first path that the user cannot enter.
 func way(uid, gid uint32, files ...string) (groups []uint32, err error) {
 	seen := map[string]bool{}
 	for _, file := range files {
@@ -136,8 +139,8 @@ func way(uid, gid uint32, files ...string) (groups []uint32, err error) {
 	return groups, nil
 }
 
-// environ adds to the environment of a server, which is ours where it is nil, that it is to speak English: its messages are
-// parsed. The encoding stays UTF-8, in which Java finds paths that are not ASCII.
+// environ returns env, or our environment if env is nil, with an English locale, since the server's
+// messages are parsed. The encoding is UTF-8, which Java needs to find paths that are not ASCII.
 func environ(env []string) []string {
 	if env == nil {
 		env = os.Environ()

@@ -22,7 +22,8 @@ func Node(t testing.TB, args ...string) *exec.Cmd {
 	return peer(t, "node", "NODE_PATH", installed("node-peers/node_modules"), args, "-e", "require('jaeger-client'); require('@opentelemetry/propagator-b3')")
 }
 
-// peer is a command of an interpreter that finds its libraries in dir, and can load them. It ends with the test.
+// peer returns a command that runs an interpreter with the libraries in dir. It skips the test if
+// they cannot be loaded. The command ends with the test.
 func peer(t testing.TB, interpreter, variable, dir string, args []string, load ...string) *exec.Cmd {
 	t.Helper()
 	path, err := exec.LookPath(interpreter)
@@ -47,16 +48,18 @@ func peer(t testing.TB, interpreter, variable, dir string, args []string, load .
 		if u := diagnose(err, string(said)); u != nil {
 			return u
 		}
-		// Libraries are built for one version of their interpreter, and the machine's may have become another.
+		// Libraries are built for one version of the interpreter, and the machine may have a newer
+		// one by now.
 		return &unfit{fmt.Sprintf("it cannot load its libraries from %s: %v: %s", dir, err, strings.TrimSpace(string(said))), "remove that folder and install them again"}
 	})
 	return command(t.Context(), args)
 }
 
-// tried are the programs that were tried in this process.
+// tried caches, by name, whether a program starts on this machine.
 var tried sync.Map // by name: func() *unfit
 
-// try skips the test if a program does not start on this machine. It is started once in a process.
+// try skips the test if a program does not start on this machine. It starts the program once per
+// process.
 func try(t testing.TB, name string, start func(context.Context) *unfit) {
 	t.Helper()
 	once, _ := tried.LoadOrStore(name, sync.OnceValue(func() *unfit {
@@ -64,7 +67,7 @@ func try(t testing.TB, name string, start func(context.Context) *unfit) {
 		defer cancel()
 		u := start(ctx)
 		if ctx.Err() != nil {
-			return nil // it was killed for being slow, which proves nothing
+			return nil // it was killed because it was slow, which proves nothing
 		}
 		return u
 	}))

@@ -27,13 +27,14 @@ const (
 type server struct {
 	name  string // in messages, and in the name of its directory
 	ports int    // how many addresses it listens on
-	files uint64 // how many open files it needs at least, if it does not say so itself when it has fewer
+	files uint64 // the open files that it needs; 0 if it reports itself that it has too few
 
-	// plainDir is for a server that binds a Unix socket in dir, or has an installer that cannot cope with spaces.
+	// plainDir asks for a short dir without spaces: for a server that binds a Unix socket there, or
+	// whose installer fails on spaces.
 	plainDir bool
 
-	// command prepares the empty directory dir and says what to run in it. Each addr is 127.0.0.1:port. An [unfit] among
-	// its errors skips the test.
+	// command prepares the empty directory dir and returns the command to run in it. Each addr is
+	// 127.0.0.1:port. If its error is an [unfit], the test is skipped.
 	command func(dir string, addr []string) (*exec.Cmd, error)
 
 	// ready is asked again and again until it returns nil. It must not take another server for this one: the
@@ -78,19 +79,20 @@ func (s server) start(t testing.TB) (*Process, []string) {
 		}
 		ended := !p.running()
 		p.Stop()
-		// Between pickAddrs and the server's own listen, somebody else may have taken a port.
+		// Another process may have taken a port between pickAddrs and the server's own listen.
 		if attempt < attempts && p.logged("address already in use") {
 			continue
 		}
 		said := fmt.Sprintf("%v\n%s", err, p.logTail())
 		if !ended {
-			said = "" // a server that runs has what it needs from the machine
+			said = "" // a server that runs lacks nothing: its log explains nothing
 		}
 		s.fail(t, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, p.logTail()), said)
 	}
 }
 
-// fail ends the test after an error of a server that wrote said.
+// fail skips the test if err or said, the server's output, shows that this machine cannot run it.
+// Otherwise the test fails.
 func (s server) fail(t testing.TB, err error, said string) {
 	t.Helper()
 	if u := diagnose(err, said); u != nil {
@@ -99,7 +101,7 @@ func (s server) fail(t testing.TB, err error, said string) {
 	t.Fatalf("%s: %v", s.name, err)
 }
 
-// prepare runs a command of a server's before the server.
+// prepare runs a command that a server needs before it starts.
 func prepare(dir string, cmd *exec.Cmd) error {
 	cmd.Dir, cmd.Env = dir, environ(cmd.Env)
 	if said, err := cmd.CombinedOutput(); err != nil {
@@ -219,9 +221,10 @@ func (p *Process) logTail() string {
 	return "the end of its output:\n" + string(log[max(0, len(log)-4096):])
 }
 
-// tempDir makes a directory for a server. It is not t.TempDir: that one's name is too long for a Unix socket,
-// and fails the test when a child of the server still writes there. A plain one has a name without spaces, and so short that a
-// Unix socket in it is within Linux's limit of 107 bytes: if TMPDIR does not allow it, it is made in /tmp.
+// tempDir makes a directory for a server. It does not use t.TempDir, whose name is too long for a
+// Unix socket, and which fails the test if a child of the server still writes there. If plain, the
+// name has no spaces and is short enough for a Unix socket in the directory (107 bytes on Linux).
+// If TMPDIR is too long for that, the directory is made in /tmp.
 func tempDir(t testing.TB, name string, plain bool) string {
 	t.Helper()
 	parent, why := os.TempDir(), ""
@@ -235,8 +238,8 @@ func tempDir(t testing.TB, name string, plain bool) string {
 	return dir
 }
 
-// ProgramDir makes a temporary directory for programs that a test builds and runs: where the go command has its own, in
-// GOTMPDIR or else in TMPDIR, which may be mounted noexec.
+// ProgramDir makes a temporary directory for programs that a test builds and runs. Like the go
+// command, it uses GOTMPDIR, or else TMPDIR. It skips the test if that is mounted noexec.
 func ProgramDir(t testing.TB) string {
 	t.Helper()
 	const name = "programs"
@@ -271,7 +274,7 @@ func makeTemp(t testing.TB, parent, name string) (string, error) {
 	return dir, nil
 }
 
-// pickAddrs is replaced by a test that has to lose a port.
+// pickAddrs is a variable so that a test can make a server lose its port.
 var pickAddrs = freeAddrs
 
 // freeAddrs gives n addresses of 127.0.0.1 with ports that are free for TCP and UDP. The ports are random ones
@@ -302,7 +305,7 @@ func freeAddrs(t testing.TB, name string, n int) []string {
 			continue
 		}
 		defer udp.Close()
-		conn, err := net.DialTimeout("tcp", addr, time.Second) // nobody can where the loopback interface is down
+		conn, err := net.DialTimeout("tcp", addr, time.Second) // fails if the loopback interface is down
 		if err != nil {
 			last = err
 			continue

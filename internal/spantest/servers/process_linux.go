@@ -25,8 +25,8 @@ func runAs(cmd *exec.Cmd, uid, gid uint32, groups []uint32) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid, Groups: groups}}
 }
 
-// entrance reports whether somebody may enter a folder or execute a file, and as a member of which group: his own unless only
-// the file's group may.
+// entrance reports whether a user may enter a folder or execute a file, and as a member of which
+// group: gid, or the file's group if only that has the right.
 func entrance(path string, uid, gid uint32) (group uint32, open bool, err error) {
 	var s syscall.Stat_t
 	if err := syscall.Stat(path, &s); err != nil {
@@ -41,15 +41,15 @@ func entrance(path string, uid, gid uint32) (group uint32, open bool, err error)
 	return s.Gid, s.Mode&0o010 != 0, nil
 }
 
-// noexec reports whether nothing can be executed on the file system of a file.
+// noexec reports whether path is on a file system that is mounted noexec.
 func noexec(path string) bool {
-	const stNoexec = 8 // of statvfs
+	const stNoexec = 8 // ST_NOEXEC of statvfs(3)
 	var s syscall.Statfs_t
 	return syscall.Statfs(path, &s) == nil && s.Flags&stNoexec != 0
 }
 
-// raiseFiles raises our limit of open files to the most that we may have. Go has done so when it started, but gives its
-// children the old one until somebody sets it.
+// raiseFiles raises the limit of open files to its maximum. Go does so at start, but its children
+// get the old limit until the program sets one itself.
 var raiseFiles = sync.OnceFunc(func() {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
@@ -67,7 +67,7 @@ func openFiles() uint64 {
 	return limit.Cur
 }
 
-// lowestPort is the first port on which a server may listen that is not root's.
+// lowestPort returns the first port on which a process without privileges may listen.
 func lowestPort() int {
 	text, _ := os.ReadFile("/proc/sys/net/ipv4/ip_unprivileged_port_start")
 	port, err := strconv.Atoi(strings.TrimSpace(string(text)))
