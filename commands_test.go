@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// A command that a text shows can be typed: its flags, packages and files are there.
+// TestCommandsInTextsExist checks that the flags, packages and files of each documented command
+// exist.
 func TestCommandsInTextsExist(t *testing.T) {
 	workspace(t)
 	gaptrace := filepath.Join(t.TempDir(), "gaptrace")
@@ -53,7 +54,7 @@ var (
 	ends     = regexp.MustCompile(`\s(?:#|//|&&|\||>|\.\.\.)`)
 )
 
-// shellTexts are the blocks in documents and comments that may hold commands.
+// shellTexts returns the code blocks of documents and doc comments that may hold commands, by file.
 func shellTexts(t *testing.T) map[string]string {
 	texts := map[string]string{}
 	for name, text := range documents(t) {
@@ -75,9 +76,9 @@ func shellTexts(t *testing.T) map[string]string {
 	return texts
 }
 
-// refused says what of a command is not there.
+// refused returns the parts of a command that do not exist.
 func refused(gaptrace string, words []string) (problems []string) {
-	has := func(string) bool { return true } // go's own flags
+	has := func(string) bool { return true } // the go command's own flags are not checked
 	switch {
 	case words[0] == "gaptrace" || strings.HasPrefix(strings.Join(words, " "), "go run ./cmd/gaptrace "):
 		sub := words[1]
@@ -113,7 +114,7 @@ func refused(gaptrace string, words []string) (problems []string) {
 	return problems
 }
 
-// declaredFlags are the names that a program gives to methods of its flag.FlagSet.
+// declaredFlags returns the flags that the program in dir declares on its flag.FlagSet.
 func declaredFlags(dir string) (flags []string) {
 	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
 	for _, name := range files {

@@ -19,8 +19,9 @@ import (
 	"testing"
 )
 
-// names are the packages that texts mean by a name. Where a wrapper's package is called as the library that it wraps, the
-// name means the library, so that a reader who copies a line never gets the one for the other.
+// names maps the package names in texts to import paths. If a wrapper's package has the same name
+// as its library, the name means the library, so that a reader who copies a line gets the right
+// one.
 var names = map[string]string{
 	"bridge":           "go.opentelemetry.io/otel/bridge/opentracing",
 	"codes":            "google.golang.org/grpc/codes",
@@ -54,7 +55,7 @@ var names = map[string]string{
 	"tracer":           module + "/tracer",
 }
 
-// surroundings are the variables that the program of an example has, each of one of the types.
+// surroundings are the variables that an example may use, with their possible types.
 var surroundings = map[string][]string{
 	"addr":       {"string"},
 	"cfg":        {"elasticsearch.Config"},
@@ -76,14 +77,14 @@ var surroundings = map[string][]string{
 	"transport":  {"http.RoundTripper"},
 }
 
-// An example is Go in a text, which a reader may copy into an empty program.
+// An example is a block of Go in a text, which a reader may copy into an empty program.
 type example struct {
 	at   string
 	code string
-	ours string // the wrapper whose use it shows, if it is one: each statement has a part in that
+	ours string // the wrapper that it shows, if any: then each statement must use the wrapper or prepare its use
 }
 
-// What is copied from a text must compile, and must do what the text says.
+// TestExamplesCompile compiles every example. An example of a wrapper must use that wrapper.
 func TestExamplesCompile(t *testing.T) {
 	workspace(t)
 	examples := examples(t)
@@ -103,12 +104,12 @@ func TestExamplesCompile(t *testing.T) {
 			t.Errorf("%s: %s\n%s", e.at, problem, e.code)
 		}
 	}
-	if len(examples) < 30 || len(wrappers) != 7 { // six wrappers, and the examples of none
+	if len(examples) < 30 || len(wrappers) != 7 { // six wrappers, and "" for other examples
 		t.Errorf("only %d examples found, of %v", len(examples), wrappers)
 	}
 }
 
-// A text names only what there is.
+// TestNamesInTextsExist looks up each name such as gapsql.Open.
 func TestNamesInTextsExist(t *testing.T) {
 	workspace(t)
 	all := load(t, slices.Collect(maps.Values(names))...)
@@ -145,7 +146,7 @@ func TestNamesInTextsExist(t *testing.T) {
 	}
 }
 
-// newer reports whether an interface is one of a later Go than that which runs the tests.
+// newer reports whether an interface is from a later Go release than the one that runs the tests.
 func newer(name string) bool {
 	for _, w := range wrapped {
 		if version.Compare(w.known[name].since, runtime.Version()) > 0 {
@@ -179,7 +180,8 @@ func TestExampleIsRefused(t *testing.T) {
 	}
 }
 
-// examples are those in the documents and in the comments of packages that users can import.
+// examples returns the examples in documents, and in the comments of packages that users can
+// import.
 func examples(t *testing.T) []example {
 	t.Helper()
 	var all []example
@@ -225,7 +227,7 @@ var (
 	elided      = regexp.MustCompile(`(?m)^\s*…$`)
 )
 
-// documents are the texts for people, by their names.
+// documents returns the texts of the Markdown files, by name.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	found, _ := filepath.Glob("docs/*.md")
@@ -240,7 +242,7 @@ func documents(t *testing.T) map[string]string {
 	return texts
 }
 
-// parse returns the imports of an example, and its statements.
+// parse returns the imports and the statements of an example.
 func (e example) parse(code string) (header *ast.File, body []ast.Stmt, err error) {
 	fset := token.NewFileSet()
 	code = "package p\n" + elided.ReplaceAllString(code, "")
@@ -264,7 +266,7 @@ func (e example) parse(code string) (header *ast.File, body []ast.Stmt, err erro
 	return header, f.Decls[0].(*ast.FuncDecl).Body.List, nil
 }
 
-// check says what is wrong with an example.
+// check returns what is wrong with an example.
 func (e example) check(all *packages) (problems []string) {
 	header, statements, err := e.parse(e.code)
 	if err != nil {
@@ -276,7 +278,8 @@ func (e example) check(all *packages) (problems []string) {
 	return problems
 }
 
-// alternatives parts statements where all that one declares is declared already: there the next example begins.
+// alternatives splits statements into alternatives. A new one begins at a := whose variables are
+// all declared already.
 func alternatives(statements []ast.Stmt) [][]ast.Stmt {
 	all := [][]ast.Stmt{nil}
 	declared := map[string]bool{}
@@ -295,7 +298,7 @@ func alternatives(statements []ast.Stmt) [][]ast.Stmt {
 	return all
 }
 
-// checkOne type-checks one alternative, with what its program has around it.
+// checkOne type-checks one alternative, together with its surroundings.
 func (e example) checkOne(all *packages, imports []*ast.ImportSpec, statements []ast.Stmt) (problems []string) {
 	imported := map[string]string{}
 	variables := map[string][]string{}
@@ -360,7 +363,7 @@ func (e example) checkOne(all *packages, imports []*ast.ImportSpec, statements [
 		problems = nil
 		info := &types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}}
 		config := types.Config{Importer: all, Error: func(err error) {
-			if err := err.(types.Error); !err.Soft { // as for a variable that the example does not use
+			if err := err.(types.Error); !err.Soft { // soft: a variable or import that the example does not use
 				problems = append(problems, err.Msg)
 			}
 		}}
@@ -375,7 +378,7 @@ func (e example) checkOne(all *packages, imports []*ast.ImportSpec, statements [
 	return problems
 }
 
-// idle finds statements that neither use the wrapper nor prepare what one of the next uses it on.
+// idle returns the statements that neither use the wrapper nor declare what a later one uses it on.
 func (e example) idle(info *types.Info, statements []ast.Stmt) (problems []string) {
 	needed := map[types.Object]bool{}
 	for _, s := range slices.Backward(statements) {

@@ -11,13 +11,14 @@ import (
 	"testing"
 )
 
-// asked is an interface that a library exports, or asks a value for that may be a wrapped one. A wrapper that lacks it
-// changes what the program sees, so each has a decision.
+// asked is an interface that a library exports, or to which it asserts a value that may be wrapped.
+// If the wrapper lacks it, the program may behave differently. So each interface has a decision, in
+// the field does.
 type asked struct {
-	methods string // "*" where the methods are the library's commands, which a wrapper does not name
+	methods string // sorted, divided by "; "; "*" if they are the library's commands, which a wrapper does not list
 	since   string // the first Go release with it, if that is newer than go.mod's
 	until   string // the first Go release without it
-	does    string // kept: the wrapper's package has a type with these methods; otherwise the reason why none is needed
+	does    string // kept: the wrapper has a type with these methods; otherwise the reason why it needs none
 }
 
 const (
@@ -27,9 +28,9 @@ const (
 
 // wrapped are the libraries whose values a wrapper replaces.
 var wrapped = map[string]struct {
-	libraries []string // what these export must be known, and what they ask operands for
-	helpers   []string // of these only what they ask for
-	operands  []string // static types whose values may be a wrapper's
+	libraries []string // packages whose exported interfaces and assertions must be known
+	helpers   []string // packages of which only the assertions must be known
+	operands  []string // static types whose values may be a wrapper's: assertions on others do not matter
 	known     map[string]asked
 }{
 	"contrib/nethttp": {
@@ -398,7 +399,8 @@ var wrapped = map[string]struct {
 	},
 }
 
-// Someone must decide what a wrapper does about an interface before a release of Go or of a library may have it.
+// TestWrappersKnowEveryInterface fails if a release of Go or of a library adds an interface, until
+// somebody decides what the wrapper does about it.
 func TestWrappersKnowEveryInterface(t *testing.T) {
 	var patterns []string
 	for wrapper, w := range wrapped {
@@ -430,14 +432,14 @@ func TestWrappersKnowEveryInterface(t *testing.T) {
 					t.Errorf("what does %s do about %s? Decide, and write:\n%q: {methods: %q, does: %s},", wrapper, name, name, methods, `""`)
 				}
 				if known.does == kept && !slices.ContainsFunc(replaced, func(t types.Type) bool { return has(t, it) }) {
-					t.Errorf("%s has no type with the methods of %s, which it is said to keep: %s", wrapper, name, known.methods)
+					t.Errorf("%s has no type with the methods of %s, but this table says that it keeps them: %s", wrapper, name, known.methods)
 				}
 			}
 			for _, name := range slices.Sorted(maps.Keys(w.known)) {
 				known := w.known[name]
 				expected := version.Compare(runtime.Version(), known.since) >= 0 && (known.until == "" || version.Compare(runtime.Version(), known.until) < 0)
 				if found[name] == nil && expected {
-					t.Errorf("%s is nowhere to be found with %s", name, runtime.Version())
+					t.Errorf("%s was not found with %s: if it is gone, say until when", name, runtime.Version())
 				}
 			}
 		})
@@ -457,7 +459,7 @@ func exported(found map[string]*types.Interface, pkg *types.Package) {
 	}
 }
 
-// assertions adds the interfaces that files ask operands for and no library exports.
+// assertions adds the unexported interfaces to which files assert operands.
 func assertions(found map[string]*types.Interface, operands []string, files []*ast.File, info *types.Info) {
 	note := func(operand, asked ast.Expr) {
 		typ := info.TypeOf(asked)
@@ -496,7 +498,7 @@ func assertions(found map[string]*types.Interface, operands []string, files []*a
 	}
 }
 
-// wrappers are the types of values that the package of a wrapper makes: its own, and structs that embed them.
+// wrappers returns the types that a wrapper's package declares, and its anonymous structs.
 func wrappers(all *packages, t *testing.T, wrapper string) []types.Type {
 	var made []types.Type
 	for _, path := range []string{module + "/" + wrapper, module + "/internal/spanutil"} {
@@ -516,7 +518,8 @@ func wrappers(all *packages, t *testing.T, wrapper string) []types.Type {
 	return made
 }
 
-// has compares methods as text, since a library that is checked from its source has other types than one that is imported.
+// has reports whether t has the methods of it. It compares text, since types checked from source
+// differ from imported ones.
 func has(t types.Type, it *types.Interface) bool {
 	for method := range it.Methods() {
 		object, _, _ := types.LookupFieldOrMethod(t, false, method.Pkg(), method.Name())
@@ -527,7 +530,7 @@ func has(t types.Type, it *types.Interface) bool {
 	return true
 }
 
-// methodSet renders the methods of it.
+// methodSet returns the methods of it as text.
 func methodSet(it *types.Interface) string {
 	var methods []string
 	for embedded := range it.EmbeddedTypes() {
@@ -540,7 +543,7 @@ func methodSet(it *types.Interface) string {
 	return strings.Join(methods, "; ")
 }
 
-// bare renders a method without the names of its parameters, which may change with any release.
+// bare returns a method as text, without parameter names, which may change in any release.
 func bare(method *types.Func) string {
 	signature := method.Signature()
 	nameless := types.NewSignatureType(nil, nil, nil, unnamed(signature.Params()), unnamed(signature.Results()), signature.Variadic())

@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// packages are packages as the go command that runs the tests builds them.
+// packages are the packages that the go command lists, with their export data.
 type packages struct {
 	fset   *token.FileSet
 	listed map[string]*listed
@@ -29,16 +29,16 @@ type listed struct {
 	ImportMap                     map[string]string
 }
 
-// workspace skips a test of texts that speak of all modules, where only the root module is at hand.
+// workspace skips a test that needs all modules if there is no workspace.
 func workspace(t *testing.T) {
 	t.Helper()
 	if out, err := exec.Command("go", "env", "GOWORK").Output(); err != nil || len(strings.TrimSpace(string(out))) < len("off")+1 {
-		t.Skipf("needs go.work, and the go command: GOWORK is %q, %v", out, err)
+		t.Skipf("skipped: needs go.work and the go command: GOWORK is %q, error %v", out, err)
 	}
 }
 
-// load lists patterns and all that they import. Types come from the compiler's export data, which the build cache holds
-// for whatever the tests import themselves.
+// load lists patterns and their dependencies. Types come from the compiler's export data, which is
+// in the build cache for all that the tests import.
 func load(t *testing.T, patterns ...string) *packages {
 	t.Helper()
 	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Name,Dir,Export,GoFiles,ImportMap"}, patterns...)...)
@@ -67,7 +67,7 @@ func load(t *testing.T, patterns ...string) *packages {
 	return p
 }
 
-// check type-checks the source of a package, for what its exports do not show.
+// check type-checks a package from its source, which shows more than its export data.
 func (p *packages) check(t *testing.T, path string) (*types.Package, []*ast.File, *types.Info) {
 	t.Helper()
 	var files []*ast.File
@@ -87,7 +87,7 @@ func (p *packages) check(t *testing.T, path string) (*types.Package, []*ast.File
 	return pkg, files, info
 }
 
-// vendored imports what a package of the standard library means by a path.
+// vendored is an importer for a package with vendored imports, as the standard library has.
 type vendored struct {
 	types.Importer
 	paths map[string]string

@@ -153,9 +153,9 @@ func (in *incoming) addBaggageList(list string) {
 	}
 }
 
-// own returns a copy of s, URL-decoded if encoded and if s is well-formed. ok is false if the
-// budget for copies is spent. It copies, since s may be part of a header of a megabyte, which the
-// span would keep alive.
+// own returns a copy of s, URL-decoded if encoded is set and s is well-formed. It returns false if
+// the budget for copies is spent. It copies, since s may be part of a header of a megabyte, which
+// the span would keep alive.
 func (in *incoming) own(s string, encoded bool) (string, bool) {
 	if !in.spend(len(s)) {
 		return "", false

@@ -53,7 +53,7 @@ func newCollector(cfg *config.ReporterConfig, batch int) *collector {
 func postOnly(req *http.Request, via []*http.Request) error {
 	switch {
 	case req.Method != http.MethodPost:
-		return errors.New("the collector redirects here, and a redirect loses the spans")
+		return errors.New("the collector answered with a redirect to GET, which loses the spans; set its endpoint to the final URL")
 	case len(via) >= 10:
 		return errors.New("the collector redirects more than 10 times")
 	}

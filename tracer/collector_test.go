@@ -22,7 +22,7 @@ import (
 	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
 )
 
-// pipes is a network in memory, in which time may be made.
+// pipes is a network in memory, for synctest bubbles.
 type pipes chan net.Conn
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -42,7 +42,7 @@ func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return ours, nil
 }
 
-// cutting is a connection that its peer resets when a write is too long.
+// cutting is a connection that its peer resets after left bytes.
 type cutting struct {
 	net.Conn
 	left int
@@ -56,17 +56,17 @@ func (c *cutting) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// scripted is a collector that answers as it is told, over HTTP.
+// scripted is a collector whose answers a test chooses.
 type scripted struct {
-	answer func(s *scripted, w http.ResponseWriter, r *http.Request) // it takes the spans, or not
+	answer func(s *scripted, w http.ResponseWriter, r *http.Request) // accepts or refuses the spans
 
-	flush time.Duration // so long that batches are whole, unless set
-	cut   int           // a connection takes no request that is larger, 0 for any
+	flush time.Duration // the flush interval; 0 for one so long that batches are full
+	cut   int           // a connection is reset if a request has more bytes; 0 for no limit
 
 	mu    sync.Mutex
 	taken []string
 	at    []time.Time // of the requests
-	body  []byte      // of the last that came whole
+	body  []byte      // of the last request that arrived whole
 	told  strings.Builder
 }
 
@@ -83,7 +83,7 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// request is which request it is, from 1.
+// request returns the number of the current request, from 1.
 func (s *scripted) request() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +106,7 @@ func (s *scripted) take(w http.ResponseWriter) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// sendTo runs use with a tracer that sends to s, in a bubble.
+// sendTo runs use in a synctest bubble, with a tracer that sends to s.
 func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, closeAll func() error, stats *Stats)) {
 	synctest.Test(t, func(t *testing.T) {
 		listener := make(pipes)
@@ -132,7 +132,7 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
 		use(tr.(*jaeger.Tracer), func() error {
 			closer.Close()
-			synctest.Wait() // for handlers whose client has left
+			synctest.Wait() // for handlers whose client has gone
 			return r.undelivered()
 		}, of.stats)
 		closer.Close()
@@ -232,7 +232,7 @@ func TestEverySpanArrivesOrIsCounted(t *testing.T) {
 		"500":                         {status(500, ""), all, 0, "300 spans were not delivered: the collector answered 500 Internal Server Error", 3},
 		"500 once":                    {atFirst(1, status(500, "5")), 100, 0, "100 spans were not delivered", 3},
 		"304":                         {redirect(304, ""), all, 0, "the collector answered 304 Not Modified", 3},
-		"302":                         {redirect(302, "/taken"), all, 0, "a redirect loses the spans", 3},
+		"302":                         {redirect(302, "/taken"), all, 0, "a redirect to GET, which loses the spans", 3},
 		"302 to nowhere":              {redirect(302, ""), all, 0, "the collector answered 302 Found", 3},
 		"307":                         {redirect(307, "/taken"), 0, 0, "", 6},
 		"308 to nowhere":              {redirect(308, ""), all, 0, "the collector answered 308 Permanent Redirect", 3},
@@ -267,7 +267,7 @@ func TestEverySpanArrivesOrIsCounted(t *testing.T) {
 					}
 					span.Finish()
 				}
-				time.Sleep(10 * time.Hour) // Close would wait for less
+				time.Sleep(10 * time.Hour) // for all retries, since Close would not wait for them
 				err := closeAll()
 				sent, dropped, tooLarge, failed := stats.Sent.Load(), stats.Dropped.Load(), stats.TooLarge.Load(), stats.Failed.Load()
 				if sent+dropped+tooLarge+failed != all || dropped != 0 || failed != test.failed || tooLarge != test.tooLarge {
@@ -289,7 +289,7 @@ func TestEverySpanArrivesOrIsCounted(t *testing.T) {
 }
 
 func TestRetryAfterIsHonoured(t *testing.T) {
-	for retryAfter, want := range map[string][]time.Duration{ // between a refusal and the next request
+	for retryAfter, want := range map[string][]time.Duration{ // want: the pauses between the requests
 		"":                     {1 * time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second},
 		"30":                   {30 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second},
 		"3":                    {3 * time.Second, 3 * time.Second, 4 * time.Second, 8 * time.Second},
@@ -388,7 +388,7 @@ func TestCloseIsBoundedWhateverACollectorAnswers(t *testing.T) {
 	}
 }
 
-func TestLossesAreToldWhileACollectorIsBusy(t *testing.T) {
+func TestLossesAreLoggedWhileACollectorIsBusy(t *testing.T) {
 	s := &scripted{answer: status(429, "300"), flush: time.Second}
 	sendTo(t, s, 10, func(tr *jaeger.Tracer, _ func() error, stats *Stats) {
 		tr.StartSpan("a").Finish()
@@ -419,7 +419,8 @@ func TestRequestsThatAreCutShortAreMadeSmaller(t *testing.T) {
 	})
 }
 
-// A collector that has found its limit is not sent what is above it again and again.
+// Once a collector has refused a size, later requests stay below it instead of being refused each
+// time.
 func TestSizeOfRequestsIsRemembered(t *testing.T) {
 	refused := 0
 	s := &scripted{answer: func(s *scripted, w http.ResponseWriter, r *http.Request) {

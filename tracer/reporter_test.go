@@ -67,7 +67,7 @@ func TestCloseSaysHowManySpansWereNotDelivered(t *testing.T) {
 	gone.Close()
 	for url, want := range map[string]string{
 		fail(500): "tracer: 250 spans were not delivered: the collector answered 500 Internal Server Error",
-		fail(302): "a redirect loses the spans",
+		fail(302): "a redirect to GET, which loses the spans",
 		fail(304): "the collector answered 304 Not Modified",
 		gone.URL:  "connection refused",
 	} {
@@ -193,7 +193,7 @@ func TestStatsCountWhatWasSentAndWhatWasNot(t *testing.T) {
 	}
 }
 
-// In front of a real Jaeger stands a proxy that refuses large requests, and every third one as too early.
+// A proxy in front of a real Jaeger refuses large requests with 413, and every third one with 429.
 func TestRealJaegerBehindAProxyWithLimitsGetsEverySpan(t *testing.T) {
 	server := servers.Jaeger(t)
 	target, err := url.Parse(server.CollectorURL)
@@ -249,7 +249,8 @@ func TestRealJaegerBehindAProxyWithLimitsGetsEverySpan(t *testing.T) {
 	})
 }
 
-// A server that answers before it has read the request, and closes the connection, may cost its answer.
+// If a server answers before it has read the request, and closes the connection, its answer may not
+// arrive.
 func TestCollectorThatClosesEarly(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -273,7 +274,7 @@ func TestCollectorThatClosesEarly(t *testing.T) {
 					}
 					if req.ContentLength > 1<<20 {
 						io.WriteString(conn, "HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-						return // with most of the request unread, so that the kernel resets the connection
+						return // most of the request is unread, so the kernel resets the connection
 					}
 					if n, err := io.Copy(io.Discard, req.Body); err == nil && n == req.ContentLength {
 						taken.Add(1)
@@ -332,7 +333,7 @@ func TestASpanTooLargeForAnAgentIsCounted(t *testing.T) {
 	}
 }
 
-// Spans of any size that fit into a packet one by one fit in any order.
+// If each span fits into a packet alone, no packet of several spans is too large, in any order.
 func TestNoPacketToAnAgentIsTooLarge(t *testing.T) {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

@@ -222,7 +222,7 @@ func parseStrategy(answer []byte) (*strategy, error) {
 		}
 	}
 	if err := json.Unmarshal(answer, &a); err != nil {
-		return nil, fmt.Errorf("its answer is no strategy in JSON: %w", err)
+		return nil, fmt.Errorf("its answer is not a strategy in JSON: %w", err)
 	}
 	s := new(strategy)
 	var bad error

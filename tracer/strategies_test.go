@@ -21,7 +21,7 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// told is a log that may be read while it is written.
+// told is a log that can be read while it is written.
 type told struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -49,7 +49,7 @@ func remote(t *testing.T, endpoint, param string) (opentracing.Tracer, io.Closer
 	return tr, closer, stats, log
 }
 
-// until waits for what happens sooner or later.
+// until waits until a condition holds.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for range 6000 {
@@ -61,7 +61,7 @@ func until(t *testing.T, what string, done func() bool) {
 	t.Fatal(what)
 }
 
-// answering is a sampling server that answers text to all.
+// answering starts a sampling server that answers every request with text.
 func answering(t *testing.T, status int, text string) string {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(status)
@@ -81,7 +81,7 @@ func TestStrategiesAreReadAsServersWriteThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, pair := range strings.Split(string(text), "\n\n")[1:] { // after the note on their origin
+		for _, pair := range strings.Split(string(text), "\n\n")[1:] { // the first paragraph says where they come from
 			want, answer, _ := strings.Cut(strings.TrimSpace(pair), "\n")
 			t.Run(filepath.Base(file)+"/"+want, func(t *testing.T) {
 				_, closer, stats, log := remote(t, answering(t, 200, answer), "0.125")
@@ -102,7 +102,7 @@ func TestStrategyDecides(t *testing.T) {
 	sampled := func(tr opentracing.Tracer, operation string) bool {
 		return tr.StartSpan(operation).Context().(jaeger.SpanContext).IsSampled()
 	}
-	for answer, want := range map[string][2]bool{ // of spans "a" and "b", after one of each: a limiter lets the first through
+	for answer, want := range map[string][2]bool{ // whether "a" and "b" are sampled; one of each came before, which a limiter accepts
 		`{"strategyType":0,"probabilisticSampling":{"samplingRate":1}}`:           {true, true},
 		`{"probabilisticSampling":{}}`:                                            {false, false},
 		`{"strategyType":1,"rateLimitingSampling":{"maxTracesPerSecond":100000}}`: {true, true},
@@ -123,16 +123,16 @@ func TestStrategyDecides(t *testing.T) {
 	}
 }
 
-func TestSamplingServerWithoutStrategyIsTold(t *testing.T) {
+func TestFailureToGetAStrategyIsReported(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	for name, test := range map[string]struct{ endpoint, want string }{
 		"unreachable":       {gone.URL + "/sampling", "connection refused"},
 		"404":               {answering(t, 404, `{"probabilisticSampling":{"samplingRate":1}}`), "it answered 404 Not Found"},
 		"503":               {answering(t, 503, ""), "it answered 503 Service Unavailable"},
-		"a web page":        {answering(t, 200, "<!doctype html><title>Log in</title>"), "its answer is no strategy in JSON: invalid character '<'"},
-		"nothing":           {answering(t, 200, ""), "its answer is no strategy in JSON: unexpected end"},
-		"half of it":        {answering(t, 200, `{"probabilisticSampling":`), "its answer is no strategy in JSON: unexpected end"},
+		"a web page":        {answering(t, 200, "<!doctype html><title>Log in</title>"), "its answer is not a strategy in JSON: invalid character '<'"},
+		"nothing":           {answering(t, 200, ""), "its answer is not a strategy in JSON: unexpected end"},
+		"half of it":        {answering(t, 200, `{"probabilisticSampling":`), "its answer is not a strategy in JSON: unexpected end"},
 		"another JSON":      {answering(t, 200, `{"data":[]}`), "its answer has no probabilisticSampling, rateLimitingSampling or operationSampling"},
 		"null":              {answering(t, 200, `null`), "its answer has no probabilisticSampling"},
 		"a type alone":      {answering(t, 200, `{"strategyType":0}`), "its answer has no probabilisticSampling"},
@@ -191,7 +191,7 @@ func TestSamplingServerThatRecoversIsNoErrorOfClose(t *testing.T) {
 	}
 }
 
-func TestStatsTellTheSampler(t *testing.T) {
+func TestStatsDescribeTheSampler(t *testing.T) {
 	for env, want := range map[string]string{
 		"":                       "const 1",
 		"JAEGER_SAMPLER_PARAM=0": "const 0",
@@ -216,7 +216,7 @@ func TestRealJaegerIsAskedForItsStrategy(t *testing.T) {
 	for _, endpoint := range []string{server.SamplingURL, strings.TrimSuffix(server.SamplingURL, "sampling")} { // names, numbers
 		_, closer, stats, log := remote(t, endpoint, "1")
 		until(t, "no strategy", func() bool { return stats.Strategies.Load()+stats.StrategiesFailed.Load() > 0 })
-		if got := stats.Sampler(); got != "remote: probabilistic 0.001" { // which is its default
+		if got := stats.Sampler(); got != "remote: probabilistic 0.001" { // Jaeger's default
 			t.Errorf("%s: %s, told %s", endpoint, got, log)
 		}
 		if err := closer.Close(); err != nil {

@@ -58,7 +58,7 @@ func TestCloseLeavesNoConnectionToASamplingServer(t *testing.T) {
 	}
 }
 
-func TestFailuresToGetAStrategyAreToldOnceAMinute(t *testing.T) {
+func TestFailuresToGetAStrategyAreLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told strings.Builder
 		s := asking(slog.New(slog.NewTextHandler(&told, nil)))
@@ -79,7 +79,7 @@ func TestFailuresToGetAStrategyAreToldOnceAMinute(t *testing.T) {
 	})
 }
 
-func TestLoggerThatPanicsAtAStrategyHurtsNobody(t *testing.T) {
+func TestPanickingLoggerDoesNotBreakSampling(t *testing.T) {
 	s := asking(slog.New(panicking{}))
 	s.failed(errors.New("e"))
 	s.stop()
@@ -103,8 +103,8 @@ func TestOperationsOfASamplerAreBounded(t *testing.T) {
 	}
 }
 
-// FuzzStrategy reads what a sampling server may answer, after another answer: neither panics, and what is in force is in
-// bounds.
+// FuzzStrategy applies any answer of a sampling server after another one. Nothing panics, and the
+// rates in force are in bounds.
 func FuzzStrategy(f *testing.F) {
 	for _, answer := range []string{
 		`{"strategyType":0,"probabilisticSampling":{"samplingRate":0.5}}`, `{"strategyType":1,"rateLimitingSampling":{"maxTracesPerSecond":5}}`,

@@ -289,7 +289,7 @@ func TestTheDocumentsSamplingServerIsAskedAndNotTheEnvironments(t *testing.T) {
 		for got[1] != service { // a tracer that is closed now
 			got = <-asked
 		}
-		closer.Close() // which may say that there was no strategy
+		closer.Close() // its error may say that there was no strategy
 		if got[0] != test.want {
 			t.Errorf("%s\n%s\n%s server was asked", test.env, test.yaml, got[0])
 		}

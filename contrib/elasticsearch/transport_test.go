@@ -494,7 +494,7 @@ func TestABodyNeverClosedIsReportedByTheCollector(t *testing.T) {
 	}
 }
 
-// performs is a transport by itself.
+// performs is a transport made of a function.
 type performs func(*http.Request) (*http.Response, error)
 
 func (f performs) Perform(req *http.Request) (*http.Response, error) { return f(req) }
@@ -542,7 +542,8 @@ func seen(res *http.Response, err error) string {
 	return fmt.Sprintf("status %d, body %q, error %v", res.StatusCode, body, err)
 }
 
-// A connection of net/http keeps the response it made while the body is open: what the caller gets must not hang on it.
+// net/http's connection references its response while the body is open. The caller's response must
+// not be referenced by it.
 func TestABodyNeverClosedIsReportedWhileItsConnectionIsOpen(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")

@@ -14,8 +14,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
-// A proxy passes its request's body on, cancels the request it sent, and returns. The backend must learn of it while the
-// response's body is still open, or it would wait for ever.
+// A proxy passes its request's body on, cancels the request that it sent, and returns. The backend
+// must see the cancellation while the response's body is still open, or it would wait forever.
 func TestCancellingARequestReachesTheServer(t *testing.T) {
 	const size = 1 << 20
 	cancels := map[string]func(*http.Request) (*http.Request, func()){
@@ -51,7 +51,7 @@ func TestCancellingARequestReachesTheServer(t *testing.T) {
 							return &http.Client{Transport: rt}
 						}
 						arrived, learned := make(chan bool), make(chan bool)
-						var backend *server // stopped first: nothing else ends a request that cannot be cancelled
+						var backend *server // stopped first: a request that cannot be cancelled ends only then
 						var toBackend *http.Transport
 						kept := make(chan *http.Response, 1)
 						proxy, toProxy := start(t, protocol, handler(func(w http.ResponseWriter, r *http.Request) {
@@ -102,7 +102,7 @@ func TestCancellingARequestReachesTheServer(t *testing.T) {
 						select {
 						case <-learned:
 						case <-ctx.Done():
-							t.Error("the server was not told")
+							t.Error("the server did not see the cancellation")
 						}
 						select {
 						case resp := <-kept:

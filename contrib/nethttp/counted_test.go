@@ -434,7 +434,7 @@ const hugeSize int64 = 5 << 30
 
 func (huge) ReadFrom(io.Reader) (int64, error) { return hugeSize, nil }
 
-func TestACopyIsCountedHoweverLargeItIs(t *testing.T) {
+func TestLargeCopyIsCounted(t *testing.T) {
 	for name, source := range map[string]io.Reader{"a reader": strings.NewReader(""), "a file": os.Stdin} {
 		tracer := spantest.NewTracer()
 		nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

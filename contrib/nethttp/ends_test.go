@@ -37,7 +37,7 @@ var protocols = map[string]struct {
 // those that hijacked a connection.
 type server struct {
 	*httptest.Server
-	handlers sync.RWMutex // not a WaitGroup: a handler may start while others are waited for
+	handlers sync.RWMutex // not a WaitGroup: a handler may start while the test waits for others
 }
 
 // finish closes the server; what its handlers draw has been drawn then.

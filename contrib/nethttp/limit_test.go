@@ -25,7 +25,8 @@ func readAll(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "all of it")
 }
 
-// limited are handlers behind an http.MaxBytesReader of 100 bytes, as programs set one up.
+// limited are handlers that read through an http.MaxBytesReader of 100 bytes, set up in the ways
+// that programs do.
 var limited = map[string]func(wrap func(http.Handler) http.Handler) http.Handler{
 	"in the request": inside(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 100)
@@ -117,19 +118,20 @@ func inside(h http.HandlerFunc) func(func(http.Handler) http.Handler) http.Handl
 	return func(wrap func(http.Handler) http.Handler) http.Handler { return wrap(h) }
 }
 
-// answeredAtOnce are those of them that net/http answers before the client has sent all.
+// answeredAtOnce are those handlers of limited whose response net/http sends before the client has
+// sent the whole body.
 var answeredAtOnce = map[string]bool{
 	"in the request": true, "in the request, twice": true, "in the request, 400": true, "in the request, then 200": true,
 	"in the request, by a form": true, "in the request, the inner one of others": true, "in a copy": true,
 	"by MaxBytesHandler": true, "by two of them": true, "by MaxBytesHandler, outside": true,
 }
 
-func TestALimitOfTheBodyIsAsRaw(t *testing.T) {
+func TestMaxBytesReaderAnswersAsRaw(t *testing.T) {
 	for name, build := range limited {
 		for how, send := range map[string]func(w io.Writer, n int, all bool){"announced": announced, "in chunks": chunked} {
 			for _, all := range []bool{true, false} {
 				if !all && !answeredAtOnce[name] {
-					continue // raw and wrapped would wait
+					continue // the handler would wait for the rest, raw and wrapped
 				}
 				t.Run(fmt.Sprintf("%s/%s/all %v", name, how, all), func(t *testing.T) {
 					t.Parallel()
@@ -151,7 +153,7 @@ func TestALimitOfTheBodyIsAsRaw(t *testing.T) {
 	}
 }
 
-// announced sends a request of n bytes, or the first thousand.
+// announced sends a request that announces n bytes, and at most its first thousand.
 func announced(w io.Writer, n int, all bool) {
 	fmt.Fprintf(w, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", n)
 	if !all {
@@ -208,7 +210,7 @@ func isTimeout(err error) bool {
 	return ok && timeout.Timeout()
 }
 
-func TestALimitOfTheBodyIsAsRawOverHTTP2(t *testing.T) {
+func TestMaxBytesReaderAnswersAsRawOverHTTP2(t *testing.T) {
 	for name, build := range limited {
 		if name == "in the request, after the header" {
 			continue

@@ -15,7 +15,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// roundTrip tells all that a caller of RoundTrip can see.
+// roundTrip returns all that a caller of RoundTrip can observe.
 func roundTrip(rt http.RoundTripper, req *http.Request) (seen string) {
 	defer func() {
 		if failure := recover(); failure != nil {
@@ -113,7 +113,7 @@ func TestOddInputEndsAsItDoesRaw(t *testing.T) {
 	}
 }
 
-func TestARequestThatIsNilIsTheTransportsToRefuse(t *testing.T) {
+func TestNilRequestReachesTheTransport(t *testing.T) {
 	copes := roundTripper(func(r *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("request %v", r)
 	})

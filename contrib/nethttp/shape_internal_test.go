@@ -2,7 +2,7 @@ package nethttp
 
 import "testing"
 
-func TestEachShapeHasTheAbilitiesThatItStandsFor(t *testing.T) {
+func TestShapesHaveTheirAbilities(t *testing.T) {
 	for want, shape := range shapes {
 		if got := abilitiesOf(shape(nil)); got != want {
 			t.Errorf("%T has %011b, want %011b", shape(nil), got, want)
@@ -15,13 +15,14 @@ func TestEachShapeHasTheAbilitiesThatItStandsFor(t *testing.T) {
 	}
 }
 
-// TestEverySetOfAbilitiesHasAShape holds what is dropped of a set that has no shape of its own to four abilities.
+// TestEverySetOfAbilitiesHasAShape checks that a set without its own shape loses at most
+// WriteString, ReadFrom, Push and the deadlines.
 func TestEverySetOfAbilitiesHasAShape(t *testing.T) {
 	const droppable = canWriteString | canReadFrom | canPush | canDeadlines
 	for can := range abilities(1 << 11) {
 		got := abilitiesOf(shaped(&textWriter{}, can))
 		if got != can && (got&^canUnwrap != can&^droppable&^canUnwrap || got&^can&^canUnwrap != 0 || can&canUnwrap > got&canUnwrap) {
-			t.Errorf("of %011b there is %011b", can, got)
+			t.Errorf("the shape for %011b has %011b", can, got)
 		}
 		if got&canUnwrap > can&canUnwrap && can&canDeadlines == 0 {
 			t.Errorf("%011b unwraps as %011b", can, got)

@@ -82,7 +82,7 @@ var handlers = map[string]http.HandlerFunc{
 		}
 		defer conn.Close()
 		fmt.Fprintf(buf, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nto %v", reflect.TypeOf(conn))
-		w.WriteHeader(http.StatusOK) // net/http logs who uses the writer that is no more
+		w.WriteHeader(http.StatusOK) // net/http logs who uses a writer after Hijack
 		_, err = w.Write([]byte("x"))
 		_, again := io.WriteString(w, "x")
 		fmt.Fprint(buf, err, again)
@@ -160,7 +160,7 @@ func observe(t *testing.T, protocol string, handler http.Handler, wrap func(http
 	var out, seen bytes.Buffer // what the client and the server tell
 	var seeing sync.Mutex
 	var serverLog sharedBuffer
-	conns := map[string]bool{} // those with a request: net/http may dial one more while another becomes idle, and not use it
+	conns := map[string]bool{} // those with a request: net/http may dial another one and not use it
 	server, transport := startWith(t, protocol, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		headers := slices.Sorted(func(yield func(string) bool) {
 			for k := range r.Header {
@@ -248,8 +248,8 @@ func (b *sharedBuffer) String() string {
 	return b.buf.String()
 }
 
-// anonymous is a log of net/http without the client's port. Whether a server notices that its client hung up during the
-// handshake is luck.
+// anonymous returns a log of net/http without client ports, and without errors of TLS handshakes,
+// which depend on timing.
 func anonymous(s string) string {
 	if strings.Contains(s, "TLS handshake error") {
 		return ""

@@ -43,7 +43,8 @@ func TestWrapReachesTheTransportWithin(t *testing.T) {
 	}
 }
 
-// lookThrough finds the transport of net/http as Kubernetes' libraries do (k8s.io/apimachinery/pkg/util/net).
+// lookThrough finds the *http.Transport inside, as Kubernetes' libraries do
+// (k8s.io/apimachinery/pkg/util/net).
 func lookThrough(rt http.RoundTripper) *http.Transport {
 	for {
 		switch through := rt.(type) {
@@ -57,7 +58,7 @@ func lookThrough(rt http.RoundTripper) *http.Transport {
 	}
 }
 
-// layer is a wrapper of somebody else's that has one of the methods of ours.
+// layer is another package's wrapper that has one of our methods.
 type layer struct {
 	roundTripper
 	next http.RoundTripper
@@ -65,7 +66,7 @@ type layer struct {
 
 func (l layer) WrappedRoundTripper() http.RoundTripper { return l.next }
 
-func TestKubernetesFindsTheTransportWithin(t *testing.T) {
+func TestKubernetesFindsTheWrappedTransport(t *testing.T) {
 	inner := &http.Transport{}
 	for name, rt := range map[string]http.RoundTripper{
 		"wrapped":                 nethttp.Wrap(inner),
@@ -80,7 +81,7 @@ func TestKubernetesFindsTheTransportWithin(t *testing.T) {
 	}
 }
 
-func TestATransportClosesIdleConnectionsIfTheOneWithinDoes(t *testing.T) {
+func TestTransportHasCloseIdleConnectionsIfTheWrappedOneHas(t *testing.T) {
 	for name, inner := range map[string]http.RoundTripper{
 		"net/http": &http.Transport{}, "a wrapper that cannot": layer{next: &http.Transport{}}, "a function": roundTripper(nil),
 	} {

@@ -32,7 +32,7 @@ func (serverWriter) EnableFullDuplex() error          { return nil }
 
 func (s serverWriter) ReadFrom(src io.Reader) (int64, error) { return io.Copy(s.Body, src) }
 
-// optional are the interfaces that a handler may ask its writer for, each with an assertion.
+// optional are the interfaces that a handler may assert its writer to, by name.
 var optional = map[string]func(http.ResponseWriter) bool{
 	"http.Flusher":       is[http.Flusher],
 	"http.Hijacker":      is[http.Hijacker],
@@ -76,9 +76,9 @@ func tracers(t testing.TB) map[string]opentracing.Tracer {
 	}
 }
 
-// TestTheWriterIsAssertableToWhatTheServersIs compares every optional interface, for each writer of net/http and
-// for writers of the kinds that middlewares put around them.
-func TestTheWriterIsAssertableToWhatTheServersIs(t *testing.T) {
+// TestWriterHasTheServersOptionalInterfaces compares every optional interface, for each of
+// net/http's writers and for typical writers of middlewares.
+func TestWriterHasTheServersOptionalInterfaces(t *testing.T) {
 	type plain struct{ http.ResponseWriter }
 	around := map[string]func(http.ResponseWriter) http.ResponseWriter{
 		"the server's": func(w http.ResponseWriter) http.ResponseWriter { return w },
@@ -154,8 +154,8 @@ func TestNoAssertionDependsOnSampling(t *testing.T) {
 	}
 }
 
-// TestAHandlerOfNothingIsAsRaw has a caller that gives less than net/http does.
-func TestAHandlerOfNothingIsAsRaw(t *testing.T) {
+// TestNilRequestOrWriterReachesTheHandler calls handlers with what net/http never passes.
+func TestNilRequestOrWriterReachesTheHandler(t *testing.T) {
 	url := httptest.NewRequest("GET", "/x", nil).URL
 	for name, c := range map[string]struct {
 		w   http.ResponseWriter

@@ -22,11 +22,11 @@
 //	component       go-redis
 //	span.kind       client
 //	db.type         redis
-//	db.instance     the number of the database; a Client's, a Ring's and a node's
+//	db.instance     the number of the database; of a Client, a Ring or a node
 //	db.statement    name and keys, ? for every other argument; a line for each of a pipeline's
 //	                first 64 commands
-//	peer.address    a Client's address, unless sentinels choose it; of a node asked directly, its
-//	                address
+//	peer.address    the address of a Client, unless sentinels choose it, and of a node to
+//	                which the command was sent directly
 //	redis.commands  pipeline, tx: how many commands, without MULTI and EXEC
 //	redis.errors    pipeline, tx: how many of them failed, with those that
 //	                [gaptrace.WithExpected] knows
@@ -63,12 +63,14 @@
 // is one span, however many nodes it goes to. A command that is sent to a node directly has a span
 // of its own, with the node's address:
 //
-//	Watch                            watch, what its function asks the Tx, unwatch
-//	ForEachShard, -Master, -Slave    what their function asks
-//	MasterForKey, SlaveForKey        what the client that they return is asked
-//	CLUSTER SLOTS                    "redis cluster", if one of these needed it; else part
-//	                                 of the command that did
-//	a failover cluster's sentinels   "redis sentinel", in the same way
+//	method or command                spans
+//	Watch                            "redis watch", the commands of its function's Tx,
+//	                                 "redis unwatch"
+//	ForEachShard, -Master, -Slave    the commands of their function
+//	MasterForKey, SlaveForKey        the commands of the client that they return
+//	CLUSTER SLOTS                    "redis cluster" if one of the methods above needed it,
+//	                                 otherwise part of the command that needed it
+//	a failover cluster's sentinels   "redis sentinel", likewise
 //	COMMAND                          part of the command that needed it
 //
 // Wrap adds its hook to the client that ClusterOptions.NewClient returns, if that client has not
@@ -83,22 +85,24 @@
 //
 // # What a hook does not see
 //
-//	client.Conn(ctx)            Starts without the client's hooks: wrap it as well. It does
-//	                            not tell its address or database.
-//	PubSub                      Goes around all hooks: use [WrapPubSub].
-//	Subscribe(ctx, channels…)   Subscribes before its PubSub can be wrapped: subscribe
-//	                            later. A Ring's cannot.
-//	Channel                     A goroutine of go-redis reads for it, and nobody knows when
-//	                            the caller waits.
+//	client.Conn(ctx)            Has none of the client's hooks: wrap it as well. Its spans
+//	                            lack address and database.
+//	PubSub                      Bypasses all hooks: use [WrapPubSub].
+//	Subscribe(ctx, channels…)   Sends SUBSCRIBE before its PubSub can be wrapped. Call it
+//	                            without channels, wrap the result, then subscribe. A
+//	                            Ring's requires channels.
+//	Channel                     A goroutine of go-redis receives the messages. When the
+//	                            caller waits for one is not known.
 //	AUTH, SELECT, OnConnect     Part of the command that needed the connection. A span
 //	                            started in Options.Dialer or OnConnect from the context
 //	                            given there is its child.
-//	sentinels                   Asked by a client of go-redis's own: part of the command
-//	                            that needed the connection.
-//	ClusterOptions.ClusterSlots The caller's own, which is given the call's context.
-//	PoolStats                   Takes no context. A ClusterClient's may load the slots.
-//	ReloadState                 Runs in the background, and so do heartbeats, measuring
-//	                            latency, and dials for MinIdleConns: nobody waits for them.
+//	sentinels                   Asked by go-redis's own client: part of the command that
+//	                            needed the connection.
+//	ClusterOptions.ClusterSlots The caller's own function. It gets the call's context.
+//	PoolStats                   Has no context, so it draws nothing. A ClusterClient's may
+//	                            load the slots.
+//	ReloadState                 Runs in the background, where nobody waits. So do heartbeats,
+//	                            latency measurements, and dials for MinIdleConns.
 //
 // All other methods of go-redis that reach the network are drawn; testdata/methods.txt lists them.
 //

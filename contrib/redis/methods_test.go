@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/methods.txt anew")
 
-// noSpan has the methods that reach the network and draw nothing, each with what doc.go says of it.
+// noSpan maps each method that reaches the network and draws nothing to its row in doc.go.
 var noSpan = map[string]string{
 	"Subscribe":                "Subscribe(ctx, channels…)",
 	"PSubscribe":               "Subscribe(ctx, channels…)",
@@ -34,7 +34,7 @@ var noSpan = map[string]string{
 	"ReloadState":              "ReloadState",
 }
 
-// owners make a value of each of methodTypes, on real servers.
+// owners makes a value of each of methodTypes, connected to a real server.
 type owners struct {
 	tracer   *spantest.Tracer
 	written  atomic.Int64 // to any connection
@@ -57,7 +57,7 @@ func (c writtenConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// methodTypes are the types by the name that testdata/methods.txt has for them.
+// methodTypes are the types, by their names in testdata/methods.txt.
 var methodTypes = map[string]reflect.Type{
 	"Client":                reflect.TypeFor[*redis.Client](),
 	"FailoverClient":        reflect.TypeFor[*redis.Client](),
@@ -74,7 +74,7 @@ var methodTypes = map[string]reflect.Type{
 	"ScanIterator":          reflect.TypeFor[*redis.ScanIterator](),
 }
 
-// startOwners starts the servers. No method may end them: SHUTDOWN has another name there.
+// startOwners starts the servers. SHUTDOWN is renamed, so that no method can stop them.
 func startOwners(t *testing.T) *owners {
 	o := &owners{tracer: spantest.NewTracer(), byName: map[string]func(*testing.T, context.Context, func(any)){}}
 	options := gaptrace.WithTracer(o.tracer)
@@ -139,7 +139,7 @@ func startOwners(t *testing.T) *owners {
 		sub := plain.Subscribe(ctx)
 		defer sub.Close()
 		must(t, sub.Subscribe(ctx, channel))
-		for { // the message may be sent before the server knows who listens
+		for { // repeated, since the first message may be sent before the server has the subscription
 			n, err := plain.Publish(ctx, channel, "v").Result()
 			must(t, err)
 			if n > 0 {
@@ -163,12 +163,13 @@ func startOwners(t *testing.T) *owners {
 	return o
 }
 
-// arguments are what a method is called with where those made for its types would not do.
+// arguments returns the arguments for methods that do not work with those made from their
+// parameters' types.
 func arguments(method string, in []reflect.Value) []reflect.Value {
 	switch method {
 	case "Do":
 		in[1] = reflect.ValueOf([]any{"ping"})
-	case "Migrate": // nobody listens there
+	case "Migrate": // no server listens there
 		in[1], in[2] = reflect.ValueOf("127.0.0.1"), reflect.ValueOf("1")
 	case "Wait", "ClientPause":
 		in[len(in)-1] = reflect.ValueOf(time.Millisecond)
@@ -179,7 +180,7 @@ func arguments(method string, in []reflect.Value) []reflect.Value {
 	return in
 }
 
-// argument is a value of a parameter's type.
+// argument returns a value of a parameter's type.
 func (o *owners) argument(of reflect.Type, ctx context.Context) reflect.Value {
 	value := reflect.New(of).Elem()
 	switch of {
@@ -234,7 +235,8 @@ func (o *owners) argument(of reflect.Type, ctx context.Context) reflect.Value {
 	return value
 }
 
-// drawn calls a method under a parent, and is what was drawn of it, or that it wrote nothing to any connection.
+// drawn calls a method under a parent span. It returns the names of the spans drawn, or that the
+// method wrote to no connection.
 func (o *owners) drawn(t *testing.T, name, method string) (spans string) {
 	o.byName[name](t, context.Background(), func(value any) {
 		o.tracer.Reset()
@@ -278,7 +280,7 @@ func (o *owners) drawn(t *testing.T, name, method string) (spans string) {
 	return spans
 }
 
-// last are the methods after which a server or a client is not what it was.
+// last are methods that change a server or a client, so they are called last.
 func last(method string) int {
 	switch method {
 	case "ClusterAddSlots", "ClusterAddSlotsRange", "ClusterDelSlots", "ClusterDelSlotsRange", "ClusterFailover", "ClusterForget",
@@ -298,7 +300,8 @@ func methodsOf(of reflect.Type) (names []string) {
 	return names
 }
 
-// TestEveryMethodDrawsWhatIsWrittenDown calls all methods of all types. One that is new in go-redis fails by its name.
+// TestEveryMethodDrawsWhatIsWrittenDown calls every method of every type, and compares the spans
+// with testdata/methods.txt. A method that is new in go-redis fails with its name.
 func TestEveryMethodDrawsWhatIsWrittenDown(t *testing.T) {
 	const file = "testdata/methods.txt"
 	text, err := os.ReadFile(file)
@@ -331,7 +334,7 @@ func TestEveryMethodDrawsWhatIsWrittenDown(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(methodTypes)) {
 		for _, method := range methodsOf(methodTypes[name]) {
 			key := name + "." + method
-			for range 3 { // go-redis may have written of its own accord
+			for range 3 { // a write may be go-redis's own, in the background
 				if got[key] = o.drawn(t, name, method); got[key] != "" {
 					break
 				}

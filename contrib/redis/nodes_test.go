@@ -18,7 +18,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// clusterOf are options of a cluster whose slots are all said to be the first peer's.
+// clusterOf returns options of a cluster whose first peer has all slots.
 func clusterOf(peers ...*peer) *redis.ClusterOptions {
 	var nodes []redis.ClusterNode
 	for _, p := range peers {
@@ -100,14 +100,14 @@ func TestNodesThatAreAskedDirectlyAreDrawn(t *testing.T) {
 	}
 }
 
-// What a ClusterClient or a Ring does with its nodes for a command is in the command's one span, recorded or not.
+// A command of a ClusterClient or a Ring is one span, whatever it asks its nodes for.
 func TestACommandOfAClusterOrARingIsOneSpan(t *testing.T) {
 	detached := &otherHook{before: func(ctx context.Context) (context.Context, error) {
 		other := opentracing.SpanFromContext(ctx).Tracer().StartSpan("other")
 		defer other.Finish()
 		return opentracing.ContextWithSpan(context.Background(), other), nil
 	}}
-	unsteady := func() gaptrace.Option { // of the calls that it is asked of it takes every second
+	unsteady := func() gaptrace.Option { // a filter that accepts every second call
 		asked := 0
 		return gaptrace.WithFilter(func(gaptrace.Call) bool { asked++; return asked%2 == 0 })
 	}
@@ -195,8 +195,8 @@ func TestOneHookRecordsARedirectedCommandOnce(t *testing.T) {
 	}
 }
 
-// A ClusterClient and a Ring ask their nodes by themselves, too: that is nobody's wait.
-func TestWhatGoRedisAsksByItselfDrawsNothing(t *testing.T) {
+// A ClusterClient and a Ring also send commands in the background, where nobody waits for them.
+func TestBackgroundCommandsDrawNothing(t *testing.T) {
 	peer, tracer := newPeer(t), spantest.NewTracer()
 	ring := gapredis.Wrap(redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": peer.addr}, HeartbeatFrequency: time.Millisecond}),
 		gaptrace.WithTracer(tracer), gaptrace.WithRoots())
@@ -224,7 +224,7 @@ func TestWhatGoRedisAsksByItselfDrawsNothing(t *testing.T) {
 	}
 }
 
-func TestNewClientOfTheOptionsStaysTheCallers(t *testing.T) {
+func TestWrapLeavesTheCallersOptions(t *testing.T) {
 	peer, tracer := newPeer(t), spantest.NewTracer()
 	var made []*redis.Client
 	var hooked int
@@ -402,8 +402,8 @@ func TestClustersMayShareTheClientsOfTheirNodes(t *testing.T) {
 	}
 }
 
-// After a redirection go-redis runs a transaction on two nodes at once, until it knows the slot's new node: one of them sets the
-// commands' errors while the other's hook is called.
+// After a redirection, go-redis runs a transaction on two nodes at once until it knows the slot's
+// new node. One of them sets the commands' errors while the other's hook is called.
 func TestARedirectedPipelineDoesNotRaceWithItsNodesHooks(t *testing.T) {
 	for name, wrapped := range map[string]struct{ cluster, nodes bool }{
 		"none":              {},
@@ -489,7 +489,7 @@ func TestAnUnrecordedCommandOfAClusterAllocatesAsRaw(t *testing.T) {
 	}
 }
 
-func TestNodesThatNewClientDoesNotMake(t *testing.T) {
+func TestNewClientMayReturnNil(t *testing.T) {
 	opt := clusterOf(newPeer(t))
 	opt.NewClient = func(*redis.Options) *redis.Client { return nil }
 	cluster := gapredis.Wrap(redis.NewClusterClient(opt))

@@ -90,7 +90,7 @@ func (p *peer) commands() string {
 	return strings.Join(p.heard, "\n")
 }
 
-// sendTo makes the peer redirect commands with a key to another, by "MOVED" or "ASK".
+// sendTo makes the peer redirect commands with a key to another peer, by "MOVED" or "ASK".
 func (p *peer) sendTo(other *peer, word string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

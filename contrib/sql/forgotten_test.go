@@ -17,7 +17,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
-// forget are the ways in which a program leaves rows open, and database/sql holds them.
+// forget are the ways to leave rows open so that database/sql keeps them referenced.
 var forget = map[string]func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows{
 	"a statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
 		prepared := must(db.PrepareContext(t.Context(), "SELECT"))(t)
@@ -45,7 +45,8 @@ var forget = map[string]func(t *testing.T, ctx context.Context, db *sql.DB) *sql
 	},
 }
 
-// forgetful is a database in a bubble, whose queries are under a context that is never cancelled.
+// forgetful opens a database in a synctest bubble. Its queries have a context that is never
+// cancelled.
 func forgetful(t *testing.T, use func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB), opts ...gaptrace.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -55,7 +56,7 @@ func forgetful(t *testing.T, use func(t *testing.T, tracer *spantest.Tracer, ctx
 	})
 }
 
-// another is what makes the wrapper look at what was forgotten.
+// another runs a query, at which the wrapper checks for forgotten rows.
 func another(t *testing.T, ctx context.Context, db *sql.DB) {
 	t.Helper()
 	read(t, must(db.QueryContext(ctx, "SELECT 2"))(t), nil)
@@ -70,7 +71,7 @@ func abandoned(tracer *spantest.Tracer) (spans []*spantest.Span) {
 	return spans
 }
 
-func TestForgottenRowsThatAreHeldAreReported(t *testing.T) {
+func TestForgottenRowsAreReported(t *testing.T) {
 	for name, open := range forget {
 		t.Run(name, func(t *testing.T) {
 			forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
@@ -101,7 +102,7 @@ func TestForgottenRowsThatAreHeldAreReported(t *testing.T) {
 	}
 }
 
-func TestForgottenRowsThatAreHeldAreReportedWhenTheDatabaseIsClosed(t *testing.T) {
+func TestForgottenRowsAreReportedWhenTheDatabaseIsClosed(t *testing.T) {
 	for name, open := range forget {
 		t.Run(name, func(t *testing.T) {
 			forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
@@ -158,7 +159,7 @@ func TestRowsThatSomebodyWaitsForAreNotForgotten(t *testing.T) {
 	})
 }
 
-func TestRowsThatAreReadAfterAllAreRecordedAnew(t *testing.T) {
+func TestForgottenRowsThatAreReadAreANewQuery(t *testing.T) {
 	for _, how := range []string{"Next", "Close"} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{shape: modern, stmt: modernStmt, sets: three}
@@ -211,8 +212,9 @@ func TestClosingOneDatabaseOfADriverDoesNotReportAnothersRows(t *testing.T) {
 	r.Close()
 }
 
-// A pool whose connections are all held by forgotten rows serves nobody: its callers find them.
-func TestWhoWaitsInVainForAPoolReportsTheRowsThatHaveIt(t *testing.T) {
+// If forgotten rows hold all connections of a pool, no query can run. So a caller that gives up
+// waiting reports them.
+func TestFailedWaitForThePoolReportsForgottenRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tracer, ctx, db := underOne(t, &fake{shape: modern, stmt: modernStmt, sets: three})
 		prepared := must(db.PrepareContext(ctx, "SELECT"))(t)
@@ -270,11 +272,11 @@ func TestAHookThatGoexitsForOneForgottenQueryDoesNotLoseAnother(t *testing.T) {
 	}))
 }
 
-func TestRowsMayBeReadWhileTheyAreTakenForForgotten(t *testing.T) {
+func TestForgottenRowsMayBeReadConcurrently(t *testing.T) {
 	const n = 1000
 	f := &fake{shape: modern, sets: [][]driver.Value{make([]driver.Value, n)}}
 	tracer := spantest.NewTracer()
-	// Each connector of a driver is closed with its database, and its rows may be read on.
+	// Closing the database reports the rows, while this goroutine still reads them.
 	for range 20 {
 		db := sql.OpenDB(gapsql.Wrap(f, gaptrace.WithTracer(tracer), gaptrace.WithRoots()))
 		r := must(db.QueryContext(t.Context(), "SELECT"))(t)

@@ -184,16 +184,17 @@ var spellings = []string{
 	`CHANGE MASTER TO MASTER_PASSWORD=%s`,
 }
 
-// quoting is how dialects quote a literal, and %s is what stands in it.
+// quoting are the ways in which dialects quote a literal, with %s for its text.
 var quoting = []string{
 	`'%s'`, `"%s"`, `N'%s'`, `E'%s'`, `U&'%s'`, `X'%s'`, `r'%s'`, `b"%s"`, "$$%s$$", "$tag$%s$tag$", `q'[%s]'`, `q'!%s!'`,
 	`'''%s''`, `"""%s"""`, `'%s`, `"%s`, `$$%s`, `_utf8'%s'`, `'' '%s'`, `'a''%s'`, `'a\'%s'`,
 }
 
-// spaces are what may stand between two words.
+// spaces are what may separate two words.
 var spaces = []string{" ", "\n", "\t\r\n", "/**/", " /* it's */ ", " -- it's\n", " # it's\n", "\u00a0", "/* a /* b */ */", " /*! */ ", "  "}
 
-// respell gives statement other spaces, another case, and the secret's literal other quotes. It does as random says.
+// respell changes the spaces and the case of statement and the quotes of the secret's literal, as
+// random decides.
 func respell(statement string, quotes int, random *rand.Rand) string {
 	if at := strings.Index(statement, spantest.Secret); quotes >= 0 {
 		start := strings.LastIndexAny(statement[:at], `'"`)
@@ -243,8 +244,9 @@ func wordAround(s, part string) string {
 	return s[start+size:at] + word
 }
 
-// FuzzAPasswordNeverEntersASpan plants a secret in each statement that takes one, respelled, which succeeds or fails with an
-// error that quotes it, and looks for it in everything that was drawn.
+// FuzzAPasswordNeverEntersASpan puts a secret into each documented statement and respells it. The
+// statement succeeds, or fails with an error that quotes the secret. The secret must not occur in
+// any span.
 func FuzzAPasswordNeverEntersASpan(f *testing.F) {
 	documented := spantest.CredentialStatements(f)
 	for _, spelling := range spellings {
@@ -263,7 +265,7 @@ func FuzzAPasswordNeverEntersASpan(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, row, quotes int, seed uint64, inside, before string) {
 		if strings.ContainsAny(before, "'\"`$#-[/\\") && before != "/* a */" || strings.Contains(before, "hunter2") {
-			t.Skip("what stands before may hold the secret in a way of its own")
+			t.Skip("the prefix may quote a part of the statement, or holds the secret itself")
 		}
 		statement := documented[uint(row)%uint(len(documented))]
 		if !strings.ContainsAny(statement, "'\"`$") { // an unquoted secret is one word

@@ -17,7 +17,7 @@ import (
 
 //lint:file-ignore SA1019 a driver may still have the interfaces from before Go 1.8.
 
-// optional are the interfaces that database/sql, or a caller of (*sql.Conn).Raw, may look for in a
+// optional are the interfaces to which database/sql, or a caller of (*sql.Conn).Raw, may assert a
 // driver's value.
 var optional = []reflect.Type{
 	reflect.TypeFor[driver.ColumnConverter](),
@@ -41,8 +41,8 @@ var optional = []reflect.Type{
 	reflect.TypeFor[driver.Validator](),
 }
 
-// answered are those that recorded rows have always. Where the driver's lack one, they give the
-// answer that database/sql takes for its absence.
+// answered are those that recorded rows always have. If the driver's rows lack one, the recorded
+// rows give the answer that database/sql treats like its absence.
 var answered = map[reflect.Type]func(driver.Rows) string{
 	reflect.TypeFor[driver.RowsColumnTypeDatabaseTypeName](): func(r driver.Rows) string {
 		c, ok := r.(driver.RowsColumnTypeDatabaseTypeName)
@@ -91,7 +91,7 @@ var answered = map[reflect.Type]func(driver.Rows) string{
 	},
 }
 
-// sample is a way in which a call is sampled, or is not.
+// sample is one way for a call to be sampled or not.
 type sample struct {
 	name  string
 	under func() (context.Context, gaptrace.Option)
@@ -110,7 +110,7 @@ func samples(t *testing.T) []sample {
 	}
 }
 
-// values are all that a driver hands out when it is used under ctx.
+// values returns every kind of value that a driver returns when it is used under ctx.
 func values(t *testing.T, ctx context.Context, c driver.Connector) map[string]any {
 	raw := must(c.Connect(ctx))(t)
 	handed := map[string]any{"conn": raw}
@@ -140,7 +140,7 @@ func values(t *testing.T, ctx context.Context, c driver.Connector) map[string]an
 	return handed
 }
 
-// can says what a value can do, and what database/sql would be answered.
+// can lists the interfaces of a value, and the answers that database/sql would get.
 func can(v any) string {
 	var all strings.Builder
 	for _, i := range optional {
@@ -154,7 +154,7 @@ func can(v any) string {
 	return all.String()
 }
 
-func TestWhatAValueCanDoDoesNotDependOnWhetherItsCallIsRecorded(t *testing.T) {
+func TestInterfacesDoNotDependOnSampling(t *testing.T) {
 	compare := func(t *testing.T, c func(conn) driver.Conn, s func(stmt) driver.Stmt, r func(*rows) driver.Rows) {
 		want := map[string]string{}
 		for _, sample := range samples(t) {

@@ -26,7 +26,8 @@ func init() {
 	optional = append(optional, reflect.TypeFor[driver.RowsColumnScanner]())
 }
 
-// scanRows are rows that scan columns themselves. They know a list of numbers, which database/sql does not.
+// scanRows are rows that scan columns themselves. They can scan into a []int64, which database/sql
+// cannot.
 type scanRows struct{ *rows }
 
 type scanSetRows struct{ scanRows }
@@ -48,12 +49,12 @@ func (r scanRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any) er
 	return sql.ConvertAssign(scanCtx, dest, value)
 }
 
-// scans is a destination that takes its time.
+// scans is a sql.Scanner that is slow.
 type scans func(any) error
 
 func (s scans) Scan(v any) error { return s(v) }
 
-func TestAColumnScannedSlowlyIsAWaitUnlessTheProgramScans(t *testing.T) {
+func TestSlowColumnIsAWaitUnlessTheProgramScans(t *testing.T) {
 	const slow = time.Millisecond
 	var (
 		n    int64
@@ -128,7 +129,7 @@ func TestScanningAColumnThatIsInABufferIsWork(t *testing.T) {
 	})
 }
 
-// The error of a conversion quotes the value, which no span may tell.
+// The error of a conversion quotes the row's value, which no span may show.
 func TestTheErrorOfAColumnIsNotRecorded(t *testing.T) {
 	tracer, ctx, db := under(t, &fake{shape: modern, sets: [][]driver.Value{{"hunter2"}}, rows: rowses["scan columns"]})
 	var n int

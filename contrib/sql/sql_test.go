@@ -507,11 +507,11 @@ func TestTheDriversConnectionCanBeReached(t *testing.T) {
 		}
 	}
 	if got := gapsql.DriverConn(nil); got != nil {
-		t.Errorf("of nil: %v", got)
+		t.Errorf("DriverConn(nil) = %v", got)
 	}
 }
 
-func TestAFailedAssertionNamesTheFunctionThatHelps(t *testing.T) {
+func TestFailedAssertionNamesDriverConn(t *testing.T) {
 	for _, all := range []map[string]func(conn) driver.Conn{conns, pieces} {
 		for name, shape := range all {
 			c := must(gapsql.Wrap(&fake{shape: shape}).Connect(t.Context()))(t)

@@ -210,7 +210,8 @@ func TestOddNumbersAreReadForWhatTheySay(t *testing.T) {
 	}
 }
 
-// Jaeger's backends store -66 µs as 18446744073709551550, and what passes JSON through floating point rounds that up to 1<<64.
+// Jaeger's backends store -66 µs as 18446744073709551550. A program that reads JSON numbers as
+// floats rounds that up to 1<<64.
 func TestNegativeDurationWithoutItsSignCountsAsZero(t *testing.T) {
 	for _, duration := range []string{"-66", "18446744073709551550", `"18446744073709551550"`, "18446744073709552000", "1.8446744073709552e19"} {
 		text := strings.Replace(answer, `"duration":50`, `"duration":`+duration, 2)

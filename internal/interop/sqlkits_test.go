@@ -30,7 +30,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
-// pool is a *sql.DB or a *gapsql.DB, as the libraries over database/sql ask for it.
+// pool has the methods of *sql.DB and *gapsql.DB that libraries over database/sql need.
 type pool interface {
 	gorm.ConnPool
 	gorm.TxBeginner
@@ -39,12 +39,12 @@ type pool interface {
 	entsql.ExecQuerier
 }
 
-// rawPool is a *sql.DB, which has all of pool but what gorm looks for second.
+// rawPool is a *sql.DB with GetDBConn, which completes pool.
 type rawPool struct{ *sql.DB }
 
 func (p rawPool) GetDBConn() (*sql.DB, error) { return p.DB, nil }
 
-// given is p as a program has it.
+// given returns p as a program passes it: a *sql.DB or a *gapsql.DB.
 func given(p pool) gorm.ConnPool {
 	if raw, ok := p.(rawPool); ok {
 		return raw.DB
@@ -55,7 +55,7 @@ func given(p pool) gorm.ConnPool {
 // kit is a library over database/sql.
 type kit struct {
 	dialect string // of dialects
-	pools   bool   // takes what WrapDB returns; otherwise it is given the *sql.DB within
+	pools   bool   // accepts what WrapDB returns; otherwise it gets the wrapped *sql.DB
 	use     func(ctx context.Context, see func(what string, values ...any), p pool, next func())
 	draws   []string // operations that must be drawn
 }
@@ -67,7 +67,7 @@ type kitBook struct {
 
 func (kitBook) TableName() string { return "book" }
 
-// within is the *sql.DB of p.
+// within returns the *sql.DB of p.
 func within(p pool) *sql.DB {
 	db, _ := p.GetDBConn()
 	return db
@@ -84,7 +84,7 @@ func useGorm(open func(gorm.ConnPool) gorm.Dialector, config gorm.Config) func(c
 		db, err := g.DB()
 		see("DB()", db == within(p), err)
 		g = g.WithContext(ctx)
-		next() // what Open does has no context
+		next() // the queries of Open have no context
 		see("migrate", g.AutoMigrate(&kitBook{}))
 		see("create", g.Create(&kitBook{1, "Emma"}).Error, g.Create(&kitBook{1, "again"}).Error != nil)
 		var one kitBook
@@ -220,7 +220,7 @@ func useEnt(ctx context.Context, see func(string, ...any), drv entdialect.Driver
 	see("scan", entsql.ScanSlice(rows, &all), all, rows.Close())
 }
 
-// sightings is what a program sees of a database through a library, a line for each step.
+// sightings are what a program sees of a database through a library, one line for each step.
 func sightings() (see func(what string, values ...any), seen *strings.Builder) {
 	seen = new(strings.Builder)
 	return func(what string, values ...any) {
@@ -257,8 +257,8 @@ func busy(t *testing.T, db *sql.DB) (next, finish func()) {
 	return next, holders.Wait
 }
 
-// What docs/sql.md says of these libraries is what happens here.
-func TestALibraryOverDatabaseSQLDoesWhatItDoesWithoutUs(t *testing.T) {
+// TestSQLLibrariesBehaveAsRaw checks the table of libraries in docs/sql.md.
+func TestSQLLibrariesBehaveAsRaw(t *testing.T) {
 	for name, kit := range kits {
 		t.Run(name, func(t *testing.T) {
 			d := dialects[kit.dialect]
@@ -337,7 +337,7 @@ func TestALibraryOverDatabaseSQLDoesWhatItDoesWithoutUs(t *testing.T) {
 	}
 }
 
-// ent asks for no *sql.DB until a transaction begins.
+// ent accepts any pool until a transaction begins; then it asserts a *sql.DB.
 func TestEntBeginsNoTransactionOnWrapDB(t *testing.T) {
 	db, err := gapsql.Open("sqlite", dialects["modernc.org/sqlite"].dsn(t))
 	if err != nil {
@@ -352,5 +352,5 @@ func TestEntBeginsNoTransactionOnWrapDB(t *testing.T) {
 	}()
 	drv := entsql.NewDriver(entdialect.SQLite, entsql.Conn{ExecQuerier: gapsql.WrapDB(db)})
 	useEnt(t.Context(), func(what string, _ ...any) { seen = append(seen, what) }, drv)
-	t.Error("a transaction has begun: mend docs/sql.md")
+	t.Error("a transaction has begun: correct the table in docs/sql.md")
 }

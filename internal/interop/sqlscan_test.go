@@ -28,7 +28,8 @@ func (u *upper) Scan(v any) error {
 	return nil
 }
 
-// scanned are queries, and what their one column is scanned into. Since Go 1.27 pgx scans lists itself.
+// scanned are queries with one column, and destinations for it. Since Go 1.27 pgx scans slices
+// itself.
 var scanned = map[string][]struct {
 	query string
 	dest  []func() any
@@ -89,7 +90,7 @@ func scanAll(t *testing.T, ctx context.Context, name string, db *sql.DB) string 
 	return seen.String()
 }
 
-// sampledBy are the ways in which a call is recorded, or is not.
+// sampledBy are the ways for a call to be recorded or not.
 func sampledBy(t *testing.T) map[string]func() (context.Context, gaptrace.Option) {
 	under := func(tracer opentracing.Tracer) (context.Context, gaptrace.Option) {
 		return opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent")), gaptrace.WithTracer(tracer)

@@ -94,9 +94,9 @@ func TestAURLIsShownWithoutUserinfoAndFragment(t *testing.T) {
 	}
 }
 
-// TestAStrangersURLIsReadInLinearTime counts bytes: what is copied once for each level that a stranger nests is
-// as large as what was sent, squared.
-func TestAStrangersURLIsReadInLinearTime(t *testing.T) {
+// TestUntrustedURLIsReadInLinearTime counts allocated bytes. If each level of nesting were copied
+// once, they would grow with the square of the URL's length.
+func TestUntrustedURLIsReadInLinearTime(t *testing.T) {
 	for _, nested := range []string{"a=x://?", "a=%3A/", "a=%25", "/;a=x://h", "x://", `"x://u@`} {
 		raw := strings.Repeat(nested, 30_000)
 		var before, after runtime.MemStats
@@ -119,7 +119,7 @@ func FuzzQuery(f *testing.F) {
 		if strings.Contains(before+after, planted) {
 			return
 		}
-		// Whatever stands around it, a parameter of its own with that name is hidden.
+		// A parameter with that name is hidden, whatever comes before and after it.
 		if got := redact.Query(before + "&token=" + planted + "&" + after); strings.Contains(got, planted) {
 			t.Errorf("%q: %q", before, got)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
-// headings are how docs/secrets.md names the marks.
+// headings maps the rows of the table in docs/secrets.md to marks.
 var headings = map[redact.Mark]string{
 	redact.Anywhere: "anywhere",
 	redact.Key:      "a key, or a word of it",
@@ -43,7 +43,8 @@ func TestDocsListTheTableOfWords(t *testing.T) {
 	}
 }
 
-// TestEachWordMarksAStatement also says that docs/secrets.md has a statement for each word that is about SQL alone.
+// TestEachWordMarksAStatement also checks that docs/secrets.md has a statement for each word that
+// is for SQL alone.
 func TestEachWordMarksAStatement(t *testing.T) {
 	documented := strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.Join(spantest.CredentialStatements(t), "\n")))
 	for _, group := range redact.Words {

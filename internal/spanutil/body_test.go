@@ -16,7 +16,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// bodyOf is the body that a caller gets for rc.
+// bodyOf returns the body that a caller gets for rc.
 func bodyOf(call *spanutil.Call, rc io.ReadCloser) io.ReadCloser {
 	return spanutil.Response(call, &http.Response{Body: rc}).Body
 }

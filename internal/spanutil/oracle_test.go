@@ -149,7 +149,7 @@ func FuzzTimeline(f *testing.F) {
 	})
 }
 
-// A difference of durations is more than an int of 32 bits holds.
+// A difference of two durations may not fit into an int, which may have 32 bits.
 func TestTheClosestWaitsAreJoinedFirstHoweverFarOthersAre(t *testing.T) {
 	for _, far := range []time.Duration{time.Second, 2200 * time.Millisecond, 3 * time.Second, 4295 * time.Millisecond, 7 * time.Second, time.Hour} {
 		play(t, 32, []step{{0, time.Millisecond}, {far, time.Millisecond}, {50 * time.Microsecond, time.Millisecond}})

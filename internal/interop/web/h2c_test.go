@@ -23,7 +23,7 @@ import (
 	"golang.org/x/net/http2/h2c"
 )
 
-// served tells what a handler finds, and draws a call of its own, "work".
+// served answers with what it finds in the request, and draws a span "work".
 func served(tracer opentracing.Tracer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if opentracing.SpanFromContext(r.Context()) != nil {
@@ -35,7 +35,7 @@ func served(tracer opentracing.Tracer) http.Handler {
 	})
 }
 
-// logs has a writer around the server's and no interest in HTTP/2.
+// logs is a middleware that wraps the server's writer and does not support HTTP/2.
 func logs(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(unwraps{w}, r) })
 }
@@ -45,8 +45,8 @@ func TestUnencryptedHTTP2(t *testing.T) {
 	ofNet := func(h http.Handler) http.Handler { return h2c.NewHandler(h, &http2.Server{}) }
 	for name, c := range map[string]struct {
 		server func(h http.Handler, wrap func(http.Handler) http.Handler) http.Handler
-		own    bool // it is http.Server that speaks it
-		drawn  bool // each request is; otherwise nothing is
+		own    bool // http.Server itself speaks HTTP/2
+		drawn  bool // each request is drawn; otherwise nothing is
 	}{
 		"h2c.NewHandler outside": {func(h http.Handler, wrap func(http.Handler) http.Handler) http.Handler { return ofNet(wrap(h)) }, false, true},
 		"h2c.NewHandler inside":  {func(h http.Handler, wrap func(http.Handler) http.Handler) http.Handler { return wrap(ofNet(h)) }, false, true},
@@ -122,7 +122,8 @@ func TestUnencryptedHTTP2(t *testing.T) {
 	}
 }
 
-// TestAnUpgradeToUnencryptedHTTP2 has a client that asks for it with a request over HTTP/1.1, and sends another afterwards.
+// TestAnUpgradeToUnencryptedHTTP2 has a client that upgrades by a request over HTTP/1.1 and then
+// sends another request.
 func TestAnUpgradeToUnencryptedHTTP2(t *testing.T) {
 	for name, c := range map[string]struct {
 		server func(h http.Handler, wrap func(http.Handler) http.Handler) http.Handler
@@ -165,7 +166,8 @@ func TestAnUpgradeToUnencryptedHTTP2(t *testing.T) {
 	}
 }
 
-// upgrade sends two requests, calls open while the connection is still open, and tells what came.
+// upgrade sends two requests, calls open while the connection is still open, and returns the
+// answers.
 func upgrade(t *testing.T, h http.Handler, open func()) string {
 	server := httptest.NewServer(h)
 	defer server.Close()

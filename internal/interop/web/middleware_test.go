@@ -35,7 +35,7 @@ import (
 	"github.com/urfave/negroni/v3"
 )
 
-// middlewares put something around a handler: a router, their own writer, or both.
+// middlewares wrap a handler in a router, a writer of their own, or both.
 var middlewares = map[string]func(http.Handler) http.Handler{
 	"nothing": func(h http.Handler) http.Handler { return h },
 	"gin": func(h http.Handler) http.Handler {
@@ -115,7 +115,7 @@ type unwraps struct{ http.ResponseWriter }
 
 func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
-// optional are the interfaces that a handler may ask its writer for.
+// optional are the interfaces to which a handler may assert its writer.
 var optional = map[string]func(any) bool{
 	"http.Flusher":       is[http.Flusher],
 	"http.Hijacker":      is[http.Hijacker],
@@ -248,7 +248,7 @@ var uses = map[string]func(w http.ResponseWriter, r *http.Request){
 
 func init() {
 	gin.SetMode(gin.ReleaseMode)
-	for name, wrap := range middlewares { // each of them around a handler of the ordinary kind
+	for name, wrap := range middlewares { // each of them around an ordinary handler
 		uses["within "+name] = func(w http.ResponseWriter, r *http.Request) {
 			wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				io.WriteString(w, assertable(w)+strings.Repeat("text ", 1000))
@@ -258,12 +258,13 @@ func init() {
 	}
 }
 
-// typeOfWriter is where a panic names the writer's type, which is the wrapper's own.
+// typeOfWriter matches the writer's type in a panic's message, which differs with the wrapper.
 var typeOfWriter = regexp.MustCompile(`(interface conversion:|response writer) (struct {.*}|\S+) (is not|does not)`)
 
 var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
-// visit has a server use its writer in every way, and tells what its clients and its log are told.
+// visit makes a server's handler use its writer in every way. It returns what the clients received
+// and what the server logged.
 func visit(t *testing.T, http2 bool, h http.Handler) string {
 	var logged bytes.Buffer
 	var logging sync.Mutex
@@ -375,7 +376,7 @@ func TestMiddlewaresInsideAndOutsideAreAsRaw(t *testing.T) {
 	}
 }
 
-// difference is the lines that are not the same.
+// difference returns the lines that differ.
 func difference(raw, wrapped string) string {
 	var b strings.Builder
 	r, w := strings.Split(raw, "\n"), strings.Split(wrapped, "\n")

@@ -149,7 +149,7 @@ func asNobody(dir string, files []string, cmds ...*exec.Cmd) error {
 	}
 	uid, gid, err := nobody()
 	if err != nil {
-		return &unfit{"it refuses to run as root, and nobody else is there: " + err.Error(), "add a user nobody, or " + notRoot}
+		return &unfit{"it refuses to run as root, and there is no user nobody: " + err.Error(), "add a user nobody, or " + notRoot}
 	}
 	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -158,7 +158,7 @@ func asNobody(dir string, files []string, cmds ...*exec.Cmd) error {
 		return os.Lchown(path, int(uid), int(gid))
 	})
 	if err != nil {
-		return &unfit{"it refuses to run as root, who may not give files to nobody here: " + err.Error(), notRoot}
+		return &unfit{"it refuses to run as root, and root may not give files to the user nobody here: " + err.Error(), notRoot}
 	}
 	files = append(files, dir)
 	for _, cmd := range cmds {

@@ -46,7 +46,7 @@ func refused(err error) *unfit {
 	}
 	switch errno {
 	case syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS:
-		return &unfit{path.Error(), "set TMPDIR to a folder with room"}
+		return &unfit{path.Error(), "set TMPDIR to a folder with free space"}
 	case syscall.EMFILE, syscall.ENFILE:
 		return &unfit{path.Error(), moreFiles}
 	case syscall.ENOMEM, syscall.EAGAIN:
@@ -85,7 +85,7 @@ var complaints = []struct {
 	{regexp.MustCompile(`error while loading shared libraries: .*|Error loading shared library .*`), "install the library"},
 	{regexp.MustCompile("version `[^']+' not found .*"), "install one that is built for this system's libraries"},
 	{regexp.MustCompile(`(?i).*\bbind.*: permission denied.*`), "allow programs to listen on 127.0.0.1"},
-	{regexp.MustCompile(`(?i).*(no space left on device|out of disk space|disk quota exceeded|read-only file system).*`), "set TMPDIR to a folder with room"},
+	{regexp.MustCompile(`(?i).*(no space left on device|out of disk space|disk quota exceeded|read-only file system).*`), "set TMPDIR to a folder with free space"},
 	{regexp.MustCompile(`(?i).*(too many open files|insufficient file descriptors|increase your open file limit).*`), moreFiles},
 	{regexp.MustCompile(`.*(insufficient memory for the Java Runtime|[Cc]annot allocate memory|Could not reserve enough space|runtime: out of memory).*`), "free memory"},
 	{regexp.MustCompile(`.*could not look up effective user ID.*`), "run the tests as a user that has a name in /etc/passwd"},
@@ -126,7 +126,7 @@ func way(uid, gid uint32, files ...string) (groups []uint32, err error) {
 				if !open {
 					info, _ := os.Stat(path)
 					return nil, &unfit{
-						fmt.Sprintf("it refuses to run as root, and as nobody it cannot enter %s (%v)", path, info.Mode()),
+						fmt.Sprintf("it refuses to run as root, and the user nobody cannot enter %s (%v)", path, info.Mode()),
 						"open that folder (chmod o+x), choose another one (TMPDIR, GAPTRACE_SERVERS), or " + notRoot,
 					}
 				}

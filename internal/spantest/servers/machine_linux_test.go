@@ -35,12 +35,12 @@ var starters = map[string]func(testing.TB){
 
 const up = "up"
 
-// circumstances are machines on which servers start, or are skipped. Each is made in namespaces of its own, so that the
-// machine itself is not changed.
+// circumstances are machines on which servers start or are skipped. Each one is built in its own
+// namespaces, which leaves the real machine unchanged.
 var circumstances = map[string]struct {
-	unshare string            // the namespaces, as options of unshare; "-m" if empty
-	script  string            // makes the machine, with an empty folder $D; "$@" is what it is to run
-	want    map[string]string // by server: up, or a pattern of the reason for which it is skipped
+	unshare string            // the namespaces, as options of unshare(1); "-m" if empty
+	script  string            // builds the machine, then runs "$@"; $D is an empty folder
+	want    map[string]string // by server: up, or a regexp for the reason why it is skipped
 }{
 	"the root folder is open to its group only": {
 		script: newRoot("0750"),
@@ -49,8 +49,8 @@ var circumstances = map[string]struct {
 	"the root folder is open to root only": {
 		script: newRoot("0700"),
 		want: map[string]string{
-			"postgresql":    `it refuses to run as root, and as nobody it cannot enter / \(drwx------\); open that folder`,
-			"elasticsearch": `it refuses to run as root, and as nobody it cannot enter /`,
+			"postgresql":    `it refuses to run as root, and the user nobody cannot enter / \(drwx------\); open that folder`,
+			"elasticsearch": `it refuses to run as root, and the user nobody cannot enter /`,
 			"mariadb":       up,
 		},
 	},
@@ -96,7 +96,7 @@ var circumstances = map[string]struct {
 	},
 	"TMPDIR is closed to nobody": {
 		script: `mkdir -m 0700 "$D/closed"; exec env TMPDIR="$D/closed" "$@"`,
-		want:   map[string]string{"postgresql": `as nobody it cannot enter .*/closed \(drwx------\)`, "elasticsearch": "as nobody it cannot enter", "mariadb": up},
+		want:   map[string]string{"postgresql": `the user nobody cannot enter .*/closed \(drwx------\)`, "elasticsearch": "the user nobody cannot enter", "mariadb": up},
 	},
 	"there is no nobody": {
 		script: `grep -v ^nobody: /etc/passwd >"$D/passwd"; mount --bind "$D/passwd" /etc/passwd
@@ -106,7 +106,7 @@ var circumstances = map[string]struct {
 	"root may not give files away": {
 		script: `exec setpriv --bounding-set=-chown "$@"`,
 		want: map[string]string{
-			"postgresql": "root, who may not give files to nobody here: .* operation not permitted; run the tests as a user other", "elasticsearch": "may not give files to nobody",
+			"postgresql": "root may not give files to the user nobody here: .* operation not permitted; run the tests as a user other", "elasticsearch": "may not give files to the user nobody",
 			"mariadb": up,
 		},
 	},
@@ -117,7 +117,7 @@ var circumstances = map[string]struct {
 	"root of a user namespace": {
 		unshare: "-Urm",
 		script:  `exec "$@"`,
-		want:    map[string]string{"postgresql": "root, who may not give files to nobody here", "elasticsearch": "may not give files", "redis": up, "mariadb": up},
+		want:    map[string]string{"postgresql": "root may not give files to the user nobody here", "elasticsearch": "may not give files", "redis": up, "mariadb": up},
 	},
 	"a user without a name": {
 		// go test's own folder, in which this program is, is closed to others.
@@ -184,7 +184,7 @@ var circumstances = map[string]struct {
 		want:   map[string]string{"redis": up, "mariadb": up, "postgresql": up, "jaeger": up, "envoy": up},
 	},
 	"messages are German, and the time is India's": {
-		// A server that loses its port is started again if it says so in English.
+		// A server that loses its port is started again if its log says so in English.
 		script: `localedef -i de_DE -f UTF-8 "$D/de_DE.UTF-8" || [ -d "$D/de_DE.UTF-8" ]
 			exec env LOCPATH="$D" LC_ALL=de_DE.UTF-8 LANG=de_DE.UTF-8 LANGUAGE=de TZ=Asia/Kolkata GAPTRACE_TEST_TAKEN=1 "$@"`,
 		want: map[string]string{"redis": up, "mariadb": up, "postgresql": up},
@@ -207,7 +207,7 @@ var circumstances = map[string]struct {
 	},
 }
 
-// newRoot has everything of / in a root folder with a mode of its own.
+// newRoot is a script that makes a root folder with everything of / and another mode.
 func newRoot(mode string) string {
 	return `mount -t tmpfs -o mode=` + mode + ` none "$D"
 		for e in /*; do
@@ -217,12 +217,12 @@ func newRoot(mode string) string {
 }
 
 func TestServersOnOddMachines(t *testing.T) {
-	if names := os.Getenv("GAPTRACE_TEST_STARTERS"); names != "" { // inside
+	if names := os.Getenv("GAPTRACE_TEST_STARTERS"); names != "" { // this process runs in the namespaces
 		startAll(strings.Fields(names))
 		return
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("skipped: only root can make other machines of this one")
+		t.Skip("skipped: only root can build machines in namespaces")
 	}
 	outside, err := os.Readlink("/proc/self/ns/mnt")
 	if err != nil {
@@ -241,7 +241,7 @@ func TestServersOnOddMachines(t *testing.T) {
 			for server := range c.want {
 				names = append(names, server)
 			}
-			// Should unshare have failed and yet run the script, the machine would be ours.
+			// If unshare failed but still ran the script, the script would change the real machine.
 			const guard = `[ "$(readlink /proc/self/ns/mnt)" != "$OUTSIDE" ] || exit 100; set -e; `
 			namespaces := c.unshare
 			if namespaces == "" {
@@ -269,7 +269,7 @@ func TestServersOnOddMachines(t *testing.T) {
 	}
 }
 
-// skipOne is for a server that is not installed: the others may be.
+// skipOne skips a single server that is not installed. The others go on.
 func skipOne(t *testing.T, server, why string) {
 	t.Helper()
 	if os.Getenv("GAPTRACE_REQUIRE_SERVERS") == "1" {
@@ -291,7 +291,7 @@ func startAll(names []string) {
 	fmt.Print("\n== ")
 }
 
-// takenOnce loses the first port of each server to somebody else, once.
+// takenOnce makes each server lose its first port to another process, once.
 func takenOnce() func(testing.TB, string, int) []string {
 	seen := map[string]bool{}
 	return func(t testing.TB, name string, n int) []string {

@@ -430,7 +430,7 @@ func (f *fake) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// outcome is "up" if nothing went wrong.
+// outcome returns "up", or how the test was skipped or failed.
 func (f *fake) outcome() string {
 	switch {
 	case f.fatal != "" || len(f.errors) > 0:
@@ -454,7 +454,7 @@ func (f *fake) run(test func()) {
 	}
 }
 
-// What a server fails for by itself is never the machine's fault.
+// A server's own failure must fail the test, and never skip it.
 func TestServerThatCrashesOrAnswersWronglyFailsTheTest(t *testing.T) {
 	if _, err := os.Stat("/bin/sh"); err != nil {
 		t.Skip("skipped: ", err)
