@@ -59,7 +59,8 @@
 // Elasticsearch's reasons repeat what it was sent. In the span's message, secrets of the query and
 // the path read "hidden", as in elasticsearch.params and es.url. The reason is recorded in full if
 //
-//   - the request is one whose body db.statement shows whole, and no gaptrace.WithStatement rewrites it, or
+//   - the request is one whose body db.statement shows whole, and no gaptrace.WithStatement
+//     rewrites it, or
 //   - errors of its type speak of names, ids and limits: index_not_found_exception,
 //     resource_already_exists_exception, version_conflict_engine_exception, security_exception,
 //     cluster_block_exception and a few more.

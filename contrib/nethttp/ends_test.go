@@ -191,8 +191,8 @@ func (v visit) wantEnded(n int) {
 	}
 }
 
-// collect runs the garbage collector until the client's request has ended. A client that is not wrapped draws
-// nothing.
+// collect runs the garbage collector until the client's request has ended. A client that is not
+// wrapped draws nothing.
 func (v visit) collect() {
 	for deadline := time.Now().Add(30 * time.Second); v.ended() == 0 && time.Now().Before(deadline); {
 		runtime.GC()

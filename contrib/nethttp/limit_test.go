@@ -173,7 +173,8 @@ func chunked(w io.Writer, n int, all bool) {
 	io.WriteString(w, "0\r\n\r\n")
 }
 
-// sendTooMuch sends a body of 100 kB and, if all of it is sent, another request over the same connection.
+// sendTooMuch sends a body of 100 kB and, if all of it is sent, another request over the same
+// connection.
 func sendTooMuch(t *testing.T, h http.Handler, send func(io.Writer, int, bool), all bool) string {
 	server, _ := start(t, "HTTP/1.1", h)
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())

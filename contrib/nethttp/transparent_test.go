@@ -261,7 +261,8 @@ func anonymous(s string) string {
 	return before + strings.TrimLeft(after, "0123456789")
 }
 
-// interfaces lists what a handler's writer can be asserted to, and what an http.ResponseController can do with it.
+// interfaces lists what a handler's writer can be asserted to, and what an http.ResponseController
+// can do with it.
 func interfaces(w http.ResponseWriter) string {
 	push := error(http.ErrNotSupported)
 	if pusher, ok := w.(http.Pusher); ok {

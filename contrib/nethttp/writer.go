@@ -26,8 +26,8 @@ type exchange struct {
 	first          textWriter
 }
 
-// responseWriter records what a handler does with the server's writer, inner. It has the methods of an
-// http.ResponseWriter; its shape adds those that inner has beyond them.
+// responseWriter records what a handler does with the server's writer, inner. It has the methods of
+// an http.ResponseWriter; its shape adds those that inner has beyond them.
 //
 // WriteHeader and Write are promoted from a recorder as long as there is something to record, then
 // from inner itself. net/http logs the caller of a superfluous WriteHeader, or of a write to a

@@ -17,7 +17,8 @@ import (
 	"github.com/go-redis/redis/v8"
 )
 
-// cluster starts three masters, with further arguments, that share the slots evenly, and returns clients of each.
+// cluster starts three masters, with further arguments, that share the slots evenly, and returns
+// clients of each.
 func cluster(t *testing.T, args ...string) (masters []*redis.Client) {
 	t.Helper()
 	const slots = 16384

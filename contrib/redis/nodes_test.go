@@ -298,7 +298,8 @@ func TestNodesThatNewClientWrapsKeepTheirOptions(t *testing.T) {
 	}
 }
 
-// Nodes are in use when their client is not: by a heartbeat, a clone of the client, or the program itself.
+// Nodes are in use when their client is not: by a heartbeat, a clone of the client, or the program
+// itself.
 func TestWrapDoesNotRaceWithNodesInUse(t *testing.T) {
 	peer, tracer := newPeer(t), spantest.NewTracer()
 	watched := func(c redis.UniversalClient) {

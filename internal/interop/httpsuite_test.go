@@ -2,7 +2,8 @@ package interop_test
 
 import "testing"
 
-// httptestWrapped takes the place of net/http/httptest in the copied tests: servers and their clients are wrapped.
+// httptestWrapped takes the place of net/http/httptest in the copied tests: servers and their
+// clients are wrapped.
 const httptestWrapped = `package httptest
 
 import (

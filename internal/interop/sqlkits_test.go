@@ -235,7 +235,8 @@ func sightings() (see func(what string, values ...any), seen *strings.Builder) {
 	}, seen
 }
 
-// busy gives db one connection, and returns next, which holds it until the next call waits for it, and finish.
+// busy gives db one connection, and returns next, which holds it until the next call waits for it,
+// and finish.
 func busy(t *testing.T, db *sql.DB) (next, finish func()) {
 	db.SetMaxOpenConns(1)
 	var holders sync.WaitGroup

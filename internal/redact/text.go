@@ -71,8 +71,8 @@ func valueEnd(s, stops string) int {
 	return len(s)
 }
 
-// hideSettings redacts the values of settings: key=value, key:value, "key": "value", and key: value unless the
-// value reads like the rest of a sentence, as in "token: unexpected end".
+// hideSettings redacts the values of settings: key=value, key:value, "key": "value", and key: value
+// unless the value reads like the rest of a sentence, as in "token: unexpected end".
 func hideSettings(text string) string {
 	var b strings.Builder
 	done := 0

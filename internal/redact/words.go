@@ -29,8 +29,8 @@ const (
 	scheme // "://" was found: the text holds a URL
 )
 
-// Words is the table of credential words. They are in lower case and written without separators: accesskey is also
-// access_key, ACCESS-KEY and accessKey. docs/secrets.md lists them.
+// Words is the table of credential words. They are in lower case and written without separators:
+// accesskey is also access_key, ACCESS-KEY and accessKey. docs/secrets.md lists them.
 var Words = []struct {
 	Mark  Mark
 	Words string
@@ -216,8 +216,8 @@ func inName(c byte) bool {
 // Marked reports whether s contains a word that marks a credential [Anywhere].
 func Marked(s string) bool { return find(s, Anywhere)&Anywhere != 0 }
 
-// MarkedSQL reports whether a SQL statement may hold a credential: it has a word of the table, or a URL with
-// userinfo or another secret.
+// MarkedSQL reports whether a SQL statement may hold a credential: it has a word of the table, or a
+// URL with userinfo or another secret.
 func MarkedSQL(s string) bool {
 	const marks = Anywhere | SQL | SQLName
 	found := find(s, marks)

@@ -6,7 +6,8 @@ import (
 )
 
 // Watch finishes c, tagged abandoned, when result is garbage: it was never consumed nor closed.
-// Neither c nor anything that the library keeps may lead to result. To be called before result is handed out.
+// Neither c nor anything that the library keeps may lead to result. To be called before result is
+// handed out.
 func Watch[T any](c *Call, result *T) {
 	if c != nil {
 		watch(result, (*Call).abandon, c)

@@ -214,7 +214,8 @@ func upgrade(t *testing.T, h http.Handler, open func()) string {
 	bodyOf(1)
 	framer.WriteHeaders(http2.HeadersFrameParam{
 		StreamID: 3, EndStream: true, EndHeaders: true,
-		// :method GET, :scheme http, :path /second, :authority x, as HPACK writes them without its tables
+		// :method GET, :scheme http, :path /second, :authority x, as HPACK writes them without its
+		// tables
 		BlockFragment: []byte("\x82\x86\x04\x07/second\x01\x01x"),
 	})
 	bodyOf(3)

@@ -1,4 +1,5 @@
-// Package elasticsearch redacts what a span shows of Elasticsearch: the bodies of searches, and the reasons of failures.
+// Package elasticsearch redacts what a span shows of Elasticsearch: the bodies of searches, and the
+// reasons of failures.
 package elasticsearch
 
 import (

@@ -88,9 +88,9 @@ var commands = sync.OnceValue(func() map[string]*Command {
 	return byName
 })
 
-// list has the commands of Redis 7.0 by where their keys are, as its COMMAND and COMMAND GETKEYS tell
-// (https://redis.io/docs/latest/develop/reference/key-specs/). A channel is a key to go-redis's
-// own cmdFirstKeyPos, and is shown as one.
+// list has the commands of Redis 7.0 by where their keys are, as its COMMAND and COMMAND GETKEYS
+// tell (https://redis.io/docs/latest/develop/reference/key-specs/). A channel is a key to
+// go-redis's own cmdFirstKeyPos, and is shown as one.
 var list = []struct {
 	keys     keys
 	codeOnly bool

@@ -8,8 +8,8 @@ const unknownCommand = "ERR unknown command"
 // echoes are the words after which Redis repeats an argument without quotes.
 var echoes = []string{"Unsupported option ", "longitude,latitude pair ", "Unknown node ", "node address specified: "}
 
-// ServerError returns the text of an error that the server answered, up to where it begins to repeat arguments, or its
-// code alone.
+// ServerError returns the text of an error that the server answered, up to where it begins to
+// repeat arguments, or its code alone.
 func ServerError(text string, codeOnly bool) string {
 	switch {
 	case strings.HasPrefix(text, unknownCommand):

@@ -50,7 +50,8 @@ func missing(t testing.TB, format string, args ...any) {
 	skip(t, format+"; .ci/install-servers installs it, see CONTRIBUTING.md", args...)
 }
 
-// skip skips the test, or fails it if GAPTRACE_REQUIRE_SERVERS=1: a CI that skips by mistake would look green.
+// skip skips the test, or fails it if GAPTRACE_REQUIRE_SERVERS=1: a CI that skips by mistake would
+// look green.
 func skip(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("GAPTRACE_REQUIRE_SERVERS") == "1" {

@@ -54,8 +54,9 @@ type Process struct {
 	ended  bool // on purpose
 }
 
-// start starts the server and returns when it is ready. If it cannot run on this machine, the test is skipped. If it ends
-// for another reason, or is not ready in time, the test fails with the end of its log.
+// start starts the server and returns when it is ready. If it cannot run on this machine, the test
+// is skipped. If it ends for another reason, or is not ready in time, the test fails with the end
+// of its log.
 func (s server) start(t testing.TB) (*Process, []string) {
 	t.Helper()
 	raiseFiles()
