@@ -23,10 +23,10 @@ var floors = map[string]int{
 	"gap":                           0, // pure analysis: imports the standard library alone
 	"gap/jaegerjson":                1, // Jaeger's JSON, in and out; may ask a query service
 	"internal/spanutil":             1,
-	"internal/redact/sqltext":       1, // what of SQL is secret
+	"internal/redact/sqltext":       1, // redacts SQL
 	"internal/redact/redis":         1,
 	"internal/redact/elasticsearch": 1,
-	"internal/redact":               0, // which words and texts are secrets: imports the standard library alone
+	"internal/redact":               0, // the table of credential words: imports the standard library alone
 	"internal/printable":            0, // text of strangers, harmless: imports the standard library alone
 	"internal/nearest":              0,
 	"internal/terminal":             0,

@@ -399,7 +399,7 @@ func TestLossesAreLoggedWhileACollectorIsBusy(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		if stats.Dropped.Load() != 10 || !strings.Contains(s.told.String(), "dropped=10 ") {
-			t.Errorf("%d dropped, told %s", stats.Dropped.Load(), &s.told)
+			t.Errorf("%d dropped, logged: %s", stats.Dropped.Load(), &s.told)
 		}
 	})
 }

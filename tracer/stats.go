@@ -66,7 +66,8 @@ func (b *books) failed(n int, err error) {
 
 func (b *books) tooLarge(n int) { b.stats.TooLarge.Add(int64(n)) }
 
-// tell tells the logger what was lost since it was told last, the first time at once.
+// tell logs the losses since it last did: the first one at once, then at most every tellEvery, and
+// the rest if last.
 func (b *books) tell(last bool) {
 	now := [3]int64{b.stats.Dropped.Load(), b.stats.TooLarge.Load(), b.stats.Failed.Load()}
 	if now == b.before || !last && !b.told.IsZero() && time.Since(b.told) < tellEvery {

@@ -90,7 +90,7 @@ func TestStrategiesAreReadAsServersWriteThem(t *testing.T) {
 					t.Errorf("%s is %q, want %q", answer, got, want)
 				}
 				if err := closer.Close(); err != nil || log.String() != "" || stats.StrategiesFailed.Load() != 0 {
-					t.Errorf("%v, told %s", err, log)
+					t.Errorf("%v, logged: %s", err, log)
 				}
 			})
 		}
@@ -158,7 +158,7 @@ func TestFailureToGetAStrategyIsReported(t *testing.T) {
 				t.Errorf("Close says %v, want %s", err, test.want)
 			}
 			if !strings.Contains(log.String(), "gave no strategy") || !strings.Contains(log.String(), test.want) {
-				t.Errorf("the logger was told %s", log)
+				t.Errorf("logged: %s", log)
 			}
 			if stats.Strategies.Load() != 0 || strings.Contains(fmt.Sprint(err, log), "secret") || len(err.Error()) > 1000 {
 				t.Errorf("%d strategies, %v, %s", stats.Strategies.Load(), err, log)
@@ -187,7 +187,7 @@ func TestSamplingServerThatRecoversIsNoErrorOfClose(t *testing.T) {
 		t.Errorf("%v, %s, %d and then %d failures", err, stats.Sampler(), failed, stats.StrategiesFailed.Load())
 	}
 	if !strings.Contains(log.String(), "502 Bad Gateway") {
-		t.Errorf("the logger was told %s", log)
+		t.Errorf("logged: %s", log)
 	}
 }
 
@@ -217,7 +217,7 @@ func TestRealJaegerIsAskedForItsStrategy(t *testing.T) {
 		_, closer, stats, log := remote(t, endpoint, "1")
 		until(t, "no strategy", func() bool { return stats.Strategies.Load()+stats.StrategiesFailed.Load() > 0 })
 		if got := stats.Sampler(); got != "remote: probabilistic 0.001" { // Jaeger's default
-			t.Errorf("%s: %s, told %s", endpoint, got, log)
+			t.Errorf("%s: %s, logged: %s", endpoint, got, log)
 		}
 		if err := closer.Close(); err != nil {
 			t.Error(err)

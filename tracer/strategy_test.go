@@ -71,7 +71,7 @@ func TestFailuresToGetAStrategyAreLoggedOnceAMinute(t *testing.T) {
 		err := s.close()
 		lines := strings.Split(strings.TrimSpace(told.String()), "\n")
 		if len(lines) != 4 || !strings.Contains(lines[0], "failures=1 ") || !strings.Contains(lines[1], "failures=60 ") || !strings.Contains(lines[3], "failures=29 ") {
-			t.Errorf("told:\n%s", &told)
+			t.Errorf("logged:\n%s", &told)
 		}
 		if err == nil || !strings.Contains(err.Error(), "no route to host") || s.stats.StrategiesFailed.Load() != 150 {
 			t.Errorf("%v, %d failures", err, s.stats.StrategiesFailed.Load())

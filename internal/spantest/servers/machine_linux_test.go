@@ -120,7 +120,7 @@ var circumstances = map[string]struct {
 		want:    map[string]string{"postgresql": "root may not give files to the user nobody here", "elasticsearch": "may not give files", "redis": up, "mariadb": up},
 	},
 	"a user without a name": {
-		// go test's own folder, in which this program is, is closed to others.
+		// Other users cannot enter go test's folder, which holds this program: so it is copied.
 		script: `chmod 0777 "$D"; cp "$1" "$D/test"; shift
 			exec setpriv --reuid 54321 --regid 54321 --clear-groups env TMPDIR="$D" HOME=/ "$D/test" "$@"`,
 		want: map[string]string{"postgresql": "could not look up effective user ID 54321: .*; run the tests as a user that has a name", "redis": up},
