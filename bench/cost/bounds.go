@@ -9,8 +9,9 @@ import (
 // bounds are how many allocations a wrapped call may make beyond the raw one, by case and state. They are those that were
 // counted when the bound was written down: one more is to be noticed, and to be allowed only where it bought something.
 var bounds = map[string][states]float64{
-	"net/http GET, 100 bytes":                       {0, 10, 30},
-	"net/http server, 100 bytes":                    {28, 21, 30},
+	"net/http GET, 100 bytes": {0, 10, 30},
+	// Unsampled: one is for a writer that is not net/http's, whose abilities must not depend on sampling.
+	"net/http server, 100 bytes":                    {28, 22, 30},
 	"database/sql exec":                             {0, 1, 12},
 	"database/sql query, 1 row":                     {0, 1, 15},
 	"database/sql transaction: begin, exec, commit": {0, 4, 35},
