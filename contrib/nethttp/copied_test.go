@@ -161,6 +161,24 @@ func TestAFlushPastAnOuterWriterIsSeen(t *testing.T) {
 	}
 }
 
+func TestACopyThatTheServerRefusesHasSentTheStatus(t *testing.T) {
+	tracer := spantest.NewTracer()
+	server, transport := start(t, "HTTP/1.1", nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1")
+		io.Copy(w, struct{ io.Reader }{strings.NewReader("two")})
+		w.WriteHeader(http.StatusInternalServerError) // too late
+	}), gaptrace.WithTracer(tracer)))
+	resp, err := (&http.Client{Transport: transport}).Get(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	server.finish()
+	if tags := tracer.Named("HTTP GET")[0].Tags; tags["http.status_code"] != resp.StatusCode || tags["error"] != nil {
+		t.Errorf("the client got %s\n%s", resp.Status, tracer.Tree())
+	}
+}
+
 type unwraps struct{ http.ResponseWriter }
 
 func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }

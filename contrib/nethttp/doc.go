@@ -84,16 +84,18 @@
 // http.Flusher, http.Hijacker, http.Pusher, http.CloseNotifier, io.ReaderFrom, io.StringWriter, and
 // the methods that an http.ResponseController looks for. It cannot be asserted to the server's own
 // type, nor to an interface of a middleware outside WrapHandler. If such a middleware's writer has
-// an unusual set of methods, WriteString, ReadFrom, Push and the methods for deadlines are absent;
-// an http.ResponseController still sets deadlines, through Unwrap.
+// an unusual set of methods, WriteString, Push and the methods for deadlines are absent, and so is
+// ReadFrom if the set has FlushError; an http.ResponseController still sets deadlines, through Unwrap.
 //
 // An http.MaxBytesReader that meets its limit closes the connection, as it does without the
-// wrapper, if the handler assigns it to the Body of its request. There are three differences:
+// wrapper, if the handler assigns it to the Body of its request. There are four differences:
 //
 //   - A MaxBytesReader in a copy of the request, such as that of http.MaxBytesHandler, closes the
-//     connection only if the handler answers 400 or above, and through no other writer than ours.
+//     connection only if the handler answers 400 or above once the limit is met, and through no
+//     other writer than ours. It does not if its limit is one byte less than the reader's buffer.
 //   - In such a copy, one whose ResponseWriter is nil closes the connection as well.
 //   - One that limits what a decompressor or another reader makes of the body never closes it.
+//   - Nor does one that is set after 16 small Reads of the body.
 //
 // WrapHandler of an h2c handler (golang.org/x/net/http2/h2c) wraps the handler inside it, so each
 // request on an HTTP/2 connection is a span. If another handler is between the two, wrap the
@@ -104,6 +106,9 @@
 // waiting. So put WrapHandler outside of middlewares that compress.
 //
 // If the request or the ResponseWriter is nil, the handler is called with it and nothing is drawn.
+//
+// net/http logs who calls WriteHeader superfluously. It names the handler's line. If a middleware
+// outside WrapHandler has written the header, it names this package.
 //
 // A handler is given a copy of the request, for its context. When it returns, those outside are told what it changed: the
 // pattern and path values, forms, the body, and the plain fields, but no others of a mux's own making.

@@ -15,18 +15,31 @@ import (
 //
 // If the handler put the MaxBytesReader into the request that it was given, the limit is read from
 // its fields. One in a copy of the request, such as that of http.MaxBytesHandler, cannot be found.
-// The limit counts as exceeded if its last Read filled the buffer without reaching the end, and the
-// handler then answers 400 or above, through no other writer than ours.
+// The limit counts as exceeded if its last Read filled a buffer that it had shortened, without
+// reaching the end, and the handler then answers 400 or above, through no other writer than ours.
 
-// limit is the type of an http.MaxBytesReader. Its fields are read by name.
-var limit = reflect.TypeOf(http.MaxBytesReader(nil, nil, 0))
+var (
+	// limit is the type of an http.MaxBytesReader. Its fields are read by name.
+	limit = reflect.TypeOf(http.MaxBytesReader(nil, nil, 0))
 
-// filled checks for a limit after a Read that returned as many bytes as it was asked for.
-func (b *requestBody) filled(n int, err error) {
+	ours = reflect.TypeFor[handler]().PkgPath() + "."
+)
+
+// filled checks for a limit after a Read that filled p. Finding out who reads costs more than a
+// short Read, so filled gives up after some Reads by others.
+func (b *requestBody) filled(p []byte, err error) {
+	if b.unlimited.Load() >= 16 {
+		return
+	}
 	var caller [1]uintptr
 	runtime.Callers(3, caller[:])
-	limited := runtime.FuncForPC(caller[0]-1).Name() == "net/http.(*maxBytesReader).Read"
-	b.refusable.Store(limited && err == nil && !b.exceeded(int64(n)))
+	if runtime.FuncForPC(caller[0]-1).Name() != "net/http.(*maxBytesReader).Read" {
+		b.unlimited.Add(1)
+		b.refusable.Store(false)
+		return
+	}
+	known := b.exceeded(int64(len(p)))
+	b.refusable.Store(!known && err == nil && len(p) < cap(p))
 }
 
 // exceeded reports whether the limit that has just read n bytes is found in the request. If the
@@ -69,9 +82,16 @@ func (b *requestBody) refused(inner http.ResponseWriter) {
 	}
 }
 
-// tooLarge tells w that the body is too large, by exceeding the limit of a MaxBytesReader made for
-// this.
+// tooLarge tells the server's writer that the body is too large, by exceeding the limit of a
+// MaxBytesReader made for this.
 func tooLarge(w http.ResponseWriter) {
+	for {
+		outer, ok := w.(interface{ within() http.ResponseWriter }) // of a WrapHandler outside
+		if !ok {
+			break
+		}
+		w = outer.within()
+	}
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
@@ -88,11 +108,11 @@ func throughAnother() bool {
 		}
 		switch method {
 		case "WriteHeader", "Write", "WriteString", "ReadFrom", "Flush", "FlushError", "Close", "WriteHeaderNow":
-			if !strings.HasPrefix(in, "net/http.") {
+			if !strings.HasPrefix(in, "net/http.") && !strings.HasPrefix(in, ours) {
 				return true
 			}
 		case "ServeHTTP":
-			if !more || strings.HasSuffix(in, "/contrib/nethttp.(*handler)") {
+			if !more || in == ours+"(*handler)" {
 				return false
 			}
 		}

@@ -28,9 +28,10 @@ func readAll(w http.ResponseWriter, r *http.Request) {
 // limited are handlers that read through an http.MaxBytesReader of 100 bytes, set up in the ways
 // that programs do.
 var limited = map[string]func(wrap func(http.Handler) http.Handler) http.Handler{
-	"in the request": inside(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, 100)
-		readAll(w, r)
+	"in the request": inside(withLimit),
+	"in the request, after a few bytes": inside(func(w http.ResponseWriter, r *http.Request) {
+		io.ReadFull(r.Body, make([]byte, 4))
+		withLimit(w, r)
 	}),
 	"in the request, twice": inside(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 1000)
@@ -108,6 +109,17 @@ var limited = map[string]func(wrap func(http.Handler) http.Handler) http.Handler
 		io.ReadFull(r.Body, make([]byte, 10))
 		io.WriteString(w, "enough")
 	}),
+	"that is not met, in a copy, refused": inside(func(w http.ResponseWriter, r *http.Request) {
+		http.MaxBytesHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.ReadFull(r.Body, make([]byte, 512)) // as json.Decoder reads
+			http.Error(w, "refused", http.StatusBadRequest)
+		}), 1<<20).ServeHTTP(w, r)
+	}),
+	"in the request, wrapped twice":     twice(inside(withLimit)),
+	"by MaxBytesHandler, wrapped twice": twice(inside(http.MaxBytesHandler(http.HandlerFunc(readAll), 100).ServeHTTP)),
+	"between two wrapped handlers": func(wrap func(http.Handler) http.Handler) http.Handler {
+		return wrap(http.MaxBytesHandler(wrap(http.HandlerFunc(readAll)), 100))
+	},
 	"of the handler's own": inside(func(w http.ResponseWriter, r *http.Request) {
 		io.ReadFull(r.Body, make([]byte, 100))
 		http.Error(w, "refused", http.StatusRequestEntityTooLarge)
@@ -118,12 +130,25 @@ func inside(h http.HandlerFunc) func(func(http.Handler) http.Handler) http.Handl
 	return func(wrap func(http.Handler) http.Handler) http.Handler { return wrap(h) }
 }
 
+func withLimit(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 100)
+	readAll(w, r)
+}
+
+// twice wraps the wrapped handler again, with a handler in between.
+func twice(build func(wrap func(http.Handler) http.Handler) http.Handler) func(func(http.Handler) http.Handler) http.Handler {
+	return func(wrap func(http.Handler) http.Handler) http.Handler {
+		return wrap(http.HandlerFunc(build(wrap).ServeHTTP))
+	}
+}
+
 // answeredAtOnce are those handlers of limited whose response net/http sends before the client has
 // sent the whole body.
 var answeredAtOnce = map[string]bool{
-	"in the request": true, "in the request, twice": true, "in the request, 400": true, "in the request, then 200": true,
+	"in the request": true, "in the request, after a few bytes": true, "in the request, twice": true, "in the request, 400": true, "in the request, then 200": true,
 	"in the request, by a form": true, "in the request, the inner one of others": true, "in a copy": true,
 	"by MaxBytesHandler": true, "by two of them": true, "by MaxBytesHandler, outside": true,
+	"in the request, wrapped twice": true, "by MaxBytesHandler, wrapped twice": true, "between two wrapped handlers": true,
 }
 
 func TestMaxBytesReaderAnswersAsRaw(t *testing.T) {

@@ -187,8 +187,9 @@ type requestBody struct {
 	io.ReadCloser // original, perhaps with its waits recorded
 	original      io.ReadCloser
 
-	x         *exchange   // nil if the request is not sampled
-	refusable atomic.Bool // a limit that cannot be read may have been exceeded
+	x         *exchange    // nil if the request is not sampled
+	refusable atomic.Bool  // a limit that cannot be read may have been exceeded
+	unlimited atomic.Int32 // Reads that filled their buffer and were not a MaxBytesReader's
 
 	mu          sync.Mutex
 	req, served *http.Request // nil when the handler has returned: a goroutine that it left may read on
@@ -210,7 +211,7 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	switch {
 	case b.x == nil:
 	case n > 0 && n == len(p):
-		b.filled(n, err)
+		b.filled(p, err)
 	case b.refusable.Load():
 		b.refusable.Store(false)
 	}

@@ -54,10 +54,10 @@ func ability[T any](w http.ResponseWriter, bit abilities) abilities {
 }
 
 // shaped returns w in the shape with exactly these abilities. There are 2,048 sets of them. Shapes
-// exist for net/http's writers, for well-known middlewares, and for every set without WriteString,
-// ReadFrom, Push and the deadlines. From any other set, these four are dropped. Nothing that works
-// is lost: Write replaces the first two, browsers ignore pushes, and an http.ResponseController
-// reaches the deadlines by Unwrap.
+// exist for net/http's writers, for well-known middlewares, and for every set of Flush, Hijack,
+// CloseNotify, Unwrap, and one of FlushError and ReadFrom. From any other set, the rest is dropped.
+// Little is lost: Write does what WriteString and ReadFrom do, if not always in the same frames,
+// browsers ignore pushes, and an http.ResponseController reaches the deadlines by Unwrap.
 func shaped(w *textWriter, can abilities) http.ResponseWriter {
 	if shape, ok := textShapes[can]; ok {
 		return shape(w)
@@ -68,7 +68,11 @@ func shaped(w *textWriter, can abilities) http.ResponseWriter {
 	if can&canDeadlines != 0 {
 		can |= canUnwrap
 	}
-	return shapes[can&(canFlush|canFlushError|canHijack|canNotify|canUnwrap)](&w.responseWriter)
+	can &= canFlush | canFlushError | canHijack | canNotify | canUnwrap | canReadFrom
+	if can&canFlushError != 0 {
+		can &^= canReadFrom
+	}
+	return shapes[can](&w.responseWriter)
 }
 
 // The shapes. Each holds a single pointer, so that converting one to an interface does not
@@ -103,10 +107,13 @@ type (
 	shapeFP     struct{ shapeF }
 	shapeFUP    struct{ shapeFU }
 	shapeFHCP   struct{ shapeFHC }
+	shapeFHCR   struct{ shapeFHC }
 	shapeFHUP   struct{ shapeFHU }
 	shapeFHUR   struct{ shapeFHU }
 	shapeFHCUP  struct{ shapeFHCU }
+	shapeFHCUR  struct{ shapeFHCU }
 	shapeFHCUPR struct{ shapeFHCUP }
+	shapeFCP    struct{ shapeFC }
 	shapeFCUP   struct{ shapeFCU }
 	shapeFCUPR  struct{ shapeFCUP }
 	shapeE      struct{ *responseWriter }
@@ -117,6 +124,19 @@ type (
 	shapeEHU    struct{ shapeEH }
 	shapeECU    struct{ shapeEC }
 	shapeEHCU   struct{ shapeEHC }
+	shapeR      struct{ *responseWriter }
+	shapeHR     struct{ shapeH }
+	shapeCR     struct{ shapeC }
+	shapeUR     struct{ shapeU }
+	shapeHCR    struct{ shapeHC }
+	shapeHUR    struct{ shapeHU }
+	shapeCUR    struct{ shapeCU }
+	shapeHCUR   struct{ shapeHCU }
+	shapeFR     struct{ shapeF }
+	shapeFCR    struct{ shapeFC }
+	shapeFUR    struct{ shapeFU }
+	shapeFHR    struct{ shapeFH }
+	shapeFCUR   struct{ shapeFCU }
 
 	shapeSF     struct{ *textWriter }
 	shapeSFR    struct{ shapeSF }
@@ -187,11 +207,28 @@ func (w shapeFHUP) Push(target string, opts *http.PushOptions) error { return w.
 
 func (w shapeFHCUP) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
 
+func (w shapeFCP) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
+
 func (w shapeFCUP) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
 
 func (w shapeNetP) Push(target string, opts *http.PushOptions) error { return w.push(target, opts) }
 
+func (w shapeR) ReadFrom(src io.Reader) (int64, error)      { return w.readFrom(src) }
+func (w shapeHR) ReadFrom(src io.Reader) (int64, error)     { return w.readFrom(src) }
+func (w shapeCR) ReadFrom(src io.Reader) (int64, error)     { return w.readFrom(src) }
+func (w shapeUR) ReadFrom(src io.Reader) (int64, error)     { return w.readFrom(src) }
+func (w shapeHCR) ReadFrom(src io.Reader) (int64, error)    { return w.readFrom(src) }
+func (w shapeHUR) ReadFrom(src io.Reader) (int64, error)    { return w.readFrom(src) }
+func (w shapeCUR) ReadFrom(src io.Reader) (int64, error)    { return w.readFrom(src) }
+func (w shapeHCUR) ReadFrom(src io.Reader) (int64, error)   { return w.readFrom(src) }
+func (w shapeFR) ReadFrom(src io.Reader) (int64, error)     { return w.readFrom(src) }
+func (w shapeFCR) ReadFrom(src io.Reader) (int64, error)    { return w.readFrom(src) }
+func (w shapeFUR) ReadFrom(src io.Reader) (int64, error)    { return w.readFrom(src) }
+func (w shapeFHR) ReadFrom(src io.Reader) (int64, error)    { return w.readFrom(src) }
+func (w shapeFCUR) ReadFrom(src io.Reader) (int64, error)   { return w.readFrom(src) }
+func (w shapeFHCR) ReadFrom(src io.Reader) (int64, error)   { return w.readFrom(src) }
 func (w shapeFHUR) ReadFrom(src io.Reader) (int64, error)   { return w.readFrom(src) }
+func (w shapeFHCUR) ReadFrom(src io.Reader) (int64, error)  { return w.readFrom(src) }
 func (w shapeFHCUPR) ReadFrom(src io.Reader) (int64, error) { return w.readFrom(src) }
 func (w shapeFCUPR) ReadFrom(src io.Reader) (int64, error)  { return w.readFrom(src) }
 func (w shapeSFR) ReadFrom(src io.Reader) (int64, error)    { return w.readFrom(src) }
@@ -264,11 +301,17 @@ var shapes = map[abilities]func(w *responseWriter) http.ResponseWriter{
 	canFlush | canHijack | canNotify | canPush: func(w *responseWriter) http.ResponseWriter {
 		return shapeFHCP{shapeFHC{shapeFH{shapeF{w}}}}
 	},
+	canFlush | canHijack | canNotify | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeFHCR{shapeFHC{shapeFH{shapeF{w}}}}
+	},
 	canFlush | canHijack | canUnwrap | canPush: func(w *responseWriter) http.ResponseWriter {
 		return shapeFHUP{shapeFHU{shapeFH{shapeF{w}}}}
 	},
 	canFlush | canHijack | canUnwrap | canReadFrom: func(w *responseWriter) http.ResponseWriter {
 		return shapeFHUR{shapeFHU{shapeFH{shapeF{w}}}}
+	},
+	canFlush | canHijack | canNotify | canUnwrap | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeFHCUR{shapeFHCU{shapeFHC{shapeFH{shapeF{w}}}}}
 	},
 	canFlush | canHijack | canNotify | canUnwrap | canPush: func(w *responseWriter) http.ResponseWriter {
 		return shapeFHCUP{shapeFHCU{shapeFHC{shapeFH{shapeF{w}}}}}
@@ -276,11 +319,53 @@ var shapes = map[abilities]func(w *responseWriter) http.ResponseWriter{
 	canFlush | canHijack | canNotify | canUnwrap | canPush | canReadFrom: func(w *responseWriter) http.ResponseWriter {
 		return shapeFHCUPR{shapeFHCUP{shapeFHCU{shapeFHC{shapeFH{shapeF{w}}}}}}
 	},
+	canFlush | canNotify | canPush: func(w *responseWriter) http.ResponseWriter {
+		return shapeFCP{shapeFC{shapeF{w}}}
+	},
 	canFlush | canNotify | canUnwrap | canPush: func(w *responseWriter) http.ResponseWriter {
 		return shapeFCUP{shapeFCU{shapeFC{shapeF{w}}}}
 	},
 	canFlush | canNotify | canUnwrap | canPush | canReadFrom: func(w *responseWriter) http.ResponseWriter {
 		return shapeFCUPR{shapeFCUP{shapeFCU{shapeFC{shapeF{w}}}}}
+	},
+	canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeR{w}
+	},
+	canHijack | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeHR{shapeH{w}}
+	},
+	canNotify | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeCR{shapeC{w}}
+	},
+	canUnwrap | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeUR{shapeU{w}}
+	},
+	canHijack | canNotify | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeHCR{shapeHC{shapeH{w}}}
+	},
+	canHijack | canUnwrap | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeHUR{shapeHU{shapeH{w}}}
+	},
+	canNotify | canUnwrap | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeCUR{shapeCU{shapeC{w}}}
+	},
+	canHijack | canNotify | canUnwrap | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeHCUR{shapeHCU{shapeHC{shapeH{w}}}}
+	},
+	canFlush | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeFR{shapeF{w}}
+	},
+	canFlush | canNotify | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeFCR{shapeFC{shapeF{w}}}
+	},
+	canFlush | canUnwrap | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeFUR{shapeFU{shapeF{w}}}
+	},
+	canFlush | canHijack | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeFHR{shapeFH{shapeF{w}}}
+	},
+	canFlush | canNotify | canUnwrap | canReadFrom: func(w *responseWriter) http.ResponseWriter {
+		return shapeFCUR{shapeFCU{shapeFC{shapeF{w}}}}
 	},
 	canFlushError:             func(w *responseWriter) http.ResponseWriter { return shapeE{w} },
 	canFlushError | canHijack: func(w *responseWriter) http.ResponseWriter { return shapeEH{shapeE{w}} },

@@ -54,6 +54,11 @@ var handlers = map[string]http.HandlerFunc{
 		http.Error(w, "again", http.StatusInternalServerError)
 		w.WriteHeader(http.StatusEarlyHints)
 	}),
+	"superfluous, after a copy that failed": drained(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1")
+		io.Copy(w, struct{ io.Reader }{strings.NewReader("two")})
+		w.WriteHeader(http.StatusInternalServerError)
+	}),
 	"too much": func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Length", "1")

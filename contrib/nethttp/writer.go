@@ -70,6 +70,8 @@ func (x *exchange) show(w *textWriter, inner http.ResponseWriter) http.ResponseW
 
 func (w *responseWriter) Header() http.Header { return w.inner.Header() }
 
+func (w *responseWriter) within() http.ResponseWriter { return w.inner }
+
 type recorder struct{ w *responseWriter }
 
 // WriteHeader implements http.ResponseWriter. An informational status is not the response's, except
@@ -144,11 +146,12 @@ func (w *responseWriter) readFrom(src io.Reader) (n int64, err error) {
 	}
 	w.x.writes.Enter()
 	defer func() {
-		if n > 0 {
+		w.x.writes.Add(n)                        // an int64: Leave takes an int, which may have 32 bits
+		ofSource := source.failed || isConn(src) // with a connection, the error may come from either side
+		if n > 0 || err != nil && !ofSource {    // the inner writer has begun to write
 			w.wrote(http.StatusOK)
 		}
-		w.x.writes.Add(n)                 // an int64: Leave takes an int, which may have 32 bits
-		if source.failed || isConn(src) { // with a connection, the error may come from either side
+		if ofSource {
 			w.x.writes.Leave(0)
 			return
 		}

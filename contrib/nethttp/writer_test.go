@@ -103,11 +103,54 @@ func TestWriterHasTheServersOptionalInterfaces(t *testing.T) {
 				closeNotifier
 			}{w, w.(http.Flusher), w.(closeNotifier)}
 		},
+		"delegates": func(w http.ResponseWriter) http.ResponseWriter {
+			if inner, ok := w.(http.Hijacker); ok {
+				return struct {
+					plain
+					http.Flusher
+					closeNotifier
+					http.Hijacker
+					io.ReaderFrom
+				}{plain{w}, w.(http.Flusher), w.(closeNotifier), inner, w.(io.ReaderFrom)}
+			}
+			return struct {
+				plain
+				http.Flusher
+				closeNotifier
+				http.Pusher
+			}{plain{w}, w.(http.Flusher), w.(closeNotifier), w.(http.Pusher)}
+		},
+		"delegates, unwraps": func(w http.ResponseWriter) http.ResponseWriter {
+			if inner, ok := w.(http.Hijacker); ok {
+				return struct {
+					unwraps
+					http.Flusher
+					closeNotifier
+					http.Hijacker
+					io.ReaderFrom
+				}{unwraps{w}, w.(http.Flusher), w.(closeNotifier), inner, w.(io.ReaderFrom)}
+			}
+			return struct {
+				unwraps
+				http.Flusher
+				closeNotifier
+				http.Pusher
+			}{unwraps{w}, w.(http.Flusher), w.(closeNotifier), w.(http.Pusher)}
+		},
 		"hijacks": func(w http.ResponseWriter) http.ResponseWriter {
 			return struct {
 				http.ResponseWriter
 				http.Hijacker
 			}{w, noHijack{}}
+		},
+		"copies, unwraps": func(w http.ResponseWriter) http.ResponseWriter {
+			if copies, ok := w.(io.ReaderFrom); ok {
+				return struct {
+					unwraps
+					io.ReaderFrom
+				}{unwraps{w}, copies}
+			}
+			return unwraps{w}
 		},
 		"recorder": func(http.ResponseWriter) http.ResponseWriter { return httptest.NewRecorder() },
 	}

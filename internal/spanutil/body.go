@@ -4,6 +4,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"sync"
 )
 
 // Response returns what the caller of c gets for the library's resp: a copy whose body records its
@@ -87,6 +88,7 @@ func (w *waiting) Close() error {
 // body is a response's body. Its end finishes the call.
 type body struct {
 	waiting
+	ended    sync.Once
 	answered *http.Response // the library's; nil after EOF
 	returned http.Response  // the caller's, in the same allocation
 }
@@ -94,7 +96,7 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.waiting.Read(p)
 	if err == io.EOF {
-		b.copyTrailer()
+		b.ended.Do(b.copyTrailer) // once: the caller may be using the trailers by now
 	}
 	if err != nil {
 		b.call.Finish(nil)
@@ -105,9 +107,6 @@ func (b *body) Read(p []byte) (int, error) {
 // copyTrailer copies the trailers to the caller's response. net/http sets them on its own response
 // at EOF.
 func (b *body) copyTrailer() {
-	if b.answered == nil { // the caller may be using the trailers by now
-		return
-	}
 	trailer := b.answered.Trailer
 	b.answered = nil
 	if b.returned.Trailer == nil {

@@ -137,3 +137,30 @@ func TestTrailersReachTheCallersResponseAtEOF(t *testing.T) {
 		})
 	}
 }
+
+// TestTrailersAreThereForEveryReader has two readers come to the end at once, which net/http's bodies allow.
+func TestTrailersAreThereForEveryReader(t *testing.T) {
+	for range 100 {
+		w, _ := roots()
+		call, _ := start(w, t.Context(), op)
+		came := http.Header{"A": {"1"}}
+		var reading sync.WaitGroup
+		reading.Add(2)
+		returned := spanutil.Response(call, &http.Response{Trailer: came, Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
+			reading.Done()
+			reading.Wait()
+			return 0, io.EOF
+		}))})
+		returned.Trailer = http.Header{}
+		var readers sync.WaitGroup
+		for range 2 {
+			readers.Go(func() {
+				returned.Body.Read(nil)
+				if got := returned.Trailer.Get("A"); got != "1" {
+					t.Errorf("a reader at the end finds %q", got)
+				}
+			})
+		}
+		readers.Wait()
+	}
+}
