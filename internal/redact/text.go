@@ -1,6 +1,10 @@
 package redact
 
-import "strings"
+import (
+	"iter"
+	"slices"
+	"strings"
+)
 
 // Text returns a message, such as an error's, without the secrets in its URLs, in its settings
 // (password=…, "api_key": "…") and after Bearer and Basic. A message of more than 16 KiB is
@@ -8,10 +12,8 @@ import "strings"
 func Text(text string) string {
 	text, mark := begin(text)
 	text = hideURLs(text, nesting)
-	if strings.Contains(text, "@tcp") || strings.Contains(text, "@unix(") {
-		text = hideAddresses(text)
-	}
-	if find(text, Anywhere)&Anywhere != 0 || containsFold(text, "pwd") || containsFold(text, "basic ") {
+	text = hideTokens(hideUserinfo(text))
+	if find(text, Anywhere|setting)&(Anywhere|setting) != 0 {
 		text = hideSettings(hideAuthorization(text))
 	}
 	return text + mark
@@ -32,7 +34,7 @@ func indexFold(s, word string) int {
 // hideAuthorization redacts the credentials after Bearer and Basic. An ordinary word stays, as in
 // "Bearer authentication".
 func hideAuthorization(text string) string {
-	for _, scheme := range []string{"bearer ", "basic "} {
+	for _, scheme := range []string{"bearer", "basic"} {
 		var b strings.Builder
 		for {
 			at := indexFold(text, scheme)
@@ -40,6 +42,13 @@ func hideAuthorization(text string) string {
 				break
 			}
 			at += len(scheme)
+			blanks := leading(text[at:], " \t:")
+			if blanks == 0 {
+				b.WriteString(text[:at])
+				text = text[at:]
+				continue
+			}
+			at += blanks
 			end := at + valueEnd(text[at:], " \t\r\n\"'`,;)]}\\")
 			b.WriteString(text[:at])
 			if word := text[at:end]; isProse(word) {
@@ -85,7 +94,7 @@ func hideSettings(text string) string {
 		quoted := strings.TrimRight(key, "\"'`\\]")
 		inQuotes := len(quoted) < len(key)
 		key = quoted[strings.LastIndexFunc(quoted, func(r rune) bool { return r < 0x80 && !inName(byte(r)) && r != '-' && r != '.' })+1:]
-		if !Marked(key) && !strings.EqualFold(key, "pwd") && !strings.EqualFold(key, "pass") {
+		if !Marked(key) && !containsFold(key, "pwd") && !isPass(key) {
 			continue
 		}
 		if before := quoted[:len(quoted)-len(key)]; inQuotes && !strings.HasSuffix(before, "[") && strings.TrimRight(before, "\"'`") == before {
@@ -100,6 +109,8 @@ func hideSettings(text string) string {
 		case open < len(text) && strings.IndexByte("\"'`", text[open]) >= 0:
 			end = quotedEnd(text, open+1, text[open], open > start)
 			start = open + 1
+		case start < len(text) && text[start] == '[':
+			end += valueEnd(text[start:], "]")
 		case start < len(text) && text[start] == '{': // ODBC's quotes
 			end += valueEnd(text[start:], "}")
 		default:
@@ -115,6 +126,12 @@ func hideSettings(text string) string {
 		}
 	}
 	return b.String() + text[done:]
+}
+
+// isPass reports whether the last word of a key is pass.
+func isPass(key string) bool {
+	before := len(key) - len("pass")
+	return before >= 0 && strings.EqualFold(key[before:], "pass") && (before == 0 || strings.IndexByte("_-.", key[before-1]) >= 0)
 }
 
 // isRedacted reports whether a value was redacted already, as part of a URL.
@@ -160,19 +177,84 @@ func quotedEnd(text string, start int, quote byte, escaped bool) int {
 	return len(text)
 }
 
-// hideAddresses redacts user:password in MySQL addresses such as user:password@tcp(host).
-func hideAddresses(text string) string {
-	for _, mark := range []string{"@tcp", "@unix("} {
-		for from := 0; ; {
-			at := strings.Index(text[from:], mark)
-			if at < 0 {
-				break
-			}
-			at += from
-			start := strings.LastIndexAny(text[:at], " \t\r\n\"'`") + 1
-			text = text[:start] + hidden + text[at:]
-			from = start + len(hidden) + len(mark)
+// hideTokens redacts the tokens of well-known issuers.
+func hideTokens(text string) string {
+	if !slices.ContainsFunc(tokenPrefixes, func(prefix string) bool { return strings.Contains(text, prefix) }) {
+		return text
+	}
+	var b strings.Builder
+	done := 0
+	for start := 0; start < len(text); {
+		end := start + valueEnd(text[start:], " \t\r\n\"'`,;:=&?/<>()[]{}\\")
+		if isToken(text[start:end]) {
+			b.WriteString(text[done:start])
+			b.WriteString(hidden)
+			done = end
+		}
+		start = end + 1
+	}
+	if done == 0 {
+		return text
+	}
+	return b.String() + text[done:]
+}
+
+// hideUserinfo redacts user:password in addresses without a scheme, such as user:password@tcp(host)
+// of MySQL's drivers.
+func hideUserinfo(text string) string {
+	var b strings.Builder
+	done := 0
+	for start, run := range runs(text) {
+		if end := userinfo(run); end >= 0 && !strings.Contains(run[:end], "://") { // that of a URL is gone
+			b.WriteString(text[done:start])
+			b.WriteString(hidden)
+			done = start + end
 		}
 	}
-	return text
+	if done == 0 {
+		return text
+	}
+	return b.String() + text[done:]
+}
+
+// runs yields each run of text without blanks and quotes that contains an @, and where it starts.
+func runs(text string) iter.Seq2[int, string] {
+	const stops = " \t\r\n\"'`"
+	return func(yield func(int, string) bool) {
+		for start := 0; start < len(text); {
+			at := strings.IndexByte(text[start:], '@')
+			if at < 0 {
+				return
+			}
+			at += start
+			start += strings.LastIndexAny(text[start:at], stops) + 1
+			end := at + valueEnd(text[at:], stops)
+			if !yield(start, text[start:end]) {
+				return
+			}
+			start = end
+		}
+	}
+}
+
+// userinfo returns where user:password or user/password ends in a run, at the last @ that follows one, or -1.
+func userinfo(run string) int {
+	for {
+		end := strings.LastIndexByte(run, '@')
+		if end < 0 {
+			return -1
+		}
+		run = run[:end]
+		if end > 0 && strings.IndexByte("=<>(,:/+-*|&", run[end-1]) < 0 { // it begins no parameter
+			break
+		}
+	}
+	if colon := strings.IndexByte(run, ':'); colon > 0 && colon < len(run)-1 {
+		return len(run)
+	}
+	if slash := strings.IndexByte(run, '/'); slash > 0 && slash < len(run)-1 && // Oracle's
+		strings.IndexFunc(run[:slash], func(r rune) bool { return r >= 0x80 || !inName(byte(r)) }) < 0 {
+		return len(run)
+	}
+	return -1
 }

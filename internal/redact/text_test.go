@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
@@ -36,18 +37,22 @@ func TestSegmentsAfterACredentialWordAreHidden(t *testing.T) {
 		"https://b.s3.amazonaws.com/k?X-Amz-Credential=a&X-Amz-Date=d&X-Amz-Security-Token=b&X-Amz-Signature=c": "https://b.s3.amazonaws.com/k?X-Amz-Credential=hidden&X-Amz-Date=d&X-Amz-Security-Token=hidden&X-Amz-Signature=hidden",
 		"https://a.blob.core.windows.net/c/b?sv=1&se=2&sr=b&sig=hunter2":                                        "https://a.blob.core.windows.net/c/b?sv=1&se=2&sr=b&sig=hidden",
 
-		"https://h/api/keys/list":               "",
-		"https://h/tokens/count":                "",
-		"https://h/oauth2/token":                "",
-		"https://h/tokens":                      "",
-		"https://h/password/reset":              "",
-		"https://h/.well-known/jwks.json":       "",
-		"https://h/keyboards/7/monkey/robots/8": "",
-		"https://h/botany/bot/bottle":           "",
-		"https://h/books/a%20b/100%25":          "",
-		"https://h/_security/api_key":           "",
-		"https://h/tokens/_search":              "",
-		"https://h/users/{id}/tokens/{token}":   "https://h/users/%7Bid%7D/tokens/%7Btoken%7D",
+		"https://h/_search?q=password:hunter2":                                        "https://h/_search?q=hidden",
+		"https://h/_search?a=1&source=%7B%22password%22%3A%22hunter2%22%7D":           "https://h/_search?a=1&source=hidden",
+		"https://h/a?p%2561ssword=hunter2":                                            "https://h/a?p%2561ssword=hidden",
+		"https://h/a?type=token&sort=password:&scope=secrets%20keys&grant=credential": "",
+		"https://h/api/keys/list":                                                     "",
+		"https://h/tokens/count":                                                      "",
+		"https://h/oauth2/token":                                                      "",
+		"https://h/tokens":                                                            "",
+		"https://h/password/reset":                                                    "",
+		"https://h/.well-known/jwks.json":                                             "",
+		"https://h/keyboards/7/monkey/robots/8":                                       "",
+		"https://h/botany/bot/bottle":                                                 "",
+		"https://h/books/a%20b/100%25":                                                "",
+		"https://h/_security/api_key":                                                 "",
+		"https://h/tokens/_search":                                                    "",
+		"https://h/users/{id}/tokens/{token}":                                         "https://h/users/%7Bid%7D/tokens/%7Btoken%7D",
 	} {
 		if want == "" {
 			want = raw
@@ -86,6 +91,17 @@ func TestSettingsInATextAreHidden(t *testing.T) {
 		"sent Bearer hunter2.x to h":                                 "sent Bearer hidden to h",
 		"header \"bearer eyJ0.x.y\"":                                 "header \"bearer hidden\"",
 		"dial u:hunter2@tcp(h:1)/d":                                  "dial hidden@tcp(h:1)/d",
+		"dial u:hunter2@(h:1)/d":                                     "dial hidden@(h:1)/d",
+		"dial u:hun@ter2@h: no such host":                            "dial hidden@h: no such host",
+		`body {"url":"amqp:\/\/u:hunter2@h"}`:                        `body {"url":"hidden@h"}`,
+		"login scott/hunter2@h failed":                               "login hidden@h failed",
+		"cannot use pass=hunter2":                                    "cannot use pass=hidden",
+		"db_pass: 'hunter2', DB_PWD=hunter2":                         "db_pass: 'hidden', DB_PWD=hidden",
+		"bypass=1, mail a@b.c, see http://h/@a, @b: c@d":             "",
+		"Bearer\thunter2.x, bearer  hunter2.x, Basic: hunter2x":      "Bearer\thidden, bearer  hidden, Basic: hidden",
+		`passwords: ["a", "hunter2"], n: [1]`:                        `passwords: hidden], n: [1]`,
+		"eyJhbGciOiJIUzI1NiJ9.hunter2 is no ghp_hunter2hunter2":      "hidden is no hidden",
+		"a bearer, the basics: x":                                    "",
 		"secret => 'hunter2'":                                        "secret => 'hidden'",
 		"password=?":                                                 "",
 		"invalid token: unexpected end":                              "",
@@ -105,6 +121,19 @@ func TestSettingsInATextAreHidden(t *testing.T) {
 		}
 		if got := redact.Text(text); got != want {
 			t.Errorf("%s\nis shown as %s\nwant        %s", text, got, want)
+		}
+	}
+}
+
+// A peer's text may be made for the purpose.
+func TestATextIsReadInLinearTime(t *testing.T) {
+	for _, part := range []string{"@", "a", "a ", "a:b@", "a:b@ ", "/@", "://@", "=@"} {
+		long := strings.Repeat(part, 1<<20/len(part)) + "@"
+		began := time.Now()
+		redact.Text(long)
+		redact.MarkedSQL(long)
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("%q, often: %v", part, took)
 		}
 	}
 }

@@ -193,6 +193,9 @@ func hideValues(list, separators string, depth int) string {
 			shown = hidden
 		default:
 			shown = hideNested(value, depth)
+			if ok && shown == value && Marked(value) && holdsSettings(value) {
+				shown = hidden
+			}
 		}
 		if shown != value {
 			b.WriteString(list[done : at+len(list[at:end])-len(value)])
@@ -205,6 +208,16 @@ func hideValues(list, separators string, depth int) string {
 		return list
 	}
 	return b.String() + list[done:]
+}
+
+// holdsSettings reports whether a value, once decoded, has a secret in JSON or in another setting,
+// such as Elasticsearch's q=password:x.
+func holdsSettings(value string) bool {
+	plain, err := url.QueryUnescape(value)
+	if err != nil {
+		plain = value
+	}
+	return hideSettings(plain) != plain
 }
 
 // hideNested redacts a value that may hold a URL, or a part of one, encoded once or more. If there

@@ -9,7 +9,7 @@ import (
 )
 
 // A Mark says where a word marks a credential.
-type Mark uint8
+type Mark uint16
 
 const (
 	// Anywhere is for words that mark a credential inside any name: of a key, a JSON member or in
@@ -21,12 +21,17 @@ const (
 	KeyEnd
 	// SQL is for words that mark a SQL statement inside any of its names.
 	SQL
+	// SQLWord is for words that mark a SQL statement as a word of a name, between underscores: user_pass.
+	SQLWord
 	// SQLName is for words that mark a SQL statement only as a whole name.
 	SQLName
+	// SQLCipher is SQLName, except for PostgreSQL, where encode and decode take no key.
+	SQLCipher
 	// Segment is for words after which the segments of a URL's path are secret.
 	Segment
 
-	scheme // "://" was found: the text holds a URL
+	scheme  // "://" was found: the text holds a URL
+	setting // a word was found that only texts for people are searched for
 )
 
 // Words is the table of credential words. They are in lower case and written without separators:
@@ -37,30 +42,40 @@ var Words = []struct {
 }{
 	{Anywhere, `password passwd passphrase passcode secret credential token bearer
 		accesskey accesssignature accountkey apikey authkey encryptionkey licensekey privatekey secretkey sharedkey
-		signingkey subscriptionkey authorization userpass userpwd`},
+		signingkey subscriptionkey functionskey authorization userpass userpwd`},
 	{Key, `auth cred code csrf hmac jwt key otp pass pin pswd pw pwd sid sig sign`},
 	{KeyEnd, `appid appkey assertion authcode cookie hdnea hdntl hdnts oauth passkey samlrequest samlresponse sessid
 		session sessionid signature ticket verifier xauth`},
 	{SQL, `identified encrypt decrypt keyid keyring keyset masterkey publickey parquetkey rawbytes symmetrickey
 		keysource identityvalue dblink federated openrowset opendatasource addlinkedserver addlinkedsrvlogin addlogin
 		addapprole setapprole addremotelogin xpcmdshell pwdcompare gensalt hmac pgppub pgpsym authentication simplebind
-		wallet iamrole webhook connectionstring azureblob deltalake iceberg hudi activateextensions jwt oauth`},
-	{SQLName, `pass pswd pw pwd sas sig crypt encode decode hexkey hexrekey rekey textkey textrekey
+		wallet iamrole webhook connectionstring azureblob azurequeue deltalake datalakecatalog iceberg hudi paimon
+		arrowflight ytsaurus activateextensions jwt oauth pwd pswd creds cookie sessionid sessionkey appkey clientkey
+		aeskey sshkey rolekey keyprovider accountadd tableimportfroms3 awsauth gcsauth privatelink smtpauth dbmscrypto
+		setheader requestheaders signbycert hashbytes pbkdf2 challengeresponse changeuserslogin adddistributor
+		linkpublication sysmailaddaccount sysmailupdateaccount digest( md5( sha( sha1( sha2( sha224( sha256( sha384(
+		sha512( sign( verify( eyjhbgci eyj0exai eyjrawqi githubpat glpat sklive xoxb xoxp`},
+	{SQLWord, `otp pass pw totp`},
+	{SQLName, `sas sig crypt headers hexkey hexrekey kdf rekey textkey textrekey
 		cosn gcs hdfs jdbc materializedmysql materializedpostgresql mongo mongodb mysql odbc oss postgresql redis
 		remote remotesecure s3 s3cluster s3queue`},
+	{SQLCipher, `encode decode`},
 	{Segment, `hook hooks jwt key keys otp pw pwd webhook webhooks`},
 }
 
 // Pairs are words that mark a SQL statement if both are whole names of it.
 var Pairs = [][2]string{
 	{"attach", "key"},
+	{"cluster", "license"},
 	{"copy", "program"},
 	{"foreign", "options"},
 	{"mapping", "options"},
 	{"named", "collection"},
 	{"pragma", "key"},
+	{"private", "key"},
 	{"server", "options"},
 	{"subscription", "connection"},
+	{"vacuum", "key"},
 }
 
 // hit is a word of the table as the automaton finds it.
@@ -70,16 +85,15 @@ type hit struct {
 	first, second uint16 // the pairs that it is one of, a bit each
 }
 
-// whole are the marks of words that count only as a whole name.
-const whole = SQLName | Segment
+// whole are the marks of words that count only as a whole name, or a whole word of one.
+const whole = SQLWord | SQLName | SQLCipher | Segment
 
 // automaton finds all words of the table in one pass over a text, by Aho and Corasick's algorithm.
-// A state is the index in next at which its row begins. A row has a column for each of 64 classes
-// of bytes. There is room for 1023 rows.
+// A state is the number of its row in next, times two. A row has a column for each class of bytes.
 type automaton struct {
-	class [256]uint16 // by byte: 0 if it is in no word, skipped if it may stand between a word's parts
-	next  []uint16    // state | class → the next state, | ends if a word ends there
-	hits  [][]hit     // by row: the words that end there
+	class [256]uint8 // by byte: 0 if it is in no word, skipped if it may stand between a word's parts
+	next  []uint16   // by row and class: the next state, | ends if a word ends there
+	hits  [][]hit    // by row: the words that end there
 }
 
 const (
@@ -88,17 +102,20 @@ const (
 	ends    = 1
 )
 
+// at returns the index in next of what follows state, which is without ends, if a byte of class comes.
+func at(state uint16, class uint8) int { return int(state)*(columns/2) | int(class) }
+
 // words returns the automaton. It is built at the first call, not at import.
 var words = sync.OnceValue(func() *automaton {
 	a := &automaton{next: make([]uint16, columns), hits: make([][]hit, 1)}
 	for c := range 26 {
-		a.class['a'+c], a.class['A'+c] = uint16(1+c), uint16(1+c)
+		a.class['a'+c], a.class['A'+c] = uint8(1+c), uint8(1+c)
 	}
 	for c := range 10 {
-		a.class['0'+c] = uint16(27 + c)
+		a.class['0'+c] = uint8(27 + c)
 	}
-	for i, c := range ":/@(" {
-		a.class[c] = uint16(37 + i)
+	for i, c := range `:/@(\%` {
+		a.class[c] = uint8(37 + i)
 	}
 	for _, c := range "_-." {
 		a.class[c] = skipped
@@ -115,8 +132,17 @@ var words = sync.OnceValue(func() *automaton {
 		a.add(hit{text: pair[1], second: 1 << i})
 	}
 	a.add(hit{text: "://", mark: scheme})
-	for _, address := range []string{"@tcp(", "@tcp4(", "@tcp6(", "@unix("} { // user:password@tcp(host) of MySQL's drivers
-		a.add(hit{text: address, mark: SQL})
+	for _, word := range []string{"basic", "pass", "pwd"} {
+		a.add(hit{text: word, mark: setting})
+	}
+	for _, sign := range []string{
+		"@tcp(", "@tcp4(", "@tcp6(", "@unix(", "@(", "@/", // user:password@tcp(host) of MySQL's drivers
+		`:\/\/`, "%3a%2f%2f", // a URL that is escaped
+	} {
+		a.add(hit{text: sign, mark: SQL})
+	}
+	for _, letter := range []string{`\u004`, `\u005`, `\u006`, `\u007`} { // of a word that is escaped
+		a.add(hit{text: letter, mark: Anywhere})
 	}
 	a.link()
 	return a
@@ -125,15 +151,15 @@ var words = sync.OnceValue(func() *automaton {
 func (a *automaton) add(h hit) {
 	state := uint16(0)
 	for _, c := range []byte(h.text) {
-		at := state | a.class[c]
-		if a.next[at] == 0 {
-			a.next[at] = uint16(len(a.next))
+		i := at(state, a.class[c])
+		if a.next[i] == 0 {
+			a.next[i] = uint16(2 * len(a.hits))
 			a.next = append(a.next, make([]uint16, columns)...)
 			a.hits = append(a.hits, nil)
 		}
-		state = a.next[at]
+		state = a.next[i]
 	}
-	a.hits[state/columns] = append(a.hits[state/columns], h)
+	a.hits[state/2] = append(a.hits[state/2], h)
 }
 
 // link adds the transitions of bytes that do not continue a state's word: they continue the longest
@@ -149,25 +175,25 @@ func (a *automaton) link() {
 	for len(queue) > 0 {
 		state := queue[0]
 		queue = queue[1:]
-		other := fail[state/columns]
-		a.hits[state/columns] = append(a.hits[state/columns], a.hits[other/columns]...)
-		for c := range uint16(columns) {
-			next := a.next[state|c]
-			if next == 0 {
-				a.next[state|c] = a.next[other|c]
+		other := fail[state/2]
+		a.hits[state/2] = append(a.hits[state/2], a.hits[other/2]...)
+		for c := range uint8(columns) {
+			next := &a.next[at(state, c)]
+			if *next == 0 {
+				*next = a.next[at(other, c)]
 				continue
 			}
-			fail[next/columns] = a.next[other|c]
-			queue = append(queue, next)
+			fail[*next/2] = a.next[at(other, c)]
+			queue = append(queue, *next)
 		}
 	}
-	for at, next := range a.next {
-		if at%columns == skipped {
-			a.next[at] = uint16(at - skipped)
+	for i, next := range a.next {
+		if i%columns == skipped {
+			a.next[i] = uint16(i / columns * 2)
 			continue
 		}
-		if len(a.hits[next/columns]) > 0 {
-			a.next[at] |= ends
+		if len(a.hits[next/2]) > 0 {
+			a.next[i] |= ends
 		}
 	}
 }
@@ -179,15 +205,15 @@ func find(s string, enough Mark) (found Mark) {
 	var first, second uint16
 	state := uint16(0)
 	for i := range len(s) {
-		state = next[state|class[s[i]]]
+		state = next[at(state, class[s[i]])]
 		if state&ends == 0 {
 			continue
 		}
 		state &^= ends
-		for _, h := range a.hits[state/columns] {
+		for _, h := range a.hits[state/2] {
 			mark := h.mark
 			if mark&whole != 0 || mark == 0 {
-				if !isName(s, i+1-len(h.text), i+1, h.text) {
+				if !isName(s, i+1-len(h.text), i+1, h.text, mark&SQLWord != 0) {
 					continue
 				}
 				if first, second = first|h.first, second|h.second; first&second != 0 {
@@ -202,11 +228,13 @@ func find(s string, enough Mark) (found Mark) {
 	return found
 }
 
-// isName reports whether s[start:end] is name, in any case, and not part of a longer name. A
-// non-ASCII byte ends a name, since it may be of a Unicode space.
-func isName(s string, start, end int, name string) bool {
+// isName reports whether s[start:end] is name, in any case, and not part of a longer name; if word is
+// set, it may be a word of one, between underscores. A non-ASCII byte ends a name, since it may be of
+// a Unicode space.
+func isName(s string, start, end int, name string, word bool) bool {
+	ends := func(c byte) bool { return !inName(c) || word && c == '_' }
 	return start >= 0 && strings.EqualFold(s[start:end], name) &&
-		(start == 0 || !inName(s[start-1])) && (end == len(s) || !inName(s[end]))
+		(start == 0 || ends(s[start-1])) && (end == len(s) || ends(s[end]))
 }
 
 func inName(c byte) bool {
@@ -218,11 +246,20 @@ func Marked(s string) bool { return find(s, Anywhere)&Anywhere != 0 }
 
 // MarkedSQL reports whether a SQL statement may hold a credential: it has a word of the table, or a
 // URL with userinfo or another secret.
-func MarkedSQL(s string) bool {
-	const marks = Anywhere | SQL | SQLName
+func MarkedSQL(s string) bool { return markedSQL(s, Anywhere|SQL|SQLWord|SQLName|SQLCipher) }
+
+// MarkedPostgres is [MarkedSQL] for a statement of PostgreSQL's.
+func MarkedPostgres(s string) bool { return markedSQL(s, Anywhere|SQL|SQLWord|SQLName) }
+
+func markedSQL(s string, marks Mark) bool {
 	found := find(s, marks)
 	if found&marks != 0 {
 		return true
+	}
+	for _, run := range runs(s) {
+		if userinfo(run) >= 0 {
+			return true
+		}
 	}
 	if found&scheme == 0 {
 		return false
@@ -250,7 +287,8 @@ func hasKey(text string) bool {
 
 // IsCredential reports whether a name of a SQL statement is one that a credential may follow.
 func IsCredential(name string) bool {
-	return find(name, Anywhere|SQL)&(Anywhere|SQL) != 0 || strings.EqualFold(name, "pass") || strings.EqualFold(name, "pwd") || strings.EqualFold(name, "pw")
+	const marks = Anywhere | SQL | SQLWord
+	return find(name, marks)&marks != 0
 }
 
 // IsWord reports whether s is a word of the table that marks SQL, in any case, with or without
@@ -259,7 +297,7 @@ func IsWord(s string) bool { return sqlWords()[strings.ToLower(unseparated.Repla
 
 var sqlWords = sync.OnceValue(func() map[string]bool {
 	known := make(map[string]bool)
-	for _, word := range slices.Concat(group(Anywhere), group(SQL), group(SQLName)) {
+	for _, word := range slices.Concat(group(Anywhere), group(SQL), group(SQLWord), group(SQLName), group(SQLCipher)) {
 		known[word] = true
 	}
 	for _, pair := range Pairs {
@@ -289,10 +327,12 @@ var (
 // key's words are divided by characters that are no letters, as in client_secret and password1, or
 // by case, as in accessToken.
 func IsKey(key string) bool {
-	if strings.ContainsAny(key, "%+") {
-		if plain, err := url.QueryUnescape(key); err == nil {
-			key = plain
+	for range nesting {
+		plain, err := url.QueryUnescape(key)
+		if err != nil || plain == key {
+			break
 		}
+		key = plain
 	}
 	if Marked(key) {
 		return true

@@ -12,12 +12,14 @@ import (
 
 // headings maps the rows of the table in docs/secrets.md to marks.
 var headings = map[redact.Mark]string{
-	redact.Anywhere: "anywhere",
-	redact.Key:      "a key, or a word of it",
-	redact.KeyEnd:   "the end of a word of a key",
-	redact.SQL:      "SQL, inside a name",
-	redact.SQLName:  "SQL, a whole name",
-	redact.Segment:  "path",
+	redact.Anywhere:  "anywhere",
+	redact.Key:       "a key, or a word of it",
+	redact.KeyEnd:    "the end of a word of a key",
+	redact.SQL:       "SQL, inside a name",
+	redact.SQLWord:   "SQL, a word of a name",
+	redact.SQLName:   "SQL, a whole name",
+	redact.SQLCipher: "SQL except PostgreSQL, a whole name",
+	redact.Segment:   "path",
 }
 
 func TestDocsListTheTableOfWords(t *testing.T) {
@@ -48,7 +50,7 @@ func TestDocsListTheTableOfWords(t *testing.T) {
 func TestEachWordMarksAStatement(t *testing.T) {
 	documented := strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.Join(spantest.CredentialStatements(t), "\n")))
 	for _, group := range redact.Words {
-		if group.Mark&(redact.Anywhere|redact.SQL|redact.SQLName) == 0 {
+		if group.Mark&(redact.Anywhere|redact.SQL|redact.SQLWord|redact.SQLName|redact.SQLCipher) == 0 {
 			continue
 		}
 		for word := range strings.FieldsSeq(group.Words) {
@@ -79,7 +81,8 @@ func TestOrdinaryStatementsAreNotMarked(t *testing.T) {
 		"", "SELECT id, name FROM users WHERE id = ? AND email = 'a@b.c'", "INSERT INTO keys (key, value) VALUES ('a', 'b')",
 		"SELECT * FROM t WHERE url = 'https://example.com/a?b=c'", "SET SESSION sql_mode = 'x'", "SELECT code, pin FROM t",
 		"CREATE TABLE t (id int PRIMARY KEY, FOREIGN KEY (a) REFERENCES b (c))", "SELECT s30, mysqldump FROM x", "PRAGMA foreign_keys = ON",
-		"SELECT compass, bypass FROM t -- remoteness", "ATTACH DATABASE 'x' AS y", "SELECT 'user@host', 'a://b'",
+		"SELECT compass, bypass, pass2 FROM t -- remoteness",
+		"SELECT 'a@b.c, d:e f@g', '12:30' WHERE a::int=@p1 AND b=@b", `SELECT '{"a": "\u003cb\u003e"}'`, "ATTACH DATABASE 'x' AS y", "SELECT 'user@host', 'a://b'",
 	} {
 		if redact.MarkedSQL(s) {
 			t.Errorf("%s is marked", s)
@@ -88,6 +91,7 @@ func TestOrdinaryStatementsAreNotMarked(t *testing.T) {
 	for _, s := range []string{
 		"SELECT 'http://a@b'", "SELECT 'x://u:p w@b'", "SELECT 'https://h/?sig=a'", "SELECT 'https://h/token/a'", "SELECT 'u:p@tcp(h)/d'", "SELECT 'https://h/?a= b&hdnea= c'",
 		"SELECT 'https://hooks.slack.com/services/T/B/X'", "SELECT 'accountKEY=x'", "SELECT 'PWD=x'", "SELECT a\u00a0pwd\u00a0'x'",
+		"SELECT 'bob:x@h'", "SELECT 'scott/x@h:1521/d'", "SELECT '//bob:x@h'", "SELECT 'https:' || '//bob:x@h'", "SELECT user_pass, PW_hash",
 	} {
 		if !redact.MarkedSQL(s) {
 			t.Errorf("%s is not marked", s)

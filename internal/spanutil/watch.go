@@ -31,13 +31,14 @@ func (c *Call) abandon() {
 // whether c is finished. It is for results that the library keeps referenced, so that they never
 // become garbage.
 func (c *Call) Abandon() (over bool) {
-	if !c.state.CompareAndSwap(0, closed) { // from now on Enter reports false
+	c.mu.Lock()                                 // before the swap, for the Resume of whoever finds the call closed
+	forgot := c.state.CompareAndSwap(0, closed) // from now on Enter reports false
+	c.forgot = c.forgot || forgot
+	c.mu.Unlock()
+	if !forgot {
 		return c.state.Load()&closed != 0
 	}
 	defer c.Finish(nil)
-	c.mu.Lock()
-	c.forgot = true
-	c.mu.Unlock()
 	c.Tag("abandoned", true)
 	return true
 }

@@ -1,6 +1,7 @@
 package spanutil_test
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,4 +48,27 @@ func TestAnAbandonedCallCanBeResumed(t *testing.T) {
 			t.Errorf("drawn:\n%s", tracer.Tree())
 		}
 	})
+}
+
+func TestACallIsResumedHoweverSoonAfterItWasAbandoned(t *testing.T) {
+	w, tracer := roots()
+	ctx := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
+	for began := time.Now(); time.Since(began) < 2*time.Second; {
+		call := w.Begin(ctx, op)
+		call.Answered("rows")
+		var abandoning sync.WaitGroup
+		abandoning.Go(func() {
+			for !call.Abandon() {
+			}
+		})
+		for call.Enter() {
+			call.Leave(0)
+		}
+		next := call.Resume()
+		if next == nil {
+			t.Fatal("a read right after Abandon is not recorded")
+		}
+		next.Finish(nil)
+		abandoning.Wait()
+	}
 }

@@ -14,10 +14,14 @@ import (
 // unquoted credential may stand. Any other statement is returned unchanged, up to 16 KiB.
 func HideCredentials(statement, dbType string) string {
 	statement = bound(statement)
-	if !redact.MarkedSQL(statement) {
+	marked, postgres := redact.MarkedSQL, quotesNames(dbType)
+	if postgres {
+		marked = redact.MarkedPostgres
+	}
+	if !marked(statement) {
 		return statement
 	}
-	return hide(statement, &hider{quotedNames: quotesNames(dbType), hashes: true, credentials: &credentials{}})
+	return hide(statement, &hider{quotedNames: postgres, hashes: true, credentials: &credentials{}})
 }
 
 // credentials decides which tokens of a statement may be shown. Only the grammar of the dialect
@@ -31,6 +35,7 @@ func HideCredentials(statement, dbType string) string {
 //   - If dialects disagree about a quote or a comment, the text ends before the first literal.
 type credentials struct {
 	awaits expectation
+	exec   bool // EXEC was read: SQL Server needs no quotes around its arguments
 	values bool // a literal was read: from now on only keywords are shown
 	safe   int  // how many bytes of the text were written before the first literal
 }
@@ -48,9 +53,12 @@ const (
 // valuesFrom are the words after which a credential may stand anywhere, quoted or not.
 var valuesFrom = []string{"IDENTIFIED", "PRAGMA", "ATTACH"}
 
-// columnEnds are the words that may follow a column's name.
-var columnEnds = strings.Fields(`AND AS ASC BETWEEN CROSS DESC FROM FULL GROUP HAVING IN INNER IS JOIN LEFT LIKE LIMIT NATURAL NOT NULL
-	ON OR ORDER RETURNING RIGHT SET UNION VALUES WHERE`)
+// columnEnds are the words, types among them, that may follow the name of a column or a table.
+var columnEnds = strings.Fields(`ADD ALTER AND AS ASC BETWEEN CROSS DEFAULT DESC DROP ELSE END EXCEPT FROM FULL GROUP HAVING ILIKE IN
+	INNER INTERSECT IS JOIN LEFT LIKE LIMIT NATURAL NOT NULL OFFSET ON OR ORDER OUTER RENAME RETURNING RIGHT SELECT SET THEN UNION
+	UNIQUE VALUES WHEN WHERE
+	BIGINT BINARY BLOB BOOLEAN BYTEA CHAR INT INTEGER JSON JSONB LONGTEXT MEDIUMTEXT NVARCHAR STRING TEXT TIMESTAMP TIMESTAMPTZ UUID
+	VARBINARY VARCHAR`)
 
 // keywords are shown after a literal, besides those that the lexer knows.
 var keywords = strings.Fields(`CREDENTIALS FOR LOGIN OPTIONS PUBLICATION REQUIRE ROLE SECRETS SERVER SSL TO TOKENS UNTIL USER VALID`)
@@ -125,7 +133,7 @@ func (c *credentials) admitSign(text, rest string) bool {
 		}
 		return true
 	case text == "::":
-		return false
+		return c.awaits == valueOrEnd // and a type follows
 	}
 	switch strings.TrimLeft(text, "=<>!") {
 	case "":
@@ -156,14 +164,19 @@ func (c *credentials) admitName(h *hider, text, rest string) bool {
 	if c.awaits == parameter {
 		return c.admitParameter(rest)
 	}
+	c.exec = c.exec || isAny(text, "EXEC", "EXECUTE")
 	if redact.IsCredential(text) {
+		if c.exec || len(text) > 3 && isAny(text[:3], "sp_", "xp_") { // a batch may begin with a procedure's name
+			c.values, c.safe = true, len(h.text)+len(text)
+		}
 		c.awaits = max(c.awaits, valueOrEnd)
 		return true
 	}
 	switch {
 	case c.awaits == anything:
-	case isAny(text, "BY", "USING"):
+	case isAny(text, "BY", "TO", "USING"):
 		c.awaits = value
+	case c.awaits == value && isAny(text, "ALL", "ANY", "SOME") && strings.HasPrefix(rest, "("):
 	case isAny(text, "N", "E", "B", "X", "R") && strings.HasPrefix(rest, "'"): // a literal's prefix
 	case !nameEnds.MatchString(rest):
 		return false

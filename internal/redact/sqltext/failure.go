@@ -41,15 +41,31 @@ func until(message string, end int) string {
 	return message
 }
 
-// repeated returns where message first repeats one of the values, or len(message).
+// repeated returns where message first repeats one of the values, in any case, or len(message). After
+// a NUL nothing can be recognized: the message may be UTF-16.
 func repeated(message string, values []string) int {
+	message = lower(message)
 	end := len(message)
+	if at := strings.IndexByte(message, 0); at >= 0 {
+		end = at
+	}
 	for _, v := range values {
-		if at := strings.Index(message, v); at >= 0 {
+		if at := strings.Index(message, lower(v)); at >= 0 {
 			end = min(end, at)
 		}
 	}
 	return end
+}
+
+// lower returns s with ASCII letters in lower case. Each byte keeps its position.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c | ' '
+		}
+	}
+	return string(b)
 }
 
 // The quotation marks of messages in any language, and the words of a message.
