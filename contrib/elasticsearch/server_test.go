@@ -180,6 +180,14 @@ func TestAJobOnARealElasticsearchThatDies(t *testing.T) {
 	c := gapes.Wrap(newClient(t, elasticsearch.Config{
 		Addresses:    []string{"http://" + nobody.Addr().String(), address},
 		RetryBackoff: func(int) time.Duration { backOffs = append(backOffs, time.Now()); return backOff },
+		// With a large buffer, the kernel may have received the whole response when the server is killed.
+		Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+			if err == nil {
+				err = conn.(*net.TCPConn).SetReadBuffer(64 << 10)
+			}
+			return conn, err
+		}},
 	}), withTracer(tracer))
 	ctx := underParent(t, tracer)
 
