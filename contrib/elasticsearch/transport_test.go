@@ -316,7 +316,7 @@ func TestOnlyCallsUnderASpanAreDrawn(t *testing.T) {
 		t.Errorf("drew:\n%s", tree)
 	}
 	use(gaptrace.WithRoots())
-	if len(tracer.Named("elasticsearch info")) != 1 || len(tracer.Spans()) != 1 {
+	if len(tracer.Named("elasticsearch info")) != 1 || len(tracer.Calls()) != 1 {
 		t.Errorf("want the call, and nothing of discovery, got:\n%s", tracer.Tree())
 	}
 }
@@ -524,7 +524,7 @@ func TestOddInputEndsAsItDoesRaw(t *testing.T) {
 			if got := seen(gapes.WrapTransport(c.transport, withTracer(tracer), gaptrace.WithRoots()).Perform(c.req)); got != raw {
 				t.Errorf("%s, raw %s", got, raw)
 			}
-			if n := len(tracer.Spans()); n != c.spans || tracer.Problems() != nil {
+			if n := len(tracer.Calls()); n != c.spans || tracer.Problems() != nil {
 				t.Errorf("%d spans, want %d: %v", n, c.spans, tracer.Problems())
 			}
 		})

@@ -40,6 +40,7 @@ type held struct {
 type watch struct {
 	number uint64
 	shares int
+	_      *byte // Go allocates what is small and has no pointers together, and then one watch would keep others alive
 }
 
 // maxShares is how many calls share a watch. A call that was unwound is found when the others are over, too.

@@ -3,6 +3,7 @@ package spantest
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -149,6 +150,9 @@ func (t *Tracer) Spans() []*Span {
 	}
 	return done
 }
+
+// Calls returns the finished spans but waits drawn beside their call, of which a slow machine draws more.
+func (t *Tracer) Calls() []*Span { return slices.DeleteFunc(t.Spans(), (*Span).IsWait) }
 
 // Named returns the finished spans of that operation, in the order they started.
 func (t *Tracer) Named(operation string) []*Span {
