@@ -11,14 +11,16 @@ import (
 
 // HideCredentials returns statement as a span may show it. A statement with a word of package
 // redact's table, or with a URL that holds a secret, loses its literals, and names where an
-// unquoted credential may stand. Any other statement is returned unchanged, up to 16 KiB.
+// unquoted credential may stand. So does a statement of more than 16 KiB, which is not read to its
+// end. Any other statement is returned unchanged.
 func HideCredentials(statement, dbType string) string {
+	long := len(statement) > inspected
 	statement = bound(statement)
 	marked, postgres := redact.MarkedSQL, quotesNames(dbType)
 	if postgres {
 		marked = redact.MarkedPostgres
 	}
-	if !marked(statement) {
+	if !long && !marked(statement) {
 		return statement
 	}
 	return hide(statement, &hider{quotedNames: postgres, hashes: true, credentials: &credentials{}})
