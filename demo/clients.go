@@ -9,10 +9,10 @@ import (
 	goredis "github.com/go-redis/redis/v8"
 
 	"github.com/gaptrace/gaptrace"
-	"github.com/gaptrace/gaptrace/contrib/elasticsearch"
+	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
 	"github.com/gaptrace/gaptrace/contrib/nethttp"
-	"github.com/gaptrace/gaptrace/contrib/redis"
-	"github.com/gaptrace/gaptrace/contrib/sql/mysql"
+	gapredis "github.com/gaptrace/gaptrace/contrib/redis"
+	gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
 	"github.com/gaptrace/gaptrace/demo/internal/bookshop"
 	"github.com/gaptrace/gaptrace/tracer"
 )
@@ -39,15 +39,15 @@ func connect(at addresses, traced gaptrace.Option) (bookshop.Clients, error) {
 	}
 	return bookshop.Clients{
 		SQL:           db,
-		Redis:         redis.Wrap(goredis.NewClient(at.redis), traced),
-		Elasticsearch: elasticsearch.Wrap(search, traced),
+		Redis:         gapredis.Wrap(goredis.NewClient(at.redis), traced),
+		Elasticsearch: gapes.Wrap(search, traced),
 		HTTP:          nethttp.WrapClient(&http.Client{Transport: &http.Transport{}}, traced),
 	}, nil
 }
 
 // database opens the shop's database, which its supplier reads too.
 func database(at addresses, traced gaptrace.Option) (*sql.DB, error) {
-	return mysql.Open(at.mysql.FormatDSN(), traced)
+	return gapmysql.Open(at.mysql.FormatDSN(), traced)
 }
 
 // serve makes a service's handler one that continues its callers' traces.

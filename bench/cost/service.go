@@ -18,7 +18,7 @@ import (
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
 	"github.com/gaptrace/gaptrace/contrib/nethttp"
 	gapredis "github.com/gaptrace/gaptrace/contrib/redis"
-	"github.com/gaptrace/gaptrace/contrib/sql/mysql"
+	gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/go-redis/redis/v8"
 	"github.com/opentracing/opentracing-go"
@@ -58,7 +58,7 @@ func openShop(b backends) (*shop, error) {
 			return nil, err
 		}
 	} else {
-		if s.db, err = mysql.Open(dsn); err != nil {
+		if s.db, err = gapmysql.Open(dsn); err != nil {
 			return nil, err
 		}
 		gapredis.Wrap(s.redis)

@@ -1,4 +1,4 @@
-package elasticsearch_test
+package gapes_test
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-// Package elasticsearch draws the calls of go-elasticsearch/v8 as OpenTracing spans. A call's spans
+// Package gapes draws the calls of go-elasticsearch/v8 as OpenTracing spans. A call's spans
 // cover exactly the time its caller was blocked: every attempt, the back-off between them, and the
 // reading of the answer.
 //
@@ -98,4 +98,4 @@
 // some: a plain API call without WithContext; a flush of esutil's BulkIndexer, whose workers know
 // no caller's context, until its OnFlushStart returns one with a span in it (see the example).
 // Node discovery draws nothing.
-package elasticsearch
+package gapes

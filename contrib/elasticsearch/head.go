@@ -1,4 +1,4 @@
-package elasticsearch
+package gapes
 
 import (
 	"net/http"

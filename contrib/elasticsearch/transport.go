@@ -1,4 +1,4 @@
-package elasticsearch
+package gapes
 
 import (
 	"errors"
@@ -24,10 +24,10 @@ const component = "go-elasticsearch"
 // that NewTypedFrom makes of c later is recorded too. See [WrapTransport] for the transport's methods.
 func Wrap(c *elasticsearch.Client, opts ...gaptrace.Option) *elasticsearch.Client {
 	if c == nil {
-		panic("elasticsearch.Wrap: c is nil")
+		panic("gapes.Wrap: c is nil")
 	}
 	if c.Transport == nil {
-		panic("elasticsearch.Wrap: c.Transport is nil")
+		panic("gapes.Wrap: c.Transport is nil")
 	}
 	c.Transport = WrapTransport(c.Transport, opts...)
 	return c
@@ -36,10 +36,10 @@ func Wrap(c *elasticsearch.Client, opts ...gaptrace.Option) *elasticsearch.Clien
 // WrapTyped is [Wrap] for the typed client.
 func WrapTyped(c *elasticsearch.TypedClient, opts ...gaptrace.Option) *elasticsearch.TypedClient {
 	if c == nil {
-		panic("elasticsearch.WrapTyped: c is nil")
+		panic("gapes.WrapTyped: c is nil")
 	}
 	if c.Transport == nil {
-		panic("elasticsearch.WrapTyped: c.Transport is nil")
+		panic("gapes.WrapTyped: c.Transport is nil")
 	}
 	c.Transport = WrapTransport(c.Transport, opts...)
 	return c
@@ -54,7 +54,7 @@ func WrapTyped(c *elasticsearch.TypedClient, opts ...gaptrace.Option) *elasticse
 func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elastictransport.Interface {
 	switch wrapped := t.(type) {
 	case nil:
-		panic("elasticsearch.WrapTransport: t is nil")
+		panic("gapes.WrapTransport: t is nil")
 	case *transport:
 		t = wrapped.next
 	case closeable:

@@ -1,4 +1,4 @@
-package elasticsearch_test
+package gapes_test
 
 import (
 	"context"
@@ -428,11 +428,11 @@ func (p plain) Perform(req *http.Request) (*http.Response, error) { return p.Rou
 
 func TestNilArgumentsPanicByName(t *testing.T) {
 	for want, wrap := range map[string]func(){
-		"elasticsearch.Wrap: c is nil":                func() { gapes.Wrap(nil) },
-		"elasticsearch.Wrap: c.Transport is nil":      func() { gapes.Wrap(&elasticsearch.Client{}) },
-		"elasticsearch.WrapTyped: c is nil":           func() { gapes.WrapTyped(nil) },
-		"elasticsearch.WrapTyped: c.Transport is nil": func() { gapes.WrapTyped(&elasticsearch.TypedClient{}) },
-		"elasticsearch.WrapTransport: t is nil":       func() { gapes.WrapTransport(nil) },
+		"gapes.Wrap: c is nil":                func() { gapes.Wrap(nil) },
+		"gapes.Wrap: c.Transport is nil":      func() { gapes.Wrap(&elasticsearch.Client{}) },
+		"gapes.WrapTyped: c is nil":           func() { gapes.WrapTyped(nil) },
+		"gapes.WrapTyped: c.Transport is nil": func() { gapes.WrapTyped(&elasticsearch.TypedClient{}) },
+		"gapes.WrapTransport: t is nil":       func() { gapes.WrapTransport(nil) },
 	} {
 		t.Run(want, func(t *testing.T) {
 			defer func() {

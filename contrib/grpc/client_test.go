@@ -1,4 +1,4 @@
-package grpc_test
+package gapgrpc_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-// Package grpc draws gRPC calls, client and server, unary and streaming, as OpenTracing spans. A client's spans cover exactly
+// Package gapgrpc draws gRPC calls, client and server, unary and streaming, as OpenTracing spans. A client's spans cover exactly
 // the time its caller was blocked, in every RecvMsg and SendMsg of a stream; a server's span is the frame in which the
 // gaps are the handler's own time.
 //
@@ -85,4 +85,4 @@
 // several attempts of a unary call at once belongs outside: each tells who answered it, by grpc.Peer, and attempts that go on
 // after the call has returned would do so while that is read. Those of a stream are one record, and do not end it, but for
 // one that runs out of the service config's time, or whose Header returned none, while nobody waits for another.
-package grpc
+package gapgrpc

@@ -1,4 +1,4 @@
-// Package redis records the commands of github.com/go-redis/redis/v8. A command, pipeline or
+// Package gapredis records the commands of github.com/go-redis/redis/v8. A command, pipeline or
 // transaction under a span becomes a child span that covers exactly the time its caller was blocked.
 //
 //	import gapredis "github.com/gaptrace/gaptrace/contrib/redis"
@@ -113,4 +113,4 @@
 // call is finished when the garbage collector finds it, tagged abandoned: up to 32 calls are found
 // together, when the last of them has ended. Until then the same command value, used again, is not
 // recorded anew.
-package redis
+package gapredis

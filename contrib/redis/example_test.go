@@ -1,4 +1,4 @@
-package redis_test
+package gapredis_test
 
 import (
 	"context"

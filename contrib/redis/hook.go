@@ -1,4 +1,4 @@
-package redis
+package gapredis
 
 import (
 	"context"
@@ -28,7 +28,7 @@ const component = "go-redis"
 // embeds a redis.UniversalClient: wrap the client first. Wrap panics if client is nil.
 func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option) C {
 	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-		panic("redis.Wrap: client is nil")
+		panic("gapredis.Wrap: client is nil")
 	}
 	if hasHook(client) {
 		return client

@@ -1,4 +1,4 @@
-package redis_test
+package gapredis_test
 
 import (
 	"context"
@@ -99,7 +99,7 @@ func TestNilArguments(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
-				if got := recover(); got != "redis.Wrap: client is nil" {
+				if got := recover(); got != "gapredis.Wrap: client is nil" {
 					t.Errorf("panicked with %v", got)
 				}
 			}()

@@ -1,4 +1,4 @@
-package redis
+package gapredis
 
 import (
 	"context"
@@ -25,7 +25,7 @@ type PubSub struct {
 // The Request of a [gaptrace.Call] is p or, where a command is sent, a redis.Cmder.
 func WrapPubSub(p *redis.PubSub, opts ...gaptrace.Option) *PubSub {
 	if p == nil {
-		panic("redis.WrapPubSub: p is nil")
+		panic("gapredis.WrapPubSub: p is nil")
 	}
 	return &PubSub{p, spanutil.New(opts)}
 }

@@ -1,4 +1,4 @@
-package sql
+package gapsql
 
 import (
 	"cmp"
@@ -30,7 +30,7 @@ func Wrap(c driver.Connector, opts ...gaptrace.Option) driver.Connector {
 // this package, it replaces the options and the target.
 func WrapTarget(c driver.Connector, target Target, opts ...gaptrace.Option) driver.Connector {
 	if c == nil {
-		panic("gaptrace/contrib/sql: the connector to wrap is nil")
+		panic("gapsql.Wrap: c is nil")
 	}
 	return wrapConnector(c, "", newDatabase(target, opts))
 }

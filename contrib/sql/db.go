@@ -1,4 +1,4 @@
-package sql
+package gapsql
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type DB struct {
 // it again each time it is used, and that is not drawn. A Conn or a Tx has its connection and waits no more.
 func WrapDB(db *sql.DB) *DB {
 	if db == nil {
-		panic("gaptrace/contrib/sql.WrapDB: db is nil")
+		panic("gapsql.WrapDB: db is nil")
 	}
 	return &DB{DB: db}
 }

@@ -1,4 +1,4 @@
-package sql
+package gapsql
 
 //lint:file-ignore SA1019 drivers from before Go 1.8 have nothing but these, and database/sql uses them still.
 

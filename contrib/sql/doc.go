@@ -1,4 +1,4 @@
-// Package sql draws the calls of database/sql, with any driver, as OpenTracing spans. They cover
+// Package gapsql draws the calls of database/sql, with any driver, as OpenTracing spans. They cover
 // exactly the time the caller was blocked on the database, the reading of rows included.
 //
 // One of these takes the place of sql.Open:
@@ -98,4 +98,4 @@
 // Not covered: the closing of a statement or a connection, which has no context. go-sql-driver/mysql tells
 // the server and waits for no answer; with a driver that waits, as lib/pq and pgx do when a statement closes, that
 // wait looks like the program's own time.
-package sql
+package gapsql

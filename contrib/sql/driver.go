@@ -1,4 +1,4 @@
-package sql
+package gapsql
 
 import (
 	"context"
@@ -37,7 +37,7 @@ func Open(driverName, dataSourceName string, opts ...gaptrace.Option) (*sql.DB, 
 // with [Wrap]. It panics when d is nil, and replaces the options of a driver that it has wrapped.
 func WrapDriver(d driver.Driver, opts ...gaptrace.Option) driver.Driver {
 	if d == nil {
-		panic("gaptrace/contrib/sql: the driver to wrap is nil")
+		panic("gapsql.WrapDriver: d is nil")
 	}
 	if ours, ok := d.(wrappedDriver); ok {
 		d = ours.Driver

@@ -1,6 +1,6 @@
 //go:build go1.27
 
-package sql
+package gapsql
 
 import (
 	"database/sql/driver"

@@ -1,6 +1,6 @@
 //go:build go1.27
 
-package sql_test
+package gapsql_test
 
 import (
 	"database/sql"

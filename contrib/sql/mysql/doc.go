@@ -1,4 +1,4 @@
-// Package mysql draws spans for the calls of database/sql with the driver go-sql-driver/mysql. It
+// Package gapmysql draws spans for the calls of database/sql with the driver go-sql-driver/mysql. It
 // is contrib/sql with tags for the database, which it reads from the data source name.
 //
 //	import gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
@@ -17,4 +17,4 @@
 //
 // This driver prepares every statement with arguments, unless the data source name says
 // interpolateParams=true: "sql query" and "sql exec" follow a "sql prepare" then.
-package mysql
+package gapmysql

@@ -1,4 +1,4 @@
-package mysql_test
+package gapmysql_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package mysql
+package gapmysql
 
 import (
 	"database/sql"
@@ -26,7 +26,7 @@ func Open(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
 // is nil.
 func NewConnector(cfg *mysql.Config, opts ...gaptrace.Option) (driver.Connector, error) {
 	if cfg == nil {
-		panic("gaptrace/contrib/sql/mysql.NewConnector: cfg is nil")
+		panic("gapmysql.NewConnector: cfg is nil")
 	}
 	c, err := mysql.NewConnector(cfg)
 	if err != nil {
