@@ -63,7 +63,7 @@ func find(traces [][]gap.Span) []request {
 		trace, _ := gap.Build(spans)
 		for n := range trace.Nodes() {
 			id, _ := tag(n, "guid:x-request-id").(string)
-			if number, err := strconv.Atoi(id); err == nil && n.Kind() == gap.Server {
+			if number, err := strconv.Atoi(id); err == nil && n.Kind() == gap.KindServer {
 				requests = append(requests, request{number, trace, n})
 			}
 		}

@@ -93,7 +93,7 @@ func (b *builder) choose(spans []Span) int {
 	}
 	for _, id := range traces {
 		if id != b.trace {
-			b.warn(nil, ForeignTrace, "%d spans of trace %v dropped", count[id], id)
+			b.warn(nil, WarnForeignTrace, "%d spans of trace %v dropped", count[id], id)
 		}
 	}
 	b.order()
@@ -224,7 +224,7 @@ func (b *builder) identify() {
 	for _, i := range b.alike {
 		n := &b.nodes[i]
 		if last != nil && b.processes.compareSpans(last, n.span) == 0 {
-			b.warn(n, Duplicate, "came twice")
+			b.warn(n, WarnDuplicate, "came twice")
 			n.flags |= dropped
 			continue
 		}
@@ -245,7 +245,7 @@ func (b *builder) identify() {
 func (b *builder) name(n *node, i int32) bool {
 	id := n.id
 	if id == 0 {
-		b.warn(n, NoSpanID, "%.80q has no span id", n.span.Operation)
+		b.warn(n, WarnNoSpanID, "%.80q has no span id", n.span.Operation)
 		return true
 	}
 	at := b.ids.slot(id)
@@ -255,15 +255,15 @@ func (b *builder) name(n *node, i int32) bool {
 	}
 	if _, shared := b.servers[id]; !shared {
 		switch o := b.nodes[at.node].kind; {
-		case o == Client && n.kind == Server:
+		case o == KindClient && n.kind == KindServer:
 			b.servers[id] = i
 			return true
-		case o == Server && n.kind == Client:
+		case o == KindServer && n.kind == KindClient:
 			b.servers[id], at.node = at.node, i
 			return true
 		}
 	}
-	b.warn(n, SameID, "%.80q dropped: it has the id of %.80q", n.span.Operation, b.nodes[at.node].span.Operation)
+	b.warn(n, WarnSameID, "%.80q dropped: it has the id of %.80q", n.span.Operation, b.nodes[at.node].span.Operation)
 	return false
 }
 
@@ -272,15 +272,15 @@ func (b *builder) inspect(n *node, i int32) {
 	s := n.span
 	switch length := int64(s.Duration); {
 	case length < 0:
-		b.warn(n, BadDuration, "duration %v counts as zero", s.Duration)
+		b.warn(n, WarnBadDuration, "duration %v counts as zero", s.Duration)
 	case length > n.end-n.start:
-		b.warn(n, BadDuration, "duration %v counts as zero: it ends out of range", s.Duration)
+		b.warn(n, WarnBadDuration, "duration %v counts as zero: it ends out of range", s.Duration)
 	}
 	switch {
 	case s.timeless():
-		b.warn(n, BadTime, "has no time: drawn where its parent starts")
+		b.warn(n, WarnBadTime, "has no time: drawn where its parent starts")
 	case n.outOfRange():
-		b.warn(n, BadTime, "its start %v is out of range: drawn where its parent starts", s.Start.UTC())
+		b.warn(n, WarnBadTime, "its start %v is out of range: drawn where its parent starts", s.Start.UTC())
 	}
 	if s.timeless() || n.outOfRange() {
 		if b.timeless == nil {
@@ -290,7 +290,7 @@ func (b *builder) inspect(n *node, i int32) {
 	}
 	work, err := s.joined()
 	if err != nil {
-		b.warn(n, BadJoined, "%s %v", joinedTag, err)
+		b.warn(n, WarnBadJoined, "%s %v", joinedTag, err)
 	} else if work > 0 {
 		b.joined = append(b.joined, hidden{node: i, work: work})
 	}

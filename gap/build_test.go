@@ -214,10 +214,10 @@ func TestNamesAreThoseOfJaeger(t *testing.T) {
 		"000000000000002a":                 gap.SpanID(42),
 		"00000000000000ff":                 gap.TraceID{Low: 255},
 		"0000000000000001000000000000000f": gap.TraceID{High: 1, Low: 15},
-		"internal":                         gap.Internal,
-		"consumer":                         gap.Consumer,
+		"internal":                         gap.KindInternal,
+		"consumer":                         gap.KindConsumer,
 		"kind 9":                           gap.Kind(9),
-		"wire":                             gap.Wire,
+		"wire":                             gap.ClassWire,
 		"class 9":                          gap.Class(9),
 		"span 0000000000000001: odd":       gap.Warning{SpanID: 1, Message: "odd"},
 		"odd":                              gap.Warning{Message: "odd"},
@@ -287,7 +287,7 @@ func TestSpansAreTheSameIfAllThatIsInThemIs(t *testing.T) {
 // equal says whether Build takes two spans for one.
 func equal(a, b gap.Span) bool {
 	_, warnings := gap.Build([]gap.Span{a, b})
-	return len(warnings) > 0 && warnings[0].Code == gap.Duplicate
+	return len(warnings) > 0 && warnings[0].Code == gap.WarnDuplicate
 }
 
 func TestTraceIDsAreReadAsTheyAreWritten(t *testing.T) {

@@ -8,26 +8,26 @@ import (
 	"time"
 )
 
-// Piece is a stretch of the critical path: time of a span in which it waited for none of its children.
-type Piece struct {
+// Segment is a stretch of the critical path: time of a span in which it waited for none of its children.
+type Segment struct {
 	Node       Node
 	Class      Class     // whose time it is, as that of the gap it lies in
 	Start, End time.Time // in UTC, half-open
 }
 
 // Duration returns the time from Start to End.
-func (p Piece) Duration() time.Duration { return p.End.Sub(p.Start) }
+func (p Segment) Duration() time.Duration { return p.End.Sub(p.Start) }
 
 // CriticalPath returns the pieces of the critical path of each root, by time, the roots in the order of [Trace.Roots].
 // The pieces of a root neither overlap nor leave anything out: they add up to its duration. No two that touch are of
 // one span, and each lies inside a gap of its span.
-func (t *Trace) CriticalPath() iter.Seq[Piece] {
-	return func(yield func(Piece) bool) {
+func (t *Trace) CriticalPath() iter.Seq[Segment] {
+	return func(yield func(Segment) bool) {
 		on, at := int32(none), int64(0) // the path is at this moment of this span
 		tell := func(end int64) bool {
 			start := at
 			at = end
-			return start == end || yield(Piece{Node{t, on}, t.nodes[on].class, moment(start), moment(end)})
+			return start == end || yield(Segment{Node{t, on}, t.nodes[on].class, moment(start), moment(end)})
 		}
 		leave := func(to int32) bool { // on is a span on the path below to, or to itself
 			for on != to {
@@ -69,7 +69,7 @@ func Worst(gaps iter.Seq[Gap], n int) []Gap {
 		worst = worst[:min(n, len(worst))]
 	}
 	for g := range gaps {
-		if g.Class != Own {
+		if g.Class != ClassSelf {
 			continue
 		}
 		if len(worst)-n >= max(n, 64) { // so that a million gaps need no more memory than a few

@@ -142,7 +142,7 @@ func TestPathAndGapsMayBeLeftAnywhere(t *testing.T) {
 	trace, _ := gap.Build(spans(t, "A [0,100)\n B [10,40) <A joined=3\n C [20,30) <B\n D [50,60)\n E [52,53) <D"))
 	pieces, gaps := slices.Collect(trace.CriticalPath()), slices.Collect(trace.Gaps(0))
 	for n := range len(pieces) {
-		var got []gap.Piece
+		var got []gap.Segment
 		for p := range trace.CriticalPath() {
 			if got = append(got, p); len(got) > n {
 				break

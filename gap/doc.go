@@ -24,9 +24,9 @@
 //
 // The kind of the span says whose time its gaps are, see [Class]:
 //
-//   - server, internal, producer and consumer: [Own], the program's own, and so a candidate for CPU;
-//   - client with a server child: [Wire], spent between the two processes;
-//   - client without: [Remote]. It has no children and is one gap; or it has some, such as the HTTP
+//   - server, internal, producer and consumer: [ClassSelf], the program's own, and so a candidate for CPU;
+//   - client with a server child: [ClassWire], spent between the two processes;
+//   - client without: [ClassRemote]. It has no children and is one gap; or it has some, such as the HTTP
 //     call below an Elasticsearch call, and what they leave uncovered is still a call its caller was
 //     blocked on.
 //

@@ -29,12 +29,12 @@ type Class uint8
 
 // The classes. It is the span that decides: all gaps of a span have the same class.
 const (
-	Own    Class = iota // the program's own, and so perhaps CPU: of any span but a client's
-	Wire                // between two processes: of a client span that has a server child
-	Remote              // spent elsewhere: of any other client span
+	ClassSelf   Class = iota // the program's own, and so perhaps CPU: of any span but a client's
+	ClassWire                // between two processes: of a client span that has a server child
+	ClassRemote              // spent elsewhere: of any other client span
 )
 
-var classNames = [...]string{Own: "own", Wire: "wire", Remote: "remote"}
+var classNames = [...]string{ClassSelf: "own", ClassWire: "wire", ClassRemote: "remote"}
 
 // String returns the name of the class in lower case.
 func (c Class) String() string {
@@ -127,7 +127,7 @@ func (t *Trace) measure(i int32) (m measure) {
 	n := &t.nodes[i]
 	uncovered := int64(0)
 	t.sweep(i, func(s stretch) bool {
-		if n.class == Own {
+		if n.class == ClassSelf {
 			m.own += s.time
 			m.critical += s.critical
 		}

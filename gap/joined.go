@@ -98,7 +98,7 @@ func (b *builder) giveBack(t *Trace) {
 		all.length -= work
 		left[n.parent] = all
 		if work < h.work {
-			b.warn(n, BadJoined, "%s is %v, but its spans can only hide %v", joinedTag, time.Duration(h.work), time.Duration(work))
+			b.warn(n, WarnBadJoined, "%s is %v, but its spans can only hide %v", joinedTag, time.Duration(h.work), time.Duration(work))
 		}
 		h.work = work
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-var kindNames = [...]string{Internal: "internal", Client: "client", Server: "server", Producer: "producer", Consumer: "consumer"}
+var kindNames = [...]string{KindInternal: "internal", KindClient: "client", KindServer: "server", KindProducer: "producer", KindConsumer: "consumer"}
 
 // String returns the kind as a span.kind tag spells it.
 func (k Kind) String() string {
@@ -69,5 +69,5 @@ func kindOf(name string) Kind {
 			return Kind(k)
 		}
 	}
-	return Internal
+	return KindInternal
 }

@@ -12,7 +12,7 @@ func (b *builder) layout() *Trace {
 		t.operations[i] = key
 	}
 	if b.corrected > 0 {
-		b.warn(nil, ClockSkew, "clocks were corrected by Jaeger, as it says of %d of the spans: none is moved again", b.corrected)
+		b.warn(nil, WarnClockSkew, "clocks were corrected by Jaeger, as it says of %d of the spans: none is moved again", b.corrected)
 		b.order()
 	}
 
@@ -173,18 +173,18 @@ func (t *Trace) judge() {
 	for i := range t.nodes {
 		n := &t.nodes[i]
 		t.start, t.end = min(t.start, n.start), max(t.end, n.end)
-		if n.kind == Client {
-			n.class = Remote
+		if n.kind == KindClient {
+			n.class = ClassRemote
 		}
 		if !n.is(childOf) {
 			continue
 		}
 		p := &t.nodes[n.parent]
-		if p.kind == Client && n.kind == Server {
-			p.class = Wire
+		if p.kind == KindClient && n.kind == KindServer {
+			p.class = ClassWire
 		}
 		switch {
-		case p.kind == Producer && n.kind == Consumer:
+		case p.kind == KindProducer && n.kind == KindConsumer:
 		case n.end <= p.end:
 			n.flags |= blocking
 		case n.start < p.end:

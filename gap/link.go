@@ -43,7 +43,7 @@ func (b *builder) linkNode(i int32) {
 			continue
 		}
 		if ref.SpanID == id {
-			b.warn(n, Cycle, "refers to itself")
+			b.warn(n, WarnCycle, "refers to itself")
 			continue
 		}
 		parent := b.find(ref.SpanID, n.span)
@@ -67,7 +67,7 @@ func (b *builder) linkNode(i int32) {
 	}
 	if lost != 0 {
 		n.flags |= incomplete
-		b.warn(n, MissingParent, "its parent %v is not in the trace", lost)
+		b.warn(n, WarnMissingParent, "its parent %v is not in the trace", lost)
 	}
 }
 
@@ -114,7 +114,7 @@ func (b *builder) cut() {
 			}
 		}
 		n := &b.nodes[first]
-		b.warn(n, Cycle, "is an ancestor of its parent %v", b.nodes[b.parents[first]].id)
+		b.warn(n, WarnCycle, "is an ancestor of its parent %v", b.nodes[b.parents[first]].id)
 		b.parents[first] = none
 		n.flags &^= childOf
 	}

@@ -190,18 +190,18 @@ func (o *oracle) end(i int) int { return o.start(i) + int(o.spans[i].Duration/ti
 
 func (o *oracle) class(i int) gap.Class {
 	if o.kind(i) != "client" {
-		return gap.Own
+		return gap.ClassSelf
 	}
 	for c, s := range o.spans {
 		if o.parents[c] == i && o.kind(c) == "server" {
 			for _, ref := range s.References {
 				if ref.Type == gap.ChildOf {
-					return gap.Wire
+					return gap.ClassWire
 				}
 			}
 		}
 	}
-	return gap.Remote
+	return gap.ClassRemote
 }
 
 // cases is how many random forests are tried.

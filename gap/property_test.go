@@ -122,7 +122,7 @@ func holdPath(t testing.TB, trace *gap.Trace, gaps []gap.Gap) {
 		if g.CriticalTime < 0 || g.CriticalTime > g.Time || !g.Joined() && g.CriticalTime != inside[place{g.Node, g.Start}] {
 			t.Errorf("%v of %+v on the path", inside[place{g.Node, g.Start}], g)
 		}
-		if g.Class == gap.Own {
+		if g.Class == gap.ClassSelf {
 			own[g.Node] += g.CriticalTime
 		}
 	}
@@ -165,7 +165,7 @@ func holdNode(t testing.TB, n gap.Node) []gap.Gap {
 	if joined > covered {
 		t.Errorf("%v joined in %v", joined, covered)
 	}
-	if client := n.Kind() == gap.Client; client && n.OwnTime() != 0 || !client && n.OwnTime() != sum {
+	if client := n.Kind() == gap.KindClient; client && n.OwnTime() != 0 || !client && n.OwnTime() != sum {
 		t.Errorf("own time %v, gaps %v", n.OwnTime(), sum)
 	}
 	return all

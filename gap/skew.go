@@ -7,7 +7,7 @@ type Option func(*builder)
 
 // WithMaxSkew sets the most by which Build moves the spans of a process to correct its clock: any amount unless said,
 // none at all for zero or less. What it would take more for is not moved, and clipped to its parent as any child is.
-// Either way a [ClockSkew] warning tells the amount.
+// Either way a [WarnClockSkew] warning tells the amount.
 func WithMaxSkew(most time.Duration) Option {
 	return func(b *builder) { b.maxSkew = max(0, int64(most)) }
 }
@@ -31,16 +31,16 @@ func (b *builder) correct(parent int32, children []int32) {
 		switch {
 		case b.processes.oneClock(p.span.Process, n.span.Process):
 			delta = inherited
-		case !n.is(childOf) || p.kind == Producer && n.kind == Consumer:
+		case !n.is(childOf) || p.kind == KindProducer && n.kind == KindConsumer:
 			delta = 0 // it may be late because nobody waits for it
 		case delta == 0:
 		case b.timeless[parent]:
 			delta = 0 // it is nowhere to fit into
 		case max(delta, -delta) > b.maxSkew:
-			b.warn(n, ClockSkew, "its clock seems to need %v, and is not corrected by more than %v", time.Duration(delta), time.Duration(b.maxSkew))
+			b.warn(n, WarnClockSkew, "its clock seems to need %v, and is not corrected by more than %v", time.Duration(delta), time.Duration(b.maxSkew))
 			delta = 0
 		default:
-			b.warn(n, ClockSkew, "moved by %v, with what is below it by the same clock", time.Duration(delta))
+			b.warn(n, WarnClockSkew, "moved by %v, with what is below it by the same clock", time.Duration(delta))
 		}
 		if delta == 0 {
 			continue

@@ -82,7 +82,7 @@ func TestMaxSkewBoundsWhatIsCorrectedAndEachDeltaIsTold(t *testing.T) {
 		if got := gaps(trace); got != want {
 			t.Errorf("at most %v: gaps %s\nwant %s", most, got, want)
 		}
-		if len(warnings) != 1 || warnings[0].Code != gap.ClockSkew || !strings.Contains(warnings[0].Message, "35µs") {
+		if len(warnings) != 1 || warnings[0].Code != gap.WarnClockSkew || !strings.Contains(warnings[0].Message, "35µs") {
 			t.Errorf("at most %v: warnings %v", most, warnings)
 		}
 		hold(t, trace, warnings)
@@ -145,7 +145,7 @@ func TestCorrectedClocksNeedNoMoreCorrection(t *testing.T) {
 		if got, want := gaps(second), gaps(trace); got != want {
 			t.Fatalf("seed %d: gaps %s\nwant %s", seed, got, want)
 		}
-		if strings.Contains(codes(warnings), string(gap.ClockSkew)) {
+		if strings.Contains(codes(warnings), string(gap.WarnClockSkew)) {
 			t.Fatalf("seed %d: %v", seed, warnings)
 		}
 		if seed%8 == 0 {

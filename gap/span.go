@@ -11,13 +11,13 @@ type SpanID uint64
 // Kind says which side of a call a span saw: the value of its span.kind tag.
 type Kind uint8
 
-// The kinds. A span without span.kind, or with one unknown, is Internal.
+// The kinds. A span without span.kind, or with one unknown, is KindInternal.
 const (
-	Internal Kind = iota
-	Client
-	Server
-	Producer
-	Consumer
+	KindInternal Kind = iota
+	KindClient
+	KindServer
+	KindProducer
+	KindConsumer
 )
 
 // RefType says how a span depends on the one it refers to.

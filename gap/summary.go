@@ -33,11 +33,11 @@ type Operation struct {
 	Share         float64       // of the own time of all operations of the Summary, from 0 to 1
 	Durations     Histogram     // of each span
 	OwnTimes      Histogram     // of each span
-	Worst         Example       // the span with the most own time, of equals that with the lowest ids
+	Worst         SpanRef       // the span with the most own time, of equals that with the lowest ids
 }
 
-// Example names a span.
-type Example struct {
+// SpanRef names a span.
+type SpanRef struct {
 	TraceID TraceID
 	SpanID  SpanID
 	OwnTime time.Duration
@@ -60,7 +60,7 @@ func (s *Summary) Add(t *Trace) {
 		}
 		m, duration := t.measure(int32(i)), n.end-n.start
 		if own := time.Duration(m.own); o.Count == 0 || own >= o.Worst.OwnTime {
-			o.suggest(Example{t.id, n.id, own})
+			o.suggest(SpanRef{t.id, n.id, own})
 		}
 		o.sum(1, duration, m)
 		o.Durations.add(duration)
@@ -133,7 +133,7 @@ func (s *service) operation(name string) *Operation {
 }
 
 // suggest makes an example the worst if it is.
-func (o *Operation) suggest(e Example) {
+func (o *Operation) suggest(e SpanRef) {
 	if o.Count == 0 || compareExamples(e, o.Worst) < 0 {
 		o.Worst = e
 	}
@@ -147,7 +147,7 @@ func (o *Operation) sum(count, duration int64, m measure) {
 	o.Concurrency = time.Duration(plus(int64(o.Concurrency), m.concurrency))
 }
 
-func compareExamples(a, b Example) int {
+func compareExamples(a, b SpanRef) int {
 	return cmp.Or(cmp.Compare(b.OwnTime, a.OwnTime), compareTraceIDs(a.TraceID, b.TraceID), cmp.Compare(a.SpanID, b.SpanID))
 }
 

@@ -58,7 +58,7 @@ func TestWorstExampleIsTheSameInAnyOrder(t *testing.T) {
 			add(&s, part)
 		}
 		for o := range s.Operations() {
-			if o.Name == "A" && (o.Worst != gap.Example{TraceID: gap.TraceID{Low: 2}, SpanID: 'A', OwnTime: 9 * time.Microsecond}) {
+			if o.Name == "A" && (o.Worst != gap.SpanRef{TraceID: gap.TraceID{Low: 2}, SpanID: 'A', OwnTime: 9 * time.Microsecond}) {
 				t.Fatalf("worst is %v", o.Worst)
 			}
 		}

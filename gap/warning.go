@@ -8,7 +8,7 @@ import (
 // Warning is something in a trace that Build had to mend, drop or flag.
 type Warning struct {
 	SpanID  SpanID // the span it is about; zero where it is about no one span
-	Code    Code
+	Code    WarningCode
 	Message string // for people
 }
 
@@ -20,25 +20,25 @@ func (w Warning) String() string {
 	return "span " + w.SpanID.String() + ": " + w.Message
 }
 
-// Code says what kind of thing a Warning warns of.
-type Code string
+// WarningCode says what kind of thing a Warning warns of.
+type WarningCode string
 
 // The codes.
 const (
-	ForeignTrace  Code = "foreign-trace"  // spans of another trace, dropped: one warning for each such trace
-	Duplicate     Code = "duplicate"      // the span came twice; one dropped
-	SameID        Code = "same-id"        // a different span has this id; dropped, as the other starts first
-	NoSpanID      Code = "no-span-id"     // the id is zero: kept, but nothing can refer to it
-	BadTime       Code = "bad-time"       // starts before 1823 or after 2116, or has neither start nor duration: moved to its parent's start
-	BadDuration   Code = "bad-duration"   // negative, or ends after 2116: counts as zero
-	BadJoined     Code = "bad-joined"     // wait.joined_us is no number, negative, or more than the call and its waits cover
-	MissingParent Code = "missing-parent" // the parent is not in the trace; see Node.Incomplete
-	Cycle         Code = "cycle"          // the span is its own ancestor; it became a root
-	ClockSkew     Code = "clock-skew"     // its clock differs from its parent's: it was moved, or would have to be
+	WarnForeignTrace  WarningCode = "foreign-trace"  // spans of another trace, dropped: one warning for each such trace
+	WarnDuplicate     WarningCode = "duplicate"      // the span came twice; one dropped
+	WarnSameID        WarningCode = "same-id"        // a different span has this id; dropped, as the other starts first
+	WarnNoSpanID      WarningCode = "no-span-id"     // the id is zero: kept, but nothing can refer to it
+	WarnBadTime       WarningCode = "bad-time"       // starts before 1823 or after 2116, or has neither start nor duration: moved to its parent's start
+	WarnBadDuration   WarningCode = "bad-duration"   // negative, or ends after 2116: counts as zero
+	WarnBadJoined     WarningCode = "bad-joined"     // wait.joined_us is no number, negative, or more than the call and its waits cover
+	WarnMissingParent WarningCode = "missing-parent" // the parent is not in the trace; see Node.Incomplete
+	WarnCycle         WarningCode = "cycle"          // the span is its own ancestor; it became a root
+	WarnClockSkew     WarningCode = "clock-skew"     // its clock differs from its parent's: it was moved, or would have to be
 )
 
 // warn warns of a node, or of no one span if that is nil.
-func (b *builder) warn(n *node, code Code, format string, args ...any) {
+func (b *builder) warn(n *node, code WarningCode, format string, args ...any) {
 	w := Warning{Code: code, Message: fmt.Sprintf(format, args...)}
 	if n == nil {
 		n = &node{span: &Span{}}

@@ -24,7 +24,7 @@
 // single B3 always comes before B3 in several headers. docs/propagation.md says who sends what.
 //
 // What a peer decided is kept for all spans of its trace here: not sampled, also where no ids came with that; sampled;
-// debug. B3 ids without a decision leave it to the sampler, once for all spans; or see [WithDeferDenied].
+// debug. B3 ids without a decision leave it to the sampler, once for all spans; or see [WithDeferredAsDenied].
 //
 // Baggage goes in Jaeger's own headers (uberctx-…) only. Under HTTPHeaders an item whose key no header can carry is
 // left out, values are URL-encoded, and keys become lower case, as every reader of them does anyway: of keys that

@@ -97,10 +97,10 @@ func WithPropagation(formats ...Format) Option {
 	}
 }
 
-// WithDeferDenied takes B3 ids that come without a decision (no x-b3-sampled) as those of a trace that is not sampled. By
+// WithDeferredAsDenied takes B3 ids that come without a decision (no x-b3-sampled) as those of a trace that is not sampled. By
 // its specification they leave the decision to the receiver, so the sampler decides. But Jaeger's client for Python
 // sends none for a trace that it does not sample: behind it, without this option, such traces are sampled here.
-func WithDeferDenied() Option { return func(o *options) { o.deferDeny = true } }
+func WithDeferredAsDenied() Option { return func(o *options) { o.deferDeny = true } }
 
 // WithStats makes the tracer count in s what becomes of the spans that are sent, and describe there
 // how it samples. If s is nil, New returns an error.

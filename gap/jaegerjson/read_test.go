@@ -221,7 +221,7 @@ func TestNegativeDurationWithoutItsSignCountsAsZero(t *testing.T) {
 			t.Fatal(errs)
 		}
 		built, warnings := gap.Build(traces[0])
-		if len(warnings) != 1 || warnings[0].Code != gap.BadDuration || warnings[0].SpanID != 0xb2 {
+		if len(warnings) != 1 || warnings[0].Code != gap.WarnBadDuration || warnings[0].SpanID != 0xb2 {
 			t.Errorf("%s: %v", duration, warnings)
 		}
 		for root := range built.Roots() {

@@ -179,7 +179,7 @@ func (p *page) jaegerURL(trace gap.TraceID, span gap.SpanID) string {
 
 // htmlGap is a line of the table of gaps.
 type htmlGap struct {
-	Gap
+	WorstGap
 	Span htmlSpan
 }
 
@@ -265,7 +265,7 @@ func longest(t *gap.Trace, most int) []gap.Gap {
 		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Node.Index(), b.Node.Index()), a.Start.Compare(b.Start))
 	}}
 	for g := range t.Gaps(0) {
-		if g.Class != gap.Remote {
+		if g.Class != gap.ClassRemote {
 			all.add(g)
 		}
 	}

@@ -117,7 +117,7 @@ type htmlMark struct {
 }
 
 // bands say how far down and how high a gap is drawn in a row of ten units: classes differ by more than their colour.
-var bands = map[gap.Class][2]int{gap.Own: {0, 10}, gap.Wire: {2, 6}, gap.Remote: {2, 6}}
+var bands = map[gap.Class][2]int{gap.ClassSelf: {0, 10}, gap.ClassWire: {2, 6}, gap.ClassRemote: {2, 6}}
 
 // Row makes a row ready for the template.
 func (t *htmlTrace) Row(r row) htmlRow {
@@ -155,13 +155,13 @@ func (t *htmlTrace) Row(r row) htmlRow {
 				joined += g.Time
 				continue
 			}
-			if g.Class == gap.Own {
+			if g.Class == gap.ClassSelf {
 				owns++
 			}
 			h.Gaps = t.mark(h.Gaps, narrow, n, g)
 		}
 	}
-	for _, class := range []gap.Class{gap.Own, gap.Wire, gap.Remote} {
+	for _, class := range []gap.Class{gap.ClassSelf, gap.ClassWire, gap.ClassRemote} {
 		if m := narrow[class]; m != nil {
 			m.Path, m.Data = string(m.path), string(m.data)
 			h.Gaps = append(h.Gaps, *m)
@@ -188,7 +188,7 @@ func (t *htmlTrace) mark(marks []htmlMark, narrow map[gap.Class]*htmlMark, n gap
 	band := bands[g.Class]
 	if width >= least {
 		m := htmlMark{Class: g.Class, X: number(x), Y: strconv.Itoa(band[0]), Width: number(width), High: strconv.Itoa(band[1]), Data: string(gapData(nil, n, g, from, to))}
-		if g.Class != gap.Remote { // it is mostly all of a span, and the row tells the same
+		if g.Class != gap.ClassRemote { // it is mostly all of a span, and the row tells the same
 			m.Title = fmt.Sprintf("%s: %s, from %s", g.Class, duration(g.Time), duration(from))
 		}
 		return append(marks, m)

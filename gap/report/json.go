@@ -15,11 +15,11 @@ import (
 const schemaVersion = 1
 
 type jsonHead struct {
-	Version    int              `json:"version"`
-	Count      jsonCount        `json:"count"`
-	Warnings   map[gap.Code]int `json:"warnings"`
-	Operations []jsonOperation  `json:"operations"`
-	Gaps       []jsonWorst      `json:"gaps"`
+	Version    int                     `json:"version"`
+	Count      jsonCount               `json:"count"`
+	Warnings   map[gap.WarningCode]int `json:"warnings"`
+	Operations []jsonOperation         `json:"operations"`
+	Gaps       []jsonWorst             `json:"gaps"`
 }
 
 type jsonCount struct {
@@ -82,9 +82,9 @@ type jsonTrace struct {
 }
 
 type jsonWarning struct {
-	SpanID  string   `json:"span_id,omitempty"`
-	Code    gap.Code `json:"code"`
-	Message string   `json:"message"`
+	SpanID  string          `json:"span_id,omitempty"`
+	Code    gap.WarningCode `json:"code"`
+	Message string          `json:"message"`
 }
 
 type jsonSpan struct {

@@ -50,7 +50,7 @@ func TestManyGapsOfManyTraces(t *testing.T) {
 		r.Add(trace, warnings)
 	}
 	gaps := r.Gaps()
-	if len(gaps) != 10*traces || !slices.IsSortedFunc(gaps, func(a, b report.Gap) int { return cmp.Compare(b.CriticalTime, a.CriticalTime) }) {
+	if len(gaps) != 10*traces || !slices.IsSortedFunc(gaps, func(a, b report.WorstGap) int { return cmp.Compare(b.CriticalTime, a.CriticalTime) }) {
 		t.Errorf("%d gaps", len(gaps))
 	}
 }

@@ -20,15 +20,15 @@ type Options struct {
 type Report struct {
 	options  Options
 	drawn    worst[drawn]
-	gaps     worst[Gap]
+	gaps     worst[WorstGap]
 	summary  gap.Summary
 	traces   int
 	spans    int
-	warnings map[gap.Code]int
+	warnings map[gap.WarningCode]int
 }
 
-// Gap is a [gap.Gap] that stands for itself, so that its trace can be dropped.
-type Gap struct {
+// WorstGap is a [gap.WorstGap] that stands for itself, so that its trace can be dropped.
+type WorstGap struct {
 	TraceID            gap.TraceID
 	SpanID             gap.SpanID
 	Service, Operation string
@@ -51,8 +51,8 @@ type drawn struct {
 func New(o Options) *Report {
 	o.Traces, o.Gaps = cmp.Or(o.Traces, 10), cmp.Or(o.Gaps, 20)
 	return &Report{
-		options: o, warnings: map[gap.Code]int{},
-		drawn: worst[drawn]{most: o.Traces, compare: compareDrawn}, gaps: worst[Gap]{most: o.Gaps, compare: compareGaps},
+		options: o, warnings: map[gap.WarningCode]int{},
+		drawn: worst[drawn]{most: o.Traces, compare: compareDrawn}, gaps: worst[WorstGap]{most: o.Gaps, compare: compareGaps},
 	}
 }
 
@@ -85,7 +85,7 @@ func (r *Report) keepGaps(t *gap.Trace) {
 	incomplete := len(worst) > 0 && isIncomplete(t)
 	for _, g := range worst {
 		span := g.Node.Span()
-		r.gaps.add(Gap{
+		r.gaps.add(WorstGap{
 			TraceID: t.ID(), SpanID: span.SpanID, Service: g.Node.Service(), Operation: span.Operation,
 			Class: g.Class, Start: g.Start, End: g.End, At: g.Start.Sub(t.Start()),
 			Time: g.Time, CriticalTime: g.CriticalTime, Joined: g.Joined(), Incomplete: incomplete,
@@ -131,7 +131,7 @@ func compareTraces(a, b *gap.Trace) int {
 	return 0
 }
 
-func compareGaps(a, b Gap) int {
+func compareGaps(a, b WorstGap) int {
 	return cmp.Or(
 		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.Time, a.Time),
 		compareTraceIDs(a.TraceID, b.TraceID), a.Start.Compare(b.Start), a.End.Compare(b.End), cmp.Compare(a.SpanID, b.SpanID),
@@ -155,7 +155,7 @@ func compareTraceIDs(a, b gap.TraceID) int {
 }
 
 // Gaps returns the worst gaps, the worst first.
-func (r *Report) Gaps() []Gap { return r.gaps.sorted() }
+func (r *Report) Gaps() []WorstGap { return r.gaps.sorted() }
 
 // Traces returns the traces that are drawn, the one with the most own time on its critical path first.
 func (r *Report) Traces() []*gap.Trace {

@@ -140,14 +140,14 @@ func TestAGapIsWorthWhatPackageGapSays(t *testing.T) {
 		trace, warnings := gap.Build(spans)
 		r := report.New(report.Options{Gaps: 100_000})
 		r.Add(trace, warnings)
-		want := map[report.Gap]int{}
+		want := map[report.WorstGap]int{}
 		incomplete := false
 		for n := range trace.Nodes() {
 			incomplete = incomplete || n.Incomplete()
 		}
 		for g := range trace.Gaps(0) {
-			if g.Class == gap.Own {
-				want[report.Gap{
+			if g.Class == gap.ClassSelf {
+				want[report.WorstGap{
 					TraceID: trace.ID(), SpanID: g.Node.Span().SpanID, Service: g.Node.Service(), Operation: g.Node.Span().Operation,
 					Start: g.Start, End: g.End, At: g.Start.Sub(trace.Start()), Time: g.Time, CriticalTime: g.CriticalTime,
 					Joined: g.Joined(), Incomplete: incomplete,

@@ -164,9 +164,9 @@ func (s *Stacks) count(at int32, g gap.Gap) {
 	}
 	v := values{gapCount: 1}
 	switch g.Class {
-	case gap.Own:
+	case gap.ClassSelf:
 		v[ownTimes], v[criticalTimes] = int64(g.Time), int64(g.CriticalTime)
-	case gap.Wire:
+	case gap.ClassWire:
 		v[wireTimes] = int64(g.Time)
 	default:
 		v[remoteTimes] = int64(g.Time)

@@ -52,12 +52,12 @@ func TestAProfileHoldsAllGaps(t *testing.T) {
 		for g := range trace.Gaps(0) {
 			want[0]++
 			switch g.Class {
-			case gap.Own:
+			case gap.ClassSelf:
 				want[1] += int64(g.Time)
 				want[2] += int64(g.CriticalTime)
-			case gap.Wire:
+			case gap.ClassWire:
 				want[3] += int64(g.Time)
-			case gap.Remote:
+			case gap.ClassRemote:
 				want[4] += int64(g.Time)
 			}
 		}

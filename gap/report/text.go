@@ -266,8 +266,8 @@ func (t *text) warnings(r *Report) {
 	t.WriteString(t.wrapped("Warnings: "+strings.Join(words, ", ")) + "\n")
 }
 
-func sortedCodes(warnings map[gap.Code]int) []gap.Code {
-	codes := make([]gap.Code, 0, len(warnings))
+func sortedCodes(warnings map[gap.WarningCode]int) []gap.WarningCode {
+	codes := make([]gap.WarningCode, 0, len(warnings))
 	for code := range warnings {
 		codes = append(codes, code)
 	}

@@ -24,11 +24,11 @@ type glyphs struct {
 
 var (
 	unicodeGlyphs = glyphs{
-		span: "█", gaps: map[gap.Class]string{gap.Own: "░", gap.Wire: "▒"},
+		span: "█", gaps: map[gap.Class]string{gap.ClassSelf: "░", gap.ClassWire: "▒"},
 		branch: "├ ", last: "└ ", through: "│ ", ellipsis: "…", tick: "╷",
 	}
 	asciiGlyphs = glyphs{
-		span: "#", gaps: map[gap.Class]string{gap.Own: ".", gap.Wire: "~"},
+		span: "#", gaps: map[gap.Class]string{gap.ClassSelf: ".", gap.ClassWire: "~"},
 		branch: "+ ", last: `\ `, through: "| ", ellipsis: "...", tick: "|",
 	}
 
@@ -38,7 +38,7 @@ var (
 		ansi.Style{}.ForegroundColor(ansi.Blue),
 		ansi.Style{}.ForegroundColor(ansi.Green),
 	}
-	gapStyles = map[gap.Class]ansi.Style{gap.Own: ownStyle, gap.Wire: faint}
+	gapStyles = map[gap.Class]ansi.Style{gap.ClassSelf: ownStyle, gap.ClassWire: faint}
 )
 
 func (t *text) glyphs() glyphs {
@@ -244,8 +244,8 @@ func (t *text) legend() {
 	g := t.glyphs()
 	entries := []string{
 		g.span + " blocked, or covered by the spans below",
-		t.styled(ownStyle, g.gaps[gap.Own]) + " gap: the program's own time",
-		t.styled(faint, g.gaps[gap.Wire]) + " gap: on the wire",
+		t.styled(ownStyle, g.gaps[gap.ClassSelf]) + " gap: the program's own time",
+		t.styled(faint, g.gaps[gap.ClassWire]) + " gap: on the wire",
 	}
 	legend := strings.Join(entries, "   ")
 	if ansi.StringWidth(legend) > t.width() {

@@ -174,7 +174,7 @@ func callGRPC(ctx context.Context, addr, method, message string, opts ...grpc.Di
 func TestPythonAndGoAreOneTraceBothWays(t *testing.T) {
 	python := servers.Python(t, "testdata/peer.py")
 	jaeger := servers.Jaeger(t)
-	ours, flush := goTracer(t, "go", jaeger, tracer.WithDeferDenied()) // Python says nothing where it does not sample
+	ours, flush := goTracer(t, "go", jaeger, tracer.WithDeferredAsDenied()) // Python says nothing where it does not sample
 	addr := serveGRPC(t, "gaptrace.Go", "Call", func(ctx context.Context, in string) (string, error) {
 		peer, back, _ := strings.Cut(in, " ")
 		return callGRPC(ctx, back, "/gaptrace.Python/CallBack", peer, gapgrpc.DialOptions(gaptrace.WithTracer(ours))...)

@@ -71,7 +71,7 @@ func TestACallIsASpanBelowItsRequest(t *testing.T) {
 					if n.Start().Before(before) || n.End().After(after) || n.Duration() < 0 {
 						t.Errorf("%q from %v to %v", n.Span().Operation, n.Start(), n.End())
 					}
-					client = client || n.Kind() == gap.Client
+					client = client || n.Kind() == gap.KindClient
 				}
 				// instrumentedsql's adapter does not say what side it sees.
 				if !client && p.Name != "instrumentedsql" {
@@ -115,7 +115,7 @@ func TestAServersSpanIsBelowItsClients(t *testing.T) {
 			finish()
 			trace, _ := gap.Build(recorder.Spans())
 			for n := range trace.Nodes() {
-				if n.Kind() == gap.Server && n.Depth() >= 2 {
+				if n.Kind() == gap.KindServer && n.Depth() >= 2 {
 					return
 				}
 			}
