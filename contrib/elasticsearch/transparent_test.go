@@ -66,7 +66,7 @@ func eachStranger(t *testing.T, observe func(t *testing.T, ctx context.Context, 
 // draws reports whether a call is drawn under the tracer of that name.
 func draws(name string) bool {
 	switch name {
-	case "no parent", "a tracer that samples none", "StartSpan panics", "StartSpan answers nil":
+	case "no parent", "a tracer that samples none", "StartSpan panics", "StartSpan returns nil":
 		return false
 	}
 	return true

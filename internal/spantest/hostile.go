@@ -5,22 +5,23 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// Hostile returns tracers that misbehave, each in the way its key says, and otherwise record to
-// inner. Under each of them a wrapped call must give what the raw call gives, and inner must
-// have no problems.
+// Hostile returns tracers that record to inner, but misbehave in the way the key says. With each of
+// them, a wrapped call must return what the raw call returns, and inner must have no problems.
 func Hostile(inner *Tracer) map[string]opentracing.Tracer {
+	type span = opentracing.Span
+	spans := func(spoil func(span) span) opentracing.Tracer { return hostile{Tracer: inner, startSpan: spoil} }
 	return map[string]opentracing.Tracer{
-		"StartSpan panics":      noSpan{inner, func() opentracing.Span { panic("StartSpan") }},
-		"StartSpan answers nil": noSpan{inner, func() opentracing.Span { return nil }},
+		"StartSpan panics":      noSpan{inner, func() span { panic("StartSpan") }},
+		"StartSpan returns nil": noSpan{inner, func() span { return nil }},
 		"Inject panics":         hostile{Tracer: inner, inject: func() { panic("Inject") }},
 		"Extract panics":        hostile{Tracer: inner, extract: func() { panic("Extract") }},
-		"Context panics":        hostile{Tracer: inner, startSpan: func(s opentracing.Span) opentracing.Span { return contextPanics{s} }},
-		"Context answers nil":   hostile{Tracer: inner, startSpan: func(s opentracing.Span) opentracing.Span { return contextNil{s} }},
-		"contexts are foreign":  hostile{Tracer: inner, startSpan: func(s opentracing.Span) opentracing.Span { return contextForeign{s} }},
-		"SetTag panics":         hostile{Tracer: inner, startSpan: func(s opentracing.Span) opentracing.Span { return setTagPanics{s} }},
-		"LogFields panics":      hostile{Tracer: inner, startSpan: func(s opentracing.Span) opentracing.Span { return logFieldsPanics{s} }},
-		"Finish panics":         hostile{Tracer: inner, startSpan: func(s opentracing.Span) opentracing.Span { return finishPanics{s} }},
-		"Tracer panics":         hostile{Tracer: inner, startSpan: func(s opentracing.Span) opentracing.Span { return tracerPanics{s} }},
+		"Context panics":        spans(func(s span) span { return contextPanics{s} }),
+		"Context returns nil":   spans(func(s span) span { return contextNil{s} }),
+		"contexts are foreign":  spans(func(s span) span { return contextForeign{s} }),
+		"SetTag panics":         spans(func(s span) span { return setTagPanics{s} }),
+		"LogFields panics":      spans(func(s span) span { return logFieldsPanics{s} }),
+		"Finish panics":         spans(func(s span) span { return finishPanics{s} }),
+		"Tracer panics":         spans(func(s span) span { return tracerPanics{s} }),
 	}
 }
 
@@ -79,8 +80,8 @@ func (s finishPanics) FinishWithOptions(o opentracing.FinishOptions) {
 }
 func (tracerPanics) Tracer() opentracing.Tracer { panic("Tracer") }
 
-// foreignContext also refuses to say whether it is sampled, as jaeger-client-go's does where it
-// was extracted from a debug header alone.
+// foreignContext panics in IsSampled. So does a context of jaeger-client-go that was extracted from a
+// debug header alone.
 type foreignContext struct{}
 
 func (foreignContext) ForeachBaggageItem(func(k, v string) bool) {}

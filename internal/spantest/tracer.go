@@ -12,9 +12,9 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// Tracer is an opentracing.Tracer that keeps all spans in memory. Unlike mocktracer it keeps every
-// reference, and it takes note of what a span must not suffer: a second Finish, a tag or log after
-// it, a finish before the start. It carries contexts over HTTP headers and text maps.
+// Tracer is an opentracing.Tracer that keeps all spans in memory. Unlike mocktracer it keeps both
+// kinds of reference, and it reports misuse as problems: a second Finish, a tag or log after Finish,
+// a finish before the start. It injects into HTTP headers and text maps, and extracts from them.
 type Tracer struct {
 	mu       sync.Mutex
 	spans    []*Span // in the order they started
@@ -29,8 +29,8 @@ type Span struct {
 	Operation string
 	TraceID   int
 	ID        int // counts from 1 in the order the spans of the Tracer started
-	ParentID  int // of the first ChildOf reference, 0 where there is none
-	FollowsID int // of the first FollowsFrom reference, 0 where there is none
+	ParentID  int // of the first ChildOf reference, or 0
+	FollowsID int // of the first FollowsFrom reference, or 0
 	Start     time.Time
 	End       time.Time
 	Tags      map[string]any
@@ -41,7 +41,6 @@ type Span struct {
 	baggage  map[string]string
 }
 
-// spanContext is what refers to a Span.
 type spanContext struct {
 	trace, span int
 	baggage     map[string]string
@@ -151,10 +150,10 @@ func (t *Tracer) Spans() []*Span {
 	return done
 }
 
-// Calls returns the finished spans but waits drawn beside their call, of which a slow machine draws more.
+// Calls returns the finished spans except waits: how many there are of those depends on time.
 func (t *Tracer) Calls() []*Span { return slices.DeleteFunc(t.Spans(), (*Span).IsWait) }
 
-// Named returns the finished spans of that operation, in the order they started.
+// Named returns the finished spans of an operation, in the order they started.
 func (t *Tracer) Named(operation string) []*Span {
 	var named []*Span
 	for _, s := range t.Spans() {
@@ -165,7 +164,7 @@ func (t *Tracer) Named(operation string) []*Span {
 	return named
 }
 
-// Problems tells every misuse so far, and every span that was started and has not finished.
+// Problems returns every misuse so far, and every span that has not finished.
 func (t *Tracer) Problems() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -178,7 +177,7 @@ func (t *Tracer) Problems() []string {
 	return problems
 }
 
-// Reset forgets all spans and problems.
+// Reset removes all spans and problems.
 func (t *Tracer) Reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -213,7 +212,7 @@ func (s *Span) FinishWithOptions(o opentracing.FinishOptions) {
 	})
 }
 
-// Duration is how long the span lasted.
+// Duration is End - Start.
 func (s *Span) Duration() time.Duration { return s.End.Sub(s.Start) }
 
 // Context implements opentracing.Span.

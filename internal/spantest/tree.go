@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Tree draws the finished spans, a line each, indented under their parents, siblings in the order
-// they started: the operation, then the tags in the order of their keys. A log is a line of its
-// own. What depends on time is left out, so that trees can be compared: waits (see IsWait), and
-// the totals of waits. The pairs of replace, old and new, stand for what else differs between runs,
-// such as ports. Misuse of spans follows the tree, and so spoils the comparison.
+// Tree draws the finished spans, one per line, indented under their parents. Siblings come in the
+// order they started. A line is the operation and the tags, sorted by key; each log has its own
+// line. Waits (see [Span.IsWait]) and the tags wait.* are left out, since they depend on time.
+// replace holds pairs, old and new, for what else differs between runs, such as ports. Problems
+// follow the tree, so that a comparison fails.
 func (t *Tracer) Tree(replace ...string) string {
 	spans := t.Spans()
 	var b strings.Builder
@@ -30,8 +30,7 @@ func (t *Tracer) Tree(replace ...string) string {
 	return strings.NewReplacer(replace...).Replace(b.String())
 }
 
-// IsWait reports whether s is a later wait of a call, drawn beside the call's own span, or a wait of
-// a server on its client.
+// IsWait reports whether s is a wait after a call's first, or a server's wait for its client.
 func (s *Span) IsWait() bool {
 	return slices.ContainsFunc([]string{" wait", " read", " write"}, func(suffix string) bool {
 		return strings.HasSuffix(s.Operation, suffix)
@@ -55,7 +54,7 @@ func (s *Span) draw(b *strings.Builder, indent string) {
 		b.WriteString(indent + "  *")
 		for _, f := range record.Fields {
 			if f.Key() == "error.object" {
-				continue // reads as message does
+				continue // the same text as message
 			}
 			fmt.Fprintf(b, " %s=%s", f.Key(), quoted(f.Value()))
 		}
@@ -63,7 +62,7 @@ func (s *Span) draw(b *strings.Builder, indent string) {
 	}
 }
 
-// quoted is value as it reads, in quotes where it would run into its neighbours.
+// quoted formats value, in quotes if it holds a space, a quote, "=" or a line break.
 func quoted(value any) string {
 	s := fmt.Sprint(value)
 	if s == "" || strings.ContainsAny(s, " =\"\n") {

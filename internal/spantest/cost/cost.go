@@ -1,5 +1,5 @@
-// Package cost measures what a wrapper adds to a call, beside the raw client and beside a span
-// made by hand, in one run.
+// Package cost measures what a wrapper adds to a call. It compares with the raw client and with a
+// span made by hand, in the same run.
 package cost
 
 import (
@@ -13,13 +13,17 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// Run measures a call five ways: raw; wrapped, with no parent span; wrapped, under a parent that
-// is not sampled; wrapped, under one that is; and by hand, which is a jaeger-client-go span with
-// the tags the wrapper set, started, tagged and finished, with no call inside.
+// Run measures a call in five ways:
 //
-// What the wrapper costs is wrapped less raw, told as ns-over-raw; the sampled cost is held against
-// by hand, told as times-by-hand. Both calls must find their tracer as the global one. Where the wrapper injects, inject does so by
-// hand; otherwise it is nil.
+//	raw                the call, not wrapped
+//	wrapped/no_parent  wrapped, without a parent span
+//	wrapped/unsampled  wrapped, under a parent that is not sampled
+//	by_hand/sampled    no call: a jaeger-client-go span with the tags that the wrapper sets
+//	wrapped/sampled    wrapped, under a sampled parent
+//
+// ns-over-raw is the wrapper's cost: wrapped minus raw. times-by-hand is the cost of wrapped/sampled
+// divided by the time of by_hand/sampled. Both calls must use the global tracer. inject injects by
+// hand; it is nil if the wrapper does not inject.
 func Run(b *testing.B, raw, wrapped func(ctx context.Context), inject func(opentracing.Span)) {
 	b.Helper()
 	took := map[string]float64{} // ns per call
@@ -42,11 +46,11 @@ func Run(b *testing.B, raw, wrapped func(ctx context.Context), inject func(opent
 	spans := jaeger.NewInMemoryReporter()
 	_, ctx := parent(b, true, spans)
 	wrapped(ctx)
-	drawn := spans.GetSpans()
-	if len(drawn) != 1 {
-		b.Fatalf("the wrapped call drew %d spans, want the call's alone: %v", len(drawn), drawn)
+	recorded := spans.GetSpans()
+	if len(recorded) != 1 {
+		b.Fatalf("the wrapped call recorded %d spans, want 1: %v", len(recorded), recorded)
 	}
-	model := drawn[0].(*jaeger.Span)
+	model := recorded[0].(*jaeger.Span)
 	var tags []opentracing.Tag
 	for key, value := range model.Tags() {
 		tags = append(tags, opentracing.Tag{Key: key, Value: value})
@@ -60,7 +64,7 @@ func Run(b *testing.B, raw, wrapped func(ctx context.Context), inject func(opent
 	measure("by_hand/sampled", ctx, func(ctx context.Context) {
 		span := tracer.StartSpan(model.OperationName(), opentracing.ChildOf(opentracing.SpanFromContext(ctx).Context()))
 		for _, tag := range tags {
-			switch value := tag.Value.(type) { // a hand would give the value itself, not one boxed before
+			switch value := tag.Value.(type) { // boxes the value, as code written by hand does
 			case string:
 				span.SetTag(tag.Key, value)
 			case int64:
@@ -77,9 +81,9 @@ func Run(b *testing.B, raw, wrapped func(ctx context.Context), inject func(opent
 	measure("wrapped/sampled", ctx, wrapped)
 }
 
-// InTurn measures two calls that each take long, one after the other and in alternating order, so that both meet the
-// same machine. It tells the medians of how much longer the wrapped one took, under a sampled parent, as percent-over-raw
-// and ns-over-raw.
+// InTurn measures two slow calls by turns, in alternating order, so that other load on the machine
+// hits both alike. The wrapped call runs under a sampled parent. percent-over-raw and ns-over-raw
+// are the medians of how much longer it took.
 func InTurn(b *testing.B, raw, wrapped func(ctx context.Context)) {
 	b.Helper()
 	_, ctx := parent(b, true, jaeger.NewNullReporter())
