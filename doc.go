@@ -3,7 +3,7 @@
 //
 // A wrapper turns each network call of a client into an OpenTracing span that covers exactly the
 // time in which the caller was blocked on that call. What a trace then leaves uncovered inside a
-// parent span is the program's own time: package gap finds it.
+// parent span is the program's self time: package gap finds it.
 //
 // To wrap a client, import the package of its library:
 //

@@ -38,7 +38,7 @@ func main() {
 
 const usage = `The demo runs a small bookshop. Its handler talks to Redis, MySQL, Elasticsearch and another HTTP service, each
 client wrapped with one line of gaptrace, and works on what they send. The demo calls it, draws one of the calls,
-and holds the gaps in it, which are the handler's own time, against what the handler measured on its CPU clock.
+and holds the gaps in it, which are the handler's self time, against what the handler measured on its CPU clock.
 
 Usage: go run ./demo [flags]
 

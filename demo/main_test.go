@@ -54,7 +54,7 @@ func TestTheDemoDrawsARequest(t *testing.T) {
 			t.Errorf("no %q", operation)
 		}
 	}
-	checkOwnTime(t, stdout, 2+atOnce)
+	checkSelfTime(t, stdout, 2+atOnce)
 	if strings.ContainsRune(stdout+stderr, '\x1b') {
 		t.Error("escape sequences, and no terminal")
 	}
@@ -63,11 +63,11 @@ func TestTheDemoDrawsARequest(t *testing.T) {
 	}
 }
 
-var ownTime = regexp.MustCompile(`own time: gaps ([0-9.]+) ms, measured by the handler ([0-9.]+) ms, difference ([0-9.]+) %`)
+var selfTime = regexp.MustCompile(`self time: gaps ([0-9.]+) ms, measured by the handler ([0-9.]+) ms, difference ([0-9.]+) %`)
 
-// checkOwnTime reads the lines of all requests. How far gaps and work are apart is for a machine that is otherwise
+// checkSelfTime reads the lines of all requests. How far gaps and work are apart is for a machine that is otherwise
 // idle to say, and no test's to judge; but work is no more than the gaps that hold it, a rounding aside.
-func checkOwnTime(t *testing.T, stdout string, requests int) {
+func checkSelfTime(t *testing.T, stdout string, requests int) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		if n := strings.Count(stdout, "not measured"); n != requests {
@@ -75,9 +75,9 @@ func checkOwnTime(t *testing.T, stdout string, requests int) {
 		}
 		return
 	}
-	lines := ownTime.FindAllStringSubmatch(stdout, -1)
+	lines := selfTime.FindAllStringSubmatch(stdout, -1)
 	if len(lines) != requests {
-		t.Errorf("%d lines of own time, want %d", len(lines), requests)
+		t.Errorf("%d lines of self time, want %d", len(lines), requests)
 	}
 	for _, line := range lines {
 		gaps, _ := strconv.ParseFloat(line[1], 64)
@@ -169,7 +169,7 @@ func TestWhereNothingIsRecordedTheDemoSaysWhy(t *testing.T) {
 }
 
 // The handler works for 40 of 100 ms: 35 that show, and 5 that the joining of waits hides.
-func TestOwnTimeIsWhatTheGapsAndTheJoinedTimeHold(t *testing.T) {
+func TestSelfTimeIsWhatTheGapsAndTheJoinedTimeHold(t *testing.T) {
 	ms, start := time.Millisecond, time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	tags := func(kind string, more ...gap.Field) []gap.Field {
 		return append(more, gap.Field{Key: "span.kind", Value: kind})
@@ -186,7 +186,7 @@ func TestOwnTimeIsWhatTheGapsAndTheJoinedTimeHold(t *testing.T) {
 	}
 	var out strings.Builder
 	worst := compare(&out, find([][]gap.Span{spans}))
-	if want := "  request 1  own time: gaps 40.0 ms, measured by the handler 32.0 ms, difference 25.0 %\n"; out.String() != want || worst != 0.25 {
+	if want := "  request 1  self time: gaps 40.0 ms, measured by the handler 32.0 ms, difference 25.0 %\n"; out.String() != want || worst != 0.25 {
 		t.Errorf("got %s want %s, the worst is %v", out.String(), want, worst)
 	}
 }
@@ -201,7 +201,7 @@ func TestWhoDoesNotWaitForACollectorHasThePicture(t *testing.T) {
 	stderr := &interrupter{at: "sending the spans", cancel: cancel}
 	var stdout bytes.Buffer
 	code := run(ctx, []string{"-n", "1", "-jaeger", "http://" + silent.Addr().String()}, strings.NewReader(""), &stdout, stderr)
-	if code != 130 || !strings.Contains(stdout.String(), "own time: gaps") || !strings.HasSuffix(stderr.String(), "demo: interrupted\n") {
+	if code != 130 || !strings.Contains(stdout.String(), "self time: gaps") || !strings.HasSuffix(stderr.String(), "demo: interrupted\n") {
 		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout.String(), stderr)
 	}
 }
@@ -292,7 +292,7 @@ func TestAServerThatIsNotThereIsNamed(t *testing.T) {
 		"-redis": "127.0.0.1:1", "-mysql": "root@tcp(127.0.0.1:1)/", "-elasticsearch": "http://127.0.0.1:1", "-jaeger": "http://127.0.0.1:1",
 	} {
 		code, stdout, stderr := demo(t.Context(), "-n", "1", flag, value)
-		if drawn := strings.Contains(stdout, "own time: gaps"); drawn != (flag == "-jaeger") { // what was recorded is not lost with the collector
+		if drawn := strings.Contains(stdout, "self time: gaps"); drawn != (flag == "-jaeger") { // what was recorded is not lost with the collector
 			t.Errorf("%s: drawn %v", flag, drawn)
 		}
 		if code != 1 || !strings.Contains(stderr, "127.0.0.1:1: connect: connection refused") {
@@ -347,7 +347,7 @@ func TestThePageOfWhatWasRecordedIsServedUntilAnInterrupt(t *testing.T) {
 	}
 	running.Wait()
 	http.DefaultClient.CloseIdleConnections()
-	if code != 0 || !strings.Contains(stdout.String(), "own time: gaps") {
+	if code != 0 || !strings.Contains(stdout.String(), "self time: gaps") {
 		t.Errorf("exit code %d, stdout %q", code, stdout.String())
 	}
 }

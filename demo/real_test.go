@@ -43,7 +43,7 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
 	t.Logf("%s\n%s", stderr.String(), stdout.String())
-	checkOwnTime(t, stdout.String(), 2+atOnce)
+	checkSelfTime(t, stdout.String(), 2+atOnce)
 
 	for _, spans := range made.traces {
 		var recorded []string

@@ -84,15 +84,15 @@ func tag(n gap.Node, key string) any {
 // compare writes a line for each request and returns the largest difference.
 func compare(out io.Writer, requests []request) (worst float64) {
 	for _, r := range requests {
-		gaps := r.shop.OwnTime()
+		gaps := r.shop.SelfTime()
 		us, ok := tag(r.shop, bookshop.WorkTag).(int64)
 		if !ok {
-			fmt.Fprintf(out, "  request %d  own time: gaps %s, not measured by the handler: %s has no CPU clock for a thread\n", r.number, ms(gaps), runtime.GOOS)
+			fmt.Fprintf(out, "  request %d  self time: gaps %s, not measured by the handler: %s has no CPU clock for a thread\n", r.number, ms(gaps), runtime.GOOS)
 			continue
 		}
 		measured := time.Duration(us) * time.Microsecond
 		difference := math.Abs(float64(gaps-measured)) / float64(measured)
-		fmt.Fprintf(out, "  request %d  own time: gaps %s, measured by the handler %s, difference %.1f %%\n", r.number, ms(gaps), ms(measured), 100*difference)
+		fmt.Fprintf(out, "  request %d  self time: gaps %s, measured by the handler %s, difference %.1f %%\n", r.number, ms(gaps), ms(measured), 100*difference)
 		worst = max(worst, difference)
 	}
 	return worst

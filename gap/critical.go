@@ -54,8 +54,8 @@ func (t *Trace) CriticalPath() iter.Seq[Segment] {
 	}
 }
 
-// Worst returns the n gaps that hold the most own time on the critical path, of equals those that hold the most
-// time, the worst first and what is alike in the order it came in. Wire and Remote gaps hold no own time, and are left out.
+// Worst returns the n gaps that hold the most self time on the critical path, of equals those that hold the most
+// time, the worst first and what is alike in the order it came in. Wire and Remote gaps hold no self time, and are left out.
 // The gaps may be some of a trace's, or those of many traces.
 func Worst(gaps iter.Seq[Gap], n int) []Gap {
 	if n <= 0 {

@@ -48,7 +48,7 @@
 // that in the span itself. Only children that a span is blocked on count. The pieces tile the root exactly, and those of a span lie
 // inside its gaps: [Gap.CriticalTime] says how much of a gap is on the path, and [Worst] ranks gaps by it.
 //
-// A [Summary] adds up many traces by service and operation, with histograms of durations and of own time. Traces may be
+// A [Summary] adds up many traces by service and operation, with histograms of durations and of self time. Traces may be
 // dropped when they have been added, and summaries of parts be merged.
 //
 // # Clocks
@@ -74,7 +74,7 @@
 // # Where this differs
 //
 // The rules are those of Jaeger and of CRISP where these agree with the definition. Two differences show: both
-// walk a critical path over the children that finish last, and call what is left own time, so of two
+// walk a critical path over the children that finish last, and call what is left self time, so of two
 // children that overlap they lose one, and time that was covered is blamed on the parent. And
 // Jaeger's UI subtracts a child that FollowsFrom, unless it is a consumer's below a producer.
 package gap

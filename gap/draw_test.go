@@ -99,7 +99,7 @@ func tree(t *gap.Trace) string {
 	return strings.Join(words, " ")
 }
 
-// gaps draws the gaps: "A own [0,10)", or "A own 4 of [0,10) of B" for joined time.
+// gaps draws the gaps: "A self [0,10)", or "A self 4 of [0,10) of B" for joined time.
 func gaps(t *gap.Trace) string {
 	var lines []string
 	for g := range t.Gaps(0) {
@@ -139,7 +139,7 @@ func dump(t *gap.Trace, warnings []gap.Warning) string {
 	fmt.Fprintln(&b, t.ID(), t.Len(), t.Start(), t.End(), tree(t))
 	for n := range t.Nodes() {
 		s := n.Span()
-		fmt.Fprintln(&b, s.SpanID, s.Operation, n.Depth(), n.Kind(), n.Start(), n.End(), n.OwnTime(), n.CriticalTime(), n.Concurrency(), len(s.Tags), len(s.References))
+		fmt.Fprintln(&b, s.SpanID, s.Operation, n.Depth(), n.Kind(), n.Start(), n.End(), n.SelfTime(), n.CriticalTime(), n.Concurrency(), len(s.Tags), len(s.References))
 	}
 	for g := range t.Gaps(0) {
 		fmt.Fprint(&b, g.Node.Span().SpanID, g.Node.Span().Operation, g.Class, g.Start, g.End, g.Time, g.CriticalTime)

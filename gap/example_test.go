@@ -31,7 +31,7 @@ func Example() {
 	}
 	for n := range trace.Nodes() {
 		indent := strings.Repeat("  ", n.Depth())
-		fmt.Printf("%s%s %v, own time: gaps %v\n", indent, n.Span().Operation, n.Duration(), n.OwnTime())
+		fmt.Printf("%s%s %v, self time: gaps %v\n", indent, n.Span().Operation, n.Duration(), n.SelfTime())
 		for g := range n.Gaps(time.Millisecond / 2) {
 			what := "uncovered"
 			if g.Joined() {
@@ -41,14 +41,14 @@ func Example() {
 		}
 	}
 	// Output:
-	// HTTP GET 80ms, own time: gaps 50.8ms
-	//   · own 5ms uncovered, from 0s on
-	//   · own 800µs joined in sql query, from 5ms on
-	//   · own 3ms uncovered, from 25ms on
-	//   · own 42ms uncovered, from 38ms on
-	//   sql query 20ms, own time: gaps 0s
+	// HTTP GET 80ms, self time: gaps 50.8ms
+	//   · self 5ms uncovered, from 0s on
+	//   · self 800µs joined in sql query, from 5ms on
+	//   · self 3ms uncovered, from 25ms on
+	//   · self 42ms uncovered, from 38ms on
+	//   sql query 20ms, self time: gaps 0s
 	//     · remote 20ms uncovered, from 5ms on
-	//   sql query wait 10ms, own time: gaps 0s
+	//   sql query wait 10ms, self time: gaps 0s
 	//     · remote 10ms uncovered, from 28ms on
 }
 
@@ -75,7 +75,7 @@ func ExampleTrace_CriticalPath() {
 	// handler 20ms from 80ms
 }
 
-// Operations by what their own time costs the traces they are in.
+// Operations by what their self time costs the traces they are in.
 func ExampleSummary() {
 	var all gap.Summary
 	for i := range 100 {
@@ -88,10 +88,10 @@ func ExampleSummary() {
 		all.Add(trace)
 	}
 	for o := range all.Operations() {
-		fmt.Printf("%s %s: %d spans, own time %v, %.0f %% of all, at most %v\n", o.Service, o.Name, o.Count, o.OwnTime, 100*o.Share,
-			o.OwnTimes.Quantile(1))
+		fmt.Printf("%s %s: %d spans, self time %v, %.0f %% of all, at most %v\n", o.Service, o.Name, o.Count, o.SelfTime, 100*o.Share,
+			o.SelfTimes.Quantile(1))
 	}
 	// Output:
-	// shop GET /books: 100 spans, own time 8.95s, 60 % of all, at most 139ms
-	// shop render: 100 spans, own time 6s, 40 % of all, at most 60ms
+	// shop GET /books: 100 spans, self time 8.95s, 60 % of all, at most 139ms
+	// shop render: 100 spans, self time 6s, 40 % of all, at most 60ms
 }

@@ -34,7 +34,7 @@ const (
 	ClassRemote              // spent elsewhere: of any other client span
 )
 
-var classNames = [...]string{ClassSelf: "own", ClassWire: "wire", ClassRemote: "remote"}
+var classNames = [...]string{ClassSelf: "self", ClassWire: "wire", ClassRemote: "remote"}
 
 // String returns the name of the class in lower case.
 func (c Class) String() string {
@@ -63,11 +63,11 @@ func (n Node) Gaps(atLeast time.Duration) iter.Seq[Gap] {
 	return func(yield func(Gap) bool) { n.trace.gaps(n.i, atLeast, yield) }
 }
 
-// OwnTime returns how long the program itself was at work in this span: the sum of its gaps, joined
+// SelfTime returns how long the program itself was at work in this span: the sum of its gaps, joined
 // time included. It is zero for a client span, whose gaps are not the program's.
-func (n Node) OwnTime() time.Duration { return time.Duration(n.trace.measure(n.i).own) }
+func (n Node) SelfTime() time.Duration { return time.Duration(n.trace.measure(n.i).self) }
 
-// CriticalTime returns how much of OwnTime lies on the critical path.
+// CriticalTime returns how much of SelfTime lies on the critical path.
 func (n Node) CriticalTime() time.Duration { return time.Duration(n.trace.measure(n.i).critical) }
 
 // Concurrency returns by how much the span's blocking children, clipped to it, together last longer than the time
@@ -121,14 +121,14 @@ func (t *Trace) gaps(i int32, atLeast time.Duration, yield func(Gap) bool) bool 
 }
 
 // measure is what there is to know of a span as a whole.
-type measure struct{ own, critical, concurrency int64 }
+type measure struct{ self, critical, concurrency int64 }
 
 func (t *Trace) measure(i int32) (m measure) {
 	n := &t.nodes[i]
 	uncovered := int64(0)
 	t.sweep(i, func(s stretch) bool {
 		if n.class == ClassSelf {
-			m.own += s.time
+			m.self += s.time
 			m.critical += s.critical
 		}
 		if s.call == none {

@@ -72,7 +72,7 @@ func TestLargeTracesAreOrdinary(t *testing.T) {
 		n           int
 		gaps        int
 		pieces      int           // of the critical path
-		own         time.Duration // of the first root
+		self        time.Duration // of the first root
 		depth       int
 		warningsAre string
 	}{
@@ -108,8 +108,8 @@ func TestLargeTracesAreOrdinary(t *testing.T) {
 				t.Errorf("%d pieces, %d spans", pieces, spans)
 			}
 			for root := range trace.Roots() {
-				if own := root.OwnTime(); own != test.own {
-					t.Errorf("own time %v", own)
+				if self := root.SelfTime(); self != test.self {
+					t.Errorf("self time %v", self)
 				}
 				break
 			}

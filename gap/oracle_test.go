@@ -95,11 +95,11 @@ func (o *oracle) line(i int) (l line) {
 
 // covered returns where the children of i that are wanted cover it.
 func (o *oracle) covered(i int, wanted func(c int) bool) (l line) {
-	own := o.line(i)
+	self := o.line(i)
 	for c := range o.spans {
 		if o.parents[c] == i && o.waits[c] && wanted(c) {
 			for us, is := range o.line(c) {
-				l[us] = l[us] || is && own[us]
+				l[us] = l[us] || is && self[us]
 			}
 		}
 	}
@@ -116,10 +116,10 @@ func (l line) length() (n int64) {
 }
 
 func (o *oracle) uncovered(i int) string {
-	own, covered := o.line(i), o.covered(i, func(int) bool { return true })
+	self, covered := o.line(i), o.covered(i, func(int) bool { return true })
 	out, from := "", -1
 	for us := range timeline + 1 {
-		switch is := us < timeline && own[us] && !covered[us]; {
+		switch is := us < timeline && self[us] && !covered[us]; {
 		case is && from < 0:
 			from = us
 		case !is && from >= 0:

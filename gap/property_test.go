@@ -117,18 +117,18 @@ func holdPath(t testing.TB, trace *gap.Trace, gaps []gap.Gap) {
 	if next != len(pieces) {
 		t.Errorf("%d pieces too many", len(pieces)-next)
 	}
-	own := make(map[gap.Node]time.Duration)
+	self := make(map[gap.Node]time.Duration)
 	for _, g := range gaps {
 		if g.CriticalTime < 0 || g.CriticalTime > g.Time || !g.Joined() && g.CriticalTime != inside[place{g.Node, g.Start}] {
 			t.Errorf("%v of %+v on the path", inside[place{g.Node, g.Start}], g)
 		}
 		if g.Class == gap.ClassSelf {
-			own[g.Node] += g.CriticalTime
+			self[g.Node] += g.CriticalTime
 		}
 	}
 	for n := range trace.Nodes() {
-		if n.CriticalTime() != own[n] {
-			t.Errorf("critical time %v, gaps %v", n.CriticalTime(), own[n])
+		if n.CriticalTime() != self[n] {
+			t.Errorf("critical time %v, gaps %v", n.CriticalTime(), self[n])
 		}
 	}
 }
@@ -165,8 +165,8 @@ func holdNode(t testing.TB, n gap.Node) []gap.Gap {
 	if joined > covered {
 		t.Errorf("%v joined in %v", joined, covered)
 	}
-	if client := n.Kind() == gap.KindClient; client && n.OwnTime() != 0 || !client && n.OwnTime() != sum {
-		t.Errorf("own time %v, gaps %v", n.OwnTime(), sum)
+	if client := n.Kind() == gap.KindClient; client && n.SelfTime() != 0 || !client && n.SelfTime() != sum {
+		t.Errorf("self time %v, gaps %v", n.SelfTime(), sum)
 	}
 	return all
 }

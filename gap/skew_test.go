@@ -13,31 +13,31 @@ import (
 
 func TestClocksAreCorrectedAcrossProcessesByTheRuleOfJaeger(t *testing.T) {
 	look(t, map[string]drawing{
-		"what fits stays": {spans: "A [10,110) @a\n B [20,70) <A @b", gaps: "A own [10,20), A own [70,110), B own [20,70)"},
+		"what fits stays": {spans: "A [10,110) @a\n B [20,70) <A @b", gaps: "A self [10,20), A self [70,110), B self [20,70)"},
 		"what fits exactly stays": {
-			spans: "A [10,110) @a\n B [10,110) <A @b", gaps: "B own [10,110)",
+			spans: "A [10,110) @a\n B [10,110) <A @b", gaps: "B self [10,110)",
 		},
 		"what starts early is put into the middle": {
-			spans: "A [10,110) @a\n B [0,50) <A @b", gaps: "A own [10,35), A own [85,110), B own [35,85)", warnings: "clock-skew B",
+			spans: "A [10,110) @a\n B [0,50) <A @b", gaps: "A self [10,35), A self [85,110), B self [35,85)", warnings: "clock-skew B",
 		},
 		"what ends late is, with what is below it in its process": {
 			spans: "A [10,110) @a\n B [50,120) <A @b\n C [60,80) <B @b\n D [90,95) ~B @b\n E [61,62) <C", warnings: "clock-skew B",
-			tree: "A B<A C<B E<C D~B", gaps: "A own [10,25), A own [95,110), B own [25,35), B own [55,95), C own [35,36), C own [37,55), E own [36,37), D own [65,70)",
+			tree: "A B<A C<B E<C D~B", gaps: "A self [10,25), A self [95,110), B self [25,35), B self [55,95), C self [35,36), C self [37,55), E self [36,37), D self [65,70)",
 		},
 		"what would be detached is": {
-			spans: "A [0,10) client @a\n B [1000,1006) server <A @b", gaps: "A wire [0,2), A wire [8,10), B own [2,8)", warnings: "clock-skew B",
+			spans: "A [0,10) client @a\n B [1000,1006) server <A @b", gaps: "A wire [0,2), A wire [8,10), B self [2,8)", warnings: "clock-skew B",
 		},
 		"of what is too long only an early start is mended": {
 			spans: "A [10,110) @a\n B [0,150) <A @b\n C [20,170) <A @c", tree: "A B<A(outlives) C<A(outlives)",
-			gaps: "B own [10,160), C own [20,170)", warnings: "clock-skew B",
+			gaps: "B self [10,160), C self [20,170)", warnings: "clock-skew B",
 		},
 		"siblings are put in order again": {
 			spans: "A [10,110) @a\n B [0,20) <A @a\n C [90,190) <A @c\n D [95,130) <A @d", tree: "A B<A C<A D<A",
-			gaps: "B own [0,20), C own [10,110), D own [42,77)", warnings: "clock-skew C, clock-skew D",
+			gaps: "B self [0,20), C self [10,110), D self [42,77)", warnings: "clock-skew C, clock-skew D",
 		},
 		"each process by its own parent, when that has been moved": {
 			spans: "A [0,100) @a\n B [1000,1060) <A @b\n C [5010,5030) <B @c\n D [31,32) <C @b", warnings: "clock-skew B, clock-skew C, clock-skew D",
-			gaps: "A own [0,20), A own [80,100), B own [20,40), B own [60,80), C own [40,49), C own [50,60), D own [49,50)",
+			gaps: "A self [0,20), A self [80,100), B self [20,40), B self [60,80), C self [40,49), C self [50,60), D self [49,50)",
 		},
 	})
 }
@@ -45,26 +45,26 @@ func TestClocksAreCorrectedAcrossProcessesByTheRuleOfJaeger(t *testing.T) {
 func TestClocksAreNotCorrected(t *testing.T) {
 	look(t, map[string]drawing{
 		"within a process": {
-			spans: "A [10,110) @a\n B [0,50) <A @a\n C [100,120) <A @a", gaps: "A own [50,100), B own [0,50), C own [100,120)",
+			spans: "A [10,110) @a\n B [0,50) <A @a\n C [100,120) <A @a", gaps: "A self [50,100), B self [0,50), C self [100,120)",
 		},
 		"on one host": {
-			spans: "A [10,110) @a/h\n B [0,50) <A @b/h", gaps: "A own [50,110), B own [0,50)",
+			spans: "A [10,110) @a/h\n B [0,50) <A @b/h", gaps: "A self [50,110), B self [0,50)",
 		},
 		"of processes unknown": {
-			spans: "A [10,110)\n B [0,50) <A @b\n C [100,120) <B", tree: "A B<A C~B(detached)", gaps: "A own [50,110), B own [0,50), C own [100,120)",
+			spans: "A [10,110)\n B [0,50) <A @b\n C [100,120) <B", tree: "A B<A C~B(detached)", gaps: "A self [50,110), B self [0,50), C self [100,120)",
 		},
 		"by what nobody waits for": {
 			spans: "A [10,110) producer @a\n B [200,250) consumer <A @b\n C [300,310) ~A @c",
-			gaps:  "A own [10,110), B own [200,250), C own [300,310)",
+			gaps:  "A self [10,110), B self [200,250), C self [300,310)",
 		},
-		"of roots": {spans: "A [10,110) @a\n B [0,5) @b", gaps: "B own [0,5), A own [10,110)"},
+		"of roots": {spans: "A [10,110) @a\n B [0,5) @b", gaps: "B self [0,5), A self [10,110)"},
 		"twice": {
-			spans: "A [10,110) @a\n B [0,50) <A @b\n C [20,21) <A @b corrected", gaps: "A own [50,110), B own [0,50), C own [20,21)", warnings: "clock-skew",
+			spans: "A [10,110) @a\n B [0,50) <A @b\n C [20,21) <A @b corrected", gaps: "A self [50,110), B self [0,50), C self [20,21)", warnings: "clock-skew",
 		},
 	})
 	look(t, map[string]drawing{
 		"but those of two hosts are": {
-			spans: "A [10,110) @a/h\n B [0,50) <A @a/i", gaps: "A own [10,35), A own [85,110), B own [35,85)", warnings: "clock-skew B",
+			spans: "A [10,110) @a/h\n B [0,50) <A @a/i", gaps: "A self [10,35), A self [85,110), B self [35,85)", warnings: "clock-skew B",
 		},
 	})
 }
@@ -72,11 +72,11 @@ func TestClocksAreNotCorrected(t *testing.T) {
 func TestMaxSkewBoundsWhatIsCorrectedAndEachDeltaIsTold(t *testing.T) {
 	input := spans(t, "A [10,110) @a\n B [0,50) <A @b\n C [60,61) <B @b") // by 35 µs, and then C starts 45 µs late
 	for most, want := range map[time.Duration]string{
-		math.MaxInt64:           "A own [10,35), A own [85,110), B own [35,85), C own [95,96)",
-		35 * time.Microsecond:   "A own [10,35), A own [85,110), B own [35,85), C own [95,96)",
-		35*time.Microsecond - 1: "A own [50,110), B own [0,50), C own [60,61)",
-		0:                       "A own [50,110), B own [0,50), C own [60,61)",
-		-1:                      "A own [50,110), B own [0,50), C own [60,61)",
+		math.MaxInt64:           "A self [10,35), A self [85,110), B self [35,85), C self [95,96)",
+		35 * time.Microsecond:   "A self [10,35), A self [85,110), B self [35,85), C self [95,96)",
+		35*time.Microsecond - 1: "A self [50,110), B self [0,50), C self [60,61)",
+		0:                       "A self [50,110), B self [0,50), C self [60,61)",
+		-1:                      "A self [50,110), B self [0,50), C self [60,61)",
 	} {
 		trace, warnings := gap.Build(input, gap.WithMaxSkew(most))
 		if got := gaps(trace); got != want {

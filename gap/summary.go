@@ -27,20 +27,20 @@ type Operation struct {
 	Service, Name string
 	Count         int64         // spans
 	Duration      time.Duration // of all of them, one after the other
-	OwnTime       time.Duration // their own time, as of [Node.OwnTime]
+	SelfTime      time.Duration // their self time, as of [Node.SelfTime]
 	CriticalTime  time.Duration // how much of that lies on the critical path
 	Concurrency   time.Duration // as of [Node.Concurrency]
-	Share         float64       // of the own time of all operations of the Summary, from 0 to 1
+	Share         float64       // of the self time of all operations of the Summary, from 0 to 1
 	Durations     Histogram     // of each span
-	OwnTimes      Histogram     // of each span
-	Worst         SpanRef       // the span with the most own time, of equals that with the lowest ids
+	SelfTimes     Histogram     // of each span
+	Worst         SpanRef       // the span with the most self time, of equals that with the lowest ids
 }
 
 // SpanRef names a span.
 type SpanRef struct {
-	TraceID TraceID
-	SpanID  SpanID
-	OwnTime time.Duration
+	TraceID  TraceID
+	SpanID   SpanID
+	SelfTime time.Duration
 }
 
 // Add adds all spans of a trace.
@@ -59,12 +59,12 @@ func (s *Summary) Add(t *Trace) {
 			operations[n.operation] = o
 		}
 		m, duration := t.measure(int32(i)), n.end-n.start
-		if own := time.Duration(m.own); o.Count == 0 || own >= o.Worst.OwnTime {
-			o.suggest(SpanRef{t.id, n.id, own})
+		if self := time.Duration(m.self); o.Count == 0 || self >= o.Worst.SelfTime {
+			o.suggest(SpanRef{t.id, n.id, self})
 		}
 		o.sum(1, duration, m)
 		o.Durations.add(duration)
-		o.OwnTimes.add(m.own)
+		o.SelfTimes.add(m.self)
 	}
 }
 
@@ -75,33 +75,33 @@ func (s *Summary) Merge(other *Summary) {
 		for name, from := range theirs.operations {
 			o := ours.operation(name)
 			o.suggest(from.Worst)
-			o.sum(from.Count, int64(from.Duration), measure{int64(from.OwnTime), int64(from.CriticalTime), int64(from.Concurrency)})
+			o.sum(from.Count, int64(from.Duration), measure{int64(from.SelfTime), int64(from.CriticalTime), int64(from.Concurrency)})
 			o.Durations.merge(&from.Durations)
-			o.OwnTimes.merge(&from.OwnTimes)
+			o.SelfTimes.merge(&from.SelfTimes)
 		}
 	}
 }
 
-// Operations returns the operations, those with the most own time on the critical path first, of equals those with the
-// most own time, then those of the longest duration, then by service and name.
+// Operations returns the operations, those with the most self time on the critical path first, of equals those with the
+// most self time, then those of the longest duration, then by service and name.
 func (s *Summary) Operations() iter.Seq[Operation] {
 	return func(yield func(Operation) bool) {
-		var high, low, carry uint64 // 128 bits of own time: exact, and so the same in any order
+		var high, low, carry uint64 // 128 bits of self time: exact, and so the same in any order
 		var all []*Operation
 		for _, service := range s.services {
 			for _, o := range service.operations {
 				all = append(all, o)
-				low, carry = bits.Add64(low, uint64(o.OwnTime), 0)
+				low, carry = bits.Add64(low, uint64(o.SelfTime), 0)
 				high += carry
 			}
 		}
 		slices.SortFunc(all, compareOperations)
-		own := float64(high)*(1<<64) + float64(low)
+		self := float64(high)*(1<<64) + float64(low)
 		for _, o := range all {
 			told := *o
-			told.Durations, told.OwnTimes = o.Durations.clone(), o.OwnTimes.clone()
-			if own > 0 {
-				told.Share = float64(o.OwnTime) / own
+			told.Durations, told.SelfTimes = o.Durations.clone(), o.SelfTimes.clone()
+			if self > 0 {
+				told.Share = float64(o.SelfTime) / self
 			}
 			if !yield(told) {
 				return
@@ -142,18 +142,18 @@ func (o *Operation) suggest(e SpanRef) {
 func (o *Operation) sum(count, duration int64, m measure) {
 	o.Count += count
 	o.Duration = time.Duration(plus(int64(o.Duration), duration))
-	o.OwnTime = time.Duration(plus(int64(o.OwnTime), m.own))
+	o.SelfTime = time.Duration(plus(int64(o.SelfTime), m.self))
 	o.CriticalTime = time.Duration(plus(int64(o.CriticalTime), m.critical))
 	o.Concurrency = time.Duration(plus(int64(o.Concurrency), m.concurrency))
 }
 
 func compareExamples(a, b SpanRef) int {
-	return cmp.Or(cmp.Compare(b.OwnTime, a.OwnTime), compareTraceIDs(a.TraceID, b.TraceID), cmp.Compare(a.SpanID, b.SpanID))
+	return cmp.Or(cmp.Compare(b.SelfTime, a.SelfTime), compareTraceIDs(a.TraceID, b.TraceID), cmp.Compare(a.SpanID, b.SpanID))
 }
 
 func compareOperations(a, b *Operation) int {
 	return cmp.Or(
-		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.OwnTime, a.OwnTime), cmp.Compare(b.Duration, a.Duration),
+		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.SelfTime, a.SelfTime), cmp.Compare(b.Duration, a.Duration),
 		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name),
 	)
 }

@@ -23,9 +23,9 @@ func add(s *gap.Summary, spans []gap.Span) {
 func table(s *gap.Summary) string {
 	var b strings.Builder
 	for o := range s.Operations() {
-		fmt.Fprintf(&b, "%s %s: %d spans of %d, own %d, critical %d, concurrency %d, share %.2f, worst %c of %d with %d\n",
-			o.Service, o.Name, o.Count, o.Duration.Microseconds(), o.OwnTime.Microseconds(), o.CriticalTime.Microseconds(),
-			o.Concurrency.Microseconds(), o.Share, rune(o.Worst.SpanID), o.Worst.TraceID.Low, o.Worst.OwnTime.Microseconds())
+		fmt.Fprintf(&b, "%s %s: %d spans of %d, self %d, critical %d, concurrency %d, share %.2f, worst %c of %d with %d\n",
+			o.Service, o.Name, o.Count, o.Duration.Microseconds(), o.SelfTime.Microseconds(), o.CriticalTime.Microseconds(),
+			o.Concurrency.Microseconds(), o.Share, rune(o.Worst.SpanID), o.Worst.TraceID.Low, o.Worst.SelfTime.Microseconds())
 	}
 	return b.String()
 }
@@ -38,10 +38,10 @@ func TestSummaryTellsWhatEachOperationOfEachServiceCosts(t *testing.T) {
 	add(&s, nil)
 	add(&s, spans(t, "A [0,100) server @shop\n B [10,40) client <A @shop joined=4\n C [20,60) <A @shop"))
 	add(&s, spans(t, "A [0,60) server @shop trace=2\n B [0,20) client <A2 @shop trace=2\n D [30,50) <A2 @stock trace=2"))
-	want := "shop A: 2 spans of 160, own 74, critical 71, concurrency 20, share 0.55, worst A of 1 with 54\n" +
-		"shop C: 1 spans of 40, own 40, critical 40, concurrency 0, share 0.30, worst C of 1 with 40\n" +
-		"stock D: 1 spans of 20, own 20, critical 20, concurrency 0, share 0.15, worst D of 2 with 20\n" +
-		"shop B: 2 spans of 50, own 0, critical 0, concurrency 0, share 0.00, worst B of 1 with 0\n"
+	want := "shop A: 2 spans of 160, self 74, critical 71, concurrency 20, share 0.55, worst A of 1 with 54\n" +
+		"shop C: 1 spans of 40, self 40, critical 40, concurrency 0, share 0.30, worst C of 1 with 40\n" +
+		"stock D: 1 spans of 20, self 20, critical 20, concurrency 0, share 0.15, worst D of 2 with 20\n" +
+		"shop B: 2 spans of 50, self 0, critical 0, concurrency 0, share 0.00, worst B of 1 with 0\n"
 	if got := table(&s); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
@@ -58,7 +58,7 @@ func TestWorstExampleIsTheSameInAnyOrder(t *testing.T) {
 			add(&s, part)
 		}
 		for o := range s.Operations() {
-			if o.Name == "A" && (o.Worst != gap.SpanRef{TraceID: gap.TraceID{Low: 2}, SpanID: 'A', OwnTime: 9 * time.Microsecond}) {
+			if o.Name == "A" && (o.Worst != gap.SpanRef{TraceID: gap.TraceID{Low: 2}, SpanID: 'A', SelfTime: 9 * time.Microsecond}) {
 				t.Fatalf("worst is %v", o.Worst)
 			}
 		}
@@ -104,15 +104,15 @@ func TestMergeIsTheSameAsTheWholeInAnyOrderAndGrouping(t *testing.T) {
 // holdSummary checks what is true of every summary.
 func holdSummary(t testing.TB, s *gap.Summary) {
 	t.Helper()
-	share, own := 0.0, time.Duration(0)
+	share, self := 0.0, time.Duration(0)
 	var before *gap.Operation
 	for o := range s.Operations() {
 		share += o.Share
-		own += o.OwnTime
+		self += o.SelfTime
 		shortest, longest := o.Durations.Quantile(0), o.Durations.Quantile(1)
-		least, most := o.OwnTimes.Quantile(0), o.OwnTimes.Quantile(1)
-		if o.Count < 1 || o.OwnTime < o.CriticalTime || o.CriticalTime < 0 || o.Duration < o.OwnTime || o.Concurrency < 0 ||
-			o.Worst.OwnTime != most || shortest > o.Duration/time.Duration(o.Count) && o.Duration < math.MaxInt64 || longest > o.Duration || least > most || most > longest {
+		least, most := o.SelfTimes.Quantile(0), o.SelfTimes.Quantile(1)
+		if o.Count < 1 || o.SelfTime < o.CriticalTime || o.CriticalTime < 0 || o.Duration < o.SelfTime || o.Concurrency < 0 ||
+			o.Worst.SelfTime != most || shortest > o.Duration/time.Duration(o.Count) && o.Duration < math.MaxInt64 || longest > o.Duration || least > most || most > longest {
 			t.Errorf("bad operation %+v", o)
 		}
 		if before != nil && before.CriticalTime < o.CriticalTime {
@@ -120,7 +120,7 @@ func holdSummary(t testing.TB, s *gap.Summary) {
 		}
 		before = &o
 	}
-	if own > 0 && math.Abs(share-1) > 1e-9 {
+	if self > 0 && math.Abs(share-1) > 1e-9 {
 		t.Errorf("shares add up to %v", share)
 	}
 }
@@ -155,7 +155,7 @@ func TestSumsStopAtTheHighestDuration(t *testing.T) {
 	}
 	all := slices.Collect(s.Operations())
 	for _, o := range all {
-		if o.Duration != math.MaxInt64 || o.OwnTime != math.MaxInt64 || o.Share != 0.5 || o.Durations.Quantile(0.5) != forever.Duration {
+		if o.Duration != math.MaxInt64 || o.SelfTime != math.MaxInt64 || o.Share != 0.5 || o.Durations.Quantile(0.5) != forever.Duration {
 			t.Errorf("got %+v", o)
 		}
 	}
@@ -167,8 +167,8 @@ func TestSumsStopAtTheHighestDuration(t *testing.T) {
 	}
 	trace, _ := gap.Build(children)
 	for root := range trace.Roots() {
-		if root.Concurrency() != math.MaxInt64-forever.Duration || root.OwnTime() != 0 { // three times the longest is the highest, and is covered
-			t.Errorf("concurrency %v, own time %v", root.Concurrency(), root.OwnTime())
+		if root.Concurrency() != math.MaxInt64-forever.Duration || root.SelfTime() != 0 { // three times the longest is the highest, and is covered
+			t.Errorf("concurrency %v, self time %v", root.Concurrency(), root.SelfTime())
 		}
 	}
 }
@@ -211,7 +211,7 @@ func TestQuantilesAreWithinTwoPercent(t *testing.T) {
 					if q > 0 {
 						want = durations[max(0, int(math.Ceil(min(q, 1)*float64(n)))-1)]
 					}
-					for _, got := range []time.Duration{o.Durations.Quantile(q), o.OwnTimes.Quantile(q)} {
+					for _, got := range []time.Duration{o.Durations.Quantile(q), o.SelfTimes.Quantile(q)} {
 						if off := math.Abs(float64(got - want)); off > 0.02*float64(want) || q >= 1 && off != 0 || q <= 0 && off != 0 {
 							t.Fatalf("%s, quantile %v of %d: %v, want %v", name, q, n, got, want)
 						}

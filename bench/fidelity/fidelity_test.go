@@ -61,7 +61,7 @@ func TestEveryPeerPlaysEveryScenarioThatItCovers(t *testing.T) {
 	}
 	for _, row := range r.Rows {
 		for _, s := range row.Samples {
-			if s.Length <= 0 || s.Own <= 0 || s.CPU <= 0 || s.Own > s.Length || s.CPU > s.Elapsed*11/10+time.Millisecond {
+			if s.Length <= 0 || s.Self <= 0 || s.CPU <= 0 || s.Self > s.Length || s.CPU > s.Elapsed*11/10+time.Millisecond {
 				t.Errorf("%s, %s: %+v", row.Scenario, row.Peer, s)
 			}
 		}
@@ -109,8 +109,8 @@ func TestASeedIsASchedule(t *testing.T) {
 func TestFiguresOfKnownSamples(t *testing.T) {
 	s := scenario{name: "known"}
 	r := newResults(1, 4, []peer.Peer{{Name: ourName}})
-	for _, own := range []time.Duration{53, 50, 48, 70} { // should be 50
-		r.add(s, ourName, sample{Length: 100, Own: own, CPU: 35, Elapsed: 40, Library: 10, Inside: 1})
+	for _, self := range []time.Duration{53, 50, 48, 70} { // should be 50
+		r.add(s, ourName, sample{Length: 100, Self: self, CPU: 35, Elapsed: 40, Library: 10, Inside: 1})
 	}
 	r.finish()
 	got := r.row("known", ourName)
@@ -182,7 +182,7 @@ func TestSpansOfOtherTracesAreNoneOfTheRequests(t *testing.T) {
 		at(1, 2, "call", 20*time.Millisecond, 50*time.Millisecond, below),
 		at(1, 1, requestName, 0, 100*time.Millisecond),
 	})
-	if err != nil || m.sample.Own != 70*time.Millisecond || m.sample.Length != 100*time.Millisecond || m.sample.Spans != 1 {
+	if err != nil || m.sample.Self != 70*time.Millisecond || m.sample.Length != 100*time.Millisecond || m.sample.Spans != 1 {
 		t.Errorf("%+v, %v", m.sample, err)
 	}
 	if err := m.gaps([]gap.Span{at(1, 2, "call", 0, 1)}); err == nil {

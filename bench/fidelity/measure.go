@@ -16,7 +16,7 @@ import (
 // sample is what one request came to.
 type sample struct {
 	Length  time.Duration `json:"length"`  // of the request's span
-	Own     time.Duration `json:"own"`     // its own time, as package gap finds it
+	Self    time.Duration `json:"self"`    // its self time, as package gap finds it
 	CPU     time.Duration `json:"cpu"`     // of the handler's thread, outside of the library's calls
 	Elapsed time.Duration `json:"elapsed"` // on the clock on the wall, outside of the library's calls
 	Library time.Duration `json:"library"` // in calls that never waited
@@ -27,7 +27,7 @@ type sample struct {
 
 // err is by how much the gaps are wrong, as a part of the request: above zero, a wait looks like work; below, work is
 // hidden. What the gaps should hold is the time in which the handler was not waiting for a call.
-func (s sample) err() float64 { return s.part(s.Own - s.Elapsed - s.Library) }
+func (s sample) err() float64 { return s.part(s.Self - s.Elapsed - s.Library) }
 
 // lost is what of that time the handler was kept from working: others had the CPU, or Go's scheduler or its collector. No
 // wrapper can know of it.
@@ -137,7 +137,7 @@ func (m *measurement) gaps(spans []gap.Span) error {
 	built, _ := gap.Build(trace)
 	for node := range built.Roots() {
 		if node.Span().SpanID == root.SpanID {
-			m.sample.Own, m.sample.Length, m.sample.Spans = node.OwnTime(), node.Duration(), node.Descendants()
+			m.sample.Self, m.sample.Length, m.sample.Spans = node.SelfTime(), node.Duration(), node.Descendants()
 			return nil
 		}
 	}

@@ -56,7 +56,7 @@ type row struct {
 	Signed float64 `json:"signed"` // the mean of the error with its sign: above zero, waits look like work
 
 	Lost    float64  `json:"lost"`    // what the gaps rightly hold, and is no CPU of the handler's
-	CPU     float64  `json:"cpu"`     // the mean of |own time less the thread's CPU outside of calls|
+	CPU     float64  `json:"cpu"`     // the mean of |self time less the thread's CPU outside of calls|
 	Inside  float64  `json:"inside"`  // CPU that was used in calls that waited, at the work of the library and of the wrapper
 	Library float64  `json:"library"` // calls that never waited
 	Spans   float64  `json:"spans"`   // of a request
@@ -181,7 +181,7 @@ func (r *row) compute() {
 		r.Mean += math.Abs(e) / n
 		r.Signed += e / n
 		r.Lost += s.lost() / n
-		r.CPU += math.Abs(s.part(s.Own-s.CPU)) / n
+		r.CPU += math.Abs(s.part(s.Self-s.CPU)) / n
 		r.Inside += s.part(s.Inside) / n
 		r.Library += s.part(s.Library) / n
 		r.Spans += float64(s.Spans) / n

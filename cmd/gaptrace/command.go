@@ -31,7 +31,7 @@ const reportExamples = `  gaptrace report trace.json
   gaptrace report -o report.html --traces 20 traces.json.gz
   gaptrace report --service bookshop --lookback 1h http://localhost:16686
   gaptrace report http://localhost:16686/trace/4f1c6a3d9be20c77
-  gaptrace report -o own.pb.gz traces.json && go tool pprof -http : own.pb.gz
+  gaptrace report -o self.pb.gz traces.json && go tool pprof -http : self.pb.gz
   curl -s "$URL" | gaptrace report --format json - | jq .operations`
 
 const topExamples = `  gaptrace top traces.json
@@ -88,12 +88,12 @@ func newCommand(s streams) *cobra.Command {
 	root.AddCommand(
 		subcommand(s, &cobra.Command{
 			Use: "report FILE|URL|-...", Short: "Draw the worst traces, and list the worst gaps and the operations",
-			Long: "report draws the worst traces with their gaps, and lists the worst gaps and the operations whose own time costs most.\n\n" +
+			Long: "report draws the worst traces with their gaps, and lists the worst gaps and the operations whose self time costs most.\n\n" +
 				about, Example: reportExamples,
 		}, reportFormats),
 		subcommand(s, &cobra.Command{
-			Use: "top FILE|URL|-...", Short: "List the operations whose own time costs most, of any number of traces",
-			Long: "top lists the operations whose own time costs most. It keeps none of the traces: a stream of any length takes the memory\n" +
+			Use: "top FILE|URL|-...", Short: "List the operations whose self time costs most, of any number of traces",
+			Long: "top lists the operations whose self time costs most. It keeps none of the traces: a stream of any length takes the memory\n" +
 				"of its largest trace, and some for each operation.\n\n" + about, Example: topExamples,
 		}, topFormats),
 	)

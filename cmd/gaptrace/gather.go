@@ -20,7 +20,7 @@ import (
 func (s streams) report(ctx context.Context, o *options, sources []source) error {
 	began := time.Now()
 	if o.format.value == "pprof" && o.output == "-" && terminal.Is(s.stdout) {
-		return wrong("a profile is no text for a terminal: say -o own.pb.gz, and look at it by go tool pprof -http : own.pb.gz")
+		return wrong("a profile is no text for a terminal: say -o self.pb.gz, and look at it by go tool pprof -http : self.pb.gz")
 	}
 	out, p := s.out, s.progress
 	if err := out.open(o.output); err != nil {

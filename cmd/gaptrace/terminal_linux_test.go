@@ -80,7 +80,7 @@ func TestTextIsAsWideAsTheTerminal(t *testing.T) {
 
 func TestATerminalIsSentNoProfile(t *testing.T) {
 	code, screen := onTerminal(t, 100, "report", "--format", "pprof", shopTraces)
-	if code != exitWrongUse || !strings.HasPrefix(screen, "gaptrace: a profile is no text for a terminal: say -o own.pb.gz") {
+	if code != exitWrongUse || !strings.HasPrefix(screen, "gaptrace: a profile is no text for a terminal: say -o self.pb.gz") {
 		t.Errorf("exit code %d, %q", code, screen)
 	}
 }

@@ -97,7 +97,7 @@ func TestATraceHasAPageUntilItIsForgotten(t *testing.T) {
 	id := request(t, tr, "HTTP GET /books", time.Second)
 	h := debug.Handler(recorder)
 	page := ask(t, h, "GET", "/debug/gaps/trace?id="+id)
-	if page.Code != http.StatusOK || !strings.Contains(page.Body.String(), `data-gaps="own `) || !strings.Contains(page.Body.String(), "<h1 dir=\"auto\">bookshop: HTTP GET /books</h1>") {
+	if page.Code != http.StatusOK || !strings.Contains(page.Body.String(), `data-gaps="self `) || !strings.Contains(page.Body.String(), "<h1 dir=\"auto\">bookshop: HTTP GET /books</h1>") {
 		t.Errorf("status %d: %s", page.Code, page.Body)
 	}
 	for range 100 { // as many as it keeps

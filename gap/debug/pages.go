@@ -45,7 +45,7 @@ type entry struct {
 	Service, Operation string // of its first root
 	Start              time.Time
 	Duration           time.Duration // of the root
-	Own, Critical      time.Duration
+	Self, Critical     time.Duration
 	Spans              int
 	Failed             bool // some span of it
 	Incomplete         bool // spans are missing
@@ -129,7 +129,7 @@ func describe(t *gap.Trace) entry {
 		break
 	}
 	for n := range t.Nodes() {
-		e.Own = plus(e.Own, n.OwnTime())
+		e.Self = plus(e.Self, n.SelfTime())
 		e.Critical = plus(e.Critical, n.CriticalTime())
 		e.Incomplete = e.Incomplete || n.Incomplete()
 		e.Failed = e.Failed || slices.ContainsFunc(n.Span().Tags, func(f gap.Field) bool {

@@ -246,11 +246,11 @@ func TestARedirectTakesTheLastSegmentAsItWasSent(t *testing.T) {
 func TestSumsOfTimesThatSpansClaimAreNotNegative(t *testing.T) {
 	var spans []gap.Span
 	early := time.Date(1824, 1, 1, 0, 0, 0, 0, time.UTC) // where the longest duration fits
-	for i := range 2 {                                   // roots, each with its own time. The sum of three would be above zero again
+	for i := range 2 {                                   // roots, each with its self time. The sum of three would be above zero again
 		spans = append(spans, gap.Span{SpanID: gap.SpanID(i + 1), Start: early, Duration: 1<<63 - 1<<59, Operation: "forever"})
 	}
 	list := ask(t, debug.Handler(strange{traces: [][]gap.Span{spans}}), "GET", "/?band=1s").Body.String()
-	times := regexp.MustCompile(`data-h="(Own time|Critical)">([^<]*)</td>`).FindAllStringSubmatch(list, 2)
+	times := regexp.MustCompile(`data-h="(Self time|Critical)">([^<]*)</td>`).FindAllStringSubmatch(list, 2)
 	if len(times) != 2 {
 		t.Fatal(list)
 	}

@@ -28,11 +28,11 @@ func ExampleRead() {
 		}
 		trace, _ := gap.Build(spans)
 		for root := range trace.Roots() {
-			fmt.Println(root.Span().Process.Service, root.Span().Operation, root.Duration(), "own time:", root.OwnTime())
+			fmt.Println(root.Span().Process.Service, root.Span().Operation, root.Duration(), "self time:", root.SelfTime())
 		}
 	}
 	// Output:
-	// bookshop GET /books 100ms own time: 40ms
+	// bookshop GET /books 100ms self time: 40ms
 	// traces.json: byte 482: expected the end of a string, found the end of the input
 }
 

@@ -225,8 +225,8 @@ func TestNegativeDurationWithoutItsSignCountsAsZero(t *testing.T) {
 			t.Errorf("%s: %v", duration, warnings)
 		}
 		for root := range built.Roots() {
-			if root.Duration() != 500*time.Microsecond || root.OwnTime() != 500*time.Microsecond {
-				t.Errorf("%s: the root lasts %v and works for %v", duration, root.Duration(), root.OwnTime())
+			if root.Duration() != 500*time.Microsecond || root.SelfTime() != 500*time.Microsecond {
+				t.Errorf("%s: the root lasts %v and works for %v", duration, root.Duration(), root.SelfTime())
 			}
 		}
 	}

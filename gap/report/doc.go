@@ -19,5 +19,5 @@
 // ([Stacks.Profile]), or folded stacks for flame graphs ([Stacks.Folded]).
 //
 // What traces hold is shown as text: control characters and marks that turn the direction of text become U+FFFD in text and on
-// pages, long names are cut there, and pages escape all of it. Own time and critical path are as package gap defines them.
+// pages, long names are cut there, and pages escape all of it. Self time and critical path are as package gap defines them.
 package report

@@ -34,23 +34,21 @@ func Example() {
 		fmt.Println(err)
 	}
 	// Output:
-	// Trace 0000000000001a2b  50.0 ms, 3 spans, own 20.0 ms, critical 20.0 ms
+	// Trace 0000000000001a2b  50.0 ms, 3 spans, self 20.0 ms, critical 20.0 ms
 	//
-	//                     |0 ms          |20 ms         |40 ms         time        own
+	//                     |0 ms          |20 ms         |40 ms         time       self
 	// shop: POST /orders  ###############...............########    50.0 ms    20.0 ms
 	// + sql query         ###############                           20.0 ms
 	// \ redis set                                       ########    10.0 ms
 	//
-	// # blocked, or covered by the spans below
-	// . gap: the program's own time
-	// ~ gap: on the wire
+	// # blocked, or covered by the spans below   . gap: self time   ~ gap: on the wire
 	//
-	// Worst gaps, by own time on the critical path
-	//  critical      own        at  span                trace
+	// Worst gaps, by self time on the critical path
+	//  critical     self        at  span                trace
 	//   20.0 ms  20.0 ms  +20.0 ms  shop: POST /orders  0000000000001a2b
 	//
-	// Operations of 1 trace, 3 spans, by own time on the critical path
-	//    count      p50      p99  own p50  own p99   share  operation
+	// Operations of 1 trace, 3 spans, by self time on the critical path
+	//    count      p50      p99 self p50 self p99   share  operation
 	//        1  50.0 ms  50.0 ms  20.0 ms  20.0 ms 100.0 %  shop: POST /orders
 	//        1  20.0 ms  20.0 ms        0        0   0.0 %  shop: sql query
 	//        1  10.0 ms  10.0 ms        0        0   0.0 %  shop: redis set

@@ -200,9 +200,9 @@ func (p *page) HasGaps() bool { return p.report.gaps.Len() > 0 }
 // htmlOperation is a line of the table of operations.
 type htmlOperation struct {
 	gap.Operation
-	Span                htmlSpan // the worst
-	Durations, OwnTimes []string // their quantiles
-	Percent             string
+	Span                 htmlSpan // the worst
+	Durations, SelfTimes []string // their quantiles
+	Percent              string
 }
 
 // Ops returns the operations that are listed.
@@ -221,7 +221,7 @@ func (p *page) Ops() iter.Seq[htmlOperation] {
 			}
 			for _, q := range quantiles {
 				line.Durations = append(line.Durations, duration(o.Durations.Quantile(q)))
-				line.OwnTimes = append(line.OwnTimes, duration(o.OwnTimes.Quantile(q)))
+				line.SelfTimes = append(line.SelfTimes, duration(o.SelfTimes.Quantile(q)))
 			}
 			if !yield(line) {
 				return

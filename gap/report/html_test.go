@@ -229,7 +229,7 @@ func TestColoursCanBeToldApart(t *testing.T) {
 			colours[string(m[1])] = luminance(t, string(m[2]))
 		}
 		for _, ground := range []string{"page", "here", "soft"} {
-			for name, least := range map[string]float64{"text": 4.5, "quiet": 4.5, "link": 4.5, "own": 4.5, "remote": 3, "wire": 3, "line": 3} {
+			for name, least := range map[string]float64{"text": 4.5, "quiet": 4.5, "link": 4.5, "self": 4.5, "remote": 3, "wire": 3, "line": 3} {
 				a, b := colours[name], colours[ground]
 				if contrast := (max(a, b) + 0.05) / (min(a, b) + 0.05); contrast < least {
 					t.Errorf("scheme %d: %s on %s has a contrast of %.2f, want %v", i, name, ground, contrast, least)

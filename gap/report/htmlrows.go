@@ -37,12 +37,12 @@ func (t *htmlTrace) Jaeger() string { return t.page.jaegerURL(t.trace.ID(), 0) }
 
 // Facts says what stands below the trace's heading.
 func (t *htmlTrace) Facts() []string {
-	own := ownTime(t.trace)
+	self := selfTime(t.trace)
 	facts := []string{
 		duration(span(t.trace)), fmt.Sprintf("%d %s", t.trace.Len(), printable.Plural(t.trace.Len(), "span")),
-		t.trace.Start().Format("2006-01-02 15:04:05.000 UTC"), "own time " + duration(own),
+		t.trace.Start().Format("2006-01-02 15:04:05.000 UTC"), "self time " + duration(self),
 	}
-	if own > 0 {
+	if self > 0 {
 		facts[3] += fmt.Sprintf(", %s of it on the critical path", duration(t.critical))
 	}
 	return facts
@@ -101,7 +101,7 @@ type htmlRow struct {
 	Line          string // the path that draws the spans
 	Gaps          []htmlMark
 	Says          string
-	Time, Own     string
+	Time, Self    string
 	LeftOut       string // instead of all that, what is left out
 }
 
@@ -135,13 +135,13 @@ func (t *htmlTrace) Row(r row) htmlRow {
 	h.Long = utf8.RuneCountInString(h.Service)+utf8.RuneCountInString(h.Name) > 24
 
 	var line strings.Builder
-	var total, own, joined time.Duration
+	var total, self, joined time.Duration
 	narrow := map[gap.Class]*htmlMark{}
 	last := first.End()
-	owns := 0
+	selfs := 0
 	for _, n := range r.nodes {
 		total += n.Duration()
-		own += n.OwnTime()
+		self += n.SelfTime()
 		if n.End().After(last) {
 			last = n.End()
 		}
@@ -156,7 +156,7 @@ func (t *htmlTrace) Row(r row) htmlRow {
 				continue
 			}
 			if g.Class == gap.ClassSelf {
-				owns++
+				selfs++
 			}
 			h.Gaps = t.mark(h.Gaps, narrow, n, g)
 		}
@@ -169,12 +169,12 @@ func (t *htmlTrace) Row(r row) htmlRow {
 	}
 	h.Line = line.String()
 	h.Says = fmt.Sprintf("from %s to %s", duration(first.Start().Sub(t.trace.Start())), duration(last.Sub(t.trace.Start())))
-	if owns > 0 {
-		h.Says += fmt.Sprintf(", %d %s of own time", owns, printable.Plural(owns, "gap"))
+	if selfs > 0 {
+		h.Says += fmt.Sprintf(", %d %s of self time", selfs, printable.Plural(selfs, "gap"))
 	}
 	h.Time = t.amount(total)
-	if own > 0 {
-		h.Own = t.amount(own)
+	if self > 0 {
+		h.Self = t.amount(self)
 	}
 	h.Notes = notes(r, joined)
 	return h

@@ -12,7 +12,7 @@ import (
 )
 
 // schemaVersion is raised when a program that reads the JSON would have to change.
-const schemaVersion = 1
+const schemaVersion = 2
 
 type jsonHead struct {
 	Version    int                     `json:"version"`
@@ -32,12 +32,12 @@ type jsonOperation struct {
 	Operation   string        `json:"operation"`
 	Count       int64         `json:"count"`
 	Duration    time.Duration `json:"duration_ns"`
-	Own         time.Duration `json:"own_ns"`
+	Self        time.Duration `json:"self_ns"`
 	Critical    time.Duration `json:"critical_ns"`
 	Concurrency time.Duration `json:"concurrency_ns"`
 	Share       float64       `json:"share"`
 	Durations   jsonQuantiles `json:"durations"`
-	OwnTimes    jsonQuantiles `json:"own_times"`
+	SelfTimes   jsonQuantiles `json:"self_times"`
 	Worst       jsonExample   `json:"worst"`
 }
 
@@ -56,7 +56,7 @@ func quantilesOf(h *gap.Histogram) jsonQuantiles {
 type jsonExample struct {
 	TraceID string        `json:"trace_id"`
 	SpanID  string        `json:"span_id"`
-	Own     time.Duration `json:"own_ns"`
+	Self    time.Duration `json:"self_ns"`
 }
 
 type jsonWorst struct {
@@ -76,7 +76,7 @@ type jsonTrace struct {
 	TraceID  string        `json:"trace_id"`
 	Start    time.Time     `json:"start"`
 	Duration time.Duration `json:"duration_ns"`
-	Own      time.Duration `json:"own_ns"`
+	Self     time.Duration `json:"self_ns"`
 	Critical time.Duration `json:"critical_ns"`
 	Warnings []jsonWarning `json:"warnings"`
 }
@@ -95,7 +95,7 @@ type jsonSpan struct {
 	Kind        string        `json:"kind"`
 	Start       time.Duration `json:"start_ns"`
 	Duration    time.Duration `json:"duration_ns"`
-	Own         time.Duration `json:"own_ns"`
+	Self        time.Duration `json:"self_ns"`
 	Critical    time.Duration `json:"critical_ns"`
 	Concurrency time.Duration `json:"concurrency_ns"`
 	Blocking    bool          `json:"blocking"`
@@ -134,9 +134,9 @@ func (r *Report) JSON(w io.Writer) error {
 	}
 	for o := range r.summary.Operations() {
 		head.Operations = append(head.Operations, jsonOperation{
-			o.Service, o.Name, o.Count, o.Duration, o.OwnTime, o.CriticalTime, o.Concurrency, o.Share,
-			quantilesOf(&o.Durations), quantilesOf(&o.OwnTimes),
-			jsonExample{o.Worst.TraceID.String(), o.Worst.SpanID.String(), o.Worst.OwnTime},
+			o.Service, o.Name, o.Count, o.Duration, o.SelfTime, o.CriticalTime, o.Concurrency, o.Share,
+			quantilesOf(&o.Durations), quantilesOf(&o.SelfTimes),
+			jsonExample{o.Worst.TraceID.String(), o.Worst.SpanID.String(), o.Worst.SelfTime},
 		})
 	}
 	for _, g := range r.gaps.sorted() {
@@ -245,12 +245,12 @@ func (l *lister) trace(d drawn) {
 			warnings[i].SpanID = w.SpanID.String()
 		}
 	}
-	l.open(jsonTrace{t.ID().String(), t.Start(), span(t), ownTime(t), d.critical, warnings}, "spans")
+	l.open(jsonTrace{t.ID().String(), t.Start(), span(t), selfTime(t), d.critical, warnings}, "spans")
 	for n := range t.Nodes() {
 		s := jsonSpan{
 			SpanID: n.Span().SpanID.String(), Service: n.Service(), Operation: n.Span().Operation, Kind: n.Kind().String(),
 			Start: at(n.Start()), Duration: n.Duration(),
-			Own: n.OwnTime(), Critical: n.CriticalTime(), Concurrency: n.Concurrency(),
+			Self: n.SelfTime(), Critical: n.CriticalTime(), Concurrency: n.Concurrency(),
 			Blocking: n.Blocking(), Outlives: n.Outlives(), Detached: n.Detached(), Incomplete: n.Incomplete(),
 			Gaps: []jsonGap{},
 		}

@@ -31,7 +31,7 @@ type document struct {
 	Operations []struct {
 		Service, Operation string
 		Count              int64
-		Own                int64   `json:"own_ns"`
+		Self               int64   `json:"self_ns"`
 		Share              float64 `json:"share"`
 	}
 	Gaps []struct {
@@ -42,7 +42,7 @@ type document struct {
 		TraceID  string    `json:"trace_id"`
 		Start    time.Time `json:"start"`
 		Duration int64     `json:"duration_ns"`
-		Own      int64     `json:"own_ns"`
+		Self     int64     `json:"self_ns"`
 		Warnings []struct{ Code, Message string }
 		Spans    []struct {
 			SpanID             string `json:"span_id"`
@@ -51,7 +51,7 @@ type document struct {
 			Kind               string
 			Start              int64 `json:"start_ns"`
 			Duration           int64 `json:"duration_ns"`
-			Own                int64 `json:"own_ns"`
+			Self               int64 `json:"self_ns"`
 			Critical           int64 `json:"critical_ns"`
 			Blocking           bool
 			Gaps               []struct {
@@ -89,7 +89,7 @@ func TestJSONTellsWhatPackageGapFound(t *testing.T) {
 	traces = append(traces, joined)
 	r, _ := gather(report.Options{Traces: 100}, traces)
 	d := decode(t, r)
-	if d.Version != 1 || d.Count.Traces != len(traces) || len(d.Traces) != len(traces) {
+	if d.Version != 2 || d.Count.Traces != len(traces) || len(d.Traces) != len(traces) {
 		t.Fatalf("version %d, %d traces, of which %d", d.Version, d.Count.Traces, len(d.Traces))
 	}
 	for i, trace := range r.Traces() {
@@ -101,11 +101,11 @@ func TestJSONTellsWhatPackageGapFound(t *testing.T) {
 		if len(got.Spans) != trace.Len() {
 			t.Fatalf("%d spans of %d", len(got.Spans), trace.Len())
 		}
-		own, calls := int64(0), 0
+		self, calls := int64(0), 0
 		for n := range trace.Nodes() {
 			s := got.Spans[n.Index()]
 			if s.SpanID != n.Span().SpanID.String() || s.Service != n.Service() || s.Operation != n.Span().Operation || s.Kind != n.Kind().String() ||
-				s.Start != ns(n.Start()) || s.Duration != int64(n.Duration()) || s.Own != int64(n.OwnTime()) ||
+				s.Start != ns(n.Start()) || s.Duration != int64(n.Duration()) || s.Self != int64(n.SelfTime()) ||
 				s.Critical != int64(n.CriticalTime()) || s.Blocking != n.Blocking() {
 				t.Errorf("span %+v", s)
 			}
@@ -113,7 +113,7 @@ func TestJSONTellsWhatPackageGapFound(t *testing.T) {
 			if ok != (s.Parent != nil) || ok && *s.Parent != parent.Index() {
 				t.Errorf("the parent of %s is %v", s.SpanID, s.Parent)
 			}
-			own += s.Own
+			self += s.Self
 			j := 0
 			for g := range n.Gaps(0) {
 				h := s.Gaps[j]
@@ -129,8 +129,8 @@ func TestJSONTellsWhatPackageGapFound(t *testing.T) {
 				t.Errorf("%d gaps, want %d", len(s.Gaps), j)
 			}
 		}
-		if own != got.Own || calls > 0 != (trace.ID().Low == 9) {
-			t.Errorf("own time %d, want %d; %d joined gaps", got.Own, own, calls)
+		if self != got.Self || calls > 0 != (trace.ID().Low == 9) {
+			t.Errorf("self time %d, want %d; %d joined gaps", got.Self, self, calls)
 		}
 		j := 0
 		for p := range trace.CriticalPath() {
@@ -169,7 +169,7 @@ func TestJSONOfNothingIsComplete(t *testing.T) {
 	if err := report.New(report.Options{}).JSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"version":1,"count":{"traces":0,"spans":0},"warnings":{},"operations":[],"gaps":[],"traces":[` + "\n]}\n"
+	const want = `{"version":2,"count":{"traces":0,"spans":0},"warnings":{},"operations":[],"gaps":[],"traces":[` + "\n]}\n"
 	if b.String() != want {
 		t.Errorf("%s\nwant %s", b.String(), want)
 	}

@@ -93,7 +93,7 @@ func TestSumsOfLongTimesAreNotNegative(t *testing.T) {
 	var all int64
 	for _, sample := range read(t, s).Sample {
 		if all += sample.Value[1]; sample.Value[1] < 0 || all < 0 {
-			t.Fatalf("own time %d, %d in all", sample.Value[1], all)
+			t.Fatalf("self time %d, %d in all", sample.Value[1], all)
 		}
 	}
 }

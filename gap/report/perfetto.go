@@ -33,7 +33,7 @@ type (
 	}
 	spanArgs struct {
 		SpanID     string  `json:"span_id"`
-		OwnMS      float64 `json:"own_ms"`
+		OwnMS      float64 `json:"self_ms"`
 		CriticalMS float64 `json:"critical_ms"`
 	}
 	gapArgs struct {
@@ -141,7 +141,7 @@ func (p *perfetto) span(n gap.Node, at *lane) {
 	p.list.element(event{
 		Phase: "X", Name: n.Span().Operation, Category: n.Kind().String(), Process: at.process, Thread: at.thread,
 		Time: p.at(n.Start()), Duration: new(micros(n.Duration())),
-		Args: spanArgs{n.Span().SpanID.String(), milliseconds(n.OwnTime()), milliseconds(n.CriticalTime())},
+		Args: spanArgs{n.Span().SpanID.String(), milliseconds(n.SelfTime()), milliseconds(n.CriticalTime())},
 	})
 	for g := range n.Gaps(0) {
 		if g.Joined() { // nobody knows where it lies

@@ -10,7 +10,7 @@ import (
 
 // Options say how much a [Report] keeps.
 type Options struct {
-	Traces  int           // how many traces are drawn: those with the most own time on their critical paths. 0 means 10, less than 0 none
+	Traces  int           // how many traces are drawn: those with the most self time on their critical paths. 0 means 10, less than 0 none
 	Gaps    int           // how many gaps are listed, as [gap.Worst] ranks them. 0 means 20, less than 0 none
 	AtLeast time.Duration // gaps that hold less are not listed
 }
@@ -44,7 +44,7 @@ type WorstGap struct {
 type drawn struct {
 	trace    *gap.Trace
 	warnings []gap.Warning
-	critical time.Duration // own time on the critical path
+	critical time.Duration // self time on the critical path
 }
 
 // New returns an empty Report.
@@ -123,7 +123,7 @@ func compareTraces(a, b *gap.Trace) int {
 			n.Start().Compare(m.Start()), n.End().Compare(m.End()), cmp.Compare(n.Depth(), m.Depth()),
 			cmp.Compare(n.Span().SpanID, m.Span().SpanID), cmp.Compare(n.Service(), m.Service()),
 			cmp.Compare(n.Span().Operation, m.Span().Operation), cmp.Compare(n.Kind(), m.Kind()),
-			cmp.Compare(n.OwnTime(), m.OwnTime()), cmp.Compare(n.CriticalTime(), m.CriticalTime()),
+			cmp.Compare(n.SelfTime(), m.SelfTime()), cmp.Compare(n.CriticalTime(), m.CriticalTime()),
 		); c != 0 {
 			return c
 		}
@@ -157,7 +157,7 @@ func compareTraceIDs(a, b gap.TraceID) int {
 // Gaps returns the worst gaps, the worst first.
 func (r *Report) Gaps() []WorstGap { return r.gaps.sorted() }
 
-// Traces returns the traces that are drawn, the one with the most own time on its critical path first.
+// Traces returns the traces that are drawn, the one with the most self time on its critical path first.
 func (r *Report) Traces() []*gap.Trace {
 	var traces []*gap.Trace
 	for _, d := range r.drawn.sorted() {

@@ -167,9 +167,9 @@ func TestAGapIsWorthWhatPackageGapSays(t *testing.T) {
 
 func TestTextTellsAll(t *testing.T) {
 	const want = `
-Trace 0000000000000001  100 ms, 7 spans, own 39.9 ms, critical 39.9 ms
+Trace 0000000000000001  100 ms, 7 spans, self 39.9 ms, critical 39.9 ms
 
-                                  ╷0 ms                 ╷50 ms                       time        own
+                                  ╷0 ms                 ╷50 ms                       time       self
 reader: HTTP GET                  ▒▒▒▒████████████████████████████████████▒▒▒▒   100.0 ms
 └ bookshop: HTTP GET /books/{id}      █████░░░░█████████░░░░█████░░░░█████        80.0 ms    29.9 ms
   ├ redis get                         █████                                       10.0 ms
@@ -177,17 +177,17 @@ reader: HTTP GET                  ▒▒▒▒███████████�
   ├ redis set                                                   █                  0.1 ms
   └ render                                                           ░░░░░        10.0 ms    10.0 ms
 
-█ blocked, or covered by the spans below   ░ gap: the program's own time   ▒ gap: on the wire
+█ blocked, or covered by the spans below   ░ gap: self time   ▒ gap: on the wire
 
-Worst gaps, by own time on the critical path
- critical      own        at  span                            trace
+Worst gaps, by self time on the critical path
+ critical     self        at  span                            trace
   10.0 ms  10.0 ms  +20.0 ms  bookshop: HTTP GET /books/{id}  0000000000000001
   10.0 ms  10.0 ms  +50.0 ms  bookshop: HTTP GET /books/{id}  0000000000000001
   10.0 ms  10.0 ms  +80.0 ms  bookshop: render                0000000000000001
   9.90 ms  9.90 ms  +70.1 ms  bookshop: HTTP GET /books/{id}  0000000000000001
 
-Operations of 1 trace, 7 spans, by own time on the critical path
-   count      p50      p95      p99  own p50  own p95  own p99 critical   share  operation                       worst in trace
+Operations of 1 trace, 7 spans, by self time on the critical path
+   count      p50      p95      p99 self p50 self p95 self p99 critical   share  operation                       worst in trace
        1  80.0 ms  80.0 ms  80.0 ms  29.9 ms  29.9 ms  29.9 ms  29.9 ms  74.9 %  bookshop: HTTP GET /books/{id}  0000000000000001
        1  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  25.1 %  bookshop: render                0000000000000001
        1   100 ms   100 ms   100 ms        0        0        0        0   0.0 %  reader: HTTP GET                0000000000000001

@@ -102,15 +102,15 @@ func choose(t *gap.Trace, most int) []bool {
 	if most <= 0 || t.Len() <= most {
 		return nil
 	}
-	own := make([]int64, 0, t.Len()) // reading a node's takes a look at all its children
+	self := make([]int64, 0, t.Len()) // reading a node's takes a look at all its children
 	nodes := make([]gap.Node, 0, t.Len())
 	for n := range t.Nodes() {
-		own = append(own, int64(n.CriticalTime()))
+		self = append(self, int64(n.CriticalTime()))
 		nodes = append(nodes, n)
 	}
 	worst := slices.Clone(nodes)
 	slices.SortFunc(worst, func(a, b gap.Node) int {
-		return cmp.Or(cmp.Compare(own[b.Index()], own[a.Index()]), cmp.Compare(b.Duration(), a.Duration()), cmp.Compare(a.Index(), b.Index()))
+		return cmp.Or(cmp.Compare(self[b.Index()], self[a.Index()]), cmp.Compare(b.Duration(), a.Duration()), cmp.Compare(a.Index(), b.Index()))
 	})
 	shown := make([]bool, len(nodes))
 	left := most

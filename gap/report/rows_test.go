@@ -10,7 +10,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/report"
 )
 
-// chain is spans each of which is the child of the one before it, the last with all own time.
+// chain is spans each of which is the child of the one before it, the last with all self time.
 func chain(n int) []gap.Span {
 	spans := make([]gap.Span, n)
 	for i := range spans {
@@ -19,7 +19,7 @@ func chain(n int) []gap.Span {
 	return spans
 }
 
-// fan is a span with n children, one after the other. Child 500 is the only one with a long own time.
+// fan is a span with n children, one after the other. Child 500 is the only one with a long self time.
 func fan(n int) []gap.Span {
 	spans := []gap.Span{span(1, 0, shop, "server", "root", 0, 2*float64(n)+100)}
 	at := 0.0

@@ -69,7 +69,7 @@ type frame struct {
 	depth    int32
 	sum      values
 	current  values    // of the trace that is being added
-	examples []example // the traces with the most own time
+	examples []example // the traces with the most self time
 }
 
 // values are what a profile has for each stack. The first is a number of gaps, the others are nanoseconds.
@@ -77,7 +77,7 @@ type values [5]int64
 
 const (
 	gapCount = iota
-	ownTimes
+	selfTimes
 	criticalTimes
 	wireTimes
 	remoteTimes
@@ -85,7 +85,7 @@ const (
 
 var valueTypes = []profile.ValueType{
 	gapCount:      {Type: "gaps", Unit: "count"},
-	ownTimes:      {Type: "own", Unit: "nanoseconds"},
+	selfTimes:     {Type: "self", Unit: "nanoseconds"},
 	criticalTimes: {Type: "critical", Unit: "nanoseconds"},
 	wireTimes:     {Type: "wire", Unit: "nanoseconds"},
 	remoteTimes:   {Type: "remote", Unit: "nanoseconds"},
@@ -120,7 +120,7 @@ type example struct {
 
 func compareExamples(a, b example) int {
 	return cmp.Or(
-		cmp.Compare(b.values[ownTimes], a.values[ownTimes]), compareTraceIDs(a.trace, b.trace), slices.Compare(b.values[:], a.values[:]),
+		cmp.Compare(b.values[selfTimes], a.values[selfTimes]), compareTraceIDs(a.trace, b.trace), slices.Compare(b.values[:], a.values[:]),
 	)
 }
 
@@ -165,7 +165,7 @@ func (s *Stacks) count(at int32, g gap.Gap) {
 	v := values{gapCount: 1}
 	switch g.Class {
 	case gap.ClassSelf:
-		v[ownTimes], v[criticalTimes] = int64(g.Time), int64(g.CriticalTime)
+		v[selfTimes], v[criticalTimes] = int64(g.Time), int64(g.CriticalTime)
 	case gap.ClassWire:
 		v[wireTimes] = int64(g.Time)
 	default:
@@ -253,12 +253,12 @@ func (s *Stacks) stack(i int32, f func(name int32)) {
 }
 
 // Profile returns the gaps as a profile for go tool pprof. Its frames are named "service: operation". A sample has the number of gaps, their own
-// time, how much of that is on the critical path, and the time of gaps that are on the wire or remote, in nanoseconds: own is
-// shown unless -sample_index says otherwise. The ten traces with the most own time in a stack have samples of their own, with the label
+// time, how much of that is on the critical path, and the time of gaps that are on the wire or remote, in nanoseconds: self is
+// shown unless -sample_index says otherwise. The ten traces with the most self time in a stack have samples of their own, with the label
 // trace_id; the others share one.
 func (s *Stacks) Profile() *profile.Profile {
 	p := &profile.Profile{
-		DefaultSampleType: valueTypes[ownTimes].Type,
+		DefaultSampleType: valueTypes[selfTimes].Type,
 		Mapping:           []*profile.Mapping{{ID: 1, File: "traces", HasFunctions: true}}, // so that nobody looks for a binary
 	}
 	for _, t := range valueTypes {
@@ -309,13 +309,13 @@ func (s *Stacks) Profile() *profile.Profile {
 	return p
 }
 
-// Folded writes a line for each stack that has own time, as flame graph tools read them: its frames from the root on, with semicolons
-// between, and its own time in microseconds. Semicolons in names become commas.
+// Folded writes a line for each stack that has self time, as flame graph tools read them: its frames from the root on, with semicolons
+// between, and its self time in microseconds. Semicolons in names become commas.
 func (s *Stacks) Folded(w io.Writer) error {
 	b := bufio.NewWriter(w) // which keeps an error, and tells it at Flush
 	var stack []string
 	for _, i := range s.sorted() {
-		us := time.Duration(s.frames[i].sum[ownTimes]).Round(time.Microsecond).Microseconds()
+		us := time.Duration(s.frames[i].sum[selfTimes]).Round(time.Microsecond).Microseconds()
 		if us == 0 {
 			continue
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/report"
 )
 
-func TestFoldedStacksHoldOwnTimeInMicroseconds(t *testing.T) {
+func TestFoldedStacksHoldSelfTimeInMicroseconds(t *testing.T) {
 	const want = `reader: HTTP GET;bookshop: HTTP GET /books/{id} 59800
 reader: HTTP GET;bookshop: HTTP GET /books/{id};bookshop: ren,der 20000
 `
@@ -73,7 +73,7 @@ func TestAProfileHoldsAllGaps(t *testing.T) {
 	if got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
-	if p.DefaultSampleType != "own" {
+	if p.DefaultSampleType != "self" {
 		t.Errorf("the default is %q", p.DefaultSampleType)
 	}
 }
@@ -149,7 +149,7 @@ func TestPprofReadsIt(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"top":    {[]string{"-top"}, []string{"Type: own", "29.90ms 74.94% 74.94%    39.90ms   100%  bookshop: HTTP GET /books/{id}", "10ms 25.06%   100%       10ms 25.06%  bookshop: render"}},
+		"top":    {[]string{"-top"}, []string{"Type: self", "29.90ms 74.94% 74.94%    39.90ms   100%  bookshop: HTTP GET /books/{id}", "10ms 25.06%   100%       10ms 25.06%  bookshop: render"}},
 		"wire":   {[]string{"-top", "-sample_index=wire"}, []string{"20ms   100%   100%       20ms   100%  reader: HTTP GET"}},
 		"traces": {[]string{"-traces"}, []string{"trace_id:  0000000000000001", "bookshop: render\n             bookshop: HTTP GET /books/{id}\n             reader: HTTP GET"}},
 	} {

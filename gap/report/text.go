@@ -104,10 +104,10 @@ var (
 )
 
 func (t *text) heading(d drawn) {
-	total, own := span(d.trace), ownTime(d.trace)
-	line := fmt.Sprintf("%s  %s, %d %s, own %s",
-		t.styled(bold, "Trace "+d.trace.ID().String()), t.duration(total), d.trace.Len(), printable.Plural(d.trace.Len(), "span"), t.duration(own))
-	if own > 0 {
+	total, self := span(d.trace), selfTime(d.trace)
+	line := fmt.Sprintf("%s  %s, %d %s, self %s",
+		t.styled(bold, "Trace "+d.trace.ID().String()), t.duration(total), d.trace.Len(), printable.Plural(d.trace.Len(), "span"), t.duration(self))
+	if self > 0 {
 		line += fmt.Sprintf(", critical %s", t.duration(d.critical))
 	}
 	t.WriteString(t.wrapped(line) + "\n")
@@ -130,15 +130,15 @@ type column struct {
 }
 
 var (
-	gapColumns       = []column{{"critical", 8, 0}, {"own", 8, 0}, {"at", 9, 0}}
+	gapColumns       = []column{{"critical", 8, 0}, {"self", 8, 0}, {"at", 9, 0}}
 	operationColumns = []column{
 		{"count", 7, 0},
 		{"p50", 8, 0},
 		{"p95", 8, 2},
 		{"p99", 8, 1},
-		{"own p50", 8, 0},
-		{"own p95", 8, 2},
-		{"own p99", 8, 1},
+		{"self p50", 8, 0},
+		{"self p95", 8, 2},
+		{"self p99", 8, 1},
 		{"critical", 8, 3},
 		{"share", 7, 0},
 	}
@@ -218,7 +218,7 @@ func (t *text) gaps(r *Report) {
 		}
 		lines = append(lines, l)
 	}
-	t.table("Worst gaps, by own time on the critical path", gapColumns, "span", "trace", lines)
+	t.table("Worst gaps, by self time on the critical path", gapColumns, "span", "trace", lines)
 }
 
 func (t *text) operations(r *Report) {
@@ -233,7 +233,7 @@ func (t *text) operations(r *Report) {
 			numbers: []string{fmt.Sprint(o.Count)},
 			name:    t.label(o.Service, o.Name), trace: o.Worst.TraceID.String(),
 		}
-		for _, h := range []*gap.Histogram{&o.Durations, &o.OwnTimes} {
+		for _, h := range []*gap.Histogram{&o.Durations, &o.SelfTimes} {
 			for _, q := range quantiles {
 				l.numbers = append(l.numbers, t.duration(h.Quantile(q)))
 			}
@@ -244,7 +244,7 @@ func (t *text) operations(r *Report) {
 	if len(lines) == 0 {
 		return
 	}
-	title := fmt.Sprintf("Operations of %d %s, %d %s, by own time on the critical path",
+	title := fmt.Sprintf("Operations of %d %s, %d %s, by self time on the critical path",
 		r.traces, printable.Plural(r.traces, "trace"), r.spans, printable.Plural(r.spans, "span"))
 	t.table(title, operationColumns, "operation", "worst in trace", lines)
 	if more > 0 {

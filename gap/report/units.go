@@ -34,11 +34,11 @@ func roundStep(enough func(time.Duration) bool) time.Duration {
 // span is how long a trace took, from the start of its first span to the end of its last.
 func span(t *gap.Trace) time.Duration { return t.End().Sub(t.Start()) }
 
-func ownTime(t *gap.Trace) (own time.Duration) {
+func selfTime(t *gap.Trace) (self time.Duration) {
 	for n := range t.Nodes() {
-		own = plus(own, n.OwnTime())
+		self = plus(self, n.SelfTime())
 	}
-	return own
+	return self
 }
 
 // plus adds what is not negative, and stops at the highest duration, as sums of package gap do.

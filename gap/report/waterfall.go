@@ -32,13 +32,13 @@ var (
 		branch: "+ ", last: `\ `, through: "| ", ellipsis: "...", tick: "|",
 	}
 
-	ownStyle = ansi.Style{}.Bold().ForegroundColor(ansi.Magenta)
-	palette  = []ansi.Style{ // one colour per service, in the order in which they appear
+	selfStyle = ansi.Style{}.Bold().ForegroundColor(ansi.Magenta)
+	palette   = []ansi.Style{ // one colour per service, in the order in which they appear
 		ansi.Style{}.ForegroundColor(ansi.Cyan),
 		ansi.Style{}.ForegroundColor(ansi.Blue),
 		ansi.Style{}.ForegroundColor(ansi.Green),
 	}
-	gapStyles = map[gap.Class]ansi.Style{gap.ClassSelf: ownStyle, gap.ClassWire: faint}
+	gapStyles = map[gap.Class]ansi.Style{gap.ClassSelf: selfStyle, gap.ClassWire: faint}
 )
 
 func (t *text) glyphs() glyphs {
@@ -135,7 +135,7 @@ func (p *picture) axis() {
 			break
 		}
 	}
-	fmt.Fprintf(p, "%*s  %s%*s%*s\n", p.labels, "", p.styled(faint, string(line)), numberWidth, "time", numberWidth, "own")
+	fmt.Fprintf(p, "%*s  %s%*s%*s\n", p.labels, "", p.styled(faint, string(line)), numberWidth, "time", numberWidth, "self")
 }
 
 func (p *picture) amount(d time.Duration) float64 { return float64(d) / float64(p.unit) }
@@ -166,11 +166,11 @@ func (p *picture) line(r row, label string) {
 	for i := range cells {
 		cells[i].glyph = " "
 	}
-	var total, own time.Duration
+	var total, self time.Duration
 	for _, n := range r.nodes {
 		p.paint(cells, n.Start(), n.End(), cell{p.glyphs.span, p.style(n)}, true)
 		total += n.Duration()
-		own += n.OwnTime()
+		self += n.SelfTime()
 		for g := range n.Gaps(0) {
 			if glyph, drawn := p.glyphs.gaps[g.Class]; drawn && !g.Joined() { // nobody knows where joined work lies
 				p.paint(cells, g.Start, g.End, cell{glyph, gapStyles[g.Class]}, false)
@@ -185,8 +185,8 @@ func (p *picture) line(r row, label string) {
 		p.WriteString(bar)
 	}
 	p.WriteString(p.number(total))
-	if own > 0 {
-		p.WriteString(p.styled(ownStyle, p.number(own)))
+	if self > 0 {
+		p.WriteString(p.styled(selfStyle, p.number(self)))
 	}
 	p.WriteByte('\n')
 }
@@ -244,7 +244,7 @@ func (t *text) legend() {
 	g := t.glyphs()
 	entries := []string{
 		g.span + " blocked, or covered by the spans below",
-		t.styled(ownStyle, g.gaps[gap.ClassSelf]) + " gap: the program's own time",
+		t.styled(selfStyle, g.gaps[gap.ClassSelf]) + " gap: self time",
 		t.styled(faint, g.gaps[gap.ClassWire]) + " gap: on the wire",
 	}
 	legend := strings.Join(entries, "   ")

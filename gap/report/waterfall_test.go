@@ -64,7 +64,7 @@ func draw(t *testing.T, spans []gap.Span, o report.TextOptions) string {
 
 func TestGapsAreMarkedWhereTheyLie(t *testing.T) {
 	const want = `
-                                  ╷0 ms                 ╷50 ms                       time        own
+                                  ╷0 ms                 ╷50 ms                       time       self
 reader: HTTP GET                  ▒▒▒▒████████████████████████████████████▒▒▒▒   100.0 ms
 └ bookshop: HTTP GET /books/{id}      █████░░░░█████████░░░░█████░░░░█████        80.0 ms    29.9 ms
   ├ redis get                         █████                                       10.0 ms
@@ -72,7 +72,7 @@ reader: HTTP GET                  ▒▒▒▒███████████�
   ├ redis set                                                   █                  0.1 ms
   └ render                                                           ░░░░░        10.0 ms    10.0 ms
 
-█ blocked, or covered by the spans below   ░ gap: the program's own time   ▒ gap: on the wire
+█ blocked, or covered by the spans below   ░ gap: self time   ▒ gap: on the wire
 `
 	if got := ansi.Strip(draw(t, request(), report.TextOptions{})); "\n"+got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -81,7 +81,7 @@ reader: HTTP GET                  ▒▒▒▒███████████�
 
 func TestASCIIIsEnough(t *testing.T) {
 	const want = `
-                                  |0 ms       |50 ms             time        own
+                                  |0 ms       |50 ms             time       self
 reader: HTTP GET                  ~~####################~~   100.0 ms
 \ bookshop: HTTP GET /books/{id}    ###..#####..###..###      80.0 ms    29.9 ms
   + redis get                       ###                       10.0 ms
@@ -89,12 +89,17 @@ reader: HTTP GET                  ~~####################~~   100.0 ms
   + redis set                                     #            0.1 ms
   \ render                                           ...      10.0 ms    10.0 ms
 
-# blocked, or covered by the spans below
-. gap: the program's own time
-~ gap: on the wire
+# blocked, or covered by the spans below   . gap: self time   ~ gap: on the wire
 `
 	if got := ansi.Strip(draw(t, request(), report.TextOptions{Width: 80, ASCII: true})); "\n"+got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestLegendOfANarrowTerminalHasALineForEachSign(t *testing.T) {
+	const want = "\n# blocked, or covered by the spans below\n. gap: self time\n~ gap: on the wire\n"
+	if got := draw(t, request(), report.TextOptions{Width: 70, ASCII: true}); !strings.HasSuffix(got, want) {
+		t.Errorf("got:\n%s\nwant at its end:%s", got, want)
 	}
 }
 
