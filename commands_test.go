@@ -64,7 +64,7 @@ func shellTexts(t *testing.T) map[string]string {
 			}
 		}
 	}
-	for _, f := range shipped(t) {
+	for _, f := range sourceFiles(t) {
 		for _, text := range f.Comments {
 			for _, block := range new(comment.Parser).Parse(text.Text()).Content {
 				if code, ok := block.(*comment.Code); ok {

@@ -119,7 +119,7 @@ func TestNamesInTextsExist(t *testing.T) {
 			texts[name] += span + "\n"
 		}
 	}
-	for _, f := range shipped(t) {
+	for _, f := range sourceFiles(t) {
 		for _, text := range f.Comments {
 			texts[f.name] += text.Text()
 		}
@@ -185,7 +185,7 @@ func TestExampleIsRefused(t *testing.T) {
 func examples(t *testing.T) []example {
 	t.Helper()
 	var all []example
-	for _, f := range shipped(t) {
+	for _, f := range sourceFiles(t) {
 		if strings.Contains("/"+f.dir+"/", "/internal/") {
 			continue
 		}

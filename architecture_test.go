@@ -1,0 +1,309 @@
+package gaptrace_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/gaptrace/gaptrace"
+
+// layers numbers the layers of docs/ARCHITECTURE.md. A package imports packages of lower layers
+// only. A folder that is not listed has the layer of the closest folder above it.
+var layers = map[string]int{
+	"gap":                0,
+	"internal/options":   0,
+	"internal/redact":    0,
+	"internal/printable": 0,
+	"internal/nearest":   0,
+	"internal/terminal":  0,
+	"internal/worktime":  0,
+
+	"":                              1, // the root package
+	"gap/jaegerjson":                1,
+	"internal/redact/sqltext":       1,
+	"internal/redact/redis":         1,
+	"internal/redact/elasticsearch": 1,
+
+	"internal/spanutil": 2,
+
+	"contrib":    3,
+	"tracer":     3,
+	"gap/report": 3,
+
+	"gap/debug": 4,
+
+	"cmd/gaptrace":     5,
+	"demo":             5,
+	"bench":            5,
+	"internal/interop": 5,
+}
+
+// sameLayer lists the allowed imports within a layer, each with its reason.
+var sameLayer = map[[2]string]string{
+	{"contrib/sql/mysql", "contrib/sql"}: "it adds tags from the driver's configuration",
+}
+
+// dependencies lists, for a folder and all below it, the modules it may import in addition to the
+// standard library and this repository. A folder without an entry may import anything.
+var dependencies = map[string][]string{
+	"":                        {"github.com/opentracing/opentracing-go"},
+	"gap":                     {},
+	"gap/report":              {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
+	"gap/debug":               {},
+	"internal/options":        {"github.com/opentracing/opentracing-go"},
+	"internal/worktime":       {},
+	"internal/spanutil":       {"github.com/opentracing/opentracing-go"},
+	"internal/redact":         {},
+	"internal/redact/sqltext": {"github.com/DataDog/go-sqllexer"},
+	"internal/terminal":       {"golang.org/x/term"},
+	"cmd/gaptrace":            {"github.com/spf13/cobra"},
+	"contrib/nethttp":         {"github.com/opentracing/opentracing-go"},
+	"contrib/redis":           {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
+	"contrib/sql":             {"github.com/opentracing/opentracing-go"},
+	"contrib/sql/mysql":       {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
+	"contrib/grpc":            {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
+	"contrib/elasticsearch":   {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
+}
+
+// sourceFile is a Go file that is neither a test nor only imported by tests.
+type sourceFile struct {
+	dir  string // "" for the root
+	name string
+	*ast.File
+}
+
+// sourceFiles parses the source files of all modules.
+func sourceFiles(t *testing.T) []sourceFile {
+	t.Helper()
+	var files []sourceFile
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (name == "internal/spantest" || name == "testdata" || name != "." && strings.HasPrefix(d.Name(), ".")):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		dir := filepath.ToSlash(filepath.Dir(name))
+		if dir == "." {
+			dir = ""
+		}
+		files = append(files, sourceFile{dir, filepath.ToSlash(name), f})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 20 {
+		t.Fatalf("only %d files found", len(files))
+	}
+	return files
+}
+
+func (f sourceFile) imports(t *testing.T) []string {
+	var paths []string
+	for _, spec := range f.Imports {
+		p, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, p)
+	}
+	return paths
+}
+
+// folder returns the folder of a package of this repository.
+func folder(importPath string) (dir string, ours bool) {
+	if importPath == module {
+		return "", true
+	}
+	return strings.CutPrefix(importPath, module+"/")
+}
+
+// sameUnit reports whether a package in from may import one in to whatever their layers are: within
+// demo, within bench, and from a package to its internal packages.
+func sameUnit(from, to string) bool {
+	top, _, _ := strings.Cut(from, "/")
+	if (top == "demo" || top == "bench") && strings.HasPrefix(to+"/", top+"/") {
+		return true
+	}
+	parent, _, _ := strings.Cut(from, "/internal/")
+	return parent != "" && strings.HasPrefix(to, parent+"/internal/")
+}
+
+// closest returns the entry of m for dir or, if there is none, for the closest folder above it. The
+// root's entry is for the root package only.
+func closest[V any](m map[string]V, dir string) (value V, ok bool) {
+	for at := dir; ; at = path.Dir(at) {
+		if at == "." {
+			return value, false
+		}
+		if value, ok = m[at]; ok || at == "" {
+			return value, ok
+		}
+	}
+}
+
+func TestImportsRunDown(t *testing.T) {
+	for _, f := range sourceFiles(t) {
+		layer, ok := closest(layers, f.dir)
+		if !ok {
+			t.Errorf("%s: add its folder to layers", f.name)
+		}
+		for _, p := range f.imports(t) {
+			dir, ours := folder(p)
+			if !ours || sameUnit(f.dir, dir) {
+				continue
+			}
+			imported, ok := closest(layers, dir)
+			if !ok { // such as internal/spantest, which is for tests and imports Jaeger
+				t.Errorf("%s imports %s, which has no layer", f.name, p)
+			}
+			if imported >= layer && sameLayer[[2]string{f.dir, dir}] == "" {
+				t.Errorf("%s (layer %d) imports %s (layer %d)", f.name, layer, p, imported)
+			}
+		}
+	}
+}
+
+func TestPackagesImportOnlyListedModules(t *testing.T) {
+	for _, f := range sourceFiles(t) {
+		allowed, listed := closest(dependencies, f.dir)
+		if !listed {
+			if strings.HasPrefix(f.dir, "contrib/") {
+				t.Errorf("%s: add its folder to dependencies", f.name)
+			}
+			continue
+		}
+		for _, p := range f.imports(t) {
+			_, ours := folder(p)
+			standard := !strings.Contains(strings.Split(p, "/")[0], ".")
+			known := slices.ContainsFunc(allowed, func(module string) bool { return p == module || strings.HasPrefix(p, module+"/") })
+			switch {
+			case p == "testing" || p == "log":
+				t.Errorf("%s imports %s: wrappers neither test nor log", f.name, p)
+			case !ours && !standard && !known:
+				t.Errorf("%s imports %s; allowed are the standard library and %v", f.name, p, allowed)
+			}
+		}
+	}
+}
+
+// Programs that wrap net/http alone link no other wrapped library, no SQL lexer and no Jaeger.
+func TestNethttpBringsNoOtherLibrary(t *testing.T) {
+	list := exec.Command("go", "list", "-deps", "-f", "{{if .Module}}{{.Module.Path}}{{end}}", "./contrib/nethttp")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for linked := range strings.FieldsSeq(string(out)) {
+		if linked != module && linked != "github.com/opentracing/opentracing-go" {
+			t.Errorf("contrib/nethttp links %s", linked)
+		}
+	}
+}
+
+func TestEveryWrapperHasTheSameFiles(t *testing.T) {
+	wrappers := map[string]bool{}
+	for _, f := range sourceFiles(t) {
+		if strings.HasPrefix(f.dir, "contrib/") && !strings.Contains(f.dir, "internal") {
+			wrappers[f.dir] = true
+		}
+	}
+	if len(wrappers) < 5 {
+		t.Errorf("only %d wrappers found", len(wrappers))
+	}
+	for dir := range wrappers {
+		for _, name := range []string{"doc.go", "example_test.go", "transparent_test.go"} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+				t.Errorf("%s has no %s", dir, name)
+			}
+		}
+	}
+}
+
+func TestEveryExportedNameHasAComment(t *testing.T) {
+	for _, f := range sourceFiles(t) {
+		if f.Name.Name == "main" || ast.IsGenerated(f.File) {
+			continue
+		}
+		for _, decl := range f.Decls {
+			for _, name := range uncommented(decl) {
+				t.Errorf("%s: %s has no comment", f.name, name)
+			}
+		}
+	}
+}
+
+// uncommented returns the exported names that decl declares without a comment.
+func uncommented(decl ast.Decl) (names []string) {
+	switch d := decl.(type) {
+	case *ast.FuncDecl:
+		if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) {
+			return []string{d.Name.Name}
+		}
+	case *ast.GenDecl:
+		if d.Doc != nil {
+			return nil
+		}
+		for _, spec := range d.Specs {
+			switch s := spec.(type) {
+			case *ast.TypeSpec:
+				if s.Name.IsExported() && s.Doc == nil {
+					names = append(names, s.Name.Name)
+				}
+			case *ast.ValueSpec:
+				for _, name := range s.Names {
+					if name.IsExported() && s.Doc == nil && s.Comment == nil {
+						names = append(names, name.Name)
+					}
+				}
+			}
+		}
+	}
+	return names
+}
+
+// exportedReceiver reports whether d is a function, or a method that users can see.
+func exportedReceiver(d *ast.FuncDecl) bool {
+	if d.Recv == nil {
+		return true
+	}
+	typ := d.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	switch generic := typ.(type) {
+	case *ast.IndexExpr:
+		typ = generic.X
+	case *ast.IndexListExpr:
+		typ = generic.X
+	}
+	name, ok := typ.(*ast.Ident)
+	return ok && name.IsExported()
+}
+
+func TestNothingHappensAtImport(t *testing.T) {
+	for _, f := range sourceFiles(t) {
+		for _, decl := range f.Decls {
+			if d, ok := decl.(*ast.FuncDecl); ok && d.Recv == nil && d.Name.Name == "init" {
+				t.Errorf("%s has an init function", f.name)
+			}
+		}
+	}
+}
