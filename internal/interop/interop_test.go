@@ -255,6 +255,12 @@ func outline(tracer *spantest.Tracer) string {
 	return b.String()
 }
 
+// drawnIfSlow reports whether spans of an operation depend on how fast the machine is: later waits,
+// waits of a server, and resets of a connection, which are drawn only above 100 µs.
+func drawnIfSlow(operation string) bool {
+	return operation == "sql reset" || (&spantest.Span{Operation: operation}).IsWait()
+}
+
 // kind is "client" or "server", "" for a span that is no wrapper's.
 func kind(span *spantest.Span) string {
 	if kind, ok := span.Tags["span.kind"]; ok {

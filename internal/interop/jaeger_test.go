@@ -34,14 +34,13 @@ func (s *span) tag(key string) any {
 	return nil
 }
 
-// fromJaeger waits for a trace to have that many spans, and draws them as a tree, each with the tags called shown. Later waits,
-// of which nobody knows how many there will be, are left out.
+// fromJaeger waits for a trace to have count spans, and draws them as a tree, each with the tags
+// named in shown. It leaves out the spans for which drawnIfSlow is true.
 func fromJaeger(t *testing.T, queryURL, trace string, count int, shown ...string) (tree string, spans []*span) {
 	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		spans = slices.DeleteFunc(askJaeger(t, queryURL, trace), func(s *span) bool {
-			words := strings.Fields(s.OperationName)
-			return slices.Contains([]string{"wait", "read", "write"}, words[len(words)-1])
+			return drawnIfSlow(s.OperationName)
 		})
 		if len(spans) >= count || time.Now().After(deadline) {
 			break

@@ -1,4 +1,4 @@
-package interop_test
+package suites_test
 
 import (
 	"strings"

@@ -1,4 +1,4 @@
-package interop_test
+package suites_test
 
 import (
 	"bytes"
@@ -17,7 +17,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 )
 
-// A suite is a module of a stranger's packages with their own tests. It is a copy, in which a wrapper stands where the
+// A suite is a module with copies of other people's packages and of their tests, edited so that calls pass
 // calls of these tests pass. It is built once; whether the calls are wrapped is said when the tests run.
 type suite struct {
 	*testing.T
@@ -86,7 +86,7 @@ func Run(m interface{ Run() int }) (code int) {
 func newSuite(t *testing.T, module, pkg string) *suite {
 	t.Helper()
 	s := &suite{T: t, module: module, dir: servers.ProgramDir(t)}
-	root, err := filepath.Abs("../..")
+	root, err := filepath.Abs("../../..")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func (s *suite) env() []string {
 // list asks the root, which requires all that is wrapped, about a package.
 func (s *suite) list(format, pkg string) string {
 	s.Helper()
-	return s.run("../..", os.Environ(), "list", "-f", format, pkg)
+	return s.run("../../..", os.Environ(), "list", "-f", format, pkg)
 }
 
 // run runs the go command, and returns what it prints.
