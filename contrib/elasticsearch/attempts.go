@@ -60,7 +60,7 @@ func (a *attempts) Value(key any) any {
 func attemptsUnder(ctx context.Context, call *spanutil.Call, phases bool) (*attempts, context.Context) {
 	a := &attempts{Context: ctx}
 	if phases {
-		a.phases, a.trace = call, *spanutil.Phases(call)
+		a.phases, a.trace = call, *spanutil.DialTrace(call)
 	}
 	a.trace.GetConn = a.connects
 	return a, httptrace.WithClientTrace(a, &a.trace)
@@ -83,7 +83,7 @@ func (a *attempts) begins(node string, req *http.Request) {
 	if a.count > 1 {
 		err := a.err
 		if err != nil && req != nil {
-			err = spanutil.Reworded(err, func(text string) string { return redacted.Text(req, text) })
+			err = spanutil.Redacted(err, func(text string) string { return redacted.Text(req, text) })
 		}
 		a.phases.Log("retry", err, append(a.status, log.Int("attempt", a.count), log.String("node", node))...)
 	}

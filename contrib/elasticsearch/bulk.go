@@ -9,7 +9,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// counting is spanutil.Response for the answer to a bulk request, which succeeds even if some of
+// counting is spanutil.WatchResponse for the answer to a bulk request, which succeeds even if some of
 // its items fail.
 func counting(call *spanutil.Call, res *http.Response) *http.Response {
 	return lookingOn(call, res, hasErrors, func(head []byte) {

@@ -22,10 +22,10 @@ type endpoints struct {
 // answered, and so it gets a nil one back.
 func (e endpoints) Start(ctx context.Context, endpoint string) context.Context {
 	ctx = e.Instrumentation.Start(ctx, endpoint)
-	if ctx == nil && e.Instrumentation == (none{}) && e.wrapper.Roots {
+	if ctx == nil && e.Instrumentation == (none{}) && e.wrapper.Options.Roots {
 		ctx = context.Background()
 	}
-	if ctx == nil || !e.wrapper.Wants(ctx) {
+	if ctx == nil || !e.wrapper.MayRecord(ctx) {
 		return ctx
 	}
 	return &endpointContext{ctx, endpoint}

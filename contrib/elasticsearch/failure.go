@@ -33,7 +33,7 @@ func (e *Error) Error() string {
 	return strconv.Itoa(e.Status) + " " + http.StatusText(e.Status)
 }
 
-// failing is spanutil.Response for a failed request: the call fails with the error in the body, as
+// failing is spanutil.WatchResponse for a failed request: the call fails with the error in the body, as
 // far as the caller has read it.
 func failing(call *spanutil.Call, asked redacted.Request, res *http.Response) *http.Response {
 	status := res.StatusCode
@@ -42,7 +42,7 @@ func failing(call *spanutil.Call, asked redacted.Request, res *http.Response) *h
 		e.read(bytes.NewReader(head))
 		shown := *e
 		shown.Reason = asked.Reason(e.Type, e.Reason)
-		call.Fail(spanutil.Reworded(e, func(string) string { return shown.Error() }))
+		call.Fail(spanutil.Redacted(e, func(string) string { return shown.Error() }))
 	})
 }
 

@@ -25,15 +25,15 @@ type head struct {
 	over    bool // told, or given up
 }
 
-// lookingOn is spanutil.Response that also calls tell with the beginning of the body before call is
+// lookingOn is spanutil.WatchResponse that also calls tell with the beginning of the body before call is
 // finished. If there is no body, it calls tell with nil at once.
 func lookingOn(call *spanutil.Call, res *http.Response, promising func(head []byte) bool, tell func(head []byte)) *http.Response {
 	if res.Body == nil || res.Body == http.NoBody {
 		tell(nil)
-		return spanutil.Response(call, res)
+		return spanutil.WatchResponse(call, res, nil)
 	}
 	h := &head{promising: promising, tell: tell}
-	return spanutil.ResponseSeen(call, res, h.seen)
+	return spanutil.WatchResponse(call, res, h.seen)
 }
 
 func (h *head) seen(read []byte, end bool) {

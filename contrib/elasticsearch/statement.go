@@ -78,7 +78,7 @@ func (s statement) plain(body io.Reader) string {
 	buf := buffers.Get().(*[enough]byte)
 	defer buffers.Put(buf)
 	n, _ := io.ReadFull(body, buf[:]) // what came before an error will do
-	return spanutil.Cut(string(buf[:n]))
+	return spanutil.Truncate(string(buf[:n]))
 }
 
 // tee remembers the beginning of what is read through it.

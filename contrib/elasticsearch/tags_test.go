@@ -77,7 +77,7 @@ func zipped(s string) *bytes.Buffer {
 func TestTheStatementIsTheSameHoweverTheBodyIsSent(t *testing.T) {
 	const query = `{"query":{"match":{"title":"gaps"}}}`
 	long := strings.Repeat("é", 5<<20)
-	cutLong := spanutil.Cut(long[:2*spanutil.MaxValue])
+	cutLong := spanutil.Truncate(long[:2*spanutil.MaxValue])
 	for name, tt := range map[string]struct {
 		body     io.Reader
 		encoding string

@@ -61,7 +61,7 @@ func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elasti
 		t = wrapped.next
 	}
 	wrapper := spanutil.New(opts)
-	w := &transport{next: t, Wrapper: wrapper, endpoints: endpoints{none{}, wrapper}}
+	w := &transport{next: t, wrapper: wrapper, endpoints: endpoints{none{}, wrapper}}
 	if c, ok := t.(elastictransport.Closeable); ok {
 		return closeable{w, c}
 	}
@@ -72,7 +72,7 @@ func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elasti
 // a node) happens inside Perform. The optional interfaces answer what a client says where its
 // transport has none.
 type transport struct {
-	*spanutil.Wrapper
+	wrapper   *spanutil.Wrapper
 	next      elastictransport.Interface
 	endpoints elastictransport.Instrumentation // for a transport that has none of its own
 }
@@ -96,7 +96,7 @@ func (t *transport) Unwrap() elastictransport.Interface { return t.next }
 func (t *transport) InstrumentationEnabled() elastictransport.Instrumentation {
 	if next, ok := t.next.(elastictransport.Instrumented); ok {
 		if users := next.InstrumentationEnabled(); users != nil {
-			return endpoints{users, t.Wrapper}
+			return endpoints{users, t.wrapper}
 		}
 	}
 	return t.endpoints
@@ -121,17 +121,15 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 		return t.next.Perform(req)
 	}
 	ctx := req.Context()
-	parent, recorded := t.Parent(ctx)
-	if !recorded {
-		return t.next.Perform(req)
-	}
-	what := targetOf(req)
-	call := t.BeginUnder(parent, gaptrace.Call{Component: component, Operation: what.operation(req), Request: req})
+	var what target
+	call := t.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
+		what = targetOf(req)
+		return gaptrace.Call{Component: component, Operation: what.operation(req), Request: req}
+	})
 	if call == nil {
 		return t.next.Perform(req)
 	}
-	returned := false
-	defer call.Unwound(&returned)
+	defer call.Unwound()
 
 	sampled := call.Sampled()
 	searches := sampled && what.searches()
@@ -146,7 +144,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	ctx = call.Open(ctx)
 	var tries *attempts
 	if sampled {
-		tries, ctx = attemptsUnder(ctx, call, t.Phases)
+		tries, ctx = attemptsUnder(ctx, call, t.wrapper.Options.Phases)
 	}
 	sent := req.WithContext(ctx)
 	var query statement
@@ -155,9 +153,8 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	}
 	res, err := t.next.Perform(sent)
 	giveBack(req, sent, query)
-	returned = true
 
-	watched := call.Answered("bytes")
+	watched := call.Answered(spanutil.Bytes)
 	if watched {
 		describeAnswer(call, req, res)
 		tries.tag(call)
@@ -165,16 +162,16 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	}
 	switch {
 	case err != nil:
-		call.Finish(spanutil.Reworded(err, func(text string) string { return redacted.Text(req, text) }))
+		call.Finish(spanutil.Redacted(err, func(text string) string { return redacted.Text(req, text) }))
 	case res == nil:
 		call.Finish(nil)
 	case watched && what.fails(res.StatusCode):
-		shown := what.searches() && t.Config.Statement == nil && !marked
+		shown := what.searches() && t.wrapper.Options.Statement == nil && !marked
 		res = failing(call, redacted.NewRequest(req, what.method, what.action, shown), res)
 	case watched && what.action == "_bulk":
 		res = counting(call, res)
 	default:
-		res = spanutil.Response(call, res)
+		res = spanutil.WatchResponse(call, res, nil)
 	}
 	if res != nil && res.Request == sent {
 		res.Request = req

@@ -27,12 +27,13 @@ func DialOptions(opts ...gaptrace.Option) []grpc.DialOption {
 func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor {
 	w := spanutil.New(opts)
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
-		call := w.Send(ctx, gaptrace.Call{Component: component, Operation: method, Request: req})
-		if call == nil { // no parent, or filtered out
+		call := w.Start(ctx, spanutil.Injected, func() gaptrace.Call {
+			return gaptrace.Call{Component: component, Operation: method, Request: req}
+		})
+		if call == nil { // not recorded
 			return invoker(ctx, method, req, reply, cc, opts...)
 		}
-		returned := false
-		defer unwound(ctx, call, &returned)
+		defer unwound(ctx, call)
 		with := open(ctx, call)
 		var server *peer.Peer
 		if call.Sampled() {
@@ -40,7 +41,6 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 			opts = append(slices.Clip(opts), grpc.Peer(server))
 		}
 		err := invoker(with, method, req, reply, cc, opts...)
-		returned = true
 		tagPeer(call, server)
 		finishClient(ctx, call, err)
 		return err
@@ -55,12 +55,13 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientInterceptor {
 	w := spanutil.New(opts)
 	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
-		call := w.Send(ctx, gaptrace.Call{Component: component, Operation: method, Request: desc})
+		call := w.Start(ctx, spanutil.Injected, func() gaptrace.Call {
+			return gaptrace.Call{Component: component, Operation: method, Request: desc}
+		})
 		if call == nil {
 			return streamer(ctx, desc, cc, method, opts...)
 		}
-		returned := false
-		defer unwound(ctx, call, &returned)
+		defer unwound(ctx, call)
 		with := open(ctx, call)
 		var e *ending
 		if call.Sampled() {
@@ -68,12 +69,11 @@ func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientIntercept
 			opts = slices.Insert(slices.Clip(opts), 0, grpc.CallOption(grpc.OnFinish(e.over))) // the caller's own may block
 		}
 		cs, err := streamer(with, desc, cc, method, opts...)
-		returned = true
 		if err != nil || cs == nil {
 			finishClient(ctx, call, err)
 			return cs, err
 		}
-		if !call.Answered("messages") {
+		if !call.Answered(spanutil.Messages) {
 			return cs, nil
 		}
 		return newClientStream(cs, e), nil
@@ -104,8 +104,8 @@ func finishClient(ctx context.Context, call *spanutil.Call, err error) {
 }
 
 // unwound, deferred, finishes a call that a panic or runtime.Goexit leaves.
-func unwound(ctx context.Context, call *spanutil.Call, returned *bool) {
-	if !*returned {
+func unwound(ctx context.Context, call *spanutil.Call) {
+	if call.InFirstWait() {
 		finishClient(ctx, call, spanutil.ErrUnwound)
 	}
 }

@@ -32,7 +32,7 @@ func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor
 		if call == nil { // filtered out, or nobody's
 			return handle(ctx, req)
 		}
-		spanutil.Through(func() {
+		spanutil.RunHandler(func() {
 			resp, err = handle(call.Open(ctx), req)
 		}, func(returned bool, failure any) {
 			call.Served()
@@ -59,8 +59,8 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 			call.Tag("grpc.method", info.FullMethod)
 		}
 		stream := &serverStream{ServerStream: ss, ctx: call.Open(ctx)}
-		stream.reads, stream.writes = call.Under(" read", "messages"), call.Under(" write", "messages")
-		spanutil.Through(func() {
+		stream.reads, stream.writes = call.Reads(spanutil.Messages), call.Writes(spanutil.Messages)
+		spanutil.RunHandler(func() {
 			err = handle(srv, stream)
 		}, func(returned bool, failure any) {
 			call.Served()
@@ -82,7 +82,7 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 func serve(ctx context.Context, w *spanutil.Wrapper, method, operation string, req any) *spanutil.Call {
 	md := incoming{ctx}
 	call := w.Serve(ctx, gaptrace.Call{Component: component, Operation: operation, Request: req}, format, md)
-	if !w.Roots && housekeeping(method) && !call.Parented(format, md) {
+	if !w.Options.Roots && housekeeping(method) && !call.JoinsTrace(format, md) {
 		call.Discard()
 		return nil
 	}
@@ -113,7 +113,7 @@ func finishServer(call *spanutil.Call, returned bool, failure any, err error, ow
 			code = codes.Internal
 		}
 	case failure != nil:
-		err = spanutil.Panicked(failure)
+		err = spanutil.PanicError(failure)
 	default:
 		err = spanutil.ErrUnwound
 	}

@@ -55,15 +55,13 @@ func newClientStream(cs grpc.ClientStream, e *ending) *clientStream {
 
 // RecvMsg ends the stream with its error, or with the one answer of a stream that has one.
 func (s *clientStream) RecvMsg(m any) error {
-	returned := false
-	defer s.unwound(&returned)
-	s.call.Enter()
+	wait := s.call.Wait()
+	defer s.unwound(&wait)
 	err := s.ClientStream.RecvMsg(m)
-	returned = true
 	if err == nil {
-		s.call.Leave(1)
+		wait.Done(1)
 	} else {
-		s.call.Leave(0)
+		wait.Done(0)
 	}
 	s.locate()
 	if err != nil || s.single {
@@ -76,12 +74,10 @@ func (s *clientStream) RecvMsg(m any) error {
 // SendMsg ends the stream with an error of this side. With io.EOF it was the server that ended it, and how is RecvMsg's
 // to say.
 func (s *clientStream) SendMsg(m any) error {
-	returned := false
-	defer s.unwound(&returned)
-	s.call.Enter()
+	wait := s.call.Wait()
+	defer s.unwound(&wait)
 	err := s.ClientStream.SendMsg(m)
-	returned = true
-	s.call.Leave(0)
+	wait.Done(0)
 	switch err {
 	case nil:
 		s.sent.Add(1)
@@ -96,12 +92,10 @@ func (s *clientStream) SendMsg(m any) error {
 // Header ends the stream with its error. grpc's own has none: where no header came, grpc has ended the stream, and leaves
 // it to RecvMsg to tell how. It says nothing more of a stream that nobody asks.
 func (s *clientStream) Header() (metadata.MD, error) {
-	returned := false
-	defer s.unwound(&returned)
-	s.call.Enter()
+	wait := s.call.Wait()
+	defer s.unwound(&wait)
 	md, err := s.ClientStream.Header()
-	returned = true
-	s.call.Leave(0)
+	wait.Done(0)
 	s.locate()
 	if err != nil {
 		s.finish(err)
@@ -115,12 +109,10 @@ func (s *clientStream) Header() (metadata.MD, error) {
 
 // CloseSend ends nothing: the answer is still to come.
 func (s *clientStream) CloseSend() error {
-	returned := false
-	defer s.unwound(&returned)
-	s.call.Enter()
+	wait := s.call.Wait()
+	defer s.unwound(&wait)
 	err := s.ClientStream.CloseSend()
-	returned = true
-	s.call.Leave(0)
+	wait.Done(0)
 	s.overdue(false)
 	return err
 }
@@ -178,8 +170,8 @@ func (e *ending) overdue(gone bool) {
 
 // unwound, deferred, ends a stream that a panic or runtime.Goexit leaves. The stream is kept until then: the collector
 // must not take one for forgotten whose last RecvMsg is about to end it.
-func (s *clientStream) unwound(returned *bool) {
-	if !*returned {
+func (s *clientStream) unwound(wait *spanutil.Wait) {
+	if wait.Pending() {
 		s.finish(spanutil.ErrUnwound)
 	}
 	runtime.KeepAlive(s)

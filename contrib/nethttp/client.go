@@ -48,8 +48,8 @@ func WrapClient(c *http.Client, opts ...gaptrace.Option) *http.Client {
 }
 
 type transport struct {
-	*spanutil.Wrapper
-	next http.RoundTripper
+	wrapper *spanutil.Wrapper
+	next    http.RoundTripper
 }
 
 // closing is a transport with CloseIdleConnections. A transport has it only if the wrapped one
@@ -66,28 +66,24 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.next.RoundTrip(req)
 	}
 	ctx := req.Context()
-	if !t.Wants(ctx) { // no parent
+	call := t.wrapper.Start(ctx, spanutil.Injected, func() gaptrace.Call {
+		return gaptrace.Call{Component: component, Operation: operation(req.Method), Request: req}
+	})
+	if call == nil { // not recorded
 		return t.next.RoundTrip(req)
 	}
-	call := t.Send(ctx, gaptrace.Call{Component: component, Operation: operation(req.Method), Request: req})
-	if call == nil { // filtered out
-		return t.next.RoundTrip(req)
-	}
+	defer call.Unwound()
 	describe(call, req)
 	sent := req.WithContext(call.Open(ctx)) // a RoundTripper must not touch the caller's request, nor its headers
 	if req.Header != nil {                  // net/http refuses a request without a Header
 		sent.Header = maps.Clone(req.Header) // carrier replaces values and never extends one
 		call.Inject(opentracing.HTTPHeaders, carrier(sent.Header))
 	}
-	if t.Phases && call.Sampled() {
+	if t.wrapper.Options.Phases && call.Sampled() {
 		sent = withPhases(sent, call)
 	}
 
-	returned := false
-	defer call.Unwound(&returned)
 	resp, err := t.next.RoundTrip(sent)
-	returned = true
-
 	if resp == nil {
 		call.Finish(err)
 		return resp, err
@@ -104,7 +100,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		resp.Body == nil, resp.Body == http.NoBody:
 		call.Finish(failure)
 	default:
-		resp = spanutil.Response(call, resp)
+		resp = spanutil.WatchResponse(call, resp, nil)
 		call.Fail(failure) // behind the wait: WithExpected is asked about it
 	}
 	resp.Request = asAsked(resp.Request, sent, req)

@@ -11,7 +11,7 @@ import (
 
 // withPhases is req with what happens inside the call logged on its span.
 func withPhases(req *http.Request, call *spanutil.Call) *http.Request {
-	trace := spanutil.Phases(call)
+	trace := spanutil.DialTrace(call)
 	trace.TLSHandshakeStart = func() { call.Log("tls_start", nil) }
 	trace.TLSHandshakeDone = func(_ tls.ConnectionState, err error) { call.Log("tls_done", err) }
 	trace.GotConn = func(i httptrace.GotConnInfo) {

@@ -43,8 +43,8 @@ func WrapHandler(h http.Handler, opts ...gaptrace.Option) http.Handler {
 }
 
 type handler struct {
-	*spanutil.Wrapper
-	next http.Handler
+	wrapper *spanutil.Wrapper
+	next    http.Handler
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -53,7 +53,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	name := operation(req.Method)
-	call := h.Serve(req.Context(), gaptrace.Call{Component: component, Operation: name, Request: req},
+	call := h.wrapper.Serve(req.Context(), gaptrace.Call{Component: component, Operation: name, Request: req},
 		opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(req.Header))
 	if call == nil { // filtered out
 		h.next.ServeHTTP(w, req)
@@ -75,15 +75,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		h.next.ServeHTTP(w, served)
 		return
 	}
-	x := &exchange{req: req, call: call, body: body, writes: call.Under(" write", "bytes")}
+	x := &exchange{req: req, call: call, body: body, writes: call.Writes(spanutil.Bytes)}
 	if body != nil {
-		x.reads = call.Under(" read", "bytes")
-		body.ReadCloser = spanutil.Waits(x.reads, body.original)
+		x.reads = call.Reads(spanutil.Bytes)
+		body.ReadCloser = spanutil.WatchReader(x.reads, body.original)
 		body.x = x
 	}
 	shown := x.show(&x.first, w)
 
-	spanutil.Through(func() { h.next.ServeHTTP(shown, served) }, func(returned bool, failure any) {
+	spanutil.RunHandler(func() { h.next.ServeHTTP(shown, served) }, func(returned bool, failure any) {
 		call.Served()
 		giveBack(req, served, body) // its pattern, too, for the hook that names spans
 		if path := patternPath(served.Pattern); path != "" {
@@ -91,7 +91,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 		switch {
 		case failure != nil && failure != http.ErrAbortHandler:
-			call.Fail(spanutil.Panicked(failure))
+			call.Fail(spanutil.PanicError(failure))
 		case failure == nil && !returned: // by runtime.Goexit
 			call.Fail(spanutil.ErrUnwound)
 		case returned && x.status == 0 && !x.hijacked:

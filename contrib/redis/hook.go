@@ -11,7 +11,6 @@ import (
 	redacted "github.com/gaptrace/gaptrace/internal/redact/redis"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/go-redis/redis/v8"
-	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 )
 
@@ -86,11 +85,11 @@ const failover = "FailoverClient"
 func NewHook(opts ...gaptrace.Option) redis.Hook { return newHook(opts) }
 
 func newHook(opts []gaptrace.Option) *hook {
-	return &hook{Wrapper: spanutil.New(opts)}
+	return &hook{wrapper: spanutil.New(opts)}
 }
 
 type hook struct {
-	*spanutil.Wrapper
+	wrapper           *spanutil.Wrapper
 	instance, address any // tags, or nil; made interfaces once and not at every call
 	calls             calls
 	of                *hook // the hook of the cluster or ring, if this is a node's; otherwise nil
@@ -100,12 +99,14 @@ func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Cont
 	if !hashable(cmd) || h.calls.nested(cmd) {
 		return ctx, nil
 	}
-	parent, recorded := h.under(ctx)
-	if !recorded || h.covered(ctx) {
+	if !h.mayRecord(ctx) {
 		return ctx, nil
 	}
-	what := commandOf(cmd)
-	call := h.BeginUnder(parent, gaptrace.Call{Component: component, Operation: what.Operation, Request: cmd})
+	var what *redacted.Command
+	call := h.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
+		what = commandOf(cmd)
+		return gaptrace.Call{Component: component, Operation: what.Operation, Request: cmd}
+	})
 	if call == nil {
 		return ctx, nil
 	}
@@ -114,7 +115,7 @@ func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Cont
 		var buf [128]byte
 		call.Statement(string(what.AppendTo(buf[:0], cmd.Args())))
 	}
-	return h.calls.hold(begun(ctx, h.Wrapper, call), cmd, nil, call), nil
+	return h.calls.hold(begun(ctx, h.wrapper, call), cmd, nil, call), nil
 }
 
 func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
@@ -122,7 +123,7 @@ func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
 		return nil
 	}
 	call := h.calls.take(cmd)
-	if call.Answered("") { // the wait is over: what WithExpected takes is none
+	if call.Answered(spanutil.Uncounted) { // the wait is over: what WithExpected takes is none
 		call.Finish(failure(cmd))
 	}
 	return nil
@@ -132,19 +133,20 @@ func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (c
 	if len(cmds) == 0 || h.calls.nested(&cmds[0]) {
 		return ctx, nil
 	}
-	parent, recorded := h.under(ctx)
-	if !recorded || h.covered(ctx) {
+	if !h.mayRecord(ctx) {
 		return ctx, nil
 	}
 	queued, tx := unwrapMultiExec(cmds)
 	if h.calls.havePart(ctx, queued) {
 		return ctx, nil
 	}
-	what := gaptrace.Call{Component: component, Operation: "redis pipeline", Request: cmds}
-	if tx {
-		what.Operation = "redis tx"
-	}
-	call := h.BeginUnder(parent, what)
+	call := h.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
+		operation := "redis pipeline"
+		if tx {
+			operation = "redis tx"
+		}
+		return gaptrace.Call{Component: component, Operation: operation, Request: cmds}
+	})
 	if call == nil {
 		return ctx, nil
 	}
@@ -154,7 +156,7 @@ func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (c
 		var buf [1024]byte
 		call.Statement(string(appendCommands(buf[:0], queued)))
 	}
-	return h.calls.hold(begun(ctx, h.Wrapper, call), &cmds[0], cmds, call), nil
+	return h.calls.hold(begun(ctx, h.wrapper, call), &cmds[0], cmds, call), nil
 }
 
 func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error {
@@ -162,7 +164,7 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 		return nil
 	}
 	call := h.calls.take(&cmds[0])
-	if !call.Answered("") {
+	if !call.Answered(spanutil.Uncounted) {
 		return nil
 	}
 	// A cluster that follows a redirection may be running the same commands on another node right
@@ -183,18 +185,15 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 	return nil
 }
 
-// under says no for a nil context, too: what becomes of that is go-redis's to say.
-func (h *hook) under(ctx context.Context) (parent opentracing.SpanContext, recorded bool) {
-	if ctx == nil {
-		return nil, false
-	}
-	return h.Parent(ctx)
+// mayRecord reports whether commands under ctx may need a span. A nil ctx is left to go-redis.
+func (h *hook) mayRecord(ctx context.Context) bool {
+	return ctx != nil && h.wrapper.MayRecord(ctx) && !h.covered(ctx)
 }
 
 // begun opens call. What it returns is for the rest of the call.
 func begun(ctx context.Context, w *spanutil.Wrapper, call *spanutil.Call) context.Context {
 	ctx = call.Open(ctx)
-	if w.Phases && call.Sampled() {
+	if w.Options.Phases && call.Sampled() {
 		ctx = withPhases(ctx, call)
 	}
 	return ctx
@@ -249,9 +248,9 @@ func failure(cmd redis.Cmder) error {
 // reworded is err without what go-redis and the server repeat of arguments and answers.
 func reworded(err error, codeOnly bool) error {
 	if answer := redis.Error(nil); errors.As(err, &answer) {
-		return spanutil.Reworded(err, func(text string) string { return redacted.ServerError(text, codeOnly) })
+		return spanutil.Redacted(err, func(text string) string { return redacted.ServerError(text, codeOnly) })
 	}
-	return spanutil.Reworded(err, func(text string) string {
+	return spanutil.Redacted(err, func(text string) string {
 		number := (*strconv.NumError)(nil)
 		if strings.HasPrefix(text, "redis: ") || errors.As(err, &number) {
 			return redacted.Unquoted(text) // go-redis quotes an answer that it cannot read

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/go-redis/redis/v8"
 )
 
@@ -69,12 +70,12 @@ func (h *hook) reachSentinels(client reflect.Value) {
 	if ask == nil || !strings.Contains(runtime.FuncForPC(reflect.ValueOf(ask).Pointer()).Name(), "go-redis/redis/v8.NewFailoverClusterClient.") {
 		return
 	}
-	sentinels := &hook{Wrapper: h.Wrapper, of: h}
+	sentinels := &hook{wrapper: h.wrapper, of: h}
 	(*opt).ClusterSlots = func(ctx context.Context) (slots []redis.ClusterSlot, err error) {
-		if _, recorded := h.under(ctx); !recorded || sentinels.covered(ctx) {
+		if !sentinels.mayRecord(ctx) {
 			return ask(ctx)
 		}
-		err = record(ctx, h.Wrapper, "sentinel", redis.NewCmd(ctx, "sentinel"), nil, func(ctx context.Context) error {
+		err = record(ctx, h.wrapper, "sentinel", redis.NewCmd(ctx, "sentinel"), nil, func(ctx context.Context) error {
 			slots, err = ask(ctx)
 			return err
 		})
@@ -130,7 +131,7 @@ func (h *hook) recordedNode(node *redis.Client) *redis.Client {
 }
 
 func (h *hook) nodeHook(node *redis.Client) *hook {
-	of := &hook{Wrapper: h.Wrapper, of: h}
+	of := &hook{wrapper: h.wrapper, of: h}
 	of.describes(node.Options())
 	return of
 }
@@ -180,7 +181,9 @@ func (h *hook) covered(ctx context.Context) bool {
 		return false
 	}
 	outer, _ := ctx.Value(nodesKey{}).(*callContext)
-	return outer != nil && outer.owner.nodes == h.of.calls.nodes || calledBy() >= asksNodes
+	return outer != nil && outer.owner.nodes == h.of.calls.nodes ||
+		spanutil.IsDropped(ctx) || // before the look at the stack, which takes long
+		calledBy() >= asksNodes
 }
 
 // function is a kind of function on the stack, as a node's hook tells them apart. The higher the

@@ -14,7 +14,7 @@ import (
 // withPhases is ctx with what happens inside of call logged on its span: dials, by the hooks that net's dialler looks for in
 // a context, and retries.
 func withPhases(ctx context.Context, call *spanutil.Call) context.Context {
-	return &phasesContext{Context: httptrace.WithClientTrace(ctx, spanutil.Phases(call)), call: call}
+	return &phasesContext{Context: httptrace.WithClientTrace(ctx, spanutil.DialTrace(call)), call: call}
 }
 
 // phasesContext logs a retry when go-redis asks it whether it may sleep on. It has no hook that would be told: but in all

@@ -91,7 +91,7 @@ func (p *PubSub) Ping(ctx context.Context, payload ...string) error {
 
 // send records one of PubSub's methods that send a command and do not wait for its answer.
 func (p *PubSub) send(ctx context.Context, name string, args []string, send func(context.Context, ...string) error) error {
-	if !p.wrapper.Wants(ctx) {
+	if !p.wrapper.MayRecord(ctx) {
 		return send(ctx, args...)
 	}
 	words := []any{name}
@@ -105,13 +105,14 @@ func (p *PubSub) send(ctx context.Context, name string, args []string, send func
 func record(ctx context.Context, w *spanutil.Wrapper, name string, request any, expected func(error) bool, do func(context.Context) error) error {
 	var call *spanutil.Call
 	if ctx != nil {
-		call = w.Begin(ctx, gaptrace.Call{Component: component, Operation: "redis " + name, Request: request})
+		call = w.Start(ctx, spanutil.Local, func() gaptrace.Call {
+			return gaptrace.Call{Component: component, Operation: "redis " + name, Request: request}
+		})
 	}
 	if call == nil {
 		return do(ctx)
 	}
-	returned := false
-	defer call.Unwound(&returned)
+	defer call.Unwound()
 	if call.Sampled() {
 		call.Tag(string(ext.DBType), "redis")
 		if cmd, ok := request.(redis.Cmder); ok {
@@ -119,8 +120,7 @@ func record(ctx context.Context, w *spanutil.Wrapper, name string, request any, 
 		}
 	}
 	err := do(begun(ctx, w, call))
-	returned = true
-	if call.Answered("") && err != nil && (expected == nil || !expected(err)) {
+	if call.Answered(spanutil.Uncounted) && err != nil && (expected == nil || !expected(err)) {
 		call.Fail(reworded(err, false))
 	}
 	call.Finish(nil)

@@ -10,7 +10,6 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 	"github.com/gaptrace/gaptrace/internal/redact/sqltext"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
-	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 )
 
@@ -29,10 +28,10 @@ type Request struct {
 // database is what a wrapped connector, its connections and their statements share: how their
 // calls are recorded, and what is told of where they go.
 type database struct {
-	*spanutil.Wrapper
-	target Target
-	tags   []tag
-	unread unread // open rows of one connector, which is closed with its sql.DB
+	wrapper *spanutil.Wrapper
+	target  Target
+	tags    []tag
+	unread  unread // open rows of one connector, which is closed with its sql.DB
 }
 
 // tag is a tag of every span. Its value is boxed once, not once per span.
@@ -42,7 +41,7 @@ type tag struct {
 }
 
 func newDatabase(target Target, opts []gaptrace.Option) *database {
-	db := &database{Wrapper: spanutil.New(opts), target: target}
+	db := &database{wrapper: spanutil.New(opts), target: target}
 	for _, t := range []struct{ key, value string }{
 		{string(ext.DBType), target.Type},
 		{string(ext.DBInstance), target.Instance},
@@ -67,29 +66,20 @@ type call struct {
 }
 
 func (db *database) begin(ctx context.Context, operation, statement string) call {
-	parent, recorded := db.Parent(ctx)
-	if !recorded {
-		return call{}
-	}
-	return db.beginUnder(ctx, parent, operation, &Request{&db.target, statement})
+	return db.beginRequest(ctx, operation, func() *Request { return &Request{&db.target, statement} })
 }
 
-func (db *database) beginRequest(ctx context.Context, operation string, request *Request) call {
-	parent, recorded := db.Parent(ctx)
-	if !recorded {
-		return call{}
-	}
-	return db.beginUnder(ctx, parent, operation, request)
-}
-
-func (db *database) beginUnder(ctx context.Context, parent opentracing.SpanContext, operation string, request *Request) call {
-	var e *entered
-	if ctx != nil {
-		e = db.arrived(ctx)
-	}
-	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
-	c := call{Call: db.BeginUnder(parent, what), db: db, request: request, entered: e}
-	e.takeAlong(c.Call)
+// beginRequest calls request only if the call may be recorded.
+func (db *database) beginRequest(ctx context.Context, operation string, request func() *Request) call {
+	c := call{db: db}
+	c.Call = db.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
+		if ctx != nil {
+			c.entered = db.arrived(ctx)
+		}
+		c.request = request()
+		return gaptrace.Call{Component: component, Operation: operation, Request: c.request}
+	})
+	c.entered.takeAlong(c.Call)
 	return c
 }
 
@@ -102,10 +92,8 @@ func (c call) record(do func() error) error {
 		}
 		return err
 	}
-	returned := false
-	defer c.unwound(&returned)
+	defer c.unwound()
 	err := do()
-	returned = true
 	c.finish(err)
 	return err
 }
@@ -119,15 +107,13 @@ func (c call) recordRows(do func() (driver.Rows, error)) (driver.Rows, error) {
 		}
 		return result, err
 	}
-	returned := false
-	defer c.unwound(&returned)
+	defer c.unwound()
 	result, err := do()
-	returned = true
 	if err != nil || result == nil {
 		c.finish(err)
 		return result, err
 	}
-	if !c.Answered("rows") { // nobody will look at the waits: the driver's rows will do
+	if !c.Answered(spanutil.Rows) { // nobody will look at the waits: the driver's rows will do
 		return result, nil
 	}
 	c.describe()
@@ -141,7 +127,7 @@ func (c call) finish(err error) {
 	switch {
 	case err == driver.ErrSkip: //nolint:errorlint // database/sql compares it so
 		c.entered.discard(c.Call)
-	case !c.Answered(""): // the wait ends here, not after what follows
+	case !c.Answered(spanutil.Uncounted): // the wait ends here, not after what follows
 	case errors.Is(err, driver.ErrBadConn):
 		c.describe()
 		c.Finish(nil)
@@ -165,7 +151,7 @@ func (c call) failure(err error) error {
 	if err == nil || err == io.EOF { //nolint:errorlint // database/sql compares it so
 		return nil
 	}
-	return spanutil.Reworded(err, func(message string) string {
+	return spanutil.Redacted(err, func(message string) string {
 		if c.dsn != "" {
 			return sqltext.ConnectError(message, c.dsn)
 		}
@@ -174,9 +160,12 @@ func (c call) failure(err error) error {
 }
 
 // unwound, deferred around the driver's code, ends the call while a panic passes through.
-func (c call) unwound(returned *bool) {
-	if !*returned && c.Answered("") {
+func (c call) unwound() {
+	if !c.InFirstWait() {
+		return
+	}
+	if c.Answered(spanutil.Uncounted) {
 		c.describe()
 	}
-	c.Unwound(returned)
+	c.Finish(spanutil.ErrUnwound)
 }

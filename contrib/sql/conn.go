@@ -100,7 +100,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (begun driver
 		}
 		return err
 	})
-	if err != nil || begun == nil || !c.db.Wants(ctx) {
+	if err != nil || begun == nil || !c.db.wrapper.MayRecord(ctx) {
 		return begun, err
 	}
 	return &tx{begun, c.db, ctx}, nil
@@ -141,7 +141,7 @@ func (c resetting) ResetSession(ctx context.Context) error {
 		return nil
 	}
 	e := c.db.came(ctx)
-	if !c.db.Wants(ctx) {
+	if !c.db.wrapper.MayRecord(ctx) {
 		return resetter.ResetSession(ctx)
 	}
 	start := time.Now()

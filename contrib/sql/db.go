@@ -60,7 +60,7 @@ var underAny spanutil.Wrapper
 
 // enter marks ctx, where a wait could be drawn under it; otherwise it returns ctx itself and nil.
 func enter(ctx context.Context) (context.Context, *entered) {
-	if _, recorded := underAny.Parent(ctx); !recorded {
+	if !underAny.MayRecord(ctx) || spanutil.IsDropped(ctx) {
 		return ctx, nil
 	}
 	e := &entered{Context: ctx, start: time.Now()}
@@ -127,7 +127,7 @@ func (e *entered) given(at time.Time) {
 // two waits and would look like work.
 func (e *entered) takeAlong(call *spanutil.Call) {
 	if e != nil {
-		call.TakeAlong(e.pool.Swap(nil))
+		call.FinishAlso(e.pool.Swap(nil))
 	}
 }
 
@@ -172,7 +172,7 @@ func (db *database) pooled(e *entered, end time.Time, err error) {
 func (db *database) waited(ctx context.Context, operation string, start, end time.Time) *spanutil.Call {
 	request := &Request{Target: &db.target}
 	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
-	c := call{Call: db.Waited(ctx, what, start, end), db: db, request: request}
+	c := call{Call: db.wrapper.Waited(ctx, what, start, end), db: db, request: request}
 	if c.Sampled() {
 		c.describe()
 	}

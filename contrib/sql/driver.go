@@ -61,7 +61,7 @@ func (d wrappedDriver) OpenConnector(name string) (driver.Connector, error) {
 	if err != nil || c == nil {
 		return c, err
 	}
-	return wrapConnector(c, name, &database{Wrapper: d.db.Wrapper, target: d.db.target, tags: d.db.tags}), nil
+	return wrapConnector(c, name, &database{wrapper: d.db.wrapper, target: d.db.target, tags: d.db.tags}), nil
 }
 
 func openConnector(d driver.Driver, name string) (driver.Connector, error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gaptrace/gaptrace"
 	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
+	"github.com/gaptrace/gaptrace/internal/options"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/opentracing/opentracing-go"
 )
@@ -225,7 +226,7 @@ func TestWhatIsWrappedTwiceDrawsEachCallOnce(t *testing.T) {
 			return sql.OpenDB(must(d.(driver.DriverContext).OpenConnector("dsn"))(t))
 		},
 		"Open of WrapDriver": func(_, newer gaptrace.Option) *sql.DB {
-			var c gaptrace.Config
+			var c options.Config
 			newer(&c)
 			opentracing.SetGlobalTracer(c.Tracer) // to which the registered driver draws
 			t.Cleanup(func() { opentracing.SetGlobalTracer(opentracing.NoopTracer{}) })
@@ -234,7 +235,7 @@ func TestWhatIsWrappedTwiceDrawsEachCallOnce(t *testing.T) {
 	} {
 		register(&fake{shape: modern})
 		older, newer := spantest.NewTracer(), spantest.NewTracer()
-		db := open(gaptrace.WithTracer(older), func(c *gaptrace.Config) {
+		db := open(gaptrace.WithTracer(older), func(c *options.Config) {
 			gaptrace.WithTracer(newer)(c)
 			gaptrace.WithRoots()(c)
 		})

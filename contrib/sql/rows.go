@@ -25,18 +25,20 @@ var (
 	_ driver.RowsColumnTypePrecisionScale   = (*rows)(nil)
 )
 
-// enter begins a wait. If the rows have been reported as forgotten, it begins a new call.
-func (r *rows) enter() {
-	if r.call.Enter() {
-		return
+// wait begins a wait. If the rows have been reported as forgotten, it begins a new call.
+func (r *rows) wait() spanutil.Wait {
+	wait := r.call.Wait()
+	if wait.Pending() {
+		return wait
 	}
 	if call := r.call.Resume(); call != nil {
 		r.call.Call = call
 		r.call.describe()
 		spanutil.Watch(call, r)
 		r.call.db.unread.add(call)
-		call.Enter()
+		return call.Wait()
 	}
+	return wait
 }
 
 func (r *rows) Next(dest []driver.Value) error {
@@ -45,28 +47,25 @@ func (r *rows) Next(dest []driver.Value) error {
 
 // advance calls next, the driver's Next or NextRow, as a wait.
 func (r *rows) advance(next func() error) error {
-	r.enter()
-	returned := false
-	defer r.call.Unwound(&returned)
+	wait := r.wait()
+	defer wait.Unwound()
 	err := next()
-	returned = true
 	if err != nil {
-		r.call.Leave(0)
+		wait.Done(0)
 		r.call.Fail(r.call.failure(err))
 		return err
 	}
-	r.call.Leave(1)
+	wait.Done(1)
 	return nil
 }
 
 func (r *rows) Close() error {
-	r.enter()
-	returned := false
-	defer r.call.Unwound(&returned)
+	wait := r.wait()
+	defer wait.Unwound()
 	err := r.Rows.Close()
-	returned = true
+	wait.Done(0)
 	r.call.db.unread.remove(r.call.Call)
-	r.call.Finish(r.call.failure(err)) // and so ends the wait
+	r.call.Finish(r.call.failure(err))
 	return err
 }
 
@@ -80,12 +79,10 @@ func (r *rows) NextResultSet() error {
 	if !ok {
 		return io.EOF
 	}
-	r.enter()
-	returned := false
-	defer r.call.Unwound(&returned)
+	wait := r.wait()
+	defer wait.Unwound()
 	err := next.NextResultSet()
-	returned = true
-	r.call.Leave(0)
+	wait.Done(0)
 	r.call.Fail(r.call.failure(err))
 	return err
 }

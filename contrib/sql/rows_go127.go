@@ -38,17 +38,19 @@ func (r *scannedRows) NextRow() error { return r.advance(r.scanner.NextRow) }
 // ScanColumn is a wait if it is slow, unless dest may run the program's own methods. Its error is
 // not recorded, since it may quote the row's value.
 func (r *scannedRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any) error {
-	waits := !hasMethods(reflect.TypeOf(dest))
-	if waits {
-		r.enter()
+	var wait spanutil.Wait // none if the program's own methods run
+	if !hasMethods(reflect.TypeOf(dest)) {
+		wait = r.wait()
 	}
 	returned := false
-	defer r.call.Unwound(&returned)
+	defer func() {
+		if !returned {
+			r.call.Finish(spanutil.ErrUnwound)
+		}
+	}()
 	err := r.scanner.ScanColumn(scanCtx, index, dest)
 	returned = true
-	if waits {
-		r.call.Leave(0)
-	}
+	wait.Done(0)
 	return err
 }
 

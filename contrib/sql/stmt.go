@@ -20,7 +20,7 @@ var (
 )
 
 func (s *stmt) begin(ctx context.Context, operation string) call {
-	return s.on.db.beginRequest(ctx, operation, &s.request)
+	return s.on.db.beginRequest(ctx, operation, func() *Request { return &s.request })
 }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (result driver.Result, err error) {

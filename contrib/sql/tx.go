@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+
+	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
 // tx is a transaction that began under a span, or could begin without one. Neither of its ends is
@@ -23,7 +25,7 @@ func (t *tx) end(operation string, do func() error) error {
 	c := t.db.begin(t.ctx, operation, "")
 	return c.record(func() error {
 		err := do()
-		if errors.Is(err, driver.ErrBadConn) && c.Answered("") { // nobody tries this again
+		if errors.Is(err, driver.ErrBadConn) && c.Answered(spanutil.Uncounted) { // nobody tries this again
 			c.Fail(err)
 		}
 		return err

@@ -35,7 +35,7 @@ func TestAnEarlierCallIsFinishedWithTheOneThatTakesItAlong(t *testing.T) {
 			ctx := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
 			now := time.Now()
 			first := w.Waited(ctx, gaptrace.Call{Component: "lib", Operation: "first"}, now, now.Add(time.Second))
-			call := w.Begin(ctx, op)
+			call := begin(w, ctx, op)
 			want := 2
 			switch name {
 			case "nil":
@@ -48,14 +48,14 @@ func TestAnEarlierCallIsFinishedWithTheOneThatTakesItAlong(t *testing.T) {
 			case "a hook":
 				want = 1
 			}
-			call.TakeAlong(first)
+			call.FinishAlso(first)
 			if end != nil {
-				call.TakeAlong(nil)
+				call.FinishAlso(nil)
 				if n := len(tracer.Spans()); n != 0 {
 					t.Errorf("%d spans before the call has ended", n)
 				}
 				if name == "finished" { // a second one takes its place
-					call.TakeAlong(w.Waited(ctx, gaptrace.Call{Component: "lib", Operation: "second"}, now, now.Add(time.Second)))
+					call.FinishAlso(w.Waited(ctx, gaptrace.Call{Component: "lib", Operation: "second"}, now, now.Add(time.Second)))
 					want = 3
 					if n := len(tracer.Named("first")); n != 1 {
 						t.Errorf("the first is drawn %d times", n)

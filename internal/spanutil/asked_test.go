@@ -18,7 +18,7 @@ func TestACallTellsWhetherSomebodyWaits(t *testing.T) {
 	var told []bool
 	ask := func() { told = append(told, call.Waiting()) }
 	ask() // the first wait
-	call.Answered("messages")
+	call.Answered(spanutil.Messages)
 	ask()
 	call.Enter()
 	call.Enter() // of another goroutine
@@ -74,7 +74,7 @@ func TestAServedCallIsPartOfATraceByIDsOrADebugIDAlone(t *testing.T) {
 					continue // it reads its own alone
 				}
 				call := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer)}).Serve(t.Context(), op, opentracing.HTTPHeaders, c.carrier)
-				if got := call.Parented(opentracing.HTTPHeaders, c.carrier); got != c.want {
+				if got := call.JoinsTrace(opentracing.HTTPHeaders, c.carrier); got != c.want {
 					t.Errorf("%s tracer: %v", tracerName, got)
 				}
 				call.Discard()
@@ -99,7 +99,7 @@ func TestAServedCallUnderASpanIsPartOfItsTrace(t *testing.T) {
 		"a span, and no carrier": {ctx, nil, true},
 	} {
 		call := w.Serve(c.ctx, op, opentracing.HTTPHeaders, c.carrier)
-		if got := call.Parented(opentracing.HTTPHeaders, c.carrier); got != c.want {
+		if got := call.JoinsTrace(opentracing.HTTPHeaders, c.carrier); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 		call.Discard()
@@ -110,11 +110,11 @@ func TestAServedCallUnderASpanIsPartOfItsTrace(t *testing.T) {
 	ctx = opentracing.ContextWithSpan(t.Context(), jaegers.StartSpan("parent"))
 	none := opentracing.TextMapCarrier{}
 	call := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(jaegers)}).Serve(ctx, op, opentracing.HTTPHeaders, none)
-	if !call.Parented(opentracing.HTTPHeaders, none) {
+	if !call.JoinsTrace(opentracing.HTTPHeaders, none) {
 		t.Error("a span of Jaeger's is no parent")
 	}
 	call.Discard()
-	if (*spanutil.Call)(nil).Parented(opentracing.HTTPHeaders, carrier) {
+	if (*spanutil.Call)(nil).JoinsTrace(opentracing.HTTPHeaders, carrier) {
 		t.Error("a call that is not recorded has a parent")
 	}
 }

@@ -19,7 +19,7 @@ func BenchmarkCall(b *testing.B) {
 	w := spanutil.New(nil)
 	for name, call := range map[string]func(ctx context.Context){
 		"one wait": func(ctx context.Context) {
-			call := w.Begin(ctx, op)
+			call := begin(w, ctx, op)
 			call.Statement("GET key")
 			call.Finish(nil)
 		},
@@ -29,7 +29,7 @@ func BenchmarkCall(b *testing.B) {
 			call.Finish(nil)
 		},
 		"body": func(ctx context.Context) {
-			call := w.Begin(ctx, op)
+			call := begin(w, ctx, op)
 			call.Statement("GET key")
 			body := bodyOf(call, nothing{})
 			body.Read(nil)
@@ -43,8 +43,8 @@ func BenchmarkCall(b *testing.B) {
 // BenchmarkRead is a read that found its data in a buffer, the commonest of all.
 func BenchmarkRead(b *testing.B) {
 	w, _ := roots()
-	call := w.Begin(b.Context(), op)
-	call.Answered("bytes")
+	call := begin(w, b.Context(), op)
+	call.Answered(spanutil.Bytes)
 	b.ReportAllocs()
 	for b.Loop() {
 		call.Enter()

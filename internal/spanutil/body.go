@@ -7,27 +7,25 @@ import (
 	"sync"
 )
 
-// Response returns what the caller of c gets for the library's resp: a copy whose body records its
-// waits on c. The body finishes c at EOF, at an error, at Close, or else when it becomes garbage.
-// If there is no body to wait for, Response finishes c and returns resp itself.
+// WatchResponse returns what the caller of c gets for the library's resp: a copy whose body records
+// its waits on c. The body finishes c at EOF, at an error, at Close, or else when it becomes garbage.
+// If there is no body to wait for, WatchResponse finishes c and returns resp itself.
+//
+// If seen is not nil, it is called after each Read and before c is finished, with the bytes read and
+// whether the body ends there. If the body becomes garbage, seen is called once more with end. seen
+// must not reference the result of WatchResponse.
 //
 // The copy is needed because net/http's connection references its response until the body ends. If
 // that response referenced our body, a body that is never closed would never become garbage.
 //
 //	caller ──> copy ──> our body ──> transport's body
 //	                        └──────> resp <── connection
-func Response(c *Call, resp *http.Response) *http.Response { return ResponseSeen(c, resp, nil) }
-
-// ResponseSeen is Response for a wrapper that reads along. It calls seen after the wait of each
-// Read and before c is finished, with the bytes read and whether the body ends there. If the body
-// becomes garbage, seen is called once more with end. seen must not reference the result of
-// ResponseSeen. seen may be nil.
-func ResponseSeen(c *Call, resp *http.Response, seen func(p []byte, end bool)) *http.Response {
+func WatchResponse(c *Call, resp *http.Response, seen func(p []byte, end bool)) *http.Response {
 	if resp.Body == nil || resp.Body == http.NoBody {
 		c.Finish(nil)
 		return resp
 	}
-	if !c.Answered("bytes") {
+	if !c.Answered(Bytes) {
 		return resp
 	}
 	b := &body{waiting: waiting{resp.Body, c, seen}, answered: resp, returned: *resp}
@@ -35,14 +33,14 @@ func ResponseSeen(c *Call, resp *http.Response, seen func(p []byte, end bool)) *
 	if seen == nil {
 		Watch(c, b)
 	} else {
-		watch(b, func(c *Call) { seen(nil, true); c.abandon() }, c)
+		watch(b, func(c *Call) { seen(nil, true); c.collected() }, c)
 	}
 	return &b.returned
 }
 
-// Waits is rc with the waits of its Read and Close, and their failures, recorded on c. It does not
-// finish c.
-func Waits(c *Call, rc io.ReadCloser) io.ReadCloser {
+// WatchReader returns rc with the waits of its Read and Close, and their failures, recorded on c. It
+// does not finish c.
+func WatchReader(c *Call, rc io.ReadCloser) io.ReadCloser {
 	if c == nil {
 		return rc
 	}
@@ -56,14 +54,12 @@ type waiting struct {
 }
 
 func (w *waiting) Read(p []byte) (n int, err error) {
-	returned := false
-	defer w.call.Unwound(&returned)
-	w.call.Enter()
+	wait := w.call.Wait()
+	defer wait.Unwound()
 	n, err = w.rc.Read(p)
-	w.call.Leave(n)
-	returned = true
+	wait.Done(n)
 	if w.seen != nil {
-		w.seen(p[:min(max(n, 0), len(p))], err != nil) // a stranger's Read may say anything
+		w.seen(p[:min(max(n, 0), len(p))], err != nil) // a faulty Read may return any n
 	}
 	if err != io.EOF {
 		w.call.Fail(err)
@@ -72,12 +68,10 @@ func (w *waiting) Read(p []byte) (n int, err error) {
 }
 
 func (w *waiting) Close() error {
-	returned := false
-	defer w.call.Unwound(&returned)
-	w.call.Enter()
+	wait := w.call.Wait()
+	defer wait.Unwound()
 	err := w.rc.Close()
-	w.call.Leave(0)
-	returned = true
+	wait.Done(0)
 	if w.seen != nil {
 		w.seen(nil, true)
 	}

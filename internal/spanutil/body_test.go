@@ -18,7 +18,7 @@ import (
 
 // bodyOf returns the body that a caller gets for rc.
 func bodyOf(call *spanutil.Call, rc io.ReadCloser) io.ReadCloser {
-	return spanutil.Response(call, &http.Response{Body: rc}).Body
+	return spanutil.WatchResponse(call, &http.Response{Body: rc}, nil).Body
 }
 
 func TestABodyEndsItsCall(t *testing.T) {
@@ -84,7 +84,7 @@ func TestAReaderThatCountsWrongTakesNothingAway(t *testing.T) {
 	call, _ := start(w, t.Context(), op)
 	answers := []int{4, -1, 9}
 	seen := 0
-	body := spanutil.ResponseSeen(call, &http.Response{Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
+	body := spanutil.WatchResponse(call, &http.Response{Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
 		n := answers[0]
 		answers = answers[1:]
 		return n, nil
@@ -119,7 +119,7 @@ func TestTrailersReachTheCallersResponseAtEOF(t *testing.T) {
 				})
 				return 0, io.EOF
 			}))
-			returned := spanutil.Response(call, answered)
+			returned := spanutil.WatchResponse(call, answered, nil)
 			if c.callers != nil {
 				returned.Trailer = c.callers
 			}
@@ -146,11 +146,11 @@ func TestTrailersAreThereForEveryReader(t *testing.T) {
 		came := http.Header{"A": {"1"}}
 		var reading sync.WaitGroup
 		reading.Add(2)
-		returned := spanutil.Response(call, &http.Response{Trailer: came, Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
+		returned := spanutil.WatchResponse(call, &http.Response{Trailer: came, Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
 			reading.Done()
 			reading.Wait()
 			return 0, io.EOF
-		}))})
+		}))}, nil)
 		returned.Trailer = http.Header{}
 		var readers sync.WaitGroup
 		for range 2 {

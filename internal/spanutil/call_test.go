@@ -28,9 +28,19 @@ func roots(opts ...gaptrace.Option) (*spanutil.Wrapper, *spantest.Tracer) {
 	return spanutil.New(append([]gaptrace.Option{gaptrace.WithTracer(tracer), gaptrace.WithRoots()}, opts...)), tracer
 }
 
+// begin begins a call that is not injected.
+func begin(w *spanutil.Wrapper, ctx context.Context, what gaptrace.Call) *spanutil.Call {
+	return w.Start(ctx, spanutil.Local, func() gaptrace.Call { return what })
+}
+
+// inject begins a call that is injected.
+func inject(w *spanutil.Wrapper, ctx context.Context, what gaptrace.Call) *spanutil.Call {
+	return w.Start(ctx, spanutil.Injected, func() gaptrace.Call { return what })
+}
+
 // start begins a call and opens its span.
 func start(w *spanutil.Wrapper, ctx context.Context, what gaptrace.Call) (*spanutil.Call, context.Context) {
-	c := w.Begin(ctx, what)
+	c := begin(w, ctx, what)
 	return c, c.Open(ctx)
 }
 
@@ -44,13 +54,13 @@ func wantTree(t *testing.T, tracer *spantest.Tracer, want string) {
 func TestOnlyCallsUnderASpanAreRecorded(t *testing.T) {
 	tracer := spantest.NewTracer()
 	w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer)})
-	if call, ctx := start(w, t.Context(), op); call != nil || ctx != t.Context() || w.Wants(t.Context()) {
+	if call, ctx := start(w, t.Context(), op); call != nil || ctx != t.Context() || w.MayRecord(t.Context()) {
 		t.Error("a call without a parent is recorded")
 	}
 	parent := tracer.StartSpan("parent")
 	ctx := opentracing.ContextWithSpan(t.Context(), parent)
 	call, inner := start(w, ctx, op)
-	if !w.Wants(ctx) || opentracing.SpanFromContext(inner) == parent {
+	if !w.MayRecord(ctx) || opentracing.SpanFromContext(inner) == parent {
 		t.Error("the call's context does not carry its span")
 	}
 	call.Finish(nil)
@@ -90,10 +100,10 @@ func TestUnsampledCallsAreNotDescribedNorWatched(t *testing.T) {
 		t.Error("the decision is not handed on")
 	}
 	call.Statement("SELECT 1")
-	if call.Answered("bytes") {
+	if call.Answered(spanutil.Bytes) {
 		t.Error("its result is watched")
 	}
-	if call.Under(" read", "bytes") != nil {
+	if call.Reads(spanutil.Bytes) != nil {
 		t.Error("waits under it are recorded")
 	}
 }
@@ -102,7 +112,7 @@ func TestACallIsFinishedOnceWhoeverEndsIt(t *testing.T) {
 	for range 50 {
 		w, tracer := roots()
 		call, _ := start(w, t.Context(), op)
-		call.Answered("bytes")
+		call.Answered(spanutil.Bytes)
 		var users sync.WaitGroup
 		for range 3 {
 			users.Go(func() {
@@ -133,7 +143,7 @@ func TestFinishEndsAWaitThatGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		call, _ := start(w, t.Context(), op)
 		time.Sleep(time.Second)
-		call.Answered("bytes")
+		call.Answered(spanutil.Bytes)
 		time.Sleep(time.Second)
 		go func() {
 			call.Enter()
@@ -157,7 +167,7 @@ func TestAShortWaitCountsOnlyAsTheFirst(t *testing.T) {
 		call.Finish(nil) // one wait is all, and it was short
 		call, _ = start(w, t.Context(), op)
 		time.Sleep(time.Microsecond)
-		call.Answered("bytes")
+		call.Answered(spanutil.Bytes)
 		time.Sleep(time.Second)
 		go func() {
 			call.Enter()
@@ -197,7 +207,7 @@ func TestACallMayEndElsewhereWhileItsResultIsHandedOut(t *testing.T) {
 	const n = 100
 	for range n {
 		call, _ := start(w, t.Context(), op)
-		call.Answered("messages")
+		call.Answered(spanutil.Messages)
 		var elsewhere sync.WaitGroup
 		elsewhere.Go(func() { call.Finish(nil) }) // for the race detector
 		result := new([8]int)
@@ -214,7 +224,7 @@ func TestAResultKeepsNothingOfACallThatEndedBeforeItWasHandedOut(t *testing.T) {
 	w, _ := roots()
 	result := new([8]int)
 	call, _ := start(w, t.Context(), op)
-	call.Answered("messages")
+	call.Answered(spanutil.Messages)
 	call.Finish(nil)
 	spanutil.Watch(call, result)
 	kept := weak.Make(call)
@@ -238,10 +248,10 @@ func TestACallThatIsOverStaysSo(t *testing.T) {
 	} {
 		w, tracer := roots()
 		synctest.Test(t, func(t *testing.T) {
-			call := w.Begin(t.Context(), op)
+			call := begin(w, t.Context(), op)
 			end(call)
 			tree := tracer.Tree()
-			if call.Answered("rows") {
+			if call.Answered(spanutil.Rows) {
 				t.Errorf("%s: worth watching", name)
 			}
 			call.Enter()
@@ -259,7 +269,7 @@ func TestACallThatIsOverStaysSo(t *testing.T) {
 
 func TestNothingIsDrawnOfACallThatWasNone(t *testing.T) {
 	w, tracer := roots()
-	call := w.Begin(t.Context(), op)
+	call := begin(w, t.Context(), op)
 	call.Discard()
 	call.Tag("late", 1)
 	call.Finish(nil)
@@ -272,7 +282,7 @@ func TestNothingIsDrawnOfACallThatWasNone(t *testing.T) {
 func TestACallBegunLateStartsWhenItBegan(t *testing.T) {
 	w, tracer := roots()
 	synctest.Test(t, func(t *testing.T) {
-		call := w.Begin(t.Context(), op)
+		call := begin(w, t.Context(), op)
 		time.Sleep(time.Second)
 		call.Tag("k", "v")
 		call.Finish(nil)
@@ -288,7 +298,7 @@ func TestDescribingACallIsTheCallsAndHooksAreNot(t *testing.T) {
 		w, tracer := roots(opts...)
 		synctest.Test(t, func(t *testing.T) {
 			ctx := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
-			call := w.Begin(ctx, op)
+			call := begin(w, ctx, op)
 			time.Sleep(time.Second) // to describe it
 			call.Open(ctx)
 			time.Sleep(time.Second)
@@ -321,7 +331,7 @@ func TestAServersWaitsAreChildrenOfItsSpan(t *testing.T) {
 		call := w.Serve(t.Context(), op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{"spantest-trace": "7", "spantest-span": "7"})
 		call.Open(t.Context())
 		begun := time.Now()
-		read, write := call.Under(" read", "bytes"), call.Under(" write", "bytes")
+		read, write := call.Reads(spanutil.Bytes), call.Writes(spanutil.Bytes)
 		for range 2 {
 			time.Sleep(time.Second)
 			read.Enter()
@@ -361,7 +371,7 @@ func TestLogsAfterTheFirstWaitAreDropped(t *testing.T) {
 	w, tracer := roots()
 	call, _ := start(w, t.Context(), op)
 	call.Log("in time", nil)
-	call.Answered("bytes")
+	call.Answered(spanutil.Bytes)
 	call.Log("late", nil)
 	call.Finish(nil)
 	call.Log("too late", nil)
@@ -379,7 +389,7 @@ func TestValuesAreCutBetweenRunesWithAMark(t *testing.T) {
 		"grows when made UTF-8":  strings.Repeat("\xffx", 2000),
 		"continuation bytes all": strings.Repeat("\x80", 5000),
 	} {
-		got := spanutil.Cut(s)
+		got := spanutil.Truncate(s)
 		if len(got) > spanutil.MaxValue || !utf8.ValidString(got) || !strings.HasSuffix(got, "… [cut]") {
 			t.Errorf("%s: %d bytes, …%q", name, len(got), got[max(0, len(got)-20):])
 		}
@@ -390,7 +400,7 @@ func TestValuesAreCutBetweenRunesWithAMark(t *testing.T) {
 		"a\xffb":                  "a\uFFFDb",
 		strings.Repeat("x", 4096): strings.Repeat("x", 4096),
 	} {
-		if got := spanutil.Cut(in); got != want {
+		if got := spanutil.Truncate(in); got != want {
 			t.Errorf("Cut(%.20q) = %.20q", in, got)
 		}
 	}
@@ -401,7 +411,7 @@ func TestMaxWaitsJoinsTheClosest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		call, _ := start(w, t.Context(), op)
 		time.Sleep(time.Second)
-		call.Answered("rows")
+		call.Answered(spanutil.Rows)
 		for _, work := range []time.Duration{5, 2, 7, 1, 9} {
 			time.Sleep(work * time.Second)
 			call.Enter()
@@ -433,7 +443,7 @@ func TestWhatDescribesACallIsNoWait(t *testing.T) {
 			gaptrace.WithOperation(func(gaptrace.Call) string { time.Sleep(time.Second); return "op" }),
 			gaptrace.WithExpected(func(gaptrace.Call, error) bool { time.Sleep(time.Second); return false }),
 		})
-		call := w.Begin(opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent")), op)
+		call := begin(w, opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent")), op)
 		call.Statement("SELECT 1")
 		call.Open(t.Context())
 		time.Sleep(time.Millisecond)

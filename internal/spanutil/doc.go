@@ -1,22 +1,33 @@
 // Package spanutil is the only place where a span starts or finishes.
 //
-// A wrapper makes one [Wrapper] when its client is wrapped and asks it for a [Call] each time
-// the client is used. The Call keeps the law of the gap: its spans cover exactly the time in
-// which the caller was blocked. A nil *Call stands for a call that is not recorded; its methods
-// do nothing, so a wrapper asks once whether it has one and never again.
+// A wrapper makes one [Wrapper] when its client is wrapped. Each time the client is used, the Wrapper
+// starts a [Call]. The Call's spans cover exactly the time in which the caller was blocked: its waits.
 //
-//	call := w.Begin(ctx, …)        // or Send, for a call that is injected; the first wait begins
-//	call.Tag(…)                    // where call.Sampled()
-//	ctx = call.Open(ctx)           // behind hooks of the user's the wait begins anew
-//	res, err := library(ctx, …)
-//	call.Finish(err)               // one wait was all: the span is reported
+//	caller  ──┐  first wait ┌─ work ─┐  wait ┌─ work ─┐  wait ┌───
+//	library   └─────────────┘        └───────┘        └───────┘
+//	        Start       Answered   Wait    Done    Wait    Done, Finish
+//	spans     |----call-----|        |-wait--|        |-wait--|
 //
-// or, for a call whose result is still to be consumed:
+// A nil *Call is a call that is not recorded. Its methods do nothing, so a wrapper asks once whether
+// it has a call. A call of a single wait:
 //
-//	if call.Answered("rows") {     // the first wait is over, more may come
-//		rows = &watched{…}         // Enter and Leave around every Next, Finish at its end
-//		spanutil.Watch(call, rows) // if they are forgotten, the garbage collector finishes call
+//	call := w.Start(ctx, spanutil.Local, func() gaptrace.Call { … }) // the first wait begins
+//	if call == nil {
+//		return library(ctx, …)
+//	}
+//	defer call.Unwound() // if the library panics
+//	if call.Sampled() {
+//		call.Tag(…)
+//	}
+//	res, err := library(call.Open(ctx), …)
+//	call.Finish(err) // reports the span
+//
+// A call whose result is still to be consumed:
+//
+//	if call.Answered(spanutil.Rows) { // the first wait is over, more may come
+//		rows = &watched{…}         // a Wait around every Next; Finish at the end
+//		spanutil.Watch(call, rows) // if it is never closed, the garbage collector finishes call
 //	}
 //
-// Tracers and hooks are strangers: whatever they do, panics included, the wrapped call goes on.
+// Tracers and hooks are not trusted: whatever they do, panics included, the wrapped call goes on.
 package spanutil

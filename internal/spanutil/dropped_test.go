@@ -32,10 +32,10 @@ func TestACallThatWouldBeDroppedHasNoSpanAndTellsTheServerOfItsParent(t *testing
 	tracer, parent, _ := jaegerTracer(t, jaeger.NewConstSampler(false))
 	ctx := opentracing.ContextWithSpan(t.Context(), parent)
 	w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer)})
-	if call := w.Begin(ctx, op); call != nil {
+	if call := begin(w, ctx, op); call != nil {
 		t.Error("a call that tells nobody was begun")
 	}
-	call := w.Send(ctx, op)
+	call := inject(w, ctx, op)
 	call.Tag("key", "value")
 	call.Statement("SELECT 1")
 	if call.Open(ctx) != ctx {
@@ -47,7 +47,7 @@ func TestACallThatWouldBeDroppedHasNoSpanAndTellsTheServerOfItsParent(t *testing
 	if len(told) == 0 || told["uber-trace-id"] != want["uber-trace-id"] {
 		t.Errorf("the server is told %v, want %v", told, want)
 	}
-	if call.Answered("bytes") {
+	if call.Answered(spanutil.Bytes) {
 		t.Error("its result is watched")
 	}
 	call.Finish(errors.New("failed"))
@@ -61,7 +61,7 @@ func TestAFilterAlsoDecidesWhetherACallThatWouldBeDroppedTellsTheServer(t *testi
 	w := spanutil.New([]gaptrace.Option{
 		gaptrace.WithTracer(tracer), gaptrace.WithFilter(func(gaptrace.Call) bool { return false }),
 	})
-	if w.Send(opentracing.ContextWithSpan(t.Context(), parent), op) != nil {
+	if inject(w, opentracing.ContextWithSpan(t.Context(), parent), op) != nil {
 		t.Error("a call that was filtered out is to be injected")
 	}
 }
@@ -95,7 +95,7 @@ func TestACallWhoseTraceMayStillBeSampledHasASpan(t *testing.T) {
 	tracer, parent, _ := jaegerTracer(t, undecided{})
 	ctx := opentracing.ContextWithSpan(t.Context(), parent)
 	w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer)})
-	call := w.Begin(ctx, op)
+	call := begin(w, ctx, op)
 	call.Open(ctx)
 	call.Finish(nil)
 	if tracer.spans != 1 {

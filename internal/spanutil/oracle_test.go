@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/options"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go"
@@ -39,7 +40,7 @@ func play(t *testing.T, maxWaits int, steps []step) {
 		for i, s := range steps {
 			if i == 0 {
 				time.Sleep(s.wait)
-				call.Answered("rows")
+				call.Answered(spanutil.Rows)
 				waits = append(waits, span{0, time.Since(begun)})
 				continue
 			}
@@ -166,7 +167,7 @@ func TestWaitsOfSeveralGoroutinesAreCountedOnce(t *testing.T) {
 			begun := time.Now()
 			call, _ := start(w, t.Context(), gaptrace.Call{Operation: "op"})
 			time.Sleep(time.Millisecond)
-			call.Answered("messages")
+			call.Answered(spanutil.Messages)
 			var users sync.WaitGroup
 			for g := range uint64(4) {
 				users.Go(func() {
@@ -185,7 +186,7 @@ func TestWaitsOfSeveralGoroutinesAreCountedOnce(t *testing.T) {
 			}
 			users.Wait()
 			call.Finish(nil)
-			judge(t, tracer, begun, gaptrace.DefaultMaxWaits, append([]span{{0, time.Millisecond}}, union(all)...))
+			judge(t, tracer, begun, options.DefaultMaxWaits, append([]span{{0, time.Millisecond}}, union(all)...))
 		})
 	}
 }

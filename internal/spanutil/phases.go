@@ -6,10 +6,10 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// Phases are the hooks of a dial under [gaptrace.WithPhases]: each logs on call. In a context they reach every net.Dialer
-// that is given it, not only those of net/http. The hooks may race, and may come when the call is over (a dial goes on
-// that lost against an idle connection); Call.Log takes both.
-func Phases(call *Call) *httptrace.ClientTrace {
+// DialTrace returns the hooks of [gaptrace.WithPhases] for a dial: each logs on call. In a context
+// they reach every net.Dialer that gets it, not only those of net/http. The hooks may race, and may
+// run after the call is over, if a dial lost against an idle connection. Call.Log permits both.
+func DialTrace(call *Call) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		DNSStart:     func(i httptrace.DNSStartInfo) { call.Log("dns_start", nil, log.String("host", i.Host)) },
 		DNSDone:      func(i httptrace.DNSDoneInfo) { call.Log("dns_done", i.Err) },

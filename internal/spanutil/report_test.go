@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/redact"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go"
 )
@@ -81,7 +82,7 @@ func TestAnErrorMayUseTheResultThatItIsOf(t *testing.T) {
 	call, _ := start(w, t.Context(), op)
 	call.Log("phase", selfish{call}) // hangs where a lock is held
 	call, _ = start(w, t.Context(), op)
-	call.Answered("rows")
+	call.Answered(spanutil.Rows)
 	call.Fail(selfish{call})
 	call.Finish(nil)
 	if p := tracer.Problems(); p != nil || len(tracer.Spans()) != 2 {
@@ -98,8 +99,7 @@ func TestAPanicIsAFailureAndGoesOn(t *testing.T) {
 			}
 		}()
 		call, _ := start(w, t.Context(), op)
-		returned := false
-		defer call.Unwound(&returned)
+		defer call.Unwound()
 		panic("library")
 	}()
 	wantTree(t, tracer, "op component=lib error=true span.kind=client\n"+
@@ -110,8 +110,8 @@ func TestAnErrorIsToldWithoutTheSecretsOfURLs(t *testing.T) {
 	for message, want := range map[string]string{
 		`Get "http://h:80/p?access_token=PLANTED&page=2": dial tcp`: `Get "http://h:80/p?access_token=hidden&page=2": dial tcp`,
 		"a :// b":                                                  "a :// b",
-		`parse "http://user:PLANTED@h:po": bad`:                    `parse "http://h:po` + spanutil.CutMark, // what is said of a malformed URL may tell more of it
-		"cannot parse pg://bob:PLA/NTED@h/db":                      "cannot parse pg://h/db" + spanutil.CutMark,
+		`parse "http://user:PLANTED@h:po": bad`:                    `parse "http://h:po` + redact.CutMark, // what is said of a malformed URL may tell more of it
+		"cannot parse pg://bob:PLA/NTED@h/db":                      "cannot parse pg://h/db" + redact.CutMark,
 		"no such package http://registry/@scope/name":              "no such package http://registry/@scope/name",
 		"[::1]: http://[::1]:80/a and http://u:PLANTED@[::1]:80/b": "[::1]: http://[::1]:80/a and http://[::1]:80/b",
 	} {
@@ -131,7 +131,7 @@ func TestErrorsAndLogsAreShownWithoutTheSecretsOfSettings(t *testing.T) {
 		func(c *spanutil.Call) { c.Finish(err) },
 		func(c *spanutil.Call) { c.Fail(err); c.Finish(nil) },
 		func(c *spanutil.Call) { c.Log("retry", err); c.Finish(nil) },
-		func(c *spanutil.Call) { c.Finish(spanutil.Panicked(err.Error())) },
+		func(c *spanutil.Call) { c.Finish(spanutil.PanicError(err.Error())) },
 	} {
 		tracer.Reset()
 		call, _ := start(w, t.Context(), op)
@@ -169,7 +169,7 @@ func TestARewordedErrorKeepsItsKindAndTheUserIsAskedAboutItself(t *testing.T) {
 	var asked error
 	w, tracer := roots(gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { asked = err; return false }))
 	call, _ := start(w, t.Context(), op)
-	call.Finish(spanutil.Reworded(io.ErrUnexpectedEOF, strings.ToUpper))
+	call.Finish(spanutil.Redacted(io.ErrUnexpectedEOF, strings.ToUpper))
 	if asked != io.ErrUnexpectedEOF {
 		t.Errorf("asked about %#v", asked)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/options"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go"
@@ -49,13 +50,13 @@ func TestWhateverTheTracerDoesTheCallGoesOn(t *testing.T) {
 				if got, err := io.ReadAll(body); string(got) != "abc" || err != nil {
 					t.Errorf("read %q, %v", got, err)
 				}
-				late := w.Begin(ctx, op)
+				late := begin(w, ctx, op)
 				late.Tag("k", "v")
 				late.Finish(io.ErrUnexpectedEOF)
 				served := w.Serve(ctx, op, opentracing.HTTPHeaders, opentracing.TextMapCarrier{})
 				served.Open(ctx)
 				served.Rename("other")
-				served.Under(" read", "bytes").Finish(nil)
+				served.Reads(spanutil.Bytes).Finish(nil)
 				served.Finish(nil)
 				if parent != nil {
 					parent.Finish()
@@ -96,8 +97,8 @@ func TestEachSpanHasItsOwnTags(t *testing.T) {
 	mock := mocktracer.New() // goes on writing to the map that a span starts with
 	w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(mock), gaptrace.WithRoots()})
 	synctest.Test(t, func(t *testing.T) {
-		call := w.Begin(t.Context(), op)
-		call.Answered("rows")
+		call := begin(w, t.Context(), op)
+		call.Answered(spanutil.Rows)
 		for range 2 {
 			time.Sleep(time.Second)
 			call.Enter()
@@ -130,7 +131,7 @@ func TestAHookThatEndsTheGoroutineLeavesNoLockAndNoSpanOpen(t *testing.T) {
 	}))
 	synctest.Test(t, func(t *testing.T) {
 		call, _ := start(w, t.Context(), op)
-		call.Answered("bytes")
+		call.Answered(spanutil.Bytes)
 		time.Sleep(5 * time.Millisecond)
 		call.Enter()
 		time.Sleep(5 * time.Millisecond)
@@ -166,7 +167,7 @@ func TestAHookThatEndsTheGoroutineWhenItIsAskedAboutAnErrorLeavesNoSpanOpen(t *t
 }
 
 func TestAnOptionOfTheUsersOwnCannotBreakACall(t *testing.T) {
-	w, tracer := roots(func(c *gaptrace.Config) { c.MaxWaits = 0 })
+	w, tracer := roots(func(c *options.Config) { c.MaxWaits = 0 })
 	call, _ := start(w, t.Context(), op)
 	call.Finish(nil)
 	if len(tracer.Spans()) != 1 {
@@ -201,7 +202,7 @@ func TestUnderAParentThatIsNotSampledNothingIsDescribed(t *testing.T) {
 		gaptrace.WithTracer(tracer),
 		gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { t.Error("tags built"); return nil }),
 	})
-	call := w.Begin(opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent")), op)
+	call := begin(w, opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent")), op)
 	if call.Sampled() {
 		t.Error("sampled")
 	}

@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// Watch finishes c, tagged abandoned, when result is garbage: it was never consumed nor closed.
-// Neither c nor anything that the library keeps may lead to result. To be called before result is
-// handed out.
+// Watch finishes c, tagged abandoned, when result becomes garbage: it was neither consumed nor closed.
+// Neither c nor anything that the library keeps may reference result. Call Watch before result is
+// returned to the caller.
 func Watch[T any](c *Call, result *T) {
 	if c != nil {
-		watch(result, (*Call).abandon, c)
+		watch(result, (*Call).collected, c)
 	}
 }
 
-func watch[T any](result *T, abandon func(*Call), c *Call) {
+func watch[T any](result *T, collected func(*Call), c *Call) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.finished { // by another goroutine, which need not have waited for the result
-		c.cleanup = runtime.AddCleanup(result, abandon, c)
+	if c.phase < finished { // another goroutine may have finished it
+		c.cleanup = runtime.AddCleanup(result, collected, c)
 	}
 }
 
-func (c *Call) abandon() {
+func (c *Call) collected() {
 	c.Tag("abandoned", true)
 	c.Finish(nil)
 }
@@ -31,27 +31,25 @@ func (c *Call) abandon() {
 // whether c is finished. It is for results that the library keeps referenced, so that they never
 // become garbage.
 func (c *Call) Abandon() (over bool) {
-	c.mu.Lock()                                 // before the swap, for the Resume of whoever finds the call closed
-	forgot := c.state.CompareAndSwap(0, closed) // from now on Enter reports false
-	c.forgot = c.forgot || forgot
-	c.mu.Unlock()
-	if !forgot {
-		return c.state.Load()&closed != 0
+	c.mu.Lock() // before the swap: a reader whose Enter fails calls Resume, which then waits for us
+	defer c.mu.Unlock()
+	if !c.inside.CompareAndSwap(0, closed) {
+		return c.inside.Load()&closed != 0
 	}
-	defer c.Finish(nil)
-	c.Tag("abandoned", true)
+	defer c.endLocked(abandoned, 0) // deferred: a hook may call Goexit
+	c.tagLocked("abandoned", true)
 	return true
 }
 
-// Resume returns a new call for reads after [Call.Abandon], with the same name and parent. Its
-// first wait has begun. Resume returns nil if c was not finished by Abandon.
+// Resume returns a new call for reads after [Call.Abandon], with the same name and parent. Its waits
+// begin with Enter. Resume returns nil if c was not finished by Abandon.
 func (c *Call) Resume() *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.forgot {
+	if c.phase != abandoned {
 		return nil
 	}
-	next := newCall(c.wrapper, c.what, c.tracer, false, c.parent, time.Now())
-	next.answered, next.unit = true, c.unit
+	next := newCall(c.wrapper, c.what, c.tracer, client, c.parent, time.Now())
+	next.phase, next.unit = answered, c.unit
 	return next
 }

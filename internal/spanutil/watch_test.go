@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go"
 )
 
@@ -13,8 +14,8 @@ func TestAnAbandonedCallCanBeResumed(t *testing.T) {
 	w, tracer := roots()
 	synctest.Test(t, func(t *testing.T) {
 		ctx := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
-		call := w.Begin(ctx, op)
-		call.Answered("rows")
+		call := begin(w, ctx, op)
+		call.Answered(spanutil.Rows)
 		call.Enter()
 		if call.Abandon() {
 			t.Error("a call that somebody waits for is over")
@@ -54,8 +55,8 @@ func TestACallIsResumedHoweverSoonAfterItWasAbandoned(t *testing.T) {
 	w, tracer := roots()
 	ctx := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
 	for began := time.Now(); time.Since(began) < 2*time.Second; {
-		call := w.Begin(ctx, op)
-		call.Answered("rows")
+		call := begin(w, ctx, op)
+		call.Answered(spanutil.Rows)
 		var abandoning sync.WaitGroup
 		abandoning.Go(func() {
 			for !call.Abandon() {

@@ -7,33 +7,35 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/options"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 )
 
-// Wrapper is what a wrapper's options come to. Safe for use by several goroutines.
+// Wrapper starts the calls of one wrapped client. It is safe for use by several goroutines.
 type Wrapper struct {
-	gaptrace.Config
-	hooked bool                // there are hooks of the user's that describe a call
-	boxed  atomic.Pointer[any] // the component tag of the last call
-	tags   atomic.Int32        // how many tags the last span started with, if more than a small map takes
+	Options options.Config
+
+	hooked    bool                // a user's hook describes calls
+	component atomic.Pointer[any] // the component tag of the last call
+	tags      atomic.Int32        // how many tags the last span started with, if more than a small map holds
 }
 
-// New reads the options once, when a client is wrapped.
+// New returns a Wrapper with opts. A wrapper calls it once, when its client is wrapped.
 func New(opts []gaptrace.Option) *Wrapper {
-	w := &Wrapper{Config: gaptrace.NewConfig(opts...)}
-	w.hooked = w.Tags != nil || w.Config.Operation != nil || w.Config.Statement != nil
+	w := &Wrapper{Options: options.NewConfig(opts...)}
+	w.hooked = w.Options.Tags != nil || w.Options.Operation != nil || w.Options.Statement != nil
 	return w
 }
 
-// component is name as the value of a tag. A wrapper has but one, and making a value of it for
-// each span would allocate.
-func (w *Wrapper) component(name string) any {
-	if boxed := w.boxed.Load(); boxed != nil && *boxed == name {
+// componentTag returns name as the value of a tag. A wrapper has only one component, and boxing its
+// name again for each span would allocate.
+func (w *Wrapper) componentTag(name string) any {
+	if boxed := w.component.Load(); boxed != nil && *boxed == name {
 		return *boxed
 	}
 	var boxed any = name
-	w.boxed.Store(&boxed)
+	w.component.Store(&boxed)
 	return boxed
 }
 
@@ -43,33 +45,12 @@ var (
 	serverKind any = ext.SpanKindRPCServerEnum
 )
 
-// Wants reports whether a call under ctx could be recorded: it has a parent, or needs none. It
-// allocates nothing; where describing a call does, ask first.
-func (w *Wrapper) Wants(ctx context.Context) bool { return w.Roots || spanOf(ctx) != nil }
+// MayRecord reports whether a call under ctx could be recorded: ctx carries a span, or the wrapper
+// needs none. It allocates nothing. A wrapper that prepares something for its calls asks it first;
+// Start itself decides.
+func (w *Wrapper) MayRecord(ctx context.Context) bool { return w.Options.Roots || spanOf(ctx) != nil }
 
-// Parent is what a call under ctx is a child of, nil where it has no parent. It reports whether the call is to be
-// recorded: it is not where it needs a parent and has none, nor where its spans would be dropped with its parent's.
-func (w *Wrapper) Parent(ctx context.Context) (parent opentracing.SpanContext, recorded bool) {
-	span := spanOf(ctx)
-	if span == nil {
-		return nil, w.Roots
-	}
-	parent = contextOf(span)
-	return parent, !dropped(parent)
-}
-
-// dropped reports whether the spans under sc are sure not to be kept: it is decided, and nothing that a span starts with
-// or is told later can change it. Contexts that cannot say so, as by the methods of Jaeger's, are of spans that may be kept.
-func dropped(sc opentracing.SpanContext) (yes bool) {
-	defer contain()
-	s, ok := sc.(interface {
-		IsSampled() bool
-		IsSamplingFinalized() bool
-	})
-	return ok && !s.IsSampled() && s.IsSamplingFinalized()
-}
-
-// spanOf is the span in ctx, or nil. A nil ctx is the library's to refuse.
+// spanOf returns the span in ctx, or nil. A nil ctx has none: to refuse it is up to the library.
 func spanOf(ctx context.Context) opentracing.Span {
 	if ctx == nil {
 		return nil
@@ -77,69 +58,78 @@ func spanOf(ctx context.Context) opentracing.Span {
 	return opentracing.SpanFromContext(ctx)
 }
 
-// Begin begins a client's call; it returns nil where the call is not recorded. Its span is opened by
-// Open, for a call whose span must be known while it runs, or else, with the true start time, when
-// the call finishes, and after Discard never. A span costs least that is opened last, since all its
-// tags are known when it starts.
-func (w *Wrapper) Begin(ctx context.Context, what gaptrace.Call) *Call {
-	parent, recorded := w.Parent(ctx)
-	if !recorded {
+// Kind says whether a call carries its trace to the server.
+type Kind uint8
+
+const (
+	// Local is a call that is not injected. If its spans would be dropped, it is not recorded.
+	Local Kind = iota
+
+	// Injected is a call that [Call.Inject] hands to the server. If its spans would be dropped, it
+	// has no span and injects its parent's context, so that the server drops its own spans too.
+	Injected
+)
+
+// Start begins a client's call under the span in ctx. It returns nil if the call is not recorded: it
+// has no parent and needs one, its spans would be dropped, or the filter rejects it.
+//
+// Start calls describe only if the call may be recorded, and before the call's time begins.
+//
+// Open opens the call's span, for a call whose span must be known while it runs. Otherwise the span
+// is opened, with the true start time, when the call finishes. That costs less, since all tags are
+// known when the span starts.
+func (w *Wrapper) Start(ctx context.Context, kind Kind, describe func() gaptrace.Call) *Call {
+	span := spanOf(ctx)
+	if span == nil && !w.Options.Roots {
 		return nil
 	}
-	return w.BeginUnder(parent, what)
-}
-
-// BeginUnder is Begin for a call of which [Wrapper.Parent] has said that it is to be recorded.
-func (w *Wrapper) BeginUnder(parent opentracing.SpanContext, what gaptrace.Call) *Call {
-	return w.begin(what, false, parent)
-}
-
-// Send is Begin for a call that takes its trace along, by Inject. One whose spans would be dropped is no nil: it has no span,
-// and injects its parent's context, so that the server too knows what was decided.
-func (w *Wrapper) Send(ctx context.Context, what gaptrace.Call) *Call {
-	parent, recorded := w.Parent(ctx)
-	if !recorded && parent == nil {
+	parent := contextOf(span)
+	drop := isDropped(parent)
+	if drop && kind != Injected {
 		return nil
 	}
-	c := w.begin(what, false, parent)
-	if c != nil && !recorded {
-		c.broken, c.self = true, parent
+	c := w.begin(describe, client, parent)
+	if c != nil && drop {
+		c.decide(dropped)
+		c.self = parent
 	}
 	return c
 }
 
-// Waited begins a client's call of one wait that has begun and ended already, as told by somebody else. It returns nil
-// where it is not recorded, or was too short to be a wait.
+// Waited returns a client's call of one wait that began at start and ended at end. It returns nil if
+// the call is not recorded, or was too short to be a wait.
 func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end time.Time) *Call {
 	wait := interval{0, end.Sub(start)}
 	if wait.end <= Buffered {
 		return nil
 	}
-	c := w.Begin(ctx, what)
+	c := w.Start(ctx, Local, func() gaptrace.Call { return what })
 	if c == nil {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.start, c.answered = start, true
-	c.state.Store(0)
+	c.start, c.phase = start, answered
+	c.inside.Store(0)
 	c.waits.add(wait)
 	return c
 }
 
-// Serve begins the span of a request being served, which covers all of it, from Open until Finish. Its
-// parent is the span in ctx, where there is one, else the client's, as carrier tells it.
+// Serve begins the span of a request that is served. The span lasts from Open until Served. Its parent
+// is the span in ctx if there is one, and otherwise the client's span, which it extracts from carrier.
 func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) *Call {
-	c := w.begin(what, true, contextOf(opentracing.SpanFromContext(ctx)))
-	if c != nil && c.parent == nil {
-		c.under(extract(c.tracer, format, carrier))
-		c.remote = true
+	parent := contextOf(opentracing.SpanFromContext(ctx))
+	c := w.begin(func() gaptrace.Call { return what }, server, parent)
+	if c != nil && parent == nil {
+		c.setParent(extract(c.tracer, format, carrier))
+		c.remoteParent = true
 	}
 	return c
 }
 
-// extract answers nil where carrier holds no context, or none that can be read. A tracer may give a context beside the
-// error that what came is malformed: package tracer's puts the reason into the log of the span that starts from it.
+// extract returns nil if carrier holds no context, or none that can be read. A tracer may return a
+// context with the error that the headers are malformed: package tracer's logs the reason on the
+// span that starts from this context.
 func extract(tracer opentracing.Tracer, format, carrier any) (remote opentracing.SpanContext) {
 	defer contain()
 	if sc, err := tracer.Extract(format, carrier); err == nil || errors.Is(err, opentracing.ErrSpanContextCorrupted) {
@@ -149,34 +139,35 @@ func extract(tracer opentracing.Tracer, format, carrier any) (remote opentracing
 }
 
 func (w *Wrapper) tracer() opentracing.Tracer {
-	if w.Tracer != nil {
-		return w.Tracer
+	if w.Options.Tracer != nil {
+		return w.Options.Tracer
 	}
 	return opentracing.GlobalTracer()
 }
 
-func (w *Wrapper) begin(what gaptrace.Call, server bool, parent opentracing.SpanContext) *Call {
+func (w *Wrapper) begin(describe func() gaptrace.Call, as role, parent opentracing.SpanContext) *Call {
 	tracer := w.tracer()
-	if _, none := tracer.(opentracing.NoopTracer); none || !w.keeps(what) {
+	if _, noop := tracer.(opentracing.NoopTracer); noop {
 		return nil
 	}
-	c := newCall(w, what, tracer, server, parent, time.Now())
-	c.state.Store(one) // the first wait has begun
+	what := describe()
+	if !w.keeps(what) {
+		return nil
+	}
+	c := newCall(w, what, tracer, as, parent, time.Now())
+	c.inside.Store(one) // the first wait has begun
 	return c
 }
 
 func (w *Wrapper) keeps(what gaptrace.Call) (keep bool) {
-	if w.Filter == nil {
+	if w.Options.Filter == nil {
 		return true
 	}
 	defer contain() // a filter that panics keeps nothing
-	return w.Filter(what)
+	return w.Options.Filter(what)
 }
 
-// contain, deferred, ends a panic of a tracer or a hook: neither may break the call.
-func contain() { _ = recover() }
-
-// contextOf is span's context, nil where there is no span or it will not say.
+// contextOf returns span's context. It returns nil if span is nil, or if its method panics.
 func contextOf(span opentracing.Span) opentracing.SpanContext {
 	if span == nil {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-const maxStatement = redact.MaxValue + 64 // bytes; more than MaxValue, so that spanutil.Cut marks the truncation
+const maxStatement = redact.MaxValue + 64 // bytes; more than MaxValue, so that spanutil.Truncate marks the truncation
 
 // AppendTo appends the command's name and its keys to b, with ? for every other argument. It reads
 // only the keys, and of those only as much as fits.

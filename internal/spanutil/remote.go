@@ -7,25 +7,27 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// Parented reports whether a call that Serve began, from the same carrier, is part of a trace that somebody else began,
-// or of one that a person asks for by a debug id. What else a context may be made of, malformed headers, baggage or the
-// bare decision to sample, names no trace. To deny one draws nothing, and counts, so that it is passed on.
-func (c *Call) Parented(format, carrier any) bool {
+// JoinsTrace reports whether a call that Serve began, from the same carrier, belongs to a trace that
+// already exists, or to one that a person requested by a debug ID. Malformed headers, baggage, or a
+// decision to sample without IDs name no trace. A decision not to sample counts, so that it is passed
+// on.
+func (c *Call) JoinsTrace(format, carrier any) bool {
 	switch {
 	case c == nil || c.parent == nil:
 		return false
-	case !c.remote:
+	case !c.remoteParent:
 		return true
 	case !isValid(c.parent):
 		return hasDebugID(carrier)
-	case !c.likely:
+	case c.decided() != sampled:
 		return true
 	}
-	// A tracer makes up the ids that a bare decision lacks, and others each time. Those that were sent are read again.
+	// A tracer invents the IDs that a bare decision lacks, anew each time. IDs that were sent stay the
+	// same.
 	return idsOf(c.parent) == idsOf(extract(c.tracer, format, carrier))
 }
 
-// isValid asks a context whether it has ids, by the method that jaeger.SpanContext and others have.
+// isValid asks a span's context whether it has IDs, by the method of jaeger.SpanContext and others.
 func isValid(sc opentracing.SpanContext) (yes bool) {
 	yes = true
 	defer contain()
@@ -35,7 +37,7 @@ func isValid(sc opentracing.SpanContext) (yes bool) {
 	return yes
 }
 
-// idsOf is a context as text, by the method that jaeger.SpanContext has, and "" for one that has none.
+// idsOf returns a span's context as text, by jaeger.SpanContext's method. Other types give "".
 func idsOf(sc opentracing.SpanContext) (ids string) {
 	defer contain()
 	if s, ok := sc.(fmt.Stringer); ok {
@@ -44,7 +46,7 @@ func idsOf(sc opentracing.SpanContext) (ids string) {
 	return ids
 }
 
-// hasDebugID looks for Jaeger's header, as its contexts do not tell of it.
+// hasDebugID looks for Jaeger's header, since its span contexts do not expose the debug ID.
 func hasDebugID(carrier any) (found bool) {
 	defer contain()
 	if r, ok := carrier.(opentracing.TextMapReader); ok {

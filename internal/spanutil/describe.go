@@ -1,0 +1,127 @@
+package spanutil
+
+import (
+	"maps"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
+	"github.com/opentracing/opentracing-go/log"
+)
+
+// Tag describes the call. A value is a string, number or boolean; a string is truncated at 4 KiB.
+func (c *Call) Tag(key string, value any) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase < finished {
+		c.tagLocked(key, value)
+	}
+}
+
+// tagLocked sets a tag. A tag that is known before the span is opened goes with its start.
+func (c *Call) tagLocked(key string, value any) {
+	if c.span == nil && c.decided() == sampled {
+		c.startTags()[key] = truncated(value)
+		return
+	}
+	if !c.openLocked(false) || c.decided() != sampled {
+		return
+	}
+	if _, taken := c.hookTags[key]; taken {
+		return
+	}
+	defer contain()
+	c.span.SetTag(key, truncated(value))
+}
+
+// truncated returns value, a string fit for a collector. It boxes no new value for one that is fit.
+func truncated(value any) any {
+	if s, ok := value.(string); ok {
+		if kept := Truncate(s); kept != s {
+			return kept
+		}
+	}
+	return value
+}
+
+// Statement records s as db.statement, after WithStatement's hook, truncated at 4 KiB.
+func (c *Call) Statement(s string) {
+	if s == "" || !c.Sampled() {
+		return
+	}
+	if f := c.wrapper.Options.Statement; f != nil {
+		s = c.rewrite(f, s)
+	}
+	if s != "" {
+		c.Tag(string(ext.DBStatement), s)
+	}
+}
+
+func (c *Call) rewrite(f func(gaptrace.Call, string) string, s string) (rewritten string) {
+	defer contain()
+	return f(c.what, s)
+}
+
+// Log notes what happened inside the call, and err unless it is nil. After the first wait it does
+// nothing, since it would concern a span that has ended.
+func (c *Call) Log(event string, err error, fields ...log.Field) {
+	if c == nil {
+		return
+	}
+	fields = append([]log.Field{log.Event(event)}, fields...)
+	if err != nil {
+		if !c.Sampled() {
+			return
+		}
+		fields = append(fields, log.Message(errorText(err)))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer contain()
+	if c.phase != begun || !c.openLocked(false) || c.decided() != sampled {
+		return
+	}
+	c.span.LogFields(fields...)
+}
+
+// Rename replaces the operation, once a better name is known than at the start.
+func (c *Call) Rename(operation string) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer contain()
+	if c.phase < finished && c.span != nil && operation != c.what.Operation {
+		c.what.Operation = operation
+		c.span.SetOperationName(c.operation())
+	}
+}
+
+// operation returns the name of the call's span, which WithOperation's hook may choose.
+func (c *Call) operation() (name string) {
+	suffix := c.role.suffix()
+	name = c.what.Operation + suffix
+	if f := c.wrapper.Options.Operation; f != nil {
+		defer contain()
+		if answer := f(c.what); answer != "" {
+			name = answer + suffix
+		}
+	}
+	return name
+}
+
+// userTags returns the tags of WithTags' hook, without the two that say what the span is.
+func (c *Call) userTags() (tags opentracing.Tags) {
+	if c.wrapper.Options.Tags == nil {
+		return nil
+	}
+	defer contain()
+	tags = maps.Clone(c.wrapper.Options.Tags(c.what))
+	delete(tags, string(ext.Component))
+	delete(tags, string(ext.SpanKind))
+	return tags
+}

@@ -1,0 +1,109 @@
+package spanutil
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gaptrace/gaptrace/internal/redact"
+	"github.com/opentracing/opentracing-go/ext"
+	"github.com/opentracing/opentracing-go/log"
+)
+
+// ErrUnwound is the failure of a call that a panic or runtime.Goexit left.
+var ErrUnwound = errors.New("panic or runtime.Goexit in the wrapped call")
+
+// PanicError returns the failure of a served call whose handler panicked with value. The text holds
+// value only if it is a string or an error. Anything else may hold secrets: it could be a request.
+func PanicError(value any) error {
+	switch value := value.(type) {
+	case error:
+		return fmt.Errorf("panic: %w", value)
+	case string:
+		return errors.New("panic: " + value)
+	}
+	return fmt.Errorf("panic with a %T", value)
+}
+
+// Fail marks the call as failed. The first error counts. Fail ignores a nil err and one that
+// WithExpected's hook accepts.
+func (c *Call) Fail(err error) {
+	if c == nil || err == nil || c.expects(err) {
+		return
+	}
+	c.mu.Lock()
+	wanted := c.failure == nil && c.phase < finished && c.decided() != dropped
+	c.mu.Unlock()
+	if !wanted {
+		return
+	}
+	failure := record(err) // without the lock: an error's text may use the result it came with
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failure == nil {
+		c.failure = failure
+	}
+}
+
+func (c *Call) expects(err error) (expected bool) {
+	if c.wrapper.Options.Expected == nil {
+		return false
+	}
+	if r, ok := err.(redacted); ok {
+		err = r.error
+	}
+	defer contain()
+	return c.wrapper.Options.Expected(c.what, err)
+}
+
+// logFailure tags the span and logs the failure on it.
+func (c *Call) logFailure() {
+	if c.failure == nil {
+		return
+	}
+	c.tagLocked(string(ext.Error), true)
+	defer contain()
+	c.span.LogFields(
+		log.Event("error"),
+		log.String("error.kind", fmt.Sprintf("%T", c.failure.error)),
+		log.Message(c.failure.message),
+		log.Error(c.failure),
+	)
+}
+
+// errorText returns what a span may show of err: its text, truncated and redacted. It contains panics
+// of the Error method, since this goroutine may be the library's.
+func errorText(err error) (text string) {
+	text = "an error that panics when it is asked for its text"
+	defer contain()
+	text = Truncate(redact.Text(err.Error()))
+	return text
+}
+
+// Redacted returns err for Fail and Finish to record with another text, if its own may hold a secret.
+// The recorded kind is err's, and WithExpected's hook gets err itself.
+func Redacted(err error, redact func(text string) string) error { return redacted{err, redact} }
+
+type redacted struct {
+	error
+	redact func(string) string
+}
+
+func (e redacted) Error() string { return e.redact(e.error.Error()) }
+
+// recordedError is an error with the text it had when it happened. A reporter reads the text later,
+// on a goroutine of its own, where calling the real Error could race, or panic.
+type recordedError struct {
+	error
+	message string
+}
+
+func record(err error) *recordedError {
+	r := &recordedError{err, errorText(err)}
+	if redacted, ok := err.(redacted); ok {
+		r.error = redacted.error
+	}
+	return r
+}
+
+func (e *recordedError) Error() string { return e.message }
+func (e *recordedError) Unwrap() error { return e.error }

@@ -1,0 +1,64 @@
+package spanutil
+
+import (
+	"context"
+
+	"github.com/opentracing/opentracing-go"
+)
+
+// decision says whether the spans of a call are kept.
+//
+//	undecided ──> sampled   the parent, or else the call's own span, is sampled
+//	          └─> dropped   it is not, or there is no span and will be none
+type decision uint32
+
+const (
+	undecided decision = iota
+	dropped
+	sampled
+)
+
+func (c *Call) decided() decision { return decision(c.decision.Load()) }
+
+func (c *Call) decide(d decision) { c.decision.Store(uint32(d)) }
+
+// Sampled reports whether the call's spans will be kept, so that it pays to describe them. The call's
+// parent decides, or else the span itself, which Sampled then opens. A tracer that does not tell
+// keeps all spans.
+func (c *Call) Sampled() bool {
+	if c == nil {
+		return false
+	}
+	if d := c.decided(); d != undecided {
+		return d == sampled
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.openLocked(false)
+	return c.decided() == sampled
+}
+
+// IsDropped reports whether ctx carries a span that says that spans under it will not be kept.
+func IsDropped(ctx context.Context) bool { return isDropped(contextOf(spanOf(ctx))) }
+
+// isSampled asks a span's context whether its spans are kept. It uses the method that
+// jaeger.SpanContext and others have, since OpenTracing has none.
+func isSampled(sc opentracing.SpanContext) (yes bool) {
+	yes = true
+	defer contain()
+	if s, ok := sc.(interface{ IsSampled() bool }); ok {
+		yes = s.IsSampled()
+	}
+	return yes
+}
+
+// isDropped reports whether the spans under sc will certainly not be kept: the decision is final, and
+// no tag or name can change it. Contexts without Jaeger's two methods may be kept.
+func isDropped(sc opentracing.SpanContext) (yes bool) {
+	defer contain()
+	s, ok := sc.(interface {
+		IsSampled() bool
+		IsSamplingFinalized() bool
+	})
+	return ok && !s.IsSampled() && s.IsSamplingFinalized()
+}

@@ -1,0 +1,26 @@
+package spanutil
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/gaptrace/gaptrace/internal/redact"
+)
+
+// MaxValue is the length in bytes at which the string of a tag or log is truncated.
+const MaxValue = redact.MaxValue
+
+// Truncate shortens s to at most MaxValue bytes, between runes and with redact.CutMark at the end. It
+// replaces bytes that are not UTF-8, which a collector would refuse or garble.
+func Truncate(s string) string {
+	const enough = MaxValue + utf8.UTFMax
+	valid := strings.ToValidUTF8(s[:min(len(s), enough)], "\uFFFD")
+	if len(s) <= enough && len(valid) <= MaxValue {
+		return valid
+	}
+	end := min(len(valid), MaxValue-len(redact.CutMark))
+	for end < len(valid) && !utf8.RuneStart(valid[end]) {
+		end--
+	}
+	return valid[:end] + redact.CutMark
+}
