@@ -1,36 +1,55 @@
-// Package gaptrace holds the words that every wrapper of this module shares: a [Call], and the
-// options that adjust what is recorded of it.
+// Package gaptrace holds what every wrapper of this module shares: [Call], which describes a network
+// call, and the [Option] values that adjust what is recorded.
 //
-// A wrapper turns each network call of a client into an OpenTracing span that covers exactly the
-// time in which the caller was blocked on that call. What a trace then leaves uncovered inside a
-// parent span is the program's self time: package gap finds it.
+// A wrapper turns each network call of a client into OpenTracing spans. They cover exactly the time in
+// which the caller was blocked on the call. What a trace then leaves uncovered inside a span is the
+// program's own work: a gap. Package gap finds the gaps.
 //
-// To wrap a client, import the package of its library:
+// # Wrappers
 //
-//   - contrib/nethttp: net/http, client and server
-//   - contrib/redis: go-redis/redis/v8
-//   - contrib/sql and contrib/sql/mysql: database/sql, and go-sql-driver/mysql with its tags
-//   - contrib/elasticsearch: go-elasticsearch/v8
-//   - contrib/grpc: gRPC, client and server
+// Each wrapper takes one line where a client is constructed. Import the package of your library:
 //
-// Package tracer makes a Jaeger tracer in one line. Any other opentracing.Tracer will do.
+//	contrib/nethttp          net/http, client and server
+//	contrib/redis            go-redis/redis/v8
+//	contrib/sql              database/sql, any driver
+//	contrib/sql/mysql        go-sql-driver/mysql, with tags from its DSN
+//	contrib/elasticsearch    go-elasticsearch/v8
+//	contrib/grpc             gRPC, client and server
+//
+// Package tracer makes a Jaeger tracer in one line. Any other opentracing.Tracer works as well.
+//
+// By default, a client's call is recorded only if its context carries a span. See [WithRoots].
 //
 // # Spans and waits
 //
-// A call is blocked from the moment it is handed to the library until the library returns, and
-// again in every Read, Next, Close or RecvMsg that goes to the network while its result is consumed.
-// These are its waits. The first is the call's span. Every later one is a span of its own: a
-// child of the same parent that follows from the call's span, named after it with " wait"
-// behind. A Read or Next that returned within 20 µs found its data in a buffer: it was work, and
-// is not covered.
+// A caller is blocked from the moment it hands a call to the library until the library returns. It is
+// blocked again in each Read, Next, Close or RecvMsg that waits for the network while the result is
+// consumed. These are the call's waits:
 //
-// All spans of a call are reported together when its result has been consumed (EOF, an error or
-// Close), with their true times. The call's span then carries the totals as tags:
+//	              client.Do              Body.Read            Body.Read
+//	program  ────┐             ┌─ work ─┐           ┌─ work ─┐           ┌────
+//	network      └─────────────┘        └───────────┘        └───────────┘
+//	spans        [  HTTP GET   ]        [ HTTP GET  ]        [ HTTP GET  ]
+//	                                    [   wait    ]        [   wait    ]
 //
-//   - wait.count: how often the caller waited
-//   - wait.us: for how long in all, in microseconds
-//   - wait.joined_us: microseconds of the caller's own work that the spans cover because waits
-//     close to each other were joined into one span (see [WithMaxWaits])
-//   - bytes, rows or messages: how much came
-//   - abandoned: true where the result was never closed, and the garbage collector found it
+// The first wait is the call's span. Each later wait is a span of its own, named after the call's span
+// plus " wait". It has the same parent, and follows from the call's span. A Read or Next that takes at
+// most 20 µs found its data in a buffer: it is work, and not covered.
+//
+// The spans of a call are reported together, with their true times, when its result has been consumed:
+// at EOF, an error or Close. The call's span then has these tags:
+//
+//	wait.count              number of waits
+//	wait.us                 their total length, in microseconds
+//	wait.joined_us          work between waits that the spans cover, in microseconds
+//	bytes, rows, messages   how much of the result was read
+//	abandoned               true if the result was never closed, and the garbage collector found it
+//
+// Waits close to each other are joined into one span, to keep the number of spans small. The work
+// between them is then covered too, and wait.joined_us counts it; package gap subtracts it again. Waits
+// are joined while this work is below 100 µs or 1 % of the call, whichever is more, and beyond that
+// only if the call has more than 32 waits (see [WithMaxWaits]).
+//
+// On the server side, the span covers the handler. Its waits for the client, in reading the request or
+// writing the response, are children of this span, with the suffix " read" or " write".
 package gaptrace

@@ -7,65 +7,82 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// Option adjusts what a wrapper records. Every wrapper takes the same options, a nil one is
-// ignored, and of two that say the same thing the last one counts.
+// Option adjusts what a wrapper records. Every wrapper takes the same options; docs/options.md has a
+// table of what each option does in each wrapper.
 //
-// A hook given to an option runs inside the wrapped call, or where its result is consumed, in the
-// caller's goroutine, and several calls may run it at once; for a result that was abandoned it runs in
-// the runtime's goroutine for cleanups, and for a stream of gRPC that its context ended in one of its own. Should a hook panic, the panic is contained and the hook's
-// answer is the one that leaves the call alone: the call passes unrecorded where a filter
-// panicked, and keeps its usual name, tags and verdict where another hook did. A statement
-// whose hook panicked is dropped, because it may hold what the hook was there to hide.
+// If an option is given twice, the last one counts. A nil or zero argument stands for the default, and
+// a nil Option is ignored. An option panics, when it is made, if its argument makes no sense. Only
+// [WithMaxWaits] can.
+//
+// # Hooks
+//
+// A hook is a function that is given to an option. Several calls may run it at the same time. It runs
+// on the caller's goroutine, during the call or while its result is consumed, with two exceptions. For
+// an abandoned result, it runs on the runtime's cleanup goroutine. For a gRPC stream that grpc ended
+// while nobody waited for it, it runs on a goroutine of its own.
+//
+// A hook that panics does not harm the call. The panic is contained, and replaced by a result:
+//
+//	WithFilter                   the call is not recorded
+//	WithOperation, WithTags      the wrapper's own name and tags
+//	WithStatement                no db.statement, since the hook may have been there to redact it
+//	WithExpected                 the error is a failure
 type Option func(*options.Config)
 
-// WithTracer reports to t. Without it, and with a nil t, calls go to the global tracer,
-// which is looked up at each call, so that it may be set after the client was wrapped.
+// WithTracer reports spans to t. The default is the global tracer. It is looked up at each call, so it
+// may be set after the client was wrapped.
 func WithTracer(t opentracing.Tracer) Option {
 	return func(c *options.Config) { c.Tracer = t }
 }
 
-// WithRoots also records calls whose context carries no span; each starts a trace of its own.
-// Without it such calls (health checks, pings of a connection pool, background work) pass unseen.
-// A server's spans need no parent, with this option or without.
+// WithRoots also records a client's calls whose context carries no span. Each starts a trace of its
+// own. By default such calls are not recorded: health checks, pings of a connection pool, background
+// work. On a server, requests need no parent; there WithRoots only adds gRPC's health checks and
+// reflection.
 func WithRoots() Option {
 	return func(c *options.Config) { c.Roots = true }
 }
 
-// WithFilter records only the calls for which keep is true. The others pass untouched: no span
-// is drawn and nothing is injected. A nil keep keeps every call.
+// WithFilter records only the calls for which keep returns true. For others there is no span, and
+// nothing is injected. The default is to keep every call.
 func WithFilter(keep func(Call) bool) Option {
 	return func(c *options.Config) { c.Filter = keep }
 }
 
-// WithOperation names the spans. An empty answer, or a nil name, leaves the wrapper's own name.
+// WithOperation names the spans. If name returns "", the span keeps the wrapper's name. Suffixes such
+// as " wait" are added to either.
 func WithOperation(name func(Call) string) Option {
 	return func(c *options.Config) { c.Operation = name }
 }
 
-// WithTags adds tags to every sampled call's span; they win over the wrapper's own tags of the same
-// key, but for component and span.kind, which say what the span is. A nil tags adds none.
+// WithTags adds tags to the span of every sampled call, and not to those of its later waits. They
+// override the wrapper's own tags, except component and span.kind, which say what the span is.
 func WithTags(tags func(Call) opentracing.Tags) Option {
 	return func(c *options.Config) { c.Tags = tags }
 }
 
-// WithStatement rewrites db.statement before it is recorded; an empty answer drops it. It is called
-// for sampled calls only. f gets the statement after the wrapper has redacted credentials
-// (docs/secrets.md). Its result is truncated at 4 KiB. A nil f leaves the statement as it is.
+// WithStatement replaces db.statement by the result of f, truncated at 4 KiB. If f returns "", the span
+// has no statement. f is only called for sampled calls, and gets the statement after the wrapper has
+// redacted credentials (docs/secrets.md).
 func WithStatement(f func(c Call, statement string) string) Option {
 	return func(c *options.Config) { c.Statement = f }
 }
 
-// WithExpected names errors that are no failures: a call whose err f knows is not tagged as an
-// error. It adds to the wrapper's own list, which its doc.go gives. A nil f adds nothing.
+// WithExpected makes errors for which f returns true count as success: the span is not tagged as an
+// error. Each wrapper has a list of such errors already, which its documentation gives; f is not asked
+// about those.
 func WithExpected(f func(c Call, err error) bool) Option {
 	return func(c *options.Config) { c.Expected = f }
 }
 
-// WithMaxWaits bounds the spans that one call may draw: the call's own and one for each later
-// wait. With 1 the picture is a single span that covers the work between the waits too; the tag
-// wait.joined_us still says how much, so gap analysis stays exact. Once a call has n spans, each
-// further wait takes time proportional to n: some 30 µs if n is 10,000. Zero means the default, 32.
-// WithMaxWaits panics if n is negative.
+// WithMaxWaits sets how many spans one call may have: its own, and one for each later wait. The default
+// is 32. If there are more waits, those with the least work between them are joined.
+//
+// With n = 1, a call has a single span, which also covers the work between its waits. The tag
+// wait.joined_us counts this work, so gap analysis stays exact. Once a call has n spans, each further
+// wait costs time proportional to n: about 30 µs for n = 10,000.
+//
+// Zero stands for the default. WithMaxWaits panics if n is negative.
 func WithMaxWaits(n int) Option {
 	if n < 0 {
 		panic(fmt.Sprintf("gaptrace.WithMaxWaits: n is %d, want 1 or more, or 0 for the default", n))
@@ -73,9 +90,15 @@ func WithMaxWaits(n int) Option {
 	return func(c *options.Config) { c.MaxWaits = n }
 }
 
-// WithPhases also logs, on the call's span, what happened inside the call, where the wrapped
-// library tells: dns, connect, tls, got_conn, wrote_request and first_byte in contrib/nethttp; dns,
-// connect and retry in contrib/redis and contrib/elasticsearch.
+// WithPhases also logs, on the call's span, what happens inside the call. The events depend on what the
+// library exposes:
+//
+//	contrib/nethttp, client   dns_start, dns_done, connect_start, connect_done, tls_start,
+//	                          tls_done, got_conn, wrote_request, first_byte
+//	contrib/redis             dns_start, dns_done, connect_start, connect_done, retry
+//	contrib/elasticsearch     dns_start, dns_done, connect_start, connect_done, retry
+//
+// Other wrappers log nothing.
 func WithPhases() Option {
 	return func(c *options.Config) { c.Phases = true }
 }
