@@ -11,7 +11,9 @@ import (
 )
 
 func ExampleOption() {
-	server := httptest.NewServer(http.NotFoundHandler())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	}))
 	defer server.Close()
 	tracer := mocktracer.New()
 	client := nethttp.WrapClient(nil, gaptrace.WithTracer(tracer), gaptrace.WithRoots(),
@@ -23,5 +25,5 @@ func ExampleOption() {
 	for _, span := range tracer.FinishedSpans() {
 		fmt.Println(span.OperationName, span.Tag("http.status_code"))
 	}
-	// Output: shop: HTTP GET 404
+	// Output: shop: HTTP GET 204
 }
