@@ -1,9 +1,9 @@
-// Package gaptrace holds what every wrapper of this module shares: [Call], which describes a network
-// call, and the [Option] values that adjust what is recorded.
+// Package gaptrace holds what every wrapper of this module shares: [Call], which describes a
+// network call, and the [Option] values that adjust what is recorded.
 //
-// A wrapper turns each network call of a client into OpenTracing spans. They cover exactly the time in
-// which the caller was blocked on the call. What a trace then leaves uncovered inside a span is the
-// program's own work: a gap. Package gap finds the gaps.
+// A wrapper turns each network call of a client into OpenTracing spans. They cover exactly the time
+// in which the caller was blocked on the call. What a trace then leaves uncovered inside a span is
+// the program's own work: a gap. Package gap finds the gaps.
 //
 // # Wrappers
 //
@@ -22,9 +22,9 @@
 //
 // # Spans and waits
 //
-// A caller is blocked from the moment it hands a call to the library until the library returns. It is
-// blocked again in each Read, Next, Close or RecvMsg that waits for the network while the result is
-// consumed. These are the call's waits:
+// A caller is blocked from the moment it hands a call to the library until the library returns. It
+// is blocked again in each Read, Next, Close or RecvMsg that waits for the network while the result
+// is consumed. These are the call's waits:
 //
 //	              client.Do              Body.Read            Body.Read
 //	program  ────┐             ┌─ work ─┐           ┌─ work ─┐           ┌────
@@ -32,12 +32,12 @@
 //	spans        [  HTTP GET   ]        [ HTTP GET  ]        [ HTTP GET  ]
 //	                                    [   wait    ]        [   wait    ]
 //
-// The first wait is the call's span. Each later wait is a span of its own, named after the call's span
-// plus " wait". It has the same parent, and follows from the call's span. A Read or Next that takes at
-// most 20 µs found its data in a buffer: it is work, and not covered.
+// The first wait is the call's span. Each later wait is a span of its own, named after the call's
+// span plus " wait". It has the same parent, and follows from the call's span. A Read or Next that
+// takes at most 20 µs found its data in a buffer: it is work, and not covered.
 //
-// The spans of a call are reported together, with their true times, when its result has been consumed:
-// at EOF, an error or Close. The call's span then has these tags:
+// The spans of a call are reported together, with their true times, when its result has been
+// consumed: at EOF, an error or Close. The call's span then has these tags:
 //
 //	wait.count              number of waits
 //	wait.us                 their total length, in microseconds
@@ -46,10 +46,10 @@
 //	abandoned               true if the result was never closed, and the garbage collector found it
 //
 // Waits close to each other are joined into one span, to keep the number of spans small. The work
-// between them is then covered too, and wait.joined_us counts it; package gap subtracts it again. Waits
-// are joined while this work is below 100 µs or 1 % of the call, whichever is more, and beyond that
-// only if the call has more than 32 waits (see [WithMaxWaits]).
+// between them is then covered too, and wait.joined_us counts it; package gap subtracts it again.
+// Waits are joined while this work is below 100 µs or 1 % of the call, whichever is more, and
+// beyond that only if the call has more than 32 waits (see [WithMaxWaits]).
 //
-// On the server side, the span covers the handler. Its waits for the client, in reading the request or
-// writing the response, are children of this span, with the suffix " read" or " write".
+// On the server side, the span covers the handler. Its waits for the client, in reading the request
+// or writing the response, are children of this span, with the suffix " read" or " write".
 package gaptrace

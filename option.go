@@ -7,19 +7,19 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// Option adjusts what a wrapper records. Every wrapper takes the same options; docs/options.md has a
-// table of what each option does in each wrapper.
+// Option adjusts what a wrapper records. Every wrapper takes the same options; docs/options.md has
+// a table of what each option does in each wrapper.
 //
-// If an option is given twice, the last one counts. A nil or zero argument stands for the default, and
-// a nil Option is ignored. An option panics, when it is made, if its argument makes no sense. Only
-// [WithMaxWaits] can.
+// If an option is given twice, the last one counts. A nil or zero argument stands for the default,
+// and a nil Option is ignored. An option panics, when it is made, if its argument makes no sense.
+// Only [WithMaxWaits] can.
 //
 // # Hooks
 //
-// A hook is a function that is given to an option. Several calls may run it at the same time. It runs
-// on the caller's goroutine, during the call or while its result is consumed, with two exceptions. For
-// an abandoned result, it runs on the runtime's cleanup goroutine. For a gRPC stream that grpc ended
-// while nobody waited for it, it runs on a goroutine of its own.
+// A hook is a function that is given to an option. Several calls may run it at the same time. It
+// runs on the caller's goroutine, during the call or while its result is consumed, with two
+// exceptions. For an abandoned result, it runs on the runtime's cleanup goroutine. For a gRPC
+// stream that grpc ended while nobody waited for it, it runs on a goroutine of its own.
 //
 // A hook that panics does not harm the call. The panic is contained, and replaced by a result:
 //
@@ -29,16 +29,16 @@ import (
 //	WithExpected                 the error is a failure
 type Option func(*options.Config)
 
-// WithTracer reports spans to t. The default is the global tracer. It is looked up at each call, so it
-// may be set after the client was wrapped.
+// WithTracer reports spans to t. The default is the global tracer. It is looked up at each call, so
+// it may be set after the client was wrapped.
 func WithTracer(t opentracing.Tracer) Option {
 	return func(c *options.Config) { c.Tracer = t }
 }
 
 // WithRoots also records a client's calls whose context carries no span. Each starts a trace of its
-// own. By default such calls are not recorded: health checks, pings of a connection pool, background
-// work. On a server, requests need no parent; there WithRoots only adds gRPC's health checks and
-// reflection.
+// own. By default such calls are not recorded: health checks, pings of a connection pool,
+// background work. On a server, requests need no parent; there WithRoots only adds gRPC's health
+// checks and reflection.
 func WithRoots() Option {
 	return func(c *options.Config) { c.Roots = true }
 }
@@ -49,8 +49,8 @@ func WithFilter(keep func(Call) bool) Option {
 	return func(c *options.Config) { c.Filter = keep }
 }
 
-// WithOperation names the spans. If name returns "", the span keeps the wrapper's name. Suffixes such
-// as " wait" are added to either.
+// WithOperation names the spans. If name returns "", the span keeps the wrapper's name. Suffixes
+// such as " wait" are added to either.
 func WithOperation(name func(Call) string) Option {
 	return func(c *options.Config) { c.Operation = name }
 }
@@ -61,26 +61,26 @@ func WithTags(tags func(Call) opentracing.Tags) Option {
 	return func(c *options.Config) { c.Tags = tags }
 }
 
-// WithStatement replaces db.statement by the result of f, truncated at 4 KiB. If f returns "", the span
-// has no statement. f is only called for sampled calls, and gets the statement after the wrapper has
-// redacted credentials (docs/secrets.md).
+// WithStatement replaces db.statement by the result of f, truncated at 4 KiB. If f returns "", the
+// span has no statement. f is only called for sampled calls, and gets the statement after the
+// wrapper has redacted credentials (docs/secrets.md).
 func WithStatement(f func(c Call, statement string) string) Option {
 	return func(c *options.Config) { c.Statement = f }
 }
 
 // WithExpected makes errors for which f returns true count as success: the span is not tagged as an
-// error. Each wrapper has a list of such errors already, which its documentation gives; f is not asked
-// about those.
+// error. Each wrapper has a list of such errors already, which its documentation gives; f is not
+// asked about those.
 func WithExpected(f func(c Call, err error) bool) Option {
 	return func(c *options.Config) { c.Expected = f }
 }
 
-// WithMaxWaits sets how many spans one call may have: its own, and one for each later wait. The default
-// is 32. If there are more waits, those with the least work between them are joined.
+// WithMaxWaits sets how many spans one call may have: its own, and one for each later wait. The
+// default is 32. If there are more waits, those with the least work between them are joined.
 //
 // With n = 1, a call has a single span, which also covers the work between its waits. The tag
-// wait.joined_us counts this work, so gap analysis stays exact. Once a call has n spans, each further
-// wait costs time proportional to n: about 30 µs for n = 10,000.
+// wait.joined_us counts this work, so gap analysis stays exact. Once a call has n spans, each
+// further wait costs time proportional to n: about 30 µs for n = 10,000.
 //
 // Zero stands for the default. WithMaxWaits panics if n is negative.
 func WithMaxWaits(n int) Option {
@@ -90,8 +90,8 @@ func WithMaxWaits(n int) Option {
 	return func(c *options.Config) { c.MaxWaits = n }
 }
 
-// WithPhases also logs, on the call's span, what happens inside the call. The events depend on what the
-// library exposes:
+// WithPhases also logs, on the call's span, what happens inside the call. The events depend on what
+// the library exposes:
 //
 //	contrib/nethttp, client   dns_start, dns_done, connect_start, connect_done, tls_start,
 //	                          tls_done, got_conn, wrote_request, first_byte

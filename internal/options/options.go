@@ -9,16 +9,15 @@ const DefaultMaxWaits = 32
 
 // Call is one network call as its wrapper sees it. Every hook that an option takes gets one.
 type Call struct {
-	// Component names the wrapped library, as the span's component tag does:
-	// "net/http", "go-redis", "database/sql", "go-elasticsearch" or "grpc".
+	// Component names the wrapped library, as the span's component tag does: "net/http",
+	// "go-redis", "database/sql", "go-elasticsearch" or "grpc".
 	Component string
 
 	// Operation names the span. It is low in cardinality: it holds no id, key or value.
 	Operation string
 
-	// Request is the library's own request, such as a *http.Request or a redis.Cmder.
-	// Each wrapper's package documentation gives its type. A hook may read it and must not
-	// change it.
+	// Request is the library's own request, such as a *http.Request or a redis.Cmder. Each
+	// wrapper's package documentation gives its type. A hook may read it and must not change it.
 	Request any
 }
 
@@ -35,8 +34,8 @@ type Config struct {
 	Phases    bool                         // log what happens inside the call
 }
 
-// NewConfig applies opts, in order, to the defaults. It ignores a nil option. MaxWaits is at least 1
-// in the result.
+// NewConfig applies opts, in order, to the defaults. It ignores a nil option. MaxWaits is at least
+// 1 in the result.
 func NewConfig[Option ~func(*Config)](opts ...Option) Config {
 	var c Config
 	for _, opt := range opts {

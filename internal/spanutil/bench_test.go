@@ -24,7 +24,7 @@ func BenchmarkCall(b *testing.B) {
 			call.Finish(nil)
 		},
 		"open, one wait": func(ctx context.Context) {
-			call, _ := start(w, ctx, op)
+			call, _ := open(w, ctx, op)
 			call.Statement("GET key")
 			call.Finish(nil)
 		},
@@ -40,14 +40,14 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// BenchmarkRead is a read that found its data in a buffer, the commonest of all.
+// BenchmarkRead measures a read that found its data in a buffer, the most common one.
 func BenchmarkRead(b *testing.B) {
 	w, _ := roots()
 	call := begin(w, b.Context(), op)
 	call.Answered(spanutil.Bytes)
 	b.ReportAllocs()
 	for b.Loop() {
-		call.Enter()
-		call.Leave(1)
+		wait := call.Wait()
+		wait.Done(1)
 	}
 }

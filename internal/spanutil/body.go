@@ -8,12 +8,12 @@ import (
 )
 
 // WatchResponse returns what the caller of c gets for the library's resp: a copy whose body records
-// its waits on c. The body finishes c at EOF, at an error, at Close, or else when it becomes garbage.
-// If there is no body to wait for, WatchResponse finishes c and returns resp itself.
+// its waits on c. The body finishes c at EOF, at an error, at Close, or else when it becomes
+// garbage. If there is no body to wait for, WatchResponse finishes c and returns resp itself.
 //
-// If seen is not nil, it is called after each Read and before c is finished, with the bytes read and
-// whether the body ends there. If the body becomes garbage, seen is called once more with end. seen
-// must not reference the result of WatchResponse.
+// If seen is not nil, it is called after each Read and before c is finished, with the bytes read
+// and whether the body ends there. If the body becomes garbage, seen is called once more with end.
+// seen must not reference the result of WatchResponse.
 //
 // The copy is needed because net/http's connection references its response until the body ends. If
 // that response referenced our body, a body that is never closed would never become garbage.
@@ -28,7 +28,7 @@ func WatchResponse(c *Call, resp *http.Response, seen func(p []byte, end bool)) 
 	if !c.Answered(Bytes) {
 		return resp
 	}
-	b := &body{waiting: waiting{resp.Body, c, seen}, answered: resp, returned: *resp}
+	b := &body{watchedReader: watchedReader{resp.Body, c, seen}, answered: resp, returned: *resp}
 	b.returned.Body = b
 	if seen == nil {
 		Watch(c, b)
@@ -38,22 +38,23 @@ func WatchResponse(c *Call, resp *http.Response, seen func(p []byte, end bool)) 
 	return &b.returned
 }
 
-// WatchReader returns rc with the waits of its Read and Close, and their failures, recorded on c. It
-// does not finish c.
+// WatchReader returns rc with the waits of its Read and Close, and their failures, recorded on c.
+// It does not finish c.
 func WatchReader(c *Call, rc io.ReadCloser) io.ReadCloser {
 	if c == nil {
 		return rc
 	}
-	return &waiting{rc: rc, call: c}
+	return &watchedReader{rc: rc, call: c}
 }
 
-type waiting struct {
+// watchedReader records the waits of Read and Close.
+type watchedReader struct {
 	rc   io.ReadCloser
 	call *Call
-	seen func(p []byte, end bool)
+	seen func(p []byte, end bool) // or nil
 }
 
-func (w *waiting) Read(p []byte) (n int, err error) {
+func (w *watchedReader) Read(p []byte) (n int, err error) {
 	wait := w.call.Wait()
 	defer wait.Unwound()
 	n, err = w.rc.Read(p)
@@ -67,7 +68,7 @@ func (w *waiting) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
-func (w *waiting) Close() error {
+func (w *watchedReader) Close() error {
 	wait := w.call.Wait()
 	defer wait.Unwound()
 	err := w.rc.Close()
@@ -81,14 +82,14 @@ func (w *waiting) Close() error {
 
 // body is a response's body. Its end finishes the call.
 type body struct {
-	waiting
+	watchedReader
 	ended    sync.Once
 	answered *http.Response // the library's; nil after EOF
 	returned http.Response  // the caller's, in the same allocation
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	n, err := b.waiting.Read(p)
+	n, err := b.watchedReader.Read(p)
 	if err == io.EOF {
 		b.ended.Do(b.copyTrailer) // once: the caller may be using the trailers by now
 	}
@@ -112,5 +113,5 @@ func (b *body) copyTrailer() {
 
 func (b *body) Close() error {
 	defer b.call.Finish(nil)
-	return b.waiting.Close()
+	return b.watchedReader.Close()
 }

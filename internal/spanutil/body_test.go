@@ -2,6 +2,7 @@ package spanutil_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -13,39 +14,55 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// bodyOf returns the body that a caller gets for rc.
-func bodyOf(call *spanutil.Call, rc io.ReadCloser) io.ReadCloser {
-	return spanutil.WatchResponse(call, &http.Response{Body: rc}, nil).Body
-}
-
-func TestABodyEndsItsCall(t *testing.T) {
-	ends := map[string]struct {
-		body  io.ReadCloser
-		use   func(io.ReadCloser)
-		spans string
+func TestTheEndOfABodyFinishesItsCall(t *testing.T) {
+	const (
+		ok     = "op bytes=%d component=lib span.kind=client\n"
+		failed = "op bytes=%d component=lib error=true span.kind=client\n" +
+			"  * event=error error.kind=*errors.errorString message=%q\n"
+	)
+	abc := func() io.Reader { return strings.NewReader("abc") }
+	readAll := func(b io.ReadCloser) { io.Copy(io.Discard, b) }
+	for name, c := range map[string]struct {
+		body io.Reader
+		use  func(io.ReadCloser)
+		want string
 	}{
-		"EOF":          {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { io.Copy(io.Discard, b) }, "op bytes=3 component=lib span.kind=client\n"},
-		"Close":        {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { b.Close() }, "op bytes=0 component=lib span.kind=client\n"},
-		"both":         {io.NopCloser(strings.NewReader("abc")), func(b io.ReadCloser) { io.Copy(io.Discard, b); b.Close(); b.Close() }, "op bytes=3 component=lib span.kind=client\n"},
-		"data and EOF": {io.NopCloser(iotest.DataErrReader(strings.NewReader("abc"))), func(b io.ReadCloser) { b.Read(make([]byte, 9)) }, "op bytes=3 component=lib span.kind=client\n"},
+		"EOF": {abc(), readAll, fmt.Sprintf(ok, 3)},
+		"Close": {
+			abc(),
+			func(b io.ReadCloser) { b.Close() },
+			fmt.Sprintf(ok, 0),
+		},
+		"EOF and two Closes": {
+			abc(),
+			func(b io.ReadCloser) { readAll(b); b.Close(); b.Close() },
+			fmt.Sprintf(ok, 3),
+		},
+		"data and EOF at once": {
+			iotest.DataErrReader(abc()),
+			func(b io.ReadCloser) { b.Read(make([]byte, 9)) },
+			fmt.Sprintf(ok, 3),
+		},
 		"error": {
-			io.NopCloser(io.MultiReader(strings.NewReader("ab"), iotest.ErrReader(io.ErrUnexpectedEOF))), func(b io.ReadCloser) { io.ReadAll(b) },
-			"op bytes=2 component=lib error=true span.kind=client\n  * event=error error.kind=*errors.errorString message=\"unexpected EOF\"\n",
+			io.MultiReader(strings.NewReader("ab"), iotest.ErrReader(io.ErrUnexpectedEOF)),
+			readAll,
+			fmt.Sprintf(failed, 2, "unexpected EOF"),
 		},
 		"panic": {
-			io.NopCloser(readerFunc(func([]byte) (int, error) { panic("read") })), func(b io.ReadCloser) { defer func() { recover() }(); io.ReadAll(b) },
-			"op bytes=0 component=lib error=true span.kind=client\n  * event=error error.kind=*errors.errorString message=\"panic or runtime.Goexit in the wrapped call\"\n",
+			readerFunc(func([]byte) (int, error) { panic("read") }),
+			func(b io.ReadCloser) { defer func() { recover() }(); readAll(b) },
+			fmt.Sprintf(failed, 0, "panic or runtime.Goexit in the wrapped call"),
 		},
-	}
-	for name, end := range ends {
+	} {
 		t.Run(name, func(t *testing.T) {
 			w, tracer := roots()
-			call, _ := start(w, t.Context(), op)
-			end.use(bodyOf(call, end.body))
-			wantTree(t, tracer, end.spans)
+			call, _ := open(w, t.Context(), op)
+			c.use(bodyOf(call, io.NopCloser(c.body)))
+			spantest.WantTree(t, tracer, c.want)
 		})
 	}
 }
@@ -64,24 +81,25 @@ func (lateClose) Close() error {
 	return errLate
 }
 
-func TestTheCloseOfABodyIsCoveredAndItsFailureTold(t *testing.T) {
+func TestCloseIsCoveredAndItsFailureRecorded(t *testing.T) {
 	w, tracer := roots()
 	synctest.Test(t, func(t *testing.T) {
-		call, _ := start(w, t.Context(), op)
+		call, _ := open(w, t.Context(), op)
 		body := bodyOf(call, lateClose{strings.NewReader("body")})
 		time.Sleep(time.Minute)
 		if err := body.Close(); err != errLate {
 			t.Error(err)
 		}
 	})
-	if s := tracer.Named("op")[0]; s.Tags["wait.us"] != int64(1_000_000) || s.Tags["error"] != true || len(tracer.Named("op wait")) != 1 {
+	tracer.Only(t, "op wait")
+	if s := tracer.Only(t, "op"); s.Tags["wait.us"] != int64(1_000_000) || s.Tags["error"] != true {
 		t.Error(tracer.Tree())
 	}
 }
 
-func TestAReaderThatCountsWrongTakesNothingAway(t *testing.T) {
+func TestAReaderThatReturnsAWrongCount(t *testing.T) {
 	w, tracer := roots()
-	call, _ := start(w, t.Context(), op)
+	call, _ := open(w, t.Context(), op)
 	answers := []int{4, -1, 9}
 	seen := 0
 	body := spanutil.WatchResponse(call, &http.Response{Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
@@ -98,16 +116,17 @@ func TestAReaderThatCountsWrongTakesNothingAway(t *testing.T) {
 	}
 }
 
-func TestTrailersReachTheCallersResponseAtEOF(t *testing.T) {
+func TestTrailersAreCopiedAtEOF(t *testing.T) {
+	one, other := http.Header{"A": {"1"}}, http.Header{"B": {"2"}}
 	for name, c := range map[string]struct{ announced, callers, came, want http.Header }{
-		"announced":             {announced: http.Header{"A": nil}, came: http.Header{"A": {"1"}}, want: http.Header{"A": {"1"}}},
-		"not announced":         {came: http.Header{"A": {"1"}}, want: http.Header{"A": {"1"}}},
-		"the caller has others": {callers: http.Header{"B": {"2"}}, came: http.Header{"A": {"1"}}, want: http.Header{"A": {"1"}, "B": {"2"}}},
+		"announced":             {announced: http.Header{"A": nil}, came: one, want: one},
+		"not announced":         {came: one, want: one},
+		"the caller has others": {callers: other, came: one, want: http.Header{"A": {"1"}, "B": {"2"}}},
 		"none":                  {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _ := roots()
-			call, _ := start(w, t.Context(), op)
+			call, _ := open(w, t.Context(), op)
 			answered := &http.Response{Trailer: c.announced}
 			var once sync.Once
 			answered.Body = io.NopCloser(readerFunc(func([]byte) (int, error) {
@@ -121,7 +140,7 @@ func TestTrailersReachTheCallersResponseAtEOF(t *testing.T) {
 			}))
 			returned := spanutil.WatchResponse(call, answered, nil)
 			if c.callers != nil {
-				returned.Trailer = c.callers
+				returned.Trailer = c.callers.Clone()
 			}
 			io.Copy(io.Discard, returned.Body)
 			if !maps.EqualFunc(returned.Trailer, c.want, slices.Equal) {
@@ -138,19 +157,20 @@ func TestTrailersReachTheCallersResponseAtEOF(t *testing.T) {
 	}
 }
 
-// TestTrailersAreThereForEveryReader has two readers come to the end at once, which net/http's bodies allow.
+// Two readers reach the end at once, which net/http's bodies allow.
 func TestTrailersAreThereForEveryReader(t *testing.T) {
 	for range 100 {
 		w, _ := roots()
-		call, _ := start(w, t.Context(), op)
+		call, _ := open(w, t.Context(), op)
 		came := http.Header{"A": {"1"}}
 		var reading sync.WaitGroup
 		reading.Add(2)
-		returned := spanutil.WatchResponse(call, &http.Response{Trailer: came, Body: io.NopCloser(readerFunc(func([]byte) (int, error) {
+		body := io.NopCloser(readerFunc(func([]byte) (int, error) {
 			reading.Done()
 			reading.Wait()
 			return 0, io.EOF
-		}))}, nil)
+		}))
+		returned := spanutil.WatchResponse(call, &http.Response{Trailer: came, Body: body}, nil)
 		returned.Trailer = http.Header{}
 		var readers sync.WaitGroup
 		for range 2 {

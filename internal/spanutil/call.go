@@ -98,7 +98,9 @@ const (
 // String returns the unit's tag.
 func (u Unit) String() string { return [...]string{"", "bytes", "rows", "messages"}[u] }
 
-func newCall(w *Wrapper, what gaptrace.Call, tracer opentracing.Tracer, as role, parent opentracing.SpanContext, start time.Time) *Call {
+func newCall(
+	w *Wrapper, what gaptrace.Call, tracer opentracing.Tracer, as role, parent opentracing.SpanContext, start time.Time,
+) *Call {
 	c := &Call{wrapper: w, what: what, tracer: tracer, role: as, start: start}
 	c.setParent(parent)
 	c.waits.max = int32(min(w.Options.MaxWaits, math.MaxInt32))
@@ -113,7 +115,8 @@ func (c *Call) setParent(parent opentracing.SpanContext) {
 	}
 }
 
-// InFirstWait reports whether the first wait is going on: the call is neither answered nor finished.
+// InFirstWait reports whether the first wait is going on: the call is neither answered nor
+// finished.
 func (c *Call) InFirstWait() bool {
 	if c == nil || c.inside.Load()&closed != 0 {
 		return false
@@ -151,11 +154,13 @@ func (c *Call) Served() {
 	}
 }
 
-// Reads returns a record of a handler's waits in which it reads from its client, counted in unit. They
-// are children of c's span, named after it plus " read". Nothing is reported if there is no wait.
+// Reads returns a record of a handler's waits in which it reads from its client, counted in unit.
+// They are children of c's span, named after it plus " read". Nothing is reported if there is no
+// wait.
 func (c *Call) Reads(unit Unit) *Call { return c.waitsFor(reads, unit) }
 
-// Writes is [Call.Reads] for waits in which a handler writes to its client. Their suffix is " write".
+// Writes is [Call.Reads] for waits in which a handler writes to its client. Their suffix is "
+// write".
 func (c *Call) Writes(unit Unit) *Call { return c.waitsFor(writes, unit) }
 
 func (c *Call) waitsFor(as role, unit Unit) *Call {
@@ -175,8 +180,8 @@ func (c *Call) waitsFor(as role, unit Unit) *Call {
 	return w
 }
 
-// Open opens the call's span, with the tags set so far, and returns ctx with the span in it. Call it
-// last before the library.
+// Open opens the call's span, with the tags set so far, and returns ctx with the span in it. Call
+// it last before the library.
 //
 // A client's call began at Start: describing it is the wrapper's doing and would look like the
 // program's work. In two cases the call's time begins anew in Open, unless Sampled had to open the
@@ -253,9 +258,9 @@ func (c *Call) endLocked(as phase, at time.Duration) {
 	c.earlier.Finish(nil)
 }
 
-// FinishAlso makes c finish earlier, a call whose waits are over, when c itself finishes. Two reports
-// at once cost less, and none lies between the waits, where it would look like work. If c is nil or
-// has finished, FinishAlso finishes earlier at once.
+// FinishAlso makes c finish earlier, a call whose waits are over, when c itself finishes. Two
+// reports at once cost less, and none lies between the waits, where it would look like work. If c
+// is nil or has finished, FinishAlso finishes earlier at once.
 func (c *Call) FinishAlso(earlier *Call) {
 	if c != nil && earlier != nil {
 		c.mu.Lock()

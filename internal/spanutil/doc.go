@@ -1,15 +1,16 @@
 // Package spanutil is the only place where a span starts or finishes.
 //
-// A wrapper makes one [Wrapper] when its client is wrapped. Each time the client is used, the Wrapper
-// starts a [Call]. The Call's spans cover exactly the time in which the caller was blocked: its waits.
+// A wrapper makes one [Wrapper] when its client is wrapped. Each time the client is used, the
+// Wrapper starts a [Call]. The Call's spans cover exactly the time in which the caller was blocked:
+// its waits.
 //
 //	caller  ──┐  first wait ┌─ work ─┐  wait ┌─ work ─┐  wait ┌───
 //	library   └─────────────┘        └───────┘        └───────┘
 //	        Start       Answered   Wait    Done    Wait    Done, Finish
 //	spans     |----call-----|        |-wait--|        |-wait--|
 //
-// A nil *Call is a call that is not recorded. Its methods do nothing, so a wrapper asks once whether
-// it has a call. A call of a single wait:
+// A nil *Call is a call that is not recorded. Its methods do nothing, so a wrapper asks once
+// whether it has a call. A call of a single wait:
 //
 //	call := w.Start(ctx, spanutil.Local, func() gaptrace.Call { … }) // the first wait begins
 //	if call == nil {

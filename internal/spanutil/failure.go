@@ -70,8 +70,8 @@ func (c *Call) logFailure() {
 	)
 }
 
-// errorText returns what a span may show of err: its text, truncated and redacted. It contains panics
-// of the Error method, since this goroutine may be the library's.
+// errorText returns what a span may show of err: its text, truncated and redacted. It contains
+// panics of the Error method, since this goroutine may be the library's.
 func errorText(err error) (text string) {
 	text = "an error that panics when it is asked for its text"
 	defer contain()
@@ -79,8 +79,8 @@ func errorText(err error) (text string) {
 	return text
 }
 
-// Redacted returns err for Fail and Finish to record with another text, if its own may hold a secret.
-// The recorded kind is err's, and WithExpected's hook gets err itself.
+// Redacted returns err for Fail and Finish to record with another text, if its own may hold a
+// secret. The recorded kind is err's, and WithExpected's hook gets err itself.
 func Redacted(err error, redact func(text string) string) error { return redacted{err, redact} }
 
 type redacted struct {

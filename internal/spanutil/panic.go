@@ -3,8 +3,8 @@ package spanutil
 // contain, deferred, stops a panic of a tracer or a hook. Neither may break the call.
 func contain() { _ = recover() }
 
-// RunHandler calls handle and then end, with the value that handle panicked with. The value is nil if
-// handle returned or called runtime.Goexit. The panic goes on after end.
+// RunHandler calls handle and then end, with the value that handle panicked with. The value is nil
+// if handle returned or called runtime.Goexit. The panic goes on after end.
 func RunHandler(handle func(), end func(returned bool, panicked any)) {
 	if !runHandler(handle, end) {
 		panic(any(nil)) // GODEBUG=panicnil=1 allows it, and recover cannot tell it from no panic

@@ -7,10 +7,10 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// JoinsTrace reports whether a call that Serve began, from the same carrier, belongs to a trace that
-// already exists, or to one that a person requested by a debug ID. Malformed headers, baggage, or a
-// decision to sample without IDs name no trace. A decision not to sample counts, so that it is passed
-// on.
+// JoinsTrace reports whether a call that Serve began, from the same carrier, belongs to a trace
+// that already exists, or to one that a person requested by a debug ID. Malformed headers, baggage,
+// or a decision to sample without IDs name no trace. A decision not to sample counts, so that it is
+// passed on.
 func (c *Call) JoinsTrace(format, carrier any) bool {
 	switch {
 	case c == nil || c.parent == nil:
@@ -22,8 +22,8 @@ func (c *Call) JoinsTrace(format, carrier any) bool {
 	case c.decided() != sampled:
 		return true
 	}
-	// A tracer invents the IDs that a bare decision lacks, anew each time. IDs that were sent stay the
-	// same.
+	// A tracer invents the IDs that a bare decision lacks, anew each time. IDs that were sent stay
+	// the same.
 	return idsOf(c.parent) == idsOf(extract(c.tracer, format, carrier))
 }
 

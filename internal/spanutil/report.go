@@ -9,8 +9,8 @@ import (
 
 // The methods in this file need the call's lock, and contain whatever the tracer does.
 
-// openLocked opens the call's span, unless it is open or there will be none. It reports whether there
-// is one. If restart is true, the call's time begins after the hooks have run.
+// openLocked opens the call's span, unless it is open or there will be none. It reports whether
+// there is one. If restart is true, the call's time begins after the hooks have run.
 func (c *Call) openLocked(restart bool) bool {
 	if c.span != nil || c.decided() == dropped {
 		return c.span != nil
@@ -85,7 +85,7 @@ func (s *callStart) Apply(o *opentracing.StartSpanOptions) {
 		o.StartTime = c.start.Add(c.waits.kept[0].start)
 	}
 	if parent := c.parentContext(); parent != nil {
-		o.References = []opentracing.SpanReference{{Type: opentracing.ChildOfRef, ReferencedContext: parent}}
+		o.References = []opentracing.SpanReference{reference(opentracing.ChildOfRef, parent)}
 	}
 	o.Tags = c.startTags()
 	c.wrapper.startedWith(len(o.Tags))
@@ -96,12 +96,16 @@ func (s waitStart) Apply(o *opentracing.StartSpanOptions) {
 	o.StartTime = c.start.Add(s.at)
 	o.References = make([]opentracing.SpanReference, 0, 2)
 	if parent := c.parentContext(); parent != nil {
-		o.References = append(o.References, opentracing.SpanReference{Type: opentracing.ChildOfRef, ReferencedContext: parent})
+		o.References = append(o.References, reference(opentracing.ChildOfRef, parent))
 	}
 	if call := c.context(); call != nil {
-		o.References = append(o.References, opentracing.SpanReference{Type: opentracing.FollowsFromRef, ReferencedContext: call})
+		o.References = append(o.References, reference(opentracing.FollowsFromRef, call))
 	}
 	o.Tags = c.newTags(0)
+}
+
+func reference(t opentracing.SpanReferenceType, to opentracing.SpanContext) opentracing.SpanReference {
+	return opentracing.SpanReference{Type: t, ReferencedContext: to}
 }
 
 // startTags returns the tags that the call's span starts with.
@@ -112,8 +116,9 @@ func (c *Call) startTags() map[string]any {
 	return c.tags
 }
 
-// newTags returns a map with the tags that every span has from its start, since OpenTelemetry's bridge
-// fixes the span's kind then. Each span needs a map of its own: mocktracer goes on writing to it.
+// newTags returns a map with the tags that every span has from its start, since OpenTelemetry's
+// bridge fixes the span's kind then. Each span needs a map of its own: mocktracer goes on writing
+// to it.
 func (c *Call) newTags(size int) map[string]any {
 	tags := make(map[string]any, size)
 	tags[string(ext.Component)] = c.wrapper.componentTag(c.what.Component)

@@ -22,9 +22,9 @@ func (c *Call) decided() decision { return decision(c.decision.Load()) }
 
 func (c *Call) decide(d decision) { c.decision.Store(uint32(d)) }
 
-// Sampled reports whether the call's spans will be kept, so that it pays to describe them. The call's
-// parent decides, or else the span itself, which Sampled then opens. A tracer that does not tell
-// keeps all spans.
+// Sampled reports whether the call's spans will be kept, so that it pays to describe them. The
+// call's parent decides, or else the span itself, which Sampled then opens. A tracer that does not
+// tell keeps all spans.
 func (c *Call) Sampled() bool {
 	if c == nil {
 		return false
@@ -52,8 +52,8 @@ func isSampled(sc opentracing.SpanContext) (yes bool) {
 	return yes
 }
 
-// isDropped reports whether the spans under sc will certainly not be kept: the decision is final, and
-// no tag or name can change it. Contexts without Jaeger's two methods may be kept.
+// isDropped reports whether the spans under sc will certainly not be kept: the decision is final,
+// and no tag or name can change it. Contexts without Jaeger's two methods may be kept.
 func isDropped(sc opentracing.SpanContext) (yes bool) {
 	defer contain()
 	s, ok := sc.(interface {

@@ -8,28 +8,37 @@ import (
 )
 
 const (
-	// Buffered is how long a read takes at most that found its data in a buffer: it was work, no wait.
-	// Measured: at 100 µs gaps are no truer, at 0 the picture is twice as noisy.
+	// Buffered is the longest time in which a read is taken to have found its data in a buffer. It
+	// is then work, and not a wait. The value is measured: with 100 µs gaps are no more accurate,
+	// with 0 there are twice as many spans.
 	Buffered = 20 * time.Microsecond
 
-	// Joining waits may hide this much work of the caller, or 1 % of the call if that is more.
+	// joinBudget is how much of the caller's work joined waits may cover, or 1 % of the call if
+	// that is more.
 	joinBudget = 100 * time.Microsecond
 )
 
-// interval is one stretch of waiting, half-open, in time since the call began.
+// interval is one wait, or several joined ones, in time since the call began. It is half-open.
 type interval struct{ start, end time.Duration }
 
-// timeline is the record of a call's waits. They are disjoint and added in order.
+// timeline holds a call's waits. They are disjoint and added in order. Each kept interval becomes a
+// span. To keep their number small, close waits are joined, and then cover the work between them:
+//
+//	waits    |--1--|   |-2-|              |--3--|
+//	kept     |-------------|              |-----|
+//	blocked  |#####|   |###|              |#####|
+//	joined          |##|
 type timeline struct {
-	kept    []interval    // what will be drawn
-	max     int32         // how many intervals are kept at most
-	count   int32         // waits added, as many as fit
-	blocked time.Duration // their length in all
-	joined  time.Duration // what lies between joined ones: kept intervals cover blocked + joined
+	kept    []interval
+	max     int32         // the largest length of kept
+	count   int32         // waits added; it does not overflow
+	blocked time.Duration // the length of all waits
+	joined  time.Duration // the work that kept covers: its length is blocked + joined
 }
 
-// add appends a wait. Two goroutines that leave and enter at once may read the clock in the
-// other order than they did so; the overlap is the earlier wait's.
+// add appends a wait, and joins the two closest ones if there are more than max. If one goroutine
+// leaves while another enters, they may read the clock in the wrong order. The overlap then counts
+// for the earlier wait.
 func (t *timeline) add(w interval) {
 	if n := len(t.kept); n > 0 {
 		w.start = max(w.start, t.kept[n-1].end)
@@ -45,9 +54,10 @@ func (t *timeline) add(w interval) {
 	}
 }
 
-// between is the work between kept interval i and the next.
+// between returns the work between kept interval i and the next.
 func (t *timeline) between(i int) time.Duration { return t.kept[i+1].start - t.kept[i].end }
 
+// closest returns the i with the least work between interval i and the next.
 func (t *timeline) closest() int {
 	best := 0
 	for i := 1; i+1 < len(t.kept); i++ {
@@ -58,14 +68,15 @@ func (t *timeline) closest() int {
 	return best
 }
 
+// join joins interval i and the next.
 func (t *timeline) join(i int) {
 	t.joined += t.between(i)
 	t.kept[i].end = t.kept[i+1].end
 	t.kept = slices.Delete(t.kept, i+1, i+2)
 }
 
-// settle joins what need not be told apart, the closest first, as long as the work hidden
-// stays within the budget. It is called once, after the last wait.
+// settle joins waits, the closest first, as long as the covered work stays within the budget. It is
+// called once, after the last wait.
 func (t *timeline) settle() {
 	last := len(t.kept) - 1
 	if last < 1 {
@@ -77,21 +88,21 @@ func (t *timeline) settle() {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.between(a), t.between(b)) })
-	hide := make([]bool, last)
+	joins := make([]bool, last) // interval i and the next
 	for _, i := range order {
 		if work := t.between(i); work > 0 && t.joined+work >= budget {
 			break
 		}
 		t.joined += t.between(i)
-		hide[i] = true
+		joins[i] = true
 	}
-	drawn := t.kept[:1]
-	for i, hidden := range hide {
-		if hidden {
-			drawn[len(drawn)-1].end = t.kept[i+1].end
+	settled := t.kept[:1]
+	for i, join := range joins {
+		if join {
+			settled[len(settled)-1].end = t.kept[i+1].end
 		} else {
-			drawn = append(drawn, t.kept[i+1])
+			settled = append(settled, t.kept[i+1])
 		}
 	}
-	t.kept = drawn
+	t.kept = settled
 }

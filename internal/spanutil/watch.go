@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Watch finishes c, tagged abandoned, when result becomes garbage: it was neither consumed nor closed.
-// Neither c nor anything that the library keeps may reference result. Call Watch before result is
-// returned to the caller.
+// Watch finishes c, tagged abandoned, when result becomes garbage: it was neither consumed nor
+// closed. Neither c nor anything that the library keeps may reference result. Call Watch before
+// result is returned to the caller.
 func Watch[T any](c *Call, result *T) {
 	if c != nil {
 		watch(result, (*Call).collected, c)
@@ -41,8 +41,8 @@ func (c *Call) Abandon() (over bool) {
 	return true
 }
 
-// Resume returns a new call for reads after [Call.Abandon], with the same name and parent. Its waits
-// begin with Enter. Resume returns nil if c was not finished by Abandon.
+// Resume returns a new call for reads after [Call.Abandon], with the same name and parent. Its
+// waits begin with Enter. Resume returns nil if c was not finished by Abandon.
 func (c *Call) Resume() *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()

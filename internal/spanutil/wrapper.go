@@ -70,8 +70,8 @@ const (
 	Injected
 )
 
-// Start begins a client's call under the span in ctx. It returns nil if the call is not recorded: it
-// has no parent and needs one, its spans would be dropped, or the filter rejects it.
+// Start begins a client's call under the span in ctx. It returns nil if the call is not recorded:
+// it has no parent and needs one, its spans would be dropped, or the filter rejects it.
 //
 // Start calls describe only if the call may be recorded, and before the call's time begins.
 //
@@ -96,8 +96,8 @@ func (w *Wrapper) Start(ctx context.Context, kind Kind, describe func() gaptrace
 	return c
 }
 
-// Waited returns a client's call of one wait that began at start and ended at end. It returns nil if
-// the call is not recorded, or was too short to be a wait.
+// Waited returns a client's call of one wait that began at start and ended at end. It returns nil
+// if the call is not recorded, or was too short to be a wait.
 func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end time.Time) *Call {
 	wait := interval{0, end.Sub(start)}
 	if wait.end <= Buffered {
@@ -115,8 +115,9 @@ func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end tim
 	return c
 }
 
-// Serve begins the span of a request that is served. The span lasts from Open until Served. Its parent
-// is the span in ctx if there is one, and otherwise the client's span, which it extracts from carrier.
+// Serve begins the span of a request that is served. The span lasts from Open until Served. Its
+// parent is the span in ctx if there is one, and otherwise the client's span, which it extracts
+// from carrier.
 func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) *Call {
 	parent := contextOf(opentracing.SpanFromContext(ctx))
 	c := w.begin(func() gaptrace.Call { return what }, server, parent)

@@ -18,16 +18,16 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// A step is a stretch of work and the wait behind it.
+// step is some work and the wait that follows.
 type step struct{ work, wait time.Duration }
 
-// span is one stretch of time, since the call began.
+// span is an interval, in time since the call began.
 type span struct{ start, end time.Duration }
 
 // buffered is the rule under test: a shorter wait is work.
 const buffered = 20 * time.Microsecond
 
-// play runs a call whose first wait is steps[0].wait and checks what it drew.
+// play runs a call whose first wait is steps[0].wait, and checks its spans.
 func play(t *testing.T, maxWaits int, steps []step) {
 	t.Helper()
 	var waits []span
@@ -36,7 +36,7 @@ func play(t *testing.T, maxWaits int, steps []step) {
 		w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer), gaptrace.WithMaxWaits(maxWaits)})
 		parent := tracer.StartSpan("parent")
 		begun := time.Now()
-		call, _ := start(w, opentracing.ContextWithSpan(t.Context(), parent), gaptrace.Call{Operation: "op"})
+		call, _ := open(w, opentracing.ContextWithSpan(t.Context(), parent), gaptrace.Call{Operation: "op"})
 		for i, s := range steps {
 			if i == 0 {
 				time.Sleep(s.wait)
@@ -53,7 +53,7 @@ func play(t *testing.T, maxWaits int, steps []step) {
 				waits = append(waits, span{start, end})
 			}
 		}
-		time.Sleep(time.Hour) // forgotten for a while: no wait, and no budget for joining
+		time.Sleep(time.Hour) // closed late: not a wait, and no budget for joining
 		call.Finish(nil)
 		parent.Finish()
 		judge(t, tracer, begun, maxWaits, waits)
@@ -63,41 +63,41 @@ func play(t *testing.T, maxWaits int, steps []step) {
 	})
 }
 
-// judge holds what was drawn against the waits there were, by the rules of DESIGN alone.
+// judge compares the spans with the waits there were, by the documented rules only.
 func judge(t *testing.T, tracer *spantest.Tracer, begun time.Time, maxWaits int, waits []span) {
 	t.Helper()
 	for _, p := range tracer.Problems() {
 		t.Error(p)
 	}
-	var drawn []span
+	var spans []span
 	var covered, blocked time.Duration
 	call := tracer.Named("op")[0]
 	for i, s := range append([]*spantest.Span{call}, tracer.Named("op wait")...) {
-		drawn = append(drawn, span{s.Start.Sub(begun), s.End.Sub(begun)})
+		spans = append(spans, span{s.Start.Sub(begun), s.End.Sub(begun)})
 		covered += s.Duration()
 		if s.ParentID != call.ParentID {
-			t.Errorf("span %d hangs under %d, the call's under %d", s.ID, s.ParentID, call.ParentID)
+			t.Errorf("span %d is a child of %d, the call's span of %d", s.ID, s.ParentID, call.ParentID)
 		}
 		if i > 0 {
 			if s.FollowsID != call.ID {
 				t.Errorf("span %d follows from %d, not from the call, %d", s.ID, s.FollowsID, call.ID)
 			}
-			if drawn[i].start <= drawn[i-1].end {
-				t.Errorf("span %d starts before the one before it ended, or where it did: %v", s.ID, drawn)
+			if spans[i].start <= spans[i-1].end {
+				t.Errorf("span %d starts before the one before it ended, or where it did: %v", s.ID, spans)
 			}
 		}
 		if s.Tags["span.kind"] == nil || s.Tags["component"] == nil {
-			t.Errorf("span %d is not described: %v", s.ID, s.Tags)
+			t.Errorf("span %d lacks tags: %v", s.ID, s.Tags)
 		}
 	}
 	for _, w := range waits {
 		blocked += w.end - w.start
-		if !slices.ContainsFunc(drawn, func(d span) bool { return d.start <= w.start && w.end <= d.end }) {
-			t.Errorf("the wait %v is not covered by %v", w, drawn)
+		if !slices.ContainsFunc(spans, func(d span) bool { return d.start <= w.start && w.end <= d.end }) {
+			t.Errorf("the wait %v is not covered by %v", w, spans)
 		}
 	}
-	if len(drawn) > maxWaits {
-		t.Errorf("%d spans drawn, at most %d allowed", len(drawn), maxWaits)
+	if len(spans) > maxWaits {
+		t.Errorf("%d spans, at most %d allowed", len(spans), maxWaits)
 	}
 	joined := covered - blocked
 	for key, want := range map[string]any{
@@ -111,19 +111,19 @@ func judge(t *testing.T, tracer *spantest.Tracer, begun time.Time, maxWaits int,
 	if len(waits) <= maxWaits && joined >= budget {
 		t.Errorf("%v of work hidden, the budget is %v", joined, budget)
 	}
-	for i := 1; i < len(drawn); i++ {
-		if work := drawn[i].start - drawn[i-1].end; joined+work < budget {
-			t.Errorf("spans %v and %v could be joined: %v + %v is under %v", drawn[i-1], drawn[i], joined, work, budget)
+	for i := 1; i < len(spans); i++ {
+		if work := spans[i].start - spans[i-1].end; joined+work < budget {
+			t.Errorf("spans %v and %v could be joined: %v + %v is under %v", spans[i-1], spans[i], joined, work, budget)
 		}
 	}
 }
 
-func TestSpansCoverWhatWasBlockedAndWhatWasJoinedAndNoMore(t *testing.T) {
+func TestSpansCoverWaitsAndJoinedWork(t *testing.T) {
 	for seed := range uint64(300) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 0))
-			scale := []time.Duration{10 * time.Microsecond, 40 * time.Microsecond, time.Millisecond, 50 * time.Millisecond}
-			some := func() time.Duration { return time.Duration(r.ExpFloat64() * float64(scale[r.IntN(len(scale))])) }
+			scales := []float64{10e3, 40e3, 1e6, 50e6} // nanoseconds
+			some := func() time.Duration { return time.Duration(r.ExpFloat64() * scales[r.IntN(len(scales))]) }
 			steps := make([]step, 1+r.IntN(200))
 			for i := range steps {
 				steps[i] = step{some(), some()}
@@ -151,13 +151,42 @@ func FuzzTimeline(f *testing.F) {
 }
 
 // A difference of two durations may not fit into an int, which may have 32 bits.
-func TestTheClosestWaitsAreJoinedFirstHoweverFarOthersAre(t *testing.T) {
-	for _, far := range []time.Duration{time.Second, 2200 * time.Millisecond, 3 * time.Second, 4295 * time.Millisecond, 7 * time.Second, time.Hour} {
-		play(t, 32, []step{{0, time.Millisecond}, {far, time.Millisecond}, {50 * time.Microsecond, time.Millisecond}})
+func TestTheClosestWaitsAreJoinedFirst(t *testing.T) {
+	for _, far := range []float64{1, 2.2, 3, 4.295, 7, 3600} { // seconds
+		work := time.Duration(far * float64(time.Second))
+		play(t, 32, []step{{0, time.Millisecond}, {work, time.Millisecond}, {50 * time.Microsecond, time.Millisecond}})
 	}
 }
 
-func TestWaitsOfSeveralGoroutinesAreCountedOnce(t *testing.T) {
+func TestMaxWaitsJoinsTheClosest(t *testing.T) {
+	w, tracer := roots(gaptrace.WithMaxWaits(3))
+	synctest.Test(t, func(t *testing.T) {
+		call, _ := open(w, t.Context(), op)
+		time.Sleep(time.Second)
+		call.Answered(spanutil.Rows)
+		for _, work := range []time.Duration{5, 2, 7, 1, 9} {
+			time.Sleep(work * time.Second)
+			call.Enter()
+			time.Sleep(time.Second)
+			call.Leave(1)
+		}
+		call.Finish(nil)
+	})
+	// Waits of 1 s, with 5, 2, 7, 1 and 9 s of work between. The 4th wait joins those around the 2,
+	// the 5th those around the 1, the 6th those around the 5.
+	var got []time.Duration
+	for _, s := range tracer.Spans() {
+		got = append(got, s.Duration())
+	}
+	if want := []time.Duration{10 * time.Second, 3 * time.Second, time.Second}; !slices.Equal(got, want) {
+		t.Errorf("spans of %v, want %v", got, want)
+	}
+	if joined := tracer.Spans()[0].Tags["wait.joined_us"]; joined != int64(8e6) {
+		t.Errorf("wait.joined_us = %v", joined)
+	}
+}
+
+func TestOverlappingWaitsAreOne(t *testing.T) {
 	for seed := range uint64(50) {
 		var mu sync.Mutex
 		var all []span
@@ -165,7 +194,7 @@ func TestWaitsOfSeveralGoroutinesAreCountedOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer), gaptrace.WithRoots()})
 			begun := time.Now()
-			call, _ := start(w, t.Context(), gaptrace.Call{Operation: "op"})
+			call, _ := open(w, t.Context(), gaptrace.Call{Operation: "op"})
 			time.Sleep(time.Millisecond)
 			call.Answered(spanutil.Messages)
 			var users sync.WaitGroup
@@ -191,7 +220,7 @@ func TestWaitsOfSeveralGoroutinesAreCountedOnce(t *testing.T) {
 	}
 }
 
-// union is when at least one goroutine waited, without stretches that were no waits.
+// union returns when at least one goroutine waited, without what was too short to be a wait.
 func union(all []span) []span {
 	slices.SortFunc(all, func(a, b span) int { return cmp.Compare(a.start, b.start) })
 	var merged []span
