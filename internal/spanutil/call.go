@@ -24,35 +24,38 @@ type Call struct {
 
 	inside   atomic.Uint64 // who is waiting, and since when: see Enter
 	amount   atomic.Int64  // bytes, rows or messages that came
-	decision atomic.Uint32 // a decision; it changes only once, under mu
-	role     role
+	decision atomic.Uint32 // a decision; it changes at most once, under mu
 
-	mu           sync.Mutex // guards all below
-	remoteParent bool       // parent came with the request
-	phase        phase
-	unit         Unit // of amount
-	waits        timeline
-	buf          [2]interval    // most calls wait once or twice
-	tags         map[string]any // what the span will start with; after that nil or the span's own
-	span         opentracing.Span
-	self         opentracing.SpanContext
-	hookTags     opentracing.Tags // of WithTags: they win over the wrapper's
-	failure      *recordedError
-	cleanup      runtime.Cleanup
-	earlier      *Call // to be finished with this one
+	role         role
+	remoteParent bool // parent came with the request
+
+	mu       sync.Mutex // guards all below
+	phase    phase
+	unit     Unit // of amount
+	waits    timeline
+	buf      [2]interval             // most calls wait once or twice
+	tags     map[string]any          // the tags that the span starts with
+	span     opentracing.Span        // nil: not open
+	self     opentracing.SpanContext // of span, or nil if it was not needed yet
+	hookTags opentracing.Tags        // of WithTags: they override the wrapper's
+	failure  *recordedError
+	cleanup  runtime.Cleanup
+	earlier  *Call // to be finished with this one
 }
 
 // phase says how far a call is.
 //
-//	Start   ┌───────┐ Answered ┌──────────┐ Finish ┌──────────┐
-//	──────> │ begun │ ───────> │ answered │ ─────> │ finished │
-//	Serve   └───────┘          └──────────┘        └──────────┘
-//	            │               │ Enter … Leave:        ^
-//	            │               │ later waits           │
-//	            │               └─ Abandon ──> abandoned ─ Resume ──> another call, answered
-//	            └─ Finish, Discard ─────────────────────┘
+//	Start,           Answered             Finish
+//	Serve ──> begun ──────────> answered ────────> finished
+//	            │                │    ^               ^
+//	            │                ├────┘ later waits   │
+//	            │                └─────> abandoned    │
+//	            │                Abandon              │
+//	            └─────────────────────────────────────┘
+//	             Finish, Discard
 //
-// The call's span is opened in any phase, at the latest when the call finishes.
+// Opening the span is not a phase: it happens between Start and the end, at the latest in Finish.
+// For an abandoned call, Resume returns another call, which is answered.
 type phase uint8
 
 const (
@@ -183,10 +186,10 @@ func (c *Call) waitsFor(as role, unit Unit) *Call {
 // Open opens the call's span, with the tags set so far, and returns ctx with the span in it. Call
 // it last before the library.
 //
-// A client's call began at Start: describing it is the wrapper's doing and would look like the
-// program's work. In two cases the call's time begins anew in Open, unless Sampled had to open the
-// span before: if users' hooks described the call, since hooks are the program's work, and for a
-// request that is served, whose span is its handler's time.
+// A client's call begins at Start, so that describing it does not look like the program's work. In
+// two cases its time begins anew in Open, unless Sampled had to open the span before: users' hooks
+// described the call (hooks are the program's work), or the call is a served request (its span is
+// its handler's time).
 func (c *Call) Open(ctx context.Context) (with context.Context) {
 	with = ctx
 	if c == nil {

@@ -4,10 +4,11 @@
 // Wrapper starts a [Call]. The Call's spans cover exactly the time in which the caller was blocked:
 // its waits.
 //
-//	caller  ──┐  first wait ┌─ work ─┐  wait ┌─ work ─┐  wait ┌───
-//	library   └─────────────┘        └───────┘        └───────┘
-//	        Start       Answered   Wait    Done    Wait    Done, Finish
-//	spans     |----call-----|        |-wait--|        |-wait--|
+//	caller   ──┐            ┌──work──┐       ┌──work──┐       ┌───
+//	library    └────────────┘        └───────┘        └───────┘
+//	spans      |----call----|        |-wait--|        |-wait--|
+//	           ^            ^        ^       ^        ^       ^
+//	           Start        Answered Wait    Done     Wait    Done, Finish
 //
 // A nil *Call is a call that is not recorded. Its methods do nothing, so a wrapper asks once
 // whether it has a call. A call of a single wait:

@@ -43,7 +43,7 @@ func TestJoinsTrace(t *testing.T) {
 		"one B3, sampled, no IDs":  {headers{"b3": "1"}, false},
 		"debugged without IDs":     {headers{"x-b3-flags": "1"}, false},
 		"sampled, half the IDs":    {headers{"x-b3-traceid": ids, "x-b3-sampled": "1"}, false},
-		"denied without IDs":       {headers{"x-b3-sampled": "0"}, true}, // draws nothing
+		"denied without IDs":       {headers{"x-b3-sampled": "0"}, true}, // no span is kept
 		"denied, malformed before": {headers{"b3": "x", "x-b3-sampled": "0"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

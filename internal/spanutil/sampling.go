@@ -22,9 +22,9 @@ func (c *Call) decided() decision { return decision(c.decision.Load()) }
 
 func (c *Call) decide(d decision) { c.decision.Store(uint32(d)) }
 
-// Sampled reports whether the call's spans will be kept, so that it pays to describe them. The
-// call's parent decides, or else the span itself, which Sampled then opens. A tracer that does not
-// tell keeps all spans.
+// Sampled reports whether the call's spans will be kept, so that it pays to describe them. The call's
+// parent decides, or else the span itself, which Sampled then opens. If the tracer does not say, all
+// spans are kept.
 func (c *Call) Sampled() bool {
 	if c == nil {
 		return false
@@ -38,7 +38,7 @@ func (c *Call) Sampled() bool {
 	return c.decided() == sampled
 }
 
-// IsDropped reports whether ctx carries a span that says that spans under it will not be kept.
+// IsDropped reports whether the span in ctx says that spans under it will not be kept.
 func IsDropped(ctx context.Context) bool { return isDropped(contextOf(spanOf(ctx))) }
 
 // isSampled asks a span's context whether its spans are kept. It uses the method that

@@ -10,8 +10,9 @@ import (
 // MaxValue is the length in bytes at which the string of a tag or log is truncated.
 const MaxValue = redact.MaxValue
 
-// Truncate shortens s to at most MaxValue bytes, between runes and with redact.CutMark at the end.
-// It replaces bytes that are not UTF-8, which a collector would refuse or garble.
+// Truncate shortens s to at most MaxValue bytes, between runes. A shortened text ends with
+// redact.CutMark. Truncate also replaces bytes that are not UTF-8, which a collector would refuse or
+// garble.
 func Truncate(s string) string {
 	const enough = MaxValue + utf8.UTFMax
 	valid := strings.ToValidUTF8(s[:min(len(s), enough)], "\uFFFD")
