@@ -82,9 +82,10 @@ func TestRedacted(t *testing.T) {
 
 func TestSecretsInErrors(t *testing.T) {
 	t.Run("in URLs", func(t *testing.T) {
+		const get = `Get "http://h:80/p?access_token=%s&page=2": dial tcp`
 		for message, want := range map[string]string{
-			"a :// b": "a :// b",
-			`Get "http://h:80/p?access_token=PLANTED&page=2": dial tcp`: `Get "http://h:80/p?access_token=hidden&page=2": dial tcp`,
+			"a :// b":                   "a :// b",
+			fmt.Sprintf(get, "PLANTED"): fmt.Sprintf(get, "hidden"),
 			// What is said of a malformed URL may repeat more of it.
 			`parse "http://user:PLANTED@h:po": bad`:                 `parse "http://h:po` + redact.CutMark,
 			"cannot parse pg://bob:PLA/NTED@h/db":                   "cannot parse pg://h/db" + redact.CutMark,

@@ -122,13 +122,13 @@ func (w *Wait) Done(n int) {
 // Pending reports whether the wait is recorded and Done has not been called.
 func (w *Wait) Pending() bool { return w.call != nil }
 
-// Unwound, deferred, finishes the call with [ErrUnwound] if the wait is still pending, since a panic
-// or runtime.Goexit is passing through. It does not recover, so that a crash looks the same as
-// without the wrapper.
+// Unwound, deferred, finishes the call with [ErrUnwound] if the wait is still pending, since a
+// panic or runtime.Goexit is passing through. It does not recover, so that a crash looks the same
+// as without the wrapper.
 func (w *Wait) Unwound() { w.call.Finish(ErrUnwound) }
 
-// Unwound, deferred right after Start, finishes the call with [ErrUnwound] if its first wait is still
-// going on. It does not recover either.
+// Unwound, deferred right after Start, finishes the call with [ErrUnwound] if its first wait is
+// still going on. It does not recover either.
 func (c *Call) Unwound() {
 	if c.InFirstWait() {
 		c.Finish(ErrUnwound)

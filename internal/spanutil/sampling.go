@@ -22,9 +22,9 @@ func (c *Call) decided() decision { return decision(c.decision.Load()) }
 
 func (c *Call) decide(d decision) { c.decision.Store(uint32(d)) }
 
-// Sampled reports whether the call's spans will be kept, so that it pays to describe them. The call's
-// parent decides, or else the span itself, which Sampled then opens. If the tracer does not say, all
-// spans are kept.
+// Sampled reports whether the call's spans will be kept, so that it pays to describe them. The
+// call's parent decides, or else the span itself, which Sampled then opens. If the tracer does not
+// say, all spans are kept.
 func (c *Call) Sampled() bool {
 	if c == nil {
 		return false
