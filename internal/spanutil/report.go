@@ -132,6 +132,7 @@ func (c *Call) newTags(size int) map[string]any {
 // smallMap is how many elements a map holds that is made without a size.
 const smallMap = 8
 
+// startedWith records how many tags a span started with, as the size of the next call's map.
 func (w *Wrapper) startedWith(tags int) {
 	if n := int32(tags); n > smallMap && n != w.tags.Load() {
 		w.tags.Store(n)
