@@ -76,16 +76,7 @@ const (
 )
 
 // suffix returns what is appended to the operation.
-func (r role) suffix() string {
-	switch r {
-	case reads:
-		return " read"
-	case writes:
-		return " write"
-	default:
-		return ""
-	}
-}
+func (r role) suffix() string { return [...]string{reads: " read", writes: " write"}[r] }
 
 // Unit is what a call's result is counted in.
 type Unit uint8
