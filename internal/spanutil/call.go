@@ -153,8 +153,8 @@ func (c *Call) Served() {
 // wait.
 func (c *Call) Reads(unit Unit) *Call { return c.waitsFor(reads, unit) }
 
-// Writes is [Call.Reads] for waits in which a handler writes to its client. Their suffix is "
-// write".
+// Writes is [Call.Reads] for waits in which a handler writes to its client. Their spans are named
+// after c's span plus " write".
 func (c *Call) Writes(unit Unit) *Call { return c.waitsFor(writes, unit) }
 
 func (c *Call) waitsFor(as role, unit Unit) *Call {
