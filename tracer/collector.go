@@ -8,7 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/uber/jaeger-client-go"
@@ -18,16 +20,16 @@ import (
 )
 
 const (
-	sendTimeout = 5 * time.Second // of a request, as Jaeger's transport has it
-	maxTries    = 5               // requests with the same spans, if the collector answers that it is busy
+	sendTimeout = 5 * time.Second // of a request, as in Jaeger's transport
+	maxTries    = 5               // requests with the same spans, if the collector is busy
 	maxPause    = 5 * time.Minute // between two tries, whatever Retry-After asks for
 )
 
-// collector sends spans by HTTP. Jaeger's transport would lose a batch that the collector refuses
-// as too large or too early. collector has its own connections, so that Close can end them and
-// their goroutines, and so that a wrapped http.DefaultTransport does not trace the sending of
-// traces.
+// collector sends spans by HTTP. Jaeger's transport loses a batch that the collector refuses as too
+// large or too early. collector has its own connections: Close can end them, and a wrapped
+// http.DefaultTransport does not trace the sending of traces.
 type collector struct {
+	*delivery
 	cfg     *config.ReporterConfig
 	client  *http.Client
 	http    *http.Transport
@@ -36,16 +38,14 @@ type collector struct {
 	batch   int // how many spans are sent at once
 	size    int // how many the collector accepts at once, as far as is known: at most batch
 
-	until   time.Time // no request is sent before: the collector is busy
-	refusal error     // the collector's answer that says so
-
-	wait    func(time.Duration) bool // waits; returns false if Close cannot wait that long
-	givenUp func() bool              // reports whether Close has waited long enough
+	notBefore time.Time // the time of the next request, since the collector is busy
+	busy      error     // the answer that says so
 }
 
-func newCollector(cfg *config.ReporterConfig, batch int) *collector {
+func newCollector(cfg *config.ReporterConfig, batch int, d *delivery) *collector {
 	h := newHTTP()
-	return &collector{cfg: cfg, client: &http.Client{Transport: h, Timeout: sendTimeout, CheckRedirect: postOnly}, http: h, batch: batch, size: batch}
+	client := &http.Client{Transport: h, Timeout: sendTimeout, CheckRedirect: postOnly}
+	return &collector{delivery: d, cfg: cfg, client: client, http: h, batch: batch, size: batch}
 }
 
 // postOnly refuses redirects that turn the POST into a GET (301, 302, 303). The GET's answer would
@@ -53,7 +53,8 @@ func newCollector(cfg *config.ReporterConfig, batch int) *collector {
 func postOnly(req *http.Request, via []*http.Request) error {
 	switch {
 	case req.Method != http.MethodPost:
-		return errors.New("the collector answered with a redirect to GET, which loses the spans; set its endpoint to the final URL")
+		return errors.New("the collector answered with a redirect to GET, which loses the spans; " +
+			"set its endpoint to the final URL")
 	case len(via) >= 10:
 		return errors.New("the collector redirects more than 10 times")
 	}
@@ -72,20 +73,12 @@ func (c *collector) Append(span *jaeger.Span) (int, error) {
 	return c.Flush()
 }
 
-// Flush implements jaeger.Transport. Its error is an *outcome.
+// Flush implements jaeger.Transport. It always returns 0 and nil, since send counts the spans.
 func (c *collector) Flush() (int, error) {
-	n := len(c.spans)
-	if n == 0 {
-		return 0, nil
-	}
-	var o outcome
-	c.send(c.spans, &o)
+	c.send(c.spans)
 	clear(c.spans)
 	c.spans = c.spans[:0]
-	if o.sent == n {
-		return n, nil
-	}
-	return n, &o
+	return 0, nil
 }
 
 // Close implements jaeger.Transport.
@@ -94,52 +87,44 @@ func (c *collector) Close() error {
 	return nil
 }
 
-// outcome counts what became of a batch's spans. It is an error if not all were sent.
-type outcome struct {
-	sent, tooLarge, failed int
-	err                    error // of those that failed
-}
-
-func (o *outcome) Error() string { return fmt.Sprintf("%d spans failed: %v", o.failed, o.err) }
-
 // send sends spans in as many requests as needed. If the collector refuses a request:
 //
 //   - Too large (413): its spans are sent again in halves. A single span is dropped.
 //   - Busy (429, or 503 with Retry-After): they are sent again after the time that it asks for, but
 //     not before 1, 2, 4 and 8 seconds. The queue fills meanwhile.
 //   - Anything else, or Close cannot wait: all spans that are not yet sent are lost.
-func (c *collector) send(spans []*j.Span, o *outcome) {
+func (c *collector) send(spans []*j.Span) {
 	for tries := 1; len(spans) > 0; {
-		if !c.wait(time.Until(c.until)) {
-			o.failed, o.err = o.failed+len(spans), c.refusal
+		if !c.wait(time.Until(c.notBefore)) {
+			c.failed(len(spans), c.busy)
 			return
 		}
 		n := min(len(spans), c.size)
 		err := c.post(spans[:n])
 		refused, _ := errors.AsType[*refusal](err)
+		giveUp := false
 		switch {
 		case err == nil:
-			o.sent += n
+			c.sent(n)
 			spans, tries = spans[n:], 1
 			c.size = min(c.size+1, c.batch)
 			continue
-		case n > 1 && (refused.tooLarge() || cutShort(err)):
+		case n > 1 && (refused.isTooLarge() || cutShort(err)):
 			c.size = (n + 1) / 2
-		case refused.tooLarge():
-			o.tooLarge++
+		case refused.isTooLarge():
+			c.tooLarge(1)
 			spans, tries = spans[1:], 1
-		case refused.busy():
-			c.until, c.refusal = time.Now().Add(refused.pause(tries)), err
-			if tries++; tries <= maxTries {
-				break
-			}
-			fallthrough
+		case refused.isBusy():
+			c.notBefore, c.busy = time.Now().Add(refused.pause(tries)), err
+			tries++
+			giveUp = tries > maxTries
 		default:
-			o.failed, o.err = o.failed+len(spans), err
-			return
+			giveUp = true
 		}
-		if c.givenUp() {
-			o.failed, o.err = o.failed+len(spans), err
+		if giveUp || c.givenUp() {
+			if len(spans) > 0 {
+				c.failed(len(spans), err)
+			}
 			return
 		}
 	}
@@ -197,10 +182,11 @@ func (r *refusal) Error() string {
 	return "the collector answered " + statusText(r.status)
 }
 
-func (r *refusal) tooLarge() bool { return r != nil && r.status == http.StatusRequestEntityTooLarge }
+func (r *refusal) isTooLarge() bool { return r != nil && r.status == http.StatusRequestEntityTooLarge }
 
-func (r *refusal) busy() bool {
-	return r != nil && (r.status == http.StatusTooManyRequests || r.status == http.StatusServiceUnavailable && r.retryAfter != "")
+func (r *refusal) isBusy() bool {
+	return r != nil && (r.status == http.StatusTooManyRequests ||
+		r.status == http.StatusServiceUnavailable && r.retryAfter != "")
 }
 
 // pause returns how long to wait after this many tries: the time of Retry-After, at least 1, 2, 4,
@@ -213,4 +199,24 @@ func (r *refusal) pause(tries int) time.Duration {
 		asked = time.Until(at)
 	}
 	return min(max(asked, time.Second<<(tries-1)), maxPause)
+}
+
+func newHTTP() *http.Transport {
+	if t, ok := http.DefaultTransport.(*http.Transport); ok {
+		return t.Clone()
+	}
+	return &http.Transport{Proxy: http.ProxyFromEnvironment}
+}
+
+// statusText returns a status with net/http's text, since the server's own may contain anything.
+func statusText(code int) string {
+	return strings.TrimSpace(fmt.Sprint(code, " ", http.StatusText(code)))
+}
+
+// withoutURL returns err without net/http's prefix, a URL whose query may contain a token.
+func withoutURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
 }

@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gaptrace/gaptrace/tracer/internal/settings"
 	"github.com/uber/jaeger-client-go"
 	"github.com/uber/jaeger-client-go/config"
 	"github.com/uber/jaeger-client-go/thrift"
@@ -63,11 +64,11 @@ type scripted struct {
 	flush time.Duration // the flush interval; 0 for one so long that batches are full
 	cut   int           // a connection is reset if a request has more bytes; 0 for no limit
 
-	mu    sync.Mutex
-	taken []string
-	at    []time.Time // of the requests
-	body  []byte      // of the last request that arrived whole
-	told  strings.Builder
+	mu     sync.Mutex
+	taken  []string
+	at     []time.Time // of the requests
+	body   []byte      // of the last request that arrived whole
+	logged strings.Builder
 }
 
 func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -114,9 +115,12 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		served := make(chan bool)
 		go func() { server.Serve(listener); close(served) }()
 		s.flush = cmp.Or(s.flush, 1000*time.Hour)
-		of := &settings{stats: new(Stats), batchSize: 100, logger: slog.New(slog.NewTextHandler(&s.told, nil))}
-		of.Reporter = &config.ReporterConfig{CollectorEndpoint: "http://collector/api/traces?token=secret", QueueSize: queue, BufferFlushInterval: s.flush}
-		r, err := newReporter(of)
+		o := &options{stats: new(Stats), logger: slog.New(slog.NewTextHandler(&s.logged, nil))}
+		set := &settings.Settings{BatchSize: 100}
+		set.Reporter = &config.ReporterConfig{
+			CollectorEndpoint: "http://collector/api/traces?token=secret", QueueSize: queue, BufferFlushInterval: s.flush,
+		}
+		r, err := newReporter(set, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,8 +137,8 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		use(tr.(*jaeger.Tracer), func() error {
 			closer.Close()
 			synctest.Wait() // for handlers whose client has gone
-			return r.undelivered()
-		}, of.stats)
+			return r.lost()
+		}, o.stats)
 		closer.Close()
 		server.Close()
 		<-served
@@ -398,8 +402,8 @@ func TestLossesAreLoggedWhileACollectorIsBusy(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if stats.Dropped.Load() != 10 || !strings.Contains(s.told.String(), "dropped=10 ") {
-			t.Errorf("%d dropped, logged: %s", stats.Dropped.Load(), &s.told)
+		if stats.Dropped.Load() != 10 || !strings.Contains(s.logged.String(), "dropped=10 ") {
+			t.Errorf("%d dropped, logged: %s", stats.Dropped.Load(), &s.logged)
 		}
 	})
 }

@@ -4,44 +4,51 @@
 //	if err != nil {
 //		return err
 //	}
-//	defer closer.Close() // sends what is still queued, and says so when it could not
+//	defer closer.Close() // sends the queued spans; its error says how many were lost
 //	opentracing.SetGlobalTracer(t)
 //
-// What it should do is read from the environment, in the variables of every Jaeger client (JAEGER_ENDPOINT,
-// JAEGER_SAMPLER_TYPE and so on), or, with [FromYAML], from the YAML of Jaeger's clients in other languages, and then
-// from the options. [New] says what holds when nobody speaks; docs/tracer.md has a table of it all.
+// The tracer is configured by the environment variables of all Jaeger clients (JAEGER_ENDPOINT,
+// JAEGER_SAMPLER_TYPE, …), or with [FromYAML] also by the YAML of Jaeger's clients in other
+// languages, and by options. docs/tracer.md lists all settings and defaults. Nothing happens at
+// import, and New does not set the global tracer.
 //
-// With [WithRecorder] the last traces stay in memory, for a debug page and for tests. With [WithStats] and [WithLogger]
-// nothing is lost silently. Nothing happens at import, and New does not set the global tracer: a library may then open a
-// tracer of its own.
+// [WithRecorder] keeps the last traces in memory, for a debug page and for tests. [WithStats] counts
+// the spans that are sent and lost, and [WithLogger] logs the losses.
 //
 // # Propagation
 //
-// A span's context travels in the formats opentracing.HTTPHeaders and opentracing.TextMap. Inject writes what
-// [WithPropagation] chose, by default Jaeger's header and B3 in several; it takes out of the carrier what another hop
-// wrote in the other ones, where the carrier can do that: see [Deleter]. Extract reads four: uber-trace-id, x-b3-…, b3,
-// traceparent with tracestate. The ids are those of the first format that is there and well-formed, in the order chosen;
-// single B3 always comes before B3 in several headers. docs/propagation.md says who sends what.
+// Contexts travel in opentracing.HTTPHeaders and opentracing.TextMap, in four formats:
 //
-// What a peer decided is kept for all spans of its trace here: not sampled, also where no ids came with that; sampled;
-// debug. B3 ids without a decision leave it to the sampler, once for all spans; or see [WithDeferredAsDenied].
+//	format     headers
+//	Jaeger     uber-trace-id
+//	B3         x-b3-traceid, x-b3-spanid, x-b3-parentspanid, x-b3-sampled, x-b3-flags
+//	B3Single   b3
+//	W3C        traceparent, tracestate
 //
-// Baggage goes in Jaeger's own headers (uberctx-…) only. Under HTTPHeaders an item whose key no header can carry is
-// left out, values are URL-encoded, and keys become lower case, as every reader of them does anyway: of keys that
-// differ in case only one is written, the one in lower case if there is one, and one is read. TextMap holds any string, so
-// there keys and values are written as they are: for gRPC metadata, use HTTPHeaders. At most 64 items and
-// 8 KiB are read from a peer, and as many written.
+// Extract reads all of them. The IDs are those of the first well-formed format, in the order B3Single,
+// B3, Jaeger, W3C; formats that [WithPropagation] lists come first. Inject writes the listed formats,
+// by default Jaeger and B3. It removes the headers of all others, if the carrier can do that: see
+// [Deleter]. docs/propagation.md says which peers need which format.
 //
-// What a peer sends cannot fail a request. Malformed headers give an error that wraps
-// opentracing.ErrSpanContextCorrupted and tells the reason, no headers opentracing.ErrSpanContextNotFound; the caller
-// starts a new trace. Beside the former comes a context, too: a span that is started from it is the root of a new trace,
-// and has the reason in its log. Where a debug id, baggage or a denial came, there is no error, and the context
-// takes these into the new trace. Several goroutines may start spans from one extracted context, and another tracer of
-// this package may.
-// opentracing.Binary is not supported: Jaeger's reader for it allocates whatever a peer asks for.
+// A peer's decision (not sampled, sampled, debug) holds for all spans of its trace in this process,
+// even if it came without IDs. B3 IDs without a decision ask the sampler, once for all spans of the
+// trace; see [WithDeferredAsDenied].
 //
-// The tracer's spans, and their contexts, are jaeger-client-go's own. So is the tracer that a span answers with
-// (Span.Tracer). Its Extract takes B3 ids without a decision as not sampled, and spans of what it extracted have to be
-// started one after the other, as it writes to that. A context that our Extract could not say in Jaeger's type (a decision
-// that is not made yet, or was made without ids) is none to its StartSpan: a new trace begins.
+// Malformed headers do not fail a request. Extract returns an error that wraps
+// opentracing.ErrSpanContextCorrupted and says what is wrong, and also a context: a span started
+// from it begins a new trace and logs the reason. Without headers, Extract returns
+// opentracing.ErrSpanContextNotFound. A debug ID, baggage or a denial is kept for the new trace, and
+// then there is no error.
+//
+// Baggage is read and written in Jaeger's headers (uberctx-…), at most 64 items and 8 KiB. In
+// HTTPHeaders, keys become lower case, values are URL-encoded, and items whose key cannot be a
+// header's name are omitted. In TextMap, keys and values are written unchanged; for gRPC metadata,
+// use HTTPHeaders. opentracing.Binary is not supported, since Jaeger's reader for it allocates as
+// much memory as a peer asks for.
+//
+// # Contexts
+//
+// Spans and their contexts are jaeger-client-go's own types. An extracted context may be of another
+// type: use it with a tracer of this package, not with Span.Tracer, which is Jaeger's own tracer and
+// begins a new trace. Several goroutines may start spans from one extracted context.
 package tracer

@@ -15,14 +15,14 @@ const (
 	wantHost     = "a host name or IP address, without a port"
 	wantURL      = "the collector's http or https URL, such as http://localhost:14268"
 	wantServer   = "the sampling server's http or https URL, such as http://localhost:5778/sampling"
-	wantTags     = "key=value pairs with commas between them; a value may be ${VARIABLE:default}"
+	wantTags     = "key=value pairs separated by commas; a value may be ${VARIABLE:default}"
 	wantType     = "const, probabilistic, ratelimiting or remote"
 	wantQueue    = "a number of spans, 1 to 10000000"
 	wantOps      = "a number of operations, 1 or more"
-	wantConst    = "1 (every trace) or 0 (none), as the sampler is const"
+	wantConst    = "1 (every trace) or 0 (none), since the sampler is const"
 	wantShare    = "the share of traces to sample, 0 to 1"
 	wantRate     = "traces per second, 0 or more"
-	wantFormats  = "jaeger, b3, b3-single or w3c, or several of them with commas between"
+	wantFormats  = "jaeger, b3, b3-single or w3c, or several of them separated by commas"
 	wantPort     = "a port, 1 to 65535"
 )
 
@@ -73,7 +73,7 @@ func quote(s string) string { return `"` + s + `"` }
 func TestVariablesThatDoNotGoTogetherAreAnError(t *testing.T) {
 	for env, want := range map[string]string{
 		"JAEGER_USER=me":                         `tracer: JAEGER_USER="me": want JAEGER_PASSWORD set too, or neither`,
-		"JAEGER_USER=me:hunter2":                 "tracer: JAEGER_USER: want a name without a colon, at which Basic auth begins the password",
+		"JAEGER_USER=me:hunter2":                 "tracer: JAEGER_USER: want a name without a colon, where Basic auth begins the password",
 		"JAEGER_PASSWORD=hush":                   "tracer: JAEGER_PASSWORD is set: want JAEGER_USER set too, or neither",
 		"JAEGER_SAMPLER_TYPE=probabilistic":      `tracer: JAEGER_SAMPLER_TYPE="probabilistic": want JAEGER_SAMPLER_PARAM set too, to ` + wantShare,
 		"JAEGER_SAMPLER_TYPE=ratelimiting":       `tracer: JAEGER_SAMPLER_TYPE="ratelimiting": want JAEGER_SAMPLER_PARAM set too, to ` + wantRate,

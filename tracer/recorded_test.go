@@ -32,7 +32,7 @@ func recorded(t *testing.T, fill func(opentracing.Span)) (s gap.Span, bytes int,
 			case []byte:
 				bytes += len(v)
 			}
-			if f.Key == tracer.CutTag {
+			if f.Key == tracer.TruncatedTag {
 				lost = f.Value
 			}
 		}
@@ -174,7 +174,7 @@ func TestReferencesOfOneSpanAreBounded(t *testing.T) {
 	}
 	tr.StartSpan("a", allOptions{&o}).Finish()
 	s := r.Traces()[0][0]
-	if n := len(s.References); n < 50_000 || n > 150_000 || s.Tags[len(s.Tags)-1] != (gap.Field{Key: tracer.CutTag, Value: int64(200_000 - n)}) {
+	if n := len(s.References); n < 50_000 || n > 150_000 || s.Tags[len(s.Tags)-1] != (gap.Field{Key: tracer.TruncatedTag, Value: int64(200_000 - n)}) {
 		t.Errorf("%d references, tags %v", n, s.Tags)
 	}
 }

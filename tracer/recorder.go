@@ -12,29 +12,29 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// The bounds of what a Recorder keeps. Spans are mostly small: these are for those that are not.
+// The limits of a Recorder. Most spans are small; these are for the others.
 const (
 	defaultCapacity  = 100
 	maxSpansPerTrace = 10_000
 	maxRecordedSpans = 100_000
-	maxRecordedBytes = 64 << 20 // of names and values, and a guess at what holds them
-	maxRecordedSpan  = 4 << 20  // as above, of one span, or of one process
-	maxRecordedValue = 64 << 10 // bytes of a name, or of a tag's or log's key or value
-	maxLogsPerSpan   = 1_000    // the first
+	maxRecordedBytes = 64 << 20 // of names and values, and an estimate of what contains them
+	maxRecordedSpan  = 4 << 20  // the same for one span, or one process
+	maxRecordedValue = 64 << 10 // bytes of a name, key or value
+	maxLogsPerSpan   = 1_000    // the first ones
 	maxProcesses     = 64
 )
 
-// DroppedSpansTag is on the last span of a trace from which a [Recorder] had to drop spans. Its value is how many:
-// where they were, the trace shows gaps that are not there.
+// DroppedSpansTag is a tag on the last span of a trace from which a [Recorder] dropped spans. Its
+// value is how many. The trace shows gaps in their place.
 const DroppedSpansTag = "recorder.dropped_spans"
 
-// CutTag is on a span that a [Recorder] did not keep whole. Its value is how many of the span's names, tags, logs and their
-// fields, and references were cut or left out.
-const CutTag = "recorder.cut"
+// TruncatedTag is a tag on a span that a [Recorder] did not keep whole. Its value is how many of the
+// span's names, tags, logs, log fields and references it truncated or left out.
+const TruncatedTag = "recorder.cut"
 
-// Recorder keeps the last traces that a tracer reported in memory. It is a jaeger.Reporter: give it to [WithRecorder],
-// or to a jaeger.NewTracer of your own. It may be used from several goroutines. Closing the tracer leaves it as
-// it is. The zero Recorder is that of NewRecorder(0).
+// Recorder keeps the last traces of a tracer in memory. It is a jaeger.Reporter: give it to
+// [WithRecorder], or to a jaeger.NewTracer of your own. Several goroutines may use it. Closing the
+// tracer does not change it. The zero value is ready to use, and equals NewRecorder(0).
 type Recorder struct {
 	capacity int // 0 or less: defaultCapacity
 
@@ -55,17 +55,19 @@ type recorded struct {
 	dropped int
 }
 
-// NewRecorder returns a recorder that keeps the last capacity traces; 0 or less means 100. When one more begins, the
-// trace that was longest without a new span goes, whole; and so it does when all together have more than 100,000 spans
-// or 64 MiB. Of one trace the last 10,000 spans are kept, because the root comes last, or the last 64 MiB of them;
-// [DroppedSpansTag] tells when there were more. Of one span the first 1,000 logs are kept, 64 KiB of each name, key and
-// value, and of all together 4 MiB, where large ones are left out before small ones; [CutTag] tells how much was not kept. All of it is copied: what a value was
-// cut from is not held.
+// NewRecorder returns a recorder that keeps the last capacity traces; 0 or less means 100. When it
+// is full, it drops the trace that was longest without a new span. All that it keeps is a copy, with
+// these limits:
+//
+//	all traces   100,000 spans, 64 MiB    drops whole traces
+//	one trace    10,000 spans, 64 MiB     drops the first spans, since the root comes last; DroppedSpansTag
+//	one span     1,000 logs, 4 MiB        drops large values before small ones; TruncatedTag
+//	one value    64 KiB                   truncates it; TruncatedTag
 func NewRecorder(capacity int) *Recorder {
 	return &Recorder{capacity: capacity}
 }
 
-// Report implements jaeger.Reporter. It keeps a copy of the span: the tracer may use span again for another one.
+// Report implements jaeger.Reporter. It copies span, since the tracer may reuse it.
 func (r *Recorder) Report(span *jaeger.Span) {
 	s := convert(span)
 	r.mu.Lock()
@@ -81,7 +83,7 @@ func (r *Recorder) Report(span *jaeger.Span) {
 		e = r.byAge.PushBack(&recorded{id: s.TraceID})
 		r.traces[s.TraceID] = e
 		if most := cmp.Or(max(r.capacity, 0), defaultCapacity); len(r.traces) > most {
-			r.forget()
+			r.dropTrace()
 		}
 	}
 	r.byAge.MoveToBack(e)
@@ -92,11 +94,11 @@ func (r *Recorder) Report(span *jaeger.Span) {
 	r.bytes += n
 	r.spans++
 	for (r.spans > maxRecordedSpans || r.bytes > maxRecordedBytes) && r.byAge.Len() > 1 {
-		r.forget()
+		r.dropTrace()
 	}
 	for (len(t.spans) > maxSpansPerTrace || t.bytes > maxRecordedBytes) && len(t.spans) > 1 {
 		n := size(&t.spans[0])
-		t.spans[0] = gap.Span{} // what is in front of a slice is not collected
+		t.spans[0] = gap.Span{} // what is before the start of a slice is not garbage
 		t.spans = t.spans[1:]
 		t.bytes -= n
 		t.dropped++
@@ -105,47 +107,19 @@ func (r *Recorder) Report(span *jaeger.Span) {
 	}
 }
 
-// forget lets the trace go that was longest without a new span.
-func (r *Recorder) forget() {
+// dropTrace drops the trace that was longest without a new span.
+func (r *Recorder) dropTrace() {
 	t := r.byAge.Remove(r.byAge.Front()).(*recorded)
 	delete(r.traces, t.id)
 	r.spans -= len(t.spans)
 	r.bytes -= t.bytes
 }
 
-// size is about what s takes in memory.
-func size(s *gap.Span) int {
-	n := int(unsafe.Sizeof(*s)) + len(s.Operation) + len(s.References)*int(unsafe.Sizeof(gap.Reference{})) + fieldsSize(s.Tags)
-	for _, l := range s.Logs {
-		n += int(unsafe.Sizeof(l)) + fieldsSize(l.Fields)
-	}
-	return n
-}
-
-func fieldsSize(fields []gap.Field) int {
-	n := 0
-	for i := range fields {
-		n += fieldSize(&fields[i])
-	}
-	return n
-}
-
-func fieldSize(f *gap.Field) int {
-	n := int(unsafe.Sizeof(*f)) + len(f.Key) + 16 // a value's own
-	switch v := f.Value.(type) {
-	case string:
-		n += len(v)
-	case []byte:
-		n += len(v)
-	}
-	return n
-}
-
-// Close implements jaeger.Reporter. The traces stay.
+// Close implements jaeger.Reporter. It keeps the traces.
 func (r *Recorder) Close() {}
 
-// Traces returns the traces that are kept, the one with the newest span last. The spans of each are in the order in
-// which they finished. What the spans point to is shared and must not be changed.
+// Traces returns the traces that are kept, ordered by their newest span. The spans of each are in
+// the order in which they finished. What the spans point to is shared and must not be changed.
 func (r *Recorder) Traces() [][]gap.Span {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -156,7 +130,7 @@ func (r *Recorder) Traces() [][]gap.Span {
 	return traces
 }
 
-// Trace returns the spans of the trace called id, as [Recorder.Traces] does; nil when it is not kept.
+// Trace returns the spans of one trace, as [Recorder.Traces] does, or nil if it is not kept.
 func (r *Recorder) Trace(id gap.TraceID) []gap.Span {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -175,19 +149,46 @@ func (t *recorded) copy() []gap.Span {
 	return spans
 }
 
-// process is the one Process of all spans of a tracer: the pointer says that they share a clock.
+// process returns the Process of span's tracer. It is the same for all its spans, since the pointer
+// says that they share a clock.
 func (r *Recorder) process(span *jaeger.Span) *gap.Process {
 	if p, ok := r.processes[span.Tracer()]; ok {
 		return p
 	}
 	if len(r.processes) == maxProcesses {
-		clear(r.processes) // a program that goes on opening tracers must not have them all kept alive here
+		clear(r.processes) // or a program that keeps opening tracers would keep them all alive
 	}
-	// There is no other way to the service's name.
-	thrift := jaeger.BuildJaegerProcessThrift(span)
+	thrift := jaeger.BuildJaegerProcessThrift(span) // the only way to the service's name
 	b := newBudget()
-	p := &gap.Process{Service: b.cut(thrift.ServiceName), Tags: b.fields(nil, thrift.Tags)}
-	own(&p.Service, p.Tags, nil)
+	p := &gap.Process{Service: b.truncate(thrift.ServiceName), Tags: b.fields(nil, thrift.Tags)}
+	compact(&p.Service, p.Tags, nil)
 	r.processes[span.Tracer()] = p
 	return p
+}
+
+// size estimates the memory of s.
+func size(s *gap.Span) int {
+	n := int(unsafe.Sizeof(*s)) + len(s.Operation) + len(s.References)*int(unsafe.Sizeof(gap.Reference{}))
+	for i := range s.Tags {
+		n += fieldSize(&s.Tags[i])
+	}
+	for _, l := range s.Logs {
+		n += int(unsafe.Sizeof(l))
+		for i := range l.Fields {
+			n += fieldSize(&l.Fields[i])
+		}
+	}
+	return n
+}
+
+func fieldSize(f *gap.Field) int {
+	const boxed = 16 // of a value in an interface
+	n := int(unsafe.Sizeof(*f)) + len(f.Key) + boxed
+	switch v := f.Value.(type) {
+	case string:
+		n += len(v)
+	case []byte:
+		n += len(v)
+	}
+	return n
 }

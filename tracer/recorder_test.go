@@ -92,7 +92,7 @@ func TestTagsAndLogsBecomePlainValues(t *testing.T) {
 		"string": "s", "bool": true, "int": int64(-1), "uint8": int64(1), "uint64": "18446744073709551615", "int64": int64(2),
 		"float32": 0.5, "float64": 0.25, "bytes": []byte("raw"), "nil": "<nil>", "error": "e",
 		"duration": "1s", "slice": "[x y]", "bomb": "tracer_test.bomb that panics when printed", "nil stringer": "<nil>",
-		"twice": int64(2), "span.kind": "client", "sampler.type": "const", "sampler.param": true, tracer.CutTag: int64(1),
+		"twice": int64(2), "span.kind": "client", "sampler.type": "const", "sampler.param": true, tracer.TruncatedTag: int64(1),
 	}
 	if !reflect.DeepEqual(tags, want) {
 		t.Errorf("got  %v\nwant %v", tags, want)

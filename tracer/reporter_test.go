@@ -110,7 +110,7 @@ func TestCloseSaysHowManySpansTheQueueDropped(t *testing.T) {
 	}
 	close(release)
 	err := closer.Close()
-	if err == nil || !strings.Contains(err.Error(), "dropped, as the queue of 10 was full") {
+	if err == nil || !strings.Contains(err.Error(), "dropped, since the queue of 10 was full") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -311,8 +311,8 @@ func TestASpanTooLargeForAnAgentIsCounted(t *testing.T) {
 	host, port, _ := strings.Cut(agent.SpanServerAddr(), ":")
 	setenv(t, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port)
 	var stats tracer.Stats
-	var told bytes.Buffer
-	tr, closer := open(t, tracer.WithStats(&stats), tracer.WithLogger(slog.New(slog.NewTextHandler(&told, nil))))
+	var logged bytes.Buffer
+	tr, closer := open(t, tracer.WithStats(&stats), tracer.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
 	for _, size := range []int{20, 64_900 / 4096} { // the second fits, but not beside the process
 		span := tr.StartSpan("a")
 		for i := range size {
@@ -325,11 +325,11 @@ func TestASpanTooLargeForAnAgentIsCounted(t *testing.T) {
 	}
 	err = closer.Close()
 	if stats.TooLarge.Load() != 2 || stats.Failed.Load() != 0 || err == nil ||
-		err.Error() != "tracer: 2 spans were too large for a packet to the agent, which a collector's endpoint would not mind" {
+		err.Error() != "tracer: 2 spans were too large for a UDP packet to the agent; a collector (JAEGER_ENDPOINT) accepts larger ones" {
 		t.Errorf("%d too large, %d failed: %v", stats.TooLarge.Load(), stats.Failed.Load(), err)
 	}
-	if !strings.Contains(told.String(), "too_large=1") {
-		t.Errorf("told: %s", &told)
+	if !strings.Contains(logged.String(), "too_large=1") {
+		t.Errorf("logged: %s", &logged)
 	}
 }
 
@@ -358,10 +358,10 @@ func TestNoPacketToAnAgentIsTooLarge(t *testing.T) {
 
 func TestSpansThatAreToBeLoggedGoToTheGivenLogger(t *testing.T) {
 	setenv(t, "JAEGER_REPORTER_LOG_SPANS=true")
-	var told bytes.Buffer
-	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithLogger(slog.New(slog.NewTextHandler(&told, nil))))
+	var logged bytes.Buffer
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
 	tr.StartSpan("a").Finish()
-	if !strings.Contains(told.String(), "Reporting span") {
-		t.Errorf("told: %s", &told)
+	if !strings.Contains(logged.String(), "Reporting span") {
+		t.Errorf("logged: %s", &logged)
 	}
 }

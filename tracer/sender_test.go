@@ -6,8 +6,20 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gaptrace/gaptrace/tracer/internal/settings"
 	"github.com/uber/jaeger-client-go"
 )
+
+const queueSize = 10_000
+
+// newTestReporter returns a reporter that sends to a transport of a test.
+func newTestReporter(to jaeger.Transport, o *options, queue int) *reporter {
+	r := &reporter{sender: &sender{to, newDelivery(o, queue)}}
+	metrics := jaeger.NewNullMetrics()
+	metrics.ReporterDropped = counter{&o.stats.Dropped}
+	r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queue), jaeger.ReporterOptions.Metrics(metrics))
+	return r
+}
 
 // hanging is a collector that takes five seconds for each batch of 100, and then fails so many times.
 type hanging struct {
@@ -54,8 +66,7 @@ func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := &hanging{err: test.err, failures: test.failures}
-				r := &reporter{sender: newSender(h, &books{stats: new(Stats), queue: queueSize})}
-				r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queueSize))
+				r := newTestReporter(h, &options{stats: new(Stats)}, queueSize)
 				tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
 				for range 10_000 {
 					tr.StartSpan("a").Finish()
@@ -65,11 +76,11 @@ func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
 				if d := time.Since(start); d < test.atLeast || d > test.atMost {
 					t.Errorf("Close took %v", d)
 				}
-				s := r.sender.books.stats
+				s := r.sender.stats
 				if s.Failed.Load() != int64(test.lost) || h.sent != 10_000-test.lost || s.Sent.Load() != int64(h.sent) {
 					t.Errorf("%d spans lost, %d sent, counted as %d", s.Failed.Load(), h.sent, s.Sent.Load())
 				}
-				if err := r.undelivered(); !errors.Is(err, test.err) {
+				if err := r.lost(); !errors.Is(err, test.err) {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -79,10 +90,7 @@ func TestCloseWaitsForACollectorThatIsSlowButNotForOneThatFails(t *testing.T) {
 
 func TestNothingIsQueuedAfterClose(t *testing.T) {
 	stats := new(Stats)
-	r := &reporter{sender: newSender(new(hanging), &books{stats: stats, queue: 10})}
-	metrics := jaeger.NewNullMetrics()
-	metrics.ReporterDropped = counter{&stats.Dropped}
-	r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(10), jaeger.ReporterOptions.Metrics(metrics))
+	r := newTestReporter(new(hanging), &options{stats: stats}, 10)
 	tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
 	closer.Close()
 	for range 100 {
@@ -117,12 +125,11 @@ func TestSpansWaitForTheFlushIntervalThatIsSet(t *testing.T) {
 		t.Run(interval, func(t *testing.T) {
 			t.Setenv("JAEGER_REPORTER_FLUSH_INTERVAL", interval)
 			synctest.Test(t, func(t *testing.T) {
-				s, err := (&source{collector: "http://localhost"}).settings()
+				s, err := (&settings.Source{Collector: "http://localhost"}).Read("shop")
 				if err != nil {
 					t.Fatal(err)
 				}
-				s.stats = new(Stats)
-				r, err := newReporter(s)
+				r, err := newReporter(s, &options{stats: new(Stats)})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -16,10 +16,9 @@ import (
 	"github.com/uber/jaeger-client-go/config"
 )
 
-func asking(l *slog.Logger) *strategies {
-	s := &settings{stats: new(Stats), logger: l}
-	s.Sampler = &config.SamplerConfig{SamplingServerURL: "http://localhost/sampling"}
-	return newStrategies(s)
+func newTestServer(l *slog.Logger) *samplingServer {
+	cfg := &config.SamplerConfig{SamplingServerURL: "http://localhost/sampling", MaxOperations: 7}
+	return newSamplingServer(cfg, &options{stats: new(Stats), logger: l})
 }
 
 // Over HTTP/2 the connection outlives a request that is cancelled.
@@ -40,7 +39,7 @@ func TestCloseLeavesNoConnectionToASamplingServer(t *testing.T) {
 	}
 	server.StartTLS()
 	defer server.Close()
-	s := asking(nil)
+	s := newTestServer(nil)
 	s.url = server.URL
 	s.client.Transport.(*http.Transport).TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
 	fetched := make(chan bool)
@@ -60,8 +59,8 @@ func TestCloseLeavesNoConnectionToASamplingServer(t *testing.T) {
 
 func TestFailuresToGetAStrategyAreLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var told strings.Builder
-		s := asking(slog.New(slog.NewTextHandler(&told, nil)))
+		var logged strings.Builder
+		s := newTestServer(slog.New(slog.NewTextHandler(&logged, nil)))
 		for range 150 {
 			s.failed(errors.New("no route to host"))
 			time.Sleep(time.Second)
@@ -69,9 +68,9 @@ func TestFailuresToGetAStrategyAreLoggedOnceAMinute(t *testing.T) {
 		s.stop()
 		s.failed(errors.New("Close ended it"))
 		err := s.close()
-		lines := strings.Split(strings.TrimSpace(told.String()), "\n")
+		lines := strings.Split(strings.TrimSpace(logged.String()), "\n")
 		if len(lines) != 4 || !strings.Contains(lines[0], "failures=1 ") || !strings.Contains(lines[1], "failures=60 ") || !strings.Contains(lines[3], "failures=29 ") {
-			t.Errorf("logged:\n%s", &told)
+			t.Errorf("logged:\n%s", &logged)
 		}
 		if err == nil || !strings.Contains(err.Error(), "no route to host") || s.stats.StrategiesFailed.Load() != 150 {
 			t.Errorf("%v, %d failures", err, s.stats.StrategiesFailed.Load())
@@ -80,7 +79,7 @@ func TestFailuresToGetAStrategyAreLoggedOnceAMinute(t *testing.T) {
 }
 
 func TestPanickingLoggerDoesNotBreakSampling(t *testing.T) {
-	s := asking(slog.New(panicking{}))
+	s := newTestServer(slog.New(panicking{}))
 	s.failed(errors.New("e"))
 	s.stop()
 	if s.close() == nil {
@@ -89,9 +88,7 @@ func TestPanickingLoggerDoesNotBreakSampling(t *testing.T) {
 }
 
 func TestOperationsOfASamplerAreBounded(t *testing.T) {
-	s := &settings{stats: new(Stats)}
-	s.Sampler = &config.SamplerConfig{SamplingServerURL: "http://localhost/sampling", MaxOperations: 7}
-	server := newStrategies(s)
+	server := newTestServer(nil)
 	defer server.stop()
 	parsed, err := server.Parse([]byte(`{"operationSampling":{}}`))
 	if err != nil {
@@ -115,7 +112,7 @@ func FuzzStrategy(f *testing.F) {
 		f.Add([]byte(answer), []byte(`{"rateLimitingSampling":{}}`))
 	}
 	f.Fuzz(func(t *testing.T, one, other []byte) {
-		s := asking(nil)
+		s := newTestServer(nil)
 		defer s.stop()
 		var sampler jaeger.SamplerV2 = jaeger.NewConstSampler(true)
 		for _, answer := range [][]byte{one, other, one} {

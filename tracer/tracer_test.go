@@ -129,8 +129,8 @@ func TestTheServiceIsNamedByTheArgumentElseTheEnvironment(t *testing.T) {
 		"argument": {"a", "", "a"},
 		"env":      {"", "e", "e"},
 		"both":     {"a", "e", "a"},
-		"neither":  {"", "", "tracer: no service name: give New one, or set JAEGER_SERVICE_NAME"},
-		"blank":    {" ", "\t", "tracer: no service name: give New one, or set JAEGER_SERVICE_NAME"},
+		"neither":  {"", "", "tracer: no service name: pass one to New, or set JAEGER_SERVICE_NAME"},
+		"blank":    {" ", "\t", "tracer: no service name: pass one to New, or set JAEGER_SERVICE_NAME"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, "JAEGER_SERVICE_NAME="+test.env)
@@ -182,7 +182,7 @@ func TestMisuseOfAnOptionIsAnErrorThatNamesIt(t *testing.T) {
 		`tracer: WithCollector("ftp://xxxxx@host"): want the collector's http or https URL, such as http://localhost:14268`: tracer.WithCollector("ftp://me:secret@host"),
 		`tracer: WithTag(""): want a key`:                                                 tracer.WithTag("", 1),
 		`tracer: WithTag("ip", int): want the host's address as a string`:                 tracer.WithTag("ip", 1),
-		`tracer: WithStats(nil): want a place to count in`:                                tracer.WithStats(nil),
+		`tracer: WithStats(nil): want a *Stats`:                                           tracer.WithStats(nil),
 		`tracer: WithLogger(nil): want a logger`:                                          tracer.WithLogger(nil),
 		`tracer: WithPropagation(): want Jaeger, B3, B3Single or W3C, or several of them`: tracer.WithPropagation(),
 		`tracer: WithPropagation(Format(9)): want Jaeger, B3, B3Single or W3C`:            tracer.WithPropagation(tracer.B3, 9),

@@ -15,59 +15,59 @@ import (
 	"time"
 
 	"github.com/uber/jaeger-client-go"
+	"github.com/uber/jaeger-client-go/config"
 	"github.com/uber/jaeger-client-go/thrift-gen/sampling"
 )
 
-// maxAnswer is how many bytes of a sampling server's answer are read at most.
+// maxAnswer limits how many bytes of a sampling server's answer are read.
 const maxAnswer = 1 << 20
 
-// strategies asks a sampling server, for Jaeger's remotely controlled sampler. Except for stop, its
-// methods run one after the other on that sampler's goroutine.
+// samplingServer gets strategies for Jaeger's remote sampler. Except for stop, its methods run one
+// after the other on that sampler's goroutine.
 //
 // Jaeger's own fetcher leaves connections open, has no timeout for the body, and panics if
 // http.DefaultTransport is not a *http.Transport. Its parser refuses a numeric strategyType, which
 // Jaeger and the OpenTelemetry Collector send, and accepts answers that make the sampler panic.
-type strategies struct {
+type samplingServer struct {
 	url, name string // name: the URL without userinfo and query, for messages
 	client    *http.Client
 	ctx       context.Context // cancelled by stop; Fetch has no context parameter
 	cancel    context.CancelFunc
 	stats     *Stats
-	logger    *slog.Logger // nil: none
+	warnings  warnings
 	adaptive  *jaeger.AdaptiveSamplerUpdater
 
-	err    error // of the last attempt
-	told   time.Time
-	untold int64
+	err      error // of the last attempt
+	unlogged int64 // failures
 }
 
-func newStrategies(s *settings) *strategies {
+func newSamplingServer(cfg *config.SamplerConfig, o *options) *samplingServer {
 	h := newHTTP()
 	h.DisableKeepAlives = true // over HTTP/2 a connection would outlive the request that stop ends
-	server := &strategies{
-		url:      s.Sampler.SamplingServerURL,
+	s := &samplingServer{
+		url:      cfg.SamplingServerURL,
 		client:   &http.Client{Transport: h, Timeout: 10 * time.Second},
-		stats:    s.stats,
-		logger:   s.logger,
-		adaptive: &jaeger.AdaptiveSamplerUpdater{MaxOperations: s.Sampler.MaxOperations},
+		stats:    o.stats,
+		warnings: warnings{logger: o.logger},
+		adaptive: &jaeger.AdaptiveSamplerUpdater{MaxOperations: cfg.MaxOperations},
 	}
-	if u, err := url.Parse(server.url); err == nil {
-		server.name = u.Scheme + "://" + u.Host + u.Path
+	if u, err := url.Parse(s.url); err == nil {
+		s.name = u.Scheme + "://" + u.Host + u.Path
 	}
-	server.ctx, server.cancel = context.WithCancel(context.Background())
-	return server
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	return s
 }
 
 // Fetch implements jaeger.SamplingStrategyFetcher.
-func (s *strategies) Fetch(service string) ([]byte, error) {
-	answer, err := s.ask(service)
+func (s *samplingServer) Fetch(service string) ([]byte, error) {
+	answer, err := s.fetch(service)
 	if err != nil {
 		s.failed(err)
 	}
 	return answer, err
 }
 
-func (s *strategies) ask(service string) ([]byte, error) {
+func (s *samplingServer) fetch(service string) ([]byte, error) {
 	u, err := url.Parse(s.url)
 	if err != nil {
 		return nil, withoutURL(err)
@@ -94,21 +94,8 @@ func (s *strategies) ask(service string) ([]byte, error) {
 	return answer, err
 }
 
-// statusText returns a status with net/http's text, since the server's own may say anything.
-func statusText(code int) string {
-	return strings.TrimSpace(fmt.Sprint(code, " ", http.StatusText(code)))
-}
-
-// withoutURL returns err without net/http's prefix, a URL whose query may hold a token.
-func withoutURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		return e.Err
-	}
-	return err
-}
-
 // Parse implements jaeger.SamplingStrategyParser.
-func (s *strategies) Parse(answer []byte) (any, error) {
+func (s *samplingServer) Parse(answer []byte) (any, error) {
 	strategy, err := parseStrategy(answer)
 	if err != nil {
 		s.failed(err)
@@ -119,65 +106,66 @@ func (s *strategies) Parse(answer []byte) (any, error) {
 
 // Update implements jaeger.SamplerUpdater. The sampler holds its lock meanwhile, so a span that is
 // started after reading Stats.Sampler is sampled by that strategy.
-func (s *strategies) Update(sampler jaeger.SamplerV2, answer any) (jaeger.SamplerV2, error) {
-	of, ok := answer.(*strategy)
+func (s *samplingServer) Update(sampler jaeger.SamplerV2, answer any) (jaeger.SamplerV2, error) {
+	next, ok := answer.(*strategy)
 	if !ok {
 		return nil, nil
 	}
 	var err error
 	switch limiter, limits := sampler.(*jaeger.RateLimitingSampler); {
-	case of.OperationSampling != nil:
-		sampler, err = s.adaptive.Update(sampler, of)
-	case of.ProbabilisticSampling != nil:
-		sampler, err = new(jaeger.ProbabilisticSamplerUpdater).Update(sampler, of)
+	case next.OperationSampling != nil:
+		sampler, err = s.adaptive.Update(sampler, next)
+	case next.ProbabilisticSampling != nil:
+		sampler, err = new(jaeger.ProbabilisticSamplerUpdater).Update(sampler, next)
 	case limits:
-		limiter.Update(of.tracesPerSecond)
+		limiter.Update(next.tracesPerSecond)
 	default:
-		sampler = jaeger.NewRateLimitingSampler(of.tracesPerSecond)
+		sampler = jaeger.NewRateLimitingSampler(next.tracesPerSecond)
 	}
-	if err != nil { // not expected, since the answer was checked; a logger that starts spans would wait for the lock
+	if err != nil { // not expected, and not logged here: a logger that starts spans would wait for the lock
 		return nil, err
 	}
 	s.err = nil
 	s.stats.Strategies.Add(1)
-	s.stats.setSampler("remote: " + of.String())
+	s.stats.setSampler("remote: " + next.String())
 	return sampler, nil
 }
 
 // failed records that there was no new strategy. The previous one stays in force.
-func (s *strategies) failed(err error) {
+func (s *samplingServer) failed(err error) {
 	if s.ctx.Err() != nil {
-		return // the failure is our own: Close ended the request
+		return // stop ended the request
 	}
 	s.err = err
 	s.stats.StrategiesFailed.Add(1)
-	s.untold++
-	s.tell(false)
+	s.unlogged++
+	s.log(false)
 }
 
-// tell logs the failures since it last did, the first one at once, then at most every tellEvery,
-// and the rest if last.
-func (s *strategies) tell(last bool) {
-	if s.untold == 0 || !last && !s.told.IsZero() && time.Since(s.told) < tellEvery {
+// log logs the failures since the last warning, if one is due.
+func (s *samplingServer) log(final bool) {
+	if s.unlogged == 0 || !s.warnings.due(final) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.Int64("failures", s.untold), slog.String("server", s.name), slog.String("in_force", s.stats.Sampler()),
+		slog.Int64("failures", s.unlogged),
+		slog.String("server", s.name),
+		slog.String("in_force", s.stats.Sampler()),
 	}
 	if s.err != nil {
 		attrs = append(attrs, slog.String("error", s.err.Error()))
 	}
-	s.told, s.untold = time.Now(), 0
-	warn(s.logger, "tracer: the sampling server gave no strategy", attrs...)
+	s.unlogged = 0
+	s.warnings.log("tracer: the sampling server gave no strategy", attrs...)
 }
 
-// stop cancels a request that is under way, since the sampler's Close waits for it.
-func (s *strategies) stop() { s.cancel() }
+// stop cancels the current request, since the sampler's Close waits for it.
+func (s *samplingServer) stop() { s.cancel() }
 
 // close logs the remaining failures, and returns an error if the last attempt failed. It must be
 // called after the sampler's Close.
-func (s *strategies) close() error {
-	s.tell(true)
+func (s *samplingServer) close() error {
+	s.log(true)
 	if s.err == nil {
 		return nil
 	}
@@ -203,10 +191,9 @@ func (s *strategy) String() string {
 	return fmt.Sprintf("ratelimiting %v", s.tracesPerSecond)
 }
 
-// parseStrategy reads the answers of Jaeger, whose enums are names or, at another path, numbers,
-// and of the OpenTelemetry Collector, which leaves out fields that are zero. As in Jaeger's
-// clients, rates per operation come first. If the answer has both a rate and a limit, strategyType
-// chooses.
+// parseStrategy parses the answers of Jaeger, whose enums are names or, at another path, numbers,
+// and of the OpenTelemetry Collector, which omits fields that are zero. As in Jaeger's clients,
+// rates per operation come first. If the answer has both a rate and a limit, strategyType chooses.
 func parseStrategy(answer []byte) (*strategy, error) {
 	var a struct {
 		StrategyType          strategyType
@@ -238,18 +225,21 @@ func parseStrategy(answer []byte) (*strategy, error) {
 		}
 		return float64(n)
 	}
-	switch {
-	case a.OperationSampling != nil:
+	switch o := a.OperationSampling; {
+	case o != nil:
 		s.OperationSampling = &sampling.PerOperationSamplingStrategies{
-			DefaultSamplingProbability:       rate("defaultSamplingProbability", a.OperationSampling.DefaultSamplingProbability).SamplingRate,
-			DefaultLowerBoundTracesPerSecond: limit("defaultLowerBoundTracesPerSecond", a.OperationSampling.DefaultLowerBoundTracesPerSecond),
+			DefaultSamplingProbability:       rate("defaultSamplingProbability", o.DefaultSamplingProbability).SamplingRate,
+			DefaultLowerBoundTracesPerSecond: limit("defaultLowerBoundTracesPerSecond", o.DefaultLowerBoundTracesPerSecond),
 		}
-		for _, o := range a.OperationSampling.PerOperationStrategies {
-			if o == nil || o.ProbabilisticSampling == nil {
+		for _, per := range o.PerOperationStrategies {
+			if per == nil || per.ProbabilisticSampling == nil {
 				continue // the default applies
 			}
 			s.OperationSampling.PerOperationStrategies = append(s.OperationSampling.PerOperationStrategies,
-				&sampling.OperationSamplingStrategy{Operation: o.Operation, ProbabilisticSampling: rate("samplingRate", o.ProbabilisticSampling.SamplingRate)})
+				&sampling.OperationSamplingStrategy{
+					Operation:             per.Operation,
+					ProbabilisticSampling: rate("samplingRate", per.ProbabilisticSampling.SamplingRate),
+				})
 		}
 	case a.RateLimitingSampling != nil && (a.ProbabilisticSampling == nil || a.StrategyType == rateLimiting):
 		s.tracesPerSecond = limit("maxTracesPerSecond", a.RateLimitingSampling.MaxTracesPerSecond)
@@ -263,6 +253,8 @@ func parseStrategy(answer []byte) (*strategy, error) {
 	}
 	return s, nil
 }
+
+const maxQuoted = 100 // bytes of an answer in an error
 
 // strategyType is a name, as Thrift and protobuf write it, or a number, as older Thrift and
 // encoding/json do. Its zero value is PROBABILISTIC.

@@ -1,4 +1,4 @@
-package tracer
+package settings
 
 import (
 	"net"
@@ -13,11 +13,16 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
+// What a value must be, for errors.
 const (
+	WantCollector = "the collector's http or https URL, such as http://localhost:14268"
+
 	wantBool     = "true or false"
 	wantDuration = "a duration of 1ms or more with its unit, such as 500ms or 1m30s"
 	wantPort     = "a port, 1 to 65535"
 	wantHost     = "a host name or IP address, without a port"
+	wantTags     = "key=value pairs separated by commas; a value may be ${VARIABLE:default}"
+	wantFormats  = "jaeger, b3, b3-single or w3c, or several of them separated by commas"
 )
 
 func parseBool(s string) (bool, bool) {
@@ -32,7 +37,7 @@ func parseInt(least, most int) func(string) (int, bool) {
 	}
 }
 
-// parseDuration wants a millisecond at least: these are intervals of tickers, which panic at 0 and spin at 1ns.
+// parseDuration wants at least a millisecond: a ticker panics at 0, and never sleeps at 1ns.
 func parseDuration(s string) (time.Duration, bool) {
 	d, err := time.ParseDuration(s)
 	return d, err == nil && d >= time.Millisecond
@@ -40,15 +45,16 @@ func parseDuration(s string) (time.Duration, bool) {
 
 func parseSampler(s string) (string, bool) {
 	switch s = strings.ToLower(s); s {
-	case "rate_limiting": // Python's client takes it too
+	case "rate_limiting": // Jaeger's Python client accepts it too
 		return jaeger.SamplerTypeRateLimiting, true
-	case jaeger.SamplerTypeConst, jaeger.SamplerTypeProbabilistic, jaeger.SamplerTypeRateLimiting, jaeger.SamplerTypeRemote:
+	case jaeger.SamplerTypeConst, jaeger.SamplerTypeProbabilistic,
+		jaeger.SamplerTypeRateLimiting, jaeger.SamplerTypeRemote:
 		return s, true
 	}
 	return "", false
 }
 
-// parseHost takes an IPv6 address with or without brackets: for jaeger-client-go they had to be there.
+// parseHost accepts an IPv6 address with or without brackets, which jaeger-client-go requires.
 func parseHost(s string) (string, bool) {
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		s, ok = strings.CutSuffix(inner, "]")
@@ -59,11 +65,11 @@ func parseHost(s string) (string, bool) {
 	if _, err := netip.ParseAddr(s); err == nil {
 		return s, true
 	}
-	ok := s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_") == ""
-	return s, ok
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+	return s, s != "" && strings.Trim(s, allowed) == ""
 }
 
-// parseURL takes an absolute URL of http or https, and returns it as it came.
+// parseURL accepts an absolute http or https URL, and returns it unchanged.
 func parseURL(s string) (string, bool) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
@@ -77,13 +83,11 @@ func parseURL(s string) (string, bool) {
 	return s, true
 }
 
-// collectorURL gives a URL without a path the path of Jaeger's collector, which answers 404 at its root.
-func collectorURL(s string) (string, bool) {
-	if _, ok := parseURL(s); !ok {
-		return "", false
-	}
+// CollectorURL parses a collector's URL. It adds the path of Jaeger's collector, which answers 404
+// at its root, if there is none.
+func CollectorURL(s string) (string, bool) {
 	u, err := url.Parse(s)
-	if err != nil {
+	if _, ok := parseURL(s); !ok || err != nil {
 		return "", false
 	}
 	if u.Path == "" || u.Path == "/" {
@@ -92,7 +96,7 @@ func collectorURL(s string) (string, bool) {
 	return u.String(), true
 }
 
-// samplingURL also takes a bare host:port. The variable is called that; but jaeger-client-go wants a URL in it.
+// samplingURL also accepts host:port, as the variable's name says. jaeger-client-go wants a URL.
 func samplingURL(s string) (string, bool) {
 	if host, port, err := net.SplitHostPort(s); err == nil && !strings.Contains(s, "://") {
 		_, hostOK := parseHost(host)
@@ -102,7 +106,7 @@ func samplingURL(s string) (string, bool) {
 	return parseURL(s)
 }
 
-// parseTags reads key=value,key=${VARIABLE:default}.
+// parseTags parses key=value,key=${VARIABLE:default}.
 func parseTags(s string) ([]opentracing.Tag, bool) {
 	var tags []opentracing.Tag
 	for pair := range strings.SplitSeq(s, ",") {
@@ -125,15 +129,15 @@ func parseTags(s string) ([]opentracing.Tag, bool) {
 	return tags, true
 }
 
-// redact hides the user and password of something that was meant to be a URL.
-func redact(s string) string {
+// Redact replaces the user and password of a URL, even if it is malformed.
+func Redact(s string) string {
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {
 		return s
 	}
-	scheme := strings.Index(s[:at], "//") + len("//")
-	if scheme < len("//") {
-		scheme = 0 // it was forgotten
+	start := 0
+	if i := strings.Index(s[:at], "//"); i >= 0 {
+		start = i + len("//")
 	}
-	return s[:scheme] + "xxxxx" + s[at:]
+	return s[:start] + "xxxxx" + s[at:]
 }

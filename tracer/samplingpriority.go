@@ -8,29 +8,32 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// priorities makes sampling.priority work with any number or boolean: OpenTracing's type for it is uint16, and Jaeger's
-// tracer does nothing on another, though what people write is an int.
+// priorities accepts any number or boolean as sampling.priority. OpenTracing's type for it is
+// uint16, and Jaeger's tracer ignores other types, but programs set an int.
 type priorities struct{}
 
 // OnStartSpan implements jaeger.ContribObserver.
-func (priorities) OnStartSpan(s opentracing.Span, _ string, _ opentracing.StartSpanOptions) (jaeger.ContribSpanObserver, bool) {
+func (priorities) OnStartSpan(
+	s opentracing.Span, _ string, _ opentracing.StartSpanOptions,
+) (jaeger.ContribSpanObserver, bool) {
 	span, ok := s.(*jaeger.Span)
 	return (*prioritized)(span), ok
 }
 
-// prioritized is a span that is told of its tags. To be the span, and not hold it, spares an allocation for each span.
+// prioritized is a span as its own observer: a struct that holds the span would be one more
+// allocation per span.
 type prioritized jaeger.Span
 
 // OnSetTag implements jaeger.ContribSpanObserver.
-func (p *prioritized) OnSetTag(key string, v any) {
+func (p *prioritized) OnSetTag(key string, value any) {
 	if key != string(ext.SamplingPriority) {
 		return
 	}
-	if _, understood := v.(uint16); understood {
+	if _, handled := value.(uint16); handled {
 		return
 	}
 	var sample bool
-	switch v := reflect.ValueOf(v); {
+	switch v := reflect.ValueOf(value); {
 	case v.Kind() == reflect.Bool:
 		sample = v.Bool()
 	case v.CanInt():

@@ -1,4 +1,4 @@
-package tracer
+package propagation
 
 import (
 	"fmt"
@@ -7,14 +7,14 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// decision is what a peer says about sampling.
+// decision is what a peer decided about sampling.
 type decision uint8
 
 const (
-	undecided decision = iota // to be decided here
+	undecided decision = iota // the receiver decides
 	denied
 	accepted
-	debug // accepted, and not to be thrown away by anybody
+	debug // accepted, and no later stage may drop it
 )
 
 // Jaeger's flags.
@@ -24,17 +24,17 @@ const (
 	flagFirehose = 8
 )
 
-// remote is what a format tells about a span of a peer: its ids, or what was decided, or both.
+// remote is what one format says about a peer's span: its IDs, a decision, or both.
 type remote struct {
-	trace        jaeger.TraceID // 0: no ids
-	span, parent jaeger.SpanID
+	trace        jaeger.TraceID
+	span, parent jaeger.SpanID // span is 0 if there are no IDs
 	decision     decision
 	firehose     bool
 }
 
 func (r *remote) hasIDs() bool { return r.span != 0 }
 
-// denial is what counts of r where its ids are malformed: that it says no.
+// denial returns what is kept of r if its IDs are malformed.
 func (r *remote) denial() remote {
 	if r.decision == denied {
 		return remote{decision: denied}
@@ -42,7 +42,8 @@ func (r *remote) denial() remote {
 	return remote{}
 }
 
-// malformed is a header that cannot be read, and why. The zero value is none.
+// malformed is a header that cannot be parsed, and what it should contain. The zero value means
+// that nothing is malformed.
 type malformed struct {
 	header header
 	want   string
@@ -51,54 +52,54 @@ type malformed struct {
 const (
 	wantTraceID = "1 to 32 hex digits that are not all 0"
 	wantSpanID  = "1 to 16 hex digits that are not all 0"
-	maxQuoted   = 100 // bytes of a peer's words in an error
+	maxQuoted   = 100 // bytes of a peer's header in an error
 )
 
-// in says what is wrong, with the value as it came.
-func (m malformed) in(h *headers) error {
-	value := h.value[m.header]
+// err returns the error that Extract reports, nil for the zero value.
+func (m malformed) err(h *headers) error {
+	if m == (malformed{}) {
+		return nil
+	}
+	name, value := lower[m.header], h.value[m.header]
+	if !h.has[m.header] {
+		return fmt.Errorf("%w: no %s: want %s", opentracing.ErrSpanContextCorrupted, name, m.want)
+	}
 	if len(value) > maxQuoted {
 		value = value[:maxQuoted] + "…"
 	}
-	if !h.is[m.header] {
-		return fmt.Errorf("%w: no %s: want %s", opentracing.ErrSpanContextCorrupted, lower[m.header], m.want)
-	}
-	return fmt.Errorf("%w: %s: %q: want %s", opentracing.ErrSpanContextCorrupted, lower[m.header], value, m.want)
+	return fmt.Errorf("%w: %s: %q: want %s", opentracing.ErrSpanContextCorrupted, name, value, m.want)
 }
 
-// outgoing is a span in words. The ids are cut from one text, as all formats write them alike.
+// outgoing is a span context as text. All formats write the same digits, so the IDs are substrings
+// of uber.
 type outgoing struct {
+	uber                string // the value of uber-trace-id
 	trace, span, parent string // of 16 or 32, 16 and 16 digits; parent is "" for a root
-	uber                string // Jaeger's whole header
 	decision            decision
-	state               string // tracestate
+	state               string // the value of tracestate
 }
 
-// of takes the words for c, which is valid.
-func (s *outgoing) of(c jaeger.SpanContext) {
-	flags := c.Flags()
+// format fills s from c, which must be valid.
+func (s *outgoing) format(c jaeger.SpanContext) {
+	flags := c.Flags() & (flagSampled | flagDebug | flagFirehose)
 	switch {
 	case flags&flagSampled == 0:
-		// sampling.priority 0 leaves Jaeger's debug flag where it was.
-		s.decision, flags = denied, flags&flagFirehose
+		s.decision = denied
+		flags &= flagFirehose // sampling.priority 0 leaves Jaeger's debug flag set
 	case flags&flagDebug != 0:
 		s.decision = debug
 	default:
 		s.decision = accepted
 	}
-	flags &= flagSampled | flagDebug | flagFirehose
-
-	buf := make([]byte, 0, 32+1+16+1+16+1+1) // trace:span:parent:flags, of which the longest fits
-	if trace := c.TraceID(); trace.High != 0 {
-		buf = appendHex(buf, trace.High)
-		buf = appendHex(buf, trace.Low)
-	} else {
-		buf = appendHex(buf, trace.Low)
+	buf := make([]byte, 0, 32+1+16+1+16+1+1) // trace:span:parent:flags
+	if high := c.TraceID().High; high != 0 {
+		buf = appendHex(buf, high)
 	}
+	buf = appendHex(buf, c.TraceID().Low)
 	end := len(buf)
 	buf = appendHex(append(buf, ':'), uint64(c.SpanID()))
 	buf = appendHex(append(buf, ':'), uint64(c.ParentID()))
-	buf = append(buf, ':', digits[flags]) // Jaeger writes hex, as its specification says
+	buf = append(buf, ':', digits[flags]) // in hex, as Jaeger's clients write it
 	s.uber = string(buf)
 	s.trace, s.span = s.uber[:end], s.uber[end+1:end+17]
 	if c.ParentID() != 0 {
@@ -108,7 +109,7 @@ func (s *outgoing) of(c jaeger.SpanContext) {
 
 const digits = "0123456789abcdef"
 
-// appendHex appends the 16 digits of v.
+// appendHex appends the 16 hex digits of v.
 func appendHex(buf []byte, v uint64) []byte {
 	for shift := 60; shift >= 0; shift -= 4 {
 		buf = append(buf, digits[v>>shift&0xf])
@@ -116,7 +117,7 @@ func appendHex(buf []byte, v uint64) []byte {
 	return buf
 }
 
-// parseTraceID reads 1 to 32 hex digits that are not all zero. Several clients leave out leading zeros.
+// parseTraceID parses 1 to 32 hex digits that are not all zero. Several clients omit leading zeros.
 func parseTraceID(s string) (id jaeger.TraceID, ok bool) {
 	if len(s) > 16 {
 		if id.High, ok = parseHex(s[:len(s)-16]); !ok {
@@ -128,13 +129,13 @@ func parseTraceID(s string) (id jaeger.TraceID, ok bool) {
 	return id, ok && id.IsValid()
 }
 
-// parseSpanID reads 1 to 16 hex digits that are not all zero.
+// parseSpanID parses 1 to 16 hex digits that are not all zero.
 func parseSpanID(s string) (jaeger.SpanID, bool) {
 	id, ok := parseHex(s)
 	return jaeger.SpanID(id), ok && id != 0
 }
 
-// parseHex reads 1 to 16 hex digits. strconv would allocate an error for all that are not.
+// parseHex parses 1 to 16 hex digits. strconv would allocate an error for untrusted input.
 func parseHex(s string) (v uint64, ok bool) {
 	if len(s) == 0 || len(s) > 16 {
 		return 0, false

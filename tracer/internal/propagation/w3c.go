@@ -1,4 +1,4 @@
-package tracer
+package propagation
 
 import (
 	"strings"
@@ -6,21 +6,21 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// The standard's: https://www.w3.org/TR/trace-context. traceparent: version-trace-parent-flags, of fixed lengths and
-// in lower case. It has no debug flag, and no way not to decide.
+// W3C Trace Context: https://www.w3.org/TR/trace-context. traceparent has no debug flag, and no way
+// to leave the decision open.
 
 const (
-	wantTraceparent = "one header, version-trace-parent-flags, such as 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-	parentBytes     = 2 + 1 + 32 + 1 + 16 + 1 + 2
+	wantTraceparent = "one header, version-trace-parent-flags, such as " +
+		"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	traceparentBytes = 2 + 1 + 32 + 1 + 16 + 1 + 2
 
-	// The bounds of tracestate. The standard's are 32 members, and to send on 512 bytes at least.
+	// The standard limits tracestate to 32 members, and asks for at least 512 bytes.
 	maxMembers    = 32
 	maxStateBytes = 4096
 )
 
 func writeW3C(s *outgoing, h *headers) {
-	text := make([]byte, 0, parentBytes)
-	text = append(text, "00-"...)
+	text := append(make([]byte, 0, traceparentBytes), "00-"...)
 	if len(s.trace) == 16 {
 		text = append(text, "0000000000000000"...)
 	}
@@ -37,14 +37,14 @@ func writeW3C(s *outgoing, h *headers) {
 }
 
 func readW3C(h *headers) (found remote, bad malformed) {
-	if !h.is[traceparent] {
+	if !h.has[traceparent] {
 		return remote{}, malformed{}
 	}
 	bad = malformed{traceparent, wantTraceparent}
 	s := h.value[traceparent]
-	// A version to come may have more behind a dash; ff will never be one.
-	if len(s) < parentBytes || s[2] != '-' || s[35] != '-' || s[52] != '-' ||
-		len(s) > parentBytes && (s[:2] == "00" || s[parentBytes] != '-') || s[:2] == "ff" {
+	// A later version may append more after a dash. Version ff is invalid for ever.
+	if len(s) < traceparentBytes || s[2] != '-' || s[35] != '-' || s[52] != '-' ||
+		len(s) > traceparentBytes && (s[:2] == "00" || s[traceparentBytes] != '-') || s[:2] == "ff" {
 		return remote{}, bad
 	}
 	for _, part := range [...]string{s[:2], s[3:35], s[36:52], s[53:55]} {
@@ -74,8 +74,8 @@ func lowerHex(s string) bool {
 	return true
 }
 
-// stateKey is where a context keeps its tracestate: among what samplers may keep for all spans of a trace in this
-// process. Nothing else in a jaeger.SpanContext reaches all of them and no peer.
+// stateKey keeps a trace's tracestate in Jaeger's extended sampling state. Nothing else in a
+// jaeger.SpanContext reaches all spans of the trace in this process, and no peer.
 type stateKey struct{}
 
 func keepState(c jaeger.SpanContext, state string) {
@@ -87,8 +87,8 @@ func stateOf(c jaeger.SpanContext) string {
 	return state
 }
 
-// joinState makes one list of the values of all tracestate headers, with nothing in it that could break a request. It
-// is "" where they are malformed or exceed the bounds: the standard lets a list go, and not a part of it.
+// joinState joins the values of all tracestate headers. It returns "" if one is malformed, or if
+// together they exceed the limits: the standard allows dropping the list, not a part of it.
 func joinState(values []string) string {
 	size := 0
 	for _, v := range values {
@@ -118,11 +118,11 @@ func joinState(values []string) string {
 	return list.String()
 }
 
-// validMember knows key=value. In the key are lower case letters, digits and _-*/@; in the value is what can be
-// printed, but no =, to which a comma is no question here.
+// validMember reports whether s is key=value with a key of lower case letters, digits and _-*/@,
+// and a value of printable ASCII without "=". The caller has split at commas.
 func validMember(s string) bool {
-	key, value, ok := strings.Cut(s, "=")
-	if !ok || key == "" || value == "" || len(key) > 256 || len(value) > 256 {
+	key, value, _ := strings.Cut(s, "=")
+	if key == "" || value == "" || len(key) > 256 || len(value) > 256 {
 		return false
 	}
 	for _, c := range []byte(key) {

@@ -1,0 +1,198 @@
+package propagation
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
+)
+
+// The limits of baggage, for reading and writing: it is copied into every span and every request.
+const (
+	maxBaggageItems = 64
+	maxBaggageBytes = 8192 // of keys and values, as they are written
+
+	// maxCopied limits what is copied from one carrier, which may be a megabyte large. It suffices
+	// for all baggage within the limits, URL-encoded.
+	maxCopied = 3*maxBaggageBytes + 8192
+)
+
+// baggage is what Inject writes, by the header's name without its prefix.
+type baggage map[string]baggageItem
+
+type baggageItem struct{ key, value string } // key as the program set it
+
+// writeBaggage writes c's baggage in Jaeger's headers. With encoded, it omits items whose key
+// cannot be part of a header's name. Among keys that differ only in case it chooses the greatest,
+// which is the one in lower case if there is one: the choice must not change from call to call.
+func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded bool) {
+	var items baggage
+	c.ForeachBaggageItem(func(key, value string) bool {
+		name := key
+		if encoded {
+			if !headerSafe(key) {
+				return true
+			}
+			name, value = strings.ToLower(key), url.QueryEscape(value)
+		}
+		if name == "" || key < items[name].key {
+			return true
+		}
+		if items == nil {
+			items = baggage{}
+		}
+		items[name] = baggageItem{key, value}
+		return true
+	})
+	if len(items) == 0 {
+		return
+	}
+	items.limit()
+	// Extract would also read an old value whose name differs in case, and which one it finds first is random.
+	switch c := w.(type) {
+	case opentracing.HTTPHeadersCarrier:
+		removeOld(items, c)
+	case http.Header:
+		removeOld(items, c)
+	case opentracing.TextMapCarrier:
+		removeOld(items, c)
+	}
+	for name, item := range items {
+		w.Set(jaeger.TraceBaggageHeaderPrefix+name, item.value)
+	}
+}
+
+// limit removes items that exceed the limits, the last ones by name.
+func (items baggage) limit() {
+	size := 0
+	for name, item := range items {
+		size += len(name) + len(item.value)
+	}
+	if len(items) <= maxBaggageItems && size <= maxBaggageBytes {
+		return
+	}
+	kept, size := 0, 0
+	for _, name := range slices.Sorted(maps.Keys(items)) {
+		bytes := len(name) + len(items[name].value)
+		if kept == maxBaggageItems || size+bytes > maxBaggageBytes {
+			delete(items, name)
+			continue
+		}
+		kept, size = kept+1, size+bytes
+	}
+}
+
+// removeOld removes the headers of carrier that Extract would read as one of items.
+func removeOld[M ~map[string]V, V any](items baggage, carrier M) {
+	var written map[string]bool // in lower case, as Extract reads them
+	for key := range carrier {
+		name, ok := baggageName(key)
+		if !ok {
+			continue
+		}
+		if written == nil {
+			written = make(map[string]bool, len(items))
+			for name := range items {
+				written[strings.ToLower(name)] = true
+			}
+		}
+		if written[strings.ToLower(name)] {
+			delete(carrier, key)
+		}
+	}
+}
+
+// baggageName returns key without the prefix of baggage headers.
+func baggageName(key string) (string, bool) {
+	const prefix = jaeger.TraceBaggageHeaderPrefix
+	if len(key) <= len(prefix) || !strings.EqualFold(key[:len(prefix)], prefix) {
+		return "", false
+	}
+	return key[len(prefix):], true
+}
+
+// headerSafe reports whether a baggage key may be part of a header's name, both for HTTP and for
+// gRPC, which allows fewer characters and fails the call at another one.
+func headerSafe(key string) bool {
+	for _, c := range []byte(key) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+	// gRPC decodes the value of such a key as base64, and fails the call if it is something else.
+	return key != "" && !strings.HasSuffix(strings.ToLower(key), "-bin")
+}
+
+// addBaggage adds an item under a key in lower case. The first value of a key counts.
+func (in *incoming) addBaggage(key, value string) {
+	size := in.baggageBytes + len(key) + len(value)
+	if _, ok := in.baggage[key]; ok || key == "" || len(in.baggage) == maxBaggageItems || size > maxBaggageBytes {
+		return
+	}
+	if in.baggage == nil {
+		in.baggage = map[string]string{}
+	}
+	in.baggage[key], in.baggageBytes = value, size
+}
+
+// addBaggageList reads the header jaeger-baggage (k1=v1, k2=v2), which people type. It splits
+// before it decodes, so a value may contain an encoded comma or "=". It skips malformed pairs
+// without logging them, as Jaeger's client does: a peer could fill the log.
+func (in *incoming) addBaggageList(list string) {
+	encoded := strings.IndexByte(list, '=') >= 0
+	if !encoded { // a gateway may have encoded the whole list
+		var ok bool
+		if list, ok = in.decode(list); !ok {
+			return
+		}
+	}
+	for pair := range strings.SplitSeq(list, ",") {
+		key, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		if !ok {
+			continue
+		}
+		key, keyOK := in.copy(strings.TrimSpace(key), encoded)
+		value, valueOK := in.copy(value, encoded)
+		if keyOK && valueOK && in.spend(len(key)) { // for the lower-case copy of the key
+			in.addBaggage(strings.ToLower(strings.TrimSpace(key)), value)
+		}
+	}
+}
+
+// copy copies s, and decodes it if encoded is set and s is well-formed. It returns false if the
+// limit for copies is reached. Without a copy, the span would keep the whole header alive.
+func (in *incoming) copy(s string, encoded bool) (string, bool) {
+	if !in.spend(len(s)) {
+		return "", false
+	}
+	if encoded {
+		if v, err := url.QueryUnescape(s); err == nil && v != s {
+			return v, true
+		}
+	}
+	return strings.Clone(s), true
+}
+
+// decode URL-decodes s. It returns false if s is malformed or the limit for copies is reached.
+func (in *incoming) decode(s string) (string, bool) {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s, true
+	}
+	if !in.spend(len(s)) {
+		return s, false
+	}
+	v, err := url.QueryUnescape(s)
+	return v, err == nil
+}
+
+// spend reports whether n more bytes may be copied. Each copy costs about 32 bytes more.
+func (in *incoming) spend(n int) bool {
+	in.copied += n + 32
+	return in.copied <= maxCopied
+}

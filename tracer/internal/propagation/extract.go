@@ -1,0 +1,216 @@
+package propagation
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
+)
+
+const maxDebugID = 4096 // bytes: it becomes a tag
+
+// incoming is what a carrier contains for us. It is large, so it must stay on the stack of extract.
+type incoming struct {
+	headers               // the first value of each header
+	states       []string // the values of all tracestate headers
+	debugID      string
+	baggage      map[string]string
+	baggageBytes int
+	lastKey      string // of baggage
+	copied       int    // bytes, see maxCopied
+}
+
+// add adds one header of a carrier. With encoded, values of baggage and debug IDs are URL-encoded.
+func (in *incoming) add(key, value string, encoded bool) {
+	if k, ours := headerOf(key); ours {
+		switch {
+		case k == tracestate:
+			// One header more than allowed suffices to see that there are too many members.
+			if len(in.states) <= maxMembers && strings.Trim(value, " \t,") != "" {
+				in.states = append(in.states, value)
+			}
+		case !in.has[k]:
+			in.set(k, value)
+		case k == traceparent: // only one is allowed
+			in.value[k] = "several"
+		}
+		return
+	}
+	name, isBaggage := baggageName(key)
+	switch {
+	case isBaggage:
+		if key == in.lastKey || len(in.baggage) == maxBaggageItems || !in.spend(len(key)) {
+			return // the first value of a key counts
+		}
+		in.lastKey = key
+		in.addBaggage(strings.ToLower(name), in.plain(value, encoded))
+	case strings.EqualFold(key, jaeger.JaegerBaggageHeader):
+		in.addBaggageList(value)
+	case in.debugID == "" && strings.EqualFold(key, jaeger.JaegerDebugHeader):
+		if len(value) > maxDebugID {
+			value = value[:maxDebugID]
+			if at := strings.LastIndexByte(value, '%'); encoded && at > maxDebugID-len("%78") {
+				value = value[:at] // half of an encoded byte
+			}
+			value = strings.Clone(value) // or the tag would keep the whole header alive
+		}
+		in.debugID = in.plain(value, encoded)
+	}
+}
+
+// plain decodes value if it is encoded. A peer may also have sent it unencoded.
+func (in *incoming) plain(value string, encoded bool) string {
+	if encoded {
+		if v, ok := in.decode(value); ok {
+			return v
+		}
+	}
+	return value
+}
+
+// remote merges the formats in order: the IDs of the first format that has some, with its decision
+// or that of an earlier format without IDs. If no format has anything, bad is the first malformed
+// header.
+func (in *incoming) remote(order []Format) (found remote, bad malformed) {
+	var early decision
+	for _, f := range order {
+		r, wrong := f.read(&in.headers)
+		if early != undecided {
+			r.decision = early
+		}
+		if wrong == (malformed{}) && r.hasIDs() {
+			return r, malformed{}
+		}
+		if bad == (malformed{}) {
+			bad = wrong
+		}
+		early = r.decision
+	}
+	return remote{decision: early}, bad
+}
+
+// extract returns a peer's context: a jaeger.SpanContext, or a *pending if Jaeger's type cannot
+// express it. With an error for malformed headers it also returns a context.
+func (p *Propagation) extract(carrier any, encoded bool) (opentracing.SpanContext, error) {
+	var in incoming
+	if err := in.read(carrier, encoded); err != nil {
+		return nil, err
+	}
+	found, bad := in.remote(p.order)
+	err := bad.err(&in.headers)
+	switch {
+	case found.hasIDs() && found.decision == undecided && !p.DeferredAsDenied:
+		accept := found
+		accept.decision = accepted
+		return pend(&pending{SpanContext: p.context(&in, found), accepted: new(p.context(&in, accept))}), nil
+	case found.hasIDs():
+		return final(p.context(&in, found)), nil
+
+	case found.decision != undecided && in.debugID == "":
+		// A decision without IDs. Jaeger's contexts need IDs to hold a decision. If it is a denial,
+		// no span with these IDs is ever reported.
+		p.newIDs(&found)
+		c := final(in.context(found))
+		if found.decision == denied && err == nil {
+			return c, nil
+		}
+		return pend(&pending{SpanContext: c.(jaeger.SpanContext), root: found.decision != denied, malformed: err}), nil
+
+	case in.debugID == "" && len(in.baggage) == 0 && err == nil:
+		return nil, opentracing.ErrSpanContextNotFound
+	}
+	c := in.context(remote{})
+	switch {
+	case err == nil:
+		return c, nil
+	case in.debugID == "" && len(in.baggage) == 0:
+		return pend(&pending{SpanContext: c, malformed: err}), err
+	}
+	return pend(&pending{SpanContext: c, malformed: err}), nil
+}
+
+// context returns in's context, with the tracestate if it will be written.
+func (p *Propagation) context(in *incoming, r remote) jaeger.SpanContext {
+	c := in.context(r)
+	if !p.writesState || len(in.states) == 0 {
+		return c
+	}
+	// A tracestate belongs to the trace of its traceparent only.
+	if parent, bad := readW3C(&in.headers); bad != (malformed{}) || parent.trace != r.trace {
+		return c
+	}
+	if state := joinState(in.states); state != "" {
+		seenState.Store(true)
+		keepState(c, state)
+	}
+	return c
+}
+
+// newIDs gives r the IDs of a root: as in Jaeger's client, the span's is the low half of the trace's.
+func (p *Propagation) newIDs(r *remote) {
+	for r.trace.Low == 0 {
+		r.trace.Low = rand.Uint64() >> 1 // 63 bits, like Jaeger's own, for peers without unsigned numbers
+	}
+	if p.LongIDs {
+		r.trace.High = rand.Uint64() >> 1
+	}
+	r.span = jaeger.SpanID(r.trace.Low)
+}
+
+// context converts r to Jaeger's type. Without IDs it only carries a debug ID or baggage into a new
+// trace. It always has a sampling state, since IsSampled panics without one.
+func (in *incoming) context(r remote) jaeger.SpanContext {
+	if r.decision != debug && in.debugID == "" {
+		c := jaeger.NewSpanContext(r.trace, r.span, r.parent, r.decision == accepted, in.baggage)
+		if r.firehose {
+			c.SetFirehose()
+		}
+		return c
+	}
+	// Only Jaeger's own codec can create a context with a debug ID or the debug flag.
+	flags := 0
+	switch r.decision {
+	case accepted:
+		flags = flagSampled
+	case debug:
+		flags = flagSampled | flagDebug
+	}
+	if r.firehose {
+		flags |= flagFirehose
+	}
+	header := fmt.Sprintf("%s:%s:%s:%d", r.trace, r.span, r.parent, flags)
+	c, err := jaegerCodec.Extract(jaegerHeaders{header, in.debugID, in.baggage})
+	if err != nil { // never: the header is well-formed
+		return jaeger.NewSpanContext(r.trace, r.span, r.parent, r.decision >= accepted, in.baggage)
+	}
+	return c
+}
+
+var jaegerCodec = jaeger.NewTextMapPropagator(new(jaeger.HeadersConfig).ApplyDefaults(), *jaeger.NewNullMetrics())
+
+// jaegerHeaders is a carrier for Jaeger's codec. The IDs come first, since reading them resets the
+// rest.
+type jaegerHeaders struct {
+	traceContext, debugID string
+	baggage               map[string]string
+}
+
+// ForeachKey implements opentracing.TextMapReader.
+func (h jaegerHeaders) ForeachKey(handle func(key, value string) error) error {
+	if err := handle(jaeger.TraceContextHeaderName, h.traceContext); err != nil {
+		return err
+	}
+	if h.debugID != "" {
+		if err := handle(jaeger.JaegerDebugHeader, h.debugID); err != nil {
+			return err
+		}
+	}
+	for key, value := range h.baggage {
+		if err := handle(jaeger.TraceBaggageHeaderPrefix+key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

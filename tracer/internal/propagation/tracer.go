@@ -1,0 +1,247 @@
+// Package propagation reads and writes span contexts in headers: Jaeger's, B3 and W3C.
+//
+// Spans and their contexts are jaeger-client-go's own. [Tracer] wraps its tracer and replaces
+// Inject, Extract and StartSpan.
+package propagation
+
+import (
+	"cmp"
+	"slices"
+	"sync/atomic"
+
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/uber/jaeger-client-go"
+	"github.com/uber/jaeger-client-go/config"
+)
+
+// Propagation holds how contexts travel. Baggage and debug IDs travel in Jaeger's headers, whatever
+// the formats.
+type Propagation struct {
+	Options
+	order       []Format // in which formats are read
+	writesState bool     // tracestate is written
+}
+
+// Options configure a Propagation.
+type Options struct {
+	Written          []Format
+	DeferredAsDenied bool // B3 IDs without a decision mean that the trace is not sampled
+	LongIDs          bool // trace IDs made here have 128 bits
+}
+
+// New returns a Propagation.
+func New(o Options) *Propagation {
+	return &Propagation{o, readOrder(o.Written), slices.Contains(o.Written, W3C)}
+}
+
+// Wrap returns t with our Inject, Extract and StartSpan.
+func (p *Propagation) Wrap(t *jaeger.Tracer) *Tracer { return &Tracer{t, p} }
+
+// JaegerOptions returns codecs for programs that use the tracer that a span answers with
+// (Span.Tracer), which is Jaeger's own.
+func (p *Propagation) JaegerOptions() []config.Option {
+	opts := []config.Option{
+		config.Injector(opentracing.Binary, unsupported{}),
+		config.Extractor(opentracing.Binary, unsupported{}),
+	}
+	for _, format := range []opentracing.BuiltinFormat{opentracing.TextMap, opentracing.HTTPHeaders} {
+		c, _ := p.codec(format)
+		opts = append(opts, config.Injector(format, c), config.Extractor(format, c))
+	}
+	return opts
+}
+
+// The costs of rare cases are avoided until one occurs in the process. They are global, since a
+// context of one tracer may be given to another one.
+var (
+	seenState   atomic.Bool // a tracestate that will be written
+	seenPending atomic.Bool // a context that StartSpan must complete
+)
+
+// Tracer is Jaeger's tracer with our Inject, Extract and StartSpan.
+type Tracer struct {
+	*jaeger.Tracer
+	*Propagation
+}
+
+// Inject implements opentracing.Tracer.
+func (t *Tracer) Inject(sc opentracing.SpanContext, format, carrier any) error {
+	codec, text := t.codec(format)
+	if !text {
+		return t.Tracer.Inject(sc, format, carrier)
+	}
+	switch c := sc.(type) {
+	case jaeger.SpanContext:
+		return codec.Inject(c, carrier)
+	case *pending:
+		if c != nil {
+			known, open := c.now()
+			return codec.inject(known, open, carrier)
+		}
+	}
+	return opentracing.ErrInvalidSpanContext
+}
+
+// Extract implements opentracing.Tracer. With opentracing.ErrSpanContextCorrupted it also returns a
+// context, against custom: a span that is started from it begins a new trace and logs the reason.
+func (t *Tracer) Extract(format, carrier any) (opentracing.SpanContext, error) {
+	codec, text := t.codec(format)
+	if !text {
+		return t.Tracer.Extract(format, carrier)
+	}
+	return t.extract(carrier, codec.encoded)
+}
+
+// StartSpan implements opentracing.Tracer. It replaces each pending context by one that Jaeger's
+// tracer understands.
+func (t *Tracer) StartSpan(operation string, opts ...opentracing.StartSpanOption) opentracing.Span {
+	if !seenPending.Load() {
+		return t.Tracer.StartSpan(operation, opts...)
+	}
+	var o opentracing.StartSpanOptions
+	for _, opt := range opts {
+		opt.Apply(&o)
+	}
+	refs, cloned := o.References, false
+	parent := parentOf(refs)
+	var malformed error
+	var tags opentracing.Tags
+	for i, ref := range refs {
+		p, ok := ref.ReferencedContext.(*pending)
+		if !ok || p == nil {
+			continue
+		}
+		if !cloned { // the same options may start other spans
+			o.References, cloned = slices.Clone(refs), true
+		}
+		malformed = cmp.Or(malformed, p.malformed)
+		if i == parent {
+			o.References[i], tags = p.complete(t, operation, ref.Type)
+			continue
+		}
+		// A link asks no sampler and begins no trace.
+		o.References[i].ReferencedContext, _ = p.now()
+	}
+	span := t.Tracer.StartSpan(operation, (*applied)(&o))
+	for key, value := range tags {
+		span.SetTag(key, value)
+	}
+	if malformed != nil {
+		span.LogFields(log.Event("malformed context"), log.Message(malformed.Error()))
+	}
+	return span
+}
+
+// parentOf returns the index of the reference whose trace a span joins, or -1. It chooses as
+// Jaeger's tracer does: the first ChildOf, otherwise the last FollowsFrom.
+func parentOf(refs []opentracing.SpanReference) int {
+	parent := -1
+	for i, ref := range refs {
+		var c jaeger.SpanContext
+		switch of := ref.ReferencedContext.(type) {
+		case *pending:
+			if of == nil {
+				continue
+			}
+			c = of.SpanContext
+		case jaeger.SpanContext:
+			c = of
+		default:
+			continue
+		}
+		switch {
+		case !c.IsValid() && !hasBaggage(c):
+			continue // nothing to join
+		case ref.Type == selfRef:
+			return -1 // the span's IDs are given, and its decision
+		case ref.Type == opentracing.ChildOfRef:
+			return i
+		}
+		parent = i
+	}
+	return parent
+}
+
+// selfRef is the type of the reference that jaeger.SelfRef returns.
+var selfRef = jaeger.SelfRef(jaeger.SpanContext{}).Type
+
+func hasBaggage(c jaeger.SpanContext) (has bool) {
+	c.ForeachBaggageItem(func(string, string) bool { has = true; return false })
+	return has
+}
+
+// applied are options that have been applied.
+type applied opentracing.StartSpanOptions
+
+// Apply implements opentracing.StartSpanOption.
+func (a *applied) Apply(o *opentracing.StartSpanOptions) { *o = opentracing.StartSpanOptions(*a) }
+
+// codec injects and extracts in one of OpenTracing's text formats.
+type codec struct {
+	*Propagation
+	encoded bool // values are URL-encoded, so that they cannot break a request
+}
+
+// codec returns the codec for format. It returns false if format is not a text format.
+func (p *Propagation) codec(format any) (codec, bool) {
+	f, _ := format.(opentracing.BuiltinFormat)
+	return codec{p, f == opentracing.HTTPHeaders}, f == opentracing.HTTPHeaders || f == opentracing.TextMap
+}
+
+// Inject implements jaeger.Injector.
+func (c codec) Inject(sc jaeger.SpanContext, carrier any) error { return c.inject(sc, false, carrier) }
+
+// Extract implements jaeger.Extractor. An open decision is a denial, since Jaeger's StartSpan
+// cannot ask the sampler about it.
+func (c codec) Extract(carrier any) (jaeger.SpanContext, error) {
+	sc, err := c.extract(carrier, c.encoded)
+	if p, ok := sc.(*pending); ok {
+		return p.SpanContext, err
+	}
+	known, _ := sc.(jaeger.SpanContext)
+	return known, err
+}
+
+// inject writes sc to carrier. If its decision is open, it writes only the formats that can say so:
+// no header is better than a decision that nobody made.
+func (c codec) inject(sc jaeger.SpanContext, open bool, carrier any) error {
+	w, ok := carrier.(opentracing.TextMapWriter)
+	if !ok {
+		return opentracing.ErrInvalidCarrier
+	}
+	if !sc.IsValid() { // also jaeger.SpanContext{}, whose Flags panics
+		return opentracing.ErrInvalidSpanContext
+	}
+	var s outgoing
+	s.format(sc)
+	if open {
+		s.decision = undecided
+	}
+	if seenState.Load() {
+		s.state = stateOf(sc)
+	}
+	var h headers
+	for _, f := range c.Written {
+		if !open || f.canDefer() {
+			f.write(&s, &h)
+		}
+	}
+	if err := h.writeTo(carrier); err != nil {
+		return err
+	}
+	writeBaggage(sc, w, c.encoded)
+	return nil
+}
+
+// unsupported is the codec of opentracing.Binary. Jaeger's own must not read untrusted input: it
+// panics at a negative length, and allocates a large one before it checks it.
+type unsupported struct{}
+
+// Inject implements jaeger.Injector.
+func (unsupported) Inject(jaeger.SpanContext, any) error { return opentracing.ErrUnsupportedFormat }
+
+// Extract implements jaeger.Extractor.
+func (unsupported) Extract(any) (jaeger.SpanContext, error) {
+	return jaeger.SpanContext{}, opentracing.ErrUnsupportedFormat
+}

@@ -1,0 +1,314 @@
+// Package settings reads the configuration of a tracer from JAEGER_* variables and YAML documents.
+package settings
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gaptrace/gaptrace/tracer/internal/propagation"
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
+	"github.com/uber/jaeger-client-go/config"
+)
+
+// The defaults. Those of jaeger-client-go are too small to be useful: see docs/tracer.md.
+const (
+	defaultMaxTagValue = 4096 // bytes; gaptrace's wrappers truncate at the same length, with a mark
+	defaultQueueSize   = 10_000
+	defaultBatchSize   = 100
+)
+
+// Settings are what a tracer is opened with.
+type Settings struct {
+	config.Configuration
+	Formats     []propagation.Format
+	MaxTagValue int // bytes
+	BatchSize   int // spans in a request to a collector
+}
+
+// A Source is where settings come from: an option, a YAML document, and JAEGER_* variables, in this
+// order.
+//
+// It parses the variables itself. The parser of jaeger-client-go stops at the first error, panics
+// on a malformed JAEGER_TAGS, and accepts numbers on which a channel or a ticker panics later.
+type Source struct {
+	Collector string // the URL of the option; "" if there is none
+
+	document map[string]entry // by the setting's name; nil if there is no document
+	tags     []opentracing.Tag
+	errs     []error
+}
+
+// entry is a setting in the document.
+type entry struct {
+	value   string // as the variable would have it
+	written string // as the document has it
+	key     string // its path, such as sampler.type
+	line    int
+}
+
+// The names of settings are those of the variables. Lower-case names are for settings that only a
+// document can have.
+const (
+	endpoint         = "JAEGER_ENDPOINT"
+	user             = "JAEGER_USER"
+	password         = "JAEGER_PASSWORD"
+	token            = "JAEGER_AUTH_TOKEN"
+	agentHost        = "JAEGER_AGENT_HOST"
+	agentPort        = "JAEGER_AGENT_PORT"
+	samplerType      = "JAEGER_SAMPLER_TYPE"
+	samplerParam     = "JAEGER_SAMPLER_PARAM"
+	samplingEndpoint = "JAEGER_SAMPLING_ENDPOINT"
+	samplingHostPort = "JAEGER_SAMPLER_MANAGER_HOST_PORT"
+	samplingPort     = "sampling_port"
+)
+
+// get returns the value of a setting, "" if it is not set. An empty variable counts as not set, as
+// in jaeger-client-go.
+func (src *Source) get(name string) string {
+	if e, ok := src.document[name]; ok {
+		return e.value
+	}
+	if !strings.HasPrefix(name, "JAEGER_") {
+		return ""
+	}
+	return os.Getenv(name)
+}
+
+// inDocument reports whether the document has one of the settings.
+func (src *Source) inDocument(names ...string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { _, ok := src.document[name]; return ok })
+}
+
+// errorf adds an error to those that Read returns.
+func (src *Source) errorf(format string, args ...any) {
+	src.errs = append(src.errs, fmt.Errorf("tracer: "+format, args...))
+}
+
+// malformed adds an error about the value of a setting.
+func (src *Source) malformed(name, value, want string) {
+	if e, ok := src.document[name]; ok {
+		src.errorf("line %d: %s: %q: want %s", e.line, e.key, Redact(e.written), want)
+		return
+	}
+	src.errorf("%s=%q: want %s", name, Redact(value), want)
+}
+
+// where returns what the user calls a setting, with its line in a document.
+func (src *Source) where(name string) string {
+	if e, ok := src.document[name]; ok {
+		return fmt.Sprintf("line %d: %s", e.line, e.key)
+	}
+	return name
+}
+
+// set parses a setting into dst, unless it is empty. It reports whether dst was set.
+func set[T any](src *Source, name string, dst *T, want string, parse func(string) (T, bool)) bool {
+	s := src.get(name)
+	if s == "" {
+		return false
+	}
+	v, ok := parse(s)
+	if !ok {
+		src.malformed(name, s, want)
+		return false
+	}
+	*dst = v
+	return true
+}
+
+// Read returns the settings, for the service of that name unless it is blank. It returns all errors
+// at once. If the tracer is disabled, it reads nothing else.
+func (src *Source) Read(service string) (*Settings, error) {
+	s := &Settings{
+		Formats:     []propagation.Format{propagation.B3, propagation.Jaeger},
+		MaxTagValue: defaultMaxTagValue,
+		BatchSize:   defaultBatchSize,
+	}
+	s.Sampler, s.Reporter = &config.SamplerConfig{}, &config.ReporterConfig{QueueSize: defaultQueueSize}
+	if set(src, "JAEGER_DISABLED", &s.Disabled, wantBool, parseBool); s.Disabled {
+		return s, errors.Join(src.errs...)
+	}
+	const wantLength = "a number of bytes, 1 or more"
+	set(src, "JAEGER_RPC_METRICS", new(bool), wantBool, parseBool)
+	set(src, "JAEGER_TRACEID_128BIT", &s.Gen128Bit, wantBool, parseBool)
+	set(src, "JAEGER_TAGS", &s.Tags, wantTags, parseTags)
+	for _, tag := range src.tags {
+		s.SetTag(tag)
+	}
+	set(src, "JAEGER_PROPAGATION", &s.Formats, wantFormats, propagation.ParseFormats)
+	set(src, "max_tag_value_length", &s.MaxTagValue, wantLength, parseInt(1, math.MaxInt32))
+	set(src, "max_traceback_length", new(int), wantLength, parseInt(1, math.MaxInt32))
+	src.reporter(s)
+	src.sampler(s.Sampler)
+
+	s.ServiceName = service
+	if strings.TrimSpace(service) == "" {
+		s.ServiceName = src.get("JAEGER_SERVICE_NAME")
+	}
+	if strings.TrimSpace(s.ServiceName) == "" {
+		place := "pass one to New"
+		if src.document != nil {
+			place = "set service_name in the document"
+		}
+		src.errorf("no service name: %s, or set JAEGER_SERVICE_NAME", place)
+	}
+	return s, errors.Join(src.errs...)
+}
+
+// SetTag sets a tag of the process. It replaces those that have the same key.
+func (s *Settings) SetTag(tag opentracing.Tag) {
+	same := func(t opentracing.Tag) bool { return t.Key == tag.Key }
+	s.Tags = append(slices.DeleteFunc(s.Tags, same), tag)
+}
+
+func (src *Source) reporter(s *Settings) {
+	r := s.Reporter
+	// The queue is a channel, so all of it is allocated at once.
+	set(src, "JAEGER_REPORTER_MAX_QUEUE_SIZE", &r.QueueSize, "a number of spans, 1 to 10000000", parseInt(1, 10_000_000))
+	set(src, "JAEGER_REPORTER_FLUSH_INTERVAL", &r.BufferFlushInterval, wantDuration, parseDuration)
+	set(src, "JAEGER_REPORTER_LOG_SPANS", &r.LogSpans, wantBool, parseBool)
+	set(src, "JAEGER_REPORTER_ATTEMPT_RECONNECTING_DISABLED", &r.DisableAttemptReconnecting, wantBool, parseBool)
+	set(src, "JAEGER_REPORTER_ATTEMPT_RECONNECT_INTERVAL", &r.AttemptReconnectInterval, wantDuration, parseDuration)
+	set(src, "reporter_batch_size", &s.BatchSize, "a number of spans, 1 to 10000", parseInt(1, 10_000))
+
+	set(src, endpoint, &r.CollectorEndpoint, WantCollector, CollectorURL)
+	if src.inDocument(agentHost, agentPort) && !src.inDocument(endpoint) {
+		r.CollectorEndpoint = "" // the document's agent wins over the environment's collector
+	}
+	src.credentials(r)
+	if src.Collector != "" {
+		r.CollectorEndpoint = src.Collector
+		r.User, r.Password, r.HTTPHeaders = "", "", nil
+	}
+
+	host, port := jaeger.DefaultUDPSpanServerHost, jaeger.DefaultUDPSpanServerPort
+	hostSet := set(src, agentHost, &host, wantHost, parseHost)
+	want := wantPort
+	if strings.Contains(src.get(agentPort), "://") {
+		want += "; Kubernetes sets an address for a service called jaeger-agent, unless enableServiceLinks is false"
+	}
+	portSet := set(src, agentPort, &port, want, parseInt(1, 65535))
+	if hostSet || portSet {
+		r.LocalAgentHostPort = net.JoinHostPort(host, strconv.Itoa(port))
+	}
+}
+
+// credentials come from a single source: the document if it sets any of them or an endpoint,
+// otherwise the environment. If nothing needs the environment's, they are not even checked: they
+// may be set for all programs of a machine. Passwords and tokens are not in any error.
+func (src *Source) credentials(r *config.ReporterConfig) {
+	get, keyOf := os.Getenv, func(name string) string { return name }
+	switch {
+	case src.inDocument(endpoint, user, password, token):
+		get = func(name string) string { return src.document[name].value }
+		keyOf = func(name string) string {
+			return cmp.Or(src.document[name].key, "reporter."+strings.ToLower(strings.TrimPrefix(name, "JAEGER_")))
+		}
+	case src.Collector != "", src.inDocument(agentHost, agentPort):
+		return
+	}
+	before := len(src.errs)
+	r.User, r.Password = get(user), get(password)
+	switch t := get(token); {
+	case strings.ContainsFunc(t, func(c rune) bool { return c <= ' ' || c > '~' }):
+		src.errorf("%s: want printable ASCII without spaces", src.where(token))
+	case t != "" && r.User != "":
+		src.errorf("%s is set: want %s not set", src.where(token), keyOf(user))
+	case t != "" && r.Password != "":
+		src.errorf("%s is set: want %s not set", src.where(token), keyOf(password))
+	case t != "":
+		r.HTTPHeaders = map[string]string{"Authorization": "Bearer " + t}
+	case strings.Contains(r.User, ":"): // not quoted, since it may be user:password
+		src.errorf("%s: want a name without a colon, where Basic auth begins the password", src.where(user))
+	case r.User == "" && r.Password != "":
+		src.errorf("%s is set: want %s set too, or neither", src.where(password), keyOf(user))
+	case r.User != "" && r.Password == "":
+		src.malformed(user, r.User, keyOf(password)+" set too, or neither")
+	}
+	onlyAgent := src.Collector == "" && src.inDocument(agentHost, agentPort) && !src.inDocument(endpoint)
+	if !onlyAgent || len(src.errs) > before {
+		return
+	}
+	for _, name := range []string{user, password, token} {
+		if src.inDocument(name) {
+			src.errorf("%s is set: want reporter.endpoint set too, since an agent takes no credentials", src.where(name))
+			return
+		}
+	}
+}
+
+func (src *Source) sampler(s *config.SamplerConfig) {
+	const wantOperations = "a number of operations, 1 or more"
+	set(src, "JAEGER_SAMPLER_MAX_OPERATIONS", &s.MaxOperations, wantOperations, parseInt(1, math.MaxInt32))
+	set(src, "JAEGER_SAMPLER_REFRESH_INTERVAL", &s.SamplingRefreshInterval, wantDuration, parseDuration)
+	s.Type = jaeger.SamplerTypeConst
+	if src.samplingServer(s) {
+		s.Type = jaeger.SamplerTypeRemote
+	}
+	if !set(src, samplerType, &s.Type, "const, probabilistic, ratelimiting or remote", parseSampler) &&
+		src.get(samplerType) != "" {
+		return // the type is malformed, so the parameter has no meaning
+	}
+
+	want, ok := "1 (every trace) or 0 (none), since the sampler is const", func(p float64) bool { return p == 0 || p == 1 }
+	switch s.Type {
+	case jaeger.SamplerTypeProbabilistic, jaeger.SamplerTypeRemote:
+		want, ok = "the share of traces to sample, 0 to 1", func(p float64) bool { return p >= 0 && p <= 1 }
+	case jaeger.SamplerTypeRateLimiting:
+		want, ok = "traces per second, 0 or more", func(p float64) bool { return p >= 0 && !math.IsInf(p, 0) }
+	}
+	paramKey := samplerParam
+	if src.inDocument(samplerType) {
+		paramKey = "sampler.param"
+	}
+	// The environment's parameter is not for the document's sampler.
+	if !src.inDocument(samplerType) || src.inDocument(samplerParam) {
+		set(src, samplerParam, &s.Param, want, func(s string) (float64, bool) {
+			p, err := strconv.ParseFloat(s, 64)
+			return p, err == nil && ok(p)
+		})
+		if src.get(samplerParam) != "" {
+			return
+		}
+	}
+	switch s.Type {
+	case jaeger.SamplerTypeConst:
+		s.Param = 1
+	case jaeger.SamplerTypeRemote:
+		s.Param = 0.001
+	default: // jaeger-client-go would take 0, and sample nothing
+		src.malformed(samplerType, s.Type, paramKey+" set too, to "+want)
+	}
+}
+
+// samplingServer reads the sampling server's URL. It reports whether a setting names a server. The
+// document's settings win over the environment's, and among those of one source:
+//
+//	sampling_endpoint > manager_host_port > the agent's host and sampling_port
+func (src *Source) samplingServer(s *config.SamplerConfig) (named bool) {
+	const want = "the sampling server's http or https URL, such as http://localhost:5778/sampling"
+	host, port := "", jaeger.DefaultSamplingServerPort
+	s.SamplingServerURL = jaeger.DefaultSamplingServerURL
+	portSet := set(src, samplingPort, &port, wantPort, parseInt(1, 65535))
+	silent := &Source{document: src.document} // reporter has added the error
+	hostSet := set(silent, agentHost, &host, wantHost, parseHost)
+	if hostSet || portSet {
+		s.SamplingServerURL, _ = samplingURL(net.JoinHostPort(cmp.Or(host, "localhost"), strconv.Itoa(port)))
+	}
+	if src.inDocument(samplingPort) && !src.inDocument(samplingEndpoint, samplingHostPort) {
+		return src.get(samplingEndpoint) != "" || src.get(samplingHostPort) != ""
+	}
+	named = set(src, samplingHostPort, &s.SamplingServerURL, want+", or host:port", samplingURL)
+	if !src.inDocument(samplingHostPort) || src.inDocument(samplingEndpoint) {
+		named = set(src, samplingEndpoint, &s.SamplingServerURL, want, parseURL) || named
+	}
+	return named
+}

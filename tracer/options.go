@@ -1,0 +1,154 @@
+package tracer
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/gaptrace/gaptrace/tracer/internal/propagation"
+	"github.com/gaptrace/gaptrace/tracer/internal/settings"
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
+)
+
+// An Option of [New] and [FromYAML]. It wins over the environment and the document. A wrong argument
+// is an error of New.
+type Option func(*options)
+
+type options struct {
+	recorder         *Recorder
+	collector        string
+	tags             []opentracing.Tag
+	formats          []Format
+	deferredAsDenied bool
+	stats            *Stats
+	logger           *slog.Logger
+	errs             []error
+}
+
+func (o *options) errorf(format string, args ...any) {
+	o.errs = append(o.errs, fmt.Errorf("tracer: "+format, args...))
+}
+
+// WithRecorder keeps the last traces in r, which must not be nil. Spans are also sent to the
+// collector or agent that is configured. If none is, they only go to r, and nothing uses the network.
+func WithRecorder(r *Recorder) Option {
+	return func(o *options) {
+		if o.recorder = r; r == nil {
+			o.errorf("WithRecorder(nil): want a recorder from NewRecorder")
+		}
+	}
+}
+
+// WithCollector sends spans to the Jaeger collector at url, instead of what JAEGER_ENDPOINT and
+// JAEGER_AGENT_HOST name. A URL without a path, such as http://host:14268, gets /api/traces.
+// Credentials go into the URL. JAEGER_USER, JAEGER_PASSWORD and JAEGER_AUTH_TOKEN belong to
+// JAEGER_ENDPOINT, and are neither sent nor checked.
+func WithCollector(url string) Option {
+	return func(o *options) {
+		var ok bool
+		if o.collector, ok = settings.CollectorURL(url); !ok {
+			o.errorf("WithCollector(%q): want %s", settings.Redact(url), settings.WantCollector)
+		}
+	}
+}
+
+// WithTag adds a tag to the process, and so to every span. It replaces a tag with the same key from
+// JAEGER_TAGS, the document or an earlier WithTag. A value that is not a string, number, boolean or
+// []byte is formatted as text at once.
+func WithTag(key string, value any) Option {
+	return func(o *options) {
+		if key == "" {
+			o.errorf(`WithTag(""): want a key`)
+		}
+		// Jaeger uses this tag as the host's address, and panics at another type.
+		if _, ok := value.(string); key == jaeger.TracerIPTagKey && !ok {
+			o.errorf("WithTag(%q, %T): want the host's address as a string", key, value)
+		}
+		o.tags = append(o.tags, opentracing.Tag{Key: key, Value: plain(value)})
+	}
+}
+
+// A Format is a way to write a span's IDs and its sampling decision into headers.
+type Format = propagation.Format
+
+// The formats. Extract reads all of them.
+const (
+	// Jaeger is the header of Jaeger's own clients: uber-trace-id.
+	Jaeger = propagation.Jaeger
+
+	// B3 is Zipkin's format in several headers, as Envoy writes it: x-b3-traceid, x-b3-spanid,
+	// x-b3-parentspanid, x-b3-sampled, x-b3-flags.
+	B3 = propagation.B3
+
+	// B3Single is Zipkin's format in one header: b3.
+	B3Single = propagation.B3Single
+
+	// W3C is the W3C standard: traceparent, and tracestate, which is passed on unchanged.
+	W3C = propagation.W3C
+)
+
+// A Deleter is a carrier from which Inject can remove stale headers, which name a span of another
+// hop. Inject also removes them from http.Header, opentracing.HTTPHeadersCarrier and
+// opentracing.TextMapCarrier. A carrier that only has Set keeps them.
+type Deleter interface {
+	// Del removes the header key, which is in lower case, with all its values.
+	Del(key string)
+}
+
+// WithPropagation sets the formats that Inject writes, instead of JAEGER_PROPAGATION. The default is
+// Jaeger and B3. Extract reads all formats, but these first, in this order: list the one first that
+// the proxies between your services rewrite.
+func WithPropagation(formats ...Format) Option {
+	return func(o *options) {
+		if len(formats) == 0 {
+			o.errorf("WithPropagation(): want Jaeger, B3, B3Single or W3C, or several of them")
+		}
+		for _, f := range formats {
+			if !f.Known() {
+				o.errorf("WithPropagation(%v): want Jaeger, B3, B3Single or W3C", f)
+			}
+		}
+		o.formats = slices.Clone(formats)
+	}
+}
+
+// WithDeferredAsDenied does not sample traces whose B3 IDs come without a decision (x-b3-sampled).
+// By default the sampler decides about them, as the B3 specification says. Jaeger's Python client
+// sends no decision for traces that it does not sample: its servers need this option.
+func WithDeferredAsDenied() Option { return func(o *options) { o.deferredAsDenied = true } }
+
+// WithStats counts in s what becomes of the spans that are sent, and describes the sampler there.
+// s must not be nil.
+func WithStats(s *Stats) Option {
+	return func(o *options) {
+		if o.stats = s; s == nil {
+			o.errorf("WithStats(nil): want a *Stats")
+		}
+	}
+}
+
+// WithLogger logs warnings to l, which must not be nil. One says how many spans were lost, and why:
+// at the first loss, then at most once a minute, and for the rest when the tracer is closed. Another
+// says, as often, that the sampling server gave no strategy. JAEGER_REPORTER_LOG_SPANS logs to l, too.
+func WithLogger(l *slog.Logger) Option {
+	return func(o *options) {
+		if o.logger = l; l == nil {
+			o.errorf("WithLogger(nil): want a logger")
+		}
+	}
+}
+
+// apply applies opts. It returns all errors at once.
+func apply(opts []Option) (*options, error) {
+	o := &options{stats: new(Stats)}
+	for i, opt := range opts {
+		if opt == nil {
+			o.errorf("option %d is nil", i+1)
+			continue
+		}
+		opt(o)
+	}
+	return o, errors.Join(o.errs...)
+}

@@ -1,0 +1,272 @@
+package tracer
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/log"
+	"github.com/uber/jaeger-client-go"
+	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
+)
+
+// convert copies a span through its accessors, each of which takes the span's lock: a program may
+// still write to a span that it has finished. jaeger.BuildJaegerThrift would be shorter, but it
+// rounds to microseconds, and one field that panics would lose the whole span.
+func convert(span *jaeger.Span) gap.Span {
+	b := newBudget()
+	c := span.SpanContext()
+	s := gap.Span{
+		TraceID:   gap.TraceID(c.TraceID()),
+		SpanID:    gap.SpanID(c.SpanID()),
+		Operation: b.truncate(span.OperationName()),
+		Start:     span.StartTime().Round(0), // wall time only, as other processes know it
+		Duration:  span.Duration(),
+	}
+	s.References = b.references(&s, gap.SpanID(c.ParentID()), span.References())
+	s.Tags = b.tags(span.Tags())
+	logs := span.Logs()
+	kept := min(len(logs), maxLogsPerSpan)
+	b.lost += len(logs) - kept
+	for _, record := range logs[:kept] {
+		l := gap.Log{Time: record.Timestamp.Round(0)}
+		if !b.allows(int(unsafe.Sizeof(l))) {
+			continue
+		}
+		for _, f := range record.Fields {
+			l.Fields = b.fields(l.Fields, logTags(f))
+		}
+		s.Logs = append(s.Logs, l)
+	}
+	compact(&s.Operation, s.Tags, s.Logs)
+	if b.lost > 0 {
+		s.Tags = append(s.Tags, gap.Field{Key: TruncatedTag, Value: int64(b.lost)})
+	}
+	return s
+}
+
+// references converts the references of s.
+func (b *budget) references(s *gap.Span, parentID gap.SpanID, given []opentracing.SpanReference) (refs []gap.Reference) {
+	parent := gap.Reference{Type: gap.ChildOf, TraceID: s.TraceID, SpanID: parentID}
+	named := parentID == 0
+	for _, ref := range given {
+		to, ok := ref.ReferencedContext.(jaeger.SpanContext)
+		if !ok || !b.allows(int(unsafe.Sizeof(parent))) {
+			continue
+		}
+		r := gap.Reference{Type: gap.ChildOf, TraceID: gap.TraceID(to.TraceID()), SpanID: gap.SpanID(to.SpanID())}
+		if ref.Type == opentracing.FollowsFromRef {
+			r.Type = gap.FollowsFrom
+		}
+		named = named || r.TraceID == parent.TraceID && r.SpanID == parent.SpanID
+		refs = append(refs, r)
+	}
+	if !named { // jaeger.SelfRef made the span; Jaeger's backend also puts the parent first
+		refs = slices.Insert(refs, 0, parent)
+	}
+	return refs
+}
+
+// tags converts tags, sorted by key, so that it is not random which of them are left out. Of a tag
+// that was set several times the last value counts, as OpenTracing says; Jaeger sends all.
+func (b *budget) tags(tags opentracing.Tags) []gap.Field {
+	fields := make([]gap.Field, 0, len(tags))
+	for key, v := range tags {
+		fields = append(fields, gap.Field{Key: key, Value: v})
+	}
+	slices.SortFunc(fields, func(a, b gap.Field) int { return strings.Compare(a.Key, b.Key) })
+	kept := fields[:0]
+	for _, f := range fields {
+		if f, ok := b.field(f.Key, f.Value); ok {
+			kept = append(kept, f)
+		}
+	}
+	if len(kept) < len(tags) {
+		kept = slices.Clone(kept)
+	}
+	return kept
+}
+
+// logTags converts a log field. The text of an error and a lazy field are the program's code, which
+// may panic.
+func logTags(f log.Field) (tags []*j.Tag) {
+	defer func() {
+		if recover() != nil {
+			tags = []*j.Tag{{Key: f.Key(), VType: j.TagType_STRING, VStr: new("a field that panics when printed")}}
+		}
+	}()
+	return jaeger.ConvertLogsToJaegerTags([]log.Field{f})
+}
+
+// fields appends tags to kept.
+func (b *budget) fields(kept []gap.Field, tags []*j.Tag) []gap.Field {
+	for _, t := range tags {
+		var v any
+		switch t.VType {
+		case j.TagType_BOOL:
+			v = t.GetVBool()
+		case j.TagType_LONG:
+			v = t.GetVLong()
+		case j.TagType_DOUBLE:
+			v = t.GetVDouble()
+		case j.TagType_BINARY:
+			v = t.GetVBinary()
+		default:
+			v = t.GetVStr()
+		}
+		if f, ok := b.field(t.Key, v); ok {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+// plain returns v, or its text if it is of a type that Jaeger would have to print for every span,
+// which may panic.
+func plain(v any) any {
+	switch v.(type) {
+	case string, bool, []byte, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64:
+		return v
+	}
+	return text(v)
+}
+
+// text prints v. fmt recovers from a String method that panics, unless printing the panic's value
+// panics too.
+func text(v any) (s string) {
+	defer func() {
+		if recover() != nil {
+			s = fmt.Sprintf("%T that panics when printed", v)
+		}
+	}()
+	return fmt.Sprintf("%+v", v)
+}
+
+// budget is what may still be kept of a span, or of a process.
+type budget struct {
+	left int // bytes
+	lost int // things that were truncated or left out
+}
+
+func newBudget() *budget { return &budget{left: maxRecordedSpan} }
+
+// allows takes n bytes, unless they are more than half of what is left: a large value must leave
+// space for the many small ones after it.
+func (b *budget) allows(n int) bool {
+	if n > b.left/2 {
+		b.lost++
+		return false
+	}
+	b.left -= n
+	return true
+}
+
+// field returns a gap.Field, if the budget allows it. Its strings are not copied: see [compact].
+func (b *budget) field(key string, v any) (f gap.Field, ok bool) {
+	before := b.lost
+	f = gap.Field{Key: b.truncate(key), Value: b.value(v)}
+	truncated := b.lost
+	if !b.allows(fieldSize(&f)) {
+		b.lost -= truncated - before // it counts once
+		return f, false
+	}
+	if raw, ok := f.Value.([]byte); ok {
+		f.Value = slices.Clone(raw) // the program may change it later
+	}
+	return f, true
+}
+
+// value converts v to one of the types of a gap.Field, as Jaeger does when it sends a tag.
+func (b *budget) value(v any) any {
+	switch typed := v.(type) {
+	case string:
+		if len(typed) <= maxRecordedValue {
+			return v // typed would be allocated again
+		}
+		return b.truncate(typed)
+	case []byte:
+		if len(typed) <= maxRecordedValue {
+			return v
+		}
+		b.lost++
+		return typed[:maxRecordedValue]
+	case bool, int64, float64:
+		return v
+	case int, int8, int16, int32:
+		return reflect.ValueOf(v).Int()
+	case uint, uint8, uint16, uint32, uint64:
+		if n := reflect.ValueOf(v).Uint(); n > math.MaxInt64 {
+			return strconv.FormatUint(n, 10) // Jaeger would make it negative
+		}
+		return int64(reflect.ValueOf(v).Uint())
+	case float32:
+		return float64(typed)
+	}
+	return b.truncate(text(v))
+}
+
+// truncate truncates s to maxRecordedValue bytes, between two runes.
+func (b *budget) truncate(s string) string {
+	if len(s) <= maxRecordedValue {
+		return s
+	}
+	b.lost++
+	end := maxRecordedValue
+	for end > maxRecordedValue-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
+}
+
+// compact copies all strings into one piece of memory. Otherwise ten bytes of a body would keep
+// megabytes alive, which no limit counts. A copy for each string would be eight more allocations for
+// a span with three tags.
+func compact(name *string, fields []gap.Field, logs []gap.Log) {
+	n := len(*name) + textSize(fields)
+	for _, l := range logs {
+		n += textSize(l.Fields)
+	}
+	var c copier
+	c.Grow(n)
+	*name = c.copy(*name)
+	c.copyAll(fields)
+	for _, l := range logs {
+		c.copyAll(l.Fields)
+	}
+}
+
+func textSize(fields []gap.Field) (n int) {
+	for _, f := range fields {
+		n += len(f.Key)
+		if s, ok := f.Value.(string); ok {
+			n += len(s)
+		}
+	}
+	return n
+}
+
+// copier copies strings into memory that is large enough for all of them, so it never moves.
+type copier struct{ strings.Builder }
+
+func (c *copier) copy(s string) string {
+	start := c.Len()
+	c.WriteString(s)
+	return c.String()[start:]
+}
+
+func (c *copier) copyAll(fields []gap.Field) {
+	for i := range fields {
+		f := &fields[i]
+		f.Key = c.copy(f.Key)
+		if s, ok := f.Value.(string); ok {
+			f.Value = c.copy(s)
+		}
+	}
+}
