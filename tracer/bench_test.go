@@ -111,3 +111,14 @@ func BenchmarkExtractAndStart(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkStartAndFinish(b *testing.B) {
+	tr, closer, err := tracer.New("shop", tracer.WithRecorder(tracer.NewRecorder(0)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer closer.Close()
+	for b.Loop() {
+		tr.StartSpan("a").SetTag("k", "v").Finish()
+	}
+}

@@ -1,7 +1,10 @@
 package tracer_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,6 +13,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/mocktracer"
 	"github.com/uber/jaeger-client-go"
 )
 
@@ -33,7 +37,7 @@ func (c mdCarrier) ForeachKey(handle func(key, value string) error) error {
 
 var _ tracer.Deleter = mdCarrier(nil)
 
-func TestEachFormatIsWrittenAsItsSpecificationSays(t *testing.T) {
+func TestInjectFormats(t *testing.T) {
 	const (
 		short, long = "0000000000000abc", "00000000000000010000000000000abc"
 		one, ff     = "0000000000000001", "00000000000000ff"
@@ -123,7 +127,7 @@ func TestEachFormatIsWrittenAsItsSpecificationSays(t *testing.T) {
 	}
 }
 
-func TestJaegersHeaderAndB3AreWrittenUnlessSomethingElseIsChosen(t *testing.T) {
+func TestInjectChosenFormats(t *testing.T) {
 	const jaegers, b3, single, w3c = "uber-trace-id", "x-b3-traceid", "b3", "traceparent"
 	for name, test := range map[string]struct {
 		env  string
@@ -154,43 +158,50 @@ func TestJaegersHeaderAndB3AreWrittenUnlessSomethingElseIsChosen(t *testing.T) {
 	}
 }
 
-func TestWhatIsChosenFirstIsBelievedFirst(t *testing.T) {
-	const all = "uber-trace-id: a1:1:0:1\nx-b3-traceid: a2\nx-b3-spanid: 2\nx-b3-sampled: 1\n" +
-		"traceparent: 00-000000000000000000000000000000a4-0000000000000004-01"
-	for choice, want := range map[string]string{
-		"jaeger": "a1 1", "b3": "a2 2", "b3-single": "a2 2", "w3c": "a4 4", "w3c,b3": "a4 4", "jaeger,b3": "a1 1", "b3,w3c": "a2 2",
-	} {
-		setenv(t, "JAEGER_PROPAGATION="+choice)
-		believed := func(lines string) string {
-			r := tracer.NewRecorder(0)
-			tr, _ := open(t, tracer.WithRecorder(r))
-			return serve(t, tr, r, lines)
-		}
-		if got := believed(all); got != want+", sampled" {
-			t.Errorf("%s: got %s", choice, got)
-		}
-		if got := believed(all + "\nb3: a3-3-1"); strings.Contains(want, "a2") && got != "a3 3, sampled" {
-			t.Errorf("%s: got %s, though single b3 goes before b3", choice, got)
-		}
-	}
-}
-
-func TestACarrierThatCannotTakeHeadersIsAnError(t *testing.T) {
+func TestInjectDefaultFormats(t *testing.T) {
 	tr, _ := recording(t)
-	c := tr.StartSpan("a").Context()
-	for _, carrier := range []any{nil, 1, opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil), http.Header(nil)} {
-		if err := tr.Inject(c, opentracing.HTTPHeaders, carrier); err != opentracing.ErrInvalidCarrier {
-			t.Errorf("%T: %v", carrier, err)
-		}
-	}
-	for _, carrier := range []any{opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil)} {
-		if _, err := tr.Extract(opentracing.HTTPHeaders, carrier); err != opentracing.ErrSpanContextNotFound {
-			t.Errorf("%T: %v", carrier, err)
-		}
+	for name, test := range map[string]struct {
+		c    jaeger.SpanContext
+		want map[string]string
+	}{
+		"short ids are padded, a root has no parent": {
+			jaeger.NewSpanContext(jaeger.TraceID{Low: 0xabc}, 0x1, 0, true, nil),
+			map[string]string{
+				"uber-trace-id": "0000000000000abc:0000000000000001:0000000000000000:1",
+				"x-b3-traceid":  "0000000000000abc", "x-b3-spanid": "0000000000000001", "x-b3-sampled": "1",
+			},
+		},
+		"128 bits, not sampled": {
+			jaeger.NewSpanContext(jaeger.TraceID{High: 1, Low: 0xabc}, 0xff, 0xee, false, nil),
+			map[string]string{
+				"uber-trace-id": "00000000000000010000000000000abc:00000000000000ff:00000000000000ee:0",
+				"x-b3-traceid":  "00000000000000010000000000000abc", "x-b3-spanid": "00000000000000ff",
+				"x-b3-parentspanid": "00000000000000ee", "x-b3-sampled": "0",
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := opentracing.TextMapCarrier{"x-b3-traceid": "old"}
+			if err := tr.Inject(test.c, opentracing.TextMap, got); err != nil {
+				t.Fatal(err)
+			}
+			if fmt.Sprint(got) != fmt.Sprint(test.want) {
+				t.Errorf("got  %v\nwant %v", got, test.want)
+			}
+			h := headers(t, tr, test.c)
+			for k, v := range test.want {
+				if values := h.Values(k); len(values) != 1 || values[0] != v {
+					t.Errorf("%s: %q, want %q", k, values, v)
+				}
+			}
+			if len(h) != len(test.want) {
+				t.Errorf("more than was wanted: %v", h)
+			}
+		})
 	}
 }
 
-func TestTracestateIsSentOnWithItsTraceOnly(t *testing.T) {
+func TestInjectTracestate(t *testing.T) {
 	const parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n"
 	var members []string
 	for i := range 33 {
@@ -237,7 +248,7 @@ func TestTracestateIsSentOnWithItsTraceOnly(t *testing.T) {
 	}
 }
 
-func TestAProxyMayInjectWhatItExtracted(t *testing.T) {
+func TestInjectExtractedContext(t *testing.T) {
 	setenv(t)
 	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.B3Single))
 	for in, want := range map[string]string{
@@ -265,72 +276,7 @@ func TestAProxyMayInjectWhatItExtracted(t *testing.T) {
 	}
 }
 
-func TestCopiedBaggageAndDebugIDsStay(t *testing.T) {
-	tr, _ := recording(t)
-	span := tr.StartSpan("a").SetBaggageItem("k", "new")
-	for _, carrier := range []any{
-		http.Header{"Uberctx-K": {"old", "older"}, "Uberctx-Other": {"v"}, "Jaeger-Debug-Id": {"me"}, "Jaeger-Baggage": {"l=v"}},
-		opentracing.TextMapCarrier{"uberctx-k": "old", "uberctx-other": "v", "jaeger-debug-id": "me", "jaeger-baggage": "l=v"},
-	} {
-		if err := tr.Inject(span.Context(), opentracing.TextMap, carrier); err != nil {
-			t.Fatal(err)
-		}
-		if h, ok := carrier.(http.Header); ok {
-			carrier = opentracing.HTTPHeadersCarrier(h)
-		}
-		c, err := tr.Extract(opentracing.TextMap, carrier)
-		if err != nil {
-			t.Fatal(err)
-		}
-		child, sc := tr.StartSpan("b", opentracing.ChildOf(c)), span.Context().(jaeger.SpanContext)
-		if got := child.BaggageItem("k") + child.BaggageItem("other") + child.BaggageItem("l"); got != "newvv" {
-			t.Errorf("%v: baggage %s", carrier, got)
-		}
-		if got := child.Context().(jaeger.SpanContext); got.TraceID() != sc.TraceID() || got.IsDebug() {
-			t.Errorf("%v: a child of %v is %v", carrier, sc, got)
-		}
-	}
-}
-
-// What others wrote past http.Header's methods, and the keys of a map, may have any case.
-func TestBaggageReplacesWhatIsThereUnderItsNameInAnyCase(t *testing.T) {
-	tr, _ := recording(t)
-	span := tr.StartSpan("a").SetBaggageItem("user", "new").SetBaggageItem("Zone", "new")
-	for _, format := range []opentracing.BuiltinFormat{opentracing.HTTPHeaders, opentracing.TextMap} {
-		h := http.Header{"uberctx-user": {"old"}, "UBERCTX-USER": {"old"}, "Uberctx-User": {"old", "old"}, "uberCtx-zone": {"old"}, "uberctx-other": {"kept"}}
-		m := opentracing.TextMapCarrier{}
-		for key := range h {
-			m[key] = h[key][0]
-		}
-		for _, carrier := range []any{h.Clone(), opentracing.HTTPHeadersCarrier(h.Clone()), m} {
-			if err := tr.Inject(span.Context(), format, carrier); err != nil {
-				t.Fatal(err)
-			}
-			if s := fmt.Sprint(carrier); strings.Contains(s, "old") || strings.Count(s, "new") != 2 || !strings.Contains(s, "kept") {
-				t.Errorf("%T, %v: %v", carrier, format, s)
-			}
-		}
-	}
-}
-
-// What is left out does not take the old one's place.
-func TestBaggageThatIsNotWrittenRemovesNothing(t *testing.T) {
-	tr, _ := recording(t)
-	span := tr.StartSpan("a")
-	for _, key := range []string{"a", "b", "c", "d", "e"} { // of which the bound lets four through
-		span.SetBaggageItem(key, strings.Repeat("x", 2000))
-	}
-	m := opentracing.TextMapCarrier{"Uberctx-A": "old", "Uberctx-E": "old"}
-	if err := tr.Inject(span.Context(), opentracing.TextMap, m); err != nil {
-		t.Fatal(err)
-	}
-	_, written := m["uberctx-e"]
-	if m["Uberctx-A"] != "" || len(m["uberctx-a"]) != 2000 || m["Uberctx-E"] != "old" || written {
-		t.Errorf("%v", slices.Sorted(maps.Keys(m)))
-	}
-}
-
-func TestADecisionThatNobodyMadeIsNotWritten(t *testing.T) {
+func TestInjectOpenDecision(t *testing.T) {
 	for choice, want := range map[string]string{
 		"jaeger":                  "",
 		"w3c":                     "",
@@ -364,24 +310,82 @@ func TestADecisionThatNobodyMadeIsNotWritten(t *testing.T) {
 	}
 }
 
-func TestOfBaggageWhoseKeysDifferInCaseOneIsWritten(t *testing.T) {
+func TestInjectDeniedTrace(t *testing.T) {
+	setenv(t)
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.Jaeger, tracer.B3, tracer.B3Single, tracer.W3C))
+	for _, in := range []string{"b3: 0", "x-b3-sampled: 0", "b3: abc-1-0", "uber-trace-id: abc:1:0:0"} {
+		span := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, in)))
+		h := headers(t, tr, tr.StartSpan("b", opentracing.ChildOf(span.Context())).Context())
+		if !strings.HasSuffix(h.Get("uber-trace-id"), ":0") || h.Get("x-b3-sampled") != "0" || h.Get("x-b3-flags") != "" ||
+			!strings.Contains(h.Get("b3"), "-0-") || !strings.HasSuffix(h.Get("traceparent"), "-00") {
+			t.Errorf("%s: %v", in, h)
+		}
+	}
+}
+
+func TestInjectForeignContext(t *testing.T) {
 	tr, _ := recording(t)
-	for range 20 { // it was chance
-		span := tr.StartSpan("a")
-		for _, key := range []string{"USER", "uSER", "User", "user", "Id", "ID", "iD"} {
-			span.SetBaggageItem(key, key)
-		}
-		h := headers(t, tr, span.Context())
-		if user, id := h.Values("uberctx-user"), h.Values("uberctx-id"); len(user) != 1 || user[0] != "user" || len(id) != 1 || id[0] != "iD" {
-			t.Fatalf("%v", h)
+	baggage, err := tr.Extract(opentracing.TextMap, opentracing.TextMapCarrier{"uberctx-k": "v"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]opentracing.SpanContext{
+		"nil":          nil,
+		"noop":         opentracing.NoopTracer{}.StartSpan("a").Context(),
+		"mocktracer":   mocktracer.New().StartSpan("a").Context(),
+		"zero":         jaeger.SpanContext{},
+		"pointer":      &jaeger.SpanContext{},
+		"baggage only": baggage,
+	} {
+		for _, format := range []opentracing.BuiltinFormat{opentracing.HTTPHeaders, opentracing.TextMap} {
+			carrier := opentracing.TextMapCarrier{}
+			if err := tr.Inject(c, format, carrier); !errors.Is(err, opentracing.ErrInvalidSpanContext) || len(carrier) != 0 {
+				t.Errorf("%s: %v, %v", name, err, carrier)
+			}
 		}
 	}
-	// What is not written counts for nothing.
-	span := tr.StartSpan("a")
-	for _, key := range []string{"k", "K", "l", "L", "m", "M", "z"} {
-		span.SetBaggageItem(key, strings.Repeat("x", 2000))
+}
+
+func TestInjectNilCarrier(t *testing.T) {
+	tr, _ := recording(t)
+	c := tr.StartSpan("a").Context()
+	for _, carrier := range []any{nil, 1, opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil), http.Header(nil)} {
+		if err := tr.Inject(c, opentracing.HTTPHeaders, carrier); err != opentracing.ErrInvalidCarrier {
+			t.Errorf("%T: %v", carrier, err)
+		}
 	}
-	if h := headers(t, tr, span.Context()); len(h.Get("uberctx-m")) != 2000 || len(h.Get("uberctx-z")) != 2000 {
-		t.Errorf("%d and %d bytes", len(h.Get("uberctx-m")), len(h.Get("uberctx-z")))
+	for _, carrier := range []any{opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil)} {
+		if _, err := tr.Extract(opentracing.HTTPHeaders, carrier); err != opentracing.ErrSpanContextNotFound {
+			t.Errorf("%T: %v", carrier, err)
+		}
+	}
+}
+
+func TestUnknownCarrier(t *testing.T) {
+	tr, _ := recording(t)
+	c := tr.StartSpan("a").Context()
+	if err := tr.Inject(c, opentracing.HTTPHeaders, 1); !errors.Is(err, opentracing.ErrInvalidCarrier) {
+		t.Error(err)
+	}
+	if _, err := tr.Extract(opentracing.HTTPHeaders, 1); !errors.Is(err, opentracing.ErrInvalidCarrier) {
+		t.Error(err)
+	}
+	if _, err := tr.Extract(opentracing.TextMap, brokenCarrier{}); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Error(err)
+	}
+}
+
+type brokenCarrier struct{}
+
+func (brokenCarrier) ForeachKey(func(key, value string) error) error { return io.ErrUnexpectedEOF }
+
+func TestBinaryIsNotSupported(t *testing.T) {
+	tr, _ := recording(t)
+	buf := new(bytes.Buffer)
+	if err := tr.Inject(tr.StartSpan("a").Context(), opentracing.Binary, buf); !errors.Is(err, opentracing.ErrUnsupportedFormat) {
+		t.Error(err)
+	}
+	if _, err := tr.Extract(opentracing.Binary, buf); !errors.Is(err, opentracing.ErrUnsupportedFormat) {
+		t.Error(err)
 	}
 }

@@ -1,10 +1,7 @@
 package tracer_test
 
 import (
-	"errors"
 	"fmt"
-	"math"
-	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -13,12 +10,10 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
-	"github.com/opentracing/opentracing-go/ext"
-	"github.com/opentracing/opentracing-go/log"
 	"github.com/uber/jaeger-client-go"
 )
 
-func TestARecorderNeedsNoNew(t *testing.T) {
+func TestRecorderOfJaegerTracer(t *testing.T) {
 	r := tracer.NewRecorder(0)
 	// A pooling tracer uses a span again as soon as it is reported.
 	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r, jaeger.TracerOptions.PoolSpans(true), jaeger.TracerOptions.Tag("zone", "eu"))
@@ -58,61 +53,7 @@ func TestARecorderNeedsNoNew(t *testing.T) {
 	}
 }
 
-func TestTagsAndLogsBecomePlainValues(t *testing.T) {
-	tr, r := recording(t)
-	raw := []byte("raw")
-	span := tr.StartSpan("a", ext.SpanKindRPCClient)
-	for k, v := range map[string]any{
-		"string": "s", "bool": true, "int": -1, "uint8": uint8(1), "uint64": uint64(math.MaxUint64), "int64": int64(2),
-		"float32": float32(0.5), "float64": 0.25, "bytes": raw, "nil": nil, "error": errors.New("e"),
-		"duration": time.Second, "slice": []string{"x", "y"}, "bomb": bomb{}, "nil stringer": (*bomb)(nil),
-		"long": strings.Repeat("é", 64<<10),
-	} {
-		span.SetTag(k, v)
-	}
-	span.SetTag("twice", 1).SetTag("twice", 2)
-	before := time.Now()
-	span.LogFields(log.String("event", "error"), log.Error(errors.New("boom")), log.Int("n", 1), log.Bool("b", true), log.Float64("f", 0.5),
-		log.Object("o", []int{1}), log.Noop(), log.Object("bomb", bomb{}), log.Error(explosive{}), log.Error(nil),
-		log.Lazy(func(e log.Encoder) { e.EmitString("lazy", "yes") }), log.Lazy(func(log.Encoder) { panic("no") }))
-	span.Finish()
-	raw[0] = 'X'
-	span.SetTag("late", true)
-
-	got := r.Traces()[0][0]
-	tags := map[string]any{}
-	for _, f := range got.Tags {
-		tags[f.Key] = f.Value
-	}
-	if long := tags["long"].(string); len(long) != 64<<10 || strings.Trim(long, "é") != "" {
-		t.Errorf("a long value is cut to %d bytes, %q…", len(long), long[len(long)-3:])
-	}
-	delete(tags, "long")
-	want := map[string]any{
-		"string": "s", "bool": true, "int": int64(-1), "uint8": int64(1), "uint64": "18446744073709551615", "int64": int64(2),
-		"float32": 0.5, "float64": 0.25, "bytes": []byte("raw"), "nil": "<nil>", "error": "e",
-		"duration": "1s", "slice": "[x y]", "bomb": "tracer_test.bomb that panics when printed", "nil stringer": "<nil>",
-		"twice": int64(2), "span.kind": "client", "sampler.type": "const", "sampler.param": true, tracer.TruncatedTag: int64(1),
-	}
-	if !reflect.DeepEqual(tags, want) {
-		t.Errorf("got  %v\nwant %v", tags, want)
-	}
-	if len(got.Logs) != 1 || got.Logs[0].Time.Before(before.Round(0)) || got.Logs[0].Time.After(time.Now()) {
-		t.Fatalf("logs %v", got.Logs)
-	}
-	if s, want := fmt.Sprint(got.Logs[0].Fields), "[{event error} {error.object boom} {n 1} {b true} {f 0.5} {o [1]} "+
-		"{bomb a field that panics when printed} {error.object a field that panics when printed} {error.object <nil>} "+
-		"{lazy yes} { a field that panics when printed}]"; s != want {
-		t.Errorf("got  %s\nwant %s", s, want)
-	}
-}
-
-// explosive is an error whose text panics.
-type explosive struct{}
-
-func (explosive) Error() string { panic("no text") }
-
-func TestTheTraceThatWasLongestWithoutASpanGoesFirst(t *testing.T) {
+func TestRecorderDropsOldestTrace(t *testing.T) {
 	r := tracer.NewRecorder(2)
 	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
 	defer closer.Close()
@@ -137,7 +78,7 @@ func TestTheTraceThatWasLongestWithoutASpanGoesFirst(t *testing.T) {
 	}
 }
 
-func TestATraceThatNeverEndsDoesNotFillTheMemory(t *testing.T) {
+func TestRecorderLimitsSpansOfTrace(t *testing.T) {
 	r := new(tracer.Recorder)
 	if r.Traces() == nil || r.Trace(gap.TraceID{}) != nil {
 		t.Error("an empty recorder has no traces, not nil")
@@ -161,7 +102,7 @@ func TestATraceThatNeverEndsDoesNotFillTheMemory(t *testing.T) {
 	}
 }
 
-func TestARecorderIsBoundedInBytes(t *testing.T) {
+func TestRecorderLimitsBytes(t *testing.T) {
 	r := tracer.NewRecorder(1000)
 	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
 	defer closer.Close()
@@ -194,7 +135,7 @@ func TestARecorderIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-func TestWhatALargeTraceDroppedIsNotCountedAgainstLaterOnes(t *testing.T) {
+func TestRecorderForgetsSizeOfDroppedSpans(t *testing.T) {
 	r := tracer.NewRecorder(1000)
 	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
 	defer closer.Close()
@@ -219,7 +160,7 @@ func TestWhatALargeTraceDroppedIsNotCountedAgainstLaterOnes(t *testing.T) {
 	}
 }
 
-func TestARecorderIsBoundedInSpans(t *testing.T) {
+func TestRecorderLimitsSpans(t *testing.T) {
 	r := tracer.NewRecorder(1000)
 	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
 	defer closer.Close()
@@ -236,7 +177,7 @@ func TestARecorderIsBoundedInSpans(t *testing.T) {
 	}
 }
 
-func TestARecorderOfManyTracersKeepsThemApart(t *testing.T) {
+func TestRecorderOfManyTracers(t *testing.T) {
 	r := tracer.NewRecorder(1000)
 	for i := range 100 {
 		tr, closer := jaeger.NewTracer(fmt.Sprint(i), jaeger.NewConstSampler(true), r)
@@ -250,7 +191,27 @@ func TestARecorderOfManyTracersKeepsThemApart(t *testing.T) {
 	}
 }
 
-func TestARecorderMayBeReadWhileItIsWritten(t *testing.T) {
+func TestRecorderForgetsProcesses(t *testing.T) {
+	r := tracer.NewRecorder(1000)
+	var first opentracing.Tracer
+	for i := range 65 {
+		tr, closer := jaeger.NewTracer(fmt.Sprint(i), jaeger.NewConstSampler(true), r)
+		defer closer.Close()
+		if i == 0 {
+			first = tr
+			tr.StartSpan("a").Finish()
+		}
+		tr.StartSpan("a").Finish()
+	}
+	first.StartSpan("a").Finish()
+	traces := r.Traces()
+	p := func(i int) *gap.Process { return traces[i][0].Process }
+	if p(0) != p(1) || p(0) == p(66) || p(66).Service != "0" {
+		t.Error("of a tracer that 64 others came behind the process is still kept, or was never")
+	}
+}
+
+func TestRecorderConcurrentUse(t *testing.T) {
 	tr, r := recording(t)
 	var wg sync.WaitGroup
 	for range 4 {

@@ -29,7 +29,7 @@ import (
 	"github.com/uber/jaeger-client-go/testutils"
 )
 
-func TestCloseSendsAllThatIsQueued(t *testing.T) {
+func TestCloseSendsQueue(t *testing.T) {
 	setenv(t)
 	c := startCollector(t)
 	tr, closer := open(t, tracer.WithCollector(c.URL))
@@ -50,7 +50,7 @@ func TestCloseSendsAllThatIsQueued(t *testing.T) {
 	}
 }
 
-func TestCloseSaysHowManySpansWereNotDelivered(t *testing.T) {
+func TestCloseCountsUndelivered(t *testing.T) {
 	fail := func(code int) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if code != 304 {
@@ -90,7 +90,7 @@ func TestCloseSaysHowManySpansWereNotDelivered(t *testing.T) {
 	noneLeft(t)
 }
 
-func TestCloseSaysHowManySpansTheQueueDropped(t *testing.T) {
+func TestCloseCountsDropped(t *testing.T) {
 	release := make(chan bool)
 	var posts atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
@@ -115,7 +115,28 @@ func TestCloseSaysHowManySpansTheQueueDropped(t *testing.T) {
 	}
 }
 
-func TestATracerCanBeUsedWhileAndAfterItCloses(t *testing.T) {
+func TestCloseDoesNotWaitForSamplingServer(t *testing.T) {
+	asked, release := make(chan bool, 1), make(chan bool)
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		select {
+		case asked <- true:
+		default:
+		}
+		<-release
+	}))
+	defer server.Close()
+	defer close(release)
+	setenv(t, "JAEGER_SAMPLING_ENDPOINT="+server.URL, "JAEGER_SAMPLER_REFRESH_INTERVAL=1ms")
+	_, closer := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
+	<-asked
+	start := time.Now()
+	closer.Close()
+	if d := time.Since(start); d > 2*time.Second {
+		t.Errorf("Close took %v", d)
+	}
+}
+
+func TestCloseWhileInUse(t *testing.T) {
 	setenv(t, "JAEGER_REPORTER_MAX_QUEUE_SIZE=10")
 	c := startCollector(t)
 	tr, closer := open(t, tracer.WithCollector(c.URL))
@@ -149,7 +170,7 @@ func TestATracerCanBeUsedWhileAndAfterItCloses(t *testing.T) {
 	}
 }
 
-func TestAValueThatPanicsCostsItsSpanOnly(t *testing.T) {
+func TestPanickingValueLosesItsSpanOnly(t *testing.T) {
 	setenv(t)
 	c := startCollector(t)
 	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithRecorder(tracer.NewRecorder(0)))
@@ -174,7 +195,7 @@ type bomb struct{}
 
 func (bomb) String() string { panic(bomb{}) }
 
-func TestStatsCountWhatWasSentAndWhatWasNot(t *testing.T) {
+func TestStats(t *testing.T) {
 	setenv(t)
 	c := startCollector(t)
 	gone := httptest.NewServer(nil)
@@ -194,7 +215,7 @@ func TestStatsCountWhatWasSentAndWhatWasNot(t *testing.T) {
 }
 
 // A proxy in front of a real Jaeger refuses large requests with 413, and every third one with 429.
-func TestRealJaegerBehindAProxyWithLimitsGetsEverySpan(t *testing.T) {
+func TestRealJaegerBehindProxyWithLimits(t *testing.T) {
 	server := servers.Jaeger(t)
 	target, err := url.Parse(server.CollectorURL)
 	if err != nil {
@@ -251,7 +272,7 @@ func TestRealJaegerBehindAProxyWithLimitsGetsEverySpan(t *testing.T) {
 
 // If a server answers before it has read the request, and closes the connection, its answer may not
 // arrive.
-func TestCollectorThatClosesEarly(t *testing.T) {
+func TestCollectorClosesEarly(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -302,7 +323,7 @@ func TestCollectorThatClosesEarly(t *testing.T) {
 	t.Logf("%d of 300 spans arrived: %v", sent, err)
 }
 
-func TestASpanTooLargeForAnAgentIsCounted(t *testing.T) {
+func TestAgentSpanTooLarge(t *testing.T) {
 	agent, err := testutils.StartMockAgent()
 	if err != nil {
 		t.Fatal(err)
@@ -334,7 +355,7 @@ func TestASpanTooLargeForAnAgentIsCounted(t *testing.T) {
 }
 
 // If each span fits into a packet alone, no packet of several spans is too large, in any order.
-func TestNoPacketToAnAgentIsTooLarge(t *testing.T) {
+func TestAgentPacketsFit(t *testing.T) {
 	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)
@@ -356,7 +377,7 @@ func TestNoPacketToAnAgentIsTooLarge(t *testing.T) {
 	}
 }
 
-func TestSpansThatAreToBeLoggedGoToTheGivenLogger(t *testing.T) {
+func TestLogSpans(t *testing.T) {
 	setenv(t, "JAEGER_REPORTER_LOG_SPANS=true")
 	var logged bytes.Buffer
 	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))

@@ -1,22 +1,17 @@
 package tracer_test
 
 import (
-	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go/testutils"
 	"github.com/uber/jaeger-client-go/thrift-gen/sampling"
 )
 
-func TestSpansReachTheCollector(t *testing.T) {
+func TestNewSendsToCollector(t *testing.T) {
 	setenv(t, "JAEGER_TAGS=team=blue,zone=${NO_SUCH_VARIABLE:eu}")
 	c := startCollector(t)
 	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithTag("team", "red"))
@@ -48,7 +43,7 @@ func TestSpansReachTheCollector(t *testing.T) {
 	noneLeft(t)
 }
 
-func TestTheEnvironmentNamesTheCollector(t *testing.T) {
+func TestNewCollectorOfEnvironment(t *testing.T) {
 	c := startCollector(t)
 	setenv(t, "JAEGER_ENDPOINT="+c.URL+"/custom?format=jaeger.thrift", "JAEGER_USER=me", "JAEGER_PASSWORD=pw")
 	tr, closer := open(t)
@@ -61,7 +56,7 @@ func TestTheEnvironmentNamesTheCollector(t *testing.T) {
 	}
 }
 
-func TestCredentialsOfTheEnvironmentStayWithItsEndpoint(t *testing.T) {
+func TestNewCredentialsStayWithEndpoint(t *testing.T) {
 	c := startCollector(t)
 	setenv(t, "JAEGER_ENDPOINT=http://elsewhere.invalid", "JAEGER_USER=me", "JAEGER_PASSWORD=pw")
 	tr, closer := open(t, tracer.WithCollector(c.URL))
@@ -74,7 +69,7 @@ func TestCredentialsOfTheEnvironmentStayWithItsEndpoint(t *testing.T) {
 	}
 }
 
-func TestSpansReachAnAgent(t *testing.T) {
+func TestNewSendsToAgent(t *testing.T) {
 	agent, err := testutils.StartMockAgent()
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +91,7 @@ func TestSpansReachAnAgent(t *testing.T) {
 	t.Error("the span did not arrive")
 }
 
-func TestWithOnlyARecorderNothingIsStarted(t *testing.T) {
+func TestNewWithRecorderOnly(t *testing.T) {
 	setenv(t)
 	r := tracer.NewRecorder(0)
 	tr, closer := open(t, tracer.WithRecorder(r))
@@ -110,7 +105,7 @@ func TestWithOnlyARecorderNothingIsStarted(t *testing.T) {
 	}
 }
 
-func TestARecorderDoesNotKeepSpansFromTheCollector(t *testing.T) {
+func TestNewWithRecorderAndCollector(t *testing.T) {
 	c := startCollector(t)
 	setenv(t, "JAEGER_ENDPOINT="+c.URL)
 	r := tracer.NewRecorder(0)
@@ -124,7 +119,7 @@ func TestARecorderDoesNotKeepSpansFromTheCollector(t *testing.T) {
 	}
 }
 
-func TestTheServiceIsNamedByTheArgumentElseTheEnvironment(t *testing.T) {
+func TestNewServiceName(t *testing.T) {
 	for name, test := range map[string]struct{ arg, env, want string }{
 		"argument": {"a", "", "a"},
 		"env":      {"", "e", "e"},
@@ -151,7 +146,7 @@ func TestTheServiceIsNamedByTheArgumentElseTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestDisabledTracerDoesNothing(t *testing.T) {
+func TestNewDisabled(t *testing.T) {
 	setenv(t, "JAEGER_DISABLED=true", "JAEGER_TAGS=x")
 	tr, closer, err := tracer.New("")
 	if err != nil {
@@ -166,7 +161,7 @@ func TestDisabledTracerDoesNothing(t *testing.T) {
 	noneLeft(t)
 }
 
-func TestNewLeavesTheGlobalTracerAlone(t *testing.T) {
+func TestNewDoesNotSetGlobalTracer(t *testing.T) {
 	setenv(t)
 	open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
 	if opentracing.IsGlobalTracerRegistered() {
@@ -174,29 +169,7 @@ func TestNewLeavesTheGlobalTracerAlone(t *testing.T) {
 	}
 }
 
-func TestMisuseOfAnOptionIsAnErrorThatNamesIt(t *testing.T) {
-	for want, opt := range map[string]tracer.Option{
-		"tracer: WithRecorder(nil): want a recorder from NewRecorder":                                                       tracer.WithRecorder(nil),
-		`tracer: WithCollector("localhost:14268"): want the collector's http or https URL, such as http://localhost:14268`:  tracer.WithCollector("localhost:14268"),
-		`tracer: WithCollector(""): want the collector's http or https URL, such as http://localhost:14268`:                 tracer.WithCollector(""),
-		`tracer: WithCollector("ftp://xxxxx@host"): want the collector's http or https URL, such as http://localhost:14268`: tracer.WithCollector("ftp://me:secret@host"),
-		`tracer: WithTag(""): want a key`:                                                 tracer.WithTag("", 1),
-		`tracer: WithTag("ip", int): want the host's address as a string`:                 tracer.WithTag("ip", 1),
-		`tracer: WithStats(nil): want a *Stats`:                                           tracer.WithStats(nil),
-		`tracer: WithLogger(nil): want a logger`:                                          tracer.WithLogger(nil),
-		`tracer: WithPropagation(): want Jaeger, B3, B3Single or W3C, or several of them`: tracer.WithPropagation(),
-		`tracer: WithPropagation(Format(9)): want Jaeger, B3, B3Single or W3C`:            tracer.WithPropagation(tracer.B3, 9),
-		`tracer: option 1 is nil`:                                                         nil,
-	} {
-		setenv(t)
-		tr, _, err := tracer.New("shop", opt)
-		if err == nil || err.Error() != want || tr != nil {
-			t.Errorf("got  %v\nwant %s", err, want)
-		}
-	}
-}
-
-func TestSamplingIsAllUnlessTheEnvironmentSaysOtherwise(t *testing.T) {
+func TestNewSampler(t *testing.T) {
 	for env, want := range map[string]int{
 		"":                          100,
 		"JAEGER_SAMPLER_TYPE=const": 100,
@@ -225,7 +198,7 @@ func TestSamplingIsAllUnlessTheEnvironmentSaysOtherwise(t *testing.T) {
 	}
 }
 
-func TestASamplingServerIsAsked(t *testing.T) {
+func TestNewSamplingServer(t *testing.T) {
 	agent, err := testutils.StartMockAgent()
 	if err != nil {
 		t.Fatal(err)
@@ -251,117 +224,4 @@ func TestASamplingServerIsAsked(t *testing.T) {
 		}
 	}
 	noneLeft(t)
-}
-
-func TestTheDocumentsSamplingServerIsAskedAndNotTheEnvironments(t *testing.T) {
-	asked := make(chan [2]string, 100) // who, by which service
-	start := func(name string) string {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			select {
-			case asked <- [2]string{name, r.FormValue("service")}:
-			default:
-			}
-			w.WriteHeader(http.StatusNotFound)
-		}))
-		t.Cleanup(server.Close)
-		return strings.TrimPrefix(server.URL, "http://")
-	}
-	const theirs, ours = "the environment's", "the document's"
-	environments, documents := start(theirs), start(ours)
-	_, port, _ := strings.Cut(documents, ":")
-	byPort := "local_agent: {reporting_host: 127.0.0.1, sampling_port: " + port + "}"
-	for i, test := range []struct{ env, yaml, want string }{
-		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, "", theirs},
-		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, byPort, ours},
-		{"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, byPort, ours},
-		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, "sampler: {manager_host_port: '" + documents + "'}", ours},
-		{"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, "sampler: {sampling_endpoint: 'http://" + documents + "'}", ours},
-		{"JAEGER_TAGS=a=b", "local_agent: {reporting_host: 127.0.0.1, sampling_port: 1}\nsampler: {sampling_endpoint: 'http://" + documents + "'}", ours},
-		{"JAEGER_TAGS=a=b", "sampler: {manager_host_port: '" + environments + "', sampling_endpoint: 'http://" + documents + "'}", ours},
-	} {
-		service := fmt.Sprint("shop ", i)
-		setenv(t, "JAEGER_SERVICE_NAME="+service, "JAEGER_SAMPLER_REFRESH_INTERVAL=1ms", test.env)
-		_, closer, err := tracer.FromYAML(strings.NewReader(test.yaml), tracer.WithRecorder(tracer.NewRecorder(0)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := <-asked
-		for got[1] != service { // a tracer that is closed now
-			got = <-asked
-		}
-		closer.Close() // its error may say that there was no strategy
-		if got[0] != test.want {
-			t.Errorf("%s\n%s\n%s server was asked", test.env, test.yaml, got[0])
-		}
-	}
-}
-
-func TestCloseDoesNotWaitForTheSamplingServer(t *testing.T) {
-	asked, release := make(chan bool, 1), make(chan bool)
-	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		select {
-		case asked <- true:
-		default:
-		}
-		<-release
-	}))
-	defer server.Close()
-	defer close(release)
-	setenv(t, "JAEGER_SAMPLING_ENDPOINT="+server.URL, "JAEGER_SAMPLER_REFRESH_INTERVAL=1ms")
-	_, closer := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
-	<-asked
-	start := time.Now()
-	closer.Close()
-	if d := time.Since(start); d > 2*time.Second {
-		t.Errorf("Close took %v", d)
-	}
-}
-
-func BenchmarkStartAndFinish(b *testing.B) {
-	tr, closer, err := tracer.New("shop", tracer.WithRecorder(tracer.NewRecorder(0)))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer closer.Close()
-	for b.Loop() {
-		tr.StartSpan("a").SetTag("k", "v").Finish()
-	}
-}
-
-func TestAProcessTagThatPanicsCostsNothing(t *testing.T) {
-	setenv(t)
-	recorder := tracer.NewRecorder(1)
-	tr, _ := open(t, tracer.WithRecorder(recorder), tracer.WithTag("bomb", bomb{}))
-	tr.StartSpan("a").Finish()
-	tags := recorder.Traces()[0][0].Process.Tags
-	if !slices.ContainsFunc(tags, func(f gap.Field) bool {
-		return f.Key == "bomb" && f.Value == "tracer_test.bomb that panics when printed"
-	}) {
-		t.Errorf("tags %v", tags)
-	}
-}
-
-func TestATagOfAnOptionReplacesThoseOfItsKey(t *testing.T) {
-	setenv(t, "JAEGER_TAGS=team=blue,zone=eu,team=green")
-	c := startCollector(t)
-	r := tracer.NewRecorder(0)
-	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithRecorder(r), tracer.WithTag("team", "old"), tracer.WithTag("team", "red"))
-	tr.StartSpan("a").Finish()
-	if err := closer.Close(); err != nil {
-		t.Fatal(err)
-	}
-	var sent, recorded []string
-	for _, tag := range c.batches[0].Process.Tags {
-		if tag.Key == "team" || tag.Key == "zone" {
-			sent = append(sent, tag.Key+"="+tag.GetVStr())
-		}
-	}
-	for _, f := range r.Traces()[0][0].Process.Tags {
-		if f.Key == "team" || f.Key == "zone" {
-			recorded = append(recorded, f.Key+"="+f.Value.(string))
-		}
-	}
-	if want := []string{"zone=eu", "team=red"}; !slices.Equal(sent, want) || !slices.Equal(recorded, want) {
-		t.Errorf("sent %q, recorded %q, want %q", sent, recorded, want)
-	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +16,7 @@ import (
 	"github.com/uber/jaeger-client-go/testutils"
 )
 
-func TestADocumentOfPythonsOpensATracer(t *testing.T) {
+func TestYAMLOfPython(t *testing.T) {
 	agent, err := testutils.StartMockAgent()
 	if err != nil {
 		t.Fatal(err)
@@ -78,7 +80,7 @@ tags: {zone: eu, shards: 3, ratio: 0.5, canary: true, build: "7"}
 	noneLeft(t)
 }
 
-func TestOptionsBeatTheDocumentAndTheDocumentTheEnvironment(t *testing.T) {
+func TestYAMLPrecedence(t *testing.T) {
 	c := startCollector(t)
 	for name, test := range map[string]struct {
 		env, yaml string
@@ -126,7 +128,7 @@ func TestOptionsBeatTheDocumentAndTheDocumentTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrongWithADocumentIsToldWithItsLine(t *testing.T) {
+func TestYAMLErrors(t *testing.T) {
 	for yaml, want := range map[string]string{
 		"a: 1":                                                   "line 1: a: unknown key",
 		"samplr: {type: const}":                                  "line 1: samplr: unknown key; did you mean sampler?",
@@ -223,7 +225,7 @@ func TestWhatIsWrongWithADocumentIsToldWithItsLine(t *testing.T) {
 	}
 }
 
-func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
+func TestYAMLReportsAllErrors(t *testing.T) {
 	setenv(t, "JAEGER_REPORTER_FLUSH_INTERVAL=soon")
 	_, _, err := tracer.FromYAML(strings.NewReader("samplr: 1\nlogging: maybe\nreporter_queue_size: 0"), tracer.WithTag("", 1))
 	for _, want := range []string{"line 1: samplr", "line 2: logging", "line 3: reporter_queue_size", "JAEGER_REPORTER_FLUSH_INTERVAL", "WithTag"} {
@@ -233,7 +235,7 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 	}
 }
 
-func TestADocumentThatCannotBeReadIsAnError(t *testing.T) {
+func TestYAMLUnreadable(t *testing.T) {
 	setenv(t)
 	if _, _, err := tracer.FromYAML(iotest.ErrReader(errors.ErrUnsupported)); !errors.Is(err, errors.ErrUnsupported) {
 		t.Error(err)
@@ -246,7 +248,7 @@ func TestADocumentThatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
-func TestADocumentCanDisableTheTracer(t *testing.T) {
+func TestYAMLDisables(t *testing.T) {
 	for _, yaml := range []string{"disabled: true", "enabled: no", "enabled: false\nsampler: {type: const}"} {
 		setenv(t)
 		tr, _, err := tracer.FromYAML(strings.NewReader(yaml))
@@ -256,29 +258,7 @@ func TestADocumentCanDisableTheTracer(t *testing.T) {
 	}
 }
 
-// FuzzYAML: whatever the document holds, FromYAML answers or says what is wrong, in a few words for each line.
-func FuzzYAML(f *testing.F) {
-	for _, s := range []string{
-		"service_name: shop\nsampler: {type: const, param: 1}", "tags: {a: b}\nreporter: {sender: {endpoint: 'http://h'}}",
-		"a: &a {b: *a}", "local_agent: {reporting_port: 1}", "propagation: [b3, w3c]", "? {a: b}\n: c", "tags: &t {<<: *t}", "---\n---\n",
-		"sampler: *x", "logging: !!binary aGk=", "reporter_flush_interval: 1e309",
-	} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, yaml string) {
-		setenv(t, "JAEGER_SERVICE_NAME=shop")
-		_, closer, err := tracer.FromYAML(strings.NewReader(yaml), tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithCollector("http://localhost"))
-		if err != nil {
-			if !strings.HasPrefix(err.Error(), "tracer: ") {
-				t.Error(err)
-			}
-			return
-		}
-		closer.Close()
-	})
-}
-
-func TestCredentialsAreOfOnePlace(t *testing.T) {
+func TestYAMLCredentials(t *testing.T) {
 	const (
 		agent = "local_agent: {reporting_host: localhost}"
 		none  = " is set: want reporter.endpoint set too, since an agent takes no credentials"
@@ -309,7 +289,7 @@ func TestCredentialsAreOfOnePlace(t *testing.T) {
 	}
 }
 
-func TestATagWithoutAValueIsNone(t *testing.T) {
+func TestYAMLTagWithoutValue(t *testing.T) {
 	setenv(t, "JAEGER_SERVICE_NAME=shop", "JAEGER_TAGS=c=env")
 	r := tracer.NewRecorder(0)
 	tr, closer, err := tracer.FromYAML(strings.NewReader("tags: {a: '', b: ~, c: , d: null, e: !!null x}"), tracer.WithRecorder(r))
@@ -329,7 +309,50 @@ func TestATagWithoutAValueIsNone(t *testing.T) {
 	}
 }
 
-func TestAPortOfTheDocumentLeavesTheRemoteSamplerToTheEnvironment(t *testing.T) {
+func TestYAMLSamplingServerWins(t *testing.T) {
+	asked := make(chan [2]string, 100) // who, by which service
+	start := func(name string) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case asked <- [2]string{name, r.FormValue("service")}:
+			default:
+			}
+			w.WriteHeader(http.StatusNotFound)
+		}))
+		t.Cleanup(server.Close)
+		return strings.TrimPrefix(server.URL, "http://")
+	}
+	const theirs, ours = "the environment's", "the document's"
+	environments, documents := start(theirs), start(ours)
+	_, port, _ := strings.Cut(documents, ":")
+	byPort := "local_agent: {reporting_host: 127.0.0.1, sampling_port: " + port + "}"
+	for i, test := range []struct{ env, yaml, want string }{
+		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, "", theirs},
+		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, byPort, ours},
+		{"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, byPort, ours},
+		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, "sampler: {manager_host_port: '" + documents + "'}", ours},
+		{"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, "sampler: {sampling_endpoint: 'http://" + documents + "'}", ours},
+		{"JAEGER_TAGS=a=b", "local_agent: {reporting_host: 127.0.0.1, sampling_port: 1}\nsampler: {sampling_endpoint: 'http://" + documents + "'}", ours},
+		{"JAEGER_TAGS=a=b", "sampler: {manager_host_port: '" + environments + "', sampling_endpoint: 'http://" + documents + "'}", ours},
+	} {
+		service := fmt.Sprint("shop ", i)
+		setenv(t, "JAEGER_SERVICE_NAME="+service, "JAEGER_SAMPLER_REFRESH_INTERVAL=1ms", test.env)
+		_, closer, err := tracer.FromYAML(strings.NewReader(test.yaml), tracer.WithRecorder(tracer.NewRecorder(0)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := <-asked
+		for got[1] != service { // a tracer that is closed now
+			got = <-asked
+		}
+		closer.Close() // its error may say that there was no strategy
+		if got[0] != test.want {
+			t.Errorf("%s\n%s\n%s server was asked", test.env, test.yaml, got[0])
+		}
+	}
+}
+
+func TestYAMLSamplingPort(t *testing.T) {
 	const port = "local_agent: {sampling_port: 5778}\n"
 	for name, test := range map[string]struct {
 		env, yaml string
@@ -354,7 +377,7 @@ func TestAPortOfTheDocumentLeavesTheRemoteSamplerToTheEnvironment(t *testing.T) 
 	}
 }
 
-func TestABatchHasAsManySpansAsTheDocumentSays(t *testing.T) {
+func TestYAMLBatchSize(t *testing.T) {
 	for yaml, want := range map[string][]int{"reporter_batch_size: 3": {3, 3, 1}, "reporter: {batch_size: 7}": {7}, "": {7}} {
 		c := startCollector(t)
 		setenv(t, "JAEGER_SERVICE_NAME=shop", "JAEGER_REPORTER_FLUSH_INTERVAL=1h")
@@ -376,4 +399,26 @@ func TestABatchHasAsManySpansAsTheDocumentSays(t *testing.T) {
 			t.Errorf("%s: batches of %v spans, want %v", yaml, got, want)
 		}
 	}
+}
+
+// FuzzYAML: whatever the document holds, FromYAML answers or says what is wrong, in a few words for each line.
+func FuzzYAML(f *testing.F) {
+	for _, s := range []string{
+		"service_name: shop\nsampler: {type: const, param: 1}", "tags: {a: b}\nreporter: {sender: {endpoint: 'http://h'}}",
+		"a: &a {b: *a}", "local_agent: {reporting_port: 1}", "propagation: [b3, w3c]", "? {a: b}\n: c", "tags: &t {<<: *t}", "---\n---\n",
+		"sampler: *x", "logging: !!binary aGk=", "reporter_flush_interval: 1e309",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, yaml string) {
+		setenv(t, "JAEGER_SERVICE_NAME=shop")
+		_, closer, err := tracer.FromYAML(strings.NewReader(yaml), tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithCollector("http://localhost"))
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "tracer: ") {
+				t.Error(err)
+			}
+			return
+		}
+		closer.Close()
+	})
 }

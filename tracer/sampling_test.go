@@ -13,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 	"github.com/gaptrace/gaptrace/tracer"
@@ -21,44 +20,32 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// told is a log that can be read while it is written.
-type told struct {
+// logbuffer is a log that can be read while it is written.
+type logbuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (l *told) Write(b []byte) (int, error) {
+func (l *logbuffer) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.Write(b)
 }
 
-func (l *told) String() string {
+func (l *logbuffer) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
 // remote opens a tracer that asks a sampling server every millisecond.
-func remote(t *testing.T, endpoint, param string) (opentracing.Tracer, io.Closer, *tracer.Stats, *told) {
+func remote(t *testing.T, endpoint, param string) (opentracing.Tracer, io.Closer, *tracer.Stats, *logbuffer) {
 	t.Helper()
 	setenv(t, "JAEGER_SAMPLING_ENDPOINT="+endpoint, "JAEGER_SAMPLER_PARAM="+param, "JAEGER_SAMPLER_REFRESH_INTERVAL=1ms")
-	stats, log := new(tracer.Stats), new(told)
+	stats, log := new(tracer.Stats), new(logbuffer)
 	tr, closer := open(t, tracer.WithRecorder(tracer.NewRecorder(1)), tracer.WithStats(stats),
 		tracer.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
 	return tr, closer, stats, log
-}
-
-// until waits until a condition holds.
-func until(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for range 6000 {
-		if done() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Fatal(what)
 }
 
 // answering starts a sampling server that answers every request with text.
@@ -71,7 +58,7 @@ func answering(t *testing.T, status int, text string) string {
 	return s.URL + "/sampling"
 }
 
-func TestStrategiesAreReadAsServersWriteThem(t *testing.T) {
+func TestStrategyAnswers(t *testing.T) {
 	files, err := filepath.Glob("testdata/strategies/*.txt")
 	if err != nil || len(files) != 5 {
 		t.Fatal(files, err)
@@ -123,7 +110,7 @@ func TestStrategyDecides(t *testing.T) {
 	}
 }
 
-func TestFailureToGetAStrategyIsReported(t *testing.T) {
+func TestStrategyFailures(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	for name, test := range map[string]struct{ endpoint, want string }{
@@ -168,7 +155,7 @@ func TestFailureToGetAStrategyIsReported(t *testing.T) {
 	noneLeft(t)
 }
 
-func TestSamplingServerThatRecoversIsNoErrorOfClose(t *testing.T) {
+func TestStrategyAfterFailures(t *testing.T) {
 	var well atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if !well.Load() {
@@ -191,7 +178,7 @@ func TestSamplingServerThatRecoversIsNoErrorOfClose(t *testing.T) {
 	}
 }
 
-func TestStatsDescribeTheSampler(t *testing.T) {
+func TestStatsSampler(t *testing.T) {
 	for env, want := range map[string]string{
 		"":                       "const 1",
 		"JAEGER_SAMPLER_PARAM=0": "const 0",
@@ -211,7 +198,7 @@ func TestStatsDescribeTheSampler(t *testing.T) {
 	}
 }
 
-func TestRealJaegerIsAskedForItsStrategy(t *testing.T) {
+func TestStrategyOfRealJaeger(t *testing.T) {
 	server := servers.Jaeger(t)
 	for _, endpoint := range []string{server.SamplingURL, strings.TrimSuffix(server.SamplingURL, "sampling")} { // names, numbers
 		_, closer, stats, log := remote(t, endpoint, "1")

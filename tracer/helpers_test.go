@@ -43,6 +43,42 @@ func open(t *testing.T, opts ...tracer.Option) (opentracing.Tracer, io.Closer) {
 	return tr, closer
 }
 
+func recording(t *testing.T) (opentracing.Tracer, *tracer.Recorder) {
+	setenv(t)
+	r := tracer.NewRecorder(0)
+	tr, _ := open(t, tracer.WithRecorder(r))
+	return tr, r
+}
+
+// carried reads headers, a line each.
+func carried(lines string) opentracing.HTTPHeadersCarrier {
+	h := http.Header{}
+	for line := range strings.SplitSeq(lines, "\n") {
+		if k, v, ok := strings.Cut(line, ": "); ok {
+			h.Add(k, v)
+		}
+	}
+	return opentracing.HTTPHeadersCarrier(h)
+}
+
+func extract(t *testing.T, tr opentracing.Tracer, lines string) opentracing.SpanContext {
+	t.Helper()
+	c, err := tr.Extract(opentracing.HTTPHeaders, carried(lines))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func headers(t *testing.T, tr opentracing.Tracer, c opentracing.SpanContext) http.Header {
+	t.Helper()
+	h := http.Header{}
+	if err := tr.Inject(c, opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(h)); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
 // collector is an endpoint that understands what Jaeger's client sends.
 type collector struct {
 	*httptest.Server
@@ -96,6 +132,18 @@ func tag(tags []*j.Tag, key string) string {
 		}
 	}
 	return "(none)"
+}
+
+// until waits until a condition holds.
+func until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for range 6000 {
+		if done() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatal(what)
 }
 
 // noneLeft fails unless all goroutines of a tracer have ended, or do in a moment.

@@ -52,7 +52,7 @@ var malformed = map[string]struct {
 	"JAEGER_AGENT_PORT":                             {wantPort, []string{"0", "-1", "65536", "udp", "6831/udp"}},
 }
 
-func TestAMalformedVariableIsAnErrorThatNamesItItsValueAndWhatIsAllowed(t *testing.T) {
+func TestEnvironmentMalformed(t *testing.T) {
 	for name, test := range malformed {
 		for _, value := range test.values {
 			t.Run(name+"="+value, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestAMalformedVariableIsAnErrorThatNamesItItsValueAndWhatIsAllowed(t *testi
 
 func quote(s string) string { return `"` + s + `"` }
 
-func TestVariablesThatDoNotGoTogetherAreAnError(t *testing.T) {
+func TestEnvironmentConflicts(t *testing.T) {
 	for env, want := range map[string]string{
 		"JAEGER_USER=me":                         `tracer: JAEGER_USER="me": want JAEGER_PASSWORD set too, or neither`,
 		"JAEGER_USER=me:hunter2":                 "tracer: JAEGER_USER: want a name without a colon, where Basic auth begins the password",
@@ -95,7 +95,7 @@ func TestVariablesThatDoNotGoTogetherAreAnError(t *testing.T) {
 	}
 }
 
-func TestAllMalformedVariablesAreReportedAtOnce(t *testing.T) {
+func TestEnvironmentReportsAllErrors(t *testing.T) {
 	setenv(t)
 	for name, test := range malformed {
 		if name != "JAEGER_SAMPLER_PARAM" { // it has no meaning without a type
@@ -113,7 +113,7 @@ func TestAllMalformedVariablesAreReportedAtOnce(t *testing.T) {
 	}
 }
 
-func TestWellFormedVariablesAreTaken(t *testing.T) {
+func TestEnvironmentWellFormed(t *testing.T) {
 	for name, values := range map[string][]string{
 		"JAEGER_DISABLED":                               {"false", "0", "F"},
 		"JAEGER_RPC_METRICS":                            {"true"},
@@ -150,7 +150,7 @@ func TestWellFormedVariablesAreTaken(t *testing.T) {
 	noneLeft(t)
 }
 
-func TestTagsOfTheEnvironmentAreOnTheProcess(t *testing.T) {
+func TestEnvironmentTags(t *testing.T) {
 	setenv(t, "JAEGER_TAGS=a=b=c, d = ${FROM_ENV:x} ,e=${UNSET_VARIABLE:http://f:1},g=", "FROM_ENV=y")
 	r := tracer.NewRecorder(0)
 	tr, _ := open(t, tracer.WithRecorder(r), tracer.WithTag("n", 1))
@@ -167,7 +167,7 @@ func TestTagsOfTheEnvironmentAreOnTheProcess(t *testing.T) {
 	}
 }
 
-func TestLongTraceIDsAreTheEnvironmentsChoice(t *testing.T) {
+func TestEnvironmentLongTraceIDs(t *testing.T) {
 	var lengths []int
 	for _, env := range []string{"JAEGER_TRACEID_128BIT=false", "JAEGER_TRACEID_128BIT=true"} {
 		setenv(t, env)

@@ -1,14 +1,19 @@
 package tracer_test
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
 	"github.com/opentracing/opentracing-go/log"
 	"github.com/uber/jaeger-client-go"
 )
@@ -45,7 +50,61 @@ func recorded(t *testing.T, fill func(opentracing.Span)) (s gap.Span, bytes int,
 	return s, bytes, lost
 }
 
-func TestOneSpanIsBoundedInBytes(t *testing.T) {
+func TestRecorderValues(t *testing.T) {
+	tr, r := recording(t)
+	raw := []byte("raw")
+	span := tr.StartSpan("a", ext.SpanKindRPCClient)
+	for k, v := range map[string]any{
+		"string": "s", "bool": true, "int": -1, "uint8": uint8(1), "uint64": uint64(math.MaxUint64), "int64": int64(2),
+		"float32": float32(0.5), "float64": 0.25, "bytes": raw, "nil": nil, "error": errors.New("e"),
+		"duration": time.Second, "slice": []string{"x", "y"}, "bomb": bomb{}, "nil stringer": (*bomb)(nil),
+		"long": strings.Repeat("é", 64<<10),
+	} {
+		span.SetTag(k, v)
+	}
+	span.SetTag("twice", 1).SetTag("twice", 2)
+	before := time.Now()
+	span.LogFields(log.String("event", "error"), log.Error(errors.New("boom")), log.Int("n", 1), log.Bool("b", true), log.Float64("f", 0.5),
+		log.Object("o", []int{1}), log.Noop(), log.Object("bomb", bomb{}), log.Error(explosive{}), log.Error(nil),
+		log.Lazy(func(e log.Encoder) { e.EmitString("lazy", "yes") }), log.Lazy(func(log.Encoder) { panic("no") }))
+	span.Finish()
+	raw[0] = 'X'
+	span.SetTag("late", true)
+
+	got := r.Traces()[0][0]
+	tags := map[string]any{}
+	for _, f := range got.Tags {
+		tags[f.Key] = f.Value
+	}
+	if long := tags["long"].(string); len(long) != 64<<10 || strings.Trim(long, "é") != "" {
+		t.Errorf("a long value is cut to %d bytes, %q…", len(long), long[len(long)-3:])
+	}
+	delete(tags, "long")
+	want := map[string]any{
+		"string": "s", "bool": true, "int": int64(-1), "uint8": int64(1), "uint64": "18446744073709551615", "int64": int64(2),
+		"float32": 0.5, "float64": 0.25, "bytes": []byte("raw"), "nil": "<nil>", "error": "e",
+		"duration": "1s", "slice": "[x y]", "bomb": "tracer_test.bomb that panics when printed", "nil stringer": "<nil>",
+		"twice": int64(2), "span.kind": "client", "sampler.type": "const", "sampler.param": true, tracer.TruncatedTag: int64(1),
+	}
+	if !reflect.DeepEqual(tags, want) {
+		t.Errorf("got  %v\nwant %v", tags, want)
+	}
+	if len(got.Logs) != 1 || got.Logs[0].Time.Before(before.Round(0)) || got.Logs[0].Time.After(time.Now()) {
+		t.Fatalf("logs %v", got.Logs)
+	}
+	if s, want := fmt.Sprint(got.Logs[0].Fields), "[{event error} {error.object boom} {n 1} {b true} {f 0.5} {o [1]} "+
+		"{bomb a field that panics when printed} {error.object a field that panics when printed} {error.object <nil>} "+
+		"{lazy yes} { a field that panics when printed}]"; s != want {
+		t.Errorf("got  %s\nwant %s", s, want)
+	}
+}
+
+// explosive is an error whose text panics.
+type explosive struct{}
+
+func (explosive) Error() string { panic("no text") }
+
+func TestRecorderLimitsBytesOfSpan(t *testing.T) {
 	long := strings.Repeat("x", 64<<10)
 	for name, test := range map[string]struct {
 		fill      func(opentracing.Span)
@@ -102,7 +161,7 @@ func TestOneSpanIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-func TestLargeThingsLeaveRoomForTheSmallOnesBehindThem(t *testing.T) {
+func TestRecorderLargeValuesLeaveSpace(t *testing.T) {
 	large := strings.Repeat("x", 64<<10)
 	s, _, lost := recorded(t, func(span opentracing.Span) {
 		for i := range 100 {
@@ -123,7 +182,7 @@ func TestLargeThingsLeaveRoomForTheSmallOnesBehindThem(t *testing.T) {
 	}
 }
 
-func TestALogWithoutRoomIsLeftOut(t *testing.T) {
+func TestRecorderLeavesOutLogs(t *testing.T) {
 	s, _, lost := recorded(t, func(span opentracing.Span) {
 		span.LogFields(slices.Repeat([]log.Field{log.Int("n", 1)}, 200_000)...) // which take all there is
 		for range 500 {
@@ -135,7 +194,7 @@ func TestALogWithoutRoomIsLeftOut(t *testing.T) {
 	}
 }
 
-func TestASpanMadeBySelfRefKeepsItsParent(t *testing.T) {
+func TestRecorderParentOfSelfRef(t *testing.T) {
 	r := tracer.NewRecorder(0)
 	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
 	defer closer.Close()
@@ -163,7 +222,7 @@ func TestASpanMadeBySelfRefKeepsItsParent(t *testing.T) {
 	}
 }
 
-func TestReferencesOfOneSpanAreBounded(t *testing.T) {
+func TestRecorderLimitsReferences(t *testing.T) {
 	r := tracer.NewRecorder(0)
 	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
 	defer closer.Close()
@@ -179,7 +238,7 @@ func TestReferencesOfOneSpanAreBounded(t *testing.T) {
 	}
 }
 
-func TestNamesAreCutOnTheBoundaryOfARune(t *testing.T) {
+func TestRecorderTruncatesBetweenRunes(t *testing.T) {
 	long := strings.Repeat("é", 64<<10)
 	s, _, lost := recorded(t, func(span opentracing.Span) {
 		span.SetOperationName("a" + long)
@@ -200,7 +259,7 @@ func TestNamesAreCutOnTheBoundaryOfARune(t *testing.T) {
 	}
 }
 
-func TestOfOneSpanTheFirstThousandLogsAreKept(t *testing.T) {
+func TestRecorderLimitsLogs(t *testing.T) {
 	for n, want := range map[int]any{1000: nil, 1003: int64(3)} {
 		s, _, lost := recorded(t, func(span opentracing.Span) {
 			for i := range n {
@@ -210,25 +269,5 @@ func TestOfOneSpanTheFirstThousandLogsAreKept(t *testing.T) {
 		if len(s.Logs) != 1000 || s.Logs[999].Fields[0].Value != int64(999) || lost != want {
 			t.Errorf("of %d logs %d are kept, and %v left out", n, len(s.Logs), lost)
 		}
-	}
-}
-
-func TestARecorderForgetsTheProcessesOfTracersThatAreGone(t *testing.T) {
-	r := tracer.NewRecorder(1000)
-	var first opentracing.Tracer
-	for i := range 65 {
-		tr, closer := jaeger.NewTracer(fmt.Sprint(i), jaeger.NewConstSampler(true), r)
-		defer closer.Close()
-		if i == 0 {
-			first = tr
-			tr.StartSpan("a").Finish()
-		}
-		tr.StartSpan("a").Finish()
-	}
-	first.StartSpan("a").Finish()
-	traces := r.Traces()
-	p := func(i int) *gap.Process { return traces[i][0].Process }
-	if p(0) != p(1) || p(0) == p(66) || p(66).Service != "0" {
-		t.Error("of a tracer that 64 others came behind the process is still kept, or was never")
 	}
 }

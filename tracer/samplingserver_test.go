@@ -22,7 +22,7 @@ func newTestServer(l *slog.Logger) *samplingServer {
 }
 
 // Over HTTP/2 the connection outlives a request that is cancelled.
-func TestCloseLeavesNoConnectionToASamplingServer(t *testing.T) {
+func TestSamplingServerStopClosesConnection(t *testing.T) {
 	asked, closed := make(chan bool), make(chan bool)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.ProtoMajor != 2 {
@@ -57,7 +57,7 @@ func TestCloseLeavesNoConnectionToASamplingServer(t *testing.T) {
 	}
 }
 
-func TestFailuresToGetAStrategyAreLoggedOnceAMinute(t *testing.T) {
+func TestSamplingServerLogsOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logged strings.Builder
 		s := newTestServer(slog.New(slog.NewTextHandler(&logged, nil)))
@@ -78,7 +78,7 @@ func TestFailuresToGetAStrategyAreLoggedOnceAMinute(t *testing.T) {
 	})
 }
 
-func TestPanickingLoggerDoesNotBreakSampling(t *testing.T) {
+func TestSamplingServerPanickingLogger(t *testing.T) {
 	s := newTestServer(slog.New(panicking{}))
 	s.failed(errors.New("e"))
 	s.stop()
@@ -87,7 +87,7 @@ func TestPanickingLoggerDoesNotBreakSampling(t *testing.T) {
 	}
 }
 
-func TestOperationsOfASamplerAreBounded(t *testing.T) {
+func TestSamplingServerLimitsOperations(t *testing.T) {
 	server := newTestServer(nil)
 	defer server.stop()
 	parsed, err := server.Parse([]byte(`{"operationSampling":{}}`))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,16 +17,7 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-func extract(t *testing.T, tr opentracing.Tracer, lines string) opentracing.SpanContext {
-	t.Helper()
-	c, err := tr.Extract(opentracing.HTTPHeaders, carried(lines))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func TestAllSpansOfADeferredTraceGetOneDecision(t *testing.T) {
+func TestDeferredTraceGetsOneDecision(t *testing.T) {
 	setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=1")
 	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
 	for i := range 3 { // the limit lets one trace through
@@ -45,7 +37,7 @@ func TestAllSpansOfADeferredTraceGetOneDecision(t *testing.T) {
 	}
 }
 
-func TestADeferredTraceIsCountedOnceByTheRateLimiter(t *testing.T) {
+func TestDeferredTraceIsRateLimitedOnce(t *testing.T) {
 	setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=3")
 	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
 	for i := range 3 {
@@ -58,7 +50,7 @@ func TestADeferredTraceIsCountedOnceByTheRateLimiter(t *testing.T) {
 	}
 }
 
-func TestADeferredTraceTellsWhoSampledIt(t *testing.T) {
+func TestDeferredTraceHasSamplerTags(t *testing.T) {
 	tr, r := recording(t)
 	tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "b3: abc-1"))).Finish()
 	tags := map[string]any{}
@@ -72,7 +64,7 @@ func TestADeferredTraceTellsWhoSampledIt(t *testing.T) {
 
 // A sampling server gives rates for operations, and the sampler for these answers for spans that begin a trace in a
 // process only.
-func TestADeferredTraceIsSampledAtTheRateOfItsOperation(t *testing.T) {
+func TestDeferredTraceUsesRateOfOperation(t *testing.T) {
 	tr := sampledByOperation(t)
 	sampled := func(operation string) bool {
 		span := tr.StartSpan(operation, opentracing.ChildOf(extract(t, tr, "b3: abc-1")))
@@ -86,7 +78,7 @@ func TestADeferredTraceIsSampledAtTheRateOfItsOperation(t *testing.T) {
 	}
 }
 
-func TestWhatWasDecidedIsFinalForLaterSpans(t *testing.T) {
+func TestDecisionIsFinal(t *testing.T) {
 	tr := sampledByOperation(t)
 	tr.StartSpan("other").Finish() // the sampler lets the first one through
 	for _, in := range []string{"b3: abc-1", "b3: abc-1-0", "x-b3-sampled: 0", "uber-trace-id: abc:1:0:0"} {
@@ -129,7 +121,7 @@ func sampledByOperation(t *testing.T) opentracing.Tracer {
 	return tr
 }
 
-func TestOfAnAcceptedTraceWithoutIDsTheFirstSpanIsTheRoot(t *testing.T) {
+func TestAcceptedWithoutIDsFirstSpanIsRoot(t *testing.T) {
 	for _, in := range []string{"b3: 1", "b3: d", "x-b3-sampled: 1", "x-b3-flags: 1"} {
 		setenv(t, "JAEGER_TRACEID_128BIT=true", "JAEGER_SAMPLER_PARAM=0")
 		tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
@@ -145,7 +137,7 @@ func TestOfAnAcceptedTraceWithoutIDsTheFirstSpanIsTheRoot(t *testing.T) {
 	}
 }
 
-func TestAnAcceptedTraceWithoutIDsIsNotCountedByTheRateLimiter(t *testing.T) {
+func TestAcceptedWithoutIDsIsNotRateLimited(t *testing.T) {
 	for _, in := range []string{"b3: 1", "b3: d"} {
 		setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=1")
 		tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
@@ -158,62 +150,8 @@ func TestAnAcceptedTraceWithoutIDsIsNotCountedByTheRateLimiter(t *testing.T) {
 	}
 }
 
-func TestADeniedTraceStaysDeniedOnItsWay(t *testing.T) {
-	setenv(t)
-	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.Jaeger, tracer.B3, tracer.B3Single, tracer.W3C))
-	for _, in := range []string{"b3: 0", "x-b3-sampled: 0", "b3: abc-1-0", "uber-trace-id: abc:1:0:0"} {
-		span := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, in)))
-		h := headers(t, tr, tr.StartSpan("b", opentracing.ChildOf(span.Context())).Context())
-		if !strings.HasSuffix(h.Get("uber-trace-id"), ":0") || h.Get("x-b3-sampled") != "0" || h.Get("x-b3-flags") != "" ||
-			!strings.Contains(h.Get("b3"), "-0-") || !strings.HasSuffix(h.Get("traceparent"), "-00") {
-			t.Errorf("%s: %v", in, h)
-		}
-	}
-}
-
-func TestAMalformedContextIsAnErrorThatTellsTheReason(t *testing.T) {
-	tr, r := recording(t)
-	c, err := tr.Extract(opentracing.HTTPHeaders, carried("b3: rubbish"))
-	if !errors.Is(err, opentracing.ErrSpanContextCorrupted) || !strings.Contains(err.Error(), `b3: "rubbish": want trace-span-state`) {
-		t.Errorf("got %v", err)
-	}
-	span := tr.StartSpan("a", opentracing.ChildOf(c))
-	span.Finish()
-	got := r.Trace(gap.TraceID(span.Context().(jaeger.SpanContext).TraceID()))
-	if len(got) != 1 || len(got[0].References) != 0 || len(got[0].Logs) != 1 || got[0].Logs[0].Fields[0].Value != "malformed context" {
-		t.Errorf("got %v", got)
-	}
-}
-
-func TestADenialBesideMalformedIDsKeepsTheReason(t *testing.T) {
-	tr, r := recording(t)
-	c := extract(t, tr, "b3: rubbish-1-0")
-	tr.StartSpan("denied", opentracing.ChildOf(c)).Finish()
-	if n := len(r.Traces()); n != 0 {
-		t.Errorf("%d traces", n)
-	}
-	tr.StartSpan("forced", opentracing.ChildOf(c), opentracing.Tag{Key: "sampling.priority", Value: 1}).Finish()
-	if got := r.Traces(); len(got) != 1 || len(got[0][0].Logs) != 1 || got[0][0].Logs[0].Fields[0].Value != "malformed context" {
-		t.Errorf("got %v", got)
-	}
-}
-
-func TestADenialBesideIDsOfAnyLengthCounts(t *testing.T) {
-	tr, _ := recording(t)
-	a := func(n int) string { return strings.Repeat("a", n) }
-	for _, in := range []string{
-		"b3: " + a(33) + "-1-0", "b3: " + a(64) + "-" + a(16) + "-0", "b3: abc-" + a(60) + "-0", "b3: abc-1-0-" + a(64),
-		"b3: " + a(32) + "-" + a(16) + "-0-" + a(17), "b3: " + a(1<<20) + "-1-0",
-		"x-b3-traceid: " + a(64) + "\nx-b3-spanid: 1\nx-b3-sampled: 0", "x-b3-traceid: abc\nx-b3-spanid: " + a(64) + "\nx-b3-sampled: 0",
-	} {
-		if sc := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, in))).Context().(jaeger.SpanContext); sc.IsSampled() {
-			t.Errorf("%.100s: %v", in, sc)
-		}
-	}
-}
-
 // A link to a trace that a peer left open says nothing about this one.
-func TestOfSeveralReferencesTheParentAloneIsDecided(t *testing.T) {
+func TestReferencesOnlyParentIsDecided(t *testing.T) {
 	type contexts struct{ open, decided opentracing.SpanContext }
 	type refs []opentracing.StartSpanOption
 	child, follows := opentracing.ChildOf, opentracing.FollowsFrom
@@ -260,7 +198,7 @@ func TestOfSeveralReferencesTheParentAloneIsDecided(t *testing.T) {
 	}
 }
 
-func TestASpanBehindABaggageOfNoTraceBeginsOne(t *testing.T) {
+func TestReferencesBaggageWithoutTrace(t *testing.T) {
 	tr, _ := recording(t)
 	c := extract(t, tr, "b3: abc-1")
 	span := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "uberctx-k: v")), opentracing.ChildOf(c))
@@ -270,7 +208,7 @@ func TestASpanBehindABaggageOfNoTraceBeginsOne(t *testing.T) {
 	}
 }
 
-func TestASpanWhoseIDsAreGivenDecidesNoOther(t *testing.T) {
+func TestReferencesSelfRefDecidesNothing(t *testing.T) {
 	tr, _ := recording(t)
 	c := extract(t, tr, "b3: abc-1")
 	given := jaeger.NewSpanContext(jaeger.TraceID{Low: 0xdef}, 7, 0, true, nil)
@@ -280,7 +218,7 @@ func TestASpanWhoseIDsAreGivenDecidesNoOther(t *testing.T) {
 	}
 }
 
-func TestALinkToATraceWithoutIDsDoesNotBeginIt(t *testing.T) {
+func TestReferencesLinkBeginsNoTrace(t *testing.T) {
 	tr, _ := recording(t)
 	c := extract(t, tr, "b3: 1")
 	linked := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "b3: abc-1-1")), opentracing.FollowsFrom(c)).Context().(jaeger.SpanContext)
@@ -290,7 +228,7 @@ func TestALinkToATraceWithoutIDsDoesNotBeginIt(t *testing.T) {
 	}
 }
 
-func TestALinkLeavesTheSamplersTagsAndTheReason(t *testing.T) {
+func TestReferencesLinkKeepsSamplerTagsAndReason(t *testing.T) {
 	tr, r := recording(t)
 	bad := func() opentracing.SpanContext {
 		c, _ := tr.Extract(opentracing.HTTPHeaders, carried("b3: rubbish"))
@@ -326,7 +264,22 @@ func TestALinkLeavesTheSamplersTagsAndTheReason(t *testing.T) {
 	}
 }
 
-func TestASpansOwnTracerKnowsWhatOurCodecsKnow(t *testing.T) {
+func TestReferencesOfProgramAreUnchanged(t *testing.T) {
+	tr, _ := recording(t)
+	shared := opentracing.StartSpanOptions{References: []opentracing.SpanReference{opentracing.ChildOf(extract(t, tr, "b3: abc-1"))}}
+	for range 2 {
+		tr.StartSpan("a", allOptions{&shared})
+	}
+	if _, changed := shared.References[0].ReferencedContext.(jaeger.SpanContext); changed {
+		t.Error("the program's references were changed")
+	}
+}
+
+type allOptions struct{ *opentracing.StartSpanOptions }
+
+func (a allOptions) Apply(o *opentracing.StartSpanOptions) { *o = *a.StartSpanOptions }
+
+func TestSpanTracer(t *testing.T) {
 	tr, _ := recording(t)
 	span := tr.StartSpan("a")
 	own := span.Tracer()
@@ -353,67 +306,93 @@ func TestASpansOwnTracerKnowsWhatOurCodecsKnow(t *testing.T) {
 	}
 }
 
-func TestOptionsThatAreSharedAreLeftAsTheyWere(t *testing.T) {
-	tr, _ := recording(t)
-	shared := opentracing.StartSpanOptions{References: []opentracing.SpanReference{opentracing.ChildOf(extract(t, tr, "b3: abc-1"))}}
-	for range 2 {
-		tr.StartSpan("a", allOptions{&shared})
-	}
-	if _, changed := shared.References[0].ReferencedContext.(jaeger.SpanContext); changed {
-		t.Error("the program's references were changed")
+// contexts are one of each kind that a peer can send: they say whether its trace is sampled.
+var contexts = map[string]bool{
+	"uber-trace-id: abc:1:0:1":  true,
+	"uber-trace-id: abc:1:0:0":  false,
+	"uber-trace-id: abc:1:0:3":  true,
+	"uber-trace-id: abc:1:0:9":  true,
+	"b3: abc-1-1\nuberctx-k: v": true,
+	"b3: abc-1-d\nuberctx-k: v": true,
+	"b3: abc-1":                 true,
+	"b3: 0":                     false,
+	"b3: 1":                     true,
+	"b3: d":                     true,
+	"x-b3-sampled: 0":           false,
+	"jaeger-debug-id: me":       true,
+	"uberctx-k: v":              true,
+	"uberctx-k: v\nb3: rubbish": true,
+	"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\ntracestate: a=b": true,
+	"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\ntracestate: a=b": false,
+}
+
+// The race detector looks on.
+func TestConcurrentSpansFromOneContext(t *testing.T) {
+	setenv(t)
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.Jaeger, tracer.B3, tracer.B3Single, tracer.W3C))
+	for in, sampled := range contexts {
+		c := extract(t, tr, in)
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for range 50 {
+					span := tr.StartSpan("server", opentracing.ChildOf(c))
+					child := tr.StartSpan("child", opentracing.ChildOf(span.Context()))
+					child.SetTag("k", "v")
+					sc := child.Context().(jaeger.SpanContext)
+					if err := tr.Inject(sc, opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier{}); err != nil || sc.IsSampled() != sampled {
+						t.Errorf("%s: %v, %v", in, sc, err)
+					}
+					child.Finish()
+					span.Finish()
+				}
+			})
+		}
+		wg.Wait()
 	}
 }
 
-type allOptions struct{ *opentracing.StartSpanOptions }
-
-func (a allOptions) Apply(o *opentracing.StartSpanOptions) { *o = *a.StartSpanOptions }
-
-func TestSamplingPriorityWorksWithEveryNumberAndBoolean(t *testing.T) {
-	type count int
-	for name, test := range map[string]struct {
-		value         any
-		sampled, says bool
-	}{
-		"int 1":      {1, true, true},
-		"int 0":      {0, false, true},
-		"int -1":     {-1, false, true},
-		"int64":      {int64(2), true, true},
-		"uint16":     {uint16(1), true, true},
-		"uint16 0":   {uint16(0), false, true},
-		"uint8":      {uint8(1), true, true},
-		"float64":    {1.0, true, true},
-		"true":       {true, true, true},
-		"false":      {false, false, true},
-		"a named":    {count(1), true, true},
-		"string":     {"1", false, false},
-		"nil":        {nil, false, false},
-		"nil struct": {(*count)(nil), false, false},
-	} {
-		for _, param := range []string{"0", "1"} {
-			t.Run(name+", sampler "+param, func(t *testing.T) {
-				setenv(t, "JAEGER_SAMPLER_PARAM="+param)
-				r := tracer.NewRecorder(0)
-				tr, _ := open(t, tracer.WithRecorder(r))
-				want := test.sampled
-				if !test.says {
-					want = param == "1"
-				}
-				later := tr.StartSpan("later")
-				later.SetTag("sampling.priority", test.value)
-				for _, span := range []opentracing.Span{
-					tr.StartSpan("at once", opentracing.Tag{Key: "sampling.priority", Value: test.value}),
-					later,
-					tr.StartSpan("child", opentracing.ChildOf(later.Context())),
-				} {
-					if got := span.Context().(jaeger.SpanContext).IsSampled(); got != want {
-						t.Errorf("%v: sampled is %v", span, got)
-					}
-					span.Finish()
-				}
-				if got := len(r.Traces()); got != map[bool]int{true: 2, false: 0}[want] {
-					t.Errorf("%d traces", got)
+// The race detector looks on.
+func TestConcurrentUseOfOpenContext(t *testing.T) {
+	tr, _ := recording(t)
+	for range 20 {
+		c := extract(t, tr, "b3: abc-1")
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() { _ = c.(interface{ IsSampled() bool }).IsSampled() })
+			wg.Go(func() {
+				if err := tr.Inject(c, opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier{}); err != nil {
+					t.Error(err)
 				}
 			})
+			wg.Go(func() { tr.StartSpan("a", opentracing.ChildOf(c)) })
+		}
+		wg.Wait()
+		if !c.(interface{ IsSampled() bool }).IsSampled() {
+			t.Error("the trace has begun, and is not sampled")
+		}
+	}
+}
+
+func TestContextWorksWithAnotherTracer(t *testing.T) {
+	for in, sampled := range contexts {
+		setenv(t)
+		one, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.W3C))
+		r := tracer.NewRecorder(0)
+		other, _ := open(t, tracer.WithRecorder(r), tracer.WithPropagation(tracer.W3C, tracer.B3))
+		c := extract(t, one, in)
+		span := other.StartSpan("a", opentracing.ChildOf(c))
+		sc := span.Context().(jaeger.SpanContext)
+		h := headers(t, other, sc)
+		if strings.Contains(in, "abc") && sc.TraceID().Low != 0xabc || sc.IsSampled() != sampled {
+			t.Errorf("%s: %v", in, sc)
+		}
+		if state := h.Get("tracestate"); state != "" != strings.Contains(in, "tracestate") {
+			t.Errorf("%s: tracestate %q", in, state)
+		}
+		span.Finish()
+		if got := len(r.Traces()); got != map[bool]int{true: 1, false: 0}[sampled] {
+			t.Errorf("%s: %d traces", in, got)
 		}
 	}
 }
