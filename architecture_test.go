@@ -30,11 +30,13 @@ var layers = map[string]int{
 
 	"":                              1, // the root package
 	"gap/jaegerjson":                1,
+	"tracer/internal/propagation":   1,
 	"internal/redact/sqltext":       1,
 	"internal/redact/redis":         1,
 	"internal/redact/elasticsearch": 1,
 
-	"internal/spanutil": 2,
+	"internal/spanutil":        2,
+	"tracer/internal/settings": 2,
 
 	"contrib":    3,
 	"tracer":     3,

@@ -143,7 +143,7 @@ func TestBaggageLimitsOfInject(t *testing.T) {
 		"64 items":       {64, 1, 64},
 		"100 items":      {100, 1, 64},
 		"8000 bytes":     {4, 1998, 4},
-		"too many bytes": {10, 1998, 4}, // two of a key, of which 8192 hold four
+		"too many bytes": {10, 1998, 4}, // with two for the key; 8192 bytes hold four items
 	} {
 		span := tr.StartSpan("a")
 		for i := range test.items {
@@ -156,7 +156,7 @@ func TestBaggageLimitsOfInject(t *testing.T) {
 			}
 			for i := range test.items {
 				_, written := h[fmt.Sprintf("uberctx-%02d", i)]
-				if written != (i < test.want) { // the first by their keys, and not those that chance brings
+				if written != (i < test.want) { // the first ones by key, not a random choice
 					t.Errorf("%s: item %d is written: %v", name, i, written)
 				}
 			}
@@ -164,7 +164,7 @@ func TestBaggageLimitsOfInject(t *testing.T) {
 	}
 }
 
-// What counts is how baggage is written: one character may become nine bytes.
+// URL-encoding may turn one character into nine bytes.
 func TestBaggageLimitCountsEncodedBytes(t *testing.T) {
 	tr, _ := recording(t)
 	span := tr.StartSpan("a")
@@ -180,8 +180,10 @@ func TestBaggageCopiedByProgramStays(t *testing.T) {
 	tr, _ := recording(t)
 	span := tr.StartSpan("a").SetBaggageItem("k", "new")
 	for _, carrier := range []any{
-		http.Header{"Uberctx-K": {"old", "older"}, "Uberctx-Other": {"v"}, "Jaeger-Debug-Id": {"me"}, "Jaeger-Baggage": {"l=v"}},
-		opentracing.TextMapCarrier{"uberctx-k": "old", "uberctx-other": "v", "jaeger-debug-id": "me", "jaeger-baggage": "l=v"},
+		http.Header{"Uberctx-K": {"old", "older"}, "Uberctx-Other": {"v"}, "Jaeger-Debug-Id": {"me"},
+			"Jaeger-Baggage": {"l=v"}},
+		opentracing.TextMapCarrier{"uberctx-k": "old", "uberctx-other": "v", "jaeger-debug-id": "me",
+			"jaeger-baggage": "l=v"},
 	} {
 		if err := tr.Inject(span.Context(), opentracing.TextMap, carrier); err != nil {
 			t.Fatal(err)
@@ -203,12 +205,13 @@ func TestBaggageCopiedByProgramStays(t *testing.T) {
 	}
 }
 
-// What others wrote past http.Header's methods, and the keys of a map, may have any case.
+// Keys that were set without http.Header's methods, and the keys of a map, may have any case.
 func TestBaggageReplacesOldValueInAnyCase(t *testing.T) {
 	tr, _ := recording(t)
 	span := tr.StartSpan("a").SetBaggageItem("user", "new").SetBaggageItem("Zone", "new")
 	for _, format := range []opentracing.BuiltinFormat{opentracing.HTTPHeaders, opentracing.TextMap} {
-		h := http.Header{"uberctx-user": {"old"}, "UBERCTX-USER": {"old"}, "Uberctx-User": {"old", "old"}, "uberCtx-zone": {"old"}, "uberctx-other": {"kept"}}
+		h := http.Header{"uberctx-user": {"old"}, "UBERCTX-USER": {"old"}, "Uberctx-User": {"old", "old"},
+			"uberCtx-zone": {"old"}, "uberctx-other": {"kept"}}
 		m := opentracing.TextMapCarrier{}
 		for key := range h {
 			m[key] = h[key][0]
@@ -217,18 +220,18 @@ func TestBaggageReplacesOldValueInAnyCase(t *testing.T) {
 			if err := tr.Inject(span.Context(), format, carrier); err != nil {
 				t.Fatal(err)
 			}
-			if s := fmt.Sprint(carrier); strings.Contains(s, "old") || strings.Count(s, "new") != 2 || !strings.Contains(s, "kept") {
+			if s := fmt.Sprint(carrier); strings.Contains(s, "old") || strings.Count(s, "new") != 2 ||
+				!strings.Contains(s, "kept") {
 				t.Errorf("%T, %v: %v", carrier, format, s)
 			}
 		}
 	}
 }
 
-// What is left out does not take the old one's place.
 func TestBaggageOverLimitRemovesNothing(t *testing.T) {
 	tr, _ := recording(t)
 	span := tr.StartSpan("a")
-	for _, key := range []string{"a", "b", "c", "d", "e"} { // of which the bound lets four through
+	for _, key := range []string{"a", "b", "c", "d", "e"} { // the limit allows four
 		span.SetBaggageItem(key, strings.Repeat("x", 2000))
 	}
 	m := opentracing.TextMapCarrier{"Uberctx-A": "old", "Uberctx-E": "old"}
@@ -243,17 +246,18 @@ func TestBaggageOverLimitRemovesNothing(t *testing.T) {
 
 func TestBaggageKeysThatDifferInCase(t *testing.T) {
 	tr, _ := recording(t)
-	for range 20 { // it was chance
+	for range 20 { // the choice must not be random
 		span := tr.StartSpan("a")
 		for _, key := range []string{"USER", "uSER", "User", "user", "Id", "ID", "iD"} {
 			span.SetBaggageItem(key, key)
 		}
 		h := headers(t, tr, span.Context())
-		if user, id := h.Values("uberctx-user"), h.Values("uberctx-id"); len(user) != 1 || user[0] != "user" || len(id) != 1 || id[0] != "iD" {
+		if user, id := h.Values("uberctx-user"), h.Values("uberctx-id"); len(user) != 1 || user[0] != "user" ||
+			len(id) != 1 || id[0] != "iD" {
 			t.Fatalf("%v", h)
 		}
 	}
-	// What is not written counts for nothing.
+	// What is not written does not count towards the limit.
 	span := tr.StartSpan("a")
 	for _, key := range []string{"k", "K", "l", "L", "m", "M", "z"} {
 		span.SetBaggageItem(key, strings.Repeat("x", 2000))

@@ -11,7 +11,7 @@ import (
 	"github.com/uber/jaeger-client-go/zipkin"
 )
 
-// The peers are jaeger-client-go's own codecs. It has none for b3 and traceparent.
+// peers returns tracers with jaeger-client-go's own codecs. It has none for b3 and traceparent.
 func peers() map[string]opentracing.Tracer {
 	theirs := func(opts ...jaeger.TracerOption) opentracing.Tracer {
 		t, _ := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), jaeger.NewNullReporter(), opts...)
@@ -43,11 +43,13 @@ func formats(b *testing.B) map[string]opentracing.Tracer {
 	return all
 }
 
-// request has what a browser and a proxy send.
+// request returns the headers that a browser and a proxy send.
 func request() http.Header {
 	return http.Header{
-		"Accept": {"*/*"}, "Accept-Encoding": {"gzip"}, "Accept-Language": {"en"}, "Content-Length": {"0"}, "User-Agent": {"x"},
-		"X-Forwarded-For": {"10.0.0.1"}, "X-Forwarded-Proto": {"http"}, "X-Request-Id": {"6f1b"}, "X-Envoy-Expected-Rq-Timeout-Ms": {"15000"},
+		"Accept": {"*/*"}, "Accept-Encoding": {"gzip"}, "Accept-Language": {"en"}, "Content-Length": {"0"},
+		"User-Agent":      {"x"},
+		"X-Forwarded-For": {"10.0.0.1"}, "X-Forwarded-Proto": {"http"}, "X-Request-Id": {"6f1b"},
+		"X-Envoy-Expected-Rq-Timeout-Ms": {"15000"},
 	}
 }
 

@@ -43,13 +43,13 @@ func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return ours, nil
 }
 
-// cutting is a connection that its peer resets after left bytes.
-type cutting struct {
+// resetting is a connection that its peer resets after left bytes.
+type resetting struct {
 	net.Conn
 	left int
 }
 
-func (c *cutting) Write(b []byte) (int, error) {
+func (c *resetting) Write(b []byte) (int, error) {
 	if c.left -= len(b); c.left < 0 {
 		c.Conn.Close()
 		return 0, &net.OpError{Op: "write", Net: "tcp", Err: syscall.ECONNRESET}
@@ -67,7 +67,7 @@ type scripted struct {
 	mu     sync.Mutex
 	taken  []string
 	at     []time.Time // of the requests
-	body   []byte      // of the last request that arrived whole
+	body   []byte      // of the last complete request
 	logged strings.Builder
 }
 
@@ -118,7 +118,8 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		o := &options{stats: new(Stats), logger: slog.New(slog.NewTextHandler(&s.logged, nil))}
 		set := &settings.Settings{BatchSize: 100}
 		set.Reporter = &config.ReporterConfig{
-			CollectorEndpoint: "http://collector/api/traces?token=secret", QueueSize: queue, BufferFlushInterval: s.flush,
+			CollectorEndpoint: "http://collector/api/traces?token=secret", QueueSize: queue,
+			BufferFlushInterval: s.flush,
 		}
 		r, err := newReporter(set, o)
 		if err != nil {
@@ -129,7 +130,7 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		c.http.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := listener.dial(ctx, network, addr)
 			if s.cut > 0 {
-				conn = &cutting{conn, s.cut}
+				conn = &resetting{conn, s.cut}
 			}
 			return conn, err
 		}
@@ -145,7 +146,10 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 	})
 }
 
-func status(code int, retryAfter string) func(*scripted, http.ResponseWriter, *http.Request) {
+// script is an answer of a scripted collector.
+type script = func(*scripted, http.ResponseWriter, *http.Request)
+
+func status(code int, retryAfter string) script {
 	return func(_ *scripted, w http.ResponseWriter, _ *http.Request) {
 		if retryAfter != "" {
 			w.Header().Set("Retry-After", retryAfter)
@@ -154,69 +158,78 @@ func status(code int, retryAfter string) func(*scripted, http.ResponseWriter, *h
 	}
 }
 
-func TestEverySpanArrivesOrIsCounted(t *testing.T) {
+func atFirst(requests int, first script) script {
+	return func(s *scripted, w http.ResponseWriter, r *http.Request) {
+		if s.request() <= requests {
+			first(s, w, r)
+			return
+		}
+		s.take(w)
+	}
+}
+
+func take(s *scripted, w http.ResponseWriter, _ *http.Request) { s.take(w) }
+
+func limit(bytes int64) script {
+	return func(s *scripted, w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > bytes {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+		s.take(w)
+	}
+}
+
+func redirect(code int, to string) script {
+	return func(s *scripted, w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/taken" {
+			s.take(w)
+			return
+		}
+		if to != "" {
+			w.Header().Set("Location", to)
+		}
+		w.WriteHeader(code)
+	}
+}
+
+func hangUp(_ *scripted, w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
+
+func sleep(d time.Duration, answer script) script {
+	return func(s *scripted, w http.ResponseWriter, r *http.Request) {
+		time.Sleep(d)
+		answer(s, w, r)
+	}
+}
+
+func TestCollectorAnswers(t *testing.T) {
 	const all = 300
-	atFirst := func(requests int, first func(*scripted, http.ResponseWriter, *http.Request)) func(*scripted, http.ResponseWriter, *http.Request) {
-		return func(s *scripted, w http.ResponseWriter, r *http.Request) {
-			if s.request() <= requests {
-				first(s, w, r)
-				return
-			}
-			s.take(w)
-		}
-	}
-	take := func(s *scripted, w http.ResponseWriter, _ *http.Request) { s.take(w) }
-	limit := func(bytes int64) func(*scripted, http.ResponseWriter, *http.Request) {
-		return func(s *scripted, w http.ResponseWriter, r *http.Request) {
-			if r.ContentLength > bytes {
-				w.WriteHeader(http.StatusRequestEntityTooLarge)
-				return
-			}
-			s.take(w)
-		}
-	}
-	redirect := func(code int, to string) func(*scripted, http.ResponseWriter, *http.Request) {
-		return func(s *scripted, w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/taken" {
-				s.take(w)
-				return
-			}
-			if to != "" {
-				w.Header().Set("Location", to)
-			}
-			w.WriteHeader(code)
-		}
-	}
-	hangUp := func(_ *scripted, w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
-	sleep := func(d time.Duration, answer func(*scripted, http.ResponseWriter, *http.Request)) func(*scripted, http.ResponseWriter, *http.Request) {
-		return func(s *scripted, w http.ResponseWriter, r *http.Request) {
-			time.Sleep(d)
-			answer(s, w, r)
-		}
-	}
-	type script = func(*scripted, http.ResponseWriter, *http.Request)
 	for name, test := range map[string]struct {
 		answer           script
 		failed, tooLarge int64
 		err              string
 		requests         int // at most
 	}{
-		"takes all":                    {take, 0, 0, "", 3},
-		"413 above 4 KB":               {limit(4 << 10), 0, 0, "", 100},
-		"413 above 600 bytes":          {limit(600), 0, 1, "1 span was too large for the collector, which answered 413 to each alone", 310},
-		"413 always":                   {status(413, ""), 0, all, "300 spans were too large for the collector", 320},
-		"413 always, with Retry-After": {status(413, "1000000"), 0, all, "300 spans were too large for the collector", 320},
-		"413 once":                     {atFirst(1, status(413, "")), 0, 0, "", 8},
-		"429 twice":                    {atFirst(2, status(429, "")), 0, 0, "", 5},
-		"429 four times":               {atFirst(4, status(429, "7")), 0, 0, "", 7},
+		"takes all":      {take, 0, 0, "", 3},
+		"413 above 4 KB": {limit(4 << 10), 0, 0, "", 100},
+		"413 above 600 bytes": {limit(600), 0, 1,
+			"1 span was too large for the collector, which answered 413 to each alone", 310},
+		"413 always": {status(413, ""), 0, all, "300 spans were too large for the collector", 320},
+		"413 always, with Retry-After": {status(413, "1000000"), 0, all, "300 spans were too large for the collector",
+			320},
+		"413 once":       {atFirst(1, status(413, "")), 0, 0, "", 8},
+		"429 twice":      {atFirst(2, status(429, "")), 0, 0, "", 5},
+		"429 four times": {atFirst(4, status(429, "7")), 0, 0, "", 7},
 		"429 for a date": {atFirst(1, func(s *scripted, w http.ResponseWriter, r *http.Request) {
 			status(429, time.Now().Add(time.Minute).UTC().Format(http.TimeFormat))(s, w, r)
 		}), 0, 0, "", 4},
 		"429 with a date that has passed": {atFirst(2, status(429, "Thu, 01 Jan 1970 00:00:00 GMT")), 0, 0, "", 5},
 		"429 with rubbish":                {atFirst(2, status(429, "soon")), 0, 0, "", 5},
 		"429 with a negative number":      {atFirst(2, status(429, "-1")), 0, 0, "", 5},
-		"429 for ever":                    {status(429, "1"), all, 0, "300 spans were not delivered: the collector answered 429 Too Many Requests", 15},
-		"429 for centuries":               {status(429, "99999999999999999999"), all, 0, "300 spans were not delivered: the collector answered 429 Too Many Requests", 15},
+		"429 for ever": {status(429, "1"), all, 0,
+			"300 spans were not delivered: the collector answered 429 Too Many Requests", 15},
+		"429 for centuries": {status(429, "99999999999999999999"), all, 0,
+			"300 spans were not delivered: the collector answered 429 Too Many Requests", 15},
 		"429 to every second request": {func(s *scripted, w http.ResponseWriter, r *http.Request) {
 			if s.request()%2 == 1 {
 				status(429, "1")(s, w, r)
@@ -232,20 +245,23 @@ func TestEverySpanArrivesOrIsCounted(t *testing.T) {
 			}
 		}, 0, 0, "", 150},
 		"503 with Retry-After, twice": {atFirst(2, status(503, "3")), 0, 0, "", 5},
-		"503 without":                 {atFirst(1, status(503, "")), 100, 0, "100 spans were not delivered: the collector answered 503 Service Unavailable", 3},
-		"500":                         {status(500, ""), all, 0, "300 spans were not delivered: the collector answered 500 Internal Server Error", 3},
-		"500 once":                    {atFirst(1, status(500, "5")), 100, 0, "100 spans were not delivered", 3},
-		"304":                         {redirect(304, ""), all, 0, "the collector answered 304 Not Modified", 3},
-		"302":                         {redirect(302, "/taken"), all, 0, "a redirect to GET, which loses the spans", 3},
-		"302 to nowhere":              {redirect(302, ""), all, 0, "the collector answered 302 Found", 3},
-		"307":                         {redirect(307, "/taken"), 0, 0, "", 6},
-		"308 to nowhere":              {redirect(308, ""), all, 0, "the collector answered 308 Permanent Redirect", 3},
-		"307 in a circle":             {redirect(307, "/api/traces"), all, 0, "the collector redirects more than 10 times", 33},
-		"slow":                        {sleep(4*time.Second, take), 0, 0, "", 3},
-		"slow to refuse":              {sleep(4*time.Second, limit(4<<10)), 0, 0, "", 100},
-		"too slow":                    {sleep(6*time.Second, status(202, "")), all, 0, "deadline exceeded", 3},
-		"hangs up":                    {hangUp, all, 0, "EOF", 3},
-		"hangs up once":               {atFirst(1, hangUp), 100, 0, "100 spans were not delivered: EOF", 3},
+		"503 without": {atFirst(1, status(503, "")), 100, 0,
+			"100 spans were not delivered: the collector answered 503 Service Unavailable", 3},
+		"500": {status(500, ""), all, 0,
+			"300 spans were not delivered: the collector answered 500 Internal Server Error", 3},
+		"500 once":       {atFirst(1, status(500, "5")), 100, 0, "100 spans were not delivered", 3},
+		"304":            {redirect(304, ""), all, 0, "the collector answered 304 Not Modified", 3},
+		"302":            {redirect(302, "/taken"), all, 0, "a redirect to GET, which loses the spans", 3},
+		"302 to nowhere": {redirect(302, ""), all, 0, "the collector answered 302 Found", 3},
+		"307":            {redirect(307, "/taken"), 0, 0, "", 6},
+		"308 to nowhere": {redirect(308, ""), all, 0, "the collector answered 308 Permanent Redirect", 3},
+		"307 in a circle": {redirect(307, "/api/traces"), all, 0,
+			"the collector redirects more than 10 times", 33},
+		"slow":           {sleep(4*time.Second, take), 0, 0, "", 3},
+		"slow to refuse": {sleep(4*time.Second, limit(4<<10)), 0, 0, "", 100},
+		"too slow":       {sleep(6*time.Second, status(202, "")), all, 0, "deadline exceeded", 3},
+		"hangs up":       {hangUp, all, 0, "EOF", 3},
+		"hangs up once":  {atFirst(1, hangUp), 100, 0, "100 spans were not delivered: EOF", 3},
 		"answers half of it": {atFirst(1, func(_ *scripted, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			w.WriteHeader(429)
@@ -273,18 +289,23 @@ func TestEverySpanArrivesOrIsCounted(t *testing.T) {
 				}
 				time.Sleep(10 * time.Hour) // for all retries, since Close would not wait for them
 				err := closeAll()
-				sent, dropped, tooLarge, failed := stats.Sent.Load(), stats.Dropped.Load(), stats.TooLarge.Load(), stats.Failed.Load()
-				if sent+dropped+tooLarge+failed != all || dropped != 0 || failed != test.failed || tooLarge != test.tooLarge {
-					t.Errorf("of %d spans %d sent, %d dropped, %d too large, %d failed", all, sent, dropped, tooLarge, failed)
+				sent, dropped := stats.Sent.Load(), stats.Dropped.Load()
+				tooLarge, failed := stats.TooLarge.Load(), stats.Failed.Load()
+				if sent+dropped+tooLarge+failed != all || dropped != 0 || failed != test.failed ||
+					tooLarge != test.tooLarge {
+					t.Errorf("of %d spans %d sent, %d dropped, %d too large, %d failed", all, sent, dropped, tooLarge,
+						failed)
 				}
 				slices.Sort(s.taken)
-				if got := len(slices.Compact(s.taken)); got != len(s.taken) || int64(got) != sent && name != "too slow" {
+				if got := len(slices.Compact(s.taken)); got != len(s.taken) || int64(got) != sent &&
+					name != "too slow" {
 					t.Errorf("%d spans arrived, %d of them once; %d are counted", len(s.taken), got, sent)
 				}
 				if s.request() > test.requests {
 					t.Errorf("%d requests", s.request())
 				}
-				if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) || strings.Contains(fmt.Sprint(err), "secret") {
+				if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) ||
+					strings.Contains(fmt.Sprint(err), "secret") {
 					t.Errorf("Close says %v, want %s", err, test.err)
 				}
 			})
@@ -292,8 +313,8 @@ func TestEverySpanArrivesOrIsCounted(t *testing.T) {
 	}
 }
 
-func TestRetryAfterIsHonoured(t *testing.T) {
-	for retryAfter, want := range map[string][]time.Duration{ // want: the pauses between the requests
+func TestCollectorRetryAfter(t *testing.T) {
+	for retryAfter, want := range map[string][]time.Duration{ // the pauses between the requests
 		"":                     {1 * time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second},
 		"30":                   {30 * time.Second, 30 * time.Second, 30 * time.Second, 30 * time.Second},
 		"3":                    {3 * time.Second, 3 * time.Second, 4 * time.Second, 8 * time.Second},
@@ -323,7 +344,7 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 	}
 }
 
-func TestFinishDoesNotWaitForABusyCollector(t *testing.T) {
+func TestCollectorBusyDoesNotDelayFinish(t *testing.T) {
 	s := &scripted{answer: status(429, "60")}
 	sendTo(t, s, 1000, func(tr *jaeger.Tracer, closeAll func() error, stats *Stats) {
 		start, finished := time.Now(), int64(0)
@@ -339,21 +360,18 @@ func TestFinishDoesNotWaitForABusyCollector(t *testing.T) {
 			start = time.Now()
 		}
 		closeAll()
-		if n := stats.Sent.Load() + stats.Dropped.Load() + stats.Failed.Load(); n != finished || stats.Dropped.Load() < 8000 || stats.Failed.Load() == 0 {
-			t.Errorf("of %d spans %d sent, %d dropped, %d failed", finished, stats.Sent.Load(), stats.Dropped.Load(), stats.Failed.Load())
+		if n := stats.Sent.Load() + stats.Dropped.Load() + stats.Failed.Load(); n != finished ||
+			stats.Dropped.Load() < 8000 || stats.Failed.Load() == 0 {
+			t.Errorf("of %d spans %d sent, %d dropped, %d failed", finished, stats.Sent.Load(), stats.Dropped.Load(),
+				stats.Failed.Load())
 		}
 	})
 }
 
-func TestCloseIsBoundedWhateverACollectorAnswers(t *testing.T) {
-	slowly := func(answer func(*scripted, http.ResponseWriter, *http.Request)) func(*scripted, http.ResponseWriter, *http.Request) {
-		return func(s *scripted, w http.ResponseWriter, r *http.Request) {
-			time.Sleep(4900 * time.Millisecond)
-			answer(s, w, r)
-		}
-	}
+func TestCollectorCannotDelayClose(t *testing.T) {
+	slowly := func(answer script) script { return sleep(4900*time.Millisecond, answer) }
 	for name, test := range map[string]struct {
-		answer func(*scripted, http.ResponseWriter, *http.Request)
+		answer script
 		most   time.Duration
 		sent   int64
 	}{
@@ -370,7 +388,7 @@ func TestCloseIsBoundedWhateverACollectorAnswers(t *testing.T) {
 		"429 for ever, slowly": {slowly(status(429, "1")), 15 * time.Second, 0},
 		"500 for ever, slowly": {slowly(status(500, "")), 15 * time.Second, 0},
 	} {
-		for _, before := range []time.Duration{0, 10 * time.Second} { // of the pause
+		for _, before := range []time.Duration{0, 10 * time.Second} { // the time from Finish to Close
 			t.Run(fmt.Sprint(name, " ", before), func(t *testing.T) {
 				s := &scripted{answer: test.answer}
 				sendTo(t, s, 10_000, func(tr *jaeger.Tracer, closeAll func() error, stats *Stats) {
@@ -383,8 +401,10 @@ func TestCloseIsBoundedWhateverACollectorAnswers(t *testing.T) {
 					if d := time.Since(start); d > test.most {
 						t.Errorf("Close took %v", d)
 					}
-					if n := stats.Sent.Load() + stats.TooLarge.Load() + stats.Failed.Load(); n != 10_000 || stats.Sent.Load() != test.sent || (err == nil) != (test.sent == 10_000) {
-						t.Errorf("%d sent, %d too large, %d failed: %v", stats.Sent.Load(), stats.TooLarge.Load(), stats.Failed.Load(), err)
+					if n := stats.Sent.Load() + stats.TooLarge.Load() + stats.Failed.Load(); n != 10_000 ||
+						stats.Sent.Load() != test.sent || (err == nil) != (test.sent == 10_000) {
+						t.Errorf("%d sent, %d too large, %d failed: %v", stats.Sent.Load(), stats.TooLarge.Load(),
+							stats.Failed.Load(), err)
 					}
 				})
 			})
@@ -392,11 +412,11 @@ func TestCloseIsBoundedWhateverACollectorAnswers(t *testing.T) {
 	}
 }
 
-func TestLossesAreLoggedWhileACollectorIsBusy(t *testing.T) {
+func TestCollectorBusyLogsLosses(t *testing.T) {
 	s := &scripted{answer: status(429, "300"), flush: time.Second}
 	sendTo(t, s, 10, func(tr *jaeger.Tracer, _ func() error, stats *Stats) {
 		tr.StartSpan("a").Finish()
-		time.Sleep(2 * time.Second) // it is sent, and refused
+		time.Sleep(2 * time.Second) // the span is sent and refused
 		for range 20 {
 			tr.StartSpan("a").Finish()
 		}
@@ -408,7 +428,7 @@ func TestLossesAreLoggedWhileACollectorIsBusy(t *testing.T) {
 	})
 }
 
-func TestRequestsThatAreCutShortAreMadeSmaller(t *testing.T) {
+func TestCollectorCutsConnection(t *testing.T) {
 	s := &scripted{answer: func(s *scripted, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "close")
 		s.take(w)
@@ -425,7 +445,7 @@ func TestRequestsThatAreCutShortAreMadeSmaller(t *testing.T) {
 
 // Once a collector has refused a size, later requests stay below it instead of being refused each
 // time.
-func TestSizeOfRequestsIsRemembered(t *testing.T) {
+func TestCollectorRequestSizeIsRemembered(t *testing.T) {
 	refused := 0
 	s := &scripted{answer: func(s *scripted, w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength > 4<<10 {
@@ -440,7 +460,8 @@ func TestSizeOfRequestsIsRemembered(t *testing.T) {
 			tr.StartSpan("a").Finish()
 		}
 		if err := closeAll(); err != nil || len(s.taken) != 5000 || refused > s.request()/4 {
-			t.Errorf("%v: %d of 5000 spans arrived, %d of %d requests were refused", err, len(s.taken), refused, s.request())
+			t.Errorf("%v: %d of 5000 spans arrived, %d of %d requests were refused", err, len(s.taken), refused,
+				s.request())
 		}
 	})
 }

@@ -21,11 +21,12 @@ func newTestReporter(to jaeger.Transport, o *options, queue int) *reporter {
 	r := &reporter{sender: &sender{to, newDelivery(o, queue)}}
 	metrics := jaeger.NewNullMetrics()
 	metrics.ReporterDropped = counter{&o.stats.Dropped}
-	r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queue), jaeger.ReporterOptions.Metrics(metrics))
+	r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queue),
+		jaeger.ReporterOptions.Metrics(metrics))
 	return r
 }
 
-// hanging is a collector that takes five seconds for each batch of 100, and then fails so many times.
+// hanging is a collector that takes five seconds for each batch of 100. It fails for the first failures batches.
 type hanging struct {
 	err      error
 	failures int
@@ -100,13 +101,13 @@ func TestNothingIsQueuedAfterClose(t *testing.T) {
 	for range 100 {
 		tr.StartSpan("late").Finish()
 	}
-	// Had they been queued, ten would be kept alive for ever, and the others dropped.
+	// If they had been queued, ten would be kept for ever and the others dropped.
 	if n := stats.Dropped.Load(); n != 0 {
 		t.Errorf("%d spans found the queue full", n)
 	}
 }
 
-// noting is a collector that notes when it was sent something.
+// noting is a collector that records when spans were sent.
 type noting struct {
 	n  int
 	at []time.Time
@@ -125,7 +126,8 @@ func (c *noting) Flush() (int, error) {
 func (c *noting) Close() error { return nil }
 
 func TestFlushInterval(t *testing.T) {
-	for interval, want := range map[string]time.Duration{"": time.Second, "250ms": 250 * time.Millisecond, "1m": time.Minute} {
+	for interval, want := range map[string]time.Duration{"": time.Second, "250ms": 250 * time.Millisecond,
+		"1m": time.Minute} {
 		t.Run(interval, func(t *testing.T) {
 			t.Setenv("JAEGER_REPORTER_FLUSH_INTERVAL", interval)
 			synctest.Test(t, func(t *testing.T) {
@@ -154,7 +156,7 @@ func TestFlushInterval(t *testing.T) {
 	}
 }
 
-// refusing is a collector that takes nothing.
+// refusing is a collector that accepts no spans.
 type refusing struct{ n int }
 
 func (r *refusing) Append(*jaeger.Span) (int, error) { r.n++; return 0, nil }
@@ -170,7 +172,8 @@ func (r *refusing) Flush() (int, error) {
 func (r *refusing) Close() error { return nil }
 
 // logging returns a tracer that logs its losses to a buffer.
-func logging(to jaeger.Transport, queue int) (tr opentracing.Tracer, closeAll func(), logged *bytes.Buffer, stats *Stats) {
+func logging(to jaeger.Transport, queue int) (tr opentracing.Tracer, closeAll func(), logged *bytes.Buffer,
+	stats *Stats) {
 	logged, stats = new(bytes.Buffer), new(Stats)
 	quiet := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
@@ -230,7 +233,8 @@ func TestDroppedSpansAreLogged(t *testing.T) {
 			}
 		}
 		closeAll()
-		if n := stats.Dropped.Load(); n == 0 || n+stats.Sent.Load() != 200 || !strings.Contains(logged.String(), "dropped=") {
+		if n := stats.Dropped.Load(); n == 0 || n+stats.Sent.Load() != 200 ||
+			!strings.Contains(logged.String(), "dropped=") {
 			t.Errorf("%d dropped, %d sent, logged: %s", n, stats.Sent.Load(), logged)
 		}
 	})

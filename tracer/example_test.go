@@ -10,7 +10,7 @@ import (
 )
 
 func ExampleNew() {
-	// Where spans go is the environment's to say; a recorder alone needs no Jaeger.
+	// The environment says where spans are sent. With a recorder alone, no Jaeger is needed.
 	recorder := tracer.NewRecorder(100)
 	t, closer, err := tracer.New("shop", tracer.WithRecorder(recorder))
 	if err != nil {

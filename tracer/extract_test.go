@@ -14,12 +14,14 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// serve is a server as OpenTracing's own examples write it: it extracts, does not mind an error, and starts a span, and
-// a child of that. It tells what became of the peer's trace: its id and the span's parent there, or that it is a new one.
+// serve acts like the server in OpenTracing's examples: it extracts, ignores the error, and starts a
+// span and its child. It describes what became of the peer's trace: its ID and the span's parent, or
+// "new trace"; whether it is sampled; its baggage; and what was logged.
 func serve(t *testing.T, tr opentracing.Tracer, r *tracer.Recorder, lines string) string {
 	t.Helper()
 	c, err := tr.Extract(opentracing.HTTPHeaders, carried(lines))
-	if err != nil && !errors.Is(err, opentracing.ErrSpanContextNotFound) && !errors.Is(err, opentracing.ErrSpanContextCorrupted) {
+	if err != nil && !errors.Is(err, opentracing.ErrSpanContextNotFound) &&
+		!errors.Is(err, opentracing.ErrSpanContextCorrupted) {
 		t.Errorf("Extract: %v", err)
 	}
 	span := tr.StartSpan("server", ext.RPCServerOption(c))
@@ -62,7 +64,8 @@ func serve(t *testing.T, tr opentracing.Tracer, r *tracer.Recorder, lines string
 		for _, l := range l.Logs {
 			for _, f := range l.Fields {
 				if f.Key == "message" {
-					s += "; " + strings.TrimPrefix(fmt.Sprint(f.Value), "opentracing: SpanContext data corrupted in Extract carrier: ")
+					s += "; " + strings.TrimPrefix(fmt.Sprint(f.Value),
+						"opentracing: SpanContext data corrupted in Extract carrier: ")
 				}
 			}
 		}
@@ -150,16 +153,16 @@ func TestExtractJaeger(t *testing.T) {
 
 func TestExtractB3(t *testing.T) {
 	extractTests{
-		"sampled":                 {multi + "x-b3-sampled: 1", "abc 1, sampled"},
-		"true":                    {multi + "X-B3-Sampled: True", "abc 1, sampled"},
-		"false":                   {multi + "X-B3-Sampled: false", "abc 1, not sampled"},
-		"denied":                  {multi + "x-b3-sampled: 0", "abc 1, not sampled"},
-		"debug":                   {multi + "x-b3-flags: 1", "abc 1, debug"},
-		"debug though denied":     {multi + "x-b3-flags: 1\nx-b3-sampled: 0", "abc 1, debug"},
-		"deferred":                {multi, "abc 1, sampled"},
-		"other flags":             {multi + "x-b3-flags: 2", "abc 1, sampled"},
-		"rubbish decides nothing": {multi + "x-b3-sampled: maybe", "abc 1, sampled"},
-		"upper case":              {"x-b3-traceid: ABC\nx-b3-spanid: F\nx-b3-sampled: 1", "abc f, sampled"},
+		"sampled":                   {multi + "x-b3-sampled: 1", "abc 1, sampled"},
+		"true":                      {multi + "X-B3-Sampled: True", "abc 1, sampled"},
+		"false":                     {multi + "X-B3-Sampled: false", "abc 1, not sampled"},
+		"denied":                    {multi + "x-b3-sampled: 0", "abc 1, not sampled"},
+		"debug":                     {multi + "x-b3-flags: 1", "abc 1, debug"},
+		"debug though denied":       {multi + "x-b3-flags: 1\nx-b3-sampled: 0", "abc 1, debug"},
+		"deferred":                  {multi, "abc 1, sampled"},
+		"other flags":               {multi + "x-b3-flags: 2", "abc 1, sampled"},
+		"unknown state is deferred": {multi + "x-b3-sampled: maybe", "abc 1, sampled"},
+		"upper case":                {"x-b3-traceid: ABC\nx-b3-spanid: F\nx-b3-sampled: 1", "abc f, sampled"},
 		"15 digits": {
 			"x-b3-traceid: a65132fe08bfaea\nx-b3-spanid: a65132fe08bfaea\nx-b3-sampled: 1",
 			"a65132fe08bfaea a65132fe08bfaea, sampled",
@@ -169,14 +172,15 @@ func TestExtractB3(t *testing.T) {
 			"63ac35c9f6413ad48485a3953bb6124 1, sampled",
 		},
 		"full length": {
-			"x-b3-traceid: 463ac35c9f6413ad48485a3953bb6124\nx-b3-spanid: a2fb4a1d1a96d312\nx-b3-parentspanid: 0020000000000001\nx-b3-sampled: 1",
+			"x-b3-traceid: 463ac35c9f6413ad48485a3953bb6124\nx-b3-spanid: a2fb4a1d1a96d312\n" +
+				"x-b3-parentspanid: 0020000000000001\nx-b3-sampled: 1",
 			"463ac35c9f6413ad48485a3953bb6124 a2fb4a1d1a96d312, sampled",
 		},
 		"first value": {
 			multi + "x-b3-sampled: 1\nx-b3-traceid: def\nx-b3-sampled: 0",
 			"abc 1, sampled",
 		},
-		"parent is rubbish": {multi + "x-b3-parentspanid: -", "abc 1, sampled"},
+		"parent malformed": {multi + "x-b3-parentspanid: -", "abc 1, sampled"},
 		"no span": {
 			"x-b3-traceid: def",
 			"new trace, sampled; no x-b3-spanid: want 1 to 16 hex digits that are not all 0",
@@ -285,32 +289,32 @@ func TestExtractW3C(t *testing.T) {
 
 func TestExtractReadOrder(t *testing.T) {
 	extractTests{
-		"b3's deny holds over jaeger, malformed or not": {
+		"malformed b3 denies jaeger's IDs": {
 			"x-b3-traceid: xyz\nx-b3-sampled: 0\nuber-trace-id: abc:1:0:1",
 			"abc 1, not sampled",
 		},
-		"single's deny holds over jaeger, malformed or not": {
+		"malformed single denies jaeger's IDs": {
 			"b3: xyz-1-0\nuber-trace-id: abc:1:0:1",
 			"abc 1, not sampled",
 		},
 		"single before multi":             {multi + "x-b3-sampled: 1\nb3: def-2-0", "def 2, not sampled"},
-		"single's deny holds over multi":  {multi + "x-b3-sampled: 1\nb3: 0", "abc 1, not sampled"},
-		"b3's deny holds over jaeger":     {"x-b3-sampled: 0\nuber-trace-id: abc:1:0:1", "abc 1, not sampled"},
-		"single's deny, jaeger malformed": {"b3: 0\nuber-trace-id: rubbish", "new trace, not sampled"},
-		"single's say, multi malformed": {
+		"single denies multi's IDs":       {multi + "x-b3-sampled: 1\nb3: 0", "abc 1, not sampled"},
+		"b3 denies jaeger's IDs":          {"x-b3-sampled: 0\nuber-trace-id: abc:1:0:1", "abc 1, not sampled"},
+		"single denies, jaeger malformed": {"b3: 0\nuber-trace-id: rubbish", "new trace, not sampled"},
+		"single accepts, multi malformed": {
 			"b3: 1\nx-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 0\nuber-trace-id: abc:1:0:0",
 			"abc 1, sampled",
 		},
-		"b3, which proxies rewrite, before jaeger": {
+		"b3 before jaeger": {
 			multi + "x-b3-sampled: 1\nuber-trace-id: abc:2:0:1",
 			"abc 1, sampled",
 		},
 		"jaeger before w3c": {w3c + "01\nuber-trace-id: abc:1:0:1", "abc 1, sampled"},
-		"b3 malformed: jaeger": {
+		"b3 malformed, then jaeger": {
 			"x-b3-traceid: xyz\nx-b3-spanid: 1\nuber-trace-id: abc:1:0:1",
 			"abc 1, sampled",
 		},
-		"single malformed: multi": {multi + "x-b3-sampled: 1\nb3: rubbish", "abc 1, sampled"},
+		"single malformed, then multi": {multi + "x-b3-sampled: 1\nb3: rubbish", "abc 1, sampled"},
 		"all malformed": {
 			"b3: x\nx-b3-traceid: y\nuber-trace-id: z\ntraceparent: w",
 			badB3("x"),
@@ -354,18 +358,23 @@ func TestExtractDeferred(t *testing.T) {
 		opts         []tracer.Option
 		want         string
 	}{
-		"const 1":                    {"", deferred, nil, "abc 1, sampled"},
-		"const 0":                    {"JAEGER_SAMPLER_PARAM=0", deferred, nil, "abc 1, not sampled"},
-		"const 0, single":            {"JAEGER_SAMPLER_PARAM=0", "b3: abc-1", nil, "abc 1, not sampled"},
-		"absent means denied":        {"", deferred, []tracer.Option{tracer.WithDeferredAsDenied()}, "abc 1, not sampled"},
-		"that is not for b3: 1":      {"", "b3: abc-1-1", []tracer.Option{tracer.WithDeferredAsDenied()}, "abc 1, sampled"},
-		"accepted is not asked":      {"JAEGER_SAMPLER_PARAM=0", "b3: 1", nil, "new trace, sampled"},
-		"debug is not asked":         {"JAEGER_SAMPLER_PARAM=0", "b3: d", nil, "new trace, debug"},
-		"malformed is a new trace's": {"JAEGER_SAMPLER_PARAM=0", "b3: rubbish", nil, "new trace, not sampled"},
-		// Beside ids that are malformed only a denial counts.
-		"accepted, malformed":         {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 1", nil, "new trace, not sampled"},
-		"accepted, malformed span":    {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: abc\nx-b3-spanid: x\nx-b3-sampled: 1", nil, "new trace, not sampled"},
-		"debug, malformed":            {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-flags: 1", nil, "new trace, not sampled"},
+		"const 1":         {"", deferred, nil, "abc 1, sampled"},
+		"const 0":         {"JAEGER_SAMPLER_PARAM=0", deferred, nil, "abc 1, not sampled"},
+		"const 0, single": {"JAEGER_SAMPLER_PARAM=0", "b3: abc-1", nil, "abc 1, not sampled"},
+		"option: deferred as denied": {"", deferred, []tracer.Option{tracer.WithDeferredAsDenied()},
+			"abc 1, not sampled"},
+		"option: accepted is still sampled": {"", "b3: abc-1-1", []tracer.Option{tracer.WithDeferredAsDenied()},
+			"abc 1, sampled"},
+		"accepted without IDs": {"JAEGER_SAMPLER_PARAM=0", "b3: 1", nil, "new trace, sampled"},
+		"debug without IDs":    {"JAEGER_SAMPLER_PARAM=0", "b3: d", nil, "new trace, debug"},
+		"malformed":            {"JAEGER_SAMPLER_PARAM=0", "b3: rubbish", nil, "new trace, not sampled"},
+		// With malformed IDs only a denial counts.
+		"accepted, malformed": {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 1",
+			nil, "new trace, not sampled"},
+		"accepted, malformed span": {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: abc\nx-b3-spanid: x\nx-b3-sampled: 1",
+			nil, "new trace, not sampled"},
+		"debug, malformed": {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-flags: 1",
+			nil, "new trace, not sampled"},
 		"accepted, malformed, single": {"JAEGER_SAMPLER_PARAM=0", "b3: xyz-1-1", nil, "new trace, not sampled"},
 		"debug, malformed, single":    {"JAEGER_SAMPLER_PARAM=0", "b3: abc-1-d-xyz", nil, "new trace, not sampled"},
 		"debug, malformed, then ids":  {"", "b3: xyz-1-d\nuber-trace-id: abc:1:0:0", nil, "abc 1, not sampled"},
@@ -385,7 +394,8 @@ func TestExtractOrderIsConfigurable(t *testing.T) {
 	const all = "uber-trace-id: a1:1:0:1\nx-b3-traceid: a2\nx-b3-spanid: 2\nx-b3-sampled: 1\n" +
 		"traceparent: 00-000000000000000000000000000000a4-0000000000000004-01"
 	for choice, want := range map[string]string{
-		"jaeger": "a1 1", "b3": "a2 2", "b3-single": "a2 2", "w3c": "a4 4", "w3c,b3": "a4 4", "jaeger,b3": "a1 1", "b3,w3c": "a2 2",
+		"jaeger": "a1 1", "b3": "a2 2", "b3-single": "a2 2", "w3c": "a4 4", "w3c,b3": "a4 4", "jaeger,b3": "a1 1",
+		"b3,w3c": "a2 2",
 	} {
 		setenv(t, "JAEGER_PROPAGATION="+choice)
 		believed := func(lines string) string {
@@ -411,18 +421,25 @@ func TestExtractRepeatedHeaders(t *testing.T) {
 	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.W3C))
 	for name, test := range map[string]struct {
 		carrier      any
-		trace, state string // "" where a new trace begins
+		trace, state string // "" if a new trace begins
 	}{
-		"one traceparent":           {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1"}}, "4bf92f3577b34da6a3ce929d0e0e4736", "a=1"},
-		"two":                       {opentracing.HTTPHeadersCarrier{"Traceparent": {one, other}, "Tracestate": {"a=1"}}, "", ""},
-		"the same twice":            {opentracing.HTTPHeadersCarrier{"Traceparent": {one, one}, "Tracestate": {"a=1"}}, "", ""},
-		"in two cases":              {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "traceparent": {other}}, "", ""},
-		"in a map":                  {opentracing.TextMapCarrier{"traceparent": one, "Traceparent": other}, "", ""},
-		"of a carrier":              {mdCarrier{"traceparent": {one, other}}, "", ""},
-		"three":                     {opentracing.HTTPHeadersCarrier{"Traceparent": {one, other, one}}, "", ""},
-		"tracestates are one list":  {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1,b=2", "c=3"}}, "4bf92f3577b34da6a3ce929d0e0e4736", "a=1,b=2,c=3"},
-		"of a carrier, too":         {mdCarrier{"traceparent": {one}, "tracestate": {"a=1,b=2", "", "c=3"}}, "4bf92f3577b34da6a3ce929d0e0e4736", "a=1,b=2,c=3"},
-		"one malformed spoils them": {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1", "B"}}, "4bf92f3577b34da6a3ce929d0e0e4736", ""},
+		"one traceparent": {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1"}},
+			"4bf92f3577b34da6a3ce929d0e0e4736", "a=1"},
+		"two traceparents": {opentracing.HTTPHeadersCarrier{"Traceparent": {one, other},
+			"Tracestate": {"a=1"}}, "", ""},
+		"the same twice": {opentracing.HTTPHeadersCarrier{"Traceparent": {one, one}, "Tracestate": {"a=1"}},
+			"", ""},
+		"in upper and lower case": {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "traceparent": {other}}, "",
+			""},
+		"in a map":      {opentracing.TextMapCarrier{"traceparent": one, "Traceparent": other}, "", ""},
+		"other carrier": {mdCarrier{"traceparent": {one, other}}, "", ""},
+		"three":         {opentracing.HTTPHeadersCarrier{"Traceparent": {one, other, one}}, "", ""},
+		"tracestates are one list": {opentracing.HTTPHeadersCarrier{"Traceparent": {one},
+			"Tracestate": {"a=1,b=2", "c=3"}}, "4bf92f3577b34da6a3ce929d0e0e4736", "a=1,b=2,c=3"},
+		"tracestates of another carrier": {mdCarrier{"traceparent": {one}, "tracestate": {"a=1,b=2", "", "c=3"}},
+			"4bf92f3577b34da6a3ce929d0e0e4736", "a=1,b=2,c=3"},
+		"one tracestate malformed": {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1", "B"}},
+			"4bf92f3577b34da6a3ce929d0e0e4736", ""},
 	} {
 		c, err := tr.Extract(opentracing.HTTPHeaders, test.carrier)
 		if (err == nil) != (test.trace != "") || err != nil && !errors.Is(err, opentracing.ErrSpanContextCorrupted) {
@@ -452,7 +469,8 @@ func TestExtractJoinsTrace(t *testing.T) {
 		tr.StartSpan("server", opentracing.ChildOf(c)).Finish()
 	}
 	traces := r.Traces()
-	if len(traces) != 1 || len(traces[0]) != 2 || traces[0][1].TraceID.Low != 0xabc || traces[0][1].References[0].SpanID != 1 {
+	if len(traces) != 1 || len(traces[0]) != 2 || traces[0][1].TraceID.Low != 0xabc ||
+		traces[0][1].References[0].SpanID != 1 {
 		t.Errorf("got %v", traces)
 	}
 }
@@ -471,7 +489,7 @@ func TestExtractDebugIDForcesTrace(t *testing.T) {
 	}
 }
 
-// Whoever asks for a trace by its debug id must not undo that it is sampled already.
+// A debug ID must not revoke that the trace is sampled.
 func TestExtractDebugIDKeepsSampled(t *testing.T) {
 	const trace = "0af7651916cd43dd8448eb211c80319c"
 	tr, closer, err := tracer.New("x", tracer.WithRecorder(tracer.NewRecorder(10)))
@@ -501,7 +519,8 @@ func TestExtractDebugIDKeepsSampled(t *testing.T) {
 }
 
 func TestExtractTruncatesDebugID(t *testing.T) {
-	for id, want := range map[string]int{strings.Repeat("x", 5000): 4096, strings.Repeat("%78", 5000): 4096 / 3, strings.Repeat("x", 4096): 4096} {
+	for id, want := range map[string]int{strings.Repeat("x", 5000): 4096, strings.Repeat("%78", 5000): 4096 / 3,
+		strings.Repeat("x", 4096): 4096} {
 		setenv(t, "JAEGER_SAMPLER_PARAM=0")
 		r := tracer.NewRecorder(0)
 		tr, _ := open(t, tracer.WithRecorder(r))
@@ -519,7 +538,7 @@ func TestExtractWithoutIDs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// With jaeger-client-go's own codec each of these panics.
+		// With jaeger-client-go's own codec, each of these panics.
 		j := c.(jaeger.SpanContext)
 		if j.IsSampled() || j.IsDebug() || j.Flags() != 0 {
 			t.Errorf("%s: %v", key, j)
@@ -530,13 +549,15 @@ func TestExtractWithoutIDs(t *testing.T) {
 func TestExtractMalformed(t *testing.T) {
 	tr, r := recording(t)
 	c, err := tr.Extract(opentracing.HTTPHeaders, carried("b3: rubbish"))
-	if !errors.Is(err, opentracing.ErrSpanContextCorrupted) || !strings.Contains(err.Error(), `b3: "rubbish": want trace-span-state`) {
+	if !errors.Is(err, opentracing.ErrSpanContextCorrupted) ||
+		!strings.Contains(err.Error(), `b3: "rubbish": want trace-span-state`) {
 		t.Errorf("got %v", err)
 	}
 	span := tr.StartSpan("a", opentracing.ChildOf(c))
 	span.Finish()
 	got := r.Trace(gap.TraceID(span.Context().(jaeger.SpanContext).TraceID()))
-	if len(got) != 1 || len(got[0].References) != 0 || len(got[0].Logs) != 1 || got[0].Logs[0].Fields[0].Value != "malformed context" {
+	if len(got) != 1 || len(got[0].References) != 0 || len(got[0].Logs) != 1 ||
+		got[0].Logs[0].Fields[0].Value != "malformed context" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -549,7 +570,8 @@ func TestExtractMalformedDenialKeepsReason(t *testing.T) {
 		t.Errorf("%d traces", n)
 	}
 	tr.StartSpan("forced", opentracing.ChildOf(c), opentracing.Tag{Key: "sampling.priority", Value: 1}).Finish()
-	if got := r.Traces(); len(got) != 1 || len(got[0][0].Logs) != 1 || got[0][0].Logs[0].Fields[0].Value != "malformed context" {
+	if got := r.Traces(); len(got) != 1 || len(got[0][0].Logs) != 1 ||
+		got[0][0].Logs[0].Fields[0].Value != "malformed context" {
 		t.Errorf("got %v", got)
 	}
 }
@@ -560,9 +582,11 @@ func TestExtractMalformedDenialCounts(t *testing.T) {
 	for _, in := range []string{
 		"b3: " + a(33) + "-1-0", "b3: " + a(64) + "-" + a(16) + "-0", "b3: abc-" + a(60) + "-0", "b3: abc-1-0-" + a(64),
 		"b3: " + a(32) + "-" + a(16) + "-0-" + a(17), "b3: " + a(1<<20) + "-1-0",
-		"x-b3-traceid: " + a(64) + "\nx-b3-spanid: 1\nx-b3-sampled: 0", "x-b3-traceid: abc\nx-b3-spanid: " + a(64) + "\nx-b3-sampled: 0",
+		"x-b3-traceid: " + a(64) + "\nx-b3-spanid: 1\nx-b3-sampled: 0", "x-b3-traceid: abc\nx-b3-spanid: " + a(64) +
+			"\nx-b3-sampled: 0",
 	} {
-		if sc := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, in))).Context().(jaeger.SpanContext); sc.IsSampled() {
+		if sc := tr.StartSpan("a",
+			opentracing.ChildOf(extract(t, tr, in))).Context().(jaeger.SpanContext); sc.IsSampled() {
 			t.Errorf("%.100s: %v", in, sc)
 		}
 	}

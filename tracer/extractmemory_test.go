@@ -11,10 +11,11 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// maxAllocated is what one extraction may allocate, whatever a peer sends.
+// maxAllocated is how many bytes one extraction may allocate, whatever a peer sends.
 const maxAllocated = 64 << 10
 
-// allocated is how many bytes f allocates, the least of several runs: other goroutines allocate too.
+// allocated returns how many bytes f allocates: the least of several runs, since other goroutines
+// allocate too.
 func allocated(f func()) uint64 {
 	least := ^uint64(0)
 	for range 5 {
@@ -27,47 +28,50 @@ func allocated(f func()) uint64 {
 	return least
 }
 
-// What a server lets in is a megabyte of headers, as net/http's does.
+// net/http accepts a megabyte of headers.
 func TestExtractHostileHeadersCostLittleMemory(t *testing.T) {
 	tr := allFormats(t)
 	const megabyte = 1 << 20
 	many := func(line string, n int) string { return strings.Repeat(line+"\n", n) }
 	numbered := new(strings.Builder)
 	for i := range 50_000 {
-		numbered.WriteString("uberctx-" + strings.Repeat("k", i%7) + "A" + string(rune('a'+i%26)) + strings.Repeat("x", i%300) + ": %20v\n")
+		numbered.WriteString("uberctx-" + strings.Repeat("k", i%7) + "A" + string(rune('a'+i%26)) +
+			strings.Repeat("x", i%300) + ": %20v\n")
 	}
 	const parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\n"
 	for name, lines := range map[string]string{
-		"long jaeger":         "uber-trace-id: " + strings.Repeat("%3A", megabyte/3),
-		"long b3":             "x-b3-traceid: " + strings.Repeat("a", megabyte) + "\nx-b3-spanid: 1",
-		"long single":         "b3: " + strings.Repeat("-", megabyte),
-		"long traceparent":    "traceparent: cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-" + strings.Repeat("a", megabyte),
-		"long tracestate":     parent + "tracestate: " + strings.Repeat("a=b,", megabyte/4),
-		"commas":              parent + "tracestate: " + strings.Repeat(",", megabyte),
-		"many tracestates":    parent + many("tracestate: a=b", 50_000),
-		"long debug id":       "jaeger-debug-id: " + strings.Repeat("%41", megabyte/3),
-		"many debug ids":      many("jaeger-debug-id: %", 50_000),
-		"long baggage":        "uberctx-k: " + strings.Repeat("%41", megabyte/3),
-		"long key of baggage": "uberctx-" + strings.Repeat("K", megabyte) + ": v",
-		"a key of baggage":    many("uberctx-K: %41", 50_000),
-		"much baggage":        numbered.String(),
-		"much baggage, debug": numbered.String() + "b3: abc-1-d",
-		"long list":           "jaeger-baggage: " + strings.Repeat("a=b,", megabyte/4),
-		"long, encoded list":  "jaeger-baggage: " + strings.Repeat("K%20=b,", megabyte/7),
-		"key in a list":       "jaeger-baggage: " + strings.Repeat("K", 30_000) + "=v",
-		"value in a list":     "jaeger-baggage: k=" + strings.Repeat("%41", megabyte/3),
-		"list all encoded":    "jaeger-baggage: " + strings.Repeat("k%3Db%2C", megabyte/8),
-		"many lists":          many("jaeger-baggage: K=%41,L=m", 50_000),
-		"many of everything":  many("uber-trace-id: x\nx-b3-traceid: x\nb3: x\ntraceparent: x", 10_000),
-		"what is not ours":    many("x-other: x", 50_000),
-		"nearly ours":         many("uberct-x: x\nX-B3-Traceidx: x\nTracestat: x\nJaeger-Debug-Ix: y", 10_000),
+		"long jaeger": "uber-trace-id: " + strings.Repeat("%3A", megabyte/3),
+		"long b3":     "x-b3-traceid: " + strings.Repeat("a", megabyte) + "\nx-b3-spanid: 1",
+		"long single": "b3: " + strings.Repeat("-", megabyte),
+		"long traceparent": "traceparent: cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-" +
+			strings.Repeat("a", megabyte),
+		"long tracestate":           parent + "tracestate: " + strings.Repeat("a=b,", megabyte/4),
+		"commas":                    parent + "tracestate: " + strings.Repeat(",", megabyte),
+		"many tracestates":          parent + many("tracestate: a=b", 50_000),
+		"long debug id":             "jaeger-debug-id: " + strings.Repeat("%41", megabyte/3),
+		"many debug ids":            many("jaeger-debug-id: %", 50_000),
+		"long baggage":              "uberctx-k: " + strings.Repeat("%41", megabyte/3),
+		"long key of baggage":       "uberctx-" + strings.Repeat("K", megabyte) + ": v",
+		"one key of baggage, often": many("uberctx-K: %41", 50_000),
+		"much baggage":              numbered.String(),
+		"much baggage, debug":       numbered.String() + "b3: abc-1-d",
+		"long list":                 "jaeger-baggage: " + strings.Repeat("a=b,", megabyte/4),
+		"long, encoded list":        "jaeger-baggage: " + strings.Repeat("K%20=b,", megabyte/7),
+		"key in a list":             "jaeger-baggage: " + strings.Repeat("K", 30_000) + "=v",
+		"value in a list":           "jaeger-baggage: k=" + strings.Repeat("%41", megabyte/3),
+		"list all encoded":          "jaeger-baggage: " + strings.Repeat("k%3Db%2C", megabyte/8),
+		"many lists":                many("jaeger-baggage: K=%41,L=m", 50_000),
+		"many of everything":        many("uber-trace-id: x\nx-b3-traceid: x\nb3: x\ntraceparent: x", 10_000),
+		"other headers":             many("x-other: x", 50_000),
+		"similar names":             many("uberct-x: x\nX-B3-Traceidx: x\nTracestat: x\nJaeger-Debug-Ix: y", 10_000),
 	} {
 		h := carried(lines)
 		m := opentracing.TextMapCarrier{}
 		for k, v := range h {
 			m[k] = v[0]
 		}
-		for format, carrier := range map[opentracing.BuiltinFormat]any{opentracing.HTTPHeaders: h, opentracing.TextMap: m} {
+		for format, carrier := range map[opentracing.BuiltinFormat]any{opentracing.HTTPHeaders: h,
+			opentracing.TextMap: m} {
 			n := allocated(func() {
 				if c, err := tr.Extract(format, carrier); err == nil {
 					c.ForeachBaggageItem(func(string, string) bool { return true })
@@ -80,7 +84,8 @@ func TestExtractHostileHeadersCostLittleMemory(t *testing.T) {
 	}
 }
 
-// The span that makes a context final is used again: it would be more than half of what an extraction allocates.
+// The span that makes a context final is reused: it would be more than half of what an extraction
+// allocates.
 func TestExtractAllocatesNoSpan(t *testing.T) {
 	tr, _ := recording(t)
 	h := carried("b3: abc-1-1")
@@ -92,14 +97,14 @@ func TestExtractAllocatesNoSpan(t *testing.T) {
 			}
 		}
 	}) / times
-	// 224 without a span; the race detector has one of four made anew.
+	// It is 224 without a span. Under the race detector, a pool drops one span of four.
 	if bytes > 224+uint64(unsafe.Sizeof(jaeger.Span{}))*2/3 {
 		t.Errorf("%d bytes", bytes)
 	}
 }
 
-// A pool keeps what is in it over one collection of garbage, and not over two: so there is but one here. What a single one
-// frees may be chance, once or twice.
+// A pool keeps its contents for one garbage collection, not for two, so the test runs only one for
+// each context. A single collection may free less than everything.
 func TestExtractedContextIsFreed(t *testing.T) {
 	tr, _ := recording(t)
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))

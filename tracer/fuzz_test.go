@@ -12,8 +12,9 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// roundTrip extracts from lines, starts a span, and sends it on in all formats. Nothing may panic; the context that comes
-// out can be used; and what is sent on is well-formed, in the same trace, and with the same decision.
+// roundTrip extracts from lines, starts a span, and injects it in all formats. Nothing may panic, the
+// extracted context must be usable, and each injected format must be well-formed, with the same trace
+// and decision.
 func roundTrip(t *testing.T, tr opentracing.Tracer, format any, lines string) {
 	h := http.Header{}
 	for line := range strings.SplitSeq(lines, "\n") {
@@ -27,7 +28,8 @@ func roundTrip(t *testing.T, tr opentracing.Tracer, format any, lines string) {
 		}
 		return
 	}
-	if err != nil && (len(err.Error()) > 1000 || !strings.HasPrefix(err.Error(), opentracing.ErrSpanContextCorrupted.Error())) {
+	if err != nil && (len(err.Error()) > 1000 || !strings.HasPrefix(err.Error(),
+		opentracing.ErrSpanContextCorrupted.Error())) {
 		t.Fatal(err)
 	}
 	c.(interface{ IsSampled() bool }).IsSampled()
@@ -39,7 +41,8 @@ func roundTrip(t *testing.T, tr opentracing.Tracer, format any, lines string) {
 	child.Finish()
 	span.Finish()
 	for k, v := range out {
-		if textproto.CanonicalMIMEHeaderKey(k) != k || len(v) != 1 || strings.ContainsFunc(v[0], func(r rune) bool { return r < ' ' || r > '~' }) {
+		if textproto.CanonicalMIMEHeaderKey(k) != k || len(v) != 1 ||
+			strings.ContainsFunc(v[0], func(r rune) bool { return r < ' ' || r > '~' }) {
 			t.Errorf("%q: %q", k, v)
 		}
 	}
@@ -74,13 +77,17 @@ func allFormats(tb testing.TB) opentracing.Tracer {
 	return tr
 }
 
-// FuzzExtract is the whole way of any headers.
+// FuzzExtract makes a round trip with any headers.
 func FuzzExtract(f *testing.F) {
 	for _, s := range []string{
-		"uber-trace-id: abc:1:0:1", "uber-trace-id: abc:1:0:b\nuberctx-k: v", "uber-trace-id: ::::::", "uber-trace-id: 0:0:0:0",
-		"x-b3-traceid: abc\nx-b3-spanid: 1\nx-b3-sampled: d\nx-b3-parentspanid: -", "x-b3-flags: 1", "b3: d\nuberctx-k: v",
-		"jaeger-debug-id: x", "jaeger-baggage: a=b,c=d,%,=", "jaeger-baggage: a=%2C==,B%3D=%zz", "jaeger-baggage: a%3Db%2Cc", "uberctx-: x\nuberctx-a b: %zz", "b3: 0\ntraceparent: 00-0-0-00",
-		"uber-trace-id: abc%3a1%3a0%3a1\nuber-trace-id: x", "X-B3-TRACEID: \nx-b3-spanid: ", "b3: abc-1", "b3: abc-1-1-1",
+		"uber-trace-id: abc:1:0:1", "uber-trace-id: abc:1:0:b\nuberctx-k: v", "uber-trace-id: ::::::",
+		"uber-trace-id: 0:0:0:0",
+		"x-b3-traceid: abc\nx-b3-spanid: 1\nx-b3-sampled: d\nx-b3-parentspanid: -", "x-b3-flags: 1",
+		"b3: d\nuberctx-k: v",
+		"jaeger-debug-id: x", "jaeger-baggage: a=b,c=d,%,=", "jaeger-baggage: a=%2C==,B%3D=%zz",
+		"jaeger-baggage: a%3Db%2Cc", "uberctx-: x\nuberctx-a b: %zz", "b3: 0\ntraceparent: 00-0-0-00",
+		"uber-trace-id: abc%3a1%3a0%3a1\nuber-trace-id: x", "X-B3-TRACEID: \nx-b3-spanid: ", "b3: abc-1",
+		"b3: abc-1-1-1",
 		"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\ntracestate: a=b,c=d\ntracestate: e=f",
 	} {
 		f.Add(s, true)
@@ -115,18 +122,21 @@ func fuzzHeaders(f *testing.F, names []string, seeds ...[5]string) {
 
 func FuzzJaeger(f *testing.F) {
 	fuzzHeaders(f, []string{"Uber-Trace-Id", "Uberctx-K"},
-		[5]string{"abc:1:0:1", "v"}, [5]string{"abc:1::b", "%zz"}, [5]string{"abc%3A1%3A0%3A3", "+"}, [5]string{"0000000000000000000000000000000ab:1:2:f"})
+		[5]string{"abc:1:0:1", "v"}, [5]string{"abc:1::b", "%zz"}, [5]string{"abc%3A1%3A0%3A3", "+"},
+		[5]string{"0000000000000000000000000000000ab:1:2:f"})
 }
 
 func FuzzB3(f *testing.F) {
 	fuzzHeaders(f, []string{"X-B3-Traceid", "X-B3-Spanid", "X-B3-Parentspanid", "X-B3-Sampled", "X-B3-Flags"},
-		[5]string{"463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312", "1", "1", ""}, [5]string{"abc", "1", "-", "true", "1"},
+		[5]string{"463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312", "1", "1", ""},
+		[5]string{"abc", "1", "-", "true", "1"},
 		[5]string{"", "", "", "0", ""}, [5]string{"", "", "", "", "1"}, [5]string{"0", "0\n1", "", "d", "2"})
 }
 
 func FuzzB3Single(f *testing.F) {
 	fuzzHeaders(f, []string{"B3"},
-		[5]string{"463ac35c9f6413ad48485a3953bb6124-a2fb4a1d1a96d312-1-0020000000000001"}, [5]string{"abc-1-d"}, [5]string{"abc-1"},
+		[5]string{"463ac35c9f6413ad48485a3953bb6124-a2fb4a1d1a96d312-1-0020000000000001"}, [5]string{"abc-1-d"},
+		[5]string{"abc-1"},
 		[5]string{"0"}, [5]string{"1"}, [5]string{"d"}, [5]string{"abc-1-0020000000000001"}, [5]string{"----"})
 }
 

@@ -18,7 +18,7 @@ import (
 	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
 )
 
-// setenv makes name=value pairs the whole of the JAEGER_* environment.
+// setenv sets the JAEGER_* environment to name=value pairs, and nothing else.
 func setenv(t *testing.T, pairs ...string) {
 	t.Helper()
 	for _, s := range os.Environ() {
@@ -32,7 +32,7 @@ func setenv(t *testing.T, pairs ...string) {
 	}
 }
 
-// open is tracer.New, for a test in which it must succeed.
+// open calls tracer.New, which must succeed.
 func open(t *testing.T, opts ...tracer.Option) (opentracing.Tracer, io.Closer) {
 	t.Helper()
 	tr, closer, err := tracer.New("shop", opts...)
@@ -50,7 +50,7 @@ func recording(t *testing.T) (opentracing.Tracer, *tracer.Recorder) {
 	return tr, r
 }
 
-// carried reads headers, a line each.
+// carried parses headers, one on each line.
 func carried(lines string) opentracing.HTTPHeadersCarrier {
 	h := http.Header{}
 	for line := range strings.SplitSeq(lines, "\n") {
@@ -79,7 +79,7 @@ func headers(t *testing.T, tr opentracing.Tracer, c opentracing.SpanContext) htt
 	return h
 }
 
-// collector is an endpoint that understands what Jaeger's client sends.
+// collector is a collector that keeps what it receives.
 type collector struct {
 	*httptest.Server
 	mu      sync.Mutex
@@ -134,7 +134,7 @@ func tag(tags []*j.Tag, key string) string {
 	return "(none)"
 }
 
-// until waits until a condition holds.
+// until waits until done returns true. It fails with what.
 func until(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for range 6000 {
@@ -146,7 +146,7 @@ func until(t *testing.T, what string, done func() bool) {
 	t.Fatal(what)
 }
 
-// noneLeft fails unless all goroutines of a tracer have ended, or do in a moment.
+// noneLeft fails unless all goroutines of tracers end within two seconds.
 func noneLeft(t *testing.T) {
 	t.Helper()
 	var left string

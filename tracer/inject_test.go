@@ -17,7 +17,7 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// mdCarrier is what a carrier for gRPC's metadata looks like: several values for a key, in lower case.
+// mdCarrier is like a carrier for gRPC metadata: keys in lower case, each with several values.
 type mdCarrier map[string][]string
 
 func (c mdCarrier) Set(key, value string) { c[key] = []string{value} }
@@ -57,32 +57,43 @@ func TestInjectFormats(t *testing.T) {
 		c      jaeger.SpanContext
 		want   map[string]string
 	}{
-		"jaeger, root":        {tracer.Jaeger, root, map[string]string{"uber-trace-id": short + ":" + one + ":" + strings.Repeat("0", 16) + ":1"}},
-		"jaeger, denied":      {tracer.Jaeger, denied, map[string]string{"uber-trace-id": long + ":" + one + ":" + ff + ":0"}},
-		"jaeger, debug":       {tracer.Jaeger, debug, map[string]string{"uber-trace-id": short + ":" + one + ":" + ff + ":3"}},
-		"jaeger, not sampled": {tracer.Jaeger, undebugged, map[string]string{"uber-trace-id": short + ":" + one + ":" + strings.Repeat("0", 16) + ":0"}},
-		"b3, root":            {tracer.B3, root, map[string]string{"x-b3-traceid": short, "x-b3-spanid": one, "x-b3-sampled": "1"}},
-		"b3, denied":          {tracer.B3, denied, map[string]string{"x-b3-traceid": long, "x-b3-spanid": one, "x-b3-parentspanid": ff, "x-b3-sampled": "0"}},
-		"b3, debug":           {tracer.B3, debug, map[string]string{"x-b3-traceid": short, "x-b3-spanid": one, "x-b3-parentspanid": ff, "x-b3-flags": "1"}},
-		"single, root":        {tracer.B3Single, root, map[string]string{"b3": short + "-" + one + "-1"}},
-		"single, denied":      {tracer.B3Single, denied, map[string]string{"b3": long + "-" + one + "-0-" + ff}},
-		"single, debug":       {tracer.B3Single, debug, map[string]string{"b3": short + "-" + one + "-d-" + ff}},
-		"w3c, root":           {tracer.W3C, root, map[string]string{"traceparent": "00-0000000000000000" + short + "-" + one + "-01"}},
-		"w3c, denied":         {tracer.W3C, denied, map[string]string{"traceparent": "00-" + long + "-" + one + "-00"}},
-		"w3c, debug":          {tracer.W3C, debug, map[string]string{"traceparent": "00-0000000000000000" + short + "-" + one + "-01"}},
+		"jaeger, root": {tracer.Jaeger, root,
+			map[string]string{"uber-trace-id": short + ":" + one + ":" + strings.Repeat("0", 16) + ":1"}},
+		"jaeger, denied": {tracer.Jaeger, denied,
+			map[string]string{"uber-trace-id": long + ":" + one + ":" + ff + ":0"}},
+		"jaeger, debug": {tracer.Jaeger, debug,
+			map[string]string{"uber-trace-id": short + ":" + one + ":" + ff + ":3"}},
+		"jaeger, not sampled": {tracer.Jaeger, undebugged,
+			map[string]string{"uber-trace-id": short + ":" + one + ":" + strings.Repeat("0", 16) + ":0"}},
+		"b3, root": {tracer.B3, root, map[string]string{"x-b3-traceid": short, "x-b3-spanid": one,
+			"x-b3-sampled": "1"}},
+		"b3, denied": {tracer.B3, denied,
+			map[string]string{"x-b3-traceid": long, "x-b3-spanid": one, "x-b3-parentspanid": ff, "x-b3-sampled": "0"}},
+		"b3, debug": {tracer.B3, debug, map[string]string{"x-b3-traceid": short, "x-b3-spanid": one,
+			"x-b3-parentspanid": ff, "x-b3-flags": "1"}},
+		"single, root":   {tracer.B3Single, root, map[string]string{"b3": short + "-" + one + "-1"}},
+		"single, denied": {tracer.B3Single, denied, map[string]string{"b3": long + "-" + one + "-0-" + ff}},
+		"single, debug":  {tracer.B3Single, debug, map[string]string{"b3": short + "-" + one + "-d-" + ff}},
+		"w3c, root": {tracer.W3C, root, map[string]string{"traceparent": "00-0000000000000000" + short + "-" +
+			one + "-01"}},
+		"w3c, denied": {tracer.W3C, denied, map[string]string{"traceparent": "00-" + long + "-" + one + "-00"}},
+		"w3c, debug": {tracer.W3C, debug,
+			map[string]string{"traceparent": "00-0000000000000000" + short + "-" + one + "-01"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t)
 			tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(test.format))
-			// What another hop wrote is there in all formats, and must not be there behind this.
+			// Headers that another hop wrote, in all formats, must be gone afterwards.
 			stale := map[string]string{
-				"uber-trace-id": "d:d:d:1", "x-b3-traceid": "d", "x-b3-spanid": "d", "x-b3-parentspanid": "d", "x-b3-sampled": "1", "x-b3-flags": "1",
+				"uber-trace-id": "d:d:d:1", "x-b3-traceid": "d", "x-b3-spanid": "d", "x-b3-parentspanid": "d",
+				"x-b3-sampled": "1", "x-b3-flags": "1",
 				"b3": "0", "traceparent": "d", "tracestate": "d=d", "X-B3-SpanId": "d", "accept": "*/*",
 			}
 			test.want["accept"] = "*/*"
 			h, m, md := http.Header{}, opentracing.TextMapCarrier{}, mdCarrier{}
 			plain := http.Header{}
-			for _, key := range []string{"X-B3-TraceId", "x-b3-traceid", "b3", "Uber-trace-id", "UBER-TRACE-ID", "TraceParent"} { // not canonical
+			for _, key := range []string{"X-B3-TraceId", "x-b3-traceid", "b3", "Uber-trace-id", "UBER-TRACE-ID",
+				"TraceParent"} { // not canonical
 				h[key], plain[key] = []string{"d"}, []string{"d"}
 			}
 			for k, v := range stale {
@@ -91,7 +102,8 @@ func TestInjectFormats(t *testing.T) {
 				m[k] = v
 				md[strings.ToLower(k)] = []string{v, v}
 			}
-			for format, carrier := range map[opentracing.BuiltinFormat]any{opentracing.TextMap: m, opentracing.HTTPHeaders: opentracing.HTTPHeadersCarrier(h)} {
+			for format, carrier := range map[opentracing.BuiltinFormat]any{opentracing.TextMap: m,
+				opentracing.HTTPHeaders: opentracing.HTTPHeadersCarrier(h)} {
 				if err := tr.Inject(test.c, format, carrier); err != nil {
 					t.Fatal(err)
 				}
@@ -99,7 +111,8 @@ func TestInjectFormats(t *testing.T) {
 			if err := tr.Inject(test.c, opentracing.HTTPHeaders, md); err != nil {
 				t.Fatal(err)
 			}
-			if err := tr.Inject(test.c, opentracing.HTTPHeaders, plain); err != nil { // which has Set, and so is a carrier
+			if err := tr.Inject(test.c, opentracing.HTTPHeaders,
+				plain); err != nil { // its Set makes it a carrier
 				t.Fatal(err)
 			}
 			md["accept"] = md["accept"][:1]
@@ -134,12 +147,15 @@ func TestInjectChosenFormats(t *testing.T) {
 		opts []tracer.Option
 		want string
 	}{
-		"default":                      {"", nil, jaegers + " " + b3},
-		"environment":                  {"JAEGER_PROPAGATION=w3c,b3-single", nil, single + " " + w3c},
-		"Java's":                       {"JAEGER_PROPAGATION=B3", nil, b3},
-		"all":                          {"JAEGER_PROPAGATION=jaeger,b3,b3-single,w3c", nil, strings.Join([]string{jaegers, b3, single, w3c}, " ")},
-		"option wins over environment": {"JAEGER_PROPAGATION=w3c", []tracer.Option{tracer.WithPropagation(tracer.B3)}, b3},
-		"the last option wins":         {"", []tracer.Option{tracer.WithPropagation(tracer.B3), tracer.WithPropagation(tracer.W3C, tracer.Jaeger)}, jaegers + " " + w3c},
+		"default":     {"", nil, jaegers + " " + b3},
+		"environment": {"JAEGER_PROPAGATION=w3c,b3-single", nil, single + " " + w3c},
+		"Java's":      {"JAEGER_PROPAGATION=B3", nil, b3},
+		"all": {"JAEGER_PROPAGATION=jaeger,b3,b3-single,w3c", nil,
+			strings.Join([]string{jaegers, b3, single, w3c}, " ")},
+		"option wins over environment": {"JAEGER_PROPAGATION=w3c", []tracer.Option{tracer.WithPropagation(tracer.B3)},
+			b3},
+		"the last option wins": {"", []tracer.Option{tracer.WithPropagation(tracer.B3),
+			tracer.WithPropagation(tracer.W3C, tracer.Jaeger)}, jaegers + " " + w3c},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, strings.Fields(test.env)...)
@@ -209,31 +225,36 @@ func TestInjectTracestate(t *testing.T) {
 	}
 	long := "k=" + strings.Repeat("v", 256)
 	for name, test := range map[string]struct{ headers, want string }{
-		"one":                     {parent + "tracestate: congo=t61rcWkgMzE", "congo=t61rcWkgMzE"},
-		"several":                 {parent + "tracestate: a=1, b@c/d*=2\ntracestate: \ntracestate: ,c_-=3 3 ,", "a=1,b@c/d*=2,c_-=3 3"},
-		"32 members":              {parent + "tracestate: " + strings.Join(members[:32], ","), strings.Join(members[:32], ",")},
-		"33 members":              {parent + "tracestate: " + strings.Join(members, ","), ""},
-		"33 headers":              {parent + "tracestate: " + strings.Join(members, "\ntracestate: "), ""},
-		"33 headers, in one":      {parent + "tracestate: k32=v\ntracestate: " + strings.Join(members[:32], ","), ""},
-		"40 headers, most empty":  {parent + strings.Repeat("tracestate: \ntracestate:  ,\t,\n", 20) + "tracestate: a=1\ntracestate: b=2", "a=1,b=2"},
-		"too many behind empty":   {parent + strings.Repeat("tracestate: \n", 5) + "tracestate: " + strings.Join(members, "\ntracestate: "), ""},
-		"512 bytes":               {parent + "tracestate: " + long + "\ntracestate: a" + long, long + ",a" + long},
-		"a megabyte":              {parent + "tracestate: " + strings.Repeat("k=v,", 1<<18), ""},
-		"a member too long":       {parent + "tracestate: " + long + "v", ""},
-		"no value":                {parent + "tracestate: k=", ""},
-		"no key":                  {parent + "tracestate: =v", ""},
-		"no equals":               {parent + "tracestate: k", ""},
-		"two equals":              {parent + "tracestate: k=v=w", ""},
-		"upper case":              {parent + "tracestate: K=v", ""},
-		"what breaks a request":   {parent + "tracestate: k=\xff", ""},
-		"without traceparent":     {"tracestate: k=v", ""},
-		"with malformed parent":   {"traceparent: 00-x\ntracestate: k=v", ""},
-		"with two parents":        {parent + parent + "tracestate: k=v", ""},
-		"of another trace":        {parent + "tracestate: k=v\nb3: abc-1-1", ""},
-		"of the same trace":       {parent + "tracestate: k=v\nb3: 4bf92f3577b34da6a3ce929d0e0e4736-1-1", "k=v"},
-		"of the same, deferred":   {parent + "tracestate: k=v\nb3: 4bf92f3577b34da6a3ce929d0e0e4736-1", "k=v"},
-		"not sampled":             {strings.Replace(parent, "-01", "-00", 1) + "tracestate: k=v", "k=v"},
-		"debug, and with baggage": {parent + "tracestate: k=v\nuberctx-a: b\nb3: 4bf92f3577b34da6a3ce929d0e0e4736-1-d", "k=v"},
+		"one": {parent + "tracestate: congo=t61rcWkgMzE", "congo=t61rcWkgMzE"},
+		"several": {parent + "tracestate: a=1, b@c/d*=2\ntracestate: \ntracestate: ,c_-=3 3 ,",
+			"a=1,b@c/d*=2,c_-=3 3"},
+		"32 members": {parent + "tracestate: " + strings.Join(members[:32], ","),
+			strings.Join(members[:32], ",")},
+		"33 members":         {parent + "tracestate: " + strings.Join(members, ","), ""},
+		"33 headers":         {parent + "tracestate: " + strings.Join(members, "\ntracestate: "), ""},
+		"33 headers, in one": {parent + "tracestate: k32=v\ntracestate: " + strings.Join(members[:32], ","), ""},
+		"40 headers, most empty": {parent + strings.Repeat("tracestate: \ntracestate:  ,\t,\n", 20) +
+			"tracestate: a=1\ntracestate: b=2", "a=1,b=2"},
+		"too many after empty ones": {parent + strings.Repeat("tracestate: \n", 5) + "tracestate: " +
+			strings.Join(members, "\ntracestate: "), ""},
+		"512 bytes":             {parent + "tracestate: " + long + "\ntracestate: a" + long, long + ",a" + long},
+		"a megabyte":            {parent + "tracestate: " + strings.Repeat("k=v,", 1<<18), ""},
+		"a member too long":     {parent + "tracestate: " + long + "v", ""},
+		"no value":              {parent + "tracestate: k=", ""},
+		"no key":                {parent + "tracestate: =v", ""},
+		"no equals":             {parent + "tracestate: k", ""},
+		"two equals":            {parent + "tracestate: k=v=w", ""},
+		"upper case":            {parent + "tracestate: K=v", ""},
+		"not ASCII":             {parent + "tracestate: k=\xff", ""},
+		"without traceparent":   {"tracestate: k=v", ""},
+		"with malformed parent": {"traceparent: 00-x\ntracestate: k=v", ""},
+		"with two parents":      {parent + parent + "tracestate: k=v", ""},
+		"of another trace":      {parent + "tracestate: k=v\nb3: abc-1-1", ""},
+		"of the same trace":     {parent + "tracestate: k=v\nb3: 4bf92f3577b34da6a3ce929d0e0e4736-1-1", "k=v"},
+		"of the same, deferred": {parent + "tracestate: k=v\nb3: 4bf92f3577b34da6a3ce929d0e0e4736-1", "k=v"},
+		"not sampled":           {strings.Replace(parent, "-01", "-00", 1) + "tracestate: k=v", "k=v"},
+		"debug, and with baggage": {parent + "tracestate: k=v\nuberctx-a: b\nb3: 4bf92f3577b34da6a3ce929d0e0e4736-1-d",
+			"k=v"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t)
@@ -288,7 +309,8 @@ func TestInjectOpenDecision(t *testing.T) {
 		setenv(t, "JAEGER_PROPAGATION="+choice)
 		from, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.B3, tracer.W3C))
 		tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
-		c := extract(t, from, "b3: 4bf92f3577b34da6a3ce929d0e0e4736-1\ntraceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\ntracestate: a=b\nuberctx-k: v")
+		c := extract(t, from,
+			"b3: 4bf92f3577b34da6a3ce929d0e0e4736-1\ntraceparent: 00-"+ids+"-00\ntracestate: a=b\nuberctx-k: v")
 		stale := http.Header{"Uber-Trace-Id": {"d"}, "Traceparent": {"d"}, "Tracestate": {"d=d"}, "X-B3-Sampled": {"1"}}
 		if err := tr.Inject(c, opentracing.HTTPHeaders, stale); err != nil {
 			t.Fatal(err)
@@ -297,14 +319,16 @@ func TestInjectOpenDecision(t *testing.T) {
 			t.Errorf("%s: %v", choice, stale)
 		}
 		stale.Del("uberctx-k")
-		if got := strings.ToLower(strings.Join(slices.Sorted(maps.Keys(stale)), ",")); got != want || strings.Count(stale.Get("b3"), "-") > 1 {
+		if got := strings.ToLower(strings.Join(slices.Sorted(maps.Keys(stale)), ",")); got != want ||
+			strings.Count(stale.Get("b3"), "-") > 1 {
 			t.Errorf("%s: got %v, want %s", choice, stale, want)
 		}
-		// Now it is made.
+		// Now the sampler decides.
 		tr.StartSpan("a", opentracing.ChildOf(c))
 		h := headers(t, tr, c)
 		if strings.Contains(choice, "jaeger") && !strings.HasSuffix(h.Get("uber-trace-id"), ":1") ||
-			strings.Contains(choice, "w3c") && (!strings.HasSuffix(h.Get("traceparent"), "-01") || h.Get("tracestate") != "a=b") {
+			strings.Contains(choice, "w3c") && (!strings.HasSuffix(h.Get("traceparent"), "-01") ||
+				h.Get("tracestate") != "a=b") {
 			t.Errorf("%s: %v", choice, h)
 		}
 	}
@@ -312,11 +336,13 @@ func TestInjectOpenDecision(t *testing.T) {
 
 func TestInjectDeniedTrace(t *testing.T) {
 	setenv(t)
-	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.Jaeger, tracer.B3, tracer.B3Single, tracer.W3C))
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)),
+		tracer.WithPropagation(tracer.Jaeger, tracer.B3, tracer.B3Single, tracer.W3C))
 	for _, in := range []string{"b3: 0", "x-b3-sampled: 0", "b3: abc-1-0", "uber-trace-id: abc:1:0:0"} {
 		span := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, in)))
 		h := headers(t, tr, tr.StartSpan("b", opentracing.ChildOf(span.Context())).Context())
-		if !strings.HasSuffix(h.Get("uber-trace-id"), ":0") || h.Get("x-b3-sampled") != "0" || h.Get("x-b3-flags") != "" ||
+		if !strings.HasSuffix(h.Get("uber-trace-id"), ":0") || h.Get("x-b3-sampled") != "0" ||
+			h.Get("x-b3-flags") != "" ||
 			!strings.Contains(h.Get("b3"), "-0-") || !strings.HasSuffix(h.Get("traceparent"), "-00") {
 			t.Errorf("%s: %v", in, h)
 		}
@@ -339,7 +365,8 @@ func TestInjectForeignContext(t *testing.T) {
 	} {
 		for _, format := range []opentracing.BuiltinFormat{opentracing.HTTPHeaders, opentracing.TextMap} {
 			carrier := opentracing.TextMapCarrier{}
-			if err := tr.Inject(c, format, carrier); !errors.Is(err, opentracing.ErrInvalidSpanContext) || len(carrier) != 0 {
+			if err := tr.Inject(c, format, carrier); !errors.Is(err, opentracing.ErrInvalidSpanContext) ||
+				len(carrier) != 0 {
 				t.Errorf("%s: %v, %v", name, err, carrier)
 			}
 		}
@@ -349,7 +376,8 @@ func TestInjectForeignContext(t *testing.T) {
 func TestInjectNilCarrier(t *testing.T) {
 	tr, _ := recording(t)
 	c := tr.StartSpan("a").Context()
-	for _, carrier := range []any{nil, 1, opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil), http.Header(nil)} {
+	for _, carrier := range []any{nil, 1, opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil),
+		http.Header(nil)} {
 		if err := tr.Inject(c, opentracing.HTTPHeaders, carrier); err != opentracing.ErrInvalidCarrier {
 			t.Errorf("%T: %v", carrier, err)
 		}
@@ -382,7 +410,8 @@ func (brokenCarrier) ForeachKey(func(key, value string) error) error { return io
 func TestBinaryIsNotSupported(t *testing.T) {
 	tr, _ := recording(t)
 	buf := new(bytes.Buffer)
-	if err := tr.Inject(tr.StartSpan("a").Context(), opentracing.Binary, buf); !errors.Is(err, opentracing.ErrUnsupportedFormat) {
+	if err := tr.Inject(tr.StartSpan("a").Context(), opentracing.Binary, buf); !errors.Is(err,
+		opentracing.ErrUnsupportedFormat) {
 		t.Error(err)
 	}
 	if _, err := tr.Extract(opentracing.Binary, buf); !errors.Is(err, opentracing.ErrUnsupportedFormat) {

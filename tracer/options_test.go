@@ -9,23 +9,25 @@ import (
 )
 
 func TestOptionErrors(t *testing.T) {
+	const wantURL = "want the collector's http or https URL, such as http://localhost:14268"
 	for want, opt := range map[string]tracer.Option{
-		"tracer: WithRecorder(nil): want a recorder from NewRecorder":                                                       tracer.WithRecorder(nil),
-		`tracer: WithCollector("localhost:14268"): want the collector's http or https URL, such as http://localhost:14268`:  tracer.WithCollector("localhost:14268"),
-		`tracer: WithCollector(""): want the collector's http or https URL, such as http://localhost:14268`:                 tracer.WithCollector(""),
-		`tracer: WithCollector("ftp://xxxxx@host"): want the collector's http or https URL, such as http://localhost:14268`: tracer.WithCollector("ftp://me:secret@host"),
-		`tracer: WithTag(""): want a key`:                                                 tracer.WithTag("", 1),
-		`tracer: WithTag("ip", int): want the host's address as a string`:                 tracer.WithTag("ip", 1),
-		`tracer: WithStats(nil): want a *Stats`:                                           tracer.WithStats(nil),
-		`tracer: WithLogger(nil): want a logger`:                                          tracer.WithLogger(nil),
-		`tracer: WithPropagation(): want Jaeger, B3, B3Single or W3C, or several of them`: tracer.WithPropagation(),
-		`tracer: WithPropagation(Format(9)): want Jaeger, B3, B3Single or W3C`:            tracer.WithPropagation(tracer.B3, 9),
-		`tracer: option 1 is nil`:                                                         nil,
+		`WithRecorder(nil): want a recorder from NewRecorder`: tracer.WithRecorder(nil),
+		`WithCollector("localhost:14268"): ` + wantURL:        tracer.WithCollector("localhost:14268"),
+		`WithCollector(""): ` + wantURL:                       tracer.WithCollector(""),
+		`WithCollector("ftp://xxxxx@host"): ` + wantURL:       tracer.WithCollector("ftp://me:secret@host"),
+
+		`WithTag(""): want a key`:                                                 tracer.WithTag("", 1),
+		`WithTag("ip", int): want the host's address as a string`:                 tracer.WithTag("ip", 1),
+		`WithStats(nil): want a *Stats`:                                           tracer.WithStats(nil),
+		`WithLogger(nil): want a logger`:                                          tracer.WithLogger(nil),
+		`WithPropagation(): want Jaeger, B3, B3Single or W3C, or several of them`: tracer.WithPropagation(),
+		`WithPropagation(Format(9)): want Jaeger, B3, B3Single or W3C`:            tracer.WithPropagation(tracer.B3, 9),
+		`option 1 is nil`: nil,
 	} {
 		setenv(t)
 		tr, _, err := tracer.New("shop", opt)
-		if err == nil || err.Error() != want || tr != nil {
-			t.Errorf("got  %v\nwant %s", err, want)
+		if err == nil || err.Error() != "tracer: "+want || tr != nil {
+			t.Errorf("got  %v\nwant tracer: %s", err, want)
 		}
 	}
 }
@@ -34,7 +36,8 @@ func TestWithTagReplacesTag(t *testing.T) {
 	setenv(t, "JAEGER_TAGS=team=blue,zone=eu,team=green")
 	c := startCollector(t)
 	r := tracer.NewRecorder(0)
-	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithRecorder(r), tracer.WithTag("team", "old"), tracer.WithTag("team", "red"))
+	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithRecorder(r), tracer.WithTag("team", "old"),
+		tracer.WithTag("team", "red"))
 	tr.StartSpan("a").Finish()
 	if err := closer.Close(); err != nil {
 		t.Fatal(err)

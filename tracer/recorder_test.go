@@ -15,8 +15,9 @@ import (
 
 func TestRecorderOfJaegerTracer(t *testing.T) {
 	r := tracer.NewRecorder(0)
-	// A pooling tracer uses a span again as soon as it is reported.
-	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r, jaeger.TracerOptions.PoolSpans(true), jaeger.TracerOptions.Tag("zone", "eu"))
+	// A pooling tracer reuses a span as soon as it is reported.
+	tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r, jaeger.TracerOptions.PoolSpans(true),
+		jaeger.TracerOptions.Tag("zone", "eu"))
 	start := time.Date(2026, 1, 2, 3, 4, 5, 678_901_234, time.UTC)
 	parent := tr.StartSpan("parent", opentracing.StartTime(start))
 	for range 10 {
@@ -92,7 +93,8 @@ func TestRecorderLimitsSpansOfTrace(t *testing.T) {
 	root.Finish()
 	for range 2 { // reading changes nothing
 		spans := r.Traces()[0]
-		if len(spans) != 10_000 || spans[0].Operation != "6" || spans[9998].Operation != "10004" || spans[9999].Operation != "root" {
+		if len(spans) != 10_000 || spans[0].Operation != "6" || spans[9998].Operation != "10004" ||
+			spans[9999].Operation != "root" {
 			t.Fatalf("%d spans, from %s to %s", len(spans), spans[0].Operation, spans[len(spans)-1].Operation)
 		}
 		last := spans[9999].Tags
@@ -149,10 +151,10 @@ func TestRecorderForgetsSizeOfDroppedSpans(t *testing.T) {
 		return span
 	}
 	root := tr.StartSpan("root")
-	for range 200 { // of which 64 are kept
+	for range 200 { // 64 are kept
 		report(opentracing.ChildOf(root.Context()))
 	}
-	for range 50 { // the first of which takes the place of all that
+	for range 50 { // the first one replaces all of it
 		report()
 	}
 	if n := len(r.Traces()); n != 50 {
@@ -222,7 +224,7 @@ func TestRecorderConcurrentUse(t *testing.T) {
 				child.LogKV("k", "v")
 				child.Finish()
 				root.Finish()
-				child.SetTag("late", 1) // a program may do so
+				child.SetTag("late", 1) // as a program may
 			}
 		})
 		wg.Go(func() {

@@ -16,14 +16,14 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// body is a megabyte of text, and the memory that holds it.
+// body returns a megabyte of text, and a pointer to its memory.
 func body() (string, weak.Pointer[[1 << 20]byte]) {
 	b := new([1 << 20]byte)
 	copy(b[:], strings.Repeat("x", len(b)))
 	return unsafe.String(&b[0], len(b)), weak.Make(b)
 }
 
-// gone reports whether p's memory is free, or becomes so in a few seconds.
+// gone reports whether p's memory is freed within a few seconds.
 func gone[T any](p weak.Pointer[T]) bool {
 	for range 200 {
 		runtime.GC()
@@ -37,13 +37,16 @@ func gone[T any](p weak.Pointer[T]) bool {
 
 func TestRecorderKeepsNoLargerString(t *testing.T) {
 	for how, fill := range map[string]func(s opentracing.Span, word string){
-		"operation":   func(s opentracing.Span, word string) { s.SetOperationName(word) },
-		"tag":         func(s opentracing.Span, word string) { s.SetTag("k", word) },
-		"bytes":       func(s opentracing.Span, word string) { s.SetTag("k", unsafe.Slice(unsafe.StringData(word), len(word))) },
+		"operation": func(s opentracing.Span, word string) { s.SetOperationName(word) },
+		"tag":       func(s opentracing.Span, word string) { s.SetTag("k", word) },
+		"bytes": func(s opentracing.Span, word string) {
+			s.SetTag("k",
+				unsafe.Slice(unsafe.StringData(word), len(word)))
+		},
 		"key":         func(s opentracing.Span, word string) { s.SetTag(word, 1) },
 		"field":       func(s opentracing.Span, word string) { s.LogFields(log.String("k", word)) },
 		"field's key": func(s opentracing.Span, word string) { s.LogFields(log.Int(word, 1)) },
-		"left out": func(s opentracing.Span, word string) { // there is no room for the last of them
+		"left out": func(s opentracing.Span, word string) { // the last one exceeds the limit
 			for i := range 100 {
 				s.SetTag(fmt.Sprintf("%03d", i), strings.Repeat("x", 64<<10))
 			}
@@ -63,7 +66,7 @@ func TestRecorderKeepsNoLargerString(t *testing.T) {
 				fill(span, text[:length])
 				span.Finish()
 				if !gone(memory) {
-					t.Error("the whole of it is held")
+					t.Error("the whole text is kept")
 				}
 				runtime.KeepAlive(r)
 			})
@@ -76,18 +79,19 @@ func TestRecorderKeepsNoLargerStringOfProcess(t *testing.T) {
 	service, one := body()
 	value, other := body()
 	func() {
-		tr, closer := jaeger.NewTracer(service[:10], jaeger.NewConstSampler(true), r, jaeger.TracerOptions.Tag("k", value[:10]))
+		tr, closer := jaeger.NewTracer(service[:10], jaeger.NewConstSampler(true), r,
+			jaeger.TracerOptions.Tag("k", value[:10]))
 		defer closer.Close()
 		tr.StartSpan("a").Finish()
 	}()
 	service, value = "", ""
-	for i := range 64 { // or the tracer itself is known still
+	for i := range 64 { // or the recorder would still know the tracer
 		tr, closer := jaeger.NewTracer(fmt.Sprint(i), jaeger.NewConstSampler(true), r)
 		tr.StartSpan("a").Finish()
 		closer.Close()
 	}
 	if !gone(one) || !gone(other) {
-		t.Error("the whole of it is held")
+		t.Error("the whole text is kept")
 	}
 	if p := r.Traces()[0][0].Process; p.Service != "xxxxxxxxxx" {
 		t.Errorf("%+v", p)
@@ -106,7 +110,7 @@ func TestRecorderFreesDroppedSpans(t *testing.T) {
 		child()
 	}
 	if !gone(first) {
-		t.Error("it is held")
+		t.Error("it is kept")
 	}
 	if n := len(r.Traces()[0]); n != 10_000 {
 		t.Errorf("%d spans are kept", n)
@@ -121,7 +125,7 @@ func TestRecorderTracesAreIndependent(t *testing.T) {
 	for range 10_000 {
 		tr.StartSpan("a", opentracing.ChildOf(root.Context())).Finish()
 	}
-	for n := range 40 { // among so many there are slices with room behind them
+	for n := range 40 { // some of these slices have spare capacity
 		span := tr.StartSpan("a", opentracing.ChildOf(root.Context()))
 		for i := range n {
 			span.SetTag(fmt.Sprint(i), i)

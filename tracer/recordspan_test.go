@@ -18,7 +18,8 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// recorded is what a Recorder keeps of one span, how many bytes of words are in that, and what it says was cut.
+// recorded returns what a Recorder keeps of one span, how many bytes of text that has, and the value
+// of TruncatedTag.
 func recorded(t *testing.T, fill func(opentracing.Span)) (s gap.Span, bytes int, lost any) {
 	t.Helper()
 	r := tracer.NewRecorder(0)
@@ -64,7 +65,8 @@ func TestRecorderValues(t *testing.T) {
 	}
 	span.SetTag("twice", 1).SetTag("twice", 2)
 	before := time.Now()
-	span.LogFields(log.String("event", "error"), log.Error(errors.New("boom")), log.Int("n", 1), log.Bool("b", true), log.Float64("f", 0.5),
+	span.LogFields(log.String("event", "error"), log.Error(errors.New("boom")), log.Int("n", 1), log.Bool("b", true),
+		log.Float64("f", 0.5),
 		log.Object("o", []int{1}), log.Noop(), log.Object("bomb", bomb{}), log.Error(explosive{}), log.Error(nil),
 		log.Lazy(func(e log.Encoder) { e.EmitString("lazy", "yes") }), log.Lazy(func(log.Encoder) { panic("no") }))
 	span.Finish()
@@ -77,14 +79,17 @@ func TestRecorderValues(t *testing.T) {
 		tags[f.Key] = f.Value
 	}
 	if long := tags["long"].(string); len(long) != 64<<10 || strings.Trim(long, "é") != "" {
-		t.Errorf("a long value is cut to %d bytes, %q…", len(long), long[len(long)-3:])
+		t.Errorf("a long value is truncated to %d bytes, %q…", len(long), long[len(long)-3:])
 	}
 	delete(tags, "long")
 	want := map[string]any{
-		"string": "s", "bool": true, "int": int64(-1), "uint8": int64(1), "uint64": "18446744073709551615", "int64": int64(2),
+		"string": "s", "bool": true, "int": int64(-1), "uint8": int64(1), "uint64": "18446744073709551615",
+		"int64":   int64(2),
 		"float32": 0.5, "float64": 0.25, "bytes": []byte("raw"), "nil": "<nil>", "error": "e",
-		"duration": "1s", "slice": "[x y]", "bomb": "tracer_test.bomb that panics when printed", "nil stringer": "<nil>",
-		"twice": int64(2), "span.kind": "client", "sampler.type": "const", "sampler.param": true, tracer.TruncatedTag: int64(1),
+		"duration": "1s", "slice": "[x y]", "bomb": "tracer_test.bomb that panics when printed",
+		"nil stringer": "<nil>",
+		"twice":        int64(2), "span.kind": "client", "sampler.type": "const", "sampler.param": true,
+		tracer.TruncatedTag: int64(1),
 	}
 	if !reflect.DeepEqual(tags, want) {
 		t.Errorf("got  %v\nwant %v", tags, want)
@@ -108,7 +113,7 @@ func TestRecorderLimitsBytesOfSpan(t *testing.T) {
 	long := strings.Repeat("x", 64<<10)
 	for name, test := range map[string]struct {
 		fill      func(opentracing.Span)
-		least, of int // how many bytes are kept at least, of how many things
+		least, of int // the least number of bytes kept, and the number of things given
 	}{
 		"tags": {func(s opentracing.Span) {
 			for i := range 3000 {
@@ -143,17 +148,17 @@ func TestRecorderLimitsBytesOfSpan(t *testing.T) {
 			if bytes < test.least || bytes > 4<<20 {
 				t.Errorf("%d bytes are kept", bytes)
 			}
-			kept := len(s.Tags) - 3 // the sampler's two, and what was cut
+			kept := len(s.Tags) - 3 // the sampler's two, and TruncatedTag
 			for _, l := range s.Logs {
 				kept += len(l.Fields)
 			}
-			if name == "keys" { // each that is kept was cut
+			if name == "keys" { // all that are kept are truncated
 				kept = 0
 			}
 			if lost != int64(test.of-kept) {
-				t.Errorf("of %d things %d are kept, and %v are said to be cut or left out", test.of, kept, lost)
+				t.Errorf("of %d things %d are kept; TruncatedTag is %v", test.of, kept, lost)
 			}
-			// Small tags are kept beside large ones, whatever they are called.
+			// Small tags are kept next to large ones, whatever their names.
 			if s.Tags[len(s.Tags)-2].Key != "sampler.type" {
 				t.Errorf("the last tags are %v", s.Tags[len(s.Tags)-2:])
 			}
@@ -167,7 +172,7 @@ func TestRecorderLargeValuesLeaveSpace(t *testing.T) {
 		for i := range 100 {
 			span.SetTag(fmt.Sprintf("a%03d", i), large)
 		}
-		for i := range 600 { // more than is left beside so many large ones as there is room for
+		for i := range 600 { // if all large ones were kept, these would exceed the limit
 			span.SetTag(fmt.Sprintf("b%03d", i), large[:100])
 		}
 	})
@@ -178,13 +183,13 @@ func TestRecorderLargeValuesLeaveSpace(t *testing.T) {
 		}
 	}
 	if n != 600 || lost == nil {
-		t.Errorf("of 600 small tags behind large ones %d are kept; cut: %v", n, lost)
+		t.Errorf("of 600 small tags after large ones %d are kept; truncated: %v", n, lost)
 	}
 }
 
 func TestRecorderLeavesOutLogs(t *testing.T) {
 	s, _, lost := recorded(t, func(span opentracing.Span) {
-		span.LogFields(slices.Repeat([]log.Field{log.Int("n", 1)}, 200_000)...) // which take all there is
+		span.LogFields(slices.Repeat([]log.Field{log.Int("n", 1)}, 200_000)...) // which use up the limit
 		for range 500 {
 			span.LogFields()
 		}
@@ -200,7 +205,7 @@ func TestRecorderParentOfSelfRef(t *testing.T) {
 	defer closer.Close()
 	const trace, span, parent = 7, 8, 9
 	self := jaeger.SelfRef(jaeger.NewSpanContext(jaeger.TraceID{Low: trace}, span, parent, true, nil))
-	other := jaeger.NewSpanContext(jaeger.TraceID{Low: 1}, parent, 0, true, nil) // of the same id, in another trace
+	other := jaeger.NewSpanContext(jaeger.TraceID{Low: 1}, parent, 0, true, nil) // the same ID in another trace
 	named := jaeger.NewSpanContext(jaeger.TraceID{Low: trace}, parent, 0, true, nil)
 	missing := gap.Reference{Type: gap.ChildOf, TraceID: gap.TraceID{Low: trace}, SpanID: parent}
 	link := gap.Reference{Type: gap.FollowsFrom, TraceID: gap.TraceID{Low: 1}, SpanID: parent}
@@ -210,7 +215,8 @@ func TestRecorderParentOfSelfRef(t *testing.T) {
 	}{
 		{[]opentracing.StartSpanOption{self}, []gap.Reference{missing}},
 		{[]opentracing.StartSpanOption{self, opentracing.FollowsFrom(other)}, []gap.Reference{missing, link}},
-		{[]opentracing.StartSpanOption{self, opentracing.FollowsFrom(named)}, []gap.Reference{{Type: gap.FollowsFrom, TraceID: missing.TraceID, SpanID: parent}}},
+		{[]opentracing.StartSpanOption{self, opentracing.FollowsFrom(named)},
+			[]gap.Reference{{Type: gap.FollowsFrom, TraceID: missing.TraceID, SpanID: parent}}},
 		{[]opentracing.StartSpanOption{opentracing.FollowsFrom(other)}, []gap.Reference{link}},
 	} {
 		tr.StartSpan("a", test.opts...).Finish()
@@ -233,7 +239,8 @@ func TestRecorderLimitsReferences(t *testing.T) {
 	}
 	tr.StartSpan("a", allOptions{&o}).Finish()
 	s := r.Traces()[0][0]
-	if n := len(s.References); n < 50_000 || n > 150_000 || s.Tags[len(s.Tags)-1] != (gap.Field{Key: tracer.TruncatedTag, Value: int64(200_000 - n)}) {
+	if n := len(s.References); n < 50_000 || n > 150_000 ||
+		s.Tags[len(s.Tags)-1] != (gap.Field{Key: tracer.TruncatedTag, Value: int64(200_000 - n)}) {
 		t.Errorf("%d references, tags %v", n, s.Tags)
 	}
 }
@@ -246,16 +253,17 @@ func TestRecorderTruncatesBetweenRunes(t *testing.T) {
 		span.SetTag("raw", []byte(long))
 		span.LogFields(log.String("l"+long, "v"+long))
 	})
-	for _, got := range []string{s.Operation, s.Tags[0].Key, s.Logs[0].Fields[0].Key, s.Logs[0].Fields[0].Value.(string)} {
+	for _, got := range []string{s.Operation, s.Tags[0].Key, s.Logs[0].Fields[0].Key,
+		s.Logs[0].Fields[0].Value.(string)} {
 		if len(got) != 64<<10-1 || strings.Trim(got[1:], "é") != "" {
-			t.Errorf("cut to %d bytes, %q…", len(got), got[len(got)-3:])
+			t.Errorf("truncated to %d bytes, %q…", len(got), got[len(got)-3:])
 		}
 	}
 	if raw := s.Tags[1].Value.([]byte); len(raw) != 64<<10 {
-		t.Errorf("bytes are cut to %d", len(raw))
+		t.Errorf("bytes are truncated to %d", len(raw))
 	}
 	if lost != int64(5) {
-		t.Errorf("%v were cut", lost)
+		t.Errorf("%v were truncated", lost)
 	}
 }
 

@@ -77,7 +77,8 @@ func TestCloseCountsUndelivered(t *testing.T) {
 			tr.StartSpan("a").Finish()
 		}
 		err := closer.Close()
-		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "tracer: 250 spans were not delivered: ") {
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.HasPrefix(err.Error(), "tracer: 250 spans were not delivered: ") {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
 		if url == gone.URL && !errors.Is(err, syscall.ECONNREFUSED) {
@@ -101,7 +102,7 @@ func TestCloseCountsDropped(t *testing.T) {
 	defer server.Close()
 	setenv(t, "JAEGER_REPORTER_MAX_QUEUE_SIZE=10")
 	tr, closer := open(t, tracer.WithCollector(server.URL))
-	for posts.Load() == 0 { // until the reporter is busy
+	for posts.Load() == 0 { // until the reporter waits for the collector
 		tr.StartSpan("a").Finish()
 		time.Sleep(time.Microsecond)
 	}
@@ -182,7 +183,9 @@ func TestPanickingValueLosesItsSpanOnly(t *testing.T) {
 	worse.Finish()
 	tr.StartSpan("good").Finish()
 	err := closer.Close()
-	if err == nil || err.Error() != "tracer: 2 spans were not delivered: a tag or log of the span panicked: tracer_test.bomb that panics when printed" {
+	const want = "tracer: 2 spans were not delivered: " +
+		"a tag or log of the span panicked: tracer_test.bomb that panics when printed"
+	if err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
 	if s := c.spans(); len(s) != 1 || s[0].OperationName != "good" {
@@ -190,7 +193,7 @@ func TestPanickingValueLosesItsSpanOnly(t *testing.T) {
 	}
 }
 
-// bomb is a value that panics when it is printed, and panics with a value that does so too.
+// bomb panics when it is printed, with a value that panics when it is printed.
 type bomb struct{}
 
 func (bomb) String() string { panic(bomb{}) }
@@ -210,7 +213,8 @@ func TestStats(t *testing.T) {
 	closer.Close()
 	otherCloser.Close()
 	if sent.Sent.Load() != 150 || sent.Failed.Load() != 0 || lost.Sent.Load() != 0 || lost.Failed.Load() != 150 {
-		t.Errorf("%d and %d sent, %d and %d failed", sent.Sent.Load(), lost.Sent.Load(), sent.Failed.Load(), lost.Failed.Load())
+		t.Errorf("%d and %d sent, %d and %d failed", sent.Sent.Load(), lost.Sent.Load(), sent.Failed.Load(),
+			lost.Failed.Load())
 	}
 }
 
@@ -255,15 +259,18 @@ func TestRealJaegerBehindProxyWithLimits(t *testing.T) {
 	until(t, "nothing arrives", func() bool {
 		return stats.Sent.Load()+stats.TooLarge.Load()+stats.Failed.Load()+stats.Dropped.Load() == 300
 	})
-	if err := closer.Close(); err == nil || err.Error() != "tracer: 1 span was too large for the collector, which answered 413 to each alone" {
+	if err := closer.Close(); err == nil ||
+		err.Error() != "tracer: 1 span was too large for the collector, which answered 413 to each alone" {
 		t.Errorf("Close says %v", err)
 	}
 	if stats.Sent.Load() != 299 || stats.TooLarge.Load() != 1 || early.Load() == 0 || large.Load() == 0 {
-		t.Errorf("%d sent, %d too large, %d failed; the proxy refused %d and %d", stats.Sent.Load(), stats.TooLarge.Load(), stats.Failed.Load(), early.Load(), large.Load())
+		t.Errorf("%d sent, %d too large, %d failed; the proxy refused %d and %d", stats.Sent.Load(),
+			stats.TooLarge.Load(), stats.Failed.Load(), early.Load(), large.Load())
 	}
 	query := jaegerjson.Client{URL: server.QueryURL}
 	until(t, "Jaeger has fewer spans", func() bool {
-		for spans := range query.Traces(t.Context(), []gap.TraceID{gap.TraceID(root.Context().(jaeger.SpanContext).TraceID())}) {
+		for spans := range query.Traces(t.Context(),
+			[]gap.TraceID{gap.TraceID(root.Context().(jaeger.SpanContext).TraceID())}) {
 			return len(spans) == 299
 		}
 		return false
@@ -294,7 +301,8 @@ func TestCollectorClosesEarly(t *testing.T) {
 						return
 					}
 					if req.ContentLength > 1<<20 {
-						io.WriteString(conn, "HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+						io.WriteString(conn, "HTTP/1.1 413 Request Entity Too Large\r\n"+
+							"Content-Length: 0\r\nConnection: close\r\n\r\n")
 						return // most of the request is unread, so the kernel resets the connection
 					}
 					if n, err := io.Copy(io.Discard, req.Body); err == nil && n == req.ContentLength {
@@ -334,7 +342,7 @@ func TestAgentSpanTooLarge(t *testing.T) {
 	var stats tracer.Stats
 	var logged bytes.Buffer
 	tr, closer := open(t, tracer.WithStats(&stats), tracer.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
-	for _, size := range []int{20, 64_900 / 4096} { // the second fits, but not beside the process
+	for _, size := range []int{20, 64_900 / 4096} { // the second one fits, but not together with the process
 		span := tr.StartSpan("a")
 		for i := range size {
 			span.SetTag(fmt.Sprint(i), strings.Repeat("x", 4096))
@@ -346,7 +354,8 @@ func TestAgentSpanTooLarge(t *testing.T) {
 	}
 	err = closer.Close()
 	if stats.TooLarge.Load() != 2 || stats.Failed.Load() != 0 || err == nil ||
-		err.Error() != "tracer: 2 spans were too large for a UDP packet to the agent; a collector (JAEGER_ENDPOINT) accepts larger ones" {
+		err.Error() != "tracer: 2 spans were too large for a UDP packet to the agent; "+
+			"a collector (JAEGER_ENDPOINT) accepts larger ones" {
 		t.Errorf("%d too large, %d failed: %v", stats.TooLarge.Load(), stats.Failed.Load(), err)
 	}
 	if !strings.Contains(logged.String(), "too_large=1") {
@@ -373,14 +382,16 @@ func TestAgentPacketsFit(t *testing.T) {
 		span.Finish()
 	}
 	if err := closer.Close(); err != nil || stats.Sent.Load() != 3000 {
-		t.Errorf("%d sent, %d too large, %d failed, %d dropped: %v", stats.Sent.Load(), stats.TooLarge.Load(), stats.Failed.Load(), stats.Dropped.Load(), err)
+		t.Errorf("%d sent, %d too large, %d failed, %d dropped: %v", stats.Sent.Load(), stats.TooLarge.Load(),
+			stats.Failed.Load(), stats.Dropped.Load(), err)
 	}
 }
 
 func TestLogSpans(t *testing.T) {
 	setenv(t, "JAEGER_REPORTER_LOG_SPANS=true")
 	var logged bytes.Buffer
-	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)),
+		tracer.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
 	tr.StartSpan("a").Finish()
 	if !strings.Contains(logged.String(), "Reporting span") {
 		t.Errorf("logged: %s", &logged)

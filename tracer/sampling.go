@@ -169,7 +169,8 @@ func (s *samplingServer) close() error {
 	if s.err == nil {
 		return nil
 	}
-	return fmt.Errorf("tracer: the sampling server %s gave no strategy: %w; in force: %s", s.name, s.err, s.stats.Sampler())
+	return fmt.Errorf("tracer: the sampling server %s gave no strategy: %w; in force: %s", s.name, s.err,
+		s.stats.Sampler())
 }
 
 // strategy is a sampling server's answer: rates per operation, or else a single rate, or else a
@@ -228,8 +229,10 @@ func parseStrategy(answer []byte) (*strategy, error) {
 	switch o := a.OperationSampling; {
 	case o != nil:
 		s.OperationSampling = &sampling.PerOperationSamplingStrategies{
-			DefaultSamplingProbability:       rate("defaultSamplingProbability", o.DefaultSamplingProbability).SamplingRate,
-			DefaultLowerBoundTracesPerSecond: limit("defaultLowerBoundTracesPerSecond", o.DefaultLowerBoundTracesPerSecond),
+			DefaultSamplingProbability: rate("defaultSamplingProbability",
+				o.DefaultSamplingProbability).SamplingRate,
+			DefaultLowerBoundTracesPerSecond: limit("defaultLowerBoundTracesPerSecond",
+				o.DefaultLowerBoundTracesPerSecond),
 		}
 		for _, per := range o.PerOperationStrategies {
 			if per == nil || per.ProbabilisticSampling == nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// logbuffer is a log that can be read while it is written.
+// logbuffer is a log that may be read while it is written.
 type logbuffer struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -41,7 +41,8 @@ func (l *logbuffer) String() string {
 // remote opens a tracer that asks a sampling server every millisecond.
 func remote(t *testing.T, endpoint, param string) (opentracing.Tracer, io.Closer, *tracer.Stats, *logbuffer) {
 	t.Helper()
-	setenv(t, "JAEGER_SAMPLING_ENDPOINT="+endpoint, "JAEGER_SAMPLER_PARAM="+param, "JAEGER_SAMPLER_REFRESH_INTERVAL=1ms")
+	setenv(t, "JAEGER_SAMPLING_ENDPOINT="+endpoint, "JAEGER_SAMPLER_PARAM="+param,
+		"JAEGER_SAMPLER_REFRESH_INTERVAL=1ms")
 	stats, log := new(tracer.Stats), new(logbuffer)
 	tr, closer := open(t, tracer.WithRecorder(tracer.NewRecorder(1)), tracer.WithStats(stats),
 		tracer.WithLogger(slog.New(slog.NewTextHandler(log, nil))))
@@ -68,7 +69,7 @@ func TestStrategyAnswers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, pair := range strings.Split(string(text), "\n\n")[1:] { // the first paragraph says where they come from
+		for _, pair := range strings.Split(string(text), "\n\n")[1:] { // after the paragraph on their origin
 			want, answer, _ := strings.Cut(strings.TrimSpace(pair), "\n")
 			t.Run(filepath.Base(file)+"/"+want, func(t *testing.T) {
 				_, closer, stats, log := remote(t, answering(t, 200, answer), "0.125")
@@ -89,12 +90,14 @@ func TestStrategyDecides(t *testing.T) {
 	sampled := func(tr opentracing.Tracer, operation string) bool {
 		return tr.StartSpan(operation).Context().(jaeger.SpanContext).IsSampled()
 	}
-	for answer, want := range map[string][2]bool{ // whether "a" and "b" are sampled; one of each came before, which a limiter accepts
+	// The values say whether "a" and "b" are sampled. One of each came before, which a limiter accepts.
+	for answer, want := range map[string][2]bool{
 		`{"strategyType":0,"probabilisticSampling":{"samplingRate":1}}`:           {true, true},
 		`{"probabilisticSampling":{}}`:                                            {false, false},
 		`{"strategyType":1,"rateLimitingSampling":{"maxTracesPerSecond":100000}}`: {true, true},
 		`{"strategyType":1,"rateLimitingSampling":{}}`:                            {false, false},
-		`{"operationSampling":{"perOperationStrategies":[null,{"operation":"b"},{"operation":"a","probabilisticSampling":{"samplingRate":1}}]}}`: {true, false},
+		`{"operationSampling":{"perOperationStrategies":[null,{"operation":"b"},` +
+			`{"operation":"a","probabilisticSampling":{"samplingRate":1}}]}}`: {true, false},
 	} {
 		param := "0"
 		if !want[0] {
@@ -114,26 +117,39 @@ func TestStrategyFailures(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
 	for name, test := range map[string]struct{ endpoint, want string }{
-		"unreachable":       {gone.URL + "/sampling", "connection refused"},
-		"404":               {answering(t, 404, `{"probabilisticSampling":{"samplingRate":1}}`), "it answered 404 Not Found"},
-		"503":               {answering(t, 503, ""), "it answered 503 Service Unavailable"},
-		"a web page":        {answering(t, 200, "<!doctype html><title>Log in</title>"), "its answer is not a strategy in JSON: invalid character '<'"},
-		"nothing":           {answering(t, 200, ""), "its answer is not a strategy in JSON: unexpected end"},
-		"half of it":        {answering(t, 200, `{"probabilisticSampling":`), "its answer is not a strategy in JSON: unexpected end"},
-		"another JSON":      {answering(t, 200, `{"data":[]}`), "its answer has no probabilisticSampling, rateLimitingSampling or operationSampling"},
-		"null":              {answering(t, 200, `null`), "its answer has no probabilisticSampling"},
-		"a type alone":      {answering(t, 200, `{"strategyType":0}`), "its answer has no probabilisticSampling"},
-		"an unknown type":   {answering(t, 200, `{"strategyType":2,"probabilisticSampling":{"samplingRate":1}}`), "want PROBABILISTIC (0) or RATE_LIMITING (1)"},
-		"an unknown name":   {answering(t, 200, `{"strategyType":"ADAPTIVE","probabilisticSampling":{"samplingRate":1}}`), "want PROBABILISTIC (0) or RATE_LIMITING (1)"},
-		"a rate above 1":    {answering(t, 200, `{"probabilisticSampling":{"samplingRate":50}}`), "its answer has samplingRate 50: want 0 to 1"},
-		"a negative rate":   {answering(t, 200, `{"operationSampling":{"defaultSamplingProbability":-1}}`), "its answer has defaultSamplingProbability -1: want 0 to 1"},
-		"a negative limit":  {answering(t, 200, `{"rateLimitingSampling":{"maxTracesPerSecond":-5}}`), "its answer has maxTracesPerSecond -5: want 0 or more"},
-		"no number":         {answering(t, 200, `{"probabilisticSampling":{"samplingRate":"NaN"}}`), "want a number"},
-		"a megabyte":        {answering(t, 200, strings.Repeat(" ", 1<<20)+"{}"), "its answer has more than 1048576 bytes"},
-		"a long wrong type": {answering(t, 200, `{"strategyType":"`+strings.Repeat("x", 1<<19)+`"}`), "want PROBABILISTIC (0) or RATE_LIMITING (1)"},
+		"unreachable": {gone.URL + "/sampling", "connection refused"},
+		"404": {answering(t, 404, `{"probabilisticSampling":{"samplingRate":1}}`),
+			"it answered 404 Not Found"},
+		"503": {answering(t, 503, ""), "it answered 503 Service Unavailable"},
+		"a web page": {answering(t, 200, "<!doctype html><title>Log in</title>"),
+			"its answer is not a strategy in JSON: invalid character '<'"},
+		"empty": {answering(t, 200, ""), "its answer is not a strategy in JSON: unexpected end"},
+		"half an answer": {answering(t, 200, `{"probabilisticSampling":`),
+			"its answer is not a strategy in JSON: unexpected end"},
+		"another JSON": {answering(t, 200, `{"data":[]}`),
+			"its answer has no probabilisticSampling, rateLimitingSampling or operationSampling"},
+		"null":        {answering(t, 200, `null`), "its answer has no probabilisticSampling"},
+		"only a type": {answering(t, 200, `{"strategyType":0}`), "its answer has no probabilisticSampling"},
+		"an unknown type": {answering(t, 200, `{"strategyType":2,"probabilisticSampling":{"samplingRate":1}}`),
+			"want PROBABILISTIC (0) or RATE_LIMITING (1)"},
+		"an unknown name": {answering(t, 200,
+			`{"strategyType":"ADAPTIVE","probabilisticSampling":{"samplingRate":1}}`),
+			"want PROBABILISTIC (0) or RATE_LIMITING (1)"},
+		"a rate above 1": {answering(t, 200, `{"probabilisticSampling":{"samplingRate":50}}`),
+			"its answer has samplingRate 50: want 0 to 1"},
+		"a negative rate": {answering(t, 200, `{"operationSampling":{"defaultSamplingProbability":-1}}`),
+			"its answer has defaultSamplingProbability -1: want 0 to 1"},
+		"a negative limit": {answering(t, 200, `{"rateLimitingSampling":{"maxTracesPerSecond":-5}}`),
+			"its answer has maxTracesPerSecond -5: want 0 or more"},
+		"not a number": {answering(t, 200, `{"probabilisticSampling":{"samplingRate":"NaN"}}`), "want a number"},
+		"a megabyte": {answering(t, 200, strings.Repeat(" ", 1<<20)+"{}"),
+			"its answer has more than 1048576 bytes"},
+		"a long wrong type": {answering(t, 200, `{"strategyType":"`+strings.Repeat("x", 1<<19)+`"}`),
+			"want PROBABILISTIC (0) or RATE_LIMITING (1)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tr, closer, stats, log := remote(t, strings.Replace(test.endpoint, "http://", "http://me:secret@", 1)+"?token=secret", "1")
+			tr, closer, stats, log := remote(t, strings.Replace(test.endpoint, "http://", "http://me:secret@",
+				1)+"?token=secret", "1")
 			until(t, "nothing failed", func() bool { return stats.StrategiesFailed.Load() > 1 })
 			if !tr.StartSpan("a").Context().(jaeger.SpanContext).IsSampled() {
 				t.Error("the sampler from before is not in force")
@@ -141,13 +157,15 @@ func TestStrategyFailures(t *testing.T) {
 			err := closer.Close()
 			const until = "; in force: remote: probabilistic 1, until the server answers"
 			where := "tracer: the sampling server " + test.endpoint + " gave no strategy: "
-			if err == nil || !strings.HasPrefix(err.Error(), where) || !strings.Contains(err.Error(), test.want) || !strings.HasSuffix(err.Error(), until) {
+			if err == nil || !strings.HasPrefix(err.Error(), where) || !strings.Contains(err.Error(), test.want) ||
+				!strings.HasSuffix(err.Error(), until) {
 				t.Errorf("Close says %v, want %s", err, test.want)
 			}
 			if !strings.Contains(log.String(), "gave no strategy") || !strings.Contains(log.String(), test.want) {
 				t.Errorf("logged: %s", log)
 			}
-			if stats.Strategies.Load() != 0 || strings.Contains(fmt.Sprint(err, log), "secret") || len(err.Error()) > 1000 {
+			if stats.Strategies.Load() != 0 || strings.Contains(fmt.Sprint(err, log), "secret") ||
+				len(err.Error()) > 1000 {
 				t.Errorf("%d strategies, %v, %s", stats.Strategies.Load(), err, log)
 			}
 		})
@@ -170,7 +188,8 @@ func TestStrategyAfterFailures(t *testing.T) {
 	until(t, "no strategy", func() bool { return stats.Strategies.Load() > 0 })
 	failed := stats.StrategiesFailed.Load()
 	until(t, "no strategies", func() bool { return stats.Strategies.Load() > 3 })
-	if err := closer.Close(); err != nil || stats.Sampler() != "remote: probabilistic 0.5" || stats.StrategiesFailed.Load() != failed {
+	if err := closer.Close(); err != nil || stats.Sampler() != "remote: probabilistic 0.5" ||
+		stats.StrategiesFailed.Load() != failed {
 		t.Errorf("%v, %s, %d and then %d failures", err, stats.Sampler(), failed, stats.StrategiesFailed.Load())
 	}
 	if !strings.Contains(log.String(), "502 Bad Gateway") {
@@ -184,7 +203,8 @@ func TestStatsSampler(t *testing.T) {
 		"JAEGER_SAMPLER_PARAM=0": "const 0",
 		"JAEGER_SAMPLER_TYPE=probabilistic JAEGER_SAMPLER_PARAM=0.5": "probabilistic 0.5",
 		"JAEGER_SAMPLER_TYPE=ratelimiting JAEGER_SAMPLER_PARAM=5":    "ratelimiting 5",
-		"JAEGER_SAMPLER_TYPE=remote":                                 "remote: probabilistic 0.001, until the server answers",
+
+		"JAEGER_SAMPLER_TYPE=remote": "remote: probabilistic 0.001, until the server answers",
 	} {
 		setenv(t, strings.Fields(env)...)
 		var stats tracer.Stats
@@ -200,7 +220,8 @@ func TestStatsSampler(t *testing.T) {
 
 func TestStrategyOfRealJaeger(t *testing.T) {
 	server := servers.Jaeger(t)
-	for _, endpoint := range []string{server.SamplingURL, strings.TrimSuffix(server.SamplingURL, "sampling")} { // names, numbers
+	for _, endpoint := range []string{server.SamplingURL,
+		strings.TrimSuffix(server.SamplingURL, "sampling")} { // enums as names, as numbers
 		_, closer, stats, log := remote(t, endpoint, "1")
 		until(t, "no strategy", func() bool { return stats.Strategies.Load()+stats.StrategiesFailed.Load() > 0 })
 		if got := stats.Sampler(); got != "remote: probabilistic 0.001" { // Jaeger's default

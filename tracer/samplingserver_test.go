@@ -52,7 +52,7 @@ func TestSamplingServerStopClosesConnection(t *testing.T) {
 	<-fetched
 	select {
 	case <-closed:
-	case <-time.After(30 * time.Second): // by itself it closes after 90 seconds
+	case <-time.After(30 * time.Second): // an idle connection closes after 90 seconds
 		t.Error("the connection is open")
 	}
 }
@@ -69,7 +69,8 @@ func TestSamplingServerLogsOnceAMinute(t *testing.T) {
 		s.failed(errors.New("Close ended it"))
 		err := s.close()
 		lines := strings.Split(strings.TrimSpace(logged.String()), "\n")
-		if len(lines) != 4 || !strings.Contains(lines[0], "failures=1 ") || !strings.Contains(lines[1], "failures=60 ") || !strings.Contains(lines[3], "failures=29 ") {
+		if len(lines) != 4 || !strings.Contains(lines[0], "failures=1 ") ||
+			!strings.Contains(lines[1], "failures=60 ") || !strings.Contains(lines[3], "failures=29 ") {
 			t.Errorf("logged:\n%s", &logged)
 		}
 		if err == nil || !strings.Contains(err.Error(), "no route to host") || s.stats.StrategiesFailed.Load() != 150 {
@@ -100,12 +101,14 @@ func TestSamplingServerLimitsOperations(t *testing.T) {
 	}
 }
 
-// FuzzStrategy applies any answer of a sampling server after another one. Nothing panics, and the
-// rates in force are in bounds.
+// FuzzStrategy applies two answers of a sampling server. Nothing may panic, and rates must be from 0
+// to 1.
 func FuzzStrategy(f *testing.F) {
 	for _, answer := range []string{
-		`{"strategyType":0,"probabilisticSampling":{"samplingRate":0.5}}`, `{"strategyType":1,"rateLimitingSampling":{"maxTracesPerSecond":5}}`,
-		`{"operationSampling":{"defaultLowerBoundTracesPerSecond":1e308,"perOperationStrategies":[null,{"operation":"a"},{"operation":"b","probabilisticSampling":{"samplingRate":"1"}}]}}`,
+		`{"strategyType":0,"probabilisticSampling":{"samplingRate":0.5}}`,
+		`{"strategyType":1,"rateLimitingSampling":{"maxTracesPerSecond":5}}`,
+		`{"operationSampling":{"defaultLowerBoundTracesPerSecond":1e308,"perOperationStrategies":[` +
+			`null,{"operation":"a"},{"operation":"b","probabilisticSampling":{"samplingRate":"1"}}]}}`,
 		`{"strategyType":"2"}`, `[]`, `{"rateLimitingSampling":{"maxTracesPerSecond":1e308}}`,
 	} {
 		f.Add([]byte(answer), []byte(`{"operationSampling":{}}`))
@@ -125,7 +128,8 @@ func FuzzStrategy(f *testing.F) {
 				t.Fatalf("%s: %v, %v", answer, updated, err)
 			}
 			sampler = updated
-			if p, ok := sampler.(*jaeger.ProbabilisticSampler); ok && !(p.SamplingRate() >= 0 && p.SamplingRate() <= 1) {
+			if p, ok := sampler.(*jaeger.ProbabilisticSampler); ok &&
+				!(p.SamplingRate() >= 0 && p.SamplingRate() <= 1) {
 				t.Errorf("%s: rate %v", answer, p.SamplingRate())
 			}
 			tr, closer := jaeger.NewTracer("a", sampler.(jaeger.Sampler), jaeger.NewNullReporter())

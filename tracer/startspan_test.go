@@ -20,11 +20,12 @@ import (
 func TestDeferredTraceGetsOneDecision(t *testing.T) {
 	setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=1")
 	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)))
-	for i := range 3 { // the limit lets one trace through
+	for i := range 3 { // the limit allows one trace
 		c := extract(t, tr, "x-b3-traceid: abc\nx-b3-spanid: 1")
 		for range 3 {
 			span := tr.StartSpan("a", opentracing.FollowsFrom(c))
-			if got := span.Context().(jaeger.SpanContext); got.IsSampled() != (i == 0) || got.ParentID() != 1 || got.TraceID().Low != 0xabc {
+			if got := span.Context().(jaeger.SpanContext); got.IsSampled() != (i == 0) || got.ParentID() != 1 ||
+				got.TraceID().Low != 0xabc {
 				t.Errorf("trace %d: %v", i, got)
 			}
 			if got := c.(interface{ IsSampled() bool }).IsSampled(); got != (i == 0) {
@@ -62,15 +63,14 @@ func TestDeferredTraceHasSamplerTags(t *testing.T) {
 	}
 }
 
-// A sampling server gives rates for operations, and the sampler for these answers for spans that begin a trace in a
-// process only.
+// The sampler with rates for operations only answers for the first span of a trace in a process.
 func TestDeferredTraceUsesRateOfOperation(t *testing.T) {
 	tr := sampledByOperation(t)
 	sampled := func(operation string) bool {
 		span := tr.StartSpan(operation, opentracing.ChildOf(extract(t, tr, "b3: abc-1")))
 		return span.Context().(jaeger.SpanContext).IsSampled()
 	}
-	if sampled("other"); sampled("other") { // the sampler lets the first one through
+	if sampled("other"); sampled("other") { // the sampler always accepts the first one
 		t.Error("an operation at rate 0 was sampled")
 	}
 	if !sampled("wanted") {
@@ -80,11 +80,11 @@ func TestDeferredTraceUsesRateOfOperation(t *testing.T) {
 
 func TestDecisionIsFinal(t *testing.T) {
 	tr := sampledByOperation(t)
-	tr.StartSpan("other").Finish() // the sampler lets the first one through
+	tr.StartSpan("other").Finish() // the sampler always accepts the first one
 	for _, in := range []string{"b3: abc-1", "b3: abc-1-0", "x-b3-sampled: 0", "uber-trace-id: abc:1:0:0"} {
 		c := extract(t, tr, in)
 		first := tr.StartSpan("other", opentracing.ChildOf(c))
-		first.SetOperationName("wanted") // at which the sampler would be asked again
+		first.SetOperationName("wanted") // if the decision were not final, this would ask the sampler again
 		for _, span := range []opentracing.Span{
 			first,
 			tr.StartSpan("wanted", opentracing.ChildOf(c)),
@@ -98,14 +98,16 @@ func TestDecisionIsFinal(t *testing.T) {
 	}
 }
 
-// sampledByOperation is a tracer that has heard from its sampling server: "wanted" at rate 1, all else at rate 0.
+// sampledByOperation returns a tracer whose sampling server has answered: rate 1 for "wanted", 0 for
+// all other operations.
 func sampledByOperation(t *testing.T) opentracing.Tracer {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"strategyType": "PROBABILISTIC",
 			"operationSampling": map[string]any{
 				"defaultSamplingProbability": 0.0, "defaultLowerBoundTracesPerSecond": 0.0,
-				"perOperationStrategies": []any{map[string]any{"operation": "wanted", "probabilisticSampling": map[string]any{"samplingRate": 1.0}}},
+				"perOperationStrategies": []any{map[string]any{"operation": "wanted",
+					"probabilisticSampling": map[string]any{"samplingRate": 1.0}}},
 			},
 		})
 	}))
@@ -128,10 +130,12 @@ func TestAcceptedWithoutIDsFirstSpanIsRoot(t *testing.T) {
 		c := extract(t, tr, in)
 		first := tr.StartSpan("first", ext.RPCServerOption(c)).Context().(jaeger.SpanContext)
 		second := tr.StartSpan("second", ext.RPCServerOption(c)).Context().(jaeger.SpanContext)
-		if first.ParentID() != 0 || second.ParentID() != first.SpanID() || second.TraceID() != first.TraceID() || first.TraceID().High == 0 {
+		if first.ParentID() != 0 || second.ParentID() != first.SpanID() || second.TraceID() != first.TraceID() ||
+			first.TraceID().High == 0 {
 			t.Errorf("%s: %v, then %v", in, first, second)
 		}
-		if !first.IsSampled() || !second.IsSampled() || first.IsDebug() != (in == "b3: d" || in == "x-b3-flags: 1") || second.IsDebug() != first.IsDebug() {
+		if !first.IsSampled() || !second.IsSampled() || first.IsDebug() != (in == "b3: d" || in == "x-b3-flags: 1") ||
+			second.IsDebug() != first.IsDebug() {
 			t.Errorf("%s: %v, then %v", in, first, second)
 		}
 	}
@@ -150,24 +154,26 @@ func TestAcceptedWithoutIDsIsNotRateLimited(t *testing.T) {
 	}
 }
 
-// A link to a trace that a peer left open says nothing about this one.
 func TestReferencesOnlyParentIsDecided(t *testing.T) {
 	type contexts struct{ open, decided opentracing.SpanContext }
 	type refs []opentracing.StartSpanOption
 	child, follows := opentracing.ChildOf, opentracing.FollowsFrom
 	for name, test := range map[string]struct {
 		refs func(contexts) refs
-		asks bool // whether the sampler is asked about open
+		asks bool // whether the sampler decides about open
 	}{
-		"a decided parent":    {func(c contexts) refs { return refs{child(c.decided), follows(c.open)} }, false},
-		"behind the link":     {func(c contexts) refs { return refs{follows(c.open), child(c.decided)} }, false},
-		"a second parent":     {func(c contexts) refs { return refs{child(c.decided), child(c.open)} }, false},
-		"of links the last":   {func(c contexts) refs { return refs{follows(c.open), follows(c.decided)} }, false},
-		"an open parent":      {func(c contexts) refs { return refs{follows(c.decided), child(c.open)} }, true},
-		"an open link, last":  {func(c contexts) refs { return refs{follows(c.decided), follows(c.open)} }, true},
-		"beside an empty one": {func(c contexts) refs { return refs{child(jaeger.SpanContext{}), child(c.open)} }, true},
-		"before an empty one": {func(c contexts) refs { return refs{follows(c.open), follows(jaeger.SpanContext{})} }, true},
-		"beside nothing":      {func(c contexts) refs { return refs{child(nil), child(c.open)} }, true},
+		"a decided parent, then a link": {func(c contexts) refs { return refs{child(c.decided), follows(c.open)} }, false},
+		"a link, then a decided parent": {func(c contexts) refs { return refs{follows(c.open), child(c.decided)} }, false},
+		"a decided parent, then an open one": {func(c contexts) refs { return refs{child(c.decided), child(c.open)} },
+			false},
+		"two links, the last one decided":     {func(c contexts) refs { return refs{follows(c.open), follows(c.decided)} }, false},
+		"a decided link, then an open parent": {func(c contexts) refs { return refs{follows(c.decided), child(c.open)} }, true},
+		"two links, the last one open":        {func(c contexts) refs { return refs{follows(c.decided), follows(c.open)} }, true},
+		"an empty parent, then an open one": {func(c contexts) refs { return refs{child(jaeger.SpanContext{}), child(c.open)} },
+			true},
+		"an open link, then an empty one": {func(c contexts) refs { return refs{follows(c.open), follows(jaeger.SpanContext{})} },
+			true},
+		"nil, then an open parent": {func(c contexts) refs { return refs{child(nil), child(c.open)} }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=1")
@@ -190,7 +196,7 @@ func TestReferencesOnlyParentIsDecided(t *testing.T) {
 			if !linked {
 				t.Error("the link was lost")
 			}
-			// The limit lets one trace through.
+			// The limit allows one trace.
 			if sc := tr.StartSpan("b").Context().(jaeger.SpanContext); sc.IsSampled() == test.asks {
 				t.Errorf("the first trace that begins here is %v", sc)
 			}
@@ -221,9 +227,11 @@ func TestReferencesSelfRefDecidesNothing(t *testing.T) {
 func TestReferencesLinkBeginsNoTrace(t *testing.T) {
 	tr, _ := recording(t)
 	c := extract(t, tr, "b3: 1")
-	linked := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "b3: abc-1-1")), opentracing.FollowsFrom(c)).Context().(jaeger.SpanContext)
+	linked := tr.StartSpan("a", opentracing.ChildOf(extract(t, tr, "b3: abc-1-1")),
+		opentracing.FollowsFrom(c)).Context().(jaeger.SpanContext)
 	root := tr.StartSpan("b", opentracing.ChildOf(c)).Context().(jaeger.SpanContext)
-	if linked.TraceID().Low != 0xabc || linked.ParentID() != 1 || root.ParentID() != 0 || root.TraceID() == linked.TraceID() {
+	if linked.TraceID().Low != 0xabc || linked.ParentID() != 1 || root.ParentID() != 0 ||
+		root.TraceID() == linked.TraceID() {
 		t.Errorf("%v, then %v", linked, root)
 	}
 }
@@ -244,7 +252,8 @@ func TestReferencesLinkKeepsSamplerTagsAndReason(t *testing.T) {
 	tr.StartSpan("first", opentracing.ChildOf(decided))
 	for _, link := range []opentracing.SpanContext{decided, extract(t, tr, "b3: fff-3")} {
 		open := extract(t, tr, "b3: abc-1")
-		tr.StartSpan("a", opentracing.ChildOf(open), opentracing.FollowsFrom(link), opentracing.FollowsFrom(bad())).Finish()
+		tr.StartSpan("a", opentracing.ChildOf(open), opentracing.FollowsFrom(link),
+			opentracing.FollowsFrom(bad())).Finish()
 		spans := r.Trace(gap.TraceID{Low: 0xabc})
 		last := spans[len(spans)-1]
 		if got := tags(last); got != "sampler.param sampler.type " || len(last.Logs) != 1 {
@@ -266,7 +275,8 @@ func TestReferencesLinkKeepsSamplerTagsAndReason(t *testing.T) {
 
 func TestReferencesOfProgramAreUnchanged(t *testing.T) {
 	tr, _ := recording(t)
-	shared := opentracing.StartSpanOptions{References: []opentracing.SpanReference{opentracing.ChildOf(extract(t, tr, "b3: abc-1"))}}
+	shared := opentracing.StartSpanOptions{References: []opentracing.SpanReference{opentracing.ChildOf(extract(t, tr,
+		"b3: abc-1"))}}
 	for range 2 {
 		tr.StartSpan("a", allOptions{&shared})
 	}
@@ -287,7 +297,8 @@ func TestSpanTracer(t *testing.T) {
 	if err := own.Inject(span.Context(), opentracing.HTTPHeaders, h); err != nil || len(h) != 4 {
 		t.Errorf("%v, %v", err, h)
 	}
-	for in, want := range map[string]bool{"b3: abc-1-1": true, "b3: abc-1-0": false, "b3: abc-1": false, "b3: d": true} {
+	for in, want := range map[string]bool{"b3: abc-1-1": true, "b3: abc-1-0": false, "b3: abc-1": false,
+		"b3: d": true} {
 		c, err := own.Extract(opentracing.HTTPHeaders, carried(in))
 		if err != nil {
 			t.Errorf("%s: %v", in, err)
@@ -301,12 +312,13 @@ func TestSpanTracer(t *testing.T) {
 	if sc.TraceID().Low == 0xabc || sc.ParentID() != 0 || !sc.IsSampled() {
 		t.Errorf("of a context that is open, which it does not know, it makes %v", sc)
 	}
-	if c, err := own.Extract(opentracing.HTTPHeaders, carried("b3: rubbish")); c != nil || !errors.Is(err, opentracing.ErrSpanContextCorrupted) {
+	if c, err := own.Extract(opentracing.HTTPHeaders, carried("b3: rubbish")); c != nil ||
+		!errors.Is(err, opentracing.ErrSpanContextCorrupted) {
 		t.Errorf("%v, %v", c, err)
 	}
 }
 
-// contexts are one of each kind that a peer can send: they say whether its trace is sampled.
+// contexts are one of each kind that a peer can send, with whether the trace is sampled here.
 var contexts = map[string]bool{
 	"uber-trace-id: abc:1:0:1":  true,
 	"uber-trace-id: abc:1:0:0":  false,
@@ -326,10 +338,11 @@ var contexts = map[string]bool{
 	"traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00\ntracestate: a=b": false,
 }
 
-// The race detector looks on.
+// This test is for the race detector.
 func TestConcurrentSpansFromOneContext(t *testing.T) {
 	setenv(t)
-	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)), tracer.WithPropagation(tracer.Jaeger, tracer.B3, tracer.B3Single, tracer.W3C))
+	tr, _ := open(t, tracer.WithRecorder(tracer.NewRecorder(0)),
+		tracer.WithPropagation(tracer.Jaeger, tracer.B3, tracer.B3Single, tracer.W3C))
 	for in, sampled := range contexts {
 		c := extract(t, tr, in)
 		var wg sync.WaitGroup
@@ -340,7 +353,8 @@ func TestConcurrentSpansFromOneContext(t *testing.T) {
 					child := tr.StartSpan("child", opentracing.ChildOf(span.Context()))
 					child.SetTag("k", "v")
 					sc := child.Context().(jaeger.SpanContext)
-					if err := tr.Inject(sc, opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier{}); err != nil || sc.IsSampled() != sampled {
+					if err := tr.Inject(sc, opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier{}); err != nil ||
+						sc.IsSampled() != sampled {
 						t.Errorf("%s: %v, %v", in, sc, err)
 					}
 					child.Finish()
@@ -352,7 +366,7 @@ func TestConcurrentSpansFromOneContext(t *testing.T) {
 	}
 }
 
-// The race detector looks on.
+// This test is for the race detector.
 func TestConcurrentUseOfOpenContext(t *testing.T) {
 	tr, _ := recording(t)
 	for range 20 {

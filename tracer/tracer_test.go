@@ -27,7 +27,8 @@ func TestNewSendsToCollector(t *testing.T) {
 	}
 
 	spans := c.spans()
-	if len(spans) != 2 || spans[0].OperationName != "child" || spans[0].ParentSpanId != spans[1].SpanId || len(spans[0].Logs) != 1 {
+	if len(spans) != 2 || spans[0].OperationName != "child" || spans[0].ParentSpanId != spans[1].SpanId ||
+		len(spans[0].Logs) != 1 {
 		t.Fatalf("got %v", spans)
 	}
 	if got := tag(spans[0].Tags, "db.statement"); len(got) != 4096 {
@@ -208,7 +209,8 @@ func TestNewSamplingServer(t *testing.T) {
 		StrategyType:          sampling.SamplingStrategyType_PROBABILISTIC,
 		ProbabilisticSampling: &sampling.ProbabilisticSamplingStrategy{SamplingRate: 1},
 	})
-	for _, env := range []string{"JAEGER_SAMPLING_ENDPOINT=http://" + agent.SamplingServerAddr() + "/sampling", "JAEGER_SAMPLER_MANAGER_HOST_PORT=" + agent.SamplingServerAddr()} {
+	for _, env := range []string{"JAEGER_SAMPLING_ENDPOINT=http://" + agent.SamplingServerAddr() + "/sampling",
+		"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + agent.SamplingServerAddr()} {
 		setenv(t, env, "JAEGER_SAMPLER_PARAM=0", "JAEGER_SAMPLER_REFRESH_INTERVAL=5ms")
 		r := tracer.NewRecorder(0)
 		tr, closer := open(t, tracer.WithRecorder(r))

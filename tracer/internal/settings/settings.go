@@ -172,7 +172,8 @@ func (s *Settings) SetTag(tag opentracing.Tag) {
 func (src *Source) reporter(s *Settings) {
 	r := s.Reporter
 	// The queue is a channel, so all of it is allocated at once.
-	set(src, "JAEGER_REPORTER_MAX_QUEUE_SIZE", &r.QueueSize, "a number of spans, 1 to 10000000", parseInt(1, 10_000_000))
+	set(src, "JAEGER_REPORTER_MAX_QUEUE_SIZE", &r.QueueSize, "a number of spans, 1 to 10000000",
+		parseInt(1, 10_000_000))
 	set(src, "JAEGER_REPORTER_FLUSH_INTERVAL", &r.BufferFlushInterval, wantDuration, parseDuration)
 	set(src, "JAEGER_REPORTER_LOG_SPANS", &r.LogSpans, wantBool, parseBool)
 	set(src, "JAEGER_REPORTER_ATTEMPT_RECONNECTING_DISABLED", &r.DisableAttemptReconnecting, wantBool, parseBool)
@@ -239,7 +240,8 @@ func (src *Source) credentials(r *config.ReporterConfig) {
 	}
 	for _, name := range []string{user, password, token} {
 		if src.inDocument(name) {
-			src.errorf("%s is set: want reporter.endpoint set too, since an agent takes no credentials", src.where(name))
+			src.errorf("%s is set: want reporter.endpoint set too, since an agent takes no credentials",
+				src.where(name))
 			return
 		}
 	}
@@ -258,7 +260,10 @@ func (src *Source) sampler(s *config.SamplerConfig) {
 		return // the type is malformed, so the parameter has no meaning
 	}
 
-	want, ok := "1 (every trace) or 0 (none), since the sampler is const", func(p float64) bool { return p == 0 || p == 1 }
+	want, ok := "1 (every trace) or 0 (none), since the sampler is const", func(p float64) bool {
+		return p == 0 ||
+			p == 1
+	}
 	switch s.Type {
 	case jaeger.SamplerTypeProbabilistic, jaeger.SamplerTypeRemote:
 		want, ok = "the share of traces to sample, 0 to 1", func(p float64) bool { return p >= 0 && p <= 1 }

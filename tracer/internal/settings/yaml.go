@@ -192,7 +192,8 @@ func (src *Source) joinList(path string, n *yaml.Node) (string, bool) {
 // document already has it.
 func (src *Source) add(name string, e entry) bool {
 	if before, ok := src.document[name]; ok {
-		src.errorf("line %d: %s: already set on line %d as %s: want one of them", e.line, e.key, before.line, before.key)
+		src.errorf("line %d: %s: already set on line %d as %s: want one of them", e.line, e.key, before.line,
+			before.key)
 		return false
 	}
 	src.document[name] = e
