@@ -155,38 +155,41 @@ func TestAcceptedWithoutIDsIsNotRateLimited(t *testing.T) {
 }
 
 func TestReferencesOnlyParentIsDecided(t *testing.T) {
-	type contexts struct{ open, decided opentracing.SpanContext }
-	type refs []opentracing.StartSpanOption
-	child, follows := opentracing.ChildOf, opentracing.FollowsFrom
-	for name, test := range map[string]struct {
-		refs func(contexts) refs
-		asks bool // whether the sampler decides about open
-	}{
-		"a decided parent, then a link": {func(c contexts) refs { return refs{child(c.decided), follows(c.open)} }, false},
-		"a link, then a decided parent": {func(c contexts) refs { return refs{follows(c.open), child(c.decided)} }, false},
-		"a decided parent, then an open one": {func(c contexts) refs { return refs{child(c.decided), child(c.open)} },
-			false},
-		"two links, the last one decided":     {func(c contexts) refs { return refs{follows(c.open), follows(c.decided)} }, false},
-		"a decided link, then an open parent": {func(c contexts) refs { return refs{follows(c.decided), child(c.open)} }, true},
-		"two links, the last one open":        {func(c contexts) refs { return refs{follows(c.decided), follows(c.open)} }, true},
-		"an empty parent, then an open one": {func(c contexts) refs { return refs{child(jaeger.SpanContext{}), child(c.open)} },
-			true},
-		"an open link, then an empty one": {func(c contexts) refs { return refs{follows(c.open), follows(jaeger.SpanContext{})} },
-			true},
-		"nil, then an open parent": {func(c contexts) refs { return refs{child(nil), child(c.open)} }, true},
+	for refs, asks := range map[string]bool{ // whether the sampler decides about the open context
+		"child of decided, follows open":   false,
+		"follows open, child of decided":   false,
+		"child of decided, child of open":  false,
+		"follows open, follows decided":    false,
+		"follows decided, child of open":   true,
+		"follows decided, follows open":    true,
+		"child of an empty, child of open": true,
+		"follows open, follows an empty":   true,
+		"child of nil, child of open":      true,
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(refs, func(t *testing.T) {
 			setenv(t, "JAEGER_SAMPLER_TYPE=ratelimiting", "JAEGER_SAMPLER_PARAM=1")
 			r := tracer.NewRecorder(0)
 			tr, _ := open(t, tracer.WithRecorder(r))
-			c := contexts{extract(t, tr, "b3: abc-1"), extract(t, tr, "b3: def-2-1")}
-			span := tr.StartSpan("a", test.refs(c)...)
+			undecided := extract(t, tr, "b3: abc-1")
+			contexts := map[string]opentracing.SpanContext{
+				"open": undecided, "decided": extract(t, tr, "b3: def-2-1"), "an empty": jaeger.SpanContext{},
+				"nil": nil,
+			}
+			var opts []opentracing.StartSpanOption
+			for ref := range strings.SplitSeq(refs, ", ") {
+				if name, ok := strings.CutPrefix(ref, "child of "); ok {
+					opts = append(opts, opentracing.ChildOf(contexts[name]))
+				} else {
+					opts = append(opts, opentracing.FollowsFrom(contexts[strings.TrimPrefix(ref, "follows ")]))
+				}
+			}
+			span := tr.StartSpan("a", opts...)
 			span.Finish()
 			sc := span.Context().(jaeger.SpanContext)
-			if joined := sc.TraceID().Low == 0xabc; joined != test.asks || !sc.IsSampled() {
+			if joined := sc.TraceID().Low == 0xabc; joined != asks || !sc.IsSampled() {
 				t.Errorf("the span is %v", sc)
 			}
-			if decision := headers(t, tr, c.open).Get("x-b3-sampled"); (decision != "") != test.asks {
+			if decision := headers(t, tr, undecided).Get("x-b3-sampled"); (decision != "") != asks {
 				t.Errorf("the open trace is sent on as %q", decision)
 			}
 			linked := false
@@ -197,7 +200,7 @@ func TestReferencesOnlyParentIsDecided(t *testing.T) {
 				t.Error("the link was lost")
 			}
 			// The limit allows one trace.
-			if sc := tr.StartSpan("b").Context().(jaeger.SpanContext); sc.IsSampled() == test.asks {
+			if sc := tr.StartSpan("b").Context().(jaeger.SpanContext); sc.IsSampled() == asks {
 				t.Errorf("the first trace that begins here is %v", sc)
 			}
 		})

@@ -114,7 +114,8 @@ func TestYAMLPrecedence(t *testing.T) {
 			"/e JAEGER_USER=me JAEGER_PASSWORD=hunter2", "reporter: {auth_token: abc}", nil, "shop : Bearer abc /e"},
 		"document's user, environment's token": {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_AUTH_TOKEN=abc",
 			"reporter: {user: me, password: pw}", nil, "shop me:pw  /e"},
-		"document's endpoint, environment's user without password": {"JAEGER_USER=me", "reporter: {endpoint: " + c.URL + "/d}", nil,
+		"document's endpoint, environment's user without password": {"JAEGER_USER=me", "reporter: {endpoint: " + c.URL +
+			"/d}", nil,
 			"shop :  /d"},
 		"option, environment's malformed credentials": {"JAEGER_USER=me JAEGER_AUTH_TOKEN=a\x01b", "",
 			[]tracer.Option{tracer.WithCollector(c.URL + "/o")}, "shop :  /o"},
