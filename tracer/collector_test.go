@@ -202,14 +202,57 @@ func sleep(d time.Duration, answer script) script {
 	}
 }
 
-func TestCollectorAnswers(t *testing.T) {
-	const all = 300
-	for name, test := range map[string]struct {
-		answer           script
-		failed, tooLarge int64
-		err              string
-		requests         int // at most
-	}{
+const all = 300 // spans
+
+// answerTests are answers of a collector, and what becomes of 300 spans.
+type answerTests map[string]struct {
+	answer           script
+	failed, tooLarge int64
+	err              string
+	requests         int // at most
+}
+
+func (tests answerTests) run(t *testing.T) {
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := &scripted{answer: test.answer}
+			sendTo(t, s, queueSize, func(tr *jaeger.Tracer, closeAll func() error, stats *Stats) {
+				for i := range all {
+					span := tr.StartSpan(fmt.Sprint(i))
+					if i == 42 {
+						span.SetTag("large", strings.Repeat("x", 250))
+						span.SetTag("larger", strings.Repeat("x", 250))
+					}
+					span.Finish()
+				}
+				time.Sleep(10 * time.Hour) // for all retries, since Close would not wait for them
+				err := closeAll()
+				sent, dropped := stats.Sent.Load(), stats.Dropped.Load()
+				tooLarge, failed := stats.TooLarge.Load(), stats.Failed.Load()
+				if sent+dropped+tooLarge+failed != all || dropped != 0 || failed != test.failed ||
+					tooLarge != test.tooLarge {
+					t.Errorf("of %d spans %d sent, %d dropped, %d too large, %d failed", all, sent, dropped, tooLarge,
+						failed)
+				}
+				slices.Sort(s.taken)
+				if got := len(slices.Compact(s.taken)); got != len(s.taken) || int64(got) != sent &&
+					name != "too slow" {
+					t.Errorf("%d spans arrived, %d of them once; %d are counted", len(s.taken), got, sent)
+				}
+				if s.request() > test.requests {
+					t.Errorf("%d requests", s.request())
+				}
+				if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) ||
+					strings.Contains(fmt.Sprint(err), "secret") {
+					t.Errorf("Close says %v, want %s", err, test.err)
+				}
+			})
+		})
+	}
+}
+
+func TestCollectorRefuses(t *testing.T) {
+	answerTests{
 		"takes all":      {take, 0, 0, "", 3},
 		"413 above 4 KB": {limit(4 << 10), 0, 0, "", 100},
 		"413 above 600 bytes": {limit(600), 0, 1,
@@ -249,7 +292,12 @@ func TestCollectorAnswers(t *testing.T) {
 			"100 spans were not delivered: the collector answered 503 Service Unavailable", 3},
 		"500": {status(500, ""), all, 0,
 			"300 spans were not delivered: the collector answered 500 Internal Server Error", 3},
-		"500 once":       {atFirst(1, status(500, "5")), 100, 0, "100 spans were not delivered", 3},
+		"500 once": {atFirst(1, status(500, "5")), 100, 0, "100 spans were not delivered", 3},
+	}.run(t)
+}
+
+func TestCollectorRedirectsOrHangs(t *testing.T) {
+	answerTests{
 		"304":            {redirect(304, ""), all, 0, "the collector answered 304 Not Modified", 3},
 		"302":            {redirect(302, "/taken"), all, 0, "a redirect to GET, which loses the spans", 3},
 		"302 to nowhere": {redirect(302, ""), all, 0, "the collector answered 302 Found", 3},
@@ -275,42 +323,7 @@ func TestCollectorAnswers(t *testing.T) {
 				}
 			}
 		}, 0, 0, "", 3},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := &scripted{answer: test.answer}
-			sendTo(t, s, queueSize, func(tr *jaeger.Tracer, closeAll func() error, stats *Stats) {
-				for i := range all {
-					span := tr.StartSpan(fmt.Sprint(i))
-					if i == 42 {
-						span.SetTag("large", strings.Repeat("x", 250))
-						span.SetTag("larger", strings.Repeat("x", 250))
-					}
-					span.Finish()
-				}
-				time.Sleep(10 * time.Hour) // for all retries, since Close would not wait for them
-				err := closeAll()
-				sent, dropped := stats.Sent.Load(), stats.Dropped.Load()
-				tooLarge, failed := stats.TooLarge.Load(), stats.Failed.Load()
-				if sent+dropped+tooLarge+failed != all || dropped != 0 || failed != test.failed ||
-					tooLarge != test.tooLarge {
-					t.Errorf("of %d spans %d sent, %d dropped, %d too large, %d failed", all, sent, dropped, tooLarge,
-						failed)
-				}
-				slices.Sort(s.taken)
-				if got := len(slices.Compact(s.taken)); got != len(s.taken) || int64(got) != sent &&
-					name != "too slow" {
-					t.Errorf("%d spans arrived, %d of them once; %d are counted", len(s.taken), got, sent)
-				}
-				if s.request() > test.requests {
-					t.Errorf("%d requests", s.request())
-				}
-				if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) ||
-					strings.Contains(fmt.Sprint(err), "secret") {
-					t.Errorf("Close says %v, want %s", err, test.err)
-				}
-			})
-		})
-	}
+	}.run(t)
 }
 
 func TestCollectorRetryAfter(t *testing.T) {

@@ -149,8 +149,24 @@ func TestYAMLPrecedence(t *testing.T) {
 	}
 }
 
+// yamlTests are documents and the errors of FromYAML, without the prefix "tracer: ".
+type yamlTests []struct{ yaml, want string }
+
+func (tests yamlTests) run(t *testing.T) {
+	for _, test := range tests {
+		t.Run(test.yaml, func(t *testing.T) {
+			setenv(t, "JAEGER_SERVICE_NAME=shop")
+			_, _, err := tracer.FromYAML(strings.NewReader(test.yaml), tracer.WithRecorder(tracer.NewRecorder(0)))
+			if err == nil || !strings.HasPrefix(err.Error(), "tracer: "+test.want) ||
+				strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("got  %v\nwant tracer: %s", err, test.want)
+			}
+		})
+	}
+}
+
 func TestYAMLErrors(t *testing.T) {
-	for _, test := range []struct{ yaml, want string }{
+	yamlTests{
 		{"a: 1", "line 1: a: unknown key"},
 		{"samplr: {type: const}", "line 1: samplr: unknown key; did you mean sampler?"},
 		{"sampler:\n  typ: const", "line 2: sampler.typ: unknown key; did you mean type?"},
@@ -223,6 +239,22 @@ func TestYAMLErrors(t *testing.T) {
 		{"- a", "line 1: the document: want keys with values"},
 		{"a: &a {b: *a}\nlogging: *a", "line 1: a: unknown key"},
 		{"logging: true\n---\nlogging: true", "line 3: a second document begins here: want one"},
+		{"propagation: [b3,\n [w3c]]", "line 2: propagation: want one value for each item of the list"},
+		{"propagation: [b3, {a: w3c}]", "line 1: propagation: want one value for each item of the list"},
+		{"propagation: [b3, ~]", "line 1: propagation: want one value for each item of the list"},
+		{"propagation: &a [*a]", "line 1: propagation: want one value for each item of the list"},
+		{"propagation: []", "line 1: propagation: want at least one value"},
+		{"reporter_flush_interval: 1e-9", `line 1: reporter_flush_interval: "1e-9": want a duration`},
+		{"reporter_flush_interval: NaN", `line 1: reporter_flush_interval: "NaN": want a duration`},
+		{"reporter_flush_interval: 1e300", `line 1: reporter_flush_interval: "1e300": want a duration`},
+		{"reporter: {flush_interval_ms: 0.5}", `line 1: reporter.flush_interval_ms: "0.5": want a duration`},
+		{"sampler: {type: ratelimiting, param: -1e0}", `line 1: sampler.param: "-1e0": want traces per second`},
+		{"sampler: {type: Probabilistic}", `line 1: sampler.type: "Probabilistic": want sampler.param set too`},
+	}.run(t)
+}
+
+func TestYAMLSyntaxErrors(t *testing.T) {
+	yamlTests{
 		{"logging: true\n---\nb: [", "yaml: line 3: did not find expected node content"},
 		{"a: b: c", "yaml: line 1: mapping values are not allowed in this context"},
 		{"a: 'x", "yaml: line 1: found unexpected end of stream"},
@@ -232,40 +264,27 @@ func TestYAMLErrors(t *testing.T) {
 		{"a: 1\nb: \"\x7f\"", "yaml: line 2: control characters are not allowed"},
 		{"a: 1\n\nb: \xff", "yaml: line 3: invalid leading UTF-8 octet"},
 		{"a: 1\r\nb: *x\r\nc: 1", "yaml: line 2: unknown anchor 'x' referenced"},
-		{"propagation: [b3,\n [w3c]]", "line 2: propagation: want one value for each item of the list"},
-		{"propagation: [b3, {a: w3c}]", "line 1: propagation: want one value for each item of the list"},
-		{"propagation: [b3, ~]", "line 1: propagation: want one value for each item of the list"},
-		{"propagation: &a [*a]", "line 1: propagation: want one value for each item of the list"},
-		{"propagation: []", "line 1: propagation: want at least one value"},
-		{"reporter_flush_interval: 1e3", ""},
-		{"reporter: {flush_interval_ms: 1.5e3}", ""},
-		{"reporter_flush_interval: 1e-9", `line 1: reporter_flush_interval: "1e-9": want a duration`},
-		{"reporter_flush_interval: NaN", `line 1: reporter_flush_interval: "NaN": want a duration`},
-		{"reporter_flush_interval: 1e300", `line 1: reporter_flush_interval: "1e300": want a duration`},
-		{"reporter: {flush_interval_ms: 0.5}", `line 1: reporter.flush_interval_ms: "0.5": want a duration`},
-		{"sampler: {type: ratelimiting, param: -1e0}", `line 1: sampler.param: "-1e0": want traces per second`},
-		{"sampler: {type: Probabilistic}", `line 1: sampler.type: "Probabilistic": want sampler.param set too`},
 		{"logging: {", "yaml: line 1: did not find expected node content"},
-		{"# nothing", ""},
-		{"", ""},
-		{"logging:\nsampler:\ntags: ~", ""},
-		{"Service-Name: x\nreporter: {logSpans: false, queueSize: 5, localAgentHostPort: 'localhost:6831'}", ""},
-		{"sampler: {type: rate_limiting, param: 2.5}", ""},
+	}.run(t)
+}
+
+func TestYAMLWellFormed(t *testing.T) {
+	for _, yaml := range []string{
+		"reporter_flush_interval: 1e3",
+		"reporter: {flush_interval_ms: 1.5e3}",
+		"# nothing",
+		"",
+		"logging:\nsampler:\ntags: ~",
+		"Service-Name: x\nreporter: {logSpans: false, queueSize: 5, localAgentHostPort: 'localhost:6831'}",
+		"sampler: {type: rate_limiting, param: 2.5}",
 	} {
-		t.Run(test.yaml, func(t *testing.T) {
+		t.Run(yaml, func(t *testing.T) {
 			setenv(t, "JAEGER_SERVICE_NAME=shop")
-			_, closer, err := tracer.FromYAML(strings.NewReader(test.yaml), tracer.WithRecorder(tracer.NewRecorder(0)))
-			if test.want == "" {
-				if err != nil {
-					t.Fatal(err)
-				}
-				closer.Close()
-				return
+			_, closer, err := tracer.FromYAML(strings.NewReader(yaml), tracer.WithRecorder(tracer.NewRecorder(0)))
+			if err != nil {
+				t.Fatal(err)
 			}
-			if err == nil || !strings.HasPrefix(err.Error(), "tracer: "+test.want) ||
-				strings.Contains(err.Error(), "hush") || strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("got  %v\nwant tracer: %s", err, test.want)
-			}
+			closer.Close()
 		})
 	}
 }
