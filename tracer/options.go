@@ -56,7 +56,7 @@ func WithCollector(url string) Option {
 
 // WithTag adds a tag to the process, and so to every span. It replaces a tag with the same key from
 // JAEGER_TAGS, the document or an earlier WithTag. A value that is not a string, number, boolean or
-// []byte is formatted as text at once.
+// []byte is converted to text by WithTag itself.
 func WithTag(key string, value any) Option {
 	return func(o *options) {
 		if key == "" {
@@ -115,8 +115,9 @@ func WithPropagation(formats ...Format) Option {
 }
 
 // WithDeferredAsDenied does not sample traces whose B3 IDs come without a decision (x-b3-sampled).
-// By default the sampler decides about them, as the B3 specification says. Jaeger's Python client
-// sends no decision for traces that it does not sample: its servers need this option.
+// By default the sampler decides about them, as the B3 specification says. Use it in services that
+// are called by Jaeger's Python client with B3: for a trace that it does not sample, that client
+// sends no decision.
 func WithDeferredAsDenied() Option { return func(o *options) { o.deferredAsDenied = true } }
 
 // WithStats counts in s what becomes of the spans that are sent, and describes the sampler there.

@@ -56,13 +56,13 @@ type recorded struct {
 }
 
 // NewRecorder returns a recorder that keeps the last capacity traces; 0 or less means 100. When it
-// is full, it drops the trace that was longest without a new span. All that it keeps is a copy, with
-// these limits:
+// is full, it drops the trace that was longest without a new span. Of a long trace it drops the
+// first spans, since the root finishes last. All that it keeps is a copy, within these limits:
 //
-//	all traces   100,000 spans, 64 MiB    drops whole traces
-//	one trace    10,000 spans, 64 MiB     drops the first spans, since the root comes last; DroppedSpansTag
-//	one span     1,000 logs, 4 MiB        drops large values before small ones; TruncatedTag
-//	one value    64 KiB                   truncates it; TruncatedTag
+//	all traces   100,000 spans, 64 MiB   drops whole traces
+//	one trace    10,000 spans, 64 MiB    drops its first spans (DroppedSpansTag)
+//	one span     1,000 logs, 4 MiB       drops large values before small ones (TruncatedTag)
+//	one value    64 KiB                  truncates it (TruncatedTag)
 func NewRecorder(capacity int) *Recorder {
 	return &Recorder{capacity: capacity}
 }

@@ -68,17 +68,13 @@ func (s *samplingServer) Fetch(service string) ([]byte, error) {
 }
 
 func (s *samplingServer) fetch(service string) ([]byte, error) {
-	u, err := url.Parse(s.url)
+	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, s.url, nil)
 	if err != nil {
 		return nil, withoutURL(err)
 	}
-	query := u.Query()
+	query := req.URL.Query()
 	query.Set("service", service)
-	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, withoutURL(err)
-	}
+	req.URL.RawQuery = query.Encode()
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return nil, withoutURL(err)

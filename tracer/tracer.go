@@ -16,7 +16,7 @@ import (
 // New opens a tracer for a service, configured by the JAEGER_* variables and by options. If service
 // is blank, JAEGER_SERVICE_NAME names it. New does not set the global tracer.
 //
-// Three defaults differ from jaeger-client-go's, with which a newcomer sees no spans, or half of them:
+// Three defaults differ from jaeger-client-go's, which lose spans or parts of them silently:
 //
 //   - Every trace is sampled. jaeger-client-go samples none until an agent answers, and agents do
 //     not exist since Jaeger 1.68. If the environment names a sampling server
