@@ -129,12 +129,21 @@ func (b *budget) fields(kept []gap.Field, tags []*j.Tag) []gap.Field {
 	return kept
 }
 
-// plain returns v, or its text if it is of a type that Jaeger would have to print for every span,
-// which may panic.
+// plain converts v to one of the types of a gap.Field, as Jaeger does when it sends a tag.
 func plain(v any) any {
-	switch v.(type) {
-	case string, bool, []byte, int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64, float32, float64:
+	switch typed := v.(type) {
+	case string, []byte, bool, int64, float64:
 		return v
+	case int, int8, int16, int32:
+		return reflect.ValueOf(v).Int()
+	case uint, uint8, uint16, uint32, uint64:
+		n := reflect.ValueOf(v).Uint()
+		if n > math.MaxInt64 {
+			return strconv.FormatUint(n, 10) // Jaeger would make it negative
+		}
+		return int64(n)
+	case float32:
+		return float64(typed)
 	}
 	return text(v)
 }
@@ -184,33 +193,21 @@ func (b *budget) field(key string, v any) (f gap.Field, ok bool) {
 	return f, true
 }
 
-// value converts v to one of the types of a gap.Field, as Jaeger does when it sends a tag.
+// value converts v with plain and truncates it.
 func (b *budget) value(v any) any {
+	v = plain(v)
 	switch typed := v.(type) {
 	case string:
-		if len(typed) <= maxRecordedValue {
-			return v // typed would be allocated again
+		if len(typed) > maxRecordedValue {
+			return b.truncate(typed)
 		}
-		return b.truncate(typed)
 	case []byte:
-		if len(typed) <= maxRecordedValue {
-			return v
+		if len(typed) > maxRecordedValue {
+			b.lost++
+			return typed[:maxRecordedValue]
 		}
-		b.lost++
-		return typed[:maxRecordedValue]
-	case bool, int64, float64:
-		return v
-	case int, int8, int16, int32:
-		return reflect.ValueOf(v).Int()
-	case uint, uint8, uint16, uint32, uint64:
-		if n := reflect.ValueOf(v).Uint(); n > math.MaxInt64 {
-			return strconv.FormatUint(n, 10) // Jaeger would make it negative
-		}
-		return int64(reflect.ValueOf(v).Uint())
-	case float32:
-		return float64(typed)
 	}
-	return b.truncate(text(v))
+	return v // not typed, which would be allocated again
 }
 
 // truncate truncates s to maxRecordedValue bytes, between two runes.

@@ -2,7 +2,6 @@ package propagation
 
 import (
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,15 +51,22 @@ func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded boo
 		return
 	}
 	items.limit()
-	// Extract would also read an old value whose name differs in case, and which one it finds first is random.
-	switch c := w.(type) {
-	case opentracing.HTTPHeadersCarrier:
-		removeOld(items, c)
-	case http.Header:
-		removeOld(items, c)
-	case opentracing.TextMapCarrier:
-		removeOld(items, c)
-	}
+	// Extract would also read an old value whose name differs in case, and it is random which one
+	// it finds first.
+	var written map[string]bool // in lower case, as Extract reads them
+	deleteKeys(w, func(key string) bool {
+		old, ok := baggageName(key)
+		if !ok {
+			return false
+		}
+		if written == nil {
+			written = make(map[string]bool, len(items))
+			for name := range items {
+				written[strings.ToLower(name)] = true
+			}
+		}
+		return written[strings.ToLower(old)]
+	})
 	for name, item := range items {
 		w.Set(jaeger.TraceBaggageHeaderPrefix+name, item.value)
 	}
@@ -86,26 +92,6 @@ func (items baggage) limit() {
 	}
 }
 
-// removeOld removes the headers of carrier that Extract would read as one of items.
-func removeOld[M ~map[string]V, V any](items baggage, carrier M) {
-	var written map[string]bool // in lower case, as Extract reads them
-	for key := range carrier {
-		name, ok := baggageName(key)
-		if !ok {
-			continue
-		}
-		if written == nil {
-			written = make(map[string]bool, len(items))
-			for name := range items {
-				written[strings.ToLower(name)] = true
-			}
-		}
-		if written[strings.ToLower(name)] {
-			delete(carrier, key)
-		}
-	}
-}
-
 // baggageName returns key without the prefix of baggage headers.
 func baggageName(key string) (string, bool) {
 	const prefix = jaeger.TraceBaggageHeaderPrefix
@@ -118,15 +104,9 @@ func baggageName(key string) (string, bool) {
 // headerSafe reports whether a baggage key may be part of a header's name, both for HTTP and for
 // gRPC, which allows fewer characters and fails the call at another one.
 func headerSafe(key string) bool {
-	for _, c := range []byte(key) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
-		default:
-			return false
-		}
-	}
-	// gRPC decodes the value of such a key as base64, and fails the call if it is something else.
-	return key != "" && !strings.HasSuffix(strings.ToLower(key), "-bin")
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+	// gRPC decodes the value of a key that ends in -bin as base64, and fails the call if it cannot.
+	return key != "" && strings.Trim(key, allowed) == "" && !strings.HasSuffix(strings.ToLower(key), "-bin")
 }
 
 // addBaggage adds an item under a key in lower case. The first value of a key counts.

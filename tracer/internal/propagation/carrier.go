@@ -89,42 +89,34 @@ func (in *incoming) read(carrier any, encoded bool) error {
 	return nil
 }
 
-// writeTo writes the headers that are present into carrier. It removes the others, if the carrier
-// can do that.
-func (h *headers) writeTo(carrier any) error {
-	switch c := carrier.(type) {
-	case opentracing.HTTPHeadersCarrier:
-		return h.writeHTTP(http.Header(c))
-	case http.Header:
-		return h.writeHTTP(c)
-	case opentracing.TextMapCarrier:
-		return h.writeMap(c)
-	case opentracing.TextMapWriter:
-		deleter, _ := c.(interface{ Del(key string) })
-		for k, name := range lower {
-			switch {
-			case h.has[k]:
-				c.Set(name, h.value[k])
-			case deleter != nil:
-				deleter.Del(name)
-			}
-		}
-		return nil
+// writeTo writes the headers that are present into w. It removes the others, if w can do that.
+func (h *headers) writeTo(w opentracing.TextMapWriter) {
+	names := &lower
+	header, isHeader := httpHeader(w)
+	if isHeader {
+		names = &canonical
 	}
-	return opentracing.ErrInvalidCarrier
+	deleteKeys(w, func(key string) bool {
+		k, ours := headerOf(key)
+		return ours && !(h.has[k] && key == names[k]) // which is overwritten
+	})
+	if isHeader {
+		h.writeHTTP(header)
+		return
+	}
+	deleter, _ := w.(interface{ Del(key string) })
+	for k, name := range lower {
+		switch {
+		case h.has[k]:
+			w.Set(name, h.value[k])
+		case deleter != nil:
+			deleter.Del(name)
+		}
+	}
 }
 
-// writeHTTP puts all values into one slice. Keys may have any case: a program may have written them
-// without http.Header's methods.
-func (h *headers) writeHTTP(c http.Header) error {
-	if c == nil {
-		return opentracing.ErrInvalidCarrier
-	}
-	for key := range c {
-		if k, ours := headerOf(key); ours && (!h.has[k] || key != canonical[k]) {
-			delete(c, key)
-		}
-	}
+// writeHTTP allocates once for all values, where http.Header.Set would allocate for each.
+func (h *headers) writeHTTP(header http.Header) {
 	n := 0
 	for _, has := range h.has {
 		if has {
@@ -135,25 +127,42 @@ func (h *headers) writeHTTP(c http.Header) error {
 	for k, name := range canonical {
 		if h.has[k] {
 			values = append(values, h.value[k])
-			c[name] = values[len(values)-1 : len(values) : len(values)]
+			header[name] = values[len(values)-1 : len(values) : len(values)]
 		}
 	}
-	return nil
 }
 
-func (h *headers) writeMap(c opentracing.TextMapCarrier) error {
-	if c == nil {
-		return opentracing.ErrInvalidCarrier
-	}
-	for key := range c {
-		if _, ours := headerOf(key); ours {
-			delete(c, key)
+// deleteKeys deletes the keys of w that match, if it is a map. They may have any case: a program may
+// have set them without http.Header's methods.
+func deleteKeys(w opentracing.TextMapWriter, match func(key string) bool) {
+	header, _ := httpHeader(w)
+	for key := range header {
+		if match(key) {
+			delete(header, key)
 		}
 	}
-	for k, name := range lower {
-		if h.has[k] {
-			c[name] = h.value[k]
+	m, _ := w.(opentracing.TextMapCarrier)
+	for key := range m {
+		if match(key) {
+			delete(m, key)
 		}
 	}
-	return nil
+}
+
+// isNilMap reports whether w is a map that cannot be written to.
+func isNilMap(w opentracing.TextMapWriter) bool {
+	header, isHeader := httpHeader(w)
+	m, isMap := w.(opentracing.TextMapCarrier)
+	return isHeader && header == nil || isMap && m == nil
+}
+
+// httpHeader returns w as a http.Header, if it is one.
+func httpHeader(w opentracing.TextMapWriter) (http.Header, bool) {
+	switch c := w.(type) {
+	case opentracing.HTTPHeadersCarrier:
+		return http.Header(c), true
+	case http.Header:
+		return c, true
+	}
+	return nil, false
 }

@@ -1,6 +1,7 @@
 package propagation
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -181,36 +182,24 @@ func (in *incoming) context(r remote) jaeger.SpanContext {
 		flags |= flagFirehose
 	}
 	header := fmt.Sprintf("%s:%s:%s:%d", r.trace, r.span, r.parent, flags)
-	c, err := jaegerCodec.Extract(jaegerHeaders{header, in.debugID, in.baggage})
-	if err != nil { // never: the header is well-formed
-		return jaeger.NewSpanContext(r.trace, r.span, r.parent, r.decision >= accepted, in.baggage)
-	}
+	debugID, baggage := in.debugID, in.baggage // in itself must not move to the heap
+	c, _ := jaegerCodec.Extract(carrierFunc(func(handle func(key, value string) error) error {
+		err := handle(jaeger.TraceContextHeaderName, header) // first, since it resets the rest
+		if debugID != "" {
+			err = cmp.Or(err, handle(jaeger.JaegerDebugHeader, debugID))
+		}
+		for key, value := range baggage {
+			err = cmp.Or(err, handle(jaeger.TraceBaggageHeaderPrefix+key, value))
+		}
+		return err // always nil: the header is well-formed
+	}))
 	return c
 }
 
 var jaegerCodec = jaeger.NewTextMapPropagator(new(jaeger.HeadersConfig).ApplyDefaults(), *jaeger.NewNullMetrics())
 
-// jaegerHeaders is a carrier for Jaeger's codec. The IDs come first, since reading them resets the
-// rest.
-type jaegerHeaders struct {
-	traceContext, debugID string
-	baggage               map[string]string
-}
+// carrierFunc is a carrier for Jaeger's codec.
+type carrierFunc func(handle func(key, value string) error) error
 
 // ForeachKey implements opentracing.TextMapReader.
-func (h jaegerHeaders) ForeachKey(handle func(key, value string) error) error {
-	if err := handle(jaeger.TraceContextHeaderName, h.traceContext); err != nil {
-		return err
-	}
-	if h.debugID != "" {
-		if err := handle(jaeger.JaegerDebugHeader, h.debugID); err != nil {
-			return err
-		}
-	}
-	for key, value := range h.baggage {
-		if err := handle(jaeger.TraceBaggageHeaderPrefix+key, value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+func (f carrierFunc) ForeachKey(handle func(key, value string) error) error { return f(handle) }

@@ -76,8 +76,8 @@ func (t *Tracer) Inject(sc opentracing.SpanContext, format, carrier any) error {
 		return codec.Inject(c, carrier)
 	case *pending:
 		if c != nil {
-			known, open := c.now()
-			return codec.inject(known, open, carrier)
+			sc, open := c.now()
+			return codec.inject(sc, open, carrier)
 		}
 	}
 	return opentracing.ErrInvalidSpanContext
@@ -138,18 +138,7 @@ func (t *Tracer) StartSpan(operation string, opts ...opentracing.StartSpanOption
 func parentOf(refs []opentracing.SpanReference) int {
 	parent := -1
 	for i, ref := range refs {
-		var c jaeger.SpanContext
-		switch of := ref.ReferencedContext.(type) {
-		case *pending:
-			if of == nil {
-				continue
-			}
-			c = of.SpanContext
-		case jaeger.SpanContext:
-			c = of
-		default:
-			continue
-		}
+		c := known(ref.ReferencedContext)
 		switch {
 		case !c.IsValid() && !hasBaggage(c):
 			continue // nothing to join
@@ -161,6 +150,15 @@ func parentOf(refs []opentracing.SpanReference) int {
 		parent = i
 	}
 	return parent
+}
+
+// known returns what is known of sc in Jaeger's type: nothing, if it is a context of another tracer.
+func known(sc opentracing.SpanContext) jaeger.SpanContext {
+	if p, ok := sc.(*pending); ok && p != nil {
+		return p.SpanContext
+	}
+	c, _ := sc.(jaeger.SpanContext)
+	return c
 }
 
 // selfRef is the type of the reference that jaeger.SelfRef returns.
@@ -196,18 +194,14 @@ func (c codec) Inject(sc jaeger.SpanContext, carrier any) error { return c.injec
 // cannot ask the sampler about it.
 func (c codec) Extract(carrier any) (jaeger.SpanContext, error) {
 	sc, err := c.extract(carrier, c.encoded)
-	if p, ok := sc.(*pending); ok {
-		return p.SpanContext, err
-	}
-	known, _ := sc.(jaeger.SpanContext)
-	return known, err
+	return known(sc), err
 }
 
 // inject writes sc to carrier. If its decision is open, it writes only the formats that can say so:
 // no header is better than a decision that nobody made.
 func (c codec) inject(sc jaeger.SpanContext, open bool, carrier any) error {
 	w, ok := carrier.(opentracing.TextMapWriter)
-	if !ok {
+	if !ok || isNilMap(w) {
 		return opentracing.ErrInvalidCarrier
 	}
 	if !sc.IsValid() { // also jaeger.SpanContext{}, whose Flags panics
@@ -227,9 +221,7 @@ func (c codec) inject(sc jaeger.SpanContext, open bool, carrier any) error {
 			f.write(&s, &h)
 		}
 	}
-	if err := h.writeTo(carrier); err != nil {
-		return err
-	}
+	h.writeTo(w)
 	writeBaggage(sc, w, c.encoded)
 	return nil
 }

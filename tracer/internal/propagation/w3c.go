@@ -48,7 +48,7 @@ func readW3C(h *headers) (found remote, bad malformed) {
 		return remote{}, bad
 	}
 	for _, part := range [...]string{s[:2], s[3:35], s[36:52], s[53:55]} {
-		if !lowerHex(part) {
+		if strings.Trim(part, digits) != "" { // upper case is not allowed
 			return remote{}, bad
 		}
 	}
@@ -63,15 +63,6 @@ func readW3C(h *headers) (found remote, bad malformed) {
 		found.decision = accepted
 	}
 	return found, malformed{}
-}
-
-func lowerHex(s string) bool {
-	for _, c := range []byte(s) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }
 
 // stateKey keeps a trace's tracestate in Jaeger's extended sampling state. Nothing else in a
@@ -125,15 +116,6 @@ func validMember(s string) bool {
 	if key == "" || value == "" || len(key) > 256 || len(value) > 256 {
 		return false
 	}
-	for _, c := range []byte(key) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && strings.IndexByte("_-*/@", c) < 0 {
-			return false
-		}
-	}
-	for _, c := range []byte(value) {
-		if c < ' ' || c > '~' || c == '=' {
-			return false
-		}
-	}
-	return true
+	return strings.Trim(key, "abcdefghijklmnopqrstuvwxyz0123456789_-*/@") == "" &&
+		!strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' || c == '=' })
 }
