@@ -32,7 +32,6 @@ type collector struct {
 	*delivery
 	cfg     *config.ReporterConfig
 	client  *http.Client
-	http    *http.Transport
 	process *j.Process
 	spans   []*j.Span
 	batch   int // how many spans are sent at once
@@ -43,9 +42,8 @@ type collector struct {
 }
 
 func newCollector(cfg *config.ReporterConfig, batch int, d *delivery) *collector {
-	h := newHTTP()
-	client := &http.Client{Transport: h, Timeout: sendTimeout, CheckRedirect: postOnly}
-	return &collector{delivery: d, cfg: cfg, client: client, http: h, batch: batch, size: batch}
+	client := &http.Client{Transport: newHTTP(), Timeout: sendTimeout, CheckRedirect: postOnly}
+	return &collector{delivery: d, cfg: cfg, client: client, batch: batch, size: batch}
 }
 
 // postOnly refuses redirects that turn the POST into a GET (301, 302, 303). The GET's answer would
@@ -83,7 +81,7 @@ func (c *collector) Flush() (int, error) {
 
 // Close implements jaeger.Transport.
 func (c *collector) Close() error {
-	c.http.CloseIdleConnections()
+	c.client.CloseIdleConnections()
 	return nil
 }
 

@@ -126,8 +126,9 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 			t.Fatal(err)
 		}
 		c := r.sender.Transport.(*collector)
-		c.http.Proxy = nil
-		c.http.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		h := c.client.Transport.(*http.Transport)
+		h.Proxy = nil
+		h.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := listener.dial(ctx, network, addr)
 			if s.cut > 0 {
 				conn = &resetting{conn, s.cut}

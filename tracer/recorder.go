@@ -5,7 +5,6 @@ import (
 	"container/list"
 	"slices"
 	"sync"
-	"unsafe"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/opentracing/opentracing-go"
@@ -50,9 +49,14 @@ var _ jaeger.Reporter = (*Recorder)(nil)
 
 type recorded struct {
 	id      gap.TraceID
-	spans   []gap.Span // a span in it never changes
+	spans   []recordedSpan
 	bytes   int
 	dropped int
+}
+
+type recordedSpan struct {
+	gap.Span // never changes
+	bytes    int
 }
 
 // NewRecorder returns a recorder that keeps the last capacity traces; 0 or less means 100. When it
@@ -89,21 +93,19 @@ func (r *Recorder) Report(span *jaeger.Span) {
 	r.byAge.MoveToBack(e)
 	t := e.Value.(*recorded)
 	t.spans = append(t.spans, s)
-	n := size(&s)
-	t.bytes += n
-	r.bytes += n
+	t.bytes += s.bytes
+	r.bytes += s.bytes
 	r.spans++
 	for (r.spans > maxRecordedSpans || r.bytes > maxRecordedBytes) && r.byAge.Len() > 1 {
 		r.dropTrace()
 	}
 	for (len(t.spans) > maxSpansPerTrace || t.bytes > maxRecordedBytes) && len(t.spans) > 1 {
-		n := size(&t.spans[0])
-		t.spans[0] = gap.Span{} // what is before the start of a slice is not garbage
-		t.spans = t.spans[1:]
-		t.bytes -= n
-		t.dropped++
-		r.bytes -= n
+		t.bytes -= t.spans[0].bytes
+		r.bytes -= t.spans[0].bytes
 		r.spans--
+		t.spans[0] = recordedSpan{} // what is before the start of a slice is not garbage
+		t.spans = t.spans[1:]
+		t.dropped++
 	}
 }
 
@@ -141,7 +143,10 @@ func (r *Recorder) Trace(id gap.TraceID) []gap.Span {
 }
 
 func (t *recorded) copy() []gap.Span {
-	spans := slices.Clone(t.spans)
+	spans := make([]gap.Span, len(t.spans))
+	for i := range t.spans {
+		spans[i] = t.spans[i].Span
+	}
 	if t.dropped > 0 {
 		last := &spans[len(spans)-1]
 		last.Tags = append(slices.Clip(last.Tags), gap.Field{Key: DroppedSpansTag, Value: int64(t.dropped)})
@@ -164,31 +169,4 @@ func (r *Recorder) process(span *jaeger.Span) *gap.Process {
 	compact(&p.Service, p.Tags, nil)
 	r.processes[span.Tracer()] = p
 	return p
-}
-
-// size estimates the memory of s.
-func size(s *gap.Span) int {
-	n := int(unsafe.Sizeof(*s)) + len(s.Operation) + len(s.References)*int(unsafe.Sizeof(gap.Reference{}))
-	for i := range s.Tags {
-		n += fieldSize(&s.Tags[i])
-	}
-	for _, l := range s.Logs {
-		n += int(unsafe.Sizeof(l))
-		for i := range l.Fields {
-			n += fieldSize(&l.Fields[i])
-		}
-	}
-	return n
-}
-
-func fieldSize(f *gap.Field) int {
-	const boxed = 16 // of a value in an interface
-	n := int(unsafe.Sizeof(*f)) + len(f.Key) + boxed
-	switch v := f.Value.(type) {
-	case string:
-		n += len(v)
-	case []byte:
-		n += len(v)
-	}
-	return n
 }

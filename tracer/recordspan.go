@@ -20,7 +20,7 @@ import (
 // convert copies a span through its accessors, each of which takes the span's lock: a program may
 // still write to a span that it has finished. jaeger.BuildJaegerThrift would be shorter, but it
 // rounds to microseconds, and one field that panics would lose the whole span.
-func convert(span *jaeger.Span) gap.Span {
+func convert(span *jaeger.Span) recordedSpan {
 	b := newBudget()
 	c := span.SpanContext()
 	s := gap.Span{
@@ -49,7 +49,7 @@ func convert(span *jaeger.Span) gap.Span {
 	if b.lost > 0 {
 		s.Tags = append(s.Tags, gap.Field{Key: TruncatedTag, Value: int64(b.lost)})
 	}
-	return s
+	return recordedSpan{s, int(unsafe.Sizeof(s)) + len(s.Operation) + maxRecordedSpan - b.left}
 }
 
 // references converts the references of s.
@@ -183,7 +183,15 @@ func (b *budget) field(key string, v any) (f gap.Field, ok bool) {
 	before := b.lost
 	f = gap.Field{Key: b.truncate(key), Value: b.value(v)}
 	truncated := b.lost
-	if !b.allows(fieldSize(&f)) {
+	const boxed = 16 // of a value in an interface
+	size := int(unsafe.Sizeof(f)) + len(f.Key) + boxed
+	switch v := f.Value.(type) {
+	case string:
+		size += len(v)
+	case []byte:
+		size += len(v)
+	}
+	if !b.allows(size) {
 		b.lost -= truncated - before // it counts once
 		return f, false
 	}

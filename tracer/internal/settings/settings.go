@@ -94,11 +94,11 @@ func (src *Source) errorf(format string, args ...any) {
 
 // malformed adds an error about the value of a setting.
 func (src *Source) malformed(name, value, want string) {
+	separator := "="
 	if e, ok := src.document[name]; ok {
-		src.errorf("line %d: %s: %q: want %s", e.line, e.key, Redact(e.written), want)
-		return
+		separator, value = ": ", e.written
 	}
-	src.errorf("%s=%q: want %s", name, Redact(value), want)
+	src.errorf("%s%s%q: want %s", src.where(name), separator, Redact(value), want)
 }
 
 // where returns what the user calls a setting, with its line in a document.
