@@ -26,7 +26,8 @@ func newTestReporter(to jaeger.Transport, o *options, queue int) *reporter {
 	return r
 }
 
-// hanging is a collector that takes five seconds for each batch of 100. It fails for the first failures batches.
+// hanging is a collector that takes five seconds for each batch of 100. It fails for the first
+// failures batches.
 type hanging struct {
 	err      error
 	failures int

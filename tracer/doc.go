@@ -12,8 +12,8 @@
 // languages, and by options. docs/tracer.md lists all settings and defaults. Nothing happens at
 // import, and New does not set the global tracer.
 //
-// [WithRecorder] keeps the last traces in memory, for a debug page and for tests. [WithStats] counts
-// the spans that are sent and lost, and [WithLogger] logs the losses.
+// [WithRecorder] keeps the last traces in memory, for a debug page and for tests. [WithStats]
+// counts the spans that are sent and lost, and [WithLogger] logs the losses.
 //
 // # Propagation
 //
@@ -25,10 +25,10 @@
 //	B3Single   b3
 //	W3C        traceparent, tracestate
 //
-// Extract reads all of them. The IDs are those of the first well-formed format, in the order B3Single,
-// B3, Jaeger, W3C; formats that [WithPropagation] lists come first. Inject writes the listed formats,
-// by default Jaeger and B3. It removes the headers of all others, if the carrier can do that: see
-// [Deleter]. docs/propagation.md says which peers need which format.
+// Extract reads all of them. The IDs are those of the first well-formed format, in the order
+// B3Single, B3, Jaeger, W3C; formats that [WithPropagation] lists come first. Inject writes the
+// listed formats, by default Jaeger and B3. It removes the headers of all others, if the carrier
+// can do that: see [Deleter]. docs/propagation.md says which peers need which format.
 //
 // A peer's decision (not sampled, sampled, debug) holds for all spans of its trace in this process,
 // even if it came without IDs. B3 IDs without a decision ask the sampler, once for all spans of the
@@ -37,8 +37,8 @@
 // Malformed headers do not fail a request. Extract returns an error that wraps
 // opentracing.ErrSpanContextCorrupted and says what is wrong, and also a context: a span started
 // from it begins a new trace and logs the reason. Without headers, Extract returns
-// opentracing.ErrSpanContextNotFound. A debug ID, baggage or a denial is kept for the new trace, and
-// then there is no error.
+// opentracing.ErrSpanContextNotFound. A debug ID, baggage or a denial is kept for the new trace,
+// and then there is no error.
 //
 // Baggage is read and written in Jaeger's headers (uberctx-…), at most 64 items and 8 KiB. In
 // HTTPHeaders, keys become lower case, values are URL-encoded, and items whose key cannot be a
@@ -49,6 +49,6 @@
 // # Contexts
 //
 // Spans and their contexts are jaeger-client-go's own types. An extracted context may be of another
-// type: use it with a tracer of this package, not with Span.Tracer, which is Jaeger's own tracer and
-// begins a new trace. Several goroutines may start spans from one extracted context.
+// type: use it with a tracer of this package, not with Span.Tracer, which is Jaeger's own tracer
+// and begins a new trace. Several goroutines may start spans from one extracted context.
 package tracer

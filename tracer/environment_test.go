@@ -211,7 +211,8 @@ func FuzzEnvironment(f *testing.F) {
 		}
 		name := names[int(i)%len(names)]
 		setenv(t, name+"="+value)
-		// Nothing uses the network: no span is reported, and a sampling server is first asked after a minute.
+		// Nothing uses the network: no span is reported, and a sampling server is first asked after
+		// a minute.
 		_, closer, err := tracer.New("shop", tracer.WithRecorder(tracer.NewRecorder(0)),
 			tracer.WithCollector("http://localhost"))
 		if err != nil {

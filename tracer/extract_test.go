@@ -14,9 +14,9 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// serve acts like the server in OpenTracing's examples: it extracts, ignores the error, and starts a
-// span and its child. It describes what became of the peer's trace: its ID and the span's parent, or
-// "new trace"; whether it is sampled; its baggage; and what was logged.
+// serve acts like the server in OpenTracing's examples: it extracts, ignores the error, and starts
+// a span and its child. It describes what became of the peer's trace: its ID and the span's parent,
+// or "new trace"; whether it is sampled; its baggage; and what was logged.
 func serve(t *testing.T, tr opentracing.Tracer, r *tracer.Recorder, lines string) string {
 	t.Helper()
 	c, err := tr.Extract(opentracing.HTTPHeaders, carried(lines))

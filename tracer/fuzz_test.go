@@ -12,9 +12,9 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// roundTrip extracts from lines, starts a span, and injects it in all formats. Nothing may panic, the
-// extracted context must be usable, and each injected format must be well-formed, with the same trace
-// and decision.
+// roundTrip extracts from lines, starts a span, and injects it in all formats. Nothing may panic,
+// the extracted context must be usable, and each injected format must be well-formed, with the same
+// trace and decision.
 func roundTrip(t *testing.T, tr opentracing.Tracer, format any, lines string) {
 	h := http.Header{}
 	for line := range strings.SplitSeq(lines, "\n") {

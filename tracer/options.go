@@ -12,8 +12,8 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// An Option of [New] and [FromYAML]. It wins over the environment and the document. A wrong argument
-// is an error of New.
+// An Option of [New] and [FromYAML]. It wins over the environment and the document. A wrong
+// argument is an error of New.
 type Option func(*options)
 
 type options struct {
@@ -32,7 +32,8 @@ func (o *options) errorf(format string, args ...any) {
 }
 
 // WithRecorder keeps the last traces in r, which must not be nil. Spans are also sent to the
-// collector or agent that is configured. If none is, they only go to r, and nothing uses the network.
+// collector or agent that is configured. If none is, they only go to r, and nothing uses the
+// network.
 func WithRecorder(r *Recorder) Option {
 	return func(o *options) {
 		if o.recorder = r; r == nil {
@@ -97,9 +98,9 @@ type Deleter interface {
 	Del(key string)
 }
 
-// WithPropagation sets the formats that Inject writes, instead of JAEGER_PROPAGATION. The default is
-// Jaeger and B3. Extract reads all formats, but these first, in this order: list the one first that
-// the proxies between your services rewrite.
+// WithPropagation sets the formats that Inject writes, instead of JAEGER_PROPAGATION. The default
+// is Jaeger and B3. Extract reads all formats, but these first, in this order: list the one first
+// that the proxies between your services rewrite.
 func WithPropagation(formats ...Format) Option {
 	return func(o *options) {
 		if len(formats) == 0 {
@@ -131,8 +132,9 @@ func WithStats(s *Stats) Option {
 }
 
 // WithLogger logs warnings to l, which must not be nil. One says how many spans were lost, and why:
-// at the first loss, then at most once a minute, and for the rest when the tracer is closed. Another
-// says, as often, that the sampling server gave no strategy. JAEGER_REPORTER_LOG_SPANS logs to l, too.
+// at the first loss, then at most once a minute, and for the rest when the tracer is closed.
+// Another says, as often, that the sampling server gave no strategy. JAEGER_REPORTER_LOG_SPANS logs
+// to l, too.
 func WithLogger(l *slog.Logger) Option {
 	return func(o *options) {
 		if o.logger = l; l == nil {

@@ -27,8 +27,8 @@ const (
 // value is how many. The trace shows gaps in their place.
 const DroppedSpansTag = "recorder.dropped_spans"
 
-// TruncatedTag is a tag on a span that a [Recorder] did not keep whole. Its value is how many of the
-// span's names, tags, logs, log fields and references it truncated or left out.
+// TruncatedTag is a tag on a span that a [Recorder] did not keep whole. Its value is how many of
+// the span's names, tags, logs, log fields and references it truncated or left out.
 const TruncatedTag = "recorder.cut"
 
 // Recorder keeps the last traces of a tracer in memory. It is a jaeger.Reporter: give it to

@@ -209,7 +209,7 @@ func TestRecorderForgetsProcesses(t *testing.T) {
 	traces := r.Traces()
 	p := func(i int) *gap.Process { return traces[i][0].Process }
 	if p(0) != p(1) || p(0) == p(66) || p(66).Service != "0" {
-		t.Error("of a tracer that 64 others came behind the process is still kept, or was never")
+		t.Error("a tracer's process is kept after 64 others, or was never kept")
 	}
 }
 

@@ -232,8 +232,8 @@ func (b *budget) truncate(s string) string {
 }
 
 // compact copies all strings into one piece of memory. Otherwise ten bytes of a body would keep
-// megabytes alive, which no limit counts. A copy for each string would be eight more allocations for
-// a span with three tags.
+// megabytes alive, which no limit counts. A copy for each string would be eight more allocations
+// for a span with three tags.
 func compact(name *string, fields []gap.Field, logs []gap.Log) {
 	n := len(*name) + textSize(fields)
 	for _, l := range logs {

@@ -18,8 +18,8 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// recorded returns what a Recorder keeps of one span, how many bytes of text that has, and the value
-// of TruncatedTag.
+// recorded returns what a Recorder keeps of one span, how many bytes of text that has, and the
+// value of TruncatedTag.
 func recorded(t *testing.T, fill func(opentracing.Span)) (s gap.Span, bytes int, lost any) {
 	t.Helper()
 	r := tracer.NewRecorder(0)

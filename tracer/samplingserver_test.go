@@ -101,8 +101,8 @@ func TestSamplingServerLimitsOperations(t *testing.T) {
 	}
 }
 
-// FuzzStrategy applies two answers of a sampling server. Nothing may panic, and rates must be from 0
-// to 1.
+// FuzzStrategy applies two answers of a sampling server. Nothing may panic, and rates must be from
+// 0 to 1.
 func FuzzStrategy(f *testing.F) {
 	for _, answer := range []string{
 		`{"strategyType":0,"probabilisticSampling":{"samplingRate":0.5}}`,

@@ -98,8 +98,8 @@ func TestDecisionIsFinal(t *testing.T) {
 	}
 }
 
-// sampledByOperation returns a tracer whose sampling server has answered: rate 1 for "wanted", 0 for
-// all other operations.
+// sampledByOperation returns a tracer whose sampling server has answered: rate 1 for "wanted", 0
+// for all other operations.
 func sampledByOperation(t *testing.T) opentracing.Tracer {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]any{

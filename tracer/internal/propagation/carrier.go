@@ -132,8 +132,8 @@ func (h *headers) writeHTTP(header http.Header) {
 	}
 }
 
-// deleteKeys deletes the keys of w that match, if it is a map. They may have any case: a program may
-// have set them without http.Header's methods.
+// deleteKeys deletes the keys of w that match, if it is a map. They may have any case: a program
+// may have set them without http.Header's methods.
 func deleteKeys(w opentracing.TextMapWriter, match func(key string) bool) {
 	header, _ := httpHeader(w)
 	for key := range header {

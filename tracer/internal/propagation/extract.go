@@ -149,7 +149,8 @@ func (p *Propagation) context(in *incoming, r remote) jaeger.SpanContext {
 	return c
 }
 
-// newIDs gives r the IDs of a root: as in Jaeger's client, the span's is the low half of the trace's.
+// newIDs gives r the IDs of a root: as in Jaeger's client, the span's is the low half of the
+// trace's.
 func (p *Propagation) newIDs(r *remote) {
 	for r.trace.Low == 0 {
 		r.trace.Low = rand.Uint64() >> 1 // 63 bits, like Jaeger's own, for peers without unsigned numbers

@@ -152,7 +152,8 @@ func parentOf(refs []opentracing.SpanReference) int {
 	return parent
 }
 
-// known returns what is known of sc in Jaeger's type: nothing, if it is a context of another tracer.
+// known returns what is known of sc in Jaeger's type: nothing, if it is a context of another
+// tracer.
 func known(sc opentracing.SpanContext) jaeger.SpanContext {
 	if p, ok := sc.(*pending); ok && p != nil {
 		return p.SpanContext

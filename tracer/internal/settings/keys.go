@@ -7,7 +7,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/nearest"
 )
 
-// A key is what a document may contain at some paths. Exactly one of its fields says what that does.
+// A key describes what a document may contain at its paths: a setting in some form, a section, a
+// fixed value, or something unsupported.
 type key struct {
 	paths       string // separated by spaces; the first one is the name
 	setting     string // the setting that it is for, written in form
@@ -32,7 +33,8 @@ const (
 	tags            // keys with values
 )
 
-// keys are all keys of a document. Case, _ and - do not matter. docs/tracer.md lists them for users.
+// keys are all keys of a document. Case, _ and - do not matter. docs/tracer.md lists them for
+// users.
 var keys = []key{
 	{paths: "service_name", setting: "JAEGER_SERVICE_NAME"},
 	{paths: "enabled", setting: "JAEGER_DISABLED", form: negated},
