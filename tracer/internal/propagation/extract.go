@@ -121,15 +121,14 @@ func (p *Propagation) extract(carrier any, encoded bool) (opentracing.SpanContex
 
 	case in.debugID == "" && len(in.baggage) == 0 && err == nil:
 		return nil, opentracing.ErrSpanContextNotFound
-	}
-	c := in.context(remote{})
-	switch {
 	case err == nil:
-		return c, nil
-	case in.debugID == "" && len(in.baggage) == 0:
-		return pend(&pending{SpanContext: c, malformed: err}), err
+		return in.context(remote{}), nil
 	}
-	return pend(&pending{SpanContext: c, malformed: err}), nil
+	c := pend(&pending{SpanContext: in.context(remote{}), malformed: err})
+	if in.debugID != "" || len(in.baggage) > 0 {
+		return c, nil // the new trace takes these, and logs err
+	}
+	return c, err
 }
 
 // context returns in's context, with the tracestate if it will be written.

@@ -38,8 +38,7 @@ func New(o Options) *Propagation {
 // Wrap returns t with our Inject, Extract and StartSpan.
 func (p *Propagation) Wrap(t *jaeger.Tracer) *Tracer { return &Tracer{t, p} }
 
-// JaegerOptions returns codecs for programs that use the tracer that a span answers with
-// (Span.Tracer), which is Jaeger's own.
+// JaegerOptions returns codecs for Jaeger's own tracer, which programs get from Span.Tracer.
 func (p *Propagation) JaegerOptions() []config.Option {
 	opts := []config.Option{
 		config.Injector(opentracing.Binary, unsupported{}),

@@ -260,16 +260,7 @@ func (src *Source) sampler(s *config.SamplerConfig) {
 		return // the type is malformed, so the parameter has no meaning
 	}
 
-	want, ok := "1 (every trace) or 0 (none), since the sampler is const", func(p float64) bool {
-		return p == 0 ||
-			p == 1
-	}
-	switch s.Type {
-	case jaeger.SamplerTypeProbabilistic, jaeger.SamplerTypeRemote:
-		want, ok = "the share of traces to sample, 0 to 1", func(p float64) bool { return p >= 0 && p <= 1 }
-	case jaeger.SamplerTypeRateLimiting:
-		want, ok = "traces per second, 0 or more", func(p float64) bool { return p >= 0 && !math.IsInf(p, 0) }
-	}
+	want, valid := samplerParamOf(s.Type)
 	paramKey := samplerParam
 	if src.inDocument(samplerType) {
 		paramKey = "sampler.param"
@@ -278,7 +269,7 @@ func (src *Source) sampler(s *config.SamplerConfig) {
 	if !src.inDocument(samplerType) || src.inDocument(samplerParam) {
 		set(src, samplerParam, &s.Param, want, func(s string) (float64, bool) {
 			p, err := strconv.ParseFloat(s, 64)
-			return p, err == nil && ok(p)
+			return p, err == nil && valid(p)
 		})
 		if src.get(samplerParam) != "" {
 			return
@@ -292,6 +283,17 @@ func (src *Source) sampler(s *config.SamplerConfig) {
 	default: // jaeger-client-go would take 0, and sample nothing
 		src.malformed(samplerType, s.Type, paramKey+" set too, to "+want)
 	}
+}
+
+// samplerParamOf returns which parameters a sampler accepts.
+func samplerParamOf(sampler string) (want string, valid func(float64) bool) {
+	switch sampler {
+	case jaeger.SamplerTypeProbabilistic, jaeger.SamplerTypeRemote:
+		return "the share of traces to sample, 0 to 1", func(p float64) bool { return p >= 0 && p <= 1 }
+	case jaeger.SamplerTypeRateLimiting:
+		return "traces per second, 0 or more", func(p float64) bool { return p >= 0 && !math.IsInf(p, 0) }
+	}
+	return "1 (every trace) or 0 (none), since the sampler is const", func(p float64) bool { return p == 0 || p == 1 }
 }
 
 // samplingServer reads the sampling server's URL. It reports whether a setting names a server. The
