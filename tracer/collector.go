@@ -25,8 +25,8 @@ const (
 	maxPause    = 5 * time.Minute // between two tries, whatever Retry-After asks for
 )
 
-// collector sends spans by HTTP. Jaeger's transport loses a batch that the collector refuses as too
-// large or too early. collector has its own connections: Close can end them, and a wrapped
+// collector is a jaeger.Transport by HTTP. Jaeger's own loses a batch that the collector refuses as
+// too large or too early. collector has its own connections: Close can end them, and a wrapped
 // http.DefaultTransport does not trace the sending of traces.
 type collector struct {
 	*delivery
@@ -59,7 +59,6 @@ func postOnly(req *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// Append implements jaeger.Transport.
 func (c *collector) Append(span *jaeger.Span) (int, error) {
 	if c.process == nil {
 		c.process = jaeger.BuildJaegerProcessThrift(span)
@@ -71,7 +70,7 @@ func (c *collector) Append(span *jaeger.Span) (int, error) {
 	return c.Flush()
 }
 
-// Flush implements jaeger.Transport. It always returns 0 and nil, since send counts the spans.
+// Flush always returns 0 and nil, since send counts the spans.
 func (c *collector) Flush() (int, error) {
 	c.send(c.spans)
 	clear(c.spans)
@@ -79,7 +78,6 @@ func (c *collector) Flush() (int, error) {
 	return 0, nil
 }
 
-// Close implements jaeger.Transport.
 func (c *collector) Close() error {
 	c.client.CloseIdleConnections()
 	return nil

@@ -143,7 +143,6 @@ type sender struct {
 	*delivery
 }
 
-// Append implements jaeger.Transport.
 func (s *sender) Append(span *jaeger.Span) (n int, err error) {
 	if s.failing && s.givenUp() {
 		s.lost(1, s.lastErr)
@@ -163,8 +162,7 @@ func (s *sender) Append(span *jaeger.Span) (n int, err error) {
 	return n, err
 }
 
-// Flush implements jaeger.Transport. Jaeger's reporter calls it in each flush interval, even if
-// there is nothing to send.
+// Flush is called by Jaeger's reporter in each flush interval, even if there is nothing to send.
 func (s *sender) Flush() (int, error) {
 	n, err := s.Transport.Flush()
 	s.count(n, err)

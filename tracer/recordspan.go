@@ -53,8 +53,8 @@ func convert(span *jaeger.Span) recordedSpan {
 }
 
 // references converts the references of s.
-func (b *budget) references(s *gap.Span, parentID gap.SpanID,
-	given []opentracing.SpanReference) (refs []gap.Reference) {
+func (b *budget) references(s *gap.Span, parentID gap.SpanID, given []opentracing.SpanReference) []gap.Reference {
+	var refs []gap.Reference
 	parent := gap.Reference{Type: gap.ChildOf, TraceID: s.TraceID, SpanID: parentID}
 	named := parentID == 0
 	for _, ref := range given {

@@ -9,8 +9,8 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// reporter hands finished spans to the recorder, to the logger, and to Jaeger's remote reporter,
-// whose goroutine sends them:
+// reporter is a jaeger.Reporter that hands finished spans to the recorder, to the logger, and to
+// Jaeger's remote reporter, whose goroutine sends them:
 //
 //	Report → queue → sender → collector, or Jaeger's UDP transport
 type reporter struct {
@@ -66,7 +66,6 @@ func newReporter(s *settings.Settings, o *options) (*reporter, error) {
 	return r, nil
 }
 
-// Report implements jaeger.Reporter.
 func (r *reporter) Report(span *jaeger.Span) {
 	// These run the program's code (String methods of tags), so they must not hold the lock.
 	if r.recorder != nil {
@@ -86,7 +85,7 @@ func (r *reporter) Report(span *jaeger.Span) {
 	}
 }
 
-// Close implements jaeger.Reporter. It returns when the queue is empty and the goroutine that sends
+// Close returns when the queue is empty and the goroutine that sends
 // has ended.
 func (r *reporter) Close() {
 	r.close.Do(func() {
@@ -110,11 +109,9 @@ func (r *reporter) lost() error {
 	return r.sender.err()
 }
 
-// spanLogger logs spans for Jaeger's logging reporter.
+// spanLogger is the jaeger.Logger of Jaeger's logging reporter.
 type spanLogger struct{ *slog.Logger }
 
-// Error implements jaeger.Logger.
 func (l spanLogger) Error(msg string) { l.Logger.Error(msg) }
 
-// Infof implements jaeger.Logger.
 func (l spanLogger) Infof(format string, args ...any) { l.Info(fmt.Sprintf(format, args...)) }

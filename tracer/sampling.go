@@ -22,8 +22,9 @@ import (
 // maxAnswer limits how many bytes of a sampling server's answer are read.
 const maxAnswer = 1 << 20
 
-// samplingServer gets strategies for Jaeger's remote sampler. Except for stop, its methods run one
-// after the other on that sampler's goroutine.
+// samplingServer gets strategies for Jaeger's remote sampler: it is its fetcher (Fetch), parser
+// (Parse) and updater (Update). Except for stop, its methods run one after the other on that
+// sampler's goroutine.
 //
 // Jaeger's own fetcher leaves connections open, has no timeout for the body, and panics if
 // http.DefaultTransport is not a *http.Transport. Its parser refuses a numeric strategyType, which
@@ -58,7 +59,6 @@ func newSamplingServer(cfg *config.SamplerConfig, o *options) *samplingServer {
 	return s
 }
 
-// Fetch implements jaeger.SamplingStrategyFetcher.
 func (s *samplingServer) Fetch(service string) ([]byte, error) {
 	answer, err := s.fetch(service)
 	if err != nil {
@@ -90,7 +90,6 @@ func (s *samplingServer) fetch(service string) ([]byte, error) {
 	return answer, err
 }
 
-// Parse implements jaeger.SamplingStrategyParser.
 func (s *samplingServer) Parse(answer []byte) (any, error) {
 	strategy, err := parseStrategy(answer)
 	if err != nil {
@@ -100,8 +99,8 @@ func (s *samplingServer) Parse(answer []byte) (any, error) {
 	return strategy, nil
 }
 
-// Update implements jaeger.SamplerUpdater. The sampler holds its lock meanwhile, so a span that is
-// started after reading Stats.Sampler is sampled by that strategy.
+// Update is called with the sampler's lock held, so a span that is started after reading
+// Stats.Sampler is sampled by that strategy.
 func (s *samplingServer) Update(sampler jaeger.SamplerV2, answer any) (jaeger.SamplerV2, error) {
 	next, ok := answer.(*strategy)
 	if !ok {
@@ -165,8 +164,8 @@ func (s *samplingServer) close() error {
 	if s.err == nil {
 		return nil
 	}
-	return fmt.Errorf("tracer: the sampling server %s gave no strategy: %w; in force: %s", s.name, s.err,
-		s.stats.Sampler())
+	return fmt.Errorf("tracer: the sampling server %s gave no strategy: %w; in force: %s",
+		s.name, s.err, s.stats.Sampler())
 }
 
 // strategy is a sampling server's answer: rates per operation, or else a single rate, or else a
@@ -261,7 +260,6 @@ type strategyType int
 
 const rateLimiting = strategyType(sampling.SamplingStrategyType_RATE_LIMITING)
 
-// UnmarshalJSON implements json.Unmarshaler.
 func (t *strategyType) UnmarshalJSON(text []byte) error {
 	switch strings.ToUpper(strings.Trim(string(text[:min(len(text), 2*maxQuoted)]), `"`)) {
 	case "NULL", "0", "PROBABILISTIC":
@@ -277,7 +275,6 @@ func (t *strategyType) UnmarshalJSON(text []byte) error {
 // number is a JSON number, or a string with one, as protobuf writes 64-bit numbers.
 type number float64
 
-// UnmarshalJSON implements json.Unmarshaler.
 func (n *number) UnmarshalJSON(text []byte) error {
 	if string(text) == "null" {
 		return nil

@@ -8,11 +8,11 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// priorities accepts any number or boolean as sampling.priority. OpenTracing's type for it is
-// uint16, and Jaeger's tracer ignores other types, but programs set an int.
+// priorities is a jaeger.ContribObserver that accepts any number or boolean as sampling.priority.
+// OpenTracing's type for it is uint16, and Jaeger's tracer ignores other types, but programs set an
+// int.
 type priorities struct{}
 
-// OnStartSpan implements jaeger.ContribObserver.
 func (priorities) OnStartSpan(
 	s opentracing.Span, _ string, _ opentracing.StartSpanOptions,
 ) (jaeger.ContribSpanObserver, bool) {
@@ -20,11 +20,10 @@ func (priorities) OnStartSpan(
 	return (*prioritized)(span), ok
 }
 
-// prioritized is a span as its own observer: a struct that holds the span would be one more
-// allocation per span.
+// prioritized is a span as its own jaeger.ContribSpanObserver: a struct that holds the span would
+// be one more allocation per span.
 type prioritized jaeger.Span
 
-// OnSetTag implements jaeger.ContribSpanObserver.
 func (p *prioritized) OnSetTag(key string, value any) {
 	if key != string(ext.SamplingPriority) {
 		return
@@ -52,8 +51,5 @@ func (p *prioritized) OnSetTag(key string, value any) {
 	(*jaeger.Span)(p).SetTag(key, priority)
 }
 
-// OnSetOperationName implements jaeger.ContribSpanObserver.
-func (p *prioritized) OnSetOperationName(string) {}
-
-// OnFinish implements jaeger.ContribSpanObserver.
+func (p *prioritized) OnSetOperationName(string)          {}
 func (p *prioritized) OnFinish(opentracing.FinishOptions) {}

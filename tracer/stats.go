@@ -32,5 +32,4 @@ func (s *Stats) setSampler(text string) { s.sampler.Store(&text) }
 // counter is a counter for jaeger.Metrics.
 type counter struct{ *atomic.Int64 }
 
-// Inc implements metrics.Counter.
 func (c counter) Inc(n int64) { c.Add(n) }

@@ -201,5 +201,4 @@ var jaegerCodec = jaeger.NewTextMapPropagator(new(jaeger.HeadersConfig).ApplyDef
 // carrierFunc is a carrier for Jaeger's codec.
 type carrierFunc func(handle func(key, value string) error) error
 
-// ForeachKey implements opentracing.TextMapReader.
 func (f carrierFunc) ForeachKey(handle func(key, value string) error) error { return f(handle) }

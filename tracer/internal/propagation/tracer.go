@@ -169,13 +169,12 @@ func hasBaggage(c jaeger.SpanContext) (has bool) {
 	return has
 }
 
-// applied are options that have been applied.
+// applied is an opentracing.StartSpanOption with options that have been applied.
 type applied opentracing.StartSpanOptions
 
-// Apply implements opentracing.StartSpanOption.
 func (a *applied) Apply(o *opentracing.StartSpanOptions) { *o = opentracing.StartSpanOptions(*a) }
 
-// codec injects and extracts in one of OpenTracing's text formats.
+// codec is a jaeger.Injector and jaeger.Extractor for one of OpenTracing's text formats.
 type codec struct {
 	*Propagation
 	encoded bool // values are URL-encoded, so that they cannot break a request
@@ -187,11 +186,9 @@ func (p *Propagation) codec(format any) (codec, bool) {
 	return codec{p, f == opentracing.HTTPHeaders}, f == opentracing.HTTPHeaders || f == opentracing.TextMap
 }
 
-// Inject implements jaeger.Injector.
 func (c codec) Inject(sc jaeger.SpanContext, carrier any) error { return c.inject(sc, false, carrier) }
 
-// Extract implements jaeger.Extractor. An open decision is a denial, since Jaeger's StartSpan
-// cannot ask the sampler about it.
+// Extract denies a trace whose decision is open, since Jaeger's StartSpan cannot ask the sampler.
 func (c codec) Extract(carrier any) (jaeger.SpanContext, error) {
 	sc, err := c.extract(carrier, c.encoded)
 	return known(sc), err
@@ -230,10 +227,7 @@ func (c codec) inject(sc jaeger.SpanContext, open bool, carrier any) error {
 // panics at a negative length, and allocates a large one before it checks it.
 type unsupported struct{}
 
-// Inject implements jaeger.Injector.
 func (unsupported) Inject(jaeger.SpanContext, any) error { return opentracing.ErrUnsupportedFormat }
-
-// Extract implements jaeger.Extractor.
 func (unsupported) Extract(any) (jaeger.SpanContext, error) {
 	return jaeger.SpanContext{}, opentracing.ErrUnsupportedFormat
 }
