@@ -180,10 +180,14 @@ func TestBaggageCopiedByProgramStays(t *testing.T) {
 	tr, _ := recording(t)
 	span := tr.StartSpan("a").SetBaggageItem("k", "new")
 	for _, carrier := range []any{
-		http.Header{"Uberctx-K": {"old", "older"}, "Uberctx-Other": {"v"}, "Jaeger-Debug-Id": {"me"},
-			"Jaeger-Baggage": {"l=v"}},
-		opentracing.TextMapCarrier{"uberctx-k": "old", "uberctx-other": "v", "jaeger-debug-id": "me",
-			"jaeger-baggage": "l=v"},
+		http.Header{
+			"Uberctx-K": {"old", "older"}, "Uberctx-Other": {"v"}, "Jaeger-Debug-Id": {"me"},
+			"Jaeger-Baggage": {"l=v"},
+		},
+		opentracing.TextMapCarrier{
+			"uberctx-k": "old", "uberctx-other": "v", "jaeger-debug-id": "me",
+			"jaeger-baggage": "l=v",
+		},
 	} {
 		if err := tr.Inject(span.Context(), opentracing.TextMap, carrier); err != nil {
 			t.Fatal(err)
@@ -210,8 +214,10 @@ func TestBaggageReplacesOldValueInAnyCase(t *testing.T) {
 	tr, _ := recording(t)
 	span := tr.StartSpan("a").SetBaggageItem("user", "new").SetBaggageItem("Zone", "new")
 	for _, format := range []opentracing.BuiltinFormat{opentracing.HTTPHeaders, opentracing.TextMap} {
-		h := http.Header{"uberctx-user": {"old"}, "UBERCTX-USER": {"old"}, "Uberctx-User": {"old", "old"},
-			"uberCtx-zone": {"old"}, "uberctx-other": {"kept"}}
+		h := http.Header{
+			"uberctx-user": {"old"}, "UBERCTX-USER": {"old"}, "Uberctx-User": {"old", "old"},
+			"uberCtx-zone": {"old"}, "uberctx-other": {"kept"},
+		}
 		m := opentracing.TextMapCarrier{}
 		for key := range h {
 			m[key] = h[key][0]

@@ -256,11 +256,15 @@ func TestCollectorRefuses(t *testing.T) {
 	answerTests{
 		"takes all":      {take, 0, 0, "", 3},
 		"413 above 4 KB": {limit(4 << 10), 0, 0, "", 100},
-		"413 above 600 bytes": {limit(600), 0, 1,
-			"1 span was too large for the collector, which answered 413 to each alone", 310},
+		"413 above 600 bytes": {
+			limit(600), 0, 1,
+			"1 span was too large for the collector, which answered 413 to each alone", 310,
+		},
 		"413 always": {status(413, ""), 0, all, "300 spans were too large for the collector", 320},
-		"413 always, with Retry-After": {status(413, "1000000"), 0, all, "300 spans were too large for the collector",
-			320},
+		"413 always, with Retry-After": {
+			status(413, "1000000"), 0, all, "300 spans were too large for the collector",
+			320,
+		},
 		"413 once":       {atFirst(1, status(413, "")), 0, 0, "", 8},
 		"429 twice":      {atFirst(2, status(429, "")), 0, 0, "", 5},
 		"429 four times": {atFirst(4, status(429, "7")), 0, 0, "", 7},
@@ -270,10 +274,14 @@ func TestCollectorRefuses(t *testing.T) {
 		"429 with a date that has passed": {atFirst(2, status(429, "Thu, 01 Jan 1970 00:00:00 GMT")), 0, 0, "", 5},
 		"429 with rubbish":                {atFirst(2, status(429, "soon")), 0, 0, "", 5},
 		"429 with a negative number":      {atFirst(2, status(429, "-1")), 0, 0, "", 5},
-		"429 for ever": {status(429, "1"), all, 0,
-			"300 spans were not delivered: the collector answered 429 Too Many Requests", 15},
-		"429 for centuries": {status(429, "99999999999999999999"), all, 0,
-			"300 spans were not delivered: the collector answered 429 Too Many Requests", 15},
+		"429 for ever": {
+			status(429, "1"), all, 0,
+			"300 spans were not delivered: the collector answered 429 Too Many Requests", 15,
+		},
+		"429 for centuries": {
+			status(429, "99999999999999999999"), all, 0,
+			"300 spans were not delivered: the collector answered 429 Too Many Requests", 15,
+		},
 		"429 to every second request": {func(s *scripted, w http.ResponseWriter, r *http.Request) {
 			if s.request()%2 == 1 {
 				status(429, "1")(s, w, r)
@@ -289,10 +297,14 @@ func TestCollectorRefuses(t *testing.T) {
 			}
 		}, 0, 0, "", 150},
 		"503 with Retry-After, twice": {atFirst(2, status(503, "3")), 0, 0, "", 5},
-		"503 without": {atFirst(1, status(503, "")), 100, 0,
-			"100 spans were not delivered: the collector answered 503 Service Unavailable", 3},
-		"500": {status(500, ""), all, 0,
-			"300 spans were not delivered: the collector answered 500 Internal Server Error", 3},
+		"503 without": {
+			atFirst(1, status(503, "")), 100, 0,
+			"100 spans were not delivered: the collector answered 503 Service Unavailable", 3,
+		},
+		"500": {
+			status(500, ""), all, 0,
+			"300 spans were not delivered: the collector answered 500 Internal Server Error", 3,
+		},
 		"500 once": {atFirst(1, status(500, "5")), 100, 0, "100 spans were not delivered", 3},
 	}.run(t)
 }
@@ -304,8 +316,10 @@ func TestCollectorRedirectsOrHangs(t *testing.T) {
 		"302 to nowhere": {redirect(302, ""), all, 0, "the collector answered 302 Found", 3},
 		"307":            {redirect(307, "/taken"), 0, 0, "", 6},
 		"308 to nowhere": {redirect(308, ""), all, 0, "the collector answered 308 Permanent Redirect", 3},
-		"307 in a circle": {redirect(307, "/api/traces"), all, 0,
-			"the collector redirects more than 10 times", 33},
+		"307 in a circle": {
+			redirect(307, "/api/traces"), all, 0,
+			"the collector redirects more than 10 times", 33,
+		},
 		"slow":           {sleep(4*time.Second, take), 0, 0, "", 3},
 		"slow to refuse": {sleep(4*time.Second, limit(4<<10)), 0, 0, "", 100},
 		"too slow":       {sleep(6*time.Second, status(202, "")), all, 0, "deadline exceeded", 3},

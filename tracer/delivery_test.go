@@ -127,8 +127,10 @@ func (c *noting) Flush() (int, error) {
 func (c *noting) Close() error { return nil }
 
 func TestFlushInterval(t *testing.T) {
-	for interval, want := range map[string]time.Duration{"": time.Second, "250ms": 250 * time.Millisecond,
-		"1m": time.Minute} {
+	for interval, want := range map[string]time.Duration{
+		"": time.Second, "250ms": 250 * time.Millisecond,
+		"1m": time.Minute,
+	} {
 		t.Run(interval, func(t *testing.T) {
 			t.Setenv("JAEGER_REPORTER_FLUSH_INTERVAL", interval)
 			synctest.Test(t, func(t *testing.T) {
@@ -174,7 +176,8 @@ func (r *refusing) Close() error { return nil }
 
 // logging returns a tracer that logs its losses to a buffer.
 func logging(to jaeger.Transport, queue int) (tr opentracing.Tracer, closeAll func(), logged *bytes.Buffer,
-	stats *Stats) {
+	stats *Stats,
+) {
 	logged, stats = new(bytes.Buffer), new(Stats)
 	quiet := func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {

@@ -39,23 +39,37 @@ var malformed = map[string]struct {
 	"JAEGER_REPORTER_ATTEMPT_RECONNECT_INTERVAL":    {wantDuration, []string{"30", "-1s", "0s", "1ns"}},
 	"JAEGER_REPORTER_FLUSH_INTERVAL":                {wantDuration, []string{"1000", "-1s", "0", "soon"}},
 	"JAEGER_SAMPLER_REFRESH_INTERVAL":               {wantDuration, []string{"60", "-1m", "0"}},
-	"JAEGER_REPORTER_MAX_QUEUE_SIZE": {wantQueue,
-		[]string{"0", "-1", "many", "1e3", "10000001", "9223372036854775807", "99999999999999999999"}},
+	"JAEGER_REPORTER_MAX_QUEUE_SIZE": {
+		wantQueue,
+		[]string{"0", "-1", "many", "1e3", "10000001", "9223372036854775807", "99999999999999999999"},
+	},
 	"JAEGER_SAMPLER_MAX_OPERATIONS": {wantOps, []string{"0", "-1", "2.5"}},
 	"JAEGER_SAMPLER_TYPE":           {wantType, []string{"always", "rate-limiting", "1"}},
 	"JAEGER_SAMPLER_PARAM":          {wantConst, []string{"0.5", "-1", "2", "NaN", "Inf", "true"}},
-	"JAEGER_SAMPLING_ENDPOINT": {wantServer,
-		[]string{"localhost:5778", "ftp://host/", "http://", "http://:5778", "http://h:0"}},
-	"JAEGER_SAMPLER_MANAGER_HOST_PORT": {wantServer + ", or host:port",
-		[]string{"localhost", "host:port", "http://h:x", "a b:5778"}},
-	"JAEGER_TAGS": {wantTags,
-		[]string{"x", "a=b,", "a=${X}", "=b", ",", "a=b,,c=d", "a=b,c"}},
-	"JAEGER_ENDPOINT": {wantURL,
-		[]string{"localhost:14268", "/api/traces", "udp://host:6831", "http://", "http://h:99999", "http://h:",
-			"http://h:x", "http://%zz", "http:host", " http://h", "h"}},
+	"JAEGER_SAMPLING_ENDPOINT": {
+		wantServer,
+		[]string{"localhost:5778", "ftp://host/", "http://", "http://:5778", "http://h:0"},
+	},
+	"JAEGER_SAMPLER_MANAGER_HOST_PORT": {
+		wantServer + ", or host:port",
+		[]string{"localhost", "host:port", "http://h:x", "a b:5778"},
+	},
+	"JAEGER_TAGS": {
+		wantTags,
+		[]string{"x", "a=b,", "a=${X}", "=b", ",", "a=b,,c=d", "a=b,c"},
+	},
+	"JAEGER_ENDPOINT": {
+		wantURL,
+		[]string{
+			"localhost:14268", "/api/traces", "udp://host:6831", "http://", "http://h:99999", "http://h:",
+			"http://h:x", "http://%zz", "http:host", " http://h", "h",
+		},
+	},
 	"JAEGER_PROPAGATION": {wantFormats, []string{"zipkin", ",", "b3,,w3c", "b3 w3c", ",b3"}},
-	"JAEGER_AGENT_HOST": {wantHost,
-		[]string{"localhost:6831", "http://host", "a b", "[::1", "[host]", "ho/st"}},
+	"JAEGER_AGENT_HOST": {
+		wantHost,
+		[]string{"localhost:6831", "http://host", "a b", "[::1", "[host]", "ho/st"},
+	},
 	"JAEGER_AGENT_PORT": {wantPort, []string{"0", "-1", "65536", "udp", "6831/udp"}},
 }
 
@@ -80,13 +94,19 @@ func quote(s string) string { return `"` + s + `"` }
 func TestEnvironmentConflicts(t *testing.T) {
 	for _, test := range []struct{ env, want string }{
 		{"JAEGER_USER=me", `tracer: JAEGER_USER="me": want JAEGER_PASSWORD set too, or neither`},
-		{"JAEGER_USER=me:hunter2",
-			"tracer: JAEGER_USER: want a name without a colon, where Basic auth begins the password"},
+		{
+			"JAEGER_USER=me:hunter2",
+			"tracer: JAEGER_USER: want a name without a colon, where Basic auth begins the password",
+		},
 		{"JAEGER_PASSWORD=hush", "tracer: JAEGER_PASSWORD is set: want JAEGER_USER set too, or neither"},
-		{"JAEGER_SAMPLER_TYPE=probabilistic",
-			`tracer: JAEGER_SAMPLER_TYPE="probabilistic": want JAEGER_SAMPLER_PARAM set too, to ` + wantShare},
-		{"JAEGER_SAMPLER_TYPE=ratelimiting",
-			`tracer: JAEGER_SAMPLER_TYPE="ratelimiting": want JAEGER_SAMPLER_PARAM set too, to ` + wantRate},
+		{
+			"JAEGER_SAMPLER_TYPE=probabilistic",
+			`tracer: JAEGER_SAMPLER_TYPE="probabilistic": want JAEGER_SAMPLER_PARAM set too, to ` + wantShare,
+		},
+		{
+			"JAEGER_SAMPLER_TYPE=ratelimiting",
+			`tracer: JAEGER_SAMPLER_TYPE="ratelimiting": want JAEGER_SAMPLER_PARAM set too, to ` + wantRate,
+		},
 		{"JAEGER_ENDPOINT=ftp://me:secret@host/x", `tracer: JAEGER_ENDPOINT="ftp://xxxxx@host/x": want ` + wantURL},
 		{"JAEGER_ENDPOINT=me:secret@host:14268", `tracer: JAEGER_ENDPOINT="xxxxx@host:14268": want ` + wantURL},
 		{"JAEGER_AGENT_PORT=tcp://10.0.0.1:6831", `tracer: JAEGER_AGENT_PORT="tcp://10.0.0.1:6831": want ` + wantPort +
@@ -99,8 +119,10 @@ func TestEnvironmentConflicts(t *testing.T) {
 			wantRate},
 		{"JAEGER_SAMPLER_TYPE=ratelimiting JAEGER_SAMPLER_PARAM=NaN", `tracer: JAEGER_SAMPLER_PARAM="NaN": want ` +
 			wantRate},
-		{"JAEGER_SAMPLING_ENDPOINT=http://localhost:5778/s JAEGER_SAMPLER_PARAM=1.5",
-			`tracer: JAEGER_SAMPLER_PARAM="1.5": want ` + wantShare},
+		{
+			"JAEGER_SAMPLING_ENDPOINT=http://localhost:5778/s JAEGER_SAMPLER_PARAM=1.5",
+			`tracer: JAEGER_SAMPLER_PARAM="1.5": want ` + wantShare,
+		},
 	} {
 		setenv(t, strings.Fields(test.env)...)
 		_, _, err := tracer.New("shop")
@@ -141,13 +163,19 @@ func TestEnvironmentWellFormed(t *testing.T) {
 		"JAEGER_SAMPLER_MAX_OPERATIONS":                 {"1"},
 		"JAEGER_SAMPLER_TYPE":                           {"const", "Remote"},
 		"JAEGER_SAMPLING_ENDPOINT":                      {"http://localhost:5778/sampling", "https://h"},
-		"JAEGER_SAMPLER_MANAGER_HOST_PORT": {"http://localhost:5778/sampling", "http://localhost",
-			"localhost:5778", "[::1]:5778"},
+		"JAEGER_SAMPLER_MANAGER_HOST_PORT": {
+			"http://localhost:5778/sampling", "http://localhost",
+			"localhost:5778", "[::1]:5778",
+		},
 		"JAEGER_TAGS": {"a=b", " a = b , c = d=e ", "a=", "a=${X:}", "a=${X:y:z}"},
-		"JAEGER_ENDPOINT": {"http://localhost:14268/api/traces?format=jaeger.thrift",
-			"https://me:pw@h:1", "http://[::1]:14268"},
-		"JAEGER_AGENT_HOST": {"localhost", "jaeger_agent-1.svc", "10.0.0.1", "::1",
-			"[::1]"},
+		"JAEGER_ENDPOINT": {
+			"http://localhost:14268/api/traces?format=jaeger.thrift",
+			"https://me:pw@h:1", "http://[::1]:14268",
+		},
+		"JAEGER_AGENT_HOST": {
+			"localhost", "jaeger_agent-1.svc", "10.0.0.1", "::1",
+			"[::1]",
+		},
 		"JAEGER_AGENT_PORT":   {"1", "65535"},
 		"JAEGER_PROPAGATION":  {"jaeger,b3,b3-single,w3c", "B3", " w3c , Jaeger,", "b3,b3"},
 		"JAEGER_SERVICE_HOST": {"10.0.0.1"}, // as Kubernetes sets it

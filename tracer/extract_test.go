@@ -361,20 +361,32 @@ func TestExtractDeferred(t *testing.T) {
 		"const 1":         {"", deferred, nil, "abc 1, sampled"},
 		"const 0":         {"JAEGER_SAMPLER_PARAM=0", deferred, nil, "abc 1, not sampled"},
 		"const 0, single": {"JAEGER_SAMPLER_PARAM=0", "b3: abc-1", nil, "abc 1, not sampled"},
-		"option: deferred as denied": {"", deferred, []tracer.Option{tracer.WithDeferredAsDenied()},
-			"abc 1, not sampled"},
-		"option: accepted is still sampled": {"", "b3: abc-1-1", []tracer.Option{tracer.WithDeferredAsDenied()},
-			"abc 1, sampled"},
+		"option: deferred as denied": {
+			"", deferred,
+			[]tracer.Option{tracer.WithDeferredAsDenied()},
+			"abc 1, not sampled",
+		},
+		"option: accepted is still sampled": {
+			"", "b3: abc-1-1",
+			[]tracer.Option{tracer.WithDeferredAsDenied()},
+			"abc 1, sampled",
+		},
 		"accepted without IDs": {"JAEGER_SAMPLER_PARAM=0", "b3: 1", nil, "new trace, sampled"},
 		"debug without IDs":    {"JAEGER_SAMPLER_PARAM=0", "b3: d", nil, "new trace, debug"},
 		"malformed":            {"JAEGER_SAMPLER_PARAM=0", "b3: rubbish", nil, "new trace, not sampled"},
 		// With malformed IDs only a denial counts.
-		"accepted, malformed": {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 1",
-			nil, "new trace, not sampled"},
-		"accepted, malformed span": {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: abc\nx-b3-spanid: x\nx-b3-sampled: 1",
-			nil, "new trace, not sampled"},
-		"debug, malformed": {"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-flags: 1",
-			nil, "new trace, not sampled"},
+		"accepted, malformed": {
+			"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-sampled: 1",
+			nil, "new trace, not sampled",
+		},
+		"accepted, malformed span": {
+			"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: abc\nx-b3-spanid: x\nx-b3-sampled: 1",
+			nil, "new trace, not sampled",
+		},
+		"debug, malformed": {
+			"JAEGER_SAMPLER_PARAM=0", "x-b3-traceid: xyz\nx-b3-spanid: 1\nx-b3-flags: 1",
+			nil, "new trace, not sampled",
+		},
 		"accepted, malformed, single": {"JAEGER_SAMPLER_PARAM=0", "b3: xyz-1-1", nil, "new trace, not sampled"},
 		"debug, malformed, single":    {"JAEGER_SAMPLER_PARAM=0", "b3: abc-1-d-xyz", nil, "new trace, not sampled"},
 		"debug, malformed, then ids":  {"", "b3: xyz-1-d\nuber-trace-id: abc:1:0:0", nil, "abc 1, not sampled"},
@@ -423,23 +435,38 @@ func TestExtractRepeatedHeaders(t *testing.T) {
 		carrier      any
 		trace, state string // "" if a new trace begins
 	}{
-		"one traceparent": {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1"}},
-			"4bf92f3577b34da6a3ce929d0e0e4736", "a=1"},
-		"two traceparents": {opentracing.HTTPHeadersCarrier{"Traceparent": {one, other},
-			"Tracestate": {"a=1"}}, "", ""},
-		"the same twice": {opentracing.HTTPHeadersCarrier{"Traceparent": {one, one}, "Tracestate": {"a=1"}},
-			"", ""},
-		"in upper and lower case": {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "traceparent": {other}}, "",
-			""},
+		"one traceparent": {
+			opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1"}},
+			"4bf92f3577b34da6a3ce929d0e0e4736", "a=1",
+		},
+		"two traceparents": {opentracing.HTTPHeadersCarrier{
+			"Traceparent": {one, other},
+			"Tracestate":  {"a=1"},
+		}, "", ""},
+		"the same twice": {
+			opentracing.HTTPHeadersCarrier{"Traceparent": {one, one}, "Tracestate": {"a=1"}},
+			"", "",
+		},
+		"in upper and lower case": {
+			opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "traceparent": {other}},
+			"",
+			"",
+		},
 		"in a map":      {opentracing.TextMapCarrier{"traceparent": one, "Traceparent": other}, "", ""},
 		"other carrier": {mdCarrier{"traceparent": {one, other}}, "", ""},
 		"three":         {opentracing.HTTPHeadersCarrier{"Traceparent": {one, other, one}}, "", ""},
-		"tracestates are one list": {opentracing.HTTPHeadersCarrier{"Traceparent": {one},
-			"Tracestate": {"a=1,b=2", "c=3"}}, "4bf92f3577b34da6a3ce929d0e0e4736", "a=1,b=2,c=3"},
-		"tracestates of another carrier": {mdCarrier{"traceparent": {one}, "tracestate": {"a=1,b=2", "", "c=3"}},
-			"4bf92f3577b34da6a3ce929d0e0e4736", "a=1,b=2,c=3"},
-		"one tracestate malformed": {opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1", "B"}},
-			"4bf92f3577b34da6a3ce929d0e0e4736", ""},
+		"tracestates are one list": {opentracing.HTTPHeadersCarrier{
+			"Traceparent": {one},
+			"Tracestate":  {"a=1,b=2", "c=3"},
+		}, "4bf92f3577b34da6a3ce929d0e0e4736", "a=1,b=2,c=3"},
+		"tracestates of another carrier": {
+			mdCarrier{"traceparent": {one}, "tracestate": {"a=1,b=2", "", "c=3"}},
+			"4bf92f3577b34da6a3ce929d0e0e4736", "a=1,b=2,c=3",
+		},
+		"one tracestate malformed": {
+			opentracing.HTTPHeadersCarrier{"Traceparent": {one}, "Tracestate": {"a=1", "B"}},
+			"4bf92f3577b34da6a3ce929d0e0e4736", "",
+		},
 	} {
 		c, err := tr.Extract(opentracing.HTTPHeaders, test.carrier)
 		if (err == nil) != (test.trace != "") || err != nil && !errors.Is(err, opentracing.ErrSpanContextCorrupted) {
@@ -519,8 +546,10 @@ func TestExtractDebugIDKeepsSampled(t *testing.T) {
 }
 
 func TestExtractTruncatesDebugID(t *testing.T) {
-	for id, want := range map[string]int{strings.Repeat("x", 5000): 4096, strings.Repeat("%78", 5000): 4096 / 3,
-		strings.Repeat("x", 4096): 4096} {
+	for id, want := range map[string]int{
+		strings.Repeat("x", 5000): 4096, strings.Repeat("%78", 5000): 4096 / 3,
+		strings.Repeat("x", 4096): 4096,
+	} {
 		setenv(t, "JAEGER_SAMPLER_PARAM=0")
 		r := tracer.NewRecorder(0)
 		tr, _ := open(t, tracer.WithRecorder(r))

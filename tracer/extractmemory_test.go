@@ -70,8 +70,10 @@ func TestExtractHostileHeadersCostLittleMemory(t *testing.T) {
 		for k, v := range h {
 			m[k] = v[0]
 		}
-		for format, carrier := range map[opentracing.BuiltinFormat]any{opentracing.HTTPHeaders: h,
-			opentracing.TextMap: m} {
+		for format, carrier := range map[opentracing.BuiltinFormat]any{
+			opentracing.HTTPHeaders: h,
+			opentracing.TextMap:     m,
+		} {
 			n := allocated(func() {
 				if c, err := tr.Extract(format, carrier); err == nil {
 					c.ForeachBaggageItem(func(string, string) bool { return true })

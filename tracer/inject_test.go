@@ -57,28 +57,44 @@ func TestInjectFormats(t *testing.T) {
 		c      jaeger.SpanContext
 		want   map[string]string
 	}{
-		"jaeger, root": {tracer.Jaeger, root,
-			map[string]string{"uber-trace-id": short + ":" + one + ":" + strings.Repeat("0", 16) + ":1"}},
-		"jaeger, denied": {tracer.Jaeger, denied,
-			map[string]string{"uber-trace-id": long + ":" + one + ":" + ff + ":0"}},
-		"jaeger, debug": {tracer.Jaeger, debug,
-			map[string]string{"uber-trace-id": short + ":" + one + ":" + ff + ":3"}},
-		"jaeger, not sampled": {tracer.Jaeger, undebugged,
-			map[string]string{"uber-trace-id": short + ":" + one + ":" + strings.Repeat("0", 16) + ":0"}},
-		"b3, root": {tracer.B3, root, map[string]string{"x-b3-traceid": short, "x-b3-spanid": one,
-			"x-b3-sampled": "1"}},
-		"b3, denied": {tracer.B3, denied,
-			map[string]string{"x-b3-traceid": long, "x-b3-spanid": one, "x-b3-parentspanid": ff, "x-b3-sampled": "0"}},
-		"b3, debug": {tracer.B3, debug, map[string]string{"x-b3-traceid": short, "x-b3-spanid": one,
-			"x-b3-parentspanid": ff, "x-b3-flags": "1"}},
+		"jaeger, root": {
+			tracer.Jaeger, root,
+			map[string]string{"uber-trace-id": short + ":" + one + ":" + strings.Repeat("0", 16) + ":1"},
+		},
+		"jaeger, denied": {
+			tracer.Jaeger, denied,
+			map[string]string{"uber-trace-id": long + ":" + one + ":" + ff + ":0"},
+		},
+		"jaeger, debug": {
+			tracer.Jaeger, debug,
+			map[string]string{"uber-trace-id": short + ":" + one + ":" + ff + ":3"},
+		},
+		"jaeger, not sampled": {
+			tracer.Jaeger, undebugged,
+			map[string]string{"uber-trace-id": short + ":" + one + ":" + strings.Repeat("0", 16) + ":0"},
+		},
+		"b3, root": {tracer.B3, root, map[string]string{
+			"x-b3-traceid": short, "x-b3-spanid": one,
+			"x-b3-sampled": "1",
+		}},
+		"b3, denied": {
+			tracer.B3, denied,
+			map[string]string{"x-b3-traceid": long, "x-b3-spanid": one, "x-b3-parentspanid": ff, "x-b3-sampled": "0"},
+		},
+		"b3, debug": {tracer.B3, debug, map[string]string{
+			"x-b3-traceid": short, "x-b3-spanid": one,
+			"x-b3-parentspanid": ff, "x-b3-flags": "1",
+		}},
 		"single, root":   {tracer.B3Single, root, map[string]string{"b3": short + "-" + one + "-1"}},
 		"single, denied": {tracer.B3Single, denied, map[string]string{"b3": long + "-" + one + "-0-" + ff}},
 		"single, debug":  {tracer.B3Single, debug, map[string]string{"b3": short + "-" + one + "-d-" + ff}},
 		"w3c, root": {tracer.W3C, root, map[string]string{"traceparent": "00-0000000000000000" + short + "-" +
 			one + "-01"}},
 		"w3c, denied": {tracer.W3C, denied, map[string]string{"traceparent": "00-" + long + "-" + one + "-00"}},
-		"w3c, debug": {tracer.W3C, debug,
-			map[string]string{"traceparent": "00-0000000000000000" + short + "-" + one + "-01"}},
+		"w3c, debug": {
+			tracer.W3C, debug,
+			map[string]string{"traceparent": "00-0000000000000000" + short + "-" + one + "-01"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t)
@@ -92,8 +108,10 @@ func TestInjectFormats(t *testing.T) {
 			test.want["accept"] = "*/*"
 			h, m, md := http.Header{}, opentracing.TextMapCarrier{}, mdCarrier{}
 			plain := http.Header{}
-			for _, key := range []string{"X-B3-TraceId", "x-b3-traceid", "b3", "Uber-trace-id", "UBER-TRACE-ID",
-				"TraceParent"} { // not canonical
+			for _, key := range []string{
+				"X-B3-TraceId", "x-b3-traceid", "b3", "Uber-trace-id", "UBER-TRACE-ID",
+				"TraceParent",
+			} { // not canonical
 				h[key], plain[key] = []string{"d"}, []string{"d"}
 			}
 			for k, v := range stale {
@@ -102,8 +120,10 @@ func TestInjectFormats(t *testing.T) {
 				m[k] = v
 				md[strings.ToLower(k)] = []string{v, v}
 			}
-			for format, carrier := range map[opentracing.BuiltinFormat]any{opentracing.TextMap: m,
-				opentracing.HTTPHeaders: opentracing.HTTPHeadersCarrier(h)} {
+			for format, carrier := range map[opentracing.BuiltinFormat]any{
+				opentracing.TextMap:     m,
+				opentracing.HTTPHeaders: opentracing.HTTPHeadersCarrier(h),
+			} {
 				if err := tr.Inject(test.c, format, carrier); err != nil {
 					t.Fatal(err)
 				}
@@ -150,12 +170,19 @@ func TestInjectChosenFormats(t *testing.T) {
 		"default":     {"", nil, jaegers + " " + b3},
 		"environment": {"JAEGER_PROPAGATION=w3c,b3-single", nil, single + " " + w3c},
 		"Java's":      {"JAEGER_PROPAGATION=B3", nil, b3},
-		"all": {"JAEGER_PROPAGATION=jaeger,b3,b3-single,w3c", nil,
-			strings.Join([]string{jaegers, b3, single, w3c}, " ")},
-		"option wins over environment": {"JAEGER_PROPAGATION=w3c", []tracer.Option{tracer.WithPropagation(tracer.B3)},
-			b3},
-		"the last option wins": {"", []tracer.Option{tracer.WithPropagation(tracer.B3),
-			tracer.WithPropagation(tracer.W3C, tracer.Jaeger)}, jaegers + " " + w3c},
+		"all": {
+			"JAEGER_PROPAGATION=jaeger,b3,b3-single,w3c", nil,
+			strings.Join([]string{jaegers, b3, single, w3c}, " "),
+		},
+		"option wins over environment": {
+			"JAEGER_PROPAGATION=w3c",
+			[]tracer.Option{tracer.WithPropagation(tracer.B3)},
+			b3,
+		},
+		"the last option wins": {"", []tracer.Option{
+			tracer.WithPropagation(tracer.B3),
+			tracer.WithPropagation(tracer.W3C, tracer.Jaeger),
+		}, jaegers + " " + w3c},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, strings.Fields(test.env)...)
@@ -226,10 +253,14 @@ func TestInjectTracestate(t *testing.T) {
 	long := "k=" + strings.Repeat("v", 256)
 	for name, test := range map[string]struct{ headers, want string }{
 		"one": {parent + "tracestate: congo=t61rcWkgMzE", "congo=t61rcWkgMzE"},
-		"several": {parent + "tracestate: a=1, b@c/d*=2\ntracestate: \ntracestate: ,c_-=3 3 ,",
-			"a=1,b@c/d*=2,c_-=3 3"},
-		"32 members": {parent + "tracestate: " + strings.Join(members[:32], ","),
-			strings.Join(members[:32], ",")},
+		"several": {
+			parent + "tracestate: a=1, b@c/d*=2\ntracestate: \ntracestate: ,c_-=3 3 ,",
+			"a=1,b@c/d*=2,c_-=3 3",
+		},
+		"32 members": {
+			parent + "tracestate: " + strings.Join(members[:32], ","),
+			strings.Join(members[:32], ","),
+		},
 		"33 members":         {parent + "tracestate: " + strings.Join(members, ","), ""},
 		"33 headers":         {parent + "tracestate: " + strings.Join(members, "\ntracestate: "), ""},
 		"33 headers, in one": {parent + "tracestate: k32=v\ntracestate: " + strings.Join(members[:32], ","), ""},
@@ -253,8 +284,10 @@ func TestInjectTracestate(t *testing.T) {
 		"of the same trace":     {parent + "tracestate: k=v\nb3: 4bf92f3577b34da6a3ce929d0e0e4736-1-1", "k=v"},
 		"of the same, deferred": {parent + "tracestate: k=v\nb3: 4bf92f3577b34da6a3ce929d0e0e4736-1", "k=v"},
 		"not sampled":           {strings.Replace(parent, "-01", "-00", 1) + "tracestate: k=v", "k=v"},
-		"debug, and with baggage": {parent + "tracestate: k=v\nuberctx-a: b\nb3: 4bf92f3577b34da6a3ce929d0e0e4736-1-d",
-			"k=v"},
+		"debug, and with baggage": {
+			parent + "tracestate: k=v\nuberctx-a: b\nb3: 4bf92f3577b34da6a3ce929d0e0e4736-1-d",
+			"k=v",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t)
@@ -376,8 +409,10 @@ func TestInjectForeignContext(t *testing.T) {
 func TestInjectNilCarrier(t *testing.T) {
 	tr, _ := recording(t)
 	c := tr.StartSpan("a").Context()
-	for _, carrier := range []any{nil, 1, opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil),
-		http.Header(nil)} {
+	for _, carrier := range []any{
+		nil, 1, opentracing.HTTPHeadersCarrier(nil), opentracing.TextMapCarrier(nil),
+		http.Header(nil),
+	} {
 		if err := tr.Inject(c, opentracing.HTTPHeaders, carrier); err != opentracing.ErrInvalidCarrier {
 			t.Errorf("%T: %v", carrier, err)
 		}

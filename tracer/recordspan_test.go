@@ -215,8 +215,10 @@ func TestRecorderParentOfSelfRef(t *testing.T) {
 	}{
 		{[]opentracing.StartSpanOption{self}, []gap.Reference{missing}},
 		{[]opentracing.StartSpanOption{self, opentracing.FollowsFrom(other)}, []gap.Reference{missing, link}},
-		{[]opentracing.StartSpanOption{self, opentracing.FollowsFrom(named)},
-			[]gap.Reference{{Type: gap.FollowsFrom, TraceID: missing.TraceID, SpanID: parent}}},
+		{
+			[]opentracing.StartSpanOption{self, opentracing.FollowsFrom(named)},
+			[]gap.Reference{{Type: gap.FollowsFrom, TraceID: missing.TraceID, SpanID: parent}},
+		},
 		{[]opentracing.StartSpanOption{opentracing.FollowsFrom(other)}, []gap.Reference{link}},
 	} {
 		tr.StartSpan("a", test.opts...).Finish()
@@ -253,8 +255,10 @@ func TestRecorderTruncatesBetweenRunes(t *testing.T) {
 		span.SetTag("raw", []byte(long))
 		span.LogFields(log.String("l"+long, "v"+long))
 	})
-	for _, got := range []string{s.Operation, s.Tags[0].Key, s.Logs[0].Fields[0].Key,
-		s.Logs[0].Fields[0].Value.(string)} {
+	for _, got := range []string{
+		s.Operation, s.Tags[0].Key, s.Logs[0].Fields[0].Key,
+		s.Logs[0].Fields[0].Value.(string),
+	} {
 		if len(got) != 64<<10-1 || strings.Trim(got[1:], "é") != "" {
 			t.Errorf("truncated to %d bytes, %q…", len(got), got[len(got)-3:])
 		}

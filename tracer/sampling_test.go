@@ -119,34 +119,56 @@ func TestStrategyFailures(t *testing.T) {
 	gone.Close()
 	for name, test := range map[string]struct{ endpoint, want string }{
 		"unreachable": {gone.URL + "/sampling", "connection refused"},
-		"404": {answering(t, 404, `{"probabilisticSampling":{"samplingRate":1}}`),
-			"it answered 404 Not Found"},
+		"404": {
+			answering(t, 404, `{"probabilisticSampling":{"samplingRate":1}}`),
+			"it answered 404 Not Found",
+		},
 		"503": {answering(t, 503, ""), "it answered 503 Service Unavailable"},
-		"a web page": {answering(t, 200, "<!doctype html><title>Log in</title>"),
-			"its answer is not a strategy in JSON: invalid character '<'"},
+		"a web page": {
+			answering(t, 200, "<!doctype html><title>Log in</title>"),
+			"its answer is not a strategy in JSON: invalid character '<'",
+		},
 		"empty": {answering(t, 200, ""), "its answer is not a strategy in JSON: unexpected end"},
-		"half an answer": {answering(t, 200, `{"probabilisticSampling":`),
-			"its answer is not a strategy in JSON: unexpected end"},
-		"another JSON": {answering(t, 200, `{"data":[]}`),
-			"its answer has no probabilisticSampling, rateLimitingSampling or operationSampling"},
+		"half an answer": {
+			answering(t, 200, `{"probabilisticSampling":`),
+			"its answer is not a strategy in JSON: unexpected end",
+		},
+		"another JSON": {
+			answering(t, 200, `{"data":[]}`),
+			"its answer has no probabilisticSampling, rateLimitingSampling or operationSampling",
+		},
 		"null":        {answering(t, 200, `null`), "its answer has no probabilisticSampling"},
 		"only a type": {answering(t, 200, `{"strategyType":0}`), "its answer has no probabilisticSampling"},
-		"an unknown type": {answering(t, 200, `{"strategyType":2,"probabilisticSampling":{"samplingRate":1}}`),
-			"want PROBABILISTIC (0) or RATE_LIMITING (1)"},
-		"an unknown name": {answering(t, 200,
-			`{"strategyType":"ADAPTIVE","probabilisticSampling":{"samplingRate":1}}`),
-			"want PROBABILISTIC (0) or RATE_LIMITING (1)"},
-		"a rate above 1": {answering(t, 200, `{"probabilisticSampling":{"samplingRate":50}}`),
-			"its answer has samplingRate 50: want 0 to 1"},
-		"a negative rate": {answering(t, 200, `{"operationSampling":{"defaultSamplingProbability":-1}}`),
-			"its answer has defaultSamplingProbability -1: want 0 to 1"},
-		"a negative limit": {answering(t, 200, `{"rateLimitingSampling":{"maxTracesPerSecond":-5}}`),
-			"its answer has maxTracesPerSecond -5: want 0 or more"},
+		"an unknown type": {
+			answering(t, 200, `{"strategyType":2,"probabilisticSampling":{"samplingRate":1}}`),
+			"want PROBABILISTIC (0) or RATE_LIMITING (1)",
+		},
+		"an unknown name": {
+			answering(t, 200,
+				`{"strategyType":"ADAPTIVE","probabilisticSampling":{"samplingRate":1}}`),
+			"want PROBABILISTIC (0) or RATE_LIMITING (1)",
+		},
+		"a rate above 1": {
+			answering(t, 200, `{"probabilisticSampling":{"samplingRate":50}}`),
+			"its answer has samplingRate 50: want 0 to 1",
+		},
+		"a negative rate": {
+			answering(t, 200, `{"operationSampling":{"defaultSamplingProbability":-1}}`),
+			"its answer has defaultSamplingProbability -1: want 0 to 1",
+		},
+		"a negative limit": {
+			answering(t, 200, `{"rateLimitingSampling":{"maxTracesPerSecond":-5}}`),
+			"its answer has maxTracesPerSecond -5: want 0 or more",
+		},
 		"not a number": {answering(t, 200, `{"probabilisticSampling":{"samplingRate":"NaN"}}`), "want a number"},
-		"a megabyte": {answering(t, 200, strings.Repeat(" ", 1<<20)+"{}"),
-			"its answer has more than 1048576 bytes"},
-		"a long wrong type": {answering(t, 200, `{"strategyType":"`+strings.Repeat("x", 1<<19)+`"}`),
-			"want PROBABILISTIC (0) or RATE_LIMITING (1)"},
+		"a megabyte": {
+			answering(t, 200, strings.Repeat(" ", 1<<20)+"{}"),
+			"its answer has more than 1048576 bytes",
+		},
+		"a long wrong type": {
+			answering(t, 200, `{"strategyType":"`+strings.Repeat("x", 1<<19)+`"}`),
+			"want PROBABILISTIC (0) or RATE_LIMITING (1)",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tr, closer, stats, log := remote(t, strings.Replace(test.endpoint, "http://", "http://me:secret@",
@@ -221,8 +243,10 @@ func TestStatsSampler(t *testing.T) {
 
 func TestStrategyOfRealJaeger(t *testing.T) {
 	server := servers.Jaeger(t)
-	for _, endpoint := range []string{server.SamplingURL,
-		strings.TrimSuffix(server.SamplingURL, "sampling")} { // enums as names, as numbers
+	for _, endpoint := range []string{
+		server.SamplingURL,
+		strings.TrimSuffix(server.SamplingURL, "sampling"),
+	} { // enums as names, as numbers
 		_, closer, stats, log := remote(t, endpoint, "1")
 		until(t, "no strategy", func() bool { return stats.Strategies.Load()+stats.StrategiesFailed.Load() > 0 })
 		if got := stats.Sampler(); got != "remote: probabilistic 0.001" { // Jaeger's default

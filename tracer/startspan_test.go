@@ -106,8 +106,10 @@ func sampledByOperation(t *testing.T) opentracing.Tracer {
 			"strategyType": "PROBABILISTIC",
 			"operationSampling": map[string]any{
 				"defaultSamplingProbability": 0.0, "defaultLowerBoundTracesPerSecond": 0.0,
-				"perOperationStrategies": []any{map[string]any{"operation": "wanted",
-					"probabilisticSampling": map[string]any{"samplingRate": 1.0}}},
+				"perOperationStrategies": []any{map[string]any{
+					"operation":             "wanted",
+					"probabilisticSampling": map[string]any{"samplingRate": 1.0},
+				}},
 			},
 		})
 	}))
@@ -300,8 +302,10 @@ func TestSpanTracer(t *testing.T) {
 	if err := own.Inject(span.Context(), opentracing.HTTPHeaders, h); err != nil || len(h) != 4 {
 		t.Errorf("%v, %v", err, h)
 	}
-	for in, want := range map[string]bool{"b3: abc-1-1": true, "b3: abc-1-0": false, "b3: abc-1": false,
-		"b3: d": true} {
+	for in, want := range map[string]bool{
+		"b3: abc-1-1": true, "b3: abc-1-0": false, "b3: abc-1": false,
+		"b3: d": true,
+	} {
 		c, err := own.Extract(opentracing.HTTPHeaders, carried(in))
 		if err != nil {
 			t.Errorf("%s: %v", in, err)

@@ -209,8 +209,10 @@ func TestNewSamplingServer(t *testing.T) {
 		StrategyType:          sampling.SamplingStrategyType_PROBABILISTIC,
 		ProbabilisticSampling: &sampling.ProbabilisticSamplingStrategy{SamplingRate: 1},
 	})
-	for _, env := range []string{"JAEGER_SAMPLING_ENDPOINT=http://" + agent.SamplingServerAddr() + "/sampling",
-		"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + agent.SamplingServerAddr()} {
+	for _, env := range []string{
+		"JAEGER_SAMPLING_ENDPOINT=http://" + agent.SamplingServerAddr() + "/sampling",
+		"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + agent.SamplingServerAddr(),
+	} {
 		setenv(t, env, "JAEGER_SAMPLER_PARAM=0", "JAEGER_SAMPLER_REFRESH_INTERVAL=5ms")
 		r := tracer.NewRecorder(0)
 		tr, closer := open(t, tracer.WithRecorder(r))

@@ -90,35 +90,58 @@ func TestYAMLPrecedence(t *testing.T) {
 	}{
 		"document": {"JAEGER_ENDPOINT=http://elsewhere.invalid", "reporter: {endpoint: " +
 			c.URL + "/d}", nil, "shop :  /d"},
-		"option": {"JAEGER_ENDPOINT=http://elsewhere.invalid",
+		"option": {
+			"JAEGER_ENDPOINT=http://elsewhere.invalid",
 			"reporter: {endpoint: 'http://elsewhere.invalid', user: me, password: pw}",
-			[]tracer.Option{tracer.WithCollector(c.URL + "/o")}, "shop :  /o"},
-		"option and an agent": {"",
+			[]tracer.Option{tracer.WithCollector(c.URL + "/o")},
+			"shop :  /o",
+		},
+		"option and an agent": {
+			"",
 			"local_agent: {reporting_host: h}\nreporter: {user: me, password: pw}",
-			[]tracer.Option{tracer.WithCollector(c.URL + "/o")}, "shop :  /o"},
-		"environment": {"JAEGER_ENDPOINT=" + c.URL + "/e", "logging: false", nil,
-			"shop :  /e"},
-		"credentials": {"", "reporter: {endpoint: " + c.URL + "/d, user: me, password: pw}",
-			nil, "shop me:pw  /d"},
+			[]tracer.Option{tracer.WithCollector(c.URL + "/o")},
+			"shop :  /o",
+		},
+		"environment": {
+			"JAEGER_ENDPOINT=" + c.URL + "/e", "logging: false", nil,
+			"shop :  /e",
+		},
+		"credentials": {
+			"", "reporter: {endpoint: " + c.URL + "/d, user: me, password: pw}",
+			nil, "shop me:pw  /d",
+		},
 		"keys of Java": {"", "reporterConfig: {senderConfiguration: {endpoint: " + c.URL +
 			"/d, authUsername: me, authPassword: pw}, flushIntervalMs: 100}", nil, "shop me:pw  /d"},
 		"token": {"", "reporter: {sender: {endpoint: " + c.URL +
 			"/d, auth_token: abc}}", nil, "shop : Bearer abc /d"},
-		"token of the environment": {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_AUTH_TOKEN=abc", "", nil,
-			"shop : Bearer abc /e"},
-		"document's endpoint, environment's credentials": {"JAEGER_USER=me JAEGER_PASSWORD=pw JAEGER_AUTH_TOKEN=abc",
-			"reporter: {endpoint: " + c.URL + "/d}", nil, "shop :  /d"},
-		"environment's endpoint, document's credentials": {"JAEGER_ENDPOINT=" + c.URL + "/e",
-			"reporter: {user: me, password: pw}", nil, "shop me:pw  /e"},
+		"token of the environment": {
+			"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_AUTH_TOKEN=abc", "", nil,
+			"shop : Bearer abc /e",
+		},
+		"document's endpoint, environment's credentials": {
+			"JAEGER_USER=me JAEGER_PASSWORD=pw JAEGER_AUTH_TOKEN=abc",
+			"reporter: {endpoint: " + c.URL + "/d}", nil, "shop :  /d",
+		},
+		"environment's endpoint, document's credentials": {
+			"JAEGER_ENDPOINT=" + c.URL + "/e",
+			"reporter: {user: me, password: pw}", nil, "shop me:pw  /e",
+		},
 		"document's token, environment's user": {"JAEGER_ENDPOINT=" + c.URL +
 			"/e JAEGER_USER=me JAEGER_PASSWORD=hunter2", "reporter: {auth_token: abc}", nil, "shop : Bearer abc /e"},
-		"document's user, environment's token": {"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_AUTH_TOKEN=abc",
-			"reporter: {user: me, password: pw}", nil, "shop me:pw  /e"},
-		"document's endpoint, environment's user without password": {"JAEGER_USER=me", "reporter: {endpoint: " + c.URL +
-			"/d}", nil,
-			"shop :  /d"},
-		"option, environment's malformed credentials": {"JAEGER_USER=me JAEGER_AUTH_TOKEN=a\x01b", "",
-			[]tracer.Option{tracer.WithCollector(c.URL + "/o")}, "shop :  /o"},
+		"document's user, environment's token": {
+			"JAEGER_ENDPOINT=" + c.URL + "/e JAEGER_AUTH_TOKEN=abc",
+			"reporter: {user: me, password: pw}", nil, "shop me:pw  /e",
+		},
+		"document's endpoint, environment's user without password": {
+			"JAEGER_USER=me", "reporter: {endpoint: " + c.URL +
+				"/d}", nil,
+			"shop :  /d",
+		},
+		"option, environment's malformed credentials": {
+			"JAEGER_USER=me JAEGER_AUTH_TOKEN=a\x01b", "",
+			[]tracer.Option{tracer.WithCollector(c.URL + "/o")},
+			"shop :  /o",
+		},
 		"document's sampler, environment's parameter": {"JAEGER_ENDPOINT=" + c.URL +
 			"/e JAEGER_SAMPLER_TYPE=probabilistic JAEGER_SAMPLER_PARAM=0", "sampler: {type: const}", nil, "shop :  /e"},
 
@@ -170,71 +193,117 @@ func TestYAMLErrors(t *testing.T) {
 		{"a: 1", "line 1: a: unknown key"},
 		{"samplr: {type: const}", "line 1: samplr: unknown key; did you mean sampler?"},
 		{"sampler:\n  typ: const", "line 2: sampler.typ: unknown key; did you mean type?"},
-		{"local_agent:\n  reporting_hosts: a",
-			"line 2: local_agent.reporting_hosts: unknown key; did you mean reporting_host?"},
-		{"reporter:\n  sender:\n    endpont: a",
-			"line 3: reporter.sender.endpont: unknown key; did you mean endpoint?"},
+		{
+			"local_agent:\n  reporting_hosts: a",
+			"line 2: local_agent.reporting_hosts: unknown key; did you mean reporting_host?",
+		},
+		{
+			"reporter:\n  sender:\n    endpont: a",
+			"line 3: reporter.sender.endpont: unknown key; did you mean endpoint?",
+		},
 		{"<<: {a: 1}", "line 1: <<: unknown key"},
 		{"\n\nreporter_queue_size: many", `line 3: reporter_queue_size: "many": want ` + wantQueue},
-		{"sampler:\n  type: always",
-			`line 2: sampler.type: "always": want ` + wantType},
-		{"sampler:\n  type: probabilistic",
-			`line 2: sampler.type: "probabilistic": want sampler.param set too, to ` + wantShare},
-		{"sampler: {type: probabilistic, param: 2}",
-			`line 1: sampler.param: "2": want ` + wantShare},
-		{"sampler: {param: maybe}",
-			`line 1: sampler.param: "maybe": want ` + wantConst},
+		{
+			"sampler:\n  type: always",
+			`line 2: sampler.type: "always": want ` + wantType,
+		},
+		{
+			"sampler:\n  type: probabilistic",
+			`line 2: sampler.type: "probabilistic": want sampler.param set too, to ` + wantShare,
+		},
+		{
+			"sampler: {type: probabilistic, param: 2}",
+			`line 1: sampler.param: "2": want ` + wantShare,
+		},
+		{
+			"sampler: {param: maybe}",
+			`line 1: sampler.param: "maybe": want ` + wantConst,
+		},
 		{"sampler: const", "line 1: sampler: want keys with values"},
 		{"logging: maybe", `line 1: logging: "maybe": want true or false`},
 		{"enabled: 2", `line 1: enabled: "2": want true or false`},
 		{"logging: [true]", "line 1: logging: want one value"},
-		{"reporter_flush_interval: soon",
-			`line 1: reporter_flush_interval: "soon": want ` + wantDuration},
-		{"reporter_flush_interval: 0",
-			`line 1: reporter_flush_interval: "0": want ` + wantDuration},
-		{"propagation: zipkin",
-			`line 1: propagation: "zipkin": want ` + wantFormats},
-		{"propagation: [b3, zipkin]",
-			`line 1: propagation: "b3,zipkin": want ` + wantFormats},
-		{"local_agent: {reporting_port: 70000}",
-			`line 1: local_agent.reporting_port: "70000": want a port, 1 to 65535`},
+		{
+			"reporter_flush_interval: soon",
+			`line 1: reporter_flush_interval: "soon": want ` + wantDuration,
+		},
+		{
+			"reporter_flush_interval: 0",
+			`line 1: reporter_flush_interval: "0": want ` + wantDuration,
+		},
+		{
+			"propagation: zipkin",
+			`line 1: propagation: "zipkin": want ` + wantFormats,
+		},
+		{
+			"propagation: [b3, zipkin]",
+			`line 1: propagation: "b3,zipkin": want ` + wantFormats,
+		},
+		{
+			"local_agent: {reporting_port: 70000}",
+			`line 1: local_agent.reporting_port: "70000": want a port, 1 to 65535`,
+		},
 		{"local_agent: {sampling_port: x}", `line 1: local_agent.sampling_port: "x": want a port, 1 to 65535`},
-		{"local_agent: {enabled: false}",
-			`line 1: local_agent.enabled: "false": want true, the only value that is supported`},
-		{"trace_id_header: x-trace",
-			`line 1: trace_id_header: "x-trace": want uber-trace-id, the only value that is supported`},
-		{"throttler: {port: 5778}",
-			"line 1: throttler: not supported: its credits came from jaeger-agent, which is gone"},
+		{
+			"local_agent: {enabled: false}",
+			`line 1: local_agent.enabled: "false": want true, the only value that is supported`,
+		},
+		{
+			"trace_id_header: x-trace",
+			`line 1: trace_id_header: "x-trace": want uber-trace-id, the only value that is supported`,
+		},
+		{
+			"throttler: {port: 5778}",
+			"line 1: throttler: not supported: its credits came from jaeger-agent, which is gone",
+		},
 		{"max_tag_value_length: 0", `line 1: max_tag_value_length: "0": want a number of bytes, 1 or more`},
 		{"tags: [a]", "line 1: tags: want keys with values"},
 		{"tags: {a: [1]}", "line 1: tags.a: want one value"},
 		{"tags: {'': 1}", `line 1: tags: "": want a key`},
 		{"tags:\n  a: 1\n  a: 2", "line 3: tags.a: is set twice"},
 		{"tags: {ip: 1}", `line 1: tags.ip: "1": want the host's address as a string`},
-		{"sampler: {type: const}\nsampler: {param: 0}",
-			"line 2: sampler: already set on line 1 as sampler: want one of them"},
-		{"reporter:\nreporter_config: {}\nreporter:\n  {}",
-			"line 3: reporter: already set on line 2 as reporter_config: want one of them"},
+		{
+			"sampler: {type: const}\nsampler: {param: 0}",
+			"line 2: sampler: already set on line 1 as sampler: want one of them",
+		},
+		{
+			"reporter:\nreporter_config: {}\nreporter:\n  {}",
+			"line 3: reporter: already set on line 2 as reporter_config: want one of them",
+		},
 		{"tags: {a: 1}\n\ntracer_tags: {b: 1}", "line 3: tracer_tags: already set on line 1 as tags: want one of them"},
-		{"reporter: {sender: {user: me},\n sender: {}}",
-			"line 2: reporter.sender: already set on line 1 as reporter.sender: want one of them"},
+		{
+			"reporter: {sender: {user: me},\n sender: {}}",
+			"line 2: reporter.sender: already set on line 1 as reporter.sender: want one of them",
+		},
 		{"logging: true\nlogging: true", "line 2: logging: already set on line 1 as logging: want one of them"},
 		{"disabled: false\nenabled: true", "line 2: enabled: already set on line 1 as disabled: want one of them"},
 		{"reporter:\n  password: hush", "line 2: reporter.password is set: want reporter.user set too, or neither"},
 		{"reporter: {user: me}", `line 1: reporter.user: "me": want reporter.password set too, or neither`},
-		{"reporter: {user: 'me:hunter2', password: x}",
-			"line 1: reporter.user: want a name without a colon, where Basic auth begins the password"},
-		{"reporter: {user: 'me:hunter2'}",
-			"line 1: reporter.user: want a name without a colon, where Basic auth begins the password"},
-		{"reporter: {endpoint: 'ftp://me:hush@h'}",
-			`line 1: reporter.endpoint: "ftp://xxxxx@h": want ` + wantURL},
+		{
+			"reporter: {user: 'me:hunter2', password: x}",
+			"line 1: reporter.user: want a name without a colon, where Basic auth begins the password",
+		},
+		{
+			"reporter: {user: 'me:hunter2'}",
+			"line 1: reporter.user: want a name without a colon, where Basic auth begins the password",
+		},
+		{
+			"reporter: {endpoint: 'ftp://me:hush@h'}",
+			`line 1: reporter.endpoint: "ftp://xxxxx@h": want ` + wantURL,
+		},
 		{"reporter: {auth_token: 'hush hush'}", "line 1: reporter.auth_token: want printable ASCII without spaces"},
-		{"reporter: {auth_token: t, user: me, password: hush}",
-			"line 1: reporter.auth_token is set: want reporter.user not set"},
-		{"reporter: {auth_token: t,\n password: hunter2}",
-			"line 1: reporter.auth_token is set: want reporter.password not set"},
-		{"reporter: {sender: {auth_token: t, auth_username: me}}",
-			"line 1: reporter.sender.auth_token is set: want reporter.sender.auth_username not set"},
+		{
+			"reporter: {auth_token: t, user: me, password: hush}",
+			"line 1: reporter.auth_token is set: want reporter.user not set",
+		},
+		{
+			"reporter: {auth_token: t,\n password: hunter2}",
+			"line 1: reporter.auth_token is set: want reporter.password not set",
+		},
+		{
+			"reporter: {sender: {auth_token: t, auth_username: me}}",
+			"line 1: reporter.sender.auth_token is set: want reporter.sender.auth_username not set",
+		},
 		{"reporter: {local_agent_host_port: h}", `line 1: reporter.local_agent_host_port: "h": want host:port`},
 		{"- a", "line 1: the document: want keys with values"},
 		{"a: &a {b: *a}\nlogging: *a", "line 1: a: unknown key"},
@@ -293,8 +362,10 @@ func TestYAMLReportsAllErrors(t *testing.T) {
 	setenv(t, "JAEGER_REPORTER_FLUSH_INTERVAL=soon")
 	_, _, err := tracer.FromYAML(strings.NewReader("samplr: 1\nlogging: maybe\nreporter_queue_size: 0"),
 		tracer.WithTag("", 1))
-	for _, want := range []string{"line 1: samplr", "line 2: logging", "line 3: reporter_queue_size",
-		"JAEGER_REPORTER_FLUSH_INTERVAL", "WithTag"} {
+	for _, want := range []string{
+		"line 1: samplr", "line 2: logging", "line 3: reporter_queue_size",
+		"JAEGER_REPORTER_FLUSH_INTERVAL", "WithTag",
+	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not in: %v", want, err)
 		}
@@ -332,26 +403,44 @@ func TestYAMLCredentials(t *testing.T) {
 	)
 	for name, test := range map[string]struct{ env, yaml, want string }{
 		"agent, environment's user": {"JAEGER_USER=me", agent, ""},
-		"agent, environment's user and token": {"JAEGER_USER=me JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2",
-			agent, ""},
-		"document's user, environment's password": {"JAEGER_PASSWORD=hunter2", "reporter:\n  user: me",
-			`line 2: reporter.user: "me": want reporter.password set too, or neither`},
-		"document's password, environment's user": {"JAEGER_USER=me", "\nreporter: {password: hunter2}",
-			"line 2: reporter.password is set: want reporter.user set too, or neither"},
-		"agent with credentials": {"", agent + "\nreporter: {password: hunter2, user: me}",
-			"line 2: reporter.user" + none},
-		"agent with token, environment's endpoint": {"JAEGER_ENDPOINT=http://localhost:1",
-			"reporter: {auth_token: hunter2}\n" + agent, "line 1: reporter.auth_token" + none},
+		"agent, environment's user and token": {
+			"JAEGER_USER=me JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2",
+			agent, "",
+		},
+		"document's user, environment's password": {
+			"JAEGER_PASSWORD=hunter2", "reporter:\n  user: me",
+			`line 2: reporter.user: "me": want reporter.password set too, or neither`,
+		},
+		"document's password, environment's user": {
+			"JAEGER_USER=me", "\nreporter: {password: hunter2}",
+			"line 2: reporter.password is set: want reporter.user set too, or neither",
+		},
+		"agent with credentials": {
+			"", agent + "\nreporter: {password: hunter2, user: me}",
+			"line 2: reporter.user" + none,
+		},
+		"agent with token, environment's endpoint": {
+			"JAEGER_ENDPOINT=http://localhost:1",
+			"reporter: {auth_token: hunter2}\n" + agent, "line 1: reporter.auth_token" + none,
+		},
 		"agent and endpoint with credentials": {"", agent +
 			"\nreporter: {endpoint: 'http://localhost:1', password: hunter2, user: me}", ""},
-		"agent with a user only": {"", agent + "\nreporter: {user: me}",
-			`line 2: reporter.user: "me": want reporter.password set too, or neither`},
-		"environment's user only": {"JAEGER_USER=me", "logging: false",
-			`JAEGER_USER="me": want JAEGER_PASSWORD set too, or neither`},
-		"environment's user, password and token": {"JAEGER_USER=me JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2",
-			"", "JAEGER_AUTH_TOKEN is set: want JAEGER_USER not set"},
-		"environment's password and token": {"JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2", "",
-			"JAEGER_AUTH_TOKEN is set: want JAEGER_PASSWORD not set"},
+		"agent with a user only": {
+			"", agent + "\nreporter: {user: me}",
+			`line 2: reporter.user: "me": want reporter.password set too, or neither`,
+		},
+		"environment's user only": {
+			"JAEGER_USER=me", "logging: false",
+			`JAEGER_USER="me": want JAEGER_PASSWORD set too, or neither`,
+		},
+		"environment's user, password and token": {
+			"JAEGER_USER=me JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2",
+			"", "JAEGER_AUTH_TOKEN is set: want JAEGER_USER not set",
+		},
+		"environment's password and token": {
+			"JAEGER_PASSWORD=hunter2 JAEGER_AUTH_TOKEN=hunter2", "",
+			"JAEGER_AUTH_TOKEN is set: want JAEGER_PASSWORD not set",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, append(strings.Fields(test.env), "JAEGER_SERVICE_NAME=shop")...)
@@ -409,8 +498,10 @@ func TestYAMLSamplingServerWins(t *testing.T) {
 		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, byPort, ours},
 		{"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, byPort, ours},
 		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, "sampler: {manager_host_port: '" + documents + "'}", ours},
-		{"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, "sampler: {sampling_endpoint: 'http://" + documents + "'}",
-			ours},
+		{
+			"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, "sampler: {sampling_endpoint: 'http://" + documents + "'}",
+			ours,
+		},
 		{"JAEGER_TAGS=a=b", "local_agent: {reporting_host: 127.0.0.1, sampling_port: 1}\n" +
 			"sampler: {sampling_endpoint: 'http://" + documents + "'}", ours},
 		{"JAEGER_TAGS=a=b", "sampler: {manager_host_port: '" + environments + "', sampling_endpoint: 'http://" +
@@ -460,8 +551,10 @@ func TestYAMLSamplingPort(t *testing.T) {
 }
 
 func TestYAMLBatchSize(t *testing.T) {
-	for yaml, want := range map[string][]int{"reporter_batch_size: 3": {3, 3, 1}, "reporter: {batch_size: 7}": {7},
-		"": {7}} {
+	for yaml, want := range map[string][]int{
+		"reporter_batch_size: 3": {3, 3, 1}, "reporter: {batch_size: 7}": {7},
+		"": {7},
+	} {
 		c := startCollector(t)
 		setenv(t, "JAEGER_SERVICE_NAME=shop", "JAEGER_REPORTER_FLUSH_INTERVAL=1h")
 		tr, closer, err := tracer.FromYAML(strings.NewReader(yaml), tracer.WithCollector(c.URL))

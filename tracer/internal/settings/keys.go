@@ -41,8 +41,10 @@ var keys = []key{
 	{paths: "disabled", setting: "JAEGER_DISABLED", form: boolean},
 	{paths: "metrics rpc_metrics", setting: "JAEGER_RPC_METRICS", form: boolean},
 	{paths: "propagation", setting: "JAEGER_PROPAGATION", form: list},
-	{paths: "generate_128bit_trace_id traceid_128bit use_trace_id_128bit", setting: "JAEGER_TRACEID_128BIT",
-		form: boolean},
+	{
+		paths: "generate_128bit_trace_id traceid_128bit use_trace_id_128bit", setting: "JAEGER_TRACEID_128BIT",
+		form: boolean,
+	},
 	{paths: "tags tracer_tags", form: tags},
 	{paths: "max_tag_value_length", setting: "max_tag_value_length"},
 	{paths: "max_traceback_length", setting: "max_traceback_length"},
@@ -66,31 +68,47 @@ var keys = []key{
 	{paths: "sampler.manager_host_port", setting: samplingHostPort},
 	{paths: "sampler.sampling_endpoint sampler.sampling_server_url", setting: samplingEndpoint},
 	{paths: "sampler.max_operations max_operations", setting: "JAEGER_SAMPLER_MAX_OPERATIONS"},
-	{paths: "sampler.refresh_interval sampler.sampling_refresh_interval sampling_refresh_interval",
-		setting: "JAEGER_SAMPLER_REFRESH_INTERVAL", form: seconds},
+	{
+		paths:   "sampler.refresh_interval sampler.sampling_refresh_interval sampling_refresh_interval",
+		setting: "JAEGER_SAMPLER_REFRESH_INTERVAL", form: seconds,
+	},
 	{paths: "sampler.operation_name_late_binding", unsupported: "a span's operation is known when it starts"},
 
 	{paths: "reporter reporter_config", section: true},
 	{paths: "reporter.log_spans logging", setting: "JAEGER_REPORTER_LOG_SPANS", form: boolean},
-	{paths: "reporter.queue_size reporter.max_queue_size reporter_queue_size",
-		setting: "JAEGER_REPORTER_MAX_QUEUE_SIZE"},
+	{
+		paths:   "reporter.queue_size reporter.max_queue_size reporter_queue_size",
+		setting: "JAEGER_REPORTER_MAX_QUEUE_SIZE",
+	},
 	{paths: "reporter.batch_size reporter_batch_size", setting: "reporter_batch_size"},
-	{paths: "reporter.flush_interval reporter.buffer_flush_interval reporter_flush_interval",
-		setting: "JAEGER_REPORTER_FLUSH_INTERVAL", form: seconds},
+	{
+		paths:   "reporter.flush_interval reporter.buffer_flush_interval reporter_flush_interval",
+		setting: "JAEGER_REPORTER_FLUSH_INTERVAL", form: seconds,
+	},
 	{paths: "reporter.flush_interval_ms", setting: "JAEGER_REPORTER_FLUSH_INTERVAL", form: millis},
-	{paths: "reporter.attempt_reconnecting_disabled reporter.disable_attempt_reconnecting",
-		setting: "JAEGER_REPORTER_ATTEMPT_RECONNECTING_DISABLED", form: boolean},
-	{paths: "reporter.attempt_reconnect_interval", setting: "JAEGER_REPORTER_ATTEMPT_RECONNECT_INTERVAL",
-		form: seconds},
-	{paths: "reporter.http_headers",
-		unsupported: "headers are for credentials only: set user and password, or auth_token"},
+	{
+		paths:   "reporter.attempt_reconnecting_disabled reporter.disable_attempt_reconnecting",
+		setting: "JAEGER_REPORTER_ATTEMPT_RECONNECTING_DISABLED", form: boolean,
+	},
+	{
+		paths: "reporter.attempt_reconnect_interval", setting: "JAEGER_REPORTER_ATTEMPT_RECONNECT_INTERVAL",
+		form: seconds,
+	},
+	{
+		paths:       "reporter.http_headers",
+		unsupported: "headers are for credentials only: set user and password, or auth_token",
+	},
 
 	{paths: "reporter.sender reporter.sender_configuration", section: true},
-	{paths: "reporter.endpoint reporter.collector_endpoint reporter.sender.endpoint reporter.sender.collector_endpoint",
-		setting: endpoint},
+	{
+		paths:   "reporter.endpoint reporter.collector_endpoint reporter.sender.endpoint reporter.sender.collector_endpoint",
+		setting: endpoint,
+	},
 	{paths: "reporter.user reporter.auth_username reporter.sender.user reporter.sender.auth_username", setting: user},
-	{paths: "reporter.password reporter.auth_password reporter.sender.password reporter.sender.auth_password",
-		setting: password},
+	{
+		paths:   "reporter.password reporter.auth_password reporter.sender.password reporter.sender.auth_password",
+		setting: password,
+	},
 	{paths: "reporter.auth_token reporter.sender.auth_token", setting: token},
 }
 
