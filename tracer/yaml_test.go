@@ -499,7 +499,8 @@ func TestYAMLSamplingServerWins(t *testing.T) {
 		{"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, byPort, ours},
 		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, "sampler: {manager_host_port: '" + documents + "'}", ours},
 		{
-			"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, "sampler: {sampling_endpoint: 'http://" + documents + "'}",
+			"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments,
+			"sampler: {sampling_endpoint: 'http://" + documents + "'}",
 			ours,
 		},
 		{"JAEGER_TAGS=a=b", "local_agent: {reporting_host: 127.0.0.1, sampling_port: 1}\n" +

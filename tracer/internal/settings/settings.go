@@ -109,8 +109,8 @@ func (src *Source) where(name string) string {
 	return name
 }
 
-// set parses a setting into dst, unless it is empty. It reports whether dst was set.
-func set[T any](src *Source, name string, dst *T, want string, parse func(string) (T, bool)) bool {
+// read parses a setting into dst, unless it is empty. It reports whether dst was set.
+func read[T any](src *Source, name string, dst *T, want string, parse func(string) (T, bool)) bool {
 	s := src.get(name)
 	if s == "" {
 		return false
@@ -133,19 +133,19 @@ func (src *Source) Read(service string) (*Settings, error) {
 		BatchSize:   defaultBatchSize,
 	}
 	s.Sampler, s.Reporter = &config.SamplerConfig{}, &config.ReporterConfig{QueueSize: defaultQueueSize}
-	if set(src, "JAEGER_DISABLED", &s.Disabled, wantBool, parseBool); s.Disabled {
+	if read(src, "JAEGER_DISABLED", &s.Disabled, wantBool, parseBool); s.Disabled {
 		return s, errors.Join(src.errs...)
 	}
 	const wantLength = "a number of bytes, 1 or more"
-	set(src, "JAEGER_RPC_METRICS", new(bool), wantBool, parseBool)
-	set(src, "JAEGER_TRACEID_128BIT", &s.Gen128Bit, wantBool, parseBool)
-	set(src, "JAEGER_TAGS", &s.Tags, wantTags, parseTags)
+	read(src, "JAEGER_RPC_METRICS", new(bool), wantBool, parseBool)
+	read(src, "JAEGER_TRACEID_128BIT", &s.Gen128Bit, wantBool, parseBool)
+	read(src, "JAEGER_TAGS", &s.Tags, wantTags, parseTags)
 	for _, tag := range src.tags {
 		s.SetTag(tag)
 	}
-	set(src, "JAEGER_PROPAGATION", &s.Formats, wantFormats, propagation.ParseFormats)
-	set(src, "max_tag_value_length", &s.MaxTagValue, wantLength, parseInt(1, math.MaxInt32))
-	set(src, "max_traceback_length", new(int), wantLength, parseInt(1, math.MaxInt32))
+	read(src, "JAEGER_PROPAGATION", &s.Formats, wantFormats, propagation.ParseFormats)
+	read(src, "max_tag_value_length", &s.MaxTagValue, wantLength, parseInt(1, math.MaxInt32))
+	read(src, "max_traceback_length", new(int), wantLength, parseInt(1, math.MaxInt32))
 	src.reporter(s)
 	src.sampler(s.Sampler)
 
@@ -172,15 +172,15 @@ func (s *Settings) SetTag(tag opentracing.Tag) {
 func (src *Source) reporter(s *Settings) {
 	r := s.Reporter
 	// The queue is a channel, so all of it is allocated at once.
-	set(src, "JAEGER_REPORTER_MAX_QUEUE_SIZE", &r.QueueSize, "a number of spans, 1 to 10000000",
+	read(src, "JAEGER_REPORTER_MAX_QUEUE_SIZE", &r.QueueSize, "a number of spans, 1 to 10000000",
 		parseInt(1, 10_000_000))
-	set(src, "JAEGER_REPORTER_FLUSH_INTERVAL", &r.BufferFlushInterval, wantDuration, parseDuration)
-	set(src, "JAEGER_REPORTER_LOG_SPANS", &r.LogSpans, wantBool, parseBool)
-	set(src, "JAEGER_REPORTER_ATTEMPT_RECONNECTING_DISABLED", &r.DisableAttemptReconnecting, wantBool, parseBool)
-	set(src, "JAEGER_REPORTER_ATTEMPT_RECONNECT_INTERVAL", &r.AttemptReconnectInterval, wantDuration, parseDuration)
-	set(src, "reporter_batch_size", &s.BatchSize, "a number of spans, 1 to 10000", parseInt(1, 10_000))
+	read(src, "JAEGER_REPORTER_FLUSH_INTERVAL", &r.BufferFlushInterval, wantDuration, parseDuration)
+	read(src, "JAEGER_REPORTER_LOG_SPANS", &r.LogSpans, wantBool, parseBool)
+	read(src, "JAEGER_REPORTER_ATTEMPT_RECONNECTING_DISABLED", &r.DisableAttemptReconnecting, wantBool, parseBool)
+	read(src, "JAEGER_REPORTER_ATTEMPT_RECONNECT_INTERVAL", &r.AttemptReconnectInterval, wantDuration, parseDuration)
+	read(src, "reporter_batch_size", &s.BatchSize, "a number of spans, 1 to 10000", parseInt(1, 10_000))
 
-	set(src, endpoint, &r.CollectorEndpoint, WantCollector, CollectorURL)
+	read(src, endpoint, &r.CollectorEndpoint, WantCollector, CollectorURL)
 	if src.inDocument(agentHost, agentPort) && !src.inDocument(endpoint) {
 		r.CollectorEndpoint = "" // the document's agent wins over the environment's collector
 	}
@@ -191,12 +191,12 @@ func (src *Source) reporter(s *Settings) {
 	}
 
 	host, port := jaeger.DefaultUDPSpanServerHost, jaeger.DefaultUDPSpanServerPort
-	hostSet := set(src, agentHost, &host, wantHost, parseHost)
+	hostSet := read(src, agentHost, &host, wantHost, parseHost)
 	want := wantPort
 	if strings.Contains(src.get(agentPort), "://") {
 		want += "; Kubernetes sets an address for a service called jaeger-agent, unless enableServiceLinks is false"
 	}
-	portSet := set(src, agentPort, &port, want, parseInt(1, 65535))
+	portSet := read(src, agentPort, &port, want, parseInt(1, 65535))
 	if hostSet || portSet {
 		r.LocalAgentHostPort = net.JoinHostPort(host, strconv.Itoa(port))
 	}
@@ -249,13 +249,13 @@ func (src *Source) credentials(r *config.ReporterConfig) {
 
 func (src *Source) sampler(s *config.SamplerConfig) {
 	const wantOperations = "a number of operations, 1 or more"
-	set(src, "JAEGER_SAMPLER_MAX_OPERATIONS", &s.MaxOperations, wantOperations, parseInt(1, math.MaxInt32))
-	set(src, "JAEGER_SAMPLER_REFRESH_INTERVAL", &s.SamplingRefreshInterval, wantDuration, parseDuration)
+	read(src, "JAEGER_SAMPLER_MAX_OPERATIONS", &s.MaxOperations, wantOperations, parseInt(1, math.MaxInt32))
+	read(src, "JAEGER_SAMPLER_REFRESH_INTERVAL", &s.SamplingRefreshInterval, wantDuration, parseDuration)
 	s.Type = jaeger.SamplerTypeConst
 	if src.samplingServer(s) {
 		s.Type = jaeger.SamplerTypeRemote
 	}
-	if !set(src, samplerType, &s.Type, "const, probabilistic, ratelimiting or remote", parseSampler) &&
+	if !read(src, samplerType, &s.Type, "const, probabilistic, ratelimiting or remote", parseSampler) &&
 		src.get(samplerType) != "" {
 		return // the type is malformed, so the parameter has no meaning
 	}
@@ -267,7 +267,7 @@ func (src *Source) sampler(s *config.SamplerConfig) {
 	}
 	// The environment's parameter is not for the document's sampler.
 	if !src.inDocument(samplerType) || src.inDocument(samplerParam) {
-		set(src, samplerParam, &s.Param, want, func(s string) (float64, bool) {
+		read(src, samplerParam, &s.Param, want, func(s string) (float64, bool) {
 			p, err := strconv.ParseFloat(s, 64)
 			return p, err == nil && valid(p)
 		})
@@ -304,18 +304,18 @@ func (src *Source) samplingServer(s *config.SamplerConfig) (named bool) {
 	const want = "the sampling server's http or https URL, such as http://localhost:5778/sampling"
 	host, port := "", jaeger.DefaultSamplingServerPort
 	s.SamplingServerURL = jaeger.DefaultSamplingServerURL
-	portSet := set(src, samplingPort, &port, wantPort, parseInt(1, 65535))
+	portSet := read(src, samplingPort, &port, wantPort, parseInt(1, 65535))
 	silent := &Source{document: src.document} // reporter has added the error
-	hostSet := set(silent, agentHost, &host, wantHost, parseHost)
+	hostSet := read(silent, agentHost, &host, wantHost, parseHost)
 	if hostSet || portSet {
 		s.SamplingServerURL, _ = samplingURL(net.JoinHostPort(cmp.Or(host, "localhost"), strconv.Itoa(port)))
 	}
 	if src.inDocument(samplingPort) && !src.inDocument(samplingEndpoint, samplingHostPort) {
 		return src.get(samplingEndpoint) != "" || src.get(samplingHostPort) != ""
 	}
-	named = set(src, samplingHostPort, &s.SamplingServerURL, want+", or host:port", samplingURL)
+	named = read(src, samplingHostPort, &s.SamplingServerURL, want+", or host:port", samplingURL)
 	if !src.inDocument(samplingHostPort) || src.inDocument(samplingEndpoint) {
-		named = set(src, samplingEndpoint, &s.SamplingServerURL, want, parseURL) || named
+		named = read(src, samplingEndpoint, &s.SamplingServerURL, want, parseURL) || named
 	}
 	return named
 }

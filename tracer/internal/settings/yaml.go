@@ -95,12 +95,13 @@ func (src *Source) readSection(prefix string, n *yaml.Node) {
 		case k == nil:
 			src.wrong(name, path, "unknown key"+suggest(path))
 		case empty(value):
-		case k.section:
-			if src.add(k.name(), entry{key: path, line: name.Line}) {
-				src.readSection(k.name()+".", value)
+		case k.section || k.form == tags:
+			if !src.add(k.paths[0], entry{key: path, line: name.Line}) {
+				continue
 			}
-		case k.form == tags:
-			if src.add(k.name(), entry{key: path, line: name.Line}) {
+			if k.section {
+				src.readSection(k.paths[0]+".", value)
+			} else {
 				src.readTags(path, value)
 			}
 		case k.unsupported != "":
