@@ -2,6 +2,7 @@ package tracer_test
 
 import (
 	"fmt"
+	"log"
 	"net/http"
 	"strings"
 
@@ -10,25 +11,19 @@ import (
 )
 
 func ExampleNew() {
-	// The environment says where spans are sent. With a recorder alone, no Jaeger is needed.
-	recorder := tracer.NewRecorder(100)
+	recorder := tracer.NewRecorder(100) // with a recorder alone, no Jaeger is needed
 	t, closer, err := tracer.New("shop", tracer.WithRecorder(recorder))
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
+	defer closer.Close()
 
 	order := t.StartSpan("order")
 	t.StartSpan("charge the card", opentracing.ChildOf(order.Context())).Finish()
 	order.Finish()
 
-	if err := closer.Close(); err != nil {
-		fmt.Println(err)
-	}
-	for _, trace := range recorder.Traces() {
-		for _, span := range trace {
-			fmt.Println(span.Process.Service, span.Operation)
-		}
+	for _, span := range recorder.Traces()[0] {
+		fmt.Println(span.Process.Service, span.Operation)
 	}
 	// Output:
 	// shop charge the card
@@ -36,35 +31,28 @@ func ExampleNew() {
 }
 
 func ExampleNew_malformed() {
-	t, closer, err := tracer.New("shop", tracer.WithCollector("localhost:14268"))
+	t, closer, err := tracer.New("shop", tracer.WithCollector("jaeger:14268"))
 	fmt.Println(t, closer, err)
 	// Output:
-	// <nil> <nil> tracer: WithCollector("localhost:14268"): want the collector's http or https URL, such as http://localhost:14268
+	// <nil> <nil> tracer: WithCollector("jaeger:14268"): want the collector's http or https URL, such as http://localhost:14268
 }
 
 func ExampleFromYAML() {
-	recorder := tracer.NewRecorder(100)
 	t, closer, err := tracer.FromYAML(strings.NewReader(`
 service_name: shop
 sampler: {type: const, param: 1}
-tags: {zone: eu}
 propagation: b3
-`), tracer.WithRecorder(recorder))
+`), tracer.WithRecorder(tracer.NewRecorder(100)))
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer closer.Close()
 
-	span := t.StartSpan("order")
 	headers := http.Header{}
-	if err := t.Inject(span.Context(), opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(headers)); err != nil {
-		fmt.Println(err)
-	}
-	span.Finish()
-	fmt.Println(recorder.Traces()[0][0].Process.Service, len(headers), "headers, sampled:", headers.Get("x-b3-sampled"))
+	err = t.Inject(t.StartSpan("order").Context(), opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(headers))
+	fmt.Println(err, len(headers), "headers, sampled:", headers.Get("x-b3-sampled"))
 	// Output:
-	// shop 3 headers, sampled: 1
+	// <nil> 3 headers, sampled: 1
 }
 
 func ExampleFromYAML_malformed() {

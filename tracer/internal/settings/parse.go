@@ -69,25 +69,30 @@ func parseHost(s string) (string, bool) {
 	return s, s != "" && strings.Trim(s, allowed) == ""
 }
 
-// parseURL accepts an absolute http or https URL, and returns it unchanged.
-func parseURL(s string) (string, bool) {
+// httpURL parses an absolute http or https URL.
+func httpURL(s string) (u *url.URL, ok bool) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return "", false
+		return nil, false
 	}
-	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
-		if _, ok := parseInt(1, 65535)(port); !ok {
-			return "", false
-		}
+	if u.Port() == "" {
+		return u, !strings.HasSuffix(u.Host, ":")
 	}
-	return s, true
+	_, ok = parseInt(1, 65535)(u.Port())
+	return u, ok
+}
+
+// parseURL accepts an absolute http or https URL, and returns it unchanged.
+func parseURL(s string) (string, bool) {
+	_, ok := httpURL(s)
+	return s, ok
 }
 
 // CollectorURL parses a collector's URL. It adds the path of Jaeger's collector, which answers 404
 // at its root, if there is none.
 func CollectorURL(s string) (string, bool) {
-	u, err := url.Parse(s)
-	if _, ok := parseURL(s); !ok || err != nil {
+	u, ok := httpURL(s)
+	if !ok {
 		return "", false
 	}
 	if u.Path == "" || u.Path == "/" {
