@@ -70,13 +70,28 @@ const (
 	samplingPort     = "sampling_port"
 )
 
+// credentialGroup are the credentials, whose values are not in errors, and what they are for.
+var credentialGroup = []string{endpoint, user, password, token}
+
+// replacedBy lists the settings of the document that replace a variable, even if the document does
+// not have the variable's own setting: what belongs together comes from a single source.
+var replacedBy = map[string][]string{
+	endpoint:         {agentHost, agentPort},
+	user:             append(credentialGroup, agentHost, agentPort),
+	password:         append(credentialGroup, agentHost, agentPort),
+	token:            append(credentialGroup, agentHost, agentPort),
+	samplerParam:     {samplerType},
+	samplingEndpoint: {samplingHostPort, samplingPort},
+	samplingHostPort: {samplingEndpoint, samplingPort},
+}
+
 // get returns the value of a setting, "" if it is not set. An empty variable counts as not set, as
 // in jaeger-client-go.
 func (src *Source) get(name string) string {
 	if e, ok := src.document[name]; ok {
 		return e.value
 	}
-	if !strings.HasPrefix(name, "JAEGER_") {
+	if !strings.HasPrefix(name, "JAEGER_") || src.inDocument(replacedBy[name]...) {
 		return ""
 	}
 	return os.Getenv(name)
@@ -181,9 +196,6 @@ func (src *Source) reporter(s *Settings) {
 	read(src, "reporter_batch_size", &s.BatchSize, "a number of spans, 1 to 10000", parseInt(1, 10_000))
 
 	read(src, endpoint, &r.CollectorEndpoint, WantCollector, CollectorURL)
-	if src.inDocument(agentHost, agentPort) && !src.inDocument(endpoint) {
-		r.CollectorEndpoint = "" // the document's agent wins over the environment's collector
-	}
 	src.credentials(r)
 	if src.Collector != "" {
 		r.CollectorEndpoint = src.Collector
@@ -202,48 +214,37 @@ func (src *Source) reporter(s *Settings) {
 	}
 }
 
-// credentials come from a single source: the document if it sets any of them or an endpoint,
-// otherwise the environment. If nothing needs the environment's, they are not even checked: they
-// may be set for all programs of a machine. Passwords and tokens are not in any error.
 func (src *Source) credentials(r *config.ReporterConfig) {
-	get, keyOf := os.Getenv, func(name string) string { return name }
-	switch {
-	case src.inDocument(endpoint, user, password, token):
-		get = func(name string) string { return src.document[name].value }
-		keyOf = func(name string) string {
-			return cmp.Or(src.document[name].key, "reporter."+strings.ToLower(strings.TrimPrefix(name, "JAEGER_")))
-		}
-	case src.Collector != "", src.inDocument(agentHost, agentPort):
-		return
+	ours := src.inDocument(credentialGroup...)
+	if src.Collector != "" && !ours {
+		return // the variables may be set for all programs of a machine, and are not needed
 	}
-	before := len(src.errs)
-	r.User, r.Password = get(user), get(password)
-	switch t := get(token); {
+	keyOf := func(name string) string {
+		if !ours {
+			return name
+		}
+		return cmp.Or(src.document[name].key, "reporter."+strings.ToLower(strings.TrimPrefix(name, "JAEGER_")))
+	}
+	r.User, r.Password = src.get(user), src.get(password)
+	switch t := src.get(token); {
 	case strings.ContainsFunc(t, func(c rune) bool { return c <= ' ' || c > '~' }):
 		src.errorf("%s: want printable ASCII without spaces", src.where(token))
 	case t != "" && r.User != "":
 		src.errorf("%s is set: want %s not set", src.where(token), keyOf(user))
 	case t != "" && r.Password != "":
 		src.errorf("%s is set: want %s not set", src.where(token), keyOf(password))
-	case t != "":
-		r.HTTPHeaders = map[string]string{"Authorization": "Bearer " + t}
 	case strings.Contains(r.User, ":"): // not quoted, since it may be user:password
 		src.errorf("%s: want a name without a colon, where Basic auth begins the password", src.where(user))
 	case r.User == "" && r.Password != "":
 		src.errorf("%s is set: want %s set too, or neither", src.where(password), keyOf(user))
 	case r.User != "" && r.Password == "":
 		src.malformed(user, r.User, keyOf(password)+" set too, or neither")
-	}
-	onlyAgent := src.Collector == "" && src.inDocument(agentHost, agentPort) && !src.inDocument(endpoint)
-	if !onlyAgent || len(src.errs) > before {
-		return
-	}
-	for _, name := range []string{user, password, token} {
-		if src.inDocument(name) {
-			src.errorf("%s is set: want reporter.endpoint set too, since an agent takes no credentials",
-				src.where(name))
-			return
-		}
+	case ours && r.CollectorEndpoint == "" && src.Collector == "" && src.inDocument(agentHost, agentPort):
+		first := slices.IndexFunc(credentialGroup, func(name string) bool { return src.inDocument(name) })
+		src.errorf("%s is set: want reporter.endpoint set too, since an agent takes no credentials",
+			src.where(credentialGroup[first]))
+	case t != "":
+		r.HTTPHeaders = map[string]string{"Authorization": "Bearer " + t}
 	}
 }
 
@@ -265,15 +266,12 @@ func (src *Source) sampler(s *config.SamplerConfig) {
 	if src.inDocument(samplerType) {
 		paramKey = "sampler.param"
 	}
-	// The environment's parameter is not for the document's sampler.
-	if !src.inDocument(samplerType) || src.inDocument(samplerParam) {
-		read(src, samplerParam, &s.Param, want, func(s string) (float64, bool) {
-			p, err := strconv.ParseFloat(s, 64)
-			return p, err == nil && valid(p)
-		})
-		if src.get(samplerParam) != "" {
-			return
-		}
+	read(src, samplerParam, &s.Param, want, func(s string) (float64, bool) {
+		p, err := strconv.ParseFloat(s, 64)
+		return p, err == nil && valid(p)
+	})
+	if src.get(samplerParam) != "" {
+		return
 	}
 	switch s.Type {
 	case jaeger.SamplerTypeConst:
@@ -296,8 +294,8 @@ func samplerParamOf(sampler string) (want string, valid func(float64) bool) {
 	return "1 (every trace) or 0 (none), since the sampler is const", func(p float64) bool { return p == 0 || p == 1 }
 }
 
-// samplingServer reads the sampling server's URL. It reports whether a setting names a server. The
-// document's settings win over the environment's, and among those of one source:
+// samplingServer reads the sampling server's URL. It reports whether a setting names a server. Of
+// one source, this order counts:
 //
 //	sampling_endpoint > manager_host_port > the agent's host and sampling_port
 func (src *Source) samplingServer(s *config.SamplerConfig) (named bool) {
@@ -310,12 +308,8 @@ func (src *Source) samplingServer(s *config.SamplerConfig) (named bool) {
 	if hostSet || portSet {
 		s.SamplingServerURL, _ = samplingURL(net.JoinHostPort(cmp.Or(host, "localhost"), strconv.Itoa(port)))
 	}
-	if src.inDocument(samplingPort) && !src.inDocument(samplingEndpoint, samplingHostPort) {
-		return src.get(samplingEndpoint) != "" || src.get(samplingHostPort) != ""
-	}
-	named = read(src, samplingHostPort, &s.SamplingServerURL, want+", or host:port", samplingURL)
-	if !src.inDocument(samplingHostPort) || src.inDocument(samplingEndpoint) {
-		named = read(src, samplingEndpoint, &s.SamplingServerURL, want, parseURL) || named
-	}
-	return named
+	hostPortSet := read(src, samplingHostPort, &s.SamplingServerURL, want+", or host:port", samplingURL)
+	endpointSet := read(src, samplingEndpoint, &s.SamplingServerURL, want, parseURL)
+	// The document's port replaces the server of the environment, not that there is one.
+	return hostPortSet || endpointSet || portSet && os.Getenv(samplingHostPort)+os.Getenv(samplingEndpoint) != ""
 }
