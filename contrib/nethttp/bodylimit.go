@@ -68,7 +68,7 @@ func (b *requestBody) exceeded(n int64) (known bool) {
 
 // shown reports whether w is the writer that the handler was given.
 func (x *exchange) shown(w reflect.Value) bool {
-	for w.Kind() == reflect.Struct && w.NumField() > 0 { // a shape: see shape.go
+	for w.Kind() == reflect.Struct && w.NumField() > 0 { // a shape: see writershapes.go
 		w = w.Field(0)
 	}
 	return w.Kind() == reflect.Pointer && w.Pointer() == reflect.ValueOf(&x.first).Pointer()
