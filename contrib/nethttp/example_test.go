@@ -1,30 +1,98 @@
 package nethttp_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/contrib/nethttp"
-	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/mocktracer"
 )
 
+func Example() {
+	tracer := mocktracer.New() // any opentracing.Tracer; without WithTracer it is the global one
+	server := httptest.NewServer(nethttp.WrapHandler(books(), gaptrace.WithTracer(tracer)))
+	client := nethttp.WrapClient(nil, gaptrace.WithTracer(tracer))
+
+	span := tracer.StartSpan("job")
+	ctx := opentracing.ContextWithSpan(context.Background(), span)
+	download(ctx, client, server.URL+"/books/7")
+	span.Finish()
+
+	server.Close() // which waits for the handler
+	printTree(tracer)
+	// Output:
+	// job
+	//   HTTP GET client 200
+	//     HTTP GET /books/{id} server 200
+}
+
 func ExampleWrapClient() {
-	tracer := spantest.NewTracer() // any opentracing.Tracer; it is the global one unless an option names it
-	opentracing.SetGlobalTracer(tracer)
-	defer opentracing.SetGlobalTracer(opentracing.NoopTracer{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, "Wuthering Heights")
-	}))
+	tracer := mocktracer.New()
+	server := httptest.NewServer(books())
 	defer server.Close()
+	client := nethttp.WrapClient(server.Client(), gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 
-	client := nethttp.WrapClient(http.DefaultClient) // the one line
+	download(context.Background(), client, server.URL+"/books/7?token=s3cret&full=1")
 
-	span, ctx := opentracing.StartSpanFromContext(ctx, "handler")
-	req, _ := http.NewRequestWithContext(ctx, "GET", server.URL+"/books/7?token=s3cret&full=1", nil)
+	call := tracer.FinishedSpans()[0]
+	fmt.Println(call.Tag("http.method"), strings.TrimPrefix(call.Tag("http.url").(string), server.URL))
+	fmt.Println(call.Tag("bytes"), "bytes from", call.Tag("peer.hostname"))
+	// Output:
+	// GET /books/7?token=hidden&full=1
+	// 17 bytes from 127.0.0.1
+}
+
+func ExampleWrapHandler() {
+	tracer := mocktracer.New()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /books/{id}", func(w http.ResponseWriter, r *http.Request) {
+		opentracing.SpanFromContext(r.Context()).SetTag("book", r.PathValue("id")) // the request's span
+		http.Error(w, "out of print", http.StatusNotFound)
+	})
+	handler := nethttp.WrapHandler(mux, gaptrace.WithTracer(tracer))
+
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/books/7", nil))
+
+	span := tracer.FinishedSpans()[0]
+	fmt.Println(span.OperationName, span.Tag("book"), span.Tag("http.status_code"), span.Tag("response_size"))
+	// Output:
+	// HTTP GET /books/{id} 7 404 13
+}
+
+// A program that expects a service to be down for maintenance does not count 503 as a failure.
+func ExampleStatusError() {
+	tracer := mocktracer.New()
+	handler := nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}), gaptrace.WithTracer(tracer), gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool {
+		return err == nethttp.StatusError(http.StatusServiceUnavailable)
+	}))
+
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+
+	span := tracer.FinishedSpans()[0]
+	fmt.Println(span.Tag("http.status_code"), span.Tag("error"))
+	// Output:
+	// 503 <nil>
+}
+
+func books() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /books/{id}", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "Wuthering Heights")
+	})
+	return mux
+}
+
+func download(ctx context.Context, client *http.Client, url string) {
+	req, _ := http.NewRequestWithContext(ctx, "GET", url, nil)
 	resp, err := client.Do(req)
 	if err != nil {
 		fmt.Println(err)
@@ -32,26 +100,25 @@ func ExampleWrapClient() {
 	}
 	io.Copy(io.Discard, resp.Body)
 	resp.Body.Close()
-	span.Finish()
-
-	fmt.Print(tracer.Tree(replacePort(server)...))
-	// Output:
-	// handler
-	//   HTTP GET bytes=17 component=net/http http.method=GET http.status_code=200 http.url="http://127.0.0.1:PORT/books/7?token=hidden&full=1" peer.hostname=127.0.0.1 peer.port=PORT span.kind=client
 }
 
-func ExampleWrapHandler() {
-	tracer := spantest.NewTracer()
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /books/{id}", func(w http.ResponseWriter, r *http.Request) {
-		opentracing.SpanFromContext(r.Context()).SetTag("book", r.PathValue("id")) // the span of the request
-		http.Error(w, "out of print", http.StatusNotFound)
+// printTree prints each span under its parent, except later waits, which a busy machine may add.
+func printTree(tracer *mocktracer.MockTracer) {
+	spans := slices.DeleteFunc(tracer.FinishedSpans(), func(s *mocktracer.MockSpan) bool {
+		return strings.HasSuffix(s.OperationName, " wait") || strings.HasSuffix(s.OperationName, " write")
 	})
-	handler := nethttp.WrapHandler(mux, gaptrace.WithTracer(tracer))
-
-	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/books/7", nil))
-
-	fmt.Print(tracer.Tree())
-	// Output:
-	// HTTP GET /books/{id} book=7 component=net/http http.method=GET http.status_code=404 http.url=http://example.com/books/7 peer.hostname=192.0.2.1 peer.port=1234 response_size=13 span.kind=server
+	var print func(parent int, indent string)
+	print = func(parent int, indent string) {
+		for _, s := range spans {
+			if s.ParentID == parent {
+				fmt.Print(indent, s.OperationName)
+				if kind := s.Tag("span.kind"); kind != nil {
+					fmt.Print(" ", kind, " ", s.Tag("http.status_code"))
+				}
+				fmt.Println()
+				print(s.SpanContext.SpanID, indent+"  ")
+			}
+		}
+	}
+	print(0, "")
 }

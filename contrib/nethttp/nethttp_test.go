@@ -13,8 +13,6 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-var ctx = context.Background() // of the examples, which have no t.Context
-
 // replacePort makes a server's address the same in every run.
 func replacePort(s *httptest.Server) []string {
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
