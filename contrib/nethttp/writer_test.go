@@ -3,22 +3,22 @@ package nethttp_test
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/contrib/nethttp"
 	"github.com/gaptrace/gaptrace/internal/spantest"
-	"github.com/opentracing/opentracing-go"
 )
 
-// serverWriter is a recorder with all the methods of net/http's writer over HTTP/1.1.
+// serverWriter is a recorder with all methods of net/http's writer over HTTP/1.1.
 type serverWriter struct{ *httptest.ResponseRecorder }
 
 func (serverWriter) FlushError() error { return nil }
@@ -32,211 +32,224 @@ func (serverWriter) EnableFullDuplex() error          { return nil }
 
 func (s serverWriter) ReadFrom(src io.Reader) (int64, error) { return io.Copy(s.Body, src) }
 
-// optional are the interfaces that a handler may assert its writer to, by name.
-var optional = map[string]func(http.ResponseWriter) bool{
-	"http.Flusher":       is[http.Flusher],
-	"http.Hijacker":      is[http.Hijacker],
-	"http.Pusher":        is[http.Pusher],
-	"http.CloseNotifier": is[closeNotifier],
-	"io.ReaderFrom":      is[io.ReaderFrom],
-	"io.StringWriter":    is[io.StringWriter],
-	"io.Closer":          is[io.Closer],
-	"io.WriterTo":        is[io.WriterTo],
-	"fmt.Stringer":       is[fmt.Stringer],
-	"error":              is[error],
-	"FlushError":         is[interface{ FlushError() error }],
-	"SetReadDeadline":    is[interface{ SetReadDeadline(time.Time) error }],
-	"SetWriteDeadline":   is[interface{ SetWriteDeadline(time.Time) error }],
-	"EnableFullDuplex":   is[interface{ EnableFullDuplex() error }],
-	"Unwrap":             is[interface{ Unwrap() http.ResponseWriter }],
-}
-
-// closeNotifier is http.CloseNotifier, which is deprecated.
-type closeNotifier interface{ CloseNotify() <-chan bool }
-
-func is[T any](w http.ResponseWriter) bool {
-	_, ok := w.(T)
-	return ok
-}
-
-func assertable(w http.ResponseWriter) map[string]bool {
-	found := map[string]bool{}
-	for name, is := range optional {
-		if is(w) {
-			found[name] = true
+func TestWriterSizes(t *testing.T) {
+	const size = 100 << 10
+	file := tempFile(t, make([]byte, size))
+	writeTwice := func(w http.ResponseWriter, _ *http.Request) {
+		w.Write([]byte("body"))
+		io.WriteString(w, "text")
+	}
+	copyReader := func(w http.ResponseWriter, _ *http.Request) {
+		io.Copy(w, opaque(strings.NewReader(strings.Repeat("x", size))))
+	}
+	copyFile := func(w http.ResponseWriter, _ *http.Request) {
+		f, _ := os.Open(file)
+		defer f.Close()
+		io.Copy(w, f)
+	}
+	notAllowed := func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+		io.WriteString(w, "text")
+	}
+	for name, c := range map[string]struct {
+		handler  http.HandlerFunc
+		body     string
+		in, sent any // nil: no tag
+	}{
+		"nothing":               {handler: func(http.ResponseWriter, *http.Request) {}},
+		"not read":              {handler: func(http.ResponseWriter, *http.Request) {}, body: "body"},
+		"echo":                  {func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }, "body", int64(4), int64(4)},
+		"Write and WriteString": {handler: writeTwice, sent: int64(8)},
+		"a reader":              {handler: copyReader, sent: int64(size)},
+		"http.ServeFile":        {handler: func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) }, sent: int64(size)},
+		"a file in chunks":      {handler: copyFile, sent: int64(size)},
+		"no body allowed":       {handler: notAllowed},
+	} {
+		for protocol := range protocols {
+			t.Run(name+"/"+protocol, func(t *testing.T) {
+				tracer := spantest.NewTracer()
+				server, transport := start(t, protocol, nethttp.WrapHandler(c.handler, gaptrace.WithTracer(tracer)))
+				req := spantest.Must(http.NewRequest("POST", server.URL, strings.NewReader(c.body)))(t)
+				if err := readAndClose((&http.Client{Transport: transport}).Do(req)); err != nil {
+					t.Fatal(err)
+				}
+				transport.CloseIdleConnections()
+				server.finish()
+				tags := tracer.Only(t, "HTTP POST").Tags
+				if tags["request_size"] != c.in || tags["response_size"] != c.sent || tags["client_gone"] != nil ||
+					tracer.Problems() != nil {
+					t.Errorf("want %v in, %v out; got\n%s", c.in, c.sent, tracer.Tree())
+				}
+			})
 		}
 	}
-	return found
 }
 
-// tracers are those of a request that is recorded and of one that is not.
-func tracers(t testing.TB) map[string]opentracing.Tracer {
-	return map[string]opentracing.Tracer{
-		"sampled": spantest.NewTracer(), "sampled by Jaeger": jaegerTracer(t, true), "unsampled": jaegerTracer(t, false),
-	}
+// goneWriter needs a millisecond to notice that the client is gone.
+type goneWriter struct{ serverWriter }
+
+var errGone = errors.New("gone")
+
+func (goneWriter) Write([]byte) (int, error) {
+	time.Sleep(time.Millisecond)
+	return 0, errGone
 }
 
-// TestWriterHasTheServersOptionalInterfaces compares every optional interface, for each of
-// net/http's writers and for typical writers of middlewares.
-func TestWriterHasTheServersOptionalInterfaces(t *testing.T) {
-	type plain struct{ http.ResponseWriter }
-	around := map[string]func(http.ResponseWriter) http.ResponseWriter{
-		"the server's": func(w http.ResponseWriter) http.ResponseWriter { return w },
-		"plain":        func(w http.ResponseWriter) http.ResponseWriter { return plain{w} },
-		"unwraps":      func(w http.ResponseWriter) http.ResponseWriter { return unwraps{w} },
-		"flushes": func(w http.ResponseWriter) http.ResponseWriter {
-			return struct {
-				http.ResponseWriter
-				http.Flusher
-			}{w, w.(http.Flusher)}
-		},
-		"flushes, unwraps": func(w http.ResponseWriter) http.ResponseWriter {
-			return struct {
-				unwraps
-				http.Flusher
-			}{unwraps{w}, w.(http.Flusher)}
-		},
-		"flushes, notifies": func(w http.ResponseWriter) http.ResponseWriter {
-			return struct {
-				http.ResponseWriter
-				http.Flusher
-				closeNotifier
-			}{w, w.(http.Flusher), w.(closeNotifier)}
-		},
-		"delegates": func(w http.ResponseWriter) http.ResponseWriter {
-			if inner, ok := w.(http.Hijacker); ok {
-				return struct {
-					plain
-					http.Flusher
-					closeNotifier
-					http.Hijacker
-					io.ReaderFrom
-				}{plain{w}, w.(http.Flusher), w.(closeNotifier), inner, w.(io.ReaderFrom)}
-			}
-			return struct {
-				plain
-				http.Flusher
-				closeNotifier
-				http.Pusher
-			}{plain{w}, w.(http.Flusher), w.(closeNotifier), w.(http.Pusher)}
-		},
-		"delegates, unwraps": func(w http.ResponseWriter) http.ResponseWriter {
-			if inner, ok := w.(http.Hijacker); ok {
-				return struct {
-					unwraps
-					http.Flusher
-					closeNotifier
-					http.Hijacker
-					io.ReaderFrom
-				}{unwraps{w}, w.(http.Flusher), w.(closeNotifier), inner, w.(io.ReaderFrom)}
-			}
-			return struct {
-				unwraps
-				http.Flusher
-				closeNotifier
-				http.Pusher
-			}{unwraps{w}, w.(http.Flusher), w.(closeNotifier), w.(http.Pusher)}
-		},
-		"hijacks": func(w http.ResponseWriter) http.ResponseWriter {
-			return struct {
-				http.ResponseWriter
-				http.Hijacker
-			}{w, noHijack{}}
-		},
-		"copies, unwraps": func(w http.ResponseWriter) http.ResponseWriter {
-			if copies, ok := w.(io.ReaderFrom); ok {
-				return struct {
-					unwraps
-					io.ReaderFrom
-				}{unwraps{w}, copies}
-			}
-			return unwraps{w}
-		},
-		"recorder": func(http.ResponseWriter) http.ResponseWriter { return httptest.NewRecorder() },
-	}
-	for protocol := range protocols {
-		for name, wrap := range around {
-			for sampling, tracer := range tracers(t) {
-				t.Run(protocol+"/"+name+"/"+sampling, func(t *testing.T) {
-					var raw, wrapped string
-					server, transport := start(t, protocol, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-						raw = fmt.Sprint(assertable(wrap(w)))
-						nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-							wrapped = fmt.Sprint(assertable(w))
-						}), gaptrace.WithTracer(tracer)).ServeHTTP(wrap(w), r)
-					}))
-					if err := readAndClose((&http.Client{Transport: transport}).Get(server.URL)); err != nil {
-						t.Fatal(err)
-					}
-					if raw != wrapped {
-						t.Errorf("raw     %s\nwrapped %s", raw, wrapped)
+func (goneWriter) WriteString(string) (int, error) { return goneWriter{}.Write(nil) }
+func (goneWriter) WriteHeader(int)                 { time.Sleep(time.Millisecond) }
+
+func (goneWriter) FlushError() error {
+	_, err := goneWriter{}.Write(nil)
+	return err
+}
+
+func (goneWriter) ReadFrom(io.Reader) (int64, error) {
+	_, err := goneWriter{}.Write(nil)
+	return 0, err
+}
+
+func TestWriterWaits(t *testing.T) {
+	for name, c := range map[string]struct {
+		write func(w http.ResponseWriter) error
+		want  error
+	}{
+		"Write":       {func(w http.ResponseWriter) error { _, err := w.Write(nil); return err }, errGone},
+		"WriteString": {func(w http.ResponseWriter) error { _, err := io.WriteString(w, ""); return err }, errGone},
+		"Flush":       {func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() }, errGone},
+		"ReadFrom":    {func(w http.ResponseWriter) error { _, err := w.(io.ReaderFrom).ReadFrom(os.Stdin); return err }, errGone},
+		"WriteHeader": {func(w http.ResponseWriter) error { w.WriteHeader(500); return nil }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := goneWriter{serverWriter{httptest.NewRecorder()}}
+				tracer := handle(w, newGet(), func(w http.ResponseWriter, _ *http.Request) {
+					if err := c.write(w); err != c.want {
+						t.Error(err)
 					}
 				})
+				gone := tracer.Only(t, "HTTP GET").Tags["client_gone"] == true
+				wait := tracer.Only(t, "HTTP GET write")
+				failed := wait.Tags["error"] == true
+				if gone != (c.want != nil) || failed != (c.want != nil) || wait.Duration() != time.Millisecond {
+					t.Errorf("gone %v, failed %v\n%s", gone, failed, tracer.Tree())
+				}
+			})
+		})
+	}
+}
+
+// oddWriter returns errors of its own.
+type oddWriter struct{ serverWriter }
+
+var errFlush, errPush = errors.New("flush"), errors.New("push")
+
+func (oddWriter) FlushError() error                            { return errFlush }
+func (oddWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) { return nil, nil, nil }
+
+type pusher struct {
+	http.ResponseWriter
+	pushed string
+}
+
+func (p *pusher) Push(target string, _ *http.PushOptions) error {
+	p.pushed = target
+	return errPush
+}
+
+func TestWriterPassesErrorsOn(t *testing.T) {
+	handle(oddWriter{serverWriter{httptest.NewRecorder()}}, newGet(), func(w http.ResponseWriter, _ *http.Request) {
+		if err := http.NewResponseController(w).Flush(); err != errFlush {
+			t.Errorf("Flush: %v", err)
+		}
+	})
+	p := &pusher{ResponseWriter: httptest.NewRecorder()}
+	handle(p, newGet(), func(w http.ResponseWriter, _ *http.Request) {
+		if err := w.(http.Pusher).Push("/x", nil); err != errPush || p.pushed != "/x" {
+			t.Errorf("Push: %v, %q", err, p.pushed)
+		}
+	})
+}
+
+func TestWriterController(t *testing.T) {
+	serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		c, later := http.NewResponseController(w), time.Now().Add(time.Hour)
+		err := errors.Join(c.SetReadDeadline(later), c.SetWriteDeadline(later), c.Flush(), c.EnableFullDuplex())
+		if err != nil {
+			t.Error(err)
+		}
+	}, fetch)
+}
+
+type unwrapper struct{ http.ResponseWriter }
+
+func (u unwrapper) Unwrap() http.ResponseWriter { return u.ResponseWriter }
+
+// TestWriterFlushedThroughUnwrap has a middleware outside whose writer adds only Unwrap.
+func TestWriterFlushedThroughUnwrap(t *testing.T) {
+	tracer := spantest.NewTracer()
+	wrapped := nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if _, ok := w.(http.Flusher); ok {
+			t.Error("a Flusher")
+		}
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusInternalServerError) // too late
+	}), gaptrace.WithTracer(tracer))
+	server, transport := start(t, "HTTP/1.1", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		wrapped.ServeHTTP(unwrapper{w}, r)
+	}))
+	if err := readAndClose((&http.Client{Transport: transport}).Get(server.URL)); err != nil {
+		t.Error(err)
+	}
+	server.finish()
+	if tags := tracer.Only(t, "HTTP GET").Tags; tags["http.status_code"] != 200 || tags["error"] != nil {
+		t.Error(tracer.Tree())
+	}
+}
+
+func TestWriterHijackedStatus(t *testing.T) {
+	for status, want := range map[int]any{0: nil, http.StatusSwitchingProtocols: http.StatusSwitchingProtocols} {
+		w := oddWriter{serverWriter{httptest.NewRecorder()}}
+		tracer := handle(w, newGet(), func(w http.ResponseWriter, _ *http.Request) {
+			if status != 0 {
+				w.WriteHeader(status)
 			}
+			w.(http.Hijacker).Hijack()
+		})
+		if got := tracer.Spans()[0].Tags["http.status_code"]; got != want {
+			t.Errorf("sent %d, recorded %v", status, got)
 		}
 	}
 }
 
-// countingWriter has a method of its own, as middlewares give their handlers.
-type countingWriter struct{ http.ResponseWriter }
-
-func (countingWriter) Size() int { return 0 }
-
-func TestNoAssertionDependsOnSampling(t *testing.T) {
-	for _, inner := range []http.ResponseWriter{countingWriter{httptest.NewRecorder()}, httptest.NewRecorder(), serverWriter{httptest.NewRecorder()}} {
-		found := map[string]bool{}
-		for _, tracer := range tracers(t) {
-			nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				_, recorder := w.(*httptest.ResponseRecorder)
-				found[fmt.Sprint(assertable(w), is[interface{ Size() int }](w), recorder)] = true
-			}), gaptrace.WithTracer(tracer)).ServeHTTP(inner, httptest.NewRequest("GET", "/", nil))
+func TestWriterHijackedConnectionIsNotCounted(t *testing.T) {
+	var done time.Time
+	tracer, _, err := serveOver(t, "HTTP/1.1", func(w http.ResponseWriter, _ *http.Request) {
+		conn, buf, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
 		}
-		if len(found) != 1 {
-			t.Errorf("%T: found %v", inner, found)
+		defer conn.Close()
+		io.WriteString(buf, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbody")
+		buf.Flush()
+		if n, err := w.Write([]byte("more")); n != 0 || err != http.ErrHijacked {
+			t.Errorf("Write: %d, %v", n, err)
 		}
+		w.WriteHeader(http.StatusInternalServerError) // is not sent
+		slow()
+		done = time.Now()
+	})
+	if err != nil {
+		t.Error(err)
 	}
-}
-
-// TestNilRequestOrWriterReachesTheHandler calls handlers with what net/http never passes.
-func TestNilRequestOrWriterReachesTheHandler(t *testing.T) {
-	url := httptest.NewRequest("GET", "/x", nil).URL
-	for name, c := range map[string]struct {
-		w   http.ResponseWriter
-		req *http.Request
-	}{
-		"no request":            {httptest.NewRecorder(), nil},
-		"no writer":             {nil, httptest.NewRequest("GET", "/", nil)},
-		"neither":               {nil, nil},
-		"a nil recorder":        {(*httptest.ResponseRecorder)(nil), httptest.NewRequest("GET", "/", nil)},
-		"an empty request":      {httptest.NewRecorder(), &http.Request{}},
-		"no URL":                {httptest.NewRecorder(), &http.Request{Method: "GET", Header: http.Header{}, Body: http.NoBody}},
-		"no header, no body":    {httptest.NewRecorder(), &http.Request{Method: "POST", URL: url}},
-		"a body and no headers": {httptest.NewRecorder(), &http.Request{Method: "POST", URL: url, Body: io.NopCloser(strings.NewReader("x"))}},
-	} {
-		for sampling, tracer := range tracers(t) {
-			see := func(wrap func(http.Handler) http.Handler) (seen string) {
-				defer func() {
-					if failure := recover(); failure != nil {
-						seen += fmt.Sprint(" panic ", failure)
-					}
-				}()
-				wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					seen = fmt.Sprint(w == nil, r == nil)
-					if r != nil {
-						seen += fmt.Sprint(r.URL, r.Header == nil, r.Body == nil)
-					}
-					if w != nil {
-						w.WriteHeader(http.StatusTeapot)
-					}
-					seen += " returned"
-				})).ServeHTTP(c.w, c.req)
-				return seen
-			}
-			raw := see(func(h http.Handler) http.Handler { return h })
-			wrapped := see(func(h http.Handler) http.Handler { return nethttp.WrapHandler(h, gaptrace.WithTracer(tracer)) })
-			if raw != wrapped {
-				t.Errorf("%s, %s: raw %q, wrapped %q", name, sampling, raw, wrapped)
-			}
-		}
+	span := tracer.Spans()[0]
+	if span.End.Before(done) {
+		t.Errorf("done at %v, the span ends at %v", done, span.End)
+	}
+	if span.Tags["response_size"] != nil || span.Tags["http.status_code"] != nil || span.Tags["error"] != nil ||
+		tracer.Problems() != nil {
+		t.Error(tracer.Tree())
 	}
 }
