@@ -15,13 +15,15 @@ import (
 
 const component = "net/http"
 
-// Wrap returns a RoundTripper that does what rt does and draws each request as a span under the
-// span of the request's context. A nil rt is http.DefaultTransport. The request goes out with
-// the span's context in its headers, on a copy: the caller's request is not touched.
+// Wrap returns a new RoundTripper that sends requests through rt and records each as a span. The
+// parent is the span in the request's context. A nil rt means http.DefaultTransport.
 //
-// The result's methods Unwrap and WrappedRoundTripper return rt. Kubernetes' libraries use the
-// latter to find the TLS configuration and the dialer. The result has CloseIdleConnections if rt
-// has it. If rt was returned by Wrap, its options are replaced: a request is one span.
+// The wrapper sends a copy of the request, with the span's context in the headers. The caller's
+// request is not changed. If rt was returned by Wrap, opts replace its options, and a request is
+// still one span.
+//
+// The result has CloseIdleConnections if rt has it. Its methods Unwrap and WrappedRoundTripper
+// return rt; Kubernetes' libraries find a transport's TLS configuration by the latter.
 func Wrap(rt http.RoundTripper, opts ...gaptrace.Option) http.RoundTripper {
 	if rt == nil {
 		rt = http.DefaultTransport
@@ -36,8 +38,8 @@ func Wrap(rt http.RoundTripper, opts ...gaptrace.Option) http.RoundTripper {
 	return t
 }
 
-// WrapClient returns a copy of c whose transport is wrapped, as by [Wrap]. The argument is not
-// touched; a nil c is http.DefaultClient. A redirect is a request, and a span, of its own.
+// WrapClient returns a copy of c whose transport is wrapped by [Wrap]. It does not change c. A nil c
+// means http.DefaultClient. Each redirect is a request, and a span, of its own.
 func WrapClient(c *http.Client, opts ...gaptrace.Option) *http.Client {
 	if c == nil {
 		c = http.DefaultClient
@@ -52,8 +54,8 @@ type transport struct {
 	next    http.RoundTripper
 }
 
-// closing is a transport with CloseIdleConnections. A transport has it only if the wrapped one
-// does: otherwise code that searches through Unwrap would stop at ours.
+// closing adds CloseIdleConnections, if the wrapped transport has it. Code that looks for the method
+// unwraps until it finds one, so ours must not have it without an effect.
 type closing struct {
 	*transport
 	closer
@@ -62,7 +64,7 @@ type closing struct {
 type closer interface{ CloseIdleConnections() }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req == nil { // the wrapped transport refuses it
+	if req == nil { // for the wrapped transport to refuse
 		return t.next.RoundTrip(req)
 	}
 	ctx := req.Context()
@@ -74,9 +76,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	defer call.Unwound()
 	describe(call, req)
-	sent := req.WithContext(call.Open(ctx)) // a RoundTripper must not touch the caller's request, nor its headers
-	if req.Header != nil {                  // net/http refuses a request without a Header
-		sent.Header = maps.Clone(req.Header) // carrier replaces values and never extends one
+	// A copy, with its own Header, since a RoundTripper must not change the caller's request.
+	sent := req.WithContext(call.Open(ctx))
+	if req.Header != nil { // net/http refuses a request without one, and so it must
+		sent.Header = maps.Clone(req.Header) // a shallow copy: carrier never changes a value in place
 		call.Inject(opentracing.HTTPHeaders, carrier(sent.Header))
 	}
 	if t.wrapper.Options.Phases && call.Sampled() {
@@ -89,38 +92,45 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	call.Tag("http.status_code", resp.StatusCode)
-	failure := err // where there is one it is against the interface's contract; both are the caller's to see
+	failure := err // a response with an error breaks the contract; the caller gets both
 	if err == nil && resp.StatusCode >= 500 {
 		failure = StatusError(resp.StatusCode)
 	}
 	switch {
 	case err != nil,
-		resp.StatusCode == http.StatusSwitchingProtocols, // what comes now is another protocol's traffic, both ways
-		bodiless(req.Method, resp.StatusCode),            // not everybody's empty body is http.NoBody
+		resp.StatusCode == http.StatusSwitchingProtocols, // the body is a connection of another protocol
+		bodiless(req.Method, resp.StatusCode),            // other transports' empty bodies are not http.NoBody
 		resp.Body == nil, resp.Body == http.NoBody:
 		call.Finish(failure)
 	default:
 		resp = spanutil.WatchResponse(call, resp, nil)
-		call.Fail(failure) // behind the wait: WithExpected is asked about it
+		call.Fail(failure) // after the wait, since it calls WithExpected's hook
 	}
-	resp.Request = asAsked(resp.Request, sent, req)
+	resp.Request = originalRequest(resp.Request, sent, req)
 	return resp, err
 }
 
-// asAsked is a response's request without what was added to it. Over HTTP/2 net/http may answer with a copy.
-func asAsked(answered, sent, req *http.Request) *http.Request {
+// originalRequest returns what the caller should see as the request of its response: got, without
+// the changes that were made to send it. got is sent, a copy of it (net/http over HTTP/2), or
+// another request, which belongs to the wrapped transport.
+func originalRequest(got, sent, original *http.Request) *http.Request {
 	switch {
-	case answered == sent:
-		return req
-	case answered == nil || sent.Header == nil || reflect.ValueOf(answered.Header).Pointer() != reflect.ValueOf(sent.Header).Pointer():
-		return answered // the wrapped transport's own affair
+	case got == sent:
+		return original
+	case got == nil || sent.Header == nil || !sameHeader(got.Header, sent.Header):
+		return got
 	}
-	answered = answered.WithContext(req.Context())
-	answered.Header = req.Header
-	return answered
+	got = got.WithContext(original.Context())
+	got.Header = original.Header
+	return got
 }
 
-// bodiless reports whether HTTP knows of no body there (RFC 9110, 6.4.1).
+// sameHeader reports whether a and b are the same map, not only equal ones.
+func sameHeader(a, b http.Header) bool {
+	return reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer()
+}
+
+// bodiless reports whether a response cannot have a body (RFC 9110, 6.4.1).
 func bodiless(method string, status int) bool {
 	return method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
@@ -131,9 +141,10 @@ func (t *transport) Unwrap() http.RoundTripper { return t.next }
 // WrappedRoundTripper returns the wrapped transport, under the name that Kubernetes' libraries use.
 func (t *transport) WrappedRoundTripper() http.RoundTripper { return t.next }
 
-func (t *transport) wrapped() http.RoundTripper { return t.next } // marks our type: others may have the methods above
+// wrapped marks our type. Wrappers of other packages may have the exported methods.
+func (t *transport) wrapped() http.RoundTripper { return t.next }
 
-// describe sets the tags that are known of a request before it is answered.
+// describe sets the tags that do not depend on the response.
 func describe(call *spanutil.Call, req *http.Request) {
 	if !call.Sampled() {
 		return

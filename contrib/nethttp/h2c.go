@@ -13,9 +13,9 @@ func isPreface(req *http.Request) bool {
 }
 
 // h2cHandler returns the handler inside h if h was made by golang.org/x/net/http2/h2c, and a
-// function that returns a copy of h around another handler. Otherwise it returns nil. It goes by
-// the type's name, since this package does not import golang.org/x/net.
-func h2cHandler(h http.Handler) (outer func(http.Handler) http.Handler, within http.Handler) {
+// function that returns a copy of h with another handler inside. Otherwise it returns nil. It
+// compares the type's name, since this package does not import golang.org/x/net.
+func h2cHandler(h http.Handler) (outer func(http.Handler) http.Handler, inner http.Handler) {
 	v := reflect.ValueOf(h)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Name() != "h2cHandler" ||
 		v.Type().Elem().PkgPath() != "golang.org/x/net/http2/h2c" {
@@ -25,18 +25,18 @@ func h2cHandler(h http.Handler) (outer func(http.Handler) http.Handler, within h
 	if !ok || field.Type != reflect.TypeFor[http.Handler]() {
 		return nil, nil
 	}
-	within, _ = v.Elem().FieldByIndex(field.Index).Interface().(http.Handler)
+	inner, _ = v.Elem().FieldByIndex(field.Index).Interface().(http.Handler)
 	return func(inner http.Handler) http.Handler {
 		wrapped := reflect.New(v.Type().Elem())
 		wrapped.Elem().Set(v.Elem())
 		wrapped.Elem().FieldByIndex(field.Index).Set(reflect.ValueOf(inner))
 		return wrapped.Interface().(http.Handler)
-	}, within
+	}, inner
 }
 
-// upgraded ends the span of a request that upgrades its connection to HTTP/2. Otherwise the span
+// endIfH2C ends the span of a request that upgrades its connection to HTTP/2. Otherwise the span
 // would last as long as the connection.
-func (x *exchange) upgraded() {
+func (x *exchange) endIfH2C() {
 	for _, protocols := range x.req.Header["Upgrade"] {
 		for protocol := range strings.SplitSeq(protocols, ",") {
 			if strings.EqualFold(strings.TrimSpace(protocol), "h2c") {

@@ -8,31 +8,21 @@ import (
 	"net"
 	"net/http"
 	"reflect"
-	"slices"
-	"strconv"
 	"syscall"
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// exchange is what is recorded of a request and its response.
-type exchange struct {
-	req            *http.Request  // as the server gave it
-	call           *spanutil.Call // the server's span
-	reads, writes  *spanutil.Call // the handler's waits
-	body           *requestBody   // nil if there is none
-	status         int            // 0 until the response's status is known
-	hijacked, lost bool           // lost: a write failed since the connection is gone
-	first          textWriter
-}
-
 // responseWriter records what a handler does with the server's writer, inner. It has the methods of
-// an http.ResponseWriter; its shape adds those that inner has beyond them.
+// an http.ResponseWriter. Its shape adds the optional methods of inner: see writershapes.go.
 //
-// WriteHeader and Write are promoted from a recorder as long as there is something to record, then
-// from inner itself. net/http logs the caller of a superfluous WriteHeader, or of a write to a
-// hijacked connection, and then that caller is the handler. The two are embedded as pointers, since
-// a pointer cannot be torn if a handler calls its writer from several goroutines.
+//	handler → shape → responseWriter → recorder → inner   before the header is written
+//	handler → shape → responseWriter ───────────→ inner   WriteHeader, later
+//
+// net/http logs the caller of a superfluous WriteHeader, or of a write to a hijacked connection. The
+// log names the handler, since promoted methods do not appear on the stack: WriteHeader and Write
+// are promoted from a recorder, or from inner once there is nothing to record. Both are embedded as
+// pointers, since a pointer cannot be torn if several goroutines of a handler write.
 type responseWriter struct {
 	*headerTo
 	*bodyTo
@@ -58,9 +48,8 @@ type (
 
 type headerWriter interface{ WriteHeader(status int) }
 
-// show makes w a wrapper of inner and returns it in the shape for a handler: with the optional
-// methods of inner.
-func (x *exchange) show(w *textWriter, inner http.ResponseWriter) http.ResponseWriter {
+// wrap makes w a wrapper of inner. It returns the shape of w that has the optional methods of inner.
+func (x *exchange) wrap(w *textWriter, inner http.ResponseWriter) http.ResponseWriter {
 	r := recorder{&w.responseWriter}
 	w.inner, w.x = inner, x
 	w.recordedHeader, w.innerHeader, w.recordedBody, w.recordedText = headerTo{r}, headerTo{inner}, bodyTo{r}, textTo{r}
@@ -70,7 +59,8 @@ func (x *exchange) show(w *textWriter, inner http.ResponseWriter) http.ResponseW
 
 func (w *responseWriter) Header() http.Header { return w.inner.Header() }
 
-func (w *responseWriter) within() http.ResponseWriter { return w.inner }
+// wrapped marks our type, and returns inner.
+func (w *responseWriter) wrapped() http.ResponseWriter { return w.inner }
 
 type recorder struct{ w *responseWriter }
 
@@ -85,60 +75,38 @@ func (r recorder) WriteHeader(status int) {
 	defer x.writes.Leave(0)
 	r.w.inner.WriteHeader(status)
 	if status >= 200 || status == http.StatusSwitchingProtocols && x.req.ProtoMajor < 2 {
-		r.w.wrote(status)
+		r.w.setStatus(status)
 	}
 }
 
 func (r recorder) Write(p []byte) (n int, err error) {
-	r.w.wrote(http.StatusOK)
+	r.w.setStatus(http.StatusOK)
 	r.w.x.writes.Enter()
-	defer func() { r.w.x.sent(n, err) }()
+	defer func() { r.w.x.endWrite(n, err) }()
 	return r.w.inner.Write(p)
 }
 
 func (r recorder) WriteString(s string) (n int, err error) {
-	r.w.wrote(http.StatusOK)
+	r.w.setStatus(http.StatusOK)
 	r.w.x.writes.Enter()
-	defer func() { r.w.x.sent(n, err) }()
+	defer func() { r.w.x.endWrite(n, err) }()
 	return r.w.inner.(io.StringWriter).WriteString(s)
 }
 
-// wrote sets the response's status, unless it has one already.
-func (w *responseWriter) wrote(status int) {
+// setStatus sets the response's status, unless it has one already. The header is written then.
+func (w *responseWriter) setStatus(status int) {
 	if w.x.hijacked {
 		return
 	}
 	if w.x.status == 0 {
 		w.x.status = status
 	}
-	first := &w.x.first // w itself, or the writer that was unwrapped to reach w
-	first.headerTo = &first.innerHeader
+	handlers := &w.x.writer // w, or the writer that was unwrapped to reach w
+	handlers.headerTo = &handlers.innerHeader
 }
 
-// sent ends a wait for the client. That the client is gone shows on the span of the waits.
-func (x *exchange) sent(n int, err error) {
-	x.writes.Leave(n)
-	x.writes.Fail(err)
-	x.lost = x.lost || err != nil && !slices.ContainsFunc(handlersFault, func(own error) bool { return errors.Is(err, own) })
-}
-
-// handlersFault are the errors of writing that say nothing of the client.
-var handlersFault = []error{
-	http.ErrBodyNotAllowed, http.ErrContentLength, http.ErrHandlerTimeout, http.ErrHijacked, errors.ErrUnsupported,
-}
-
-// complete reports whether the handler has written all that it announced.
-func (x *exchange) complete() bool {
-	if x.status != 0 && bodiless(x.req.Method, x.status) {
-		return true
-	}
-	length, err := strconv.ParseInt(x.first.inner.Header().Get("Content-Length"), 10, 64)
-	return err == nil && x.writes.Amount() >= length
-}
-
-// readFrom lets the inner writer copy: it may have the kernel send a file, and it knows when to
-// flush. For any source other than a file or connection, reading is the handler's work and only
-// writing is a wait.
+// readFrom lets inner copy: it knows when to flush, and may have the kernel send a file. If src is
+// no file or connection, to read it is the handler's work, and only the writes are waits.
 func (w *responseWriter) readFrom(src io.Reader) (n int64, err error) {
 	source := &source{src, w.x.writes, false}
 	if !isDescriptor(src) {
@@ -146,21 +114,21 @@ func (w *responseWriter) readFrom(src io.Reader) (n int64, err error) {
 	}
 	w.x.writes.Enter()
 	defer func() {
-		w.x.writes.Add(n)                        // an int64: Leave takes an int, which may have 32 bits
-		ofSource := source.failed || isConn(src) // with a connection, the error may come from either side
-		if n > 0 || err != nil && !ofSource {    // the inner writer has begun to write
-			w.wrote(http.StatusOK)
+		w.x.writes.Add(n)                        // not by Leave, whose int may have 32 bits
+		ofSource := source.failed || isConn(src) // the error of a connection may be of either side
+		if n > 0 || err != nil && !ofSource {    // inner has begun to write
+			w.setStatus(http.StatusOK)
 		}
 		if ofSource {
 			w.x.writes.Leave(0)
 			return
 		}
-		w.x.sent(0, err)
+		w.x.endWrite(0, err)
 	}()
 	return w.inner.(io.ReaderFrom).ReadFrom(src)
 }
 
-// source is what a handler has copied to its client.
+// source ends the wait for the client before each Read, and begins the next one after it.
 type source struct {
 	io.Reader
 	call   *spanutil.Call
@@ -175,9 +143,9 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// isDescriptor reports whether reading src is the kernel's work and not the handler's: it is a file or a connection. It
-// asks as package net does before it lets the kernel copy, since what io.Copy hands over of a file is no *os.File. A
-// pipe may be filled by the program itself.
+// isDescriptor reports whether the kernel reads src: it is a file or a connection. The program may
+// fill a pipe itself, so a pipe is none. The check is that of package net, since io.Copy does not
+// pass an *os.File on as it is.
 func isDescriptor(src io.Reader) bool {
 	src = unlimited(src)
 	if file, ok := src.(interface{ Stat() (fs.FileInfo, error) }); ok {
@@ -203,26 +171,27 @@ func unlimited(src io.Reader) io.Reader {
 }
 
 func (w *responseWriter) flush() {
-	if inner, ok := w.inner.(flushErrorer); ok && ofNetHTTP(w.inner) { // like Flush, with an error if the client is gone
-		_ = w.flushed(inner.FlushError)
+	// Of net/http's own writers, FlushError is Flush with an error if the client is gone.
+	if inner, ok := w.inner.(flushErrorer); ok && ofNetHTTP(w.inner) {
+		_ = w.flushBy(inner.FlushError)
 		return
 	}
-	_ = w.flushed(func() error { w.inner.(http.Flusher).Flush(); return nil })
+	_ = w.flushBy(func() error { w.inner.(http.Flusher).Flush(); return nil })
 }
 
-func (w *responseWriter) flushError() error { return w.flushed(w.inner.(flushErrorer).FlushError) }
+func (w *responseWriter) flushError() error { return w.flushBy(w.inner.(flushErrorer).FlushError) }
 
-func (w *responseWriter) flushed(flush func() error) (err error) {
+func (w *responseWriter) flushBy(flush func() error) (err error) {
 	w.x.writes.Enter()
-	defer func() { w.x.sent(0, err) }()
+	defer func() { w.x.endWrite(0, err) }()
 	err = flush()
 	if !errors.Is(err, errors.ErrUnsupported) {
-		w.wrote(http.StatusOK)
+		w.setStatus(http.StatusOK)
 	}
 	return err
 }
 
-// ofNetHTTP reports whether w's type is declared in net/http.
+// ofNetHTTP reports whether the type of w is declared in net/http.
 func ofNetHTTP(w http.ResponseWriter) bool {
 	t := reflect.TypeOf(w)
 	if t.Kind() == reflect.Pointer {
@@ -231,13 +200,14 @@ func ofNetHTTP(w http.ResponseWriter) bool {
 	return t.PkgPath() == "net/http"
 }
 
-// hijack hands the connection over. What the handler does with it is not seen; what it still does with w, nobody is sent.
+// hijack hands the connection over. Its traffic is not recorded, nor are later uses of w, which send
+// nothing.
 func (w *responseWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := w.inner.(http.Hijacker).Hijack()
 	if err == nil {
 		w.x.hijacked = true
 		w.headerTo, w.bodyTo = &w.innerHeader, &bodyTo{w.inner}
-		w.x.upgraded()
+		w.x.endIfH2C()
 	}
 	return conn, buf, err
 }
@@ -257,17 +227,17 @@ func (w *responseWriter) push(target string, opts *http.PushOptions) error {
 }
 
 // unwrap returns inner, for http.ResponseController and for code that looks for its own writer. If
-// inner lacks Flush or Hijack, the caller will unwrap further and call them unrecorded. So unwrap
-// then skips inner, and returns the writer inside it, wrapped.
+// inner lacks Flush or Hijack, the caller unwraps further to find them, and their calls would not be
+// recorded. Then unwrap skips inner, and returns a wrapper of the writer inside it.
 func (w *responseWriter) unwrap() http.ResponseWriter {
-	const seen = canFlush | canHijack
+	const recorded = canFlush | canHijack
 	outer, ok := w.inner.(unwrapper)
-	if !ok || abilitiesOf(w.inner)&seen == seen {
+	if !ok || abilitiesOf(w.inner)&recorded == recorded {
 		return w.inner
 	}
 	within := outer.Unwrap()
 	if within == nil {
 		return nil
 	}
-	return w.x.show(new(textWriter), within)
+	return w.x.wrap(new(textWriter), within)
 }

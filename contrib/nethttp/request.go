@@ -1,0 +1,122 @@
+package nethttp
+
+import (
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// copyBack copies to req what the handler has changed in served, its copy of req. A mux sets the
+// pattern, net/http removes the files of a parsed form, and some handlers correct the peer's address.
+// Fields that did not change are not written, since a middleware's goroutine may be reading them.
+func copyBack(req, served *http.Request, body *requestBody) {
+	if body != nil {
+		body.detach()
+	}
+	if req.Pattern != served.Pattern {
+		req.Pattern = served.Pattern
+		for name := range wildcards(served.Pattern) {
+			req.SetPathValue(name, served.PathValue(name))
+		}
+	}
+	if served.MultipartForm != nil {
+		req.MultipartForm = served.MultipartForm
+	}
+	if served.Form != nil {
+		req.Form, req.PostForm = served.Form, served.PostForm
+	}
+	given := req.Body
+	if body != nil {
+		given = body
+	}
+	if served.Body != given {
+		req.Body = served.Body
+	}
+	update(&req.Method, served.Method)
+	update(&req.Host, served.Host)
+	update(&req.RemoteAddr, served.RemoteAddr)
+	update(&req.RequestURI, served.RequestURI)
+	update(&req.URL, served.URL)
+	update(&req.ContentLength, served.ContentLength)
+	if !sameHeader(req.Header, served.Header) {
+		req.Header = served.Header
+	}
+}
+
+func update[T comparable](to *T, value T) {
+	if *to != value {
+		*to = value
+	}
+}
+
+// wildcards yields the names in a ServeMux pattern, such as id in "/books/{id}".
+func wildcards(pattern string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for {
+			_, rest, found := strings.Cut(pattern, "{")
+			if !found {
+				return
+			}
+			name, after, _ := strings.Cut(rest, "}")
+			name, _, _ = strings.Cut(name, ":") // other muxes write {id:[0-9]+}
+			if name = strings.TrimSuffix(name, "..."); name != "$" && !yield(name) {
+				return
+			}
+			pattern = after
+		}
+	}
+}
+
+// requestBody is the body of the handler's copy of a request.
+type requestBody struct {
+	io.ReadCloser // original, perhaps with its waits recorded
+	original      io.ReadCloser
+
+	x            *exchange    // nil if the request is not sampled
+	mayExceed    atomic.Bool  // a limit may be exceeded: see bodylimit.go
+	othersFilled atomic.Int32 // Reads that filled their buffer and were not a MaxBytesReader's
+
+	// The request and the handler's copy, until the handler returns. A goroutine of the handler may
+	// go on reading.
+	mu          sync.Mutex
+	req, served *http.Request
+}
+
+// newBody gives served its own body. It returns nil if there is no body to read.
+func newBody(req, served *http.Request) *requestBody {
+	if req.Body == nil || req.Body == http.NoBody {
+		return nil
+	}
+	b := &requestBody{ReadCloser: req.Body, original: req.Body, req: req, served: served}
+	served.Body = b
+	return b
+}
+
+// Read also copies the trailers at EOF: net/http sets those of its own request.
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	switch {
+	case b.x == nil:
+	case n > 0 && n == len(p):
+		b.checkLimit(p, err)
+	case b.mayExceed.Load():
+		b.mayExceed.Store(false)
+	}
+	if err == io.EOF {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.req != nil && b.req.Trailer != nil && b.served.Trailer == nil {
+			b.served.Trailer = b.req.Trailer
+		}
+	}
+	return n, err
+}
+
+func (b *requestBody) detach() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.req, b.served = nil, nil
+}
