@@ -27,8 +27,8 @@ var (
 	ourPackage = reflect.TypeFor[handler]().PkgPath() + "."
 )
 
-// checkLimit looks for a limit, after a Read that filled p. Since it costs more than a short Read to
-// find the reader, checkLimit gives up after some Reads by others.
+// checkLimit looks for a limit, after a Read that filled p. Since it costs more than a short Read
+// to find the reader, checkLimit gives up after some Reads by others.
 func (b *requestBody) checkLimit(p []byte, err error) {
 	if b.othersFilled.Load() >= 16 {
 		return

@@ -183,8 +183,9 @@ func ownLimit(w http.ResponseWriter, r *http.Request) {
 }
 
 func TestBodyLimit(t *testing.T) {
+	sends := map[string]func(w io.Writer, n int, all bool){"known length": sendLength, "chunks": sendChunks}
 	for name, c := range limitTests {
-		for how, send := range map[string]func(w io.Writer, n int, all bool){"known length": sendLength, "chunks": sendChunks} {
+		for how, send := range sends {
 			for _, all := range []bool{true, false} {
 				if !all && !c.early {
 					continue // the handler would wait for the rest, raw and wrapped

@@ -23,8 +23,8 @@ func (c carrier) Set(key, value string) {
 	}
 }
 
-// Del removes the key in every spelling. Package tracer calls it for headers of other formats, which
-// a proxy passes on and which name the span before ours.
+// Del removes the key in every spelling. Package tracer calls it for headers of other formats,
+// which a proxy passes on and which name the span before ours.
 func (c carrier) Del(key string) {
 	for other := range c {
 		if strings.EqualFold(other, key) {

@@ -38,8 +38,8 @@ func Wrap(rt http.RoundTripper, opts ...gaptrace.Option) http.RoundTripper {
 	return t
 }
 
-// WrapClient returns a copy of c whose transport is wrapped by [Wrap]. It does not change c. A nil c
-// means http.DefaultClient. Each redirect is a request, and a span, of its own.
+// WrapClient returns a copy of c whose transport is wrapped by [Wrap]. It does not change c. A nil
+// c means http.DefaultClient. Each redirect is a request, and a span, of its own.
 func WrapClient(c *http.Client, opts ...gaptrace.Option) *http.Client {
 	if c == nil {
 		c = http.DefaultClient
@@ -54,8 +54,8 @@ type transport struct {
 	next    http.RoundTripper
 }
 
-// closing adds CloseIdleConnections, if the wrapped transport has it. Code that looks for the method
-// unwraps until it finds one, so ours must not have it without an effect.
+// closing adds CloseIdleConnections, if the wrapped transport has it. Code that looks for the
+// method unwraps until it finds one, so ours must not have it without an effect.
 type closing struct {
 	*transport
 	closer

@@ -62,10 +62,9 @@ func TestClientGone(t *testing.T) {
 			if protocol == "" {
 				protocol = "HTTP/1.1"
 			}
+			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.handler(g, w, r) })
 			var transport *http.Transport
-			g.server, transport = start(t, protocol, nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				c.handler(g, w, r)
-			}), gaptrace.WithTracer(tracer)))
+			g.server, transport = start(t, protocol, nethttp.WrapHandler(h, gaptrace.WithTracer(tracer)))
 			g.client = &http.Client{Transport: transport}
 			c.visit(g)
 			transport.CloseIdleConnections()

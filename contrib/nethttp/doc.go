@@ -3,9 +3,10 @@
 //	client := nethttp.WrapClient(http.DefaultClient) // or nethttp.Wrap(transport)
 //	server := &http.Server{Handler: nethttp.WrapHandler(mux)}
 //
-// A request of a client is recorded if its context carries a span. In a handler, pass the context
-// of the handler's request on to http.NewRequestWithContext. The client sends the span's context in
-// the request's headers, and the server's span becomes its child.
+// The tracer is the global one, unless gaptrace.WithTracer gives another. A client's request is
+// recorded if its context carries a span, or with gaptrace.WithRoots. So pass the context of the
+// handler's own request to http.NewRequestWithContext. The client sends the span's context in the
+// request's headers, and the span of the server becomes its child.
 //
 // # Spans
 //

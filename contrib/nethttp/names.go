@@ -7,7 +7,8 @@ import (
 )
 
 // StatusError is the failure that a response's status means, if it is 500 or above. No function
-// returns it. It is the error that a span logs, and that the hook of gaptrace.WithExpected receives.
+// returns it. It is the error that a span logs, and that the hook of gaptrace.WithExpected
+// receives.
 type StatusError int
 
 // Error returns the status as HTTP writes it, such as "503 Service Unavailable".

@@ -42,7 +42,8 @@ func (s *server) finish() {
 	defer s.handlers.Unlock()
 }
 
-// start serves h over one of the protocols, until the test ends. The transport is for clients of it.
+// start serves h over one of the protocols, until the test ends. The transport is for clients of
+// it.
 func start(t testing.TB, protocol string, h http.Handler) (*server, *http.Transport) {
 	return startWith(t, protocol, h, func(*http.Server) {})
 }

@@ -10,8 +10,9 @@ import (
 )
 
 // copyBack copies to req what the handler has changed in served, its copy of req. A mux sets the
-// pattern, net/http removes the files of a parsed form, and some handlers correct the peer's address.
-// Fields that did not change are not written, since a middleware's goroutine may be reading them.
+// pattern, net/http removes the files of a parsed form, and some handlers correct the peer's
+// address. Fields that did not change are not written, since a middleware's goroutine may be
+// reading them.
 func copyBack(req, served *http.Request, body *requestBody) {
 	if body != nil {
 		body.detach()

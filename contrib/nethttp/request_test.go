@@ -185,6 +185,7 @@ func TestRequestReadByAnotherGoroutine(t *testing.T) {
 func TestRequestOrWriterIsNil(t *testing.T) {
 	url := httptest.NewRequest("GET", "/x", nil).URL
 	body := io.NopCloser(strings.NewReader("x"))
+	noURL := &http.Request{Method: "GET", Header: http.Header{}, Body: http.NoBody}
 	for name, c := range map[string]struct {
 		w   http.ResponseWriter
 		req *http.Request
@@ -194,7 +195,7 @@ func TestRequestOrWriterIsNil(t *testing.T) {
 		"neither":            {nil, nil},
 		"nil recorder":       {(*httptest.ResponseRecorder)(nil), newGet()},
 		"empty request":      {httptest.NewRecorder(), &http.Request{}},
-		"no URL":             {httptest.NewRecorder(), &http.Request{Method: "GET", Header: http.Header{}, Body: http.NoBody}},
+		"no URL":             {httptest.NewRecorder(), noURL},
 		"no header, no body": {httptest.NewRecorder(), &http.Request{Method: "POST", URL: url}},
 		"no header":          {httptest.NewRecorder(), &http.Request{Method: "POST", URL: url, Body: body}},
 	} {

@@ -37,10 +37,11 @@ func TestTransparent(t *testing.T) {
 					ctx, cancel := context.WithTimeout(ctx, time.Minute)
 					defer cancel()
 					traced := gaptrace.WithTracer(tracer)
-					raw := observe(t, protocol, handler, same, ctx, build)
-					wrapped := observe(t, protocol, nethttp.WrapHandler(handler, traced), func(rt http.RoundTripper) http.RoundTripper {
+					wrap := func(rt http.RoundTripper) http.RoundTripper {
 						return nethttp.Wrap(rt, traced, gaptrace.WithPhases())
-					}, ctx, build)
+					}
+					raw := observe(t, protocol, handler, same, ctx, build)
+					wrapped := observe(t, protocol, nethttp.WrapHandler(handler, traced), wrap, ctx, build)
 					if raw != wrapped {
 						t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
 					}
@@ -61,26 +62,27 @@ var handlers = map[string]http.HandlerFunc{
 	"nothing":            drained(func(http.ResponseWriter, *http.Request) {}),
 	"text":               describeRequest,
 	"echo with trailers": echoWithTrailers,
-	"not modified":       drained(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }),
+	"not modified":       drained(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }),
 	"early hints":        drained(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(202) }),
+	"server error":       drained(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 502) }),
 	"redirect": drained(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/elsewhere?x=1", http.StatusSeeOther)
 	}),
-	"server error":                          drained(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) }),
-	"truncated":                             truncated,
-	"too much":                              tooMuch,
-	"hang up":                               drained(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
-	"panic":                                 drained(func(http.ResponseWriter, *http.Request) { panic("handler") }),
-	"superfluous":                           drained(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x"); w.WriteHeader(500) }),
+	"truncated":         truncated,
+	"too much":          tooMuch,
+	"hang up":           drained(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
+	"panic":             drained(func(http.ResponseWriter, *http.Request) { panic("handler") }),
+	"writer":            drained(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, interfaces(w)) }),
+	"through a mux":     drained(mux().ServeHTTP),
+	"file":              drained(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "doc.go") }),
+	"reader":            drained(copyReader),
+	"both ways at once": bothWaysAtOnce,
+	"hijacked":          drained(hijacked),
+	"form":              readForm,
+
+	"superfluous":                           drained(superfluous),
 	"superfluous, after a status":           drained(superfluousStatus),
 	"superfluous, after a copy that failed": drained(superfluousAfterCopy),
-	"writer":                                drained(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, interfaces(w)) }),
-	"through a mux":                         drained(mux().ServeHTTP),
-	"file":                                  drained(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, "doc.go") }),
-	"reader":                                drained(copyReader),
-	"both ways at once":                     bothWaysAtOnce,
-	"hijacked":                              drained(hijacked),
-	"form":                                  readForm,
 }
 
 // drained reads the request's body before h. A body that is not read may or may not have been sent
@@ -116,6 +118,11 @@ func tooMuch(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, err)
 }
 
+func superfluous(w http.ResponseWriter, _ *http.Request) {
+	io.WriteString(w, "x")
+	w.WriteHeader(http.StatusInternalServerError)
+}
+
 func superfluousStatus(w http.ResponseWriter, _ *http.Request) {
 	w.WriteHeader(http.StatusNotFound)
 	http.Error(w, "again", http.StatusInternalServerError)
@@ -148,7 +155,8 @@ func hijacked(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	defer conn.Close()
-	fmt.Fprintf(buf, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nto %v", reflect.TypeOf(conn))
+	buf.WriteString("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+	fmt.Fprint(buf, "to ", reflect.TypeOf(conn))
 	w.WriteHeader(http.StatusOK) // net/http logs who uses a writer after Hijack
 	_, err = w.Write([]byte("x"))
 	_, again := io.WriteString(w, "x")
@@ -305,8 +313,9 @@ func observeOnce(out *bytes.Buffer, client *http.Client, req *http.Request) erro
 		body, bodyErr = io.ReadAll(resp.Body)
 		_, again := resp.Body.Read(make([]byte, 1))
 		resp.Header.Del("Date")
-		fmt.Fprintf(out, "client: %s %v %q, error %T %v, read again %v, close %v, trailer %v, length %d, uncompressed %v, writes %v\n",
-			resp.Status, resp.Header, body, bodyErr, bodyErr, again, resp.Body.Close(),
+		fmt.Fprintf(out, "client: %s %v %q, error %T %v, read again %v, close %v, ",
+			resp.Status, resp.Header, body, bodyErr, bodyErr, again, resp.Body.Close())
+		fmt.Fprintf(out, "trailer %v, length %d, uncompressed %v, writes %v\n",
 			resp.Trailer, resp.ContentLength, resp.Uncompressed, writes)
 		fmt.Fprintf(out, "request: %s, its own %v\n", resp.Request.URL, resp.Request.Header)
 	}
@@ -356,5 +365,6 @@ func interfaces(w http.ResponseWriter) string {
 		push = pusher.Push("/pushed", nil)
 	}
 	c := http.NewResponseController(w)
-	return fmt.Sprint(assertable(w), push, c.Flush(), c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}), c.EnableFullDuplex())
+	return fmt.Sprint(assertable(w), push, c.Flush(),
+		c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}), c.EnableFullDuplex())
 }

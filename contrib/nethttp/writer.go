@@ -19,10 +19,10 @@ import (
 //	handler → shape → responseWriter → recorder → inner   before the header is written
 //	handler → shape → responseWriter ───────────→ inner   WriteHeader, later
 //
-// net/http logs the caller of a superfluous WriteHeader, or of a write to a hijacked connection. The
-// log names the handler, since promoted methods do not appear on the stack: WriteHeader and Write
-// are promoted from a recorder, or from inner once there is nothing to record. Both are embedded as
-// pointers, since a pointer cannot be torn if several goroutines of a handler write.
+// net/http logs the caller of a superfluous WriteHeader, or of a write to a hijacked connection.
+// The log names the handler, since promoted methods do not appear on the stack: WriteHeader and
+// Write are promoted from a recorder, or from inner once there is nothing to record. Both are
+// embedded as pointers, since a pointer cannot be torn if several goroutines of a handler write.
 type responseWriter struct {
 	*headerTo
 	*bodyTo
@@ -48,7 +48,8 @@ type (
 
 type headerWriter interface{ WriteHeader(status int) }
 
-// wrap makes w a wrapper of inner. It returns the shape of w that has the optional methods of inner.
+// wrap makes w a wrapper of inner. It returns the shape of w that has the optional methods of
+// inner.
 func (x *exchange) wrap(w *textWriter, inner http.ResponseWriter) http.ResponseWriter {
 	r := recorder{&w.responseWriter}
 	w.inner, w.x = inner, x
@@ -200,8 +201,8 @@ func ofNetHTTP(w http.ResponseWriter) bool {
 	return t.PkgPath() == "net/http"
 }
 
-// hijack hands the connection over. Its traffic is not recorded, nor are later uses of w, which send
-// nothing.
+// hijack hands the connection over. Its traffic is not recorded, nor are later uses of w, which
+// send nothing.
 func (w *responseWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := w.inner.(http.Hijacker).Hijack()
 	if err == nil {
@@ -227,8 +228,8 @@ func (w *responseWriter) push(target string, opts *http.PushOptions) error {
 }
 
 // unwrap returns inner, for http.ResponseController and for code that looks for its own writer. If
-// inner lacks Flush or Hijack, the caller unwraps further to find them, and their calls would not be
-// recorded. Then unwrap skips inner, and returns a wrapper of the writer inside it.
+// inner lacks Flush or Hijack, the caller unwraps further to find them, and their calls would not
+// be recorded. Then unwrap skips inner, and returns a wrapper of the writer inside it.
 func (w *responseWriter) unwrap() http.ResponseWriter {
 	const recorded = canFlush | canHijack
 	outer, ok := w.inner.(unwrapper)

@@ -51,6 +51,8 @@ func TestWriterSizes(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 		io.WriteString(w, "text")
 	}
+	echo := func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }
+	serveFile := func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) }
 	for name, c := range map[string]struct {
 		handler  http.HandlerFunc
 		body     string
@@ -58,10 +60,10 @@ func TestWriterSizes(t *testing.T) {
 	}{
 		"nothing":               {handler: func(http.ResponseWriter, *http.Request) {}},
 		"not read":              {handler: func(http.ResponseWriter, *http.Request) {}, body: "body"},
-		"echo":                  {func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }, "body", int64(4), int64(4)},
+		"echo":                  {echo, "body", int64(4), int64(4)},
 		"Write and WriteString": {handler: writeTwice, sent: int64(8)},
 		"a reader":              {handler: copyReader, sent: int64(size)},
-		"http.ServeFile":        {handler: func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, file) }, sent: int64(size)},
+		"http.ServeFile":        {handler: serveFile, sent: int64(size)},
 		"a file in chunks":      {handler: copyFile, sent: int64(size)},
 		"no body allowed":       {handler: notAllowed},
 	} {
@@ -109,15 +111,20 @@ func (goneWriter) ReadFrom(io.Reader) (int64, error) {
 }
 
 func TestWriterWaits(t *testing.T) {
+	write := func(w http.ResponseWriter) (err error) { _, err = w.Write(nil); return err }
+	writeString := func(w http.ResponseWriter) (err error) { _, err = io.WriteString(w, ""); return err }
+	flush := func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() }
+	readFrom := func(w http.ResponseWriter) (err error) { _, err = w.(io.ReaderFrom).ReadFrom(os.Stdin); return err }
+	writeHeader := func(w http.ResponseWriter) error { w.WriteHeader(500); return nil }
 	for name, c := range map[string]struct {
 		write func(w http.ResponseWriter) error
 		want  error
 	}{
-		"Write":       {func(w http.ResponseWriter) error { _, err := w.Write(nil); return err }, errGone},
-		"WriteString": {func(w http.ResponseWriter) error { _, err := io.WriteString(w, ""); return err }, errGone},
-		"Flush":       {func(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() }, errGone},
-		"ReadFrom":    {func(w http.ResponseWriter) error { _, err := w.(io.ReaderFrom).ReadFrom(os.Stdin); return err }, errGone},
-		"WriteHeader": {func(w http.ResponseWriter) error { w.WriteHeader(500); return nil }, nil},
+		"Write":       {write, errGone},
+		"WriteString": {writeString, errGone},
+		"Flush":       {flush, errGone},
+		"ReadFrom":    {readFrom, errGone},
+		"WriteHeader": {writeHeader, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
