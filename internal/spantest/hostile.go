@@ -80,8 +80,8 @@ func (s finishPanics) FinishWithOptions(o opentracing.FinishOptions) {
 }
 func (tracerPanics) Tracer() opentracing.Tracer { panic("Tracer") }
 
-// foreignContext panics in IsSampled. So does a context of jaeger-client-go that was extracted from a
-// debug header alone.
+// foreignContext panics in IsSampled. So does a context of jaeger-client-go that was extracted from
+// a debug header alone.
 type foreignContext struct{}
 
 func (foreignContext) ForeachBaggageItem(func(k, v string) bool) {}

@@ -13,8 +13,9 @@ import (
 )
 
 // Tracer is an opentracing.Tracer that keeps all spans in memory. Unlike mocktracer it keeps both
-// kinds of reference, and it reports misuse as problems: a second Finish, a tag or log after Finish,
-// a finish before the start. It injects into HTTP headers and text maps, and extracts from them.
+// kinds of reference, and it reports misuse as problems: a second Finish, a tag or log after
+// Finish, a finish before the start. It injects into HTTP headers and text maps, and extracts from
+// them.
 type Tracer struct {
 	mu       sync.Mutex
 	spans    []*Span // in the order they started

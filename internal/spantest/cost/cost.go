@@ -21,9 +21,9 @@ import (
 //	by_hand/sampled    no call: a jaeger-client-go span with the tags that the wrapper sets
 //	wrapped/sampled    wrapped, under a sampled parent
 //
-// ns-over-raw is the wrapper's cost: wrapped minus raw. times-by-hand is the cost of wrapped/sampled
-// divided by the time of by_hand/sampled. Both calls must use the global tracer. inject injects by
-// hand; it is nil if the wrapper does not inject.
+// ns-over-raw is the wrapper's cost: wrapped minus raw. times-by-hand is the cost of
+// wrapped/sampled divided by the time of by_hand/sampled. Both calls must use the global tracer.
+// inject injects by hand; it is nil if the wrapper does not inject.
 func Run(b *testing.B, raw, wrapped func(ctx context.Context), inject func(opentracing.Span)) {
 	b.Helper()
 	took := map[string]float64{} // ns per call

@@ -1,5 +1,5 @@
-// Package manyspans makes Jaeger JSON of many spans, to measure what reads it. It imports nothing of the house, so that
-// all of it may be measured.
+// Package manyspans writes Jaeger JSON with many spans, to measure the code that reads it. It
+// imports no other package of gaptrace, so that each of them may be measured.
 package manyspans
 
 import (
@@ -8,18 +8,19 @@ import (
 	"io"
 )
 
-// Shapes are the shapes that Write knows.
+// Shapes are the shapes of a trace that Write accepts.
 var Shapes = []string{"realistic", "deep", "wide"}
 
 // start is when the first span of the first trace starts, in microseconds since 1970.
 const start int64 = 1_700_000_000_000_000
 
-// Write writes n spans as a Jaeger query service answers, in traces of perTrace spans; 0 or less means all in one. Like Jaeger
-// it writes the processes behind the spans. The same arguments give the same bytes: some 430 a span.
+// Write writes n spans as a Jaeger query service returns them, in traces of perTrace spans. If
+// perTrace is 0 or less, all spans are one trace. Like Jaeger, Write puts the processes after the
+// spans. The same arguments write the same bytes, about 430 for each span.
 //
-//   - realistic: servers with three clients each, every other of which has a server below; some spans have logs.
-//   - deep: each span is the child of the one before.
-//   - wide: all spans are children of the first.
+//   - realistic: servers with three clients each; every other client has a server; some spans have logs
+//   - deep: each span is the child of the span before it
+//   - wide: all spans are children of the first
 func Write(w io.Writer, shape string, n, perTrace int) error {
 	var parent func(i int) int
 	switch shape {
@@ -44,7 +45,7 @@ func Write(w io.Writer, shape string, n, perTrace int) error {
 		trace(b, first/perTrace+1, min(perTrace, n-first), shape, parent)
 	}
 	b.WriteString(`],"total":0,"limit":0,"offset":0,"errors":null}` + "\n")
-	return b.Flush() // any error before is kept, and told here
+	return b.Flush() // returns the first error of any write
 }
 
 var services = [...]string{"bookshop", "catalogue", "payment", "warehouse"}
@@ -61,8 +62,8 @@ func trace(b *bufio.Writer, id, n int, shape string, parent func(int) int) {
 			at, length = 2*int64(i), 1
 		case i == 0:
 			at, length = 0, 16
-			for below := n; below > 1; below /= 3 { // the least of its descendants still has some, so that it fits into its parent
-				length *= 4
+			for below := n; below > 1; below /= 3 {
+				length *= 4 // so that its smallest descendant still fits into its parent
 			}
 		default:
 			p := parent(i)
@@ -80,27 +81,31 @@ func trace(b *bufio.Writer, id, n int, shape string, parent func(int) int) {
 			b.WriteByte(',')
 		}
 		fmt.Fprintf(b, `"p%d":{"serviceName":"%s","tags":[{"key":"hostname","type":"string","value":"%[2]s-7d9c4b"},`+
-			`{"key":"ip","type":"string","value":"10.0.0.%[1]d"},{"key":"jaeger.version","type":"string","value":"Go-2.30.0"}]}`, i+1, service)
+			`{"key":"ip","type":"string","value":"10.0.0.%[1]d"},`+
+			`{"key":"jaeger.version","type":"string","value":"Go-2.30.0"}]}`, i+1, service)
 	}
 	b.WriteString(`},"warnings":null}`)
 }
 
 func span(b *bufio.Writer, trace, i, parent int, at, length int64) {
 	fmt.Fprintf(b, `{"traceID":"%016x","spanID":"%016x","flags":1,"operationName":"`, trace, i+1)
+	const status200 = `{"key":"http.status_code","type":"int64","value":200}`
 	kind, operation, extra := "client", "redis get", `{"key":"db.statement","type":"string","value":"get \"basket:?\""}`
 	switch {
 	case i%3 == 1 || i == 0:
-		kind, operation, extra = "server", [...]string{"HTTP GET /books/{id}", "HTTP POST /orders"}[i%2], `{"key":"http.status_code","type":"int64","value":200}`
+		kind, operation, extra = "server", [...]string{"HTTP GET /books/{id}", "HTTP POST /orders"}[i%2], status200
 	case i%3 == 2:
-		operation, extra = "HTTP GET", `{"key":"http.status_code","type":"int64","value":200}`
+		operation, extra = "HTTP GET", status200
 	}
 	fmt.Fprintf(b, `%s","references":[`, operation)
 	if i > 0 {
 		fmt.Fprintf(b, `{"refType":"CHILD_OF","traceID":"%016x","spanID":"%016x"}`, trace, parent+1)
 	}
-	fmt.Fprintf(b, `],"startTime":%d,"duration":%d,"tags":[{"key":"span.kind","type":"string","value":"%s"},%s],"logs":[`, start+at, length, kind, extra)
+	fmt.Fprintf(b, `],"startTime":%d,"duration":%d,"tags":[{"key":"span.kind","type":"string","value":"%s"},%s],"logs":[`,
+		start+at, length, kind, extra)
 	if i%8 == 0 {
-		fmt.Fprintf(b, `{"timestamp":%d,"fields":[{"key":"event","type":"string","value":"got_conn"},{"key":"reused","type":"bool","value":true}]}`, start+at)
+		fmt.Fprintf(b, `{"timestamp":%d,"fields":[{"key":"event","type":"string","value":"got_conn"},`+
+			`{"key":"reused","type":"bool","value":true}]}`, start+at)
 	}
 	fmt.Fprintf(b, `],"processID":"p%d","warnings":null}`, i%len(services)+1)
 }

@@ -13,11 +13,13 @@ import (
 	"testing"
 )
 
-// Elasticsearch starts a single node without security, with a heap of 512 MB, and returns its base URL. That takes
-// some 10 s and 750 MB: start one per test function and use it in all its subtests. The distribution is the one
-// for integration tests: GET / is answered with 405, and there is no reindex, no ES|QL and no painless.
+// Elasticsearch starts a single node without security, with a heap of 512 MB, and returns its base
+// URL. That takes about 10 s and 750 MB, so start one per test function and use it in all subtests.
+// The distribution is that for integration tests: GET / returns 405, and there is no reindex, no
+// ES|QL and no painless.
 //
-// Elasticsearch refuses to run as root, so for root it runs as nobody, who must be able to enter os.TempDir.
+// Elasticsearch refuses to run as root. If the tests run as root, it runs as the user nobody, who
+// must be able to enter os.TempDir.
 func Elasticsearch(t testing.TB) (url string) {
 	t.Helper()
 	url, _ = ElasticsearchProcess(t)
@@ -30,14 +32,15 @@ func ElasticsearchProcess(t testing.TB) (url string, p *Process) {
 	return startElasticsearch(t, nil)
 }
 
-// ElasticsearchSecured is Elasticsearch with security on, where user may do everything. The URL is without userinfo.
+// ElasticsearchSecured is Elasticsearch with security on. The user is a superuser. The URL has no
+// userinfo.
 func ElasticsearchSecured(t testing.TB, user, password string) (url string) {
 	t.Helper()
 	url, _ = startElasticsearch(t, neturl.UserPassword(user, password))
 	return url
 }
 
-// startElasticsearch turns security on where there is a user.
+// startElasticsearch turns security on if user is not nil.
 func startElasticsearch(t testing.TB, user *neturl.Userinfo) (url string, p *Process) {
 	t.Helper()
 	dist := elasticsearchHome(t)
@@ -47,7 +50,8 @@ func startElasticsearch(t testing.TB, user *neturl.Userinfo) (url string, p *Pro
 		ports: 2,
 		files: 1024,
 		command: func(dir string, addr []string) (*exec.Cmd, error) {
-			// A copy (100 MB): it writes beside itself, and nobody cannot read what is in root's home.
+			// A copy (100 MB): Elasticsearch writes into its own directory, and the user nobody cannot
+			// read root's home.
 			home := filepath.Join(dir, "home")
 			if err := os.CopyFS(home, os.DirFS(dist)); err != nil {
 				return nil, err
@@ -56,13 +60,16 @@ func startElasticsearch(t testing.TB, user *neturl.Userinfo) (url string, p *Pro
 			if err := os.Mkdir(tmp, 0o700); err != nil {
 				return nil, err
 			}
-			if err := os.WriteFile(filepath.Join(home, "config", "elasticsearch.yml"), config(dir, addr, user != nil), 0o600); err != nil {
+			conf := filepath.Join(home, "config")
+			err := os.WriteFile(filepath.Join(conf, "elasticsearch.yml"), config(dir, addr, user != nil), 0o600)
+			if err != nil {
 				return nil, err
 			}
-			environ := append(os.Environ(), "ES_JAVA_HOME="+java, "ES_TMPDIR="+tmp, "HOME="+dir, "ES_PATH_CONF="+filepath.Join(home, "config"))
+			environ := append(os.Environ(), "ES_JAVA_HOME="+java, "ES_TMPDIR="+tmp, "HOME="+dir, "ES_PATH_CONF="+conf)
 			if user != nil {
 				password, _ := user.Password()
-				add := exec.Command(filepath.Join(home, "bin", "elasticsearch-users"), "useradd", user.Username(), "-p", password, "-r", "superuser")
+				add := exec.Command(filepath.Join(home, "bin", "elasticsearch-users"),
+					"useradd", user.Username(), "-p", password, "-r", "superuser")
 				add.Env = environ
 				if err := prepare(dir, add); err != nil {
 					return nil, err
@@ -73,7 +80,10 @@ func startElasticsearch(t testing.TB, user *neturl.Userinfo) (url string, p *Pro
 			return cmd, asNobody(dir, []string{filepath.Join(java, "bin", "java")}, cmd)
 		},
 		ready: func(p *Process, addr []string) error {
-			health, err := get((&neturl.URL{Scheme: "http", User: user, Host: addr[0], Path: "/_cluster/health", RawQuery: "wait_for_status=yellow&timeout=1s"}).String())
+			health, err := get((&neturl.URL{
+				Scheme: "http", User: user, Host: addr[0],
+				Path: "/_cluster/health", RawQuery: "wait_for_status=yellow&timeout=1s",
+			}).String())
 			if err == nil && !strings.Contains(health, clusterName(p.dir)) {
 				err = fmt.Errorf("another cluster: %s", health)
 			}
@@ -83,8 +93,8 @@ func startElasticsearch(t testing.TB, user *neturl.Userinfo) (url string, p *Pro
 	return "http://" + addrs[0], p
 }
 
-// config tells the node to keep to itself. The disk thresholds would make indices read-only on a machine whose
-// disk is nearly full.
+// config returns the configuration of a node that listens only on 127.0.0.1. It turns the disk
+// thresholds off, which make indices read-only if the disk is nearly full.
 func config(dir string, addr []string, secured bool) []byte {
 	return fmt.Appendf(nil, `cluster.name: %s
 discovery.type: single-node
@@ -98,10 +108,10 @@ cluster.routing.allocation.disk.threshold_enabled: false
 `, clusterName(dir), port(addr[0]), port(addr[1]), secured)
 }
 
-// clusterName is unique, so that a cluster's answer proves whose it is.
+// clusterName is unique, so that an answer shows whose cluster it is.
 func clusterName(dir string) string { return filepath.Base(dir) }
 
-// elasticsearchHome gives the directory of the unpacked distribution.
+// elasticsearchHome returns the directory of the unpacked distribution.
 func elasticsearchHome(t testing.TB) string {
 	t.Helper()
 	home := os.Getenv("GAPTRACE_ELASTICSEARCH_HOME")
@@ -118,15 +128,15 @@ func elasticsearchHome(t testing.TB) string {
 	return home
 }
 
-// javaHome gives the directory of a Java runtime: what ES_JAVA_HOME says, what .ci/install-servers chose (17, which
-// is old enough for Elasticsearch 8), or the one on PATH.
+// javaHome returns the directory of a Java runtime: that of ES_JAVA_HOME, that of
+// .ci/install-servers (17, which is old enough for Elasticsearch 8), or that on PATH.
 func javaHome(t testing.TB) string {
 	t.Helper()
 	home := os.Getenv("ES_JAVA_HOME")
 	if home == "" {
 		home = installed("java")
 	}
-	// The link is followed here, because nobody may not be able to.
+	// The link is resolved here, since the user nobody may not be able to follow it.
 	if home, err := filepath.EvalSymlinks(home); err == nil {
 		return home
 	}
@@ -141,15 +151,16 @@ func javaHome(t testing.TB) string {
 }
 
 // asNobody makes cmds run as the user nobody if the tests run as root, which some servers refuse.
-// It gives nobody dir with all files in it, and the supplementary groups needed to reach dir, the
-// commands and files.
+// That user becomes the owner of dir with all its files, and a member of the groups that are needed
+// to reach dir, the commands and files.
 func asNobody(dir string, files []string, cmds ...*exec.Cmd) error {
 	if os.Geteuid() != 0 {
 		return nil
 	}
 	uid, gid, err := nobody()
 	if err != nil {
-		return &unfit{"it refuses to run as root, and there is no user nobody: " + err.Error(), "add a user nobody, or " + notRoot}
+		cause := "it refuses to run as root, and there is no user nobody: " + err.Error()
+		return &unfit{cause, "add a user nobody, or " + notRoot}
 	}
 	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -158,7 +169,8 @@ func asNobody(dir string, files []string, cmds ...*exec.Cmd) error {
 		return os.Lchown(path, int(uid), int(gid))
 	})
 	if err != nil {
-		return &unfit{"it refuses to run as root, and root may not give files to the user nobody here: " + err.Error(), notRoot}
+		cause := "it refuses to run as root, and root may not give files to the user nobody here: " + err.Error()
+		return &unfit{cause, notRoot}
 	}
 	files = append(files, dir)
 	for _, cmd := range cmds {
@@ -171,7 +183,7 @@ func asNobody(dir string, files []string, cmds ...*exec.Cmd) error {
 	return err
 }
 
-// nobody gives the ids of the user with the fewest rights.
+// nobody returns the ids of the user nobody.
 func nobody() (uid, gid uint32, err error) {
 	u, err := user.Lookup("nobody")
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// find gives the path of the binary that is called by one of the names: what the environment variable says, what is on PATH, or what
-// .ci/install-servers installed. Where there is none, the test ends here.
+// find returns the path of a binary with one of the names. It looks at the environment variable, on
+// PATH, and at what .ci/install-servers installed. If there is none, the test is skipped.
 func find(t testing.TB, variable string, names ...string) string {
 	t.Helper()
 	if path := os.Getenv(variable); path != "" {
@@ -18,7 +18,8 @@ func find(t testing.TB, variable string, names ...string) string {
 		}
 		return path
 	}
-	// Debian keeps servers in /usr/sbin, which is not on everyone's PATH, and each version of PostgreSQL by itself.
+	// Debian keeps servers in /usr/sbin, which is not always on PATH, and PostgreSQL in a directory
+	// for each version.
 	postgres, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	for _, name := range names {
 		if path, err := exec.LookPath(name); err == nil {
@@ -34,7 +35,7 @@ func find(t testing.TB, variable string, names ...string) string {
 	return ""
 }
 
-// installed names a file or directory below the prefix of .ci/install-servers, whether it exists or not.
+// installed returns the path of a file under the prefix of .ci/install-servers. It may not exist.
 func installed(name string) string {
 	prefix := os.Getenv("GAPTRACE_SERVERS")
 	if prefix == "" {

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// JaegerServer is a Jaeger all-in-one 1.42 that keeps its traces in memory. Its user interface is a placeholder.
-// A trace can be had some milliseconds after it was sent: ask again while the answer is 404.
+// JaegerServer is a Jaeger all-in-one 1.42 that keeps its traces in memory. Its user interface is a
+// placeholder. A trace is available some milliseconds after it was sent: ask again after a 404.
 type JaegerServer struct {
 	*Process
 	QueryURL     string // http://127.0.0.1:port: /api/services, /api/traces/{id}
 	CollectorURL string // http://127.0.0.1:port/api/traces: takes Thrift batches (JAEGER_ENDPOINT)
 	AgentAddr    string // 127.0.0.1:port, UDP: takes compact Thrift (JAEGER_AGENT_HOST and _PORT)
-	SamplingURL  string // http://127.0.0.1:port/sampling: tells the sampling strategies (JAEGER_SAMPLING_ENDPOINT)
+	SamplingURL  string // http://127.0.0.1:port/sampling: serves sampling strategies (JAEGER_SAMPLING_ENDPOINT)
 	ZipkinURL    string // http://127.0.0.1:port/api/v2/spans: takes Zipkin v2
 	OTLPURL      string // http://127.0.0.1:port/v1/traces: takes OTLP over HTTP
 }
@@ -27,7 +27,7 @@ type JaegerServer struct {
 func Jaeger(t testing.TB) JaegerServer {
 	t.Helper()
 	binary := find(t, "GAPTRACE_JAEGER", "jaeger-all-in-one")
-	// All of them: a listener left out would open its well-known port on every interface.
+	// All listeners: one that is not named here opens its well-known port on every interface.
 	listeners := []string{
 		"--query.http-server.host-port",
 		"--collector.http-server.host-port",
@@ -51,14 +51,14 @@ func Jaeger(t testing.TB) JaegerServer {
 				args = append(args, listener+"="+addr[i])
 			}
 			cmd := exec.Command(binary, args...)
-			// It traces itself, and would send the spans to whatever agent listens on this machine.
+			// Jaeger would send spans of itself to any agent on this machine.
 			cmd.Env = append(os.Environ(), "SPAN_STORAGE_TYPE=memory", "JAEGER_DISABLED=true")
 			return cmd, nil
 		},
 		ready: func(p *Process, addr []string) error {
-			// The log is surely ours, while the one who answers need not be.
+			// The log is this server's; the port may be another server's.
 			if !p.logged(`"status":"ready"`) {
-				return errors.New("no word of readiness in its log")
+				return errors.New("its log does not say that it is ready")
 			}
 			_, err := get("http://" + addr[0] + "/api/services")
 			return err
@@ -75,8 +75,8 @@ func Jaeger(t testing.TB) JaegerServer {
 	}
 }
 
-// get returns the body of a URL that answers 200, over a connection that is not kept: a test that counts
-// goroutines shall not find ours.
+// get returns the body of a URL that answers 200. The connection is not kept: a test may count
+// goroutines.
 func get(url string) (body string, err error) {
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Get(url)

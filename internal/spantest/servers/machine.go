@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// unfit says why this machine cannot run a server that is installed, and what to do.
+// unfit is the reason why this machine cannot run a server that is installed, and what to do.
 type unfit struct{ cause, remedy string }
 
 func (u *unfit) Error() string { return u.cause + "; " + u.remedy }
@@ -58,13 +58,15 @@ func refused(err error) *unfit {
 	switch errno {
 	case syscall.EACCES:
 		if noexec(path.Path) {
-			return &unfit{path.Error() + " (its file system is mounted noexec)", "set TMPDIR to a folder in which programs can be run"}
+			cause := path.Error() + " (its file system is mounted noexec)"
+			return &unfit{cause, "set TMPDIR to a folder in which programs can be run"}
 		}
 		return &unfit{path.Error(), "make the file executable, and its folder open to the user who runs the tests"}
 	case syscall.ENOEXEC:
 		return &unfit{path.Error(), "install one that is built for this processor"}
 	case syscall.ENOENT: // the file itself exists, since it was found before
-		return &unfit{path.Error() + " (its interpreter or dynamic loader is missing)", "install one that is built for this system"}
+		cause := path.Error() + " (its interpreter or dynamic loader is missing)"
+		return &unfit{cause, "install one that is built for this system"}
 	case syscall.EPERM, syscall.EINVAL: // EINVAL: a user namespace does not map that user
 		return &unfit{path.Error() + " (root may not become another user here)", notRoot}
 	}
@@ -82,18 +84,49 @@ var complaints = []struct {
 	said   *regexp.Regexp
 	remedy string
 }{
-	{regexp.MustCompile(`error while loading shared libraries: .*|Error loading shared library .*`), "install the library"},
-	{regexp.MustCompile("version `[^']+' not found .*"), "install one that is built for this system's libraries"},
-	{regexp.MustCompile(`(?i).*\bbind.*: permission denied.*`), "allow programs to listen on 127.0.0.1"},
-	{regexp.MustCompile(`(?i).*(no space left on device|out of disk space|disk quota exceeded|read-only file system).*`), "set TMPDIR to a folder with free space"},
-	{regexp.MustCompile(`(?i).*(too many open files|insufficient file descriptors|increase your open file limit).*`), moreFiles},
-	{regexp.MustCompile(`.*(insufficient memory for the Java Runtime|[Cc]annot allocate memory|Could not reserve enough space|runtime: out of memory).*`), "free memory"},
-	{regexp.MustCompile(`.*could not look up effective user ID.*`), "run the tests as a user that has a name in /etc/passwd"},
-	{regexp.MustCompile(`No usable sandbox.*`), "allow user namespaces, or install chromium-sandbox"},
-	// kill -9, by an administrator or by a kernel without memory, as the go command or a shell
-	// reports it.
-	{regexp.MustCompile(`signal: killed|exit status 137`), "free memory: the kernel kills processes when there is none"},
-	{regexp.MustCompile(`signal: bad system call|exit status 159`), "allow the system call: a sandbox (seccomp) forbids it"},
+	{
+		regexp.MustCompile(`error while loading shared libraries: .*|Error loading shared library .*`),
+		"install the library",
+	},
+	{
+		regexp.MustCompile("version `[^']+' not found .*"),
+		"install one that is built for this system's libraries",
+	},
+	{
+		regexp.MustCompile(`(?i).*\bbind.*: permission denied.*`),
+		"allow programs to listen on 127.0.0.1",
+	},
+	{
+		regexp.MustCompile(`(?i).*(no space left on device|out of disk space|disk quota exceeded|` +
+			`read-only file system).*`),
+		"set TMPDIR to a folder with free space",
+	},
+	{
+		regexp.MustCompile(`(?i).*(too many open files|insufficient file descriptors|` +
+			`increase your open file limit).*`),
+		moreFiles,
+	},
+	{
+		regexp.MustCompile(`.*(insufficient memory for the Java Runtime|[Cc]annot allocate memory|` +
+			`Could not reserve enough space|runtime: out of memory).*`),
+		"free memory",
+	},
+	{
+		regexp.MustCompile(`.*could not look up effective user ID.*`),
+		"run the tests as a user that has a name in /etc/passwd",
+	},
+	{
+		regexp.MustCompile(`No usable sandbox.*`),
+		"allow user namespaces, or install chromium-sandbox",
+	},
+	{ // kill -9, as the go command or a shell reports it
+		regexp.MustCompile(`signal: killed|exit status 137`),
+		"free memory: the kernel kills processes if there is none",
+	},
+	{
+		regexp.MustCompile(`signal: bad system call|exit status 159`),
+		"allow the system call: a sandbox (seccomp) forbids it",
+	},
 }
 
 // complained returns the first complaint in what a server wrote, or nil.

@@ -10,16 +10,18 @@ import (
 	"testing"
 )
 
-// Python is a command of the Python that has jaeger-client, grpcio and grpcio-opentracing.
+// Python returns a command of a Python that has jaeger-client, grpcio and grpcio-opentracing.
 func Python(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
-	return peer(t, "python3", "PYTHONPATH", installed("python-peers"), args, "-c", "import jaeger_client, grpc, grpc_opentracing")
+	return peer(t, "python3", "PYTHONPATH", installed("python-peers"), args,
+		"-c", "import jaeger_client, grpc, grpc_opentracing")
 }
 
-// Node is a command of the Node that has jaeger-client and OpenTelemetry's B3 propagator.
+// Node returns a command of a Node that has jaeger-client and OpenTelemetry's B3 propagator.
 func Node(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
-	return peer(t, "node", "NODE_PATH", installed("node-peers/node_modules"), args, "-e", "require('jaeger-client'); require('@opentelemetry/propagator-b3')")
+	return peer(t, "node", "NODE_PATH", installed("node-peers/node_modules"), args,
+		"-e", "require('jaeger-client'); require('@opentelemetry/propagator-b3')")
 }
 
 // peer returns a command that runs an interpreter with the libraries in dir. It skips the test if
@@ -48,9 +50,9 @@ func peer(t testing.TB, interpreter, variable, dir string, args []string, load .
 		if u := diagnose(err, string(said)); u != nil {
 			return u
 		}
-		// Libraries are built for one version of the interpreter, and the machine may have a newer
-		// one by now.
-		return &unfit{fmt.Sprintf("it cannot load its libraries from %s: %v: %s", dir, err, strings.TrimSpace(string(said))), "remove that folder and install them again"}
+		// Libraries are built for one version of the interpreter. The machine may have a newer one now.
+		cause := fmt.Sprintf("it cannot load its libraries from %s: %v: %s", dir, err, strings.TrimSpace(string(said)))
+		return &unfit{cause, "remove that folder and install them again"}
 	})
 	return command(t.Context(), args)
 }
@@ -67,7 +69,7 @@ func try(t testing.TB, name string, start func(context.Context) *unfit) {
 		defer cancel()
 		u := start(ctx)
 		if ctx.Err() != nil {
-			return nil // it was killed because it was slow, which proves nothing
+			return nil // killed since it was slow, which does not mean that it cannot start
 		}
 		return u
 	}))

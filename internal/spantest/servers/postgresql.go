@@ -7,8 +7,9 @@ import (
 	"testing"
 )
 
-// PostgreSQL starts a PostgreSQL server and returns a URL of its database "postgres", for drivers that read libpq's
-// connection strings. Its user is postgres, without a password. It refuses to run as root: see [Elasticsearch].
+// PostgreSQL starts a PostgreSQL server and returns the URL of its database "postgres", for drivers
+// that parse libpq's connection strings. The user is postgres, without a password. PostgreSQL
+// refuses to run as root: see [Elasticsearch].
 func PostgreSQL(t testing.TB) (url string) {
 	t.Helper()
 	_, url = postgreSQL(t)
@@ -24,7 +25,8 @@ func postgreSQL(t testing.TB) (*Process, string) {
 		plainDir: true,
 		command: func(dir string, addr []string) (*exec.Cmd, error) {
 			data := filepath.Join(dir, "data")
-			initdb := exec.Command(initdb, "--pgdata="+data, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+			initdb := exec.Command(initdb, "--pgdata="+data, "--username=postgres", "--auth=trust",
+				"--encoding=UTF8", "--locale=C", "--no-sync")
 			cmd := exec.Command(postgres, "-D", data, "-h", "127.0.0.1", "-p", port(addr[0]), "-k", dir, "-F")
 			if err := asNobody(dir, nil, initdb, cmd); err != nil {
 				return nil, err
@@ -32,14 +34,15 @@ func postgreSQL(t testing.TB) (*Process, string) {
 			return cmd, prepare(dir, initdb)
 		},
 		ready: func(p *Process, addr []string) error {
-			// The socket lies in our own directory, so the server behind it is ours; and it opens after the port.
+			// The socket is in our own directory, so the server is ours. It opens after the port.
 			return startup("unix", filepath.Join(p.dir, ".s.PGSQL."+port(addr[0])))
 		},
 	}.start(t)
 	return p, "postgres://postgres@" + addrs[0] + "/postgres?sslmode=disable"
 }
 
-// startup asks to log in as postgres. The server answers with an authentication request, or an error while it starts.
+// startup tries to log in as postgres. The server answers with an authentication request, or with
+// an error while it starts.
 func startup(network, addr string) error {
 	answer, err := converse(network, addr, "\x00\x00\x00\x17\x00\x03\x00\x00user\x00postgres\x00\x00")
 	if err == nil && (len(answer) == 0 || answer[0] != 'R') {

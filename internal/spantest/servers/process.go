@@ -23,7 +23,7 @@ const (
 	attempts = 5                // starts, each on other ports, while the address is in use
 )
 
-// server says how to start a kind of server.
+// server describes how to start a kind of server.
 type server struct {
 	name  string // in messages, and in the name of its directory
 	ports int    // how many addresses it listens on
@@ -37,12 +37,12 @@ type server struct {
 	// 127.0.0.1:port. If its error is an [unfit], the test is skipped.
 	command func(dir string, addr []string) (*exec.Cmd, error)
 
-	// ready is asked again and again until it returns nil. It must not take another server for this one: the
-	// port may have been lost to somebody else.
+	// ready is polled until it returns nil. It must not mistake another server for this one, which may
+	// have lost its port to another process.
 	ready func(p *Process, addr []string) error
 }
 
-// Process is a running server. It is stopped when its test ends; a test that wants to see it fail may do so earlier.
+// Process is a running server. It is stopped when its test ends, or earlier by the test.
 type Process struct {
 	t      testing.TB
 	name   string
@@ -86,7 +86,7 @@ func (s server) start(t testing.TB) (*Process, []string) {
 		}
 		said := fmt.Sprintf("%v\n%s", err, p.logTail())
 		if !ended {
-			said = "" // a server that runs lacks nothing: its log explains nothing
+			said = "" // the server runs, so the machine lacks nothing that its log would name
 		}
 		s.fail(t, fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, p.logTail()), said)
 	}
@@ -114,8 +114,9 @@ func prepare(dir string, cmd *exec.Cmd) error {
 // run starts cmd in dir, with its output in a log there, and registers its end with t.
 func run(t testing.TB, name, dir string, cmd *exec.Cmd) (*Process, error) {
 	t.Helper()
-	p := &Process{t: t, name: name, dir: dir, log: filepath.Join(dir, "output.log"), cmd: cmd, exited: make(chan struct{})}
-	// A file and not a pipe: whoever inherits a pipe keeps Wait waiting.
+	output := filepath.Join(dir, "output.log")
+	p := &Process{t: t, name: name, dir: dir, log: output, cmd: cmd, exited: make(chan struct{})}
+	// A file instead of a pipe: Wait would wait for every process that inherits a pipe.
 	log, err := os.Create(p.log)
 	if err != nil {
 		return nil, err
@@ -126,8 +127,8 @@ func run(t testing.TB, name, dir string, cmd *exec.Cmd) (*Process, error) {
 
 	started := make(chan error)
 	go func() {
-		// Linux sends the parent-death signal when the *thread* that started the child ends. This goroutine
-		// keeps its thread for as long as the child lives, so that only the end of the process does it.
+		// Linux sends the parent-death signal when the thread that started the child ends. This
+		// goroutine keeps its thread as long as the child lives, so only the end of the process sends it.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -167,11 +168,11 @@ func (p *Process) await(ready func() error) error {
 	}
 }
 
-// PID is the server's process id; the process may be gone already.
+// PID returns the server's process id. The process may be gone already.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Stop ends the server as an administrator would and returns when it is gone: SIGTERM, and SIGKILL after 20 s.
-// Stopping it again does nothing.
+// Stop ends the server as an administrator would: by SIGTERM, and by SIGKILL after 20 s. It returns
+// when the server is gone. A second Stop does nothing.
 func (p *Process) Stop() {
 	p.t.Helper()
 	p.ended = true
@@ -185,7 +186,7 @@ func (p *Process) Stop() {
 	p.Kill()
 }
 
-// Kill ends the server as a crash would (SIGKILL) and returns when it is gone.
+// Kill ends the server as a crash would, by SIGKILL. It returns when the server is gone.
 func (p *Process) Kill() {
 	p.t.Helper()
 	p.ended = true
@@ -210,13 +211,13 @@ func (p *Process) running() bool {
 	}
 }
 
-// logged reports whether the server has written s, in whatever case, to its output.
+// logged reports whether the server has written s to its output. The case is ignored.
 func (p *Process) logged(s string) bool {
 	log, _ := os.ReadFile(p.log)
 	return bytes.Contains(bytes.ToLower(log), []byte(strings.ToLower(s)))
 }
 
-// logTail gives the last 4 KiB of the server's output.
+// logTail returns the last 4 KiB of the server's output.
 func (p *Process) logTail() string {
 	log, _ := os.ReadFile(p.log)
 	return "the end of its output:\n" + string(log[max(0, len(log)-4096):])
@@ -278,9 +279,10 @@ func makeTemp(t testing.TB, parent, name string) (string, error) {
 // pickAddrs is a variable so that a test can make a server lose its port.
 var pickAddrs = freeAddrs
 
-// freeAddrs gives n addresses of 127.0.0.1 with ports that are free for TCP and UDP. The ports are random ones
-// below the range from which systems serve ":0" and outgoing connections, so that hardly anybody takes them
-// before the server does; and port+10000, which Redis 6 wants for a cluster's bus, is a port too.
+// freeAddrs returns n addresses of 127.0.0.1 whose ports are free for TCP and UDP. The ports are
+// random. They lie below the range that systems use for ":0" and outgoing connections, so that
+// another process hardly ever takes one first. port+10000 is a valid port, too: Redis 6 uses it for
+// a cluster's bus.
 func freeAddrs(t testing.TB, name string, n int) []string {
 	t.Helper()
 	low, high := 15000, 32000
@@ -314,7 +316,8 @@ func freeAddrs(t testing.TB, name string, n int) []string {
 		conn.Close()
 		addrs = append(addrs, addr)
 	}
-	unable(t, name, &unfit{fmt.Sprintf("no free port on 127.0.0.1: %v", last), "allow programs to listen there and to connect"})
+	cause := fmt.Sprintf("no free port on 127.0.0.1: %v", last)
+	unable(t, name, &unfit{cause, "allow programs to listen there and to connect"})
 	return nil
 }
 
@@ -323,7 +326,8 @@ func port(addr string) string {
 	return port
 }
 
-// converse sends a request, if there is one, over a new connection and returns the first bytes of the answer.
+// converse sends a request, which may be empty, over a new connection. It returns the first bytes
+// of the answer.
 func converse(network, addr, request string) (answer string, err error) {
 	conn, err := net.DialTimeout(network, addr, time.Second)
 	if err != nil {

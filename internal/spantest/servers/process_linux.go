@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// bindToParent makes the child the leader of a process group of its own, and has it killed when we are.
+// bindToParent makes the child the leader of its own process group. If this process is killed,
+// Linux kills the child.
 func bindToParent(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = new(syscall.SysProcAttr)
@@ -20,7 +21,7 @@ func bindToParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 }
 
-// runAs has cmd run as another user; only root may.
+// runAs makes cmd run as another user, which only root may do.
 func runAs(cmd *exec.Cmd, uid, gid uint32, groups []uint32) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: gid, Groups: groups}}
 }
@@ -54,7 +55,7 @@ var raiseFiles = sync.OnceFunc(func() {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
 		limit.Cur = limit.Max
-		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) // a server that needs more says so
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit) // a server that needs more reports it
 	}
 })
 
@@ -82,12 +83,12 @@ func terminate(p *os.Process) {
 	p.Signal(syscall.SIGCONT) // a server that a test has suspended cannot end
 }
 
-// kill kills the whole group: bin/elasticsearch, for one, runs the server in a child. Only for a process that
-// has not been waited for: after that, the number may be another's.
+// kill kills the whole group: bin/elasticsearch, for example, runs the server in a child. The
+// process must not have been waited for: after that, its id may be another's.
 func kill(p *os.Process) { syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
-// reap waits until the group of a process that is gone has no members left. A member that stays is killed: as
-// long as there is one, the number cannot be another group's.
+// reap waits until the group of a process that is gone has no members left. After 5 s it kills
+// those that are left. As long as there is one, the id cannot be another group's.
 func reap(p *os.Process) {
 	deadline := time.Now().Add(5 * time.Second)
 	killed := false

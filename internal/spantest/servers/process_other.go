@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// Elsewhere than on Linux a server outlives a test binary that is killed, and one process is all that is
-// killed. CI and .ci/install-servers are Linux's.
+// On other systems than Linux, a server outlives a test binary that is killed, and kill ends a
+// single process. CI and .ci/install-servers need Linux.
 
 func bindToParent(*exec.Cmd) {}
 
@@ -28,7 +28,7 @@ func lowestPort() int { return 1024 }
 
 func terminate(p *os.Process) {
 	if p.Signal(syscall.SIGTERM) != nil {
-		p.Kill() // Windows knows no SIGTERM
+		p.Kill() // Windows has no SIGTERM
 	}
 }
 

@@ -18,34 +18,34 @@ import (
 	"time"
 )
 
-func TestRedisAnswersAndIsGoneAfterTheTest(t *testing.T) {
+func TestRedis(t *testing.T) {
 	binary := find(t, "GAPTRACE_REDIS", "redis-server")
-	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
+	startAndStop(t, func(t *testing.T) (*Process, []string) {
 		addr, p := RedisFrom(t, binary)
 		return p, []string{say(t, "tcp", addr, "PING\r\n", "+PONG")}
 	})
 }
 
-func TestRedisTakesArguments(t *testing.T) {
+func TestRedisArguments(t *testing.T) {
 	addr := Redis(t, "--requirepass", "secret")
 	say(t, "tcp", addr, "PING\r\n", "-NOAUTH")
 	say(t, "tcp", addr, "AUTH secret\r\n", "+OK")
 }
 
-func TestRedis62IsVersion6(t *testing.T) {
+func TestRedis62(t *testing.T) {
 	binary := Redis62(t)
-	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
+	startAndStop(t, func(t *testing.T) (*Process, []string) {
 		addr, p := RedisFrom(t, binary)
 		say(t, "tcp", addr, "INFO server\r\n", "redis_version:6.2.")
 		return p, []string{say(t, "tcp", addr, "PING\r\n", "+PONG")}
 	})
 }
 
-func TestMariaDBAnswersAndIsGoneAfterTheTest(t *testing.T) {
+func TestMariaDB(t *testing.T) {
 	find(t, "GAPTRACE_MARIADB", "mariadbd")
-	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
+	startAndStop(t, func(t *testing.T) (*Process, []string) {
 		s := MariaDB(t, "--character-set-server=utf8mb4")
-		say(t, "unix", s.Socket, "", "\x00\x0a5.5.5-10.") // packet 0, protocol 10, and the version as MariaDB disguises it
+		say(t, "unix", s.Socket, "", "\x00\x0a5.5.5-10.") // packet 0, protocol 10, a version that MySQL's clients accept
 		if want := "root@tcp(" + s.Addr + ")/shop"; s.DSN("shop") != want {
 			t.Errorf("DSN = %q, want %q", s.DSN("shop"), want)
 		}
@@ -53,9 +53,9 @@ func TestMariaDBAnswersAndIsGoneAfterTheTest(t *testing.T) {
 	})
 }
 
-func TestPostgreSQLAnswersAndIsGoneAfterTheTest(t *testing.T) {
+func TestPostgreSQL(t *testing.T) {
 	find(t, "GAPTRACE_POSTGRES", "postgres")
-	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
+	startAndStop(t, func(t *testing.T) (*Process, []string) {
 		p, url := postgreSQL(t)
 		addr, found := strings.CutPrefix(strings.TrimSuffix(url, "/postgres?sslmode=disable"), "postgres://postgres@")
 		if !found {
@@ -68,9 +68,9 @@ func TestPostgreSQLAnswersAndIsGoneAfterTheTest(t *testing.T) {
 	})
 }
 
-func TestElasticsearchAnswersAndIsGoneAfterTheTest(t *testing.T) {
+func TestElasticsearch(t *testing.T) {
 	elasticsearchHome(t)
-	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
+	startAndStop(t, func(t *testing.T) (*Process, []string) {
 		url, p := ElasticsearchProcess(t)
 		index, err := http.NewRequest("PUT", url+"/books/_doc/1?refresh=true", strings.NewReader(`{"title":"gaps"}`))
 		if err != nil {
@@ -90,16 +90,21 @@ func TestElasticsearchAnswersAndIsGoneAfterTheTest(t *testing.T) {
 	})
 }
 
-func TestJaegerAnswersAndIsGoneAfterTheTest(t *testing.T) {
+func TestJaeger(t *testing.T) {
 	find(t, "GAPTRACE_JAEGER", "jaeger-all-in-one")
-	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
+	startAndStop(t, func(t *testing.T) (*Process, []string) {
 		s := Jaeger(t)
 		contains(t, s.QueryURL+"/api/services", `"data":`)
 		contains(t, s.SamplingURL+"?service=x", `"samplingRate":`)
 		for url, body := range map[string]string{
-			s.ZipkinURL: `[{"traceId":"00000000000000ab","id":"00000000000000cd","name":"zipkin","timestamp":1700000000000000,"duration":5,"localEndpoint":{"serviceName":"by-zipkin"}}]`,
-			s.OTLPURL: `{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"by-otlp"}}]},"scopeSpans":[{"spans":[
-				{"traceId":"000000000000000000000000000000ef","spanId":"0000000000000012","name":"otlp","startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000000005000"}]}]}]}`,
+			s.ZipkinURL: `[{
+				"traceId":"00000000000000ab","id":"00000000000000cd","name":"zipkin",
+				"timestamp":1700000000000000,"duration":5,"localEndpoint":{"serviceName":"by-zipkin"}}]`,
+			s.OTLPURL: `{"resourceSpans":[{
+				"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"by-otlp"}}]},
+				"scopeSpans":[{"spans":[{
+					"traceId":"000000000000000000000000000000ef","spanId":"0000000000000012","name":"otlp",
+					"startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000000005000"}]}]}]}`,
 		} {
 			res, err := http.Post(url, "application/json", strings.NewReader(body))
 			if err != nil {
@@ -119,20 +124,20 @@ func TestJaegerAnswersAndIsGoneAfterTheTest(t *testing.T) {
 		})
 		if conn, err := net.ListenPacket("udp", s.AgentAddr); err == nil {
 			conn.Close()
-			t.Errorf("nobody listens on %s, UDP", s.AgentAddr)
+			t.Errorf("Jaeger does not listen on %s, UDP", s.AgentAddr)
 		}
 		if res, err := http.Post(s.CollectorURL, "application/x-thrift", strings.NewReader("")); err != nil {
 			t.Error(err)
-		} else if res.Body.Close(); res.StatusCode != http.StatusBadRequest { // it reads Thrift, and there is none
+		} else if res.Body.Close(); res.StatusCode != http.StatusBadRequest { // an empty body is no Thrift
 			t.Errorf("POST %s: %s", s.CollectorURL, res.Status)
 		}
 		return s.Process, []string{strings.TrimPrefix(s.QueryURL, "http://")}
 	})
 }
 
-func TestEnvoyAnswersAndIsGoneAfterTheTest(t *testing.T) {
+func TestEnvoy(t *testing.T) {
 	find(t, "GAPTRACE_ENVOY", "envoy")
-	comesAndGoes(t, func(t *testing.T) (*Process, []string) {
+	startAndStop(t, func(t *testing.T) (*Process, []string) {
 		addr, p := Envoy(t, 1, func(addr []string) string {
 			return `
 static_resources:
@@ -149,7 +154,9 @@ static_resources:
             typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
           route_config:
             virtual_hosts:
-            - {name: all, domains: ["*"], routes: [{match: {prefix: /}, direct_response: {status: 200, body: {inline_string: from Envoy}}}]}
+            - name: all
+              domains: ["*"]
+              routes: [{match: {prefix: /}, direct_response: {status: 200, body: {inline_string: from Envoy}}}]
 `
 		})
 		contains(t, "http://"+addr[0]+"/", "from Envoy")
@@ -157,7 +164,7 @@ static_resources:
 	})
 }
 
-func TestThePeersLibrariesAreThere(t *testing.T) {
+func TestPythonAndNode(t *testing.T) {
 	for name, cmd := range map[string]*exec.Cmd{
 		"Python": Python(t, "-c", "import jaeger_client, grpc, grpc_opentracing; print('there')"),
 		"Node":   Node(t, "-e", "require('jaeger-client'); require('@opentelemetry/propagator-b3'); console.log('there')"),
@@ -168,11 +175,11 @@ func TestThePeersLibrariesAreThere(t *testing.T) {
 	}
 }
 
-func TestServersListenOnLoopbackOnly(t *testing.T) {
+func TestListensOnlyOnLoopback(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("skipped: reads /proc/net")
 	}
-	s := Jaeger(t) // it has by far the most listeners
+	s := Jaeger(t) // which has the most listeners
 	sockets := map[string]bool{}
 	fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", s.PID()))
 	if err != nil {
@@ -205,7 +212,7 @@ func TestServersListenOnLoopbackOnly(t *testing.T) {
 	}
 }
 
-func TestStartTakesAnotherPortWhenItsPortIsInUse(t *testing.T) {
+func TestStartOnAnotherPort(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -226,21 +233,23 @@ func TestStartTakesAnotherPortWhenItsPortIsInUse(t *testing.T) {
 	say(t, "tcp", addr[0], "PING\r\n", "+PONG")
 }
 
-func TestServerThatFailsToStartShowsItsLog(t *testing.T) {
+func TestStartFailureShowsTheLog(t *testing.T) {
 	binary := find(t, "GAPTRACE_REDIS", "redis-server")
 	var f fake
 	f.run(func() { RedisFrom(&f, binary, "--no-such-setting", "x") })
-	if !strings.Contains(f.fatal, "ended before it was ready: exit status 1") || !strings.Contains(f.fatal, "Bad directive") {
-		t.Errorf("fatal: %q", f.fatal)
+	for _, want := range []string{"ended before it was ready: exit status 1", "Bad directive"} {
+		if !strings.Contains(f.fatal, want) {
+			t.Errorf("fatal: %q; want %q", f.fatal, want)
+		}
 	}
 }
 
-func TestServerKilledInATestDoesNotHoldItUp(t *testing.T) {
+func TestServerKilledInATest(t *testing.T) {
 	binary := find(t, "GAPTRACE_REDIS", "redis-server")
 	for name, end := range map[string]func(*Process){
 		"by the test":          (*Process).Kill,
 		"stopped by the test":  (*Process).Stop,
-		"by somebody else":     func(p *Process) { p.cmd.Process.Kill() },
+		"by another process":   func(p *Process) { p.cmd.Process.Kill() },
 		"not at all, and hung": suspend,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -258,8 +267,9 @@ func TestServerKilledInATestDoesNotHoldItUp(t *testing.T) {
 	}
 }
 
-// The child started below is this test binary: it starts a server, tells its process id, and waits to be killed.
-func TestServersDieWithTheTestBinary(t *testing.T) {
+// The child process is this test binary. It starts a server, prints its process id, and waits until
+// it is killed.
+func TestServerDiesWithTheTestBinary(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("skipped: only Linux has a parent-death signal")
 	}
@@ -289,33 +299,38 @@ func TestServersDieWithTheTestBinary(t *testing.T) {
 	if _, err := fmt.Sscan(line, &pid, &dir); err != nil {
 		t.Fatalf("%q: %v", line, err)
 	}
-	defer os.RemoveAll(dir) // a killed test cannot tidy up
+	defer os.RemoveAll(dir) // which a killed test cannot do
 	eventually(t, func() error {
 		if alive(pid) {
-			return fmt.Errorf("process %d lives on", pid)
+			return fmt.Errorf("process %d still runs", pid)
 		}
 		return nil
 	})
 }
 
-func TestMissingServerSkipsOrFails(t *testing.T) {
+func TestMissingServer(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("GAPTRACE_SERVERS", t.TempDir())
 	for _, v := range []string{"GAPTRACE_JAEGER", "GAPTRACE_REDIS62", "GAPTRACE_ELASTICSEARCH_HOME", "ES_JAVA_HOME"} {
 		t.Setenv(v, "")
+	}
+	noSuchRedis := func(t testing.TB) {
+		os.Setenv("GAPTRACE_REDIS", "/no/such/redis")
+		Redis(t)
 	}
 	for reason, start := range map[string]func(testing.TB){
 		"no jaeger-all-in-one in $GAPTRACE_JAEGER, on PATH or in ":       func(t testing.TB) { Jaeger(t) },
 		"no redis-server-6.2 in $GAPTRACE_REDIS62, on PATH or in ":       func(t testing.TB) { Redis62(t) },
 		"no Elasticsearch in $GAPTRACE_ELASTICSEARCH_HOME or ":           func(t testing.TB) { Elasticsearch(t) },
 		"no Java for Elasticsearch in $ES_JAVA_HOME, ":                   func(t testing.TB) { javaHome(t) },
-		"GAPTRACE_REDIS: stat /no/such/redis: no such file or directory": func(t testing.TB) { os.Setenv("GAPTRACE_REDIS", "/no/such/redis"); Redis(t) },
+		"GAPTRACE_REDIS: stat /no/such/redis: no such file or directory": noSuchRedis,
 	} {
 		t.Setenv("GAPTRACE_REDIS", "") // restored afterwards
 		t.Setenv("GAPTRACE_REQUIRE_SERVERS", "")
 		var f fake
 		f.run(func() { start(&f) })
-		if !strings.HasPrefix(f.skip, "skipped: "+reason) || !strings.HasSuffix(f.skip, "see CONTRIBUTING.md") || f.fatal != "" {
+		if !strings.HasPrefix(f.skip, "skipped: "+reason) || !strings.HasSuffix(f.skip, "see CONTRIBUTING.md") ||
+			f.fatal != "" {
 			t.Errorf("skip: %q, fatal: %q", f.skip, f.fatal)
 		}
 		t.Setenv("GAPTRACE_REQUIRE_SERVERS", "1")
@@ -327,8 +342,9 @@ func TestMissingServerSkipsOrFails(t *testing.T) {
 	}
 }
 
-// comesAndGoes starts a server in a subtest, which ends it, and then looks whether it is gone.
-func comesAndGoes(t *testing.T, start func(*testing.T) (p *Process, addrs []string)) {
+// startAndStop starts a server in a subtest, whose end stops it. Then it checks that nothing is
+// left.
+func startAndStop(t *testing.T, start func(*testing.T) (p *Process, addrs []string)) {
 	t.Helper()
 	var p *Process
 	var addrs []string
@@ -351,7 +367,7 @@ func comesAndGoes(t *testing.T, start func(*testing.T) (p *Process, addrs []stri
 func gone(t *testing.T, p *Process, addrs ...string) {
 	t.Helper()
 	if alive(p.PID()) {
-		t.Errorf("process %d lives on", p.PID())
+		t.Errorf("process %d still runs", p.PID())
 	}
 	for _, addr := range addrs {
 		if conn, err := net.Dial("tcp", addr); !errors.Is(err, syscall.ECONNREFUSED) {
@@ -395,7 +411,8 @@ func eventually(t *testing.T, check func() error) {
 	}
 }
 
-// alive reports whether a process exists and runs. A zombie does not: it waits for an init that some containers lack.
+// alive reports whether a process runs. A zombie does not: it waits for an init, which some
+// containers lack.
 func alive(pid int) bool {
 	p, err := os.FindProcess(pid)
 	if err != nil {
@@ -406,7 +423,7 @@ func alive(pid int) bool {
 	return p.Signal(syscall.Signal(0)) == nil && !strings.Contains(string(stat), ") Z ")
 }
 
-// fake is a testing.TB that keeps what it is told.
+// fake is a testing.TB that keeps what a test reports.
 type fake struct {
 	testing.TB
 	skip, fatal string
@@ -455,7 +472,7 @@ func (f *fake) run(test func()) {
 }
 
 // A server's own failure must fail the test, and never skip it.
-func TestServerThatCrashesOrAnswersWronglyFailsTheTest(t *testing.T) {
+func TestCrashFailsTheTest(t *testing.T) {
 	if _, err := os.Stat("/bin/sh"); err != nil {
 		t.Skip("skipped: ", err)
 	}
@@ -480,18 +497,22 @@ func TestServerThatCrashesOrAnswersWronglyFailsTheTest(t *testing.T) {
 	}
 }
 
-func TestServerThatTheMachineEndsSkipsOrFails(t *testing.T) {
+func TestUnfitMachineSkipsOrFails(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("skipped: the messages are Linux's")
 	}
 	for script, want := range map[string]string{
 		"kill -KILL $$": "signal: killed; free memory",
-		"echo 'FATAL:zygote_host.cc No usable sandbox! If you are'; exit 133": "No usable sandbox! If you are; allow user namespaces",
-		"kill -SYS $$": "signal: bad system call",
-		"echo 'x: error while loading shared libraries: liby.so: cannot open shared object file'; exit 127": "liby.so: cannot open shared object file; install the library",
-		"echo 'x: /lib/libc.so.6: version `GLIBC_2.99'\"'\"' not found (required by x)'; exit 1":            "GLIBC_2.99' not found (required by x); install one",
-		"echo '[emerg] bind() to 127.0.0.1:80 failed (13: Permission denied): permission denied'; exit 1":   "allow programs to listen on 127.0.0.1",
-		"echo 'runtime: out of memory: cannot allocate 64-byte block'; exit 2":                              "free memory",
+		"kill -SYS $$":  "signal: bad system call",
+		"echo 'FATAL:zygote_host.cc No usable sandbox! If you are'; exit 133": "No usable sandbox! If you are; " +
+			"allow user namespaces",
+		"echo 'x: error while loading shared libraries: liby.so: cannot open'; exit 127": "liby.so: cannot open; " +
+			"install the library",
+		"echo 'x: /lib/libc.so.6: version `GLIBC_2.99'\"'\"' not found (required by x)'; exit 1": "GLIBC_2.99' not found " +
+			"(required by x); install one",
+		"echo '[emerg] bind() to 127.0.0.1:80 failed (13: Permission denied): permission denied'; exit 1": "allow programs " +
+			"to listen on 127.0.0.1",
+		"echo 'runtime: out of memory: cannot allocate 64-byte block'; exit 2": "free memory",
 	} {
 		s := server{
 			name:    "ended",

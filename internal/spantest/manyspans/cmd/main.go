@@ -1,4 +1,4 @@
-// Command cmd writes Jaeger's JSON of many spans, to measure what reads it:
+// Command cmd writes Jaeger JSON with many spans, to measure the code that reads it:
 //
 //	go run ./internal/spantest/manyspans/cmd -n 1000000 -shape realistic -per-trace 100 > FILE
 package main
@@ -13,9 +13,9 @@ import (
 )
 
 func main() {
-	n := flag.Int("n", 1000, "so many spans")
-	shape := flag.String("shape", manyspans.Shapes[0], "their shape: "+strings.Join(manyspans.Shapes, ", "))
-	perTrace := flag.Int("per-trace", 0, "spans in each trace; 0 for all in one")
+	n := flag.Int("n", 1000, "number of spans")
+	shape := flag.String("shape", manyspans.Shapes[0], "shape of a trace: "+strings.Join(manyspans.Shapes, ", "))
+	perTrace := flag.Int("per-trace", 0, "spans in each trace; 0 means that all are one trace")
 	flag.Parse()
 	if err := manyspans.Write(os.Stdout, *shape, *n, *perTrace); err != nil {
 		fmt.Fprintln(os.Stderr, "manyspans:", err)
