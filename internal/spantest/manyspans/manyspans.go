@@ -18,7 +18,7 @@ const start int64 = 1_700_000_000_000_000
 // perTrace is 0 or less, all spans are one trace. Like Jaeger, Write puts the processes after the
 // spans. The same arguments write the same bytes, about 430 for each span.
 //
-//   - realistic: servers with three clients each; every other client has a server; some spans have logs
+//   - realistic: servers with three clients each; every other client has a server; some have logs
 //   - deep: each span is the child of the span before it
 //   - wide: all spans are children of the first
 func Write(w io.Writer, shape string, n, perTrace int) error {
