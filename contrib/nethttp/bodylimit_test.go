@@ -24,14 +24,14 @@ type limitTest struct {
 
 var limitTests = map[string]limitTest{
 	// In the request that the handler was given.
-	"Body":                  {inside(limitInRequest(100)), true},
-	"Body, after 4 bytes":   {inside(afterFourBytes), true},
-	"Body, twice":           {inside(limitInRequest(1000, 100)), true},
-	"Body, inside no one's": {inside(limitInsideOfNil), true},
-	"Body, 400":             {inside(limitThen400), true},
-	"Body, 200":             {inside(limitThen200), true},
-	"Body, after a flush":   {inside(limitAfterFlush), false},
-	"Body, ParseForm":       {inside(limitOfAForm), true},
+	"Body":                 {inside(limitInRequest(100)), true},
+	"Body, after 4 bytes":  {inside(afterFourBytes), true},
+	"Body, twice":          {inside(limitInRequest(1000, 100)), true},
+	"Body, around another": {inside(limitInsideOfNil), true},
+	"Body, 400":            {inside(limitThen400), true},
+	"Body, 200":            {inside(limitThen200), true},
+	"Body, after a flush":  {inside(limitAfterFlush), false},
+	"Body, ParseForm":      {inside(limitOfAForm), true},
 
 	// In a copy of the request.
 	"copy":                     {inside(limitInCopy), true},

@@ -144,8 +144,8 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// isDescriptor reports whether the kernel reads src: it is a file or a connection. The program may
-// fill a pipe itself, so a pipe is none. The check is that of package net, since io.Copy does not
+// isDescriptor reports whether the kernel reads src: it is a file or a connection. A pipe does not
+// count, since the program may fill it itself. The check is that of package net: io.Copy does not
 // pass an *os.File on as it is.
 func isDescriptor(src io.Reader) bool {
 	src = unlimited(src)
@@ -236,9 +236,9 @@ func (w *responseWriter) unwrap() http.ResponseWriter {
 	if !ok || abilitiesOf(w.inner)&recorded == recorded {
 		return w.inner
 	}
-	within := outer.Unwrap()
-	if within == nil {
+	inside := outer.Unwrap()
+	if inside == nil {
 		return nil
 	}
-	return w.x.wrap(new(textWriter), within)
+	return w.x.wrap(new(textWriter), inside)
 }
