@@ -55,7 +55,7 @@ func benchmarkPipeline(b *testing.B, commands int) {
 	cost.Run(b, pipeline(raw), pipeline(wrapped), nil)
 }
 
-// inMemory is a client whose every write is answered with so many nils, from memory.
+// inMemory returns a client without a network. The answer to each write is that many nils.
 func inMemory(tb testing.TB, answers int) *redis.Client {
 	client := redis.NewClient(&redis.Options{
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
@@ -73,7 +73,7 @@ type memoryConn struct {
 }
 
 func (c *memoryConn) Write(p []byte) (int, error) {
-	if len(c.unread) == 0 { // a large pipeline comes in several writes
+	if len(c.unread) == 0 { // false in a large pipeline, which is several writes
 		c.unread = c.answer
 	}
 	return len(p), nil

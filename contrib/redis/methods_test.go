@@ -22,9 +22,9 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-var update = flag.Bool("update", false, "write testdata/methods.txt anew")
+var update = flag.Bool("update", false, "rewrite testdata/methods.txt")
 
-// noSpan maps each method that reaches the network and draws nothing to its row in doc.go.
+// noSpan maps each method that reaches the network and is not recorded to its row in docs/redis.md.
 var noSpan = map[string]string{
 	"Subscribe":                "Subscribe(ctx, channels…)",
 	"PSubscribe":               "Subscribe(ctx, channels…)",
@@ -34,10 +34,10 @@ var noSpan = map[string]string{
 	"ReloadState":              "ReloadState",
 }
 
-// owners makes a value of each of methodTypes, connected to a real server.
+// owners makes values of methodTypes, connected to real servers.
 type owners struct {
 	tracer   *spantest.Tracer
-	written  atomic.Int64 // to any connection
+	written  atomic.Int64 // number of writes, to any connection
 	scripter redis.Scripter
 	byName   map[string]func(t *testing.T, ctx context.Context, use func(value any))
 }
@@ -57,7 +57,7 @@ func (c writtenConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// methodTypes are the types, by their names in testdata/methods.txt.
+// methodTypes are the types whose methods are called, by their names in testdata/methods.txt.
 var methodTypes = map[string]reflect.Type{
 	"Client":                reflect.TypeFor[*redis.Client](),
 	"FailoverClient":        reflect.TypeFor[*redis.Client](),
@@ -77,58 +77,72 @@ var methodTypes = map[string]reflect.Type{
 // startOwners starts the servers. SHUTDOWN is renamed, so that no method can stop them.
 func startOwners(t *testing.T) *owners {
 	o := &owners{tracer: spantest.NewTracer(), byName: map[string]func(*testing.T, context.Context, func(any)){}}
-	options := gaptrace.WithTracer(o.tracer)
 	immortal := []string{"--rename-command", "SHUTDOWN", "dont"}
 	binary62, binary7 := servers.Redis62(t), servers.Redis7(t)
-	client := func(name string, c redis.UniversalClient) {
-		gapredis.Wrap(c, options)
-		t.Cleanup(func() { c.Close() })
-		o.byName[name] = func(_ *testing.T, ctx context.Context, use func(any)) {
-			c.Set(ctx, "k", "v", 0)
-			use(c)
-		}
-	}
 
 	single, _ := servers.RedisFrom(t, binary7, immortal...)
-	client("Client", redis.NewClient(&redis.Options{Addr: single, Dialer: o.dial}))
-	plain := gapredis.Wrap(redis.NewClient(&redis.Options{Addr: single, Dialer: o.dial}), options)
+	o.client(t, "Client", redis.NewClient(&redis.Options{Addr: single, Dialer: o.dial}))
+	plain := gapredis.Wrap(redis.NewClient(&redis.Options{Addr: single, Dialer: o.dial}), gaptrace.WithTracer(o.tracer))
 	t.Cleanup(func() { plain.Close() })
 	o.scripter = plain
-	client("UniversalClient", redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{single}, Dialer: o.dial}))
+	o.ownedBy(plain)
+	universal := &redis.UniversalOptions{Addrs: []string{single}, Dialer: o.dial}
+	o.client(t, "UniversalClient", redis.NewUniversalClient(universal))
+
 	master, _ := servers.RedisFrom(t, binary7, immortal...)
 	sentinel := servers.Sentinel(t, binary7, "shop", master)
 	failover := redis.FailoverOptions{MasterName: "shop", SentinelAddrs: []string{sentinel}, Dialer: o.dial}
-	client("FailoverClient", redis.NewFailoverClient(&failover))
-	client("FailoverClusterClient", redis.NewFailoverClusterClient(&failover))
+	o.client(t, "FailoverClient", redis.NewFailoverClient(&failover))
+	o.client(t, "FailoverClusterClient", redis.NewFailoverClusterClient(&failover))
+	watcher := redis.NewSentinelClient(&redis.Options{Addr: sentinel, Dialer: o.dial})
+	gapredis.Wrap(watcher, gaptrace.WithTracer(o.tracer))
+	t.Cleanup(func() { watcher.Close() })
+	o.byName["SentinelClient"] = func(_ *testing.T, ctx context.Context, use func(any)) {
+		watcher.Ping(ctx)
+		use(watcher)
+	}
+
 	var nodes []string
 	for _, m := range cluster(t, immortal...) {
 		nodes = append(nodes, m.Options().Addr)
 	}
-	client("ClusterClient", redis.NewClusterClient(&redis.ClusterOptions{Addrs: nodes, Dialer: o.dial}))
+	o.client(t, "ClusterClient", redis.NewClusterClient(&redis.ClusterOptions{Addrs: nodes, Dialer: o.dial}))
 	shards := map[string]string{}
 	for _, name := range []string{"a", "b"} {
 		shards[name], _ = servers.RedisFrom(t, binary62, immortal...)
 	}
-	client("Ring", redis.NewRing(&redis.RingOptions{Addrs: shards, HeartbeatFrequency: time.Hour, Dialer: o.dial}))
+	o.client(t, "Ring", redis.NewRing(&redis.RingOptions{Addrs: shards, HeartbeatFrequency: time.Hour, Dialer: o.dial}))
+	return o
+}
 
-	asked := gapredis.Wrap(redis.NewSentinelClient(&redis.Options{Addr: sentinel, Dialer: o.dial}), options)
-	t.Cleanup(func() { asked.Close() })
-	o.byName["SentinelClient"] = func(_ *testing.T, ctx context.Context, use func(any)) { asked.Ping(ctx); use(asked) }
+// client adds a client by name.
+func (o *owners) client(t *testing.T, name string, c redis.UniversalClient) {
+	gapredis.Wrap(c, gaptrace.WithTracer(o.tracer))
+	t.Cleanup(func() { c.Close() })
+	o.byName[name] = func(_ *testing.T, ctx context.Context, use func(any)) {
+		c.Set(ctx, "k", "v", 0)
+		use(c)
+	}
+}
+
+// ownedBy adds the values that are made by a client.
+func (o *owners) ownedBy(c *redis.Client) {
+	option := gaptrace.WithTracer(o.tracer)
 	o.byName["Conn"] = func(_ *testing.T, ctx context.Context, use func(any)) {
-		conn := gapredis.Wrap(plain.Conn(ctx), options)
+		conn := gapredis.Wrap(c.Conn(ctx), option)
 		defer conn.Close()
 		conn.Set(ctx, "k", "v", 0)
 		use(conn)
 	}
 	o.byName["Tx"] = func(t *testing.T, ctx context.Context, use func(any)) {
-		must(t, plain.Watch(ctx, func(tx *redis.Tx) error {
+		check(t, c.Watch(ctx, func(tx *redis.Tx) error {
 			tx.Set(ctx, "k", "v", 0)
 			use(tx)
 			return nil
 		}))
 	}
 	o.byName["Pipeline"] = func(_ *testing.T, ctx context.Context, use func(any)) {
-		pipe := plain.Pipeline()
+		pipe := c.Pipeline()
 		pipe.Ping(ctx)
 		use(pipe)
 	}
@@ -136,35 +150,34 @@ func startOwners(t *testing.T) *owners {
 	o.byName["PubSub"] = func(t *testing.T, ctx context.Context, use func(any)) {
 		subscriptions++
 		channel := fmt.Sprint("channel:", subscriptions) // the server may not know yet that the last one is closed
-		sub := plain.Subscribe(ctx)
+		sub := c.Subscribe(ctx)
 		defer sub.Close()
-		must(t, sub.Subscribe(ctx, channel))
+		check(t, sub.Subscribe(ctx, channel))
 		for { // repeated, since the first message may be sent before the server has the subscription
-			n, err := plain.Publish(ctx, channel, "v").Result()
-			must(t, err)
+			n, err := c.Publish(ctx, channel, "v").Result()
+			check(t, err)
 			if n > 0 {
 				break
 			}
 			time.Sleep(time.Millisecond)
 		}
-		use(gapredis.WrapPubSub(sub, options))
+		use(gapredis.WrapPubSub(sub, option))
 	}
 	o.byName["Script"] = func(_ *testing.T, ctx context.Context, use func(any)) {
-		plain.ScriptFlush(ctx)
+		c.ScriptFlush(ctx)
 		use(redis.NewScript("return 1"))
 	}
-	o.byName["ScanIterator"] = func(t *testing.T, ctx context.Context, use func(any)) {
+	o.byName["ScanIterator"] = func(_ *testing.T, ctx context.Context, use func(any)) {
 		for i := range 20 {
-			plain.Set(ctx, fmt.Sprint("scanned:", i), i, 0)
+			c.Set(ctx, fmt.Sprint("scanned:", i), i, 0)
 		}
-		iterator := plain.Scan(ctx, 0, "none", 1).Iterator() // a page without keys: Next asks for the others
+		iterator := c.Scan(ctx, 0, "none", 1).Iterator() // a page without keys: Next reads the other pages
 		use(iterator)
 	}
-	return o
 }
 
-// arguments returns the arguments for methods that do not work with those made from their
-// parameters' types.
+// arguments replaces some of a method's arguments, if those made from its parameters' types do not
+// work.
 func arguments(method string, in []reflect.Value) []reflect.Value {
 	switch method {
 	case "Do":
@@ -180,7 +193,7 @@ func arguments(method string, in []reflect.Value) []reflect.Value {
 	return in
 }
 
-// argument returns a value of a parameter's type.
+// argument returns an argument for a parameter of that type.
 func (o *owners) argument(of reflect.Type, ctx context.Context) reflect.Value {
 	value := reflect.New(of).Elem()
 	switch of {
@@ -235,9 +248,9 @@ func (o *owners) argument(of reflect.Type, ctx context.Context) reflect.Value {
 	return value
 }
 
-// drawn calls a method under a parent span. It returns the names of the spans drawn, or that the
-// method wrote to no connection.
-func (o *owners) drawn(t *testing.T, name, method string) (spans string) {
+// call calls a method under a parent span. It returns the operations of its spans, or why there are
+// none, or "" if the method wrote to a connection and has no span.
+func (o *owners) call(t *testing.T, name, method string) (spans string) {
 	o.byName[name](t, context.Background(), func(value any) {
 		o.tracer.Reset()
 		parent := o.tracer.StartSpan("parent")
@@ -272,7 +285,7 @@ func (o *owners) drawn(t *testing.T, name, method string) (spans string) {
 		}
 		switch spans = strings.Join(slices.Compact(operations), ", "); {
 		case spans == "" && noSpan[method] != "":
-			spans = "nothing, see doc.go: " + noSpan[method]
+			spans = "nothing, see docs/redis.md: " + noSpan[method]
 		case spans == "" && o.written.Load() == written:
 			spans = "nothing: writes to no connection"
 		}
@@ -280,11 +293,11 @@ func (o *owners) drawn(t *testing.T, name, method string) (spans string) {
 	return spans
 }
 
-// last are methods that change a server or a client, so they are called last.
-func last(method string) int {
+// order returns when a method is called: those that change a server or a client come last.
+func order(method string) int {
 	switch method {
-	case "ClusterAddSlots", "ClusterAddSlotsRange", "ClusterDelSlots", "ClusterDelSlotsRange", "ClusterFailover", "ClusterForget",
-		"ClusterReplicate", "ClusterResetHard", "ClusterResetSoft", "SlaveOf", "Failover":
+	case "ClusterAddSlots", "ClusterAddSlotsRange", "ClusterDelSlots", "ClusterDelSlotsRange", "ClusterFailover",
+		"ClusterForget", "ClusterReplicate", "ClusterResetHard", "ClusterResetSoft", "SlaveOf", "Failover":
 		return 1
 	case "Close":
 		return 2
@@ -296,36 +309,28 @@ func methodsOf(of reflect.Type) (names []string) {
 	for method := range of.Methods() {
 		names = append(names, method.Name)
 	}
-	slices.SortStableFunc(names, func(a, b string) int { return last(a) - last(b) })
+	slices.SortStableFunc(names, func(a, b string) int { return order(a) - order(b) })
 	return names
 }
 
-// TestEveryMethodDrawsWhatIsWrittenDown calls every method of every type, and compares the spans
-// with testdata/methods.txt. A method that is new in go-redis fails with its name.
-func TestEveryMethodDrawsWhatIsWrittenDown(t *testing.T) {
-	const file = "testdata/methods.txt"
-	text, err := os.ReadFile(file)
-	must(t, err)
-	known := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		method, drawn, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		spans, names, _ := strings.Cut(drawn, "\t")
-		for name := range strings.FieldsSeq(names) {
-			known[name+"."+method] = spans
-		}
-	}
+const methodsFile = "testdata/methods.txt"
+
+// TestMethods calls every method of every type, and compares the spans with testdata/methods.txt.
+// It fails for a method that is new in go-redis. With -update it rewrites the file.
+func TestMethods(t *testing.T) {
+	known := readMethods(t)
 	for name, of := range methodTypes {
 		for _, method := range methodsOf(of) {
 			if known[name+"."+method] == "" && !*update {
-				t.Errorf("%s.%s is not in %s: what does it draw?", name, method, file)
+				t.Errorf("%s.%s is not in %s: add its spans with -update", name, method, methodsFile)
 			}
 		}
 	}
-	doc, err := os.ReadFile("doc.go")
-	must(t, err)
+	doc, err := os.ReadFile("../../docs/redis.md")
+	check(t, err)
 	for method, row := range noSpan {
-		if !strings.Contains(string(doc), "\n//	"+row+" ") {
-			t.Errorf("doc.go has no row for %s: %q", method, row)
+		if !strings.Contains(string(doc), "\n| `"+row+"` |") {
+			t.Errorf("docs/redis.md has no row for %s: %q", method, row)
 		}
 	}
 
@@ -335,29 +340,47 @@ func TestEveryMethodDrawsWhatIsWrittenDown(t *testing.T) {
 		for _, method := range methodsOf(methodTypes[name]) {
 			key := name + "." + method
 			for range 3 { // a write may be go-redis's own, in the background
-				if got[key] = o.drawn(t, name, method); got[key] != "" {
+				if got[key] = o.call(t, name, method); got[key] != "" {
 					break
 				}
 			}
 			switch {
 			case got[key] == "":
-				t.Errorf("%s reaches the network and draws nothing", key)
+				t.Errorf("%s writes to a connection and has no span", key)
 			case got[key] != known[key] && !*update:
-				t.Errorf("%s draws %q, in %s it is %q", key, got[key], file, known[key])
+				t.Errorf("%s has the spans %q, in %s %q", key, got[key], methodsFile, known[key])
 			}
 		}
 	}
-	if !*update {
-		return
+	if *update {
+		writeMethods(t, got)
 	}
-	types := map[string]string{} // by "method: spans"
-	for _, key := range slices.Sorted(maps.Keys(got)) {
+}
+
+// readMethods returns the spans of each method in testdata/methods.txt, by "Type.Method".
+func readMethods(t *testing.T) map[string]string {
+	text, err := os.ReadFile(methodsFile)
+	check(t, err)
+	known := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		method, rest, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		spans, names, _ := strings.Cut(rest, "\t")
+		for name := range strings.FieldsSeq(names) {
+			known[name+"."+method] = spans
+		}
+	}
+	return known
+}
+
+func writeMethods(t *testing.T, spans map[string]string) {
+	types := map[string]string{} // by "Method: spans"
+	for _, key := range slices.Sorted(maps.Keys(spans)) {
 		name, method, _ := strings.Cut(key, ".")
-		types[method+": "+got[key]] += " " + name
+		types[method+": "+spans[key]] += " " + name
 	}
 	var b strings.Builder
-	for _, drawn := range slices.Sorted(maps.Keys(types)) {
-		fmt.Fprintf(&b, "%s\t%s\n", drawn, types[drawn][1:])
+	for _, line := range slices.Sorted(maps.Keys(types)) {
+		fmt.Fprintf(&b, "%s\t%s\n", line, types[line][1:])
 	}
-	must(t, os.WriteFile(file, []byte(b.String()), 0o644))
+	check(t, os.WriteFile(methodsFile, []byte(b.String()), 0o644))
 }

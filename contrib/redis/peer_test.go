@@ -16,7 +16,8 @@ import (
 	"github.com/go-redis/redis/v8"
 )
 
-// A Ring logs what the peer does not tell of its commands, a pool its failures.
+// TestMain silences go-redis. A Ring logs that the peer's COMMAND has little to say, and a pool
+// logs its failures.
 func TestMain(m *testing.M) {
 	redis.SetLogger(silent{})
 	m.Run()
@@ -26,18 +27,63 @@ type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
-// peer is a Redis server as far as the protocol goes: it keeps strings, and what it was told.
+// check ends the test if an error is not nil.
+func check(t testing.TB, errs ...error) {
+	t.Helper()
+	for _, err := range errs {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// connect returns a client that does not retry.
+func connect(t *testing.T, addr string) *redis.Client {
+	c := redis.NewClient(&redis.Options{Addr: addr, MaxRetries: -1, IdleCheckFrequency: -1})
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// otherHook is another hook than ours. A nil function does nothing.
+type otherHook struct {
+	before func(context.Context) (context.Context, error)
+	after  func(context.Context) error
+}
+
+func (h *otherHook) BeforeProcess(ctx context.Context, _ redis.Cmder) (context.Context, error) {
+	if h.before == nil {
+		return ctx, nil
+	}
+	return h.before(ctx)
+}
+
+func (h *otherHook) AfterProcess(ctx context.Context, _ redis.Cmder) error {
+	if h.after == nil {
+		return nil
+	}
+	return h.after(ctx)
+}
+
+func (h *otherHook) BeforeProcessPipeline(ctx context.Context, _ []redis.Cmder) (context.Context, error) {
+	return h.BeforeProcess(ctx, nil)
+}
+
+func (h *otherHook) AfterProcessPipeline(ctx context.Context, _ []redis.Cmder) error {
+	return h.AfterProcess(ctx, nil)
+}
+
+// peer is a small Redis server. It keeps strings, and the commands that it received.
 type peer struct {
 	addr string
 
-	mu      sync.Mutex
-	heard   []string
-	strings map[string]string
-	changes map[string]int // by key
-	moved   string         // what commands with a key are answered: "MOVED 1 127.0.0.1:6379", "ASK …"
-	conns   []net.Conn
-	waiting chan struct{} // BLPOP answers when it is closed
-	free    func()        // closes it
+	mu       sync.Mutex
+	received []string
+	strings  map[string]string
+	changes  map[string]int // by key
+	moved    string         // the answer to commands with a key: "MOVED 1 127.0.0.1:6379", "ASK …"
+	conns    []net.Conn
+	waiting  chan struct{} // BLPOP answers when it is closed
+	free     func()        // closes waiting
 }
 
 func newPeer(tb testing.TB) *peer {
@@ -55,8 +101,12 @@ func startPeer() (p *peer, stop func(), err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	p = &peer{addr: listener.Addr().String(), strings: map[string]string{"greeting": "hello", "greeting{1}": "hello"}, changes: map[string]int{}}
-	p.waiting = make(chan struct{})
+	p = &peer{
+		addr:    listener.Addr().String(),
+		strings: map[string]string{"greeting": "hello", "greeting{1}": "hello"},
+		changes: map[string]int{},
+		waiting: make(chan struct{}),
+	}
 	p.free = sync.OnceFunc(func() { close(p.waiting) })
 	var serving sync.WaitGroup
 	serving.Go(func() {
@@ -83,11 +133,11 @@ func startPeer() (p *peer, stop func(), err error) {
 	}, nil
 }
 
-// commands are what the peer has heard, in order.
+// commands returns the commands that the peer received, one per line.
 func (p *peer) commands() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return strings.Join(p.heard, "\n")
+	return strings.Join(p.received, "\n")
 }
 
 // sendTo makes the peer redirect commands with a key to another peer, by "MOVED" or "ASK".
@@ -147,11 +197,11 @@ var keyed = []string{"get", "set", "del", "incr"} // commands with one key
 
 func (s *session) answer(args []string) string {
 	s.mu.Lock()
-	var heard []string
+	var words []string
 	for _, arg := range args {
-		heard = append(heard, arg[:min(len(arg), 40)])
+		words = append(words, arg[:min(len(arg), 40)])
 	}
-	s.heard = append(s.heard, strings.Join(heard, " "))
+	s.received = append(s.received, strings.Join(words, " "))
 	name := strings.ToLower(args[0])
 	if name == "blpop" { // waits
 		s.mu.Unlock()
@@ -226,7 +276,7 @@ func (s *session) do(name string, args []string) string {
 			s.watched[key] = s.changes[key]
 		}
 		return "+OK\r\n"
-	case "subscribe": // and at once there is news
+	case "subscribe": // with a message right after it
 		channel := fmt.Sprintf("$%d\r\n%s\r\n", len(args[1]), args[1])
 		return "*3\r\n$9\r\nsubscribe\r\n" + channel + ":1\r\n*3\r\n$7\r\nmessage\r\n" + channel + "$4\r\nrain\r\n"
 	case "unwatch", "auth", "select", "echo", "asking", "readonly":
@@ -244,5 +294,6 @@ func (s *session) do(name string, args []string) string {
 		}
 		return answer.String()
 	}
-	return fmt.Sprintf("-ERR unknown command '%s', with args beginning with: '%s'\r\n", args[0], strings.Join(args[1:], "' '"))
+	return fmt.Sprintf("-ERR unknown command '%s', with args beginning with: '%s'\r\n",
+		args[0], strings.Join(args[1:], "' '"))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// clients make each kind of client there is for one server.
+// clients make each kind of client for one server.
 var clients = map[string]func(addr string) redis.UniversalClient{
 	"Client": func(addr string) redis.UniversalClient {
 		return redis.NewClient(&redis.Options{Addr: addr, DB: 3, Password: "hunter2", ReadTimeout: time.Minute})
@@ -36,65 +37,67 @@ var clients = map[string]func(addr string) redis.UniversalClient{
 	},
 }
 
-// wrappings are the states in which a wrapped client must be as the raw one.
-var wrappings = map[string]func(context.Context, redis.UniversalClient) context.Context{
-	"no parent": func(ctx context.Context, c redis.UniversalClient) context.Context {
-		gapredis.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()))
-		return ctx
-	},
-	"under a parent": func(ctx context.Context, c redis.UniversalClient) context.Context {
-		tracer := spantest.NewTracer()
-		gapredis.Wrap(c, gaptrace.WithTracer(tracer))
-		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent"))
-	},
-	"with phases": func(ctx context.Context, c redis.UniversalClient) context.Context {
-		tracer := spantest.NewTracer()
-		gapredis.Wrap(c, gaptrace.WithTracer(tracer), gaptrace.WithPhases())
-		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent"))
-	},
-	"twice": func(ctx context.Context, c redis.UniversalClient) context.Context {
-		tracer := spantest.NewTracer()
-		gapredis.Wrap(gapredis.Wrap(c, gaptrace.WithTracer(tracer)), gaptrace.WithTracer(tracer))
-		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent"))
-	},
-	"filtered": func(ctx context.Context, c redis.UniversalClient) context.Context {
-		gapredis.Wrap(c, gaptrace.WithRoots(), gaptrace.WithFilter(func(gaptrace.Call) bool { return false }))
-		return ctx
-	},
-	"a tracer with foreign contexts": func(ctx context.Context, c redis.UniversalClient) context.Context {
-		gapredis.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()))
-		return opentracing.ContextWithSpan(ctx, opentracing.NoopTracer{}.StartSpan("foreign"))
-	},
-	"hooks that panic": func(ctx context.Context, c redis.UniversalClient) context.Context {
-		gapredis.Wrap(c, gaptrace.WithRoots(), gaptrace.WithTracer(spantest.NewTracer()),
-			gaptrace.WithOperation(func(gaptrace.Call) string { panic("operation") }),
-			gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { panic("tags") }),
-			gaptrace.WithStatement(func(gaptrace.Call, string) string { panic("statement") }),
-			gaptrace.WithExpected(func(gaptrace.Call, error) bool { panic("expected") }))
-		return ctx
-	},
+// wrapping is a way of wrapping a client. The client must behave as the raw one.
+type wrapping struct {
+	name    string
+	parent  func(ctx context.Context, tracer opentracing.Tracer) context.Context
+	twice   bool
+	options []gaptrace.Option
 }
 
-func TestAWrappedClientBehavesAsTheRawOne(t *testing.T) {
+func (w wrapping) wrap(ctx context.Context, c redis.UniversalClient) context.Context {
+	tracer := spantest.NewTracer()
+	options := append([]gaptrace.Option{gaptrace.WithTracer(tracer)}, w.options...)
+	gapredis.Wrap(c, options...)
+	if w.twice {
+		gapredis.Wrap(c, options...)
+	}
+	return w.parent(ctx, tracer)
+}
+
+func noParent(ctx context.Context, _ opentracing.Tracer) context.Context { return ctx }
+
+func parentSpan(ctx context.Context, tracer opentracing.Tracer) context.Context {
+	return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent"))
+}
+
+func foreignParent(ctx context.Context, _ opentracing.Tracer) context.Context {
+	return opentracing.ContextWithSpan(ctx, opentracing.NoopTracer{}.StartSpan("foreign"))
+}
+
+func raw(ctx context.Context, _ redis.UniversalClient) context.Context { return ctx }
+
+func TestTransparent(t *testing.T) {
+	rejectAll := gaptrace.WithFilter(func(gaptrace.Call) bool { return false })
+	panicking := []gaptrace.Option{
+		gaptrace.WithRoots(),
+		gaptrace.WithOperation(func(gaptrace.Call) string { panic("operation") }),
+		gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { panic("tags") }),
+		gaptrace.WithStatement(func(gaptrace.Call, string) string { panic("statement") }),
+		gaptrace.WithExpected(func(gaptrace.Call, error) bool { panic("expected") }),
+	}
+	wrappings := []wrapping{
+		{"no parent", noParent, false, nil},
+		{"under a parent", parentSpan, false, nil},
+		{"with phases", parentSpan, false, []gaptrace.Option{gaptrace.WithPhases()}},
+		{"twice", parentSpan, true, nil},
+		{"filtered", noParent, false, []gaptrace.Option{gaptrace.WithRoots(), rejectAll}},
+		{"under a span of another tracer", foreignParent, false, nil},
+		{"hooks that panic", noParent, false, panicking},
+	}
 	for kind, client := range clients {
 		t.Run(kind, func(t *testing.T) {
-			raw := observe(t, client, func(ctx context.Context, _ redis.UniversalClient) context.Context { return ctx })
-			for name, wrap := range wrappings {
-				if wrapped := observe(t, client, wrap); raw != wrapped {
-					raw, wrapped := differing(raw, wrapped)
-					t.Errorf("%s: raw:\n%s\nwrapped:\n%s", name, raw, wrapped)
-				}
+			want := observe(t, client, raw)
+			for _, w := range wrappings {
+				wantObserved(t, w.name, observe(t, client, w.wrap), want)
 			}
 			inner := spantest.NewTracer()
 			for name, tracer := range spantest.Hostile(inner) {
-				wrapped := observe(t, client, func(ctx context.Context, c redis.UniversalClient) context.Context {
+				got := observe(t, client, func(ctx context.Context, c redis.UniversalClient) context.Context {
 					gapredis.Wrap(c, gaptrace.WithRoots(), gaptrace.WithTracer(tracer))
 					return ctx
 				})
-				if raw != wrapped {
-					raw, wrapped := differing(raw, wrapped)
-					t.Errorf("%s: raw:\n%s\nwrapped:\n%s", name, raw, wrapped)
-				}
+				wantObserved(t, name, got, want)
 				if problems := inner.Problems(); problems != nil {
 					t.Errorf("%s: %v", name, problems)
 				}
@@ -104,114 +107,153 @@ func TestAWrappedClientBehavesAsTheRawOne(t *testing.T) {
 	}
 }
 
-// observe runs everything a caller can do and writes down what came of it.
+func wantObserved(t *testing.T, name, wrapped, raw string) {
+	t.Helper()
+	if wrapped != raw {
+		raw, wrapped := differing(raw, wrapped)
+		t.Errorf("%s: raw:\n%s\nwrapped:\n%s", name, raw, wrapped)
+	}
+}
+
+// observer notes what a caller sees.
+type observer struct{ strings.Builder }
+
+func (o *observer) note(what string, value any, err error) {
+	identity := slices.Index(knownErrors, err) // errors are compared by ==
+	fmt.Fprintf(o, "%s: %v, error %d %T %v\n", what, value, identity, err, err)
+}
+
+func (o *observer) cmd(what string, cmd redis.Cmder) {
+	s := cmd.String()
+	o.note(what, s[:min(len(s), 100)], cmd.Err())
+}
+
+func (o *observer) exec(what string, cmds []redis.Cmder, err error) {
+	o.note(what, len(cmds), err)
+	for _, c := range cmds {
+		o.cmd("  "+what, c)
+	}
+}
+
+// Keys of one slot, so that commands reach the server in order.
+const greeting, none, n, watched = "greeting{1}", "none{1}", "n{1}", "watched{1}"
+
+// observe runs all that a caller can do, and returns what the caller and the server saw.
 func observe(
 	t *testing.T, newClient func(addr string) redis.UniversalClient,
 	wrap func(context.Context, redis.UniversalClient) context.Context,
 ) string {
-	peer := newPeer(t)
+	peer, o := newPeer(t), &observer{}
 	c := newClient(peer.addr)
 	defer c.Close()
 	ctx := wrap(t.Context(), c)
-	const greeting, none, n, watched = "greeting{1}", "none{1}", "n{1}", "watched{1}" // of one slot, to be in order
-	var b strings.Builder
-	note := func(what string, value any, err error) {
-		identity := -1 // errors are compared by ==
-		for i, known := range []error{redis.Nil, redis.TxFailedErr, redis.ErrClosed, context.Canceled, context.DeadlineExceeded} {
-			if err == known {
-				identity = i
-			}
-		}
-		fmt.Fprintf(&b, "%s: %v, error %d %T %v\n", what, value, identity, err, err)
+	observeCommands(ctx, o, c)
+	observePipelines(ctx, o, c)
+	for _, meddle := range []bool{false, true} {
+		observeWatch(ctx, o, c, meddle)
 	}
-	cmd := func(what string, cmd redis.Cmder) {
-		s := cmd.String()
-		note(what, s[:min(len(s), 100)], cmd.Err())
-	}
-	exec := func(what string, cmds []redis.Cmder, err error) {
-		note(what, len(cmds), err)
-		for _, c := range cmds {
-			cmd("  "+what, c)
-		}
-	}
+	observeShards(ctx, o, c)
+	observeEnds(ctx, o, c)
+	return strings.ReplaceAll(o.String()+peer.commands(), peer.addr, "PEER")
+}
 
-	cmd("get", c.Get(ctx, greeting))
-	cmd("get of none", c.Get(ctx, none))
-	cmd("set", c.Set(ctx, n, "41", time.Hour))
-	cmd("failure", c.Incr(ctx, greeting))
-	cmd("do", c.Do(ctx, []byte("GET"), greeting))
-	cmd("unknown", c.Do(ctx, "no.such", "argument"))
-	cmd("not to be marshalled", c.Do(ctx, "get", struct{}{}))
-	cmd("large", c.Set(ctx, "large\xff", strings.Repeat("x", 10<<20), 0))
+func observeCommands(ctx context.Context, o *observer, c redis.UniversalClient) {
+	o.cmd("get", c.Get(ctx, greeting))
+	o.cmd("get of none", c.Get(ctx, none))
+	o.cmd("set", c.Set(ctx, n, "41", time.Hour))
+	o.cmd("failure", c.Incr(ctx, greeting))
+	o.cmd("do", c.Do(ctx, []byte("GET"), greeting))
+	o.cmd("unknown", c.Do(ctx, "no.such", "argument"))
+	o.cmd("not to be marshaled", c.Do(ctx, "get", struct{}{}))
+	o.cmd("large", c.Set(ctx, "large\xff", strings.Repeat("x", 10<<20), 0))
+}
 
-	cmds, err := c.Pipelined(ctx, func(redis.Pipeliner) error { return nil })
-	exec("empty pipeline", cmds, err)
-	errMine := errors.New("mine")
-	_, err = c.Pipelined(ctx, func(redis.Pipeliner) error { return errMine })
-	note("abandoned pipeline", err == errMine, err)
-	several := func(p redis.Pipeliner) error {
+// several returns the commands of a pipeline; the second fails.
+func several(ctx context.Context) func(redis.Pipeliner) error {
+	return func(p redis.Pipeliner) error {
 		p.Get(ctx, none)
 		p.Incr(ctx, greeting)
 		p.Incr(ctx, n)
 		return nil
 	}
-	cmds, err = c.Pipelined(ctx, several)
-	exec("pipeline", cmds, err)
-	cmds, err = c.TxPipelined(ctx, several)
-	exec("tx", cmds, err)
+}
+
+var errMine = errors.New("mine")
+
+func observePipelines(ctx context.Context, o *observer, c redis.UniversalClient) {
+	cmds, err := c.Pipelined(ctx, func(redis.Pipeliner) error { return nil })
+	o.exec("empty pipeline", cmds, err)
+	_, err = c.Pipelined(ctx, func(redis.Pipeliner) error { return errMine })
+	o.note("abandoned pipeline", err == errMine, err)
+	cmds, err = c.Pipelined(ctx, several(ctx))
+	o.exec("pipeline", cmds, err)
+	cmds, err = c.TxPipelined(ctx, several(ctx))
+	o.exec("tx", cmds, err)
 	cmds, err = c.TxPipelined(ctx, func(p redis.Pipeliner) error {
 		p.Do(ctx, "no.such", n)
 		return nil
 	})
-	exec("tx refused", cmds, err)
-
-	for _, meddle := range []bool{false, true} {
-		name := fmt.Sprint("watch, meddling ", meddle)
-		err = c.Watch(ctx, func(tx *redis.Tx) error {
-			if meddle {
-				cmd("meddling", c.Set(ctx, watched, "0", 0))
-			}
-			cmds, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
-				p.Incr(ctx, watched)
-				return nil
-			})
-			exec(name, cmds, err)
-			return err
-		}, watched)
-		note(name, nil, err)
-	}
-
-	if shards, ok := c.(interface {
-		ForEachShard(context.Context, func(context.Context, *redis.Client) error) error
-	}); ok {
-		err = shards.ForEachShard(ctx, func(ctx context.Context, shard *redis.Client) error {
-			cmd("of a shard", shard.Get(ctx, none))
-			cmds, err := shard.TxPipelined(ctx, several)
-			exec("tx of a shard", cmds, err)
-			return errMine
-		})
-		note("each shard", err == errMine, err)
-	}
-
-	canceled, cancel := context.WithCancel(ctx)
-	cancel()
-	cmd("canceled", c.Get(canceled, greeting))
-	cmds, err = c.Pipelined(canceled, several)
-	exec("canceled pipeline", cmds, err)
-	late, cancel := context.WithDeadline(ctx, time.Now())
-	defer cancel()
-	cmd("late", c.Get(late, greeting))
-
-	c.Close()
-	cmd("closed", c.Get(ctx, greeting))
-	if _, ring := c.(*redis.Ring); !ring { // a closed Ring panics, raw as well
-		cmds, err = c.Pipelined(ctx, several)
-		exec("closed pipeline", cmds, err)
-	}
-	return strings.ReplaceAll(b.String()+peer.commands(), peer.addr, "PEER")
+	o.exec("tx refused", cmds, err)
 }
 
-// differing cuts what two texts have in common at their ends.
+// observeWatch runs a transaction on a watched key, which another client changes if meddle is true.
+func observeWatch(ctx context.Context, o *observer, c redis.UniversalClient, meddle bool) {
+	name := fmt.Sprint("watch, meddling ", meddle)
+	err := c.Watch(ctx, func(tx *redis.Tx) error {
+		if meddle {
+			o.cmd("meddling", c.Set(ctx, watched, "0", 0))
+		}
+		cmds, err := tx.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.Incr(ctx, watched)
+			return nil
+		})
+		o.exec(name, cmds, err)
+		return err
+	}, watched)
+	o.note(name, nil, err)
+}
+
+func observeShards(ctx context.Context, o *observer, c redis.UniversalClient) {
+	shards, ok := c.(interface {
+		ForEachShard(context.Context, func(context.Context, *redis.Client) error) error
+	})
+	if !ok {
+		return
+	}
+	err := shards.ForEachShard(ctx, func(ctx context.Context, shard *redis.Client) error {
+		o.cmd("of a shard", shard.Get(ctx, none))
+		cmds, err := shard.TxPipelined(ctx, several(ctx))
+		o.exec("tx of a shard", cmds, err)
+		return errMine
+	})
+	o.note("each shard", err == errMine, err)
+}
+
+// observeEnds uses contexts that have ended, and closes the client.
+func observeEnds(ctx context.Context, o *observer, c redis.UniversalClient) {
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	o.cmd("canceled", c.Get(canceled, greeting))
+	cmds, err := c.Pipelined(canceled, several(ctx))
+	o.exec("canceled pipeline", cmds, err)
+	late, cancel := context.WithDeadline(ctx, time.Now())
+	defer cancel()
+	o.cmd("late", c.Get(late, greeting))
+
+	c.Close()
+	o.cmd("closed", c.Get(ctx, greeting))
+	if _, ring := c.(*redis.Ring); !ring { // a closed Ring panics, raw as well
+		cmds, err = c.Pipelined(ctx, several(ctx))
+		o.exec("closed pipeline", cmds, err)
+	}
+}
+
+// knownErrors are errors whose identity callers compare.
+var knownErrors = []error{
+	redis.Nil, redis.TxFailedErr, redis.ErrClosed, context.Canceled, context.DeadlineExceeded,
+}
+
+// differing removes what two texts have in common at their ends.
 func differing(a, b string) (string, string) {
 	x, y := strings.Split(a, "\n"), strings.Split(b, "\n")
 	for len(x) > 0 && len(y) > 0 && x[0] == y[0] {
@@ -223,44 +265,38 @@ func differing(a, b string) (string, string) {
 	return strings.Join(x, "\n"), strings.Join(y, "\n")
 }
 
-func TestErrorsOfTheConnectionAreTheSame(t *testing.T) {
-	errDial := errors.New("no way through")
-	for name, use := range map[string]func(*testing.T, context.Context, bool) string{
-		"dial": func(t *testing.T, ctx context.Context, wrapped bool) string {
-			c := redis.NewClient(&redis.Options{
-				MaxRetries: -1,
-				Dialer:     func(context.Context, string, string) (net.Conn, error) { return nil, errDial },
-			})
-			defer c.Close()
-			if wrapped {
-				gapredis.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()), gaptrace.WithRoots())
-			}
-			err := c.Ping(ctx).Err()
-			_, pipeErr := c.Pipelined(ctx, func(p redis.Pipeliner) error { return p.Ping(ctx).Err() })
-			return fmt.Sprint(err == errDial, pipeErr == errDial)
-		},
-		"pool timeout and read timeout": func(t *testing.T, ctx context.Context, wrapped bool) string {
-			peer := newPeer(t)
-			c := redis.NewClient(&redis.Options{
-				Addr: peer.addr, PoolSize: 1, PoolTimeout: time.Millisecond, MaxRetries: -1, IdleCheckFrequency: -1,
-			})
-			defer c.Close()
-			if wrapped {
-				gapredis.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()), gaptrace.WithRoots())
-			}
-			conn := c.Conn(ctx)
-			conn.Ping(ctx) // has the only connection
-			pool := c.Ping(ctx).Err()
-			conn.Close()
-			read := c.WithTimeout(time.Millisecond).Do(ctx, "blpop", "queue", 0).Err()
-			var timeout net.Error
-			return fmt.Sprintf("%T %v; %T %t", pool, pool, read, errors.As(read, &timeout) && timeout.Timeout())
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if raw, wrapped := use(t, t.Context(), false), use(t, t.Context(), true); raw != wrapped {
-				t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
-			}
-		})
+func TestConnectionErrorsAreTheSame(t *testing.T) {
+	unwrapped := func(c *redis.Client) *redis.Client { return c }
+	wrapped := func(c *redis.Client) *redis.Client {
+		return gapredis.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()), gaptrace.WithRoots())
 	}
+	wantObserved(t, "dial", dialError(t, wrapped), dialError(t, unwrapped))
+	wantObserved(t, "timeouts", timeoutErrors(t, wrapped), timeoutErrors(t, unwrapped))
+}
+
+// dialError observes the error of a Dialer.
+func dialError(t *testing.T, wrap func(*redis.Client) *redis.Client) string {
+	errDial := errors.New("no way through")
+	c := wrap(redis.NewClient(&redis.Options{
+		MaxRetries: -1,
+		Dialer:     func(context.Context, string, string) (net.Conn, error) { return nil, errDial },
+	}))
+	defer c.Close()
+	return fmt.Sprint(ping(t.Context(), c) == errDial, pipelinedPing(t.Context(), c) == errDial)
+}
+
+// timeoutErrors observes the errors of the pool's timeout and of a read timeout.
+func timeoutErrors(t *testing.T, wrap func(*redis.Client) *redis.Client) string {
+	ctx := t.Context()
+	c := wrap(redis.NewClient(&redis.Options{
+		Addr: newPeer(t).addr, PoolSize: 1, PoolTimeout: time.Millisecond, MaxRetries: -1, IdleCheckFrequency: -1,
+	}))
+	defer c.Close()
+	conn := c.Conn(ctx)
+	conn.Ping(ctx) // holds the only connection
+	pool := ping(ctx, c)
+	conn.Close()
+	read := c.WithTimeout(time.Millisecond).Do(ctx, "blpop", "queue", 0).Err()
+	var timeout net.Error
+	return fmt.Sprintf("%T %v; %T %t", pool, pool, read, errors.As(read, &timeout) && timeout.Timeout())
 }
