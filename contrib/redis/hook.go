@@ -2,10 +2,8 @@ package gapredis
 
 import (
 	"context"
-	"errors"
 	"reflect"
 	"strconv"
-	"strings"
 
 	"github.com/gaptrace/gaptrace"
 	redacted "github.com/gaptrace/gaptrace/internal/redact/redis"
@@ -16,15 +14,19 @@ import (
 
 const component = "go-redis"
 
-// Wrap adds a hook to client that records its commands, and returns client. A client is a
+// Wrap adds a hook to client that records its commands, and returns client itself. A client is a
 // *redis.Client, *redis.ClusterClient, *redis.Ring, *redis.SentinelClient, *redis.Conn, *redis.Tx
-// or redis.UniversalClient. Wrap also wraps the nodes of a ClusterClient and the shards of a Ring,
-// to record commands that are sent to them directly, as by Watch and ForEachShard.
+// or redis.UniversalClient. Wrap panics if client is nil.
 //
-// AddHook is not safe while commands run, so wrap a client before it is used. A client that already
-// has a hook of this package is returned unchanged, and keeps its options: a command is one span.
-// The Tx of a wrapped client is such a client. Wrap sees neither nodes nor hooks in a struct that
-// embeds a redis.UniversalClient: wrap the client first. Wrap panics if client is nil.
+// Wrap a client before it is used, since AddHook is not safe while commands run. Wrap it after all
+// other hooks are added: a hook that is added later runs inside of the call.
+//
+// A client that already has a hook of this package keeps it, with its options; a second Wrap does
+// nothing. The Tx of a wrapped client is such a client.
+//
+// Wrap also wraps the nodes of a ClusterClient and the shards of a Ring, for the commands that are
+// sent to them directly. It finds neither nodes nor hooks in a struct that embeds a
+// redis.UniversalClient: wrap the embedded client first.
 func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option) C {
 	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		panic("gapredis.Wrap: client is nil")
@@ -32,32 +34,50 @@ func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option)
 	if hasHook(client) {
 		return client
 	}
-	h := newHook(opts)
+	h := &hook{wrapper: spanutil.New(opts)}
 	switch c := any(client).(type) {
 	case interface{ Options() *redis.Options }:
-		h.describes(c.Options())
+		h.setServer(c.Options())
 	case interface{ Options() *redis.ClusterOptions }:
-		h.reachNodes(reflect.ValueOf(client))
+		h.hookNodes(reflect.ValueOf(client))
 	case interface{ Options() *redis.RingOptions }:
 		h.instance = strconv.Itoa(c.Options().DB)
-		h.reachShards(reflect.ValueOf(client))
+		h.hookShards(reflect.ValueOf(client))
 	}
 	client.AddHook(h)
 	return client
 }
 
-func (h *hook) describes(opt *redis.Options) {
+// NewHook returns a hook for a client's AddHook, for code that cannot call [Wrap]. It does not know
+// the client, so its spans lack the tags db.instance and peer.address, and it does not reach the
+// nodes of a ClusterClient or Ring. One hook may serve several clients; Wrap returns such clients
+// unchanged. If a hook is added twice to a client, or to a cluster and to its nodes, each command
+// and each pipeline is still recorded once.
+func NewHook(opts ...gaptrace.Option) redis.Hook { return &hook{wrapper: spanutil.New(opts)} }
+
+type hook struct {
+	wrapper           *spanutil.Wrapper
+	instance, address any // the tags db.instance and peer.address, or nil; boxed once for all calls
+	inflight          inflight
+	whole             *hook // the hook of the cluster or ring, if this is a node's hook; otherwise nil
+}
+
+// failoverAddr is the address in the options of a redis.NewFailoverClient. The sentinels know the
+// real one.
+const failoverAddr = "FailoverClient"
+
+func (h *hook) setServer(opt *redis.Options) {
 	h.instance = strconv.Itoa(opt.DB)
-	if opt.Addr != failover {
+	if opt.Addr != failoverAddr {
 		h.address = opt.Addr
 	}
 }
 
-// hasHook reports whether client has a hook of this package. go-redis does not tell what was added; but it keeps hooks in
-// a field of that name in all its clients, and v8 changes no more. Where that is not so there is none.
+// hasHook reports whether client has a hook of this package. go-redis has no method for this, but
+// all clients of v8 keep their hooks in the same unexported field.
 func hasHook(client any) bool {
 	v := reflect.Indirect(reflect.ValueOf(client))
-	for range 2 { // the field hooks of the client, of type hooks, and its field hooks
+	for range 2 { // client.hooks.hooks
 		if v.Kind() != reflect.Struct {
 			return false
 		}
@@ -74,109 +94,82 @@ func hasHook(client any) bool {
 	return false
 }
 
-// failover stands where redis.NewFailoverClient has no address to give: its sentinels know the master's.
-const failover = "FailoverClient"
-
-// NewHook returns a hook for a client's AddHook, for code that cannot call [Wrap]. It does not know
-// the client, so its spans lack the tags db.instance and peer.address, and it does not reach the
-// nodes of a ClusterClient or Ring. One hook may serve several clients; Wrap returns such clients
-// unchanged. If a hook is added twice to a client, or to a cluster and to its nodes, each command
-// and each pipeline is still recorded once.
-func NewHook(opts ...gaptrace.Option) redis.Hook { return newHook(opts) }
-
-func newHook(opts []gaptrace.Option) *hook {
-	return &hook{wrapper: spanutil.New(opts)}
-}
-
-type hook struct {
-	wrapper           *spanutil.Wrapper
-	instance, address any // tags, or nil; made interfaces once and not at every call
-	calls             calls
-	of                *hook // the hook of the cluster or ring, if this is a node's; otherwise nil
-}
-
 func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Context, error) {
-	if !hashable(cmd) || h.calls.nested(cmd) {
+	if !hashable(cmd) || h.inflight.enterNested(cmd) || !h.mayRecord(ctx) {
 		return ctx, nil
 	}
-	if !h.mayRecord(ctx) {
-		return ctx, nil
-	}
-	var what *redacted.Command
+	var known *redacted.Command
 	call := h.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
-		what = commandOf(cmd)
-		return gaptrace.Call{Component: component, Operation: what.Operation, Request: cmd}
+		known = commandOf(cmd)
+		return gaptrace.Call{Component: component, Operation: known.Operation, Request: cmd}
 	})
 	if call == nil {
 		return ctx, nil
 	}
 	if call.Sampled() {
-		h.describe(call)
+		h.tagServer(call)
 		var buf [128]byte
-		call.Statement(string(what.AppendTo(buf[:0], cmd.Args())))
+		call.Statement(string(known.AppendTo(buf[:0], cmd.Args())))
 	}
-	return h.calls.hold(begun(ctx, h.wrapper, call), cmd, nil, call), nil
+	return h.inflight.add(open(ctx, h.wrapper, call), cmd, nil, call), nil
 }
 
 func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
 	if !hashable(cmd) {
 		return nil
 	}
-	call := h.calls.take(cmd)
-	if call.Answered(spanutil.Uncounted) { // the wait is over: what WithExpected takes is none
-		call.Finish(failure(cmd))
+	call := h.inflight.remove(cmd)
+	if call.Answered(spanutil.Uncounted) { // ends the wait before WithExpected runs
+		call.Finish(failureOf(cmd))
 	}
 	return nil
 }
 
 func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (context.Context, error) {
-	if len(cmds) == 0 || h.calls.nested(&cmds[0]) {
-		return ctx, nil
-	}
-	if !h.mayRecord(ctx) {
+	if len(cmds) == 0 || h.inflight.enterNested(&cmds[0]) || !h.mayRecord(ctx) {
 		return ctx, nil
 	}
 	queued, tx := unwrapMultiExec(cmds)
-	if h.calls.havePart(ctx, queued) {
+	if h.inflight.isSplit(ctx, queued) {
 		return ctx, nil
 	}
+	operation := "redis pipeline"
+	if tx {
+		operation = "redis tx"
+	}
 	call := h.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
-		operation := "redis pipeline"
-		if tx {
-			operation = "redis tx"
-		}
 		return gaptrace.Call{Component: component, Operation: operation, Request: cmds}
 	})
 	if call == nil {
 		return ctx, nil
 	}
 	if call.Sampled() {
-		h.describe(call)
+		h.tagServer(call)
 		call.Tag("redis.commands", len(queued))
 		var buf [1024]byte
 		call.Statement(string(appendCommands(buf[:0], queued)))
 	}
-	return h.calls.hold(begun(ctx, h.wrapper, call), &cmds[0], cmds, call), nil
+	return h.inflight.add(open(ctx, h.wrapper, call), &cmds[0], cmds, call), nil
 }
 
 func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error {
 	if len(cmds) == 0 {
 		return nil
 	}
-	call := h.calls.take(&cmds[0])
+	call := h.inflight.remove(&cmds[0])
 	if !call.Answered(spanutil.Uncounted) {
 		return nil
 	}
-	// A cluster that follows a redirection may be running the same commands on another node right
-	// now.
-	if calledBy() == sharesNode {
+	// After a redirection, another node may be running the same commands right now. To read their
+	// errors would be a data race.
+	if caller() == runsNodePart {
 		call.Finish(nil)
 		return nil
 	}
 	queued, tx := unwrapMultiExec(cmds)
-	failed := fail(call, queued)
-	if failed == 0 && tx { // EXEC itself was refused
-		failed = fail(call, []redis.Cmder{cmds[len(cmds)-1], cmds[0]})
+	failed := failAll(call, queued)
+	if failed == 0 && tx { // the server refused EXEC itself
+		failed = failAll(call, []redis.Cmder{cmds[len(cmds)-1], cmds[0]})
 	}
 	if failed > 0 {
 		call.Tag("redis.errors", failed)
@@ -185,13 +178,14 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 	return nil
 }
 
-// mayRecord reports whether commands under ctx may need a span. A nil ctx is left to go-redis.
+// mayRecord reports whether a call under ctx may be recorded as one of its own. With a nil ctx it
+// is not: go-redis decides what to do with it.
 func (h *hook) mayRecord(ctx context.Context) bool {
-	return ctx != nil && h.wrapper.MayRecord(ctx) && !h.covered(ctx)
+	return ctx != nil && h.wrapper.MayRecord(ctx) && !h.isPart(ctx)
 }
 
-// begun opens call. What it returns is for the rest of the call.
-func begun(ctx context.Context, w *spanutil.Wrapper, call *spanutil.Call) context.Context {
+// open starts call's span, and returns the context for the rest of the call.
+func open(ctx context.Context, w *spanutil.Wrapper, call *spanutil.Call) context.Context {
 	ctx = call.Open(ctx)
 	if w.Options.Phases && call.Sampled() {
 		ctx = withPhases(ctx, call)
@@ -199,7 +193,7 @@ func begun(ctx context.Context, w *spanutil.Wrapper, call *spanutil.Call) contex
 	return ctx
 }
 
-func (h *hook) describe(call *spanutil.Call) {
+func (h *hook) tagServer(call *spanutil.Call) {
 	call.Tag(string(ext.DBType), "redis")
 	if h.instance != nil {
 		call.Tag(string(ext.DBInstance), h.instance)
@@ -209,20 +203,11 @@ func (h *hook) describe(call *spanutil.Call) {
 	}
 }
 
-// unwrapMultiExec gives the commands of a transaction without the MULTI and EXEC that go-redis
-// puts around them, and whether cmds was one.
-func unwrapMultiExec(cmds []redis.Cmder) (queued []redis.Cmder, tx bool) {
-	last := len(cmds) - 1
-	if last < 1 || !redacted.IsWord(arg(cmds[0], 0), "multi") || !redacted.IsWord(arg(cmds[last], 0), "exec") {
-		return cmds, false
-	}
-	return cmds[1:last], true
-}
-
-// fail gives call the failures of cmds, names the first, and returns how many there are.
-func fail(call *spanutil.Call, cmds []redis.Cmder) (failed int) {
+// failAll records the failures of cmds on call, with the name of the first, and returns how many
+// there are.
+func failAll(call *spanutil.Call, cmds []redis.Cmder) (failed int) {
 	for _, cmd := range cmds {
-		err := failure(cmd)
+		err := failureOf(cmd)
 		if err == nil {
 			continue
 		}
@@ -233,28 +218,4 @@ func fail(call *spanutil.Call, cmds []redis.Cmder) (failed int) {
 		call.Fail(err)
 	}
 	return failed
-}
-
-// failure is what cmd failed with, if it did: an answer that says "nothing there" or "somebody
-// was faster" is none.
-func failure(cmd redis.Cmder) error {
-	err := cmd.Err()
-	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.TxFailedErr) {
-		return nil
-	}
-	return reworded(err, commandOf(cmd).CodeOnly)
-}
-
-// reworded is err without what go-redis and the server repeat of arguments and answers.
-func reworded(err error, codeOnly bool) error {
-	if answer := redis.Error(nil); errors.As(err, &answer) {
-		return spanutil.Redacted(err, func(text string) string { return redacted.ServerError(text, codeOnly) })
-	}
-	return spanutil.Redacted(err, func(text string) string {
-		number := (*strconv.NumError)(nil)
-		if strings.HasPrefix(text, "redis: ") || errors.As(err, &number) {
-			return redacted.Unquoted(text) // go-redis quotes an answer that it cannot read
-		}
-		return text
-	})
 }

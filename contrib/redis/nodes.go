@@ -2,7 +2,6 @@ package gapredis
 
 import (
 	"context"
-	"maps"
 	"reflect"
 	"runtime"
 	"strings"
@@ -14,63 +13,71 @@ import (
 	"github.com/go-redis/redis/v8"
 )
 
-// reachNodes makes a cluster's nodes record the commands that are sent to them directly, as by
-// Watch, ForEachShard and MasterForKey. go-redis makes a node's client when it first needs it, with
-// the NewClient of its options. The options belong to the caller, who may make another client of
-// them, so the nodes get a copy with a NewClient of ours. Holding the nodes' lock makes this safe
-// even if a clone of client is in use.
-func (h *hook) reachNodes(client reflect.Value) {
+// This file reaches the nodes of a cluster and the shards of a ring through unexported fields of
+// go-redis, under go-redis's own lock. Each field's name and type is checked first. If one differs,
+// as in an unknown version, the nodes are left as they are. docs/design/redis.md says why.
+
+// hookNodes makes a cluster's nodes record the commands that are sent to them directly, as by
+// Watch, ForEachShard and MasterForKey. go-redis makes a node's client when it first needs it, by
+// the NewClient of its options. The caller owns these options and may use them for another client,
+// so the nodes get a copy with another NewClient. The nodes' lock makes this safe even if a clone
+// of client is in use.
+func (h *hook) hookNodes(client reflect.Value) {
 	nodes, mu := lockedStruct(client, "nodes")
 	if mu == nil {
 		return
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	opt := hidden[*redis.ClusterOptions](nodes, "opt")
+	opt := unexported[*redis.ClusterOptions](nodes, "opt")
 	if opt == nil || *opt == nil || (*opt).NewClient == nil {
 		return
 	}
-	h.calls.nodes = nodes.Addr().UnsafePointer()
+	h.inflight.nodes = nodes.Addr().UnsafePointer()
 	options := **opt
 	newClient := options.NewClient
-	options.NewClient = func(opt *redis.Options) *redis.Client {
-		node := newClient(opt)
-		hooking.Lock()
-		defer hooking.Unlock()
-		if node == nil || hasHook(node) {
-			return node
-		}
-		if stats := node.PoolStats(); stats.Hits+stats.Misses > 0 { // in use: AddHook would race
-			return h.recordedNode(node)
-		}
-		node.AddHook(h.nodeHook(node))
-		return node
-	}
+	options.NewClient = func(opt *redis.Options) *redis.Client { return h.hookNode(newClient(opt)) }
 	*opt = &options
-	h.reachSentinels(client)
+	h.hookSentinels(client)
 }
 
-// hooking is held while a node may get its hook: the NewClient of several clusters may return the
-// same client.
+// hooking is held while a node gets its hook: the NewClient of several clusters may return the same
+// client.
 var hooking sync.Mutex
 
-// reachSentinels records the requests of a NewFailoverClusterClient to its sentinels outside of a
-// command, as for Watch. A function in the client's options makes these requests. Changing these
-// options is safe, since go-redis made them for this client alone.
-func (h *hook) reachSentinels(client reflect.Value) {
+// hookNode returns node with a hook of this package.
+func (h *hook) hookNode(node *redis.Client) *redis.Client {
+	hooking.Lock()
+	defer hooking.Unlock()
+	if node == nil || hasHook(node) {
+		return node
+	}
+	if stats := node.PoolStats(); stats.Hits+stats.Misses > 0 { // in use: AddHook would race
+		return h.hookedCopy(node)
+	}
+	node.AddHook(h.nodeHook(node))
+	return node
+}
+
+// hookSentinels records the requests of a NewFailoverClusterClient to its sentinels, unless they
+// are part of a command. The requests are made by a function in the client's options. To change
+// these options is safe, since go-redis made them for this client alone.
+func (h *hook) hookSentinels(client reflect.Value) {
 	holder := reflect.Indirect(client).FieldByName("state")
 	if holder.Kind() != reflect.Pointer || holder.IsNil() || holder.Elem().Kind() != reflect.Struct {
 		return
 	}
-	state, opt := hidden[atomic.Value](holder.Elem(), "state"), hidden[*redis.ClusterOptions](reflect.Indirect(client), "opt")
-	if state == nil || state.Load() != nil || opt == nil { // in use already, or an unknown version of go-redis
+	state := unexported[atomic.Value](holder.Elem(), "state")
+	opt := unexported[*redis.ClusterOptions](reflect.Indirect(client), "opt")
+	if state == nil || state.Load() != nil || opt == nil { // in use already, or an unknown version
 		return
 	}
 	ask := (*opt).ClusterSlots
-	if ask == nil || !strings.Contains(runtime.FuncForPC(reflect.ValueOf(ask).Pointer()).Name(), "go-redis/redis/v8.NewFailoverClusterClient.") {
+	const maker = "go-redis/redis/v8.NewFailoverClusterClient."
+	if ask == nil || !strings.Contains(runtime.FuncForPC(reflect.ValueOf(ask).Pointer()).Name(), maker) {
 		return
 	}
-	sentinels := &hook{wrapper: h.wrapper, of: h}
+	sentinels := &hook{wrapper: h.wrapper, whole: h}
 	(*opt).ClusterSlots = func(ctx context.Context) (slots []redis.ClusterSlot, err error) {
 		if !sentinels.mayRecord(ctx) {
 			return ask(ctx)
@@ -83,9 +90,9 @@ func (h *hook) reachSentinels(client reflect.Value) {
 	}
 }
 
-// reachShards is reachNodes for a ring. Its shards exist already, and a heartbeat may be using
-// their clients. So it replaces them by copies, which share the connections.
-func (h *hook) reachShards(client reflect.Value) {
+// hookShards is hookNodes for a ring. Its shards exist already, and a heartbeat may be using their
+// clients. So it replaces them by copies, which share the connections.
+func (h *hook) hookShards(client reflect.Value) {
 	shards, mu := lockedStruct(client, "shards")
 	if mu == nil {
 		return
@@ -96,10 +103,10 @@ func (h *hook) reachShards(client reflect.Value) {
 	if list.Kind() != reflect.Slice || byName.Kind() != reflect.Map || list.Type().Elem() != byName.Type().Elem() {
 		return
 	}
-	h.calls.nodes = shards.Addr().UnsafePointer()
+	h.inflight.nodes = shards.Addr().UnsafePointer()
 	newList, newByName := reflect.MakeSlice(list.Type(), 0, list.Len()), reflect.MakeMap(byName.Type())
 	for each := byName.MapRange(); each.Next(); {
-		shard := h.recordedShard(each.Value())
+		shard := h.hookedShard(each.Value())
 		newList = reflect.Append(newList, shard)
 		newByName.SetMapIndex(each.Key(), shard)
 	}
@@ -107,64 +114,65 @@ func (h *hook) reachShards(client reflect.Value) {
 	byName.Set(newByName)
 }
 
-// recordedShard returns a copy of a *ringShard whose client is recorded, or shard itself if that is
-// not possible.
-func (h *hook) recordedShard(shard reflect.Value) reflect.Value {
+// hookedShard returns a copy of a *ringShard whose client has a hook. It returns shard itself if
+// that is not possible, or if the client has a hook already.
+func (h *hook) hookedShard(shard reflect.Value) reflect.Value {
 	if shard.Kind() != reflect.Pointer || shard.IsNil() {
 		return shard
 	}
-	client, down := hidden[*redis.Client](shard.Elem(), "Client"), hidden[int32](shard.Elem(), "down")
+	client, down := unexported[*redis.Client](shard.Elem(), "Client"), unexported[int32](shard.Elem(), "down")
 	if client == nil || *client == nil || down == nil || shard.Elem().NumField() != 2 || hasHook(*client) {
 		return shard
 	}
-	recorded := reflect.New(shard.Type().Elem())
-	*hidden[*redis.Client](recorded.Elem(), "Client") = h.recordedNode(*client)
-	*hidden[int32](recorded.Elem(), "down") = atomic.LoadInt32(down)
-	return recorded
+	hooked := reflect.New(shard.Type().Elem())
+	*unexported[*redis.Client](hooked.Elem(), "Client") = h.hookedCopy(*client)
+	*unexported[int32](hooked.Elem(), "down") = atomic.LoadInt32(down)
+	return hooked
 }
 
-// recordedNode returns a copy of node that is recorded.
-func (h *hook) recordedNode(node *redis.Client) *redis.Client {
+// hookedCopy returns a copy of node that has a hook and shares node's connections.
+func (h *hook) hookedCopy(node *redis.Client) *redis.Client {
 	node = node.WithContext(node.Context())
 	node.AddHook(h.nodeHook(node))
 	return node
 }
 
 func (h *hook) nodeHook(node *redis.Client) *hook {
-	of := &hook{wrapper: h.wrapper, of: h}
-	of.describes(node.Options())
-	return of
+	n := &hook{wrapper: h.wrapper, whole: h}
+	n.setServer(node.Options())
+	return n
 }
 
-// lockedStruct returns the struct to which client's field of that name points, and the struct's
+// lockedStruct returns the struct that client's field of that name points to, and the struct's
 // lock. mu is nil if go-redis has no such field or lock.
-func lockedStruct(client reflect.Value, name string) (of reflect.Value, mu *sync.RWMutex) {
+func lockedStruct(client reflect.Value, name string) (s reflect.Value, mu *sync.RWMutex) {
 	if client = reflect.Indirect(client); client.Kind() != reflect.Struct {
-		return of, nil
+		return s, nil
 	}
 	field, found := client.Type().FieldByName(name)
 	if !found {
-		return of, nil
+		return s, nil
 	}
-	of, err := client.FieldByIndexErr(field.Index) // a client's zero value has no fields to promote
-	if err != nil || of.Kind() != reflect.Pointer || of.IsNil() || of.Elem().Kind() != reflect.Struct {
-		return of, nil
+	s, err := client.FieldByIndexErr(field.Index) // an error for a zero client, which embeds a nil pointer
+	if err != nil || s.Kind() != reflect.Pointer || s.IsNil() || s.Elem().Kind() != reflect.Struct {
+		return s, nil
 	}
-	return of.Elem(), hidden[sync.RWMutex](of.Elem(), "mu")
+	return s.Elem(), unexported[sync.RWMutex](s.Elem(), "mu")
 }
 
-// hidden returns the address of an unexported field, or nil if no field has that name and type.
-func hidden[T any](of reflect.Value, name string) *T {
-	field := settable(of, name)
+// unexported returns the address of a field, or nil if s has no field of that name and type.
+func unexported[T any](s reflect.Value, name string) *T {
+	field := settable(s, name)
 	if !field.IsValid() || field.Type() != reflect.TypeFor[T]() {
 		return nil
 	}
 	return field.Addr().Interface().(*T)
 }
 
-// settable returns a field as if it were exported, or the zero Value if no field has that name.
-func settable(of reflect.Value, name string) reflect.Value {
-	field := of.FieldByName(name)
+// settable returns a field as if it were exported, or the zero Value if s has no field of that
+// name.
+func settable(s reflect.Value, name string) reflect.Value {
+	field := s.FieldByName(name)
 	if !field.CanAddr() {
 		return reflect.Value{}
 	}
@@ -174,88 +182,14 @@ func settable(of reflect.Value, name string) reflect.Value {
 // nodesKey is the context key of the innermost call of a client that has nodes.
 type nodesKey struct{}
 
-// covered reports whether a command of h's node needs no span: it is part of a call of the cluster
-// or ring, or runs in the background, where nobody waits for it.
-func (h *hook) covered(ctx context.Context) bool {
-	if h.of == nil {
+// isPart reports whether a command that a node's hook sees needs no span of its own. Either it is
+// part of a call of the cluster or ring, or it runs in the background, where nobody waits for it.
+func (h *hook) isPart(ctx context.Context) bool {
+	if h.whole == nil {
 		return false
 	}
 	outer, _ := ctx.Value(nodesKey{}).(*callContext)
-	return outer != nil && outer.owner.nodes == h.of.calls.nodes ||
-		spanutil.IsDropped(ctx) || // before the look at the stack, which takes long
-		calledBy() >= asksNodes
-}
-
-// function is a kind of function on the stack, as a node's hook tells them apart. The higher the
-// kind, the more it says.
-type function uint8
-
-const (
-	foreign    function = iota // not go-redis's
-	neutral                    // go-redis's, but none of these
-	asksNodes                  // sends commands to a node in the background, or as part of a cluster's or ring's call
-	sharesNode                 // runs a node's part of a ClusterClient's pipeline
-)
-
-func functionOf(name string) function {
-	_, name, ok := strings.Cut(name, "go-redis/redis/v8.")
-	switch {
-	case !ok:
-		return foreign
-	case name == "(*ClusterClient)._processPipelineNode" || name == "(*ClusterClient)._processTxPipelineNode":
-		return sharesNode
-	case strings.HasPrefix(name, "(*clusterStateHolder).LazyReload.func"):
-		return asksNodes
-	}
-	switch name {
-	case "(*ClusterClient).process", "(*ClusterClient).cmdsInfo", "(*clusterNode).updateLatency",
-		"(*Ring).process", "(*Ring).processShardPipeline", "(*Ring).cmdsInfo", "(*ringShards).Heartbeat":
-		return asksNodes
-	}
-	return neutral
-}
-
-// functions caches the kind of a function by its return address. Asking the runtime for its name
-// takes longer, and may allocate.
-var functions struct {
-	known atomic.Pointer[map[uintptr]function]
-	mu    sync.Mutex
-}
-
-const maxFunctions = 1000 // bounds the cache: it holds the callers of go-redis too, which may be many
-
-func functionAt(pc uintptr) function {
-	var known map[uintptr]function
-	if p := functions.known.Load(); p != nil {
-		known = *p
-	}
-	f, ok := known[pc]
-	if ok {
-		return f
-	}
-	f = functionOf(runtime.FuncForPC(pc - 1).Name())
-	if len(known) >= maxFunctions {
-		return f
-	}
-	functions.mu.Lock()
-	defer functions.mu.Unlock()
-	more := map[uintptr]function{pc: f}
-	if p := functions.known.Load(); p != nil {
-		maps.Copy(more, *p)
-	}
-	functions.known.Store(&more)
-	return f
-}
-
-// calledBy returns the highest kind among go-redis's functions that led to the hook.
-func calledBy() (by function) {
-	var pcs [12]uintptr
-	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] { // 3: the caller of the hook's method
-		f := functionAt(pc)
-		if f == foreign && by != foreign { // the caller of go-redis
-			break
-		}
-		by = max(by, f)
-	}
-	return by
+	return outer != nil && outer.owner.nodes == h.whole.inflight.nodes ||
+		spanutil.IsDropped(ctx) || // nothing to record; it is cheaper than a look at the stack
+		caller() >= usesNode
 }

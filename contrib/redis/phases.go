@@ -4,22 +4,25 @@ import (
 	"context"
 	"net/http/httptrace"
 	"runtime"
-	"strings"
 	"sync/atomic"
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// withPhases is ctx with what happens inside of call logged on its span: dials, by the hooks that net's dialler looks for in
-// a context, and retries.
+// withPhases returns ctx so that the dials and retries of call are logged on its span. net.Dialer
+// calls the hooks of net/http/httptrace that it finds in a context.
 func withPhases(ctx context.Context, call *spanutil.Call) context.Context {
 	return &phasesContext{Context: httptrace.WithClientTrace(ctx, spanutil.DialTrace(call)), call: call}
 }
 
-// phasesContext logs a retry when go-redis asks it whether it may sleep on. It has no hook that would be told: but in all
-// its clients it sleeps before each further attempt, be it for no time, and for nothing else. Which client it is nobody can
-// tell, unless that one is wrapped too and has such a context of its own.
+// phasesContext logs each retry. go-redis has no hook for one. But before each further attempt, and
+// never else, its function Sleep waits for the back-off or for the context's Done:
+//
+//	client      |- attempt 1 -|- Sleep -|- attempt 2 -|- Sleep -|- attempt 3 -|
+//	log                       ^ retry 2               ^ retry 3
+//
+// The retry may be of another client that is not wrapped, and was given this context.
 type phasesContext struct {
 	context.Context
 	call    *spanutil.Call
@@ -33,18 +36,18 @@ func (c *phasesContext) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-// backsOff reports whether the context's Done was called by go-redis's Sleep, and not for the context of a call inside this
-// one. Between them there may be contexts of others that hold ours.
+// backsOff reports whether go-redis's Sleep called the context's Done. It is false if the context
+// of a call inside this one did so: the retry is of that call. Contexts of other packages may be in
+// between. docs/design/redis.md has what it costs.
 func backsOff() bool {
-	var pcs [8]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])]) // 3: whoever called Done
-	for {
-		frame, more := frames.Next()
-		switch {
-		case strings.HasSuffix(frame.Function, "go-redis/redis/v8/internal.Sleep"):
+	var pcs [4]uintptr
+	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] { // 3: the caller of Done
+		switch functionAt(pc) {
+		case sleeps:
 			return true
-		case strings.HasSuffix(frame.Function, "(*phasesContext).Done"), !more:
+		case callsOuterDone:
 			return false
 		}
 	}
+	return false
 }

@@ -12,17 +12,24 @@ import (
 	"github.com/opentracing/opentracing-go/ext"
 )
 
-// PubSub is a *redis.PubSub whose Receive methods are recorded, as "redis receive", and so are those that subscribe and
-// ping. Its channels are go-redis's: a goroutine of their own reads for them, and nobody knows when the caller waits.
+// PubSub is a *redis.PubSub whose methods that receive, subscribe and ping are recorded. The
+// methods Channel, ChannelSize and ChannelWithSubscriptions are not: a goroutine of go-redis
+// receives their messages, so it is unknown when the caller waits for one.
 type PubSub struct {
 	*redis.PubSub
 	wrapper *spanutil.Wrapper
 }
 
-// WrapPubSub records what p does, which no hook sees. Client.Subscribe subscribes before it returns, where nobody can look
-// on: call it without channels, wrap what it answers, and subscribe then. WrapPubSub panics when p is nil.
+// WrapPubSub returns a PubSub that records what p does; no hook sees that. It panics if p is nil.
 //
-// The Request of a [gaptrace.Call] is p or, where a command is sent, a redis.Cmder.
+// The methods Subscribe and PSubscribe of a client send their command before they return, so before
+// p can be wrapped. To record the command, call them without channels and subscribe with the
+// result:
+//
+//	sub := gapredis.WrapPubSub(client.Subscribe(ctx))
+//	err := sub.Subscribe(ctx, "news")
+//
+// The Request of a [gaptrace.Call] is the redis.Cmder that is sent, or p for a Receive method.
 func WrapPubSub(p *redis.PubSub, opts ...gaptrace.Option) *PubSub {
 	if p == nil {
 		panic("gapredis.WrapPubSub: p is nil")
@@ -33,26 +40,29 @@ func WrapPubSub(p *redis.PubSub, opts ...gaptrace.Option) *PubSub {
 // Receive is [redis.PubSub.Receive].
 func (p *PubSub) Receive(ctx context.Context) (any, error) { return p.ReceiveTimeout(ctx, 0) }
 
-// ReceiveTimeout is [redis.PubSub.ReceiveTimeout]. That nothing came in time is no failure, unless it was ctx that set the time.
+// ReceiveTimeout is [redis.PubSub.ReceiveTimeout]. It is no failure if nothing comes within
+// timeout, unless the deadline of ctx comes first.
 func (p *PubSub) ReceiveTimeout(ctx context.Context, timeout time.Duration) (received any, err error) {
-	begun := time.Now()
-	nothing := func(err error) bool {
-		late, ok := errors.AsType[*net.OpError](err) // a dial is no "read", even one that took too long
-		if !ok || late.Op != "read" || !late.Timeout() || timeout <= 0 || time.Since(begun) < timeout {
-			return false
+	start := time.Now()
+	nothingCame := func(err error) bool {
+		late, ok := errors.AsType[*net.OpError](err)
+		if !ok || late.Op != "read" || !late.Timeout() || timeout <= 0 || time.Since(start) < timeout {
+			return false // a dial that took too long is no "read"
 		}
-		// go-redis gives the connection the earlier of the two, and does not say which it was.
+		// The connection gets the earlier of the two limits, and the error does not say which it
+		// was.
 		deadline, ok := ctx.Deadline()
-		return !ok || deadline.After(begun.Add(timeout))
+		return !ok || deadline.After(start.Add(timeout))
 	}
-	err = record(ctx, p.wrapper, "receive", p.PubSub, nothing, func(ctx context.Context) error {
+	err = record(ctx, p.wrapper, "receive", p.PubSub, nothingCame, func(ctx context.Context) error {
 		received, err = p.PubSub.ReceiveTimeout(ctx, timeout)
 		return err
 	})
 	return received, err
 }
 
-// ReceiveMessage is [redis.PubSub.ReceiveMessage]: one span, whatever else comes before the message.
+// ReceiveMessage is [redis.PubSub.ReceiveMessage]. It is one span, even if answers to Subscribe or
+// Ping come before the message.
 func (p *PubSub) ReceiveMessage(ctx context.Context) (message *redis.Message, err error) {
 	err = record(ctx, p.wrapper, "receive", p.PubSub, nil, func(ctx context.Context) error {
 		message, err = p.PubSub.ReceiveMessage(ctx)
@@ -83,14 +93,18 @@ func (p *PubSub) PUnsubscribe(ctx context.Context, patterns ...string) error {
 
 // Ping is [redis.PubSub.Ping].
 func (p *PubSub) Ping(ctx context.Context, payload ...string) error {
-	if len(payload) > 1 { // of several go-redis sends none
-		return p.send(ctx, "ping", nil, func(ctx context.Context, _ ...string) error { return p.PubSub.Ping(ctx, payload...) })
+	if len(payload) > 1 { // go-redis sends none of several
+		return p.send(ctx, "ping", nil, func(ctx context.Context, _ ...string) error {
+			return p.PubSub.Ping(ctx, payload...)
+		})
 	}
 	return p.send(ctx, "ping", payload, p.PubSub.Ping)
 }
 
-// send records one of PubSub's methods that send a command and do not wait for its answer.
-func (p *PubSub) send(ctx context.Context, name string, args []string, send func(context.Context, ...string) error) error {
+// send records a method of PubSub that sends a command and does not wait for its answer.
+func (p *PubSub) send(
+	ctx context.Context, name string, args []string, send func(context.Context, ...string) error,
+) error {
 	if !p.wrapper.MayRecord(ctx) {
 		return send(ctx, args...)
 	}
@@ -98,11 +112,17 @@ func (p *PubSub) send(ctx context.Context, name string, args []string, send func
 	for _, arg := range args {
 		words = append(words, arg)
 	}
-	return record(ctx, p.wrapper, name, redis.NewCmd(ctx, words...), nil, func(ctx context.Context) error { return send(ctx, args...) })
+	return record(ctx, p.wrapper, name, redis.NewCmd(ctx, words...), nil, func(ctx context.Context) error {
+		return send(ctx, args...)
+	})
 }
 
-// record records do, whose error is no failure if expected says so.
-func record(ctx context.Context, w *spanutil.Wrapper, name string, request any, expected func(error) bool, do func(context.Context) error) error {
+// record calls do and records it. The error of do is a failure, unless expected is not nil and
+// returns true.
+func record(
+	ctx context.Context, w *spanutil.Wrapper, name string, request any,
+	expected func(error) bool, do func(context.Context) error,
+) error {
 	var call *spanutil.Call
 	if ctx != nil {
 		call = w.Start(ctx, spanutil.Local, func() gaptrace.Call {
@@ -119,9 +139,9 @@ func record(ctx context.Context, w *spanutil.Wrapper, name string, request any, 
 			call.Statement(string(commandOf(cmd).AppendTo(nil, cmd.Args())))
 		}
 	}
-	err := do(begun(ctx, w, call))
+	err := do(open(ctx, w, call))
 	if call.Answered(spanutil.Uncounted) && err != nil && (expected == nil || !expected(err)) {
-		call.Fail(reworded(err, false))
+		call.Fail(redactError(err, false))
 	}
 	call.Finish(nil)
 	return err
