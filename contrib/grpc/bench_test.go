@@ -14,10 +14,10 @@ import (
 	pb "google.golang.org/grpc/interop/grpc_testing"
 )
 
-// BenchmarkInvoker is a unary call to an invoker that answers at once: what the client's interceptor alone costs.
+// BenchmarkInvoker measures the client's interceptor alone: a unary call to an invoker that returns
+// at once.
 func BenchmarkInvoker(b *testing.B) {
-	next := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }
-	intercept := gapgrpc.UnaryClientInterceptor()
+	next, intercept := invoker(nil), gapgrpc.UnaryClientInterceptor()
 	req, reply := &pb.SimpleRequest{}, &pb.SimpleResponse{}
 	cost.Run(b, func(ctx context.Context) {
 		_ = next(ctx, unary, req, reply, nil)
@@ -31,11 +31,13 @@ func inject(span opentracing.Span) {
 	_ = span.Tracer().Inject(span.Context(), opentracing.HTTPHeaders, opentracing.TextMapCarrier{})
 }
 
-// BenchmarkStreamer is a stream that ends at once, of a streamer that answers at once: what the client's interceptor costs a
-// stream beside its messages.
+// BenchmarkStreamer measures the client's interceptor alone: a stream that ends at once, of a
+// streamer that returns at once.
 func BenchmarkStreamer(b *testing.B) {
-	next := func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-		return strange{recv: func() error { return io.EOF }}, nil
+	next := func(
+		context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
+		return fakeStream{recv: func() error { return io.EOF }}, nil
 	}
 	desc, intercept := &grpc.StreamDesc{ServerStreams: true}, gapgrpc.StreamClientInterceptor()
 	use := func(ctx context.Context, begin func(ctx context.Context) (grpc.ClientStream, error)) {
@@ -47,18 +49,22 @@ func BenchmarkStreamer(b *testing.B) {
 	cost.Run(b, func(ctx context.Context) {
 		use(ctx, func(ctx context.Context) (grpc.ClientStream, error) { return next(ctx, desc, nil, duplex) })
 	}, func(ctx context.Context) {
-		use(ctx, func(ctx context.Context) (grpc.ClientStream, error) { return intercept(ctx, desc, nil, duplex, next) })
+		use(ctx, func(ctx context.Context) (grpc.ClientStream, error) {
+			return intercept(ctx, desc, nil, duplex, next)
+		})
 	}, inject)
 }
 
-// BenchmarkHandler is a unary call to a handler that answers at once: what the server's interceptor alone costs.
+// BenchmarkHandler measures the server's interceptor alone: a unary call to a handler that returns
+// at once.
 func BenchmarkHandler(b *testing.B) {
 	resp := any(&pb.SimpleResponse{})
 	handle := func(context.Context, any) (any, error) { return resp, nil }
 	req, info := &pb.SimpleRequest{}, &grpc.UnaryServerInfo{FullMethod: unary}
-	wrapped, filtered := gapgrpc.UnaryServerInterceptor(), gapgrpc.UnaryServerInterceptor(gaptrace.WithFilter(func(gaptrace.Call) bool { return false }))
+	wrapped := gapgrpc.UnaryServerInterceptor()
+	filtered := gapgrpc.UnaryServerInterceptor(gaptrace.WithFilter(func(gaptrace.Call) bool { return false }))
 	cost.Run(b, func(ctx context.Context) { _, _ = handle(ctx, req) }, func(ctx context.Context) {
-		if opentracing.SpanFromContext(ctx) == nil { // a server's span needs no parent: this is the call not recorded
+		if opentracing.SpanFromContext(ctx) == nil { // not recorded; a server's span needs no parent
 			_, _ = filtered(ctx, req, info, handle)
 			return
 		}
@@ -66,7 +72,7 @@ func BenchmarkHandler(b *testing.B) {
 	}, nil)
 }
 
-// BenchmarkUnary is a unary call over a connection in memory; the client is wrapped, its server is not.
+// BenchmarkUnary measures a unary call over a connection in memory. Only the client is wrapped.
 func BenchmarkUnary(b *testing.B) {
 	l := start(b, &service{})
 	call := func(client pb.TestServiceClient) func(context.Context) {
@@ -77,11 +83,13 @@ func BenchmarkUnary(b *testing.B) {
 			}
 		}
 	}
-	cost.Run(b, call(pb.NewTestServiceClient(dial(b, l))), call(pb.NewTestServiceClient(dial(b, l, gapgrpc.DialOptions()...))), inject)
+	raw := pb.NewTestServiceClient(dial(b, l))
+	wrapped := pb.NewTestServiceClient(dial(b, l, gapgrpc.DialOptions()...))
+	cost.Run(b, call(raw), call(wrapped), inject)
 }
 
-// BenchmarkStream is a stream of 100,000 messages, one way, over a connection in memory. "client" and "server" tell
-// which side is wrapped.
+// BenchmarkStream measures a stream of 100,000 messages, one way, over a connection in memory.
+// "client" and "server" name the side that is wrapped.
 func BenchmarkStream(b *testing.B) {
 	b.Run("empty", func(b *testing.B) { benchmarkStream(b, 0) })
 	b.Run("100_bytes", func(b *testing.B) { benchmarkStream(b, 100) })
@@ -123,7 +131,8 @@ func benchmarkStream(b *testing.B, size int) {
 	raw := pb.NewTestServiceClient(dial(b, plain))
 	client := pb.NewTestServiceClient(dial(b, plain, gapgrpc.DialOptions()...))
 	server := pb.NewTestServiceClient(dial(b, served))
-	for name, transfer := range map[string]func(pb.TestServiceClient) func(context.Context){"received": receive, "sent": send} {
+	type transfer func(pb.TestServiceClient) func(context.Context)
+	for name, transfer := range map[string]transfer{"received": receive, "sent": send} {
 		b.Run(name+"/client", func(b *testing.B) { cost.InTurn(b, transfer(raw), transfer(client)) })
 		b.Run(name+"/server", func(b *testing.B) { cost.InTurn(b, transfer(raw), transfer(server)) })
 	}

@@ -3,72 +3,102 @@ package gapgrpc_test
 import (
 	"context"
 	"fmt"
-	"io"
+	"log"
 	"net"
+	"strings"
 
 	"github.com/gaptrace/gaptrace"
 	gapgrpc "github.com/gaptrace/gaptrace/contrib/grpc"
-	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/mocktracer"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	pb "google.golang.org/grpc/interop/grpc_testing"
-	"google.golang.org/grpc/test/bufconn"
 )
 
 func Example() {
-	tracer := spantest.NewTracer() // any opentracing.Tracer; it is the global one unless an option names it
-	opentracing.SetGlobalTracer(tracer)
-	defer opentracing.SetGlobalTracer(opentracing.NoopTracer{})
-
-	server := grpc.NewServer(gapgrpc.ServerOptions()...) // the one line of a server
-	pb.RegisterTestServiceServer(server, &service{})
-	listener := bufconn.Listen(1 << 16)
-	go server.Serve(listener)
-
-	creds := grpc.WithTransportCredentials(insecure.NewCredentials())
-	dialer := grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) })
-	conn, err := grpc.NewClient("passthrough:///bookshop", append(gapgrpc.DialOptions(), creds, dialer)...) // and of a client
+	tracer := mocktracer.New() // any opentracing.Tracer; without WithTracer it is the global one
+	server := grpc.NewServer(gapgrpc.ServerOptions(gaptrace.WithTracer(tracer))...)
+	target, creds := serve(server)
+	conn, err := grpc.NewClient(target, append(gapgrpc.DialOptions(gaptrace.WithTracer(tracer)), creds)...)
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	client := pb.NewTestServiceClient(conn)
 
-	span, ctx := opentracing.StartSpanFromContext(context.Background(), "caller")
+	span := tracer.StartSpan("handler")
+	callAndDownload(opentracing.ContextWithSpan(context.Background(), span), conn)
+	span.Finish()
+
+	server.GracefulStop() // returns when its handlers have returned
+	printTree(tracer)
+	// Output:
+	// handler
+	//   client /grpc.testing.TestService/UnaryCall: OK
+	//     server /grpc.testing.TestService/UnaryCall: OK
+	//   client /grpc.testing.TestService/StreamingOutputCall: OK, 3 messages
+	//     server /grpc.testing.TestService/StreamingOutputCall: OK
+}
+
+// The interceptors by themselves, for code that has options of its own.
+func ExampleUnaryClientInterceptor() {
+	conn, err := grpc.NewClient("dns:///bookshop.example:443",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithChainUnaryInterceptor(gapgrpc.UnaryClientInterceptor(gaptrace.WithRoots())),
+		grpc.WithChainStreamInterceptor(gapgrpc.StreamClientInterceptor(gaptrace.WithRoots())))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(conn.Target())
+	conn.Close()
+	// Output: dns:///bookshop.example:443
+}
+
+// serve serves gRPC's test service, and returns what a client needs to connect.
+func serve(server *grpc.Server) (target string, creds grpc.DialOption) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Fatal(err)
+	}
+	pb.RegisterTestServiceServer(server, &service{})
+	go server.Serve(listener)
+	return listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())
+}
+
+// callAndDownload makes a unary call, and reads a stream of three messages to its end.
+func callAndDownload(ctx context.Context, conn *grpc.ClientConn) {
+	client := pb.NewTestServiceClient(conn)
 	if _, err := client.UnaryCall(ctx, &pb.SimpleRequest{}); err != nil {
-		fmt.Println(err)
+		log.Fatal(err)
 	}
 	stream, err := client.StreamingOutputCall(ctx, ask(10, 20, 30))
 	for err == nil {
 		_, err = stream.Recv()
 	}
-	if err != io.EOF {
-		fmt.Println(err)
-	}
-	span.Finish()
 	conn.Close()
-	server.GracefulStop()
-
-	fmt.Print(tracer.Tree())
-	// Output:
-	// caller
-	//   /grpc.testing.TestService/UnaryCall component=grpc grpc.code=OK peer.address=bufconn span.kind=client
-	//     /grpc.testing.TestService/UnaryCall component=grpc grpc.code=OK peer.address=bufconn span.kind=server
-	//   /grpc.testing.TestService/StreamingOutputCall component=grpc grpc.code=OK messages=3 peer.address=bufconn span.kind=client
-	//     /grpc.testing.TestService/StreamingOutputCall component=grpc grpc.code=OK peer.address=bufconn response_messages=3 span.kind=server
 }
 
-func ExampleUnaryClientInterceptor() {
-	creds := grpc.WithTransportCredentials(insecure.NewCredentials())
-	conn, err := grpc.NewClient("dns:///bookshop.example:443", creds,
-		grpc.WithChainUnaryInterceptor(gapgrpc.UnaryClientInterceptor(gaptrace.WithRoots())),
-		grpc.WithChainStreamInterceptor(gapgrpc.StreamClientInterceptor(gaptrace.WithRoots())))
-	if err != nil {
-		fmt.Println(err)
-		return
+// printTree prints each span under its parent, except waits, which a busy machine may add.
+func printTree(tracer *mocktracer.MockTracer) {
+	var print func(parent int, indent string)
+	print = func(parent int, indent string) {
+		for _, s := range tracer.FinishedSpans() {
+			if s.ParentID != parent || strings.Contains(s.OperationName, " ") {
+				continue
+			}
+			fmt.Print(indent)
+			if kind := s.Tag("span.kind"); kind != nil {
+				fmt.Print(kind, " ")
+			}
+			fmt.Print(s.OperationName)
+			if code := s.Tag("grpc.code"); code != nil {
+				fmt.Print(": ", code)
+			}
+			if n := s.Tag("messages"); n != nil {
+				fmt.Print(", ", n, " messages")
+			}
+			fmt.Println()
+			print(s.SpanContext.SpanID, indent+"  ")
+		}
 	}
-	fmt.Println(conn.Target())
-	conn.Close()
-	// Output: dns:///bookshop.example:443
+	print(0, "")
 }

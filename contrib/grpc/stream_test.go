@@ -22,295 +22,306 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// line is how a stream's span is drawn, with the tags between its component and its kind.
-func line(operation, tags string) string {
-	return "  " + operation + " component=grpc " + tags + " span.kind=client\n"
+const bufconnPeer = " peer.address=bufconn"
+
+// streamTest is the caller of one stream, and its server.
+type streamTest struct {
+	*testing.T
+	ctx    context.Context
+	tracer *spantest.Tracer
+	client pb.TestServiceClient
 }
 
-// failed is line for one that failed with a status.
-func failed(operation, tags string, code codes.Code, message string) string {
-	return line(operation, fmt.Sprintf("error=true grpc.code=%v%s", code, tags)) +
-		fmt.Sprintf("    * event=error error.kind=*status.Error message=\"rpc error: code = %v desc = %s\"\n", code, message)
+func newStreamTest(t *testing.T) streamTest {
+	tracer, ctx, client := wrapped(t, &service{})
+	return streamTest{t, ctx, tracer, client}
 }
 
-func TestAStreamsSpanIsFinishedOnceHoweverItEnds(t *testing.T) {
-	const bufconn = " peer.address=bufconn"
-	type use func(t *testing.T, ctx context.Context, client pb.TestServiceClient)
-	for name, c := range map[string]struct {
-		use  use
-		want string
-	}{
-		"read to its end": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			if n, err := drain(must(client.StreamingOutputCall(ctx, ask(1, 2, 3)))(t)); n != 3 || err != io.EOF {
-				t.Error(n, err)
-			}
-		}, line(download, "grpc.code=OK messages=3"+bufconn)},
-		"read beyond its end": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			stream := must(client.StreamingOutputCall(ctx, ask(1)))(t)
-			for range 3 {
-				drain(stream)
-			}
-		}, line(download, "grpc.code=OK messages=1"+bufconn)},
-		"failed by the server": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			if n, err := drain(must(client.StreamingOutputCall(ctx, askStatus(codes.NotFound, 1)))(t)); n != 1 || status.Code(err) != codes.NotFound {
-				t.Error(n, err)
-			}
-		}, failed(download, " messages=1"+bufconn, codes.NotFound, "as asked")},
-		"failed without a message": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			if n, err := drain(must(client.StreamingOutputCall(ctx, askStatus(codes.DataLoss)))(t)); n != 0 || status.Code(err) != codes.DataLoss {
-				t.Error(n, err)
-			}
-		}, failed(download, " messages=0"+bufconn, codes.DataLoss, "as asked")},
-		"uploaded": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			stream := must(client.StreamingInputCall(ctx))(t)
-			for range 3 {
-				if err := stream.Send(&pb.StreamingInputCallRequest{}); err != nil {
-					t.Error(err)
-				}
-			}
-			if _, err := stream.CloseAndRecv(); err != nil {
-				t.Error(err)
-			}
-		}, line(upload, "grpc.code=OK messages=1"+bufconn+" request_messages=3")},
-		"both ways": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			stream := must(client.FullDuplexCall(ctx))(t)
+// ended waits until the stream has ended, and returns its span.
+func (s streamTest) ended() *spantest.Span {
+	spantest.Await(s, "the stream's end", func() bool { return len(s.tracer.Calls()) == 1 })
+	return s.tracer.Calls()[0]
+}
+
+// want compares the spans of a stream that is about to end. Waits are left out.
+func (s streamTest) want(want string) {
+	s.Helper()
+	s.ended()
+	time.Sleep(time.Millisecond) // a second end, if there is one, comes by now
+	spantest.WantUnder(s, s.tracer, opentracing.SpanFromContext(s.ctx), want)
+}
+
+// wantCode reports an error unless err has that status.
+func (s streamTest) wantCode(err error, code codes.Code) {
+	s.Helper()
+	if status.Code(err) != code {
+		s.Errorf("got %v, want %v", err, code)
+	}
+}
+
+func (s streamTest) download(ctx context.Context, req *pb.StreamingOutputCallRequest) (n int, err error) {
+	return drain(spantest.Must(s.client.StreamingOutputCall(ctx, req))(s))
+}
+
+// TestStreamEnds checks that a stream's span is finished once, however the stream ends.
+func TestStreamEnds(t *testing.T) {
+	t.Run("read to its end", func(t *testing.T) {
+		s := newStreamTest(t)
+		if n, err := s.download(s.ctx, ask(1, 2, 3)); n != 3 || err != io.EOF {
+			t.Error(n, err)
+		}
+		s.want(line(download, "grpc.code=OK messages=3"+bufconnPeer))
+	})
+	t.Run("read after its end", func(t *testing.T) {
+		s := newStreamTest(t)
+		stream := spantest.Must(s.client.StreamingOutputCall(s.ctx, ask(1)))(t)
+		for range 3 {
+			drain(stream)
+		}
+		s.want(line(download, "grpc.code=OK messages=1"+bufconnPeer))
+	})
+	t.Run("server fails", func(t *testing.T) {
+		s := newStreamTest(t)
+		n, err := s.download(s.ctx, askStatus(codes.NotFound, 1))
+		if s.wantCode(err, codes.NotFound); n != 1 {
+			t.Error(n)
+		}
+		s.want(failed(download, " messages=1"+bufconnPeer, codes.NotFound, "as asked"))
+	})
+	t.Run("server fails without a message", func(t *testing.T) {
+		s := newStreamTest(t)
+		n, err := s.download(s.ctx, askStatus(codes.DataLoss))
+		if s.wantCode(err, codes.DataLoss); n != 0 {
+			t.Error(n)
+		}
+		s.want(failed(download, " messages=0"+bufconnPeer, codes.DataLoss, "as asked"))
+	})
+	t.Run("server fails after Header", func(t *testing.T) {
+		s := newStreamTest(t)
+		stream := spantest.Must(s.client.StreamingOutputCall(s.ctx, askStatus(codes.Aborted)))(t)
+		spantest.Must(stream.Header())(t)
+		_, err := stream.Recv()
+		s.wantCode(err, codes.Aborted)
+		s.want(failed(download, " messages=0"+bufconnPeer, codes.Aborted, "as asked"))
+	})
+	t.Run("upload", func(t *testing.T) {
+		s := newStreamTest(t)
+		stream := spantest.Must(s.client.StreamingInputCall(s.ctx))(t)
+		for range 3 {
+			s.wantCode(stream.Send(&pb.StreamingInputCallRequest{}), codes.OK)
+		}
+		spantest.Must(stream.CloseAndRecv())(t)
+		s.want(line(upload, "grpc.code=OK messages=1"+bufconnPeer+" request_messages=3"))
+	})
+	t.Run("both ways", func(t *testing.T) {
+		s := newStreamTest(t)
+		stream := spantest.Must(s.client.FullDuplexCall(s.ctx))(t)
+		for range 2 {
+			s.wantCode(stream.Send(ask(1, 1)), codes.OK)
 			for range 2 {
-				if err := stream.Send(ask(1, 1)); err != nil {
-					t.Error(err)
-				}
-				for range 2 {
-					must(stream.Recv())(t)
-				}
+				spantest.Must(stream.Recv())(t)
 			}
-			stream.CloseSend()
-			if _, err := stream.Recv(); err != io.EOF {
-				t.Error(err)
-			}
-		}, line(duplex, "grpc.code=OK messages=4"+bufconn+" request_messages=2")},
-		"ended by the server while sending": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			stream := must(client.FullDuplexCall(ctx))(t)
-			var err error
-			sent := 0
-			for err == nil {
-				if err = stream.Send(askStatus(codes.PermissionDenied)); err == nil {
-					sent++
-				}
-				time.Sleep(time.Millisecond)
-			}
-			if err != io.EOF {
-				t.Errorf("sending: %v", err)
-			}
-			if _, err := stream.Recv(); status.Code(err) != codes.PermissionDenied {
-				t.Error(err)
-			}
-		}, failed(duplex, bufconn+" request_messages=N", codes.PermissionDenied, "as asked")},
-		"a message that cannot be sent": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			stream := must(client.FullDuplexCall(ctx, grpc.MaxCallSendMsgSize(1)))(t)
-			if err := stream.Send(ask(1)); status.Code(err) != codes.ResourceExhausted {
-				t.Error(err)
-			}
-		}, failed(duplex, " messages=0 request_messages=0", codes.ResourceExhausted, "trying to send message larger than max (4 vs. 1)")},
-		"sent after the end": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			stream := must(client.FullDuplexCall(ctx))(t)
-			stream.CloseSend()
-			if _, err := stream.Recv(); err != io.EOF {
-				t.Error(err)
-			}
-			if err := stream.Send(ask(1)); status.Code(err) != codes.Internal {
-				t.Error(err)
-			}
-		}, line(duplex, "grpc.code=OK messages=0"+bufconn+" request_messages=0")},
-		"headers and then the end": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			stream := must(client.StreamingOutputCall(ctx, askStatus(codes.Aborted)))(t)
-			if _, err := stream.Header(); err != nil {
-				t.Error(err)
-			}
-			if _, err := stream.Recv(); status.Code(err) != codes.Aborted {
-				t.Error(err)
-			}
-		}, failed(download, " messages=0"+bufconn, codes.Aborted, "as asked")},
-		"called off while nobody waits": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			ctx, cancel := context.WithCancel(ctx)
-			must(must(client.StreamingOutputCall(ctx, ask(1, 2)))(t).Recv())(t)
-			cancel()
-		}, line(download, "grpc.code=Canceled messages=1"+bufconn)},
-		"called off while somebody waits": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			ctx, cancel := context.WithCancel(ctx)
-			stream := must(client.FullDuplexCall(ctx))(t)
-			time.AfterFunc(5*time.Millisecond, cancel)
-			if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
-				t.Error(err)
-			}
-		}, line(duplex, "grpc.code=Canceled messages=0 request_messages=0")},
-		"called off before it began": {func(t *testing.T, ctx context.Context, client pb.TestServiceClient) {
-			ctx, cancel := context.WithCancel(ctx)
-			cancel()
-			if _, err := client.FullDuplexCall(ctx); status.Code(err) != codes.Canceled {
-				t.Error(err)
-			}
-		}, line(duplex, "grpc.code=Canceled")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tracer, ctx, client := wrapped(t, &service{})
-			c.use(t, ctx, client)
-			await(t, "the stream's end", func() bool { return len(calls(tracer)) == 1 })
-			time.Sleep(time.Millisecond) // for a second end, were there one
-			span := calls(tracer)[0]
-			if n, ok := span.Tags["request_messages"].(int64); ok && strings.Contains(c.want, "=N") {
-				c.want = strings.Replace(c.want, "=N", fmt.Sprint("=", n), 1)
-				c.want = strings.Replace(c.want, " peer.address", " messages=0 peer.address", 1)
-			}
-			if strings.HasPrefix(name, "called off") && span.Tags["messages"] == int64(0) {
-				delete(span.Tags, "peer.address") // who was to answer is known if the request had gone out
-			}
-			wantTree(t, tracer, opentracing.SpanFromContext(ctx), c.want)
-		})
-	}
+		}
+		stream.CloseSend()
+		if _, err := stream.Recv(); err != io.EOF {
+			t.Error(err)
+		}
+		s.want(line(duplex, "grpc.code=OK messages=4"+bufconnPeer+" request_messages=2"))
+	})
 }
 
-func TestAServerThatIsGoneEndsItsStreams(t *testing.T) {
-	tracer, ctx, parent := under(t)
-	l := start(t, &service{})
-	conn := dial(t, l, gapgrpc.DialOptions(gaptrace.WithTracer(tracer))...)
-	stream := must(pb.NewTestServiceClient(conn).FullDuplexCall(ctx))(t)
-	if err := stream.Send(ask(1)); err != nil {
-		t.Fatal(err)
-	}
-	must(stream.Recv())(t)
-	conn.Close()
-	if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
-		t.Error(err)
-	}
-	await(t, "the stream's end", func() bool { return len(calls(tracer)) == 1 })
-	// The caller's context has not ended: it is a failure, whatever its code.
-	wantTree(t, tracer, parent, failed(duplex, " messages=1 peer.address=bufconn request_messages=1", codes.Canceled, "grpc: the client connection is closing"))
+// TestStreamSendEnds checks the ends that are seen while sending.
+func TestStreamSendEnds(t *testing.T) {
+	t.Run("server fails while sending", func(t *testing.T) {
+		s := newStreamTest(t)
+		stream := spantest.Must(s.client.FullDuplexCall(s.ctx))(t)
+		var err error
+		sent := 0
+		for {
+			if err = stream.Send(askStatus(codes.PermissionDenied)); err != nil {
+				break
+			}
+			sent++
+			time.Sleep(time.Millisecond)
+		}
+		if err != io.EOF {
+			t.Errorf("sending: %v", err)
+		}
+		_, err = stream.Recv()
+		s.wantCode(err, codes.PermissionDenied)
+		tags := fmt.Sprintf(" messages=0%s request_messages=%d", bufconnPeer, sent)
+		s.want(failed(duplex, tags, codes.PermissionDenied, "as asked"))
+	})
+	t.Run("message is too large", func(t *testing.T) {
+		s := newStreamTest(t)
+		stream := spantest.Must(s.client.FullDuplexCall(s.ctx, grpc.MaxCallSendMsgSize(1)))(t)
+		s.wantCode(stream.Send(ask(1)), codes.ResourceExhausted)
+		s.want(failed(duplex, " messages=0 request_messages=0", codes.ResourceExhausted,
+			"trying to send message larger than max (4 vs. 1)"))
+	})
+	t.Run("sent after the end", func(t *testing.T) {
+		s := newStreamTest(t)
+		stream := spantest.Must(s.client.FullDuplexCall(s.ctx))(t)
+		stream.CloseSend()
+		if _, err := stream.Recv(); err != io.EOF {
+			t.Error(err)
+		}
+		s.wantCode(stream.Send(ask(1)), codes.Internal)
+		s.want(line(duplex, "grpc.code=OK messages=0"+bufconnPeer+" request_messages=0"))
+	})
 }
 
-func TestAStreamThatIsForgottenIsReportedByTheCollectorAndItsContextForgetsIt(t *testing.T) {
+func TestStreamIsCanceled(t *testing.T) {
+	t.Run("while nobody waits", func(t *testing.T) {
+		s := newStreamTest(t)
+		ctx, cancel := context.WithCancel(s.ctx)
+		spantest.Must(spantest.Must(s.client.StreamingOutputCall(ctx, ask(1, 2)))(t).Recv())(t)
+		cancel()
+		s.want(line(download, "grpc.code=Canceled messages=1"+bufconnPeer))
+	})
+	t.Run("while somebody waits", func(t *testing.T) {
+		s := newStreamTest(t)
+		ctx, cancel := context.WithCancel(s.ctx)
+		stream := spantest.Must(s.client.FullDuplexCall(ctx))(t)
+		time.AfterFunc(5*time.Millisecond, cancel)
+		_, err := stream.Recv()
+		s.wantCode(err, codes.Canceled)
+		// The server is known if the request was sent by then.
+		delete(s.ended().Tags, "peer.address")
+		s.want(line(duplex, "grpc.code=Canceled messages=0 request_messages=0"))
+	})
+	t.Run("before it starts", func(t *testing.T) {
+		s := newStreamTest(t)
+		ctx, cancel := context.WithCancel(s.ctx)
+		cancel()
+		_, err := s.client.FullDuplexCall(ctx)
+		s.wantCode(err, codes.Canceled)
+		s.want(line(duplex, "grpc.code=Canceled"))
+	})
+	t.Run("by ClientConn.Close", func(t *testing.T) {
+		s := newStreamTest(t)
+		conn := dial(t, start(t, &service{}), gapgrpc.DialOptions(gaptrace.WithTracer(s.tracer))...)
+		stream := spantest.Must(pb.NewTestServiceClient(conn).FullDuplexCall(s.ctx))(t)
+		s.wantCode(stream.Send(ask(1)), codes.OK)
+		spantest.Must(stream.Recv())(t)
+		conn.Close()
+		_, err := stream.Recv()
+		s.wantCode(err, codes.Canceled)
+		// A failure, since the caller's context has not ended.
+		s.want(failed(duplex, " messages=1 peer.address=bufconn request_messages=1", codes.Canceled,
+			"grpc: the client connection is closing"))
+	})
+}
+
+func TestForgottenStreamIsAbandoned(t *testing.T) {
 	tracer, ctx, client := wrapped(t, &service{})
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	func() {
-		must(must(client.StreamingOutputCall(ctx, ask(1, 2, 3)))(t).Recv())(t)
+		spantest.Must(spantest.Must(client.StreamingOutputCall(ctx, ask(1, 2, 3)))(t).Recv())(t)
 	}()
-	await(t, "the collector", func() bool {
+	spantest.Await(t, "the garbage collector", func() bool {
 		runtime.GC()
-		return len(calls(tracer)) == 1
+		return len(tracer.Calls()) == 1
 	})
-	cancel()
+	cancel() // ends no other span
 	time.Sleep(time.Millisecond)
-	wantTree(t, tracer, opentracing.SpanFromContext(ctx), "  "+download+" abandoned=true component=grpc messages=1 peer.address=bufconn span.kind=client\n")
+	spantest.WantUnder(t, tracer, opentracing.SpanFromContext(ctx),
+		"  "+download+" abandoned=true component=grpc messages=1 peer.address=bufconn span.kind=client\n")
 }
 
-func TestTheCollectorTakesNoStreamForForgottenWhileItsLastCallEndsIt(t *testing.T) {
-	collect := func() { // a stream that nobody holds is reported by then
+// TestStreamIsNotAbandonedInItsLastCall collects garbage while the last RecvMsg ends the stream.
+func TestStreamIsNotAbandonedInItsLastCall(t *testing.T) {
+	collect := func() { // a stream without references is reported by then
 		for range 5 {
 			runtime.GC()
 			time.Sleep(time.Millisecond)
 		}
 	}
-	tracer, ctx, _ := under(t)
-	stream, _ := gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer), gaptrace.WithExpected(func(gaptrace.Call, error) bool {
-		collect() // while the stream's end is being told
-		return false
-	}))(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, duplex,
-		func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-			return strange{recv: func() error {
-				collect()
-				return errNotHere
-			}}, nil
-		})
-	if err := stream.RecvMsg(nil); err != errNotHere { // from here on nobody holds it
+	tracer, ctx, _ := spantest.Under(t)
+	intercept := gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer),
+		gaptrace.WithExpected(func(gaptrace.Call, error) bool { // called while the stream ends
+			collect()
+			return false
+		}))
+	next := streamer(fakeStream{recv: func() error {
+		collect()
+		return errNotHere
+	}})
+	stream, _ := intercept(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, duplex, next)
+	if err := stream.RecvMsg(nil); err != errNotHere { // the last reference
 		t.Error(err)
 	}
-	if tags := only(t, tracer, duplex).Tags; tags["grpc.code"] != "NotFound" || tags["error"] != true || tags["abandoned"] != nil {
-		t.Errorf("%v", tags)
+	tags := tracer.Only(t, duplex).Tags
+	if tags["grpc.code"] != "NotFound" || tags["error"] != true || tags["abandoned"] != nil {
+		t.Errorf("tags: %v", tags)
 	}
 }
 
-// strange is a stream that does as its functions say.
-type strange struct {
-	grpc.ClientStream
-	recv, send, close func() error
-	header            func() (metadata.MD, error)
-}
-
-func (s strange) RecvMsg(any) error            { return s.recv() }
-func (s strange) SendMsg(any) error            { return s.send() }
-func (s strange) CloseSend() error             { return s.close() }
-func (s strange) Header() (metadata.MD, error) { return s.header() }
-func (s strange) Context() context.Context     { return context.Background() }
-
-// strangeStream is s as a caller gets it.
-func strangeStream(t *testing.T, s grpc.ClientStream, desc *grpc.StreamDesc) (*spantest.Tracer, opentracing.Span, grpc.ClientStream) {
-	tracer, ctx, parent := under(t)
-	stream, err := gapgrpc.StreamClientInterceptor(gaptrace.WithTracer(tracer))(ctx, desc, nil, duplex,
-		func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
-			return s, nil
-		})
-	if err != nil {
-		t.Fatal(err)
-	}
+// fakeClientStream returns s as a caller gets it from the interceptor.
+func fakeClientStream(t *testing.T, s grpc.ClientStream) (*spantest.Tracer, opentracing.Span, grpc.ClientStream) {
+	tracer, ctx, parent := spantest.Under(t)
+	stream := spantest.Must(newStream(ctx, tracer, &grpc.StreamDesc{ServerStreams: true}, streamer(s)))(t)
 	return tracer, parent, stream
 }
 
-func TestErrorsOfAnInnerStreamComeBackAsTheyAreAndEndIt(t *testing.T) {
-	err := errors.New("of an inner interceptor")
-	fails := func() error { return err }
-	inner := strange{recv: fails, send: fails, close: fails, header: func() (metadata.MD, error) { return metadata.Pairs("k", "v"), err }}
-	for name, op := range map[string]func(s grpc.ClientStream) error{
-		"RecvMsg": func(s grpc.ClientStream) error { return s.RecvMsg(nil) },
-		"SendMsg": func(s grpc.ClientStream) error { return s.SendMsg(nil) },
-		"Header": func(s grpc.ClientStream) error {
-			md, err := s.Header()
-			if md.Get("k") == nil {
-				t.Error("the header is gone")
-			}
-			return err
-		},
-		"CloseSend": func(s grpc.ClientStream) error {
-			err := s.CloseSend() // no end: what the stream says in RecvMsg counts
-			_ = s.RecvMsg(nil)
-			return err
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tracer, parent, stream := strangeStream(t, inner, &grpc.StreamDesc{ServerStreams: true})
-			if got := op(stream); got != err {
+// streamMethods are the methods of a client's stream that may wait.
+var streamMethods = map[string]func(s grpc.ClientStream) error{
+	"RecvMsg":   func(s grpc.ClientStream) error { return s.RecvMsg(nil) },
+	"SendMsg":   func(s grpc.ClientStream) error { return s.SendMsg(nil) },
+	"CloseSend": func(s grpc.ClientStream) error { return s.CloseSend() },
+	"Header":    func(s grpc.ClientStream) error { _, err := s.Header(); return err },
+}
+
+func TestInnerStreamFails(t *testing.T) {
+	want := errors.New("of an inner interceptor")
+	fails := func() error { return want }
+	header := func() (metadata.MD, error) { return metadata.Pairs("k", "v"), want }
+	inner := fakeStream{recv: fails, send: fails, close: fails, header: header}
+	for method, call := range streamMethods {
+		t.Run(method, func(t *testing.T) {
+			tracer, parent, stream := fakeClientStream(t, inner)
+			if got := call(stream); got != want {
 				t.Errorf("it came back as %v", got)
 			}
-			wantTree(t, tracer, parent, line(duplex, "error=true grpc.code=Unknown messages=0")+
+			switch method {
+			case "Header":
+				if md, _ := stream.Header(); md.Get("k") == nil {
+					t.Error("the header is missing")
+				}
+			case "CloseSend": // ends nothing: what RecvMsg returns counts
+				_ = stream.RecvMsg(nil)
+			}
+			spantest.WantUnder(t, tracer, parent, line(duplex, "error=true grpc.code=Unknown messages=0")+
 				"    * event=error error.kind=*errors.errorString message=\"of an inner interceptor\"\n")
 		})
 	}
 }
 
-func TestAPanicInAStreamPassesAndTheSpanHasFailed(t *testing.T) {
+func TestInnerStreamPanics(t *testing.T) {
 	panics := func() error { panic("inner") }
-	inner := strange{recv: panics, send: panics, close: panics, header: func() (metadata.MD, error) { panic("inner") }}
-	for name, op := range map[string]func(s grpc.ClientStream){
-		"RecvMsg":   func(s grpc.ClientStream) { _ = s.RecvMsg(nil) },
-		"SendMsg":   func(s grpc.ClientStream) { _ = s.SendMsg(nil) },
-		"Header":    func(s grpc.ClientStream) { _, _ = s.Header() },
-		"CloseSend": func(s grpc.ClientStream) { _ = s.CloseSend() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			tracer, parent, stream := strangeStream(t, inner, &grpc.StreamDesc{ServerStreams: true})
-			if with := panicOf(func() { op(stream) }); with != "inner" {
-				t.Errorf("panicked with %v", with)
+	header := func() (metadata.MD, error) { panic("inner") }
+	inner := fakeStream{recv: panics, send: panics, close: panics, header: header}
+	for method, call := range streamMethods {
+		t.Run(method, func(t *testing.T) {
+			tracer, parent, stream := fakeClientStream(t, inner)
+			if value := panicOf(func() { _ = call(stream) }); value != "inner" {
+				t.Errorf("panicked with %v", value)
 			}
-			wantTree(t, tracer, parent, line(duplex, "error=true grpc.code=Unknown messages=0")+
-				"    * event=error error.kind=*errors.errorString message=\"panic or runtime.Goexit in the wrapped call\"\n")
+			const message = "panic or runtime.Goexit in the wrapped call"
+			spantest.WantUnder(t, tracer, parent, line(duplex, "error=true grpc.code=Unknown messages=0")+
+				"    * event=error error.kind=*errors.errorString message=\""+message+"\"\n")
 		})
 	}
 }
 
-func TestSendersReceiversAndTheContextsEndMayMeet(t *testing.T) {
+// TestStreamEndsRace lets senders, receivers and the end of the context meet.
+func TestStreamEndsRace(t *testing.T) {
 	tracer, ctx, client := wrapped(t, &service{})
 	const streams = 200
 	for i := range streams {
 		ctx, cancel := context.WithCancel(ctx)
-		stream := must(client.FullDuplexCall(ctx))(t)
+		stream := spantest.Must(client.FullDuplexCall(ctx))(t)
 		var users sync.WaitGroup
 		users.Go(func() {
 			for stream.Send(ask(1)) == nil {
@@ -328,7 +339,7 @@ func TestSendersReceiversAndTheContextsEndMayMeet(t *testing.T) {
 		cancel()
 		users.Wait()
 	}
-	await(t, "all streams' ends", func() bool { return len(tracer.Named(duplex)) == streams })
+	spantest.Await(t, "the ends of all streams", func() bool { return len(tracer.Named(duplex)) == streams })
 	for _, span := range tracer.Named(duplex) {
 		if span.Tags["grpc.code"] != "Canceled" || span.Tags["error"] != nil {
 			t.Errorf("%v %v", span.Tags, span.Logs)
@@ -336,6 +347,6 @@ func TestSendersReceiversAndTheContextsEndMayMeet(t *testing.T) {
 	}
 	opentracing.SpanFromContext(ctx).Finish()
 	if problems := tracer.Problems(); problems != nil {
-		t.Error(problems)
+		t.Error(strings.Join(problems, "\n"))
 	}
 }

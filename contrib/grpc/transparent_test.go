@@ -24,158 +24,173 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// observer notes what each side sees.
+// observer notes what the client and the server see.
 type observer struct {
 	mu     sync.Mutex
-	told   map[string][]string
-	ignore string // who tells what depends on luck
+	seen   map[string][]string // by side
+	ignore string              // the side that sees something else each time
 }
 
-func (o *observer) tell(who, format string, args ...any) {
+func (o *observer) note(side, format string, args ...any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if who == o.ignore {
+	if side == o.ignore {
 		return
 	}
-	o.told[who] = append(o.told[who], fmt.Sprintf(format, args...))
+	o.seen[side] = append(o.seen[side], fmt.Sprintf(format, args...))
 }
 
 func (o *observer) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var b strings.Builder
-	for _, who := range slices.Sorted(maps.Keys(o.told)) {
-		fmt.Fprintf(&b, "%s:\n  %s\n", who, strings.Join(o.told[who], "\n  "))
+	for _, side := range slices.Sorted(maps.Keys(o.seen)) {
+		fmt.Fprintf(&b, "%s:\n  %s\n", side, strings.Join(o.seen[side], "\n  "))
 	}
 	return b.String()
 }
 
-// shown is metadata as it reads, but for what the wrappers add.
-func shown(md metadata.MD) string {
+// withoutIDs formats md without what the wrappers add.
+func withoutIDs(md metadata.MD) string {
 	md = md.Copy()
 	delete(md, "spantest-trace")
 	delete(md, "spantest-span")
 	return fmt.Sprint(md)
 }
 
-// told is an error with all that a caller can ask of it.
-func told(err error) string {
+// details formats err with all that a caller can ask it.
+func details(err error) string {
 	s, ok := status.FromError(err)
 	return fmt.Sprintf("%T %v %v %v %v %v", err, err, err == io.EOF, ok, s.Code(), s.Details())
 }
 
-// uses are what a client may do. Each is observed raw and wrapped, on either side.
-var uses = map[string]func(o *observer, ctx context.Context, client pb.TestServiceClient){
+func (o *observer) onFinish() grpc.CallOption {
+	return grpc.OnFinish(func(err error) { o.note("client", "finished: %s", details(err)) })
+}
+
+// unaryRequest returns a request with a body of that many bytes.
+func unaryRequest(size int) *pb.SimpleRequest {
+	return &pb.SimpleRequest{Payload: &pb.Payload{Body: make([]byte, size)}}
+}
+
+// use is something that a client does.
+type use func(o *observer, ctx context.Context, client pb.TestServiceClient)
+
+// uses are observed raw, and wrapped on either side.
+var uses = map[string]use{
 	"unary": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
 		var header, trailer metadata.MD
 		var server peer.Peer
-		resp, err := client.UnaryCall(ctx, &pb.SimpleRequest{Payload: &pb.Payload{Body: []byte("body")}}, grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&server),
-			grpc.OnFinish(func(err error) { o.tell("client", "finished: %s", told(err)) }))
-		o.tell("client", "%v, %s, header %v, trailer %v, %v", resp, told(err), header, trailer, server.Addr)
+		resp, err := client.UnaryCall(ctx, unaryRequest(4),
+			grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&server), o.onFinish())
+		o.note("client", "%v, %s, header %v, trailer %v, %v", resp, details(err), header, trailer, server.Addr)
 	},
 	"unary, failed": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
 		var trailer metadata.MD
-		resp, err := client.UnaryCall(ctx, &pb.SimpleRequest{ResponseStatus: &pb.EchoStatus{Code: 5, Message: "none"}}, grpc.Trailer(&trailer))
-		o.tell("client", "%v, %s, trailer %v", resp, told(err), trailer)
+		req := &pb.SimpleRequest{ResponseStatus: &pb.EchoStatus{Code: 5, Message: "none"}}
+		resp, err := client.UnaryCall(ctx, req, grpc.Trailer(&trailer))
+		o.note("client", "%v, %s, trailer %v", resp, details(err), trailer)
 	},
 	"unary, compressed": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		resp, err := client.UnaryCall(ctx, &pb.SimpleRequest{Payload: &pb.Payload{Body: make([]byte, 1000)}}, grpc.UseCompressor(gzip.Name))
-		o.tell("client", "%v, %s", len(resp.GetPayload().GetBody()), told(err))
+		resp, err := client.UnaryCall(ctx, unaryRequest(1000), grpc.UseCompressor(gzip.Name))
+		o.note("client", "%v, %s", len(resp.GetPayload().GetBody()), details(err))
 	},
 	"unary, too large": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		_, err := client.UnaryCall(ctx, &pb.SimpleRequest{Payload: &pb.Payload{Body: make([]byte, 100)}}, grpc.MaxCallRecvMsgSize(10))
-		o.tell("client", "%s", told(err))
+		_, err := client.UnaryCall(ctx, unaryRequest(100), grpc.MaxCallRecvMsgSize(10))
+		o.note("client", "%s", details(err))
 	},
 	"unary, not implemented": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
 		_, err := client.UnimplementedCall(ctx, &pb.Empty{})
-		o.tell("client", "%s", told(err))
+		o.note("client", "%s", details(err))
 	},
 	"unary, too late": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
 		ctx, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
 		defer cancel()
 		_, err := client.UnaryCall(ctx, &pb.SimpleRequest{})
-		o.tell("client", "%s", told(err))
+		o.note("client", "%s", details(err))
 	},
 	"metadata of its own": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		ctx = metadata.AppendToOutgoingContext(metadata.NewOutgoingContext(ctx, metadata.MD{"k": {"1", "2"}, "data-bin": {"\x00\xff"}}), "K", "3", "user-agent", "mine")
+		ctx = metadata.NewOutgoingContext(ctx, metadata.MD{"k": {"1", "2"}, "data-bin": {"\x00\xff"}})
+		ctx = metadata.AppendToOutgoingContext(ctx, "K", "3", "user-agent", "mine")
 		_, err := client.UnaryCall(ctx, &pb.SimpleRequest{})
-		o.tell("client", "%s", told(err))
+		o.note("client", "%s", details(err))
 	},
 	"metadata that is refused": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
 		_, err := client.UnaryCall(metadata.NewOutgoingContext(ctx, metadata.MD{"Upper": {"1"}}), &pb.SimpleRequest{})
-		o.tell("client", "%s", told(err))
+		o.note("client", "%s", details(err))
 		_, err = client.FullDuplexCall(metadata.AppendToOutgoingContext(ctx, "k", "\n"))
-		o.tell("client", "%s", told(err))
+		o.note("client", "%s", details(err))
 	},
 	"download": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		stream, err := client.StreamingOutputCall(ctx, askStatus(codes.Aborted, 1, 2, 3), grpc.OnFinish(func(err error) { o.tell("client", "finished: %s", told(err)) }))
-		o.tell("client", "%s", told(err))
+		stream, err := client.StreamingOutputCall(ctx, askStatus(codes.Aborted, 1, 2, 3), o.onFinish())
+		o.note("client", "%s", details(err))
 		header, err := stream.Header()
-		o.tell("client", "header %v, %s", header, told(err))
+		o.note("client", "header %v, %s", header, details(err))
 		for range 6 {
 			resp, err := stream.Recv()
-			o.tell("client", "%v, %s", resp, told(err))
+			o.note("client", "%v, %s", resp, details(err))
 		}
-		o.tell("client", "trailer %v", stream.Trailer())
+		o.note("client", "trailer %v", stream.Trailer())
 	},
 	"upload": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
 		stream, err := client.StreamingInputCall(ctx)
-		o.tell("client", "%s", told(err))
+		o.note("client", "%s", details(err))
 		for range 3 {
-			o.tell("client", "%s", told(stream.Send(&pb.StreamingInputCallRequest{Payload: &pb.Payload{Body: []byte("12")}})))
+			err := stream.Send(&pb.StreamingInputCallRequest{Payload: &pb.Payload{Body: []byte("12")}})
+			o.note("client", "%s", details(err))
 		}
 		resp, err := stream.CloseAndRecv()
-		o.tell("client", "%v, %s, %s", resp, told(err), told(stream.CloseSend()))
-		o.tell("client", "%s", told(stream.RecvMsg(&pb.Empty{})))
-		o.tell("client", "%s", told(stream.SendMsg(&pb.Empty{})))
+		o.note("client", "%v, %s, %s", resp, details(err), details(stream.CloseSend()))
+		o.note("client", "%s", details(stream.RecvMsg(&pb.Empty{})))
+		o.note("client", "%s", details(stream.SendMsg(&pb.Empty{})))
 	},
 	"both ways": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
 		stream, err := client.FullDuplexCall(ctx)
-		o.tell("client", "%s", told(err))
+		o.note("client", "%s", details(err))
 		for i := range int32(3) {
-			o.tell("client", "%s", told(stream.Send(ask(i, i))))
+			o.note("client", "%s", details(stream.Send(ask(i, i))))
 			for range 2 {
 				resp, err := stream.Recv()
-				o.tell("client", "%v, %s", resp, told(err))
+				o.note("client", "%v, %s", resp, details(err))
 			}
 		}
-		o.tell("client", "%s", told(stream.Send(askStatus(codes.ResourceExhausted))))
+		o.note("client", "%s", details(stream.Send(askStatus(codes.ResourceExhausted))))
 		resp, err := stream.Recv()
-		o.tell("client", "%v, %s, %s", resp, told(err), shown(stream.Trailer()))
-		o.tell("client", "%s", told(stream.Send(ask(1))))
+		o.note("client", "%v, %s, %s", resp, details(err), withoutIDs(stream.Trailer()))
+		o.note("client", "%s", details(stream.Send(ask(1))))
 		server, ok := peer.FromContext(stream.Context())
-		o.tell("client", "%v %v", server.Addr, ok)
+		o.note("client", "%v %v", server.Addr, ok)
 	},
 	"sent after CloseSend": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
 		o.ignore = "server" // the stream's end and its reset race
 		stream, err := client.FullDuplexCall(ctx)
-		o.tell("client", "%s, %s, %s", told(err), told(stream.CloseSend()), told(stream.Send(ask(1))))
+		o.note("client", "%s, %s, %s", details(err), details(stream.CloseSend()), details(stream.Send(ask(1))))
 	},
-	"cancelled": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	"canceled": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
 		ctx, cancel := context.WithCancel(ctx)
 		stream, err := client.FullDuplexCall(ctx)
-		o.tell("client", "%s, %s", told(err), told(stream.Send(ask(1))))
+		o.note("client", "%s, %s", details(err), details(stream.Send(ask(1))))
 		resp, err := stream.Recv()
-		o.tell("client", "%v, %s", resp, told(err))
+		o.note("client", "%v, %s", resp, details(err))
 		cancel()
 		resp, err = stream.Recv()
-		o.tell("client", "%v, %s", resp, told(err))
-		o.tell("client", "%s", told(stream.Send(ask(1))))
+		o.note("client", "%v, %s", resp, details(err))
+		o.note("client", "%s", details(stream.Send(ask(1))))
 	},
 	"no such message": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
 		stream, err := client.FullDuplexCall(ctx)
-		o.tell("client", "%s, %s", told(err), told(stream.Send(ask(1))))
+		o.note("client", "%s, %s", details(err), details(stream.Send(ask(1))))
 		resp, err := stream.Recv() // from here on the server knows of it
-		o.tell("client", "%v, %s, %s", resp, told(err), told(stream.SendMsg("no message")))
+		o.note("client", "%v, %s, %s", resp, details(err), details(stream.SendMsg("no message")))
 		_, err = stream.Recv()
-		o.tell("client", "%s", told(err))
+		o.note("client", "%s", details(err))
 	},
 }
 
-// observe tells all that a client and its server can see, with these sides wrapped.
-func observe(t *testing.T, use func(o *observer, ctx context.Context, client pb.TestServiceClient), sides ...string) (string, *spantest.Tracer) {
-	o := &observer{told: map[string][]string{}}
-	tracer, ctx, parent := under(t)
+// observe returns all that a client and its server can see, with these sides wrapped.
+func observe(t *testing.T, do use, sides ...string) (string, *spantest.Tracer) {
+	o := &observer{seen: map[string][]string{}}
+	tracer, ctx, parent := spantest.Under(t)
 	var dialOptions []grpc.DialOption
 	var options []grpc.ServerOption
 	if slices.Contains(sides, "client") {
@@ -184,57 +199,65 @@ func observe(t *testing.T, use func(o *observer, ctx context.Context, client pb.
 	if slices.Contains(sides, "server") {
 		options = gapgrpc.ServerOptions(gaptrace.WithTracer(tracer))
 	}
-	inner := func(ctx context.Context) {
-		md, _ := metadata.FromIncomingContext(ctx)
-		_, deadline := ctx.Deadline()
-		client, _ := peer.FromContext(ctx)
-		method, _ := grpc.Method(ctx)
-		o.tell("server", "%s of %v with %s, deadline %v, cancelled %v", method, client.Addr, shown(md), deadline, ctx.Err())
-	}
-	options = append(options,
-		grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-			inner(ctx)
-			grpc.SetHeader(ctx, metadata.Pairs("x-header", "first"))
-			grpc.SetTrailer(ctx, metadata.Pairs("x-trailer", "last"))
-			resp, err := handle(ctx, req)
-			o.tell("server", "%T %v: %v, %s", info.Server, req, resp, told(err))
-			return resp, err
-		}),
-		grpc.ChainStreamInterceptor(func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
-			inner(stream.Context())
-			o.tell("server", "%s %s", told(stream.SetHeader(metadata.Pairs("x-header", "first"))), told(stream.SendHeader(metadata.Pairs("x-header", "second"))))
-			stream.SetTrailer(metadata.Pairs("x-trailer", "last"))
-			err := handle(srv, stream)
-			o.tell("server", "%T %v %v: %s, %s", srv, info.IsClientStream, info.IsServerStream, told(err), told(stream.SetHeader(metadata.Pairs("late", "x"))))
-			return err
-		}))
 	var stop func()
 	l := startServer(t, func(server *grpc.Server) {
 		pb.RegisterTestServiceServer(server, &service{})
 		stop = server.GracefulStop
-	}, options...)
-	use(o, ctx, pb.NewTestServiceClient(dial(t, l, dialOptions...)))
+	}, append(options, o.serverOptions()...)...)
+	do(o, ctx, pb.NewTestServiceClient(dial(t, l, dialOptions...)))
 	if opentracing.SpanFromContext(ctx) != parent {
-		t.Error("the caller's context is not what it was")
+		t.Error("the caller's context has another span")
 	}
 	parent.Finish()
-	stop() // and so all handlers have returned
+	stop() // returns when all handlers have returned
 	return o.String(), tracer
 }
 
-func TestNothingThatACallerOrAHandlerSeesIsChanged(t *testing.T) {
+// serverOptions returns the innermost interceptors of the server. They note what a handler sees.
+func (o *observer) serverOptions() []grpc.ServerOption {
+	noteCall := func(ctx context.Context) {
+		md, _ := metadata.FromIncomingContext(ctx)
+		_, deadline := ctx.Deadline()
+		client, _ := peer.FromContext(ctx)
+		method, _ := grpc.Method(ctx)
+		o.note("server", "%s of %v with %s, deadline %v, ended %v",
+			method, client.Addr, withoutIDs(md), deadline, ctx.Err())
+	}
+	unary := func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+		noteCall(ctx)
+		grpc.SetHeader(ctx, metadata.Pairs("x-header", "first"))
+		grpc.SetTrailer(ctx, metadata.Pairs("x-trailer", "last"))
+		resp, err := handle(ctx, req)
+		o.note("server", "%T %v: %v, %s", info.Server, req, resp, details(err))
+		return resp, err
+	}
+	stream := func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+		noteCall(stream.Context())
+		o.note("server", "%s", details(stream.SetHeader(metadata.Pairs("x-header", "first"))))
+		o.note("server", "%s", details(stream.SendHeader(metadata.Pairs("x-header", "second"))))
+		stream.SetTrailer(metadata.Pairs("x-trailer", "last"))
+		err := handle(srv, stream)
+		o.note("server", "%T %v %v: %s", srv, info.IsClientStream, info.IsServerStream, details(err))
+		o.note("server", "%s", details(stream.SetHeader(metadata.Pairs("late", "x"))))
+		return err
+	}
+	return []grpc.ServerOption{grpc.ChainUnaryInterceptor(unary), grpc.ChainStreamInterceptor(stream)}
+}
+
+// TestTransparent checks that callers and handlers see the same, raw and wrapped.
+func TestTransparent(t *testing.T) {
 	for name, use := range uses {
 		t.Run(name, func(t *testing.T) {
 			raw, _ := observe(t, use)
 			if strings.Count(raw, "\n") < 2 {
-				t.Fatalf("little was observed:\n%s", raw)
+				t.Fatalf("too little was observed:\n%s", raw)
 			}
 			for _, sides := range [][]string{{"client"}, {"server"}, {"client", "server"}} {
 				wrapped, tracer := observe(t, use, sides...)
 				if wrapped != raw {
 					t.Errorf("raw:\n%s\nwrapped, %v:\n%s", raw, sides, wrapped)
 				}
-				await(t, "the end of all spans", func() bool { return tracer.Problems() == nil })
+				spantest.Await(t, "the end of all spans", func() bool { return tracer.Problems() == nil })
 			}
 		})
 	}
