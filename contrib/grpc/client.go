@@ -3,18 +3,17 @@ package gapgrpc
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 )
 
-// DialOptions returns the two options of a client that chain [UnaryClientInterceptor] and [StreamClientInterceptor]
-// behind the interceptors that were given before them. They are two because grpc has no public way to make one of them.
+// DialOptions returns the options of a client that chain [UnaryClientInterceptor] and
+// [StreamClientInterceptor] after the interceptors of the options before them. Append them to the
+// options of grpc.NewClient.
 func DialOptions(opts ...gaptrace.Option) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(UnaryClientInterceptor(opts...)),
@@ -22,11 +21,15 @@ func DialOptions(opts ...gaptrace.Option) []grpc.DialOption {
 	}
 }
 
-// UnaryClientInterceptor returns an interceptor that draws each call as a span under the span of the call's context. The
-// call goes out with the span's context in its metadata, on a copy; errors come back as they are.
+// UnaryClientInterceptor returns an interceptor that records each call as a span under the span in
+// the call's context. The call is sent with the span's context in its metadata. The caller's
+// metadata is not changed, and errors are returned as they are.
 func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor {
 	w := spanutil.New(opts)
-	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	return func(
+		ctx context.Context, method string, req, reply any,
+		cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
 		call := w.Start(ctx, spanutil.Injected, func() gaptrace.Call {
 			return gaptrace.Call{Component: component, Operation: method, Request: req}
 		})
@@ -34,7 +37,7 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 			return invoker(ctx, method, req, reply, cc, opts...)
 		}
 		defer unwound(ctx, call)
-		with := open(ctx, call)
+		with := openAndInject(ctx, call)
 		var server *peer.Peer
 		if call.Sampled() {
 			server = new(peer.Peer)
@@ -47,26 +50,28 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 	}
 }
 
-// StreamClientInterceptor is [UnaryClientInterceptor] for streams. A stream's span is the wait for NewStream; what its
-// caller waits for later, in RecvMsg, SendMsg, Header and CloseSend, is drawn beside it when the stream has ended: when
-// RecvMsg, or NewStream, returned an error (io.EOF is the good end), SendMsg one that is not io.EOF, when the one answer of
-// a stream that has one came, when Header returned none, when grpc ended it (ctx or the service config's time is over, or the
-// ClientConn is closed), or when nobody can ask the stream for more.
+// StreamClientInterceptor is [UnaryClientInterceptor] for streams. A stream's span covers
+// NewStream. Its later waits, in RecvMsg, SendMsg, Header and CloseSend, are spans of their own.
+// All are reported when the stream ends: docs/grpc.md says when that is.
 func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientInterceptor {
 	w := spanutil.New(opts)
-	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+	return func(
+		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn,
+		method string, streamer grpc.Streamer, opts ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
 		call := w.Start(ctx, spanutil.Injected, func() gaptrace.Call {
 			return gaptrace.Call{Component: component, Operation: method, Request: desc}
 		})
-		if call == nil {
+		if call == nil { // not recorded
 			return streamer(ctx, desc, cc, method, opts...)
 		}
 		defer unwound(ctx, call)
-		with := open(ctx, call)
-		var e *ending
+		with := openAndInject(ctx, call)
+		var end *streamEnd
 		if call.Sampled() {
-			e = &ending{call: call, ctx: ctx, cc: cc, method: method, began: time.Now(), sends: desc.ClientStreams, single: !desc.ServerStreams}
-			opts = slices.Insert(slices.Clip(opts), 0, grpc.CallOption(grpc.OnFinish(e.over))) // the caller's own may block
+			end = newStreamEnd(ctx, call, desc, cc, method)
+			// First of the options, since an OnFinish of the caller's may block.
+			opts = slices.Insert(slices.Clip(opts), 0, grpc.CallOption(grpc.OnFinish(end.onFinish)))
 		}
 		cs, err := streamer(with, desc, cc, method, opts...)
 		if err != nil || cs == nil {
@@ -76,21 +81,22 @@ func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientIntercept
 		if !call.Answered(spanutil.Messages) {
 			return cs, nil
 		}
-		return newClientStream(cs, e), nil
+		return newClientStream(cs, end), nil
 	}
 }
 
-// open opens the call's span and returns ctx with it, and with its context in the outgoing metadata.
-func open(ctx context.Context, call *spanutil.Call) context.Context {
+// openAndInject opens the call's span, and returns ctx with the span and with the span's context in
+// the outgoing metadata.
+func openAndInject(ctx context.Context, call *spanutil.Call) context.Context {
 	ctx = call.Open(ctx)
-	c := carrier{written: metadata.MD{}}
-	c.callers, _ = metadata.FromOutgoingContext(ctx)
-	call.Inject(format, &c)
-	return c.outgoing(ctx)
+	md := newOutgoing(ctx)
+	call.Inject(format, md)
+	return md.in(ctx)
 }
 
-// finishClient finishes a call that came back with err. That the caller, whose context ctx is, called it off is no
-// failure. An error that says that all is well is one all the same, of an interceptor's.
+// finishClient finishes a call that returned err to a caller whose context is ctx. Canceled is not
+// a failure if the caller canceled ctx. An error whose status is OK comes from an interceptor, and
+// is a failure.
 func finishClient(ctx context.Context, call *spanutil.Call, err error) {
 	code := codeOf(err)
 	if code == codes.OK && err != nil {
@@ -103,7 +109,7 @@ func finishClient(ctx context.Context, call *spanutil.Call, err error) {
 	call.Finish(err)
 }
 
-// unwound, deferred, finishes a call that a panic or runtime.Goexit leaves.
+// unwound, deferred, finishes a call that a panic or runtime.Goexit unwinds.
 func unwound(ctx context.Context, call *spanutil.Call) {
 	if call.InFirstWait() {
 		finishClient(ctx, call, spanutil.ErrUnwound)

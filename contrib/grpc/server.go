@@ -3,7 +3,6 @@ package gapgrpc
 import (
 	"context"
 	"io"
-	"strings"
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
@@ -13,8 +12,9 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// ServerOptions returns the options of a server that chain [UnaryServerInterceptor] and [StreamServerInterceptor] behind
-// the interceptors that were given before them: what those do is not covered.
+// ServerOptions returns the options of a server that chain [UnaryServerInterceptor] and
+// [StreamServerInterceptor] after the interceptors of the options before them. The spans do not
+// cover what those earlier interceptors do.
 func ServerOptions(opts ...gaptrace.Option) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(UnaryServerInterceptor(opts...)),
@@ -22,47 +22,52 @@ func ServerOptions(opts ...gaptrace.Option) []grpc.ServerOption {
 	}
 }
 
-// UnaryServerInterceptor returns an interceptor that draws each call as a server's span: a child of the client's, where the
-// metadata tells of one, else the start of a trace. The handler's context carries the span. Health checks and reflection
-// draw nothing unless they are part of a trace, or asked for by a debug id.
+// UnaryServerInterceptor returns an interceptor that records each call as a server's span. The span
+// is a child of the client's span if the metadata has one, and otherwise starts a trace. The
+// handler's context carries the span. Calls of the health and reflection services are not recorded,
+// unless they are part of a trace or asked for by a jaeger-debug-id.
 func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor {
 	w := spanutil.New(opts)
-	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (resp any, err error) {
+	return func(
+		ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler,
+	) (resp any, err error) {
 		call := serve(ctx, w, info.FullMethod, info.FullMethod, req)
-		if call == nil { // filtered out, or nobody's
+		if call == nil { // not recorded
 			return handle(ctx, req)
 		}
 		spanutil.RunHandler(func() {
 			resp, err = handle(call.Open(ctx), req)
-		}, func(returned bool, failure any) {
+		}, func(returned bool, panicked any) {
 			call.Served()
-			finishServer(call, returned, failure, err, true)
+			finishServer(call, returned, panicked, err, true)
 		})
 		return resp, err
 	}
 }
 
-// StreamServerInterceptor is [UnaryServerInterceptor] for streams. Time in which the handler is blocked in RecvMsg and
-// SendMsg is drawn as children of the server's span, so that it is not taken for work.
+// StreamServerInterceptor is [UnaryServerInterceptor] for streams. The waits of the handler in
+// RecvMsg, SendMsg and SendHeader are children of the server's span, so that they do not look like
+// its work.
 func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerInterceptor {
 	w := spanutil.New(opts)
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 		ctx, operation := ss.Context(), info.FullMethod
-		if srv == nil { // of a grpc.UnknownServiceHandler: any method that a stranger thought of
-			operation = "grpc OTHER"
+		unknown := srv == nil // of a grpc.UnknownServiceHandler: the client may send any method
+		if unknown {
+			operation = unknownMethod
 		}
 		call := serve(ctx, w, info.FullMethod, operation, info)
 		if call == nil {
 			return handle(srv, ss)
 		}
-		if srv == nil {
+		if unknown {
 			call.Tag("grpc.method", info.FullMethod)
 		}
 		stream := &serverStream{ServerStream: ss, ctx: call.Open(ctx)}
 		stream.reads, stream.writes = call.Reads(spanutil.Messages), call.Writes(spanutil.Messages)
 		spanutil.RunHandler(func() {
 			err = handle(srv, stream)
-		}, func(returned bool, failure any) {
+		}, func(returned bool, panicked any) {
 			call.Served()
 			stream.reads.Finish(nil)
 			stream.writes.Finish(nil)
@@ -72,17 +77,18 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 			if info.IsServerStream {
 				call.Tag("response_messages", stream.writes.Amount())
 			}
-			finishServer(call, returned, failure, err, !info.IsServerStream && stream.writes.Amount() == 0)
+			answerDue := !info.IsServerStream && stream.writes.Amount() == 0
+			finishServer(call, returned, panicked, err, answerDue)
 		})
 		return err
 	}
 }
 
-// serve begins the span of a method's handler; it returns nil where there is none.
+// serve begins the span of a method's handler. It returns nil if the call is not recorded.
 func serve(ctx context.Context, w *spanutil.Wrapper, method, operation string, req any) *spanutil.Call {
 	md := incoming{ctx}
 	call := w.Serve(ctx, gaptrace.Call{Component: component, Operation: operation, Request: req}, format, md)
-	if !w.Options.Roots && housekeeping(method) && !call.JoinsTrace(format, md) {
+	if !w.Options.Roots && isProbe(method) && !call.JoinsTrace(format, md) {
 		call.Discard()
 		return nil
 	}
@@ -91,29 +97,24 @@ func serve(ctx context.Context, w *spanutil.Wrapper, method, operation string, r
 			tagPeer(call, client)
 		}
 		if ids := metadata.ValueFromIncomingContext(ctx, "x-request-id"); len(ids) > 0 {
-			call.Tag("guid:x-request-id", ids[0]) // Envoy's name for it: its spans and ours are found together
+			call.Tag("guid:x-request-id", ids[0]) // the name of Envoy's tag, so that one search finds both spans
 		}
 	}
 	return call
 }
 
-// housekeeping reports whether a method is one that load balancers and tools call on their own account.
-func housekeeping(method string) bool {
-	return strings.HasPrefix(method, "/grpc.health.") || strings.HasPrefix(method, "/grpc.reflection.")
-}
-
-// finishServer finishes the span of a handler that has returned err or, where it has not returned, was left by a panic
-// or, where failure is nil, by runtime.Goexit. One that owes an answer and returns an error which says that all is well
-// sends neither: its client takes that for an error of the protocol.
-func finishServer(call *spanutil.Call, returned bool, failure any, err error, owes bool) {
+// finishServer finishes the span of a handler that returned err, or panicked, or called Goexit. If
+// a handler returns an error whose status is OK while its one answer is due, grpc sends neither,
+// and the client's status is Internal.
+func finishServer(call *spanutil.Call, returned bool, panicked any, err error, answerDue bool) {
 	code := codes.Unknown
 	switch {
 	case returned:
-		if code = codeOf(err); code == codes.OK && err != nil && owes {
+		if code = codeOf(err); code == codes.OK && err != nil && answerDue {
 			code = codes.Internal
 		}
-	case failure != nil:
-		err = spanutil.PanicError(failure)
+	case panicked != nil:
+		err = spanutil.PanicError(panicked)
 	default:
 		err = spanutil.ErrUnwound
 	}
@@ -121,12 +122,13 @@ func finishServer(call *spanutil.Call, returned bool, failure any, err error, ow
 	switch code {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
 		call.Finish(err)
-	default: // it is the client's affair
+	default: // the client's fault, or nobody's
 		call.Finish(nil)
 	}
 }
 
-// serverStream has the span in its context, and its waits for the client are recorded.
+// serverStream has the span in its context, and records the handler's waits for the client. If a
+// wait ends with an error, its span has the error.
 type serverStream struct {
 	grpc.ServerStream
 	ctx           context.Context
@@ -136,23 +138,20 @@ type serverStream struct {
 // Context returns the context that carries the span.
 func (s *serverStream) Context() context.Context { return s.ctx }
 
-// RecvMsg shows, should it fail, on the span of that wait.
 func (s *serverStream) RecvMsg(m any) error {
 	s.reads.Enter()
 	err := s.ServerStream.RecvMsg(m)
-	switch err {
-	case nil:
+	if err == nil {
 		s.reads.Leave(1)
-	case io.EOF:
-		s.reads.Leave(0)
-	default:
-		s.reads.Leave(0)
+		return nil
+	}
+	s.reads.Leave(0)
+	if err != io.EOF {
 		s.reads.Fail(err)
 	}
 	return err
 }
 
-// SendMsg shows, should it fail, on the span of that wait.
 func (s *serverStream) SendMsg(m any) error {
 	s.writes.Enter()
 	err := s.ServerStream.SendMsg(m)
@@ -165,7 +164,6 @@ func (s *serverStream) SendMsg(m any) error {
 	return err
 }
 
-// SendHeader waits, and fails, as SendMsg does.
 func (s *serverStream) SendHeader(md metadata.MD) error {
 	s.writes.Enter()
 	err := s.ServerStream.SendHeader(md)
