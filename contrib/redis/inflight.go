@@ -48,7 +48,7 @@ type inflightCall struct {
 type group struct {
 	id   uint64
 	size int
-	_    *byte // without a pointer, Go's tiny allocator could keep the group alive with its neighbours
+	_    *byte // without a pointer, Go's tiny allocator could keep the group alive with its neighbors
 }
 
 // maxGroup is how many calls share a group. The loss of a call is noticed after the others ended.
