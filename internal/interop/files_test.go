@@ -11,24 +11,35 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
 const (
-	large   = 64 << 20 // bytes of the large file
-	listing = "<!doctype html>\n<meta name=\"viewport\" content=\"width=device-width\">\n<pre>\n<a href=\"large.bin\">large.bin</a>\n<a href=\"small.txt\">small.txt</a>\n</pre>\n"
-	etag    = `"v1"`
+	largeSize = 64 << 20
+	etag      = `"v1"`
+
+	listing = `<!doctype html>
+<meta name="viewport" content="width=device-width">
+<pre>
+<a href="large.bin">large.bin</a>
+<a href="small.txt">small.txt</a>
+</pre>
+`
 )
 
 var modified = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 
-// directory is one with a large file of noise and a small one of text, of which it returns the contents.
-func directory(t *testing.T) (dir string, noise []byte) {
-	dir, noise = t.TempDir(), make([]byte, large)
-	rand.NewChaCha8([32]byte{}).Read(noise)
-	for name, contents := range map[string][]byte{"large.bin": noise, "small.txt": []byte("contents")} {
+// newDirectory returns a directory with a large random file and a small text, and the large file's
+// contents.
+func newDirectory(t *testing.T) (dir string, large []byte) {
+	dir, large = t.TempDir(), make([]byte, largeSize)
+	rand.NewChaCha8([32]byte{}).Read(large)
+	for name, contents := range map[string][]byte{"large.bin": large, "small.txt": []byte("contents")} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, contents, 0o600); err != nil {
 			t.Fatal(err)
@@ -37,96 +48,139 @@ func directory(t *testing.T) (dir string, noise []byte) {
 			t.Fatal(err)
 		}
 	}
-	return dir, noise
+	return dir, large
 }
 
-func TestAFileServerSendsTheSameFiles(t *testing.T) {
-	dir, noise := directory(t)
-	// The file server sends no ETag of its own, and heeds one that is there.
-	files := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Etag", etag)
-		http.FileServer(http.Dir(dir)).ServeHTTP(w, r)
-	})
-	part := func(from, to int) []byte { return noise[from : to+1] }
-	for name, c := range map[string]struct {
-		method, path string
-		header       http.Header
-		status       int
-		want         []byte   // the body; of several ranges, what is in all parts
-		ranges       []string // what the parts say they are
-	}{
-		"the whole file":           {path: "/large.bin", status: 200, want: noise},
-		"a small file":             {path: "/small.txt", status: 200, want: []byte("contents")},
-		"a range":                  {path: "/large.bin", header: http.Header{"Range": {"bytes=1000-200999"}}, status: 206, want: part(1000, 200999)},
-		"the last bytes":           {path: "/large.bin", header: http.Header{"Range": {"bytes=-5"}}, status: 206, want: noise[large-5:]},
-		"all but the first":        {path: "/large.bin", header: http.Header{"Range": {"bytes=60000000-"}}, status: 206, want: noise[60000000:]},
-		"a range, still the same":  {path: "/large.bin", header: http.Header{"Range": {"bytes=0-9"}, "If-Range": {etag}}, status: 206, want: part(0, 9)},
-		"a range, no more so":      {path: "/small.txt", header: http.Header{"Range": {"bytes=0-2"}, "If-Range": {`"v0"`}}, status: 200, want: []byte("contents")},
-		"a range beyond the end":   {path: "/small.txt", header: http.Header{"Range": {"bytes=9-"}}, status: 416, want: []byte("invalid range: failed to overlap\n")},
-		"several ranges":           {path: "/large.bin", header: http.Header{"Range": {"bytes=0-9,2000000-2999999,-7"}}, status: 206, want: bytes.Join([][]byte{part(0, 9), part(2000000, 2999999), noise[large-7:]}, nil), ranges: []string{"bytes 0-9/67108864", "bytes 2000000-2999999/67108864", "bytes 67108857-67108863/67108864"}},
-		"If-None-Match":            {path: "/large.bin", header: http.Header{"If-None-Match": {etag}}, status: 304},
-		"If-None-Match, another":   {path: "/small.txt", header: http.Header{"If-None-Match": {`"v0"`}}, status: 200, want: []byte("contents")},
-		"If-Modified-Since":        {path: "/large.bin", header: http.Header{"If-Modified-Since": {modified.Format(http.TimeFormat)}}, status: 304},
-		"If-Match, another":        {path: "/large.bin", header: http.Header{"If-Match": {`"v0"`}}, status: 412},
-		"HEAD":                     {method: "HEAD", path: "/large.bin", status: 200},
-		"HEAD of a range":          {method: "HEAD", path: "/large.bin", header: http.Header{"Range": {"bytes=0-9"}}, status: 206},
-		"HEAD of a missing file":   {method: "HEAD", path: "/missing", status: 404},
-		"HEAD of a directory":      {method: "HEAD", path: "/", status: 200},
-		"a missing file":           {path: "/missing", status: 404, want: []byte("404 page not found\n")},
-		"a directory":              {path: "/", status: 200, want: []byte(listing)},
-		"a redirect to the proper": {path: "/small.txt/", status: 301},
-	} {
-		if c.method == "" {
-			c.method = "GET"
-		}
-		want := sha256.Sum256(c.want)
-		for _, protocol := range protocols {
-			t.Run(name+"/"+protocol, func(t *testing.T) {
-				var came counter
-				tracer := compare(t, func(s *side) {
-					server := s.serve(protocol, files)
-					client := s.client(server)
-					client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-					req := s.request(c.method, server.URL+c.path, nil)
-					for key := range c.header {
-						req.Header.Set(key, c.header.Get(key))
-					}
-					resp, err := client.Do(req)
-					if err != nil {
-						s.Fatal(err)
-					}
-					if resp.StatusCode != c.status || resp.Proto[:6] != protocol[:6] {
-						s.Errorf("answered %s over %s", resp.Status, resp.Proto)
-					}
-					came = 0
-					sum, body := sha256.New(), io.TeeReader(resp.Body, &came)
-					if c.ranges != nil {
-						s.parts(sum, resp.Header, body, c.ranges)
-					}
-					if _, err := io.Copy(sum, body); err != nil {
-						s.Error(err)
-					}
-					if err := resp.Body.Close(); err != nil {
-						s.Error(err)
-					}
-					if !bytes.Equal(sum.Sum(nil), want[:]) {
-						s.Errorf("got %d bytes, which are not the %d wanted", came, len(c.want))
-					}
-					resp.Header.Del("Date")
-					s.tell("client", "%s %v, length %d", resp.Status, resp.Header, resp.ContentLength)
-				})
-				client, server := fmt.Sprint(" ", c.status), fmt.Sprint(" ", c.status)
-				if came > 0 {
-					client += fmt.Sprint(" bytes=", came)
-					server += fmt.Sprint(" response_size=", came)
-				}
-				wantOutline(t, tracer, "caller", "  client HTTP "+c.method+client, "    server HTTP "+c.method+server)
-			})
-		}
+// fileRequest is a request to a file server, and the response that it must get.
+type fileRequest struct {
+	method string // default: GET
+	path   string
+	header http.Header
+
+	status int
+	body   []byte   // of several ranges: what is in all parts
+	ranges []string // the Content-Range of each part
+}
+
+func fileRequests(large []byte) map[string]fileRequest {
+	small, several := []byte("contents"), slices.Concat(large[:10], large[2000000:3000000], large[largeSize-7:])
+	severalRanges := []string{
+		"bytes 0-9/67108864", "bytes 2000000-2999999/67108864", "bytes 67108857-67108863/67108864",
+	}
+	bytesRange := func(value string) http.Header { return http.Header{"Range": {value}} }
+	ifRange := func(value, tag string) http.Header { return http.Header{"Range": {value}, "If-Range": {tag}} }
+	ifNoneMatch := func(tag string) http.Header { return http.Header{"If-None-Match": {tag}} }
+	return map[string]fileRequest{
+		"whole file":         {path: "/large.bin", status: 200, body: large},
+		"small file":         {path: "/small.txt", status: 200, body: small},
+		"missing file":       {path: "/missing", status: 404, body: []byte("404 page not found\n")},
+		"directory":          {path: "/", status: 200, body: []byte(listing)},
+		"file with slash":    {path: "/small.txt/", status: 301},
+		"HEAD":               {method: "HEAD", path: "/large.bin", status: 200},
+		"HEAD, range":        {method: "HEAD", path: "/large.bin", header: bytesRange("bytes=0-9"), status: 206},
+		"HEAD, missing file": {method: "HEAD", path: "/missing", status: 404},
+		"HEAD, directory":    {method: "HEAD", path: "/", status: 200},
+		"range": {
+			path: "/large.bin", header: bytesRange("bytes=1000-200999"),
+			status: 206, body: large[1000:201000],
+		},
+		"range of last bytes": {
+			path: "/large.bin", header: bytesRange("bytes=-5"),
+			status: 206, body: large[largeSize-5:],
+		},
+		"range without end": {
+			path: "/large.bin", header: bytesRange("bytes=60000000-"),
+			status: 206, body: large[60000000:],
+		},
+		"range past the end": {
+			path: "/small.txt", header: bytesRange("bytes=9-"),
+			status: 416, body: []byte("invalid range: failed to overlap\n"),
+		},
+		"several ranges": {
+			path: "/large.bin", header: bytesRange("bytes=0-9,2000000-2999999,-7"),
+			status: 206, body: several, ranges: severalRanges,
+		},
+		"If-Range matches": {
+			path: "/large.bin", header: ifRange("bytes=0-9", etag),
+			status: 206, body: large[:10],
+		},
+		"If-Range does not match": {
+			path: "/small.txt", header: ifRange("bytes=0-2", `"v0"`),
+			status: 200, body: small,
+		},
+		"If-None-Match matches":        {path: "/large.bin", header: ifNoneMatch(etag), status: 304},
+		"If-None-Match does not match": {path: "/small.txt", header: ifNoneMatch(`"v0"`), status: 200, body: small},
+		"If-Modified-Since": {
+			path: "/large.bin", header: http.Header{"If-Modified-Since": {modified.Format(http.TimeFormat)}},
+			status: 304,
+		},
+		"If-Match does not match": {
+			path: "/large.bin", header: http.Header{"If-Match": {`"v0"`}},
+			status: 412,
+		},
 	}
 }
 
-// counter counts what is written to it.
+func TestFileServer(t *testing.T) {
+	dir, large := newDirectory(t)
+	files := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Etag", etag) // the file server sets none itself, but compares with this one
+		http.FileServer(http.Dir(dir)).ServeHTTP(w, r)
+	})
+	for name, c := range fileRequests(large) {
+		t.Run(name, func(t *testing.T) {
+			if c.method == "" {
+				c.method = "GET"
+			}
+			eachProtocol(t, func(t *testing.T, protocol string) {
+				var size int64
+				tracer := compare(t, func(s *side) {
+					size = c.send(s, s.serve(protocol, files))
+				})
+				client, server := fmt.Sprint(" ", c.status), fmt.Sprint(" ", c.status)
+				if size > 0 {
+					client += fmt.Sprint(" bytes=", size)
+					server += fmt.Sprint(" response_size=", size)
+				}
+				wantChain(t, tracer, true, "client HTTP "+c.method+client, "server HTTP "+c.method+server)
+			})
+		})
+	}
+}
+
+// send sends the request, checks the response, and returns the size of its body.
+func (c fileRequest) send(s *side, server *server) int64 {
+	s.Helper()
+	client := s.client(server)
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	req := s.request(c.method, server.URL+c.path, nil)
+	for key := range c.header {
+		req.Header.Set(key, c.header.Get(key))
+	}
+	resp := spantest.Must(client.Do(req))(s)
+	if resp.StatusCode != c.status || resp.Proto[:6] != server.protocol[:6] {
+		s.Errorf("status %s over %s, want %d", resp.Status, resp.Proto, c.status)
+	}
+	var size counter
+	sum, body := sha256.New(), io.TeeReader(resp.Body, &size)
+	if c.ranges != nil {
+		copyParts(s, sum, resp.Header, body, c.ranges)
+	}
+	if _, err := io.Copy(sum, body); err != nil {
+		s.Error(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		s.Error(err)
+	}
+	if want := sha256.Sum256(c.body); !bytes.Equal(sum.Sum(nil), want[:]) {
+		s.Errorf("the body of %d bytes is not the wanted one, which has %d", size, len(c.body))
+	}
+	resp.Header.Del("Date")
+	s.note("client", "%s %v, length %d", resp.Status, resp.Header, resp.ContentLength)
+	return int64(size)
+}
+
+// counter counts the bytes written to it.
 type counter int64
 
 func (c *counter) Write(p []byte) (int, error) {
@@ -134,9 +188,10 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// parts writes to w what is in all parts of a multipart/byteranges body, which must say that they are those ranges. Of the
-// header it takes the boundary, which is another each time.
-func (s *side) parts(w io.Writer, header http.Header, body io.Reader, ranges []string) {
+// copyParts copies the parts of a multipart/byteranges body to w, and checks their ranges. In
+// header it replaces the boundary, which is random.
+func copyParts(s *side, w io.Writer, header http.Header, body io.Reader, ranges []string) {
+	s.Helper()
 	_, params, err := mime.ParseMediaType(header.Get("Content-Type"))
 	if err != nil {
 		s.Fatal(err)
@@ -144,63 +199,59 @@ func (s *side) parts(w io.Writer, header http.Header, body io.Reader, ranges []s
 	header.Set("Content-Type", strings.ReplaceAll(header.Get("Content-Type"), params["boundary"], "BOUNDARY"))
 	reader := multipart.NewReader(body, params["boundary"])
 	for _, want := range ranges {
-		part, err := reader.NextRawPart()
-		if err != nil {
-			s.Fatal(err)
-		}
+		part := spantest.Must(reader.NextRawPart())(s)
 		if got := part.Header.Get("Content-Range"); got != want {
-			s.Errorf("got %q, want %q", got, want)
+			s.Errorf("the part has range %q, want %q", got, want)
 		}
 		if _, err := io.Copy(w, part); err != nil {
 			s.Error(err)
 		}
 	}
 	if _, err := reader.NextRawPart(); err != io.EOF {
-		s.Errorf("after the last part: %v", err)
+		s.Errorf("after the last part: %v, want io.EOF", err)
 	}
 }
 
-func TestAClientThatGivesUpADownloadIsGone(t *testing.T) {
-	const downloads = 10 // net/http notices the loss when the handler does, and either may be first: once proves little
+func TestFileServerNoticesThatClientIsGone(t *testing.T) {
+	// Several downloads, since either net/http or the handler may be the first to notice.
+	const downloads = 10
+	const size = 1 << 20 // read of each; the rest is larger than all buffers on the way
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "large.bin"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Truncate(filepath.Join(dir, "large.bin"), large); err != nil {
+	if err := os.Truncate(filepath.Join(dir, "large.bin"), largeSize); err != nil {
 		t.Fatal(err)
 	}
-	for _, protocol := range protocols {
-		t.Run(protocol, func(t *testing.T) {
-			tracer := compare(t, func(s *side) {
-				ended := make(chan struct{}, downloads)
-				server := s.serve(protocol, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					defer func() { ended <- struct{}{} }()
-					http.FileServer(http.Dir(dir)).ServeHTTP(w, r)
-				}))
-				client := s.client(server)
-				for range downloads {
-					resp, err := client.Do(s.request("GET", server.URL+"/large.bin", nil))
-					if err != nil {
-						s.Fatal(err)
-					}
-					n, err := io.ReadFull(resp.Body, make([]byte, 1<<20)) // the rest is more than all buffers on the way
-					s.tell("client", "%d bytes, %s, Close %s", n, text(err), text(resp.Body.Close()))
-					await(s, ended) // over HTTP/2 it is a stream that is given up, not the connection
-				}
-			})
-			gone := 0
-			for _, span := range tracer.Named("HTTP GET") {
-				sent, _ := span.Tags["response_size"].(int64)
-				if span.Tags["error"] != nil || kind(span) == "client" && span.Tags["bytes"] != int64(1<<20) || kind(span) == "server" && (sent == 0 || sent >= large) {
-					t.Errorf("a %s's span has %v", kind(span), span.Tags)
-				}
-				if span.Tags["client_gone"] == true {
-					gone++
-				}
-			}
-			if gone != downloads || tracer.Problems() != nil {
-				t.Errorf("%d of %d spans say that the client is gone, %v", gone, downloads, tracer.Problems())
+	eachProtocol(t, func(t *testing.T, protocol string) {
+		tracer := compare(t, func(s *side) {
+			ended := make(chan struct{}, downloads)
+			server := s.serve(protocol, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				defer func() { ended <- struct{}{} }()
+				http.FileServer(http.Dir(dir)).ServeHTTP(w, r)
+			}))
+			client := s.client(server)
+			for range downloads {
+				resp := spantest.Must(client.Do(s.request("GET", server.URL+"/large.bin", nil)))(s)
+				n, err := io.ReadFull(resp.Body, make([]byte, size))
+				s.note("client", "%d bytes, %s, Close %s", n, errorText(err), errorText(resp.Body.Close()))
+				await(s, ended) // over HTTP/2 the connection stays, so closing the server ends no handler
 			}
 		})
-	}
+		gone := 0
+		for _, span := range tracer.Named("HTTP GET") {
+			sent, _ := span.Tags["response_size"].(int64)
+			wrongClient := kind(span) == "client" && span.Tags["bytes"] != int64(size)
+			wrongServer := kind(span) == "server" && (sent == 0 || sent >= largeSize)
+			if span.Tags["error"] != nil || wrongClient || wrongServer {
+				t.Errorf("the %s's span has %v", kind(span), span.Tags)
+			}
+			if span.Tags["client_gone"] == true {
+				gone++
+			}
+		}
+		if gone != downloads || tracer.Problems() != nil {
+			t.Errorf("%d of %d spans have client_gone; problems: %v", gone, downloads, tracer.Problems())
+		}
+	})
 }

@@ -85,7 +85,7 @@ func (f fatal) Fatalln(args ...any)               { panic(fmt.Sprint(args...)) }
 func (f fatal) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
 func TestTheTestCasesOfGRPCEndTheSame(t *testing.T) {
-	grpclog.SetLoggerV2(fatal{grpclog.NewLoggerV2(quiet.Writer(), quiet.Writer(), quiet.Writer())})
+	grpclog.SetLoggerV2(fatal{grpclog.NewLoggerV2(discardLog.Writer(), discardLog.Writer(), discardLog.Writer())})
 	for name, c := range grpcSuite {
 		t.Run(name, func(t *testing.T) {
 			tracer := compare(t, func(s *side) {
@@ -102,19 +102,19 @@ func TestTheTestCasesOfGRPCEndTheSame(t *testing.T) {
 				server := grpc.NewServer(options...)
 				pb.RegisterTestServiceServer(server, cases.NewTestServer())
 				go server.Serve(l)
-				s.last = append(s.last, server.GracefulStop)
+				s.cleanups = append(s.cleanups, server.GracefulStop)
 				conn, err := grpc.NewClient(l.Addr().String(), append(dialOptions, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())...)
 				if err != nil {
 					s.Fatal(err)
 				}
-				s.last = slices.Insert(s.last, 0, func() { conn.Close() })
+				s.cleanups = slices.Insert(s.cleanups, 0, func() { conn.Close() })
 				defer func() {
 					if failure := recover(); failure != nil {
 						s.Errorf("wrapped %v: %v", s.tracer != nil, failure)
 					}
 				}()
 				c.run(s.ctx, conn, pb.NewTestServiceClient(conn))
-				s.tell("client", "passed")
+				s.note("client", "passed")
 			})
 			if got := codesDrawn(tracer, strings.Contains(c.drawn, "server")); got != c.drawn {
 				t.Errorf("drawn %s, want %s", got, c.drawn)

@@ -23,45 +23,45 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// A side is one of the two ways in which every test runs the code of strangers: as it is, or through the wrappers.
-// What that code gets is told, and must be the same on both.
+// A side is one of the two runs of a test: raw, or through the wrappers. Its notes say what clients
+// and handlers received, and must be equal on both sides.
 type side struct {
 	*testing.T
-	ctx     context.Context  // the caller's, with its span, "caller", on the wrapped side
-	tracer  *spantest.Tracer // nil on the raw side
-	servers []*server
-	idle    []*http.Transport
-	last    []func()  // to be done when the servers have been closed
-	echoed  time.Time // when the handler of a WebSocket was about to return
+	ctx        context.Context  // carries a span "caller" on the wrapped side
+	tracer     *spantest.Tracer // nil on the raw side
+	servers    []*server
+	transports []*http.Transport // their idle connections are closed at the end
+	cleanups   []func()          // run after the servers have been closed
+	echoEnded  time.Time         // when the handler of a WebSocket was about to return
 
-	mu   sync.Mutex
-	told map[string][]string
+	mu    sync.Mutex
+	notes map[string][]string // by who wrote them, in their order
 }
 
-// tell notes what somebody got. Several may tell at once: what each tells is kept in its order.
-func (s *side) tell(who, format string, args ...any) {
+// note records what somebody received. It may be called concurrently.
+func (s *side) note(who, format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.told[who] = append(s.told[who], fmt.Sprintf(format, args...))
+	s.notes[who] = append(s.notes[who], fmt.Sprintf(format, args...))
 }
 
-// compare runs use on both sides and fails where they tell different things. It returns what the wrapped side drew,
-// when all its handlers have returned.
+// compare runs use on both sides, and fails if their notes differ. It returns the wrapped side's
+// tracer after all handlers have returned.
 func compare(t *testing.T, use func(s *side)) *spantest.Tracer {
 	t.Helper()
 	raw := run(t, nil, use)
 	wrapped := run(t, spantest.NewTracer(), use)
-	if got, want := wrapped.story(), raw.story(); got != want {
+	if got, want := wrapped.transcript(), raw.transcript(); got != want {
 		t.Errorf("raw:\n%s\nwrapped:\n%s", want, got)
 	}
 	return wrapped.tracer
 }
 
 func run(t *testing.T, tracer *spantest.Tracer, use func(s *side)) *side {
-	// The deadline ends what hangs, and decides nothing else.
+	// No result depends on the deadline: it only ends what hangs.
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	s := &side{T: t, ctx: ctx, tracer: tracer, told: map[string][]string{}}
+	s := &side{T: t, ctx: ctx, tracer: tracer, notes: map[string][]string{}}
 	if tracer != nil {
 		caller := tracer.StartSpan("caller")
 		defer caller.Finish()
@@ -69,63 +69,66 @@ func run(t *testing.T, tracer *spantest.Tracer, use func(s *side)) *side {
 	}
 	defer func() {
 		if t.Failed() {
-			cancel() // some handler may wait for what will not come
+			cancel() // a handler may wait for a client that has given up
 		}
-		s.finish()
+		s.close()
 	}()
 	use(s)
 	return s
 }
 
-// finish closes the servers. What their handlers tell and draw has been told and drawn then.
-func (s *side) finish() {
-	for _, transport := range s.idle {
+// close closes the servers, and returns after their handlers have.
+func (s *side) close() {
+	for _, transport := range s.transports {
 		transport.CloseIdleConnections()
 	}
-	for _, server := range slices.Backward(s.servers) { // those that call before those that are called
+	for _, server := range slices.Backward(s.servers) { // a proxy before its backend
 		server.Close()
 		server.handlers.Wait()
 	}
-	for _, f := range s.last {
+	for _, f := range s.cleanups {
 		f()
 	}
 }
 
-func (s *side) story() string {
+// transcript returns all notes as text. Servers' addresses are replaced, since ports differ.
+func (s *side) transcript() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var b strings.Builder
-	for _, who := range slices.Sorted(maps.Keys(s.told)) {
-		for _, line := range s.told[who] {
+	for _, who := range slices.Sorted(maps.Keys(s.notes)) {
+		for _, line := range s.notes[who] {
 			fmt.Fprintf(&b, "%s: %s\n", who, line)
 		}
 	}
-	return s.anonymous(b.String())
-}
-
-// anonymous is text without the servers' ports, which differ between the sides.
-func (s *side) anonymous(text string) string {
+	text := b.String()
 	for i, server := range s.servers {
 		text = strings.ReplaceAll(text, server.Listener.Addr().String(), fmt.Sprint("SERVER", i))
 	}
 	return text
 }
 
-// server is one that knows when its handlers have returned: net/http's does not wait for those of HTTP/2, nor for
-// those that hijacked a connection.
+// server is an httptest.Server that counts its running handlers. net/http itself waits neither for
+// handlers over HTTP/2, nor for those that hijacked a connection.
 type server struct {
 	*httptest.Server
 	protocol string
 	handlers sync.WaitGroup
 }
 
-var quiet = log.New(io.Discard, "", 0)
+var discardLog = log.New(io.Discard, "", 0)
 
-// protocols are the ways in which the tests' clients and servers talk to each other.
 var protocols = []string{"HTTP/1.1", "HTTP/2"}
 
-// serve serves h, behind WrapHandler on the wrapped side. Over HTTP/2 it is a server with TLS, which speaks HTTP/1.1 to
-// those that ask for it.
+// eachProtocol runs test once per protocol, which all its clients and servers then use.
+func eachProtocol(t *testing.T, test func(t *testing.T, protocol string)) {
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) { test(t, protocol) })
+	}
+}
+
+// serve starts a server of h, wrapped on the wrapped side. The one for HTTP/2 has TLS, and answers
+// over HTTP/1.1 if the client asks for it.
 func (s *side) serve(protocol string, h http.Handler) *server {
 	if s.tracer != nil {
 		h = nethttp.WrapHandler(h, gaptrace.WithTracer(s.tracer))
@@ -136,7 +139,7 @@ func (s *side) serve(protocol string, h http.Handler) *server {
 		defer server.handlers.Done()
 		h.ServeHTTP(w, r)
 	}))
-	server.Config.ErrorLog = quiet
+	server.Config.ErrorLog = discardLog
 	if protocol == "HTTP/2" {
 		server.EnableHTTP2 = true
 		server.StartTLS()
@@ -147,20 +150,20 @@ func (s *side) serve(protocol string, h http.Handler) *server {
 	return server
 }
 
-// trust is what a client needs to believe the server, nil where there is no TLS.
-func (s *server) trust() *tls.Config {
+// clientTLS returns a configuration that trusts the server's certificate, or nil without TLS.
+func (s *server) clientTLS() *tls.Config {
 	if s.TLS == nil {
 		return nil
 	}
 	return &tls.Config{RootCAs: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
 }
 
-// transport is http.DefaultTransport, wrapped on the wrapped side. It is a copy that believes the server, and that finds
-// no other test's connections.
+// transport returns a copy of http.DefaultTransport, wrapped on the wrapped side. The copy trusts
+// the server, and shares no connections with other tests.
 func (s *side) transport(to *server) http.RoundTripper {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = to.trust()
-	s.idle = append(s.idle, transport)
+	transport.TLSClientConfig = to.clientTLS()
+	s.transports = append(s.transports, transport)
 	if s.tracer == nil {
 		return transport
 	}
@@ -169,7 +172,8 @@ func (s *side) transport(to *server) http.RoundTripper {
 
 func (s *side) client(to *server) *http.Client { return &http.Client{Transport: s.transport(to)} }
 
-// proxy serves a httputil.ReverseProxy to another server, over the same protocol. What it logs is told.
+// proxy starts an httputil.ReverseProxy to another server, with the same protocol. Its log lines
+// become notes.
 func (s *side) proxy(to *server, adjust ...func(*httputil.ReverseProxy)) *server {
 	target, err := url.Parse(to.URL)
 	if err != nil {
@@ -178,10 +182,10 @@ func (s *side) proxy(to *server, adjust ...func(*httputil.ReverseProxy)) *server
 	p := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
-			r.Out.Trailer = r.In.Trailer // to be filled when the body has been read
+			r.Out.Trailer = r.In.Trailer // the server fills this map after the body
 		},
 		Transport: s.transport(to),
-		ErrorLog:  log.New(teller{s, "proxy"}, "", 0),
+		ErrorLog:  log.New(noteWriter{s, "proxy"}, "", 0),
 	}
 	for _, f := range adjust {
 		f(p)
@@ -189,63 +193,44 @@ func (s *side) proxy(to *server, adjust ...func(*httputil.ReverseProxy)) *server
 	return s.serve(to.protocol, p)
 }
 
-// teller tells what is written to it.
-type teller struct {
+// noteWriter notes each write.
+type noteWriter struct {
 	s   *side
 	who string
 }
 
-func (t teller) Write(p []byte) (int, error) {
-	t.s.tell(t.who, "%q", p)
+func (w noteWriter) Write(p []byte) (int, error) {
+	w.s.note(w.who, "%q", p)
 	return len(p), nil
 }
 
-// await is what comes from c; should nothing come, the test has failed.
+// await receives from c. At the side's deadline the test ends.
 func await[T any](s *side, c <-chan T) (v T) {
 	s.Helper()
 	select {
 	case v = <-c:
 	case <-s.ctx.Done():
-		s.Fatal("waited in vain")
+		s.Fatal("nothing was received before the deadline")
 	}
 	return v
 }
 
 func (s *side) request(method, url string, body io.Reader) *http.Request {
-	req, err := http.NewRequestWithContext(s.ctx, method, url, body)
-	if err != nil {
-		s.Fatal(err)
-	}
-	return req
+	s.Helper()
+	return spantest.Must(http.NewRequestWithContext(s.ctx, method, url, body))(s)
 }
 
-// outline draws the spans, a line each under its parent, with those of their tags that every run must give. Waits, which
-// depend on time, are left out. A span that belongs to no other's trace stands at the margin, as the caller's does.
+// outline draws the spans as a tree, with only those tags that are equal in every run. Waits are
+// left out, since they depend on time.
 func outline(tracer *spantest.Tracer) string {
 	var b strings.Builder
 	var draw func(parent int, indent string)
 	draw = func(parent int, indent string) {
 		for _, span := range tracer.Spans() {
-			if span.ParentID != parent || span.IsWait() {
-				continue
+			if span.ParentID == parent && !span.IsWait() {
+				b.WriteString(indent + outlineLine(span) + "\n")
+				draw(span.ID, indent+"  ")
 			}
-			b.WriteString(indent)
-			b.WriteString(strings.TrimLeft(kind(span)+" "+span.Operation, " "))
-			if status, ok := span.Tags["http.status_code"]; ok {
-				fmt.Fprintf(&b, " %v", status)
-			}
-			for _, key := range []string{"bytes", "request_size", "response_size"} {
-				if size, ok := span.Tags[key].(int64); ok && size > 0 { // whether nothing is http.NoBody is the transport's affair
-					fmt.Fprintf(&b, " %s=%d", key, size)
-				}
-			}
-			for _, key := range []string{"error", "client_gone", "abandoned"} {
-				if span.Tags[key] == true {
-					b.WriteString(" " + key)
-				}
-			}
-			b.WriteString("\n")
-			draw(span.ID, indent+"  ")
 		}
 	}
 	draw(0, "")
@@ -255,13 +240,54 @@ func outline(tracer *spantest.Tracer) string {
 	return b.String()
 }
 
-// drawnIfSlow reports whether spans of an operation depend on how fast the machine is: later waits,
-// waits of a server, and resets of a connection, which are drawn only above 100 µs.
+func outlineLine(span *spantest.Span) string {
+	line := strings.TrimLeft(kind(span)+" "+span.Operation, " ")
+	if status, ok := span.Tags["http.status_code"]; ok {
+		line += fmt.Sprint(" ", status)
+	}
+	for _, key := range []string{"bytes", "request_size", "response_size"} {
+		// A size of 0 is not equal in every run: the transport decides what is http.NoBody.
+		if size, ok := span.Tags[key].(int64); ok && size > 0 {
+			line += fmt.Sprintf(" %s=%d", key, size)
+		}
+	}
+	for _, key := range []string{"error", "client_gone", "abandoned"} {
+		if span.Tags[key] == true {
+			line += " " + key
+		}
+	}
+	return line
+}
+
+// wantOutline compares the outline with the lines of want.
+func wantOutline(t *testing.T, tracer *spantest.Tracer, want ...string) {
+	t.Helper()
+	spantest.Want(t, outline(tracer), strings.Join(want, "\n")+"\n")
+}
+
+// wantChain compares the outline with a chain of spans, each the child of the one before it. The
+// first is a child of "caller" if the client is wrapped. Otherwise it has no parent, since the
+// client sent no headers.
+func wantChain(t *testing.T, tracer *spantest.Tracer, clientWrapped bool, spans ...string) {
+	t.Helper()
+	lines, indent := []string{"caller"}, ""
+	if clientWrapped {
+		indent = "  "
+	}
+	for _, span := range spans {
+		lines = append(lines, indent+span)
+		indent += "  "
+	}
+	wantOutline(t, tracer, lines...)
+}
+
+// drawnIfSlow reports whether spans of an operation depend on the speed of the machine: later
+// waits, waits of a server, and resets of a connection, which are drawn only above 100 µs.
 func drawnIfSlow(operation string) bool {
 	return operation == "sql reset" || (&spantest.Span{Operation: operation}).IsWait()
 }
 
-// kind is "client" or "server", "" for a span that is no wrapper's.
+// kind returns the tag span.kind, or "" for a span that no wrapper drew.
 func kind(span *spantest.Span) string {
 	if kind, ok := span.Tags["span.kind"]; ok {
 		return fmt.Sprint(kind)
@@ -269,16 +295,8 @@ func kind(span *spantest.Span) string {
 	return ""
 }
 
-// wantOutline compares the outline with the lines of want.
-func wantOutline(t *testing.T, tracer *spantest.Tracer, want ...string) {
-	t.Helper()
-	if got, want := outline(tracer), strings.Join(want, "\n")+"\n"; got != want {
-		t.Errorf("drawn:\n%s\nwant:\n%s", got, want)
-	}
-}
-
-// text is err as its caller can read it: what a wrapper would add to it shows.
-func text(err error) string {
+// errorText returns err's message, which would show an error that a wrapper added around it.
+func errorText(err error) string {
 	if err == nil {
 		return "no error"
 	}

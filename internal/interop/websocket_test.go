@@ -14,26 +14,28 @@ import (
 	gorilla "github.com/gorilla/websocket"
 )
 
-// socket is one end of a WebSocket, of whichever library.
+// socket is one end of a WebSocket, of either library.
 type socket interface {
 	send(binary bool, message []byte) error
 	receive() (binary bool, message []byte, err error)
-	goodbye() error // the close handshake, begun by this end
-	hangUp() error  // without one
+	closeHandshake() error // starts the close handshake and waits for the answer
+	closeNow() error       // closes the connection without a handshake
 }
 
-const longest = 2 << 20 // of a message
+const maxMessage = 2 << 20 // bytes
 
-// libraries are the two that stand at either end, each with its way to dial and to accept.
-var libraries = map[string]struct {
+// websockets are the libraries, each with its way to dial and to accept.
+var websockets = map[string]struct {
 	dial     func(s *side, to *server, header http.Header) (socket, *http.Response, error)
 	dialSpan bool // it dials through the wrapped client
 	accept   func(s *side, w http.ResponseWriter, r *http.Request) (socket, error)
-	status   string // of the server's span: one that hijacks first tells the connection alone
+	// status ends the line of the accepting server's span. A library that hijacks the connection
+	// before it sends the status leaves nothing for the span to record.
+	status string
 }{
 	"gorilla": {
 		dial: func(s *side, to *server, header http.Header) (socket, *http.Response, error) {
-			dialer := gorilla.Dialer{TLSClientConfig: to.trust(), Subprotocols: []string{"echo"}}
+			dialer := gorilla.Dialer{TLSClientConfig: to.clientTLS(), Subprotocols: []string{"echo"}}
 			conn, resp, err := dialer.DialContext(s.ctx, strings.Replace(to.URL, "http", "ws", 1), header)
 			return gorillaSocket(s, conn, err), resp, err
 		},
@@ -45,7 +47,8 @@ var libraries = map[string]struct {
 	},
 	"coder": {
 		dial: func(s *side, to *server, header http.Header) (socket, *http.Response, error) {
-			conn, resp, err := coder.Dial(s.ctx, to.URL, &coder.DialOptions{HTTPClient: s.client(to), HTTPHeader: header, Subprotocols: []string{"echo"}})
+			options := &coder.DialOptions{HTTPClient: s.client(to), HTTPHeader: header, Subprotocols: []string{"echo"}}
+			conn, resp, err := coder.Dial(s.ctx, to.URL, options)
 			return coderSocket(s, conn, err), resp, err
 		},
 		dialSpan: true,
@@ -66,7 +69,7 @@ func gorillaSocket(s *side, conn *gorilla.Conn, err error) socket {
 	deadline, _ := s.ctx.Deadline()
 	conn.SetReadDeadline(deadline)
 	conn.SetWriteDeadline(deadline)
-	conn.SetReadLimit(longest)
+	conn.SetReadLimit(maxMessage)
 	return gorillaConn{conn}
 }
 
@@ -82,8 +85,9 @@ func (c gorillaConn) receive() (bool, []byte, error) {
 	return kind == gorilla.BinaryMessage, message, err
 }
 
-func (c gorillaConn) goodbye() error {
-	if err := c.WriteMessage(gorilla.CloseMessage, gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, "goodbye")); err != nil {
+func (c gorillaConn) closeHandshake() error {
+	frame := gorilla.FormatCloseMessage(gorilla.CloseNormalClosure, "goodbye")
+	if err := c.WriteMessage(gorilla.CloseMessage, frame); err != nil {
 		return err
 	}
 	_, _, err := c.ReadMessage()
@@ -93,7 +97,7 @@ func (c gorillaConn) goodbye() error {
 	return c.Close()
 }
 
-func (c gorillaConn) hangUp() error { return c.Close() }
+func (c gorillaConn) closeNow() error { return c.Close() }
 
 type coderConn struct {
 	*coder.Conn
@@ -104,7 +108,7 @@ func coderSocket(s *side, conn *coder.Conn, err error) socket {
 	if err != nil {
 		return nil
 	}
-	conn.SetReadLimit(longest)
+	conn.SetReadLimit(maxMessage)
 	return coderConn{conn, s}
 }
 
@@ -120,191 +124,184 @@ func (c coderConn) receive() (bool, []byte, error) {
 	return kind == coder.MessageBinary, message, err
 }
 
-func (c coderConn) goodbye() error { return c.Close(coder.StatusNormalClosure, "goodbye") }
-func (c coderConn) hangUp() error  { return c.CloseNow() }
+func (c coderConn) closeHandshake() error { return c.Close(coder.StatusNormalClosure, "goodbye") }
+func (c coderConn) closeNow() error       { return c.CloseNow() }
 
-// echo sends back what comes, and tells how the connection ended.
-func echo(s *side, accept func(*side, http.ResponseWriter, *http.Request) (socket, error)) http.HandlerFunc {
+// websocketTest is one combination of libraries. In between may be a proxy.
+type websocketTest struct {
+	dialer, acceptor string
+	proxied          bool
+}
+
+func eachWebsocketTest(t *testing.T, test func(t *testing.T, ws websocketTest)) {
+	for dialer := range websockets {
+		for acceptor := range websockets {
+			for _, proxied := range []bool{false, true} {
+				name := dialer + " to " + acceptor
+				if proxied {
+					name += " through a proxy"
+				}
+				t.Run(name, func(t *testing.T) { test(t, websocketTest{dialer, acceptor, proxied}) })
+			}
+		}
+	}
+}
+
+// serve starts the server that accepts, and returns the one to dial.
+func (ws websocketTest) serve(s *side, protocol string) *server {
+	to := s.serve(protocol, ws.echo(s))
+	if ws.proxied {
+		to = s.proxy(to)
+	}
+	return to
+}
+
+// echo sends every message back, and notes how the connection ended.
+func (ws websocketTest) echo(s *side) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		conn, err := accept(s, w, r)
+		conn, err := websockets[ws.acceptor].accept(s, w, r)
 		if err != nil {
-			s.tell("server", "refused: %v", err)
+			s.note("server", "refused: %v", err)
 			return
 		}
 		defer func() {
-			conn.hangUp()
-			s.echoed = time.Now()
+			conn.closeNow()
+			s.echoEnded = time.Now()
 		}()
 		for {
 			binary, message, err := conn.receive()
 			if err != nil {
-				s.tell("server", "the end: %v", err)
+				s.note("server", "receive: %v", err)
 				return
 			}
-			s.tell("server", "binary %v, %d bytes", binary, len(message))
+			s.note("server", "binary %v, %d bytes", binary, len(message))
 			if err := conn.send(binary, message); err != nil {
-				s.tell("server", "send: %v", err)
+				s.note("server", "send: %v", err)
 				return
 			}
 		}
 	}
 }
 
-// everyPair runs a test of two libraries with every pair of them, with and without a proxy in between.
-func everyPair(t *testing.T, test func(t *testing.T, dialer, acceptor string, proxied bool)) {
-	for dialer := range libraries {
-		for acceptor := range libraries {
-			for _, proxied := range []bool{false, true} {
-				name := dialer + " to " + acceptor
-				if proxied {
-					name += ", through a proxy"
-				}
-				t.Run(name, func(t *testing.T) { test(t, dialer, acceptor, proxied) })
-			}
-		}
-	}
+func (ws websocketTest) dial(s *side, to *server, header http.Header) (socket, *http.Response, error) {
+	return websockets[ws.dialer].dial(s, to, header)
 }
 
-// wantSpans compares the outline with that of a dial. The lines of its spans end as told: those of clients, that of the
-// proxy's server and that of the acceptor's.
-func wantSpans(t *testing.T, tracer *spantest.Tracer, dialer string, proxied bool, client, proxy, acceptor string) {
+// wantSpans compares the spans with those of one dial. The arguments end their lines: those of the
+// clients, the proxy's server and the accepting server.
+func (ws websocketTest) wantSpans(t *testing.T, tracer *spantest.Tracer, client, proxy, acceptor string) {
 	t.Helper()
-	want, indent := []string{"caller"}, ""
-	add := func(line string) {
-		want = append(want, indent+line)
-		indent += "  "
+	var spans []string
+	if websockets[ws.dialer].dialSpan {
+		spans = append(spans, "client HTTP GET"+client)
 	}
-	if libraries[dialer].dialSpan {
-		indent = "  "
-		add("client HTTP GET" + client)
+	if ws.proxied {
+		spans = append(spans, "server HTTP GET"+proxy, "client HTTP GET"+client)
 	}
-	if proxied {
-		add("server HTTP GET" + proxy)
-		add("client HTTP GET" + client)
-	}
-	add("server HTTP GET" + acceptor)
-	wantOutline(t, tracer, want...)
+	spans = append(spans, "server HTTP GET"+acceptor)
+	wantChain(t, tracer, websockets[ws.dialer].dialSpan, spans...)
 }
 
-func TestWebSocketsPassTheWrappersWithTheSameMessages(t *testing.T) {
-	messages := []struct {
-		binary  bool
-		message []byte
-	}{
-		{false, []byte("grüße")},
-		{true, []byte{0, 1, 0xfe, 0xff}},
-		{true, bytes.Repeat([]byte("0123456789abcdef"), 1<<16)},
-		{false, nil},
-	}
-	for _, protocol := range protocols { // HTTP/2: a server that the client must ask for HTTP/1.1
-		t.Run(protocol, func(t *testing.T) {
-			everyPair(t, func(t *testing.T, dialer, acceptor string, proxied bool) {
-				var goodbye time.Time
-				var wrapped *side
-				tracer := compare(t, func(s *side) {
-					wrapped = s
-					to := s.serve(protocol, echo(s, libraries[acceptor].accept))
-					handlers := 1
-					if proxied {
-						to = s.proxy(to)
-						handlers = 2
-					}
-					conn, resp, err := libraries[dialer].dial(s, to, nil)
-					if err != nil {
-						s.Fatal(err)
-					}
-					s.tell("client", "%s, protocol %q", resp.Status, resp.Header.Get("Sec-Websocket-Protocol"))
-					for _, m := range messages {
-						if err := conn.send(m.binary, m.message); err != nil {
-							s.Fatal(err)
-						}
-						binary, message, err := conn.receive()
-						if binary != m.binary || !bytes.Equal(message, m.message) || err != nil {
-							s.Errorf("sent %d bytes, binary %v; the echo is %d bytes, binary %v, %v", len(m.message), m.binary, len(message), binary, err)
-						}
-					}
-					wantAlive(s, handlers)
-					goodbye = time.Now()
-					s.tell("client", "goodbye: %v", conn.goodbye())
-				})
-				acceptors := time.Time{} // the last server's span to start
-				for _, span := range tracer.Spans() {
-					if kind(span) == "server" {
-						acceptors = span.End
-						if span.End.Before(goodbye) {
-							t.Errorf("a server's span ended before the connection did:\n%s", outline(tracer))
-						}
-					}
+func TestWebSocketMessages(t *testing.T) {
+	eachProtocol(t, func(t *testing.T, protocol string) { // HTTP/2: the server offers it, the client asks for HTTP/1.1
+		eachWebsocketTest(t, func(t *testing.T, ws websocketTest) {
+			var closing time.Time
+			var wrapped *side
+			tracer := compare(t, func(s *side) {
+				wrapped = s
+				to := ws.serve(s, protocol)
+				conn, resp, err := ws.dial(s, to, nil)
+				if err != nil {
+					s.Fatal(err)
 				}
-				if acceptors.Before(wrapped.echoed) {
-					t.Errorf("the acceptor's span ended %v before its handler did", wrapped.echoed.Sub(acceptors))
-				}
-				wantSpans(t, tracer, dialer, proxied, " 101", "", libraries[acceptor].status)
+				s.note("client", "%s, protocol %q", resp.Status, resp.Header.Get("Sec-Websocket-Protocol"))
+				wantEcho(s, conn, false, []byte("grüße"))
+				wantEcho(s, conn, true, []byte{0, 1, 0xfe, 0xff})
+				wantEcho(s, conn, true, bytes.Repeat([]byte("0123456789abcdef"), 1<<16))
+				wantEcho(s, conn, false, nil)
+				wantConnected(s)
+				closing = time.Now()
+				s.note("client", "close: %v", conn.closeHandshake())
 			})
+			var lastEnd time.Time // of the accepting server's span, which starts last
+			for _, span := range tracer.Spans() {
+				if kind(span) == "server" {
+					lastEnd = span.End
+					if span.End.Before(closing) {
+						t.Errorf("a server's span ended before its connection:\n%s", outline(tracer))
+					}
+				}
+			}
+			if lastEnd.Before(wrapped.echoEnded) {
+				t.Errorf("the accepting server's span ended %v before its handler", wrapped.echoEnded.Sub(lastEnd))
+			}
+			ws.wantSpans(t, tracer, " 101", "", websockets[ws.acceptor].status)
 		})
+	})
+}
+
+func wantEcho(s *side, conn socket, binary bool, message []byte) {
+	s.Helper()
+	if err := conn.send(binary, message); err != nil {
+		s.Fatal(err)
+	}
+	gotBinary, got, err := conn.receive()
+	if gotBinary != binary || !bytes.Equal(got, message) || err != nil {
+		s.Errorf("sent %d bytes, binary %v; received %d bytes, binary %v, error %v",
+			len(message), binary, len(got), gotBinary, err)
 	}
 }
 
-// wantAlive fails unless, while a connection lives, all clients' spans have ended and those of the handlers go on.
-func wantAlive(s *side, handlers int) {
+// wantConnected checks the spans while a connection is open: all clients' spans have ended, and no
+// server's.
+func wantConnected(s *side) {
 	s.Helper()
 	if s.tracer == nil {
 		return
 	}
 	for _, span := range s.tracer.Spans() {
-		if kind(span) != "client" || span.Tags["http.status_code"] != http.StatusSwitchingProtocols || span.Tags["error"] != nil {
-			s.Errorf("ended while the connection lives: %s %v", span.Operation, span.Tags)
+		status := span.Tags["http.status_code"]
+		if kind(span) != "client" || status != http.StatusSwitchingProtocols || span.Tags["error"] != nil {
+			s.Errorf("ended while the connection is open: %s %v", span.Operation, span.Tags)
 		}
 	}
-	want := "caller: never finished" + strings.Repeat(", HTTP GET: never finished", handlers)
+	want := "caller: never finished" + strings.Repeat(", HTTP GET: never finished", len(s.servers))
 	if got := strings.Join(s.tracer.Problems(), ", "); got != want {
-		s.Errorf("while the connection lives: %s, want %s", got, want)
+		s.Errorf("while the connection is open: %s, want %s", got, want)
 	}
 }
 
-func TestAWebSocketThatIsRefusedIsAnOrdinaryAnswer(t *testing.T) {
-	everyPair(t, func(t *testing.T, dialer, acceptor string, proxied bool) {
+func TestWebSocketRefused(t *testing.T) {
+	eachWebsocketTest(t, func(t *testing.T, ws websocketTest) {
 		size := 0
 		tracer := compare(t, func(s *side) {
-			to := s.serve("HTTP/1.1", echo(s, libraries[acceptor].accept))
-			if proxied {
-				to = s.proxy(to)
-			}
-			_, resp, err := libraries[dialer].dial(s, to, http.Header{"Origin": {"http://elsewhere.example"}})
+			to := ws.serve(s, "HTTP/1.1")
+			_, resp, err := ws.dial(s, to, http.Header{"Origin": {"http://elsewhere.example"}})
 			if err == nil || resp == nil {
-				s.Fatalf("answered %v, error %v", resp, err)
+				s.Fatalf("response %v, error %v", resp, err)
 			}
 			body, readErr := io.ReadAll(resp.Body)
 			size = len(body)
-			s.tell("client", "%v: %s %q, %v", err, resp.Status, body, readErr)
+			s.note("client", "%v: %s %q, %v", err, resp.Status, body, readErr)
 			if resp.StatusCode != http.StatusForbidden {
-				s.Errorf("refused with %s", resp.Status)
+				s.Errorf("status %s, want 403", resp.Status)
 			}
 		})
 		served := fmt.Sprintf(" 403 response_size=%d", size)
-		wantSpans(t, tracer, dialer, proxied, fmt.Sprintf(" 403 bytes=%d", size), served, served)
+		ws.wantSpans(t, tracer, fmt.Sprintf(" 403 bytes=%d", size), served, served)
 	})
 }
 
-func TestAWebSocketWhoseClientHangsUpEnds(t *testing.T) {
-	everyPair(t, func(t *testing.T, dialer, acceptor string, proxied bool) {
+func TestWebSocketClosedWithoutHandshake(t *testing.T) {
+	eachWebsocketTest(t, func(t *testing.T, ws websocketTest) {
 		tracer := compare(t, func(s *side) {
-			to := s.serve("HTTP/1.1", echo(s, libraries[acceptor].accept))
-			if proxied {
-				to = s.proxy(to)
-			}
-			conn, _, err := libraries[dialer].dial(s, to, nil)
+			conn, _, err := ws.dial(s, ws.serve(s, "HTTP/1.1"), nil)
 			if err != nil {
 				s.Fatal(err)
 			}
-			if err := conn.send(false, []byte("hello")); err != nil {
-				s.Fatal(err)
-			}
-			if _, message, err := conn.receive(); string(message) != "hello" || err != nil {
-				s.Errorf("the echo is %q, %v", message, err)
-			}
-			s.tell("client", "hung up: %v", conn.hangUp())
+			wantEcho(s, conn, false, []byte("hello"))
+			s.note("client", "close: %v", conn.closeNow())
 		})
-		wantSpans(t, tracer, dialer, proxied, " 101", "", libraries[acceptor].status)
+		ws.wantSpans(t, tracer, " 101", "", websockets[ws.acceptor].status)
 	})
 }
