@@ -18,106 +18,80 @@ import (
 	pb "google.golang.org/grpc/interop/grpc_testing"
 )
 
-// The test cases by which gRPC's implementations are tried against each other, as grpc-go has them. Each checks what it
-// gets, message by message. (cancel_after_begin is left out: now and then its server's answer is there before grpc has noticed
-// that the stream was cancelled.) The wrapped side says what is drawn: codes of the client's calls, and of the server's.
-var grpcSuite = map[string]struct {
-	run   func(ctx context.Context, conn *grpc.ClientConn, client pb.TestServiceClient)
-	drawn string
-}{
-	"empty_unary": {
-		func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) { cases.DoEmptyUnaryCall(ctx, c) },
-		"client EmptyCall OK, server EmptyCall OK",
-	},
-	"large_unary": {
-		func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) { cases.DoLargeUnaryCall(ctx, c) },
-		"client UnaryCall OK, server UnaryCall OK",
-	},
-	"client_streaming": {
-		func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) { cases.DoClientStreaming(ctx, c) },
-		"client StreamingInputCall OK, server StreamingInputCall OK",
-	},
-	"server_streaming": {
-		func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) { cases.DoServerStreaming(ctx, c) },
-		"client StreamingOutputCall OK, server StreamingOutputCall OK",
-	},
-	"ping_pong": {
-		func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) { cases.DoPingPong(ctx, c) },
-		"client FullDuplexCall OK, server FullDuplexCall OK",
-	},
-	"empty_stream": {
-		func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) { cases.DoEmptyStream(ctx, c) },
-		"client FullDuplexCall OK, server FullDuplexCall OK",
-	},
-	"timeout_on_sleeping_server": {func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) {
-		cases.DoTimeoutOnSleepingServer(ctx, c)
-	}, "client FullDuplexCall DeadlineExceeded error"},
-	"cancel_after_first_response": {func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) {
-		cases.DoCancelAfterFirstResponse(ctx, c)
-	}, "client FullDuplexCall Canceled"},
-	"custom_metadata": {
-		func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) { cases.DoCustomMetadata(ctx, c) },
-		"client FullDuplexCall OK, client UnaryCall OK, server FullDuplexCall OK, server UnaryCall OK",
-	},
-	"status_code_and_message": {func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) {
-		cases.DoStatusCodeAndMessage(ctx, c)
-	}, "client FullDuplexCall Unknown error, client UnaryCall Unknown error, server FullDuplexCall Unknown error, server UnaryCall Unknown error"},
-	"special_status_message": {func(ctx context.Context, _ *grpc.ClientConn, c pb.TestServiceClient) {
-		cases.DoSpecialStatusMessage(ctx, c)
-	}, "client UnaryCall Unknown error, server UnaryCall Unknown error"},
-	"unimplemented_method": {
-		func(ctx context.Context, conn *grpc.ClientConn, _ pb.TestServiceClient) {
-			cases.DoUnimplementedMethod(ctx, conn)
-		},
-		"client UnimplementedCall Unimplemented error, server UnimplementedCall Unimplemented error",
-	},
-	// grpc-go calls no interceptor for a service that the server does not have.
-	"unimplemented_service": {func(ctx context.Context, conn *grpc.ClientConn, _ pb.TestServiceClient) {
-		cases.DoUnimplementedService(ctx, pb.NewUnimplementedServiceClient(conn))
-	}, "client UnimplementedCall Unimplemented error"},
+// grpcCase is one of the test cases by which implementations of gRPC are tested with each other. It
+// checks each message itself, and ends with grpclog.Fatal if it fails.
+type grpcCase struct {
+	run   func(ctx context.Context, conn *grpc.ClientConn)
+	spans string // of the client and the server, see spanCodes
 }
 
-// fatal is grpc's logger, whose last word ends the test and not the process.
-type fatal struct{ grpclog.LoggerV2 }
+// grpcCases are those of grpc-go. cancel_after_begin is left out: the server sometimes answers
+// before grpc notices that the stream is cancelled.
+var grpcCases = map[string]grpcCase{
+	"empty_unary":      {testService(cases.DoEmptyUnaryCall), "client EmptyCall OK, server EmptyCall OK"},
+	"large_unary":      {testService(cases.DoLargeUnaryCall), "client UnaryCall OK, server UnaryCall OK"},
+	"client_streaming": {testService(cases.DoClientStreaming), "client StreamingInputCall OK, server StreamingInputCall OK"},
+	"server_streaming": {testService(cases.DoServerStreaming), "client StreamingOutputCall OK, server StreamingOutputCall OK"},
+	"ping_pong":        {testService(cases.DoPingPong), "client FullDuplexCall OK, server FullDuplexCall OK"},
+	"empty_stream":     {testService(cases.DoEmptyStream), "client FullDuplexCall OK, server FullDuplexCall OK"},
+	"custom_metadata": {
+		testService(cases.DoCustomMetadata),
+		"client FullDuplexCall OK, client UnaryCall OK, server FullDuplexCall OK, server UnaryCall OK",
+	},
+	"status_code_and_message": {
+		testService(cases.DoStatusCodeAndMessage),
+		"client FullDuplexCall Unknown error, client UnaryCall Unknown error, " +
+			"server FullDuplexCall Unknown error, server UnaryCall Unknown error",
+	},
+	"special_status_message": {
+		testService(cases.DoSpecialStatusMessage),
+		"client UnaryCall Unknown error, server UnaryCall Unknown error",
+	},
 
-func (f fatal) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
-func (f fatal) Fatalln(args ...any)               { panic(fmt.Sprint(args...)) }
-func (f fatal) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+	"unimplemented_method": {
+		cases.DoUnimplementedMethod,
+		"client UnimplementedCall Unimplemented error, server UnimplementedCall Unimplemented error",
+	},
+	"unimplemented_service": { // for which grpc-go calls no interceptor of the server
+		func(ctx context.Context, conn *grpc.ClientConn) {
+			cases.DoUnimplementedService(ctx, pb.NewUnimplementedServiceClient(conn))
+		},
+		"client UnimplementedCall Unimplemented error",
+	},
 
-func TestTheTestCasesOfGRPCEndTheSame(t *testing.T) {
-	grpclog.SetLoggerV2(fatal{grpclog.NewLoggerV2(discardLog.Writer(), discardLog.Writer(), discardLog.Writer())})
-	for name, c := range grpcSuite {
+	// The client ends these calls before the server does: the server's span depends on time.
+	"timeout_on_sleeping_server":  {testService(cases.DoTimeoutOnSleepingServer), "client FullDuplexCall DeadlineExceeded error"},
+	"cancel_after_first_response": {testService(cases.DoCancelAfterFirstResponse), "client FullDuplexCall Canceled"},
+}
+
+func testService(run func(context.Context, pb.TestServiceClient, ...grpc.CallOption)) func(context.Context, *grpc.ClientConn) {
+	return func(ctx context.Context, conn *grpc.ClientConn) { run(ctx, pb.NewTestServiceClient(conn)) }
+}
+
+// panicLogger is a grpc logger whose Fatal ends the test, not the process.
+type panicLogger struct{ grpclog.LoggerV2 }
+
+func (l panicLogger) Fatal(args ...any)                 { panic(fmt.Sprint(args...)) }
+func (l panicLogger) Fatalln(args ...any)               { panic(fmt.Sprint(args...)) }
+func (l panicLogger) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+func TestGRPCInteropCases(t *testing.T) {
+	discard := discardLog.Writer()
+	grpclog.SetLoggerV2(panicLogger{grpclog.NewLoggerV2(discard, discard, discard)})
+	for name, c := range grpcCases {
 		t.Run(name, func(t *testing.T) {
 			tracer := compare(t, func(s *side) {
-				var dialOptions []grpc.DialOption
-				var options []grpc.ServerOption
-				if s.tracer != nil {
-					dialOptions = gapgrpc.DialOptions(gaptrace.WithTracer(s.tracer))
-					options = gapgrpc.ServerOptions(gaptrace.WithTracer(s.tracer))
-				}
-				l, err := net.Listen("tcp", "127.0.0.1:0")
-				if err != nil {
-					s.Fatal(err)
-				}
-				server := grpc.NewServer(options...)
-				pb.RegisterTestServiceServer(server, cases.NewTestServer())
-				go server.Serve(l)
-				s.cleanups = append(s.cleanups, server.GracefulStop)
-				conn, err := grpc.NewClient(l.Addr().String(), append(dialOptions, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())...)
-				if err != nil {
-					s.Fatal(err)
-				}
-				s.cleanups = slices.Insert(s.cleanups, 0, func() { conn.Close() })
+				conn := s.serveTestService()
 				defer func() {
 					if failure := recover(); failure != nil {
 						s.Errorf("wrapped %v: %v", s.tracer != nil, failure)
 					}
 				}()
-				c.run(s.ctx, conn, pb.NewTestServiceClient(conn))
+				c.run(s.ctx, conn)
 				s.note("client", "passed")
 			})
-			if got := codesDrawn(tracer, strings.Contains(c.drawn, "server")); got != c.drawn {
-				t.Errorf("drawn %s, want %s", got, c.drawn)
+			if got := spanCodes(tracer, strings.Contains(c.spans, "server")); got != c.spans {
+				t.Errorf("spans %s, want %s", got, c.spans)
 			}
 			if problems := tracer.Problems(); problems != nil {
 				t.Error(problems)
@@ -126,20 +100,41 @@ func TestTheTestCasesOfGRPCEndTheSame(t *testing.T) {
 	}
 }
 
-// codesDrawn tells what was drawn of calls, each once, and of the servers' if that is asked for: where a client ends a call
-// before the server does, what the server has seen of it depends on time.
-func codesDrawn(tracer *spantest.Tracer, servers bool) string {
-	var drawn []string
-	for _, span := range tracer.Spans() {
-		if span.IsWait() || span.Operation == "caller" || !servers && kind(span) == "server" {
+// serveTestService starts the server of the test cases, and returns a connection to it.
+func (s *side) serveTestService() *grpc.ClientConn {
+	s.Helper()
+	dialOptions := []grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy(),
+	}
+	var serverOptions []grpc.ServerOption
+	if s.tracer != nil {
+		dialOptions = append(dialOptions, gapgrpc.DialOptions(gaptrace.WithTracer(s.tracer))...)
+		serverOptions = gapgrpc.ServerOptions(gaptrace.WithTracer(s.tracer))
+	}
+	listener := spantest.Must(net.Listen("tcp", "127.0.0.1:0"))(s)
+	server := grpc.NewServer(serverOptions...)
+	pb.RegisterTestServiceServer(server, cases.NewTestServer())
+	go server.Serve(listener)
+	conn := spantest.Must(grpc.NewClient(listener.Addr().String(), dialOptions...))(s)
+	s.cleanups = append(s.cleanups, func() { conn.Close() }, server.GracefulStop)
+	return conn
+}
+
+// spanCodes returns the distinct calls, each as kind, method and status code. Those of the server
+// are included if servers is true.
+func spanCodes(tracer *spantest.Tracer, servers bool) string {
+	var calls []string
+	for _, span := range tracer.Calls() {
+		if span.Operation == "caller" || !servers && kind(span) == "server" {
 			continue
 		}
-		text := fmt.Sprintf("%s %s %v", kind(span), span.Operation[strings.LastIndexByte(span.Operation, '/')+1:], span.Tags["grpc.code"])
+		method := span.Operation[strings.LastIndexByte(span.Operation, '/')+1:]
+		call := fmt.Sprintf("%s %s %v", kind(span), method, span.Tags["grpc.code"])
 		if span.Tags["error"] == true {
-			text += " error"
+			call += " error"
 		}
-		drawn = append(drawn, text)
+		calls = append(calls, call)
 	}
-	slices.Sort(drawn)
-	return strings.Join(slices.Compact(drawn), ", ")
+	slices.Sort(calls)
+	return strings.Join(slices.Compact(calls), ", ")
 }
