@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/gaptrace/gaptrace/contrib/nethttp"
 	gapredis "github.com/gaptrace/gaptrace/contrib/redis"
 	gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
+	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 	"github.com/go-redis/redis/v8"
 	"github.com/opentracing/opentracing-go"
@@ -32,10 +34,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// visit calls every kind of server through its wrapper, once well and once not, under the span in ctx.
-type visit func(t *testing.T, ctx context.Context, tracer opentracing.Tracer)
+// callServers calls a server of each kind through its wrapper, once with success and once with an
+// error, as children of the span in ctx.
+type callServers func(t *testing.T, ctx context.Context, tracer opentracing.Tracer)
 
-func visitAll(t *testing.T) visit {
+func startServers(t *testing.T) callServers {
 	t.Helper()
 	redisAddr, dsn := servers.Redis(t), servers.MariaDB(t).DSN("mysql")
 	es := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -47,75 +50,18 @@ func visitAll(t *testing.T) visit {
 	}))
 	t.Cleanup(es.Close)
 	return func(t *testing.T, ctx context.Context, tracer opentracing.Tracer) {
+		t.Helper()
 		with := gaptrace.WithTracer(tracer)
-
-		web := httptest.NewServer(nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/broken" {
-				w.WriteHeader(http.StatusInternalServerError)
-			}
-		}), with))
-		defer web.Close()
-		client := nethttp.WrapClient(web.Client(), with)
-		for _, path := range []string{"/well", "/broken"} {
-			req, err := http.NewRequestWithContext(ctx, "GET", web.URL+path, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			res, err := client.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			res.Body.Close()
-		}
-
-		cache := gapredis.Wrap(redis.NewClient(&redis.Options{Addr: redisAddr}), with)
-		defer cache.Close()
-		cache.Set(ctx, "k", "v", 0)
-		cache.LPush(ctx, "k", "v")
-
-		db, err := gapmysql.Open(dsn, with)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer db.Close()
-		var n int
-		if err := db.QueryRowContext(ctx, "SELECT 1").Scan(&n); err != nil {
-			t.Error(err)
-		}
-		if err := db.QueryRowContext(ctx, "SELECT nonsense").Scan(&n); err == nil || errors.Is(err, sql.ErrNoRows) {
-			t.Error(err)
-		}
-
-		search, err := elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{es.URL}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		gapes.Wrap(search, with)
-		for _, index := range []string{"some", "none"} {
-			res, err := search.Search(search.Search.WithIndex(index), search.Search.WithContext(ctx))
-			if err != nil {
-				t.Fatal(err)
-			}
-			io.Copy(io.Discard, res.Body)
-			res.Body.Close()
-		}
-
-		addr := serveGRPC(t, "shelf.Shelf", "Look", func(_ context.Context, in string) (string, error) {
-			if in == "broken" {
-				return "", status.Error(codes.Internal, "broken")
-			}
-			return "", nil
-		}, gapgrpc.ServerOptions(with)...)
-		for _, message := range []string{"well", "broken"} {
-			_, err := callGRPC(ctx, addr, "/shelf.Shelf/Look", message, gapgrpc.DialOptions(with)...)
-			if (err != nil) != (message == "broken") {
-				t.Error(message, err)
-			}
-		}
+		callHTTP(t, ctx, with)
+		callRedis(ctx, redisAddr, with)
+		callMySQL(t, ctx, dsn, with)
+		callElasticsearch(t, ctx, es.URL, with)
+		callShelf(t, ctx, with)
 	}
 }
 
-const visited = `bridged: handler span.kind=internal
+// serversTree is what callServers draws under a span "handler".
+const serversTree = `bridged: handler span.kind=internal
   bridged: HTTP GET span.kind=client component=net/http
     bridged: HTTP GET span.kind=server component=net/http
   bridged: HTTP GET span.kind=client component=net/http error=true
@@ -133,74 +79,140 @@ const visited = `bridged: handler span.kind=internal
     bridged: /shelf.Shelf/Look span.kind=server component=grpc error=true
 `
 
-func TestOpenTelemetrysBridgeDrawsTheSameUnderEveryWrapper(t *testing.T) {
-	jaeger := servers.Jaeger(t)
-	visit := visitAll(t)
-
-	exporter, err := otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(jaeger.OTLPURL))
-	if err != nil {
-		t.Fatal(err)
-	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter),
-		sdktrace.WithResource(resource.NewSchemaless(semconv.ServiceName("bridged"))))
-	defer provider.Shutdown(context.WithoutCancel(t.Context()))
-	tracer, _ := bridge.NewTracerPair(provider.Tracer("gaptrace"))
-	tracer.SetTextMapPropagator(propagation.TraceContext{})
-
-	parent := tracer.StartSpan("handler")
-	carrier := opentracing.TextMapCarrier{}
-	if err := tracer.Inject(parent.Context(), opentracing.TextMap, carrier); err != nil {
-		t.Fatal(err)
-	}
-	visit(t, opentracing.ContextWithSpan(t.Context(), parent), tracer)
-	parent.Finish()
-	if err := provider.ForceFlush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	trace := strings.Split(carrier["traceparent"], "-")[1]
-	got, _ := fromJaeger(t, jaeger.QueryURL, trace, strings.Count(visited, "\n"), "span.kind", "component", "db.statement", "error")
-	if got != visited {
-		t.Errorf("of the bridge Jaeger has\n%s, want\n%s", got, visited)
-	}
-
-	ours, flush := goTracer(t, "bridged", jaeger)
-	parent = ours.StartSpan("handler", opentracing.Tag{Key: "span.kind", Value: "internal"}) // which the bridge makes of none
-	visit(t, opentracing.ContextWithSpan(t.Context(), parent), ours)
-	parent.Finish()
-	flush()
-	trace = parent.Context().(jaegerclient.SpanContext).TraceID().String()
-	got, _ = fromJaeger(t, jaeger.QueryURL, trace, strings.Count(visited, "\n"), "span.kind", "component", "db.statement", "error")
-	if got != visited {
-		t.Errorf("of package tracer Jaeger has\n%s, want\n%s", got, visited)
+func callHTTP(t *testing.T, ctx context.Context, with gaptrace.Option) {
+	t.Helper()
+	server := httptest.NewServer(nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/broken" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}), with))
+	defer server.Close()
+	client := nethttp.WrapClient(server.Client(), with)
+	for _, path := range []string{"/fine", "/broken"} {
+		spantest.Must(httpGet(ctx, client, server.URL+path))(t).Body.Close()
 	}
 }
 
-func TestMocktracerAndNoopTracerWorkUnderEveryWrapper(t *testing.T) {
-	visit := visitAll(t)
-	mock := mocktracer.New()
-	parent := mock.StartSpan("handler")
-	visit(t, opentracing.ContextWithSpan(t.Context(), parent), mock)
-	operations := map[string]int{}
-	for _, span := range mock.FinishedSpans() {
-		if !drawnIfSlow(span.OperationName) {
-			operations[span.OperationName]++
-		}
-		if span.ParentID == 0 {
-			t.Errorf("%s has no parent", span)
-		}
-	}
-	for line := range strings.Lines(visited) {
-		name, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "bridged: "), " span.kind")
-		if name != "handler" {
-			operations[name]--
-		}
-	}
-	for name, n := range operations {
-		if n != 0 {
-			t.Errorf("%s: %+d times", name, n)
-		}
-	}
+func callRedis(ctx context.Context, addr string, with gaptrace.Option) {
+	client := gapredis.Wrap(redis.NewClient(&redis.Options{Addr: addr}), with)
+	defer client.Close()
+	client.Set(ctx, "k", "v", 0)
+	client.LPush(ctx, "k", "v") // the wrong type
+}
 
-	noop := opentracing.NoopTracer{}
-	visit(t, opentracing.ContextWithSpan(t.Context(), noop.StartSpan("handler")), noop)
+func callMySQL(t *testing.T, ctx context.Context, dsn string, with gaptrace.Option) {
+	t.Helper()
+	db := spantest.Must(gapmysql.Open(dsn, with))(t)
+	defer db.Close()
+	var n int
+	if err := db.QueryRowContext(ctx, "SELECT 1").Scan(&n); err != nil {
+		t.Error(err)
+	}
+	if err := db.QueryRowContext(ctx, "SELECT nonsense").Scan(&n); err == nil || errors.Is(err, sql.ErrNoRows) {
+		t.Errorf("SELECT nonsense: %v, want the server's error", err)
+	}
+}
+
+func callElasticsearch(t *testing.T, ctx context.Context, url string, with gaptrace.Option) {
+	t.Helper()
+	client := spantest.Must(elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{url}}))(t)
+	gapes.Wrap(client, with)
+	for _, index := range []string{"some", "none"} {
+		res := spantest.Must(client.Search(client.Search.WithIndex(index), client.Search.WithContext(ctx)))(t)
+		io.Copy(io.Discard, res.Body)
+		res.Body.Close()
+	}
+}
+
+func callShelf(t *testing.T, ctx context.Context, with gaptrace.Option) {
+	t.Helper()
+	addr := serveGRPC(t, "shelf.Shelf", "Look", func(_ context.Context, in string) (string, error) {
+		if in == "broken" {
+			return "", status.Error(codes.Internal, "broken")
+		}
+		return "", nil
+	}, gapgrpc.ServerOptions(with)...)
+	for _, in := range []string{"fine", "broken"} {
+		_, err := callGRPC(ctx, addr, "/shelf.Shelf/Look", in, gapgrpc.DialOptions(with)...)
+		if (err != nil) != (in == "broken") {
+			t.Errorf("Look(%q): %v", in, err)
+		}
+	}
+}
+
+// TestOpenTelemetryBridge checks that Jaeger gets the same spans from OpenTelemetry's bridge as
+// from package tracer.
+func TestOpenTelemetryBridge(t *testing.T) {
+	jaeger := servers.Jaeger(t)
+	call := startServers(t)
+	wantInJaeger := func(t *testing.T, traceID string) {
+		t.Helper()
+		got, _ := jaegerTree(t, jaeger, traceID, strings.Count(serversTree, "\n"),
+			"span.kind", "component", "db.statement", "error")
+		if got != serversTree {
+			t.Errorf("Jaeger has\n%s\nwant\n%s", got, serversTree)
+		}
+	}
+	t.Run("bridge", func(t *testing.T) {
+		exporter := spantest.Must(otlptracehttp.New(t.Context(), otlptracehttp.WithEndpointURL(jaeger.OTLPURL)))(t)
+		provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter),
+			sdktrace.WithResource(resource.NewSchemaless(semconv.ServiceName("bridged"))))
+		defer provider.Shutdown(context.WithoutCancel(t.Context()))
+		tracer, _ := bridge.NewTracerPair(provider.Tracer("gaptrace"))
+		tracer.SetTextMapPropagator(propagation.TraceContext{})
+
+		parent := tracer.StartSpan("handler")
+		carrier := opentracing.TextMapCarrier{}
+		if err := tracer.Inject(parent.Context(), opentracing.TextMap, carrier); err != nil {
+			t.Fatal(err)
+		}
+		call(t, opentracing.ContextWithSpan(t.Context(), parent), tracer)
+		parent.Finish()
+		if err := provider.ForceFlush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		wantInJaeger(t, strings.Split(carrier["traceparent"], "-")[1])
+	})
+	t.Run("tracer", func(t *testing.T) {
+		tracer, flush := newTracer(t, "bridged", jaeger)
+		// The bridge adds this tag to a span without a kind.
+		parent := tracer.StartSpan("handler", opentracing.Tag{Key: "span.kind", Value: "internal"})
+		call(t, opentracing.ContextWithSpan(t.Context(), parent), tracer)
+		parent.Finish()
+		flush()
+		wantInJaeger(t, parent.Context().(jaegerclient.SpanContext).TraceID().String())
+	})
+}
+
+func TestOtherTracers(t *testing.T) {
+	call := startServers(t)
+	t.Run("mocktracer", func(t *testing.T) {
+		tracer := mocktracer.New()
+		parent := tracer.StartSpan("handler")
+		call(t, opentracing.ContextWithSpan(t.Context(), parent), tracer)
+		var got, want []string
+		for _, span := range tracer.FinishedSpans() {
+			if !drawnIfSlow(span.OperationName) {
+				got = append(got, span.OperationName)
+			}
+			if span.ParentID == 0 {
+				t.Errorf("%s has no parent", span)
+			}
+		}
+		for line := range strings.Lines(serversTree) {
+			operation, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "bridged: "), " span.kind")
+			if operation != "handler" { // it has not finished
+				want = append(want, operation)
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("spans %q, want %q", got, want)
+		}
+	})
+	t.Run("noop", func(t *testing.T) {
+		tracer := opentracing.NoopTracer{}
+		call(t, opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("handler")), tracer)
+	})
 }

@@ -220,6 +220,14 @@ func (s *side) request(method, url string, body io.Reader) *http.Request {
 	return spantest.Must(http.NewRequestWithContext(s.ctx, method, url, body))(s)
 }
 
+func httpGet(ctx context.Context, client *http.Client, url string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, "GET", url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(req)
+}
+
 // outline draws the spans as a tree, with only those tags that are equal in every run. Waits are
 // left out, since they depend on time.
 func outline(tracer *spantest.Tracer) string {

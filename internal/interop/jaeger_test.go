@@ -9,10 +9,35 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/opentracing/opentracing-go"
+
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/internal/spantest/servers"
+	"github.com/gaptrace/gaptrace/tracer"
 )
 
-// span is one as Jaeger answers it.
-type span struct {
+// newTracer returns a tracer of package tracer that reports to jaeger. flush sends what has not
+// been sent.
+func newTracer(t *testing.T, service string, jaeger servers.JaegerServer, opts ...tracer.Option) (
+	_ opentracing.Tracer, flush func(),
+) {
+	t.Helper()
+	tr, closer, err := tracer.New(service, append(opts, tracer.WithCollector(jaeger.CollectorURL))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	flush = func() {
+		if err := closer.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	t.Cleanup(flush)
+	return tr, flush
+}
+
+// jaegerSpan is a span in the JSON of Jaeger's query service.
+type jaegerSpan struct {
 	SpanID        string
 	OperationName string
 	StartTime     int64 // µs
@@ -25,7 +50,7 @@ type span struct {
 	service string
 }
 
-func (s *span) tag(key string) any {
+func (s *jaegerSpan) tag(key string) any {
 	for _, tag := range s.Tags {
 		if tag.Key == key {
 			return tag.Value
@@ -34,78 +59,91 @@ func (s *span) tag(key string) any {
 	return nil
 }
 
-// fromJaeger waits for a trace to have count spans, and draws them as a tree, each with the tags
-// named in shown. It leaves out the spans for which drawnIfSlow is true.
-func fromJaeger(t *testing.T, queryURL, trace string, count int, shown ...string) (tree string, spans []*span) {
+// parent returns the ID of the span's parent, or "".
+func (s *jaegerSpan) parent() (id string) {
+	for _, ref := range s.References {
+		if ref.RefType == "CHILD_OF" {
+			id = ref.SpanID
+		}
+	}
+	return id
+}
+
+// jaegerTree waits until Jaeger has count spans of a trace, and draws them as a tree, each with the
+// named tags. It leaves out the spans for which drawnIfSlow is true.
+func jaegerTree(t *testing.T, jaeger servers.JaegerServer, trace string, count int, tags ...string) (
+	tree string, spans []*jaegerSpan,
+) {
 	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		spans = slices.DeleteFunc(askJaeger(t, queryURL, trace), func(s *span) bool {
+		spans = slices.DeleteFunc(queryJaeger(t, jaeger, trace), func(s *jaegerSpan) bool {
 			return drawnIfSlow(s.OperationName)
 		})
 		if len(spans) >= count || time.Now().After(deadline) {
-			break
+			return drawJaegerTree(spans, tags), spans
 		}
 	}
-	children := map[string][]*span{}
-	ids := map[string]bool{}
-	for _, s := range spans {
-		ids[s.SpanID] = true
-	}
-	for _, s := range spans {
-		parent := ""
-		for _, ref := range s.References {
-			if ref.RefType == "CHILD_OF" {
-				parent = ref.SpanID
-			}
-		}
-		if parent != "" && !ids[parent] {
-			parent = "missing"
-		}
-		children[parent] = append(children[parent], s)
-	}
-	var b strings.Builder
-	var draw func(parent, indent string)
-	draw = func(parent, indent string) {
-		slices.SortFunc(children[parent], func(a, b *span) int { return cmp.Compare(a.StartTime, b.StartTime) })
-		for _, s := range children[parent] {
-			fmt.Fprintf(&b, "%s%s: %s", indent, s.service, s.OperationName)
-			for _, key := range shown {
-				if value := s.tag(key); value != nil {
-					fmt.Fprintf(&b, " %s=%v", key, value)
-				}
-			}
-			b.WriteByte('\n')
-			draw(s.SpanID, indent+"  ")
-		}
-	}
-	draw("", "")
-	if children["missing"] != nil {
-		b.WriteString("(not in Jaeger)\n")
-		draw("missing", "  ")
-	}
-	return b.String(), spans
 }
 
-func askJaeger(t *testing.T, queryURL, trace string) (spans []*span) {
-	t.Helper()
-	res, err := http.Get(queryURL + "/api/traces/" + trace)
-	if err != nil {
-		t.Fatal(err)
+func drawJaegerTree(spans []*jaegerSpan, tags []string) string {
+	slices.SortFunc(spans, func(a, b *jaegerSpan) int { return cmp.Compare(a.StartTime, b.StartTime) })
+	reported := map[string]bool{"": true}
+	for _, s := range spans {
+		reported[s.SpanID] = true
 	}
+	var b strings.Builder
+	draw := func(s *jaegerSpan, indent string) {
+		fmt.Fprintf(&b, "%s%s: %s", indent, s.service, s.OperationName)
+		for _, key := range tags {
+			if value := s.tag(key); value != nil {
+				fmt.Fprintf(&b, " %s=%v", key, value)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	var drawChildren func(parent, indent string)
+	drawChildren = func(parent, indent string) {
+		for _, s := range spans {
+			if s.parent() == parent {
+				draw(s, indent)
+				drawChildren(s.SpanID, indent+"  ")
+			}
+		}
+	}
+	drawChildren("", "")
+	missing := false
+	for _, s := range spans {
+		if reported[s.parent()] {
+			continue
+		}
+		if !missing {
+			b.WriteString("(not in Jaeger)\n")
+			missing = true
+		}
+		draw(s, "  ")
+		drawChildren(s.SpanID, "    ")
+	}
+	return b.String()
+}
+
+// queryJaeger returns the spans of a trace that Jaeger has by now.
+func queryJaeger(t *testing.T, jaeger servers.JaegerServer, trace string) (spans []*jaegerSpan) {
+	t.Helper()
+	res := spantest.Must(http.Get(jaeger.QueryURL + "/api/traces/" + trace))(t)
 	defer res.Body.Close()
-	if res.StatusCode == http.StatusNotFound { // not yet
+	if res.StatusCode == http.StatusNotFound {
 		return nil
 	}
-	var answer struct {
+	var response struct {
 		Data []struct {
-			Spans     []*span
+			Spans     []*jaegerSpan
 			Processes map[string]struct{ ServiceName string }
 		}
 	}
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
+	if err := json.NewDecoder(res.Body).Decode(&response); err != nil {
 		t.Fatal(err)
 	}
-	for _, trace := range answer.Data {
+	for _, trace := range response.Data {
 		for _, s := range trace.Spans {
 			s.service = trace.Processes[s.ProcessID].ServiceName
 		}

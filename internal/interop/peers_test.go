@@ -15,176 +15,112 @@ import (
 	"github.com/gaptrace/gaptrace"
 	gapgrpc "github.com/gaptrace/gaptrace/contrib/grpc"
 	"github.com/gaptrace/gaptrace/contrib/nethttp"
+	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 )
 
-// told is a line of a peer: what its client was about to send, or its server was sent.
-type told struct {
-	Peer, Side          string
+// In these tests a peer in another language calls a service in Go, which calls the peer back:
+//
+//	testdata/peer.js, client → Go, server → Go, client → testdata/peer.js, server
+
+// peerLine is a line that a peer prints: the context that its client sends or its server receives.
+type peerLine struct {
+	Peer, Side          string // the client's name; "client" or "server"
 	Trace, Span, Parent string
 	Sampled, Debug      bool
 	Headers             map[string]string
 }
 
-// heard runs a peer to its end and returns what its clients sent and its servers were sent, by the name of the pair.
-func heard(t *testing.T, peer *exec.Cmd) (sent, back map[string]told) {
+// runPeer runs a peer to its end. It returns what the clients sent, by their names, after it has
+// compared that with what the servers received.
+func runPeer(t *testing.T, peer *exec.Cmd) (sent map[string]peerLine) {
 	t.Helper()
-	var errs strings.Builder
-	peer.Stderr = &errs
+	var stderr strings.Builder
+	peer.Stderr = &stderr
 	out, err := peer.Output()
 	if err != nil {
-		t.Fatalf("%v: %s\n%s", err, &errs, out)
+		t.Fatalf("%v: %s\n%s", err, &stderr, out)
 	}
-	sent, back = map[string]told{}, map[string]told{}
+	sent, received := map[string]peerLine{}, map[string]peerLine{}
 	for lines := bufio.NewScanner(strings.NewReader(string(out))); lines.Scan(); {
-		var line told
+		var line peerLine
 		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
 			t.Fatalf("%v: %s", err, lines.Bytes())
 		}
-		line.Trace = strings.Repeat("0", max(0, 32-len(line.Trace))) + line.Trace // some leave zeros out
+		line.Trace = strings.Repeat("0", max(0, 32-len(line.Trace))) + line.Trace // some peers omit leading zeros
 		if line.Side == "client" {
 			sent[line.Peer] = line
 		} else {
-			back[line.Peer] = line
+			received[line.Peer] = line
 		}
 	}
-	for name, was := range sent {
-		now := back[name]
-		// Debug implies sampled, and travels alone; not all say in their own flags what it implies.
-		if now.Trace != was.Trace || (now.Sampled || now.Debug) != was.Sampled || now.Debug != was.Debug || now.Parent == was.Span {
-			t.Errorf("%s: sent %+v\nand was sent %+v", name, was, now)
+	for name, s := range sent {
+		r := received[name]
+		// Debug implies sampled. Not every peer sets both.
+		sampled := r.Sampled || r.Debug
+		if r.Trace != s.Trace || sampled != s.Sampled || r.Debug != s.Debug || r.Parent == s.Span {
+			t.Errorf("%s: the client sent %+v\nthe server received %+v", name, s, r)
 		}
 	}
-	return sent, back
+	return sent
 }
 
-// goTracer reports to that Jaeger. What it has not sent it sends before flush returns.
-func goTracer(t *testing.T, service string, jaeger servers.JaegerServer, opts ...tracer.Option) (_ opentracing.Tracer, flush func()) {
-	t.Helper()
-	ours, closer, err := tracer.New(service, append(opts, tracer.WithCollector(jaeger.CollectorURL))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	flush = func() {
-		if err := closer.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	t.Cleanup(flush)
-	return ours, flush
-}
-
-func TestNodeAndGoAreOneTraceBothWays(t *testing.T) {
+func TestOneTraceWithNode(t *testing.T) {
 	node := servers.Node(t, "testdata/peer.js")
 	jaeger := servers.Jaeger(t)
-	ours, flush := goTracer(t, "go", jaeger)
-	client := nethttp.WrapClient(http.DefaultClient, gaptrace.WithTracer(ours))
+	goTracer, flush := newTracer(t, "go", jaeger)
+	client := nethttp.WrapClient(http.DefaultClient, gaptrace.WithTracer(goTracer))
 	server := httptest.NewServer(nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		req, err := http.NewRequestWithContext(r.Context(), "GET", r.URL.Query().Get("back"), nil)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		res, err := client.Do(req)
+		res, err := httpGet(r.Context(), client, r.URL.Query().Get("back"))
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		defer res.Body.Close()
 		io.Copy(w, res.Body)
-	}), gaptrace.WithTracer(ours)))
+	}), gaptrace.WithTracer(goTracer)))
 	defer server.Close()
 
 	node.Args = append(node.Args, server.URL, jaeger.CollectorURL)
-	sent, _ := heard(t, node)
+	sent := runPeer(t, node)
 	flush()
 	if len(sent) != 9 {
-		t.Errorf("%d clients", len(sent))
+		t.Errorf("%d clients, want 9", len(sent))
 	}
-	const want = `node: node client
+	const sampled = `node: node client
   go: HTTP GET
     go: HTTP GET
       node: node server
 `
-	for name, spans := range map[string]int{"jaeger-client": 4, "jaeger-client, debug": 4, "jaeger-client, unsampled": 0} {
-		want := want
-		if spans == 0 {
-			want = ""
+	for name, want := range map[string]string{
+		"jaeger-client":            sampled,
+		"jaeger-client, debug":     sampled,
+		"jaeger-client, unsampled": "",
+	} {
+		got, _ := jaegerTree(t, jaeger, sent[name].Trace, strings.Count(want, "\n"))
+		if got != want {
+			t.Errorf("%s: Jaeger has\n%s\nwant\n%s", name, got, want)
 		}
-		if got, _ := fromJaeger(t, jaeger.QueryURL, sent[name].Trace, spans); got != want {
-			t.Errorf("%s: Jaeger has\n%s, want\n%s", name, got, want)
-		}
 	}
 }
 
-// asIs is a codec for messages of bytes.
-type asIs struct{}
-
-func (asIs) Name() string                    { return "proto" } // what the other side has when nothing is said
-func (asIs) Marshal(v any) ([]byte, error)   { return *v.(*[]byte), nil }
-func (asIs) Unmarshal(b []byte, v any) error { *v.(*[]byte) = append([]byte(nil), b...); return nil }
-
-// serveGRPC serves one method with messages of bytes, and returns where.
-func serveGRPC(t *testing.T, service, method string, answer func(context.Context, string) (string, error), opts ...grpc.ServerOption) (addr string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := grpc.NewServer(append(opts, grpc.ForceServerCodec(asIs{}))...)
-	server.RegisterService(&grpc.ServiceDesc{ServiceName: service, HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{
-		MethodName: method,
-		Handler: func(srv any, ctx context.Context, dec func(any) error, interceptor grpc.UnaryServerInterceptor) (any, error) {
-			var in []byte
-			if err := dec(&in); err != nil {
-				return nil, err
-			}
-			handle := func(ctx context.Context, _ any) (any, error) {
-				said, err := answer(ctx, string(in))
-				return new([]byte(said)), err
-			}
-			if interceptor == nil {
-				return handle(ctx, &in)
-			}
-			return interceptor(ctx, &in, &grpc.UnaryServerInfo{Server: srv, FullMethod: "/" + service + "/" + method}, handle)
-		},
-	}}}, nil)
-	go server.Serve(listener)
-	t.Cleanup(server.Stop)
-	return listener.Addr().String()
-}
-
-// callGRPC calls a method with a message of bytes over a connection of its own.
-func callGRPC(ctx context.Context, addr, method, message string, opts ...grpc.DialOption) (string, error) {
-	conn, err := grpc.NewClient("passthrough:"+addr, append(opts, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	in, out := []byte(message), []byte{}
-	err = conn.Invoke(ctx, method, &in, &out, grpc.ForceCodec(asIs{}))
-	return string(out), err
-}
-
-func TestPythonAndGoAreOneTraceBothWays(t *testing.T) {
+func TestOneTraceWithPython(t *testing.T) {
 	python := servers.Python(t, "testdata/peer.py")
 	jaeger := servers.Jaeger(t)
-	ours, flush := goTracer(t, "go", jaeger, tracer.WithDeferredAsDenied()) // Python says nothing where it does not sample
+	goTracer, flush := newTracer(t, "go", jaeger, tracer.WithDeferredAsDenied()) // unsampled, Python sends no decision
 	addr := serveGRPC(t, "gaptrace.Go", "Call", func(ctx context.Context, in string) (string, error) {
 		peer, back, _ := strings.Cut(in, " ")
-		return callGRPC(ctx, back, "/gaptrace.Python/CallBack", peer, gapgrpc.DialOptions(gaptrace.WithTracer(ours))...)
-	}, gapgrpc.ServerOptions(gaptrace.WithTracer(ours))...)
+		return callGRPC(ctx, back, "/gaptrace.Python/CallBack", peer, gapgrpc.DialOptions(gaptrace.WithTracer(goTracer))...)
+	}, gapgrpc.ServerOptions(gaptrace.WithTracer(goTracer))...)
 	host, port, _ := net.SplitHostPort(jaeger.AgentAddr)
 	python.Args = append(python.Args, addr, host, port)
-	sent, _ := heard(t, python)
+	sent := runPeer(t, python)
 	flush()
 	if len(sent) != 3 {
-		t.Errorf("%d clients", len(sent))
+		t.Errorf("%d clients, want 3", len(sent))
 	}
 	const called = `python: python handler
   python: /gaptrace.Go/Call
@@ -193,49 +129,52 @@ func TestPythonAndGoAreOneTraceBothWays(t *testing.T) {
 `
 	for name, want := range map[string]string{
 		"sampled":   called + "        python: /gaptrace.Python/CallBack\n",
-		"debug":     called, // jaeger-client takes the flag for debug, and not for sampled: it does not report its span
+		"debug":     called, // Python's server takes debug without sampled for unsampled, and reports no span
 		"unsampled": "",
 	} {
-		if got, _ := fromJaeger(t, jaeger.QueryURL, sent[name].Trace, strings.Count(want, "\n")); got != want {
-			t.Errorf("%s: Jaeger has\n%s, want\n%s", name, got, want)
+		got, _ := jaegerTree(t, jaeger, sent[name].Trace, strings.Count(want, "\n"))
+		if got != want {
+			t.Errorf("%s: Jaeger has\n%s\nwant\n%s", name, got, want)
 		}
 	}
 }
 
-// A service that passes on what it was sent, as Envoy's documentation asks for, sends headers of other formats, too. These name
-// the span before the last, and would be believed.
-func TestForwardedHeadersDoNotOutliveTheirSpan(t *testing.T) {
+// Envoy's documentation asks a service to forward the headers that it received. Those of other
+// formats name the span before the last, so the next server would find a wrong parent.
+func TestStaleForwardedHeadersAreRemoved(t *testing.T) {
+	const traceID, spanID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	recorder := tracer.NewRecorder(10)
-	ours, closer, err := tracer.New("go", tracer.WithRecorder(recorder), tracer.WithPropagation(tracer.W3C))
+	tr, closer, err := tracer.New("go", tracer.WithRecorder(recorder), tracer.WithPropagation(tracer.W3C))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closer.Close()
-	heard := make(chan metadata.MD, 1)
+	received := make(chan metadata.MD, 1)
 	addr := serveGRPC(t, "gaptrace.Go", "Call", func(ctx context.Context, _ string) (string, error) {
 		md, _ := metadata.FromIncomingContext(ctx)
-		heard <- md
+		received <- md
 		return "", nil
 	})
-	parent := ours.StartSpan("handler")
-	ctx := metadata.NewOutgoingContext(opentracing.ContextWithSpan(t.Context(), parent), metadata.Pairs(
-		"x-request-id", "7", "b3", "0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-1", "X-B3-TraceId", "0af7651916cd43dd8448eb211c80319c",
-		"x-b3-spanid", "b7ad6b7169203331", "uber-trace-id", "0af7651916cd43dd8448eb211c80319c:b7ad6b7169203331:0:1",
-		"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
-	if _, err := callGRPC(ctx, addr, "/gaptrace.Go/Call", "", gapgrpc.DialOptions(gaptrace.WithTracer(ours))...); err != nil {
-		t.Fatal(err)
-	}
-	md := <-heard
+	ctx := opentracing.ContextWithSpan(t.Context(), tr.StartSpan("handler"))
+	ctx = metadata.NewOutgoingContext(ctx, metadata.Pairs(
+		"x-request-id", "7",
+		"b3", traceID+"-"+spanID+"-1",
+		"X-B3-TraceId", traceID,
+		"x-b3-spanid", spanID,
+		"uber-trace-id", traceID+":"+spanID+":0:1",
+		"traceparent", "00-"+traceID+"-"+spanID+"-01"))
+	spantest.Must(callGRPC(ctx, addr, "/gaptrace.Go/Call", "", gapgrpc.DialOptions(gaptrace.WithTracer(tr))...))(t)
+	md := <-received
 	for _, stale := range []string{"b3", "x-b3-traceid", "x-b3-spanid", "uber-trace-id"} {
 		if md[stale] != nil {
-			t.Errorf("%s: %s was sent on", stale, md[stale])
+			t.Errorf("%s: %s was forwarded", stale, md[stale])
 		}
 	}
-	if now := md["traceparent"]; len(now) != 1 || strings.Contains(now[0], "0af7651916cd43dd8448eb211c80319c") || len(md["x-request-id"]) != 1 {
-		t.Errorf("the server was sent %v", md)
+	traceparent := md["traceparent"]
+	if len(traceparent) != 1 || strings.Contains(traceparent[0], traceID) || len(md["x-request-id"]) != 1 {
+		t.Errorf("the server received %v", md)
 	}
-	sent, _ := metadata.FromOutgoingContext(ctx)
-	if len(sent["b3"]) != 1 || len(sent["traceparent"]) != 1 {
-		t.Errorf("the caller's own metadata is %v now", sent)
+	if caller, _ := metadata.FromOutgoingContext(ctx); len(caller["b3"]) != 1 || len(caller["traceparent"]) != 1 {
+		t.Errorf("the caller's metadata was changed to %v", caller)
 	}
 }
