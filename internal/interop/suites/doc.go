@@ -1,13 +1,13 @@
-// Package suites runs the test suites of other projects, raw and through the wrappers:
-// go-elasticsearch, elastic-transport-go, go-sql-driver/mysql and net/http's reverse proxy.
+// Package suites runs the test suites of other projects, raw and wrapped: those of go-elasticsearch,
+// elastic-transport-go, go-sql-driver/mysql and net/http's reverse proxy.
 //
-// Each suite is copied, edited so that its calls pass a wrapper, compiled once, and run twice. The
-// results must be the same. The command
+// Each suite is copied, edited so that its calls pass through a wrapper, compiled once, and run
+// twice. Both runs must have the same results. The command
 //
 //	go test -v ./internal/interop/suites
 //
-// prints each suite's results, how many spans it drew, and how long it took.
+// prints each suite's results, its number of spans, and its duration.
 //
-// It is a package of its own so that it runs next to the tests of internal/interop, and has go
-// test's time limit for itself.
+// It is a package of its own so that it runs in parallel with the tests of internal/interop, and has
+// a time limit of its own.
 package suites

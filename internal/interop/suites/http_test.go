@@ -2,8 +2,8 @@ package suites_test
 
 import "testing"
 
-// httptestWrapped takes the place of net/http/httptest in the copied tests: servers and their
-// clients are wrapped.
+// httptestWrapped replaces net/http/httptest in the copied tests. Its servers and their clients are
+// wrapped.
 const httptestWrapped = `package httptest
 
 import (
@@ -46,7 +46,7 @@ func Transport(rt http.RoundTripper) http.RoundTripper {
 }
 `
 
-// godebug takes the place of internal/godebug, which only the standard library may import.
+// godebug replaces internal/godebug, which only the standard library may import.
 const godebug = `package godebug
 
 type Setting struct{}
@@ -68,20 +68,23 @@ import (
 func TestMain(m *testing.M) { os.Exit(spans.Run(m)) }
 `
 
-func TestTheOwnTestsOfTheReverseProxyEndAsTheyDoWithoutUs(t *testing.T) {
+func TestReverseProxySuite(t *testing.T) {
 	const httputil = "net/http/httputil"
 	s := newSuite(t, "proxy", httputil)
 	s.write("godebug/godebug.go", godebug)
 	s.write("httptest/httptest.go", httptestWrapped)
-	s.add(".", httputil, "example_test.go",
-		"internal/godebug", "proxy/godebug", "net/http/httptest", "proxy/httptest",
-		"net/http/internal", "proxy/chunked", "net/http/internal/ascii", "proxy/ascii")
-	s.add("ascii", "net/http/internal/ascii", "*_test.go")
-	s.add("chunked", "net/http/internal", "*_test.go")
-	s.packages = s.packages[:1]
-	s.edit("reverseproxy.go", 1, "transport = http.DefaultTransport\n\t}\n", "transport = http.DefaultTransport\n\t}\n\ttransport = httptest.Transport(transport)\n")
+	s.copyPackage(".", httputil, "example_test.go",
+		"internal/godebug", "proxy/godebug",
+		"net/http/httptest", "proxy/httptest",
+		"net/http/internal", "proxy/chunked",
+		"net/http/internal/ascii", "proxy/ascii")
+	s.copyPackage("ascii", "net/http/internal/ascii", "*_test.go")
+	s.copyPackage("chunked", "net/http/internal", "*_test.go")
+	s.packages = []string{"."} // the other two have no tests
+	const transport = "transport = http.DefaultTransport\n\t}\n"
+	s.edit("reverseproxy.go", 1, transport, transport+"\ttransport = httptest.Transport(transport)\n")
 	s.edit("reverseproxy.go", 1, "import (\n", "import (\n\t\"proxy/httptest\"\n")
 	s.write("main_test.go", httputilMain)
-	// Left out: it asserts that a client's transport is an *http.Transport, to call CancelRequest.
-	s.endAlike(map[string]least{"proxy": {passes: 60, spans: 300}}, nil, "-test.skip=^TestReverseProxyCancellation$")
+	s.wantSameResults(map[string]minimum{"proxy": {passes: 60, spans: 300}}, nil,
+		"-test.skip=^TestReverseProxyCancellation$") // asserts that a client's transport is an *http.Transport
 }

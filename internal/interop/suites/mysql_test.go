@@ -10,17 +10,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
+	_ "github.com/go-sql-driver/mysql" // creates the database of the tests
 )
 
-// The driver's tests that are left out, raw and wrapped.
-var leftOut = []string{
-	"TestConnectorReturnsTimeout", // dials an address that is not this machine's
-	"TestPing",                    // asserts that a connection is the driver's own unexported type
+// skippedMySQLTests are skipped raw and wrapped.
+var skippedMySQLTests = []string{
+	"TestConnectorReturnsTimeout", // dials an address outside of this machine
+	"TestPing",                    // asserts the driver's unexported type of connection
 	"TestQueryMultipleResults",    // likewise
 }
 
-// mysqlMain registers the wrapped driver, and has the tests use it.
+// mysqlMain makes the copied tests use the wrapped driver.
 const mysqlMain = `package mysql
 
 import (
@@ -42,39 +44,31 @@ func TestMain(m *testing.M) {
 }
 `
 
-func TestTheOwnTestsOfTheMySQLDriverEndAsTheyDoWithoutUs(t *testing.T) {
-	cert, key := certificate(t)
+func TestMySQLDriverSuite(t *testing.T) {
+	cert, key := writeCertificate(t)
 	server := servers.MariaDB(t, "--performance-schema=ON", "--ssl-cert="+cert, "--ssl-key="+key)
-	admin, err := sql.Open("mysql", server.DSN(""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	admin := spantest.Must(sql.Open("mysql", server.DSN("")))(t)
 	defer admin.Close()
-	for _, statement := range []string{"CREATE DATABASE gotest", "CREATE USER gotest IDENTIFIED BY 'secret'", "GRANT ALL ON *.* TO gotest"} {
-		if _, err := admin.Exec(statement); err != nil {
-			t.Fatal(err)
-		}
-	}
+	spantest.Must(admin.Exec("CREATE DATABASE gotest"))(t)
+	spantest.Must(admin.Exec("CREATE USER gotest IDENTIFIED BY 'secret'"))(t)
+	spantest.Must(admin.Exec("GRANT ALL ON *.* TO gotest"))(t)
 	const driver = "github.com/go-sql-driver/mysql"
 	s := newSuite(t, driver, driver)
-	s.add(".", driver, "")
+	s.copyPackage(".", driver, "")
 	s.write("main_test.go", mysqlMain)
-	s.endAlike(map[string]least{"mysql": {passes: 400, spans: 1000}}, []string{
+	s.wantSameResults(map[string]minimum{"mysql": {passes: 400, spans: 1000}}, []string{
 		"MYSQL_TEST_USER=gotest", "MYSQL_TEST_PASS=secret", "MYSQL_TEST_PROT=tcp", "MYSQL_TEST_ADDR=" + server.Addr,
 		"MYSQL_TEST_DBNAME=gotest", "MYSQL_TEST_CONCURRENT=1",
-	}, "-test.skip=^("+strings.Join(leftOut, "|")+")$")
+	}, "-test.skip=^("+strings.Join(skippedMySQLTests, "|")+")$")
 }
 
-// certificate writes one for a server on this machine, with its key.
-func certificate(t *testing.T) (cert, key string) {
+// writeCertificate writes the certificate and the key of a TLS server at 127.0.0.1 to files.
+func writeCertificate(t *testing.T) (cert, key string) {
 	t.Helper()
 	server := httptest.NewTLSServer(nil)
 	defer server.Close()
 	pair := server.TLS.Certificates[0]
-	private, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
+	private := spantest.Must(x509.MarshalPKCS8PrivateKey(pair.PrivateKey))(t)
 	write := func(name, kind string, der []byte) string {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {

@@ -14,22 +14,27 @@ import (
 	"testing"
 	"time"
 
+	// go test caches a result by what the test imports, so these are the wrappers that the suites use.
+	_ "github.com/gaptrace/gaptrace/contrib/elasticsearch"
+	_ "github.com/gaptrace/gaptrace/contrib/nethttp"
+	_ "github.com/gaptrace/gaptrace/contrib/sql"
+	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 )
 
-// A suite is a module with copies of other people's packages and of their tests, edited so that calls pass
-// calls of these tests pass. It is built once; whether the calls are wrapped is said when the tests run.
+// suite is a module with copies of packages and of their tests. The copies are edited so that their
+// calls pass through a wrapper if GAPTRACE_WRAPPED is set when the tests run.
 type suite struct {
 	*testing.T
 	module, dir string
 	packages    []string // their directories in dir
 }
 
-// least is what a package of a suite must come to for its tests to have said something.
-type least struct{ passes, spans int }
+// minimum is the least that a package's tests must reach: otherwise they did not test the wrapper.
+type minimum struct{ passes, spans int }
 
-// spans goes into each suite, as its package of that name. Run has the spans that tests draw counted: each must be
-// finished, and no more than once.
+// spans is the source of a package of each suite. Its Run counts the spans of the tests: each must
+// finish, exactly once.
 const spans = `package spans
 
 import (
@@ -60,7 +65,7 @@ func (c *counting) StartSpan(name string, opts ...opentracing.StartSpanOption) o
 func Run(m interface{ Run() int }) (code int) {
 	code = m.Run()
 	var started, finished, distinct int
-	for n := 0; n < 500; n++ { // results that a test never closed are the garbage collector's to report
+	for n := 0; n < 500; n++ { // a result that is never closed reports its span when it is collected
 		runtime.GC()
 		spans := map[*mocktracer.MockSpan]bool{}
 		started, finished = int(Tracer.started.Load()), 0
@@ -81,56 +86,44 @@ func Run(m interface{ Run() int }) (code int) {
 }
 `
 
-// newSuite makes a module written in the Go of pkg's. It joins the house's workspace, so that what it imports has the
-// house's versions, and is compiled already.
+// newSuite returns a module with the go directive of pkg's module. It joins a copy of the project's
+// workspace, so that its dependencies have the same versions, and are in the build cache.
 func newSuite(t *testing.T, module, pkg string) *suite {
 	t.Helper()
 	s := &suite{T: t, module: module, dir: servers.ProgramDir(t)}
-	root, err := filepath.Abs("../../..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := spantest.Must(filepath.Abs("../../.."))(t)
 	for _, name := range []string{"go.work", "go.work.sum"} {
-		text, err := os.ReadFile(filepath.Join(root, name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := spantest.Must(os.ReadFile(filepath.Join(root, name)))(t)
 		s.write(name, strings.ReplaceAll(string(text), "\t.", "\t"+root))
 	}
 	s.edit("go.work", 1, "use (\n", "use (\n\t.\n")
-	s.write("go.mod", "module "+module+"\n\ngo "+s.list("{{with .Module}}{{.GoVersion}}{{else}}1.26.0{{end}}", pkg)+"\n")
+	version := s.list("{{with .Module}}{{.GoVersion}}{{else}}1.26.0{{end}}", pkg)
+	s.write("go.mod", "module "+module+"\n\ngo "+version+"\n")
 	s.write("spans/spans.go", spans)
 	return s
 }
 
-// add copies a package with its tests to dir, without the files that without matches. Paths that it imports are
-// replaced, each by the one behind it.
-func (s *suite) add(dir, pkg, without string, paths ...string) {
+// copyPackage copies a package with its tests to dir, except for the files whose names match
+// without. imports holds pairs of import paths, old and new, to replace.
+func (s *suite) copyPackage(dir, pkg, without string, imports ...string) {
 	s.Helper()
 	from := s.list("{{.Dir}}", pkg)
-	files, err := os.ReadDir(from)
-	if err != nil {
-		s.Fatal(err)
+	for i := range imports {
+		imports[i] = `"` + imports[i] + `"`
 	}
-	for i := range paths {
-		paths[i] = `"` + paths[i] + `"`
-	}
-	imports := strings.NewReplacer(paths...)
-	for _, file := range files {
+	replacer := strings.NewReplacer(imports...)
+	for _, file := range spantest.Must(os.ReadDir(from))(s) {
 		name := file.Name()
 		if name == "testdata" {
 			if err := os.CopyFS(filepath.Join(s.dir, dir, name), os.DirFS(filepath.Join(from, name))); err != nil {
 				s.Fatal(err)
 			}
 		}
-		if out, _ := path.Match(without, name); out || path.Ext(name) != ".go" {
+		if skip, _ := path.Match(without, name); skip || path.Ext(name) != ".go" {
 			continue
 		}
-		text, err := os.ReadFile(filepath.Join(from, name))
-		if err != nil {
-			s.Fatal(err)
-		}
-		s.write(path.Join(dir, name), imports.Replace(string(text)))
+		text := spantest.Must(os.ReadFile(filepath.Join(from, name)))(s)
+		s.write(path.Join(dir, name), replacer.Replace(string(text)))
 	}
 	s.packages = append(s.packages, dir)
 }
@@ -146,22 +139,20 @@ func (s *suite) write(name, text string) {
 	}
 }
 
-// edit replaces text that must stand so many times in a copied file: what has changed is to be looked at anew.
+// edit replaces text in a copied file. It fails if the text does not occur the given number of
+// times, since then a new version has changed what the edit relies on.
 func (s *suite) edit(name string, times int, before, after string) {
 	s.Helper()
-	text, err := os.ReadFile(filepath.Join(s.dir, name))
-	if err != nil {
-		s.Fatal(err)
+	text := string(spantest.Must(os.ReadFile(filepath.Join(s.dir, name)))(s))
+	if n := strings.Count(text, before); n != times {
+		s.Fatalf("%s: %q occurs %d times, want %d", name, before, n, times)
 	}
-	if n := strings.Count(string(text), before); n != times {
-		s.Fatalf("%q stands %d times in %s, not %d", before, n, name, times)
-	}
-	s.write(name, strings.ReplaceAll(string(text), before, after))
+	s.write(name, strings.ReplaceAll(text, before, after))
 }
 
-// endAlike runs the tests of all packages, raw and then wrapped, and fails where they do not end the same, or where a
-// package, under the last name of its path, does not come to what is expected of it.
-func (s *suite) endAlike(expected map[string]least, env []string, flags ...string) {
+// wantSameResults runs the tests of all packages, raw and then wrapped. It fails if a result
+// differs, or if a package, named as packageName does, does not reach its minimum.
+func (s *suite) wantSameResults(minimums map[string]minimum, env []string, flags ...string) {
 	s.Helper()
 	from := time.Now()
 	build := []string{"test", "-c", "-vet=off", "-o", "bin/"}
@@ -170,84 +161,95 @@ func (s *suite) endAlike(expected map[string]least, env []string, flags ...strin
 	}
 	s.run(s.dir, s.env(), build...)
 	s.Logf("built in %v", time.Since(from).Round(time.Millisecond))
-	raw, wrapped, drawn := map[string]map[string]string{}, map[string]map[string]string{}, map[string]int{}
-	for _, dir := range s.packages { // all raw first: the wrapped ones are not to meet ports that were in use just now
-		raw[dir], _ = s.ends(dir, "raw", append(s.env(), env...), flags)
+
+	// All raw runs come first, so that no wrapped run meets a port that was in use just before.
+	raw, wrapped := map[string]results{}, map[string]results{}
+	for _, dir := range s.packages {
+		raw[dir] = s.test(dir, "raw", append(s.env(), env...), flags)
 	}
 	for _, dir := range s.packages {
-		wrapped[dir], drawn[dir] = s.ends(dir, "wrapped", append(s.env(), append(env, "GAPTRACE_WRAPPED=1")...), flags)
+		wrapped[dir] = s.test(dir, "wrapped", append(s.env(), append(env, "GAPTRACE_WRAPPED=1")...), flags)
 	}
 	for _, dir := range s.packages {
-		names := maps.Clone(raw[dir])
-		maps.Copy(names, wrapped[dir])
-		for _, name := range slices.Sorted(maps.Keys(names)) {
-			if raw[dir][name] != wrapped[dir][name] {
-				s.Errorf("%s: %q raw, %q wrapped", name, raw[dir][name], wrapped[dir][name])
+		tests := maps.Clone(raw[dir].byTest)
+		maps.Copy(tests, wrapped[dir].byTest)
+		for _, test := range slices.Sorted(maps.Keys(tests)) {
+			if r, w := raw[dir].byTest[test], wrapped[dir].byTest[test]; r != w {
+				s.Errorf("%s: %q raw, %q wrapped", test, r, w)
 			}
 		}
-		got := least{count(wrapped[dir])["pass"], drawn[dir]}
-		if want := expected[s.name(dir)]; want == (least{}) || got.passes < want.passes || got.spans < want.spans {
-			s.Errorf("%s came to %+v, not %+v", s.name(dir), got, want)
+		got := minimum{wrapped[dir].counts()["pass"], wrapped[dir].spans}
+		want := minimums[s.packageName(dir)]
+		if want == (minimum{}) || got.passes < want.passes || got.spans < want.spans {
+			s.Errorf("%s: %+v, want at least %+v", s.packageName(dir), got, want)
 		}
 	}
 }
 
-// ends runs the tests of a package, and tells how each ended and how many spans were drawn.
-func (s *suite) ends(dir, how string, env, flags []string) (results map[string]string, drawn int) {
+// results are those of one run of a package's tests.
+type results struct {
+	byTest map[string]string // "pass", "fail" or "skip"
+	spans  int
+}
+
+// counts returns how many tests passed, failed and were skipped.
+func (r results) counts() map[string]int {
+	counts := map[string]int{}
+	for _, result := range r.byTest {
+		counts[result]++
+	}
+	return counts
+}
+
+// test runs the tests of a package. how names the run in messages.
+func (s *suite) test(dir, how string, env, flags []string) results {
 	s.Helper()
 	from := time.Now()
 	cmd := exec.CommandContext(s.Context(), "go", append([]string{
-		"tool", "test2json", filepath.Join(s.dir, "bin", s.name(dir)+".test"),
+		"tool", "test2json", filepath.Join(s.dir, "bin", s.packageName(dir)+".test"),
 		"-test.v=test2json", "-test.paniconexit0", "-test.timeout=5m",
 	}, flags...)...)
 	cmd.Dir, cmd.Env = filepath.Join(s.dir, dir), env
 	out, err := cmd.Output()
-	results = map[string]string{}
-	var said strings.Builder
+	r := results{byTest: map[string]string{}}
+	var output strings.Builder
 	for line := range bytes.Lines(out) {
 		var event struct{ Action, Test, Output string }
 		if json.Unmarshal(line, &event) != nil {
 			continue
 		}
-		said.WriteString(event.Output)
-		_, _ = fmt.Sscanf(event.Output, "spans: %d started", &drawn)
+		output.WriteString(event.Output)
+		_, _ = fmt.Sscanf(event.Output, "spans: %d started", &r.spans)
 		switch {
 		case event.Test == "":
 		case event.Action == "pass", event.Action == "fail", event.Action == "skip":
-			results[event.Test] = event.Action
-		case strings.Contains(event.Output, " ns/op"): // all that is said of a benchmark that was well
-			results[event.Test] = "pass"
+			r.byTest[event.Test] = event.Action
+		case strings.Contains(event.Output, " ns/op"): // a benchmark that succeeds has no other event
+			r.byTest[event.Test] = "pass"
 		}
 	}
-	s.Logf("%s %s: %v, %d spans, in %v", s.name(dir), how, count(results), drawn, time.Since(from).Round(time.Millisecond))
+	duration := time.Since(from).Round(time.Millisecond)
+	s.Logf("%s %s: %v, %d spans, in %v", s.packageName(dir), how, r.counts(), r.spans, duration)
 	if err != nil {
-		s.Errorf("%s %s: %v\n%s", s.name(dir), how, err, said.String())
+		s.Errorf("%s %s: %v\n%s", s.packageName(dir), how, err, output.String())
 	}
-	return results, drawn
+	return r
 }
 
-func count(results map[string]string) map[string]int {
-	counts := map[string]int{}
-	for _, end := range results {
-		counts[end]++
-	}
-	return counts
-}
-
-// name is what the go command calls the package in dir.
-func (s *suite) name(dir string) string { return path.Base(path.Join(s.module, dir)) }
+// packageName returns the last element of a package's import path.
+func (s *suite) packageName(dir string) string { return path.Base(path.Join(s.module, dir)) }
 
 func (s *suite) env() []string {
 	return append(os.Environ(), "GOWORK="+filepath.Join(s.dir, "go.work"), "GOFLAGS=")
 }
 
-// list asks the root, which requires all that is wrapped, about a package.
+// list runs go list in the project's root module, which requires every wrapped library.
 func (s *suite) list(format, pkg string) string {
 	s.Helper()
 	return s.run("../../..", os.Environ(), "list", "-f", format, pkg)
 }
 
-// run runs the go command, and returns what it prints.
+// run runs the go command, and returns its output.
 func (s *suite) run(dir string, env []string, args ...string) string {
 	s.Helper()
 	cmd := exec.CommandContext(s.Context(), "go", args...)
