@@ -2,11 +2,11 @@ package web_test
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -20,8 +20,6 @@ import (
 	"github.com/NYTimes/gziphandler"
 	restful "github.com/emicklei/go-restful/v3"
 	"github.com/felixge/httpsnoop"
-	"github.com/gaptrace/gaptrace"
-	"github.com/gaptrace/gaptrace/contrib/nethttp"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gin-gonic/gin"
 	"github.com/go-chi/chi/v5"
@@ -35,9 +33,9 @@ import (
 	"github.com/urfave/negroni/v3"
 )
 
-// middlewares wrap a handler in a router, a writer of their own, or both.
+// middlewares wrap a handler in a router, the writer in their own, or both.
 var middlewares = map[string]func(http.Handler) http.Handler{
-	"nothing": func(h http.Handler) http.Handler { return h },
+	"none": notWrapped,
 	"gin": func(h http.Handler) http.Handler {
 		engine := gin.New()
 		engine.Any("/*path", gin.WrapH(h))
@@ -88,7 +86,9 @@ var middlewares = map[string]func(http.Handler) http.Handler{
 		container := restful.NewContainer()
 		container.EnableContentEncoding(true)
 		service := new(restful.WebService).Path("/")
-		service.Route(service.GET("/").To(func(req *restful.Request, resp *restful.Response) { h.ServeHTTP(resp, req.Request) }))
+		service.Route(service.GET("/").To(func(req *restful.Request, resp *restful.Response) {
+			h.ServeHTTP(resp, req.Request)
+		}))
 		return container.Add(service)
 	},
 	"httpsnoop": func(h http.Handler) http.Handler {
@@ -105,18 +105,17 @@ var middlewares = map[string]func(http.Handler) http.Handler{
 		}
 		return compress(h)
 	},
-	"http.TimeoutHandler": func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") },
-	"a writer that only unwraps": func(h http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(unwraps{w}, r) })
-	},
+	"http.TimeoutHandler":       func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") },
+	"a writer with only Unwrap": logs,
 }
 
+// unwraps is a writer with no optional method except Unwrap.
 type unwraps struct{ http.ResponseWriter }
 
 func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }
 
-// optional are the interfaces to which a handler may assert its writer.
-var optional = map[string]func(any) bool{
+// writerInterfaces are the optional interfaces to which a handler may assert its writer.
+var writerInterfaces = map[string]func(any) bool{
 	"http.Flusher":       is[http.Flusher],
 	"http.Hijacker":      is[http.Hijacker],
 	"http.Pusher":        is[http.Pusher],
@@ -138,9 +137,10 @@ func is[T any](w any) bool {
 	return ok
 }
 
+// assertable returns the optional interfaces that w has.
 func assertable(w any) string {
 	found := map[string]bool{}
-	for name, is := range optional {
+	for name, is := range writerInterfaces {
 		if is(w) {
 			found[name] = true
 		}
@@ -148,13 +148,13 @@ func assertable(w any) string {
 	return fmt.Sprint(found)
 }
 
-// uses are what handlers do with their writer, each chosen by the query of a request.
-var uses = map[string]func(w http.ResponseWriter, r *http.Request){
-	"what it can": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, assertable(w)) },
-	"text":        func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("text ", 1000)) },
-	"nothing":     func(http.ResponseWriter, *http.Request) {},
-	"no content":  func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
-	"error":       func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) },
+// writerUses are what handlers do with their writer. A request chooses one by its header Use.
+var writerUses = map[string]func(w http.ResponseWriter, r *http.Request){
+	"assertable": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, assertable(w)) },
+	"text":       func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("text ", 1000)) },
+	"nothing":    func(http.ResponseWriter, *http.Request) {},
+	"no content": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
+	"error":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) },
 	"superfluous": func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		w.WriteHeader(http.StatusBadGateway)
@@ -231,7 +231,8 @@ var uses = map[string]func(w http.ResponseWriter, r *http.Request){
 		e.ServeHTTP(w, r)
 	},
 	"chi": func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprint(chiware.NewWrapResponseWriter(w, r.ProtoMajor), assertable(chiware.NewWrapResponseWriter(w, r.ProtoMajor)))
+		wrapped := chiware.NewWrapResponseWriter(w, r.ProtoMajor)
+		fmt.Fprint(wrapped, assertable(wrapped))
 	},
 	"go-restful": func(w http.ResponseWriter, _ *http.Request) {
 		resp := restful.NewResponse(w)
@@ -248,37 +249,65 @@ var uses = map[string]func(w http.ResponseWriter, r *http.Request){
 
 func init() {
 	gin.SetMode(gin.ReleaseMode)
-	for name, wrap := range middlewares { // each of them around an ordinary handler
-		uses["within "+name] = func(w http.ResponseWriter, r *http.Request) {
-			wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				io.WriteString(w, assertable(w)+strings.Repeat("text ", 1000))
-				_ = http.NewResponseController(w).Flush()
-			})).ServeHTTP(w, r)
-		}
+	for name, middleware := range middlewares {
+		inner := middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, assertable(w)+strings.Repeat("text ", 1000))
+			_ = http.NewResponseController(w).Flush()
+		}))
+		writerUses["within "+name] = inner.ServeHTTP
 	}
 }
 
-// typeOfWriter matches the writer's type in a panic's message, which differs with the wrapper.
-var typeOfWriter = regexp.MustCompile(`(interface conversion:|response writer) (struct {.*}|\S+) (is not|does not)`)
+func useWriter(w http.ResponseWriter, r *http.Request) { writerUses[r.Header.Get("Use")](w, r) }
+
+// requests are the uses of a writer, each with the values of Accept-Encoding with which it is
+// tested.
+func requests() (all []struct{ use, encoding string }) {
+	compressible := []string{"text", "stream", "assertable", "hijack", "error"}
+	for _, use := range slices.Sorted(maps.Keys(writerUses)) {
+		encodings := []string{""}
+		if slices.Contains(compressible, use) {
+			encodings = []string{"", "gzip", "br", "zstd"}
+		}
+		for _, encoding := range encodings {
+			all = append(all, struct{ use, encoding string }{use, encoding})
+		}
+	}
+	return all
+}
+
+// writerType matches the writer's type in the message of a panic, which a wrapper changes.
+var writerType = regexp.MustCompile(`(interface conversion:|response writer) (struct {.*}|\S+) (is not|does not)`)
 
 var address = regexp.MustCompile(`127\.0\.0\.1:\d+`)
 
-// visit makes a server's handler use its writer in every way. It returns what the clients received
-// and what the server logged.
-func visit(t *testing.T, http2 bool, h http.Handler) string {
-	var logged bytes.Buffer
-	var logging sync.Mutex
+// errorLog collects what a server logs, without stacks, since a wrapper is in them.
+type errorLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *errorLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	message, _, _ := bytes.Cut(p, []byte("\ngoroutine "))
+	l.text.Write(bytes.TrimSpace(message))
+	l.text.WriteByte('\n')
+	return len(p), nil
+}
+
+func (l *errorLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// sendAll sends all requests to a server, and returns the responses and what the server logged.
+func sendAll(t *testing.T, http2 bool, h http.Handler) string {
+	t.Helper()
+	var logged errorLog
 	server := httptest.NewUnstartedServer(h)
-	server.Config.ErrorLog = log.New(writerFunc(func(p []byte) (int, error) {
-		logging.Lock()
-		defer logging.Unlock()
-		text, _, _ := bytes.Cut(p, []byte("\ngoroutine ")) // the stack is the wrapper's, too
-		if !http2 {                                        // over HTTP/2 a panic is logged when the client has gone on
-			logged.Write(bytes.TrimSpace(text))
-			logged.WriteByte('\n')
-		}
-		return len(p), nil
-	}), "", 0)
+	server.Config.ErrorLog = log.New(&logged, "", 0)
 	server.EnableHTTP2 = http2
 	if http2 {
 		server.StartTLS()
@@ -290,85 +319,58 @@ func visit(t *testing.T, http2 bool, h http.Handler) string {
 	client.Transport.(*http.Transport).DisableCompression = true
 	client.Timeout = time.Minute
 
-	var seen strings.Builder
-	for _, use := range sortedKeys(uses) {
-		for _, encoding := range []string{"", "gzip", "br", "zstd"} {
-			if encoding != "" && use != "text" && use != "stream" && use != "what it can" && use != "hijack" && use != "error" {
-				continue
-			}
-			req, err := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("Use", use)
-			req.Header.Set("Accept-Encoding", encoding)
-			fmt.Fprintf(&seen, "%s %s: ", use, encoding)
-			resp, err := client.Do(req)
-			if err != nil {
-				fmt.Fprintln(&seen, errors.Unwrap(err))
-				continue
-			}
-			body, err := io.ReadAll(resp.Body)
-			resp.Body.Close()
-			resp.Header.Del("Date")
-			fmt.Fprintf(&seen, "%s %v %q %v\n", resp.Status, resp.Header, body, err)
+	var received strings.Builder
+	for _, request := range requests() {
+		req := spantest.Must(http.NewRequestWithContext(t.Context(), "GET", server.URL, nil))(t)
+		req.Header.Set("Use", request.use)
+		req.Header.Set("Accept-Encoding", request.encoding)
+		fmt.Fprintf(&received, "%s %s: ", request.use, request.encoding)
+		resp, err := client.Do(req)
+		if err != nil {
+			fmt.Fprintln(&received, errors.Unwrap(err))
+			continue
 		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		resp.Header.Del("Date")
+		fmt.Fprintf(&received, "%s %v %q %v\n", resp.Status, resp.Header, body, err)
 	}
 	server.Close()
-	logging.Lock()
-	defer logging.Unlock()
-	all := seen.String() + logged.String()
-	return typeOfWriter.ReplaceAllString(address.ReplaceAllString(all, "ADDRESS"), "$1 WRITER $3")
-}
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-func sortedKeys[V any](m map[string]V) []string {
-	var keys []string
-	for key := range m {
-		keys = append(keys, key)
+	all := received.String()
+	if !http2 { // over HTTP/2 a panic is logged after the client has continued, so the order differs between runs
+		all += logged.String()
 	}
-	slices.Sort(keys)
-	return keys
+	return writerType.ReplaceAllString(address.ReplaceAllString(all, "ADDRESS"), "$1 WRITER $3")
 }
 
-func use(w http.ResponseWriter, r *http.Request) { uses[r.Header.Get("Use")](w, r) }
-
-func TestMiddlewaresInsideAndOutsideAreAsRaw(t *testing.T) {
-	unsampled := unsampled(t)
+func TestMiddlewares(t *testing.T) {
+	unsampled := spantest.Jaeger(t, false, nil)
 	for name, middleware := range middlewares {
 		for _, http2 := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/HTTP2 %v", name, http2), func(t *testing.T) {
 				t.Parallel()
-				raw := visit(t, http2, middleware(http.HandlerFunc(use)))
-				for _, sampled := range []bool{true, false} {
-					for nesting, nest := range map[string]func(wrap func(http.Handler) http.Handler) http.Handler{
-						"inside": func(wrap func(http.Handler) http.Handler) http.Handler {
-							return wrap(middleware(http.HandlerFunc(use)))
-						},
-						"outside": func(wrap func(http.Handler) http.Handler) http.Handler {
-							return middleware(wrap(http.HandlerFunc(use)))
-						},
-					} {
-						var tracer opentracing.Tracer = unsampled
-						drawn := spantest.NewTracer()
-						if sampled {
-							tracer = drawn
+				handler := http.HandlerFunc(useWriter)
+				raw := sendAll(t, http2, middleware(handler))
+				for _, outside := range []bool{false, true} {
+					send := func(tracer opentracing.Tracer) string {
+						wrap := wrappedWith(tracer)
+						if outside {
+							return sendAll(t, http2, middleware(wrap(handler)))
 						}
-						wrapped := visit(t, http2, nest(func(h http.Handler) http.Handler {
-							return nethttp.WrapHandler(h, gaptrace.WithTracer(tracer))
-						}))
-						if wrapped != raw {
-							t.Errorf("%s, sampled %v: %s", nesting, sampled, difference(raw, wrapped))
-						}
-						if p := drawn.Problems(); p != nil && !http2 {
-							t.Error(p)
-						}
-						if sampled && len(drawn.Spans()) == 0 {
-							t.Errorf("%s: nothing is drawn", nesting)
-						}
+						return sendAll(t, http2, wrap(middleware(handler)))
+					}
+					if got := send(unsampled); got != raw {
+						t.Errorf("middleware outside %v, not sampled: %s", outside, difference(raw, got))
+					}
+					sampled := spantest.NewTracer()
+					if got := send(sampled); got != raw {
+						t.Errorf("middleware outside %v, sampled: %s", outside, difference(raw, got))
+					}
+					if p := sampled.Problems(); p != nil && !http2 {
+						t.Error(p)
+					}
+					if len(sampled.Spans()) == 0 {
+						t.Errorf("middleware outside %v: no spans", outside)
 					}
 				}
 			})
@@ -381,7 +383,7 @@ func difference(raw, wrapped string) string {
 	var b strings.Builder
 	r, w := strings.Split(raw, "\n"), strings.Split(wrapped, "\n")
 	for i := range max(len(r), len(w)) {
-		was, is := "", ""
+		var was, is string
 		if i < len(r) {
 			was = r[i]
 		}
@@ -392,5 +394,5 @@ func difference(raw, wrapped string) string {
 			fmt.Fprintf(&b, "\n  raw     %.700s\n  wrapped %.700s", was, is)
 		}
 	}
-	return cmp.Or(b.String(), "nothing")
+	return b.String()
 }
