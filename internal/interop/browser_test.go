@@ -121,8 +121,8 @@ func newTraces(t *testing.T, shape string, n, perTrace int) (all traces) {
 	return all
 }
 
-// serveSite serves the report of traces at /, and the pages of package debug at /debug/gaps/. Like a
-// file, the report comes without headers.
+// serveSite serves the report of traces at /, and the pages of package debug at /debug/gaps/. The
+// report has only the header Content-Type, like one opened from a file.
 func serveSite(t *testing.T, all traces) (url string) {
 	t.Helper()
 	r := report.New(report.Options{})
@@ -130,7 +130,8 @@ func serveSite(t *testing.T, all traces) (url string) {
 		r.Add(gap.Build(spans))
 	}
 	var page bytes.Buffer
-	if err := r.HTML(&page, report.HTMLOptions{Title: "Traces of a Tuesday", Jaeger: "http://jaeger.example/ui"}); err != nil {
+	options := report.HTMLOptions{Title: "Traces of a Tuesday", Jaeger: "http://jaeger.example/ui"}
+	if err := r.HTML(&page, options); err != nil {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
@@ -225,7 +226,10 @@ func TestPagesDrawGapsInPlace(t *testing.T) {
 		do(t, ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(url))
 		marks := evaluate[[]mark](t, ctx, `[...document.querySelectorAll("[data-gaps]")].map(e => {
 			let at = e.getBoundingClientRect(), all = e.ownerSVGElement.getBoundingClientRect()
-			return {Data: e.dataset.gaps, X: at.x - all.x, Width: at.width, Total: all.width, Class: e.getAttribute("class")}
+			return {
+				Data: e.dataset.gaps, Class: e.getAttribute("class"),
+				X: at.x - all.x, Width: at.width, Total: all.width,
+			}
 		})`)
 		var got []string
 		for _, m := range marks {
@@ -341,12 +345,13 @@ func TestPagesShowNamesAsText(t *testing.T) {
 	start := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	for i, name := range names {
 		all = append(all, []gap.Span{{
-			TraceID: gap.TraceID{Low: uint64(i + 1)}, SpanID: 1, Operation: name, Start: start, Duration: time.Second / 2,
-			Process: &gap.Process{Service: name},
+			TraceID: gap.TraceID{Low: uint64(i + 1)}, SpanID: 1, Operation: name,
+			Start: start, Duration: time.Second / 2, Process: &gap.Process{Service: name},
 		}})
 	}
 	url, ctx := serveSite(t, all), newBrowser(t)
-	const foreign = `script, img, iframe, object, link:not([href='data:,']), [onerror], [onfocus], [style], style ~ style`
+	const foreign = `script, img, iframe, object, link:not([href='data:,']), ` +
+		`[onerror], [onfocus], [style], style ~ style`
 	for name, path := range pagePaths(all) {
 		do(t, ctx, chromedp.Navigate(url+path))
 		if n := evaluate[int](t, ctx, `document.querySelectorAll("`+foreign+`").length`); n > 0 {

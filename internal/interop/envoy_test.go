@@ -113,7 +113,11 @@ func TestOneTraceWithEnvoy(t *testing.T) {
 	web.mesh = addr[1]
 
 	// The first two requests continue traces, of a client in front of Envoy.
-	const multi, single, spanID = "0af7651916cd43dd8448eb211c803190", "0af7651916cd43dd8448eb211c803191", "b7ad6b7169203331"
+	const (
+		multi  = "0af7651916cd43dd8448eb211c803190"
+		single = "0af7651916cd43dd8448eb211c803191"
+		spanID = "b7ad6b7169203331"
+	)
 	url := "http://" + addr[0] + "/books"
 	requestBooks(t, url, http.Header{"X-B3-Traceid": {multi}, "X-B3-Spanid": {spanID}, "X-B3-Sampled": {"1"}})
 	requestBooks(t, url, http.Header{"B3": {single + "-" + spanID + "-1"}})

@@ -171,7 +171,9 @@ func eachHealthClient(t *testing.T, test func(t *testing.T, library string, prox
 
 // wantHealthSpans compares the spans with those of one call. The arguments end their lines: those
 // of the client, the servers, and the proxy as a client.
-func wantHealthSpans(t *testing.T, tracer *spantest.Tracer, library string, proxied bool, client, server, proxy string) {
+func wantHealthSpans(
+	t *testing.T, tracer *spantest.Tracer, library string, proxied bool, client, server, proxy string,
+) {
 	t.Helper()
 	var spans []string
 	clientWrapped := library == "connect"

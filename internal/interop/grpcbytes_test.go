@@ -24,10 +24,12 @@ func (bytesCodec) Unmarshal(b []byte, v any) error {
 
 // serveGRPC starts a server with one method, and returns its address.
 func serveGRPC(t *testing.T, service, method string,
-	handle func(ctx context.Context, in string) (string, error), opts ...grpc.ServerOption,
+	handle func(ctx context.Context, in string) (out string, err error), opts ...grpc.ServerOption,
 ) (addr string) {
 	t.Helper()
-	handler := func(srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor) (any, error) {
+	handler := func(
+		srv any, ctx context.Context, decode func(any) error, intercept grpc.UnaryServerInterceptor,
+	) (any, error) {
 		var in []byte
 		if err := decode(&in); err != nil {
 			return nil, err

@@ -28,12 +28,18 @@ type grpcCase struct {
 // grpcCases are those of grpc-go. cancel_after_begin is left out: the server sometimes answers
 // before grpc notices that the stream is cancelled.
 var grpcCases = map[string]grpcCase{
-	"empty_unary":      {testService(cases.DoEmptyUnaryCall), "client EmptyCall OK, server EmptyCall OK"},
-	"large_unary":      {testService(cases.DoLargeUnaryCall), "client UnaryCall OK, server UnaryCall OK"},
-	"client_streaming": {testService(cases.DoClientStreaming), "client StreamingInputCall OK, server StreamingInputCall OK"},
-	"server_streaming": {testService(cases.DoServerStreaming), "client StreamingOutputCall OK, server StreamingOutputCall OK"},
-	"ping_pong":        {testService(cases.DoPingPong), "client FullDuplexCall OK, server FullDuplexCall OK"},
-	"empty_stream":     {testService(cases.DoEmptyStream), "client FullDuplexCall OK, server FullDuplexCall OK"},
+	"empty_unary": {testService(cases.DoEmptyUnaryCall), "client EmptyCall OK, server EmptyCall OK"},
+	"large_unary": {testService(cases.DoLargeUnaryCall), "client UnaryCall OK, server UnaryCall OK"},
+	"client_streaming": {
+		testService(cases.DoClientStreaming),
+		"client StreamingInputCall OK, server StreamingInputCall OK",
+	},
+	"server_streaming": {
+		testService(cases.DoServerStreaming),
+		"client StreamingOutputCall OK, server StreamingOutputCall OK",
+	},
+	"ping_pong":    {testService(cases.DoPingPong), "client FullDuplexCall OK, server FullDuplexCall OK"},
+	"empty_stream": {testService(cases.DoEmptyStream), "client FullDuplexCall OK, server FullDuplexCall OK"},
 	"custom_metadata": {
 		testService(cases.DoCustomMetadata),
 		"client FullDuplexCall OK, client UnaryCall OK, server FullDuplexCall OK, server UnaryCall OK",
@@ -60,11 +66,20 @@ var grpcCases = map[string]grpcCase{
 	},
 
 	// The client ends these calls before the server does: the server's span depends on time.
-	"timeout_on_sleeping_server":  {testService(cases.DoTimeoutOnSleepingServer), "client FullDuplexCall DeadlineExceeded error"},
-	"cancel_after_first_response": {testService(cases.DoCancelAfterFirstResponse), "client FullDuplexCall Canceled"},
+	"timeout_on_sleeping_server": {
+		testService(cases.DoTimeoutOnSleepingServer),
+		"client FullDuplexCall DeadlineExceeded error",
+	},
+	"cancel_after_first_response": {
+		testService(cases.DoCancelAfterFirstResponse),
+		"client FullDuplexCall Canceled",
+	},
 }
 
-func testService(run func(context.Context, pb.TestServiceClient, ...grpc.CallOption)) func(context.Context, *grpc.ClientConn) {
+// testService adapts a test case of the service that most of them call.
+func testService(run func(context.Context, pb.TestServiceClient, ...grpc.CallOption)) func(
+	context.Context, *grpc.ClientConn,
+) {
 	return func(ctx context.Context, conn *grpc.ClientConn) { run(ctx, pb.NewTestServiceClient(conn)) }
 }
 

@@ -110,11 +110,13 @@ func TestOneTraceWithNode(t *testing.T) {
 func TestOneTraceWithPython(t *testing.T) {
 	python := servers.Python(t, "testdata/peer.py")
 	jaeger := servers.Jaeger(t)
-	goTracer, flush := newTracer(t, "go", jaeger, tracer.WithDeferredAsDenied()) // unsampled, Python sends no decision
+	// jaeger-client for Python sends no sampling decision if it does not sample.
+	goTracer, flush := newTracer(t, "go", jaeger, tracer.WithDeferredAsDenied())
+	with := gaptrace.WithTracer(goTracer)
 	addr := serveGRPC(t, "gaptrace.Go", "Call", func(ctx context.Context, in string) (string, error) {
 		peer, back, _ := strings.Cut(in, " ")
-		return callGRPC(ctx, back, "/gaptrace.Python/CallBack", peer, gapgrpc.DialOptions(gaptrace.WithTracer(goTracer))...)
-	}, gapgrpc.ServerOptions(gaptrace.WithTracer(goTracer))...)
+		return callGRPC(ctx, back, "/gaptrace.Python/CallBack", peer, gapgrpc.DialOptions(with)...)
+	}, gapgrpc.ServerOptions(with)...)
 	host, port, _ := net.SplitHostPort(jaeger.AgentAddr)
 	python.Args = append(python.Args, addr, host, port)
 	sent := runPeer(t, python)

@@ -72,14 +72,13 @@ func TestProxyPassesEarlyHints(t *testing.T) {
 				w.WriteHeader(http.StatusAccepted)
 			})))
 			hints := 0
+			trace := &httptrace.ClientTrace{Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
+				hints++
+				s.note("browser", "%d %v", code, header)
+				return nil
+			}}
 			req := s.request("GET", front.URL, nil)
-			resp, err := s.client(front).Do(req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
-				Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
-					hints++
-					s.note("browser", "%d %v", code, header)
-					return nil
-				},
-			})))
+			resp, err := s.client(front).Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 			noteResponse(s, resp, err)
 			if hints != 1 {
 				s.Errorf("%d responses with hints, want 1", hints)
@@ -155,10 +154,18 @@ func TestProxyStreams(t *testing.T) {
 		header        http.Header
 		flushInterval time.Duration // of the proxy; -1 flushes after each write
 	}{
-		"unknown length":                   {},
-		"events":                           {http.Header{"Content-Type": {"text/event-stream"}, "Content-Length": {"12"}}, 0},
-		"known length, flushed at once":    {http.Header{"Content-Length": {"12"}}, -1},
-		"known length, flushed after 1 ms": {http.Header{"Content-Length": {"12"}}, time.Millisecond},
+		"unknown length": {},
+		"events": {
+			header: http.Header{"Content-Type": {"text/event-stream"}, "Content-Length": {"12"}},
+		},
+		"known length, flushed at once": {
+			header:        http.Header{"Content-Length": {"12"}},
+			flushInterval: -1,
+		},
+		"known length, flushed after 1 ms": {
+			header:        http.Header{"Content-Length": {"12"}},
+			flushInterval: time.Millisecond,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachProtocol(t, func(t *testing.T, protocol string) {
@@ -243,7 +250,8 @@ func TestProxyBackendNoticesThatUploadFails(t *testing.T) {
 				s.note("backend", "%d bytes more, and an error: %v", n, err != nil)
 				ended <- err
 			})), func(p *httputil.ReverseProxy) {
-				// The log differs between runs: the proxy may first notice its body's error or its context's.
+				// The log differs between runs: the proxy may first notice its body's error or its
+				// context's.
 				p.ErrorLog = discardLog
 			})
 			body, feed := io.Pipe()

@@ -84,17 +84,22 @@ func (book) TableName() string { return "book" }
 
 var errRolledBack = errors.New("rolled back")
 
-var transactions = []string{"sql exec", "sql query", "sql begin", "sql commit", "sql rollback"}
+// The operations that a library must use.
+var (
+	commits   = []string{"sql exec", "sql query", "sql begin", "sql commit"}
+	rollsBack = []string{"sql exec", "sql query", "sql begin", "sql commit", "sql rollback"}
+	prepares  = []string{"sql exec", "sql query", "sql begin", "sql commit", "sql rollback", "sql prepare"}
+)
 
 var sqlLibraries = map[string]sqlLibrary{
-	"gorm, PostgreSQL": {"jackc/pgx", true, useGormPostgres, transactions},
-	"gorm, MySQL":      {"go-sql-driver/mysql", true, useGormMySQL, transactions},
-	"gorm, prepared":   {"jackc/pgx", true, useGormPrepared, append(transactions, "sql prepare")},
-	"sqlx":             {"modernc.org/sqlite", false, useSqlx, append(transactions, "sql prepare")},
-	"ent":              {"modernc.org/sqlite", false, useEnt, transactions},
-	"bun":              {"modernc.org/sqlite", false, useBun, transactions},
-	"sqlc":             {"modernc.org/sqlite", true, useSqlc, append(transactions, "sql prepare")},
-	"goose":            {"modernc.org/sqlite", false, useGoose, []string{"sql exec", "sql query", "sql begin", "sql commit"}},
+	"gorm, PostgreSQL": {"jackc/pgx", true, useGormPostgres, rollsBack},
+	"gorm, MySQL":      {"go-sql-driver/mysql", true, useGormMySQL, rollsBack},
+	"gorm, prepared":   {"jackc/pgx", true, useGormPrepared, prepares},
+	"sqlx":             {"modernc.org/sqlite", false, useSqlx, prepares},
+	"ent":              {"modernc.org/sqlite", false, useEnt, rollsBack},
+	"bun":              {"modernc.org/sqlite", false, useBun, rollsBack},
+	"sqlc":             {"modernc.org/sqlite", true, useSqlc, prepares},
+	"goose":            {"modernc.org/sqlite", false, useGoose, commits},
 }
 
 func useGormPostgres(r *libraryRun) {
@@ -326,8 +331,8 @@ func wantOperations(t *testing.T, tracer *spantest.Tracer, operations []string) 
 	}
 }
 
-// TestEntRefusesWrapDB checks a row of docs/sql.md: ent accepts any pool, but asserts a *sql.DB when
-// a transaction begins.
+// TestEntRefusesWrapDB checks a row of docs/sql.md: ent accepts any pool, but asserts a *sql.DB
+// when a transaction begins.
 func TestEntRefusesWrapDB(t *testing.T) {
 	db := spantest.Must(gapsql.Open("sqlite", dialects["modernc.org/sqlite"].newDSN(t)))(t)
 	defer db.Close()

@@ -1,5 +1,5 @@
-// Package suites runs the test suites of other projects, raw and wrapped: those of go-elasticsearch,
-// elastic-transport-go, go-sql-driver/mysql and net/http's reverse proxy.
+// Package suites runs the test suites of other projects, raw and wrapped: those of
+// go-elasticsearch, elastic-transport-go, go-sql-driver/mysql and net/http's reverse proxy.
 //
 // Each suite is copied, edited so that its calls pass through a wrapper, compiled once, and run
 // twice. Both runs must have the same results. The command
@@ -8,6 +8,6 @@
 //
 // prints each suite's results, its number of spans, and its duration.
 //
-// It is a package of its own so that it runs in parallel with the tests of internal/interop, and has
-// a time limit of its own.
+// It is a package of its own so that it runs in parallel with the tests of internal/interop, and
+// has a time limit of its own.
 package suites

@@ -28,7 +28,8 @@ func Wrap(t elastictransport.Interface) elastictransport.Interface {
 }
 `
 
-// esPerform makes Client.Perform, which the tests of elastictransport call, pass through the wrapper.
+// esPerform makes Client.Perform, which the tests of elastictransport call, pass through the
+// wrapper.
 const esPerform = `package elastictransport
 
 import (
@@ -58,8 +59,8 @@ import (
 func TestMain(m *testing.M) { os.Exit(spans.Run(m)) }
 `
 
-// newElasticsearchSuite returns a suite of all packages with tests that make calls. Of the typed API
-// that is only package query. TestTransportSelector is left out: it needs two nodes named like
+// newElasticsearchSuite returns a suite of all packages with tests that make calls. Of the typed
+// API that is only package query. TestTransportSelector is left out: it needs two nodes named like
 // Elastic's containers.
 func newElasticsearchSuite(t *testing.T) *suite {
 	const (
@@ -83,7 +84,8 @@ func newElasticsearchSuite(t *testing.T) *suite {
 	}
 	s.write("wrapping/wrapping.go", esWrapping)
 
-	// Every call of a client's transport goes to a wrapped one. The field stays, since tests look at it.
+	// Every call of a client's transport goes to a wrapped one. The field stays, since tests look
+	// at it.
 	s.edit("elasticsearch.go", 5, "c.Transport.", "wrapping.Wrap(c.Transport).")
 	s.edit("elasticsearch.go", 1, "import (\n", wrap)
 	s.edit("query/query.go", 2, "r.transport.", "wrapping.Wrap(r.transport).")
@@ -108,8 +110,8 @@ func newElasticsearchSuite(t *testing.T) *suite {
 // serverTests are the tests of elastictransport that need an Elasticsearch.
 const serverTests = "^TestTransport(Headers|Compression)$"
 
-// TestGoElasticsearchSuite also runs each benchmark once: in esapi only benchmarks make calls. Tests
-// run one at a time, since one sets ELASTICSEARCH_URL while others would read it.
+// TestGoElasticsearchSuite also runs each benchmark once: in esapi only benchmarks make calls.
+// Tests run one at a time, since one sets ELASTICSEARCH_URL while others would read it.
 func TestGoElasticsearchSuite(t *testing.T) {
 	newElasticsearchSuite(t).wantSameResults(map[string]minimum{
 		"copies":           {passes: 150, spans: 70},

@@ -14,7 +14,8 @@ import (
 	"testing"
 	"time"
 
-	// go test caches a result by what the test imports, so these are the wrappers that the suites use.
+	// go test caches a result by what the test imports, so these are the wrappers that the suites
+	// use.
 	_ "github.com/gaptrace/gaptrace/contrib/elasticsearch"
 	_ "github.com/gaptrace/gaptrace/contrib/nethttp"
 	_ "github.com/gaptrace/gaptrace/contrib/sql"
