@@ -1,20 +1,20 @@
 module github.com/gaptrace/gaptrace/internal/interop
 
-// Not 1.26: connect and grpc ask for 1.26.0, which the go command takes for later than 1.26.
+// Not 1.26: connect and grpc require 1.26.0, which the go command considers newer than 1.26.
 go 1.26.0
 
 require (
-	connectrpc.com/connect v1.21.1 // a client of gRPC that calls through a *http.Client
-	github.com/coder/websocket v1.8.15 // dials through a *http.Client, and accepts as most code does: a status, then Hijack
-	github.com/gaptrace/gaptrace v0.0.0 // what is tested
-	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // the hook that most have beside ours
+	connectrpc.com/connect v1.21.1 // a gRPC client that calls through an *http.Client
+	github.com/coder/websocket v1.8.15 // dials through an *http.Client; accepts with a status, then Hijack
+	github.com/gaptrace/gaptrace v0.0.0 // the wrappers under test
+	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // the hook that programs most often use next to ours
 	github.com/go-redis/redis/v8 v8.11.5 // the root's version
-	github.com/go-sql-driver/mysql v1.10.1 // its own tests are run, raw and wrapped; the root's version
+	github.com/go-sql-driver/mysql v1.10.1 // its test suite is run; the root's version
 	github.com/gorilla/websocket v1.5.3 // accepts by Hijack alone
-	github.com/jackc/pgx/v5 v5.13.0 // a driver of database/sql that is nothing like MySQL's; the first that scans columns itself
-	github.com/opentracing/opentracing-go v1.2.0 // the span of the caller; the root's version
-	go.opentelemetry.io/otel/sdk v1.47.0 // what redisotel draws
-	google.golang.org/grpc v1.85.0 // a server that is a http.Handler, the health service, and the usual client
+	github.com/jackc/pgx/v5 v5.13.0 // a driver that scans columns itself, since Go 1.27
+	github.com/opentracing/opentracing-go v1.2.0 // the root's version
+	go.opentelemetry.io/otel/sdk v1.47.0 // records redisotel's spans
+	google.golang.org/grpc v1.85.0 // a server that is an http.Handler, the health service, a client
 	modernc.org/sqlite v1.62.0 // a driver without a server
 )
 
@@ -24,7 +24,7 @@ require (
 	github.com/elastic/go-elasticsearch/v8 v8.19.7
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/uber/jaeger-client-go v2.30.0+incompatible
-	go.opentelemetry.io/otel v1.47.0 // the version of bench, as the bridge takes no other and go.work has the higher
+	go.opentelemetry.io/otel v1.47.0 // bench's version: the bridge needs the same, and go.work takes the higher
 	go.opentelemetry.io/otel/bridge/opentracing v1.47.0
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.45.0
 )
@@ -32,24 +32,24 @@ require (
 require (
 	entgo.io/ent v0.14.5 // a library over database/sql
 	github.com/CAFxX/httpcompression v0.0.8 // brotli and zstd, by the Accept-Encoding of the request
-	github.com/NYTimes/gziphandler v1.1.1 // a writer around the server's that compresses, without Unwrap
-	github.com/emicklei/go-restful/v3 v3.14.0 // asks its writer for http.CloseNotifier, and panics without it
+	github.com/NYTimes/gziphandler v1.1.1 // a compressing writer without Unwrap
+	github.com/emicklei/go-restful/v3 v3.14.0 // panics if its writer is no http.CloseNotifier
 	github.com/felixge/httpsnoop v1.1.0 // copies every optional interface of a writer
-	github.com/gin-gonic/gin v1.12.0 // c.Stream asks for http.CloseNotifier, and panics without it
-	github.com/go-chi/chi/v5 v5.5.0 // gives a writer the interfaces of its protocol's
-	github.com/gorilla/handlers v1.5.2 // compresses and logs around the server's writer
+	github.com/gin-gonic/gin v1.12.0 // c.Stream panics if its writer is no http.CloseNotifier
+	github.com/go-chi/chi/v5 v5.5.0 // its writer's interfaces depend on the protocol
+	github.com/gorilla/handlers v1.5.2 // compresses and logs through a writer of its own
 	github.com/gorilla/mux v1.8.1 // copies the request
 	github.com/jmoiron/sqlx v1.4.0 // a library over database/sql
-	github.com/klauspost/compress v1.20.4 // gzhttp, whose writers differ by what the server's can do
-	github.com/labstack/echo/v4 v4.16.0 // a writer of its own that unwraps
+	github.com/klauspost/compress v1.20.4 // gzhttp, whose writer's interfaces depend on the server's
+	github.com/labstack/echo/v4 v4.16.0 // a writer of its own with Unwrap
 	github.com/pressly/goose/v3 v3.30.1 // a library over database/sql
 	github.com/uptrace/bun v1.3.0 // a library over database/sql
 	github.com/uptrace/bun/dialect/sqlitedialect v1.3.0 // bun with SQLite
 	github.com/urfave/negroni/v3 v3.1.2 // a writer of its own that is always an http.Pusher
-	golang.org/x/net v0.62.0 // h2c, which takes over a connection for HTTP/2
+	golang.org/x/net v0.62.0 // h2c, which hijacks a connection for HTTP/2
 	gorm.io/driver/mysql v1.6.0 // gorm with MariaDB
 	gorm.io/driver/postgres v1.6.3 // gorm with PostgreSQL
-	gorm.io/gorm v1.31.2 // a library over database/sql that also takes a pool of its own kind
+	gorm.io/gorm v1.31.2 // a library over database/sql that accepts any gorm.ConnPool
 )
 
 require (

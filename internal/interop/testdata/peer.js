@@ -1,6 +1,6 @@
-// A service of Node among services of Go. It serves on a port of its own and, as one client after another, asks the service at
-// URL for that port's sake; that one is to ask it back. One line of JSON is printed for what each client sent, and for
-// what the server was sent in return.
+// A service in Node. It starts a server, and then each of its clients calls the service at URL, which
+// must call the server back. It prints a line of JSON for the trace context that each client sends,
+// and for the one that the server receives. Spans go to the Jaeger at COLLECTOR.
 //
 //	node peer.js URL COLLECTOR
 const http = require('http');
@@ -11,12 +11,16 @@ const otel = require('@opentelemetry/api');
 const {B3Propagator, B3InjectEncoding} = require('@opentelemetry/propagator-b3');
 
 const [url, collector] = process.argv.slice(2);
-const say = o => console.log(JSON.stringify(o));
+const print = o => console.log(JSON.stringify(o));
 
-// jaeger-client, the last release, with B3 as its documentation sets it up.
+// The last release of jaeger-client, set up for B3 as in its documentation.
 const {ZipkinB3TextMapCodec} = jaeger;
 const tracer = jaeger.initTracer(
-	{serviceName: 'node', sampler: {type: 'const', param: 1}, reporter: {collectorEndpoint: collector, flushIntervalMs: 100}},
+	{
+		serviceName: 'node',
+		sampler: {type: 'const', param: 1},
+		reporter: {collectorEndpoint: collector, flushIntervalMs: 100},
+	},
 	{logger: {info() {}, error(m) { console.error(m); }}});
 const codec = new ZipkinB3TextMapCodec({urlEncoding: true});
 tracer.registerInjector(opentracing.FORMAT_HTTP_HEADERS, codec);
@@ -28,7 +32,10 @@ const jaegerPeer = prepare => ({
 		prepare(span);
 		tracer.inject(span, opentracing.FORMAT_HTTP_HEADERS, headers);
 		const c = span.context();
-		return {trace: c.traceIdStr, span: c.spanIdStr, sampled: c.isSampled(), debug: c.isDebug(), finish: () => span.finish()};
+		return {
+			trace: c.traceIdStr, span: c.spanIdStr, sampled: c.isSampled(), debug: c.isDebug(),
+			finish: () => span.finish(),
+		};
 	},
 	extract(headers) {
 		const c = tracer.extract(opentracing.FORMAT_HTTP_HEADERS, headers);
@@ -38,8 +45,7 @@ const jaegerPeer = prepare => ({
 	},
 });
 
-// OpenTelemetry's propagator, without its SDK: it draws nothing.
-const debugKey = otel.createContextKey('OpenTelemetry Context Key B3 Debug Flag'); // compared by identity: not the propagator's
+// OpenTelemetry's propagator without its SDK, so it creates no spans.
 const setter = {set: (carrier, key, value) => { carrier[key] = value; }};
 const getter = {get: (carrier, key) => carrier[key.toLowerCase()], keys: Object.keys};
 const otelPeer = (injectEncoding, traceFlags, debug) => {
@@ -48,18 +54,22 @@ const otelPeer = (injectEncoding, traceFlags, debug) => {
 		inject(headers) {
 			let c = otel.ROOT_CONTEXT;
 			const id = {traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags};
-			if (debug) { // as from a peer that said so
+			if (debug) { // only the propagator itself can set the flag, by extracting it
 				c = propagator.extract(c, {'x-b3-traceid': id.traceId, 'x-b3-spanid': id.spanId, 'x-b3-flags': '1'}, getter);
 			} else {
 				c = otel.trace.setSpanContext(c, id);
 			}
 			propagator.inject(c, headers, setter);
-			// Its single header forgets the debug flag, and so it is not expected back.
-			return {trace: id.traceId, span: id.spanId, sampled: debug || traceFlags === 1, debug: headers['x-b3-flags'] === '1', finish() {}};
+			return {
+				trace: id.traceId, span: id.spanId, sampled: debug || traceFlags === 1,
+				debug: headers['x-b3-flags'] === '1', // in a single header the propagator omits it
+				finish() {},
+			};
 		},
 		extract(headers) {
 			const c = otel.trace.getSpanContext(propagator.extract(otel.ROOT_CONTEXT, headers, getter));
-			return {trace: c.traceId, parent: c.spanId, sampled: (c.traceFlags & 1) === 1, debug: headers['x-b3-flags'] === '1'};
+			const sampled = (c.traceFlags & 1) === 1;
+			return {trace: c.traceId, parent: c.spanId, sampled, debug: headers['x-b3-flags'] === '1'};
 		},
 	};
 };
@@ -78,7 +88,7 @@ const peers = {
 
 const server = http.createServer((req, res) => {
 	const name = decodeURIComponent(req.url.slice(1));
-	say({peer: name, side: 'server', ...peers[name].extract(req.headers), headers: req.headers});
+	print({peer: name, side: 'server', ...peers[name].extract(req.headers), headers: req.headers});
 	res.end('ok');
 });
 
@@ -86,7 +96,7 @@ server.listen(0, '127.0.0.1', async () => {
 	for (const name of Object.keys(peers)) {
 		const headers = {};
 		const {finish, ...sent} = peers[name].inject(headers);
-		say({peer: name, side: 'client', ...sent, headers});
+		print({peer: name, side: 'client', ...sent, headers});
 		const back = `http://127.0.0.1:${server.address().port}/${encodeURIComponent(name)}`;
 		await new Promise((resolve, reject) => {
 			http.get(new URL('/?back=' + encodeURIComponent(back), url), {headers}, res => {

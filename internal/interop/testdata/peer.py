@@ -1,6 +1,6 @@
-"""A service of Python among services of Go, with jaeger-client, B3 and grpcio-opentracing. It serves on a port of its own and, as
-one client after another, calls the service at ADDRESS, which is to call it back. One line of JSON is printed for what
-each client was about to send, and for what the server was sent in return.
+"""A service in Python, with jaeger-client, B3 and grpcio-opentracing. It starts a server, and then each
+of its clients calls the service at ADDRESS, which must call the server back. It prints a line of JSON
+for the trace context that each client sends, and for the one that the server receives.
 
     peer.py ADDRESS AGENT_HOST AGENT_PORT
 """
@@ -18,7 +18,7 @@ from opentracing.ext import tags
 address, agent_host, agent_port = sys.argv[1:]
 
 
-def say(**line):
+def print_line(**line):
     print(json.dumps(line), flush=True)
 
 
@@ -46,10 +46,10 @@ class Source(grpc_opentracing.ActiveSpanSource):
         return self.span
 
 
-# Messages are bytes as they are: the same without a .proto on either side.
+# Messages are plain bytes, so that neither side needs a .proto.
 def called_back(request, context):
-    say(peer=request.decode(), side='server', **context_of(context.get_active_span()),
-        headers={k: v for k, v in context.invocation_metadata() if 'b3' in k})
+    print_line(peer=request.decode(), side='server', **context_of(context.get_active_span()),
+               headers={k: v for k, v in context.invocation_metadata() if 'b3' in k})
     return b'ok'
 
 
@@ -72,9 +72,9 @@ for peer, priority in {'sampled': None, 'unsampled': 0, 'debug': 1}.items():
         if priority is not None:
             span.set_tag(tags.SAMPLING_PRIORITY, priority)
         source.span = span
-        say(peer=peer, side='client', **context_of(span))
+        print_line(peer=peer, side='client', **context_of(span))
         call(peer.encode() + b' 127.0.0.1:%d' % port, timeout=30)
 
 server.stop(None)
 tracer.close()
-time.sleep(1)  # its reporter sends in a thread that close does not wait for
+time.sleep(1)  # close does not wait for the reporter's thread
