@@ -18,40 +18,43 @@ import (
 // TestCommandsInTextsExist checks that the flags, packages and files of each documented command
 // exist.
 func TestCommandsInTextsExist(t *testing.T) {
-	workspace(t)
+	needWorkspace(t)
 	gaptrace := filepath.Join(t.TempDir(), "gaptrace")
 	if out, err := exec.Command("go", "build", "-o", gaptrace, "./cmd/gaptrace").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	found := 0
-	for at, text := range shellTexts(t) {
-		for _, line := range commands.FindAllStringSubmatch(text, -1) {
+	for file, text := range shellTexts(t) {
+		for _, line := range commandLine.FindAllStringSubmatch(text, -1) {
 			found++
-			for _, problem := range refused(gaptrace, strings.Fields(ends.Split(line[1], 2)[0])) {
-				t.Errorf("%s: %s\n%s", at, problem, line[1])
+			command := commandEnd.Split(line[1], 2)[0]
+			for _, problem := range missingParts(gaptrace, strings.Fields(command)) {
+				t.Errorf("%s: %s\n%s", file, problem, line[1])
 			}
 		}
 	}
 	if found < 30 {
-		t.Errorf("only %d commands found", found)
+		t.Errorf("only %d commands found, want at least 30", found)
 	}
 
-	for line, problem := range map[string]string{
+	for line, missing := range map[string]string{
 		"gaptrace report --colour always traces.json": "--colour",
 		"gaptrace reprot traces.json":                 "reprot",
 		"go run ./bench/costs":                        "./bench/costs",
 		"go run ./bench/cost -sort":                   "-sort",
 		"bash .ci/everything":                         ".ci/everything",
 	} {
-		if problems := refused(gaptrace, strings.Fields(line)); len(problems) != 1 || !strings.Contains(problems[0], problem) {
-			t.Errorf("%s: found %q, want one problem with %s", line, problems, problem)
+		problems := missingParts(gaptrace, strings.Fields(line))
+		if len(problems) != 1 || !strings.Contains(problems[0], missing) {
+			t.Errorf("%s: found %q, want only that %s is missing", line, problems, missing)
 		}
 	}
 }
 
 var (
-	commands = regexp.MustCompile(`(?m)^\s*(?:[^\n]*\| )?((?:gaptrace [a-z-]|go (?:run|test|install|get) |bash |\.ci/)[^\n]*)`)
-	ends     = regexp.MustCompile(`\s(?:#|//|&&|\||>|\.\.\.)`)
+	commandLine = regexp.MustCompile(`(?m)^\s*(?:[^\n]*\| )?` +
+		`((?:gaptrace [a-z-]|go (?:run|test|install|get) |bash |\.ci/)[^\n]*)`)
+	commandEnd = regexp.MustCompile(`\s(?:#|//|&&|\||>|\.\.\.)`)
 )
 
 // shellTexts returns the code blocks of documents and doc comments that may hold commands, by file.
@@ -76,31 +79,33 @@ func shellTexts(t *testing.T) map[string]string {
 	return texts
 }
 
-// refused returns the parts of a command that do not exist.
-func refused(gaptrace string, words []string) (problems []string) {
-	has := func(string) bool { return true } // the go command's own flags are not checked
+// missingParts returns the parts of a command that do not exist. Flags of the go command itself are
+// not checked.
+func missingParts(gaptrace string, words []string) (problems []string) {
+	hasFlag := func(string) bool { return true }
 	switch {
 	case words[0] == "gaptrace" || strings.HasPrefix(strings.Join(words, " "), "go run ./cmd/gaptrace "):
-		sub := words[1]
+		subcommand := words[1]
 		if words[0] == "go" {
-			sub = words[3]
+			subcommand = words[3]
 		}
-		help, _ := exec.Command(gaptrace, sub, "--help").Output()
-		if !strings.Contains(string(help), "gaptrace "+sub) {
-			return []string{"gaptrace has no command " + sub}
+		help, _ := exec.Command(gaptrace, subcommand, "--help").Output()
+		if !strings.Contains(string(help), "gaptrace "+subcommand) {
+			return []string{"gaptrace has no command " + subcommand}
 		}
-		has = func(flag string) bool {
-			return regexp.MustCompile(`(?m)^\s+(-\w, )?` + regexp.QuoteMeta(flag) + `\b|^\s+` + regexp.QuoteMeta(flag) + `, `).Match(help)
+		hasFlag = func(flag string) bool {
+			flag = regexp.QuoteMeta(flag)
+			return regexp.MustCompile(`(?m)^\s+(-\w, )?` + flag + `\b|^\s+` + flag + `, `).Match(help)
 		}
 	case words[0] == "go" && words[1] == "run":
 		flags := declaredFlags(words[2])
-		has = func(flag string) bool { return slices.Contains(flags, strings.TrimLeft(flag, "-")) }
+		hasFlag = func(flag string) bool { return slices.Contains(flags, strings.TrimLeft(flag, "-")) }
 	}
 	for _, word := range words {
 		word = strings.Trim(word, "[]")
 		path, inModule := strings.CutPrefix(strings.Split(word, "@")[0], module)
 		switch {
-		case strings.HasPrefix(word, "-") && len(word) > 1 && !has(strings.Split(word, "=")[0]):
+		case strings.HasPrefix(word, "-") && len(word) > 1 && !hasFlag(strings.Split(word, "=")[0]):
 			problems = append(problems, "no flag "+word)
 		case inModule || strings.HasPrefix(word, "./") || strings.HasPrefix(word, ".ci/"):
 			if !inModule {
@@ -127,13 +132,9 @@ func declaredFlags(dir string) (flags []string) {
 			if !ok {
 				return true
 			}
-			if method, ok := call.Fun.(*ast.SelectorExpr); ok && declares.MatchString(method.Sel.Name) {
-				for _, arg := range call.Args {
-					if literal, ok := arg.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-						name, _ := strconv.Unquote(literal.Value)
-						flags = append(flags, name)
-						break // the next is the default or the usage
-					}
+			if method, ok := call.Fun.(*ast.SelectorExpr); ok && flagMethod.MatchString(method.Sel.Name) {
+				if name, ok := firstString(call.Args); ok {
+					flags = append(flags, name)
 				}
 			}
 			return true
@@ -142,4 +143,16 @@ func declaredFlags(dir string) (flags []string) {
 	return flags
 }
 
-var declares = regexp.MustCompile(`^(Bool|String|Int|Int64|Uint|Uint64|Float64|Duration|Text)?(Var|Func)?$`)
+// firstString returns the first string literal, which is the name in a call that declares a flag.
+func firstString(args []ast.Expr) (string, bool) {
+	for _, arg := range args {
+		if literal, ok := arg.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			name, err := strconv.Unquote(literal.Value)
+			return name, err == nil
+		}
+	}
+	return "", false
+}
+
+// flagMethod matches the methods of a flag.FlagSet that declare a flag.
+var flagMethod = regexp.MustCompile(`^(Bool|String|Int|Int64|Uint|Uint64|Float64|Duration|Text)?(Var|Func)?$`)

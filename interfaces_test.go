@@ -11,443 +11,92 @@ import (
 	"testing"
 )
 
-// asked is an interface that a library exports, or to which it asserts a value that may be wrapped.
-// If the wrapper lacks it, the program may behave differently. So each interface has a decision, in
-// the field does.
-type asked struct {
-	methods string // sorted, divided by "; "; "*" if they are the library's commands, which a wrapper does not list
-	since   string // the first Go release with it, if that is newer than go.mod's
-	until   string // the first Go release without it
-	does    string // kept: the wrapper has a type with these methods; otherwise the reason why it needs none
+// interfaceDecision is what a wrapper does about an interface that a library exports, or to which a
+// library asserts a value that may be wrapped. If the wrapper lacked it, programs could behave
+// differently.
+type interfaceDecision struct {
+	methods  string // sorted, separated by "; ", or "*" for a library's commands, which are too many
+	since    string // the first Go release with it, if that is newer than go.mod's
+	until    string // the first Go release without it
+	decision string // kept, or the reason why the wrapper needs no such method
 }
 
 const (
-	kept   = "kept"
-	theirs = "the program's or the library's own value, which no wrapper replaces"
+	kept        = "kept" // a type of the wrapper has the methods
+	notReplaced = "the value belongs to the program or the library, and no wrapper replaces it"
 )
 
-// wrapped are the libraries whose values a wrapper replaces.
-var wrapped = map[string]struct {
-	libraries []string // packages whose exported interfaces and assertions must be known
-	helpers   []string // packages of which only the assertions must be known
-	operands  []string // static types whose values may be a wrapper's: assertions on others do not matter
-	known     map[string]asked
-}{
-	"contrib/nethttp": {
-		libraries: []string{"net/http"},
-		helpers:   []string{"net/http/httputil", "io"},
-		operands:  []string{"http.ResponseWriter", "http.RoundTripper", "http.Handler", "io.ReadCloser", "io.Reader", "io.Writer", "context.Context"},
-		known: map[string]asked{
-			"http.CloseNotifier": {methods: "CloseNotify() <-chan bool", does: kept},
-			"http.CookieJar": {
-				methods: "Cookies(*url.URL) []*http.Cookie; SetCookies(*url.URL, []*http.Cookie)",
-				does:    theirs,
-			},
-			"http.File": {
-				methods: "Readdir(int) ([]fs.FileInfo, error); Stat() (fs.FileInfo, error); io.Closer; io.Reader; io.Seeker",
-				does:    theirs,
-			},
-			"http.FileSystem": {methods: "Open(string) (http.File, error)", does: theirs},
-			"http.Flusher":    {methods: "Flush()", does: kept},
-			"http.Handler":    {methods: "ServeHTTP(http.ResponseWriter, *http.Request)", does: kept},
-			"http.Handler asked for BaseContext": {
-				methods: "BaseContext() context.Context",
-				until:   "go1.27",
-				does:    "asked of net/http's own handler, below the program's",
-			},
-			"http.Hijacker": {methods: "Hijack() (net.Conn, *bufio.ReadWriter, error)", does: kept},
-			"http.Pusher":   {methods: "Push(string, *http.PushOptions) error", does: kept},
-			"http.ResponseWriter": {
-				methods: "Header() http.Header; Write([]byte) (int, error); WriteHeader(int)",
-				does:    kept,
-			},
-			"http.ResponseWriter asked for EnableFullDuplex": {
-				methods: "EnableFullDuplex() error",
-				does:    "http.ResponseController finds it through Unwrap",
-			},
-			"http.ResponseWriter asked for FlushError": {methods: "FlushError() error", does: kept},
-			"http.ResponseWriter asked for SetReadDeadline": {
-				methods: "SetReadDeadline(time.Time) error",
-				does:    "http.ResponseController finds it through Unwrap",
-			},
-			"http.ResponseWriter asked for SetWriteDeadline": {
-				methods: "SetWriteDeadline(time.Time) error",
-				does:    "http.ResponseController finds it through Unwrap",
-			},
-			"http.ResponseWriter asked for Unwrap": {methods: "Unwrap() http.ResponseWriter", does: kept},
-			"http.ResponseWriter asked for requestTooLarge": {
-				methods: "requestTooLarge()",
-				does:    "unexported: only net/http's own writer can have it, so a body that http.MaxBytesReader limits needs other means",
-			},
-			"http.RoundTripper": {methods: "RoundTrip(*http.Request) (*http.Response, error)", does: kept},
-			"http.RoundTripper asked for Available, Close, Err, InFlight, Release, Reserve, RoundTrip": {
-				methods: "Available() int; Close() error; Err() error; InFlight() int; Release(); Reserve() error; RoundTrip(*http.Request) (*http.Response, error)",
-				does:    "asked of net/http's own connections",
-			},
-			"http.RoundTripper asked for CancelRequest": {
-				methods: "CancelRequest(*http.Request)",
-				does:    "deprecated: a recorded request is a copy, which only its context or Cancel channel ends",
-			},
-			"http.RoundTripper asked for Close": {
-				methods: "Close() error",
-				since:   "go1.27",
-				does:    "asked of net/http's own connections",
-			},
-			"http.RoundTripper asked for CloseIdleConnections": {methods: "CloseIdleConnections()", does: kept},
-			"http.RoundTripper asked for ConnFromContext, DialFromContext, DisableCompression, ExternalRoundTrip, HTTP2Config, IdleConnTimeout, MaxHeaderListSize, Registered, RoundTrip": {
-				methods: "ConnFromContext(context.Context) net.Conn; DialFromContext(context.Context, string, string) (net.Conn, error); DisableCompression() bool; ExternalRoundTrip() bool; HTTP2Config() http.HTTP2Config; IdleConnTimeout() time.Duration; MaxHeaderListSize() int64; Registered(*http.Transport); RoundTrip(*http.Request) (*http.Response, error)",
-				since:   "go1.27",
-				does:    "asked of what RegisterProtocol gave an http.Transport",
-			},
-			"http.RoundTripper asked for DialClientConn": {
-				methods: "DialClientConn(context.Context, string, *url.URL, func()) (http.RoundTripper, error)",
-				since:   "go1.27",
-				does:    "asked of what RegisterProtocol gave an http.Transport",
-			},
-			"http.RoundTripper asked for NewClientConn": {
-				methods: "NewClientConn(net.Conn, func()) (http.RoundTripper, error)",
-				does:    "asked of what RegisterProtocol gave an http.Transport",
-			},
-			"http.RoundTripper asked for RoundTripErr": {
-				methods: "RoundTripErr() error",
-				does:    "asked of what TLSNextProto made, inside (*http.Transport)",
-			},
-			"io.ReadCloser asked for Close, Read, Write": {
-				methods: "io.Closer; io.Reader; io.Writer",
-				does:    "a response that switches protocols keeps its body",
-			},
-			"io.ReadCloser asked for Write": {
-				methods: "Write([]byte) (int, error)",
-				does:    "a response that switches protocols keeps its body",
-			},
-			"io.Reader asked for Close, Read": {
-				methods: "io.Closer; io.Reader",
-				does:    "http.NewRequest asks the program's body",
-			},
-			"io.Reader asked for WriteTo": {
-				methods: "WriteTo(io.Writer) (int64, error)",
-				does:    "a body of net/http's has none",
-			},
-			"io.Writer asked for Close":    {methods: "Close() error", does: theirs},
-			"io.Writer asked for ReadFrom": {methods: "ReadFrom(io.Reader) (int64, error)", does: kept},
-			"io.Writer asked for WriteByte": {
-				methods: "WriteByte(byte) error",
-				does:    "(*http.Request).Write asks the program's writer",
-			},
-			"io.Writer asked for WriteString": {methods: "WriteString(string) (int, error)", does: kept},
-		},
-	},
-	"contrib/sql": {
-		libraries: []string{"database/sql", "database/sql/driver"},
-		operands:  []string{"driver.Connector", "driver.Driver", "driver.Conn", "driver.Stmt", "driver.Tx", "driver.Rows", "driver.Result", "context.Context"},
-		known: map[string]asked{
-			"driver.ColumnConverter": {methods: "ColumnConverter(int) driver.ValueConverter", does: kept},
-			"driver.Conn": {
-				methods: "Begin() (driver.Tx, error); Close() error; Prepare(string) (driver.Stmt, error)",
-				does:    kept,
-			},
-			"driver.ConnBeginTx": {
-				methods: "BeginTx(context.Context, driver.TxOptions) (driver.Tx, error)",
-				does:    kept,
-			},
-			"driver.ConnPrepareContext": {
-				methods: "PrepareContext(context.Context, string) (driver.Stmt, error)",
-				does:    kept,
-			},
-			"driver.Connector": {
-				methods: "Connect(context.Context) (driver.Conn, error); Driver() driver.Driver",
-				does:    kept,
-			},
-			"driver.Connector asked for Close": {methods: "Close() error", does: kept},
-			"driver.Driver":                    {methods: "Open(string) (driver.Conn, error)", does: kept},
-			"driver.DriverContext":             {methods: "OpenConnector(string) (driver.Connector, error)", does: kept},
-			"driver.Execer": {
-				methods: "Exec(string, []driver.Value) (driver.Result, error)",
-				does:    "answered as ExecerContext, whose caller database/sql cannot tell from Execer's",
-			},
-			"driver.ExecerContext": {
-				methods: "ExecContext(context.Context, string, []driver.NamedValue) (driver.Result, error)",
-				does:    kept,
-			},
-			"driver.NamedValueChecker": {methods: "CheckNamedValue(*driver.NamedValue) error", does: kept},
-			"driver.Pinger":            {methods: "Ping(context.Context) error", does: kept},
-			"driver.Queryer": {
-				methods: "Query(string, []driver.Value) (driver.Rows, error)",
-				does:    "answered as QueryerContext, whose caller database/sql cannot tell from Queryer's",
-			},
-			"driver.QueryerContext": {
-				methods: "QueryContext(context.Context, string, []driver.NamedValue) (driver.Rows, error)",
-				does:    kept,
-			},
-			"driver.Result": {methods: "LastInsertId() (int64, error); RowsAffected() (int64, error)", does: theirs},
-			"driver.Rows":   {methods: "Close() error; Columns() []string; Next([]driver.Value) error", does: kept},
-			"driver.RowsColumnScanner": {
-				methods: "NextRow() error; ScanColumn(driver.ScanContext, int, any) error; driver.Rows",
-				since:   "go1.27",
-				does:    kept,
-			},
-			"driver.RowsColumnTypeDatabaseTypeName": {
-				methods: "ColumnTypeDatabaseTypeName(int) string; driver.Rows",
-				does:    kept,
-			},
-			"driver.RowsColumnTypeLength":   {methods: "ColumnTypeLength(int) (int64, bool); driver.Rows", does: kept},
-			"driver.RowsColumnTypeNullable": {methods: "ColumnTypeNullable(int) (bool, bool); driver.Rows", does: kept},
-			"driver.RowsColumnTypePrecisionScale": {
-				methods: "ColumnTypePrecisionScale(int) (int64, int64, bool); driver.Rows",
-				does:    kept,
-			},
-			"driver.RowsColumnTypeScanType": {methods: "ColumnTypeScanType(int) reflect.Type; driver.Rows", does: kept},
-			"driver.RowsNextResultSet": {
-				methods: "HasNextResultSet() bool; NextResultSet() error; driver.Rows",
-				does:    kept,
-			},
-			"driver.SessionResetter": {methods: "ResetSession(context.Context) error", does: kept},
-			"driver.Stmt": {
-				methods: "Close() error; Exec([]driver.Value) (driver.Result, error); NumInput() int; Query([]driver.Value) (driver.Rows, error)",
-				does:    kept,
-			},
-			"driver.StmtExecContext": {
-				methods: "ExecContext(context.Context, []driver.NamedValue) (driver.Result, error)",
-				does:    kept,
-			},
-			"driver.StmtQueryContext": {
-				methods: "QueryContext(context.Context, []driver.NamedValue) (driver.Rows, error)",
-				does:    kept,
-			},
-			"driver.Tx":             {methods: "Commit() error; Rollback() error", does: kept},
-			"driver.Validator":      {methods: "IsValid() bool", does: kept},
-			"driver.ValueConverter": {methods: "ConvertValue(any) (driver.Value, error)", does: theirs},
-			"driver.Valuer":         {methods: "Value() (driver.Value, error)", does: theirs},
-			"sql.Result":            {methods: "LastInsertId() (int64, error); RowsAffected() (int64, error)", does: theirs},
-			"sql.Scanner":           {methods: "Scan(any) error", does: theirs},
-		},
-	},
-	"contrib/grpc": {
-		libraries: []string{
-			"google.golang.org/grpc", "google.golang.org/grpc/stats",
-			"google.golang.org/grpc/credentials", "google.golang.org/grpc/metadata",
-		},
-		operands: []string{"grpc.ClientStream", "grpc.ServerStream", "grpc.Stream", "grpc.ClientConnInterface", "grpc.ServiceRegistrar", "context.Context"},
-		known: map[string]asked{
-			"credentials.AuthInfo":           {methods: "AuthType() string", does: theirs},
-			"credentials.AuthorityValidator": {methods: "ValidateAuthority(string) error", does: theirs},
-			"credentials.Bundle": {
-				methods: "NewWithMode(string) (credentials.Bundle, error); PerRPCCredentials() credentials.PerRPCCredentials; TransportCredentials() credentials.TransportCredentials",
-				does:    theirs,
-			},
-			"credentials.ChannelzSecurityInfo": {
-				methods: "GetSecurityValue() credentials.ChannelzSecurityValue",
-				does:    theirs,
-			},
-			"credentials.ChannelzSecurityValue": {methods: "isChannelzSecurityValue()", does: theirs},
-			"credentials.PerRPCCredentials": {
-				methods: "GetRequestMetadata(context.Context, ...string) (map[string]string, error); RequireTransportSecurity() bool",
-				does:    theirs,
-			},
-			"credentials.TransportCredentials": {
-				methods: "ClientHandshake(context.Context, string, net.Conn) (net.Conn, credentials.AuthInfo, error); Clone() credentials.TransportCredentials; Info() credentials.ProtocolInfo; OverrideServerName(string) error; ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error)",
-				does:    theirs,
-			},
-			"grpc.BidiStreamingClient": {
-				methods: "Recv() (*Res, error); Send(*Req) error; grpc.ClientStream",
-				does:    "generated code makes it of a ClientStream or ServerStream",
-			},
-			"grpc.BidiStreamingServer": {
-				methods: "Recv() (*Req, error); Send(*Res) error; grpc.ServerStream",
-				does:    "generated code makes it of a ClientStream or ServerStream",
-			},
-			"grpc.CallOption": {
-				methods: "after(*grpc.callInfo, *grpc.csAttempt); before(*grpc.callInfo) error",
-				does:    theirs,
-			},
-			"grpc.ClientConnInterface": {
-				methods: "Invoke(context.Context, string, any, any, ...grpc.CallOption) error; NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error)",
-				does:    "the *grpc.ClientConn stays grpc's own: interceptors are options",
-			},
-			"grpc.ClientStream": {
-				methods: "CloseSend() error; Context() context.Context; Header() (metadata.MD, error); RecvMsg(any) error; SendMsg(any) error; Trailer() metadata.MD",
-				does:    kept,
-			},
-			"grpc.ClientStreamingClient": {
-				methods: "CloseAndRecv() (*Res, error); Send(*Req) error; grpc.ClientStream",
-				does:    "generated code makes it of a ClientStream or ServerStream",
-			},
-			"grpc.ClientStreamingServer": {
-				methods: "Recv() (*Req, error); SendAndClose(*Res) error; grpc.ServerStream",
-				does:    "generated code makes it of a ClientStream or ServerStream",
-			},
-			"grpc.Codec": {
-				methods: "Marshal(any) ([]byte, error); String() string; Unmarshal([]byte, any) error",
-				does:    theirs,
-			},
-			"grpc.Compressor":   {methods: "Do(io.Writer, []byte) error; Type() string", does: theirs},
-			"grpc.Decompressor": {methods: "Do(io.Reader) ([]byte, error); Type() string", does: theirs},
-			"grpc.DialOption":   {methods: "apply(*grpc.dialOptions)", does: theirs},
-			"grpc.ServerOption": {methods: "apply(*grpc.serverOptions)", does: theirs},
-			"grpc.ServerStream": {
-				methods: "Context() context.Context; RecvMsg(any) error; SendHeader(metadata.MD) error; SendMsg(any) error; SetHeader(metadata.MD) error; SetTrailer(metadata.MD)",
-				does:    kept,
-			},
-			"grpc.ServerStreamingClient": {
-				methods: "Recv() (*Res, error); grpc.ClientStream",
-				does:    "generated code makes it of a ClientStream or ServerStream",
-			},
-			"grpc.ServerStreamingServer": {
-				methods: "Send(*Res) error; grpc.ServerStream",
-				does:    "generated code makes it of a ClientStream or ServerStream",
-			},
-			"grpc.ServerTransportStream": {
-				methods: "Method() string; SendHeader(metadata.MD) error; SetHeader(metadata.MD) error; SetTrailer(metadata.MD) error",
-				does:    "interceptors pass on the context that holds it",
-			},
-			"grpc.ServiceRegistrar": {
-				methods: "RegisterService(*grpc.ServiceDesc, any)",
-				does:    "the *grpc.Server stays grpc's own: interceptors are options",
-			},
-			"grpc.Stream":     {methods: "Context() context.Context; RecvMsg(any) error; SendMsg(any) error", does: kept},
-			"stats.ConnStats": {methods: "IsClient() bool; isConnStats()", does: theirs},
-			"stats.Handler": {
-				methods: "HandleConn(context.Context, stats.ConnStats); HandleRPC(context.Context, stats.RPCStats); TagConn(context.Context, *stats.ConnTagInfo) context.Context; TagRPC(context.Context, *stats.RPCTagInfo) context.Context",
-				does:    theirs,
-			},
-			"stats.RPCStats": {methods: "IsClient() bool; isRPCStats()", does: theirs},
-		},
-	},
-	"contrib/redis": {
-		libraries: []string{"github.com/go-redis/redis/v8"},
-		operands:  []string{"redis.Hook", "redis.Cmder", "redis.UniversalClient", "redis.Cmdable", "redis.Pipeliner", "context.Context"},
-		known: map[string]asked{
-			"redis.Cmdable": {methods: "*", does: "a hook sees every command by its name"},
-			"redis.Cmder": {
-				methods: "Args() []any; Err() error; FullName() string; Name() string; SetErr(error); SetFirstKeyPos(int8); String() string; firstKeyPos() int8; readReply(*proto.Reader) error; readTimeout() *time.Duration; stringArg(int) string",
-				does:    theirs,
-			},
-			"redis.ConsistentHash": {methods: "Get(string) string", does: theirs},
-			"redis.Error":          {methods: "RedisError(); error", does: "an error reaches the caller as it is"},
-			"redis.Hook": {
-				methods: "AfterProcess(context.Context, redis.Cmder) error; AfterProcessPipeline(context.Context, []redis.Cmder) error; BeforeProcess(context.Context, redis.Cmder) (context.Context, error); BeforeProcessPipeline(context.Context, []redis.Cmder) (context.Context, error)",
-				does:    kept,
-			},
-			"redis.Limiter": {methods: "Allow() error; ReportResult(error)", does: theirs},
-			"redis.Pipeliner": {
-				methods: "Close() error; Discard() error; Do(context.Context, ...any) *redis.Cmd; Exec(context.Context) ([]redis.Cmder, error); Len() int; Process(context.Context, redis.Cmder) error; redis.StatefulCmdable",
-				does:    "a hook sees every command by its name",
-			},
-			"redis.Scripter": {
-				methods: "Eval(context.Context, string, []string, ...any) *redis.Cmd; EvalSha(context.Context, string, []string, ...any) *redis.Cmd; ScriptExists(context.Context, ...string) *redis.BoolSliceCmd; ScriptLoad(context.Context, string) *redis.StringCmd",
-				does:    "a script runs on the wrapped client",
-			},
-			"redis.StatefulCmdable": {
-				methods: "Auth(context.Context, string) *redis.StatusCmd; AuthACL(context.Context, string, string) *redis.StatusCmd; ClientSetName(context.Context, string) *redis.BoolCmd; Select(context.Context, int) *redis.StatusCmd; SwapDB(context.Context, int, int) *redis.StatusCmd; redis.Cmdable",
-				does:    "a hook sees every command by its name",
-			},
-			"redis.UniversalClient": {
-				methods: "AddHook(redis.Hook); Close() error; Context() context.Context; Do(context.Context, ...any) *redis.Cmd; PSubscribe(context.Context, ...string) *redis.PubSub; PoolStats() *redis.PoolStats; Process(context.Context, redis.Cmder) error; Subscribe(context.Context, ...string) *redis.PubSub; Watch(context.Context, func(*redis.Tx) error, ...string) error; redis.Cmdable",
-				does:    "the client stays the program's own: Wrap adds a hook to it",
-			},
-		},
-	},
-	"contrib/elasticsearch": {
-		libraries: []string{"github.com/elastic/elastic-transport-go/v8/elastictransport"},
-		helpers:   []string{"github.com/elastic/go-elasticsearch/v8", "github.com/elastic/go-elasticsearch/v8/esapi"},
-		operands: []string{
-			"elastictransport.Interface", "esapi.Transport", "elastictransport.Instrumentation", "http.RoundTripper", "io.ReadCloser", "io.Reader", "context.Context",
-		},
-		known: map[string]asked{
-			"elastictransport.Closeable":               {methods: "Close(context.Context) error", does: kept},
-			"elastictransport.CloseableConnectionPool": {methods: "Close(context.Context) error", does: theirs},
-			"elastictransport.ConcurrentSafeConnectionPool": {
-				methods: "ConcurrentSafe(); elastictransport.ConnectionPool",
-				does:    theirs,
-			},
-			"elastictransport.ConnectionPool": {
-				methods: "Next() (*elastictransport.Connection, error); OnFailure(*elastictransport.Connection) error; OnSuccess(*elastictransport.Connection) error; URLs() []*url.URL",
-				does:    theirs,
-			},
-			"elastictransport.DebuggingLogger": {
-				methods: "Log(...any) error; Logf(string, ...any) error",
-				does:    theirs,
-			},
-			"elastictransport.Discoverable": {methods: "DiscoverNodes() error", does: kept},
-			"elastictransport.Instrumentation": {
-				methods: "AfterRequest(*http.Request, string, string); AfterResponse(context.Context, *http.Response); BeforeRequest(*http.Request, string); Close(context.Context); RecordError(context.Context, error); RecordPathPart(context.Context, string, string); RecordRequestBody(context.Context, string, io.Reader) io.ReadCloser; Start(context.Context, string) context.Context",
-				does:    kept,
-			},
-			"elastictransport.Instrumented": {
-				methods: "InstrumentationEnabled() elastictransport.Instrumentation",
-				does:    kept,
-			},
-			"elastictransport.Interface": {methods: "Perform(*http.Request) (*http.Response, error)", does: kept},
-			"elastictransport.Logger": {
-				methods: "LogRoundTrip(*http.Request, *http.Response, error, time.Time, time.Duration) error; RequestBodyEnabled() bool; ResponseBodyEnabled() bool",
-				does:    theirs,
-			},
-			"elastictransport.Measurable": {methods: "Metrics() (elastictransport.Metrics, error)", does: kept},
-			"elastictransport.Selector": {
-				methods: "Select([]*elastictransport.Connection) (*elastictransport.Connection, error)",
-				does:    theirs,
-			},
-			"elastictransport.UpdatableConnectionPool": {
-				methods: "Update([]*elastictransport.Connection) error",
-				does:    theirs,
-			},
-			"esapi.Transport asked for InstrumentationEnabled": {
-				methods: "InstrumentationEnabled() elastictransport.Instrumentation",
-				does:    kept,
-			},
-		},
-	},
+// wrapperDecisions are the decisions about the libraries whose values a wrapper replaces.
+type wrapperDecisions struct {
+	libraries []string // packages whose exported interfaces and assertions need a decision
+	helpers   []string // packages of which only the assertions need one
+	operands  []string // static types that may hold a wrapper: assertions on others do not matter
+	decisions map[string]interfaceDecision
 }
 
-// TestWrappersKnowEveryInterface fails if a release of Go or of a library adds an interface, until
-// somebody decides what the wrapper does about it.
-func TestWrappersKnowEveryInterface(t *testing.T) {
+// TestWrappersDecideOnEveryInterface fails if a release of Go or of a library adds an interface.
+// Its decision then goes into wrapperInterfaces.
+func TestWrappersDecideOnEveryInterface(t *testing.T) {
 	var patterns []string
-	for wrapper, w := range wrapped {
+	for wrapper, w := range wrapperInterfaces {
 		patterns = slices.Concat(patterns, w.libraries, w.helpers, []string{module + "/" + wrapper})
 	}
 	all := load(t, patterns...)
-	for wrapper, w := range wrapped {
+	for wrapper, w := range wrapperInterfaces {
 		t.Run(wrapper, func(t *testing.T) {
-			found := map[string]*types.Interface{}
-			for _, library := range w.libraries {
-				pkg, err := all.Import(library)
-				if err != nil {
-					t.Fatal(err)
-				}
-				exported(found, pkg)
-			}
-			for _, asking := range append(w.helpers, w.libraries...) {
-				for path := range all.listed {
-					if path == asking || path == asking+"/internal/http2" { // a package of its own since Go 1.27
-						_, files, info := all.check(t, path)
-						assertions(found, w.operands, files, info)
-					}
-				}
-			}
-			replaced := wrappers(all, t, wrapper)
+			found := w.find(t, all)
+			wrapperTypes := declaredTypes(t, all, module+"/"+wrapper, module+"/internal/spanutil")
 			for name, it := range found {
-				known, ok := w.known[name]
-				if methods := methodSet(it); !ok || known.methods != methods && known.methods != "*" {
-					t.Errorf("what does %s do about %s? Decide, and write:\n%q: {methods: %q, does: %s},", wrapper, name, name, methods, `""`)
+				d, ok := w.decisions[name]
+				if methods := methodsText(it); !ok || d.methods != methods && d.methods != "*" {
+					t.Errorf("%s needs a decision about %s, in wrapperInterfaces:\n%q: {methods: %q, decision: …},",
+						wrapper, name, name, methods)
 				}
-				if known.does == kept && !slices.ContainsFunc(replaced, func(t types.Type) bool { return has(t, it) }) {
-					t.Errorf("%s has no type with the methods of %s, but this table says that it keeps them: %s", wrapper, name, known.methods)
+				hasMethods := func(t types.Type) bool { return implements(t, it) }
+				if d.decision == kept && !slices.ContainsFunc(wrapperTypes, hasMethods) {
+					t.Errorf("%s: no type has the methods of %s, which is marked as kept: %s", wrapper, name, d.methods)
 				}
 			}
-			for _, name := range slices.Sorted(maps.Keys(w.known)) {
-				known := w.known[name]
-				expected := version.Compare(runtime.Version(), known.since) >= 0 && (known.until == "" || version.Compare(runtime.Version(), known.until) < 0)
-				if found[name] == nil && expected {
-					t.Errorf("%s was not found with %s: if it is gone, say until when", name, runtime.Version())
+			for _, name := range slices.Sorted(maps.Keys(w.decisions)) {
+				if found[name] == nil && w.decisions[name].expected() {
+					t.Errorf("%s was not found with %s: if it was removed, set until", name, runtime.Version())
 				}
 			}
 		})
 	}
 }
 
-// exported adds the exported interface types of pkg.
-func exported(found map[string]*types.Interface, pkg *types.Package) {
+// expected reports whether the running Go release has the interface.
+func (d interfaceDecision) expected() bool {
+	began := version.Compare(runtime.Version(), d.since) >= 0
+	ended := d.until != "" && version.Compare(runtime.Version(), d.until) >= 0
+	return began && !ended
+}
+
+// find returns the interfaces that need a decision.
+func (w wrapperDecisions) find(t *testing.T, all *packages) map[string]*types.Interface {
+	t.Helper()
+	found := map[string]*types.Interface{}
+	for _, library := range w.libraries {
+		pkg, err := all.Import(library)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addExported(found, pkg)
+	}
+	for _, path := range slices.Concat(w.helpers, w.libraries) {
+		for _, path := range []string{path, path + "/internal/http2"} { // the latter exists since Go 1.27
+			if all.listed[path] != nil {
+				_, files, info := all.check(t, path)
+				addAsserted(found, w.operands, files, info)
+			}
+		}
+	}
+	return found
+}
+
+// addExported adds the exported interface types of pkg, as package.Name.
+func addExported(found map[string]*types.Interface, pkg *types.Package) {
 	for _, name := range pkg.Scope().Names() {
 		object, ok := pkg.Scope().Lookup(name).(*types.TypeName)
 		if !ok || !object.Exported() {
@@ -459,37 +108,32 @@ func exported(found map[string]*types.Interface, pkg *types.Package) {
 	}
 }
 
-// assertions adds the unexported interfaces to which files assert operands.
-func assertions(found map[string]*types.Interface, operands []string, files []*ast.File, info *types.Info) {
-	note := func(operand, asked ast.Expr) {
-		typ := info.TypeOf(asked)
-		if typ == nil || !slices.Contains(operands, types.TypeString(info.TypeOf(operand), (*types.Package).Name)) {
+// addAsserted adds the interfaces to which files assert operands, as "operand with methods", except
+// those that are in found.
+func addAsserted(found map[string]*types.Interface, operands []string, files []*ast.File, info *types.Info) {
+	add := func(operand, asserted ast.Expr) {
+		typ, operandType := info.TypeOf(asserted), typeText(info.TypeOf(operand))
+		if typ == nil || !slices.Contains(operands, operandType) {
 			return
 		}
 		it, ok := typ.Underlying().(*types.Interface)
-		if _, known := found[types.TypeString(typ, (*types.Package).Name)]; !ok || known {
+		if !ok || found[typeText(typ)] != nil {
 			return
 		}
-		found[types.TypeString(info.TypeOf(operand), (*types.Package).Name)+" asked for "+methodNames(it)] = it
+		found[operandType+" with "+methodNames(it)] = it
 	}
 	for _, f := range files {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.TypeAssertExpr:
 				if n.Type != nil {
-					note(n.X, n.Type)
+					add(n.X, n.Type)
 				}
 			case *ast.TypeSwitchStmt:
-				var operand ast.Expr
-				ast.Inspect(n.Assign, func(n ast.Node) bool {
-					if assert, ok := n.(*ast.TypeAssertExpr); ok && operand == nil {
-						operand = assert.X
-					}
-					return true
-				})
+				operand := switchOperand(n)
 				for _, clause := range n.Body.List {
-					for _, asked := range clause.(*ast.CaseClause).List {
-						note(operand, asked)
+					for _, asserted := range clause.(*ast.CaseClause).List {
+						add(operand, asserted)
 					}
 				}
 			}
@@ -498,60 +142,83 @@ func assertions(found map[string]*types.Interface, operands []string, files []*a
 	}
 }
 
-// wrappers returns the types that a wrapper's package declares, and its anonymous structs.
-func wrappers(all *packages, t *testing.T, wrapper string) []types.Type {
-	var made []types.Type
-	for _, path := range []string{module + "/" + wrapper, module + "/internal/spanutil"} {
+// switchOperand returns x of "switch x.(type)".
+func switchOperand(s *ast.TypeSwitchStmt) (operand ast.Expr) {
+	ast.Inspect(s.Assign, func(n ast.Node) bool {
+		if assert, ok := n.(*ast.TypeAssertExpr); ok && operand == nil {
+			operand = assert.X
+		}
+		return true
+	})
+	return operand
+}
+
+// declaredTypes returns the types that packages declare, and their anonymous structs, each with its
+// pointer type.
+func declaredTypes(t *testing.T, all *packages, paths ...string) []types.Type {
+	t.Helper()
+	var declared []types.Type
+	for _, path := range paths {
 		_, _, info := all.check(t, path)
 		for _, value := range info.Types {
 			typ := value.Type
 			if pointer, ok := typ.(*types.Pointer); ok {
 				typ = pointer.Elem()
 			}
-			named, isNamed := typ.(*types.Named)
-			_, isStruct := typ.Underlying().(*types.Struct)
-			if isNamed && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == path && !types.IsInterface(named) || !isNamed && isStruct {
-				made = append(made, typ, types.NewPointer(typ))
+			if isDeclaredIn(path, typ) {
+				declared = append(declared, typ, types.NewPointer(typ))
 			}
 		}
 	}
-	return made
+	return declared
 }
 
-// has reports whether t has the methods of it. It compares text, since types checked from source
-// differ from imported ones.
-func has(t types.Type, it *types.Interface) bool {
+// isDeclaredIn reports whether typ is a concrete type of the package, or an anonymous struct.
+func isDeclaredIn(path string, typ types.Type) bool {
+	named, ok := typ.(*types.Named)
+	if !ok {
+		_, isStruct := typ.Underlying().(*types.Struct)
+		return isStruct
+	}
+	pkg := named.Obj().Pkg()
+	return pkg != nil && pkg.Path() == path && !types.IsInterface(named)
+}
+
+// implements reports whether t has the methods of it. It compares them as text: types.Implements
+// would not know that a type checked from source is the same as an imported one.
+func implements(t types.Type, it *types.Interface) bool {
 	for method := range it.Methods() {
 		object, _, _ := types.LookupFieldOrMethod(t, false, method.Pkg(), method.Name())
-		if theirs, ok := object.(*types.Func); !ok || bare(theirs) != bare(method) {
+		if got, ok := object.(*types.Func); !ok || methodText(got) != methodText(method) {
 			return false
 		}
 	}
 	return true
 }
 
-// methodSet returns the methods of it as text.
-func methodSet(it *types.Interface) string {
+// methodsText returns the methods of it and the interfaces that it embeds.
+func methodsText(it *types.Interface) string {
 	var methods []string
 	for embedded := range it.EmbeddedTypes() {
-		methods = append(methods, types.TypeString(embedded, (*types.Package).Name))
+		methods = append(methods, typeText(embedded))
 	}
 	for method := range it.ExplicitMethods() {
-		methods = append(methods, bare(method))
+		methods = append(methods, methodText(method))
 	}
 	slices.Sort(methods)
 	return strings.Join(methods, "; ")
 }
 
-// bare returns a method as text, without parameter names, which may change in any release.
-func bare(method *types.Func) string {
-	signature := method.Signature()
-	nameless := types.NewSignatureType(nil, nil, nil, unnamed(signature.Params()), unnamed(signature.Results()), signature.Variadic())
-	text := method.Name() + strings.TrimPrefix(types.TypeString(nameless, (*types.Package).Name), "func")
-	return strings.ReplaceAll(text, "interface{}", "any")
+// methodText returns a method's name and signature, without parameter names, since those may change
+// in any release.
+func methodText(method *types.Func) string {
+	s := method.Signature()
+	params, results := withoutNames(s.Params()), withoutNames(s.Results())
+	text := typeText(types.NewSignatureType(nil, nil, nil, params, results, s.Variadic()))
+	return strings.ReplaceAll(method.Name()+strings.TrimPrefix(text, "func"), "interface{}", "any")
 }
 
-func unnamed(tuple *types.Tuple) *types.Tuple {
+func withoutNames(tuple *types.Tuple) *types.Tuple {
 	var vars []*types.Var
 	for v := range tuple.Variables() {
 		vars = append(vars, types.NewParam(v.Pos(), v.Pkg(), "", v.Type()))
@@ -567,3 +234,6 @@ func methodNames(it *types.Interface) string {
 	slices.Sort(names)
 	return strings.Join(names, ", ")
 }
+
+// typeText returns a type as Go source, with package names.
+func typeText(t types.Type) string { return types.TypeString(t, (*types.Package).Name) }

@@ -16,41 +16,44 @@ import (
 	"testing"
 )
 
-// packages are the packages that the go command lists, with their export data.
+// packages are packages with their dependencies. As an importer it reads their export data.
 type packages struct {
 	fset   *token.FileSet
-	listed map[string]*listed
+	listed map[string]*listedPackage
 	types.Importer
 }
 
-type listed struct {
+// listedPackage holds fields of go list -json.
+type listedPackage struct {
 	ImportPath, Name, Dir, Export string
 	GoFiles                       []string
 	ImportMap                     map[string]string
 }
 
-// workspace skips a test that needs all modules if there is no workspace.
-func workspace(t *testing.T) {
+// needWorkspace skips a test that needs all modules if there is no workspace.
+func needWorkspace(t *testing.T) {
 	t.Helper()
-	if out, err := exec.Command("go", "env", "GOWORK").Output(); err != nil || len(strings.TrimSpace(string(out))) < len("off")+1 {
-		t.Skipf("skipped: needs go.work and the go command: GOWORK is %q, error %v", out, err)
+	out, err := exec.Command("go", "env", "GOWORK").Output()
+	if gowork := strings.TrimSpace(string(out)); err != nil || gowork == "" || gowork == "off" {
+		t.Skipf("skipped: needs go.work and the go command: GOWORK is %q, error %v", gowork, err)
 	}
 }
 
-// load lists patterns and their dependencies. Types come from the compiler's export data, which is
-// in the build cache for all that the tests import.
+// load lists the packages that match patterns, and their dependencies. Export data is fast, since
+// it is in the build cache for everything that the tests import.
 func load(t *testing.T, patterns ...string) *packages {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Name,Dir,Export,GoFiles,ImportMap"}, patterns...)...)
+	args := []string{"list", "-export", "-deps", "-json=ImportPath,Name,Dir,Export,GoFiles,ImportMap"}
+	cmd := exec.Command("go", append(args, patterns...)...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("go list: %v\n%s", err, &stderr)
 	}
-	p := &packages{fset: token.NewFileSet(), listed: map[string]*listed{}}
+	p := &packages{fset: token.NewFileSet(), listed: map[string]*listedPackage{}}
 	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var pkg listed
+		var pkg listedPackage
 		if err := decoder.Decode(&pkg); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
@@ -67,7 +70,7 @@ func load(t *testing.T, patterns ...string) *packages {
 	return p
 }
 
-// check type-checks a package from its source, which shows more than its export data.
+// check type-checks a package from its source, which export data does not contain.
 func (p *packages) check(t *testing.T, path string) (*types.Package, []*ast.File, *types.Info) {
 	t.Helper()
 	var files []*ast.File
@@ -79,7 +82,7 @@ func (p *packages) check(t *testing.T, path string) (*types.Package, []*ast.File
 		files = append(files, f)
 	}
 	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
-	config := types.Config{Importer: vendored{p, p.listed[path].ImportMap}}
+	config := types.Config{Importer: vendoredImporter{p, p.listed[path].ImportMap}}
 	pkg, err := config.Check(path, p.fset, files, info)
 	if err != nil {
 		t.Fatal(err)
@@ -87,15 +90,15 @@ func (p *packages) check(t *testing.T, path string) (*types.Package, []*ast.File
 	return pkg, files, info
 }
 
-// vendored is an importer for a package with vendored imports, as the standard library has.
-type vendored struct {
+// vendoredImporter imports for a package with vendored imports, like those of the standard library.
+type vendoredImporter struct {
 	types.Importer
-	paths map[string]string
+	importMap map[string]string // from the path in the source to the actual one
 }
 
-func (v vendored) Import(path string) (*types.Package, error) {
-	if at, ok := v.paths[path]; ok {
-		path = at
+func (v vendoredImporter) Import(path string) (*types.Package, error) {
+	if actual, ok := v.importMap[path]; ok {
+		path = actual
 	}
 	return v.Importer.Import(path)
 }
