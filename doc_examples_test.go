@@ -295,8 +295,8 @@ func usedNames(statements []ast.Stmt) (imported map[string]string, variables map
 
 var qualifier = regexp.MustCompile(`(\w+)\.`)
 
-// exampleProgram returns a program with statements in a block of their own. Each variable is a
-// parameter, of its type number choice, or its last.
+// exampleProgram returns a program with statements in a block. Each variable is a parameter, of its
+// type number choice, or its last.
 func exampleProgram(
 	imported map[string]string, variables map[string][]string, choice int, statements []ast.Stmt,
 ) (string, error) {

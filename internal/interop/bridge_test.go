@@ -60,7 +60,7 @@ func startServers(t *testing.T) callServers {
 	}
 }
 
-// serversTree is what callServers draws under a span "handler".
+// serversTree holds the spans of callServers, under a span "handler".
 const serversTree = `bridged: handler span.kind=internal
   bridged: HTTP GET span.kind=client component=net/http
     bridged: HTTP GET span.kind=server component=net/http
@@ -192,7 +192,7 @@ func TestOtherTracers(t *testing.T) {
 		call(t, opentracing.ContextWithSpan(t.Context(), parent), tracer)
 		var got, want []string
 		for _, span := range tracer.FinishedSpans() {
-			if !drawnIfSlow(span.OperationName) {
+			if !dependsOnSpeed(span.OperationName) {
 				got = append(got, span.OperationName)
 			}
 			if span.ParentID == 0 {

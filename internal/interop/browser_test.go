@@ -207,7 +207,7 @@ type mark struct {
 
 func TestPagesDrawGapsInPlace(t *testing.T) {
 	all := newTraces(t, "realistic", 400, 0)
-	// A gap that joining hid has a length but no place, and is not drawn.
+	// A gap that joining hid has a length but no position, so it is not drawn.
 	joined := all[0][1]
 	joined.Tags = append(slices.Clone(joined.Tags), gap.Field{Key: "wait.joined_us", Value: int64(1)})
 	all[0][1] = joined

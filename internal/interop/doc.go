@@ -7,5 +7,5 @@
 // gap/debug in a browser. Package web tests web frameworks, and package suites runs the test suites
 // of other projects.
 //
-// It is a module of its own and holds only tests, so that no program depends on this code.
+// It is a separate module with only tests, so that no program depends on this code.
 package interop

@@ -144,9 +144,10 @@ require (
 
 replace github.com/gaptrace/gaptrace => ../..
 
-// For go.work: the demo's graph has versions of genproto from before googleapis/rpc became a module of its own, which grpc
-// needs, and the go command builds no package that two modules have. Nothing here imports genproto, and the demo of it
-// only googleapis/rpc/status. The same holds for cloud.google.com/go and its compute/metadata, which grpc's test cases need.
+// For go.work. The demo's dependencies require versions of genproto from before googleapis/rpc became
+// a separate module. grpc requires that module, and the go command refuses a package that is in two
+// modules. Nothing here imports genproto, and the demo imports only googleapis/rpc/status. The same
+// holds for cloud.google.com/go and its compute/metadata, which grpc's test cases require.
 exclude (
 	cloud.google.com/go v0.26.0
 	cloud.google.com/go v0.34.0

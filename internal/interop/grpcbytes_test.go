@@ -14,7 +14,7 @@ import (
 // bytesCodec sends messages of type *[]byte unchanged, so that no test needs a .proto.
 type bytesCodec struct{}
 
-func (bytesCodec) Name() string                  { return "proto" } // what peers without a codec of their own expect
+func (bytesCodec) Name() string                  { return "proto" } // the default, which peers expect
 func (bytesCodec) Marshal(v any) ([]byte, error) { return *v.(*[]byte), nil }
 
 func (bytesCodec) Unmarshal(b []byte, v any) error {

@@ -35,14 +35,14 @@ type side struct {
 	echoEnded  time.Time         // when the handler of a WebSocket was about to return
 
 	mu    sync.Mutex
-	notes map[string][]string // by who wrote them, in their order
+	notes map[string][]string // by actor, in the order of the calls
 }
 
-// note records what somebody received. It may be called concurrently.
-func (s *side) note(who, format string, args ...any) {
+// note records what an actor, such as "client", received. It may be called concurrently.
+func (s *side) note(actor, format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.notes[who] = append(s.notes[who], fmt.Sprintf(format, args...))
+	s.notes[actor] = append(s.notes[actor], fmt.Sprintf(format, args...))
 }
 
 // compare runs use on both sides, and fails if their notes differ. It returns the wrapped side's
@@ -96,9 +96,9 @@ func (s *side) transcript() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var b strings.Builder
-	for _, who := range slices.Sorted(maps.Keys(s.notes)) {
-		for _, line := range s.notes[who] {
-			fmt.Fprintf(&b, "%s: %s\n", who, line)
+	for _, actor := range slices.Sorted(maps.Keys(s.notes)) {
+		for _, line := range s.notes[actor] {
+			fmt.Fprintf(&b, "%s: %s\n", actor, line)
 		}
 	}
 	text := b.String()
@@ -195,12 +195,12 @@ func (s *side) proxy(to *server, adjust ...func(*httputil.ReverseProxy)) *server
 
 // noteWriter notes each write.
 type noteWriter struct {
-	s   *side
-	who string
+	s     *side
+	actor string
 }
 
 func (w noteWriter) Write(p []byte) (int, error) {
-	w.s.note(w.who, "%q", p)
+	w.s.note(w.actor, "%q", p)
 	return len(p), nil
 }
 
@@ -289,9 +289,10 @@ func wantChain(t *testing.T, tracer *spantest.Tracer, clientWrapped bool, spans 
 	wantOutline(t, tracer, lines...)
 }
 
-// drawnIfSlow reports whether spans of an operation depend on the speed of the machine: later
-// waits, waits of a server, and resets of a connection, which are drawn only above 100 µs.
-func drawnIfSlow(operation string) bool {
+// dependsOnSpeed reports whether the number of spans of an operation depends on the speed of the
+// machine: later waits, waits of a server, and resets of a connection, which get a span only above
+// 100 µs.
+func dependsOnSpeed(operation string) bool {
 	return operation == "sql reset" || (&spantest.Span{Operation: operation}).IsWait()
 }
 

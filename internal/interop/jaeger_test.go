@@ -70,14 +70,14 @@ func (s *jaegerSpan) parent() (id string) {
 }
 
 // jaegerTree waits until Jaeger has count spans of a trace, and draws them as a tree, each with the
-// named tags. It leaves out the spans for which drawnIfSlow is true.
+// named tags. It leaves out the spans for which dependsOnSpeed is true.
 func jaegerTree(t *testing.T, jaeger servers.JaegerServer, trace string, count int, tags ...string) (
 	tree string, spans []*jaegerSpan,
 ) {
 	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		spans = slices.DeleteFunc(queryJaeger(t, jaeger, trace), func(s *jaegerSpan) bool {
-			return drawnIfSlow(s.OperationName)
+			return dependsOnSpeed(s.OperationName)
 		})
 		if len(spans) >= count || time.Now().After(deadline) {
 			return drawJaegerTree(spans, tags), spans

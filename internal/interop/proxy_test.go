@@ -106,7 +106,7 @@ func TestProxyPassesTrailersBothWays(t *testing.T) {
 				w.Header().Set(http.TrailerPrefix+"X-Unannounced", r.Trailer.Get("X-Sent"))
 			})))
 			// NopCloser hides the length, so that the body is sent in chunks.
-			req := s.request("POST", front.URL, io.NopCloser(strings.NewReader(strings.Repeat("piece", size/5))))
+			req := s.request("POST", front.URL, io.NopCloser(strings.NewReader(strings.Repeat("bytes", size/5))))
 			req.Trailer = http.Header{"X-Sent": {"sent"}}
 			resp, err := s.client(front).Do(req)
 			noteResponse(s, resp, err)
@@ -279,8 +279,8 @@ func TestProxyBackendNoticesThatUploadFails(t *testing.T) {
 
 func TestProxyBackendDies(t *testing.T) {
 	for name, header := range map[string]http.Header{
-		"amid a body of unknown length": {},
-		"amid a body of known length":   {"Content-Length": {"100"}},
+		"during a body of unknown length": {},
+		"during a body of known length":   {"Content-Length": {"100"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachProtocol(t, func(t *testing.T, protocol string) {
@@ -305,7 +305,7 @@ func TestProxyBackendDies(t *testing.T) {
 			})
 		})
 	}
-	t.Run("before its response", func(t *testing.T) {
+	t.Run("before the response", func(t *testing.T) {
 		eachProtocol(t, func(t *testing.T, protocol string) {
 			tracer := compare(t, func(s *side) {
 				front := s.proxy(s.serve(protocol, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {

@@ -212,7 +212,7 @@ func useCancelled(ctx context.Context, t *transcript, db *sql.DB) {
 	cancel()
 	for q.Next() {
 	}
-	t.note("cancelled amid rows", q.Err() == nil || errors.Is(q.Err(), context.Canceled))
+	t.note("cancelled between rows", q.Err() == nil || errors.Is(q.Err(), context.Canceled))
 	q.Close()
 	for db.Stats().InUse > 0 { // database/sql gives the connection back in a goroutine
 		time.Sleep(time.Millisecond)

@@ -259,7 +259,7 @@ func runLibrary(t *testing.T, ctx context.Context, p pool, use func(*libraryRun)
 // occupyPool takes the pool's only connection, and returns it once the next call waits for it.
 func (r *libraryRun) occupyPool() {
 	db := sqlDB(r.pool)
-	held := spantest.Must(db.Conn(r.t.Context()))(r.t) // not r.ctx, so that no span is drawn
+	held := spantest.Must(db.Conn(r.t.Context()))(r.t) // not r.ctx, so that it has no span
 	before := db.Stats().WaitCount
 	r.holders.Go(func() {
 		defer held.Close()

@@ -8,6 +8,6 @@
 //
 // prints each suite's results, its number of spans, and its duration.
 //
-// It is a package of its own so that it runs in parallel with the tests of internal/interop, and
-// has a time limit of its own.
+// It is a separate package so that it runs in parallel with the tests of internal/interop, and has
+// its own time limit.
 package suites

@@ -23,7 +23,7 @@ import (
 	"golang.org/x/net/http2/h2c"
 )
 
-// handle responds with what it finds in the request, and draws a span "work".
+// handle responds with what it finds in the request, and starts a span "work".
 func handle(tracer opentracing.Tracer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if opentracing.SpanFromContext(r.Context()) != nil {
@@ -68,14 +68,14 @@ func TestUnencryptedHTTP2(t *testing.T) {
 	for name, c := range map[string]struct {
 		layers string // see stack
 		native bool   // http.Server itself speaks HTTP/2
-		drawn  int    // requests with a span, of two over HTTP/2 and one over HTTP/1.1
+		spans  int    // how many of the three requests have one; two come over HTTP/2
 	}{
-		"h2c outside":                     {layers: "h2c wrap", drawn: 3},
-		"h2c inside":                      {layers: "wrap h2c", drawn: 3},
-		"h2c inside, wrapped three times": {layers: "wrap wrap h2c wrap", drawn: 3},
-		"h2c inside a middleware":         {layers: "wrap logs h2c", drawn: 1},
-		"h2c inside a middleware, wrapped on both sides": {layers: "wrap logs h2c wrap", drawn: 3},
-		"http.Server": {layers: "wrap", native: true, drawn: 3},
+		"h2c outside":                     {layers: "h2c wrap", spans: 3},
+		"h2c inside":                      {layers: "wrap h2c", spans: 3},
+		"h2c inside, wrapped three times": {layers: "wrap wrap h2c wrap", spans: 3},
+		"h2c inside a middleware":         {layers: "wrap logs h2c", spans: 1},
+		"h2c inside a middleware, wrapped on both sides": {layers: "wrap logs h2c wrap", spans: 3},
+		"http.Server": {layers: "wrap", native: true, spans: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw := sendThree(t, c.native, stack(c.layers, notWrapped, handle(nil)))
@@ -98,8 +98,8 @@ func TestUnencryptedHTTP2(t *testing.T) {
 				}
 			}
 			requests, work := strings.Count("\n"+tracer.Tree(), "\nHTTP POST "), len(tracer.Named("work"))
-			if requests != c.drawn || work != c.drawn || tracer.Problems() != nil {
-				t.Errorf("%d spans of requests and %d of work, want %d:\n%s", requests, work, c.drawn, tracer.Tree())
+			if requests != c.spans || work != c.spans || tracer.Problems() != nil {
+				t.Errorf("%d spans of requests and %d of work, want %d:\n%s", requests, work, c.spans, tracer.Tree())
 			}
 		})
 	}
