@@ -249,22 +249,25 @@ func outline(tracer *spantest.Tracer) string {
 }
 
 func outlineLine(span *spantest.Span) string {
-	line := strings.TrimLeft(kind(span)+" "+span.Operation, " ")
+	words := []string{span.Operation}
+	if k := kind(span); k != "" {
+		words = []string{k, span.Operation}
+	}
 	if status, ok := span.Tags["http.status_code"]; ok {
-		line += fmt.Sprint(" ", status)
+		words = append(words, fmt.Sprint(status))
 	}
 	for _, key := range []string{"bytes", "request_size", "response_size"} {
 		// A size of 0 is not equal in every run: the transport decides what is http.NoBody.
 		if size, ok := span.Tags[key].(int64); ok && size > 0 {
-			line += fmt.Sprintf(" %s=%d", key, size)
+			words = append(words, fmt.Sprintf("%s=%d", key, size))
 		}
 	}
 	for _, key := range []string{"error", "client_gone", "abandoned"} {
 		if span.Tags[key] == true {
-			line += " " + key
+			words = append(words, key)
 		}
 	}
-	return line
+	return strings.Join(words, " ")
 }
 
 // wantOutline compares the outline with the lines of want.
