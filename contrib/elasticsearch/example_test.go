@@ -87,7 +87,7 @@ func ExampleWrapTyped() {
 	// status: 404, failed: [index_not_found_exception], reason: no such index [books]
 	// handler
 	//   elasticsearch count bytes=92 component=go-elasticsearch db.statement="{\"query\":{}}" db.type=elasticsearch error=true es.method=POST es.url=http://NODE/books/_count http.status_code=404 peer.address=NODE span.kind=client
-	//     * event=error error.kind=*elasticsearch.Error message="index_not_found_exception: no such index [books]"
+	//     * event=error error.kind=*gapes.Error message="index_not_found_exception: no such index [books]"
 }
 
 // A transport that is used without a client of go-elasticsearch is wrapped by itself.

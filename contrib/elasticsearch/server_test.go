@@ -73,10 +73,10 @@ func TestARealElasticsearchIsDrawnLikeThis(t *testing.T) {
   elasticsearch exists component=go-elasticsearch db.type=elasticsearch es.method=HEAD es.url=http://NODE/books/_doc/2 http.status_code=404 peer.address=NODE span.kind=client
   elasticsearch search component=go-elasticsearch db.statement="{\"query\":{\"match\":{\"title\":\"emma\"}}}" db.type=elasticsearch es.method=POST es.url=http://NODE/books/_search http.status_code=200 peer.address=NODE span.kind=client
   elasticsearch search component=go-elasticsearch db.type=elasticsearch error=true es.method=POST es.url=http://NODE/films/_search http.status_code=404 peer.address=NODE span.kind=client
-    * event=error error.kind=*elasticsearch.Error message="index_not_found_exception: no such index [films]"
+    * event=error error.kind=*gapes.Error message="index_not_found_exception: no such index [films]"
   elasticsearch search component=go-elasticsearch db.statement="{\"query\":{\"match_all\":{}}}" db.type=elasticsearch elasticsearch.params="typed_keys=true" es.method=POST es.url=http://NODE/books/_search http.status_code=200 peer.address=NODE span.kind=client
   elasticsearch indices.create component=go-elasticsearch db.type=elasticsearch error=true es.method=PUT es.url=http://NODE/books http.status_code=400 peer.address=NODE span.kind=client
-    * event=error error.kind=*elasticsearch.Error message="resource_already_exists_exception: index [books/UUID] already exists"
+    * event=error error.kind=*gapes.Error message="resource_already_exists_exception: index [books/UUID] already exists"
 `
 	node, err := url.Parse(address)
 	if err != nil {

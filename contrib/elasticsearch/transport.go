@@ -3,14 +3,10 @@ package gapes
 import (
 	"errors"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/gaptrace/gaptrace"
-	"github.com/gaptrace/gaptrace/internal/redact"
 	redacted "github.com/gaptrace/gaptrace/internal/redact/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go/ext"
@@ -192,7 +188,7 @@ func describe(call *spanutil.Call, req *http.Request) {
 	call.Tag(string(ext.DBType), "elasticsearch")
 	call.Tag("es.method", method(req))
 	if req.URL != nil && req.URL.RawQuery != "" {
-		call.Tag("elasticsearch.params", params(req.URL.RawQuery))
+		call.Tag("elasticsearch.params", redacted.Params(req.URL.RawQuery))
 	}
 }
 
@@ -200,34 +196,12 @@ func describe(call *spanutil.Call, req *http.Request) {
 // last: copies of a request share it, and the library completes it for each attempt.
 func describeAnswer(call *spanutil.Call, req *http.Request, res *http.Response) {
 	if u := req.URL; u != nil {
-		call.Tag("es.url", address(u))
+		call.Tag("es.url", redacted.URL(u))
 		if u.Host != "" {
-			call.Tag(string(ext.PeerAddress), host(u))
+			call.Tag(string(ext.PeerAddress), redacted.Host(u))
 		}
 	}
 	if res != nil {
 		call.Tag(string(ext.HTTPStatusCode), res.StatusCode)
 	}
-}
-
-// address returns u without userinfo, query and secrets. If no node was asked, it is only a path.
-func address(u *url.URL) string {
-	if u.Host == "" {
-		return redact.Path(u.EscapedPath())
-	}
-	return u.Scheme + "://" + host(u) + redact.Path(u.EscapedPath())
-}
-
-// host returns the host of u without userinfo, which a caller may have put there by hand.
-func host(u *url.URL) string { return u.Host[strings.LastIndexByte(u.Host, '@')+1:] }
-
-// params are a query's parameters in order, with the values of secrets hidden.
-func params(query string) string {
-	query = redact.Query(query)
-	if !strings.Contains(query, "&") {
-		return query
-	}
-	pairs := strings.Split(query, "&")
-	slices.Sort(pairs)
-	return strings.Join(pairs, "&")
 }

@@ -143,7 +143,7 @@ func (c call) describe() {
 	for _, t := range c.db.tags {
 		c.Tag(t.key, t.value)
 	}
-	c.Statement(sqltext.HideCredentials(c.request.Statement, c.db.target.Type))
+	c.Statement(sqltext.Statement(c.request.Statement, c.db.target.Type))
 }
 
 // failure is err as it may be recorded, nil where it is the end of the rows.

@@ -22,6 +22,9 @@ type Target struct {
 // is that it is one: db.type is "sql", as OpenTracing's conventions have it. Wrap panics when c is
 // nil.
 func Wrap(c driver.Connector, opts ...gaptrace.Option) driver.Connector {
+	if c == nil {
+		panic("gapsql.Wrap: c is nil")
+	}
 	return WrapTarget(c, Target{Type: "sql"}, opts...)
 }
 
@@ -30,7 +33,7 @@ func Wrap(c driver.Connector, opts ...gaptrace.Option) driver.Connector {
 // this package, it replaces the options and the target.
 func WrapTarget(c driver.Connector, target Target, opts ...gaptrace.Option) driver.Connector {
 	if c == nil {
-		panic("gapsql.Wrap: c is nil")
+		panic("gapsql.WrapTarget: c is nil")
 	}
 	return wrapConnector(c, "", newDatabase(target, opts))
 }

@@ -18,20 +18,21 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-func TestNilIsRefusedWhenTheWrapperIsMade(t *testing.T) {
+func TestNilArgumentsPanic(t *testing.T) {
 	for want, wrap := range map[string]func(){
-		"connector": func() { gapsql.Wrap(nil) },
-		"driver":    func() { gapsql.WrapDriver(nil) },
+		"gapsql.Wrap: c is nil":       func() { gapsql.Wrap(nil) },
+		"gapsql.WrapTarget: c is nil": func() { gapsql.WrapTarget(nil, gapsql.Target{}) },
+		"gapsql.WrapDriver: d is nil": func() { gapsql.WrapDriver(nil) },
+		"gapsql.WrapDB: db is nil":    func() { gapsql.WrapDB(nil) },
 	} {
-		func() {
+		t.Run(want, func(t *testing.T) {
 			defer func() {
-				if said, _ := recover().(string); !strings.Contains(said, want) {
-					t.Errorf("panic: %q, want it to name the %s", said, want)
+				if got := recover(); got != want {
+					t.Errorf("panic: %v", got)
 				}
 			}()
 			wrap()
-			t.Errorf("a nil %s was taken", want)
-		}()
+		})
 	}
 }
 

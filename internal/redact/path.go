@@ -10,19 +10,20 @@ import (
 // after a word such as token, key or webhook, unless it is a word that APIs use there, and any
 // segment that looks like a token.
 func Path(escaped string) string {
-	path, mark := begin(escaped)
-	return hidePath("", hideValues(path, "/;", nesting)) + mark
+	path, mark := Truncate(escaped)
+	return redactPath("", redactValues(path, "/;", nesting)) + mark
 }
 
-// plainPath reports whether hidePath would change nothing.
+// plainPath reports whether redactPath would change nothing.
 func plainPath(host, path string) bool {
-	return find(path, Anywhere|Segment)&(Anywhere|Segment) == 0 && !hooksHost(host) && !holdsToken(path) && !strings.Contains(path, "/bot")
+	return !has(path, Anywhere|Segment) && !hooksHost(host) && !holdsToken(path) && !strings.Contains(path, "/bot")
 }
 
 // hooksHost reports whether a host serves only webhooks, such as hooks.slack.com and
 // x.webhook.office.com.
 func hooksHost(host string) bool {
-	return len(host) > len("hooks.") && strings.EqualFold(host[:len("hooks.")], "hooks.") || strings.Contains(host, "webhook")
+	const prefix = "hooks."
+	return len(host) > len(prefix) && strings.EqualFold(host[:len(prefix)], prefix) || strings.Contains(host, "webhook")
 }
 
 // apiWords are the segments that APIs have after a word such as token, and which are no secrets.
@@ -32,9 +33,9 @@ var apiWords = strings.Fields(`access active all authorize check confirm count c
 	renew renew-self request reset resend revoke revoke-self rotate search self send services settings stats status
 	submit test update usage userinfo users v1 v2 v3 v4 validate validity verify version`)
 
-// hidePath returns the escaped path of a URL with that host as Path does. Of a segment with
+// redactPath returns the escaped path of a URL with that host as Path does. Of a segment with
 // parameters (after a semicolon), only the part before them is checked.
-func hidePath(host, path string) string {
+func redactPath(host, path string) string {
 	if plainPath(host, path) && !strings.Contains(path, "%") {
 		return path
 	}
@@ -54,7 +55,7 @@ func hidePath(host, path string) string {
 			if found {
 				segments[i] += ";" + parameters
 			}
-		case find(name, Anywhere|Segment)&(Anywhere|Segment) != 0:
+		case has(name, Anywhere|Segment):
 			after = true
 		}
 		// The first segment names the service: hooks.slack.com/services/…
@@ -66,7 +67,8 @@ func hidePath(host, path string) string {
 // isAPIWord reports whether a segment is a word that APIs use, a credential word, or a placeholder
 // of a route pattern.
 func isAPIWord(segment string) bool {
-	if segment[0] == '_' && len(segment) < 24 && strings.Trim(segment, "_abcdefghijklmnopqrstuvwxyz") == "" { // Elasticsearch's
+	const elasticsearch = "_abcdefghijklmnopqrstuvwxyz" // of which its words consist, such as _search
+	if segment[0] == '_' && len(segment) < 24 && strings.Trim(segment, elasticsearch) == "" {
 		return true
 	}
 	segment = strings.ToLower(segment)
@@ -97,7 +99,8 @@ var tokenPrefixes = []string{
 
 // isToken reports whether s looks like a token.
 func isToken(s string) bool {
-	return len(s) >= minToken && slices.ContainsFunc(tokenPrefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
+	return len(s) >= minToken &&
+		slices.ContainsFunc(tokenPrefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
 }
 
 func holdsToken(path string) bool {

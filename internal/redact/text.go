@@ -10,11 +10,11 @@ import (
 // (password=…, "api_key": "…") and after Bearer and Basic. A message of more than 16 KiB is
 // truncated.
 func Text(text string) string {
-	text, mark := begin(text)
-	text = hideURLs(text, nesting)
-	text = hideTokens(hideUserinfo(text))
-	if find(text, Anywhere|setting)&(Anywhere|setting) != 0 {
-		text = hideSettings(hideAuthorization(text))
+	text, mark := Truncate(text)
+	text = redactURLs(text, nesting)
+	text = redactTokens(redactUserinfo(text))
+	if has(text, Anywhere|setting) {
+		text = redactSettings(redactAuthorization(text))
 	}
 	return text + mark
 }
@@ -31,9 +31,9 @@ func indexFold(s, word string) int {
 	return -1
 }
 
-// hideAuthorization redacts the credentials after Bearer and Basic. An ordinary word stays, as in
+// redactAuthorization redacts the credentials after Bearer and Basic. An ordinary word stays, as in
 // "Bearer authentication".
-func hideAuthorization(text string) string {
+func redactAuthorization(text string) string {
 	for _, scheme := range []string{"bearer", "basic"} {
 		var b strings.Builder
 		for {
@@ -80,9 +80,9 @@ func valueEnd(s, stops string) int {
 	return len(s)
 }
 
-// hideSettings redacts the values of settings: key=value, key:value, "key": "value", and key: value
+// redactSettings redacts the values of settings: key=value, key:value, "key": "value", and key: value
 // unless the value reads like the rest of a sentence, as in "token: unexpected end".
-func hideSettings(text string) string {
+func redactSettings(text string) string {
 	var b strings.Builder
 	done := 0
 	for at := 0; at < len(text); at++ {
@@ -93,11 +93,12 @@ func hideSettings(text string) string {
 		key := strings.TrimRight(text[done:at], " \t")
 		quoted := strings.TrimRight(key, "\"'`\\]")
 		inQuotes := len(quoted) < len(key)
-		key = quoted[strings.LastIndexFunc(quoted, func(r rune) bool { return r < 0x80 && !inName(byte(r)) && r != '-' && r != '.' })+1:]
+		key = quoted[strings.LastIndexFunc(quoted, endsName)+1:]
 		if !Marked(key) && !containsFold(key, "pwd") && !isPass(key) {
 			continue
 		}
-		if before := quoted[:len(quoted)-len(key)]; inQuotes && !strings.HasSuffix(before, "[") && strings.TrimRight(before, "\"'`") == before {
+		before := quoted[:len(quoted)-len(key)]
+		if inQuotes && !strings.HasSuffix(before, "[") && strings.TrimRight(before, "\"'`") == before {
 			continue // the quotes enclose more than the key, as in Get "http://h/token": EOF
 		}
 		start := at + 1 + leading(text[at+1:], "=> \t")
@@ -128,10 +129,14 @@ func hideSettings(text string) string {
 	return b.String() + text[done:]
 }
 
+// endsName reports whether r is no part of a setting's key.
+func endsName(r rune) bool { return r < 0x80 && !inName(byte(r)) && r != '-' && r != '.' }
+
 // isPass reports whether the last word of a key is pass.
 func isPass(key string) bool {
 	before := len(key) - len("pass")
-	return before >= 0 && strings.EqualFold(key[before:], "pass") && (before == 0 || strings.IndexByte("_-.", key[before-1]) >= 0)
+	return before >= 0 && strings.EqualFold(key[before:], "pass") &&
+		(before == 0 || strings.IndexByte("_-.", key[before-1]) >= 0)
 }
 
 // isRedacted reports whether a value was redacted already, as part of a URL.
@@ -177,8 +182,8 @@ func quotedEnd(text string, start int, quote byte, escaped bool) int {
 	return len(text)
 }
 
-// hideTokens redacts the tokens of well-known issuers.
-func hideTokens(text string) string {
+// redactTokens redacts the tokens of well-known issuers.
+func redactTokens(text string) string {
 	if !slices.ContainsFunc(tokenPrefixes, func(prefix string) bool { return strings.Contains(text, prefix) }) {
 		return text
 	}
@@ -199,9 +204,9 @@ func hideTokens(text string) string {
 	return b.String() + text[done:]
 }
 
-// hideUserinfo redacts user:password in addresses without a scheme, such as user:password@tcp(host)
+// redactUserinfo redacts user:password in addresses without a scheme, such as user:password@tcp(host)
 // of MySQL's drivers.
-func hideUserinfo(text string) string {
+func redactUserinfo(text string) string {
 	var b strings.Builder
 	done := 0
 	for start, run := range runs(text) {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// nesting is how many levels of URLs within URLs are read. Deeper levels are redacted unread: each
-// level is read again for every level around it, and untrusted input may nest a megabyte.
+// nesting is how many levels of URLs within URLs are read. Deeper levels are redacted unread, since
+// each level is read again for every level around it, and untrusted input may nest a megabyte.
 const nesting = 4
 
 // CutMark stands where a value was truncated.
@@ -15,19 +15,19 @@ const CutMark = "… [cut]"
 // MaxValue is the length in bytes at which the string of a tag or log is truncated.
 const MaxValue = 4096
 
-// enough is how many bytes of a URL or a message are read: enough to fill a tag even if much is
-// redacted.
-const enough = 4 * MaxValue
+// maxRead is how many bytes of a text are read: enough to fill a tag even if much is redacted.
+const maxRead = 4 * MaxValue
 
 // hidden replaces a secret.
 const hidden = "hidden"
 
-// begin truncates s to the bytes that are read. mark is [CutMark] if it did.
-func begin(s string) (text, mark string) {
-	if len(s) <= enough {
+// Truncate returns at most the first 16 KiB of s. No more of a text is read, which bounds the work.
+// mark is [CutMark] if s was longer.
+func Truncate(s string) (text, mark string) {
+	if len(s) <= maxRead {
 		return s, ""
 	}
-	return s[:enough], CutMark
+	return s[:maxRead], CutMark
 }
 
 // URL returns u as a span may show it: without userinfo and fragment, and with "hidden" for secret
@@ -42,9 +42,9 @@ func URL(u *url.URL) string {
 		host.Host = u.Host[at+1:]
 		u = &host
 	}
-	query, mark := begin(u.RawQuery)
+	query, mark := Truncate(u.RawQuery)
 	query = Query(query)
-	plain := len(u.Path) <= enough && u.Opaque == "" && !strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/") &&
+	plain := len(u.Path) <= maxRead && u.Opaque == "" && !strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/") &&
 		plainPath(u.Host, u.Path)
 	if plain && u.User == nil && u.Fragment == "" && query == u.RawQuery {
 		return u.String() // most are, and a copy costs
@@ -56,14 +56,14 @@ func URL(u *url.URL) string {
 		return shown.String() + mark
 	}
 	if u.Opaque != "" { // the URL after its scheme, verbatim
-		s, mark := begin(shown.String())
-		s, _ = hideURL(s, nesting)
+		s, mark := Truncate(shown.String())
+		s, _ = redactURL(s, nesting)
 		return s + mark
 	}
 	shown.RawQuery = ""
-	path, cut := begin(shown.String())
+	path, cut := Truncate(shown.String())
 	start := len(path) - len(strings.TrimPrefix(path, shown.Scheme+"://"+shown.Host))
-	path = path[:start] + hidePath(u.Host, hideURLs(hideValues(path[start:], "/;", nesting), nesting))
+	path = path[:start] + redactPath(u.Host, redactURLs(redactValues(path[start:], "/;", nesting), nesting))
 	if cut != "" || u.RawQuery == "" {
 		return path + cut
 	}
@@ -72,11 +72,11 @@ func URL(u *url.URL) string {
 
 // Query returns the raw query of a URL with "hidden" for the values of secrets. All else stays, in
 // the same order.
-func Query(raw string) string { return hideValues(raw, "&;", nesting) }
+func Query(raw string) string { return redactValues(raw, "&;", nesting) }
 
-// hideURLs returns text, such as an error's, with each URL in it as URL would show it. After a
+// redactURLs returns text, such as an error's, with each URL in it as URL would show it. After a
 // malformed URL the text ends, since the rest may repeat a part of it.
-func hideURLs(text string, depth int) string {
+func redactURLs(text string, depth int) string {
 	if !strings.Contains(text, "://") {
 		return text
 	}
@@ -92,7 +92,7 @@ func hideURLs(text string, depth int) string {
 			start--
 		}
 		end := urlEnd(text, start, at+len("://"))
-		shown, wellFormed := hideURL(text[start:end], depth)
+		shown, wellFormed := redactURL(text[start:end], depth)
 		b.WriteString(text[:start])
 		b.WriteString(shown)
 		if !wellFormed {
@@ -128,9 +128,9 @@ func urlEnd(text string, start, from int) int {
 	return len(text)
 }
 
-// hideURL returns a URL as URL would show it, and whether its host is well-formed. If not, userinfo
+// redactURL returns a URL as URL would show it, and whether its host is well-formed. If not, userinfo
 // may hold a character that ends a host, so everything up to the last @ is left out.
-func hideURL(s string, depth int) (shown string, wellFormed bool) {
+func redactURL(s string, depth int) (shown string, wellFormed bool) {
 	if depth == 0 {
 		return hidden, true
 	}
@@ -154,9 +154,9 @@ func hideURL(s string, depth int) (shown string, wellFormed bool) {
 	}
 	path, _, _ = strings.Cut(path, "#")
 	path, query, found := strings.Cut(path, "?")
-	shown = scheme + host + hidePath(host, hideValues(path, "/;", depth-1))
+	shown = scheme + host + redactPath(host, redactValues(path, "/;", depth-1))
 	if found {
-		shown += "?" + hideValues(query, "&;", depth-1)
+		shown += "?" + redactValues(query, "&;", depth-1)
 	}
 	return shown, wellFormed
 }
@@ -170,9 +170,9 @@ func isHost(s string) bool {
 	return strings.Trim(port, "0123456789") == "" && !strings.ContainsAny(s, " \t\"<>\\")
 }
 
-// hideValues returns a list of key=value pairs, divided by any of the separators, with "hidden" for
+// redactValues returns a list of key=value pairs, divided by any of the separators, with "hidden" for
 // the values of secrets, also of those in URLs in the list.
-func hideValues(list, separators string, depth int) string {
+func redactValues(list, separators string, depth int) string {
 	var b strings.Builder
 	done := 0 // list up to here is in b
 	for at := 0; at < len(list); {
@@ -192,7 +192,7 @@ func hideValues(list, separators string, depth int) string {
 		case ok && IsKey(key), len(value) >= minToken && isToken(value):
 			shown = hidden
 		default:
-			shown = hideNested(value, depth)
+			shown = redactNested(value, depth)
 			if ok && shown == value && Marked(value) && holdsSettings(value) {
 				shown = hidden
 			}
@@ -217,12 +217,12 @@ func holdsSettings(value string) bool {
 	if err != nil {
 		plain = value
 	}
-	return hideSettings(plain) != plain
+	return redactSettings(plain) != plain
 }
 
-// hideNested redacts a value that may hold a URL, or a part of one, encoded once or more. If there
+// redactNested redacts a value that may hold a URL, or a part of one, encoded once or more. If there
 // is nothing to redact, it returns the value as written.
-func hideNested(value string, depth int) string {
+func redactNested(value string, depth int) string {
 	encoded := strings.ContainsRune(value, '%')
 	if !encoded && !strings.ContainsRune(value, '=') && !strings.Contains(value, ":/") && !strings.HasPrefix(value, "//") {
 		return value
@@ -240,14 +240,14 @@ func hideNested(value string, depth int) string {
 	shown := plain
 	switch {
 	case strings.Contains(plain, "://"):
-		shown = hideURLs(plain, depth)
+		shown = redactURLs(plain, depth)
 	case strings.HasPrefix(plain, "//"): // without a scheme
-		shown, _ = hideURL(":"+plain, depth)
+		shown, _ = redactURL(":"+plain, depth)
 		shown = shown[1:]
 	case strings.ContainsRune(plain, '='): // a path with a query, or a query
-		shown = hideValues(plain, "?&;#", depth-1)
+		shown = redactValues(plain, "?&;#", depth-1)
 	case encoded:
-		shown = hideNested(plain, depth-1)
+		shown = redactNested(plain, depth-1)
 	}
 	if shown != plain {
 		return url.QueryEscape(shown)

@@ -9,7 +9,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-func TestValuesOfSecretsInAQueryAreHiddenAndOthersStay(t *testing.T) {
+func TestQuery(t *testing.T) {
 	for raw, want := range map[string]string{
 		"":                                   "",
 		"page=2&sort=name":                   "page=2&sort=name",
@@ -57,7 +57,7 @@ func TestValuesOfSecretsInAQueryAreHiddenAndOthersStay(t *testing.T) {
 	}
 }
 
-func TestAURLIsShownWithoutUserinfoAndFragment(t *testing.T) {
+func TestURL(t *testing.T) {
 	for raw, want := range map[string]string{
 		"http://user:pw@host:80/p?a=1&key=x#frag": "http://host:80/p?a=1&key=hidden",
 		"/path?token=x":                               "/path?token=hidden",
@@ -82,21 +82,22 @@ func TestAURLIsShownWithoutUserinfoAndFragment(t *testing.T) {
 		t.Errorf("URL(nil) = %q", got)
 	}
 	if got := redact.URL(&url.URL{Scheme: "http", Host: "user:pw@h:80", Path: "/p"}); got != "http://h:80/p" {
-		t.Errorf("a host with a user is shown as %s", got)
+		t.Errorf("a host with a user is recorded as %s", got)
 	}
 	for _, opaque := range []string{"//user:pw@host/path", "//user:pw@host", "//host/a@b", "//host/p?token=pw"} {
-		if got := redact.URL(&url.URL{Scheme: "http", Opaque: opaque}); strings.Contains(got, "pw") || !strings.HasPrefix(got, "http://host") {
-			t.Errorf("opaque %s is shown as %s", opaque, got)
+		got := redact.URL(&url.URL{Scheme: "http", Opaque: opaque})
+		if strings.Contains(got, "pw") || !strings.HasPrefix(got, "http://host") {
+			t.Errorf("opaque %s is recorded as %s", opaque, got)
 		}
 	}
 	if got := redact.URL(&url.URL{Scheme: "http", Opaque: "user:pw@host/"}); got != "http:host/" {
-		t.Errorf("shown as %s", got)
+		t.Errorf("recorded as %s", got)
 	}
 }
 
-// TestUntrustedURLIsReadInLinearTime counts allocated bytes. If each level of nesting were copied
+// TestURLTakesLinearTime counts allocated bytes. If each level of nesting were copied
 // once, they would grow with the square of the URL's length.
-func TestUntrustedURLIsReadInLinearTime(t *testing.T) {
+func TestURLTakesLinearTime(t *testing.T) {
 	for _, nested := range []string{"a=x://?", "a=%3A/", "a=%25", "/;a=x://h", "x://", `"x://u@`} {
 		raw := strings.Repeat(nested, 30_000)
 		var before, after runtime.MemStats
@@ -110,18 +111,4 @@ func TestUntrustedURLIsReadInLinearTime(t *testing.T) {
 			t.Errorf("%s: %d bytes allocated for %d", nested, bytes, len(raw))
 		}
 	}
-}
-
-func FuzzQuery(f *testing.F) {
-	f.Add("a", "b")
-	f.Fuzz(func(t *testing.T, before, after string) {
-		const planted = "PLANTED"
-		if strings.Contains(before+after, planted) {
-			return
-		}
-		// A parameter with that name is hidden, whatever comes before and after it.
-		if got := redact.Query(before + "&token=" + planted + "&" + after); strings.Contains(got, planted) {
-			t.Errorf("%q: %q", before, got)
-		}
-	})
 }

@@ -198,8 +198,8 @@ func (a *automaton) link() {
 	}
 }
 
-// find returns the marks of the words in s. It stops at the first word whose mark is in enough.
-func find(s string, enough Mark) (found Mark) {
+// find returns the marks of the words in s. It stops at the first word whose mark is in stop.
+func find(s string, stop Mark) (found Mark) {
 	a := words()
 	class, next := &a.class, a.next
 	var first, second uint16
@@ -220,13 +220,16 @@ func find(s string, enough Mark) (found Mark) {
 					mark |= SQLName
 				}
 			}
-			if found |= mark; found&enough != 0 {
+			if found |= mark; found&stop != 0 {
 				return found
 			}
 		}
 	}
 	return found
 }
+
+// has reports whether s contains a word with one of these marks.
+func has(s string, marks Mark) bool { return find(s, marks)&marks != 0 }
 
 // isName reports whether s[start:end] is name, in any case, and not part of a longer name; if word is
 // set, it may be a word of one, between underscores. A non-ASCII byte ends a name, since it may be of
@@ -242,7 +245,7 @@ func inName(c byte) bool {
 }
 
 // Marked reports whether s contains a word that marks a credential [Anywhere].
-func Marked(s string) bool { return find(s, Anywhere)&Anywhere != 0 }
+func Marked(s string) bool { return has(s, Anywhere) }
 
 // MarkedSQL reports whether a SQL statement may hold a credential: it has a word of the table, or a
 // URL with userinfo or another secret.
@@ -265,7 +268,7 @@ func markedSQL(s string, marks Mark) bool {
 		return false
 	}
 	_, afterScheme, _ := strings.Cut(s, "://")
-	return strings.Contains(afterScheme, "@") || hasKey(afterScheme) || hideURLs(s, nesting) != s
+	return strings.Contains(afterScheme, "@") || hasKey(afterScheme) || redactURLs(s, nesting) != s
 }
 
 // hasKey reports whether a key before an equals sign in text names a secret. text runs on after a
@@ -286,10 +289,7 @@ func hasKey(text string) bool {
 }
 
 // IsCredential reports whether a name of a SQL statement is one that a credential may follow.
-func IsCredential(name string) bool {
-	const marks = Anywhere | SQL | SQLWord
-	return find(name, marks)&marks != 0
-}
+func IsCredential(name string) bool { return has(name, Anywhere|SQL|SQLWord) }
 
 // IsWord reports whether s is a word of the table that marks SQL, in any case, with or without
 // separators.

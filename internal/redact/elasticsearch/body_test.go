@@ -1,13 +1,12 @@
 package elasticsearch_test
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/gaptrace/gaptrace/internal/redact/elasticsearch"
 )
 
-func TestABodyWithACredentialWordIsShownWithoutValues(t *testing.T) {
+func TestBody(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"query":{"match":{"title":"x"}},"size":10}`:                              "",
 		`{"query":{"term":{"password":"hunter2"}},"size":10}`:                      `{"query":{"term":{"password":?}},"size":?}`,
@@ -25,22 +24,7 @@ func TestABodyWithACredentialWordIsShownWithoutValues(t *testing.T) {
 			want = body
 		}
 		if got := elasticsearch.Body(body); got != want {
-			t.Errorf("%s\nis shown as %s\nwant        %s", body, got, want)
+			t.Errorf("%s\nis recorded as %s\nwant        %s", body, got, want)
 		}
 	}
-}
-
-func FuzzBody(f *testing.F) {
-	f.Add(`{"a":`, `}`)
-	f.Add(`{"token":1,"a":[`, `]}`)
-	f.Fuzz(func(t *testing.T, before, after string) {
-		if strings.ContainsAny(before, `"\`) || strings.Contains(before+after, "PLANTED") || strings.HasPrefix(strings.TrimLeft(after, " \t\r\n"), ":") {
-			return
-		}
-		for _, body := range []string{`{"password":1}` + before + `"PLANTED"` + after, before + `"PLANTED"` + after + `"secret"`, before + `"PLANTED` + ` token`} {
-			if got := elasticsearch.Body(body); strings.Contains(got, "PLANTED") {
-				t.Errorf("%q is shown as %q", body, got)
-			}
-		}
-	})
 }

@@ -1,5 +1,3 @@
-// Package elasticsearch redacts what a span shows of Elasticsearch: the bodies of searches, and the
-// reasons of failures.
 package elasticsearch
 
 import (

@@ -9,21 +9,20 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-// HideCredentials returns statement as a span may show it. A statement with a word of package
+// Statement returns statement as a span may show it. A statement with a word of package
 // redact's table, or with a URL that holds a secret, loses its literals, and names where an
 // unquoted credential may stand. So does a statement of more than 16 KiB, which is not read to its
 // end. Any other statement is returned unchanged.
-func HideCredentials(statement, dbType string) string {
-	long := len(statement) > inspected
-	statement = bound(statement)
+func Statement(statement, dbType string) string {
+	text, mark := redact.Truncate(statement)
 	marked, postgres := redact.MarkedSQL, quotesNames(dbType)
 	if postgres {
 		marked = redact.MarkedPostgres
 	}
-	if !long && !marked(statement) {
+	if mark == "" && !marked(text) {
 		return statement
 	}
-	return hide(statement, &hider{quotedNames: postgres, hashes: true, credentials: &credentials{}})
+	return write(text+mark, &writer{quotedNames: postgres, hashes: true, credentials: &credentials{}})
 }
 
 // credentials decides which tokens of a statement may be shown. Only the grammar of the dialect
@@ -56,28 +55,32 @@ const (
 var valuesFrom = []string{"IDENTIFIED", "PRAGMA", "ATTACH"}
 
 // columnEnds are the words, types among them, that may follow the name of a column or a table.
-var columnEnds = strings.Fields(`ADD ALTER AND AS ASC BETWEEN CROSS DEFAULT DESC DROP ELSE END EXCEPT FROM FULL GROUP HAVING ILIKE IN
-	INNER INTERSECT IS JOIN LEFT LIKE LIMIT NATURAL NOT NULL OFFSET ON OR ORDER OUTER RENAME RETURNING RIGHT SELECT SET THEN UNION
-	UNIQUE VALUES WHEN WHERE
-	BIGINT BINARY BLOB BOOLEAN BYTEA CHAR INT INTEGER JSON JSONB LONGTEXT MEDIUMTEXT NVARCHAR STRING TEXT TIMESTAMP TIMESTAMPTZ UUID
-	VARBINARY VARCHAR`)
+var columnEnds = strings.Fields(`
+	ADD ALTER AND AS ASC BETWEEN CROSS DEFAULT DESC DROP ELSE END EXCEPT FROM FULL GROUP HAVING
+	ILIKE IN INNER INTERSECT IS JOIN LEFT LIKE LIMIT NATURAL NOT NULL OFFSET ON OR ORDER OUTER
+	RENAME RETURNING RIGHT SELECT SET THEN UNION UNIQUE VALUES WHEN WHERE
+
+	BIGINT BINARY BLOB BOOLEAN BYTEA CHAR INT INTEGER JSON JSONB LONGTEXT MEDIUMTEXT NVARCHAR STRING
+	TEXT TIMESTAMP TIMESTAMPTZ UUID VARBINARY VARCHAR`)
 
 // keywords are shown after a literal, besides those that the lexer knows.
-var keywords = strings.Fields(`CREDENTIALS FOR LOGIN OPTIONS PUBLICATION REQUIRE ROLE SECRETS SERVER SSL TO TOKENS UNTIL USER VALID`)
+var keywords = strings.Fields(`
+	CREDENTIALS FOR LOGIN OPTIONS PUBLICATION REQUIRE ROLE SECRETS SERVER SSL TO TOKENS UNTIL USER
+	VALID`)
 
 // admit reports whether the text may go on with a token, shown or as a question mark. rest is the
 // statement after it.
-func (c *credentials) admit(h *hider, kind sqllexer.TokenType, text, rest string) bool {
+func (c *credentials) admit(w *writer, kind sqllexer.TokenType, text, rest string) bool {
 	switch kind {
 	case sqllexer.SPACE, sqllexer.COMMENT, sqllexer.MULTILINE_COMMENT:
 		return true
 	case sqllexer.QUOTED_IDENT:
-		if h.quotedNames && plainName.MatchString(text) {
-			return c.admitName(h, text, rest)
+		if w.quotedNames && plainName.MatchString(text) {
+			return c.admitName(w, text, rest)
 		}
 		fallthrough
 	case sqllexer.STRING, sqllexer.DOLLAR_QUOTED_STRING, sqllexer.DOLLAR_QUOTED_FUNCTION:
-		c.value(h)
+		c.value(w)
 		// BigQuery has strings in three quotes.
 		return !strings.HasPrefix(text, "'''") && !strings.HasPrefix(text, `"""`) && literalEnds.MatchString(rest)
 	}
@@ -90,7 +93,7 @@ func (c *credentials) admit(h *hider, kind sqllexer.TokenType, text, rest string
 	switch kind {
 	case sqllexer.NUMBER, sqllexer.BOOLEAN:
 		if c.awaits != anything {
-			c.value(h)
+			c.value(w)
 		}
 		return true
 	case sqllexer.BIND_PARAMETER, sqllexer.POSITIONAL_PARAMETER, sqllexer.SYSTEM_VARIABLE:
@@ -98,12 +101,12 @@ func (c *credentials) admit(h *hider, kind sqllexer.TokenType, text, rest string
 	case sqllexer.OPERATOR, sqllexer.JSON_OP, sqllexer.WILDCARD, sqllexer.PUNCTUATION, sqllexer.UNKNOWN:
 		return c.admitSign(text, rest)
 	}
-	return c.admitName(h, text, rest)
+	return c.admitName(w, text, rest)
 }
 
-func (c *credentials) value(h *hider) {
+func (c *credentials) value(w *writer) {
 	if !c.values {
-		c.values, c.safe = true, len(h.text)
+		c.values, c.safe = true, len(w.text)
 	}
 	c.awaits = anything
 }
@@ -155,12 +158,12 @@ func (c *credentials) admitSign(text, rest string) bool {
 	return true
 }
 
-func (c *credentials) admitName(h *hider, text, rest string) bool {
+func (c *credentials) admitName(w *writer, text, rest string) bool {
 	if c.values {
 		return true
 	}
 	if isAny(text, valuesFrom...) {
-		c.values, c.safe = true, len(h.text)+len(text)
+		c.values, c.safe = true, len(w.text)+len(text)
 		return true
 	}
 	if c.awaits == parameter {
@@ -169,7 +172,7 @@ func (c *credentials) admitName(h *hider, text, rest string) bool {
 	c.exec = c.exec || isAny(text, "EXEC", "EXECUTE")
 	if redact.IsCredential(text) {
 		if c.exec || len(text) > 3 && isAny(text[:3], "sp_", "xp_") { // a batch may begin with a procedure's name
-			c.values, c.safe = true, len(h.text)+len(text)
+			c.values, c.safe = true, len(w.text)+len(text)
 		}
 		c.awaits = max(c.awaits, valueOrEnd)
 		return true
@@ -182,7 +185,8 @@ func (c *credentials) admitName(h *hider, text, rest string) bool {
 	case isAny(text, "N", "E", "B", "X", "R") && strings.HasPrefix(rest, "'"): // a literal's prefix
 	case !nameEnds.MatchString(rest):
 		return false
-	case strings.EqualFold(text, "NULL"), c.awaits == valueOrEnd && (isAny(text, columnEnds...) || len(text) <= 2): // an alias
+	case strings.EqualFold(text, "NULL"),
+		c.awaits == valueOrEnd && (isAny(text, columnEnds...) || len(text) <= 2): // an alias
 		c.awaits = anything
 	default:
 		return false
@@ -198,9 +202,8 @@ func (c *credentials) keep(text []byte, written int, kind sqllexer.TokenType) []
 	}
 	token := string(text[written:])
 	switch kind {
-	case sqllexer.COMMAND, sqllexer.KEYWORD, sqllexer.NULL, sqllexer.PROC_INDICATOR, sqllexer.CTE_INDICATOR, sqllexer.ALIAS_INDICATOR:
-		return text
-	case sqllexer.SPACE, sqllexer.COMMENT, sqllexer.MULTILINE_COMMENT:
+	case sqllexer.COMMAND, sqllexer.KEYWORD, sqllexer.NULL, sqllexer.PROC_INDICATOR, sqllexer.CTE_INDICATOR,
+		sqllexer.ALIAS_INDICATOR, sqllexer.SPACE, sqllexer.COMMENT, sqllexer.MULTILINE_COMMENT:
 		return text
 	}
 	if isAny(token, "(", ")", ",", ";", "=", ".") || isAny(token, keywords...) || redact.IsWord(token) {

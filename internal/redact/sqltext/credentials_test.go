@@ -8,22 +8,22 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
-func TestEachDocumentedStatementIsShownWithoutItsSecret(t *testing.T) {
+func TestStatementsInDocs(t *testing.T) {
 	for _, statement := range spantest.CredentialStatements(t) {
 		for _, dbType := range []string{"sql", "mysql", "mssql"} {
-			got := sqltext.HideCredentials(strings.ReplaceAll(statement, spantest.Secret, "hunter2"), dbType)
+			got := sqltext.Statement(strings.ReplaceAll(statement, spantest.Secret, "hunter2"), dbType)
 			if strings.Contains(got, "hunter2") || got == "" {
-				t.Errorf("%s is shown as %q", statement, got)
+				t.Errorf("%s is recorded as %q", statement, got)
 			}
 			verb, _, _ := strings.Cut(statement, " ")
 			if !strings.HasPrefix(got, verb) && !strings.HasPrefix(statement, "/*!") {
-				t.Errorf("%s is shown as %q, without its verb", statement, got)
+				t.Errorf("%s is recorded as %q, which lacks its verb", statement, got)
 			}
 		}
 	}
 }
 
-func TestCredentials(t *testing.T) {
+func TestStatement(t *testing.T) {
 	for name, tt := range map[string]struct{ dbType, statement, want string }{
 		"no credential":             {"mysql", "SELECT 'a', 1 FROM users", "SELECT 'a', 1 FROM users"},
 		"a column":                  {"mysql", "SELECT id, token FROM users WHERE id = ?", "SELECT id, token FROM users WHERE id = ?"},
@@ -35,7 +35,7 @@ func TestCredentials(t *testing.T) {
 		"a quoted text":             {"pgx", `SELECT "a token" FROM t`, `SELECT ? FROM ?`},
 		"bare":                      {"sql", "CREATE USER bob PASSWORD hunter2", "CREATE USER bob PASSWORD ?"},
 		"bare, after an operator":   {"sql", "SET PASSWORD = hunter2", "SET PASSWORD = ?"},
-		"bare, behind a comment":    {"sql", "SET PASSWORD /* a */ = -- b\n hunter2", "SET PASSWORD   =  ?"},
+		"bare, after a comment":     {"sql", "SET PASSWORD /* a */ = -- b\n hunter2", "SET PASSWORD   =  ?"},
 		"bare, in brackets":         {"sql", "SET PASSWORD = [hunter2]", "SET PASSWORD = [ ?"},
 		"bare, as an argument":      {"sql", "SET PASSWORD = PASSWORD(hunter2)", "SET PASSWORD = PASSWORD( ?"},
 		"bare, in a list":           {"sql", "GRANT CONNECT TO a IDENTIFIED BY :p, hunter2", "GRANT CONNECT TO a IDENTIFIED BY ?, ?"},
@@ -70,7 +70,7 @@ func TestCredentials(t *testing.T) {
 		"cut where it is too long":  {"sql", "SET PASSWORD = '" + strings.Repeat("hunter2", 1<<20), "SET PASSWORD = ?"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := sqltext.HideCredentials(tt.statement, tt.dbType)
+			got := sqltext.Statement(tt.statement, tt.dbType)
 			if strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(tt.want), " ") {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
@@ -78,7 +78,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-func TestErrorsOfStatementsWithCredentials(t *testing.T) {
+func TestError(t *testing.T) {
 	const statement = "CREATE SUBSCRIPTION s CONNECTION 'postgres://u:hunter2@h/d' PUBLICATION p"
 	for message, want := range map[string]string{
 		"connection refused":                                         "connection refused",
@@ -96,11 +96,11 @@ func TestErrorsOfStatementsWithCredentials(t *testing.T) {
 			want = want[:4096]
 		}
 		if got := sqltext.Error(message, statement); strings.TrimSuffix(got, "?") != strings.TrimSuffix(want, "?") {
-			t.Errorf("%.80s is shown as %.80q (%d bytes), want %.80q", message, got, len(got), want)
+			t.Errorf("%.80s is recorded as %.80q (%d bytes), want %.80q", message, got, len(got), want)
 		}
 	}
 	const unique = `duplicate key value violates unique constraint "u"`
 	if got := sqltext.Error(unique, "INSERT INTO t VALUES ('a')"); got != unique {
-		t.Errorf("the error of an ordinary statement is shown as %q", got)
+		t.Errorf("the error of an ordinary statement is recorded as %q", got)
 	}
 }

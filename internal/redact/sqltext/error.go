@@ -105,8 +105,11 @@ func valuesOf(statement string) []string {
 	}
 	statement = strings.TrimLeft(statement[from:], " \t\r\n")
 	statement = statement[:min(len(statement), maxValues)]
-	values := strings.FieldsFunc(statement, func(r rune) bool { return strings.ContainsRune("'\"`«»„“”‘’$[](){},;=& \t\r\n\x00", r) })
-	values = append(values, strings.FieldsFunc(statement, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })...)
+	const separators = "'\"`«»„“”‘’$[](){},;=& \t\r\n\x00"
+	values := slices.Concat(
+		strings.FieldsFunc(statement, func(r rune) bool { return strings.ContainsRune(separators, r) }),
+		strings.FieldsFunc(statement, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }),
+	)
 	return slices.DeleteFunc(values, func(v string) bool { return len(v) < minValue })
 }
 
