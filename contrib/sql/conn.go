@@ -195,7 +195,7 @@ func (v validator) IsValid() bool { return v.on.Conn.(driver.Validator).IsValid(
 // useDriverConn exists for its name. If code asserts a wrapped connection to the driver's type, the
 // panic's message names the wrapped type, and so [DriverConn], the function to call:
 //
-//	interface conversion: interface {} is sql.connEQV[github.com/gaptrace/gaptrace/contrib/sql.useDriverConn],
+//	interface conversion: interface {} is gapsql.connEQV[github.com/gaptrace/gaptrace/contrib/sql.useDriverConn],
 //	not *stdlib.Conn
 type useDriverConn struct{}
 

@@ -81,7 +81,7 @@ var openings = map[string][]func(dsn string) (*sql.DB, error){
 	},
 }
 
-func TestADatabaseOpensAsItDoesWithoutUs(t *testing.T) {
+func TestOpenLikeDatabaseSQL(t *testing.T) {
 	for name, fault := range map[string]func(string) error{
 		"well":                 nil,
 		"with a malformed dsn": failOn("OpenConnector", 99, errBoom),
@@ -113,27 +113,27 @@ func TestADatabaseOpensAsItDoesWithoutUs(t *testing.T) {
 	}
 }
 
-func TestDBTypeIsTheDriversNameWhereOneIsGiven(t *testing.T) {
+func TestOpenTagsDriverName(t *testing.T) {
 	register(&fake{shape: modern})
 	for want, open := range map[string]func(...gaptrace.Option) (*sql.DB, error){
 		"old": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("old", "user:secret@host", opts...) },
 		"new": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("new", "user:secret@host", opts...) },
 		"sql": func(opts ...gaptrace.Option) (*sql.DB, error) {
 			d := gapsql.WrapDriver(oldDriver{}, opts...)
-			return sql.OpenDB(must(d.(driver.DriverContext).OpenConnector("user:secret@host"))(t)), nil
+			return sql.OpenDB(spantest.Must(d.(driver.DriverContext).OpenConnector("user:secret@host"))(t)), nil
 		},
 	} {
 		tracer := spantest.NewTracer()
-		db := must(open(gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
-		must(db, db.Ping())(t)
+		db := spantest.Must(open(gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
+		noError(t, db.Ping())
 		db.Close()
 		if got, want := tracer.Tree("component=database/sql ", "", " span.kind=client", ""), fmt.Sprintf("sql connect db.type=%s\nsql ping db.type=%[1]s\n", want); got != want {
-			t.Errorf("drawn:\n%swant:\n%s", got, want)
+			t.Errorf("recorded:\n%swant:\n%s", got, want)
 		}
 	}
 }
 
-func TestTheDataSourceNameIsNotToldWithTheDriversError(t *testing.T) {
+func TestConnectErrorDoesNotLeakDSN(t *testing.T) {
 	for dsn, messages := range map[string]map[string]string{
 		"postgres://user:hun%2Fter2@host/": {
 			"cannot parse postgres://user:hun%2Fter2@host/: no": `"cannot parse ?"`,
@@ -160,13 +160,13 @@ func TestTheDataSourceNameIsNotToldWithTheDriversError(t *testing.T) {
 				"Open, old": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("old", dsn, opts...) },
 				"Open, new": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("new", dsn, opts...) },
 				"WrapDriver, old": func(opts ...gaptrace.Option) (*sql.DB, error) {
-					return sql.OpenDB(must(gapsql.WrapDriver(oldDriver{}, opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
+					return sql.OpenDB(spantest.Must(gapsql.WrapDriver(oldDriver{}, opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
 				},
 				"WrapDriver, new": func(opts ...gaptrace.Option) (*sql.DB, error) {
-					return sql.OpenDB(must(gapsql.WrapDriver(newDriver{}, opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
+					return sql.OpenDB(spantest.Must(gapsql.WrapDriver(newDriver{}, opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
 				},
 				"Wrap of WrapDriver": func(opts ...gaptrace.Option) (*sql.DB, error) {
-					c := must(gapsql.WrapDriver(newDriver{}).(driver.DriverContext).OpenConnector(dsn))(t)
+					c := spantest.Must(gapsql.WrapDriver(newDriver{}).(driver.DriverContext).OpenConnector(dsn))(t)
 					return sql.OpenDB(gapsql.Wrap(c, opts...)), nil
 				},
 			} {
@@ -177,13 +177,13 @@ func TestTheDataSourceNameIsNotToldWithTheDriversError(t *testing.T) {
 					return nil
 				}})
 				tracer := spantest.NewTracer()
-				db := must(open(gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
+				db := spantest.Must(open(gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
 				if err := db.Ping(); err != failure { //nolint:errorlint // by identity
 					t.Errorf("%s: the program saw %v, want %v", name, err, failure)
 				}
 				db.Close()
 				if got := tracer.Tree(); !strings.HasSuffix(got, " message="+want+"\n") {
-					t.Errorf("%s, %s: drawn:\n%s", name, message, got)
+					t.Errorf("%s, %s: recorded:\n%s", name, message, got)
 				}
 			}
 		}
@@ -201,36 +201,36 @@ func (shyConnector) Driver() driver.Driver { return nil }
 
 var registerShy = sync.OnceFunc(func() { sql.Register("shy", shyDriver{}) }) // tests may run more than once
 
-func TestADriverThatDoesNotSayWhatItIsIsRefusedWhenItIsOpened(t *testing.T) {
+func TestOpenRefusesConnectorWithoutDriver(t *testing.T) {
 	registerShy()
 	if db, err := gapsql.Open("shy", ""); db != nil || err == nil || !strings.Contains(err.Error(), `"shy"`) {
 		t.Errorf("%v, %v", db, err)
 	}
 }
 
-func TestWhatIsWrappedTwiceDrawsEachCallOnce(t *testing.T) {
+func TestWrapTwice(t *testing.T) {
 	for name, open := range map[string]func(older, newer gaptrace.Option) *sql.DB{
 		"Wrap": func(older, newer gaptrace.Option) *sql.DB {
 			return sql.OpenDB(gapsql.Wrap(gapsql.Wrap(&fake{shape: modern}, older), newer))
 		},
 		"WrapDriver": func(older, newer gaptrace.Option) *sql.DB {
 			d := gapsql.WrapDriver(gapsql.WrapDriver(oldDriver{}, older), newer)
-			return sql.OpenDB(must(d.(driver.DriverContext).OpenConnector("dsn"))(t))
+			return sql.OpenDB(spantest.Must(d.(driver.DriverContext).OpenConnector("dsn"))(t))
 		},
 		"Wrap of WrapDriver": func(older, newer gaptrace.Option) *sql.DB {
 			d := gapsql.WrapDriver(newDriver{}, older)
-			return sql.OpenDB(gapsql.Wrap(must(d.(driver.DriverContext).OpenConnector("dsn"))(t), newer))
+			return sql.OpenDB(gapsql.Wrap(spantest.Must(d.(driver.DriverContext).OpenConnector("dsn"))(t), newer))
 		},
 		"WrapDriver of Wrap": func(older, newer gaptrace.Option) *sql.DB {
 			d := gapsql.WrapDriver(contextDriver{gapsql.Wrap(&fake{shape: modern}, older)}, newer)
-			return sql.OpenDB(must(d.(driver.DriverContext).OpenConnector("dsn"))(t))
+			return sql.OpenDB(spantest.Must(d.(driver.DriverContext).OpenConnector("dsn"))(t))
 		},
 		"Open of WrapDriver": func(_, newer gaptrace.Option) *sql.DB {
 			var c options.Config
 			newer(&c)
 			opentracing.SetGlobalTracer(c.Tracer) // to which the registered driver draws
 			t.Cleanup(func() { opentracing.SetGlobalTracer(opentracing.NoopTracer{}) })
-			return must(gapsql.Open("wrapped new", "dsn", newer))(t)
+			return spantest.Must(gapsql.Open("wrapped new", "dsn", newer))(t)
 		},
 	} {
 		register(&fake{shape: modern})
@@ -239,7 +239,7 @@ func TestWhatIsWrappedTwiceDrawsEachCallOnce(t *testing.T) {
 			gaptrace.WithTracer(newer)(c)
 			gaptrace.WithRoots()(c)
 		})
-		must(db, db.Ping())(t)
+		noError(t, db.Ping())
 		db.Close()
 		if len(older.Spans()) != 0 || len(newer.Named("sql ping")) != 1 || len(newer.Named("sql connect")) != 1 {
 			t.Errorf("%s: drawn, older:\n%snewer:\n%s", name, older.Tree(), newer.Tree())
@@ -247,13 +247,13 @@ func TestWhatIsWrappedTwiceDrawsEachCallOnce(t *testing.T) {
 	}
 }
 
-func TestAConnectionOpenedWithoutAConnectorIsWrappedToo(t *testing.T) {
+func TestWrapDriverOpen(t *testing.T) {
 	register(&fake{shape: modern})
 	tracer := spantest.NewTracer()
 	d := gapsql.WrapDriver(oldDriver{}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 	d = gapsql.WrapDriver(d, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
-	c := must(d.Open("dsn"))(t)
-	must(c, c.(driver.Pinger).Ping(context.Background()))(t)
+	c := spantest.Must(d.Open("dsn"))(t)
+	noError(t, c.(driver.Pinger).Ping(context.Background()))
 	if got := len(tracer.Spans()); got != 2 {
 		t.Errorf("%d spans, want those of connect and ping", got)
 	}

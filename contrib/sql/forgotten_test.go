@@ -20,28 +20,28 @@ import (
 // forget are the ways to leave rows open so that database/sql keeps them referenced.
 var forget = map[string]func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows{
 	"a statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
-		prepared := must(db.PrepareContext(t.Context(), "SELECT"))(t)
+		prepared := spantest.Must(db.PrepareContext(t.Context(), "SELECT"))(t)
 		defer prepared.Close()
-		return must(prepared.QueryContext(ctx))(t)
+		return spantest.Must(prepared.QueryContext(ctx))(t)
 	},
 	"an open statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
-		return must(must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
+		return spantest.Must(spantest.Must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
 	},
 	"a connection's statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
-		conn := must(db.Conn(t.Context()))(t)
-		return must(must(conn.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
+		conn := spantest.Must(db.Conn(t.Context()))(t)
+		return spantest.Must(spantest.Must(conn.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
 	},
 	"a transaction's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
-		return must(must(db.BeginTx(t.Context(), nil))(t).QueryContext(ctx, "SELECT"))(t)
+		return spantest.Must(spantest.Must(db.BeginTx(t.Context(), nil))(t).QueryContext(ctx, "SELECT"))(t)
 	},
 	"a transaction's statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
-		tx := must(db.BeginTx(t.Context(), nil))(t)
-		return must(must(tx.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
+		tx := spantest.Must(db.BeginTx(t.Context(), nil))(t)
+		return spantest.Must(spantest.Must(tx.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
 	},
 	"a context's that goes on": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
 		ctx, cancel := context.WithCancel(ctx)
 		t.Cleanup(cancel)
-		return must(db.QueryContext(ctx, "SELECT"))(t)
+		return spantest.Must(db.QueryContext(ctx, "SELECT"))(t)
 	},
 }
 
@@ -50,7 +50,7 @@ var forget = map[string]func(t *testing.T, ctx context.Context, db *sql.DB) *sql
 func forgetful(t *testing.T, use func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB), opts ...gaptrace.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		tracer, ctx, db := under(t, &fake{shape: modern, stmt: modernStmt, sets: three}, opts...)
+		tracer, ctx, db := openFake(t, &fake{shape: modern, stmt: modernStmt, sets: three}, opts...)
 		ctx = context.WithoutCancel(ctx)
 		use(t, tracer, ctx, db)
 	})
@@ -59,7 +59,7 @@ func forgetful(t *testing.T, use func(t *testing.T, tracer *spantest.Tracer, ctx
 // another runs a query, at which the wrapper checks for forgotten rows.
 func another(t *testing.T, ctx context.Context, db *sql.DB) {
 	t.Helper()
-	read(t, must(db.QueryContext(ctx, "SELECT 2"))(t), nil)
+	read(t, spantest.Must(db.QueryContext(ctx, "SELECT 2"))(t), nil)
 }
 
 func abandoned(tracer *spantest.Tracer) (spans []*spantest.Span) {
@@ -71,7 +71,7 @@ func abandoned(tracer *spantest.Tracer) (spans []*spantest.Span) {
 	return spans
 }
 
-func TestForgottenRowsAreReported(t *testing.T) {
+func TestForgottenRows(t *testing.T) {
 	for name, open := range forget {
 		t.Run(name, func(t *testing.T) {
 			forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
@@ -90,26 +90,26 @@ func TestForgottenRowsAreReported(t *testing.T) {
 				}
 				got := abandoned(tracer)
 				if len(got) != 1 || got[0].Tags["rows"] != int64(1) || got[0].Tags["db.statement"] != "SELECT" || got[0].Duration() != 0 {
-					t.Errorf("drawn:\n%s", tracer.Tree())
+					t.Errorf("recorded:\n%s", tracer.Tree())
 				}
 				n := len(tracer.Spans())
 				r.Close()
 				if len(tracer.Spans()) != n {
-					t.Errorf("a Close that was no wait is drawn:\n%s", tracer.Tree())
+					t.Errorf("a Close that was no wait is recorded:\n%s", tracer.Tree())
 				}
 			})
 		})
 	}
 }
 
-func TestForgottenRowsAreReportedWhenTheDatabaseIsClosed(t *testing.T) {
+func TestForgottenRowsAtClose(t *testing.T) {
 	for name, open := range forget {
 		t.Run(name, func(t *testing.T) {
 			forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
 				r := open(t, ctx, db)
 				db.Close()
 				if got := abandoned(tracer); len(got) != 1 {
-					t.Errorf("drawn:\n%s", tracer.Tree())
+					t.Errorf("recorded:\n%s", tracer.Tree())
 				}
 				r.Close()
 			})
@@ -117,10 +117,10 @@ func TestForgottenRowsAreReportedWhenTheDatabaseIsClosed(t *testing.T) {
 	}
 }
 
-func TestRowsThatAreReadAreNotForgotten(t *testing.T) {
+func TestForgottenRowsAreNotBeingRead(t *testing.T) {
 	forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
-		prepared := must(db.PrepareContext(t.Context(), "SELECT"))(t)
-		r := must(prepared.QueryContext(ctx))(t)
+		prepared := spantest.Must(db.PrepareContext(t.Context(), "SELECT"))(t)
+		r := spantest.Must(prepared.QueryContext(ctx))(t)
 		for r.Next() {
 			for range 9 {
 				time.Sleep(time.Minute)
@@ -128,16 +128,16 @@ func TestRowsThatAreReadAreNotForgotten(t *testing.T) {
 			}
 		}
 		if got := abandoned(tracer); len(got) != 0 || len(tracer.Named("sql query")) != 3*9+1 {
-			t.Errorf("drawn:\n%s", tracer.Tree())
+			t.Errorf("recorded:\n%s", tracer.Tree())
 		}
 	})
 }
 
-func TestRowsThatSomebodyWaitsForAreNotForgotten(t *testing.T) {
+func TestForgottenRowsAreNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{shape: modern, stmt: modernStmt, sets: three}
-		tracer, ctx, db := under(t, f)
-		r := must(must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(context.WithoutCancel(ctx)))(t)
+		tracer, ctx, db := openFake(t, f)
+		r := spantest.Must(spantest.Must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(context.WithoutCancel(ctx)))(t)
 		f.fault = func(call string) error {
 			if call == "Next 0" {
 				time.Sleep(time.Hour)
@@ -154,17 +154,17 @@ func TestRowsThatSomebodyWaitsForAreNotForgotten(t *testing.T) {
 		time.Sleep(time.Hour)
 		r.Close()
 		if got := abandoned(tracer); len(got) != 0 {
-			t.Errorf("drawn:\n%s", tracer.Tree())
+			t.Errorf("recorded:\n%s", tracer.Tree())
 		}
 	})
 }
 
-func TestForgottenRowsThatAreReadAreANewQuery(t *testing.T) {
+func TestForgottenRowsReadAgain(t *testing.T) {
 	for _, how := range []string{"Next", "Close"} {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{shape: modern, stmt: modernStmt, sets: three}
-			tracer, ctx, db := under(t, f)
-			r := must(must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(context.WithoutCancel(ctx)))(t)
+			tracer, ctx, db := openFake(t, f)
+			r := spantest.Must(spantest.Must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(context.WithoutCancel(ctx)))(t)
 			r.Next()
 			for range 12 {
 				time.Sleep(time.Minute)
@@ -188,37 +188,37 @@ func TestForgottenRowsThatAreReadAreANewQuery(t *testing.T) {
 			}
 			spans := tracer.Spans()
 			if len(spans) != 1 {
-				t.Fatalf("%s, drawn:\n%s", how, tracer.Tree())
+				t.Fatalf("%s, recorded:\n%s", how, tracer.Tree())
 			}
 			if got := fmt.Sprint(spans[0].Operation, " rows=", spans[0].Tags["rows"]); got != want ||
 				!spans[0].Start.Equal(begun) || spans[0].Duration() != time.Since(begun) || spans[0].ParentID != 1 || spans[0].Tags["db.statement"] != "SELECT" {
-				t.Errorf("%s, drawn:\n%s", how, tracer.Tree())
+				t.Errorf("%s, recorded:\n%s", how, tracer.Tree())
 			}
 		})
 	}
 }
 
-func TestClosingOneDatabaseOfADriverDoesNotReportAnothersRows(t *testing.T) {
+func TestForgottenRowsOfAnotherDB(t *testing.T) {
 	tracer := spantest.NewTracer()
 	d := gapsql.WrapDriver(contextDriver{&fake{shape: modern, sets: three}}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
-	open := func() *sql.DB { return sql.OpenDB(must(d.(driver.DriverContext).OpenConnector("dsn"))(t)) }
+	open := func() *sql.DB { return sql.OpenDB(spantest.Must(d.(driver.DriverContext).OpenConnector("dsn"))(t)) }
 	one, other := open(), open()
 	defer other.Close()
-	r := must(other.QueryContext(t.Context(), "SELECT"))(t)
+	r := spantest.Must(other.QueryContext(t.Context(), "SELECT"))(t)
 	one.Close()
 	if got := abandoned(tracer); len(got) != 0 {
-		t.Errorf("drawn:\n%s", tracer.Tree())
+		t.Errorf("recorded:\n%s", tracer.Tree())
 	}
 	r.Close()
 }
 
 // If forgotten rows hold all connections of a pool, no query can run. So a caller that gives up
 // waiting reports them.
-func TestFailedWaitForThePoolReportsForgottenRows(t *testing.T) {
+func TestForgottenRowsAtFailedPoolWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tracer, ctx, db := underOne(t, &fake{shape: modern, stmt: modernStmt, sets: three})
-		prepared := must(db.PrepareContext(ctx, "SELECT"))(t)
-		r := must(prepared.QueryContext(context.WithoutCancel(ctx)))(t)
+		tracer, ctx, db := openPool(t, &fake{shape: modern, stmt: modernStmt, sets: three})
+		prepared := spantest.Must(db.PrepareContext(ctx, "SELECT"))(t)
+		r := spantest.Must(prepared.QueryContext(context.WithoutCancel(ctx)))(t)
 		defer r.Close()
 		for range 11 {
 			impatient, cancel := context.WithTimeout(ctx, time.Minute)
@@ -228,26 +228,26 @@ func TestFailedWaitForThePoolReportsForgottenRows(t *testing.T) {
 			cancel()
 		}
 		if got := abandoned(tracer); len(got) != 1 {
-			t.Errorf("drawn:\n%s", tracer.Tree())
+			t.Errorf("recorded:\n%s", tracer.Tree())
 		}
 	})
 }
 
-func TestAPoolsWaitIsReportedWithForgottenRows(t *testing.T) {
+func TestForgottenRowsAfterPoolWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tracer, ctx, db := exhausted(t, &fake{shape: modern, sets: three})
+		tracer, ctx, db := openExhausted(t, &fake{shape: modern, sets: three})
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		must(db.QueryContext(ctx, "SELECT"))(t)
+		spantest.Must(db.QueryContext(ctx, "SELECT"))(t)
 		db.Close()
 		wantPool(t, tracer, held)
 		if got := abandoned(tracer); len(got) != 1 {
-			t.Errorf("drawn:\n%s", tracer.Tree())
+			t.Errorf("recorded:\n%s", tracer.Tree())
 		}
 	})
 }
 
-func TestAHookThatGoexitsForOneForgottenQueryDoesNotLoseAnother(t *testing.T) {
+func TestForgottenRowsWithHookThatGoexits(t *testing.T) {
 	asked := 0
 	forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
 		for range 2 {
@@ -260,7 +260,7 @@ func TestAHookThatGoexitsForOneForgottenQueryDoesNotLoseAnother(t *testing.T) {
 		}()
 		<-done
 		if n := len(abandoned(tracer)); n != 1 || asked != 2 {
-			t.Errorf("drawn:\n%s", tracer.Tree())
+			t.Errorf("recorded:\n%s", tracer.Tree())
 		}
 	}, gaptrace.WithOperation(func(c gaptrace.Call) string {
 		if c.Operation == "sql query" {
@@ -272,14 +272,14 @@ func TestAHookThatGoexitsForOneForgottenQueryDoesNotLoseAnother(t *testing.T) {
 	}))
 }
 
-func TestForgottenRowsMayBeReadConcurrently(t *testing.T) {
+func TestForgottenRowsReadConcurrently(t *testing.T) {
 	const n = 1000
 	f := &fake{shape: modern, sets: [][]driver.Value{make([]driver.Value, n)}}
 	tracer := spantest.NewTracer()
 	// Closing the database reports the rows, while this goroutine still reads them.
 	for range 20 {
 		db := sql.OpenDB(gapsql.Wrap(f, gaptrace.WithTracer(tracer), gaptrace.WithRoots()))
-		r := must(db.QueryContext(t.Context(), "SELECT"))(t)
+		r := spantest.Must(db.QueryContext(t.Context(), "SELECT"))(t)
 		var closing sync.WaitGroup
 		closing.Go(func() { db.Close() })
 		got := 0

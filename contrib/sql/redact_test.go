@@ -28,7 +28,7 @@ func TestHideLiteralsKeepsQuotedNamesOfPostgres(t *testing.T) {
 // and queried, and succeeds or fails with an error that repeats it.
 func TestCredentialsNeverEnterASpan(t *testing.T) {
 	f := &fake{shape: modern, stmt: modernStmt, sets: three}
-	tracer, _, db := under(t, f, gaptrace.WithRoots())
+	tracer, _, db := openFake(t, f, gaptrace.WithRoots())
 	ctx := t.Context()
 	for _, statement := range spantest.CredentialStatements(t) {
 		query := strings.ReplaceAll(statement, spantest.Secret, "hunter2")
@@ -64,20 +64,18 @@ func TestCredentialsNeverEnterASpan(t *testing.T) {
 }
 
 func TestStatementWithoutCredentialIsRecordedWhole(t *testing.T) {
-	tracer, ctx, db := under(t, &fake{shape: modern})
+	tracer, ctx, db := openFake(t, &fake{shape: modern})
 	const query = "SELECT 'a', 1 FROM passwords -- w, f, WORD, IDENTIFY"
-	must(db.ExecContext(ctx, strings.ReplaceAll(query, "passwords", "users")))(t)
-	must(db.ExecContext(ctx, query))(t)
+	spantest.Must(db.ExecContext(ctx, strings.ReplaceAll(query, "passwords", "users")))(t)
+	spantest.Must(db.ExecContext(ctx, query))(t)
 	const want = `sql exec db.statement="SELECT 'a', 1 FROM users -- w, f, WORD, IDENTIFY" db.type=sql
 sql exec db.statement="SELECT ?, ? FROM ? " db.type=sql
 `
-	if got := drawn(tracer, ctx); got != want {
-		t.Errorf("drawn:\n%swant:\n%s", got, want)
-	}
+	wantCalls(t, tracer, ctx, want)
 }
 
 func TestStatementWithPasswordColumnStaysReadable(t *testing.T) {
-	tracer, ctx, db := under(t, &fake{shape: modern})
+	tracer, ctx, db := openFake(t, &fake{shape: modern})
 	for statement, want := range map[string]string{
 		"SELECT password FROM users WHERE id = 7":                      "SELECT password FROM users WHERE id = ?",
 		"SELECT id, u.password, name FROM users u WHERE name = 'x'":    "SELECT id, u.password, name FROM users u WHERE name = ?",
@@ -98,7 +96,7 @@ func TestStatementWithPasswordColumnStaysReadable(t *testing.T) {
 		"ALTER ROLE bob PASSWORD hunter2 VALID UNTIL '2030'":           "ALTER ROLE bob PASSWORD ?",
 	} {
 		tracer.Reset()
-		must(db.ExecContext(ctx, statement))(t)
+		spantest.Must(db.ExecContext(ctx, statement))(t)
 		if got := tracer.Named("sql exec")[0].Tags["db.statement"]; got != want {
 			t.Errorf("%s: %s, want %s", statement, got, want)
 		}
@@ -128,13 +126,13 @@ func TestErrorOfStatementWithCredentialIsTruncated(t *testing.T) {
 	} {
 		for _, message := range refused {
 			f := &fake{shape: modern}
-			tracer, ctx, db := under(t, f)
+			tracer, ctx, db := openFake(t, f)
 			f.fault = failOn("Exec", 1, errors.New(message))
 			if _, err := db.ExecContext(ctx, statement, "hunter2"); err == nil || err.Error() != message {
 				t.Errorf("the program saw %v, want %s", err, message)
 			}
-			if got := drawn(tracer, ctx); strings.Contains(got, "hunter2") || !strings.Contains(got, "error=true") {
-				t.Errorf("%.40s, %s: drawn:\n%s", statement, message, got)
+			if got := recordedCalls(tracer, ctx); strings.Contains(got, "hunter2") || !strings.Contains(got, "error=true") {
+				t.Errorf("%.40s, %s: recorded:\n%s", statement, message, got)
 			}
 		}
 	}
@@ -143,11 +141,11 @@ func TestErrorOfStatementWithCredentialIsTruncated(t *testing.T) {
 func TestErrorOfOrdinaryStatementIsRecordedWhole(t *testing.T) {
 	for _, statement := range []string{"SELECT 'a'", "SELECT " + strings.Repeat("'a', ", 1<<20)} {
 		f := &fake{shape: modern}
-		tracer, ctx, db := under(t, f)
+		tracer, ctx, db := openFake(t, f)
 		f.fault = failOn("Exec", 1, errors.New("no such column 'a'"))
 		_, _ = db.ExecContext(ctx, statement)
-		if got := drawn(tracer, ctx); !strings.HasSuffix(got, " message=\"no such column 'a'\"\n") {
-			t.Errorf("%.40s: drawn:\n%s", statement, got)
+		if got := recordedCalls(tracer, ctx); !strings.HasSuffix(got, " message=\"no such column 'a'\"\n") {
+			t.Errorf("%.40s: recorded:\n%s", statement, got)
 		}
 	}
 }

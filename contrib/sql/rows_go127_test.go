@@ -54,7 +54,7 @@ type scans func(any) error
 
 func (s scans) Scan(v any) error { return s(v) }
 
-func TestSlowColumnIsAWaitUnlessTheProgramScans(t *testing.T) {
+func TestScanColumnWaits(t *testing.T) {
 	const slow = time.Millisecond
 	var (
 		n    int64
@@ -89,14 +89,14 @@ func TestSlowColumnIsAWaitUnlessTheProgramScans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &fake{shape: modern, sets: three, rows: rowses["scan columns"]}
-				tracer, ctx, db := under(t, f)
+				tracer, ctx, db := openFake(t, f)
 				f.fault = func(call string) error {
 					if strings.HasPrefix(call, "ScanColumn") {
 						time.Sleep(slow)
 					}
 					return nil
 				}
-				r := must(db.QueryContext(ctx, "SELECT"))(t)
+				r := spantest.Must(db.QueryContext(ctx, "SELECT"))(t)
 				r.Next()
 				time.Sleep(time.Second)
 				_ = r.Scan(tt.dest) // most refuse the value
@@ -104,73 +104,69 @@ func TestSlowColumnIsAWaitUnlessTheProgramScans(t *testing.T) {
 				r.Close()
 				waits := tracer.Named("sql query wait")
 				if len(waits) != tt.want || tt.want == 1 && waits[0].Duration() != slow {
-					t.Errorf("drawn:\n%s", tracer.Tree())
+					t.Errorf("recorded:\n%s", tracer.Tree())
 				}
 				if call := tracer.Named("sql query")[0]; call.Tags["rows"] != int64(1) || call.Tags["error"] != nil {
-					t.Errorf("drawn:\n%s", tracer.Tree())
+					t.Errorf("recorded:\n%s", tracer.Tree())
 				}
 			})
 		})
 	}
 }
 
-func TestScanningAColumnThatIsInABufferIsWork(t *testing.T) {
+func TestScanColumnFromBuffer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tracer, ctx, db := under(t, &fake{shape: modern, sets: three, rows: rowses["scan columns"]})
-		r := must(db.QueryContext(ctx, "SELECT"))(t)
+		tracer, ctx, db := openFake(t, &fake{shape: modern, sets: three, rows: rowses["scan columns"]})
+		r := spantest.Must(db.QueryContext(ctx, "SELECT"))(t)
 		var n int
 		for r.Next() {
 			time.Sleep(time.Second)
-			must(n, r.Scan(&n))(t)
+			noError(t, r.Scan(&n))
 		}
-		if got, want := drawn(tracer, ctx), "sql query db.statement=SELECT db.type=sql rows=3\n"; got != want {
-			t.Errorf("drawn:\n%swant:\n%s", got, want)
-		}
+		wantCalls(t, tracer, ctx, "sql query db.statement=SELECT db.type=sql rows=3\n")
 	})
 }
 
 // The error of a conversion quotes the row's value, which no span may show.
-func TestTheErrorOfAColumnIsNotRecorded(t *testing.T) {
-	tracer, ctx, db := under(t, &fake{shape: modern, sets: [][]driver.Value{{"hunter2"}}, rows: rowses["scan columns"]})
+func TestScanColumnErrorIsNotRecorded(t *testing.T) {
+	tracer, ctx, db := openFake(t, &fake{shape: modern, sets: [][]driver.Value{{"hunter2"}}, rows: rowses["scan columns"]})
 	var n int
 	if err := db.QueryRowContext(ctx, "SELECT").Scan(&n); err == nil || !strings.Contains(err.Error(), "hunter2") {
 		t.Fatal(err)
 	}
-	if got, want := drawn(tracer, ctx), "sql query db.statement=SELECT db.type=sql rows=1\n"; got != want {
-		t.Errorf("drawn:\n%swant:\n%s", got, want)
-	}
+	wantCalls(t, tracer, ctx, "sql query db.statement=SELECT db.type=sql rows=1\n")
 }
 
-func TestTheNextRowOfAScannerMayFail(t *testing.T) {
+func TestNextRowFails(t *testing.T) {
 	f := &fake{shape: modern, sets: three, rows: rowses["scan columns"]}
-	tracer, ctx, db := under(t, f)
+	tracer, ctx, db := openFake(t, f)
 	f.fault = failOn("Next 1", 1, errBoom)
-	r := must(db.QueryContext(ctx, "SELECT"))(t)
+	r := spantest.Must(db.QueryContext(ctx, "SELECT"))(t)
 	for r.Next() {
 	}
 	if r.Err() != errBoom { //nolint:errorlint // by identity
 		t.Error(r.Err())
 	}
-	if got := drawn(tracer, ctx); !strings.HasPrefix(got, "sql query db.statement=SELECT db.type=sql error=true rows=1\n") {
-		t.Errorf("drawn:\n%s", got)
+	if got := recordedCalls(tracer, ctx); !strings.HasPrefix(got, "sql query db.statement=SELECT db.type=sql error=true rows=1\n") {
+		t.Errorf("recorded:\n%s", got)
 	}
 }
 
-func TestAScanThatPanicsOrGoexitsEndsItsCall(t *testing.T) {
+func TestScanColumnPanics(t *testing.T) {
 	for name, leave := range map[string]func(){"panics": func() { panic(errBoom) }, "Goexits": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{shape: modern, sets: three, rows: rowses["scan columns"]}
-			tracer, ctx, db := under(t, f)
+			tracer, ctx, db := openFake(t, f)
 			var caller sync.WaitGroup
 			caller.Go(func() {
 				defer func() { _ = recover() }()
-				r := must(db.QueryContext(ctx, "SELECT"))(t)
+				r := spantest.Must(db.QueryContext(ctx, "SELECT"))(t)
 				r.Next()
 				_ = r.Scan(scans(func(any) error { leave(); return nil }))
 			})
 			caller.Wait()
-			if got := drawn(tracer, ctx); strings.Count(got, "error=true") != 1 || strings.Contains(got, "PROBLEM") {
-				t.Errorf("drawn:\n%s", got)
+			if got := recordedCalls(tracer, ctx); strings.Count(got, "error=true") != 1 || strings.Contains(got, "PROBLEM") {
+				t.Errorf("recorded:\n%s", got)
 			}
 		})
 	}

@@ -116,7 +116,7 @@ func observe(t *testing.T, conns func(conn) driver.Conn, stmts func(stmt) driver
 	return seen
 }
 
-func TestWhatACallerCanObserveIsTheSameRawAndWrapped(t *testing.T) {
+func TestTransparent(t *testing.T) {
 	raw := func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) { return ctx, c }
 	compare := func(t *testing.T, c func(conn) driver.Conn, s func(stmt) driver.Stmt, r func(*rows) driver.Rows) {
 		want := observe(t, c, s, r, raw)
@@ -146,7 +146,7 @@ func TestWhatACallerCanObserveIsTheSameRawAndWrapped(t *testing.T) {
 	}
 }
 
-func TestATracerThatMisbehavesIsNotObserved(t *testing.T) {
+func TestTransparentWithHostileTracer(t *testing.T) {
 	want := observe(t, modern, modernStmt, modernRows, func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
 		return ctx, c
 	})

@@ -264,7 +264,7 @@ func (s *stalling) Close() error {
 
 var connectionID = regexp.MustCompile(`(onnection|thread) \d+|:\d+(->|:)`)
 
-func TestWhatGoesWrongIsToldAsItIsWithoutUs(t *testing.T) {
+func TestFailuresAreTheSame(t *testing.T) {
 	shared := servers.MariaDB(t)
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {

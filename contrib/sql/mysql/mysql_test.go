@@ -18,7 +18,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-func TestARoundTripDrawsItsSpans(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	server := servers.MariaDB(t)
 	tracer := spantest.NewTracer()
 	db, err := gapmysql.Open(server.DSN("test?multiStatements=true"), gaptrace.WithTracer(tracer))
@@ -122,7 +122,7 @@ func TestARoundTripDrawsItsSpans(t *testing.T) {
 	}
 }
 
-func TestTheWaitsForThePoolAgreeWithItsStatistics(t *testing.T) {
+func TestPoolWaitsMatchStats(t *testing.T) {
 	server, tracer := servers.MariaDB(t), spantest.NewTracer()
 	opened, err := gapmysql.Open(server.DSN(""), gaptrace.WithTracer(tracer))
 	if err != nil {
@@ -153,7 +153,7 @@ func TestTheWaitsForThePoolAgreeWithItsStatistics(t *testing.T) {
 	}
 }
 
-func TestTagsTellWhereTheConfigurationLeads(t *testing.T) {
+func TestTagsOfConfig(t *testing.T) {
 	for dsn, want := range map[string]string{
 		"user:secret@tcp(host:1)/db":         "db.instance=db db.type=mysql db.user=user error=true peer.address=host:1",
 		"user:secret@tcp(host)/db":           "db.instance=db db.type=mysql db.user=user error=true peer.address=host:3306",
@@ -192,7 +192,7 @@ func TestTagsTellWhereTheConfigurationLeads(t *testing.T) {
 	}
 }
 
-func TestAConfigurationMadeByHandNeedNoNetwork(t *testing.T) {
+func TestTagsOfConfigWithoutNet(t *testing.T) {
 	tracer := spantest.NewTracer()
 	c, err := gapmysql.NewConnector(&mysql.Config{User: "u", DialFunc: func(context.Context, string, string) (net.Conn, error) {
 		return nil, errors.New("not today")
@@ -206,7 +206,7 @@ func TestAConfigurationMadeByHandNeedNoNetwork(t *testing.T) {
 	}
 }
 
-func TestANilConfigurationIsRefusedAtOnce(t *testing.T) {
+func TestNilConfigPanics(t *testing.T) {
 	defer func() {
 		if said, _ := recover().(string); !strings.Contains(said, "cfg is nil") {
 			t.Errorf("panic: %q", said)

@@ -16,7 +16,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-func TestAMalformedDSNGivesTheDriversError(t *testing.T) {
+func TestMalformedDSN(t *testing.T) {
 	for _, dsn := range []string{"user:secret", "user:secret@tcp(host/", "/db?parseTime=maybe", "user@own/", "/d%b", "/?tls=none", "", "/"} {
 		raw, rawErr := sql.Open("mysql", dsn)
 		wrapped, err := gapmysql.Open(dsn)
@@ -38,7 +38,7 @@ func TestAMalformedDSNGivesTheDriversError(t *testing.T) {
 	}
 }
 
-func TestWhatACallerCanObserveIsTheSameRawAndWrapped(t *testing.T) {
+func TestTransparent(t *testing.T) {
 	server := servers.MariaDB(t)
 	for _, params := range []string{"", "?interpolateParams=true", "?parseTime=true&clientFoundRows=true&multiStatements=true"} {
 		dsn := server.DSN("mysql") + params

@@ -112,30 +112,30 @@ func samples(t *testing.T) []sample {
 
 // values returns every kind of value that a driver returns when it is used under ctx.
 func values(t *testing.T, ctx context.Context, c driver.Connector) map[string]any {
-	raw := must(c.Connect(ctx))(t)
+	raw := spantest.Must(c.Connect(ctx))(t)
 	handed := map[string]any{"conn": raw}
 	prepare := func() driver.Stmt {
 		if p, ok := raw.(driver.ConnPrepareContext); ok {
-			return must(p.PrepareContext(ctx, "SELECT"))(t)
+			return spantest.Must(p.PrepareContext(ctx, "SELECT"))(t)
 		}
-		return must(raw.Prepare("SELECT"))(t)
+		return spantest.Must(raw.Prepare("SELECT"))(t)
 	}
 	s := prepare()
 	handed["stmt"] = s
 	if q, ok := s.(driver.StmtQueryContext); ok {
-		handed["rows of the stmt"] = must(q.QueryContext(ctx, nil))(t)
+		handed["rows of the stmt"] = spantest.Must(q.QueryContext(ctx, nil))(t)
 	}
 	if e, ok := s.(driver.StmtExecContext); ok {
-		handed["result of the stmt"] = must(e.ExecContext(ctx, nil))(t)
+		handed["result of the stmt"] = spantest.Must(e.ExecContext(ctx, nil))(t)
 	}
 	if q, ok := raw.(driver.QueryerContext); ok {
-		handed["rows"] = must(q.QueryContext(ctx, "SELECT", nil))(t)
+		handed["rows"] = spantest.Must(q.QueryContext(ctx, "SELECT", nil))(t)
 	}
 	if e, ok := raw.(driver.ExecerContext); ok {
-		handed["result"] = must(e.ExecContext(ctx, "UPDATE", nil))(t)
+		handed["result"] = spantest.Must(e.ExecContext(ctx, "UPDATE", nil))(t)
 	}
 	if b, ok := raw.(driver.ConnBeginTx); ok {
-		handed["tx"] = must(b.BeginTx(ctx, driver.TxOptions{}))(t)
+		handed["tx"] = spantest.Must(b.BeginTx(ctx, driver.TxOptions{}))(t)
 	}
 	return handed
 }
