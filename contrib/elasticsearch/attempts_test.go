@@ -45,7 +45,7 @@ func (s *inTurn) Select(conns []*elastictransport.Connection) (*elastictransport
 	return conns[[]int{0, 0, 1}[s.asked-1]], nil
 }
 
-func TestARetryTellsTheNodeAndWhatWasWrongBefore(t *testing.T) {
+func TestRetryIsLogged(t *testing.T) {
 	status := func(code int) *httptest.Server {
 		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Elastic-Product", "Elasticsearch")
@@ -93,7 +93,7 @@ func TestARetryTellsTheNodeAndWhatWasWrongBefore(t *testing.T) {
 	}
 }
 
-func TestInterceptorCountsUnderAnyRoundTripper(t *testing.T) {
+func TestInterceptorCountsWithAnyRoundTripper(t *testing.T) {
 	for _, tt := range []struct {
 		interceptors []elastictransport.InterceptorFunc
 		failures     int
@@ -124,7 +124,7 @@ func TestInterceptorCountsUnderAnyRoundTripper(t *testing.T) {
 	}
 }
 
-func TestARetryTellsOnlyOfTheAttemptBefore(t *testing.T) {
+func TestRetryLogsOnlyTheAttemptBefore(t *testing.T) {
 	tracer, asked := spantest.NewTracer(), 0
 	c := gapes.Wrap(newClient(t, elasticsearch.Config{Interceptors: intercepted, Addresses: []string{"http://node:9200"}, Transport: network(func(*http.Request) (*http.Response, error) {
 		switch asked++; asked {
@@ -147,7 +147,7 @@ func TestARetryTellsOnlyOfTheAttemptBefore(t *testing.T) {
 }
 
 // An interceptor that fetches a token uses the request's context for a request of its own.
-func TestWhatAnInterceptorFetchesIsNoAttemptToInterceptor(t *testing.T) {
+func TestInterceptorIgnoresOtherRequests(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Elastic-Product", "Elasticsearch") }))
 	defer server.Close()
 	fetching := func(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
@@ -181,7 +181,7 @@ func TestWhatAnInterceptorFetchesIsNoAttemptToInterceptor(t *testing.T) {
 	}
 }
 
-func TestAnAnswerAtOnceIsOneAttempt(t *testing.T) {
+func TestSingleAttemptIsNotTagged(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Elastic-Product", "Elasticsearch") }))
 	defer server.Close()
 	tracer := spantest.NewTracer()

@@ -11,7 +11,7 @@ import (
 )
 
 // 64 MiB, of which no more than the beginning is kept.
-func TestABulkAnswerIsNotHeld(t *testing.T) {
+func TestBulkResponseIsNotHeld(t *testing.T) {
 	for _, errors := range []string{"true", "false"} {
 		rest := io.LimitReader(readerFunc(func(p []byte) (int, error) { clear(p); return len(p), nil }), 64<<20)
 		c, ctx, tracer := recorded(t, network(func(*http.Request) (*http.Response, error) {
@@ -34,7 +34,7 @@ func TestABulkAnswerIsNotHeld(t *testing.T) {
 	}
 }
 
-func TestABulkAnswerTellsHowManyItemsFailed(t *testing.T) {
+func TestBulkFailedItems(t *testing.T) {
 	const failed, done = `{"index":{"_id":"1","status":400,"error":{"type":"t","reason":"hunter2"}}}`, `{"delete":{"_id":"2","status":404,"result":"not_found"}}`
 	items := func(n int, item string) string { return strings.Repeat(item+",", n) + done }
 	for name, tt := range map[string]struct {

@@ -16,7 +16,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
-func TestDiscoveryDrawsNothing(t *testing.T) {
+func TestDiscoveryIsNotRecorded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string
 		tracer := spantest.NewTracer()
@@ -43,7 +43,7 @@ func TestDiscoveryDrawsNothing(t *testing.T) {
 
 // What go-elasticsearch makes of an answer: it reads the body to print it, and checks whose it is, on the first
 // answer that is none of its errors.
-func TestTheClientsOwnReadingOfAnAnswerIsTheSame(t *testing.T) {
+func TestTransparentClientReadsResponse(t *testing.T) {
 	for name, network := range map[string]network{
 		"well":    always(200, `{"took":1}`),
 		"badly":   always(404, `{"error":{"type":"index_not_found_exception","reason":"no such index [x]"}}`),

@@ -33,7 +33,7 @@ func message(span *spantest.Span) string {
 	return "no message"
 }
 
-func TestAStatusOf400OrAboveIsAFailureInElasticsearchsWords(t *testing.T) {
+func TestFailureHasElasticsearchsReason(t *testing.T) {
 	const noIndex = `{"error":{"root_cause":[{"type":"t","reason":"r"}],"type":"index_not_found_exception","reason":"no such index [x]","index":"x"},"status":404}`
 	for name, tt := range map[string]struct {
 		request string
@@ -87,7 +87,7 @@ func TestAStatusOf400OrAboveIsAFailureInElasticsearchsWords(t *testing.T) {
 	}
 }
 
-func TestWhatAHookTakesIsNoPartOfTheWait(t *testing.T) {
+func TestHookTimeIsNotCovered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, ctx, tracer := recorded(t, always(409, `{"error":{"type":"t","reason":"r"}}`), gaptrace.WithExpected(func(gaptrace.Call, error) bool {
 			time.Sleep(time.Second)
@@ -109,7 +109,7 @@ type performer func(*http.Request) (*http.Response, error)
 
 func (f performer) Perform(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestTheBodyOfACallThatIsNotSampledIsNotLookedAt(t *testing.T) {
+func TestUnsampledBodyIsNotWrapped(t *testing.T) {
 	tracer := unsampled()
 	req, err := http.NewRequestWithContext(underParent(t, tracer), "POST", "/x/_search", opaque("{}"))
 	if err != nil {
@@ -127,7 +127,7 @@ func TestTheBodyOfACallThatIsNotSampledIsNotLookedAt(t *testing.T) {
 	}
 }
 
-func TestTheCopyOfABodyIsClosed(t *testing.T) {
+func TestBodyCopyIsClosed(t *testing.T) {
 	c, ctx, _ := recorded(t, always(200, "{}"))
 	req, err := http.NewRequestWithContext(ctx, "POST", "/x/_search", strings.NewReader("{}"))
 	if err != nil {
@@ -155,7 +155,7 @@ func TestTheCopyOfABodyIsClosed(t *testing.T) {
 	}
 }
 
-func TestAFailedCallReturnsBeforeItsBodyHasCome(t *testing.T) {
+func TestFailureReadsNothingAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, ctx, tracer := recorded(t, network(func(*http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
@@ -181,7 +181,7 @@ func TestAFailedCallReturnsBeforeItsBodyHasCome(t *testing.T) {
 	})
 }
 
-func TestAFailureSaysWhatItsCallerHasRead(t *testing.T) {
+func TestFailureOfPartlyReadBody(t *testing.T) {
 	const text = `{"error":{"type":"t","reason":"r"},"status":500}`
 	for name, tt := range map[string]struct {
 		read int
@@ -218,7 +218,7 @@ func TestAFailureSaysWhatItsCallerHasRead(t *testing.T) {
 	}
 }
 
-func TestTheTypedAPIsFailureHasItsReason(t *testing.T) {
+func TestFailureOfTypedAPI(t *testing.T) {
 	c, ctx, tracer := recorded(t, always(400, `{"error":{"type":"resource_already_exists_exception","reason":"index [a/u] already exists"},"status":400}`))
 	if _, err := elasticsearch.NewTypedFrom(c).Indices.Create("a").Do(ctx); err == nil {
 		t.Error("no error")
@@ -229,7 +229,7 @@ func TestTheTypedAPIsFailureHasItsReason(t *testing.T) {
 }
 
 // A stranger's reader may break io.Reader's contract. That is between it and the caller.
-func TestAFailuresBodyMayMiscount(t *testing.T) {
+func TestFailureWithReaderThatMiscounts(t *testing.T) {
 	for _, count := range []int{-1, 100} {
 		c, ctx, tracer := recorded(t, network(func(*http.Request) (*http.Response, error) {
 			return answer(500, readerFunc(func([]byte) (int, error) { return count, io.EOF })), nil
@@ -249,7 +249,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-func TestTheSpanTellsWhatWentWrong(t *testing.T) {
+func TestFailureOfNetwork(t *testing.T) {
 	broken := errors.New("connection reset")
 	for name, tt := range map[string]struct {
 		network  network
@@ -296,7 +296,7 @@ func TestTheSpanTellsWhatWentWrong(t *testing.T) {
 	}
 }
 
-func TestACancelledCallEndsItsSpan(t *testing.T) {
+func TestFailureOfCancelledCall(t *testing.T) {
 	for name, headersFirst := range map[string]bool{"before the answer": false, "in the body": true} {
 		t.Run(name, func(t *testing.T) {
 			asked := make(chan struct{})
@@ -331,7 +331,7 @@ func TestACancelledCallEndsItsSpan(t *testing.T) {
 	}
 }
 
-func TestAPanicPassesThroughAndEndsTheSpan(t *testing.T) {
+func TestPanicPassesThrough(t *testing.T) {
 	for name, n := range map[string]network{
 		"in the transport": func(*http.Request) (*http.Response, error) { panic("mine") },
 		"reading the reason": func(*http.Request) (*http.Response, error) {
@@ -359,7 +359,7 @@ func TestAPanicPassesThroughAndEndsTheSpan(t *testing.T) {
 	}
 }
 
-func TestAFailuresBodyReadsAsEver(t *testing.T) {
+func TestFailureBodyReadsTheSame(t *testing.T) {
 	const text = `{"error":{"type":"t","reason":"r"},"status":500}`
 	c, ctx, _ := recorded(t, network(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 500, Body: &closing{Reader: strings.NewReader(text)}}, nil

@@ -126,7 +126,7 @@ func say(w http.ResponseWriter, status int, body string) {
 	io.WriteString(w, body)
 }
 
-func TestAServerThatGoesWrongDoesSoAsWithoutUs(t *testing.T) {
+func TestTransparentServerFaults(t *testing.T) {
 	for name, tt := range faults {
 		t.Run(name, func(t *testing.T) {
 			observe := func(wrap func(*elasticsearch.Client) *elasticsearch.Client, ctx context.Context) string {

@@ -19,7 +19,7 @@ import (
 // kept is a hook that leaves statements as they are. But a stranger cannot know that.
 func kept(_ gaptrace.Call, statement string) string { return statement }
 
-func TestAReasonTellsNeitherSecretsNorDocuments(t *testing.T) {
+func TestReasonHidesSecretsAndDocuments(t *testing.T) {
 	const secret = "?access_token=hunter2"
 	for name, tt := range map[string]struct {
 		request string
@@ -137,7 +137,7 @@ func TestAReasonTellsNeitherSecretsNorDocuments(t *testing.T) {
 	}
 }
 
-func TestARetryRepeatsNoSecrets(t *testing.T) {
+func TestRetryHidesSecrets(t *testing.T) {
 	tracer := spantest.NewTracer()
 	c := gapes.Wrap(newClient(t, elasticsearch.Config{
 		APIKey: "hunter2hunter2", Interceptors: intercepted,
@@ -154,7 +154,7 @@ func TestARetryRepeatsNoSecrets(t *testing.T) {
 	}
 }
 
-func TestAnErrorThatRepeatsItsURLTellsNoSecrets(t *testing.T) {
+func TestErrorHidesSecretsOfURL(t *testing.T) {
 	server := httptest.NewServer(http.RedirectHandler("http://elastic:hunter2@127.0.0.1:1/?code=hunter2", http.StatusTemporaryRedirect))
 	defer server.Close()
 	tracer := spantest.NewTracer()

@@ -26,7 +26,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-func TestARealElasticsearchIsDrawnLikeThis(t *testing.T) {
+func TestRealElasticsearch(t *testing.T) {
 	address := servers.Elasticsearch(t)
 	tracer := spantest.NewTracer()
 	cfg := elasticsearch.Config{Addresses: []string{address}}
@@ -87,7 +87,7 @@ func TestARealElasticsearchIsDrawnLikeThis(t *testing.T) {
 	}
 }
 
-func TestARealElasticsearchsReasonsTellNoDocuments(t *testing.T) {
+func TestRealElasticsearchReasons(t *testing.T) {
 	tracer := spantest.NewTracer()
 	c := gapes.Wrap(newClient(t, elasticsearch.Config{Addresses: []string{servers.Elasticsearch(t)}}), withTracer(tracer))
 	for _, tt := range []struct{ request, body, want string }{
@@ -117,7 +117,7 @@ func TestARealElasticsearchsReasonsTellNoDocuments(t *testing.T) {
 	}
 }
 
-func TestARealElasticsearchThatAsksForAPassword(t *testing.T) {
+func TestRealElasticsearchAuthentication(t *testing.T) {
 	const user, password = "reader", "hunter2"
 	address := servers.ElasticsearchSecured(t, user, password)
 	node, err := url.Parse(address)
@@ -167,7 +167,7 @@ func TestARealElasticsearchThatAsksForAPassword(t *testing.T) {
 }
 
 // One of two addresses is nobody's; the other's server is killed while its answer is being read.
-func TestAJobOnARealElasticsearchThatDies(t *testing.T) {
+func TestRealElasticsearchDies(t *testing.T) {
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

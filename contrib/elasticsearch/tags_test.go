@@ -20,7 +20,7 @@ import (
 
 func withTracer(t opentracing.Tracer) gaptrace.Option { return gaptrace.WithTracer(t) }
 
-func TestTheStatementIsTheBodyOfASearch(t *testing.T) {
+func TestStatementOfSearches(t *testing.T) {
 	for request, want := range map[string]bool{
 		"POST /_search":                true,
 		"GET /books/_search":           true,
@@ -74,7 +74,7 @@ func zipped(s string) *bytes.Buffer {
 	return &b
 }
 
-func TestTheStatementIsTheSameHoweverTheBodyIsSent(t *testing.T) {
+func TestStatementOfEachKindOfBody(t *testing.T) {
 	const query = `{"query":{"match":{"title":"gaps"}}}`
 	long := strings.Repeat("é", 5<<20)
 	cutLong := spanutil.Truncate(long[:2*spanutil.MaxValue])
@@ -139,7 +139,7 @@ func TestTheStatementIsTheSameHoweverTheBodyIsSent(t *testing.T) {
 	}
 }
 
-func TestABodyThatCanBeHadAgainIsSentAsItIs(t *testing.T) {
+func TestBodyWithGetBodyIsSentUnchanged(t *testing.T) {
 	var sent io.ReadCloser
 	c, ctx, tracer := recorded(t, network(func(req *http.Request) (*http.Response, error) {
 		sent = req.Body
@@ -161,7 +161,7 @@ func TestABodyThatCanBeHadAgainIsSentAsItIs(t *testing.T) {
 }
 
 // net/http goes on sending a body, in a goroutine of its own, after the answer has come.
-func TestABodyMayBeReadAfterTheAnswerHasCome(t *testing.T) {
+func TestBodyReadAfterResponse(t *testing.T) {
 	read := make(chan []byte)
 	tracer := spantest.NewTracer()
 	c := gapes.Wrap(newClient(t, elasticsearch.Config{DisableRetry: true, Transport: network(func(req *http.Request) (*http.Response, error) {
@@ -184,7 +184,7 @@ func TestABodyMayBeReadAfterTheAnswerHasCome(t *testing.T) {
 	}
 }
 
-func TestSecretsNeverEnterASpan(t *testing.T) {
+func TestSecretsOfURLAndHeaders(t *testing.T) {
 	const secret = "s3cret"
 	tracer := spantest.NewTracer()
 	c := gapes.Wrap(newClient(t, elasticsearch.Config{
@@ -211,7 +211,7 @@ func TestSecretsNeverEnterASpan(t *testing.T) {
 	}
 }
 
-func TestATagThatIsNotKnownIsLeftOut(t *testing.T) {
+func TestUnknownTagsAreLeftOut(t *testing.T) {
 	tracer := spantest.NewTracer()
 	transport := gapes.WrapTransport(plain{always(200, "{}")}, withTracer(tracer))
 	req, err := http.NewRequestWithContext(underParent(t, tracer), "", "/_search", nil)

@@ -78,7 +78,7 @@ type typedNil struct{}
 func (*typedNil) Read([]byte) (int, error) { return 0, io.EOF }
 func (*typedNil) Close() error             { return nil }
 
-func TestWhatTheServerAndTheCallerSeeIsTheSame(t *testing.T) {
+func TestTransparent(t *testing.T) {
 	// The server tells what it saw: as the body of the answer, so that it reaches the comparison.
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hash := sha256.New()
@@ -257,7 +257,7 @@ func (j *journal) AfterResponse(ctx context.Context, res *http.Response) {
 	j.note(ctx, "AfterResponse %d", res.StatusCode)
 }
 
-func TestTheUsersInstrumentationIsCalledAsBefore(t *testing.T) {
+func TestTransparentInstrumentation(t *testing.T) {
 	status := map[string]int{"well": 200, "badly": 400, "never": 0}
 	for name, status := range status {
 		t.Run(name, func(t *testing.T) {
@@ -294,7 +294,7 @@ func (startless) Close(ctx context.Context) {
 	}
 }
 
-func TestAnInstrumentationWithoutContextsWorks(t *testing.T) {
+func TestTransparentInstrumentationWithoutContext(t *testing.T) {
 	eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
 		j := &journal{}
 		c := newClient(t, elasticsearch.Config{Instrumentation: startless{j}, Transport: fromMemory{}})
@@ -357,7 +357,7 @@ func (discoverable) DiscoverNodes() error { return errors.New("mine") }
 func (closes) Close(context.Context) error                                          { return errors.New("mine") }
 func (uninstrumented) InstrumentationEnabled() (_ elastictransport.Instrumentation) { return nil }
 
-func TestATransportCanDoWhatItCouldDo(t *testing.T) {
+func TestTransparentOptionalInterfaces(t *testing.T) {
 	for name, transport := range can {
 		t.Run(name, func(t *testing.T) {
 			eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
@@ -382,7 +382,7 @@ func TestATransportCanDoWhatItCouldDo(t *testing.T) {
 	}
 }
 
-func TestErrorsKeepTheirIdentity(t *testing.T) {
+func TestTransparentErrors(t *testing.T) {
 	refused := errors.New("refused")
 	eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
 		half := answer(502, strings.NewReader("half"))
@@ -404,7 +404,7 @@ func TestErrorsKeepTheirIdentity(t *testing.T) {
 	})
 }
 
-func TestAnswersThatAreIncompleteArePassedOn(t *testing.T) {
+func TestTransparentIncompleteResponses(t *testing.T) {
 	for name, res := range map[string]*http.Response{
 		"none":               nil,
 		"without a body":     {StatusCode: 200},
@@ -420,7 +420,7 @@ func TestAnswersThatAreIncompleteArePassedOn(t *testing.T) {
 	}
 }
 
-func TestTheContextsDeadlineReachesTheNetwork(t *testing.T) {
+func TestTransparentDeadline(t *testing.T) {
 	eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
 		ctx, cancel := context.WithDeadline(ctx, time.Now().Add(time.Hour))
 		defer cancel()

@@ -77,7 +77,7 @@ func underParent(t testing.TB, tracer opentracing.Tracer) context.Context {
 	return opentracing.ContextWithSpan(t.Context(), parent)
 }
 
-func TestABodyThatIsWoundBackIsSentWhole(t *testing.T) {
+func TestBodyThatRewindsIsSentWhole(t *testing.T) {
 	const query = `{"query":{"match_all":{}}}`
 	sent := ""
 	c, ctx, tracer := recorded(t, network(func(req *http.Request) (*http.Response, error) {
@@ -135,7 +135,7 @@ func only(t testing.TB, tracer *spantest.Tracer) *spantest.Span {
 	return calls[0]
 }
 
-func TestASpanIsNamedAfterItsEndpoint(t *testing.T) {
+func TestNameOfEndpoint(t *testing.T) {
 	for want, call := range map[string]func(c *elasticsearch.Client, ctx context.Context) error{
 		"search": func(c *elasticsearch.Client, ctx context.Context) error {
 			res, err := c.Search(c.Search.WithContext(ctx), c.Search.WithIndex("a", "b"))
@@ -170,7 +170,7 @@ func TestASpanIsNamedAfterItsEndpoint(t *testing.T) {
 	}
 }
 
-func TestARequestMadeByHandIsNamedWithoutIdsAndIndices(t *testing.T) {
+func TestNameOfRequestMadeByHand(t *testing.T) {
 	for request, want := range map[string]string{
 		"GET /":                                 "GET /",
 		"GET ":                                  "GET /",
@@ -200,7 +200,7 @@ func TestARequestMadeByHandIsNamedWithoutIdsAndIndices(t *testing.T) {
 	}
 }
 
-func TestOneSpanCoversAllAttemptsAndTheirBackOff(t *testing.T) {
+func TestSpanCoversAttemptsAndBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var asked []string
 		n := network(func(req *http.Request) (*http.Response, error) {
@@ -247,7 +247,7 @@ func (s slowly) Read(p []byte) (int, error) {
 	return s.Reader.Read(p[:min(len(p), 1)])
 }
 
-func TestReadingTheAnswerIsWaitingAndWhatIsDoneBetweenIsNot(t *testing.T) {
+func TestResponseWorkIsNotCovered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, ctx, tracer := recorded(t, network(func(*http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
@@ -275,7 +275,7 @@ func TestReadingTheAnswerIsWaitingAndWhatIsDoneBetweenIsNot(t *testing.T) {
 	})
 }
 
-func TestTheTypedAPIReadsTheAnswerInsideItsCall(t *testing.T) {
+func TestTypedAPIReadsInsideItsCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tracer := spantest.NewTracer()
 		c := gapes.WrapTyped(newTyped(t, elasticsearch.Config{Transport: network(func(*http.Request) (*http.Response, error) {
@@ -292,7 +292,7 @@ func TestTheTypedAPIReadsTheAnswerInsideItsCall(t *testing.T) {
 	})
 }
 
-func TestOnlyCallsUnderASpanAreDrawn(t *testing.T) {
+func TestOnlyCallsUnderSpanAreRecorded(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")
 		fmt.Fprintf(w, `{"nodes":{"n":{"http":{"publish_address":%q}}}}`, r.Host)
@@ -321,7 +321,7 @@ func TestOnlyCallsUnderASpanAreDrawn(t *testing.T) {
 	}
 }
 
-func TestHooksAreGivenTheRequest(t *testing.T) {
+func TestHooksGetTheRequest(t *testing.T) {
 	request := func(c gaptrace.Call) string {
 		req := c.Request.(*http.Request)
 		return req.Method + " " + req.URL.Path
@@ -352,7 +352,7 @@ func TestHooksAreGivenTheRequest(t *testing.T) {
 	}
 }
 
-func TestWhatTheNetworkDrawsIsDrawnUnderTheCall(t *testing.T) {
+func TestNetworkGetsTheSpan(t *testing.T) {
 	var inner string
 	c, ctx, tracer := recorded(t, network(func(req *http.Request) (*http.Response, error) {
 		span := opentracing.SpanFromContext(req.Context())
@@ -369,7 +369,7 @@ func TestWhatTheNetworkDrawsIsDrawnUnderTheCall(t *testing.T) {
 	}
 }
 
-func TestOfACallThatIsNotSampledTheRequestIsNotCopied(t *testing.T) {
+func TestUnsampledRequestIsNotCopied(t *testing.T) {
 	for name, sampled := range map[string]bool{"sampled": true, "not sampled": false} {
 		t.Run(name, func(t *testing.T) {
 			tracer, closer := jaeger.NewTracer("test", jaeger.NewConstSampler(sampled), jaeger.NewNullReporter())
@@ -392,7 +392,7 @@ func TestOfACallThatIsNotSampledTheRequestIsNotCopied(t *testing.T) {
 	}
 }
 
-func TestAFilteredCallDrawsNothing(t *testing.T) {
+func TestFilteredCallIsNotRecorded(t *testing.T) {
 	c, ctx, tracer := recorded(t, always(200, "{}"), gaptrace.WithFilter(func(gaptrace.Call) bool { return false }))
 	res, err := c.Info(c.Info.WithContext(ctx))
 	if err != nil {
@@ -404,7 +404,7 @@ func TestAFilteredCallDrawsNothing(t *testing.T) {
 	}
 }
 
-func TestATransportIsNotWrappedTwice(t *testing.T) {
+func TestWrapTwice(t *testing.T) {
 	c, ctx, tracer := recorded(t, always(200, "{}"))
 	typed := gapes.WrapTyped(elasticsearch.NewTypedFrom(gapes.Wrap(c)), gaptrace.WithTracer(tracer))
 	if _, err := typed.Info().Do(ctx); err != nil {
@@ -426,7 +426,7 @@ type plain struct{ http.RoundTripper }
 
 func (p plain) Perform(req *http.Request) (*http.Response, error) { return p.RoundTrip(req) }
 
-func TestNilArgumentsPanicByName(t *testing.T) {
+func TestNilArgumentsPanic(t *testing.T) {
 	for want, wrap := range map[string]func(){
 		"gapes.Wrap: c is nil":                func() { gapes.Wrap(nil) },
 		"gapes.Wrap: c.Transport is nil":      func() { gapes.Wrap(&elasticsearch.Client{}) },
@@ -445,7 +445,7 @@ func TestNilArgumentsPanicByName(t *testing.T) {
 	}
 }
 
-func TestABulkIndexerIsRecordedUnderTheSpanOnFlushStartGives(t *testing.T) {
+func TestBulkIndexerUsesSpanOfOnFlushStart(t *testing.T) {
 	for name, wantSpans := range map[string]int{"with": 1, "without": 0} {
 		t.Run(name, func(t *testing.T) {
 			c, ctx, tracer := recorded(t, always(200, `{"items":[{"index":{"status":201}}]}`))
@@ -470,7 +470,7 @@ func TestABulkIndexerIsRecordedUnderTheSpanOnFlushStartGives(t *testing.T) {
 	}
 }
 
-func TestABodyNeverClosedIsReportedByTheCollector(t *testing.T) {
+func TestBodyNeverClosed(t *testing.T) {
 	for status, want := range map[int]string{200: "", 500: "500 Internal Server Error"} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			c, ctx, tracer := recorded(t, always(status, "{}"))
@@ -499,7 +499,7 @@ type performs func(*http.Request) (*http.Response, error)
 
 func (f performs) Perform(req *http.Request) (*http.Response, error) { return f(req) }
 
-func TestOddInputEndsAsItDoesRaw(t *testing.T) {
+func TestTransparentOddInput(t *testing.T) {
 	errOdd := errors.New("odd")
 	for name, c := range map[string]struct {
 		transport performs
@@ -544,7 +544,7 @@ func seen(res *http.Response, err error) string {
 
 // net/http's connection references its response while the body is open. The caller's response must
 // not be referenced by it.
-func TestABodyNeverClosedIsReportedWhileItsConnectionIsOpen(t *testing.T) {
+func TestBodyNeverClosedOfOpenConnection(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")
 		if r.URL.Path == "/missing" {

@@ -5,109 +5,99 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"log"
 	"time"
 
 	"github.com/gaptrace/gaptrace"
 	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
-	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/mocktracer"
 )
 
-var (
-	ctx    = context.Background()
-	memory = &fake{shape: modern, sets: [][]driver.Value{{"Wuthering Heights", "Villette"}}} // a database
-)
+// memory is the connector of a database in memory, and registered as the driver "old".
+var memory = &fake{shape: modern, sets: [][]driver.Value{{"Wuthering Heights", "Villette"}}}
 
 func ExampleOpen() {
-	register(memory)               // as a driver's package does
-	tracer := spantest.NewTracer() // any opentracing.Tracer; it is the global one unless an option names it
-	opentracing.SetGlobalTracer(tracer)
-	defer opentracing.SetGlobalTracer(opentracing.NoopTracer{})
-
-	db, err := gapsql.Open("old", "user:password@host/books") // the one line
+	register(memory)
+	tracer := mocktracer.New()                                                             // any opentracing.Tracer; without the option it is the global one
+	db, err := gapsql.Open("old", "user:password@host/books", gaptrace.WithTracer(tracer)) // instead of sql.Open
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	defer db.Close()
-
-	span, ctx := opentracing.StartSpanFromContext(ctx, "handler")
-	rows, err := db.QueryContext(ctx, "SELECT title FROM books WHERE author = ?", "Brontë")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	for rows.Next() {
-	}
-	rows.Close()
+	span := tracer.StartSpan("request")
+	row := db.QueryRowContext(opentracing.ContextWithSpan(context.Background(), span), "SELECT title FROM books")
+	fmt.Println(row.Scan(new(string)))
 	span.Finish()
-
-	fmt.Print(tracer.Tree())
+	for _, s := range tracer.FinishedSpans() {
+		fmt.Println(s.OperationName, s.Tag("db.type"), s.Tag("db.statement"), s.Tag("rows"))
+	}
 	// Output:
-	// handler
-	//   sql connect component=database/sql db.type=old span.kind=client
-	//   sql query component=database/sql db.statement="SELECT title FROM books WHERE author = ?" db.type=old rows=2 span.kind=client
+	// <nil>
+	// sql connect old <nil> <nil>
+	// sql query old SELECT title FROM books 1
+	// request <nil> <nil> <nil>
 }
 
 func ExampleWrapTarget() {
-	tracer := spantest.NewTracer()
-	connector := gapsql.WrapTarget(memory, gapsql.Target{Type: "memory", Instance: "books", Address: "db.example.com:1"},
-		gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	tracer := mocktracer.New()
+	target := gapsql.Target{Type: "memory", Instance: "books", Address: "db.example.com:1"}
+	connector := gapsql.WrapTarget(memory, target, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 	db := sql.OpenDB(connector)
 	defer db.Close()
 
-	if err := db.Ping(); err != nil {
-		fmt.Println(err)
+	fmt.Println(db.Ping())
+	for _, s := range tracer.FinishedSpans() {
+		fmt.Println(s.OperationName, s.Tag("db.type"), s.Tag("db.instance"), s.Tag("peer.address"))
 	}
-
-	fmt.Print(tracer.Tree())
 	// Output:
-	// sql connect component=database/sql db.instance=books db.type=memory peer.address=db.example.com:1 span.kind=client
-	// sql ping component=database/sql db.instance=books db.type=memory peer.address=db.example.com:1 span.kind=client
+	// <nil>
+	// sql connect memory books db.example.com:1
+	// sql ping memory books db.example.com:1
 }
 
+// The pool has one connection, which another caller holds for 10 ms.
 func ExampleWrapDB() {
-	tracer := spantest.NewTracer()
-	db := gapsql.WrapDB(sql.OpenDB(gapsql.Wrap(memory, gaptrace.WithTracer(tracer)))) // the one line
+	tracer := mocktracer.New()
+	db := gapsql.WrapDB(sql.OpenDB(gapsql.Wrap(memory, gaptrace.WithTracer(tracer))))
 	defer db.Close()
 	db.SetMaxOpenConns(1)
-
-	somebody, err := db.Conn(ctx) // has the one connection for a while
+	other, err := db.Conn(context.Background())
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	time.AfterFunc(10*time.Millisecond, func() { somebody.Close() })
+	time.AfterFunc(10*time.Millisecond, func() { other.Close() })
 
-	span := tracer.StartSpan("handler")
-	if _, err := db.ExecContext(opentracing.ContextWithSpan(ctx, span), "DELETE FROM books"); err != nil {
-		fmt.Println(err)
-	}
+	span := tracer.StartSpan("request")
+	_, err = db.ExecContext(opentracing.ContextWithSpan(context.Background(), span), "DELETE FROM books")
 	span.Finish()
-
-	fmt.Print(tracer.Tree())
+	fmt.Println(err)
+	for _, s := range tracer.FinishedSpans() {
+		fmt.Println(s.OperationName)
+	}
 	// Output:
-	// handler
-	//   sql pool component=database/sql db.type=sql span.kind=client
-	//   sql exec component=database/sql db.statement="DELETE FROM books" db.type=sql span.kind=client
+	// <nil>
+	// sql pool
+	// sql exec
+	// request
 }
 
 func ExampleHideLiterals() {
-	tracer := spantest.NewTracer()
+	tracer := mocktracer.New()
 	connector := gapsql.Wrap(memory, gaptrace.WithTracer(tracer), gaptrace.WithStatement(gapsql.HideLiterals))
 	db := sql.OpenDB(connector)
 	defer db.Close()
 
-	span := tracer.StartSpan("handler")
-	_, err := db.ExecContext(opentracing.ContextWithSpan(ctx, span), "UPDATE books SET price = 9.99 WHERE author = 'Brontë'")
-	if err != nil {
-		fmt.Println(err)
+	span := tracer.StartSpan("request")
+	ctx := opentracing.ContextWithSpan(context.Background(), span)
+	if _, err := db.ExecContext(ctx, "UPDATE books SET price = 9.99 WHERE author = 'Brontë'"); err != nil {
+		log.Fatal(err)
 	}
 	span.Finish()
-
-	fmt.Print(tracer.Tree())
+	for _, s := range tracer.FinishedSpans() {
+		fmt.Println(s.OperationName, s.Tag("db.statement"))
+	}
 	// Output:
-	// handler
-	//   sql connect component=database/sql db.type=sql span.kind=client
-	//   sql exec component=database/sql db.statement="UPDATE books SET price = ? WHERE author = ?" db.type=sql span.kind=client
+	// sql connect <nil>
+	// sql exec UPDATE books SET price = ? WHERE author = ?
+	// request <nil>
 }

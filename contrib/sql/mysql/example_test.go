@@ -5,20 +5,20 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 
 	"github.com/gaptrace/gaptrace"
 	gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
-	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/go-sql-driver/mysql"
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/mocktracer"
 )
 
 func ExampleOpen() {
 	db, err := gapmysql.Open("shop:password@tcp(db.example.com)/orders?parseTime=true")
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer db.Close()
 	fmt.Println(db.Stats().OpenConnections)
@@ -28,27 +28,21 @@ func ExampleOpen() {
 func ExampleNewConnector() {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.DBName = "shop", "password", "orders"
-	cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) {
-		return nil, errors.New("nobody is at home")
-	}
-	tracer := spantest.NewTracer() // any opentracing.Tracer
+	cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no network") }
+	tracer := mocktracer.New() // any opentracing.Tracer
 	connector, err := gapmysql.NewConnector(cfg, gaptrace.WithTracer(tracer))
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	db := sql.OpenDB(connector)
-	defer db.Close()
-
-	span := tracer.StartSpan("handle request")
-	err = db.PingContext(opentracing.ContextWithSpan(context.Background(), span))
+	span := tracer.StartSpan("request")
+	fmt.Println(db.PingContext(opentracing.ContextWithSpan(context.Background(), span)))
 	span.Finish()
-
-	fmt.Println(err)
-	fmt.Print(tracer.Tree())
+	for _, s := range tracer.FinishedSpans() {
+		fmt.Println(s.OperationName, s.Tag("db.instance"), s.Tag("db.user"), s.Tag("peer.address"), s.Tag("error"))
+	}
 	// Output:
-	// nobody is at home
-	// handle request
-	//   sql connect component=database/sql db.instance=orders db.type=mysql db.user=shop error=true peer.address=127.0.0.1:3306 span.kind=client
-	//     * event=error error.kind=*errors.errorString message="nobody is at home"
+	// no network
+	// sql connect orders shop 127.0.0.1:3306 true
+	// request <nil> <nil> <nil> <nil>
 }
