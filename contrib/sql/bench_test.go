@@ -75,7 +75,8 @@ var target = gapsql.Target{Type: "mysql", Instance: "orders", User: "shop", Addr
 
 const benchQuery = "SELECT id, name, price FROM products WHERE shop = ? AND price < ? ORDER BY name LIMIT 20"
 
-// compare measures a call on a driver's connection, since what database/sql adds is no concern of ours.
+// compare measures a call on a driver's connection, since what database/sql adds is no concern of
+// ours.
 func compare(b *testing.B, rows int, call func(context.Context, driver.Conn)) {
 	raw, _ := instant{rows}.Connect(b.Context())
 	wrapped, _ := gapsql.WrapTarget(instant{rows}, target).Connect(b.Context())
@@ -107,7 +108,8 @@ func query(ctx context.Context, c driver.Conn) {
 	_ = r.Close()
 }
 
-// A million rows take so long that the machine does something else meanwhile, which looks like a wait.
+// A million rows take so long that the machine does something else meanwhile, which looks like a
+// wait.
 func BenchmarkQueryMillionRows(b *testing.B) {
 	raw, _ := instant{1_000_000}.Connect(b.Context())
 	wrapped, _ := gapsql.WrapTarget(instant{1_000_000}, target).Connect(b.Context())

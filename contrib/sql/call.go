@@ -15,18 +15,17 @@ import (
 
 const component = "database/sql"
 
-// Request is what gaptrace.Call.Request holds, as a *Request, in every call of this package.
+// Request is the type of gaptrace.Call.Request in this package: each is a *Request.
 type Request struct {
-	// Target is the database, as far as the wrapper was told of it. It is never nil.
+	// Target is what the wrapper knows of the database. It is never nil.
 	Target *Target
 
 	// Statement is the SQL text as the program wrote it, with its literals and secrets. It is empty
-	// where a call has none, as when a transaction begins.
+	// for a call without a statement, such as the begin of a transaction.
 	Statement string
 }
 
-// database is what a wrapped connector, its connections and their statements share: how their
-// calls are recorded, and what is told of where they go.
+// database is what a connector shares with its connections and their statements.
 type database struct {
 	wrapper *spanutil.Wrapper
 	target  Target
@@ -34,7 +33,7 @@ type database struct {
 	unread  unread // open rows of one connector, which is closed with its sql.DB
 }
 
-// tag is a tag of every span. Its value is boxed once, not once per span.
+// tag is a tag of every span. Its value is converted to an interface once, not for every span.
 type tag struct {
 	key   string
 	value any
@@ -55,41 +54,38 @@ func newDatabase(target Target, opts []gaptrace.Option) *database {
 	return db
 }
 
-// call is one call to the driver, recorded or not. Its span is opened when the driver has answered
-// and not before: only then is it known whether there was a call, or driver.ErrSkip.
+// call is one call to the driver, recorded or not. Its span starts when the driver has answered: if
+// the answer is driver.ErrSkip, there was no call.
 type call struct {
 	*spanutil.Call // nil: not recorded
 	db             *database
 	request        *Request
-	entered        *entered // nil: not through a DB
-	dsn            string   // what the driver's error may quote and no span may tell
+	wait           *poolWait // nil: not through a DB
+	dsn            string    // never recorded, but the driver's error may repeat it
+	final          bool      // database/sql does not try again after driver.ErrBadConn
 }
 
-func (db *database) begin(ctx context.Context, operation, statement string) call {
-	return db.beginRequest(ctx, operation, func() *Request { return &Request{&db.target, statement} })
+func (db *database) start(ctx context.Context, operation, statement string) call {
+	return db.startRequest(ctx, operation, func() *Request { return &Request{&db.target, statement} })
 }
 
-// beginRequest calls request only if the call may be recorded.
-func (db *database) beginRequest(ctx context.Context, operation string, request func() *Request) call {
+// startRequest calls request only if the call may be recorded.
+func (db *database) startRequest(ctx context.Context, operation string, request func() *Request) call {
 	c := call{db: db}
 	c.Call = db.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
-		if ctx != nil {
-			c.entered = db.arrived(ctx)
-		}
+		c.wait = db.endPoolWait(ctx)
 		c.request = request()
 		return gaptrace.Call{Component: component, Operation: operation, Request: c.request}
 	})
-	c.entered.takeAlong(c.Call)
+	c.wait.reportWith(c.Call)
 	return c
 }
 
-// record runs do, the call to the driver, and gives back its error.
-func (c call) record(do func() error) error {
+// run runs do, which calls the driver, and returns its error.
+func (c call) run(do func() error) error {
 	if c.Call == nil {
 		err := do()
-		if errors.Is(err, driver.ErrBadConn) {
-			c.entered.again()
-		}
+		c.afterBadConn(err)
 		return err
 	}
 	defer c.unwound()
@@ -98,43 +94,47 @@ func (c call) record(do func() error) error {
 	return err
 }
 
-// recordRows is record for a call whose result is still to be consumed.
-func (c call) recordRows(do func() (driver.Rows, error)) (driver.Rows, error) {
+// runQuery is run for a call that returns rows.
+func (c call) runQuery(do func() (driver.Rows, error)) (driver.Rows, error) {
 	if c.Call == nil {
 		result, err := do()
-		if errors.Is(err, driver.ErrBadConn) {
-			c.entered.again()
-		}
+		c.afterBadConn(err)
 		return result, err
 	}
 	defer c.unwound()
 	result, err := do()
-	if err != nil || result == nil {
+	if err != nil || result == nil || !c.Answered(spanutil.Rows) {
 		c.finish(err)
-		return result, err
-	}
-	if !c.Answered(spanutil.Rows) { // nobody will look at the waits: the driver's rows will do
-		return result, nil
+		return result, err // of a call that is not sampled, the driver's own rows
 	}
 	c.describe()
 	c.db.unread.add(c.Call)
 	return watch(result, c), nil
 }
 
-// finish ends a call whose only wait is over. An ErrSkip is no call: database/sql prepares a
-// statement instead. On ErrBadConn the pool tries again, and the next attempt has a span too.
+// finish ends a call that has no rows.
 func (c call) finish(err error) {
 	switch {
 	case err == driver.ErrSkip: //nolint:errorlint // database/sql compares it so
-		c.entered.discard(c.Call)
-	case !c.Answered(spanutil.Uncounted): // the wait ends here, not after what follows
-	case errors.Is(err, driver.ErrBadConn):
+		c.wait.discard(c.Call)
+	case !c.Answered(spanutil.Uncounted): // ends the wait, before any hook runs
+	case c.retried(err):
 		c.describe()
-		c.Finish(nil)
-		c.entered.again()
+		c.Finish(nil) // the next attempt has a span of its own
 	default:
 		c.describe()
 		c.Finish(c.failure(err))
+	}
+	c.afterBadConn(err)
+}
+
+// retried reports whether database/sql tries again after err.
+func (c call) retried(err error) bool { return errors.Is(err, driver.ErrBadConn) && !c.final }
+
+// afterBadConn begins another wait for the pool if database/sql tries again.
+func (c call) afterBadConn(err error) {
+	if c.retried(err) {
+		c.wait.restart()
 	}
 }
 
@@ -146,7 +146,7 @@ func (c call) describe() {
 	c.Statement(sqltext.Statement(c.request.Statement, c.db.target.Type))
 }
 
-// failure is err as it may be recorded, nil where it is the end of the rows.
+// failure returns err as it may be recorded. The end of the rows is no failure.
 func (c call) failure(err error) error {
 	if err == nil || err == io.EOF { //nolint:errorlint // database/sql compares it so
 		return nil
@@ -159,7 +159,7 @@ func (c call) failure(err error) error {
 	})
 }
 
-// unwound, deferred around the driver's code, ends the call while a panic passes through.
+// unwound, deferred, ends the call if the driver panics or calls runtime.Goexit.
 func (c call) unwound() {
 	if !c.InFirstWait() {
 		return

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// conn is a wrapped connection, but for what must be absent where the driver's own lacks it.
+// conn is a wrapped connection, without the methods whose absence means something: see wrapConn.
 type conn struct {
 	driver.Conn
 	db *database
@@ -16,7 +16,7 @@ type conn struct {
 
 var (
 	_ driver.Pinger             = (*conn)(nil)
-	_ driver.SessionResetter    = resetting{}
+	_ driver.SessionResetter    = resetter{}
 	_ driver.ConnPrepareContext = (*conn)(nil)
 	_ driver.ConnBeginTx        = (*conn)(nil)
 	_ driver.NamedValueChecker  = (*conn)(nil)
@@ -37,10 +37,10 @@ func DriverConn(c any) any {
 	return c
 }
 
-// Raw returns the driver's own connection. It is for code that does not import this package.
+// Raw returns the driver's own connection, for code that does not import this package.
 func (c *conn) Raw() driver.Conn { return c.Conn }
 
-// wrapped is a connection in any shape.
+// wrapped is a wrapped connection of any shape.
 type wrapped interface{ wrapped() *conn }
 
 func (c *conn) wrapped() *conn { return c }
@@ -50,7 +50,7 @@ func (c *conn) Ping(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	return c.db.begin(ctx, "sql ping", "").record(func() error { return pinger.Ping(ctx) })
+	return c.db.start(ctx, "sql ping", "").run(func() error { return pinger.Ping(ctx) })
 }
 
 func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
@@ -61,7 +61,7 @@ func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (prepared driver.Stmt, err error) {
-	err = c.db.begin(ctx, "sql prepare", query).record(func() (err error) {
+	err = c.db.start(ctx, "sql prepare", query).run(func() (err error) {
 		prepared, err = c.prepare(ctx, query)
 		return err
 	})
@@ -71,7 +71,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (prepared drive
 	return wrapStmt(prepared, c, query), nil
 }
 
-// prepare does as database/sql does where the driver's connection takes no context.
+// prepare does what database/sql does. A Prepare without a context is undone if ctx has ended.
 func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 	if preparer, ok := c.Conn.(driver.ConnPrepareContext); ok {
 		return preparer.PrepareContext(ctx, query)
@@ -84,7 +84,7 @@ func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 	return prepared, err
 }
 
-// BeginTx begins a transaction. It is not wrapped where ctx has no span to put its end under.
+// BeginTx begins a transaction. The transaction is wrapped only if its end may be recorded.
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (begun driver.Tx, err error) {
 	beginner, ok := c.Conn.(driver.ConnBeginTx)
 	if !ok {
@@ -92,11 +92,11 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (begun driver
 			return nil, err
 		}
 	}
-	err = c.db.begin(ctx, "sql begin", "").record(func() (err error) {
+	err = c.db.start(ctx, "sql begin", "").run(func() (err error) {
 		if ok {
 			begun, err = beginner.BeginTx(ctx, opts)
 		} else {
-			begun, err = beginWithout(ctx, c.Conn)
+			begun, err = beginWithoutContext(ctx, c.Conn)
 		}
 		return err
 	})
@@ -106,7 +106,8 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (begun driver
 	return &tx{begun, c.db, ctx}, nil
 }
 
-// onlyDefaults answers what database/sql would where the driver's connection takes no options.
+// onlyDefaults returns database/sql's error for options that a connection without BeginTx cannot
+// have.
 func onlyDefaults(opts driver.TxOptions) error {
 	if opts.Isolation != 0 {
 		return errors.New("sql: driver does not support non-default isolation level")
@@ -117,63 +118,67 @@ func onlyDefaults(opts driver.TxOptions) error {
 	return nil
 }
 
-// The rest is in pieces of its own. A database/sql that finds no execer or no queryer prepares a
-// statement without looking at the arguments first. One that does not find both a validator and a resetter
-// throws a connection away on which the context of a transaction was cancelled. A resetter without a validator
-// changes nothing, so there always is one but where the driver has the validator alone.
+// The optional parts of a connection. Their absence means something, which no method can express:
+//
+//   - Without an execer or queryer, database/sql prepares a statement before it checks the
+//     arguments.
+//   - If a connection lacks a validator or a resetter, database/sql closes it after a transaction
+//     whose context was cancelled.
+//
+// A resetter without a validator changes nothing, so only a connection with a validator may lack
+// it.
 type (
-	execer    struct{ on *conn }
-	queryer   struct{ on *conn }
-	validator struct{ on *conn }
-	resetting struct{ *conn }
+	execer    struct{ *conn }
+	queryer   struct{ *conn }
+	validator struct{ *conn }
+	resetter  struct{ *conn }
 )
 
-// resetWait is how long a reset takes at least that went to the network. Most look whether the socket has something to
-// say, which is a call of the system's and no wait.
-const resetWait = 100 * time.Microsecond
+// minReset is how long a reset takes at least that went to the network. A shorter one only looked
+// at its socket, which is a system call and no wait.
+const minReset = 100 * time.Microsecond
 
-// ResetSession is a span only if it was a wait: database/sql calls it before every use of a connection, and most drivers
-// do not go to the network for it; pgx asks whether a connection that was idle for a while is still there.
-func (c resetting) ResetSession(ctx context.Context) error {
-	resetter, ok := c.Conn.(driver.SessionResetter)
+// ResetSession is recorded only if it was a wait. database/sql calls it before every use of a
+// connection, but most drivers do not go to the network for it. pgx does if the connection was idle
+// for a while.
+func (r resetter) ResetSession(ctx context.Context) error {
+	raw, ok := r.Conn.(driver.SessionResetter)
 	if !ok {
-		c.db.arrived(ctx)
+		r.db.endPoolWait(ctx)
 		return nil
 	}
-	e := c.db.came(ctx)
-	if !c.db.wrapper.MayRecord(ctx) {
-		return resetter.ResetSession(ctx)
+	wait := r.db.poolWaitOf(ctx)
+	if !r.db.wrapper.MayRecord(ctx) {
+		return raw.ResetSession(ctx)
 	}
 	start := time.Now()
-	e.given(start)
-	err := resetter.ResetSession(ctx)
+	wait.reset(start)
+	err := raw.ResetSession(ctx)
 	end := time.Now()
-	bad := errors.Is(err, driver.ErrBadConn) // database/sql asks its pool for another one; other errors it does not look at
+	bad := errors.Is(err, driver.ErrBadConn) // database/sql asks its pool for another; it ignores other errors
 	switch {
-	case end.Sub(start) > resetWait:
-		c.db.pooled(e, start, nil)
-		failure := err
-		if bad {
-			failure = nil
+	case end.Sub(start) > minReset:
+		wait.end(r.db, start, nil)
+		reset := r.db.pastCall(ctx, "sql reset", start, end)
+		if !bad {
+			reset.Fail(err)
 		}
-		reset := c.db.waited(ctx, "sql reset", start, end)
-		reset.Fail(failure)
-		e.report(reset)
+		wait.addReset(reset)
 	case !bad:
-		c.db.pooled(e, end, nil)
+		wait.end(r.db, end, nil)
 	}
 	if bad {
-		e.again()
+		wait.restart()
 	}
 	return err
 }
 
 func (e execer) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
-	raw, ok := e.on.Conn.(driver.ExecerContext)
+	raw, ok := e.Conn.(driver.ExecerContext)
 	if !ok {
-		return e.execWithout(ctx, query, args)
+		return e.execWithoutContext(ctx, query, args)
 	}
-	err = e.on.db.begin(ctx, "sql exec", query).record(func() (err error) {
+	err = e.db.start(ctx, "sql exec", query).run(func() (err error) {
 		result, err = raw.ExecContext(ctx, query, args)
 		return err
 	})
@@ -181,78 +186,85 @@ func (e execer) ExecContext(ctx context.Context, query string, args []driver.Nam
 }
 
 func (q queryer) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	raw, ok := q.on.Conn.(driver.QueryerContext)
+	raw, ok := q.Conn.(driver.QueryerContext)
 	if !ok {
-		return q.queryWithout(ctx, query, args)
+		return q.queryWithoutContext(ctx, query, args)
 	}
-	return q.on.db.begin(ctx, "sql query", query).recordRows(func() (driver.Rows, error) {
+	return q.db.start(ctx, "sql query", query).runQuery(func() (driver.Rows, error) {
 		return raw.QueryContext(ctx, query, args)
 	})
 }
 
-func (v validator) IsValid() bool { return v.on.Conn.(driver.Validator).IsValid() }
+func (v validator) IsValid() bool { return v.Conn.(driver.Validator).IsValid() }
 
-// useDriverConn exists for its name. If code asserts a wrapped connection to the driver's type, the
-// panic's message names the wrapped type, and so [DriverConn], the function to call:
+// useDriverConn is a hint. If code asserts a wrapped connection to the driver's type, the panic
+// names the wrapper's type, and so the function to call, [DriverConn]:
 //
-//	interface conversion: interface {} is gapsql.connEQV[github.com/gaptrace/gaptrace/contrib/sql.useDriverConn],
-//	not *stdlib.Conn
+//	interface conversion: interface {} is
+//	gapsql.connEQVR[github.com/gaptrace/gaptrace/contrib/sql.useDriverConn], not *stdlib.Conn
 type useDriverConn struct{}
 
+// The twelve shapes: E with an execer, Q with a queryer, V with a validator, R with a resetter.
 type (
 	connR[see any] struct {
-		resetting
+		*conn
+		resetter
 	}
-	connE[see any] struct {
-		resetting
+	connER[see any] struct {
+		*conn
 		execer
+		resetter
 	}
-	connQ[see any] struct {
-		resetting
+	connQR[see any] struct {
+		*conn
 		queryer
+		resetter
 	}
-	connEQ[see any] struct {
-		resetting
+	connEQR[see any] struct {
+		*conn
 		execer
 		queryer
+		resetter
 	}
-
+	connVR[see any] struct {
+		*conn
+		resetter
+		validator
+	}
+	connEVR[see any] struct {
+		*conn
+		execer
+		resetter
+		validator
+	}
+	connQVR[see any] struct {
+		*conn
+		queryer
+		resetter
+		validator
+	}
+	connEQVR[see any] struct {
+		*conn
+		execer
+		queryer
+		resetter
+		validator
+	}
 	connV[see any] struct {
-		resetting
+		*conn
 		validator
 	}
 	connEV[see any] struct {
-		resetting
+		*conn
 		execer
 		validator
 	}
 	connQV[see any] struct {
-		resetting
+		*conn
 		queryer
 		validator
 	}
 	connEQV[see any] struct {
-		resetting
-		execer
-		queryer
-		validator
-	}
-
-	onlyV[see any] struct {
-		*conn
-		validator
-	}
-	onlyEV[see any] struct {
-		*conn
-		execer
-		validator
-	}
-	onlyQV[see any] struct {
-		*conn
-		queryer
-		validator
-	}
-	onlyEQV[see any] struct {
 		*conn
 		execer
 		queryer
@@ -260,24 +272,25 @@ type (
 	}
 )
 
-// wrapConn gives raw back in its shape.
+// wrapConn returns raw, wrapped in a type that has the same optional parts.
 func wrapConn(raw driver.Conn, db *database) driver.Conn {
 	c := &conn{raw, db}
-	e, q, v, r := execer{c}, queryer{c}, validator{c}, resetting{c}
-	execs, queries := fast(raw)
+	e, q, v, r := execer{c}, queryer{c}, validator{c}, resetter{c}
+	execs, queries := runsDirectly(raw)
 	_, validates := raw.(driver.Validator)
 	_, resets := raw.(driver.SessionResetter)
 	type see = useDriverConn
-	if validates && !resets {
-		return shape(execs, queries, onlyV[see]{c, v}, onlyEV[see]{c, e, v}, onlyQV[see]{c, q, v}, onlyEQV[see]{c, e, q, v})
+	switch {
+	case !validates:
+		return choose(execs, queries, connR[see]{c, r}, connER[see]{c, e, r}, connQR[see]{c, q, r}, connEQR[see]{c, e, q, r})
+	case resets:
+		return choose(execs, queries,
+			connVR[see]{c, r, v}, connEVR[see]{c, e, r, v}, connQVR[see]{c, q, r, v}, connEQVR[see]{c, e, q, r, v})
 	}
-	if validates {
-		return shape(execs, queries, connV[see]{r, v}, connEV[see]{r, e, v}, connQV[see]{r, q, v}, connEQV[see]{r, e, q, v})
-	}
-	return shape(execs, queries, connR[see]{r}, connE[see]{r, e}, connQ[see]{r, q}, connEQ[see]{r, e, q})
+	return choose(execs, queries, connV[see]{c, v}, connEV[see]{c, e, v}, connQV[see]{c, q, v}, connEQV[see]{c, e, q, v})
 }
 
-func shape(execs, queries bool, neither, e, q, both driver.Conn) driver.Conn {
+func choose(execs, queries bool, neither, e, q, both driver.Conn) driver.Conn {
 	switch {
 	case execs && queries:
 		return both

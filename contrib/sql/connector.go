@@ -9,8 +9,8 @@ import (
 	"github.com/gaptrace/gaptrace"
 )
 
-// Target says which database a connector leads to, for the tags of its spans. An empty field is a
-// tag left out. It has no place for a password.
+// Target says which database a connector leads to, for the tags of its spans. A tag whose field is
+// empty is left out. There is no field for a password.
 type Target struct {
 	Type     string // db.type: the kind of database, in lower case: "mysql"
 	Instance string // db.instance: the name of the database
@@ -18,9 +18,8 @@ type Target struct {
 	Address  string // peer.address: host:port, or the path of a Unix socket
 }
 
-// Wrap returns a connector, for sql.OpenDB, whose connections draw spans. All it knows of the database
-// is that it is one: db.type is "sql", as OpenTracing's conventions have it. Wrap panics when c is
-// nil.
+// Wrap returns a new connector, for sql.OpenDB, whose connections record spans. Their db.type is
+// "sql", as in OpenTracing's conventions for an unknown database. Wrap panics if c is nil.
 func Wrap(c driver.Connector, opts ...gaptrace.Option) driver.Connector {
 	if c == nil {
 		panic("gapsql.Wrap: c is nil")
@@ -28,9 +27,9 @@ func Wrap(c driver.Connector, opts ...gaptrace.Option) driver.Connector {
 	return WrapTarget(c, Target{Type: "sql"}, opts...)
 }
 
-// WrapTarget is Wrap for a caller who knows where c leads, such as a package for one driver that
-// reads its data source names. It panics when c is nil. Of a connector that is wrapped already, by
-// this package, it replaces the options and the target.
+// WrapTarget is [Wrap] for a caller that knows the database, such as a package for one driver. It
+// returns a new connector. If c is already wrapped by this package, target and opts replace the
+// earlier ones. WrapTarget panics if c is nil.
 func WrapTarget(c driver.Connector, target Target, opts ...gaptrace.Option) driver.Connector {
 	if c == nil {
 		panic("gapsql.WrapTarget: c is nil")
@@ -38,7 +37,7 @@ func WrapTarget(c driver.Connector, target Target, opts ...gaptrace.Option) driv
 	return wrapConnector(c, "", newDatabase(target, opts))
 }
 
-// wrapConnector replaces the wrapping of a connector that has one: each call is one span.
+// wrapConnector wraps c once, even if it is wrapped already, so that each call has one span.
 func wrapConnector(c driver.Connector, dsn string, db *database) driver.Connector {
 	if ours, ok := c.(connector); ok {
 		c, dsn = ours.Connector, cmp.Or(dsn, ours.dsn)
@@ -46,11 +45,11 @@ func wrapConnector(c driver.Connector, dsn string, db *database) driver.Connecto
 	return connector{c, dsn, db}
 }
 
-// connector's Driver is the wrapped connector's own, so that who asks a sql.DB for its driver's
-// type finds it.
+// connector is a wrapped connector. Its method Driver is the wrapped one's, so that code that asks
+// a sql.DB for its driver gets the driver's own type.
 type connector struct {
 	driver.Connector
-	dsn string // "": not known
+	dsn string // "" if not known
 	db  *database
 }
 
@@ -69,11 +68,11 @@ func (c connector) Close() error {
 	return nil
 }
 
-// connect dials. A dsn that the driver parses only now may be quoted by its error, password and all.
+// connect opens a connection by dial. If the driver parses dsn only now, its error may repeat it.
 func (db *database) connect(ctx context.Context, dsn string, dial func() (driver.Conn, error)) (raw driver.Conn, err error) {
-	c := db.begin(ctx, "sql connect", "")
+	c := db.start(ctx, "sql connect", "")
 	c.dsn = dsn
-	err = c.record(func() (err error) {
+	err = c.run(func() (err error) {
 		raw, err = dial()
 		return err
 	})

@@ -8,11 +8,11 @@ import (
 	"errors"
 )
 
-// What takes no context and no names is used as database/sql uses it, with the same errors: only
-// where the driver has nothing newer, and not when the context has ended already.
+// Methods without contexts and named arguments are used as database/sql uses them, with the same
+// errors: only if the driver has nothing newer, and not if the context has ended.
 
-// fast reports which statements raw runs without preparing them.
-func fast(raw driver.Conn) (execs, queries bool) {
+// runsDirectly reports which statements raw runs without preparing them.
+func runsDirectly(raw driver.Conn) (execs, queries bool) {
 	switch raw.(type) {
 	case driver.ExecerContext, driver.Execer:
 		execs = true
@@ -24,7 +24,7 @@ func fast(raw driver.Conn) (execs, queries bool) {
 	return execs, queries
 }
 
-func (e execer) execWithout(ctx context.Context, query string, named []driver.NamedValue) (result driver.Result, err error) {
+func (e execer) execWithoutContext(ctx context.Context, query string, named []driver.NamedValue) (result driver.Result, err error) {
 	args, err := values(ctx, named)
 	if err != nil {
 		return nil, err
@@ -33,14 +33,14 @@ func (e execer) execWithout(ctx context.Context, query string, named []driver.Na
 }
 
 func (e execer) exec(ctx context.Context, query string, args []driver.Value) (result driver.Result, err error) {
-	err = e.on.db.begin(ctx, "sql exec", query).record(func() (err error) {
-		result, err = e.on.Conn.(driver.Execer).Exec(query, args)
+	err = e.db.start(ctx, "sql exec", query).run(func() (err error) {
+		result, err = e.Conn.(driver.Execer).Exec(query, args)
 		return err
 	})
 	return result, err
 }
 
-func (q queryer) queryWithout(ctx context.Context, query string, named []driver.NamedValue) (driver.Rows, error) {
+func (q queryer) queryWithoutContext(ctx context.Context, query string, named []driver.NamedValue) (driver.Rows, error) {
 	args, err := values(ctx, named)
 	if err != nil {
 		return nil, err
@@ -49,22 +49,22 @@ func (q queryer) queryWithout(ctx context.Context, query string, named []driver.
 }
 
 func (q queryer) query(ctx context.Context, query string, args []driver.Value) (driver.Rows, error) {
-	return q.on.db.begin(ctx, "sql query", query).recordRows(func() (driver.Rows, error) {
-		return q.on.Conn.(driver.Queryer).Query(query, args)
+	return q.db.start(ctx, "sql query", query).runQuery(func() (driver.Rows, error) {
+		return q.Conn.(driver.Queryer).Query(query, args)
 	})
 }
 
-// Exec implements driver.Execer, for who asks a connection that (*sql.Conn).Raw handed out for it. database/sql does not.
+// Exec implements driver.Execer, for callers of (*sql.Conn).Raw. database/sql does not call it.
 func (e execer) Exec(query string, args []driver.Value) (driver.Result, error) {
-	if _, ok := e.on.Conn.(driver.Execer); !ok {
+	if _, ok := e.Conn.(driver.Execer); !ok {
 		return e.ExecContext(context.Background(), query, named(args))
 	}
 	return e.exec(context.Background(), query, args)
 }
 
-// Query implements driver.Queryer, likewise.
+// Query implements driver.Queryer, for the same callers.
 func (q queryer) Query(query string, args []driver.Value) (driver.Rows, error) {
-	if _, ok := q.on.Conn.(driver.Queryer); !ok {
+	if _, ok := q.Conn.(driver.Queryer); !ok {
 		return q.QueryContext(context.Background(), query, named(args))
 	}
 	return q.query(context.Background(), query, args)
@@ -78,24 +78,24 @@ func named(args []driver.Value) []driver.NamedValue {
 	return named
 }
 
-func (s *stmt) execWithout(ctx context.Context, named []driver.NamedValue) (result driver.Result, err error) {
+func (s *stmt) execWithoutContext(ctx context.Context, named []driver.NamedValue) (result driver.Result, err error) {
 	args, err := values(ctx, named)
 	if err != nil {
 		return nil, err
 	}
-	err = s.begin(ctx, "sql exec").record(func() (err error) {
+	err = s.start(ctx, "sql exec").run(func() (err error) {
 		result, err = s.Exec(args)
 		return err
 	})
 	return result, err
 }
 
-func (s *stmt) queryWithout(ctx context.Context, named []driver.NamedValue) (driver.Rows, error) {
+func (s *stmt) queryWithoutContext(ctx context.Context, named []driver.NamedValue) (driver.Rows, error) {
 	args, err := values(ctx, named)
 	if err != nil {
 		return nil, err
 	}
-	return s.begin(ctx, "sql query").recordRows(func() (driver.Rows, error) { return s.Query(args) })
+	return s.start(ctx, "sql query").runQuery(func() (driver.Rows, error) { return s.Query(args) })
 }
 
 func values(ctx context.Context, named []driver.NamedValue) ([]driver.Value, error) {
@@ -112,7 +112,8 @@ func values(ctx context.Context, named []driver.NamedValue) ([]driver.Value, err
 	return args, nil
 }
 
-// ended asks as database/sql does: by Done, which a context of somebody's own may answer otherwise than by Err.
+// ended reports whether ctx has ended, by Done, as database/sql does. A context of an unusual type
+// may contradict itself in Err.
 func ended(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
@@ -122,7 +123,7 @@ func ended(ctx context.Context) bool {
 	}
 }
 
-func beginWithout(ctx context.Context, raw driver.Conn) (driver.Tx, error) {
+func beginWithoutContext(ctx context.Context, raw driver.Conn) (driver.Tx, error) {
 	begun, err := raw.Begin()
 	if err == nil && ended(ctx) {
 		_ = begun.Rollback()
@@ -131,8 +132,8 @@ func beginWithout(ctx context.Context, raw driver.Conn) (driver.Tx, error) {
 	return begun, err
 }
 
-// stmtColumns is a statement whose driver converts arguments by column. It has a type of its own
-// because what database/sql does where there is no converter is not quite what any converter does.
+// stmtColumns is a statement whose driver converts arguments by column. It has its own type, since
+// no converter does exactly what database/sql does without one.
 type stmtColumns struct {
 	stmt
 	columns driver.ColumnConverter
@@ -142,8 +143,8 @@ func (s *stmtColumns) ColumnConverter(index int) driver.ValueConverter {
 	return s.columns.ColumnConverter(index)
 }
 
-func wrapStmt(raw driver.Stmt, on *conn, query string) driver.Stmt {
-	s := stmt{raw, on, Request{&on.db.target, query}}
+func wrapStmt(raw driver.Stmt, c *conn, query string) driver.Stmt {
+	s := stmt{raw, c, Request{&c.db.target, query}}
 	if columns, ok := raw.(driver.ColumnConverter); ok {
 		return &stmtColumns{s, columns}
 	}

@@ -9,22 +9,21 @@ import (
 	"github.com/gaptrace/gaptrace"
 )
 
-// Open is sql.Open with spans: driverName names a registered driver, and becomes db.type. The
-// dataSourceName is the driver's affair; nothing of it is recorded. Errors are those of sql.Open.
+// Open is sql.Open with spans. driverName is the name of a registered driver, and becomes db.type.
+// dataSourceName is never recorded. Errors are those of sql.Open.
 //
-// There is no way to ask database/sql for a driver but to open a database: Open does so, closes it, and
-// asks the driver for a second connector. The driver is the one that the first connector names. Where that is
-// not the one registered, as with a layer of somebody else's that names what lies below it, use [Wrap] with the
-// layer's connector.
+// database/sql has no function that returns a registered driver. So Open opens a database, closes
+// it, and asks its driver for a second connector. If the first connector names a driver other than
+// the registered one, as a driver that wraps another may do, use [Wrap] with that connector.
 func Open(driverName, dataSourceName string, opts ...gaptrace.Option) (*sql.DB, error) {
 	db, err := sql.Open(driverName, dataSourceName)
 	if err != nil {
 		return nil, err
 	}
 	d := db.Driver()
-	_ = db.Close() // it has never connected
+	_ = db.Close() // it has no connection yet
 	if d == nil {
-		return nil, fmt.Errorf("gaptrace/contrib/sql: the driver %q does not say what it is: want Wrap and its connector", driverName)
+		return nil, fmt.Errorf("gapsql.Open: the connector of driver %q has no Driver; use gapsql.Wrap with it", driverName)
 	}
 	c, err := openConnector(d, dataSourceName)
 	if err != nil {
@@ -33,8 +32,9 @@ func Open(driverName, dataSourceName string, opts ...gaptrace.Option) (*sql.DB, 
 	return sql.OpenDB(wrapConnector(c, dataSourceName, newDatabase(Target{Type: driverName}, opts))), nil
 }
 
-// WrapDriver returns a driver, for sql.Register, whose connections draw spans; db.type is "sql", as
-// with [Wrap]. It panics when d is nil, and replaces the options of a driver that it has wrapped.
+// WrapDriver returns a new driver, for sql.Register, whose connections record spans. Their db.type
+// is "sql". If d is already wrapped by this package, opts replace the earlier options. WrapDriver
+// panics if d is nil.
 func WrapDriver(d driver.Driver, opts ...gaptrace.Option) driver.Driver {
 	if d == nil {
 		panic("gapsql.WrapDriver: d is nil")
@@ -71,7 +71,7 @@ func openConnector(d driver.Driver, name string) (driver.Connector, error) {
 	return dsnConnector{d, name}, nil
 }
 
-// dsnConnector connects by a driver that has no connectors, as database/sql does.
+// dsnConnector is a connector for a driver that has none, like the one in database/sql.
 type dsnConnector struct {
 	driver driver.Driver
 	dsn    string

@@ -18,8 +18,8 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// registered are the drivers that the tests have registered, once for the process: database/sql knows no
-// other way. Each leads to the fake of the test that runs.
+// registered are the drivers that the tests have registered, once for the process: database/sql
+// knows no other way. Each leads to the fake of the test that runs.
 var registered struct {
 	once sync.Once
 	old  struct{ *fake }

@@ -69,8 +69,8 @@ var conns = map[string]func(conn) driver.Conn{
 	"modern": modern,
 }
 
-// pieces are what else may be put together: whatever decides between the shapes of a wrapped connection in every
-// combination, and each other piece alone, and all but each.
+// pieces are what else may be put together: whatever decides between the shapes of a wrapped
+// connection in every combination, and each other piece alone, and all but each.
 var pieces = map[string]func(conn) driver.Conn{
 	"validator": func(c conn) driver.Conn {
 		return struct {

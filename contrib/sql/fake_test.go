@@ -14,8 +14,9 @@ import (
 	"testing"
 )
 
-// fake is a database in memory, and its driver's connector. It answers every query with rows, and writes
-// down every call a driver can see. What its connections, statements and rows can do is up to shape.
+// fake is a database in memory, and its driver's connector. It answers every query with rows, and
+// writes down every call a driver can see. What its connections, statements and rows can do is up
+// to shape.
 type fake struct {
 	shape func(conn) driver.Conn
 	stmt  func(stmt) driver.Stmt // nil: as it is
@@ -188,8 +189,8 @@ func (b beginner) BeginTx(_ context.Context, opts driver.TxOptions) (driver.Tx, 
 
 func (v validator) IsValid() bool { return v.f.note("IsValid") == nil }
 
-// CheckNamedValue of a fake takes what database/sql refuses: an uint64 with the high bit set. With a
-// string it asks the default, and a remove it removes.
+// CheckNamedValue of a fake takes what database/sql refuses: an uint64 with the high bit set. With
+// a string it asks the default, and a remove it removes.
 func (c connChecker) CheckNamedValue(v *driver.NamedValue) error { return c.f.check("conn", v) }
 
 type remove struct{}

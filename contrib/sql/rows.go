@@ -8,9 +8,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// rows are the rows of a recorded, sampled query. Each Next, NextResultSet and Close may wait for
-// the network; the call ends with Close, which database/sql calls at the end of the rows and after an
-// error.
+// rows are the rows of a sampled query. Each Next, NextResultSet and Close may be a wait. The call
+// ends with Close, which database/sql calls at the end of the rows and after an error.
 type rows struct {
 	driver.Rows
 	call call
@@ -25,7 +24,17 @@ var (
 	_ driver.RowsColumnTypePrecisionScale   = (*rows)(nil)
 )
 
-// wait begins a wait. If the rows have been reported as forgotten, it begins a new call.
+// watch returns raw with its waits recorded on c.
+func watch(raw driver.Rows, c call) driver.Rows {
+	if r := watchScanner(raw, c); r != nil {
+		return r
+	}
+	r := &rows{raw, c}
+	spanutil.Watch(c.Call, r)
+	return r
+}
+
+// wait begins a wait. If the query was reported as abandoned, it begins a second query.
 func (r *rows) wait() spanutil.Wait {
 	wait := r.call.Wait()
 	if wait.Pending() {

@@ -10,14 +10,12 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// watch returns raw with its waits recorded on c. If the driver scans columns itself, it still does
-// so through the result: Scan then accepts destinations that database/sql would refuse.
-func watch(raw driver.Rows, c call) driver.Rows {
+// watchScanner is watch for rows whose driver scans columns itself, or nil for others. The driver
+// still scans them, so that Scan accepts destinations that database/sql would refuse.
+func watchScanner(raw driver.Rows, c call) driver.Rows {
 	scanner, ok := raw.(driver.RowsColumnScanner)
 	if !ok {
-		r := &rows{raw, c}
-		spanutil.Watch(c.Call, r)
-		return r
+		return nil
 	}
 	r := &scannedRows{rows{raw, c}, scanner}
 	spanutil.Watch(c.Call, r)
@@ -38,13 +36,13 @@ func (r *scannedRows) NextRow() error { return r.advance(r.scanner.NextRow) }
 // ScanColumn is a wait if it is slow, unless dest may run the program's own methods. Its error is
 // not recorded, since it may quote the row's value.
 func (r *scannedRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any) error {
-	var wait spanutil.Wait // none if the program's own methods run
+	var wait spanutil.Wait
 	if !hasMethods(reflect.TypeOf(dest)) {
 		wait = r.wait()
 	}
 	returned := false
 	defer func() {
-		if !returned {
+		if !returned { // wait.Unwound would do, if there always were a wait
 			r.call.Finish(spanutil.ErrUnwound)
 		}
 	}()

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
 func init() {

@@ -5,11 +5,11 @@ import (
 	"database/sql/driver"
 )
 
-// stmt is a prepared statement, which many calls may share: each is recorded under the span of its
-// own context, whether or not the prepare was. Close is not covered: it has no context to find a span in.
+// stmt is a prepared statement. Many callers may use it: each call is recorded under the span in
+// its own context. Close is not recorded, since it has no context.
 type stmt struct {
 	driver.Stmt
-	on      *conn
+	conn    *conn
 	request Request
 }
 
@@ -19,16 +19,16 @@ var (
 	_ driver.NamedValueChecker = (*stmt)(nil)
 )
 
-func (s *stmt) begin(ctx context.Context, operation string) call {
-	return s.on.db.beginRequest(ctx, operation, func() *Request { return &s.request })
+func (s *stmt) start(ctx context.Context, operation string) call {
+	return s.conn.db.startRequest(ctx, operation, func() *Request { return &s.request })
 }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (result driver.Result, err error) {
 	raw, ok := s.Stmt.(driver.StmtExecContext)
 	if !ok {
-		return s.execWithout(ctx, args)
+		return s.execWithoutContext(ctx, args)
 	}
-	err = s.begin(ctx, "sql exec").record(func() (err error) {
+	err = s.start(ctx, "sql exec").run(func() (err error) {
 		result, err = raw.ExecContext(ctx, args)
 		return err
 	})
@@ -38,15 +38,15 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (resul
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	raw, ok := s.Stmt.(driver.StmtQueryContext)
 	if !ok {
-		return s.queryWithout(ctx, args)
+		return s.queryWithoutContext(ctx, args)
 	}
-	return s.begin(ctx, "sql query").recordRows(func() (driver.Rows, error) { return raw.QueryContext(ctx, args) })
+	return s.start(ctx, "sql query").runQuery(func() (driver.Rows, error) { return raw.QueryContext(ctx, args) })
 }
 
-// CheckNamedValue asks whom database/sql would ask: the statement, or else its connection.
+// CheckNamedValue asks the statement or else its connection, as database/sql does.
 func (s *stmt) CheckNamedValue(value *driver.NamedValue) error {
 	if checker, ok := s.Stmt.(driver.NamedValueChecker); ok {
 		return checker.CheckNamedValue(value)
 	}
-	return s.on.CheckNamedValue(value)
+	return s.conn.CheckNamedValue(value)
 }

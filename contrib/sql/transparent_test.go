@@ -92,7 +92,8 @@ func (d contextDriver) OpenConnector(string) (driver.Connector, error) {
 	return d.c, nil
 }
 
-// observe does everything a program can do with a database, and tells what it saw, and what the driver did.
+// observe does everything a program can do with a database, and tells what it saw, and what the
+// driver did.
 func observe(t *testing.T, conns func(conn) driver.Conn, stmts func(stmt) driver.Stmt, rowses func(*rows) driver.Rows,
 	wrap func(context.Context, driver.Connector) (context.Context, driver.Connector),
 ) map[string]string {

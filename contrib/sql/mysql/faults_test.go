@@ -72,7 +72,8 @@ func (f *faulty) begin() *sql.Tx {
 	return tx
 }
 
-// whenItRuns calls do with the id of the connection on which a statement that begins like this runs.
+// whenItRuns calls do with the id of the connection on which a statement that begins like this
+// runs.
 func (f *faulty) whenItRuns(statement string, do func(id int)) (done chan struct{}) {
 	done = make(chan struct{})
 	go func() {
@@ -120,7 +121,8 @@ var faults = map[string]fault{
 		})
 	}, failed: "sql query"},
 	"the query is killed": {use: func(f *faulty) []error {
-		// It waits for a lock: a SLEEP that is killed may also end well, as the server happens to see it.
+		// It waits for a lock: a SLEEP that is killed may also end well, as the server happens to
+		// see it.
 		first := f.begin()
 		defer first.Rollback()
 		const waits = "UPDATE t SET n = 2 WHERE id = 1"

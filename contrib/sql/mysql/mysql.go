@@ -36,8 +36,8 @@ func NewConnector(cfg *mysql.Config, opts ...gaptrace.Option) (driver.Connector,
 	return gapsql.WrapTarget(c, target, opts...), nil
 }
 
-// address is where cfg leads, in full: the driver adds what is left out when it parses a data source
-// name.
+// address is where cfg leads, in full: the driver adds what is left out when it parses a data
+// source name.
 func address(cfg *mysql.Config) string {
 	only := mysql.NewConfig()
 	only.Net, only.Addr = cfg.Net, cfg.Addr
