@@ -12,43 +12,44 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// Interceptor tells a call's span of each attempt: how it ended, which the transport tells nobody, and, whatever
-// http.RoundTripper there is, how many there were. It goes into a client's configuration, before the client is wrapped:
+// Interceptor counts the attempts of a call exactly, with any http.RoundTripper, and logs how each
+// one ended. Add it to a client's configuration:
 //
 //	elasticsearch.Config{Interceptors: []elastictransport.InterceptorFunc{gapes.Interceptor}}
 //
-// As the first of several it counts what go-elasticsearch attempts; behind others, what they pass on. Without it attempts
-// are counted where net/http asks for a connection. It is needed for nothing else, records nothing by itself, and passes
-// requests and answers as they are.
+// As the first of several interceptors it counts the attempts of go-elasticsearch, as a later one
+// those of the interceptor before it. It records nothing for a client that is not wrapped, and does
+// not change requests and responses. Without it, attempts are counted where net/http asks for a
+// connection.
 func Interceptor(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
 		a, _ := req.Context().Value(attemptsKey{}).(*attempts)
 		if a == nil {
 			return next(req)
 		}
-		a.begins(req.URL.Host, req)
+		a.begin(req.URL.Host, req)
 		res, err := next(req)
-		a.ends(res, err)
+		a.end(res, err)
 		return res, err
 	}
 }
 
-// attempts is the context of a call, and counts how often a node is asked under it.
+// attempts is the context of a call. It counts the requests to nodes under it.
 type attempts struct {
 	context.Context
 	trace  httptrace.ClientTrace
-	phases *spanutil.Call // nil: they are not logged
+	phases *spanutil.Call // nil: without gaptrace.WithPhases
 
-	mu     sync.Mutex // a stranger's transport may do anything at once
-	count  int
-	told   bool        // by Interceptor, and not by net/http
-	status []log.Field // the last attempt's end
-	err    error
+	mu          sync.Mutex // a user's transport may send several requests at once
+	count       int
+	intercepted bool        // Interceptor counts, and not net/http
+	status      []log.Field // of the last attempt
+	err         error       // of the last attempt
 }
 
 type attemptsKey struct{}
 
-// Value has the attempts themselves, for Interceptor.
+// Value returns the attempts themselves for Interceptor.
 func (a *attempts) Value(key any) any {
 	if key == (attemptsKey{}) {
 		return a
@@ -56,28 +57,26 @@ func (a *attempts) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-// attemptsUnder counts the attempts made under the context that it returns, and with phases logs what happens in them.
-func attemptsUnder(ctx context.Context, call *spanutil.Call, phases bool) (*attempts, context.Context) {
+// withAttempts returns a context that counts attempts. If phases is set, it also logs them on call.
+func withAttempts(ctx context.Context, call *spanutil.Call, phases bool) (*attempts, context.Context) {
 	a := &attempts{Context: ctx}
 	if phases {
 		a.phases, a.trace = call, *spanutil.DialTrace(call)
 	}
-	a.trace.GetConn = a.connects
+	a.trace.GetConn = func(node string) { a.begin(node, nil) }
 	return a, httptrace.WithClientTrace(a, &a.trace)
 }
 
-// connects is net/http's GetConn.
-func (a *attempts) connects(node string) { a.begins(node, nil) }
-
-// begins counts an attempt that Interceptor tells of, with its request, or net/http as long as Interceptor does not.
-func (a *attempts) begins(node string, req *http.Request) {
+// begin counts an attempt. req is nil if net/http begins it, which counts only until Interceptor
+// does.
+func (a *attempts) begin(node string, req *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
-	case req == nil && a.told:
+	case req == nil && a.intercepted:
 		return
-	case req != nil && !a.told: // so far it was somebody else who used this context, as to fetch a token
-		a.told, a.count = true, 0
+	case req != nil && !a.intercepted: // an earlier interceptor used this context, for example to get a token
+		a.intercepted, a.count = true, 0
 	}
 	a.count++
 	if a.count > 1 {
@@ -89,7 +88,7 @@ func (a *attempts) begins(node string, req *http.Request) {
 	}
 }
 
-func (a *attempts) ends(res *http.Response, err error) {
+func (a *attempts) end(res *http.Response, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.status, a.err = nil, err
@@ -98,7 +97,7 @@ func (a *attempts) ends(res *http.Response, err error) {
 	}
 }
 
-// tag tells of more attempts than one.
+// tag records the number of attempts, if there was more than one.
 func (a *attempts) tag(call *spanutil.Call) {
 	if a == nil {
 		return

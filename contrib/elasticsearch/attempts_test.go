@@ -16,7 +16,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
-// logs are what a span logged, with the nodes' names in place of their addresses.
+// logs returns what a span logged. names replaces the nodes' addresses.
 func logs(span *spantest.Span, names ...string) string {
 	var lines []string
 	for _, record := range span.Logs {
@@ -37,7 +37,7 @@ func logs(span *spantest.Span, names ...string) string {
 
 var intercepted = []elastictransport.InterceptorFunc{gapes.Interceptor}
 
-// inTurn asks three nodes in their order; the first is taken off the list when it fails.
+// inTurn selects three nodes in their order. The client removes the first when it fails.
 type inTurn struct{ asked int }
 
 func (s *inTurn) Select(conns []*elastictransport.Connection) (*elastictransport.Connection, error) {
@@ -46,13 +46,7 @@ func (s *inTurn) Select(conns []*elastictransport.Connection) (*elastictransport
 }
 
 func TestRetryIsLogged(t *testing.T) {
-	status := func(code int) *httptest.Server {
-		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("X-Elastic-Product", "Elasticsearch")
-			w.WriteHeader(code)
-		}))
-	}
-	busy, well := status(503), status(200)
+	busy, well := node(http.StatusServiceUnavailable, ""), node(http.StatusOK, "")
 	defer busy.Close()
 	defer well.Close()
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,16 +71,18 @@ func TestRetryIsLogged(t *testing.T) {
 			tracer := spantest.NewTracer()
 			transport := http.DefaultTransport.(*http.Transport).Clone()
 			defer transport.CloseIdleConnections()
-			c := gapes.Wrap(newClient(t, elasticsearch.Config{
-				Addresses: []string{"http://" + nobody.Addr().String(), busy.URL, well.URL}, Selector: &inTurn{}, Transport: transport, Interceptors: tt.interceptors,
-			}), append(tt.options, gaptrace.WithTracer(tracer))...)
+			c := newWrapped(t, tracer, elasticsearch.Config{
+				Addresses: []string{"http://" + nobody.Addr().String(), busy.URL, well.URL}, Selector: &inTurn{},
+				Transport: transport, Interceptors: tt.interceptors,
+			}, tt.options...)
 			res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			consume(t, res.Body)
 			span := only(t, tracer)
-			if got := strings.ReplaceAll(logs(span, names...), ", message", " message"); got != tt.want || span.Tags["es.attempts"] != 3 {
+			if got := strings.ReplaceAll(logs(span, names...), ", message", " message"); got != tt.want ||
+				span.Tags["es.attempts"] != 3 {
 				t.Errorf("%v attempts, logged\n%s, want\n%s", span.Tags["es.attempts"], got, tt.want)
 			}
 		})
@@ -106,19 +102,20 @@ func TestInterceptorCountsWithAnyRoundTripper(t *testing.T) {
 	} {
 		failures := tt.failures
 		tracer := spantest.NewTracer()
-		c := gapes.Wrap(newClient(t, elasticsearch.Config{Interceptors: tt.interceptors, Transport: network(func(*http.Request) (*http.Response, error) {
+		failing := network(func(*http.Request) (*http.Response, error) {
 			if failures--; failures >= 0 {
 				return nil, errors.New("broken")
 			}
 			return answer(200, strings.NewReader("{}")), nil
-		})}), withTracer(tracer))
+		})
+		c := newWrapped(t, tracer, elasticsearch.Config{Interceptors: tt.interceptors, Transport: failing})
 		if res, err := c.Info(c.Info.WithContext(underParent(t, tracer))); err == nil {
 			consume(t, res.Body)
 		}
 		if got := only(t, tracer).Tags["es.attempts"]; got != tt.want {
 			t.Errorf("%+v: %v attempts", tt, got)
 		}
-		if _, err := c.Info(); err == nil && tt.failures == 9 { // under no parent there is nothing to tell
+		if _, err := c.Info(); err == nil && tt.failures == 9 { // without a parent, nothing is recorded
 			t.Error("no error")
 		}
 	}
@@ -126,7 +123,7 @@ func TestInterceptorCountsWithAnyRoundTripper(t *testing.T) {
 
 func TestRetryLogsOnlyTheAttemptBefore(t *testing.T) {
 	tracer, asked := spantest.NewTracer(), 0
-	c := gapes.Wrap(newClient(t, elasticsearch.Config{Interceptors: intercepted, Addresses: []string{"http://node:9200"}, Transport: network(func(*http.Request) (*http.Response, error) {
+	failing := network(func(*http.Request) (*http.Response, error) {
 		switch asked++; asked {
 		case 1:
 			return answer(503, strings.NewReader("")), nil
@@ -134,7 +131,10 @@ func TestRetryLogsOnlyTheAttemptBefore(t *testing.T) {
 			return nil, errors.New("broken")
 		}
 		return answer(502, strings.NewReader("")), nil
-	})}), withTracer(tracer), gaptrace.WithPhases())
+	})
+	c := newWrapped(t, tracer, elasticsearch.Config{
+		Interceptors: intercepted, Addresses: []string{"http://node:9200"}, Transport: failing,
+	}, gaptrace.WithPhases())
 	res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func TestRetryLogsOnlyTheAttemptBefore(t *testing.T) {
 
 // An interceptor that fetches a token uses the request's context for a request of its own.
 func TestInterceptorIgnoresOtherRequests(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Elastic-Product", "Elasticsearch") }))
+	server := node(http.StatusOK, "")
 	defer server.Close()
 	fetching := func(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
 		return func(req *http.Request) (*http.Response, error) {
@@ -166,10 +166,11 @@ func TestInterceptorIgnoresOtherRequests(t *testing.T) {
 	}
 	for name, interceptors := range map[string][]elastictransport.InterceptorFunc{
 		"before it": {gapes.Interceptor, fetching},
-		"behind it": {fetching, gapes.Interceptor},
+		"after it":  {fetching, gapes.Interceptor},
 	} {
 		tracer := spantest.NewTracer()
-		c := gapes.Wrap(newClient(t, elasticsearch.Config{Addresses: []string{server.URL}, Interceptors: interceptors}), withTracer(tracer), gaptrace.WithPhases())
+		c := newWrapped(t, tracer, elasticsearch.Config{Addresses: []string{server.URL}, Interceptors: interceptors},
+			gaptrace.WithPhases())
 		res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
 		if err != nil {
 			t.Fatal(err)
@@ -182,10 +183,10 @@ func TestInterceptorIgnoresOtherRequests(t *testing.T) {
 }
 
 func TestSingleAttemptIsNotTagged(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Elastic-Product", "Elasticsearch") }))
+	server := node(http.StatusOK, "")
 	defer server.Close()
 	tracer := spantest.NewTracer()
-	c := gapes.Wrap(newClient(t, elasticsearch.Config{Addresses: []string{server.URL}}), withTracer(tracer))
+	c := newWrapped(t, tracer, elasticsearch.Config{Addresses: []string{server.URL}})
 	for range 3 { // over one connection
 		res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
 		if err != nil {

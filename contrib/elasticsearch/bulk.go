@@ -9,32 +9,32 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// counting is spanutil.WatchResponse for the answer to a bulk request, which succeeds even if some of
-// its items fail.
-func counting(call *spanutil.Call, res *http.Response) *http.Response {
-	return lookingOn(call, res, hasErrors, func(head []byte) {
-		if !hasErrors(head) {
+// watchBulk is spanutil.WatchResponse for a bulk request, which succeeds even if items of it fail.
+func watchBulk(call *spanutil.Call, res *http.Response) *http.Response {
+	return watchPrefix(call, res, hasErrors, func(prefix []byte) {
+		if !hasErrors(prefix) {
 			return
 		}
 		call.Tag("es.errors", true)
-		if n, all := failedItems(head); all {
+		if n, all := failedItems(prefix); all {
 			call.Tag("es.failed_items", n)
 		}
 	})
 }
 
-// hasErrors looks for the word first: in the answer to a request that succeeded there is none.
-func hasErrors(head []byte) bool {
-	return bytes.Contains(head, []byte("true")) && errorsTrue.Match(head)
+// hasErrors reports whether a response begins with "errors": true. Most do not contain the word
+// true.
+func hasErrors(prefix []byte) bool {
+	return bytes.Contains(prefix, []byte("true")) && errorsTrue.Match(prefix)
 }
 
-// errorsTrue stands at the beginning of an answer, before its items.
+// errorsTrue matches before the first object or array inside the response.
 var errorsTrue = regexp.MustCompile(`^\s*\{[^\[{]*"errors"\s*:\s*true`)
 
-// failedItems counts the items with an error in {"items":[{"index":{…,"error":{…}}},…]}, and reports whether it has seen
-// them all.
-func failedItems(head []byte) (n int, all bool) {
-	d := json.NewDecoder(bytes.NewReader(head))
+// failedItems counts the items with an error in {"items":[{"index":{…,"error":{…}}},…]}. all
+// reports whether it has seen all items.
+func failedItems(prefix []byte) (n int, all bool) {
+	d := json.NewDecoder(bytes.NewReader(prefix))
 	if open, _ := d.Token(); open != json.Delim('{') {
 		return 0, false
 	}

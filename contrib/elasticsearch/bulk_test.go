@@ -62,7 +62,8 @@ func TestBulkFailedItems(t *testing.T) {
 			"byte by byte": func(s string) io.Reader { return iotest.OneByteReader(strings.NewReader(s)) },
 		} {
 			t.Run(name+", "+how, func(t *testing.T) {
-				c, ctx, tracer := recorded(t, network(func(*http.Request) (*http.Response, error) { return answer(200, reader(tt.body)), nil }))
+				c, ctx, tracer := recorded(t,
+					network(func(*http.Request) (*http.Response, error) { return answer(200, reader(tt.body)), nil }))
 				res, err := c.Bulk(strings.NewReader("{}\n"), c.Bulk.WithIndex("books"), c.Bulk.WithContext(ctx))
 				if err != nil {
 					t.Fatal(err)
@@ -71,7 +72,8 @@ func TestBulkFailedItems(t *testing.T) {
 					t.Errorf("the caller read %.200q", got)
 				}
 				tags := only(t, tracer).Tags
-				if got := fmt.Sprint(tags["es.errors"], " ", tags["es.failed_items"]); got != tt.want || tags["error"] != nil || strings.Contains(tracer.Tree(), "hunter2") {
+				if got := fmt.Sprint(tags["es.errors"], " ", tags["es.failed_items"]); got != tt.want || tags["error"] != nil ||
+					strings.Contains(tracer.Tree(), "hunter2") {
 					t.Errorf("got %s, want %s:\n%s", got, tt.want, tracer.Tree())
 				}
 			})

@@ -27,7 +27,7 @@ func TestDiscoveryIsNotRecorded(t *testing.T) {
 				return answer(200, strings.NewReader(`{"nodes":{"1":{"name":"b","roles":["data"],"http":{"publish_address":"b:9200"}}}}`)), nil
 			}),
 		})
-		gapes.Wrap(c, withTracer(tracer), gaptrace.WithRoots())
+		gapes.Wrap(c, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 		if err := c.DiscoverNodes(); err != nil {
 			t.Error(err)
 		}
@@ -36,13 +36,13 @@ func TestDiscoveryIsNotRecorded(t *testing.T) {
 			t.Error(err)
 		}
 		if len(asked) != 3 || !strings.HasPrefix(asked[2], "http://b:9200/_nodes/http") || len(tracer.Spans()) > 0 {
-			t.Errorf("asked %q, drew:\n%s", asked, tracer.Tree())
+			t.Errorf("asked %q, recorded:\n%s", asked, tracer.Tree())
 		}
 	})
 }
 
-// What go-elasticsearch makes of an answer: it reads the body to print it, and checks whose it is, on the first
-// answer that is none of its errors.
+// go-elasticsearch reads the body of a response to print it, and checks on the first success that
+// the server is Elasticsearch.
 func TestTransparentClientReadsResponse(t *testing.T) {
 	for name, network := range map[string]network{
 		"well":    always(200, `{"took":1}`),
@@ -77,12 +77,15 @@ func TestTransparentClientReadsResponse(t *testing.T) {
 				}
 				tracer := spantest.NewTracer()
 				raw := observe(func(c *elasticsearch.Client) *elasticsearch.Client { return c }, t.Context())
-				wrapped := observe(func(c *elasticsearch.Client) *elasticsearch.Client { return gapes.Wrap(c, withTracer(tracer)) }, underParent(t, tracer))
+				wrapped := observe(func(c *elasticsearch.Client) *elasticsearch.Client {
+					return gapes.Wrap(c,
+						gaptrace.WithTracer(tracer))
+				}, underParent(t, tracer))
 				if raw != wrapped {
 					t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
 				}
 				if calls := tracer.Named("elasticsearch search"); len(calls) != 3 || tracer.Problems() != nil {
-					t.Errorf("drew:\n%s", tracer.Tree())
+					t.Errorf("recorded:\n%s", tracer.Tree())
 				}
 			})
 		}

@@ -11,15 +11,15 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// endpoints leaves word in the request's context which endpoint of the API was called, for Perform
-// to find: nothing in a request says so. For all else it is the user's instrumentation, or none.
+// endpoints is an instrumentation that puts the endpoint of the API into the request's context,
+// since nothing in a request names it. Everything else goes to the embedded instrumentation.
 type endpoints struct {
 	elastictransport.Instrumentation
 	wrapper *spanutil.Wrapper
 }
 
-// Start is given a nil context where a caller of esapi left it out. A user's instrumentation will be asked for what it
-// answered, and so it gets a nil one back.
+// Start gets a nil context if a caller of esapi gave none. A user's instrumentation that returns
+// nil gets nil back in later calls.
 func (e endpoints) Start(ctx context.Context, endpoint string) context.Context {
 	ctx = e.Instrumentation.Start(ctx, endpoint)
 	if ctx == nil && e.Instrumentation == (none{}) && e.wrapper.Options.Roots {
@@ -31,7 +31,7 @@ func (e endpoints) Start(ctx context.Context, endpoint string) context.Context {
 	return &endpointContext{ctx, endpoint}
 }
 
-// endpointContext is context.WithValue at half the price. It is its own value.
+// endpointContext costs half of context.WithValue, since it is its own value.
 type endpointContext struct {
 	context.Context
 	endpoint string
@@ -46,14 +46,16 @@ func (c *endpointContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// ofAPI reports whether the API made req, and with it the body, of which GetBody gives a copy, as http.NewRequest has it. Of
-// a request made by hand GetBody may wind back the one body that there is: it is not to be asked before that was sent.
+// ofAPI reports whether the API made req. Then GetBody returns a copy of the body. In a request
+// made by hand, GetBody may rewind the only body, so it must not be called before the body was
+// sent.
 func ofAPI(req *http.Request) bool {
 	_, ok := req.Context().(*endpointContext)
 	return ok
 }
 
-// none is an instrumentation that does nothing. RecordRequestBody's nil leaves the body alone.
+// none is an instrumentation that does nothing. Its RecordRequestBody returns nil, which leaves the
+// body alone.
 type none struct{}
 
 func (none) Start(ctx context.Context, _ string) context.Context                          { return ctx }
@@ -65,14 +67,14 @@ func (none) BeforeRequest(*http.Request, string)                                
 func (none) AfterRequest(_ *http.Request, _, _ string)                                    {}
 func (none) AfterResponse(context.Context, *http.Response)                                {}
 
-// target is what a request asks for, as its method and path tell before the library puts a node's
-// own path in front.
+// target is what a request asks for: /books/_search/template is {POST, _search, template}.
 type target struct {
 	method string
-	action string // the path's first segment with an underscore, behind the index if one is named
-	detail string // the segment behind the action: part of it, or a name or id
+	action string // the path's first segment with an underscore, after an index if there is one
+	detail string // the segment after the action: a part of it, a name or an id
 }
 
+// targetOf reads method and path before the library puts the node's own path in front.
 func targetOf(req *http.Request) target {
 	t := target{method: method(req), action: "/"}
 	if req.URL == nil {
@@ -83,7 +85,7 @@ func targetOf(req *http.Request) target {
 		return t
 	}
 	segment, rest, _ := strings.Cut(path, "/")
-	if !strings.HasPrefix(segment, "_") || segment == "_all" { // no index begins with an underscore; an empty one is none
+	if !strings.HasPrefix(segment, "_") || segment == "_all" { // an index; no other begins with an underscore
 		segment, rest, _ = strings.Cut(rest, "/")
 	}
 	if !strings.HasPrefix(segment, "_") {
@@ -97,8 +99,8 @@ func targetOf(req *http.Request) target {
 
 func method(req *http.Request) string { return cmp.Or(req.Method, http.MethodGet) }
 
-// operation names the call by its endpoint or, where the API was not used, by method and action.
-// Of the path no more may enter a name: what follows may be an id.
+// operation names the call by its endpoint, or by method and action if the API did not make req.
+// The rest of the path may be an id, which must not be in a name.
 func (t target) operation(req *http.Request) string {
 	if c, ok := req.Context().Value(endpointKey{}).(*endpointContext); ok {
 		return "elasticsearch " + c.endpoint
@@ -106,8 +108,8 @@ func (t target) operation(req *http.Request) string {
 	return "elasticsearch " + t.method + " " + t.action
 }
 
-// searches reports whether the body is a query. A page of an earlier result is asked for with a
-// token, which says nothing.
+// searches reports whether the body is a query. To get a page of an earlier result, only a token is
+// sent.
 func (t target) searches() bool {
 	switch t.action {
 	case "_search", "_sql":
@@ -119,13 +121,13 @@ func (t target) searches() bool {
 	return false
 }
 
-// fails reports whether status is a failure. That a document is not there is an answer, where the
-// question was for it or whether it exists.
+// fails reports whether status is a failure. A 404 is not if the request asks for a document, or
+// whether something exists.
 func (t target) fails(status int) bool {
 	if status == http.StatusNotFound {
-		asked := t.method == http.MethodHead ||
+		answers := t.method == http.MethodHead ||
 			t.method == http.MethodGet && (t.action == "_doc" || t.action == "_source")
-		return !asked
+		return !answers
 	}
 	return status >= 400
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -14,12 +15,12 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/typedapi/types"
 	"github.com/gaptrace/gaptrace"
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
-	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/mocktracer"
 )
 
-// answering starts a server that answers every request as Elasticsearch would, with status and body.
-func answering(status int, body string) *httptest.Server {
+// node starts a server that answers every request like a node of Elasticsearch, with status and body.
+func node(status int, body string) *httptest.Server {
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")
 		w.Header().Set("Content-Type", "application/json")
@@ -28,147 +29,119 @@ func answering(status int, body string) *httptest.Server {
 	}))
 }
 
-// node hides which port the server got.
-func node(server *httptest.Server) []string {
-	return []string{server.Listener.Addr().String(), "NODE"}
-}
-
 func ExampleWrap() {
-	tracer := spantest.NewTracer() // any opentracing.Tracer; it is the global one unless an option names it
-	opentracing.SetGlobalTracer(tracer)
-	defer opentracing.SetGlobalTracer(opentracing.NoopTracer{})
-	server := answering(http.StatusOK, `{"hits":{"total":{"value":0}}}`)
-	defer server.Close()
-
+	server := node(http.StatusOK, `{"hits":{"total":{"value":0}}}`)
 	client, err := elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{server.URL}})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	gapes.Wrap(client) // the one line
+	tracer := mocktracer.New() // any opentracing.Tracer; without the option it is the global one
+	gapes.Wrap(client, gaptrace.WithTracer(tracer))
 
-	span, ctx := opentracing.StartSpanFromContext(context.Background(), "handler")
-	res, err := client.Search(client.Search.WithContext(ctx), client.Search.WithIndex("books"), client.Search.WithSize(3),
-		client.Search.WithBody(strings.NewReader(`{"query":{"match_all":{}}}`)))
-	if err != nil {
-		fmt.Println(err)
-		return
+	ctx := opentracing.ContextWithSpan(context.Background(), tracer.StartSpan("request"))
+	res, err := client.Search(client.Search.WithContext(ctx), client.Search.WithQuery("title:emma"))
+	fmt.Println(res, err) // reads the body
+	for _, s := range tracer.FinishedSpans() {
+		fmt.Println(s.OperationName, s.Tag("elasticsearch.params"), s.Tag("http.status_code"), s.Tag("bytes"))
 	}
-	io.Copy(io.Discard, res.Body)
-	res.Body.Close()
-	span.Finish()
-
-	fmt.Print(tracer.Tree(node(server)...))
 	// Output:
-	// handler
-	//   elasticsearch search bytes=30 component=go-elasticsearch db.statement="{\"query\":{\"match_all\":{}}}" db.type=elasticsearch elasticsearch.params="size=3" es.method=POST es.url=http://NODE/books/_search http.status_code=200 peer.address=NODE span.kind=client
+	// [200 OK] {"hits":{"total":{"value":0}}} <nil>
+	// elasticsearch search q=title%3Aemma 200 30
 }
 
 func ExampleWrapTyped() {
-	tracer := spantest.NewTracer()
-	server := answering(http.StatusNotFound, `{"error":{"type":"index_not_found_exception","reason":"no such index [books]"},"status":404}`)
-	defer server.Close()
-
+	server := node(http.StatusNotFound,
+		`{"error":{"type":"index_not_found_exception","reason":"no such index [books]"},"status":404}`)
 	client, err := elasticsearch.NewTypedClient(elasticsearch.Config{Addresses: []string{server.URL}})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
+	tracer := mocktracer.New()
 	gapes.WrapTyped(client, gaptrace.WithTracer(tracer))
 
-	span := tracer.StartSpan("handler")
-	ctx := opentracing.ContextWithSpan(context.Background(), span)
+	ctx := opentracing.ContextWithSpan(context.Background(), tracer.StartSpan("request"))
 	_, err = client.Count().Index("books").Query(types.NewQuery()).Do(ctx)
-	span.Finish()
-
 	fmt.Println(err)
-	fmt.Print(tracer.Tree(node(server)...))
+	for _, s := range tracer.FinishedSpans() {
+		fmt.Println(s.OperationName, s.Tag("db.statement"), s.Tag("error"))
+		for _, field := range s.Logs()[0].Fields {
+			if field.Key == "message" {
+				fmt.Println(field.ValueString)
+			}
+		}
+	}
 	// Output:
 	// status: 404, failed: [index_not_found_exception], reason: no such index [books]
-	// handler
-	//   elasticsearch count bytes=92 component=go-elasticsearch db.statement="{\"query\":{}}" db.type=elasticsearch error=true es.method=POST es.url=http://NODE/books/_count http.status_code=404 peer.address=NODE span.kind=client
-	//     * event=error error.kind=*gapes.Error message="index_not_found_exception: no such index [books]"
+	// elasticsearch count {"query":{}} true
+	// index_not_found_exception: no such index [books]
 }
 
 // A transport that is used without a client of go-elasticsearch is wrapped by itself.
 func ExampleWrapTransport() {
-	tracer := spantest.NewTracer()
-	server := answering(http.StatusOK, `{"status":"green"}`)
-	defer server.Close()
-
+	server := node(http.StatusOK, `{"status":"green"}`)
 	client, err := elasticsearch.NewBaseClient(elasticsearch.Config{Addresses: []string{server.URL}})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
+	tracer := mocktracer.New()
 	client.Transport = gapes.WrapTransport(client.Transport, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 
-	req, _ := http.NewRequest("GET", "/_cluster/health?wait_for_status=green", nil)
+	req, _ := http.NewRequest("GET", "/_cluster/health", nil)
 	res, err := client.Perform(req)
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	io.Copy(io.Discard, res.Body)
 	res.Body.Close()
-
-	fmt.Print(tracer.Tree(node(server)...))
+	for _, s := range tracer.FinishedSpans() {
+		fmt.Println(s.OperationName, s.Tag("es.method"), s.Tag("http.status_code"))
+	}
 	// Output:
-	// elasticsearch GET _cluster bytes=18 component=go-elasticsearch db.type=elasticsearch elasticsearch.params="wait_for_status=green" es.method=GET es.url=http://NODE/_cluster/health http.status_code=200 peer.address=NODE span.kind=client
+	// elasticsearch GET _cluster GET 200
 }
 
-// With Interceptor in the client's configuration, a retry tells how the attempt before it ended.
+// With Interceptor in the client's configuration, a retry says how the attempt before it ended.
 func ExampleInterceptor() {
-	tracer := spantest.NewTracer()
-	busy := true
+	attempts := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")
-		if busy {
+		if attempts++; attempts == 1 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-		busy = false
 	}))
-	defer server.Close()
 	client, err := elasticsearch.NewClient(elasticsearch.Config{
 		Addresses:    []string{server.URL},
 		Interceptors: []elastictransport.InterceptorFunc{gapes.Interceptor},
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
+	tracer := mocktracer.New()
 	gapes.Wrap(client, gaptrace.WithTracer(tracer), gaptrace.WithPhases(), gaptrace.WithRoots())
 
-	res, err := client.Indices.Refresh()
-	if err != nil {
-		fmt.Println(err)
-		return
+	if _, err := client.Indices.Refresh(); err != nil {
+		log.Fatal(err)
 	}
-	res.Body.Close()
-
-	span := tracer.Named("elasticsearch indices.refresh")[0]
-	fmt.Println("attempts:", span.Tags["es.attempts"])
-	for _, record := range span.Logs {
-		if fields := record.Fields; fields[0].Value() == "retry" {
-			fmt.Println(fields[:3])
+	span := tracer.FinishedSpans()[0]
+	fmt.Println("attempts:", span.Tag("es.attempts"))
+	for _, record := range span.Logs() {
+		if fields := record.Fields; fields[0].ValueString == "retry" {
+			fmt.Println(fields[1].Key, fields[1].ValueString, fields[2].Key, fields[2].ValueString)
 		}
 	}
 	// Output:
 	// attempts: 2
-	// [event:retry status:503 attempt:2]
+	// status 503 attempt 2
 }
 
-// The workers of a BulkIndexer know no caller's context. OnFlushStart gives each flush a span, under
-// which its request is recorded.
+// The workers of a BulkIndexer do not know the caller's context. OnFlushStart gives each flush a span,
+// under which its request is recorded.
 func ExampleWrap_bulkIndexer() {
-	tracer := spantest.NewTracer()
-	server := answering(http.StatusOK, `{"items":[{"index":{"status":201}}]}`)
-	defer server.Close()
+	server := node(http.StatusOK, `{"items":[{"index":{"status":201}}]}`)
 	client, err := elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{server.URL}})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
+	tracer := mocktracer.New()
 	gapes.Wrap(client, gaptrace.WithTracer(tracer))
 
 	indexer, err := esutil.NewBulkIndexer(esutil.BulkIndexerConfig{
@@ -179,19 +152,16 @@ func ExampleWrap_bulkIndexer() {
 		OnFlushEnd: func(ctx context.Context) { opentracing.SpanFromContext(ctx).Finish() },
 	})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	ctx := context.Background()
-	if err := indexer.Add(ctx, esutil.BulkIndexerItem{Action: "index", Body: strings.NewReader(`{"title":"Emma"}`)}); err != nil {
-		fmt.Println(err)
+	item := esutil.BulkIndexerItem{Action: "index", Body: strings.NewReader(`{"title":"Emma"}`)}
+	fmt.Println(indexer.Add(ctx, item), indexer.Close(ctx))
+	for _, s := range tracer.FinishedSpans() {
+		fmt.Println(s.OperationName, s.Tag("es.method"), s.Tag("http.status_code"))
 	}
-	if err := indexer.Close(ctx); err != nil {
-		fmt.Println(err)
-	}
-
-	fmt.Print(tracer.Tree(node(server)...))
 	// Output:
-	// flush
-	//   elasticsearch bulk bytes=36 component=go-elasticsearch db.type=elasticsearch es.method=POST es.url=http://NODE/books/_bulk http.status_code=200 peer.address=NODE span.kind=client
+	// <nil> <nil>
+	// elasticsearch bulk POST 200
+	// flush <nil> <nil>
 }

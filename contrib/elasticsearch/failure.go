@@ -12,17 +12,17 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// Error is an answer of Elasticsearch that its span shows as a failure: one with a status of 400 or
-// more. It is what the hook of gaptrace.WithExpected is given, as a *Error, when the answer's body
-// ends; calls return what go-elasticsearch makes of the answer. Its text, unlike the span's, is
-// all that was said, and may repeat secrets and documents.
+// Error is the failure of a call whose response has a status of 400 or above. The function given to
+// gaptrace.WithExpected gets it, as a *Error, when the response's body ends. Calls themselves
+// return go-elasticsearch's own errors. Unlike what a span records, an Error's text is complete,
+// and may repeat secrets and documents.
 type Error struct {
-	Status int    // of HTTP
-	Type   string // such as "index_not_found_exception"; empty where the body does not say, or was not read
-	Reason string // such as "no such index [x]"; as Type
+	Status int    // the HTTP status
+	Type   string // such as "index_not_found_exception"; empty if the body has none, or was not read
+	Reason string // such as "no such index [x]"; empty like Type
 }
 
-// Error is what Elasticsearch said, or else the status.
+// Error returns type and reason, or the HTTP status if both are empty.
 func (e *Error) Error() string {
 	switch {
 	case e.Type != "" && e.Reason != "":
@@ -33,21 +33,21 @@ func (e *Error) Error() string {
 	return strconv.Itoa(e.Status) + " " + http.StatusText(e.Status)
 }
 
-// failing is spanutil.WatchResponse for a failed request: the call fails with the error in the body, as
-// far as the caller has read it.
-func failing(call *spanutil.Call, asked redacted.Request, res *http.Response) *http.Response {
+// watchFailure is spanutil.WatchResponse for a failed request. The call fails with the error in the
+// body, as far as the caller has read it.
+func watchFailure(call *spanutil.Call, asked redacted.Request, res *http.Response) *http.Response {
 	status := res.StatusCode
-	return lookingOn(call, res, nil, func(head []byte) {
+	return watchPrefix(call, res, nil, func(prefix []byte) {
 		e := &Error{Status: status}
-		e.read(bytes.NewReader(head))
-		shown := *e
-		shown.Reason = asked.Reason(e.Type, e.Reason)
-		call.Fail(spanutil.Redacted(e, func(string) string { return shown.Error() }))
+		e.read(bytes.NewReader(prefix))
+		recorded := *e
+		recorded.Reason = asked.Reason(e.Type, e.Reason)
+		call.Fail(spanutil.Redacted(e, func(string) string { return recorded.Error() }))
 	})
 }
 
-// read finds {"error":{"type":…,"reason":…}}, or {"error":reason}. It makes do with what is
-// there: bodies are cut off, and proxies answer in HTML.
+// read parses {"error":{"type":…,"reason":…}}, or {"error":reason}. A body that is truncated or is
+// not JSON, such as a proxy's page, leaves fields empty.
 func (e *Error) read(r io.Reader) {
 	d := json.NewDecoder(r)
 	if open, _ := d.Token(); open != json.Delim('{') {
@@ -84,8 +84,8 @@ func (e *Error) readCause(d *json.Decoder) {
 	}
 }
 
-// members are the names in the object that d is in. The loop must take each one's value; where
-// that fails because the text does, there is no next name.
+// members yields the names of the members of the object that d is in. The loop must read each
+// member's value. Invalid JSON ends the loop.
 func members(d *json.Decoder) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for d.More() {

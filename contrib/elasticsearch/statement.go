@@ -12,18 +12,20 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// enough of a body that the cut, and its mark, come out as if all of it had been read.
-const enough = spanutil.MaxValue + utf8.UTFMax + 1
+// maxRead is how many bytes of a body are read. Truncating them gives the same as truncating the
+// whole body.
+const maxRead = spanutil.MaxValue + utf8.UTFMax + 1
 
-// statement is a request's body, to be recorded once the request has been sent. Zero is none.
+// statement is a request's body, to be recorded once the request has been sent. The zero value has
+// none.
 type statement struct {
-	again    func() (io.ReadCloser, error) // a copy of the body; nil: it was seen
-	seen     *tee
-	encoding string // the caller's; the library compresses later
+	again    func() (io.ReadCloser, error) // returns a copy of the body, if not nil
+	seen     *tee                          // otherwise
+	encoding string                        // the caller's; the library compresses later
 }
 
-// statementOf leaves req.Body alone where the body can be had a second time, and otherwise looks
-// on while it is read. What is sent, and how, stays the same.
+// statementOf leaves req.Body alone if GetBody returns a copy. Otherwise it replaces req.Body by a
+// reader that keeps its beginning. What is sent stays the same.
 func statementOf(req *http.Request) statement {
 	if req.Body == nil || req.Body == http.NoBody {
 		return statement{}
@@ -36,17 +38,17 @@ func statementOf(req *http.Request) statement {
 	return s
 }
 
-// record sets the body as the statement of call, and reports whether it had to be redacted.
-func (s statement) record(call *spanutil.Call) (marked bool) {
+// record sets the body as the statement of call, and reports whether it was redacted.
+func (s statement) record(call *spanutil.Call) (changed bool) {
 	text := s.text()
-	shown := redacted.Body(text)
-	call.Statement(shown)
-	return shown != text
+	recorded := redacted.Body(text)
+	call.Statement(recorded)
+	return recorded != text
 }
 
-// text is the beginning of the body, cut at 4 KiB; empty where there is none, or none to be read.
+// text returns the body, truncated at 4 KiB. It is empty if the body cannot be read.
 func (s statement) text() (text string) {
-	defer func() { _ = recover() }() // GetBody is the caller's, and the library may never call it
+	defer func() { _ = recover() }() // GetBody is the caller's code
 	switch {
 	case s.again != nil:
 		body, err := s.again()
@@ -54,16 +56,16 @@ func (s statement) text() (text string) {
 			return ""
 		}
 		defer body.Close()
-		return s.plain(body)
+		return s.decode(body)
 	case s.seen != nil:
-		return s.plain(bytes.NewReader(s.seen.beginning()))
+		return s.decode(bytes.NewReader(s.seen.beginning()))
 	}
 	return ""
 }
 
-var buffers = sync.Pool{New: func() any { return new([enough]byte) }}
+var buffers = sync.Pool{New: func() any { return new([maxRead]byte) }}
 
-func (s statement) plain(body io.Reader) string {
+func (s statement) decode(body io.Reader) string {
 	switch s.encoding {
 	case "":
 	case "gzip":
@@ -75,26 +77,26 @@ func (s statement) plain(body io.Reader) string {
 	default:
 		return ""
 	}
-	buf := buffers.Get().(*[enough]byte)
+	buf := buffers.Get().(*[maxRead]byte)
 	defer buffers.Put(buf)
-	n, _ := io.ReadFull(body, buf[:]) // what came before an error will do
+	n, _ := io.ReadFull(body, buf[:]) // what was read before an error is recorded
 	return spanutil.Truncate(string(buf[:n]))
 }
 
-// tee remembers the beginning of what is read through it.
+// tee keeps the beginning of what is read through it.
 type tee struct {
 	io.ReadCloser
 
-	mu   sync.Mutex // net/http may go on sending a body after the answer has come
-	head []byte
+	mu   sync.Mutex // net/http may send the body after the response has come
+	kept []byte
 }
 
 func (t *tee) Read(p []byte) (int, error) {
 	n, err := t.ReadCloser.Read(p)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if room := enough - len(t.head); n > 0 && room > 0 {
-		t.head = append(t.head, p[:min(n, room)]...)
+	if free := maxRead - len(t.kept); n > 0 && free > 0 {
+		t.kept = append(t.kept, p[:min(n, free)]...)
 	}
 	return n, err
 }
@@ -102,5 +104,5 @@ func (t *tee) Read(p []byte) (int, error) {
 func (t *tee) beginning() []byte {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.head
+	return t.kept
 }

@@ -20,24 +20,21 @@ import (
 	"github.com/gaptrace/gaptrace"
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spantest"
-	"github.com/opentracing/opentracing-go"
-	"github.com/uber/jaeger-client-go"
 )
 
-func unsampled() opentracing.Tracer {
-	tracer, _ := jaeger.NewTracer("test", jaeger.NewConstSampler(false), jaeger.NewNullReporter())
-	return tracer
-}
+// wrapFunc wraps a transport, or returns it as it is.
+type wrapFunc func(elastictransport.Interface) elastictransport.Interface
 
-// eachStranger runs compare with a raw client's view of the world and a wrapped one's.
-func eachStranger(t *testing.T, observe func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string) {
+// eachTracer compares what observe returns for a raw transport with what it returns for a wrapped one,
+// with each tracer.
+func eachTracer(t *testing.T, observe func(t *testing.T, ctx context.Context, wrap wrapFunc) string) {
 	t.Helper()
 	raw := observe(t, t.Context(), func(t elastictransport.Interface) elastictransport.Interface { return t })
 	strict := spantest.NewTracer()
 	tracers := spantest.Hostile(strict)
 	tracers["a tracer"] = strict
 	tracers["no parent"] = strict
-	tracers["a tracer that samples none"] = unsampled()
+	tracers["a tracer that samples none"] = spantest.Jaeger(t, false, nil)
 	for name, tracer := range tracers {
 		t.Run(name, func(t *testing.T) {
 			strict.Reset()
@@ -46,7 +43,7 @@ func eachStranger(t *testing.T, observe func(t *testing.T, ctx context.Context, 
 				ctx = underParent(t, strict)
 			}
 			wrapped := observe(t, ctx, func(t elastictransport.Interface) elastictransport.Interface {
-				return gapes.WrapTransport(t, withTracer(tracer))
+				return gapes.WrapTransport(t, gaptrace.WithTracer(tracer))
 			})
 			if raw != wrapped {
 				t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
@@ -56,15 +53,15 @@ func eachStranger(t *testing.T, observe func(t *testing.T, ctx context.Context, 
 					t.Error(problem)
 				}
 			}
-			if drawn := len(strict.Spans()) > 1; drawn != draws(name) {
-				t.Errorf("drew:\n%s", strict.Tree())
+			if recorded := len(strict.Spans()) > 1; recorded != records(name) {
+				t.Errorf("recorded:\n%s", strict.Tree())
 			}
 		})
 	}
 }
 
-// draws reports whether a call is drawn under the tracer of that name.
-func draws(name string) bool {
+// records reports whether the tracer of that name records a call.
+func records(name string) bool {
 	switch name {
 	case "no parent", "a tracer that samples none", "StartSpan panics", "StartSpan returns nil":
 		return false
@@ -72,19 +69,20 @@ func draws(name string) bool {
 	return true
 }
 
-// typedNil is a body that is a nil pointer, and content with that.
+// typedNil is a body whose nil pointer works.
 type typedNil struct{}
 
 func (*typedNil) Read([]byte) (int, error) { return 0, io.EOF }
 func (*typedNil) Close() error             { return nil }
 
 func TestTransparent(t *testing.T) {
-	// The server tells what it saw: as the body of the answer, so that it reaches the comparison.
+	// The server returns what it saw in the body, so that it is compared too.
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hash := sha256.New()
 		n, _ := io.Copy(hash, r.Body)
 		var b strings.Builder
-		fmt.Fprintf(&b, "%s %s %s, length %d %v, body of %d %x\n", r.Method, r.URL, r.Host, r.ContentLength, r.TransferEncoding, n, hash.Sum(nil))
+		fmt.Fprintf(&b, "%s %s %s, length %d %v, body of %d %x\n", r.Method, r.URL, r.Host, r.ContentLength,
+			r.TransferEncoding, n, hash.Sum(nil))
 		for _, key := range slices.Sorted(maps.Keys(r.Header)) {
 			fmt.Fprintf(&b, "%s: %q\n", key, r.Header[key])
 		}
@@ -136,11 +134,11 @@ func TestTransparent(t *testing.T) {
 		"meta header":          {method: "GET", path: "/", headers: http.Header{"X-Elastic-Client-Meta": {"h=bp"}}},
 		"compatibility":        {method: "GET", path: "/", cfg: elasticsearch.Config{EnableCompatibilityMode: true}},
 		"drained":              {method: "GET", path: "/", cfg: elasticsearch.Config{AutoDrainBody: true}},
-		"nobody there":         {method: "GET", path: "/", cfg: elasticsearch.Config{Addresses: []string{"http://127.0.0.1:1"}}},
+		"no server":            {method: "GET", path: "/", cfg: elasticsearch.Config{Addresses: []string{"http://127.0.0.1:1"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, _ := io.ReadAll(orEmpty(tt.body))
-			eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+			eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
 				cfg := tt.cfg
 				if cfg.Addresses == nil {
 					cfg.Addresses = []string{echo.URL}
@@ -154,7 +152,7 @@ func TestTransparent(t *testing.T) {
 				}
 				maps.Copy(req.Header, tt.headers)
 				res, err := c.Perform(req)
-				return fmt.Sprintln(tell(res, err), told(req, res), tellMetrics(c))
+				return fmt.Sprintln(describeResult(res, err), describeRequest(req, res), describeMetrics(c))
 			})
 		})
 	}
@@ -181,8 +179,8 @@ func again(body io.Reader, text string) io.Reader {
 	return opaque(text)
 }
 
-// tell is what a caller sees of an answer.
-func tell(res *http.Response, err error) string {
+// describeResult describes what a caller gets.
+func describeResult(res *http.Response, err error) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "error %T %v\n", err, err)
 	if res == nil {
@@ -201,8 +199,8 @@ func tell(res *http.Response, err error) string {
 	return b.String()
 }
 
-// told is what has become of a request.
-func told(req *http.Request, res *http.Response) string {
+// describeRequest describes the request after the call.
+func describeRequest(req *http.Request, res *http.Response) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %v, length %d, body %T, GetBody %t, its answer's %t\n", req.Method, req.URL, req.Header,
 		req.ContentLength, req.Body, req.GetBody != nil, res != nil && res.Request == req)
@@ -214,13 +212,14 @@ func told(req *http.Request, res *http.Response) string {
 	return b.String()
 }
 
-func tellMetrics(c *elasticsearch.Client) string {
+func describeMetrics(c *elasticsearch.Client) string {
 	m, err := c.Metrics()
-	m.Connections = nil // tell the time
+	m.Connections = nil // which hold times
 	return fmt.Sprint(m, err)
 }
 
-// journal is an instrumentation that writes down how it is called. Its contexts bear its mark.
+// journal is an instrumentation that writes down how it is called. It marks the contexts that it
+// returns.
 type journal struct{ lines []string }
 
 type mark struct{}
@@ -261,21 +260,23 @@ func TestTransparentInstrumentation(t *testing.T) {
 	status := map[string]int{"well": 200, "badly": 400, "never": 0}
 	for name, status := range status {
 		t.Run(name, func(t *testing.T) {
-			eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+			eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
 				var sent []string
 				j := &journal{}
-				cfg := elasticsearch.Config{Instrumentation: j, DisableRetry: true, Transport: network(func(req *http.Request) (*http.Response, error) {
-					text, _ := io.ReadAll(orEmpty(req.Body))
-					sent = append(sent, string(text))
-					if status == 0 {
-						return nil, errors.New("refused")
-					}
-					return answer(status, strings.NewReader(`{"error":{"type":"t","reason":"r"}}`)), nil
-				})}
+				cfg := elasticsearch.Config{Instrumentation: j, DisableRetry: true,
+					Transport: network(func(req *http.Request) (*http.Response, error) {
+						text, _ := io.ReadAll(orEmpty(req.Body))
+						sent = append(sent, string(text))
+						if status == 0 {
+							return nil, errors.New("refused")
+						}
+						return answer(status, strings.NewReader(`{"error":{"type":"t","reason":"r"}}`)), nil
+					})}
 				plain, typed := newClient(t, cfg), newTyped(t, cfg)
 				plain.Transport, typed.Transport = wrap(plain.Transport), wrap(typed.Transport)
 
-				res, err := plain.Search(plain.Search.WithContext(ctx), plain.Search.WithIndex("a", "b"), plain.Search.WithBody(strings.NewReader("{q}")))
+				res, err := plain.Search(plain.Search.WithContext(ctx), plain.Search.WithIndex("a", "b"),
+					plain.Search.WithBody(strings.NewReader("{q}")))
 				_, err2 := typed.Search().Index("a").Query(types.NewQuery()).Do(ctx)
 				_, err3 := typed.Exists("a", "1").IsSuccess(ctx)
 				return fmt.Sprintln(res, err, err2, err3, strings.Join(append(j.lines, sent...), "\n"))
@@ -295,21 +296,23 @@ func (startless) Close(ctx context.Context) {
 }
 
 func TestTransparentInstrumentationWithoutContext(t *testing.T) {
-	eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+	eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
 		j := &journal{}
 		c := newClient(t, elasticsearch.Config{Instrumentation: startless{j}, Transport: fromMemory{}})
 		c.Transport = wrap(c.Transport)
 		res, err := c.Info(c.Info.WithContext(ctx))
 		return fmt.Sprintln(res, err, j.lines)
 	})
-	c := gapes.Wrap(newClient(t, elasticsearch.Config{Instrumentation: startless{&journal{}}, Transport: fromMemory{}}), gaptrace.WithRoots())
+	c := gapes.Wrap(newClient(t,
+		elasticsearch.Config{Instrumentation: startless{&journal{}}, Transport: fromMemory{}}),
+		gaptrace.WithRoots())
 	if _, err := c.Info(); err != nil { // without a context at all
 		t.Error(err)
 	}
 }
 
-// can are the things that a transport may be able to do, each alone.
-var can = map[string]func() elastictransport.Interface{
+// abilities are transports with one optional interface each.
+var abilities = map[string]func() elastictransport.Interface{
 	"nothing more": func() elastictransport.Interface { return plain{fromMemory{}} },
 	"be measured": func() elastictransport.Interface {
 		return struct {
@@ -358,25 +361,25 @@ func (closes) Close(context.Context) error                                      
 func (uninstrumented) InstrumentationEnabled() (_ elastictransport.Instrumentation) { return nil }
 
 func TestTransparentOptionalInterfaces(t *testing.T) {
-	for name, transport := range can {
+	for name, transport := range abilities {
 		t.Run(name, func(t *testing.T) {
-			eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+			eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
 				c := newClient(t, elasticsearch.Config{})
 				c.Transport = wrap(transport())
-				var told []any
+				var seen []any
 				metrics, err := c.Metrics()
-				told = append(told, metrics, err, c.DiscoverNodes())
+				seen = append(seen, metrics, err, c.DiscoverNodes())
 				res, err := c.Info(c.Info.WithContext(ctx))
-				told = append(told, res, err)
+				seen = append(seen, res, err)
 				_, closeable := c.Transport.(elastictransport.Closeable)
 				over, cancel := context.WithCancel(ctx)
 				if !closeable { // then a context that is over must not matter
 					cancel()
 				}
 				defer cancel()
-				told = append(told, closeable, c.Close(over), c.Close(ctx), c.DiscoverNodes())
+				seen = append(seen, closeable, c.Close(over), c.Close(ctx), c.DiscoverNodes())
 				_, err = c.Info(c.Info.WithContext(ctx))
-				return fmt.Sprintln(append(told, err)...)
+				return fmt.Sprintln(append(seen, err)...)
 			})
 		})
 	}
@@ -384,7 +387,7 @@ func TestTransparentOptionalInterfaces(t *testing.T) {
 
 func TestTransparentErrors(t *testing.T) {
 	refused := errors.New("refused")
-	eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+	eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
 		half := answer(502, strings.NewReader("half"))
 		body := half.Body
 		for want, n := range map[error]network{
@@ -411,17 +414,17 @@ func TestTransparentIncompleteResponses(t *testing.T) {
 		"a bodiless failure": {StatusCode: 500},
 	} {
 		t.Run(name, func(t *testing.T) {
-			eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+			eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
 				c := wrap(plain{network(func(*http.Request) (*http.Response, error) { return res, nil })})
 				got, err := perform(t, c, ctx, "GET", "/", nil)
-				return fmt.Sprint(tell(got, err), got == res)
+				return fmt.Sprint(describeResult(got, err), got == res)
 			})
 		})
 	}
 }
 
 func TestTransparentDeadline(t *testing.T) {
-	eachStranger(t, func(t *testing.T, ctx context.Context, wrap func(elastictransport.Interface) elastictransport.Interface) string {
+	eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
 		ctx, cancel := context.WithDeadline(ctx, time.Now().Add(time.Hour))
 		defer cancel()
 		want, _ := ctx.Deadline()

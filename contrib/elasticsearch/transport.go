@@ -14,10 +14,12 @@ import (
 
 const component = "go-elasticsearch"
 
-// Wrap records the calls of c. It replaces c.Transport in place, because c's API is bound to c, and
-// returns c; it must not run while c is in use. Config.DiscoverNodesOnStart uses c, in a goroutine, from the moment it is
-// made: leave it out, and start c.DiscoverNodes when c is wrapped. It panics if c or its Transport is nil. A TypedClient
-// that NewTypedFrom makes of c later is recorded too. See [WrapTransport] for the transport's methods.
+// Wrap records the calls of c. It replaces c.Transport, since c's API is bound to c, and returns c
+// itself. A TypedClient that NewTypedFrom makes of c later is recorded too. Wrap panics if c or its
+// Transport is nil.
+//
+// Call Wrap before c is used. Leave out Config.DiscoverNodesOnStart, which uses c at once in a
+// goroutine, and call c.DiscoverNodes after Wrap. See [WrapTransport] for the transport's methods.
 func Wrap(c *elasticsearch.Client, opts ...gaptrace.Option) *elasticsearch.Client {
 	if c == nil {
 		panic("gapes.Wrap: c is nil")
@@ -29,7 +31,7 @@ func Wrap(c *elasticsearch.Client, opts ...gaptrace.Option) *elasticsearch.Clien
 	return c
 }
 
-// WrapTyped is [Wrap] for the typed client.
+// WrapTyped is [Wrap] for the typed client: it replaces c.Transport and returns c itself.
 func WrapTyped(c *elasticsearch.TypedClient, opts ...gaptrace.Option) *elasticsearch.TypedClient {
 	if c == nil {
 		panic("gapes.WrapTyped: c is nil")
@@ -41,12 +43,12 @@ func WrapTyped(c *elasticsearch.TypedClient, opts ...gaptrace.Option) *elasticse
 	return c
 }
 
-// WrapTransport returns t with its calls recorded, for a BaseClient and for those who call esapi's
-// requests with a transport of their own. It panics if t is nil. A transport that is wrapped already
-// is not wrapped twice: opts take the place of its options.
+// WrapTransport returns a new transport that records the calls of t, for a BaseClient and for users
+// of esapi with a transport of their own. If t is already wrapped, opts replace the earlier
+// options. WrapTransport panics if t is nil.
 //
-// What t can do beyond Perform it still can: instrumentation, metrics, discovery and closing. Its
-// method Unwrap returns t.
+// The result has the abilities of t: instrumentation, metrics, discovery and closing. Its method
+// Unwrap returns t.
 func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elastictransport.Interface {
 	switch wrapped := t.(type) {
 	case nil:
@@ -64,17 +66,17 @@ func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elasti
 	return w
 }
 
-// transport is the seam: all that go-elasticsearch does for a call (retries, back-off, the choice of
-// a node) happens inside Perform. The optional interfaces answer what a client says where its
-// transport has none.
+// transport is a wrapped transport. Retries, back-off and the choice of a node happen inside
+// Perform. If next lacks an optional interface, transport answers as a client does for such a
+// transport.
 type transport struct {
 	wrapper   *spanutil.Wrapper
 	next      elastictransport.Interface
-	endpoints elastictransport.Instrumentation // for a transport that has none of its own
+	endpoints elastictransport.Instrumentation // if next has none
 }
 
-// closeable is a transport that can be closed. Where it cannot, closing a client succeeds even
-// under a context that is over: no Close of ours could answer that.
+// closeable is a transport that can be closed. It is a type of its own: if a transport cannot be
+// closed, a client's Close succeeds even with a context that has ended, which no Close could do.
 type closeable struct {
 	*transport
 	elastictransport.Closeable
@@ -117,10 +119,10 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 		return t.next.Perform(req)
 	}
 	ctx := req.Context()
-	var what target
+	var to target
 	call := t.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
-		what = targetOf(req)
-		return gaptrace.Call{Component: component, Operation: what.operation(req), Request: req}
+		to = targetOf(req)
+		return gaptrace.Call{Component: component, Operation: to.operation(req), Request: req}
 	})
 	if call == nil {
 		return t.next.Perform(req)
@@ -128,44 +130,41 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	defer call.Unwound()
 
 	sampled := call.Sampled()
-	searches := sampled && what.searches()
 	if sampled {
 		describe(call, req)
 	}
-	marked := false // the body has a credential word
-	if searches && ofAPI(req) && req.GetBody != nil {
-		marked = statementOf(req).record(call) // costs half as much before the span is opened
-		searches = false
-	}
+	searches := sampled && to.searches()
+	early := searches && ofAPI(req) && req.GetBody != nil // costs half as much before the span is open
+	redactedBody := early && statementOf(req).record(call)
 	ctx = call.Open(ctx)
 	var tries *attempts
 	if sampled {
-		tries, ctx = attemptsUnder(ctx, call, t.wrapper.Options.Phases)
+		tries, ctx = withAttempts(ctx, call, t.wrapper.Options.Phases)
 	}
 	sent := req.WithContext(ctx)
-	var query statement
-	if searches {
-		query = statementOf(sent)
+	var body statement
+	if searches && !early {
+		body = statementOf(sent)
 	}
 	res, err := t.next.Perform(sent)
-	giveBack(req, sent, query)
+	giveBack(req, sent, body)
 
 	watched := call.Answered(spanutil.Bytes)
 	if watched {
-		describeAnswer(call, req, res)
+		describeResponse(call, req, res)
 		tries.tag(call)
-		marked = query.record(call) || marked
+		redactedBody = body.record(call) || redactedBody
 	}
 	switch {
 	case err != nil:
 		call.Finish(spanutil.Redacted(err, func(text string) string { return redacted.Text(req, text) }))
 	case res == nil:
 		call.Finish(nil)
-	case watched && what.fails(res.StatusCode):
-		shown := what.searches() && t.wrapper.Options.Statement == nil && !marked
-		res = failing(call, redacted.NewRequest(req, what.method, what.action, shown), res)
-	case watched && what.action == "_bulk":
-		res = counting(call, res)
+	case watched && to.fails(res.StatusCode):
+		bodyShown := to.searches() && t.wrapper.Options.Statement == nil && !redactedBody
+		res = watchFailure(call, redacted.NewRequest(req, to.method, to.action, bodyShown), res)
+	case watched && to.action == "_bulk":
+		res = watchBulk(call, res)
 	default:
 		res = spanutil.WatchResponse(call, res, nil)
 	}
@@ -175,10 +174,10 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// giveBack leaves req as the library would have: it rewrites the body of the request it is given,
-// to compress it or to be able to send it again.
-func giveBack(req, sent *http.Request, query statement) {
-	if query.seen == nil || sent.Body != query.seen {
+// giveBack leaves req as the library would. The library rewrites the body of the request it is
+// given, to compress it or to be able to send it again.
+func giveBack(req, sent *http.Request, body statement) {
+	if body.seen == nil || sent.Body != body.seen {
 		req.Body = sent.Body
 	}
 	req.GetBody, req.ContentLength = sent.GetBody, sent.ContentLength
@@ -192,9 +191,9 @@ func describe(call *spanutil.Call, req *http.Request) {
 	}
 }
 
-// describeAnswer tells who answered, and what. The URL is by now that of the node which was asked
-// last: copies of a request share it, and the library completes it for each attempt.
-func describeAnswer(call *spanutil.Call, req *http.Request, res *http.Response) {
+// describeResponse tags the last node that was asked, and its status. req.URL names that node,
+// since copies of a request share it, and the library completes it for each attempt.
+func describeResponse(call *spanutil.Call, req *http.Request, res *http.Response) {
 	if u := req.URL; u != nil {
 		call.Tag("es.url", redacted.URL(u))
 		if u.Host != "" {

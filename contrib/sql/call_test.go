@@ -267,7 +267,8 @@ func TestPanicPassesThrough(t *testing.T) {
 					t.Errorf("recovered %v", r)
 				}
 				f.fault = nil
-				if got := recordedCalls(tracer, ctx); strings.Count(got, "error=true") != 1 || !strings.Contains(got, " db.type=sql") || strings.Contains(got, "PROBLEM") {
+				if got := recordedCalls(tracer, ctx); strings.Count(got, "error=true") != 1 ||
+					!strings.Contains(got, " db.type=sql") || strings.Contains(got, "PROBLEM") {
 					t.Errorf("recorded:\n%s", got)
 				}
 			}()
@@ -352,7 +353,8 @@ func TestStatementReachesDriverUnchanged(t *testing.T) {
 			spantest.Must(db.ExecContext(ctx, query))(t)
 			r, err := db.QueryContext(ctx, query)
 			read(t, r, err)
-			if !strings.Contains(f.noted(), "ExecContext "+query+" ") || !strings.Contains(f.noted(), "QueryContext "+query+" ") {
+			if !strings.Contains(f.noted(), "ExecContext "+query+" ") ||
+				!strings.Contains(f.noted(), "QueryContext "+query+" ") {
 				t.Error("the driver was given another statement")
 			}
 			for _, s := range append(tracer.Named("sql exec"), tracer.Named("sql query")...) {

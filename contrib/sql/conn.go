@@ -173,7 +173,9 @@ func (r resetter) ResetSession(ctx context.Context) error {
 	return err
 }
 
-func (e execer) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
+func (e execer) ExecContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (result driver.Result, err error) {
 	raw, ok := e.Conn.(driver.ExecerContext)
 	if !ok {
 		return e.execWithoutContext(ctx, query, args)

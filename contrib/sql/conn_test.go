@@ -54,7 +54,8 @@ func TestFailedAssertionNamesDriverConn(t *testing.T) {
 			c := spantest.Must(gapsql.Wrap(&fake{shape: shape}).Connect(t.Context()))(t)
 			func() {
 				defer func() {
-					if said := fmt.Sprint(recover()); !strings.Contains(said, "github.com/gaptrace/gaptrace/contrib/sql.useDriverConn") {
+					if said := fmt.Sprint(recover()); !strings.Contains(said,
+						"github.com/gaptrace/gaptrace/contrib/sql.useDriverConn") {
 						t.Errorf("%s: %s", name, said)
 					}
 				}()
@@ -82,7 +83,8 @@ func TestNilResultsStayNil(t *testing.T) {
 		t.Errorf("rows: %v, %v", r, err)
 	}
 	f.shape = func(conn) driver.Conn { return nil }
-	if c, err := gapsql.Wrap(f, gaptrace.WithTracer(tracer), gaptrace.WithRoots()).Connect(t.Context()); c != nil || err != nil {
+	if c, err := gapsql.Wrap(f, gaptrace.WithTracer(tracer), gaptrace.WithRoots()).Connect(t.Context()); c != nil ||
+		err != nil {
 		t.Errorf("conn: %v, %v", c, err)
 	}
 	if problems := tracer.Problems(); problems != nil {

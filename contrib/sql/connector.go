@@ -69,7 +69,9 @@ func (c connector) Close() error {
 }
 
 // connect opens a connection by dial. If the driver parses dsn only now, its error may repeat it.
-func (db *database) connect(ctx context.Context, dsn string, dial func() (driver.Conn, error)) (raw driver.Conn, err error) {
+func (db *database) connect(
+	ctx context.Context, dsn string, dial func() (driver.Conn, error),
+) (raw driver.Conn, err error) {
 	c := db.start(ctx, "sql connect", "")
 	c.dsn = dsn
 	err = c.run(func() (err error) {

@@ -24,7 +24,9 @@ func runsDirectly(raw driver.Conn) (execs, queries bool) {
 	return execs, queries
 }
 
-func (e execer) execWithoutContext(ctx context.Context, query string, named []driver.NamedValue) (result driver.Result, err error) {
+func (e execer) execWithoutContext(
+	ctx context.Context, query string, named []driver.NamedValue,
+) (driver.Result, error) {
 	args, err := values(ctx, named)
 	if err != nil {
 		return nil, err
@@ -40,7 +42,9 @@ func (e execer) exec(ctx context.Context, query string, args []driver.Value) (re
 	return result, err
 }
 
-func (q queryer) queryWithoutContext(ctx context.Context, query string, named []driver.NamedValue) (driver.Rows, error) {
+func (q queryer) queryWithoutContext(
+	ctx context.Context, query string, named []driver.NamedValue,
+) (driver.Rows, error) {
 	args, err := values(ctx, named)
 	if err != nil {
 		return nil, err

@@ -101,7 +101,8 @@ func TestOpenLikeDatabaseSQL(t *testing.T) {
 					s.see("driver", db.Driver())
 					s.see("close", db.Close())
 				}
-				opened := strings.Count(f.noted(), "OpenConnector user:secret@host\n") - strings.Count(f.noted(), "Connector.Close\n")
+				opened := strings.Count(f.noted(), "OpenConnector user:secret@host\n") - strings.Count(f.noted(),
+					"Connector.Close\n")
 				s.see("left open", opened)
 				if got := s.String(); i == 0 {
 					want = got
@@ -127,7 +128,8 @@ func TestOpenTagsDriverName(t *testing.T) {
 		db := spantest.Must(open(gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
 		noError(t, db.Ping())
 		db.Close()
-		if got, want := tracer.Tree("component=database/sql ", "", " span.kind=client", ""), fmt.Sprintf("sql connect db.type=%s\nsql ping db.type=%[1]s\n", want); got != want {
+		if got, want := tracer.Tree("component=database/sql ", "", " span.kind=client",
+			""), fmt.Sprintf("sql connect db.type=%s\nsql ping db.type=%[1]s\n", want); got != want {
 			t.Errorf("recorded:\n%swant:\n%s", got, want)
 		}
 	}
@@ -160,10 +162,12 @@ func TestConnectErrorDoesNotLeakDSN(t *testing.T) {
 				"Open, old": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("old", dsn, opts...) },
 				"Open, new": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("new", dsn, opts...) },
 				"WrapDriver, old": func(opts ...gaptrace.Option) (*sql.DB, error) {
-					return sql.OpenDB(spantest.Must(gapsql.WrapDriver(oldDriver{}, opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
+					return sql.OpenDB(spantest.Must(gapsql.WrapDriver(oldDriver{},
+						opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
 				},
 				"WrapDriver, new": func(opts ...gaptrace.Option) (*sql.DB, error) {
-					return sql.OpenDB(spantest.Must(gapsql.WrapDriver(newDriver{}, opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
+					return sql.OpenDB(spantest.Must(gapsql.WrapDriver(newDriver{},
+						opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
 				},
 				"Wrap of WrapDriver": func(opts ...gaptrace.Option) (*sql.DB, error) {
 					c := spantest.Must(gapsql.WrapDriver(newDriver{}).(driver.DriverContext).OpenConnector(dsn))(t)

@@ -19,8 +19,8 @@ var memory = &fake{shape: modern, sets: [][]driver.Value{{"Wuthering Heights", "
 
 func ExampleOpen() {
 	register(memory)
-	tracer := mocktracer.New()                                                             // any opentracing.Tracer; without the option it is the global one
-	db, err := gapsql.Open("old", "user:password@host/books", gaptrace.WithTracer(tracer)) // instead of sql.Open
+	tracer := mocktracer.New() // any opentracing.Tracer
+	db, err := gapsql.Open("old", "user:password@host/books", gaptrace.WithTracer(tracer))
 	if err != nil {
 		log.Fatal(err)
 	}

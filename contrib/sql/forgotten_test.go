@@ -47,7 +47,8 @@ var forget = map[string]func(t *testing.T, ctx context.Context, db *sql.DB) *sql
 
 // forgetful opens a database in a synctest bubble. Its queries have a context that is never
 // cancelled.
-func forgetful(t *testing.T, use func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB), opts ...gaptrace.Option) {
+func forgetful(t *testing.T, use func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB),
+	opts ...gaptrace.Option) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		tracer, ctx, db := openFake(t, &fake{shape: modern, stmt: modernStmt, sets: three}, opts...)
@@ -89,7 +90,8 @@ func TestForgottenRows(t *testing.T) {
 					another(t, ctx, db)
 				}
 				got := abandoned(tracer)
-				if len(got) != 1 || got[0].Tags["rows"] != int64(1) || got[0].Tags["db.statement"] != "SELECT" || got[0].Duration() != 0 {
+				if len(got) != 1 || got[0].Tags["rows"] != int64(1) || got[0].Tags["db.statement"] != "SELECT" ||
+					got[0].Duration() != 0 {
 					t.Errorf("recorded:\n%s", tracer.Tree())
 				}
 				n := len(tracer.Spans())
@@ -137,7 +139,8 @@ func TestForgottenRowsAreNotWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{shape: modern, stmt: modernStmt, sets: three}
 		tracer, ctx, db := openFake(t, f)
-		r := spantest.Must(spantest.Must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(context.WithoutCancel(ctx)))(t)
+		r := spantest.Must(spantest.Must(db.PrepareContext(t.Context(),
+			"SELECT"))(t).QueryContext(context.WithoutCancel(ctx)))(t)
 		f.fault = func(call string) error {
 			if call == "Next 0" {
 				time.Sleep(time.Hour)
@@ -164,7 +167,8 @@ func TestForgottenRowsReadAgain(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fake{shape: modern, stmt: modernStmt, sets: three}
 			tracer, ctx, db := openFake(t, f)
-			r := spantest.Must(spantest.Must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(context.WithoutCancel(ctx)))(t)
+			r := spantest.Must(spantest.Must(db.PrepareContext(t.Context(),
+				"SELECT"))(t).QueryContext(context.WithoutCancel(ctx)))(t)
 			r.Next()
 			for range 12 {
 				time.Sleep(time.Minute)
@@ -191,7 +195,8 @@ func TestForgottenRowsReadAgain(t *testing.T) {
 				t.Fatalf("%s, recorded:\n%s", how, tracer.Tree())
 			}
 			if got := fmt.Sprint(spans[0].Operation, " rows=", spans[0].Tags["rows"]); got != want ||
-				!spans[0].Start.Equal(begun) || spans[0].Duration() != time.Since(begun) || spans[0].ParentID != 1 || spans[0].Tags["db.statement"] != "SELECT" {
+				!spans[0].Start.Equal(begun) || spans[0].Duration() != time.Since(begun) || spans[0].ParentID != 1 ||
+				spans[0].Tags["db.statement"] != "SELECT" {
 				t.Errorf("%s, recorded:\n%s", how, tracer.Tree())
 			}
 		})
@@ -200,7 +205,8 @@ func TestForgottenRowsReadAgain(t *testing.T) {
 
 func TestForgottenRowsOfAnotherDB(t *testing.T) {
 	tracer := spantest.NewTracer()
-	d := gapsql.WrapDriver(contextDriver{&fake{shape: modern, sets: three}}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	d := gapsql.WrapDriver(contextDriver{&fake{shape: modern, sets: three}}, gaptrace.WithTracer(tracer),
+		gaptrace.WithRoots())
 	open := func() *sql.DB { return sql.OpenDB(spantest.Must(d.(driver.DriverContext).OpenConnector("dsn"))(t)) }
 	one, other := open(), open()
 	defer other.Close()

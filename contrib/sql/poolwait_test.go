@@ -78,8 +78,10 @@ func TestPoolWaitsMatchStats(t *testing.T) {
 			}
 		}
 		after := db.Stats()
-		if counted := after.WaitDuration - before.WaitDuration; waited < counted*98/100 || waited > counted*102/100 || int64(len(pools)) != after.WaitCount-before.WaitCount || len(pools) != 49 {
-			t.Errorf("%d waits of %v in all, the pool counts %d of %v", len(pools), waited, after.WaitCount-before.WaitCount, counted)
+		if counted := after.WaitDuration - before.WaitDuration; waited < counted*98/100 || waited > counted*102/100 ||
+			int64(len(pools)) != after.WaitCount-before.WaitCount || len(pools) != 49 {
+			t.Errorf("%d waits of %v in all, the pool counts %d of %v", len(pools), waited, after.WaitCount-before.WaitCount,
+				counted)
 		}
 	})
 }
@@ -95,7 +97,8 @@ func TestPoolWaitOfEachMethod(t *testing.T) {
 					t.Fatal(err)
 				}
 				pools := tracer.Named("sql pool")
-				if len(pools) != 1 || pools[0].Duration() != 10*time.Millisecond || pools[0].ParentID != 1 || pools[0].Tags["db.type"] != "sql" || pools[0].Tags["error"] != nil {
+				if len(pools) != 1 || pools[0].Duration() != 10*time.Millisecond || pools[0].ParentID != 1 ||
+					pools[0].Tags["db.type"] != "sql" || pools[0].Tags["error"] != nil {
 					t.Errorf("recorded:\n%s", tracer.Tree())
 				}
 				tracer.Reset()
@@ -191,7 +194,8 @@ func TestPoolWaitAfterBadConn(t *testing.T) {
 
 // waitWithAnother opens a pool whose one connection is returned after 10 ms. Another caller waits
 // for it too, and will hold it for 7 ms. Calls to the driver after that meet fault.
-func waitWithAnother(t *testing.T, fault func(string) error, opts []gaptrace.Option) (*spantest.Tracer, context.Context, *gapsql.DB, time.Time) {
+func waitWithAnother(t *testing.T, fault func(string) error, opts []gaptrace.Option) (*spantest.Tracer,
+	context.Context, *gapsql.DB, time.Time) {
 	f := &fake{shape: modern}
 	tracer, ctx, db := openPool(t, f, opts...)
 	held := spantest.Must(db.DB.Conn(t.Context()))(t)
@@ -248,7 +252,8 @@ func TestResetThatWaits(t *testing.T) {
 				}
 				_, err := exec(ctx, "UPDATE")
 				resets := tracer.Named("sql reset")
-				if len(resets) != 1 || resets[0].Duration() != 20*time.Millisecond || resets[0].ParentID != 1 || (resets[0].Tags["error"] == true) != (failure == errBoom) {
+				if len(resets) != 1 || resets[0].Duration() != 20*time.Millisecond || resets[0].ParentID != 1 ||
+					(resets[0].Tags["error"] == true) != (failure == errBoom) {
 					t.Errorf("%v, through a DB %v, %v:\n%s", failure, through, err, tracer.Tree())
 				}
 				if n := len(tracer.Named("sql pool")); n != 0 {
@@ -290,7 +295,8 @@ func TestPoolWaitIncludesShortReset(t *testing.T) {
 				switch {
 				case wait == 0 && len(pools) != 0:
 					t.Errorf("bad %v, a wait for a pool that was free:\n%s", bad, tracer.Tree())
-				case wait != 0 && (len(pools) != 1 || !pools[0].Start.Equal(begun) || pools[0].Duration() != wait+look || !pools[0].End.Equal(execs[0].Start)):
+				case wait != 0 && (len(pools) != 1 || !pools[0].Start.Equal(begun) || pools[0].Duration() != wait+look ||
+					!pools[0].End.Equal(execs[0].Start)):
 					t.Errorf("bad %v, waited from %v for %v:\n%s", bad, begun, wait+look, tracer.Tree())
 				}
 			})
@@ -308,7 +314,8 @@ func TestPoolWaitEndsWithLongReset(t *testing.T) {
 			time.AfterFunc(10*time.Millisecond, func() { held.Close() })
 			spantest.Must(db.ExecContext(ctx, "UPDATE"))(t)
 			pools, resets := tracer.Named("sql pool"), tracer.Named("sql reset")
-			if len(pools) != 1 || pools[0].Duration() != 10*time.Millisecond || len(resets) != 1 || !resets[0].Start.Equal(pools[0].End) {
+			if len(pools) != 1 || pools[0].Duration() != 10*time.Millisecond || len(resets) != 1 ||
+				!resets[0].Start.Equal(pools[0].End) {
 				t.Errorf("%v, recorded:\n%s", failure, tracer.Tree())
 			}
 		})
@@ -342,7 +349,8 @@ func TestPoolWaitBeforePanic(t *testing.T) {
 					}
 				})
 				caller.Wait()
-				if pools := tracer.Named("sql pool"); len(pools) != 1 || pools[0].Duration() != 10*time.Millisecond || pools[0].Tags["error"] != nil {
+				if pools := tracer.Named("sql pool"); len(pools) != 1 || pools[0].Duration() != 10*time.Millisecond ||
+					pools[0].Tags["error"] != nil {
 					t.Errorf("%s %s, recorded:\n%s", call, name, tracer.Tree())
 				}
 			})
@@ -482,7 +490,8 @@ func TestPoolWaitIsReportedWithItsCall(t *testing.T) {
 					if reset > 0 {
 						waits = append(waits, tracer.Named("sql reset")...)
 					}
-					if last := waits[len(waits)-1]; len(next) == 0 || !next[0].Start.Equal(last.End) || last.End.Sub(waits[0].Start) != held+reset {
+					if last := waits[len(waits)-1]; len(next) == 0 || !next[0].Start.Equal(last.End) ||
+						last.End.Sub(waits[0].Start) != held+reset {
 						t.Errorf("%s does not begin where the wait ends:\n%s", call, tracer.Tree())
 					}
 				})
@@ -508,7 +517,8 @@ func (a asking) ExecContext(ctx context.Context, query string, args []driver.Nam
 func TestPoolWaitBelongsToOneDatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tracer := spantest.NewTracer()
-		other := sql.OpenDB(gapsql.WrapTarget(&fake{shape: modern}, gapsql.Target{Type: "other"}, gaptrace.WithTracer(tracer)))
+		other := sql.OpenDB(gapsql.WrapTarget(&fake{shape: modern}, gapsql.Target{Type: "other"},
+			gaptrace.WithTracer(tracer)))
 		defer other.Close()
 		_, ctx, db := openPool(t, &fake{shape: func(c conn) driver.Conn {
 			return asking{c, execer(c), other}

@@ -56,7 +56,8 @@ func TestCredentialsNeverEnterASpan(t *testing.T) {
 				s.Close()
 			}
 			got := tracer.Tree()
-			if strings.Contains(strings.ToLower(got), "hunter2") || strings.Contains(got, "PROBLEM") || !strings.Contains(got, "sql exec") {
+			if strings.Contains(strings.ToLower(got), "hunter2") || strings.Contains(got, "PROBLEM") ||
+				!strings.Contains(got, "sql exec") {
 				t.Fatalf("%s is recorded as\n%s", query, got)
 			}
 		}

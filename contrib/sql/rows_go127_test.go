@@ -149,7 +149,8 @@ func TestNextRowFails(t *testing.T) {
 	if r.Err() != errBoom { //nolint:errorlint // by identity
 		t.Error(r.Err())
 	}
-	if got := recordedCalls(tracer, ctx); !strings.HasPrefix(got, "sql query db.statement=SELECT db.type=sql error=true rows=1\n") {
+	if got := recordedCalls(tracer, ctx); !strings.HasPrefix(got,
+		"sql query db.statement=SELECT db.type=sql error=true rows=1\n") {
 		t.Errorf("recorded:\n%s", got)
 	}
 }

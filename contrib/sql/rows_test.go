@@ -62,7 +62,8 @@ func TestRowsWorkIsNotCovered(t *testing.T) {
 func TestNextResultSetWaits(t *testing.T) {
 	for _, failure := range []error{nil, errBoom} {
 		synctest.Test(t, func(t *testing.T) {
-			f := &fake{shape: modern, sets: [][]driver.Value{{int64(1)}, {int64(2)}}, rows: func(r *rows) driver.Rows { return setRows{r} }}
+			f := &fake{shape: modern, sets: [][]driver.Value{{int64(1)}, {int64(2)}},
+				rows: func(r *rows) driver.Rows { return setRows{r} }}
 			tracer, ctx, db := openFake(t, f)
 			f.fault = func(call string) error {
 				if strings.HasPrefix(call, "NextResultSet") {
@@ -103,7 +104,8 @@ func TestRowsOutliveTheirParent(t *testing.T) {
 		time.Sleep(time.Second)
 		noError(t, r.Close())
 		waits := tracer.Named("sql query wait")
-		if len(waits) != 1 || waits[0].ParentID != 1 || waits[0].Start.Sub(begin) != time.Second || waits[0].Duration() != 5*time.Millisecond || tracer.Problems() != nil {
+		if len(waits) != 1 || waits[0].ParentID != 1 || waits[0].Start.Sub(begin) != time.Second ||
+			waits[0].Duration() != 5*time.Millisecond || tracer.Problems() != nil {
 			t.Errorf("recorded:\n%s", tracer.Tree())
 		}
 		if call := tracer.Named("sql query")[0]; call.Start != begin || call.Duration() != 0 {
@@ -116,7 +118,8 @@ func TestRowsNeverClosed(t *testing.T) {
 	tracer := spantest.NewTracer()
 	ctx := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
 	func() { // without database/sql, which might hold them
-		c := spantest.Must(gapsql.Wrap(&fake{shape: modern, sets: three}, gaptrace.WithTracer(tracer)).Connect(t.Context()))(t)
+		c := spantest.Must(gapsql.Wrap(&fake{shape: modern, sets: three},
+			gaptrace.WithTracer(tracer)).Connect(t.Context()))(t)
 		r := spantest.Must(c.(driver.QueryerContext).QueryContext(ctx, "SELECT", nil))(t)
 		noError(t, r.Next(make([]driver.Value, 1)))
 	}()

@@ -43,7 +43,8 @@ var wrappings = map[string]func(context.Context, driver.Connector) (context.Cont
 	},
 	"through a DB": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
 		tracer := spantest.NewTracer()
-		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), throughDB{gapsql.Wrap(c, gaptrace.WithTracer(tracer))}
+		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")),
+			throughDB{gapsql.Wrap(c, gaptrace.WithTracer(tracer))}
 	},
 	"through a DB without a parent": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
 		return ctx, throughDB{gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()))}
@@ -100,7 +101,8 @@ func observe(t *testing.T, conns func(conn) driver.Conn, stmts func(stmt) driver
 	seen := map[string]string{}
 	for name, use := range uses {
 		synctest.Test(t, func(t *testing.T) {
-			f := &fake{shape: conns, stmt: stmts, rows: rowses, sets: [][]driver.Value{{int64(1), int64(2), nil}, {}, {int64(3)}}}
+			f := &fake{shape: conns, stmt: stmts, rows: rowses,
+				sets: [][]driver.Value{{int64(1), int64(2), nil}, {}, {int64(3)}}}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ctx, c := wrap(ctx, f)
@@ -148,14 +150,16 @@ func TestTransparent(t *testing.T) {
 }
 
 func TestTransparentWithHostileTracer(t *testing.T) {
-	want := observe(t, modern, modernStmt, modernRows, func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		return ctx, c
-	})
+	want := observe(t, modern, modernStmt, modernRows,
+		func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+			return ctx, c
+		})
 	inner := spantest.NewTracer()
 	for name, tracer := range spantest.Hostile(inner) {
-		got := observe(t, modern, modernStmt, modernRows, func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-			return ctx, gapsql.Wrap(c, gaptrace.WithRoots(), gaptrace.WithTracer(tracer))
-		})
+		got := observe(t, modern, modernStmt, modernRows,
+			func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+				return ctx, gapsql.Wrap(c, gaptrace.WithRoots(), gaptrace.WithTracer(tracer))
+			})
 		for use := range uses {
 			if got[use] != want[use] {
 				t.Errorf("%s, %s: raw:\n%s\nwrapped:\n%s", name, use, want[use], got[use])
@@ -212,7 +216,8 @@ func (s *sight) rows(r *sql.Rows, err error) {
 			length, hasLength := c.Length()
 			precision, scale, hasScale := c.DecimalSize()
 			null, hasNull := c.Nullable()
-			s.see("type", c.Name(), c.DatabaseTypeName(), fmt.Sprint(c.ScanType()), length, hasLength, precision, scale, hasScale, null, hasNull)
+			s.see("type", c.Name(), c.DatabaseTypeName(), fmt.Sprint(c.ScanType()), length, hasLength, precision, scale,
+				hasScale, null, hasNull)
 		}
 		for r.Next() {
 			var v any
@@ -331,7 +336,8 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		}
 		s.rows(db.QueryContext(ctx, "SELECT"))
 	},
-	"the context ends before a prepared statement runs": func(s *sight, ctx context.Context, cancel func(), f *fake, db pool) {
+	"the context ends before a prepared statement runs": func(s *sight, ctx context.Context, cancel func(), f *fake,
+		db pool) {
 		prepared, err := db.PrepareContext(context.WithoutCancel(ctx), "SELECT ?")
 		s.see("prepared", err)
 		f.fault = func(call string) error {
@@ -356,7 +362,8 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		s.see("begin", err)
 	},
 	"bad connections": func(s *sight, ctx context.Context, _ func(), f *fake, db pool) {
-		for _, method := range []string{"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession", "IsValid", "Next", "Commit", "Rows.Close"} {
+		for _, method := range []string{"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession",
+			"IsValid", "Next", "Commit", "Rows.Close"} {
 			for _, times := range []int{1, 2, 3} {
 				f.fault = failOn(method, times, driver.ErrBadConn)
 				everything(s, ctx, db)
@@ -364,7 +371,8 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		}
 	},
 	"failures": func(s *sight, ctx context.Context, _ func(), f *fake, db pool) {
-		for _, method := range []string{"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession", "Next 1", "NextResultSet", "Commit", "Rows.Close", "Close"} {
+		for _, method := range []string{"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession",
+			"Next 1", "NextResultSet", "Commit", "Rows.Close", "Close"} {
 			f.fault = failOn(method, 1, errBoom)
 			everything(s, ctx, db)
 		}

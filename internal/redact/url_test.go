@@ -68,7 +68,8 @@ func TestURL(t *testing.T) {
 		"http://host/a:/b":                            "http://host/a:/b",
 		"http://[::1]:80/p;key=1?a":                   "http://[::1]:80/p;key=hidden?a",
 		"http://host/?" + strings.Repeat("a", 20<<10): "http://host/?" + strings.Repeat("a", 16<<10) + redact.CutMark,
-		"http://host/;" + strings.Repeat("a", 20<<10): ("http://host/;" + strings.Repeat("a", 20<<10))[:16<<10] + redact.CutMark,
+		"http://host/;" + strings.Repeat("a", 20<<10): ("http://host/;" + strings.Repeat("a", 20<<10))[:16<<10] +
+			redact.CutMark,
 	} {
 		u, err := url.Parse(raw)
 		if err != nil {

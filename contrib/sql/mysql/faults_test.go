@@ -21,10 +21,9 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 	"github.com/go-sql-driver/mysql"
-	"github.com/opentracing/opentracing-go"
 )
 
-// TestMain keeps the driver's own log of lost connections out of the tests'.
+// TestMain silences the driver's log of lost connections.
 func TestMain(m *testing.M) {
 	_ = mysql.SetLogger(log.New(io.Discard, "", 0))
 	mysql.RegisterDialContext("stalling", func(ctx context.Context, addr string) (net.Conn, error) {
@@ -34,19 +33,21 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// A fault is something that happens to a program on a real server.
+// fault is something that happens to a program on a real server.
 type fault struct {
 	params string // of the data source name
+	stalls bool   // the network stalls while it lasts
+	kills  bool   // the server is killed
 	use    func(f *faulty) []error
 	failed string // the operations whose spans must show a failure
 }
 
-// faulty is what a fault has to do with.
+// faulty is what a fault works with.
 type faulty struct {
 	*testing.T
 	ctx   context.Context
 	db    *sql.DB
-	admin *sql.DB // another way to the same server
+	admin *sql.DB // a second connection to the server
 	kill  func()  // kills the server
 }
 
@@ -72,15 +73,15 @@ func (f *faulty) begin() *sql.Tx {
 	return tx
 }
 
-// whenItRuns calls do with the id of the connection on which a statement that begins like this
-// runs.
+// whenItRuns calls do with the id of the connection that runs a statement with that beginning.
 func (f *faulty) whenItRuns(statement string, do func(id int)) (done chan struct{}) {
 	done = make(chan struct{})
 	go func() {
 		defer close(done)
 		for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 			var id int
-			if f.admin.QueryRow("SELECT id FROM information_schema.processlist WHERE info LIKE ? AND id <> CONNECTION_ID()", statement+"%").Scan(&id) == nil {
+			if f.admin.QueryRow("SELECT id FROM information_schema.processlist WHERE info LIKE ? AND id <> CONNECTION_ID()",
+				statement+"%").Scan(&id) == nil {
 				do(id)
 				return
 			}
@@ -90,7 +91,7 @@ func (f *faulty) whenItRuns(statement string, do func(id int)) (done chan struct
 	return done
 }
 
-// stream reads the first of many rows, has something happen, and reads on.
+// stream reads the first of many rows, calls happens, and reads on.
 func (f *faulty) stream(ctx context.Context, happens func(id int)) []error {
 	conn, err := f.db.Conn(f.ctx)
 	f.must(err)
@@ -111,18 +112,17 @@ func (f *faulty) stream(ctx context.Context, happens func(id int)) []error {
 }
 
 var faults = map[string]fault{
-	"the server is killed among the rows": {use: func(f *faulty) []error {
+	"server is killed while rows are read": {kills: true, use: func(f *faulty) []error {
 		return f.stream(f.ctx, func(int) { f.kill() })
 	}, failed: "sql query"},
-	"the connection is killed among the rows": {use: func(f *faulty) []error {
+	"connection is killed while rows are read": {use: func(f *faulty) []error {
 		return f.stream(f.ctx, func(id int) {
 			_, err := f.admin.Exec(fmt.Sprint("KILL ", id))
 			f.must(err)
 		})
 	}, failed: "sql query"},
 	"the query is killed": {use: func(f *faulty) []error {
-		// It waits for a lock: a SLEEP that is killed may also end well, as the server happens to
-		// see it.
+		// The query waits for a lock. A SLEEP that is killed may succeed.
 		first := f.begin()
 		defer first.Rollback()
 		const waits = "UPDATE t SET n = 2 WHERE id = 1"
@@ -150,7 +150,7 @@ var faults = map[string]fault{
 		go func() { other <- f.exec(second, "UPDATE t SET n = 2 WHERE id = 1") }()
 		errs := []error{f.exec(first, "UPDATE t SET n = 1 WHERE id = 2"), <-other}
 		f.must(first.Rollback(), second.Rollback())
-		// Whom the server chooses is its own affair.
+		// The server chooses which one fails.
 		slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 		return errs
 	}, failed: "sql exec"},
@@ -164,7 +164,7 @@ var faults = map[string]fault{
 		_, prepareErr := f.db.PrepareContext(ctx, "SELECT 1")
 		_, beginErr := f.db.BeginTx(ctx, nil)
 		return []error{err, prepareErr, beginErr, f.db.PingContext(ctx)}
-	}, failed: ""}, // none of it comes as far as the driver
+	}, failed: ""}, // the driver is not called
 	"cancelled while the server works": {use: func(f *faulty) []error {
 		ctx, cancel := context.WithCancel(f.ctx)
 		defer cancel()
@@ -173,8 +173,8 @@ var faults = map[string]fault{
 		<-running
 		return []error{err}
 	}, failed: "sql query"},
-	"cancelled while it connects": {use: func(f *faulty) []error {
-		held, err := f.db.Conn(f.ctx) // the one connection there is
+	"cancelled while it connects": {stalls: true, use: func(f *faulty) []error {
+		held, err := f.db.Conn(f.ctx) // the only connection
 		f.must(err)
 		defer held.Close()
 		ctx, cancel := context.WithCancel(f.ctx)
@@ -184,7 +184,7 @@ var faults = map[string]fault{
 		time.AfterFunc(20*time.Millisecond, cancel)
 		return []error{f.db.PingContext(ctx)}
 	}, failed: "sql connect"},
-	"cancelled while it prepares": {use: func(f *faulty) []error {
+	"cancelled while it prepares": {stalls: true, use: func(f *faulty) []error {
 		ctx, cancel := context.WithCancel(f.ctx)
 		defer cancel()
 		stalled.Store(true)
@@ -193,20 +193,20 @@ var faults = map[string]fault{
 		_, err := f.db.PrepareContext(ctx, "SELECT 1")
 		return []error{err}
 	}, failed: "sql prepare"},
-	"cancelled while it commits": {use: func(f *faulty) []error {
+	"cancelled while it commits": {stalls: true, use: func(f *faulty) []error {
 		ctx, cancel := context.WithCancel(f.ctx)
 		defer cancel()
 		tx, err := f.db.BeginTx(ctx, nil)
 		f.must(err, f.exec(tx, "UPDATE t SET n = 6 WHERE id = 3"))
 		stalled.Store(true)
 		time.AfterFunc(20*time.Millisecond, cancel)
-		time.AfterFunc(60*time.Millisecond, func() { stalled.Store(false) }) // a Commit has no context, and waits
+		time.AfterFunc(60*time.Millisecond, func() { stalled.Store(false) }) // Commit has no context, and waits
 		return []error{tx.Commit()}
 	}, failed: ""},
-	"cancelled among the rows": {use: func(f *faulty) []error {
+	"cancelled while rows are read": {use: func(f *faulty) []error {
 		ctx, cancel := context.WithCancel(f.ctx)
-		return f.stream(ctx, func(int) { cancel() })[:1] // whether Close is told depends on who closes first
-	}, failed: "sql query?"}, // where it is database/sql that notices, the driver is told nothing
+		return f.stream(ctx, func(int) { cancel() })[:1] // whether Close fails depends on who closes first
+	}, failed: "sql query?"}, // if database/sql notices first, the driver sees no error
 	"cancelled in a transaction": {use: func(f *faulty) []error {
 		ctx, cancel := context.WithCancel(f.ctx)
 		tx, err := f.db.BeginTx(ctx, nil)
@@ -214,7 +214,7 @@ var faults = map[string]fault{
 		_, err = tx.ExecContext(ctx, "UPDATE t SET n = 3 WHERE id = 3")
 		f.must(err)
 		cancel()
-		for f.db.Stats().InUse > 0 { // database/sql rolls back in a goroutine of its own
+		for f.db.Stats().InUse > 0 { // database/sql rolls back in a goroutine
 			time.Sleep(time.Millisecond)
 		}
 		err = tx.Commit()
@@ -224,7 +224,7 @@ var faults = map[string]fault{
 			f.Errorf("n is %d", n)
 		}
 		return []error{err}
-	}, failed: "?"}, // the rollback meets a connection that the driver has closed already, or not
+	}, failed: "?"}, // the driver may have closed the connection before the rollback
 	"a transaction is left open": {use: func(f *faulty) []error {
 		tx := f.begin()
 		f.must(f.exec(tx, "UPDATE t SET n = 4 WHERE id = 4"))
@@ -232,7 +232,7 @@ var faults = map[string]fault{
 		err := f.exec(tx, "UPDATE t SET n = 5 WHERE id = 4")
 		return []error{err, tx.Rollback()}
 	}, failed: ""},
-	"a query that is none": {use: func(f *faulty) []error {
+	"invalid SQL": {use: func(f *faulty) []error {
 		_, err := f.db.QueryContext(f.ctx, "SELEC 1")
 		_, argErr := f.db.QueryContext(f.ctx, "SELEC ?", 1)
 		return []error{err, argErr}
@@ -243,10 +243,10 @@ var faults = map[string]fault{
 	}, failed: "sql exec"},
 }
 
-// stalled holds back what servers answer to connections of the network "stalling".
+// stalled delays what connections of the network "stalling" read.
 var stalled atomic.Bool
 
-// stalling is a connection whose reads wait as long as that lasts, or until it is closed.
+// stalling is a connection whose reads wait while stalled is set, or until it is closed.
 type stalling struct {
 	net.Conn
 	closed atomic.Bool
@@ -266,57 +266,65 @@ func (s *stalling) Close() error {
 
 var connectionID = regexp.MustCompile(`(onnection|thread) \d+|:\d+(->|:)`)
 
+// play lets f happen to a database that open opens, with a table t of four rows. It returns the errors
+// that the program saw.
+func (f fault) play(
+	t *testing.T, ctx context.Context, server servers.MySQLServer, open func(dsn string) (*sql.DB, error),
+) (seen []string) {
+	before := runtime.NumGoroutine()
+	admin, err := sql.Open("mysql", server.DSN(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{
+		"DROP DATABASE IF EXISTS faults", "CREATE DATABASE faults",
+		"CREATE TABLE faults.t (id INT PRIMARY KEY, n INT) ENGINE InnoDB",
+		"INSERT INTO faults.t VALUES (1, 0), (2, 0), (3, 0), (4, 0)",
+	} {
+		if _, err := admin.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dsn := server.DSN("faults") + f.params
+	if f.stalls {
+		dsn = strings.Replace(dsn, "@tcp(", "@stalling(", 1)
+	}
+	db, err := open(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Ping(); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range f.use(&faulty{t, ctx, db, admin, server.Kill}) {
+		seen = append(seen, connectionID.ReplaceAllString(fmt.Sprintf("%T %v", err, err), "$1"))
+	}
+	db.Close()
+	admin.Close()
+	for deadline := time.Now().Add(30 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
+	}
+	return seen
+}
+
 func TestFailuresAreTheSame(t *testing.T) {
 	shared := servers.MariaDB(t)
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
-			play := func(open func(dsn string) (*sql.DB, error), ctx context.Context) (told []string) {
-				server := shared
-				if strings.Contains(name, "server is killed") {
-					server = servers.MariaDB(t)
+			server := func() servers.MySQLServer {
+				if fault.kills {
+					return servers.MariaDB(t)
 				}
-				before := runtime.NumGoroutine()
-				admin, err := sql.Open("mysql", server.DSN(""))
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, statement := range []string{
-					"DROP DATABASE IF EXISTS faults", "CREATE DATABASE faults", "CREATE TABLE faults.t (id INT PRIMARY KEY, n INT) ENGINE InnoDB",
-					"INSERT INTO faults.t VALUES (1, 0), (2, 0), (3, 0), (4, 0)",
-				} {
-					if _, err := admin.Exec(statement); err != nil {
-						t.Fatal(err)
-					}
-				}
-				dsn := server.DSN("faults") + fault.params
-				if strings.Contains(name, "while it") {
-					dsn = strings.Replace(dsn, "@tcp(", "@stalling(", 1)
-				}
-				db, err := open(dsn)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := db.Ping(); err != nil {
-					t.Fatal(err)
-				}
-				for _, err := range fault.use(&faulty{t, ctx, db, admin, server.Kill}) {
-					told = append(told, connectionID.ReplaceAllString(fmt.Sprintf("%T %v", err, err), "$1"))
-				}
-				db.Close()
-				admin.Close()
-				for deadline := time.Now().Add(30 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
-					if time.Now().After(deadline) {
-						t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
-					}
-				}
-				return told
+				return shared
 			}
-			raw := play(func(dsn string) (*sql.DB, error) { return sql.Open("mysql", dsn) }, t.Context())
+			raw := fault.play(t, t.Context(), server(), func(dsn string) (*sql.DB, error) { return sql.Open("mysql", dsn) })
 
-			tracer := spantest.NewTracer()
-			parent := tracer.StartSpan("parent")
-			ctx := opentracing.ContextWithSpan(t.Context(), parent)
-			wrapped := play(func(dsn string) (*sql.DB, error) { return gapmysql.Open(dsn, gaptrace.WithTracer(tracer)) }, ctx)
+			tracer, ctx, parent := spantest.Under(t)
+			wrapped := fault.play(t, ctx, server(), func(dsn string) (*sql.DB, error) {
+				return gapmysql.Open(dsn, gaptrace.WithTracer(tracer))
+			})
 			parent.Finish()
 			if !slices.Equal(raw, wrapped) {
 				t.Errorf("raw:\n%s\nwrapped:\n%s", strings.Join(raw, "\n"), strings.Join(wrapped, "\n"))

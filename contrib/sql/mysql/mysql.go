@@ -9,7 +9,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// Open is sql.Open for this driver, with spans. A malformed dsn gives the driver's own error.
+// Open is sql.Open for this driver, with spans. If dsn is malformed, it returns the driver's error.
 func Open(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
@@ -22,8 +22,8 @@ func Open(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
 	return sql.OpenDB(c), nil
 }
 
-// NewConnector is the driver's NewConnector, with spans. It does not touch cfg, and panics when cfg
-// is nil.
+// NewConnector is the driver's NewConnector, with spans. It does not change cfg, and panics if cfg is
+// nil.
 func NewConnector(cfg *mysql.Config, opts ...gaptrace.Option) (driver.Connector, error) {
 	if cfg == nil {
 		panic("gapmysql.NewConnector: cfg is nil")
@@ -36,13 +36,13 @@ func NewConnector(cfg *mysql.Config, opts ...gaptrace.Option) (driver.Connector,
 	return gapsql.WrapTarget(c, target, opts...), nil
 }
 
-// address is where cfg leads, in full: the driver adds what is left out when it parses a data
+// address returns the address in cfg with the defaults that the driver adds when it parses a data
 // source name.
 func address(cfg *mysql.Config) string {
 	only := mysql.NewConfig()
 	only.Net, only.Addr = cfg.Net, cfg.Addr
 	full, err := mysql.ParseDSN(only.FormatDSN())
-	if err != nil { // an address of the user's own network
+	if err != nil { // an address of a network that the program registered
 		return cfg.Addr
 	}
 	return full.Addr

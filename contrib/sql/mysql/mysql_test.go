@@ -2,6 +2,7 @@ package gapmysql_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"net"
 	"strings"
@@ -18,46 +19,38 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-func TestRoundTrip(t *testing.T) {
+// openTest opens a database "test" on a server of the tests.
+func openTest(t *testing.T, tracer opentracing.Tracer, params string) (*sql.DB, servers.MySQLServer) {
 	server := servers.MariaDB(t)
-	tracer := spantest.NewTracer()
-	db, err := gapmysql.Open(server.DSN("test?multiStatements=true"), gaptrace.WithTracer(tracer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	admin, err := gapmysql.Open(server.DSN(""))
-	if err != nil {
-		t.Fatal(err)
-	}
+	admin := spantest.Must(sql.Open("mysql", server.DSN("")))(t)
 	defer admin.Close()
-	if _, err := admin.Exec("CREATE DATABASE test"); err != nil {
-		t.Fatal(err)
-	}
+	spantest.Must(admin.Exec("CREATE DATABASE IF NOT EXISTS test"))(t)
+	db := spantest.Must(gapmysql.Open(server.DSN("test?"+params), gaptrace.WithTracer(tracer)))(t)
+	t.Cleanup(func() { db.Close() })
+	return db, server
+}
 
-	span := tracer.StartSpan("handle request")
-	ctx := opentracing.ContextWithSpan(t.Context(), span)
-	exec := func(query string, args ...any) {
-		t.Helper()
-		if _, err := db.ExecContext(ctx, query, args...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	exec("CREATE TABLE users (id BIGINT UNSIGNED, name TEXT)")
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := tx.ExecContext(ctx, "INSERT INTO users VALUES (?, ?)", uint64(1)<<63, "Ada"); err != nil {
-		t.Fatal(err)
-	}
+// wantSpans compares the spans under parent, without the tags that all spans have.
+func wantSpans(t *testing.T, tracer *spantest.Tracer, parent opentracing.Span, server servers.MySQLServer,
+	want string) {
+	t.Helper()
+	parent.Finish()
+	got := tracer.Tree(" component=database/sql", "", " db.instance=test", "", " db.type=mysql", "", " db.user=root", "",
+		" peer.address="+server.Addr, "", " span.kind=client", "")
+	got = strings.ReplaceAll(got, "  sql reset\n", "") // recorded if the machine was busy
+	spantest.Want(t, got, "parent\n"+strings.TrimPrefix(want, "\n"))
+}
+
+func TestRoundTrip(t *testing.T) {
+	tracer, ctx, parent := spantest.Under(t)
+	db, server := openTest(t, tracer, "multiStatements=true")
+	spantest.Must(db.ExecContext(ctx, "CREATE OR REPLACE TABLE users (id BIGINT UNSIGNED, name TEXT)"))(t)
+	tx := spantest.Must(db.BeginTx(ctx, nil))(t)
+	spantest.Must(tx.ExecContext(ctx, "INSERT INTO users VALUES (?, ?)", uint64(1)<<63, "Ada"))(t)
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	rows, err := db.QueryContext(ctx, "SELECT id, name FROM users WHERE name = ?", "Ada")
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := spantest.Must(db.QueryContext(ctx, "SELECT id, name FROM users WHERE name = ?", "Ada"))(t)
 	for rows.Next() {
 		var id uint64
 		var name string
@@ -68,10 +61,7 @@ func TestRoundTrip(t *testing.T) {
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		t.Fatal(err)
 	}
-	rows, err = db.QueryContext(ctx, "SELECT seq FROM seq_1_to_5; SELECT 'x'")
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows = spantest.Must(db.QueryContext(ctx, "SELECT seq FROM seq_1_to_5; SELECT 'x'"))(t)
 	for more := true; more; more = rows.NextResultSet() {
 		for rows.Next() {
 		}
@@ -79,27 +69,9 @@ func TestRoundTrip(t *testing.T) {
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		t.Fatal(err)
 	}
-	_, err = db.ExecContext(ctx, "ALTER USR bob IDENTIFIED BY 'hunter2'")
-	if _, ok := errors.AsType[*mysql.MySQLError](err); !ok {
-		t.Errorf("the program saw %v", err)
-	}
-	if _, err := db.ExecContext(ctx, "INSERT INTO nowhere VALUES (1)"); err == nil {
-		t.Error("inserted nowhere")
-	}
-	interpolating, err := gapmysql.Open(server.DSN("test?interpolateParams=true"), gaptrace.WithTracer(tracer))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer interpolating.Close()
-	_, err = interpolating.ExecContext(ctx, "SET PASSWORD FOR = ?", "hunter2")
-	if err == nil || !strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("the program saw %v", err)
-	}
-	span.Finish()
-
-	const want = `handle request
+	wantSpans(t, tracer, parent, server, `
   sql connect
-  sql exec db.statement="CREATE TABLE users (id BIGINT UNSIGNED, name TEXT)"
+  sql exec db.statement="CREATE OR REPLACE TABLE users (id BIGINT UNSIGNED, name TEXT)"
   sql begin
   sql prepare db.statement="INSERT INTO users VALUES (?, ?)"
   sql exec db.statement="INSERT INTO users VALUES (?, ?)"
@@ -107,19 +79,42 @@ func TestRoundTrip(t *testing.T) {
   sql prepare db.statement="SELECT id, name FROM users WHERE name = ?"
   sql query db.statement="SELECT id, name FROM users WHERE name = ?" rows=1
   sql query db.statement="SELECT seq FROM seq_1_to_5; SELECT 'x'" rows=6
-  sql exec db.statement="ALTER USR bob IDENTIFIED BY ?" error=true
-    * event=error error.kind=*mysql.MySQLError message="Error 1064 (42000): You have an error in your SQL syntax; check the manual that corresponds to your MariaDB server version for the right syntax to use near ?"
-  sql exec db.statement="INSERT INTO nowhere VALUES (1)" error=true
-    * event=error error.kind=*mysql.MySQLError message="Error 1146 (42S02): Table 'test.nowhere' doesn't exist"
-  sql connect
-  sql exec db.statement="SET PASSWORD ?" error=true
-    * event=error error.kind=*mysql.MySQLError message="Error 1064 (42000): You have an error in your SQL syntax; check the manual that corresponds to your MariaDB server version for the right syntax to use near ?"
+`)
+}
+
+func TestFailuresOfServer(t *testing.T) {
+	const syntaxError = `error=true
+    * event=error error.kind=*mysql.MySQLError message="Error 1064 (42000): You have an error in your SQL syntax; ` +
+		`check the manual that corresponds to your MariaDB server version for the right syntax to use near ?"
 `
-	got := tracer.Tree(" component=database/sql", "", " db.instance=test", "", " db.type=mysql", "", " db.user=root", "", " peer.address="+server.Addr, "", " span.kind=client", "")
-	got = strings.ReplaceAll(got, "  sql reset\n", "") // on a machine that was busy with something else
-	if got != want {
-		t.Errorf("drawn:\n%swant:\n%s", got, want)
-	}
+	t.Run("with a literal", func(t *testing.T) {
+		tracer, ctx, parent := spantest.Under(t)
+		db, server := openTest(t, tracer, "")
+		_, err := db.ExecContext(ctx, "ALTER USR bob IDENTIFIED BY 'hunter2'")
+		if _, ok := errors.AsType[*mysql.MySQLError](err); !ok {
+			t.Errorf("the program got %v", err)
+		}
+		if _, err := db.ExecContext(ctx, "INSERT INTO nowhere VALUES (1)"); err == nil {
+			t.Error("inserted nowhere")
+		}
+		wantSpans(t, tracer, parent, server, `
+  sql connect
+  sql exec db.statement="ALTER USR bob IDENTIFIED BY ?" `+syntaxError+
+			`  sql exec db.statement="INSERT INTO nowhere VALUES (1)" error=true
+    * event=error error.kind=*mysql.MySQLError message="Error 1146 (42S02): Table 'test.nowhere' doesn't exist"
+`)
+	})
+	t.Run("with an argument", func(t *testing.T) {
+		tracer, ctx, parent := spantest.Under(t)
+		db, server := openTest(t, tracer, "interpolateParams=true")
+		_, err := db.ExecContext(ctx, "SET PASSWORD FOR = ?", "hunter2")
+		if err == nil || !strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the program got %v", err)
+		}
+		wantSpans(t, tracer, parent, server, `
+  sql connect
+  sql exec db.statement="SET PASSWORD ?" `+syntaxError)
+	})
 }
 
 func TestPoolWaitsMatchStats(t *testing.T) {
@@ -142,14 +137,17 @@ func TestPoolWaitsMatchStats(t *testing.T) {
 		})
 	}
 	callers.Wait()
-	var drawn time.Duration
+	var waited time.Duration
 	for _, s := range tracer.Named("sql pool") {
-		drawn += s.Duration()
+		waited += s.Duration()
 	}
 	stats := db.Stats()
-	t.Logf("%d waits of %v in all, the pool counts %d of %v", len(tracer.Named("sql pool")), drawn, stats.WaitCount, stats.WaitDuration)
-	if difference := (drawn - stats.WaitDuration).Abs(); difference > stats.WaitDuration/50 || stats.WaitCount < 40 || tracer.Problems() != nil {
-		t.Errorf("drawn %v, the pool counts %d waits of %v; %v", drawn, stats.WaitCount, stats.WaitDuration, tracer.Problems())
+	t.Logf("%d waits of %v in all, the pool counts %d of %v", len(tracer.Named("sql pool")), waited, stats.WaitCount,
+		stats.WaitDuration)
+	if difference := (waited - stats.WaitDuration).Abs(); difference > stats.WaitDuration/50 || stats.WaitCount < 40 ||
+		tracer.Problems() != nil {
+		t.Errorf("recorded %v, the pool counts %d waits of %v; %v", waited, stats.WaitCount, stats.WaitDuration,
+			tracer.Problems())
 	}
 }
 
@@ -173,9 +171,10 @@ func TestTagsOfConfig(t *testing.T) {
 		cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("not today") }
 		before := *cfg
 		tracer := spantest.NewTracer()
-		c, err := gapmysql.NewConnector(cfg, gaptrace.WithTracer(tracer), gaptrace.WithRoots(), gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags {
-			return opentracing.Tags{"zone": "a"}
-		}))
+		c, err := gapmysql.NewConnector(cfg, gaptrace.WithTracer(tracer), gaptrace.WithRoots(),
+			gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags {
+				return opentracing.Tags{"zone": "a"}
+			}))
 		if err != nil {
 			t.Fatal(dsn, err)
 		}
@@ -194,9 +193,10 @@ func TestTagsOfConfig(t *testing.T) {
 
 func TestTagsOfConfigWithoutNet(t *testing.T) {
 	tracer := spantest.NewTracer()
-	c, err := gapmysql.NewConnector(&mysql.Config{User: "u", DialFunc: func(context.Context, string, string) (net.Conn, error) {
-		return nil, errors.New("not today")
-	}}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	c, err := gapmysql.NewConnector(&mysql.Config{User: "u",
+		DialFunc: func(context.Context, string, string) (net.Conn, error) {
+			return nil, errors.New("not today")
+		}}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,10 +208,9 @@ func TestTagsOfConfigWithoutNet(t *testing.T) {
 
 func TestNilConfigPanics(t *testing.T) {
 	defer func() {
-		if said, _ := recover().(string); !strings.Contains(said, "cfg is nil") {
-			t.Errorf("panic: %q", said)
+		if got := recover(); got != "gapmysql.NewConnector: cfg is nil" {
+			t.Errorf("panic: %v", got)
 		}
 	}()
 	_, _ = gapmysql.NewConnector(nil)
-	t.Error("taken")
 }

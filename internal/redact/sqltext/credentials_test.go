@@ -81,16 +81,17 @@ func TestStatement(t *testing.T) {
 func TestError(t *testing.T) {
 	const statement = "CREATE SUBSCRIPTION s CONNECTION 'postgres://u:hunter2@h/d' PUBLICATION p"
 	for message, want := range map[string]string{
-		"connection refused":                                         "connection refused",
-		"syntax error at or near \"hunter2\"":                        "syntax error at or near ?",
-		"Access denied for user 'u'@'h' (using password: YES)":       "Access denied for user ?",
-		"ERROR: could not connect: password is hunter2":              "ERROR: could not connect: ?",
-		"cannot reach u:hunter2":                                     "cannot reach u:?",
-		"invalid connection string hunter2":                          "invalid connection string ?",
-		"failed: postgres://u:hunter2@h/d":                           "failed: ?",
-		"invalid name HUNTER2":                                       "invalid name ?",
-		"near h\x00u\x00n\x00t\x00e\x00r\x002\x00":                   "near h?",
-		"the operation failed because " + strings.Repeat("x", 1<<20): "the operation failed because " + strings.Repeat("x", 4096-29) + "?",
+		"connection refused":                                   "connection refused",
+		"syntax error at or near \"hunter2\"":                  "syntax error at or near ?",
+		"Access denied for user 'u'@'h' (using password: YES)": "Access denied for user ?",
+		"ERROR: could not connect: password is hunter2":        "ERROR: could not connect: ?",
+		"cannot reach u:hunter2":                               "cannot reach u:?",
+		"invalid connection string hunter2":                    "invalid connection string ?",
+		"failed: postgres://u:hunter2@h/d":                     "failed: ?",
+		"invalid name HUNTER2":                                 "invalid name ?",
+		"near h\x00u\x00n\x00t\x00e\x00r\x002\x00":             "near h?",
+		"the operation failed because " + strings.Repeat("x", 1<<20): "the operation failed because " +
+			strings.Repeat("x", 4096-29) + "?",
 	} {
 		if len(want) > 4096 {
 			want = want[:4096]

@@ -30,28 +30,19 @@ func TestRealElasticsearch(t *testing.T) {
 	address := servers.Elasticsearch(t)
 	tracer := spantest.NewTracer()
 	cfg := elasticsearch.Config{Addresses: []string{address}}
-	c := gapes.Wrap(newClient(t, cfg), withTracer(tracer))
-	typed := gapes.WrapTyped(newTyped(t, cfg), withTracer(tracer))
+	c := newWrapped(t, tracer, cfg)
+	typed := gapes.WrapTyped(newTyped(t, cfg), gaptrace.WithTracer(tracer))
 	parent := tracer.StartSpan("handler")
 	ctx := opentracing.ContextWithSpan(t.Context(), parent)
 
-	check := func(res *esapi.Response, err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.Copy(io.Discard, res.Body); err != nil {
-			t.Error(err)
-		}
-		if err := res.Body.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	check(c.Index("books", strings.NewReader(`{"title":"Emma"}`), c.Index.WithDocumentID("1"), c.Index.WithRefresh("true"), c.Index.WithContext(ctx)))
+	check := func(res *esapi.Response, err error) { t.Helper(); consumed(t)(res, err) }
+	check(c.Index("books", strings.NewReader(`{"title":"Emma"}`), c.Index.WithDocumentID("1"),
+		c.Index.WithRefresh("true"), c.Index.WithContext(ctx)))
 	check(c.Get("books", "1", c.Get.WithContext(ctx)))
 	check(c.Get("books", "2", c.Get.WithContext(ctx)))
 	check(c.Exists("books", "2", c.Exists.WithContext(ctx)))
-	check(c.Search(c.Search.WithIndex("books"), c.Search.WithBody(strings.NewReader(`{"query":{"match":{"title":"emma"}}}`)), c.Search.WithContext(ctx)))
+	check(c.Search(c.Search.WithIndex("books"),
+		c.Search.WithBody(strings.NewReader(`{"query":{"match":{"title":"emma"}}}`)), c.Search.WithContext(ctx)))
 	check(c.Search(c.Search.WithIndex("films"), c.Search.WithContext(ctx)))
 
 	found, err := typed.Search().Index("books").Query(&types.Query{MatchAll: types.NewMatchAllQuery()}).Do(ctx)
@@ -64,7 +55,7 @@ func TestRealElasticsearch(t *testing.T) {
 	parent.Finish()
 
 	for _, span := range tracer.Spans() {
-		delete(span.Tags, "bytes") // some answers tell how long they took
+		delete(span.Tags, "bytes") // some responses hold how long they took
 	}
 	const want = `handler
   elasticsearch index component=go-elasticsearch db.type=elasticsearch elasticsearch.params="refresh=true" es.method=PUT es.url=http://NODE/books/_doc/1 http.status_code=201 peer.address=NODE span.kind=client
@@ -89,15 +80,19 @@ func TestRealElasticsearch(t *testing.T) {
 
 func TestRealElasticsearchReasons(t *testing.T) {
 	tracer := spantest.NewTracer()
-	c := gapes.Wrap(newClient(t, elasticsearch.Config{Addresses: []string{servers.Elasticsearch(t)}}), withTracer(tracer))
+	c := newWrapped(t, tracer, elasticsearch.Config{Addresses: []string{servers.Elasticsearch(t)}})
 	for _, tt := range []struct{ request, body, want string }{
 		{"PUT /people", `{"mappings":{"properties":{"age":{"type":"long"}}}}`, ""},
-		{"PUT /people/_doc/1", `{"age":"hunter2"}`, "document_parsing_exception: [1:8] failed to parse field [age] of type [long] in document with id… [cut]"},
+		{"PUT /people/_doc/1", `{"age":"hunter2"}`,
+			"document_parsing_exception: [1:8] failed to parse field [age] of type [long] in document with id… [cut]"},
 		{"PUT /people/_doc/2", `{"age":hunter2}`, "document_parsing_exception: [1:2] failed to parse… [cut]"},
 		{"POST /_bulk", "{\"hunter2\":{}}\n{}\n", "illegal_argument_exception: Malformed action/metadata line… [cut]"},
-		{"PUT /hunters", `{"mappings":{"properties":{"age":{"type":"hunter2"}}}}`, "mapper_parsing_exception: Failed to parse mapping… [cut]"},
-		{"PATCH /people/_doc?access_token=hunter2", "", "Incorrect HTTP method for uri [/people/_doc?access_token=hidden] and method [PATCH], allowed… [cut]"},
-		{"GET /people/_settings?api_key=hunter2", "", "illegal_argument_exception: request [/people/_settings] contains unrecognized parameter… [cut]"},
+		{"PUT /hunters", `{"mappings":{"properties":{"age":{"type":"hunter2"}}}}`,
+			"mapper_parsing_exception: Failed to parse mapping… [cut]"},
+		{"PATCH /people/_doc?access_token=hunter2", "",
+			"Incorrect HTTP method for uri [/people/_doc?access_token=hidden] and method [PATCH], allowed… [cut]"},
+		{"GET /people/_settings?api_key=hunter2", "",
+			"illegal_argument_exception: request [/people/_settings] contains unrecognized parameter… [cut]"},
 	} {
 		tracer.Reset()
 		method, path, _ := strings.Cut(tt.request, " ")
@@ -110,9 +105,9 @@ func TestRealElasticsearchReasons(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		said := consume(t, res.Body)
+		response := consume(t, res.Body)
 		if got := message(only(t, tracer)); got != tt.want || strings.Contains(tracer.Tree(), "hunter2") {
-			t.Errorf("%s: got %q, want %q, of %s", tt.request, got, tt.want, said)
+			t.Errorf("%s: got %q, want %q, of %s", tt.request, got, tt.want, response)
 		}
 	}
 }
@@ -131,7 +126,7 @@ func TestRealElasticsearchAuthentication(t *testing.T) {
 		status int
 		want   string
 	}{
-		"nobody":         {elasticsearch.Config{}, 401, "security_exception: missing authentication credentials for REST request [/_cluster/health]"},
+		"no user":        {elasticsearch.Config{}, 401, "security_exception: missing authentication credentials for REST request [/_cluster/health]"},
 		"a wrong word":   {elasticsearch.Config{Username: user, Password: "hunter3hunter2"}, 401, "security_exception: unable to authenticate user [reader] for REST request [/_cluster/health]"},
 		"a false key":    {elasticsearch.Config{APIKey: "aHVudGVyMjpodW50ZXIy"}, 401, "security_exception: unable to authenticate with provided credentials and anonymous access is not allowed for this request"},
 		"a false token":  {elasticsearch.Config{ServiceToken: "hunter2"}, 401, "security_exception: unable to authenticate with provided credentials and anonymous access is not allowed for this request"},
@@ -144,7 +139,7 @@ func TestRealElasticsearchAuthentication(t *testing.T) {
 			if cfg.Addresses == nil {
 				cfg.Addresses = []string{address}
 			}
-			c := gapes.Wrap(newClient(t, cfg), withTracer(tracer), gaptrace.WithPhases())
+			c := newWrapped(t, tracer, cfg, gaptrace.WithPhases())
 			res, err := perform(t, c, underParent(t, tracer), "GET", "/_cluster/health", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -156,17 +151,19 @@ func TestRealElasticsearchAuthentication(t *testing.T) {
 			} else {
 				span.Logs = span.Logs[len(span.Logs)-1:]
 			}
-			if got := message(span); got != tt.want || res.StatusCode != tt.status || span.Tags["http.status_code"] != tt.status {
+			if got := message(span); got != tt.want || res.StatusCode != tt.status ||
+				span.Tags["http.status_code"] != tt.status {
 				t.Errorf("%d, %q, want %d, %q", res.StatusCode, got, tt.status, tt.want)
 			}
-			if strings.Contains(tree, "hunter") || strings.Contains(tree, "aHVudGVy") || !strings.Contains(tree, "es.url=http://"+node.Host+"/_cluster/health ") {
+			if strings.Contains(tree, "hunter") || strings.Contains(tree, "aHVudGVy") ||
+				!strings.Contains(tree, "es.url=http://"+node.Host+"/_cluster/health ") {
 				t.Error(tree)
 			}
 		})
 	}
 }
 
-// One of two addresses is nobody's; the other's server is killed while its answer is being read.
+// One of two addresses has no server. The other's server is killed while its response is being read.
 func TestRealElasticsearchDies(t *testing.T) {
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -177,7 +174,7 @@ func TestRealElasticsearchDies(t *testing.T) {
 	tracer := spantest.NewTracer()
 	const backOff = 30 * time.Millisecond
 	var backOffs []time.Time
-	c := gapes.Wrap(newClient(t, elasticsearch.Config{
+	c := newWrapped(t, tracer, elasticsearch.Config{
 		Addresses:    []string{"http://" + nobody.Addr().String(), address},
 		RetryBackoff: func(int) time.Duration { backOffs = append(backOffs, time.Now()); return backOff },
 		// With a large buffer, the kernel may have received the whole response when the server is killed.
@@ -188,100 +185,127 @@ func TestRealElasticsearchDies(t *testing.T) {
 			}
 			return conn, err
 		}},
-	}), withTracer(tracer))
+	})
 	ctx := underParent(t, tracer)
 
-	const books, of = 1000, 10_000
-	indexer, err := esutil.NewBulkIndexer(esutil.BulkIndexerConfig{
-		Client: c, Index: "books", Refresh: "true", NumWorkers: 1, FlushBytes: books * of / 4,
-		OnFlushStart: func(context.Context) context.Context { return ctx },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range books {
-		text := fmt.Sprintf(`{"shelf":%d,"text":"%s"}`, i%7, strings.Repeat("hunter2 ", of/8))
-		if err := indexer.Add(t.Context(), esutil.BulkIndexerItem{Action: "index", Body: strings.NewReader(text)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := indexer.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if stats := indexer.Stats(); stats.NumIndexed != books || len(tracer.Named("elasticsearch bulk")) != int(stats.NumRequests) {
-		t.Errorf("%+v, %d spans", stats, len(tracer.Named("elasticsearch bulk")))
-	}
-
-	answer := func(res *esapi.Response, err error) string {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return consume(t, res.Body)
-	}
+	indexBooks(t, c, ctx, tracer)
 	conflict := strings.NewReader("{\"create\":{\"_id\":\"here\"}}\n{}\n{\"create\":{\"_id\":\"here\"}}\n{}\n")
-	if got := answer(c.Bulk(conflict, c.Bulk.WithIndex("films"), c.Bulk.WithContext(ctx))); !strings.Contains(got, "version_conflict_engine_exception") {
+	got := consumed(t)(c.Bulk(conflict, c.Bulk.WithIndex("films"), c.Bulk.WithContext(ctx)))
+	if !strings.Contains(got, "version_conflict_engine_exception") {
 		t.Error(got)
 	}
 	if bulks := tracer.Named("elasticsearch bulk"); bulks[len(bulks)-1].Tags["es.failed_items"] != 1 {
 		t.Error(bulks[len(bulks)-1].Tags)
 	}
 	const shelves = `{"size":0,"aggs":{"shelves":{"terms":{"field":"shelf"}}}}`
-	if got := answer(c.Search(c.Search.WithIndex("books"), c.Search.WithBody(strings.NewReader(shelves)), c.Search.WithContext(ctx))); strings.Count(got, `"key":`) != 7 {
+	got = consumed(t)(c.Search(c.Search.WithIndex("books"), c.Search.WithBody(strings.NewReader(shelves)),
+		c.Search.WithContext(ctx)))
+	if strings.Count(got, `"key":`) != 7 {
 		t.Error(got)
 	}
-	var page struct {
-		ID string `json:"_scroll_id"`
-	}
-	first := answer(c.Search(c.Search.WithIndex("books"), c.Search.WithSize(1), c.Search.WithScroll(time.Minute), c.Search.WithContext(ctx)))
-	if err := json.Unmarshal([]byte(first), &page); err != nil {
-		t.Fatal(err)
-	}
-	if got := answer(c.Scroll(c.Scroll.WithScrollID(page.ID), c.Scroll.WithContext(ctx))); !strings.Contains(got, "hunter2") {
-		t.Error(got)
-	}
+	scrollUntilKilled(t, c, ctx, server.Kill)
 
-	res, err := c.Search(c.Search.WithIndex("books"), c.Search.WithSize(books), c.Search.WithScroll(time.Minute), c.Search.WithContext(ctx))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := io.ReadFull(res.Body, make([]byte, of)); err != nil {
-		t.Error(err)
-	}
-	server.Kill()
-	if n, err := io.Copy(io.Discard, res.Body); err == nil || n > books*of {
-		t.Errorf("read %d more, %v", n, err)
-	}
-	res.Body.Close()
-	if _, err := c.Scroll(c.Scroll.WithScrollID(page.ID), c.Scroll.WithContext(ctx)); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Error(err)
-	}
-
-	calls := slices.DeleteFunc(tracer.Spans(), func(s *spantest.Span) bool { return s.Operation == "parent" || s.IsWait() })
+	calls := slices.DeleteFunc(tracer.Spans(),
+		func(s *spantest.Span) bool { return s.Operation == "parent" || s.IsWait() })
 	failed := 0
 	for _, call := range calls {
 		if call.Tags["error"] == true {
 			failed++
 		}
 	}
-	again := slices.IndexFunc(calls, func(s *spantest.Span) bool { return s.Tags["es.attempts"] != nil })
-	if again < 0 {
-		t.Errorf("no call is told to have been tried again:\n%s", tracer.Tree())
+	if tree := tracer.Tree(); failed != 2 || tracer.Problems() != nil || strings.Contains(tree, "hunter2") ||
+		!strings.Contains(tree, "shelves") {
+		t.Errorf("%d failed:\n%s", failed, tree)
 	}
-	if failed != 2 || tracer.Problems() != nil || strings.Contains(tracer.Tree(), "hunter2") || !strings.Contains(tracer.Tree(), "shelves") {
-		t.Errorf("%d failed:\n%s", failed, tracer.Tree())
+	if !slices.ContainsFunc(calls, func(s *spantest.Span) bool { return s.Tags["es.attempts"] != nil }) {
+		t.Errorf("no call has es.attempts:\n%s", tracer.Tree())
 	}
 	for _, began := range backOffs {
-		if !slices.ContainsFunc(calls, func(s *spantest.Span) bool { return !s.Start.After(began) && !s.End.Before(began.Add(backOff)) }) {
+		if !slices.ContainsFunc(calls,
+			func(s *spantest.Span) bool { return !s.Start.After(began) && !s.End.Before(began.Add(backOff)) }) {
 			t.Errorf("no span covers the back-off from %v on:\n%s", began, tracer.Tree())
 		}
 	}
 	if len(backOffs) == 0 {
-		t.Error("nobody was asked")
+		t.Error("no attempt was retried")
 	}
 }
 
-// withoutUUID hides the id that a new index was given.
+const (
+	books    = 1000
+	bookSize = 10_000
+)
+
+// indexBooks indexes books in bulk requests, on 7 shelves.
+func indexBooks(t *testing.T, c *elasticsearch.Client, ctx context.Context, tracer *spantest.Tracer) {
+	indexer, err := esutil.NewBulkIndexer(esutil.BulkIndexerConfig{
+		Client: c, Index: "books", Refresh: "true", NumWorkers: 1, FlushBytes: books * bookSize / 4,
+		OnFlushStart: func(context.Context) context.Context { return ctx },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range books {
+		text := fmt.Sprintf(`{"shelf":%d,"text":"%s"}`, i%7, strings.Repeat("hunter2 ", bookSize/8))
+		if err := indexer.Add(t.Context(),
+			esutil.BulkIndexerItem{Action: "index", Body: strings.NewReader(text)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := indexer.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	requests := len(tracer.Named("elasticsearch bulk"))
+	if stats := indexer.Stats(); stats.NumIndexed != books || requests != int(stats.NumRequests) {
+		t.Errorf("%+v, %d spans", stats, requests)
+	}
+}
+
+// scrollUntilKilled scrolls through the books, and kills the server while a response is being read.
+func scrollUntilKilled(t *testing.T, c *elasticsearch.Client, ctx context.Context, kill func()) {
+	first := consumed(t)(c.Search(c.Search.WithIndex("books"), c.Search.WithSize(1), c.Search.WithScroll(time.Minute),
+		c.Search.WithContext(ctx)))
+	var page struct {
+		ID string `json:"_scroll_id"`
+	}
+	if err := json.Unmarshal([]byte(first), &page); err != nil {
+		t.Fatal(err)
+	}
+	if got := consumed(t)(c.Scroll(c.Scroll.WithScrollID(page.ID), c.Scroll.WithContext(ctx))); !strings.Contains(got,
+		"hunter2") {
+		t.Error(got)
+	}
+	res, err := c.Search(c.Search.WithIndex("books"), c.Search.WithSize(books), c.Search.WithScroll(time.Minute),
+		c.Search.WithContext(ctx))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(res.Body, make([]byte, bookSize)); err != nil {
+		t.Error(err)
+	}
+	kill()
+	if n, err := io.Copy(io.Discard, res.Body); err == nil || n > books*bookSize {
+		t.Errorf("read %d more, %v", n, err)
+	}
+	res.Body.Close()
+	if _, err := c.Scroll(c.Scroll.WithScrollID(page.ID), c.Scroll.WithContext(ctx)); !errors.Is(err,
+		syscall.ECONNREFUSED) {
+		t.Error(err)
+	}
+}
+
+// consumed returns the body of a response, after it was read and closed.
+func consumed(t *testing.T) func(res *esapi.Response, err error) string {
+	return func(res *esapi.Response, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return consume(t, res.Body)
+	}
+}
+
+// withoutUUID replaces the id of a new index.
 func withoutUUID(tree string) string {
 	before, rest, _ := strings.Cut(tree, "index [books/")
 	_, after, _ := strings.Cut(rest, "]")

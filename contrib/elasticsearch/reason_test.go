@@ -16,19 +16,51 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
-// kept is a hook that leaves statements as they are. But a stranger cannot know that.
-func kept(_ gaptrace.Call, statement string) string { return statement }
+// unchanged is a hook that changes no statement, which the wrapper cannot know.
+func unchanged(_ gaptrace.Call, statement string) string { return statement }
+
+// reasonTest is a request that fails, and what is recorded of the reason.
+type reasonTest struct {
+	request string
+	body    string
+	kind    string // empty: the error is a string
+	reason  string
+	want    string
+	opts    []gaptrace.Option
+}
+
+func (tt reasonTest) run(t *testing.T) {
+	var reported any = tt.reason
+	if tt.kind != "" {
+		reported = map[string]string{"type": tt.kind, "reason": tt.reason}
+	}
+	body, err := json.Marshal(map[string]any{"error": reported})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked error
+	c, ctx, tracer := recorded(t, always(400, string(body)), append(tt.opts,
+		gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { asked = err; return false }))...)
+	method, path, _ := strings.Cut(tt.request, " ")
+	res, err := perform(t, c, ctx, method, path, strings.NewReader(tt.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	consume(t, res.Body)
+	if tree := tracer.Tree(); strings.Contains(tree, "hunter2") {
+		t.Errorf("recorded:\n%s", tree)
+	}
+	if got := message(only(t, tracer)); got != tt.want {
+		t.Errorf("got  %q\nwant %q", got, tt.want)
+	}
+	if e, ok := errors.AsType[*gapes.Error](asked); !ok || e.Type != tt.kind || e.Reason != tt.reason {
+		t.Errorf("the hook was asked about %#v", asked)
+	}
+}
 
 func TestReasonHidesSecretsAndDocuments(t *testing.T) {
 	const secret = "?access_token=hunter2"
-	for name, tt := range map[string]struct {
-		request string
-		body    string
-		kind    string // empty: the error is a string
-		reason  string
-		want    string
-		opts    []gaptrace.Option
-	}{
+	for name, tt := range map[string]reasonTest{
 		"the URI": {
 			request: "PATCH /u/_doc" + secret, reason: "Incorrect HTTP method for uri [/u/_doc?access_token=hunter2] and method [PATCH], allowed: [POST]",
 			want: "Incorrect HTTP method for uri [/u/_doc?access_token=hidden] and method [PATCH], allowed… [cut]",
@@ -62,6 +94,14 @@ func TestReasonHidesSecretsAndDocuments(t *testing.T) {
 			request: "PUT /u/_doc/1", kind: "unavailable_shards_exception", reason: `[u][0] primary shard is not active, request: [index {[u][_doc][1], source[{"age":"hunter2"}]}]`,
 			want: "unavailable_shards_exception: [u]… [cut]",
 		},
+	} {
+		t.Run(name, tt.run)
+	}
+}
+
+// Which reasons are recorded depends on their type, the API, and whether the body is recorded.
+func TestReasonOfEachAPI(t *testing.T) {
+	for name, tt := range map[string]reasonTest{
 		"an index": {
 			request: "POST /_aliases", kind: "index_not_found_exception", reason: "no such index [x]",
 			want: "index_not_found_exception: no such index [x]",
@@ -103,62 +143,37 @@ func TestReasonHidesSecretsAndDocuments(t *testing.T) {
 		},
 		"a query that is rewritten": {
 			request: "POST /a/_search", kind: "parsing_exception", reason: "unknown query [mtach] did you mean [match]?",
-			want: "parsing_exception: unknown query… [cut]", opts: []gaptrace.Option{gaptrace.WithStatement(kept)},
+			want: "parsing_exception: unknown query… [cut]", opts: []gaptrace.Option{gaptrace.WithStatement(unchanged)},
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			var said any = tt.reason
-			if tt.kind != "" {
-				said = map[string]string{"type": tt.kind, "reason": tt.reason}
-			}
-			body, err := json.Marshal(map[string]any{"error": said})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var asked error
-			c, ctx, tracer := recorded(t, always(400, string(body)), append(tt.opts,
-				gaptrace.WithExpected(func(_ gaptrace.Call, err error) bool { asked = err; return false }))...)
-			method, path, _ := strings.Cut(tt.request, " ")
-			res, err := perform(t, c, ctx, method, path, strings.NewReader(tt.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			consume(t, res.Body)
-			if tree := tracer.Tree(); strings.Contains(tree, "hunter2") {
-				t.Errorf("drew:\n%s", tree)
-			}
-			if got := message(only(t, tracer)); got != tt.want {
-				t.Errorf("got  %q\nwant %q", got, tt.want)
-			}
-			if e, ok := errors.AsType[*gapes.Error](asked); !ok || e.Type != tt.kind || e.Reason != tt.reason {
-				t.Errorf("the hook was asked about %#v", asked)
-			}
-		})
+		t.Run(name, tt.run)
 	}
 }
 
 func TestRetryHidesSecrets(t *testing.T) {
 	tracer := spantest.NewTracer()
-	c := gapes.Wrap(newClient(t, elasticsearch.Config{
+	c := newWrapped(t, tracer, elasticsearch.Config{
 		APIKey: "hunter2hunter2", Interceptors: intercepted,
 		Transport: network(func(req *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("asking for %s with %s", req.URL.RequestURI(), req.Header["Authorization"])
 		}),
-	}), withTracer(tracer), gaptrace.WithPhases())
+	}, gaptrace.WithPhases())
 	_, err := perform(t, c, underParent(t, tracer), "GET", "/a/_doc/1?api_key=hunter2&routing=7", nil)
 	if err == nil || !strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("the caller got %v", err)
 	}
-	if tree := tracer.Tree(); strings.Contains(tree, "hunter2") || strings.Count(tree, "asking for /a/_doc/1?api_key=hidden&routing=7 with [APIKey hidden]") != 4 {
-		t.Errorf("drew:\n%s", tree)
+	if tree := tracer.Tree(); strings.Contains(tree, "hunter2") ||
+		strings.Count(tree, "asking for /a/_doc/1?api_key=hidden&routing=7 with [APIKey hidden]") != 4 {
+		t.Errorf("recorded:\n%s", tree)
 	}
 }
 
 func TestErrorHidesSecretsOfURL(t *testing.T) {
-	server := httptest.NewServer(http.RedirectHandler("http://elastic:hunter2@127.0.0.1:1/?code=hunter2", http.StatusTemporaryRedirect))
+	server := httptest.NewServer(http.RedirectHandler("http://elastic:hunter2@127.0.0.1:1/?code=hunter2",
+		http.StatusTemporaryRedirect))
 	defer server.Close()
 	tracer := spantest.NewTracer()
-	c := gapes.Wrap(newClient(t, elasticsearch.Config{
+	c := newWrapped(t, tracer, elasticsearch.Config{
 		Addresses: []string{server.URL}, DisableRetry: true,
 		Transport: network(func(req *http.Request) (*http.Response, error) {
 			req = req.Clone(req.Context())
@@ -166,13 +181,14 @@ func TestErrorHidesSecretsOfURL(t *testing.T) {
 			res, err := http.DefaultClient.Do(req)
 			return res, errors.Join(err, errors.New("asking for "+req.URL.RequestURI()))
 		}),
-	}), withTracer(tracer))
+	})
 	_, err := perform(t, c, underParent(t, tracer), "GET", "/a/_doc/1?api_key=hunter2&routing=7", nil)
 	if e, ok := errors.AsType[*url.Error](err); !ok || !strings.Contains(e.URL, "hunter2") {
 		t.Errorf("the caller got %v", err)
 	}
 	tree := tracer.Tree()
-	if strings.Contains(tree, "hunter2") || !strings.Contains(tree, "code=hidden") || !strings.Contains(tree, "asking for /a/_doc/1?api_key=hidden&routing=7") {
-		t.Errorf("drew:\n%s", tree)
+	if strings.Contains(tree, "hunter2") || !strings.Contains(tree, "code=hidden") ||
+		!strings.Contains(tree, "asking for /a/_doc/1?api_key=hidden&routing=7") {
+		t.Errorf("recorded:\n%s", tree)
 	}
 }

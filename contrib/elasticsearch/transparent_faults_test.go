@@ -12,45 +12,50 @@ import (
 	"time"
 
 	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/gaptrace/gaptrace"
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
-// page is what a proxy says where Elasticsearch does not.
+// page is a response of a proxy.
 const page = "<html><body><h1>502 Bad Gateway</h1>" + `<p>"error": {"type": "hunter2"}</p></body></html>`
 
-// faults are servers that go wrong. Each is given the number of the attempt.
+// faults are servers that fail. attempt counts from 1.
 var faults = map[string]struct {
 	serve func(w http.ResponseWriter, r *http.Request, attempt int)
 	cfg   elasticsearch.Config
 	want  string // status, attempts and message of the span
 }{
 	"502, then well": {
-		serve: func(w http.ResponseWriter, _ *http.Request, attempt int) { say(w, []int{502, 200}[attempt-1], "{}") },
-		want:  "200 2 ",
+		serve: func(w http.ResponseWriter, _ *http.Request, attempt int) {
+			answerWith(w, []int{502, 200}[attempt-1], "{}")
+		},
+		want: "200 2 ",
 	},
 	"503, 504, then well": {
 		serve: func(w http.ResponseWriter, _ *http.Request, attempt int) {
-			say(w, []int{503, 504, 200}[attempt-1], "{}")
+			answerWith(w, []int{503, 504, 200}[attempt-1], "{}")
 		},
 		want: "200 3 ",
 	},
 	"504 for ever": {
 		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
-			say(w, 504, `{"error":{"type":"gateway","reason":"late"}}`)
+			answerWith(w, 504, `{"error":{"type":"gateway","reason":"late"}}`)
 		},
 		want: "504 4 gateway: late",
 	},
 	"429": { // is not tried again, unless that is asked for
 		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
-			say(w, 429, `{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":429}`)
+			answerWith(w, 429, `{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":429}`)
 		},
 		want: "429 <nil> circuit_breaking_exception: [parent] Data too large",
 	},
 	"429, tried again": {
-		serve: func(w http.ResponseWriter, _ *http.Request, attempt int) { say(w, []int{429, 200}[attempt-1], "{}") },
-		cfg:   elasticsearch.Config{RetryOnStatus: []int{429}},
-		want:  "200 2 ",
+		serve: func(w http.ResponseWriter, _ *http.Request, attempt int) {
+			answerWith(w, []int{429, 200}[attempt-1], "{}")
+		},
+		cfg:  elasticsearch.Config{RetryOnStatus: []int{429}},
+		want: "200 2 ",
 	},
 	"a proxy's page": {
 		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
@@ -68,28 +73,28 @@ var faults = map[string]struct {
 	"JSON that breaks off": {
 		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
 			w.Header().Set("Content-Length", "100")
-			say(w, 200, `{"hits":{`)
+			answerWith(w, 200, `{"hits":{`)
 		},
 		want: "200 <nil> unexpected EOF",
 	},
 	"a reason that breaks off": {
 		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
 			w.Header().Set("Content-Length", "100")
-			say(w, 400, `{"error":{"type":"parsing_exception","reas`)
+			answerWith(w, 400, `{"error":{"type":"parsing_exception","reas`)
 		},
 		want: "400 <nil> parsing_exception",
 	},
-	"gzip that is none": {
+	"invalid gzip": {
 		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
 			w.Header().Set("Content-Encoding", "gzip")
-			say(w, 200, "hunter2, and no gzip at all")
+			answerWith(w, 200, "hunter2, and no gzip at all")
 		},
 		want: "200 <nil> gzip: invalid header",
 	},
-	"gzip that goes bad": {
+	"gzip that breaks off": {
 		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
 			w.Header().Set("Content-Encoding", "gzip")
-			say(w, 200, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xffhunter2")
+			answerWith(w, 200, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xffhunter2")
 		},
 		want: "200 <nil> flate: corrupt input before offset 5",
 	},
@@ -100,7 +105,7 @@ var faults = map[string]struct {
 	"drops that come late": {
 		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
 			for _, drop := range []string{`{"hits"`, `:{"hits"`, `:[`, `]}`, `}`} {
-				say(w, 0, drop)
+				answerWith(w, 0, drop)
 				w.(http.Flusher).Flush()
 				time.Sleep(2 * time.Millisecond)
 			}
@@ -110,15 +115,15 @@ var faults = map[string]struct {
 	"no end, until the context is over": {
 		serve: func(w http.ResponseWriter, r *http.Request, _ int) {
 			for r.Context().Err() == nil {
-				say(w, 0, strings.Repeat("x", 4096))
+				answerWith(w, 0, strings.Repeat("x", 4096))
 			}
 		},
 		want: "200 <nil> context canceled",
 	},
 }
 
-// say answers as Elasticsearch; with a status of 0 it goes on, or is well.
-func say(w http.ResponseWriter, status int, body string) {
+// answerWith answers like Elasticsearch. A status of 0 means 200, or that the response goes on.
+func answerWith(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("X-Elastic-Product", "Elasticsearch")
 	if status != 0 {
 		w.WriteHeader(status)
@@ -154,18 +159,22 @@ func TestTransparentServerFaults(t *testing.T) {
 						_, err = res.Body.Read(make([]byte, 4096))
 					}
 				}
-				return seen + fmt.Sprintf("%s, %v, %.200s, error %T %v, closed %v\n", res.Status(), res.Header["Content-Encoding"], text, err, err, res.Body.Close())
+				return seen + fmt.Sprintf("%s, %v, %.200s, error %T %v, closed %v\n", res.Status(), res.Header["Content-Encoding"],
+					text, err, err, res.Body.Close())
 			}
 			raw := observe(func(c *elasticsearch.Client) *elasticsearch.Client { return c }, t.Context())
 			tracer := spantest.NewTracer()
-			wrapped := observe(func(c *elasticsearch.Client) *elasticsearch.Client { return gapes.Wrap(c, withTracer(tracer)) }, underParent(t, tracer))
+			wrapped := observe(func(c *elasticsearch.Client) *elasticsearch.Client {
+				return gapes.Wrap(c,
+					gaptrace.WithTracer(tracer))
+			}, underParent(t, tracer))
 			if raw != wrapped {
 				t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
 			}
 			span := only(t, tracer)
 			got := fmt.Sprint(span.Tags["http.status_code"], " ", span.Tags["es.attempts"], " ", message(span))
 			if got != tt.want || strings.Contains(tracer.Tree(), "hunter2") {
-				t.Errorf("drawn as %s, want %s:\n%s", got, tt.want, tracer.Tree())
+				t.Errorf("recorded as %s, want %s:\n%s", got, tt.want, tracer.Tree())
 			}
 		})
 	}
