@@ -13,11 +13,11 @@
 //
 // # Spans
 //
-//	span                        what it covers
-//	elasticsearch search        the transport's Perform: choosing a node, sending, waiting for the
-//	                            response's headers, all attempts on all nodes
-//	elasticsearch search wait   a later wait, in the body's Read or Close; the typed API reads the
-//	                            body itself, and so waits inside Do
+//	span                       what it covers
+//	elasticsearch search       the transport's Perform: choosing a node, sending, waiting for
+//	                           the response's headers, all attempts on all nodes
+//	elasticsearch search wait  a later wait, in the body's Read or Close; the typed API reads
+//	                           the body itself, and so waits inside Do
 //
 // The name is the endpoint in Elasticsearch's API: search, index, indices.create, cluster.health. A
 // request that was not made by that API is named by its method and the part of its path that is
@@ -28,18 +28,18 @@
 //	component             go-elasticsearch
 //	span.kind             client
 //	db.type               elasticsearch
-//	db.statement          the body of a search, truncated at 4 KiB; without its values if it has a
-//	                      word such as password, secret or token
-//	es.url                of the last node that was asked; without userinfo, query, and secrets in
-//	                      the path
+//	db.statement          the body of a search, truncated at 4 KiB; without its values if it
+//	                      has a word such as password, secret or token
+//	es.url                of the last node that was asked; without userinfo, query, and
+//	                      secrets in the path
 //	es.method             as sent
-//	elasticsearch.params  the query's parameters, sorted; "hidden" stands for the values of keys that
-//	                      name secrets, such as token, password and key
+//	elasticsearch.params  the query's parameters, sorted; "hidden" stands for the values of
+//	                      keys that name secrets, such as token, password and key
 //	http.status_code      of the last attempt
 //	peer.address          host and port of the last node that was asked
 //	es.attempts           how many attempts were made, if more than one
 //	es.errors             true if the response to a bulk request says that items failed
-//	es.failed_items       how many items failed, if the response fits in 64 KiB and was read
+//	es.failed_items       how many failed, if the response fits in 64 KiB and was read
 //	bytes                 of the response's body, as far as it was read
 //	wait.*, abandoned     see package gaptrace
 //

@@ -19,7 +19,8 @@ import (
 	"github.com/opentracing/opentracing-go/mocktracer"
 )
 
-// node starts a server that answers every request like a node of Elasticsearch, with status and body.
+// node starts a server that answers every request like a node of Elasticsearch, with status and
+// body.
 func node(status int, body string) *httptest.Server {
 	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")
@@ -133,8 +134,8 @@ func ExampleInterceptor() {
 	// status 503 attempt 2
 }
 
-// The workers of a BulkIndexer do not know the caller's context. OnFlushStart gives each flush a span,
-// under which its request is recorded.
+// The workers of a BulkIndexer do not know the caller's context. OnFlushStart gives each flush a
+// span, under which its request is recorded.
 func ExampleWrap_bulkIndexer() {
 	server := node(http.StatusOK, `{"items":[{"index":{"status":201}}]}`)
 	client, err := elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{server.URL}})

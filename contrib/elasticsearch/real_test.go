@@ -83,16 +83,24 @@ func TestRealElasticsearchReasons(t *testing.T) {
 	c := newWrapped(t, tracer, elasticsearch.Config{Addresses: []string{servers.Elasticsearch(t)}})
 	for _, tt := range []struct{ request, body, want string }{
 		{"PUT /people", `{"mappings":{"properties":{"age":{"type":"long"}}}}`, ""},
-		{"PUT /people/_doc/1", `{"age":"hunter2"}`,
-			"document_parsing_exception: [1:8] failed to parse field [age] of type [long] in document with id… [cut]"},
+		{
+			"PUT /people/_doc/1", `{"age":"hunter2"}`,
+			"document_parsing_exception: [1:8] failed to parse field [age] of type [long] in document with id… [cut]",
+		},
 		{"PUT /people/_doc/2", `{"age":hunter2}`, "document_parsing_exception: [1:2] failed to parse… [cut]"},
 		{"POST /_bulk", "{\"hunter2\":{}}\n{}\n", "illegal_argument_exception: Malformed action/metadata line… [cut]"},
-		{"PUT /hunters", `{"mappings":{"properties":{"age":{"type":"hunter2"}}}}`,
-			"mapper_parsing_exception: Failed to parse mapping… [cut]"},
-		{"PATCH /people/_doc?access_token=hunter2", "",
-			"Incorrect HTTP method for uri [/people/_doc?access_token=hidden] and method [PATCH], allowed… [cut]"},
-		{"GET /people/_settings?api_key=hunter2", "",
-			"illegal_argument_exception: request [/people/_settings] contains unrecognized parameter… [cut]"},
+		{
+			"PUT /hunters", `{"mappings":{"properties":{"age":{"type":"hunter2"}}}}`,
+			"mapper_parsing_exception: Failed to parse mapping… [cut]",
+		},
+		{
+			"PATCH /people/_doc?access_token=hunter2", "",
+			"Incorrect HTTP method for uri [/people/_doc?access_token=hidden] and method [PATCH], allowed… [cut]",
+		},
+		{
+			"GET /people/_settings?api_key=hunter2", "",
+			"illegal_argument_exception: request [/people/_settings] contains unrecognized parameter… [cut]",
+		},
 	} {
 		tracer.Reset()
 		method, path, _ := strings.Cut(tt.request, " ")
@@ -163,7 +171,8 @@ func TestRealElasticsearchAuthentication(t *testing.T) {
 	}
 }
 
-// One of two addresses has no server. The other's server is killed while its response is being read.
+// One of two addresses has no server. The other's server is killed while its response is being
+// read.
 func TestRealElasticsearchDies(t *testing.T) {
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -177,7 +186,8 @@ func TestRealElasticsearchDies(t *testing.T) {
 	c := newWrapped(t, tracer, elasticsearch.Config{
 		Addresses:    []string{"http://" + nobody.Addr().String(), address},
 		RetryBackoff: func(int) time.Duration { backOffs = append(backOffs, time.Now()); return backOff },
-		// With a large buffer, the kernel may have received the whole response when the server is killed.
+		// With a large buffer, the kernel may have received the whole response when the server is
+		// killed.
 		Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
 			if err == nil {

@@ -25,8 +25,8 @@ import (
 // wrapFunc wraps a transport, or returns it as it is.
 type wrapFunc func(elastictransport.Interface) elastictransport.Interface
 
-// eachTracer compares what observe returns for a raw transport with what it returns for a wrapped one,
-// with each tracer.
+// eachTracer compares what observe returns for a raw transport with what it returns for a wrapped
+// one, with each tracer.
 func eachTracer(t *testing.T, observe func(t *testing.T, ctx context.Context, wrap wrapFunc) string) {
 	t.Helper()
 	raw := observe(t, t.Context(), func(t elastictransport.Interface) elastictransport.Interface { return t })
@@ -263,7 +263,8 @@ func TestTransparentInstrumentation(t *testing.T) {
 			eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
 				var sent []string
 				j := &journal{}
-				cfg := elasticsearch.Config{Instrumentation: j, DisableRetry: true,
+				cfg := elasticsearch.Config{
+					Instrumentation: j, DisableRetry: true,
 					Transport: network(func(req *http.Request) (*http.Response, error) {
 						text, _ := io.ReadAll(orEmpty(req.Body))
 						sent = append(sent, string(text))
@@ -271,7 +272,8 @@ func TestTransparentInstrumentation(t *testing.T) {
 							return nil, errors.New("refused")
 						}
 						return answer(status, strings.NewReader(`{"error":{"type":"t","reason":"r"}}`)), nil
-					})}
+					}),
+				}
 				plain, typed := newClient(t, cfg), newTyped(t, cfg)
 				plain.Transport, typed.Transport = wrap(plain.Transport), wrap(typed.Transport)
 

@@ -14,9 +14,9 @@ import (
 
 const component = "go-elasticsearch"
 
-// Wrap records the calls of c. It replaces c.Transport, since c's API is bound to c, and returns c
-// itself. A TypedClient that NewTypedFrom makes of c later is recorded too. Wrap panics if c or its
-// Transport is nil.
+// Wrap changes c in place, so that its calls are recorded, and returns c itself. It replaces only
+// c.Transport. A TypedClient that NewTypedFrom makes of c later is recorded too. Wrap panics if c
+// or its Transport is nil.
 //
 // Call Wrap before c is used. Leave out Config.DiscoverNodesOnStart, which uses c at once in a
 // goroutine, and call c.DiscoverNodes after Wrap. See [WrapTransport] for the transport's methods.
@@ -31,7 +31,7 @@ func Wrap(c *elasticsearch.Client, opts ...gaptrace.Option) *elasticsearch.Clien
 	return c
 }
 
-// WrapTyped is [Wrap] for the typed client: it replaces c.Transport and returns c itself.
+// WrapTyped is [Wrap] for the typed client: it changes c in place and returns c itself.
 func WrapTyped(c *elasticsearch.TypedClient, opts ...gaptrace.Option) *elasticsearch.TypedClient {
 	if c == nil {
 		panic("gapes.WrapTyped: c is nil")

@@ -51,7 +51,8 @@ func newClient(t testing.TB, cfg elasticsearch.Config) *elasticsearch.Client {
 
 // newWrapped returns a wrapped client that records to tracer.
 func newWrapped(t testing.TB, tracer opentracing.Tracer, cfg elasticsearch.Config,
-	opts ...gaptrace.Option) *elasticsearch.Client {
+	opts ...gaptrace.Option,
+) *elasticsearch.Client {
 	t.Helper()
 	return gapes.Wrap(newClient(t, cfg), append(opts, gaptrace.WithTracer(tracer))...)
 }
@@ -68,7 +69,8 @@ func newTyped(t testing.TB, cfg elasticsearch.Config) *elasticsearch.TypedClient
 
 // recorded wraps a client of that network and returns a context with a span to draw under.
 func recorded(t testing.TB, n http.RoundTripper, opts ...gaptrace.Option) (*elasticsearch.Client, context.Context,
-	*spantest.Tracer) {
+	*spantest.Tracer,
+) {
 	t.Helper()
 	tracer := spantest.NewTracer()
 	c := newClient(t, elasticsearch.Config{Addresses: []string{"http://node:9200"}, Transport: n})
@@ -84,7 +86,8 @@ func underParent(t testing.TB, tracer opentracing.Tracer) context.Context {
 }
 
 func perform(t testing.TB, c elastictransport.Interface, ctx context.Context, method, url string,
-	body io.Reader) (*http.Response, error) {
+	body io.Reader,
+) (*http.Response, error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {

@@ -22,8 +22,8 @@ var (
 	_ driver.NamedValueChecker  = (*conn)(nil)
 )
 
-// Raw is (*sql.Conn).Raw, but calls f with the driver's own connection instead of the wrapper
-// around it. The database of c need not be wrapped.
+// Raw is like (*sql.Conn).Raw. It calls f with the driver's own connection instead of the
+// wrapper's. The database of c need not be wrapped.
 func Raw(c *sql.Conn, f func(driverConn any) error) error {
 	return c.Raw(func(conn any) error { return f(DriverConn(conn)) })
 }

@@ -23,16 +23,16 @@
 //
 //	span            what it covers
 //	sql pool        waiting for a connection of the pool; only with WrapDB
-//	sql reset       a driver's reset of a connection before it is used again, if over 100 µs
+//	sql reset       a reset of a connection before it is used again, if over 100 µs
 //	sql connect     dial, TLS and authentication of a new connection
 //	sql ping
-//	sql prepare     by the program, or by database/sql for a statement with arguments
+//	sql prepare     by the program, or by database/sql for a query with arguments
 //	sql query       until the driver has answered; later waits are spans of their own
 //	sql query wait  such a wait: in Next, Scan, NextResultSet or Close of the rows
 //	sql exec
 //	sql begin
-//	sql commit      under the span in the context of BeginTx, since Commit has no context
-//	sql rollback    the same; database/sql itself rolls back when that context ends
+//	sql commit      under the span in the context of BeginTx: Commit has no context
+//	sql rollback    the same; database/sql itself calls it when that context ends
 //
 // A query and its rows:
 //
@@ -44,8 +44,8 @@
 //
 //	component           database/sql
 //	span.kind           client
-//	db.type             the driver's name as given to [Open], or a Target's Type; otherwise "sql"
-//	db.instance         of a [Target], like db.user and peer.address
+//	db.type             the driver's name as given to Open, or a Target's Type; else "sql"
+//	db.instance         of a Target, like db.user and peer.address
 //	db.statement        the text of a query, exec or prepare; never its arguments
 //	rows                how many rows were read
 //	wait.*, abandoned   see package gaptrace

@@ -48,7 +48,8 @@ var forget = map[string]func(t *testing.T, ctx context.Context, db *sql.DB) *sql
 // forgetful opens a database in a synctest bubble. Its queries have a context that is never
 // cancelled.
 func forgetful(t *testing.T, use func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB),
-	opts ...gaptrace.Option) {
+	opts ...gaptrace.Option,
+) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		tracer, ctx, db := openFake(t, &fake{shape: modern, stmt: modernStmt, sets: three}, opts...)

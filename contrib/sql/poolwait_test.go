@@ -195,7 +195,8 @@ func TestPoolWaitAfterBadConn(t *testing.T) {
 // waitWithAnother opens a pool whose one connection is returned after 10 ms. Another caller waits
 // for it too, and will hold it for 7 ms. Calls to the driver after that meet fault.
 func waitWithAnother(t *testing.T, fault func(string) error, opts []gaptrace.Option) (*spantest.Tracer,
-	context.Context, *gapsql.DB, time.Time) {
+	context.Context, *gapsql.DB, time.Time,
+) {
 	f := &fake{shape: modern}
 	tracer, ctx, db := openPool(t, f, opts...)
 	held := spantest.Must(db.DB.Conn(t.Context()))(t)

@@ -62,8 +62,10 @@ func TestRowsWorkIsNotCovered(t *testing.T) {
 func TestNextResultSetWaits(t *testing.T) {
 	for _, failure := range []error{nil, errBoom} {
 		synctest.Test(t, func(t *testing.T) {
-			f := &fake{shape: modern, sets: [][]driver.Value{{int64(1)}, {int64(2)}},
-				rows: func(r *rows) driver.Rows { return setRows{r} }}
+			f := &fake{
+				shape: modern, sets: [][]driver.Value{{int64(1)}, {int64(2)}},
+				rows: func(r *rows) driver.Rows { return setRows{r} },
+			}
 			tracer, ctx, db := openFake(t, f)
 			f.fault = func(call string) error {
 				if strings.HasPrefix(call, "NextResultSet") {

@@ -101,8 +101,10 @@ func observe(t *testing.T, conns func(conn) driver.Conn, stmts func(stmt) driver
 	seen := map[string]string{}
 	for name, use := range uses {
 		synctest.Test(t, func(t *testing.T) {
-			f := &fake{shape: conns, stmt: stmts, rows: rowses,
-				sets: [][]driver.Value{{int64(1), int64(2), nil}, {}, {int64(3)}}}
+			f := &fake{
+				shape: conns, stmt: stmts, rows: rowses,
+				sets: [][]driver.Value{{int64(1), int64(2), nil}, {}, {int64(3)}},
+			}
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			ctx, c := wrap(ctx, f)
@@ -337,7 +339,8 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		s.rows(db.QueryContext(ctx, "SELECT"))
 	},
 	"the context ends before a prepared statement runs": func(s *sight, ctx context.Context, cancel func(), f *fake,
-		db pool) {
+		db pool,
+	) {
 		prepared, err := db.PrepareContext(context.WithoutCancel(ctx), "SELECT ?")
 		s.see("prepared", err)
 		f.fault = func(call string) error {
@@ -362,8 +365,10 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		s.see("begin", err)
 	},
 	"bad connections": func(s *sight, ctx context.Context, _ func(), f *fake, db pool) {
-		for _, method := range []string{"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession",
-			"IsValid", "Next", "Commit", "Rows.Close"} {
+		for _, method := range []string{
+			"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession",
+			"IsValid", "Next", "Commit", "Rows.Close",
+		} {
 			for _, times := range []int{1, 2, 3} {
 				f.fault = failOn(method, times, driver.ErrBadConn)
 				everything(s, ctx, db)
@@ -371,8 +376,10 @@ var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake
 		}
 	},
 	"failures": func(s *sight, ctx context.Context, _ func(), f *fake, db pool) {
-		for _, method := range []string{"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession",
-			"Next 1", "NextResultSet", "Commit", "Rows.Close", "Close"} {
+		for _, method := range []string{
+			"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession",
+			"Next 1", "NextResultSet", "Commit", "Rows.Close", "Close",
+		} {
 			f.fault = failOn(method, 1, errBoom)
 			everything(s, ctx, db)
 		}

@@ -80,8 +80,8 @@ func valueEnd(s, stops string) int {
 	return len(s)
 }
 
-// redactSettings redacts the values of settings: key=value, key:value, "key": "value", and key: value
-// unless the value reads like the rest of a sentence, as in "token: unexpected end".
+// redactSettings redacts the values of settings: key=value, key:value, "key": "value", and key:
+// value unless the value reads like the rest of a sentence, as in "token: unexpected end".
 func redactSettings(text string) string {
 	var b strings.Builder
 	done := 0
@@ -204,8 +204,8 @@ func redactTokens(text string) string {
 	return b.String() + text[done:]
 }
 
-// redactUserinfo redacts user:password in addresses without a scheme, such as user:password@tcp(host)
-// of MySQL's drivers.
+// redactUserinfo redacts user:password in addresses without a scheme, such as
+// user:password@tcp(host) of MySQL's drivers.
 func redactUserinfo(text string) string {
 	var b strings.Builder
 	done := 0
@@ -242,7 +242,8 @@ func runs(text string) iter.Seq2[int, string] {
 	}
 }
 
-// userinfo returns where user:password or user/password ends in a run, at the last @ that follows one, or -1.
+// userinfo returns where user:password or user/password ends in a run, at the last @ that follows
+// one, or -1.
 func userinfo(run string) int {
 	for {
 		end := strings.LastIndexByte(run, '@')

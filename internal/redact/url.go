@@ -128,8 +128,8 @@ func urlEnd(text string, start, from int) int {
 	return len(text)
 }
 
-// redactURL returns a URL as URL would show it, and whether its host is well-formed. If not, userinfo
-// may hold a character that ends a host, so everything up to the last @ is left out.
+// redactURL returns a URL as URL would show it, and whether its host is well-formed. If not,
+// userinfo may hold a character that ends a host, so everything up to the last @ is left out.
 func redactURL(s string, depth int) (shown string, wellFormed bool) {
 	if depth == 0 {
 		return hidden, true
@@ -170,8 +170,8 @@ func isHost(s string) bool {
 	return strings.Trim(port, "0123456789") == "" && !strings.ContainsAny(s, " \t\"<>\\")
 }
 
-// redactValues returns a list of key=value pairs, divided by any of the separators, with "hidden" for
-// the values of secrets, also of those in URLs in the list.
+// redactValues returns a list of key=value pairs, divided by any of the separators, with "hidden"
+// for the values of secrets, also of those in URLs in the list.
 func redactValues(list, separators string, depth int) string {
 	var b strings.Builder
 	done := 0 // list up to here is in b
@@ -220,8 +220,8 @@ func holdsSettings(value string) bool {
 	return redactSettings(plain) != plain
 }
 
-// redactNested redacts a value that may hold a URL, or a part of one, encoded once or more. If there
-// is nothing to redact, it returns the value as written.
+// redactNested redacts a value that may hold a URL, or a part of one, encoded once or more. If
+// there is nothing to redact, it returns the value as written.
 func redactNested(value string, depth int) string {
 	encoded := strings.ContainsRune(value, '%')
 	if !encoded && !strings.ContainsRune(value, '=') && !strings.Contains(value, ":/") && !strings.HasPrefix(value, "//") {

@@ -96,8 +96,8 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// TestURLTakesLinearTime counts allocated bytes. If each level of nesting were copied
-// once, they would grow with the square of the URL's length.
+// TestURLTakesLinearTime counts allocated bytes. If each level of nesting were copied once, they
+// would grow with the square of the URL's length.
 func TestURLTakesLinearTime(t *testing.T) {
 	for _, nested := range []string{"a=x://?", "a=%3A/", "a=%25", "/;a=x://h", "x://", `"x://u@`} {
 		raw := strings.Repeat(nested, 30_000)

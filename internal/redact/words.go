@@ -21,7 +21,8 @@ const (
 	KeyEnd
 	// SQL is for words that mark a SQL statement inside any of its names.
 	SQL
-	// SQLWord is for words that mark a SQL statement as a word of a name, between underscores: user_pass.
+	// SQLWord is for words that mark a SQL statement as a word of a name, between underscores:
+	// user_pass.
 	SQLWord
 	// SQLName is for words that mark a SQL statement only as a whole name.
 	SQLName
@@ -102,7 +103,8 @@ const (
 	ends    = 1
 )
 
-// at returns the index in next of what follows state, which is without ends, if a byte of class comes.
+// at returns the index in next of what follows state, which is without ends, if a byte of class
+// comes.
 func at(state uint16, class uint8) int { return int(state)*(columns/2) | int(class) }
 
 // words returns the automaton. It is built at the first call, not at import.
@@ -231,9 +233,9 @@ func find(s string, stop Mark) (found Mark) {
 // has reports whether s contains a word with one of these marks.
 func has(s string, marks Mark) bool { return find(s, marks)&marks != 0 }
 
-// isName reports whether s[start:end] is name, in any case, and not part of a longer name; if word is
-// set, it may be a word of one, between underscores. A non-ASCII byte ends a name, since it may be of
-// a Unicode space.
+// isName reports whether s[start:end] is name, in any case, and not part of a longer name; if word
+// is set, it may be a word of one, between underscores. A non-ASCII byte ends a name, since it may
+// be of a Unicode space.
 func isName(s string, start, end int, name string, word bool) bool {
 	ends := func(c byte) bool { return !inName(c) || word && c == '_' }
 	return start >= 0 && strings.EqualFold(s[start:end], name) &&

@@ -3,7 +3,7 @@
 //
 //	import gapmysql "github.com/gaptrace/gaptrace/contrib/sql/mysql"
 //
-//	db, err := gapmysql.Open("user:password@tcp(db.example.com)/shop") // instead of sql.Open("mysql", …)
+//	db, err := gapmysql.Open("user:password@tcp(db.example.com)/shop") // instead of sql.Open
 //
 // Spans, tags, options and failures are those of contrib/sql. These tags are added or have a value
 // of their own:

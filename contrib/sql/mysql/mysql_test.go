@@ -32,7 +32,8 @@ func openTest(t *testing.T, tracer opentracing.Tracer, params string) (*sql.DB, 
 
 // wantSpans compares the spans under parent, without the tags that all spans have.
 func wantSpans(t *testing.T, tracer *spantest.Tracer, parent opentracing.Span, server servers.MySQLServer,
-	want string) {
+	want string,
+) {
 	t.Helper()
 	parent.Finish()
 	got := tracer.Tree(" component=database/sql", "", " db.instance=test", "", " db.type=mysql", "", " db.user=root", "",
@@ -193,10 +194,12 @@ func TestTagsOfConfig(t *testing.T) {
 
 func TestTagsOfConfigWithoutNet(t *testing.T) {
 	tracer := spantest.NewTracer()
-	c, err := gapmysql.NewConnector(&mysql.Config{User: "u",
+	c, err := gapmysql.NewConnector(&mysql.Config{
+		User: "u",
 		DialFunc: func(context.Context, string, string) (net.Conn, error) {
 			return nil, errors.New("not today")
-		}}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+		},
+	}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 	if err != nil {
 		t.Fatal(err)
 	}

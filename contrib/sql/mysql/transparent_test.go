@@ -17,8 +17,10 @@ import (
 )
 
 func TestMalformedDSN(t *testing.T) {
-	for _, dsn := range []string{"user:secret", "user:secret@tcp(host/", "/db?parseTime=maybe", "user@own/", "/d%b",
-		"/?tls=none", "", "/"} {
+	for _, dsn := range []string{
+		"user:secret", "user:secret@tcp(host/", "/db?parseTime=maybe", "user@own/", "/d%b",
+		"/?tls=none", "", "/",
+	} {
 		raw, rawErr := sql.Open("mysql", dsn)
 		wrapped, err := gapmysql.Open(dsn)
 		if fmt.Sprint(rawErr) != fmt.Sprint(err) || reflect.TypeOf(rawErr) != reflect.TypeOf(err) {
@@ -41,8 +43,10 @@ func TestMalformedDSN(t *testing.T) {
 
 func TestTransparent(t *testing.T) {
 	server := servers.MariaDB(t)
-	for _, params := range []string{"", "?interpolateParams=true",
-		"?parseTime=true&clientFoundRows=true&multiStatements=true"} {
+	for _, params := range []string{
+		"", "?interpolateParams=true",
+		"?parseTime=true&clientFoundRows=true&multiStatements=true",
+	} {
 		dsn := server.DSN("mysql") + params
 		raw, err := sql.Open("mysql", dsn)
 		if err != nil {
@@ -133,8 +137,12 @@ func observe(t *testing.T, db *sql.DB) string {
 	query("SELECT * FROM t ORDER BY id")
 	query("SELECT 1; SELECT 2, 'x' FROM t")
 	query("SELECT * FROM nowhere")
-	for _, opts := range []*sql.TxOptions{nil, {ReadOnly: true}, {Isolation: sql.LevelSerializable},
-		{Isolation: sql.LevelLinearizable}} {
+	for _, opts := range []*sql.TxOptions{
+		nil,
+		{ReadOnly: true},
+		{Isolation: sql.LevelSerializable},
+		{Isolation: sql.LevelLinearizable},
+	} {
 		tx, err := db.BeginTx(ctx, opts)
 		see(err)
 		if err == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-// URL returns u without userinfo, query and secrets in its path. If u has no host, since no node was
-// asked, it is only a path.
+// URL returns u without userinfo, query and secrets in its path. If u has no host, since no node
+// was asked, it is only a path.
 func URL(u *url.URL) string {
 	path := redact.Path(u.EscapedPath())
 	if u.Host == "" {

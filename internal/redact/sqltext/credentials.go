@@ -9,10 +9,10 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-// Statement returns statement as a span may show it. A statement with a word of package
-// redact's table, or with a URL that holds a secret, loses its literals, and names where an
-// unquoted credential may stand. So does a statement of more than 16 KiB, which is not read to its
-// end. Any other statement is returned unchanged.
+// Statement returns statement as a span may show it. A statement with a word of package redact's
+// table, or with a URL that holds a secret, loses its literals, and names where an unquoted
+// credential may stand. So does a statement of more than 16 KiB, which is not read to its end. Any
+// other statement is returned unchanged.
 func Statement(statement, dbType string) string {
 	text, mark := redact.Truncate(statement)
 	marked, postgres := redact.MarkedSQL, quotesNames(dbType)

@@ -41,8 +41,8 @@ func until(message string, end int) string {
 	return message
 }
 
-// repeated returns where message first repeats one of the values, in any case, or len(message). After
-// a NUL nothing can be recognized: the message may be UTF-16.
+// repeated returns where message first repeats one of the values, in any case, or len(message).
+// After a NUL nothing can be recognized: the message may be UTF-16.
 func repeated(message string, values []string) int {
 	message = lower(message)
 	end := len(message)
