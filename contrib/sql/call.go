@@ -81,25 +81,23 @@ func (db *database) startRequest(ctx context.Context, operation string, request 
 	return c
 }
 
-// run runs do, which calls the driver, and returns its error.
-func (c call) run(do func() error) error {
-	if c.Call == nil {
-		err := do()
-		c.afterBadConn(err)
-		return err
-	}
-	defer c.unwound()
-	err := do()
-	c.finish(err)
-	return err
-}
-
-// runQuery is run for a call that returns rows.
-func (c call) runQuery(do func() (driver.Rows, error)) (driver.Rows, error) {
+// run calls do, which calls the driver, and returns its result.
+func run[T any](c call, do func() (T, error)) (T, error) {
 	if c.Call == nil {
 		result, err := do()
 		c.afterBadConn(err)
 		return result, err
+	}
+	defer c.unwound()
+	result, err := do()
+	c.finish(err)
+	return result, err
+}
+
+// runQuery is run for a call that returns rows.
+func runQuery(c call, do func() (driver.Rows, error)) (driver.Rows, error) {
+	if c.Call == nil {
+		return run(c, do)
 	}
 	defer c.unwound()
 	result, err := do()

@@ -50,7 +50,8 @@ func (c *conn) Ping(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	return c.db.start(ctx, "sql ping", "").run(func() error { return pinger.Ping(ctx) })
+	_, err := run(c.db.start(ctx, "sql ping", ""), func() (any, error) { return nil, pinger.Ping(ctx) })
+	return err
 }
 
 func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
@@ -60,11 +61,9 @@ func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
 	return driver.ErrSkip
 }
 
-func (c *conn) PrepareContext(ctx context.Context, query string) (prepared driver.Stmt, err error) {
-	err = c.db.start(ctx, "sql prepare", query).run(func() (err error) {
-		prepared, err = c.prepare(ctx, query)
-		return err
-	})
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	call := c.db.start(ctx, "sql prepare", query)
+	prepared, err := run(call, func() (driver.Stmt, error) { return c.prepare(ctx, query) })
 	if err != nil || prepared == nil {
 		return prepared, err
 	}
@@ -85,20 +84,18 @@ func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 }
 
 // BeginTx begins a transaction. The transaction is wrapped only if its end may be recorded.
-func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (begun driver.Tx, err error) {
+func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	beginner, ok := c.Conn.(driver.ConnBeginTx)
 	if !ok {
 		if err := onlyDefaults(opts); err != nil {
 			return nil, err
 		}
 	}
-	err = c.db.start(ctx, "sql begin", "").run(func() (err error) {
+	begun, err := run(c.db.start(ctx, "sql begin", ""), func() (driver.Tx, error) {
 		if ok {
-			begun, err = beginner.BeginTx(ctx, opts)
-		} else {
-			begun, err = beginWithoutContext(ctx, c.Conn)
+			return beginner.BeginTx(ctx, opts)
 		}
-		return err
+		return beginWithoutContext(ctx, c.Conn)
 	})
 	if err != nil || begun == nil || !c.db.wrapper.MayRecord(ctx) {
 		return begun, err
@@ -173,18 +170,13 @@ func (r resetter) ResetSession(ctx context.Context) error {
 	return err
 }
 
-func (e execer) ExecContext(
-	ctx context.Context, query string, args []driver.NamedValue,
-) (result driver.Result, err error) {
+func (e execer) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	raw, ok := e.Conn.(driver.ExecerContext)
 	if !ok {
 		return e.execWithoutContext(ctx, query, args)
 	}
-	err = e.db.start(ctx, "sql exec", query).run(func() (err error) {
-		result, err = raw.ExecContext(ctx, query, args)
-		return err
-	})
-	return result, err
+	call := e.db.start(ctx, "sql exec", query)
+	return run(call, func() (driver.Result, error) { return raw.ExecContext(ctx, query, args) })
 }
 
 func (q queryer) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -192,9 +184,8 @@ func (q queryer) QueryContext(ctx context.Context, query string, args []driver.N
 	if !ok {
 		return q.queryWithoutContext(ctx, query, args)
 	}
-	return q.db.start(ctx, "sql query", query).runQuery(func() (driver.Rows, error) {
-		return raw.QueryContext(ctx, query, args)
-	})
+	call := q.db.start(ctx, "sql query", query)
+	return runQuery(call, func() (driver.Rows, error) { return raw.QueryContext(ctx, query, args) })
 }
 
 func (v validator) IsValid() bool { return v.Conn.(driver.Validator).IsValid() }

@@ -71,13 +71,10 @@ func (c connector) Close() error {
 // connect opens a connection by dial. If the driver parses dsn only now, its error may repeat it.
 func (db *database) connect(
 	ctx context.Context, dsn string, dial func() (driver.Conn, error),
-) (raw driver.Conn, err error) {
+) (driver.Conn, error) {
 	c := db.start(ctx, "sql connect", "")
 	c.dsn = dsn
-	err = c.run(func() (err error) {
-		raw, err = dial()
-		return err
-	})
+	raw, err := run(c, dial)
 	if err != nil || raw == nil {
 		return raw, err
 	}

@@ -34,12 +34,17 @@ func (e execer) execWithoutContext(
 	return e.exec(ctx, query, args)
 }
 
-func (e execer) exec(ctx context.Context, query string, args []driver.Value) (result driver.Result, err error) {
-	err = e.db.start(ctx, "sql exec", query).run(func() (err error) {
-		result, err = e.Conn.(driver.Execer).Exec(query, args)
-		return err
-	})
-	return result, err
+func (e execer) exec(ctx context.Context, query string, args []driver.Value) (driver.Result, error) {
+	raw := e.Conn.(driver.Execer)
+	return run(e.db.start(ctx, "sql exec", query), func() (driver.Result, error) { return raw.Exec(query, args) })
+}
+
+// Exec implements driver.Execer, for callers of (*sql.Conn).Raw. database/sql does not call it.
+func (e execer) Exec(query string, args []driver.Value) (driver.Result, error) {
+	if _, ok := e.Conn.(driver.Execer); !ok {
+		return e.ExecContext(context.Background(), query, named(args))
+	}
+	return e.exec(context.Background(), query, args)
 }
 
 func (q queryer) queryWithoutContext(
@@ -53,17 +58,8 @@ func (q queryer) queryWithoutContext(
 }
 
 func (q queryer) query(ctx context.Context, query string, args []driver.Value) (driver.Rows, error) {
-	return q.db.start(ctx, "sql query", query).runQuery(func() (driver.Rows, error) {
-		return q.Conn.(driver.Queryer).Query(query, args)
-	})
-}
-
-// Exec implements driver.Execer, for callers of (*sql.Conn).Raw. database/sql does not call it.
-func (e execer) Exec(query string, args []driver.Value) (driver.Result, error) {
-	if _, ok := e.Conn.(driver.Execer); !ok {
-		return e.ExecContext(context.Background(), query, named(args))
-	}
-	return e.exec(context.Background(), query, args)
+	raw := q.Conn.(driver.Queryer)
+	return runQuery(q.db.start(ctx, "sql query", query), func() (driver.Rows, error) { return raw.Query(query, args) })
 }
 
 // Query implements driver.Queryer, for the same callers.
@@ -82,16 +78,12 @@ func named(args []driver.Value) []driver.NamedValue {
 	return named
 }
 
-func (s *stmt) execWithoutContext(ctx context.Context, named []driver.NamedValue) (result driver.Result, err error) {
+func (s *stmt) execWithoutContext(ctx context.Context, named []driver.NamedValue) (driver.Result, error) {
 	args, err := values(ctx, named)
 	if err != nil {
 		return nil, err
 	}
-	err = s.start(ctx, "sql exec").run(func() (err error) {
-		result, err = s.Exec(args)
-		return err
-	})
-	return result, err
+	return run(s.start(ctx, "sql exec"), func() (driver.Result, error) { return s.Exec(args) })
 }
 
 func (s *stmt) queryWithoutContext(ctx context.Context, named []driver.NamedValue) (driver.Rows, error) {
@@ -99,7 +91,7 @@ func (s *stmt) queryWithoutContext(ctx context.Context, named []driver.NamedValu
 	if err != nil {
 		return nil, err
 	}
-	return s.start(ctx, "sql query").runQuery(func() (driver.Rows, error) { return s.Query(args) })
+	return runQuery(s.start(ctx, "sql query"), func() (driver.Rows, error) { return s.Query(args) })
 }
 
 func values(ctx context.Context, named []driver.NamedValue) ([]driver.Value, error) {

@@ -23,16 +23,12 @@ func (s *stmt) start(ctx context.Context, operation string) call {
 	return s.conn.db.startRequest(ctx, operation, func() *Request { return &s.request })
 }
 
-func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (result driver.Result, err error) {
+func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	raw, ok := s.Stmt.(driver.StmtExecContext)
 	if !ok {
 		return s.execWithoutContext(ctx, args)
 	}
-	err = s.start(ctx, "sql exec").run(func() (err error) {
-		result, err = raw.ExecContext(ctx, args)
-		return err
-	})
-	return result, err
+	return run(s.start(ctx, "sql exec"), func() (driver.Result, error) { return raw.ExecContext(ctx, args) })
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -40,7 +36,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if !ok {
 		return s.queryWithoutContext(ctx, args)
 	}
-	return s.start(ctx, "sql query").runQuery(func() (driver.Rows, error) { return raw.QueryContext(ctx, args) })
+	return runQuery(s.start(ctx, "sql query"), func() (driver.Rows, error) { return raw.QueryContext(ctx, args) })
 }
 
 // CheckNamedValue asks the statement or else its connection, as database/sql does.

@@ -21,5 +21,6 @@ func (t *tx) Rollback() error { return t.end("sql rollback", t.Tx.Rollback) }
 func (t *tx) end(operation string, do func() error) error {
 	c := t.db.start(t.ctx, operation, "")
 	c.final = true
-	return c.run(do)
+	_, err := run(c, func() (any, error) { return nil, do() })
+	return err
 }
