@@ -97,7 +97,7 @@ func TestInterceptorCountsWithAnyRoundTripper(t *testing.T) {
 	}{
 		{intercepted, 0, nil},
 		{intercepted, 1, 2},
-		{intercepted, 9, 4}, // and three retries are all there are
+		{intercepted, 9, 4}, // go-elasticsearch retries three times
 		{nil, 1, nil},
 	} {
 		failures := tt.failures

@@ -10,7 +10,7 @@ import (
 	"testing/iotest"
 )
 
-// 64 MiB, of which no more than the beginning is kept.
+// Of 64 MiB, only the beginning is kept.
 func TestBulkResponseIsNotHeld(t *testing.T) {
 	for _, errors := range []string{"true", "false"} {
 		rest := io.LimitReader(readerFunc(func(p []byte) (int, error) { clear(p); return len(p), nil }), 64<<20)

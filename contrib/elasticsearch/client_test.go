@@ -31,7 +31,7 @@ func TestDiscoveryIsNotRecorded(t *testing.T) {
 		if err := c.DiscoverNodes(); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(2*time.Minute + time.Second) // of its own accord
+		time.Sleep(2*time.Minute + time.Second) // it discovers nodes every minute
 		if err := c.Close(t.Context()); err != nil {
 			t.Error(err)
 		}

@@ -348,7 +348,7 @@ func TestFailureBodyReadsTheSame(t *testing.T) {
 	}
 }
 
-// failingOnce is the body of an answer that fails with err after a few bytes, and then has ended.
+// failingOnce returns the body of a response that fails with err after a few bytes, and then ends.
 func failingOnce(t *testing.T, err error) io.Reader {
 	rest := []error{nil, err, io.EOF}
 	c, ctx, _ := recorded(t, network(func(*http.Request) (*http.Response, error) {
@@ -370,7 +370,7 @@ func failingOnce(t *testing.T, err error) io.Reader {
 	return res.Body
 }
 
-// closing is a body that knows it was closed, as those of net/http do.
+// closing is a body that fails after Close, like those of net/http.
 type closing struct {
 	io.Reader
 	closed bool

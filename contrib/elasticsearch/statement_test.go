@@ -61,7 +61,7 @@ func TestStatementOfSearches(t *testing.T) {
 	}
 }
 
-// opaque hides what kind of reader it is, so that net/http cannot copy it.
+// opaque returns a reader of a type that net/http cannot copy.
 func opaque(s string) io.Reader { return io.MultiReader(strings.NewReader(s)) }
 
 func zipped(s string) *bytes.Buffer {

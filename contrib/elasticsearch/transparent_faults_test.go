@@ -44,7 +44,7 @@ var faults = map[string]struct {
 		},
 		want: "504 4 gateway: late",
 	},
-	"429": { // is not tried again, unless that is asked for
+	"429": { // not retried by default
 		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
 			answerWith(w, 429, `{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":429}`)
 		},
@@ -66,7 +66,7 @@ var faults = map[string]struct {
 		cfg:  elasticsearch.Config{DisableRetry: true},
 		want: "502 <nil> 502 Bad Gateway",
 	},
-	"a proxy's page that claims to be well": { // go-elasticsearch misses Elasticsearch's header
+	"a proxy's page that claims to be well": { // go-elasticsearch requires Elasticsearch's header
 		serve: func(w http.ResponseWriter, _ *http.Request, _ int) { io.WriteString(w, page) },
 		want:  "200 <nil> ",
 	},
@@ -155,7 +155,7 @@ func TestTransparentServerFaults(t *testing.T) {
 				text, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
 				if len(text) == 1<<20 {
 					cancel()
-					for err == nil { // what is in flight may still come
+					for err == nil { // data in flight may still arrive
 						_, err = res.Body.Read(make([]byte, 4096))
 					}
 				}

@@ -49,7 +49,7 @@ func eachTracer(t *testing.T, observe func(t *testing.T, ctx context.Context, wr
 				t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
 			}
 			for _, problem := range strict.Problems() {
-				if !strings.Contains(problem, "foreign context") { // which such a tracer makes itself
+				if !strings.Contains(problem, "foreign context") { // the tracer's own
 					t.Error(problem)
 				}
 			}
@@ -287,7 +287,8 @@ func TestTransparentInstrumentation(t *testing.T) {
 	}
 }
 
-// Start may give no context: the client then goes on with the caller's.
+// startless is an instrumentation whose Start returns no context. The client then uses the
+// caller's.
 type startless struct{ *journal }
 
 func (startless) Start(context.Context, string) context.Context { return nil }
@@ -375,7 +376,7 @@ func TestTransparentOptionalInterfaces(t *testing.T) {
 				seen = append(seen, res, err)
 				_, closeable := c.Transport.(elastictransport.Closeable)
 				over, cancel := context.WithCancel(ctx)
-				if !closeable { // then a context that is over must not matter
+				if !closeable { // then a context that has ended does not matter
 					cancel()
 				}
 				defer cancel()

@@ -22,12 +22,12 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// network is what a client's requests meet.
+// network is an http.RoundTripper made of a function.
 type network func(*http.Request) (*http.Response, error)
 
 func (f network) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// answer is an answer of Elasticsearch from memory.
+// answer returns a response of Elasticsearch.
 func answer(status int, body io.Reader) *http.Response {
 	return &http.Response{
 		StatusCode: status, Body: io.NopCloser(body),
@@ -35,7 +35,7 @@ func answer(status int, body io.Reader) *http.Response {
 	}
 }
 
-// always answers with status and body.
+// always is a network that answers with status and body.
 func always(status int, body string) network {
 	return func(*http.Request) (*http.Response, error) { return answer(status, strings.NewReader(body)), nil }
 }
@@ -67,7 +67,7 @@ func newTyped(t testing.TB, cfg elasticsearch.Config) *elasticsearch.TypedClient
 	return c
 }
 
-// recorded wraps a client of that network and returns a context with a span to draw under.
+// recorded returns a wrapped client of that network, and a context with a parent span.
 func recorded(t testing.TB, n http.RoundTripper, opts ...gaptrace.Option) (*elasticsearch.Client, context.Context,
 	*spantest.Tracer,
 ) {
@@ -320,7 +320,7 @@ func TestWrapTwice(t *testing.T) {
 	}
 }
 
-// plain is a transport that performs and can do nothing else.
+// plain is a transport without optional interfaces.
 type plain struct{ http.RoundTripper }
 
 func (p plain) Perform(req *http.Request) (*http.Response, error) { return p.RoundTrip(req) }
@@ -417,8 +417,8 @@ func seen(res *http.Response, err error) string {
 	return fmt.Sprintf("status %d, body %q, error %v", res.StatusCode, body, err)
 }
 
-// net/http's connection references its response while the body is open. The caller's response must
-// not be referenced by it.
+// net/http's connection references its response while the body is open. It must not reference the
+// caller's response.
 func TestBodyNeverClosedOfOpenConnection(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")

@@ -12,7 +12,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest/cost"
 )
 
-// instant is a driver that answers at once and keeps no books.
+// instant is a driver that answers at once and notes nothing.
 type instant struct{ rows int }
 
 type instantConn struct {
@@ -75,8 +75,7 @@ var target = gapsql.Target{Type: "mysql", Instance: "orders", User: "shop", Addr
 
 const benchQuery = "SELECT id, name, price FROM products WHERE shop = ? AND price < ? ORDER BY name LIMIT 20"
 
-// compare measures a call on a driver's connection, since what database/sql adds is no concern of
-// ours.
+// compare measures a call on a driver's connection, without the time of database/sql.
 func compare(b *testing.B, rows int, call func(context.Context, driver.Conn)) {
 	raw, _ := instant{rows}.Connect(b.Context())
 	wrapped, _ := gapsql.WrapTarget(instant{rows}, target).Connect(b.Context())
@@ -108,8 +107,7 @@ func query(ctx context.Context, c driver.Conn) {
 	_ = r.Close()
 }
 
-// A million rows take so long that the machine does something else meanwhile, which looks like a
-// wait.
+// A million rows take so long that other work of the machine looks like waits.
 func BenchmarkQueryMillionRows(b *testing.B) {
 	raw, _ := instant{1_000_000}.Connect(b.Context())
 	wrapped, _ := gapsql.WrapTarget(instant{1_000_000}, target).Connect(b.Context())
@@ -131,7 +129,7 @@ func BenchmarkPreparedQueryOneRow(b *testing.B) {
 	cost.Run(b, prepared(instant{1}), prepared(gapsql.WrapTarget(instant{1}, target)), nil)
 }
 
-// What a program sees of it, through database/sql, and with the wait for the pool.
+// The time that a program sees, through database/sql and WrapDB.
 func BenchmarkExecThroughTheDatabaseAndItsPool(b *testing.B) {
 	raw, wrapped := sql.OpenDB(instant{}), gapsql.WrapDB(sql.OpenDB(gapsql.WrapTarget(instant{}, target)))
 	defer raw.Close()
@@ -141,7 +139,7 @@ func BenchmarkExecThroughTheDatabaseAndItsPool(b *testing.B) {
 		func(ctx context.Context) { _, _ = wrapped.ExecContext(ctx, benchQuery) }, nil)
 }
 
-// What a program sees of it, through database/sql.
+// The time that a program sees, through database/sql.
 func BenchmarkExecThroughTheDatabase(b *testing.B) {
 	raw, wrapped := sql.OpenDB(instant{}), sql.OpenDB(gapsql.WrapTarget(instant{}, target))
 	defer raw.Close()

@@ -18,8 +18,8 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// registered are the drivers that the tests have registered, once for the process: database/sql
-// knows no other way. Each leads to the fake of the test that runs.
+// registered are the fakes of the drivers that the tests register, which database/sql allows only
+// once per process. Each test sets its own.
 var registered struct {
 	once sync.Once
 	old  struct{ *fake }
@@ -61,7 +61,7 @@ func register(f *fake) {
 	registered.old.fake, registered.new.fake = f, f
 }
 
-// openings are the ways to open a database of each driver: raw first.
+// openings are the ways to open a database of each driver. The first is without a wrapper.
 var openings = map[string][]func(dsn string) (*sql.DB, error){
 	"old": {
 		func(dsn string) (*sql.DB, error) { return sql.Open("old", dsn) },
@@ -194,7 +194,7 @@ func TestConnectErrorDoesNotLeakDSN(t *testing.T) {
 	}
 }
 
-// shyDriver is one whose connectors do not say what they belong to.
+// shyDriver is a driver whose connectors return no Driver.
 type shyDriver struct{ driver.Driver }
 
 type shyConnector struct{ driver.Connector }
@@ -232,7 +232,7 @@ func TestWrapTwice(t *testing.T) {
 		"Open of WrapDriver": func(_, newer gaptrace.Option) *sql.DB {
 			var c options.Config
 			newer(&c)
-			opentracing.SetGlobalTracer(c.Tracer) // to which the registered driver draws
+			opentracing.SetGlobalTracer(c.Tracer) // which the registered driver uses
 			t.Cleanup(func() { opentracing.SetGlobalTracer(opentracing.NoopTracer{}) })
 			return spantest.Must(gapsql.Open("wrapped new", "dsn", newer))(t)
 		},
@@ -246,7 +246,7 @@ func TestWrapTwice(t *testing.T) {
 		noError(t, db.Ping())
 		db.Close()
 		if len(older.Spans()) != 0 || len(newer.Named("sql ping")) != 1 || len(newer.Named("sql connect")) != 1 {
-			t.Errorf("%s: drawn, older:\n%snewer:\n%s", name, older.Tree(), newer.Tree())
+			t.Errorf("%s: recorded, older:\n%snewer:\n%s", name, older.Tree(), newer.Tree())
 		}
 	}
 }

@@ -69,8 +69,8 @@ var conns = map[string]func(conn) driver.Conn{
 	"modern": modern,
 }
 
-// pieces are what else may be put together: whatever decides between the shapes of a wrapped
-// connection in every combination, and each other piece alone, and all but each.
+// pieces are more shapes: every combination of the parts that decide the shape of a wrapped
+// connection, every other part alone, and all parts except one.
 var pieces = map[string]func(conn) driver.Conn{
 	"validator": func(c conn) driver.Conn {
 		return struct {

@@ -14,12 +14,11 @@ import (
 	"testing"
 )
 
-// fake is a database in memory, and its driver's connector. It answers every query with rows, and
-// writes down every call a driver can see. What its connections, statements and rows can do is up
-// to shape.
+// fake is the connector of a database in memory. It answers every query with rows, and notes every
+// call. shape, stmt and rows decide which optional interfaces its values have.
 type fake struct {
 	shape func(conn) driver.Conn
-	stmt  func(stmt) driver.Stmt // nil: as it is
+	stmt  func(stmt) driver.Stmt // nil: a bare one
 	rows  func(*rows) driver.Rows
 	fault func(call string) error // nil: none
 	sets  [][]driver.Value        // result sets of one column
@@ -37,7 +36,7 @@ func (f *fake) Connect(context.Context) (driver.Conn, error) {
 
 func (f *fake) Driver() driver.Driver { return fakeDriver{f} }
 
-// note writes a call down and returns the error it is to end in.
+// note notes a call, and returns the error with which the call must fail.
 func (f *fake) note(format string, args ...any) error {
 	call := fmt.Sprintf(format, args...)
 	f.mu.Lock()
@@ -62,7 +61,7 @@ func (f *fake) db(t testing.TB, wrap func(driver.Connector) driver.Connector) *s
 	return db
 }
 
-// failOn ends the calls that begin with prefix in err, the first n of them.
+// failOn is a fault: the first n calls that begin with prefix fail with err.
 func failOn(prefix string, n int, err error) func(string) error {
 	return func(call string) error {
 		if strings.HasPrefix(call, prefix) && n > 0 {
@@ -73,7 +72,8 @@ func failOn(prefix string, n int, err error) func(string) error {
 	}
 }
 
-// onReset does do when a connection is reset for the nth time, and ends that in its error.
+// onReset is a fault: when a connection is reset for the nth time, it calls do and fails with its
+// error.
 func onReset(nth int, do func() error) func(string) error {
 	n := 0
 	return func(call string) error {
@@ -96,7 +96,7 @@ func (d fakeDriver) Open(dsn string) (driver.Conn, error) {
 	return d.f.shape(conn(d)), nil
 }
 
-// A connection that can do nothing optional, and what more it can.
+// A connection without optional methods, and its optional parts.
 type (
 	conn        struct{ f *fake }
 	oldExecer   struct{ f *fake }
@@ -189,8 +189,8 @@ func (b beginner) BeginTx(_ context.Context, opts driver.TxOptions) (driver.Tx, 
 
 func (v validator) IsValid() bool { return v.f.note("IsValid") == nil }
 
-// CheckNamedValue of a fake takes what database/sql refuses: an uint64 with the high bit set. With
-// a string it asks the default, and a remove it removes.
+// CheckNamedValue accepts a uint64 with the high bit set, which database/sql refuses. It leaves
+// strings to database/sql, and removes a remove.
 func (c connChecker) CheckNamedValue(v *driver.NamedValue) error { return c.f.check("conn", v) }
 
 type remove struct{}
@@ -259,7 +259,7 @@ func (c converter) ConvertValue(v any) (driver.Value, error) {
 	return driver.DefaultParameterConverter.ConvertValue(v)
 }
 
-// rows are rows that can do nothing optional, and what more they can.
+// Rows without optional methods, and their optional parts.
 type (
 	rows struct {
 		f    *fake
@@ -306,7 +306,7 @@ func (typeRows) ColumnTypePrecisionScale(int) (precision, scale int64, ok bool) 
 	return 10, 2, true
 }
 
-// modern has all that a connection can have, as most drivers of today.
+// modern has all optional parts, as most drivers have today.
 func modern(c conn) driver.Conn {
 	return struct {
 		conn

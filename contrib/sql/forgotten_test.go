@@ -58,7 +58,7 @@ func forgetful(t *testing.T, use func(t *testing.T, tracer *spantest.Tracer, ctx
 	})
 }
 
-// another runs a query, at which the wrapper checks for forgotten rows.
+// another runs another query, which makes the wrapper check for forgotten rows.
 func another(t *testing.T, ctx context.Context, db *sql.DB) {
 	t.Helper()
 	read(t, spantest.Must(db.QueryContext(ctx, "SELECT 2"))(t), nil)

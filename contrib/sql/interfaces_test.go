@@ -41,8 +41,8 @@ var optional = []reflect.Type{
 	reflect.TypeFor[driver.Validator](),
 }
 
-// answered are those that recorded rows always have. If the driver's rows lack one, the recorded
-// rows give the answer that database/sql treats like its absence.
+// answered are the interfaces that recorded rows always have. If the driver's rows lack one, the
+// recorded rows return what database/sql treats like its absence.
 var answered = map[reflect.Type]func(driver.Rows) string{
 	reflect.TypeFor[driver.RowsColumnTypeDatabaseTypeName](): func(r driver.Rows) string {
 		c, ok := r.(driver.RowsColumnTypeDatabaseTypeName)
@@ -140,7 +140,7 @@ func values(t *testing.T, ctx context.Context, c driver.Connector) map[string]an
 	return handed
 }
 
-// can lists the interfaces of a value, and the answers that database/sql would get.
+// can lists the interfaces of a value, and the results that database/sql would get.
 func can(v any) string {
 	var all strings.Builder
 	for _, i := range optional {

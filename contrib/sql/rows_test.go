@@ -41,7 +41,7 @@ func TestRowsWorkIsNotCovered(t *testing.T) {
 		for _, s := range tracer.Spans() {
 			got = append(got, s.Start.Sub(begin)/time.Millisecond, s.End.Sub(begin)/time.Millisecond)
 		}
-		// Query and the first Next lie side by side, and so do the last Next and Close.
+		// Query and the first Next are one wait, and so are the last Next and Close.
 		want := []time.Duration{0, 15, 35, 40, 60, 65, 85, 91}
 		if len(got) != len(want) {
 			t.Fatalf("spans from and to, in ms: %d, want %d", got, want)
@@ -111,7 +111,7 @@ func TestRowsOutliveTheirParent(t *testing.T) {
 			t.Errorf("recorded:\n%s", tracer.Tree())
 		}
 		if call := tracer.Named("sql query")[0]; call.Start != begin || call.Duration() != 0 {
-			t.Errorf("the query is drawn from %v to %v", call.Start, call.End)
+			t.Errorf("the query is recorded from %v to %v", call.Start, call.End)
 		}
 	})
 }

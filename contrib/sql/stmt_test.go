@@ -42,10 +42,10 @@ func TestStatementCloseIsNotRecorded(t *testing.T) {
 	prepared := spantest.Must(db.PrepareContext(ctx, "UPDATE"))(t)
 	spantest.Must(prepared.ExecContext(ctx))(t)
 	opentracing.SpanFromContext(ctx).Finish()
-	drawn := len(tracer.Spans())
+	before := len(tracer.Spans())
 	noError(t, prepared.Close())
 	noError(t, db.Close())
-	if n := len(tracer.Spans()); n != drawn || tracer.Problems() != nil {
-		t.Errorf("%d spans more:\n%s", n-drawn, tracer.Tree())
+	if n := len(tracer.Spans()); n != before || tracer.Problems() != nil {
+		t.Errorf("%d spans more:\n%s", n-before, tracer.Tree())
 	}
 }

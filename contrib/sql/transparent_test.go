@@ -17,7 +17,7 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// wrappings are the states in which a wrapped database must be as the raw one.
+// wrappings are the ways to wrap a database. With each it must behave like the raw one.
 var wrappings = map[string]func(context.Context, driver.Connector) (context.Context, driver.Connector){
 	"no parent": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
 		return ctx, gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()))
@@ -62,7 +62,7 @@ var wrappings = map[string]func(context.Context, driver.Connector) (context.Cont
 // throughDB is a connector whose database is used through a gapsql.DB.
 type throughDB struct{ driver.Connector }
 
-// pool is what programs use of a *sql.DB, and so of a *gapsql.DB.
+// pool has the methods of *sql.DB and *gapsql.DB that the tests use.
 type pool interface {
 	PingContext(ctx context.Context) error
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
@@ -76,7 +76,7 @@ type pool interface {
 	Close() error
 }
 
-// open is sql.OpenDB, and what c wants to be used through.
+// open is sql.OpenDB, through a gapsql.DB if c is a throughDB.
 func open(c driver.Connector) pool {
 	if through, ok := c.(throughDB); ok {
 		return gapsql.WrapDB(sql.OpenDB(through.Connector))
@@ -93,8 +93,7 @@ func (d contextDriver) OpenConnector(string) (driver.Connector, error) {
 	return d.c, nil
 }
 
-// observe does everything a program can do with a database, and tells what it saw, and what the
-// driver did.
+// observe uses a database in every way of uses. It returns what the program and the driver saw.
 func observe(t *testing.T, conns func(conn) driver.Conn, stmts func(stmt) driver.Stmt, rowses func(*rows) driver.Rows,
 	wrap func(context.Context, driver.Connector) (context.Context, driver.Connector),
 ) map[string]string {
@@ -206,7 +205,7 @@ func (s *sight) rows(r *sql.Rows, err error) {
 		s.see("failed", err)
 		return
 	}
-	synctest.Wait() // database/sql closes rows whose context has ended, in its own time
+	synctest.Wait() // database/sql closes rows whose context has ended in a goroutine
 	for more := true; more; more = r.NextResultSet() {
 		columns, err := r.Columns()
 		s.see("columns", columns, err)
@@ -225,7 +224,7 @@ func (s *sight) rows(r *sql.Rows, err error) {
 			var v any
 			err := r.Scan(&v)
 			s.see("row", v, err)
-			var list []int64 // which a driver may know, and database/sql does not
+			var list []int64 // which only some drivers can scan into
 			err = r.Scan(&list)
 			s.see("list", list, err)
 			var null sql.NullInt64
@@ -237,7 +236,7 @@ func (s *sight) rows(r *sql.Rows, err error) {
 	s.see("end", r.Err(), r.Close(), r.Err())
 }
 
-// uses are what programs do.
+// uses are the ways in which programs use a database.
 var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake, db pool){
 	"exec": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
 		s.result(db.ExecContext(ctx, "INSERT"))
@@ -399,7 +398,7 @@ func everything(s *sight, ctx context.Context, db pool) {
 	}
 }
 
-// valuer answers with what is no driver.Value, which converters refuse in different words.
+// valuer returns a value that is no driver.Value. Converters refuse it with different errors.
 type valuer struct{}
 
 func (valuer) Value() (driver.Value, error) { return struct{}{}, nil }

@@ -266,8 +266,8 @@ func (s *stalling) Close() error {
 
 var connectionID = regexp.MustCompile(`(onnection|thread) \d+|:\d+(->|:)`)
 
-// play lets f happen to a database that open opens, with a table t of four rows. It returns the errors
-// that the program saw.
+// play lets f happen to a database that open opens, with a table t of four rows. It returns the
+// errors that the program saw.
 func (f fault) play(
 	t *testing.T, ctx context.Context, server servers.MySQLServer, open func(dsn string) (*sql.DB, error),
 ) (seen []string) {

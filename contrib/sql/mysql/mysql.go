@@ -22,8 +22,8 @@ func Open(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
 	return sql.OpenDB(c), nil
 }
 
-// NewConnector is the driver's NewConnector, with spans. It does not change cfg, and panics if cfg is
-// nil.
+// NewConnector is the driver's NewConnector, with spans. It does not change cfg, and panics if cfg
+// is nil.
 func NewConnector(cfg *mysql.Config, opts ...gaptrace.Option) (driver.Connector, error) {
 	if cfg == nil {
 		panic("gapmysql.NewConnector: cfg is nil")

@@ -68,7 +68,7 @@ func TestTransparent(t *testing.T) {
 	}
 }
 
-// observe uses db, which it closes, and tells what a program sees of it.
+// observe uses db and closes it. It returns what a program sees.
 func observe(t *testing.T, db *sql.DB) string {
 	defer db.Close()
 	db.SetMaxOpenConns(1)
