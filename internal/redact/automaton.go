@@ -1,0 +1,173 @@
+package redact
+
+import (
+	"strings"
+	"sync"
+)
+
+// hit is a word of the table as the automaton finds it.
+type hit struct {
+	text          string
+	mark          Mark
+	first, second uint16 // the pairs that it is one of, a bit each
+}
+
+// whole are the marks of words that count only as a whole name, or a whole word of one.
+const whole = SQLWord | SQLName | SQLCipher | Segment
+
+// automaton finds all words of the table in one pass over a text, by Aho and Corasick's algorithm.
+// A state is the number of its row in next, times two. A row has a column for each class of bytes.
+type automaton struct {
+	class [256]uint8 // by byte: 0 if it is in no word, skipped if it may stand between a word's parts
+	next  []uint16   // by row and class: the next state, | ends if a word ends there
+	hits  [][]hit    // by row: the words that end there
+}
+
+const (
+	columns = 64
+	skipped = columns - 1 // this column leads back to its row
+	ends    = 1
+)
+
+// at returns the index in next of what follows state, which is without ends, if a byte of class
+// comes.
+func at(state uint16, class uint8) int { return int(state)*(columns/2) | int(class) }
+
+// words returns the automaton. It is built at the first call, not at import.
+var words = sync.OnceValue(func() *automaton {
+	a := &automaton{next: make([]uint16, columns), hits: make([][]hit, 1)}
+	for c := range 26 {
+		a.class['a'+c], a.class['A'+c] = uint8(1+c), uint8(1+c)
+	}
+	for c := range 10 {
+		a.class['0'+c] = uint8(27 + c)
+	}
+	for i, c := range `:/@(\%` {
+		a.class[c] = uint8(37 + i)
+	}
+	for _, c := range "_-." {
+		a.class[c] = skipped
+	}
+	for _, group := range Words {
+		if group.Mark&(Anywhere|SQL|whole) != 0 {
+			for word := range strings.FieldsSeq(group.Words) {
+				a.add(hit{text: word, mark: group.Mark})
+			}
+		}
+	}
+	for i, pair := range Pairs {
+		a.add(hit{text: pair[0], first: 1 << i})
+		a.add(hit{text: pair[1], second: 1 << i})
+	}
+	a.add(hit{text: "://", mark: scheme})
+	for _, word := range []string{"basic", "pass", "pwd"} {
+		a.add(hit{text: word, mark: setting})
+	}
+	for _, sign := range []string{
+		"@tcp(", "@tcp4(", "@tcp6(", "@unix(", "@(", "@/", // user:password@tcp(host) of MySQL's drivers
+		`:\/\/`, "%3a%2f%2f", // a URL that is escaped
+	} {
+		a.add(hit{text: sign, mark: SQL})
+	}
+	for _, letter := range []string{`\u004`, `\u005`, `\u006`, `\u007`} { // of a word that is escaped
+		a.add(hit{text: letter, mark: Anywhere})
+	}
+	a.link()
+	return a
+})
+
+func (a *automaton) add(h hit) {
+	state := uint16(0)
+	for _, c := range []byte(h.text) {
+		i := at(state, a.class[c])
+		if a.next[i] == 0 {
+			a.next[i] = uint16(2 * len(a.hits))
+			a.next = append(a.next, make([]uint16, columns)...)
+			a.hits = append(a.hits, nil)
+		}
+		state = a.next[i]
+	}
+	a.hits[state/2] = append(a.hits[state/2], h)
+}
+
+// link adds the transitions of bytes that do not continue a state's word: they continue the longest
+// end of it that begins another word.
+func (a *automaton) link() {
+	fail := make([]uint16, len(a.hits)) // by row
+	queue := []uint16{}
+	for _, state := range a.next[:columns] {
+		if state != 0 {
+			queue = append(queue, state)
+		}
+	}
+	for len(queue) > 0 {
+		state := queue[0]
+		queue = queue[1:]
+		other := fail[state/2]
+		a.hits[state/2] = append(a.hits[state/2], a.hits[other/2]...)
+		for c := range uint8(columns) {
+			next := &a.next[at(state, c)]
+			if *next == 0 {
+				*next = a.next[at(other, c)]
+				continue
+			}
+			fail[*next/2] = a.next[at(other, c)]
+			queue = append(queue, *next)
+		}
+	}
+	for i, next := range a.next {
+		if i%columns == skipped {
+			a.next[i] = uint16(i / columns * 2)
+			continue
+		}
+		if len(a.hits[next/2]) > 0 {
+			a.next[i] |= ends
+		}
+	}
+}
+
+// find returns the marks of the words in s. It stops at the first word whose mark is in stop.
+func find(s string, stop Mark) (found Mark) {
+	a := words()
+	class, next := &a.class, a.next
+	var first, second uint16
+	state := uint16(0)
+	for i := range len(s) {
+		state = next[at(state, class[s[i]])]
+		if state&ends == 0 {
+			continue
+		}
+		state &^= ends
+		for _, h := range a.hits[state/2] {
+			mark := h.mark
+			if mark&whole != 0 || mark == 0 {
+				if !isName(s, i+1-len(h.text), i+1, h.text, mark&SQLWord != 0) {
+					continue
+				}
+				if first, second = first|h.first, second|h.second; first&second != 0 {
+					mark |= SQLName
+				}
+			}
+			if found |= mark; found&stop != 0 {
+				return found
+			}
+		}
+	}
+	return found
+}
+
+// has reports whether s contains a word with one of these marks.
+func has(s string, marks Mark) bool { return find(s, marks)&marks != 0 }
+
+// isName reports whether s[start:end] is name, in any case, and not part of a longer name; if word
+// is set, it may be a word of one, between underscores. A non-ASCII byte ends a name, since it may
+// be of a Unicode space.
+func isName(s string, start, end int, name string, word bool) bool {
+	ends := func(c byte) bool { return !inName(c) || word && c == '_' }
+	return start >= 0 && strings.EqualFold(s[start:end], name) &&
+		(start == 0 || ends(s[start-1])) && (end == len(s) || ends(s[end]))
+}
+
+func inName(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
+}
