@@ -1,6 +1,6 @@
 package gapsql
 
-//lint:file-ignore SA1019 drivers from before Go 1.8 have nothing but these, and database/sql uses them still.
+//lint:file-ignore SA1019 drivers from before Go 1.8 have only these, and database/sql uses them.
 
 import (
 	"context"

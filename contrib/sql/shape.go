@@ -103,12 +103,14 @@ func wrapConn(raw driver.Conn, db *database) driver.Conn {
 	type see = useDriverConn
 	switch {
 	case !validates:
-		return choose(execs, queries, connR[see]{c, r}, connER[see]{c, e, r}, connQR[see]{c, q, r}, connEQR[see]{c, e, q, r})
+		return choose(execs, queries,
+			connR[see]{c, r}, connER[see]{c, e, r}, connQR[see]{c, q, r}, connEQR[see]{c, e, q, r})
 	case resets:
 		return choose(execs, queries,
 			connVR[see]{c, r, v}, connEVR[see]{c, e, r, v}, connQVR[see]{c, q, r, v}, connEQVR[see]{c, e, q, r, v})
 	}
-	return choose(execs, queries, connV[see]{c, v}, connEV[see]{c, e, v}, connQV[see]{c, q, v}, connEQV[see]{c, e, q, v})
+	return choose(execs, queries,
+		connV[see]{c, v}, connEV[see]{c, e, v}, connQV[see]{c, q, v}, connEQV[see]{c, e, q, v})
 }
 
 func choose(execs, queries bool, neither, e, q, both driver.Conn) driver.Conn {

@@ -44,8 +44,8 @@ func URL(u *url.URL) string {
 	}
 	query, mark := Truncate(u.RawQuery)
 	query = Query(query)
-	plain := len(u.Path) <= maxRead && u.Opaque == "" && !strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/") &&
-		plainPath(u.Host, u.Path)
+	plain := len(u.Path) <= maxRead && u.Opaque == "" &&
+		!strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/") && plainPath(u.Host, u.Path)
 	if plain && u.User == nil && u.Fragment == "" && query == u.RawQuery {
 		return u.String() // most are, and a copy costs
 	}
@@ -224,7 +224,8 @@ func holdsSettings(value string) bool {
 // there is nothing to redact, it returns the value as written.
 func redactNested(value string, depth int) string {
 	encoded := strings.ContainsRune(value, '%')
-	if !encoded && !strings.ContainsRune(value, '=') && !strings.Contains(value, ":/") && !strings.HasPrefix(value, "//") {
+	if !encoded && !strings.ContainsRune(value, '=') &&
+		!strings.Contains(value, ":/") && !strings.HasPrefix(value, "//") {
 		return value
 	}
 	if depth == 0 {

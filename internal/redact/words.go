@@ -185,7 +185,7 @@ func IsKey(key string) bool {
 		}
 		for word := key[:end]; word != ""; { // each word of camel case
 			next := 1
-			for next < len(word) && (word[next] < 'A' || word[next] > 'Z' || word[next-1] >= 'A' && word[next-1] <= 'Z') {
+			for next < len(word) && (!isUpper(word[next]) || isUpper(word[next-1])) {
 				next++
 			}
 			if isKeyWord(strings.ToLower(word[:next])) {
@@ -197,6 +197,8 @@ func IsKey(key string) bool {
 	}
 	return false
 }
+
+func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 func isKeyWord(word string) bool {
 	return slices.Contains(keyWords(), word) || word == "creds" || endsKey(word)

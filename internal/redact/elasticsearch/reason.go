@@ -28,7 +28,8 @@ var takeCredentials = strings.Fields(`_ccr _cluster _connector _fleet _inference
 // NewRequest returns the Request for req. action is the path's first segment that begins with an
 // underscore. shown says that the span shows the body.
 func NewRequest(req *http.Request, method, action string, shown bool) Request {
-	r := Request{method: method, secrets: secretsOf(req), shown: shown, strict: slices.Contains(takeCredentials, action)}
+	r := Request{method: method, secrets: secretsOf(req), shown: shown}
+	r.strict = slices.Contains(takeCredentials, action)
 	if u := req.URL; u != nil {
 		r.paths[0] = redact.Path(u.EscapedPath()) + "?" + redact.Query(u.RawQuery)
 		if redact.Path(u.EscapedPath()) == u.EscapedPath() {
