@@ -12,14 +12,15 @@ import (
 // poolWait is the context of a call through a DB. It takes the caller's time of arrival through
 // database/sql to the driver, whose first callback ends the wait:
 //
-//	caller       | DB.ExecContext                                         |
-//	pool         |--- wait ---|
-//	driver                    |-ResetSession-|             |-ExecContext-|
-//	sql pool     |---------------------------|                               a reset of up to 100 µs
-//	sql pool     |------------|                                              a longer reset
-//	sql reset                 |--------------|
+//	caller       | DB.ExecContext                                        |
+//	pool         |---wait---|
+//	driver                  |-ResetSession-|               |-ExecContext-|
+//	program                                | converts args |
+//
+//	sql pool     |-------------------------|                                a reset of up to 100 µs
+//	sql pool     |----------|                                               a longer reset
+//	sql reset               |--------------|
 //	sql exec                                               |-------------|
-//	                                          args converted
 //
 // A new connection is not reset: then ExecContext ends the wait.
 type poolWait struct {
