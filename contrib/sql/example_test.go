@@ -3,7 +3,6 @@ package gapsql_test
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"log"
 	"time"
@@ -15,7 +14,7 @@ import (
 )
 
 // memory is the connector of a database in memory, and registered as the driver "old".
-var memory = &fake{shape: modern, sets: [][]driver.Value{{"Wuthering Heights", "Villette"}}}
+var memory = &fake{shape: pieces["execer, queryer"]}
 
 func ExampleOpen() {
 	register(memory)
@@ -25,17 +24,17 @@ func ExampleOpen() {
 		log.Fatal(err)
 	}
 	span := tracer.StartSpan("request")
-	row := db.QueryRowContext(opentracing.ContextWithSpan(context.Background(), span), "SELECT title FROM books")
-	fmt.Println(row.Scan(new(string)))
+	_, err = db.ExecContext(opentracing.ContextWithSpan(context.Background(), span), "DELETE FROM books")
+	fmt.Println(err)
 	span.Finish()
 	for _, s := range tracer.FinishedSpans() {
-		fmt.Println(s.OperationName, s.Tag("db.type"), s.Tag("db.statement"), s.Tag("rows"))
+		fmt.Println(s.OperationName, s.Tag("db.type"), s.Tag("db.statement"))
 	}
 	// Output:
 	// <nil>
-	// sql connect old <nil> <nil>
-	// sql query old SELECT title FROM books 1
-	// request <nil> <nil> <nil>
+	// sql connect old <nil>
+	// sql exec old DELETE FROM books
+	// request <nil> <nil>
 }
 
 func ExampleWrapTarget() {
@@ -45,14 +44,15 @@ func ExampleWrapTarget() {
 	db := sql.OpenDB(connector)
 	defer db.Close()
 
-	fmt.Println(db.Ping())
+	_, err := db.Exec("DELETE FROM books")
+	fmt.Println(err)
 	for _, s := range tracer.FinishedSpans() {
 		fmt.Println(s.OperationName, s.Tag("db.type"), s.Tag("db.instance"), s.Tag("peer.address"))
 	}
 	// Output:
 	// <nil>
 	// sql connect memory books db.example.com:1
-	// sql ping memory books db.example.com:1
+	// sql exec memory books db.example.com:1
 }
 
 // The pool has one connection, which another caller holds for 10 ms.
