@@ -13,25 +13,11 @@ import (
 
 // runsDirectly reports which statements raw runs without preparing them.
 func runsDirectly(raw driver.Conn) (execs, queries bool) {
-	switch raw.(type) {
-	case driver.ExecerContext, driver.Execer:
-		execs = true
-	}
-	switch raw.(type) {
-	case driver.QueryerContext, driver.Queryer:
-		queries = true
-	}
-	return execs, queries
-}
-
-func (e execer) execWithoutContext(
-	ctx context.Context, query string, named []driver.NamedValue,
-) (driver.Result, error) {
-	args, err := values(ctx, named)
-	if err != nil {
-		return nil, err
-	}
-	return e.exec(ctx, query, args)
+	_, execs = raw.(driver.ExecerContext)
+	_, execsOld := raw.(driver.Execer)
+	_, queries = raw.(driver.QueryerContext)
+	_, queriesOld := raw.(driver.Queryer)
+	return execs || execsOld, queries || queriesOld
 }
 
 func (e execer) exec(ctx context.Context, query string, args []driver.Value) (driver.Result, error) {
@@ -45,16 +31,6 @@ func (e execer) Exec(query string, args []driver.Value) (driver.Result, error) {
 		return e.ExecContext(context.Background(), query, named(args))
 	}
 	return e.exec(context.Background(), query, args)
-}
-
-func (q queryer) queryWithoutContext(
-	ctx context.Context, query string, named []driver.NamedValue,
-) (driver.Rows, error) {
-	args, err := values(ctx, named)
-	if err != nil {
-		return nil, err
-	}
-	return q.query(ctx, query, args)
 }
 
 func (q queryer) query(ctx context.Context, query string, args []driver.Value) (driver.Rows, error) {
@@ -78,34 +54,29 @@ func named(args []driver.Value) []driver.NamedValue {
 	return named
 }
 
-func (s *stmt) execWithoutContext(ctx context.Context, named []driver.NamedValue) (driver.Result, error) {
-	args, err := values(ctx, named)
-	if err != nil {
-		return nil, err
-	}
+func (s *stmt) exec(ctx context.Context, args []driver.Value) (driver.Result, error) {
 	return run(s.start(ctx, "sql exec"), func() (driver.Result, error) { return s.Exec(args) })
 }
 
-func (s *stmt) queryWithoutContext(ctx context.Context, named []driver.NamedValue) (driver.Rows, error) {
-	args, err := values(ctx, named)
-	if err != nil {
-		return nil, err
-	}
+func (s *stmt) query(ctx context.Context, args []driver.Value) (driver.Rows, error) {
 	return runQuery(s.start(ctx, "sql query"), func() (driver.Rows, error) { return s.Query(args) })
 }
 
-func values(ctx context.Context, named []driver.NamedValue) ([]driver.Value, error) {
+// withValues calls do, a method without a context, as database/sql does.
+func withValues[T any](
+	ctx context.Context, named []driver.NamedValue, do func(args []driver.Value) (T, error),
+) (result T, err error) {
 	args := make([]driver.Value, len(named))
 	for i, value := range named {
 		if value.Name != "" {
-			return nil, errors.New("sql: driver does not support the use of Named Parameters")
+			return result, errors.New("sql: driver does not support the use of Named Parameters")
 		}
 		args[i] = value.Value
 	}
 	if ended(ctx) {
-		return nil, ctx.Err()
+		return result, ctx.Err()
 	}
-	return args, nil
+	return do(args)
 }
 
 // ended reports whether ctx has ended, by Done, as database/sql does. A context of an unusual type

@@ -26,7 +26,7 @@ func (s *stmt) start(ctx context.Context, operation string) call {
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	raw, ok := s.Stmt.(driver.StmtExecContext)
 	if !ok {
-		return s.execWithoutContext(ctx, args)
+		return withValues(ctx, args, func(args []driver.Value) (driver.Result, error) { return s.exec(ctx, args) })
 	}
 	return run(s.start(ctx, "sql exec"), func() (driver.Result, error) { return raw.ExecContext(ctx, args) })
 }
@@ -34,7 +34,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	raw, ok := s.Stmt.(driver.StmtQueryContext)
 	if !ok {
-		return s.queryWithoutContext(ctx, args)
+		return withValues(ctx, args, func(args []driver.Value) (driver.Rows, error) { return s.query(ctx, args) })
 	}
 	return runQuery(s.start(ctx, "sql query"), func() (driver.Rows, error) { return raw.QueryContext(ctx, args) })
 }
