@@ -157,7 +157,9 @@ func (r resetter) ResetSession(ctx context.Context) error {
 func (e execer) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	raw, ok := e.Conn.(driver.ExecerContext)
 	if !ok {
-		return withValues(ctx, args, func(args []driver.Value) (driver.Result, error) { return e.exec(ctx, query, args) })
+		return withValues(ctx, args, func(args []driver.Value) (driver.Result, error) {
+			return e.exec(ctx, query, args)
+		})
 	}
 	call := e.db.start(ctx, "sql exec", query)
 	return run(call, func() (driver.Result, error) { return raw.ExecContext(ctx, query, args) })
@@ -166,7 +168,9 @@ func (e execer) ExecContext(ctx context.Context, query string, args []driver.Nam
 func (q queryer) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	raw, ok := q.Conn.(driver.QueryerContext)
 	if !ok {
-		return withValues(ctx, args, func(args []driver.Value) (driver.Rows, error) { return q.query(ctx, query, args) })
+		return withValues(ctx, args, func(args []driver.Value) (driver.Rows, error) {
+			return q.query(ctx, query, args)
+		})
 	}
 	call := q.db.start(ctx, "sql query", query)
 	return runQuery(call, func() (driver.Rows, error) { return raw.QueryContext(ctx, query, args) })

@@ -23,7 +23,7 @@ func Open(driverName, dataSourceName string, opts ...gaptrace.Option) (*sql.DB, 
 	d := db.Driver()
 	_ = db.Close() // it has no connection yet
 	if d == nil {
-		return nil, fmt.Errorf("gapsql.Open: driver %q returns a connector without a Driver; use gapsql.Wrap", driverName)
+		return nil, fmt.Errorf("gapsql.Open: driver %q has connectors without a Driver; use gapsql.Wrap", driverName)
 	}
 	c, err := openConnector(d, dataSourceName)
 	if err != nil {
