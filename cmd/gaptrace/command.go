@@ -17,15 +17,17 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-const about = `gaptrace reads traces and reports their gaps: the time inside a span that no other span covers, which is the
-program's own and so perhaps CPU.
+const about = `gaptrace reads traces and reports their gaps: the time inside a span that no other span covers. A gap is
+self time of the program, which may be CPU.
 
-Each argument is a file of traces in Jaeger's JSON, compressed by gzip or not; - for standard input, which is also read
-where there is no argument and it is no terminal; or the http:// or https:// URL of a Jaeger query service, or of the
-page of a trace or a search in its UI, as the browser shows it.
+Each argument is one of these:
+  - a file of traces in Jaeger's JSON, compressed with gzip or not
+  - "-" for standard input, which is also the default if it is not a terminal
+  - the http:// or https:// URL of a Jaeger query service
+  - the URL of a trace or a search in Jaeger's UI, as the browser shows it
 
-Exit codes: 0 all was read and written; 1 something failed, or was broken: what was read before is reported all the
-same; 2 wrong use; 130 interrupted.`
+Exit codes: 0 everything was read and written; 1 something failed: whatever could be read is still reported;
+2 wrong usage; 130 interrupted.`
 
 const reportExamples = `  gaptrace report trace.json
   gaptrace report -o report.html --traces 20 traces.json.gz
@@ -38,7 +40,7 @@ const topExamples = `  gaptrace top traces.json
   gaptrace top --service bookshop --limit 1000 http://localhost:16686
   zcat *.json.gz | gaptrace top --operations 10`
 
-// options are what the flags say.
+// options are the values of the flags.
 type options struct {
 	service, operation string
 	traces             traceIDs
@@ -53,7 +55,7 @@ type options struct {
 	maxBytes size
 	skew     skew
 
-	draws                        bool // report does, top does not: then none of the next are flags, but operations
+	drawsTraces                  bool // true for report, false for top, which has only the flag for operations
 	draw, gaps, operations, rows int
 	atLeast                      time.Duration
 
@@ -64,22 +66,22 @@ type options struct {
 	stats         bool
 }
 
-// maxWidth is more than any terminal has. Each line of a waterfall is so long.
+// maxWidth is wider than any terminal. Each line of a waterfall is as long as the width.
 const maxWidth = 10_000
 
-// asks are the flags that only a query service understands.
-var asks = []string{"tag", "lookback", "limit", "raw", "timeout"}
+// queryFlags apply only to a query service.
+var queryFlags = []string{"tag", "lookback", "limit", "raw", "timeout"}
 
 func newCommand(s streams) *cobra.Command {
 	root := &cobra.Command{
-		Use: "gaptrace", Short: "Find the time in traces that nobody waited for", Long: about, Version: version(),
-		Args:         cobra.ArbitraryArgs, // told below: cobra's own error would repeat a URL, with the password in it
+		Use: "gaptrace", Short: "Find the time in traces that no span covers", Long: about, Version: version(),
+		Args:         cobra.ArbitraryArgs, // RunE refuses them: cobra's own error would repeat a URL with its password
 		SilenceUsage: true, SilenceErrors: true,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return c.Help()
 			}
-			return wrong("%s is no command: want report or top before it", quoted(args[0]))
+			return usagef("unknown command %s: commands are report and top, as in gaptrace report FILE", quoted(args[0]))
 		},
 	}
 	root.SetVersionTemplate("gaptrace {{.Version}}\n")
@@ -87,63 +89,43 @@ func newCommand(s streams) *cobra.Command {
 	root.SetErr(s.stderr)
 	root.AddCommand(
 		subcommand(s, &cobra.Command{
-			Use: "report FILE|URL|-...", Short: "Draw the worst traces, and list the worst gaps and the operations",
-			Long: "report draws the worst traces with their gaps, and lists the worst gaps and the operations whose self time costs most.\n\n" +
-				about, Example: reportExamples,
+			Use: "report FILE|URL|-...", Short: "Draw the worst traces, and list the worst gaps and operations",
+			Long: "report draws the worst traces with their gaps, and lists the worst gaps and the operations with the most\n" +
+				"self time.\n\n" + about, Example: reportExamples,
 		}, reportFormats),
 		subcommand(s, &cobra.Command{
-			Use: "top FILE|URL|-...", Short: "List the operations whose self time costs most, of any number of traces",
-			Long: "top lists the operations whose self time costs most. It keeps none of the traces: a stream of any length takes the memory\n" +
-				"of its largest trace, and some for each operation.\n\n" + about, Example: topExamples,
+			Use: "top FILE|URL|-...", Short: "List the operations with the most self time, of any number of traces",
+			Long: "top lists the operations with the most self time. It keeps no traces: however long the input is, it needs\n" +
+				"memory for the largest trace and a little for each operation.\n\n" + about, Example: topExamples,
 		}, topFormats),
 	)
 	return root
 }
 
-// subcommand makes report or top of c. What is only of use where traces are drawn is no flag of top.
+// subcommand completes report or top: its flags and what it runs.
 func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
-	draws := slices.Contains(formats, "perfetto")
-	o := &options{draws: draws, format: choice{value: "text", of: formats}, color: choice{value: "auto", of: []string{"auto", "always", "never"}}}
-	f := c.Flags()
-	f.SortFlags = false
-	f.StringVar(&o.service, "service", "", "traces with a span of `NAME`; a query service needs it, unless --trace is given")
-	f.StringVar(&o.operation, "operation", "", "traces with a span called `NAME`, of the --service if that is given")
-	f.Var(&o.traces, "trace", "the trace with this `ID`; may be repeated")
-	f.DurationVar(&o.minDuration, "min-duration", 0, "traces that took so long from their first span to their last, such as 250ms")
-	f.StringArrayVar(&o.tags, "tag", nil, "ask for traces with a span that has this `KEY=VALUE`; may be repeated")
-	f.Var(&o.lookback, "lookback", "ask for traces that are at most so old, such as 30m or 2d (Jaeger's own default: 2d)")
-	f.IntVar(&o.limit, "limit", 0, "ask for `N` traces at most (Jaeger's own default: 100)")
-	f.BoolVar(&o.raw, "raw", false, "ask for each --trace as it was reported, its clocks not corrected by Jaeger")
-	f.DurationVar(&o.timeout, "timeout", time.Minute, "the time that a query service has for its answer; 0 for any")
-	f.Var(&o.maxBytes, "max-bytes", "read no more than this `SIZE` of each, decompressed: 512MiB, 2GB; 0 for any (default: 1GiB of an answer, any of a file)")
-	f.Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`: off, jaeger for any, or such as 5ms")
-	f.VarP(&o.format, "format", "f", "`FORMAT` of the report: "+strings.Join(formats, ", ")+"; what -o ends in is taken for it")
-	f.StringVarP(&o.output, "output", "o", "-", "`FILE` to write to, - for standard output; it is replaced when all is done")
-	if draws {
-		f.IntVar(&o.draw, "traces", 0, "draw the `N` worst traces, 0 for none (default 1 in text, 10 otherwise)")
-		f.IntVar(&o.rows, "rows", 0, "draw `N` rows of each trace, 0 for all (default 100 in text, 10000 in html)")
-		f.IntVar(&o.gaps, "gaps", 20, "list the `N` worst gaps, 0 for none")
-		f.DurationVar(&o.atLeast, "at-least", 0, "list no gaps that are shorter, such as 100us")
+	o := &options{
+		drawsTraces: slices.Contains(formats, "perfetto"),
+		format:      choice{value: "text", of: formats},
+		color:       choice{value: "auto", of: []string{"auto", "always", "never"}},
 	}
-	f.IntVar(&o.operations, "operations", 0, "list the `N` operations that cost most, 0 for all (default 20 in text, 100 in html; formats for programs have all)")
-	if draws {
-		f.StringVar(&o.jaegerUI, "jaeger-ui", "", "link the page to Jaeger's UI at `URL` (default: the query service that was asked)")
-	}
-	f.IntVar(&o.width, "width", 0, fmt.Sprintf("`COLUMNS` of text, 60 at least and %d at most (default: those of the terminal)", maxWidth))
-	f.Var(&o.color, "color", "`WHEN` to use colours: auto, on a terminal unless NO_COLOR is set; always; never")
-	f.BoolVar(&o.stats, "stats", false, "tell on standard error how much was read, how long it took, and the memory it needed")
-	for name, values := range map[string][]string{"format": formats, "color": o.color.of, "skew": {"off", "jaeger"}} {
-		if err := c.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // no flag is called that
+	o.addFlags(c)
+	complete := func(flag string, values ...string) {
+		fixed := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+		if err := c.RegisterFlagCompletionFunc(flag, fixed); err != nil {
+			panic(err) // there is no such flag
 		}
 	}
+	complete("format", formats...)
+	complete("color", o.color.of...)
+	complete("skew", "off", "jaeger")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := o.check(c.Flags().Changed, args); err != nil {
 			return err
 		}
 		if len(args) == 0 {
 			if !isInput(s.stdin) {
-				return wrong("want a file, a URL, or - for standard input")
+				return usagef("no input: name a file, a URL, or - for standard input")
 			}
 			args = []string{"-"}
 		}
@@ -156,43 +138,66 @@ func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 	return c
 }
 
-// check completes what the flags say, and finds what they cannot mean.
+// addFlags defines the flags in the order of the help: which traces, how to read them, what to report,
+// how to write it.
+func (o *options) addFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.service, "service", "", "select traces with a span of service `NAME`; a query service needs this or --trace")
+	f.StringVar(&o.operation, "operation", "", "select traces with a span named `NAME`, of --service if that is set")
+	f.Var(&o.traces, "trace", "select the trace with this `ID`; may be repeated")
+	f.DurationVar(&o.minDuration, "min-duration", 0, "select traces that took at least this long, such as 250ms")
+	f.StringArrayVar(&o.tags, "tag", nil, "query: traces with a span that has the tag `KEY=VALUE`; may be repeated")
+	f.Var(&o.lookback, "lookback", "query: traces of this last `DURATION`, such as 30m or 2d (Jaeger's default: 2d)")
+	f.IntVar(&o.limit, "limit", 0, "query: at most `N` traces (Jaeger's default: 100)")
+	f.BoolVar(&o.raw, "raw", false, "query: each --trace as it was reported, without Jaeger's clock correction")
+	f.DurationVar(&o.timeout, "timeout", time.Minute, "query: time limit for the whole answer; 0 for none")
+	f.Var(&o.maxBytes, "max-bytes", "read at most `SIZE` of each input, decompressed, such as 512MiB or 2GB; 0 for no limit (default: 1GiB for a query, no limit for a file)")
+	f.Var(&o.skew, "skew", "correct the clocks of processes by at most this `DURATION`, such as 5ms; off for never, jaeger for no limit")
+	f.VarP(&o.format, "format", "f", "`FORMAT` of the report: "+strings.Join(o.format.of, ", ")+" (default: by the file name of -o)")
+	f.StringVarP(&o.output, "output", "o", "-", "`FILE` to write; - for standard output. The file is replaced only when the report is complete")
+	if o.drawsTraces {
+		f.IntVar(&o.draw, "traces", 0, "draw the `N` worst traces; 0 for none (default: 1 in text, else 10)")
+		f.IntVar(&o.rows, "rows", 0, "draw `N` rows of each trace; 0 for all (default: 100 in text, 10000 in html)")
+		f.IntVar(&o.gaps, "gaps", 20, "list the `N` worst gaps; 0 for none")
+		f.DurationVar(&o.atLeast, "at-least", 0, "list only gaps of at least this length, such as 100us")
+	}
+	f.IntVar(&o.operations, "operations", 0, "list the `N` operations with the most self time; 0 for all (default: 20 in text, 100 in html, else all)")
+	if o.drawsTraces {
+		f.StringVar(&o.jaegerUI, "jaeger-ui", "", "link the html page to the Jaeger UI at `URL` (default: the query service)")
+	}
+	f.IntVar(&o.width, "width", 0, fmt.Sprintf("width of text in `COLUMNS`, from 60 to %d (default: the terminal's)", maxWidth))
+	f.Var(&o.color, "color", "`WHEN` to use colors: auto (on a terminal, unless NO_COLOR is set), always or never")
+	f.BoolVar(&o.stats, "stats", false, "print to standard error how much was read, the time it took, and the peak memory")
+}
+
+// check refuses values that make no sense, and fills in defaults that depend on other flags.
 func (o *options) check(given func(flag string) bool, args []string) error {
 	if !given("format") {
 		o.format.value = cmp.Or(formatOf(o.output, o.format.of), o.format.value)
 	}
 	if !slices.ContainsFunc(args, isURL) {
-		for _, flag := range asks {
+		for _, flag := range queryFlags {
 			if given(flag) {
-				return wrong("--%s is for a query service, and there is no http:// or https:// URL", flag)
+				return usagef("--%s applies to a query service, and no argument is an http:// or https:// URL", flag)
 			}
 		}
 	}
-	for flag, n := range map[string]int{"traces": o.draw, "rows": o.rows, "gaps": o.gaps, "operations": o.operations, "limit": o.limit, "width": o.width} {
-		if n < 0 {
-			return wrong("invalid value %d for --%s: want 0 or more", n, flag)
-		}
-	}
-	if o.width > maxWidth {
-		return wrong("invalid value %d for --width: want %d at most", o.width, maxWidth)
-	}
-	for flag, d := range map[string]time.Duration{"min-duration": o.minDuration, "timeout": o.timeout, "at-least": o.atLeast} {
-		if d < 0 {
-			return wrong("invalid value %v for --%s: want 0 or more", d, flag)
-		}
+	if err := o.checkRanges(); err != nil {
+		return err
 	}
 	for _, tag := range o.tags {
 		if key, _, ok := strings.Cut(tag, "="); !ok || key == "" {
-			return wrong("invalid value %q for --tag: want KEY=VALUE", tag)
+			return usagef("invalid value %q for --tag: want KEY=VALUE", tag)
 		}
 	}
 	if given("rows") {
-		o.rows = number(o.rows)
+		o.rows = explicitZero(o.rows)
 	}
 	if given("operations") {
-		o.operations = number(o.operations)
+		o.operations = explicitZero(o.operations)
 	}
-	if o.draws && !given("traces") {
+	if o.drawsTraces && !given("traces") {
 		o.draw = 10
 		if o.format.value == "text" {
 			o.draw = 1
@@ -200,24 +205,51 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 	}
 	var err error
 	o.jaegerUI, err = withoutUser(o.jaegerUI)
-	if err == nil { // a page of nothing finds out what a page of all that is going to be read would refuse
+	if err == nil { // an empty page refuses what the page of the whole input would refuse in the end
 		err = report.New(report.Options{}).HTML(io.Discard, report.HTMLOptions{Jaeger: o.jaegerUI})
 	}
 	if err != nil {
-		return wrong("invalid value for --jaeger-ui: want http:// or https://, a host, perhaps a path, and nothing else")
+		return usagef("invalid value for --jaeger-ui: want http:// or https:// with a host and perhaps a path, and nothing else")
 	}
 	return nil
 }
 
-// buildOptions are those for package gap.
-func (o *options) buildOptions() []gap.Option {
-	if o.skew.any() {
-		return nil
+// checkRanges refuses numbers out of range, in the order of the help.
+func (o *options) checkRanges() error {
+	for _, flag := range []struct {
+		name     string
+		negative bool
+		value    any
+	}{
+		{"min-duration", o.minDuration < 0, o.minDuration},
+		{"limit", o.limit < 0, o.limit},
+		{"timeout", o.timeout < 0, o.timeout},
+		{"traces", o.draw < 0, o.draw},
+		{"rows", o.rows < 0, o.rows},
+		{"gaps", o.gaps < 0, o.gaps},
+		{"at-least", o.atLeast < 0, o.atLeast},
+		{"operations", o.operations < 0, o.operations},
+		{"width", o.width < 0, o.width},
+	} {
+		if flag.negative {
+			return usagef("invalid value %v for --%s: want 0 or more", flag.value, flag.name)
+		}
 	}
-	return []gap.Option{gap.WithMaxSkew(o.skew.most)}
+	if o.width > maxWidth {
+		return usagef("invalid value %d for --width: want at most %d", o.width, maxWidth)
+	}
+	return nil
 }
 
-// version is what the program was built from.
+// buildOptions returns the options for package gap.
+func (o *options) buildOptions() []gap.Option {
+	if !o.skew.limited {
+		return nil
+	}
+	return []gap.Option{gap.WithMaxSkew(o.skew.limit)}
+}
+
+// version describes the build: version, Go release, platform, and the revision of a development build.
 func version() string {
 	v, revision := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -231,7 +263,7 @@ func version() string {
 	return fmt.Sprintf("%s (%s %s/%s%s)", v, runtime.Version(), runtime.GOOS, runtime.GOARCH, revision)
 }
 
-// colors says whether text has colours on w.
+// colors reports whether text on w has colors.
 func (o *options) colors(w any, getenv func(string) string) bool {
 	switch o.color.value {
 	case "always":

@@ -9,10 +9,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// choice is a flag that knows few values.
+// choice is a flag with a fixed set of values.
 type choice struct {
 	value string
 	of    []string
@@ -43,16 +45,16 @@ func (t *traceIDs) Set(s string) error {
 	return err
 }
 
-// parseTraceID reads the id of a trace that there may be.
+// parseTraceID parses a trace ID and refuses the invalid ID zero.
 func parseTraceID(s string) (gap.TraceID, error) {
 	id, err := gap.ParseTraceID(s)
 	if err != nil || id == (gap.TraceID{}) {
-		return gap.TraceID{}, errors.New("want the id of a trace: up to 32 hexadecimal digits, not all zero")
+		return gap.TraceID{}, errors.New("want a trace ID: up to 32 hexadecimal digits, not all zero")
 	}
 	return id, nil
 }
 
-// lookback is a duration that may also be told in days and weeks, as Jaeger's UI does.
+// lookback is a duration that may also be given in days and weeks, as in Jaeger's UI.
 type lookback time.Duration
 
 func (l *lookback) String() string { return "" }
@@ -66,81 +68,54 @@ func (l *lookback) Set(s string) error {
 
 func parseLookback(s string) (time.Duration, error) {
 	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		if n, ok := strings.CutSuffix(s, suffix); ok {
-			if number, err := strconv.ParseFloat(n, 64); err == nil && number > 0 && number*float64(unit) < math.MaxInt64 {
-				return time.Duration(number * float64(unit)), nil
+		if digits, ok := strings.CutSuffix(s, suffix); ok {
+			if n, err := strconv.ParseFloat(digits, 64); err == nil && n > 0 && n*float64(unit) < math.MaxInt64 {
+				return time.Duration(n * float64(unit)), nil
 			}
 		}
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {
-		return 0, errors.New("want a time such as 30m, 2h or 2d")
+		return 0, errors.New("want a duration such as 30m, 2h or 2d")
 	}
 	return d, nil
 }
 
-// size is a number of bytes. 0 is no bound, unless it was not given.
+// size is a number of bytes. The flag's value 0 means no limit; given tells it from a flag that was
+// not set.
 type size struct {
 	bytes int64
 	given bool
-}
-
-var units = []struct {
-	suffix string
-	factor float64
-}{
-	{"kib", 1 << 10},
-	{"mib", 1 << 20},
-	{"gib", 1 << 30},
-	{"tib", 1 << 40},
-	{"kb", 1e3},
-	{"mb", 1e6},
-	{"gb", 1e9},
-	{"tb", 1e12},
-	{"k", 1 << 10},
-	{"m", 1 << 20},
-	{"g", 1 << 30},
-	{"t", 1 << 40},
-	{"b", 1},
-	{"", 1},
 }
 
 func (s *size) String() string { return "" }
 func (s *size) Type() string   { return "size" }
 
 func (s *size) Set(text string) error {
-	for _, unit := range units {
-		digits, ok := strings.CutSuffix(strings.ToLower(text), unit.suffix)
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseFloat(strings.TrimSpace(digits), 64)
-		if err != nil || !(n >= 0) || n*unit.factor >= math.MaxInt64 {
-			break
-		}
-		*s = size{int64(n * unit.factor), true}
-		return nil
+	n, err := humanize.ParseBytes(text)
+	if err != nil || n > math.MaxInt64 {
+		return errors.New("want a number of bytes such as 512MiB, 2GB or 1000000")
 	}
-	return errors.New("want a number of bytes such as 512MiB, 2GB or 1000000")
+	*s = size{int64(n), true}
+	return nil
 }
 
-// skew is by how much clocks are corrected. The zero value is what Jaeger does: by any amount.
+// skew limits how far clocks are corrected. The zero value corrects without a limit, as Jaeger does.
 type skew struct {
-	most    time.Duration
-	bounded bool
+	limit   time.Duration
+	limited bool
 }
 
-func (s *skew) any() bool    { return !s.bounded }
 func (s *skew) Type() string { return "duration" }
 
 func (s *skew) String() string {
 	switch {
-	case !s.bounded:
+	case !s.limited:
 		return "jaeger"
-	case s.most == 0:
+	case s.limit == 0:
 		return "off"
 	}
-	return s.most.String()
+	return s.limit.String()
 }
 
 func (s *skew) Set(text string) error {
@@ -149,7 +124,7 @@ func (s *skew) Set(text string) error {
 		*s = skew{}
 		return nil
 	case "off":
-		*s = skew{bounded: true}
+		*s = skew{limited: true}
 		return nil
 	}
 	d, err := time.ParseDuration(text)

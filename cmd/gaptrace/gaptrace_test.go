@@ -2,7 +2,6 @@ package main
 
 import (
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -36,18 +35,18 @@ func TestScripts(t *testing.T) {
 			for _, variable := range []string{"LC_ALL", "LC_CTYPE", "LANG", "NO_COLOR", "TERM"} {
 				env.Setenv(variable, "")
 			}
-			if cache, err := os.UserCacheDir(); err == nil { // go tool pprof is built there, unless it is already
+			if cache, err := os.UserCacheDir(); err == nil { // for go tool pprof, which go builds
 				env.Setenv("GOCACHE", filepath.Join(cache, "go-build"))
 			}
 			return os.CopyFS(env.WorkDir, os.DirFS("testdata/traces"))
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "hanging": hanging, "gzip": compress, "cut": cut,
+			"exits": exits, "await-hang": awaitHang, "gzip": compress, "truncate": truncate,
 		},
 	})
 }
 
-// exits runs a command, whose exit code has to be the first argument.
+// exits runs a command and checks that its exit code is the first argument.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	code := 0
 	if err := ts.Exec(args[1], args[2:]...); err != nil {
@@ -62,12 +61,12 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// hanging waits until somebody waits for the rest of an answer of $JAEGER/hangs.
-func hanging(ts *testscript.TestScript, _ bool, _ []string) {
+// awaitHang waits until $JAEGER/hangs has sent half an answer.
+func awaitHang(ts *testscript.TestScript, _ bool, _ []string) {
 	<-ts.Value(jaegerKey{}).(*jaeger).hangs
 }
 
-// compress writes a file to another, compressed.
+// compress writes a file to another, compressed with gzip.
 func compress(ts *testscript.TestScript, _ bool, args []string) {
 	f, err := os.Create(ts.MkAbs(args[1]))
 	ts.Check(err)
@@ -76,15 +75,16 @@ func compress(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(errors.Join(err, z.Close(), f.Close()))
 }
 
-// cut writes a file to another, without what begins with a text the last time that this is in it.
-func cut(ts *testscript.TestScript, _ bool, args []string) {
+// truncate writes a file to another, up to the last occurrence of a text.
+func truncate(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text[:strings.LastIndex(text, args[2])]), 0o666))
 }
 
 type jaegerKey struct{}
 
-// jaeger is a query service that answers with shop.json, and under some paths misbehaves. It writes what it is asked to the file asked.
+// jaeger is a query service that answers with shop.json, and misbehaves under some paths. It logs
+// requests to the file "asked".
 type jaeger struct {
 	*httptest.Server
 	hangs chan bool
@@ -154,40 +154,4 @@ func newJaeger(dir string) *jaeger {
 	})
 	j.Server = httptest.NewServer(mux)
 	return j
-}
-
-func TestAnInterruptIsNoFailureAndNoResult(t *testing.T) {
-	for name, arg := range map[string]string{"a query service": "hangs", "a pipe": "-"} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			ctx, interrupt := context.WithCancel(t.Context())
-			j := newJaeger(dir)
-			defer j.Close()
-			stdin, in := io.Pipe()
-			go func() {
-				if arg == "-" {
-					io.WriteString(in, `{"data":[`)
-				} else {
-					<-j.hangs
-				}
-				interrupt()
-			}()
-			out := filepath.Join(dir, "out.json")
-			args := []string{"report", "-o", out, "--service", "bookshop", arg}
-			if arg != "-" {
-				args[len(args)-1] = j.URL + "/" + arg
-			}
-			var stdout, stderr strings.Builder
-			code := run(ctx, func() {}, args, stdin, &stdout, &stderr)
-			if code != exitInterrupted || stdout.String() != "" || stderr.String() != "gaptrace: interrupted\n" {
-				t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
-			}
-			if left, _ := filepath.Glob(filepath.Join(dir, "*out*")); left != nil {
-				t.Errorf("left: %v", left)
-			}
-			if left, _ := filepath.Glob(filepath.Join(dir, ".gaptrace*")); left != nil {
-				t.Errorf("left: %v", left)
-			}
-		})
-	}
 }

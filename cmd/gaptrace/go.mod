@@ -2,9 +2,10 @@ module github.com/gaptrace/gaptrace/cmd/gaptrace
 
 go 1.26.0
 
-// The command's dependencies are its own: nobody who imports gaptrace gets them. The root's version is the one that it is published with,
-// and go.work takes the folder in its place.
+// A module of its own, so that programs that import gaptrace do not get the command's dependencies.
+// The version of the root is the one published with the command; go.work uses the folder instead.
 require (
+	github.com/dustin/go-humanize v1.1.0
 	github.com/gaptrace/gaptrace v0.1.0
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/spf13/cobra v1.10.2

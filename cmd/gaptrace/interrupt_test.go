@@ -17,10 +17,10 @@ import (
 	"time"
 )
 
-// bound is more than anything takes here: it is for what hangs.
+// bound is longer than anything takes here. A test that exceeds it hangs.
 const bound = time.Minute
 
-// eventually waits until something is so.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for began := time.Now(); !is(); time.Sleep(5 * time.Millisecond) {
@@ -30,19 +30,19 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// begun lists the files that are going to be reports.
-func begun(dir string) []string {
+// tempFiles lists the temporary files of unfinished reports.
+func tempFiles(dir string) []string {
 	files, _ := filepath.Glob(filepath.Join(dir, ".gaptrace-*"))
 	return files
 }
 
-// process is the program, of its own, as signals need it.
+// process is the program in a process of its own, for signals.
 type process struct {
 	*exec.Cmd
 	ended chan error
 }
 
-func begin(t *testing.T, stdin io.Reader, stdout, stderr io.Writer, args ...string) *process {
+func startProcess(t *testing.T, stdin io.Reader, stdout, stderr io.Writer, args ...string) *process {
 	t.Helper()
 	p := &process{exec.Command("gaptrace", args...), make(chan error, 1)}
 	p.Stdin, p.Stdout, p.Stderr = stdin, stdout, stderr
@@ -54,13 +54,13 @@ func begin(t *testing.T, stdin io.Reader, stdout, stderr io.Writer, args ...stri
 	return p
 }
 
-// end waits for it.
+// end waits for the end of the process.
 func (p *process) end(t *testing.T) syscall.WaitStatus {
 	t.Helper()
 	select {
 	case <-p.ended:
 	case <-time.After(bound):
-		t.Fatal("it runs on")
+		t.Fatal("the process does not end")
 	}
 	return p.ProcessState.Sys().(syscall.WaitStatus)
 }
@@ -75,7 +75,7 @@ func pipe(t *testing.T) (r, w *os.File) {
 	return r, w
 }
 
-// manySpans is a file whose report is more than a pipe holds.
+// manySpans writes a file whose report is larger than the buffer of a pipe.
 func manySpans(t *testing.T) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -94,7 +94,7 @@ func manySpans(t *testing.T) string {
 	return name
 }
 
-func TestASignalEndsAWriteThatBlocks(t *testing.T) {
+func TestSignalEndsBlockedWrite(t *testing.T) {
 	many := manySpans(t)
 	for name, fifo := range map[string]bool{"to standard output": false, "to a named pipe": true} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestASignalEndsAWriteThatBlocks(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "fifo")
 				err := syscall.Mkfifo(path, 0o666)
 				if err == nil {
-					r, err = os.OpenFile(path, os.O_RDWR, 0) // which waits for nobody
+					r, err = os.OpenFile(path, os.O_RDWR, 0) // read-write opens without waiting
 				}
 				if err != nil {
 					t.Fatal(err)
@@ -113,7 +113,7 @@ func TestASignalEndsAWriteThatBlocks(t *testing.T) {
 				defer r.Close()
 				args = append(args, "-o", path)
 			}
-			p := begin(t, nil, w, &stderr, args...)
+			p := startProcess(t, nil, w, &stderr, args...)
 			if _, err := io.ReadFull(r, make([]byte, 1)); err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +125,7 @@ func TestASignalEndsAWriteThatBlocks(t *testing.T) {
 	}
 }
 
-func TestNobodyWaitsForWhoReadsAPipeAfterAnInterrupt(t *testing.T) {
+func TestInterruptWhileOpeningPipe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(path, 0o666); err != nil {
 		t.Fatal(err)
@@ -142,29 +142,29 @@ func TestNobodyWaitsForWhoReadsAPipeAfterAnInterrupt(t *testing.T) {
 			t.Errorf("exit code %d", code)
 		}
 	case <-time.After(bound):
-		t.Error("it waits")
+		t.Error("it still waits for a reader")
 	}
 	if r, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0); err == nil {
-		defer r.Close() // who still opens it does so no more
+		defer r.Close() // lets the goroutine that still opens it go on
 	}
 }
 
-func TestASecondSignalDoesNotWaitAndLeavesNoFile(t *testing.T) {
+func TestSecondSignalEndsHangingProcess(t *testing.T) {
 	dir := t.TempDir()
 	unread, stderr := pipe(t)
 	defer unread.Close()
-	fill(t, stderr) // so that to say that it was interrupted hangs
+	fill(t, stderr) // so that printing "interrupted" hangs
 	stdin, _ := pipe(t)
-	p := begin(t, stdin, io.Discard, stderr, "report", "-o", filepath.Join(dir, "out.html"), "-")
-	eventually(t, "a file is begun", func() bool { return len(begun(dir)) == 1 })
+	p := startProcess(t, stdin, io.Discard, stderr, "report", "-o", filepath.Join(dir, "out.html"), "-")
+	eventually(t, "there is a temporary file", func() bool { return len(tempFiles(dir)) == 1 })
 	p.Process.Signal(syscall.SIGTERM)
-	eventually(t, "the file is gone", func() bool { return len(begun(dir)) == 0 })
+	eventually(t, "the temporary file is removed", func() bool { return len(tempFiles(dir)) == 0 })
 	select {
 	case err := <-p.ended:
-		t.Fatalf("ended by the first signal, with nobody told: %v", err)
+		t.Fatalf("the first signal ended it before it printed anything: %v", err)
 	default:
 	}
-	eventually(t, "another signal ends it", func() bool { // one that comes before the program is done with the first does not count
+	eventually(t, "another signal ends it", func() bool { // a signal during the cleanup after the first is ignored
 		p.Process.Signal(syscall.SIGTERM)
 		return len(p.ended) > 0
 	})
@@ -176,10 +176,10 @@ func TestASecondSignalDoesNotWaitAndLeavesNoFile(t *testing.T) {
 	}
 }
 
-// fill makes a pipe hold as much as it can.
+// fill writes to a pipe until it is full.
 func fill(t *testing.T, w *os.File) {
 	t.Helper()
-	for size := 64 << 10; size > 0; size /= 2 { // a pipe takes what is small in one piece or not at all
+	for size := 64 << 10; size > 0; size /= 2 { // a small write is all or nothing
 		for {
 			w.SetWriteDeadline(time.Now().Add(50 * time.Millisecond))
 			if _, err := w.Write(make([]byte, size)); err != nil {
@@ -193,17 +193,33 @@ func fill(t *testing.T, w *os.File) {
 	w.SetWriteDeadline(time.Time{})
 }
 
-func TestTwoSignalsAtOnceLeaveNoFile(t *testing.T) {
+func TestTwoSignalsLeaveNoFile(t *testing.T) {
 	for range 10 {
 		dir := t.TempDir()
 		stdin, _ := pipe(t)
-		p := begin(t, stdin, io.Discard, io.Discard, "report", "-o", filepath.Join(dir, "out.html"), "-")
-		eventually(t, "a file is begun", func() bool { return len(begun(dir)) == 1 })
+		p := startProcess(t, stdin, io.Discard, io.Discard, "report", "-o", filepath.Join(dir, "out.html"), "-")
+		eventually(t, "there is a temporary file", func() bool { return len(tempFiles(dir)) == 1 })
 		p.Process.Signal(syscall.SIGINT)
 		p.Process.Signal(syscall.SIGTERM)
 		p.end(t)
 		if left, _ := os.ReadDir(dir); len(left) > 0 {
 			t.Fatalf("left: %v", left)
 		}
+	}
+}
+
+func TestClosedPipePrintsNothing(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Close() // as head does
+	var stderr strings.Builder
+	command := exec.Command("gaptrace", "report", "testdata/traces/shop.json")
+	command.Stdout, command.Stderr = w, &stderr
+	err = command.Run()
+	w.Close()
+	if err == nil || stderr.String() != "" {
+		t.Errorf("%v, %q", err, stderr.String())
 	}
 }

@@ -1,9 +1,10 @@
-// Command gaptrace reports where the time of traces goes that nobody waited for: it reads Jaeger's JSON, or asks a Jaeger query service.
+// Command gaptrace reports the gaps of traces: the time inside a span that no other span covers.
+// It reads Jaeger's JSON from files and pipes, or queries a Jaeger query service.
 //
 //	gaptrace report trace.json
 //	gaptrace top --service bookshop http://localhost:16686
 //
-// docs/gaptrace.md has all of it.
+// See docs/gaptrace.md for everything it can do.
 package main
 
 import (
@@ -28,30 +29,32 @@ func main() {
 	os.Exit(run(ctx, stop, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-// The exit codes, which the help explains.
+// The exit codes. The help explains them.
 const (
 	exitFailure     = 1
-	exitWrongUse    = 2
+	exitUsage       = 2
 	exitInterrupted = 130
 )
 
-// wrongUse is an error of who typed the command.
-type wrongUse struct{ error }
+// usageError is an error in the command line. The process exits with exitUsage.
+type usageError struct{ error }
 
-func wrong(format string, args ...any) error { return wrongUse{fmt.Errorf(format, args...)} }
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// streams are what the program is connected to.
+// streams are the program's standard streams, and what writes to them.
 type streams struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	out      *output   // of a report, which nothing has been opened for yet
-	progress *progress // on stderr, not started yet
+	out      *output   // of the report; not opened yet
+	progress *progress // on stderr; not started yet
 }
 
-// run is the program: it returns the exit code of the process. When ctx ends it does so at once, whatever is still going on: a pipe may
-// block for ever, and a large page takes long. When an interrupted run has left nothing behind, it calls release: from then on a signal may
-// end the process, which may hang yet, as nobody might read what it has to say.
+// run is the program. It returns the exit code.
+//
+// If ctx ends, run returns at once, whatever is going on: a pipe may block forever, and a large page
+// takes long. It calls release as soon as an interrupted run has left no file. From then on a signal
+// may kill the process, which may still block on printing "interrupted".
 func run(ctx context.Context, release func(), args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	s := streams{stdin, stdout, stderr, newOutput(ctx, stdout), newProgress(stderr)}
 	done := make(chan error, 1)
@@ -64,63 +67,65 @@ func run(ctx context.Context, release func(), args []string, stdin io.Reader, st
 		if release(); interrupted {
 			err = ctx.Err()
 		} else {
-			err = <-done // the report was there before the signal was
+			err = <-done // the report was complete before the signal came
 		}
 	}
 	if ctx.Err() != nil {
-		release() // by now at the latest, if the command itself found out first
+		release() // if the command itself noticed the signal first
 	}
 	s.progress.close()
 	switch {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil:
-		complain(stderr, errors.New("interrupted"))
+		printError(stderr, errors.New("interrupted"))
 		return exitInterrupted
 	}
-	complain(stderr, err)
-	if _, misused := errors.AsType[wrongUse](err); misused {
+	printError(stderr, err)
+	if _, ok := errors.AsType[usageError](err); ok {
 		fmt.Fprintln(stderr, "Run it with -h for help.")
-		return exitWrongUse
+		return exitUsage
 	}
 	return exitFailure
 }
 
-// execute is the command that the arguments ask for.
+// execute runs the command that the arguments name.
 func (s streams) execute(ctx context.Context, args []string) error {
-	printed := &remembering{Writer: s.stdout}
+	help := &errorKeeper{Writer: s.stdout}
 	command := newCommand(s)
-	command.SetOut(printed)
+	command.SetOut(help)
 	command.SetArgs(args)
-	understood := false
-	command.PersistentPreRun = func(*cobra.Command, []string) { understood = true }
+	parsed := false
+	command.PersistentPreRun = func(*cobra.Command, []string) { parsed = true }
 	err := command.ExecuteContext(ctx)
 	switch {
-	case printed.err != nil:
-		return printed.err
-	case err != nil && !understood: // cobra's own words, which repeat what was typed
-		return wrongUse{errors.New(mightBeSecret.ReplaceAllString(err.Error(), "(not repeated, as it might have a password)"))}
+	case help.err != nil:
+		return help.err
+	case err != nil && !parsed: // cobra's own message, which repeats the argument
+		return usageError{errors.New(mayBeSecret.ReplaceAllString(err.Error(), "(not repeated, it may contain a password)"))}
 	}
 	return err
 }
 
-// remembering is where cobra prints help and the version to: it ignores errors, or takes them for wrong use.
-type remembering struct {
+// errorKeeper is the writer for help and version. It keeps the first error, because cobra ignores
+// write errors or takes them for usage errors.
+type errorKeeper struct {
 	io.Writer
 	err error
 }
 
-func (r *remembering) Write(p []byte) (int, error) {
-	n, err := r.Writer.Write(p)
-	r.err = cmp.Or(r.err, err)
+func (k *errorKeeper) Write(p []byte) (int, error) {
+	n, err := k.Writer.Write(p)
+	k.err = cmp.Or(k.err, err)
 	return n, err
 }
 
-// mightBeSecret finds what looks like a URL with a user.
-var mightBeSecret = regexp.MustCompile(`\S*@\S*`)
+// mayBeSecret matches words that look like a URL with a user.
+var mayBeSecret = regexp.MustCompile(`\S*@\S*`)
 
-// complain writes an error, and of joined ones each, as a line that can do no harm to the terminal.
-func complain(w io.Writer, err error) {
+// printError writes each line of err as a message. Joined errors have a line each. Names in a
+// message come from traces and files, so control characters are removed.
+func printError(w io.Writer, err error) {
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(w, "gaptrace: %s\n", printable.Text(strings.TrimSuffix(line, "\n"), 2000))
 	}

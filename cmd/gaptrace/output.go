@@ -13,23 +13,29 @@ import (
 	"sync"
 )
 
-// output is where a report goes: to a stream, or to a file beside the one that is to be replaced, so that there is all of it or nothing.
-// It may be discarded while it is opened, written or committed.
+// output is where a report goes: stdout, or the file that -o names. A file is written atomically, to
+// a temporary file in the same directory that commit renames.
+//
+//	unfinished --commit--> committed
+//	     |
+//	     +------discard--> discarded    the temporary file is removed
+//
+// discard may be called at any time, also during open, Write and commit.
 type output struct {
-	ctx    context.Context // of the run: when it has ended, nothing is written any more
+	ctx    context.Context // of the run; nothing is written after its end
 	stdout io.Writer
 	file   *os.File // nil for stdout
 
-	mu     sync.Mutex // held for what does not take long
-	name   string     // of the file to be, "" if none is to be replaced
-	beside string     // of the file that is going to be called that, "" if there is none
-	state  state
+	mu    sync.Mutex // never held while something may block
+	name  string     // the file to replace; "" if none
+	temp  string     // the temporary file; "" if none
+	state outputState
 }
 
-type state int
+type outputState int
 
 const (
-	unfinished state = iota
+	unfinished outputState = iota
 	committed
 	discarded
 )
@@ -38,7 +44,7 @@ func newOutput(ctx context.Context, stdout io.Writer) *output {
 	return &output{ctx: ctx, stdout: stdout}
 }
 
-// open opens what -o names.
+// open opens the file that -o names.
 func (o *output) open(name string) error {
 	if name == "-" || name == "" {
 		return nil
@@ -47,37 +53,37 @@ func (o *output) open(name string) error {
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():
-		return fmt.Errorf("%s: a folder, and so no file to write to", name)
-	case err == nil && !info.Mode().IsRegular(): // a device or a pipe, which cannot be replaced
-		o.file, err = os.OpenFile(name, os.O_WRONLY, 0) // may wait for who reads the pipe, and so not with o.mu
+		return fmt.Errorf("%s is a directory; -o needs the name of a file", name)
+	case err == nil && !info.Mode().IsRegular(): // a device or a pipe, which a rename would replace
+		o.file, err = os.OpenFile(name, os.O_WRONLY, 0) // without o.mu: may block until a pipe has a reader
 		return err
 	case err == nil:
 		mode = info.Mode().Perm()
-		if name, err = filepath.EvalSymlinks(name); err != nil { // the file is replaced, not what points to it
+		if name, err = filepath.EvalSymlinks(name); err != nil { // replace the file, not the link to it
 			return err
 		}
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.state == discarded { // nobody would remove the file
+	if o.state == discarded { // nobody would remove the temporary file
 		return o.ctx.Err()
 	}
-	beside := filepath.Join(filepath.Dir(name), fmt.Sprintf(".gaptrace-%016x", rand.Uint64()))
-	f, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	temp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".gaptrace-%016x", rand.Uint64()))
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
-			e.Path = name // nobody knows the other
+			e.Path = name // the user does not know the other name
 		}
 		return err
 	}
 	if mode != 0 {
-		_ = f.Chmod(mode) // where that fails the report is still what counts
+		_ = f.Chmod(mode) // the report matters more than its mode
 	}
-	o.file, o.name, o.beside = f, name, beside
+	o.file, o.name, o.temp = f, name, temp
 	return nil
 }
 
-// Write writes nothing of a run that was interrupted, as far as it can.
+// Write fails after the end of the run, so that an interrupted run writes no more.
 func (o *output) Write(p []byte) (int, error) {
 	if err := o.ctx.Err(); err != nil {
 		return 0, err
@@ -88,7 +94,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.stdout.Write(p)
 }
 
-// stream is what might be a terminal.
+// stream returns the file or stdout, which may be a terminal.
 func (o *output) stream() any {
 	if o.file != nil {
 		return o.file
@@ -96,7 +102,7 @@ func (o *output) stream() any {
 	return o.stdout
 }
 
-// commit makes the file of that name what was written, unless the run was interrupted.
+// commit moves the temporary file into place, unless the run was interrupted.
 func (o *output) commit() error {
 	if o.file != nil {
 		if err := o.file.Close(); err != nil {
@@ -108,8 +114,8 @@ func (o *output) commit() error {
 	if err := o.ctx.Err(); err != nil {
 		return err
 	}
-	if o.beside != "" {
-		if err := os.Rename(o.beside, o.name); err != nil {
+	if o.temp != "" {
+		if err := os.Rename(o.temp, o.name); err != nil {
 			return err
 		}
 	}
@@ -117,16 +123,16 @@ func (o *output) commit() error {
 	return nil
 }
 
-// discard leaves everything as it was. It returns false if commit came first.
+// discard removes the temporary file. It returns false if commit came first.
 func (o *output) discard() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
 	case o.state == committed:
 		return false
-	case o.state == unfinished && o.beside != "":
+	case o.state == unfinished && o.temp != "":
 		o.file.Close()
-		os.Remove(o.beside)
+		os.Remove(o.temp)
 	}
 	o.state = discarded
 	return true

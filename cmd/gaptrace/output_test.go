@@ -13,12 +13,11 @@ import (
 
 const shopTraces = "testdata/traces/shop.json"
 
-// writerFunc is a stream.
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-func TestWhatWasWrittenWhenTheInterruptCameIsNoReport(t *testing.T) {
+func TestOutputEndsWithContext(t *testing.T) {
 	dir := t.TempDir()
 	ctx, interrupt := context.WithCancel(t.Context())
 	out := newOutput(ctx, nil)
@@ -43,14 +42,50 @@ func TestWhatWasWrittenWhenTheInterruptCameIsNoReport(t *testing.T) {
 		t.Errorf("left: %v", left)
 	}
 	if err := out.open(name); err == nil {
-		t.Error("opened after all was discarded")
+		t.Error("opened after discard")
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 }
 
-func TestAnInterruptInTheLastWriteCounts(t *testing.T) {
+func TestInterruptLeavesNothing(t *testing.T) {
+	for name, arg := range map[string]string{"query service": "hangs", "pipe": "-"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			ctx, interrupt := context.WithCancel(t.Context())
+			j := newJaeger(dir)
+			defer j.Close()
+			stdin, in := io.Pipe()
+			go func() {
+				if arg == "-" {
+					io.WriteString(in, `{"data":[`)
+				} else {
+					<-j.hangs
+				}
+				interrupt()
+			}()
+			out := filepath.Join(dir, "out.json")
+			args := []string{"report", "-o", out, "--service", "bookshop", arg}
+			if arg != "-" {
+				args[len(args)-1] = j.URL + "/" + arg
+			}
+			var stdout, stderr strings.Builder
+			code := run(ctx, func() {}, args, stdin, &stdout, &stderr)
+			if code != exitInterrupted || stdout.String() != "" || stderr.String() != "gaptrace: interrupted\n" {
+				t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, "*out*")); left != nil {
+				t.Errorf("left: %v", left)
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, ".gaptrace*")); left != nil {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}
+
+func TestInterruptDuringLastWrite(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	var stderr strings.Builder
 	stdout := writerFunc(func(p []byte) (int, error) { interrupt(); return len(p), nil })
@@ -60,12 +95,12 @@ func TestAnInterruptInTheLastWriteCounts(t *testing.T) {
 	}
 }
 
-func TestAReportThatIsThereIsNotTakenBack(t *testing.T) {
+func TestInterruptAfterCommitKeepsReport(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "out.json")
 	ctx, interrupt := context.WithCancel(t.Context())
 	released := make(chan bool)
 	var once sync.Once
-	stderr := writerFunc(func(p []byte) (int, error) { // of --stats, which come when the report is there
+	stderr := writerFunc(func(p []byte) (int, error) { // --stats prints after the commit
 		interrupt()
 		<-released
 		return len(p), nil
@@ -76,7 +111,7 @@ func TestAReportThatIsThereIsNotTakenBack(t *testing.T) {
 	}
 }
 
-func TestASecondSignalMayComeWhenNothingIsLeft(t *testing.T) {
+func TestReleaseComesAfterCleanup(t *testing.T) {
 	dir := t.TempDir()
 	j := newJaeger(t.TempDir())
 	defer j.Close()
@@ -87,10 +122,10 @@ func TestASecondSignalMayComeWhenNothingIsLeft(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	released := make(chan bool)
 	var once sync.Once
-	stderr := writerFunc(func(p []byte) (int, error) { // first of a request that is made again: till this returns, the command hangs
+	stderr := writerFunc(func(p []byte) (int, error) { // the first line is about a retry; the command hangs until this returns
 		once.Do(func() {
 			if files() != 1 {
-				t.Errorf("%d files are begun, want 1", files())
+				t.Errorf("%d temporary files, want 1", files())
 			}
 			interrupt()
 			<-released

@@ -6,35 +6,37 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
+
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 	"github.com/gaptrace/gaptrace/internal/printable"
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-// progress is a line on a terminal that says what takes so long.
+// progress is a line on a terminal that says what a long run is doing.
 type progress struct {
 	w     io.Writer
 	width int // of the terminal
 
 	mu    sync.Mutex
-	what  string
-	far   jaegerjson.Progress
+	task  string
+	read  jaegerjson.Progress
 	drawn bool
 	over  bool
-	ended chan struct{} // closed when it is over
+	ended chan struct{} // closed when over
 	wait  sync.WaitGroup
 }
 
 const (
-	patience = 500 * time.Millisecond // what takes less needs no line
-	redraw   = 100 * time.Millisecond
+	firstDraw = 500 * time.Millisecond // a shorter run needs no line
+	redraw    = 100 * time.Millisecond
 )
 
 func newProgress(w io.Writer) *progress {
 	return &progress{w: w, width: terminal.Width(w), ended: make(chan struct{})}
 }
 
-// start draws if it is on a terminal.
+// start begins drawing if the writer is a terminal.
 func (p *progress) start() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -44,7 +46,7 @@ func (p *progress) start() {
 }
 
 func (p *progress) run() {
-	next := time.NewTimer(patience)
+	next := time.NewTimer(firstDraw)
 	defer next.Stop()
 	for {
 		select {
@@ -57,30 +59,35 @@ func (p *progress) run() {
 	}
 }
 
-// doing says what begins now.
-func (p *progress) doing(what string) {
+// setTask sets what the line says is being done.
+func (p *progress) setTask(task string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.what = what
+	p.task = task
 }
 
-// told says how far a reading has come.
-func (p *progress) told(far jaegerjson.Progress) {
+// setRead sets how much the line says was read.
+func (p *progress) setRead(read jaegerjson.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.far = far
+	p.read = read
 }
 
 func (p *progress) draw() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	line := p.what
-	if p.far.Bytes > 0 {
-		line += fmt.Sprintf(": %.1f MB, %d %s, %d %s",
-			float64(p.far.Bytes)/1e6, p.far.Traces, printable.Plural(p.far.Traces, "trace"), p.far.Spans, printable.Plural(p.far.Spans, "span"))
+	line := p.task
+	if p.read.Bytes > 0 {
+		line += ": " + readSoFar(p.read)
 	}
-	fmt.Fprint(p.w, "\r\x1b[K"+printable.Text(line, max(20, p.width-4))) // a line that wraps could not be removed
+	fmt.Fprint(p.w, "\r\x1b[K"+printable.Text(line, max(20, p.width-4))) // a wrapped line could not be erased
 	p.drawn = true
+}
+
+// readSoFar formats how much was read: "1.50 MB, 1 trace, 20 spans".
+func readSoFar(p jaegerjson.Progress) string {
+	return fmt.Sprintf("%s, %d %s, %d %s", humanize.BytesN(uint64(p.Bytes), 3),
+		p.Traces, printable.Plural(p.Traces, "trace"), p.Spans, printable.Plural(p.Spans, "span"))
 }
 
 func (p *progress) erase() {
@@ -90,18 +97,19 @@ func (p *progress) erase() {
 	}
 }
 
-// say writes a line that stays. It is told whether w is a terminal or not, but not when what failed was interrupted.
-func (p *progress) say(err error) {
+// print writes a message that stays, on a terminal or not. After close it writes nothing: an
+// interrupted request is not worth a message.
+func (p *progress) print(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over {
 		return
 	}
 	p.erase()
-	complain(p.w, err)
+	printError(p.w, err)
 }
 
-// close removes the line. It may be called more than once.
+// close erases the line. It may be called more than once.
 func (p *progress) close() {
 	p.mu.Lock()
 	if !p.over {

@@ -19,11 +19,11 @@ const (
 	commandModule = rootModule + "/cmd/gaptrace"
 )
 
-// The version that go.mod asks for of the root is published first, then the command in the same version: what a user then installs
-// is built here, from what git tracks, with no go.work beside it.
-func TestWhatIsPublishedCanBeInstalled(t *testing.T) {
+// A release publishes the root in the version that go.mod requires, then the command in the same
+// version. The test publishes the files that git tracks to a proxy and installs from it, without go.work.
+func TestReleaseInstalls(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds all that the command needs")
+		t.Skip("builds the command with all its dependencies")
 	}
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -42,7 +42,7 @@ func TestWhatIsPublishedCanBeInstalled(t *testing.T) {
 	install := exec.Command("go", "install", "-trimpath", commandModule+"@latest")
 	install.Dir = dir
 	install.Env = append(os.Environ(),
-		// The modules of others come from the cache of who runs this, and nothing is put into it.
+		// Other modules come from the user's module cache, which stays unchanged.
 		"GOPROXY="+fileURL(proxy)+","+fileURL(filepath.Join(goEnv(t, "GOMODCACHE"), "cache", "download")),
 		"GOMODCACHE="+filepath.Join(dir, "modules"), "GOBIN="+bin,
 		"GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOSUMDB=off", "GOPRIVATE=", "GONOPROXY=none", "GOTOOLCHAIN=local",
@@ -61,7 +61,7 @@ func TestWhatIsPublishedCanBeInstalled(t *testing.T) {
 	}
 }
 
-// download sees to it that the modules that go.mod names are in the cache: with go.work, newer ones may have been used so far.
+// download fills the module cache with the versions in go.mod. Builds with go.work may use newer ones.
 func download(t *testing.T, root string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -86,7 +86,7 @@ func download(t *testing.T, root string) {
 	}
 }
 
-// requiredVersion is that of the root in go.mod.
+// requiredVersion returns the version of the root module in go.mod.
 func requiredVersion(t *testing.T) string {
 	t.Helper()
 	out, err := exec.Command("go", "mod", "edit", "-json").Output()
@@ -102,22 +102,22 @@ func requiredVersion(t *testing.T) string {
 			return m.Version
 		}
 	}
-	t.Fatal("go.mod does not ask for the root")
+	t.Fatal("go.mod does not require the root module")
 	return ""
 }
 
-// publish puts a module into the folder of a proxy: what git tracks of it, as it is in the working tree.
+// publish writes a module into the folder of a proxy: the tracked files, as they are in the working tree.
 func publish(t *testing.T, proxy, dir string, m module.Version) {
 	t.Helper()
 	tracked, err := exec.Command("git", "-C", dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	copied := t.TempDir() // a copy of what is tracked, for the rules of a module's zip to choose from: modules inside are none of it
+	copied := t.TempDir() // zip.CreateFromDir leaves out nested modules
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(tracked), "\x00"), "\x00") {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		if os.IsNotExist(err) {
-			continue // removed, and not committed yet
+			continue // deleted, but not committed yet
 		}
 		if err == nil {
 			err = os.MkdirAll(filepath.Dir(filepath.Join(copied, name)), 0o777)

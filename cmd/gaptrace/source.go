@@ -17,37 +17,39 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-// source is where traces come from.
+// source is a file, a pipe or a query service that traces are read from.
 type source struct {
-	name   string // for people
+	name   string // for messages; without a password
 	read   func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error]
-	client *jaegerjson.Client // nil for a file
+	client *jaegerjson.Client // nil for a file or a pipe
 	query  jaegerjson.Query
 }
 
-// sources are those that the arguments name.
+// sources returns a source for each argument.
 func (o *options) sources(ctx context.Context, args []string, stdin io.Reader) ([]source, error) {
 	var all []source
 	for _, arg := range args {
 		switch scheme, _, ok := strings.Cut(arg, "://"); {
 		case isURL(arg):
-			s, err := o.asked(ctx, arg)
+			s, err := o.querySource(ctx, arg)
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, s)
 		case ok:
-			return nil, wrong("%s:// is not asked: %w", scheme, errNoURL)
+			return nil, usagef("%s:// is not supported: %w", scheme, errNotJaegerURL)
 		case arg == "-":
-			all = append(all, file("standard input", func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }))
+			open := func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }
+			all = append(all, fileSource("standard input", open))
 		default:
-			all = append(all, file(arg, func() (io.ReadCloser, error) { return openFile(arg) }))
+			all = append(all, fileSource(arg, func() (io.ReadCloser, error) { return openFile(arg) }))
 		}
 	}
 	return all, nil
 }
 
-// isInput says whether standard input, of which nothing was said, has anything to read.
+// isInput reports whether stdin is worth reading without "-": not a terminal, and not a device such
+// as /dev/null.
 func isInput(stdin io.Reader) bool {
 	f, ok := stdin.(*os.File)
 	if !ok {
@@ -60,24 +62,24 @@ func isInput(stdin io.Reader) bool {
 func openFile(name string) (io.ReadCloser, error) {
 	f, err := os.Open(name)
 	if err != nil && strings.Contains(name, "@") && strings.Contains(name, ":") {
-		return nil, fmt.Errorf("an argument that is not repeated, as it might have a password: %w", err.(*fs.PathError).Err)
+		return nil, fmt.Errorf("open an argument (not repeated, it may contain a password): %w", err.(*fs.PathError).Err)
 	}
 	return f, err
 }
 
-// file is a source that is read from its beginning to its end, or until the context ends.
-func file(name string, open func() (io.ReadCloser, error)) source {
+// fileSource returns a source that reads to the end of a file or pipe, or until the context ends.
+func fileSource(name string, open func() (io.ReadCloser, error)) source {
 	return source{name: name, read: func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
 		return func(yield func([]gap.Span, error) bool) {
-			// What is read and opened by a goroutine of its own need not end for the program to end: a pipe may stay silent.
+			// A goroutine opens and reads, because both may block on a pipe for longer than the program runs.
 			out, in := io.Pipe()
 			stop := context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })
 			defer stop()
 			defer out.Close()
-			unopened := make(chan error, 1)
+			opened := make(chan error, 1)
 			go func() {
 				r, err := open()
-				if unopened <- err; err != nil {
+				if opened <- err; err != nil {
 					in.Close()
 					return
 				}
@@ -86,7 +88,7 @@ func file(name string, open func() (io.ReadCloser, error)) source {
 				in.CloseWithError(err)
 			}()
 			select {
-			case err := <-unopened:
+			case err := <-opened:
 				if err != nil {
 					yield(nil, err)
 					return
@@ -103,26 +105,26 @@ func file(name string, open func() (io.ReadCloser, error)) source {
 	}}
 }
 
-// asked is the source that a query service is.
-func (o *options) asked(ctx context.Context, arg string) (source, error) {
-	p, err := parsePlace(arg)
+// querySource returns the source for a URL of a query service.
+func (o *options) querySource(ctx context.Context, arg string) (source, error) {
+	u, err := parseJaegerURL(arg)
 	if err != nil {
-		return source{}, wrongUse{err}
+		return source{}, usageError{err}
 	}
-	client := &jaegerjson.Client{URL: p.base, Raw: o.raw}
-	q, ids, err := o.ask(p)
+	client := &jaegerjson.Client{URL: u.base, Raw: o.raw}
+	q, ids, err := o.query(u)
 	if errors.Is(err, errNoService) {
-		return source{}, wrong("%s: %w%s", p.shown, err, known(ctx, client))
+		return source{}, usagef("%s: %w%s", u.shown, err, knownServices(ctx, client))
 	}
 	if err != nil {
 		return source{}, err
 	}
-	s := source{name: p.shown, client: client, query: q}
+	s := source{name: u.shown, client: client, query: q}
 	s.read = func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
 		return func(yield func([]gap.Span, error) bool) {
 			if o.timeout > 0 {
 				var cancel func()
-				ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("not done in the %v of --timeout", o.timeout))
+				ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("not finished within --timeout %v", o.timeout))
 				defer cancel()
 			}
 			traces := client.Find(ctx, q, opts...)
@@ -142,16 +144,34 @@ func (o *options) asked(ctx context.Context, arg string) (source, error) {
 	return s, nil
 }
 
-// known lists the services that a query service knows, for an error: "" if it does not answer at once.
-func known(ctx context.Context, c *jaegerjson.Client) string {
-	ctx, cancel := context.WithTimeout(ctx, patienceForHints)
+// hintTimeout limits requests whose answer only improves an error message.
+const hintTimeout = 3 * time.Second
+
+// knownServices ends an error with the services of a query service. It returns "" if there is no
+// answer in time.
+func knownServices(ctx context.Context, c *jaegerjson.Client) string {
+	ctx, cancel := context.WithTimeout(ctx, hintTimeout)
 	defer cancel()
 	names, err := c.Services(ctx)
 	if err != nil || len(names) == 0 {
 		return ""
 	}
-	return "; it knows " + list(names)
+	return "; services are: " + quoteAll(names)
 }
 
-// patienceForHints bounds what is asked only to say something helpful.
-const patienceForHints = 3 * time.Second
+// noTracesHint says what else to ask a query service for.
+func (s source) noTracesHint(ctx context.Context) string {
+	if s.client == nil || s.query.Service == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, hintTimeout)
+	defer cancel()
+	names, err := s.client.Services(ctx)
+	switch {
+	case err != nil:
+		return ""
+	case !slices.Contains(names, s.query.Service):
+		return fmt.Sprintf(": unknown service %q%s", s.query.Service, suggestService(s.query.Service, names))
+	}
+	return fmt.Sprintf(" of service %q; try another --operation or --tag, or a longer --lookback", s.query.Service)
+}

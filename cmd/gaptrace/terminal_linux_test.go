@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onTerminal runs the program with all its streams on a terminal of so many columns, and returns what the terminal was sent.
+// onTerminal runs the program with all its streams on a terminal, and returns what it printed.
 func onTerminal(t *testing.T, columns uint16, args ...string) (code int, screen string) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -35,7 +35,7 @@ func onTerminal(t *testing.T, columns uint16, args ...string) (code int, screen 
 	}
 	shown := make(chan string)
 	go func() {
-		text, _ := io.ReadAll(master) // ends when nobody has the terminal open any more
+		text, _ := io.ReadAll(master) // ends when the last file of the terminal is closed
 		shown <- string(text)
 	}()
 	code = run(t.Context(), func() {}, args, tty, tty, tty)
@@ -43,16 +43,16 @@ func onTerminal(t *testing.T, columns uint16, args ...string) (code int, screen 
 	return code, <-shown
 }
 
-func TestColoursAreForTerminalsWhoseUsersWantThem(t *testing.T) {
+func TestColorsOnTerminal(t *testing.T) {
 	for name, test := range map[string]struct {
 		term, noColor, flag string
 		want                bool
 	}{
-		"a terminal":          {"xterm", "", "auto", true},
-		"NO_COLOR":            {"xterm", "1", "auto", false},
-		"a dumb terminal":     {"dumb", "", "auto", false},
-		"never":               {"xterm", "", "never", false},
-		"always, of the flag": {"dumb", "1", "always", true},
+		"xterm":          {"xterm", "", "auto", true},
+		"NO_COLOR":       {"xterm", "1", "auto", false},
+		"dumb":           {"dumb", "", "auto", false},
+		"--color never":  {"xterm", "", "never", false},
+		"--color always": {"dumb", "1", "always", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("TERM", test.term)
@@ -65,7 +65,7 @@ func TestColoursAreForTerminalsWhoseUsersWantThem(t *testing.T) {
 	}
 }
 
-func TestTextIsAsWideAsTheTerminal(t *testing.T) {
+func TestTextFitsTerminal(t *testing.T) {
 	t.Setenv("LC_ALL", "C")
 	_, screen := onTerminal(t, 70, "report", "--color", "never", shopTraces)
 	for line := range strings.Lines(screen) {
@@ -74,20 +74,20 @@ func TestTextIsAsWideAsTheTerminal(t *testing.T) {
 		}
 	}
 	if strings.Contains(screen, "█") || !strings.Contains(screen, "###") {
-		t.Errorf("not ASCII, as the locale has it:\n%s", screen)
+		t.Errorf("not ASCII, which the locale asks for:\n%s", screen)
 	}
 }
 
-func TestATerminalIsSentNoProfile(t *testing.T) {
+func TestNoProfileOnTerminal(t *testing.T) {
 	code, screen := onTerminal(t, 100, "report", "--format", "pprof", shopTraces)
-	if code != exitWrongUse || !strings.HasPrefix(screen, "gaptrace: a profile is no text for a terminal: say -o self.pb.gz") {
+	if code != exitUsage || !strings.HasPrefix(screen, "gaptrace: a profile is binary and not for a terminal: write it with -o self.pb.gz") {
 		t.Errorf("exit code %d, %q", code, screen)
 	}
 }
 
-func TestNobodyWaitsForATerminalThatWasNotAskedFor(t *testing.T) {
+func TestNoInputFromTerminal(t *testing.T) {
 	code, screen := onTerminal(t, 100, "report")
-	if code != exitWrongUse || !strings.Contains(screen, "want a file, a URL, or -") {
+	if code != exitUsage || !strings.Contains(screen, "no input: name a file, a URL, or -") {
 		t.Errorf("exit code %d, %q", code, screen)
 	}
 }

@@ -19,12 +19,12 @@ var (
 	topFormats    = []string{"text", "json"}
 )
 
-// endings of file names tell a format.
+// endings are the endings of file names that select a format.
 var endings = []struct{ ending, format string }{
 	{".txt", "text"}, {".json", "json"}, {".html", "html"}, {".pb.gz", "pprof"}, {".folded", "folded"},
 }
 
-// formatOf is the format that the name of a file asks for, of those that there are; "" if it asks for none.
+// formatOf returns the format for the ending of a file name, if it is one of formats, or "".
 func formatOf(name string, formats []string) string {
 	for _, e := range endings {
 		if strings.HasSuffix(strings.ToLower(filepath.Base(name)), e.ending) && slices.Contains(formats, e.format) {
@@ -34,30 +34,31 @@ func formatOf(name string, formats []string) string {
 	return ""
 }
 
-// face is what becomes of traces.
-type face interface {
+// renderer takes the traces and writes them in a format.
+type renderer interface {
 	add(t *gap.Trace, warnings []gap.Warning)
 	write(out *output, o *options) error
 }
 
-// face makes the one that the format needs.
-func (o *options) face(sources []source) face {
+// renderer returns the renderer for the format that was chosen.
+func (o *options) renderer(sources []source) renderer {
 	switch o.format.value {
 	case "pprof", "folded":
-		return &stacks{}
+		return &stackRenderer{}
 	}
-	return &whole{report.New(report.Options{Traces: number(o.draw), Gaps: number(o.gaps), AtLeast: o.atLeast}), sources}
+	settings := report.Options{Traces: explicitZero(o.draw), Gaps: explicitZero(o.gaps), AtLeast: o.atLeast}
+	return &reportRenderer{report.New(settings), sources}
 }
 
-// whole is a report.
-type whole struct {
+// reportRenderer writes a report in text, JSON, HTML or Perfetto's format.
+type reportRenderer struct {
 	*report.Report
 	sources []source
 }
 
-func (r *whole) add(t *gap.Trace, warnings []gap.Warning) { r.Add(t, warnings) }
+func (r *reportRenderer) add(t *gap.Trace, warnings []gap.Warning) { r.Add(t, warnings) }
 
-func (r *whole) write(out *output, o *options) error {
+func (r *reportRenderer) write(out *output, o *options) error {
 	b := bufio.NewWriterSize(out, 64<<10)
 	var err error
 	switch o.format.value {
@@ -65,7 +66,7 @@ func (r *whole) write(out *output, o *options) error {
 		err = r.JSON(b)
 	case "html":
 		err = r.HTML(b, report.HTMLOptions{
-			Title: "Gaps of " + r.title(), Jaeger: cmp.Or(o.jaegerUI, r.ui()), Rows: o.rows, Operations: o.operations,
+			Title: "Gaps of " + r.title(), Jaeger: cmp.Or(o.jaegerUI, r.jaegerUI()), Rows: o.rows, Operations: o.operations,
 		})
 	case "perfetto":
 		err = r.Perfetto(b)
@@ -85,8 +86,8 @@ func (r *whole) write(out *output, o *options) error {
 	return b.Flush()
 }
 
-// title says what the report is of.
-func (r *whole) title() string {
+// title names the sources of the report.
+func (r *reportRenderer) title() string {
 	title := r.sources[0].name
 	if r.sources[0].client == nil {
 		title = filepath.Base(title)
@@ -97,8 +98,8 @@ func (r *whole) title() string {
 	return title
 }
 
-// ui is where all that was read can be looked at, if that is one Jaeger.
-func (r *whole) ui() string {
+// jaegerUI returns the URL of the query service if it is the only source, or "".
+func (r *reportRenderer) jaegerUI() string {
 	for _, s := range r.sources {
 		if s.client == nil || s.name != r.sources[0].name {
 			return ""
@@ -107,12 +108,12 @@ func (r *whole) ui() string {
 	return r.sources[0].name
 }
 
-// stacks is a profile.
-type stacks struct{ report.Stacks }
+// stackRenderer writes a profile of self time.
+type stackRenderer struct{ report.Stacks }
 
-func (s *stacks) add(t *gap.Trace, _ []gap.Warning) { s.Add(t) }
+func (s *stackRenderer) add(t *gap.Trace, _ []gap.Warning) { s.Add(t) }
 
-func (s *stacks) write(out *output, o *options) error {
+func (s *stackRenderer) write(out *output, o *options) error {
 	if o.format.value == "pprof" {
 		return s.Profile().Write(out)
 	}
@@ -123,8 +124,9 @@ func (s *stacks) write(out *output, o *options) error {
 	return b.Flush()
 }
 
-// number is n as package report takes it: 0, which there means the default, becomes less than 0. That is none or all, as it is for the flag.
-func number(n int) int {
+// explicitZero translates the value of a flag for package report, in whose options 0 means the default
+// and a negative number means none or all, as 0 does for the flag.
+func explicitZero(n int) int {
 	if n == 0 {
 		return -1
 	}

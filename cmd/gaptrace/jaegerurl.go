@@ -14,41 +14,43 @@ import (
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 )
 
-// place is what a URL asks for: of a query service, or of a page in its UI.
-type place struct {
+// jaegerURL is a URL of a Jaeger query service or of a page in its UI, taken apart.
+type jaegerURL struct {
 	base  string // the query service, with user and password
-	shown string // without them
+	shown string // base without user and password
 	ids   []gap.TraceID
 	query jaegerjson.Query
 }
 
-// isURL says whether an argument is meant to be a URL. "http:host" is no file that anybody has.
+// isURL reports whether an argument is a URL rather than a file. It takes "http:host" for a URL, too:
+// nobody has a file of that name.
 func isURL(arg string) bool {
 	scheme, _, ok := strings.Cut(strings.ToLower(arg), ":")
 	return ok && (scheme == "http" || scheme == "https")
 }
 
-var errNoURL = errors.New("want http://host:16686, with a base path if Jaeger has one, or the page of a trace or a search there")
+var errNotJaegerURL = errors.New("want http://host:16686, with a base path if Jaeger has one, " +
+	"or the page of a trace or a search in its UI")
 
-// errHidden is an error of a URL that may have a password in any part of it, and so is not repeated.
-var errHidden = errors.New("has an @ that ends no user and password: want http://user:password@host, " +
-	"with %2F %3F %23 for / ? # in a password, and %40 for @ elsewhere")
+// errAmbiguousPassword does not repeat the URL, any part of which may be a password.
+var errAmbiguousPassword = errors.New("the URL (not repeated, it may contain a password) has an @ outside of user:password@host: " +
+	"write %2F %3F %23 for / ? # in a password, and %40 for any other @")
 
-// parsePlace understands the URL of a query service, and those that people copy from their browser.
-func parsePlace(text string) (place, error) {
+// parseJaegerURL parses the URL of a query service, or one copied from a browser that shows its UI.
+func parseJaegerURL(text string) (jaegerURL, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil && strings.Contains(text, "@"):
-		return place{}, errHidden
+		return jaegerURL{}, errAmbiguousPassword
 	case err != nil:
-		return place{}, fmt.Errorf("%q: %w", text, errNoURL)
+		return jaegerURL{}, fmt.Errorf("%q: %w", text, errNotJaegerURL)
 	}
-	var p place
+	var p jaegerURL
 	path := strings.Split(strings.TrimRight(u.EscapedPath(), "/"), "/")
 	values := u.Query()
 	switch last := len(path) - 1; {
 	case last >= 1 && (path[last-1] == "trace" || last >= 2 && path[last-2] == "api" && path[last-1] == "traces"):
-		for id := range strings.SplitSeq(path[last], "...") { // a page that compares two
+		for id := range strings.SplitSeq(path[last], "...") { // the page that compares two traces
 			if err = p.addID(id); err != nil {
 				break
 			}
@@ -73,16 +75,16 @@ func parsePlace(text string) (place, error) {
 	p.shown = u.String()
 	switch {
 	case strings.Contains(p.shown, "@"):
-		return place{}, errHidden
+		return jaegerURL{}, errAmbiguousPassword
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "":
-		return place{}, fmt.Errorf("%q: %w", u.Scheme+"://"+u.Host+u.Path, errNoURL)
+		return jaegerURL{}, fmt.Errorf("%q: %w", u.Scheme+"://"+u.Host+u.Path, errNotJaegerURL)
 	case err != nil:
-		return place{}, fmt.Errorf("%s: %w", p.shown, err)
+		return jaegerURL{}, fmt.Errorf("%s: %w", p.shown, err)
 	}
 	return p, nil
 }
 
-func (p *place) addID(text string) error {
+func (p *jaegerURL) addID(text string) error {
 	id, err := parseTraceID(text)
 	if err != nil {
 		return fmt.Errorf("trace %q: %w", text, err)
@@ -91,8 +93,8 @@ func (p *place) addID(text string) error {
 	return nil
 }
 
-// search understands the query of a page that shows what was found.
-func (p *place) search(values url.Values) error {
+// search parses the query string of the page with search results.
+func (p *jaegerURL) search(values url.Values) error {
 	q := &p.query
 	q.Service, q.Operation = values.Get("service"), values.Get("operation")
 	for _, id := range values["traceID"] {
@@ -102,13 +104,13 @@ func (p *place) search(values url.Values) error {
 	}
 	if tags := values.Get("tags"); tags != "" {
 		if err := json.Unmarshal([]byte(tags), &q.Tags); err != nil {
-			return errors.New("its tags are not of the form {\"key\":\"value\"}")
+			return errors.New(`invalid tags in the URL: want {"key":"value"}`)
 		}
 	}
 	for _, tag := range values["tag"] {
 		key, value, ok := strings.Cut(tag, ":")
 		if !ok {
-			return fmt.Errorf("its tag %q is not of the form key:value", tag)
+			return fmt.Errorf("invalid tag %q in the URL: want key:value", tag)
 		}
 		setTag(q, key, value)
 	}
@@ -116,7 +118,7 @@ func (p *place) search(values url.Values) error {
 	parse := func(key string, f func(value string) error) {
 		if value := values.Get(key); value != "" && err == nil {
 			if err = f(value); err != nil {
-				err = fmt.Errorf("its %s is %q", key, value)
+				err = fmt.Errorf("invalid %s %q in the URL", key, value)
 			}
 		}
 	}
@@ -150,7 +152,7 @@ func (p *place) search(values url.Values) error {
 	return err
 }
 
-// withoutUser is the URL of a web page without its user and password. An error does not repeat it.
+// withoutUser returns the URL of a web page without user and password. The error does not repeat it.
 func withoutUser(text string) (string, error) {
 	if text == "" {
 		return "", nil
@@ -163,16 +165,16 @@ func withoutUser(text string) (string, error) {
 	return u.String(), nil
 }
 
-// quoted is an argument in an error. What might be a URL with a password is not repeated.
+// quoted quotes an argument for an error, unless it may be a URL with a password.
 func quoted(arg string) string {
 	if strings.Contains(arg, "@") {
-		return "what is given"
+		return "(not repeated, it may contain a password)"
 	}
 	return strconv.Quote(arg)
 }
 
-// ask is the query that a page's URL and the flags make: a flag that was given counts.
-func (o *options) ask(p place) (jaegerjson.Query, []gap.TraceID, error) {
+// query returns the query and the trace IDs to ask for. Flags take precedence over the URL.
+func (o *options) query(p jaegerURL) (jaegerjson.Query, []gap.TraceID, error) {
 	q, ids := p.query, slices.Concat(p.ids, o.traces)
 	if o.service != "" && o.service != q.Service {
 		q.Service, q.Operation = o.service, ""
@@ -194,12 +196,12 @@ func (o *options) ask(p place) (jaegerjson.Query, []gap.TraceID, error) {
 	case len(ids) == 0 && q.Service == "":
 		return q, nil, errNoService
 	case len(ids) == 0 && o.raw:
-		return q, nil, wrong("--raw needs --trace: what Jaeger finds by a search it has corrected")
+		return q, nil, usagef("--raw needs --trace: Jaeger has already corrected the clocks of what a search finds")
 	}
 	return q, ids, nil
 }
 
-var errNoService = errors.New("a query service needs --service, or --trace")
+var errNoService = errors.New("a query service needs --service or --trace")
 
 func setTag(q *jaegerjson.Query, key, value string) {
 	if q.Tags == nil {

@@ -2,5 +2,5 @@
 
 package main
 
-// peakMemory is not known here.
+// peakMemory is unknown on this system.
 func peakMemory() (int64, bool) { return 0, false }

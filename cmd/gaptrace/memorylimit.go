@@ -1,0 +1,52 @@
+package main
+
+import (
+	"math"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// memoryLimit makes the garbage collector run more often while the heap is large. By default half of
+// the memory is garbage when a large trace has been read or is being written.
+//
+// Peak resident memory of report, for a trace of a million spans (manyspans -shape realistic):
+//
+//	format   without  with     CPU time
+//	text     632 MB   446 MB   3.5 → 4.0 s
+//	html     675 MB   454 MB   3.9 → 4.4 s
+//	json     615 MB   454 MB   4.9 → 6.7 s
+//
+// The promise is 500 MB. A fixed limit would not do: if more than that is live, the collector would
+// never rest. So the limit follows the live heap.
+type memoryLimit struct {
+	bytes int64 // 0 if there is none
+	live  []metrics.Sample
+}
+
+const initialLimit = 400 << 20
+
+// newMemoryLimit sets the limit, unless GOMEMLIMIT or GOGC configures the collector.
+func newMemoryLimit() *memoryLimit {
+	if os.Getenv("GOMEMLIMIT") != "" || os.Getenv("GOGC") != "" {
+		return &memoryLimit{}
+	}
+	debug.SetMemoryLimit(initialLimit)
+	return &memoryLimit{bytes: initialLimit, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+}
+
+// raise sets the limit to twice the live heap if that comes close to it. It takes about a microsecond.
+func (l *memoryLimit) raise() {
+	if l.bytes == 0 {
+		return
+	}
+	metrics.Read(l.live)
+	if l.live[0].Value.Kind() != metrics.KindUint64 {
+		return
+	}
+	live := int64(min(l.live[0].Value.Uint64(), math.MaxInt64/4))
+	if live > l.bytes/10*9 {
+		l.bytes = 2 * live
+		debug.SetMemoryLimit(l.bytes)
+	}
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/gaptrace/gaptrace/internal/nearest"
+)
+
+// suggestService ends the error for an unknown service: with the name that was probably meant, or else
+// with all names that exist.
+func suggestService(unknown string, names []string) string {
+	best, least := "", max(2, len(unknown)/3)+1
+	for _, name := range names {
+		if d := nearest.Distance(strings.ToLower(unknown), strings.ToLower(name)); d < least {
+			best, least = name, d
+		}
+	}
+	switch {
+	case best != "":
+		return "; did you mean " + strconv.Quote(best) + "?"
+	case len(names) == 0:
+		return ""
+	}
+	return "; services are: " + quoteAll(names)
+}
+
+// quoteAll lists names in quotes, the first 20 of them.
+func quoteAll(names []string) string {
+	const limit = 20
+	quoted := make([]string, min(len(names), limit))
+	for i := range quoted {
+		quoted[i] = strconv.Quote(names[i])
+	}
+	list := strings.Join(quoted, ", ")
+	if more := len(names) - limit; more > 0 {
+		list += " and " + strconv.Itoa(more) + " more"
+	}
+	return list
+}
