@@ -75,13 +75,14 @@ var queryFlags = []string{"tag", "lookback", "limit", "raw", "timeout"}
 func newCommand(s streams) *cobra.Command {
 	root := &cobra.Command{
 		Use: "gaptrace", Short: "Find the time in traces that no span covers", Long: about, Version: version(),
-		Args:         cobra.ArbitraryArgs, // RunE refuses them: cobra's own error would repeat a URL with its password
-		SilenceUsage: true, SilenceErrors: true,
+		// RunE refuses arguments. Cobra's own error would repeat a URL with its password.
+		Args: cobra.ArbitraryArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return c.Help()
 			}
-			return usagef("unknown command %s: commands are report and top, as in gaptrace report FILE", quoted(args[0]))
+			return usagef("unknown command %s: commands are report and top, as in gaptrace report FILE",
+				quoted(args[0]))
 		},
 	}
 	root.SetVersionTemplate("gaptrace {{.Version}}\n")
@@ -90,13 +91,13 @@ func newCommand(s streams) *cobra.Command {
 	root.AddCommand(
 		subcommand(s, &cobra.Command{
 			Use: "report FILE|URL|-...", Short: "Draw the worst traces, and list the worst gaps and operations",
-			Long: "report draws the worst traces with their gaps, and lists the worst gaps and the operations with the most\n" +
-				"self time.\n\n" + about, Example: reportExamples,
+			Long: "report draws the worst traces with their gaps. It lists the worst gaps, and the operations with\n" +
+				"the most self time.\n\n" + about, Example: reportExamples,
 		}, reportFormats),
 		subcommand(s, &cobra.Command{
 			Use: "top FILE|URL|-...", Short: "List the operations with the most self time, of any number of traces",
-			Long: "top lists the operations with the most self time. It keeps no traces: however long the input is, it needs\n" +
-				"memory for the largest trace and a little for each operation.\n\n" + about, Example: topExamples,
+			Long: "top lists the operations with the most self time. It keeps no traces: it needs memory for the\n" +
+				"largest trace and a little for each operation.\n\n" + about, Example: topExamples,
 		}, topFormats),
 	)
 	return root
@@ -138,37 +139,45 @@ func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 	return c
 }
 
-// addFlags defines the flags in the order of the help: which traces, how to read them, what to report,
-// how to write it.
+// addFlags defines the flags in the order of the help: which traces, how to read them, what to
+// report, how to write it.
 func (o *options) addFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.service, "service", "", "select traces with a span of service `NAME`; a query service needs this or --trace")
+	f.StringVar(&o.service, "service", "",
+		"select traces with a span of service `NAME`; a query service needs this or --trace")
 	f.StringVar(&o.operation, "operation", "", "select traces with a span named `NAME`, of --service if that is set")
 	f.Var(&o.traces, "trace", "select the trace with this `ID`; may be repeated")
 	f.DurationVar(&o.minDuration, "min-duration", 0, "select traces that took at least this long, such as 250ms")
-	f.StringArrayVar(&o.tags, "tag", nil, "query: traces with a span that has the tag `KEY=VALUE`; may be repeated")
-	f.Var(&o.lookback, "lookback", "query: traces of this last `DURATION`, such as 30m or 2d (Jaeger's default: 2d)")
-	f.IntVar(&o.limit, "limit", 0, "query: at most `N` traces (Jaeger's default: 100)")
-	f.BoolVar(&o.raw, "raw", false, "query: each --trace as it was reported, without Jaeger's clock correction")
-	f.DurationVar(&o.timeout, "timeout", time.Minute, "query: time limit for the whole answer; 0 for none")
-	f.Var(&o.maxBytes, "max-bytes", "read at most `SIZE` of each input, decompressed, such as 512MiB or 2GB; 0 for no limit (default: 1GiB for a query, no limit for a file)")
-	f.Var(&o.skew, "skew", "correct the clocks of processes by at most this `DURATION`, such as 5ms; off for never, jaeger for no limit")
-	f.VarP(&o.format, "format", "f", "`FORMAT` of the report: "+strings.Join(o.format.of, ", ")+" (default: by the file name of -o)")
-	f.StringVarP(&o.output, "output", "o", "-", "`FILE` to write; - for standard output. The file is replaced only when the report is complete")
+	f.StringArrayVar(&o.tags, "tag", nil, "query traces with a span that has the tag `KEY=VALUE`; may be repeated")
+	f.Var(&o.lookback, "lookback", "query traces of the last `DURATION`, such as 30m or 2d (default: Jaeger's, 2d)")
+	f.IntVar(&o.limit, "limit", 0, "query at most `N` traces (default: Jaeger's, 100)")
+	f.BoolVar(&o.raw, "raw", false, "query each --trace as it was reported, without Jaeger's clock correction")
+	f.DurationVar(&o.timeout, "timeout", time.Minute, "give up a query after this time; 0 for never")
+	f.Var(&o.maxBytes, "max-bytes", "read at most `SIZE` of each input, decompressed, such as 512MiB or 2GB; "+
+		"0 for no limit (default: 1GiB of a query, all of a file)")
+	f.Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`, such as 5ms; "+
+		"off: not at all, jaeger: by any amount")
+	f.VarP(&o.format, "format", "f", "`FORMAT` of the report: "+strings.Join(o.format.of, ", ")+
+		"; without this flag, the name of the -o file selects it")
+	f.StringVarP(&o.output, "output", "o", "-",
+		"`FILE` to write, replaced only when the report is complete; - for standard output")
 	if o.drawsTraces {
 		f.IntVar(&o.draw, "traces", 0, "draw the `N` worst traces; 0 for none (default: 1 in text, else 10)")
 		f.IntVar(&o.rows, "rows", 0, "draw `N` rows of each trace; 0 for all (default: 100 in text, 10000 in html)")
 		f.IntVar(&o.gaps, "gaps", 20, "list the `N` worst gaps; 0 for none")
 		f.DurationVar(&o.atLeast, "at-least", 0, "list only gaps of at least this length, such as 100us")
 	}
-	f.IntVar(&o.operations, "operations", 0, "list the `N` operations with the most self time; 0 for all (default: 20 in text, 100 in html, else all)")
+	f.IntVar(&o.operations, "operations", 0,
+		"list the `N` operations with the most self time; 0 for all (default: 20 in text, 100 in html, else all)")
 	if o.drawsTraces {
-		f.StringVar(&o.jaegerUI, "jaeger-ui", "", "link the html page to the Jaeger UI at `URL` (default: the query service)")
+		f.StringVar(&o.jaegerUI, "jaeger-ui", "",
+			"link the html page to Jaeger's UI at `URL` (default: the query service)")
 	}
-	f.IntVar(&o.width, "width", 0, fmt.Sprintf("width of text in `COLUMNS`, from 60 to %d (default: the terminal's)", maxWidth))
+	f.IntVar(&o.width, "width", 0,
+		fmt.Sprintf("width of text in `COLUMNS`, from 60 to %d (default: the terminal's)", maxWidth))
 	f.Var(&o.color, "color", "`WHEN` to use colors: auto (on a terminal, unless NO_COLOR is set), always or never")
-	f.BoolVar(&o.stats, "stats", false, "print to standard error how much was read, the time it took, and the peak memory")
+	f.BoolVar(&o.stats, "stats", false, "print to standard error how much was read, how long it took, and peak memory")
 }
 
 // check refuses values that make no sense, and fills in defaults that depend on other flags.
@@ -209,7 +218,8 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 		err = report.New(report.Options{}).HTML(io.Discard, report.HTMLOptions{Jaeger: o.jaegerUI})
 	}
 	if err != nil {
-		return usagef("invalid value for --jaeger-ui: want http:// or https:// with a host and perhaps a path, and nothing else")
+		return usagef("invalid value for --jaeger-ui: " +
+			"want http:// or https:// with a host and perhaps a path, and nothing else")
 	}
 	return nil
 }
@@ -249,7 +259,8 @@ func (o *options) buildOptions() []gap.Option {
 	return []gap.Option{gap.WithMaxSkew(o.skew.limit)}
 }
 
-// version describes the build: version, Go release, platform, and the revision of a development build.
+// version describes the build: version, Go release, platform, and the revision of a development
+// build.
 func version() string {
 	v, revision := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -100,7 +100,8 @@ func (s *size) Set(text string) error {
 	return nil
 }
 
-// skew limits how far clocks are corrected. The zero value corrects without a limit, as Jaeger does.
+// skew limits how far clocks are corrected. The zero value corrects without a limit, as Jaeger
+// does.
 type skew struct {
 	limit   time.Duration
 	limited bool

@@ -66,7 +66,8 @@ func (r *reportRenderer) write(out *output, o *options) error {
 		err = r.JSON(b)
 	case "html":
 		err = r.HTML(b, report.HTMLOptions{
-			Title: "Gaps of " + r.title(), Jaeger: cmp.Or(o.jaegerUI, r.jaegerUI()), Rows: o.rows, Operations: o.operations,
+			Title: "Gaps of " + r.title(), Jaeger: cmp.Or(o.jaegerUI, r.jaegerUI()),
+			Rows: o.rows, Operations: o.operations,
 		})
 	case "perfetto":
 		err = r.Perfetto(b)
@@ -124,8 +125,8 @@ func (s *stackRenderer) write(out *output, o *options) error {
 	return b.Flush()
 }
 
-// explicitZero translates the value of a flag for package report, in whose options 0 means the default
-// and a negative number means none or all, as 0 does for the flag.
+// explicitZero translates the value of a flag for package report, in whose options 0 means the
+// default and a negative number means none or all, as 0 does for the flag.
 func explicitZero(n int) int {
 	if n == 0 {
 		return -1

@@ -109,7 +109,9 @@ func newJaeger(dir string) *jaeger {
 		f.Close()
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("/api/services", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"data":["supplier","bookshop"]}`) })
+	mux.HandleFunc("/api/services", func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, `{"data":["supplier","bookshop"]}`)
+	})
 	answer := func(w http.ResponseWriter, req *http.Request) {
 		asked(req)
 		if service := req.FormValue("service"); service != "" && service != "bookshop" {

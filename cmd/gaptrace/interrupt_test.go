@@ -84,7 +84,8 @@ func manySpans(t *testing.T) string {
 		if i > 0 {
 			b.WriteString(",")
 		}
-		fmt.Fprintf(&b, `{"traceID":"1","spanID":"%x","operationName":"o","startTime":%d,"duration":5,"processID":"p"}`, i+1, 1_000_000+10*i)
+		fmt.Fprintf(&b, `{"traceID":"1","spanID":"%x","operationName":"o","startTime":%d,"duration":5,"processID":"p"}`,
+			i+1, 1_000_000+10*i)
 	}
 	b.WriteString(`]}]}`)
 	name := filepath.Join(t.TempDir(), "many.json")
@@ -118,7 +119,8 @@ func TestSignalEndsBlockedWrite(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.Process.Signal(syscall.SIGINT)
-			if status := p.end(t); status.ExitStatus() != exitInterrupted || stderr.String() != "gaptrace: interrupted\n" {
+			status := p.end(t)
+			if status.ExitStatus() != exitInterrupted || stderr.String() != "gaptrace: interrupted\n" {
 				t.Errorf("exit code %d, signal %v, stderr %q", status.ExitStatus(), status.Signal(), stderr.String())
 			}
 		})
@@ -164,7 +166,7 @@ func TestSecondSignalEndsHangingProcess(t *testing.T) {
 		t.Fatalf("the first signal ended it before it printed anything: %v", err)
 	default:
 	}
-	eventually(t, "another signal ends it", func() bool { // a signal during the cleanup after the first is ignored
+	eventually(t, "another signal ends it", func() bool { // signals during the cleanup are ignored
 		p.Process.Signal(syscall.SIGTERM)
 		return len(p.ended) > 0
 	})

@@ -22,8 +22,8 @@ type jaegerURL struct {
 	query jaegerjson.Query
 }
 
-// isURL reports whether an argument is a URL rather than a file. It takes "http:host" for a URL, too:
-// nobody has a file of that name.
+// isURL reports whether an argument is a URL rather than a file. It takes "http:host" for a URL,
+// too: nobody has a file of that name.
 func isURL(arg string) bool {
 	scheme, _, ok := strings.Cut(strings.ToLower(arg), ":")
 	return ok && (scheme == "http" || scheme == "https")
@@ -33,8 +33,8 @@ var errNotJaegerURL = errors.New("want http://host:16686, with a base path if Ja
 	"or the page of a trace or a search in its UI")
 
 // errAmbiguousPassword does not repeat the URL, any part of which may be a password.
-var errAmbiguousPassword = errors.New("the URL (not repeated, it may contain a password) has an @ outside of user:password@host: " +
-	"write %2F %3F %23 for / ? # in a password, and %40 for any other @")
+var errAmbiguousPassword = errors.New("the URL (not repeated, it may contain a password) has an @ outside of " +
+	"user:password@host: write %2F %3F %23 for / ? # in a password, and %40 for any other @")
 
 // parseJaegerURL parses the URL of a query service, or one copied from a browser that shows its UI.
 func parseJaegerURL(text string) (jaegerURL, error) {
@@ -152,7 +152,8 @@ func (p *jaegerURL) search(values url.Values) error {
 	return err
 }
 
-// withoutUser returns the URL of a web page without user and password. The error does not repeat it.
+// withoutUser returns the URL of a web page without user and password. The error does not repeat
+// it.
 func withoutUser(text string) (string, error) {
 	if text == "" {
 		return "", nil
@@ -168,7 +169,7 @@ func withoutUser(text string) (string, error) {
 // quoted quotes an argument for an error, unless it may be a URL with a password.
 func quoted(arg string) string {
 	if strings.Contains(arg, "@") {
-		return "(not repeated, it may contain a password)"
+		return notRepeated
 	}
 	return strconv.Quote(arg)
 }

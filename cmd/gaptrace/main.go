@@ -52,9 +52,9 @@ type streams struct {
 
 // run is the program. It returns the exit code.
 //
-// If ctx ends, run returns at once, whatever is going on: a pipe may block forever, and a large page
-// takes long. It calls release as soon as an interrupted run has left no file. From then on a signal
-// may kill the process, which may still block on printing "interrupted".
+// If ctx ends, run returns at once, whatever is going on: a pipe may block forever, and a large
+// page takes long. It calls release as soon as an interrupted run has left no file. From then on a
+// signal may kill the process, which may still block on printing "interrupted".
 func run(ctx context.Context, release func(), args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	s := streams{stdin, stdout, stderr, newOutput(ctx, stdout), newProgress(stderr)}
 	done := make(chan error, 1)
@@ -102,7 +102,7 @@ func (s streams) execute(ctx context.Context, args []string) error {
 	case help.err != nil:
 		return help.err
 	case err != nil && !parsed: // cobra's own message, which repeats the argument
-		return usageError{errors.New(mayBeSecret.ReplaceAllString(err.Error(), "(not repeated, it may contain a password)"))}
+		return usageError{errors.New(mayBeSecret.ReplaceAllString(err.Error(), notRepeated))}
 	}
 	return err
 }
@@ -119,6 +119,9 @@ func (k *errorKeeper) Write(p []byte) (int, error) {
 	k.err = cmp.Or(k.err, err)
 	return n, err
 }
+
+// notRepeated takes the place of an argument in a message.
+const notRepeated = "(not repeated, it may contain a password)"
 
 // mayBeSecret matches words that look like a URL with a user.
 var mayBeSecret = regexp.MustCompile(`\S*@\S*`)

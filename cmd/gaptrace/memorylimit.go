@@ -7,8 +7,8 @@ import (
 	"runtime/metrics"
 )
 
-// memoryLimit makes the garbage collector run more often while the heap is large. By default half of
-// the memory is garbage when a large trace has been read or is being written.
+// memoryLimit makes the garbage collector run more often while the heap is large. By default half
+// of the memory is garbage when a large trace has been read or is being written.
 //
 // Peak resident memory of report, for a trace of a million spans (manyspans -shape realistic):
 //
@@ -35,7 +35,8 @@ func newMemoryLimit() *memoryLimit {
 	return &memoryLimit{bytes: initialLimit, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 }
 
-// raise sets the limit to twice the live heap if that comes close to it. It takes about a microsecond.
+// raise sets the limit to twice the live heap if that comes close to it. It takes about a
+// microsecond.
 func (l *memoryLimit) raise() {
 	if l.bytes == 0 {
 		return

@@ -13,8 +13,8 @@ import (
 	"sync"
 )
 
-// output is where a report goes: stdout, or the file that -o names. A file is written atomically, to
-// a temporary file in the same directory that commit renames.
+// output is where a report goes: stdout, or the file that -o names. A file is written atomically,
+// to a temporary file in the same directory that commit renames.
 //
 //	unfinished --commit--> committed
 //	     |

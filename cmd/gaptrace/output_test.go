@@ -105,7 +105,8 @@ func TestInterruptAfterCommitKeepsReport(t *testing.T) {
 		<-released
 		return len(p), nil
 	})
-	code := run(ctx, func() { once.Do(func() { close(released) }) }, []string{"report", "--stats", "-o", name, shopTraces}, nil, io.Discard, stderr)
+	release := func() { once.Do(func() { close(released) }) }
+	code := run(ctx, release, []string{"report", "--stats", "-o", name, shopTraces}, nil, io.Discard, stderr)
 	if _, err := os.Stat(name); code != 0 || err != nil {
 		t.Errorf("exit code %d, %v", code, err)
 	}
@@ -122,7 +123,8 @@ func TestReleaseComesAfterCleanup(t *testing.T) {
 	ctx, interrupt := context.WithCancel(t.Context())
 	released := make(chan bool)
 	var once sync.Once
-	stderr := writerFunc(func(p []byte) (int, error) { // the first line is about a retry; the command hangs until this returns
+	// The first line is about a retry. The command hangs until the write returns.
+	stderr := writerFunc(func(p []byte) (int, error) {
 		once.Do(func() {
 			if files() != 1 {
 				t.Errorf("%d temporary files, want 1", files())
@@ -141,7 +143,8 @@ func TestReleaseComesAfterCleanup(t *testing.T) {
 			close(released)
 		}
 	}
-	code := run(ctx, release, []string{"report", "-o", filepath.Join(dir, "out.json"), "--service", "bookshop", j.URL + "/busy"}, nil, io.Discard, stderr)
+	args := []string{"report", "-o", filepath.Join(dir, "out.json"), "--service", "bookshop", j.URL + "/busy"}
+	code := run(ctx, release, args, nil, io.Discard, stderr)
 	if code != exitInterrupted {
 		t.Errorf("exit code %d", code)
 	}

@@ -20,7 +20,8 @@ const (
 )
 
 // A release publishes the root in the version that go.mod requires, then the command in the same
-// version. The test publishes the files that git tracks to a proxy and installs from it, without go.work.
+// version. The test publishes the files that git tracks to a proxy and installs from it, without
+// go.work.
 func TestReleaseInstalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command with all its dependencies")
@@ -29,7 +30,8 @@ func TestReleaseInstalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("git", "-C", root, "ls-files", "--error-unmatch", "go.work").CombinedOutput(); err != nil {
+	tracked := exec.Command("git", "-C", root, "ls-files", "--error-unmatch", "go.work")
+	if out, err := tracked.CombinedOutput(); err != nil {
 		t.Skipf("not in the repository: %s", out)
 	}
 	version := requiredVersion(t)
@@ -45,7 +47,8 @@ func TestReleaseInstalls(t *testing.T) {
 		// Other modules come from the user's module cache, which stays unchanged.
 		"GOPROXY="+fileURL(proxy)+","+fileURL(filepath.Join(goEnv(t, "GOMODCACHE"), "cache", "download")),
 		"GOMODCACHE="+filepath.Join(dir, "modules"), "GOBIN="+bin,
-		"GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOSUMDB=off", "GOPRIVATE=", "GONOPROXY=none", "GOTOOLCHAIN=local",
+		"GOFLAGS=-mod=mod -modcacherw", "GOWORK=off", "GOSUMDB=off", "GOPRIVATE=", "GONOPROXY=none",
+		"GOTOOLCHAIN=local",
 	)
 	download(t, root)
 	if out, err := install.CombinedOutput(); err != nil {
@@ -61,7 +64,8 @@ func TestReleaseInstalls(t *testing.T) {
 	}
 }
 
-// download fills the module cache with the versions in go.mod. Builds with go.work may use newer ones.
+// download fills the module cache with the versions in go.mod. Builds with go.work may use newer
+// ones.
 func download(t *testing.T, root string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -106,10 +110,12 @@ func requiredVersion(t *testing.T) string {
 	return ""
 }
 
-// publish writes a module into the folder of a proxy: the tracked files, as they are in the working tree.
+// publish writes a module into the folder of a proxy: the tracked files, as they are in the working
+// tree.
 func publish(t *testing.T, proxy, dir string, m module.Version) {
 	t.Helper()
-	tracked, err := exec.Command("git", "-C", dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard").Output()
+	ls := exec.Command("git", "-C", dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	tracked, err := ls.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +152,8 @@ func publish(t *testing.T, proxy, dir string, m module.Version) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string][]byte{
-		"list": []byte(m.Version + "\n"), m.Version + ".info": info, m.Version + ".mod": mod, m.Version + ".zip": zipped.Bytes(),
+		"list": []byte(m.Version + "\n"), m.Version + ".info": info,
+		m.Version + ".mod": mod, m.Version + ".zip": zipped.Bytes(),
 	} {
 		if err := os.WriteFile(filepath.Join(at, name), text, 0o666); err != nil {
 			t.Fatal(err)

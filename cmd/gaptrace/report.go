@@ -120,7 +120,8 @@ func (g *gatherer) add(spans []gap.Span) {
 	g.renderer.add(trace, warnings)
 }
 
-// selects reports whether the flags select a trace. The duration is checked later, on the built trace.
+// selects reports whether the flags select a trace. The duration is checked later, on the built
+// trace.
 func (g *gatherer) selects(spans []gap.Span) bool {
 	o := g.options
 	wanted := func(s gap.Span) bool { return slices.Contains(o.traces, s.TraceID) }
@@ -139,7 +140,8 @@ func (g *gatherer) selects(spans []gap.Span) bool {
 		if len(g.services) < maxServices {
 			g.services[service] = true
 		}
-		found = found || (o.service == "" || o.service == service) && (o.operation == "" || o.operation == spans[i].Operation)
+		found = found ||
+			(o.service == "" || o.service == service) && (o.operation == "" || o.operation == spans[i].Operation)
 	}
 	return found
 }

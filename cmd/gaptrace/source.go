@@ -62,16 +62,18 @@ func isInput(stdin io.Reader) bool {
 func openFile(name string) (io.ReadCloser, error) {
 	f, err := os.Open(name)
 	if err != nil && strings.Contains(name, "@") && strings.Contains(name, ":") {
-		return nil, fmt.Errorf("open an argument (not repeated, it may contain a password): %w", err.(*fs.PathError).Err)
+		return nil, fmt.Errorf("open an argument %s: %w", notRepeated, err.(*fs.PathError).Err)
 	}
 	return f, err
 }
 
 // fileSource returns a source that reads to the end of a file or pipe, or until the context ends.
 func fileSource(name string, open func() (io.ReadCloser, error)) source {
-	return source{name: name, read: func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
+	s := source{name: name}
+	s.read = func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
 		return func(yield func([]gap.Span, error) bool) {
-			// A goroutine opens and reads, because both may block on a pipe for longer than the program runs.
+			// A goroutine opens and reads, because both may block on a pipe for longer than the
+			// program runs.
 			out, in := io.Pipe()
 			stop := context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })
 			defer stop()
@@ -84,6 +86,7 @@ func fileSource(name string, open func() (io.ReadCloser, error)) source {
 					return
 				}
 				defer r.Close()
+				// Without ReadFrom and WriteTo, io.CopyBuffer uses the large buffer.
 				_, err = io.CopyBuffer(struct{ io.Writer }{in}, struct{ io.Reader }{r}, make([]byte, 256<<10))
 				in.CloseWithError(err)
 			}()
@@ -96,13 +99,14 @@ func fileSource(name string, open func() (io.ReadCloser, error)) source {
 			case <-ctx.Done():
 				return
 			}
-			for spans, err := range jaegerjson.Read(out, slices.Concat(opts, []jaegerjson.Option{jaegerjson.WithName(name)})...) {
+			for spans, err := range jaegerjson.Read(out, append(opts, jaegerjson.WithName(name))...) {
 				if !yield(spans, err) {
 					return
 				}
 			}
 		}
-	}}
+	}
+	return s
 }
 
 // querySource returns the source for a URL of a query service.
@@ -124,7 +128,8 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 		return func(yield func([]gap.Span, error) bool) {
 			if o.timeout > 0 {
 				var cancel func()
-				ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, fmt.Errorf("not finished within --timeout %v", o.timeout))
+				cause := fmt.Errorf("not finished within --timeout %v", o.timeout)
+				ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, cause)
 				defer cancel()
 			}
 			traces := client.Find(ctx, q, opts...)

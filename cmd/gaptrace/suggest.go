@@ -7,8 +7,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/nearest"
 )
 
-// suggestService ends the error for an unknown service: with the name that was probably meant, or else
-// with all names that exist.
+// suggestService ends the error for an unknown service: with the name that was probably meant, or
+// else with all names that exist.
 func suggestService(unknown string, names []string) string {
 	best, least := "", max(2, len(unknown)/3)+1
 	for _, name := range names {

@@ -80,7 +80,8 @@ func TestTextFitsTerminal(t *testing.T) {
 
 func TestNoProfileOnTerminal(t *testing.T) {
 	code, screen := onTerminal(t, 100, "report", "--format", "pprof", shopTraces)
-	if code != exitUsage || !strings.HasPrefix(screen, "gaptrace: a profile is binary and not for a terminal: write it with -o self.pb.gz") {
+	const want = "gaptrace: a profile is binary and not for a terminal: write it with -o self.pb.gz"
+	if code != exitUsage || !strings.HasPrefix(screen, want) {
 		t.Errorf("exit code %d, %q", code, screen)
 	}
 }
