@@ -1,8 +1,8 @@
 // Package nearest tells how alike two words are, for "did you mean".
 package nearest
 
-// Distance is how many letters are to be changed, added or removed to make b of a. A stranger may have chosen the words: those of more
-// than 100 bytes are far from all.
+// Distance is how many letters are to be changed, added or removed to make b of a. A stranger may
+// have chosen the words: those of more than 100 bytes are far from all.
 func Distance(a, b string) int {
 	const most = 100
 	if len(a) > most || len(b) > most {

@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// Duration is d, which is not negative, with three digits that count.
+// Duration formats d, which must not be negative, with three significant digits: "1.25 ms".
 func Duration(d time.Duration) string {
 	if d == 0 {
 		return "0"
 	}
 	unit, name := time.Nanosecond, " ns"
 	switch {
-	case d >= 9995*time.Second/10: // 999.5 s, which would be 1000
+	case d >= 9995*time.Second/10: // 999.5 s would round to 1000 s
 		unit, name = time.Minute, " min"
 	case d >= 9995*time.Millisecond/10:
 		unit, name = time.Second, " s"

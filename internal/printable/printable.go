@@ -1,4 +1,5 @@
-// Package printable makes text of strangers, such as the names in a trace, harmless where people read it.
+// Package printable formats text and durations for people. Text from untrusted input, such as the
+// names in a trace, becomes harmless to a terminal.
 package printable
 
 import (
@@ -7,15 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// Text is text that can do no harm in a terminal or to the order of what stands beside it: control characters, escape
-// sequences among them, marks that turn the direction of text, and what is no UTF-8 become U+FFFD. It is cut to so many bytes, with an
-// ellipsis behind.
-func Text(text string, most int) string {
-	if len(text) > most {
-		for most > 0 && !utf8.RuneStart(text[most]) {
-			most--
+// Text replaces whatever could change more than its own place on a terminal with U+FFFD: control
+// characters (so escape sequences, too), marks that change the direction of text, and invalid
+// UTF-8. Text that is longer than limit bytes is truncated and ends with an ellipsis.
+func Text(text string, limit int) string {
+	if len(text) > limit {
+		for limit > 0 && !utf8.RuneStart(text[limit]) {
+			limit--
 		}
-		text = text[:most] + "…"
+		text = text[:limit] + "…"
 	}
 	return strings.Map(func(r rune) rune {
 		if !strconv.IsPrint(r) {
@@ -25,10 +26,10 @@ func Text(text string, most int) string {
 	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
 }
 
-// Name is the name of a service or an operation as people may see it: what is longer than 200 bytes is cut.
+// Name returns the Text of the name of a service or an operation, truncated to 200 bytes.
 func Name(text string) string { return Text(text, 200) }
 
-// Plural is word as it stands behind n: with an s, unless n is 1.
+// Plural returns the word to print after n: word itself if n is 1, and word with an s otherwise.
 func Plural(n int, word string) string {
 	if n == 1 {
 		return word

@@ -6,24 +6,24 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-func TestTextIsHarmless(t *testing.T) {
+func TestText(t *testing.T) {
 	for name, test := range map[string]struct {
 		text string
 		most int
 		want string
 	}{
-		"plain":           {"HTTP GET /bücher/{id}", 100, "HTTP GET /bücher/{id}"},
-		"escape":          {"a\x1b[31mb\x07", 100, "a�[31mb�"},
-		"lines":           {"a\nb\r\tc", 100, "a�b��c"},
-		"right to left":   {"a\u202eb\u2066", 100, "a�b�"},
-		"hebrew":          {"שלום", 100, "שלום"},
-		"no UTF-8":        {"a\xff\xfeb", 100, "a�b"},
-		"cut":             {"abcdef", 3, "abc…"},
-		"cut in a rune":   {"aü", 2, "a…"},
-		"cut of nothing":  {"", 0, ""},
-		"cut to nothing":  {"ü", 0, "…"},
-		"just fits":       {"abc", 3, "abc"},
-		"no-break spaces": {"a\u00a0b\u2028", 100, "a�b�"},
+		"plain":                   {"HTTP GET /bücher/{id}", 100, "HTTP GET /bücher/{id}"},
+		"escape":                  {"a\x1b[31mb\x07", 100, "a�[31mb�"},
+		"lines":                   {"a\nb\r\tc", 100, "a�b��c"},
+		"right to left":           {"a\u202eb\u2066", 100, "a�b�"},
+		"hebrew":                  {"שלום", 100, "שלום"},
+		"invalid UTF-8":           {"a\xff\xfeb", 100, "a�b"},
+		"truncated":               {"abcdef", 3, "abc…"},
+		"truncated inside a rune": {"aü", 2, "a…"},
+		"empty":                   {"", 0, ""},
+		"truncated to nothing":    {"ü", 0, "…"},
+		"fits exactly":            {"abc", 3, "abc"},
+		"no-break spaces":         {"a\u00a0b\u2028", 100, "a�b�"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := printable.Text(test.text, test.most); got != test.want {

@@ -1,4 +1,4 @@
-// Package terminal says what the terminal is like that a program writes to, if it does.
+// Package terminal describes the terminal that a program writes to, if there is one.
 package terminal
 
 import (
@@ -8,13 +8,14 @@ import (
 	"golang.org/x/term"
 )
 
-// Is says whether a standard stream of the program is a terminal. What is no file is none.
+// Is reports whether stream is a terminal. Only an *os.File can be one.
 func Is(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Width is how many columns the terminal has, or 0 if stream is none or does not tell.
+// Width returns the number of columns of the terminal. It returns 0 if stream is not a terminal or
+// its width is unknown.
 func Width(stream any) int {
 	if f, ok := stream.(*os.File); ok {
 		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
@@ -24,12 +25,12 @@ func Width(stream any) int {
 	return 0
 }
 
-// Colors says whether stream is a terminal that knows colours, and whose user wants them.
+// Colors reports whether stream is a terminal with colors, and the user has not set NO_COLOR.
 func Colors(stream any, getenv func(string) string) bool {
 	return Is(stream) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }
 
-// Unicode says whether the locale, if there is one, knows more than ASCII.
+// Unicode reports whether the locale is UTF-8. Without a locale it returns true.
 func Unicode(getenv func(string) string) bool {
 	for _, variable := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if locale := getenv(variable); locale != "" {

@@ -9,14 +9,14 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-func TestTheFirstLocaleThatIsSetDecides(t *testing.T) {
+func TestUnicode(t *testing.T) {
 	for name, test := range map[string]struct {
 		environment map[string]string
 		want        bool
 	}{
-		"none":                   {nil, true},
+		"no locale":              {nil, true},
 		"UTF-8":                  {map[string]string{"LANG": "de_DE.UTF-8"}, true},
-		"as some systems write":  {map[string]string{"LC_CTYPE": "C.utf8"}, true},
+		"utf8":                   {map[string]string{"LC_CTYPE": "C.utf8"}, true},
 		"C":                      {map[string]string{"LANG": "C"}, false},
 		"Latin-1":                {map[string]string{"LANG": "de_DE.ISO-8859-1"}, false},
 		"LC_ALL is above others": {map[string]string{"LC_ALL": "C", "LC_CTYPE": "en_US.UTF-8", "LANG": "en_US.UTF-8"}, false},
@@ -30,7 +30,7 @@ func TestTheFirstLocaleThatIsSetDecides(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoTerminalHasNeitherWidthNorColours(t *testing.T) {
+func TestNotATerminal(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +39,7 @@ func TestWhatIsNoTerminalHasNeitherWidthNorColours(t *testing.T) {
 	none := func(string) string { return "" }
 	for _, stream := range []any{f, &strings.Builder{}, nil} {
 		if terminal.Is(stream) || terminal.Width(stream) != 0 || terminal.Colors(stream, none) {
-			t.Errorf("%T: a terminal", stream)
+			t.Errorf("%T is a terminal", stream)
 		}
 	}
 }

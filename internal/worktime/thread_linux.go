@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// threadTime returns the CPU time that this thread has used. The call is a raw one: Go's scheduler is not to take it for an
-// opportunity.
+// threadTime returns the CPU time that this thread has used. A raw system call does not give Go's
+// scheduler a chance to switch goroutines.
 func threadTime() (time.Duration, bool) {
 	const clockThreadCPUTime = 3
 	var t syscall.Timespec
@@ -17,18 +17,19 @@ func threadTime() (time.Duration, bool) {
 	return time.Duration(t.Nano()), errno == 0
 }
 
-// queue tells how long a thread was ready to run while others had the CPUs: the second number of its schedstat. It is a
-// bare file descriptor, as an os.File makes work for Go's poller.
+// queue reads how long a thread was ready to run while others had the CPUs: the second number of
+// its schedstat. It holds a bare file descriptor, because an os.File would make work for Go's
+// poller.
 type queue struct {
 	fd   int
 	text [64]byte
 }
 
-// openQueue is for the thread that calls it.
+// openQueue opens the queue of the calling thread. It returns nil if the kernel does not record it.
 func openQueue() *queue {
 	fd, err := syscall.Open("/proc/thread-self/schedstat", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return nil // not every kernel keeps it
+		return nil
 	}
 	return &queue{fd: fd}
 }
@@ -50,6 +51,6 @@ func (q *queue) waited() time.Duration {
 
 func (q *queue) close() {
 	if q != nil {
-		_ = syscall.Close(q.fd) // it was only read
+		_ = syscall.Close(q.fd)
 	}
 }

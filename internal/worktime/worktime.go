@@ -1,6 +1,11 @@
-// Package worktime measures the CPU time of a goroutine's own work: all it does but for the stretches that are
-// left out, which is where it calls a library and may wait. It asks the clock of the thread, and so knows
-// nothing of spans: the demo and the benchmarks hold it against the gaps that are found in them.
+// Package worktime measures the CPU time of a goroutine's own work: everything except the calls
+// between Pause and Resume, in which a library may wait.
+//
+//	goroutine  |--work--|....call....|--work--|..read..|--work--|
+//	clock    Start    Pause       Resume    Pause   Resume    Stop
+//
+// It reads the clock of the thread and knows nothing of spans. So the demo and the benchmarks can
+// compare it with the gaps that they find in spans.
 package worktime
 
 import (
@@ -9,18 +14,18 @@ import (
 	"time"
 )
 
-// offCPU is how long a call may have been neither on a CPU nor in the queue for one without having waited for anything:
-// what reading the clocks around it makes of nothing, and less than the waking of a thread takes.
-const offCPU = 10 * time.Microsecond
+// minWait is the shortest time off the CPU, and not in the queue for one, that counts as a wait. It
+// is longer than reading the clocks can seem to take, and shorter than waking a thread takes.
+const minWait = 10 * time.Microsecond
 
-// Clock adds up the work of one goroutine. It is not for use by others.
+// Clock measures the work of one goroutine. Only that goroutine may use it.
 type Clock struct {
-	at     moment        // when work was last resumed, or paused
-	reads  time.Duration // CPU that is used at least between the thread's clock's readings of Pause and Resume: by these
-	pauses int
-	works  bool // the system has a clock for a thread
-	queue  *queue
-	paused bool
+	last    reading       // when work was last paused or resumed
+	readCPU time.Duration // the least CPU time that reading the clocks takes, at a Pause and the Resume after it
+	pauses  int
+	works   bool // the system has a clock for a thread
+	queue   *queue
+	paused  bool
 
 	cpu     time.Duration
 	elapsed time.Duration
@@ -29,101 +34,103 @@ type Clock struct {
 	inside  time.Duration
 }
 
-// moment is what three clocks say.
-type moment struct {
+// reading is what the three clocks show.
+type reading struct {
 	cpu    time.Duration // of the thread
-	queued time.Duration // of the thread: ready to run, and not running
+	queued time.Duration // of the thread: ready to run, but not running
 	wall   time.Time
 }
 
-// Start ties the goroutine to its thread, until Stop, and begins to count.
+// Start locks the goroutine to its thread, until Stop, and starts the clock.
 func Start() *Clock {
 	runtime.LockOSThread()
 	c := &Clock{}
-	// What follows, to open a file among it, is the goroutine's work as well.
-	c.at.wall = time.Now()
-	c.at.cpu, c.works = threadTime()
+	// The rest of Start, such as opening a file, counts as work.
+	c.last.wall = time.Now()
+	c.last.cpu, c.works = threadTime()
 	c.queue = openQueue()
-	c.at.queued = c.queue.waited()
-	c.reads = time.Hour
-	for range 5 { // the least is the cost without a disturbance
-		before := c.leaving()
-		c.reads = min(c.reads, c.entering().cpu-before.cpu)
+	c.last.queued = c.queue.waited()
+	c.readCPU = time.Hour
+	for range 5 { // the least is the cost without interruptions
+		before := c.readLeaving()
+		c.readCPU = min(c.readCPU, c.readReturning().cpu-before.cpu)
 	}
 	return c
 }
 
-// Stop ends what Start began. It returns the CPU time of the work, and false where the system cannot tell.
+// Stop stops the clock and returns the CPU time of the work. It returns false if the system has no
+// clock for a thread.
 func (c *Clock) Stop() (time.Duration, bool) {
 	if !c.paused {
 		c.Pause()
 	}
 	c.queue.close()
 	runtime.UnlockOSThread()
-	return c.cpu + time.Duration(c.pauses)*c.reads, c.works
+	return c.cpu + time.Duration(c.pauses)*c.readCPU, c.works
 }
 
-// leaving reads the clocks, the one on the wall last, so that reading them is on this side of it.
-func (c *Clock) leaving() (m moment) {
-	m.cpu, _ = threadTime()
-	m.queued = c.queue.waited()
-	m.wall = time.Now()
-	return m
+// readLeaving reads the clocks at the end of work. It reads the wall clock last, so that reading
+// the others counts as work.
+func (c *Clock) readLeaving() (r reading) {
+	r.cpu, _ = threadTime()
+	r.queued = c.queue.waited()
+	r.wall = time.Now()
+	return r
 }
 
-// entering is leaving the other way round.
-func (c *Clock) entering() (m moment) {
-	m.wall = time.Now()
-	m.queued = c.queue.waited()
-	m.cpu, _ = threadTime()
-	return m
+// readReturning reads the clocks at the start of work, in the opposite order.
+func (c *Clock) readReturning() (r reading) {
+	r.wall = time.Now()
+	r.queued = c.queue.waited()
+	r.cpu, _ = threadTime()
+	return r
 }
 
-// Pause leaves out what follows, until Resume.
+// Pause stops counting until Resume.
 func (c *Clock) Pause() {
-	now := c.leaving()
-	c.cpu += now.cpu - c.at.cpu
+	now := c.readLeaving()
+	c.cpu += now.cpu - c.last.cpu
 	c.pauses++
-	c.queued += now.queued - c.at.queued
-	c.elapsed += now.wall.Sub(c.at.wall)
-	c.at, c.paused = now, true
+	c.queued += now.queued - c.last.queued
+	c.elapsed += now.wall.Sub(c.last.wall)
+	c.last, c.paused = now, true
 }
 
-// Resume counts again.
+// Resume counts again after Pause.
 func (c *Clock) Resume() {
-	now := c.entering()
-	c.reads = min(c.reads, now.cpu-c.at.cpu) // at first the caches were cold
-	used, queued, took := now.cpu-c.at.cpu-c.reads, now.queued-c.at.queued, now.wall.Sub(c.at.wall)
-	if took-used-queued < offCPU {
+	now := c.readReturning()
+	c.readCPU = min(c.readCPU, now.cpu-c.last.cpu) // in Start the caches were cold
+	used, queued, took := now.cpu-c.last.cpu-c.readCPU, now.queued-c.last.queued, now.wall.Sub(c.last.wall)
+	if took-used-queued < minWait {
 		c.library += took
 	} else {
 		c.inside += used
 	}
-	c.at, c.paused = now, false
+	c.last, c.paused = now, false
 }
 
-// Reset forgets what was counted, and counts again.
+// Reset discards what was counted and starts again.
 func (c *Clock) Reset() {
 	c.cpu, c.pauses, c.elapsed, c.queued, c.library, c.inside = 0, 0, 0, 0, 0, 0
-	c.at, c.paused = c.entering(), false
+	c.last, c.paused = c.readReturning(), false
 }
 
-// Elapsed returns how long the work took on the clock on the wall. What it is more than the CPU time, the goroutine was kept
-// from its work: by Go's scheduler and its collector, or because others had the CPUs.
+// Elapsed returns the wall time of the work. It exceeds the CPU time if the goroutine was kept from
+// running: by Go's scheduler, its garbage collector, or others on the CPUs.
 func (c *Clock) Elapsed() time.Duration { return c.elapsed }
 
-// Queued returns how much of Elapsed the thread was ready and had to wait for a CPU, others running: of this program or of
-// another. It is zero where the system cannot tell.
+// Queued returns the part of Elapsed in which the thread was ready to run, but others had the CPUs.
+// It is zero if the system does not record that.
 func (c *Clock) Queued() time.Duration { return c.queued }
 
-// Library returns how long those stretches left out took that never waited: work that a library did, as in parsing what was
-// in a buffer already.
+// Library returns the wall time of the paused intervals that never waited: work of a library, such
+// as parsing what was already in a buffer.
 func (c *Clock) Library() time.Duration { return c.library }
 
-// Inside returns the CPU time that was used in those stretches left out that waited.
+// Inside returns the CPU time used in the paused intervals that did wait.
 func (c *Clock) Inside() time.Duration { return c.inside }
 
-// Reader reads from r and leaves it out.
+// Reader returns a reader of r that pauses the clock in each Read.
 func (c *Clock) Reader(r io.Reader) io.Reader { return reader{c, r} }
 
 type reader struct {

@@ -13,7 +13,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/worktime"
 )
 
-// burn works until the wall clock says that d is over: so much CPU at most.
+// burn works for d of wall time, so it uses at most d of CPU time.
 func burn(d time.Duration) {
 	sum := [32]byte{}
 	for start := time.Now(); time.Since(start) < d; {
@@ -21,28 +21,29 @@ func burn(d time.Duration) {
 	}
 }
 
-func TestOnlyWorkIsCounted(t *testing.T) {
+func TestStopReturnsWork(t *testing.T) {
 	clock := worktime.Start()
 	burn(10 * time.Millisecond)
 	clock.Pause()
 	burn(40 * time.Millisecond)
 	clock.Resume()
-	time.Sleep(40 * time.Millisecond) // no work, though not left out
+	time.Sleep(40 * time.Millisecond) // not work, although not paused
 	burn(10 * time.Millisecond)
 	got, ok := clock.Stop()
 	if runtime.GOOS != "linux" {
 		if ok {
-			t.Error("a clock that nobody knows of")
+			t.Error("a thread clock on a system other than Linux")
 		}
 		return
 	}
-	// How much CPU a burn gets is luck; that it is some, and not more than the time it took, is not.
+	// How much CPU time a burn gets depends on other processes. It is more than zero and at most
+	// its wall time.
 	if !ok || got <= 0 || got > 30*time.Millisecond {
 		t.Errorf("%v, %v", got, ok)
 	}
 }
 
-func TestReadsAreLeftOut(t *testing.T) {
+func TestReaderPauses(t *testing.T) {
 	clock := worktime.Start()
 	text, err := io.ReadAll(clock.Reader(iotest.OneByteReader(slow{strings.NewReader("slow")})))
 	got, _ := clock.Stop()
@@ -58,16 +59,16 @@ func (s slow) Read(p []byte) (int, error) {
 	return s.Reader.Read(p)
 }
 
-// What does not depend on who else is busy: work, the queue for a CPU and nothing else make up the time on the wall.
-func TestWorkAndTheQueueMakeUpTheTime(t *testing.T) {
+// Work and the queue for a CPU add up to the wall time, however busy the machine is.
+func TestWorkAndQueueAddUp(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("no clock of a thread")
+		t.Skip("no clock for a thread")
 	}
 	if _, err := os.Stat("/proc/thread-self/schedstat"); err != nil {
-		t.Skip("this kernel does not tell of the queue for a CPU")
+		t.Skip("this kernel does not record the queue for a CPU")
 	}
 	best := time.Hour
-	for range 20 { // a virtual machine's own pauses are on no clock of ours: once is enough
+	for range 20 { // a virtual machine may stop for a while, which no clock shows: once is enough
 		clock := worktime.Start()
 		start := time.Now()
 		burn(5 * time.Millisecond)
@@ -80,7 +81,7 @@ func TestWorkAndTheQueueMakeUpTheTime(t *testing.T) {
 	}
 }
 
-func TestACallThatNeverWaitsIsTheLibrarysWork(t *testing.T) {
+func TestLibraryIsPausedTimeWithoutWaits(t *testing.T) {
 	clock := worktime.Start()
 	clock.Pause()
 	time.Sleep(time.Millisecond)
@@ -95,11 +96,11 @@ func TestACallThatNeverWaitsIsTheLibrarysWork(t *testing.T) {
 	took := time.Since(start)
 	total, ok := clock.Stop()
 	if got := clock.Library(); ok && (waited > 0 || got < time.Millisecond || got > took || total > 20*time.Millisecond) {
-		t.Errorf("%v after a wait, %v after %v of calls that were busy, %v beside them", waited, got, took, total)
+		t.Errorf("%v after a wait; %v after %v of busy calls; %v of work", waited, got, took, total)
 	}
 }
 
-func TestWhatIsNotLeftOutElapses(t *testing.T) {
+func TestElapsed(t *testing.T) {
 	start := time.Now()
 	clock := worktime.Start()
 	time.Sleep(5 * time.Millisecond)
@@ -109,6 +110,6 @@ func TestWhatIsNotLeftOutElapses(t *testing.T) {
 	total, _ := clock.Stop()
 	took := time.Since(start)
 	if got := clock.Elapsed(); got < 5*time.Millisecond || got > took-20*time.Millisecond || got < total {
-		t.Errorf("%v of %v elapsed, of which %v were work", got, took, total)
+		t.Errorf("elapsed %v of %v, %v of it work", got, took, total)
 	}
 }
