@@ -7,15 +7,17 @@ import (
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
 )
 
-// BenchmarkCost is every cell of the table, for go test's own tools. The figures are of the whole call, its raw one included.
+// BenchmarkCost measures every cell of the table for go test's tools. A figure is the cost of the
+// whole call, including the raw one.
 func BenchmarkCost(b *testing.B) {
 	t := inMemory()
 	defer t.close()
-	name := strings.NewReplacer(" ", "_", ",", "", ":", "", "/", "-")
+	name := strings.NewReplacer(" ", "_", ",", "", ":", "", "/", "-").Replace
 	for _, c := range cases() {
 		m := open(c, t, peer.All())
 		for _, cell := range m.cells {
-			b.Run(name.Replace(c.title())+"/"+name.Replace(cell.contender)+"/"+name.Replace(cell.state.String()), func(b *testing.B) {
+			path := name(c.title()) + "/" + name(cell.contender) + "/" + name(cell.state.String())
+			b.Run(path, func(b *testing.B) {
 				ctx, finish := cell.under()
 				b.ReportAllocs()
 				for calls := 0; b.Loop(); calls++ {

@@ -9,43 +9,44 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// Case is a call whose cost is measured. What it calls answers from memory, so that a wrapper's cost is not lost in the
-// noise of a network.
+// Case is a call whose cost is measured. The other side answers from memory, so that the cost of a
+// wrapper is not lost in the noise of a network.
 type Case struct {
-	Room, Name string
-	Long       bool // the raw call takes so long that what is added is best told in percent of it
+	Library, Name string
+	Long          bool // the raw call is so long that a percentage says more than nanoseconds
 
-	// Make returns the call as p wraps it, with a client of its own, or nil where p covers no such library. A call that fails panics: a figure of
-	// it would be of something else.
+	// Make returns the call as p wraps it, with a client of its own. It returns nil if p does not
+	// wrap the library. A call that fails panics, because its cost would mean nothing.
 	Make func(p peer.Peer, at cleanup) func(context.Context)
 
-	// Asked is the context of a call whose wrapper is the server's: its parent comes in these headers, and it needs none. It is
-	// nil where the wrapper is a client's.
-	Asked func(http.Header) context.Context
+	// FromHeaders is set if the wrapper is a server's. It returns the context for a call whose
+	// parent is in these headers.
+	FromHeaders func(http.Header) context.Context
 
-	// Carry is how a span made by hand reaches the server; nil where the protocol has no place for it.
+	// Carry puts a span made by hand into the request. It is nil if the protocol has no place for
+	// it.
 	Carry func(context.Context, opentracing.Span) context.Context
 }
 
-// cleanup takes what is to be done when a client is no longer needed.
+// cleanup registers a function to call when a client is no longer needed.
 type cleanup func(func())
 
-// of makes the call as p wraps it.
-func (c Case) of(p peer.Peer) func(cleanup) func(context.Context) {
+// wrappedBy returns Make for p.
+func (c Case) wrappedBy(p peer.Peer) func(cleanup) func(context.Context) {
 	return func(at cleanup) func(context.Context) { return c.Make(p, at) }
 }
 
-func (c Case) title() string { return c.Room + " " + c.Name }
+func (c Case) title() string { return c.Library + " " + c.Name }
 
-// cases are all calls that are measured, room by room.
+// cases returns all calls that are measured, library by library.
 func cases() []Case {
 	return slices.Concat(httpCases(), sqlCases(), redisCases(), elasticsearchCases(), grpcCases())
 }
 
-// State is what a call finds in its context.
+// State is the parent that a call finds in its context.
 type State int
 
-// A call has no parent; or one that is not sampled, or one that is.
+// A call has no parent, an unsampled parent, or a sampled one.
 const (
 	NoParent State = iota
 	Unsampled

@@ -7,15 +7,14 @@ import (
 	"os/exec"
 )
 
-// The parts of this program that are processes of their own, as their only argument. They are no flags: nobody is to give one
-// who is not this program.
+// The only argument of a child process. These are not flags for users.
 const (
-	asSink    = "-sink"  // what -export and -service send to
-	asService = "-serve" // what -service loads
+	asSink    = "-sink"  // takes the spans of -export and -service
+	asService = "-serve" // is the service that -service loads
 )
 
-// partOf is the part that the arguments are for, nil where they are a user's.
-func partOf(args []string) func(stdin io.Reader, stdout io.Writer) error {
+// childProcess returns the main function of a child process, or nil if the arguments are a user's.
+func childProcess(args []string) func(stdin io.Reader, stdout io.Writer) error {
 	if len(args) == 1 {
 		switch args[0] {
 		case asSink:
@@ -27,20 +26,20 @@ func partOf(args []string) func(stdin io.Reader, stdout io.Writer) error {
 	return nil
 }
 
-// child is this program, run again for a part that needs a process of its own. It ends with its input.
+// child is this program, running again as a child process. It exits at the end of its input.
 type child struct {
-	told string // the first line it printed
-	in   io.WriteCloser
-	wait func() error
+	firstLine string // of its output
+	in        io.WriteCloser
+	wait      func() error
 }
 
-// startChild runs a part of this program, gives it input, and waits for its first line.
-func startChild(part string, env []string, input []byte) (*child, error) {
+// startChild starts a child process, writes its input, and waits for its first line.
+func startChild(argument string, env []string, input []byte) (*child, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program, part)
+	cmd := exec.Command(program, argument)
 	cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), env...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -55,7 +54,7 @@ func startChild(part string, env []string, input []byte) (*child, error) {
 	}
 	c := &child{in: in, wait: cmd.Wait}
 	if _, err = in.Write(input); err == nil {
-		c.told, err = bufio.NewReader(out).ReadString('\n')
+		c.firstLine, err = bufio.NewReader(out).ReadString('\n')
 	}
 	if err != nil {
 		_ = c.stop()

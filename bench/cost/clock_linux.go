@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clockName says what clock reads.
+// clockName describes clock.
 const clockName = "CPU time of the process"
 
-// clock is the time that the process has had on CPUs, with all its goroutines and its collector. None of the measured calls
-// waits for anything, so it is what they take, less what the machine was doing for others meanwhile.
+// clock returns the CPU time of the process, with all goroutines and the garbage collector. The
+// measured calls never wait, so it is their duration without the time that other processes took.
 func clock() time.Duration {
 	var at unix.Timespec
 	check(unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &at))

@@ -5,9 +5,9 @@ import (
 	"testing"
 )
 
-// measuredAs is a case in which the three contenders were measured so.
+// measuredAs returns a case in which the three contenders had these figures.
 func measuredAs(raw, hand, ours []float64) *measured {
-	m := &measured{Case: Case{Room: "room", Name: "call"}}
+	m := &measured{Case: Case{Library: "lib", Name: "call"}}
 	for name, ns := range map[string][]float64{rawName: raw, handName: hand, ourName: ours} {
 		for s := range states {
 			m.cells = append(m.cells, &cell{contender: name, state: s, ns: ns, bytes: ns, allocs: ns})
@@ -16,7 +16,7 @@ func measuredAs(raw, hand, ours []float64) *measured {
 	return m
 }
 
-func TestACostIsOverRawAndARatioIsOfCosts(t *testing.T) {
+func TestSummarizeSubtractsRaw(t *testing.T) {
 	m := measuredAs([]float64{1000, 2000, 1000}, []float64{2000, 3000, 2010}, []float64{3000, 4000, 3000})
 	for _, e := range summarize([]*measured{m}) {
 		if e.Contender == ourName && (e.Over != spread{2000, 2000, 2000} || e.ByHand == nil || e.ByHand.Median != 2) {
@@ -25,7 +25,7 @@ func TestACostIsOverRawAndARatioIsOfCosts(t *testing.T) {
 	}
 }
 
-func TestThereIsNoRatioToWhatCannotBeToldFromNothing(t *testing.T) {
+func TestNoRatioToCostNearZero(t *testing.T) {
 	m := measuredAs([]float64{1000, 1000, 1000}, []float64{900, 1500, 2500}, []float64{3000, 4000, 3000})
 	for _, e := range summarize([]*measured{m}) {
 		if e.ByHand != nil {
@@ -34,21 +34,22 @@ func TestThereIsNoRatioToWhatCannotBeToldFromNothing(t *testing.T) {
 	}
 }
 
-func TestAnAllocationTooManyIsNoticed(t *testing.T) {
+func TestExceeded(t *testing.T) {
 	m := measuredAs([]float64{1, 1}, nil, []float64{2, 2})
 	if exceeded([]*measured{m}) == nil {
 		t.Error("a case without a bound passes")
 	}
-	m.Room, m.Name = "database/sql", "exec" // to which an unsampled call may add one, and one without a parent none
+	m.Library, m.Name = "database/sql", "exec" // may allocate once unsampled, and never without a parent
 	if exceeded([]*measured{m}) == nil {
 		t.Error("an allocation without a parent passes")
 	}
 }
 
-func TestASectionIsReplacedAndTheProseAroundItStays(t *testing.T) {
-	const document = "prose\n<!-- bench/cost -->\nold\n<!-- end -->\nmore\n<!-- bench/cost -service -->\nother\n<!-- end -->\n"
+func TestReplaceSection(t *testing.T) {
+	const rest = "\n<!-- end -->\nmore\n<!-- bench/cost -service -->\nother\n<!-- end -->\n"
+	const document = "prose\n<!-- bench/cost -->\nold" + rest
 	got, err := replace([]byte(document), "", []byte("new\n"))
-	const want = "prose\n<!-- bench/cost -->\n\nnew\n\n<!-- end -->\nmore\n<!-- bench/cost -service -->\nother\n<!-- end -->\n"
+	const want = "prose\n<!-- bench/cost -->\n\nnew\n" + rest
 	if string(got) != want || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
@@ -56,13 +57,13 @@ func TestASectionIsReplacedAndTheProseAroundItStays(t *testing.T) {
 		t.Errorf("a second time: %q, %v", again, err)
 	}
 	if _, err := replace([]byte(document), "export", nil); err == nil {
-		t.Error("a section that is not there was replaced")
+		t.Error("a missing section was replaced")
 	}
 }
 
-// listed is what the table says of who costs less than ours, whose calls cost so much in each round, when sampled, beside a
-// peer's. A round's raw call takes as long as the machine likes.
-func listed(ours, peers []float64) string {
+// aheadList returns the table's list of peers that cost less than gaptrace when sampled, for these
+// costs in each round. The raw call varies from round to round.
+func aheadList(ours, peers []float64) string {
 	raw, hand := make([]float64, len(ours)), make([]float64, len(ours))
 	var ourCalls, peerCalls []float64
 	for i := range ours {
@@ -78,26 +79,30 @@ func listed(ours, peers []float64) string {
 	return list
 }
 
-func TestTheTableSaysWhoIsAhead(t *testing.T) {
-	var rises, less, sometimes, little, nothing, near []float64 // the rounds' costs
+func TestTableListsCheaperPeers(t *testing.T) {
+	var rises, less, sometimes, little, nothing, near []float64 // costs by round
 	for i := range 15 {
 		rises = append(rises, 2000+float64(40*i))
 		less = append(less, rises[i]-20)
 		sometimes = append(sometimes, rises[i]+float64(30-60*(i%2)))
-		little, nothing, near = append(little, 90+float64(i%2)), append(nothing, 80+float64(i%3)), append(near, 89+float64(i%3))
+		little, near = append(little, 90+float64(i%2)), append(near, 89+float64(i%3))
+		nothing = append(nothing, 80+float64(i%3))
 	}
 	for _, c := range []struct {
 		of          string
 		ours, peers []float64
 		want        string
 	}{
-		{"1 % less in every round, though the rounds differ by more", rises, less, "- sampled, room call (2280 ns): some peer 2260 ns\n"},
+		{
+			"1 % less in every round, although the rounds differ by more", rises, less,
+			"- sampled, lib call (2280 ns): some peer 2260 ns\n",
+		},
 		{"1 % more in every round", less, rises, "- sampled: none\n"},
-		{"at times less, at times more", rises, sometimes, "- sampled: none\n"},
-		{"costs too small for a ratio", little, nothing, "- sampled, room call (90 ns): some peer 81 ns\n"},
-		{"costs too small for a ratio, whose bounds meet", little, near, "- sampled: none\n"},
+		{"sometimes less, sometimes more", rises, sometimes, "- sampled: none\n"},
+		{"costs too small for a ratio", little, nothing, "- sampled, lib call (90 ns): some peer 81 ns\n"},
+		{"costs too small for a ratio, with bounds that overlap", little, near, "- sampled: none\n"},
 	} {
-		if got := listed(c.ours, c.peers); got != c.want {
+		if got := aheadList(c.ours, c.peers); got != c.want {
 			t.Errorf("%s: %q", c.of, got)
 		}
 	}

@@ -28,8 +28,8 @@ func elasticsearchCases() []Case {
 		return c.Bulk(strings.NewReader(actions), c.Bulk.WithContext(ctx))
 	}
 	return []Case{
-		{Room: "go-elasticsearch", Name: "search", Make: withElasticsearch(found, search)},
-		{Room: "go-elasticsearch", Name: "bulk of 100", Make: withElasticsearch(indexed, bulk)},
+		{Library: "go-elasticsearch", Name: "search", Make: withElasticsearch(found, search)},
+		{Library: "go-elasticsearch", Name: "bulk of 100", Make: withElasticsearch(indexed, bulk)},
 	}
 }
 

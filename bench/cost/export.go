@@ -14,12 +14,12 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// queued is how many spans an exporter may have in hand: enough for all of a chunk, so that none is dropped.
+// queued is the size of an exporter's queue: enough for a whole chunk, so that no span is dropped.
 const queued = 10_000
 
-// exporting opens tracers that send to a sink, each as its documentation has it: Jaeger's by UDP to an agent,
-// OpenTelemetry's in batches by OTLP over HTTP, and dd-trace-go's to its agent.
-func exporting(to distant) tracers {
+// exporting opens tracers that send to a sink, each as its documentation shows: Jaeger's by UDP to
+// an agent, OpenTelemetry's in batches by OTLP over HTTP, and dd-trace-go's to its agent.
+func exporting(to sinkProcess) tracers {
 	return tracers{
 		peer.OpenTracing: openAgent(to.udp),
 		peer.OpenTelemetry: openOTel(sdk.NewBatchSpanProcessor(
@@ -34,12 +34,12 @@ func openAgent(address string) api {
 	reporter := &counting{Reporter: jaeger.NewRemoteReporter(sent, jaeger.ReporterOptions.QueueSize(queued))}
 	return openJaeger(reporter, func() {
 		for sent.spans.Load() < reporter.spans.Load() {
-			time.Sleep(100 * time.Microsecond) // asleep it costs no CPU time
+			time.Sleep(100 * time.Microsecond) // sleeping costs no CPU time
 		}
 	})
 }
 
-// counting and counted tell when a reporter has nothing in its queue.
+// counting and counted show when the queue of a reporter is empty.
 type (
 	counting struct {
 		jaeger.Reporter
@@ -61,23 +61,23 @@ func (c *counted) Append(span *jaeger.Span) (int, error) {
 	return c.Transport.Append(span)
 }
 
-// distant is a sink that is a process of its own, so that what it does is in nobody's figures.
-type distant struct {
+// sinkProcess is a sink in a child process, so that its work is in no figure.
+type sinkProcess struct {
 	udp, http string
 	stop      func() error
 }
 
-func startSink() (s distant, err error) {
+func startSink() (s sinkProcess, err error) {
 	c, err := startChild(asSink, nil, nil)
 	if err != nil {
-		return distant{}, fmt.Errorf("start a sink: %w", err)
+		return sinkProcess{}, fmt.Errorf("start a sink: %w", err)
 	}
 	s.stop = c.stop
-	_, err = fmt.Sscan(c.told, &s.udp, &s.http)
+	_, err = fmt.Sscan(c.firstLine, &s.udp, &s.http)
 	return s, err
 }
 
-// serveSink is the sink: it tells its addresses, and takes whatever comes until stdin ends.
+// serveSink is the main function of the sink. It prints its addresses and serves until stdin ends.
 func serveSink(stdin io.Reader, stdout io.Writer) error {
 	to, err := sink.Listen()
 	if err != nil {

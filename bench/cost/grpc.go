@@ -33,24 +33,25 @@ func grpcCases() []Case {
 			check(err)
 		}
 	}
+	const long = "stream of 1,000 messages, "
 	return []Case{
-		{Room: "grpc", Name: "unary call, client", Carry: toMetadata, Make: withGRPC(clientOf, unary)},
-		{Room: "grpc", Name: "unary call, server", Asked: withMetadata, Make: withGRPC(serverOf, unary)},
-		{Room: "grpc", Name: "stream of 1,000 messages, client", Carry: toMetadata, Long: true, Make: withGRPC(clientOf, stream)},
-		{Room: "grpc", Name: "stream of 1,000 messages, server", Asked: withMetadata, Long: true, Make: withGRPC(serverOf, stream)},
+		{Library: "grpc", Name: "unary call, client", Carry: toMetadata, Make: withGRPC(clientOf, unary)},
+		{Library: "grpc", Name: "unary call, server", FromHeaders: withMetadata, Make: withGRPC(serverOf, unary)},
+		{Library: "grpc", Name: long + "client", Long: true, Carry: toMetadata, Make: withGRPC(clientOf, stream)},
+		{Library: "grpc", Name: long + "server", Long: true, FromHeaders: withMetadata, Make: withGRPC(serverOf, stream)},
 	}
 }
 
-// withMetadata is the context of a client whose calls have these headers.
+// withMetadata returns the context for a call with these headers.
 func withMetadata(headers http.Header) context.Context {
 	md := metadata.MD{}
 	for key, values := range headers {
-		md.Set(key, values...) // in small letters
+		md.Set(key, values...) // lower-cases the key
 	}
 	return metadata.NewOutgoingContext(context.Background(), md)
 }
 
-// side is what of a peer wraps a call: its other side is raw.
+// side returns the wrapper of one side of a call, from a peer. The other side is raw.
 type side func(peer.Peer) (ofClient []grpc.DialOption, ofServer []grpc.ServerOption, covered bool)
 
 func clientOf(p peer.Peer) ([]grpc.DialOption, []grpc.ServerOption, bool) {
@@ -67,15 +68,17 @@ func serverOf(p peer.Peer) ([]grpc.DialOption, []grpc.ServerOption, bool) {
 	return nil, p.GRPCServer(), true
 }
 
-// toMetadata is what a hand does for a gRPC call.
+// toMetadata injects a span made by hand into the metadata of a gRPC call.
 func toMetadata(ctx context.Context, span opentracing.Span) context.Context {
 	carrier := opentracing.TextMapCarrier{}
 	check(span.Tracer().Inject(span.Context(), opentracing.HTTPHeaders, carrier))
 	return metadata.NewOutgoingContext(ctx, metadata.New(carrier))
 }
 
-// withGRPC calls a server over a connection in memory, one side of which is wrapped.
-func withGRPC(wrapped side, call func(context.Context, pb.TestServiceClient)) func(peer.Peer, cleanup) func(context.Context) {
+// withGRPC calls a server over a connection in memory. One side is wrapped.
+func withGRPC(
+	wrapped side, call func(context.Context, pb.TestServiceClient),
+) func(peer.Peer, cleanup) func(context.Context) {
 	return func(p peer.Peer, at cleanup) func(context.Context) {
 		ofClient, ofServer, covered := wrapped(p)
 		if !covered {
@@ -104,7 +107,9 @@ func (service) UnaryCall(context.Context, *pb.SimpleRequest) (*pb.SimpleResponse
 	return &pb.SimpleResponse{}, nil
 }
 
-func (service) StreamingOutputCall(asked *pb.StreamingOutputCallRequest, stream pb.TestService_StreamingOutputCallServer) error {
+func (service) StreamingOutputCall(
+	asked *pb.StreamingOutputCallRequest, stream pb.TestService_StreamingOutputCallServer,
+) error {
 	answer := &pb.StreamingOutputCallResponse{}
 	for _, each := range asked.ResponseParameters {
 		if answer.Payload == nil || len(answer.Payload.Body) != int(each.Size) {

@@ -14,21 +14,21 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// made is a span as ours was drawn, for a hand to make.
-type made struct {
+// handSpan is a span that gaptrace recorded, to be made by hand.
+type handSpan struct {
 	operation string
 	tags      []opentracing.Tag
 }
 
-// recorded makes one sampled call, and tells what is drawn for it.
+// recorded makes one sampled call and returns its spans.
 func recorded(c Case, make func(cleanup) func(context.Context)) []*jaeger.Span {
 	before := opentracing.GlobalTracer()
 	defer opentracing.SetGlobalTracer(before)
 	memory := jaeger.NewInMemoryReporter()
 	tracer := openJaeger(memory, func() {})
 	ctx, headers, _ := tracer.parent(true)
-	if c.Asked != nil {
-		ctx = c.Asked(headers)
+	if c.FromHeaders != nil {
+		ctx = c.FromHeaders(headers)
 	}
 	client := &client{make: make}
 	client.renew()
@@ -41,15 +41,15 @@ func recorded(c Case, make func(cleanup) func(context.Context)) []*jaeger.Span {
 	return spans
 }
 
-// toMake is what a hand does for the same picture. Waits are left out: in memory there are none but by accident, and by hand
-// nobody measures them.
-func toMake(drawn []*jaeger.Span) []made {
-	var all []made
+// toMake returns the spans to make by hand for the same trace. It leaves out waits: in memory a
+// call waits only by accident, and code by hand would not measure them.
+func toMake(drawn []*jaeger.Span) []handSpan {
+	var all []handSpan
 	for _, span := range drawn {
 		if isWait(span) {
 			continue
 		}
-		m := made{operation: span.OperationName()}
+		m := handSpan{operation: span.OperationName()}
 		for key, value := range span.Tags() {
 			m.tags = append(m.tags, opentracing.Tag{Key: key, Value: value})
 		}
@@ -58,8 +58,8 @@ func toMake(drawn []*jaeger.Span) []made {
 	return all
 }
 
-// isWait tells a span that is there only where a call had to wait: for the rest of its answer, for its pool, or, as a server,
-// for its client.
+// isWait reports whether a span exists only because a call had to wait: for the rest of an answer,
+// for a pool, or, in a server, for the client.
 func isWait(span *jaeger.Span) bool {
 	name := span.OperationName()
 	return name == "sql pool" || slices.ContainsFunc([]string{" wait", " read", " write"}, func(end string) bool {
@@ -67,10 +67,11 @@ func isWait(span *jaeger.Span) bool {
 	})
 }
 
-// byHand is the raw call with Jaeger's spans around it: started, tagged, injected or put into the handler's context, and
-// finished. It records no errors, watches no results and tells no waits.
-func byHand(c Case, raw peer.Peer, spans []made, at cleanup) func(context.Context) {
-	if c.Asked != nil {
+// byHand returns the raw call with Jaeger's spans around it: started, tagged, injected or put into
+// the handler's context, and finished. It records neither errors nor waits, and does not watch
+// results.
+func byHand(c Case, raw peer.Peer, spans []handSpan, at cleanup) func(context.Context) {
+	if c.FromHeaders != nil {
 		return c.Make(peer.Peer{
 			HTTPHandler: func(h http.Handler) http.Handler { return spans[0].handler(h) },
 			GRPCServer: func() []grpc.ServerOption {
@@ -85,7 +86,7 @@ func byHand(c Case, raw peer.Peer, spans []made, at cleanup) func(context.Contex
 			call(ctx)
 			return
 		}
-		for _, m := range spans[1:] { // of a transaction
+		for _, m := range spans[1:] { // the other spans of a transaction
 			m.start(opentracing.ChildOf(parent.Context())).Finish()
 		}
 		span := spans[0].start(opentracing.ChildOf(parent.Context()))
@@ -97,7 +98,7 @@ func byHand(c Case, raw peer.Peer, spans []made, at cleanup) func(context.Contex
 	}
 }
 
-func (m made) handler(next http.Handler) http.Handler {
+func (m handSpan) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		span := m.below(opentracing.HTTPHeadersCarrier(req.Header))
 		next.ServeHTTP(w, req.WithContext(opentracing.ContextWithSpan(req.Context(), span)))
@@ -105,14 +106,14 @@ func (m made) handler(next http.Handler) http.Handler {
 	})
 }
 
-func (m made) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+func (m handSpan) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	headers, _ := metadata.FromIncomingContext(ctx)
 	span := m.below(opentracing.HTTPHeadersCarrier(headers))
 	defer span.Finish()
 	return next(opentracing.ContextWithSpan(ctx, span), req)
 }
 
-func (m made) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (m handSpan) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	headers, _ := metadata.FromIncomingContext(stream.Context())
 	span := m.below(opentracing.HTTPHeadersCarrier(headers))
 	defer span.Finish()
@@ -126,16 +127,16 @@ type handled struct {
 
 func (h handled) Context() context.Context { return h.ctx }
 
-// below is the span of a server, whose client tells in its headers what its own is.
-func (m made) below(headers opentracing.HTTPHeadersCarrier) opentracing.Span {
+// below starts the span of a server, as a child of the span in the headers.
+func (m handSpan) below(headers opentracing.HTTPHeadersCarrier) opentracing.Span {
 	client, _ := opentracing.GlobalTracer().Extract(opentracing.HTTPHeaders, headers)
 	return m.start(ext.RPCServerOption(client)) // a nil client is no parent
 }
 
-func (m made) start(parent opentracing.StartSpanOption) opentracing.Span {
+func (m handSpan) start(parent opentracing.StartSpanOption) opentracing.Span {
 	span := opentracing.GlobalTracer().StartSpan(m.operation, parent)
 	for _, tag := range m.tags {
-		switch value := tag.Value.(type) { // a hand would give the value itself, not one boxed before
+		switch value := tag.Value.(type) { // code by hand sets a concrete value, not an interface
 		case string:
 			span.SetTag(tag.Key, value)
 		case int64:

@@ -10,8 +10,9 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// pictures are the operations and the tags' keys of spans, but for those of waits: a line each, in the order of the alphabet.
-func pictures(spans []*jaeger.Span) []string {
+// describe returns a sorted line for each span, except waits: its operation and the keys of its
+// tags.
+func describe(spans []*jaeger.Span) []string {
 	var lines []string
 	for _, span := range spans {
 		if !isWait(span) {
@@ -23,17 +24,17 @@ func pictures(spans []*jaeger.Span) []string {
 	return lines
 }
 
-func TestAHandDrawsWhatGaptraceDraws(t *testing.T) {
+func TestByHandMakesTheSameSpans(t *testing.T) {
 	for _, c := range cases() {
-		ours := recorded(c, c.of(named(ourName)))
+		ours := recorded(c, c.wrappedBy(named(ourName)))
 		byHand := recorded(c, func(at cleanup) func(context.Context) { return byHand(c, named(rawName), toMake(ours), at) })
-		got, want := pictures(byHand), pictures(ours)
+		got, want := describe(byHand), describe(ours)
 		if len(want) == 0 || !slices.Equal(got, want) {
 			t.Errorf("%s: by hand\n%s\nby gaptrace\n%s", c.title(), strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 		for _, line := range want {
 			if !strings.Contains(line, "component") || !strings.Contains(line, "span.kind") {
-				t.Errorf("%s: %s: nothing to hold a hand against", c.title(), line)
+				t.Errorf("%s: %s: no component or span.kind", c.title(), line)
 			}
 		}
 	}

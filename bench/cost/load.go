@@ -18,13 +18,13 @@ import (
 	"github.com/gaptrace/gaptrace/bench/internal/script"
 )
 
-// variant is how a service is run.
+// variant is one way to run the service.
 type variant struct {
 	Name    string `json:"name"`
 	sampler []string
 }
 
-// variants are the service raw, and wrapped with a share of its requests sampled.
+// variants returns the raw service, and the wrapped one with a share of its requests sampled.
 func variants() []variant {
 	sampled := func(kind, share string) []string {
 		return []string{"JAEGER_SAMPLER_TYPE=" + kind, "JAEGER_SAMPLER_PARAM=" + share}
@@ -37,7 +37,7 @@ func variants() []variant {
 	}
 }
 
-// Loaded is what a service did under load, by variant: the medians of its rounds.
+// Loaded is the result of a variant under load: the medians of its rounds.
 type Loaded struct {
 	variant
 	Throughput spread `json:"requests_per_second"`
@@ -50,10 +50,10 @@ type Loaded struct {
 	CPUOfRaw   spread `json:"cpu_of_raw"`
 }
 
-// atOnce is how many requests are always on their way.
+// atOnce is the number of concurrent callers.
 const atOnce = 8
 
-// loadServices puts the variants of a service under load, in turn.
+// loadServices puts the variants under load, in turn.
 func loadServices(rounds int, length time.Duration, progress func(round int)) (loaded []Loaded, err error) {
 	to, stopBackends, err := startBackends()
 	if err != nil {
@@ -71,20 +71,20 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 	all := make([]figures, len(variants()))
 	for _, v := range variants() {
 		to.Wrapped = v.sampler != nil
-		orders, err := json.Marshal(to)
+		config, err := json.Marshal(to)
 		if err != nil {
 			return nil, err
 		}
-		service, err := startChild(asService, append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port), orders)
+		service, err := startChild(asService, append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port), config)
 		if err != nil {
 			return nil, fmt.Errorf("start a service: %w", err)
 		}
 		defer func() { err = errors.Join(err, service.stop()) }()
-		services = append(services, "http://"+strings.TrimSpace(service.told))
+		services = append(services, "http://"+strings.TrimSpace(service.firstLine))
 	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce}}
 	turns := turnsOf(len(services))
-	for round := -1; round < rounds; round++ { // the first is for everybody to warm up
+	for round := -1; round < rounds; round++ { // round -1 warms up
 		progress(round)
 		for _, v := range turns() {
 			took, before, after, err := load(client, services[v], length)
@@ -116,15 +116,17 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 	return loaded, nil
 }
 
-// turnsOf tells the order of n services, in each round another: what one leaves behind on the machine is not always the same
-// one's to bear.
+// turnsOf returns a function that returns a new random order of n services for each round. So what
+// one service leaves behind does not always affect the same next one.
 func turnsOf(n int) func() []int {
 	random := rand.New(rand.NewPCG(5, 6))
 	return func() []int { return random.Perm(n) }
 }
 
-// load calls a service for a while, and returns how long each request took, in order of length.
-func load(client *http.Client, service string, duration time.Duration) (took []time.Duration, before, after used, err error) {
+// load calls a service for a while, and returns the sorted durations of the requests.
+func load(client *http.Client, service string, duration time.Duration) (
+	took []time.Duration, before, after used, err error,
+) {
 	if before, err = usedBy(client, service); err != nil {
 		return nil, before, after, err
 	}
@@ -133,15 +135,15 @@ func load(client *http.Client, service string, duration time.Duration) (took []t
 	end := time.Now().Add(duration)
 	for range atOnce {
 		callers.Go(func() {
-			var own []time.Duration
+			var mine []time.Duration
 			var failed error
-			for start := time.Now(); failed == nil && (own == nil || start.Before(end)); start = time.Now() { // once in any case
+			for start := time.Now(); failed == nil && (mine == nil || start.Before(end)); start = time.Now() { // at least once
 				failed = fetch(client, service+"/books/7", io.Discard)
-				own = append(own, time.Since(start))
+				mine = append(mine, time.Since(start))
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			took, err = append(took, own...), errors.Join(err, failed)
+			took, err = append(took, mine...), errors.Join(err, failed)
 		})
 	}
 	callers.Wait()
@@ -174,7 +176,7 @@ func fetch(client *http.Client, url string, to io.Writer) error {
 	return err
 }
 
-// startBackends starts what the service calls, on the loopback interface and in this process.
+// startBackends starts the servers that the service calls, in this process.
 func startBackends() (to backends, stop func(), err error) {
 	cache, err := miniredis.Run()
 	if err != nil {
@@ -190,7 +192,8 @@ func startBackends() (to backends, stop func(), err error) {
 		_, _ = io.Copy(io.Discard, req.Body)
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.WriteString(w, `{"took":1,"hits":{"total":{"value":3},"hits":[`+strings.Repeat(`{"_id":"7","_source":{"title":"gaps"}},`, 19)+`{}]}}`)
+		hits := strings.Repeat(`{"_id":"7","_source":{"title":"gaps"}},`, 19)
+		_, _ = io.WriteString(w, `{"took":1,"hits":{"total":{"value":3},"hits":[`+hits+`{}]}}`)
 	}))
 	supplier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `[`+strings.Repeat(`{"Shop":"a warehouse","Price":"12.50"},`, 19)+`{}]`)

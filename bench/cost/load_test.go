@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-func TestNoServiceAlwaysFollowsTheSameOne(t *testing.T) {
+func TestTurnsVary(t *testing.T) {
 	n := len(variants())
 	turns := turnsOf(n)
-	follows := map[[2]int]int{} // one behind another, in so many rounds
+	follows := map[[2]int]int{} // how often one follows another
 	const rounds = 40
 	for range rounds {
 		order := turns()
 		if !slices.Equal(slices.Sorted(slices.Values(order)), []int{0, 1, 2, 3}) {
-			t.Fatalf("a round of %v", order)
+			t.Fatalf("order %v", order)
 		}
 		for i, v := range order[1:] {
 			follows[[2]int{order[i], v}]++
@@ -29,7 +29,7 @@ func TestNoServiceAlwaysFollowsTheSameOne(t *testing.T) {
 	}
 }
 
-func TestAServiceIsLoadedRawAndWrapped(t *testing.T) {
+func TestLoadServices(t *testing.T) {
 	var rounds []int
 	loaded, err := loadServices(2, 20*time.Millisecond, func(round int) { rounds = append(rounds, round) })
 	if err != nil {

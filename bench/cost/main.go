@@ -1,9 +1,9 @@
-// Command cost measures what a wrapper adds to a call: ours, each peer's, and a Jaeger span made by hand. docs/PERFORMANCE.md
-// has what it found, and how to read it.
+// Command cost measures what a wrapper adds to a call: gaptrace's, each peer's, and a Jaeger span
+// made by hand. docs/PERFORMANCE.md explains the results; results.md has the tables.
 //
-//	go run ./bench/cost [-room regexp] [-peer regexp] [-rounds n] [-json]
+//	go run ./bench/cost [-case regexp] [-peer regexp] [-rounds n] [-json]
 //	go run ./bench/cost -short
-//	go run ./bench/cost -write docs/PERFORMANCE.md
+//	go run ./bench/cost -write bench/cost/results.md
 package main
 
 import (
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// pattern is a flag that is a regular expression.
+// pattern is a flag with a regular expression. Without one it matches everything.
 type pattern struct{ *regexp.Regexp }
 
 func (p *pattern) Set(s string) (err error) {
@@ -43,19 +43,20 @@ func (p *pattern) String() string {
 	return p.Regexp.String()
 }
 
-func (p *pattern) takes(s string) bool { return p.Regexp == nil || p.MatchString(s) }
+func (p *pattern) matches(s string) bool { return p.Regexp == nil || p.MatchString(s) }
 
 type flags struct {
 	short, json, export, service bool
 
-	rounds     int
-	room, peer pattern
-	write      string
+	rounds int
+	only   pattern // cases
+	peer   pattern
+	write  string
 }
 
 func command(args []string, stdout, stderr io.Writer) error {
-	if part := partOf(args); part != nil {
-		return part(os.Stdin, stdout)
+	if process := childProcess(args); process != nil {
+		return process(os.Stdin, stdout)
 	}
 	f, err := parse(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
@@ -78,18 +79,21 @@ func command(args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// parse reads the flags. Asked for help it prints that, and returns flag.ErrHelp.
+// parse parses the flags. If they ask for help, it prints help and returns flag.ErrHelp.
 func parse(args []string, stdout io.Writer) (f flags, err error) {
 	set := flag.NewFlagSet("cost", flag.ContinueOnError)
-	set.SetOutput(io.Discard) // the error is for main to tell
-	set.BoolVar(&f.short, "short", false, "measure for a moment, and fail where ours allocates more than is recorded")
-	set.BoolVar(&f.json, "json", false, "print JSON")
-	set.BoolVar(&f.export, "export", false, "send what is recorded over the loopback interface, and measure that too")
-	set.BoolVar(&f.service, "service", false, "put a service under load, raw and wrapped")
-	set.IntVar(&f.rounds, "rounds", 0, "`how often` each call is measured (default 15, with -short 3; with -service 10 and 2)")
-	set.StringVar(&f.write, "write", "", "replace the tables in this `file`: all three, or that of -export or -service")
-	set.Var(&f.room, "room", "measure the calls whose room and name match this `regexp`")
-	set.Var(&f.peer, "peer", "measure the peers whose name matches this `regexp`, beside raw, by hand and gaptrace; ^$ for none")
+	set.SetOutput(io.Discard) // main prints the error
+	set.BoolVar(&f.short, "short", false, "measure briefly, and fail if gaptrace allocates more than bounds.go allows")
+	set.BoolVar(&f.json, "json", false, "print JSON instead of tables")
+	set.BoolVar(&f.export, "export", false, "send the spans over the loopback interface, and measure that too")
+	set.BoolVar(&f.service, "service", false, "measure a whole service under load, raw and wrapped")
+	set.IntVar(&f.rounds, "rounds", 0, "measure each call `N` times (default 15, with -short 3; with -service 10 and 2)")
+	set.StringVar(&f.write, "write", "",
+		"replace the tables in this `file`: all three, or the one for -export or -service")
+	set.Var(&f.only, "case",
+		"measure only the cases that match this `regexp`, such as redis or 'net/http GET'")
+	set.Var(&f.peer, "peer",
+		"measure only the peers that match this `regexp`, besides raw, by hand and gaptrace; ^$ for none")
 	err = set.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		set.SetOutput(stdout)
@@ -100,38 +104,40 @@ func parse(args []string, stdout io.Writer) (f flags, err error) {
 		return f, err
 	}
 	if set.NArg() > 0 {
-		return f, fmt.Errorf("%q is no flag", set.Arg(0))
+		return f, fmt.Errorf("unexpected argument %q: there are only flags", set.Arg(0))
 	}
-	return f, f.sensible()
+	return f, f.check()
 }
 
-// sensible refuses what would be measured otherwise than it says, or destroy a table.
-func (f flags) sensible() error {
+// check refuses combinations of flags that would measure something else than they say, or would
+// write incomplete tables.
+func (f flags) check() error {
 	if f.rounds < 0 {
-		return fmt.Errorf("-rounds %d: there is no such number of rounds", f.rounds)
+		return fmt.Errorf("-rounds %d: want 0 or more", f.rounds)
 	}
 	if f.service && f.export {
-		return errors.New("-service and -export are two measurements: one at a time")
+		return errors.New("-service and -export are two measurements: use one of them")
 	}
 	if f.short && f.export {
-		return errors.New("-short holds against bounds of spans that go nowhere: it does not go with -export")
+		return errors.New("-short cannot be combined with -export: its bounds are for spans that are not sent")
 	}
 	some := []struct {
 		flag  string
 		given bool
-	}{{"-room", f.room.Regexp != nil}, {"-peer", f.peer.Regexp != nil}, {"-short", f.short}, {"-json", f.json}}
+	}{{"-case", f.only.Regexp != nil}, {"-peer", f.peer.Regexp != nil}, {"-short", f.short}, {"-json", f.json}}
 	for i, each := range some {
 		switch {
 		case each.given && f.write != "":
-			return fmt.Errorf("-write replaces whole tables, as measured in full: it does not go with %s", each.flag)
+			return fmt.Errorf("-write cannot be combined with %s: it replaces whole tables", each.flag)
 		case each.given && f.service && i < 2:
-			return fmt.Errorf("-service is measured whole: it does not go with %s", each.flag)
+			return fmt.Errorf("-service cannot be combined with %s: it measures the whole service", each.flag)
 		}
 	}
 	return nil
 }
 
-// run measures what the flags say. Where ours allocates too much its figures come with an error.
+// run measures what the flags select. If gaptrace allocates too much, it returns an error besides
+// the result.
 func (f flags) run(stderr io.Writer) (Result, error) {
 	if f.service {
 		return f.load(stderr)
@@ -143,7 +149,7 @@ func (f flags) run(stderr io.Writer) (Result, error) {
 	return r, err
 }
 
-// rewrite replaces the tables in a document: the one that the flags say, or all three.
+// rewrite replaces the tables in a document: the one that the flags select, or all three.
 func (f flags) rewrite(stderr io.Writer) error {
 	all := []string{"", "export", "service"}
 	switch {
@@ -152,7 +158,7 @@ func (f flags) rewrite(stderr io.Writer) error {
 	case f.service:
 		all = all[2:]
 	}
-	if err := writable(f.write, all); err != nil { // which is better known before it has all been measured
+	if err := writable(f.write, all); err != nil { // fail before minutes of measurement
 		return err
 	}
 	for _, flag := range all {
@@ -168,7 +174,7 @@ func (f flags) rewrite(stderr io.Writer) error {
 	return nil
 }
 
-// measure runs what the flags choose.
+// measure measures the cases and peers that the flags select.
 func (f flags) measure(stderr io.Writer) ([]*measured, Result, error) {
 	p := plan{rounds: 15, batch: 15 * time.Millisecond, chunk: 32}
 	if f.short {
@@ -192,11 +198,11 @@ func (f flags) measure(stderr io.Writer) ([]*measured, Result, error) {
 	peers := f.peers()
 	var all []*measured
 	for _, c := range cases() {
-		if f.room.takes(c.title()) && !(f.export && c.Long) { // few spans in much time say nothing of an exporter
+		if f.only.matches(c.title()) && !(f.export && c.Long) { // a long case has too few spans to measure an exporter
 			all = append(all, open(c, opened, peers))
 		}
 	}
-	if err := f.chosen(all); err != nil {
+	if err := f.checkSelected(all); err != nil {
 		return nil, Result{}, err
 	}
 	began := time.Now()
@@ -204,51 +210,54 @@ func (f flags) measure(stderr io.Writer) ([]*measured, Result, error) {
 		fmt.Fprintf(stderr, "\r%4.0f s: round %d of %d ", time.Since(began).Seconds(), round+1, p.rounds)
 	})
 	fmt.Fprintln(stderr)
-	r := about(p.rounds, f.export)
+	r := newResult(p.rounds, f.export)
 	r.Entries = summarize(all)
 	return all, r, nil
 }
 
-// peers are those that the flags choose, behind raw and ours.
+// peers returns raw, gaptrace, and the peers that the flags select.
 func (f flags) peers() []peer.Peer {
 	peers := []peer.Peer{named(rawName), named(ourName)}
 	for _, each := range peer.All() {
-		if each.Name != rawName && each.Name != ourName && f.peer.takes(each.Name) {
+		if each.Name != rawName && each.Name != ourName && f.peer.matches(each.Name) {
 			peers = append(peers, each)
 		}
 	}
 	return peers
 }
 
-// chosen is an error where the flags choose no call, or no peer that makes one of them: what measures nothing would pass. It
-// is no error to choose nobody, by a pattern that takes an empty name.
-func (f flags) chosen(all []*measured) error {
+// checkSelected returns an error if the flags select no case, or no peer that makes any of these
+// calls. A run that measures nothing would pass. A pattern that matches the empty name selects no
+// peer on purpose.
+func (f flags) checkSelected(all []*measured) error {
 	if len(all) == 0 && f.export {
-		return fmt.Errorf("-room %s: there is no such call among those of -export", f.room.String())
+		return fmt.Errorf("-case %s: no case matches among those of -export", f.only.String())
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("-room %s: there is no such call", f.room.String())
+		return fmt.Errorf("-case %s: no case matches", f.only.String())
 	}
-	if f.peer.takes("") {
+	if f.peer.matches("") {
 		return nil
 	}
 	for _, m := range all {
-		if slices.ContainsFunc(m.cells, func(c *cell) bool { return f.peer.takes(c.contender) }) {
+		if slices.ContainsFunc(m.cells, func(c *cell) bool { return f.peer.matches(c.contender) }) {
 			return nil
 		}
 	}
-	return fmt.Errorf("-peer %s: there is no such peer, or it makes none of the calls", f.peer.String())
+	return fmt.Errorf("-peer %s: no peer matches that wraps one of the calls", f.peer.String())
 }
 
-// load puts the services under load.
+// load measures the services under load.
 func (f flags) load(stderr io.Writer) (r Result, err error) {
 	rounds, length := 10, 2*time.Second
 	if f.short {
 		rounds, length = 2, 200*time.Millisecond
 	}
 	rounds = cmp.Or(f.rounds, rounds)
-	r = about(rounds, true)
-	r.Services, err = loadServices(rounds, length, func(round int) { fmt.Fprintf(stderr, "\rround %d of %d ", round+1, rounds) })
+	r = newResult(rounds, true)
+	r.Services, err = loadServices(rounds, length, func(round int) {
+		fmt.Fprintf(stderr, "\rround %d of %d ", round+1, rounds)
+	})
 	fmt.Fprintln(stderr)
 	return r, err
 }

@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// TestMain lets the tests' program be the parts of this one that are processes of their own.
+// TestMain lets the test binary run as a child process.
 func TestMain(m *testing.M) {
-	if part := partOf(os.Args[1:]); part != nil {
-		if err := part(os.Stdin, os.Stdout); err != nil {
+	if process := childProcess(os.Args[1:]); process != nil {
+		if err := process(os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -20,23 +20,24 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestWhatCannotBeMeasuredAsItSaysIsRefused(t *testing.T) {
+func TestWrongFlags(t *testing.T) {
 	lacking := filepath.Join(t.TempDir(), "lacking.md")
-	if err := os.WriteFile(lacking, []byte("<!-- bench/cost -->\n<!-- end -->\n<!-- bench/cost -service -->\n<!-- end -->\n"), 0o644); err != nil {
+	const sections = "<!-- bench/cost -->\n<!-- end -->\n<!-- bench/cost -service -->\n<!-- end -->\n"
+	if err := os.WriteFile(lacking, []byte(sections), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ args, want string }{
 		{"-rounds -5", "-rounds -5"},
 		{"-service -rounds -3", "-rounds -3"},
-		{"-short -room nosuch", "-room nosuch"},
-		{"-short -export -room 10.MB", "-export"}, // whose calls are in another measurement alone
+		{"-short -case nosuch", "-case nosuch"},
+		{"-short -export -case 10.MB", "-export"}, // a long case, which -export leaves out
 		{"-short -peer nosuch", "-peer nosuch"},
-		{"-short -room redis -peer sqlmw", "-peer sqlmw"}, // who is of another room
-		{"-service -room redis", "-room"},
+		{"-short -case redis -peer sqlmw", "-peer sqlmw"}, // which wraps another library
+		{"-service -case redis", "-case"},
 		{"-service -peer sqlmw", "-peer"},
 		{"-service -export", "-export"},
 		{"-short -export", "-export"},
-		{"-write lacking -room redis", "-room"},
+		{"-write lacking -case redis", "-case"},
 		{"-write lacking -peer sqlmw", "-peer"},
 		{"-write lacking -short", "-short"},
 		{"-write lacking -json", "-json"},
@@ -63,32 +64,34 @@ func TestWhatCannotBeMeasuredAsItSaysIsRefused(t *testing.T) {
 	}
 }
 
-func TestNobodyButGaptraceMayBeMeasured(t *testing.T) {
-	for _, pattern := range []string{"^$", "gaptrace"} { // the first is how the CI says it
+func TestPeerFlagMaySelectNone(t *testing.T) {
+	for _, pattern := range []string{"^$", "gaptrace"} { // .ci/run uses the first
 		var stdout, stderr strings.Builder
-		if err := command([]string{"-rounds", "1", "-room", "redis GET", "-peer", pattern, "-json"}, &stdout, &stderr); err != nil {
+		args := []string{"-rounds", "1", "-case", "redis GET", "-peer", pattern, "-json"}
+		if err := command(args, &stdout, &stderr); err != nil {
 			t.Errorf("%s: %v", pattern, err)
 		}
-		if strings.Contains(stdout.String(), `"contender": "redisotel"`) || !strings.Contains(stdout.String(), `"contender": "gaptrace"`) {
+		measured := func(name string) bool { return strings.Contains(stdout.String(), `"contender": "`+name+`"`) }
+		if measured("redisotel") || !measured("gaptrace") {
 			t.Errorf("%s: %s", pattern, stdout.String())
 		}
 	}
 }
 
-func TestHelpIsGivenToWhoAsksForIt(t *testing.T) {
+func TestHelp(t *testing.T) {
 	var stdout, stderr strings.Builder
 	if err := command([]string{"-h"}, &stdout, &stderr); err != nil {
 		t.Error(err)
 	}
 	help := stdout.String()
-	for _, flag := range []string{"-short", "-json", "-export", "-service", "-rounds", "-write", "-room", "-peer"} {
+	for _, flag := range []string{"-short", "-json", "-export", "-service", "-rounds", "-write", "-case", "-peer"} {
 		if !strings.Contains(help, "  "+flag) {
-			t.Errorf("%s is not explained:\n%s", flag, help)
+			t.Errorf("help does not explain %s:\n%s", flag, help)
 		}
 	}
 	for _, part := range []string{asSink, asService} {
 		if strings.Contains(help, part+"\n") {
-			t.Errorf("%s is explained, which is for nobody:\n%s", part, help)
+			t.Errorf("help explains %s, which is internal:\n%s", part, help)
 		}
 	}
 }

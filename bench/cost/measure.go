@@ -12,15 +12,15 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-// The contenders that are no peers.
+// The contenders that are not peers.
 const (
 	rawName  = "raw"
 	handName = "by hand"
 	ourName  = "gaptrace"
 )
 
-// client is a contender's way to make a call. It is made anew in every round: two clients that differ in nothing but where their
-// memory lies may differ by a fifth in what they take.
+// client makes a contender's call. Every round makes a new one: two clients that differ only in
+// where their memory lies may differ by a fifth in cost.
 type client struct {
 	make    func(cleanup) func(context.Context)
 	call    func(context.Context)
@@ -39,17 +39,17 @@ func (c *client) close() {
 	c.closers = nil
 }
 
-// cell is a call as one contender makes it in one state, with a figure from each round.
+// cell is a call by one contender in one state, with a figure from each round.
 type cell struct {
 	contender string
 	state     State
 	client    *client
 	tracer    api
-	asked     func(http.Header) context.Context
-	chunk     int // calls under one parent
-	chunks    int // in a round
+	request   func(http.Header) context.Context // Case.FromHeaders
+	chunk     int                               // calls under one parent
+	chunks    int                               // in a round
 
-	ns, bytes, allocs []float64 // a call's
+	ns, bytes, allocs []float64 // per call, one of each round
 }
 
 // measured is a case with all its cells.
@@ -68,31 +68,31 @@ func (m *measured) find(contender string, state State) *cell {
 	return nil
 }
 
-// plan is how long to measure.
+// plan is how much to measure.
 type plan struct {
 	rounds int
-	batch  time.Duration // of a cell in a round
-	chunk  int           // the most calls under one parent
-	sends  bool          // an exporter's work is part of what is measured
+	batch  time.Duration // for a cell in a round
+	chunk  int           // calls under one parent, at most
+	sends  bool          // measure the exporter, too
 }
 
-// open makes the cells of a case for the peers that cover it.
+// open makes the cells of a case for raw, a span by hand, and the peers that wrap its library.
 func open(c Case, t tracers, peers []peer.Peer) *measured {
 	m := &measured{Case: c}
 	add := func(name string, tracer api, make func(cleanup) func(context.Context)) {
-		of := &client{make: make}
-		if of.renew(); of.call == nil {
+		client := &client{make: make}
+		if client.renew(); client.call == nil {
 			return
 		}
-		m.clients = append(m.clients, of)
+		m.clients = append(m.clients, client)
 		for s := range states {
-			m.cells = append(m.cells, &cell{contender: name, state: s, client: of, tracer: tracer, asked: c.Asked})
+			m.cells = append(m.cells, &cell{contender: name, state: s, client: client, tracer: tracer, request: c.FromHeaders})
 		}
 	}
 	for _, p := range peers {
-		add(p.Name, t[p.API], c.of(p))
+		add(p.Name, t[p.API], c.wrappedBy(p))
 		if p.Name == rawName {
-			spans := toMake(recorded(c, c.of(named(ourName))))
+			spans := toMake(recorded(c, c.wrappedBy(named(ourName))))
 			add(handName, t[p.API], func(at cleanup) func(context.Context) { return byHand(c, p, spans, at) })
 		}
 	}
@@ -108,35 +108,36 @@ func named(name string) peer.Peer {
 	panic("no peer " + name)
 }
 
-// under returns the context of a parent in the cell's state, and what is to be done with the parent in the end.
+// under returns a context with a parent in the cell's state, and a function that finishes the
+// parent.
 func (c *cell) under() (context.Context, func()) {
 	ctx, headers, finish := context.Background(), http.Header{}, func() {}
 	if c.state != NoParent {
 		ctx, headers, finish = c.tracer.parent(c.state == Sampled)
 	}
-	if c.asked != nil {
-		ctx = c.asked(headers)
+	if c.request != nil {
+		ctx = c.request(headers)
 	}
 	return ctx, finish
 }
 
-// calibrate finds out how many calls are in a chunk, and how many chunks take as long as the plan says.
+// calibrate sets how many calls make a chunk, and how many chunks fill the plan's batch.
 func (c *cell) calibrate(p plan) {
 	c.chunk, c.chunks = 1, 4
 	once := max(c.took(p), time.Nanosecond)
 	c.chunk = p.chunk
-	if !p.sends { // otherwise most of it is the sending of one span
+	if !p.sends { // with small chunks, sending the parent would cost the most
 		c.chunk = max(1, min(p.chunk, int(time.Millisecond/once)))
 	}
-	once = max(c.took(p), time.Nanosecond) // again, as the first calls are slow
+	once = max(c.took(p), time.Nanosecond) // again, because the first calls are slow
 	batch := p.batch
 	if once > 10*time.Microsecond {
-		batch *= 3 // what the machine does to a long call is longer than what a wrapper adds to it
+		batch *= 3 // the noise in a long call exceeds what a wrapper adds
 	}
 	c.chunks = max(1, int(batch/(once*time.Duration(c.chunk))))
 }
 
-// took is what a call takes, on the average of a round.
+// took returns the average cost of a call in a round.
 func (c *cell) took(p plan) (each time.Duration) {
 	var total time.Duration
 	for range c.chunks {
@@ -161,23 +162,23 @@ func (c *cell) took(p plan) (each time.Duration) {
 // round measures the cell once.
 func (c *cell) round(p plan) {
 	ctx, finish := c.under()
-	for range c.chunk { // it connects, and warms up
+	for range c.chunk { // connect and warm up
 		c.client.call(ctx)
 	}
 	finish()
 	c.tracer.flush()
-	runtime.GC() // what others left behind is not this one's to collect
+	runtime.GC() // the garbage of other cells
 	c.ns = append(c.ns, float64(c.took(p)))
 	bytes, allocs := c.count()
 	c.bytes, c.allocs = append(c.bytes, bytes), append(c.allocs, allocs)
 }
 
-// count tells the bytes and the allocations of a call.
+// count returns the bytes and the allocations of a call.
 func (c *cell) count() (bytes, allocs float64) {
 	var before, after runtime.MemStats
 	calls := c.chunk
 	if calls > 1 {
-		calls = 100 // what is allocated once in a few calls is in all figures alike
+		calls = 100 // averages what is allocated once in a few calls
 	}
 	ctx, finish := c.under()
 	runtime.ReadMemStats(&before)
@@ -191,8 +192,8 @@ func (c *cell) count() (bytes, allocs float64) {
 	return float64(after.TotalAlloc-before.TotalAlloc) / n, float64(after.Mallocs-before.Mallocs) / n
 }
 
-// run measures all cells of all cases, in rounds, so that each meets the machine in all its moods. Everything is on one
-// P: the collector's work is in the time of who made it necessary.
+// run measures all cells of all cases, in rounds, so that whatever else the machine does affects
+// all of them. On a single P, the cost of a call includes the collection of its garbage.
 func run(all []*measured, p plan, progress func(round int)) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, m := range all {
@@ -207,14 +208,14 @@ func run(all []*measured, p plan, progress func(round int)) {
 			for _, c := range m.clients {
 				c.renew()
 			}
-			for _, i := range random.Perm(len(m.cells)) { // what one leaves in the caches is another one's every time
+			for _, i := range random.Perm(len(m.cells)) { // each follows another cell in each round, for the caches
 				m.cells[i].round(p)
 			}
 		}
 	}
 }
 
-// spread is a median with the bounds of its confidence, of 95 % where there are rounds enough.
+// spread is a median with the bounds of its 95 % confidence interval, if there are enough rounds.
 type spread struct {
 	Median float64 `json:"median"`
 	Low    float64 `json:"low"`
@@ -223,20 +224,21 @@ type spread struct {
 
 func spreadOf(values []float64) spread {
 	s := benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(values), &benchmath.DefaultThresholds), 0.95)
-	// With few rounds the bounds are not known: they are infinite.
+	// With few rounds the bounds are unknown, which Summary returns as infinite.
 	return spread{s.Center, max(s.Lo, slices.Min(values)), min(s.Hi, slices.Max(values))}
 }
 
-// ratio is what a costs over raw in terms of what b does: of the medians, with the bounds of 95 % of a thousand draws of
-// rounds. The ratio of one round means nothing where the difference to raw is small beside the noise of raw. There is none
-// where either's cost cannot be told from nothing.
+// ratio returns the cost of a over raw divided by the cost of b over raw: the ratio of the medians,
+// with the bounds of 95 % of a thousand bootstrap samples of the rounds. The ratios of single
+// rounds would mean nothing if the costs are small next to the noise of raw. ratio returns nil if
+// one of the costs cannot be distinguished from zero.
 func ratio(a, b, raw []float64) *spread {
 	cost := each(a, raw, minus)
 	unit := each(b, raw, minus)
 	if s := spreadOf(unit); s.Low <= 0 || s.Median < 100 || s.High-s.Low > s.Median || spreadOf(cost).Low <= 0 {
 		return nil
 	}
-	random := rand.New(rand.NewPCG(1, 2)) // the same for the same figures
+	random := rand.New(rand.NewPCG(1, 2)) // the same result for the same figures
 	draws := make([]float64, 1000)
 	drawnCost, drawnUnit := make([]float64, len(cost)), make([]float64, len(cost))
 	for i := range draws {
@@ -255,7 +257,7 @@ func median(values []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// each makes of the figures of two cells, round by round, those of what f makes of a round's.
+// each applies f to the figures of two cells, round by round.
 func each(a, b []float64, f func(a, b float64) float64) []float64 {
 	values := make([]float64, len(a))
 	for i := range a {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// burning is a tracer whose parents take CPU time to finish, and that takes some to be flushed.
+// burning is a tracer that uses CPU time to finish a parent, and again to flush.
 type burning time.Duration
 
 func (b burning) parent(bool) (context.Context, http.Header, func()) {
@@ -22,13 +22,15 @@ func (b burning) flush() {
 
 func (burning) close() {}
 
-func TestSendingIsInACallsTimeOnlyWhereItIsToBeMeasured(t *testing.T) {
+func TestTookIncludesSendingOnRequest(t *testing.T) {
 	const each = 5 * time.Millisecond
 	for _, sends := range []bool{false, true} {
-		c := &cell{state: Sampled, tracer: burning(each), client: &client{call: func(context.Context) {}}, chunk: 2, chunks: 3}
+		nothing := &client{call: func(context.Context) {}}
+		c := &cell{state: Sampled, tracer: burning(each), client: nothing, chunk: 2, chunks: 3}
 		calls := time.Duration(c.chunk * c.chunks)
 		total := c.took(plan{sends: sends}) * calls
-		if parents := time.Duration(c.chunks); sends && total < 2*each*parents-calls { // a nanosecond of each call is lost in the division
+		parents := time.Duration(c.chunks)
+		if sends && total < 2*each*parents-calls { // the division loses up to a nanosecond per call
 			t.Errorf("%v: neither all finishing nor all flushing is in it", total)
 		} else if !sends && total >= each*parents {
 			t.Errorf("%v: finishing or flushing is in it", total)
@@ -36,16 +38,16 @@ func TestSendingIsInACallsTimeOnlyWhereItIsToBeMeasured(t *testing.T) {
 	}
 }
 
-// The median of 201 rounds is the 101st, and that of a draw of them is, 95 times in 100, 14 places from it at most: a
-// binomial distribution's standard deviation is 7.1 rounds, and its bounds are 1.96 of them. A thousand draws tell where they are to
-// within a place or so.
-func TestTheBoundsOfARatioHave95PercentOfItsDraws(t *testing.T) {
+// The median of 201 rounds is the 101st. The median of a bootstrap sample is at most 14 places from
+// it in 95 % of the samples: the standard deviation of the binomial distribution is 7.1 rounds,
+// times 1.96. A thousand samples find these bounds to within about a place.
+func TestRatioBoundsHold95Percent(t *testing.T) {
 	const rounds = 201
 	var cost, unit, raw []float64
 	for i := range rounds {
 		raw = append(raw, 0)
 		unit = append(unit, 1000)
-		cost = append(cost, 1000*float64(1+i*83%rounds)) // 1 to 201 times the unit, in no order
+		cost = append(cost, 1000*float64(1+i*83%rounds)) // 1 to 201 times the unit, shuffled
 	}
 	got := ratio(cost, unit, raw)
 	if got == nil {
@@ -59,7 +61,7 @@ func TestTheBoundsOfARatioHave95PercentOfItsDraws(t *testing.T) {
 	}
 }
 
-func TestARoundsCostAndItsUnitAreDrawnTogether(t *testing.T) {
+func TestRatioSamplesCostAndUnitTogether(t *testing.T) {
 	var cost, unit, raw []float64
 	for i := range 15 {
 		raw = append(raw, 500)

@@ -11,19 +11,20 @@ import (
 
 func httpCases() []Case {
 	return []Case{
-		{Room: "net/http", Name: "GET, 100 bytes", Make: get(100), Carry: toHeaders},
-		{Room: "net/http", Name: "GET, 10 MB", Make: get(10_000_000), Carry: toHeaders, Long: true},
-		{Room: "net/http", Name: "server, 100 bytes", Make: serve, Asked: requestWith},
+		{Library: "net/http", Name: "GET, 100 bytes", Make: get(100), Carry: toHeaders},
+		{Library: "net/http", Name: "GET, 10 MB", Make: get(10_000_000), Carry: toHeaders, Long: true},
+		{Library: "net/http", Name: "server, 100 bytes", Make: serve, FromHeaders: requestWith},
 	}
 }
 
-// toHeaders is what a hand does for a request's headers; that these are sent costs a fake transport nothing.
+// toHeaders injects a span made by hand into headers. Sending them would cost nothing, the
+// transport is fake.
 func toHeaders(ctx context.Context, span opentracing.Span) context.Context {
 	check(span.Tracer().Inject(span.Context(), opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(http.Header{})))
 	return ctx
 }
 
-// get reads so many bytes in pieces of up to 32 KiB.
+// get reads a body of size bytes with a buffer of 32 KiB.
 func get(size int) func(peer.Peer, cleanup) func(context.Context) {
 	answer := make([]byte, min(size, 32<<10))
 	return func(p peer.Peer, _ cleanup) func(context.Context) {
@@ -31,7 +32,9 @@ func get(size int) func(peer.Peer, cleanup) func(context.Context) {
 			return nil
 		}
 		client := p.HTTPClient(fromMemory(func() *http.Response {
-			return &http.Response{StatusCode: http.StatusOK, Header: plain, Body: &repeated{answer, size}, ContentLength: int64(size)}
+			return &http.Response{
+				StatusCode: http.StatusOK, Header: plain, Body: &repeated{answer, size}, ContentLength: int64(size),
+			}
 		}))
 		buf := make([]byte, 32<<10)
 		return func(ctx context.Context) {
@@ -56,7 +59,7 @@ func drain(body io.ReadCloser, buf []byte) {
 
 var plain = http.Header{"Content-Type": {"text/plain"}}
 
-// fromMemory is a transport that answers at once.
+// fromMemory is a transport that answers immediately.
 type fromMemory func() *http.Response
 
 func (f fromMemory) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -69,7 +72,7 @@ func (f fromMemory) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// repeated is a body that has piece again and again.
+// repeated is a body that repeats piece.
 type repeated struct {
 	piece []byte
 	left  int
@@ -86,7 +89,7 @@ func (r *repeated) Read(p []byte) (int, error) {
 
 func (r *repeated) Close() error { return nil }
 
-// served has the request that a handler is given in a state, with the headers of its client.
+// served is the context key for the request that the handler is called with.
 type served struct{}
 
 func serve(p peer.Peer, _ cleanup) func(context.Context) {
@@ -99,7 +102,7 @@ func serve(p peer.Peer, _ cleanup) func(context.Context) {
 	return func(ctx context.Context) { handler.ServeHTTP(w, ctx.Value(served{}).(*http.Request)) }
 }
 
-// requestWith is a context for the call of serve: its request has these headers.
+// requestWith returns the context for a call of serve, whose request has these headers.
 func requestWith(headers http.Header) context.Context {
 	req := must(http.NewRequest(http.MethodGet, "/books/7", nil))
 	req.RequestURI, req.RemoteAddr, req.Host = "/books/7", "192.0.2.1:1234", "example.com"
@@ -109,7 +112,7 @@ func requestWith(headers http.Header) context.Context {
 	return context.WithValue(context.Background(), served{}, req)
 }
 
-// answer is written to, and a Flusher, as net/http's own is.
+// answer is a ResponseWriter and, as net/http's own, a Flusher.
 type answer struct{ header http.Header }
 
 func (a *answer) Header() http.Header         { return a.header }

@@ -12,10 +12,10 @@ import (
 
 func redisCases() []Case {
 	return []Case{
-		{Room: "go-redis", Name: "GET", Make: withRedis(1, func(ctx context.Context, c *redis.Client) {
+		{Library: "go-redis", Name: "GET", Make: withRedis(1, func(ctx context.Context, c *redis.Client) {
 			must(c.Get(ctx, "user:1234").Result())
 		})},
-		{Room: "go-redis", Name: "pipeline of 100 GETs", Make: withRedis(100, func(ctx context.Context, c *redis.Client) {
+		{Library: "go-redis", Name: "pipeline of 100 GETs", Make: withRedis(100, func(ctx context.Context, c *redis.Client) {
 			pipe := c.Pipeline()
 			for range 100 {
 				pipe.Get(ctx, "user:1234")
@@ -42,14 +42,14 @@ func withRedis(commands int, call func(context.Context, *redis.Client)) func(pee
 	}
 }
 
-// redisConn answers what is written to it from memory.
+// redisConn answers from memory.
 type redisConn struct {
 	net.Conn
 	answer, unread []byte
 }
 
 func (c *redisConn) Write(p []byte) (int, error) {
-	if len(c.unread) == 0 { // a large pipeline comes in several writes
+	if len(c.unread) == 0 { // a large pipeline takes several writes
 		c.unread = c.answer
 	}
 	return len(p), nil

@@ -12,7 +12,7 @@ import (
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
 )
 
-// Result is a run, as -json prints it.
+// Result is the result of a run, as -json prints it.
 type Result struct {
 	Machine  string            `json:"machine"`
 	Go       string            `json:"go"`
@@ -25,10 +25,10 @@ type Result struct {
 	Services []Loaded          `json:"services,omitempty"`
 }
 
-// Entry is one contender at a case, in one state. Times are in nanoseconds. What it costs is over the raw call, whose
-// own figures are those of the contender raw.
+// Entry is the cost of a case for one contender in one state. Times are in nanoseconds. Costs are
+// differences to the raw call; the figures of contender raw are those of the call itself.
 type Entry struct {
-	Room      string  `json:"room"`
+	Library   string  `json:"library"`
 	Case      string  `json:"case"`
 	Contender string  `json:"contender"`
 	State     string  `json:"state"`
@@ -42,13 +42,16 @@ type Entry struct {
 	Ours      *spread `json:"times_gaptrace,omitempty"`
 }
 
-// summarize makes entries of what was measured.
+// summarize returns the entries of all cells.
 func summarize(all []*measured) []Entry {
 	var entries []Entry
 	for _, m := range all {
 		for _, c := range m.cells {
 			raw := m.find(rawName, c.state)
-			e := Entry{Room: m.Room, Case: m.Name, Contender: c.contender, State: c.state.String(), Long: m.Long, Call: spreadOf(c.ns)}
+			e := Entry{
+				Library: m.Library, Case: m.Name, Contender: c.contender, State: c.state.String(),
+				Long: m.Long, Call: spreadOf(c.ns),
+			}
 			e.Bytes, e.Allocs = spreadOf(c.bytes).Median, spreadOf(c.allocs).Median
 			if c != raw {
 				e.Over = spreadOf(each(c.ns, raw.ns, minus))
@@ -56,24 +59,25 @@ func summarize(all []*measured) []Entry {
 				e.Bytes = spreadOf(each(c.bytes, raw.bytes, minus)).Median
 				e.Allocs = spreadOf(each(c.allocs, raw.allocs, minus)).Median
 			}
-			e.ByHand = beside(c, m.find(handName, c.state), raw)
-			e.Ours = beside(c, m.find(ourName, c.state), raw)
+			e.ByHand = relative(c, m.find(handName, c.state), raw)
+			e.Ours = relative(c, m.find(ourName, c.state), raw)
 			entries = append(entries, e)
 		}
 	}
 	return entries
 }
 
-// beside is what c costs in terms of other, as far as that can be told.
-func beside(c, other, raw *cell) *spread {
+// relative returns the cost of c divided by that of other. It returns nil if there is no such
+// ratio.
+func relative(c, other, raw *cell) *spread {
 	if c == other || c == raw || other == nil {
 		return nil
 	}
 	return ratio(c.ns, other.ns, raw.ns)
 }
 
-// about tells of the machine, the day and what was run.
-func about(rounds int, exported bool) Result {
+// newResult returns a Result that describes the machine, the date and the versions.
+func newResult(rounds int, exported bool) Result {
 	r := Result{
 		Machine: machine(), Go: runtime.Version(), Date: time.Now().Format(time.DateOnly), Clock: clockName,
 		Rounds: rounds, Exported: exported, Versions: map[string]string{},
@@ -86,14 +90,15 @@ func about(rounds int, exported bool) Result {
 		}
 	}
 	for _, module := range []string{
-		"go.opentelemetry.io/otel/sdk", "github.com/go-redis/redis/v8", "github.com/elastic/go-elasticsearch/v8", "google.golang.org/grpc",
+		"go.opentelemetry.io/otel/sdk", "github.com/go-redis/redis/v8",
+		"github.com/elastic/go-elasticsearch/v8", "google.golang.org/grpc",
 	} {
 		r.Versions[module] = peer.Version(module)
 	}
 	return r
 }
 
-// machine is the processor's name and how many there are.
+// machine returns the name of the processor and the number of its cores.
 func machine() string {
 	name := ""
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -107,7 +112,7 @@ func machine() string {
 	return cmp.Or(name, runtime.GOARCH) + ", " + plural(runtime.NumCPU(), "virtual core") + ", " + runtime.GOOS
 }
 
-// versions are those of all modules, shortly.
+// versions lists the versions of all modules, with short names.
 func (r Result) versions() string {
 	var all []string
 	for module, version := range r.Versions {

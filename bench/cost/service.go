@@ -24,14 +24,16 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// backends are where the service's clients go. Its tracer's agent and sampler are in its environment, as a user's are.
+// backends are the addresses of the servers that the service calls. The environment configures its
+// tracer, as a user would.
 type backends struct {
 	Redis, MySQL, Elasticsearch, Supplier string
 
 	Wrapped bool
 }
 
-// shop is a service: a page for which it asks redis, a database, Elasticsearch and another service, in that order.
+// shop is a service with one page. For that it calls redis, a database, Elasticsearch and another
+// service, in that order.
 type shop struct {
 	redis    *redis.Client
 	db       *sql.DB
@@ -69,7 +71,7 @@ func openShop(b backends) (*shop, error) {
 	return s, nil
 }
 
-// page is the answer.
+// page is the JSON of the page.
 type page struct {
 	Book    string
 	Reviews []string
@@ -84,7 +86,7 @@ func (s *shop) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(p) // an error means that the reader has gone
+	_ = json.NewEncoder(w).Encode(p) // an error means that the client has gone
 }
 
 func (s *shop) page(ctx context.Context) (p page, err error) {
@@ -106,7 +108,8 @@ func (s *shop) page(ctx context.Context) (p page, err error) {
 	if err := rows.Err(); err != nil {
 		return p, err
 	}
-	res, err := s.search.Search(s.search.Search.WithContext(ctx), s.search.Search.WithBody(strings.NewReader(`{"query":{"match_all":{}}}`)))
+	query := strings.NewReader(`{"query":{"match_all":{}}}`)
+	res, err := s.search.Search(s.search.Search.WithContext(ctx), s.search.Search.WithBody(query))
 	if err != nil {
 		return p, fmt.Errorf("elasticsearch: %w", err)
 	}
@@ -130,7 +133,7 @@ func (s *shop) page(ctx context.Context) (p page, err error) {
 	return p, json.NewDecoder(offers.Body).Decode(&p.Offers)
 }
 
-// used is what the service's process has used so far.
+// used is what the process of the service has used so far.
 type used struct {
 	CPU, GC time.Duration
 	Bytes   uint64 // allocated
@@ -150,11 +153,11 @@ func usedSoFar() used {
 	return u
 }
 
-// serveShop is the process of a service: it tells its address, and serves until stdin ends.
+// serveShop is the main function of the service. It reads its configuration, prints its address,
+// and serves until stdin ends.
 func serveShop(stdin io.Reader, stdout io.Writer) error {
 	var b backends
-	orders := json.NewDecoder(stdin)
-	if err := orders.Decode(&b); err != nil {
+	if err := json.NewDecoder(stdin).Decode(&b); err != nil {
 		return err
 	}
 	var handler http.Handler
@@ -174,7 +177,9 @@ func serveShop(stdin io.Reader, stdout io.Writer) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /books/{id}", handler)
-	mux.HandleFunc("GET /used", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(usedSoFar()) })
+	mux.HandleFunc("GET /used", func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(usedSoFar())
+	})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -11,12 +11,12 @@ import (
 
 func sqlCases() []Case {
 	return []Case{
-		{Room: "database/sql", Name: "exec", Make: withDB(0, update)},
-		{Room: "database/sql", Name: "query, 1 row", Make: withDB(1, query)},
-		{Room: "database/sql", Name: "query, 1,000 rows", Make: withDB(1000, query), Long: true},
-		{Room: "database/sql", Name: "transaction: begin, exec, commit", Make: withDB(0, transaction)},
-		{Room: "database/sql", Name: "exec, WrapDB", Make: withPool(0, update)},
-		{Room: "database/sql", Name: "query, 1 row, WrapDB", Make: withPool(1, query)},
+		{Library: "database/sql", Name: "exec", Make: withDB(0, update)},
+		{Library: "database/sql", Name: "query, 1 row", Make: withDB(1, query)},
+		{Library: "database/sql", Name: "query, 1,000 rows", Make: withDB(1000, query), Long: true},
+		{Library: "database/sql", Name: "transaction: begin, exec, commit", Make: withDB(0, transaction)},
+		{Library: "database/sql", Name: "exec, WrapDB", Make: withPool(0, update)},
+		{Library: "database/sql", Name: "query, 1 row, WrapDB", Make: withPool(1, query)},
 	}
 }
 
@@ -43,8 +43,8 @@ func transaction(ctx context.Context, db peer.Querier) {
 	check(tx.Commit())
 }
 
-// withDB calls a database whose queries have so many rows, as a peer's one line opens it. What database/sql does for the
-// call is in the raw figure.
+// withDB calls a database whose queries return this many rows, opened with the peer's one line. The
+// raw figure contains what database/sql does for the call.
 func withDB(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, cleanup) func(context.Context) {
 	return func(p peer.Peer, at cleanup) func(context.Context) {
 		if p.SQL == nil {
@@ -55,8 +55,8 @@ func withDB(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, 
 	}
 }
 
-// withPool calls the database by way of what a peer has for the waits for its pool. Raw has nothing, and is what the others
-// are held against: its calls go to the plain *sql.DB.
+// withPool calls the database through what a peer has for waits for the pool. Raw, which the others
+// are compared with, calls the plain *sql.DB.
 func withPool(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, cleanup) func(context.Context) {
 	return func(p peer.Peer, at cleanup) func(context.Context) {
 		if p.Name == rawName {
@@ -74,11 +74,11 @@ func openInstant(p peer.Peer, rows int, at cleanup) *sql.DB {
 	db := p.SQL(instant{rows})
 	at(func() { check(db.Close()) })
 	db.SetMaxOpenConns(1)
-	check(db.Ping()) // connected outside of the measured call
+	check(db.Ping()) // connect before the measured call
 	return db
 }
 
-// instant is a database that answers at once.
+// instant is a database that answers immediately.
 type instant struct{ rows int }
 
 func (i instant) Connect(context.Context) (driver.Conn, error) {

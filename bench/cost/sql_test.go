@@ -12,29 +12,29 @@ import (
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
 )
 
-// askedPool counts what goes through it.
-type askedPool struct {
+// countingPool counts the calls through it.
+type countingPool struct {
 	peer.Querier
 	calls *int
 }
 
-func (p askedPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+func (p countingPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	*p.calls++
 	return p.Querier.ExecContext(ctx, query, args...)
 }
 
-func (p askedPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+func (p countingPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	*p.calls++
 	return p.Querier.QueryContext(ctx, query, args...)
 }
 
-func TestWrapDBIsMeasuredWhereItsNameStandsAndNowhereElse(t *testing.T) {
+func TestWrapDBCasesUseWrapDB(t *testing.T) {
 	asked := map[string]int{}
 	for _, c := range sqlCases() {
 		ours, calls := named(ourName), 0
 		pool := ours.Pool
-		ours.Pool = func(db *sql.DB) peer.Querier { return askedPool{pool(db), &calls} }
-		recorded(c, c.of(ours))
+		ours.Pool = func(db *sql.DB) peer.Querier { return countingPool{pool(db), &calls} }
+		recorded(c, c.wrappedBy(ours))
 		asked[c.Name] = calls
 	}
 	want := map[string]int{
@@ -42,11 +42,11 @@ func TestWrapDBIsMeasuredWhereItsNameStandsAndNowhereElse(t *testing.T) {
 		"exec, WrapDB": 1, "query, 1 row, WrapDB": 1,
 	}
 	if !maps.Equal(asked, want) {
-		t.Errorf("calls by way of WrapDB: %v, not %v", asked, want)
+		t.Errorf("calls through WrapDB: %v, want %v", asked, want)
 	}
 }
 
-func TestWrapDBIsHeldAgainstRawAndAHandAlone(t *testing.T) {
+func TestWrapDBContenders(t *testing.T) {
 	tracers := inMemory()
 	defer tracers.close()
 	for _, c := range sqlCases() {
@@ -54,8 +54,8 @@ func TestWrapDBIsHeldAgainstRawAndAHandAlone(t *testing.T) {
 			continue
 		}
 		m := open(c, tracers, peer.All())
-		for _, of := range m.clients {
-			of.close()
+		for _, client := range m.clients {
+			client.close()
 		}
 		var contenders []string
 		for _, cell := range m.cells {

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// table prints a result as Markdown that is a table on a terminal, too.
+// table prints a result in Markdown that is also readable on a terminal.
 func (r Result) table(w io.Writer) {
 	fmt.Fprintf(w, "%s; %s; %s; %d rounds.\n%s.\n", r.Date, r.Machine, r.Go, r.Rounds, r.versions())
 	if r.Services != nil {
@@ -17,11 +17,11 @@ func (r Result) table(w io.Writer) {
 		r.services(w)
 		return
 	}
-	type row struct{ room, name, contender string }
+	type row struct{ library, name, contender string }
 	entries := map[row]map[string]Entry{}
 	var rows []row
 	for _, e := range r.Entries {
-		at := row{e.Room, e.Case, e.Contender}
+		at := row{e.Library, e.Case, e.Contender}
 		if entries[at] == nil {
 			entries[at] = map[string]Entry{}
 			rows = append(rows, at)
@@ -33,12 +33,12 @@ func (r Result) table(w io.Writer) {
 		align(w, lines)
 		lines = nil
 	}
-	room, name := "", ""
+	library, name := "", ""
 	for _, at := range rows {
-		if at.room != room {
+		if at.library != library {
 			flush()
-			room, name = at.room, ""
-			fmt.Fprintf(w, "\n### %s\n\n", room)
+			library, name = at.library, ""
+			fmt.Fprintf(w, "\n### %s\n\n", library)
 			lines = append(lines, []string{"call", "by", "no parent", "unsampled", "sampled", "× by hand", "× gaptrace"}, nil)
 		}
 		title := ""
@@ -56,10 +56,10 @@ func (r Result) table(w io.Writer) {
 	r.ahead(w)
 }
 
-// ahead names where a peer costs less than ours.
+// ahead lists the cases in which a peer costs less than gaptrace.
 func (r Result) ahead(w io.Writer) {
-	fmt.Fprint(w, "\nPeers that cost less than gaptrace. The ratio of the two is below 1 with both its bounds; or, where one of them costs so\n"+
-		"little that there is no ratio, the bounds of what they cost do not meet:\n\n")
+	fmt.Fprint(w, "\nPeers that cost less than gaptrace: both bounds of the ratio are below 1. If a cost is too small\n"+
+		"for a ratio, the bounds of the two costs do not overlap.\n\n")
 	for s := range states {
 		none := true
 		for _, our := range r.Entries {
@@ -68,14 +68,15 @@ func (r Result) ahead(w io.Writer) {
 			}
 			var ahead []string
 			for _, e := range r.Entries {
-				if e.Case == our.Case && e.Room == our.Room && e.State == our.State &&
+				if e.Case == our.Case && e.Library == our.Library && e.State == our.State &&
 					e.Contender != rawName && e.Contender != handName && e.less(our) {
 					ahead = append(ahead, e.Contender+" "+duration(e.Over.Median))
 				}
 			}
 			if ahead != nil {
 				none = false
-				fmt.Fprintf(w, "- %v, %s %s (%s): %s\n", s, our.Room, our.Case, duration(our.Over.Median), strings.Join(ahead, ", "))
+				fmt.Fprintf(w, "- %v, %s %s (%s): %s\n",
+					s, our.Library, our.Case, duration(our.Over.Median), strings.Join(ahead, ", "))
 			}
 		}
 		if none {
@@ -84,7 +85,8 @@ func (r Result) ahead(w io.Writer) {
 	}
 }
 
-// less tells whether e costs less than ours. The ratio tells more than the bounds do, as what a round did to both is not in it.
+// less reports whether e costs less than ours. The ratio is more precise than the bounds of the
+// costs, because the noise of a round that affects both cancels out.
 func (e Entry) less(ours Entry) bool {
 	if e.Ours != nil {
 		return e.Ours.High < 1
@@ -93,7 +95,10 @@ func (e Entry) less(ours Entry) bool {
 }
 
 func (r Result) services(w io.Writer) {
-	lines := [][]string{{"service", "requests/s", "of raw", "p99", "CPU a request", "of raw", "allocated a request", "GC's share of CPU", "RSS"}, nil}
+	lines := [][]string{{
+		"service", "requests/s", "of raw", "p99", "CPU per request", "of raw", "allocated per request",
+		"GC's share of CPU", "RSS",
+	}, nil}
 	with := func(format string, s spread) string {
 		return fmt.Sprintf(format+" ("+format+"…"+format+")", s.Median, s.Low, s.High)
 	}
@@ -106,7 +111,7 @@ func (r Result) services(w io.Writer) {
 	align(w, lines)
 }
 
-// cost is an entry's in a table: the raw call's own, and of all others what is over it.
+// cost formats an entry: the cost of the raw call itself, or what a contender adds to it.
 func (e Entry) cost() string {
 	if e.Contender == rawName {
 		return fmt.Sprintf("%s, %s, %s", duration(e.Call.Median), bytesOf(e.Bytes), count(e.Allocs))
@@ -157,7 +162,8 @@ func bytesOf(n float64) string {
 	return strings.ReplaceAll(fmt.Sprintf("%.1f kB", n/1e3), "-", "−")
 }
 
-// count is a number of allocations. What is done once in many calls makes it no whole number.
+// count formats a number of allocations. It rounds, because some allocations happen once in many
+// calls.
 func count(n float64) string {
 	return strings.ReplaceAll(strconv.FormatFloat(math.Round(n)+0, 'f', 0, 64), "-", "−")
 }
@@ -169,7 +175,7 @@ func plural(n int, of string) string {
 	return fmt.Sprintf("%d %ss", n, of)
 }
 
-// align prints lines as a table; the nil one is the rule below its head.
+// align prints lines as a table. A nil line is the rule below the head.
 func align(w io.Writer, lines [][]string) {
 	var widths []int
 	for _, line := range lines {

@@ -18,32 +18,36 @@ import (
 	ddtracer "gopkg.in/DataDog/dd-trace-go.v1/ddtrace/tracer"
 )
 
-// tracers are those of all APIs, open at once, each as the global one of its own. Wrappers of different APIs then take turns
-// without anybody changing a global behind their backs.
+// tracers are the tracers of all APIs. All are open at once, each as the global tracer of its API,
+// so that wrappers of different APIs can take turns.
 type tracers map[peer.API]api
 
-// api is a tracer at work.
+// api is an open tracer.
 type api interface {
-	// parent starts a request's span, and returns it in a context and in the headers of a request to a server.
+	// parent starts the span of a request. It returns the span in a context and in the headers of a
+	// request to a server.
 	parent(sampled bool) (in context.Context, headers http.Header, finish func())
 
-	// flush waits until what was recorded is with the exporter's other side, or is forgotten where nothing is exported.
+	// flush waits until the recorded spans were sent, or dropped if nothing is exported.
 	flush()
 
 	close()
 }
 
-// inMemory opens tracers whose spans go nowhere: Jaeger's with its null reporter, OpenTelemetry's SDK with a processor that
-// does nothing, and dd-trace-go's with a transport that answers and does not send. All make real spans, so the wrapper is
-// measured with its tracer and without a sink that grows. (dd-trace-go's mocktracer would be the usual way, and costs twice
-// what the real one does.) That one encodes a trace when its root has finished, which is outside of what is measured here.
+// inMemory opens tracers that make real spans and send none: Jaeger's with its null reporter,
+// OpenTelemetry's SDK with a processor that does nothing, and dd-trace-go's with a transport that
+// answers without sending. dd-trace-go's mocktracer is not used because it costs twice as much as
+// the real tracer. The real one encodes a trace when its root has finished, which is not measured.
 func inMemory() tracers {
 	return tracers{
 		peer.OpenTracing:   openJaeger(jaeger.NewNullReporter(), func() {}),
 		peer.OpenTelemetry: openOTel(nothing{}),
-		peer.Datadog: openDatadog("127.0.0.1:8126", ddtracer.WithHTTPClient(&http.Client{Transport: fromMemory(func() *http.Response {
-			return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}"))}
-		})})),
+		peer.Datadog: openDatadog("127.0.0.1:8126", ddtracer.WithHTTPClient(&http.Client{
+			Transport: fromMemory(func() *http.Response {
+				body := io.NopCloser(strings.NewReader("{}"))
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: body}
+			}),
+		})),
 	}
 }
 
@@ -53,7 +57,7 @@ func (t tracers) close() {
 	}
 }
 
-// jaegerAPI samples everything but what begins under a span of unsampled's, and so it is with the others.
+// jaegerAPI samples everything except children of an unsampled parent. So do the other APIs.
 type jaegerAPI struct {
 	sampled, unsampled opentracing.Tracer
 	wait               func()
@@ -89,7 +93,7 @@ func (a *jaegerAPI) close() {
 
 type otelAPI struct{ sampled, unsampled *sdk.TracerProvider }
 
-// openOTel has the SDK's own default for a sampler: as the parent was, and a root always.
+// openOTel keeps the SDK's default sampler: as the parent, and always for a root.
 func openOTel(processor sdk.SpanProcessor) *otelAPI {
 	a := &otelAPI{
 		sdk.NewTracerProvider(sdk.WithSpanProcessor(processor)),
@@ -114,7 +118,7 @@ func (a *otelAPI) parent(sampled bool) (context.Context, http.Header, func()) {
 func (a *otelAPI) flush() { check(a.sampled.ForceFlush(context.Background())) }
 func (a *otelAPI) close() { check(a.sampled.Shutdown(context.Background())) }
 
-// nothing is a processor that lets spans go.
+// nothing is a processor that drops spans.
 type nothing struct{}
 
 func (nothing) OnStart(context.Context, sdk.ReadWriteSpan) {}
@@ -122,13 +126,13 @@ func (nothing) OnEnd(sdk.ReadOnlySpan)                     {}
 func (nothing) Shutdown(context.Context) error             { return nil }
 func (nothing) ForceFlush(context.Context) error           { return nil }
 
-// datadogAPI has one tracer for all, which takes no sampler: a request that is not to be sampled is marked as its users mark
-// one.
+// datadogAPI has a single tracer, which takes no sampler. An unsampled request is marked as users
+// of dd-trace-go mark it.
 type datadogAPI struct{}
 
 func openDatadog(agent string, opts ...ddtracer.StartOption) datadogAPI {
 	for _, off := range []string{"DD_INSTRUMENTATION_TELEMETRY_ENABLED", "DD_REMOTE_CONFIGURATION_ENABLED"} {
-		check(os.Setenv(off, "false")) // which are no part of tracing
+		check(os.Setenv(off, "false")) // not part of tracing
 	}
 	ddtracer.Start(append(opts, ddtracer.WithAgentAddr(agent), ddtracer.WithService("bench"),
 		ddtracer.WithLogStartup(false), ddtracer.WithLogger(silent{}))...)

@@ -15,9 +15,9 @@ import (
 	ddtracer "gopkg.in/DataDog/dd-trace-go.v1/ddtrace/tracer"
 )
 
-// reading is how an API tells whether a span is sampled.
+// reading is how to find out whether a span of an API is sampled.
 type reading struct {
-	parent, child func(context.Context) bool // of the span in a context, and of one begun below it by the global tracer
+	parent, child func(context.Context) bool // the span in a context; a child of it by the global tracer
 	headers       func(http.Header) bool
 }
 
@@ -29,7 +29,8 @@ var readings = map[peer.API]reading{
 			return jaegerSampled(span.Context())
 		},
 		headers: func(h http.Header) bool {
-			return jaegerSampled(must(opentracing.GlobalTracer().Extract(opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(h))))
+			carrier := opentracing.HTTPHeadersCarrier(h)
+			return jaegerSampled(must(opentracing.GlobalTracer().Extract(opentracing.HTTPHeaders, carrier)))
 		},
 	},
 	peer.OpenTelemetry: {
@@ -56,7 +57,7 @@ func jaegerSampled(c opentracing.SpanContext) bool { return c.(jaeger.SpanContex
 
 func otelSampled(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsSampled() }
 
-// datadogSampled reads the priority where everybody can: in the headers that go out.
+// datadogSampled reads the priority from the headers of an outgoing request.
 func datadogSampled(ctx context.Context) bool {
 	span, _ := ddtracer.SpanFromContext(ctx)
 	h := http.Header{}
@@ -72,14 +73,16 @@ func datadogKeeps(h http.Header) bool {
 	return priority != "0" && !strings.HasPrefix(priority, "-")
 }
 
-func TestAParentIsSampledOrNotAsItsStateSays(t *testing.T) {
+func TestParentIsSampledOrNot(t *testing.T) {
 	tracers := inMemory()
 	defer tracers.close()
 	for name, a := range tracers {
 		for _, sampled := range []bool{false, true} {
 			ctx, headers, finish := a.parent(sampled)
 			read := readings[name]
-			for what, got := range map[string]bool{"span": read.parent(ctx), "call below it": read.child(ctx), "headers": read.headers(headers)} {
+			for what, got := range map[string]bool{
+				"span": read.parent(ctx), "child": read.child(ctx), "headers": read.headers(headers),
+			} {
 				if got != sampled {
 					t.Errorf("%s, a parent with sampled %t: the %s has %t", name, sampled, what, got)
 				}

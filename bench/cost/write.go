@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// section is where in a document a table stands: behind a comment that says what makes it, and before one that ends it.
+// section returns the comments before and after a table in a document. The first names the command
+// that makes the table.
 func section(flag string) (begin, end string) {
 	if flag != "" {
 		flag = " -" + flag
@@ -15,18 +16,18 @@ func section(flag string) (begin, end string) {
 	return "<!-- bench/cost" + flag + " -->", "<!-- end -->"
 }
 
-// replace puts text in place of a section of document.
+// replace replaces a section of document by text.
 func replace(document []byte, flag string, text []byte) ([]byte, error) {
 	begin, end := section(flag)
 	head, rest, found := bytes.Cut(document, []byte(begin+"\n"))
 	_, tail, ended := bytes.Cut(rest, []byte(end))
 	if !found || !ended {
-		return nil, fmt.Errorf("%s … %s is not there", begin, end)
+		return nil, fmt.Errorf("no section %s … %s", begin, end)
 	}
 	return bytes.Join([][]byte{head, []byte(begin + "\n\n"), bytes.TrimSpace(text), []byte("\n\n" + end), tail}, nil), nil
 }
 
-// writable is an error where a file cannot be written, or has no sections for these flags' tables.
+// writable returns an error if a file cannot be written, or has no section for one of the tables.
 func writable(file string, flags []string) error {
 	f, err := os.OpenFile(file, os.O_RDWR, 0)
 	if err != nil {
@@ -45,7 +46,7 @@ func writable(file string, flags []string) error {
 	return nil
 }
 
-// rewrite replaces a section of a file. All else in it is prose, and stays.
+// rewrite replaces a section of a file, and keeps the rest.
 func rewrite(file, flag string, r Result) error {
 	document, err := os.ReadFile(file)
 	if err != nil {

@@ -17,7 +17,7 @@ var errStopped = errors.New("stopped")
 
 // scanner reads JSON in one pass, holding no more of it than a buffer and the string at hand. It accepts what encoding/json
 // accepts, which is what its fuzz test holds it against. That package's Decoder takes five times as long as this
-// whole package only to go over the tokens; see docs/PERFORMANCE.md.
+// whole package only to go over the tokens; see bench/results.md.
 //
 // The first error is kept in err, and all input is over with it: whoever reads on finds nothing, and his complaints
 // are not heard. So nobody needs to look at err before the end.
