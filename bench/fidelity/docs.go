@@ -1,7 +1,7 @@
 package main
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"math"
 	"os"
@@ -10,17 +10,21 @@ import (
 	"text/template"
 )
 
-//go:embed fidelity.md.tmpl
-var page string
+//go:embed fidelity.md.tmpl fidelity.svg.tmpl results.md.tmpl
+var templates embed.FS
 
-//go:embed fidelity.svg.tmpl
-var plot string
+// pages are the files that write makes, by template.
+var pages = map[string]string{
+	"fidelity.md.tmpl":  "docs/fidelity.md",
+	"fidelity.svg.tmpl": "docs/fidelity.svg",
+	"results.md.tmpl":   "bench/fidelity/results.md",
+}
 
-// write makes the page and its plot of the results.
+// write writes the pages and the plot into the repository at dir.
 func (r *results) write(dir string) error {
 	functions := template.FuncMap{"percent": percent, "heads": func() []string { return heads }, "join": strings.Join}
-	for name, text := range map[string]string{"fidelity.md": page, "fidelity.svg": plot} {
-		t, err := template.New(name).Funcs(functions).Parse(text)
+	for name, page := range pages {
+		t, err := template.New(name).Funcs(functions).ParseFS(templates, name)
 		if err != nil {
 			return err
 		}
@@ -28,15 +32,17 @@ func (r *results) write(dir string) error {
 		if err := t.Execute(&b, r); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, filepath.FromSlash(page)), []byte(b.String()), 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Verdict, Scenes, Matrix and what follows are what the templates ask for.
-func (r *results) Verdict() string { return r.verdict() }
+// The templates call Verdict and the exported methods that follow.
+
+// Verdict returns the lines of the verdict.
+func (r *results) Verdict() []string { return r.verdict() }
 
 // Scene is a scenario with its rows.
 type Scene struct {
@@ -61,7 +67,7 @@ func (r *results) Scenes() []Scene {
 	return scenes
 }
 
-// Names returns the peers, and the control as the last.
+// Names returns the peers, then the control.
 func (r *results) Names() []string {
 	var names []string
 	for _, p := range r.Peers {
@@ -70,10 +76,11 @@ func (r *results) Names() []string {
 	return append(names, controlName)
 }
 
-// Row is that of a scenario and a peer, nil where it was not played.
+// Row returns the row of a scenario and a peer, or nil if there is none.
 func (r *results) Row(scenario, peer string) *row { return r.row(scenario, peer) }
 
-// Mean is a scenario's with a peer, or a dash where the peer has no wrapper for that library.
+// Mean returns the mean error of a scenario with a peer in percent, or a dash if the peer does not
+// wrap the library.
 func (r *results) Mean(scenario, peer string) string {
 	if row := r.row(scenario, peer); row != nil {
 		return fmt.Sprintf("%.2f", 100*row.Mean)
@@ -81,22 +88,23 @@ func (r *results) Mean(scenario, peer string) string {
 	return "—"
 }
 
-// Cells are a row's figures, as in the table on the terminal.
+// Cells returns the figures of a row, as in the table on the terminal.
 func (r *row) Cells() []string { return r.cells() }
 
-// What follows draws: a line for each scenario, a dot for each peer, and a logarithmic axis of the mean error.
+// The plot has a line for each scenario, a dot for each peer, and a logarithmic axis for the mean
+// error.
 const (
 	plotLeft, plotRight = 190, 830
 	plotTop, lineHeight = 62, 26
 	least, most         = 0.0001, 1
 )
 
-// palette has a colour for each peer, in their order; grey is the control.
+// palette has a colour for each peer, in order. The control is grey.
 var palette = []string{
 	"#d62728", "#7f7f7f", "#1f77b4", "#2ca02c", "#98df8a", "#ff7f0e", "#ffbb78", "#8c564b", "#e377c2", "#bcbd22", "#9467bd",
 }
 
-// Dot is a mark in the plot, Line what it may stand on, and Tick a place on the axis.
+// Dot is a mark in the plot, Line is the line of a scenario, and Tick is a label on the axis.
 type (
 	Dot struct {
 		X, Y, Radius  float64
@@ -117,11 +125,11 @@ func across(value float64) float64 {
 	return plotLeft + part*(plotRight-plotLeft)
 }
 
-// Width and Height are the plot's.
+// Width and Height return the size of the plot.
 func (r *results) Width() int  { return plotRight + 30 }
 func (r *results) Height() int { return plotTop + lineHeight*len(r.Scenes()) + 50 }
 
-// Bottom is where the axis lies.
+// Bottom returns the position of the axis.
 func (r *results) Bottom() int { return r.Height() - 40 }
 
 // Lines returns a line for each scenario.
@@ -132,7 +140,7 @@ func (r *results) Lines() (lines []Line) {
 	return lines
 }
 
-// Dots returns the marks: ours last, so that it is on top.
+// Dots returns the marks, gaptrace's last so that they are on top.
 func (r *results) Dots() []Dot {
 	var dots, front []Dot
 	for i, scene := range r.Scenes() {
@@ -152,7 +160,7 @@ func (r *results) Dots() []Dot {
 	return append(dots, front...)
 }
 
-// Colour is a peer's, or the control's.
+// Colour returns the colour of a peer or the control.
 func (r *results) Colour(peer string) string {
 	for i, name := range r.Names() {
 		if name == peer && peer != controlName {
@@ -162,7 +170,7 @@ func (r *results) Colour(peer string) string {
 	return "#c7c7c7"
 }
 
-// Ticks are decades.
+// Ticks returns a label for each decade.
 func (r *results) Ticks() (ticks []Tick) {
 	for _, value := range []float64{0.0001, 0.001, 0.01, 0.1, 1} {
 		ticks = append(ticks, Tick{across(value), fmt.Sprintf("%g %%", 100*value)})
@@ -170,10 +178,10 @@ func (r *results) Ticks() (ticks []Tick) {
 	return ticks
 }
 
-// Goal is where one percent is, which none of ours is to exceed.
+// Goal returns the position of one percent, the goal for gaptrace.
 func (r *results) Goal() float64 { return across(0.01) }
 
-// Legend names the colours, where they stand.
+// Legend returns a dot and a name for each colour.
 func (r *results) Legend() (dots []Dot) {
 	const perLine = 6
 	for i, name := range r.Names() {

@@ -11,8 +11,9 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 )
 
-// exporters send to a sink, each as its documentation has it: Jaeger's by UDP to an agent, OpenTelemetry's in batches by OTLP over
-// HTTP. They work beside the handlers, as in a program. The function returned ends them.
+// exporters returns exporters to a sink, set up as their documentation shows: Jaeger's by UDP to an
+// agent, OpenTelemetry's in batches by OTLP over HTTP. They run concurrently with the handlers, as
+// in a program. The function returned stops them.
 func exporters() (by peer.Exporter, end func() error, err error) {
 	to, err := sink.Listen()
 	if err != nil {
@@ -34,7 +35,7 @@ func exporters() (by peer.Exporter, end func() error, err error) {
 		by.OpenTracing.Close()
 		err := by.OpenTelemetry.Shutdown(context.Background())
 		if to.Taken() == 0 {
-			err = errors.Join(err, errors.New("nothing was sent"))
+			err = errors.Join(err, errors.New("no spans were sent"))
 		}
 		to.Close()
 		return err

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +21,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/worktime"
 )
 
-// What may be said on any machine: ours is not grossly wrong, and what records nothing is.
-func TestWaitsAreNoGapsOfOursAndAllGapsOfNone(t *testing.T) {
+// This holds on any machine: gaptrace is not grossly wrong, and raw is.
+func TestShort(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip(errNoClock)
 	}
@@ -30,7 +31,7 @@ func TestWaitsAreNoGapsOfOursAndAllGapsOfNone(t *testing.T) {
 		t.Fatalf("%d scenarios, %d peers, %v", len(short), len(peers), err)
 	}
 	var gross error
-	for range 3 { // others may take the CPUs in the midst of a call: once is enough
+	for range 3 { // another process may take the CPU during a call: once is enough
 		r, err := playAll(short, peers, peer.Exporter{}, uint64(time.Now().UnixNano()), 3, million, io.Discard)
 		if err != nil {
 			t.Fatal(err)
@@ -48,7 +49,7 @@ func TestWaitsAreNoGapsOfOursAndAllGapsOfNone(t *testing.T) {
 	t.Error(gross)
 }
 
-func TestEveryPeerPlaysEveryScenarioThatItCovers(t *testing.T) {
+func TestAllPeersAndScenarios(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip(errNoClock)
 	}
@@ -66,15 +67,28 @@ func TestEveryPeerPlaysEveryScenarioThatItCovers(t *testing.T) {
 			}
 		}
 	}
+	checkPages(t, r)
+}
+
+func checkPages(t *testing.T, r *results) {
 	dir := t.TempDir()
+	for _, folder := range []string{"docs", "bench/fidelity"} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(folder)), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := r.write(dir); err != nil {
 		t.Fatal(err)
 	}
-	page, err := os.ReadFile(filepath.Join(dir, "fidelity.md"))
-	if err != nil || strings.Count(string(page), "\n| http body | ") != 1+len(r.Scenes()[1].Rows) {
-		t.Errorf("%v; the page:\n%s", err, page)
+	for page, lines := range map[string]int{
+		"docs/fidelity.md": 1, "bench/fidelity/results.md": 1 + len(r.Scenes()[1].Rows), // a line in the list of scenarios
+	} {
+		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(page)))
+		if err != nil || strings.Count(string(text), "\n| http body | ") != lines {
+			t.Errorf("%v; %s:\n%s", err, page, text)
+		}
 	}
-	plot, err := os.Open(filepath.Join(dir, "fidelity.svg"))
+	plot, err := os.Open(filepath.Join(dir, "docs", "fidelity.svg"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,18 +97,18 @@ func TestEveryPeerPlaysEveryScenarioThatItCovers(t *testing.T) {
 		if _, err := d.Token(); err == io.EOF {
 			break
 		} else if err != nil {
-			t.Fatalf("the plot is no XML: %v", err)
+			t.Fatalf("the plot is not XML: %v", err)
 		}
 	}
 }
 
-func TestASeedIsASchedule(t *testing.T) {
+func TestScheduleDependsOnSeed(t *testing.T) {
 	if !reflect.DeepEqual(newSchedule(1, "a", 2), newSchedule(1, "a", 2)) {
-		t.Error("two schedules of one seed")
+		t.Error("different schedules for one seed")
 	}
 	for _, other := range []schedule{newSchedule(2, "a", 2), newSchedule(1, "b", 2), newSchedule(1, "a", 3)} {
 		if reflect.DeepEqual(newSchedule(1, "a", 2), other) {
-			t.Error("one schedule of two seeds, scenarios or requests")
+			t.Error("the same schedule for another seed, scenario or request")
 		}
 	}
 	for i := range 1000 {
@@ -106,7 +120,7 @@ func TestASeedIsASchedule(t *testing.T) {
 	}
 }
 
-func TestFiguresOfKnownSamples(t *testing.T) {
+func TestFigures(t *testing.T) {
 	s := scenario{name: "known"}
 	r := newResults(1, 4, []peer.Peer{{Name: ourName}})
 	for _, self := range []time.Duration{53, 50, 48, 70} { // should be 50
@@ -124,24 +138,28 @@ func TestFiguresOfKnownSamples(t *testing.T) {
 		}
 	}
 	if err := r.gross(); err != nil {
-		t.Errorf("one request of four is grossly wrong: %v", err)
+		t.Errorf("gross by one request of four: %v", err)
 	}
 	r.row("known", ourName).Median = 0.06
 	if r.gross() == nil {
 		t.Error("a median of 6 % is not gross")
 	}
-	if got, want := r.verdict(), "gaptrace over all scenarios: mean error 6.25 % (goal 0.5 %). Over 1 % in the mean: known (6.25 %). "+
-		"Median over 0.2 %: known (6.00 %). Held against the CPU of the handler's thread outside of calls alone: mean 20.25 %, "+
-		"over 1 %: known (20.25 %)."; got != want {
-		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	verdict := []string{
+		"mean error over all scenarios: 6.25 % (goal: 0.5 %)",
+		"mean error over 1 %: known (6.25 %)",
+		"median error over 0.2 %: known (6.00 %)",
+		"compared only with the CPU of the handler's thread outside of calls: mean 20.25 %; over 1 %: known (20.25 %)",
 	}
-	if got, want := r.Peers[0].Cannot(), "; no wrapper for "+strings.Join(misses(peer.Peer{}), ", ")+
+	if got := r.verdict(); !slices.Equal(got, verdict) {
+		t.Errorf("got:\n%q\nwant:\n%q", got, verdict)
+	}
+	if got, want := r.Peers[0].Cannot(), "; does not wrap "+strings.Join(misses(peer.Peer{}), ", ")+
 		"; waits that look like work: known (6 %)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-func TestTheCollectorRunsWhereAScenarioSaysSo(t *testing.T) {
+func TestCollectorFlag(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip(errNoClock)
 	}
@@ -168,7 +186,7 @@ func TestTheCollectorRunsWhereAScenarioSaysSo(t *testing.T) {
 	}
 }
 
-func TestSpansOfOtherTracesAreNoneOfTheRequests(t *testing.T) {
+func TestGapsIgnoreOtherTraces(t *testing.T) {
 	at := func(trace, id gap.SpanID, operation string, start, end time.Duration, parent ...gap.Reference) gap.Span {
 		return gap.Span{
 			TraceID: gap.TraceID{Low: uint64(trace)}, SpanID: id, Operation: operation, References: parent,
@@ -178,7 +196,7 @@ func TestSpansOfOtherTracesAreNoneOfTheRequests(t *testing.T) {
 	below := gap.Reference{Type: gap.ChildOf, TraceID: gap.TraceID{Low: 1}, SpanID: 1}
 	var m measurement
 	err := m.gaps([]gap.Span{
-		at(2, 3, "who holds the connection", 0, time.Hour),
+		at(2, 3, "user of the connection", 0, time.Hour),
 		at(1, 2, "call", 20*time.Millisecond, 50*time.Millisecond, below),
 		at(1, 1, requestName, 0, 100*time.Millisecond),
 	})
@@ -186,11 +204,11 @@ func TestSpansOfOtherTracesAreNoneOfTheRequests(t *testing.T) {
 		t.Errorf("%+v, %v", m.sample, err)
 	}
 	if err := m.gaps([]gap.Span{at(1, 2, "call", 0, 1)}); err == nil {
-		t.Error("a request without a span is measured")
+		t.Error("no error for a request without a span")
 	}
 }
 
-func TestExportedSpansAreMeasuredAsWell(t *testing.T) {
+func TestExport(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip(errNoClock)
 	}
@@ -199,39 +217,39 @@ func TestExportedSpansAreMeasuredAsWell(t *testing.T) {
 	if err != nil || len(peers) != 2 {
 		t.Fatalf("%d peers, %v", len(peers), err)
 	}
-	r, err := f.play(scenes, peers, io.Discard) // which fails where nothing was sent
+	r, err := f.play(scenes, peers, io.Discard) // fails if no spans were sent
 	if err != nil || !r.Exported || len(r.Rows) != 3 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
 
-func TestWhatMakesNoSenseIsRefusedBeforeItIsMeasured(t *testing.T) {
+func TestWrongFlags(t *testing.T) {
 	for args, want := range map[string]string{
-		"more":                         `"more" is no flag`,
-		"-n 0":                         "-n 0: at least one",
-		"-n -1":                        "-n -1: at least one",
-		"-scenario nosuch":             `no scenario matches "nosuch"`,
-		"-peer nosuch":                 `no peer matches "nosuch"`,
-		"-scenario (":                  "missing closing )",
-		"-peer [":                      "missing closing ]",
-		"-short -scenario million":     "no scenario matches",
-		"-short -peer otelhttp":        "-short is about gaptrace",
-		"-write . -scenario http":      "-write is for all",
-		"-write . -peer gaptrace":      "-write is for all",
-		"-write . -short":              "-write is for all",
-		"-write . -json":               "-write is for all",
-		"-write nosuch":                "no such folder",
-		"-write " + "fidelity_test.go": "no such folder",
-		"-nosuch":                      "not defined",
+		"more":                     `unexpected argument "more"`,
+		"-n 0":                     "-n 0: want at least one",
+		"-n -1":                    "-n -1: want at least one",
+		"-scenario nosuch":         "-scenario nosuch: no scenario matches",
+		"-peer nosuch":             "-peer nosuch: no peer matches",
+		"-scenario (":              "missing closing )",
+		"-peer [":                  "missing closing ]",
+		"-short -scenario million": "no scenario matches",
+		"-short -peer otelhttp":    "-short needs gaptrace",
+		"-write . -scenario http":  "-write needs all",
+		"-write . -peer gaptrace":  "-write needs all",
+		"-write . -short":          "-write needs all",
+		"-write . -json":           "-write needs all",
+		"-write nosuch":            "no such folder",
+		"-write fidelity_test.go":  "no such folder",
+		"-nosuch":                  "not defined",
 	} {
-		var out, told strings.Builder
-		err := run(strings.Fields(args), &out, &told)
-		if err == nil || !strings.Contains(err.Error(), want) || out.Len() > 0 || strings.Contains(told.String(), "seed 1") {
-			t.Errorf("%s: %v, want %s; it said %q", args, err, want, told.String())
+		var out, progress strings.Builder
+		err := run(strings.Fields(args), &out, &progress)
+		if err == nil || !strings.Contains(err.Error(), want) || out.Len() > 0 || strings.Contains(progress.String(), "seed 1") {
+			t.Errorf("%s: %v, want %s; it printed %q", args, err, want, progress.String())
 		}
 	}
-	var told strings.Builder
-	if err := run([]string{"-h"}, io.Discard, &told); err != nil || !strings.Contains(told.String(), "-scenario regexp") {
-		t.Errorf("-h: %v, %q", err, told.String())
+	var help strings.Builder
+	if err := run([]string{"-h"}, io.Discard, &help); err != nil || !strings.Contains(help.String(), "-scenario regexp") {
+		t.Errorf("-h: %v, %q", err, help.String())
 	}
 }

@@ -1,11 +1,11 @@
-// Fidelity finds out how far the gaps of a trace can be believed: of gaptrace, and of every peer, in the same schedules.
+// Command fidelity measures how exact the gaps of a trace are, for gaptrace and for every peer.
 //
-//	go run ./bench/fidelity [-seed N] [-n N] [-short] [-json] [-export] [-scenario regexp] [-peer regexp] [-write docs]
+//	go run ./bench/fidelity [-seed N] [-n N] [-short] [-json] [-export] [-scenario regexp] [-peer regexp] [-write .]
 //
-// A handler alternates work, which is real CPU, with calls that wait, as a random schedule has it. What the gaps of its
-// request should hold is read from the clocks of its own thread, just before and after each call, Read, Next and
-// Recv: see package worktime. What they do hold is found by package gap in the spans that each peer records. The
-// error is the difference, as a part of the request.
+// A handler alternates work (real CPU time) with calls that wait, in a random schedule. The true
+// self time of the request comes from the clocks of the handler's thread, read before and after
+// each call, Read, Next and Recv: see package worktime. Package gap finds the self time in the
+// spans of each peer. The error is the difference, relative to the length of the request.
 package main
 
 import (
@@ -24,13 +24,13 @@ import (
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
 )
 
-//go:generate go run . -write ../../docs
+//go:generate go run . -write ../..
 
 const ourName = "gaptrace"
 
 const million = 1_000_000
 
-// gross is what an error of ours may not exceed in the short form, which runs on any machine, busy as it may be.
+// gross is the largest median error of gaptrace that -short accepts, on any machine, however busy.
 const gross = 0.05
 
 func main() {
@@ -40,7 +40,7 @@ func main() {
 	}
 }
 
-// flags are what is to be played, and what becomes of it.
+// flags select what to measure and what to do with the results.
 type flags struct {
 	seed           uint64
 	n              int
@@ -54,20 +54,20 @@ func run(args []string, stdout, stderr io.Writer) error {
 	var f flags
 	set := flag.NewFlagSet("fidelity", flag.ContinueOnError)
 	set.SetOutput(stderr)
-	set.Uint64Var(&f.seed, "seed", 0, "the schedules' `seed`; 0 takes one by chance")
-	set.IntVar(&f.n, "n", 20, "`requests` of each scenario and peer")
-	set.BoolVar(&f.short, "short", false, "a few requests of a few scenarios; fails if gaptrace's errors are gross")
-	set.BoolVar(&f.json, "json", false, "print all samples as JSON")
-	set.BoolVar(&f.export, "export", false, "send all spans over the loopback interface, too; Datadog's cannot be")
-	set.StringVar(&f.scenario, "scenario", "", "only scenarios whose name matches this `regexp`")
-	set.StringVar(&f.peer, "peer", "", "only peers whose name matches this `regexp`")
-	set.StringVar(&f.write, "write", "", "write fidelity.md and fidelity.svg into this `folder`")
+	set.Uint64Var(&f.seed, "seed", 0, "the `seed` of the schedules; 0 for a random one")
+	set.IntVar(&f.n, "n", 20, "make `N` requests for each scenario and peer")
+	set.BoolVar(&f.short, "short", false, "measure a few requests of a few scenarios, and fail if an error of gaptrace exceeds 5 %")
+	set.BoolVar(&f.json, "json", false, "print all samples as JSON instead of tables")
+	set.BoolVar(&f.export, "export", false, "send all spans over the loopback interface, too; leaves out dd-trace-go, whose spans cannot be sent")
+	set.StringVar(&f.scenario, "scenario", "", "measure only the scenarios whose name matches this `regexp`")
+	set.StringVar(&f.peer, "peer", "", "measure only the peers whose name matches this `regexp`")
+	set.StringVar(&f.write, "write", "", "write docs/fidelity.md, docs/fidelity.svg and bench/fidelity/results.md in this `folder`")
 	err := set.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
 	}
 	if err == nil && set.NArg() > 0 {
-		err = fmt.Errorf("%q is no flag", set.Arg(0))
+		err = fmt.Errorf("unexpected argument %q: there are only flags", set.Arg(0))
 	}
 	if err == nil {
 		err = f.check()
@@ -100,7 +100,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// play plays with exporters or without.
+// play measures, with exporters or without.
 func (f *flags) play(chosen []scenario, peers []peer.Peer, progress io.Writer) (*results, error) {
 	if !f.export {
 		return playAll(chosen, peers, peer.Exporter{}, f.seed, f.n, million, progress)
@@ -116,13 +116,14 @@ func (f *flags) play(chosen []scenario, peers []peer.Peer, progress io.Writer) (
 	return r, errors.Join(err, end())
 }
 
-// check refuses what makes no sense before minutes are spent on it, and fills in what is left to chance.
+// check refuses flags that make no sense before minutes are spent on them, and chooses a random
+// seed.
 func (f *flags) check() error {
 	switch {
 	case f.n < 1:
-		return fmt.Errorf("-n %d: at least one request is needed", f.n)
+		return fmt.Errorf("-n %d: want at least one request", f.n)
 	case f.write != "" && (f.scenario != "" || f.peer != "" || f.short || f.json || f.export):
-		return errors.New("-write is for all scenarios and all peers: it goes with -seed and -n alone")
+		return errors.New("-write needs all scenarios and peers: combine it only with -seed and -n")
 	case f.write != "":
 		if info, err := os.Stat(f.write); err != nil || !info.IsDir() {
 			return fmt.Errorf("-write %s: no such folder", f.write)
@@ -137,7 +138,7 @@ func (f *flags) check() error {
 	return nil
 }
 
-// choose picks scenarios and peers by name.
+// choose selects scenarios and peers by name.
 func (f *flags) choose() (chosen []scenario, peers []peer.Peer, err error) {
 	byScenario, err := regexp.Compile(f.scenario)
 	if err != nil {
@@ -153,21 +154,22 @@ func (f *flags) choose() (chosen []scenario, peers []peer.Peer, err error) {
 	})
 	switch {
 	case len(chosen) == 0:
-		err = fmt.Errorf("no scenario matches %q", f.scenario)
+		err = fmt.Errorf("-scenario %s: no scenario matches", f.scenario)
 	case len(peers) == 0:
-		err = fmt.Errorf("no peer matches %q", f.peer)
+		err = fmt.Errorf("-peer %s: no peer matches", f.peer)
 	case f.short && peers[0].Name != ourName:
-		err = fmt.Errorf("-short is about gaptrace, which %q does not match", f.peer)
+		err = fmt.Errorf("-peer %s: -short needs gaptrace", f.peer)
 	}
 	return chosen, peers, err
 }
 
-// playAll plays n requests of each scenario with each peer that covers it, the peers by turns, in an order that changes. A
-// million rows are so many. Interrupted, it returns what there is, beside the error.
+// playAll measures n requests of each scenario with each peer that covers it. The peers take turns
+// in a random order. rows is the number of rows of the scenario "million rows". If interrupted, it
+// returns the results so far and an error.
 func playAll(
 	scenarios []scenario, peers []peer.Peer, by peer.Exporter, seed uint64, n, rows int, progress io.Writer,
 ) (*results, error) {
-	// Garbage is collected between the requests.
+	// Garbage is collected between the requests, by measure.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	on, err := newStage(rows)
 	if err != nil {
@@ -204,7 +206,7 @@ func playAll(
 				}
 				r.add(s, p.Name, sample)
 			}
-			// Beside them, what the machine does to the same work at that time.
+			// The control: the same work at the same time, without calls.
 			sample, err := measure(controlScenario, on, controlPeer, plan)
 			if err != nil {
 				return nil, err

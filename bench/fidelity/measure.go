@@ -13,36 +13,38 @@ import (
 	"github.com/gaptrace/gaptrace/internal/worktime"
 )
 
-// sample is what one request came to.
+// sample is the measurement of one request.
 type sample struct {
 	Length  time.Duration `json:"length"`  // of the request's span
 	Self    time.Duration `json:"self"`    // its self time, as package gap finds it
-	CPU     time.Duration `json:"cpu"`     // of the handler's thread, outside of the library's calls
-	Elapsed time.Duration `json:"elapsed"` // on the clock on the wall, outside of the library's calls
-	Library time.Duration `json:"library"` // in calls that never waited
-	Inside  time.Duration `json:"inside"`  // CPU of the handler's thread in calls that waited: the library's, and the wrapper's
-	Queued  time.Duration `json:"queued"`  // of Elapsed: ready to work, while others had the CPUs
+	CPU     time.Duration `json:"cpu"`     // of the handler's thread, outside of calls
+	Elapsed time.Duration `json:"elapsed"` // wall time outside of calls
+	Library time.Duration `json:"library"` // wall time of calls that never waited
+	Inside  time.Duration `json:"inside"`  // CPU of the handler's thread in calls that waited, of library and wrapper
+	Queued  time.Duration `json:"queued"`  // part of Elapsed: ready to run while others had the CPUs
 	Spans   int           `json:"spans"`
 }
 
-// err is by how much the gaps are wrong, as a part of the request: above zero, a wait looks like work; below, work is
-// hidden. What the gaps should hold is the time in which the handler was not waiting for a call.
+// err returns the error of the gaps, relative to the length of the request. Above zero, a wait
+// looks like work; below zero, work is hidden. The true self time is the time in which the handler
+// did not wait for a call.
 func (s sample) err() float64 { return s.part(s.Self - s.Elapsed - s.Library) }
 
-// lost is what of that time the handler was kept from working: others had the CPU, or Go's scheduler or its collector. No
-// wrapper can know of it.
+// lost returns the part of the true self time in which the handler had no CPU: others had it, or
+// Go's scheduler or collector. No wrapper can see that.
 func (s sample) lost() float64 { return s.part(s.Elapsed - s.CPU) }
 
 func (s sample) part(d time.Duration) float64 { return float64(d) / float64(s.Length) }
 
-// measurement is one request under measurement.
+// measurement measures one request.
 type measurement struct {
 	recorder peer.Recorder
 	sample   sample
-	untold   bool // the system has no clock for a thread
+	noClock  bool // the system has no clock for a thread
 }
 
-// request is a request whose span is the tracer's own, as a program's main job has one.
+// request measures a request whose span the handler starts with the tracer, as the main job of a
+// program does.
 func (m *measurement) request(ctx context.Context, handle func(context.Context, *worktime.Clock) error) error {
 	clock := worktime.Start()
 	ctx, finish := m.recorder.Span(ctx, requestName)
@@ -56,7 +58,7 @@ func (m *measurement) request(ctx context.Context, handle func(context.Context, 
 
 const requestName = "request"
 
-// handler measures the work of a request that has a span already.
+// handler measures a request whose span the peer starts.
 func (m *measurement) handler(handle func(*worktime.Clock) error) error {
 	clock := worktime.Start()
 	err := handle(clock)
@@ -69,12 +71,12 @@ func (m *measurement) stop(clock *worktime.Clock) {
 	m.sample = sample{
 		CPU: cpu, Elapsed: clock.Elapsed(), Library: clock.Library(), Inside: clock.Inside(), Queued: clock.Queued(),
 	}
-	m.untold = !ok
+	m.noClock = !ok
 }
 
-var errNoClock = errors.New("this system does not tell the CPU time of a thread: fidelity is measured on Linux")
+var errNoClock = errors.New("this system has no CPU clock for a thread: run fidelity on Linux")
 
-// measure runs one request of a scenario with one peer.
+// measure measures one request of a scenario with one peer.
 func measure(s scenario, on *stage, p peer.Peer, plan schedule) (sample, error) {
 	recorder := p.Open(true, on.exporter)
 	defer recorder.Close()
@@ -82,17 +84,16 @@ func measure(s scenario, on *stage, p peer.Peer, plan schedule) (sample, error) 
 	if err != nil {
 		return sample{}, err
 	}
-	recorder.Spans() // those of the first connections
+	recorder.Spans() // drop those of the first connections
 
-	// What other requests have left is not for this one to collect.
-	runtime.GC()
+	runtime.GC() // the garbage of other requests
 	if s.collector {
 		defer debug.SetGCPercent(debug.SetGCPercent(100))
 	}
 	m := &measurement{recorder: recorder}
 	err = request(m)
 	done()
-	if m.untold {
+	if m.noClock {
 		err = errNoClock
 	}
 	if err != nil {
@@ -102,8 +103,8 @@ func measure(s scenario, on *stage, p peer.Peer, plan schedule) (sample, error) 
 	return m.sample, err
 }
 
-// finished returns the spans of a request. Some peers finish a stream's in a goroutine of its own: these are waited for,
-// and as long as spans come whose parents are missing, for a while.
+// finished returns the spans of a request. Some peers finish the span of a stream in another
+// goroutine, so it waits for a while as long as parents are missing.
 func finished(recorder peer.Recorder) (spans []gap.Span) {
 	for range 100 {
 		time.Sleep(2 * time.Millisecond)
@@ -115,8 +116,8 @@ func finished(recorder peer.Recorder) (spans []gap.Span) {
 	return spans
 }
 
-// gaps fills in what the spans of the request say. What is of other traces, such as that of who holds the pool's connection, is
-// left out.
+// gaps fills in the figures from the spans of the request. It ignores other traces, such as that of
+// another user of the pool.
 func (m *measurement) gaps(spans []gap.Span) error {
 	var root *gap.Span
 	for i := range spans {
@@ -126,7 +127,7 @@ func (m *measurement) gaps(spans []gap.Span) error {
 		}
 	}
 	if root == nil {
-		return fmt.Errorf("no span of the request among %d", len(spans))
+		return fmt.Errorf("no span of the request among %d spans", len(spans))
 	}
 	var trace []gap.Span
 	for _, s := range spans {

@@ -17,7 +17,7 @@ import (
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
 )
 
-// results is all that was measured.
+// results is everything that was measured.
 type results struct {
 	Date    string  `json:"date"`
 	Machine string  `json:"machine"`
@@ -26,46 +26,48 @@ type results struct {
 	N       int     `json:"n"`
 	Peers   []about `json:"peers"`
 
-	Exported bool `json:"exported"` // the spans were sent as well as kept
+	Exported bool `json:"exported"` // the spans were sent, too
 
 	Rows   []*row   `json:"rows"`
-	scenes []string // names of scenarios, in order
+	scenes []string // the scenarios, in order
 }
 
-// about tells of a peer what a reader needs to repeat it.
+// about describes a peer: its version, and what it cannot measure.
 type about struct {
 	Name     string   `json:"name"`
 	Versions []string `json:"versions"`
-	Misses   []string `json:"misses"` // libraries it has no wrapper for
-	Leaves   []string `json:"leaves"` // scenarios in which it takes much waiting for work
-	Hides    []string `json:"hides"`  // and in which it covers much work
+	Misses   []string `json:"misses"` // libraries it does not wrap
+	Leaves   []string `json:"leaves"` // scenarios in which waits look like work
+	Hides    []string `json:"hides"`  // scenarios in which work is hidden
 }
 
-// much is an error that no machine makes: the peer does not look there, be it that its documentation never said so.
+// much is an error that is not noise of the machine: the peer does not record what the scenario is
+// about.
 const much = 0.05
 
-// row is a scenario with a peer. All figures but Spans are parts of a request.
+// row is a scenario with a peer. All figures except Spans are relative to the length of the
+// request.
 type row struct {
 	Scenario string `json:"scenario"`
 	Peer     string `json:"peer"`
 
-	Mean   float64 `json:"mean"` // of the error without its sign, as are the next three
+	Mean   float64 `json:"mean"` // of the error without its sign, like the next three
 	Median float64 `json:"median"`
 	P95    float64 `json:"p95"`
 	Worst  float64 `json:"worst"`
-	Signed float64 `json:"signed"` // the mean of the error with its sign: above zero, waits look like work
+	Signed float64 `json:"signed"` // mean of the error with its sign: above zero, waits look like work
 
-	Lost    float64  `json:"lost"`    // what the gaps rightly hold, and is no CPU of the handler's
-	CPU     float64  `json:"cpu"`     // the mean of |self time less the thread's CPU outside of calls|
-	Inside  float64  `json:"inside"`  // CPU that was used in calls that waited, at the work of the library and of the wrapper
-	Library float64  `json:"library"` // calls that never waited
+	Lost    float64  `json:"lost"`    // true self time without CPU
+	CPU     float64  `json:"cpu"`     // mean of |self time − the thread's CPU outside of calls|
+	Inside  float64  `json:"inside"`  // CPU used in calls that waited, by library and wrapper
+	Library float64  `json:"library"` // time of calls that never waited
 	Spans   float64  `json:"spans"`   // of a request
 	Samples []sample `json:"samples"`
 }
 
 const controlName = "control"
 
-// controlPeer records the request alone, as there is nothing else.
+// controlPeer records only the request. There is nothing else.
 var controlPeer = peer.All()[slices.IndexFunc(peer.All(), func(p peer.Peer) bool { return p.Name == "raw" })]
 
 func newResults(seed uint64, n int, peers []peer.Peer) *results {
@@ -80,7 +82,7 @@ func newResults(seed uint64, n int, peers []peer.Peer) *results {
 	return r
 }
 
-// machine describes this one, as far as Linux tells.
+// machine describes this machine, in detail on Linux.
 func machine() string {
 	model, load := runtime.GOARCH, ""
 	if f, err := os.Open("/proc/cpuinfo"); err == nil {
@@ -96,7 +98,7 @@ func machine() string {
 		load = ", load " + strings.Fields(string(text))[0] + " before"
 	}
 	if text, err := os.ReadFile("/proc/self/stat"); err == nil {
-		const policy = 41 - 3 // proc(5) counts from 1, and two fields end with the parenthesis
+		const policy = 41 - 3 // proc(5) counts from 1, and the first two fields were cut off
 		_, rest, _ := strings.Cut(string(text), ") ")
 		if fields := strings.Fields(rest); len(fields) > policy && fields[policy] != "0" {
 			load += ", under chrt"
@@ -105,14 +107,14 @@ func machine() string {
 	return fmt.Sprintf("%d × %s, %s%s", runtime.NumCPU(), model, runtime.GOOS, load)
 }
 
-// Cannot says what a peer cannot cover: what it has no wrapper for, and what its spans get wrong.
+// Cannot lists what a peer does not wrap, and what its spans get wrong.
 func (p about) Cannot() string {
 	var b strings.Builder
 	for _, part := range []struct {
 		words string
 		list  []string
 	}{
-		{"no wrapper for", p.Misses},
+		{"does not wrap", p.Misses},
 		{"waits that look like work:", p.Leaves},
 		{"work that is hidden:", p.Hides},
 	} {
@@ -144,17 +146,17 @@ func (r *results) add(s scenario, peer string, sample sample) {
 	at.Samples = append(at.Samples, sample)
 }
 
-// finish computes the rows and puts them into the order of scenarios and peers, the control last.
+// finish computes the rows and sorts them by scenario and peer, the control last.
 func (r *results) finish() {
 	for _, row := range r.Rows {
 		row.compute()
 		at := slices.IndexFunc(r.Peers, func(p about) bool { return p.Name == row.Peer })
-		switch told := fmt.Sprintf("%s (%.0f %%)", row.Scenario, 100*row.Mean); {
+		switch entry := fmt.Sprintf("%s (%.0f %%)", row.Scenario, 100*row.Mean); {
 		case at < 0 || row.Mean < much:
 		case row.Signed > 0:
-			r.Peers[at].Leaves = append(r.Peers[at].Leaves, told)
+			r.Peers[at].Leaves = append(r.Peers[at].Leaves, entry)
 		default:
-			r.Peers[at].Hides = append(r.Peers[at].Hides, told)
+			r.Peers[at].Hides = append(r.Peers[at].Hides, entry)
 		}
 	}
 	place := func(name string) int {
@@ -189,13 +191,13 @@ func (r *row) compute() {
 	slices.Sort(errs)
 	last := len(errs) - 1
 	r.Median = (errs[last/2] + errs[(last+1)/2]) / 2
-	r.P95 = errs[max(0, int(math.Ceil(0.95*n))-1)] // the least that 95 % do not exceed
+	r.P95 = errs[max(0, int(math.Ceil(0.95*n))-1)] // the least value that 95 % do not exceed
 	r.Worst = errs[last]
 }
 
 func percent(x float64) string { return fmt.Sprintf("%.2f %%", 100*x) }
 
-// cells are the columns of a row's figures.
+// cells returns the figures of a row, formatted.
 func (r *row) cells() []string {
 	return []string{
 		percent(r.Mean), percent(r.Median), percent(r.P95), percent(r.Worst), fmt.Sprintf("%+.2f %%", 100*r.Signed),
@@ -230,13 +232,13 @@ func (r *results) print(w io.Writer) error {
 	if r.Exported {
 		exported = "; all spans were sent, too"
 	}
-	_, err := fmt.Fprintf(w, "\n%s\nseed %d, %d requests of each, a quarter of the long ones%s; %s, %s, %s\n",
-		r.verdict(), r.Seed, r.N, exported, r.Machine, r.Go, r.Date)
+	_, err := fmt.Fprintf(w, "\ngaptrace:\n  %s\nseed %d, %d requests of each, a quarter of the long ones%s; %s, %s, %s\n",
+		strings.Join(r.verdict(), "\n  "), r.Seed, r.N, exported, r.Machine, r.Go, r.Date)
 	return err
 }
 
-// verdict holds ours against the goals, of the error and of what is left of it against the thread's CPU alone.
-func (r *results) verdict() string {
+// verdict compares gaptrace with the goals, in a line each.
+func (r *results) verdict() []string {
 	var ours []*row
 	for _, row := range r.Rows {
 		if row.Peer == ourName {
@@ -244,7 +246,7 @@ func (r *results) verdict() string {
 		}
 	}
 	if len(ours) == 0 {
-		return "gaptrace was not among the peers."
+		return []string{"not measured"}
 	}
 	mean := func(of func(*row) float64) string {
 		var sum float64
@@ -264,17 +266,20 @@ func (r *results) verdict() string {
 	}
 	byMean, byMedian := func(r *row) float64 { return r.Mean }, func(r *row) float64 { return r.Median }
 	byCPU := func(r *row) float64 { return r.CPU }
-	return fmt.Sprintf("gaptrace over all scenarios: mean error %s (goal 0.5 %%). Over 1 %% in the mean: %s. Median over 0.2 %%: %s. "+
-		"Held against the CPU of the handler's thread outside of calls alone: mean %s, over 1 %%: %s.",
-		mean(byMean), over(0.01, byMean), over(0.002, byMedian), mean(byCPU), over(0.01, byCPU))
+	return []string{
+		"mean error over all scenarios: " + mean(byMean) + " (goal: 0.5 %)",
+		"mean error over 1 %: " + over(0.01, byMean),
+		"median error over 0.2 %: " + over(0.002, byMedian),
+		"compared only with the CPU of the handler's thread outside of calls: mean " + mean(byCPU) + "; over 1 %: " + over(0.01, byCPU),
+	}
 }
 
-// gross is an error if ours is wrong beyond what a busy machine makes of it.
+// gross returns an error if a median error of gaptrace is larger than a busy machine can cause.
 func (r *results) gross() error {
 	var errs []error
 	for _, row := range r.Rows {
 		if row.Peer == ourName && row.Median > gross {
-			errs = append(errs, fmt.Errorf("%s: the median of gaptrace's errors is %s", row.Scenario, percent(row.Median)))
+			errs = append(errs, fmt.Errorf("%s: the median error of gaptrace is %s, more than %s", row.Scenario, percent(row.Median), percent(gross)))
 		}
 	}
 	return errors.Join(errs...)

@@ -9,25 +9,26 @@ import (
 	"github.com/gaptrace/gaptrace/internal/worktime"
 )
 
-// scenario is one way in which a handler may wait.
+// scenario is one way in which a handler waits.
 type scenario struct {
 	name   string
 	about  string
 	covers func(peer.Peer) bool
 
-	// open makes the clients, as the peer wraps them, and calls what connects them. The request is made once, and then done is
-	// called, which ends when all spans are finished.
+	// open makes the clients as the peer wraps them, and connects them. request is called once,
+	// then done, which returns when all spans are finished.
 	open func(on *stage, p peer.Peer, plan schedule) (request func(*measurement) error, done func(), err error)
 
-	// collector lets Go's collector run while a scenario that allocates much plays. What it takes from the handler is lost.
+	// collector enables garbage collection during a request. The time it takes from the handler is
+	// "lost".
 	collector bool
-	// long is for one whose requests take seconds: a quarter of them must do.
+	// long is set if a request takes seconds. Only a quarter of the requests are made.
 	long bool
-	// short is for one that the short form plays.
+	// short is set if -short measures the scenario.
 	short bool
 }
 
-// scenarios returns all of them, in the order of the report.
+// scenarios returns all scenarios, in the order of the report.
 func scenarios() []scenario {
 	all := slices.Clone(httpScenarios)
 	all = append(all, serverScenarios...)
@@ -45,7 +46,7 @@ func coversRedis(p peer.Peer) bool   { return p.Redis != nil }
 func coversElastic(p peer.Peer) bool { return p.Elasticsearch != nil }
 func coversGRPC(p peer.Peer) bool    { return p.GRPCClient != nil }
 
-// misses names the libraries that a peer has no wrapper for.
+// misses returns the libraries that a peer does not wrap.
 func misses(p peer.Peer) (names []string) {
 	for _, library := range []struct {
 		name   string
@@ -65,7 +66,8 @@ func misses(p peer.Peer) (names []string) {
 	return names
 }
 
-// controlScenario is what the machine itself makes of a schedule: its work alone, nothing that is wrapped.
+// controlScenario does only the work of a schedule. Its error is that of the machine and of the
+// measurement.
 var controlScenario = scenario{
 	name: "control",
 	open: func(on *stage, _ peer.Peer, plan schedule) (func(*measurement) error, func(), error) {
@@ -80,21 +82,22 @@ var controlScenario = scenario{
 	},
 }
 
-// out calls into a library, which is left out of the work.
+// out calls a library with the work clock paused.
 func out[T any](clock *worktime.Clock, call func() (T, error)) (T, error) {
 	clock.Pause()
 	defer clock.Resume()
 	return call()
 }
 
-// outErr is out for a call that returns an error alone.
+// outErr is out for a call that returns only an error.
 func outErr(clock *worktime.Clock, call func() error) error {
 	clock.Pause()
 	defer clock.Resume()
 	return call()
 }
 
-// readPieces reads a body in pieces of the same size and works after each, then reads what is left, and closes it.
+// readPieces reads a body in pieces of one size and works after each. Then it reads the rest and
+// closes the body.
 func readPieces(on *stage, clock *worktime.Clock, body io.ReadCloser, size int, plan schedule) error {
 	r := clock.Reader(body)
 	piece := make([]byte, size)
@@ -110,5 +113,5 @@ func readPieces(on *stage, clock *worktime.Clock, body io.ReadCloser, size int, 
 	return outErr(clock, body.Close)
 }
 
-// worksNot is for a body that is read without work between.
-var worksNot schedule
+// noWork is the schedule for a body that is read without work.
+var noWork schedule

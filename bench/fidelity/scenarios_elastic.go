@@ -15,16 +15,16 @@ import (
 
 var elasticScenarios = []scenario{
 	{
-		name: "elasticsearch body", about: "go-elasticsearch v8: the answer of a search drips, with work between the reads",
+		name: "elasticsearch body", about: "go-elasticsearch v8: the answer of a search arrives slowly, with work between the reads",
 		covers: coversElastic, open: elasticBody, short: true,
 	},
 	{
-		name: "elasticsearch retries", about: "go-elasticsearch v8: two answers of 502 with a RetryBackoff behind each, then the answer",
+		name: "elasticsearch retries", about: "go-elasticsearch v8: two answers of 502 with a RetryBackoff after each, then the answer",
 		covers: coversElastic, open: elasticRetries,
 	},
 }
 
-// elastic is a client whose transport adds a script to what is sent, and that backs off as it is told.
+// elastic returns a client whose transport adds a script to the request, with a fixed back-off.
 func elastic(on *stage, p peer.Peer, pieces script.Script, backOff time.Duration) (*elasticsearch.Client, func(), error) {
 	transport := &http.Transport{}
 	client, err := p.Elasticsearch(elasticsearch.Config{
@@ -35,7 +35,8 @@ func elastic(on *stage, p peer.Peer, pieces script.Script, backOff time.Duration
 	return client, transport.CloseIdleConnections, err
 }
 
-// scripted adds a query to a request: the API has no place for one that Elasticsearch does not know.
+// scripted sets the query of a request, because the client's API has no place for an unknown
+// parameter.
 type scripted struct {
 	next  http.RoundTripper
 	query string
@@ -84,7 +85,7 @@ func elasticRetries(on *stage, p peer.Peer, plan schedule) (func(*measurement) e
 				if err != nil {
 					return err
 				}
-				if err := readPieces(on, clock, resp.Body, 0, worksNot); err != nil {
+				if err := readPieces(on, clock, resp.Body, 0, noWork); err != nil {
 					return err
 				}
 			}

@@ -15,7 +15,7 @@ import (
 )
 
 var grpcScenarios = []scenario{{
-	name: "grpc stream", about: "gRPC client: a stream of messages that come when they are there, with work between them",
+	name: "grpc stream", about: "gRPC client: a stream of messages that arrive one by one, with work between them",
 	covers: coversGRPC, open: grpcStream, short: true,
 }}
 

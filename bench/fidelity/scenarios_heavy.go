@@ -14,11 +14,11 @@ import (
 	"github.com/gaptrace/gaptrace/internal/worktime"
 )
 
-// heavyScenarios allocate much: with the collector off, and on.
+// heavyScenarios allocate much, with the garbage collector off and on.
 var heavyScenarios = []scenario{
-	{name: "json", about: "net/http client: 1.2 MB of JSON decoded as it drips in; no collector", covers: coversHTTP, open: heavyJSON},
+	{name: "json", about: "net/http client: 1.2 MB of JSON, decoded while it arrives slowly; no collector", covers: coversHTTP, open: heavyJSON},
 	{name: "json, collector", about: "the same; the collector runs", covers: coversHTTP, open: heavyJSON, collector: true},
-	{name: "million rows", about: "database/sql: a million rows scanned and kept as they come; no collector", covers: coversSQL, open: heavyRows, long: true},
+	{name: "million rows", about: "database/sql: a million rows, scanned and kept; no collector", covers: coversSQL, open: heavyRows, long: true},
 	{name: "million rows, collector", about: "the same; the collector runs", covers: coversSQL, open: heavyRows, collector: true, long: true},
 }
 
@@ -29,7 +29,7 @@ type book struct {
 	Prices map[string]string `json:"prices"`
 }
 
-// books is an array of JSON of 1.2 MB.
+// books is a JSON array of 1.2 MB.
 var books = func() string {
 	var b bytes.Buffer
 	b.WriteByte('[')
@@ -82,9 +82,9 @@ func heavyJSON(on *stage, p peer.Peer, plan schedule) (func(*measurement) error,
 				return err
 			}
 			if len(all) < 1000 {
-				return fmt.Errorf("only %d books came", len(all))
+				return fmt.Errorf("received only %d books", len(all))
 			}
-			return readPieces(on, clock, resp.Body, 0, worksNot)
+			return readPieces(on, clock, resp.Body, 0, noWork)
 		})
 	}, done, nil
 }
@@ -94,7 +94,7 @@ func heavyRows(on *stage, p peer.Peer, plan schedule) (func(*measurement) error,
 	if err != nil {
 		return nil, nil, err
 	}
-	// Each piece takes a while to read, during which the next is on its way: its wait has to be longer.
+	// A piece takes a while to read, and the next arrives meanwhile, so the waits must be longer.
 	const pieces = 20
 	var drips script.Script
 	for i := range pieces {
@@ -105,7 +105,7 @@ func heavyRows(on *stage, p peer.Peer, plan schedule) (func(*measurement) error,
 			var all []string
 			err := query(ctx, clock, pool, drips, func(text string) { all = append(all, text, strings.ToUpper(text)) })
 			if err == nil && len(all) != 2*on.rows {
-				err = fmt.Errorf("%d rows came of %d", len(all)/2, on.rows)
+				err = fmt.Errorf("received %d of %d rows", len(all)/2, on.rows)
 			}
 			return err
 		})

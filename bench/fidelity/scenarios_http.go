@@ -16,7 +16,7 @@ import (
 
 var httpScenarios = []scenario{
 	{
-		name: "http headers", about: "net/http client: the headers are late, the body comes with them",
+		name: "http headers", about: "net/http client: the headers are late, the body arrives with them",
 		covers: coversHTTP, open: httpHeaders, short: true,
 	},
 	{
@@ -38,12 +38,12 @@ var httpScenarios = []scenario{
 	},
 }
 
-// httpClient is a client of one server, as a peer wraps it, and how to end its connections.
+// httpClient returns a client as a peer wraps it, and a function that closes its connections.
 func httpClient(p peer.Peer, transport *http.Transport) (*http.Client, func()) {
 	return &http.Client{Transport: p.HTTPClient(transport)}, transport.CloseIdleConnections
 }
 
-// get is the call: from Do until it returned.
+// get makes the call, with the work clock paused.
 func get(ctx context.Context, clock *worktime.Clock, client *http.Client, url string) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -56,7 +56,7 @@ func get(ctx context.Context, clock *worktime.Clock, client *http.Client, url st
 	return resp, err
 }
 
-// visit gets a URL for nobody.
+// visit gets a URL outside of the measurement.
 func visit(client *http.Client, url string) error {
 	resp, err := client.Get(url)
 	if err != nil {
@@ -67,7 +67,8 @@ func visit(client *http.Client, url string) error {
 	return err
 }
 
-// visits is a request that gets a URL in each step, and reads what came. Before a step's work it lets somebody else do something.
+// visits returns a request that gets a URL in each step and reads the body. Before the work of a
+// step it starts before in a goroutine.
 func visits(on *stage, client *http.Client, plan schedule, before func(step), url func(step) string) func(*measurement) error {
 	return func(m *measurement) error {
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
@@ -80,7 +81,7 @@ func visits(on *stage, client *http.Client, plan schedule, before func(step), ur
 				if err != nil {
 					return err
 				}
-				if err := readPieces(on, clock, resp.Body, 0, worksNot); err != nil {
+				if err := readPieces(on, clock, resp.Body, 0, noWork); err != nil {
 					return err
 				}
 			}
@@ -107,7 +108,7 @@ func httpBody(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, 
 	return oneBody(on, client, play(on.http.URL, plan.pieces(512)), 512, plan), done, nil
 }
 
-// oneBody is a request that gets a URL and reads a piece of it in each step.
+// oneBody returns a request that gets a URL and reads a piece of the body in each step.
 func oneBody(on *stage, client *http.Client, url string, size int, plan schedule) func(*measurement) error {
 	return func(m *measurement) error {
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
@@ -122,7 +123,7 @@ func oneBody(on *stage, client *http.Client, url string, size int, plan schedule
 
 func httpThrottled(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, func(), error) {
 	const piece, pieces = 4096, 32
-	// Of the little work there is a step for each piece.
+	// A step for each piece, with little work.
 	var little schedule
 	for i := range pieces {
 		little.steps = append(little.steps, step{work: plan.steps[i%len(plan.steps)].work / 10})
@@ -145,9 +146,9 @@ func httpPool(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, 
 	if err := visit(client, play(on.http.URL, script.Script{{}})); err != nil {
 		return nil, nil, err
 	}
-	// Another request has the connection, from when its headers are here, while the handler works, until its body has come.
+	// Another request has the connection: while the handler works, and until its body has arrived.
 	occupy := func(s step) {
-		_ = visit(client, play(on.http.URL, script.Script{{}, {After: s.work + s.wait, Size: 1}})) // the handler's would fail, too
+		_ = visit(client, play(on.http.URL, script.Script{{}, {After: s.work + s.wait, Size: 1}})) // an error would also fail the handler
 	}
 	return visits(on, client, plan, occupy, func(step) string {
 		return play(on.http.URL, script.Script{{Size: 100}})

@@ -16,12 +16,12 @@ var redisScenarios = []scenario{
 		covers: coversRedis, open: redisPipeline, short: true,
 	},
 	{
-		name: "redis retries", about: "go-redis v8: the server is loading, and the client tries again with its back-off, which is by chance",
+		name: "redis retries", about: "go-redis v8: the server is loading, and the client retries with its random back-off",
 		covers: coversRedis, open: redisRetries,
 	},
 }
 
-// redisCalls is a request that prepares a call in each step, and makes it.
+// redisCalls returns a request that prepares and makes a call in each step.
 func redisCalls(on *stage, plan schedule, prepare func(context.Context, step) (call func() error)) func(*measurement) error {
 	return func(m *measurement) error {
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {

@@ -26,10 +26,11 @@ var serverScenarios = []scenario{
 	},
 }
 
-// small is what the system may keep of a response that nobody takes.
+// small is the size of the socket buffers, so that a write waits soon.
 const small = 32 << 10
 
-// serve is a request whose handler is measured: a server for it, behind the peer's wrapper, and a client of few words.
+// serve returns a request whose handler is measured: a server in the peer's wrapper, and a client
+// that writes bytes.
 func serve(p peer.Peer, handle func(*worktime.Clock, http.ResponseWriter, *http.Request) error, client func(net.Conn) error) (
 	func(*measurement) error, func(), error,
 ) {
@@ -37,7 +38,7 @@ func serve(p peer.Peer, handle func(*worktime.Clock, http.ResponseWriter, *http.
 	var handled error
 	var inner http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := func(clock *worktime.Clock) error { return handle(clock, w, r) }
-		if p.Name == "raw" { // which has no span for a request that comes in
+		if p.Name == "raw" { // does not start a span
 			handled = m.request(r.Context(), func(_ context.Context, clock *worktime.Clock) error { return body(clock) })
 		} else {
 			handled = m.handler(body)
@@ -45,7 +46,7 @@ func serve(p peer.Peer, handle func(*worktime.Clock, http.ResponseWriter, *http.
 	})
 	server := httptest.NewUnstartedServer(p.HTTPHandler(inner))
 	server.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		_ = conn.(*net.TCPConn).SetWriteBuffer(small) // then a write waits later
+		_ = conn.(*net.TCPConn).SetWriteBuffer(small)
 		return ctx
 	}
 	server.Start()
@@ -97,7 +98,7 @@ func serverWrites(on *stage, p peer.Peer, plan schedule) (func(*measurement) err
 	}, func(conn net.Conn) error {
 		fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n")
 		for _, s := range plan.steps {
-			// Half of it at once, and half when the client has had its time.
+			// The client reads half of the piece immediately, and half after a pause.
 			for range 2 {
 				if _, err := io.CopyN(io.Discard, conn, piece/2); err != nil {
 					return err

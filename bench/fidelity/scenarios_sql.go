@@ -13,16 +13,16 @@ import (
 
 var sqlScenarios = []scenario{
 	{
-		name: "sql rows", about: "database/sql with go-sql-driver/mysql: rows that come when they are there, with work between them",
+		name: "sql rows", about: "database/sql with go-sql-driver/mysql: rows that arrive one after another, with work between them",
 		covers: coversSQL, open: sqlRows, short: true,
 	},
 	{
-		name: "sql pool", about: "database/sql: SetMaxOpenConns(1), and another has the connection",
+		name: "sql pool", about: "database/sql: SetMaxOpenConns(1), and another goroutine has the connection",
 		covers: coversSQL, open: sqlPool, short: true,
 	},
 }
 
-// database is a connected one, as a peer wraps it.
+// database returns a connected database as a peer wraps it.
 func database(on *stage, p peer.Peer) (*sql.DB, peer.Querier, error) {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Net, cfg.Addr, cfg.DBName = "root", "tcp", on.mysql.Addr(), "bench"
@@ -42,7 +42,7 @@ func database(on *stage, p peer.Peer) (*sql.DB, peer.Querier, error) {
 	return db, pool, nil
 }
 
-// query reads all rows of a script, and does something with each.
+// query reads all rows of a script and calls each for every row.
 func query(ctx context.Context, clock *worktime.Clock, db peer.Querier, rows script.Script, each func(text string)) error {
 	r, err := out(clock, func() (*sql.Rows, error) { return db.QueryContext(ctx, "SELECT "+rows.String()) })
 	if err != nil {
@@ -76,7 +76,7 @@ func sqlRows(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, f
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
 			n := 0
 			return query(ctx, clock, pool, plan.pieces(plan.size), func(string) {
-				if n++; n%plan.size == 0 { // the last of those that came together
+				if n++; n%plan.size == 0 { // the last row of a piece
 					on.burn(plan.steps[n/plan.size-1].work)
 				}
 			})
@@ -93,7 +93,7 @@ func sqlPool(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, f
 	return func(m *measurement) error {
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
 			for _, s := range plan.steps {
-				go func() { // who has it while the handler works, and until it has waited
+				go func() { // has the connection while the handler works and waits
 					if conn, err := db.Conn(context.Background()); err == nil {
 						time.Sleep(s.work + s.wait)
 						conn.Close()

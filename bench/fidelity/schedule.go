@@ -11,20 +11,20 @@ import (
 	"github.com/gaptrace/gaptrace/internal/worktime"
 )
 
-// schedule is a random schedule of one request: work and waits that alternate.
+// schedule is the random schedule of one request: work and waits alternate.
 type schedule struct {
 	steps []step
-	size  int // which some scenarios multiply what they send by
+	size  int // a factor for the size of an answer, in some scenarios
 }
 
 type step struct{ work, wait time.Duration }
 
-// newSchedule makes the schedule of a scenario's request number i, the same for a seed.
+// newSchedule returns the schedule for request i of a scenario. It depends only on the arguments.
 func newSchedule(seed uint64, scenario string, i int) schedule {
 	name := fnv.New64a()
 	name.Write([]byte(scenario))
 	random := rand.New(rand.NewPCG(seed, name.Sum64()+uint64(i)))
-	between := func(low, high time.Duration) time.Duration { // as many short ones as long ones, so to speak
+	between := func(low, high time.Duration) time.Duration { // log-uniform
 		return time.Duration(float64(low) * math.Pow(float64(high)/float64(low), random.Float64()))
 	}
 	p := schedule{steps: make([]step, 3+random.IntN(4)), size: 1 + random.IntN(4)}
@@ -37,7 +37,7 @@ func newSchedule(seed uint64, scenario string, i int) schedule {
 	return p
 }
 
-// wait is what the waits add up to.
+// wait returns the sum of the waits.
 func (p schedule) wait() (total time.Duration) {
 	for _, s := range p.steps {
 		total += s.wait
@@ -45,7 +45,7 @@ func (p schedule) wait() (total time.Duration) {
 	return total
 }
 
-// pieces is the script that has a piece for each step.
+// pieces returns the script with a piece for each step.
 func (p schedule) pieces(size int) script.Script {
 	var pieces script.Script
 	for _, s := range p.steps {
@@ -54,12 +54,13 @@ func (p schedule) pieces(size int) script.Script {
 	return pieces
 }
 
-// worker burns CPU in units whose cost was measured.
+// worker burns CPU time in units of a known cost.
 type worker struct {
-	unit time.Duration // on the thread's clock
+	unit time.Duration // CPU time
 }
 
-// calibrate takes the unit's cost from the best of several goes: what disturbs only makes it longer.
+// calibrate measures the cost of a unit: the least of several attempts, since interruptions only
+// add to it.
 func calibrate() worker {
 	const units = 2000
 	best := time.Hour
@@ -76,7 +77,7 @@ func calibrate() worker {
 	return worker{best / units}
 }
 
-// burn works for about d: how long it took is measured, not asked.
+// burn works for about d. The clock measures how long it really took.
 func (w worker) burn(d time.Duration) { work(int(d / w.unit)) }
 
 func work(units int) {

@@ -13,7 +13,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// stage is what all scenarios play on: the servers, and the work.
+// stage has the servers and the worker that all scenarios use.
 type stage struct {
 	worker
 	web     *script.HTTP // for HTTP and Elasticsearch
@@ -22,9 +22,9 @@ type stage struct {
 	mysql   *script.MySQL
 	redis   *miniredis.Miniredis
 	proxies *toxiproxy.ApiServer
-	rows    int // that are a million
+	rows    int // in the scenario "million rows"
 
-	exporter peer.Exporter // of all requests
+	exporter peer.Exporter // for the spans of all requests
 }
 
 func newStage(rows int) (*stage, error) {
@@ -49,7 +49,8 @@ func (s *stage) close() {
 	s.mysql.Close()
 }
 
-// proxy puts toxiproxy in front of a server, with one toxic in what the server sends. It returns where it listens.
+// proxy starts toxiproxy in front of a server, with one toxic for what the server sends. It returns
+// the address of the proxy.
 func (s *stage) proxy(upstream, toxic string, attributes string, args ...any) (addr string, done func(), err error) {
 	p := toxiproxy.NewProxy(s.proxies, "fidelity", "127.0.0.1:0", upstream)
 	if err := p.Start(); err != nil {
@@ -64,7 +65,7 @@ func (s *stage) proxy(upstream, toxic string, attributes string, args ...any) (a
 	return p.Listen, p.Stop, nil
 }
 
-// play is a URL that makes a web server play.
+// play returns a URL that makes a web server play a script.
 func play(server string, pieces script.Script) string {
 	return server + "/?body=" + url.QueryEscape(pieces.String())
 }

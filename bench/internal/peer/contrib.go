@@ -40,8 +40,9 @@ func opentracingContrib() Peer {
 	}
 }
 
-// traceRequest does for each request what go-stdlib's users do around it by hand, as its documentation shows: TraceRequest,
-// the call, the body's Close, Finish. As with them the headers that are injected are left in the caller's request.
+// traceRequest does for each request what the documentation of go-stdlib shows: TraceRequest, the
+// call, Close of the body, Finish. The injected headers stay in the caller's request, as they do
+// there.
 type traceRequest struct{ next http.RoundTripper }
 
 func (t traceRequest) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -12,7 +12,7 @@ import (
 	"gopkg.in/DataDog/dd-trace-go.v1/ddtrace/tracer"
 )
 
-// at is a time whose last digits a conversion by way of microseconds would lose.
+// at is a time that a conversion through microseconds would change.
 var at = time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC)
 
 const lasted = 1234567 * time.Nanosecond
@@ -34,7 +34,7 @@ func check(t *testing.T, got gap.Span, trace gap.TraceID, parent gap.SpanID, kin
 	}
 }
 
-func TestASpanOfOpenTelemetrysKeepsItsIDsAndNanoseconds(t *testing.T) {
+func TestFromOpenTelemetry(t *testing.T) {
 	ids := func(span byte) trace.SpanContext {
 		return trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{7: 1, 15: 2}, SpanID: trace.SpanID{7: span}})
 	}
@@ -49,11 +49,11 @@ func TestASpanOfOpenTelemetrysKeepsItsIDsAndNanoseconds(t *testing.T) {
 	}
 	stub.Parent = trace.SpanContext{}
 	if root := fromOpenTelemetry(stub.Snapshot()); len(root.References) != 0 {
-		t.Errorf("a root refers to %v", root.References)
+		t.Errorf("references of a root: %v", root.References)
 	}
 }
 
-func TestASpanOfDatadogsKeepsItsIDsAndNanoseconds(t *testing.T) {
+func TestFromDatadog(t *testing.T) {
 	mock := mocktracer.Start()
 	defer mock.Stop()
 	root := tracer.StartSpan("root")

@@ -21,7 +21,7 @@ import (
 	"gopkg.in/DataDog/dd-trace-go.v1/ddtrace/tracer"
 )
 
-// datadog is dd-trace-go, all of whose contribs are of one hand.
+// datadog is dd-trace-go with its contribs for all libraries.
 func datadog() Peer {
 	return Peer{
 		Name:       "dd-trace-go",
@@ -57,16 +57,17 @@ func datadog() Peer {
 	}
 }
 
-// openDatadog starts dd-trace-go's tracer in memory. That one takes no sampler: a request that is not to be sampled is marked as
-// its users mark one, which its own code goes by, but it is recorded all the same, and left out here.
+// openDatadog starts dd-trace-go's tracer in memory. It takes no sampler. An unsampled request is
+// marked with ManualDrop, which dd-trace-go's own code respects. It is still recorded, and left out
+// by Spans.
 func openDatadog(sampled bool, _ Exporter) Recorder {
 	return &datadogRecorder{tracer: mocktracer.Start(), sampled: sampled}
 }
 
 type datadogRecorder struct {
-	tracer  mocktracer.Tracer
-	sampled bool
-	told    int // its Reset would lose what finishes just then
+	tracer   mocktracer.Tracer
+	sampled  bool
+	returned int // spans returned so far; the tracer's Reset would lose spans that finish meanwhile
 }
 
 func (r *datadogRecorder) Span(ctx context.Context, operation string) (context.Context, func()) {
@@ -79,8 +80,8 @@ func (r *datadogRecorder) Span(ctx context.Context, operation string) (context.C
 }
 
 func (r *datadogRecorder) Spans() []gap.Span {
-	finished := r.tracer.FinishedSpans()[r.told:]
-	r.told += len(finished)
+	finished := r.tracer.FinishedSpans()[r.returned:]
+	r.returned += len(finished)
 	if !r.sampled {
 		return nil
 	}
@@ -93,8 +94,8 @@ func (r *datadogRecorder) Spans() []gap.Span {
 
 func (r *datadogRecorder) Close() { r.tracer.Stop() }
 
-// fromDatadog keeps what the analysis goes by, and the tags. Datadog has parents alone, and its ids are 64 bits wide in
-// a process.
+// fromDatadog converts what the analysis needs, and the tags. Datadog's only reference is the
+// parent, and its IDs have 64 bits within a process.
 func fromDatadog(span mocktracer.Span) gap.Span {
 	trace := gap.TraceID{Low: span.TraceID()}
 	s := gap.Span{

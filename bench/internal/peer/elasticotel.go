@@ -2,7 +2,7 @@ package peer
 
 import "github.com/elastic/go-elasticsearch/v8"
 
-// elasticOTel is the instrumentation that comes with go-elasticsearch.
+// elasticOTel is the instrumentation inside go-elasticsearch.
 func elasticOTel() Peer {
 	return Peer{
 		Name:    "go-elasticsearch",

@@ -14,8 +14,8 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 )
 
-// openTelemetry is the tracer of all peers that speak OpenTelemetry: its own SDK, with the propagation that its
-// documentation sets.
+// openTelemetry opens the tracer of all peers that use OpenTelemetry: its SDK, with the propagation
+// that its documentation shows.
 func openTelemetry(sampled bool, by Exporter) Recorder {
 	sampler := sdk.NeverSample()
 	if sampled {
@@ -32,7 +32,7 @@ func openTelemetry(sampled bool, by Exporter) Recorder {
 	return r
 }
 
-// lasting is a processor that a provider's end does not end.
+// lasting is a processor that outlives the shutdown of a provider.
 type lasting struct{ sdk.SpanProcessor }
 
 func (lasting) Shutdown(context.Context) error { return nil }
@@ -40,7 +40,7 @@ func (lasting) Shutdown(context.Context) error { return nil }
 type openTelemetryRecorder struct {
 	provider *sdk.TracerProvider
 	recorded *tracetest.SpanRecorder
-	told     int // its Reset would lose what ends just then
+	returned int // spans returned so far; the recorder's Reset would lose spans that end meanwhile
 }
 
 func (r *openTelemetryRecorder) Span(ctx context.Context, operation string) (context.Context, func()) {
@@ -49,8 +49,8 @@ func (r *openTelemetryRecorder) Span(ctx context.Context, operation string) (con
 }
 
 func (r *openTelemetryRecorder) Spans() []gap.Span {
-	ended := r.recorded.Ended()[r.told:]
-	r.told += len(ended)
+	ended := r.recorded.Ended()[r.returned:]
+	r.returned += len(ended)
 	spans := make([]gap.Span, len(ended))
 	for i, span := range ended {
 		spans[i] = fromOpenTelemetry(span)
@@ -61,11 +61,11 @@ func (r *openTelemetryRecorder) Spans() []gap.Span {
 func (r *openTelemetryRecorder) Close() {
 	otel.SetTracerProvider(noop.NewTracerProvider())
 	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator())
-	_ = r.provider.Shutdown(context.Background()) // it exports nothing, and so cannot fail
+	_ = r.provider.Shutdown(context.Background()) // without an exporter it cannot fail
 }
 
-// fromOpenTelemetry keeps what the analysis goes by, and the text attributes. OpenTelemetry has parents alone: they
-// wait, so far as it says anything.
+// fromOpenTelemetry converts what the analysis needs, and the attributes. OpenTelemetry's only
+// reference is the parent, which is taken to wait for its children.
 func fromOpenTelemetry(span sdk.ReadOnlySpan) gap.Span {
 	s := gap.Span{
 		TraceID:   otelTrace(span.SpanContext()),
@@ -95,8 +95,8 @@ func otelSpan(c trace.SpanContext) gap.SpanID {
 	return gap.SpanID(binary.BigEndian.Uint64(id[:]))
 }
 
-// process is that of all spans here.
+// process is the process of all converted spans.
 var process = &gap.Process{Service: "bench"}
 
-// wall is t without Go's monotonic reading, in nanoseconds: as it would be on the wire.
+// wall returns t without Go's monotonic reading, as a trace would contain it.
 func wall(t time.Time) time.Time { return time.Unix(0, t.UnixNano()).UTC() }

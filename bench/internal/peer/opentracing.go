@@ -12,8 +12,8 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// openTracing is the tracer of all peers that speak OpenTracing, ours among them: Jaeger's own. Its spans are converted
-// by our Recorder.
+// openTracing opens the tracer of all peers that use OpenTracing, including gaptrace: Jaeger's. A
+// tracer.Recorder converts its spans.
 func openTracing(sampled bool, by Exporter) Recorder {
 	r := &openTracingRecorder{finished: kept{sent: by.OpenTracing}}
 	r.tracer, r.closer = jaeger.NewTracer("bench", jaeger.NewConstSampler(sampled), &r.finished)
@@ -34,7 +34,7 @@ func (r *openTracingRecorder) Span(ctx context.Context, operation string) (conte
 
 func (r *openTracingRecorder) Spans() []gap.Span {
 	var spans []gap.Span
-	// A Recorder keeps so many spans of a trace and no more; a peer may make as many as it likes.
+	// A Recorder keeps a limited number of spans of a trace, and a peer may make any number.
 	for some := range slices.Chunk(r.finished.take(), 1000) {
 		recorder := tracer.NewRecorder(len(some))
 		for _, span := range some {
@@ -53,10 +53,10 @@ func (r *openTracingRecorder) Close() {
 	r.closer.Close()
 }
 
-// kept is a jaeger.Reporter that keeps the spans and does no more: to convert one in Report would be work on the
-// request's time.
+// kept is a jaeger.Reporter that only keeps the spans. If Report converted them, that would be work
+// of the request.
 type kept struct {
-	sent jaeger.Reporter // nil: nowhere
+	sent jaeger.Reporter // nil if spans are not sent
 
 	mu    sync.Mutex
 	spans []*jaeger.Span
@@ -72,7 +72,7 @@ func (k *kept) Report(span *jaeger.Span) {
 	}
 }
 
-// Close leaves the exporter to others.
+// Close does nothing: the exporter outlives the tracer.
 func (*kept) Close() {}
 
 func (k *kept) take() []*jaeger.Span {

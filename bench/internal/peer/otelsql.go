@@ -15,7 +15,7 @@ func otelSQL() Peer {
 		API:     OpenTelemetry,
 		Open:    openTelemetry,
 		SQL: func(c driver.Connector) *sql.DB {
-			// What semconv.DBSystemMySQL, which its documentation gives, is today.
+			// The current form of semconv.DBSystemMySQL, which its documentation uses.
 			return otelsql.OpenDB(c, otelsql.WithAttributes(attribute.String("db.system.name", "mysql")))
 		},
 	}

@@ -1,6 +1,6 @@
-// Package peer sets up each instrumentation that gaptrace is held against, in the way its own documentation shows, one
-// in a file. What their tracers record stays in memory, and is given out in package gap's model: all are analysed by
-// the same code.
+// Package peer sets up each instrumentation that gaptrace is compared with, as its own
+// documentation shows: one peer per file. Their tracers record in memory. The spans are converted
+// to package gap's, so that the same code analyses all peers.
 package peer
 
 import (
@@ -33,54 +33,56 @@ const (
 	Datadog       API = "Datadog"
 )
 
-// Peer is one instrumentation. A function is nil where it covers no such library. Everything is to be made between Open
-// and the Recorder's Close, as some of it takes the global tracer when it is made, and some when it is used.
+// Peer is one instrumentation. A function is nil if the peer does not wrap that library. Call the
+// functions between Open and the Recorder's Close: some peers take the global tracer when a wrapper
+// is made, some when it is used.
 type Peer struct {
 	Name    string
-	Modules []string // where it comes from: what tells its version
-	API     API      // what its tracer speaks
+	Modules []string // its Go modules, for the version
+	API     API      // of its tracer
 
-	// Open sets the peer's tracer as the global one, which samples all traces or none. The spans that it keeps it sends, too.
+	// Open makes a tracer that samples all traces or none, and sets it as the global one. The
+	// exporter also gets the recorded spans.
 	Open func(sampled bool, by Exporter) Recorder
 
 	HTTPClient    func(http.RoundTripper) http.RoundTripper
 	HTTPHandler   func(http.Handler) http.Handler
 	SQL           func(driver.Connector) *sql.DB
-	Pool          func(*sql.DB) Querier // of what SQL returned: where a peer has something for the waits for its pool
+	Pool          func(*sql.DB) Querier // wraps what SQL returned, if the peer has something for waits for the pool
 	Redis         func(*redis.Client)
 	Elasticsearch func(elasticsearch.Config) (*elasticsearch.Client, error)
 	GRPCClient    func() []grpc.DialOption
 	GRPCServer    func() []grpc.ServerOption
 }
 
-// Exporter is what spans are sent by. It outlives the Recorders, and what is nil sends nothing. Datadog's spans cannot be
-// sent: the tracer of its own that keeps them does nothing else.
+// Exporter sends spans. A nil field sends nothing. An Exporter outlives the Recorders. Datadog's
+// spans cannot be sent: its tracer in memory only records.
 type Exporter struct {
 	OpenTracing   jaeger.Reporter
 	OpenTelemetry sdk.SpanProcessor
 }
 
-// Querier is what can be asked of a database by way of its pool: a *sql.DB or what a Peer's Pool made of it.
+// Querier is a *sql.DB, or what a Peer's Pool made of it.
 type Querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
 }
 
-// Recorder is a peer's tracer, at work.
+// Recorder is the open tracer of a peer.
 type Recorder interface {
-	// Span starts the span of a request, which has no parent, as this tracer makes it, and puts it into a context. The
-	// function returned finishes it.
+	// Span starts the span of a request, without a parent, and puts it into a context. The function
+	// returned finishes it.
 	Span(ctx context.Context, operation string) (context.Context, func())
 
-	// Spans returns the spans that have finished, and forgets them.
+	// Spans returns the spans that have finished since the last call.
 	Spans() []gap.Span
 
-	// Close takes the tracer out of the global one's place.
+	// Close closes the tracer and resets the global one.
 	Close()
 }
 
-// All returns the peers: gaptrace first, then what records nothing but the request, then the others.
+// All returns the peers: gaptrace, then raw, then the others.
 func All() []Peer {
 	return []Peer{
 		gaptrace(), raw(),
@@ -90,8 +92,8 @@ func All() []Peer {
 	}
 }
 
-// Version tells the version of a module in this program, "" where it is not known, as in a test. Ours is that of the working
-// tree, as git calls it.
+// Version returns the version of a module in this program, or "" if it is unknown, as in a test.
+// For gaptrace it returns git's description of the working tree.
 func Version(module string) string {
 	if module == own {
 		out, _ := exec.Command("git", "describe", "--always").Output()
@@ -117,7 +119,7 @@ func Version(module string) string {
 	return ""
 }
 
-// asDriver is a driver for those that wrap nothing else: its one connector is connector, whatever the name.
+// asDriver makes a connector a driver, for peers that can only wrap a driver. It ignores the name.
 type asDriver struct{ connector driver.Connector }
 
 var _ driver.DriverContext = asDriver{}
@@ -126,11 +128,12 @@ func (d asDriver) Open(string) (driver.Conn, error) { return d.connector.Connect
 
 func (d asDriver) OpenConnector(string) (driver.Connector, error) { return d.connector, nil }
 
-// openDB opens what a driver that wraps an asDriver makes of its connector: what sql.Open does, but for the registry.
+// openDB opens a database on a driver that wraps an asDriver, as sql.Open does with a registered
+// driver.
 func openDB(d driver.Driver) *sql.DB {
 	connector, err := d.(driver.DriverContext).OpenConnector("")
 	if err != nil {
-		panic(err) // asDriver's never fails
+		panic(err) // asDriver never fails
 	}
 	return sql.OpenDB(connector)
 }

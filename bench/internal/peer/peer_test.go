@@ -35,8 +35,8 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// rooms are the libraries, with how to call one as a peer wraps it, if it does.
-var rooms = []struct {
+// libraries are calls of each library as a peer wraps it.
+var libraries = []struct {
 	name   string
 	covers func(Peer) bool
 	call   func(testing.TB, Peer, context.Context)
@@ -48,45 +48,45 @@ var rooms = []struct {
 	{"gRPC client", func(p Peer) bool { return p.GRPCClient != nil }, callGRPC},
 }
 
-func TestACallIsASpanBelowItsRequest(t *testing.T) {
+func TestCallIsChildOfRequest(t *testing.T) {
 	for _, p := range All() {
-		for _, room := range rooms {
-			if p.Name == "raw" || !room.covers(p) {
+		for _, library := range libraries {
+			if p.Name == "raw" || !library.covers(p) {
 				continue
 			}
-			t.Run(p.Name+"/"+room.name, func(t *testing.T) {
+			t.Run(p.Name+"/"+library.name, func(t *testing.T) {
 				recorder := p.Open(true, Exporter{})
 				defer recorder.Close()
 				before := time.Now()
 				ctx, finish := recorder.Span(t.Context(), "request")
-				room.call(t, p, ctx)
+				library.call(t, p, ctx)
 				finish()
 				trace := wholeTrace(t, recorder)
 				after := time.Now()
 				var client bool
 				for n := range trace.Nodes() {
 					if n.Depth() == 0 && n.Span().Operation != "request" {
-						t.Errorf("a root: %q", n.Span().Operation)
+						t.Errorf("unexpected root %q", n.Span().Operation)
 					}
 					if n.Start().Before(before) || n.End().After(after) || n.Duration() < 0 {
 						t.Errorf("%q from %v to %v", n.Span().Operation, n.Start(), n.End())
 					}
 					client = client || n.Kind() == gap.KindClient
 				}
-				// instrumentedsql's adapter does not say what side it sees.
+				// instrumentedsql sets no span.kind.
 				if !client && p.Name != "instrumentedsql" {
-					t.Error("none of the spans is a client's")
+					t.Error("no client span")
 				}
 				if again := recorder.Spans(); len(again) != 0 {
-					t.Errorf("%d spans twice", len(again))
+					t.Errorf("%d spans returned twice", len(again))
 				}
 			})
 		}
 	}
 }
 
-// wholeTrace waits for what a peer finishes in a goroutine of its own, as dd-trace-go does a stream's span: until then its
-// children have no parent.
+// wholeTrace waits for spans that a peer finishes in another goroutine, as dd-trace-go does for a
+// stream. Until then their children are orphans.
 func wholeTrace(t testing.TB, recorder Recorder) *gap.Trace {
 	t.Helper()
 	var spans []gap.Span
@@ -102,7 +102,7 @@ func wholeTrace(t testing.TB, recorder Recorder) *gap.Trace {
 	}
 }
 
-func TestAServersSpanIsBelowItsClients(t *testing.T) {
+func TestServerIsChildOfClient(t *testing.T) {
 	for _, p := range All() {
 		if p.Name == "raw" || p.HTTPHandler == nil {
 			continue
@@ -119,20 +119,20 @@ func TestAServersSpanIsBelowItsClients(t *testing.T) {
 					return
 				}
 			}
-			t.Error("no server's span below a client's")
+			t.Error("no server span below a client span")
 		})
 	}
 }
 
-func TestAnUnsampledRequestIsNotRecorded(t *testing.T) {
+func TestUnsampledRequest(t *testing.T) {
 	for _, p := range All() {
 		t.Run(p.Name, func(t *testing.T) {
 			recorder := p.Open(false, Exporter{})
 			defer recorder.Close()
 			ctx, finish := recorder.Span(t.Context(), "request")
-			for _, room := range rooms {
-				if room.covers(p) {
-					room.call(t, p, ctx)
+			for _, library := range libraries {
+				if library.covers(p) {
+					library.call(t, p, ctx)
 				}
 			}
 			finish()
@@ -143,7 +143,7 @@ func TestAnUnsampledRequestIsNotRecorded(t *testing.T) {
 	}
 }
 
-func TestWhatIsKeptIsSentAsWell(t *testing.T) {
+func TestExporterGetsRecordedSpans(t *testing.T) {
 	sent, spans := jaeger.NewInMemoryReporter(), tracetest.NewSpanRecorder()
 	for _, p := range All() {
 		before := sent.SpansSubmitted() + len(spans.Ended())
@@ -151,7 +151,7 @@ func TestWhatIsKeptIsSentAsWell(t *testing.T) {
 		_, finish := recorder.Span(t.Context(), "request")
 		finish()
 		kept := len(recorder.Spans())
-		recorder.Close() // which does not end what others go on with
+		recorder.Close() // must leave the exporter open
 		want := 1
 		if p.API == Datadog {
 			want = 0
@@ -180,7 +180,7 @@ func (l lastingProcessor) Shutdown(context.Context) error {
 	return nil
 }
 
-func TestNoSpanIsLostHoweverManyThereAre(t *testing.T) {
+func TestRecorderKeepsAllSpans(t *testing.T) {
 	for _, p := range All() {
 		recorder := p.Open(true, Exporter{})
 		const many = 30_000

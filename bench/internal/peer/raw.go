@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc"
 )
 
-// raw records a request and nothing that it calls: what all the others start from.
+// raw records the request and none of its calls. The other peers are compared with it.
 func raw() Peer {
 	return Peer{
 		Name:          "raw",

@@ -11,8 +11,8 @@ import (
 	"github.com/opentracing/opentracing-go/ext"
 )
 
-// sqlMW is no instrumentation but what one is made of. Its interceptor here is that of its documentation, a span around
-// a call, for each call that has a context.
+// sqlMW is a toolkit for instrumentation. Its interceptor is the one in its documentation: a span
+// around each call that has a context.
 func sqlMW() Peer {
 	return Peer{
 		Name:    "sqlmw",
@@ -103,7 +103,7 @@ func (s spans) StmtQueryContext(
 	return ctx, rows, err
 }
 
-// The interceptor is given the context that BeginTx had.
+// TxCommit and TxRollback get the context that BeginTx had.
 
 func (s spans) TxCommit(ctx context.Context, tx driver.Tx) error {
 	end := s.span(ctx, "commit", "")

@@ -5,14 +5,14 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// PlayMethod is the full name of the method of gRPC that plays a script: it takes it as a StringValue, and answers with a stream of
-// StringValues, one for each piece.
+// PlayMethod is the full name of the gRPC method that plays a script. It takes the script as a
+// StringValue and answers with a stream of StringValues, one for each piece.
 const PlayMethod = "/bench.Script/Play"
 
-// PlayStream describes it to a client.
+// PlayStream describes PlayMethod to a client.
 var PlayStream = grpc.StreamDesc{StreamName: "Play", ServerStreams: true}
 
-// RegisterGRPC adds the service to a server.
+// RegisterGRPC registers the service of PlayMethod.
 func RegisterGRPC(server grpc.ServiceRegistrar) {
 	play := PlayStream
 	play.Handler = func(_ any, stream grpc.ServerStream) error {

@@ -6,17 +6,17 @@ import (
 	"sync/atomic"
 )
 
-// HTTP answers a request with the script in its query ("body"): what is due before the headers and the first piece is that
-// piece's time, so a first piece of no bytes is headers alone. What ends the body ("end") is sent with the last piece.
-// It looks like Elasticsearch to Elasticsearch's client.
+// HTTP answers a request with the script in its query parameter "body". The headers are sent with
+// the first piece, so a first piece without bytes sends only headers. The parameter "end" is text
+// to send after the last piece. To Elasticsearch's client, HTTP looks like Elasticsearch.
 type HTTP struct {
-	// Text, where it is set, is the body, which the pieces cut.
+	// Text is the body, sent in the sizes of the pieces. If it is empty, the body is spaces.
 	Text string
 
 	fails atomic.Int32
 }
 
-// Fail answers the next n requests with 502, at once.
+// Fail makes the next n requests fail with 502, immediately.
 func (h *HTTP) Fail(n int) { h.fails.Store(int32(n)) }
 
 // ServeHTTP implements http.Handler.
@@ -55,6 +55,6 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return flusher.Flush()
 	})
 	if err != nil {
-		panic(http.ErrAbortHandler) // a client that hung up; it has what it needs to know
+		panic(http.ErrAbortHandler) // the client hung up
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// MySQL speaks as much of MySQL's protocol as a driver needs to send a query without arguments and to read its rows. A
-// query is a script, "SELECT 3000*10,250*1": pieces of rows, each of which is sent as it comes. Anybody may log in.
+// MySQL is a server with the part of MySQL's protocol that a driver needs to send a query without
+// arguments and to read its rows. A query is a script, "SELECT 3000*10,250*1": each piece is a
+// number of rows. It accepts any user.
 type MySQL struct {
 	listener net.Listener
 	serving  sync.WaitGroup
@@ -20,7 +21,7 @@ type MySQL struct {
 	conns    map[net.Conn]bool
 }
 
-// ServeMySQL starts a server on a port of its own.
+// ServeMySQL starts a server on a free port.
 func ServeMySQL() (*MySQL, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,10 +46,10 @@ func ServeMySQL() (*MySQL, error) {
 	return s, nil
 }
 
-// Addr is where it listens.
+// Addr returns the address of the server.
 func (s *MySQL) Addr() string { return s.listener.Addr().String() }
 
-// Close ends the server and all its connections.
+// Close stops the server and closes all connections.
 func (s *MySQL) Close() {
 	s.listener.Close()
 	s.mu.Lock()
@@ -59,7 +60,7 @@ func (s *MySQL) Close() {
 	s.serving.Wait()
 }
 
-// The few of the protocol's numbers that are needed.
+// The numbers of the protocol that are needed.
 const (
 	comQuit  = 0x01
 	comQuery = 0x03
@@ -73,7 +74,7 @@ const (
 	varString  = 0xfd
 )
 
-// rowText is the one column's value.
+// rowText is the value of the only column.
 const rowText = "a row of some forty bytes, as many have."
 
 type session struct {
@@ -86,7 +87,7 @@ func (s *session) serve() error {
 	if err := s.send(greeting()); err != nil {
 		return err
 	}
-	if _, err := s.receive(); err != nil { // who it is
+	if _, err := s.receive(); err != nil { // the login
 		return err
 	}
 	if err := s.send(okay()); err != nil {
@@ -102,7 +103,7 @@ func (s *session) serve() error {
 		case command[0] == comQuery || command[0] == comPing:
 			err = s.send(okay())
 		default:
-			err = errors.New("script: a command that is not known")
+			err = errors.New("script: unknown command")
 		}
 		if err != nil {
 			return err
@@ -115,7 +116,7 @@ func (s *session) query(text string) error {
 	if err != nil {
 		return err
 	}
-	// Until the first row is due the client knows nothing: that is the wait of its query.
+	// The wait before the first row belongs to the query: the client gets the columns after it.
 	time.Sleep(script[0].After)
 	script[0].After = 0
 	s.packet([]byte{1}) // columns
@@ -134,7 +135,7 @@ func (s *session) query(text string) error {
 	return s.send(end())
 }
 
-// packet queues one, and send sends it with all before it.
+// packet queues a packet. send queues one and sends all.
 func (s *session) packet(payload []byte) {
 	head := [4]byte{byte(len(payload)), byte(len(payload) >> 8), byte(len(payload) >> 16), s.sequence}
 	s.sequence++
@@ -160,8 +161,8 @@ func (s *session) receive() ([]byte, error) {
 
 func greeting() []byte {
 	p := append([]byte{10}, "8.0.0-script\x00"...)
-	p = binary.LittleEndian.AppendUint32(p, 1) // the connection's number
-	p = append(p, "12345678\x00"...)           // the first half of a challenge that nobody checks
+	p = binary.LittleEndian.AppendUint32(p, 1) // the connection ID
+	p = append(p, "12345678\x00"...)           // the first half of a challenge that is never checked
 	p = binary.LittleEndian.AppendUint16(p, capabilities&0xffff)
 	p = append(p, utf8mb4)
 	p = binary.LittleEndian.AppendUint16(p, autocommit)
@@ -176,7 +177,7 @@ func okay() []byte { return []byte{0, 0, 0, autocommit, 0, 0, 0} }
 
 func end() []byte { return []byte{0xfe, 0, 0, autocommit, 0} }
 
-// column describes a column of text, in a table without a name.
+// column encodes the description of a text column, in a table without a name.
 func column(name string) []byte {
 	var p []byte
 	for _, field := range []string{"def", "", "", "", name, name} {
@@ -188,5 +189,5 @@ func column(name string) []byte {
 	return append(p, varString, 0, 0, 0, 0, 0)
 }
 
-// short is text of less than 251 bytes, with its length.
+// short encodes text of less than 251 bytes with its length.
 func short(text string) []byte { return append([]byte{byte(len(text))}, text...) }

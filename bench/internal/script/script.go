@@ -1,5 +1,5 @@
-// Package script has servers that answer what they are told, when they are told: a client's waits are scripted, by
-// whoever calls it.
+// Package script has servers that follow a script in the request: what to answer, and when. So a
+// benchmark decides how long a client waits.
 package script
 
 import (
@@ -10,16 +10,17 @@ import (
 	"time"
 )
 
-// Script is what a server does for one request, piece by piece.
+// Script is the answer to one request, piece by piece.
 type Script []Piece
 
-// Piece is one thing that is sent: bytes of a body, rows, or a message.
+// Piece is one part of an answer: bytes of a body, rows, or a message.
 type Piece struct {
-	After time.Duration // the server waits this long before it
+	After time.Duration // the wait before it is sent
 	Size  int           // bytes, or rows
 }
 
-// String is the script as it travels, in a URL or a statement: "3000*512,250*1024", where times are in microseconds.
+// String encodes the script for a URL or a statement: "3000*512,250*1024", with times in
+// microseconds.
 func (s Script) String() string {
 	var b strings.Builder
 	for i, p := range s {
@@ -31,7 +32,7 @@ func (s Script) String() string {
 	return b.String()
 }
 
-// Parse reads what String wrote.
+// Parse parses what String returns.
 func Parse(text string) (Script, error) {
 	var s Script
 	for item := range strings.SplitSeq(text, ",") {
@@ -49,7 +50,7 @@ func Parse(text string) (Script, error) {
 	return s, nil
 }
 
-// play waits for each piece and sends it.
+// play waits before each piece, and sends it.
 func (s Script) play(send func(size int) error) error {
 	for _, p := range s {
 		time.Sleep(p.After)
@@ -60,7 +61,7 @@ func (s Script) play(send func(size int) error) error {
 	return nil
 }
 
-// write writes n bytes that are nothing in particular.
+// write writes n spaces.
 func write(w io.Writer, n int) error {
 	for n > 0 {
 		part := spaces[:min(n, len(spaces))]
@@ -72,5 +73,5 @@ func write(w io.Writer, n int) error {
 	return nil
 }
 
-// spaces may stand between the values of any JSON.
+// spaces are valid between the values of any JSON.
 var spaces = strings.Repeat(" ", 4096)

@@ -20,18 +20,18 @@ import (
 
 var some = Script{{3 * time.Millisecond, 10}, {0, 1}, {time.Millisecond, 300}}
 
-func TestAScriptTravelsAsText(t *testing.T) {
+func TestParseString(t *testing.T) {
 	if got, err := Parse(some.String()); err != nil || !reflect.DeepEqual(got, some) {
 		t.Errorf("%v, %v", got, err)
 	}
 	for _, text := range []string{"", "1", "x*1", "1*x"} {
 		if got, err := Parse(text); err == nil {
-			t.Errorf("%q is %v", text, got)
+			t.Errorf("%q parses as %v", text, got)
 		}
 	}
 }
 
-func TestMySQLSendsTheRowsThatItIsAskedFor(t *testing.T) {
+func TestMySQLSendsRows(t *testing.T) {
 	server, err := ServeMySQL()
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func TestMySQLSendsTheRowsThatItIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestHTTPSendsTheBytesThatItIsAskedFor(t *testing.T) {
+func TestHTTPSendsBody(t *testing.T) {
 	script := &HTTP{Text: "[1, 2]"}
 	server := httptest.NewServer(script)
 	defer server.Close()
@@ -85,7 +85,7 @@ func TestHTTPSendsTheBytesThatItIsAskedFor(t *testing.T) {
 	}
 }
 
-func TestGRPCSendsAMessageForEachPiece(t *testing.T) {
+func TestGRPCSendsMessages(t *testing.T) {
 	listener := bufconn.Listen(1 << 16)
 	server := grpc.NewServer()
 	RegisterGRPC(server)

@@ -1,5 +1,5 @@
-// Package sink is where exporters send to over the loopback interface: an agent of Jaeger's, a collector of OpenTelemetry's and
-// an agent of Datadog's that take whatever comes.
+// Package sink is a server that exporters send to over the loopback interface. It accepts what a
+// Jaeger agent, an OpenTelemetry collector and a Datadog agent accept, and discards it.
 package sink
 
 import (
@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 )
 
-// Sink listens until it is closed.
+// Sink is a listening server.
 type Sink struct {
-	UDP, HTTP string // its addresses
+	UDP, HTTP string // addresses
 
 	packets net.PacketConn
 	server  http.Server
@@ -21,7 +21,7 @@ type Sink struct {
 	taken   atomic.Int64
 }
 
-// Listen starts one.
+// Listen starts a Sink on free ports of the loopback interface.
 func Listen() (*Sink, error) {
 	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -44,21 +44,21 @@ func Listen() (*Sink, error) {
 			s.taken.Add(int64(n))
 		}
 	})
-	s.serving.Go(func() { _ = s.server.Serve(requests) }) // it ends with Close
+	s.serving.Go(func() { _ = s.server.Serve(requests) }) // until Close
 	return s, nil
 }
 
-// Taken is how many bytes came, in packets and in bodies.
+// Taken returns how many bytes came in packets and bodies.
 func (s *Sink) Taken() int64 { return s.taken.Load() }
 
-// Close ends it.
+// Close stops the server and waits for it.
 func (s *Sink) Close() {
 	s.packets.Close()
 	s.server.Close()
 	s.serving.Wait()
 }
 
-// take answers as an OpenTelemetry collector or a Datadog agent does that has nothing to say.
+// take answers as an OpenTelemetry collector or a Datadog agent does.
 func (s *Sink) take(w http.ResponseWriter, req *http.Request) {
 	n, _ := io.Copy(io.Discard, req.Body)
 	s.taken.Add(n)
