@@ -54,7 +54,8 @@ func exceeded(all []*measured) error {
 			ours, raw := m.find(ourName, State(s)), m.find(rawName, State(s))
 			// The minimum of all rounds leaves out allocations of the runtime.
 			if n := slices.Min(ours.allocs) - slices.Min(raw.allocs); n > allowed+slack {
-				over = append(over, fmt.Sprintf("%s, %v: %.1f allocations over raw, allowed %.0f", m.title(), State(s), n, allowed))
+				over = append(over, fmt.Sprintf("%s, %v: %.1f allocations over raw, allowed %.0f",
+					m.title(), State(s), n, allowed))
 			}
 		}
 	}

@@ -20,12 +20,13 @@ const queued = 10_000
 // exporting opens tracers that send to a sink, each as its documentation shows: Jaeger's by UDP to
 // an agent, OpenTelemetry's in batches by OTLP over HTTP, and dd-trace-go's to its agent.
 func exporting(to sinkProcess) tracers {
+	collector := must(otlptracehttp.New(context.Background(),
+		otlptracehttp.WithInsecure(), otlptracehttp.WithEndpoint(to.http)))
+	batches := sdk.NewBatchSpanProcessor(collector, sdk.WithMaxQueueSize(queued), sdk.WithBlocking())
 	return tracers{
-		peer.OpenTracing: openAgent(to.udp),
-		peer.OpenTelemetry: openOTel(sdk.NewBatchSpanProcessor(
-			must(otlptracehttp.New(context.Background(), otlptracehttp.WithInsecure(), otlptracehttp.WithEndpoint(to.http))),
-			sdk.WithMaxQueueSize(queued), sdk.WithBlocking())),
-		peer.Datadog: openDatadog(to.http),
+		peer.OpenTracing:   openAgent(to.udp),
+		peer.OpenTelemetry: openOTel(batches),
+		peer.Datadog:       openDatadog(to.http),
 	}
 }
 

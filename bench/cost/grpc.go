@@ -38,7 +38,10 @@ func grpcCases() []Case {
 		{Library: "grpc", Name: "unary call, client", Carry: toMetadata, Make: withGRPC(clientOf, unary)},
 		{Library: "grpc", Name: "unary call, server", FromHeaders: withMetadata, Make: withGRPC(serverOf, unary)},
 		{Library: "grpc", Name: long + "client", Long: true, Carry: toMetadata, Make: withGRPC(clientOf, stream)},
-		{Library: "grpc", Name: long + "server", Long: true, FromHeaders: withMetadata, Make: withGRPC(serverOf, stream)},
+		{
+			Library: "grpc", Name: long + "server", Long: true, FromHeaders: withMetadata,
+			Make: withGRPC(serverOf, stream),
+		},
 	}
 }
 
@@ -89,9 +92,9 @@ func withGRPC(
 		pb.RegisterTestServiceServer(server, service{})
 		at(server.Stop)
 		go func() { check(server.Serve(listener)) }()
+		dial := func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
 		options := append(slices.Clip(ofClient),
-			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+			grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))
 		conn := must(grpc.NewClient("passthrough:memory", options...))
 		at(func() { check(conn.Close()) })
 		client := pb.NewTestServiceClient(conn)

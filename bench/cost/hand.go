@@ -75,7 +75,10 @@ func byHand(c Case, raw peer.Peer, spans []handSpan, at cleanup) func(context.Co
 		return c.Make(peer.Peer{
 			HTTPHandler: func(h http.Handler) http.Handler { return spans[0].handler(h) },
 			GRPCServer: func() []grpc.ServerOption {
-				return []grpc.ServerOption{grpc.UnaryInterceptor(spans[0].unary), grpc.StreamInterceptor(spans[0].stream)}
+				return []grpc.ServerOption{
+					grpc.UnaryInterceptor(spans[0].unary),
+					grpc.StreamInterceptor(spans[0].stream),
+				}
 			},
 		}, at)
 	}

@@ -75,7 +75,11 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 		if err != nil {
 			return nil, err
 		}
-		service, err := startChild(asService, append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port), config)
+		service, err := startChild(
+			asService,
+			append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port),
+			config,
+		)
 		if err != nil {
 			return nil, fmt.Errorf("start a service: %w", err)
 		}
@@ -108,8 +112,8 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 	for i, v := range variants() {
 		f := all[i]
 		loaded = append(loaded, Loaded{
-			variant: v, Throughput: spreadOf(f.rate), P99: spreadOf(f.p99), CPU: spreadOf(f.cpu), Bytes: spreadOf(f.bytes),
-			GC: spreadOf(f.gc), RSS: spreadOf(f.rss),
+			variant: v, Throughput: spreadOf(f.rate), P99: spreadOf(f.p99), CPU: spreadOf(f.cpu),
+			Bytes: spreadOf(f.bytes), GC: spreadOf(f.gc), RSS: spreadOf(f.rss),
 			OfRaw: spreadOf(each(f.rate, all[0].rate, quotient)), CPUOfRaw: spreadOf(each(f.cpu, all[0].cpu, quotient)),
 		})
 	}
@@ -137,7 +141,10 @@ func load(client *http.Client, service string, duration time.Duration) (
 		callers.Go(func() {
 			var mine []time.Duration
 			var failed error
-			for start := time.Now(); failed == nil && (mine == nil || start.Before(end)); start = time.Now() { // at least once
+			for start := time.Now(); failed == nil; start = time.Now() {
+				if mine != nil && !start.Before(end) { // after at least one call
+					break
+				}
 				failed = fetch(client, service+"/books/7", io.Discard)
 				mine = append(mine, time.Since(start))
 			}

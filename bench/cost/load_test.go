@@ -39,7 +39,8 @@ func TestLoadServices(t *testing.T) {
 		t.Errorf("rounds %v", rounds)
 	}
 	for i, l := range loaded {
-		if l.Name != variants()[i].Name || l.Throughput.Low <= 0 || l.P99.Low <= 0 || l.CPU.Low <= 0 || l.OfRaw.Low <= 0 {
+		if l.Name != variants()[i].Name || l.Throughput.Low <= 0 || l.P99.Low <= 0 || l.CPU.Low <= 0 ||
+			l.OfRaw.Low <= 0 {
 			t.Errorf("%+v", l)
 		}
 	}

@@ -87,7 +87,8 @@ func parse(args []string, stdout io.Writer) (f flags, err error) {
 	set.BoolVar(&f.json, "json", false, "print JSON instead of tables")
 	set.BoolVar(&f.export, "export", false, "send the spans over the loopback interface, and measure that too")
 	set.BoolVar(&f.service, "service", false, "measure a whole service under load, raw and wrapped")
-	set.IntVar(&f.rounds, "rounds", 0, "measure each call `N` times (default 15, with -short 3; with -service 10 and 2)")
+	set.IntVar(&f.rounds, "rounds", 0,
+		"measure each call `N` times (default 15, with -short 3; with -service 10 and 2)")
 	set.StringVar(&f.write, "write", "",
 		"replace the tables in this `file`: all three, or the one for -export or -service")
 	set.Var(&f.only, "case",

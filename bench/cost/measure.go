@@ -86,7 +86,9 @@ func open(c Case, t tracers, peers []peer.Peer) *measured {
 		}
 		m.clients = append(m.clients, client)
 		for s := range states {
-			m.cells = append(m.cells, &cell{contender: name, state: s, client: client, tracer: tracer, request: c.FromHeaders})
+			m.cells = append(m.cells, &cell{
+				contender: name, state: s, client: client, tracer: tracer, request: c.FromHeaders,
+			})
 		}
 	}
 	for _, p := range peers {

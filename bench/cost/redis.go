@@ -15,13 +15,17 @@ func redisCases() []Case {
 		{Library: "go-redis", Name: "GET", Make: withRedis(1, func(ctx context.Context, c *redis.Client) {
 			must(c.Get(ctx, "user:1234").Result())
 		})},
-		{Library: "go-redis", Name: "pipeline of 100 GETs", Make: withRedis(100, func(ctx context.Context, c *redis.Client) {
-			pipe := c.Pipeline()
-			for range 100 {
-				pipe.Get(ctx, "user:1234")
-			}
-			must(pipe.Exec(ctx))
-		})},
+		{
+			Library: "go-redis",
+			Name:    "pipeline of 100 GETs",
+			Make: withRedis(100, func(ctx context.Context, c *redis.Client) {
+				pipe := c.Pipeline()
+				for range 100 {
+					pipe.Get(ctx, "user:1234")
+				}
+				must(pipe.Exec(ctx))
+			}),
+		},
 	}
 }
 

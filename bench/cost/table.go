@@ -39,7 +39,8 @@ func (r Result) table(w io.Writer) {
 			flush()
 			library, name = at.library, ""
 			fmt.Fprintf(w, "\n### %s\n\n", library)
-			lines = append(lines, []string{"call", "by", "no parent", "unsampled", "sampled", "× by hand", "× gaptrace"}, nil)
+			head := []string{"call", "by", "no parent", "unsampled", "sampled", "× by hand", "× gaptrace"}
+			lines = append(lines, head, nil)
 		}
 		title := ""
 		if at.name != name {
@@ -58,8 +59,8 @@ func (r Result) table(w io.Writer) {
 
 // ahead lists the cases in which a peer costs less than gaptrace.
 func (r Result) ahead(w io.Writer) {
-	fmt.Fprint(w, "\nPeers that cost less than gaptrace: both bounds of the ratio are below 1. If a cost is too small\n"+
-		"for a ratio, the bounds of the two costs do not overlap.\n\n")
+	fmt.Fprint(w, "\nPeers that cost less than gaptrace: both bounds of the ratio are below 1. "+
+		"If a cost is too small\nfor a ratio, the bounds of the two costs do not overlap.\n\n")
 	for s := range states {
 		none := true
 		for _, our := range r.Entries {
@@ -104,8 +105,8 @@ func (r Result) services(w io.Writer) {
 	}
 	for _, l := range r.Services {
 		lines = append(lines, []string{
-			l.Name, with("%.0f", l.Throughput), with("%.3f", l.OfRaw), with("%.1f", l.P99) + " ms", with("%.0f", l.CPU) + " µs",
-			with("%.3f", l.CPUOfRaw), bytesOf(l.Bytes.Median), with("%.1f", l.GC) + " %", with("%.1f", l.RSS) + " MB",
+			l.Name, with("%.0f", l.Throughput), with("%.3f", l.OfRaw), with("%.1f", l.P99) + " ms",
+			with("%.0f", l.CPU) + " µs", with("%.3f", l.CPUOfRaw), bytesOf(l.Bytes.Median), with("%.1f", l.GC) + " %", with("%.1f", l.RSS) + " MB",
 		})
 	}
 	align(w, lines)

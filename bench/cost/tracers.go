@@ -100,7 +100,9 @@ func openOTel(processor sdk.SpanProcessor) *otelAPI {
 		sdk.NewTracerProvider(sdk.WithSampler(sdk.NeverSample())),
 	}
 	otel.SetTracerProvider(a.sampled)
-	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	otel.SetTextMapPropagator(
+		propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}),
+	)
 	return a
 }
 

@@ -24,7 +24,8 @@ func replace(document []byte, flag string, text []byte) ([]byte, error) {
 	if !found || !ended {
 		return nil, fmt.Errorf("no section %s … %s", begin, end)
 	}
-	return bytes.Join([][]byte{head, []byte(begin + "\n\n"), bytes.TrimSpace(text), []byte("\n\n" + end), tail}, nil), nil
+	parts := [][]byte{head, []byte(begin + "\n\n"), bytes.TrimSpace(text), []byte("\n\n" + end), tail}
+	return bytes.Join(parts, nil), nil
 }
 
 // writable returns an error if a file cannot be written, or has no section for one of the tables.

@@ -101,7 +101,8 @@ const (
 
 // palette has a colour for each peer, in order. The control is grey.
 var palette = []string{
-	"#d62728", "#7f7f7f", "#1f77b4", "#2ca02c", "#98df8a", "#ff7f0e", "#ffbb78", "#8c564b", "#e377c2", "#bcbd22", "#9467bd",
+	"#d62728", "#7f7f7f", "#1f77b4", "#2ca02c", "#98df8a", "#ff7f0e", "#ffbb78",
+	"#8c564b", "#e377c2", "#bcbd22", "#9467bd",
 }
 
 // Dot is a mark in the plot, Line is the line of a scenario, and Tick is a label on the axis.
@@ -186,7 +187,8 @@ func (r *results) Legend() (dots []Dot) {
 	const perLine = 6
 	for i, name := range r.Names() {
 		dots = append(dots, Dot{
-			X: 20 + 146*float64(i%perLine), Y: 16 + 20*float64(i/perLine), Radius: 5, Colour: r.Colour(name), Title: name,
+			X: 20 + 146*float64(i%perLine), Y: 16 + 20*float64(i/perLine),
+			Radius: 5, Colour: r.Colour(name), Title: name,
 		})
 	}
 	return dots

@@ -24,13 +24,20 @@ func exporters() (by peer.Exporter, end func() error, err error) {
 		to.Close()
 		return by, nil, err
 	}
-	collector, err := otlptracehttp.New(context.Background(), otlptracehttp.WithInsecure(), otlptracehttp.WithEndpoint(to.HTTP))
+	collector, err := otlptracehttp.New(
+		context.Background(),
+		otlptracehttp.WithInsecure(),
+		otlptracehttp.WithEndpoint(to.HTTP),
+	)
 	if err != nil {
 		agent.Close()
 		to.Close()
 		return by, nil, err
 	}
-	by = peer.Exporter{OpenTracing: jaeger.NewRemoteReporter(agent), OpenTelemetry: sdk.NewBatchSpanProcessor(collector)}
+	by = peer.Exporter{
+		OpenTracing:   jaeger.NewRemoteReporter(agent),
+		OpenTelemetry: sdk.NewBatchSpanProcessor(collector),
+	}
 	return by, func() error {
 		by.OpenTracing.Close()
 		err := by.OpenTelemetry.Shutdown(context.Background())

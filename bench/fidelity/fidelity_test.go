@@ -62,7 +62,8 @@ func TestAllPeersAndScenarios(t *testing.T) {
 	}
 	for _, row := range r.Rows {
 		for _, s := range row.Samples {
-			if s.Length <= 0 || s.Self <= 0 || s.CPU <= 0 || s.Self > s.Length || s.CPU > s.Elapsed*11/10+time.Millisecond {
+			if s.Length <= 0 || s.Self <= 0 || s.CPU <= 0 || s.Self > s.Length ||
+				s.CPU > s.Elapsed*11/10+time.Millisecond {
 				t.Errorf("%s, %s: %+v", row.Scenario, row.Peer, s)
 			}
 		}
@@ -81,7 +82,8 @@ func checkPages(t *testing.T, r *results) {
 		t.Fatal(err)
 	}
 	for page, lines := range map[string]int{
-		"docs/fidelity.md": 1, "bench/fidelity/results.md": 1 + len(r.Scenes()[1].Rows), // a line in the list of scenarios
+		"docs/fidelity.md":          1,
+		"bench/fidelity/results.md": 1 + len(r.Scenes()[1].Rows), // also a line in the list of scenarios
 	} {
 		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(page)))
 		if err != nil || strings.Count(string(text), "\n| http body | ") != lines {
@@ -113,7 +115,8 @@ func TestScheduleDependsOnSeed(t *testing.T) {
 	}
 	for i := range 1000 {
 		for _, s := range newSchedule(1, "a", i).steps {
-			if s.work < 200*time.Microsecond || s.work > 40*time.Millisecond || s.wait < 500*time.Microsecond || s.wait > 30*time.Millisecond {
+			if s.work < 200*time.Microsecond || s.work > 40*time.Millisecond || s.wait < 500*time.Microsecond ||
+				s.wait > 30*time.Millisecond {
 				t.Fatalf("%+v", s)
 			}
 		}
@@ -200,7 +203,8 @@ func TestGapsIgnoreOtherTraces(t *testing.T) {
 		at(1, 2, "call", 20*time.Millisecond, 50*time.Millisecond, below),
 		at(1, 1, requestName, 0, 100*time.Millisecond),
 	})
-	if err != nil || m.sample.Self != 70*time.Millisecond || m.sample.Length != 100*time.Millisecond || m.sample.Spans != 1 {
+	if err != nil || m.sample.Self != 70*time.Millisecond || m.sample.Length != 100*time.Millisecond ||
+		m.sample.Spans != 1 {
 		t.Errorf("%+v, %v", m.sample, err)
 	}
 	if err := m.gaps([]gap.Span{at(1, 2, "call", 0, 1)}); err == nil {
@@ -244,12 +248,14 @@ func TestWrongFlags(t *testing.T) {
 	} {
 		var out, progress strings.Builder
 		err := run(strings.Fields(args), &out, &progress)
-		if err == nil || !strings.Contains(err.Error(), want) || out.Len() > 0 || strings.Contains(progress.String(), "seed 1") {
+		if err == nil || !strings.Contains(err.Error(), want) || out.Len() > 0 ||
+			strings.Contains(progress.String(), "seed 1") {
 			t.Errorf("%s: %v, want %s; it printed %q", args, err, want, progress.String())
 		}
 	}
 	var help strings.Builder
-	if err := run([]string{"-h"}, io.Discard, &help); err != nil || !strings.Contains(help.String(), "-scenario regexp") {
+	if err := run([]string{"-h"}, io.Discard, &help); err != nil ||
+		!strings.Contains(help.String(), "-scenario regexp") {
 		t.Errorf("-h: %v, %q", err, help.String())
 	}
 }

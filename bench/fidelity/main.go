@@ -1,6 +1,8 @@
 // Command fidelity measures how exact the gaps of a trace are, for gaptrace and for every peer.
 //
-//	go run ./bench/fidelity [-seed N] [-n N] [-short] [-json] [-export] [-scenario regexp] [-peer regexp] [-write .]
+//	go run ./bench/fidelity [-seed N] [-n N] [-scenario regexp] [-peer regexp] [-export] [-json]
+//	go run ./bench/fidelity -short
+//	go run ./bench/fidelity -write .
 //
 // A handler alternates work (real CPU time) with calls that wait, in a random schedule. The true
 // self time of the request comes from the clocks of the handler's thread, read before and after
@@ -56,12 +58,15 @@ func run(args []string, stdout, stderr io.Writer) error {
 	set.SetOutput(stderr)
 	set.Uint64Var(&f.seed, "seed", 0, "the `seed` of the schedules; 0 for a random one")
 	set.IntVar(&f.n, "n", 20, "make `N` requests for each scenario and peer")
-	set.BoolVar(&f.short, "short", false, "measure a few requests of a few scenarios, and fail if an error of gaptrace exceeds 5 %")
+	set.BoolVar(&f.short, "short", false,
+		"measure a few requests of a few scenarios, and fail if an error of gaptrace exceeds 5 %")
 	set.BoolVar(&f.json, "json", false, "print all samples as JSON instead of tables")
-	set.BoolVar(&f.export, "export", false, "send all spans over the loopback interface, too; leaves out dd-trace-go, whose spans cannot be sent")
+	set.BoolVar(&f.export, "export", false,
+		"send all spans over the loopback interface, too; leaves out dd-trace-go, whose spans cannot be sent")
 	set.StringVar(&f.scenario, "scenario", "", "measure only the scenarios whose name matches this `regexp`")
 	set.StringVar(&f.peer, "peer", "", "measure only the peers whose name matches this `regexp`")
-	set.StringVar(&f.write, "write", "", "write docs/fidelity.md, docs/fidelity.svg and bench/fidelity/results.md in this `folder`")
+	set.StringVar(&f.write, "write", "",
+		"write docs/fidelity.md, docs/fidelity.svg and bench/fidelity/results.md in this `folder`")
 	err := set.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -148,7 +153,9 @@ func (f *flags) choose() (chosen []scenario, peers []peer.Peer, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	chosen = slices.DeleteFunc(scenarios(), func(s scenario) bool { return !byScenario.MatchString(s.name) || f.short && !s.short })
+	chosen = slices.DeleteFunc(scenarios(), func(s scenario) bool {
+		return !byScenario.MatchString(s.name) || f.short && !s.short
+	})
 	peers = slices.DeleteFunc(peer.All(), func(p peer.Peer) bool {
 		return !byPeer.MatchString(p.Name) || f.export && p.API == peer.Datadog
 	})

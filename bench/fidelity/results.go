@@ -205,7 +205,10 @@ func (r *row) cells() []string {
 	}
 }
 
-var heads = []string{"scenario", "peer", "mean", "median", "p95", "worst", "signed", "in calls", "no wait", "lost", "CPU alone", "spans"}
+var heads = []string{
+	"scenario", "peer", "mean", "median", "p95", "worst", "signed",
+	"in calls", "no wait", "lost", "CPU alone", "spans",
+}
 
 func (r *results) print(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -232,8 +235,9 @@ func (r *results) print(w io.Writer) error {
 	if r.Exported {
 		exported = "; all spans were sent, too"
 	}
-	_, err := fmt.Fprintf(w, "\ngaptrace:\n  %s\nseed %d, %d requests of each, a quarter of the long ones%s; %s, %s, %s\n",
-		strings.Join(r.verdict(), "\n  "), r.Seed, r.N, exported, r.Machine, r.Go, r.Date)
+	fmt.Fprintf(w, "\ngaptrace:\n  %s\n", strings.Join(r.verdict(), "\n  "))
+	_, err := fmt.Fprintf(w, "\nseed %d, %d requests of each, a quarter of the long ones%s; %s, %s, %s\n",
+		r.Seed, r.N, exported, r.Machine, r.Go, r.Date)
 	return err
 }
 
@@ -270,7 +274,8 @@ func (r *results) verdict() []string {
 		"mean error over all scenarios: " + mean(byMean) + " (goal: 0.5 %)",
 		"mean error over 1 %: " + over(0.01, byMean),
 		"median error over 0.2 %: " + over(0.002, byMedian),
-		"compared only with the CPU of the handler's thread outside of calls: mean " + mean(byCPU) + "; over 1 %: " + over(0.01, byCPU),
+		"compared only with the CPU of the handler's thread outside of calls: mean " + mean(byCPU) +
+			"; over 1 %: " + over(0.01, byCPU),
 	}
 }
 
@@ -279,7 +284,8 @@ func (r *results) gross() error {
 	var errs []error
 	for _, row := range r.Rows {
 		if row.Peer == ourName && row.Median > gross {
-			errs = append(errs, fmt.Errorf("%s: the median error of gaptrace is %s, more than %s", row.Scenario, percent(row.Median), percent(gross)))
+			errs = append(errs, fmt.Errorf("%s: the median error of gaptrace is %s, more than %s",
+				row.Scenario, percent(row.Median), percent(gross)))
 		}
 	}
 	return errors.Join(errs...)

@@ -15,17 +15,21 @@ import (
 
 var elasticScenarios = []scenario{
 	{
-		name: "elasticsearch body", about: "go-elasticsearch v8: the answer of a search arrives slowly, with work between the reads",
+		name:   "elasticsearch body",
+		about:  "go-elasticsearch v8: the answer of a search arrives slowly, with work between the reads",
 		covers: coversElastic, open: elasticBody, short: true,
 	},
 	{
-		name: "elasticsearch retries", about: "go-elasticsearch v8: two answers of 502 with a RetryBackoff after each, then the answer",
+		name:   "elasticsearch retries",
+		about:  "go-elasticsearch v8: two answers of 502 with a RetryBackoff after each, then the answer",
 		covers: coversElastic, open: elasticRetries,
 	},
 }
 
 // elastic returns a client whose transport adds a script to the request, with a fixed back-off.
-func elastic(on *stage, p peer.Peer, pieces script.Script, backOff time.Duration) (*elasticsearch.Client, func(), error) {
+func elastic(
+	on *stage, p peer.Peer, pieces script.Script, backOff time.Duration,
+) (*elasticsearch.Client, func(), error) {
 	transport := &http.Transport{}
 	client, err := p.Elasticsearch(elasticsearch.Config{
 		Addresses:    []string{on.http.URL},

@@ -40,7 +40,8 @@ func grpcStream(on *stage, p peer.Peer, plan schedule) (func(*measurement) error
 		if err != nil {
 			return err
 		}
-		if err := outErr(clock, func() error { return stream.SendMsg(wrapperspb.String(pieces.String())) }); err != nil {
+		request := wrapperspb.String(pieces.String())
+		if err := outErr(clock, func() error { return stream.SendMsg(request) }); err != nil {
 			return err
 		}
 		if err := outErr(clock, stream.CloseSend); err != nil {

@@ -16,10 +16,34 @@ import (
 
 // heavyScenarios allocate much, with the garbage collector off and on.
 var heavyScenarios = []scenario{
-	{name: "json", about: "net/http client: 1.2 MB of JSON, decoded while it arrives slowly; no collector", covers: coversHTTP, open: heavyJSON},
-	{name: "json, collector", about: "the same; the collector runs", covers: coversHTTP, open: heavyJSON, collector: true},
-	{name: "million rows", about: "database/sql: a million rows, scanned and kept; no collector", covers: coversSQL, open: heavyRows, long: true},
-	{name: "million rows, collector", about: "the same; the collector runs", covers: coversSQL, open: heavyRows, collector: true, long: true},
+	{
+		name:   "json",
+		about:  "net/http client: 1.2 MB of JSON, decoded while it arrives slowly; no collector",
+		covers: coversHTTP,
+		open:   heavyJSON,
+	},
+	{
+		name:      "json, collector",
+		about:     "the same; the collector runs",
+		covers:    coversHTTP,
+		open:      heavyJSON,
+		collector: true,
+	},
+	{
+		name:   "million rows",
+		about:  "database/sql: a million rows, scanned and kept; no collector",
+		covers: coversSQL,
+		open:   heavyRows,
+		long:   true,
+	},
+	{
+		name:      "million rows, collector",
+		about:     "the same; the collector runs",
+		covers:    coversSQL,
+		open:      heavyRows,
+		collector: true,
+		long:      true,
+	},
 }
 
 type book struct {
@@ -58,7 +82,10 @@ func heavyJSON(on *stage, p peer.Peer, plan schedule) (func(*measurement) error,
 	const pieces = 40
 	var drips script.Script
 	for i := range pieces {
-		drips = append(drips, script.Piece{After: plan.steps[i%len(plan.steps)].wait / 4, Size: (len(books) + pieces - 1) / pieces})
+		drips = append(
+			drips,
+			script.Piece{After: plan.steps[i%len(plan.steps)].wait / 4, Size: (len(books) + pieces - 1) / pieces},
+		)
 	}
 	return func(m *measurement) error {
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {

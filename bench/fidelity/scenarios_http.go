@@ -16,11 +16,13 @@ import (
 
 var httpScenarios = []scenario{
 	{
-		name: "http headers", about: "net/http client: the headers are late, the body arrives with them",
+		name:   "http headers",
+		about:  "net/http client: the headers are late, the body arrives with them",
 		covers: coversHTTP, open: httpHeaders, short: true,
 	},
 	{
-		name: "http body", about: "net/http client: a body in slow pieces, with work between the reads",
+		name:   "http body",
+		about:  "net/http client: a body in slow pieces, with work between the reads",
 		covers: coversHTTP, open: httpBody, short: true,
 	},
 	{
@@ -29,11 +31,13 @@ var httpScenarios = []scenario{
 		covers: coversHTTP, open: httpThrottled,
 	},
 	{
-		name: "http pool", about: "net/http client: MaxConnsPerHost is 1, and another request has the connection",
+		name:   "http pool",
+		about:  "net/http client: MaxConnsPerHost is 1, and another request has the connection",
 		covers: coversHTTP, open: httpPool,
 	},
 	{
-		name: "http dial", about: "net/http client: a new connection for each request, a slow dial, and TLS through toxiproxy's latency",
+		name:   "http dial",
+		about:  "net/http client: a new connection per request, a slow dial, and TLS through toxiproxy's latency",
 		covers: coversHTTP, open: httpDial,
 	},
 }
@@ -69,7 +73,9 @@ func visit(client *http.Client, url string) error {
 
 // visits returns a request that gets a URL in each step and reads the body. Before the work of a
 // step it starts before in a goroutine.
-func visits(on *stage, client *http.Client, plan schedule, before func(step), url func(step) string) func(*measurement) error {
+func visits(
+	on *stage, client *http.Client, plan schedule, before func(step), url func(step) string,
+) func(*measurement) error {
 	return func(m *measurement) error {
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
 			for _, s := range plan.steps {
@@ -148,7 +154,8 @@ func httpPool(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, 
 	}
 	// Another request has the connection: while the handler works, and until its body has arrived.
 	occupy := func(s step) {
-		_ = visit(client, play(on.http.URL, script.Script{{}, {After: s.work + s.wait, Size: 1}})) // an error would also fail the handler
+		url := play(on.http.URL, script.Script{{}, {After: s.work + s.wait, Size: 1}})
+		_ = visit(client, url) // an error would also fail the handler
 	}
 	return visits(on, client, plan, occupy, func(step) string {
 		return play(on.http.URL, script.Script{{Size: 100}})

@@ -12,17 +12,21 @@ import (
 
 var redisScenarios = []scenario{
 	{
-		name: "redis pipeline", about: "go-redis v8: pipelines of 20 commands to miniredis through toxiproxy's latency",
+		name:   "redis pipeline",
+		about:  "go-redis v8: pipelines of 20 commands to miniredis through toxiproxy's latency",
 		covers: coversRedis, open: redisPipeline, short: true,
 	},
 	{
-		name: "redis retries", about: "go-redis v8: the server is loading, and the client retries with its random back-off",
+		name:   "redis retries",
+		about:  "go-redis v8: the server is loading, and the client retries with its random back-off",
 		covers: coversRedis, open: redisRetries,
 	},
 }
 
 // redisCalls returns a request that prepares and makes a call in each step.
-func redisCalls(on *stage, plan schedule, prepare func(context.Context, step) (call func() error)) func(*measurement) error {
+func redisCalls(
+	on *stage, plan schedule, prepare func(context.Context, step) (call func() error),
+) func(*measurement) error {
 	return func(m *measurement) error {
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
 			for _, s := range plan.steps {

@@ -16,12 +16,13 @@ import (
 
 var serverScenarios = []scenario{
 	{
-		name: "server reads", about: "net/http server: a request's body that a slow client sends in pieces, with work between the reads",
+		name:   "server reads",
+		about:  "net/http server: a request's body that a slow client sends in pieces, with work between the reads",
 		covers: coversServer, open: serverReads, short: true,
 	},
 	{
 		name:   "server writes",
-		about:  "net/http server: a response of pieces of 256 KiB to a client that takes them slowly, with work between the writes",
+		about:  "net/http server: a response in pieces of 256 KiB to a slow client, with work between the writes",
 		covers: coversServer, open: serverWrites, short: true,
 	},
 }
@@ -31,7 +32,11 @@ const small = 32 << 10
 
 // serve returns a request whose handler is measured: a server in the peer's wrapper, and a client
 // that writes bytes.
-func serve(p peer.Peer, handle func(*worktime.Clock, http.ResponseWriter, *http.Request) error, client func(net.Conn) error) (
+func serve(
+	p peer.Peer,
+	handle func(*worktime.Clock, http.ResponseWriter, *http.Request) error,
+	client func(net.Conn) error,
+) (
 	func(*measurement) error, func(), error,
 ) {
 	var m *measurement
@@ -39,7 +44,9 @@ func serve(p peer.Peer, handle func(*worktime.Clock, http.ResponseWriter, *http.
 	var inner http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body := func(clock *worktime.Clock) error { return handle(clock, w, r) }
 		if p.Name == "raw" { // does not start a span
-			handled = m.request(r.Context(), func(_ context.Context, clock *worktime.Clock) error { return body(clock) })
+			handled = m.request(r.Context(), func(_ context.Context, clock *worktime.Clock) error {
+				return body(clock)
+			})
 		} else {
 			handled = m.handler(body)
 		}
@@ -72,7 +79,8 @@ func serverReads(on *stage, p peer.Peer, plan schedule) (func(*measurement) erro
 	return serve(p, func(clock *worktime.Clock, w http.ResponseWriter, r *http.Request) error {
 		return readPieces(on, clock, r.Body, piece, plan)
 	}, func(conn net.Conn) error {
-		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Length: %d\r\n\r\n", piece*len(plan.steps))
+		fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Length: %d\r\n\r\n",
+			piece*len(plan.steps))
 		for _, s := range plan.steps {
 			time.Sleep(s.wait)
 			if _, err := conn.Write(make([]byte, piece)); err != nil {

@@ -13,11 +13,13 @@ import (
 
 var sqlScenarios = []scenario{
 	{
-		name: "sql rows", about: "database/sql with go-sql-driver/mysql: rows that arrive one after another, with work between them",
+		name:   "sql rows",
+		about:  "database/sql with go-sql-driver/mysql: rows that arrive one after another, with work between them",
 		covers: coversSQL, open: sqlRows, short: true,
 	},
 	{
-		name: "sql pool", about: "database/sql: SetMaxOpenConns(1), and another goroutine has the connection",
+		name:   "sql pool",
+		about:  "database/sql: SetMaxOpenConns(1), and another goroutine has the connection",
 		covers: coversSQL, open: sqlPool, short: true,
 	},
 }
@@ -43,7 +45,9 @@ func database(on *stage, p peer.Peer) (*sql.DB, peer.Querier, error) {
 }
 
 // query reads all rows of a script and calls each for every row.
-func query(ctx context.Context, clock *worktime.Clock, db peer.Querier, rows script.Script, each func(text string)) error {
+func query(
+	ctx context.Context, clock *worktime.Clock, db peer.Querier, rows script.Script, each func(text string),
+) error {
 	r, err := out(clock, func() (*sql.Rows, error) { return db.QueryContext(ctx, "SELECT "+rows.String()) })
 	if err != nil {
 		return err

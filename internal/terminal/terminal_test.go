@@ -19,8 +19,8 @@ func TestUnicode(t *testing.T) {
 		"utf8":                   {map[string]string{"LC_CTYPE": "C.utf8"}, true},
 		"C":                      {map[string]string{"LANG": "C"}, false},
 		"Latin-1":                {map[string]string{"LANG": "de_DE.ISO-8859-1"}, false},
-		"LC_ALL is above others": {map[string]string{"LC_ALL": "C", "LC_CTYPE": "en_US.UTF-8", "LANG": "en_US.UTF-8"}, false},
-		"LC_CTYPE is above LANG": {map[string]string{"LC_CTYPE": "en_US.UTF-8", "LANG": "C"}, true},
+		"LC_ALL is above others": {map[string]string{"LC_ALL": "C", "LC_CTYPE": "C.UTF-8", "LANG": "C.UTF-8"}, false},
+		"LC_CTYPE is above LANG": {map[string]string{"LC_CTYPE": "C.UTF-8", "LANG": "C"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := terminal.Unicode(func(key string) string { return test.environment[key] }); got != test.want {

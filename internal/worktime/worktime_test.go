@@ -95,7 +95,8 @@ func TestLibraryIsPausedTimeWithoutWaits(t *testing.T) {
 	}
 	took := time.Since(start)
 	total, ok := clock.Stop()
-	if got := clock.Library(); ok && (waited > 0 || got < time.Millisecond || got > took || total > 20*time.Millisecond) {
+	if got := clock.Library(); ok &&
+		(waited > 0 || got < time.Millisecond || got > took || total > 20*time.Millisecond) {
 		t.Errorf("%v after a wait; %v after %v of busy calls; %v of work", waited, got, took, total)
 	}
 }

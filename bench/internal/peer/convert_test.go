@@ -22,7 +22,8 @@ func check(t *testing.T, got gap.Span, trace gap.TraceID, parent gap.SpanID, kin
 	if got.TraceID != trace || got.Operation != "call" || !got.Start.Equal(at) || got.Duration != lasted {
 		t.Errorf("%+v", got)
 	}
-	if len(got.References) != 1 || got.References[0] != (gap.Reference{Type: gap.ChildOf, TraceID: trace, SpanID: parent}) {
+	if len(got.References) != 1 ||
+		got.References[0] != (gap.Reference{Type: gap.ChildOf, TraceID: trace, SpanID: parent}) {
 		t.Errorf("references %v", got.References)
 	}
 	tags := map[string]any{}
@@ -36,7 +37,9 @@ func check(t *testing.T, got gap.Span, trace gap.TraceID, parent gap.SpanID, kin
 
 func TestFromOpenTelemetry(t *testing.T) {
 	ids := func(span byte) trace.SpanContext {
-		return trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{7: 1, 15: 2}, SpanID: trace.SpanID{7: span}})
+		return trace.NewSpanContext(trace.SpanContextConfig{
+			TraceID: trace.TraceID{7: 1, 15: 2}, SpanID: trace.SpanID{7: span},
+		})
 	}
 	stub := tracetest.SpanStub{
 		Name: "call", SpanContext: ids(4), Parent: ids(3), SpanKind: trace.SpanKindClient,

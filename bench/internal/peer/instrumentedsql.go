@@ -10,12 +10,16 @@ import (
 
 func instrumentedSQL() Peer {
 	return Peer{
-		Name:    "instrumentedsql",
-		Modules: []string{"github.com/luna-duclos/instrumentedsql", "github.com/luna-duclos/instrumentedsql/opentracing"},
-		API:     OpenTracing,
-		Open:    openTracing,
+		Name: "instrumentedsql",
+		Modules: []string{
+			"github.com/luna-duclos/instrumentedsql",
+			"github.com/luna-duclos/instrumentedsql/opentracing",
+		},
+		API:  OpenTracing,
+		Open: openTracing,
 		SQL: func(c driver.Connector) *sql.DB {
-			return openDB(instrumentedsql.WrapDriver(asDriver{c}, instrumentedsql.WithTracer(instrumentedot.NewTracer(false))))
+			tracer := instrumentedsql.WithTracer(instrumentedot.NewTracer(false))
+			return openDB(instrumentedsql.WrapDriver(asDriver{c}, tracer))
 		},
 	}
 }

@@ -28,7 +28,9 @@ func openTelemetry(sampled bool, by Exporter) Recorder {
 	}
 	r.provider = sdk.NewTracerProvider(options...)
 	otel.SetTracerProvider(r.provider)
-	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	otel.SetTextMapPropagator(
+		propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}),
+	)
 	return r
 }
 

@@ -196,7 +196,9 @@ func TestRecorderKeepsAllSpans(t *testing.T) {
 }
 
 func callHTTP(t testing.TB, p Peer, ctx context.Context) {
-	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") })
+	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "hello")
+	})
 	if p.HTTPHandler != nil {
 		handler = p.HTTPHandler(handler)
 	}
@@ -266,9 +268,9 @@ func callGRPC(t testing.TB, p Peer, ctx context.Context) {
 	pb.RegisterHealthServer(server, health.NewServer())
 	go server.Serve(listener)
 	defer server.GracefulStop() // waits for the handlers
+	dial := func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
 	conn := must(grpc.NewClient("passthrough:memory", append(p.GRPCClient(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))...))(t)
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))...))(t)
 	defer conn.Close()
 	client := pb.NewHealthClient(conn)
 	must(client.Check(ctx, &pb.HealthCheckRequest{}))(t)

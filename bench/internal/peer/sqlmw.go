@@ -51,7 +51,9 @@ func (s spans) ConnectorConnect(ctx context.Context, c driver.Connector) (driver
 	return conn, err
 }
 
-func (s spans) ConnBeginTx(ctx context.Context, c driver.ConnBeginTx, o driver.TxOptions) (context.Context, driver.Tx, error) {
+func (s spans) ConnBeginTx(
+	ctx context.Context, c driver.ConnBeginTx, o driver.TxOptions,
+) (context.Context, driver.Tx, error) {
 	end := s.span(ctx, "begin", "")
 	tx, err := c.BeginTx(ctx, o)
 	end(err)
