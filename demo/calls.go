@@ -15,24 +15,25 @@ import (
 	"github.com/gaptrace/gaptrace/tracer"
 )
 
-// atOnce is the size of the round that follows the single requests.
+// atOnce is the number of concurrent requests that follow the single ones.
 const atOnce = 4
 
-// calls is what calling the bookshop left behind.
+// calls are the recorded traces of all requests.
 type calls struct {
-	single int // requests made one after the other; atOnce more were made together
+	single int // number of requests one after the other; atOnce more were concurrent
 	traces [][]gap.Span
 }
 
-// tracers are those of the services, by their names, and what they have recorded.
+// tracers are the tracers of the services, and what they recorded.
 type tracers struct {
-	options  map[string]gaptrace.Option
+	options  map[string]gaptrace.Option // by the name of the service
 	recorder *tracer.Recorder
-	jaeger   string // the collector's URL, or empty
+	jaeger   string // the URL of the collector, or empty
 	close    closers
 }
 
-// openTracers comes before all else that is started: the environment may hold what no tracer can be opened with.
+// openTracers opens the tracers. It runs before the servers start, because the environment may be
+// invalid.
 func openTracers(c config) (*tracers, error) {
 	t := &tracers{options: map[string]gaptrace.Option{}, recorder: tracer.NewRecorder(c.requests + atOnce), jaeger: c.jaeger}
 	to := []tracer.Option{tracer.WithRecorder(t.recorder)}
@@ -50,7 +51,8 @@ func openTracers(c config) (*tracers, error) {
 	return t, nil
 }
 
-// send closes the tracers. A collector may take its time, or never answer: it does not wait for that when ctx ends.
+// send closes the tracers, which sends the spans. A collector may never answer, so send returns
+// when ctx ends.
 func (t *tracers) send(ctx context.Context, stderr io.Writer) error {
 	if t.jaeger != "" && ctx.Err() == nil {
 		fmt.Fprintf(stderr, "sending the spans to %s (Ctrl-C to leave)\n", redacted(t.jaeger))
@@ -68,7 +70,7 @@ func (t *tracers) send(ctx context.Context, stderr io.Writer) error {
 	}
 }
 
-// call starts the servers, calls the bookshop, and stops the servers again.
+// call starts the servers, calls the bookshop, and stops the servers.
 func call(ctx context.Context, c config, traced *tracers, stderr io.Writer) (calls, error) {
 	var stop closers
 	defer func() {
@@ -92,7 +94,7 @@ func call(ctx context.Context, c config, traced *tracers, stderr io.Writer) (cal
 		return visit(ctx, visitor, shop, c.requests)
 	})
 	if err == nil {
-		err = stop.close() // a handler's span ends a little later than the answer it gave
+		err = stop.close() // waits for the handlers, whose spans end a little after the answer
 	}
 	return calls{single: c.requests, traces: traced.recorder.Traces()}, err
 }
@@ -113,7 +115,7 @@ func open(ctx context.Context, at addresses, traced map[string]gaptrace.Option, 
 	}
 	stop.add(stock.Close)
 
-	err = progress(stderr, "filling the shelves", func() error { return seed(ctx, clients, at.names, stop) })
+	err = progress(stderr, "writing the shop's data", func() error { return seed(ctx, clients, at.names, stop) })
 	if err != nil {
 		return "", err
 	}
@@ -125,7 +127,8 @@ func open(ctx context.Context, at addresses, traced map[string]gaptrace.Option, 
 	return listen(serve(shop.Handler(), traced["bookshop"]), stop)
 }
 
-// visit makes single requests one after the other, and then atOnce together. They are numbered from 1.
+// visit makes single requests one after the other, then atOnce concurrently. They are numbered from
+// 1.
 func visit(ctx context.Context, browser *http.Client, shop string, single int) error {
 	for i := range single {
 		if err := get(ctx, browser, shop, i+1); err != nil {
@@ -141,7 +144,8 @@ func visit(ctx context.Context, browser *http.Client, shop string, single int) e
 	return errors.Join(errs...)
 }
 
-// get reads the page of some book. The request's number is its id: the shop's span has it as a tag.
+// get reads the page of a book. The number is the request ID, which the span of the shop has as a
+// tag.
 func get(ctx context.Context, browser *http.Client, shop string, number int) error {
 	book := bookshop.Books[number%len(bookshop.Books)]
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, shop+"/books/"+book.ID, nil)

@@ -17,9 +17,10 @@ import (
 	"github.com/gaptrace/gaptrace/tracer"
 )
 
-// This file is all that gaptrace asks of a program: a line for its tracer, one for each client, one for each
-// handler. A service that has its process to itself would give its tracer to opentracing.SetGlobalTracer once,
-// and no option to the wrappers. Here three services share a process, so each says which tracer is its own.
+// This file is all that gaptrace needs in a program: a line for the tracer, one for each client,
+// one for each handler. A service in a process of its own would pass its tracer to
+// opentracing.SetGlobalTracer once, and no option to the wrappers. Here three services share a
+// process, so each passes its own tracer.
 
 // trace opens the tracer of a service.
 func trace(service string, to ...tracer.Option) (gaptrace.Option, io.Closer, error) {
@@ -27,7 +28,7 @@ func trace(service string, to ...tracer.Option) (gaptrace.Option, io.Closer, err
 	return gaptrace.WithTracer(t), closer, err
 }
 
-// connect makes the bookshop's clients.
+// connect opens the bookshop's clients.
 func connect(at addresses, traced gaptrace.Option) (bookshop.Clients, error) {
 	db, err := database(at, traced)
 	if err != nil {
@@ -45,18 +46,19 @@ func connect(at addresses, traced gaptrace.Option) (bookshop.Clients, error) {
 	}, nil
 }
 
-// database opens the shop's database, which its supplier reads too.
+// database opens the shop's database, which the supplier reads, too.
 func database(at addresses, traced gaptrace.Option) (*sql.DB, error) {
 	return gapmysql.Open(at.mysql.FormatDSN(), traced)
 }
 
-// serve makes a service's handler one that continues its callers' traces.
+// serve wraps the handler of a service, so that it continues the traces of its callers.
 func serve(h http.Handler, traced gaptrace.Option) http.Handler {
 	return nethttp.WrapHandler(h, traced)
 }
 
-// browser makes the client that calls the bookshop. It serves no request itself, so its calls are roots of traces.
-// It also logs when it had a connection, had written its request and got the first byte.
+// browser returns the client that calls the bookshop. It has no parent span, so its calls start
+// traces. It also logs when it got a connection, had written the request, and received the first
+// byte.
 func browser(traced gaptrace.Option) *http.Client {
 	return nethttp.WrapClient(&http.Client{Transport: &http.Transport{}}, traced, gaptrace.WithRoots(), gaptrace.WithPhases())
 }

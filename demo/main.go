@@ -1,8 +1,9 @@
-// Command demo calls a small bookshop and draws where one of the calls waited, and where it worked.
+// Command demo calls a small bookshop, and draws when one of the requests waited and when it
+// worked. It needs nothing but Go:
 //
 //	go run ./demo
 //
-// needs Go and nothing else. What gaptrace asks of a program stands in clients.go.
+// clients.go has all the lines that gaptrace needs in a program.
 package main
 
 import (
@@ -26,34 +27,34 @@ import (
 
 func main() {
 	if os.Getenv("GOGC") == "" {
-		// The servers that run in this process leave much garbage, and what collects it would take the CPU from
-		// the handlers whose work is measured.
+		// The servers in this process make much garbage. Collecting it would take the CPU from the
+		// handlers whose work is measured.
 		debug.SetGCPercent(400)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, stop)   // a second Ctrl-C does not wait
-	signal.Ignore(syscall.SIGPIPE) // who reads no more of the output leaves data on a server to be removed all the same
+	context.AfterFunc(ctx, stop)   // a second Ctrl-C ends the process at once
+	signal.Ignore(syscall.SIGPIPE) // remove the data on a server even if nobody reads the output
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-const usage = `The demo runs a small bookshop. Its handler talks to Redis, MySQL, Elasticsearch and another HTTP service, each
-client wrapped with one line of gaptrace, and works on what they send. The demo calls it, draws one of the calls,
-and holds the gaps in it, which are the handler's self time, against what the handler measured on its CPU clock.
+const usage = `The demo runs a small bookshop. Its handler calls Redis, MySQL, Elasticsearch and another HTTP service, and
+works on what they send. Each client is wrapped with one line of gaptrace. The demo makes requests and draws one
+of them. The gaps in it are the handler's self time. The demo compares them with the CPU time of the handler.
 
 Usage: go run ./demo [flags]
 
-  -n N                 make N requests, one after the other, before four at once (default 3)
+  -n N                 make N requests one after the other, then four at once (default 3)
   -jaeger URL          also send the spans to the Jaeger collector at URL
   -redis ADDR          use the Redis server at ADDR: host:port, or a redis:// URL
   -mysql DSN           use the MySQL server of DSN: user:password@tcp(host:port)/
   -elasticsearch URL   use the Elasticsearch server at URL
-  -listen ADDR         at the end serve http://ADDR/debug/gaps/, the page of what was recorded, until Ctrl-C
+  -listen ADDR         at the end serve the recorded traces at http://ADDR/debug/gaps/ until Ctrl-C
   -h                   print this help
 
-The variables JAEGER_* say where else the spans go, and which are sampled: all, unless they say otherwise.
+Without -redis, -mysql and -elasticsearch these servers run inside the demo. On your servers the demo creates a
+database, an index and keys of its own, and removes them at the end.
 
-Without -redis, -mysql and -elasticsearch these servers run inside the demo. On a server of yours the demo writes
-to a database, an index and keys that it makes for itself, and removes them when it ends.
+The environment variables JAEGER_* also configure where spans are sent and which are sampled (default: all).
 
 Examples:
   go run ./demo
@@ -62,33 +63,34 @@ Examples:
   go run ./demo -redis localhost:6379 -mysql 'root@tcp(localhost:3306)/' -elasticsearch http://localhost:9200
 `
 
-// config is what the flags say.
+// config has the values of the flags.
 type config struct {
 	requests      int
 	jaeger        string
-	redis         *goredis.Options // nil: an embedded server, as below
+	redis         *goredis.Options // nil for an embedded server, like the next two
 	mysql         *gomysql.Config
 	elasticsearch string
-	listen        string // host:port, or empty
+	listen        string // host:port; empty if there is no page
 }
 
 func parse(args []string) (config, error) {
 	var c config
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	flags.SetOutput(io.Discard) // run says what is wrong
+	flags.SetOutput(io.Discard) // run prints the error
 	flags.IntVar(&c.requests, "n", 3, "")
-	// Package flag repeats a value that a parser refuses, and these may hold a password: they are parsed below.
-	places := map[string]*string{}
+	// These values may contain a password. Package flag would repeat an invalid one, so set parses
+	// them.
+	addresses := map[string]*string{}
 	for _, name := range []string{"jaeger", "redis", "mysql", "elasticsearch", "listen"} {
-		places[name] = flags.String(name, "", "")
+		addresses[name] = flags.String(name, "", "")
 	}
 	if err := flags.Parse(args); err != nil {
 		return config{}, err
 	}
 	var err error
 	flags.Visit(func(f *flag.Flag) {
-		if place, ok := places[f.Name]; ok && err == nil {
-			if err = c.set(f.Name, *place); err != nil {
+		if address, ok := addresses[f.Name]; ok && err == nil {
+			if err = c.set(f.Name, *address); err != nil {
 				err = fmt.Errorf("invalid value for flag -%s: %w", f.Name, err)
 			}
 		}
@@ -104,44 +106,45 @@ func parse(args []string) (config, error) {
 	return c, nil
 }
 
-// set says where a server is. Its error does not repeat the place.
-func (c *config) set(server, place string) (err error) {
+// set sets the address of a server. Its error does not repeat the address.
+func (c *config) set(server, address string) (err error) {
 	switch server {
 	case "redis":
-		c.redis, err = redisOptions(place)
+		c.redis, err = redisOptions(address)
 	case "mysql":
-		c.mysql, err = gomysql.ParseDSN(place)
+		c.mysql, err = gomysql.ParseDSN(address)
 	case "listen":
-		c.listen = place
-		if _, port, err := net.SplitHostPort(place); err != nil || port != "0" && !isPort(port) {
+		c.listen = address
+		if _, port, err := net.SplitHostPort(address); err != nil || port != "0" && !isPort(port) {
 			return errors.New("want host:port")
 		}
 	default:
-		u, parsed := url.Parse(place)
-		if parsed != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Port() != "" && !isPort(u.Port()) {
-			return errors.New("want an http:// or https:// URL, and a port from 1 to 65535 in it if there is one")
+		u, parseErr := url.Parse(address)
+		if parseErr != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+			u.Port() != "" && !isPort(u.Port()) {
+			return errors.New("want an http:// or https:// URL, with a port from 1 to 65535 if it has one")
 		}
 		if server == "jaeger" {
-			c.jaeger = place
+			c.jaeger = address
 		} else {
-			c.elasticsearch = place
+			c.elasticsearch = address
 		}
 	}
 	return err
 }
 
-func redisOptions(place string) (*goredis.Options, error) {
-	if strings.Contains(place, "://") {
-		options, err := goredis.ParseURL(place)
-		if quoted := (*url.Error)(nil); errors.As(err, &quoted) {
+func redisOptions(address string) (*goredis.Options, error) {
+	if strings.Contains(address, "://") {
+		options, err := goredis.ParseURL(address)
+		if _, ok := errors.AsType[*url.Error](err); ok { // repeats the address
 			err = errors.New("want host:port, or redis://[[user:]password@]host[:port][/database]")
 		}
 		return options, err
 	}
-	if _, port, err := net.SplitHostPort(place); err != nil || !isPort(port) {
+	if _, port, err := net.SplitHostPort(address); err != nil || !isPort(port) {
 		return nil, errors.New("want host:port, or a redis:// URL")
 	}
-	return &goredis.Options{Addr: place}, nil
+	return &goredis.Options{Addr: address}, nil
 }
 
 func isPort(s string) bool {
@@ -149,7 +152,7 @@ func isPort(s string) bool {
 	return err == nil && port > 0
 }
 
-// run is the program: it returns the exit code of the process.
+// run is the program. It returns the exit code.
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	c, err := parse(args)
 	switch {
@@ -172,11 +175,11 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	return 0
 }
 
-// record makes the requests, draws one, and serves what was recorded if a flag says so. Then served is true: to be interrupted is how
-// it is to end.
+// record makes the requests, draws one, and serves the recorded traces if -listen is set. Then
+// served is true: an interrupt is the normal end.
 func record(ctx context.Context, c config, stdout, stderr io.Writer) (served bool, err error) {
 	var page net.Listener
-	if c.listen != "" { // before all else: the port may be taken
+	if c.listen != "" { // first, because the port may be in use
 		if page, err = new(net.ListenConfig).Listen(ctx, "tcp", c.listen); err != nil {
 			return false, err
 		}

@@ -24,22 +24,22 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// demo runs the program and returns what it left.
+// demo runs the program and returns its exit code and output.
 func demo(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
 	code = run(ctx, args, strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }
 
-func TestTheDemoDrawsARequest(t *testing.T) {
-	ofBleve := goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker") // as long as the process
+func TestDemo(t *testing.T) {
+	ofBleve := goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker") // bleve's workers live as long as the process
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), ofBleve)
 	code, stdout, stderr := demo(t.Context(), "-n", "2")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
 	}
 	if n := strings.Count(stdout, "trace "); n != 1 || !strings.HasPrefix(stdout, "Request 2, ") {
-		t.Errorf("%d waterfalls, want one, of request 2", n)
+		t.Errorf("%d waterfalls, want one of request 2", n)
 	}
 	for _, operation := range []string{
 		"browser: HTTP GET ",
@@ -47,7 +47,7 @@ func TestTheDemoDrawsARequest(t *testing.T) {
 		"├ redis get ",
 		"├ sql query ",
 		"├ elasticsearch search ",
-		"├ HTTP GET ", // with a "+5", unless the machine was so busy that nobody had to wait for a piece
+		"├ HTTP GET ", // with a "+5" for its waits, unless the machine is very busy
 		"│ └ supplier: HTTP GET /offers/{id} ",
 	} {
 		if !strings.Contains(stdout, operation) {
@@ -56,7 +56,7 @@ func TestTheDemoDrawsARequest(t *testing.T) {
 	}
 	checkSelfTime(t, stdout, 2+atOnce)
 	if strings.ContainsRune(stdout+stderr, '\x1b') {
-		t.Error("escape sequences, and no terminal")
+		t.Error("escape sequences without a terminal")
 	}
 	if t.Failed() {
 		t.Log(stdout)
@@ -65,8 +65,8 @@ func TestTheDemoDrawsARequest(t *testing.T) {
 
 var selfTime = regexp.MustCompile(`self time: gaps ([0-9.]+) ms, measured by the handler ([0-9.]+) ms, difference ([0-9.]+) %`)
 
-// checkSelfTime reads the lines of all requests. How far gaps and work are apart is for a machine that is otherwise
-// idle to say, and no test's to judge; but work is no more than the gaps that hold it, a rounding aside.
+// checkSelfTime reads the lines of all requests. On a busy machine the gaps may be much longer than
+// the work, but never shorter, except for rounding.
 func checkSelfTime(t *testing.T, stdout string, requests int) {
 	t.Helper()
 	if runtime.GOOS != "linux" {
@@ -83,25 +83,25 @@ func checkSelfTime(t *testing.T, stdout string, requests int) {
 		gaps, _ := strconv.ParseFloat(line[1], 64)
 		measured, _ := strconv.ParseFloat(line[2], 64)
 		if measured < 1 || gaps < 0.95*measured-1 {
-			t.Errorf("%s: less than was worked", line[0])
+			t.Errorf("%s: the gaps are less than the work", line[0])
 		}
 	}
 }
 
-func TestColoursAreForThoseWhoWantThem(t *testing.T) {
+func TestColors(t *testing.T) {
 	t.Setenv("TERM", "xterm-256color")
 	t.Setenv("NO_COLOR", "")
-	t.Setenv("CLICOLOR_FORCE", "1") // as if it were a terminal
+	t.Setenv("CLICOLOR_FORCE", "1") // as on a terminal
 	if _, stdout, _ := demo(t.Context(), "-n", "1"); !strings.Contains(stdout, "\x1b[") {
-		t.Errorf("no colours:\n%s", stdout)
+		t.Errorf("no colors:\n%s", stdout)
 	}
 	t.Setenv("NO_COLOR", "1")
 	if _, stdout, stderr := demo(t.Context(), "-n", "1"); strings.ContainsRune(stdout+stderr, '\x1b') {
-		t.Errorf("NO_COLOR, and yet colours:\n%s", stdout)
+		t.Errorf("colors despite NO_COLOR:\n%s", stdout)
 	}
 }
 
-func TestHelpIsNoError(t *testing.T) {
+func TestHelp(t *testing.T) {
 	for _, flag := range []string{"-h", "-help", "--help"} {
 		if code, stdout, stderr := demo(t.Context(), flag); code != 0 || stdout != usage || stderr != "" {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", flag, code, stdout, stderr)
@@ -109,7 +109,7 @@ func TestHelpIsNoError(t *testing.T) {
 	}
 }
 
-func TestWrongArgumentsAreExplained(t *testing.T) {
+func TestWrongArguments(t *testing.T) {
 	for args, want := range map[string]string{
 		"-n 0":                           "want 1 or more",
 		"-n x":                           "invalid value",
@@ -135,7 +135,7 @@ func TestWrongArgumentsAreExplained(t *testing.T) {
 	}
 }
 
-func TestNoPasswordIsRepeated(t *testing.T) {
+func TestErrorsHidePasswords(t *testing.T) {
 	for _, args := range [][]string{
 		{"-redis", "redis://u:hunter2@localhost:6379/abc"},
 		{"-redis", "redis://u:hun ter2@localhost:6379"},
@@ -150,26 +150,26 @@ func TestNoPasswordIsRepeated(t *testing.T) {
 	}
 }
 
-func TestAnEnvironmentThatIsWrongIsToldBeforeAnythingStarts(t *testing.T) {
+func TestInvalidEnvironmentFailsFirst(t *testing.T) {
 	t.Setenv("JAEGER_TAGS", "x")
 	if code, stdout, stderr := demo(t.Context()); code != 1 || stdout != "" || !strings.HasPrefix(stderr, "demo: tracer: JAEGER_TAGS") {
 		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
 	}
 }
 
-func TestWhereNothingIsRecordedTheDemoSaysWhy(t *testing.T) {
+func TestNothingRecorded(t *testing.T) {
 	for variable, value := range map[string]string{"JAEGER_DISABLED": "true", "JAEGER_SAMPLER_PARAM": "0"} {
 		t.Run(variable, func(t *testing.T) {
 			t.Setenv(variable, value)
-			if code, stdout, stderr := demo(t.Context(), "-n", "1"); code != 1 || stdout != "" || !strings.Contains(stderr, "JAEGER_DISABLED or JAEGER_SAMPLER_") {
+			if code, stdout, stderr := demo(t.Context(), "-n", "1"); code != 1 || stdout != "" || !strings.Contains(stderr, "JAEGER_DISABLED and JAEGER_SAMPLER_") {
 				t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
 			}
 		})
 	}
 }
 
-// The handler works for 40 of 100 ms: 35 that show, and 5 that the joining of waits hides.
-func TestSelfTimeIsWhatTheGapsAndTheJoinedTimeHold(t *testing.T) {
+// The handler works for 40 of 100 ms: 35 in gaps, and 5 hidden by joined waits.
+func TestSelfTimeIncludesJoinedTime(t *testing.T) {
 	ms, start := time.Millisecond, time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	tags := func(kind string, more ...gap.Field) []gap.Field {
 		return append(more, gap.Field{Key: "span.kind", Value: kind})
@@ -191,8 +191,8 @@ func TestSelfTimeIsWhatTheGapsAndTheJoinedTimeHold(t *testing.T) {
 	}
 }
 
-func TestWhoDoesNotWaitForACollectorHasThePicture(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
+func TestInterruptWhileSending(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +206,7 @@ func TestWhoDoesNotWaitForACollectorHasThePicture(t *testing.T) {
 	}
 }
 
-func TestADatabaseThatIsMadeWhileTheDemoGivesUpIsRemoved(t *testing.T) {
+func TestInterruptDuringCreateDatabase(t *testing.T) {
 	server, err := embedded.MySQL()
 	if err != nil {
 		t.Fatal(err)
@@ -229,8 +229,8 @@ func TestADatabaseThatIsMadeWhileTheDemoGivesUpIsRemoved(t *testing.T) {
 	}
 }
 
-// unanswered forwards connections to a server. When that answers a request with text in it the client is not told,
-// and answered is called instead.
+// unanswered is a proxy of a server. It drops the answer to a request that contains text, and calls
+// answered instead.
 func unanswered(t *testing.T, server, text string, answered func()) (addr string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -286,13 +286,13 @@ func unanswered(t *testing.T, server, text string, answered func()) (addr string
 	return l.Addr().String()
 }
 
-func TestAServerThatIsNotThereIsNamed(t *testing.T) {
-	// Nobody listens on port 1 of the loopback interface: it is reserved, and nobody's.
+func TestUnreachableServer(t *testing.T) {
+	// Port 1 is reserved, so nothing listens on it.
 	for flag, value := range map[string]string{
 		"-redis": "127.0.0.1:1", "-mysql": "root@tcp(127.0.0.1:1)/", "-elasticsearch": "http://127.0.0.1:1", "-jaeger": "http://127.0.0.1:1",
 	} {
 		code, stdout, stderr := demo(t.Context(), "-n", "1", flag, value)
-		if drawn := strings.Contains(stdout, "self time: gaps"); drawn != (flag == "-jaeger") { // what was recorded is not lost with the collector
+		if drawn := strings.Contains(stdout, "self time: gaps"); drawn != (flag == "-jaeger") { // without a collector the traces are still drawn
 			t.Errorf("%s: drawn %v", flag, drawn)
 		}
 		if code != 1 || !strings.Contains(stderr, "127.0.0.1:1: connect: connection refused") {
@@ -301,8 +301,8 @@ func TestAServerThatIsNotThereIsNamed(t *testing.T) {
 	}
 }
 
-func TestAnInterruptEndsItCleanly(t *testing.T) {
-	for _, when := range []string{"starting redis", "starting mysql", "filling the shelves", "requests:"} {
+func TestInterrupt(t *testing.T) {
+	for _, when := range []string{"starting redis", "starting mysql", "writing the shop's data", "requests:"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		stderr := &interrupter{at: when, cancel: cancel}
 		var stdout bytes.Buffer
@@ -313,12 +313,12 @@ func TestAnInterruptEndsItCleanly(t *testing.T) {
 	}
 }
 
-func TestThePageOfWhatWasRecordedIsServedUntilAnInterrupt(t *testing.T) {
-	ofBleve := goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker") // as long as the process
+func TestListenServesPage(t *testing.T) {
+	ofBleve := goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker") // bleve's workers live as long as the process
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), ofBleve)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	said, stderr := io.Pipe()
+	output, stderr := io.Pipe()
 	var stdout bytes.Buffer
 	var running sync.WaitGroup
 	code := -1
@@ -326,7 +326,7 @@ func TestThePageOfWhatWasRecordedIsServedUntilAnInterrupt(t *testing.T) {
 		code = run(ctx, []string{"-n", "1", "-listen", "127.0.0.1:0"}, strings.NewReader(""), &stdout, stderr)
 		stderr.Close()
 	})
-	lines := bufio.NewScanner(said)
+	lines := bufio.NewScanner(output)
 	for lines.Scan() {
 		page, ok := strings.CutPrefix(lines.Text(), "serving ")
 		if !ok {
@@ -352,19 +352,19 @@ func TestThePageOfWhatWasRecordedIsServedUntilAnInterrupt(t *testing.T) {
 	}
 }
 
-func TestAPortThatIsTakenIsToldBeforeAnythingStarts(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+func TestPortInUseFailsFirst(t *testing.T) {
+	inUse, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
-	code, stdout, stderr := demo(t.Context(), "-listen", taken.Addr().String())
-	if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "demo: listen tcp "+taken.Addr().String()) {
+	defer inUse.Close()
+	code, stdout, stderr := demo(t.Context(), "-listen", inUse.Addr().String())
+	if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "demo: listen tcp "+inUse.Addr().String()) {
 		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
 	}
 }
 
-// interrupter cancels when a text is written to it.
+// interrupter cancels as soon as a text is written to it.
 type interrupter struct {
 	bytes.Buffer
 	at     string

@@ -23,7 +23,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 )
 
-func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
+func TestRealServers(t *testing.T) {
 	redis, mariadb, elasticsearch, jaeger := servers.Redis(t), servers.MariaDB(t), servers.Elasticsearch(t), servers.Jaeger(t)
 	args := []string{"-n", "2", "-redis", redis, "-mysql", mariadb.DSN(""), "-elasticsearch", elasticsearch, "-jaeger", jaeger.CollectorURL}
 	c, err := parse(args)
@@ -48,7 +48,7 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 	for _, spans := range made.traces {
 		var recorded []string
 		for _, s := range spans {
-			recorded = append(recorded, lines(s))
+			recorded = append(recorded, describe(s))
 		}
 		slices.Sort(recorded)
 		sent := fromJaeger(t, jaeger.QueryURL, spans[0].TraceID, len(spans))
@@ -57,17 +57,25 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 			if len(s.Warnings) > 0 {
 				t.Errorf("%s: Jaeger warns: %q", s.Operation, s.Warnings)
 			}
-			had = append(had, lines(s))
+			had = append(had, describe(s))
 		}
 		slices.Sort(had)
 		if !slices.Equal(recorded, had) {
 			t.Errorf("recorded:\n%s\nJaeger has:\n%s", strings.Join(recorded, ""), strings.Join(had, ""))
 		}
-		if got, want := written(t, sent), written(t, spans); got != want {
+		if got, want := reportOf(t, sent), reportOf(t, spans); got != want {
 			t.Errorf("the report of what Jaeger has:\n%s\nof what was recorded:\n%s", got, want)
 		}
 	}
 
+	checkCommand(t, made, jaeger.QueryURL)
+	checkNothingLeft(t, redis, mariadb.DSN(""), elasticsearch)
+}
+
+// checkCommand checks that the report of Jaeger's traces by the command is that of the recorded
+// ones.
+func checkCommand(t *testing.T, made calls, queryURL string) {
+	t.Helper()
 	r := report.New(report.Options{Traces: 100})
 	for _, spans := range made.traces {
 		r.Add(gap.Build(toMicroseconds(spans)))
@@ -77,28 +85,35 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	command := filepath.Join(servers.ProgramDir(t), "gaptrace")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", command, "github.com/gaptrace/gaptrace/cmd/gaptrace").CombinedOutput(); err != nil {
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", command, "github.com/gaptrace/gaptrace/cmd/gaptrace")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	service := made.traces[0][0].Process.Service
-	asked := exec.CommandContext(t.Context(), command, "report", "--service", service, "--limit", "100", "--traces", "100", "--format", "json", jaeger.QueryURL)
-	asked.Stderr = os.Stderr
-	if got, err := asked.Output(); err != nil || string(got) != want.String() {
+	reported := exec.CommandContext(t.Context(), command, "report", "--service", service,
+		"--limit", "100", "--traces", "100", "--format", "json", queryURL)
+	reported.Stderr = os.Stderr
+	if got, err := reported.Output(); err != nil || string(got) != want.String() {
 		t.Errorf("%v, gaptrace reports:\n%s\nwant what was recorded:\n%s", err, got, want.String())
 	}
+}
 
+// checkNothingLeft checks that the demo has removed its data from the servers.
+func checkNothingLeft(t *testing.T, redis, dsn, elasticsearch string) {
+	t.Helper()
 	client := goredis.NewClient(&goredis.Options{Addr: redis})
 	defer client.Close()
 	if keys, err := client.Keys(t.Context(), "*").Result(); err != nil || len(keys) > 0 {
 		t.Errorf("left in Redis: %q, %v", keys, err)
 	}
-	db, err := sql.Open("mysql", mariadb.DSN(""))
+	db, err := sql.Open("mysql", dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
 	var databases int
-	if err := db.QueryRow("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name LIKE 'gaptrace%'").Scan(&databases); err != nil || databases > 0 {
+	const count = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name LIKE 'gaptrace%'"
+	if err := db.QueryRow(count).Scan(&databases); err != nil || databases > 0 {
 		t.Errorf("%d databases left in MariaDB, %v", databases, err)
 	}
 	if indices := fetch(t, elasticsearch+"/_cat/indices/gaptrace*"); indices != "" {
@@ -106,13 +121,15 @@ func TestOnRealServersJaegerHasWhatWasRecorded(t *testing.T) {
 	}
 }
 
-// lines writes all that a span says, to the microsecond as Jaeger keeps it, its parts in an order of their own.
-func lines(s gap.Span) string {
+// describe formats everything in a span, with times in microseconds as Jaeger keeps them, in a
+// fixed order.
+func describe(s gap.Span) string {
 	var parts []string
 	for _, ref := range s.References {
-		parts = append(parts, fmt.Sprintf("  %s %016x/%016x", [...]string{"CHILD_OF", "FOLLOWS_FROM"}[ref.Type], ref.TraceID.Low, uint64(ref.SpanID)))
+		kind := [...]string{"CHILD_OF", "FOLLOWS_FROM"}[ref.Type]
+		parts = append(parts, fmt.Sprintf("  %s %016x/%016x", kind, ref.TraceID.Low, uint64(ref.SpanID)))
 	}
-	last := map[string]any{} // a tag that was set twice was sent twice, and the last one counts
+	last := map[string]any{} // a tag that was set twice is sent twice, and the last one counts
 	for _, tag := range s.Tags {
 		last[tag.Key] = tag.Value
 	}
@@ -128,7 +145,8 @@ func lines(s gap.Span) string {
 		parts = append(parts, fmt.Sprintf("  log %d %s", l.Time.UnixMicro(), strings.Join(fields, " ")))
 	}
 	slices.Sort(parts)
-	return fmt.Sprintf("%016x %s: %s, from %d, %d us\n%s\n", uint64(s.SpanID), s.Process.Service, s.Operation, s.Start.UnixMicro(), s.Duration.Microseconds(), strings.Join(parts, "\n"))
+	return fmt.Sprintf("%016x %s: %s, from %d, %d us\n%s\n", uint64(s.SpanID), s.Process.Service, s.Operation,
+		s.Start.UnixMicro(), s.Duration.Microseconds(), strings.Join(parts, "\n"))
 }
 
 func field(key string, value any) string {
@@ -138,7 +156,7 @@ func field(key string, value any) string {
 	return fmt.Sprintf("%s=%v", key, value)
 }
 
-// fromJaeger asks for a trace until it is complete.
+// fromJaeger queries a trace until it is complete.
 func fromJaeger(t *testing.T, queryURL string, id gap.TraceID, count int) []gap.Span {
 	t.Helper()
 	client := &jaegerjson.Client{URL: queryURL}
@@ -154,7 +172,8 @@ func fromJaeger(t *testing.T, queryURL string, id gap.TraceID, count int) []gap.
 	}
 }
 
-// toMicroseconds returns the spans as Jaeger's client sends them.
+// toMicroseconds returns the spans with times truncated to microseconds, as Jaeger's client sends
+// them.
 func toMicroseconds(spans []gap.Span) []gap.Span {
 	spans = slices.Clone(spans)
 	for i := range spans {
@@ -164,8 +183,8 @@ func toMicroseconds(spans []gap.Span) []gap.Span {
 	return spans
 }
 
-// written is what a report of these spans says of them.
-func written(t *testing.T, spans []gap.Span) string {
+// reportOf returns the text and the JSON of a report of these spans.
+func reportOf(t *testing.T, spans []gap.Span) string {
 	t.Helper()
 	r := report.New(report.Options{})
 	r.Add(gap.Build(toMicroseconds(spans)))

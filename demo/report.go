@@ -19,18 +19,20 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-// request is one call of the bookshop in its trace.
+// request is a request to the bookshop, in its trace.
 type request struct {
 	number int
 	trace  *gap.Trace
 	shop   gap.Node // the span of the shop's handler
 }
 
-// draw draws the last of the single requests, and compares the gaps of each with what its handler measured.
+// draw draws the last single request. It compares the gaps of all requests with what their handlers
+// measured.
 func draw(stdout io.Writer, c calls) error {
 	requests := find(c.traces)
 	if len(requests) != c.single+atOnce {
-		return fmt.Errorf("%d requests were made, %d were recorded: do JAEGER_DISABLED or JAEGER_SAMPLER_… forbid it?", c.single+atOnce, len(requests))
+		return fmt.Errorf("made %d requests, recorded %d: check JAEGER_DISABLED and JAEGER_SAMPLER_… in the environment",
+			c.single+atOnce, len(requests))
 	}
 	drawn := requests[c.single-1]
 	fmt.Fprintf(stdout, "Request %d, trace %v:\n\n", drawn.number, drawn.trace.ID())
@@ -45,18 +47,18 @@ func draw(stdout io.Writer, c calls) error {
 	together := compare(stdout, requests[c.single:])
 
 	const much = 0.05
-	busy := fmt.Sprintf("%d requests on %d CPUs", atOnce, runtime.GOMAXPROCS(0))
+	reason := fmt.Sprintf("%d requests on %d CPUs", atOnce, runtime.GOMAXPROCS(0))
 	if single > much {
-		busy = "it did other work too"
+		reason = "it did other work, too"
 	}
 	if max(single, together) > much {
-		fmt.Fprintf(stdout, "The machine was busy: %s. A gap is time by the clock on the wall, so it also holds the time in\n"+
-			"which a handler could have worked but had no CPU. What the handler measured is its CPU time alone.\n", busy)
+		fmt.Fprintf(stdout, "The machine was busy: %s. A gap is wall time, so it includes the time in which a handler\n"+
+			"was ready to work but had no CPU. The handler measured only its CPU time.\n", reason)
 	}
 	return nil
 }
 
-// find returns the requests that were recorded, by number.
+// find returns the recorded requests, sorted by number.
 func find(traces [][]gap.Span) []request {
 	var requests []request
 	for _, spans := range traces {
@@ -81,18 +83,20 @@ func tag(n gap.Node, key string) any {
 	return nil
 }
 
-// compare writes a line for each request and returns the largest difference.
+// compare prints a line for each request, and returns the largest relative difference.
 func compare(out io.Writer, requests []request) (worst float64) {
 	for _, r := range requests {
 		gaps := r.shop.SelfTime()
 		us, ok := tag(r.shop, bookshop.WorkTag).(int64)
 		if !ok {
-			fmt.Fprintf(out, "  request %d  self time: gaps %s, not measured by the handler: %s has no CPU clock for a thread\n", r.number, ms(gaps), runtime.GOOS)
+			fmt.Fprintf(out, "  request %d  self time: gaps %s, not measured by the handler: no CPU clock for a thread on %s\n",
+				r.number, ms(gaps), runtime.GOOS)
 			continue
 		}
 		measured := time.Duration(us) * time.Microsecond
 		difference := math.Abs(float64(gaps-measured)) / float64(measured)
-		fmt.Fprintf(out, "  request %d  self time: gaps %s, measured by the handler %s, difference %.1f %%\n", r.number, ms(gaps), ms(measured), 100*difference)
+		fmt.Fprintf(out, "  request %d  self time: gaps %s, measured by the handler %s, difference %.1f %%\n",
+			r.number, ms(gaps), ms(measured), 100*difference)
 		worst = max(worst, difference)
 	}
 	return worst
@@ -100,7 +104,7 @@ func compare(out io.Writer, requests []request) (worst float64) {
 
 func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
 
-// colors says whether w is a terminal that knows colours, and whose user wants them.
+// colors reports whether w is a terminal with colors, and the user has not set NO_COLOR.
 func colors(w io.Writer) bool {
 	return colorprofile.Detect(w, os.Environ()) > colorprofile.ASCII && os.Getenv("NO_COLOR") == ""
 }

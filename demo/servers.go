@@ -24,18 +24,18 @@ import (
 	"github.com/gaptrace/gaptrace/tracer"
 )
 
-// addresses say where the servers are.
+// addresses are the addresses of the servers.
 type addresses struct {
 	redis         *goredis.Options
-	mysql         *gomysql.Config // with the demo's own database
+	mysql         *gomysql.Config // selects the demo's database
 	elasticsearch string
 	names         bookshop.Names
 }
 
-// patience is how long a server may take to answer at the start, and to forget the demo's data at the end.
-const patience = 30 * time.Second
+// serverTimeout limits a server's first answer, and the removal of the demo's data at the end.
+const serverTimeout = 30 * time.Second
 
-// closers undo what was started, the last first.
+// closers close what was started, in reverse order.
 type closers []func() error
 
 func (c *closers) add(f func() error) { *c = append(*c, f) }
@@ -49,7 +49,7 @@ func (c *closers) close() error {
 	return errors.Join(errs...)
 }
 
-// progress tells on w what is done, and how long it took.
+// progress prints a task and how long it took.
 func progress(w io.Writer, what string, do func() error) error {
 	fmt.Fprintf(w, "%s... ", what)
 	start := time.Now()
@@ -61,7 +61,7 @@ func progress(w io.Writer, what string, do func() error) error {
 	return nil
 }
 
-// startServers starts the servers that no flag names, and sees whether those answer that one does.
+// startServers checks that the servers named by flags answer, and starts the others.
 func startServers(ctx context.Context, c config, stop *closers, stderr io.Writer) (at addresses, err error) {
 	id := strings.ToLower(rand.Text()[:8]) // two demos may share a server
 	at = addresses{redis: c.redis, mysql: c.mysql, elasticsearch: c.elasticsearch, names: bookshop.Names{
@@ -88,7 +88,7 @@ func startServers(ctx context.Context, c config, stop *closers, stderr io.Writer
 			return
 		}
 		err = progress(stderr, "asking "+what+" at "+where, func() error {
-			ctx, cancel := context.WithTimeout(ctx, patience)
+			ctx, cancel := context.WithTimeout(ctx, serverTimeout)
 			defer cancel()
 			if err := ask(ctx); err != nil {
 				return fmt.Errorf("%s at %s: %w", what, where, err)
@@ -126,8 +126,8 @@ func startServers(ctx context.Context, c config, stop *closers, stderr io.Writer
 		})
 	}
 	makeDatabase := func(ctx context.Context) error {
-		own, err := createDatabase(ctx, at.mysql, "gaptrace_demo_"+id, stop)
-		at.mysql = own
+		var err error
+		at.mysql, err = createDatabase(ctx, at.mysql, "gaptrace_demo_"+id, stop)
 		return err
 	}
 	if at.mysql == nil {
@@ -142,7 +142,7 @@ func startServers(ctx context.Context, c config, stop *closers, stderr io.Writer
 	return at, err
 }
 
-// redacted is a URL without its password.
+// redacted returns a URL without its password.
 func redacted(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -151,7 +151,8 @@ func redacted(address string) string {
 	return u.Redacted()
 }
 
-// createDatabase makes a database on the server of cfg and returns a configuration that selects it.
+// createDatabase creates a database on the server of cfg, and returns a configuration that selects
+// it.
 func createDatabase(ctx context.Context, cfg *gomysql.Config, name string, stop *closers) (*gomysql.Config, error) {
 	connector, err := gomysql.NewConnector(cfg)
 	if err != nil {
@@ -160,40 +161,40 @@ func createDatabase(ctx context.Context, cfg *gomysql.Config, name string, stop 
 	admin := sql.OpenDB(connector)
 	stop.add(admin.Close)
 
-	// Whoever gives up while the database is made does not know whether it was.
-	made := false
+	// If the statement is interrupted, the database may exist all the same.
+	created := false
 	stop.add(func() error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverTimeout)
 		defer cancel()
 		_, err := admin.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name)
-		if !made {
-			return nil // why it was not is told already
+		if !created {
+			return nil // the first error is enough
 		}
 		return err
 	})
 	if _, err := admin.ExecContext(ctx, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4"); err != nil {
 		return nil, err
 	}
-	made = true
-	own := cfg.Clone()
-	own.DBName = name
-	own.InterpolateParams = true // one round trip for a query with arguments, not three
-	return own, nil
+	created = true
+	selecting := cfg.Clone()
+	selecting.DBName = name
+	selecting.InterpolateParams = true // one round trip for a query with arguments, not three
+	return selecting, nil
 }
 
-// seed writes the shop's data and sees to it that it is removed.
+// seed writes the shop's data, and makes stop remove it.
 func seed(ctx context.Context, clients bookshop.Clients, names bookshop.Names, stop *closers) error {
 	stop.add(func() error {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverTimeout)
 		defer cancel()
 		return bookshop.Remove(ctx, clients, names)
 	})
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, serverTimeout)
 	defer cancel()
 	return bookshop.Seed(ctx, clients, names)
 }
 
-// listen serves h until stop and returns its URL.
+// listen serves h until stop is closed, and returns its URL.
 func listen(h http.Handler, stop *closers) (string, error) {
 	s, err := embedded.HTTP(h)
 	if err != nil {
@@ -203,11 +204,11 @@ func listen(h http.Handler, stop *closers) (string, error) {
 	return "http://" + s.Addr, nil
 }
 
-// servePage serves what was recorded until ctx ends.
+// servePage serves the recorded traces until ctx ends.
 func servePage(ctx context.Context, l net.Listener, recorder *tracer.Recorder, stderr io.Writer) error {
 	mux := http.NewServeMux()
 	mux.Handle("/debug/gaps/", debug.Handler(recorder))
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: patience}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: serverTimeout}
 	stopped := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(stopped)

@@ -14,9 +14,10 @@ import (
 func elasticsearchCases() []Case {
 	const (
 		question = `{"query":{"match":{"title":"gaps"}}}`
-		found    = `{"took":1,"timed_out":false,"hits":{"total":{"value":0,"relation":"eq"},"hits":[]}}`
-		action   = `{"index":{"_index":"books"}}` + "\n" + `{"title":"The law of the gap","price":12}` + "\n"
-		item     = `{"index":{"_index":"books","_id":"7","_version":1,"result":"created","status":201}}`
+		found    = `{"took":1,"timed_out":false,` +
+			`"hits":{"total":{"value":0,"relation":"eq"},"max_score":null,"hits":[]}}`
+		action = `{"index":{"_index":"books"}}` + "\n" + `{"title":"The law of the gap","price":12}` + "\n"
+		item   = `{"index":{"_index":"books","_id":"7","_version":1,"result":"created","status":201}}`
 	)
 	actions := strings.Repeat(action, 100)
 	indexed := `{"took":3,"errors":false,"items":[` + strings.Repeat(item+",", 99) + item + `]}`

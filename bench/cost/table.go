@@ -106,7 +106,8 @@ func (r Result) services(w io.Writer) {
 	for _, l := range r.Services {
 		lines = append(lines, []string{
 			l.Name, with("%.0f", l.Throughput), with("%.3f", l.OfRaw), with("%.1f", l.P99) + " ms",
-			with("%.0f", l.CPU) + " µs", with("%.3f", l.CPUOfRaw), bytesOf(l.Bytes.Median), with("%.1f", l.GC) + " %", with("%.1f", l.RSS) + " MB",
+			with("%.0f", l.CPU) + " µs", with("%.3f", l.CPUOfRaw),
+			bytesOf(l.Bytes.Median), with("%.1f", l.GC) + " %", with("%.1f", l.RSS) + " MB",
 		})
 	}
 	align(w, lines)

@@ -63,7 +63,8 @@ func redisPipeline(on *stage, p peer.Peer, plan schedule) (func(*measurement) er
 
 func redisRetries(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, func(), error) {
 	client := redis.NewClient(&redis.Options{
-		Addr: on.redis.Addr(), MaxRetries: 1000, MinRetryBackoff: time.Millisecond, MaxRetryBackoff: 8 * time.Millisecond,
+		Addr: on.redis.Addr(), MaxRetries: 1000,
+		MinRetryBackoff: time.Millisecond, MaxRetryBackoff: 8 * time.Millisecond,
 	})
 	p.Redis(client)
 	done := func() { client.Close() }

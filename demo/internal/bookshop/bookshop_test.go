@@ -19,7 +19,7 @@ import (
 	"github.com/gaptrace/gaptrace/demo/internal/embedded"
 )
 
-// open returns a shop that is ready, on servers of its own.
+// open returns a shop with data, on servers of its own.
 func open(t *testing.T) *bookshop.Shop {
 	t.Helper()
 	start := func(server func() (*embedded.Server, error)) string {
@@ -63,7 +63,7 @@ func open(t *testing.T) *bookshop.Shop {
 	return &bookshop.Shop{Clients: clients, Names: names, Supplier: supplier.URL}
 }
 
-// get asks the shop for a path, under a span that it returns.
+// get requests a path of the shop in a span, which it returns.
 func get(t *testing.T, shop *bookshop.Shop, path string) (*httptest.ResponseRecorder, *mocktracer.MockSpan) {
 	t.Helper()
 	span := mocktracer.New().StartSpan("request").(*mocktracer.MockSpan)
@@ -73,7 +73,7 @@ func get(t *testing.T, shop *bookshop.Shop, path string) (*httptest.ResponseReco
 	return w, span
 }
 
-func TestAPageHasWhatEveryServerSent(t *testing.T) {
+func TestPageHasDataOfAllServers(t *testing.T) {
 	w, span := get(t, open(t), "/books/3")
 	page := w.Body.String()
 	if w.Code != http.StatusOK {
@@ -82,7 +82,7 @@ func TestAPageHasWhatEveryServerSent(t *testing.T) {
 	for what, pieces := range map[string]int{
 		"<h1>Moby-Dick</h1>":        1,   // redis
 		"<article data-stars=":      200, // mysql: the best of 384 reviews
-		`<li><a href="/books/other`: 14,  // elasticsearch: 20, of which six may be those that have a page
+		`<li><a href="/books/other`: 14,  // elasticsearch: 20, six of which may have a page
 		" in stock<td>€ ":           6,   // the supplier's warehouses
 		"?ticket=":                  1,
 		`data-stars="5"`:            1,
@@ -96,13 +96,13 @@ func TestAPageHasWhatEveryServerSent(t *testing.T) {
 	}
 }
 
-func TestABookThatIsNotThereIsNotFound(t *testing.T) {
+func TestUnknownBook(t *testing.T) {
 	if w, _ := get(t, open(t), "/books/7"); w.Code != http.StatusNotFound || w.Body.String() != "no such book\n" {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
 
-func TestAServerThatFailsIsNamed(t *testing.T) {
+func TestErrorNamesServer(t *testing.T) {
 	shop := open(t)
 	check := func(want string) {
 		t.Helper()
@@ -120,14 +120,14 @@ func TestAServerThatFailsIsNamed(t *testing.T) {
 	shop.Supplier = supplier + "/closed"
 	check("offers: 404 Not Found")
 	if err := bookshop.Remove(t.Context(), bookshop.Clients{Redis: redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"}), Elasticsearch: shop.Elasticsearch}, shop.Names); err == nil {
-		t.Error("nothing was said of a Redis that is not there")
+		t.Error("no error without Redis")
 	}
-	check("similar books: 404 Not Found") // the index went all the same
+	check("similar books: 404 Not Found") // the index was removed all the same
 	shop.SQL.Close()
 	check("reviews: sql: database is closed")
 }
 
-func TestHalfAnAnswerOfTheSupplierIsAnError(t *testing.T) {
+func TestPartialAnswerOfSupplier(t *testing.T) {
 	shop := open(t)
 	if _, err := shop.SQL.ExecContext(t.Context(), "DELETE FROM stock WHERE warehouse = 'Esbjerg'"); err != nil {
 		t.Fatal(err)
@@ -137,12 +137,12 @@ func TestHalfAnAnswerOfTheSupplierIsAnError(t *testing.T) {
 	}
 }
 
-func TestWhatWasSeededIsRemoved(t *testing.T) {
+func TestRemove(t *testing.T) {
 	shop := open(t)
 	if err := shop.Redis.Set(t.Context(), "another", "key", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // there may be nothing to remove
+	for range 2 { // the second time there is nothing to remove
 		if err := bookshop.Remove(t.Context(), shop.Clients, shop.Names); err != nil {
 			t.Error(err)
 		}

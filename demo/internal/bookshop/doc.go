@@ -1,6 +1,6 @@
-// Package bookshop is the service that the demo traces, and the supplier that it asks. Their handlers do what
-// real handlers do: they wait for four other servers, and work on what those send while it arrives. They are
-// written against the clients' own types and cannot tell whether a client is wrapped.
+// Package bookshop is the service that the demo traces, and the supplier that it calls. Their
+// handlers do what real handlers do: they wait for four other servers, and work on the data while
+// it arrives. They use the clients' own types, so they do not know whether a client is wrapped.
 package bookshop
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/go-redis/redis/v8"
 )
 
-// Clients are the connections to the servers that hold the shop's data.
+// Clients are the clients of the servers with the shop's data.
 type Clients struct {
 	Redis         *redis.Client
 	SQL           *sql.DB // with the shop's database selected
@@ -19,7 +19,7 @@ type Clients struct {
 	HTTP          *http.Client
 }
 
-// Names say where the data lies on servers that may hold other things too.
+// Names are the names of the data on servers that others may use, too.
 type Names struct {
 	KeyPrefix string // of every key in Redis
 	Index     string // in Elasticsearch

@@ -6,7 +6,7 @@ import (
 	htmltemplate "html/template"
 )
 
-// content is what the page of a book shows.
+// content is the content of the page of a book.
 type content struct {
 	Book    Book
 	Ticket  string // to download an excerpt
@@ -21,7 +21,7 @@ type review struct {
 	Body   string
 }
 
-// offer is one warehouse's, as the supplier sends it.
+// offer is the offer of a warehouse, as the supplier sends it.
 type offer struct {
 	Warehouse string `json:"warehouse"`
 	Copies    int    `json:"copies"`
@@ -31,10 +31,10 @@ type offer struct {
 
 const sealRounds = 10_000
 
-// text is what the seal stands for.
+// text is the text that the seal signs.
 func (o offer) text() string { return fmt.Sprintf("%s %d %d", o.Warehouse, o.Copies, o.Cents) }
 
-// Price is for the page.
+// Price formats the price for the page.
 func (o offer) Price() string { return fmt.Sprintf("€ %d.%02d", o.Cents/100, o.Cents%100) }
 
 //go:embed page.html

@@ -12,7 +12,7 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
 
-// Book is one of the shop's.
+// Book is a book of the shop.
 type Book struct {
 	ID     string `json:"id"`
 	Title  string `json:"title"`
@@ -21,7 +21,7 @@ type Book struct {
 	Blurb  string `json:"blurb"`
 }
 
-// Books are those that have a page.
+// Books are the books that have a page.
 var Books = []Book{
 	{"1", "Emma", "Jane Austen", 1815, "Handsome, clever and rich, she has very little to vex her, and so takes to making matches for others."},
 	{"2", "Middlemarch", "George Eliot", 1871, "A town, its marriages and its money, and a woman who wanted to do some good with both."},
@@ -34,14 +34,14 @@ var Books = []Book{
 var warehouses = []string{"Antwerp", "Bologna", "Cádiz", "Dresden", "Esbjerg", "Funchal"}
 
 const (
-	reviewsPerBook = 384 // three times the rows after which selectReviews rests
+	reviewsPerBook = 384 // three pauses of selectReviews
 	rowsPerInsert  = 128
-	otherBooks     = 200 // that search finds, without a page
+	otherBooks     = 200 // books that search finds, without a page
 )
 
-// Seed writes the shop's data. What it wrote, Remove removes, even if Seed failed halfway.
+// Seed writes the shop's data. Remove removes it, even if Seed failed halfway.
 func Seed(ctx context.Context, c Clients, n Names) error {
-	random := rand.New(rand.NewPCG(1, 2)) // the same books for everyone
+	random := rand.New(rand.NewPCG(1, 2)) // the same data every time
 	if err := seedRedis(ctx, c, n); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
@@ -54,7 +54,8 @@ func Seed(ctx context.Context, c Clients, n Names) error {
 	return nil
 }
 
-// Remove removes the keys and the index that Seed wrote. The tables go with their database, which is the caller's.
+// Remove removes the keys and the index that Seed wrote. The caller drops the database with the
+// tables.
 func Remove(ctx context.Context, c Clients, n Names) error {
 	var keys []string
 	for _, book := range Books {
@@ -63,7 +64,7 @@ func Remove(ctx context.Context, c Clients, n Names) error {
 	err := c.Redis.Del(ctx, keys...).Err()
 	deleteIndex := c.Elasticsearch.Indices.Delete
 	res, failed := deleteIndex([]string{n.Index}, deleteIndex.WithContext(ctx))
-	if failed == nil && res.StatusCode == http.StatusNotFound { // Seed did not get that far
+	if failed == nil && res.StatusCode == http.StatusNotFound { // Seed failed before it created the index
 		return errors.Join(err, res.Body.Close())
 	}
 	return errors.Join(err, ok(res, failed))

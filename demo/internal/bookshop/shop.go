@@ -18,8 +18,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/worktime"
 )
 
-// WorkTag is the tag in which a handler's span says how long the handler worked, in microseconds of its thread's
-// CPU time, by its own measurement. There is none where the system has no such clock.
+// WorkTag is the tag of a handler's span with the CPU time that the handler measured for its work,
+// in microseconds. The tag is missing if the system has no CPU clock for a thread.
 const WorkTag = "work.us"
 
 // Shop serves GET /books/{id}.
@@ -29,7 +29,7 @@ type Shop struct {
 	Supplier string // the URL of the supplier
 }
 
-// Handler returns the shop's pages.
+// Handler returns the shop's handler.
 func (s *Shop) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /books/{id}", s.book)
@@ -52,11 +52,11 @@ func (s *Shop) book(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	default:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = w.Write(page) // an error means that the reader has gone
+		_, _ = w.Write(page) // an error means that the client has gone
 	}
 }
 
-// page makes the page of a book. All it does is work, but for the stretches where the clock is paused.
+// page makes the page of a book. Everything is work except while the clock is paused.
 func (s *Shop) page(ctx context.Context, id string, clock *worktime.Clock) ([]byte, error) {
 	clock.Pause()
 	stored, err := s.Redis.Get(ctx, s.KeyPrefix+"book:"+id).Bytes()
@@ -86,10 +86,11 @@ func (s *Shop) page(ctx context.Context, id string, clock *worktime.Clock) ([]by
 	return page.Bytes(), err
 }
 
-// selectReviews rests before every 128th row, as a database does that must go to its disk.
+// selectReviews pauses before every 128th row, as a database does that reads from disk.
 const selectReviews = `SELECT reader, stars, body, IF(id % 128 = 0, SLEEP(0.018), 0) FROM reviews WHERE book_id = ? ORDER BY id`
 
-// reviews returns the best reviews that were not copied from the book's blurb. It judges each as it arrives.
+// reviews returns the best reviews that were not copied from the book's blurb. It compares each as
+// it arrives.
 func (s *Shop) reviews(ctx context.Context, book Book, clock *worktime.Clock) ([]review, error) {
 	clock.Pause()
 	rows, err := s.SQL.QueryContext(ctx, selectReviews, book.ID)
@@ -157,7 +158,7 @@ func (s *Shop) similar(ctx context.Context, book Book, clock *worktime.Clock) ([
 	return similar, nil
 }
 
-// offers returns the supplier's offers, each of which is checked as soon as it is there.
+// offers returns the supplier's offers. It checks the seal of each as it arrives.
 func (s *Shop) offers(ctx context.Context, id string, clock *worktime.Clock) ([]offer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Supplier+"/offers/"+id, nil)
 	if err != nil {

@@ -6,20 +6,20 @@ import (
 	"net/http"
 )
 
-// Supplier serves GET /offers/{id}. It asks one warehouse after the other and sends each offer as soon as it has
-// it, so its answer arrives slowly, in pieces.
+// Supplier serves GET /offers/{id}. It queries one warehouse after the other and sends each offer
+// immediately, so its answer arrives slowly, in pieces.
 type Supplier struct {
 	SQL *sql.DB
 }
 
-// Handler returns what the supplier serves.
+// Handler returns the supplier's handler.
 func (s *Supplier) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /offers/{id}", s.offers)
 	return mux
 }
 
-// selectStock takes its time: the warehouse is far away.
+// selectStock takes 6 ms, because the warehouse is far away.
 const selectStock = `SELECT copies, cents, seal, SLEEP(0.006) FROM stock WHERE warehouse = ? AND book_id = ?`
 
 func (s *Supplier) offers(w http.ResponseWriter, r *http.Request) {
@@ -36,7 +36,7 @@ func (s *Supplier) offers(w http.ResponseWriter, r *http.Request) {
 			err = control.Flush()
 		}
 		if err != nil {
-			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+			panic(http.ErrAbortHandler) // a partial answer must not look complete
 		}
 	}
 }

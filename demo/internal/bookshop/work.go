@@ -6,17 +6,18 @@ import (
 	"encoding/hex"
 )
 
-// seal signs text with a key that only the shop and its supplier know. Each round costs two SHA-256 blocks.
+// seal signs text with the shared key of the shop and its supplier. Each round costs two SHA-256
+// blocks.
 func seal(text string, rounds int) string {
 	sum, err := pbkdf2.Key(sha256.New, "between us", []byte(text), rounds, sha256.Size)
 	if err != nil {
-		panic(err) // never: it is about lengths that no key of a program's own has
+		panic(err) // only for invalid lengths
 	}
 	return hex.EncodeToString(sum)
 }
 
 // editDistance returns how many bytes to insert, remove or replace to make a into b (Levenshtein).
-// scratch has room for a number per byte of b, and one.
+// scratch needs a length of len(b)+1.
 func editDistance(a, b []byte, scratch []int) int {
 	for j := range scratch {
 		scratch[j] = j

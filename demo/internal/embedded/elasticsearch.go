@@ -6,7 +6,7 @@ import (
 	"github.com/gaptrace/gaptrace/demo/internal/minielastic"
 )
 
-// Elasticsearch starts a search server without any index.
+// Elasticsearch starts a search server without an index.
 func Elasticsearch() (*Server, error) {
 	handler := minielastic.New()
 	s, err := HTTP(handler)

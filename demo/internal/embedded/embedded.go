@@ -1,5 +1,5 @@
-// Package embedded runs the servers that the demo talks to in its own process, each on a loopback port that
-// the system chooses. They speak their protocols over TCP, so a client waits for them as for any other server.
+// Package embedded runs the demo's servers in its own process, each on a free port of the loopback
+// interface. They use TCP, so a client waits for them as for any other server.
 package embedded
 
 import (
@@ -17,7 +17,7 @@ type Server struct {
 	stop func() error
 }
 
-// Close stops the server when it has answered what it was asked.
+// Close stops the server after it has answered the requests in progress.
 func (s *Server) Close() error { return s.stop() }
 
 func listen() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
@@ -28,7 +28,7 @@ func HTTP(h http.Handler) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	var unused sync.Map // connections that a client has opened and not used yet: Shutdown would give them five seconds
+	var unused sync.Map // connections without a request so far: Shutdown would wait five seconds for them
 	server := &http.Server{Handler: h, ConnState: func(c net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			unused.Store(c, nil)
@@ -44,7 +44,7 @@ func HTTP(h http.Handler) (*Server, error) {
 	return &Server{Addr: l.Addr().String(), stop: func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		_ = l.Close() // it was open; and from here on there are no new connections
+		_ = l.Close() // no new connections after this
 		<-done
 		for c := range unused.Range {
 			_ = c.(net.Conn).Close()

@@ -21,8 +21,9 @@ import (
 // bleve's workers live as long as the process.
 var ofBleve = goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker")
 
-// started returns a server that is checked to leave nothing behind when the test ends.
-func started(t *testing.T, start func() (*embedded.Server, error)) string {
+// serverAddr starts a server. At the end of the test it checks that the server has left no
+// goroutines.
+func serverAddr(t *testing.T, start func() (*embedded.Server, error)) string {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	s, err := start()
@@ -42,8 +43,8 @@ func started(t *testing.T, start func() (*embedded.Server, error)) string {
 	return s.Addr
 }
 
-func TestRedisAnswers(t *testing.T) {
-	client := redis.NewClient(&redis.Options{Addr: started(t, embedded.Redis)})
+func TestRedis(t *testing.T) {
+	client := redis.NewClient(&redis.Options{Addr: serverAddr(t, embedded.Redis)})
 	defer client.Close()
 	if err := client.Set(t.Context(), "title", "Emma", 0).Err(); err != nil {
 		t.Fatal(err)
@@ -53,7 +54,7 @@ func TestRedisAnswers(t *testing.T) {
 	}
 }
 
-func TestMySQLStreamsRowsAndKeepsQuiet(t *testing.T) {
+func TestMySQL(t *testing.T) {
 	stderr := os.Stderr
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -62,7 +63,7 @@ func TestMySQLStreamsRowsAndKeepsQuiet(t *testing.T) {
 	os.Stderr = w
 	defer func() { os.Stderr = stderr }()
 
-	db, err := sql.Open("mysql", "root@tcp("+started(t, embedded.MySQL)+")/")
+	db, err := sql.Open("mysql", "root@tcp("+serverAddr(t, embedded.MySQL)+")/")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func TestMySQLStreamsRowsAndKeepsQuiet(t *testing.T) {
 		}
 	}
 	if _, err := db.ExecContext(t.Context(), "SELECT no_such_column FROM shop.numbers"); err == nil {
-		t.Error("a wrong query went well")
+		t.Error("no error for an invalid query")
 	}
 	rows, err := db.QueryContext(t.Context(), "SELECT n, SLEEP(0.01) FROM shop.numbers ORDER BY n")
 	if err != nil {
@@ -92,16 +93,16 @@ func TestMySQLStreamsRowsAndKeepsQuiet(t *testing.T) {
 		t.Errorf("%d rows, %v", n, rows.Err())
 	}
 	w.Close()
-	if said, _ := io.ReadAll(r); len(said) > 0 {
-		t.Errorf("stderr: %s", said)
+	if output, _ := io.ReadAll(r); len(output) > 0 {
+		t.Errorf("stderr: %s", output)
 	}
 }
 
-func TestElasticsearchAnswers(t *testing.T) {
+func TestElasticsearch(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
 	client, err := elasticsearch.NewClient(elasticsearch.Config{
-		Addresses: []string{"http://" + started(t, embedded.Elasticsearch)}, Transport: transport,
+		Addresses: []string{"http://" + serverAddr(t, embedded.Elasticsearch)}, Transport: transport,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -113,10 +114,10 @@ func TestElasticsearchAnswers(t *testing.T) {
 	res.Body.Close()
 }
 
-func TestHTTPServes(t *testing.T) {
+func TestHTTP(t *testing.T) {
 	transport := &http.Transport{}
 	defer transport.CloseIdleConnections()
-	addr := started(t, func() (*embedded.Server, error) { return embedded.HTTP(http.NotFoundHandler()) })
+	addr := serverAddr(t, func() (*embedded.Server, error) { return embedded.HTTP(http.NotFoundHandler()) })
 	res, err := (&http.Client{Transport: transport}).Get("http://" + addr)
 	if err != nil || res.StatusCode != http.StatusNotFound {
 		t.Fatal(res, err)
@@ -124,15 +125,15 @@ func TestHTTPServes(t *testing.T) {
 	res.Body.Close()
 }
 
-func TestHTTPDoesNotWaitForWhoSaysNothing(t *testing.T) {
-	conn, err := net.Dial("tcp", started(t, func() (*embedded.Server, error) { return embedded.HTTP(http.NotFoundHandler()) }))
+func TestHTTPCloseIgnoresIdleConnections(t *testing.T) {
+	conn, err := net.Dial("tcp", serverAddr(t, func() (*embedded.Server, error) { return embedded.HTTP(http.NotFoundHandler()) }))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
 }
 
-func TestHTTPStopsWhenItHasAnswered(t *testing.T) {
+func TestHTTPCloseWaitsForAnswers(t *testing.T) {
 	asked, answered := make(chan bool), false
 	s, err := embedded.HTTP(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		close(asked)

@@ -12,9 +12,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// MySQL starts a MySQL server without any database. Its user is root, without a password.
+// MySQL starts a MySQL server without a database. Its user is root, without a password.
 func MySQL() (*Server, error) {
-	// The server tells logrus's global logger of every start, query that fails and connection that ends.
+	// The server logs starts, failed queries and closed connections to logrus's global logger.
 	logrus.SetOutput(io.Discard)
 
 	l, err := listen()
@@ -37,7 +37,7 @@ func MySQL() (*Server, error) {
 	return &Server{Addr: l.Addr().String(), stop: func() error {
 		_ = s.Close() // always nil
 		<-done
-		if err := engine.Close(); !errors.Is(err, context.Canceled) { // which is how its own threads end
+		if err := engine.Close(); !errors.Is(err, context.Canceled) { // the normal end of its goroutines
 			return err
 		}
 		return nil

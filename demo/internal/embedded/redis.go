@@ -2,7 +2,7 @@ package embedded
 
 import "github.com/alicebob/miniredis/v2"
 
-// Redis starts a Redis server without any keys.
+// Redis starts an empty Redis server.
 func Redis() (*Server, error) {
 	s, err := miniredis.Run()
 	if err != nil {

@@ -39,7 +39,7 @@ func (h *Handler) document(r *http.Request) (int, any, error) {
 			"found": true, "_source": doc.source,
 		}, nil
 	}
-	return notHere(r)
+	return notSupported(r)
 }
 
 func (h *Handler) indexDocument(r *http.Request) (int, any, error) {
@@ -48,7 +48,7 @@ func (h *Handler) indexDocument(r *http.Request) (int, any, error) {
 
 func (h *Handler) createDocument(r *http.Request) (int, any, error) {
 	if r.Method != http.MethodPut && r.Method != http.MethodPost {
-		return notHere(r)
+		return notSupported(r)
 	}
 	return h.putDocument(r, true)
 }
@@ -65,7 +65,7 @@ func (h *Handler) putDocument(r *http.Request, create bool) (int, any, error) {
 	return ix.put(cmp.Or(r.PathValue("id"), rand.Text()), source, create)
 }
 
-// bulk serves _bulk: lines of JSON, an action and, unless it deletes, the document for it.
+// bulk serves _bulk: lines of JSON, each an action, followed by its document unless it deletes.
 func (h *Handler) bulk(r *http.Request) (int, any, error) {
 	start := time.Now()
 	lines := bufio.NewReader(r.Body)
@@ -110,10 +110,11 @@ func (h *Handler) bulk(r *http.Request) (int, any, error) {
 
 var malformed = &failure{
 	Type:   "illegal_argument_exception",
-	Reason: "Malformed action/metadata line, expected one of [create], [delete], [index] and a document where it needs one",
+	Reason: "Malformed action/metadata line, expected [create] or [index] with a document, or [delete]",
 }
 
-// bulkItem carries out one action. An action that fails is an item like any other; err means the request makes no sense.
+// bulkItem performs an action. A failed action is a normal item; an error means that the request is
+// invalid.
 func (h *Handler) bulkItem(verb, name, id string, source []byte) (item map[string]any, ok bool, err error) {
 	if name == "" {
 		return nil, false, &failure{Type: "action_request_validation_exception", Reason: "index is missing"}

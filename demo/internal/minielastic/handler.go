@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Handler is a server with its indices. Make one with New.
+// Handler is a server with its indices. New makes one.
 type Handler struct {
 	mux *http.ServeMux
 
@@ -20,14 +20,14 @@ type Handler struct {
 	indices map[string]*index
 }
 
-// New returns a server without any index.
+// New returns a server without an index.
 func New() *Handler {
 	h := &Handler{mux: http.NewServeMux(), indices: map[string]*index{}}
 	for pattern, serve := range map[string]endpoint{
 		"GET /{$}":              info,
 		"GET /_cluster/health":  h.health,
 		"PUT /{index}":          h.createIndex,
-		"GET /{index}":          h.indexExists, // HEAD comes here too
+		"GET /{index}":          h.indexExists, // also for HEAD
 		"DELETE /{index}":       h.deleteIndex,
 		"POST /{index}/_doc":    h.indexDocument,
 		"/{index}/_doc/{id}":    h.document,
@@ -51,16 +51,16 @@ func New() *Handler {
 		"GET /{index}/_refresh":  h.refresh,
 		"POST /{index}/_refresh": h.refresh,
 
-		"/": notHere,
+		"/": notSupported,
 	} {
 		h.mux.Handle(pattern, serve)
 	}
 	return h
 }
 
-// ServeHTTP answers one request as Elasticsearch would.
+// ServeHTTP answers a request as Elasticsearch does.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The client refuses a server that does not say this.
+	// The client refuses a server without this header.
 	w.Header().Set("X-Elastic-Product", "Elasticsearch")
 	if r.Header.Get("Content-Encoding") == "gzip" {
 		body, err := gzip.NewReader(r.Body)
@@ -85,7 +85,7 @@ func (h *Handler) Close() error {
 	return errors.Join(errs...)
 }
 
-// endpoint answers a request with a status and what is to be encoded as the JSON body, or with an error.
+// endpoint answers a request with a status and a body to encode as JSON, or with an error.
 type endpoint func(*http.Request) (int, any, error)
 
 func (e endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -107,14 +107,14 @@ func reply(w http.ResponseWriter, r *http.Request, status int, body any) {
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client has gone: nobody is left to tell
+	_ = json.NewEncoder(w).Encode(body) // an error means that the client has gone
 }
 
-// failure is an error in Elasticsearch's words.
+// failure is an error in Elasticsearch's format.
 type failure struct {
 	Type, Reason string
-	Index        string // "" when no index has to do with it
-	Status       int    // 0: 400
+	Index        string // "" if it concerns no index
+	Status       int    // 0 means 400
 }
 
 func (f *failure) Error() string { return f.Type + ": " + f.Reason }
@@ -136,7 +136,7 @@ func (f *failure) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{"error": cause, "status": f.status()})
 }
 
-func notHere(r *http.Request) (int, any, error) {
+func notSupported(r *http.Request) (int, any, error) {
 	return http.StatusBadRequest, map[string]any{
 		"error":  fmt.Sprintf("no handler found for uri [%s] and method [%s]", r.URL.RequestURI(), r.Method),
 		"status": http.StatusBadRequest,

@@ -42,7 +42,7 @@ func client(t *testing.T) *elasticsearch.Client {
 	return c
 }
 
-// answer checks a response's status and returns its body.
+// answer checks the status of a response and returns the body.
 func answer(t *testing.T, status int) func(*esapi.Response, error) string {
 	return func(res *esapi.Response, err error) string {
 		t.Helper()
@@ -61,7 +61,7 @@ func answer(t *testing.T, status int) func(*esapi.Response, error) string {
 	}
 }
 
-func TestDocumentsLiveAndDie(t *testing.T) {
+func TestDocuments(t *testing.T) {
 	c := client(t)
 	put := func() (*esapi.Response, error) {
 		return c.Index("books", strings.NewReader(`{"title":"Emma"}`), c.Index.WithDocumentID("1"))
@@ -90,7 +90,7 @@ func TestDocumentsLiveAndDie(t *testing.T) {
 	}
 }
 
-func TestIndicesLiveAndDie(t *testing.T) {
+func TestIndices(t *testing.T) {
 	c := client(t)
 	answer(t, 404)(c.Indices.Exists([]string{"books"}))
 	answer(t, 200)(c.Indices.Create("books"))
@@ -106,7 +106,7 @@ func TestIndicesLiveAndDie(t *testing.T) {
 	answer(t, 404)(c.Indices.Delete([]string{"books"}))
 }
 
-func TestTheClusterIsWell(t *testing.T) {
+func TestCluster(t *testing.T) {
 	c := client(t)
 	if body := answer(t, 200)(c.Cluster.Health()); !strings.Contains(body, `"status":"green"`) {
 		t.Error(body)
@@ -130,7 +130,7 @@ const library = `
 {"title":"The Odyssey","author":{"name":"Homer"},"year":-700,"print":true,"tags":["epic","sea"],"shelf":"H-1"}
 `
 
-func TestQueriesFind(t *testing.T) {
+func TestQueries(t *testing.T) {
 	c := client(t)
 	answer(t, 200)(c.Indices.Create("books", c.Indices.Create.WithBody(
 		strings.NewReader(`{"mappings":{"properties":{"shelf":{"type":"keyword"}}}}`))))
@@ -151,7 +151,7 @@ func TestQueriesFind(t *testing.T) {
 		`{"match_phrase":{"title":"pride and prejudice"}}`:           {"pride"},
 		`{"match_phrase":{"title":"prejudice and pride"}}`:           {},
 		`{"term":{"title":"emma"}}`:                                  {"emma"},
-		`{"term":{"title":"Emma"}}`:                                  {}, // text is lower-cased when indexed, a term is not
+		`{"term":{"title":"Emma"}}`:                                  {}, // text is lower-cased when indexed, but not a term
 		`{"term":{"title.keyword":{"value":"Emma"}}}`:                {"emma"},
 		`{"term":{"tags.keyword":"Comedy of Manners"}}`:              {"emma"},
 		`{"term":{"shelf":"A-2"}}`:                                   {"pride"},
@@ -188,7 +188,7 @@ func TestQueriesFind(t *testing.T) {
 	}
 }
 
-// found returns the sorted ids of a search's hits.
+// found returns the sorted IDs of the hits.
 func found(t *testing.T, body string) []string {
 	t.Helper()
 	var result struct {
@@ -209,7 +209,7 @@ func found(t *testing.T, body string) []string {
 	return ids
 }
 
-func TestHitsComeInPages(t *testing.T) {
+func TestPages(t *testing.T) {
 	c := client(t)
 	answer(t, 200)(c.Bulk(strings.NewReader(library), c.Bulk.WithIndex("books")))
 	body := answer(t, 200)(c.Search(c.Search.WithIndex("bo*"), c.Search.WithFrom(3), c.Search.WithSize(3)))
@@ -221,7 +221,7 @@ func TestHitsComeInPages(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
+func TestUnsupportedRequests(t *testing.T) {
 	c := client(t)
 	answer(t, 200)(c.Indices.Create("books"))
 	for body, want := range map[string]string{
@@ -244,7 +244,7 @@ func TestWhatIsNotUnderstoodIsRefused(t *testing.T) {
 	}
 }
 
-func TestBulkReportsEachItem(t *testing.T) {
+func TestBulk(t *testing.T) {
 	c := client(t)
 	body := answer(t, 200)(c.Bulk(strings.NewReader(`{"create":{"_index":"books","_id":"1"}}
 {"title":"Emma"}
@@ -276,7 +276,7 @@ func TestBulkReportsEachItem(t *testing.T) {
 	}
 }
 
-func TestBulkIndexerDelivers(t *testing.T) {
+func TestBulkIndexer(t *testing.T) {
 	c := client(t)
 	indexer, err := esutil.NewBulkIndexer(esutil.BulkIndexerConfig{Client: c, Index: "numbers", FlushBytes: 4 << 10})
 	if err != nil {
@@ -301,7 +301,7 @@ func TestBulkIndexerDelivers(t *testing.T) {
 	}
 }
 
-func TestTheTypedClientUnderstandsTheAnswers(t *testing.T) {
+func TestTypedClient(t *testing.T) {
 	c, err := elasticsearch.NewTypedClient(start(t))
 	if err != nil {
 		t.Fatal(err)
@@ -329,7 +329,7 @@ func TestTheTypedClientUnderstandsTheAnswers(t *testing.T) {
 	}
 }
 
-func TestBrokenGzipIsRefused(t *testing.T) {
+func TestInvalidGzip(t *testing.T) {
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/books/_doc", bytes.NewReader([]byte("{}")))
 	r.Header.Set("Content-Encoding", "gzip")
 	w := httptest.NewRecorder()

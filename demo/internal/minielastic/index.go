@@ -24,7 +24,7 @@ import (
 	bleveindex "github.com/blevesearch/bleve_index_api"
 )
 
-// index holds the documents as they came; bleve finds them.
+// index keeps the documents as they were sent. Bleve finds them.
 type index struct {
 	name   string
 	fields fieldMapping
@@ -40,14 +40,14 @@ type stored struct {
 	version, seq int
 }
 
-// fieldMapping is bleve's mapping with Elasticsearch's names: a field is made of words, unless it was mapped
-// as a keyword or is the .keyword that every text field has beside it.
+// fieldMapping is bleve's mapping with Elasticsearch's rules. A field consists of words, unless it
+// is mapped as a keyword, or is the .keyword of a text field.
 type fieldMapping struct {
 	*mapping.IndexMappingImpl
 	keywords map[string]bool
 }
 
-const words = "words" // lower-cased, no stop words: Elasticsearch's standard analyzer, which is not bleve's
+const words = "words" // lower-cased, no stop words: Elasticsearch's standard analyzer, unlike bleve's
 
 func newFieldMapping(keywords map[string]bool) (fieldMapping, error) {
 	m := bleve.NewIndexMapping()
@@ -87,7 +87,7 @@ func (ix *index) get(id string) (stored, bool) {
 	return doc, ok
 }
 
-// put stores a document; with create it must be a new one.
+// put stores a document. With create it must not exist.
 func (ix *index) put(id string, source json.RawMessage, create bool) (status int, body any, err error) {
 	doc, err := ix.parse(id, source)
 	if err != nil {
@@ -147,14 +147,14 @@ func shards(n int) map[string]any {
 	return map[string]any{"total": n, "successful": n, "skipped": 0, "failed": 0}
 }
 
-// parse turns a JSON object into the fields that bleve indexes.
+// parse converts a JSON object to the fields that bleve indexes.
 func (ix *index) parse(id string, source json.RawMessage) (*document.Document, error) {
 	var object map[string]any
 	if err := json.Unmarshal(source, &object); err != nil || object == nil {
 		return nil, &failure{Type: "document_parsing_exception", Reason: "failed to parse: not a JSON object", Index: ix.name}
 	}
 	doc := document.NewDocument(id)
-	var exact []string // fields that must not be found twice when all are searched
+	var exact []string // fields that a search of all fields must not find twice
 	ix.flatten(doc, "", nil, object, &exact)
 	doc.AddField(document.NewCompositeFieldWithIndexingOptions("_all", true, nil, exact, bleveindex.IndexField))
 	return doc, nil
@@ -182,7 +182,7 @@ func (ix *index) flatten(doc *document.Document, name string, at []uint64, value
 		}
 	case float64:
 		doc.AddField(document.NewNumericFieldWithIndexingOptions(name, at, value, bleveindex.IndexField))
-		*exact = append(*exact, name) // its terms are bits, no words
+		*exact = append(*exact, name) // its terms are bits, not words
 	case bool:
 		doc.AddField(document.NewBooleanFieldWithIndexingOptions(name, at, value, bleveindex.IndexField))
 		*exact = append(*exact, name)
@@ -218,7 +218,7 @@ func (h *Handler) createIndex(r *http.Request) (int, any, error) {
 	return http.StatusOK, map[string]any{"acknowledged": true, "shards_acknowledged": true, "index": name}, nil
 }
 
-// properties is a mapping's fields; an object's fields lie one level down.
+// properties are the fields of a mapping. The fields of an object are nested.
 type properties map[string]struct {
 	Type       string     `json:"type"`
 	Properties properties `json:"properties"`
@@ -231,7 +231,7 @@ func (p properties) keywords(prefix string, into map[string]bool) {
 	}
 }
 
-// create adds an index; h.mu is held.
+// create adds an index. The caller holds h.mu.
 func (h *Handler) create(name string, keywords map[string]bool) (*index, error) {
 	if strings.ToLower(name) != name || strings.ContainsAny(name, `\/*?"<>| ,#:`) || strings.ContainsAny(name[:1], "-_+.") {
 		return nil, &failure{Type: "invalid_index_name_exception", Reason: fmt.Sprintf("Invalid index name [%s]", name), Index: name}
@@ -243,7 +243,7 @@ func (h *Handler) create(name string, keywords map[string]bool) (*index, error) 
 	return ix, err
 }
 
-// index returns the named index, or fails as Elasticsearch does.
+// index returns the named index, or the error of Elasticsearch.
 func (h *Handler) index(name string) (*index, error) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -253,7 +253,7 @@ func (h *Handler) index(name string) (*index, error) {
 	return nil, &failure{Type: "index_not_found_exception", Reason: fmt.Sprintf("no such index [%s]", name), Index: name, Status: http.StatusNotFound}
 }
 
-// indexToWrite returns the named index, which the first document brings to life.
+// indexToWrite returns the named index. It creates it for the first document.
 func (h *Handler) indexToWrite(name string) (*index, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -263,7 +263,7 @@ func (h *Handler) indexToWrite(name string) (*index, error) {
 	return h.create(name, nil)
 }
 
-// selected returns the indices that an expression such as "a,b*" means, by name. None means all.
+// selected returns the indices for an expression such as "a,b*", sorted by name. "" means all.
 func (h *Handler) selected(expression string) ([]*index, error) {
 	var all []*index
 	h.mu.RLock()
@@ -297,7 +297,7 @@ func (h *Handler) selected(expression string) ([]*index, error) {
 
 func (h *Handler) indexExists(r *http.Request) (int, any, error) {
 	if r.Method != http.MethodHead {
-		return notHere(r)
+		return notSupported(r)
 	}
 	_, err := h.index(r.PathValue("index"))
 	return http.StatusOK, nil, err
@@ -319,8 +319,8 @@ func (h *Handler) refresh(r *http.Request) (int, any, error) {
 	return http.StatusOK, map[string]any{"_shards": shards(len(chosen))}, err
 }
 
-// decode reads a JSON body, which may be missing. Where strict, a key that into does not have is an error:
-// to ignore it would be to answer another question than was asked.
+// decode decodes a JSON body, which may be missing. If strict, an unknown key is an error: ignoring
+// it would answer a different request.
 func decode(body io.Reader, into any, strict bool) error {
 	d := json.NewDecoder(body)
 	if strict {
@@ -330,7 +330,7 @@ func decode(body io.Reader, into any, strict bool) error {
 	if err == nil || err == io.EOF {
 		return nil
 	}
-	if f, ok := errors.AsType[*failure](err); ok { // a clause of a query, which says better what is wrong
+	if f, ok := errors.AsType[*failure](err); ok { // from a clause of a query, more precise than the JSON error
 		return f
 	}
 	return &failure{Type: "parsing_exception", Reason: strings.TrimPrefix(err.Error(), "json: ")}

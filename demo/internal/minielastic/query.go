@@ -10,7 +10,7 @@ import (
 	"github.com/blevesearch/bleve/v2/search/query"
 )
 
-// translate turns a query of Elasticsearch's language into bleve's. No query means every document.
+// translate translates a query of Elasticsearch to bleve. No query matches every document.
 func translate(raw json.RawMessage) (query.Query, error) {
 	if len(raw) == 0 {
 		return bleve.NewMatchAllQuery(), nil
@@ -44,7 +44,7 @@ func translate(raw json.RawMessage) (query.Query, error) {
 	return nil, &failure{Type: "parsing_exception", Reason: fmt.Sprintf("unknown query [%s]", kind)}
 }
 
-// only takes {"name": value} apart, which is how queries are spelled.
+// only splits an object with one key, {"name": value}, which is the form of all queries.
 func only(raw json.RawMessage) (name string, value json.RawMessage, err error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil || len(object) != 1 {
@@ -86,7 +86,7 @@ func translateBool(raw json.RawMessage) (query.Query, error) {
 	return q, nil
 }
 
-// clauses is a list of queries; one alone needs no brackets.
+// clauses is a list of queries. A single one needs no brackets.
 type clauses []query.Query
 
 func (c *clauses) UnmarshalJSON(raw []byte) error {
@@ -126,7 +126,8 @@ func translateField(kind, field string, raw json.RawMessage) (query.Query, error
 		return between(field, raw)
 	}
 
-	// {"field": "text"} is short for {"field": {"query": "text"}}, or {"value": "text"} where there is no analysis.
+	// {"field": "text"} is short for {"field": {"query": "text"}}, or {"value": "text"} without
+	// analysis.
 	body := struct {
 		Query, Value any
 		Operator     string
@@ -147,7 +148,7 @@ func translateField(kind, field string, raw json.RawMessage) (query.Query, error
 	}
 	text, isText := value.(string)
 	if !isText {
-		return exactly(field, value) // a number or a bool matches only itself
+		return exactly(field, value) // a number or a bool has no words
 	}
 	switch kind {
 	case "match_phrase":
@@ -225,7 +226,7 @@ func between(field string, raw json.RawMessage) (query.Query, error) {
 	return nil, &failure{Type: "parsing_exception", Reason: fmt.Sprintf("[range] of [%s] needs two numbers or two strings, or one of them", field)}
 }
 
-// queryString parses text in bleve's query language.
+// queryString parses a query in bleve's query language.
 func queryString(text string) (query.Query, error) {
 	q := bleve.NewQueryStringQuery(text)
 	if err := q.Validate(); err != nil {

@@ -12,17 +12,17 @@ import (
 	"github.com/blevesearch/bleve/v2/search/query"
 )
 
-// searchBody is as much of a search request as is understood here.
+// searchBody is the supported part of a search request.
 type searchBody struct {
 	Query json.RawMessage `json:"query"`
 	From  int             `json:"from"`
 	Size  *int            `json:"size"`
 
-	TrackTotalHits any `json:"track_total_hits"` // the total is always exact here
+	TrackTotalHits any `json:"track_total_hits"` // ignored: the total is always exact
 }
 
-// asked reads what a search or count asks for, from the body and from the URL, which overrides it.
-func asked(r *http.Request) (from, size int, q query.Query, err error) {
+// parseSearch parses a search or count request: the body, and the URL, which takes precedence.
+func parseSearch(r *http.Request) (from, size int, q query.Query, err error) {
 	var body searchBody
 	if err := decode(r.Body, &body, true); err != nil {
 		return 0, 0, nil, err
@@ -50,7 +50,7 @@ func asked(r *http.Request) (from, size int, q query.Query, err error) {
 	return from, size, q, err
 }
 
-// find runs a query over the indices that the URL names, or over all.
+// find runs a query on the indices in the URL, or on all.
 func (h *Handler) find(r *http.Request, from, size int, q query.Query) (shardCount int, found *bleve.SearchResult, err error) {
 	chosen, err := h.selected(r.PathValue("index"))
 	if err != nil {
@@ -69,7 +69,7 @@ func (h *Handler) find(r *http.Request, from, size int, q query.Query) (shardCou
 
 func (h *Handler) search(r *http.Request) (int, any, error) {
 	start := time.Now()
-	from, size, q, err := asked(r)
+	from, size, q, err := parseSearch(r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -77,7 +77,7 @@ func (h *Handler) search(r *http.Request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	var best any // null when there is no hit
+	var best any // null if there is no hit
 	if len(found.Hits) > 0 {
 		best = found.MaxScore
 	}
@@ -94,11 +94,11 @@ func (h *Handler) search(r *http.Request) (int, any, error) {
 }
 
 func (h *Handler) hits(found search.DocumentMatchCollection) []any {
-	hits := []any{} // [] in JSON, where nil would be null
+	hits := []any{} // [] in JSON, not null
 	for _, match := range found {
 		ix, err := h.index(match.Index)
 		if err != nil {
-			continue // deleted since it was found
+			continue // deleted meanwhile
 		}
 		if doc, ok := ix.get(match.ID); ok {
 			hits = append(hits, map[string]any{"_index": match.Index, "_id": match.ID, "_score": match.Score, "_source": doc.source})
@@ -108,7 +108,7 @@ func (h *Handler) hits(found search.DocumentMatchCollection) []any {
 }
 
 func (h *Handler) count(r *http.Request) (int, any, error) {
-	_, _, q, err := asked(r)
+	_, _, q, err := parseSearch(r)
 	if err != nil {
 		return 0, nil, err
 	}
