@@ -35,7 +35,11 @@ type tracers struct {
 // openTracers opens the tracers. It runs before the servers start, because the environment may be
 // invalid.
 func openTracers(c config) (*tracers, error) {
-	t := &tracers{options: map[string]gaptrace.Option{}, recorder: tracer.NewRecorder(c.requests + atOnce), jaeger: c.jaeger}
+	t := &tracers{
+		options:  map[string]gaptrace.Option{},
+		recorder: tracer.NewRecorder(c.requests + atOnce),
+		jaeger:   c.jaeger,
+	}
 	to := []tracer.Option{tracer.WithRecorder(t.recorder)}
 	if c.jaeger != "" {
 		to = append(to, tracer.WithCollector(c.jaeger))
@@ -100,7 +104,9 @@ func call(ctx context.Context, c config, traced *tracers, stderr io.Writer) (cal
 }
 
 // open seeds the servers, opens the supplier and then the shop, and returns the shop's URL.
-func open(ctx context.Context, at addresses, traced map[string]gaptrace.Option, stop *closers, stderr io.Writer) (string, error) {
+func open(
+	ctx context.Context, at addresses, traced map[string]gaptrace.Option, stop *closers, stderr io.Writer,
+) (string, error) {
 	clients, err := connect(at, traced["bookshop"])
 	if err != nil {
 		return "", err

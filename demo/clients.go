@@ -60,5 +60,6 @@ func serve(h http.Handler, traced gaptrace.Option) http.Handler {
 // traces. It also logs when it got a connection, had written the request, and received the first
 // byte.
 func browser(traced gaptrace.Option) *http.Client {
-	return nethttp.WrapClient(&http.Client{Transport: &http.Transport{}}, traced, gaptrace.WithRoots(), gaptrace.WithPhases())
+	client := &http.Client{Transport: &http.Transport{}}
+	return nethttp.WrapClient(client, traced, gaptrace.WithRoots(), gaptrace.WithPhases())
 }

@@ -37,9 +37,10 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
-const usage = `The demo runs a small bookshop. Its handler calls Redis, MySQL, Elasticsearch and another HTTP service, and
-works on what they send. Each client is wrapped with one line of gaptrace. The demo makes requests and draws one
-of them. The gaps in it are the handler's self time. The demo compares them with the CPU time of the handler.
+const usage = `The demo runs a small bookshop. Its handler calls Redis, MySQL, Elasticsearch and another HTTP
+service, and works on what they send. Each client is wrapped with one line of gaptrace. The demo makes
+requests and draws one of them. The gaps in it are the handler's self time. The demo compares them with the
+CPU time that the handler measured.
 
 Usage: go run ./demo [flags]
 

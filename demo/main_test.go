@@ -31,9 +31,11 @@ func demo(ctx context.Context, args ...string) (code int, stdout, stderr string)
 	return code, out.String(), errs.String()
 }
 
+// bleveWorkers live as long as the process.
+var bleveWorkers = goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker")
+
 func TestDemo(t *testing.T) {
-	ofBleve := goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker") // bleve's workers live as long as the process
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), ofBleve)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), bleveWorkers)
 	code, stdout, stderr := demo(t.Context(), "-n", "2")
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, stderr)
@@ -63,7 +65,8 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-var selfTime = regexp.MustCompile(`self time: gaps ([0-9.]+) ms, measured by the handler ([0-9.]+) ms, difference ([0-9.]+) %`)
+var selfTime = regexp.MustCompile(
+	`self time: gaps ([0-9.]+) ms, measured by the handler ([0-9.]+) ms, difference ([0-9.]+) %`)
 
 // checkSelfTime reads the lines of all requests. On a busy machine the gaps may be much longer than
 // the work, but never shorter, except for rounding.
@@ -152,7 +155,8 @@ func TestErrorsHidePasswords(t *testing.T) {
 
 func TestInvalidEnvironmentFailsFirst(t *testing.T) {
 	t.Setenv("JAEGER_TAGS", "x")
-	if code, stdout, stderr := demo(t.Context()); code != 1 || stdout != "" || !strings.HasPrefix(stderr, "demo: tracer: JAEGER_TAGS") {
+	code, stdout, stderr := demo(t.Context())
+	if code != 1 || stdout != "" || !strings.HasPrefix(stderr, "demo: tracer: JAEGER_TAGS") {
 		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
 	}
 }
@@ -161,7 +165,8 @@ func TestNothingRecorded(t *testing.T) {
 	for variable, value := range map[string]string{"JAEGER_DISABLED": "true", "JAEGER_SAMPLER_PARAM": "0"} {
 		t.Run(variable, func(t *testing.T) {
 			t.Setenv(variable, value)
-			if code, stdout, stderr := demo(t.Context(), "-n", "1"); code != 1 || stdout != "" || !strings.Contains(stderr, "JAEGER_DISABLED and JAEGER_SAMPLER_") {
+			code, stdout, stderr := demo(t.Context(), "-n", "1")
+			if code != 1 || stdout != "" || !strings.Contains(stderr, "JAEGER_DISABLED and JAEGER_SAMPLER_") {
 				t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout, stderr)
 			}
 		})
@@ -177,16 +182,20 @@ func TestSelfTimeIncludesJoinedTime(t *testing.T) {
 	spans := []gap.Span{
 		{
 			SpanID: 1, Operation: "HTTP GET", Start: start, Duration: 100 * ms,
-			Tags: tags("server", gap.Field{Key: "guid:x-request-id", Value: "1"}, gap.Field{Key: bookshop.WorkTag, Value: int64(32_000)}),
+			Tags: tags("server",
+				gap.Field{Key: "guid:x-request-id", Value: "1"},
+				gap.Field{Key: bookshop.WorkTag, Value: int64(32_000)}),
 		},
 		{
-			SpanID: 2, References: []gap.Reference{{SpanID: 1}}, Operation: "sql query", Start: start.Add(20 * ms), Duration: 65 * ms,
+			SpanID: 2, References: []gap.Reference{{SpanID: 1}}, Operation: "sql query",
+			Start: start.Add(20 * ms), Duration: 65 * ms,
 			Tags: tags("client", gap.Field{Key: "wait.joined_us", Value: int64(5_000)}),
 		},
 	}
 	var out strings.Builder
 	worst := compare(&out, find([][]gap.Span{spans}))
-	if want := "  request 1  self time: gaps 40.0 ms, measured by the handler 32.0 ms, difference 25.0 %\n"; out.String() != want || worst != 0.25 {
+	const want = "  request 1  self time: gaps 40.0 ms, measured by the handler 32.0 ms, difference 25.0 %\n"
+	if out.String() != want || worst != 0.25 {
 		t.Errorf("got %s want %s, the worst is %v", out.String(), want, worst)
 	}
 }
@@ -200,8 +209,10 @@ func TestInterruptWhileSending(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	stderr := &interrupter{at: "sending the spans", cancel: cancel}
 	var stdout bytes.Buffer
-	code := run(ctx, []string{"-n", "1", "-jaeger", "http://" + silent.Addr().String()}, strings.NewReader(""), &stdout, stderr)
-	if code != 130 || !strings.Contains(stdout.String(), "self time: gaps") || !strings.HasSuffix(stderr.String(), "demo: interrupted\n") {
+	args := []string{"-n", "1", "-jaeger", "http://" + silent.Addr().String()}
+	code := run(ctx, args, strings.NewReader(""), &stdout, stderr)
+	if code != 130 || !strings.Contains(stdout.String(), "self time: gaps") ||
+		!strings.HasSuffix(stderr.String(), "demo: interrupted\n") {
 		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout.String(), stderr)
 	}
 }
@@ -224,7 +235,8 @@ func TestInterruptDuringCreateDatabase(t *testing.T) {
 	}
 	defer db.Close()
 	var left int
-	if err := db.QueryRow("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name LIKE 'gaptrace%'").Scan(&left); err != nil || left > 0 {
+	const count = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name LIKE 'gaptrace%'"
+	if err := db.QueryRow(count).Scan(&left); err != nil || left > 0 {
 		t.Errorf("%d databases are left, %v", left, err)
 	}
 }
@@ -289,10 +301,12 @@ func unanswered(t *testing.T, server, text string, answered func()) (addr string
 func TestUnreachableServer(t *testing.T) {
 	// Port 1 is reserved, so nothing listens on it.
 	for flag, value := range map[string]string{
-		"-redis": "127.0.0.1:1", "-mysql": "root@tcp(127.0.0.1:1)/", "-elasticsearch": "http://127.0.0.1:1", "-jaeger": "http://127.0.0.1:1",
+		"-redis": "127.0.0.1:1", "-mysql": "root@tcp(127.0.0.1:1)/",
+		"-elasticsearch": "http://127.0.0.1:1", "-jaeger": "http://127.0.0.1:1",
 	} {
 		code, stdout, stderr := demo(t.Context(), "-n", "1", flag, value)
-		if drawn := strings.Contains(stdout, "self time: gaps"); drawn != (flag == "-jaeger") { // without a collector the traces are still drawn
+		// Without a collector the traces are still drawn.
+		if drawn := strings.Contains(stdout, "self time: gaps"); drawn != (flag == "-jaeger") {
 			t.Errorf("%s: drawn %v", flag, drawn)
 		}
 		if code != 1 || !strings.Contains(stderr, "127.0.0.1:1: connect: connection refused") {
@@ -307,15 +321,16 @@ func TestInterrupt(t *testing.T) {
 		stderr := &interrupter{at: when, cancel: cancel}
 		var stdout bytes.Buffer
 		code := run(ctx, nil, strings.NewReader(""), &stdout, stderr)
-		if code != 130 || stdout.Len() > 0 || !strings.HasSuffix(stderr.String(), "demo: interrupted\n") || strings.Contains(stderr.String(), "cleaning up") {
+		if code != 130 || stdout.Len() > 0 ||
+			!strings.HasSuffix(stderr.String(), "demo: interrupted\n") ||
+			strings.Contains(stderr.String(), "cleaning up") {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %s", when, code, stdout.String(), stderr)
 		}
 	}
 }
 
 func TestListenServesPage(t *testing.T) {
-	ofBleve := goleak.IgnoreTopFunction("github.com/blevesearch/bleve_index_api.AnalysisWorker") // bleve's workers live as long as the process
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), ofBleve)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), bleveWorkers)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	output, stderr := io.Pipe()
@@ -339,7 +354,8 @@ func TestListenServesPage(t *testing.T) {
 		} else {
 			text, err := io.ReadAll(res.Body)
 			res.Body.Close()
-			if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(text), "HTTP GET /books/{id}") {
+			if err != nil || res.StatusCode != http.StatusOK ||
+				!strings.Contains(string(text), "HTTP GET /books/{id}") {
 				t.Errorf("%s: %s, %v, %s", page, res.Status, err, text)
 			}
 		}

@@ -24,8 +24,12 @@ import (
 )
 
 func TestRealServers(t *testing.T) {
-	redis, mariadb, elasticsearch, jaeger := servers.Redis(t), servers.MariaDB(t), servers.Elasticsearch(t), servers.Jaeger(t)
-	args := []string{"-n", "2", "-redis", redis, "-mysql", mariadb.DSN(""), "-elasticsearch", elasticsearch, "-jaeger", jaeger.CollectorURL}
+	redis, mariadb := servers.Redis(t), servers.MariaDB(t)
+	elasticsearch, jaeger := servers.Elasticsearch(t), servers.Jaeger(t)
+	args := []string{
+		"-n", "2", "-redis", redis, "-mysql", mariadb.DSN(""),
+		"-elasticsearch", elasticsearch, "-jaeger", jaeger.CollectorURL,
+	}
 	c, err := parse(args)
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ type request struct {
 func draw(stdout io.Writer, c calls) error {
 	requests := find(c.traces)
 	if len(requests) != c.single+atOnce {
-		return fmt.Errorf("made %d requests, recorded %d: check JAEGER_DISABLED and JAEGER_SAMPLER_… in the environment",
+		return fmt.Errorf("made %d requests, recorded %d: check the variables JAEGER_DISABLED and JAEGER_SAMPLER_…",
 			c.single+atOnce, len(requests))
 	}
 	drawn := requests[c.single-1]
@@ -52,8 +52,8 @@ func draw(stdout io.Writer, c calls) error {
 		reason = "it did other work, too"
 	}
 	if max(single, together) > much {
-		fmt.Fprintf(stdout, "The machine was busy: %s. A gap is wall time, so it includes the time in which a handler\n"+
-			"was ready to work but had no CPU. The handler measured only its CPU time.\n", reason)
+		fmt.Fprintf(stdout, "The machine was busy: %s. A gap is wall time, so it includes the time in which\n"+
+			"a handler was ready to work but had no CPU. The handler measured only its CPU time.\n", reason)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func compare(out io.Writer, requests []request) (worst float64) {
 		gaps := r.shop.SelfTime()
 		us, ok := tag(r.shop, bookshop.WorkTag).(int64)
 		if !ok {
-			fmt.Fprintf(out, "  request %d  self time: gaps %s, not measured by the handler: no CPU clock for a thread on %s\n",
+			fmt.Fprintf(out, "  request %d  self time: gaps %s, not measured: no CPU clock for a thread on %s\n",
 				r.number, ms(gaps), runtime.GOOS)
 			continue
 		}

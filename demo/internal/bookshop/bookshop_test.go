@@ -30,7 +30,8 @@ func open(t *testing.T) *bookshop.Shop {
 		t.Cleanup(func() { s.Close() })
 		return s.Addr
 	}
-	search, err := elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{"http://" + start(embedded.Elasticsearch)}})
+	address := "http://" + start(embedded.Elasticsearch)
+	search, err := elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{address}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +107,8 @@ func TestErrorNamesServer(t *testing.T) {
 	shop := open(t)
 	check := func(want string) {
 		t.Helper()
-		if w, _ := get(t, shop, "/books/1"); w.Code != http.StatusInternalServerError || !strings.HasPrefix(w.Body.String(), want) {
+		w, _ := get(t, shop, "/books/1")
+		if w.Code != http.StatusInternalServerError || !strings.HasPrefix(w.Body.String(), want) {
 			t.Errorf("%d %s, want %s", w.Code, w.Body, want)
 		}
 	}
@@ -119,7 +121,9 @@ func TestErrorNamesServer(t *testing.T) {
 	check("offers: Antwerp: the seal is broken")
 	shop.Supplier = supplier + "/closed"
 	check("offers: 404 Not Found")
-	if err := bookshop.Remove(t.Context(), bookshop.Clients{Redis: redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"}), Elasticsearch: shop.Elasticsearch}, shop.Names); err == nil {
+	unreachable := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
+	clients := bookshop.Clients{Redis: unreachable, Elasticsearch: shop.Elasticsearch}
+	if err := bookshop.Remove(t.Context(), clients, shop.Names); err == nil {
 		t.Error("no error without Redis")
 	}
 	check("similar books: 404 Not Found") // the index was removed all the same
@@ -132,7 +136,8 @@ func TestPartialAnswerOfSupplier(t *testing.T) {
 	if _, err := shop.SQL.ExecContext(t.Context(), "DELETE FROM stock WHERE warehouse = 'Esbjerg'"); err != nil {
 		t.Fatal(err)
 	}
-	if w, _ := get(t, shop, "/books/1"); w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "unexpected EOF") {
+	w, _ := get(t, shop, "/books/1")
+	if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), "unexpected EOF") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

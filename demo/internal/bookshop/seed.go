@@ -23,12 +23,30 @@ type Book struct {
 
 // Books are the books that have a page.
 var Books = []Book{
-	{"1", "Emma", "Jane Austen", 1815, "Handsome, clever and rich, she has very little to vex her, and so takes to making matches for others."},
-	{"2", "Middlemarch", "George Eliot", 1871, "A town, its marriages and its money, and a woman who wanted to do some good with both."},
-	{"3", "Moby-Dick", "Herman Melville", 1851, "A captain hunts the white whale that took his leg, and takes his ship and crew along with him."},
-	{"4", "Walden", "Henry David Thoreau", 1854, "Two years and two months alone in the woods, a mile from any neighbour, in a house he had built himself."},
-	{"5", "Frankenstein", "Mary Shelley", 1818, "A student makes a creature and runs away from it; the creature learns to read, and follows its maker."},
-	{"6", "Candide", "Voltaire", 1759, "Everything is for the best in the best of all possible worlds, until he is thrown out into the real one."},
+	{
+		"1", "Emma", "Jane Austen", 1815,
+		"Handsome, clever and rich, she has very little to vex her, and so takes to making matches for others.",
+	},
+	{
+		"2", "Middlemarch", "George Eliot", 1871,
+		"A town, its marriages and its money, and a woman who wanted to do some good with both.",
+	},
+	{
+		"3", "Moby-Dick", "Herman Melville", 1851,
+		"A captain hunts the white whale that took his leg, and takes his ship and crew along with him.",
+	},
+	{
+		"4", "Walden", "Henry David Thoreau", 1854,
+		"Two years and two months alone in the woods, a mile from any neighbour, in a house he had built himself.",
+	},
+	{
+		"5", "Frankenstein", "Mary Shelley", 1818,
+		"A student makes a creature and runs away from it; the creature learns to read, and follows its maker.",
+	},
+	{
+		"6", "Candide", "Voltaire", 1759,
+		"Everything is for the best in the best of all possible worlds, until he is thrown out into the real one.",
+	},
 }
 
 var warehouses = []string{"Antwerp", "Bologna", "Cádiz", "Dresden", "Esbjerg", "Funchal"}
@@ -85,8 +103,10 @@ func seedRedis(ctx context.Context, c Clients, n Names) error {
 
 func seedSQL(ctx context.Context, c Clients, random *rand.Rand) error {
 	for _, statement := range []string{
-		`CREATE TABLE reviews (id INT PRIMARY KEY, book_id INT NOT NULL, reader VARCHAR(40) NOT NULL, stars INT NOT NULL, body TEXT NOT NULL, KEY (book_id))`,
-		`CREATE TABLE stock (warehouse VARCHAR(40), book_id INT, copies INT NOT NULL, cents INT NOT NULL, seal CHAR(64) NOT NULL, PRIMARY KEY (warehouse, book_id))`,
+		`CREATE TABLE reviews (id INT PRIMARY KEY, book_id INT NOT NULL, reader VARCHAR(40) NOT NULL,
+			stars INT NOT NULL, body TEXT NOT NULL, KEY (book_id))`,
+		`CREATE TABLE stock (warehouse VARCHAR(40), book_id INT, copies INT NOT NULL, cents INT NOT NULL,
+			seal CHAR(64) NOT NULL, PRIMARY KEY (warehouse, book_id))`,
 	} {
 		if _, err := c.SQL.ExecContext(ctx, statement); err != nil {
 			return err
@@ -135,7 +155,10 @@ func seedElasticsearch(ctx context.Context, c Clients, n Names, random *rand.Ran
 		}
 	}
 	for i := range otherBooks {
-		book := Book{ID: fmt.Sprintf("other-%d", i), Title: title(random), Author: names(random), Year: 1700 + random.IntN(300), Blurb: prose(random, 20)}
+		book := Book{
+			ID: fmt.Sprintf("other-%d", i), Title: title(random), Author: names(random),
+			Year: 1700 + random.IntN(300), Blurb: prose(random, 20),
+		}
 		if err := index(book); err != nil {
 			return err
 		}
@@ -144,7 +167,8 @@ func seedElasticsearch(ctx context.Context, c Clients, n Names, random *rand.Ran
 	if err := ok(create(n.Index, create.WithContext(ctx))); err != nil {
 		return err
 	}
-	res, err := bulk(strings.NewReader(lines.String()), bulk.WithContext(ctx), bulk.WithIndex(n.Index), bulk.WithRefresh("true"))
+	res, err := bulk(strings.NewReader(lines.String()),
+		bulk.WithContext(ctx), bulk.WithIndex(n.Index), bulk.WithRefresh("true"))
 	if err != nil {
 		return err
 	}
@@ -169,14 +193,20 @@ func ok(res *esapi.Response, err error) error {
 }
 
 var (
-	firstNames = strings.Fields("Ada Bram Chidi Dina Elif Femke Goran Hana Ines Jun Kofi Lena Mira Nils Olga Pedro Rosa Sami Tove Yusuf")
-	lastNames  = strings.Fields("Almeida Berg Conti Duarte Eriksen Fischer Gomez Haas Ito Janssen Kaya Lund Moreau Novak Okafor Petrov Rossi Silva Tanaka Weiss")
-	lexicon    = strings.Fields(`a about after again all alone and another any are as at away before best better between book both but by
-		captain chapter character clever could creature do ends even ever everything first for from funny good had half he her him his house
-		hundred in into is it its last left less letter little long made many marriage me mile money more most much my neighbour never no not
-		of old on once one only or other out page pages plot possible read reader real rich sad same scene sea sentence she ship slow so some
-		still story student takes than that the their them there they thing this time to took town true twice two until very was well whale
-		what when where which while white who why will with woman woods words world would writes year years you young`)
+	firstNames = strings.Fields(`
+		Ada Bram Chidi Dina Elif Femke Goran Hana Ines Jun Kofi Lena Mira Nils Olga Pedro Rosa Sami Tove Yusuf`)
+	lastNames = strings.Fields(`
+		Almeida Berg Conti Duarte Eriksen Fischer Gomez Haas Ito Janssen Kaya Lund Moreau Novak Okafor Petrov
+		Rossi Silva Tanaka Weiss`)
+	lexicon = strings.Fields(`
+		a about after again all alone and another any are as at away before best better between book both but by
+		captain chapter character clever could creature do ends even ever everything first for from funny good had
+		half he her him his house hundred in into is it its last left less letter little long made many marriage
+		me mile money more most much my neighbour never no not of old on once one only or other out page pages
+		plot possible read reader real rich sad same scene sea sentence she ship slow so some still story student
+		takes than that the their them there they thing this time to took town true twice two until very was well
+		whale what when where which while white who why will with woman woods words world would writes year years
+		you young`)
 )
 
 func pick(random *rand.Rand, words []string) string { return words[random.IntN(len(words))] }

@@ -87,7 +87,8 @@ func (s *Shop) page(ctx context.Context, id string, clock *worktime.Clock) ([]by
 }
 
 // selectReviews pauses before every 128th row, as a database does that reads from disk.
-const selectReviews = `SELECT reader, stars, body, IF(id % 128 = 0, SLEEP(0.018), 0) FROM reviews WHERE book_id = ? ORDER BY id`
+const selectReviews = `SELECT reader, stars, body, IF(id % 128 = 0, SLEEP(0.018), 0) ` +
+	`FROM reviews WHERE book_id = ? ORDER BY id`
 
 // reviews returns the best reviews that were not copied from the book's blurb. It compares each as
 // it arrives.
@@ -124,7 +125,8 @@ func (s *Shop) reviews(ctx context.Context, book Book, clock *worktime.Clock) ([
 }
 
 func (s *Shop) similar(ctx context.Context, book Book, clock *worktime.Clock) ([]Book, error) {
-	query, err := json.Marshal(map[string]any{"size": 20, "query": map[string]any{"match": map[string]any{"blurb": book.Blurb}}})
+	match := map[string]any{"match": map[string]any{"blurb": book.Blurb}}
+	query, err := json.Marshal(map[string]any{"size": 20, "query": match})
 	if err != nil {
 		return nil, err
 	}

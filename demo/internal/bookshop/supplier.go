@@ -28,7 +28,8 @@ func (s *Supplier) offers(w http.ResponseWriter, r *http.Request) {
 	for _, warehouse := range warehouses {
 		o := offer{Warehouse: warehouse}
 		var rest int
-		err := s.SQL.QueryRowContext(r.Context(), selectStock, warehouse, r.PathValue("id")).Scan(&o.Copies, &o.Cents, &o.Seal, &rest)
+		row := s.SQL.QueryRowContext(r.Context(), selectStock, warehouse, r.PathValue("id"))
+		err := row.Scan(&o.Copies, &o.Cents, &o.Seal, &rest)
 		if err == nil {
 			err = pieces.Encode(o)
 		}

@@ -126,7 +126,8 @@ func TestHTTP(t *testing.T) {
 }
 
 func TestHTTPCloseIgnoresIdleConnections(t *testing.T) {
-	conn, err := net.Dial("tcp", serverAddr(t, func() (*embedded.Server, error) { return embedded.HTTP(http.NotFoundHandler()) }))
+	addr := serverAddr(t, func() (*embedded.Server, error) { return embedded.HTTP(http.NotFoundHandler()) })
+	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,9 +103,13 @@ func (h *Handler) bulk(r *http.Request) (int, any, error) {
 		}
 	}
 	if items == nil {
-		return 0, nil, &failure{Type: "parse_exception", Reason: "request body is required"}
+		return 0, nil, failf("parse_exception", "request body is required")
 	}
-	return http.StatusOK, map[string]any{"took": time.Since(start).Milliseconds(), "errors": failed, "items": items}, nil
+	return http.StatusOK, map[string]any{
+		"took":   time.Since(start).Milliseconds(),
+		"errors": failed,
+		"items":  items,
+	}, nil
 }
 
 var malformed = &failure{
@@ -117,7 +121,7 @@ var malformed = &failure{
 // invalid.
 func (h *Handler) bulkItem(verb, name, id string, source []byte) (item map[string]any, ok bool, err error) {
 	if name == "" {
-		return nil, false, &failure{Type: "action_request_validation_exception", Reason: "index is missing"}
+		return nil, false, failf("action_request_validation_exception", "index is missing")
 	}
 	var status int
 	var body any
@@ -153,7 +157,7 @@ func nextLine(r *bufio.Reader) ([]byte, error) {
 		line = bytes.TrimSpace(line)
 		switch {
 		case err == io.EOF && len(line) > 0:
-			return nil, &failure{Type: "illegal_argument_exception", Reason: `The bulk request must be terminated by a newline [\n]`}
+			return nil, failf("illegal_argument_exception", `The bulk request must be terminated by a newline [\n]`)
 		case err != nil || len(line) > 0:
 			return line, err
 		}

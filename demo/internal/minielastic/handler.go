@@ -117,6 +117,11 @@ type failure struct {
 	Status       int    // 0 means 400
 }
 
+// failf returns a failure of a type, with status 400.
+func failf(kind, format string, args ...any) *failure {
+	return &failure{Type: kind, Reason: fmt.Sprintf(format, args...)}
+}
+
 func (f *failure) Error() string { return f.Type + ": " + f.Reason }
 
 func (f *failure) status() int { return cmp.Or(f.Status, http.StatusBadRequest) }

@@ -63,31 +63,26 @@ func answer(t *testing.T, status int) func(*esapi.Response, error) string {
 
 func TestDocuments(t *testing.T) {
 	c := client(t)
-	put := func() (*esapi.Response, error) {
-		return c.Index("books", strings.NewReader(`{"title":"Emma"}`), c.Index.WithDocumentID("1"))
-	}
-	for _, step := range []struct {
-		name   string
-		do     func() (*esapi.Response, error)
-		status int
-		want   string
-	}{
-		{"created", put, 201, `"_version":1`},
-		{"updated", put, 200, `"result":"updated"`},
-		{"not created twice", func() (*esapi.Response, error) { return c.Create("books", "1", strings.NewReader(`{}`)) }, 409, "version_conflict_engine_exception"},
-		{"read", func() (*esapi.Response, error) { return c.Get("books", "1") }, 200, `"_source":{"title":"Emma"}`},
-		{"there", func() (*esapi.Response, error) { return c.Exists("books", "1") }, 200, ""},
-		{"deleted", func() (*esapi.Response, error) { return c.Delete("books", "1") }, 200, `"result":"deleted"`},
-		{"not deleted twice", func() (*esapi.Response, error) { return c.Delete("books", "1") }, 404, `"result":"not_found"`},
-		{"gone", func() (*esapi.Response, error) { return c.Get("books", "1") }, 404, `"found":false`},
-		{"named by the server", func() (*esapi.Response, error) { return c.Index("books", strings.NewReader(`{}`)) }, 201, `"_id":"`},
-		{"no document", func() (*esapi.Response, error) { return c.Index("books", strings.NewReader(`[1]`)) }, 400, "document_parsing_exception"},
-		{"no index", func() (*esapi.Response, error) { return c.Get("films", "1") }, 404, "index_not_found_exception"},
-	} {
-		if body := answer(t, step.status)(step.do()); !strings.Contains(body, step.want) {
-			t.Errorf("%s: %s does not contain %s", step.name, body, step.want)
+	check := func(status int, want string) func(*esapi.Response, error) {
+		return func(res *esapi.Response, err error) {
+			t.Helper()
+			if body := answer(t, status)(res, err); !strings.Contains(body, want) {
+				t.Errorf("%s does not contain %s", body, want)
+			}
 		}
 	}
+	emma := func() *strings.Reader { return strings.NewReader(`{"title":"Emma"}`) }
+	check(201, `"_version":1`)(c.Index("books", emma(), c.Index.WithDocumentID("1")))
+	check(200, `"result":"updated"`)(c.Index("books", emma(), c.Index.WithDocumentID("1")))
+	check(409, "version_conflict_engine_exception")(c.Create("books", "1", strings.NewReader(`{}`)))
+	check(200, `"_source":{"title":"Emma"}`)(c.Get("books", "1"))
+	check(200, "")(c.Exists("books", "1"))
+	check(200, `"result":"deleted"`)(c.Delete("books", "1"))
+	check(404, `"result":"not_found"`)(c.Delete("books", "1"))
+	check(404, `"found":false`)(c.Get("books", "1"))
+	check(201, `"_id":"`)(c.Index("books", strings.NewReader(`{}`)))
+	check(400, "document_parsing_exception")(c.Index("books", strings.NewReader(`[1]`)))
+	check(404, "index_not_found_exception")(c.Get("films", "1"))
 }
 
 func TestIndices(t *testing.T) {
@@ -166,16 +161,21 @@ func TestQueries(t *testing.T) {
 
 		`{"bool":{"must":{"match":{"tags":"sea"}}}}`: {"odyssey", "whale"},
 
-		`{"bool":{"filter":[{"term":{"print":true}}],"must_not":[{"term":{"tags":"epic"}}]}}`:                        {"emma", "pride"},
-		`{"bool":{"should":[{"match":{"title":"emma"}},{"match":{"title":"whale"}}]}}`:                               {"emma", "whale"},
-		`{"bool":{"must":[{"term":{"tags":"novel"}}],"should":[{"match":{"title":"emma"}}]}}`:                        {"emma", "pride", "whale"},
-		`{"bool":{"filter":{"term":{"tags":"novel"}},"should":{"match":{"title":"emma"}},"minimum_should_match":1}}`: {"emma"},
+		`{"bool":{"filter":[{"term":{"print":true}}],"must_not":[{"term":{"tags":"epic"}}]}}`: {"emma", "pride"},
+		`{"bool":{"should":[{"match":{"title":"emma"}},{"match":{"title":"whale"}}]}}`:        {"emma", "whale"},
+
+		`{"bool":{"must":[{"term":{"tags":"novel"}}],"should":[{"match":{"title":"emma"}}]}}`: {
+			"emma", "pride", "whale",
+		},
+		`{"bool":{"filter":{"term":{"tags":"novel"}},"should":{"match":{"title":"emma"}},
+			"minimum_should_match":1}}`: {"emma"},
 	} {
 		body := `{}`
 		if query != "" {
 			body = `{"query":` + query + `}`
 		}
-		if got := found(t, answer(t, 200)(c.Search(c.Search.WithIndex("books"), c.Search.WithBody(strings.NewReader(body))))); !slices.Equal(got, want) {
+		hits := answer(t, 200)(c.Search(c.Search.WithIndex("books"), c.Search.WithBody(strings.NewReader(body))))
+		if got := found(t, hits); !slices.Equal(got, want) {
 			t.Errorf("search %s: %q, want %q", query, got, want)
 		}
 		count := answer(t, 200)(c.Count(c.Count.WithIndex("books"), c.Count.WithBody(strings.NewReader(body))))
@@ -183,7 +183,8 @@ func TestQueries(t *testing.T) {
 			t.Errorf("count %s: %s, want %d", query, count, len(want))
 		}
 	}
-	if got := found(t, answer(t, 200)(c.Search(c.Search.WithQuery("melville")))); !slices.Equal(got, []string{"whale"}) {
+	got := found(t, answer(t, 200)(c.Search(c.Search.WithQuery("melville"))))
+	if !slices.Equal(got, []string{"whale"}) {
 		t.Errorf("q=melville: %q", got)
 	}
 }
@@ -216,7 +217,8 @@ func TestPages(t *testing.T) {
 	if got := found(t, body); len(got) != 1 || !strings.Contains(body, `"total":{"relation":"eq","value":4}`) {
 		t.Errorf("the last page: %s", body)
 	}
-	if body := answer(t, 200)(c.Search(c.Search.WithIndex("nothing*"))); !strings.Contains(body, `"hits":[]`) || !strings.Contains(body, `"max_score":null`) {
+	body = answer(t, 200)(c.Search(c.Search.WithIndex("nothing*")))
+	if !strings.Contains(body, `"hits":[]`) || !strings.Contains(body, `"max_score":null`) {
 		t.Errorf("no index: %s", body)
 	}
 }
@@ -235,7 +237,8 @@ func TestUnsupportedRequests(t *testing.T) {
 		`{"query":`:                                `unexpected EOF`,
 	} {
 		got := answer(t, 400)(c.Search(c.Search.WithIndex("books"), c.Search.WithBody(strings.NewReader(body))))
-		if !strings.Contains(got, want) || !strings.Contains(got, `"root_cause":[{`) || !strings.Contains(got, `"status":400`) {
+		if !strings.Contains(got, want) ||
+			!strings.Contains(got, `"root_cause":[{`) || !strings.Contains(got, `"status":400`) {
 			t.Errorf("%s: %s does not contain %s", body, got, want)
 		}
 	}
@@ -271,7 +274,10 @@ func TestBulk(t *testing.T) {
 	if want := []int{201, 409, 404, 404, 400}; !result.Errors || !slices.Equal(got, want) {
 		t.Errorf("statuses %v, want %v: %s", got, want, body)
 	}
-	for _, wrong := range []string{"", "x\n", "{\"index\":{}}\n", "{\"index\":{\"_index\":\"a\"}}\n{}", "{\"index\":{}}\n{}\n", "{\"update\":{\"_index\":\"a\"}}\n"} {
+	for _, wrong := range []string{
+		"", "x\n", "{\"index\":{}}\n", "{\"index\":{\"_index\":\"a\"}}\n{}", "{\"index\":{}}\n{}\n",
+		"{\"update\":{\"_index\":\"a\"}}\n",
+	} {
 		answer(t, 400)(c.Bulk(strings.NewReader(wrong)))
 	}
 }
@@ -324,7 +330,8 @@ func TestTypedClient(t *testing.T) {
 		t.Fatalf("%+v %v", health, err)
 	}
 	_, err = c.Search().Index("films").Do(ctx)
-	if e, ok := err.(*types.ElasticsearchError); !ok || e.Status != 404 || e.ErrorCause.Type != "index_not_found_exception" {
+	e, ok := err.(*types.ElasticsearchError)
+	if !ok || e.Status != 404 || e.ErrorCause.Type != "index_not_found_exception" {
 		t.Fatalf("%#v", err)
 	}
 }

@@ -98,8 +98,9 @@ func (ix *index) put(id string, source json.RawMessage, create bool) (status int
 	old, exists := ix.docs[id]
 	if exists && create {
 		return 0, nil, &failure{
-			Type:   "version_conflict_engine_exception",
-			Reason: fmt.Sprintf("[%s]: version conflict, document already exists (current version [%d])", id, old.version),
+			Type: "version_conflict_engine_exception",
+			Reason: fmt.Sprintf("[%s]: version conflict, document already exists (current version [%d])",
+				id, old.version),
 			Index:  ix.name,
 			Status: http.StatusConflict,
 		}
@@ -151,7 +152,11 @@ func shards(n int) map[string]any {
 func (ix *index) parse(id string, source json.RawMessage) (*document.Document, error) {
 	var object map[string]any
 	if err := json.Unmarshal(source, &object); err != nil || object == nil {
-		return nil, &failure{Type: "document_parsing_exception", Reason: "failed to parse: not a JSON object", Index: ix.name}
+		return nil, &failure{
+			Type:   "document_parsing_exception",
+			Reason: "failed to parse: not a JSON object",
+			Index:  ix.name,
+		}
 	}
 	doc := document.NewDocument(id)
 	var exact []string // fields that a search of all fields must not find twice
@@ -191,7 +196,8 @@ func (ix *index) flatten(doc *document.Document, name string, at []uint64, value
 
 func (ix *index) addText(doc *document.Document, name string, at []uint64, value string) {
 	analyzer := ix.fields.AnalyzerNamed(ix.fields.AnalyzerNameForPath(name))
-	doc.AddField(document.NewTextFieldCustom(name, at, []byte(value), bleveindex.IndexField|bleveindex.IncludeTermVectors, analyzer))
+	options := bleveindex.IndexField | bleveindex.IncludeTermVectors
+	doc.AddField(document.NewTextFieldCustom(name, at, []byte(value), options, analyzer))
 }
 
 func (h *Handler) createIndex(r *http.Request) (int, any, error) {
@@ -210,7 +216,11 @@ func (h *Handler) createIndex(r *http.Request) (int, any, error) {
 	defer h.mu.Unlock()
 	name := r.PathValue("index")
 	if _, exists := h.indices[name]; exists {
-		return 0, nil, &failure{Type: "resource_already_exists_exception", Reason: fmt.Sprintf("index [%s] already exists", name), Index: name}
+		return 0, nil, &failure{
+			Type:   "resource_already_exists_exception",
+			Reason: fmt.Sprintf("index [%s] already exists", name),
+			Index:  name,
+		}
 	}
 	if _, err := h.create(name, keywords); err != nil {
 		return 0, nil, err
@@ -233,8 +243,13 @@ func (p properties) keywords(prefix string, into map[string]bool) {
 
 // create adds an index. The caller holds h.mu.
 func (h *Handler) create(name string, keywords map[string]bool) (*index, error) {
-	if strings.ToLower(name) != name || strings.ContainsAny(name, `\/*?"<>| ,#:`) || strings.ContainsAny(name[:1], "-_+.") {
-		return nil, &failure{Type: "invalid_index_name_exception", Reason: fmt.Sprintf("Invalid index name [%s]", name), Index: name}
+	if strings.ToLower(name) != name || strings.ContainsAny(name, `\/*?"<>| ,#:`) ||
+		strings.ContainsAny(name[:1], "-_+.") {
+		return nil, &failure{
+			Type:   "invalid_index_name_exception",
+			Reason: fmt.Sprintf("Invalid index name [%s]", name),
+			Index:  name,
+		}
 	}
 	ix, err := newIndex(name, keywords)
 	if err == nil {
@@ -250,7 +265,12 @@ func (h *Handler) index(name string) (*index, error) {
 	if ix, ok := h.indices[name]; ok {
 		return ix, nil
 	}
-	return nil, &failure{Type: "index_not_found_exception", Reason: fmt.Sprintf("no such index [%s]", name), Index: name, Status: http.StatusNotFound}
+	return nil, &failure{
+		Type:   "index_not_found_exception",
+		Reason: fmt.Sprintf("no such index [%s]", name),
+		Index:  name,
+		Status: http.StatusNotFound,
+	}
 }
 
 // indexToWrite returns the named index. It creates it for the first document.

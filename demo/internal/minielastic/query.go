@@ -3,7 +3,6 @@ package minielastic
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strings"
 
 	"github.com/blevesearch/bleve/v2"
@@ -41,14 +40,14 @@ func translate(raw json.RawMessage) (query.Query, error) {
 		}
 		return translateField(kind, field, body)
 	}
-	return nil, &failure{Type: "parsing_exception", Reason: fmt.Sprintf("unknown query [%s]", kind)}
+	return nil, failf("parsing_exception", "unknown query [%s]", kind)
 }
 
 // only splits an object with one key, {"name": value}, which is the form of all queries.
 func only(raw json.RawMessage) (name string, value json.RawMessage, err error) {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil || len(object) != 1 {
-		return "", nil, &failure{Type: "parsing_exception", Reason: fmt.Sprintf("expected an object with one key, found [%s]", raw)}
+		return "", nil, failf("parsing_exception", "expected an object with one key, found [%s]", raw)
 	}
 	for name, value = range object {
 		break
@@ -184,7 +183,7 @@ func exactly(field string, value any) (query.Query, error) {
 		q.SetField(field)
 		return q, nil
 	}
-	return nil, &failure{Type: "parsing_exception", Reason: fmt.Sprintf("[%s] needs a string, a number or a bool, not [%v]", field, value)}
+	return nil, failf("parsing_exception", "[%s] needs a string, a number or a bool, not [%v]", field, value)
 }
 
 func between(field string, raw json.RawMessage) (query.Query, error) {
@@ -223,14 +222,14 @@ func between(field string, raw json.RawMessage) (query.Query, error) {
 		q.SetField(field)
 		return q, nil
 	}
-	return nil, &failure{Type: "parsing_exception", Reason: fmt.Sprintf("[range] of [%s] needs two numbers or two strings, or one of them", field)}
+	return nil, failf("parsing_exception", "[range] of [%s] needs two numbers or two strings, or one of them", field)
 }
 
 // queryString parses a query in bleve's query language.
 func queryString(text string) (query.Query, error) {
 	q := bleve.NewQueryStringQuery(text)
 	if err := q.Validate(); err != nil {
-		return nil, &failure{Type: "query_shard_exception", Reason: fmt.Sprintf("Failed to parse query [%s]", text)}
+		return nil, failf("query_shard_exception", "Failed to parse query [%s]", text)
 	}
 	return q, nil
 }

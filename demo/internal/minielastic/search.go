@@ -2,7 +2,6 @@ package minielastic
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -35,11 +34,12 @@ func parseSearch(r *http.Request) (from, size int, q query.Query, err error) {
 	for name, into := range map[string]*int{"from": &from, "size": &size} {
 		if text := values.Get(name); text != "" {
 			if *into, err = strconv.Atoi(text); err != nil {
-				return 0, 0, nil, &failure{Type: "illegal_argument_exception", Reason: fmt.Sprintf("Failed to parse int parameter [%s] with value [%s]", name, text)}
+				return 0, 0, nil, failf("illegal_argument_exception",
+					"Failed to parse int parameter [%s] with value [%s]", name, text)
 			}
 		}
 		if *into < 0 {
-			return 0, 0, nil, &failure{Type: "illegal_argument_exception", Reason: fmt.Sprintf("[%s] parameter cannot be negative", name)}
+			return 0, 0, nil, failf("illegal_argument_exception", "[%s] parameter cannot be negative", name)
 		}
 	}
 	if text := values.Get("q"); text != "" {
@@ -51,7 +51,9 @@ func parseSearch(r *http.Request) (from, size int, q query.Query, err error) {
 }
 
 // find runs a query on the indices in the URL, or on all.
-func (h *Handler) find(r *http.Request, from, size int, q query.Query) (shardCount int, found *bleve.SearchResult, err error) {
+func (h *Handler) find(
+	r *http.Request, from, size int, q query.Query,
+) (shardCount int, found *bleve.SearchResult, err error) {
 	chosen, err := h.selected(r.PathValue("index"))
 	if err != nil {
 		return 0, nil, err
@@ -101,7 +103,9 @@ func (h *Handler) hits(found search.DocumentMatchCollection) []any {
 			continue // deleted meanwhile
 		}
 		if doc, ok := ix.get(match.ID); ok {
-			hits = append(hits, map[string]any{"_index": match.Index, "_id": match.ID, "_score": match.Score, "_source": doc.source})
+			hits = append(hits, map[string]any{
+				"_index": match.Index, "_id": match.ID, "_score": match.Score, "_source": doc.source,
+			})
 		}
 	}
 	return hits
