@@ -68,7 +68,7 @@ var dependencies = map[string][]string{
 	"internal/redact":         {},
 	"internal/redact/sqltext": {"github.com/DataDog/go-sqllexer"},
 	"internal/terminal":       {"golang.org/x/term"},
-	"cmd/gaptrace":            {"github.com/spf13/cobra"},
+	"cmd/gaptrace":            {"github.com/dustin/go-humanize", "github.com/spf13/cobra"},
 	"contrib/nethttp":         {"github.com/opentracing/opentracing-go"},
 	"contrib/redis":           {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
 	"contrib/sql":             {"github.com/opentracing/opentracing-go"},

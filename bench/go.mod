@@ -1,15 +1,15 @@
 module github.com/gaptrace/gaptrace/bench
 
-// What gaptrace is held against: nobody who uses it gets any of this. All peers resolve together in these versions; "the newest" is that of
-// November 2026.
+// A module of its own, so that programs that import gaptrace do not get the peers. These versions of all
+// peers work together. "The newest" is as of November 2026.
 
 go 1.26.0
 
 require (
-	github.com/Shopify/toxiproxy/v2 v2.5.0 // shapes the waiting; the version that was tried in process
+	github.com/Shopify/toxiproxy/v2 v2.5.0 // makes waits; the version that was tested in process
 	github.com/XSAM/otelsql v0.44.0 // peer: the newest
 	github.com/alicebob/miniredis/v2 v2.40.0 // the demo's version
-	github.com/elastic/go-elasticsearch/v8 v8.19.7 // the root's version, and with its OpenTelemetry instrumentation a peer
+	github.com/elastic/go-elasticsearch/v8 v8.19.7 // the root's version; a peer with its OpenTelemetry instrumentation
 	github.com/gaptrace/gaptrace v0.0.0 // what is measured
 	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // peer: the last for v8
 	github.com/go-redis/redis/v8 v8.11.5 // the root's version

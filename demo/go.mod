@@ -2,7 +2,8 @@ module github.com/gaptrace/gaptrace/demo
 
 go 1.26.0
 
-// The demo's dependencies are its own: nobody who uses gaptrace gets them. The clients are of the root's versions.
+// A module of its own, so that programs that import gaptrace do not get the demo's dependencies. The
+// clients have the root's versions.
 require (
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/blevesearch/bleve/v2 v2.6.1 // the version that minielastic was written against
