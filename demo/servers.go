@@ -61,85 +61,100 @@ func progress(w io.Writer, what string, do func() error) error {
 	return nil
 }
 
+// starter starts servers, or checks that they answer, until one fails.
+type starter struct {
+	ctx    context.Context
+	stop   *closers
+	stderr io.Writer
+	err    error // of the first that failed
+}
+
+// start starts an embedded server and returns its address.
+func (s *starter) start(name string, server func() (*embedded.Server, error)) (addr string) {
+	if s.err != nil {
+		return ""
+	}
+	s.err = progress(s.stderr, "starting "+name+" (embedded)", func() error {
+		started, err := server()
+		if err != nil {
+			return fmt.Errorf("start %s: %w", name, err)
+		}
+		s.stop.add(started.Close)
+		addr = started.Addr
+		return nil
+	})
+	return addr
+}
+
+// reach checks that a server answers.
+func (s *starter) reach(name, addr string, ask func(context.Context) error) {
+	if s.err != nil {
+		return
+	}
+	s.err = progress(s.stderr, "asking "+name+" at "+addr, func() error {
+		ctx, cancel := context.WithTimeout(s.ctx, serverTimeout)
+		defer cancel()
+		if err := ask(ctx); err != nil {
+			return fmt.Errorf("%s at %s: %w", name, addr, err)
+		}
+		return nil
+	})
+}
+
 // startServers checks that the servers named by flags answer, and starts the others.
-func startServers(ctx context.Context, c config, stop *closers, stderr io.Writer) (at addresses, err error) {
+func startServers(ctx context.Context, c config, stop *closers, stderr io.Writer) (addresses, error) {
 	id := strings.ToLower(rand.Text()[:8]) // two demos may share a server
-	at = addresses{redis: c.redis, mysql: c.mysql, elasticsearch: c.elasticsearch, names: bookshop.Names{
+	at := addresses{redis: c.redis, mysql: c.mysql, elasticsearch: c.elasticsearch, names: bookshop.Names{
 		KeyPrefix: "gaptrace:demo:" + id + ":",
 		Index:     "gaptrace-demo-" + id + "-books",
 	}}
-	start := func(what string, server func() (*embedded.Server, error)) (addr string) {
-		if err != nil {
-			return ""
-		}
-		err = progress(stderr, "starting "+what+" (embedded)", func() error {
-			s, err := server()
-			if err != nil {
-				return fmt.Errorf("start %s: %w", what, err)
-			}
-			stop.add(s.Close)
-			addr = s.Addr
-			return nil
-		})
-		return addr
-	}
-	reach := func(what, where string, ask func(context.Context) error) {
-		if err != nil {
-			return
-		}
-		err = progress(stderr, "asking "+what+" at "+where, func() error {
-			ctx, cancel := context.WithTimeout(ctx, serverTimeout)
-			defer cancel()
-			if err := ask(ctx); err != nil {
-				return fmt.Errorf("%s at %s: %w", what, where, err)
-			}
-			return nil
-		})
-	}
-
+	s := starter{ctx: ctx, stop: stop, stderr: stderr}
 	if at.redis == nil {
-		at.redis = &goredis.Options{Addr: start("redis", embedded.Redis)}
+		at.redis = &goredis.Options{Addr: s.start("redis", embedded.Redis)}
 	} else {
-		reach("redis", at.redis.Addr, func(ctx context.Context) error {
+		s.reach("redis", at.redis.Addr, func(ctx context.Context) error {
 			client := goredis.NewClient(at.redis)
 			defer client.Close()
 			return client.Ping(ctx).Err()
 		})
 	}
 	if at.elasticsearch == "" {
-		at.elasticsearch = "http://" + start("elasticsearch", embedded.Elasticsearch)
+		at.elasticsearch = "http://" + s.start("elasticsearch", embedded.Elasticsearch)
 	} else {
-		reach("elasticsearch", redacted(at.elasticsearch), func(ctx context.Context) error {
-			client, err := goelasticsearch.NewClient(goelasticsearch.Config{Addresses: []string{at.elasticsearch}})
-			if err != nil {
-				return err
-			}
-			res, err := client.Cluster.Health(client.Cluster.Health.WithContext(ctx))
-			if err != nil {
-				return err
-			}
-			defer res.Body.Close()
-			if res.IsError() {
-				return errors.New(res.String())
-			}
-			return nil
+		s.reach("elasticsearch", redacted(at.elasticsearch), func(ctx context.Context) error {
+			return askElasticsearch(ctx, at.elasticsearch)
 		})
 	}
-	makeDatabase := func(ctx context.Context) error {
-		var err error
+	makeDatabase := func(ctx context.Context) (err error) {
 		at.mysql, err = createDatabase(ctx, at.mysql, "gaptrace_demo_"+id, stop)
 		return err
 	}
 	if at.mysql == nil {
 		at.mysql = gomysql.NewConfig()
 		at.mysql.Net, at.mysql.User = "tcp", "root"
-		if at.mysql.Addr = start("mysql", embedded.MySQL); err == nil {
-			err = makeDatabase(ctx)
+		if at.mysql.Addr = s.start("mysql", embedded.MySQL); s.err == nil {
+			s.err = makeDatabase(ctx)
 		}
 	} else {
-		reach("mysql", at.mysql.Addr, makeDatabase)
+		s.reach("mysql", at.mysql.Addr, makeDatabase)
 	}
-	return at, err
+	return at, s.err
+}
+
+func askElasticsearch(ctx context.Context, address string) error {
+	client, err := goelasticsearch.NewClient(goelasticsearch.Config{Addresses: []string{address}})
+	if err != nil {
+		return err
+	}
+	res, err := client.Cluster.Health(client.Cluster.Health.WithContext(ctx))
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.IsError() {
+		return errors.New(res.String())
+	}
+	return nil
 }
 
 // redacted returns a URL without its password.

@@ -81,8 +81,7 @@ func parseLookback(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// size is a number of bytes. The flag's value 0 means no limit; given tells it from a flag that was
-// not set.
+// size is a number of bytes; 0 means no limit. given is false if the flag is not set.
 type size struct {
 	bytes int64
 	given bool

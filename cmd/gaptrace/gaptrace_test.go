@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -96,34 +97,23 @@ func newJaeger(dir string) *jaeger {
 	if err != nil {
 		panic(err)
 	}
-	var mu sync.Mutex
-	asked := func(req *http.Request) {
-		mu.Lock()
-		defer mu.Unlock()
-		f, err := os.OpenFile(filepath.Join(dir, "asked"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
-		if err != nil {
-			return
-		}
-		user, _, _ := req.BasicAuth()
-		fmt.Fprintf(f, "%s %s user=%s\n", req.URL.Path, req.URL.Query().Encode(), user)
-		f.Close()
-	}
+	log := requestLog(filepath.Join(dir, "asked"))
 	mux := http.NewServeMux()
 	mux.HandleFunc("/api/services", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, `{"data":["supplier","bookshop"]}`)
 	})
-	answer := func(w http.ResponseWriter, req *http.Request) {
-		asked(req)
+	find := func(w http.ResponseWriter, req *http.Request) {
+		log(req)
 		if service := req.FormValue("service"); service != "" && service != "bookshop" {
 			io.WriteString(w, `{"data":[]}`)
 			return
 		}
 		w.Write(traces)
 	}
-	mux.HandleFunc("/api/traces", answer)
-	mux.HandleFunc("/prefix/api/traces", answer)
+	mux.HandleFunc("/api/traces", find)
+	mux.HandleFunc("/prefix/api/traces", find)
 	mux.HandleFunc("/api/traces/{id}", func(w http.ResponseWriter, req *http.Request) {
-		asked(req)
+		log(req)
 		if req.PathValue("id") != "4f1c6a3d9be20c77" {
 			w.WriteHeader(http.StatusNotFound)
 			io.WriteString(w, `{"data":null,"errors":[{"code":404,"msg":"trace not found"}]}`)
@@ -131,6 +121,13 @@ func newJaeger(dir string) *jaeger {
 		}
 		w.Write(traces)
 	})
+	j.misbehave(mux, traces)
+	j.Server = httptest.NewServer(mux)
+	return j
+}
+
+// misbehave adds paths under which answers break off, hang, or fail at the first attempt.
+func (j *jaeger) misbehave(mux *http.ServeMux, traces []byte) {
 	mux.HandleFunc("/breaks/api/traces", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(traces)))
 		w.Write(traces[:len(traces)-300])
@@ -146,14 +143,28 @@ func newJaeger(dir string) *jaeger {
 		}
 		<-req.Context().Done()
 	})
-	var tries sync.Map
+	var attempts atomic.Int32
 	mux.HandleFunc("/busy/api/traces", func(w http.ResponseWriter, _ *http.Request) {
-		if _, before := tries.LoadOrStore("", true); !before {
+		if attempts.Add(1) == 1 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		w.Write(traces)
 	})
-	j.Server = httptest.NewServer(mux)
-	return j
+}
+
+// requestLog returns a function that appends a request to a file.
+func requestLog(name string) func(*http.Request) {
+	var mu sync.Mutex
+	return func(req *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+		if err != nil {
+			return
+		}
+		user, _, _ := req.BasicAuth()
+		fmt.Fprintf(f, "%s %s user=%s\n", req.URL.Path, req.URL.Query().Encode(), user)
+		f.Close()
+	}
 }

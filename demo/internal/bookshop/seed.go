@@ -180,7 +180,7 @@ func seedElasticsearch(ctx context.Context, c Clients, n Names, random *rand.Ran
 	return nil
 }
 
-// ok closes a response of which nobody wants the body, unless it tells of an error.
+// ok closes a response, and returns an error if it is one.
 func ok(res *esapi.Response, err error) error {
 	if err != nil {
 		return err
