@@ -17,7 +17,7 @@ type Case struct {
 
 	// Make returns the call as p wraps it, with a client of its own. It returns nil if p does not
 	// wrap the library. A call that fails panics, because its cost would mean nothing.
-	Make func(p peer.Peer, at cleanup) func(context.Context)
+	Make func(p peer.Peer, onClose cleanup) func(context.Context)
 
 	// FromHeaders is set if the wrapper is a server's. It returns the context for a call whose
 	// parent is in these headers.
@@ -33,7 +33,7 @@ type cleanup func(func())
 
 // wrappedBy returns Make for p.
 func (c Case) wrappedBy(p peer.Peer) func(cleanup) func(context.Context) {
-	return func(at cleanup) func(context.Context) { return c.Make(p, at) }
+	return func(onClose cleanup) func(context.Context) { return c.Make(p, onClose) }
 }
 
 func (c Case) title() string { return c.Library + " " + c.Name }

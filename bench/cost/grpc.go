@@ -82,7 +82,7 @@ func toMetadata(ctx context.Context, span opentracing.Span) context.Context {
 func withGRPC(
 	wrapped side, call func(context.Context, pb.TestServiceClient),
 ) func(peer.Peer, cleanup) func(context.Context) {
-	return func(p peer.Peer, at cleanup) func(context.Context) {
+	return func(p peer.Peer, onClose cleanup) func(context.Context) {
 		ofClient, ofServer, covered := wrapped(p)
 		if !covered {
 			return nil
@@ -90,13 +90,13 @@ func withGRPC(
 		listener := bufconn.Listen(1 << 20)
 		server := grpc.NewServer(ofServer...)
 		pb.RegisterTestServiceServer(server, service{})
-		at(server.Stop)
+		onClose(server.Stop)
 		go func() { check(server.Serve(listener)) }()
 		dial := func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
 		options := append(slices.Clip(ofClient),
 			grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))
 		conn := must(grpc.NewClient("passthrough:memory", options...))
-		at(func() { check(conn.Close()) })
+		onClose(func() { check(conn.Close()) })
 		client := pb.NewTestServiceClient(conn)
 		return func(ctx context.Context) { call(ctx, client) }
 	}

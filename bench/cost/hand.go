@@ -70,7 +70,7 @@ func isWait(span *jaeger.Span) bool {
 // byHand returns the raw call with Jaeger's spans around it: started, tagged, injected or put into
 // the handler's context, and finished. It records neither errors nor waits, and does not watch
 // results.
-func byHand(c Case, raw peer.Peer, spans []handSpan, at cleanup) func(context.Context) {
+func byHand(c Case, raw peer.Peer, spans []handSpan, onClose cleanup) func(context.Context) {
 	if c.FromHeaders != nil {
 		return c.Make(peer.Peer{
 			HTTPHandler: func(h http.Handler) http.Handler { return spans[0].handler(h) },
@@ -80,9 +80,9 @@ func byHand(c Case, raw peer.Peer, spans []handSpan, at cleanup) func(context.Co
 					grpc.StreamInterceptor(spans[0].stream),
 				}
 			},
-		}, at)
+		}, onClose)
 	}
-	call := c.Make(raw, at)
+	call := c.Make(raw, onClose)
 	return func(ctx context.Context) {
 		parent := opentracing.SpanFromContext(ctx)
 		if parent == nil {

@@ -27,8 +27,8 @@ func describe(spans []*jaeger.Span) []string {
 func TestByHandMakesTheSameSpans(t *testing.T) {
 	for _, c := range cases() {
 		ours := recorded(c, c.wrappedBy(named(ourName)))
-		byHand := recorded(c, func(at cleanup) func(context.Context) {
-			return byHand(c, named(rawName), toMake(ours), at)
+		byHand := recorded(c, func(onClose cleanup) func(context.Context) {
+			return byHand(c, named(rawName), toMake(ours), onClose)
 		})
 		got, want := describe(byHand), describe(ours)
 		if len(want) == 0 || !slices.Equal(got, want) {

@@ -113,25 +113,24 @@ func parse(args []string, stdout io.Writer) (f flags, err error) {
 // check refuses combinations of flags that would measure something else than they say, or would
 // write incomplete tables.
 func (f flags) check() error {
-	if f.rounds < 0 {
-		return fmt.Errorf("-rounds %d: want 0 or more", f.rounds)
-	}
-	if f.service && f.export {
-		return errors.New("-service and -export are two measurements: use one of them")
-	}
-	if f.short && f.export {
-		return errors.New("-short cannot be combined with -export: its bounds are for spans that are not sent")
-	}
-	some := []struct {
-		flag  string
-		given bool
-	}{{"-case", f.only.Regexp != nil}, {"-peer", f.peer.Regexp != nil}, {"-short", f.short}, {"-json", f.json}}
-	for i, each := range some {
-		switch {
-		case each.given && f.write != "":
-			return fmt.Errorf("-write cannot be combined with %s: it replaces whole tables", each.flag)
-		case each.given && f.service && i < 2:
-			return fmt.Errorf("-service cannot be combined with %s: it measures the whole service", each.flag)
+	only, peer := f.only.Regexp != nil, f.peer.Regexp != nil
+	const whole, tables = "it measures the whole service", "it replaces whole tables"
+	for _, refused := range []struct {
+		when    bool
+		message string
+	}{
+		{f.rounds < 0, fmt.Sprintf("-rounds %d: want 0 or more", f.rounds)},
+		{f.service && f.export, "-service and -export are two measurements: use one of them"},
+		{f.short && f.export, "-short cannot be combined with -export: its bounds are for spans that are not sent"},
+		{f.service && only, "-service cannot be combined with -case: " + whole},
+		{f.service && peer, "-service cannot be combined with -peer: " + whole},
+		{f.write != "" && only, "-write cannot be combined with -case: " + tables},
+		{f.write != "" && peer, "-write cannot be combined with -peer: " + tables},
+		{f.write != "" && f.short, "-write cannot be combined with -short: " + tables},
+		{f.write != "" && f.json, "-write cannot be combined with -json: it writes tables"},
+	} {
+		if refused.when {
+			return errors.New(refused.message)
 		}
 	}
 	return nil

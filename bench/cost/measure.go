@@ -95,7 +95,7 @@ func open(c Case, t tracers, peers []peer.Peer) *measured {
 		add(p.Name, t[p.API], c.wrappedBy(p))
 		if p.Name == rawName {
 			spans := toMake(recorded(c, c.wrappedBy(named(ourName))))
-			add(handName, t[p.API], func(at cleanup) func(context.Context) { return byHand(c, p, spans, at) })
+			add(handName, t[p.API], func(onClose cleanup) func(context.Context) { return byHand(c, p, spans, onClose) })
 		}
 	}
 	return m

@@ -30,7 +30,7 @@ func redisCases() []Case {
 }
 
 func withRedis(commands int, call func(context.Context, *redis.Client)) func(peer.Peer, cleanup) func(context.Context) {
-	return func(p peer.Peer, at cleanup) func(context.Context) {
+	return func(p peer.Peer, onClose cleanup) func(context.Context) {
 		if p.Redis == nil {
 			return nil
 		}
@@ -40,7 +40,7 @@ func withRedis(commands int, call func(context.Context, *redis.Client)) func(pee
 			},
 			PoolSize: 1, IdleCheckFrequency: -1, ReadTimeout: -1, WriteTimeout: -1,
 		})
-		at(func() { check(client.Close()) })
+		onClose(func() { check(client.Close()) })
 		p.Redis(client)
 		return func(ctx context.Context) { call(ctx, client) }
 	}

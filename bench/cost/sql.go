@@ -46,11 +46,11 @@ func transaction(ctx context.Context, db peer.Querier) {
 // withDB calls a database whose queries return this many rows, opened with the peer's one line. The
 // raw figure contains what database/sql does for the call.
 func withDB(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, cleanup) func(context.Context) {
-	return func(p peer.Peer, at cleanup) func(context.Context) {
+	return func(p peer.Peer, onClose cleanup) func(context.Context) {
 		if p.SQL == nil {
 			return nil
 		}
-		db := openInstant(p, rows, at)
+		db := openInstant(p, rows, onClose)
 		return func(ctx context.Context) { call(ctx, db) }
 	}
 }
@@ -58,21 +58,21 @@ func withDB(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, 
 // withPool calls the database through what a peer has for waits for the pool. Raw, which the others
 // are compared with, calls the plain *sql.DB.
 func withPool(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, cleanup) func(context.Context) {
-	return func(p peer.Peer, at cleanup) func(context.Context) {
+	return func(p peer.Peer, onClose cleanup) func(context.Context) {
 		if p.Name == rawName {
 			p.Pool = func(db *sql.DB) peer.Querier { return db }
 		}
 		if p.SQL == nil || p.Pool == nil {
 			return nil
 		}
-		pool := p.Pool(openInstant(p, rows, at))
+		pool := p.Pool(openInstant(p, rows, onClose))
 		return func(ctx context.Context) { call(ctx, pool) }
 	}
 }
 
-func openInstant(p peer.Peer, rows int, at cleanup) *sql.DB {
+func openInstant(p peer.Peer, rows int, onClose cleanup) *sql.DB {
 	db := p.SQL(instant{rows})
-	at(func() { check(db.Close()) })
+	onClose(func() { check(db.Close()) })
 	db.SetMaxOpenConns(1)
 	check(db.Ping()) // connect before the measured call
 	return db
