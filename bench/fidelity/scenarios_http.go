@@ -27,7 +27,7 @@ var httpScenarios = []scenario{
 	},
 	{
 		name:   "http throttled",
-		about:  "net/http client: a body through toxiproxy's bandwidth, read in pieces of 4 KiB with little work between",
+		about:  "net/http client: a body through toxiproxy's bandwidth, in pieces of 4 KiB with little work between",
 		covers: coversHTTP, open: httpThrottled,
 	},
 	{
