@@ -55,7 +55,7 @@ type options struct {
 	maxBytes size
 	skew     skew
 
-	drawsTraces                  bool // true for report, false for top, which has only the flag for operations
+	drawsTraces                  bool // true for report; top has only operations of the next flags
 	draw, gaps, operations, rows int
 	atLeast                      time.Duration
 
