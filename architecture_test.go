@@ -24,7 +24,7 @@ var layers = map[string]int{
 	"internal/options":   0,
 	"internal/redact":    0,
 	"internal/printable": 0,
-	"internal/nearest":   0,
+	"internal/suggest":   0,
 	"internal/terminal":  0,
 	"internal/worktime":  0,
 

@@ -4,18 +4,13 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gaptrace/gaptrace/internal/nearest"
+	"github.com/gaptrace/gaptrace/internal/suggest"
 )
 
 // suggestService ends the error for an unknown service: with the name that was probably meant, or
 // else with all names that exist.
 func suggestService(unknown string, names []string) string {
-	best, least := "", max(2, len(unknown)/3)+1
-	for _, name := range names {
-		if d := nearest.Distance(strings.ToLower(unknown), strings.ToLower(name)); d < least {
-			best, least = name, d
-		}
-	}
+	best := suggest.Closest(unknown, names, max(2, len(unknown)/3), strings.ToLower)
 	switch {
 	case best != "":
 		return "; did you mean " + strconv.Quote(best) + "?"

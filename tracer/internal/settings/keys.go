@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gaptrace/gaptrace/internal/nearest"
+	"github.com/gaptrace/gaptrace/internal/suggest"
 )
 
 // A key describes what a document may contain at its paths: a section, or one of the other fields.
@@ -115,18 +115,18 @@ func lookup(path string) *key {
 	return nil
 }
 
-// suggest returns a question that names the path most similar to path in its section, if any.
-func suggest(path string) string {
+// didYouMean returns a question that names the key most similar to path in its section, if any.
+func didYouMean(path string) string {
 	dir := path[:strings.LastIndexByte(path, '.')+1]
-	best, least := "", 3
+	var names []string
 	for _, k := range keys {
 		for _, p := range k.paths {
-			name, ok := strings.CutPrefix(p, dir)
-			if d := nearest.Distance(normal(p), normal(path)); ok && !strings.Contains(name, ".") && d < least {
-				best, least = name, d
+			if name, ok := strings.CutPrefix(p, dir); ok && !strings.Contains(name, ".") {
+				names = append(names, name)
 			}
 		}
 	}
+	best := suggest.Closest(path[len(dir):], names, 2, normal)
 	if best == "" {
 		return ""
 	}

@@ -93,7 +93,7 @@ func (src *Source) readSection(prefix string, n *yaml.Node) {
 		k := lookup(path)
 		switch {
 		case k == nil:
-			src.wrong(name, path, "unknown key"+suggest(path))
+			src.wrong(name, path, "unknown key"+didYouMean(path))
 		case empty(value):
 		case k.section || k.form == tags:
 			if !src.add(k.paths[0], entry{key: path, line: name.Line}) {
