@@ -8,7 +8,7 @@ import "github.com/gaptrace/gaptrace/internal/options"
 //	// "net/http", "go-redis", "database/sql", "go-elasticsearch" or "grpc".
 //	Component string
 //
-//	// Operation is the name that the wrapper gives the span. It is low in cardinality:
+//	// Operation is the name that the wrapper gives the span. It has few values:
 //	// it holds no ID, key or value.
 //	Operation string
 //

@@ -33,8 +33,8 @@
 //	                                    [   wait    ]        [   wait    ]
 //
 // The first wait is the call's span. Each later wait is a span of its own, named after the call's
-// span plus " wait". It has the same parent, and follows from the call's span. A Read or Next that
-// takes at most 20 µs found its data in a buffer: it is work, and not covered.
+// span plus " wait". It has the same parent, and a FollowsFrom reference to the call's span. A Read
+// or Next that takes at most 20 µs found its data in a buffer: it is work, and not covered.
 //
 // The spans of a call are reported together, with their true times, when its result has been
 // consumed: at EOF, an error or Close. The call's span then has these tags:
@@ -43,13 +43,17 @@
 //	wait.us                 their total length, in microseconds
 //	wait.joined_us          work between waits that the spans cover, in microseconds
 //	bytes, rows, messages   how much of the result was read
-//	abandoned               true if the result was never closed, and the garbage collector found it
+//	abandoned               true if the result was neither read to its end nor closed
 //
-// Waits close to each other are joined into one span, to keep the number of spans small. The work
-// between them is then covered too, and wait.joined_us counts it; package gap subtracts it again.
-// Waits are joined while this work is below 100 µs or 1 % of the call, whichever is more, and
-// beyond that only if the call has more than 32 waits (see [WithMaxWaits]).
+// An abandoned result is reported when the garbage collector finds it. Rows that database/sql still
+// references are reported after ten minutes without a read.
 //
-// On the server side, the span covers the handler. Its waits for the client, in reading the request
-// or writing the response, are children of this span, with the suffix " read" or " write".
+// Waits close to each other are joined into one span, to keep the number of spans small. The span
+// also covers the work between them. The tag wait.joined_us counts this work, and package gap
+// subtracts it again. It stays below 100 µs or 1 % of the call, whichever is more, unless the call
+// has more than 32 waits (see [WithMaxWaits]).
+//
+// A server's span covers the handler. The handler's waits for its client are children of this span,
+// with the suffix " read" for reading the request and " write" for writing the response. Later ones
+// have the suffix " read wait" or " write wait".
 package gaptrace

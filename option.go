@@ -11,17 +11,20 @@ import (
 // a table of what each option does in each wrapper.
 //
 // If an option is given twice, the last one counts. A nil or zero argument stands for the default,
-// and a nil Option is ignored. An option panics, when it is made, if its argument makes no sense.
-// Only [WithMaxWaits] can.
+// and a nil Option is ignored.
 //
 // # Hooks
 //
 // A hook is a function that is given to an option. Several calls may run it at the same time. It
-// runs on the caller's goroutine, during the call or while its result is consumed, with two
-// exceptions. For an abandoned result, it runs on the runtime's cleanup goroutine. For a gRPC
-// stream that grpc ended while nobody waited for it, it runs on a goroutine of its own.
+// runs on the caller's goroutine, during the call or while its result is consumed. The exceptions
+// are results that no caller waits for:
 //
-// A hook that panics does not harm the call. The panic is contained, and replaced by a result:
+//	result                               the hook runs on
+//	garbage, not closed                  the runtime's cleanup goroutine
+//	SQL rows, not read for ten minutes   the goroutine of a later query, or of Close
+//	gRPC stream that grpc ended          a goroutine of its own
+//
+// A hook that panics does not harm the call. The wrapper recovers, and goes on:
 //
 //	WithFilter                   the call is not recorded
 //	WithOperation, WithTags      the wrapper's own name and tags
@@ -35,42 +38,46 @@ func WithTracer(t opentracing.Tracer) Option {
 	return func(c *options.Config) { c.Tracer = t }
 }
 
-// WithRoots also records a client's calls whose context carries no span. Each starts a trace of its
-// own. By default such calls are not recorded: health checks, pings of a connection pool,
-// background work. On a server, requests need no parent; there WithRoots only adds gRPC's health
+// WithRoots also records a client's calls whose context carries no span, such as health checks,
+// pings of a connection pool and background work. Each starts a trace of its own. By default, such
+// calls are not recorded.
+//
+// A request on a server is recorded without a parent. There, WithRoots only adds gRPC's health
 // checks and reflection.
 func WithRoots() Option {
 	return func(c *options.Config) { c.Roots = true }
 }
 
-// WithFilter records only the calls for which keep returns true. For others there is no span, and
-// nothing is injected. The default is to keep every call.
+// WithFilter records only the calls for which keep returns true. Others have no span and send no
+// trace headers. If a server's request has no span, the calls of its handler have no parent. The
+// default is to keep every call.
 func WithFilter(keep func(Call) bool) Option {
 	return func(c *options.Config) { c.Filter = keep }
 }
 
 // WithOperation names the spans. If name returns "", the span keeps the wrapper's name. Suffixes
-// such as " wait" are added to either.
+// such as " wait" are added to either. A call with several spans asks name for each.
 func WithOperation(name func(Call) string) Option {
 	return func(c *options.Config) { c.Operation = name }
 }
 
-// WithTags adds tags to the span of every sampled call, and not to those of its later waits. They
-// override the wrapper's own tags, except component and span.kind, which say what the span is.
+// WithTags adds tags to the span of every sampled call, but not to those of its later waits. They
+// override the wrapper's own tags, except component and span.kind. Strings are truncated at 4 KiB.
+// Credentials in them are not redacted.
 func WithTags(tags func(Call) opentracing.Tags) Option {
 	return func(c *options.Config) { c.Tags = tags }
 }
 
 // WithStatement replaces db.statement by the result of f, truncated at 4 KiB. If f returns "", the
-// span has no statement. f is only called for sampled calls, and gets the statement after the
-// wrapper has redacted credentials (docs/secrets.md).
+// span has no statement. f is only called for sampled calls. It gets the statement with credentials
+// redacted (docs/secrets.md); its result is not redacted again.
 func WithStatement(f func(c Call, statement string) string) Option {
 	return func(c *options.Config) { c.Statement = f }
 }
 
-// WithExpected makes errors for which f returns true count as success: the span is not tagged as an
-// error. Each wrapper has a list of such errors already, which its documentation gives; f is not
-// asked about those.
+// WithExpected makes errors for which f returns true count as success: the span has no error tag,
+// and the error is not logged. The documentation of each wrapper lists errors that always count as
+// success, such as io.EOF at the end of a body. For those, f is not called.
 func WithExpected(f func(c Call, err error) bool) Option {
 	return func(c *options.Config) { c.Expected = f }
 }
@@ -98,7 +105,7 @@ func WithMaxWaits(n int) Option {
 //	contrib/redis             dns_start, dns_done, connect_start, connect_done, retry
 //	contrib/elasticsearch     dns_start, dns_done, connect_start, connect_done, retry
 //
-// Other wrappers log nothing.
+// In other wrappers, WithPhases has no effect.
 func WithPhases() Option {
 	return func(c *options.Config) { c.Phases = true }
 }

@@ -1,5 +1,5 @@
-// Package options holds what package gaptrace shares with the wrappers and not with their users:
-// the Config that a list of options adds up to.
+// Package options holds the settings of a wrapper. Package gaptrace's options set them, and the
+// wrappers read them.
 package options
 
 import "github.com/opentracing/opentracing-go"
@@ -13,7 +13,8 @@ type Call struct {
 	// "go-redis", "database/sql", "go-elasticsearch" or "grpc".
 	Component string
 
-	// Operation names the span. It is low in cardinality: it holds no id, key or value.
+	// Operation is the name that the wrapper gives the span. It has few values: it holds no ID, key
+	// or value.
 	Operation string
 
 	// Request is the library's own request, such as a *http.Request or a redis.Cmder. Each
