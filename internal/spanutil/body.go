@@ -11,9 +11,9 @@ import (
 // its waits on c. The body finishes c at EOF, at an error, at Close, or else when it becomes
 // garbage. If there is no body to wait for, WatchResponse finishes c and returns resp itself.
 //
-// If seen is not nil, it is called after each Read and before c is finished, with the bytes read
-// and whether the body ends there. If the body becomes garbage, seen is called once more with end.
-// seen must not reference the result of WatchResponse.
+// If seen is not nil, it is called after each Read and Close, before c is finished. It gets the
+// bytes read, and whether the body has ended. If the body becomes garbage, seen is called once
+// more. seen must not reference the result of WatchResponse.
 //
 // The copy is needed because net/http's connection references its response until the body ends. If
 // that response referenced our body, a body that is never closed would never become garbage.
@@ -28,14 +28,14 @@ func WatchResponse(c *Call, resp *http.Response, seen func(p []byte, end bool)) 
 	if !c.Answered(Bytes) {
 		return resp
 	}
-	b := &body{watchedReader: watchedReader{resp.Body, c, seen}, answered: resp, returned: *resp}
-	b.returned.Body = b
+	b := &body{watchedReader: watchedReader{resp.Body, c, seen}, original: resp, copied: *resp}
+	b.copied.Body = b
 	if seen == nil {
 		Watch(c, b)
 	} else {
 		watch(b, func(c *Call) { seen(nil, true); c.collected() }, c)
 	}
-	return &b.returned
+	return &b.copied
 }
 
 // WatchReader returns rc with the waits of its Read and Close, and their failures, recorded on c.
@@ -84,14 +84,14 @@ func (w *watchedReader) Close() error {
 type body struct {
 	watchedReader
 	ended    sync.Once
-	answered *http.Response // the library's; nil after EOF
-	returned http.Response  // the caller's, in the same allocation
+	original *http.Response // the library's; nil after EOF
+	copied   http.Response  // the caller's, in the same allocation
 }
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.watchedReader.Read(p)
 	if err == io.EOF {
-		b.ended.Do(b.copyTrailer) // once: the caller may be using the trailers by now
+		b.ended.Do(b.copyTrailer) // once, since the caller may already use the trailers
 	}
 	if err != nil {
 		b.call.Finish(nil)
@@ -102,13 +102,13 @@ func (b *body) Read(p []byte) (int, error) {
 // copyTrailer copies the trailers to the caller's response. net/http sets them on its own response
 // at EOF.
 func (b *body) copyTrailer() {
-	trailer := b.answered.Trailer
-	b.answered = nil
-	if b.returned.Trailer == nil {
-		b.returned.Trailer = trailer
+	trailer := b.original.Trailer
+	b.original = nil
+	if b.copied.Trailer == nil {
+		b.copied.Trailer = trailer
 		return
 	}
-	maps.Copy(b.returned.Trailer, trailer)
+	maps.Copy(b.copied.Trailer, trailer)
 }
 
 func (b *body) Close() error {

@@ -19,12 +19,12 @@ type Call struct {
 	what    gaptrace.Call
 	tracer  opentracing.Tracer
 	parent  opentracing.SpanContext // nil: the call starts a trace, or is a served call's reads or writes
-	served  *Call                   // of reads and writes: the served call, whose span is the parent
+	served  *Call                   // for reads and writes: the served call, whose span is the parent
 	start   time.Time
 
 	inside   atomic.Uint64 // who is waiting, and since when: see Enter
 	amount   atomic.Int64  // bytes, rows or messages that came
-	decision atomic.Uint32 // a decision; it changes at most once, under mu
+	decision atomic.Uint32 // a decision; it changes under mu
 
 	role         role
 	remoteParent bool // parent came with the request
@@ -33,17 +33,20 @@ type Call struct {
 	phase    phase
 	unit     Unit // of amount
 	waits    timeline
-	buf      [2]interval             // most calls wait once or twice
-	tags     map[string]any          // the tags that the span starts with
-	span     opentracing.Span        // nil: not open
-	self     opentracing.SpanContext // of span, or nil if it was not needed yet
-	hookTags opentracing.Tags        // of WithTags: they override the wrapper's
+	buf      [2]interval      // most calls wait once or twice
+	tags     map[string]any   // the tags that the span starts with
+	span     opentracing.Span // nil: not open
+	hookTags opentracing.Tags // of WithTags: they override the wrapper's
 	failure  *recordedError
 	cleanup  runtime.Cleanup
-	earlier  *Call // to be finished with this one
+	previous *Call // finishes together with this one
+
+	// spanContext is what Inject sends: the context of span, or of a parent that is dropped. It is
+	// nil until it is needed.
+	spanContext opentracing.SpanContext
 }
 
-// phase says how far a call is.
+// phase is the progress of a call.
 //
 //	Start,           Answered             Finish
 //	Serve ──> begun ──────────> answered ────────> finished
@@ -54,8 +57,8 @@ type Call struct {
 //	            └─────────────────────────────────────┘
 //	             Finish, Discard
 //
-// Opening the span is not a phase: it happens between Start and the end, at the latest in Finish.
-// For an abandoned call, Resume returns another call, which is answered.
+// The span is opened in any of these phases, at the latest in Finish. For an abandoned call, Resume
+// returns another call, which is answered.
 type phase uint8
 
 const (
@@ -120,8 +123,8 @@ func (c *Call) InFirstWait() bool {
 	return c.phase == begun
 }
 
-// Answered ends the first wait: the library has returned, and its result is still to be consumed,
-// counted in unit. It reports whether the result is worth watching. If not, the call is finished.
+// Answered ends the first wait: the library has returned. Its result is still to be consumed, and
+// is counted in unit. Answered reports whether to watch the result. If not, the call has finished.
 func (c *Call) Answered(unit Unit) bool {
 	if !c.Sampled() {
 		c.Finish(nil)
@@ -140,21 +143,19 @@ func (c *Call) Answered(unit Unit) bool {
 	return true
 }
 
-// Served ends the span of a served request: its handler has returned. What it takes to report the
-// handler's waits and to describe the request is not the handler's work.
+// Served ends the span of a served request: its handler has returned. Call it before the handler's
+// waits are reported, since to report them is not the handler's work.
 func (c *Call) Served() {
 	if c.Sampled() {
 		c.Answered(Uncounted)
 	}
 }
 
-// Reads returns a record of a handler's waits in which it reads from its client, counted in unit.
-// They are children of c's span, named after it plus " read". Nothing is reported if there is no
-// wait.
+// Reads returns a Call for a handler's reads from its client, counted in unit. Its spans are
+// children of c's span, named after it plus " read". If there is no wait, it has no span.
 func (c *Call) Reads(unit Unit) *Call { return c.waitsFor(reads, unit) }
 
-// Writes is [Call.Reads] for waits in which a handler writes to its client. Their spans are named
-// after c's span plus " write".
+// Writes is [Call.Reads] for a handler's writes to its client. Its spans have the suffix " write".
 func (c *Call) Writes(unit Unit) *Call { return c.waitsFor(writes, unit) }
 
 func (c *Call) waitsFor(as role, unit Unit) *Call {
@@ -175,12 +176,12 @@ func (c *Call) waitsFor(as role, unit Unit) *Call {
 }
 
 // Open opens the call's span, with the tags set so far, and returns ctx with the span in it. Call
-// it last before the library.
+// it right before the library.
 //
 // A client's call begins at Start, so that describing it does not look like the program's work. In
-// two cases its time begins anew in Open, unless Sampled had to open the span before: users' hooks
-// described the call (hooks are the program's work), or the call is a served request (its span is
-// its handler's time).
+// two cases Open restarts its time: if users' hooks may have described the call, since hooks are
+// the program's work, and for a served request, since its span is its handler's time. Open does not
+// do so if the span had to be opened before, by Sampled.
 func (c *Call) Open(ctx context.Context) (with context.Context) {
 	with = ctx
 	if c == nil {
@@ -211,8 +212,8 @@ func (c *Call) Inject(format, carrier any) {
 	_ = c.tracer.Inject(sc, format, carrier)
 }
 
-// Finish ends the call, failed if err is not nil, and reports its spans. Only the first Finish
-// counts. A wait that is still going on ends now.
+// Finish ends the call and reports its spans. If err is not nil, the call has failed: see
+// [Call.Fail]. Only the first Finish counts. A wait that is still going on ends now.
 func (c *Call) Finish(err error) {
 	if c == nil {
 		return
@@ -221,7 +222,7 @@ func (c *Call) Finish(err error) {
 	if err != nil {
 		at = time.Since(c.start) // before WithExpected's hook takes its time
 	}
-	defer c.end(at) // deferred, as all below: a hook may call Goexit, which nothing can contain
+	defer c.end(at) // deferred, as everything below, since a hook may call Goexit
 	c.Fail(err)
 }
 
@@ -238,38 +239,39 @@ func (c *Call) endLocked(as phase, at time.Duration) {
 	first := c.phase == begun
 	c.phase = as
 	c.cleanup.Stop()
-	if s := c.inside.Swap(closed); s&closed == 0 && s >= one {
+	if s := c.inside.Swap(closed); s&closed == 0 && s >= oneGoroutine {
 		if at < 0 {
 			at = time.Since(c.start)
 		}
-		wait := interval{time.Duration(s & since), at}
+		wait := interval{time.Duration(s & sinceMask), at}
 		if first || wait.end-wait.start > Buffered {
 			c.waits.add(wait)
 		}
 	}
 	c.waits.settle()
-	defer c.report() // even if a hook called for the earlier call ends the goroutine
-	c.earlier.Finish(nil)
+	defer c.report() // also if a hook for the previous call calls Goexit
+	c.previous.Finish(nil)
 }
 
-// FinishAlso makes c finish earlier, a call whose waits are over, when c itself finishes. Two
-// reports at once cost less, and none lies between the waits, where it would look like work. If c
-// is nil or has finished, FinishAlso finishes earlier at once.
-func (c *Call) FinishAlso(earlier *Call) {
-	if c != nil && earlier != nil {
+// FinishAlso finishes previous, a call whose waits are over, at the same time as c. If it were
+// reported between the waits of the two calls, that would look like the program's work. FinishAlso
+// finishes previous at once if c is nil or has finished. If c has a previous call already,
+// FinishAlso finishes that one at once.
+func (c *Call) FinishAlso(previous *Call) {
+	if c != nil && previous != nil {
 		c.mu.Lock()
 		if c.phase < finished {
-			c.earlier, earlier = earlier, c.earlier
+			c.previous, previous = previous, c.previous
 		}
 		c.mu.Unlock()
 	}
-	earlier.Finish(nil)
+	previous.Finish(nil)
 }
 
-// Discard ends a call that turned out not to be one, such as a driver's ErrSkip: nothing is
-// reported. Call it before any tag, since a tag may open the span, and an open span is reported.
-// Discard returns the call given to FinishAlso, unfinished.
-func (c *Call) Discard() (earlier *Call) {
+// Discard ends a call without a report, if the library did not make it: a SQL driver may answer
+// driver.ErrSkip. Call it before any Tag, since that may open the span, and an open span is
+// reported. Discard returns the call given to FinishAlso, which is not finished.
+func (c *Call) Discard() (previous *Call) {
 	if c == nil {
 		return nil
 	}
@@ -279,11 +281,11 @@ func (c *Call) Discard() (earlier *Call) {
 		c.phase = finished
 		c.decide(dropped) // nothing opens it any more
 		c.inside.Store(closed)
-		earlier, c.earlier = c.earlier, nil
+		previous, c.previous = c.previous, nil
 	}
 	c.mu.Unlock()
 	if opened {
 		c.Finish(nil)
 	}
-	return earlier
+	return previous
 }

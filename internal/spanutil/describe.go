@@ -9,7 +9,8 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// Tag describes the call. A value is a string, number or boolean; a string is truncated at 4 KiB.
+// Tag sets a tag of the call's span. The value is a string, number or boolean; a string is
+// truncated at 4 KiB. If WithTags' hook has set the same key, its value stays.
 func (c *Call) Tag(key string, value any) {
 	if c == nil {
 		return
@@ -21,7 +22,7 @@ func (c *Call) Tag(key string, value any) {
 	}
 }
 
-// tagLocked sets a tag. A tag that is known before the span is opened goes with its start.
+// tagLocked sets a tag. If the span is not open yet, it will start with the tag, which costs less.
 func (c *Call) tagLocked(key string, value any) {
 	if c.span == nil && c.decided() == sampled {
 		c.startTags()[key] = truncated(value)
@@ -37,7 +38,8 @@ func (c *Call) tagLocked(key string, value any) {
 	c.span.SetTag(key, truncated(value))
 }
 
-// truncated returns value, a string fit for a collector. It boxes no new value for one that is fit.
+// truncated returns value, after [Truncate] if it is a string. A string that stays the same is not
+// boxed again, which would allocate.
 func truncated(value any) any {
 	if s, ok := value.(string); ok {
 		if kept := Truncate(s); kept != s {
@@ -65,8 +67,8 @@ func (c *Call) rewrite(f func(gaptrace.Call, string) string, s string) (rewritte
 	return f(c.what, s)
 }
 
-// Log notes what happened inside the call, and err unless it is nil. After the first wait it does
-// nothing, since it would concern a span that has ended.
+// Log logs an event inside the call on its span, and err unless it is nil. After the first wait it
+// does nothing, since the span ends with that wait.
 func (c *Call) Log(event string, err error, fields ...log.Field) {
 	if c == nil {
 		return
@@ -87,7 +89,7 @@ func (c *Call) Log(event string, err error, fields ...log.Field) {
 	c.span.LogFields(fields...)
 }
 
-// Rename replaces the operation, once a better name is known than at the start.
+// Rename replaces the operation of a call whose span is open, such as by the route of a request.
 func (c *Call) Rename(operation string) {
 	if c == nil {
 		return

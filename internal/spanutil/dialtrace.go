@@ -6,9 +6,10 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// DialTrace returns the hooks of [gaptrace.WithPhases] for a dial: each logs on call. In a context
-// they reach every net.Dialer that gets it, not only those of net/http. The hooks may race, and may
-// run after the call is over, if a dial lost against an idle connection. Call.Log permits both.
+// DialTrace returns httptrace hooks that log a dial on call, for [gaptrace.WithPhases]. They work
+// for every net.Dialer whose context has them, not only for net/http's. The hooks may race, or run
+// after the call is over, if an idle connection came before the dial had ended. Call.Log permits
+// both.
 func DialTrace(call *Call) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
 		DNSStart:     func(i httptrace.DNSStartInfo) { call.Log("dns_start", nil, log.String("host", i.Host)) },

@@ -9,7 +9,7 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// ErrUnwound is the failure of a call that a panic or runtime.Goexit left.
+// ErrUnwound is the failure of a call that ended by a panic or runtime.Goexit.
 var ErrUnwound = errors.New("panic or runtime.Goexit in the wrapped call")
 
 // PanicError returns the failure of a served call whose handler panicked with value. The text holds
@@ -24,8 +24,8 @@ func PanicError(value any) error {
 	return fmt.Errorf("panic with a %T", value)
 }
 
-// Fail marks the call as failed. The first error counts. Fail ignores a nil err and one that
-// WithExpected's hook accepts.
+// Fail marks the call as failed, without finishing it. The first error counts. Fail ignores a nil
+// err and one that WithExpected's hook accepts.
 func (c *Call) Fail(err error) {
 	if c == nil || err == nil || c.expects(err) {
 		return
@@ -70,8 +70,8 @@ func (c *Call) logFailure() {
 	)
 }
 
-// errorText returns what a span may show of err: its text, truncated and redacted. It contains
-// panics of the Error method, since this goroutine may be the library's.
+// errorText returns what a span may show of err: its text, truncated and redacted. It contains a
+// panic of the Error method, which would end the program on a goroutine of the library.
 func errorText(err error) (text string) {
 	text = "an error that panics when it is asked for its text"
 	defer contain()
@@ -79,8 +79,9 @@ func errorText(err error) (text string) {
 	return text
 }
 
-// Redacted returns err for Fail and Finish to record with another text, if its own may hold a
-// secret. The recorded kind is err's, and WithExpected's hook gets err itself.
+// Redacted returns an error that Fail and Finish record with the text that redact returns. Use it
+// if the text of err may hold a secret. The recorded kind is err's, and WithExpected's hook gets
+// err.
 func Redacted(err error, redact func(text string) string) error { return redacted{err, redact} }
 
 type redacted struct {
@@ -90,8 +91,8 @@ type redacted struct {
 
 func (e redacted) Error() string { return e.redact(e.error.Error()) }
 
-// recordedError is an error with the text it had when it happened. A reporter reads the text later,
-// on a goroutine of its own, where calling the real Error could race, or panic.
+// recordedError is an error with the text it had when it happened. A tracer's reporter reads the
+// text later, on another goroutine, on which the error's own Error method could race, or panic.
 type recordedError struct {
 	error
 	message string

@@ -2,31 +2,32 @@ package spanutil
 
 import "time"
 
-// Call.inside holds, in one word, whether the call is closed, how many goroutines are inside the
-// library, and when the first of them entered, in nanoseconds since the call's start. A word can be
-// changed without a lock, which would cost a short read, the most common one, too much.
+// Call.inside holds, in one word, whether the call has finished, how many goroutines are inside the
+// library, and when the first of them entered, in nanoseconds since the call's start. A lock
+// instead would cost a short read, the most common one, too much.
 //
-//	 63      62 … 51       50 … 0
-//	closed   goroutines    since     (26 days fit)
+//	bit   63       62 … 51      50 … 0
+//	      closed   goroutines   since     (26 days fit)
 const (
 	sinceBits = 51
-	since     = 1<<sinceBits - 1
-	one       = 1 << sinceBits
-	closed    = 1 << 63
+	sinceMask = 1<<sinceBits - 1
+
+	oneGoroutine = 1 << sinceBits
+	closed       = 1 << 63
 )
 
 // Enter begins a wait: the caller is about to block on the result. Overlapping waits of several
-// goroutines are one wait. Enter returns false, and records nothing, if the call has finished.
+// goroutines are one wait. If the call has finished, Enter records nothing and returns false.
 func (c *Call) Enter() bool {
 	if c == nil {
 		return true
 	}
 	now := uint64(time.Since(c.start))
-	for now <= since {
+	for now <= sinceMask {
 		s := c.inside.Load()
-		next := s + one // more than 4095 goroutines close the call, which does no harm
-		if s < one {
-			next = one | now
+		next := s + oneGoroutine // the 4096th goroutine sets closed: later waits are not recorded
+		if s < oneGoroutine {
+			next = oneGoroutine | now
 		}
 		if s&closed != 0 {
 			return false
@@ -47,11 +48,11 @@ func (c *Call) Leave(n int) {
 	now := time.Since(c.start)
 	for {
 		s := c.inside.Load()
-		switch wait := (interval{time.Duration(s & since), now}); {
-		case s&closed != 0 || s < one:
+		switch wait := (interval{time.Duration(s & sinceMask), now}); {
+		case s&closed != 0 || s < oneGoroutine:
 			return
-		case s >= 2*one: // others are still waiting
-			if c.inside.CompareAndSwap(s, s-one) {
+		case s >= 2*oneGoroutine: // others are still waiting
+			if c.inside.CompareAndSwap(s, s-oneGoroutine) {
 				return
 			}
 		case wait.end-wait.start <= Buffered:
@@ -79,7 +80,7 @@ func (c *Call) Waiting() bool {
 		return false
 	}
 	s := c.inside.Load()
-	return s&closed == 0 && s >= one
+	return s&closed == 0 && s >= oneGoroutine
 }
 
 // Add adds n to the bytes, rows or messages counted.
@@ -122,13 +123,13 @@ func (w *Wait) Done(n int) {
 // Pending reports whether the wait is recorded and Done has not been called.
 func (w *Wait) Pending() bool { return w.call != nil }
 
-// Unwound, deferred, finishes the call with [ErrUnwound] if the wait is still pending, since a
-// panic or runtime.Goexit is passing through. It does not recover, so that a crash looks the same
-// as without the wrapper.
+// Unwound finishes the call with [ErrUnwound] if Done was not called. Defer it, for a panic or
+// runtime.Goexit of the library. It does not recover, so that a crash looks the same as without the
+// wrapper.
 func (w *Wait) Unwound() { w.call.Finish(ErrUnwound) }
 
-// Unwound, deferred right after Start, finishes the call with [ErrUnwound] if its first wait is
-// still going on. It does not recover either.
+// Unwound finishes the call with [ErrUnwound] if its first wait is still going on. Defer it right
+// after Start. It does not recover either.
 func (c *Call) Unwound() {
 	if c.InFirstWait() {
 		c.Finish(ErrUnwound)

@@ -7,10 +7,10 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// JoinsTrace reports whether a call that Serve began, from the same carrier, belongs to a trace
-// that already exists, or to one that a person requested by a debug ID. Malformed headers, baggage,
-// or a decision to sample without IDs name no trace. A decision not to sample counts, so that it is
-// passed on.
+// JoinsTrace reports whether a call that Serve began from the same carrier belongs to a trace that
+// already exists, or that a person requested by a debug ID. Malformed headers, baggage, or a
+// decision to sample without IDs name no trace. A decision not to sample does, so that the call
+// passes it on.
 func (c *Call) JoinsTrace(format, carrier any) bool {
 	switch {
 	case c == nil || c.parent == nil:

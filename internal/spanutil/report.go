@@ -7,10 +7,10 @@ import (
 	"github.com/opentracing/opentracing-go/ext"
 )
 
-// The methods in this file need the call's lock, and contain whatever the tracer does.
+// The methods in this file need c.mu to be held. They contain panics of the tracer.
 
-// openLocked opens the call's span, unless it is open or there will be none. It reports whether
-// there is one. If restart is true, the call's time begins after the hooks have run.
+// openLocked opens the call's span, unless it is open or the call is dropped. It reports whether
+// there is a span. If restart is true, the call's time begins after the hooks have run.
 func (c *Call) openLocked(restart bool) bool {
 	if c.span != nil || c.decided() == dropped {
 		return c.span != nil
@@ -44,12 +44,12 @@ func (c *Call) openLocked(restart bool) bool {
 	return c.span != nil
 }
 
-// context returns the context of the call's span. It is made when it is needed, since it allocates.
+// context returns spanContext. It is made when it is needed, since it allocates.
 func (c *Call) context() opentracing.SpanContext {
-	if c.self == nil {
-		c.self = contextOf(c.span)
+	if c.spanContext == nil {
+		c.spanContext = contextOf(c.span)
 	}
-	return c.self
+	return c.spanContext
 }
 
 // parentContext returns what c's spans are children of. It locks the served call while c is locked;
@@ -111,14 +111,13 @@ func reference(t opentracing.SpanReferenceType, to opentracing.SpanContext) open
 // startTags returns the tags that the call's span starts with.
 func (c *Call) startTags() map[string]any {
 	if c.tags == nil {
-		c.tags = c.newTags(int(c.wrapper.tags.Load())) // a map that has to grow costs two
+		c.tags = c.newTags(int(c.wrapper.tagCount.Load())) // a map that grows is allocated twice
 	}
 	return c.tags
 }
 
-// newTags returns a map with the tags that every span has from its start, since OpenTelemetry's
-// bridge fixes the span's kind then. Each span needs a map of its own: mocktracer goes on writing
-// to it.
+// newTags returns a map with the tags that every span has from its start: OpenTelemetry's bridge
+// reads the kind only then. Each span needs a map of its own, since mocktracer keeps writing to it.
 func (c *Call) newTags(size int) map[string]any {
 	tags := make(map[string]any, size)
 	tags[string(ext.Component)] = c.wrapper.componentTag(c.what.Component)
@@ -129,13 +128,13 @@ func (c *Call) newTags(size int) map[string]any {
 	return tags
 }
 
-// smallMap is how many elements a map holds that is made without a size.
+// smallMap is how many elements a map that is made without a size can hold.
 const smallMap = 8
 
 // startedWith records how many tags a span started with, as the size of the next call's map.
 func (w *Wrapper) startedWith(tags int) {
-	if n := int32(tags); n > smallMap && n != w.tags.Load() {
-		w.tags.Store(n)
+	if n := int32(tags); n > smallMap && n != w.tagCount.Load() {
+		w.tagCount.Store(n)
 	}
 }
 

@@ -9,7 +9,8 @@ import (
 // decision says whether the spans of a call are kept.
 //
 //	undecided ──> sampled   the parent, or else the call's own span, is sampled
-//	          └─> dropped   it is not, or there is no span and will be none
+//	    │            │
+//	    └────────────┴────> dropped   not sampled; or the tracer panicked; or Discard
 type decision uint32
 
 const (
@@ -22,9 +23,9 @@ func (c *Call) decided() decision { return decision(c.decision.Load()) }
 
 func (c *Call) decide(d decision) { c.decision.Store(uint32(d)) }
 
-// Sampled reports whether the call's spans will be kept, so that it pays to describe them. The
-// call's parent decides, or else the span itself, which Sampled then opens. If the tracer does not
-// say, all spans are kept.
+// Sampled reports whether the call's spans will be kept, so that it pays to describe them. If the
+// call's parent is sampled, they are. Otherwise the call's own span decides, which Sampled then
+// opens. A span whose tracer does not say whether it is sampled is kept.
 func (c *Call) Sampled() bool {
 	if c == nil {
 		return false
@@ -38,7 +39,7 @@ func (c *Call) Sampled() bool {
 	return c.decided() == sampled
 }
 
-// IsDropped reports whether the span in ctx says that spans under it will not be kept.
+// IsDropped reports whether ctx has a span that is not sampled, and never will be.
 func IsDropped(ctx context.Context) bool { return isDropped(contextOf(spanOf(ctx))) }
 
 // isSampled asks a span's context whether its spans are kept. It uses the method that

@@ -8,17 +8,16 @@ import (
 )
 
 const (
-	// Buffered is the longest time in which a read is taken to have found its data in a buffer. It
-	// is then work, and not a wait. The value is measured: with 100 µs gaps are no more accurate,
-	// with 0 there are twice as many spans.
+	// Buffered is the longest read that counts as work instead of a wait: its data was in a buffer.
+	// The value is measured: 100 µs does not make gaps more accurate, and 0 doubles the spans.
 	Buffered = 20 * time.Microsecond
 
-	// joinBudget is how much of the caller's work joined waits may cover, or 1 % of the call if
-	// that is more.
+	// joinBudget is how much of the caller's work the joined waits of a call may cover, or 1 % of
+	// the call if that is more.
 	joinBudget = 100 * time.Microsecond
 )
 
-// interval is one wait, or several joined ones, in time since the call began. It is half-open.
+// interval is one wait, or several joined ones. Its times count from the beginning of the call.
 type interval struct{ start, end time.Duration }
 
 // timeline holds a call's waits. They are disjoint and added in order. Each kept interval becomes a
@@ -37,8 +36,8 @@ type timeline struct {
 }
 
 // add appends a wait, and joins the two closest ones if there are more than max. If one goroutine
-// leaves while another enters, they may read the clock in the wrong order. The overlap then counts
-// for the earlier wait.
+// leaves while another enters, they may read the clock in the wrong order. The overlap then belongs
+// to the earlier wait.
 func (t *timeline) add(w interval) {
 	if n := len(t.kept); n > 0 {
 		w.start = max(w.start, t.kept[n-1].end)
@@ -88,7 +87,7 @@ func (t *timeline) settle() {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.between(a), t.between(b)) })
-	joins := make([]bool, last) // interval i and the next
+	joins := make([]bool, last) // whether to join interval i and the next
 	for _, i := range order {
 		if work := t.between(i); work > 0 && t.joined+work >= budget {
 			break

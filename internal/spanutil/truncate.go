@@ -11,8 +11,8 @@ import (
 const MaxValue = redact.MaxValue
 
 // Truncate shortens s to at most MaxValue bytes, between runes. A shortened text ends with
-// redact.CutMark. Truncate also replaces bytes that are not UTF-8, which a collector would refuse
-// or garble.
+// redact.CutMark. Truncate also replaces bytes that are not UTF-8, which a collector refuses or
+// garbles.
 func Truncate(s string) string {
 	const enough = MaxValue + utf8.UTFMax
 	valid := strings.ToValidUTF8(s[:min(len(s), enough)], "\uFFFD")

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Watch finishes c, tagged abandoned, when result becomes garbage: it was neither consumed nor
-// closed. Neither c nor anything that the library keeps may reference result. Call Watch before
-// result is returned to the caller.
+// Watch makes the garbage collector finish c, tagged abandoned, if result becomes garbage before c
+// has finished. Neither c nor anything that the library keeps may reference result. Call Watch
+// before result is returned to the caller.
 func Watch[T any](c *Call, result *T) {
 	if c != nil {
 		watch(result, (*Call).collected, c)
@@ -27,9 +27,9 @@ func (c *Call) collected() {
 	c.Finish(nil)
 }
 
-// Abandon finishes c, tagged abandoned, unless a goroutine is waiting on its result. It reports
-// whether c is finished. It is for results that the library keeps referenced, so that they never
-// become garbage.
+// Abandon finishes c, tagged abandoned, unless a goroutine is waiting for its result. It reports
+// whether c has finished. It is for results that never become garbage, since the library references
+// them.
 func (c *Call) Abandon() (over bool) {
 	c.mu.Lock() // before the swap: a reader whose Enter fails calls Resume, which then waits for us
 	defer c.mu.Unlock()
@@ -41,8 +41,8 @@ func (c *Call) Abandon() (over bool) {
 	return true
 }
 
-// Resume returns a new call for reads after [Call.Abandon], with the same name and parent. Its
-// waits begin with Enter. Resume returns nil if c was not finished by Abandon.
+// Resume returns a new call for reads after [Call.Abandon], with the same name and parent. Each of
+// its waits begins with Enter. Resume returns nil if c was not finished by Abandon.
 func (c *Call) Resume() *Call {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -18,7 +18,7 @@ type Wrapper struct {
 
 	hooked    bool                // a user's hook describes calls
 	component atomic.Pointer[any] // the component tag of the last call
-	tags      atomic.Int32        // how many tags the last span started with, if more than a small map holds
+	tagCount  atomic.Int32        // of the last span's start, if more than a small map holds
 }
 
 // New returns a Wrapper with opts. A wrapper calls it once, when its client is wrapped.
@@ -28,8 +28,8 @@ func New(opts []gaptrace.Option) *Wrapper {
 	return w
 }
 
-// componentTag returns name as the value of a tag. A wrapper has only one component, and boxing its
-// name again for each span would allocate.
+// componentTag returns name as the value of a tag. It keeps the value, since to box the name again
+// for each span would allocate.
 func (w *Wrapper) componentTag(name string) any {
 	if boxed := w.component.Load(); boxed != nil && *boxed == name {
 		return *boxed
@@ -45,12 +45,11 @@ var (
 	serverKind any = ext.SpanKindRPCServerEnum
 )
 
-// MayRecord reports whether a call under ctx could be recorded: ctx carries a span, or the wrapper
-// needs none. It allocates nothing. A wrapper that prepares something for its calls asks it first;
-// Start itself decides.
+// MayRecord reports whether a call under ctx could be recorded: ctx carries a span, or WithRoots is
+// set. It allocates nothing. Call it before preparing anything for Start, which decides.
 func (w *Wrapper) MayRecord(ctx context.Context) bool { return w.Options.Roots || spanOf(ctx) != nil }
 
-// spanOf returns the span in ctx, or nil. A nil ctx has none: to refuse it is up to the library.
+// spanOf returns the span in ctx, or nil. A nil ctx has no span. The library may refuse it.
 func spanOf(ctx context.Context) opentracing.Span {
 	if ctx == nil {
 		return nil
@@ -62,22 +61,24 @@ func spanOf(ctx context.Context) opentracing.Span {
 type Kind uint8
 
 const (
-	// Local is a call that is not injected. If its spans would be dropped, it is not recorded.
+	// Local is a call that is not injected. If its parent is dropped, the call is not recorded.
 	Local Kind = iota
 
-	// Injected is a call that [Call.Inject] hands to the server. If its spans would be dropped, it
-	// has no span and injects its parent's context, so that the server drops its own spans too.
+	// Injected is a call whose trace [Call.Inject] sends to the server. If its parent is dropped,
+	// the call has no span. It injects the parent's context, so that the server drops its spans
+	// too.
 	Injected
 )
 
 // Start begins a client's call under the span in ctx. It returns nil if the call is not recorded:
-// it has no parent and needs one, its spans would be dropped, or the filter rejects it.
+// ctx has no span and WithRoots is not set, a Local call's parent is dropped, WithFilter's hook
+// rejects the call, or the tracer is a NoopTracer.
 //
 // Start calls describe only if the call may be recorded, and before the call's time begins.
 //
-// Open opens the call's span, for a call whose span must be known while it runs. Otherwise the span
-// is opened, with the true start time, when the call finishes. That costs less, since all tags are
-// known when the span starts.
+// Call [Call.Open] if the span must be known while the call runs. Otherwise the span is opened,
+// with the true start time, when the call finishes. That costs less, since it starts with all its
+// tags.
 func (w *Wrapper) Start(ctx context.Context, kind Kind, describe func() gaptrace.Call) *Call {
 	span := spanOf(ctx)
 	if span == nil && !w.Options.Roots {
@@ -91,13 +92,13 @@ func (w *Wrapper) Start(ctx context.Context, kind Kind, describe func() gaptrace
 	c := w.begin(describe, client, parent)
 	if c != nil && drop {
 		c.decide(dropped)
-		c.self = parent
+		c.spanContext = parent
 	}
 	return c
 }
 
-// Waited returns a client's call of one wait that began at start and ended at end. It returns nil
-// if the call is not recorded, or was too short to be a wait.
+// Waited returns a client's call that had one wait, from start to end. Finish reports it.
+// Waited returns nil if the call is not recorded, or too short to be a wait.
 func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end time.Time) *Call {
 	wait := interval{0, end.Sub(start)}
 	if wait.end <= Buffered {
@@ -115,9 +116,9 @@ func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end tim
 	return c
 }
 
-// Serve begins the span of a request that is served. The span lasts from Open until Served. Its
-// parent is the span in ctx if there is one, and otherwise the client's span, which it extracts
-// from carrier.
+// Serve begins the call of a request that is served. Its span lasts from Open until Served. The
+// parent is the span in ctx, if it has one. Otherwise it is the client's span, which Serve extracts
+// from carrier. Serve returns nil if the call is not recorded.
 func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) *Call {
 	parent := contextOf(opentracing.SpanFromContext(ctx))
 	c := w.begin(func() gaptrace.Call { return what }, server, parent)
@@ -128,9 +129,9 @@ func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier
 	return c
 }
 
-// extract returns nil if carrier holds no context, or none that can be read. A tracer may return a
-// context with the error that the headers are malformed: package tracer's logs the reason on the
-// span that starts from this context.
+// extract returns the context in carrier, or nil if there is none that can be read. Package tracer
+// returns ErrSpanContextCorrupted together with a context: a span that starts from it logs why the
+// headers are malformed.
 func extract(tracer opentracing.Tracer, format, carrier any) (remote opentracing.SpanContext) {
 	defer contain()
 	if sc, err := tracer.Extract(format, carrier); err == nil || errors.Is(err, opentracing.ErrSpanContextCorrupted) {
@@ -156,7 +157,7 @@ func (w *Wrapper) begin(describe func() gaptrace.Call, as role, parent opentraci
 		return nil
 	}
 	c := newCall(w, what, tracer, as, parent, time.Now())
-	c.inside.Store(one) // the first wait has begun
+	c.inside.Store(oneGoroutine) // the first wait has begun
 	return c
 }
 
