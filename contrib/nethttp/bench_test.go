@@ -56,7 +56,7 @@ func benchmarkServer(b *testing.B, w http.ResponseWriter) {
 	wrapped := nethttp.WrapHandler(next)
 	filtered := nethttp.WrapHandler(next, gaptrace.WithFilter(func(gaptrace.Call) bool { return false }))
 	cost.Run(b, serve(next), func(ctx context.Context) {
-		if opentracing.SpanFromContext(ctx) == nil { // a server's span needs no parent, so a filter must drop it
+		if opentracing.SpanFromContext(ctx) == nil { // a server's span needs no parent, so a filter drops it
 			serve(filtered)(ctx)
 			return
 		}
@@ -102,7 +102,7 @@ func BenchmarkBody(b *testing.B) {
 	cost.InTurn(b, read(server.Client()), read(nethttp.WrapClient(server.Client())))
 }
 
-// BenchmarkFile has a handler send a file of 1 MB by io.Copy to a client that is not wrapped.
+// BenchmarkFile sends a file of 1 MB by io.Copy from a handler to a client that is not wrapped.
 func BenchmarkFile(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "file")
 	if err := os.WriteFile(path, make([]byte, 1<<20), 0o600); err != nil {
@@ -115,7 +115,7 @@ func BenchmarkFile(b *testing.B) {
 			return
 		}
 		defer f.Close()
-		w.Header().Set("Content-Length", strconv.Itoa(1<<20)) // an answer in chunks is not the kernel's to send
+		w.Header().Set("Content-Length", strconv.Itoa(1<<20)) // the kernel cannot send a chunked response
 		io.Copy(w, f)
 	})
 	buf := make([]byte, 1<<20)

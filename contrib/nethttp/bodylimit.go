@@ -8,17 +8,18 @@ import (
 	"strings"
 )
 
-// An http.MaxBytesReader that exceeds its limit calls an unexported method of the server's writer.
-// The server then responds at once and closes the connection. A wrapped writer cannot have that
-// method, so the wrapped body checks the limit:
+// If its limit is exceeded, an http.MaxBytesReader calls an unexported method of the server's
+// writer. The server then responds at once and closes the connection. A wrapper of the writer
+// cannot have that method, so the wrapper of the body checks the limit:
 //
 //	handler → MaxBytesReader → requestBody → the server's body
-//	            limit exceeded?  └─ reports it to the server's writer
+//	                           └─ limit exceeded? tells the server's writer
 //
-// If the handler puts a MaxBytesReader into the request that it was given, the limit is read from
-// its fields. One in a copy of the request, such as that of http.MaxBytesHandler, cannot be found.
-// Its limit counts as exceeded if its last Read filled a buffer that it had shortened, without
-// reaching EOF, and the handler then answers 400 or above, through no other writer than ours.
+// If the handler assigns a MaxBytesReader to the Body of the request that it was given, the limit
+// is read from the reader's fields. A MaxBytesReader in a copy of the request, such as that of
+// http.MaxBytesHandler, cannot be found. Its limit counts as exceeded under two conditions: its
+// last Read filled a buffer that it had shortened, without reaching EOF; and the handler then
+// answers 400 or above, through no other writer than ours.
 
 var (
 	// maxBytesReader is the type of an http.MaxBytesReader. Its fields are read by name.
@@ -27,8 +28,8 @@ var (
 	ourPackage = reflect.TypeFor[handler]().PkgPath() + "."
 )
 
-// checkLimit looks for a limit, after a Read that filled p. Since it costs more than a short Read
-// to find the reader, checkLimit gives up after some Reads by others.
+// checkLimit checks whether a Read that filled p exceeds a limit. To find out who called Read costs
+// more than a short Read, so checkLimit gives up after 16 calls that were not a MaxBytesReader's.
 func (b *requestBody) checkLimit(p []byte, err error) {
 	if b.othersFilled.Load() >= 16 {
 		return
@@ -44,8 +45,8 @@ func (b *requestBody) checkLimit(p []byte, err error) {
 	b.mayExceed.Store(!known && err == nil && len(p) < cap(p))
 }
 
-// checkKnownLimit reports whether the limit that has just read n bytes is in the request. If the
-// bytes exceed it, checkKnownLimit reports that to the server.
+// checkKnownLimit reports whether the MaxBytesReader that has just read n bytes is in the request
+// that the handler was given. If they exceed its limit, checkKnownLimit tells the server.
 func (b *requestBody) checkKnownLimit(n int64) (known bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -76,18 +77,19 @@ func (x *exchange) isHandlers(w reflect.Value) bool {
 	return w.Kind() == reflect.Pointer && w.Pointer() == reflect.ValueOf(&x.writer).Pointer()
 }
 
-// refused reports to the server that the body is too large, if a limit may have been exceeded. The
-// handler has just answered 400 or above.
+// refused tells the server that the body is too large, if a limit may have been exceeded. It is
+// called when the handler answers 400 or above.
 func (b *requestBody) refused(inner http.ResponseWriter) {
 	if b != nil && b.mayExceed.Load() && !throughOtherWriter() {
 		reportTooLarge(inner)
 	}
 }
 
-// reportTooLarge exceeds the limit of a MaxBytesReader that has the server's writer.
+// reportTooLarge tells the server that the body is too large: it exceeds the limit of a new
+// MaxBytesReader that has the server's writer.
 func reportTooLarge(w http.ResponseWriter) {
 	for {
-		outer, ok := w.(interface{ wrapped() http.ResponseWriter }) // of a WrapHandler outside
+		outer, ok := w.(interface{ wrapped() http.ResponseWriter }) // the writer of a WrapHandler outside
 		if !ok {
 			break
 		}
@@ -96,8 +98,8 @@ func reportTooLarge(w http.ResponseWriter) {
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }
 
-// throughOtherWriter reports whether the handler writes through a writer that is neither ours nor
-// net/http's. It looks for the writer's method on the stack.
+// throughOtherWriter reports whether the handler answers through a writer that is neither ours nor
+// net/http's: the stack then has a method of such a writer.
 func throughOtherWriter() bool {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs[:])])

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// carrier is the headers that a tracer injects its context into. It drops an invalid header, such
-// as a baggage item may be: net/http would refuse the caller's whole request.
+// carrier holds the headers into which a tracer injects a span's context. It drops invalid headers,
+// for which net/http would refuse the caller's request. A baggage item may be one.
 type carrier http.Header
 
 // Set implements opentracing.TextMapWriter. It replaces the key in every spelling.
@@ -23,8 +23,8 @@ func (c carrier) Set(key, value string) {
 	}
 }
 
-// Del removes the key in every spelling. Package tracer calls it for headers of other formats,
-// which a proxy passes on and which name the span before ours.
+// Del removes the key in every spelling. Package tracer calls it for headers of other formats. A
+// proxy passes them on, and they name an earlier span.
 func (c carrier) Del(key string) {
 	for other := range c {
 		if strings.EqualFold(other, key) {

@@ -19,8 +19,8 @@ const component = "net/http"
 // parent is the span in the request's context. A nil rt means http.DefaultTransport.
 //
 // The wrapper sends a copy of the request, with the span's context in the headers. The caller's
-// request is not changed. If rt was returned by Wrap, opts replace its options, and a request is
-// still one span.
+// request is not changed. If rt was returned by Wrap, its options are replaced by opts, and a
+// request is still recorded once.
 //
 // The result has CloseIdleConnections if rt has it. Its methods Unwrap and WrappedRoundTripper
 // return rt; Kubernetes' libraries find a transport's TLS configuration by the latter.
@@ -32,8 +32,8 @@ func Wrap(rt http.RoundTripper, opts ...gaptrace.Option) http.RoundTripper {
 		rt = wrapped.wrapped()
 	}
 	t := &transport{spanutil.New(opts), rt}
-	if c, ok := rt.(closer); ok {
-		return &closing{t, c}
+	if c, ok := rt.(idleCloser); ok {
+		return &idleTransport{t, c}
 	}
 	return t
 }
@@ -54,14 +54,14 @@ type transport struct {
 	next    http.RoundTripper
 }
 
-// closing adds CloseIdleConnections, if the wrapped transport has it. Code that looks for the
-// method unwraps until it finds one, so ours must not have it without an effect.
-type closing struct {
+// idleTransport adds CloseIdleConnections, for a wrapped transport that has it. Some code unwraps
+// transports until it finds the method, so a transport must not have one that does nothing.
+type idleTransport struct {
 	*transport
-	closer
+	idleCloser
 }
 
-type closer interface{ CloseIdleConnections() }
+type idleCloser interface{ CloseIdleConnections() }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req == nil { // for the wrapped transport to refuse
@@ -78,7 +78,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	describe(call, req)
 	// A copy, with its own Header, since a RoundTripper must not change the caller's request.
 	sent := req.WithContext(call.Open(ctx))
-	if req.Header != nil { // net/http refuses a request without one, and so it must
+	if req.Header != nil { // net/http refuses a request with nil, and so does the wrapper
 		sent.Header = maps.Clone(req.Header) // a shallow copy: carrier never changes a value in place
 		call.Inject(opentracing.HTTPHeaders, carrier(sent.Header))
 	}
@@ -110,9 +110,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// originalRequest returns what the caller should see as the request of its response: got, without
-// the changes that were made to send it. got is sent, a copy of it (net/http over HTTP/2), or
-// another request, which belongs to the wrapped transport.
+// originalRequest returns the Request of the caller's response. got is that of the wrapped
+// transport's response: sent, a copy of it (net/http over HTTP/2), or another request, which stays.
+// The changes that were made to original for sending it are undone.
 func originalRequest(got, sent, original *http.Request) *http.Request {
 	switch {
 	case got == sent:
@@ -141,10 +141,10 @@ func (t *transport) Unwrap() http.RoundTripper { return t.next }
 // WrappedRoundTripper returns the wrapped transport, under the name that Kubernetes' libraries use.
 func (t *transport) WrappedRoundTripper() http.RoundTripper { return t.next }
 
-// wrapped marks our type. Wrappers of other packages may have the exported methods.
+// wrapped tells Wrap that t is ours. Wrappers of other packages may have the exported methods.
 func (t *transport) wrapped() http.RoundTripper { return t.next }
 
-// describe sets the tags that do not depend on the response.
+// describe sets the tags that are known before the response.
 func describe(call *spanutil.Call, req *http.Request) {
 	if !call.Sampled() {
 		return

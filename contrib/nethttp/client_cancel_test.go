@@ -60,7 +60,7 @@ type cancellation struct {
 
 	backend          *server
 	toBackend        *http.Transport
-	arrived, learned chan bool // closed by the backend: it has the body; it saw the cancellation
+	arrived, learned chan bool // closed by the backend: it has the body; it has seen the cancellation
 	kept             chan *http.Response
 }
 
@@ -98,8 +98,8 @@ func (c *cancellation) handler(h http.HandlerFunc) http.Handler {
 	return nethttp.WrapHandler(h, c.opts...)
 }
 
-// proxy sends the request on and cancels it: when the backend has the body, or in the middle of the
-// response.
+// proxy sends the request on. It cancels that request when the backend has the body, or in the
+// middle of the response.
 func (c *cancellation) proxy(t *testing.T, w http.ResponseWriter, r *http.Request) {
 	req, err := http.NewRequest("POST", c.backend.URL, r.Body)
 	if err != nil {

@@ -26,8 +26,8 @@ import (
 type ending struct {
 	path string                           // of the request
 	use  func(v visit, path string) error // nil: readAll
-	want string                           // the spans: status, failed, abandoned; "?" if it may have failed
-	not  string                           // a protocol that does not have it
+	want string                           // the spans: status, failed, abandoned; "?": it may have failed
+	not  string                           // a protocol that does not have this ending
 }
 
 // A visit is one use of a client.
@@ -401,8 +401,8 @@ func recordedOf(tracer *spantest.Tracer) string {
 	return strings.Join(requests, ", ")
 }
 
-// outcome is what callers distinguish errors by. Texts are compared by TestTransparent, since some
-// depend on which goroutine notices first, or on the type of the transport.
+// outcome is what callers distinguish errors by. It leaves out texts: some depend on which
+// goroutine notices first, or on the type of the transport. TestTransparent compares the others.
 func outcome(err error) string {
 	var timeout interface{ Timeout() bool }
 	return fmt.Sprintf("failed %v, timeout %v, cancelled %v, deadline exceeded %v, closed %v, not permitted %v",
@@ -453,7 +453,7 @@ func endingsServer(t testing.TB) http.Handler {
 		io.Copy(io.Discard, r.Body)
 		untilOver(r)
 	})
-	answer("/headers", func(w http.ResponseWriter, r *http.Request) { // and never a body
+	answer("/headers", func(w http.ResponseWriter, r *http.Request) { // but never a body
 		w.(http.Flusher).Flush()
 		untilOver(r)
 	})

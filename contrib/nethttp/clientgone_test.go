@@ -77,7 +77,7 @@ func TestClientGone(t *testing.T) {
 	}
 }
 
-// hangUp sends a request over its own connection, and closes that when the handler serves.
+// hangUp sends a request over a new connection, and closes it when the handler is at serving.
 func hangUp(request string) func(g *goneTest) {
 	return func(g *goneTest) {
 		conn := spantest.Must(net.Dial("tcp", g.server.Listener.Addr().String()))(g)

@@ -4,9 +4,9 @@
 //	server := &http.Server{Handler: nethttp.WrapHandler(mux)}
 //
 // The tracer is the global one, unless gaptrace.WithTracer gives another. A client's request is
-// recorded if its context carries a span, or with gaptrace.WithRoots. So pass the context of the
-// handler's own request to http.NewRequestWithContext. The client sends the span's context in the
-// request's headers, and the span of the server becomes its child.
+// recorded if its context carries a span, or with gaptrace.WithRoots. So in a handler, pass the
+// context of its request to http.NewRequestWithContext. The client sends the span's context in the
+// request's headers, so that the server's span becomes a child of the client's.
 //
 // # Spans
 //
@@ -31,6 +31,8 @@
 //	HTTP POST read   server: the handler's waits for the request's body
 //	HTTP GET write   server: the handler's waits for a client that reads slowly
 //
+// If a handler waits several times, the later spans are named "HTTP POST read wait" and so on.
+//
 // A server's span is named "HTTP GET /books/{id}" if an http.ServeMux has matched a pattern. A
 // method that net/http does not define is named "HTTP OTHER". A redirect is a request of its own.
 //
@@ -52,10 +54,11 @@
 //	error               true if the request failed
 //	wait.*, abandoned   see package gaptrace
 //
-// Headers and bodies are never recorded. docs/secrets.md says which parts of a URL are hidden.
+// Other headers, and bodies, are never recorded. docs/secrets.md says which parts of a URL are
+// hidden.
 //
-// A request fails if RoundTrip or a Read of the body returns an error, if the status is 500 or
-// above (recorded as a [StatusError]), or if the handler panics. A status of 4xx is no failure.
+// A request fails if RoundTrip or the body returns an error, if the status is 500 or above
+// (recorded as a [StatusError]), or if the handler panics. A status of 4xx is not a failure.
 //
 // # More
 //

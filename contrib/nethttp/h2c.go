@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// isPreface reports whether req is the preface of an HTTP/2 connection. net/http passes it to the
-// handler like a request, so that the handler can serve the connection.
+// isPreface reports whether req is the preface of an HTTP/2 connection without TLS. net/http passes
+// it to the handler like a request, so that an h2c handler can serve the connection.
 func isPreface(req *http.Request) bool {
 	return req.Method == "PRI" && len(req.Header) == 0 && req.URL != nil && req.URL.Path == "*" && req.Proto == "HTTP/2.0"
 }
@@ -15,7 +15,7 @@ func isPreface(req *http.Request) bool {
 // h2cHandler returns the handler inside h if h was made by golang.org/x/net/http2/h2c, and a
 // function that returns a copy of h with another handler inside. Otherwise it returns nil. It
 // compares the type's name, since this package does not import golang.org/x/net.
-func h2cHandler(h http.Handler) (outer func(http.Handler) http.Handler, inner http.Handler) {
+func h2cHandler(h http.Handler) (withInner func(http.Handler) http.Handler, inner http.Handler) {
 	v := reflect.ValueOf(h)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().Name() != "h2cHandler" ||
 		v.Type().Elem().PkgPath() != "golang.org/x/net/http2/h2c" {

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// StatusError is the failure that a response's status means, if it is 500 or above. No function
-// returns it. It is the error that a span logs, and that the hook of gaptrace.WithExpected
-// receives.
+// StatusError is the failure that a response with a status of 500 or above is recorded as. Its
+// value is the status. No function returns it: it is what a span logs, and what the hook of
+// gaptrace.WithExpected gets.
 type StatusError int
 
 // Error returns the status as HTTP writes it, such as "503 Service Unavailable".
@@ -17,8 +17,8 @@ func (e StatusError) Error() string {
 }
 
 // operation returns the name of a request's span. A peer may send any text as a method, and names
-// must stay few, so methods that net/http does not define share one. All names are constants: to
-// build one would allocate, even for a request that is not recorded.
+// must stay few, so methods that net/http does not define share one. All names are constants, since
+// to build one would allocate, even for a request that is not recorded.
 func operation(method string) string {
 	switch method {
 	case "", http.MethodGet:

@@ -42,8 +42,7 @@ func (s *server) finish() {
 	defer s.handlers.Unlock()
 }
 
-// start serves h over one of the protocols, until the test ends. The transport is for clients of
-// it.
+// start serves h over one of the protocols, until the test ends. The transport is for its clients.
 func start(t testing.TB, protocol string, h http.Handler) (*server, *http.Transport) {
 	return startWith(t, protocol, h, func(*http.Server) {})
 }
@@ -82,8 +81,8 @@ func startWith(t testing.TB, protocol string, h http.Handler, configure func(*ht
 
 type overKey struct{}
 
-// untilOver blocks a handler until the test ends. If it returned when its client gives up, the end
-// of its response might reach the client first.
+// untilOver blocks a handler until the test ends. If the handler returned as soon as its client
+// gives up, the end of the response might reach the client first.
 func untilOver(r *http.Request) { <-r.Context().Value(overKey{}).(chan struct{}) }
 
 // serveOver serves a single GET over a protocol. It returns what the wrapped handler recorded, the

@@ -9,7 +9,7 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// withPhases returns req with hooks that log the phases of the call on its span.
+// withPhases returns req with httptrace hooks that log the phases of the call on its span.
 func withPhases(req *http.Request, call *spanutil.Call) *http.Request {
 	trace := spanutil.DialTrace(call)
 	trace.TLSHandshakeStart = func() { call.Log("tls_start", nil) }

@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 )
 
-// copyBack copies to req what the handler has changed in served, its copy of req. A mux sets the
-// pattern, net/http removes the files of a parsed form, and some handlers correct the peer's
-// address. Fields that did not change are not written, since a middleware's goroutine may be
+// copyBack copies to req what the handler has changed in served, its copy of req: a mux sets the
+// pattern, parsing a form creates files that net/http removes later, and some handlers correct the
+// peer's address. Fields that did not change are not written, since a middleware's goroutine may be
 // reading them.
 func copyBack(req, served *http.Request, body *requestBody) {
 	if body != nil {
@@ -73,15 +73,15 @@ func wildcards(pattern string) iter.Seq[string] {
 
 // requestBody is the body of the handler's copy of a request.
 type requestBody struct {
-	io.ReadCloser // original, perhaps with its waits recorded
+	io.ReadCloser // original, or a reader that records its waits
 	original      io.ReadCloser
 
 	x            *exchange    // nil if the request is not sampled
 	mayExceed    atomic.Bool  // a limit may be exceeded: see bodylimit.go
 	othersFilled atomic.Int32 // Reads that filled their buffer and were not a MaxBytesReader's
 
-	// The request and the handler's copy, until the handler returns. A goroutine of the handler may
-	// go on reading.
+	// The request and the handler's copy. They are nil after the handler has returned, since a
+	// goroutine of the handler may go on reading.
 	mu          sync.Mutex
 	req, served *http.Request
 }
@@ -96,7 +96,7 @@ func newBody(req, served *http.Request) *requestBody {
 	return b
 }
 
-// Read also copies the trailers at EOF: net/http sets those of its own request.
+// Read also copies the trailers at EOF, since net/http sets them on its own request.
 func (b *requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	switch {

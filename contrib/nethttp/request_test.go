@@ -144,7 +144,8 @@ func TestRequestBodyReadInPart(t *testing.T) {
 	})
 }
 
-// The handler of a http.TimeoutHandler goes on after its request is over. For the race detector.
+// The handler inside an http.TimeoutHandler goes on after its request is over. For the race
+// detector.
 func TestRequestUsedAfterItIsOver(t *testing.T) {
 	for _, sampled := range []bool{true, false} {
 		handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
@@ -181,7 +182,7 @@ func TestRequestReadByAnotherGoroutine(t *testing.T) {
 	<-done
 }
 
-// net/http never passes these to a handler, but a program's own test may.
+// net/http never passes a nil request or writer to a handler, but a program's own test may.
 func TestRequestOrWriterIsNil(t *testing.T) {
 	url := httptest.NewRequest("GET", "/x", nil).URL
 	body := io.NopCloser(strings.NewReader("x"))

@@ -24,13 +24,13 @@ import (
 // the span covers the wait. If h was returned by WrapHandler, opts replace its options.
 //
 // If h was made by golang.org/x/net/http2/h2c, WrapHandler returns a copy of h whose inner handler
-// is wrapped. Only the inner handler sees the requests on an HTTP/2 connection.
+// is wrapped, since only the inner handler sees the requests on an HTTP/2 connection.
 func WrapHandler(h http.Handler, opts ...gaptrace.Option) http.Handler {
 	if h == nil {
 		h = http.DefaultServeMux
 	}
-	if outer, inner := h2cHandler(h); inner != nil {
-		return outer(WrapHandler(inner, opts...))
+	if withInner, inner := h2cHandler(h); inner != nil {
+		return withInner(WrapHandler(inner, opts...))
 	}
 	if wrapped, ok := h.(*handler); ok {
 		h = wrapped.next
@@ -43,7 +43,7 @@ type handler struct {
 	next    http.Handler
 }
 
-// exchange is a request that is recorded, and its response.
+// exchange is a request and its response.
 type exchange struct {
 	req           *http.Request  // as the server passed it
 	call          *spanutil.Call // the server's span
@@ -53,7 +53,7 @@ type exchange struct {
 
 	status   int  // 0 until the response's status is known
 	hijacked bool // the handler has taken the connection over
-	lost     bool // a write failed since the connection is gone
+	lost     bool // a write failed because the connection is gone
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -64,7 +64,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	name := operation(req.Method)
 	call := h.wrapper.Serve(req.Context(), gaptrace.Call{Component: component, Operation: name, Request: req},
 		opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(req.Header))
-	if call == nil { // filtered out
+	if call == nil { // not recorded
 		h.next.ServeHTTP(w, req)
 		return
 	}
@@ -77,7 +77,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if !sampled { // the span is not kept, but its context reaches the calls of h
 		defer call.Finish(nil)
 		defer copyBack(req, served, body)
-		if !ofNetHTTP(w) { // a shape may lack methods of w, and then it must in unsampled requests, too
+		if !ofNetHTTP(w) { // its shape may lack methods, which must not depend on sampling
 			x := &exchange{req: req, call: call}
 			w = x.wrap(&x.writer, w)
 		}
@@ -125,15 +125,16 @@ func (x *exchange) finish() {
 		tagSize(x.call, "response_size", x.writes)
 	}
 	// While the handler runs, net/http cancels the context only if the connection is lost or no
-	// longer read. It does not check what the kernel still has to send. A client that has
-	// everything may hang up.
+	// longer read. A client that has the whole response may close the connection, so this means
+	// nothing if the handler has written everything.
 	if (x.lost || x.req.Context().Err() == context.Canceled) && !x.complete() {
 		x.call.Tag("client_gone", true)
 	}
 	x.call.Finish(nil)
 }
 
-// complete reports whether the handler has written all that it announced.
+// complete reports whether the response has no body, or the handler has written all that its
+// Content-Length announces.
 func (x *exchange) complete() bool {
 	if x.status != 0 && bodiless(x.req.Method, x.status) {
 		return true
@@ -142,16 +143,16 @@ func (x *exchange) complete() bool {
 	return err == nil && x.writes.Amount() >= length
 }
 
-// handlersErrors are the errors of a write that do not mean that the client is gone.
-var handlersErrors = []error{
+// handlerErrors are errors of a write that are the handler's fault: the client is not gone.
+var handlerErrors = []error{
 	http.ErrBodyNotAllowed, http.ErrContentLength, http.ErrHandlerTimeout, http.ErrHijacked, errors.ErrUnsupported,
 }
 
-// endWrite ends a wait for the client, after n bytes. The span of the waits has the error.
+// endWrite ends a wait for the client, in which n bytes were written. err fails the " write" span.
 func (x *exchange) endWrite(n int, err error) {
 	x.writes.Leave(n)
 	x.writes.Fail(err)
-	if err != nil && !slices.ContainsFunc(handlersErrors, func(target error) bool { return errors.Is(err, target) }) {
+	if err != nil && !slices.ContainsFunc(handlerErrors, func(target error) bool { return errors.Is(err, target) }) {
 		x.lost = true
 	}
 }
@@ -168,14 +169,14 @@ func describeServed(call *spanutil.Call, req *http.Request) {
 	}
 }
 
-// tagSize sets a tag of Envoy's to the bytes that were read or written.
-func tagSize(call *spanutil.Call, key string, of *spanutil.Call) {
-	if n := of.Amount(); n > 0 {
+// tagSize sets key to the number of bytes that were read or written, unless it is 0.
+func tagSize(call *spanutil.Call, key string, waits *spanutil.Call) {
+	if n := waits.Amount(); n > 0 {
 		call.Tag(key, n)
 	}
 }
 
-// requestURL returns the URL as the client wrote it.
+// requestURL returns the absolute URL of a request that is served.
 func requestURL(req *http.Request) url.URL {
 	var u url.URL
 	if req.URL != nil {

@@ -20,9 +20,10 @@ import (
 //	handler → shape → responseWriter ───────────→ inner   WriteHeader, later
 //
 // net/http logs the caller of a superfluous WriteHeader, or of a write to a hijacked connection.
-// The log names the handler, since promoted methods do not appear on the stack: WriteHeader and
-// Write are promoted from a recorder, or from inner once there is nothing to record. Both are
-// embedded as pointers, since a pointer cannot be torn if several goroutines of a handler write.
+// The log must name the handler, but not a method of ours. So WriteHeader and Write are promoted
+// from a recorder, or from inner when there is nothing more to record: promoted methods do not
+// appear on the stack. They are embedded as pointers, since goroutines of a handler may write at
+// the same time, and a pointer changes in one step.
 type responseWriter struct {
 	*headerTo
 	*bodyTo
@@ -48,8 +49,7 @@ type (
 
 type headerWriter interface{ WriteHeader(status int) }
 
-// wrap makes w a wrapper of inner. It returns the shape of w that has the optional methods of
-// inner.
+// wrap makes w wrap inner, and returns w in the shape that has the optional methods of inner.
 func (x *exchange) wrap(w *textWriter, inner http.ResponseWriter) http.ResponseWriter {
 	r := recorder{&w.responseWriter}
 	w.inner, w.x = inner, x
@@ -60,7 +60,7 @@ func (x *exchange) wrap(w *textWriter, inner http.ResponseWriter) http.ResponseW
 
 func (w *responseWriter) Header() http.Header { return w.inner.Header() }
 
-// wrapped marks our type, and returns inner.
+// wrapped returns inner. Only our type has this method.
 func (w *responseWriter) wrapped() http.ResponseWriter { return w.inner }
 
 type recorder struct{ w *responseWriter }
@@ -102,12 +102,12 @@ func (w *responseWriter) setStatus(status int) {
 	if w.x.status == 0 {
 		w.x.status = status
 	}
-	handlers := &w.x.writer // w, or the writer that was unwrapped to reach w
-	handlers.headerTo = &handlers.innerHeader
+	given := &w.x.writer // the handler's: w, or a writer whose Unwrap has returned w
+	given.headerTo = &given.innerHeader
 }
 
-// readFrom lets inner copy: it knows when to flush, and may have the kernel send a file. If src is
-// no file or connection, to read it is the handler's work, and only the writes are waits.
+// readFrom lets inner copy: it knows when to flush, and may have the kernel send a file. Unless src
+// is a file or connection, to read it is the handler's work, and only the writes are waits.
 func (w *responseWriter) readFrom(src io.Reader) (n int64, err error) {
 	source := &source{src, w.x.writes, false}
 	if !isDescriptor(src) {
@@ -116,7 +116,7 @@ func (w *responseWriter) readFrom(src io.Reader) (n int64, err error) {
 	w.x.writes.Enter()
 	defer func() {
 		w.x.writes.Add(n)                        // not by Leave, whose int may have 32 bits
-		ofSource := source.failed || isConn(src) // the error of a connection may be of either side
+		ofSource := source.failed || isConn(src) // if src is a connection, either side may have failed
 		if n > 0 || err != nil && !ofSource {    // inner has begun to write
 			w.setStatus(http.StatusOK)
 		}
@@ -144,9 +144,9 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// isDescriptor reports whether the kernel reads src: it is a file or a connection. A pipe does not
-// count, since the program may fill it itself. The check is that of package net: io.Copy does not
-// pass an *os.File on as it is.
+// isDescriptor reports whether src is a file or a connection, which the kernel may copy by itself.
+// A pipe does not count, since the program may fill it itself. The check is that of package net,
+// since io.Copy does not pass an *os.File on as it is.
 func isDescriptor(src io.Reader) bool {
 	src = unlimited(src)
 	if file, ok := src.(interface{ Stat() (fs.FileInfo, error) }); ok {
@@ -172,7 +172,7 @@ func unlimited(src io.Reader) io.Reader {
 }
 
 func (w *responseWriter) flush() {
-	// Of net/http's own writers, FlushError is Flush with an error if the client is gone.
+	// In net/http's own writers, FlushError is Flush that also returns an error.
 	if inner, ok := w.inner.(flushErrorer); ok && ofNetHTTP(w.inner) {
 		_ = w.flushBy(inner.FlushError)
 		return
@@ -201,8 +201,8 @@ func ofNetHTTP(w http.ResponseWriter) bool {
 	return t.PkgPath() == "net/http"
 }
 
-// hijack hands the connection over. Its traffic is not recorded, nor are later uses of w, which
-// send nothing.
+// hijack hands the connection over to the handler. Its traffic is not recorded. Nor are later uses
+// of w, which send nothing.
 func (w *responseWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := w.inner.(http.Hijacker).Hijack()
 	if err == nil {
@@ -228,8 +228,8 @@ func (w *responseWriter) push(target string, opts *http.PushOptions) error {
 }
 
 // unwrap returns inner, for http.ResponseController and for code that looks for its own writer. If
-// inner lacks Flush or Hijack, the caller unwraps further to find them, and their calls would not
-// be recorded. Then unwrap skips inner, and returns a wrapper of the writer inside it.
+// inner lacks Flush or Hijack, the caller unwraps further to find them, and their use would not be
+// recorded. In that case, unwrap skips inner, and returns a wrapper of the writer inside it.
 func (w *responseWriter) unwrap() http.ResponseWriter {
 	const recorded = canFlush | canHijack
 	outer, ok := w.inner.(unwrapper)

@@ -122,7 +122,7 @@ func TestCopyOfServeFile(t *testing.T) {
 }
 
 // TestCopyArrivesAsItComes has a source that waits until the client has what the source returned
-// before. net/http flushes it then. A wrapper that copies by itself would make both wait forever.
+// before. net/http flushes it in time. If a wrapper copied by itself, both would wait forever.
 func TestCopyArrivesAsItComes(t *testing.T) {
 	for name, c := range map[string]struct {
 		length string

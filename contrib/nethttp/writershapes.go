@@ -53,11 +53,12 @@ func ability[T any](w http.ResponseWriter, bit abilities) abilities {
 	return 0
 }
 
-// shaped returns w in the shape with exactly these abilities. There are 2,048 sets of them. Shapes
-// exist for net/http's writers, for well-known middlewares, and for every set of Flush, Hijack,
-// CloseNotify and Unwrap, with FlushError or ReadFrom. Any other set loses the rest, which costs
-// little: Write does the work of WriteString and ReadFrom, browsers ignore pushes, and an
-// http.ResponseController finds the deadlines through Unwrap.
+// shaped returns w in the shape with exactly these abilities, if there is one. Of the 2,048 sets,
+// those of net/http's writers and of well-known middlewares have a shape. So does every set of
+// Flush, Hijack, CloseNotify and Unwrap, alone or with FlushError or ReadFrom. Any other set is
+// reduced to one of the latter, which costs little: Write does the work of WriteString and
+// ReadFrom, browsers ignore pushes, and an http.ResponseController finds the deadlines through
+// Unwrap.
 func shaped(w *textWriter, can abilities) http.ResponseWriter {
 	if shape, ok := textShapes[can]; ok {
 		return shape(w)
