@@ -143,7 +143,7 @@ func (x *exchange) complete() bool {
 	return err == nil && x.writes.Amount() >= length
 }
 
-// handlerErrors are errors of a write that are the handler's fault: the client is not gone.
+// handlerErrors are errors of a write that do not mean that the client is gone.
 var handlerErrors = []error{
 	http.ErrBodyNotAllowed, http.ErrContentLength, http.ErrHandlerTimeout, http.ErrHijacked, errors.ErrUnsupported,
 }
