@@ -30,8 +30,8 @@ func appendCommands(b []byte, cmds []redis.Cmder) []byte {
 	return b
 }
 
-// unwrapMultiExec returns the commands of a transaction without the MULTI and EXEC that go-redis
-// adds, and whether cmds is a transaction.
+// unwrapMultiExec reports whether cmds is a transaction. If it is, queued lacks the MULTI and EXEC
+// that go-redis adds.
 func unwrapMultiExec(cmds []redis.Cmder) (queued []redis.Cmder, tx bool) {
 	last := len(cmds) - 1
 	if last < 1 || !isCommand(cmds[0], "multi") || !isCommand(cmds[last], "exec") {
@@ -45,8 +45,8 @@ func isCommand(cmd redis.Cmder, name string) bool {
 	return len(args) > 0 && redacted.IsWord(args[0], name)
 }
 
-// failureOf returns cmd's error, redacted, or nil. redis.Nil says that a key does not exist, and
-// redis.TxFailedErr that a watched key changed; neither is a failure.
+// failureOf returns cmd's error, redacted, or nil if cmd did not fail. redis.Nil says that a key
+// does not exist, and redis.TxFailedErr that a watched key changed. Neither is a failure.
 func failureOf(cmd redis.Cmder) error {
 	err := cmd.Err()
 	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.TxFailedErr) {

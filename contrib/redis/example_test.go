@@ -20,7 +20,7 @@ func ExampleWrap() {
 	span := tracer.StartSpan("GET /basket")
 	ctx := opentracing.ContextWithSpan(context.Background(), span)
 	client.Set(ctx, "basket:7", "two apples", 0)
-	client.Get(ctx, "basket:8") // redis.Nil is no failure
+	client.Get(ctx, "basket:8") // redis.Nil is not a failure
 	client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
 		pipe.Incr(ctx, "visits")
 		return pipe.Incr(ctx, "basket:7").Err()
@@ -56,7 +56,7 @@ func ExampleWrapPubSub() {
 	// redis receive
 }
 
-// A hook in NewClient records to which nodes a pipeline goes.
+// A hook in NewClient records each node's part of a pipeline.
 func ExampleNewHook() {
 	tracer := mocktracer.New()
 	server, stop := startServer()

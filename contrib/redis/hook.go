@@ -19,14 +19,14 @@ const component = "go-redis"
 // or redis.UniversalClient. Wrap panics if client is nil.
 //
 // Wrap a client before it is used, since AddHook is not safe while commands run. Wrap it after all
-// other hooks are added: a hook that is added later runs inside of the call.
+// other hooks are added: the work of a hook that is added later counts as waiting.
 //
-// A client that already has a hook of this package keeps it, with its options; a second Wrap does
-// nothing. The Tx of a wrapped client is such a client.
+// If client already has a hook of this package, Wrap does nothing: the first options stay. The Tx
+// of a wrapped client has such a hook.
 //
 // Wrap also wraps the nodes of a ClusterClient and the shards of a Ring, for the commands that are
-// sent to them directly. It finds neither nodes nor hooks in a struct that embeds a
-// redis.UniversalClient: wrap the embedded client first.
+// sent to them directly. If a struct of yours embeds a redis.UniversalClient, wrap the embedded
+// client instead of the struct: Wrap would find neither its nodes nor its hooks.
 func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option) C {
 	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		panic("gapredis.Wrap: client is nil")
@@ -48,22 +48,23 @@ func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option)
 	return client
 }
 
-// NewHook returns a hook for a client's AddHook, for code that cannot call [Wrap]. It does not know
-// the client, so its spans lack the tags db.instance and peer.address, and it does not reach the
-// nodes of a ClusterClient or Ring. One hook may serve several clients; Wrap returns such clients
-// unchanged. If a hook is added twice to a client, or to a cluster and to its nodes, each command
-// and each pipeline is still recorded once.
+// NewHook returns a hook for a client's AddHook, for code that cannot call [Wrap]. The hook does
+// not know its client, so its spans lack the tags db.instance and peer.address. It does not reach
+// the nodes of a ClusterClient or the shards of a Ring.
+//
+// One hook may serve several clients. If it is added twice to a client, or to a cluster and to its
+// nodes, it still records each command and each pipeline once.
 func NewHook(opts ...gaptrace.Option) redis.Hook { return &hook{wrapper: spanutil.New(opts)} }
 
 type hook struct {
 	wrapper           *spanutil.Wrapper
 	instance, address any // the tags db.instance and peer.address, or nil; boxed once for all calls
 	inflight          inflight
-	whole             *hook // the hook of the cluster or ring, if this is a node's hook; otherwise nil
+	whole             *hook // of a node's hook: the hook of its cluster or ring; otherwise nil
 }
 
-// failoverAddr is the address in the options of a redis.NewFailoverClient. The sentinels know the
-// real one.
+// failoverAddr stands in for the address in the options of a redis.NewFailoverClient, which asks
+// its sentinels for the real one.
 const failoverAddr = "FailoverClient"
 
 func (h *hook) setServer(opt *redis.Options) {
@@ -130,7 +131,7 @@ func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (c
 		return ctx, nil
 	}
 	queued, tx := unwrapMultiExec(cmds)
-	if h.inflight.isSplit(ctx, queued) {
+	if h.inflight.isPart(ctx, queued) {
 		return ctx, nil
 	}
 	operation := "redis pipeline"
@@ -162,7 +163,7 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 	}
 	// After a redirection, another node may be running the same commands right now. To read their
 	// errors would be a data race.
-	if caller() == runsNodePart {
+	if callerKind() == runsNodePart {
 		call.Finish(nil)
 		return nil
 	}
@@ -178,10 +179,10 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 	return nil
 }
 
-// mayRecord reports whether a call under ctx may be recorded as one of its own. With a nil ctx it
-// is not: go-redis decides what to do with it.
+// mayRecord reports whether a call under ctx may have a span. With a nil ctx it may not: go-redis
+// decides what to do with it.
 func (h *hook) mayRecord(ctx context.Context) bool {
-	return ctx != nil && h.wrapper.MayRecord(ctx) && !h.isPart(ctx)
+	return ctx != nil && h.wrapper.MayRecord(ctx) && !h.isInternal(ctx)
 }
 
 // open starts call's span, and returns the context for the rest of the call.
@@ -203,8 +204,8 @@ func (h *hook) tagServer(call *spanutil.Call) {
 	}
 }
 
-// failAll records the failures of cmds on call, with the name of the first, and returns how many
-// there are.
+// failAll records the failures of cmds on call, and the name of the first command that failed. It
+// returns how many failed.
 func failAll(call *spanutil.Call, cmds []redis.Cmder) (failed int) {
 	for _, cmd := range cmds {
 		err := failureOf(cmd)

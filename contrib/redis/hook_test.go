@@ -71,7 +71,8 @@ func TestWrap(t *testing.T) {
 	})
 }
 
-// hooked is a client of somebody's own. Its field has the name of go-redis's, and another type.
+// hooked is a client that is not go-redis's. Its field has the same name as go-redis's, but another
+// type.
 type hooked struct{ hooks int }
 
 func (h hooked) AddHook(redis.Hook) { _ = h.hooks }

@@ -14,9 +14,10 @@ import (
 	"github.com/go-redis/redis/v8"
 )
 
-// inflight holds a hook's calls between Before and After. The key is the command, or the address of
-// a pipeline's first command. A context cannot hold them: After is given the context of the hook
-// that was added last, which may have replaced ours, or returned nil with an error.
+// inflight holds a hook's calls between Before and After, the hook's methods. The key is the
+// command, or the address of a pipeline's first command. A context cannot hold the calls: After
+// gets the context of the hook that was added last. That hook may have replaced ours, or returned
+// nil with an error.
 //
 //	         add                     remove
 //	Before --------> in flight --------------------> After: the call is finished
@@ -25,7 +26,7 @@ import (
 //	                 |
 //	                 +- a panic or Goexit unwinds go-redis, no After comes: lost finishes the call
 //
-// In all other cases go-redis calls After once for each Before, with the same command.
+// Without a panic or Goexit, go-redis calls After once for each Before, with the same command.
 type inflight struct {
 	running atomic.Int64   // len(calls), readable without the lock
 	nodes   unsafe.Pointer // go-redis's struct with the client's nodes or shards, or nil
@@ -42,9 +43,9 @@ type inflightCall struct {
 	group  uint64 // id of its group
 }
 
-// group is a set of calls whose loss is noticed together. The contexts of its calls refer to it, so
-// it becomes garbage after the last of them. The calls of a dead group that are still in flight are
-// lost. A cleanup for each call would cost more than all other work of the hook.
+// group is a set of calls whose loss is noticed together. Only the contexts of its calls refer to
+// it, so it becomes garbage after the last of them. If any of its calls are still in flight then,
+// they are lost. A cleanup for each call would cost more than all other work of the hook.
 type group struct {
 	id   uint64
 	size int
@@ -54,7 +55,7 @@ type group struct {
 // maxGroup is how many calls share a group. The loss of a call is noticed after the others ended.
 const maxGroup = 32
 
-// callContext is the context of a call's rest. go-redis holds it while the call runs.
+// callContext is the context that Before returns. go-redis holds it while the call runs.
 type callContext struct {
 	context.Context
 	owner *inflight
@@ -62,7 +63,8 @@ type callContext struct {
 	cmds  []redis.Cmder // of a pipeline; otherwise nil
 }
 
-// Value returns the context itself for its owner. So the owner finds its innermost call.
+// Value returns c for two keys, its owner and nodesKey. So a hook finds its innermost call, and the
+// hook of a node that of the cluster or ring.
 func (c *callContext) Value(key any) any {
 	if key == any(c.owner) || c.owner.nodes != nil && key == any(nodesKey{}) {
 		return c
@@ -71,13 +73,13 @@ func (c *callContext) Value(key any) any {
 }
 
 // hashable reports whether cmd can be the key of a map. A command of the caller's own type may not
-// be, such as a struct that holds a slice. It is not recorded.
+// be, such as a struct that holds a slice. Such a command is not recorded.
 func hashable(cmd redis.Cmder) bool {
 	v := reflect.ValueOf(cmd)
 	return v.Kind() == reflect.Pointer || v.Comparable()
 }
 
-// enterNested reports whether key is in flight already. If so, it expects one more remove.
+// enterNested reports whether key is in flight already. If it is, one more remove must follow.
 func (f *inflight) enterNested(key any) bool {
 	if f.running.Load() == 0 {
 		return false
@@ -92,15 +94,15 @@ func (f *inflight) enterNested(key any) bool {
 	return ok
 }
 
-// isSplit reports whether cmds are a part of ctx's call. A cluster and a ring split a pipeline, and
-// run its parts on their nodes at the same time. If the answer to a single command is ASK, a
-// cluster runs that command again as a pipeline.
-func (f *inflight) isSplit(ctx context.Context, cmds []redis.Cmder) bool {
+// isPart reports whether the pipeline cmds is a part of ctx's call. A cluster and a ring split a
+// pipeline, and run its parts on their nodes at the same time. If a node answers a single command
+// with ASK, a cluster runs that command again as a pipeline.
+func (f *inflight) isPart(ctx context.Context, cmds []redis.Cmder) bool {
 	outer, _ := ctx.Value(f).(*callContext)
 	if outer == nil || len(cmds) == 0 {
 		return false
 	}
-	last := cmds[len(cmds)-1] // the first may be an ASKING of go-redis
+	last := cmds[len(cmds)-1] // the first may be an ASKING that go-redis added
 	return hashable(last) && (slices.Contains(outer.cmds, last) || outer.cmds == nil && f.has(last))
 }
 
@@ -111,15 +113,16 @@ func (f *inflight) has(key any) bool {
 	return ok
 }
 
-// add keeps call until remove, and returns the context for the rest of the call.
+// add keeps call until remove, and returns the context for go-redis to run the call with.
 func (f *inflight) add(ctx context.Context, key any, cmds []redis.Cmder, call *spanutil.Call) context.Context {
 	outer, _ := ctx.Value(f).(*callContext)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	g := f.group.Value()
-	// A command refers to the context it was made with. If that is another call's context, as in a
-	// hook, calls would lead from here to that call's group and keep it alive. So this call needs a
-	// later group.
+	// f.calls refers to the command, and a command refers to the context it was made with. If
+	// another hook made it, that is the context of the outer call, so this entry keeps the outer
+	// call's group alive. If both calls were in that group and got lost, it would never become
+	// garbage.
 	if g == nil || outer != nil && g == outer.group || g.size == maxGroup {
 		f.groups++
 		g = &group{id: f.groups}
@@ -135,8 +138,8 @@ func (f *inflight) add(ctx context.Context, key any, cmds []redis.Cmder, call *s
 	return &callContext{ctx, f, g, cmds}
 }
 
-// remove returns the call of key, which is no longer in flight. It returns nil if there is none, or
-// if this is the After of a nested Before.
+// remove returns the call of key, which is then no longer in flight. It returns nil if there is no
+// such call, or if this is the After of a nested Before.
 func (f *inflight) remove(key any) *spanutil.Call {
 	if f.running.Load() == 0 {
 		return nil

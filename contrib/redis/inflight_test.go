@@ -268,8 +268,8 @@ func TestCommandThatIsNotHashable(t *testing.T) {
 	spantest.WantTree(t, tracer, "redis other component=go-redis db.statement=other db.type=redis span.kind=client\n")
 }
 
-// TestPanicLosesNoSpan checks that a call through which a panic passes is found by the garbage
-// collector: go-redis calls no After then.
+// TestPanicLosesNoSpan checks that the garbage collector finds a call that ends in a panic. Then
+// go-redis calls no After.
 func TestPanicLosesNoSpan(t *testing.T) {
 	t.Run("command", func(t *testing.T) {
 		panicInside(t, func(ctx context.Context, c *redis.Client) { c.Ping(ctx) })

@@ -176,8 +176,8 @@ func (o *owners) ownedBy(c *redis.Client) {
 	}
 }
 
-// arguments replaces some of a method's arguments, if those made from its parameters' types do not
-// work.
+// arguments replaces those arguments of a method that are not valid if made from the parameter's
+// type alone.
 func arguments(method string, in []reflect.Value) []reflect.Value {
 	switch method {
 	case "Do":
@@ -248,8 +248,8 @@ func (o *owners) argument(of reflect.Type, ctx context.Context) reflect.Value {
 	return value
 }
 
-// call calls a method under a parent span. It returns the operations of its spans, or why there are
-// none, or "" if the method wrote to a connection and has no span.
+// call calls a method under a parent span, and returns the operations of its spans. If it has no
+// span, call returns why, or "" if the method wrote to a connection.
 func (o *owners) call(t *testing.T, name, method string) (spans string) {
 	o.byName[name](t, context.Background(), func(value any) {
 		o.tracer.Reset()
@@ -293,7 +293,7 @@ func (o *owners) call(t *testing.T, name, method string) (spans string) {
 	return spans
 }
 
-// order returns when a method is called: those that change a server or a client come last.
+// order returns the sort key of a method: those that change a server or a client are called last.
 func order(method string) int {
 	switch method {
 	case "ClusterAddSlots", "ClusterAddSlotsRange", "ClusterDelSlots", "ClusterDelSlotsRange", "ClusterFailover",

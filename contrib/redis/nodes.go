@@ -14,14 +14,15 @@ import (
 )
 
 // This file reaches the nodes of a cluster and the shards of a ring through unexported fields of
-// go-redis, under go-redis's own lock. Each field's name and type is checked first. If one differs,
-// as in an unknown version, the nodes are left as they are. docs/design/redis.md says why.
+// go-redis, under go-redis's own lock. It checks each field's name and type first. If one differs,
+// as in an unknown version, it does not change the nodes. docs/design/redis.md says why this is
+// needed.
 
 // hookNodes makes a cluster's nodes record the commands that are sent to them directly, as by
-// Watch, ForEachShard and MasterForKey. go-redis makes a node's client when it first needs it, by
-// the NewClient of its options. The caller owns these options and may use them for another client,
-// so the nodes get a copy with another NewClient. The nodes' lock makes this safe even if a clone
-// of client is in use.
+// Watch, ForEachShard and MasterForKey. go-redis makes a node's client when it first needs the
+// node, by the NewClient of its options. The caller may use these options for another client, so
+// the nodes get a copy of them with another NewClient. The nodes' lock makes this safe even if a
+// clone of client is in use.
 func (h *hook) hookNodes(client reflect.Value) {
 	nodes, mu := lockedStruct(client, "nodes")
 	if mu == nil {
@@ -41,11 +42,11 @@ func (h *hook) hookNodes(client reflect.Value) {
 	h.hookSentinels(client)
 }
 
-// hooking is held while a node gets its hook: the NewClient of several clusters may return the same
+// hooking is held while a node gets its hook: the NewClient of two clusters may return the same
 // client.
 var hooking sync.Mutex
 
-// hookNode returns node with a hook of this package.
+// hookNode returns node with a hook of this package, or a copy of it if node is in use.
 func (h *hook) hookNode(node *redis.Client) *redis.Client {
 	hooking.Lock()
 	defer hooking.Unlock()
@@ -60,8 +61,8 @@ func (h *hook) hookNode(node *redis.Client) *redis.Client {
 }
 
 // hookSentinels records the requests of a NewFailoverClusterClient to its sentinels, unless they
-// are part of a command. The requests are made by a function in the client's options. To change
-// these options is safe, since go-redis made them for this client alone.
+// are part of a command. A function in the client's options makes these requests. hookSentinels
+// replaces it, which is safe since go-redis made the options for this client alone.
 func (h *hook) hookSentinels(client reflect.Value) {
 	holder := reflect.Indirect(client).FieldByName("state")
 	if holder.Kind() != reflect.Pointer || holder.IsNil() || holder.Elem().Kind() != reflect.Struct {
@@ -90,8 +91,8 @@ func (h *hook) hookSentinels(client reflect.Value) {
 	}
 }
 
-// hookShards is hookNodes for a ring. Its shards exist already, and a heartbeat may be using their
-// clients. So it replaces them by copies, which share the connections.
+// hookShards is hookNodes for a ring. A ring's shards exist already, and its heartbeat may be using
+// their clients. So hookShards replaces them by copies, which share the connections.
 func (h *hook) hookShards(client reflect.Value) {
 	shards, mu := lockedStruct(client, "shards")
 	if mu == nil {
@@ -143,8 +144,8 @@ func (h *hook) nodeHook(node *redis.Client) *hook {
 	return n
 }
 
-// lockedStruct returns the struct that client's field of that name points to, and the struct's
-// lock. mu is nil if go-redis has no such field or lock.
+// lockedStruct returns the struct that client's field name points to, and the struct's lock. mu is
+// nil if there is no such field or lock.
 func lockedStruct(client reflect.Value, name string) (s reflect.Value, mu *sync.RWMutex) {
 	if client = reflect.Indirect(client); client.Kind() != reflect.Struct {
 		return s, nil
@@ -160,7 +161,7 @@ func lockedStruct(client reflect.Value, name string) (s reflect.Value, mu *sync.
 	return s.Elem(), unexported[sync.RWMutex](s.Elem(), "mu")
 }
 
-// unexported returns the address of a field, or nil if s has no field of that name and type.
+// unexported returns the address of a field of s, or nil if s has no field of that name and type.
 func unexported[T any](s reflect.Value, name string) *T {
 	field := settable(s, name)
 	if !field.IsValid() || field.Type() != reflect.TypeFor[T]() {
@@ -169,7 +170,7 @@ func unexported[T any](s reflect.Value, name string) *T {
 	return field.Addr().Interface().(*T)
 }
 
-// settable returns a field as if it were exported, or the zero Value if s has no field of that
+// settable returns a field of s as if it were exported, or the zero Value if s has no field of that
 // name.
 func settable(s reflect.Value, name string) reflect.Value {
 	field := s.FieldByName(name)
@@ -179,17 +180,18 @@ func settable(s reflect.Value, name string) reflect.Value {
 	return reflect.NewAt(field.Type(), unsafe.Pointer(field.UnsafeAddr())).Elem()
 }
 
-// nodesKey is the context key of the innermost call of a client that has nodes.
+// nodesKey is the context key of the innermost call of any cluster or ring.
 type nodesKey struct{}
 
-// isPart reports whether a command that a node's hook sees needs no span of its own. Either it is
-// part of a call of the cluster or ring, or it runs in the background, where nobody waits for it.
-func (h *hook) isPart(ctx context.Context) bool {
+// isInternal reports whether h is a node's hook, and go-redis itself sends the command to the node.
+// Either the command is part of a call of the cluster or ring, or it runs in the background, where
+// nobody waits for it.
+func (h *hook) isInternal(ctx context.Context) bool {
 	if h.whole == nil {
 		return false
 	}
 	outer, _ := ctx.Value(nodesKey{}).(*callContext)
 	return outer != nil && outer.owner.nodes == h.whole.inflight.nodes ||
-		spanutil.IsDropped(ctx) || // nothing to record; it is cheaper than a look at the stack
-		caller() >= usesNode
+		spanutil.IsDropped(ctx) || // no span either way, and cheaper than a look at the stack
+		callerKind() >= usesNode
 }

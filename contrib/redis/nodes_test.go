@@ -209,7 +209,7 @@ func TestOneHookOnClusterAndNodes(t *testing.T) {
 	}
 }
 
-// TestBackgroundCommands checks that what a ClusterClient and a Ring send in the background is not
+// TestBackgroundCommands checks that what a ClusterClient or a Ring sends in the background is not
 // recorded: nobody waits for it.
 func TestBackgroundCommands(t *testing.T) {
 	peer, tracer := newPeer(t), spantest.NewTracer()

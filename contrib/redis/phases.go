@@ -10,19 +10,19 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// withPhases returns ctx so that the dials and retries of call are logged on its span. net.Dialer
+// withPhases returns a context that logs the dials and retries of call on its span. net.Dialer
 // calls the hooks of net/http/httptrace that it finds in a context.
 func withPhases(ctx context.Context, call *spanutil.Call) context.Context {
 	return &phasesContext{Context: httptrace.WithClientTrace(ctx, spanutil.DialTrace(call)), call: call}
 }
 
-// phasesContext logs each retry. go-redis has no hook for one. But before each further attempt, and
-// never else, its function Sleep waits for the back-off or for the context's Done:
+// phasesContext logs each retry. go-redis has no hook for retries. But before each further attempt,
+// and only then, its function Sleep waits for the back-off or for the context's Done:
 //
 //	client      |- attempt 1 -|- Sleep -|- attempt 2 -|- Sleep -|- attempt 3 -|
 //	log                       ^ retry 2               ^ retry 3
 //
-// The retry may be of another client that is not wrapped, and was given this context.
+// A retry of another client counts as well if that client is not wrapped and gets this context.
 type phasesContext struct {
 	context.Context
 	call    *spanutil.Call
@@ -36,16 +36,16 @@ func (c *phasesContext) Done() <-chan struct{} {
 	return c.Context.Done()
 }
 
-// backsOff reports whether go-redis's Sleep called the context's Done. It is false if the context
-// of a call inside this one did so: the retry is of that call. Contexts of other packages may be in
-// between. docs/design/redis.md has what it costs.
+// backsOff reports whether go-redis's Sleep called the context's Done. It returns false if the
+// context of a call inside this one did so: the retry is of that call. Contexts of other packages
+// may be in between. docs/design/redis.md says what it costs.
 func backsOff() bool {
 	var pcs [4]uintptr
 	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] { // 3: the caller of Done
-		switch functionAt(pc) {
+		switch kindAt(pc) {
 		case sleeps:
 			return true
-		case callsOuterDone:
+		case innerDone:
 			return false
 		}
 	}

@@ -47,8 +47,8 @@ func wantLogs(t *testing.T, span *spantest.Span, want string) {
 	}
 }
 
-// scriptedConn is a connection whose other end sends its answers, whatever it receives, and hangs
-// up.
+// scriptedConn is a connection whose other end ignores what it receives. It sends its answers, and
+// closes the connection.
 type scriptedConn struct {
 	net.Conn
 	answers io.Reader
@@ -180,7 +180,7 @@ func retryInSpan(t *testing.T, want string, answers ...string) {
 	})
 }
 
-// TestNotARetry checks what also asks a context for Done.
+// TestNotARetry checks that a Done outside of Sleep is not logged as a retry.
 func TestNotARetry(t *testing.T) {
 	t.Run("a hook that waits", func(t *testing.T) {
 		peer := newPeer(t)

@@ -12,19 +12,18 @@ import (
 	"github.com/opentracing/opentracing-go/ext"
 )
 
-// PubSub is a *redis.PubSub whose methods that receive, subscribe and ping are recorded. The
-// methods Channel, ChannelSize and ChannelWithSubscriptions are not: a goroutine of go-redis
-// receives their messages, so it is unknown when the caller waits for one.
+// PubSub is a *redis.PubSub that records its methods that receive, subscribe, unsubscribe and ping.
+// Messages from Channel, ChannelSize and ChannelWithSubscriptions are not recorded: a goroutine of
+// go-redis receives them, so it is unknown when the caller waits for one.
 type PubSub struct {
 	*redis.PubSub
 	wrapper *spanutil.Wrapper
 }
 
-// WrapPubSub returns a PubSub that records what p does; no hook sees that. It panics if p is nil.
+// WrapPubSub returns a PubSub that records what p does, which no hook sees. It panics if p is nil.
 //
-// The methods Subscribe and PSubscribe of a client send their command before they return, so before
-// p can be wrapped. To record the command, call them without channels and subscribe with the
-// result:
+// A client's Subscribe and PSubscribe send their command before they return p. To record the
+// command, call them without channels, and subscribe with the result of WrapPubSub:
 //
 //	sub := gapredis.WrapPubSub(client.Subscribe(ctx))
 //	err := sub.Subscribe(ctx, "news")
@@ -40,17 +39,16 @@ func WrapPubSub(p *redis.PubSub, opts ...gaptrace.Option) *PubSub {
 // Receive is [redis.PubSub.Receive].
 func (p *PubSub) Receive(ctx context.Context) (any, error) { return p.ReceiveTimeout(ctx, 0) }
 
-// ReceiveTimeout is [redis.PubSub.ReceiveTimeout]. It is no failure if nothing comes within
+// ReceiveTimeout is [redis.PubSub.ReceiveTimeout]. It is not a failure if nothing comes within
 // timeout, unless the deadline of ctx comes first.
 func (p *PubSub) ReceiveTimeout(ctx context.Context, timeout time.Duration) (received any, err error) {
 	start := time.Now()
 	nothingCame := func(err error) bool {
 		late, ok := errors.AsType[*net.OpError](err)
 		if !ok || late.Op != "read" || !late.Timeout() || timeout <= 0 || time.Since(start) < timeout {
-			return false // a dial that took too long is no "read"
+			return false // a dial that took too long is not a "read"
 		}
-		// The connection gets the earlier of the two limits, and the error does not say which it
-		// was.
+		// The connection's deadline is the earlier of the two. The error does not say which.
 		deadline, ok := ctx.Deadline()
 		return !ok || deadline.After(start.Add(timeout))
 	}
@@ -93,7 +91,7 @@ func (p *PubSub) PUnsubscribe(ctx context.Context, patterns ...string) error {
 
 // Ping is [redis.PubSub.Ping].
 func (p *PubSub) Ping(ctx context.Context, payload ...string) error {
-	if len(payload) > 1 { // go-redis sends none of several
+	if len(payload) > 1 { // go-redis sends no payload then
 		return p.send(ctx, "ping", nil, func(ctx context.Context, _ ...string) error {
 			return p.PubSub.Ping(ctx, payload...)
 		})
@@ -117,8 +115,8 @@ func (p *PubSub) send(
 	})
 }
 
-// record calls do and records it. The error of do is a failure, unless expected is not nil and
-// returns true.
+// record calls do and records it as "redis " plus name. The error of do is a failure, unless
+// expected is not nil and returns true.
 func record(
 	ctx context.Context, w *spanutil.Wrapper, name string, request any,
 	expected func(error) bool, do func(context.Context) error,

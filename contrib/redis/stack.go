@@ -8,22 +8,23 @@ import (
 	"sync/atomic"
 )
 
-// function is a kind of function on the stack. A hook learns from it what go-redis is doing, since
-// go-redis does not say so otherwise. Of several, the highest kind counts.
-type function uint8
+// kind is what a function on the stack does. A hook learns from it what go-redis is doing: there is
+// no other sign. If there are several such functions, the highest kind counts.
+type kind uint8
 
 const (
-	foreign        function = iota // not of go-redis
-	neutral                        // of go-redis, but of no kind below
-	sleeps                         // waits before a retry
-	callsOuterDone                 // Done of a phasesContext
-	usesNode                       // sends to a node, in the background or as part of a cluster's or ring's call
-	runsNodePart                   // runs a node's part of a ClusterClient's pipeline
+	foreign      kind = iota // not of go-redis
+	neutral                  // of go-redis, but of no kind below
+	sleeps                   // waits before a retry
+	innerDone                // is the Done of a phasesContext, of a call inside
+	usesNode                 // sends to a node, in the background or as part of a cluster's or ring's call
+	runsNodePart             // runs a node's part of a ClusterClient's pipeline
 )
 
-func functionOf(name string) function {
+// kindOf returns the kind of the function with that name.
+func kindOf(name string) kind {
 	if strings.HasSuffix(name, "(*phasesContext).Done") {
-		return callsOuterDone
+		return innerDone
 	}
 	_, name, ok := strings.Cut(name, "go-redis/redis/v8")
 	if !ok {
@@ -47,48 +48,50 @@ func functionOf(name string) function {
 	return foreign
 }
 
-// functions caches the kind of a function by its return address. To ask the runtime for its name
-// takes longer, and may allocate.
-var functions struct {
-	known atomic.Pointer[map[uintptr]function]
+// kinds caches the kind of a function by its return address. To ask the runtime for the function's
+// name takes longer, and may allocate.
+var kinds struct {
+	known atomic.Pointer[map[uintptr]kind]
 	mu    sync.Mutex
 }
 
-// maxFunctions bounds the cache. It also holds the callers of go-redis, which may be many.
-const maxFunctions = 1000
+// maxKinds bounds the cache. It also holds the callers of go-redis, which may be many.
+const maxKinds = 1000
 
-func functionAt(pc uintptr) function {
-	var known map[uintptr]function
-	if p := functions.known.Load(); p != nil {
+// kindAt returns the kind of the function with that return address.
+func kindAt(pc uintptr) kind {
+	var known map[uintptr]kind
+	if p := kinds.known.Load(); p != nil {
 		known = *p
 	}
-	f, ok := known[pc]
+	k, ok := known[pc]
 	if ok {
-		return f
+		return k
 	}
-	f = functionOf(runtime.FuncForPC(pc - 1).Name())
-	if len(known) >= maxFunctions {
-		return f
+	k = kindOf(runtime.FuncForPC(pc - 1).Name())
+	if len(known) >= maxKinds {
+		return k
 	}
-	functions.mu.Lock()
-	defer functions.mu.Unlock()
-	more := map[uintptr]function{pc: f}
-	if p := functions.known.Load(); p != nil {
+	kinds.mu.Lock()
+	defer kinds.mu.Unlock()
+	more := map[uintptr]kind{pc: k}
+	if p := kinds.known.Load(); p != nil {
 		maps.Copy(more, *p)
 	}
-	functions.known.Store(&more)
-	return f
+	kinds.known.Store(&more)
+	return k
 }
 
-// caller returns the highest kind among the functions of go-redis that led to a method of the hook.
-func caller() (highest function) {
+// callerKind returns the highest kind among the functions of go-redis that led to a method of the
+// hook.
+func callerKind() (highest kind) {
 	var pcs [12]uintptr
-	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] { // 3: the caller of the hook's method
-		f := functionAt(pc)
-		if f == foreign && highest != foreign { // the code that called go-redis
+	for _, pc := range pcs[:runtime.Callers(3, pcs[:])] { // 3: the caller of callerKind's caller
+		k := kindAt(pc)
+		if k == foreign && highest != foreign { // the code that called go-redis
 			break
 		}
-		highest = max(highest, f)
+		highest = max(highest, k)
 	}
 	return highest
 }
