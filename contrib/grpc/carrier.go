@@ -9,14 +9,14 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// format is the format that escapes what a header cannot hold.
+// format is not TextMap, since a tracer escapes for HTTPHeaders what metadata cannot hold.
 const format = opentracing.HTTPHeaders
 
-// outgoing is the metadata of a call, for a tracer to inject into. It leaves out what grpc would
-// drop, and what would make grpc fail the call: baggage may hold anything.
+// outgoing is the metadata of a call, for a tracer to inject into. It leaves out keys and values
+// that grpc would drop, or that would make grpc fail the call: baggage may hold anything.
 type outgoing struct {
 	injected metadata.MD
-	callers  metadata.MD // a copy of what the caller sends
+	callers  metadata.MD // a copy of the caller's metadata; nil if there is none
 	changed  bool        // callers has a key that is replaced or removed
 }
 
@@ -25,8 +25,8 @@ func newOutgoing(ctx context.Context) *outgoing {
 	return &outgoing{injected: metadata.MD{}, callers: callers}
 }
 
-// Set implements opentracing.TextMapWriter. The last value of a key replaces all others. If that
-// cannot be sent, the key is removed.
+// Set implements opentracing.TextMapWriter. The last value of a key replaces all others. If grpc
+// cannot send it, the key is removed.
 func (o *outgoing) Set(key, value string) {
 	key = strings.ToLower(key)
 	switch {
@@ -40,8 +40,8 @@ func (o *outgoing) Set(key, value string) {
 	}
 }
 
-// Del removes what is sent under a key. Package tracer calls it for a header of another format that
-// is no longer right, and that the caller passes on from a proxy.
+// Del removes a key. Package tracer calls it for a stale header: one that the caller forwards, and
+// that names a span of another hop.
 func (o *outgoing) Del(key string) {
 	key = strings.ToLower(key)
 	delete(o.injected, key)
@@ -51,9 +51,8 @@ func (o *outgoing) Del(key string) {
 	}
 }
 
-// in returns ctx with this metadata. The caller's own metadata is not changed. It is not even
-// copied unless a key of it is replaced or removed. So grpc still refuses what it would have
-// refused.
+// in returns ctx with this metadata. The caller's own metadata is not changed. If no key of it is
+// replaced or removed, it is sent as it is, so that grpc still refuses what it would have refused.
 func (o *outgoing) in(ctx context.Context) context.Context {
 	switch {
 	case len(o.injected) == 0 && !o.changed:
@@ -72,8 +71,8 @@ func (o *outgoing) in(ctx context.Context) context.Context {
 }
 
 // incoming is the metadata that a client sent, for a tracer to extract from. It has the first value
-// of each key, and all values of traceparent and tracestate: W3C Trace Context has rules for
-// several.
+// of each key, and all values of traceparent and tracestate: W3C Trace Context has rules for more
+// than one.
 type incoming struct{ ctx context.Context }
 
 // ForeachKey implements opentracing.TextMapReader.
@@ -92,8 +91,8 @@ func (i incoming) ForeachKey(handle func(key, value string) error) error {
 	return nil
 }
 
-// validKey reports whether key, in lower case, may be sent as metadata. Its characters must be
-// those that grpc allows. It must not be grpc's own, nor one for which HTTP/2 fails the call.
+// validKey reports whether key, in lower case, may be sent as metadata. grpc must allow all of its
+// characters. It must not be one of grpc's own keys, nor one for which HTTP/2 fails the call.
 func validKey(key string) bool {
 	switch key {
 	case "", "content-type", "user-agent", "te", "host", "connection", "keep-alive", "proxy-connection",

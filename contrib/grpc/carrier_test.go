@@ -235,8 +235,8 @@ func TestConcurrentCallsSendTheirOwnIDs(t *testing.T) {
 	}
 }
 
-// FuzzWhatATracerInjectsBreaksNoCall injects a key and a value, as of baggage, which may hold
-// anything.
+// FuzzWhatATracerInjectsBreaksNoCall injects a key and a value as a tracer injects baggage, which
+// may hold anything.
 func FuzzWhatATracerInjectsBreaksNoCall(f *testing.F) {
 	for _, key := range []string{
 		"", "X-B3-TraceId", "a b", "é", ":path", ":authority", "te", "TE", "host", "Connection", "content-type",

@@ -11,9 +11,9 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// DialOptions returns the options of a client that chain [UnaryClientInterceptor] and
-// [StreamClientInterceptor] after the interceptors of the options before them. Append them to the
-// options of grpc.NewClient.
+// DialOptions returns two options for grpc.NewClient: they add [UnaryClientInterceptor] and
+// [StreamClientInterceptor] to the client's interceptors. Those of later options run inside ours,
+// and their work counts as waiting.
 func DialOptions(opts ...gaptrace.Option) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithChainUnaryInterceptor(UnaryClientInterceptor(opts...)),
@@ -21,8 +21,8 @@ func DialOptions(opts ...gaptrace.Option) []grpc.DialOption {
 	}
 }
 
-// UnaryClientInterceptor returns an interceptor that records each call as a span under the span in
-// the call's context. The call is sent with the span's context in its metadata. The caller's
+// UnaryClientInterceptor returns an interceptor that records each call as a child of the span in
+// the call's context. The call is sent with its span's context in the metadata. The caller's own
 // metadata is not changed, and errors are returned as they are.
 func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor {
 	w := spanutil.New(opts)
@@ -70,7 +70,7 @@ func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientIntercept
 		var end *streamEnd
 		if call.Sampled() {
 			end = newStreamEnd(ctx, call, desc, cc, method)
-			// First of the options, since an OnFinish of the caller's may block.
+			// It comes first, since the caller's own OnFinish may block.
 			opts = slices.Insert(slices.Clip(opts), 0, grpc.CallOption(grpc.OnFinish(end.onFinish)))
 		}
 		cs, err := streamer(with, desc, cc, method, opts...)
@@ -95,8 +95,8 @@ func openAndInject(ctx context.Context, call *spanutil.Call) context.Context {
 }
 
 // finishClient finishes a call that returned err to a caller whose context is ctx. Canceled is not
-// a failure if the caller canceled ctx. An error whose status is OK comes from an interceptor, and
-// is a failure.
+// a failure if the caller canceled ctx. An error whose status is OK can only come from an
+// interceptor, and counts as Unknown.
 func finishClient(ctx context.Context, call *spanutil.Call, err error) {
 	code := codeOf(err)
 	if code == codes.OK && err != nil {

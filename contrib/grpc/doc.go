@@ -5,14 +5,14 @@
 //	conn, err := grpc.NewClient(target, append(gapgrpc.DialOptions(), creds)...)
 //	server := grpc.NewServer(gapgrpc.ServerOptions()...)
 //
-// A client's call is recorded if its context carries a span, such as the context of a handler. A
-// server's call needs no parent: it is a child of the client's span, or starts a trace. The context
-// of the client's span travels in the metadata.
+// A client's call is recorded if its context carries a span, as a handler's context does. With
+// [gaptrace.WithRoots], other calls are recorded as well. The context of the client's span travels
+// in the metadata. A server's span is a child of the client's span, or starts a trace.
 //
 // # Spans
 //
 // A client's spans cover exactly the time in which the caller was blocked. A server's span covers
-// the handler; what is left between its children is the handler's self time.
+// the handler. The time that its children do not cover is the handler's self time.
 //
 //	/pkg.Service/Method        client: a unary call, or the start of a stream (NewStream)
 //	/pkg.Service/Method wait   client: a later wait of a stream, in RecvMsg, SendMsg, Header
@@ -27,8 +27,9 @@
 //	        /shop.Books/List wait          |======|   |======|      first and third RecvMsg
 //	server  /shop.Books/List            |===================|       the handler
 //
-// A call covers name resolution, the connection, and all retries of grpc. A method that only a
-// grpc.UnknownServiceHandler handles is named "grpc OTHER", since the client chooses its name.
+// A client's spans include name resolution, the wait for a connection, and all retries of grpc. On
+// a server, a method that only a grpc.UnknownServiceHandler handles is named "grpc OTHER", since
+// the client chooses its name.
 //
 // # Tags
 //
@@ -42,7 +43,7 @@
 //	                   on a server, number that the handler read
 //	response_messages  server: number of messages sent, if it may send several
 //	grpc.method        server, of "grpc OTHER": the method as the client sent it
-//	guid:x-request-id  server: x-request-id of the metadata
+//	guid:x-request-id  server: x-request-id of the metadata, if it has one
 //	error              true if the call failed
 //	wait.*, abandoned  see package gaptrace
 //

@@ -29,8 +29,8 @@ func TestHealthAndReflection(t *testing.T) {
 	t.Run("recorded with WithRoots", func(t *testing.T) { wantProbes(t, all, nil, gaptrace.WithRoots()) })
 }
 
-// wantProbes calls the health and reflection services of a server with opts, with that metadata,
-// and compares the names of the methods that were recorded.
+// wantProbes starts a server with opts, and calls its health and reflection services with the
+// metadata md. It compares the names of the methods that were recorded.
 func wantProbes(t *testing.T, want string, md []string, opts ...gaptrace.Option) {
 	tracer := spantest.NewTracer()
 	var stop func()

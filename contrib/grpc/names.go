@@ -14,8 +14,8 @@ const component = "grpc"
 // unknownMethod names a method that only a grpc.UnknownServiceHandler handles.
 const unknownMethod = "grpc OTHER"
 
-// codeOf returns the status that a gRPC server would send for err. Errors are foreign code: if one
-// panics, its status is Unknown.
+// codeOf returns the status that a gRPC server would send for err. If a method of err panics, the
+// status is Unknown.
 func codeOf(err error) (code codes.Code) {
 	code = codes.Unknown
 	defer func() { _ = recover() }()

@@ -115,7 +115,7 @@ func hookGoexit(t *testing.T) {
 	runtime.KeepAlive(stream)
 }
 
-// countedContext counts how often its end is waited for.
+// countedContext counts how often a caller asks to be notified of its end.
 type countedContext struct {
 	context.Context
 	waits atomic.Int32
@@ -143,7 +143,7 @@ func TestNothingWaitsForContext(t *testing.T) {
 }
 
 func TestStreamHasNoGoroutine(t *testing.T) {
-	// Package context starts a goroutine for each who waits for the end of a foreign context.
+	// Package context starts a goroutine for each context that is derived from a foreign one.
 	goroutines := func() int {
 		stacks := make([]byte, 1<<23)
 		stacks = stacks[:runtime.Stack(stacks, true)]
@@ -178,6 +178,6 @@ func TestStreamHasNoGoroutine(t *testing.T) {
 		test(t, func(ctx context.Context) context.Context {
 			f, _ := newForeign(ctx, context.Canceled)
 			return f
-		}, streams) // grpc waits for the end of each
+		}, streams) // grpc derives a context for each
 	})
 }

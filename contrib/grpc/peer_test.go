@@ -99,7 +99,7 @@ func certificate(t *testing.T) (server, client credentials.TransportCredentials)
 	return credentials.NewServerTLSFromCert(pair), credentials.NewTLS(&tls.Config{RootCAs: pool})
 }
 
-// address is an address by name.
+// address is an address that consists of a name.
 type address string
 
 func (address) Network() string  { return "test" }

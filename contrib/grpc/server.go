@@ -12,9 +12,9 @@ import (
 	"google.golang.org/grpc/peer"
 )
 
-// ServerOptions returns the options of a server that chain [UnaryServerInterceptor] and
-// [StreamServerInterceptor] after the interceptors of the options before them. The spans do not
-// cover what those earlier interceptors do.
+// ServerOptions returns two options for grpc.NewServer: they add [UnaryServerInterceptor] and
+// [StreamServerInterceptor] to the server's interceptors. The spans cover the interceptors of later
+// options, and not those of earlier ones.
 func ServerOptions(opts ...gaptrace.Option) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(UnaryServerInterceptor(opts...)),
@@ -25,7 +25,7 @@ func ServerOptions(opts ...gaptrace.Option) []grpc.ServerOption {
 // UnaryServerInterceptor returns an interceptor that records each call as a server's span. The span
 // is a child of the client's span if the metadata has one, and otherwise starts a trace. The
 // handler's context carries the span. Calls of the health and reflection services are not recorded,
-// unless they are part of a trace or asked for by a jaeger-debug-id.
+// unless their metadata has the IDs of a trace or a jaeger-debug-id, or WithRoots is given.
 func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor {
 	w := spanutil.New(opts)
 	return func(
@@ -84,7 +84,7 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 	}
 }
 
-// serve begins the span of a method's handler. It returns nil if the call is not recorded.
+// serve begins the call of a method's handler. It returns nil if the call is not recorded.
 func serve(ctx context.Context, w *spanutil.Wrapper, method, operation string, req any) *spanutil.Call {
 	md := incoming{ctx}
 	call := w.Serve(ctx, gaptrace.Call{Component: component, Operation: operation, Request: req}, format, md)
@@ -103,9 +103,9 @@ func serve(ctx context.Context, w *spanutil.Wrapper, method, operation string, r
 	return call
 }
 
-// finishServer finishes the span of a handler that returned err, or panicked, or called Goexit. If
-// a handler returns an error whose status is OK while its one answer is due, grpc sends neither,
-// and the client's status is Internal.
+// finishServer finishes the span of a handler that returned err, panicked or called Goexit. If a
+// handler returns an error whose status is OK, but owes the client its only answer, grpc sends
+// neither. Then the client's status is Internal.
 func finishServer(call *spanutil.Call, returned bool, panicked any, err error, answerDue bool) {
 	code := codes.Unknown
 	switch {
@@ -128,7 +128,7 @@ func finishServer(call *spanutil.Call, returned bool, panicked any, err error, a
 }
 
 // serverStream has the span in its context, and records the handler's waits for the client. If a
-// wait ends with an error, its span has the error.
+// wait fails, its own span has the error.
 type serverStream struct {
 	grpc.ServerStream
 	ctx           context.Context

@@ -21,7 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// served returns a client, not wrapped, of s, whose calls are recorded.
+// served returns a client of s. The server is wrapped, and the client is not.
 func served(t testing.TB, s pb.TestServiceServer, opts ...gaptrace.Option) (*spantest.Tracer, pb.TestServiceClient) {
 	tracer := spantest.NewTracer()
 	opts = append([]gaptrace.Option{gaptrace.WithTracer(tracer)}, opts...)
@@ -65,7 +65,7 @@ func TestServerSpan(t *testing.T) {
 	}
 }
 
-// TestServerFailures checks that only what is the server's fault is its failure.
+// TestServerFailures checks that only statuses that are the server's fault are failures.
 func TestServerFailures(t *testing.T) {
 	faults := map[codes.Code]bool{
 		codes.Unknown: true, codes.DeadlineExceeded: true, codes.Unimplemented: true,
@@ -176,7 +176,7 @@ func (g gone) SendMsg(any) error {
 	return errGone
 }
 
-// TestClientIsGone checks that the handler gets the error, and that its wait has it.
+// TestClientIsGone checks that the handler gets the error, and that the span of its wait has it.
 func TestClientIsGone(t *testing.T) {
 	t.Run("all methods", func(t *testing.T) {
 		tracer := spantest.NewTracer()

@@ -227,24 +227,25 @@ func serveStream(tracer opentracing.Tracer, stream grpc.ServerStream, handle grp
 	return intercept("a service", stream, &grpc.StreamServerInfo{FullMethod: duplex}, handle)
 }
 
-// line is how a client's span is drawn, with the tags between its component and its kind.
+// line returns the line of a client's span in a tree. tags are those between component and
+// span.kind.
 func line(operation, tags string) string {
 	return "  " + operation + " component=grpc " + tags + " span.kind=client\n"
 }
 
-// failed is line for a call that failed with a status.
+// failed is line for a call that failed with a status. It adds the line of the logged error.
 func failed(operation, tags string, code codes.Code, message string) string {
 	text := fmt.Sprintf("rpc error: code = %v desc = %s", code, message)
 	return line(operation, fmt.Sprintf("error=true grpc.code=%v%s", code, tags)) +
 		fmt.Sprintf("    * event=error error.kind=*status.Error message=%q\n", text)
 }
 
-// handler is how a server's span is drawn, with the tags between its component and its kind.
+// handler is line for a server's span that has no parent.
 func handler(operation, tags string) string {
 	return operation + " component=grpc " + tags + " span.kind=server\n"
 }
 
-// fakeStream is a client's stream that does as its functions say.
+// fakeStream is a client's stream whose methods call its functions.
 type fakeStream struct {
 	grpc.ClientStream
 	ctx               context.Context // nil: context.Background()

@@ -11,7 +11,7 @@ import (
 )
 
 // clientStream is a client's stream whose waits are recorded. The diagram at streamEnd shows how
-// each of its methods may end the stream.
+// each of its methods may finish the call.
 type clientStream struct {
 	grpc.ClientStream
 	*streamEnd
@@ -24,7 +24,7 @@ func newClientStream(cs grpc.ClientStream, end *streamEnd) *clientStream {
 	return s
 }
 
-// RecvMsg ends the stream if it fails, or if it returns the only answer.
+// RecvMsg finishes the call if it fails, or if it returns the only answer.
 func (s *clientStream) RecvMsg(m any) error {
 	wait := s.call.Wait()
 	defer s.unwound(&wait)
@@ -36,14 +36,14 @@ func (s *clientStream) RecvMsg(m any) error {
 	}
 	s.tagServer()
 	if err != nil || s.oneAnswer {
-		s.end(err)
+		s.finish(err)
 	}
 	s.left(false)
 	return err
 }
 
-// SendMsg ends the stream if it fails on this side. io.EOF says that the server has ended the
-// stream; RecvMsg returns how.
+// SendMsg finishes the call if it fails on this side. io.EOF says that the stream has ended
+// already, and RecvMsg returns with which status.
 func (s *clientStream) SendMsg(m any) error {
 	wait := s.call.Wait()
 	defer s.unwound(&wait)
@@ -54,14 +54,14 @@ func (s *clientStream) SendMsg(m any) error {
 		s.sent.Add(1)
 	case io.EOF:
 	default:
-		s.end(err)
+		s.finish(err)
 	}
 	s.left(err == io.EOF)
 	return err
 }
 
-// Header ends the stream if it fails. grpc's own Header returns no error: without a header, grpc
-// has ended the stream, and RecvMsg returns how.
+// Header finishes the call if it fails. grpc's own Header returns no error. If it returns no header
+// either, the stream has ended, and RecvMsg returns with which status.
 func (s *clientStream) Header() (metadata.MD, error) {
 	wait := s.call.Wait()
 	defer s.unwound(&wait)
@@ -69,7 +69,7 @@ func (s *clientStream) Header() (metadata.MD, error) {
 	wait.Done(0)
 	s.tagServer()
 	if err != nil {
-		s.end(err)
+		s.finish(err)
 	}
 	if md == nil {
 		s.noHeader()
@@ -78,7 +78,7 @@ func (s *clientStream) Header() (metadata.MD, error) {
 	return md, err
 }
 
-// CloseSend ends nothing: the answer is still to come.
+// CloseSend does not finish the call: the answer is still to come.
 func (s *clientStream) CloseSend() error {
 	wait := s.call.Wait()
 	defer s.unwound(&wait)
@@ -89,25 +89,25 @@ func (s *clientStream) CloseSend() error {
 }
 
 // tagServer records the server's address, once. It needs the stream's context, so it is called
-// after the first RecvMsg or Header: an earlier call of Context would end grpc's transparent
+// after the first RecvMsg or Header. An earlier call of Context would end grpc's transparent
 // retries, which may choose another server.
 func (s *clientStream) tagServer() {
-	if s.located.Load() || s.located.Swap(true) {
+	if s.peerTagged.Load() || s.peerTagged.Swap(true) {
 		return
 	}
 	server, _ := peer.FromContext(s.ClientStream.Context())
-	// The context of a handler already has a peer: the handler's own client.
+	// The caller may be a handler. Then its context has a peer already: the handler's client.
 	if callers, _ := peer.FromContext(s.ctx); server != callers {
 		tagPeer(s.call, server)
 	}
 }
 
-// unwound, deferred, ends a stream that a panic or runtime.Goexit unwinds. It also keeps s alive
-// until then: the garbage collector must not abandon a stream whose last RecvMsg is about to end
-// it.
+// unwound, deferred, finishes the call of a stream that a panic or runtime.Goexit unwinds. It also
+// keeps s alive until then: the garbage collector must not abandon a stream whose last RecvMsg is
+// about to finish the call.
 func (s *clientStream) unwound(wait *spanutil.Wait) {
 	if wait.Pending() {
-		s.end(spanutil.ErrUnwound)
+		s.finish(spanutil.ErrUnwound)
 	}
 	runtime.KeepAlive(s)
 }

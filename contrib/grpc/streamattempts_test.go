@@ -15,12 +15,13 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// These tests are about interceptors inside of ours that make several attempts of a stream.
+// These tests are about interceptors after ours that make several attempts of a stream.
 
-// attempt begins an attempt at a stream.
+// attempt begins an attempt of a stream.
 type attempt func(context.Context) (grpc.ClientStream, error)
 
-// inner returns the option of a client whose streams are made by make, by attempts.
+// inner returns an option that adds an interceptor. Its streams come from make, which begins the
+// attempts.
 func inner(make func(context.Context, attempt) (grpc.ClientStream, error)) grpc.DialOption {
 	return grpc.WithChainStreamInterceptor(func(
 		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
@@ -32,7 +33,7 @@ func inner(make func(context.Context, attempt) (grpc.ClientStream, error)) grpc.
 	})
 }
 
-// retrying is a stream that is begun again when RecvMsg fails.
+// retrying is a stream that begins another attempt when RecvMsg fails.
 type retrying struct {
 	grpc.ClientStream
 	again func() (grpc.ClientStream, error)
@@ -121,7 +122,7 @@ func attemptIsCanceled(t *testing.T) {
 	})
 }
 
-// attemptTimesOut lets an attempt run out of the time that the interceptor allows it.
+// attemptTimesOut lets the interceptor's timeout of an attempt expire.
 func attemptTimesOut(t *testing.T, config string) {
 	synctest.Test(t, func(t *testing.T) {
 		tracer, ctx, parent := spantest.Under(t)
@@ -158,8 +159,8 @@ func attemptTimesOut(t *testing.T, config string) {
 	})
 }
 
-// attemptEndsIdle lets an attempt end while nobody waits. It ends the stream only if the time of
-// the service config is over, or if the caller canceled.
+// attemptEndsIdle lets an attempt end while nobody waits. That ends the stream only if the service
+// config's timeout has expired, or if the caller canceled.
 func attemptEndsIdle(t *testing.T) {
 	for code := codes.OK; code <= codes.Unauthenticated; code++ {
 		for _, canceled := range []bool{false, true} {

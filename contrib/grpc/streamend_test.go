@@ -49,8 +49,8 @@ const (
 	noTime      = `{"methodConfig": [{"name": [{}], "timeout": "0s"}]}`
 )
 
-// TestGRPCEndsStream checks that a stream that grpc ends is reported while its caller still holds
-// it.
+// TestGRPCEndsStream checks that the spans are reported when grpc ends the stream, while the caller
+// still holds it.
 func TestGRPCEndsStream(t *testing.T) {
 	const tags = " messages=1 peer.address=bufconn request_messages=1"
 	canceled := line(duplex, "grpc.code=Canceled"+tags)
@@ -66,7 +66,7 @@ func TestGRPCEndsStream(t *testing.T) {
 	cancel := func(_ *grpc.ClientConn, cancel context.CancelFunc) { cancel() }
 	closeConn := func(conn *grpc.ClientConn, _ context.CancelFunc) { conn.Close() }
 	for _, c := range []streamEnding{
-		{"service config's time is over", fiveSeconds, context.WithCancel, wait, late},
+		{"service config's timeout", fiveSeconds, context.WithCancel, wait, late},
 		{"context's deadline", "{}", inFiveSeconds, wait, late},
 		{"context is canceled", "{}", context.WithCancel, cancel, canceled},
 		{"foreign context is canceled", "{}", foreignContext, cancel, canceled},
@@ -80,7 +80,7 @@ func TestGRPCEndsStream(t *testing.T) {
 	}
 }
 
-// waiter is who waits for a stream when it ends.
+// waiter says which goroutine waits when the stream ends.
 type waiter string
 
 const (
@@ -141,7 +141,7 @@ func (e streamEnding) test(t *testing.T, who waiter) {
 	cancel()
 	synctest.Wait()
 	parent.Finish()
-	// The server's time is over at the same moment, and either side may report it first.
+	// The server's deadline expires at the same moment, and either side may report it first.
 	spantest.WantTree(t, tracer, want, "stream terminated by RST_STREAM with error code: CANCEL", tooLate)
 }
 
@@ -159,8 +159,8 @@ func TestContextEndsWithItsOwnError(t *testing.T) {
 	})
 }
 
-// heldStream is a stream that nobody reads. The test decides when grpc reports its end. The time of
-// the service config is over as soon as the stream starts.
+// heldStream is a stream that nobody reads. The test decides when grpc reports its end. The service
+// config's timeout expires as soon as the stream starts.
 type heldStream struct {
 	*spantest.Tracer
 	grpc.ClientStream
@@ -222,8 +222,8 @@ func (h *heldStream) close() {
 
 func nothing(*heldStream) {}
 
-// TestStreamIsOverWhileSomebodyIsInside checks what ends a stream whose end grpc has reported:
-// whoever is inside, unless another attempt may have begun.
+// TestStreamIsOverWhileSomebodyIsInside checks how a call is finished if grpc ends the stream while
+// a goroutine is inside: when that goroutine leaves, unless another attempt may have begun.
 func TestStreamIsOverWhileSomebodyIsInside(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -242,7 +242,7 @@ func TestStreamIsOverWhileSomebodyIsInside(t *testing.T) {
 	} {
 		for method, call := range streamMethods {
 			if c.returned != nil && method != "SendMsg" {
-				continue // ends the stream, whatever grpc reports
+				continue // finishes the call, whatever grpc reports
 			}
 			t.Run(c.name+", "+method, func(t *testing.T) {
 				var h *heldStream
@@ -311,8 +311,8 @@ func TestStreamIsOverWhileItStarts(t *testing.T) {
 	})
 }
 
-// TestHeaderWithoutHeader checks that a failure that Header hides is reported while the caller
-// still holds the stream.
+// TestHeaderWithoutHeader checks that a failure that Header does not return is reported while the
+// caller still holds the stream.
 func TestHeaderWithoutHeader(t *testing.T) {
 	receive := func(s grpc.ClientStream) { _ = s.RecvMsg(&pb.StreamingOutputCallResponse{}) }
 	send := func(s grpc.ClientStream) {
