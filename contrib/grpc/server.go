@@ -25,7 +25,7 @@ func ServerOptions(opts ...gaptrace.Option) []grpc.ServerOption {
 // UnaryServerInterceptor returns an interceptor that records each call as a server's span. The span
 // is a child of the client's span if the metadata has one, and otherwise starts a trace. The
 // handler's context carries the span. Calls of the health and reflection services are not recorded,
-// unless their metadata has the IDs of a trace or a jaeger-debug-id, or WithRoots is given.
+// unless they are part of a trace, have a jaeger-debug-id, or [gaptrace.WithRoots] is given.
 func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor {
 	w := spanutil.New(opts)
 	return func(
