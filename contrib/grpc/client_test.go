@@ -130,7 +130,7 @@ func TestClientCodeOfError(t *testing.T) {
 	} {
 		tracer, ctx, _ := spantest.Under(t)
 		if got := invoke(ctx, tracer, invoker(c.err)); got != c.err {
-			t.Errorf("%T came back as %T", c.err, got)
+			t.Errorf("error %T was returned as %T", c.err, got)
 		}
 		if span := tracer.Only(t, unary); span.Tags["grpc.code"] != c.code || span.Tags["error"] != true {
 			t.Errorf("%T: %v", c.err, span.Tags)
@@ -163,7 +163,7 @@ func TestUnrecordedCallIsSentAsItIs(t *testing.T) {
 	for _, ctx := range []context.Context{t.Context(), filtered} { // the first has no parent
 		spantest.Must(client.UnaryCall(ctx, &pb.SimpleRequest{}))(t)
 		if _, err := drain(spantest.Must(client.StreamingOutputCall(t.Context(), ask()))(t)); err == nil {
-			t.Error("no end")
+			t.Error("the stream did not end")
 		}
 	}
 	for _, md := range got {
@@ -218,7 +218,7 @@ func TestClientOptions(t *testing.T) {
 		t.Error(err)
 	}
 	if n, _ := drain(spantest.Must(client.StreamingOutputCall(t.Context(), ask(1)))(t)); n != 1 {
-		t.Errorf("%d messages", n)
+		t.Errorf("%d messages received", n)
 	}
 	spantest.WantTree(t, tracer, `
 UnaryCall component=grpc grpc.code=NotFound peer.address=x request=*grpc_testing.SimpleRequest span.kind=client
@@ -235,7 +235,7 @@ func TestHostileTracerBreaksNoCall(t *testing.T) {
 			spantest.Must(client.UnaryCall(t.Context(), &pb.SimpleRequest{}))(t)
 			stream := spantest.Must(client.StreamingOutputCall(t.Context(), ask(1, 2, 3)))(t)
 			if n, _ := drain(stream); n != 3 {
-				t.Errorf("%d messages", n)
+				t.Errorf("%d messages received", n)
 			}
 		})
 	}

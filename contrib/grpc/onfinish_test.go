@@ -76,10 +76,10 @@ func slowOnFinish(t *testing.T) {
 		cancel()
 		synctest.Wait()
 		if n := len(tracer.Named(duplex)); n != 1 {
-			t.Errorf("%d spans have ended while it blocks", n)
+			t.Errorf("%d spans were reported while OnFinish blocks, want 1", n)
 		}
 		if err := <-finished; status.Code(err) != codes.Canceled {
-			t.Errorf("it was called with %v", err)
+			t.Errorf("OnFinish was called with %v", err)
 		}
 		runtime.KeepAlive(stream)
 	})
@@ -109,7 +109,7 @@ func hookGoexit(t *testing.T) {
 		goesOn <- true
 	}()
 	if !<-goesOn {
-		t.Error("it has ended")
+		t.Error("grpc's goroutine has ended")
 	}
 	spantest.Await(t, "the stream's end", func() bool { return len(tracer.Named(duplex)) == 1 })
 	runtime.KeepAlive(stream)

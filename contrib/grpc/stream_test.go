@@ -282,7 +282,7 @@ func TestInnerStreamFails(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			tracer, parent, stream := fakeClientStream(t, inner)
 			if got := call(stream); got != want {
-				t.Errorf("it came back as %v", got)
+				t.Errorf("the error was returned as %v", got)
 			}
 			switch method {
 			case "Header":

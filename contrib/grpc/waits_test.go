@@ -267,7 +267,7 @@ func overlappingWaits(t *testing.T) {
 		}
 		synctest.Wait()
 		if !done.Load() {
-			t.Error("still receiving")
+			t.Error("RecvMsg has not returned")
 		}
 		wantCovered(t, b.covered("client", duplex, duplex+" wait"), "0s-0s 1s-5s")
 	})

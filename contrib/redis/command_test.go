@@ -111,12 +111,12 @@ func TestStatement(t *testing.T) {
 type marshaler struct{ t testing.TB }
 
 func (m marshaler) MarshalBinary() ([]byte, error) {
-	m.t.Error("MarshalBinary called")
+	m.t.Error("the wrapper called MarshalBinary")
 	return nil, nil
 }
 
 func (m marshaler) String() string {
-	m.t.Error("String called")
+	m.t.Error("the wrapper called String")
 	return ""
 }
 
@@ -248,7 +248,7 @@ func TestErrorIsRedacted(t *testing.T) {
 		t.Errorf("wrapped: %q", got)
 	}
 	if got := message(record(t, errors.New("can't dial 'host'"), "get", "k")); got != "can't dial 'host'" {
-		t.Errorf("redacted for no reason: %q", got)
+		t.Errorf("an error without secrets reads %q", got)
 	}
 }
 
@@ -308,10 +308,10 @@ func TestStatementIsBounded(t *testing.T) {
 				t.Errorf("%d bytes, valid %t", len(got), utf8.ValidString(got))
 			}
 			if truncated := len(got) > 100 || name == "invalid"; truncated && !strings.HasSuffix(got, "[cut]") {
-				t.Errorf("truncated without a mark: …%q", got[len(got)-20:])
+				t.Errorf("truncated, but not marked: …%q", got[len(got)-20:])
 			}
 			if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
-				t.Errorf("took %d bytes", took)
+				t.Errorf("%d bytes allocated", took)
 			}
 		})
 	}

@@ -259,10 +259,10 @@ func TestRequest(t *testing.T) {
 	c.Ping(t.Context())
 	_, _ = c.TxPipelined(t.Context(), func(p redis.Pipeliner) error { return p.Ping(t.Context()).Err() })
 	if cmd, ok := requests[0].(redis.Cmder); !ok || cmd.Name() != "ping" {
-		t.Errorf("of a command: %v", requests[0])
+		t.Errorf("the Request of a command is %v", requests[0])
 	}
 	if cmds, ok := requests[1].([]redis.Cmder); !ok || len(cmds) != 3 { // with MULTI and EXEC
-		t.Errorf("of a transaction: %v", requests[1])
+		t.Errorf("the Request of a transaction is %v", requests[1])
 	}
 }
 
@@ -287,7 +287,7 @@ func (unsampledContext) IsSampled() bool { return false }
 func TestUnsampledCallIsNotDescribed(t *testing.T) {
 	hook := gapredis.NewHook(gaptrace.WithRoots(), gaptrace.WithTracer(unsampled{}),
 		gaptrace.WithStatement(func(_ gaptrace.Call, s string) string {
-			t.Error("statement built:", s)
+			t.Error("a statement was built for an unsampled call:", s)
 			return s
 		}))
 	cmd := redis.NewCmd(t.Context(), "get", "key")

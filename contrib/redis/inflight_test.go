@@ -236,7 +236,7 @@ func TestSpanEndsWithOutermostAfter(t *testing.T) {
 			use.before()
 			use.after()
 			if tracer.Spans() != nil {
-				t.Errorf("finished by the inner After:\n%s", tracer.Tree())
+				t.Errorf("the inner After finished the span:\n%s", tracer.Tree())
 			}
 			use.after()
 			use.after() // without a Before
@@ -311,7 +311,7 @@ func panicInside(t *testing.T, use func(context.Context, *redis.Client)) {
 		use(t.Context(), c)
 	}()
 	if tracer.Spans() != nil {
-		t.Fatal("finished too early:", tracer.Tree())
+		t.Fatal("a span was finished before garbage collection:", tracer.Tree())
 	}
 	spantest.Await(t, "the garbage collector", func() bool {
 		runtime.GC()
@@ -319,7 +319,7 @@ func panicInside(t *testing.T, use func(context.Context, *redis.Client)) {
 	})
 	for _, span := range tracer.Spans() {
 		if span.Tags["abandoned"] != true {
-			t.Error("not tagged:", tracer.Tree())
+			t.Error("a span is not tagged abandoned:", tracer.Tree())
 		}
 	}
 	runtime.KeepAlive(c)
@@ -345,7 +345,7 @@ func panicUnderLoad(t *testing.T) {
 		}
 	}
 	if tracer.Named("redis lost") == nil {
-		t.Error("never finished")
+		t.Error("the lost call was never finished")
 	}
 	after()
 	if problems := tracer.Problems(); problems != nil {
@@ -353,7 +353,7 @@ func panicUnderLoad(t *testing.T) {
 	}
 	for _, span := range tracer.Named("redis ping") {
 		if span.Tags["abandoned"] != nil {
-			t.Error("abandoned while it ran")
+			t.Error("a call was abandoned while it ran")
 		}
 	}
 }

@@ -144,7 +144,7 @@ func wantLogsInside(t *testing.T, span *spantest.Span, want string) {
 	wantLogs(t, span, want)
 	for _, record := range span.Logs {
 		if record.Timestamp.Before(span.Start) || record.Timestamp.After(span.End.Add(time.Minute)) {
-			t.Errorf("%v is not in %v to %v", record, span.Start, span.End)
+			t.Errorf("log %v is not between %v and %v", record, span.Start, span.End)
 		}
 	}
 }
@@ -175,7 +175,7 @@ func retryInSpan(t *testing.T, want string, answers ...string) {
 		span := tracer.Only(t, "redis ping")
 		wantLogs(t, span, want)
 		if span.Duration() != time.Since(start) || span.Duration() < backOff/2 {
-			t.Errorf("it lasted %v", span.Duration())
+			t.Errorf("the span lasted %v", span.Duration())
 		}
 	})
 }
@@ -215,7 +215,7 @@ func TestNotARetry(t *testing.T) {
 			span := tracer.Only(t, "redis ping")
 			wantLogs(t, span, "error redis: connection pool timeout")
 			if err == nil || span.Duration() != time.Minute {
-				t.Errorf("it lasted %v and returned %v", span.Duration(), err)
+				t.Errorf("the call lasted %v and returned %v", span.Duration(), err)
 			}
 		})
 	})

@@ -47,7 +47,7 @@ func TestPubSub(t *testing.T) {
 	check(t, sub.Unsubscribe(ctx, "news"), sub.PUnsubscribe(ctx, "n*"))
 	check(t, sub.Close())
 	if _, err := sub.Receive(ctx); err == nil {
-		t.Error("received after Close")
+		t.Error("Receive returned no error after Close")
 	}
 	spantest.WantUnder(t, tracer, parent, `
   redis subscribe component=go-redis db.statement="subscribe ? ?" db.type=redis span.kind=client
@@ -64,7 +64,7 @@ func TestPubSub(t *testing.T) {
     * event=error error.kind=*errors.errorString message="redis: client is closed"
 `)
 	if d := tracer.Named("redis receive")[2].Duration(); d < late/2 {
-		t.Errorf("waited %v, want some %v", d, late)
+		t.Errorf("waited %v, want about %v", d, late)
 	}
 }
 
@@ -79,7 +79,7 @@ func TestPubSubIsRecordedUnderSpan(t *testing.T) {
 	check(t, sub.Ping(t.Context()))
 	check(t, sub.Ping(ctx))
 	if _, err := sub.ReceiveTimeout(ctx, time.Nanosecond); err == nil {
-		t.Error("received")
+		t.Error("ReceiveTimeout returned no error")
 	}
 	if len(tracer.Spans()) != 0 || len(requests) != 2 {
 		t.Errorf("the filter got %v; recorded:\n%s", requests, tracer.Tree())
@@ -134,7 +134,7 @@ func TestReceiveTimeout(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), tt.deadline)
 				defer cancel()
 				if _, err := sub.ReceiveTimeout(ctx, tt.timeout); err == nil {
-					t.Error("received")
+					t.Error("ReceiveTimeout returned no error")
 				}
 				if span := tracer.Only(t, "redis receive"); (span.Tags["error"] == true) != tt.failed {
 					t.Errorf("recorded:\n%s", tracer.Tree())

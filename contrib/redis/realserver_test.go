@@ -186,7 +186,7 @@ func TestServerDiesInPipeline(t *testing.T) {
 	})
 	<-killed
 	if err == nil {
-		t.Error("no error")
+		t.Error("the pipeline returned no error")
 	}
 	parent.Finish()
 	pipeline := tracer.Named("redis pipeline")[0]
@@ -195,7 +195,7 @@ func TestServerDiesInPipeline(t *testing.T) {
 		t.Error(tracer.Tree())
 	}
 	if err := c.Ping(ctx).Err(); err == nil {
-		t.Error("answered by a dead server")
+		t.Error("Ping returned no error after the server was killed")
 	}
 }
 
@@ -222,10 +222,10 @@ func TestBlockingCommandsAreCovered(t *testing.T) {
 	parent.Finish()
 	pops := tracer.Named("redis blpop")
 	if d := pops[0].Duration(); d < 20*time.Millisecond || d > popped {
-		t.Errorf("BLPOP: %v of %v", d, popped)
+		t.Errorf("the span of BLPOP lasted %v, the call %v", d, popped)
 	}
 	if d := tracer.Only(t, "redis xread").Duration(); d < 20*time.Millisecond {
-		t.Errorf("XREAD: %v", d)
+		t.Errorf("the span of XREAD lasted %v, want 20 ms or more", d)
 	}
 	if pops[1].Tags["error"] != true || tracer.Problems() != nil {
 		t.Error(tracer.Tree())
@@ -273,7 +273,7 @@ func TestFailover(t *testing.T) {
 			break
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("no failover")
+			t.Fatal("no failover within 90 s")
 		}
 	}
 	parent.Finish()
@@ -302,6 +302,6 @@ func awaitReplica(t *testing.T, sentinel, replica string) {
 		return err == nil && len(replicas) == 1 && strings.Contains(replication, "master_link_status:up")
 	})
 	if spans := tracer.Spans(); len(spans) == 0 || spans[0].Operation != "redis sentinel" || tracer.Problems() != nil {
-		t.Errorf("of the sentinel's client:\n%s", tracer.Tree())
+		t.Errorf("the sentinel's client recorded:\n%s", tracer.Tree())
 	}
 }
