@@ -8,76 +8,80 @@ import (
 	"strings"
 )
 
-// Build makes a Trace of the spans, which may come in any order. It never fails, whatever they hold: the
-// warnings say what it mended, in an order that does not depend on the order of the spans.
-// The trace points to the spans, so they are not to be changed as long as it is in use.
+// Build makes a [Trace] of the spans, in whatever order they come. It never fails: the warnings say
+// what it repaired. Neither the trace nor the warnings depend on the order of the spans. The trace
+// points to the spans, so do not change them while it is in use.
 //
-//   - Spans of several traces: the trace with the most spans is kept, of equals the one with the lowest id.
-//   - A parent is the span that the first ChildOf reference to a span of the trace names. Failing that,
-//     it is the span of the first such FollowsFrom reference, which does not wait for its child. References to span id 0
-//     and to other traces do not count; a reference without a trace id is one within the trace.
-//   - Identical spans are one. A client and a server span with the same id, as Zipkin's are, become
-//     parent and child. Others that refer to this id hang below the client if they are of its process and
-//     not of the server's, else below the server. Of other spans with the same id the one that starts first
-//     is kept, then the longer one, then the lesser by content.
-//   - Of a cycle of references, the span that starts first becomes a root.
-//   - A span that its parent waits for and that does not fit into it, though it should, was timed by another clock if their
-//     processes are on two machines, as far as their ip, hostname and OpenTelemetry's host tags tell. It is moved by
-//     Jaeger's rule: into the middle of its parent, or if it is longer to where that starts, and all spans
-//     below it by its clock are moved with it. See [WithMaxSkew]. Nothing is moved in a trace of which Jaeger says
-//     in [Span.Warnings] that it has done so itself.
+//   - Spans of several traces: the trace with the most spans is kept. If two have as many, it is
+//     the one with the lowest id.
+//   - Parents: a span's parent is the span that its first ChildOf reference to a span of the trace
+//     names. If there is none, it is that of its first such FollowsFrom reference, and does not
+//     wait for the span. References to span id 0 and to other traces do not count. A reference
+//     without a trace id refers to this trace.
+//   - Duplicates: identical spans are one.
+//   - Shared ids: a client and a server span with the same id, as Zipkin records them, become
+//     parent and child. A span that refers to this id is below the client if it is of the client's
+//     process and not of the server's, otherwise below the server. Of any other spans with the same
+//     id the one that starts first is kept, then the longest, then the least by content.
+//   - Cycles: the span of a cycle that starts first becomes a root.
+//   - Clocks: a blocking child that does not fit into its parent is moved by Jaeger's rule, unless
+//     both are on one machine as far as their tags ip, hostname, host.id, host.ip and host.name
+//     say. It is moved into the middle of its parent, or to the parent's start if it is longer. The
+//     spans below it with the same clock move along, see [WithMaxSkew]. Nothing is moved if Jaeger
+//     says in [Span.Warnings] that it has moved spans of this trace.
 func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
 	b := builder{maxSkew: math.MaxInt64}
 	for _, opt := range opts {
 		opt(&b)
 	}
 	b.collect(spans)
-	b.identify()
+	b.removeDuplicates()
 	b.link()
-	b.cut()
+	b.breakCycles()
 	if len(b.joined) == 0 {
-		b.ids = ids{} // which is large
+		b.ids = idTable{} // large, and only settleJoined would need it
 	}
 	t := b.layout()
 	b.nodes, b.parents = nil, nil
-	t.judge()
+	t.classify()
 	t.findPath()
-	b.giveBack(t)
-	b.order()
+	b.settleJoined(t)
+	b.sortWarnings()
 	return t, b.warnings
 }
 
-// builder holds what only building needs. Its nodes are in the order of the spans until layout brings them into theirs: a trace
-// of a million spans fits in no cache, so to go over it in its own order and but once is half the art of being fast.
+// builder is what only Build needs. Its nodes are in the order of the spans until layout sorts
+// them: a trace of a million spans fits into no cache, so each step goes over it once and in memory
+// order.
 type builder struct {
-	trace      TraceID
-	nodes      []node
-	only       []SpanID // of the nodes, as onlyParent has it
-	parents    []int32  // of the nodes, none for a root, gone for one that is left out
-	ids        ids
-	servers    map[SpanID]int32 // the server spans that share the id of a client, which is in ids
-	alike      []int32          // nodes without an id, or with one that another has as well
-	odd        []int32          // nodes to be inspected
-	timeless   map[int32]bool   // nodes whose start is unknown
-	operations map[operationKey]uint32
-	processes  processes
-	corrected  int // spans that Jaeger has moved
-	maxSkew    int64
-	moved      []int64 // by how much correct moved the nodes, nil if it moved none
-	joined     []hidden
-	places     []int32 // where layout put the nodes
-	warnings   []Warning
-	about      []*node // what the last of the warnings are about, which are not in order yet
+	trace       TraceID
+	nodes       []node
+	soleParents []SpanID // by node: see soleParent
+	parents     []int32  // by node: none for a root, removed for one that is left out
+	ids         idTable
+	servers     map[SpanID]int32 // server spans that share the id of a client, which is in ids
+	unclear     []int32          // nodes without an id of their own
+	suspect     []int32          // nodes that check looks at
+	timeless    map[int32]bool   // nodes whose start is unknown
+	operations  map[operationKey]uint32
+	processes   processes
+	corrected   int // spans that Jaeger has moved
+	maxSkew     int64
+	moved       []int64 // by node: how far correctClocks moved it; nil if it moved none
+	joined      []joinedCall
+	places      []int32 // by node: its index in the trace
+	warnings    []Warning
+	unsorted    []*node // the nodes of the last warnings, which sortWarnings has not sorted yet
 }
 
-// Times are kept within 1<<62 ns of 1970, so that no difference of two can overflow.
+// Times are kept within 1<<62 ns of 1970, so that no difference of two times overflows.
 const (
 	minTime = -1 << 62
 	maxTime = 1<<62 - 1
 )
 
-// choose finds the trace to keep, and returns how many spans it has.
-func (b *builder) choose(spans []Span) int {
+// chooseTrace finds the trace to keep. It returns the number of its spans.
+func (b *builder) chooseTrace(spans []Span) int {
 	count := make(map[TraceID]int)
 	for i := 0; i < len(spans); {
 		first := i
@@ -85,7 +89,7 @@ func (b *builder) choose(spans []Span) int {
 		}
 		count[spans[first].TraceID] += i - first
 	}
-	traces := slices.SortedFunc(maps.Keys(count), compareTraceIDs)
+	traces := slices.SortedFunc(maps.Keys(count), TraceID.Compare)
 	for _, id := range traces {
 		if count[id] > count[b.trace] {
 			b.trace = id
@@ -96,15 +100,15 @@ func (b *builder) choose(spans []Span) int {
 			b.warn(nil, WarnForeignTrace, "%d spans of trace %v dropped", count[id], id)
 		}
 	}
-	b.order()
+	b.sortWarnings()
 	return count[b.trace]
 }
 
 // collect makes a node of every span of the trace.
 func (b *builder) collect(spans []Span) {
-	n := b.choose(spans)
+	n := b.chooseTrace(spans)
 	b.nodes = make([]node, 0, n)
-	b.only = make([]SpanID, 0, n)
+	b.soleParents = make([]SpanID, 0, n)
 	b.operations = make(map[operationKey]uint32)
 	for i := range spans {
 		s := &spans[i]
@@ -114,22 +118,37 @@ func (b *builder) collect(spans []Span) {
 		i := int32(len(b.nodes))
 		n := node{span: s, id: s.SpanID, parent: none, operation: b.operation(s)}
 		n.start, n.end = s.interval()
-		joined := n.read(s.Tags)
+		joined := n.readTags(s.Tags)
 		if joined || int64(s.Duration) != n.end-n.start || n.outOfRange() || s.timeless() {
-			b.odd = append(b.odd, i)
+			b.suspect = append(b.suspect, i)
 		}
 		if slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, correctedByJaeger) }) {
 			b.corrected++
 		}
 		b.nodes = append(b.nodes, n)
-		b.only = append(b.only, b.onlyParent(s))
+		b.soleParents = append(b.soleParents, b.soleParent(s))
 	}
 	b.index()
 }
 
-// onlyParent returns the id that a span of the usual kind refers to: it has one reference, and that to another of the trace, as
-// its parent. It is zero for all others.
-func (b *builder) onlyParent(s *Span) SpanID {
+// readTags sets the kind, and reports whether there is a tag for joined time. A tag that was set
+// twice counts as last set, as OpenTracing says.
+func (n *node) readTags(tags []Field) (joined bool) {
+	for i := range tags {
+		switch tags[i].Key {
+		case "span.kind":
+			name, _ := tags[i].Value.(string)
+			n.kind = parseKind(name)
+		case joinedTag:
+			joined = true
+		}
+	}
+	return joined
+}
+
+// soleParent returns the id of the parent of an ordinary span, whose only reference is ChildOf to
+// another span of the trace. It returns zero for all other spans, which linkNode looks at.
+func (b *builder) soleParent(s *Span) SpanID {
 	if len(s.References) == 1 {
 		if ref := &s.References[0]; ref.Type == ChildOf && ref.SpanID != s.SpanID && b.within(*ref) {
 			return ref.SpanID
@@ -138,31 +157,31 @@ func (b *builder) onlyParent(s *Span) SpanID {
 	return 0
 }
 
-// index finds out which nodes have which ids. It does nothing else meanwhile, as does link: so short a loop
-// waits for several places of the table at once.
+// index fills the table of ids. It does nothing else, nor does the first loop of link, so that the
+// CPU can wait for several slots of the table at once.
 func (b *builder) index() {
-	b.ids = newIDs(len(b.nodes))
+	b.ids = newIDTable(len(b.nodes))
 	for i := range b.nodes {
 		id := b.nodes[i].id
 		if id == 0 {
-			b.alike = append(b.alike, int32(i))
+			b.unclear = append(b.unclear, int32(i))
 			continue
 		}
 		switch at := b.ids.slot(id); {
 		case at.id == 0:
-			*at = slot{id, int32(i)}
+			*at = idSlot{id, int32(i)}
 		case at.node != none:
-			b.alike = append(b.alike, at.node, int32(i))
+			b.unclear = append(b.unclear, at.node, int32(i))
 			at.node = none
 		default:
-			b.alike = append(b.alike, int32(i))
+			b.unclear = append(b.unclear, int32(i))
 		}
 	}
 }
 
-// interval returns when the span started and ended. A start out of range is clamped. A duration
-// that is negative, or ends out of range, counts as zero: it is a measuring error, and would hide
-// all other spans of the trace.
+// interval returns when the span started and ended. A start that is out of range is clamped. A
+// duration that is negative, or ends out of range, counts as zero: a span of 292 years would hide
+// all others.
 func (s *Span) interval() (start, end int64) {
 	switch seconds := s.Start.Unix(); {
 	case seconds <= int64(minTime)/1e9:
@@ -178,7 +197,8 @@ func (s *Span) interval() (start, end int64) {
 	return start, start
 }
 
-// timeless says whether nobody timed the span: it has neither a start, which comes as 1970 from what counts seconds, nor a duration.
+// timeless reports whether the span has neither a duration nor a start, which may come as 1970.
+// Zipkin allows such spans.
 func (s *Span) timeless() bool {
 	return s.Duration == 0 && (s.Start.IsZero() || s.Start.UnixNano() == 0)
 }
@@ -186,7 +206,7 @@ func (s *Span) timeless() bool {
 // outOfRange reports whether the start was clamped.
 func (n *node) outOfRange() bool { return n.start == minTime || n.start == maxTime }
 
-// operation returns the number of a span's operation.
+// operation returns the index of the span's operation.
 func (b *builder) operation(s *Span) uint32 {
 	key := operationKey{service: b.processes.service(s.Process), name: s.Operation}
 	i, ok := b.operations[key]
@@ -197,7 +217,7 @@ func (b *builder) operation(s *Span) uint32 {
 	return i
 }
 
-// compareNodes orders by time: a span that starts earlier or else ends later is first.
+// compareNodes orders by start, then the longest first, then by content.
 func (p *processes) compareNodes(a, b *node) int {
 	switch {
 	case a.start != b.start:
@@ -210,10 +230,10 @@ func (p *processes) compareNodes(a, b *node) int {
 	return p.compareSpans(a.span, b.span)
 }
 
-// identify leaves one node for each span id, or a client and a server.
-func (b *builder) identify() {
+// removeDuplicates leaves one node for each span id, or a client and a server.
+func (b *builder) removeDuplicates() {
 	b.servers = make(map[SpanID]int32)
-	slices.SortFunc(b.alike, func(i, j int32) int {
+	slices.SortFunc(b.unclear, func(i, j int32) int {
 		n, m := &b.nodes[i], &b.nodes[j]
 		if c := cmp.Compare(n.id, m.id); c != 0 {
 			return c
@@ -221,7 +241,7 @@ func (b *builder) identify() {
 		return b.processes.compareNodes(n, m)
 	})
 	var last *Span
-	for _, i := range b.alike {
+	for _, i := range b.unclear {
 		n := &b.nodes[i]
 		if last != nil && b.processes.compareSpans(last, n.span) == 0 {
 			b.warn(n, WarnDuplicate, "came twice")
@@ -229,20 +249,20 @@ func (b *builder) identify() {
 			continue
 		}
 		last = n.span
-		if !b.name(n, i) {
+		if !b.claimID(n, i) {
 			n.flags |= dropped
 		}
 	}
-	for _, i := range b.odd {
+	for _, i := range b.suspect {
 		if n := &b.nodes[i]; !n.is(dropped) {
-			b.inspect(n, i)
+			b.check(n, i)
 		}
 	}
-	b.order()
+	b.sortWarnings()
 }
 
-// name gives node i its id, and says whether it may have it.
-func (b *builder) name(n *node, i int32) bool {
+// claimID enters node i into the table of ids. It returns false if another span has the id.
+func (b *builder) claimID(n *node, i int32) bool {
 	id := n.id
 	if id == 0 {
 		b.warn(n, WarnNoSpanID, "%.80q has no span id", n.span.Operation)
@@ -267,8 +287,8 @@ func (b *builder) name(n *node, i int32) bool {
 	return false
 }
 
-// inspect warns of what is wrong with one span, and reads its joined time.
-func (b *builder) inspect(n *node, i int32) {
+// check warns about one span's times, and reads its joined time.
+func (b *builder) check(n *node, i int32) {
 	s := n.span
 	switch length := int64(s.Duration); {
 	case length < 0:
@@ -292,6 +312,6 @@ func (b *builder) inspect(n *node, i int32) {
 	if err != nil {
 		b.warn(n, WarnBadJoined, "%s %v", joinedTag, err)
 	} else if work > 0 {
-		b.joined = append(b.joined, hidden{node: i, work: work})
+		b.joined = append(b.joined, joinedCall{node: i, work: work})
 	}
 }

@@ -7,11 +7,14 @@ import (
 	"slices"
 )
 
-// compareSpans orders spans of a trace by all that is in them. Spans for which it is zero are the same span. It is
-// what makes the choice between two spans independent of the order in which they came.
+// compareSpans orders spans of a trace by everything in them. It returns zero only for identical
+// spans, so a choice between two spans does not depend on the order in which they came.
 func (p *processes) compareSpans(a, b *Span) int {
-	if c := cmp.Or(a.Start.Compare(b.Start), cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.SpanID, b.SpanID)); c != 0 {
-		return c // nearly always: the rest is looked at for spans of one id only
+	c := cmp.Or(
+		a.Start.Compare(b.Start), cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.SpanID, b.SpanID),
+	)
+	if c != 0 {
+		return c // nearly always, since only spans with one id need the rest
 	}
 	process := 0
 	if a.Process != b.Process {
@@ -27,12 +30,8 @@ func (p *processes) compareSpans(a, b *Span) int {
 	)
 }
 
-func compareTraceIDs(a, b TraceID) int {
-	return cmp.Or(cmp.Compare(a.High, b.High), cmp.Compare(a.Low, b.Low))
-}
-
 func compareReferences(a, b Reference) int {
-	return cmp.Or(cmp.Compare(a.Type, b.Type), compareTraceIDs(a.TraceID, b.TraceID), cmp.Compare(a.SpanID, b.SpanID))
+	return cmp.Or(cmp.Compare(a.Type, b.Type), a.TraceID.Compare(b.TraceID), cmp.Compare(a.SpanID, b.SpanID))
 }
 
 func compareProcesses(a, b *Process) int {
@@ -74,6 +73,6 @@ func compareValues(a, b any) int {
 			return bytes.Compare(a, b)
 		}
 	}
-	// bool, values of two types, and what Field does not speak of
+	// bool, values of two types, and types that Field does not allow
 	return cmp.Compare(fmt.Sprintf("%T %v", a, a), fmt.Sprintf("%T %v", b, b))
 }

@@ -1,80 +1,111 @@
 // Package gap finds the time inside a span that none of its children covers.
 //
-// It is pure: spans in, gaps out. It reads no file, no network and no clock, and imports nothing
-// but the standard library. [Build] indexes the spans of one trace, [Trace.Gaps] tells their gaps.
+// Spans go in, gaps come out. The package reads no file, no network and no clock, and imports only
+// the standard library. [Build] makes a [Trace] of the spans of one trace; [Trace.Gaps] yields its
+// gaps.
 //
-// # Definition
+// # Gaps
 //
-// A gap is a maximal stretch of a span's time that none of its blocking direct children covers.
-// A span is blocked on a child that
+// A gap is a maximal interval of a span that none of its blocking children covers:
 //
-//   - names it by a ChildOf reference: the first one to a span of the trace decides, whatever
-//     FollowsFrom references stand beside it;
-//   - is not a consumer below a producer;
-//   - is not detached, that is, does not start when the span is already over.
+//	handler  |-------------------------------|
+//	  query       |------|
+//	  get                    |-----|
+//	gaps     [----]      [---]     [---------]
 //
-// A child is clipped to its parent before it is subtracted. One that ends after its parent is flagged
-// ([Node.Outlives]), one that contains its parent leaves no gap, one of no length covers nothing.
-// Children that overlap are subtracted once. Only a direct child is subtracted, never a grandchild, even
-// one that outlives its own parent.
+// A child blocks its parent if all of these hold:
 //
-// A child that only FollowsFrom a span is attached to it, to be drawn, and is not subtracted.
+//   - It names the parent by a ChildOf reference. FollowsFrom references next to it change nothing.
+//   - It is not a consumer whose parent is a producer.
+//   - It starts before its parent ends. One that starts later is [Node.Detached].
 //
-// # What a gap is
+// Blocking children are clipped to their parent, and children that overlap are subtracted once. A
+// child that ends after its parent is flagged as [Node.Outlives]. A child that contains its parent
+// leaves no gap. A child of zero length covers nothing. Only direct children count, so a grandchild
+// that outlives its own parent is not subtracted.
 //
-// The kind of the span says whose time its gaps are, see [Class]:
+// A child that only FollowsFrom a span is attached to it, so that it can be drawn. It is not
+// subtracted.
 //
-//   - server, internal, producer and consumer: [ClassSelf], the program's own, and so a candidate for CPU;
-//   - client with a server child: [ClassWire], spent between the two processes;
-//   - client without: [ClassRemote]. It has no children and is one gap; or it has some, such as the HTTP
-//     call below an Elasticsearch call, and what they leave uncovered is still a call its caller was
-//     blocked on.
+// The self time of a span is the sum of its gaps, see [Node.SelfTime].
 //
-// Wire and Remote are never CPU.
+// # Classes
 //
-// # Joined time
+// The kind of a span says whose time its gaps are, see [Class]:
 //
-// A wrapped call is a span and, for each time its result kept the caller waiting again, one more: a
-// child of the same parent that FollowsFrom the call. To draw fewer, close waits are joined into one, and
-// the work of the parent which that hid is counted in the call's tag wait.joined_us. It may lie in
-// any of the call's spans. Here it is given back: beside its uncovered stretches a span has one [Gap]
-// per such child, for which [Gap.Joined] is true. They never hold more than the call and its waits cover, nor all
-// of them together more than all these cover.
+//   - [ClassSelf]: the span is of any kind except client. The program was at work, so this may be
+//     CPU.
+//   - [ClassWire]: the span is a client's, and has a server child. The time was spent between them.
+//   - [ClassRemote]: the span is a client's, and has no server child. The time was spent elsewhere.
+//     Such a span may have other children, for example the HTTP call inside an Elasticsearch call.
+//
+// Wire and remote gaps are never CPU. They do not count as self time.
+//
+// # Waits and joined time
+//
+// A wrapped call is one span, and one more for each later wait: a time when its result kept the
+// caller waiting again. A later wait is a child of the same parent, and FollowsFrom the call.
+//
+//	handler         |---------------------------------|
+//	  query            |------|
+//	  query wait                  |--|       |---|
+//	gaps            [--]      [---]  [-------]   [----]
+//
+// To record fewer spans, a wrapper joins waits that are close together. The parent's work between
+// them is then covered. The wrapper counts it in the call's tag wait.joined_us. Analysis gives it
+// back to the parent as one more [Gap] for each such call, for which [Gap.Joined] is true. Nobody
+// knows where in the call's spans that work lies. A joined gap never holds more than the spans of
+// its call cover, and the joined gaps of a parent never hold more than all these spans cover.
 //
 // # The critical path
 //
-// A gap matters as far as the root could not have ended without it. [Trace.CriticalPath] walks back from a root's end: at
-// any moment the path is in the child that ends just then, failing that in one that goes on, up to this moment, failing
-// that in the span itself. Only children that a span is blocked on count. The pieces tile the root exactly, and those of a span lie
-// inside its gaps: [Gap.CriticalTime] says how much of a gap is on the path, and [Worst] ranks gaps by it.
+// The critical path is what kept the root from ending sooner:
 //
-// A [Summary] adds up many traces by service and operation, with histograms of durations and of self time. Traces may be
-// dropped when they have been added, and summaries of parts be merged.
+//	root  |-----------------------------|
+//	  a        |-----------|
+//	  b               |--------|
+//	  c           |--|
+//	path  [root][  a  ][   b   ][ root  ]
+//
+// [Trace.CriticalPath] walks back from the root's end. At any moment the path is in the child that
+// ends just then, otherwise in a child that is still running, otherwise in the span itself. Only
+// blocking children count. The segments of a root add up to its duration, and each lies inside a
+// gap of its span. [Gap.CriticalTime] is the part of a gap on the path; [Worst] ranks gaps by it.
+//
+// # Many traces
+//
+// A [Summary] adds up many traces by service and operation, with histograms of durations and self
+// times. A trace can be dropped after it was added, and summaries of parts can be merged.
 //
 // # Clocks
 //
-// Two machines have two clocks. A child of another machine that does not fit into its parent is moved into the middle of it, and
-// with it all below it by the same clock, as Jaeger does; a warning tells by how much, and [WithMaxSkew] bounds it or turns
-// it off. Spans whose backend says that it has moved them already are left where they are.
+// Two machines have two clocks. A child from another machine that does not fit into its parent is
+// moved into the middle of it, by Jaeger's rule. Everything below it that has the same clock moves
+// along. A warning names the amount; [WithMaxSkew] bounds it or turns the correction off. Nothing
+// is moved if the backend says that it has corrected the clocks already.
 //
-// # Time
+// # Times
 //
-// Times are integer nanoseconds, intervals are half-open: a child that ends where the next one starts
-// leaves nothing between them, and one that starts where its parent ends is detached, unless it has no length
-// itself. A negative duration counts as zero. A span of no length has no gap.
+// Times are integer nanoseconds and intervals are half-open. A child that ends where the next one
+// starts leaves no gap. A child that starts where its parent ends is detached, unless its length is
+// zero. A negative duration counts as zero. A span of zero length has no gap.
 //
 // # Broken traces
 //
-// Nothing that a span can hold makes Build fail: what it had to mend or drop it says in a [Warning].
-// A missing parent makes a root that is [Node.Incomplete], a cycle is cut where its first span starts, a
-// duplicate is dropped, and a client and a server span that share an id, as Zipkin's do, become parent and
-// child. The result does not depend on the order of the spans. Everything is iterative and takes O(n log n):
-// a chain of a million spans is ordinary input.
+// Build accepts any input. A [Warning] says what it repaired or dropped:
 //
-// # Where this differs
+//   - A span whose parent is missing becomes a root, and is [Node.Incomplete].
+//   - A cycle is broken at the span that starts first.
+//   - A duplicate is dropped.
+//   - A client and a server span with the same id, as Zipkin records them, become parent and child.
 //
-// The rules are those of Jaeger and of CRISP where these agree with the definition. Two differences show: both
-// walk a critical path over the children that finish last, and call what is left self time, so of two
-// children that overlap they lose one, and time that was covered is blamed on the parent. And
-// Jaeger's UI subtracts a child that FollowsFrom, unless it is a consumer's below a producer.
+// The result does not depend on the order of the spans. Every step is iterative and takes O(n log
+// n), so a chain of a million spans is ordinary input.
+//
+// # Differences from Jaeger and CRISP
+//
+// Jaeger and CRISP walk the critical path only over the children that end last, and count the rest
+// of a span as self time. Of two children that overlap they lose one, and blame the parent for time
+// that was covered. Jaeger's UI also subtracts a FollowsFrom child, except a consumer whose parent
+// is a producer.
 package gap

@@ -7,17 +7,18 @@ import (
 	"time"
 )
 
-// Histogram counts durations in buckets whose widths grow with what they hold, 32 for each power of two, so that
-// a quantile is within 1.6 % of the exact one and a histogram takes at most 15 kB. Below 64 ns it is exact.
+// Histogram counts durations in buckets, 32 for each power of two. A quantile is within 1.6 % of
+// the exact one, and exact below 64 ns. A histogram takes at most 15 kB.
 type Histogram struct {
-	first    int      // the bucket that counts[0] is the count of
+	first    int      // the bucket of counts[0]
 	counts   []uint64 // from the lowest bucket that is not empty to the highest
 	n        uint64
 	min, max int64 // exact
 }
 
-// Quantile returns the duration that a share q of all that was counted does not exceed: 0.5 for the median, 0 and less
-// for the shortest and 1 and more for the longest, which are exact. It is zero if nothing was counted.
+// Quantile returns the duration that a share q of the counted ones does not exceed: 0.5 for the
+// median. For 0 or less it returns the shortest, for 1 or more the longest; both are exact. It
+// returns zero if nothing was counted.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	if h.n == 0 {
 		return 0
@@ -25,7 +26,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	switch rank := math.Ceil(q * float64(h.n)); {
 	case rank >= float64(h.n):
 		return time.Duration(h.max)
-	case rank > 1: // and no NaN
+	case rank > 1: // false for NaN
 		left := uint64(rank)
 		for i, count := range h.counts {
 			if left <= count {
@@ -37,7 +38,7 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	return time.Duration(h.min)
 }
 
-// add counts a duration that is not negative.
+// add counts a duration, which must not be negative.
 func (h *Histogram) add(d int64) {
 	i := bucket(d) - h.first
 	if h.n == 0 || i < 0 || i >= len(h.counts) {
@@ -76,16 +77,22 @@ func (h Histogram) clone() Histogram {
 	return h
 }
 
-// bucket returns the bucket of a duration. It is the duration itself as long as this has at most six bits; then its
-// highest six bits, the first of which is always 1, say which of 32 it is, and the number of the others which 32.
+// bucket returns the bucket of a duration. Durations of at most six bits have a bucket each. Above,
+// the highest six bits decide, the first of which is always 1:
+//
+//	duration        bucket
+//	0 … 63          0 … 63     one for each
+//	64 … 127        64 … 95    one for 2 durations
+//	128 … 255       96 … 127   one for 4
+//	1abcdeX…X       32 × number of X + 1abcde (in binary)
 func bucket(d int64) int {
-	others := max(0, bits.Len64(uint64(d))-6)
-	return others<<5 + int(d>>others)
+	ignored := max(0, bits.Len64(uint64(d))-6)
+	return ignored<<5 + int(d>>ignored)
 }
 
 // middle returns the middle of a bucket.
 func middle(bucket int) int64 {
-	others := max(0, bucket>>5-1)
-	low := int64(bucket-others<<5) << others
-	return low + (1<<others-1)/2
+	ignored := max(0, bucket>>5-1)
+	low := int64(bucket-ignored<<5) << ignored
+	return low + (1<<ignored-1)/2
 }

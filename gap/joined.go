@@ -13,18 +13,24 @@ import (
 	"time"
 )
 
+// A call whose waits were joined covers work of its parent. Its tag says how much:
+//
+//	parent    |--------------------------------|
+//	waits        |----|  |----|      |----|
+//	recorded     |------------|      |----|       wait.joined_us: the time between the first two
+//	gaps      [--]            [------]    [----]  and one more Gap that gives it back
 const joinedTag = "wait.joined_us"
 
-// hidden is a call whose spans, by joining waits, cover work of the parent.
-type hidden struct {
+// joinedCall is a call with joined time: its span and the later waits that FollowsFrom it.
+type joinedCall struct {
 	node       int32
-	work       int64 // nanoseconds: as the tag has it, and when Build is done what the parent gets back
+	work       int64 // ns: first what the tag says, after settleJoined what the parent gets back
 	start, end int64 // where the spans of the call lie in the parent
 	cover      cover // what they cover of it
-	onPath     int64 // what the critical path spends in them
+	onPath     int64 // how long the critical path is in them
 }
 
-// cover measures a union of intervals that come in the order of their starts.
+// cover measures the union of intervals that are added in the order of their starts.
 type cover struct{ length, end int64 }
 
 func (c *cover) add(start, end int64) {
@@ -37,37 +43,60 @@ func (c *cover) add(start, end int64) {
 	}
 }
 
-// critical is the part of the work that counts as on the critical path. As nobody knows where it lies, that is
-// the same part of it that is on the path of the spans that hide it.
-func (h *hidden) critical() int64 {
-	if h.work == 0 {
+// critical returns the part of the work that counts as on the critical path. Nobody knows where the
+// work lies, so the part is the same as that of the spans that cover it.
+func (c *joinedCall) critical() int64 {
+	if c.work == 0 {
 		return 0
 	}
-	high, low := bits.Mul64(uint64(h.work), uint64(h.onPath))
-	share, _ := bits.Div64(high, low, uint64(h.cover.length)) // neither factor is more than that
-	return int64(share)
+	high, low := bits.Mul64(uint64(c.work), uint64(c.onPath))
+	part, _ := bits.Div64(high, low, uint64(c.cover.length)) // no overflow: neither factor is higher
+	return int64(part)
 }
 
-func (t *Trace) hidden(node int32) *hidden {
-	i, _ := slices.BinarySearchFunc(t.joined, node, func(h hidden, node int32) int { return cmp.Compare(h.node, node) })
+// joinedCall returns the entry of a node that joins.
+func (t *Trace) joinedCall(node int32) *joinedCall {
+	i, _ := slices.BinarySearchFunc(t.joined, node, func(c joinedCall, node int32) int {
+		return cmp.Compare(c.node, node)
+	})
 	return &t.joined[i]
 }
 
-// giveBack finds how much of its joined time each call can return to its parent: not more than the call and the waits
-// that FollowsFrom it cover, and for all calls of a parent not more than all of these.
-func (b *builder) giveBack(t *Trace) {
-	for _, h := range b.joined {
-		h.node = b.places[h.node]
-		if n := &t.nodes[h.node]; n.parent != none {
+// settleJoined finds how much of its joined time each call gives back. A call cannot hide more than
+// its spans cover of the parent, and the calls of a parent together no more than all of these
+// cover.
+func (b *builder) settleJoined(t *Trace) {
+	for _, c := range b.joined {
+		c.node = b.places[c.node]
+		if n := &t.nodes[c.node]; n.parent != none {
 			n.flags |= joins
-			t.joined = append(t.joined, h)
+			t.joined = append(t.joined, c)
 		}
 	}
 	if t.joined == nil {
 		return
 	}
-	slices.SortFunc(t.joined, func(a, b hidden) int { return cmp.Compare(a.node, b.node) })
-	left := make(map[int32]cover) // by parent
+	slices.SortFunc(t.joined, func(a, b joinedCall) int { return cmp.Compare(a.node, b.node) })
+	left := b.coverJoined(t)
+	for i := range t.joined {
+		c := &t.joined[i]
+		n := &t.nodes[c.node]
+		all := left[n.parent]
+		work := min(c.work, c.cover.length, all.length)
+		all.length -= work
+		left[n.parent] = all
+		if work < c.work {
+			b.warn(n, WarnBadJoined, "%s is %v, but its spans can only hide %v", joinedTag,
+				time.Duration(c.work), time.Duration(work))
+		}
+		c.work = work
+	}
+}
+
+// coverJoined measures what the spans of each call cover. It returns what they cover of each
+// parent.
+func (b *builder) coverJoined(t *Trace) map[int32]cover {
+	byParent := make(map[int32]cover)
 	for i := range t.nodes {
 		n := &t.nodes[i]
 		call := b.callOf(t, int32(i))
@@ -79,33 +108,22 @@ func (b *builder) giveBack(t *Trace) {
 		if start >= end {
 			continue
 		}
-		h := t.hidden(call)
-		if h.cover.length == 0 {
-			h.start = start
+		c := t.joinedCall(call)
+		if c.cover.length == 0 {
+			c.start = start
 		}
-		h.cover.add(start, end)
-		h.end = h.cover.end
-		h.onPath += t.windows[i].length()
-		all := left[n.parent]
+		c.cover.add(start, end)
+		c.end = c.cover.end
+		c.onPath += t.windows[i].length()
+		all := byParent[n.parent]
 		all.add(start, end)
-		left[n.parent] = all
+		byParent[n.parent] = all
 	}
-	for i := range t.joined {
-		h := &t.joined[i]
-		n := &t.nodes[h.node]
-		all := left[n.parent]
-		work := min(h.work, h.cover.length, all.length)
-		all.length -= work
-		left[n.parent] = all
-		if work < h.work {
-			b.warn(n, WarnBadJoined, "%s is %v, but its spans can only hide %v", joinedTag, time.Duration(h.work), time.Duration(work))
-		}
-		h.work = work
-	}
+	return byParent
 }
 
-// callOf returns the call with joined time that node i is a span of: itself, or one that it FollowsFrom under the same
-// parent. It returns none if there is no such call.
+// callOf returns the call with joined time that node i is a span of: the node itself, or a call
+// that it FollowsFrom below the same parent. It returns none if there is no such call.
 func (b *builder) callOf(t *Trace, i int32) int32 {
 	n := &t.nodes[i]
 	if n.is(joins) {
@@ -128,13 +146,14 @@ func (b *builder) callOf(t *Trace, i int32) int32 {
 	return none
 }
 
-// joined reads the tag wait.joined_us, in nanoseconds. It is zero without one.
+// joined returns the value of the tag wait.joined_us in nanoseconds, or zero if there is no such
+// tag.
 func (s *Span) joined() (int64, error) {
 	var us int64
 	var err error
 	for _, tag := range s.Tags {
 		if tag.Key == joinedTag {
-			us, err = integer(tag.Value)
+			us, err = parseInteger(tag.Value)
 		}
 	}
 	switch {
@@ -146,9 +165,9 @@ func (s *Span) joined() (int64, error) {
 	return min(us, math.MaxInt64/1000) * 1000, nil
 }
 
-// integer reads a value of any integer type, a float without a fraction as JSON makes them, or a
-// string of digits. A number from 1<<63 up is a negative one that was stored as unsigned.
-func integer(value any) (int64, error) {
+// parseInteger accepts any integer type, a float without a fraction (JSON has no integers), and a
+// string of digits. It takes a number from 1<<63 up as a negative one that was stored as unsigned.
+func parseInteger(value any) (int64, error) {
 	switch v := value.(type) {
 	case int64:
 		return v, nil
@@ -159,7 +178,7 @@ func integer(value any) (int64, error) {
 		}
 		i, err := strconv.ParseInt(v, 10, 64)
 		if err != nil && !errors.Is(err, strconv.ErrRange) {
-			return 0, fmt.Errorf("is no number: %q", v)
+			return 0, fmt.Errorf("is not a number: %q", v)
 		}
 		return i, nil
 	}
@@ -174,5 +193,5 @@ func integer(value any) (int64, error) {
 	case v.CanFloat() && v.Float() == math.Trunc(v.Float()):
 		return int64(max(-1<<53, min(v.Float(), 1<<53))), nil
 	}
-	return 0, fmt.Errorf("is no number: %v", value)
+	return 0, fmt.Errorf("is not a number: %v", value)
 }

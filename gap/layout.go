@@ -5,22 +5,23 @@ import (
 	"slices"
 )
 
-// layout brings the nodes into depth-first order.
+// layout sorts the nodes depth first, with siblings by time, and corrects their times on the way.
 func (b *builder) layout() *Trace {
 	t := &Trace{id: b.trace, services: b.processes.services, operations: make([]operationKey, len(b.operations))}
 	for key, i := range b.operations {
 		t.operations[i] = key
 	}
 	if b.corrected > 0 {
-		b.warn(nil, WarnClockSkew, "clocks were corrected by Jaeger, as it says of %d of the spans: none is moved again", b.corrected)
-		b.order()
+		b.warn(nil, WarnClockSkew, "no clock is corrected: Jaeger has moved %d of the spans", b.corrected)
+		b.sortWarnings()
 	}
 
-	// children[first[p+1]:first[p+2]] are those of p; the roots are p = none
+	// The children of p are children[first[p+1]:first[p+2]]. Those of none, which is -1, are the
+	// roots.
 	first := make([]int32, len(b.nodes)+2)
 	kept := 0
 	for _, p := range b.parents {
-		if p != gone {
+		if p != removed {
 			first[p+2]++
 			kept++
 		}
@@ -31,7 +32,7 @@ func (b *builder) layout() *Trace {
 	children := make([]int32, kept)
 	filled := slices.Clone(first)
 	for i, p := range b.parents {
-		if p != gone {
+		if p != removed {
 			children[filled[p+1]] = int32(i)
 			filled[p+1]++
 		}
@@ -44,13 +45,13 @@ func (b *builder) layout() *Trace {
 	push := func(parent int32) {
 		siblings := children[first[parent+1]:first[parent+2]]
 		if b.timeless != nil {
-			b.giveTime(parent, siblings)
+			b.setTimes(parent, siblings)
 		}
 		if parent != none && b.corrected == 0 {
-			b.correct(parent, siblings)
+			b.correctClocks(parent, siblings)
 		}
 		if len(siblings) > 1 {
-			keys = b.sort(siblings, keys)
+			keys = b.sortSiblings(siblings, keys)
 		}
 		for _, c := range slices.Backward(siblings) {
 			stack = append(stack, c)
@@ -63,8 +64,8 @@ func (b *builder) layout() *Trace {
 		b.places[i] = int32(len(order))
 		order = append(order, i)
 	}
-	b.order() // as it points to nodes that are about to move
-	t.nodes = b.move(order)
+	b.sortWarnings() // now, since it points to nodes that are about to move
+	t.nodes = b.reorder(order)
 	for _, n := range slices.Backward(t.nodes) {
 		if n.parent != none {
 			p := &t.nodes[n.parent]
@@ -74,11 +75,12 @@ func (b *builder) layout() *Trace {
 	return t
 }
 
-// move brings the nodes into this order, in place, as those of a large trace are not to be there twice, and tells each where it is.
-func (b *builder) move(order []int32) []node {
+// reorder sorts the nodes into this order, and sets their parents. It does so in place, since a
+// second copy of a large trace would take much memory.
+func (b *builder) reorder(order []int32) []node {
 	kept := len(order)
-	for i, p := range b.parents { // what is left out goes behind the others
-		if p == gone {
+	for i, p := range b.parents { // those that are left out come last
+		if p == removed {
 			b.places[i] = int32(len(order))
 			order = append(order, int32(i))
 		}
@@ -110,9 +112,9 @@ func (b *builder) move(order []int32) []node {
 	return nodes
 }
 
-// giveTime puts children that have no time where their parent starts, which has its final times, and such roots where the first span
-// does that has one.
-func (b *builder) giveTime(parent int32, children []int32) {
+// setTimes moves children whose start is unknown to the start of their parent, which has its final
+// times. Such roots move to the first start that is known.
+func (b *builder) setTimes(parent int32, children []int32) {
 	start := int64(maxTime)
 	if parent != none {
 		start = b.nodes[parent].start
@@ -123,12 +125,12 @@ func (b *builder) giveTime(parent int32, children []int32) {
 		}
 		if start == maxTime {
 			for i := range b.nodes {
-				if b.parents[i] != gone && !b.timeless[int32(i)] {
+				if b.parents[i] != removed && !b.timeless[int32(i)] {
 					start = min(start, b.nodes[i].start)
 				}
 			}
 			if start == maxTime {
-				return // nobody has one
+				return // no start is known
 			}
 		}
 		n := &b.nodes[c]
@@ -136,15 +138,17 @@ func (b *builder) giveTime(parent int32, children []int32) {
 	}
 }
 
-// siblingKey is what siblings are sorted by, side by side for those that have many.
+// siblingKey is what siblings are sorted by. The keys of a large family are next to each other in
+// memory, which the nodes are not.
 type siblingKey struct {
 	start, end int64
 	id         SpanID
 	node       int32
 }
 
-// sort orders siblings as compareNodes does. The keys are scratch space, to be handed in again.
-func (b *builder) sort(siblings []int32, keys []siblingKey) []siblingKey {
+// sortSiblings sorts as compareNodes does. The keys are scratch space: pass the result to the next
+// call.
+func (b *builder) sortSiblings(siblings []int32, keys []siblingKey) []siblingKey {
 	keys = slices.Grow(keys[:0], len(siblings))
 	for _, c := range siblings {
 		n := &b.nodes[c]
@@ -165,32 +169,4 @@ func (b *builder) sort(siblings []int32, keys []siblingKey) []siblingKey {
 		siblings[i] = keys[i].node
 	}
 	return keys
-}
-
-// judge says of every span whether its parent waits for it, and of which class its gaps are.
-func (t *Trace) judge() {
-	t.start, t.end = maxTime, minTime
-	for i := range t.nodes {
-		n := &t.nodes[i]
-		t.start, t.end = min(t.start, n.start), max(t.end, n.end)
-		if n.kind == KindClient {
-			n.class = ClassRemote
-		}
-		if !n.is(childOf) {
-			continue
-		}
-		p := &t.nodes[n.parent]
-		if p.kind == KindClient && n.kind == KindServer {
-			p.class = ClassWire
-		}
-		switch {
-		case p.kind == KindProducer && n.kind == KindConsumer:
-		case n.end <= p.end:
-			n.flags |= blocking
-		case n.start < p.end:
-			n.flags |= blocking | outlives
-		default:
-			n.flags |= detached
-		}
-	}
 }

@@ -5,7 +5,7 @@ import "cmp"
 // link finds every node's parent.
 func (b *builder) link() {
 	b.parents = make([]int32, len(b.nodes))
-	for i, id := range b.only {
+	for i, id := range b.soleParents {
 		b.parents[i] = none
 		if id != 0 {
 			b.parents[i] = b.ids.find(id)
@@ -15,7 +15,7 @@ func (b *builder) link() {
 		n := &b.nodes[i]
 		switch {
 		case n.is(dropped):
-			b.parents[i] = gone
+			b.parents[i] = removed
 		case b.parents[i] != none && len(b.servers) == 0:
 			n.flags |= childOf
 		default:
@@ -23,10 +23,12 @@ func (b *builder) link() {
 			b.linkNode(int32(i))
 		}
 	}
-	b.only = nil
-	b.order()
+	b.soleParents = nil
+	b.sortWarnings()
 }
 
+// linkNode finds the parent of a node with several references, or with one that link could not
+// follow.
 func (b *builder) linkNode(i int32) {
 	n := &b.nodes[i]
 	id := n.id
@@ -34,7 +36,7 @@ func (b *builder) linkNode(i int32) {
 		b.parents[i] = b.ids.slot(id).node
 		n.flags |= childOf
 	}
-	var lost, lostCause SpanID // the first missing ones of either type
+	var lost, lostCause SpanID // the first missing spans that ChildOf and FollowsFrom name
 	for _, ref := range n.span.References {
 		if ref.Type == FollowsFrom {
 			n.flags |= follows
@@ -71,11 +73,13 @@ func (b *builder) linkNode(i int32) {
 	}
 }
 
+// within reports whether a reference is to a span of this trace.
 func (b *builder) within(ref Reference) bool {
 	return ref.TraceID == b.trace || ref.TraceID == TraceID{}
 }
 
-// find returns the node with an id, seen from a span that refers to it, or none.
+// find returns the node with an id, or none. If a client and a server share the id, it depends on
+// the process of the span that refers to it.
 func (b *builder) find(id SpanID, from *Span) int32 {
 	i := b.ids.find(id)
 	if len(b.servers) == 0 {
@@ -91,20 +95,20 @@ func (b *builder) find(id SpanID, from *Span) int32 {
 	return i
 }
 
-// cut makes a forest of what references in a circle have tied together. From every node it walks up to where a walk
-// has been; where that was this walk, there is a cycle.
-func (b *builder) cut() {
-	walked := make([]int32, len(b.nodes)) // by which walk, 0 for none
+// breakCycles makes the first span of each cycle a root. From each node it walks up to a node that
+// was visited before. If it was visited by the same walk, there is a cycle.
+func (b *builder) breakCycles() {
+	visited := make([]int32, len(b.nodes)) // by which walk, 0 for none
 	for i := range b.nodes {
 		walk, at := int32(i)+1, int32(i)
-		if b.parents[at] == gone {
+		if b.parents[at] == removed {
 			continue
 		}
-		for at != none && walked[at] == 0 {
-			walked[at] = walk
+		for at != none && visited[at] == 0 {
+			visited[at] = walk
 			at = b.parents[at]
 		}
-		if at == none || walked[at] != walk {
+		if at == none || visited[at] != walk {
 			continue
 		}
 		first := at
@@ -118,5 +122,5 @@ func (b *builder) cut() {
 		b.parents[first] = none
 		n.flags &^= childOf
 	}
-	b.order()
+	b.sortWarnings()
 }

@@ -5,62 +5,62 @@ import (
 	"slices"
 )
 
-// processes is what is known of the processes of a trace. One may have any number of tags and a name of any length, so
-// each is looked at once: to do so anew for every span, or every two, would let a small file take hours.
+// processes caches what the processes of a trace say. A process may have any number of tags and a
+// name of any length, so each is read once. Read for each span, a small file could take hours.
 type processes struct {
-	services []string // by their numbers
-	numbers  map[string]uint32
-	of       map[*Process]uint32 // the numbers of the services
-	last     *Process            // asked for last, if there is any in of
-	lastOf   uint32
-	machines map[*Process]machine // nil until asked for
+	services []string             // by index
+	indexes  map[string]uint32    // of services
+	of       map[*Process]uint32  // process to index of its service
+	last     *Process             // the key of the last lookup in of, if of is not nil
+	lastOf   uint32               // its value
+	machines map[*Process]machine // nil before the first lookup
 }
 
-// service returns the number of a process's service, "" for nil.
+// service returns the index of a process's service. The service of a nil process is "".
 func (p *processes) service(process *Process) uint32 {
 	if process == p.last && p.of != nil {
 		return p.lastOf
 	}
-	number, ok := p.of[process]
+	index, ok := p.of[process]
 	if !ok {
 		name := ""
 		if process != nil {
 			name = process.Service
 		}
-		if number, ok = p.numbers[name]; !ok {
+		if index, ok = p.indexes[name]; !ok {
 			if p.of == nil {
-				p.of, p.numbers = make(map[*Process]uint32), make(map[string]uint32)
+				p.of, p.indexes = make(map[*Process]uint32), make(map[string]uint32)
 			}
-			number = uint32(len(p.services))
-			p.numbers[name] = number
+			index = uint32(len(p.services))
+			p.indexes[name] = index
 			p.services = append(p.services, name)
 		}
-		p.of[process] = number
+		p.of[process] = index
 	}
-	p.last, p.lastOf = process, number
-	return number
+	p.last, p.lastOf = process, index
+	return index
 }
 
-// hostTags are the tags of a process that name its machine: Jaeger's, and OpenTelemetry's.
+// hostTags are the process tags that identify a machine, in Jaeger and in OpenTelemetry.
 var hostTags = [...]string{"ip", "hostname", "host.id", "host.ip", "host.name"}
 
-// machine is what is known of where a process runs.
+// machine says where a process runs.
 type machine struct {
-	process int                // its place among all processes by content: alike are those that tell the same of themselves
-	hosts   [len(hostTags)]any // the values of its hostTags; one set twice counts as last set
+	process int                // rank of the process by content; processes with equal content share it
+	hosts   [len(hostTags)]any // the values of hostTags; a tag that was set twice counts as last set
 }
 
-// machine returns that of a process that service was asked for.
+// machine returns the machine of a process. Its service must have been looked up before.
 func (p *processes) machine(process *Process) machine {
 	if p.machines == nil {
 		p.machines = make(map[*Process]machine, len(p.of))
-		place := 0
+		rank := 0
 		sorted := slices.SortedFunc(maps.Keys(p.of), compareProcesses)
 		for i, process := range sorted {
 			if i > 0 && compareProcesses(sorted[i-1], process) != 0 {
-				place = i
+				rank = i
 			}
-			p.machines[process] = machine{process: place, hosts: process.hosts()}
+			p.machines[process] = machine{process: rank, hosts: process.hosts()}
 		}
 	}
 	return p.machines[process]
@@ -77,8 +77,8 @@ func (p *Process) hosts() (hosts [len(hostTags)]any) {
 	return hosts
 }
 
-// oneClock says whether two processes are known to share a clock: they are one, a tag names the same machine for both, or
-// nothing at all is known of one.
+// oneClock reports whether two processes share a clock: they are equal, a tag names the same
+// machine for both, or one of them is unknown.
 func (p *processes) oneClock(a, b *Process) bool {
 	if a == b || a == nil || b == nil {
 		return true

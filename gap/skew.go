@@ -2,23 +2,24 @@ package gap
 
 import "time"
 
-// Option adjusts how Build reads spans.
+// Option adjusts [Build].
 type Option func(*builder)
 
-// WithMaxSkew sets the most by which Build moves the spans of a process to correct its clock: any amount unless said,
-// none at all for zero or less. What it would take more for is not moved, and clipped to its parent as any child is.
-// Either way a [WarnClockSkew] warning tells the amount.
+// WithMaxSkew bounds how far Build moves spans to correct a clock. The default is no bound; zero or
+// less turns the correction off. A span that would have to move farther stays, and is clipped to
+// its parent as any other child. A [WarnClockSkew] warning names the amount in both cases.
 func WithMaxSkew(most time.Duration) Option {
 	return func(b *builder) { b.maxSkew = max(0, int64(most)) }
 }
 
-// correctedByJaeger is part of what Jaeger says in the warnings of a span that it has moved.
+// correctedByJaeger is part of the warning that Jaeger adds to a span it has moved.
 const correctedByJaeger = "timestamps were adjusted by"
 
-// correct moves children whose clock differs from that of their parent, which has its final times.
-func (b *builder) correct(parent int32, children []int32) {
+// correctClocks moves children whose clock differs from that of their parent, which has its final
+// times.
+func (b *builder) correctClocks(parent int32, children []int32) {
 	p := &b.nodes[parent]
-	inherited := int64(0) // by how much the parent was moved
+	inherited := int64(0) // how far the parent was moved
 	if b.moved != nil {
 		inherited = b.moved[parent]
 	}
@@ -32,15 +33,16 @@ func (b *builder) correct(parent int32, children []int32) {
 		case b.processes.oneClock(p.span.Process, n.span.Process):
 			delta = inherited
 		case !n.is(childOf) || p.kind == KindProducer && n.kind == KindConsumer:
-			delta = 0 // it may be late because nobody waits for it
+			delta = 0 // the parent does not wait for it, so it may be late
 		case delta == 0:
 		case b.timeless[parent]:
-			delta = 0 // it is nowhere to fit into
+			delta = 0 // the parent has no length to fit into
 		case max(delta, -delta) > b.maxSkew:
-			b.warn(n, WarnClockSkew, "its clock seems to need %v, and is not corrected by more than %v", time.Duration(delta), time.Duration(b.maxSkew))
+			b.warn(n, WarnClockSkew, "not moved: its clock seems to differ by %v, and the most is %v",
+				time.Duration(delta), time.Duration(b.maxSkew))
 			delta = 0
 		default:
-			b.warn(n, WarnClockSkew, "moved by %v, with what is below it by the same clock", time.Duration(delta))
+			b.warn(n, WarnClockSkew, "moved by %v, with the spans below it that have the same clock", time.Duration(delta))
 		}
 		if delta == 0 {
 			continue
@@ -50,15 +52,21 @@ func (b *builder) correct(parent int32, children []int32) {
 		}
 		b.moved[c] = delta
 		if b.timeless[c] {
-			continue // it is where its parent is
+			continue // setTimes has put it where its parent is
 		}
-		n.start, n.end = move(n.start, delta), move(n.end, delta)
+		n.start, n.end = shift(n.start, delta), shift(n.end, delta)
 	}
 }
 
-// skew returns by how much the clock of n has to be set forward for n to fit into its parent, by Jaeger's rule: a child
-// that does not fit is put into the middle, as if requests took as long as answers. One that is too long may have
-// outlived its parent's patience: it just does not start first.
+// skew returns how far n has to move to fit into its parent, by Jaeger's rule. A child that does
+// not fit is moved into the middle, as if the request took as long as the answer:
+//
+//	parent        |---------------|
+//	as reported             |---------|
+//	moved            |---------|
+//
+// A child that is longer than its parent may have outlived the parent's timeout. It moves only if
+// it starts too early, and then to the parent's start.
 func skew(parent, n *node) int64 {
 	longer := (parent.end - parent.start) - (n.end - n.start)
 	switch {
@@ -70,8 +78,8 @@ func skew(parent, n *node) int64 {
 	return parent.start + longer/2 - n.start
 }
 
-// move adds to a time, and stays in range.
-func move(at, by int64) int64 {
+// shift adds to a time, and stays in range.
+func shift(at, by int64) int64 {
 	switch {
 	case by > 0 && at > maxTime-by:
 		return maxTime

@@ -1,17 +1,25 @@
 package gap
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
-// TraceID names a trace: 128 bits, the high half zero where a tracer makes 64-bit ids.
+// TraceID identifies a trace. It has 128 bits; High is zero for tracers with 64-bit ids.
 type TraceID struct{ High, Low uint64 }
 
-// SpanID names a span within its trace. Zero is no id.
+// Compare returns -1 if id is less than other, +1 if it is greater, and 0 if they are equal.
+func (id TraceID) Compare(other TraceID) int {
+	return cmp.Or(cmp.Compare(id.High, other.High), cmp.Compare(id.Low, other.Low))
+}
+
+// SpanID identifies a span within its trace. Zero means that the span has no id.
 type SpanID uint64
 
-// Kind says which side of a call a span saw: the value of its span.kind tag.
+// Kind is the role of a span in a call, as its span.kind tag has it.
 type Kind uint8
 
-// The kinds. A span without span.kind, or with one unknown, is KindInternal.
+// The kinds. A span whose span.kind is missing or unknown is KindInternal.
 const (
 	KindInternal Kind = iota
 	KindClient
@@ -20,42 +28,43 @@ const (
 	KindConsumer
 )
 
-// RefType says how a span depends on the one it refers to.
+// RefType says how a span depends on the span that it refers to.
 type RefType uint8
 
 // The reference types of OpenTracing.
 const (
 	ChildOf     RefType = iota // the parent waits for the child
-	FollowsFrom                // the child was caused by the other span, which does not wait for it
+	FollowsFrom                // the other span caused this one, and does not wait for it
 )
 
-// Reference points from a span to one it depends on.
+// Reference points from a span to a span that it depends on.
 type Reference struct {
 	Type    RefType
 	TraceID TraceID
 	SpanID  SpanID
 }
 
-// Field is one key with its value: a tag of a span, or a field of a log.
-// Value is a string, bool, int64, float64 or []byte.
+// Field is a key with its value: a tag of a span, or a field of a log. Value is a string, bool,
+// int64, float64 or []byte.
 type Field struct {
 	Key   string
 	Value any
 }
 
-// Log is a record of something that happened at one moment of a span.
+// Log records what happened at one moment of a span.
 type Log struct {
 	Time   time.Time
 	Fields []Field
 }
 
-// Process is what reported a span. Spans of one process share one clock, and so do processes on one machine.
+// Process is the process that reported a span. The spans of one process share a clock, and so do
+// the processes on one machine.
 type Process struct {
 	Service string
 	Tags    []Field // hostname, ip and the like
 }
 
-// Span is one span as a tracer reported it: the input of Build. Build does not change it.
+// Span is one span as a tracer reported it: the input of [Build], which does not change it.
 type Span struct {
 	TraceID    TraceID
 	SpanID     SpanID
@@ -63,8 +72,8 @@ type Span struct {
 	Operation  string
 	Start      time.Time
 	Duration   time.Duration
-	Process    *Process // spans that point to one Process are known to share a clock; nil is a process unknown
+	Process    *Process // nil if unknown. Spans that share a pointer share a clock
 	Tags       []Field
 	Logs       []Log
-	Warnings   []string // what the backend that the span was read from says of it
+	Warnings   []string // what the backend says about the span
 }

@@ -9,10 +9,13 @@ import (
 	"time"
 )
 
-// Summary is what many traces say of each operation of each service. Traces may be dropped when they have been
-// added: it holds memory by operations, a few kB for each and at most 32, and not by spans. As that has no other
-// bound, operations are to be low in cardinality. Summaries of parts can be merged, in any order and grouping, and
-// that is the same as one of the whole. The zero Summary is empty. It is not to be used by several goroutines at once.
+// Summary adds up many traces by service and operation. The zero Summary is empty.
+//
+// It keeps no trace: its memory grows only with the number of operations, by a few kB for each and
+// 32 kB at most. That number has no bound, so operations should be low in cardinality. Summaries of
+// parts can be merged in any order and grouping, with the same result as one Summary of the whole.
+//
+// A Summary is not safe for concurrent use.
 type Summary struct {
 	services map[string]*service
 }
@@ -22,21 +25,22 @@ type service struct {
 	operations map[string]*Operation
 }
 
-// Operation is what a Summary knows of an operation of a service. Sums stop at the highest [time.Duration].
+// Operation is what a [Summary] holds for one operation of a service. A sum that would overflow is
+// the longest [time.Duration] instead.
 type Operation struct {
 	Service, Name string
-	Count         int64         // spans
-	Duration      time.Duration // of all of them, one after the other
-	SelfTime      time.Duration // their self time, as of [Node.SelfTime]
-	CriticalTime  time.Duration // how much of that lies on the critical path
-	Concurrency   time.Duration // as of [Node.Concurrency]
-	Share         float64       // of the self time of all operations of the Summary, from 0 to 1
-	Durations     Histogram     // of each span
-	SelfTimes     Histogram     // of each span
-	Worst         SpanRef       // the span with the most self time, of equals that with the lowest ids
+	Count         int64         // number of spans
+	Duration      time.Duration // sum over the spans
+	SelfTime      time.Duration // sum of [Node.SelfTime]
+	CriticalTime  time.Duration // sum of [Node.CriticalTime]
+	Concurrency   time.Duration // sum of [Node.Concurrency]
+	Share         float64       // SelfTime as a part of all operations' self time, from 0 to 1
+	Durations     Histogram     // of the spans
+	SelfTimes     Histogram     // of the spans
+	Worst         SpanRef       // the span with the most self time; of equals the one with the lowest ids
 }
 
-// SpanRef names a span.
+// SpanRef identifies a span of some trace.
 type SpanRef struct {
 	TraceID  TraceID
 	SpanID   SpanID
@@ -60,33 +64,36 @@ func (s *Summary) Add(t *Trace) {
 		}
 		m, duration := t.measure(int32(i)), n.end-n.start
 		if self := time.Duration(m.self); o.Count == 0 || self >= o.Worst.SelfTime {
-			o.suggest(SpanRef{t.id, n.id, self})
+			o.keepWorst(SpanRef{t.id, n.id, self})
 		}
-		o.sum(1, duration, m)
+		o.add(1, duration, m)
 		o.Durations.add(duration)
 		o.SelfTimes.add(m.self)
 	}
 }
 
-// Merge adds all that was added to another Summary, which does not change.
+// Merge adds everything that was added to other, which does not change.
 func (s *Summary) Merge(other *Summary) {
 	for name, theirs := range other.services {
 		ours := s.service(name)
 		for name, from := range theirs.operations {
 			o := ours.operation(name)
-			o.suggest(from.Worst)
-			o.sum(from.Count, int64(from.Duration), measure{int64(from.SelfTime), int64(from.CriticalTime), int64(from.Concurrency)})
+			o.keepWorst(from.Worst)
+			o.add(from.Count, int64(from.Duration), measure{
+				int64(from.SelfTime), int64(from.CriticalTime), int64(from.Concurrency),
+			})
 			o.Durations.merge(&from.Durations)
 			o.SelfTimes.merge(&from.SelfTimes)
 		}
 	}
 }
 
-// Operations returns the operations, those with the most self time on the critical path first, of equals those with the
-// most self time, then those of the longest duration, then by service and name.
+// Operations returns the operations. The one with the most self time on the critical path comes
+// first, of equals the one with the most self time, then with the longest duration, then by service
+// and name.
 func (s *Summary) Operations() iter.Seq[Operation] {
 	return func(yield func(Operation) bool) {
-		var high, low, carry uint64 // 128 bits of self time: exact, and so the same in any order
+		var high, low, carry uint64 // a sum in 128 bits is exact, so it does not depend on the order
 		var all []*Operation
 		for _, service := range s.services {
 			for _, o := range service.operations {
@@ -98,19 +105,20 @@ func (s *Summary) Operations() iter.Seq[Operation] {
 		slices.SortFunc(all, compareOperations)
 		self := float64(high)*(1<<64) + float64(low)
 		for _, o := range all {
-			told := *o
-			told.Durations, told.SelfTimes = o.Durations.clone(), o.SelfTimes.clone()
+			result := *o
+			result.Durations, result.SelfTimes = o.Durations.clone(), o.SelfTimes.clone()
 			if self > 0 {
-				told.Share = float64(o.SelfTime) / self
+				result.Share = float64(o.SelfTime) / self
 			}
-			if !yield(told) {
+			if !yield(result) {
 				return
 			}
 		}
 	}
 }
 
-// service returns a service by its name, of which it keeps a copy: it may be cut from all that a trace was read from.
+// service returns the service with this name, and adds it if it is missing. It keeps a copy of the
+// name, which may be a part of the whole file that the trace was read from.
 func (s *Summary) service(name string) *service {
 	found := s.services[name]
 	if found == nil {
@@ -132,23 +140,25 @@ func (s *service) operation(name string) *Operation {
 	return o
 }
 
-// suggest makes an example the worst if it is.
-func (o *Operation) suggest(e SpanRef) {
-	if o.Count == 0 || compareExamples(e, o.Worst) < 0 {
-		o.Worst = e
+// keepWorst sets Worst if ref is worse.
+func (o *Operation) keepWorst(ref SpanRef) {
+	if o.Count == 0 || compareSpanRefs(ref, o.Worst) < 0 {
+		o.Worst = ref
 	}
 }
 
-func (o *Operation) sum(count, duration int64, m measure) {
+func (o *Operation) add(count, duration int64, m measure) {
 	o.Count += count
-	o.Duration = time.Duration(plus(int64(o.Duration), duration))
-	o.SelfTime = time.Duration(plus(int64(o.SelfTime), m.self))
-	o.CriticalTime = time.Duration(plus(int64(o.CriticalTime), m.critical))
-	o.Concurrency = time.Duration(plus(int64(o.Concurrency), m.concurrency))
+	o.Duration = time.Duration(addSaturating(int64(o.Duration), duration))
+	o.SelfTime = time.Duration(addSaturating(int64(o.SelfTime), m.self))
+	o.CriticalTime = time.Duration(addSaturating(int64(o.CriticalTime), m.critical))
+	o.Concurrency = time.Duration(addSaturating(int64(o.Concurrency), m.concurrency))
 }
 
-func compareExamples(a, b SpanRef) int {
-	return cmp.Or(cmp.Compare(b.SelfTime, a.SelfTime), compareTraceIDs(a.TraceID, b.TraceID), cmp.Compare(a.SpanID, b.SpanID))
+func compareSpanRefs(a, b SpanRef) int {
+	return cmp.Or(
+		cmp.Compare(b.SelfTime, a.SelfTime), a.TraceID.Compare(b.TraceID), cmp.Compare(a.SpanID, b.SpanID),
+	)
 }
 
 func compareOperations(a, b *Operation) int {

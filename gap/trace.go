@@ -2,31 +2,32 @@ package gap
 
 import (
 	"iter"
+	"math"
 	"time"
 )
 
-// Trace is the spans of one trace as a forest. It does not change, and may be read by many goroutines.
+// Trace is the forest of the spans of one trace. It is immutable, so goroutines may share it.
 type Trace struct {
 	id         TraceID
-	nodes      []node   // depth first, siblings by time: a node's subtree is nodes[i:nodes[i].next]
-	windows    []window // what the critical path spends in each node
-	joined     []hidden // the calls that hide work of their parent, by node
+	nodes      []node       // depth first, siblings by time: the subtree of i is nodes[i:nodes[i].next]
+	windows    []window     // by node: when the critical path is in it or below it
+	joined     []joinedCall // the calls that have joined time, by node
 	services   []string
-	operations []operationKey // by the numbers that the nodes have
+	operations []operationKey // by node.operation
 	start, end int64
 }
 
-// operationKey names an operation of a service.
+// operationKey identifies an operation of a service.
 type operationKey struct {
-	service uint32 // its number
+	service uint32 // index into Trace.services
 	name    string
 }
 
-// node is a span in its place. Children need no list of their own: the first follows its parent, and
-// each begins where the subtree of the one before it ends.
+// node is a span in its place in the forest. A list of children is not needed: the first child
+// follows its parent, and each later one follows the subtree of the child before it.
 type node struct {
 	span       *Span
-	id         SpanID // of the span, which is far away
+	id         SpanID // copied from the span, which is not in the cache
 	start, end int64  // nanoseconds since 1970, start <= end
 	parent     int32  // none for a root
 	next       int32  // one past the subtree
@@ -37,9 +38,10 @@ type node struct {
 	flags      flags
 }
 
+// Instead of the index of a node.
 const (
-	none = -1
-	gone = -2
+	none    = -1
+	removed = -2 // as a parent: the node itself is left out
 )
 
 type flags uint8
@@ -47,23 +49,23 @@ type flags uint8
 const (
 	childOf    flags = 1 << iota // it names its parent by ChildOf
 	blocking                     // its parent waits for it
-	outlives                     // and does not live to see it end
+	outlives                     // and ends before it
 	detached                     // its parent ended before it started
 	incomplete                   // a parent is missing
-	joins                        // it hides work of its parent: there is a hidden for it
+	joins                        // it is a call with joined time, so Trace.joined has it
 	follows                      // it has a FollowsFrom reference
-	dropped                      // it is to be left out, while the trace is built
+	dropped                      // Build leaves it out
 )
 
 func (n *node) is(f flags) bool { return n.flags&f != 0 }
 
-// ID returns the id of the trace, zero if there are no spans.
+// ID returns the id of the trace. It is zero if there are no spans.
 func (t *Trace) ID() TraceID { return t.id }
 
 // Len returns the number of spans.
 func (t *Trace) Len() int { return len(t.nodes) }
 
-// Start returns when the first span starts, in UTC. It is the zero time if there are no spans.
+// Start returns when the first span starts, in UTC, or the zero time if there are no spans.
 func (t *Trace) Start() time.Time {
 	if len(t.nodes) == 0 {
 		return time.Time{}
@@ -71,7 +73,7 @@ func (t *Trace) Start() time.Time {
 	return moment(t.start)
 }
 
-// End returns when the last span to end ends, in UTC. It is the zero time if there are no spans.
+// End returns when the last span ends, in UTC, or the zero time if there are no spans.
 func (t *Trace) End() time.Time {
 	if len(t.nodes) == 0 {
 		return time.Time{}
@@ -79,8 +81,40 @@ func (t *Trace) End() time.Time {
 	return moment(t.end)
 }
 
-// Nodes returns all spans in the order in which a waterfall draws them: depth first, every
-// parent before its children, and roots and siblings by time as [Node.Children] has them.
+// Duration returns the time from Start to End.
+func (t *Trace) Duration() time.Duration { return time.Duration(t.end - t.start) }
+
+// SelfTime returns the sum of [Node.SelfTime] over all spans, or the longest Duration if that is
+// less.
+func (t *Trace) SelfTime() time.Duration {
+	sum := int64(0)
+	for i := range t.nodes {
+		sum = addSaturating(sum, t.measure(int32(i)).self)
+	}
+	return time.Duration(sum)
+}
+
+// CriticalTime returns the sum of [Node.CriticalTime] over all spans, or the longest Duration if
+// that is less.
+func (t *Trace) CriticalTime() time.Duration {
+	sum := int64(0)
+	for i := range t.nodes {
+		sum = addSaturating(sum, t.measure(int32(i)).critical)
+	}
+	return time.Duration(sum)
+}
+
+// addSaturating adds two numbers that are not negative. It returns the highest number if the sum is
+// higher: a few spans that claim to last for 292 years are enough.
+func addSaturating(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}
+
+// Nodes returns all spans in the order in which a waterfall draws them: depth first, each parent
+// before its children, and siblings in the order of [Node.Children].
 func (t *Trace) Nodes() iter.Seq[Node] {
 	return func(yield func(Node) bool) {
 		for i := range t.nodes {
@@ -91,7 +125,7 @@ func (t *Trace) Nodes() iter.Seq[Node] {
 	}
 }
 
-// Roots returns the spans that have no parent in the trace, in the order of [Node.Children].
+// Roots returns the spans that have no parent, in the order of [Node.Children].
 func (t *Trace) Roots() iter.Seq[Node] { return t.siblings(0, int32(len(t.nodes))) }
 
 func (t *Trace) siblings(i, end int32) iter.Seq[Node] {
@@ -104,8 +138,8 @@ func (t *Trace) siblings(i, end int32) iter.Seq[Node] {
 	}
 }
 
-// Node is a span in its place in a trace. Nodes may be compared, and be keys of a map. The zero
-// Node is no span, and only good for comparing.
+// Node is a span in its place in a trace. Nodes are comparable, so they can be the keys of a map.
+// The zero Node is no span, and has no use except to compare with it.
 type Node struct {
 	trace *Trace
 	i     int32
@@ -113,28 +147,31 @@ type Node struct {
 
 func (n Node) node() *node { return &n.trace.nodes[n.i] }
 
-// Span returns the span that was given to Build: the same one, not a copy, so it is not to be changed.
+// Span returns the span that was passed to [Build]. It is not a copy, so do not change it.
 func (n Node) Span() *Span { return n.node().span }
 
-// Service returns the name of the service that reported the span, "" if it is not known.
+// Service returns the name of the service that reported the span, or "" if it is unknown.
 func (n Node) Service() string {
 	return n.trace.services[n.trace.operations[n.node().operation].service]
 }
 
-// Index returns the place of the span in [Trace.Nodes], from 0, for what is kept beside a trace.
+// Index returns the position of the span in [Trace.Nodes], from 0. Use it to index a slice that
+// holds something for each span.
 func (n Node) Index() int { return int(n.i) }
 
-// Descendants returns the number of spans below this one, at all depths. They follow it in [Trace.Nodes].
+// Descendants returns the number of spans below this one, at all depths. They follow it in
+// [Trace.Nodes].
 func (n Node) Descendants() int { return int(n.node().next-n.i) - 1 }
 
-// Kind returns the kind that the span's span.kind tag tells.
+// Kind returns the kind of the span.
 func (n Node) Kind() Kind { return n.node().kind }
 
-// Start returns when the span starts, in UTC: the time that the analysis went by. It is not the Start of its Span where
-// a clock was corrected, and what that logged is to be moved with it.
+// Start returns when the span starts, in UTC. It differs from the Start of its [Span] if Build
+// corrected the clock; then the times of its logs are off by as much.
 func (n Node) Start() time.Time { return moment(n.node().start) }
 
-// End returns when the span ends, in UTC: the time that the analysis went by. It is not before Start.
+// End returns when the span ends, in UTC, with its clock corrected as that of Start. It is never
+// before Start.
 func (n Node) End() time.Time { return moment(n.node().end) }
 
 // Duration returns the time from Start to End.
@@ -143,7 +180,7 @@ func (n Node) Duration() time.Duration { return time.Duration(n.node().end - n.n
 // Depth returns the number of the span's ancestors: 0 for a root.
 func (n Node) Depth() int { return int(n.node().depth) }
 
-// Parent returns the span that this one hangs below, and false for a root.
+// Parent returns the span that this one is directly below. It returns false for a root.
 func (n Node) Parent() (Node, bool) {
 	parent := n.node().parent
 	if parent == none {
@@ -152,24 +189,24 @@ func (n Node) Parent() (Node, bool) {
 	return Node{n.trace, parent}, true
 }
 
-// Children returns the spans that hang directly below this one, whether it waits for them or not: by start,
-// of two that start together the longer first, then by span id.
+// Children returns the spans directly below this one, blocking or not. They are ordered by start;
+// of those that start together the longest is first, then the one with the lowest span id.
 func (n Node) Children() iter.Seq[Node] { return n.trace.siblings(n.i+1, n.node().next) }
 
-// Blocking says whether the parent waits for this span, so that the time it covers is no gap of the parent's.
-// It is false for a root.
+// Blocking reports whether the parent waits for this span, so that the parent has no gap while this
+// span lasts. It is false for a root.
 func (n Node) Blocking() bool { return n.node().is(blocking) }
 
-// Outlives says whether this span ends after the parent that should be waiting for it.
-// It covers its parent up to the parent's end.
+// Outlives reports whether this span is blocking and ends after its parent. It covers the parent up
+// to the parent's end.
 func (n Node) Outlives() bool { return n.node().is(outlives) }
 
-// Detached says whether this span starts only when the parent that should be waiting for it is over.
+// Detached reports whether this span starts after the end of the parent that should wait for it.
 func (n Node) Detached() bool { return n.node().is(detached) }
 
-// Incomplete says whether the span names a parent in its own trace that is not there. It is a root then,
-// or hangs below a span that it FollowsFrom. The trace lacks spans, and any gap in it may be smaller
-// than it looks.
+// Incomplete reports whether the span names a parent that the trace lacks. Such a span is a root,
+// or is below a span that it FollowsFrom. Any gap of the trace may then be a span that was not
+// recorded.
 func (n Node) Incomplete() bool { return n.node().is(incomplete) }
 
 func moment(ns int64) time.Time { return time.Unix(0, ns).UTC() }

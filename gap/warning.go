@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Warning is something in a trace that Build had to mend, drop or flag.
+// Warning is something that [Build] repaired, dropped or flagged in a trace.
 type Warning struct {
-	SpanID  SpanID // the span it is about; zero where it is about no one span
+	SpanID  SpanID // zero if the warning is not about one span
 	Code    WarningCode
-	Message string // for people
+	Message string
 }
 
 // String returns the warning as one line.
@@ -20,24 +20,37 @@ func (w Warning) String() string {
 	return "span " + w.SpanID.String() + ": " + w.Message
 }
 
-// WarningCode says what kind of thing a Warning warns of.
+// WarningCode identifies the kind of a [Warning].
 type WarningCode string
 
 // The codes.
 const (
-	WarnForeignTrace  WarningCode = "foreign-trace"  // spans of another trace, dropped: one warning for each such trace
-	WarnDuplicate     WarningCode = "duplicate"      // the span came twice; one dropped
-	WarnSameID        WarningCode = "same-id"        // a different span has this id; dropped, as the other starts first
-	WarnNoSpanID      WarningCode = "no-span-id"     // the id is zero: kept, but nothing can refer to it
-	WarnBadTime       WarningCode = "bad-time"       // starts before 1823 or after 2116, or has neither start nor duration: moved to its parent's start
-	WarnBadDuration   WarningCode = "bad-duration"   // negative, or ends after 2116: counts as zero
-	WarnBadJoined     WarningCode = "bad-joined"     // wait.joined_us is no number, negative, or more than the call and its waits cover
-	WarnMissingParent WarningCode = "missing-parent" // the parent is not in the trace; see Node.Incomplete
-	WarnCycle         WarningCode = "cycle"          // the span is its own ancestor; it became a root
-	WarnClockSkew     WarningCode = "clock-skew"     // its clock differs from its parent's: it was moved, or would have to be
+	// WarnForeignTrace: spans of another trace were dropped. There is one warning for each such
+	// trace.
+	WarnForeignTrace WarningCode = "foreign-trace"
+	// WarnDuplicate: the span came twice. One copy was dropped.
+	WarnDuplicate WarningCode = "duplicate"
+	// WarnSameID: the span was dropped, since another span with its id starts first.
+	WarnSameID WarningCode = "same-id"
+	// WarnNoSpanID: the id is zero. The span was kept, but no reference can name it.
+	WarnNoSpanID WarningCode = "no-span-id"
+	// WarnBadTime: the span starts before 1823 or after 2116, or has neither start nor duration. It
+	// was moved to its parent's start.
+	WarnBadTime WarningCode = "bad-time"
+	// WarnBadDuration: the duration is negative, or the span ends after 2116. It counts as zero.
+	WarnBadDuration WarningCode = "bad-duration"
+	// WarnBadJoined: wait.joined_us is no number, is negative, or is more than the call's spans
+	// cover.
+	WarnBadJoined WarningCode = "bad-joined"
+	// WarnMissingParent: the trace lacks the parent, see [Node.Incomplete].
+	WarnMissingParent WarningCode = "missing-parent"
+	// WarnCycle: the span was its own ancestor. It became a root.
+	WarnCycle WarningCode = "cycle"
+	// WarnClockSkew: the span's clock differs from its parent's. The message says if it was moved.
+	WarnClockSkew WarningCode = "clock-skew"
 )
 
-// warn warns of a node, or of no one span if that is nil.
+// warn adds a warning about a node, or about no node if n is nil.
 func (b *builder) warn(n *node, code WarningCode, format string, args ...any) {
 	w := Warning{Code: code, Message: fmt.Sprintf(format, args...)}
 	if n == nil {
@@ -45,23 +58,26 @@ func (b *builder) warn(n *node, code WarningCode, format string, args ...any) {
 	}
 	w.SpanID = n.span.SpanID
 	b.warnings = append(b.warnings, w)
-	b.about = append(b.about, n)
+	b.unsorted = append(b.unsorted, n)
 }
 
-// order brings the warnings since it was last called into the order of their spans.
-func (b *builder) order() {
-	if len(b.about) == 0 {
+// sortWarnings sorts the warnings since the last call by their nodes. Every step of Build ends with
+// it, since its warnings come in the order of the input.
+func (b *builder) sortWarnings() {
+	if len(b.unsorted) == 0 {
 		return
 	}
-	last := b.warnings[len(b.warnings)-len(b.about):]
+	last := b.warnings[len(b.warnings)-len(b.unsorted):]
 	places := make([]int, len(last))
 	for i := range places {
 		places[i] = i
 	}
-	slices.SortStableFunc(places, func(i, j int) int { return b.processes.compareNodes(b.about[i], b.about[j]) })
-	unordered := slices.Clone(last)
+	slices.SortStableFunc(places, func(i, j int) int {
+		return b.processes.compareNodes(b.unsorted[i], b.unsorted[j])
+	})
+	unsorted := slices.Clone(last)
 	for i, place := range places {
-		last[i] = unordered[place]
+		last[i] = unsorted[place]
 	}
-	b.about = b.about[:0]
+	b.unsorted = b.unsorted[:0]
 }

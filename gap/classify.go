@@ -1,0 +1,59 @@
+package gap
+
+import "fmt"
+
+// Class says whose time a gap is. All gaps of a span have the same class.
+type Class uint8
+
+// The classes.
+const (
+	ClassSelf   Class = iota // the program's, and so perhaps CPU: any span except a client's
+	ClassWire                // between two processes: a client span that has a server child
+	ClassRemote              // elsewhere: any other client span
+)
+
+var classNames = [...]string{ClassSelf: "self", ClassWire: "wire", ClassRemote: "remote"}
+
+// String returns the name of the class in lower case.
+func (c Class) String() string {
+	if int(c) >= len(classNames) {
+		return fmt.Sprintf("class %d", uint8(c))
+	}
+	return classNames[c]
+}
+
+// classify finds the class of every span, and which children block their parent:
+//
+//	parent         |-----------------|
+//	blocking          |------|
+//	and outlives                 |---------|
+//	detached                               |----|
+func (t *Trace) classify() {
+	if len(t.nodes) == 0 {
+		return
+	}
+	t.start, t.end = maxTime, minTime
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		t.start, t.end = min(t.start, n.start), max(t.end, n.end)
+		if n.kind == KindClient {
+			n.class = ClassRemote
+		}
+		if !n.is(childOf) {
+			continue
+		}
+		p := &t.nodes[n.parent]
+		if p.kind == KindClient && n.kind == KindServer {
+			p.class = ClassWire
+		}
+		switch {
+		case p.kind == KindProducer && n.kind == KindConsumer:
+		case n.end <= p.end:
+			n.flags |= blocking
+		case n.start < p.end:
+			n.flags |= blocking | outlives
+		default:
+			n.flags |= detached
+		}
+	}
+}
