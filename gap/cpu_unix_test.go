@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// cpuTime is what the process has had of its CPUs, which on a machine that others share says more than the clock.
+// cpuTime returns the CPU time of the process, which other processes disturb less than the clock.
 func cpuTime() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-func TestCriticalPathIsWhatTheRootCouldNotHaveEndedWithout(t *testing.T) {
-	look(t, map[string]drawing{
+func TestCriticalPath(t *testing.T) {
+	check(t, map[string]drawing{
 		"no spans":         {},
 		"a span alone":     {spans: "A [0,9)", path: "A[0,9)", gaps: "-"},
 		"a child":          {spans: "A [0,9)\n B [2,5) <A", path: "A[0,2) B[2,5) A[5,9)", gaps: "-"},
@@ -53,9 +53,9 @@ func TestCriticalPathIsWhatTheRootCouldNotHaveEndedWithout(t *testing.T) {
 	})
 }
 
-// The traces on which the tools named here were seen to give another path.
-func TestCriticalPathIsRightWhereOthersAreNot(t *testing.T) {
-	look(t, map[string]drawing{
+// Traces for which these tools were seen to find another path.
+func TestCriticalPathDiffersFromOthers(t *testing.T) {
+	check(t, map[string]drawing{
 		"Jaeger goes from C to A":             {spans: "A [0,100)\n B [0,60) <A\n C [50,100) <A", path: "B[0,50) C[50,100)", gaps: "-"},
 		"Jaeger loses B, which touches C":     {spans: "A [0,100)\n B [0,50) <A\n C [50,100) <A", path: "B[0,50) C[50,100)", gaps: "-"},
 		"Jaeger's backend says B [1040,1030)": {spans: "A [0,30)\n B [10,40) <A\n C [20,60) <B", path: "A[0,10) B[10,20) C[20,30)", gaps: "-"},
@@ -71,7 +71,7 @@ func TestCriticalPathIsRightWhereOthersAreNot(t *testing.T) {
 	})
 }
 
-// critical draws what of each gap is on the critical path: "A 3 of 10".
+// critical draws how much of each gap is on the critical path: "A 3 of 10".
 func critical(gaps iter.Seq[gap.Gap]) string {
 	var words []string
 	for g := range gaps {
@@ -80,25 +80,25 @@ func critical(gaps iter.Seq[gap.Gap]) string {
 	return strings.Join(words, ", ")
 }
 
-func TestGapsTellWhatOfThemIsCritical(t *testing.T) {
+func TestCriticalTimeOfGaps(t *testing.T) {
 	for name, test := range map[string]struct{ spans, want string }{
 		"all, none and some of it": {
 			"A [0,9)\n B [1,6) <A\n C [4,8) <A\n D [2,3) <A", "A 1 of 1, A 1 of 1, B 3 of 5, D 0 of 1, C 4 of 4",
 		},
-		"joined time where its call is": {
+		"joined time if its call is": {
 			"A [0,30)\n B [10,20) client <A joined=4", "A 10 of 10, A 4 of 4, A 10 of 10, B 10 of 10",
 		},
-		"half of it where half of its call is": {
+		"half of it if half of its call is": {
 			"A [0,30)\n B [10,20) client <A joined=4\n C [15,25) <A", "A 10 of 10, A 2 of 4, A 5 of 5, B 5 of 10, C 10 of 10",
 		},
 		"by all spans of the call": {
 			"A [0,30)\n B [10,20) client <A joined=9\n C [22,28) client <A ~B\n D [15,22) <A",
 			"A 10 of 10, A 6 of 9, A 2 of 2, B 5 of 10, D 7 of 7, C 6 of 6",
 		},
-		"none where another call is critical": {
+		"none if another call is": {
 			"A [0,30)\n B [10,20) client <A joined=4\n C [5,25) client <A", "A 5 of 5, A 0 of 4, A 5 of 5, C 20 of 20, B 0 of 10",
 		},
-		"and of what nobody waits for": {"A [0,30)\n B [10,20) ~A\n C [12,13) <B", "A 30 of 30, B 0 of 2, B 0 of 7, C 0 of 1"},
+		"none below a span that nobody waits for": {"A [0,30)\n B [10,20) ~A\n C [12,13) <B", "A 30 of 30, B 0 of 2, B 0 of 7, C 0 of 1"},
 	} {
 		trace, _ := gap.Build(spans(t, test.spans))
 		if got := critical(trace.Gaps(0)); got != test.want {
@@ -107,7 +107,7 @@ func TestGapsTellWhatOfThemIsCritical(t *testing.T) {
 	}
 }
 
-func TestWorstAreTheOwnGapsThatCostMostOfTheCriticalPath(t *testing.T) {
+func TestWorst(t *testing.T) {
 	trace, _ := gap.Build(spans(t, "A [0,100) server\n B [10,40) <A\n C [10,60) <A client\n D [60,63) <A\n E [66,80) ~A\n F [82,90) ~A"))
 	for n, want := range map[int]string{
 		-1: "", 0: "", 1: "A 37 of 37", 2: "A 37 of 37, A 10 of 10", 4: "A 37 of 37, A 10 of 10, D 3 of 3, B 0 of 30",
@@ -119,7 +119,7 @@ func TestWorstAreTheOwnGapsThatCostMostOfTheCriticalPath(t *testing.T) {
 	}
 }
 
-func TestWorstOfManyAreTheFirstOfAllSorted(t *testing.T) {
+func TestWorstOfMany(t *testing.T) {
 	all := make([]gap.Gap, 5000)
 	for i := range all {
 		all[i] = gap.Gap{Time: time.Duration(i * 7919 % 40), CriticalTime: time.Duration(i * 104729 % 50), Start: epoch.Add(time.Duration(i))}
@@ -138,18 +138,18 @@ func TestWorstOfManyAreTheFirstOfAllSorted(t *testing.T) {
 	}
 }
 
-func TestPathAndGapsMayBeLeftAnywhere(t *testing.T) {
+func TestPathAndGapsStopAnywhere(t *testing.T) {
 	trace, _ := gap.Build(spans(t, "A [0,100)\n B [10,40) <A joined=3\n C [20,30) <B\n D [50,60)\n E [52,53) <D"))
-	pieces, gaps := slices.Collect(trace.CriticalPath()), slices.Collect(trace.Gaps(0))
-	for n := range len(pieces) {
+	segments, gaps := slices.Collect(trace.CriticalPath()), slices.Collect(trace.Gaps(0))
+	for n := range len(segments) {
 		var got []gap.Segment
 		for p := range trace.CriticalPath() {
 			if got = append(got, p); len(got) > n {
 				break
 			}
 		}
-		if !slices.Equal(got, pieces[:n+1]) {
-			t.Errorf("the first %d pieces are %v", n+1, got)
+		if !slices.Equal(got, segments[:n+1]) {
+			t.Errorf("the first %d segments are %v", n+1, got)
 		}
 	}
 	for n := range len(gaps) {

@@ -12,13 +12,16 @@ import (
 
 var epoch = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 
-// spans reads one span per line, times in microseconds:
+// spans parses one span per line, with times in microseconds:
 //
 //	B2 [10,30) client <A ~C joined=4 @shop/host trace=7
 //
-// The first letter is the span's id (? is none), the whole word its operation. <A is a ChildOf reference, ~C
-// FollowsFrom, @shop the process, on a host if one is told. "corrected" is what Jaeger says of a span that it moved,
-// and one that is "timeless" has no time.
+//	B2          the operation; its first letter is the span id, and ? means no id
+//	client      the span.kind
+//	<A ~C       references: ChildOf, FollowsFrom. <A7 is span A of trace 7
+//	@shop/host  the process, perhaps with its host
+//	corrected   with Jaeger's warning that it moved the span
+//	timeless    without start and duration
 func spans(t testing.TB, text string) []gap.Span {
 	t.Helper()
 	var all []gap.Span
@@ -58,7 +61,7 @@ func spans(t testing.TB, text string) []gap.Span {
 				if word[0] == '~' {
 					ref.Type = gap.FollowsFrom
 				}
-				if len(word) > 2 { // <A7 is span A of trace 7
+				if len(word) > 2 {
 					ref.TraceID.Low, _ = strconv.ParseUint(word[2:], 10, 64)
 				}
 				s.References = append(s.References, ref)
@@ -78,7 +81,7 @@ func id(name string) gap.SpanID {
 	return gap.SpanID(name[0])
 }
 
-// tree draws the nodes in their order: B<A is a child that A waits for, B~A one that it does not.
+// tree draws the nodes in their order: B<A is a child that blocks A, B~A one that does not.
 func tree(t *gap.Trace) string {
 	var words []string
 	for n := range t.Nodes() {
@@ -99,7 +102,7 @@ func tree(t *gap.Trace) string {
 	return strings.Join(words, " ")
 }
 
-// gaps draws the gaps: "A self [0,10)", or "A self 4 of [0,10) of B" for joined time.
+// gaps draws the gaps: "A self [0,10)", or "A self 4 of [0,10) of B" for time that call B hides.
 func gaps(t *gap.Trace) string {
 	var lines []string
 	for g := range t.Gaps(0) {
@@ -133,7 +136,7 @@ func codes(warnings []gap.Warning) string {
 	return strings.Join(words, ", ")
 }
 
-// dump says everything about a trace.
+// dump prints everything about a trace.
 func dump(t *gap.Trace, warnings []gap.Warning) string {
 	var b strings.Builder
 	fmt.Fprintln(&b, t.ID(), t.Len(), t.Start(), t.End(), tree(t))
@@ -157,10 +160,11 @@ func dump(t *gap.Trace, warnings []gap.Warning) string {
 	return b.String()
 }
 
-// drawing is a trace, and what is to be seen in it. An empty tree or path is not looked at, nor are gaps that are "-".
+// drawing is a trace and what Build must find in it. An empty tree or path is not checked, nor are
+// gaps that are "-".
 type drawing struct{ spans, tree, gaps, path, warnings string }
 
-func look(t *testing.T, drawings map[string]drawing) {
+func check(t *testing.T, drawings map[string]drawing) {
 	for name, want := range drawings {
 		t.Run(name, func(t *testing.T) {
 			input := spans(t, want.spans)

@@ -8,8 +8,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// A handler decodes a request, asks a database, and renders what it got. Reading the rows kept it waiting a
-// second time.
+// A handler queries a database and renders the rows. Reading them made it wait a second time.
 func Example() {
 	start := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
@@ -52,7 +51,7 @@ func Example() {
 	//     · remote 10ms uncovered, from 28ms on
 }
 
-// Two calls at once: the path goes through the longer one, and what the handler does beside it costs nothing.
+// Of two calls at once, the longer one is on the path.
 func ExampleTrace_CriticalPath() {
 	start := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	span := func(id gap.SpanID, operation string, from, to int, parent gap.SpanID) gap.Span {
@@ -75,7 +74,7 @@ func ExampleTrace_CriticalPath() {
 	// handler 20ms from 80ms
 }
 
-// Operations by what their self time costs the traces they are in.
+// The operations of 100 traces, those with the most self time on the critical path first.
 func ExampleSummary() {
 	var all gap.Summary
 	for i := range 100 {

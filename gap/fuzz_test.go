@@ -10,7 +10,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// FuzzBuild makes spans of few ids and times, so that they collide in every way.
+// FuzzBuild decodes spans with few ids and times, so that they collide in every way.
 func FuzzBuild(f *testing.F) {
 	for _, scale := range []uint8{0, 40, 56} {
 		f.Add([]byte{}, scale)
@@ -40,7 +40,7 @@ func FuzzBuild(f *testing.F) {
 	})
 }
 
-// FuzzSummary makes traces of 64 bytes each, and shares them out to three summaries.
+// FuzzSummary decodes traces of 64 bytes each, and spreads them over three summaries.
 func FuzzSummary(f *testing.F) {
 	f.Add([]byte{}, uint8(0))
 	f.Add(bytes.Repeat([]byte{1, 0, 100, 66, 0, 0, 0, 0, 2, 20, 20, 129, 1, 0, 0, 0, 3, 21, 5, 128, 2, 0, 0, 9}, 9), uint8(0))
@@ -65,8 +65,8 @@ func FuzzSummary(f *testing.F) {
 	})
 }
 
-// decode reads a span from every eight bytes. The times are bytes: microseconds of today, or for a scale so many bits
-// beside 1970, which may be out of range.
+// decode makes a span of every eight bytes. Times are bytes: microseconds of today, or shifted left
+// by scale and counted from 1970, which may be out of range.
 func decode(data []byte, scale uint8) []gap.Span {
 	kinds := []string{"internal", "client", "server", "producer", "consumer", "client", "server", ""}
 	processes := []*gap.Process{nil, {Service: "a"}, {Service: "b"}, {Service: "a"}}

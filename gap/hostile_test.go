@@ -10,7 +10,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// burdened are processes with many tags, two each that tell the same.
+// burdened returns processes with many tags, in two equal pairs.
 func burdened() []*gap.Process {
 	var all []*gap.Process
 	for i := range 4 {
@@ -23,20 +23,20 @@ func burdened() []*gap.Process {
 	return all
 }
 
-// The work of looking at a process is done once, not for each span or each two: done so, each of these takes minutes, and the
-// test ends when go test loses its patience.
-func TestProcessesOfManyTagsDoNotSlowEverySpan(t *testing.T) {
+// Build must read a process once, not for each span. Otherwise each of these takes minutes, and go
+// test times out.
+func TestProcessesWithManyTags(t *testing.T) {
 	const n = 50_000
 	processes := burdened()
 	for name, change := range map[string]func(i int, s *gap.Span){
 		"with clocks to correct": func(i int, s *gap.Span) { s.Start = s.Start.Add(-time.Duration(i) * time.Hour) },
-		"with ids of Zipkin": func(i int, s *gap.Span) {
+		"with shared ids": func(i int, s *gap.Span) {
 			s.Tags = []gap.Field{{Key: "span.kind", Value: []string{"server", "client"}[i%2]}}
 			s.SpanID = gap.SpanID(i/2 + 1)
 		},
-		"of one id":    func(_ int, s *gap.Span) { *s = gap.Span{SpanID: 1} },
-		"without ids":  func(_ int, s *gap.Span) { *s = gap.Span{} },
-		"all in cycle": func(i int, s *gap.Span) { s.References = []gap.Reference{{SpanID: gap.SpanID(1 + (i+1)%n)}} },
+		"with one id": func(_ int, s *gap.Span) { *s = gap.Span{SpanID: 1} },
+		"without ids": func(_ int, s *gap.Span) { *s = gap.Span{} },
+		"in a cycle":  func(i int, s *gap.Span) { s.References = []gap.Reference{{SpanID: gap.SpanID(1 + (i+1)%n)}} },
 	} {
 		all := shapes["fan"](n)
 		for i := range all {
@@ -50,7 +50,7 @@ func TestProcessesOfManyTagsDoNotSlowEverySpan(t *testing.T) {
 	}
 }
 
-// allocated is what f takes.
+// allocated returns how many bytes f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -59,7 +59,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-func TestLongNamesAreNotRepeated(t *testing.T) {
+func TestLongNamesAreNotCopied(t *testing.T) {
 	const n, most = 1000, 32 << 20 // a copy for each span is 1 GB
 	long := strings.Repeat("x", 1<<20)
 	process := &gap.Process{Service: long}
@@ -79,7 +79,7 @@ func TestLongNamesAreNotRepeated(t *testing.T) {
 	}
 	for o := range merged.Operations() {
 		if o.Service != long {
-			t.Fatalf("the service of %s is another", o.Name)
+			t.Fatalf("wrong service of %s", o.Name)
 		}
 	}
 }

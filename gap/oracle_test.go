@@ -38,11 +38,11 @@ func forest(random *rand.Rand) []gap.Span {
 	return all
 }
 
-// oracle finds the gaps by colouring every microsecond, from the definition and not from the tree.
+// oracle finds the gaps by marking every microsecond, from the definition instead of the tree.
 type oracle struct {
 	spans   []gap.Span
 	parents []int  // -1 for none
-	waits   []bool // the parent waits
+	waits   []bool // for the span: its parent
 }
 
 func newOracle(spans []gap.Span) *oracle {
@@ -93,7 +93,7 @@ func (o *oracle) line(i int) (l line) {
 	return l
 }
 
-// covered returns where the children of i that are wanted cover it.
+// covered returns where the wanted children of i cover it.
 func (o *oracle) covered(i int, wanted func(c int) bool) (l line) {
 	self := o.line(i)
 	for c := range o.spans {
@@ -130,7 +130,7 @@ func (o *oracle) uncovered(i int) string {
 	return out
 }
 
-// joinedTotal returns what the parent i gets back.
+// joinedTotal returns the joined time that i gets back.
 func (o *oracle) joinedTotal(i int) int64 {
 	var sum int64
 	for call := range o.spans {
@@ -141,7 +141,7 @@ func (o *oracle) joinedTotal(i int) int64 {
 	return min(sum, o.covered(i, func(c int) bool { return o.call(c) >= 0 }).length())
 }
 
-// path colours every microsecond of root with the span that the critical path is in, by the rule as it is told.
+// path returns for every microsecond of root the span that the critical path is in.
 func (o *oracle) path(root int) map[int]int {
 	in := make(map[int]int)
 	var walk func(i, from, to int)
@@ -207,7 +207,7 @@ func (o *oracle) class(i int) gap.Class {
 // cases is how many random forests are tried.
 const cases = 4000
 
-func TestRandomForestsAreAnalysedAsDefined(t *testing.T) {
+func TestRandomForests(t *testing.T) {
 	for seed := range uint64(cases) {
 		all := forest(rand.New(rand.NewPCG(seed, 0)))
 		o := newOracle(all)

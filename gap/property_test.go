@@ -11,7 +11,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// hold checks what is true of every trace.
+// hold checks the invariants of a trace.
 func hold(t testing.TB, trace *gap.Trace, warnings []gap.Warning) {
 	t.Helper()
 	var nodes []gap.Node
@@ -75,38 +75,39 @@ func hold(t testing.TB, trace *gap.Trace, warnings []gap.Warning) {
 	}
 }
 
-// holdPath checks that the critical path tiles every root, inside the gaps, and that these hold what it spends in them.
+// holdPath checks that the critical path tiles every root, lies inside gaps, and adds up to their
+// critical time.
 func holdPath(t testing.TB, trace *gap.Trace, gaps []gap.Gap) {
 	t.Helper()
 	type place struct {
 		node  gap.Node
 		start time.Time
 	}
-	inside := make(map[place]time.Duration) // what of a gap is on the path
+	inside := make(map[place]time.Duration) // how much of a gap is on the path
 	starts := make(map[gap.Node][]gap.Gap)
 	for _, g := range gaps {
 		if !g.Joined() {
 			starts[g.Node] = append(starts[g.Node], g)
 		}
 	}
-	pieces := slices.Collect(trace.CriticalPath())
+	segments := slices.Collect(trace.CriticalPath())
 	next := 0
 	for root := range trace.Roots() {
 		at, before := root.Start(), gap.Node{}
 		for at.Before(root.End()) {
-			if next == len(pieces) {
+			if next == len(segments) {
 				t.Fatalf("the path of root %v ends at %v", root.Span().SpanID, at)
 			}
-			p := pieces[next]
+			p := segments[next]
 			next++
 			if !p.Start.Equal(at) || p.Duration() <= 0 || p.Node == before {
-				t.Fatalf("bad piece %+v, at %v", p, at)
+				t.Fatalf("bad segment %+v, at %v", p, at)
 			}
 			at, before = p.End, p.Node
 			of := starts[p.Node]
 			i, _ := slices.BinarySearchFunc(of, p.Start, func(g gap.Gap, at time.Time) int { return g.End.Compare(at.Add(1)) })
 			if i == len(of) || p.Start.Before(of[i].Start) || p.End.After(of[i].End) || p.Class != of[i].Class {
-				t.Fatalf("piece %+v is in no gap", p)
+				t.Fatalf("segment %+v is in no gap", p)
 			}
 			inside[place{p.Node, of[i].Start}] += p.Duration()
 		}
@@ -114,8 +115,8 @@ func holdPath(t testing.TB, trace *gap.Trace, gaps []gap.Gap) {
 			t.Errorf("the path of root %v ends at %v", root.Span().SpanID, at)
 		}
 	}
-	if next != len(pieces) {
-		t.Errorf("%d pieces too many", len(pieces)-next)
+	if next != len(segments) {
+		t.Errorf("%d segments too many", len(segments)-next)
 	}
 	self := make(map[gap.Node]time.Duration)
 	for _, g := range gaps {
@@ -133,7 +134,7 @@ func holdPath(t testing.TB, trace *gap.Trace, gaps []gap.Gap) {
 	}
 }
 
-// holdNode checks that what is uncovered and what the blocking children cover make up the node's time.
+// holdNode checks that the gaps and the blocking children add up to the node.
 func holdNode(t testing.TB, n gap.Node) []gap.Gap {
 	t.Helper()
 	all := slices.Collect(n.Gaps(0))
@@ -171,7 +172,7 @@ func holdNode(t testing.TB, n gap.Node) []gap.Gap {
 	return all
 }
 
-// union measures what the blocking children cover, by sorting all their ends, and how long they are.
+// union returns how much the blocking children cover, and the sum of their durations.
 func union(n gap.Node) (sum, lengths time.Duration) {
 	type edge struct {
 		at   time.Duration
@@ -182,7 +183,7 @@ func union(n gap.Node) (sum, lengths time.Duration) {
 		from, to := max(0, c.Start().Sub(n.Start())), min(n.Duration(), c.End().Sub(n.Start()))
 		if c.Blocking() && from < to {
 			edges = append(edges, edge{from, 1}, edge{to, -1})
-			lengths = min(lengths, math.MaxInt64-(to-from)) + to - from // which stops at the highest
+			lengths = min(lengths, math.MaxInt64-(to-from)) + to - from // saturates
 		}
 	}
 	slices.SortFunc(edges, func(a, b edge) int { return cmp.Compare(a.at, b.at) })

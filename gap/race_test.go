@@ -2,4 +2,4 @@
 
 package gap_test
 
-const million = 100_000 // the race detector makes all ten times as slow
+const million = 100_000 // ten times slower under the race detector

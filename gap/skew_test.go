@@ -11,31 +11,31 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-func TestClocksAreCorrectedAcrossProcessesByTheRuleOfJaeger(t *testing.T) {
-	look(t, map[string]drawing{
-		"what fits stays": {spans: "A [10,110) @a\n B [20,70) <A @b", gaps: "A self [10,20), A self [70,110), B self [20,70)"},
-		"what fits exactly stays": {
+func TestClocksAreCorrectedAcrossProcesses(t *testing.T) {
+	check(t, map[string]drawing{
+		"a child that fits stays": {spans: "A [10,110) @a\n B [20,70) <A @b", gaps: "A self [10,20), A self [70,110), B self [20,70)"},
+		"one that fits exactly stays": {
 			spans: "A [10,110) @a\n B [10,110) <A @b", gaps: "B self [10,110)",
 		},
-		"what starts early is put into the middle": {
+		"one that starts early moves into the middle": {
 			spans: "A [10,110) @a\n B [0,50) <A @b", gaps: "A self [10,35), A self [85,110), B self [35,85)", warnings: "clock-skew B",
 		},
-		"what ends late is, with what is below it in its process": {
+		"so does one that ends late, with the spans of its process below it": {
 			spans: "A [10,110) @a\n B [50,120) <A @b\n C [60,80) <B @b\n D [90,95) ~B @b\n E [61,62) <C", warnings: "clock-skew B",
 			tree: "A B<A C<B E<C D~B", gaps: "A self [10,25), A self [95,110), B self [25,35), B self [55,95), C self [35,36), C self [37,55), E self [36,37), D self [65,70)",
 		},
-		"what would be detached is": {
+		"so does one that would be detached": {
 			spans: "A [0,10) client @a\n B [1000,1006) server <A @b", gaps: "A wire [0,2), A wire [8,10), B self [2,8)", warnings: "clock-skew B",
 		},
-		"of what is too long only an early start is mended": {
+		"a longer one moves only if it starts early": {
 			spans: "A [10,110) @a\n B [0,150) <A @b\n C [20,170) <A @c", tree: "A B<A(outlives) C<A(outlives)",
 			gaps: "B self [10,160), C self [20,170)", warnings: "clock-skew B",
 		},
-		"siblings are put in order again": {
+		"siblings are sorted again": {
 			spans: "A [10,110) @a\n B [0,20) <A @a\n C [90,190) <A @c\n D [95,130) <A @d", tree: "A B<A C<A D<A",
 			gaps: "B self [0,20), C self [10,110), D self [42,77)", warnings: "clock-skew C, clock-skew D",
 		},
-		"each process by its own parent, when that has been moved": {
+		"each process by its moved parent": {
 			spans: "A [0,100) @a\n B [1000,1060) <A @b\n C [5010,5030) <B @c\n D [31,32) <C @b", warnings: "clock-skew B, clock-skew C, clock-skew D",
 			gaps: "A self [0,20), A self [80,100), B self [20,40), B self [60,80), C self [40,49), C self [50,60), D self [49,50)",
 		},
@@ -43,17 +43,17 @@ func TestClocksAreCorrectedAcrossProcessesByTheRuleOfJaeger(t *testing.T) {
 }
 
 func TestClocksAreNotCorrected(t *testing.T) {
-	look(t, map[string]drawing{
+	check(t, map[string]drawing{
 		"within a process": {
 			spans: "A [10,110) @a\n B [0,50) <A @a\n C [100,120) <A @a", gaps: "A self [50,100), B self [0,50), C self [100,120)",
 		},
 		"on one host": {
 			spans: "A [10,110) @a/h\n B [0,50) <A @b/h", gaps: "A self [50,110), B self [0,50)",
 		},
-		"of processes unknown": {
+		"of unknown processes": {
 			spans: "A [10,110)\n B [0,50) <A @b\n C [100,120) <B", tree: "A B<A C~B(detached)", gaps: "A self [50,110), B self [0,50), C self [100,120)",
 		},
-		"by what nobody waits for": {
+		"by a span that nobody waits for": {
 			spans: "A [10,110) producer @a\n B [200,250) consumer <A @b\n C [300,310) ~A @c",
 			gaps:  "A self [10,110), B self [200,250), C self [300,310)",
 		},
@@ -62,14 +62,14 @@ func TestClocksAreNotCorrected(t *testing.T) {
 			spans: "A [10,110) @a\n B [0,50) <A @b\n C [20,21) <A @b corrected", gaps: "A self [50,110), B self [0,50), C self [20,21)", warnings: "clock-skew",
 		},
 	})
-	look(t, map[string]drawing{
-		"but those of two hosts are": {
+	check(t, map[string]drawing{
+		"except on two hosts": {
 			spans: "A [10,110) @a/h\n B [0,50) <A @a/i", gaps: "A self [10,35), A self [85,110), B self [35,85)", warnings: "clock-skew B",
 		},
 	})
 }
 
-func TestMaxSkewBoundsWhatIsCorrectedAndEachDeltaIsTold(t *testing.T) {
+func TestMaxSkew(t *testing.T) {
 	input := spans(t, "A [10,110) @a\n B [0,50) <A @b\n C [60,61) <B @b") // by 35 µs, and then C starts 45 µs late
 	for most, want := range map[time.Duration]string{
 		math.MaxInt64:           "A self [10,35), A self [85,110), B self [35,85), C self [95,96)",
@@ -94,11 +94,11 @@ func TestCorrectedClocksStayInRange(t *testing.T) {
 	first, last := time.Unix(0, -1<<62), time.Unix(0, 1<<62-1)
 	under := func(id gap.SpanID) []gap.Reference { return []gap.Reference{{SpanID: id}} }
 	for name, parent := range map[string]gap.Span{
-		"at the end of time":   {SpanID: 1, Process: far[0], Start: last, Duration: 1},
-		"at its beginning":     {SpanID: 1, Process: far[0], Start: first.Add(-time.Hour), Duration: 0},
-		"for all of it":        {SpanID: 1, Process: far[0], Start: forever.Start, Duration: forever.Duration},
-		"for the second half":  {SpanID: 1, Process: far[0], Start: time.Unix(0, 1), Duration: 1<<62 - 3},
-		"shortly at its start": {SpanID: 1, Process: far[0], Start: first, Duration: 1},
+		"at the end of the range": {SpanID: 1, Process: far[0], Start: last, Duration: 1},
+		"at its start":            {SpanID: 1, Process: far[0], Start: first.Add(-time.Hour), Duration: 0},
+		"for all of it":           {SpanID: 1, Process: far[0], Start: forever.Start, Duration: forever.Duration},
+		"for the second half":     {SpanID: 1, Process: far[0], Start: time.Unix(0, 1), Duration: 1<<62 - 3},
+		"shortly at its start":    {SpanID: 1, Process: far[0], Start: first, Duration: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, start := range []time.Time{first.Add(-1), forever.Start, epoch, last.Add(-time.Second), last, last.Add(time.Hour)} {
@@ -123,7 +123,7 @@ func TestCorrectedClocksStayInRange(t *testing.T) {
 	}
 }
 
-func TestCorrectedClocksNeedNoMoreCorrection(t *testing.T) {
+func TestCorrectionIsStable(t *testing.T) {
 	processes := []*gap.Process{nil, {Service: "a"}, {Service: "b"}, {Service: "c"}}
 	moved := 0
 	for seed := range uint64(cases / 2) {
