@@ -29,6 +29,7 @@ var layers = map[string]int{
 	"internal/worktime":  0,
 
 	"":                              1, // the root package
+	"gap/internal/page":             1,
 	"gap/jaegerjson":                1,
 	"tracer/internal/propagation":   1,
 	"internal/redact/sqltext":       1,

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 )
 
-// idTable finds nodes by span id. It is a hash table with open addressing instead of a map: Build
-// of a million spans takes about 40 % less CPU with it, and no more memory
+// idTable finds nodes by span id. It is a hash table with open addressing instead of a map, since
+// Build of 100,000 realistic spans takes 18 % less CPU with it, and of a million 19 %
 // (docs/design/analysis.md).
 type idTable struct {
 	slots []idSlot // a power of two, at most half of them in use

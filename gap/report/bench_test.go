@@ -28,15 +28,15 @@ func built(b *testing.B, shape string, n int) *gap.Trace {
 	return nil
 }
 
-// BenchmarkFaces adds one trace to a report, and writes it.
-func BenchmarkFaces(b *testing.B) {
+// BenchmarkFormats adds one trace to a report, and writes each format.
+func BenchmarkFormats(b *testing.B) {
 	for _, shape := range manyspans.Shapes {
 		for _, n := range []int{1_000, 100_000} {
 			trace := built(b, shape, n)
 			r, s := report.New(report.Options{}), &report.Stacks{}
 			r.Add(trace, nil)
 			s.Add(trace)
-			for _, face := range []struct {
+			for _, format := range []struct {
 				name string
 				do   func() error
 			}{
@@ -48,10 +48,10 @@ func BenchmarkFaces(b *testing.B) {
 				{"profile", func() error { return s.Profile().Write(io.Discard) }},
 				{"folded", func() error { return s.Folded(io.Discard) }},
 			} {
-				b.Run(fmt.Sprintf("%s/%s/%d", face.name, shape, n), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%s/%s/%d", format.name, shape, n), func(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {
-						if err := face.do(); err != nil {
+						if err := format.do(); err != nil {
 							b.Fatal(err)
 						}
 					}

@@ -1,4 +1,4 @@
-// Package report writes what [gap] finds in traces: as text, a page, JSON, and for the tools that people have.
+// Package report writes what package [gap] finds in traces, in several formats.
 //
 //	r := report.New(report.Options{})
 //	for spans, err := range jaegerjson.Read(file) {
@@ -7,17 +7,20 @@
 //	}
 //	err := r.Text(os.Stdout, report.TextOptions{})
 //
-// A [Report] is one model with many faces. It keeps a summary of all operations, the worst gaps, and the traces that are worth
-// drawing; the other traces may be dropped.
+// A [Report] keeps a summary of all operations, the worst gaps, and the traces that are drawn. It
+// does not keep the other traces. Its formats are:
 //
-//   - [Report.Text]: waterfalls with their gaps, tables of the worst gaps and of the operations, for a terminal.
-//   - [Report.JSON]: all of it, for programs. docs/report.md has the schema.
-//   - [Report.HTML]: a page that needs nothing else, and no JavaScript.
-//   - [Report.Perfetto]: the traces that are drawn, for ui.perfetto.dev and chrome://tracing.
+//   - [Report.Text]: for a terminal. Waterfalls with their gaps, and tables of gaps and operations.
+//   - [Report.HTML]: the same as a page that loads nothing and has no JavaScript.
+//   - [Report.JSON]: everything, for programs. docs/report.md explains it.
+//   - [Report.Perfetto]: the drawn traces, for ui.perfetto.dev and chrome://tracing.
 //
-// [Stacks] adds up gaps by the operations that led to them, from the root to the span: a profile for go tool pprof
-// ([Stacks.Profile]), or folded stacks for flame graphs ([Stacks.Folded]).
+// [Stacks] adds up gaps by stack: the operations from the root to the span that has the gap. Its
+// formats are a profile for go tool pprof ([Stacks.Profile]) and folded stacks for flame graphs
+// ([Stacks.Folded]).
 //
-// What traces hold is shown as text: control characters and marks that turn the direction of text become U+FFFD in text and on
-// pages, long names are cut there, and pages escape all of it. Self time and critical path are as package gap defines them.
+// Self time and critical path are as package gap defines them.
+//
+// Traces are untrusted input. In text and on pages, control characters and marks that change the
+// direction of text become U+FFFD, and long names are truncated. Pages escape all names.
 package report

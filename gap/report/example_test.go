@@ -11,7 +11,8 @@ import (
 	"github.com/gaptrace/gaptrace/gap/report"
 )
 
-// order is what a Jaeger query service answers: a handler that asks a database, works for 20 ms, and asks a cache.
+// order is what a Jaeger query service answers: a handler that asks a database, works for 20 ms,
+// and asks a cache.
 const order = `{"data":[{"traceID":"1a2b","spans":[
 	{"traceID":"1a2b","spanID":"1","operationName":"POST /orders","references":[],"startTime":1800000000000000,"duration":50000,
 	 "tags":[{"key":"span.kind","type":"string","value":"server"}],"processID":"p1"},

@@ -12,10 +12,10 @@ import (
 	"github.com/gaptrace/gaptrace/gap/report"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
-// Each of testdata/traces is a case in which other tools go wrong, or an input as they write it.
-func TestKnownTraces(t *testing.T) {
+// Each of testdata/traces is a case that other tools get wrong, or an input as they write it.
+func TestGoldenFiles(t *testing.T) {
 	files, err := filepath.Glob("../../testdata/traces/*.json")
 	if err != nil || len(files) < 10 {
 		t.Fatalf("%d files, %v", len(files), err)

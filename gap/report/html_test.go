@@ -16,14 +16,19 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/internal/page"
 	"github.com/gaptrace/gaptrace/gap/report"
 )
 
-// page returns the page of a report.
-func page(t *testing.T, r *report.Report, o report.HTMLOptions) string {
+func renderHTML(t *testing.T, r *report.Report, o report.HTMLOptions) string {
+	t.Helper()
+	return renderSite(t, r, o, page.Site{})
+}
+
+func renderSite(t *testing.T, r *report.Report, o report.HTMLOptions, site page.Site) string {
 	t.Helper()
 	var b strings.Builder
-	if err := r.HTML(&b, o); err != nil {
+	if err := r.HTMLPage(&b, o, site); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -35,7 +40,7 @@ var (
 	hrefs    = regexp.MustCompile(` href="([^"]*)"`)
 )
 
-// all returns what the first group of a pattern matches.
+// all returns the matches of the first group of a pattern.
 func all(pattern *regexp.Regexp, text string) (matches []string) {
 	for _, m := range pattern.FindAllStringSubmatch(text, -1) {
 		matches = append(matches, html.UnescapeString(m[1]))
@@ -43,8 +48,8 @@ func all(pattern *regexp.Regexp, text string) (matches []string) {
 	return matches
 }
 
-func TestThePageDrawsEveryGapThatLiesSomewhere(t *testing.T) {
-	r, _ := gather(report.Options{Traces: 100}, some())
+func TestHTMLDrawsEveryGap(t *testing.T) {
+	r, _ := gather(report.Options{Traces: 100}, someTraces())
 	var want []string
 	for _, trace := range r.Traces() {
 		for g := range trace.Gaps(0) {
@@ -54,7 +59,7 @@ func TestThePageDrawsEveryGapThatLiesSomewhere(t *testing.T) {
 		}
 	}
 	var got []string
-	for _, data := range all(dataGaps, page(t, r, report.HTMLOptions{Rows: -1})) {
+	for _, data := range all(dataGaps, renderHTML(t, r, report.HTMLOptions{Rows: -1})) {
 		got = append(got, strings.Split(data, ";")...)
 	}
 	slices.Sort(got)
@@ -64,12 +69,12 @@ func TestThePageDrawsEveryGapThatLiesSomewhere(t *testing.T) {
 	}
 }
 
-func TestEveryLinkOfThePageLeadsSomewhere(t *testing.T) {
-	traces := some()
-	traces = append(traces, traces[0]) // twice the same ids
+func TestHTMLLinksHaveTargets(t *testing.T) {
+	traces := someTraces()
+	traces = append(traces, traces[0]) // the same ids twice
 	for name, o := range map[string]report.HTMLOptions{"all rows": {Rows: -1}, "some rows": {Rows: 3}} {
 		r, _ := gather(report.Options{Traces: 100}, traces)
-		text := page(t, r, o)
+		text := renderHTML(t, r, o)
 		found := all(idAttrs, text)
 		for i, id := range slices.Sorted(slices.Values(found)) {
 			if i > 0 && slices.Sorted(slices.Values(found))[i-1] == id && i < 10 {
@@ -82,63 +87,64 @@ func TestEveryLinkOfThePageLeadsSomewhere(t *testing.T) {
 		for _, href := range all(hrefs, text) {
 			id, local := strings.CutPrefix(href, "#")
 			if href != "data:," && (!local || !slices.Contains(found, id)) {
-				t.Errorf("%s: nothing is at %s", name, href)
+				t.Errorf("%s: no target of the link %s", name, href)
 			}
 		}
 	}
 }
 
-func TestAGapIsLinkedToItsRowOrItsPageAndToJaeger(t *testing.T) {
+func TestHTMLLinksGaps(t *testing.T) {
 	r, _ := gather(report.Options{}, [][]gap.Span{inTrace(0xab, request())})
 	g := r.Gaps()[0]
 	row := fmt.Sprintf("#s-%s-%s", g.TraceID, g.SpanID)
-	o := report.HTMLOptions{Jaeger: "https://jaeger.example/ui/", Trace: "trace?id="}
-	links := all(hrefs, page(t, r, o))
+	o := report.HTMLOptions{Jaeger: "https://jaeger.example/ui/"}
+	site := page.Site{TraceURL: "trace?id="}
+	links := all(hrefs, renderSite(t, r, o, site))
 	for _, want := range []string{row, "https://jaeger.example/ui/trace/00000000000000ab?uiFind=" + g.SpanID.String(), "https://jaeger.example/ui/trace/00000000000000ab"} {
 		if !slices.Contains(links, want) {
 			t.Errorf("no link to %s in %q", want, links)
 		}
 	}
 	r, _ = gather(report.Options{Traces: -1}, [][]gap.Span{inTrace(0xab, request())})
-	if links := all(hrefs, page(t, r, o)); !slices.Contains(links, "trace?id=00000000000000ab"+row) {
+	if links := all(hrefs, renderSite(t, r, o, site)); !slices.Contains(links, "trace?id=00000000000000ab"+row) {
 		t.Errorf("no link to the trace's page in %q", links)
 	}
-	if text := page(t, r, report.HTMLOptions{}); strings.Contains(text, "Jaeger") || len(all(hrefs, text)) != 1+1+2 {
-		t.Errorf("links to what is nowhere: %q", all(hrefs, text))
+	if text := renderHTML(t, r, report.HTMLOptions{}); strings.Contains(text, "Jaeger") || len(all(hrefs, text)) != 1+1+2 {
+		t.Errorf("links without a target: %q", all(hrefs, text))
 	}
 }
 
-func TestAURLOfJaegerThatIsNoneIsRefusedBeforeAnythingIsWritten(t *testing.T) {
-	r, _ := gather(report.Options{}, some())
+func TestHTMLRefusesURLsThatAreNotOfJaeger(t *testing.T) {
+	r, _ := gather(report.Options{}, someTraces())
 	for _, url := range []string{
 		"localhost:16686", "ftp://host", "javascript:alert(1)", "http://", "http://u:hunter2@host", "http://host/%zz", "http://host/?x=1", "http://host/#x",
 		"//host", "http:///path", "http://[::1", " http://host",
 	} {
 		var b strings.Builder
 		err := r.HTML(&b, report.HTMLOptions{Jaeger: url})
-		if err == nil || b.Len() > 0 || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "http://") {
+		if err == nil || b.Len() > 0 || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "want http or https") {
 			t.Errorf("%s: %v, %d bytes", url, err, b.Len())
 		}
 	}
 }
 
-func TestThePageAllowsItselfNothingButItsStyle(t *testing.T) {
-	r, _ := gather(report.Options{}, some())
-	text := page(t, r, report.HTMLOptions{})
+func TestHTMLPolicy(t *testing.T) {
+	r, _ := gather(report.Options{}, someTraces())
+	text := renderHTML(t, r, report.HTMLOptions{})
 	style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindAllStringSubmatch(text, -1)
 	sum := sha256.Sum256([]byte(style[0][1]))
 	want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	policy := all(regexp.MustCompile(`http-equiv="Content-Security-Policy" content="([^"]*)"`), text)
-	if len(style) != 1 || len(policy) != 1 || !strings.Contains(policy[0], want) || policy[0] != report.HTMLPolicy() || !strings.HasPrefix(policy[0], "default-src 'none';") {
+	if len(style) != 1 || len(policy) != 1 || !strings.Contains(policy[0], want) || policy[0] != page.Policy() ||
+		!strings.HasPrefix(policy[0], "default-src 'none';") {
 		t.Errorf("%d styles, policy %q, want %s", len(style), policy, want)
 	}
 	if found := regexp.MustCompile(`(?i)<script| style="| on[a-z]+="|<(img|iframe|object|link rel="stylesheet)`).FindAllString(text, -1); found != nil {
-		t.Errorf("what no such page has: %q", found)
+		t.Errorf("scripts, styles or loads: %q", found)
 	}
 }
 
-// A hostile name is in all the places that show one.
-func TestNamesOnThePageAreText(t *testing.T) {
+func TestHTMLEscapesNames(t *testing.T) {
 	for name, shown := range map[string]string{
 		`<script>alert(1)</script>`: `&lt;script&gt;alert(1)&lt;/script&gt;`,
 		`" onclick="alert(1)`:       `&#34; onclick=&#34;alert(1)`,
@@ -149,73 +155,73 @@ func TestNamesOnThePageAreText(t *testing.T) {
 		s := span(1, 0, nil, "", name, 0, 10)
 		s.Process = &gap.Process{Service: name}
 		r, _ := gather(report.Options{}, [][]gap.Span{{s}})
-		text := page(t, r, report.HTMLOptions{Title: name, Links: []report.Link{{Text: name, URL: "javascript:alert(1)"}}})
+		text := renderSite(t, r, report.HTMLOptions{Title: name}, page.Site{Links: []page.Link{{Text: name, URL: "javascript:alert(1)"}}})
 		if shownRow := `<b dir="auto">` + shown + `</b>`; strings.Count(text, shownRow) < 3 || strings.Contains(text, "<script") || strings.Contains(text, `onclick="`) {
 			t.Errorf("%q is not shown as %s", name, shown)
 		}
 		if strings.Contains(text, `href="javascript`) {
-			t.Error("a link that is a script")
+			t.Error("a link runs a script")
 		}
 	}
 }
 
-func TestRowsAndOperationsThatAreLeftOutAreCounted(t *testing.T) {
+func TestHTMLCountsWhatIsLeftOut(t *testing.T) {
 	r, _ := gather(report.Options{Traces: 1}, [][]gap.Span{fan(600)})
 	for _, test := range []struct {
 		o          report.HTMLOptions
 		rows       int
-		says       string
+		label      string
 		operations string
 	}{
 		{report.HTMLOptions{}, 601, "", ""},
 		{report.HTMLOptions{Rows: 10, Operations: 1}, 11, "591 more spans", "and 600 more"},
 		{report.HTMLOptions{Rows: -1, Operations: -1}, 601, "", ""},
 	} {
-		text := page(t, r, test.o)
+		text := renderHTML(t, r, test.o)
 		n := strings.Count(text, `<span class="vh">level `)
-		if n != test.rows || !strings.Contains(text, test.says) || strings.Contains(text, "more spans") != (test.says != "") || !strings.Contains(text, test.operations) {
+		if n != test.rows || !strings.Contains(text, test.label) || strings.Contains(text, "more spans") != (test.label != "") || !strings.Contains(text, test.operations) {
 			t.Errorf("%+v: %d rows, want %d: %q", test.o, n, test.rows, regexp.MustCompile(`\d+ more[^<]*`).FindAllString(text, -1))
 		}
 	}
 }
 
-func TestAReportOfNothingIsAPage(t *testing.T) {
-	text := page(t, report.New(report.Options{}), report.HTMLOptions{Intro: "<p>Nothing yet.</p>"})
+func TestHTMLOfEmptyReport(t *testing.T) {
+	text := renderSite(t, report.New(report.Options{}), report.HTMLOptions{}, page.Site{Intro: "<p>Nothing yet.</p>"})
 	for _, want := range []string{"<!DOCTYPE html>", "0 traces, 0 spans", "<h1 dir=\"auto\">Gaps</h1>", "<p>Nothing yet.</p>", "</html>"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s", want)
 		}
 	}
 	if strings.Contains(text, "<table") {
-		t.Error("a table of nothing")
+		t.Error("an empty table")
 	}
 }
 
-// longest is a writer that knows the most it was given at once.
-type longest int
+// longestWrite is a writer that remembers its longest write.
+type longestWrite int
 
-func (l *longest) Write(p []byte) (int, error) {
-	*l = max(*l, longest(len(p)))
+func (l *longestWrite) Write(p []byte) (int, error) {
+	*l = max(*l, longestWrite(len(p)))
 	return len(p), nil
 }
 
-func TestThePageIsWrittenAsItIsMade(t *testing.T) {
-	r, _ := gather(report.Options{}, some())
-	size := len(page(t, r, report.HTMLOptions{}))
-	for _, room := range []int{0, 1, size / 2, size - 1} {
-		if err := r.HTML(&full{room}, report.HTMLOptions{}); !errors.Is(err, errFull) {
-			t.Errorf("room for %d of %d bytes: %v", room, size, err)
+func TestHTMLIsWrittenInParts(t *testing.T) {
+	r, _ := gather(report.Options{}, someTraces())
+	size := len(renderHTML(t, r, report.HTMLOptions{}))
+	for _, space := range []int{0, 1, size / 2, size - 1} {
+		if err := r.HTML(&full{space}, report.HTMLOptions{}); !errors.Is(err, errFull) {
+			t.Errorf("space for %d of %d bytes: %v", space, size, err)
 		}
 	}
-	var most longest
+	var most longestWrite
 	if err := r.HTML(&most, report.HTMLOptions{}); err != nil || int(most) > size/2 {
 		t.Errorf("%v; %d of %d bytes at once", err, most, size)
 	}
 }
 
-// WCAG 2.2, 1.4.3 and 1.4.11.
-func TestColoursCanBeToldApart(t *testing.T) {
-	css, err := os.ReadFile("page.css")
+// WCAG 2.2 demands these contrasts in 1.4.3 and 1.4.11.
+func TestHTMLContrast(t *testing.T) {
+	css, err := os.ReadFile("../internal/page/page.css")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +260,7 @@ func luminance(t *testing.T, hex string) float64 {
 	return 0.2126*linear(n>>16) + 0.7152*linear(n>>8) + 0.0722*linear(n)
 }
 
-func TestTheAxisHasRoundLabelsAndFewOfThem(t *testing.T) {
+func TestHTMLAxis(t *testing.T) {
 	label := regexp.MustCompile(`<text x="([0-9.]+)%" y="1em">([^<]*)</text>`)
 	for length, want := range map[time.Duration]string{
 		0: "0 µs", 1: "0 µs", 999: "0 µs,0.2 µs,0.4 µs,0.6 µs,0.8 µs", 120 * time.Microsecond: "0 µs,50 µs,100 µs",
@@ -264,7 +270,7 @@ func TestTheAxisHasRoundLabelsAndFewOfThem(t *testing.T) {
 		s.Duration = length
 		r, _ := gather(report.Options{}, [][]gap.Span{{s}})
 		var got []string
-		for _, m := range label.FindAllStringSubmatch(page(t, r, report.HTMLOptions{}), -1) {
+		for _, m := range label.FindAllStringSubmatch(renderHTML(t, r, report.HTMLOptions{}), -1) {
 			got = append(got, m[2])
 		}
 		if len(got) > 6 || want != "" && strings.Join(got, ",") != want {

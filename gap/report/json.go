@@ -2,16 +2,15 @@ package report
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// schemaVersion is raised when a program that reads the JSON would have to change.
+// schemaVersion is the version in docs/report.schema.json. Raise it if programs that read the JSON
+// would have to change.
 const schemaVersion = 2
 
 type jsonHead struct {
@@ -38,7 +37,7 @@ type jsonOperation struct {
 	Share       float64       `json:"share"`
 	Durations   jsonQuantiles `json:"durations"`
 	SelfTimes   jsonQuantiles `json:"self_times"`
-	Worst       jsonExample   `json:"worst"`
+	Worst       jsonSpanRef   `json:"worst"`
 }
 
 type jsonQuantiles struct {
@@ -53,7 +52,7 @@ func quantilesOf(h *gap.Histogram) jsonQuantiles {
 	return jsonQuantiles{h.Quantile(0), h.Quantile(quantiles[0]), h.Quantile(quantiles[1]), h.Quantile(quantiles[2]), h.Quantile(1)}
 }
 
-type jsonExample struct {
+type jsonSpanRef struct {
 	TraceID string        `json:"trace_id"`
 	SpanID  string        `json:"span_id"`
 	Self    time.Duration `json:"self_ns"`
@@ -114,19 +113,19 @@ type jsonGap struct {
 	Call     *int          `json:"call,omitempty"`
 }
 
-type jsonPiece struct {
+type jsonSegment struct {
 	Span  int           `json:"span"`
 	Class string        `json:"class"`
 	Start time.Duration `json:"start_ns"`
 	End   time.Duration `json:"end_ns"`
 }
 
-// JSON writes all of the report as one JSON object. Its schema is docs/report.schema.json, explained in docs/report.md: times are integer
-// nanoseconds, those of a span, a gap and a piece of the critical path from the start of their trace. It has all operations; the gaps and
-// traces that it has are those that the report keeps.
+// JSON writes the report as one JSON object: all operations, the listed gaps, and the drawn traces
+// with their critical paths. docs/report.md explains it, docs/report.schema.json is its schema.
+// Times are integer nanoseconds; those in a trace count from its start.
 func (r *Report) JSON(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	e := json.NewEncoder(b) // it ends what it writes with a new line
+	e := json.NewEncoder(b) // ends each value with a new line
 	e.SetEscapeHTML(false)
 	head := jsonHead{
 		Version: schemaVersion, Count: jsonCount{r.traces, r.spans}, Warnings: r.warnings,
@@ -136,7 +135,7 @@ func (r *Report) JSON(w io.Writer) error {
 		head.Operations = append(head.Operations, jsonOperation{
 			o.Service, o.Name, o.Count, o.Duration, o.SelfTime, o.CriticalTime, o.Concurrency, o.Share,
 			quantilesOf(&o.Durations), quantilesOf(&o.SelfTimes),
-			jsonExample{o.Worst.TraceID.String(), o.Worst.SpanID.String(), o.Worst.SelfTime},
+			jsonSpanRef{o.Worst.TraceID.String(), o.Worst.SpanID.String(), o.Worst.SelfTime},
 		})
 	}
 	for _, g := range r.gaps.sorted() {
@@ -145,7 +144,7 @@ func (r *Report) JSON(w io.Writer) error {
 			g.Time, g.CriticalTime, g.Joined, g.Incomplete,
 		})
 	}
-	list := &lister{b: b, e: e}
+	list := &listWriter{b: b, e: e}
 	list.open(head, "traces")
 	for _, d := range r.drawn.sorted() {
 		list.trace(d)
@@ -157,85 +156,7 @@ func (r *Report) JSON(w io.Writer) error {
 	return b.Flush()
 }
 
-// lister writes objects whose last members are lists, each element on a line of its own, so that a trace of any size is written as it is
-// read.
-type lister struct {
-	b     *bufio.Writer
-	e     *json.Encoder
-	comma bool
-	err   error
-
-	within bool // a span that is not at its end
-}
-
-// open writes object, but for its end, and begins the list that is its next member.
-func (l *lister) open(object any, list string) {
-	l.separate()
-	text, err := json.Marshal(object)
-	if err != nil {
-		l.err = err
-		return
-	}
-	l.b.Write(text[:len(text)-1])
-	l.next(list)
-}
-
-// next begins another list of an object that is open.
-func (l *lister) next(list string) {
-	fmt.Fprintf(l.b, ",%q:[\n", list)
-	l.comma = false
-}
-
-func (l *lister) separate() {
-	if l.comma {
-		l.b.WriteByte(',')
-	}
-	l.comma = true
-}
-
-func (l *lister) element(v any) {
-	l.separate()
-	if err := l.e.Encode(v); err != nil {
-		l.err = err
-	}
-}
-
-// someGaps of a span are written at once. It may have a million.
-const someGaps = 1000
-
-// more writes a span that is not at its end, with the gaps that it has, and takes them from it.
-func (l *lister) more(s *jsonSpan) {
-	if !l.within {
-		l.separate()
-	}
-	text, err := json.Marshal(s)
-	if err != nil {
-		l.err = err
-		return
-	}
-	if l.within {
-		text = append([]byte{','}, text[bytes.LastIndex(text, []byte(gapsMember))+len(gapsMember):]...)
-	}
-	l.b.Write(text[:len(text)-len("]}")])
-	l.within = true
-	s.Gaps = s.Gaps[:0]
-}
-
-// gapsMember is where the gaps of a span begin: they are its last member.
-const gapsMember = `"gaps":[`
-
-// last writes a span, or what more has left of it.
-func (l *lister) last(s *jsonSpan) {
-	if !l.within {
-		l.element(s)
-		return
-	}
-	l.more(s)
-	l.b.WriteString("]}\n")
-	l.within = false
-}
-
-func (l *lister) trace(d drawn) {
+func (l *listWriter) trace(d drawn) {
 	t := d.trace
 	at := func(moment time.Time) time.Duration { return moment.Sub(t.Start()) }
 	warnings := make([]jsonWarning, len(d.warnings))
@@ -245,7 +166,7 @@ func (l *lister) trace(d drawn) {
 			warnings[i].SpanID = w.SpanID.String()
 		}
 	}
-	l.open(jsonTrace{t.ID().String(), t.Start(), span(t), selfTime(t), d.critical, warnings}, "spans")
+	l.open(jsonTrace{t.ID().String(), t.Start(), t.Duration(), t.SelfTime(), d.critical, warnings}, "spans")
 	for n := range t.Nodes() {
 		s := jsonSpan{
 			SpanID: n.Span().SpanID.String(), Service: n.Service(), Operation: n.Span().Operation, Kind: n.Kind().String(),
@@ -258,8 +179,8 @@ func (l *lister) trace(d drawn) {
 			s.Parent = new(p.Index())
 		}
 		for g := range n.Gaps(0) {
-			if len(s.Gaps) == someGaps {
-				l.more(&s)
+			if len(s.Gaps) == maxGapsAtOnce {
+				l.flushGaps(&s)
 			}
 			j := jsonGap{Class: g.Class.String(), Start: at(g.Start), End: at(g.End), Time: g.Time, Critical: g.CriticalTime}
 			if g.Joined() {
@@ -267,13 +188,13 @@ func (l *lister) trace(d drawn) {
 			}
 			s.Gaps = append(s.Gaps, j)
 		}
-		l.last(&s)
+		l.span(&s)
 	}
 	l.b.WriteByte(']')
 	l.next("critical_path")
-	for p := range t.CriticalPath() {
-		l.element(jsonPiece{p.Node.Index(), p.Class.String(), at(p.Start), at(p.End)})
+	for s := range t.CriticalPath() {
+		l.element(jsonSegment{s.Node.Index(), s.Class.String(), at(s.Start), at(s.End)})
 	}
 	l.b.WriteString("]}\n")
-	l.comma = true // of the traces
+	l.comma = true // before the next trace
 }

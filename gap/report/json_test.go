@@ -23,7 +23,7 @@ func write(t *testing.T, file string, content []byte) {
 	}
 }
 
-// document is what the schema says, as far as it is looked at here.
+// document is the part of the schema that the tests check.
 type document struct {
 	Version    int
 	Count      struct{ Traces, Spans int }
@@ -82,8 +82,8 @@ func decode(t *testing.T, r *report.Report) (d document) {
 	return d
 }
 
-func TestJSONTellsWhatPackageGapFound(t *testing.T) {
-	traces := some()
+func TestJSON(t *testing.T) {
+	traces := someTraces()
 	joined := inTrace(9, request())
 	joined[3].Tags = append(joined[3].Tags, gap.Field{Key: "wait.joined_us", Value: int64(3000)})
 	traces = append(traces, joined)
@@ -135,12 +135,12 @@ func TestJSONTellsWhatPackageGapFound(t *testing.T) {
 		j := 0
 		for p := range trace.CriticalPath() {
 			if h := got.Path[j]; h.Span != p.Node.Index() || h.Start != ns(p.Start) || h.End != ns(p.End) {
-				t.Errorf("piece %+v, want %+v", h, p)
+				t.Errorf("segment %+v, want %+v", h, p)
 			}
 			j++
 		}
 		if j != len(got.Path) {
-			t.Errorf("%d pieces, want %d", len(got.Path), j)
+			t.Errorf("%d segments, want %d", len(got.Path), j)
 		}
 	}
 	if want := map[string]int{"clock-skew": 1, "missing-parent": 1}; !maps.Equal(d.Warnings, want) {
@@ -164,7 +164,7 @@ func TestJSONTellsWhatPackageGapFound(t *testing.T) {
 	}
 }
 
-func TestJSONOfNothingIsComplete(t *testing.T) {
+func TestJSONOfEmptyReport(t *testing.T) {
 	var b strings.Builder
 	if err := report.New(report.Options{}).JSON(&b); err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestJSONOfNothingIsComplete(t *testing.T) {
 	}
 }
 
-// full is a disk that takes only so much.
+// full is a writer that fails after left bytes.
 type full struct{ left int }
 
 var errFull = errors.New("full")
@@ -187,8 +187,8 @@ func (f *full) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestAFullDiskIsTold(t *testing.T) {
-	r, s := gather(report.Options{}, some())
+func TestWriteErrorsAreReturned(t *testing.T) {
+	r, s := gather(report.Options{}, someTraces())
 	for name, to := range map[string]func(*full) error{
 		"text":     func(f *full) error { return r.Text(f, report.TextOptions{}) },
 		"json":     func(f *full) error { return r.JSON(f) },
@@ -198,6 +198,22 @@ func TestAFullDiskIsTold(t *testing.T) {
 		for _, left := range []int{0, 5000} {
 			if err := to(&full{left}); !errors.Is(err, errFull) && (left == 0 || name != "folded") {
 				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// JSON writes 1,000 gaps of a span at a time.
+func TestJSONOfManyGaps(t *testing.T) {
+	for _, n := range []int{999, 1000, 1001, 2000, 3500} {
+		r, _ := gather(report.Options{}, [][]gap.Span{comb(n)})
+		spans := decode(t, r).Traces[0].Spans
+		if len(spans) != n+1 || len(spans[0].Gaps) != n || spans[0].Operation != "root" {
+			t.Errorf("%d spans, %d gaps of %q; want %d", len(spans), len(spans[0].Gaps), spans[0].Operation, n)
+		}
+		for i, g := range spans[0].Gaps {
+			if g.Start != int64(2*i+1)*int64(time.Millisecond) {
+				t.Fatalf("gap %d starts at %d", i, g.Start)
 			}
 		}
 	}

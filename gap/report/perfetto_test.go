@@ -25,7 +25,7 @@ type event struct {
 	Args     map[string]any
 }
 
-// ns reads microseconds without rounding.
+// ns parses microseconds without rounding.
 func ns(t *testing.T, n json.Number) int64 {
 	var us, fraction int64
 	if _, err := fmt.Sscanf(n.String(), "%d.%03d", &us, &fraction); err != nil {
@@ -54,27 +54,8 @@ func events(t *testing.T, traces [][]gap.Span) []event {
 	return d.Events
 }
 
-// crowd is a server whose children overlap, outlive it, follow from it and live in another process.
-func crowd() []gap.Span {
-	other := &gap.Process{Service: "other"}
-	spans := []gap.Span{span(1, 0, shop, "server", "root", 0, 100)}
-	for i := range gap.SpanID(40) {
-		s := span(i+2, 1, shop, "client", "call", float64(i*3), float64(i*3+20))
-		switch {
-		case i%7 == 0:
-			s.References[0].Type = gap.FollowsFrom
-		case i%5 == 0:
-			s.Process = other
-		case i%3 == 0:
-			s.References[0].SpanID = i + 1
-		}
-		spans = append(spans, s)
-	}
-	return spans
-}
-
-func TestSlicesOfALaneNest(t *testing.T) {
-	traces := append(some(), inTrace(8, crowd()))
+func TestPerfettoSlicesNest(t *testing.T) {
+	traces := append(someTraces(), inTrace(8, crowd()))
 	type lane struct{ process, thread int }
 	type slice struct{ start, end int64 }
 	lanes := map[lane][]slice{}
@@ -117,7 +98,7 @@ func TestSlicesOfALaneNest(t *testing.T) {
 	}
 }
 
-func TestArrowsLeadFromParentsToOtherLanes(t *testing.T) {
+func TestPerfettoArrowsLeadToOtherThreads(t *testing.T) {
 	open := map[int]event{}
 	arrows := 0
 	for _, e := range events(t, [][]gap.Span{request()}) {
@@ -128,7 +109,7 @@ func TestArrowsLeadFromParentsToOtherLanes(t *testing.T) {
 			from := open[e.Flow]
 			delete(open, e.Flow)
 			if from.Process == e.Process && from.Thread == e.Thread {
-				t.Errorf("an arrow that leads nowhere: %+v", e)
+				t.Errorf("an arrow within a thread: %+v", e)
 			}
 			arrows++
 		}
@@ -138,7 +119,7 @@ func TestArrowsLeadFromParentsToOtherLanes(t *testing.T) {
 	}
 }
 
-func TestAnArrowBeginsOnItsParent(t *testing.T) {
+func TestPerfettoArrowsBeginInsideTheParent(t *testing.T) {
 	spans := []gap.Span{
 		span(1, 0, shop, "server", "root", 0, 100), span(2, 1, shop, "server", "parent", 30, 40),
 		span(3, 2, shop, "client", "late", 50, 60),

@@ -10,53 +10,58 @@ import (
 
 // Options say how much a [Report] keeps.
 type Options struct {
-	Traces  int           // how many traces are drawn: those with the most self time on their critical paths. 0 means 10, less than 0 none
-	Gaps    int           // how many gaps are listed, as [gap.Worst] ranks them. 0 means 20, less than 0 none
-	AtLeast time.Duration // gaps that hold less are not listed
+	Traces  int           // the most traces that are drawn; 0 means 10, less than 0 none
+	Gaps    int           // the most gaps that are listed; 0 means 20, less than 0 none
+	AtLeast time.Duration // shorter gaps are not listed
 }
 
-// Report is what was found in traces. Add them, then write it in any of its forms. It holds memory by operations, and by the
-// traces that are to be drawn. It is not to be used by several goroutines at once.
+// Report is what analysis found in traces: a summary of all of them, the worst gaps as [gap.Worst]
+// ranks them, and the traces with the most self time on their critical paths, which are drawn. Add
+// traces, then write the report in any format.
+//
+// Memory grows with the number of operations and with the size of the drawn traces. A Report is not
+// safe for concurrent use.
 type Report struct {
 	options  Options
-	drawn    worst[drawn]
-	gaps     worst[WorstGap]
+	drawn    top[drawn]
+	gaps     top[WorstGap]
 	summary  gap.Summary
 	traces   int
 	spans    int
 	warnings map[gap.WarningCode]int
 }
 
-// WorstGap is a [gap.WorstGap] that stands for itself, so that its trace can be dropped.
+// WorstGap is a copy of a [gap.Gap] that does not point to its trace, so that the trace can be
+// dropped.
 type WorstGap struct {
 	TraceID            gap.TraceID
 	SpanID             gap.SpanID
 	Service, Operation string
 	Class              gap.Class
 	Start, End         time.Time     // in UTC, half-open
-	At                 time.Duration // Start, from the start of the trace
+	At                 time.Duration // Start, counted from the start of the trace
 	Time, CriticalTime time.Duration // as gap.Gap has them
 	Joined             bool
-	Incomplete         bool // spans of the trace are missing: the gap may be one of them
+	Incomplete         bool // the trace lacks spans, and the gap may be one of them
 }
 
-// drawn is a trace that is to be drawn.
+// drawn is a trace that is drawn.
 type drawn struct {
 	trace    *gap.Trace
 	warnings []gap.Warning
-	critical time.Duration // self time on the critical path
+	critical time.Duration // trace.CriticalTime
 }
 
-// New returns an empty Report.
+// New returns an empty [Report].
 func New(o Options) *Report {
 	o.Traces, o.Gaps = cmp.Or(o.Traces, 10), cmp.Or(o.Gaps, 20)
 	return &Report{
 		options: o, warnings: map[gap.WarningCode]int{},
-		drawn: worst[drawn]{most: o.Traces, compare: compareDrawn}, gaps: worst[WorstGap]{most: o.Gaps, compare: compareGaps},
+		drawn: top[drawn]{most: o.Traces, compare: compareDrawn}, gaps: top[WorstGap]{most: o.Gaps, compare: compareGaps},
 	}
 }
 
-// Add adds a trace, and what [gap.Build] warned of in it. In which order traces are added makes no difference.
+// Add adds a trace with the warnings of [gap.Build]. The order of calls makes no difference.
 func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 	if t.Len() == 0 {
 		return
@@ -69,11 +74,7 @@ func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 	r.summary.Add(t)
 	r.keepGaps(t)
 	if r.options.Traces > 0 {
-		d := drawn{trace: t, warnings: warnings}
-		for n := range t.Nodes() {
-			d.critical = plus(d.critical, n.CriticalTime())
-		}
-		r.drawn.add(d)
+		r.drawn.add(drawn{trace: t, warnings: warnings, critical: t.CriticalTime()})
 	}
 }
 
@@ -105,14 +106,14 @@ func isIncomplete(t *gap.Trace) bool {
 func compareDrawn(a, b drawn) int {
 	return cmp.Or(
 		cmp.Compare(b.critical, a.critical),
-		cmp.Compare(span(b.trace), span(a.trace)),
+		cmp.Compare(b.trace.Duration(), a.trace.Duration()),
 		compareTraces(a.trace, b.trace),
 	)
 }
 
-// compareTraces orders traces by their ids, and two of one id by what is in them.
+// compareTraces orders traces by id, then by content.
 func compareTraces(a, b *gap.Trace) int {
-	if c := cmp.Or(compareTraceIDs(a.ID(), b.ID()), cmp.Compare(b.Len(), a.Len())); c != 0 {
+	if c := cmp.Or(a.ID().Compare(b.ID()), cmp.Compare(b.Len(), a.Len())); c != 0 {
 		return c
 	}
 	next, stop := iter.Pull(b.Nodes())
@@ -134,7 +135,7 @@ func compareTraces(a, b *gap.Trace) int {
 func compareGaps(a, b WorstGap) int {
 	return cmp.Or(
 		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.Time, a.Time),
-		compareTraceIDs(a.TraceID, b.TraceID), a.Start.Compare(b.Start), a.End.Compare(b.End), cmp.Compare(a.SpanID, b.SpanID),
+		a.TraceID.Compare(b.TraceID), a.Start.Compare(b.Start), a.End.Compare(b.End), cmp.Compare(a.SpanID, b.SpanID),
 		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.At, b.At),
 		compareBools(a.Joined, b.Joined), compareBools(a.Incomplete, b.Incomplete),
 	)
@@ -150,14 +151,10 @@ func compareBools(a, b bool) int {
 	return 1
 }
 
-func compareTraceIDs(a, b gap.TraceID) int {
-	return cmp.Or(cmp.Compare(a.High, b.High), cmp.Compare(a.Low, b.Low))
-}
-
-// Gaps returns the worst gaps, the worst first.
+// Gaps returns the listed gaps, the worst first.
 func (r *Report) Gaps() []WorstGap { return r.gaps.sorted() }
 
-// Traces returns the traces that are drawn, the one with the most self time on its critical path first.
+// Traces returns the drawn traces. The one with the most self time on its critical path is first.
 func (r *Report) Traces() []*gap.Trace {
 	var traces []*gap.Trace
 	for _, d := range r.drawn.sorted() {
@@ -166,8 +163,8 @@ func (r *Report) Traces() []*gap.Trace {
 	return traces
 }
 
-// Summary returns what all traces say of each operation. It goes on changing with the report.
+// Summary returns the summary of all traces. It changes when more traces are added.
 func (r *Report) Summary() *gap.Summary { return &r.summary }
 
-// Count returns how many traces have been added, and how many spans they have.
+// Count returns the number of traces that were added, and the number of their spans.
 func (r *Report) Count() (traces, spans int) { return r.traces, r.spans }

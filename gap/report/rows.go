@@ -7,28 +7,29 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// row is one line of a waterfall: a call, which is its span and those of its later waits; or spans that are left out.
+// row is one line of a waterfall. It is a call, with the spans of its later waits, or stands for
+// spans that are left out.
 type row struct {
-	nodes   []gap.Node // the span of the call first; empty where spans are left out
-	leftOut int        // how many spans are
+	nodes   []gap.Node // the call's span first; empty if spans are left out
+	leftOut int        // how many spans are left out
 	depth   int
-	rails   uint64 // bit i: of the ancestor at depth i more siblings follow below this row
+	rails   uint64 // bit i is set if the ancestor at depth i has more siblings below this row
 	last    bool   // no sibling follows
-	service string // "" if it is that of the row above, which is its parent
+	service string // "" if the parent has the same service
 }
 
-// family is a span whose children are being laid out.
+// family is a span whose children become rows.
 type family struct {
 	calls   [][]gap.Node
 	leftOut int
-	next    int
+	next    int // index into calls
 	depth   int // of the children
 	rails   uint64
 	service string
 }
 
-// rows returns the lines of a trace's waterfall, at most so many and those of spans left out: the spans that hold most of the critical
-// path, then those nearest to the roots. 0 or less means all.
+// rows returns the rows of a trace's waterfall. If most is positive, they show at most so many
+// spans: those with the most self time on the critical path, then those nearest to the roots.
 func rows(t *gap.Trace, most int) []row {
 	var all []row
 	shown := choose(t, most)
@@ -56,7 +57,7 @@ func rows(t *gap.Trace, most int) []row {
 		if !r.last && f.depth < 64 {
 			below.rails |= 1 << f.depth
 		}
-		for _, n := range r.nodes { // a wait has no children, unless somebody names a span as we do
+		for _, n := range r.nodes { // other instrumentation may name a span like a wait, so it may have children
 			children, leftOut := calls(n.Children(), shown)
 			below.calls = append(below.calls, children...)
 			below.leftOut += leftOut
@@ -66,7 +67,8 @@ func rows(t *gap.Trace, most int) []row {
 	return all
 }
 
-// calls gathers the later waits of calls with them, and counts the spans that are not shown, with all below them.
+// calls groups siblings by call, and counts the spans that are not shown, with all spans below
+// them.
 func calls(siblings func(func(gap.Node) bool), shown []bool) (calls [][]gap.Node, leftOut int) {
 	places := map[gap.SpanID]int{}
 	for n := range siblings {
@@ -84,7 +86,7 @@ func calls(siblings func(func(gap.Node) bool), shown []bool) (calls [][]gap.Node
 	return calls, leftOut
 }
 
-// waitOf says of which of the calls a span is a later wait, by the names and references that wrappers give them.
+// waitOf returns the call that n is a later wait of, by its reference and its name.
 func waitOf(n gap.Node, places map[gap.SpanID]int, calls [][]gap.Node) (int, bool) {
 	for _, ref := range n.Span().References {
 		if ref.Type != gap.FollowsFrom {
@@ -97,31 +99,35 @@ func waitOf(n gap.Node, places map[gap.SpanID]int, calls [][]gap.Node) (int, boo
 	return 0, false
 }
 
-// choose says which spans are shown, by their Index; nil means all. The ancestors of a span that is shown are.
+// choose returns by Index which spans are shown, or nil for all. The ancestors of a shown span are
+// shown.
 func choose(t *gap.Trace, most int) []bool {
 	if most <= 0 || t.Len() <= most {
 		return nil
 	}
-	self := make([]int64, 0, t.Len()) // reading a node's takes a look at all its children
+	critical := make([]int64, 0, t.Len()) // cached, since CriticalTime looks at all children
 	nodes := make([]gap.Node, 0, t.Len())
 	for n := range t.Nodes() {
-		self = append(self, int64(n.CriticalTime()))
+		critical = append(critical, int64(n.CriticalTime()))
 		nodes = append(nodes, n)
 	}
 	worst := slices.Clone(nodes)
 	slices.SortFunc(worst, func(a, b gap.Node) int {
-		return cmp.Or(cmp.Compare(self[b.Index()], self[a.Index()]), cmp.Compare(b.Duration(), a.Duration()), cmp.Compare(a.Index(), b.Index()))
+		return cmp.Or(
+			cmp.Compare(critical[b.Index()], critical[a.Index()]),
+			cmp.Compare(b.Duration(), a.Duration()), cmp.Compare(a.Index(), b.Index()),
+		)
 	})
 	shown := make([]bool, len(nodes))
 	left := most
 	var path []gap.Node
-	for _, n := range worst[:min(len(worst), 4*most)] { // each may have many ancestors
+	for _, n := range worst[:min(len(worst), 4*most)] { // each may have many ancestors, so bound the walk
 		path = path[:0]
 		for ok := true; ok && !shown[n.Index()] && len(path) <= left; n, ok = n.Parent() {
 			path = append(path, n)
 		}
 		if len(path) > left {
-			continue // it lies too deep
+			continue // too deep
 		}
 		for _, p := range path {
 			shown[p.Index()] = true

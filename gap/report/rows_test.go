@@ -10,31 +10,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/report"
 )
 
-// chain is spans each of which is the child of the one before it, the last with all self time.
-func chain(n int) []gap.Span {
-	spans := make([]gap.Span, n)
-	for i := range spans {
-		spans[i] = span(gap.SpanID(i+1), gap.SpanID(i), shop, "server", fmt.Sprint("call ", i), 0, 10)
-	}
-	return spans
-}
-
-// fan is a span with n children, one after the other. Child 500 is the only one with a long self time.
-func fan(n int) []gap.Span {
-	spans := []gap.Span{span(1, 0, shop, "server", "root", 0, 2*float64(n)+100)}
-	at := 0.0
-	for i := range n {
-		length := 1.0
-		if i == 500 {
-			length = 100
-		}
-		spans = append(spans, span(gap.SpanID(i+2), 1, shop, "server", fmt.Sprint("child ", i), at, at+length))
-		at += length
-	}
-	return spans
-}
-
-func TestRowsThatAreLeftOutAreCounted(t *testing.T) {
+func TestWaterfallCountsWhatIsLeftOut(t *testing.T) {
 	drawn := draw(t, fan(1000), report.TextOptions{Rows: 10})
 	if n := strings.Count(drawn, "\n"); n != 1+10+1+2 { // the axis, the rows, those left out, the legend
 		t.Errorf("%d lines:\n%s", n, drawn)
@@ -49,7 +25,7 @@ func TestRowsThatAreLeftOutAreCounted(t *testing.T) {
 	}
 }
 
-func TestSpansBelowThoseLeftOutAreCounted(t *testing.T) {
+func TestWaterfallCountsSpansBelowThoseLeftOut(t *testing.T) {
 	spans := fan(1000)
 	for i := range 100 { // below the last child
 		parent := spans[len(spans)-1]
@@ -63,7 +39,7 @@ func TestSpansBelowThoseLeftOutAreCounted(t *testing.T) {
 	}
 }
 
-func TestADeepTraceIsDrawnFromItsRoot(t *testing.T) {
+func TestWaterfallOfDeepTrace(t *testing.T) {
 	drawn := draw(t, chain(100_000), report.TextOptions{Rows: 20})
 	for _, want := range []string{"bookshop: call 0", "└ call 1 ", "└ (19) call 19 ", "… 99980 more spans"} {
 		if !strings.Contains(drawn, want) {
@@ -77,9 +53,9 @@ func TestADeepTraceIsDrawnFromItsRoot(t *testing.T) {
 	}
 }
 
-func TestWhatIsDeepAndWorstIsShownWithItsAncestors(t *testing.T) {
+func TestWorstSpansAreShownWithTheirAncestors(t *testing.T) {
 	spans := fan(1000)
-	deepest := spans[501] // child 500, all of whose time is that of a span 5 levels below
+	deepest := spans[501] // child 500; all its time is covered by a span 5 levels below
 	for i := range 5 {
 		below := deepest
 		below.SpanID, below.Operation = gap.SpanID(5000+i), fmt.Sprint("level ", i)
@@ -93,7 +69,7 @@ func TestWhatIsDeepAndWorstIsShownWithItsAncestors(t *testing.T) {
 	}
 }
 
-func TestManyWaitsOfManyCallsAreGathered(t *testing.T) {
+func TestWaitsAreOnTheRowOfTheirCall(t *testing.T) {
 	spans := []gap.Span{span(1, 0, shop, "server", "root", 0, 1e6)}
 	const calls = 20_000
 	for i := range calls {
@@ -109,11 +85,30 @@ func TestManyWaitsOfManyCallsAreGathered(t *testing.T) {
 	t.Log(time.Since(started)) // quadratic time would be minutes
 }
 
-func TestASpanThatLooksLikeAWaitHangsWhereItIs(t *testing.T) {
+func TestSpanNamedLikeAWaitHasItsOwnRow(t *testing.T) {
 	spans := request()
-	spans[4].References[1].SpanID = 3 // its name is not that of the span it follows from
+	spans[4].References[1].SpanID = 3 // it follows from a span of another name
 	drawn := draw(t, spans, report.TextOptions{})
 	if !strings.Contains(drawn, "├ sql query wait ") || strings.Contains(drawn, "+1") {
+		t.Errorf("%s", drawn)
+	}
+}
+
+// If the worst spans are too deep to be shown with their ancestors, the next ones are shown.
+func TestWorstSpansThatFitAreShown(t *testing.T) {
+	spans := chain(12)
+	for i := range gap.SpanID(6) {
+		at := float64(i)
+		spans = append(spans, span(100+i, 12, shop, "server", "too deep", at, at+1))
+	}
+	root := spans[0]
+	root.Duration = 100 * time.Millisecond
+	spans[0] = root
+	for i := range gap.SpanID(20) {
+		spans = append(spans, span(200+i, 1, shop, "client", "nothing", 20+float64(i), 20.5+float64(i)))
+	}
+	spans = append(spans, span(300, 1, shop, "server", "near", 60, 60.7))
+	if drawn := draw(t, spans, report.TextOptions{Rows: 5}); !strings.Contains(drawn, "near ") {
 		t.Errorf("%s", drawn)
 	}
 }

@@ -1,42 +1,36 @@
 package report
 
 import (
-	"bufio"
 	"cmp"
-	"fmt"
-	"io"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/pprof/profile"
-
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 const (
-	maxStack    = 256 // frames: what lies deeper counts at the last of them
-	maxExamples = 10  // traces that a stack remembers
+	maxStack    = 256 // frames
+	maxExamples = 10  // traces per stack
 )
 
-// Stacks adds up the gaps of traces by stack: the operations from the root of a trace to the span whose gap it is. It holds memory by
-// the stacks that differ, and not by spans. The order in which traces are added makes no difference. The zero Stacks is empty. It
-// is not to be used by several goroutines at once.
+// Stacks adds up the gaps of traces by stack: the operations from the root of a trace to the span
+// that has the gap. A stack has at most 256 frames; gaps of deeper spans count at a frame
+// "(deeper)". The zero Stacks is empty.
 //
-// A stack has at most 256 frames. Spans that lie deeper count at a frame "(deeper)".
+// Memory grows with the number of different stacks. The order in which traces are added makes no
+// difference. Stacks is not safe for concurrent use.
 type Stacks struct {
 	names      map[frameName]int32
-	labels     []frameName // by number
+	labels     []frameName // by the values of names
 	frames     []frame     // parents before their children
 	children   map[frameKey]int32
-	touched    []int32 // frames of the trace that is being added
+	touched    []int32 // frames with gaps of the trace that is being added
 	start, end time.Time
 }
 
-// frameName is an operation, or what stands for all that lies too deep.
+// frameName is an operation, or stands for all spans that are too deep.
 type frameName struct {
 	service, operation string
 	deeper             bool
@@ -51,7 +45,8 @@ func (n frameName) label() string {
 
 func compareNames(a, b frameName) int {
 	return cmp.Or(
-		cmp.Compare(a.label(), b.label()), cmp.Compare(a.service, b.service), cmp.Compare(a.operation, b.operation), compareBools(a.deeper, b.deeper),
+		cmp.Compare(a.label(), b.label()), cmp.Compare(a.service, b.service),
+		cmp.Compare(a.operation, b.operation), compareBools(a.deeper, b.deeper),
 	)
 }
 
@@ -62,7 +57,7 @@ type frameKey struct {
 
 const noFrame = -1
 
-// frame is a stack: the frame at its end, and through the parent all the others.
+// frame is the last frame of a stack. The others are its ancestors.
 type frame struct {
 	parent   int32
 	name     int32
@@ -72,7 +67,7 @@ type frame struct {
 	examples []example // the traces with the most self time
 }
 
-// values are what a profile has for each stack. The first is a number of gaps, the others are nanoseconds.
+// values are the values of a sample in a profile: a number of gaps, then nanoseconds.
 type values [5]int64
 
 const (
@@ -83,14 +78,7 @@ const (
 	remoteTimes
 )
 
-var valueTypes = []profile.ValueType{
-	gapCount:      {Type: "gaps", Unit: "count"},
-	selfTimes:     {Type: "self", Unit: "nanoseconds"},
-	criticalTimes: {Type: "critical", Unit: "nanoseconds"},
-	wireTimes:     {Type: "wire", Unit: "nanoseconds"},
-	remoteTimes:   {Type: "remote", Unit: "nanoseconds"},
-}
-
+// add adds other. A sum that would overflow is the highest number instead.
 func (v *values) add(other values) {
 	for i := range v {
 		if v[i] > math.MaxInt64-other[i] {
@@ -101,8 +89,8 @@ func (v *values) add(other values) {
 	}
 }
 
-// suggest keeps an example if it is one of the worst.
-func (f *frame) suggest(e example) {
+// keepExample keeps an example if it is one of the worst.
+func (f *frame) keepExample(e example) {
 	if len(f.examples) == maxExamples {
 		if compareExamples(e, f.examples[maxExamples-1]) >= 0 {
 			return
@@ -113,6 +101,7 @@ func (f *frame) suggest(e example) {
 	f.examples = slices.Insert(f.examples, i, e)
 }
 
+// example is a trace with gaps in a stack.
 type example struct {
 	trace  gap.TraceID
 	values values
@@ -120,11 +109,12 @@ type example struct {
 
 func compareExamples(a, b example) int {
 	return cmp.Or(
-		cmp.Compare(b.values[selfTimes], a.values[selfTimes]), compareTraceIDs(a.trace, b.trace), slices.Compare(b.values[:], a.values[:]),
+		cmp.Compare(b.values[selfTimes], a.values[selfTimes]),
+		a.trace.Compare(b.trace), slices.Compare(b.values[:], a.values[:]),
 	)
 }
 
-// Add adds all gaps of a trace.
+// Add adds the gaps of a trace.
 func (s *Stacks) Add(t *gap.Trace) {
 	if t.Len() == 0 {
 		return
@@ -151,7 +141,7 @@ func (s *Stacks) Add(t *gap.Trace) {
 	for _, i := range s.touched {
 		f := &s.frames[i]
 		f.sum.add(f.current)
-		f.suggest(example{t.ID(), f.current})
+		f.keepExample(example{t.ID(), f.current})
 		f.current = values{}
 	}
 	s.touched = s.touched[:0]
@@ -174,7 +164,7 @@ func (s *Stacks) count(at int32, g gap.Gap) {
 	f.current.add(v)
 }
 
-// frame returns the frame of a name below a parent.
+// frame returns the frame with this name below parent, and adds it if it is missing.
 func (s *Stacks) frame(parent, name int32) int32 {
 	depth := int32(1)
 	if parent != noFrame {
@@ -198,14 +188,15 @@ func (s *Stacks) frame(parent, name int32) int32 {
 	return i
 }
 
-// name returns the number of a name.
+// name returns the index of a name in labels, and adds it if it is missing.
 func (s *Stacks) name(name frameName) int32 {
 	i, known := s.names[name]
 	if !known {
 		if s.names == nil {
 			s.names = map[frameName]int32{}
 		}
-		name.service, name.operation = strings.Clone(name.service), strings.Clone(name.operation) // they may be cut from a large text
+		// A name may be a part of the whole file that the trace was read from.
+		name.service, name.operation = strings.Clone(name.service), strings.Clone(name.operation)
 		i = int32(len(s.labels))
 		s.names[name] = i
 		s.labels = append(s.labels, name)
@@ -213,12 +204,9 @@ func (s *Stacks) name(name frameName) int32 {
 	return i
 }
 
-// sorted returns the frames in an order that does not depend on that of the traces: depth first, siblings by name.
+// sorted returns the frames depth first, siblings by name. The order of the traces makes no
+// difference.
 func (s *Stacks) sorted() []int32 {
-	ranks := make([]int32, len(s.frames)) // breadth first: frames of one parent stand together
-	for i := range ranks {
-		ranks[i] = int32(i)
-	}
 	byName := make([]int32, len(s.labels))
 	for i := range byName {
 		byName[i] = int32(i)
@@ -228,14 +216,14 @@ func (s *Stacks) sorted() []int32 {
 	for i, name := range byName {
 		rank[name] = int32(i)
 	}
-	children := make([][]int32, len(s.frames)+1) // those of a parent at parent+1
+	children := make([][]int32, len(s.frames)+1) // by parent+1
 	for i, f := range s.frames {
 		children[f.parent+1] = append(children[f.parent+1], int32(i))
 	}
 	for _, siblings := range children {
 		slices.SortFunc(siblings, func(a, b int32) int { return cmp.Compare(rank[s.frames[b].name], rank[s.frames[a].name]) })
 	}
-	order := ranks[:0]
+	order := make([]int32, 0, len(s.frames))
 	stack := slices.Clone(children[0])
 	for len(stack) > 0 {
 		i := stack[len(stack)-1]
@@ -245,84 +233,9 @@ func (s *Stacks) sorted() []int32 {
 	return order
 }
 
-// stack calls f for each frame of a stack, beginning with its end.
+// stack calls f for each frame of a stack, from its end to the root.
 func (s *Stacks) stack(i int32, f func(name int32)) {
 	for ; i != noFrame; i = s.frames[i].parent {
 		f(s.frames[i].name)
 	}
-}
-
-// Profile returns the gaps as a profile for go tool pprof. Its frames are named "service: operation". A sample has the number of gaps, their own
-// time, how much of that is on the critical path, and the time of gaps that are on the wire or remote, in nanoseconds: self is
-// shown unless -sample_index says otherwise. The ten traces with the most self time in a stack have samples of their own, with the label
-// trace_id; the others share one.
-func (s *Stacks) Profile() *profile.Profile {
-	p := &profile.Profile{
-		DefaultSampleType: valueTypes[selfTimes].Type,
-		Mapping:           []*profile.Mapping{{ID: 1, File: "traces", HasFunctions: true}}, // so that nobody looks for a binary
-	}
-	for _, t := range valueTypes {
-		p.SampleType = append(p.SampleType, &t) // one of its own: a profile writes to it when it is written
-	}
-	if len(s.frames) > 0 {
-		p.TimeNanos, p.DurationNanos = s.start.UnixNano(), int64(s.end.Sub(s.start))
-	}
-	locations := make([]*profile.Location, len(s.labels))
-	location := func(name int32) *profile.Location {
-		if locations[name] == nil {
-			id := uint64(len(p.Location) + 1)
-			l := s.labels[name].label()
-			function := &profile.Function{ID: id, Name: l, SystemName: l, Filename: printable.Name(s.labels[name].service)}
-			locations[name] = &profile.Location{ID: id, Mapping: p.Mapping[0], Line: []profile.Line{{Function: function}}}
-			p.Function, p.Location = append(p.Function, function), append(p.Location, locations[name])
-		}
-		return locations[name]
-	}
-	var all values // pprof adds up the samples, and must not overflow
-	add := func(sample *profile.Sample) {
-		for j, v := range sample.Value {
-			sample.Value[j] = min(v, math.MaxInt64-all[j])
-			all[j] += sample.Value[j]
-		}
-		p.Sample = append(p.Sample, sample)
-	}
-	for _, i := range s.sorted() {
-		f := &s.frames[i]
-		if f.sum == (values{}) {
-			continue
-		}
-		var stack []*profile.Location
-		s.stack(i, func(name int32) { stack = append(stack, location(name)) })
-		rest := f.sum
-		for _, e := range f.examples {
-			for j := range rest {
-				rest[j] = max(0, rest[j]-e.values[j]) // less than nothing is left of a sum that stopped at the highest number
-			}
-			add(&profile.Sample{
-				Location: stack, Value: slices.Clone(e.values[:]), Label: map[string][]string{"trace_id": {e.trace.String()}},
-			})
-		}
-		if rest != (values{}) {
-			add(&profile.Sample{Location: stack, Value: rest[:]})
-		}
-	}
-	return p
-}
-
-// Folded writes a line for each stack that has self time, as flame graph tools read them: its frames from the root on, with semicolons
-// between, and its self time in microseconds. Semicolons in names become commas.
-func (s *Stacks) Folded(w io.Writer) error {
-	b := bufio.NewWriter(w) // which keeps an error, and tells it at Flush
-	var stack []string
-	for _, i := range s.sorted() {
-		us := time.Duration(s.frames[i].sum[selfTimes]).Round(time.Microsecond).Microseconds()
-		if us == 0 {
-			continue
-		}
-		stack = stack[:0]
-		s.stack(i, func(name int32) { stack = append(stack, strings.ReplaceAll(s.labels[name].label(), ";", ",")) })
-		slices.Reverse(stack)
-		fmt.Fprintln(b, strings.Join(stack, ";")+" "+strconv.FormatInt(us, 10))
-	}
-	return b.Flush()
 }

@@ -1,113 +1,16 @@
 package report_test
 
 import (
-	"bytes"
 	"math"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/pprof/profile"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/report"
 )
 
-func TestFoldedStacksHoldSelfTimeInMicroseconds(t *testing.T) {
-	const want = `reader: HTTP GET;bookshop: HTTP GET /books/{id} 59800
-reader: HTTP GET;bookshop: HTTP GET /books/{id};bookshop: ren,der 20000
-`
-	spans := request()
-	spans[5].Operation = "ren;der"
-	_, s := gather(report.Options{}, [][]gap.Span{spans, inTrace(2, spans)})
-	var b strings.Builder
-	if err := s.Folded(&b); err != nil || b.String() != want {
-		t.Errorf("%v, got:\n%s\nwant:\n%s", err, b.String(), want)
-	}
-}
-
-// read writes a profile, and reads it again.
-func read(t *testing.T, s *report.Stacks) *profile.Profile {
-	t.Helper()
-	var b bytes.Buffer
-	if err := s.Profile().Write(&b); err != nil {
-		t.Fatal(err)
-	}
-	p, err := profile.Parse(&b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func TestAProfileHoldsAllGaps(t *testing.T) {
-	traces := some()
-	traces = append(traces, inTrace(8, fan(1)))
-	var want [5]int64
-	for _, spans := range traces {
-		trace, _ := gap.Build(spans)
-		for g := range trace.Gaps(0) {
-			want[0]++
-			switch g.Class {
-			case gap.ClassSelf:
-				want[1] += int64(g.Time)
-				want[2] += int64(g.CriticalTime)
-			case gap.ClassWire:
-				want[3] += int64(g.Time)
-			case gap.ClassRemote:
-				want[4] += int64(g.Time)
-			}
-		}
-	}
-	_, s := gather(report.Options{}, traces)
-	p := read(t, s)
-	var got [5]int64
-	for _, sample := range p.Sample {
-		for i, v := range sample.Value {
-			got[i] += v
-		}
-	}
-	if got != want {
-		t.Errorf("%v, want %v", got, want)
-	}
-	if p.DefaultSampleType != "self" {
-		t.Errorf("the default is %q", p.DefaultSampleType)
-	}
-}
-
-// A hundred traces of the same shape, each a little slower than the one before.
-func TestTheWorstTracesOfAStackAreNamed(t *testing.T) {
-	var traces [][]gap.Span
-	for i := range uint64(100) {
-		spans := inTrace(i+1, []gap.Span{span(1, 0, shop, "server", "root", 0, 1+float64(i))})
-		traces = append(traces, spans)
-	}
-	_, s := gather(report.Options{}, traces)
-	var labels []string
-	var rest, all int64
-	for _, sample := range read(t, s).Sample {
-		all += sample.Value[1]
-		if id := sample.Label["trace_id"]; len(id) == 1 {
-			labels = append(labels, id[0])
-		} else {
-			rest += sample.Value[0]
-		}
-	}
-	want := []string{}
-	for i := range uint64(10) {
-		want = append(want, gap.TraceID{Low: 100 - i}.String())
-	}
-	slices.Sort(labels)
-	slices.Sort(want)
-	if !slices.Equal(labels, want) || rest != 90 || all != 5050*int64(time.Millisecond) {
-		t.Errorf("%d gaps without a trace, %v in all, labels %v", rest, time.Duration(all), labels)
-	}
-}
-
-func TestAStackEndsSomewhere(t *testing.T) {
+func TestDeepStacksAreTruncated(t *testing.T) {
 	_, s := gather(report.Options{}, [][]gap.Span{chain(100_000)})
 	p := read(t, s)
 	if len(p.Sample) != 1 || len(p.Sample[0].Location) != 256 || p.Sample[0].Location[0].Line[0].Function.Name != "(deeper)" {
@@ -118,7 +21,7 @@ func TestAStackEndsSomewhere(t *testing.T) {
 	}
 }
 
-func TestSumsStopAtTheHighestNumber(t *testing.T) {
+func TestStackSumsSaturate(t *testing.T) {
 	var traces [][]gap.Span
 	for i := range uint64(100) {
 		long := span(1, 0, shop, "server", "root", 0, 1)
@@ -134,35 +37,5 @@ func TestSumsStopAtTheHighestNumber(t *testing.T) {
 	var b strings.Builder
 	if err := s.Folded(&b); err != nil || b.String() != "bookshop: root 9223372036854775\n" {
 		t.Errorf("%s, %v; want the highest number, %d ns", b.String(), err, int64(math.MaxInt64))
-	}
-}
-
-func TestPprofReadsIt(t *testing.T) {
-	_, s := gather(report.Options{}, [][]gap.Span{request()})
-	file := filepath.Join(t.TempDir(), "gaps.pb.gz")
-	var b bytes.Buffer
-	if err := s.Profile().Write(&b); err != nil {
-		t.Fatal(err)
-	}
-	write(t, file, b.Bytes())
-	for name, test := range map[string]struct {
-		args []string
-		want []string
-	}{
-		"top":    {[]string{"-top"}, []string{"Type: self", "29.90ms 74.94% 74.94%    39.90ms   100%  bookshop: HTTP GET /books/{id}", "10ms 25.06%   100%       10ms 25.06%  bookshop: render"}},
-		"wire":   {[]string{"-top", "-sample_index=wire"}, []string{"20ms   100%   100%       20ms   100%  reader: HTTP GET"}},
-		"traces": {[]string{"-traces"}, []string{"trace_id:  0000000000000001", "bookshop: render\n             bookshop: HTTP GET /books/{id}\n             reader: HTTP GET"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			out, err := exec.CommandContext(t.Context(), "go", append(append([]string{"tool", "pprof"}, test.args...), file)...).CombinedOutput()
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			for _, want := range test.want {
-				if !strings.Contains(string(out), want) {
-					t.Errorf("%q is missing in\n%s", want, out)
-				}
-			}
-		})
 	}
 }

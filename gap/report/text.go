@@ -15,16 +15,17 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// TextOptions say how to write text. The zero value is for a file: 100 columns without colours, and tables as wide as they need.
+// TextOptions are the options of [Report.Text] and [Waterfall]. The zero value is for a file.
 type TextOptions struct {
-	Width      int  // columns, at least 60. 0 means that lines may have any length; a waterfall then has 100
-	Color      bool // with escape sequences (ECMA-48 SGR, the 8 colours that every terminal knows)
-	ASCII      bool // for a terminal that knows nothing else. Names stay as they are
-	Rows       int  // of a waterfall, at most and beside lines that say what is left out. 0 means 100, less than 0 all
-	Operations int  // in the table, at most. 0 means 20, less than 0 all
+	Width      int  // columns, at least 60; 0 means 100 for a waterfall, and no bound for other lines
+	Color      bool // use escape sequences for the 8 standard colours
+	ASCII      bool // use ASCII only, except in names
+	Rows       int  // the most spans in a waterfall; 0 means 100, less than 0 all
+	Operations int  // the most operations in the table; 0 means 20, less than 0 all
 }
 
-// Text writes a waterfall of each trace that is drawn, a table of the worst gaps, and one of the operations.
+// Text writes the waterfall of each drawn trace, a table of the listed gaps, and one of the
+// operations.
 func (r *Report) Text(w io.Writer, o TextOptions) error {
 	t := &text{options: o}
 	for _, d := range r.drawn.sorted() {
@@ -43,8 +44,8 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 	return err
 }
 
-// Waterfall writes one trace as a tree of its calls, each with a bar on one time axis. A span's gaps, the time that none of the spans below it
-// covers, are marked on its bar where they lie. The later waits of a call are drawn on the call's line.
+// Waterfall writes one trace as a tree of its calls, each with a bar on a common time axis. The
+// gaps of a span are marked on its bar. The later waits of a call are on the call's line.
 func Waterfall(w io.Writer, trace *gap.Trace, o TextOptions) error {
 	t := &text{options: o}
 	t.waterfall(trace)
@@ -54,7 +55,7 @@ func Waterfall(w io.Writer, trace *gap.Trace, o TextOptions) error {
 	return err
 }
 
-// text is a report in the making.
+// text is the buffer that a report is written to.
 type text struct {
 	strings.Builder
 	options TextOptions
@@ -62,25 +63,25 @@ type text struct {
 
 func (t *text) width() int { return max(60, cmp.Or(t.options.Width, 100)) }
 
-// atMost is how wide a table may be.
-func (t *text) atMost() int {
+// maxWidth returns how wide lines other than a waterfall's may be.
+func (t *text) maxWidth() int {
 	if t.options.Width > 0 {
 		return t.width()
 	}
 	return math.MaxInt
 }
 
-// wrapped is a line, or several where it is too wide.
-func (t *text) wrapped(s string) string { return ansi.Wordwrap(s, t.atMost(), "") }
+// wrapped breaks a line that is too wide.
+func (t *text) wrapped(s string) string { return ansi.Wordwrap(s, t.maxWidth(), "") }
 
-// section leaves a line between what was written and what comes.
+// section writes an empty line, except at the start.
 func (t *text) section() {
 	if t.Len() > 0 {
 		t.WriteByte('\n')
 	}
 }
 
-// plain is s in the signs that the terminal has, but for what is in a name.
+// plain replaces characters of our own that the terminal lacks. It is not for names.
 func (t *text) plain(s string) string {
 	if t.options.ASCII {
 		s = strings.ReplaceAll(strings.ReplaceAll(s, "µs", "us"), "…", "...")
@@ -90,7 +91,7 @@ func (t *text) plain(s string) string {
 
 func (t *text) duration(d time.Duration) string { return t.plain(duration(d)) }
 
-// styled is s as the style has it, if there are colours.
+// styled adds the style to s if colours are on.
 func (t *text) styled(style ansi.Style, s string) string {
 	if !t.options.Color || s == "" {
 		return s
@@ -104,9 +105,10 @@ var (
 )
 
 func (t *text) heading(d drawn) {
-	total, self := span(d.trace), selfTime(d.trace)
+	self := d.trace.SelfTime()
 	line := fmt.Sprintf("%s  %s, %d %s, self %s",
-		t.styled(bold, "Trace "+d.trace.ID().String()), t.duration(total), d.trace.Len(), printable.Plural(d.trace.Len(), "span"), t.duration(self))
+		t.styled(bold, "Trace "+d.trace.ID().String()), t.duration(d.trace.Duration()),
+		d.trace.Len(), printable.Plural(d.trace.Len(), "span"), t.duration(self))
 	if self > 0 {
 		line += fmt.Sprintf(", critical %s", t.duration(d.critical))
 	}
@@ -117,16 +119,9 @@ func (t *text) heading(d drawn) {
 			fmt.Fprintf(t, "  and %d more warnings\n", len(d.warnings)-most)
 			break
 		}
-		t.WriteString(ansi.Truncate(t.plain("  warning: "+warning(w)), t.atMost(), t.glyphs().ellipsis) + "\n")
+		t.WriteString(ansi.Truncate(t.plain("  warning: "+warning(w)), t.maxWidth(), t.glyphs().ellipsis) + "\n")
 	}
 	t.WriteByte('\n')
-}
-
-// column is one of numbers, with its heading. On a narrow terminal the columns of the highest rank go first, and those of rank 0 stay.
-type column struct {
-	heading string
-	width   int
-	rank    int
 }
 
 var (
@@ -144,69 +139,13 @@ var (
 	}
 )
 
-// line is one of a table: numbers, what they are about, and the trace to look at.
-type line struct {
-	numbers     []string
-	name, trace string
-}
-
-// table writes lines, none of them wider than the terminal as far as that goes.
-func (t *text) table(title string, columns []column, name, trace string, lines []line) {
-	t.section()
-	fmt.Fprintf(t, "%s\n", t.styled(bold, ansi.Truncate(title, t.atMost(), t.glyphs().ellipsis)))
-	head := line{name: name, trace: trace}
-	left := t.atMost() - 2
-	names, traces := ansi.StringWidth(name), ansi.StringWidth(trace)
-	for _, c := range columns {
-		head.numbers = append(head.numbers, c.heading)
-		left -= 1 + c.width
-	}
-	for _, l := range lines {
-		names, traces = max(names, ansi.StringWidth(l.name)), max(traces, len(l.trace))
-	}
-	const least = 24 // columns of a name that are worth more than other columns
-	dropped := math.MaxInt
-	for rank := 3; rank > 0 && left < min(names, least); rank-- {
-		for _, c := range columns {
-			if c.rank == rank {
-				left += 1 + c.width
-			}
-		}
-		dropped = rank
-	}
-	if left-min(names, least) < traces+2 {
-		traces = 0
-	} else {
-		left -= traces + 2
-	}
-	names = min(names, max(left, 16))
-	for i, l := range append([]line{head}, lines...) {
-		var b strings.Builder
-		for j, number := range l.numbers {
-			if columns[j].rank < dropped {
-				fmt.Fprintf(&b, " %*s", columns[j].width, number)
-			}
-		}
-		label := ansi.Truncate(l.name, names, t.glyphs().ellipsis)
-		b.WriteString("  " + label)
-		if traces > 0 {
-			b.WriteString(strings.Repeat(" ", names-ansi.StringWidth(label)+2) + l.trace)
-		}
-		if i == 0 {
-			t.WriteString(t.styled(faint, b.String()) + "\n")
-		} else {
-			t.WriteString(b.String() + "\n")
-		}
-	}
-}
-
 func (t *text) gaps(r *Report) {
 	if r.gaps.Len() == 0 {
 		return
 	}
-	var lines []line
+	var lines []tableRow
 	for _, g := range r.gaps.sorted() {
-		l := line{
+		l := tableRow{
 			numbers: []string{t.duration(g.CriticalTime), t.duration(g.Time), "+" + t.duration(g.At)},
 			name:    t.label(g.Service, g.Operation), trace: g.TraceID.String(),
 		}
@@ -222,14 +161,14 @@ func (t *text) gaps(r *Report) {
 }
 
 func (t *text) operations(r *Report) {
-	var lines []line
+	var lines []tableRow
 	most, more := cmp.Or(t.options.Operations, 20), 0
 	for o := range r.summary.Operations() {
 		if most >= 0 && len(lines) == most {
 			more++
 			continue
 		}
-		l := line{
+		l := tableRow{
 			numbers: []string{fmt.Sprint(o.Count)},
 			name:    t.label(o.Service, o.Name), trace: o.Worst.TraceID.String(),
 		}
@@ -275,18 +214,18 @@ func sortedCodes(warnings map[gap.WarningCode]int) []gap.WarningCode {
 	return codes
 }
 
-// warning is one as people may see it: it holds names.
+// warning formats a warning. It may hold names, so it needs escaping.
 func warning(w gap.Warning) string { return printable.Text(w.String(), 300) }
 
 func (t *text) label(service, operation string) string {
 	l := label(service, operation)
 	if t.options.ASCII {
-		l = strings.ReplaceAll(l, "…", t.glyphs().ellipsis) // where it was cut
+		l = strings.ReplaceAll(l, "…", t.glyphs().ellipsis) // where it was truncated
 	}
 	return l
 }
 
-// label names an operation for people.
+// label formats an operation with its service.
 func label(service, operation string) string {
 	if operation = printable.Name(operation); service != "" {
 		operation = printable.Name(service) + ": " + operation

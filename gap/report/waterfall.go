@@ -14,7 +14,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// glyphs are the signs of a picture; a class of gap has its own.
+// glyphs are the characters of a waterfall.
 type glyphs struct {
 	span                  string
 	gaps                  map[gap.Class]string
@@ -33,7 +33,7 @@ var (
 	}
 
 	selfStyle = ansi.Style{}.Bold().ForegroundColor(ansi.Magenta)
-	palette   = []ansi.Style{ // one colour per service, in the order in which they appear
+	palette   = []ansi.Style{ // by service, in the order in which they appear
 		ansi.Style{}.ForegroundColor(ansi.Cyan),
 		ansi.Style{}.ForegroundColor(ansi.Blue),
 		ansi.Style{}.ForegroundColor(ansi.Green),
@@ -50,7 +50,7 @@ func (t *text) glyphs() glyphs {
 
 const numberWidth = 11 // " 12345.6 ms"
 
-// picture is a waterfall in the making.
+// picture is a waterfall that is being written.
 type picture struct {
 	*text
 	glyphs       glyphs
@@ -58,12 +58,14 @@ type picture struct {
 	length       time.Duration
 	unit         time.Duration
 	unitName     string
-	labels, bars int // the columns of each
+	labels, bars int // widths in columns
 	services     map[string]int
 }
 
 func (t *text) waterfall(trace *gap.Trace) {
-	p := &picture{text: t, glyphs: t.glyphs(), start: trace.Start(), length: max(span(trace), 1), services: map[string]int{}}
+	p := &picture{
+		text: t, glyphs: t.glyphs(), start: trace.Start(), length: max(trace.Duration(), 1), services: map[string]int{},
+	}
 	p.unit, p.unitName = unitOf(p.length)
 	if t.options.ASCII && p.unit == time.Microsecond {
 		p.unitName = "us"
@@ -88,10 +90,11 @@ func (t *text) waterfall(trace *gap.Trace) {
 	}
 }
 
-// label is what stands before a row's bar: its place in the tree, and its name.
+// label returns the text before a row's bar: its place in the tree, and its name.
 func (p *picture) label(r row) string {
 	var b strings.Builder
-	// A rail takes two columns, and leaves the name half of what there is. What lies deeper is drawn below the last rail.
+	// A level takes two columns. Deeper rows show their depth as a number, which leaves space for
+	// the name.
 	const most = 10
 	for depth := 1; depth < min(r.depth, most); depth++ {
 		if r.rails&(1<<depth) != 0 {
@@ -121,10 +124,10 @@ func (p *picture) label(r row) string {
 	return b.String()
 }
 
-// axis writes the line of times, labelled at the least round distance that leaves room for the labels.
+// axis writes the time axis, with labels at round distances.
 func (p *picture) axis() {
-	const room = 10 // columns
-	step := roundStep(func(step time.Duration) bool { return p.column(step) >= room })
+	const space = 10 // columns for a label
+	step := roundStep(func(step time.Duration) bool { return p.column(step) >= space })
 	line := []rune(strings.Repeat(" ", p.bars))
 	for at := time.Duration(0); at < p.length; at += step {
 		label := p.glyphs.tick + strconv.FormatFloat(p.amount(at), 'f', -1, 64) + " " + p.unitName
@@ -140,16 +143,17 @@ func (p *picture) axis() {
 
 func (p *picture) amount(d time.Duration) float64 { return float64(d) / float64(p.unit) }
 
-// number is a duration in the unit of the picture, so that numbers can be compared, or in a smaller one if nothing is left of it.
-func (p *picture) number(d time.Duration) string {
+// duration formats a duration in the unit of the picture, so that durations are easy to compare. A
+// very short one has a smaller unit.
+func (p *picture) duration(d time.Duration) string {
 	text := fmt.Sprintf("%.1f %s", p.amount(d), p.unitName)
 	if d > 0 && p.amount(d) < 0.05 {
-		text = p.duration(d)
+		text = p.text.duration(d)
 	}
 	return fmt.Sprintf("%*s", numberWidth, text)
 }
 
-// column says how far from the left a time is drawn.
+// column returns the column of a time.
 func (p *picture) column(at time.Duration) float64 {
 	return float64(at) / float64(p.length) * float64(p.bars)
 }
@@ -172,7 +176,7 @@ func (p *picture) line(r row, label string) {
 		total += n.Duration()
 		self += n.SelfTime()
 		for g := range n.Gaps(0) {
-			if glyph, drawn := p.glyphs.gaps[g.Class]; drawn && !g.Joined() { // nobody knows where joined work lies
+			if glyph, drawn := p.glyphs.gaps[g.Class]; drawn && !g.Joined() { // joined time has no place on the bar
 				p.paint(cells, g.Start, g.End, cell{glyph, gapStyles[g.Class]}, false)
 			}
 		}
@@ -184,22 +188,22 @@ func (p *picture) line(r row, label string) {
 		}
 		p.WriteString(bar)
 	}
-	p.WriteString(p.number(total))
+	p.WriteString(p.duration(total))
 	if self > 0 {
-		p.WriteString(p.styled(selfStyle, p.number(self)))
+		p.WriteString(p.styled(selfStyle, p.duration(self)))
 	}
 	p.WriteByte('\n')
 }
 
-// style is the colour of a span's service.
+// style returns the colour of a span's service.
 func (p *picture) style(n gap.Node) ansi.Style {
 	service := n.Service()
-	number, known := p.services[service]
+	i, known := p.services[service]
 	if !known {
-		number = len(p.services)
-		p.services[service] = number
+		i = len(p.services)
+		p.services[service] = i
 	}
-	return palette[number%len(palette)]
+	return palette[i%len(palette)]
 }
 
 type cell struct {
@@ -207,8 +211,8 @@ type cell struct {
 	style ansi.Style
 }
 
-// paint fills the cells of which the interval covers half or more. Where there is none, the one in its middle is
-// filled if the interval must be seen, or covers a quarter of it.
+// paint fills the cells that the interval covers at least to a half. If there is none, it fills the
+// cell in the middle if always is set or the interval covers a quarter of it.
 func (p *picture) paint(cells []cell, start, end time.Time, c cell, always bool) {
 	from, to := p.column(start.Sub(p.start)), p.column(end.Sub(p.start))
 	first, last := int(math.Round(from)), int(math.Round(to))
@@ -224,7 +228,7 @@ func (p *picture) paint(cells []cell, start, end time.Time, c cell, always bool)
 	}
 }
 
-// runs cuts cells where the glyph changes: a row's glyphs differ wherever its styles do.
+// runs yields runs of cells with the same glyph, and so with the same style.
 func runs(cells []cell) func(yield func([]cell) bool) {
 	return func(yield func([]cell) bool) {
 		for len(cells) > 0 {

@@ -3,51 +3,12 @@ package report_test
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/report"
 )
-
-var (
-	reader = &gap.Process{Service: "reader"}
-	shop   = &gap.Process{Service: "bookshop"}
-)
-
-// span makes a span that lies from start to end, in milliseconds.
-func span(id, parent gap.SpanID, p *gap.Process, kind, operation string, start, end float64) gap.Span {
-	ms := func(x float64) time.Duration { return time.Duration(x * float64(time.Millisecond)) }
-	s := gap.Span{
-		TraceID: gap.TraceID{Low: 1}, SpanID: id, Process: p, Operation: operation,
-		Start: time.Unix(1_800_000_000, 0).Add(ms(start)), Duration: ms(end - start),
-		Tags: []gap.Field{{Key: "span.kind", Value: kind}},
-	}
-	if parent != 0 {
-		s.References = []gap.Reference{{Type: gap.ChildOf, TraceID: s.TraceID, SpanID: parent}}
-	}
-	return s
-}
-
-func wait(id, call gap.SpanID, s gap.Span) gap.Span {
-	s.SpanID, s.Operation = id, s.Operation+" wait"
-	s.References = append(s.References, gap.Reference{Type: gap.FollowsFrom, TraceID: s.TraceID, SpanID: call})
-	return s
-}
-
-// request is a handler that reads a cache, streams rows with work between them, and is called over a wire.
-func request() []gap.Span {
-	return []gap.Span{
-		span(1, 0, reader, "client", "HTTP GET", 0, 100),
-		span(2, 1, shop, "server", "HTTP GET /books/{id}", 10, 90),
-		span(3, 2, shop, "client", "redis get", 10, 20),
-		span(4, 2, shop, "client", "sql query", 30, 50),
-		wait(5, 4, span(0, 2, shop, "client", "sql query", 60, 70)),
-		span(6, 2, shop, "internal", "render", 80, 90),
-		span(7, 2, shop, "client", "redis set", 70, 70.1),
-	}
-}
 
 func draw(t *testing.T, spans []gap.Span, o report.TextOptions) string {
 	t.Helper()
@@ -62,7 +23,7 @@ func draw(t *testing.T, spans []gap.Span, o report.TextOptions) string {
 	return out.String()
 }
 
-func TestGapsAreMarkedWhereTheyLie(t *testing.T) {
+func TestWaterfall(t *testing.T) {
 	const want = `
                                   ╷0 ms                 ╷50 ms                       time       self
 reader: HTTP GET                  ▒▒▒▒████████████████████████████████████▒▒▒▒   100.0 ms
@@ -79,7 +40,7 @@ reader: HTTP GET                  ▒▒▒▒███████████�
 	}
 }
 
-func TestASCIIIsEnough(t *testing.T) {
+func TestWaterfallInASCII(t *testing.T) {
 	const want = `
                                   |0 ms       |50 ms             time       self
 reader: HTTP GET                  ~~####################~~   100.0 ms
@@ -96,14 +57,14 @@ reader: HTTP GET                  ~~####################~~   100.0 ms
 	}
 }
 
-func TestLegendOfANarrowTerminalHasALineForEachSign(t *testing.T) {
+func TestLegendOfNarrowTerminal(t *testing.T) {
 	const want = "\n# blocked, or covered by the spans below\n. gap: self time\n~ gap: on the wire\n"
 	if got := draw(t, request(), report.TextOptions{Width: 70, ASCII: true}); !strings.HasSuffix(got, want) {
 		t.Errorf("got:\n%s\nwant at its end:%s", got, want)
 	}
 }
 
-func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
+func TestWaterfallFitsTheTerminal(t *testing.T) {
 	spans := request()
 	spans[1].Operation = strings.Repeat("本", 50)
 	for width := 60; width <= 200; width++ {
@@ -116,7 +77,7 @@ func TestNoLineIsWiderThanTheTerminal(t *testing.T) {
 	}
 }
 
-func TestOddTracesAreDrawn(t *testing.T) {
+func TestWaterfallOfOddTraces(t *testing.T) {
 	for name, spans := range map[string][]gap.Span{
 		"empty":      nil,
 		"no time":    {span(1, 0, nil, "", "now", 0, 0)},

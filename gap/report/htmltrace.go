@@ -14,13 +14,13 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// axisUnits is how wide the pictures of a waterfall are, whatever width they are shown at.
+// axisUnits is the width of a waterfall's picture in its own coordinates. CSS scales it.
 const axisUnits = 1000
 
-// htmlTrace is a trace as the template sees it.
+// htmlTrace is a trace, for the template.
 type htmlTrace struct {
 	drawn
-	page     *page
+	page     *htmlPage
 	Number   int // from 1
 	length   time.Duration
 	unit     time.Duration
@@ -29,17 +29,17 @@ type htmlTrace struct {
 	ids      map[gap.Node]anchor
 }
 
-// ID returns the id of the trace.
+// ID returns the trace id.
 func (t *htmlTrace) ID() gap.TraceID { return t.trace.ID() }
 
-// Jaeger is where Jaeger's UI shows the trace.
+// Jaeger returns the URL of the trace in Jaeger's UI, or "".
 func (t *htmlTrace) Jaeger() string { return t.page.jaegerURL(t.trace.ID(), 0) }
 
-// Facts says what stands below the trace's heading.
+// Facts returns the texts below the trace's heading.
 func (t *htmlTrace) Facts() []string {
-	self := selfTime(t.trace)
+	self := t.trace.SelfTime()
 	facts := []string{
-		duration(span(t.trace)), fmt.Sprintf("%d %s", t.trace.Len(), printable.Plural(t.trace.Len(), "span")),
+		duration(t.trace.Duration()), fmt.Sprintf("%d %s", t.trace.Len(), printable.Plural(t.trace.Len(), "span")),
 		t.trace.Start().Format("2006-01-02 15:04:05.000 UTC"), "self time " + duration(self),
 	}
 	if self > 0 {
@@ -48,10 +48,10 @@ func (t *htmlTrace) Facts() []string {
 	return facts
 }
 
-// WarningCount returns how many there are.
+// WarningCount returns the number of warnings.
 func (t *htmlTrace) WarningCount() int { return len(t.warnings) }
 
-// Warnings are texts, at most some: what was wrong in the same way everywhere needs no list.
+// Warnings returns the texts of the first 100 warnings.
 func (t *htmlTrace) Warnings() (texts []string) {
 	const most = 100
 	for _, w := range t.warnings[:min(len(t.warnings), most)] {
@@ -63,21 +63,21 @@ func (t *htmlTrace) Warnings() (texts []string) {
 	return texts
 }
 
-// tick is a moment that the axis names.
+// tick is a label of the time axis.
 type tick struct {
 	Percent string
 	Label   string
 }
 
-// Ticks returns the moments that the axis names: at most six, so that a telephone has room for them.
+// Ticks returns the labels of the time axis. There are at most six, which fit on a phone.
 func (t *htmlTrace) Ticks() (ticks []tick) {
 	step := roundStep(func(step time.Duration) bool { return t.length/step < 6 })
 	for at := time.Duration(0); at < t.length; at += step {
 		label := strconv.FormatFloat(float64(at)/float64(t.unit), 'f', -1, 64) + " " + t.unitName
 		if float64(at) > 0.92*float64(t.length) {
-			label = "" // it would stand out of the picture
+			label = "" // it would not fit
 		}
-		ticks = append(ticks, tick{number(100*float64(at)/float64(t.length)) + "%", label})
+		ticks = append(ticks, tick{coordinate(100*float64(at)/float64(t.length)) + "%", label})
 		if at > math.MaxInt64-step {
 			break
 		}
@@ -85,43 +85,44 @@ func (t *htmlTrace) Ticks() (ticks []tick) {
 	return ticks
 }
 
-// Chunks returns the rows in groups that browsers can lay out when they are scrolled to.
+// Chunks returns the rows in groups. Browsers lay out a group when it is scrolled into view.
 func (t *htmlTrace) Chunks() iter.Seq[[]row] {
-	const size = 50 // page.css knows it
+	const size = 50 // as in page.css
 	return slices.Chunk(t.rows, size)
 }
 
-// htmlRow is a row as the template sees it.
+// htmlRow is a row of a waterfall, for the template.
 type htmlRow struct {
 	ID            string
 	Level, Indent int
 	Service, Name string
 	Long          bool // the name may not fit
 	Notes         []string
-	Line          string // the path that draws the spans
+	Line          string // SVG path that draws the spans
 	Gaps          []htmlMark
-	Says          string
+	Label         string // for screen readers
 	Time, Self    string
-	LeftOut       string // instead of all that, what is left out
+	LeftOut       string // if set, the row stands for spans that are left out
 }
 
-// htmlMark draws a gap, or all gaps of a class that are too narrow for one each.
+// htmlMark draws one gap, or all gaps of a class that are too narrow to be drawn apart.
 type htmlMark struct {
 	Class             gap.Class
 	X, Y, Width, High string
-	Path              string // instead of these
+	Path              string // if set, it draws the gaps instead of X, Y, Width and High
 	Data              string
 	Title             string
 
-	path, data []byte // Path and Data in the making: there may be a hundred thousand
+	path, data []byte // buffers of Path and Data: a row may have a hundred thousand gaps
 }
 
-// bands say how far down and how high a gap is drawn in a row of ten units: classes differ by more than their colour.
-var bands = map[gap.Class][2]int{gap.ClassSelf: {0, 10}, gap.ClassWire: {2, 6}, gap.ClassRemote: {2, 6}}
+// heights are the top and the height of a gap in a row of ten units, so that classes differ not
+// only by colour.
+var heights = map[gap.Class][2]int{gap.ClassSelf: {0, 10}, gap.ClassWire: {2, 6}, gap.ClassRemote: {2, 6}}
 
-// Row makes a row ready for the template.
+// Row prepares a row for the template.
 func (t *htmlTrace) Row(r row) htmlRow {
-	const deepest = 10 // page.css knows it
+	const deepest = 10 // as in page.css
 	h := htmlRow{Level: r.depth + 1, Indent: min(r.depth, deepest)}
 	if len(r.nodes) == 0 {
 		h.LeftOut = fmt.Sprintf("%d more %s", r.leftOut, printable.Plural(r.leftOut, "span"))
@@ -145,13 +146,12 @@ func (t *htmlTrace) Row(r row) htmlRow {
 		if n.End().After(last) {
 			last = n.End()
 		}
-		// What is shorter than can be seen is seen all the same.
-		const least = 1.5
+		const least = 1.5 // visible, even if the span is shorter
 		x, width := t.x(n.Start()), max(t.x(n.End())-t.x(n.Start()), least)
 		x = min(x, axisUnits-width)
-		fmt.Fprintf(&line, "M%s 4h%sv2h-%[2]sz", number(x), number(width))
+		fmt.Fprintf(&line, "M%s 4h%sv2h-%[2]sz", coordinate(x), coordinate(width))
 		for g := range n.Gaps(0) {
-			if g.Joined() { // nobody knows where it lies
+			if g.Joined() { // it has no place in the picture
 				joined += g.Time
 				continue
 			}
@@ -168,9 +168,9 @@ func (t *htmlTrace) Row(r row) htmlRow {
 		}
 	}
 	h.Line = line.String()
-	h.Says = fmt.Sprintf("from %s to %s", duration(first.Start().Sub(t.trace.Start())), duration(last.Sub(t.trace.Start())))
+	h.Label = fmt.Sprintf("from %s to %s", duration(first.Start().Sub(t.trace.Start())), duration(last.Sub(t.trace.Start())))
 	if selfs > 0 {
-		h.Says += fmt.Sprintf(", %d %s of self time", selfs, printable.Plural(selfs, "gap"))
+		h.Label += fmt.Sprintf(", %d %s of self time", selfs, printable.Plural(selfs, "gap"))
 	}
 	h.Time = t.amount(total)
 	if self > 0 {
@@ -180,15 +180,18 @@ func (t *htmlTrace) Row(r row) htmlRow {
 	return h
 }
 
-// mark adds what draws a gap.
+// mark adds a gap to the marks, or to the narrow marks if it is too narrow for one.
 func (t *htmlTrace) mark(marks []htmlMark, narrow map[gap.Class]*htmlMark, n gap.Node, g gap.Gap) []htmlMark {
-	const least = 2 // units that can be pointed at
+	const least = 2 // wide enough to be pointed at
 	from, to := g.Start.Sub(t.trace.Start()), g.End.Sub(t.trace.Start())
 	x, width := t.x(g.Start), t.x(g.End)-t.x(g.Start)
-	band := bands[g.Class]
+	height := heights[g.Class]
 	if width >= least {
-		m := htmlMark{Class: g.Class, X: number(x), Y: strconv.Itoa(band[0]), Width: number(width), High: strconv.Itoa(band[1]), Data: string(gapData(nil, n, g, from, to))}
-		if g.Class != gap.ClassRemote { // it is mostly all of a span, and the row tells the same
+		m := htmlMark{
+			Class: g.Class, Data: string(gapData(nil, n, g, from, to)),
+			X: coordinate(x), Y: strconv.Itoa(height[0]), Width: coordinate(width), High: strconv.Itoa(height[1]),
+		}
+		if g.Class != gap.ClassRemote { // most are a whole span, so the row has these times
 			m.Title = fmt.Sprintf("%s: %s, from %s", g.Class, duration(g.Time), duration(from))
 		}
 		return append(marks, m)
@@ -201,7 +204,7 @@ func (t *htmlTrace) mark(marks []htmlMark, narrow map[gap.Class]*htmlMark, n gap
 		m.data = append(m.data, ';')
 	}
 	m.data = gapData(m.data, n, g, from, to)
-	m.path = fmt.Appendf(m.path, "M%s %dh%sv%dh-%[3]sz", number(x), band[0], number(width), band[1])
+	m.path = fmt.Appendf(m.path, "M%s %dh%sv%dh-%[3]sz", coordinate(x), height[0], coordinate(width), height[1])
 	return marks
 }
 
@@ -209,7 +212,7 @@ func gapData(to []byte, n gap.Node, g gap.Gap, start, end time.Duration) []byte 
 	return fmt.Appendf(to, "%s %s %d %d", g.Class, n.Span().SpanID, start, end)
 }
 
-// notes are what is to be known of a row beside its times.
+// notes returns what a row says in addition to its times.
 func notes(r row, joined time.Duration) (notes []string) {
 	n := r.nodes[0]
 	if later := len(r.nodes) - 1; later > 0 {
@@ -218,24 +221,25 @@ func notes(r row, joined time.Duration) (notes []string) {
 	if joined > 0 {
 		notes = append(notes, duration(joined)+" in joined waits")
 	}
-	for _, is := range []struct {
-		so   bool
-		note string
-	}{{n.Incomplete(), "parent missing"}, {n.Outlives(), "outlives parent"}, {n.Detached(), "detached"}} {
-		if is.so {
-			notes = append(notes, is.note)
-		}
+	if n.Incomplete() {
+		notes = append(notes, "parent missing")
+	}
+	if n.Outlives() {
+		notes = append(notes, "outlives parent")
+	}
+	if n.Detached() {
+		notes = append(notes, "detached")
 	}
 	return notes
 }
 
-// x says how far from the left a moment is drawn.
+// x returns the coordinate of a time.
 func (t *htmlTrace) x(at time.Time) float64 {
 	return float64(at.Sub(t.trace.Start())) / float64(t.length) * axisUnits
 }
 
-// amount is a time in the unit of all times of the trace, so that they can be compared by looking at them, unless it is so short that
-// nothing would be left of it.
+// amount formats a duration in the unit of the trace, so that durations are easy to compare. A very
+// short one has a smaller unit.
 func (t *htmlTrace) amount(d time.Duration) string {
 	if d < t.unit/10 {
 		return duration(d)
@@ -243,27 +247,27 @@ func (t *htmlTrace) amount(d time.Duration) string {
 	return strconv.FormatFloat(float64(d)/float64(t.unit), 'f', 2, 64) + " " + t.unitName
 }
 
-// number is x for a picture: finer than any screen.
-func number(x float64) string {
+// coordinate formats a coordinate, more exactly than any screen.
+func coordinate(x float64) string {
 	return strconv.FormatFloat(math.Round(x*1000)/1000, 'f', -1, 64)
 }
 
-// htmlPlace is a line of the table of a trace's gaps.
-type htmlPlace struct {
+// htmlTraceGap is a row of the table of a trace's gaps.
+type htmlTraceGap struct {
 	Span               htmlSpan
 	Class              gap.Class
 	At, Time, Critical string
 	Joined             bool
 }
 
-// Places returns the longest gaps of the trace, by time: what the picture shows, in words.
-func (t *htmlTrace) Places() (places []htmlPlace) {
+// Gaps returns the longest gaps of the trace, ordered by start. They are the picture as a table.
+func (t *htmlTrace) Gaps() (gaps []htmlTraceGap) {
 	for _, g := range longest(t.trace, 100) {
 		s := g.Node.Span()
-		places = append(places, htmlPlace{
+		gaps = append(gaps, htmlTraceGap{
 			Span: t.page.span(g.Node.Service(), s.Operation, t.trace.ID(), s.SpanID), Class: g.Class, Joined: g.Joined(),
 			At: duration(g.Start.Sub(t.trace.Start())), Time: duration(g.Time), Critical: duration(g.CriticalTime),
 		})
 	}
-	return places
+	return gaps
 }

@@ -1,0 +1,61 @@
+// Package page holds what gap/report and gap/debug need for pages that are not for users of
+// gap/report: the template, the style, the Content-Security-Policy, and the parts that only
+// gap/debug adds.
+package page
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"html/template"
+	"sync"
+
+	"github.com/gaptrace/gaptrace/internal/printable"
+)
+
+// Site is what gap/debug adds to a page.
+type Site struct {
+	Links    []Link        // at the top of the page
+	TraceURL string        // URL prefix for traces that this page does not draw; the trace id is appended. "" links none
+	Intro    template.HTML // before everything else. Its tables look like those of the page
+}
+
+// Link is a link to another page.
+type Link struct {
+	Text string
+	URL  string // may be relative; the template drops schemes other than http, https and mailto
+}
+
+// Template returns the template of all pages, page.html.
+func Template() *template.Template { return parts().template }
+
+// Style returns page.css.
+func Style() template.CSS { return parts().style }
+
+// Policy returns the Content-Security-Policy of all pages. A page loads nothing, runs no script,
+// and has no style except its own.
+func Policy() string { return parts().policy }
+
+//go:embed page.html page.css
+var files embed.FS
+
+// parts is evaluated at the first page, so that importing the package costs nothing.
+var parts = sync.OnceValue(func() (p struct {
+	template *template.Template
+	style    template.CSS
+	policy   string
+},
+) {
+	style, err := files.ReadFile("page.css")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	functions := template.FuncMap{"duration": printable.Duration}
+	p.template = template.Must(template.New("page.html").Funcs(functions).ParseFS(files, "page.html"))
+	p.style = template.CSS(style)
+	sum := sha256.Sum256(style)
+	// The empty data: image, see page.html, keeps browsers from asking for /favicon.ico.
+	p.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
+		"'; img-src data:; base-uri 'none'; form-action 'none'"
+	return p
+})

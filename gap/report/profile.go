@@ -1,0 +1,102 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/pprof/profile"
+
+	"github.com/gaptrace/gaptrace/internal/printable"
+)
+
+var valueTypes = []profile.ValueType{
+	gapCount:      {Type: "gaps", Unit: "count"},
+	selfTimes:     {Type: "self", Unit: "nanoseconds"},
+	criticalTimes: {Type: "critical", Unit: "nanoseconds"},
+	wireTimes:     {Type: "wire", Unit: "nanoseconds"},
+	remoteTimes:   {Type: "remote", Unit: "nanoseconds"},
+}
+
+// Profile returns the gaps as a profile for go tool pprof, with frames "service: operation". A
+// sample has five values: the number of gaps, then in nanoseconds self time (pprof's default,
+// unless -sample_index says otherwise), critical time, and the time of wire and remote gaps.
+//
+// The ten traces with the most self time in a stack have a sample each, with the label trace_id.
+// The other traces of the stack share one.
+func (s *Stacks) Profile() *profile.Profile {
+	p := &profile.Profile{
+		DefaultSampleType: valueTypes[selfTimes].Type,
+		Mapping:           []*profile.Mapping{{ID: 1, File: "traces", HasFunctions: true}}, // or pprof would look for a binary
+	}
+	for _, t := range valueTypes {
+		p.SampleType = append(p.SampleType, &t) // a copy, since encoding a profile writes to it
+	}
+	if len(s.frames) > 0 {
+		p.TimeNanos, p.DurationNanos = s.start.UnixNano(), int64(s.end.Sub(s.start))
+	}
+	locations := make([]*profile.Location, len(s.labels))
+	location := func(name int32) *profile.Location {
+		if locations[name] == nil {
+			id := uint64(len(p.Location) + 1)
+			l := s.labels[name].label()
+			function := &profile.Function{ID: id, Name: l, SystemName: l, Filename: printable.Name(s.labels[name].service)}
+			locations[name] = &profile.Location{ID: id, Mapping: p.Mapping[0], Line: []profile.Line{{Function: function}}}
+			p.Function, p.Location = append(p.Function, function), append(p.Location, locations[name])
+		}
+		return locations[name]
+	}
+	var all values // pprof adds up the samples, which must not overflow
+	add := func(sample *profile.Sample) {
+		for j, v := range sample.Value {
+			sample.Value[j] = min(v, math.MaxInt64-all[j])
+			all[j] += sample.Value[j]
+		}
+		p.Sample = append(p.Sample, sample)
+	}
+	for _, i := range s.sorted() {
+		f := &s.frames[i]
+		if f.sum == (values{}) {
+			continue
+		}
+		var stack []*profile.Location
+		s.stack(i, func(name int32) { stack = append(stack, location(name)) })
+		rest := f.sum
+		for _, e := range f.examples {
+			for j := range rest {
+				rest[j] = max(0, rest[j]-e.values[j]) // negative if the sum saturated
+			}
+			add(&profile.Sample{
+				Location: stack, Value: slices.Clone(e.values[:]), Label: map[string][]string{"trace_id": {e.trace.String()}},
+			})
+		}
+		if rest != (values{}) {
+			add(&profile.Sample{Location: stack, Value: rest[:]})
+		}
+	}
+	return p
+}
+
+// Folded writes a line for each stack with self time, for flame graph tools: the frames from the
+// root on, separated by semicolons, and the self time in microseconds. Semicolons in names become
+// commas.
+func (s *Stacks) Folded(w io.Writer) error {
+	b := bufio.NewWriter(w) // Flush returns the first error
+	var stack []string
+	for _, i := range s.sorted() {
+		us := time.Duration(s.frames[i].sum[selfTimes]).Round(time.Microsecond).Microseconds()
+		if us == 0 {
+			continue
+		}
+		stack = stack[:0]
+		s.stack(i, func(name int32) { stack = append(stack, strings.ReplaceAll(s.labels[name].label(), ";", ",")) })
+		slices.Reverse(stack)
+		fmt.Fprintln(b, strings.Join(stack, ";")+" "+strconv.FormatInt(us, 10))
+	}
+	return b.Flush()
+}
