@@ -10,9 +10,10 @@ import (
 	"github.com/gaptrace/gaptrace/gap/debug"
 )
 
-// waiting has so many traces of so many spans each: a root that waits for its children, one after the other, with a gap before each.
-func waiting(traces, each int) strange {
-	var s strange
+// tracesOf returns traces with each spans: a root with children one after the other, and a gap
+// before each.
+func tracesOf(traces, each int) fakeSource {
+	var s fakeSource
 	process := &gap.Process{Service: "bookshop"}
 	for i := range traces {
 		id := gap.TraceID{Low: uint64(i + 1)}
@@ -31,10 +32,10 @@ func waiting(traces, each int) strange {
 	return s
 }
 
-// What a request costs when a Recorder has as much as it keeps. MB is the size of the answer.
+// BenchmarkFull measures a request while the Recorder is full. MB is the size of the answer.
 func BenchmarkFull(b *testing.B) {
 	for _, traces := range []int{10, 100} {
-		h := debug.Handler(waiting(traces, 100_000/traces))
+		h := debug.Handler(tracesOf(traces, 100_000/traces))
 		for _, place := range []string{"/?", "/trace?id=1&"} {
 			for _, format := range []string{"html", "text", "json", "perfetto", "pprof"} {
 				b.Run(fmt.Sprintf("%d traces/%s%s", traces, place, format), func(b *testing.B) {

@@ -28,7 +28,7 @@ import (
 
 var start = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 
-// newTracer returns a tracer and what records its spans.
+// newTracer returns a tracer and its recorder.
 func newTracer(t *testing.T) (opentracing.Tracer, *tracer.Recorder) {
 	t.Helper()
 	recorder := tracer.NewRecorder(0)
@@ -40,7 +40,7 @@ func newTracer(t *testing.T) (opentracing.Tracer, *tracer.Recorder) {
 	return tr, recorder
 }
 
-// request is a server's span that takes so long, and whose child covers half of it. It returns the id of the trace.
+// request records a server span whose child covers half of it. It returns the trace id.
 func request(t *testing.T, tr opentracing.Tracer, operation string, took time.Duration, tags ...opentracing.StartSpanOption) string {
 	t.Helper()
 	root := tr.StartSpan(operation, append(tags, opentracing.StartTime(start), opentracing.Tag{Key: "span.kind", Value: "server"})...)
@@ -55,7 +55,7 @@ func request(t *testing.T, tr opentracing.Tracer, operation string, took time.Du
 	return id
 }
 
-// ask sends a request to a handler, as it is.
+// ask sends a request to a handler without a server.
 func ask(t *testing.T, h http.Handler, method, target string) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -63,7 +63,7 @@ func ask(t *testing.T, h http.Handler, method, target string) *httptest.Response
 	return w
 }
 
-func TestTracesAreCountedByOperationAndDuration(t *testing.T) {
+func TestIndexCountsTraces(t *testing.T) {
 	tr, recorder := newTracer(t)
 	for range 3 {
 		request(t, tr, "HTTP GET /books", 20*time.Millisecond)
@@ -75,7 +75,7 @@ func TestTracesAreCountedByOperationAndDuration(t *testing.T) {
 
 	links := regexp.MustCompile(`href="(\./\?[^"]*)">(\d+)</a>`).FindAllStringSubmatch(index, -1)
 	if len(links) != 2+4 {
-		t.Errorf("%d counts that are links, want two operations and four bands: %q", len(links), links)
+		t.Errorf("%d links to counts, want two operations and four buckets: %q", len(links), links)
 	}
 	listed := regexp.MustCompile(`scope="row"><a href="trace\?id=[0-9a-f]+"><code>`)
 	for _, link := range links {
@@ -85,14 +85,14 @@ func TestTracesAreCountedByOperationAndDuration(t *testing.T) {
 			t.Errorf("%s: status %d, %d traces are listed, want %s", target, list.Code, n, link[2])
 		}
 	}
-	for _, band := range []string{"1s", "error"} {
-		if list := ask(t, h, "GET", "/?band="+band).Body.String(); !strings.Contains(list, "trace?id="+slow) || strings.Contains(list, "POST") {
-			t.Errorf("band %s is not the slow request alone", band)
+	for _, bucket := range []string{"1s", "error"} {
+		if list := ask(t, h, "GET", "/?bucket="+bucket).Body.String(); !strings.Contains(list, "trace?id="+slow) || strings.Contains(list, "POST") {
+			t.Errorf("bucket %s does not hold only the slow request", bucket)
 		}
 	}
 }
 
-func TestATraceHasAPageUntilItIsForgotten(t *testing.T) {
+func TestTracePage(t *testing.T) {
 	tr, recorder := newTracer(t)
 	id := request(t, tr, "HTTP GET /books", time.Second)
 	h := debug.Handler(recorder)
@@ -100,16 +100,16 @@ func TestATraceHasAPageUntilItIsForgotten(t *testing.T) {
 	if page.Code != http.StatusOK || !strings.Contains(page.Body.String(), `data-gaps="self `) || !strings.Contains(page.Body.String(), "<h1 dir=\"auto\">bookshop: HTTP GET /books</h1>") {
 		t.Errorf("status %d: %s", page.Code, page.Body)
 	}
-	for range 100 { // as many as it keeps
+	for range 100 { // as many as the recorder keeps
 		request(t, tr, "HTTP GET /books", time.Second)
 	}
 	gone := ask(t, h, "GET", "/debug/gaps/trace?id="+id)
-	if gone.Code != http.StatusNotFound || !strings.Contains(gone.Body.String(), "no longer kept") {
+	if gone.Code != http.StatusNotFound || !strings.Contains(gone.Body.String(), "newer traces have replaced it") {
 		t.Errorf("status %d: %s", gone.Code, gone.Body)
 	}
 }
 
-func TestEachFormIsWhatPackageReportWrites(t *testing.T) {
+func TestFormats(t *testing.T) {
 	tr, recorder := newTracer(t)
 	id := request(t, tr, "HTTP GET /books", time.Second)
 	r := report.New(report.Options{})
@@ -138,8 +138,8 @@ func TestEachFormIsWhatPackageReportWrites(t *testing.T) {
 			}
 		}
 	}
-	if !json.Valid(ask(t, h, "GET", "/?format=json&band=0").Body.Bytes()) {
-		t.Error("what chooses no trace is no JSON")
+	if !json.Valid(ask(t, h, "GET", "/?format=json&bucket=0").Body.Bytes()) {
+		t.Error("not JSON if no trace matches")
 	}
 	got := ask(t, h, "GET", "/debug/gaps/profile")
 	if p, err := profile.Parse(got.Body); err != nil || len(p.Sample) == 0 || !strings.Contains(got.Header().Get("Content-Disposition"), "gaps.pb.gz") {
@@ -147,7 +147,7 @@ func TestEachFormIsWhatPackageReportWrites(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeAnsweredIsExplained(t *testing.T) {
+func TestErrors(t *testing.T) {
 	tr, recorder := newTracer(t)
 	id := request(t, tr, "HTTP GET /books", time.Second)
 	h := debug.Handler(recorder)
@@ -159,8 +159,8 @@ func TestWhatCannotBeAnsweredIsExplained(t *testing.T) {
 		"/?format=":                            {400, "html, json, perfetto, pprof, text"},
 		"/profile?format=x":                    {400, "html, json, perfetto, pprof, text"},
 		"/trace?format=x&id=" + id:             {400, "html, json, perfetto, pprof, text"},
-		"/?band=2s":                            {400, "0, 1ms, 10ms, 100ms, 1s, error"},
-		"/?band=%zz":                           {400, "malformed query"},
+		"/?bucket=2s":                          {400, "0, 1ms, 10ms, 100ms, 1s, error"},
+		"/?bucket=%zz":                         {400, "malformed query"},
 		"/trace":                               {400, "malformed id"},
 		"/trace?id=":                           {400, "malformed id"},
 		"/trace?id=xyz":                        {400, "malformed id"},
@@ -168,8 +168,8 @@ func TestWhatCannotBeAnsweredIsExplained(t *testing.T) {
 		"/trace?id=" + strings.Repeat("1", 33): {400, "malformed id"},
 		"/trace?id=" + strings.Repeat("f", 32): {404, "is not here"},
 		"/trace?format=json&id=1":              {404, "is not here"},
-		"/other":                               {404, "profile"},
-		"/?operation=%3Cscript%3E":             {200, "none like that"},
+		"/other":                               {404, `no page "other"; pages are: ./, trace?id=…, profile`},
+		"/?operation=%3Cscript%3E":             {200, "No trace matches"},
 	} {
 		if got := ask(t, h, "GET", target); got.Code != test.code || !strings.Contains(got.Body.String(), test.want) {
 			t.Errorf("%s: status %d, want %d and %q: %s", target, got.Code, test.code, test.want, got.Body)
@@ -177,7 +177,7 @@ func TestWhatCannotBeAnsweredIsExplained(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatReadsIsAnswered(t *testing.T) {
+func TestMethods(t *testing.T) {
 	tr, recorder := newTracer(t)
 	id := request(t, tr, "HTTP GET /books", time.Second)
 	h := debug.Handler(recorder)
@@ -194,7 +194,7 @@ func TestOnlyWhatReadsIsAnswered(t *testing.T) {
 	}
 }
 
-func TestEveryAnswerIsGuarded(t *testing.T) {
+func TestSecurityHeaders(t *testing.T) {
 	_, recorder := newTracer(t)
 	h := debug.Handler(recorder)
 	for target, method := range map[string]string{"/": "GET", "/profile": "GET", "/trace?id=1": "GET", "/x": "GET", "/?format=x": "GET", "/trace": "POST"} {
@@ -214,8 +214,8 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 	}
 }
 
-// Each place is asked for its index, and then for all that this links to, as a browser would.
-func TestItMayBeMountedAnywhere(t *testing.T) {
+// At each path the test gets the index and everything that it links to.
+func TestMountedAnywhere(t *testing.T) {
 	tr, recorder := newTracer(t)
 	request(t, tr, "HTTP GET /books", time.Second)
 	h := debug.Handler(recorder)
@@ -229,7 +229,7 @@ func TestItMayBeMountedAnywhere(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	href := regexp.MustCompile(`href="([^"#][^"]*)"`)
-	for _, place := range []string{"/debug/gaps/", "/debug/gaps", "/stripped/", "/stripped", "/no/slash", "/no/slash?band=1s", "/method/", "/a%20b/"} {
+	for _, place := range []string{"/debug/gaps/", "/debug/gaps", "/stripped/", "/stripped", "/no/slash", "/no/slash?bucket=1s", "/method/", "/a%20b/"} {
 		res, body := get(t, server.URL+place)
 		links := href.FindAllStringSubmatch(body, -1)
 		if res.StatusCode != http.StatusOK || len(links) < 5 {
@@ -264,7 +264,7 @@ func get(t *testing.T, target string) (*http.Response, string) {
 	return res, string(body)
 }
 
-func TestARedirectLeadsNowhereElse(t *testing.T) {
+func TestRedirectStaysOnTheHost(t *testing.T) {
 	_, recorder := newTracer(t)
 	h := http.StripPrefix("/a", debug.Handler(recorder))
 	for uri, want := range map[string]string{"/a": "./a/", "//evil.example/a": "./a/", "/javascript:x": "./javascript:x/", "/x%2F%2Fevil": "./x%2F%2Fevil/", "/": ""} {
@@ -278,7 +278,7 @@ func TestARedirectLeadsNowhereElse(t *testing.T) {
 	}
 }
 
-func TestNamesStayText(t *testing.T) {
+func TestNamesAreEscaped(t *testing.T) {
 	tr, recorder := newTracer(t)
 	hostile := []string{
 		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `'; alert(1) //`, "\u202egnp.exe", "שלום", "a\x00b\xff", "{{.}}",
@@ -308,30 +308,30 @@ func TestNamesStayText(t *testing.T) {
 	}
 }
 
-// strange is a source that a stranger made.
-type strange struct {
+// fakeSource is a Source with given traces.
+type fakeSource struct {
 	traces  [][]gap.Span
 	entered func()
 }
 
-func (s strange) Traces() [][]gap.Span {
+func (s fakeSource) Traces() [][]gap.Span {
 	if s.entered != nil {
 		s.entered()
 	}
 	return s.traces
 }
 
-func (s strange) Trace(gap.TraceID) []gap.Span { return s.traces[len(s.traces)-1] }
+func (s fakeSource) Trace(gap.TraceID) []gap.Span { return s.traces[len(s.traces)-1] }
 
-func TestWhateverIsRecordedIsShown(t *testing.T) {
+func TestOddTraces(t *testing.T) {
 	odd := gap.Span{Start: time.Unix(-1<<55, 0), Duration: -1, References: []gap.Reference{{}, {SpanID: 7}}, Tags: []gap.Field{{Key: "error", Value: nil}, {Key: "error", Value: []byte("x")}}}
 	many := make([]gap.Span, 300)
 	for i := range many {
 		many[i] = gap.Span{SpanID: 1, Start: time.Unix(int64(i), 0), Duration: 1 << 61}
 	}
-	h := debug.Handler(strange{traces: [][]gap.Span{nil, {}, {{}}, {odd}, {odd, odd}, many}})
+	h := debug.Handler(fakeSource{traces: [][]gap.Span{nil, {}, {{}}, {odd}, {odd, odd}, many}})
 	for _, format := range []string{"html", "json", "text", "perfetto", "pprof"} {
-		for _, target := range []string{"/?format=", "/trace?id=1&format=", "/?band=error&format="} {
+		for _, target := range []string{"/?format=", "/trace?id=1&format=", "/?bucket=error&format="} {
 			if got := ask(t, h, "GET", target+format); got.Code != http.StatusOK || got.Body.Len() == 0 && format != "text" {
 				t.Errorf("%s%s: status %d, %d bytes", target, format, got.Code, got.Body.Len())
 			}
@@ -339,10 +339,10 @@ func TestWhateverIsRecordedIsShown(t *testing.T) {
 	}
 }
 
-func TestOneIsAnalysedAtATimeAndWhoLeavesDoesNotWait(t *testing.T) {
+func TestOneAnalysisAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		inside, most := 0, 0
-		h := debug.Handler(strange{entered: func() { // never two at once, so nothing need be locked
+		h := debug.Handler(fakeSource{entered: func() { // never two at once, so it needs no lock
 			inside++
 			most = max(most, inside)
 			time.Sleep(time.Minute)
@@ -368,9 +368,9 @@ func TestOneIsAnalysedAtATimeAndWhoLeavesDoesNotWait(t *testing.T) {
 	})
 }
 
-func TestASourceThatPanicsBlocksNobody(t *testing.T) {
+func TestSourceThatPanics(t *testing.T) {
 	broken := true
-	h := debug.Handler(strange{entered: func() {
+	h := debug.Handler(fakeSource{entered: func() {
 		if broken {
 			panic("broken")
 		}
@@ -385,7 +385,7 @@ func TestASourceThatPanicsBlocksNobody(t *testing.T) {
 	}
 }
 
-// stalled is a client that takes nothing until it is told to.
+// stalled is a client that reads nothing until wait is closed.
 type stalled struct {
 	*httptest.ResponseRecorder
 	wait chan struct{}
@@ -396,7 +396,7 @@ func (s stalled) Write([]byte) (int, error) {
 	return 0, errors.New("gone")
 }
 
-func TestASlowClientKeepsNobodyWaiting(t *testing.T) {
+func TestSlowClientDelaysNobody(t *testing.T) {
 	tr, recorder := newTracer(t)
 	request(t, tr, "HTTP GET /books", time.Second)
 	h := debug.Handler(recorder)
@@ -412,7 +412,7 @@ func TestASlowClientKeepsNobodyWaiting(t *testing.T) {
 	asking.Wait()
 }
 
-func TestItMayBeReadWhileItIsWritten(t *testing.T) {
+func TestConcurrentRecording(t *testing.T) {
 	tr, recorder := newTracer(t)
 	h := debug.Handler(recorder)
 	id := request(t, tr, "HTTP GET /books", time.Second)

@@ -21,7 +21,7 @@ func Example() {
 	defer closer.Close()
 	tr.StartSpan("HTTP GET /books").Finish()
 
-	// Where only developers come.
+	// In production, mount it where only developers have access.
 	mux := http.NewServeMux()
 	mux.Handle("/debug/gaps/", debug.Handler(recorder))
 	server := httptest.NewServer(mux)

@@ -19,7 +19,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/debug"
 )
 
-// watched is the context of a request, which is asked again and again while somebody works on it.
+// watched is the context of a request. The handler calls its Err again and again while it works.
 type watched struct {
 	context.Context
 	asked func() error
@@ -27,7 +27,7 @@ type watched struct {
 
 func (w watched) Err() error { return w.asked() }
 
-// askWatched is ask, with a context that answers so.
+// askWatched is ask with a watched context.
 func askWatched(t *testing.T, h http.Handler, target string, asked func() error) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -35,13 +35,13 @@ func askWatched(t *testing.T, h http.Handler, target string, asked func() error)
 	return w
 }
 
-func TestOneIsRenderedAtATime(t *testing.T) {
-	source := waiting(1, 1000)
+func TestOneRenderingAtATime(t *testing.T) {
+	source := tracesOf(1, 1000)
 	for _, target := range []string{"/?format=json", "/?format=perfetto", "/trace?id=1", "/trace?id=1&format=json"} {
 		synctest.Test(t, func(t *testing.T) {
-			h := debug.Handler(source) // within the bubble, since what it waits for is
+			h := debug.Handler(source) // inside the bubble, with the channel that it waits for
 			inside, most, times := 0, 0, 0
-			asked := func() error { // never two at once, so nothing need be locked
+			asked := func() error { // never two at once, so it needs no lock
 				inside++
 				most, times = max(most, inside), times+1
 				time.Sleep(time.Second)
@@ -65,11 +65,11 @@ func TestOneIsRenderedAtATime(t *testing.T) {
 	}
 }
 
-func TestWorkEndsWhenTheClientHasGone(t *testing.T) {
-	source := waiting(20, 500)
+func TestWorkEndsWhenTheClientIsGone(t *testing.T) {
+	source := tracesOf(20, 500)
 	h := debug.Handler(source)
 	for _, target := range []string{"/?format=json", "/?format=perfetto", "/?format=text", "/", "/profile", "/trace?id=1", "/trace?id=1&format=json"} {
-		for _, stays := range []int{0, 1, 5, len(source.traces) + 3} { // the last while it is rendered, if that is worth it
+		for _, stays := range []int{0, 1, 5, len(source.traces) + 3} { // the last one during rendering, if that takes long enough
 			times := 0
 			got := askWatched(t, h, target, func() error {
 				if times++; times > stays {
@@ -78,7 +78,7 @@ func TestWorkEndsWhenTheClientHasGone(t *testing.T) {
 				return nil
 			})
 			if after := times - stays; after > 5 {
-				t.Errorf("%s: looked for the client %d times after it had gone", target, after)
+				t.Errorf("%s: checked for the client %d times after it was gone", target, after)
 			}
 			if got.Code == http.StatusOK && times > stays {
 				t.Errorf("%s: status %d, after %d looks", target, got.Code, stays)
@@ -88,14 +88,14 @@ func TestWorkEndsWhenTheClientHasGone(t *testing.T) {
 	times := 0
 	got := askWatched(t, h, "/", func() error { times++; return nil })
 	if least := len(source.traces); got.Code != http.StatusOK || times < least {
-		t.Errorf("status %d, looked for a client that stays %d times, want at least once for each of %d traces", got.Code, times, least)
+		t.Errorf("status %d, checked for a client that stays %d times, want at least once for each of %d traces", got.Code, times, least)
 	}
 }
 
-// A client that goes when it would be its turn is not worked for.
-func TestNobodyIsWorkedForWhoHasGone(t *testing.T) {
+// The client is gone before its turn comes.
+func TestNoWorkForClientsThatAreGone(t *testing.T) {
 	asked := 0
-	h := debug.Handler(strange{entered: func() { asked++ }})
+	h := debug.Handler(fakeSource{entered: func() { asked++ }})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 100 {
@@ -107,8 +107,8 @@ func TestNobodyIsWorkedForWhoHasGone(t *testing.T) {
 	}
 }
 
-func TestHEADIsNotRendered(t *testing.T) {
-	h := debug.Handler(waiting(1, 1000))
+func TestHEADRendersNothing(t *testing.T) {
+	h := debug.Handler(tracesOf(1, 1000))
 	times := 0
 	ctx := watched{t.Context(), func() error { times++; return nil }}
 	w := httptest.NewRecorder()
@@ -118,9 +118,9 @@ func TestHEADIsNotRendered(t *testing.T) {
 	}
 }
 
-func TestWhatIsDrawnHasBounds(t *testing.T) {
+func TestDrawnTracesAreBounded(t *testing.T) {
 	for _, test := range []struct{ traces, each, most int }{{2, 20_001, 1}, {3, 10_000, 2}, {12, 100, 10}} {
-		h := debug.Handler(waiting(test.traces, test.each))
+		h := debug.Handler(tracesOf(test.traces, test.each))
 		var answer struct {
 			Count  struct{ Traces, Spans int }
 			Traces []json.RawMessage
@@ -138,8 +138,8 @@ func TestWhatIsDrawnHasBounds(t *testing.T) {
 	}
 }
 
-func TestWhatIsTooLargeIsSaidToBe(t *testing.T) {
-	source := waiting(1, 1000)
+func TestAnswerIsTooLarge(t *testing.T) {
+	source := tracesOf(1, 1000)
 	name := strings.Repeat("\x01", 64<<10) // JSON takes six bytes for each
 	for i := range source.traces[0][:200] {
 		source.traces[0][i].Operation = name
@@ -159,15 +159,15 @@ func TestWhatIsTooLargeIsSaidToBe(t *testing.T) {
 	}
 }
 
-// What is asked for as profile?format=html is no page of another place, and its links lead where those of the index do.
-func TestLinksOfAPageLeadToPagesWhereverItIsServed(t *testing.T) {
+// The page profile?format=html has the same links as the index.
+func TestLinksAreTheSameOnEveryPage(t *testing.T) {
 	tr, recorder := newTracer(t)
 	request(t, tr, "HTTP GET /books", time.Second)
 	server := httptest.NewServer(http.StripPrefix("/debug/gaps", debug.Handler(recorder)))
 	defer server.Close()
 	count := regexp.MustCompile(`href="([^"]*\?[^"]*)">(\d+|JSON|Profile)</a>`)
 	want := map[string]string{"JSON": "application/json", "Profile": "application/octet-stream"}
-	for _, place := range []string{"/debug/gaps/", "/debug/gaps/profile?format=html", "/debug/gaps/?band=1s", "/debug/gaps/profile?format=html&band=1s"} {
+	for _, place := range []string{"/debug/gaps/", "/debug/gaps/profile?format=html", "/debug/gaps/?bucket=1s", "/debug/gaps/profile?format=html&bucket=1s"} {
 		res, body := get(t, server.URL+place)
 		links := count.FindAllStringSubmatch(body, -1)
 		if len(links) < 2 {
@@ -189,7 +189,7 @@ func TestLinksOfAPageLeadToPagesWhereverItIsServed(t *testing.T) {
 	}
 }
 
-func TestATraceThatIsNotHereIsToldInTheFormThatWasAskedFor(t *testing.T) {
+func TestMissingTraceInEachFormat(t *testing.T) {
 	_, recorder := newTracer(t)
 	h := debug.Handler(recorder)
 	for format, contentType := range map[string]string{
@@ -209,7 +209,7 @@ func TestATraceThatIsNotHereIsToldInTheFormThatWasAskedFor(t *testing.T) {
 	}
 }
 
-func TestARedirectTakesTheLastSegmentAsItWasSent(t *testing.T) {
+func TestRedirectKeepsTheLastSegment(t *testing.T) {
 	_, recorder := newTracer(t)
 	h := http.StripPrefix("/p", debug.Handler(recorder))
 	for uri, test := range map[string]struct {
@@ -217,7 +217,7 @@ func TestARedirectTakesTheLastSegmentAsItWasSent(t *testing.T) {
 		want string
 	}{
 		"/a%2Fb":             {307, "./a%2Fb/"},
-		"/x/a%2fb?band=1s":   {307, "./a%2fb/?band=1s"},
+		"/x/a%2fb?bucket=1s": {307, "./a%2fb/?bucket=1s"},
 		"/a%20b":             {307, "./a%20b/"},
 		"/x/%252e%252e":      {307, "./%252e%252e/"},
 		"http://host/x/gaps": {307, "./gaps/"},
@@ -226,7 +226,7 @@ func TestARedirectTakesTheLastSegmentAsItWasSent(t *testing.T) {
 		"/x/%2e%2E":          {404, ""},
 		"/x/.%2e":            {404, ""},
 		"no path":            {404, ""},
-		"/x/":                {200, ""}, // the slash is there: the prefix was one with a slash
+		"/x/":                {200, ""}, // the removed prefix had a slash
 		"/":                  {200, ""},
 	} {
 		target := "/p"
@@ -243,13 +243,13 @@ func TestARedirectTakesTheLastSegmentAsItWasSent(t *testing.T) {
 	}
 }
 
-func TestSumsOfTimesThatSpansClaimAreNotNegative(t *testing.T) {
+func TestSumsOfLongDurationsAreNotNegative(t *testing.T) {
 	var spans []gap.Span
-	early := time.Date(1824, 1, 1, 0, 0, 0, 0, time.UTC) // where the longest duration fits
-	for i := range 2 {                                   // roots, each with its self time. The sum of three would be above zero again
+	early := time.Date(1824, 1, 1, 0, 0, 0, 0, time.UTC) // so that the longest duration is in range
+	for i := range 2 {                                   // the sum of three would overflow to a positive number
 		spans = append(spans, gap.Span{SpanID: gap.SpanID(i + 1), Start: early, Duration: 1<<63 - 1<<59, Operation: "forever"})
 	}
-	list := ask(t, debug.Handler(strange{traces: [][]gap.Span{spans}}), "GET", "/?band=1s").Body.String()
+	list := ask(t, debug.Handler(fakeSource{traces: [][]gap.Span{spans}}), "GET", "/?bucket=1s").Body.String()
 	times := regexp.MustCompile(`data-h="(Self time|Critical)">([^<]*)</td>`).FindAllStringSubmatch(list, 2)
 	if len(times) != 2 {
 		t.Fatal(list)
@@ -261,12 +261,12 @@ func TestSumsOfTimesThatSpansClaimAreNotNegative(t *testing.T) {
 	}
 }
 
-func TestTheListTellsWhereSpansAreMissing(t *testing.T) {
+func TestListFlagsIncompleteTraces(t *testing.T) {
 	whole := gap.Span{TraceID: gap.TraceID{Low: 1}, SpanID: 1, Start: start, Duration: time.Second}
-	cut := whole
-	cut.TraceID.Low, cut.References = 2, []gap.Reference{{TraceID: gap.TraceID{Low: 2}, SpanID: 7}}
-	list := ask(t, debug.Handler(strange{traces: [][]gap.Span{{whole}, {cut}}}), "GET", "/?band=1s").Body.String()
-	for id, want := range map[gap.TraceID]bool{whole.TraceID: false, cut.TraceID: true} {
+	incomplete := whole
+	incomplete.TraceID.Low, incomplete.References = 2, []gap.Reference{{TraceID: gap.TraceID{Low: 2}, SpanID: 7}}
+	list := ask(t, debug.Handler(fakeSource{traces: [][]gap.Span{{whole}, {incomplete}}}), "GET", "/?bucket=1s").Body.String()
+	for id, want := range map[gap.TraceID]bool{whole.TraceID: false, incomplete.TraceID: true} {
 		head := regexp.MustCompile(fmt.Sprintf(`<th role="rowheader" scope="row"><a href="trace\?id=%s"><code>.*</th>`, id)).FindString(list)
 		if head == "" || strings.Contains(head, "<small>spans are missing</small>") != want {
 			t.Errorf("trace %s: %s", id, head)

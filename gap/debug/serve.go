@@ -1,0 +1,129 @@
+package debug
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gaptrace/gaptrace/gap/report"
+)
+
+// format is a format in which traces are served.
+type format struct {
+	contentType string
+	file        string // name of the download; "" if browsers show it
+	write       func(w io.Writer, a *answer) error
+}
+
+var formats = map[string]format{
+	"html": {"text/html; charset=utf-8", "", func(w io.Writer, a *answer) error {
+		return a.report.HTMLPage(w, a.html, a.site)
+	}},
+	"json": {"application/json", "", func(w io.Writer, a *answer) error {
+		return a.report.JSON(w)
+	}},
+	"text": {"text/plain; charset=utf-8", "", func(w io.Writer, a *answer) error {
+		return a.report.Text(w, report.TextOptions{})
+	}},
+	"perfetto": {"application/json", "gaps.perfetto.json", func(w io.Writer, a *answer) error {
+		return a.report.Perfetto(w)
+	}},
+	"pprof": {"application/octet-stream", "gaps.pb.gz", func(w io.Writer, a *answer) error {
+		return a.stacks.Profile().Write(w)
+	}},
+}
+
+// formatOf returns the name of the requested format. If it is unknown, formatOf answers and returns
+// false.
+func formatOf(w http.ResponseWriter, query url.Values, usual string) (name string, ok bool) {
+	name = usual
+	if query.Has("format") {
+		name = query.Get("format")
+	}
+	if _, ok = formats[name]; !ok {
+		names := slices.Sorted(maps.Keys(formats))
+		fail(w, http.StatusBadRequest, "unknown format %.100q; formats are: %s", name, strings.Join(names, ", "))
+	}
+	return name, ok
+}
+
+// serve analyses and renders, one request at a time, since both may take much CPU. It writes the
+// result afterwards, so that nobody waits for a slow client.
+func (h *handler) serve(w http.ResponseWriter, req *http.Request, name string, analyse func() *answer) {
+	format := formats[name]
+	a := &answer{}
+	var out output
+	err := h.inTurn(req.Context(), func(ctx context.Context) error {
+		a = analyse()
+		if err := ctx.Err(); err != nil || req.Method == http.MethodHead || a.missing != "" && name != "html" {
+			return err
+		}
+		out.ctx = ctx
+		return format.write(&out, a)
+	})
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		fail(w, http.StatusServiceUnavailable, "the client did not wait")
+		return
+	case errors.Is(err, errTooLarge):
+		fail(w, http.StatusInternalServerError, "%s", err)
+		return
+	case err != nil:
+		fail(w, http.StatusInternalServerError, "the traces cannot be written as %s", name)
+		return
+	case a.missing != "" && name != "html": // programs have no use for a page
+		fail(w, http.StatusNotFound, "%s", a.missing)
+		return
+	}
+	w.Header().Set("Content-Type", format.contentType)
+	if format.file != "" {
+		w.Header().Set("Content-Disposition", `attachment; filename="`+format.file+`"`)
+	}
+	if a.missing != "" {
+		w.WriteHeader(http.StatusNotFound)
+	}
+	_, _ = w.Write(out.buffer.Bytes()) // fails only if the client is gone
+}
+
+// inTurn calls work when no other request is worked on. It does not if the client is gone by then.
+func (h *handler) inTurn(ctx context.Context, work func(context.Context) error) error {
+	select {
+	case h.turn <- struct{}{}:
+		defer func() { <-h.turn }() // even if the source panics
+		if err := ctx.Err(); err != nil {
+			return err // select chooses at random if both were ready
+		}
+		return work(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// maxOutput bounds an answer. Only many spans with very long names, or very many operations, exceed
+// it.
+const maxOutput = 64 << 20
+
+var errTooLarge = fmt.Errorf("the answer has more than %d MiB; ask for fewer traces, or for text or html", maxOutput>>20)
+
+// output buffers an answer. Its Write fails after the client is gone, which ends rendering.
+type output struct {
+	ctx    context.Context
+	buffer bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if err := o.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if o.buffer.Len()+len(p) > maxOutput {
+		return 0, errTooLarge
+	}
+	return o.buffer.Write(p)
+}
