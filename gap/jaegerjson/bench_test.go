@@ -11,8 +11,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest/manyspans"
 )
 
-// BenchmarkRead reads spans of one trace, and of traces of a hundred spans, beside encoding/json's Decoder, which goes over the same
-// text token by token and makes nothing of it.
+// BenchmarkRead reads one trace, and traces of a hundred spans. BenchmarkTokensOfEncodingJSON reads the
+// tokens of the same text and does nothing with them.
 func BenchmarkRead(b *testing.B) {
 	for _, shape := range []struct {
 		name, shape string

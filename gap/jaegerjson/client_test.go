@@ -17,7 +17,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 )
 
-// service answers requests in turn; the last answer is given again and again.
+// service answers requests in turn, and repeats the last answer.
 type service struct {
 	answers []func(*http.Request) (*http.Response, error)
 	asked   []*http.Request
@@ -46,7 +46,7 @@ func (s *service) client(url string) *jaegerjson.Client {
 	return &jaegerjson.Client{URL: url, HTTP: &http.Client{Transport: s}}
 }
 
-// all collects what is yielded.
+// all iterates over all traces.
 func all(found iter.Seq2[[]gap.Span, error]) (traces int, errs []error) {
 	for spans, err := range found {
 		if err != nil {
@@ -58,8 +58,8 @@ func all(found iter.Seq2[[]gap.Span, error]) (traces int, errs []error) {
 	return traces, errs
 }
 
-func TestAQueryIsAskedAsJaegersUIAsks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // at midnight, 2000-01-01
+func TestFindSendsTheQuery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // whose clock starts at midnight, 2000-01-01
 		s := &service{answers: []func(*http.Request) (*http.Response, error){answers(200, answer)}}
 		traces, errs := all(s.client("http://jaeger:16686/prefix").Find(t.Context(), jaegerjson.Query{
 			Service: "a shop", Operation: "GET /", Tags: map[string]string{"error": "true"}, Lookback: time.Hour, Limit: 7, MinDuration: 5 * time.Millisecond,
@@ -71,7 +71,7 @@ func TestAQueryIsAskedAsJaegersUIAsks(t *testing.T) {
 	})
 }
 
-func TestAServiceThatIsBusyIsAskedAgain(t *testing.T) {
+func TestRetries(t *testing.T) {
 	refused := errors.New("connection refused")
 	for name, tt := range map[string]struct {
 		answers []func(*http.Request) (*http.Response, error)
@@ -79,26 +79,26 @@ func TestAServiceThatIsBusyIsAskedAgain(t *testing.T) {
 		took    time.Duration
 		err     string
 	}{
-		"well at once":        {[]func(*http.Request) (*http.Response, error){answers(200, answer)}, 1, 0, ""},
-		"then well":           {[]func(*http.Request) (*http.Response, error){fails(refused), answers(503, "busy"), answers(200, answer)}, 3, 750 * time.Millisecond, ""},
-		"never":               {[]func(*http.Request) (*http.Response, error){fails(refused)}, 4, 1750 * time.Millisecond, "http://jaeger/api/traces: connection refused"},
-		"for as long as told": {[]func(*http.Request) (*http.Response, error){answers(429, "", "Retry-After", "7"), answers(200, answer)}, 2, 7 * time.Second, ""},
-		"for too long":        {[]func(*http.Request) (*http.Response, error){answers(429, "later", "Retry-After", "3600")}, 1, 0, "http://jaeger/api/traces: the query service answers 429: Too Many Requests: later"},
-		"not where we err":    {[]func(*http.Request) (*http.Response, error){answers(400, `{"errors":[{"code":400,"msg":"no service"}]}`)}, 1, 0, "http://jaeger/api/traces: the query service answers 400: no service"},
-		"no page":             {[]func(*http.Request) (*http.Response, error){answers(200, "<html>", "Content-Type", "text/html")}, 1, 0, "http://jaeger/api/traces: a web page, no traces: is this Jaeger's query service, with its base path?"},
-		"another server":      {[]func(*http.Request) (*http.Response, error){answers(404, "404 page not found")}, 1, 0, "http://jaeger/api/traces: the query service answers 404: Not Found: 404 page not found; is this Jaeger's query service, with its base path?"},
-		"what breaks off":     {[]func(*http.Request) (*http.Response, error){answers(200, answer[:len(answer)-30])}, 1, 0, "http://jaeger/api/traces: byte 793: expected the end of a string, found the end of the input"},
+		"no retry":                         {[]func(*http.Request) (*http.Response, error){answers(200, answer)}, 1, 0, ""},
+		"then it works":                    {[]func(*http.Request) (*http.Response, error){fails(refused), answers(503, "busy"), answers(200, answer)}, 3, 750 * time.Millisecond, ""},
+		"all of them fail":                 {[]func(*http.Request) (*http.Response, error){fails(refused)}, 4, 1750 * time.Millisecond, "http://jaeger/api/traces: connection refused"},
+		"Retry-After":                      {[]func(*http.Request) (*http.Response, error){answers(429, "", "Retry-After", "7"), answers(200, answer)}, 2, 7 * time.Second, ""},
+		"too long a Retry-After":           {[]func(*http.Request) (*http.Response, error){answers(429, "later", "Retry-After", "3600")}, 1, 0, "http://jaeger/api/traces: the query service answers 429: Too Many Requests: later"},
+		"not after a bad request":          {[]func(*http.Request) (*http.Response, error){answers(400, `{"errors":[{"code":400,"msg":"no service"}]}`)}, 1, 0, "http://jaeger/api/traces: the query service answers 400: no service"},
+		"not of a web page":                {[]func(*http.Request) (*http.Response, error){answers(200, "<html>", "Content-Type", "text/html")}, 1, 0, "http://jaeger/api/traces: the answer is a web page; is this the URL of a query service, with its base path?"},
+		"not of another server":            {[]func(*http.Request) (*http.Response, error){answers(404, "404 page not found")}, 1, 0, "http://jaeger/api/traces: the query service answers 404: Not Found: 404 page not found; is this the URL of a query service, with its base path?"},
+		"not of an answer that breaks off": {[]func(*http.Request) (*http.Response, error){answers(200, answer[:len(answer)-30])}, 1, 0, "http://jaeger/api/traces: byte 793: expected the end of a string, found the end of the input"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, begun, told := &service{answers: tt.answers}, time.Now(), 0
+				s, begun, retries := &service{answers: tt.answers}, time.Now(), 0
 				_, errs := all(s.client("http://jaeger").Find(t.Context(), jaegerjson.Query{Service: "shop"}, jaegerjson.WithProgress(func(p jaegerjson.Progress) {
 					if p.Retry != nil {
-						told++
+						retries++
 					}
 				})))
-				if len(s.asked) != tt.asked || time.Since(begun) != tt.took || told != tt.asked-1 {
-					t.Errorf("asked %d times in %v, told of %d retries", len(s.asked), time.Since(begun), told)
+				if len(s.asked) != tt.asked || time.Since(begun) != tt.took || retries != tt.asked-1 {
+					t.Errorf("asked %d times in %v, %d retries reported", len(s.asked), time.Since(begun), retries)
 				}
 				if got := errors.Join(errs...); (got == nil) != (tt.err == "") || got != nil && got.Error() != tt.err {
 					t.Errorf("got %v, want %s", got, tt.err)
@@ -108,7 +108,7 @@ func TestAServiceThatIsBusyIsAskedAgain(t *testing.T) {
 	}
 }
 
-func TestTheContextEndsTheWaitBetweenTwoAttempts(t *testing.T) {
+func TestContextEndsTheWaitBeforeARetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &service{answers: []func(*http.Request) (*http.Response, error){answers(503, "")}}
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -121,7 +121,7 @@ func TestTheContextEndsTheWaitBetweenTwoAttempts(t *testing.T) {
 	})
 }
 
-func TestAPasswordIsSentAndInNoError(t *testing.T) {
+func TestPasswordIsInNoError(t *testing.T) {
 	s := &service{answers: []func(*http.Request) (*http.Response, error){answers(401, "who?")}}
 	_, errs := all(s.client("http://ada:hunter2@jaeger").Find(t.Context(), jaegerjson.Query{Service: "shop"}))
 	if user, password, _ := s.asked[0].BasicAuth(); user != "ada" || password != "hunter2" {
@@ -136,8 +136,8 @@ func TestAPasswordIsSentAndInNoError(t *testing.T) {
 	}
 }
 
-// A slash too many or too few, or a password that is not escaped, makes a host or a path of a password.
-func TestAPasswordIsInNoErrorOfAMistypedURL(t *testing.T) {
+// With a slash too many or too few, or without escapes, a password parses as a host or a path.
+func TestPasswordIsInNoErrorOfAMistypedURL(t *testing.T) {
 	for _, url := range []string{
 		"http:/ada:hunter2@jaeger:16686", "http:///ada:hunter2@jaeger", "http//ada:hunter2@jaeger", "/ada:hunter2@jaeger", "jaeger/ada:hunter2@", "ada:hunter2@jaeger:16686",
 		"http:ada:hunter2@jaeger", "http://ada:1/hunter2@jaeger", "http://hunter2/ada@jaeger", "http://hunter2?ada@jaeger", "http://hunter2#ada@jaeger", "http://ada:hunter2/@jaeger",
@@ -157,14 +157,14 @@ func TestAPasswordIsInNoErrorOfAMistypedURL(t *testing.T) {
 	}
 }
 
-func TestWhatIsAskedForWronglyIsNotAsked(t *testing.T) {
+func TestQueryWithoutServiceIsNotSent(t *testing.T) {
 	s := &service{}
 	if _, errs := all(s.client("http://jaeger").Find(t.Context(), jaegerjson.Query{})); len(errs) != 1 || len(s.asked) != 0 {
 		t.Errorf("%v, asked %d times", errs, len(s.asked))
 	}
 }
 
-func TestAnAnswerIsBounded(t *testing.T) {
+func TestAnswerIsBounded(t *testing.T) {
 	s := &service{answers: []func(*http.Request) (*http.Response, error){answers(200, answer)}}
 	_, errs := all(s.client("http://jaeger").Find(t.Context(), jaegerjson.Query{Service: "shop"}, jaegerjson.WithMaxBytes(100)))
 	if len(errs) != 1 || !errors.Is(errs[0], jaegerjson.TooLargeError(100)) {
@@ -172,7 +172,7 @@ func TestAnAnswerIsBounded(t *testing.T) {
 	}
 }
 
-func TestATraceThatIsNotThereIsToldAndTheOthersAreRead(t *testing.T) {
+func TestTracesSkipsMissingOnes(t *testing.T) {
 	s := &service{answers: []func(*http.Request) (*http.Response, error){
 		answers(200, answer), answers(404, `{"errors":[{"code":404,"msg":"trace not found"}]}`), answers(200, answer),
 	}}

@@ -1,4 +1,4 @@
-// Package jaegerjson reads and writes traces in Jaeger's JSON, and asks a Jaeger query service for them.
+// Package jaegerjson reads and writes traces in Jaeger's JSON, and reads them from a Jaeger query service.
 //
 //	for spans, err := range jaegerjson.Read(file) {
 //		if err != nil {
@@ -8,25 +8,34 @@
 //		…
 //	}
 //
-// # What is read
+// # Formats
 //
-// What a query service answers ({"data":[…]}), what Jaeger's UI downloads, a trace by itself ({"spans":[…],"processes":{…}}),
-// an array of them, and several of all these behind each other, as in a file that was appended to. It may be compressed by
-// gzip, whatever it is called, and begin with a byte order mark. Spans as Jaeger stores them in Elasticsearch are read, too, each with its
-// process. OTLP is not.
+// [Read] reads
 //
-// It is read in one pass, and a trace is yielded as soon as it is complete: a stream of many traces takes the memory of
-// the largest. Of the tags only those are kept that analysis needs, and no logs, unless an option asks for more.
+//   - the answer of a query service, which is also what Jaeger's UI downloads: {"data":[…]}
+//   - a single trace: {"spans":[…],"processes":{…}}
+//   - an array of these
+//   - spans as Jaeger stores them in Elasticsearch, each with its process
+//   - several of these one after the other, as in a file that was appended to
+//
+// Any of them may be compressed by gzip, whatever its name, and may begin with a byte order mark. OTLP is
+// not read.
+//
+// Read reads in one pass and yields a trace as soon as it is complete, so a stream of many traces takes the
+// memory of the largest. By default it keeps only the tags that analysis needs, and no logs.
 //
 // # Units and types
 //
-// Jaeger's times are integer microseconds; numbers may be strings, or have a fraction. Ids are hexadecimal, of up to 32 digits for a trace and
-// 16 for a span; leading zeros may be missing. A tag's value is of the Go type that its type names: string, bool, int64, float64,
-// binary ([]byte, from base64). [Write] rounds every moment down to a microsecond.
+// Times are integer microseconds in Jaeger's JSON. Read also accepts strings and fractions. Ids are
+// hexadecimal, up to 32 digits for a trace and 16 for a span, with or without leading zeros. A tag's value
+// has the Go type for its type in Jaeger: string, bool, int64, float64, and []byte for binary. [Write] rounds
+// times down to microseconds.
 //
 // # Errors
 //
-// What is wrong with an input is an [*Error] with the offset of the byte and what was expected there, and nothing is read behind it. What
-// Jaeger itself told of an answer is a [*QueryError], which comes last. Nesting is bounded (10,000), and so is a string that is kept (16 MiB);
-// [WithMaxBytes] bounds the whole.
+// Malformed input is an [*Error], with the offset and what was expected there. Nothing after it is read. An
+// error that Jaeger has reported is a [*QueryError], and comes after the traces.
+//
+// Nesting is bounded to 10,000 levels, and a string that is kept to 16 MiB. [WithMaxBytes] bounds the whole
+// input.
 package jaegerjson

@@ -10,7 +10,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 )
 
-// malformed are texts with what is said of them; the first part of each is a good trace.
+// malformed inputs and their errors.
 var malformed = map[string]string{
 	``:                                "byte 0: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found the end of the input",
 	`null`:                            "byte 0: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found null",
@@ -32,16 +32,16 @@ var malformed = map[string]string{
 	`{"spans":[{"startTime":1,}]}`:                                        `byte 25: expected a string, found '}'`,
 	`{"spans":[{"startTime" 1}]}`:                                         `byte 23: expected ':' after a key, found 1`,
 	`{"spans":[{"startTime":01}]}`:                                        `byte 24: expected ',' or '}', found 1`,
-	`{"spans":[{"startTime":-}]}`:                                         `byte 24: expected a digit of a number that is at most 16 MiB long, found '}'`,
+	`{"spans":[{"startTime":-}]}`:                                         `byte 24: expected a digit of a number, at most 16 MiB long, found '}'`,
 	`{"spans":[{"operationName":"a\x"}]}`:                                 `byte 30: expected one of "\/bfnrtu after a backslash, found x`,
 	"{\"spans\":[{\"operationName\":\"a\n\"}]}":                           `byte 29: expected no control character in a string, found '\n'`,
 	`{"spans":[{"operationName":"a`:                                       `byte 29: expected the end of a string, found the end of the input`,
 	`{"spans":[{"operationName":"` + strings.Repeat("long", 20) + `",}]}`: `byte 110: expected a string, found '}'`,
-	`{"spans":[{"x":` + strings.Repeat("[", 10_001):                       "byte 10012: expected arrays and objects no deeper than 10,000 in each other, found '['",
+	`{"spans":[{"x":` + strings.Repeat("[", 10_001):                       "byte 10012: expected at most 10,000 nested arrays and objects, found '['",
 	trace + `,` + trace:                                                   "",
 }
 
-func TestAnErrorSaysWhereAndWhatWasExpected(t *testing.T) {
+func TestErrorsSayWhereAndWhatWasExpected(t *testing.T) {
 	for text, want := range malformed {
 		traces, errs := readAll(strings.NewReader(text))
 		if want == "" {
@@ -56,12 +56,12 @@ func TestAnErrorSaysWhereAndWhatWasExpected(t *testing.T) {
 	}
 }
 
-func TestWhatWasReadBeforeAnErrorIsKept(t *testing.T) {
-	for cut := range len(trace) {
-		traces, errs := readAll(strings.NewReader(`{"data":[` + trace + `,` + trace[:cut]))
+func TestTracesBeforeAnErrorAreYielded(t *testing.T) {
+	for length := range len(trace) {
+		traces, errs := readAll(strings.NewReader(`{"data":[` + trace + `,` + trace[:length]))
 		e, ok := errors.AsType[*jaegerjson.Error](errors.Join(errs...))
-		if len(traces) != 1 || !ok || e.Offset != int64(10+len(trace)+cut) || e.Err != io.ErrUnexpectedEOF {
-			t.Fatalf("cut at %d: %d traces, %v", cut, len(traces), errs)
+		if len(traces) != 1 || !ok || e.Offset != int64(10+len(trace)+length) || e.Err != io.ErrUnexpectedEOF {
+			t.Fatalf("truncated to %d: %d traces, %v", length, len(traces), errs)
 		}
 	}
 	broken := errors.New("broken")
@@ -71,7 +71,7 @@ func TestWhatWasReadBeforeAnErrorIsKept(t *testing.T) {
 	}
 }
 
-func TestWhoeverStopsIsAskedNoMore(t *testing.T) {
+func TestIterationStopsAnywhere(t *testing.T) {
 	for stopAt := 1; stopAt < 5; stopAt++ {
 		n := 0
 		for range jaegerjson.Read(strings.NewReader(`{"errors":["a","b"]}` + trace + trace + `x`)) {

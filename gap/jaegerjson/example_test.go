@@ -14,7 +14,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 )
 
-// What Jaeger's UI downloads, cut short.
+// Read a file from Jaeger's UI that is truncated.
 func ExampleRead() {
 	file := strings.NewReader(`{"data":[{"traceID":"a1","spans":[
 		{"traceID":"a1","spanID":"1","operationName":"GET /books","startTime":1000000,"duration":100000,"processID":"p1"},
@@ -36,7 +36,7 @@ func ExampleRead() {
 	// traces.json: byte 482: expected the end of a string, found the end of the input
 }
 
-// A trace for a colleague, who opens it in any Jaeger UI.
+// Write a trace that any Jaeger UI can open.
 func ExampleWrite() {
 	var file bytes.Buffer
 	err := jaegerjson.Write(&file, []gap.Span{{
@@ -54,7 +54,7 @@ func ExampleWrite() {
 	// ,"warnings":null}],"total":0,"limit":0,"offset":0,"errors":null}
 }
 
-// The slow requests of the last hour, from the Jaeger whose UI is at this address.
+// Find the slow requests of the last hour.
 func ExampleClient_Find() {
 	jaeger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, `{"data":[{"traceID":"a1","spans":[{"spanID":"1","operationName":"GET /books","startTime":1000000,"duration":100000}]}]}`)

@@ -17,7 +17,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 )
 
-// readAll reads what can be had of r, and the errors.
+// readAll returns the traces in r, and the errors.
 func readAll(r io.Reader, opts ...jaegerjson.Option) (traces [][]gap.Span, errs []error) {
 	for spans, err := range jaegerjson.Read(r, opts...) {
 		if err != nil {
@@ -29,8 +29,8 @@ func readAll(r io.Reader, opts ...jaegerjson.Option) (traces [][]gap.Span, errs 
 	return traces, errs
 }
 
-// FuzzRead reads what a stranger sends: it never panics, allocates in proportion, does not depend on how the input comes, and
-// what it has read comes back the same when it is written.
+// FuzzRead reads untrusted input. Read must not panic, must allocate in proportion to the input, and must not
+// depend on how much each Read returns. What Write writes must read the same.
 func FuzzRead(f *testing.F) {
 	for _, input := range inputs {
 		f.Add([]byte(input))
@@ -50,7 +50,7 @@ func FuzzRead(f *testing.F) {
 		if !same(traces, slow) || places(errs) != places(slowErrs) {
 			t.Errorf("read in one go:\n%v %v\nbyte by byte:\n%v %v", traces, errs, slow, slowErrs)
 		}
-		once := rewrite(t, traces) // has lost what is less than a microsecond, and what was said twice
+		once := rewrite(t, traces) // without fractions of microseconds and repeated keys
 		if twice := rewrite(t, once); !same(once, twice) || len(once) != len(traces) {
 			t.Errorf("written:\n%+v\nwritten again:\n%+v", once, twice)
 		}
@@ -60,7 +60,7 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// places is what errors say but for what was found: that is told as far as it has come.
+// places returns the errors without Found, which depends on how much was read.
 func places(errs []error) (text string) {
 	for _, err := range errs {
 		if e, ok := errors.AsType[*jaegerjson.Error](err); ok {
@@ -84,7 +84,8 @@ func rewrite(t *testing.T, traces [][]gap.Span) [][]gap.Span {
 	return again
 }
 
-// same compares all that is in the spans; NaN is NaN, nil is what is empty, and a reference without a trace is one to the span's.
+// same compares everything in the spans. NaN equals NaN, nil equals empty, and a reference without a trace id is
+// to the span's own trace.
 func same(a, b [][]gap.Span) bool { return reflect.DeepEqual(dump(a), dump(b)) }
 
 func dump(traces [][]gap.Span) (lines []string) {

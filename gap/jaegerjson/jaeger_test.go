@@ -22,7 +22,7 @@ import (
 	"github.com/opentracing/opentracing-go/log"
 )
 
-// recorded is a trace in a Recorder that a real Jaeger has, too.
+// recorded returns a trace from a Recorder that was also sent to a real Jaeger.
 func recorded(t *testing.T) (spans []gap.Span, jaeger servers.JaegerServer) {
 	t.Helper()
 	jaeger = servers.Jaeger(t)
@@ -49,7 +49,7 @@ func recorded(t *testing.T) (spans []gap.Span, jaeger servers.JaegerServer) {
 	return traces[0], jaeger
 }
 
-func TestARealJaegerTellsWhatTheRecorderHas(t *testing.T) {
+func TestJaegerReturnsWhatWasRecorded(t *testing.T) {
 	spans, jaeger := recorded(t)
 	c := &jaegerjson.Client{URL: jaeger.QueryURL}
 	var found [][]gap.Span
@@ -61,7 +61,7 @@ func TestARealJaegerTellsWhatTheRecorderHas(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(trace) == len(spans) { // else the others have not been stored yet
+			if len(trace) == len(spans) { // otherwise some are not stored yet
 				found = append(found, trace)
 			}
 		}
@@ -80,11 +80,11 @@ func TestARealJaegerTellsWhatTheRecorderHas(t *testing.T) {
 	}
 	written := rewrite(t, [][]gap.Span{spans}) // with Jaeger's microseconds
 	for _, trace := range found {
-		a, b := told(trace), told(written[0])
+		a, b := essence(trace), essence(written[0])
 		if !reflect.DeepEqual(a, b) {
 			t.Errorf("Jaeger has\n%v\nthe recorder\n%v", a, b)
 		}
-		for _, s := range trace { // the client cuts durations, and Write ends
+		for _, s := range trace { // the tracer rounds durations down, and Write rounds ends down
 			i := slices.IndexFunc(written[0], func(w gap.Span) bool { return w.SpanID == s.SpanID })
 			if d := written[0][i].Duration - s.Duration; d != 0 && d != time.Microsecond {
 				t.Errorf("%s: Jaeger has %v, the recorder %v", s.Operation, s.Duration, written[0][i].Duration)
@@ -96,8 +96,8 @@ func TestARealJaegerTellsWhatTheRecorderHas(t *testing.T) {
 	}
 }
 
-// told is what matters of spans, by id.
-func told(spans []gap.Span) map[gap.SpanID]string {
+// essence returns by id what a round trip must keep of spans.
+func essence(spans []gap.Span) map[gap.SpanID]string {
 	all := map[gap.SpanID]string{}
 	for _, s := range spans {
 		tags := map[string]any{}
@@ -106,15 +106,15 @@ func told(spans []gap.Span) map[gap.SpanID]string {
 				tags[tag.Key] = tag.Value
 			}
 		}
-		refs := slices.SortedFunc(slices.Values(s.References), func(a, b gap.Reference) int { return int(a.Type) - int(b.Type) }) // Jaeger turns them round
+		refs := slices.SortedFunc(slices.Values(s.References), func(a, b gap.Reference) int { return int(a.Type) - int(b.Type) }) // Jaeger changes their order
 		b, _ := json.Marshal([]any{s.TraceID, refs, s.Operation, s.Start, s.Process.Service, tags, s.Logs})
 		all[s.SpanID] = string(b)
 	}
 	return all
 }
 
-// A UI looks for names. All that a real Jaeger writes are there, each with the same kind of value.
-func TestWhatIsWrittenHasTheShapeOfAJaegersAnswer(t *testing.T) {
+// Write writes the same fields as a real Jaeger, each with the same type of value.
+func TestWriteHasTheShapeOfJaegersAnswer(t *testing.T) {
 	spans, jaeger := recorded(t)
 	var b bytes.Buffer
 	if err := jaegerjson.Write(&b, spans); err != nil {
@@ -140,7 +140,7 @@ func TestWhatIsWrittenHasTheShapeOfAJaegersAnswer(t *testing.T) {
 	}
 }
 
-// shapes are the kinds of value at every path.
+// shapes returns the type of the value at every path.
 func shapes(t *testing.T, text []byte) map[string]string {
 	t.Helper()
 	var value any

@@ -9,20 +9,21 @@ import (
 	"iter"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson/internal/jsonscan"
 )
 
-// Option adjusts what is read, and how.
+// Option adjusts reading.
 type Option func(*config)
 
 type config struct {
 	name       string
-	keys       map[string]bool // of the tags to keep
+	keys       map[string]bool // tags to keep
 	everything bool
-	maxBytes   int64 // 0 for any number, -1 where nothing was said
+	maxBytes   int64 // 0 means no bound, -1 the default
 	progress   func(Progress)
 }
 
-// alwaysKept are the tags that analysis reads, tells, or could be misled without.
+// alwaysKept are the tags that analysis reads or shows, and those that say that spans are missing.
 var alwaysKept = [...]string{"span.kind", "error", "wait.joined_us", "recorder.dropped_spans", "recorder.cut"}
 
 func newConfig(opts []Option) *config {
@@ -36,8 +37,9 @@ func newConfig(opts []Option) *config {
 	return c
 }
 
-// WithTags also keeps the tags of spans that have these keys. Only span.kind, error, wait.joined_us and
-// what a Recorder says of itself (recorder.dropped_spans, recorder.cut) are kept otherwise, and no logs. All tags of a process are kept anyway.
+// WithTags keeps the tags of spans with these keys, too. By default only those that analysis needs are kept:
+// span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. All tags of processes are kept in
+// any case.
 func WithTags(keys ...string) Option {
 	return func(c *config) {
 		for _, key := range keys {
@@ -46,37 +48,37 @@ func WithTags(keys ...string) Option {
 	}
 }
 
-// WithEverything keeps all tags and logs, as [Write] needs them to write the traces again.
+// WithEverything keeps all tags and logs, so that [Write] can write the same traces again.
 func WithEverything() Option { return func(c *config) { c.everything = true } }
 
-// WithName says what the input is called, for errors. Without it, it is what the reader's Name method says, if it has one
-// as an *os.File has.
+// WithName names the input, for errors. The default is the result of the reader's Name method, if it has one
+// as *os.File does.
 func WithName(name string) Option { return func(c *config) { c.name = name } }
 
-// WithMaxBytes bounds how much is read, counted when decompressed; a [TooLargeError] says so. 0 or less is no bound,
-// which is how Read is without it; [Client] has one.
+// WithMaxBytes bounds the size of an input after decompression. A larger one ends with a [TooLargeError]. 0 or
+// less means no bound, which is the default of [Read]; that of [Client] is 1 GiB.
 func WithMaxBytes(n int64) Option { return func(c *config) { c.maxBytes = max(n, 0) } }
 
-// WithProgress calls f now and then while reading, and at the end: at most once for 64 KiB and once for a trace.
+// WithProgress calls f while reading, about once for each 64 KiB, and at the end.
 func WithProgress(f func(Progress)) Option { return func(c *config) { c.progress = f } }
 
-// Progress tells how far a reading has come.
+// Progress is how much has been read.
 type Progress struct {
-	Bytes  int64 // read, decompressed
-	Traces int   // complete
-	Spans  int   // of these and of the one that is being read
-	Retry  error // why a request is about to be made again, see [Client]; nil otherwise
+	Bytes  int64 // after decompression
+	Traces int   // complete ones
+	Spans  int   // including those of the current trace
+	Retry  error // if a [Client] is about to retry a request: why
 }
 
-// Read reads all traces in r, and yields the spans of each as soon as it is complete. What is in r is described in the
-// package's documentation. The spans are the caller's; what they point to may be shared between spans, and must not be
-// changed.
+// Read reads the traces in r, and yields the spans of each as soon as it is complete. The package comment
+// says which formats it reads. Callers may change the spans, but not what they point to, which spans may
+// share.
 //
-// An error is yielded without spans, when the traces before it have been. An [*Error] is the last that is yielded; each
-// error that Jaeger itself told in the input is a [*QueryError], and these come when all else has been read. Whoever stops at
-// the first error has all traces of the input that can be had.
+// Errors come after all traces, and without spans. The first may be an [*Error], after which nothing can be
+// read. Then comes a [*QueryError] for each error that Jaeger has reported in the input. So a caller that
+// stops at the first error has all traces that can be read.
 //
-// Of r only as much is held as one trace needs. r can be read once, and so can what Read returns.
+// Read keeps only one trace in memory. Iterate over the result once, since r can be read only once.
 func Read(r io.Reader, opts ...Option) iter.Seq2[[]gap.Span, error] {
 	c := newConfig(opts)
 	if named, ok := r.(interface{ Name() string }); ok && c.name == "" {
@@ -88,35 +90,55 @@ func Read(r io.Reader, opts ...Option) iter.Seq2[[]gap.Span, error] {
 func (c *config) read(r io.Reader, yield func([]gap.Span, error) bool) {
 	source := bufio.NewReader(r)
 	d := &decoder{config: c, yield: yield, texts: map[string]any{}}
-	d.source, d.max = source, c.maxBytes
-	compressed := false
-	if magic, _ := source.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		compressed = true
+	d.Source = source
+	magic, _ := source.Peek(2)
+	compressed := bytes.Equal(magic, []byte{0x1f, 0x8b})
+	if compressed {
 		if unzipped, err := gzip.NewReader(source); err != nil {
-			d.end = err
+			d.End = err
 		} else {
-			d.source = unzipped
+			d.Source = unzipped
 		}
 	}
+	if c.maxBytes > 0 {
+		d.Source = &boundedReader{r: d.Source, left: c.maxBytes, max: c.maxBytes}
+	}
 	if c.progress != nil {
-		d.onRead = func() { c.progress(Progress{Bytes: d.base + int64(len(d.buf)), Traces: d.traces, Spans: d.spans}) }
+		d.OnRead = func() {
+			c.progress(Progress{Bytes: d.Buffered(), Traces: d.traces, Spans: d.spans})
+		}
 	}
 	d.documents()
-	if d.err == errStopped {
+	if d.Err == errStopped {
 		return
 	}
-	if d.onRead != nil {
-		d.onRead()
+	if d.OnRead != nil {
+		d.OnRead()
 	}
-	if e, ok := errors.AsType[*Error](d.err); ok {
-		e.Name, e.Decompressed = c.name, compressed
-		if !yield(nil, e) {
+	if e, ok := errors.AsType[*jsonscan.Error](d.Err); ok {
+		if !yield(nil, &Error{
+			Name: c.name, Offset: e.Offset, Decompressed: compressed, Expected: e.Expected, Found: e.Found, Err: e.Err,
+		}) {
 			return
 		}
 	}
-	for _, err := range d.told {
+	for _, err := range d.queryErrors {
 		if !yield(nil, err) {
 			return
 		}
 	}
+}
+
+// boundedReader reads at most max bytes from r, and then fails with a TooLargeError if r has more.
+type boundedReader struct {
+	r         io.Reader
+	left, max int64
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		n, err = n+int(b.left), TooLargeError(b.max)
+	}
+	return n, err
 }

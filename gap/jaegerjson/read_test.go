@@ -26,7 +26,7 @@ const (
 	answer  = `{"data":[` + trace + `],"total":0,"limit":0,"offset":0,"errors":null}`
 )
 
-// inputs are forms in which the one trace comes, and what they say of it.
+// inputs hold the same trace in every form.
 var inputs = map[string]string{
 	"an answer of Jaeger's":          answer,
 	"a bare trace":                   trace,
@@ -62,7 +62,7 @@ func want() []gap.Span {
 	}}
 }
 
-func TestEveryFormOfATraceReadsTheSame(t *testing.T) {
+func TestEveryForm(t *testing.T) {
 	for name, input := range inputs {
 		t.Run(name, func(t *testing.T) {
 			traces, errs := readAll(strings.NewReader(input))
@@ -83,7 +83,7 @@ func TestEveryFormOfATraceReadsTheSame(t *testing.T) {
 	}
 }
 
-func TestManyDocumentsAreReadOneByOne(t *testing.T) {
+func TestConcatenatedDocuments(t *testing.T) {
 	for name, input := range map[string]string{
 		"lines":        answer + "\n" + trace + "\n[" + trace + "," + answer + "]\n",
 		"nothing":      answer + trace + trace + trace,
@@ -96,7 +96,7 @@ func TestManyDocumentsAreReadOneByOne(t *testing.T) {
 	}
 }
 
-func TestATraceIsYieldedBeforeTheNextIsRead(t *testing.T) {
+func TestTraceIsYieldedBeforeTheNextIsRead(t *testing.T) {
 	r, w := io.Pipe()
 	defer r.Close()
 	go w.Write([]byte(answer[:len(answer)-len(`],"total":0,"limit":0,"offset":0,"errors":null}`)]))
@@ -104,13 +104,13 @@ func TestATraceIsYieldedBeforeTheNextIsRead(t *testing.T) {
 		if len(spans) != 2 || err != nil {
 			t.Errorf("%v, %v", spans, err)
 		}
-		break // there is nothing else to come, and whoever reads on would wait for ever
+		break // reading on would block for ever
 	}
 }
 
-func TestGzipIsKnownByItsContent(t *testing.T) {
+func TestGzip(t *testing.T) {
 	var b bytes.Buffer
-	for _, text := range []string{answer, trace} { // and may come in pieces
+	for _, text := range []string{answer, trace} { // gzip allows several members
 		z := gzip.NewWriter(&b)
 		z.Write([]byte(text))
 		z.Close()
@@ -125,13 +125,13 @@ func TestGzipIsKnownByItsContent(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatIsAskedForIsKept(t *testing.T) {
+func TestOptions(t *testing.T) {
 	for name, test := range map[string]struct {
 		opts []jaegerjson.Option
 		tags int
 		logs int
 	}{
-		"by itself":  {nil, 1, 0},
+		"default":    {nil, 1, 0},
 		"tags":       {[]jaegerjson.Option{jaegerjson.WithTags("db.statement")}, 2, 0},
 		"everything": {[]jaegerjson.Option{jaegerjson.WithEverything()}, 2, 1},
 	} {
@@ -142,7 +142,7 @@ func TestOnlyWhatIsAskedForIsKept(t *testing.T) {
 	}
 }
 
-func TestTagsAreWhatTheirTypeSays(t *testing.T) {
+func TestTagTypes(t *testing.T) {
 	for json, want := range map[string]any{
 		`"type":"string","value":"x"`:             "x",
 		`"type":"string","value":5`:               "5",
@@ -182,7 +182,7 @@ func TestTagsAreWhatTheirTypeSays(t *testing.T) {
 	}
 }
 
-func TestOddNumbersAreReadForWhatTheySay(t *testing.T) {
+func TestOddNumbers(t *testing.T) {
 	for json, want := range map[string]string{
 		`"startTime":0,"duration":0`:                       "1970-01-01 00:00:00 +0000 UTC 0s",
 		`"startTime":1700000000000000,"duration":-5`:       "2023-11-14 22:13:20 +0000 UTC -5µs",
@@ -212,7 +212,7 @@ func TestOddNumbersAreReadForWhatTheySay(t *testing.T) {
 
 // Jaeger's backends store -66 µs as 18446744073709551550. A program that reads JSON numbers as
 // floats rounds that up to 1<<64.
-func TestNegativeDurationWithoutItsSignCountsAsZero(t *testing.T) {
+func TestUnsignedNegativeDuration(t *testing.T) {
 	for _, duration := range []string{"-66", "18446744073709551550", `"18446744073709551550"`, "18446744073709552000", "1.8446744073709552e19"} {
 		text := strings.Replace(answer, `"duration":50`, `"duration":`+duration, 2)
 		text = strings.Replace(text, `"duration":`+duration+"0", `"duration":500`, 1) // the root's
@@ -226,13 +226,13 @@ func TestNegativeDurationWithoutItsSignCountsAsZero(t *testing.T) {
 		}
 		for root := range built.Roots() {
 			if root.Duration() != 500*time.Microsecond || root.SelfTime() != 500*time.Microsecond {
-				t.Errorf("%s: the root lasts %v and works for %v", duration, root.Duration(), root.SelfTime())
+				t.Errorf("%s: the root lasts %v, self time %v", duration, root.Duration(), root.SelfTime())
 			}
 		}
 	}
 }
 
-func TestAnIDThatIsNoNumberStillNamesASpan(t *testing.T) {
+func TestIDsThatAreNotNumbers(t *testing.T) {
 	traces, errs := readAll(strings.NewReader(`{"traceID":"T","spans":[{"spanID":"R","startTime":0,"duration":9},` +
 		`{"spanID":"00112233445566778","startTime":1,"duration":1,"references":[{"refType":"CHILD_OF","traceID":"T","spanID":"R"}]}]}`))
 	if errs != nil {
@@ -244,7 +244,7 @@ func TestAnIDThatIsNoNumberStillNamesASpan(t *testing.T) {
 	}
 }
 
-func TestAProcessOfWhichNothingIsSaidIsUnknown(t *testing.T) {
+func TestUnknownProcess(t *testing.T) {
 	traces, errs := readAll(strings.NewReader(`{"spans":[{"startTime":0,"processID":"p1"},{"startTime":0,"processID":"p2"},{"startTime":0,"processID":null}],"processes":{"p2":{"serviceName":""}}}`))
 	for _, s := range traces[0] {
 		if s.Process != nil {
@@ -253,9 +253,9 @@ func TestAProcessOfWhichNothingIsSaidIsUnknown(t *testing.T) {
 	}
 }
 
-func TestWhatJaegerToldComesLast(t *testing.T) {
+func TestQueryErrorsComeLast(t *testing.T) {
 	traces, errs := readAll(strings.NewReader(`{"data":null,"errors":[{"code":404,"msg":"trace not found"},{"msg":"late","traceID":"a1"},"plain",null]}` + answer))
-	if got := fmt.Sprintf("%d %q", len(traces), errs); got != `1 ["the query service answers 404: trace not found" "the query service answers of trace 00000000000000a1: late" "the query service answers: plain"]` {
+	if got := fmt.Sprintf("%d %q", len(traces), errs); got != `1 ["the query service answers 404: trace not found" "the query service answers for trace 00000000000000a1: late" "the query service answers: plain"]` {
 		t.Error(got)
 	}
 	if e, ok := errors.AsType[*jaegerjson.QueryError](errs[1]); !ok || e.TraceID != (gap.TraceID{Low: 0xa1}) {
@@ -263,7 +263,7 @@ func TestWhatJaegerToldComesLast(t *testing.T) {
 	}
 }
 
-func TestAFileIsNamedInErrors(t *testing.T) {
+func TestErrorsNameTheFile(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "half.json")
 	if err := os.WriteFile(name, []byte(answer+answer[:len(answer)/2]), 0o600); err != nil {
 		t.Fatal(err)
@@ -280,7 +280,7 @@ func TestAFileIsNamedInErrors(t *testing.T) {
 	}
 }
 
-func TestProgressIsTold(t *testing.T) {
+func TestProgress(t *testing.T) {
 	var last jaegerjson.Progress
 	text := strings.Repeat(answer, 1000)
 	traces, errs := readAll(strings.NewReader(text), jaegerjson.WithProgress(func(p jaegerjson.Progress) {
@@ -294,7 +294,7 @@ func TestProgressIsTold(t *testing.T) {
 	}
 }
 
-func TestInputIsBounded(t *testing.T) {
+func TestMaxBytes(t *testing.T) {
 	text := trace + trace
 	if traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(int64(len(text)))); errs != nil || len(traces) != 2 {
 		t.Errorf("%d, %v", len(traces), errs)
@@ -305,10 +305,10 @@ func TestInputIsBounded(t *testing.T) {
 	}
 }
 
-func TestWhatIsLongIsRead(t *testing.T) {
+func TestLongStringsAndTraces(t *testing.T) {
 	long := strings.Repeat("sehr lang \U0001F600 \" ", 20_000)
 	input := []gap.Span{{TraceID: gap.TraceID{High: 1}, SpanID: 1, Operation: long, Start: time.Unix(1, 0), Tags: []gap.Field{{Key: long, Value: long}}, Warnings: []string{long}}}
-	for i := range 3000 { // more than a piece
+	for i := range 3000 { // more than a chunk
 		input = append(input, gap.Span{TraceID: gap.TraceID{High: 1}, SpanID: gap.SpanID(i + 2), Start: time.Unix(1, 0), References: []gap.Reference{{SpanID: 1}, {SpanID: gap.SpanID(i)}}})
 	}
 	again := rewrite(t, [][]gap.Span{input})

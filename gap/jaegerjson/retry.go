@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// pauses are what lies between the attempts at a request. They are short: somebody is waiting.
+// pauses are the waits before retries. They are short, since a person is waiting.
 var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second}
 
 const (
@@ -17,11 +17,11 @@ const (
 	never         = time.Duration(-1)
 )
 
-// retryAfter is how long a server asks not to be asked again. It is never if that is too long to wait for.
+// retryAfter returns the wait that the server asks for, or never if it is too long.
 func retryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 63)
 	switch {
-	case err != nil && !errors.Is(err, strconv.ErrRange): // none, or a date
+	case err != nil && !errors.Is(err, strconv.ErrRange): // there is none, or it is a date
 		return 0
 	case seconds > uint64(maxRetryAfter/time.Second):
 		return never
@@ -29,14 +29,14 @@ func retryAfter(h http.Header) time.Duration {
 	return time.Duration(seconds) * time.Second
 }
 
-// hopeless says that an error of the transport will be the same next time.
-func hopeless(err error) bool {
+// isPermanent reports whether a retry would fail with the same error.
+func isPermanent(err error) bool {
 	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
 	_, record := errors.AsType[tls.RecordHeaderError](err)
 	return certificate || record
 }
 
-// sleep is false if the context ends first.
+// sleep returns false if the context ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

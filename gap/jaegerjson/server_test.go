@@ -15,7 +15,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 )
 
-// serve is a client of a server that does what f does.
+// serve returns a client of a server that calls f.
 func serve(t *testing.T, f http.HandlerFunc) *jaegerjson.Client {
 	t.Helper()
 	server := httptest.NewServer(f)
@@ -23,7 +23,7 @@ func serve(t *testing.T, f http.HandlerFunc) *jaegerjson.Client {
 	return &jaegerjson.Client{URL: server.URL, HTTP: server.Client()}
 }
 
-func TestAServerThatFallsSilentIsLeftWhenTheContextEnds(t *testing.T) {
+func TestContextEndsASilentServer(t *testing.T) {
 	for name, beginning := range map[string]string{"before it answers": "", "in the middle of traces": `{"data":[` + trace + `,` + strings.Repeat(" ", 512)} {
 		t.Run(name, func(t *testing.T) {
 			c := serve(t, func(w http.ResponseWriter, req *http.Request) {
@@ -43,7 +43,7 @@ func TestAServerThatFallsSilentIsLeftWhenTheContextEnds(t *testing.T) {
 	}
 }
 
-func TestAConnectionThatBreaksKeepsTheTracesBefore(t *testing.T) {
+func TestTracesBeforeABrokenConnectionAreYielded(t *testing.T) {
 	asked := 0
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		asked++
@@ -59,7 +59,7 @@ func TestAConnectionThatBreaksKeepsTheTracesBefore(t *testing.T) {
 	}
 }
 
-func TestAnAnswerIsBoundedByWhatComesOutOfIt(t *testing.T) {
+func TestAnswerIsBoundedAfterDecompression(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
 		z := gzip.NewWriter(w)
@@ -77,10 +77,10 @@ func TestAnAnswerIsBoundedByWhatComesOutOfIt(t *testing.T) {
 	}
 }
 
-func TestAnotherHostIsNotToldThePassword(t *testing.T) {
-	var told []string
+func TestRedirectToAnotherHostHasNoPassword(t *testing.T) {
+	var sent []string
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		told = append(told, req.Header.Get("Authorization"))
+		sent = append(sent, req.Header.Get("Authorization"))
 		io.WriteString(w, answer)
 	}))
 	defer other.Close()
@@ -90,7 +90,7 @@ func TestAnotherHostIsNotToldThePassword(t *testing.T) {
 	})
 	c.URL = strings.Replace(c.URL, "http://", "http://ada:hunter2@", 1)
 	traces, errs := all(c.Find(t.Context(), jaegerjson.Query{Service: "shop"}))
-	if traces != 1 || errs != nil || len(told) != 1 || told[0] != "" {
-		t.Errorf("%d traces, %v; told %q", traces, errs, told)
+	if traces != 1 || errs != nil || len(sent) != 1 || sent[0] != "" {
+		t.Errorf("%d traces, %v; sent %q", traces, errs, sent)
 	}
 }

@@ -12,23 +12,24 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// Write writes traces, each the spans of one, as a Jaeger query service answers: what Jaeger's UI opens, and Read reads.
+// Write writes traces as a Jaeger query service does, so that Jaeger's UI opens the file, and Read reads it.
+// Each element of traces is the spans of one trace.
 //
-// Jaeger knows microseconds. Every moment is rounded down to one, the end of a span as well as its start, so that spans
-// that touch or contain each other still do; a span's duration is what then lies between. A process is
-// written once for each pointer to it.
+// Jaeger's times are in microseconds. Write rounds the start and the end of each span down, so that spans
+// that touch or contain each other still do. The duration is the difference. A process is written once for
+// each pointer to it.
 func Write(w io.Writer, traces ...[]gap.Span) error {
 	b := bufio.NewWriter(w)
-	e := json.NewEncoder(b) // it ends every span with a new line
+	e := json.NewEncoder(b) // ends each span with a new line
 	e.SetEscapeHTML(false)
-	b.WriteString(`{"data":[`) // an error of b's stays with it, and is told by Flush
+	b.WriteString(`{"data":[`) // Flush returns the first error
 	comma := ""
 	for _, spans := range traces {
 		if len(spans) == 0 {
 			continue
 		}
 		fmt.Fprintf(b, `%s{"traceID":"%v","spans":[`+"\n", comma, spans[0].TraceID)
-		names := map[*gap.Process]string{} // nil has one, too: a UI looks for every span's process
+		names := map[*gap.Process]string{} // also of nil, since Jaeger's UI needs a process for each span
 		processes := map[string]writtenProcess{}
 		for i := range spans {
 			s := &spans[i]
@@ -67,7 +68,7 @@ func Write(w io.Writer, traces ...[]gap.Span) error {
 	return b.Flush()
 }
 
-// The types are Jaeger's, its names and their order.
+// The names and the order of these fields are Jaeger's.
 type (
 	writtenSpan struct {
 		TraceID       string             `json:"traceID"`
@@ -110,7 +111,7 @@ func written(p *gap.Process) writtenProcess {
 }
 
 func writtenReferences(s *gap.Span) []writtenReference {
-	all := make([]writtenReference, len(s.References)) // a UI wants an array, never null
+	all := make([]writtenReference, len(s.References)) // not nil, since Jaeger's UI needs an array
 	for i, ref := range s.References {
 		trace, kind := ref.TraceID, "CHILD_OF"
 		if trace == (gap.TraceID{}) {
@@ -142,12 +143,12 @@ func writtenFields(fields []gap.Field) []writtenField {
 			w.Type = "bool"
 		case int64:
 			w.Type = "int64"
-			if v >= 1<<53 || v <= -1<<53 { // JavaScript would round it; Jaeger writes text, too
+			if v >= 1<<53 || v <= -1<<53 { // JavaScript would round the number; Jaeger writes a string, too
 				w.Value = strconv.FormatInt(v, 10)
 			}
 		case float64:
 			w.Type = "float64"
-			if math.IsNaN(v) || math.IsInf(v, 0) { // there is no such number in JSON
+			if math.IsNaN(v) || math.IsInf(v, 0) { // JSON has no such numbers
 				w.Value = strconv.FormatFloat(v, 'g', -1, 64)
 			}
 		case []byte:
@@ -160,7 +161,7 @@ func writtenFields(fields []gap.Field) []writtenField {
 	return all
 }
 
-// microseconds is the time from start, rounded down, to the end, rounded down.
+// microseconds returns the time from the start to the end, both rounded down.
 func microseconds(start time.Time, length time.Duration) int64 {
 	part := time.Duration(start.Nanosecond() % 1000)
 	if length <= math.MaxInt64-part {

@@ -11,15 +11,17 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson/internal/jsonscan"
 )
 
-// The bounds of the strings that are kept once, however often they come: names and values are mostly few and short.
+// Bounds of the cache of strings. Most names and values are few and short.
 const (
 	maxTexts = 4096
 	maxText  = 256 // bytes
 )
 
-// intern returns b as a string, in the box that a Field wants it in.
+// intern returns b as a string, from a cache. It is in an interface, as a Field needs it, to save its
+// allocation, too.
 func (d *decoder) intern(b []byte) any {
 	if len(b) > maxText {
 		return string(b)
@@ -35,21 +37,21 @@ func (d *decoder) intern(b []byte) any {
 	return text
 }
 
-// string reads a string; null is "".
+// string reads a string, or null as "".
 func (d *decoder) string() string {
-	if d.null() {
+	if d.Null() {
 		return ""
 	}
-	return d.intern(d.text()).(string)
+	return d.intern(d.Text()).(string)
 }
 
-// traceID reads an id of up to 32 hexadecimal digits. Anything else that somebody put there by hand has an id, too: one that
-// is made of it, so that what it names is still found.
+// traceID reads an id of up to 32 hexadecimal digits. Any other text, as people write by hand, is hashed, so
+// that references to it are still found.
 func (d *decoder) traceID() gap.TraceID {
-	if d.null() {
+	if d.Null() {
 		return gap.TraceID{}
 	}
-	text := d.text()
+	text := d.Text()
 	high, low := text[:max(0, len(text)-16)], text[max(0, len(text)-16):]
 	h, highOK := hex(high)
 	l, lowOK := hex(low)
@@ -58,15 +60,15 @@ func (d *decoder) traceID() gap.TraceID {
 	}
 	sum := fnv.New128a()
 	sum.Write(text)
-	made := sum.Sum(nil)
-	return gap.TraceID{High: binary.BigEndian.Uint64(made), Low: binary.BigEndian.Uint64(made[8:])}
+	hash := sum.Sum(nil)
+	return gap.TraceID{High: binary.BigEndian.Uint64(hash), Low: binary.BigEndian.Uint64(hash[8:])}
 }
 
 func (d *decoder) spanID() gap.SpanID {
-	if d.null() {
+	if d.Null() {
 		return 0
 	}
-	text := d.text()
+	text := d.Text()
 	if id, ok := hex(text); ok {
 		return gap.SpanID(id)
 	}
@@ -75,13 +77,13 @@ func (d *decoder) spanID() gap.SpanID {
 	return gap.SpanID(sum.Sum64())
 }
 
-// hex reads up to 16 hexadecimal digits, of either case.
+// hex parses up to 16 hexadecimal digits, in either case.
 func hex(b []byte) (id uint64, ok bool) {
 	for _, c := range b {
-		if !hexadecimal(c) || id>>60 != 0 {
+		if !jsonscan.IsHex(c) || id>>60 != 0 {
 			return 0, false
 		}
-		if id <<= 4; digit(c) {
+		if id <<= 4; jsonscan.IsDigit(c) {
 			id |= uint64(c - '0')
 		} else {
 			id |= uint64(c | 0x20 - 'a' + 10)
@@ -90,27 +92,28 @@ func hex(b []byte) (id uint64, ok bool) {
 	return id, true
 }
 
-// micros reads a number of microseconds, or a string with one. It returns the whole microseconds
-// and the rest in nanoseconds. null is 0. A number from 1<<63 up is negative: so Jaeger's backends
-// store the duration of a span that ends before it starts. A number too large for 64 bits becomes
-// the largest.
+// micros reads a number of microseconds, or a string that holds one. It returns the whole microseconds and
+// the rest in nanoseconds. null is 0.
+//
+// A number from 1<<63 up is negative, since Jaeger's backends store negative durations as unsigned. A number
+// that does not fit into 64 bits becomes the largest.
 func (d *decoder) micros(what string) (whole int64, rest time.Duration) {
 	var text []byte
-	d.peek()
-	at := d.offset()
-	switch c := d.peek(); {
+	d.Peek()
+	at := d.Offset()
+	switch c := d.Peek(); {
 	case c == 'n':
-		d.literal("null")
+		d.Literal("null")
 		return 0, 0
 	case c == '"':
-		text = d.text()
-	case c == '-' || digit(c):
-		text = d.number()
+		text = d.Text()
+	case c == '-' || jsonscan.IsDigit(c):
+		text = d.Number()
 	default:
-		d.fail(0, what)
+		d.Fail(0, what)
 		return 0, 0
 	}
-	if d.err != nil {
+	if d.Err != nil {
 		return 0, 0
 	}
 	if u, err := strconv.ParseUint(string(text), 10, 64); err == nil {
@@ -123,7 +126,8 @@ func (d *decoder) micros(what string) (whole int64, rest time.Duration) {
 	f, err := strconv.ParseFloat(string(text), 64)
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange) || math.IsNaN(f):
-		d.stop(&Error{Offset: at, Expected: what, Found: excerpt(strconv.AppendQuote(nil, string(text[:min(len(text), 64)])))})
+		quoted := strconv.AppendQuote(nil, string(text[:min(len(text), 64)]))
+		d.Stop(&jsonscan.Error{Offset: at, Expected: what, Found: jsonscan.Excerpt(quoted)})
 		return 0, 0
 	case f >= 1<<63 && f < 1<<64:
 		return int64(uint64(f)), 0
@@ -155,20 +159,20 @@ func (d *decoder) code() int {
 
 // tags reads an array of tags, or of a log's fields.
 func (d *decoder) tags(all bool) []gap.Field {
-	d.array(func() { d.tag(all) })
+	d.Array(func() { d.tag(all) })
 	return d.trace.fields.take()
 }
 
-// value is a JSON value that may have to wait for its type and key.
+// value is the value of a tag, whose type and key may come later.
 type value struct {
-	kind byte   // of its text: '"', 'n'umber, 'b'ool, 0 for what no tag can hold
-	text []byte // good until more is read, or a copy
+	kind byte   // '"' for a string, 'n' for a number, 'b' for a bool, 0 for anything else
+	text []byte // valid until the next read, unless it is a copy
 }
 
-// tag reads a tag and keeps it, if it is to be kept.
+// tag reads a tag. It keeps the tag if all is set or its key is among d.keys.
 func (d *decoder) tag(all bool) {
 	const (
-		unknown = iota // the key is still to come
+		unknown = iota // the key has not come yet
 		kept
 		skipped
 	)
@@ -178,11 +182,11 @@ func (d *decoder) tag(all bool) {
 	}
 	var typ string
 	var v any
-	var waiting value // until the type is known
-	d.object(func(name []byte) {
+	var pending value // its type has not come yet
+	d.Object(func(name []byte) {
 		switch {
 		case string(name) == "key":
-			text := d.text()
+			text := d.Text()
 			if !all {
 				if state = skipped; d.keys[string(text)] {
 					state = kept
@@ -192,21 +196,21 @@ func (d *decoder) tag(all bool) {
 				key = d.intern(text).(string)
 			}
 		case state == skipped:
-			d.skip()
+			d.Skip()
 		case string(name) == "type":
 			typ = d.string()
 		case string(name) == "value":
-			if waiting = d.value(); typ != "" {
-				v, waiting = d.convert(waiting, typ), value{}
+			if pending = d.value(); typ != "" {
+				v, pending = d.convert(pending, typ), value{}
 			} else {
-				waiting.text = append([]byte(nil), waiting.text...)
+				pending.text = append([]byte(nil), pending.text...)
 			}
 		default:
-			d.skip()
+			d.Skip()
 		}
 	})
-	if waiting.kind != 0 {
-		v = d.convert(waiting, typ)
+	if pending.kind != 0 {
+		v = d.convert(pending, typ)
 	}
 	if state == kept && v != nil {
 		d.trace.fields.add(gap.Field{Key: key, Value: v})
@@ -214,23 +218,23 @@ func (d *decoder) tag(all bool) {
 }
 
 func (d *decoder) value() value {
-	switch c := d.peek(); {
+	switch c := d.Peek(); {
 	case c == '"':
-		return value{'"', d.text()}
-	case c == '-' || digit(c):
-		return value{'n', d.number()}
+		return value{'"', d.Text()}
+	case c == '-' || jsonscan.IsDigit(c):
+		return value{'n', d.Number()}
 	case c == 't':
-		d.literal("true")
+		d.Literal("true")
 		return value{'b', []byte("true")}
 	case c == 'f':
-		d.literal("false")
+		d.Literal("false")
 		return value{'b', []byte("false")}
 	}
-	d.skip()
+	d.Skip()
 	return value{}
 }
 
-// convert makes v what its type says, or its JSON, where the type says nothing or it is not of it.
+// convert returns v as its type says. If the type is unknown or does not fit, the JSON decides.
 func (d *decoder) convert(v value, typ string) any {
 	typ = strings.ToLower(typ)
 	switch {

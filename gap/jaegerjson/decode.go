@@ -1,112 +1,119 @@
 package jaegerjson
 
 import (
+	"errors"
 	"io"
 	"slices"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson/internal/jsonscan"
 )
 
-// piece is how many spans are put away in one piece.
-const piece = 1024
+// chunk is the number of spans in a chunk of a trace.
+const chunk = 1024
 
-// maxTold bounds how many of the errors that Jaeger told are kept.
-const maxTold = 100
+// maxQueryErrors bounds how many of the errors in an input are kept.
+const maxQueryErrors = 100
 
-// decoder knows what Jaeger means by its JSON.
+// errStopped ends reading because the caller stopped iterating.
+var errStopped = errors.New("stopped")
+
+// decoder decodes Jaeger's JSON.
 type decoder struct {
-	scanner
+	jsonscan.Scanner
 	*config
-	yield  func([]gap.Span, error) bool
-	trace  *trace // at hand
-	texts  map[string]any
-	told   []*QueryError
-	traces int
-	spans  int
+	yield       func([]gap.Span, error) bool
+	trace       *trace // the current one
+	texts       map[string]any
+	queryErrors []*QueryError
+	traces      int
+	spans       int
 }
 
-// trace is what is known of a trace while it is read.
+// trace is a trace that is being read.
 type trace struct {
 	id         gap.TraceID
-	full       [][]gap.Span            // the spans, in pieces: one slice that grows would be held twice, again and again
-	spans      []gap.Span              // those that are in none of full yet
-	processes  map[string]*gap.Process // by Jaeger's names for them; they may be told only behind the spans
+	full       [][]gap.Span            // full chunks; a single slice would be copied whenever it grows
+	spans      []gap.Span              // the last chunk
+	processes  map[string]*gap.Process // by Jaeger's key; they may come after the spans
 	references slab[gap.Reference]
 	fields     slab[gap.Field]
 }
 
+// documents reads the whole input.
 func (d *decoder) documents() {
 	for n := 0; ; n++ {
-		if d.peek() == 0xef { // a byte order mark: also between files that were put behind each other
-			d.literal("\uFEFF")
+		if d.Peek() == 0xef { // a byte order mark; it may also be between concatenated files
+			d.Literal("\uFEFF")
 		}
-		d.peek()
-		if _, more := d.at(0); !more && n > 0 && d.end == io.EOF {
+		d.Peek()
+		if !d.More() && n > 0 && d.End == io.EOF {
 			return
 		}
-		if d.document(); d.err != nil {
+		if d.document(); d.Err != nil {
 			return
 		}
 	}
 }
 
-// document reads a trace, several in an array, or an answer with traces in it.
+// document reads a trace, an array of traces, or an answer of a query service.
 func (d *decoder) document() {
-	switch d.peek() {
+	switch d.Peek() {
 	case '[':
-		d.array(func() {
-			if !d.null() { // a trace that Jaeger could not convert
+		d.Array(func() {
+			if !d.Null() { // in an answer: a trace that Jaeger could not convert
 				d.document()
 			}
 		})
 	case '{':
-		d.one()
+		d.traceOrAnswer()
 	default:
-		d.fail(0, "a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data")
+		d.Fail(0, "a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data")
 	}
 }
 
-func (d *decoder) one() {
+// traceOrAnswer reads an object. A trace in an answer's data is yielded before the answer ends.
+func (d *decoder) traceOrAnswer() {
 	outer := d.trace
 	d.trace = &trace{}
 	known, expected := false, `an object with "data", "spans" or "errors"`
-	d.object(func(key []byte) {
+	d.Object(func(key []byte) {
 		switch string(key) {
 		case "data":
 			known = true
-			if !d.null() {
+			if !d.Null() {
 				d.document()
 			}
 		case "errors":
 			known = true
-			d.array(d.complaint)
+			d.Array(d.queryError)
 		case "traceID":
 			d.trace.id = d.traceID()
 		case "spans":
 			known = true
-			d.spans -= d.trace.len() // of a key that comes twice the last counts
+			d.spans -= d.trace.len() // if the key comes twice, the last one counts
 			d.trace.full, d.trace.spans = nil, nil
-			d.array(d.span)
+			d.Array(d.span)
 		case "processes":
-			d.object(func(key []byte) { d.process(d.trace.process(key)) })
+			d.Object(func(key []byte) { d.process(d.trace.process(key)) })
 		case "resourceSpans":
 			expected += `, as OTLP is not read`
-			d.skip()
+			d.Skip()
 		default:
-			d.skip()
+			d.Skip()
 		}
 	})
-	if !known && d.err == nil {
-		d.stop(&Error{Offset: d.offset(), Expected: expected, Found: "one without"})
+	if !known && d.Err == nil {
+		d.Stop(&jsonscan.Error{Offset: d.Offset(), Expected: expected, Found: "one without"})
 	}
 	d.complete()
 	d.trace = outer
 }
 
-// complete yields the trace at hand.
+// complete yields the current trace.
 func (d *decoder) complete() {
 	t := d.trace
-	if d.err != nil || t.len() == 0 {
+	if d.Err != nil || t.len() == 0 {
 		return
 	}
 	spans := t.spans
@@ -120,35 +127,35 @@ func (d *decoder) complete() {
 			s.TraceID = t.id
 		}
 		if p := s.Process; p != nil && p.Service == "" && len(p.Tags) == 0 {
-			s.Process = nil // named, but nothing was said of it
+			s.Process = nil // only its key is known
 		}
 	}
 	d.traces++
 	if !d.yield(spans, nil) {
-		d.stop(errStopped)
+		d.Stop(errStopped)
 	}
 }
 
 func (t *trace) add(s gap.Span) {
-	if len(t.spans) == piece {
+	if len(t.spans) == chunk {
 		t.full = append(t.full, t.spans)
-		t.spans = make([]gap.Span, 0, piece)
+		t.spans = make([]gap.Span, 0, chunk)
 	}
 	t.spans = append(t.spans, s)
 }
 
-func (t *trace) len() int { return piece*len(t.full) + len(t.spans) }
+func (t *trace) len() int { return chunk*len(t.full) + len(t.spans) }
 
-// complaint reads an error that Jaeger told.
-func (d *decoder) complaint() {
-	if d.null() {
+// queryError reads an error that a query service has reported.
+func (d *decoder) queryError() {
+	if d.Null() {
 		return
 	}
 	e := &QueryError{}
-	if d.peek() == '"' {
+	if d.Peek() == '"' {
 		e.Message = d.string()
 	} else {
-		d.object(func(key []byte) {
+		d.Object(func(key []byte) {
 			switch string(key) {
 			case "code":
 				e.Code = d.code()
@@ -157,16 +164,16 @@ func (d *decoder) complaint() {
 			case "traceID":
 				e.TraceID = d.traceID()
 			default:
-				d.skip()
+				d.Skip()
 			}
 		})
 	}
-	if len(d.told) < maxTold {
-		d.told = append(d.told, e)
+	if len(d.queryErrors) < maxQueryErrors {
+		d.queryErrors = append(d.queryErrors, e)
 	}
 }
 
-// process returns the process that is called name, of which nothing may be known yet.
+// process returns the process with this key. It is empty until processes has been read.
 func (t *trace) process(name []byte) *gap.Process {
 	p, ok := t.processes[string(name)]
 	if !ok {
@@ -180,37 +187,37 @@ func (t *trace) process(name []byte) *gap.Process {
 }
 
 func (d *decoder) process(p *gap.Process) {
-	d.object(func(key []byte) {
+	d.Object(func(key []byte) {
 		switch string(key) {
 		case "serviceName":
 			p.Service = d.string()
 		case "tags":
 			p.Tags = d.tags(true)
 		default:
-			d.skip()
+			d.Skip()
 		}
 	})
 }
 
 func (d *decoder) span() {
-	if d.null() {
+	if d.Null() {
 		return
 	}
 	var s gap.Span
 	var parent gap.SpanID
-	at, started := d.offset(), false
-	d.object(func(key []byte) {
+	at, started := d.Offset(), false
+	d.Object(func(key []byte) {
 		switch string(key) {
 		case "traceID":
 			s.TraceID = d.traceID()
 		case "spanID":
 			s.SpanID = d.spanID()
-		case "parentSpanID": // as Jaeger did it before it had references
+		case "parentSpanID": // older than references
 			parent = d.spanID()
 		case "operationName":
 			s.Operation = d.string()
 		case "references":
-			d.array(d.reference)
+			d.Array(d.reference)
 			s.References = d.trace.references.take()
 		case "startTime":
 			s.Start, started = d.time("startTime"), true
@@ -220,29 +227,29 @@ func (d *decoder) span() {
 			s.Tags = d.tags(d.everything)
 		case "logs":
 			if s.Logs = nil; d.everything {
-				d.array(func() { s.Logs = append(s.Logs, d.log()) })
+				d.Array(func() { s.Logs = append(s.Logs, d.log()) })
 			} else {
-				d.skip()
+				d.Skip()
 			}
 		case "processID":
-			if s.Process = nil; !d.null() {
-				s.Process = d.trace.process(d.text())
+			if s.Process = nil; !d.Null() {
+				s.Process = d.trace.process(d.Text())
 			}
-		case "process": // as it is stored in Elasticsearch
+		case "process": // as in Elasticsearch
 			s.Process = &gap.Process{}
 			d.process(s.Process)
 		case "warnings":
 			s.Warnings = nil
-			d.array(func() { s.Warnings = append(s.Warnings, d.string()) })
+			d.Array(func() { s.Warnings = append(s.Warnings, d.string()) })
 		default:
-			d.skip()
+			d.Skip()
 		}
 	})
-	if d.err != nil {
+	if d.Err != nil {
 		return
 	}
 	if !started {
-		d.stop(&Error{Offset: at, Expected: "a span with its startTime", Found: "one without"})
+		d.Stop(&jsonscan.Error{Offset: at, Expected: "a span with its startTime", Found: "one without"})
 		return
 	}
 	if len(s.References) == 0 && parent != 0 {
@@ -255,7 +262,7 @@ func (d *decoder) span() {
 
 func (d *decoder) reference() {
 	var ref gap.Reference
-	d.object(func(key []byte) {
+	d.Object(func(key []byte) {
 		switch string(key) {
 		case "refType":
 			if ref.Type = gap.ChildOf; d.string() == "FOLLOWS_FROM" {
@@ -266,33 +273,33 @@ func (d *decoder) reference() {
 		case "spanID":
 			ref.SpanID = d.spanID()
 		default:
-			d.skip()
+			d.Skip()
 		}
 	})
-	if ref.SpanID != 0 { // zero is none
+	if ref.SpanID != 0 {
 		d.trace.references.add(ref)
 	}
 }
 
 func (d *decoder) log() gap.Log {
 	var l gap.Log
-	d.object(func(key []byte) {
+	d.Object(func(key []byte) {
 		switch string(key) {
 		case "timestamp":
 			l.Time = d.time("timestamp")
 		case "fields":
 			l.Fields = d.tags(true)
 		default:
-			d.skip()
+			d.Skip()
 		}
 	})
 	return l
 }
 
-// slab hands out short slices of few large arrays.
+// slab allocates short slices in a few large arrays.
 type slab[T any] struct {
 	all  []T
-	from int // where the slice begins that is being filled
+	from int // start of the slice that is being filled
 }
 
 func (s *slab[T]) add(v T) {
@@ -303,6 +310,7 @@ func (s *slab[T]) add(v T) {
 	s.all = append(s.all, v)
 }
 
+// take returns the elements that were added since the last call.
 func (s *slab[T]) take() []T {
 	if s.from == len(s.all) {
 		return nil

@@ -1,0 +1,104 @@
+package jsonscan
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// anything reads a value as encoding/json does with UseNumber.
+func (s *Scanner) anything() any {
+	switch c := s.Peek(); {
+	case c == '{':
+		m := map[string]any{}
+		s.Object(func(key []byte) {
+			k := string(key)
+			m[k] = s.anything()
+		})
+		return m
+	case c == '[':
+		a := []any{}
+		s.Array(func() { a = append(a, s.anything()) })
+		return a
+	case c == '"':
+		return string(s.Text())
+	case c == '-' || IsDigit(c):
+		return json.Number(s.Number())
+	case c == 't':
+		s.Literal("true")
+		return true
+	case c == 'f':
+		s.Literal("false")
+		return false
+	}
+	s.Skip()
+	return nil
+}
+
+// over reports whether only white space was left.
+func (s *Scanner) over() bool {
+	s.Peek()
+	return s.Err == nil && !s.More() && s.End == io.EOF
+}
+
+// FuzzScanner compares Scanner with encoding/json: both accept the same input, and read the same from it. It
+// makes no difference how much each Read returns.
+func FuzzScanner(f *testing.F) {
+	for _, seed := range []string{
+		`{"a":[1,-0.5e+3,true,false,null,"\u00e9\ud83d\ude00\ud83d \\ \" \/ é"],"":{},"a":[]}`, ` [ ] `, `{"a" : 1 , "b":2}`, `"`, `[1,]`, `{"a":1,}`, `{"a"}`, `01`, `-`, `1.`,
+		`1e`, `"\x"`, `"\u12"`, "\"\x01\"", "\"\xff\"", `nul`, `tru`, `{}{}`, `[[[[`, ``, `{"a":1 "b"}`, `1 2`, `+1`, `.5`, "\ufeff1", `"a`, `{"`, `[1`, `"\`, "\x00", "[\x00]",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
+		var want any
+		valid := json.Valid(data)
+		if valid {
+			if err := d.Decode(&want); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, reader := range map[string]io.Reader{"whole": bytes.NewReader(data), "byte by byte": iotest.OneByteReader(bytes.NewReader(data))} {
+			s := Scanner{Source: reader}
+			if got := s.anything(); s.over() != valid || valid && !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %#v, %v; encoding/json: %#v, valid %v", name, got, s.Err, want, valid)
+			}
+		}
+		for name, reader := range map[string]io.Reader{"whole": bytes.NewReader(data), "byte by byte": iotest.OneByteReader(bytes.NewReader(data))} {
+			s := Scanner{Source: reader}
+			if s.Skip(); s.over() != valid {
+				t.Errorf("skipped %s: %v; encoding/json: valid %v", name, s.Err, valid)
+			}
+		}
+	})
+}
+
+func TestBounds(t *testing.T) {
+	for name, test := range map[string]struct {
+		text string
+		good bool
+		read func(*Scanner)
+	}{
+		"depth":                     {strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth), true, (*Scanner).Skip},
+		"too deep":                  {strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1), false, (*Scanner).Skip},
+		"too deep in objects":       {strings.Repeat(`{"":`, maxDepth+1) + "1" + strings.Repeat("}", maxDepth+1), false, (*Scanner).Skip},
+		"a string":                  {`"` + strings.Repeat("x", maxString) + `"`, true, func(s *Scanner) { s.Text() }},
+		"a string too long to keep": {`"` + strings.Repeat("x", maxString+128<<10) + `"`, false, func(s *Scanner) { s.Text() }},
+		"a string that is skipped":  {`"` + strings.Repeat(`x\n`, maxString) + `"`, true, (*Scanner).Skip},
+		"a number too long":         {strings.Repeat("1", maxString+1), false, (*Scanner).Skip},
+	} {
+		s := Scanner{Source: strings.NewReader(test.text)}
+		if test.read(&s); s.over() != test.good {
+			t.Errorf("%s: %v", name, s.Err)
+		}
+		if name == "a string that is skipped" && cap(s.buf) > 64<<10 {
+			t.Errorf("skipping a string held %d bytes", cap(s.buf))
+		}
+	}
+}
