@@ -11,8 +11,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest/manyspans"
 )
 
-// BenchmarkRead reads one trace, and traces of a hundred spans. BenchmarkTokensOfEncodingJSON reads the
-// tokens of the same text and does nothing with them.
+// BenchmarkRead reads one trace, and traces of a hundred spans. BenchmarkTokensOfEncodingJSON reads
+// the tokens of the same text and does nothing with them.
 func BenchmarkRead(b *testing.B) {
 	for _, shape := range []struct {
 		name, shape string

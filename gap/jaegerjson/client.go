@@ -20,16 +20,17 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// defaultMaxBytes bounds an answer after decompression. It is enough for two and a half million spans.
+// defaultMaxBytes bounds an answer after decompression. It is enough for two and a half million
+// spans.
 const defaultMaxBytes = 1 << 30
 
 // Client reads traces from a Jaeger query service. It is safe for concurrent use.
 //
-// A request that fails without an answer, or is answered by 429 or a status of 500 and above, is retried at
-// most three times: after 250 ms, 500 ms and 1 s, or after Retry-After if that is longer, up to 30 s. The
-// function of [WithProgress] sees each retry. An answer that breaks off is not retried, since some of its
-// traces have been yielded. The context ends it all. An answer may have 1 GiB after decompression, unless
-// [WithMaxBytes] says otherwise.
+// A request that fails without an answer, or is answered by 429 or a status of 500 and above, is
+// retried at most three times: after 250 ms, 500 ms and 1 s, or after Retry-After if that is
+// longer, up to 30 s. The function of [WithProgress] sees each retry. An answer that breaks off is
+// not retried, since some of its traces have been yielded. The context ends it all. An answer may
+// have 1 GiB after decompression, unless [WithMaxBytes] says otherwise.
 type Client struct {
 	// URL is the URL of Jaeger's UI, with its base path: http://localhost:16686 or
 	// https://example.com/jaeger. A user and password in it are sent as basic authentication, and
@@ -44,8 +45,8 @@ type Client struct {
 	Raw bool
 }
 
-// Find yields the traces that q describes, as [Read] does, while they come. Each iteration over the result
-// is a new request.
+// Find yields the traces that q describes, as [Read] does, while they come. Each iteration over the
+// result is a new request.
 func (c *Client) Find(ctx context.Context, q Query, opts ...Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
 		values, err := q.values()
@@ -57,8 +58,8 @@ func (c *Client) Find(ctx context.Context, q Query, opts ...Option) iter.Seq2[[]
 	}
 }
 
-// Traces yields the traces with these ids, as [Read] does. It requests one after the other. If Jaeger does
-// not have one, Traces yields a [*QueryError] with code 404 and goes on.
+// Traces yields the traces with these ids, as [Read] does. It requests one after the other. If
+// Jaeger does not have one, Traces yields a [*QueryError] with code 404 and goes on.
 func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
 		config := newConfig(opts)
@@ -188,7 +189,8 @@ func (c *Client) get(
 	}
 }
 
-// try sends a request once. If that fails, it returns how long to wait at least before a retry, or never.
+// try sends a request once. If that fails, it returns how long to wait at least before a retry, or
+// never.
 func (c *Client) try(req *http.Request) (*http.Response, time.Duration, error) {
 	res, err := cmp.Or(c.HTTP, http.DefaultClient).Do(req)
 	if err != nil {

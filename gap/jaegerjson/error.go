@@ -44,8 +44,8 @@ func (e *Error) Error() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// TooLargeError is an input that has more than this many bytes after decompression. The bound is that of
-// [WithMaxBytes] or [Client].
+// TooLargeError is an input that has more than this many bytes after decompression. The bound is
+// that of [WithMaxBytes] or [Client].
 type TooLargeError int64
 
 // Error names the bound.
@@ -53,8 +53,8 @@ func (e TooLargeError) Error() string {
 	return fmt.Sprintf("more than %d bytes, which is the limit", int64(e))
 }
 
-// QueryError is an error that a Jaeger query service reported, in an answer or in one that was saved to a
-// file.
+// QueryError is an error that a Jaeger query service reported, in an answer or in one that was
+// saved to a file.
 type QueryError struct {
 	Code    int         // HTTP status, such as 404 if there is no such trace; 0 if unknown
 	Message string      // by Jaeger

@@ -29,8 +29,8 @@ func readAll(r io.Reader, opts ...jaegerjson.Option) (traces [][]gap.Span, errs 
 	return traces, errs
 }
 
-// FuzzRead reads untrusted input. Read must not panic, must allocate in proportion to the input, and must not
-// depend on how much each Read returns. What Write writes must read the same.
+// FuzzRead reads untrusted input. Read must not panic, must allocate in proportion to the input,
+// and must not depend on how much each Read returns. What Write writes must read the same.
 func FuzzRead(f *testing.F) {
 	for _, input := range inputs {
 		f.Add([]byte(input))
@@ -84,8 +84,8 @@ func rewrite(t *testing.T, traces [][]gap.Span) [][]gap.Span {
 	return again
 }
 
-// same compares everything in the spans. NaN equals NaN, nil equals empty, and a reference without a trace id is
-// to the span's own trace.
+// same compares everything in the spans. NaN equals NaN, nil equals empty, and a reference without
+// a trace id is to the span's own trace.
 func same(a, b [][]gap.Span) bool { return reflect.DeepEqual(dump(a), dump(b)) }
 
 func dump(traces [][]gap.Span) (lines []string) {

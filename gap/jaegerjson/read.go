@@ -37,9 +37,9 @@ func newConfig(opts []Option) *config {
 	return c
 }
 
-// WithTags keeps the tags of spans with these keys, too. By default only those that analysis needs are kept:
-// span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. All tags of processes are kept in
-// any case.
+// WithTags keeps the tags of spans with these keys, too. By default only those that analysis needs
+// are kept: span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. All tags of
+// processes are kept in any case.
 func WithTags(keys ...string) Option {
 	return func(c *config) {
 		for _, key := range keys {
@@ -51,12 +51,13 @@ func WithTags(keys ...string) Option {
 // WithEverything keeps all tags and logs, so that [Write] can write the same traces again.
 func WithEverything() Option { return func(c *config) { c.everything = true } }
 
-// WithName names the input, for errors. The default is the result of the reader's Name method, if it has one
-// as *os.File does.
+// WithName names the input, for errors. The default is the result of the reader's Name method, if
+// it has one as *os.File does.
 func WithName(name string) Option { return func(c *config) { c.name = name } }
 
-// WithMaxBytes bounds the size of an input after decompression. A larger one ends with a [TooLargeError]. 0 or
-// less means no bound, which is the default of [Read]; that of [Client] is 1 GiB.
+// WithMaxBytes bounds the size of an input after decompression. A larger one ends with a
+// [TooLargeError]. 0 or less means no bound, which is the default of [Read]; that of [Client] is 1
+// GiB.
 func WithMaxBytes(n int64) Option { return func(c *config) { c.maxBytes = max(n, 0) } }
 
 // WithProgress calls f while reading, about once for each 64 KiB, and at the end.
@@ -70,13 +71,13 @@ type Progress struct {
 	Retry  error // if a [Client] is about to retry a request: why
 }
 
-// Read reads the traces in r, and yields the spans of each as soon as it is complete. The package comment
-// says which formats it reads. Callers may change the spans, but not what they point to, which spans may
-// share.
+// Read reads the traces in r, and yields the spans of each as soon as it is complete. The package
+// comment says which formats it reads. Callers may change the spans, but not what they point to,
+// which spans may share.
 //
-// Errors come after all traces, and without spans. The first may be an [*Error], after which nothing can be
-// read. Then comes a [*QueryError] for each error that Jaeger has reported in the input. So a caller that
-// stops at the first error has all traces that can be read.
+// Errors come after all traces, and without spans. The first may be an [*Error], after which
+// nothing can be read. Then comes a [*QueryError] for each error that Jaeger has reported in the
+// input. So a caller that stops at the first error has all traces that can be read.
 //
 // Read keeps only one trace in memory. Iterate over the result once, since r can be read only once.
 func Read(r io.Reader, opts ...Option) iter.Seq2[[]gap.Span, error] {

@@ -13,8 +13,8 @@ const (
 
 // Scanner reads JSON values from Source, in the order in which they come.
 //
-// The first error is kept in Err, and ends the input: all later reads find nothing, and their errors
-// are dropped. So callers check Err only at the end.
+// The first error is kept in Err, and ends the input: all later reads find nothing, and their
+// errors are dropped. So callers check Err only at the end.
 type Scanner struct {
 	Source io.Reader
 	End    error  // why Source has no more: io.EOF, or its error. nil before that
@@ -112,8 +112,8 @@ func (s *Scanner) Peek() byte {
 	}
 }
 
-// Object reads an object. It calls f for each key, which must read or skip the value. The key is valid
-// until then. null has no keys.
+// Object reads an object. It calls f for each key, which must read or skip the value. The key is
+// valid until then. null has no keys.
 func (s *Scanner) Object(f func(key []byte)) {
 	s.list('{', '}', "an object", func() {
 		s.key = append(s.key[:0], s.Text()...)
@@ -126,7 +126,8 @@ func (s *Scanner) Object(f func(key []byte)) {
 	})
 }
 
-// Array reads an array. It calls f for each element, which must read or skip it. null has no elements.
+// Array reads an array. It calls f for each element, which must read or skip it. null has no
+// elements.
 func (s *Scanner) Array(f func()) { s.list('[', ']', "an array", f) }
 
 func (s *Scanner) list(open, end byte, what string, f func()) {

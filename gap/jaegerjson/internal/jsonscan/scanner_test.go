@@ -45,8 +45,8 @@ func (s *Scanner) over() bool {
 	return s.Err == nil && !s.More() && s.End == io.EOF
 }
 
-// FuzzScanner compares Scanner with encoding/json: both accept the same input, and read the same from it. It
-// makes no difference how much each Read returns.
+// FuzzScanner compares Scanner with encoding/json: both accept the same input, and read the same
+// from it. It makes no difference how much each Read returns.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{
 		`{"a":[1,-0.5e+3,true,false,null,"\u00e9\ud83d\ude00\ud83d \\ \" \/ é"],"":{},"a":[]}`, ` [ ] `, `{"a" : 1 , "b":2}`, `"`, `[1,]`, `{"a":1,}`, `{"a"}`, `01`, `-`, `1.`,
