@@ -12,55 +12,82 @@ func TestBrokenTraces(t *testing.T) {
 	check(t, map[string]drawing{
 		"several roots": {spans: "A [0,1)\n B [2,3)\n C [2,3) <B", tree: "A B C<B", gaps: "A self [0,1), C self [2,3)"},
 		"a missing parent makes an incomplete root": {
-			spans: "A [0,9)\n B [1,5) <X", tree: "A B(incomplete)", gaps: "A self [0,9), B self [1,5)", warnings: "missing-parent B",
+			spans: "A [0,9)\n B [1,5) <X", tree: "A B(incomplete)", gaps: "A self [0,9), B self [1,5)",
+			warnings: "missing-parent B",
 		},
-		"so does a missing cause": {spans: "B [1,5) ~X", tree: "B(incomplete)", gaps: "B self [1,5)", warnings: "missing-parent B"},
+		"so does a missing cause": {
+			spans: "B [1,5) ~X", tree: "B(incomplete)", gaps: "B self [1,5)", warnings: "missing-parent B",
+		},
 		"a wait whose parent is missing hangs below its call": {
 			spans: "B [0,2) client <X\n C [3,4) client <X ~B", tree: "B(incomplete) C~B(incomplete)",
 			gaps: "B remote [0,2), C remote [3,4)", warnings: "missing-parent B, missing-parent C",
 		},
-		"a parent in another trace does not count": {spans: "A [0,2)\n B [0,2) <A7", tree: "A B", gaps: "A self [0,2), B self [0,2)"},
-		"span id 0 names no parent":                {spans: "A [0,2) <?", tree: "A", gaps: "A self [0,2)"},
+		"a parent in another trace does not count": {
+			spans: "A [0,2)\n B [0,2) <A7", tree: "A B", gaps: "A self [0,2), B self [0,2)",
+		},
+		"span id 0 names no parent": {spans: "A [0,2) <?", tree: "A", gaps: "A self [0,2)"},
 		"spans without an id are kept": {
-			spans: "? [0,2)\n ?2 [0,2)\n ?2 [0,2)", tree: "? ?2", gaps: "? self [0,2), ?2 self [0,2)", warnings: "no-span-id, no-span-id, duplicate",
+			spans: "? [0,2)\n ?2 [0,2)\n ?2 [0,2)", tree: "? ?2", gaps: "? self [0,2), ?2 self [0,2)",
+			warnings: "no-span-id, no-span-id, duplicate",
 		},
 		"a span below itself is a root": {spans: "A [0,2) <A", tree: "A", gaps: "A self [0,2)", warnings: "cycle A"},
-		"below itself and another":      {spans: "A [0,2)\n B [0,1) <B <A", tree: "A B<A", gaps: "A self [1,2), B self [0,1)", warnings: "cycle B"},
+		"below itself and another": {
+			spans: "A [0,2)\n B [0,1) <B <A", tree: "A B<A", gaps: "A self [1,2), B self [0,1)", warnings: "cycle B",
+		},
 		"a cycle is cut where it starts": {
 			spans: "A [5,7) <C\n B [1,9) <A\n C [3,8) <B\n D [0,1) <A", tree: "B C<B A<C D<A",
-			gaps: "B self [1,3), B self [8,9), C self [3,5), C self [7,8), A self [5,7), D self [0,1)", warnings: "cycle B",
+			gaps:     "B self [1,3), B self [8,9), C self [3,5), C self [7,8), A self [5,7), D self [0,1)",
+			warnings: "cycle B",
 		},
 		"the same span twice is one": {
 			spans: "A [0,9)\n B [1,5) <A joined=1\n B [1,5) <A joined=1", tree: "A B<A",
 			gaps: "A self [0,1), A self 1 of [1,5) of B, A self [5,9), B self [1,5)", warnings: "duplicate B",
 		},
 		"of two spans with one id the first is kept": {
-			spans: "A [0,9)\n B2 [2,5) <A\n B1 [1,5) <A", tree: "A B1<A", gaps: "A self [0,1), A self [5,9), B1 self [1,5)", warnings: "same-id B",
+			spans: "A [0,9)\n B2 [2,5) <A\n B1 [1,5) <A", tree: "A B1<A",
+			gaps: "A self [0,1), A self [5,9), B1 self [1,5)", warnings: "same-id B",
 		},
 		"otherwise the longer, otherwise the lesser": {
-			spans: "A [0,9)\n A2 [0,9)\n B1 [1,5)\n B2 [1,6)", tree: "A B2", gaps: "A self [0,9), B2 self [1,6)", warnings: "same-id A, same-id B",
+			spans: "A [0,9)\n A2 [0,9)\n B1 [1,5)\n B2 [1,6)", tree: "A B2", gaps: "A self [0,9), B2 self [1,6)",
+			warnings: "same-id A, same-id B",
 		},
-		"a negative duration counts as zero": {spans: "A [0,9)\n B [5,3) <A", tree: "A B<A", gaps: "A self [0,9)", warnings: "bad-duration B"},
+		"a negative duration counts as zero": {
+			spans: "A [0,9)\n B [5,3) <A", tree: "A B<A", gaps: "A self [0,9)", warnings: "bad-duration B",
+		},
 		"the trace with the most spans is kept": {
-			spans: "A [0,9) trace=3\n B [0,9) trace=3\n C [0,9) <A trace=4\n D [0,9)", tree: "A B", gaps: "A self [0,9), B self [0,9)",
-			warnings: "foreign-trace, foreign-trace",
+			spans: "A [0,9) trace=3\n B [0,9) trace=3\n C [0,9) <A trace=4\n D [0,9)", tree: "A B",
+			gaps: "A self [0,9), B self [0,9)", warnings: "foreign-trace, foreign-trace",
 		},
-		"of equals the one with the lowest id": {spans: "A [0,9) trace=4\n B [0,9) trace=3", tree: "B", gaps: "B self [0,9)", warnings: "foreign-trace"},
+		"of equals the one with the lowest id": {
+			spans: "A [0,9) trace=4\n B [0,9) trace=3", tree: "B", gaps: "B self [0,9)", warnings: "foreign-trace",
+		},
 	})
 }
 
 func TestSpansWithoutTimes(t *testing.T) {
 	check(t, map[string]drawing{
 		"one starts with its parent": {
-			spans: "A [5,9) @x/1\n B [0,0) timeless <A @y/2", tree: "A B<A", gaps: "A self [5,9)", path: "A[5,9)", warnings: "bad-time B",
+			spans: "A [5,9) @x/1\n B [0,0) timeless <A @y/2", tree: "A B<A", gaps: "A self [5,9)", path: "A[5,9)",
+			warnings: "bad-time B",
 		},
-		"so does its child":                 {spans: "A [5,9)\n B [0,0) timeless <A\n C [0,0) timeless <B", tree: "A B<A C<B", gaps: "A self [5,9)", warnings: "bad-time B, bad-time C"},
-		"a root starts with the first span": {spans: "A [0,0) timeless\n B [5,9) <A @x/1\n C [3,4)", tree: "C A B~A(detached)", gaps: "C self [3,4), B self [5,9)", warnings: "bad-time A"},
+		"so does its child": {
+			spans: "A [5,9)\n B [0,0) timeless <A\n C [0,0) timeless <B", tree: "A B<A C<B", gaps: "A self [5,9)",
+			warnings: "bad-time B, bad-time C",
+		},
+		"a root starts with the first span": {
+			spans: "A [0,0) timeless\n B [5,9) <A @x/1\n C [3,4)", tree: "C A B~A(detached)",
+			gaps: "C self [3,4), B self [5,9)", warnings: "bad-time A",
+		},
 		"it moves with its parent": {
-			spans: "A [100,200) client @x/1\n B [0,60) server <A @y/2\n C [0,0) timeless <B @y/2\n D [10,20) <C @y/2", tree: "A B<A C<B D~C(detached)",
-			gaps: "A wire [100,120), A wire [180,200), B self [120,180), D self [130,140)", warnings: "bad-time C, clock-skew B",
+			spans:    "A [100,200) client @x/1\n B [0,60) server <A @y/2\n C [0,0) timeless <B @y/2\n D [10,20) <C @y/2",
+			tree:     "A B<A C<B D~C(detached)",
+			gaps:     "A wire [100,120), A wire [180,200), B self [120,180), D self [130,140)",
+			warnings: "bad-time C, clock-skew B",
 		},
-		"all of them stay": {spans: "A [0,0) timeless\n B [0,0) timeless <A", tree: "A B<A", gaps: "", warnings: "bad-time A, bad-time B"},
+		"all of them stay": {
+			spans: "A [0,0) timeless\n B [0,0) timeless <A", tree: "A B<A", gaps: "",
+			warnings: "bad-time A, bad-time B",
+		},
 	})
 }
 
@@ -71,12 +98,13 @@ func TestSharedIDsOfZipkin(t *testing.T) {
 			gaps: "A self [0,2), A self [12,20), B wire [2,4), B wire [10,12), Bs self [4,10)",
 		},
 		"even if its clock is early": {
-			spans: "Bs [1,9) server @b\n B [2,12) client @a", tree: "B Bs<B", gaps: "B wire [2,3), B wire [11,12), Bs self [3,11)",
-			warnings: "clock-skew B",
+			spans: "Bs [1,9) server @b\n B [2,12) client @a", tree: "B Bs<B",
+			gaps: "B wire [2,3), B wire [11,12), Bs self [3,11)", warnings: "clock-skew B",
 		},
 		"children hang below the server": {
 			spans: "B [2,12) client @a\n Bs [4,10) server @b\n C [5,6) <B @b\n D [7,8) <B @d", tree: "B Bs<B C<Bs D<Bs",
-			gaps: "B wire [2,4), B wire [10,12), Bs self [4,5), Bs self [6,7), Bs self [8,10), C self [5,6), D self [7,8)",
+			gaps: "B wire [2,4), B wire [10,12), Bs self [4,5), Bs self [6,7), Bs self [8,10), C self [5,6), " +
+				"D self [7,8)",
 		},
 		"except those of the client's process": {
 			spans: "B [2,12) client @a\n Bs [4,10) server @b\n C [2,3) client <B @a", tree: "B C<B Bs<B",
@@ -87,15 +115,18 @@ func TestSharedIDsOfZipkin(t *testing.T) {
 			gaps: "B wire [2,4), B wire [10,12), Bs self [4,5), Bs self [6,10), C self [5,6)",
 		},
 		"waits of the client stay its siblings": {
-			spans: "A [0,20) @a\n B [2,12) client <A @a joined=1\n Bs [4,10) server <A @b\n C [13,15) client <A ~B @a", tree: "A B<A Bs<B C<A",
-			gaps: "A self [0,2), A self 1 of [2,15) of B, A self [12,13), A self [15,20), B wire [2,4), B wire [10,12), Bs self [4,10), C remote [13,15)",
+			spans: "A [0,20) @a\n B [2,12) client <A @a joined=1\n Bs [4,10) server <A @b\n C [13,15) client <A ~B @a",
+			tree:  "A B<A Bs<B C<A",
+			gaps: "A self [0,2), A self 1 of [2,15) of B, A self [12,13), A self [15,20), B wire [2,4), " +
+				"B wire [10,12), Bs self [4,10), C remote [13,15)",
 		},
 		"a third span is dropped": {
-			spans: "B [2,12) client @a\n B2 [3,12) client @a\n Bs [4,10) server @b\n Bt [5,10) server @b", tree: "B Bs<B",
-			gaps: "B wire [2,4), B wire [10,12), Bs self [4,10)", warnings: "same-id B, same-id B",
+			spans: "B [2,12) client @a\n B2 [3,12) client @a\n Bs [4,10) server @b\n Bt [5,10) server @b",
+			tree:  "B Bs<B", gaps: "B wire [2,4), B wire [10,12), Bs self [4,10)", warnings: "same-id B, same-id B",
 		},
 		"a client that refers to itself is not below its server": {
-			spans: "B [2,12) client <B\n Bs [4,10) server", tree: "B Bs<B", gaps: "B wire [2,4), B wire [10,12), Bs self [4,10)", warnings: "cycle B",
+			spans: "B [2,12) client <B\n Bs [4,10) server", tree: "B Bs<B",
+			gaps: "B wire [2,4), B wire [10,12), Bs self [4,10)", warnings: "cycle B",
 		},
 	})
 }

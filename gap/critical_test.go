@@ -15,58 +15,87 @@ import (
 
 func TestCriticalPath(t *testing.T) {
 	check(t, map[string]drawing{
-		"no spans":         {},
-		"a span alone":     {spans: "A [0,9)", path: "A[0,9)", gaps: "-"},
-		"a child":          {spans: "A [0,9)\n B [2,5) <A", path: "A[0,2) B[2,5) A[5,9)", gaps: "-"},
-		"and its child":    {spans: "A [0,9)\n B [2,5) <A\n C [3,4) <B", path: "A[0,2) B[2,3) C[3,4) B[4,5) A[5,9)", gaps: "-"},
-		"of two at once":   {spans: "A [0,9)\n B [2,5) <A\n C [2,7) <A", path: "A[0,2) C[2,7) A[7,9)", gaps: "-"},
-		"one after other":  {spans: "A [0,9)\n B [2,5) <A\n C [5,7) <A", path: "A[0,2) B[2,5) C[5,7) A[7,9)", gaps: "-"},
-		"two that overlap": {spans: "A [0,9)\n B [2,5) <A\n C [4,7) <A", path: "A[0,2) B[2,4) C[4,7) A[7,9)", gaps: "-"},
+		"no spans":     {},
+		"a span alone": {spans: "A [0,9)", path: "A[0,9)", gaps: "-"},
+		"a child":      {spans: "A [0,9)\n B [2,5) <A", path: "A[0,2) B[2,5) A[5,9)", gaps: "-"},
+		"and its child": {
+			spans: "A [0,9)\n B [2,5) <A\n C [3,4) <B", path: "A[0,2) B[2,3) C[3,4) B[4,5) A[5,9)", gaps: "-",
+		},
+		"of two at once": {spans: "A [0,9)\n B [2,5) <A\n C [2,7) <A", path: "A[0,2) C[2,7) A[7,9)", gaps: "-"},
+		"one after other": {
+			spans: "A [0,9)\n B [2,5) <A\n C [5,7) <A", path: "A[0,2) B[2,5) C[5,7) A[7,9)", gaps: "-",
+		},
+		"two that overlap": {
+			spans: "A [0,9)\n B [2,5) <A\n C [4,7) <A", path: "A[0,2) B[2,4) C[4,7) A[7,9)", gaps: "-",
+		},
 		"of two that go on, the one that starts first": {
 			spans: "A [0,9)\n B [3,6) <A\n C [2,7) <A\n D [5,8) <A", path: "A[0,2) C[2,5) D[5,8) A[8,9)", gaps: "-",
 		},
 		"the one that ends just then, not one that goes on": {
-			spans: "A [0,9)\n B [1,7) <A\n C [3,5) <A\n D [5,8) <A", path: "A[0,1) B[1,3) C[3,5) D[5,8) A[8,9)", gaps: "-",
+			spans: "A [0,9)\n B [1,7) <A\n C [3,5) <A\n D [5,8) <A", path: "A[0,1) B[1,3) C[3,5) D[5,8) A[8,9)",
+			gaps: "-",
 		},
 		"of two that end just then, the longer": {
 			spans: "A [0,9)\n B [3,5) <A\n C [2,5) <A", path: "A[0,2) C[2,5) A[5,9)", gaps: "-",
 		},
-		"of two alike, the lower id": {spans: "A [0,9)\n C [2,5) <A\n B [2,5) <A", path: "A[0,2) B[2,5) A[5,9)", gaps: "-"},
+		"of two alike, the lower id": {
+			spans: "A [0,9)\n C [2,5) <A\n B [2,5) <A", path: "A[0,2) B[2,5) A[5,9)", gaps: "-",
+		},
 		"a child up to its parent's end": {
 			spans: "A [0,9)\n B [5,12) <A", path: "A[0,5) B[5,9)", gaps: "-",
 		},
 		"but rather one that its parent saw end": {
 			spans: "A [0,9)\n B [5,12) <A\n C [6,9) <A", path: "A[0,5) B[5,6) C[6,9)", gaps: "-",
 		},
-		"a child from its parent's start on":   {spans: "A [3,9)\n B [0,5) <A", path: "B[3,5) A[5,9)", gaps: "-"},
-		"a child that contains its parent":     {spans: "A [3,9)\n B [0,12) <A", path: "B[3,9)", gaps: "-"},
-		"a grandchild within all above it":     {spans: "A [3,9)\n B [2,7) <A\n C [0,12) <B", path: "C[3,7) A[7,9)", gaps: "-"},
-		"no child of no length":                {spans: "A [0,9)\n B [5,5) <A\n C [9,9) <A\n D [0,0) <A", path: "A[0,9)", gaps: "-"},
+		"a child from its parent's start on": {spans: "A [3,9)\n B [0,5) <A", path: "B[3,5) A[5,9)", gaps: "-"},
+		"a child that contains its parent":   {spans: "A [3,9)\n B [0,12) <A", path: "B[3,9)", gaps: "-"},
+		"a grandchild within all above it": {
+			spans: "A [3,9)\n B [2,7) <A\n C [0,12) <B", path: "C[3,7) A[7,9)", gaps: "-",
+		},
+		"no child of no length": {
+			spans: "A [0,9)\n B [5,5) <A\n C [9,9) <A\n D [0,0) <A", path: "A[0,9)", gaps: "-",
+		},
 		"nothing where the root has no length": {spans: "A [5,5)\n B [5,5) <A", gaps: ""},
 		"no child that nobody waits for": {
 			spans: "A [0,9) producer\n B [2,4) ~A\n C [5,6) consumer <A\n D [9,11) <A", path: "A[0,9)", gaps: "-",
 		},
-		"nor what is below it":              {spans: "A [0,9)\n B [2,4) ~A\n C [3,4) <B", path: "A[0,9)", gaps: "-"},
-		"of every root, each for itself":    {spans: "A [0,9)\n B [2,5) <A\n C [4,12)\n D [11,12) <C", path: "A[0,2) B[2,5) A[5,9) C[4,11) D[11,12)", gaps: "-"},
-		"of an incomplete root, too":        {spans: "A [0,9)\n B [2,5) <X", path: "A[0,9) B[2,5)", gaps: "-", warnings: "missing-parent B"},
-		"through a child clipped from both": {spans: "A [0,9)\n B [1,8) <A\n C [0,3) <B\n D [2,9) <B", path: "A[0,1) C[1,2) D[2,8) A[8,9)", gaps: "-"},
+		"nor what is below it": {spans: "A [0,9)\n B [2,4) ~A\n C [3,4) <B", path: "A[0,9)", gaps: "-"},
+		"of every root, each for itself": {
+			spans: "A [0,9)\n B [2,5) <A\n C [4,12)\n D [11,12) <C", path: "A[0,2) B[2,5) A[5,9) C[4,11) D[11,12)",
+			gaps: "-",
+		},
+		"of an incomplete root, too": {
+			spans: "A [0,9)\n B [2,5) <X", path: "A[0,9) B[2,5)", gaps: "-", warnings: "missing-parent B",
+		},
+		"through a child clipped from both": {
+			spans: "A [0,9)\n B [1,8) <A\n C [0,3) <B\n D [2,9) <B", path: "A[0,1) C[1,2) D[2,8) A[8,9)", gaps: "-",
+		},
 	})
 }
 
 // Traces for which these tools were seen to find another path.
 func TestCriticalPathDiffersFromOthers(t *testing.T) {
 	check(t, map[string]drawing{
-		"Jaeger goes from C to A":             {spans: "A [0,100)\n B [0,60) <A\n C [50,100) <A", path: "B[0,50) C[50,100)", gaps: "-"},
-		"Jaeger loses B, which touches C":     {spans: "A [0,100)\n B [0,50) <A\n C [50,100) <A", path: "B[0,50) C[50,100)", gaps: "-"},
-		"Jaeger's backend says B [1040,1030)": {spans: "A [0,30)\n B [10,40) <A\n C [20,60) <B", path: "A[0,10) B[10,20) C[20,30)", gaps: "-"},
+		"Jaeger goes from C to A": {
+			spans: "A [0,100)\n B [0,60) <A\n C [50,100) <A", path: "B[0,50) C[50,100)", gaps: "-",
+		},
+		"Jaeger loses B, which touches C": {
+			spans: "A [0,100)\n B [0,50) <A\n C [50,100) <A", path: "B[0,50) C[50,100)", gaps: "-",
+		},
+		"Jaeger's backend says B [1040,1030)": {
+			spans: "A [0,30)\n B [10,40) <A\n C [20,60) <B", path: "A[0,10) B[10,20) C[20,30)", gaps: "-",
+		},
 		"CRISP 14 blames 10 of B on A": {
-			spans: "A [0,80)\n B [10,30) <A\n C [20,45) <A\n D [40,65) <A", path: "A[0,10) B[10,20) C[20,40) D[40,65) A[65,80)", gaps: "-",
+			spans: "A [0,80)\n B [10,30) <A\n C [20,45) <A\n D [40,65) <A",
+			path:  "A[0,10) B[10,20) C[20,40) D[40,65) A[65,80)", gaps: "-",
 		},
 		"CRISP 20 takes 10 from A": {
-			spans: "A [0,600)\n B [10,210) <A\n C [205,305) <A\n D [300,600) <A", path: "A[0,10) B[10,205) C[205,300) D[300,600)", gaps: "-",
+			spans: "A [0,600)\n B [10,210) <A\n C [205,305) <A\n D [300,600) <A",
+			path:  "A[0,10) B[10,205) C[205,300) D[300,600)", gaps: "-",
 		},
 		"CRISP drops a child that contains its parent": {
-			spans: "A [0,50)\n B [10,20) <A\n C [5,30) <B\n D [12,18) <C", path: "A[0,10) C[10,12) D[12,18) C[18,20) A[20,50)", gaps: "-",
+			spans: "A [0,50)\n B [10,20) <A\n C [5,30) <B\n D [12,18) <C",
+			path:  "A[0,10) C[10,12) D[12,18) C[18,20) A[20,50)", gaps: "-",
 		},
 	})
 }

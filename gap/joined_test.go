@@ -21,34 +21,39 @@ func TestJoinedTime(t *testing.T) {
 		},
 		"is no more than they cover": {
 			spans: "A [0,100)\n B [10,12) client <A joined=70\n C [20,30) client <A ~B", warnings: "bad-joined B",
-			gaps: "A self [0,10), A self 12 of [10,30) of B, A self [12,20), A self [30,100), B remote [10,12), C remote [20,30)",
+			gaps: "A self [0,10), A self 12 of [10,30) of B, A self [12,20), A self [30,100), " +
+				"B remote [10,12), C remote [20,30)",
 		},
 		"is no more than they cover within the parent": {
-			spans: "A [10,20)\n B [0,13) client <A joined=9\n C [18,40) client <A ~B", warnings: "bad-joined B", tree: "A B<A C<A(outlives)",
+			spans: "A [10,20)\n B [0,13) client <A joined=9\n C [18,40) client <A ~B", warnings: "bad-joined B",
+			tree: "A B<A C<A(outlives)",
 			gaps: "A self 5 of [10,20) of B, A self [13,18), B remote [0,13), C remote [18,40)",
 		},
 		"of two calls at once is no more than they cover together": {
 			spans: "A [0,100)\n B [0,50) client <A joined=40\n C [10,60) client <A joined=40", warnings: "bad-joined C",
-			gaps: "A self 40 of [0,50) of B, A self 20 of [10,60) of C, A self [60,100), B remote [0,50), C remote [10,60)",
+			gaps: "A self 40 of [0,50) of B, A self 20 of [10,60) of C, A self [60,100), B remote [0,50), " +
+				"C remote [10,60)",
 		},
 		"counts once if a wait overlaps its call": {
 			spans: "A [0,100)\n B [0,50) client <A joined=80\n C [40,60) client <A ~B", warnings: "bad-joined B",
 			gaps: "A self 60 of [0,60) of B, A self [60,100), B remote [0,50), C remote [40,60)",
 		},
 		"does not lie in waits below another parent": {
-			spans: "A [0,100)\n B [0,10) client <A joined=20\n C [40,60) client <B ~B\n D [60,70) ~B", warnings: "bad-joined B",
-			tree: "A B<A C~B(detached) D~B",
+			spans:    "A [0,100)\n B [0,10) client <A joined=20\n C [40,60) client <B ~B\n D [60,70) ~B",
+			warnings: "bad-joined B", tree: "A B<A C~B(detached) D~B",
 			gaps: "A self 10 of [0,10) of B, A self [10,100), B remote [0,10), C remote [40,60), D self [60,70)",
 		},
 		"of a call that nobody waits for is lost": {
-			spans: "A [0,100)\n B [0,10) client ~A joined=2\n C [100,110) client <A joined=2", warnings: "bad-joined B, bad-joined C",
-			gaps: "A self [0,100), B remote [0,10), C remote [100,110)",
+			spans:    "A [0,100)\n B [0,10) client ~A joined=2\n C [100,110) client <A joined=2",
+			warnings: "bad-joined B, bad-joined C", gaps: "A self [0,100), B remote [0,10), C remote [100,110)",
 		},
 		"without a parent is lost": {spans: "B [0,10) client joined=2", gaps: "B remote [0,10)"},
 		"below a client is remote": {
 			spans: "A [0,10) client\n B [0,10) client <A joined=2", gaps: "A remote 2 of [0,10) of B, B remote [0,10)",
 		},
-		"that is negative is ignored": {spans: "A [0,10)\n B [0,10) client <A joined=-2", gaps: "B remote [0,10)", warnings: "bad-joined B"},
+		"that is negative is ignored": {
+			spans: "A [0,10)\n B [0,10) client <A joined=-2", gaps: "B remote [0,10)", warnings: "bad-joined B",
+		},
 	})
 }
 

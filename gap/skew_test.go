@@ -13,19 +13,25 @@ import (
 
 func TestClocksAreCorrectedAcrossProcesses(t *testing.T) {
 	check(t, map[string]drawing{
-		"a child that fits stays": {spans: "A [10,110) @a\n B [20,70) <A @b", gaps: "A self [10,20), A self [70,110), B self [20,70)"},
+		"a child that fits stays": {
+			spans: "A [10,110) @a\n B [20,70) <A @b", gaps: "A self [10,20), A self [70,110), B self [20,70)",
+		},
 		"one that fits exactly stays": {
 			spans: "A [10,110) @a\n B [10,110) <A @b", gaps: "B self [10,110)",
 		},
 		"one that starts early moves into the middle": {
-			spans: "A [10,110) @a\n B [0,50) <A @b", gaps: "A self [10,35), A self [85,110), B self [35,85)", warnings: "clock-skew B",
+			spans: "A [10,110) @a\n B [0,50) <A @b", gaps: "A self [10,35), A self [85,110), B self [35,85)",
+			warnings: "clock-skew B",
 		},
 		"so does one that ends late, with the spans of its process below it": {
-			spans: "A [10,110) @a\n B [50,120) <A @b\n C [60,80) <B @b\n D [90,95) ~B @b\n E [61,62) <C", warnings: "clock-skew B",
-			tree: "A B<A C<B E<C D~B", gaps: "A self [10,25), A self [95,110), B self [25,35), B self [55,95), C self [35,36), C self [37,55), E self [36,37), D self [65,70)",
+			spans:    "A [10,110) @a\n B [50,120) <A @b\n C [60,80) <B @b\n D [90,95) ~B @b\n E [61,62) <C",
+			warnings: "clock-skew B", tree: "A B<A C<B E<C D~B",
+			gaps: "A self [10,25), A self [95,110), B self [25,35), B self [55,95), C self [35,36), " +
+				"C self [37,55), E self [36,37), D self [65,70)",
 		},
 		"so does one that would be detached": {
-			spans: "A [0,10) client @a\n B [1000,1006) server <A @b", gaps: "A wire [0,2), A wire [8,10), B self [2,8)", warnings: "clock-skew B",
+			spans: "A [0,10) client @a\n B [1000,1006) server <A @b", gaps: "A wire [0,2), A wire [8,10), B self [2,8)",
+			warnings: "clock-skew B",
 		},
 		"a longer one moves only if it starts early": {
 			spans: "A [10,110) @a\n B [0,150) <A @b\n C [20,170) <A @c", tree: "A B<A(outlives) C<A(outlives)",
@@ -36,8 +42,10 @@ func TestClocksAreCorrectedAcrossProcesses(t *testing.T) {
 			gaps: "B self [0,20), C self [10,110), D self [42,77)", warnings: "clock-skew C, clock-skew D",
 		},
 		"each process by its moved parent": {
-			spans: "A [0,100) @a\n B [1000,1060) <A @b\n C [5010,5030) <B @c\n D [31,32) <C @b", warnings: "clock-skew B, clock-skew C, clock-skew D",
-			gaps: "A self [0,20), A self [80,100), B self [20,40), B self [60,80), C self [40,49), C self [50,60), D self [49,50)",
+			spans:    "A [0,100) @a\n B [1000,1060) <A @b\n C [5010,5030) <B @c\n D [31,32) <C @b",
+			warnings: "clock-skew B, clock-skew C, clock-skew D",
+			gaps: "A self [0,20), A self [80,100), B self [20,40), B self [60,80), C self [40,49), " +
+				"C self [50,60), D self [49,50)",
 		},
 	})
 }
@@ -45,13 +53,15 @@ func TestClocksAreCorrectedAcrossProcesses(t *testing.T) {
 func TestClocksAreNotCorrected(t *testing.T) {
 	check(t, map[string]drawing{
 		"within a process": {
-			spans: "A [10,110) @a\n B [0,50) <A @a\n C [100,120) <A @a", gaps: "A self [50,100), B self [0,50), C self [100,120)",
+			spans: "A [10,110) @a\n B [0,50) <A @a\n C [100,120) <A @a",
+			gaps:  "A self [50,100), B self [0,50), C self [100,120)",
 		},
 		"on one host": {
 			spans: "A [10,110) @a/h\n B [0,50) <A @b/h", gaps: "A self [50,110), B self [0,50)",
 		},
 		"of unknown processes": {
-			spans: "A [10,110)\n B [0,50) <A @b\n C [100,120) <B", tree: "A B<A C~B(detached)", gaps: "A self [50,110), B self [0,50), C self [100,120)",
+			spans: "A [10,110)\n B [0,50) <A @b\n C [100,120) <B", tree: "A B<A C~B(detached)",
+			gaps: "A self [50,110), B self [0,50), C self [100,120)",
 		},
 		"by a span that nobody waits for": {
 			spans: "A [10,110) producer @a\n B [200,250) consumer <A @b\n C [300,310) ~A @c",
@@ -59,12 +69,14 @@ func TestClocksAreNotCorrected(t *testing.T) {
 		},
 		"of roots": {spans: "A [10,110) @a\n B [0,5) @b", gaps: "B self [0,5), A self [10,110)"},
 		"twice": {
-			spans: "A [10,110) @a\n B [0,50) <A @b\n C [20,21) <A @b corrected", gaps: "A self [50,110), B self [0,50), C self [20,21)", warnings: "clock-skew",
+			spans: "A [10,110) @a\n B [0,50) <A @b\n C [20,21) <A @b corrected",
+			gaps:  "A self [50,110), B self [0,50), C self [20,21)", warnings: "clock-skew",
 		},
 	})
 	check(t, map[string]drawing{
 		"except on two hosts": {
-			spans: "A [10,110) @a/h\n B [0,50) <A @a/i", gaps: "A self [10,35), A self [85,110), B self [35,85)", warnings: "clock-skew B",
+			spans: "A [10,110) @a/h\n B [0,50) <A @a/i", gaps: "A self [10,35), A self [85,110), B self [35,85)",
+			warnings: "clock-skew B",
 		},
 	})
 }
