@@ -79,7 +79,8 @@ func TestSpansWithoutTimes(t *testing.T) {
 			gaps: "C self [3,4), B self [5,9)", warnings: "bad-time A",
 		},
 		"it moves with its parent": {
-			spans:    "A [100,200) client @x/1\n B [0,60) server <A @y/2\n C [0,0) timeless <B @y/2\n D [10,20) <C @y/2",
+			spans: "A [100,200) client @x/1\n B [0,60) server <A @y/2\n " +
+				"C [0,0) timeless <B @y/2\n D [10,20) <C @y/2",
 			tree:     "A B<A C<B D~C(detached)",
 			gaps:     "A wire [100,120), A wire [180,200), B self [120,180), D self [130,140)",
 			warnings: "bad-time C, clock-skew B",
@@ -140,16 +141,20 @@ func TestTimesOutOfRange(t *testing.T) {
 		duration time.Duration
 		codes    string
 	}{
-		"negative duration":        {gap.Span{Start: at(7), Duration: -1}, at(7), 0, "bad-duration B"},
-		"most negative duration":   {gap.Span{Start: at(7), Duration: math.MinInt64}, at(7), 0, "bad-duration B"},
-		"end of 292 years":         {gap.Span{Start: at(7), Duration: math.MaxInt64}, at(7), 0, "bad-duration B"},
-		"end after 2116":           {gap.Span{Start: at(7), Duration: far}, at(7), 0, "bad-duration B"},
-		"start before 1823":        {gap.Span{Start: epoch.Add(-far).Add(-far), Duration: 2}, at(0), 2, "bad-time B"},
-		"no start":                 {gap.Span{Duration: 2}, at(0), 2, "bad-time B"},
-		"no start, endless":        {gap.Span{Duration: math.MaxInt64}, at(0), 0, "bad-duration B, bad-time B"},
-		"start after 2116":         {gap.Span{Start: epoch.Add(far)}, at(0), 0, "bad-time B"},
-		"start and end after 2116": {gap.Span{Start: epoch.Add(far), Duration: 2}, at(0), 0, "bad-duration B, bad-time B"},
-		"start after year 292e9":   {gap.Span{Start: time.Unix(math.MaxInt64, 0), Duration: -2}, at(0), 0, "bad-duration B, bad-time B"},
+		"negative duration":      {gap.Span{Start: at(7), Duration: -1}, at(7), 0, "bad-duration B"},
+		"most negative duration": {gap.Span{Start: at(7), Duration: math.MinInt64}, at(7), 0, "bad-duration B"},
+		"end of 292 years":       {gap.Span{Start: at(7), Duration: math.MaxInt64}, at(7), 0, "bad-duration B"},
+		"end after 2116":         {gap.Span{Start: at(7), Duration: far}, at(7), 0, "bad-duration B"},
+		"start before 1823":      {gap.Span{Start: epoch.Add(-far).Add(-far), Duration: 2}, at(0), 2, "bad-time B"},
+		"no start":               {gap.Span{Duration: 2}, at(0), 2, "bad-time B"},
+		"no start, endless":      {gap.Span{Duration: math.MaxInt64}, at(0), 0, "bad-duration B, bad-time B"},
+		"start after 2116":       {gap.Span{Start: epoch.Add(far)}, at(0), 0, "bad-time B"},
+		"start and end after 2116": {
+			gap.Span{Start: epoch.Add(far), Duration: 2}, at(0), 0, "bad-duration B, bad-time B",
+		},
+		"start after year 292e9": {
+			gap.Span{Start: time.Unix(math.MaxInt64, 0), Duration: -2}, at(0), 0, "bad-duration B, bad-time B",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := spans(t, "A [0,10)\n B [0,10) <A\n C [3,4) <A")
@@ -163,7 +168,8 @@ func TestTimesOutOfRange(t *testing.T) {
 				t.Errorf("the trace lasts %v", got)
 			}
 			for n := range trace.Nodes() {
-				if n.Span().SpanID == test.span.SpanID && (!n.Start().Equal(test.start) || n.Duration() != test.duration) {
+				if n.Span().SpanID == test.span.SpanID &&
+					(!n.Start().Equal(test.start) || n.Duration() != test.duration) {
 					t.Errorf("the span is at %v for %v", n.Start(), n.Duration())
 				}
 				if n.Depth() == 0 && n.SelfTime() != 9*time.Microsecond-test.duration {

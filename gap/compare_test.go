@@ -12,8 +12,11 @@ func TestDuplicates(t *testing.T) {
 	span := func(change func(*gap.Span)) gap.Span {
 		s := gap.Span{
 			SpanID: 1, Operation: "A", Start: epoch, Duration: time.Second,
-			References: []gap.Reference{{SpanID: 2}}, Process: &gap.Process{Service: "a", Tags: []gap.Field{{Key: "ip", Value: "::1"}}},
-			Tags: []gap.Field{{"s", "x"}, {"i", int64(1)}, {"f", math.NaN()}, {"b", []byte{1}}, {"t", true}, {"n", nil}},
+			References: []gap.Reference{{SpanID: 2}},
+			Process:    &gap.Process{Service: "a", Tags: []gap.Field{{Key: "ip", Value: "::1"}}},
+			Tags: []gap.Field{
+				{"s", "x"}, {"i", int64(1)}, {"f", math.NaN()}, {"b", []byte{1}}, {"t", true}, {"n", nil},
+			},
 			Logs: []gap.Log{{Time: epoch, Fields: []gap.Field{{"event", "error"}}}},
 		}
 		change(&s)

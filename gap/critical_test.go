@@ -104,7 +104,8 @@ func TestCriticalPathDiffersFromOthers(t *testing.T) {
 func critical(gaps iter.Seq[gap.Gap]) string {
 	var words []string
 	for g := range gaps {
-		words = append(words, fmt.Sprintf("%s %d of %d", g.Node.Span().Operation, g.CriticalTime.Microseconds(), g.Time.Microseconds()))
+		words = append(words,
+			fmt.Sprintf("%s %d of %d", g.Node.Span().Operation, g.CriticalTime.Microseconds(), g.Time.Microseconds()))
 	}
 	return strings.Join(words, ", ")
 }
@@ -118,16 +119,20 @@ func TestCriticalTimeOfGaps(t *testing.T) {
 			"A [0,30)\n B [10,20) client <A joined=4", "A 10 of 10, A 4 of 4, A 10 of 10, B 10 of 10",
 		},
 		"half of it if half of its call is": {
-			"A [0,30)\n B [10,20) client <A joined=4\n C [15,25) <A", "A 10 of 10, A 2 of 4, A 5 of 5, B 5 of 10, C 10 of 10",
+			"A [0,30)\n B [10,20) client <A joined=4\n C [15,25) <A",
+			"A 10 of 10, A 2 of 4, A 5 of 5, B 5 of 10, C 10 of 10",
 		},
 		"by all spans of the call": {
 			"A [0,30)\n B [10,20) client <A joined=9\n C [22,28) client <A ~B\n D [15,22) <A",
 			"A 10 of 10, A 6 of 9, A 2 of 2, B 5 of 10, D 7 of 7, C 6 of 6",
 		},
 		"none if another call is": {
-			"A [0,30)\n B [10,20) client <A joined=4\n C [5,25) client <A", "A 5 of 5, A 0 of 4, A 5 of 5, C 20 of 20, B 0 of 10",
+			"A [0,30)\n B [10,20) client <A joined=4\n C [5,25) client <A",
+			"A 5 of 5, A 0 of 4, A 5 of 5, C 20 of 20, B 0 of 10",
 		},
-		"none below a span that nobody waits for": {"A [0,30)\n B [10,20) ~A\n C [12,13) <B", "A 30 of 30, B 0 of 2, B 0 of 7, C 0 of 1"},
+		"none below a span that nobody waits for": {
+			"A [0,30)\n B [10,20) ~A\n C [12,13) <B", "A 30 of 30, B 0 of 2, B 0 of 7, C 0 of 1",
+		},
 	} {
 		trace, _ := gap.Build(spans(t, test.spans))
 		if got := critical(trace.Gaps(0)); got != test.want {
@@ -137,7 +142,8 @@ func TestCriticalTimeOfGaps(t *testing.T) {
 }
 
 func TestWorst(t *testing.T) {
-	trace, _ := gap.Build(spans(t, "A [0,100) server\n B [10,40) <A\n C [10,60) <A client\n D [60,63) <A\n E [66,80) ~A\n F [82,90) ~A"))
+	trace, _ := gap.Build(spans(t, "A [0,100) server\n B [10,40) <A\n C [10,60) <A client\n D [60,63) <A\n"+
+		"E [66,80) ~A\n F [82,90) ~A"))
 	for n, want := range map[int]string{
 		-1: "", 0: "", 1: "A 37 of 37", 2: "A 37 of 37, A 10 of 10", 4: "A 37 of 37, A 10 of 10, D 3 of 3, B 0 of 30",
 		math.MaxInt: "A 37 of 37, A 10 of 10, D 3 of 3, B 0 of 30, E 0 of 14, F 0 of 8",
@@ -151,7 +157,10 @@ func TestWorst(t *testing.T) {
 func TestWorstOfMany(t *testing.T) {
 	all := make([]gap.Gap, 5000)
 	for i := range all {
-		all[i] = gap.Gap{Time: time.Duration(i * 7919 % 40), CriticalTime: time.Duration(i * 104729 % 50), Start: epoch.Add(time.Duration(i))}
+		all[i] = gap.Gap{
+			Time: time.Duration(i * 7919 % 40), CriticalTime: time.Duration(i * 104729 % 50),
+			Start: epoch.Add(time.Duration(i)),
+		}
 	}
 	sorted := slices.Clone(all)
 	slices.SortStableFunc(sorted, func(a, b gap.Gap) int {

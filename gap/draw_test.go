@@ -36,7 +36,8 @@ func spans(t testing.TB, text string) []gap.Span {
 		}
 		s := gap.Span{
 			TraceID: gap.TraceID{Low: 1}, SpanID: id(words[0]), Operation: words[0],
-			Start: epoch.Add(time.Duration(from) * time.Microsecond), Duration: time.Duration(to-from) * time.Microsecond,
+			Start:    epoch.Add(time.Duration(from) * time.Microsecond),
+			Duration: time.Duration(to-from) * time.Microsecond,
 		}
 		for _, word := range words[2:] {
 			trace := gap.TraceID{Low: 1}
@@ -119,7 +120,8 @@ func gaps(t *gap.Trace) string {
 func path(t *gap.Trace) string {
 	var words []string
 	for p := range t.CriticalPath() {
-		words = append(words, fmt.Sprintf("%s[%v,%v)", p.Node.Span().Operation, p.Start.Sub(epoch).Microseconds(), p.End.Sub(epoch).Microseconds()))
+		start, end := p.Start.Sub(epoch).Microseconds(), p.End.Sub(epoch).Microseconds()
+		words = append(words, fmt.Sprintf("%s[%v,%v)", p.Node.Span().Operation, start, end))
 	}
 	return strings.Join(words, " ")
 }
@@ -142,7 +144,8 @@ func dump(t *gap.Trace, warnings []gap.Warning) string {
 	fmt.Fprintln(&b, t.ID(), t.Len(), t.Start(), t.End(), tree(t))
 	for n := range t.Nodes() {
 		s := n.Span()
-		fmt.Fprintln(&b, s.SpanID, s.Operation, n.Depth(), n.Kind(), n.Start(), n.End(), n.SelfTime(), n.CriticalTime(), n.Concurrency(), len(s.Tags), len(s.References))
+		fmt.Fprintln(&b, s.SpanID, s.Operation, n.Depth(), n.Kind(), n.Start(), n.End(), n.SelfTime(), n.CriticalTime(),
+			n.Concurrency(), len(s.Tags), len(s.References))
 	}
 	for g := range t.Gaps(0) {
 		fmt.Fprint(&b, g.Node.Span().SpanID, g.Node.Span().Operation, g.Class, g.Start, g.End, g.Time, g.CriticalTime)

@@ -15,13 +15,18 @@ func Example() {
 	parent := gap.Reference{Type: gap.ChildOf, SpanID: 1}
 	client := gap.Field{Key: "span.kind", Value: "client"}
 	trace, warnings := gap.Build([]gap.Span{
-		{SpanID: 1, Operation: "HTTP GET", Start: at(0), Duration: 80 * time.Millisecond, Tags: []gap.Field{{Key: "span.kind", Value: "server"}}},
 		{
-			SpanID: 2, Operation: "sql query", Start: at(5), Duration: 20 * time.Millisecond, References: []gap.Reference{parent},
-			Tags: []gap.Field{client, {Key: "wait.joined_us", Value: int64(800)}},
+			SpanID: 1, Operation: "HTTP GET", Start: at(0), Duration: 80 * time.Millisecond,
+			Tags: []gap.Field{{Key: "span.kind", Value: "server"}},
 		},
 		{
-			SpanID: 3, Operation: "sql query wait", Start: at(28), Duration: 10 * time.Millisecond, Tags: []gap.Field{client},
+			SpanID: 2, Operation: "sql query", Start: at(5), Duration: 20 * time.Millisecond,
+			References: []gap.Reference{parent},
+			Tags:       []gap.Field{client, {Key: "wait.joined_us", Value: int64(800)}},
+		},
+		{
+			SpanID: 3, Operation: "sql query wait", Start: at(28), Duration: 10 * time.Millisecond,
+			Tags:       []gap.Field{client},
 			References: []gap.Reference{parent, {Type: gap.FollowsFrom, SpanID: 2}},
 		},
 	})
@@ -57,7 +62,8 @@ func ExampleTrace_CriticalPath() {
 	span := func(id gap.SpanID, operation string, from, to int, parent gap.SpanID) gap.Span {
 		return gap.Span{
 			SpanID: id, Operation: operation, References: []gap.Reference{{SpanID: parent}},
-			Start: start.Add(time.Duration(from) * time.Millisecond), Duration: time.Duration(to-from) * time.Millisecond,
+			Start:    start.Add(time.Duration(from) * time.Millisecond),
+			Duration: time.Duration(to-from) * time.Millisecond,
 		}
 	}
 	trace, _ := gap.Build([]gap.Span{
@@ -81,14 +87,20 @@ func ExampleSummary() {
 		start := time.Date(2026, 8, 1, 12, i, 0, 0, time.UTC)
 		shop := &gap.Process{Service: "shop"}
 		trace, _ := gap.Build([]gap.Span{
-			{SpanID: 1, Operation: "GET /books", Process: shop, Start: start, Duration: time.Duration(100+i) * time.Millisecond},
-			{SpanID: 2, Operation: "render", Process: shop, Start: start, Duration: 60 * time.Millisecond, References: []gap.Reference{{SpanID: 1}}},
+			{
+				SpanID: 1, Operation: "GET /books", Process: shop,
+				Start: start, Duration: time.Duration(100+i) * time.Millisecond,
+			},
+			{
+				SpanID: 2, Operation: "render", Process: shop, References: []gap.Reference{{SpanID: 1}},
+				Start: start, Duration: 60 * time.Millisecond,
+			},
 		})
 		all.Add(trace)
 	}
 	for o := range all.Operations() {
-		fmt.Printf("%s %s: %d spans, self time %v, %.0f %% of all, at most %v\n", o.Service, o.Name, o.Count, o.SelfTime, 100*o.Share,
-			o.SelfTimes.Quantile(1))
+		fmt.Printf("%s %s: %d spans, self time %v, %.0f %% of all, at most %v\n", o.Service, o.Name, o.Count,
+			o.SelfTime, 100*o.Share, o.SelfTimes.Quantile(1))
 	}
 	// Output:
 	// shop GET /books: 100 spans, self time 8.95s, 60 % of all, at most 139ms

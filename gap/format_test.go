@@ -40,7 +40,10 @@ func TestParseTraceID(t *testing.T) {
 			t.Errorf("%v: %v, %v", want, got, err)
 		}
 	}
-	for _, text := range []string{"", "x", "+1", "0x1", "1_0", " 1", "000000000000000000000000000000001", "x0000000000000001", "0000000000000000-000000000000001"} {
+	for _, text := range []string{
+		"", "x", "+1", "0x1", "1_0", " 1",
+		"000000000000000000000000000000001", "x0000000000000001", "0000000000000000-000000000000001",
+	} {
 		if got, err := gap.ParseTraceID(text); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}

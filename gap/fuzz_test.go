@@ -43,7 +43,8 @@ func FuzzBuild(f *testing.F) {
 // FuzzSummary decodes traces of 64 bytes each, and spreads them over three summaries.
 func FuzzSummary(f *testing.F) {
 	f.Add([]byte{}, uint8(0))
-	f.Add(bytes.Repeat([]byte{1, 0, 100, 66, 0, 0, 0, 0, 2, 20, 20, 129, 1, 0, 0, 0, 3, 21, 5, 128, 2, 0, 0, 9}, 9), uint8(0))
+	three := []byte{1, 0, 100, 66, 0, 0, 0, 0, 2, 20, 20, 129, 1, 0, 0, 0, 3, 21, 5, 128, 2, 0, 0, 9}
+	f.Add(bytes.Repeat(three, 9), uint8(0))
 	f.Add(bytes.Repeat([]byte{1, 0, 100, 66, 0, 0, 0, 0, 2, 10, 120, 129, 1, 0, 0, 0}, 9), uint8(56))
 	f.Fuzz(func(t *testing.T, data []byte, scale uint8) {
 		var whole, merged gap.Summary
@@ -90,7 +91,8 @@ func decode(data []byte, scale uint8) []gap.Span {
 		for _, ref := range b[4:7] {
 			if ref&15 != 0 {
 				s.References = append(s.References, gap.Reference{
-					Type: gap.RefType(ref >> 4 & 1), TraceID: gap.TraceID{Low: uint64(ref >> 7)}, SpanID: gap.SpanID(ref & 15),
+					Type:    gap.RefType(ref >> 4 & 1),
+					TraceID: gap.TraceID{Low: uint64(ref >> 7)}, SpanID: gap.SpanID(ref & 15),
 				})
 			}
 		}

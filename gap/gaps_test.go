@@ -113,7 +113,8 @@ func TestGapsDifferFromOthers(t *testing.T) {
 }
 
 func TestSelfTime(t *testing.T) {
-	trace, _ := gap.Build(spans(t, "A [0,100) server\n B [10,40) client <A joined=4\n C [50,60) internal <A\n D [60,61) client <A"))
+	trace, _ := gap.Build(spans(t, "A [0,100) server\n B [10,40) client <A joined=4\n"+
+		"C [50,60) internal <A\n D [60,61) client <A"))
 	want := map[string]time.Duration{"A": 63, "B": 0, "C": 10, "D": 0}
 	for n := range trace.Nodes() {
 		if got := n.SelfTime(); got != want[n.Span().Operation]*time.Microsecond {
@@ -124,7 +125,10 @@ func TestSelfTime(t *testing.T) {
 
 func TestGapsOfAtLeast(t *testing.T) {
 	trace, _ := gap.Build(spans(t, "A [0,100)\n B [10,30) client <A joined=4\n C [35,90) client <A"))
-	for least, want := range map[time.Duration]int{-1: 6, 0: 6, 4 * time.Microsecond: 6, 4001: 5, 5001: 4, 10 * time.Microsecond: 4, 21 * time.Microsecond: 1, time.Second: 0} {
+	for least, want := range map[time.Duration]int{
+		-1: 6, 0: 6, 4 * time.Microsecond: 6, 4001: 5, 5001: 4, 10 * time.Microsecond: 4, 21 * time.Microsecond: 1,
+		time.Second: 0,
+	} {
 		got := 0
 		for g := range trace.Gaps(least) {
 			if got++; g.Time < least {

@@ -59,7 +59,8 @@ func TestJoinedTime(t *testing.T) {
 
 func TestJoinedTimeIsAnyInteger(t *testing.T) {
 	for _, value := range []any{
-		3, int8(3), int16(3), int32(3), int64(3), uint(3), uint8(3), uint16(3), uint32(3), uint64(3), float64(3), "3", " 3 ",
+		3, int8(3), int16(3), int32(3), int64(3), uint(3), uint8(3), uint16(3), uint32(3), uint64(3), float64(3),
+		"3", " 3 ",
 	} {
 		if got := selfTimeWithJoined(t, value, ""); got != 3*time.Microsecond {
 			t.Errorf("%T %v gives back %v", value, value, got)

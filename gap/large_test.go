@@ -8,6 +8,7 @@ import (
 )
 
 func TestLargeTraces(t *testing.T) {
+	const tenth = million / 10
 	for _, test := range []struct {
 		shape       string
 		n           int
@@ -18,7 +19,7 @@ func TestLargeTraces(t *testing.T) {
 		warningsAre string
 	}{
 		{"chain", million, 2*million - 1, 2*million - 1, 2 * time.Microsecond, million - 1, ""},
-		{"fan", million / 10, million/10 + million/10 - 1, 2*million/10 - 1, time.Duration(million/10+1) * time.Microsecond, 1, ""},
+		{"fan", tenth, 2*tenth - 1, 2*tenth - 1, (tenth + 1) * time.Microsecond, 1, ""},
 		{"alike", million, million - 1, 1, 0, 1, ""},
 		{"cycle", million, million, 1, 1 * time.Microsecond, million - 1, "cycle \x01"},
 	} {

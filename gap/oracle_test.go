@@ -20,14 +20,16 @@ func forest(random *rand.Rand) []gap.Span {
 	for i := range all {
 		from := random.IntN(timeline)
 		s := gap.Span{
-			SpanID: gap.SpanID(i + 1), Operation: fmt.Sprint(i), Start: epoch.Add(time.Duration(from) * time.Microsecond),
+			SpanID: gap.SpanID(i + 1), Operation: fmt.Sprint(i),
+			Start:    epoch.Add(time.Duration(from) * time.Microsecond),
 			Duration: time.Duration(random.IntN(timeline-from+1)) * time.Microsecond,
 			Tags:     []gap.Field{{Key: "span.kind", Value: kinds[random.IntN(len(kinds))]}},
 		}
 		for range random.IntN(3) {
 			if i > 0 { // mostly near the first, so that many are siblings
 				to := random.IntN(min(i, 1+random.IntN(5)))
-				s.References = append(s.References, gap.Reference{Type: gap.RefType(random.IntN(3) / 2), SpanID: gap.SpanID(to + 1)})
+				s.References = append(s.References,
+					gap.Reference{Type: gap.RefType(random.IntN(3) / 2), SpanID: gap.SpanID(to + 1)})
 			}
 		}
 		if random.IntN(3) == 0 {
@@ -77,7 +79,8 @@ func (o *oracle) call(i int) int {
 		return i
 	}
 	for _, ref := range o.spans[i].References {
-		if call := int(ref.SpanID) - 1; ref.Type == gap.FollowsFrom && o.joined(call) > 0 && o.parents[call] == o.parents[i] {
+		if call := int(ref.SpanID) - 1; ref.Type == gap.FollowsFrom && o.joined(call) > 0 &&
+			o.parents[call] == o.parents[i] {
 			return call
 		}
 	}
@@ -222,7 +225,8 @@ func TestRandomForests(t *testing.T) {
 				if g.Joined() {
 					joined += g.Time
 				} else {
-					uncovered += fmt.Sprintf("[%d,%d)", g.Start.Sub(epoch)/time.Microsecond, g.End.Sub(epoch)/time.Microsecond)
+					start, end := g.Start.Sub(epoch).Microseconds(), g.End.Sub(epoch).Microseconds()
+					uncovered += fmt.Sprintf("[%d,%d)", start, end)
 				}
 			}
 			if want := o.uncovered(i); uncovered != want {
@@ -245,7 +249,8 @@ func TestRandomForests(t *testing.T) {
 				root = up
 			}
 			for us := p.Start.Sub(epoch) / time.Microsecond; us < p.End.Sub(epoch)/time.Microsecond; us++ {
-				if got, want := int(p.Node.Span().SpanID)-1, on[[2]int{int(root.Span().SpanID) - 1, int(us)}]; got != want {
+				got, want := int(p.Node.Span().SpanID)-1, on[[2]int{int(root.Span().SpanID) - 1, int(us)}]
+				if got != want {
 					t.Errorf("seed %d: at %d the path is in %d, want %d", seed, us, got, want)
 				}
 			}

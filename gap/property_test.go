@@ -105,7 +105,8 @@ func holdPath(t testing.TB, trace *gap.Trace, gaps []gap.Gap) {
 			}
 			at, before = p.End, p.Node
 			of := starts[p.Node]
-			i, _ := slices.BinarySearchFunc(of, p.Start, func(g gap.Gap, at time.Time) int { return g.End.Compare(at.Add(1)) })
+			i, _ := slices.BinarySearchFunc(of, p.Start,
+				func(g gap.Gap, at time.Time) int { return g.End.Compare(at.Add(1)) })
 			if i == len(of) || p.Start.Before(of[i].Start) || p.End.After(of[i].End) || p.Class != of[i].Class {
 				t.Fatalf("segment %+v is in no gap", p)
 			}
@@ -120,7 +121,8 @@ func holdPath(t testing.TB, trace *gap.Trace, gaps []gap.Gap) {
 	}
 	self := make(map[gap.Node]time.Duration)
 	for _, g := range gaps {
-		if g.CriticalTime < 0 || g.CriticalTime > g.Time || !g.Joined() && g.CriticalTime != inside[place{g.Node, g.Start}] {
+		if g.CriticalTime < 0 || g.CriticalTime > g.Time ||
+			!g.Joined() && g.CriticalTime != inside[place{g.Node, g.Start}] {
 			t.Errorf("%v of %+v on the path", inside[place{g.Node, g.Start}], g)
 		}
 		if g.Class == gap.ClassSelf {
@@ -140,7 +142,8 @@ func holdNode(t testing.TB, n gap.Node) []gap.Gap {
 	all := slices.Collect(n.Gaps(0))
 	at, uncovered, joined, sum := n.Start(), time.Duration(0), time.Duration(0), time.Duration(0)
 	for i, g := range all {
-		if g.Node != n || g.Time <= 0 || g.End.Sub(g.Start) < g.Time || g.Start.Before(n.Start()) || g.End.After(n.End()) {
+		if g.Node != n || g.Time <= 0 || g.End.Sub(g.Start) < g.Time || g.Start.Before(n.Start()) ||
+			g.End.After(n.End()) {
 			t.Errorf("bad gap %+v", g)
 		}
 		sum += g.Time

@@ -76,11 +76,16 @@ func realistic(n int) []gap.Span {
 	for i := range 32 {
 		services = append(services, &gap.Process{
 			Service: fmt.Sprint("service-", i),
-			Tags:    []gap.Field{{Key: "hostname", Value: fmt.Sprint("host-", i)}, {Key: "ip", Value: fmt.Sprint("10.0.0.", i)}},
+			Tags: []gap.Field{
+				{Key: "hostname", Value: fmt.Sprint("host-", i)},
+				{Key: "ip", Value: fmt.Sprint("10.0.0.", i)},
+			},
 		})
 		operations = append(operations, fmt.Sprint("HTTP GET /resource/", i))
 	}
-	calls := []string{"sql query", "sql exec", "redis get", "redis pipeline", "elasticsearch search", "HTTP GET", "HTTP POST"}
+	calls := []string{
+		"sql query", "sql exec", "redis get", "redis pipeline", "elasticsearch search", "HTTP GET", "HTTP POST",
+	}
 	tags := func(kind string) []gap.Field {
 		return []gap.Field{
 			{Key: "component", Value: "net/http"},
@@ -93,7 +98,9 @@ func realistic(n int) []gap.Span {
 	joined := append(tags("client"), gap.Field{Key: "wait.joined_us", Value: int64(1)})
 
 	all := make([]gap.Span, 0, n)
-	span := func(parent int, process *gap.Process, operation string, tags []gap.Field, start, length time.Duration) int {
+	span := func(
+		parent int, process *gap.Process, operation string, tags []gap.Field, start, length time.Duration,
+	) int {
 		s := gap.Span{
 			SpanID: gap.SpanID(random.Uint64()), Operation: operation, Process: process, Tags: tags,
 			Start: epoch.Add(start), Duration: length,
@@ -122,12 +129,14 @@ func realistic(n int) []gap.Span {
 			switch call := calls[random.IntN(len(calls))]; {
 			case call[:4] == "HTTP" && len(all)+1 < n:
 				c := span(at, process, call, client, start, length)
-				s := span(c, services[random.IntN(len(services))], operations[random.IntN(10)], server, start+length/20, length*9/10)
+				s := span(c, services[random.IntN(len(services))], operations[random.IntN(10)], server, start+length/20,
+					length*9/10)
 				open = append(open, s)
 			case length > 10_000 && random.IntN(10) == 0 && len(all)+1 < n:
 				c := span(at, process, call, joined, start, length)
 				w := span(at, process, call+" wait", client, start+length*11/10, length/2)
-				all[w].References = append(all[w].References, gap.Reference{Type: gap.FollowsFrom, SpanID: all[c].SpanID})
+				all[w].References = append(all[w].References,
+					gap.Reference{Type: gap.FollowsFrom, SpanID: all[c].SpanID})
 			default:
 				span(at, process, call, client, start, length)
 			}

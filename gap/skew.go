@@ -42,7 +42,8 @@ func (b *builder) correctClocks(parent int32, children []int32) {
 				time.Duration(delta), time.Duration(b.maxSkew))
 			delta = 0
 		default:
-			b.warn(n, WarnClockSkew, "moved by %v, with the spans below it that have the same clock", time.Duration(delta))
+			b.warn(n, WarnClockSkew, "moved by %v, with the spans below it that have the same clock",
+				time.Duration(delta))
 		}
 		if delta == 0 {
 			continue

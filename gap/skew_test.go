@@ -94,7 +94,8 @@ func TestMaxSkew(t *testing.T) {
 		if got := gaps(trace); got != want {
 			t.Errorf("at most %v: gaps %s\nwant %s", most, got, want)
 		}
-		if len(warnings) != 1 || warnings[0].Code != gap.WarnClockSkew || !strings.Contains(warnings[0].Message, "35µs") {
+		if len(warnings) != 1 || warnings[0].Code != gap.WarnClockSkew ||
+			!strings.Contains(warnings[0].Message, "35µs") {
 			t.Errorf("at most %v: warnings %v", most, warnings)
 		}
 		hold(t, trace, warnings)
@@ -113,13 +114,18 @@ func TestCorrectedClocksStayInRange(t *testing.T) {
 		"shortly at its start":    {SpanID: 1, Process: far[0], Start: first, Duration: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, start := range []time.Time{first.Add(-1), forever.Start, epoch, last.Add(-time.Second), last, last.Add(time.Hour)} {
+			for _, start := range []time.Time{
+				first.Add(-1), forever.Start, epoch, last.Add(-time.Second), last, last.Add(time.Hour),
+			} {
 				for _, length := range []time.Duration{0, 1, time.Hour, 1 << 61, forever.Duration, math.MaxInt64} {
 					all := []gap.Span{
 						parent,
 						{SpanID: 2, Process: far[1], References: under(1), Start: start, Duration: length},
 						{SpanID: 3, Process: far[1], References: under(2), Start: forever.Start, Duration: length},
-						{SpanID: 4, Process: far[1], References: under(2), Start: last.Add(-time.Second), Duration: length},
+						{
+							SpanID: 4, Process: far[1], References: under(2),
+							Start: last.Add(-time.Second), Duration: length,
+						},
 						{SpanID: 5, Process: far[0], References: under(3), Start: start, Duration: length},
 					}
 					trace, warnings := gap.Build(all)

@@ -163,7 +163,8 @@ func compareSpanRefs(a, b SpanRef) int {
 
 func compareOperations(a, b *Operation) int {
 	return cmp.Or(
-		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.SelfTime, a.SelfTime), cmp.Compare(b.Duration, a.Duration),
+		cmp.Compare(b.CriticalTime, a.CriticalTime),
+		cmp.Compare(b.SelfTime, a.SelfTime), cmp.Compare(b.Duration, a.Duration),
 		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name),
 	)
 }

@@ -23,9 +23,11 @@ func add(s *gap.Summary, spans []gap.Span) {
 func table(s *gap.Summary) string {
 	var b strings.Builder
 	for o := range s.Operations() {
-		fmt.Fprintf(&b, "%s %s: %d spans of %d, self %d, critical %d, concurrency %d, share %.2f, worst %c of %d with %d\n",
-			o.Service, o.Name, o.Count, o.Duration.Microseconds(), o.SelfTime.Microseconds(), o.CriticalTime.Microseconds(),
-			o.Concurrency.Microseconds(), o.Share, rune(o.Worst.SpanID), o.Worst.TraceID.Low, o.Worst.SelfTime.Microseconds())
+		fmt.Fprintf(&b,
+			"%s %s: %d spans of %d, self %d, critical %d, concurrency %d, share %.2f, worst %c of %d with %d\n",
+			o.Service, o.Name, o.Count, o.Duration.Microseconds(), o.SelfTime.Microseconds(),
+			o.CriticalTime.Microseconds(), o.Concurrency.Microseconds(), o.Share, rune(o.Worst.SpanID),
+			o.Worst.TraceID.Low, o.Worst.SelfTime.Microseconds())
 	}
 	return b.String()
 }
@@ -37,7 +39,8 @@ func TestSummary(t *testing.T) {
 	}
 	add(&s, nil)
 	add(&s, spans(t, "A [0,100) server @shop\n B [10,40) client <A @shop joined=4\n C [20,60) <A @shop"))
-	add(&s, spans(t, "A [0,60) server @shop trace=2\n B [0,20) client <A2 @shop trace=2\n D [30,50) <A2 @stock trace=2"))
+	add(&s,
+		spans(t, "A [0,60) server @shop trace=2\n B [0,20) client <A2 @shop trace=2\n D [30,50) <A2 @stock trace=2"))
 	want := "shop A: 2 spans of 160, self 74, critical 71, concurrency 20, share 0.55, worst A of 1 with 54\n" +
 		"shop C: 1 spans of 40, self 40, critical 40, concurrency 0, share 0.30, worst C of 1 with 40\n" +
 		"stock D: 1 spans of 20, self 20, critical 20, concurrency 0, share 0.15, worst D of 2 with 20\n" +
@@ -49,7 +52,8 @@ func TestSummary(t *testing.T) {
 
 func TestWorstSpanDoesNotDependOnTheOrder(t *testing.T) {
 	parts := [][]gap.Span{
-		spans(t, "A [0,9) trace=3"), spans(t, "A [0,9) trace=2\n A2 [0,8) trace=2"), spans(t, "B [0,9) trace=2\n A [0,9) trace=2 <B"), spans(t, "A [0,7) trace=1"),
+		spans(t, "A [0,9) trace=3"), spans(t, "A [0,9) trace=2\n A2 [0,8) trace=2"),
+		spans(t, "B [0,9) trace=2\n A [0,9) trace=2 <B"), spans(t, "A [0,7) trace=1"),
 	}
 	for range 20 {
 		rand.Shuffle(len(parts), func(i, j int) { parts[i], parts[j] = parts[j], parts[i] })
@@ -58,7 +62,8 @@ func TestWorstSpanDoesNotDependOnTheOrder(t *testing.T) {
 			add(&s, part)
 		}
 		for o := range s.Operations() {
-			if o.Name == "A" && (o.Worst != gap.SpanRef{TraceID: gap.TraceID{Low: 2}, SpanID: 'A', SelfTime: 9 * time.Microsecond}) {
+			if o.Name == "A" &&
+				(o.Worst != gap.SpanRef{TraceID: gap.TraceID{Low: 2}, SpanID: 'A', SelfTime: 9 * time.Microsecond}) {
 				t.Fatalf("worst is %v", o.Worst)
 			}
 		}
@@ -72,7 +77,11 @@ func TestMergeDoesNotDependOnTheOrder(t *testing.T) {
 		parts := []*gap.Summary{&a, &b, &c}
 		for i := range random.IntN(8) {
 			all := forest(random)
-			processes := []*gap.Process{nil, {Service: "a"}, {Service: "b", Tags: []gap.Field{{Key: "ip", Value: "::1"}}}}
+			processes := []*gap.Process{
+				nil,
+				{Service: "a"},
+				{Service: "b", Tags: []gap.Field{{Key: "ip", Value: "::1"}}},
+			}
 			for j := range all {
 				all[j].TraceID.Low = uint64(1 + i/2)
 				all[j].Operation = fmt.Sprint(random.IntN(4))
@@ -111,8 +120,11 @@ func holdSummary(t testing.TB, s *gap.Summary) {
 		self += o.SelfTime
 		shortest, longest := o.Durations.Quantile(0), o.Durations.Quantile(1)
 		least, most := o.SelfTimes.Quantile(0), o.SelfTimes.Quantile(1)
-		if o.Count < 1 || o.SelfTime < o.CriticalTime || o.CriticalTime < 0 || o.Duration < o.SelfTime || o.Concurrency < 0 ||
-			o.Worst.SelfTime != most || shortest > o.Duration/time.Duration(o.Count) && o.Duration < math.MaxInt64 || longest > o.Duration || least > most || most > longest {
+		if o.Count < 1 || o.SelfTime < o.CriticalTime || o.CriticalTime < 0 || o.Duration < o.SelfTime ||
+			o.Concurrency < 0 || o.Worst.SelfTime != most ||
+			shortest > o.Duration/time.Duration(o.Count) && o.Duration < math.MaxInt64 ||
+			longest > o.Duration || least > most ||
+			most > longest {
 			t.Errorf("bad operation %+v", o)
 		}
 		if before != nil && before.CriticalTime < o.CriticalTime {
@@ -143,7 +155,9 @@ func TestOperationsAreCopies(t *testing.T) {
 }
 
 // forever lasts as long as a span can.
-var forever = gap.Span{SpanID: 1, Start: time.Unix(-4_611_686_017, 0), Duration: time.Unix(0, 1<<62-2).Sub(time.Unix(-4_611_686_017, 0))}
+var forever = gap.Span{
+	SpanID: 1, Start: time.Unix(-4_611_686_017, 0), Duration: time.Unix(0, 1<<62-2).Sub(time.Unix(-4_611_686_017, 0)),
+}
 
 func TestSumsSaturate(t *testing.T) {
 	var s gap.Summary
@@ -155,7 +169,8 @@ func TestSumsSaturate(t *testing.T) {
 	}
 	all := slices.Collect(s.Operations())
 	for _, o := range all {
-		if o.Duration != math.MaxInt64 || o.SelfTime != math.MaxInt64 || o.Share != 0.5 || o.Durations.Quantile(0.5) != forever.Duration {
+		if o.Duration != math.MaxInt64 || o.SelfTime != math.MaxInt64 || o.Share != 0.5 ||
+			o.Durations.Quantile(0.5) != forever.Duration {
 			t.Errorf("got %+v", o)
 		}
 	}
@@ -167,7 +182,8 @@ func TestSumsSaturate(t *testing.T) {
 	}
 	trace, _ := gap.Build(children)
 	for root := range trace.Roots() {
-		if root.Concurrency() != math.MaxInt64-forever.Duration || root.SelfTime() != 0 { // three times the longest saturates, and covers all
+		// The sum of the children saturates, and they cover the whole root.
+		if root.Concurrency() != math.MaxInt64-forever.Duration || root.SelfTime() != 0 {
 			t.Errorf("concurrency %v, self time %v", root.Concurrency(), root.SelfTime())
 		}
 	}

@@ -9,7 +9,9 @@ import (
 )
 
 func TestNodesAreDepthFirst(t *testing.T) {
-	trace, _ := gap.Build(spans(t, "D [30,40) <A\n C [12,13) <B\n B [10,20) <A\n E [10,15) <A\n R [5,6)\n A [0,100)\n F [10,20) <A"))
+	trace, _ := gap.Build(
+		spans(t, "D [30,40) <A\n C [12,13) <B\n B [10,20) <A\n E [10,15) <A\n R [5,6)\n A [0,100)\n F [10,20) <A"),
+	)
 	if got, want := tree(trace), "A B<A C<B F<A E<A D<A R"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

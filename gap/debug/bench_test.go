@@ -20,12 +20,14 @@ func tracesOf(traces, each int) fakeSource {
 		spans := make([]gap.Span, each)
 		for j := range spans {
 			spans[j] = gap.Span{
-				TraceID: id, SpanID: gap.SpanID(j + 1), Operation: "sql query", Start: start.Add(time.Duration(j) * time.Millisecond),
+				TraceID: id, SpanID: gap.SpanID(j + 1), Operation: "sql query",
+				Start:    start.Add(time.Duration(j) * time.Millisecond),
 				Duration: time.Millisecond / 2, Process: process, References: []gap.Reference{{TraceID: id, SpanID: 1}},
 				Tags: []gap.Field{{Key: "span.kind", Value: "client"}},
 			}
 		}
-		spans[0].Operation, spans[0].References, spans[0].Duration = "HTTP GET /books", nil, time.Duration(len(spans))*time.Millisecond
+		spans[0].Operation, spans[0].References = "HTTP GET /books", nil
+		spans[0].Duration = time.Duration(len(spans)) * time.Millisecond
 		spans[0].Tags = []gap.Field{{Key: "span.kind", Value: "server"}}
 		s.traces = append(s.traces, spans)
 	}

@@ -41,10 +41,14 @@ func newTracer(t *testing.T) (opentracing.Tracer, *tracer.Recorder) {
 }
 
 // request records a server span whose child covers half of it. It returns the trace id.
-func request(t *testing.T, tr opentracing.Tracer, operation string, took time.Duration, tags ...opentracing.StartSpanOption) string {
+func request(
+	t *testing.T, tr opentracing.Tracer, operation string, took time.Duration, tags ...opentracing.StartSpanOption,
+) string {
 	t.Helper()
-	root := tr.StartSpan(operation, append(tags, opentracing.StartTime(start), opentracing.Tag{Key: "span.kind", Value: "server"})...)
-	child := tr.StartSpan("sql query", opentracing.ChildOf(root.Context()), opentracing.StartTime(start.Add(took/4)), opentracing.Tag{Key: "span.kind", Value: "client"})
+	tags = append(tags, opentracing.StartTime(start), opentracing.Tag{Key: "span.kind", Value: "server"})
+	root := tr.StartSpan(operation, tags...)
+	child := tr.StartSpan("sql query", opentracing.ChildOf(root.Context()), opentracing.StartTime(start.Add(took/4)),
+		opentracing.Tag{Key: "span.kind", Value: "client"})
 	child.FinishWithOptions(opentracing.FinishOptions{FinishTime: start.Add(took/4 + took/2)})
 	root.FinishWithOptions(opentracing.FinishOptions{FinishTime: start.Add(took)})
 	carrier := opentracing.TextMapCarrier{}
@@ -81,12 +85,14 @@ func TestIndexCountsTraces(t *testing.T) {
 	for _, link := range links {
 		target := "/debug/gaps/" + html.UnescapeString(link[1])
 		list := ask(t, h, "GET", target)
-		if n := len(listed.FindAllString(list.Body.String(), -1)); list.Code != http.StatusOK || link[2] != string(rune('0'+n)) {
+		if n := len(listed.FindAllString(list.Body.String(), -1)); list.Code != http.StatusOK ||
+			link[2] != string(rune('0'+n)) {
 			t.Errorf("%s: status %d, %d traces are listed, want %s", target, list.Code, n, link[2])
 		}
 	}
 	for _, bucket := range []string{"1s", "error"} {
-		if list := ask(t, h, "GET", "/?bucket="+bucket).Body.String(); !strings.Contains(list, "trace?id="+slow) || strings.Contains(list, "POST") {
+		if list := ask(t, h, "GET", "/?bucket="+bucket).Body.String(); !strings.Contains(list, "trace?id="+slow) ||
+			strings.Contains(list, "POST") {
 			t.Errorf("bucket %s does not hold only the slow request", bucket)
 		}
 	}
@@ -97,7 +103,8 @@ func TestTracePage(t *testing.T) {
 	id := request(t, tr, "HTTP GET /books", time.Second)
 	h := debug.Handler(recorder)
 	page := ask(t, h, "GET", "/debug/gaps/trace?id="+id)
-	if page.Code != http.StatusOK || !strings.Contains(page.Body.String(), `data-gaps="self `) || !strings.Contains(page.Body.String(), "<h1 dir=\"auto\">bookshop: HTTP GET /books</h1>") {
+	if page.Code != http.StatusOK || !strings.Contains(page.Body.String(), `data-gaps="self `) ||
+		!strings.Contains(page.Body.String(), "<h1 dir=\"auto\">bookshop: HTTP GET /books</h1>") {
 		t.Errorf("status %d: %s", page.Code, page.Body)
 	}
 	for range 100 { // as many as the recorder keeps
@@ -131,10 +138,14 @@ func TestFormats(t *testing.T) {
 		if err := test.write(&want); err != nil {
 			t.Fatal(err)
 		}
-		for _, target := range []string{"/?format=" + format, "/profile?format=" + format, "/trace?id=" + id + "&format=" + format} {
+		for _, target := range []string{
+			"/?format=" + format, "/profile?format=" + format, "/trace?id=" + id + "&format=" + format,
+		} {
 			got := ask(t, h, "GET", target)
-			if got.Code != http.StatusOK || got.Header().Get("Content-Type") != test.contentType || !bytes.Equal(got.Body.Bytes(), want.Bytes()) {
-				t.Errorf("%s: status %d, %s, %d bytes, want %d", target, got.Code, got.Header().Get("Content-Type"), got.Body.Len(), want.Len())
+			if got.Code != http.StatusOK || got.Header().Get("Content-Type") != test.contentType ||
+				!bytes.Equal(got.Body.Bytes(), want.Bytes()) {
+				t.Errorf("%s: status %d, %s, %d bytes, want %d", target, got.Code, got.Header().Get("Content-Type"),
+					got.Body.Len(), want.Len())
 			}
 		}
 	}
@@ -142,7 +153,8 @@ func TestFormats(t *testing.T) {
 		t.Error("not JSON if no trace matches")
 	}
 	got := ask(t, h, "GET", "/debug/gaps/profile")
-	if p, err := profile.Parse(got.Body); err != nil || len(p.Sample) == 0 || !strings.Contains(got.Header().Get("Content-Disposition"), "gaps.pb.gz") {
+	if p, err := profile.Parse(got.Body); err != nil || len(p.Sample) == 0 ||
+		!strings.Contains(got.Header().Get("Content-Disposition"), "gaps.pb.gz") {
 		t.Errorf("profile: %v, %v", err, got.Header())
 	}
 }
@@ -183,12 +195,14 @@ func TestMethods(t *testing.T) {
 	h := debug.Handler(recorder)
 	for _, target := range []string{"/", "/profile", "/trace?id=" + id, "/?format=json"} {
 		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"} {
-			if got := ask(t, h, method, target); got.Code != http.StatusMethodNotAllowed || got.Header().Get("Allow") != "GET, HEAD" {
+			if got := ask(t, h, method, target); got.Code != http.StatusMethodNotAllowed ||
+				got.Header().Get("Allow") != "GET, HEAD" {
 				t.Errorf("%s %s: status %d, Allow %q", method, target, got.Code, got.Header().Get("Allow"))
 			}
 		}
 		get, head := ask(t, h, "GET", target), ask(t, h, "HEAD", target)
-		if head.Code != get.Code || head.Body.Len() > 0 || head.Header().Get("Content-Type") != get.Header().Get("Content-Type") {
+		if head.Code != get.Code || head.Body.Len() > 0 ||
+			head.Header().Get("Content-Type") != get.Header().Get("Content-Type") {
 			t.Errorf("HEAD %s: status %d, %d bytes, %v", target, head.Code, head.Body.Len(), head.Header())
 		}
 	}
@@ -197,18 +211,23 @@ func TestMethods(t *testing.T) {
 func TestSecurityHeaders(t *testing.T) {
 	_, recorder := newTracer(t)
 	h := debug.Handler(recorder)
-	for target, method := range map[string]string{"/": "GET", "/profile": "GET", "/trace?id=1": "GET", "/x": "GET", "/?format=x": "GET", "/trace": "POST"} {
+	for target, method := range map[string]string{
+		"/": "GET", "/profile": "GET", "/trace?id=1": "GET", "/x": "GET", "/?format=x": "GET", "/trace": "POST",
+	} {
 		header := ask(t, h, method, target).Header()
 		for key, want := range map[string]string{
-			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-			"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin", "Cross-Origin-Opener-Policy": "same-origin",
-			"X-Frame-Options": "DENY",
+			"Content-Security-Policy": "default-src 'none'", "X-Content-Type-Options": "nosniff",
+			"Referrer-Policy": "no-referrer",
+			"Cache-Control":   "no-store", "Cross-Origin-Resource-Policy": "same-origin",
+			"Cross-Origin-Opener-Policy": "same-origin",
+			"X-Frame-Options":            "DENY",
 		} {
 			if got := header.Get(key); !strings.HasPrefix(got, want) {
 				t.Errorf("%s %s: %s %q, want %q", method, target, key, got, want)
 			}
 		}
-		if csp := header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") || strings.Contains(csp, "unsafe") {
+		if csp := header.Get("Content-Security-Policy"); !strings.Contains(csp, "frame-ancestors 'none'") ||
+			strings.Contains(csp, "unsafe") {
 			t.Errorf("%s %s: %s", method, target, csp)
 		}
 	}
@@ -229,7 +248,10 @@ func TestMountedAnywhere(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	href := regexp.MustCompile(`href="([^"#][^"]*)"`)
-	for _, place := range []string{"/debug/gaps/", "/debug/gaps", "/stripped/", "/stripped", "/no/slash", "/no/slash?bucket=1s", "/method/", "/a%20b/"} {
+	for _, place := range []string{
+		"/debug/gaps/", "/debug/gaps", "/stripped/", "/stripped", "/no/slash", "/no/slash?bucket=1s", "/method/",
+		"/a%20b/",
+	} {
 		res, body := get(t, server.URL+place)
 		links := href.FindAllStringSubmatch(body, -1)
 		if res.StatusCode != http.StatusOK || len(links) < 5 {
@@ -267,7 +289,10 @@ func get(t *testing.T, target string) (*http.Response, string) {
 func TestRedirectStaysOnTheHost(t *testing.T) {
 	_, recorder := newTracer(t)
 	h := http.StripPrefix("/a", debug.Handler(recorder))
-	for uri, want := range map[string]string{"/a": "./a/", "//evil.example/a": "./a/", "/javascript:x": "./javascript:x/", "/x%2F%2Fevil": "./x%2F%2Fevil/", "/": ""} {
+	for uri, want := range map[string]string{
+		"/a": "./a/", "//evil.example/a": "./a/", "/javascript:x": "./javascript:x/", "/x%2F%2Fevil": "./x%2F%2Fevil/",
+		"/": "",
+	} {
 		req := httptest.NewRequest("GET", "/a", nil)
 		req.RequestURI = uri
 		w := httptest.NewRecorder()
@@ -281,7 +306,8 @@ func TestRedirectStaysOnTheHost(t *testing.T) {
 func TestNamesAreEscaped(t *testing.T) {
 	tr, recorder := newTracer(t)
 	hostile := []string{
-		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `'; alert(1) //`, "\u202egnp.exe", "שלום", "a\x00b\xff", "{{.}}",
+		`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `'; alert(1) //`, "\u202egnp.exe", "שלום",
+		"a\x00b\xff", "{{.}}",
 		"javascript:alert(1)", strings.Repeat("x", 100_000), "", "&lt;b&gt;", "</style><style>*{display:none}",
 	}
 	var ids []string
@@ -294,7 +320,8 @@ func TestNamesAreEscaped(t *testing.T) {
 		t.Helper()
 		page := ask(t, h, "GET", target)
 		found := tag.FindAllString(page.Body.String(), -1)
-		if page.Code != http.StatusOK || len(found) != 1 || found[0] != "<style" || strings.ContainsAny(page.Body.String(), "\u202e\x00") {
+		if page.Code != http.StatusOK || len(found) != 1 || found[0] != "<style" ||
+			strings.ContainsAny(page.Body.String(), "\u202e\x00") {
 			t.Errorf("%s: status %d, tags %q", target[:min(len(target), 200)], page.Code, found)
 		}
 		if page.Body.Len() > 1<<20 {
@@ -324,7 +351,12 @@ func (s fakeSource) Traces() [][]gap.Span {
 func (s fakeSource) Trace(gap.TraceID) []gap.Span { return s.traces[len(s.traces)-1] }
 
 func TestOddTraces(t *testing.T) {
-	odd := gap.Span{Start: time.Unix(-1<<55, 0), Duration: -1, References: []gap.Reference{{}, {SpanID: 7}}, Tags: []gap.Field{{Key: "error", Value: nil}, {Key: "error", Value: []byte("x")}}}
+	odd := gap.Span{
+		Start:      time.Unix(-1<<55, 0),
+		Duration:   -1,
+		References: []gap.Reference{{}, {SpanID: 7}},
+		Tags:       []gap.Field{{Key: "error", Value: nil}, {Key: "error", Value: []byte("x")}},
+	}
 	many := make([]gap.Span, 300)
 	for i := range many {
 		many[i] = gap.Span{SpanID: 1, Start: time.Unix(int64(i), 0), Duration: 1 << 61}
@@ -332,7 +364,8 @@ func TestOddTraces(t *testing.T) {
 	h := debug.Handler(fakeSource{traces: [][]gap.Span{nil, {}, {{}}, {odd}, {odd, odd}, many}})
 	for _, format := range []string{"html", "json", "text", "perfetto", "pprof"} {
 		for _, target := range []string{"/?format=", "/trace?id=1&format=", "/?bucket=error&format="} {
-			if got := ask(t, h, "GET", target+format); got.Code != http.StatusOK || got.Body.Len() == 0 && format != "text" {
+			if got := ask(t, h, "GET", target+format); got.Code != http.StatusOK ||
+				got.Body.Len() == 0 && format != "text" {
 				t.Errorf("%s%s: status %d, %d bytes", target, format, got.Code, got.Body.Len())
 			}
 		}

@@ -110,7 +110,8 @@ func (h *handler) inTurn(ctx context.Context, work func(context.Context) error) 
 // it.
 const maxOutput = 64 << 20
 
-var errTooLarge = fmt.Errorf("the answer has more than %d MiB; ask for fewer traces, or for text or html", maxOutput>>20)
+var errTooLarge = fmt.Errorf("the answer has more than %d MiB; ask for fewer traces, or for text or html",
+	maxOutput>>20)
 
 // output buffers an answer. Its Write fails after the client is gone, which ends rendering.
 type output struct {

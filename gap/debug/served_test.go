@@ -68,8 +68,12 @@ func TestOneRenderingAtATime(t *testing.T) {
 func TestWorkEndsWhenTheClientIsGone(t *testing.T) {
 	source := tracesOf(20, 500)
 	h := debug.Handler(source)
-	for _, target := range []string{"/?format=json", "/?format=perfetto", "/?format=text", "/", "/profile", "/trace?id=1", "/trace?id=1&format=json"} {
-		for _, stays := range []int{0, 1, 5, len(source.traces) + 3} { // the last one during rendering, if that takes long enough
+	for _, target := range []string{
+		"/?format=json", "/?format=perfetto", "/?format=text", "/", "/profile", "/trace?id=1",
+		"/trace?id=1&format=json",
+	} {
+		// With the last one the client is gone during rendering, if that takes long enough.
+		for _, stays := range []int{0, 1, 5, len(source.traces) + 3} {
 			times := 0
 			got := askWatched(t, h, target, func() error {
 				if times++; times > stays {
@@ -88,7 +92,8 @@ func TestWorkEndsWhenTheClientIsGone(t *testing.T) {
 	times := 0
 	got := askWatched(t, h, "/", func() error { times++; return nil })
 	if least := len(source.traces); got.Code != http.StatusOK || times < least {
-		t.Errorf("status %d, checked for a client that stays %d times, want at least once for each of %d traces", got.Code, times, least)
+		t.Errorf("status %d, checked for a client that stays %d times, want at least once for each of %d traces",
+			got.Code, times, least)
 	}
 }
 
@@ -128,8 +133,10 @@ func TestDrawnTracesAreBounded(t *testing.T) {
 		if err := json.Unmarshal(ask(t, h, "GET", "/?format=json").Body.Bytes(), &answer); err != nil {
 			t.Fatal(err)
 		}
-		if answer.Count.Spans != test.traces*test.each || answer.Count.Traces != test.traces || len(answer.Traces) != test.most {
-			t.Errorf("%d traces: it counts %d, and has %d, want %d", test.traces, answer.Count.Traces, len(answer.Traces), test.most)
+		if answer.Count.Spans != test.traces*test.each || answer.Count.Traces != test.traces ||
+			len(answer.Traces) != test.most {
+			t.Errorf("%d traces: it counts %d, and has %d, want %d", test.traces, answer.Count.Traces,
+				len(answer.Traces), test.most)
 		}
 		perfetto := ask(t, h, "GET", "/?format=perfetto").Body.Bytes()
 		if n := bytes.Count(perfetto, []byte(`"process_name"`)); n != test.most {
@@ -167,7 +174,10 @@ func TestLinksAreTheSameOnEveryPage(t *testing.T) {
 	defer server.Close()
 	count := regexp.MustCompile(`href="([^"]*\?[^"]*)">(\d+|JSON|Profile)</a>`)
 	want := map[string]string{"JSON": "application/json", "Profile": "application/octet-stream"}
-	for _, place := range []string{"/debug/gaps/", "/debug/gaps/profile?format=html", "/debug/gaps/?bucket=1s", "/debug/gaps/profile?format=html&bucket=1s"} {
+	for _, place := range []string{
+		"/debug/gaps/", "/debug/gaps/profile?format=html", "/debug/gaps/?bucket=1s",
+		"/debug/gaps/profile?format=html&bucket=1s",
+	} {
 		res, body := get(t, server.URL+place)
 		links := count.FindAllStringSubmatch(body, -1)
 		if len(links) < 2 {
@@ -182,7 +192,8 @@ func TestLinksAreTheSameOnEveryPage(t *testing.T) {
 			if w, ok := want[link[2]]; ok {
 				contentType = w
 			}
-			if res, _ := get(t, to.String()); to.Path != "/debug/gaps/" || res.Header.Get("Content-Type") != contentType {
+			if res, _ := get(t, to.String()); to.Path != "/debug/gaps/" ||
+				res.Header.Get("Content-Type") != contentType {
 				t.Errorf("%s: %s: %s", place, to, res.Header.Get("Content-Type"))
 			}
 		}
@@ -193,7 +204,8 @@ func TestMissingTraceInEachFormat(t *testing.T) {
 	_, recorder := newTracer(t)
 	h := debug.Handler(recorder)
 	for format, contentType := range map[string]string{
-		"html": "text/html", "json": "text/plain", "text": "text/plain", "perfetto": "text/plain", "pprof": "text/plain",
+		"html": "text/html", "json": "text/plain", "text": "text/plain", "perfetto": "text/plain",
+		"pprof": "text/plain",
 	} {
 		for _, method := range []string{"GET", "HEAD"} {
 			got := ask(t, h, method, "/trace?id=99&format="+format)
@@ -202,7 +214,8 @@ func TestMissingTraceInEachFormat(t *testing.T) {
 				t.Errorf("%s %s: status %d, %v", method, format, got.Code, got.Header())
 			}
 			page := strings.Contains(got.Body.String(), "<")
-			if method == "GET" && (page != (format == "html") || !strings.Contains(got.Body.String(), "99 is not here")) {
+			if method == "GET" &&
+				(page != (format == "html") || !strings.Contains(got.Body.String(), "99 is not here")) {
 				t.Errorf("%s: %s", format, got.Body)
 			}
 		}
@@ -247,7 +260,8 @@ func TestSumsOfLongDurationsAreNotNegative(t *testing.T) {
 	var spans []gap.Span
 	early := time.Date(1824, 1, 1, 0, 0, 0, 0, time.UTC) // so that the longest duration is in range
 	for i := range 2 {                                   // the sum of three would overflow to a positive number
-		spans = append(spans, gap.Span{SpanID: gap.SpanID(i + 1), Start: early, Duration: 1<<63 - 1<<59, Operation: "forever"})
+		spans = append(spans,
+			gap.Span{SpanID: gap.SpanID(i + 1), Start: early, Duration: 1<<63 - 1<<59, Operation: "forever"})
 	}
 	list := ask(t, debug.Handler(fakeSource{traces: [][]gap.Span{spans}}), "GET", "/?bucket=1s").Body.String()
 	times := regexp.MustCompile(`data-h="(Self time|Critical)">([^<]*)</td>`).FindAllStringSubmatch(list, 2)
@@ -265,9 +279,11 @@ func TestListFlagsIncompleteTraces(t *testing.T) {
 	whole := gap.Span{TraceID: gap.TraceID{Low: 1}, SpanID: 1, Start: start, Duration: time.Second}
 	incomplete := whole
 	incomplete.TraceID.Low, incomplete.References = 2, []gap.Reference{{TraceID: gap.TraceID{Low: 2}, SpanID: 7}}
-	list := ask(t, debug.Handler(fakeSource{traces: [][]gap.Span{{whole}, {incomplete}}}), "GET", "/?bucket=1s").Body.String()
+	h := debug.Handler(fakeSource{traces: [][]gap.Span{{whole}, {incomplete}}})
+	list := ask(t, h, "GET", "/?bucket=1s").Body.String()
 	for id, want := range map[gap.TraceID]bool{whole.TraceID: false, incomplete.TraceID: true} {
-		head := regexp.MustCompile(fmt.Sprintf(`<th role="rowheader" scope="row"><a href="trace\?id=%s"><code>.*</th>`, id)).FindString(list)
+		pattern := fmt.Sprintf(`<th role="rowheader" scope="row"><a href="trace\?id=%s"><code>.*</th>`, id)
+		head := regexp.MustCompile(pattern).FindString(list)
 		if head == "" || strings.Contains(head, "<small>spans are missing</small>") != want {
 			t.Errorf("trace %s: %s", id, head)
 		}

@@ -89,7 +89,7 @@ func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...Option) 
 			if !goOn {
 				return
 			}
-			sum = Progress{Bytes: sum.Bytes + last.Bytes, Traces: sum.Traces + last.Traces, Spans: sum.Spans + last.Spans}
+			sum.Bytes, sum.Traces, sum.Spans = sum.Bytes+last.Bytes, sum.Traces+last.Traces, sum.Spans+last.Spans
 			last = Progress{}
 		}
 	}
@@ -144,9 +144,8 @@ func (c *Client) base() (*url.URL, *url.Userinfo, error) {
 			"want http://user:password@host, with %2F %3F %23 for / ? # in a password, and %40 for @ in a path")
 	}
 	if u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, nil, fmt.Errorf(
-			"jaegerjson: invalid URL %q of a query service; want one such as http://localhost:16686 or https://example.com/jaeger",
-			u.Scheme+"://"+u.Host+u.Path)
+		return nil, nil, fmt.Errorf("jaegerjson: invalid URL %q of a query service; want one such as "+
+			"http://localhost:16686 or https://example.com/jaeger", u.Scheme+"://"+u.Host+u.Path)
 	}
 	return u, user, nil
 }
@@ -215,7 +214,7 @@ func (c *Client) try(req *http.Request) (*http.Response, time.Duration, error) {
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusOK {
-		return nil, never, errors.New("the answer is a web page; is this the URL of a query service, with its base path?")
+		return nil, never, errors.New("the answer is a web page" + isThisJaeger)
 	}
 	after := never
 	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500 {
@@ -223,6 +222,8 @@ func (c *Client) try(req *http.Request) (*http.Response, time.Duration, error) {
 	}
 	return nil, after, statusError(res.StatusCode, page, body)
 }
+
+const isThisJaeger = "; is this the URL of a query service, with its base path?"
 
 // statusError returns the error for an answer whose status is not 200.
 func statusError(status int, page bool, body io.Reader) error {
@@ -237,8 +238,9 @@ func statusError(status int, page bool, body io.Reader) error {
 	if line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); !page && line != "" {
 		message += ": " + printable.Text(line, 200)
 	}
-	if status < 500 && status != http.StatusUnauthorized && status != http.StatusForbidden && status != http.StatusTooManyRequests {
-		message += "; is this the URL of a query service, with its base path?"
+	if status < 500 && status != http.StatusUnauthorized && status != http.StatusForbidden &&
+		status != http.StatusTooManyRequests {
+		message += isThisJaeger
 	}
 	return &QueryError{Code: status, Message: message}
 }

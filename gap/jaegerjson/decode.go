@@ -68,7 +68,7 @@ func (d *decoder) document() {
 	case '{':
 		d.traceOrAnswer()
 	default:
-		d.Fail(0, "a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data")
+		d.Fail(0, "a trace in Jaeger's JSON, an array of traces, or an answer with data")
 	}
 }
 

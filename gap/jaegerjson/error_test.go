@@ -10,13 +10,15 @@ import (
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 )
 
-// malformed inputs and their errors.
+const document = "a trace in Jaeger's JSON, an array of traces, or an answer with data"
+
+// malformed holds inputs and their errors.
 var malformed = map[string]string{
-	``:                                "byte 0: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found the end of the input",
-	`null`:                            "byte 0: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found null",
-	` hello`:                          "byte 1: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found hello",
-	`<html>`:                          "byte 0: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found '<'",
-	"\xff\xfe{\x00":                   `byte 0: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found "\xff" (UTF-16? It has to be UTF-8)`,
+	``:                                "byte 0: expected " + document + ", found the end of the input",
+	`null`:                            "byte 0: expected " + document + ", found null",
+	` hello`:                          "byte 1: expected " + document + ", found hello",
+	`<html>`:                          "byte 0: expected " + document + ", found '<'",
+	"\xff\xfe{\x00":                   "byte 0: expected " + document + `, found "\xff" (UTF-16? It has to be UTF-8)`,
 	`{"a":1}`:                         `byte 7: expected an object with "data", "spans" or "errors", found one without`,
 	`{"resourceSpans":[]}`:            `byte 20: expected an object with "data", "spans" or "errors", as OTLP is not read, found one without`,
 	`[{"spans":[7]}]`:                 "byte 11: expected an object, found 7",
@@ -45,7 +47,7 @@ func TestErrorsSayWhereAndWhatWasExpected(t *testing.T) {
 	for text, want := range malformed {
 		traces, errs := readAll(strings.NewReader(text))
 		if want == "" {
-			want = "byte 767: expected a trace in Jaeger's JSON, an array of them, or an answer of Jaeger's with data, found ','"
+			want = "byte 767: expected " + document + ", found ','"
 			if len(traces) != 1 {
 				t.Errorf("%d traces before the error", len(traces))
 			}
@@ -65,8 +67,10 @@ func TestTracesBeforeAnErrorAreYielded(t *testing.T) {
 		}
 	}
 	broken := errors.New("broken")
-	traces, errs := readAll(io.MultiReader(strings.NewReader(trace+trace[:50]), iotest.ErrReader(broken)), jaegerjson.WithName("pipe"))
-	if len(traces) != 1 || len(errs) != 1 || !errors.Is(errs[0], broken) || errs[0].Error() != "pipe: byte 817: broken" {
+	traces, errs := readAll(io.MultiReader(strings.NewReader(trace+trace[:50]), iotest.ErrReader(broken)),
+		jaegerjson.WithName("pipe"))
+	if len(traces) != 1 || len(errs) != 1 || !errors.Is(errs[0], broken) ||
+		errs[0].Error() != "pipe: byte 817: broken" {
 		t.Errorf("%d traces, %v", len(traces), errs)
 	}
 }

@@ -28,7 +28,8 @@ func ExampleRead() {
 		}
 		trace, _ := gap.Build(spans)
 		for root := range trace.Roots() {
-			fmt.Println(root.Span().Process.Service, root.Span().Operation, root.Duration(), "self time:", root.SelfTime())
+			fmt.Println(root.Span().Process.Service, root.Span().Operation, root.Duration(), "self time:",
+				root.SelfTime())
 		}
 	}
 	// Output:
@@ -57,7 +58,8 @@ func ExampleWrite() {
 // Find the slow requests of the last hour.
 func ExampleClient_Find() {
 	jaeger := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `{"data":[{"traceID":"a1","spans":[{"spanID":"1","operationName":"GET /books","startTime":1000000,"duration":100000}]}]}`)
+		fmt.Fprint(w, `{"data":[{"traceID":"a1","spans":[
+			{"spanID":"1","operationName":"GET /books","startTime":1000000,"duration":100000}]}]}`)
 	}))
 	defer jaeger.Close()
 

@@ -43,10 +43,12 @@ func FuzzRead(f *testing.F) {
 		runtime.ReadMemStats(&before)
 		traces, errs := readAll(bytes.NewReader(data), jaegerjson.WithEverything(), jaegerjson.WithMaxBytes(1<<20))
 		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) && n > 1<<20+256*uint64(len(data)) {
+		if n := after.TotalAlloc - before.TotalAlloc; !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) &&
+			n > 1<<20+256*uint64(len(data)) {
 			t.Errorf("%d bytes allocated for %d", n, len(data))
 		}
-		slow, slowErrs := readAll(iotest.OneByteReader(bytes.NewReader(data)), jaegerjson.WithEverything(), jaegerjson.WithMaxBytes(1<<20))
+		slow, slowErrs := readAll(iotest.OneByteReader(bytes.NewReader(data)), jaegerjson.WithEverything(),
+			jaegerjson.WithMaxBytes(1<<20))
 		if !same(traces, slow) || places(errs) != places(slowErrs) {
 			t.Errorf("read in one go:\n%v %v\nbyte by byte:\n%v %v", traces, errs, slow, slowErrs)
 		}
@@ -100,7 +102,8 @@ func dump(traces [][]gap.Span) (lines []string) {
 				references[i].TraceID = cmp.Or(references[i].TraceID, s.TraceID)
 			}
 			var line strings.Builder
-			line.WriteString(fmt.Sprintf("%d %v/%v %v %q %d %d %s %#v %q", i, s.TraceID, s.SpanID, references, s.Operation, s.Start.UnixNano(), s.Duration, process, s.Tags, s.Warnings))
+			fmt.Fprintf(&line, "%d %v/%v %v %q %d %d %s %#v %q", i, s.TraceID, s.SpanID, references, s.Operation,
+				s.Start.UnixNano(), s.Duration, process, s.Tags, s.Warnings)
 			for _, l := range s.Logs {
 				line.WriteString(fmt.Sprintf("\n  %d %#v", l.Time.UnixNano(), l.Fields))
 			}

@@ -31,7 +31,8 @@ func recorded(t *testing.T) (spans []gap.Span, jaeger servers.JaegerServer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := tr.StartSpan("GET <\"/\">", ext.SpanKindRPCServer, opentracing.Tag{Key: "number", Value: 1.5}, opentracing.Tag{Key: "ok", Value: true})
+	root := tr.StartSpan("GET <\"/\">", ext.SpanKindRPCServer, opentracing.Tag{Key: "number", Value: 1.5},
+		opentracing.Tag{Key: "ok", Value: true})
 	call := tr.StartSpan("sql query", ext.SpanKindRPCClient, opentracing.ChildOf(root.Context()))
 	call.LogFields(log.Event("retry"), log.Int("attempt", 2))
 	call.Finish()
@@ -55,7 +56,8 @@ func TestJaegerReturnsWhatWasRecorded(t *testing.T) {
 	var found [][]gap.Span
 	for deadline := time.Now().Add(30 * time.Second); len(found) == 0; time.Sleep(50 * time.Millisecond) {
 		for trace, err := range c.Traces(t.Context(), []gap.TraceID{spans[0].TraceID}, jaegerjson.WithEverything()) {
-			if e, notYet := errors.AsType[*jaegerjson.QueryError](err); notYet && e.Code == 404 && time.Now().Before(deadline) {
+			if e, notYet := errors.AsType[*jaegerjson.QueryError](err); notYet && e.Code == 404 &&
+				time.Now().Before(deadline) {
 				break
 			}
 			if err != nil {
@@ -69,7 +71,8 @@ func TestJaegerReturnsWhatWasRecorded(t *testing.T) {
 			t.Fatal("not in Jaeger")
 		}
 	}
-	for trace, err := range c.Find(t.Context(), jaegerjson.Query{Service: "shop", Operation: "sql query", Lookback: time.Hour}, jaegerjson.WithEverything()) {
+	queries := jaegerjson.Query{Service: "shop", Operation: "sql query", Lookback: time.Hour}
+	for trace, err := range c.Find(t.Context(), queries, jaegerjson.WithEverything()) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +109,8 @@ func essence(spans []gap.Span) map[gap.SpanID]string {
 				tags[tag.Key] = tag.Value
 			}
 		}
-		refs := slices.SortedFunc(slices.Values(s.References), func(a, b gap.Reference) int { return int(a.Type) - int(b.Type) }) // Jaeger changes their order
+		byType := func(a, b gap.Reference) int { return int(a.Type) - int(b.Type) }
+		refs := slices.SortedFunc(slices.Values(s.References), byType) // Jaeger changes their order
 		b, _ := json.Marshal([]any{s.TraceID, refs, s.Operation, s.Start, s.Process.Service, tags, s.Logs})
 		all[s.SpanID] = string(b)
 	}
@@ -160,7 +164,8 @@ func shapes(t *testing.T, text []byte) map[string]string {
 				walk(path+"[]", value)
 			}
 		default:
-			if path != ".data[].spans[].tags[].value" && path != ".data[].spans[].logs[].fields[].value" { // of any kind
+			// The values of tags and fields are of any type.
+			if path != ".data[].spans[].tags[].value" && path != ".data[].spans[].logs[].fields[].value" {
 				kinds[path] = fmt.Sprintf("%T", value)
 			}
 		}

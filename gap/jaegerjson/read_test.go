@@ -19,44 +19,66 @@ import (
 
 const (
 	process = `"processes":{"p1":{"serviceName":"shop","tags":[{"key":"ip","type":"string","value":"10.0.0.1"}]}}`
-	root    = `{"traceID":"a1","spanID":"b1","operationName":"GET","references":[],"startTime":1000000,"duration":500,"tags":[{"key":"span.kind","type":"string","value":"server"}],"logs":[],"processID":"p1","warnings":null}`
-	child   = `{"traceID":"a1","spanID":"b2","flags":1,"operationName":"redis get","references":[{"refType":"CHILD_OF","traceID":"a1","spanID":"b1"}],"startTime":1000100,"duration":50,"tags":[{"key":"span.kind","type":"string","value":"client"},{"key":"db.statement","type":"string","value":"get \"x\""}],"logs":[{"timestamp":1000120,"fields":[{"key":"event","type":"string","value":"retry"}]}],"processID":"p1","warnings":["odd"]}`
-	spans   = `"spans":[` + root + `,` + child + `]`
-	trace   = `{"traceID":"a1",` + spans + `,` + process + `,"warnings":null}`
-	answer  = `{"data":[` + trace + `],"total":0,"limit":0,"offset":0,"errors":null}`
+	root    = `{"traceID":"a1","spanID":"b1","operationName":"GET","references":[]` +
+		`,"startTime":1000000,"duration":500` +
+		`,"tags":[{"key":"span.kind","type":"string","value":"server"}],"logs":[]` +
+		`,"processID":"p1","warnings":null}`
+	child = `{"traceID":"a1","spanID":"b2","flags":1,"operationName":"redis get"` +
+		`,"references":[{"refType":"CHILD_OF","traceID":"a1","spanID":"b1"}]` +
+		`,"startTime":1000100,"duration":50` +
+		`,"tags":[{"key":"span.kind","type":"string","value":"client"},{"key":"db.statement","type":"string","value":"get \"x\""}]` +
+		`,"logs":[{"timestamp":1000120,"fields":[{"key":"event","type":"string","value":"retry"}]}]` +
+		`,"processID":"p1","warnings":["odd"]}`
+	spans  = `"spans":[` + root + `,` + child + `]`
+	trace  = `{"traceID":"a1",` + spans + `,` + process + `,"warnings":null}`
+	answer = `{"data":[` + trace + `],"total":0,"limit":0,"offset":0,"errors":null}`
 )
 
 // inputs hold the same trace in every form.
 var inputs = map[string]string{
-	"an answer of Jaeger's":          answer,
-	"a bare trace":                   trace,
-	"an array of traces":             `[` + trace + `]`,
-	"data that is one trace":         `{"data":` + trace + `}`,
-	"a null among traces":            `{"data":[null,` + trace + `]}`,
-	"processes before the spans":     `{` + process + `,` + spans + `,"traceID":"a1"}`,
-	"a byte order mark":              "\ufeff" + answer,
-	"white space":                    "\r\n\t " + strings.NewReplacer(",", " ,\r\n\t", ":", " : ").Replace(answer) + "\n\n",
-	"ids of other lengths and cases": strings.NewReplacer(`"a1"`, `"000000000000000000000000000000A1"`, `"b1"`, `"B1"`, `"b2"`, `"0b2"`).Replace(answer),
-	"numbers that are strings":       strings.NewReplacer(`1000000`, `"1000000"`, `500`, `"500"`, `1000100`, `"1000100"`).Replace(answer),
-	"numbers with a fraction":        strings.NewReplacer(`1000000`, `1e6`, `500`, `500.0`, `1000100`, `1000100.0`).Replace(answer),
-	"unknown fields":                 strings.ReplaceAll(strings.Replace(answer, `{`, `{"x":{"y":[1,{"z":null}],"spans":[7]},`, 1), `"spanID"`, `"x":[{"spanID":1}],"spanID"`),
-	"the trace's id only once":       strings.ReplaceAll(answer, `{"traceID":"a1","spanID"`, `{"spanID"`),
-	"a parentSpanID":                 strings.Replace(answer, `"references":[{"refType":"CHILD_OF","traceID":"a1","spanID":"b1"}]`, `"parentSpanID":"b1"`, 1),
-	"a process in each span":         strings.ReplaceAll(strings.Replace(answer, process, `"processes":null`, 1), `"processID":"p1"`, `"process":{"serviceName":"shop","tags":[{"key":"ip","value":"10.0.0.1"}]}`),
-	"values before their types":      strings.NewReplacer(`"key":"span.kind","type":"string","value":"client"`, `"value":"client","type":"string","key":"span.kind"`).Replace(answer),
-	"keys that come twice":           strings.Replace(strings.Replace(answer, `"duration"`, `"tags":[{"key":"error","value":true}],"duration":7,"duration"`, 1), `"spans"`, `"spans":[`+child+`],"spans"`, 1),
-	"escaped names":                  strings.NewReplacer(`"spans"`, `"sp\u0061ns"`, `"client"`, `"\u0063lient"`).Replace(answer),
-	"an answer in an answer":         `{"spans":[],"data":[` + answer + `]}`,
+	"an answer of Jaeger's":      answer,
+	"a bare trace":               trace,
+	"an array of traces":         `[` + trace + `]`,
+	"data that is one trace":     `{"data":` + trace + `}`,
+	"a null among traces":        `{"data":[null,` + trace + `]}`,
+	"processes before the spans": `{` + process + `,` + spans + `,"traceID":"a1"}`,
+	"a byte order mark":          "\ufeff" + answer,
+	"white space":                "\r\n\t " + replaced(",", " ,\r\n\t", ":", " : ") + "\n\n",
+	"ids of other lengths and cases": replaced(
+		`"a1"`, `"`+strings.Repeat("0", 30)+`A1"`, `"b1"`, `"B1"`, `"b2"`, `"0b2"`),
+	"numbers that are strings": replaced(`1000000`, `"1000000"`, `500`, `"500"`, `1000100`, `"1000100"`),
+	"numbers with a fraction":  replaced(`1000000`, `1e6`, `500`, `500.0`, `1000100`, `1000100.0`),
+	"unknown fields": strings.ReplaceAll(
+		strings.Replace(answer, `{`, `{"x":{"y":[1,{"z":null}],"spans":[7]},`, 1),
+		`"spanID"`, `"x":[{"spanID":1}],"spanID"`),
+	"the trace's id only once": replaced(`{"traceID":"a1","spanID"`, `{"spanID"`),
+	"a parentSpanID": replaced(
+		`"references":[{"refType":"CHILD_OF","traceID":"a1","spanID":"b1"}]`, `"parentSpanID":"b1"`),
+	"a process in each span": replaced(
+		process, `"processes":null`,
+		`"processID":"p1"`, `"process":{"serviceName":"shop","tags":[{"key":"ip","value":"10.0.0.1"}]}`),
+	"values before their types": replaced(
+		`"key":"span.kind","type":"string","value":"client"`, `"value":"client","type":"string","key":"span.kind"`),
+	"keys that come twice": strings.Replace(
+		strings.Replace(answer, `"duration"`, `"tags":[{"key":"error","value":true}],"duration":7,"duration"`, 1),
+		`"spans"`, `"spans":[`+child+`],"spans"`, 1),
+	"escaped names":          replaced(`"spans"`, `"sp\u0061ns"`, `"client"`, `"\u0063lient"`),
+	"an answer in an answer": `{"spans":[],"data":[` + answer + `]}`,
 }
+
+// replaced returns answer with replacements, as strings.NewReplacer makes them.
+func replaced(oldnew ...string) string { return strings.NewReplacer(oldnew...).Replace(answer) }
 
 func want() []gap.Span {
 	p := &gap.Process{Service: "shop", Tags: []gap.Field{{Key: "ip", Value: "10.0.0.1"}}}
 	a1 := gap.TraceID{Low: 0xa1}
 	return []gap.Span{{
-		TraceID: a1, SpanID: 0xb1, Operation: "GET", Start: time.UnixMicro(1_000_000).UTC(), Duration: 500 * time.Microsecond,
-		Process: p, Tags: []gap.Field{{Key: "span.kind", Value: "server"}},
+		TraceID: a1, SpanID: 0xb1, Operation: "GET", Start: time.UnixMicro(1_000_000).UTC(),
+		Duration: 500 * time.Microsecond,
+		Process:  p, Tags: []gap.Field{{Key: "span.kind", Value: "server"}},
 	}, {
-		TraceID: a1, SpanID: 0xb2, Operation: "redis get", Start: time.UnixMicro(1_000_100).UTC(), Duration: 50 * time.Microsecond,
+		TraceID: a1, SpanID: 0xb2, Operation: "redis get", Start: time.UnixMicro(1_000_100).UTC(),
+		Duration:   50 * time.Microsecond,
 		References: []gap.Reference{{TraceID: a1, SpanID: 0xb1}},
 		Process:    p, Tags: []gap.Field{{Key: "span.kind", Value: "client"}}, Warnings: []string{"odd"},
 	}}
@@ -120,7 +142,9 @@ func TestGzip(t *testing.T) {
 	}
 	short := b.Bytes()[:b.Len()-20]
 	traces, errs := readAll(bytes.NewReader(short), jaegerjson.WithName("x.gz"))
-	if len(traces) != 1 || len(errs) != 1 || !errors.Is(errs[0], io.ErrUnexpectedEOF) || !strings.Contains(errs[0].Error(), "x.gz: byte ") || !strings.Contains(errs[0].Error(), " of the decompressed text: unexpected EOF") {
+	if len(traces) != 1 || len(errs) != 1 || !errors.Is(errs[0], io.ErrUnexpectedEOF) ||
+		!strings.Contains(errs[0].Error(), "x.gz: byte ") ||
+		!strings.Contains(errs[0].Error(), " of the decompressed text: unexpected EOF") {
 		t.Errorf("%d traces, %v", len(traces), errs)
 	}
 }
@@ -213,7 +237,9 @@ func TestOddNumbers(t *testing.T) {
 // Jaeger's backends store -66 µs as 18446744073709551550. A program that reads JSON numbers as
 // floats rounds that up to 1<<64.
 func TestUnsignedNegativeDuration(t *testing.T) {
-	for _, duration := range []string{"-66", "18446744073709551550", `"18446744073709551550"`, "18446744073709552000", "1.8446744073709552e19"} {
+	for _, duration := range []string{
+		"-66", "18446744073709551550", `"18446744073709551550"`, "18446744073709552000", "1.8446744073709552e19",
+	} {
 		text := strings.Replace(answer, `"duration":50`, `"duration":`+duration, 2)
 		text = strings.Replace(text, `"duration":`+duration+"0", `"duration":500`, 1) // the root's
 		traces, errs := readAll(strings.NewReader(text))
@@ -234,7 +260,8 @@ func TestUnsignedNegativeDuration(t *testing.T) {
 
 func TestIDsThatAreNotNumbers(t *testing.T) {
 	traces, errs := readAll(strings.NewReader(`{"traceID":"T","spans":[{"spanID":"R","startTime":0,"duration":9},` +
-		`{"spanID":"00112233445566778","startTime":1,"duration":1,"references":[{"refType":"CHILD_OF","traceID":"T","spanID":"R"}]}]}`))
+		`{"spanID":"00112233445566778","startTime":1,"duration":1,` +
+		`"references":[{"refType":"CHILD_OF","traceID":"T","spanID":"R"}]}]}`))
 	if errs != nil {
 		t.Fatal(errs)
 	}
@@ -245,7 +272,9 @@ func TestIDsThatAreNotNumbers(t *testing.T) {
 }
 
 func TestUnknownProcess(t *testing.T) {
-	traces, errs := readAll(strings.NewReader(`{"spans":[{"startTime":0,"processID":"p1"},{"startTime":0,"processID":"p2"},{"startTime":0,"processID":null}],"processes":{"p2":{"serviceName":""}}}`))
+	traces, errs := readAll(strings.NewReader(`{"spans":[
+		{"startTime":0,"processID":"p1"},{"startTime":0,"processID":"p2"},{"startTime":0,"processID":null}],
+		"processes":{"p2":{"serviceName":""}}}`))
 	for _, s := range traces[0] {
 		if s.Process != nil {
 			t.Errorf("%v, %v", s.Process, errs)
@@ -254,8 +283,11 @@ func TestUnknownProcess(t *testing.T) {
 }
 
 func TestQueryErrorsComeLast(t *testing.T) {
-	traces, errs := readAll(strings.NewReader(`{"data":null,"errors":[{"code":404,"msg":"trace not found"},{"msg":"late","traceID":"a1"},"plain",null]}` + answer))
-	if got := fmt.Sprintf("%d %q", len(traces), errs); got != `1 ["the query service answers 404: trace not found" "the query service answers for trace 00000000000000a1: late" "the query service answers: plain"]` {
+	traces, errs := readAll(strings.NewReader(`{"data":null,"errors":[
+		{"code":404,"msg":"trace not found"},{"msg":"late","traceID":"a1"},"plain",null]}` + answer))
+	const want = `1 ["the query service answers 404: trace not found" ` +
+		`"the query service answers for trace 00000000000000a1: late" "the query service answers: plain"]`
+	if got := fmt.Sprintf("%d %q", len(traces), errs); got != want {
 		t.Error(got)
 	}
 	if e, ok := errors.AsType[*jaegerjson.QueryError](errs[1]); !ok || e.TraceID != (gap.TraceID{Low: 0xa1}) {
@@ -275,7 +307,8 @@ func TestErrorsNameTheFile(t *testing.T) {
 	defer f.Close()
 	traces, errs := readAll(f)
 	e, _ := errors.AsType[*jaegerjson.Error](errors.Join(errs...))
-	if len(traces) != 1 || len(errs) != 1 || e.Name != name || e.Offset != int64(len(answer)+len(answer)/2) || !errors.Is(e, io.ErrUnexpectedEOF) {
+	if len(traces) != 1 || len(errs) != 1 || e.Name != name || e.Offset != int64(len(answer)+len(answer)/2) ||
+		!errors.Is(e, io.ErrUnexpectedEOF) {
 		t.Errorf("%d traces, %v", len(traces), errs)
 	}
 }
@@ -289,30 +322,40 @@ func TestProgress(t *testing.T) {
 		}
 		last = p
 	}))
-	if want := (jaegerjson.Progress{Bytes: int64(len(text)), Traces: 1000, Spans: 2000}); errs != nil || len(traces) != 1000 || last != want {
+	want := jaegerjson.Progress{Bytes: int64(len(text)), Traces: 1000, Spans: 2000}
+	if errs != nil || len(traces) != 1000 || last != want {
 		t.Errorf("%+v, %d, %v", last, len(traces), errs)
 	}
 }
 
 func TestMaxBytes(t *testing.T) {
 	text := trace + trace
-	if traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(int64(len(text)))); errs != nil || len(traces) != 2 {
+	if traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(int64(len(text)))); errs != nil ||
+		len(traces) != 2 {
 		t.Errorf("%d, %v", len(traces), errs)
 	}
 	traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(int64(len(text)-1)))
-	if e, ok := errors.AsType[jaegerjson.TooLargeError](errors.Join(errs...)); len(traces) != 1 || !ok || int(e) != len(text)-1 {
+	if e, ok := errors.AsType[jaegerjson.TooLargeError](errors.Join(errs...)); len(traces) != 1 || !ok ||
+		int(e) != len(text)-1 {
 		t.Errorf("%d, %v", len(traces), errs)
 	}
 }
 
 func TestLongStringsAndTraces(t *testing.T) {
 	long := strings.Repeat("sehr lang \U0001F600 \" ", 20_000)
-	input := []gap.Span{{TraceID: gap.TraceID{High: 1}, SpanID: 1, Operation: long, Start: time.Unix(1, 0), Tags: []gap.Field{{Key: long, Value: long}}, Warnings: []string{long}}}
+	input := []gap.Span{{
+		TraceID: gap.TraceID{High: 1}, SpanID: 1, Operation: long, Start: time.Unix(1, 0),
+		Tags: []gap.Field{{Key: long, Value: long}}, Warnings: []string{long},
+	}}
 	for i := range 3000 { // more than a chunk
-		input = append(input, gap.Span{TraceID: gap.TraceID{High: 1}, SpanID: gap.SpanID(i + 2), Start: time.Unix(1, 0), References: []gap.Reference{{SpanID: 1}, {SpanID: gap.SpanID(i)}}})
+		input = append(input, gap.Span{
+			TraceID: gap.TraceID{High: 1}, SpanID: gap.SpanID(i + 2), Start: time.Unix(1, 0),
+			References: []gap.Reference{{SpanID: 1}, {SpanID: gap.SpanID(i)}},
+		})
 	}
 	again := rewrite(t, [][]gap.Span{input})
-	if len(again) != 1 || len(again[0]) != 3001 || again[0][0].Operation != long || again[0][0].Tags[0].Value != long || again[0][0].Tags[0].Key != long {
+	if len(again) != 1 || len(again[0]) != 3001 || again[0][0].Operation != long || again[0][0].Tags[0].Value != long ||
+		again[0][0].Tags[0].Key != long {
 		t.Errorf("%d", len(again))
 	}
 	for i, s := range again[0][3:] {

@@ -24,7 +24,9 @@ func serve(t *testing.T, f http.HandlerFunc) *jaegerjson.Client {
 }
 
 func TestContextEndsASilentServer(t *testing.T) {
-	for name, beginning := range map[string]string{"before it answers": "", "in the middle of traces": `{"data":[` + trace + `,` + strings.Repeat(" ", 512)} {
+	for name, beginning := range map[string]string{
+		"before it answers": "", "in the middle of traces": `{"data":[` + trace + `,` + strings.Repeat(" ", 512),
+	} {
 		t.Run(name, func(t *testing.T) {
 			c := serve(t, func(w http.ResponseWriter, req *http.Request) {
 				if beginning != "" {
@@ -54,7 +56,8 @@ func TestTracesBeforeABrokenConnectionAreYielded(t *testing.T) {
 	})
 	traces, errs := all(c.Find(t.Context(), jaegerjson.Query{Service: "shop"}))
 	e, ok := errors.AsType[*jaegerjson.Error](errors.Join(errs...))
-	if traces != 1 || len(errs) != 1 || !ok || asked != 1 || e.Name != c.URL+"/api/traces" || e.Offset != int64(10+len(trace)+100) {
+	if traces != 1 || len(errs) != 1 || !ok || asked != 1 || e.Name != c.URL+"/api/traces" ||
+		e.Offset != int64(10+len(trace)+100) {
 		t.Errorf("%d traces, %v, asked %d times", traces, errs, asked)
 	}
 }

@@ -90,8 +90,10 @@ func jaegerUI(text string) (*url.URL, error) {
 		return nil, nil
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, errors.New("report: invalid URL of a Jaeger UI: want http or https, a host and perhaps a path, nothing else")
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" ||
+		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		const want = "want http or https, a host and perhaps a path, nothing else"
+		return nil, errors.New("report: invalid URL of a Jaeger UI: " + want)
 	}
 	return u, nil
 }
@@ -99,7 +101,8 @@ func jaegerUI(text string) (*url.URL, error) {
 // Counts returns how many traces and spans were added.
 func (p *htmlPage) Counts() string {
 	traces, spans := p.report.Count()
-	return fmt.Sprintf("%d %s, %d %s", traces, printable.Plural(traces, "trace"), spans, printable.Plural(spans, "span"))
+	return fmt.Sprintf("%d %s, %d %s", traces, printable.Plural(traces, "trace"), spans,
+		printable.Plural(spans, "span"))
 }
 
 // Single reports whether the page is about one trace, which then comes first.
@@ -123,7 +126,12 @@ type htmlSpan struct {
 }
 
 func (p *htmlPage) span(service, operation string, trace gap.TraceID, id gap.SpanID) htmlSpan {
-	s := htmlSpan{Service: printable.Name(service), Name: printable.Name(operation), TraceID: trace, Jaeger: p.jaegerURL(trace, id)}
+	s := htmlSpan{
+		Service: printable.Name(service),
+		Name:    printable.Name(operation),
+		TraceID: trace,
+		Jaeger:  p.jaegerURL(trace, id),
+	}
 	at := anchor{trace, id}
 	switch {
 	case p.anchors[at]:
@@ -237,7 +245,8 @@ func (p *htmlPage) waterfall(number int, d drawn) *htmlTrace {
 // longest returns the longest gaps of a trace, ordered by start. Remote gaps are left out.
 func longest(t *gap.Trace, most int) []gap.Gap {
 	all := top[gap.Gap]{most: most, compare: func(a, b gap.Gap) int {
-		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Node.Index(), b.Node.Index()), a.Start.Compare(b.Start))
+		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Node.Index(), b.Node.Index()),
+			a.Start.Compare(b.Start))
 	}}
 	for g := range t.Gaps(0) {
 		if g.Class != gap.ClassRemote {

@@ -54,7 +54,8 @@ func TestHTMLDrawsEveryGap(t *testing.T) {
 	for _, trace := range r.Traces() {
 		for g := range trace.Gaps(0) {
 			if !g.Joined() {
-				want = append(want, fmt.Sprintf("%s %s %d %d", g.Class, g.Node.Span().SpanID, g.Start.Sub(trace.Start()), g.End.Sub(trace.Start())))
+				start, end := g.Start.Sub(trace.Start()), g.End.Sub(trace.Start())
+				want = append(want, fmt.Sprintf("%s %s %d %d", g.Class, g.Node.Span().SpanID, start, end))
 			}
 		}
 	}
@@ -100,7 +101,10 @@ func TestHTMLLinksGaps(t *testing.T) {
 	o := report.HTMLOptions{Jaeger: "https://jaeger.example/ui/"}
 	site := page.Site{TraceURL: "trace?id="}
 	links := all(hrefs, renderSite(t, r, o, site))
-	for _, want := range []string{row, "https://jaeger.example/ui/trace/00000000000000ab?uiFind=" + g.SpanID.String(), "https://jaeger.example/ui/trace/00000000000000ab"} {
+	for _, want := range []string{
+		row, "https://jaeger.example/ui/trace/00000000000000ab?uiFind=" + g.SpanID.String(),
+		"https://jaeger.example/ui/trace/00000000000000ab",
+	} {
 		if !slices.Contains(links, want) {
 			t.Errorf("no link to %s in %q", want, links)
 		}
@@ -109,7 +113,8 @@ func TestHTMLLinksGaps(t *testing.T) {
 	if links := all(hrefs, renderSite(t, r, o, site)); !slices.Contains(links, "trace?id=00000000000000ab"+row) {
 		t.Errorf("no link to the trace's page in %q", links)
 	}
-	if text := renderHTML(t, r, report.HTMLOptions{}); strings.Contains(text, "Jaeger") || len(all(hrefs, text)) != 1+1+2 {
+	if text := renderHTML(t, r, report.HTMLOptions{}); strings.Contains(text, "Jaeger") ||
+		len(all(hrefs, text)) != 1+1+2 {
 		t.Errorf("links without a target: %q", all(hrefs, text))
 	}
 }
@@ -117,12 +122,14 @@ func TestHTMLLinksGaps(t *testing.T) {
 func TestHTMLRefusesURLsThatAreNotOfJaeger(t *testing.T) {
 	r, _ := gather(report.Options{}, someTraces())
 	for _, url := range []string{
-		"localhost:16686", "ftp://host", "javascript:alert(1)", "http://", "http://u:hunter2@host", "http://host/%zz", "http://host/?x=1", "http://host/#x",
+		"localhost:16686", "ftp://host", "javascript:alert(1)", "http://", "http://u:hunter2@host", "http://host/%zz",
+		"http://host/?x=1", "http://host/#x",
 		"//host", "http:///path", "http://[::1", " http://host",
 	} {
 		var b strings.Builder
 		err := r.HTML(&b, report.HTMLOptions{Jaeger: url})
-		if err == nil || b.Len() > 0 || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "want http or https") {
+		if err == nil || b.Len() > 0 || strings.Contains(err.Error(), "hunter2") ||
+			!strings.Contains(err.Error(), "want http or https") {
 			t.Errorf("%s: %v, %d bytes", url, err, b.Len())
 		}
 	}
@@ -139,7 +146,8 @@ func TestHTMLPolicy(t *testing.T) {
 		!strings.HasPrefix(policy[0], "default-src 'none';") {
 		t.Errorf("%d styles, policy %q, want %s", len(style), policy, want)
 	}
-	if found := regexp.MustCompile(`(?i)<script| style="| on[a-z]+="|<(img|iframe|object|link rel="stylesheet)`).FindAllString(text, -1); found != nil {
+	forbidden := regexp.MustCompile(`(?i)<script| style="| on[a-z]+="|<(img|iframe|object|link rel="stylesheet)`)
+	if found := forbidden.FindAllString(text, -1); found != nil {
 		t.Errorf("scripts, styles or loads: %q", found)
 	}
 }
@@ -155,8 +163,11 @@ func TestHTMLEscapesNames(t *testing.T) {
 		s := span(1, 0, nil, "", name, 0, 10)
 		s.Process = &gap.Process{Service: name}
 		r, _ := gather(report.Options{}, [][]gap.Span{{s}})
-		text := renderSite(t, r, report.HTMLOptions{Title: name}, page.Site{Links: []page.Link{{Text: name, URL: "javascript:alert(1)"}}})
-		if shownRow := `<b dir="auto">` + shown + `</b>`; strings.Count(text, shownRow) < 3 || strings.Contains(text, "<script") || strings.Contains(text, `onclick="`) {
+		text := renderSite(t, r, report.HTMLOptions{Title: name},
+			page.Site{Links: []page.Link{{Text: name, URL: "javascript:alert(1)"}}})
+		if shownRow := `<b dir="auto">` + shown + `</b>`; strings.Count(text, shownRow) < 3 ||
+			strings.Contains(text, "<script") ||
+			strings.Contains(text, `onclick="`) {
 			t.Errorf("%q is not shown as %s", name, shown)
 		}
 		if strings.Contains(text, `href="javascript`) {
@@ -179,15 +190,20 @@ func TestHTMLCountsWhatIsLeftOut(t *testing.T) {
 	} {
 		text := renderHTML(t, r, test.o)
 		n := strings.Count(text, `<span class="vh">level `)
-		if n != test.rows || !strings.Contains(text, test.label) || strings.Contains(text, "more spans") != (test.label != "") || !strings.Contains(text, test.operations) {
-			t.Errorf("%+v: %d rows, want %d: %q", test.o, n, test.rows, regexp.MustCompile(`\d+ more[^<]*`).FindAllString(text, -1))
+		if n != test.rows || !strings.Contains(text, test.label) ||
+			strings.Contains(text, "more spans") != (test.label != "") ||
+			!strings.Contains(text, test.operations) {
+			t.Errorf("%+v: %d rows, want %d: %q", test.o, n, test.rows,
+				regexp.MustCompile(`\d+ more[^<]*`).FindAllString(text, -1))
 		}
 	}
 }
 
 func TestHTMLOfEmptyReport(t *testing.T) {
 	text := renderSite(t, report.New(report.Options{}), report.HTMLOptions{}, page.Site{Intro: "<p>Nothing yet.</p>"})
-	for _, want := range []string{"<!DOCTYPE html>", "0 traces, 0 spans", "<h1 dir=\"auto\">Gaps</h1>", "<p>Nothing yet.</p>", "</html>"} {
+	for _, want := range []string{
+		"<!DOCTYPE html>", "0 traces, 0 spans", "<h1 dir=\"auto\">Gaps</h1>", "<p>Nothing yet.</p>", "</html>",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s", want)
 		}
@@ -235,7 +251,9 @@ func TestHTMLContrast(t *testing.T) {
 			colours[string(m[1])] = luminance(t, string(m[2]))
 		}
 		for _, ground := range []string{"page", "here", "soft"} {
-			for name, least := range map[string]float64{"text": 4.5, "quiet": 4.5, "link": 4.5, "self": 4.5, "remote": 3, "wire": 3, "line": 3} {
+			for name, least := range map[string]float64{
+				"text": 4.5, "quiet": 4.5, "link": 4.5, "self": 4.5, "remote": 3, "wire": 3, "line": 3,
+			} {
 				a, b := colours[name], colours[ground]
 				if contrast := (max(a, b) + 0.05) / (min(a, b) + 0.05); contrast < least {
 					t.Errorf("scheme %d: %s on %s has a contrast of %.2f, want %v", i, name, ground, contrast, least)

@@ -168,7 +168,8 @@ func (t *htmlTrace) Row(r row) htmlRow {
 		}
 	}
 	h.Line = line.String()
-	h.Label = fmt.Sprintf("from %s to %s", duration(first.Start().Sub(t.trace.Start())), duration(last.Sub(t.trace.Start())))
+	start := t.trace.Start()
+	h.Label = fmt.Sprintf("from %s to %s", duration(first.Start().Sub(start)), duration(last.Sub(start)))
 	if selfs > 0 {
 		h.Label += fmt.Sprintf(", %d %s of self time", selfs, printable.Plural(selfs, "gap"))
 	}
@@ -265,7 +266,8 @@ func (t *htmlTrace) Gaps() (gaps []htmlTraceGap) {
 	for _, g := range longest(t.trace, 100) {
 		s := g.Node.Span()
 		gaps = append(gaps, htmlTraceGap{
-			Span: t.page.span(g.Node.Service(), s.Operation, t.trace.ID(), s.SpanID), Class: g.Class, Joined: g.Joined(),
+			Span:  t.page.span(g.Node.Service(), s.Operation, t.trace.ID(), s.SpanID),
+			Class: g.Class, Joined: g.Joined(),
 			At: duration(g.Start.Sub(t.trace.Start())), Time: duration(g.Time), Critical: duration(g.CriticalTime),
 		})
 	}

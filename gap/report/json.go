@@ -49,7 +49,11 @@ type jsonQuantiles struct {
 }
 
 func quantilesOf(h *gap.Histogram) jsonQuantiles {
-	return jsonQuantiles{h.Quantile(0), h.Quantile(quantiles[0]), h.Quantile(quantiles[1]), h.Quantile(quantiles[2]), h.Quantile(1)}
+	return jsonQuantiles{
+		Min: h.Quantile(0),
+		P50: h.Quantile(quantiles[0]), P95: h.Quantile(quantiles[1]), P99: h.Quantile(quantiles[2]),
+		Max: h.Quantile(1),
+	}
 }
 
 type jsonSpanRef struct {
@@ -169,7 +173,8 @@ func (l *listWriter) trace(d drawn) {
 	l.open(jsonTrace{t.ID().String(), t.Start(), t.Duration(), t.SelfTime(), d.critical, warnings}, "spans")
 	for n := range t.Nodes() {
 		s := jsonSpan{
-			SpanID: n.Span().SpanID.String(), Service: n.Service(), Operation: n.Span().Operation, Kind: n.Kind().String(),
+			SpanID: n.Span().SpanID.String(), Service: n.Service(), Operation: n.Span().Operation,
+			Kind:  n.Kind().String(),
 			Start: at(n.Start()), Duration: n.Duration(),
 			Self: n.SelfTime(), Critical: n.CriticalTime(), Concurrency: n.Concurrency(),
 			Blocking: n.Blocking(), Outlives: n.Outlives(), Detached: n.Detached(), Incomplete: n.Incomplete(),
@@ -182,7 +187,9 @@ func (l *listWriter) trace(d drawn) {
 			if len(s.Gaps) == maxGapsAtOnce {
 				l.flushGaps(&s)
 			}
-			j := jsonGap{Class: g.Class.String(), Start: at(g.Start), End: at(g.End), Time: g.Time, Critical: g.CriticalTime}
+			j := jsonGap{
+				Class: g.Class.String(), Start: at(g.Start), End: at(g.End), Time: g.Time, Critical: g.CriticalTime,
+			}
 			if g.Joined() {
 				j.Call = new(g.Call.Index())
 			}

@@ -94,7 +94,8 @@ func TestJSON(t *testing.T) {
 	}
 	for i, trace := range r.Traces() {
 		got := d.Traces[i]
-		if got.TraceID != trace.ID().String() || !got.Start.Equal(trace.Start()) || got.Duration != int64(trace.End().Sub(trace.Start())) {
+		if got.TraceID != trace.ID().String() || !got.Start.Equal(trace.Start()) ||
+			got.Duration != int64(trace.End().Sub(trace.Start())) {
 			t.Errorf("trace %s from %v, %d ns; want %v", got.TraceID, got.Start, got.Duration, trace.ID())
 		}
 		ns := func(t time.Time) int64 { return int64(t.Sub(trace.Start())) }
@@ -104,7 +105,8 @@ func TestJSON(t *testing.T) {
 		self, calls := int64(0), 0
 		for n := range trace.Nodes() {
 			s := got.Spans[n.Index()]
-			if s.SpanID != n.Span().SpanID.String() || s.Service != n.Service() || s.Operation != n.Span().Operation || s.Kind != n.Kind().String() ||
+			if s.SpanID != n.Span().SpanID.String() || s.Service != n.Service() ||
+				s.Operation != n.Span().Operation || s.Kind != n.Kind().String() ||
 				s.Start != ns(n.Start()) || s.Duration != int64(n.Duration()) || s.Self != int64(n.SelfTime()) ||
 				s.Critical != int64(n.CriticalTime()) || s.Blocking != n.Blocking() {
 				t.Errorf("span %+v", s)
@@ -117,7 +119,9 @@ func TestJSON(t *testing.T) {
 			j := 0
 			for g := range n.Gaps(0) {
 				h := s.Gaps[j]
-				if h.Class != g.Class.String() || h.Start != ns(g.Start) || h.End != ns(g.End) || h.Time != int64(g.Time) || g.Joined() != (h.Call != nil) {
+				if h.Class != g.Class.String() || h.Start != ns(g.Start) || h.End != ns(g.End) ||
+					h.Time != int64(g.Time) ||
+					g.Joined() != (h.Call != nil) {
 					t.Errorf("gap %+v, want %+v", h, g)
 				}
 				if g.Joined() {
@@ -169,7 +173,8 @@ func TestJSONOfEmptyReport(t *testing.T) {
 	if err := report.New(report.Options{}).JSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"version":2,"count":{"traces":0,"spans":0},"warnings":{},"operations":[],"gaps":[],"traces":[` + "\n]}\n"
+	const want = `{"version":2,"count":{"traces":0,"spans":0},"warnings":{},` +
+		`"operations":[],"gaps":[],"traces":[` + "\n]}\n"
 	if b.String() != want {
 		t.Errorf("%s\nwant %s", b.String(), want)
 	}

@@ -40,14 +40,19 @@ func TestManyGapsOfManyTraces(t *testing.T) {
 		r.Add(trace, warnings)
 	}
 	gaps := r.Gaps()
-	if len(gaps) != 10*traces || !slices.IsSortedFunc(gaps, func(a, b report.WorstGap) int { return cmp.Compare(b.CriticalTime, a.CriticalTime) }) {
+	byCritical := func(a, b report.WorstGap) int { return cmp.Compare(b.CriticalTime, a.CriticalTime) }
+	if len(gaps) != 10*traces || !slices.IsSortedFunc(gaps, byCritical) {
 		t.Errorf("%d gaps", len(gaps))
 	}
 }
 
 func TestSumsOfLongDurationsAreNotNegative(t *testing.T) {
 	long := func(id uint64) []gap.Span {
-		spans := []gap.Span{span(1, 0, shop, "server", "a", 0, 1), span(2, 0, shop, "server", "b", 0, 1), span(3, 0, shop, "server", "c", 0, 1)}
+		spans := []gap.Span{
+			span(1, 0, shop, "server", "a", 0, 1),
+			span(2, 0, shop, "server", "b", 0, 1),
+			span(3, 0, shop, "server", "c", 0, 1),
+		}
 		for i := range spans {
 			spans[i].Duration = 80 * 365 * 24 * time.Hour
 		}

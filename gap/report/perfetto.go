@@ -92,7 +92,8 @@ func (p *perfetto) at(t time.Time) *micros { return new(micros(t.Sub(p.start))) 
 
 func (p *perfetto) trace(t *gap.Trace) {
 	nodes := slices.Collect(t.Nodes())
-	slices.SortStableFunc(nodes, func(a, b gap.Node) int { return a.Start().Compare(b.Start()) }) // a stable sort keeps parents before their children
+	// A stable sort keeps parents before their children.
+	slices.SortStableFunc(nodes, func(a, b gap.Node) int { return a.Start().Compare(b.Start()) })
 	lanes := map[string]*lanes{}
 	places := make([]*lane, t.Len())
 	for _, n := range nodes {
@@ -116,7 +117,10 @@ func (p *perfetto) trace(t *gap.Trace) {
 		p.span(n, at)
 		if above != nil && above != at {
 			p.flows++
-			arrow := event{Phase: "s", Name: "child", Category: "child", Process: above.process, Thread: above.thread, Flow: p.flows}
+			arrow := event{
+				Phase: "s", Name: "child", Category: "child",
+				Process: above.process, Thread: above.thread, Flow: p.flows,
+			}
 			// An arrow must begin inside a slice of its parent, even if the child starts earlier or
 			// later.
 			arrow.Time = p.at(clamp(n.Start(), parent.Start(), parent.End()))

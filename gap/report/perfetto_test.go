@@ -84,7 +84,8 @@ func TestPerfettoSlicesNest(t *testing.T) {
 		t.Errorf("%d spans and %d gaps, want %d and %d", spans, gaps, wantSpans, wantGaps)
 	}
 	for at, all := range lanes {
-		slices.SortStableFunc(all, func(a, b slice) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end)) })
+		slices.SortStableFunc(all,
+			func(a, b slice) int { return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end)) })
 		var stack []slice
 		for _, s := range all {
 			for len(stack) > 0 && stack[len(stack)-1].end <= s.start {

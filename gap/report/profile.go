@@ -32,7 +32,8 @@ var valueTypes = []profile.ValueType{
 func (s *Stacks) Profile() *profile.Profile {
 	p := &profile.Profile{
 		DefaultSampleType: valueTypes[selfTimes].Type,
-		Mapping:           []*profile.Mapping{{ID: 1, File: "traces", HasFunctions: true}}, // or pprof would look for a binary
+		// Without HasFunctions pprof would look for a binary.
+		Mapping: []*profile.Mapping{{ID: 1, File: "traces", HasFunctions: true}},
 	}
 	for _, t := range valueTypes {
 		p.SampleType = append(p.SampleType, &t) // a copy, since encoding a profile writes to it
@@ -45,8 +46,11 @@ func (s *Stacks) Profile() *profile.Profile {
 		if locations[name] == nil {
 			id := uint64(len(p.Location) + 1)
 			l := s.labels[name].label()
-			function := &profile.Function{ID: id, Name: l, SystemName: l, Filename: printable.Name(s.labels[name].service)}
-			locations[name] = &profile.Location{ID: id, Mapping: p.Mapping[0], Line: []profile.Line{{Function: function}}}
+			file := printable.Name(s.labels[name].service)
+			function := &profile.Function{ID: id, Name: l, SystemName: l, Filename: file}
+			locations[name] = &profile.Location{
+				ID: id, Mapping: p.Mapping[0], Line: []profile.Line{{Function: function}},
+			}
 			p.Function, p.Location = append(p.Function, function), append(p.Location, locations[name])
 		}
 		return locations[name]
@@ -72,7 +76,8 @@ func (s *Stacks) Profile() *profile.Profile {
 				rest[j] = max(0, rest[j]-e.values[j]) // negative if the sum saturated
 			}
 			add(&profile.Sample{
-				Location: stack, Value: slices.Clone(e.values[:]), Label: map[string][]string{"trace_id": {e.trace.String()}},
+				Location: stack, Value: slices.Clone(e.values[:]),
+				Label: map[string][]string{"trace_id": {e.trace.String()}},
 			})
 		}
 		if rest != (values{}) {

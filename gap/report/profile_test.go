@@ -118,12 +118,28 @@ func TestPprofReadsProfile(t *testing.T) {
 		args []string
 		want []string
 	}{
-		"top":    {[]string{"-top"}, []string{"Type: self", "29.90ms 74.94% 74.94%    39.90ms   100%  bookshop: HTTP GET /books/{id}", "10ms 25.06%   100%       10ms 25.06%  bookshop: render"}},
-		"wire":   {[]string{"-top", "-sample_index=wire"}, []string{"20ms   100%   100%       20ms   100%  reader: HTTP GET"}},
-		"traces": {[]string{"-traces"}, []string{"trace_id:  0000000000000001", "bookshop: render\n             bookshop: HTTP GET /books/{id}\n             reader: HTTP GET"}},
+		"top": {
+			[]string{"-top"},
+			[]string{
+				"Type: self",
+				"29.90ms 74.94% 74.94%    39.90ms   100%  bookshop: HTTP GET /books/{id}",
+				"10ms 25.06%   100%       10ms 25.06%  bookshop: render",
+			},
+		},
+		"wire": {
+			[]string{"-top", "-sample_index=wire"}, []string{"20ms   100%   100%       20ms   100%  reader: HTTP GET"},
+		},
+		"traces": {
+			[]string{"-traces"},
+			[]string{
+				"trace_id:  0000000000000001",
+				"bookshop: render\n             bookshop: HTTP GET /books/{id}\n             reader: HTTP GET",
+			},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out, err := exec.CommandContext(t.Context(), "go", append(append([]string{"tool", "pprof"}, test.args...), file)...).CombinedOutput()
+			args := append(append([]string{"tool", "pprof"}, test.args...), file)
+			out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}

@@ -56,8 +56,10 @@ type drawn struct {
 func New(o Options) *Report {
 	o.Traces, o.Gaps = cmp.Or(o.Traces, 10), cmp.Or(o.Gaps, 20)
 	return &Report{
-		options: o, warnings: map[gap.WarningCode]int{},
-		drawn: top[drawn]{most: o.Traces, compare: compareDrawn}, gaps: top[WorstGap]{most: o.Gaps, compare: compareGaps},
+		options:  o,
+		warnings: map[gap.WarningCode]int{},
+		drawn:    top[drawn]{most: o.Traces, compare: compareDrawn},
+		gaps:     top[WorstGap]{most: o.Gaps, compare: compareGaps},
 	}
 }
 

@@ -105,9 +105,11 @@ func TestGapsAreThoseOfPackageGap(t *testing.T) {
 		for g := range trace.Gaps(0) {
 			if g.Class == gap.ClassSelf {
 				want[report.WorstGap{
-					TraceID: trace.ID(), SpanID: g.Node.Span().SpanID, Service: g.Node.Service(), Operation: g.Node.Span().Operation,
-					Start: g.Start, End: g.End, At: g.Start.Sub(trace.Start()), Time: g.Time, CriticalTime: g.CriticalTime,
-					Joined: g.Joined(), Incomplete: incomplete,
+					TraceID: trace.ID(), SpanID: g.Node.Span().SpanID, Service: g.Node.Service(),
+					Operation: g.Node.Span().Operation,
+					Start:     g.Start, End: g.End, At: g.Start.Sub(trace.Start()), Time: g.Time,
+					CriticalTime: g.CriticalTime,
+					Joined:       g.Joined(), Incomplete: incomplete,
 				}]++
 			}
 		}

@@ -20,7 +20,8 @@ func TestWaterfallCountsWhatIsLeftOut(t *testing.T) {
 			t.Errorf("%q is missing:\n%s", want, drawn)
 		}
 	}
-	if all := draw(t, fan(1000), report.TextOptions{Rows: -1}); strings.Count(all, "child ") != 1000 || strings.Contains(all, "more") {
+	if all := draw(t, fan(1000), report.TextOptions{Rows: -1}); strings.Count(all, "child ") != 1000 ||
+		strings.Contains(all, "more") {
 		t.Errorf("less than all rows were drawn:\n%.2000s", all)
 	}
 }
@@ -75,7 +76,8 @@ func TestWaitsAreOnTheRowOfTheirCall(t *testing.T) {
 	for i := range calls {
 		at := float64(i)
 		call := span(gap.SpanID(2*i+2), 1, shop, "client", "sql query", at, at+0.1)
-		spans = append(spans, call, wait(gap.SpanID(2*i+3), call.SpanID, span(0, 1, shop, "client", "sql query", at+0.2, at+0.3)))
+		spans = append(spans, call,
+			wait(gap.SpanID(2*i+3), call.SpanID, span(0, 1, shop, "client", "sql query", at+0.2, at+0.3)))
 	}
 	started := time.Now()
 	drawn := draw(t, spans, report.TextOptions{Rows: -1})

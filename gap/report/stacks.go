@@ -221,7 +221,8 @@ func (s *Stacks) sorted() []int32 {
 		children[f.parent+1] = append(children[f.parent+1], int32(i))
 	}
 	for _, siblings := range children {
-		slices.SortFunc(siblings, func(a, b int32) int { return cmp.Compare(rank[s.frames[b].name], rank[s.frames[a].name]) })
+		slices.SortFunc(siblings,
+			func(a, b int32) int { return cmp.Compare(rank[s.frames[b].name], rank[s.frames[a].name]) })
 	}
 	order := make([]int32, 0, len(s.frames))
 	stack := slices.Clone(children[0])

@@ -13,7 +13,8 @@ import (
 func TestDeepStacksAreTruncated(t *testing.T) {
 	_, s := gather(report.Options{}, [][]gap.Span{chain(100_000)})
 	p := read(t, s)
-	if len(p.Sample) != 1 || len(p.Sample[0].Location) != 256 || p.Sample[0].Location[0].Line[0].Function.Name != "(deeper)" {
+	if len(p.Sample) != 1 || len(p.Sample[0].Location) != 256 ||
+		p.Sample[0].Location[0].Line[0].Function.Name != "(deeper)" {
 		t.Errorf("%d samples, the first of %d frames", len(p.Sample), len(p.Sample[0].Location))
 	}
 	if p.Sample[0].Value[1] != int64(10*time.Millisecond) {

@@ -55,7 +55,9 @@ func TestTextShowsWarnings(t *testing.T) {
 	if err := r.Text(&b, report.TextOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"  warning: span 0000000000000002: ", "(spans are missing)", "Warnings: 1 clock-skew, 1 missing-parent\n"} {
+	for _, want := range []string{
+		"  warning: span 0000000000000002: ", "(spans are missing)", "Warnings: 1 clock-skew, 1 missing-parent\n",
+	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, b.String())
 		}

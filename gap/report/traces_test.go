@@ -74,7 +74,9 @@ func someTraces() [][]gap.Span {
 		skewed[i+1].Start = skewed[i+1].Start.Add(1e9)
 	}
 	var traces [][]gap.Span
-	for i, spans := range [][]gap.Span{request(), incomplete, skewed, chain(5), chain(300), fan(600), {span(1, 0, nil, "", "alone", 5, 6)}} {
+	for i, spans := range [][]gap.Span{
+		request(), incomplete, skewed, chain(5), chain(300), fan(600), {span(1, 0, nil, "", "alone", 5, 6)},
+	} {
 		traces = append(traces, inTrace(uint64(i+1), spans))
 	}
 	return traces

@@ -138,7 +138,8 @@ func (p *picture) axis() {
 			break
 		}
 	}
-	fmt.Fprintf(p, "%*s  %s%*s%*s\n", p.labels, "", p.styled(faint, string(line)), numberWidth, "time", numberWidth, "self")
+	fmt.Fprintf(p, "%*s  %s%*s%*s\n", p.labels, "", p.styled(faint, string(line)), numberWidth, "time", numberWidth,
+		"self")
 }
 
 func (p *picture) amount(d time.Duration) float64 { return float64(d) / float64(p.unit) }

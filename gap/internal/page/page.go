@@ -15,9 +15,13 @@ import (
 
 // Site is what gap/debug adds to a page.
 type Site struct {
-	Links    []Link        // at the top of the page
-	TraceURL string        // URL prefix for traces that this page does not draw; the trace id is appended. "" links none
-	Intro    template.HTML // before everything else. Its tables look like those of the page
+	// Links are at the top of the page.
+	Links []Link
+	// TraceURL is the URL prefix for traces that this page does not draw; the trace id is appended.
+	// If it is "", they are not linked.
+	TraceURL string
+	// Intro comes before everything else. Its tables look like those of the page.
+	Intro template.HTML
 }
 
 // Link is a link to another page.

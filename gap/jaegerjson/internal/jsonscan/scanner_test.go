@@ -49,8 +49,10 @@ func (s *Scanner) over() bool {
 // from it. It makes no difference how much each Read returns.
 func FuzzScanner(f *testing.F) {
 	for _, seed := range []string{
-		`{"a":[1,-0.5e+3,true,false,null,"\u00e9\ud83d\ude00\ud83d \\ \" \/ é"],"":{},"a":[]}`, ` [ ] `, `{"a" : 1 , "b":2}`, `"`, `[1,]`, `{"a":1,}`, `{"a"}`, `01`, `-`, `1.`,
-		`1e`, `"\x"`, `"\u12"`, "\"\x01\"", "\"\xff\"", `nul`, `tru`, `{}{}`, `[[[[`, ``, `{"a":1 "b"}`, `1 2`, `+1`, `.5`, "\ufeff1", `"a`, `{"`, `[1`, `"\`, "\x00", "[\x00]",
+		`{"a":[1,-0.5e+3,true,false,null,"\u00e9\ud83d\ude00\ud83d \\ \" \/ é"],"":{},"a":[]}`, ` [ ] `,
+		`{"a" : 1 , "b":2}`, `"`, `[1,]`, `{"a":1,}`, `{"a"}`, `01`, `-`, `1.`,
+		`1e`, `"\x"`, `"\u12"`, "\"\x01\"", "\"\xff\"", `nul`, `tru`, `{}{}`, `[[[[`, ``, `{"a":1 "b"}`, `1 2`, `+1`,
+		`.5`, "\ufeff1", `"a`, `{"`, `[1`, `"\`, "\x00", "[\x00]",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -64,13 +66,17 @@ func FuzzScanner(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		for name, reader := range map[string]io.Reader{"whole": bytes.NewReader(data), "byte by byte": iotest.OneByteReader(bytes.NewReader(data))} {
+		for name, reader := range map[string]io.Reader{
+			"whole": bytes.NewReader(data), "byte by byte": iotest.OneByteReader(bytes.NewReader(data)),
+		} {
 			s := Scanner{Source: reader}
 			if got := s.anything(); s.over() != valid || valid && !reflect.DeepEqual(got, want) {
 				t.Errorf("%s: %#v, %v; encoding/json: %#v, valid %v", name, got, s.Err, want, valid)
 			}
 		}
-		for name, reader := range map[string]io.Reader{"whole": bytes.NewReader(data), "byte by byte": iotest.OneByteReader(bytes.NewReader(data))} {
+		for name, reader := range map[string]io.Reader{
+			"whole": bytes.NewReader(data), "byte by byte": iotest.OneByteReader(bytes.NewReader(data)),
+		} {
 			s := Scanner{Source: reader}
 			if s.Skip(); s.over() != valid {
 				t.Errorf("skipped %s: %v; encoding/json: valid %v", name, s.Err, valid)
@@ -85,13 +91,21 @@ func TestBounds(t *testing.T) {
 		good bool
 		read func(*Scanner)
 	}{
-		"depth":                     {strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth), true, (*Scanner).Skip},
-		"too deep":                  {strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1), false, (*Scanner).Skip},
-		"too deep in objects":       {strings.Repeat(`{"":`, maxDepth+1) + "1" + strings.Repeat("}", maxDepth+1), false, (*Scanner).Skip},
-		"a string":                  {`"` + strings.Repeat("x", maxString) + `"`, true, func(s *Scanner) { s.Text() }},
-		"a string too long to keep": {`"` + strings.Repeat("x", maxString+128<<10) + `"`, false, func(s *Scanner) { s.Text() }},
-		"a string that is skipped":  {`"` + strings.Repeat(`x\n`, maxString) + `"`, true, (*Scanner).Skip},
-		"a number too long":         {strings.Repeat("1", maxString+1), false, (*Scanner).Skip},
+		"depth": {
+			strings.Repeat("[", maxDepth) + strings.Repeat("]", maxDepth), true, (*Scanner).Skip,
+		},
+		"too deep": {
+			strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1), false, (*Scanner).Skip,
+		},
+		"too deep in objects": {
+			strings.Repeat(`{"":`, maxDepth+1) + "1" + strings.Repeat("}", maxDepth+1), false, (*Scanner).Skip,
+		},
+		"a string": {`"` + strings.Repeat("x", maxString) + `"`, true, func(s *Scanner) { s.Text() }},
+		"a string too long to keep": {
+			`"` + strings.Repeat("x", maxString+128<<10) + `"`, false, func(s *Scanner) { s.Text() },
+		},
+		"a string that is skipped": {`"` + strings.Repeat(`x\n`, maxString) + `"`, true, (*Scanner).Skip},
+		"a number too long":        {strings.Repeat("1", maxString+1), false, (*Scanner).Skip},
 	} {
 		s := Scanner{Source: strings.NewReader(test.text)}
 		if test.read(&s); s.over() != test.good {
