@@ -29,8 +29,9 @@ const defaultMaxBytes = 1 << 30
 // A request that fails without an answer, or is answered by 429 or a status of 500 and above, is
 // retried at most three times: after 250 ms, 500 ms and 1 s, or after Retry-After if that is
 // longer, up to 30 s. The function of [WithProgress] sees each retry. An answer that breaks off is
-// not retried, since some of its traces have been yielded. The context ends it all. An answer may
-// have 1 GiB after decompression, unless [WithMaxBytes] says otherwise.
+// not retried, since some of its traces have been yielded. A context that ends stops requests,
+// waits and reading. An answer may have 1 GiB after decompression, unless [WithMaxBytes] says
+// otherwise.
 type Client struct {
 	// URL is the URL of Jaeger's UI, with its base path: http://localhost:16686 or
 	// https://example.com/jaeger. A user and password in it are sent as basic authentication, and

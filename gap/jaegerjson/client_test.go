@@ -93,7 +93,8 @@ func TestRetries(t *testing.T) {
 			3, 750 * time.Millisecond, "",
 		},
 		"all of them fail": {
-			[]reply{fails(refused)}, 4, 1750 * time.Millisecond,
+			[]reply{fails(refused)},
+			4, 1750 * time.Millisecond,
 			"http://jaeger/api/traces: connection refused",
 		},
 		"Retry-After": {
@@ -101,7 +102,8 @@ func TestRetries(t *testing.T) {
 			2, 7 * time.Second, "",
 		},
 		"too long a Retry-After": {
-			[]reply{answers(429, "later", "Retry-After", "3600")}, 1, 0,
+			[]reply{answers(429, "later", "Retry-After", "3600")},
+			1, 0,
 			"http://jaeger/api/traces: the query service answers 429: Too Many Requests: later",
 		},
 		"not after a bad request": {
@@ -109,17 +111,20 @@ func TestRetries(t *testing.T) {
 			1, 0, "http://jaeger/api/traces: the query service answers 400: no service",
 		},
 		"not of a web page": {
-			[]reply{answers(200, "<html>", "Content-Type", "text/html")}, 1, 0,
+			[]reply{answers(200, "<html>", "Content-Type", "text/html")},
+			1, 0,
 			"http://jaeger/api/traces: the answer is a web page; " +
 				"is this the URL of a query service, with its base path?",
 		},
 		"not of another server": {
-			[]reply{answers(404, "404 page not found")}, 1, 0,
+			[]reply{answers(404, "404 page not found")},
+			1, 0,
 			"http://jaeger/api/traces: the query service answers 404: Not Found: 404 page not found; " +
 				"is this the URL of a query service, with its base path?",
 		},
 		"not of an answer that breaks off": {
-			[]reply{answers(200, answer[:len(answer)-30])}, 1, 0,
+			[]reply{answers(200, answer[:len(answer)-30])},
+			1, 0,
 			"http://jaeger/api/traces: byte 793: expected the end of a string, found the end of the input",
 		},
 	} {

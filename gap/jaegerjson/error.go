@@ -9,7 +9,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// Error is an input that cannot be read on. Traces before Offset have been yielded.
+// Error is malformed input, or input that could not be read to its end. Traces before Offset have
+// been yielded.
 type Error struct {
 	Name         string // of the input, "" if it has none
 	Offset       int64  // in bytes; counted after decompression
@@ -57,7 +58,7 @@ func (e TooLargeError) Error() string {
 // saved to a file.
 type QueryError struct {
 	Code    int         // HTTP status, such as 404 if there is no such trace; 0 if unknown
-	Message string      // by Jaeger
+	Message string      // Jaeger's message
 	TraceID gap.TraceID // zero if the error is not about one trace
 }
 
