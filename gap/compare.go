@@ -76,3 +76,16 @@ func compareValues(a, b any) int {
 	// bool, values of two types, and types that Field does not allow
 	return cmp.Compare(fmt.Sprintf("%T %v", a, a), fmt.Sprintf("%T %v", b, b))
 }
+
+// compareNodes orders by start, then the longest first, then by content.
+func (p *processes) compareNodes(a, b *node) int {
+	switch {
+	case a.start != b.start:
+		return cmp.Compare(a.start, b.start)
+	case a.end != b.end:
+		return cmp.Compare(b.end, a.end)
+	case a.id != b.id:
+		return cmp.Compare(a.id, b.id)
+	}
+	return p.compareSpans(a.span, b.span)
+}

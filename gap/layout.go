@@ -16,29 +16,7 @@ func (b *builder) layout() *Trace {
 		b.sortWarnings()
 	}
 
-	// The children of p are children[first[p+1]:first[p+2]]. Those of none, which is -1, are the
-	// roots.
-	first := make([]int32, len(b.nodes)+2)
-	kept := 0
-	for _, p := range b.parents {
-		if p != removed {
-			first[p+2]++
-			kept++
-		}
-	}
-	for p := range len(first) - 1 {
-		first[p+1] += first[p]
-	}
-	children := make([]int32, kept)
-	filled := slices.Clone(first)
-	for i, p := range b.parents {
-		if p != removed {
-			children[filled[p+1]] = int32(i)
-			filled[p+1]++
-		}
-	}
-
-	b.places = filled[:len(b.nodes)]
+	children, first := b.groupByParent()
 	order := make([]int32, 0, len(b.nodes)) // the nodes as t has them
 	var stack []int32
 	var keys []siblingKey
@@ -73,6 +51,32 @@ func (b *builder) layout() *Trace {
 		}
 	}
 	return t
+}
+
+// groupByParent returns the children of all nodes: those of p are children[first[p+1]:first[p+2]].
+// The children of none, which is -1, are the roots.
+func (b *builder) groupByParent() (children, first []int32) {
+	first = make([]int32, len(b.nodes)+2)
+	kept := 0
+	for _, p := range b.parents {
+		if p != removed {
+			first[p+2]++
+			kept++
+		}
+	}
+	for p := range len(first) - 1 {
+		first[p+1] += first[p]
+	}
+	children = make([]int32, kept)
+	filled := slices.Clone(first)
+	for i, p := range b.parents {
+		if p != removed {
+			children[filled[p+1]] = int32(i)
+			filled[p+1]++
+		}
+	}
+	b.places = filled[:len(b.nodes)] // to be overwritten, which saves an allocation
+	return children, first
 }
 
 // reorder sorts the nodes into this order, and sets their parents. It does so in place, since a

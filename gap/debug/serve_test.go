@@ -4,19 +4,21 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
-	"html"
+	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/pprof/profile"
+
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/debug"
+	"github.com/gaptrace/gaptrace/gap/report"
 )
 
 // watched is the context of a request. The handler calls its Err again and again while it works.
@@ -166,126 +168,142 @@ func TestAnswerIsTooLarge(t *testing.T) {
 	}
 }
 
-// The page profile?format=html has the same links as the index.
-func TestLinksAreTheSameOnEveryPage(t *testing.T) {
+func TestFormats(t *testing.T) {
+	tr, recorder := newTracer(t)
+	id := request(t, tr, "HTTP GET /books", time.Second)
+	r := report.New(report.Options{})
+	var stacks report.Stacks
+	trace, warnings := gap.Build(recorder.Traces()[0])
+	r.Add(trace, warnings)
+	stacks.Add(trace)
+	h := debug.Handler(recorder)
+	for format, test := range map[string]struct {
+		contentType string
+		write       func(io.Writer) error
+	}{
+		"json":     {"application/json", r.JSON},
+		"text":     {"text/plain; charset=utf-8", func(w io.Writer) error { return r.Text(w, report.TextOptions{}) }},
+		"perfetto": {"application/json", r.Perfetto},
+		"pprof":    {"application/octet-stream", stacks.Profile().Write},
+	} {
+		var want bytes.Buffer
+		if err := test.write(&want); err != nil {
+			t.Fatal(err)
+		}
+		for _, target := range []string{
+			"/?format=" + format, "/profile?format=" + format, "/trace?id=" + id + "&format=" + format,
+		} {
+			got := ask(t, h, "GET", target)
+			if got.Code != http.StatusOK || got.Header().Get("Content-Type") != test.contentType ||
+				!bytes.Equal(got.Body.Bytes(), want.Bytes()) {
+				t.Errorf("%s: status %d, %s, %d bytes, want %d", target, got.Code, got.Header().Get("Content-Type"),
+					got.Body.Len(), want.Len())
+			}
+		}
+	}
+	if !json.Valid(ask(t, h, "GET", "/?format=json&bucket=0").Body.Bytes()) {
+		t.Error("not JSON if no trace matches")
+	}
+	got := ask(t, h, "GET", "/debug/gaps/profile")
+	if p, err := profile.Parse(got.Body); err != nil || len(p.Sample) == 0 ||
+		!strings.Contains(got.Header().Get("Content-Disposition"), "gaps.pb.gz") {
+		t.Errorf("profile: %v, %v", err, got.Header())
+	}
+}
+
+func TestOneAnalysisAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inside, most := 0, 0
+		h := debug.Handler(fakeSource{entered: func() { // never two at once, so it needs no lock
+			inside++
+			most = max(most, inside)
+			time.Sleep(time.Minute)
+			inside--
+		}})
+		var asking sync.WaitGroup
+		for range 3 {
+			asking.Go(func() { ask(t, h, "GET", "/") })
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
+		if w.Code != http.StatusServiceUnavailable {
+			t.Errorf("status %d", w.Code)
+		}
+		begin := time.Now()
+		asking.Wait()
+		if took := time.Since(begin); most != 1 || took != 3*time.Minute-time.Second {
+			t.Errorf("%d at once, %v", most, took)
+		}
+	})
+}
+
+func TestSourceThatPanics(t *testing.T) {
+	broken := true
+	h := debug.Handler(fakeSource{entered: func() {
+		if broken {
+			panic("broken")
+		}
+	}})
+	func() {
+		defer func() { _ = recover() }() // as net/http does
+		ask(t, h, "GET", "/")
+	}()
+	broken = false
+	if got := ask(t, h, "GET", "/"); got.Code != http.StatusOK {
+		t.Errorf("status %d", got.Code)
+	}
+}
+
+// stalled is a client that reads nothing until wait is closed.
+type stalled struct {
+	*httptest.ResponseRecorder
+	wait chan struct{}
+}
+
+func (s stalled) Write([]byte) (int, error) {
+	<-s.wait
+	return 0, errors.New("gone")
+}
+
+func TestSlowClientDelaysNobody(t *testing.T) {
 	tr, recorder := newTracer(t)
 	request(t, tr, "HTTP GET /books", time.Second)
-	server := httptest.NewServer(http.StripPrefix("/debug/gaps", debug.Handler(recorder)))
-	defer server.Close()
-	count := regexp.MustCompile(`href="([^"]*\?[^"]*)">(\d+|JSON|Profile)</a>`)
-	want := map[string]string{"JSON": "application/json", "Profile": "application/octet-stream"}
-	for _, place := range []string{
-		"/debug/gaps/", "/debug/gaps/profile?format=html", "/debug/gaps/?bucket=1s",
-		"/debug/gaps/profile?format=html&bucket=1s",
-	} {
-		res, body := get(t, server.URL+place)
-		links := count.FindAllStringSubmatch(body, -1)
-		if len(links) < 2 {
-			t.Errorf("%s: %d links", place, len(links))
-		}
-		for _, link := range links {
-			to, err := res.Request.URL.Parse(html.UnescapeString(link[1]))
-			if err != nil {
-				t.Fatal(err)
-			}
-			contentType := "text/html; charset=utf-8"
-			if w, ok := want[link[2]]; ok {
-				contentType = w
-			}
-			if res, _ := get(t, to.String()); to.Path != "/debug/gaps/" ||
-				res.Header.Get("Content-Type") != contentType {
-				t.Errorf("%s: %s: %s", place, to, res.Header.Get("Content-Type"))
-			}
-		}
-	}
-}
-
-func TestMissingTraceInEachFormat(t *testing.T) {
-	_, recorder := newTracer(t)
 	h := debug.Handler(recorder)
-	for format, contentType := range map[string]string{
-		"html": "text/html", "json": "text/plain", "text": "text/plain", "perfetto": "text/plain",
-		"pprof": "text/plain",
-	} {
-		for _, method := range []string{"GET", "HEAD"} {
-			got := ask(t, h, method, "/trace?id=99&format="+format)
-			if got.Code != http.StatusNotFound || !strings.HasPrefix(got.Header().Get("Content-Type"), contentType) ||
-				got.Header().Get("Content-Disposition") != "" {
-				t.Errorf("%s %s: status %d, %v", method, format, got.Code, got.Header())
+	slow := stalled{httptest.NewRecorder(), make(chan struct{})}
+	var asking sync.WaitGroup
+	asking.Go(func() { h.ServeHTTP(slow, httptest.NewRequest("GET", "/", nil)) })
+	for range 10 {
+		if got := ask(t, h, "GET", "/"); got.Code != http.StatusOK {
+			t.Errorf("status %d", got.Code)
+		}
+	}
+	close(slow.wait)
+	asking.Wait()
+}
+
+func TestConcurrentRecording(t *testing.T) {
+	tr, recorder := newTracer(t)
+	h := debug.Handler(recorder)
+	id := request(t, tr, "HTTP GET /books", time.Second)
+	var both sync.WaitGroup
+	for range 2 {
+		both.Go(func() {
+			for range 200 {
+				request(t, tr, "HTTP GET /books", time.Millisecond)
 			}
-			page := strings.Contains(got.Body.String(), "<")
-			if method == "GET" &&
-				(page != (format == "html") || !strings.Contains(got.Body.String(), "99 is not here")) {
-				t.Errorf("%s: %s", format, got.Body)
-			}
+		})
+		for _, target := range []string{"/", "/?format=json", "/profile", "/trace?id=" + id} {
+			both.Go(func() {
+				for range 5 {
+					if got := ask(t, h, "GET", target); got.Code != http.StatusOK && got.Code != http.StatusNotFound {
+						t.Errorf("%s: status %d", target, got.Code)
+					}
+				}
+			})
 		}
 	}
-}
-
-func TestRedirectKeepsTheLastSegment(t *testing.T) {
-	_, recorder := newTracer(t)
-	h := http.StripPrefix("/p", debug.Handler(recorder))
-	for uri, test := range map[string]struct {
-		code int
-		want string
-	}{
-		"/a%2Fb":             {307, "./a%2Fb/"},
-		"/x/a%2fb?bucket=1s": {307, "./a%2fb/?bucket=1s"},
-		"/a%20b":             {307, "./a%20b/"},
-		"/x/%252e%252e":      {307, "./%252e%252e/"},
-		"http://host/x/gaps": {307, "./gaps/"},
-		"/x/..":              {404, ""},
-		"/x/.":               {404, ""},
-		"/x/%2e%2E":          {404, ""},
-		"/x/.%2e":            {404, ""},
-		"no path":            {404, ""},
-		"/x/":                {200, ""}, // the removed prefix had a slash
-		"/":                  {200, ""},
-	} {
-		target := "/p"
-		if _, query, ok := strings.Cut(uri, "?"); ok {
-			target += "?" + query
-		}
-		req := httptest.NewRequest("GET", target, nil)
-		req.RequestURI = uri
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, req)
-		if got := w.Header().Get("Location"); w.Code != test.code || got != test.want {
-			t.Errorf("%s: status %d to %q, want %d and %q", uri, w.Code, got, test.code, test.want)
-		}
-	}
-}
-
-func TestSumsOfLongDurationsAreNotNegative(t *testing.T) {
-	var spans []gap.Span
-	early := time.Date(1824, 1, 1, 0, 0, 0, 0, time.UTC) // so that the longest duration is in range
-	for i := range 2 {                                   // the sum of three would overflow to a positive number
-		spans = append(spans,
-			gap.Span{SpanID: gap.SpanID(i + 1), Start: early, Duration: 1<<63 - 1<<59, Operation: "forever"})
-	}
-	list := ask(t, debug.Handler(fakeSource{traces: [][]gap.Span{spans}}), "GET", "/?bucket=1s").Body.String()
-	times := regexp.MustCompile(`data-h="(Self time|Critical)">([^<]*)</td>`).FindAllStringSubmatch(list, 2)
-	if len(times) != 2 {
-		t.Fatal(list)
-	}
-	for _, column := range times {
-		if strings.HasPrefix(column[2], "-") || column[2] == "0" {
-			t.Errorf("%s: %s", column[1], column[2])
-		}
-	}
-}
-
-func TestListFlagsIncompleteTraces(t *testing.T) {
-	whole := gap.Span{TraceID: gap.TraceID{Low: 1}, SpanID: 1, Start: start, Duration: time.Second}
-	incomplete := whole
-	incomplete.TraceID.Low, incomplete.References = 2, []gap.Reference{{TraceID: gap.TraceID{Low: 2}, SpanID: 7}}
-	h := debug.Handler(fakeSource{traces: [][]gap.Span{{whole}, {incomplete}}})
-	list := ask(t, h, "GET", "/?bucket=1s").Body.String()
-	for id, want := range map[gap.TraceID]bool{whole.TraceID: false, incomplete.TraceID: true} {
-		pattern := fmt.Sprintf(`<th role="rowheader" scope="row"><a href="trace\?id=%s"><code>.*</th>`, id)
-		head := regexp.MustCompile(pattern).FindString(list)
-		if head == "" || strings.Contains(head, "<small>spans are missing</small>") != want {
-			t.Errorf("trace %s: %s", id, head)
-		}
-	}
+	both.Wait()
 }

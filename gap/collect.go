@@ -1,0 +1,151 @@
+package gap
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// chooseTrace finds the trace to keep. It returns the number of its spans.
+func (b *builder) chooseTrace(spans []Span) int {
+	count := make(map[TraceID]int)
+	for i := 0; i < len(spans); {
+		first := i
+		for i++; i < len(spans) && spans[i].TraceID == spans[first].TraceID; i++ {
+		}
+		count[spans[first].TraceID] += i - first
+	}
+	traces := slices.SortedFunc(maps.Keys(count), TraceID.Compare)
+	for _, id := range traces {
+		if count[id] > count[b.trace] {
+			b.trace = id
+		}
+	}
+	for _, id := range traces {
+		if id != b.trace {
+			b.warn(nil, WarnForeignTrace, "%d spans of trace %v dropped", count[id], id)
+		}
+	}
+	b.sortWarnings()
+	return count[b.trace]
+}
+
+// collect makes a node of every span of the trace.
+func (b *builder) collect(spans []Span) {
+	n := b.chooseTrace(spans)
+	b.nodes = make([]node, 0, n)
+	b.soleParents = make([]SpanID, 0, n)
+	b.operations = make(map[operationKey]uint32)
+	for i := range spans {
+		s := &spans[i]
+		if s.TraceID != b.trace {
+			continue
+		}
+		i := int32(len(b.nodes))
+		n := node{span: s, id: s.SpanID, parent: none, operation: b.operation(s)}
+		n.start, n.end = s.interval()
+		joined := n.readTags(s.Tags)
+		if joined || int64(s.Duration) != n.end-n.start || n.outOfRange() || s.timeless() {
+			b.suspect = append(b.suspect, i)
+		}
+		if slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, correctedByJaeger) }) {
+			b.corrected++
+		}
+		b.nodes = append(b.nodes, n)
+		b.soleParents = append(b.soleParents, b.soleParent(s))
+	}
+	b.index()
+}
+
+// readTags sets the kind, and reports whether there is a tag for joined time. A tag that was set
+// twice counts as last set, as OpenTracing says.
+func (n *node) readTags(tags []Field) (joined bool) {
+	for i := range tags {
+		switch tags[i].Key {
+		case "span.kind":
+			name, _ := tags[i].Value.(string)
+			n.kind = parseKind(name)
+		case joinedTag:
+			joined = true
+		}
+	}
+	return joined
+}
+
+// soleParent returns the id of the parent of an ordinary span, whose only reference is ChildOf to
+// another span of the trace. It returns zero for all other spans, which linkNode looks at.
+func (b *builder) soleParent(s *Span) SpanID {
+	if len(s.References) == 1 {
+		if ref := &s.References[0]; ref.Type == ChildOf && ref.SpanID != s.SpanID && b.within(*ref) {
+			return ref.SpanID
+		}
+	}
+	return 0
+}
+
+// interval returns when the span started and ended. A start that is out of range is clamped. A
+// duration that is negative, or ends out of range, counts as zero: a span of 292 years would hide
+// all others.
+func (s *Span) interval() (start, end int64) {
+	switch seconds := s.Start.Unix(); {
+	case seconds <= int64(minTime)/1e9:
+		start = minTime
+	case seconds >= int64(maxTime)/1e9:
+		start = maxTime
+	default:
+		start = s.Start.UnixNano()
+	}
+	if length := int64(s.Duration); length > 0 && length < maxTime-start {
+		return start, start + length
+	}
+	return start, start
+}
+
+// timeless reports whether the span has neither a duration nor a start, which may come as 1970.
+// Zipkin allows such spans.
+func (s *Span) timeless() bool {
+	return s.Duration == 0 && (s.Start.IsZero() || s.Start.UnixNano() == 0)
+}
+
+// outOfRange reports whether the start was clamped.
+func (n *node) outOfRange() bool { return n.start == minTime || n.start == maxTime }
+
+// operation returns the index of the span's operation.
+func (b *builder) operation(s *Span) uint32 {
+	key := operationKey{service: b.processes.service(s.Process), name: s.Operation}
+	i, ok := b.operations[key]
+	if !ok {
+		i = uint32(len(b.operations))
+		b.operations[key] = i
+	}
+	return i
+}
+
+// check warns about one span's times, and reads its joined time.
+func (b *builder) check(n *node, i int32) {
+	s := n.span
+	switch length := int64(s.Duration); {
+	case length < 0:
+		b.warn(n, WarnBadDuration, "duration %v counts as zero", s.Duration)
+	case length > n.end-n.start:
+		b.warn(n, WarnBadDuration, "duration %v counts as zero: it ends out of range", s.Duration)
+	}
+	switch {
+	case s.timeless():
+		b.warn(n, WarnBadTime, "has no time: drawn where its parent starts")
+	case n.outOfRange():
+		b.warn(n, WarnBadTime, "its start %v is out of range: drawn where its parent starts", s.Start.UTC())
+	}
+	if s.timeless() || n.outOfRange() {
+		if b.timeless == nil {
+			b.timeless = make(map[int32]bool)
+		}
+		b.timeless[i] = true
+	}
+	work, err := s.joined()
+	if err != nil {
+		b.warn(n, WarnBadJoined, "%s %v", joinedTag, err)
+	} else if work > 0 {
+		b.joined = append(b.joined, joinedCall{node: i, work: work})
+	}
+}

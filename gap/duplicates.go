@@ -1,0 +1,85 @@
+package gap
+
+import (
+	"cmp"
+	"slices"
+)
+
+// index fills the table of ids. It does nothing else, nor does the first loop of link, so that the
+// CPU can wait for several slots of the table at once.
+func (b *builder) index() {
+	b.ids = newIDTable(len(b.nodes))
+	for i := range b.nodes {
+		id := b.nodes[i].id
+		if id == 0 {
+			b.unclear = append(b.unclear, int32(i))
+			continue
+		}
+		switch at := b.ids.slot(id); {
+		case at.id == 0:
+			*at = idSlot{id, int32(i)}
+		case at.node != none:
+			b.unclear = append(b.unclear, at.node, int32(i))
+			at.node = none
+		default:
+			b.unclear = append(b.unclear, int32(i))
+		}
+	}
+}
+
+// removeDuplicates leaves one node for each span id, or a client and a server.
+func (b *builder) removeDuplicates() {
+	b.servers = make(map[SpanID]int32)
+	slices.SortFunc(b.unclear, func(i, j int32) int {
+		n, m := &b.nodes[i], &b.nodes[j]
+		if c := cmp.Compare(n.id, m.id); c != 0 {
+			return c
+		}
+		return b.processes.compareNodes(n, m)
+	})
+	var last *Span
+	for _, i := range b.unclear {
+		n := &b.nodes[i]
+		if last != nil && b.processes.compareSpans(last, n.span) == 0 {
+			b.warn(n, WarnDuplicate, "came twice")
+			n.flags |= dropped
+			continue
+		}
+		last = n.span
+		if !b.claimID(n, i) {
+			n.flags |= dropped
+		}
+	}
+	for _, i := range b.suspect {
+		if n := &b.nodes[i]; !n.is(dropped) {
+			b.check(n, i)
+		}
+	}
+	b.sortWarnings()
+}
+
+// claimID enters node i into the table of ids. It returns false if another span has the id.
+func (b *builder) claimID(n *node, i int32) bool {
+	id := n.id
+	if id == 0 {
+		b.warn(n, WarnNoSpanID, "%.80q has no span id", n.span.Operation)
+		return true
+	}
+	at := b.ids.slot(id)
+	if at.node == none {
+		at.node = i
+		return true
+	}
+	if _, shared := b.servers[id]; !shared {
+		switch o := b.nodes[at.node].kind; {
+		case o == KindClient && n.kind == KindServer:
+			b.servers[id] = i
+			return true
+		case o == KindServer && n.kind == KindClient:
+			b.servers[id], at.node = at.node, i
+			return true
+		}
+	}
+	b.warn(n, WarnSameID, "%.80q dropped: it has the id of %.80q", n.span.Operation, b.nodes[at.node].span.Operation)
+	return false
+}
