@@ -1,12 +1,15 @@
 package propagation
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // B3, in several headers or in one: https://github.com/openzipkin/b3-propagation.
 
 const (
 	wantB3Single = "trace-span-state-parent, trace-span-state, trace-span or a state alone, where a state is 0, 1 or d"
-	maxB3Single  = 32 + 1 + 16 + 1 + 1 + 1 + 16
+	maxB3Single  = 32 + 1 + 16 + 1 + 1 + 1 + 16 // bytes
 )
 
 func writeB3(s *outgoing, h *headers) {
@@ -20,7 +23,7 @@ func writeB3(s *outgoing, h *headers) {
 		h.set(b3Sampled, "0")
 	case accepted:
 		h.set(b3Sampled, "1")
-	case debug: // implies sampled
+	case debug: // also means sampled
 		h.set(b3Flags, "1")
 	}
 }
@@ -49,7 +52,7 @@ func readB3(h *headers) (found remote, bad malformed) {
 	return found, malformed{}
 }
 
-// b3States are the states of single B3 by decision. An open decision has none.
+// b3States holds each decision as single B3 writes it, "" for one that the receiver makes.
 var b3States = [...]string{denied: "0", accepted: "1", debug: "d"}
 
 func writeB3Single(s *outgoing, h *headers) {
@@ -64,7 +67,7 @@ func writeB3Single(s *outgoing, h *headers) {
 	h.set(b3Single, string(text))
 }
 
-// readB3Single needs no bound on the header's length, since parseTraceID and parseSpanID have one.
+// readB3Single need not limit the header's length: parseTraceID and parseSpanID limit their input.
 func readB3Single(h *headers) (found remote, bad malformed) {
 	if !h.has[b3Single] {
 		return remote{}, malformed{}
@@ -97,14 +100,7 @@ func readB3Single(h *headers) (found remote, bad malformed) {
 	return found, malformed{}
 }
 
-func parseB3State(s string) (decision, bool) {
-	switch s {
-	case "0":
-		return denied, true
-	case "1":
-		return accepted, true
-	case "d":
-		return debug, true
-	}
-	return undecided, false
+func parseB3State(s string) (state decision, ok bool) {
+	at := slices.Index(b3States[undecided+1:], s)
+	return decision(at + 1), at >= 0 // undecided if s is not a state
 }

@@ -12,14 +12,14 @@ import (
 
 const maxDebugID = 4096 // bytes: it becomes a tag
 
-// incoming is what a carrier contains for us. It is large, so it must stay on the stack of extract.
+// incoming holds what extract needs of a carrier. It is large, so it must stay on extract's stack.
 type incoming struct {
 	headers               // the first value of each header
 	states       []string // the values of all tracestate headers
 	debugID      string
 	baggage      map[string]string
 	baggageBytes int
-	lastKey      string // of baggage
+	lastKey      string // of baggage: a repeated header costs nothing
 	copied       int    // bytes, see maxCopied
 }
 
@@ -46,7 +46,7 @@ func (in *incoming) add(key, value string, encoded bool) {
 			return // the first value of a key counts
 		}
 		in.lastKey = key
-		in.addBaggage(strings.ToLower(name), in.plain(value, encoded))
+		in.addBaggage(strings.ToLower(name), in.decoded(value, encoded))
 	case strings.EqualFold(key, jaeger.JaegerBaggageHeader):
 		in.addBaggageList(value)
 	case in.debugID == "" && strings.EqualFold(key, jaeger.JaegerDebugHeader):
@@ -57,12 +57,13 @@ func (in *incoming) add(key, value string, encoded bool) {
 			}
 			value = strings.Clone(value) // or the tag would keep the whole header alive
 		}
-		in.debugID = in.plain(value, encoded)
+		in.debugID = in.decoded(value, encoded)
 	}
 }
 
-// plain decodes value if it is encoded. A peer may also have sent it unencoded.
-func (in *incoming) plain(value string, encoded bool) string {
+// decoded decodes value if encoded is set. Some peers send it unencoded: what cannot be decoded is
+// returned unchanged.
+func (in *incoming) decoded(value string, encoded bool) string {
 	if encoded {
 		if v, ok := in.decode(value); ok {
 			return v
@@ -71,10 +72,10 @@ func (in *incoming) plain(value string, encoded bool) string {
 	return value
 }
 
-// remote merges the formats in order: the IDs of the first format that has some, with its decision
-// or that of an earlier format without IDs. If no format has anything, bad is the first malformed
-// header.
-func (in *incoming) remote(order []Format) (found remote, bad malformed) {
+// merge returns the IDs of the first format in order that has well-formed ones. If an earlier format
+// had only a decision, that decision holds, otherwise the format's own. Without any IDs, bad is the
+// first malformed header.
+func (in *incoming) merge(order []Format) (found remote, bad malformed) {
 	var early decision
 	for _, f := range order {
 		r, wrong := f.read(&in.headers)
@@ -99,7 +100,7 @@ func (p *Propagation) extract(carrier any, encoded bool) (opentracing.SpanContex
 	if err := in.read(carrier, encoded); err != nil {
 		return nil, err
 	}
-	found, bad := in.remote(p.order)
+	found, bad := in.merge(p.order)
 	err := bad.err(&in.headers)
 	switch {
 	case found.hasIDs() && found.decision == undecided && !p.DeferredAsDenied:
@@ -110,8 +111,8 @@ func (p *Propagation) extract(carrier any, encoded bool) (opentracing.SpanContex
 		return final(p.context(&in, found)), nil
 
 	case found.decision != undecided && in.debugID == "":
-		// A decision without IDs. Jaeger's contexts need IDs to hold a decision. If it is a denial,
-		// no span with these IDs is ever reported.
+		// A decision without IDs. Jaeger's contexts need IDs to hold a decision, so it gets new ones.
+		// For a denial, no span with these IDs is ever reported.
 		p.newIDs(&found)
 		c := final(in.context(found))
 		if found.decision == denied && err == nil {
@@ -126,12 +127,12 @@ func (p *Propagation) extract(carrier any, encoded bool) (opentracing.SpanContex
 	}
 	c := pend(&pending{SpanContext: in.context(remote{}), malformed: err})
 	if in.debugID != "" || len(in.baggage) > 0 {
-		return c, nil // the new trace takes these, and logs err
+		return c, nil // the new trace gets them, and logs err
 	}
 	return c, err
 }
 
-// context returns in's context, with the tracestate if it will be written.
+// context returns the context of r, with the tracestate if Inject will write it.
 func (p *Propagation) context(in *incoming, r remote) jaeger.SpanContext {
 	c := in.context(r)
 	if !p.writesState || len(in.states) == 0 {
@@ -152,7 +153,7 @@ func (p *Propagation) context(in *incoming, r remote) jaeger.SpanContext {
 // trace's.
 func (p *Propagation) newIDs(r *remote) {
 	for r.trace.Low == 0 {
-		r.trace.Low = rand.Uint64() >> 1 // 63 bits, like Jaeger's own, for peers without unsigned numbers
+		r.trace.Low = rand.Uint64() >> 1 // 63 bits, as in Jaeger's client: some peers have no unsigned numbers
 	}
 	if p.LongIDs {
 		r.trace.High = rand.Uint64() >> 1
@@ -160,8 +161,8 @@ func (p *Propagation) newIDs(r *remote) {
 	r.span = jaeger.SpanID(r.trace.Low)
 }
 
-// context converts r to Jaeger's type. Without IDs it only carries a debug ID or baggage into a new
-// trace. It always has a sampling state, since IsSampled panics without one.
+// context converts r to Jaeger's type. If r has no IDs, the context only carries a debug ID or
+// baggage into a new trace. It always has a sampling state: without one, IsSampled panics.
 func (in *incoming) context(r remote) jaeger.SpanContext {
 	if r.decision != debug && in.debugID == "" {
 		c := jaeger.NewSpanContext(r.trace, r.span, r.parent, r.decision == accepted, in.baggage)
@@ -171,13 +172,7 @@ func (in *incoming) context(r remote) jaeger.SpanContext {
 		return c
 	}
 	// Only Jaeger's own codec can create a context with a debug ID or the debug flag.
-	flags := 0
-	switch r.decision {
-	case accepted:
-		flags = flagSampled
-	case debug:
-		flags = flagSampled | flagDebug
-	}
+	flags := flagsOf[r.decision]
 	if r.firehose {
 		flags |= flagFirehose
 	}

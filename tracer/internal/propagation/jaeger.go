@@ -7,7 +7,7 @@ import (
 
 const (
 	wantUber = "trace:span:parent:flags in hex digits"
-	maxUber  = 256 // bytes: 70, URL-encoded or not, and some leading zeros
+	maxUber  = 256 // bytes: 70 as text, 76 URL-encoded, and some leading zeros
 )
 
 // readJaeger parses uber-trace-id: trace:span:parent:flags.
@@ -32,18 +32,11 @@ func readJaeger(h *headers) (found remote, bad malformed) {
 	found.trace, traceOK = parseTraceID(trace)
 	found.span, spanOK = parseSpanID(span)
 	found.parent, _ = parseSpanID(parent) // nothing depends on it; 0 means none
-	flags, flagsOK := parseHex(s)         // Jaeger's Go client writes hex but reads decimal
+	flags, flagsOK := parseHex(s)         // Jaeger's Go client reads decimal, but writes hex
 	if !traceOK || !spanOK || !flagsOK || flags > 0xff {
 		return remote{}, bad
 	}
-	switch {
-	case flags&flagSampled == 0:
-		found.decision = denied
-	case flags&flagDebug != 0:
-		found.decision = debug
-	default:
-		found.decision = accepted
-	}
+	found.decision = decisionOf(byte(flags))
 	found.firehose = flags&flagFirehose != 0
 	return found, malformed{}
 }

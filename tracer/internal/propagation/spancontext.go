@@ -20,9 +20,23 @@ const (
 // Jaeger's flags.
 const (
 	flagSampled  = 1
-	flagDebug    = 2
-	flagFirehose = 8
+	flagDebug    = 2 // needs flagSampled
+	flagFirehose = 8 // the storage need not index the span
 )
+
+// flagsOf holds each decision as Jaeger's flags.
+var flagsOf = [...]byte{undecided: 0, denied: 0, accepted: flagSampled, debug: flagSampled | flagDebug}
+
+// decisionOf returns the decision in Jaeger's flags.
+func decisionOf(flags byte) decision {
+	switch {
+	case flags&flagSampled == 0:
+		return denied
+	case flags&flagDebug != 0:
+		return debug
+	}
+	return accepted
+}
 
 // remote is what one format says about a peer's span: its IDs, a decision, or both.
 type remote struct {
@@ -34,7 +48,8 @@ type remote struct {
 
 func (r *remote) hasIDs() bool { return r.span != 0 }
 
-// denial returns what is kept of r if its IDs are malformed.
+// denial returns what is kept of r if its IDs are malformed: a trace that its caller denied must not
+// be sampled because of a typing error.
 func (r *remote) denial() remote {
 	if r.decision == denied {
 		return remote{decision: denied}
@@ -42,8 +57,8 @@ func (r *remote) denial() remote {
 	return remote{}
 }
 
-// malformed is a header that cannot be parsed, and what it should contain. The zero value means
-// that nothing is malformed.
+// malformed names a header that cannot be parsed, and says what it should contain. In the zero
+// value, nothing is malformed.
 type malformed struct {
 	header header
 	want   string
@@ -55,7 +70,7 @@ const (
 	maxQuoted   = 100 // bytes of a peer's header in an error
 )
 
-// err returns the error that Extract reports, nil for the zero value.
+// err returns Extract's error, nil for the zero value.
 func (m malformed) err(h *headers) error {
 	if m == (malformed{}) {
 		return nil
@@ -71,7 +86,7 @@ func (m malformed) err(h *headers) error {
 }
 
 // outgoing is a span context as text. All formats write the same digits, so the IDs are substrings
-// of uber.
+// of uber, and cost no allocations.
 type outgoing struct {
 	uber                string // the value of uber-trace-id
 	trace, span, parent string // of 16 or 32, 16 and 16 digits; parent is "" for a root
@@ -81,16 +96,9 @@ type outgoing struct {
 
 // format fills s from c, which must be valid.
 func (s *outgoing) format(c jaeger.SpanContext) {
-	flags := c.Flags() & (flagSampled | flagDebug | flagFirehose)
-	switch {
-	case flags&flagSampled == 0:
-		s.decision = denied
-		flags &= flagFirehose // sampling.priority 0 leaves Jaeger's debug flag set
-	case flags&flagDebug != 0:
-		s.decision = debug
-	default:
-		s.decision = accepted
-	}
+	s.decision = decisionOf(c.Flags())
+	// Not the debug flag itself: sampling.priority 0 leaves it set.
+	flags := flagsOf[s.decision] | c.Flags()&flagFirehose
 	buf := make([]byte, 0, 32+1+16+1+16+1+1) // trace:span:parent:flags
 	if high := c.TraceID().High; high != 0 {
 		buf = appendHex(buf, high)
@@ -99,7 +107,7 @@ func (s *outgoing) format(c jaeger.SpanContext) {
 	end := len(buf)
 	buf = appendHex(append(buf, ':'), uint64(c.SpanID()))
 	buf = appendHex(append(buf, ':'), uint64(c.ParentID()))
-	buf = append(buf, ':', digits[flags]) // in hex, as Jaeger's clients write it
+	buf = append(buf, ':', digits[flags])
 	s.uber = string(buf)
 	s.trace, s.span = s.uber[:end], s.uber[end+1:end+17]
 	if c.ParentID() != 0 {

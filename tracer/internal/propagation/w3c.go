@@ -6,8 +6,8 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// W3C Trace Context: https://www.w3.org/TR/trace-context. traceparent has no debug flag, and no way
-// to leave the decision open.
+// W3C Trace Context: https://www.w3.org/TR/trace-context. traceparent has no debug flag, and cannot
+// leave the decision to the receiver.
 
 const (
 	wantTraceparent = "one header, version-trace-parent-flags, such as " +
@@ -58,15 +58,13 @@ func readW3C(h *headers) (found remote, bad malformed) {
 	if !traceOK || !spanOK {
 		return remote{}, bad
 	}
-	found.decision = denied
-	if flags, _ := parseHex(s[53:55]); flags&1 != 0 {
-		found.decision = accepted
-	}
+	flags, _ := parseHex(s[53:55])
+	found.decision = decisionOf(byte(flags) & flagSampled) // the same bit as Jaeger's
 	return found, malformed{}
 }
 
-// stateKey keeps a trace's tracestate in Jaeger's extended sampling state. Nothing else in a
-// jaeger.SpanContext reaches all spans of the trace in this process, and no peer.
+// stateKey is the key of a trace's tracestate in Jaeger's extended sampling state. All spans of the
+// trace in this process share that state. Baggage would also do so, but it is sent to peers.
 type stateKey struct{}
 
 func keepState(c jaeger.SpanContext, state string) {
@@ -79,7 +77,7 @@ func stateOf(c jaeger.SpanContext) string {
 }
 
 // joinState joins the values of all tracestate headers. It returns "" if one is malformed, or if
-// together they exceed the limits: the standard allows dropping the list, not a part of it.
+// together they exceed the limits: the standard allows dropping the whole list, but no part of it.
 func joinState(values []string) string {
 	size := 0
 	for _, v := range values {
