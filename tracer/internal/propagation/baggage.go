@@ -10,24 +10,24 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// The limits of baggage, for reading and writing: it is copied into every span and every request.
+// The limits of baggage in Extract and in Inject: it is copied into every span and every request.
 const (
 	maxBaggageItems = 64
 	maxBaggageBytes = 8192 // of keys and values, as they are written
 
-	// maxCopied limits what is copied from one carrier, which may be a megabyte large. It suffices
-	// for all baggage within the limits, URL-encoded.
+	// maxCopied limits how many bytes are copied from one carrier, which may contain a megabyte. It
+	// is enough for all baggage within the limits, even if all of it is URL-encoded.
 	maxCopied = 3*maxBaggageBytes + 8192
 )
 
-// baggage is what Inject writes, by the header's name without its prefix.
+// baggage holds the items that Inject writes, by the header's name without its prefix.
 type baggage map[string]baggageItem
 
 type baggageItem struct{ key, value string } // key as the program set it
 
-// writeBaggage writes c's baggage in Jaeger's headers. With encoded, it omits items whose key
-// cannot be part of a header's name. Among keys that differ only in case it chooses the greatest,
-// which is the one in lower case if there is one: the choice must not change from call to call.
+// writeBaggage writes c's baggage in Jaeger's headers. If encoded is set, it omits items whose key
+// cannot be part of a header's name. Among keys that differ only in case it chooses the last one in
+// byte order, such as the one in lower case: the choice must not change from call to call.
 func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded bool) {
 	var items baggage
 	c.ForeachBaggageItem(func(key, value string) bool {
@@ -51,8 +51,8 @@ func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded boo
 		return
 	}
 	items.limit()
-	// Extract would also read an old value whose name differs in case, and it is random which one
-	// it finds first.
+	// Remove old values whose name differs in case. Extract keeps the value that it finds first,
+	// and the order of a map is random.
 	var written map[string]bool // in lower case, as Extract reads them
 	deleteKeys(w, func(key string) bool {
 		old, ok := baggageName(key)
@@ -72,7 +72,7 @@ func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded boo
 	}
 }
 
-// limit removes items that exceed the limits, the last ones by name.
+// limit keeps the items that fit, in the order of their names, and removes the others.
 func (items baggage) limit() {
 	size := 0
 	for name, item := range items {
@@ -101,11 +101,12 @@ func baggageName(key string) (string, bool) {
 	return key[len(prefix):], true
 }
 
-// headerSafe reports whether a baggage key may be part of a header's name, both for HTTP and for
-// gRPC, which allows fewer characters and fails the call at another one.
+// headerSafe reports whether a baggage key may be part of a header's name in HTTP and in gRPC,
+// which allows fewer characters. With any other character, gRPC fails the call.
 func headerSafe(key string) bool {
 	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
-	// gRPC decodes the value of a key that ends in -bin as base64, and fails the call if it cannot.
+	// gRPC decodes the value of a key that ends in -bin as base64. If it is not base64, the call
+	// fails.
 	return key != "" && strings.Trim(key, allowed) == "" && !strings.HasSuffix(strings.ToLower(key), "-bin")
 }
 
@@ -121,9 +122,9 @@ func (in *incoming) addBaggage(key, value string) {
 	in.baggage[key], in.baggageBytes = value, size
 }
 
-// addBaggageList reads the header jaeger-baggage (k1=v1, k2=v2), which people type. It splits
-// before it decodes, so a value may contain an encoded comma or "=". It skips malformed pairs
-// without logging them, as Jaeger's client does: a peer could fill the log.
+// addBaggageList reads the header jaeger-baggage (k1=v1, k2=v2), which is written by hand. It
+// splits before it decodes, so a value may contain an encoded comma or "=". As Jaeger's client
+// does, it skips malformed pairs. It does not log them, since a peer could fill the log.
 func (in *incoming) addBaggageList(list string) {
 	encoded := strings.IndexByte(list, '=') >= 0
 	if !encoded { // a gateway may have encoded the whole list
@@ -145,8 +146,8 @@ func (in *incoming) addBaggageList(list string) {
 	}
 }
 
-// copy copies s, and decodes it if encoded is set and s is well-formed. It returns false if the
-// limit for copies is reached. Without a copy, the span would keep the whole header alive.
+// copy returns a copy of s, decoded if encoded is set and s is well-formed. It returns false if the
+// limit for copies is reached. Without a copy, a span would keep the whole header in memory.
 func (in *incoming) copy(s string, encoded bool) (string, bool) {
 	if !in.spend(len(s)) {
 		return "", false

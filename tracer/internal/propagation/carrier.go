@@ -7,7 +7,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// header is an index of the headers that the formats read and write.
+// header identifies a header that the formats read and write.
 type header uint8
 
 const (
@@ -43,8 +43,8 @@ type headers struct {
 
 func (h *headers) set(k header, value string) { h.value[k], h.has[k] = value, true }
 
-// headerOf finds a header by its name in any case. It allocates nothing, since most headers of a
-// request are others.
+// headerOf finds a header by its name in any case. Most headers of a request are others, so it
+// rejects them fast. It allocates nothing.
 func headerOf(key string) (header, bool) {
 	if len(key) < len("b3") || len(key) > len("x-b3-parentspanid") {
 		return 0, false
@@ -76,7 +76,7 @@ func (in *incoming) read(carrier any, encoded bool) error {
 			in.add(key, value, encoded)
 		}
 	case opentracing.TextMapReader:
-		given := new(incoming) // a closure over in would move it to the heap for every carrier
+		given := new(incoming) // a closure over in would move in to the heap, for all types of carriers
 		err := c.ForeachKey(func(key, value string) error {
 			given.add(key, value, encoded)
 			return nil
@@ -89,7 +89,7 @@ func (in *incoming) read(carrier any, encoded bool) error {
 	return nil
 }
 
-// writeTo writes the headers that are present into w. It removes the others, if w can do that.
+// writeTo writes the headers that are present into w. It removes the others, if w allows that.
 func (h *headers) writeTo(w opentracing.TextMapWriter) {
 	names := &lower
 	header, isHeader := httpHeader(w)
@@ -98,7 +98,7 @@ func (h *headers) writeTo(w opentracing.TextMapWriter) {
 	}
 	deleteKeys(w, func(key string) bool {
 		k, ours := headerOf(key)
-		return ours && !(h.has[k] && key == names[k]) // which is overwritten
+		return ours && !(h.has[k] && key == names[k]) // that one is overwritten
 	})
 	if isHeader {
 		h.writeHTTP(header)
@@ -132,8 +132,8 @@ func (h *headers) writeHTTP(header http.Header) {
 	}
 }
 
-// deleteKeys deletes the keys of w that match, if it is a map. They may have any case: a program
-// may have set them without http.Header's methods.
+// deleteKeys deletes the keys of w that match, if w is a map. A key may have any case, since
+// programs also set keys without http.Header's methods.
 func deleteKeys(w opentracing.TextMapWriter, match func(key string) bool) {
 	header, _ := httpHeader(w)
 	for key := range header {
@@ -149,7 +149,7 @@ func deleteKeys(w opentracing.TextMapWriter, match func(key string) bool) {
 	}
 }
 
-// isNilMap reports whether w is a map that cannot be written to.
+// isNilMap reports whether w is a nil map, which cannot be written to.
 func isNilMap(w opentracing.TextMapWriter) bool {
 	header, isHeader := httpHeader(w)
 	m, isMap := w.(opentracing.TextMapCarrier)

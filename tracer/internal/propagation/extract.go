@@ -72,9 +72,9 @@ func (in *incoming) decoded(value string, encoded bool) string {
 	return value
 }
 
-// merge returns the IDs of the first format in order that has well-formed ones. If an earlier format
-// had only a decision, that decision holds, otherwise the format's own. Without any IDs, bad is the
-// first malformed header.
+// merge returns the IDs of the first format in order that has well-formed ones. If an earlier
+// format had only a decision, that decision holds, otherwise the format's own. Without any IDs, bad
+// is the first malformed header.
 func (in *incoming) merge(order []Format) (found remote, bad malformed) {
 	var early decision
 	for _, f := range order {
@@ -106,13 +106,13 @@ func (p *Propagation) extract(carrier any, encoded bool) (opentracing.SpanContex
 	case found.hasIDs() && found.decision == undecided && !p.DeferredAsDenied:
 		accept := found
 		accept.decision = accepted
-		return pend(&pending{SpanContext: p.context(&in, found), accepted: new(p.context(&in, accept))}), nil
+		return pend(&pending{SpanContext: p.context(&in, found), ifAccepted: new(p.context(&in, accept))}), nil
 	case found.hasIDs():
 		return final(p.context(&in, found)), nil
 
 	case found.decision != undecided && in.debugID == "":
-		// A decision without IDs. Jaeger's contexts need IDs to hold a decision, so it gets new ones.
-		// For a denial, no span with these IDs is ever reported.
+		// A decision without IDs. Jaeger's contexts need IDs to hold a decision, so it gets new
+		// ones. For a denial, no span with these IDs is ever reported.
 		p.newIDs(&found)
 		c := final(in.context(found))
 		if found.decision == denied && err == nil {

@@ -17,7 +17,6 @@ const (
 	W3C
 )
 
-// names are the formats' names in JAEGER_PROPAGATION.
 var names = map[Format]string{Jaeger: "jaeger", B3: "b3", B3Single: "b3-single", W3C: "w3c"}
 
 // String returns the format's name in JAEGER_PROPAGATION.
@@ -36,8 +35,8 @@ func (f Format) Known() bool { return slices.Contains(defaultOrder, f) }
 // sends uber-trace-id does not write traceparent, so a proxy added it, for a trace of its own.
 var defaultOrder = []Format{B3Single, B3, Jaeger, W3C}
 
-// readOrder returns all formats: first those that are written, as they were listed. B3Single always
-// comes before B3, as the B3 specification demands.
+// readOrder returns all formats in the order in which they are read: first the written ones.
+// B3Single always comes before B3, as the B3 specification demands.
 func readOrder(written []Format) []Format {
 	var order []Format
 	for _, f := range slices.Concat(written, defaultOrder) {
@@ -68,10 +67,8 @@ func ParseFormats(s string) ([]Format, bool) {
 	return formats, true
 }
 
-// read returns what h says in format f. If the IDs are malformed, only a denial is kept: a trace
-// that its caller denied must not be sampled because of a typing error.
-//
-// It is a switch, not a table of functions: a call through a table would move h to the heap.
+// read returns what h says in format f. It is a switch, since a call through a table of functions
+// would move h to the heap.
 func (f Format) read(h *headers) (found remote, bad malformed) {
 	switch f {
 	case Jaeger:

@@ -8,23 +8,24 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// pending is a peer's context that Jaeger's type cannot express: the decision is open, or was made
-// without IDs, or headers were malformed. StartSpan completes it:
+// pending is a peer's context that Jaeger's type cannot express. StartSpan completes it:
 //
-//	accepted set   ask the sampler, once          → decided, for all spans of the trace here
-//	root           the first span gets these IDs  → later spans are its children
-//	malformed      log the reason
+//	what the peer sent       field       StartSpan
+//	IDs without a decision   ifAccepted  asks the sampler once, for all spans of the trace here
+//	accepted, without IDs    root        the first span gets the new IDs, later ones are its children
+//	malformed headers        malformed   logs the reason
 type pending struct {
-	jaeger.SpanContext                     // as far as it is known; a denial if the decision is open
-	accepted           *jaeger.SpanContext // the same, accepted; nil if the decision is not open
+	jaeger.SpanContext                     // as far as it is known; not sampled if the decision is open
+	ifAccepted         *jaeger.SpanContext // the same, but sampled; nil unless the decision is open
 	root               bool
 	malformed          error
 
 	mu      sync.Mutex
-	decided *jaeger.SpanContext
-	started bool // the root
+	decided *jaeger.SpanContext // SpanContext or ifAccepted, once the sampler has decided
+	started bool                // the root
 }
 
+// pend returns p. From now on, StartSpan looks for pending contexts.
 func pend(p *pending) *pending {
 	seenPending.Store(true)
 	return p
@@ -37,11 +38,11 @@ func (p *pending) now() (c jaeger.SpanContext, open bool) {
 	if p.decided != nil {
 		return *p.decided, false
 	}
-	return p.SpanContext, p.accepted != nil
+	return p.SpanContext, p.ifAccepted != nil
 }
 
-// IsSampled is what callers look for in a jaeger.SpanContext. It returns false if the decision is
-// open.
+// IsSampled is the method of jaeger.SpanContext that callers look for. It returns false while the
+// decision is open.
 func (p *pending) IsSampled() bool {
 	c, _ := p.now()
 	return c.IsSampled()
@@ -58,7 +59,7 @@ func (p *pending) complete(
 	case p.root && !p.started:
 		p.started = true
 		return jaeger.SelfRef(p.SpanContext), nil
-	case p.accepted == nil:
+	case p.ifAccepted == nil:
 		return opentracing.SpanReference{Type: kind, ReferencedContext: p.SpanContext}, nil
 	case p.decided != nil:
 		return opentracing.SpanReference{Type: kind, ReferencedContext: *p.decided}, nil
@@ -66,15 +67,15 @@ func (p *pending) complete(
 	sampled, tags := t.ask(p.TraceID(), operation)
 	p.decided = &p.SpanContext
 	if sampled {
-		p.decided = p.accepted
+		p.decided = p.ifAccepted
 	}
 	return opentracing.SpanReference{Type: kind, ReferencedContext: final(*p.decided)}, tags
 }
 
-// ask has the sampler decide about a trace by starting a span, which is never finished: there is no
-// other way. The sampler with a rate for each operation answers only for the first span of a trace
-// in this process, and recognizes it by its ID, which is 0 for traces that began elsewhere. So this
-// span's ID is 0. Its baggage keeps Jaeger's tracer from ignoring the reference as empty.
+// ask has the sampler decide about a trace. Only starting a span asks it, so ask starts one, and
+// never finishes it. The span's ID is 0. Jaeger's per-operation sampler answers only for the ID
+// that the context's sampling state calls the local root, and that is 0 in a new context. The
+// baggage keeps Jaeger's tracer from ignoring the reference as empty.
 func (t *Tracer) ask(trace jaeger.TraceID, operation string) (sampled bool, tags opentracing.Tags) {
 	question := jaeger.NewSpanContext(trace, 0, 0, false, map[string]string{"": ""})
 	span, ok := t.Tracer.StartSpan(operation, jaeger.SelfRef(question)).(*jaeger.Span)
@@ -84,11 +85,12 @@ func (t *Tracer) ask(trace jaeger.TraceID, operation string) (sampled bool, tags
 	return true, span.Tags()
 }
 
-// final makes the decision in c final, as a peer's must be.
+// final makes the decision in c final, as a peer's must be: no sampler may change it.
 //
-// Jaeger's tracer does so only when a span starts from c. It then writes to memory that all spans
-// of the trace share, without a lock: spans that start at the same time would race. Only starting a
-// span makes a context final, so final starts one that is never reported, and reuses it.
+// Jaeger's tracer does so when the first span starts from c. It then writes to memory that all
+// spans of the trace share, without a lock, so spans that start at the same time would race. There
+// is no other way to make a context final, so final starts a span that is never reported, and
+// reuses it.
 func final(c jaeger.SpanContext) opentracing.SpanContext {
 	f := finalizers.Get().(*finalizer)
 	ref := jaeger.SelfRef(c)
@@ -116,7 +118,7 @@ var finalizers = sync.Pool{New: func() any {
 	return f
 }}
 
-// denier returns a tracer that samples nothing. This does not revoke what a context says.
+// denier returns a tracer that samples nothing by itself. It keeps the decision of a context.
 var denier = sync.OnceValue(func() opentracing.Tracer {
 	none := jaeger.NewConstSampler(false)
 	t, _ := jaeger.NewTracer("", none, jaeger.NewNullReporter(), jaeger.TracerOptions.PoolSpans(true))

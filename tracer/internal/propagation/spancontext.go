@@ -48,8 +48,8 @@ type remote struct {
 
 func (r *remote) hasIDs() bool { return r.span != 0 }
 
-// denial returns what is kept of r if its IDs are malformed: a trace that its caller denied must not
-// be sampled because of a typing error.
+// denial returns what is kept of r if its IDs are malformed: a trace that its caller denied must
+// not be sampled because of a typing error.
 func (r *remote) denial() remote {
 	if r.decision == denied {
 		return remote{decision: denied}

@@ -1,7 +1,8 @@
 // Package propagation reads and writes span contexts in headers: Jaeger's, B3 and W3C.
 //
-// Spans and their contexts are jaeger-client-go's own. [Tracer] wraps its tracer and replaces
-// Inject, Extract and StartSpan.
+// [Tracer] wraps jaeger-client-go's tracer and replaces Inject, Extract and StartSpan. Spans and
+// their contexts are jaeger-client-go's own, except for contexts that it cannot express: see
+// pending.
 package propagation
 
 import (
@@ -15,8 +16,8 @@ import (
 	"github.com/uber/jaeger-client-go/config"
 )
 
-// Propagation holds how contexts travel. Baggage and debug IDs travel in Jaeger's headers, whatever
-// the formats.
+// Propagation holds the settings of Inject and Extract. Baggage and debug IDs are always in
+// Jaeger's headers, whatever the formats.
 type Propagation struct {
 	Options
 	order       []Format // in which formats are read
@@ -25,12 +26,12 @@ type Propagation struct {
 
 // Options configure a Propagation.
 type Options struct {
-	Written          []Format
-	DeferredAsDenied bool // B3 IDs without a decision mean that the trace is not sampled
-	LongIDs          bool // trace IDs made here have 128 bits
+	Written          []Format // what Inject writes
+	DeferredAsDenied bool     // B3 IDs without a decision mean that the trace is not sampled
+	LongIDs          bool     // trace IDs made here have 128 bits
 }
 
-// New returns a Propagation.
+// New returns a Propagation with these options.
 func New(o Options) *Propagation {
 	return &Propagation{o, readOrder(o.Written), slices.Contains(o.Written, W3C)}
 }
@@ -38,7 +39,8 @@ func New(o Options) *Propagation {
 // Wrap returns t with our Inject, Extract and StartSpan.
 func (p *Propagation) Wrap(t *jaeger.Tracer) *Tracer { return &Tracer{t, p} }
 
-// JaegerOptions returns codecs for Jaeger's own tracer, which programs get from Span.Tracer.
+// JaegerOptions returns options that give Jaeger's own tracer our formats: programs get that tracer
+// from Span.Tracer.
 func (p *Propagation) JaegerOptions() []config.Option {
 	opts := []config.Option{
 		config.Injector(opentracing.Binary, unsupported{}),
@@ -51,10 +53,10 @@ func (p *Propagation) JaegerOptions() []config.Option {
 	return opts
 }
 
-// The costs of rare cases are avoided until one occurs in the process. They are global, since a
-// context of one tracer may be given to another one.
+// Rare cases cost nothing until one occurs in the process. These are global, since a context of one
+// tracer may be given to another one.
 var (
-	seenState   atomic.Bool // a tracestate that will be written
+	seenState   atomic.Bool // a tracestate that Inject will write
 	seenPending atomic.Bool // a context that StartSpan must complete
 )
 
@@ -82,8 +84,9 @@ func (t *Tracer) Inject(sc opentracing.SpanContext, format, carrier any) error {
 	return opentracing.ErrInvalidSpanContext
 }
 
-// Extract implements opentracing.Tracer. With opentracing.ErrSpanContextCorrupted it also returns a
-// context, against custom: a span that is started from it begins a new trace and logs the reason.
+// Extract implements opentracing.Tracer. Unlike other tracers, it returns a context together with
+// opentracing.ErrSpanContextCorrupted: a span started from it begins a new trace and logs the
+// reason.
 func (t *Tracer) Extract(format, carrier any) (opentracing.SpanContext, error) {
 	codec, text := t.codec(format)
 	if !text {
@@ -119,7 +122,7 @@ func (t *Tracer) StartSpan(operation string, opts ...opentracing.StartSpanOption
 			o.References[i], tags = p.complete(t, operation, ref.Type)
 			continue
 		}
-		// A link asks no sampler and begins no trace.
+		// A mere link does not ask the sampler, nor begin the trace.
 		o.References[i].ReferencedContext, _ = p.now()
 	}
 	span := t.Tracer.StartSpan(operation, (*applied)(&o))
@@ -132,8 +135,8 @@ func (t *Tracer) StartSpan(operation string, opts ...opentracing.StartSpanOption
 	return span
 }
 
-// parentOf returns the index of the reference whose trace a span joins, or -1. It chooses as
-// Jaeger's tracer does: the first ChildOf, otherwise the last FollowsFrom.
+// parentOf returns the index of the reference whose trace a span joins, or -1 if there is none. It
+// chooses as Jaeger's tracer does: the first ChildOf, otherwise the last FollowsFrom.
 func parentOf(refs []opentracing.SpanReference) int {
 	parent := -1
 	for i, ref := range refs {
@@ -142,7 +145,7 @@ func parentOf(refs []opentracing.SpanReference) int {
 		case !c.IsValid() && !hasBaggage(c):
 			continue // nothing to join
 		case ref.Type == selfRef:
-			return -1 // the span's IDs are given, and its decision
+			return -1 // the program gives the span's IDs and decision
 		case ref.Type == opentracing.ChildOfRef:
 			return i
 		}
@@ -151,8 +154,8 @@ func parentOf(refs []opentracing.SpanReference) int {
 	return parent
 }
 
-// known returns what is known of sc in Jaeger's type: nothing, if it is a context of another
-// tracer.
+// known returns sc, or what is known of it if it is pending, in Jaeger's type. For the context of
+// another tracer it returns the zero value.
 func known(sc opentracing.SpanContext) jaeger.SpanContext {
 	if p, ok := sc.(*pending); ok && p != nil {
 		return p.SpanContext
@@ -169,7 +172,7 @@ func hasBaggage(c jaeger.SpanContext) (has bool) {
 	return has
 }
 
-// applied is an opentracing.StartSpanOption with options that have been applied.
+// applied is an opentracing.StartSpanOption that sets all options.
 type applied opentracing.StartSpanOptions
 
 func (a *applied) Apply(o *opentracing.StartSpanOptions) { *o = opentracing.StartSpanOptions(*a) }
@@ -177,7 +180,7 @@ func (a *applied) Apply(o *opentracing.StartSpanOptions) { *o = opentracing.Star
 // codec is a jaeger.Injector and jaeger.Extractor for one of OpenTracing's text formats.
 type codec struct {
 	*Propagation
-	encoded bool // values are URL-encoded, so that they cannot break a request
+	encoded bool // baggage and debug IDs are URL-encoded, so they cannot break a request
 }
 
 // codec returns the codec for format. It returns false if format is not a text format.
@@ -188,7 +191,8 @@ func (p *Propagation) codec(format any) (codec, bool) {
 
 func (c codec) Inject(sc jaeger.SpanContext, carrier any) error { return c.inject(sc, false, carrier) }
 
-// Extract denies a trace whose decision is open, since Jaeger's StartSpan cannot ask the sampler.
+// Extract implements jaeger.Extractor. If the decision is open, it denies the trace: Jaeger's own
+// StartSpan would not ask the sampler.
 func (c codec) Extract(carrier any) (jaeger.SpanContext, error) {
 	sc, err := c.extract(carrier, c.encoded)
 	return known(sc), err
@@ -201,7 +205,7 @@ func (c codec) inject(sc jaeger.SpanContext, open bool, carrier any) error {
 	if !ok || isNilMap(w) {
 		return opentracing.ErrInvalidCarrier
 	}
-	if !sc.IsValid() { // also jaeger.SpanContext{}, whose Flags panics
+	if !sc.IsValid() { // such as jaeger.SpanContext{}, whose Flags method panics
 		return opentracing.ErrInvalidSpanContext
 	}
 	var s outgoing
@@ -223,8 +227,8 @@ func (c codec) inject(sc jaeger.SpanContext, open bool, carrier any) error {
 	return nil
 }
 
-// unsupported is the codec of opentracing.Binary. Jaeger's own must not read untrusted input: it
-// panics at a negative length, and allocates a large one before it checks it.
+// unsupported is the codec of opentracing.Binary. Jaeger's own is not safe for untrusted input: it
+// panics at a negative length, and allocates as much memory as a large one asks for.
 type unsupported struct{}
 
 func (unsupported) Inject(jaeger.SpanContext, any) error { return opentracing.ErrUnsupportedFormat }
