@@ -7,28 +7,29 @@ import (
 	"github.com/gaptrace/gaptrace/internal/suggest"
 )
 
-// A key describes what a document may contain at its paths: a section, or one of the other fields.
+// A key describes a key that a document may contain. Apart from paths, either section, setting
+// (with form), only or unsupported is set.
 type key struct {
-	paths       []string // the first one is the name
-	section     bool     // it contains the keys below its path
-	setting     string   // it sets this, written in form
-	form        form
-	only        string // its one value that is supported
-	unsupported string // why it is an error
+	paths       []string // its names, with those of its sections: sampler.type
+	section     bool     // it contains other keys
+	setting     string   // the name of the setting that it sets, such as JAEGER_SAMPLER_TYPE
+	form        form     // of its value
+	only        string   // the one value that is supported
+	unsupported string   // why it is an error
 }
 
-// form is how a document writes a setting.
+// A form is how a document writes a value.
 type form int
 
 const (
-	same     form = iota // as the variable does
-	boolean              // as YAML and Python write it: yes, on
+	same     form = iota // as in the variable
+	boolean              // also yes, no, on and off
 	negated              // a boolean with the opposite meaning
 	seconds              // a number of seconds, or a duration with its unit
-	millis               // a number of milliseconds
-	numeric              // a number, or a boolean for 1 and 0
-	list                 // of texts, or a text
-	hostPort             // of the agent: two settings
+	millis               // a number of milliseconds, or a duration with its unit
+	numeric              // a number, or true for 1 and false for 0
+	list                 // a list of texts, or one text
+	hostPort             // host:port of the agent, which are two settings
 	tags                 // keys with values
 )
 
@@ -42,7 +43,7 @@ func only(value string, paths ...string) key { return key{paths: paths, only: va
 
 func unsupported(why string, paths ...string) key { return key{paths: paths, unsupported: why} }
 
-// keys are all keys of a document. Case, _ and - do not matter. docs/tracer.md lists them for users.
+// keys lists all keys of a document. Case, _ and - do not matter. docs/tracer.md describes them.
 var keys = []key{
 	set("JAEGER_SERVICE_NAME", same, "service_name"),
 	set("JAEGER_DISABLED", negated, "enabled"),
@@ -102,7 +103,7 @@ var keys = []key{
 
 var separators = strings.NewReplacer("_", "", "-", "")
 
-// normal returns path without the differences that do not matter.
+// normal returns path in lower case, without _ and -.
 func normal(path string) string { return strings.ToLower(separators.Replace(path)) }
 
 // lookup returns the key at path, nil if there is none.
@@ -115,7 +116,7 @@ func lookup(path string) *key {
 	return nil
 }
 
-// didYouMean returns a question that names the key most similar to path in its section, if any.
+// didYouMean returns "; did you mean …?" with the most similar key in the same section, or "".
 func didYouMean(path string) string {
 	dir := path[:strings.LastIndexByte(path, '.')+1]
 	var names []string

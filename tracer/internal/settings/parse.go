@@ -13,7 +13,7 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// What a value must be, for errors.
+// What errors say after "want".
 const (
 	WantCollector = "the collector's http or https URL, such as http://localhost:14268"
 
@@ -37,7 +37,7 @@ func parseInt(least, most int) func(string) (int, bool) {
 	}
 }
 
-// parseDuration wants at least a millisecond: a ticker panics at 0, and never sleeps at 1ns.
+// parseDuration accepts a millisecond or more: at 0 a ticker panics, and at 1ns it never sleeps.
 func parseDuration(s string) (time.Duration, bool) {
 	d, err := time.ParseDuration(s)
 	return d, err == nil && d >= time.Millisecond
@@ -54,7 +54,8 @@ func parseSampler(s string) (string, bool) {
 	return "", false
 }
 
-// parseHost accepts an IPv6 address with or without brackets, which jaeger-client-go requires.
+// parseHost parses a host name or an IP address. It removes the brackets of an IPv6 address, which
+// jaeger-client-go requires: net.JoinHostPort adds them again.
 func parseHost(s string) (string, bool) {
 	if inner, ok := strings.CutPrefix(s, "["); ok {
 		s, ok = strings.CutSuffix(inner, "]")
@@ -88,8 +89,8 @@ func parseURL(s string) (string, bool) {
 	return s, ok
 }
 
-// CollectorURL parses a collector's URL. It adds the path of Jaeger's collector, which answers 404
-// at its root, if there is none.
+// CollectorURL parses a collector's URL. If it has no path, it gets the path of Jaeger's collector,
+// which answers 404 at its root.
 func CollectorURL(s string) (string, bool) {
 	u, ok := httpURL(s)
 	if !ok {
@@ -101,7 +102,8 @@ func CollectorURL(s string) (string, bool) {
 	return u.String(), true
 }
 
-// samplingURL also accepts host:port, as the variable's name says. jaeger-client-go wants a URL.
+// samplingURL parses the value of JAEGER_SAMPLER_MANAGER_HOST_PORT: host:port, as its name says, or
+// a URL, which jaeger-client-go expects.
 func samplingURL(s string) (string, bool) {
 	if host, port, err := net.SplitHostPort(s); err == nil && !strings.Contains(s, "://") {
 		_, hostOK := parseHost(host)
@@ -134,7 +136,7 @@ func parseTags(s string) ([]opentracing.Tag, bool) {
 	return tags, true
 }
 
-// Redact replaces the user and password of a URL, even if it is malformed.
+// Redact replaces the user and password of a URL by xxxxx, even if the URL is malformed.
 func Redact(s string) string {
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {

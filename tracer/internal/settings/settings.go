@@ -18,14 +18,14 @@ import (
 	"github.com/uber/jaeger-client-go/config"
 )
 
-// The defaults. Those of jaeger-client-go are too small to be useful: see docs/tracer.md.
+// The defaults that differ from jaeger-client-go's: docs/tracer.md says why.
 const (
 	defaultMaxTagValue = 4096 // bytes; gaptrace's wrappers truncate at the same length, with a mark
 	defaultQueueSize   = 10_000
 	defaultBatchSize   = 100
 )
 
-// Settings are what a tracer is opened with.
+// Settings are the configuration of a tracer.
 type Settings struct {
 	config.Configuration
 	Formats     []propagation.Format
@@ -33,16 +33,16 @@ type Settings struct {
 	BatchSize   int // spans in a request to a collector
 }
 
-// A Source is where settings come from: an option, a YAML document, and JAEGER_* variables, in this
-// order.
+// A Source looks settings up: in an option, in a YAML document, and in the JAEGER_* variables. The
+// first that has a setting wins.
 //
-// It parses the variables itself. The parser of jaeger-client-go stops at the first error, panics
-// on a malformed JAEGER_TAGS, and accepts numbers on which a channel or a ticker panics later.
+// jaeger-client-go's parser of the variables is not used. It stops at the first error, panics on a
+// malformed JAEGER_TAGS, and accepts numbers on which a channel or a ticker panics later.
 type Source struct {
-	Collector string // the URL of the option; "" if there is none
+	Collector string // the URL of WithCollector; "" without that option
 
-	document map[string]entry // by the setting's name; nil if there is no document
-	tags     []opentracing.Tag
+	document map[string]entry  // by the setting's name; nil if there is no document
+	tags     []opentracing.Tag // of the document
 	errs     []error
 }
 
@@ -70,11 +70,12 @@ const (
 	samplingPort     = "sampling_port"
 )
 
-// credentialGroup are the credentials, whose values are not in errors, and what they are for.
+// credentialGroup lists the credentials and the endpoint that gets them. If the document sets one
+// of them, the credentials of the environment are not used.
 var credentialGroup = []string{endpoint, user, password, token}
 
-// replacedBy lists the settings of the document that replace a variable, even if the document does
-// not have the variable's own setting: what belongs together comes from a single source.
+// replacedBy lists, for a variable, other settings that replace it if the document has one of them:
+// what belongs together comes from a single source.
 var replacedBy = map[string][]string{
 	endpoint:         {agentHost, agentPort},
 	user:             append(credentialGroup, agentHost, agentPort),
@@ -85,8 +86,8 @@ var replacedBy = map[string][]string{
 	samplingHostPort: {samplingEndpoint, samplingPort},
 }
 
-// get returns the value of a setting, "" if it is not set. An empty variable counts as not set, as
-// in jaeger-client-go.
+// get returns the value of a setting. It returns "" if it is not set: as in jaeger-client-go, an
+// empty variable counts as not set.
 func (src *Source) get(name string) string {
 	if e, ok := src.document[name]; ok {
 		return e.value
@@ -113,18 +114,19 @@ func (src *Source) malformed(name, value, want string) {
 	if e, ok := src.document[name]; ok {
 		separator, value = ": ", e.written
 	}
-	src.errorf("%s%s%q: want %s", src.where(name), separator, Redact(value), want)
+	src.errorf("%s%s%q: want %s", src.describe(name), separator, Redact(value), want)
 }
 
-// where returns what the user calls a setting, with its line in a document.
-func (src *Source) where(name string) string {
+// describe returns the key of a setting and its line, if the document has it, or the variable's
+// name.
+func (src *Source) describe(name string) string {
 	if e, ok := src.document[name]; ok {
 		return fmt.Sprintf("line %d: %s", e.line, e.key)
 	}
 	return name
 }
 
-// read parses a setting into dst, unless it is empty. It reports whether dst was set.
+// read parses a setting into dst, if it is set and well-formed. It reports whether it did so.
 func read[T any](src *Source, name string, dst *T, want string, parse func(string) (T, bool)) bool {
 	s := src.get(name)
 	if s == "" {
@@ -139,8 +141,8 @@ func read[T any](src *Source, name string, dst *T, want string, parse func(strin
 	return true
 }
 
-// Read returns the settings, for the service of that name unless it is blank. It returns all errors
-// at once. If the tracer is disabled, it reads nothing else.
+// Read returns the settings, and all errors at once. If service is blank, a setting names the
+// service. If the tracer is disabled, Read reads nothing else.
 func (src *Source) Read(service string) (*Settings, error) {
 	s := &Settings{
 		Formats:     []propagation.Format{propagation.B3, propagation.Jaeger},
@@ -169,16 +171,16 @@ func (src *Source) Read(service string) (*Settings, error) {
 		s.ServiceName = src.get("JAEGER_SERVICE_NAME")
 	}
 	if strings.TrimSpace(s.ServiceName) == "" {
-		place := "pass one to New"
+		advice := "pass one to New"
 		if src.document != nil {
-			place = "set service_name in the document"
+			advice = "set service_name in the document"
 		}
-		src.errorf("no service name: %s, or set JAEGER_SERVICE_NAME", place)
+		src.errorf("no service name: %s, or set JAEGER_SERVICE_NAME", advice)
 	}
 	return s, errors.Join(src.errs...)
 }
 
-// SetTag sets a tag of the process. It replaces those that have the same key.
+// SetTag sets a tag of the process, instead of those that have the same key.
 func (s *Settings) SetTag(tag opentracing.Tag) {
 	same := func(t opentracing.Tag) bool { return t.Key == tag.Key }
 	s.Tags = append(slices.DeleteFunc(s.Tags, same), tag)
@@ -217,7 +219,7 @@ func (src *Source) reporter(s *Settings) {
 func (src *Source) credentials(r *config.ReporterConfig) {
 	ours := src.inDocument(credentialGroup...)
 	if src.Collector != "" && !ours {
-		return // the variables may be set for all programs of a machine, and are not needed
+		return // the variables are not used, so they may be malformed
 	}
 	keyOf := func(name string) string {
 		if !ours {
@@ -228,21 +230,21 @@ func (src *Source) credentials(r *config.ReporterConfig) {
 	r.User, r.Password = src.get(user), src.get(password)
 	switch t := src.get(token); {
 	case strings.ContainsFunc(t, func(c rune) bool { return c <= ' ' || c > '~' }):
-		src.errorf("%s: want printable ASCII without spaces", src.where(token))
+		src.errorf("%s: want printable ASCII without spaces", src.describe(token))
 	case t != "" && r.User != "":
-		src.errorf("%s is set: want %s not set", src.where(token), keyOf(user))
+		src.errorf("%s is set: want %s not set", src.describe(token), keyOf(user))
 	case t != "" && r.Password != "":
-		src.errorf("%s is set: want %s not set", src.where(token), keyOf(password))
+		src.errorf("%s is set: want %s not set", src.describe(token), keyOf(password))
 	case strings.Contains(r.User, ":"): // not quoted, since it may be user:password
-		src.errorf("%s: want a name without a colon, where Basic auth begins the password", src.where(user))
+		src.errorf("%s: want a name without a colon, where Basic auth begins the password", src.describe(user))
 	case r.User == "" && r.Password != "":
-		src.errorf("%s is set: want %s set too, or neither", src.where(password), keyOf(user))
+		src.errorf("%s is set: want %s set too, or neither", src.describe(password), keyOf(user))
 	case r.User != "" && r.Password == "":
 		src.malformed(user, r.User, keyOf(password)+" set too, or neither")
 	case ours && r.CollectorEndpoint == "" && src.Collector == "" && src.inDocument(agentHost, agentPort):
 		first := slices.IndexFunc(credentialGroup, func(name string) bool { return src.inDocument(name) })
 		src.errorf("%s is set: want reporter.endpoint set too, since an agent takes no credentials",
-			src.where(credentialGroup[first]))
+			src.describe(credentialGroup[first]))
 	case t != "":
 		r.HTTPHeaders = map[string]string{"Authorization": "Bearer " + t}
 	}
@@ -261,7 +263,7 @@ func (src *Source) sampler(s *config.SamplerConfig) {
 		return // the type is malformed, so the parameter has no meaning
 	}
 
-	want, valid := samplerParamOf(s.Type)
+	want, valid := samplerParamRange(s.Type)
 	paramKey := samplerParam
 	if src.inDocument(samplerType) {
 		paramKey = "sampler.param"
@@ -283,8 +285,8 @@ func (src *Source) sampler(s *config.SamplerConfig) {
 	}
 }
 
-// samplerParamOf returns which parameters a sampler accepts.
-func samplerParamOf(sampler string) (want string, valid func(float64) bool) {
+// samplerParamRange returns which parameters a sampler accepts.
+func samplerParamRange(sampler string) (want string, valid func(float64) bool) {
 	switch sampler {
 	case jaeger.SamplerTypeProbabilistic, jaeger.SamplerTypeRemote:
 		return "the share of traces to sample, 0 to 1", func(p float64) bool { return p >= 0 && p <= 1 }
@@ -294,22 +296,23 @@ func samplerParamOf(sampler string) (want string, valid func(float64) bool) {
 	return "1 (every trace) or 0 (none), since the sampler is const", func(p float64) bool { return p == 0 || p == 1 }
 }
 
-// samplingServer reads the sampling server's URL. It reports whether a setting names a server. Of
-// one source, this order counts:
+// samplingServer reads the sampling server's URL. It reports whether a setting names a server. If
+// the document, or the environment, names several, the first of these wins:
 //
-//	sampling_endpoint > manager_host_port > the agent's host and sampling_port
+//	sampling_endpoint, manager_host_port, the agent's host and sampling_port
 func (src *Source) samplingServer(s *config.SamplerConfig) (named bool) {
 	const want = "the sampling server's http or https URL, such as http://localhost:5778/sampling"
 	host, port := "", jaeger.DefaultSamplingServerPort
 	s.SamplingServerURL = jaeger.DefaultSamplingServerURL
 	portSet := read(src, samplingPort, &port, wantPort, parseInt(1, 65535))
-	silent := &Source{document: src.document} // reporter has added the error
+	silent := &Source{document: src.document} // since reporter has already added the error
 	hostSet := read(silent, agentHost, &host, wantHost, parseHost)
 	if hostSet || portSet {
 		s.SamplingServerURL, _ = samplingURL(net.JoinHostPort(cmp.Or(host, "localhost"), strconv.Itoa(port)))
 	}
 	hostPortSet := read(src, samplingHostPort, &s.SamplingServerURL, want+", or host:port", samplingURL)
 	endpointSet := read(src, samplingEndpoint, &s.SamplingServerURL, want, parseURL)
-	// The document's port replaces the server of the environment, not that there is one.
+	// The document's sampling_port by itself names no server. But if the environment names one, the
+	// sampler stays remote, and the port replaces that server.
 	return hostPortSet || endpointSet || portSet && os.Getenv(samplingHostPort)+os.Getenv(samplingEndpoint) != ""
 }

@@ -20,8 +20,8 @@ import (
 
 const maxDocument = 1 << 20 // bytes
 
-// YAML parses a document. Errors about single keys are returned by Read, with those of the
-// variables.
+// YAML parses a document. It returns an error if r cannot be read or is not YAML. Errors about keys
+// are kept: Read returns them with those of the variables.
 func YAML(r io.Reader) (*Source, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxDocument+1))
 	if err != nil {
@@ -47,8 +47,8 @@ func YAML(r io.Reader) (*Source, error) {
 	return src, nil
 }
 
-// syntaxError adds the line to err, if the YAML package did not. It omits it for the first line,
-// for bytes that it does not accept, and for unknown anchors.
+// syntaxError adds the line to an error of the YAML package, which omits it for the first line, for
+// characters that it does not accept, and for unknown anchors.
 func syntaxError(err error, document []byte) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if strings.HasPrefix(text, "line ") {
@@ -94,7 +94,7 @@ func (src *Source) readSection(prefix string, n *yaml.Node) {
 		switch {
 		case k == nil:
 			src.wrong(name, path, "unknown key"+didYouMean(path))
-		case empty(value):
+		case empty(value): // not set
 		case k.section || k.form == tags:
 			if !src.add(k.paths[0], entry{key: path, line: name.Line}) {
 				continue
@@ -124,7 +124,7 @@ func empty(n *yaml.Node) bool {
 	return n.Kind == yaml.ScalarNode && (n.Tag == "!!null" || n.Value == "")
 }
 
-// readValue adds the setting that k stands for, as its variable would have it.
+// readValue adds the setting of k. It converts the value to the form that the variable has.
 func (src *Source) readValue(path string, k *key, n *yaml.Node) {
 	written, ok := n.Value, n.Kind == yaml.ScalarNode
 	if k.form == list && n.Kind == yaml.SequenceNode {
@@ -201,7 +201,7 @@ func (src *Source) add(name string, e entry) bool {
 	return true
 }
 
-// yamlBool also accepts the words of YAML 1.1, which is Python's.
+// yamlBool also accepts the words of YAML 1.1, which Python's parser uses.
 func yamlBool(s string) (value, ok bool) {
 	switch strings.ToLower(s) {
 	case "true", "yes", "on":
