@@ -22,12 +22,14 @@ import (
 const (
 	sendTimeout = 5 * time.Second // of a request, as in Jaeger's transport
 	maxTries    = 5               // requests with the same spans, if the collector is busy
-	maxPause    = 5 * time.Minute // between two tries, whatever Retry-After asks for
+	maxPause    = 5 * time.Minute // between two requests, even if Retry-After asks for more
 )
 
-// collector is a jaeger.Transport by HTTP. Jaeger's own loses a batch that the collector refuses as
-// too large or too early. collector has its own connections: Close can end them, and a wrapped
-// http.DefaultTransport does not trace the sending of traces.
+// collector is a jaeger.Transport that sends spans to a Jaeger collector by HTTP. Jaeger's own
+// loses the batch if the collector answers that it is too large, or that the collector is busy.
+//
+// Its connections are its own, so that Close can close them. A program may also have wrapped
+// http.DefaultTransport, which would trace the sending of traces.
 type collector struct {
 	*delivery
 	cfg     *config.ReporterConfig
@@ -35,14 +37,14 @@ type collector struct {
 	process *j.Process
 	spans   []*j.Span
 	batch   int // how many spans are sent at once
-	size    int // how many the collector accepts at once, as far as is known: at most batch
+	size    int // how many of them the next request may have: fewer, after one that was too large
 
-	notBefore time.Time // the time of the next request, since the collector is busy
-	busy      error     // the answer that says so
+	notBefore time.Time // when a busy collector accepts the next request
+	busy      error     // its answer
 }
 
 func newCollector(cfg *config.ReporterConfig, batch int, d *delivery) *collector {
-	client := &http.Client{Transport: newHTTP(), Timeout: sendTimeout, CheckRedirect: postOnly}
+	client := &http.Client{Transport: newHTTPTransport(), Timeout: sendTimeout, CheckRedirect: postOnly}
 	return &collector{delivery: d, cfg: cfg, client: client, batch: batch, size: batch}
 }
 
@@ -83,12 +85,15 @@ func (c *collector) Close() error {
 	return nil
 }
 
-// send sends spans in as many requests as needed. If the collector refuses a request:
+// send sends spans in as many requests as needed. The collector may refuse a request:
 //
-//   - Too large (413): its spans are sent again in halves. A single span is dropped.
+//   - Too large (413): its spans are sent again in halves. A single span is lost.
 //   - Busy (429, or 503 with Retry-After): they are sent again after the time that it asks for, but
-//     not before 1, 2, 4 and 8 seconds. The queue fills meanwhile.
-//   - Anything else, or Close cannot wait: all spans that are not yet sent are lost.
+//     not before 1, 2, 4 and 8 seconds. The queue fills meanwhile. The fifth answer gives up.
+//   - Anything else gives up.
+//
+// To give up means to lose all spans that are not yet sent. send also gives up if Close cannot
+// wait.
 func (c *collector) send(spans []*j.Span) {
 	for tries := 1; len(spans) > 0; {
 		if !c.wait(time.Until(c.notBefore)) {
@@ -105,7 +110,7 @@ func (c *collector) send(spans []*j.Span) {
 			spans, tries = spans[n:], 1
 			c.size = min(c.size+1, c.batch)
 			continue
-		case n > 1 && (refused.isTooLarge() || cutShort(err)):
+		case n > 1 && (refused.isTooLarge() || closedEarly(err)):
 			c.size = (n + 1) / 2
 		case refused.isTooLarge():
 			c.tooLarge(1)
@@ -117,7 +122,7 @@ func (c *collector) send(spans []*j.Span) {
 		default:
 			giveUp = true
 		}
-		if giveUp || c.givenUp() {
+		if giveUp || c.graceOver() {
 			if len(spans) > 0 {
 				c.failed(len(spans), err)
 			}
@@ -156,9 +161,9 @@ func (c *collector) post(spans []*j.Span) error {
 	return nil
 }
 
-// cutShort reports whether the collector closed the connection before it had read the whole
+// closedEarly reports whether the collector closed the connection before it had read the whole
 // request. A collector that answers 413 may do so, and then its answer may not arrive.
-func cutShort(err error) bool {
+func closedEarly(err error) bool {
 	for e, ok := errors.AsType[*net.OpError](err); ok; e, ok = errors.AsType[*net.OpError](e.Err) {
 		if e.Op == "write" {
 			return true
@@ -167,8 +172,8 @@ func cutShort(err error) bool {
 	return false
 }
 
-// refusal is a collector's answer that it does not accept the spans. The methods of a nil refusal
-// return false.
+// refusal is a collector's answer that it does not accept the spans. The methods that return a bool
+// return false for nil.
 type refusal struct {
 	status     int
 	retryAfter string
@@ -185,8 +190,8 @@ func (r *refusal) isBusy() bool {
 		r.status == http.StatusServiceUnavailable && r.retryAfter != "")
 }
 
-// pause returns how long to wait after this many tries: the time of Retry-After, at least 1, 2, 4,
-// 8 seconds, and at most maxPause.
+// pause returns how long to wait after the given number of tries: as long as Retry-After says, but
+// at least 1, 2, 4 or 8 seconds, and at most maxPause.
 func (r *refusal) pause(tries int) time.Duration {
 	asked := time.Duration(0)
 	if seconds, err := strconv.ParseUint(r.retryAfter, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
@@ -197,19 +202,20 @@ func (r *refusal) pause(tries int) time.Duration {
 	return min(max(asked, time.Second<<(tries-1)), maxPause)
 }
 
-func newHTTP() *http.Transport {
+// newHTTPTransport returns a transport with connections of its own.
+func newHTTPTransport() *http.Transport {
 	if t, ok := http.DefaultTransport.(*http.Transport); ok {
 		return t.Clone()
 	}
 	return &http.Transport{Proxy: http.ProxyFromEnvironment}
 }
 
-// statusText returns a status with net/http's text, since the server's own may contain anything.
+// statusText returns a status with net/http's text. The server's own text may contain anything.
 func statusText(code int) string {
 	return strings.TrimSpace(fmt.Sprint(code, " ", http.StatusText(code)))
 }
 
-// withoutURL returns err without net/http's prefix, a URL whose query may contain a token.
+// withoutURL returns err without the URL that net/http adds: its query may contain a token.
 func withoutURL(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

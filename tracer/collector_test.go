@@ -139,7 +139,7 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		use(tr.(*jaeger.Tracer), func() error {
 			closer.Close()
 			synctest.Wait() // for handlers whose client has gone
-			return r.lost()
+			return r.err()
 		}, o.stats)
 		closer.Close()
 		server.Close()

@@ -20,25 +20,28 @@ const (
 	warnEvery = time.Minute
 )
 
-// delivery counts and logs what becomes of the spans that are sent, and decides when Close gives
-// up. Only stats, closing and closed are shared; the rest belongs to the goroutine that sends, and
-// after its end to Close.
+// delivery counts and logs the spans that are sent or lost, and decides when Close gives up.
+// Several goroutines use stats and the fields about Close. The others belong to the goroutine that
+// sends, and after its end to Close.
 type delivery struct {
-	stats    *Stats
-	warnings warnings
-	queue    int // its size
+	stats     *Stats
+	warnings  warnings
+	queueSize int
 
-	tooLargeFor string
-	failing     bool     // the last attempt failed
-	lastErr     error    // of those that failed
-	logged      [3]int64 // dropped, too large and failed, at the last warning
+	tooLargeFor string   // for errors: what did not accept single spans
+	failing     bool     // the last attempt to send failed
+	lastErr     error    // the last error of an attempt
+	logged      [3]int64 // dropped, too large and failed spans, at the last warning
 
-	closing atomic.Pointer[time.Time] // when Close was called
-	closed  chan struct{}             // closed then
+	closeTime   atomic.Pointer[time.Time] // when Close was called; nil before
+	closeCalled chan struct{}             // closed by Close
 }
 
-func newDelivery(o *options, queue int) *delivery {
-	return &delivery{stats: o.stats, warnings: warnings{logger: o.logger}, queue: queue, closed: make(chan struct{})}
+func newDelivery(o *options, queueSize int) *delivery {
+	return &delivery{
+		stats: o.stats, warnings: warnings{logger: o.logger},
+		queueSize: queueSize, closeCalled: make(chan struct{}),
+	}
 }
 
 func (d *delivery) sent(n int) {
@@ -52,17 +55,17 @@ func (d *delivery) tooLarge(n int) {
 }
 
 func (d *delivery) failed(n int, err error) {
-	d.lost(n, err)
+	d.discarded(n, err)
 	d.failing = true
 }
 
-// lost counts failed spans without an attempt to send them.
-func (d *delivery) lost(n int, err error) {
+// discarded counts spans as failed that there was no attempt to send.
+func (d *delivery) discarded(n int, err error) {
 	d.stats.Failed.Add(int64(n))
 	d.lastErr = err
 }
 
-// log logs the losses since the last warning, if one is due.
+// log logs the losses since the last warning, if a new one is due.
 func (d *delivery) log(final bool) {
 	now := [3]int64{d.stats.Dropped.Load(), d.stats.TooLarge.Load(), d.stats.Failed.Load()}
 	if now == d.logged || !d.warnings.due(final) {
@@ -80,8 +83,7 @@ func (d *delivery) log(final bool) {
 	d.warnings.log("tracer: spans were lost", attrs...)
 }
 
-// err returns an error if spans were lost. It may be called after the end of the goroutine that
-// sends.
+// err returns an error if spans were lost. Call it only after the goroutine that sends has ended.
 func (d *delivery) err() error {
 	var failed, large, dropped error
 	if n := d.stats.Failed.Load(); n > 0 {
@@ -92,7 +94,7 @@ func (d *delivery) err() error {
 	}
 	if n := d.stats.Dropped.Load(); n > 0 {
 		dropped = fmt.Errorf("tracer: %s dropped, since the queue of %d was full; "+
-			"set a larger JAEGER_REPORTER_MAX_QUEUE_SIZE", spansWere(n), d.queue)
+			"set a larger JAEGER_REPORTER_MAX_QUEUE_SIZE", spansWere(n), d.queueSize)
 	}
 	return errors.Join(failed, large, dropped)
 }
@@ -104,56 +106,58 @@ func spansWere(n int64) string {
 	return fmt.Sprintf("%d spans were", n)
 }
 
-// close notes that Close was called.
-func (d *delivery) close() {
-	d.closing.Store(new(time.Now()))
-	close(d.closed)
+// closing records that Close was called.
+func (d *delivery) closing() {
+	d.closeTime.Store(new(time.Now()))
+	close(d.closeCalled)
 }
 
-// givenUp reports whether Close has waited long enough for a collector that fails.
-func (d *delivery) givenUp() bool {
-	begun := d.closing.Load()
+// graceOver reports whether Close has waited long enough for a collector or agent that fails.
+func (d *delivery) graceOver() bool {
+	begun := d.closeTime.Load()
 	return begun != nil && time.Since(*begun) > closeGrace
 }
 
-// wait waits for pause and returns true. It returns false at once if Close cannot wait that long.
-// Meanwhile it logs what the queue drops.
+// wait waits for pause and returns true. It returns false as soon as Close is called and cannot
+// wait that long. Meanwhile it logs what the queue drops.
 func (d *delivery) wait(pause time.Duration) bool {
 	for until := time.Now().Add(pause); time.Now().Before(until); d.log(false) {
-		closed := d.closed
-		if begun := d.closing.Load(); begun != nil {
+		closeCalled := d.closeCalled
+		if begun := d.closeTime.Load(); begun != nil {
 			if until.Sub(*begun) > closeGrace {
 				return false
 			}
-			closed = nil
+			closeCalled = nil // or select would not wait
 		}
 		select {
 		case <-time.After(min(time.Until(until), time.Second)):
-		case <-closed:
+		case <-closeCalled:
 		}
 	}
 	return true
 }
 
-// sender is the transport of Jaeger's remote reporter. It counts what the inner transport could not
-// send, which Jaeger's reporter only logs. As it has only the methods of jaeger.Transport, the UDP
-// transport does not send the number of dropped spans, which only jaeger-agent ever read.
+// sender is the transport of Jaeger's remote reporter. It counts the spans that the inner transport
+// could not send, which Jaeger's reporter only logs.
+//
+// It has only the methods of jaeger.Transport. So Jaeger's UDP transport does not send the number
+// of dropped spans, which only jaeger-agent read.
 type sender struct {
 	jaeger.Transport
 	*delivery
 }
 
 func (s *sender) Append(span *jaeger.Span) (n int, err error) {
-	if s.failing && s.givenUp() {
-		s.lost(1, s.lastErr)
+	if s.failing && s.graceOver() {
+		s.discarded(1, s.lastErr)
 		return 1, s.lastErr
 	}
-	// Append formats tags and logs. If a value panics, this goroutine has no caller that could
-	// recover, so the program would end.
+	// Append formats tags and logs. If one of the program's values panics, nothing else on this
+	// goroutine recovers, so the program would end.
 	defer func() {
 		if p := recover(); p != nil {
 			n, err = 1, errors.New("a tag or log of the span panicked: "+text(p))
-			s.lost(n, err)
+			s.discarded(n, err)
 		}
 		s.log(false)
 	}()
@@ -162,7 +166,8 @@ func (s *sender) Append(span *jaeger.Span) (n int, err error) {
 	return n, err
 }
 
-// Flush is called by Jaeger's reporter in each flush interval, even if there is nothing to send.
+// Flush sends the batch. Jaeger's reporter calls it at each flush interval, even if the batch is
+// empty.
 func (s *sender) Flush() (int, error) {
 	n, err := s.Transport.Flush()
 	s.count(n, err)
@@ -170,7 +175,7 @@ func (s *sender) Flush() (int, error) {
 	return n, err
 }
 
-// count counts the result of a UDP transport. A collector counts its own and returns 0.
+// count counts what the UDP transport returns. A collector counts by itself, and returns 0 and nil.
 func (s *sender) count(n int, err error) {
 	switch {
 	case err != nil && exceedsPacket(err):
@@ -182,8 +187,8 @@ func (s *sender) count(n int, err error) {
 	}
 }
 
-// exceedsPacket recognizes the two errors for a span that is too large for a packet, alone or
-// together with the process. Jaeger does not export them.
+// exceedsPacket reports whether err says that a span is too large for a packet, by itself or
+// together with its process. Jaeger does not export these two errors.
 func exceedsPacket(err error) bool {
 	s := err.Error()
 	return s == "span is too large" || strings.HasPrefix(s, "data does not fit within one UDP packet")
@@ -195,13 +200,12 @@ type warnings struct {
 	last   time.Time
 }
 
-// due reports whether a warning may be logged: the first one, one a minute after the last, and the
-// final one.
+// due reports whether a warning may be logged: the first one, one each minute, and the final one.
 func (w *warnings) due(final bool) bool {
 	return final || w.last.IsZero() || time.Since(w.last) >= warnEvery
 }
 
-// log contains a panic of the logger's handler: nobody else could.
+// log also recovers from a panic of the logger's handler, which would end the program.
 func (w *warnings) log(msg string, attrs ...slog.Attr) {
 	w.last = time.Now()
 	if w.logger == nil {

@@ -86,7 +86,7 @@ func TestCloseWaitsForSlowCollectorOnly(t *testing.T) {
 				if s.Failed.Load() != int64(test.lost) || h.sent != 10_000-test.lost || s.Sent.Load() != int64(h.sent) {
 					t.Errorf("%d spans lost, %d sent, counted as %d", s.Failed.Load(), h.sent, s.Sent.Load())
 				}
-				if err := r.lost(); !errors.Is(err, test.err) {
+				if err := r.err(); !errors.Is(err, test.err) {
 					t.Errorf("got %v", err)
 				}
 			})

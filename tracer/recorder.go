@@ -11,43 +11,43 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// The limits of a Recorder. Most spans are small; these are for the others.
+// The limits of a Recorder.
 const (
-	defaultCapacity  = 100
+	defaultCapacity  = 100 // traces
 	maxSpansPerTrace = 10_000
 	maxRecordedSpans = 100_000
-	maxRecordedBytes = 64 << 20 // of names and values, and an estimate of what contains them
-	maxRecordedSpan  = 4 << 20  // the same for one span, or one process
+	maxRecordedBytes = 64 << 20 // of names and values, and about what the structs around them take
+	maxRecordedSpan  = 4 << 20  // such bytes of one span, or of one process
 	maxRecordedValue = 64 << 10 // bytes of a name, key or value
-	maxLogsPerSpan   = 1_000    // the first ones
+	maxLogsPerSpan   = 1_000    // the first ones are kept
 	maxProcesses     = 64
 )
 
-// DroppedSpansTag is a tag on the last span of a trace from which a [Recorder] dropped spans. Its
-// value is how many. The trace shows gaps in their place.
+// DroppedSpansTag is the key of a tag on the last span of a trace from which a [Recorder] dropped
+// spans. Its value is their number. The trace shows gaps in their place.
 const DroppedSpansTag = "recorder.dropped_spans"
 
-// TruncatedTag is a tag on a span that a [Recorder] did not keep whole. Its value is how many of
-// the span's names, tags, logs, log fields and references it truncated or left out.
+// TruncatedTag is the key of a tag on a span that a [Recorder] did not keep whole. Its value is how
+// many of the span's names, tags, logs, log fields and references were truncated or left out.
 const TruncatedTag = "recorder.cut"
 
-// Recorder keeps the last traces of a tracer in memory. It is a jaeger.Reporter: give it to
-// [WithRecorder], or to a jaeger.NewTracer of your own. Several goroutines may use it. Closing the
-// tracer does not change it. The zero value is ready to use, and equals NewRecorder(0).
+// Recorder keeps the last traces of a tracer in memory. Give it to [WithRecorder], or to
+// jaeger.NewTracer as the reporter. Several goroutines may use it. It keeps its traces when the
+// tracer is closed. The zero value is ready to use, and equals NewRecorder(0).
 type Recorder struct {
 	capacity int // 0 or less: defaultCapacity
 
 	mu        sync.Mutex
-	traces    map[gap.TraceID]*list.Element // of *recorded
-	byAge     list.List                     // the trace that was longest without a new span first
+	traces    map[gap.TraceID]*list.Element // of *recordedTrace
+	byAge     list.List                     // ordered by each trace's newest span, the oldest first
 	spans     int                           // of all traces
-	bytes     int
+	bytes     int                           // of all traces
 	processes map[opentracing.Tracer]*gap.Process
 }
 
 var _ jaeger.Reporter = (*Recorder)(nil)
 
-type recorded struct {
+type recordedTrace struct {
 	id      gap.TraceID
 	spans   []recordedSpan
 	bytes   int
@@ -55,16 +55,17 @@ type recorded struct {
 }
 
 type recordedSpan struct {
-	gap.Span // never changes
+	gap.Span // never changes, since Traces shares what it points to
 	bytes    int
 }
 
 // NewRecorder returns a recorder that keeps the last capacity traces; 0 or less means 100. When it
-// is full, it drops the trace that was longest without a new span. Of a long trace it drops the
-// first spans, since the root finishes last. All that it keeps is a copy, within these limits:
+// is full, it drops the trace that was longest without a new span. It keeps copies of spans, within
+// these limits:
 //
 //	all traces   100,000 spans, 64 MiB   drops whole traces
-//	one trace    10,000 spans, 64 MiB    drops its first spans (DroppedSpansTag)
+//	one trace    10,000 spans, 64 MiB    drops its first spans, since the root
+//	                                     finishes last (DroppedSpansTag)
 //	one span     1,000 logs, 4 MiB       drops large values before small ones (TruncatedTag)
 //	one value    64 KiB                  truncates it (TruncatedTag)
 func NewRecorder(capacity int) *Recorder {
@@ -84,14 +85,14 @@ func (r *Recorder) Report(span *jaeger.Span) {
 
 	e, ok := r.traces[s.TraceID]
 	if !ok {
-		e = r.byAge.PushBack(&recorded{id: s.TraceID})
+		e = r.byAge.PushBack(&recordedTrace{id: s.TraceID})
 		r.traces[s.TraceID] = e
 		if most := cmp.Or(max(r.capacity, 0), defaultCapacity); len(r.traces) > most {
 			r.dropTrace()
 		}
 	}
 	r.byAge.MoveToBack(e)
-	t := e.Value.(*recorded)
+	t := e.Value.(*recordedTrace)
 	t.spans = append(t.spans, s)
 	t.bytes += s.bytes
 	r.bytes += s.bytes
@@ -103,7 +104,7 @@ func (r *Recorder) Report(span *jaeger.Span) {
 		t.bytes -= t.spans[0].bytes
 		r.bytes -= t.spans[0].bytes
 		r.spans--
-		t.spans[0] = recordedSpan{} // what is before the start of a slice is not garbage
+		t.spans[0] = recordedSpan{} // or the array of the slice would keep what it points to alive
 		t.spans = t.spans[1:]
 		t.dropped++
 	}
@@ -111,7 +112,7 @@ func (r *Recorder) Report(span *jaeger.Span) {
 
 // dropTrace drops the trace that was longest without a new span.
 func (r *Recorder) dropTrace() {
-	t := r.byAge.Remove(r.byAge.Front()).(*recorded)
+	t := r.byAge.Remove(r.byAge.Front()).(*recordedTrace)
 	delete(r.traces, t.id)
 	r.spans -= len(t.spans)
 	r.bytes -= t.bytes
@@ -120,29 +121,31 @@ func (r *Recorder) dropTrace() {
 // Close implements jaeger.Reporter. It keeps the traces.
 func (r *Recorder) Close() {}
 
-// Traces returns the traces that are kept, ordered by their newest span. The spans of each are in
-// the order in which they finished. What the spans point to is shared and must not be changed.
+// Traces returns the traces that are kept, ordered by each trace's newest span, the oldest first.
+// The spans of each are in the order in which they finished. Do not change what they point to: it
+// is shared.
 func (r *Recorder) Traces() [][]gap.Span {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	traces := make([][]gap.Span, 0, r.byAge.Len())
 	for e := r.byAge.Front(); e != nil; e = e.Next() {
-		traces = append(traces, e.Value.(*recorded).copy())
+		traces = append(traces, e.Value.(*recordedTrace).copy())
 	}
 	return traces
 }
 
-// Trace returns the spans of one trace, as [Recorder.Traces] does, or nil if it is not kept.
+// Trace returns the spans of one trace, as [Recorder.Traces] does. It returns nil if r does not
+// have it.
 func (r *Recorder) Trace(id gap.TraceID) []gap.Span {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e, ok := r.traces[id]; ok {
-		return e.Value.(*recorded).copy()
+		return e.Value.(*recordedTrace).copy()
 	}
 	return nil
 }
 
-func (t *recorded) copy() []gap.Span {
+func (t *recordedTrace) copy() []gap.Span {
 	spans := make([]gap.Span, len(t.spans))
 	for i := range t.spans {
 		spans[i] = t.spans[i].Span
@@ -154,14 +157,14 @@ func (t *recorded) copy() []gap.Span {
 	return spans
 }
 
-// process returns the Process of span's tracer. It is the same for all its spans, since the pointer
-// says that they share a clock.
+// process returns the Process of span's tracer. All spans of a tracer have the same pointer, which
+// shows that they share a clock.
 func (r *Recorder) process(span *jaeger.Span) *gap.Process {
 	if p, ok := r.processes[span.Tracer()]; ok {
 		return p
 	}
 	if len(r.processes) == maxProcesses {
-		clear(r.processes) // or a program that keeps opening tracers would keep them all alive
+		clear(r.processes) // or all tracers that a program ever opened would stay in memory
 	}
 	thrift := jaeger.BuildJaegerProcessThrift(span) // the only way to the service's name
 	b := newBudget()

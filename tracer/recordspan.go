@@ -17,9 +17,9 @@ import (
 	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
 )
 
-// convert copies a span through its accessors, each of which takes the span's lock: a program may
-// still write to a span that it has finished. jaeger.BuildJaegerThrift would be shorter, but it
-// rounds to microseconds, and one field that panics would lose the whole span.
+// convert copies a span. It uses accessors, which take the span's lock, since a program may still
+// write to a span that it has finished. jaeger.BuildJaegerThrift would be shorter, but it rounds to
+// microseconds, and one field that panics would lose the whole span.
 func convert(span *jaeger.Span) recordedSpan {
 	b := newBudget()
 	c := span.SpanContext()
@@ -27,7 +27,7 @@ func convert(span *jaeger.Span) recordedSpan {
 		TraceID:   gap.TraceID(c.TraceID()),
 		SpanID:    gap.SpanID(c.SpanID()),
 		Operation: b.truncate(span.OperationName()),
-		Start:     span.StartTime().Round(0), // wall time only, as other processes know it
+		Start:     span.StartTime().Round(0), // without the monotonic clock, which other processes do not share
 		Duration:  span.Duration(),
 	}
 	s.References = b.references(&s, gap.SpanID(c.ParentID()), span.References())
@@ -37,7 +37,7 @@ func convert(span *jaeger.Span) recordedSpan {
 	b.lost += len(logs) - kept
 	for _, record := range logs[:kept] {
 		l := gap.Log{Time: record.Timestamp.Round(0)}
-		if !b.allows(int(unsafe.Sizeof(l))) {
+		if !b.spend(int(unsafe.Sizeof(l))) {
 			continue
 		}
 		for _, f := range record.Fields {
@@ -56,27 +56,27 @@ func convert(span *jaeger.Span) recordedSpan {
 func (b *budget) references(s *gap.Span, parentID gap.SpanID, given []opentracing.SpanReference) []gap.Reference {
 	var refs []gap.Reference
 	parent := gap.Reference{Type: gap.ChildOf, TraceID: s.TraceID, SpanID: parentID}
-	named := parentID == 0
+	hasParent := parentID == 0 // a root needs none
 	for _, ref := range given {
 		to, ok := ref.ReferencedContext.(jaeger.SpanContext)
-		if !ok || !b.allows(int(unsafe.Sizeof(parent))) {
+		if !ok || !b.spend(int(unsafe.Sizeof(parent))) {
 			continue
 		}
 		r := gap.Reference{Type: gap.ChildOf, TraceID: gap.TraceID(to.TraceID()), SpanID: gap.SpanID(to.SpanID())}
 		if ref.Type == opentracing.FollowsFromRef {
 			r.Type = gap.FollowsFrom
 		}
-		named = named || r.TraceID == parent.TraceID && r.SpanID == parent.SpanID
+		hasParent = hasParent || r.TraceID == parent.TraceID && r.SpanID == parent.SpanID
 		refs = append(refs, r)
 	}
-	if !named { // jaeger.SelfRef made the span; Jaeger's backend also puts the parent first
+	if !hasParent { // jaeger.SelfRef made the span; Jaeger's backend also puts the parent first
 		refs = slices.Insert(refs, 0, parent)
 	}
 	return refs
 }
 
-// tags converts tags, sorted by key, so that it is not random which of them are left out. Of a tag
-// that was set several times the last value counts, as OpenTracing says; Jaeger sends all.
+// tags converts tags. It sorts them, so that it is not random which of them are left out. If a tag
+// was set several times, they have its last value, as OpenTracing says; Jaeger sends all values.
 func (b *budget) tags(tags opentracing.Tags) []gap.Field {
 	fields := make([]gap.Field, 0, len(tags))
 	for key, v := range tags {
@@ -95,8 +95,7 @@ func (b *budget) tags(tags opentracing.Tags) []gap.Field {
 	return kept
 }
 
-// logTags converts a log field. The text of an error and a lazy field are the program's code, which
-// may panic.
+// logTags converts a log field. An error and a lazy field run code of the program, which may panic.
 func logTags(f log.Field) (tags []*j.Tag) {
 	defer func() {
 		if recover() != nil {
@@ -148,7 +147,7 @@ func plain(v any) any {
 	return text(v)
 }
 
-// text prints v. fmt recovers from a String method that panics, unless printing the panic's value
+// text formats v. If a String method panics, fmt recovers, unless formatting the panic's value
 // panics too.
 func text(v any) (s string) {
 	defer func() {
@@ -159,17 +158,17 @@ func text(v any) (s string) {
 	return fmt.Sprintf("%+v", v)
 }
 
-// budget is what may still be kept of a span, or of a process.
+// budget limits what is kept of a span, or of a process.
 type budget struct {
-	left int // bytes
-	lost int // things that were truncated or left out
+	left int // bytes that may still be kept
+	lost int // names, values and so on that were truncated or left out
 }
 
 func newBudget() *budget { return &budget{left: maxRecordedSpan} }
 
-// allows takes n bytes, unless they are more than half of what is left: a large value must leave
-// space for the many small ones after it.
-func (b *budget) allows(n int) bool {
+// spend takes n bytes and returns true, unless they are more than half of what is left: a large
+// value must leave space for the many small ones after it.
+func (b *budget) spend(n int) bool {
 	if n > b.left/2 {
 		b.lost++
 		return false
@@ -183,7 +182,7 @@ func (b *budget) field(key string, v any) (f gap.Field, ok bool) {
 	before := b.lost
 	f = gap.Field{Key: b.truncate(key), Value: b.value(v)}
 	truncated := b.lost
-	const boxed = 16 // of a value in an interface
+	const boxed = 16 // about the bytes of a value in an interface
 	size := int(unsafe.Sizeof(f)) + len(f.Key) + boxed
 	switch v := f.Value.(type) {
 	case string:
@@ -191,12 +190,12 @@ func (b *budget) field(key string, v any) (f gap.Field, ok bool) {
 	case []byte:
 		size += len(v)
 	}
-	if !b.allows(size) {
-		b.lost -= truncated - before // it counts once
+	if !b.spend(size) {
+		b.lost -= truncated - before // the field counts once, not also its truncated parts
 		return f, false
 	}
 	if raw, ok := f.Value.([]byte); ok {
-		f.Value = slices.Clone(raw) // the program may change it later
+		f.Value = slices.Clone(raw) // since the program may change it
 	}
 	return f, true
 }
@@ -215,7 +214,7 @@ func (b *budget) value(v any) any {
 			return typed[:maxRecordedValue]
 		}
 	}
-	return v // not typed, which would be allocated again
+	return v // not typed: converting it to any would allocate
 }
 
 // truncate truncates s to maxRecordedValue bytes, between two runes.
@@ -231,9 +230,8 @@ func (b *budget) truncate(s string) string {
 	return s[:end]
 }
 
-// compact copies all strings into one piece of memory. Otherwise ten bytes of a body would keep
-// megabytes alive, which no limit counts. A copy for each string would be eight more allocations
-// for a span with three tags.
+// compact copies all strings, with one allocation. Otherwise ten bytes of a large body would
+// keep all of it in memory, which no limit counts.
 func compact(name *string, fields []gap.Field, logs []gap.Log) {
 	n := len(*name) + textSize(fields)
 	for _, l := range logs {
@@ -258,7 +256,7 @@ func textSize(fields []gap.Field) (n int) {
 	return n
 }
 
-// copier copies strings into memory that is large enough for all of them, so it never moves.
+// copier copies strings into one buffer. Grow must have made it large enough for all of them.
 type copier struct{ strings.Builder }
 
 func (c *copier) copy(s string) string {

@@ -9,7 +9,7 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// reporter is a jaeger.Reporter that hands finished spans to the recorder, to the logger, and to
+// reporter is a jaeger.Reporter. It gives finished spans to the recorder, to the logger, and to
 // Jaeger's remote reporter, whose goroutine sends them:
 //
 //	Report → queue → sender → collector, or Jaeger's UDP transport
@@ -67,7 +67,7 @@ func newReporter(s *settings.Settings, o *options) (*reporter, error) {
 }
 
 func (r *reporter) Report(span *jaeger.Span) {
-	// These run the program's code (String methods of tags), so they must not hold the lock.
+	// These run code of the program, such as a tag's String method, so they must not hold the lock.
 	if r.recorder != nil {
 		r.recorder.Report(span)
 	}
@@ -77,7 +77,7 @@ func (r *reporter) Report(span *jaeger.Span) {
 	if r.remote == nil {
 		return
 	}
-	// A span queued after the end would be kept for ever, and not be counted as lost.
+	// Nothing would send a span that is queued after Close, or count it as lost.
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if !r.closed {
@@ -85,8 +85,7 @@ func (r *reporter) Report(span *jaeger.Span) {
 	}
 }
 
-// Close returns when the queue is empty and the goroutine that sends
-// has ended.
+// Close returns when the queue is empty and the goroutine that sends has ended.
 func (r *reporter) Close() {
 	r.close.Do(func() {
 		if r.remote == nil {
@@ -95,14 +94,14 @@ func (r *reporter) Close() {
 		r.mu.Lock()
 		r.closed = true
 		r.mu.Unlock()
-		r.sender.close()
+		r.sender.closing()
 		r.remote.Close()
 		r.sender.log(true)
 	})
 }
 
-// lost returns an error if spans were lost. It may be called after Close.
-func (r *reporter) lost() error {
+// err returns an error if spans were lost. Call it only after Close.
+func (r *reporter) err() error {
 	if r.sender == nil {
 		return nil
 	}

@@ -22,9 +22,8 @@ import (
 // maxAnswer limits how many bytes of a sampling server's answer are read.
 const maxAnswer = 1 << 20
 
-// samplingServer gets strategies for Jaeger's remote sampler: it is its fetcher (Fetch), parser
-// (Parse) and updater (Update). Except for stop, its methods run one after the other on that
-// sampler's goroutine.
+// samplingServer gets strategies, which say how much to sample, for Jaeger's remote sampler. It is
+// that sampler's fetcher (Fetch), parser (Parse) and updater (Update), and runs on its goroutine.
 //
 // Jaeger's own fetcher leaves connections open, has no timeout for the body, and panics if
 // http.DefaultTransport is not a *http.Transport. Its parser refuses a numeric strategyType, which
@@ -33,18 +32,18 @@ type samplingServer struct {
 	url, name string // name: the URL without userinfo and query, for messages
 	client    *http.Client
 	ctx       context.Context // cancelled by stop; Fetch has no context parameter
-	cancel    context.CancelFunc
+	stop      context.CancelFunc
 	stats     *Stats
 	warnings  warnings
 	adaptive  *jaeger.AdaptiveSamplerUpdater
 
 	err      error // of the last attempt
-	unlogged int64 // failures
+	unlogged int64 // failures since the last warning
 }
 
 func newSamplingServer(cfg *config.SamplerConfig, o *options) *samplingServer {
-	h := newHTTP()
-	h.DisableKeepAlives = true // over HTTP/2 a connection would outlive the request that stop ends
+	h := newHTTPTransport()
+	h.DisableKeepAlives = true // or an HTTP/2 connection would outlive the request that stop ends
 	s := &samplingServer{
 		url:      cfg.SamplingServerURL,
 		client:   &http.Client{Transport: h, Timeout: 10 * time.Second},
@@ -55,7 +54,7 @@ func newSamplingServer(cfg *config.SamplerConfig, o *options) *samplingServer {
 	if u, err := url.Parse(s.url); err == nil {
 		s.name = u.Scheme + "://" + u.Host + u.Path
 	}
-	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
 }
 
@@ -99,8 +98,8 @@ func (s *samplingServer) Parse(answer []byte) (any, error) {
 	return strategy, nil
 }
 
-// Update is called with the sampler's lock held, so a span that is started after reading
-// Stats.Sampler is sampled by that strategy.
+// Update is called with the sampler's lock held. So after Stats.Sampler shows a strategy, it is in
+// force for every new span.
 func (s *samplingServer) Update(sampler jaeger.SamplerV2, answer any) (jaeger.SamplerV2, error) {
 	next, ok := answer.(*strategy)
 	if !ok {
@@ -117,7 +116,7 @@ func (s *samplingServer) Update(sampler jaeger.SamplerV2, answer any) (jaeger.Sa
 	default:
 		sampler = jaeger.NewRateLimitingSampler(next.tracesPerSecond)
 	}
-	if err != nil { // not expected, and not logged here: a logger that starts spans would wait for the lock
+	if err != nil { // not expected, and not logged: a logger that starts spans would wait for the lock
 		return nil, err
 	}
 	s.err = nil
@@ -129,7 +128,7 @@ func (s *samplingServer) Update(sampler jaeger.SamplerV2, answer any) (jaeger.Sa
 // failed records that there was no new strategy. The previous one stays in force.
 func (s *samplingServer) failed(err error) {
 	if s.ctx.Err() != nil {
-		return // stop ended the request
+		return // by stop
 	}
 	s.err = err
 	s.stats.StrategiesFailed.Add(1)
@@ -154,11 +153,8 @@ func (s *samplingServer) log(final bool) {
 	s.warnings.log("tracer: the sampling server gave no strategy", attrs...)
 }
 
-// stop cancels the current request, since the sampler's Close waits for it.
-func (s *samplingServer) stop() { s.cancel() }
-
-// close logs the remaining failures, and returns an error if the last attempt failed. It must be
-// called after the sampler's Close.
+// close logs the remaining failures, and returns an error if the last attempt failed. Call it only
+// after the sampler's Close.
 func (s *samplingServer) close() error {
 	s.log(true)
 	if s.err == nil {
@@ -168,11 +164,10 @@ func (s *samplingServer) close() error {
 		s.name, s.err, s.stats.Sampler())
 }
 
-// strategy is a sampling server's answer: rates per operation, or else a single rate, or else a
-// limit.
+// strategy is a sampling server's answer: rates per operation, a single rate, or a limit.
 type strategy struct {
 	sampling.SamplingStrategyResponse
-	tracesPerSecond float64
+	tracesPerSecond float64 // the limit, if the response has no rates
 }
 
 // String describes the strategy for Stats.Sampler.
@@ -187,9 +182,10 @@ func (s *strategy) String() string {
 	return fmt.Sprintf("ratelimiting %v", s.tracesPerSecond)
 }
 
-// parseStrategy parses the answers of Jaeger, whose enums are names or, at another path, numbers,
-// and of the OpenTelemetry Collector, which omits fields that are zero. As in Jaeger's clients,
-// rates per operation come first. If the answer has both a rate and a limit, strategyType chooses.
+// parseStrategy parses the answers of Jaeger and of the OpenTelemetry Collector. Jaeger writes
+// enums as names or, at another path, as numbers. The Collector omits fields that are zero. As in
+// Jaeger's clients, rates per operation come first. Between a rate and a limit, strategyType
+// chooses.
 func parseStrategy(answer []byte) (*strategy, error) {
 	var a struct {
 		StrategyType          strategyType
@@ -254,8 +250,7 @@ func parseStrategy(answer []byte) (*strategy, error) {
 
 const maxQuoted = 100 // bytes of an answer in an error
 
-// strategyType is a name, as Thrift and protobuf write it, or a number, as older Thrift and
-// encoding/json do. Its zero value is PROBABILISTIC.
+// strategyType is a name or a number in JSON. Its zero value is PROBABILISTIC.
 type strategyType int
 
 const rateLimiting = strategyType(sampling.SamplingStrategyType_RATE_LIMITING)
@@ -272,7 +267,7 @@ func (t *strategyType) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// number is a JSON number, or a string with one, as protobuf writes 64-bit numbers.
+// number is a number in JSON, or a string with one: protobuf writes 64-bit numbers so.
 type number float64
 
 func (n *number) UnmarshalJSON(text []byte) error {

@@ -9,8 +9,7 @@ import (
 )
 
 // priorities is a jaeger.ContribObserver that accepts any number or boolean as sampling.priority.
-// OpenTracing's type for it is uint16, and Jaeger's tracer ignores other types, but programs set an
-// int.
+// Jaeger's tracer accepts only uint16, OpenTracing's type for it, but programs set an int.
 type priorities struct{}
 
 func (priorities) OnStartSpan(
@@ -20,8 +19,8 @@ func (priorities) OnStartSpan(
 	return (*prioritized)(span), ok
 }
 
-// prioritized is a span as its own jaeger.ContribSpanObserver: a struct that holds the span would
-// be one more allocation per span.
+// prioritized is a span as its own jaeger.ContribSpanObserver. A struct that contains the span
+// would cost each span an allocation.
 type prioritized jaeger.Span
 
 func (p *prioritized) OnSetTag(key string, value any) {

@@ -2,14 +2,14 @@ package tracer
 
 import "sync/atomic"
 
-// Stats counts what becomes of the spans that a tracer sends, and how it samples. Give one to
-// [WithStats] for each tracer, and read it at any time. Spans that only go to a Recorder are not
-// counted, nor are spans that finish after Close.
+// Stats counts the spans that a tracer sends or loses, and describes how it samples. Give each
+// tracer its own with [WithStats], and read it at any time. Spans that only go to a Recorder are
+// not counted, nor are spans that finish after Close.
 type Stats struct {
 	Sent     atomic.Int64 // accepted by the collector, or sent to an agent, which does not answer
 	Dropped  atomic.Int64 // the queue was full
-	TooLarge atomic.Int64 // a single span: the collector answered 413, or it exceeds an agent's packet of 65,000 bytes
-	Failed   atomic.Int64 // not accepted, or not sent, or formatting one of their values panicked
+	TooLarge atomic.Int64 // a single span got the answer 413, or exceeds an agent's packet of 65,000 bytes
+	Failed   atomic.Int64 // not accepted or not sent for another reason, or formatting one of their values panicked
 
 	Strategies       atomic.Int64 // the sampling server's answers that took effect
 	StrategiesFailed atomic.Int64 // failures to reach it, and answers that were not a strategy

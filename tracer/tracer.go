@@ -124,7 +124,7 @@ func start(s *settings.Settings, o *options) (opentracing.Tracer, io.Closer, err
 	}
 	closer := closeFunc(sync.OnceValue(func() error {
 		stopSampler() // first, or Jaeger waits for the sampling server's answer
-		return errors.Join(c.Close(), reporter.lost(), samplerErr())
+		return errors.Join(c.Close(), reporter.err(), samplerErr())
 	}))
 	return p.Wrap(t.(*jaeger.Tracer)), closer, nil // it has no other type, unless it is disabled
 }
