@@ -12,8 +12,8 @@ import (
 	"github.com/uber/jaeger-client-go"
 )
 
-// An Option of [New] and [FromYAML]. It wins over the environment and the document. A wrong
-// argument is an error of New.
+// An Option configures the tracer of [New] and [FromYAML]. It wins over the environment and the
+// document. If its argument is wrong, New and FromYAML return an error.
 type Option func(*options)
 
 type options struct {
@@ -31,9 +31,8 @@ func (o *options) errorf(format string, args ...any) {
 	o.errs = append(o.errs, fmt.Errorf("tracer: "+format, args...))
 }
 
-// WithRecorder keeps the last traces in r, which must not be nil. Spans are also sent to the
-// collector or agent that is configured. If none is, they only go to r, and nothing uses the
-// network.
+// WithRecorder keeps the last traces in r, which must not be nil. If a collector or an agent is
+// configured, spans are sent there too. Otherwise they only go to r, not to localhost:6831.
 func WithRecorder(r *Recorder) Option {
 	return func(o *options) {
 		if o.recorder = r; r == nil {
@@ -42,10 +41,11 @@ func WithRecorder(r *Recorder) Option {
 	}
 }
 
-// WithCollector sends spans to the Jaeger collector at url, instead of what JAEGER_ENDPOINT and
-// JAEGER_AGENT_HOST name. A URL without a path, such as http://host:14268, gets /api/traces.
-// Credentials go into the URL. JAEGER_USER, JAEGER_PASSWORD and JAEGER_AUTH_TOKEN belong to
-// JAEGER_ENDPOINT, and are neither sent nor checked.
+// WithCollector sends spans to the Jaeger collector at url, instead of the one in JAEGER_ENDPOINT
+// or the agent in JAEGER_AGENT_HOST. A URL without a path, such as http://host:14268, gets
+// /api/traces. Put credentials into the URL: http://user:password@host:14268. JAEGER_USER,
+// JAEGER_PASSWORD and JAEGER_AUTH_TOKEN belong to JAEGER_ENDPOINT, so they are neither sent nor
+// checked.
 func WithCollector(url string) Option {
 	return func(o *options) {
 		var ok bool
@@ -56,8 +56,8 @@ func WithCollector(url string) Option {
 }
 
 // WithTag adds a tag to the process, and so to every span. It replaces a tag with the same key from
-// JAEGER_TAGS, the document or an earlier WithTag. A value that is not a string, number, boolean or
-// []byte is converted to text by WithTag itself.
+// JAEGER_TAGS, the document or an earlier WithTag. If value is not a string, number, boolean or
+// []byte, WithTag formats it as text at once.
 func WithTag(key string, value any) Option {
 	return func(o *options) {
 		if key == "" {
@@ -90,17 +90,18 @@ const (
 	W3C = propagation.W3C
 )
 
-// A Deleter is a carrier from which Inject can remove stale headers, which name a span of another
-// hop. Inject also removes them from http.Header, opentracing.HTTPHeadersCarrier and
-// opentracing.TextMapCarrier. A carrier that only has Set keeps them.
+// A Deleter is a carrier from which Inject can remove the headers of formats that it does not
+// write. Such headers, copied from an incoming request, would name the wrong span. Inject also
+// removes them from http.Header, opentracing.HTTPHeadersCarrier and opentracing.TextMapCarrier. A
+// carrier that only has Set keeps them.
 type Deleter interface {
 	// Del removes the header key, which is in lower case, with all its values.
 	Del(key string)
 }
 
-// WithPropagation sets the formats that Inject writes, instead of JAEGER_PROPAGATION. The default
-// is Jaeger and B3. Extract reads all formats, but these first, in this order: list the one first
-// that the proxies between your services rewrite.
+// WithPropagation sets the formats that Inject writes, instead of those in JAEGER_PROPAGATION. The
+// default is Jaeger and B3. Extract still reads all formats, but prefers these, in this order. So
+// list the one first that the proxies between your services rewrite.
 func WithPropagation(formats ...Format) Option {
 	return func(o *options) {
 		if len(formats) == 0 {
@@ -116,13 +117,13 @@ func WithPropagation(formats ...Format) Option {
 }
 
 // WithDeferredAsDenied does not sample traces whose B3 IDs come without a decision (x-b3-sampled).
-// By default the sampler decides about them, as the B3 specification says. Use it in services that
-// are called by Jaeger's Python client with B3: for a trace that it does not sample, that client
-// sends no decision.
+// By default the sampler decides about them, as the B3 specification says. Use it in a service that
+// Jaeger's Python client calls with B3: for a trace that it does not sample, that client sends no
+// decision.
 func WithDeferredAsDenied() Option { return func(o *options) { o.deferredAsDenied = true } }
 
-// WithStats counts in s what becomes of the spans that are sent, and describes the sampler there.
-// s must not be nil.
+// WithStats counts the spans that are sent or lost in s, which must not be nil. s also describes
+// the sampler.
 func WithStats(s *Stats) Option {
 	return func(o *options) {
 		if o.stats = s; s == nil {
@@ -131,10 +132,10 @@ func WithStats(s *Stats) Option {
 	}
 }
 
-// WithLogger logs warnings to l, which must not be nil. One says how many spans were lost, and why:
-// at the first loss, then at most once a minute, and for the rest when the tracer is closed.
-// Another says, as often, that the sampling server gave no strategy. JAEGER_REPORTER_LOG_SPANS logs
-// to l, too.
+// WithLogger logs warnings to l, which must not be nil: how many spans were lost, and why, and that
+// the sampling server gave no strategy. Each of the two is logged at the first failure, then at
+// most once a minute, and for the rest when the tracer is closed. JAEGER_REPORTER_LOG_SPANS also
+// logs to l.
 func WithLogger(l *slog.Logger) Option {
 	return func(o *options) {
 		if o.logger = l; l == nil {

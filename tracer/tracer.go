@@ -16,38 +16,37 @@ import (
 // New opens a tracer for a service, configured by the JAEGER_* variables and by options. If service
 // is blank, JAEGER_SERVICE_NAME names it. New does not set the global tracer.
 //
-// Three defaults differ from jaeger-client-go's, which lose spans or parts of them silently:
+// jaeger-client-go's defaults lose spans silently, so these differ; docs/tracer.md lists all:
 //
-//   - Every trace is sampled. jaeger-client-go samples none until an agent answers, and agents do
-//     not exist since Jaeger 1.68. If the environment names a sampling server
-//     (JAEGER_SAMPLING_ENDPOINT or JAEGER_SAMPLER_MANAGER_HOST_PORT), it decides; until it has
-//     answered, 0.1 % of all traces are sampled.
-//   - A tag's value may have 4 KiB. jaeger-client-go truncates at 256 bytes, without a mark, and
-//     most SQL statements are longer.
+//   - Every trace is sampled. jaeger-client-go samples none until an agent answers, and Jaeger has
+//     no agent since version 1.63. If JAEGER_SAMPLING_ENDPOINT or JAEGER_SAMPLER_MANAGER_HOST_PORT
+//     names a sampling server, that server decides. Until it answers, 0.1 % of all traces are
+//     sampled.
+//   - A tag's value may have 4 KiB. jaeger-client-go truncates it at 256 bytes, without a mark. Many
+//     SQL statements are longer.
 //   - The queue holds 10,000 finished spans. jaeger-client-go's holds 100, which one busy request
 //     fills.
 //
-// Without a collector or agent, spans go by UDP to localhost:6831, as with all Jaeger clients; see
-// [WithRecorder] for the exception. JAEGER_ENDPOINT may omit the path /api/traces.
-// JAEGER_REPORTER_LOG_SPANS=true logs every span, to the standard logger if there is no
-// [WithLogger]. JAEGER_RPC_METRICS is checked but has no effect. JAEGER_DISABLED=true returns a
-// tracer that does nothing, and no other variable is read.
+// If neither a collector nor an agent is configured, spans go by UDP to localhost:6831, as with all
+// Jaeger clients, or with [WithRecorder] nowhere else. JAEGER_ENDPOINT may omit the path
+// /api/traces. JAEGER_REPORTER_LOG_SPANS=true logs every span, to the standard logger if there is
+// no [WithLogger]. JAEGER_DISABLED=true returns a tracer that does nothing; no other variable is
+// read.
 //
 // An error names the variable, its value and what is allowed. All errors are returned at once.
 //
 // Call Close on the closer when the program ends. It sends the queued spans and stops all
 // goroutines. If the collector fails, it gives up after at most fifteen seconds. Its error says how
-// many spans were lost since New, with the last reason, and whether the sampling server gave no
-// strategy when it was last asked. An agent does not confirm what it receives, so only spans that
-// could not be sent count as lost. Close may be called several times, from several goroutines: all
-// calls wait and return the same error. A closed tracer may still be used, but its spans only go to
-// the Recorder.
+// many spans were lost since New, and the last reason. It also says if the last attempt to get a
+// sampling strategy failed. An agent does not confirm what it receives, so spans that it lost are
+// not counted. Close may be called several times, from several goroutines: all calls wait and
+// return the same error. A closed tracer may still be used, but its spans only go to the Recorder.
 func New(service string, opts ...Option) (opentracing.Tracer, io.Closer, error) {
 	return open(new(settings.Source), service, opts)
 }
 
-// FromYAML opens a tracer as [New] does, configured also by a YAML document for Jaeger's clients in
-// other languages:
+// FromYAML opens a tracer as [New] does, but also reads a YAML document, as Jaeger's clients in
+// other languages do:
 //
 //	service_name: shop
 //	sampler: {type: const, param: 1}
@@ -56,13 +55,14 @@ func New(service string, opts ...Option) (opentracing.Tracer, io.Closer, error) 
 //	tags: {zone: eu}
 //	propagation: b3
 //
-// The keys are those of jaeger-client-python, and those of Jaeger's Java and Go clients in sections
-// sampler and reporter: docs/tracer.md lists them. Case, _ and - in keys do not matter. Options win
-// over the document, the document wins over the environment. A key without a value is not set.
+// The keys are those of jaeger-client-python, and in sections sampler and reporter also those of
+// Jaeger's Java and Go clients: docs/tracer.md lists them. Case, _ and - in keys do not matter. A
+// key without a value is not set. Options win over the document, and the document wins over the
+// environment.
 //
-// Settings that belong together come from a single source. The environment's sampler parameter is
-// not used for the document's sampler. Credentials come from the document if it sets any of them or
-// an endpoint, otherwise from the environment.
+// Settings that belong together come from a single source. If the document sets the sampler's type,
+// the environment's parameter is not used. Credentials come from the document if it sets any of
+// them or an endpoint, otherwise from the environment.
 //
 // An unknown key, a malformed value, a key that is set twice and a setting that only other clients
 // support are errors that name the line. All errors are returned at once.
@@ -93,7 +93,6 @@ func open(src *settings.Source, service string, opts []Option) (opentracing.Trac
 	return start(s, o)
 }
 
-// start starts a tracer. All that can fail comes first.
 func start(s *settings.Settings, o *options) (opentracing.Tracer, io.Closer, error) {
 	reporter, err := newReporter(s, o)
 	if err != nil {
@@ -126,7 +125,7 @@ func start(s *settings.Settings, o *options) (opentracing.Tracer, io.Closer, err
 		stopSampler() // first, or Jaeger waits for the sampling server's answer
 		return errors.Join(c.Close(), reporter.err(), samplerErr())
 	}))
-	return p.Wrap(t.(*jaeger.Tracer)), closer, nil // it has no other type, unless it is disabled
+	return p.Wrap(t.(*jaeger.Tracer)), closer, nil // only a disabled tracer has another type
 }
 
 type closeFunc func() error
