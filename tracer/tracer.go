@@ -28,9 +28,9 @@ import (
 //     fills.
 //
 // If neither a collector nor an agent is configured, spans go by UDP to localhost:6831, as with all
-// Jaeger clients, or with [WithRecorder] nowhere else. JAEGER_ENDPOINT may omit the path
-// /api/traces. JAEGER_REPORTER_LOG_SPANS=true logs every span, to the standard logger if there is
-// no [WithLogger]. JAEGER_DISABLED=true returns a tracer that does nothing; no other variable is
+// Jaeger clients; with [WithRecorder] they only go to the Recorder. JAEGER_ENDPOINT may omit the
+// path /api/traces. JAEGER_REPORTER_LOG_SPANS=true logs every span, to the standard logger if there
+// is no [WithLogger]. JAEGER_DISABLED=true returns a tracer that does nothing; no other variable is
 // read.
 //
 // An error names the variable, its value and what is allowed. All errors are returned at once.
