@@ -122,10 +122,8 @@ func (c *collector) send(spans []*j.Span) {
 		default:
 			giveUp = true
 		}
-		if giveUp || c.graceOver() {
-			if len(spans) > 0 {
-				c.failed(len(spans), err)
-			}
+		if len(spans) > 0 && (giveUp || c.graceOver()) {
+			c.failed(len(spans), err)
 			return
 		}
 	}

@@ -58,15 +58,12 @@ func newSamplingServer(cfg *config.SamplerConfig, o *options) *samplingServer {
 	return s
 }
 
-func (s *samplingServer) Fetch(service string) ([]byte, error) {
-	answer, err := s.fetch(service)
-	if err != nil {
-		s.failed(err)
-	}
-	return answer, err
-}
-
-func (s *samplingServer) fetch(service string) ([]byte, error) {
+func (s *samplingServer) Fetch(service string) (answer []byte, err error) {
+	defer func() {
+		if err != nil {
+			s.failed(err)
+		}
+	}()
 	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, s.url, nil)
 	if err != nil {
 		return nil, withoutURL(err)
@@ -82,7 +79,7 @@ func (s *samplingServer) fetch(service string) ([]byte, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("it answered %s", statusText(resp.StatusCode))
 	}
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err == nil && len(answer) > maxAnswer {
 		err = fmt.Errorf("its answer has more than %d bytes", maxAnswer)
 	}

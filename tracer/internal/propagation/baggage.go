@@ -53,19 +53,17 @@ func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded boo
 	items.limit()
 	// Remove old values whose name differs in case. Extract keeps the value that it finds first,
 	// and the order of a map is random.
-	var written map[string]bool // in lower case, as Extract reads them
 	deleteKeys(w, func(key string) bool {
 		old, ok := baggageName(key)
 		if !ok {
 			return false
 		}
-		if written == nil {
-			written = make(map[string]bool, len(items))
-			for name := range items {
-				written[strings.ToLower(name)] = true
+		for name := range items {
+			if strings.ToLower(name) == strings.ToLower(old) { // as Extract compares them
+				return true
 			}
 		}
-		return written[strings.ToLower(old)]
+		return false
 	})
 	for name, item := range items {
 		w.Set(jaeger.TraceBaggageHeaderPrefix+name, item.value)
