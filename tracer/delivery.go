@@ -59,7 +59,7 @@ func (d *delivery) failed(n int, err error) {
 	d.failing = true
 }
 
-// discarded counts spans as failed that there was no attempt to send.
+// discarded counts spans as failed, without an attempt to send them.
 func (d *delivery) discarded(n int, err error) {
 	d.stats.Failed.Add(int64(n))
 	d.lastErr = err

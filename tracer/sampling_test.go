@@ -90,8 +90,7 @@ func TestStrategyDecides(t *testing.T) {
 	sampled := func(tr opentracing.Tracer, operation string) bool {
 		return tr.StartSpan(operation).Context().(jaeger.SpanContext).IsSampled()
 	}
-	// The values say whether "a" and "b" are sampled. One of each came before, which a limiter
-	// accepts.
+	// The values say whether the second spans "a" and "b" are sampled. A limiter accepts the first.
 	for answer, want := range map[string][2]bool{
 		`{"strategyType":0,"probabilisticSampling":{"samplingRate":1}}`:           {true, true},
 		`{"probabilisticSampling":{}}`:                                            {false, false},

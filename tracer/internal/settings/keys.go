@@ -7,10 +7,10 @@ import (
 	"github.com/gaptrace/gaptrace/internal/suggest"
 )
 
-// A key describes a key that a document may contain. Apart from paths, either section, setting
-// (with form), only or unsupported is set.
+// key describes one key of a document, or several with the same meaning. Apart from paths, either
+// section, setting (with form), only or unsupported is set.
 type key struct {
-	paths       []string // its names, with those of its sections: sampler.type
+	paths       []string // its names, each with its section's: sampler.type
 	section     bool     // it contains other keys
 	setting     string   // the name of the setting that it sets, such as JAEGER_SAMPLER_TYPE
 	form        form     // of its value
@@ -18,7 +18,7 @@ type key struct {
 	unsupported string   // why it is an error
 }
 
-// A form is how a document writes a value.
+// form is how a document writes a value.
 type form int
 
 const (
