@@ -169,7 +169,7 @@ func (r *Recorder) process(span *jaeger.Span) *gap.Process {
 	thrift := jaeger.BuildJaegerProcessThrift(span) // the only way to the service's name
 	b := newBudget()
 	p := &gap.Process{Service: b.truncate(thrift.ServiceName), Tags: b.fields(nil, thrift.Tags)}
-	compact(&p.Service, p.Tags, nil)
+	b.compact(&p.Service, p.Tags, nil)
 	r.processes[span.Tracer()] = p
 	return p
 }

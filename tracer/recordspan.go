@@ -45,7 +45,7 @@ func convert(span *jaeger.Span) recordedSpan {
 		}
 		s.Logs = append(s.Logs, l)
 	}
-	compact(&s.Operation, s.Tags, s.Logs)
+	b.compact(&s.Operation, s.Tags, s.Logs)
 	if b.lost > 0 {
 		s.Tags = append(s.Tags, gap.Field{Key: TruncatedTag, Value: int64(b.lost)})
 	}
@@ -161,6 +161,7 @@ func text(v any) (s string) {
 // budget limits what is kept of a span, or of a process.
 type budget struct {
 	left int // bytes that may still be kept
+	text int // bytes of the strings that are kept
 	lost int // names, values and so on that were truncated or left out
 }
 
@@ -177,83 +178,62 @@ func (b *budget) spend(n int) bool {
 	return true
 }
 
-// field returns a gap.Field, if the budget allows it. Its strings are not copied: see [compact].
+// field returns a gap.Field, if the budget allows it. Its strings are not copied: see compact.
 func (b *budget) field(key string, v any) (f gap.Field, ok bool) {
-	before := b.lost
-	f = gap.Field{Key: b.truncate(key), Value: b.value(v)}
-	truncated := b.lost
+	before := *b
+	f = gap.Field{Key: b.truncate(key), Value: plain(v)}
 	const boxed = 16 // about the bytes of a value in an interface
 	size := int(unsafe.Sizeof(f)) + len(f.Key) + boxed
-	switch v := f.Value.(type) {
+	var raw []byte
+	switch typed := f.Value.(type) {
 	case string:
-		size += len(v)
+		s := b.truncate(typed)
+		if len(s) < len(typed) { // otherwise, the assignment would only allocate
+			f.Value = s
+		}
+		size += len(s)
 	case []byte:
-		size += len(v)
+		raw = typed[:min(len(typed), maxRecordedValue)]
+		if len(raw) < len(typed) {
+			b.lost++
+		}
+		size += len(raw)
 	}
 	if !b.spend(size) {
-		b.lost -= truncated - before // the field counts once, not also its truncated parts
+		*b = before
+		b.lost++ // the whole field, so not also its truncated parts
 		return f, false
 	}
-	if raw, ok := f.Value.([]byte); ok {
+	if raw != nil {
 		f.Value = slices.Clone(raw) // since the program may change it
 	}
 	return f, true
 }
 
-// value converts v with plain and truncates it.
-func (b *budget) value(v any) any {
-	v = plain(v)
-	switch typed := v.(type) {
-	case string:
-		if len(typed) > maxRecordedValue {
-			return b.truncate(typed)
-		}
-	case []byte:
-		if len(typed) > maxRecordedValue {
-			b.lost++
-			return typed[:maxRecordedValue]
-		}
-	}
-	return v // not typed: converting it to any would allocate
-}
-
 // truncate truncates s to maxRecordedValue bytes, between two runes.
 func (b *budget) truncate(s string) string {
-	if len(s) <= maxRecordedValue {
-		return s
+	if len(s) > maxRecordedValue {
+		b.lost++
+		end := maxRecordedValue
+		for end > maxRecordedValue-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+			end--
+		}
+		s = s[:end]
 	}
-	b.lost++
-	end := maxRecordedValue
-	for end > maxRecordedValue-utf8.UTFMax && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
+	b.text += len(s)
+	return s
 }
 
-// compact copies all strings, with one allocation. Otherwise ten bytes of a large body would
-// keep all of it in memory, which no limit counts.
-func compact(name *string, fields []gap.Field, logs []gap.Log) {
-	n := len(*name) + textSize(fields)
-	for _, l := range logs {
-		n += textSize(l.Fields)
-	}
+// compact copies all strings, with one allocation. Otherwise ten bytes of a large body would keep
+// all of it in memory, which no limit counts.
+func (b *budget) compact(name *string, fields []gap.Field, logs []gap.Log) {
 	var c copier
-	c.Grow(n)
+	c.Grow(b.text)
 	*name = c.copy(*name)
 	c.copyAll(fields)
 	for _, l := range logs {
 		c.copyAll(l.Fields)
 	}
-}
-
-func textSize(fields []gap.Field) (n int) {
-	for _, f := range fields {
-		n += len(f.Key)
-		if s, ok := f.Value.(string); ok {
-			n += len(s)
-		}
-	}
-	return n
 }
 
 // copier copies strings into one buffer. Grow must have made it large enough for all of them.

@@ -1,6 +1,7 @@
 package propagation
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -136,17 +137,9 @@ func (h *headers) writeHTTP(header http.Header) {
 // programs also set keys without http.Header's methods.
 func deleteKeys(w opentracing.TextMapWriter, match func(key string) bool) {
 	header, _ := httpHeader(w)
-	for key := range header {
-		if match(key) {
-			delete(header, key)
-		}
-	}
+	maps.DeleteFunc(header, func(key string, _ []string) bool { return match(key) })
 	m, _ := w.(opentracing.TextMapCarrier)
-	for key := range m {
-		if match(key) {
-			delete(m, key)
-		}
-	}
+	maps.DeleteFunc(m, func(key, _ string) bool { return match(key) })
 }
 
 // isNilMap reports whether w is a nil map, which cannot be written to.
