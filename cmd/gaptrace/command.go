@@ -17,16 +17,16 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-const about = `gaptrace reads traces and reports their gaps: the time inside a span that no other span covers. A gap is
-self time of the program, which may be CPU.
+const about = `gaptrace reads traces and reports their gaps: the time inside a span that none of its child
+spans covers. There the program worked, or waited for something that is not traced.
 
 Each argument is one of these:
   - a file of traces in Jaeger's JSON, compressed with gzip or not
-  - "-" for standard input, which is also the default if it is not a terminal
+  - "-" for standard input, which is also the default if it is a pipe or a file
   - the http:// or https:// URL of a Jaeger query service
   - the URL of a trace or a search in Jaeger's UI, as the browser shows it
 
-Exit codes: 0 everything was read and written; 1 something failed: whatever could be read is still reported;
+Exit codes: 0 everything was read and written; 1 something failed, and what could be read is reported;
 2 wrong usage; 130 interrupted.`
 
 const reportExamples = `  gaptrace report trace.json
@@ -55,7 +55,7 @@ type options struct {
 	maxBytes size
 	skew     skew
 
-	drawsTraces                  bool // true for report; top has only operations of the next flags
+	drawsTraces                  bool // true for report; of the next flags, top has only --operations
 	draw, gaps, operations, rows int
 	atLeast                      time.Duration
 
@@ -103,7 +103,7 @@ func newCommand(s streams) *cobra.Command {
 	return root
 }
 
-// subcommand completes report or top: its flags and what it runs.
+// subcommand adds to report or top its flags and what it runs.
 func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 	o := &options{
 		drawsTraces: slices.Contains(formats, "perfetto"),
@@ -114,7 +114,7 @@ func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 	complete := func(flag string, values ...string) {
 		fixed := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
 		if err := c.RegisterFlagCompletionFunc(flag, fixed); err != nil {
-			panic(err) // there is no such flag
+			panic(err) // only if there is no such flag
 		}
 	}
 	complete("format", formats...)
@@ -180,7 +180,7 @@ func (o *options) addFlags(c *cobra.Command) {
 	f.BoolVar(&o.stats, "stats", false, "print to standard error how much was read, how long it took, and peak memory")
 }
 
-// check refuses values that make no sense, and fills in defaults that depend on other flags.
+// check refuses invalid values and combinations, and sets the defaults that depend on other flags.
 func (o *options) check(given func(flag string) bool, args []string) error {
 	if !given("format") {
 		o.format.value = cmp.Or(formatOf(o.output, o.format.of), o.format.value)
@@ -214,7 +214,7 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 	}
 	var err error
 	o.jaegerUI, err = withoutUser(o.jaegerUI)
-	if err == nil { // an empty page refuses what the page of the whole input would refuse in the end
+	if err == nil { // HTML validates the URL: an empty page fails now, the page of the input only at the end
 		err = report.New(report.Options{}).HTML(io.Discard, report.HTMLOptions{Jaeger: o.jaegerUI})
 	}
 	if err != nil {

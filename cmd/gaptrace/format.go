@@ -34,7 +34,7 @@ func formatOf(name string, formats []string) string {
 	return ""
 }
 
-// renderer takes the traces and writes them in a format.
+// renderer collects traces and writes them in one format.
 type renderer interface {
 	add(t *gap.Trace, warnings []gap.Warning)
 	write(out *output, o *options) error
@@ -125,8 +125,8 @@ func (s *stackRenderer) write(out *output, o *options) error {
 	return b.Flush()
 }
 
-// explicitZero translates the value of a flag for package report, in whose options 0 means the
-// default and a negative number means none or all, as 0 does for the flag.
+// explicitZero translates the value of a flag for package report. Its options take 0 for the
+// default, and a negative number for what 0 means in a flag: none, or all.
 func explicitZero(n int) int {
 	if n == 0 {
 		return -1

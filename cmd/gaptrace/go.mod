@@ -2,9 +2,9 @@ module github.com/gaptrace/gaptrace/cmd/gaptrace
 
 go 1.26.0
 
-// A module of its own, so that programs that import gaptrace do not get the command's dependencies. The
-// version of the root is the one published with the command. go.work uses the folder instead, because go
-// install refuses a module with a replace directive.
+// A module of its own, so that programs that import gaptrace do not get the command's dependencies. It
+// requires the root in the version that is published with the command. Builds in the repository use the
+// root's folder, through go.work: go install refuses a module with a replace directive.
 require (
 	github.com/dustin/go-humanize v1.1.0
 	github.com/gaptrace/gaptrace v0.1.0

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// bound is longer than anything takes here. A test that exceeds it hangs.
+// bound is longer than anything here takes. What exceeds it hangs.
 const bound = time.Minute
 
 // eventually waits until a condition holds.
@@ -155,7 +155,7 @@ func TestSecondSignalEndsHangingProcess(t *testing.T) {
 	dir := t.TempDir()
 	unread, stderr := pipe(t)
 	defer unread.Close()
-	fill(t, stderr) // so that printing "interrupted" hangs
+	fill(t, stderr) // so that printing "interrupted" blocks
 	stdin, _ := pipe(t)
 	p := startProcess(t, stdin, io.Discard, stderr, "report", "-o", filepath.Join(dir, "out.html"), "-")
 	eventually(t, "there is a temporary file", func() bool { return len(tempFiles(dir)) == 1 })

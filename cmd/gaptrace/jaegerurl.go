@@ -22,8 +22,8 @@ type jaegerURL struct {
 	query jaegerjson.Query
 }
 
-// isURL reports whether an argument is a URL rather than a file. It takes "http:host" for a URL,
-// too: nobody has a file of that name.
+// isURL reports whether an argument is a URL rather than a file. "http:host" counts as an (invalid)
+// URL, because it is hardly the name of a file.
 func isURL(arg string) bool {
 	scheme, _, ok := strings.Cut(strings.ToLower(arg), ":")
 	return ok && (scheme == "http" || scheme == "https")

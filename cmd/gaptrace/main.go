@@ -1,5 +1,5 @@
-// Command gaptrace reports the gaps of traces: the time inside a span that no other span covers.
-// It reads Jaeger's JSON from files and pipes, or queries a Jaeger query service.
+// Command gaptrace reports the gaps of traces: the time inside a span that none of its child
+// spans covers. It reads Jaeger's JSON from files and pipes, or queries a Jaeger query service.
 //
 //	gaptrace report trace.json
 //	gaptrace top --service bookshop http://localhost:16686
@@ -41,20 +41,20 @@ type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// streams are the program's standard streams, and what writes to them.
+// streams are the program's standard streams, with the report and the progress line on them.
 type streams struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 
-	out      *output   // of the report; not opened yet
-	progress *progress // on stderr; not started yet
+	out      *output   // of the report, to stdout or a file
+	progress *progress // on stderr
 }
 
 // run is the program. It returns the exit code.
 //
-// If ctx ends, run returns at once, whatever is going on: a pipe may block forever, and a large
-// page takes long. It calls release as soon as an interrupted run has left no file. From then on a
-// signal may kill the process, which may still block on printing "interrupted".
+// If a signal ends ctx, run returns at once, even while execute blocks on a pipe or writes a large
+// page. It first removes the temporary file, and then calls release, which stops catching signals:
+// a second one kills the process, even if printing "interrupted" blocks.
 func run(ctx context.Context, release func(), args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	s := streams{stdin, stdout, stderr, newOutput(ctx, stdout), newProgress(stderr)}
 	done := make(chan error, 1)
@@ -71,7 +71,7 @@ func run(ctx context.Context, release func(), args []string, stdin io.Reader, st
 		}
 	}
 	if ctx.Err() != nil {
-		release() // if the command itself noticed the signal first
+		release() // in case execute noticed the signal first
 	}
 	s.progress.close()
 	switch {
@@ -126,8 +126,8 @@ const notRepeated = "(not repeated, it may contain a password)"
 // mayBeSecret matches words that look like a URL with a user.
 var mayBeSecret = regexp.MustCompile(`\S*@\S*`)
 
-// printError writes each line of err as a message. Joined errors have a line each. Names in a
-// message come from traces and files, so control characters are removed.
+// printError writes each line of err as a message; each of several joined errors has its own line.
+// Names in a message come from traces and files, so control characters are replaced.
 func printError(w io.Writer, err error) {
 	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(w, "gaptrace: %s\n", printable.Text(strings.TrimSuffix(line, "\n"), 2000))

@@ -7,8 +7,8 @@ import (
 	"runtime/metrics"
 )
 
-// memoryLimit makes the garbage collector run more often while the heap is large. By default half
-// of the memory is garbage when a large trace has been read or is being written.
+// memoryLimit makes the garbage collector run more often while the heap is large. Without it, half
+// of the memory may be garbage after a large trace has been read.
 //
 // Peak resident memory of report, for a trace of a million spans (manyspans -shape realistic):
 //
@@ -17,10 +17,10 @@ import (
 //	html     675 MB   454 MB   3.9 → 4.4 s
 //	json     615 MB   454 MB   4.9 → 6.7 s
 //
-// The promise is 500 MB. A fixed limit would not do: if more than that is live, the collector would
-// never rest. So the limit follows the live heap.
+// docs/PERFORMANCE.md promises 500 MB. The limit follows the live heap: if more memory were live
+// than a fixed limit allows, the collector would run all the time.
 type memoryLimit struct {
-	bytes int64 // 0 if there is none
+	bytes int64 // 0 if no limit was set
 	live  []metrics.Sample
 }
 
@@ -35,8 +35,8 @@ func newMemoryLimit() *memoryLimit {
 	return &memoryLimit{bytes: initialLimit, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 }
 
-// raise sets the limit to twice the live heap if that comes close to it. It takes about a
-// microsecond.
+// raise sets the limit to twice the live heap if the live heap exceeds 90 % of the limit. It takes
+// about a microsecond.
 func (l *memoryLimit) raise() {
 	if l.bytes == 0 {
 		return

@@ -22,7 +22,7 @@ import (
 //
 // discard may be called at any time, also during open, Write and commit.
 type output struct {
-	ctx    context.Context // of the run; nothing is written after its end
+	ctx    context.Context // of the run; nothing is written after it ends
 	stdout io.Writer
 	file   *os.File // nil for stdout
 
@@ -65,14 +65,14 @@ func (o *output) open(name string) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.state == discarded { // nobody would remove the temporary file
+	if o.state == discarded { // discard, which removes the temporary file, has already run
 		return o.ctx.Err()
 	}
 	temp := filepath.Join(filepath.Dir(name), fmt.Sprintf(".gaptrace-%016x", rand.Uint64()))
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
-			e.Path = name // the user does not know the other name
+			e.Path = name // the user did not choose the name of the temporary file
 		}
 		return err
 	}

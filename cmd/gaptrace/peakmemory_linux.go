@@ -10,8 +10,8 @@ var vmHWM = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
 
 // peakMemory returns the peak resident memory of the process in bytes.
 //
-// It reads /proc because getrusage counts the parent process as well: a process of 3 MB that a
-// process of 300 MB starts has a maxrss of 303 MB.
+// It does not use getrusage, whose maxrss starts at the peak of the process that started this one:
+// a process of 13 MB that was started by one of 300 MB has a maxrss of 300 MB.
 func peakMemory() (int64, bool) {
 	status, err := os.ReadFile("/proc/self/status")
 	found := vmHWM.FindSubmatch(status)

@@ -21,8 +21,8 @@ type progress struct {
 	mu    sync.Mutex
 	task  string
 	read  jaegerjson.Progress
-	drawn bool
-	over  bool
+	drawn bool          // the line is on the terminal
+	over  bool          // close was called
 	ended chan struct{} // closed when over
 	wait  sync.WaitGroup
 }
@@ -97,8 +97,8 @@ func (p *progress) erase() {
 	}
 }
 
-// print writes a message that stays, on a terminal or not. After close it writes nothing: an
-// interrupted request is not worth a message.
+// print writes a message that is not erased, whether or not the writer is a terminal. After close
+// it writes nothing: that an interrupted request is repeated needs no message.
 func (p *progress) print(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

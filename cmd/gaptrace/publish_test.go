@@ -20,7 +20,7 @@ const (
 )
 
 // A release publishes the root in the version that go.mod requires, then the command in the same
-// version. The test publishes the files that git tracks to a proxy and installs from it, without
+// version. The test does the same with a proxy of files, and installs the command from it without
 // go.work.
 func TestReleaseInstalls(t *testing.T) {
 	if testing.Short() {

@@ -166,7 +166,7 @@ func (g *gatherer) noTraces(ctx context.Context, sources []source) error {
 	return errors.Join(errs...)
 }
 
-// stats prints what the run cost. Reading includes decoding and analysing.
+// stats prints what the run cost. reading is the time for decoding and analysing together.
 func (g *gatherer) stats(w io.Writer, reading, writing time.Duration) {
 	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
 	fmt.Fprintf(w, "read      %s\n", readSoFar(g.total))

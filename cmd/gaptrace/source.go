@@ -62,6 +62,7 @@ func isInput(stdin io.Reader) bool {
 func openFile(name string) (io.ReadCloser, error) {
 	f, err := os.Open(name)
 	if err != nil && strings.Contains(name, "@") && strings.Contains(name, ":") {
+		// Perhaps a URL without http://, whose password must not be printed.
 		return nil, fmt.Errorf("open an argument %s: %w", notRepeated, err.(*fs.PathError).Err)
 	}
 	return f, err
@@ -72,8 +73,7 @@ func fileSource(name string, open func() (io.ReadCloser, error)) source {
 	s := source{name: name}
 	s.read = func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
 		return func(yield func([]gap.Span, error) bool) {
-			// A goroutine opens and reads, because both may block on a pipe for longer than the
-			// program runs.
+			// A goroutine opens and reads, because both may block on a pipe even after ctx ends.
 			out, in := io.Pipe()
 			stop := context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })
 			defer stop()
@@ -152,8 +152,8 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 // hintTimeout limits requests whose answer only improves an error message.
 const hintTimeout = 3 * time.Second
 
-// knownServices ends an error with the services of a query service. It returns "" if there is no
-// answer in time.
+// knownServices returns the end of an error message: the services that a query service knows. It
+// returns "" without an answer in time.
 func knownServices(ctx context.Context, c *jaegerjson.Client) string {
 	ctx, cancel := context.WithTimeout(ctx, hintTimeout)
 	defer cancel()
@@ -164,7 +164,7 @@ func knownServices(ctx context.Context, c *jaegerjson.Client) string {
 	return "; services are: " + quoteAll(names)
 }
 
-// noTracesHint says what else to ask a query service for.
+// noTracesHint returns the end of an error message: what else to ask a query service for.
 func (s source) noTracesHint(ctx context.Context) string {
 	if s.client == nil || s.query.Service == "" {
 		return ""

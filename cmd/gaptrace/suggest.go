@@ -7,8 +7,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/suggest"
 )
 
-// suggestService ends the error for an unknown service: with the name that was probably meant, or
-// else with all names that exist.
+// suggestService returns the end of the error message for an unknown service: the name that was
+// probably meant, or all names.
 func suggestService(unknown string, names []string) string {
 	best := suggest.Closest(unknown, names, max(2, len(unknown)/3), strings.ToLower)
 	switch {
