@@ -1,5 +1,5 @@
-// Package printable formats text and durations for people. Text from untrusted input, such as the
-// names in a trace, becomes harmless to a terminal.
+// Package printable formats text and durations for a terminal or a page. Untrusted text, such as
+// the names in a trace, cannot control the terminal.
 package printable
 
 import (
@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// Text replaces whatever could change more than its own place on a terminal with U+FFFD: control
-// characters (so escape sequences, too), marks that change the direction of text, and invalid
-// UTF-8. Text that is longer than limit bytes is truncated and ends with an ellipsis.
+// Text replaces everything that is not printable with U+FFFD: control characters, with which escape
+// sequences begin, marks that change the direction of text, special spaces, and invalid UTF-8. Text
+// of more than limit bytes is truncated, and an ellipsis is added.
 func Text(text string, limit int) string {
 	if len(text) > limit {
 		for limit > 0 && !utf8.RuneStart(text[limit]) {
@@ -26,7 +26,7 @@ func Text(text string, limit int) string {
 	}, strings.ToValidUTF8(text, string(utf8.RuneError)))
 }
 
-// Name returns the Text of the name of a service or an operation, truncated to 200 bytes.
+// Name returns Text of the name of a service or an operation, with a limit of 200 bytes.
 func Name(text string) string { return Text(text, 200) }
 
 // Plural returns the word to print after n: word itself if n is 1, and word with an s otherwise.

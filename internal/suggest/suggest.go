@@ -1,9 +1,9 @@
 // Package suggest finds the name that a misspelled one was probably meant to be.
 package suggest
 
-// Closest returns the name that takes the fewest edits to become word, or "" if each takes more
-// than limit edits. An edit changes, adds or removes one byte. Words are compared after normal,
-// which may ignore case or separators.
+// Closest returns the name with the fewest edits from word, or "" if all names have more than
+// limit. An edit changes, adds or removes one byte. Closest compares what normal returns for word
+// and names, so that normal can ignore case or separators.
 func Closest(word string, names []string, limit int, normal func(string) string) string {
 	best, least := "", limit+1
 	for _, name := range names {
@@ -14,8 +14,8 @@ func Closest(word string, names []string, limit int, normal func(string) string)
 	return best
 }
 
-// distance returns how many edits make b of a (the Levenshtein distance). Words from untrusted
-// input may be long, so it returns 100 for any word of more than 100 bytes.
+// distance returns how many edits turn a into b (the Levenshtein distance). Untrusted words may be
+// long, so it returns 100 if one has more than 100 bytes.
 func distance(a, b string) int {
 	const limit = 100
 	if len(a) > limit || len(b) > limit {

@@ -30,7 +30,8 @@ func Colors(stream any, getenv func(string) string) bool {
 	return Is(stream) && getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }
 
-// Unicode reports whether the locale is UTF-8. Without a locale it returns true.
+// Unicode reports whether the locale is UTF-8: the first of LC_ALL, LC_CTYPE and LANG that is set.
+// Without a locale it returns true.
 func Unicode(getenv func(string) string) bool {
 	for _, variable := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if locale := getenv(variable); locale != "" {

@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// threadTime returns the CPU time that this thread has used. A raw system call does not give Go's
-// scheduler a chance to switch goroutines.
+// threadTime returns the CPU time that this thread has used. It uses a raw system call, because
+// Go's scheduler could run another goroutine after an ordinary one.
 func threadTime() (time.Duration, bool) {
 	const clockThreadCPUTime = 3
 	var t syscall.Timespec
@@ -17,24 +17,23 @@ func threadTime() (time.Duration, bool) {
 	return time.Duration(t.Nano()), errno == 0
 }
 
-// queue reads how long a thread was ready to run while others had the CPUs: the second number of
-// its schedstat. It holds a bare file descriptor, because an os.File would make work for Go's
-// poller.
-type queue struct {
+// queueClock reads how long a thread was ready to run while others had the CPUs: the second number
+// of its schedstat. It holds a file descriptor, because an os.File would make work for Go's poller.
+type queueClock struct {
 	fd   int
 	text [64]byte
 }
 
-// openQueue opens the queue of the calling thread. It returns nil if the kernel does not record it.
-func openQueue() *queue {
+// openQueueClock opens the clock of the calling thread. It returns nil if the kernel has none.
+func openQueueClock() *queueClock {
 	fd, err := syscall.Open("/proc/thread-self/schedstat", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
 	}
-	return &queue{fd: fd}
+	return &queueClock{fd: fd}
 }
 
-func (q *queue) waited() time.Duration {
+func (q *queueClock) waited() time.Duration {
 	if q == nil {
 		return 0
 	}
@@ -49,7 +48,7 @@ func (q *queue) waited() time.Duration {
 	return time.Duration(ns)
 }
 
-func (q *queue) close() {
+func (q *queueClock) close() {
 	if q != nil {
 		_ = syscall.Close(q.fd)
 	}

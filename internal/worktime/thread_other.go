@@ -7,8 +7,8 @@ import "time"
 // threadTime is implemented only on Linux.
 func threadTime() (time.Duration, bool) { return 0, false }
 
-type queue struct{}
+type queueClock struct{}
 
-func openQueue() *queue              { return nil }
-func (*queue) waited() time.Duration { return 0 }
-func (*queue) close()                {}
+func openQueueClock() *queueClock         { return nil }
+func (*queueClock) waited() time.Duration { return 0 }
+func (*queueClock) close()                {}

@@ -1,10 +1,10 @@
-// Package worktime measures the CPU time of a goroutine's own work: everything except the calls
-// between Pause and Resume, in which a library may wait.
+// Package worktime measures the CPU time of a goroutine's work. The clock is paused during calls of
+// a library, which may wait.
 //
 //	goroutine  |--work--|....call....|--work--|..read..|--work--|
 //	clock    Start    Pause       Resume    Pause   Resume    Stop
 //
-// It reads the clock of the thread and knows nothing of spans. So the demo and the benchmarks can
+// It reads the clock of the thread and does not depend on spans. So the demo and the benchmarks can
 // compare it with the gaps that they find in spans.
 package worktime
 
@@ -14,24 +14,21 @@ import (
 	"time"
 )
 
-// minWait is the shortest time off the CPU, and not in the queue for one, that counts as a wait. It
-// is longer than reading the clocks can seem to take, and shorter than waking a thread takes.
+// minWait is how long a thread must neither run nor be ready to run to count as waiting. The error
+// of reading the clocks is smaller, and waking a thread that waited takes longer.
 const minWait = 10 * time.Microsecond
 
 // Clock measures the work of one goroutine. Only that goroutine may use it.
 type Clock struct {
-	last    reading       // when work was last paused or resumed
-	readCPU time.Duration // the least CPU time that reading the clocks takes, at a Pause and the Resume after it
-	pauses  int
-	works   bool // the system has a clock for a thread
-	queue   *queue
-	paused  bool
+	last     reading       // when work was last paused or resumed
+	readCPU  time.Duration // the least CPU time of reading the clocks, at a Pause and the Resume after it
+	pauses   int
+	hasClock bool        // the system has a CPU clock for a thread
+	queue    *queueClock // nil if the kernel has none
+	paused   bool
 
-	cpu     time.Duration
-	elapsed time.Duration
-	queued  time.Duration
-	library time.Duration
-	inside  time.Duration
+	cpu, elapsed, queued time.Duration // of the work
+	library, inside      time.Duration // of the paused intervals
 }
 
 // reading is what the three clocks show.
@@ -41,17 +38,17 @@ type reading struct {
 	wall   time.Time
 }
 
-// Start locks the goroutine to its thread, until Stop, and starts the clock.
+// Start locks the goroutine to its thread until Stop, and starts the clock.
 func Start() *Clock {
 	runtime.LockOSThread()
 	c := &Clock{}
 	// The rest of Start, such as opening a file, counts as work.
 	c.last.wall = time.Now()
-	c.last.cpu, c.works = threadTime()
-	c.queue = openQueue()
+	c.last.cpu, c.hasClock = threadTime()
+	c.queue = openQueueClock()
 	c.last.queued = c.queue.waited()
 	c.readCPU = time.Hour
-	for range 5 { // the least is the cost without interruptions
+	for range 5 { // interruptions only add to the cost, so the least counts
 		before := c.readLeaving()
 		c.readCPU = min(c.readCPU, c.readReturning().cpu-before.cpu)
 	}
@@ -66,7 +63,9 @@ func (c *Clock) Stop() (time.Duration, bool) {
 	}
 	c.queue.close()
 	runtime.UnlockOSThread()
-	return c.cpu + time.Duration(c.pauses)*c.readCPU, c.works
+	// Reading the clocks counts as work. It is in elapsed already, because the wall clock is read
+	// last at a Pause and first at a Resume.
+	return c.cpu + time.Duration(c.pauses)*c.readCPU, c.hasClock
 }
 
 // readLeaving reads the clocks at the end of work. It reads the wall clock last, so that reading
@@ -99,7 +98,7 @@ func (c *Clock) Pause() {
 // Resume counts again after Pause.
 func (c *Clock) Resume() {
 	now := c.readReturning()
-	c.readCPU = min(c.readCPU, now.cpu-c.last.cpu) // in Start the caches were cold
+	c.readCPU = min(c.readCPU, now.cpu-c.last.cpu) // the caches may have been cold in Start
 	used, queued, took := now.cpu-c.last.cpu-c.readCPU, now.queued-c.last.queued, now.wall.Sub(c.last.wall)
 	if took-used-queued < minWait {
 		c.library += took
@@ -123,11 +122,11 @@ func (c *Clock) Elapsed() time.Duration { return c.elapsed }
 // It is zero if the system does not record that.
 func (c *Clock) Queued() time.Duration { return c.queued }
 
-// Library returns the wall time of the paused intervals that never waited: work of a library, such
-// as parsing what was already in a buffer.
+// Library returns the wall time of the paused intervals without a wait: work of a library, such as
+// parsing what was already in a buffer.
 func (c *Clock) Library() time.Duration { return c.library }
 
-// Inside returns the CPU time used in the paused intervals that did wait.
+// Inside returns the CPU time used in the paused intervals with a wait.
 func (c *Clock) Inside() time.Duration { return c.inside }
 
 // Reader returns a reader of r that pauses the clock in each Read.
