@@ -18,8 +18,8 @@ import (
 // atOnce is the number of concurrent requests that follow the single ones.
 const atOnce = 4
 
-// calls are the recorded traces of all requests.
-type calls struct {
+// recording has the traces of all requests.
+type recording struct {
 	single int // number of requests one after the other; atOnce more were concurrent
 	traces [][]gap.Span
 }
@@ -28,7 +28,7 @@ type calls struct {
 type tracers struct {
 	options  map[string]gaptrace.Option // by the name of the service
 	recorder *tracer.Recorder
-	jaeger   string // the URL of the collector, or empty
+	jaeger   string // the URL of the collector, or ""
 	close    closers
 }
 
@@ -40,12 +40,12 @@ func openTracers(c config) (*tracers, error) {
 		recorder: tracer.NewRecorder(c.requests + atOnce),
 		jaeger:   c.jaeger,
 	}
-	to := []tracer.Option{tracer.WithRecorder(t.recorder)}
+	reportTo := []tracer.Option{tracer.WithRecorder(t.recorder)}
 	if c.jaeger != "" {
-		to = append(to, tracer.WithCollector(c.jaeger))
+		reportTo = append(reportTo, tracer.WithCollector(c.jaeger))
 	}
 	for _, service := range []string{"browser", "bookshop", "supplier"} {
-		option, closer, err := trace(service, to...)
+		option, closer, err := openTracer(service, reportTo...)
 		if err != nil {
 			return nil, errors.Join(err, t.close.close())
 		}
@@ -75,7 +75,7 @@ func (t *tracers) send(ctx context.Context, stderr io.Writer) error {
 }
 
 // call starts the servers, calls the bookshop, and stops the servers.
-func call(ctx context.Context, c config, traced *tracers, stderr io.Writer) (calls, error) {
+func call(ctx context.Context, c config, t *tracers, stderr io.Writer) (recording, error) {
 	var stop closers
 	defer func() {
 		if failed := stop.close(); failed != nil {
@@ -85,13 +85,13 @@ func call(ctx context.Context, c config, traced *tracers, stderr io.Writer) (cal
 
 	at, err := startServers(ctx, c, &stop, stderr)
 	if err != nil {
-		return calls{}, err
+		return recording{}, err
 	}
-	shop, err := open(ctx, at, traced.options, &stop, stderr)
+	shop, err := openShop(ctx, at, t.options, &stop, stderr)
 	if err != nil {
-		return calls{}, err
+		return recording{}, err
 	}
-	visitor := browser(traced.options["browser"])
+	visitor := browser(t.options["browser"])
 	stop.add(func() error { visitor.CloseIdleConnections(); return nil })
 
 	err = progress(stderr, fmt.Sprintf("requests: %d single, %d at once", c.requests, atOnce), func() error {
@@ -100,11 +100,11 @@ func call(ctx context.Context, c config, traced *tracers, stderr io.Writer) (cal
 	if err == nil {
 		err = stop.close() // waits for the handlers, whose spans end a little after the answer
 	}
-	return calls{single: c.requests, traces: traced.recorder.Traces()}, err
+	return recording{single: c.requests, traces: t.recorder.Traces()}, err
 }
 
-// open seeds the servers, opens the supplier and then the shop, and returns the shop's URL.
-func open(
+// openShop writes the shop's data, opens the supplier and then the shop, and returns the shop's URL.
+func openShop(
 	ctx context.Context, at addresses, traced map[string]gaptrace.Option, stop *closers, stderr io.Writer,
 ) (string, error) {
 	clients, err := connect(at, traced["bookshop"])

@@ -17,14 +17,13 @@ import (
 	"github.com/gaptrace/gaptrace/tracer"
 )
 
-// This file is all that gaptrace needs in a program: a line for the tracer, one for each client,
-// one for each handler. A service in a process of its own would pass its tracer to
-// opentracing.SetGlobalTracer once, and no option to the wrappers. Here three services share a
-// process, so each passes its own tracer.
+// This file has all the lines that gaptrace needs in a program: one for the tracer, one for each
+// client, one for each handler. Usually a process passes its tracer to opentracing.SetGlobalTracer
+// once, and no option to the wrappers. Here three services share a process, so each passes its own.
 
-// trace opens the tracer of a service.
-func trace(service string, to ...tracer.Option) (gaptrace.Option, io.Closer, error) {
-	t, closer, err := tracer.New(service, to...)
+// openTracer opens the tracer of a service. The option makes a wrapper use it.
+func openTracer(service string, reportTo ...tracer.Option) (gaptrace.Option, io.Closer, error) {
+	t, closer, err := tracer.New(service, reportTo...)
 	return gaptrace.WithTracer(t), closer, err
 }
 

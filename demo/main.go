@@ -67,11 +67,11 @@ Examples:
 // config has the values of the flags.
 type config struct {
 	requests      int
-	jaeger        string
-	redis         *goredis.Options // nil for an embedded server, like the next two
-	mysql         *gomysql.Config
-	elasticsearch string
-	listen        string // host:port; empty if there is no page
+	jaeger        string           // a URL; "" to send no spans there
+	redis         *goredis.Options // nil for an embedded server
+	mysql         *gomysql.Config  // nil for an embedded server
+	elasticsearch string           // a URL; "" for an embedded server
+	listen        string           // host:port; "" for no page
 }
 
 func parse(args []string) (config, error) {
@@ -79,8 +79,8 @@ func parse(args []string) (config, error) {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // run prints the error
 	flags.IntVar(&c.requests, "n", 3, "")
-	// These values may contain a password. Package flag would repeat an invalid one, so set parses
-	// them.
+	// These values may contain a password. Package flag would repeat an invalid one, so config.set
+	// parses them.
 	addresses := map[string]*string{}
 	for _, name := range []string{"jaeger", "redis", "mysql", "elasticsearch", "listen"} {
 		addresses[name] = flags.String(name, "", "")
@@ -164,7 +164,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		fmt.Fprintf(stderr, "demo: %v\nRun it with -h for help.\n", err)
 		return 2
 	}
-	served, err := record(ctx, c, stdout, stderr)
+	served, err := show(ctx, c, stdout, stderr)
 	switch {
 	case ctx.Err() != nil && !served:
 		fmt.Fprintln(stderr, "demo: interrupted")
@@ -176,9 +176,9 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	return 0
 }
 
-// record makes the requests, draws one, and serves the recorded traces if -listen is set. Then
-// served is true: an interrupt is the normal end.
-func record(ctx context.Context, c config, stdout, stderr io.Writer) (served bool, err error) {
+// show makes the requests, draws one, and serves the recorded traces if -listen is set. served
+// reports whether it did: then an interrupt is the normal end.
+func show(ctx context.Context, c config, stdout, stderr io.Writer) (served bool, err error) {
 	var page net.Listener
 	if c.listen != "" { // first, because the port may be in use
 		if page, err = new(net.ListenConfig).Listen(ctx, "tcp", c.listen); err != nil {
@@ -186,17 +186,17 @@ func record(ctx context.Context, c config, stdout, stderr io.Writer) (served boo
 		}
 		defer page.Close()
 	}
-	traced, err := openTracers(c)
+	t, err := openTracers(c)
 	if err != nil {
 		return false, err
 	}
-	calls, err := call(ctx, c, traced, stderr)
+	recorded, err := call(ctx, c, t, stderr)
 	if err == nil {
-		err = draw(stdout, calls)
+		err = draw(stdout, recorded)
 	}
-	err = errors.Join(err, traced.send(ctx, stderr))
+	err = errors.Join(err, t.send(ctx, stderr))
 	if err != nil || page == nil || ctx.Err() != nil {
 		return false, err
 	}
-	return true, servePage(ctx, page, traced.recorder, stderr)
+	return true, servePage(ctx, page, t.recorder, stderr)
 }

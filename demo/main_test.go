@@ -138,7 +138,7 @@ func TestWrongArguments(t *testing.T) {
 	}
 }
 
-func TestErrorsHidePasswords(t *testing.T) {
+func TestErrorsOmitPasswords(t *testing.T) {
 	for _, args := range [][]string{
 		{"-redis", "redis://u:hunter2@localhost:6379/abc"},
 		{"-redis", "redis://u:hun ter2@localhost:6379"},

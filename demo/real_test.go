@@ -35,53 +35,53 @@ func TestRealServers(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout, stderr strings.Builder
-	traced, err := openTracers(c)
+	tr, err := openTracers(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := call(t.Context(), c, traced, &stderr)
+	recorded, err := call(t.Context(), c, tr, &stderr)
 	if err == nil {
-		err = draw(&stdout, made)
+		err = draw(&stdout, recorded)
 	}
-	if err := errors.Join(err, traced.send(t.Context(), &stderr)); err != nil {
+	if err := errors.Join(err, tr.send(t.Context(), &stderr)); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}
 	t.Logf("%s\n%s", stderr.String(), stdout.String())
 	checkSelfTime(t, stdout.String(), 2+atOnce)
 
-	for _, spans := range made.traces {
-		var recorded []string
+	for _, spans := range recorded.traces {
+		var want []string
 		for _, s := range spans {
-			recorded = append(recorded, describe(s))
+			want = append(want, describe(s))
 		}
-		slices.Sort(recorded)
+		slices.Sort(want)
 		sent := fromJaeger(t, jaeger.QueryURL, spans[0].TraceID, len(spans))
-		var had []string
+		var got []string
 		for _, s := range sent {
 			if len(s.Warnings) > 0 {
 				t.Errorf("%s: Jaeger warns: %q", s.Operation, s.Warnings)
 			}
-			had = append(had, describe(s))
+			got = append(got, describe(s))
 		}
-		slices.Sort(had)
-		if !slices.Equal(recorded, had) {
-			t.Errorf("recorded:\n%s\nJaeger has:\n%s", strings.Join(recorded, ""), strings.Join(had, ""))
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("Jaeger has:\n%s\nrecorded:\n%s", strings.Join(got, ""), strings.Join(want, ""))
 		}
 		if got, want := reportOf(t, sent), reportOf(t, spans); got != want {
 			t.Errorf("the report of what Jaeger has:\n%s\nof what was recorded:\n%s", got, want)
 		}
 	}
 
-	checkCommand(t, made, jaeger.QueryURL)
+	checkCommand(t, recorded, jaeger.QueryURL)
 	checkNothingLeft(t, redis, mariadb.DSN(""), elasticsearch)
 }
 
-// checkCommand checks that the report of Jaeger's traces by the command is that of the recorded
-// ones.
-func checkCommand(t *testing.T, made calls, queryURL string) {
+// checkCommand checks that the command reports the same of Jaeger's traces as package report of the
+// recorded ones.
+func checkCommand(t *testing.T, recorded recording, queryURL string) {
 	t.Helper()
 	r := report.New(report.Options{Traces: 100})
-	for _, spans := range made.traces {
+	for _, spans := range recorded.traces {
 		r.Add(gap.Build(toMicroseconds(spans)))
 	}
 	var want strings.Builder
@@ -93,7 +93,7 @@ func checkCommand(t *testing.T, made calls, queryURL string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	service := made.traces[0][0].Process.Service
+	service := recorded.traces[0][0].Process.Service
 	reported := exec.CommandContext(t.Context(), command, "report", "--service", service,
 		"--limit", "100", "--traces", "100", "--format", "json", queryURL)
 	reported.Stderr = os.Stderr

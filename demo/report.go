@@ -28,13 +28,13 @@ type request struct {
 
 // draw draws the last single request. It compares the gaps of all requests with what their handlers
 // measured.
-func draw(stdout io.Writer, c calls) error {
-	requests := find(c.traces)
-	if len(requests) != c.single+atOnce {
+func draw(stdout io.Writer, r recording) error {
+	requests := find(r.traces)
+	if len(requests) != r.single+atOnce {
 		return fmt.Errorf("made %d requests, recorded %d: check the variables JAEGER_DISABLED and JAEGER_SAMPLER_…",
-			c.single+atOnce, len(requests))
+			r.single+atOnce, len(requests))
 	}
-	drawn := requests[c.single-1]
+	drawn := requests[r.single-1]
 	fmt.Fprintf(stdout, "Request %d, trace %v:\n\n", drawn.number, drawn.trace.ID())
 	if err := report.Waterfall(stdout, drawn.trace, report.TextOptions{
 		Width: cmp.Or(terminal.Width(stdout), 100), Color: colors(stdout), ASCII: !terminal.Unicode(os.Getenv),
@@ -42,11 +42,11 @@ func draw(stdout io.Writer, c calls) error {
 		return err
 	}
 	fmt.Fprint(stdout, "\nOne after the other:\n")
-	single := compare(stdout, requests[:c.single])
+	single := compare(stdout, requests[:r.single])
 	fmt.Fprintf(stdout, "%d at once:\n", atOnce)
-	together := compare(stdout, requests[c.single:])
+	together := compare(stdout, requests[r.single:])
 
-	const much = 0.05
+	const much = 0.05 // a difference that needs an explanation
 	reason := fmt.Sprintf("%d requests on %d CPUs", atOnce, runtime.GOMAXPROCS(0))
 	if single > much {
 		reason = "it did other work, too"
@@ -58,7 +58,7 @@ func draw(stdout io.Writer, c calls) error {
 	return nil
 }
 
-// find returns the recorded requests, sorted by number.
+// find returns the recorded requests to the bookshop, sorted by number.
 func find(traces [][]gap.Span) []request {
 	var requests []request
 	for _, spans := range traces {

@@ -86,7 +86,7 @@ func (s *starter) start(name string, server func() (*embedded.Server, error)) (a
 	return addr
 }
 
-// reach checks that a server answers.
+// reach checks that a server answers ask.
 func (s *starter) reach(name, addr string, ask func(context.Context) error) {
 	if s.err != nil {
 		return
@@ -176,14 +176,14 @@ func createDatabase(ctx context.Context, cfg *gomysql.Config, name string, stop 
 	admin := sql.OpenDB(connector)
 	stop.add(admin.Close)
 
-	// If the statement is interrupted, the database may exist all the same.
+	// An interrupted CREATE may still have created the database, so DROP runs in any case.
 	created := false
 	stop.add(func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), serverTimeout)
 		defer cancel()
 		_, err := admin.ExecContext(ctx, "DROP DATABASE IF EXISTS "+name)
 		if !created {
-			return nil // the first error is enough
+			return nil // the error of CREATE is reported already
 		}
 		return err
 	})

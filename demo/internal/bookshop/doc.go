@@ -1,6 +1,6 @@
-// Package bookshop is the service that the demo traces, and the supplier that it calls. Their
-// handlers do what real handlers do: they wait for four other servers, and work on the data while
-// it arrives. They use the clients' own types, so they do not know whether a client is wrapped.
+// Package bookshop is the service that the demo traces, and the supplier that it calls. The shop's
+// handler does what real handlers do: it waits for four other servers, and works on the data while
+// it arrives. It uses the clients' own types, so wrapping a client changes nothing in this package.
 package bookshop
 
 import (
@@ -22,5 +22,5 @@ type Clients struct {
 // Names are the names of the data on servers that others may use, too.
 type Names struct {
 	KeyPrefix string // of every key in Redis
-	Index     string // in Elasticsearch
+	Index     string // the only one, in Elasticsearch
 }

@@ -52,9 +52,9 @@ var Books = []Book{
 var warehouses = []string{"Antwerp", "Bologna", "Cádiz", "Dresden", "Esbjerg", "Funchal"}
 
 const (
-	reviewsPerBook = 384 // three pauses of selectReviews
+	reviewsPerBook = 384 // three times the 128 rows between two pauses of selectReviews
 	rowsPerInsert  = 128
-	otherBooks     = 200 // books that search finds, without a page
+	otherBooks     = 200 // found by search, but without a page
 )
 
 // Seed writes the shop's data. Remove removes it, even if Seed failed halfway.
@@ -85,7 +85,7 @@ func Remove(ctx context.Context, c Clients, n Names) error {
 	if failed == nil && res.StatusCode == http.StatusNotFound { // Seed failed before it created the index
 		return errors.Join(err, res.Body.Close())
 	}
-	return errors.Join(err, ok(res, failed))
+	return errors.Join(err, checkStatus(res, failed))
 }
 
 func seedRedis(ctx context.Context, c Clients, n Names) error {
@@ -164,7 +164,7 @@ func seedElasticsearch(ctx context.Context, c Clients, n Names, random *rand.Ran
 		}
 	}
 	create, bulk := c.Elasticsearch.Indices.Create, c.Elasticsearch.Bulk
-	if err := ok(create(n.Index, create.WithContext(ctx))); err != nil {
+	if err := checkStatus(create(n.Index, create.WithContext(ctx))); err != nil {
 		return err
 	}
 	res, err := bulk(strings.NewReader(lines.String()),
@@ -180,8 +180,8 @@ func seedElasticsearch(ctx context.Context, c Clients, n Names, random *rand.Ran
 	return nil
 }
 
-// ok closes a response, and returns an error if it is one.
-func ok(res *esapi.Response, err error) error {
+// checkStatus closes a response. It returns err, or an error for an error status.
+func checkStatus(res *esapi.Response, err error) error {
 	if err != nil {
 		return err
 	}

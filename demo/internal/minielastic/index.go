@@ -24,11 +24,11 @@ import (
 	bleveindex "github.com/blevesearch/bleve_index_api"
 )
 
-// index keeps the documents as they were sent. Bleve finds them.
+// index keeps the documents as they were sent. Its engine finds their IDs.
 type index struct {
 	name   string
 	fields fieldMapping
-	found  bleve.Index
+	engine bleve.Index
 
 	mu   sync.RWMutex
 	docs map[string]stored
@@ -70,15 +70,15 @@ func newIndex(name string, keywords map[string]bool) (*index, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := bleve.NewMemOnly(fields)
+	engine, err := bleve.NewMemOnly(fields)
 	if err != nil {
 		return nil, err
 	}
-	found.SetName(name)
-	return &index{name: name, fields: fields, found: found, docs: map[string]stored{}}, nil
+	engine.SetName(name)
+	return &index{name: name, fields: fields, engine: engine, docs: map[string]stored{}}, nil
 }
 
-func (ix *index) close() error { return ix.found.Close() }
+func (ix *index) close() error { return ix.engine.Close() }
 
 func (ix *index) get(id string) (stored, bool) {
 	ix.mu.RLock()
@@ -87,7 +87,7 @@ func (ix *index) get(id string) (stored, bool) {
 	return doc, ok
 }
 
-// put stores a document. With create it must not exist.
+// put stores a document. If create is set, the document must not exist yet.
 func (ix *index) put(id string, source json.RawMessage, create bool) (status int, body any, err error) {
 	doc, err := ix.parse(id, source)
 	if err != nil {
@@ -105,7 +105,7 @@ func (ix *index) put(id string, source json.RawMessage, create bool) (status int
 			Status: http.StatusConflict,
 		}
 	}
-	inner, err := ix.found.Advanced()
+	inner, err := ix.engine.Advanced()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -130,7 +130,7 @@ func (ix *index) delete(id string) (status int, body any, err error) {
 	if !exists {
 		return http.StatusNotFound, ix.changed(id, now, "not_found"), nil
 	}
-	if err := ix.found.Delete(id); err != nil {
+	if err := ix.engine.Delete(id); err != nil {
 		return 0, nil, err
 	}
 	delete(ix.docs, id)
@@ -258,7 +258,7 @@ func (h *Handler) create(name string, keywords map[string]bool) (*index, error) 
 	return ix, err
 }
 
-// index returns the named index, or the error of Elasticsearch.
+// index returns the named index, or Elasticsearch's error for an index that does not exist.
 func (h *Handler) index(name string) (*index, error) {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
@@ -273,7 +273,7 @@ func (h *Handler) index(name string) (*index, error) {
 	}
 }
 
-// indexToWrite returns the named index. It creates it for the first document.
+// indexToWrite returns the named index, and creates it if it does not exist.
 func (h *Handler) indexToWrite(name string) (*index, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

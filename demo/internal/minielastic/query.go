@@ -9,7 +9,7 @@ import (
 	"github.com/blevesearch/bleve/v2/search/query"
 )
 
-// translate translates a query of Elasticsearch to bleve. No query matches every document.
+// translate translates a query of Elasticsearch to bleve. An absent query means all documents.
 func translate(raw json.RawMessage) (query.Query, error) {
 	if len(raw) == 0 {
 		return bleve.NewMatchAllQuery(), nil

@@ -63,7 +63,7 @@ func (h *Handler) find(
 	}
 	alias := bleve.NewIndexAlias()
 	for _, ix := range chosen {
-		alias.Add(ix.found)
+		alias.Add(ix.engine)
 	}
 	found, err = alias.SearchInContext(r.Context(), bleve.NewSearchRequestOptions(q, size, from, false))
 	return len(chosen), found, err
