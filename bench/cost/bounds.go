@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// bounds are how many allocations a wrapped call may make beyond the raw one, by case and state.
-// They were counted when they were written, so that one more allocation is noticed. Raise one only
-// if the allocation buys something.
+// bounds are how many allocations a call by gaptrace may make in addition to the raw one's, by case
+// and state. They are what was counted, so that one more allocation is noticed. Raise a bound only
+// if the allocation is worth it.
 var bounds = map[string][states]float64{
 	"net/http GET, 100 bytes": {0, 10, 30},
-	// Unsampled, one is for a writer that is not net/http's: its interfaces must not depend on
-	// sampling.
+	// One unsampled allocation wraps a writer that is not net/http's: which interfaces it has must
+	// not depend on sampling.
 	"net/http server, 100 bytes":                    {28, 22, 30},
 	"database/sql exec":                             {0, 1, 12},
 	"database/sql query, 1 row":                     {0, 1, 15},

@@ -31,8 +31,8 @@ func exporting(to sinkProcess) tracers {
 }
 
 func openAgent(address string) api {
-	sent := &counted{Transport: must(jaeger.NewUDPTransport(address, 0))}
-	reporter := &counting{Reporter: jaeger.NewRemoteReporter(sent, jaeger.ReporterOptions.QueueSize(queued))}
+	sent := &countingTransport{Transport: must(jaeger.NewUDPTransport(address, 0))}
+	reporter := &countingReporter{Reporter: jaeger.NewRemoteReporter(sent, jaeger.ReporterOptions.QueueSize(queued))}
 	return openJaeger(reporter, func() {
 		for sent.spans.Load() < reporter.spans.Load() {
 			time.Sleep(100 * time.Microsecond) // sleeping costs no CPU time
@@ -40,24 +40,24 @@ func openAgent(address string) api {
 	})
 }
 
-// counting and counted show when the queue of a reporter is empty.
+// countingReporter counts the spans that enter the queue, countingTransport those that leave it.
 type (
-	counting struct {
+	countingReporter struct {
 		jaeger.Reporter
 		spans atomic.Int64
 	}
-	counted struct {
+	countingTransport struct {
 		jaeger.Transport
 		spans atomic.Int64
 	}
 )
 
-func (c *counting) Report(span *jaeger.Span) {
+func (c *countingReporter) Report(span *jaeger.Span) {
 	c.spans.Add(1)
 	c.Reporter.Report(span)
 }
 
-func (c *counted) Append(span *jaeger.Span) (int, error) {
+func (c *countingTransport) Append(span *jaeger.Span) (int, error) {
 	defer c.spans.Add(1)
 	return c.Transport.Append(span)
 }

@@ -43,9 +43,9 @@ func recorded(c Case, make func(cleanup) func(context.Context)) []*jaeger.Span {
 
 // toMake returns the spans to make by hand for the same trace. It leaves out waits: in memory a
 // call waits only by accident, and code by hand would not measure them.
-func toMake(drawn []*jaeger.Span) []handSpan {
+func toMake(spans []*jaeger.Span) []handSpan {
 	var all []handSpan
-	for _, span := range drawn {
+	for _, span := range spans {
 		if isWait(span) {
 			continue
 		}
@@ -103,7 +103,7 @@ func byHand(c Case, raw peer.Peer, spans []handSpan, onClose cleanup) func(conte
 
 func (m handSpan) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		span := m.below(opentracing.HTTPHeadersCarrier(req.Header))
+		span := m.startServer(opentracing.HTTPHeadersCarrier(req.Header))
 		next.ServeHTTP(w, req.WithContext(opentracing.ContextWithSpan(req.Context(), span)))
 		span.Finish()
 	})
@@ -111,14 +111,14 @@ func (m handSpan) handler(next http.Handler) http.Handler {
 
 func (m handSpan) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	headers, _ := metadata.FromIncomingContext(ctx)
-	span := m.below(opentracing.HTTPHeadersCarrier(headers))
+	span := m.startServer(opentracing.HTTPHeadersCarrier(headers))
 	defer span.Finish()
 	return next(opentracing.ContextWithSpan(ctx, span), req)
 }
 
 func (m handSpan) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	headers, _ := metadata.FromIncomingContext(stream.Context())
-	span := m.below(opentracing.HTTPHeadersCarrier(headers))
+	span := m.startServer(opentracing.HTTPHeadersCarrier(headers))
 	defer span.Finish()
 	return next(srv, handled{stream, opentracing.ContextWithSpan(stream.Context(), span)})
 }
@@ -130,8 +130,8 @@ type handled struct {
 
 func (h handled) Context() context.Context { return h.ctx }
 
-// below starts the span of a server, as a child of the span in the headers.
-func (m handSpan) below(headers opentracing.HTTPHeadersCarrier) opentracing.Span {
+// startServer starts the span of a server, as a child of the span in the headers.
+func (m handSpan) startServer(headers opentracing.HTTPHeadersCarrier) opentracing.Span {
 	client, _ := opentracing.GlobalTracer().Extract(opentracing.HTTPHeaders, headers)
 	return m.start(ext.RPCServerOption(client)) // a nil client is no parent
 }

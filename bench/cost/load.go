@@ -24,7 +24,7 @@ type variant struct {
 	sampler []string
 }
 
-// variants returns the raw service, and the wrapped one with a share of its requests sampled.
+// variants returns the raw service, and the wrapped one with different shares of requests sampled.
 func variants() []variant {
 	sampled := func(kind, share string) []string {
 		return []string{"JAEGER_SAMPLER_TYPE=" + kind, "JAEGER_SAMPLER_PARAM=" + share}
@@ -120,8 +120,8 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 	return loaded, nil
 }
 
-// turnsOf returns a function that returns a new random order of n services for each round. So what
-// one service leaves behind does not always affect the same next one.
+// turnsOf returns a function that returns a new random order of n services for each round. In a
+// fixed order, one service could always suffer from what the same other one did before it.
 func turnsOf(n int) func() []int {
 	random := rand.New(rand.NewPCG(5, 6))
 	return func() []int { return random.Perm(n) }

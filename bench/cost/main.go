@@ -94,7 +94,7 @@ func parse(args []string, stdout io.Writer) (f flags, err error) {
 	set.Var(&f.only, "case",
 		"measure only the cases that match this `regexp`, such as redis or 'net/http GET'")
 	set.Var(&f.peer, "peer",
-		"measure only the peers that match this `regexp`, besides raw, by hand and gaptrace; ^$ for none")
+		"measure only the peers that match this `regexp`; raw, by hand and gaptrace are always measured; ^$ for no peer")
 	err = set.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		set.SetOutput(stdout)
@@ -136,8 +136,8 @@ func (f flags) check() error {
 	return nil
 }
 
-// run measures what the flags select. If gaptrace allocates too much, it returns an error besides
-// the result.
+// run measures what the flags select. With -short it returns an error, in addition to the result,
+// if gaptrace allocates too much.
 func (f flags) run(stderr io.Writer) (Result, error) {
 	if f.service {
 		return f.load(stderr)
@@ -227,8 +227,8 @@ func (f flags) peers() []peer.Peer {
 }
 
 // checkSelected returns an error if the flags select no case, or no peer that makes any of these
-// calls. A run that measures nothing would pass. A pattern that matches the empty name selects no
-// peer on purpose.
+// calls: a run that measures nothing would pass. A pattern that matches the empty name, such as ^$,
+// selects no peer on purpose.
 func (f flags) checkSelected(all []*measured) error {
 	if len(all) == 0 && f.export {
 		return fmt.Errorf("-case %s: no case matches among those of -export", f.only.String())

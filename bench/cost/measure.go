@@ -12,14 +12,14 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-// The contenders that are not peers.
+// A contender is a peer, or "by hand": Jaeger's spans around the raw call.
 const (
 	rawName  = "raw"
 	handName = "by hand"
 	ourName  = "gaptrace"
 )
 
-// client makes a contender's call. Every round makes a new one: two clients that differ only in
+// client makes a contender's call. It is renewed in every round: two clients that differ only in
 // where their memory lies may differ by a fifth in cost.
 type client struct {
 	make    func(cleanup) func(context.Context)
@@ -68,10 +68,10 @@ func (m *measured) find(contender string, state State) *cell {
 	return nil
 }
 
-// plan is how much to measure.
+// plan says how much to measure, and how.
 type plan struct {
 	rounds int
-	batch  time.Duration // for a cell in a round
+	batch  time.Duration // CPU time of a cell in a round, about
 	chunk  int           // calls under one parent, at most
 	sends  bool          // measure the exporter, too
 }
@@ -110,8 +110,8 @@ func named(name string) peer.Peer {
 	panic("no peer " + name)
 }
 
-// under returns a context with a parent in the cell's state, and a function that finishes the
-// parent.
+// under returns a context for calls in the cell's state, and a function that finishes the parent,
+// if there is one.
 func (c *cell) under() (context.Context, func()) {
 	ctx, headers, finish := context.Background(), http.Header{}, func() {}
 	if c.state != NoParent {
@@ -230,10 +230,10 @@ func spreadOf(values []float64) spread {
 	return spread{s.Center, max(s.Lo, slices.Min(values)), min(s.Hi, slices.Max(values))}
 }
 
-// ratio returns the cost of a over raw divided by the cost of b over raw: the ratio of the medians,
-// with the bounds of 95 % of a thousand bootstrap samples of the rounds. The ratios of single
-// rounds would mean nothing if the costs are small next to the noise of raw. ratio returns nil if
-// one of the costs cannot be distinguished from zero.
+// ratio returns (a − raw) / (b − raw), a quotient of medians. Its bounds hold 95 % of a thousand
+// bootstrap samples of the rounds. The quotients of single rounds would mean little, because the
+// noise of raw may exceed what a and b add. ratio returns nil if one of the two differences cannot
+// be distinguished from zero.
 func ratio(a, b, raw []float64) *spread {
 	cost := each(a, raw, minus)
 	unit := each(b, raw, minus)

@@ -17,8 +17,8 @@ func httpCases() []Case {
 	}
 }
 
-// toHeaders injects a span made by hand into headers. Sending them would cost nothing, the
-// transport is fake.
+// toHeaders injects a span made by hand into headers, and drops them: to send them through the fake
+// transport would cost nothing.
 func toHeaders(ctx context.Context, span opentracing.Span) context.Context {
 	check(span.Tracer().Inject(span.Context(), opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(http.Header{})))
 	return ctx

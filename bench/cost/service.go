@@ -25,15 +25,15 @@ import (
 )
 
 // backends are the addresses of the servers that the service calls. The environment configures its
-// tracer, as a user would.
+// tracer.
 type backends struct {
 	Redis, MySQL, Elasticsearch, Supplier string
 
-	Wrapped bool
+	Wrapped bool // by gaptrace
 }
 
-// shop is a service with one page. For that it calls redis, a database, Elasticsearch and another
-// service, in that order.
+// shop is a service with one page. For each page it calls redis, a database, Elasticsearch and
+// another service, in that order.
 type shop struct {
 	redis    *redis.Client
 	db       *sql.DB

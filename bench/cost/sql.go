@@ -43,8 +43,8 @@ func transaction(ctx context.Context, db peer.Querier) {
 	check(tx.Commit())
 }
 
-// withDB calls a database whose queries return this many rows, opened with the peer's one line. The
-// raw figure contains what database/sql does for the call.
+// withDB calls a database whose queries return this many rows. The raw figure contains what
+// database/sql does for the call.
 func withDB(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, cleanup) func(context.Context) {
 	return func(p peer.Peer, onClose cleanup) func(context.Context) {
 		if p.SQL == nil {
@@ -55,8 +55,8 @@ func withDB(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, 
 	}
 }
 
-// withPool calls the database through what a peer has for waits for the pool. Raw, which the others
-// are compared with, calls the plain *sql.DB.
+// withPool calls the database through the peer's Pool, which records waits for the pool. Raw calls
+// the plain *sql.DB.
 func withPool(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, cleanup) func(context.Context) {
 	return func(p peer.Peer, onClose cleanup) func(context.Context) {
 		if p.Name == rawName {

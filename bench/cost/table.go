@@ -57,7 +57,7 @@ func (r Result) table(w io.Writer) {
 	r.ahead(w)
 }
 
-// ahead lists the cases in which a peer costs less than gaptrace.
+// ahead prints the cases in which a peer costs less than gaptrace.
 func (r Result) ahead(w io.Writer) {
 	fmt.Fprint(w, "\nPeers that cost less than gaptrace: both bounds of the ratio are below 1. "+
 		"If a cost is too small\nfor a ratio, the bounds of the two costs do not overlap.\n\n")

@@ -28,7 +28,7 @@ type api interface {
 	// request to a server.
 	parent(sampled bool) (in context.Context, headers http.Header, finish func())
 
-	// flush waits until the recorded spans were sent, or dropped if nothing is exported.
+	// flush waits until the finished spans were sent, or dropped if nothing is exported.
 	flush()
 
 	close()
@@ -36,8 +36,8 @@ type api interface {
 
 // inMemory opens tracers that make real spans and send none: Jaeger's with its null reporter,
 // OpenTelemetry's SDK with a processor that does nothing, and dd-trace-go's with a transport that
-// answers without sending. dd-trace-go's mocktracer is not used because it costs twice as much as
-// the real tracer. The real one encodes a trace when its root has finished, which is not measured.
+// answers without sending. It is not dd-trace-go's mocktracer, which costs twice as much as the
+// real tracer. The real one encodes a trace after its root has finished, which is not measured.
 func inMemory() tracers {
 	return tracers{
 		peer.OpenTracing:   openJaeger(jaeger.NewNullReporter(), func() {}),

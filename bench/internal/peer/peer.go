@@ -48,7 +48,7 @@ type Peer struct {
 	HTTPClient    func(http.RoundTripper) http.RoundTripper
 	HTTPHandler   func(http.Handler) http.Handler
 	SQL           func(driver.Connector) *sql.DB
-	Pool          func(*sql.DB) Querier // wraps what SQL returned, if the peer has something for waits for the pool
+	Pool          func(*sql.DB) Querier // wraps what SQL returned, if the peer records waits for the pool
 	Redis         func(*redis.Client)
 	Elasticsearch func(elasticsearch.Config) (*elasticsearch.Client, error)
 	GRPCClient    func() []grpc.DialOption
@@ -119,7 +119,8 @@ func Version(module string) string {
 	return ""
 }
 
-// asDriver makes a connector a driver, for peers that can only wrap a driver. It ignores the name.
+// asDriver makes a connector a driver, for peers that can only wrap a driver. It ignores the data
+// source name.
 type asDriver struct{ connector driver.Connector }
 
 var _ driver.DriverContext = asDriver{}
