@@ -50,7 +50,7 @@ type Scene struct {
 	Rows        []*row
 }
 
-// Scenes returns the scenarios that were played, in order.
+// Scenes returns the scenarios that were measured, in order.
 func (r *results) Scenes() []Scene {
 	abouts := map[string]string{}
 	for _, s := range scenarios() {

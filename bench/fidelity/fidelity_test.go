@@ -32,7 +32,7 @@ func TestShort(t *testing.T) {
 	}
 	var gross error
 	for range 3 { // another process may take the CPU during a call: once is enough
-		r, err := playAll(short, peers, peer.Exporter{}, uint64(time.Now().UnixNano()), 3, million, io.Discard)
+		r, err := measureAll(short, peers, peer.Exporter{}, uint64(time.Now().UnixNano()), 3, million, io.Discard)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,7 +56,7 @@ func TestAllPeersAndScenarios(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes ten seconds")
 	}
-	r, err := playAll(scenarios(), peer.All(), peer.Exporter{}, 1, 1, 20_000, io.Discard)
+	r, err := measureAll(scenarios(), peer.All(), peer.Exporter{}, 1, 1, 20_000, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,9 +149,10 @@ func TestFigures(t *testing.T) {
 	}
 	verdict := []string{
 		"mean error over all scenarios: 6.25 % (goal: 0.5 %)",
-		"mean error over 1 %: known (6.25 %)",
-		"median error over 0.2 %: known (6.00 %)",
-		"compared only with the CPU of the handler's thread outside of calls: mean 20.25 %; over 1 %: known (20.25 %)",
+		"scenarios with a mean error over 1 %: known (6.25 %)",
+		"scenarios with a median error over 0.2 %: known (6.00 %)",
+		"mean error compared only with the CPU of the handler's thread outside of calls: 20.25 %; " +
+			"scenarios over 1 %: known (20.25 %)",
 	}
 	if got := r.verdict(); !slices.Equal(got, verdict) {
 		t.Errorf("got:\n%q\nwant:\n%q", got, verdict)
@@ -221,7 +222,7 @@ func TestExport(t *testing.T) {
 	if err != nil || len(peers) != 2 {
 		t.Fatalf("%d peers, %v", len(peers), err)
 	}
-	r, err := f.play(scenes, peers, io.Discard) // fails if no spans were sent
+	r, err := f.measure(scenes, peers, io.Discard) // fails if no spans were sent
 	if err != nil || !r.Exported || len(r.Rows) != 3 {
 		t.Errorf("%+v, %v", r, err)
 	}

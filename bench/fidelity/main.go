@@ -32,7 +32,8 @@ const ourName = "gaptrace"
 
 const million = 1_000_000
 
-// gross is the largest median error of gaptrace that -short accepts, on any machine, however busy.
+// gross is the largest median error of gaptrace that -short accepts. Even a busy machine stays
+// below.
 const gross = 0.05
 
 func main() {
@@ -85,7 +86,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(stderr, "seed", f.seed)
-	results, err := f.play(chosen, peers, stderr)
+	results, err := f.measure(chosen, peers, stderr)
 	if results == nil {
 		return err
 	}
@@ -105,16 +106,16 @@ func run(args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// play measures, with exporters or without.
-func (f *flags) play(chosen []scenario, peers []peer.Peer, progress io.Writer) (*results, error) {
+// measure measures what was chosen, with exporters if -export is set.
+func (f *flags) measure(chosen []scenario, peers []peer.Peer, progress io.Writer) (*results, error) {
 	if !f.export {
-		return playAll(chosen, peers, peer.Exporter{}, f.seed, f.n, million, progress)
+		return measureAll(chosen, peers, peer.Exporter{}, f.seed, f.n, million, progress)
 	}
 	by, end, err := exporters()
 	if err != nil {
 		return nil, err
 	}
-	r, err := playAll(chosen, peers, by, f.seed, f.n, million, progress)
+	r, err := measureAll(chosen, peers, by, f.seed, f.n, million, progress)
 	if r != nil {
 		r.Exported = true
 	}
@@ -170,10 +171,10 @@ func (f *flags) choose() (chosen []scenario, peers []peer.Peer, err error) {
 	return chosen, peers, err
 }
 
-// playAll measures n requests of each scenario with each peer that covers it. The peers take turns
-// in a random order. rows is the number of rows of the scenario "million rows". If interrupted, it
-// returns the results so far and an error.
-func playAll(
+// measureAll measures n requests of each scenario with each peer that covers it. The peers take
+// turns in a random order. rows is the number of rows of the scenario "million rows". If
+// interrupted, it returns the results so far and an error.
+func measureAll(
 	scenarios []scenario, peers []peer.Peer, by peer.Exporter, seed uint64, n, rows int, progress io.Writer,
 ) (*results, error) {
 	// Garbage is collected between the requests, by measure.
@@ -192,7 +193,7 @@ func playAll(
 	random := rand.New(rand.NewPCG(seed, 0))
 	for _, s := range scenarios {
 		fmt.Fprintln(progress, s.name)
-		playing := slices.DeleteFunc(slices.Clone(peers), func(p peer.Peer) bool { return !s.covers(p) })
+		covering := slices.DeleteFunc(slices.Clone(peers), func(p peer.Peer) bool { return !s.covers(p) })
 		requests := n
 		if s.long {
 			requests = max(1, n/4)
@@ -205,8 +206,8 @@ func playAll(
 			default:
 			}
 			plan := newSchedule(seed, s.name, i)
-			random.Shuffle(len(playing), func(i, j int) { playing[i], playing[j] = playing[j], playing[i] })
-			for _, p := range playing {
+			random.Shuffle(len(covering), func(i, j int) { covering[i], covering[j] = covering[j], covering[i] })
+			for _, p := range covering {
 				sample, err := measure(s, on, p, plan)
 				if err != nil {
 					return nil, fmt.Errorf("%s, %s, schedule %d of seed %d: %w", s.name, p.Name, i, seed, err)

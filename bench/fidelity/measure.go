@@ -43,8 +43,8 @@ type measurement struct {
 	noClock  bool // the system has no clock for a thread
 }
 
-// request measures a request whose span the handler starts with the tracer, as the main job of a
-// program does.
+// request measures a request whose span it starts with the tracer, as a program does for a job that
+// no wrapped server calls.
 func (m *measurement) request(ctx context.Context, handle func(context.Context, *worktime.Clock) error) error {
 	clock := worktime.Start()
 	ctx, finish := m.recorder.Span(ctx, requestName)
@@ -58,7 +58,7 @@ func (m *measurement) request(ctx context.Context, handle func(context.Context, 
 
 const requestName = "request"
 
-// handler measures a request whose span the peer starts.
+// handler measures a request whose span the peer starts: that of a wrapped server.
 func (m *measurement) handler(handle func(*worktime.Clock) error) error {
 	clock := worktime.Start()
 	err := handle(clock)
@@ -84,7 +84,7 @@ func measure(s scenario, on *stage, p peer.Peer, plan schedule) (sample, error) 
 	if err != nil {
 		return sample{}, err
 	}
-	recorder.Spans() // drop those of the first connections
+	recorder.Spans() // drop the spans of connecting
 
 	runtime.GC() // the garbage of other requests
 	if s.collector {
@@ -104,7 +104,7 @@ func measure(s scenario, on *stage, p peer.Peer, plan schedule) (sample, error) 
 }
 
 // finished returns the spans of a request. Some peers finish the span of a stream in another
-// goroutine, so it waits for a while as long as parents are missing.
+// goroutine, so it waits up to 0.2 s if a parent is missing.
 func finished(recorder peer.Recorder) (spans []gap.Span) {
 	for range 100 {
 		time.Sleep(2 * time.Millisecond)
@@ -116,8 +116,8 @@ func finished(recorder peer.Recorder) (spans []gap.Span) {
 	return spans
 }
 
-// gaps fills in the figures from the spans of the request. It ignores other traces, such as that of
-// another user of the pool.
+// gaps computes the self time from the spans of the request. It ignores other traces, such as that
+// of another user of the pool.
 func (m *measurement) gaps(spans []gap.Span) error {
 	var root *gap.Span
 	for i := range spans {

@@ -37,7 +37,7 @@ type about struct {
 	Name     string   `json:"name"`
 	Versions []string `json:"versions"`
 	Misses   []string `json:"misses"` // libraries it does not wrap
-	Leaves   []string `json:"leaves"` // scenarios in which waits look like work
+	Leaves   []string `json:"leaves"` // scenarios in which waits are left in the gaps: they look like work
 	Hides    []string `json:"hides"`  // scenarios in which work is hidden
 }
 
@@ -57,7 +57,7 @@ type row struct {
 	Worst  float64 `json:"worst"`
 	Signed float64 `json:"signed"` // mean of the error with its sign: above zero, waits look like work
 
-	Lost    float64  `json:"lost"`    // true self time without CPU
+	Lost    float64  `json:"lost"`    // part of the true self time in which the handler had no CPU
 	CPU     float64  `json:"cpu"`     // mean of |self time − the thread's CPU outside of calls|
 	Inside  float64  `json:"inside"`  // CPU used in calls that waited, by library and wrapper
 	Library float64  `json:"library"` // time of calls that never waited
@@ -67,7 +67,7 @@ type row struct {
 
 const controlName = "control"
 
-// controlPeer records only the request. There is nothing else.
+// controlPeer is raw. The control makes no calls, so there is nothing to wrap.
 var controlPeer = peer.All()[slices.IndexFunc(peer.All(), func(p peer.Peer) bool { return p.Name == "raw" })]
 
 func newResults(seed uint64, n int, peers []peer.Peer) *results {
@@ -107,7 +107,7 @@ func machine() string {
 	return fmt.Sprintf("%d × %s, %s%s", runtime.NumCPU(), model, runtime.GOOS, load)
 }
 
-// Cannot lists what a peer does not wrap, and what its spans get wrong.
+// Cannot returns what a peer does not wrap and what its spans get wrong, after "; " each.
 func (p about) Cannot() string {
 	var b strings.Builder
 	for _, part := range []struct {
@@ -241,7 +241,7 @@ func (r *results) print(w io.Writer) error {
 	return err
 }
 
-// verdict compares gaptrace with the goals, in a line each.
+// verdict returns the lines of the summary of gaptrace's errors.
 func (r *results) verdict() []string {
 	var ours []*row
 	for _, row := range r.Rows {
@@ -272,10 +272,10 @@ func (r *results) verdict() []string {
 	byCPU := func(r *row) float64 { return r.CPU }
 	return []string{
 		"mean error over all scenarios: " + mean(byMean) + " (goal: 0.5 %)",
-		"mean error over 1 %: " + over(0.01, byMean),
-		"median error over 0.2 %: " + over(0.002, byMedian),
-		"compared only with the CPU of the handler's thread outside of calls: mean " + mean(byCPU) +
-			"; over 1 %: " + over(0.01, byCPU),
+		"scenarios with a mean error over 1 %: " + over(0.01, byMean),
+		"scenarios with a median error over 0.2 %: " + over(0.002, byMedian),
+		"mean error compared only with the CPU of the handler's thread outside of calls: " + mean(byCPU) +
+			"; scenarios over 1 %: " + over(0.01, byCPU),
 	}
 }
 

@@ -82,15 +82,15 @@ var controlScenario = scenario{
 	},
 }
 
-// out calls a library with the work clock paused.
-func out[T any](clock *worktime.Clock, call func() (T, error)) (T, error) {
+// paused calls a library with the work clock paused.
+func paused[T any](clock *worktime.Clock, call func() (T, error)) (T, error) {
 	clock.Pause()
 	defer clock.Resume()
 	return call()
 }
 
-// outErr is out for a call that returns only an error.
-func outErr(clock *worktime.Clock, call func() error) error {
+// pausedErr is paused for a call that returns only an error.
+func pausedErr(clock *worktime.Clock, call func() error) error {
 	clock.Pause()
 	defer clock.Resume()
 	return call()
@@ -110,7 +110,7 @@ func readPieces(on *stage, clock *worktime.Clock, body io.ReadCloser, size int, 
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return err
 	}
-	return outErr(clock, body.Close)
+	return pausedErr(clock, body.Close)
 }
 
 // noWork is the schedule for a body that is read without work.

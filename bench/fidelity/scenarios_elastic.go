@@ -53,7 +53,7 @@ func (s scripted) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 func search(ctx context.Context, clock *worktime.Clock, client *elasticsearch.Client) (*esapi.Response, error) {
-	return out(clock, func() (*esapi.Response, error) {
+	return paused(clock, func() (*esapi.Response, error) {
 		return client.Search(client.Search.WithContext(ctx), client.Search.WithIndex("books"),
 			client.Search.WithBody(strings.NewReader(`{"query":{"match_all":{}}}`)))
 	})

@@ -34,22 +34,22 @@ func grpcStream(on *stage, p peer.Peer, plan schedule) (func(*measurement) error
 		return nil, nil, err
 	}
 	play := func(ctx context.Context, clock *worktime.Clock, pieces script.Script, each func(int)) error {
-		stream, err := out(clock, func() (grpc.ClientStream, error) {
+		stream, err := paused(clock, func() (grpc.ClientStream, error) {
 			return conn.NewStream(ctx, &script.PlayStream, script.PlayMethod)
 		})
 		if err != nil {
 			return err
 		}
 		request := wrapperspb.String(pieces.String())
-		if err := outErr(clock, func() error { return stream.SendMsg(request) }); err != nil {
+		if err := pausedErr(clock, func() error { return stream.SendMsg(request) }); err != nil {
 			return err
 		}
-		if err := outErr(clock, stream.CloseSend); err != nil {
+		if err := pausedErr(clock, stream.CloseSend); err != nil {
 			return err
 		}
 		for i := 0; ; i++ {
 			var message wrapperspb.StringValue
-			err := outErr(clock, func() error { return stream.RecvMsg(&message) })
+			err := pausedErr(clock, func() error { return stream.RecvMsg(&message) })
 			if errors.Is(err, io.EOF) {
 				return nil
 			}

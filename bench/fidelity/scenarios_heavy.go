@@ -18,27 +18,27 @@ import (
 var heavyScenarios = []scenario{
 	{
 		name:   "json",
-		about:  "net/http client: 1.2 MB of JSON, decoded while it arrives slowly; no collector",
+		about:  "net/http client: 1.2 MB of JSON, decoded while it arrives slowly; no garbage collection",
 		covers: coversHTTP,
 		open:   heavyJSON,
 	},
 	{
 		name:      "json, collector",
-		about:     "the same; the collector runs",
+		about:     "the same, with garbage collection",
 		covers:    coversHTTP,
 		open:      heavyJSON,
 		collector: true,
 	},
 	{
 		name:   "million rows",
-		about:  "database/sql: a million rows, scanned and kept; no collector",
+		about:  "database/sql: a million rows, scanned and kept; no garbage collection",
 		covers: coversSQL,
 		open:   heavyRows,
 		long:   true,
 	},
 	{
 		name:      "million rows, collector",
-		about:     "the same; the collector runs",
+		about:     "the same, with garbage collection",
 		covers:    coversSQL,
 		open:      heavyRows,
 		collector: true,
@@ -76,7 +76,7 @@ func heavyJSON(on *stage, p peer.Peer, plan schedule) (func(*measurement) error,
 	server := httptest.NewServer(&script.HTTP{Text: books})
 	client, idle := httpClient(p, &http.Transport{})
 	done := func() { idle(); server.Close() }
-	if err := visit(client, play(server.URL, script.Script{{}})); err != nil {
+	if err := visit(client, playURL(server.URL, script.Script{{}})); err != nil {
 		return nil, done, err
 	}
 	const pieces = 40
@@ -89,7 +89,7 @@ func heavyJSON(on *stage, p peer.Peer, plan schedule) (func(*measurement) error,
 	}
 	return func(m *measurement) error {
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
-			resp, err := get(ctx, clock, client, play(server.URL, drips))
+			resp, err := get(ctx, clock, client, playURL(server.URL, drips))
 			if err != nil {
 				return err
 			}

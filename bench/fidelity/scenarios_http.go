@@ -53,7 +53,7 @@ func get(ctx context.Context, clock *worktime.Clock, client *http.Client, url st
 	if err != nil {
 		return nil, err
 	}
-	resp, err := out(clock, func() (*http.Response, error) { return client.Do(req) })
+	resp, err := paused(clock, func() (*http.Response, error) { return client.Do(req) })
 	if err == nil && resp.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s from %s", resp.Status, url)
 	}
@@ -98,20 +98,20 @@ func visits(
 
 func httpHeaders(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, func(), error) {
 	client, done := httpClient(p, &http.Transport{})
-	if err := visit(client, play(on.http.URL, script.Script{{}})); err != nil {
+	if err := visit(client, playURL(on.http.URL, script.Script{{}})); err != nil {
 		return nil, nil, err
 	}
 	return visits(on, client, plan, nil, func(s step) string {
-		return play(on.http.URL, script.Script{{After: s.wait, Size: 100}})
+		return playURL(on.http.URL, script.Script{{After: s.wait, Size: 100}})
 	}), done, nil
 }
 
 func httpBody(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, func(), error) {
 	client, done := httpClient(p, &http.Transport{})
-	if err := visit(client, play(on.http.URL, script.Script{{}})); err != nil {
+	if err := visit(client, playURL(on.http.URL, script.Script{{}})); err != nil {
 		return nil, nil, err
 	}
-	return oneBody(on, client, play(on.http.URL, plan.pieces(512)), 512, plan), done, nil
+	return oneBody(on, client, playURL(on.http.URL, plan.pieces(512)), 512, plan), done, nil
 }
 
 // oneBody returns a request that gets a URL and reads a piece of the body in each step.
@@ -140,25 +140,25 @@ func httpThrottled(on *stage, p peer.Peer, plan schedule) (func(*measurement) er
 		return nil, nil, err
 	}
 	client, done := httpClient(p, &http.Transport{})
-	if err := visit(client, play("http://"+addr, script.Script{{}})); err != nil {
+	if err := visit(client, playURL("http://"+addr, script.Script{{}})); err != nil {
 		return nil, nil, err
 	}
-	url := play("http://"+addr, script.Script{{Size: piece * pieces}})
+	url := playURL("http://"+addr, script.Script{{Size: piece * pieces}})
 	return oneBody(on, client, url, piece, little), func() { done(); stop() }, nil
 }
 
 func httpPool(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, func(), error) {
 	client, done := httpClient(p, &http.Transport{MaxConnsPerHost: 1})
-	if err := visit(client, play(on.http.URL, script.Script{{}})); err != nil {
+	if err := visit(client, playURL(on.http.URL, script.Script{{}})); err != nil {
 		return nil, nil, err
 	}
 	// Another request has the connection: while the handler works, and until its body has arrived.
 	occupy := func(s step) {
-		url := play(on.http.URL, script.Script{{}, {After: s.work + s.wait, Size: 1}})
+		url := playURL(on.http.URL, script.Script{{}, {After: s.work + s.wait, Size: 1}})
 		_ = visit(client, url) // an error would also fail the handler
 	}
 	return visits(on, client, plan, occupy, func(step) string {
-		return play(on.http.URL, script.Script{{Size: 100}})
+		return playURL(on.http.URL, script.Script{{Size: 100}})
 	}), done, nil
 }
 
@@ -177,6 +177,6 @@ func httpDial(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, 
 		},
 	})
 	return visits(on, client, plan, nil, func(step) string {
-		return play("https://"+addr, script.Script{{Size: 100}})
+		return playURL("https://"+addr, script.Script{{Size: 100}})
 	}), func() { done(); stop() }, nil
 }

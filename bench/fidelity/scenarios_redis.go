@@ -31,7 +31,7 @@ func redisCalls(
 		return m.request(context.Background(), func(ctx context.Context, clock *worktime.Clock) error {
 			for _, s := range plan.steps {
 				on.burn(s.work)
-				if err := outErr(clock, prepare(ctx, s)); err != nil {
+				if err := pausedErr(clock, prepare(ctx, s)); err != nil {
 					return err
 				}
 			}

@@ -27,11 +27,11 @@ var serverScenarios = []scenario{
 	},
 }
 
-// small is the size of the socket buffers, so that a write waits soon.
-const small = 32 << 10
+// socketBuffer is so small that a write soon waits for the client.
+const socketBuffer = 32 << 10
 
-// serve returns a request whose handler is measured: a server in the peer's wrapper, and a client
-// that writes bytes.
+// serve returns a request that measures handle as a handler in the peer's wrapper. Meanwhile client
+// talks to the server over a TCP connection.
 func serve(
 	p peer.Peer,
 	handle func(*worktime.Clock, http.ResponseWriter, *http.Request) error,
@@ -53,7 +53,7 @@ func serve(
 	})
 	server := httptest.NewUnstartedServer(p.HTTPHandler(inner))
 	server.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		_ = conn.(*net.TCPConn).SetWriteBuffer(small)
+		_ = conn.(*net.TCPConn).SetWriteBuffer(socketBuffer)
 		return ctx
 	}
 	server.Start()
@@ -64,7 +64,7 @@ func serve(
 			return err
 		}
 		defer conn.Close()
-		if err := conn.(*net.TCPConn).SetReadBuffer(small); err != nil {
+		if err := conn.(*net.TCPConn).SetReadBuffer(socketBuffer); err != nil {
 			return err
 		}
 		err = client(conn)
@@ -98,7 +98,7 @@ func serverWrites(on *stage, p peer.Peer, plan schedule) (func(*measurement) err
 		page := make([]byte, piece)
 		for _, s := range plan.steps {
 			on.burn(s.work)
-			if _, err := out(clock, func() (int, error) { return w.Write(page) }); err != nil {
+			if _, err := paused(clock, func() (int, error) { return w.Write(page) }); err != nil {
 				return err
 			}
 		}

@@ -48,7 +48,7 @@ func database(on *stage, p peer.Peer) (*sql.DB, peer.Querier, error) {
 func query(
 	ctx context.Context, clock *worktime.Clock, db peer.Querier, rows script.Script, each func(text string),
 ) error {
-	r, err := out(clock, func() (*sql.Rows, error) { return db.QueryContext(ctx, "SELECT "+rows.String()) })
+	r, err := paused(clock, func() (*sql.Rows, error) { return db.QueryContext(ctx, "SELECT "+rows.String()) })
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func query(
 	if err := r.Err(); err != nil {
 		return err
 	}
-	return outErr(clock, r.Close)
+	return pausedErr(clock, r.Close)
 }
 
 func sqlRows(on *stage, p peer.Peer, plan schedule) (func(*measurement) error, func(), error) {

@@ -14,7 +14,7 @@ import (
 // schedule is the random schedule of one request: work and waits alternate.
 type schedule struct {
 	steps []step
-	size  int // a factor for the size of an answer, in some scenarios
+	size  int // rows in a piece of the scenario "sql rows"
 }
 
 type step struct{ work, wait time.Duration }

@@ -13,7 +13,7 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// stage has the servers and the worker that all scenarios use.
+// stage has the servers and the worker that the scenarios share.
 type stage struct {
 	worker
 	web     *script.HTTP // for HTTP and Elasticsearch
@@ -65,7 +65,7 @@ func (s *stage) proxy(upstream, toxic string, attributes string, args ...any) (a
 	return p.Listen, p.Stop, nil
 }
 
-// play returns a URL that makes a web server play a script.
-func play(server string, pieces script.Script) string {
+// playURL returns a URL that makes a web server play a script.
+func playURL(server string, pieces script.Script) string {
 	return server + "/?body=" + url.QueryEscape(pieces.String())
 }
