@@ -18,7 +18,7 @@ import (
 )
 
 const about = `gaptrace reads traces and reports their gaps: the time inside a span that none of its child
-spans covers. There the program worked, or waited for something that is not traced.
+spans covers. In a handler's gaps the program worked, or waited for something that is not traced.
 
 Each argument is one of these:
   - a file of traces in Jaeger's JSON, compressed with gzip or not
