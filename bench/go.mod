@@ -6,7 +6,7 @@ module github.com/gaptrace/gaptrace/bench
 go 1.26.0
 
 require (
-	github.com/Shopify/toxiproxy/v2 v2.5.0 // makes waits; the version that was tested in process
+	github.com/Shopify/toxiproxy/v2 v2.5.0 // makes waits; the version that was tested inside the benchmark's process
 	github.com/XSAM/otelsql v0.44.0 // peer: the newest
 	github.com/alicebob/miniredis/v2 v2.40.0 // the demo's version
 	github.com/elastic/go-elasticsearch/v8 v8.19.7 // the root's version; a peer with its OpenTelemetry instrumentation
@@ -15,22 +15,22 @@ require (
 	github.com/go-redis/redis/v8 v8.11.5 // the root's version
 	github.com/go-sql-driver/mysql v1.10.1 // the root's version
 	github.com/luna-duclos/instrumentedsql v1.1.3 // peer: the newest
-	github.com/luna-duclos/instrumentedsql/opentracing v0.0.0-20200611091901-487c5ec83473 // peer: its adapter, a module that was never tagged
+	github.com/luna-duclos/instrumentedsql/opentracing v0.0.0-20200611091901-487c5ec83473 // its adapter to OpenTracing; never tagged
 	github.com/ngrok/sqlmw v0.0.0-20220520173518-97c9c04efc79 // peer: never tagged
 	github.com/opentracing-contrib/go-grpc v0.1.4 // peer: the newest
 	github.com/opentracing-contrib/go-stdlib v1.1.1 // peer: the newest
 	github.com/opentracing/opentracing-go v1.2.0 // the root's version
 	github.com/rs/zerolog v1.28.0 // toxiproxy's logger, to silence it
-	github.com/uber/jaeger-client-go v2.30.0+incompatible // the root's version: the tracer of all peers that speak OpenTracing
+	github.com/uber/jaeger-client-go v2.30.0+incompatible // the root's version: the tracer of all peers that use OpenTracing
 	go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc v0.72.0 // peer: the newest
 	go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp v0.72.0 // peer: the newest
-	go.opentelemetry.io/otel v1.47.0 // what otelhttp asks for, as the two below
-	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0 // what a batch is sent by
+	go.opentelemetry.io/otel v1.47.0 // the version that otelhttp requires, like the next three
+	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0 // sends spans, with -export
 	go.opentelemetry.io/otel/sdk v1.47.0
 	go.opentelemetry.io/otel/trace v1.47.0
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da // benchstat's medians; never tagged
 	golang.org/x/sys v0.48.0 // the CPU clock of a process
-	google.golang.org/grpc v1.83.2 // the least that otelgrpc takes; go.work raises it
+	google.golang.org/grpc v1.83.2 // the lowest that otelgrpc accepts; go.work raises it
 	google.golang.org/protobuf v1.36.12 // the messages of grpc's scripts
 	gopkg.in/DataDog/dd-trace-go.v1 v1.74.8 // peer: the newest of v1, whose contribs are those of v2.3.0 below
 )
