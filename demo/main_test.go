@@ -173,7 +173,7 @@ func TestNothingRecorded(t *testing.T) {
 	}
 }
 
-// The handler works for 40 of 100 ms: 35 in gaps, and 5 hidden by joined waits.
+// The handler works for 40 of 100 ms: 35 in gaps, and 5 inside joined waits.
 func TestSelfTimeIncludesJoinedTime(t *testing.T) {
 	ms, start := time.Millisecond, time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 	tags := func(kind string, more ...gap.Field) []gap.Field {

@@ -110,8 +110,7 @@ func parse(args []string, stdout io.Writer) (f flags, err error) {
 	return f, f.check()
 }
 
-// check refuses combinations of flags that would measure something else than they say, or would
-// write incomplete tables.
+// check refuses combinations of flags whose result would mislead, or would be an incomplete table.
 func (f flags) check() error {
 	only, peer := f.only.Regexp != nil, f.peer.Regexp != nil
 	const whole, tables = "it measures the whole service", "it replaces whole tables"

@@ -98,7 +98,7 @@ func machine() string {
 		load = ", load " + strings.Fields(string(text))[0] + " before"
 	}
 	if text, err := os.ReadFile("/proc/self/stat"); err == nil {
-		const policy = 41 - 3 // proc(5) counts from 1, and the first two fields were cut off
+		const policy = 41 - 3 // proc(5) counts from 1, and fields lacks the first two
 		_, rest, _ := strings.Cut(string(text), ") ")
 		if fields := strings.Fields(rest); len(fields) > policy && fields[policy] != "0" {
 			load += ", under chrt"

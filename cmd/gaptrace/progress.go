@@ -13,7 +13,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-// progress is a line on a terminal that says what a long run is doing.
+// progress is a line on a terminal that shows what a long run is doing.
 type progress struct {
 	w     io.Writer
 	width int // of the terminal
@@ -59,14 +59,14 @@ func (p *progress) run() {
 	}
 }
 
-// setTask sets what the line says is being done.
+// setTask sets the task that the line shows.
 func (p *progress) setTask(task string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.task = task
 }
 
-// setRead sets how much the line says was read.
+// setRead sets how much has been read, which the line shows.
 func (p *progress) setRead(read jaegerjson.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

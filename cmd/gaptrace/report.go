@@ -146,7 +146,7 @@ func (g *gatherer) selects(spans []gap.Span) bool {
 	return found
 }
 
-// noTraces says why there is nothing to report. It returns nil if other errors have said so.
+// noTraces returns an error that explains why there is nothing to report, or nil if g.errs do.
 func (g *gatherer) noTraces(ctx context.Context, sources []source) error {
 	service := g.options.service
 	read := fmt.Sprintf("%d %s read", g.seen, printable.Plural(g.seen, "trace"))
