@@ -103,7 +103,8 @@ func call(ctx context.Context, c config, t *tracers, stderr io.Writer) (recordin
 	return recording{single: c.requests, traces: t.recorder.Traces()}, err
 }
 
-// openShop writes the shop's data, opens the supplier and then the shop, and returns the shop's URL.
+// openShop writes the shop's data, opens the supplier and then the shop, and returns the shop's
+// URL.
 func openShop(
 	ctx context.Context, at addresses, traced map[string]gaptrace.Option, stop *closers, stderr io.Writer,
 ) (string, error) {
