@@ -15,9 +15,9 @@ import (
 
 const component = "database/sql"
 
-// Request is the type of gaptrace.Call.Request in this package: each is a *Request.
+// Request describes a call to an option's function: [gaptrace.Call].Request is a *Request.
 type Request struct {
-	// Target is what the wrapper knows of the database. It is never nil.
+	// Target names the database, as far as the wrapper knows it. It is never nil.
 	Target *Target
 
 	// Statement is the SQL text as the program wrote it, with its literals and secrets. It is empty
@@ -30,10 +30,10 @@ type database struct {
 	wrapper *spanutil.Wrapper
 	target  Target
 	tags    []tag
-	unread  unread // open rows of one connector, which is closed with its sql.DB
+	open    openQueries // of one connector, which is closed with its sql.DB
 }
 
-// tag is a tag of every span. Its value is converted to an interface once, not for every span.
+// tag is a tag that every span has. Its value is converted to an interface once, not for each span.
 type tag struct {
 	key   string
 	value any
@@ -54,15 +54,15 @@ func newDatabase(target Target, opts []gaptrace.Option) *database {
 	return db
 }
 
-// call is one call to the driver, recorded or not. Its span starts when the driver has answered: if
-// the answer is driver.ErrSkip, there was no call.
+// call is one call to the driver, recorded or not. Its span is created after the driver has
+// answered, since the answer driver.ErrSkip means that there was no call.
 type call struct {
 	*spanutil.Call // nil: not recorded
 	db             *database
 	request        *Request
-	wait           *poolWait // nil: not through a DB
+	wait           *poolWait // nil: not through a DB, or not recorded
 	dsn            string    // never recorded, but the driver's error may repeat it
-	final          bool      // database/sql does not try again after driver.ErrBadConn
+	final          bool      // database/sql does not retry after driver.ErrBadConn
 }
 
 func (db *database) start(ctx context.Context, operation, statement string) call {
@@ -103,10 +103,10 @@ func runQuery(c call, do func() (driver.Rows, error)) (driver.Rows, error) {
 	result, err := do()
 	if err != nil || result == nil || !c.Answered(spanutil.Rows) {
 		c.finish(err)
-		return result, err // of a call that is not sampled, the driver's own rows
+		return result, err // an unsampled call returns the driver's own rows
 	}
 	c.describe()
-	c.db.unread.add(c.Call)
+	c.db.open.add(c.Call)
 	return watch(result, c), nil
 }
 
@@ -115,10 +115,10 @@ func (c call) finish(err error) {
 	switch {
 	case err == driver.ErrSkip: //nolint:errorlint // database/sql compares it so
 		c.wait.discard(c.Call)
-	case !c.Answered(spanutil.Uncounted): // ends the wait, before any hook runs
+	case !c.Answered(spanutil.Uncounted): // ends the call's time before any hook runs; false: not sampled
 	case c.retried(err):
 		c.describe()
-		c.Finish(nil) // the next attempt has a span of its own
+		c.Finish(nil) // no failure: the next attempt has a span of its own
 	default:
 		c.describe()
 		c.Finish(c.failure(err))
@@ -126,10 +126,10 @@ func (c call) finish(err error) {
 	c.afterBadConn(err)
 }
 
-// retried reports whether database/sql tries again after err.
+// retried reports whether database/sql may retry after err.
 func (c call) retried(err error) bool { return errors.Is(err, driver.ErrBadConn) && !c.final }
 
-// afterBadConn begins another wait for the pool if database/sql tries again.
+// afterBadConn begins another wait for the pool if database/sql may retry.
 func (c call) afterBadConn(err error) {
 	if c.retried(err) {
 		c.wait.restart()
@@ -144,7 +144,7 @@ func (c call) describe() {
 	c.Statement(sqltext.Statement(c.request.Statement, c.db.target.Type))
 }
 
-// failure returns err as it may be recorded. The end of the rows is no failure.
+// failure returns err with a redacted text, or nil if err is nil or the end of the rows.
 func (c call) failure(err error) error {
 	if err == nil || err == io.EOF { //nolint:errorlint // database/sql compares it so
 		return nil

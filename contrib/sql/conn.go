@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// conn is a wrapped connection, without the methods whose absence means something: see wrapConn.
+// conn is a wrapped connection without the optional methods that only some shapes have; shape.go
+// adds those.
 type conn struct {
 	driver.Conn
 	db *database
@@ -70,7 +71,8 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	return wrapStmt(prepared, c, query), nil
 }
 
-// prepare does what database/sql does. A Prepare without a context is undone if ctx has ended.
+// prepare calls the driver as database/sql does. If the driver's Prepare takes no context and ctx
+// has ended meanwhile, it closes the statement.
 func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 	if preparer, ok := c.Conn.(driver.ConnPrepareContext); ok {
 		return preparer.PrepareContext(ctx, query)
@@ -87,7 +89,7 @@ func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
 	beginner, ok := c.Conn.(driver.ConnBeginTx)
 	if !ok {
-		if err := onlyDefaults(opts); err != nil {
+		if err := checkDefaults(opts); err != nil {
 			return nil, err
 		}
 	}
@@ -103,9 +105,8 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 	return &tx{begun, c.db, ctx}, nil
 }
 
-// onlyDefaults returns database/sql's error for options that a connection without BeginTx cannot
-// have.
-func onlyDefaults(opts driver.TxOptions) error {
+// checkDefaults returns database/sql's error for options that need a driver with BeginTx.
+func checkDefaults(opts driver.TxOptions) error {
 	if opts.Isolation != 0 {
 		return errors.New("sql: driver does not support non-default isolation level")
 	}
@@ -115,11 +116,11 @@ func onlyDefaults(opts driver.TxOptions) error {
 	return nil
 }
 
-// minReset is how long a reset takes at least that went to the network. A shorter one only looked
-// at its socket, which is a system call and no wait.
+// minReset separates resets that asked the server from those that only checked the socket. Such a
+// check is a system call and no wait.
 const minReset = 100 * time.Microsecond
 
-// ResetSession is recorded only if it was a wait. database/sql calls it before every use of a
+// ResetSession is recorded only if it was a wait. database/sql calls it before each reuse of a
 // connection, but most drivers do not go to the network for it. pgx does if the connection was idle
 // for a while.
 func (r resetter) ResetSession(ctx context.Context) error {
@@ -133,10 +134,10 @@ func (r resetter) ResetSession(ctx context.Context) error {
 		return raw.ResetSession(ctx)
 	}
 	start := time.Now()
-	wait.reset(start)
+	wait.beforeReset(start)
 	err := raw.ResetSession(ctx)
 	end := time.Now()
-	bad := errors.Is(err, driver.ErrBadConn) // database/sql asks its pool for another; it ignores other errors
+	bad := errors.Is(err, driver.ErrBadConn) // database/sql gets another connection; it ignores other errors
 	switch {
 	case end.Sub(start) > minReset:
 		wait.end(r.db, start, nil)

@@ -9,8 +9,8 @@ import (
 	"github.com/gaptrace/gaptrace"
 )
 
-// Target says which database a connector leads to, for the tags of its spans. A tag whose field is
-// empty is left out. There is no field for a password.
+// Target holds tags that say which database a connector leads to. An empty field adds no tag. There
+// is no field for a password.
 type Target struct {
 	Type     string // db.type: the kind of database, in lower case: "mysql"
 	Instance string // db.instance: the name of the database
@@ -19,7 +19,7 @@ type Target struct {
 }
 
 // Wrap returns a new connector, for sql.OpenDB, whose connections record spans. Their db.type is
-// "sql", as in OpenTracing's conventions for an unknown database. Wrap panics if c is nil.
+// "sql", OpenTracing's value for any SQL database. Wrap panics if c is nil.
 func Wrap(c driver.Connector, opts ...gaptrace.Option) driver.Connector {
 	if c == nil {
 		panic("gapsql.Wrap: c is nil")
@@ -27,9 +27,9 @@ func Wrap(c driver.Connector, opts ...gaptrace.Option) driver.Connector {
 	return WrapTarget(c, Target{Type: "sql"}, opts...)
 }
 
-// WrapTarget is [Wrap] for a caller that knows the database, such as a package for one driver. It
-// returns a new connector. If c is already wrapped by this package, target and opts replace the
-// earlier ones. WrapTarget panics if c is nil.
+// WrapTarget is [Wrap] with tags that name the database. It returns a new connector. If c is
+// already wrapped by this package, target and opts replace the earlier ones. WrapTarget panics if c
+// is nil.
 func WrapTarget(c driver.Connector, target Target, opts ...gaptrace.Option) driver.Connector {
 	if c == nil {
 		panic("gapsql.WrapTarget: c is nil")
@@ -37,7 +37,8 @@ func WrapTarget(c driver.Connector, target Target, opts ...gaptrace.Option) driv
 	return wrapConnector(c, "", newDatabase(target, opts))
 }
 
-// wrapConnector wraps c once, even if it is wrapped already, so that each call has one span.
+// wrapConnector wraps c. If c is wrapped already, it replaces that wrapper, so that each call has
+// one span.
 func wrapConnector(c driver.Connector, dsn string, db *database) driver.Connector {
 	if ours, ok := c.(connector); ok {
 		c, dsn = ours.Connector, cmp.Or(dsn, ours.dsn)
@@ -45,8 +46,8 @@ func wrapConnector(c driver.Connector, dsn string, db *database) driver.Connecto
 	return connector{c, dsn, db}
 }
 
-// connector is a wrapped connector. Its method Driver is the wrapped one's, so that code that asks
-// a sql.DB for its driver gets the driver's own type.
+// connector is a wrapped connector. Its Driver method returns the unwrapped driver, since programs
+// assert the result of (*sql.DB).Driver to the driver's type.
 type connector struct {
 	driver.Connector
 	dsn string // "" if not known
@@ -61,14 +62,15 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 
 // Close is called by (*sql.DB).Close.
 func (c connector) Close() error {
-	c.db.unread.close()
+	c.db.open.close()
 	if closer, ok := c.Connector.(io.Closer); ok {
 		return closer.Close()
 	}
 	return nil
 }
 
-// connect opens a connection by dial. If the driver parses dsn only now, its error may repeat it.
+// connect opens a connection by dial and wraps it. dsn is for redaction: if the driver parses it
+// only now, its error may repeat it.
 func (db *database) connect(
 	ctx context.Context, dsn string, dial func() (driver.Conn, error),
 ) (driver.Conn, error) {

@@ -8,19 +8,20 @@ import (
 )
 
 // DB is a *sql.DB that also records how long callers wait for a connection of its pool. It has all
-// methods of *sql.DB. Its field DB is the *sql.DB itself; calls of that record no wait for the
+// methods of *sql.DB. Its field DB is the *sql.DB itself, whose methods record no wait for the
 // pool.
 type DB struct {
 	*sql.DB
-	last atomic.Pointer[database] // that the last call used; nil: not known yet
+	last atomic.Pointer[database] // of the last call that reached the driver; nil: none has yet
 }
 
 // WrapDB returns a new DB that records how long callers wait for db's pool, as "sql pool" under the
-// span in the context of their call. db itself is not changed. Its connector or driver must be
-// wrapped by this package; the options given there apply. WrapDB panics if db is nil.
+// span in their context. It does not change db. The options are those of db's connector or driver;
+// if this package has not wrapped it, no wait is recorded. WrapDB panics if db is nil.
 //
-// Only the methods that take a context record a wait. A *sql.Stmt that was prepared on the pool
-// waits for a connection at each use; those waits are not recorded.
+// A wait is recorded only if its method takes a context and that context carries a span, even with
+// [gaptrace.WithRoots]. A *sql.Stmt that was prepared on the pool waits for a connection at each
+// use; those waits are not recorded.
 func WrapDB(db *sql.DB) *DB {
 	if db == nil {
 		panic("gapsql.WrapDB: db is nil")
@@ -31,8 +32,8 @@ func WrapDB(db *sql.DB) *DB {
 // GetDBConn returns the *sql.DB. gorm calls it to get the *sql.DB of its pool.
 func (d *DB) GetDBConn() (*sql.DB, error) { return d.DB, nil }
 
-// leave ends a call through d. If the wait has not ended, no callback of the driver came: the
-// connection was new and not used, or the caller waited in vain.
+// leave ends a call through d. If the wait has not ended by then, the driver was not called with
+// its context: the connection was new and not used, or the caller got none.
 func (d *DB) leave(w *poolWait, err error) {
 	if w == nil {
 		return
@@ -46,12 +47,12 @@ func (d *DB) leave(w *poolWait, err error) {
 		}
 		now := time.Now()
 		w.end(db, now, err)
-		db.unread.look(now) // forgotten rows may hold all connections
+		db.open.check(now) // forgotten rows may hold all connections
 	}
-	w.over.Swap(nil).Finish(nil) // unless a call to the driver reports it
+	w.unreported.Swap(nil).Finish(nil) // no call to the driver followed that would report it
 }
 
-// isClosed reports whether err is database/sql's error for a closed DB, which has no name. A
+// isClosed reports whether err is database/sql's error for a closed DB, which has no variable. A
 // driver's error may panic in Error.
 func isClosed(err error) (yes bool) {
 	defer func() { _ = recover() }()
@@ -67,8 +68,8 @@ func (d *DB) PingContext(ctx context.Context) (err error) {
 	return d.DB.PingContext(ctx)
 }
 
-// PrepareContext is like sql.DB.PrepareContext, and records the wait for the pool. When the
-// statement is used, its waits are not recorded.
+// PrepareContext is like sql.DB.PrepareContext, and records the wait for the pool. The waits of the
+// prepared statement itself are not recorded.
 func (d *DB) PrepareContext(ctx context.Context, query string) (prepared *sql.Stmt, err error) {
 	ctx, w := withPoolWait(ctx)
 	defer func() { d.leave(w, err) }()

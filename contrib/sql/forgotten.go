@@ -7,19 +7,19 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// Rows that are never closed are reported when they become garbage. But database/sql itself
+// A query whose rows are never closed is reported when they become garbage. But database/sql itself
 // references the rows of a prepared statement, of a transaction, and of a context that can be
-// cancelled, so those never become garbage. Therefore each query with open rows is listed here, and
-// reported as abandoned after ten minutes without a row. A wrapper starts no goroutine, so the list
-// is checked when a query is added, at most once a minute. If rows are read after that, the reads
-// are recorded as a new query.
+// cancelled, so those never become garbage. Therefore openQueries lists each query with open rows,
+// and reports it as abandoned after ten minutes without a row. A wrapper starts no goroutine, so
+// the list is checked when a query is added or a caller gives up waiting for the pool, at most once
+// a minute. If the rows are read after all, the reads are recorded as a new query.
 const (
-	forgotten = 10 * time.Minute
-	lookEvery = time.Minute
+	forgottenAfter = 10 * time.Minute
+	checkEvery     = time.Minute
 )
 
-// unread lists the queries whose rows are open.
-type unread struct {
+// openQueries lists the queries whose rows are open.
+type openQueries struct {
 	mu    sync.Mutex
 	calls map[*spanutil.Call]progress
 	next  time.Time // when to check the list again
@@ -31,65 +31,66 @@ type progress struct {
 	at   time.Time
 }
 
-func (u *unread) add(c *spanutil.Call) {
+func (q *openQueries) add(c *spanutil.Call) {
 	now := time.Now()
-	u.mu.Lock()
-	if u.calls == nil {
-		u.calls = map[*spanutil.Call]progress{}
+	q.mu.Lock()
+	if q.calls == nil {
+		q.calls = map[*spanutil.Call]progress{}
 	}
-	if len(u.calls) == 0 {
-		u.next = now.Add(lookEvery)
+	if len(q.calls) == 0 {
+		q.next = now.Add(checkEvery)
 	}
-	u.calls[c] = progress{0, now}
-	u.mu.Unlock()
-	u.look(now)
+	q.calls[c] = progress{0, now}
+	q.mu.Unlock()
+	q.check(now)
 }
 
-func (u *unread) remove(c *spanutil.Call) {
-	u.mu.Lock()
-	delete(u.calls, c)
-	u.mu.Unlock()
+func (q *openQueries) remove(c *spanutil.Call) {
+	q.mu.Lock()
+	delete(q.calls, c)
+	q.mu.Unlock()
 }
 
-// look reports the queries of which no row was read for ten minutes. It does nothing if the last
+// check reports the queries of which no row was read for ten minutes. It does nothing if the last
 // check was less than a minute ago.
-func (u *unread) look(now time.Time) {
-	u.mu.Lock()
+func (q *openQueries) check(now time.Time) {
+	q.mu.Lock()
 	var gone []*spanutil.Call
-	if len(u.calls) > 0 && !now.Before(u.next) {
-		u.next = now.Add(lookEvery)
-		for c, last := range u.calls {
+	if len(q.calls) > 0 && !now.Before(q.next) {
+		q.next = now.Add(checkEvery)
+		for c, last := range q.calls {
 			switch rows := c.Amount(); {
 			case rows != last.rows || c.Waiting():
-				u.calls[c] = progress{rows, now}
-			case now.Sub(last.at) >= forgotten:
+				q.calls[c] = progress{rows, now}
+			case now.Sub(last.at) >= forgottenAfter:
 				gone = append(gone, c)
 			}
 		}
 	}
-	u.mu.Unlock()
-	u.abandon(gone)
+	q.mu.Unlock()
+	q.abandon(gone)
 }
 
-// close reports all listed queries that nobody waits for. It is called when the database is closed.
-func (u *unread) close() {
-	u.mu.Lock()
+// close reports all listed queries, except those that a goroutine waits for. It is called when the
+// database is closed.
+func (q *openQueries) close() {
+	q.mu.Lock()
 	var gone []*spanutil.Call
-	for c := range u.calls {
+	for c := range q.calls {
 		gone = append(gone, c)
 	}
-	u.mu.Unlock()
-	u.abandon(gone)
+	q.mu.Unlock()
+	q.abandon(gone)
 }
 
-// abandon reports calls. It must be called without the lock: a user's hook may use the database, or
-// end the goroutine.
-func (u *unread) abandon(calls []*spanutil.Call) {
+// abandon reports calls as abandoned. Call it without the lock: a user's hook may use the database,
+// or end the goroutine.
+func (q *openQueries) abandon(calls []*spanutil.Call) {
 	if len(calls) == 0 {
 		return
 	}
-	defer u.abandon(calls[1:]) // also if a hook calls Goexit
+	defer q.abandon(calls[1:]) // also if a hook calls Goexit
 	if calls[0].Abandon() {
-		u.remove(calls[0])
+		q.remove(calls[0])
 	}
 }

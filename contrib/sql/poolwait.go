@@ -9,26 +9,26 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// poolWait is the context of a call through a DB. It takes the caller's time of arrival through
-// database/sql to the driver, whose first callback ends the wait:
+// poolWait is the context of a call through a DB. It carries the time when the caller began to wait
+// through database/sql to the driver. The first call to the driver with this context ends the wait:
 //
 //	caller       | DB.ExecContext                                        |
 //	pool         |---wait---|
 //	driver                  |-ResetSession-|               |-ExecContext-|
 //	program                                | converts args |
 //
-//	sql pool     |-------------------------|                                a reset of up to 100 µs
-//	sql pool     |----------|                                               a longer reset
+//	sql pool     |-------------------------|                                reset of up to 100 µs
+//	sql pool     |----------|                                               longer reset
 //	sql reset               |--------------|
 //	sql exec                                               |-------------|
 //
 // A new connection is not reset: then ExecContext ends the wait.
 type poolWait struct {
 	context.Context
-	arrival time.Time
-	since   atomic.Pointer[time.Time]     // when the wait began; nil: it has ended
-	owner   atomic.Pointer[database]      // whose driver was called first
-	over    atomic.Pointer[spanutil.Call] // waits that have ended and are not reported yet
+	arrival    time.Time
+	since      atomic.Pointer[time.Time]     // when the current wait began; nil: it has ended
+	owner      atomic.Pointer[database]      // whose driver was called first
+	unreported atomic.Pointer[spanutil.Call] // a wait that has ended; it also reports those before it
 }
 
 type poolWaitKey struct{}
@@ -41,13 +41,13 @@ func (w *poolWait) Value(key any) any {
 	return w.Context.Value(key)
 }
 
-// anyWrapper has no options, like a DB whose driver is not known yet.
-var anyWrapper spanutil.Wrapper
+// noOptions stands for the wrapper of the database, which a DB may not know yet.
+var noOptions spanutil.Wrapper
 
 // withPoolWait begins a wait and returns its context. If the wait would not be recorded, it returns
-// ctx itself and nil, which all methods accept.
+// ctx itself and a nil poolWait, which all methods except Value accept.
 func withPoolWait(ctx context.Context) (context.Context, *poolWait) {
-	if !anyWrapper.MayRecord(ctx) || spanutil.IsDropped(ctx) {
+	if !noOptions.MayRecord(ctx) || spanutil.IsDropped(ctx) {
 		return ctx, nil
 	}
 	w := &poolWait{Context: ctx, arrival: time.Now()}
@@ -55,8 +55,8 @@ func withPoolWait(ctx context.Context) (context.Context, *poolWait) {
 	return w, w
 }
 
-// poolWaitOf returns the poolWait of a callback with ctx. If a driver uses a second database with
-// the same context, that one gets nil.
+// poolWaitOf returns the poolWait in ctx, the context of a call to the driver, or nil. If a driver
+// uses a second database with the same context, that one gets nil.
 func (db *database) poolWaitOf(ctx context.Context) *poolWait {
 	if ctx == nil {
 		return nil
@@ -68,7 +68,7 @@ func (db *database) poolWaitOf(ctx context.Context) *poolWait {
 	return w
 }
 
-// endPoolWait is called before each call to the driver: the caller has a connection.
+// endPoolWait ends the wait in ctx, if any: the driver is called, so the caller has a connection.
 func (db *database) endPoolWait(ctx context.Context) *poolWait {
 	w := db.poolWaitOf(ctx)
 	if w.waiting() {
@@ -79,9 +79,9 @@ func (db *database) endPoolWait(ctx context.Context) *poolWait {
 
 func (w *poolWait) waiting() bool { return w != nil && w.since.Load() != nil }
 
-// reset is called when the driver has a connection to reset. If the pool had one at once, there was
-// no wait, and the reset does not prolong it.
-func (w *poolWait) reset(at time.Time) {
+// beforeReset is called before the driver resets a connection. If the pool had the connection at
+// once, there was no wait, and the reset must not become one.
+func (w *poolWait) beforeReset(at time.Time) {
 	if w == nil {
 		return
 	}
@@ -90,7 +90,7 @@ func (w *poolWait) reset(at time.Time) {
 	}
 }
 
-// restart begins the wait again: after driver.ErrBadConn, database/sql asks the pool for another
+// restart begins another wait: after driver.ErrBadConn, database/sql asks the pool for another
 // connection.
 func (w *poolWait) restart() {
 	if w != nil {
@@ -106,36 +106,38 @@ func (w *poolWait) end(db *database, at time.Time, err error) {
 	if since := w.since.Swap(nil); since != nil && at.Sub(*since) > spanutil.Buffered {
 		pool := db.pastCall(w.Context, "sql pool", *since, at)
 		pool.Fail(err)
-		w.over.Swap(pool).Finish(nil) // the wait of an earlier attempt
+		w.unreported.Swap(pool).Finish(nil) // the wait of an earlier attempt
 	}
 }
 
-// reportWith makes call report the waits that are over with its own spans. A report between the two
-// would take time and look like the program's work.
+// reportWith makes call report the ended waits together with its own spans. A report between the
+// two would take time and look like the program's work.
 func (w *poolWait) reportWith(call *spanutil.Call) {
 	if w != nil {
-		call.FinishAlso(w.over.Swap(nil))
+		call.FinishAlso(w.unreported.Swap(nil))
 	}
 }
 
-// addReset adds a reset that is over to the waits that the next call reports.
+// addReset adds an ended reset to the waits that the next call reports.
 func (w *poolWait) addReset(reset *spanutil.Call) {
 	w.reportWith(reset)
 	if w == nil {
 		reset.Finish(nil)
 		return
 	}
-	w.over.Store(reset)
+	w.unreported.Store(reset)
 }
 
-// discard ends a call that was none, and keeps the waits for the next call to report.
+// discard drops a call that the driver answered with driver.ErrSkip. The next call reports its
+// waits.
 func (w *poolWait) discard(call *spanutil.Call) {
 	if earlier := call.Discard(); w != nil {
-		w.over.Store(earlier)
+		w.unreported.Store(earlier)
 	}
 }
 
-// pastCall returns a call that is over, but not finished. It is nil if the call is not recorded.
+// pastCall returns a call for a wait that has ended; its caller finishes it. It is nil if the wait
+// is not recorded.
 func (db *database) pastCall(ctx context.Context, operation string, start, end time.Time) *spanutil.Call {
 	request := &Request{Target: &db.target}
 	what := gaptrace.Call{Component: component, Operation: operation, Request: request}

@@ -8,8 +8,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// rows are the rows of a sampled query. Each Next, NextResultSet and Close may be a wait. The call
-// ends with Close, which database/sql calls at the end of the rows and after an error.
+// rows are the rows of a sampled query. Each Next, NextResultSet and Close may be a wait. Close
+// ends the call; database/sql calls it at the end of the rows and after an error.
 type rows struct {
 	driver.Rows
 	call call
@@ -24,7 +24,7 @@ var (
 	_ driver.RowsColumnTypePrecisionScale   = (*rows)(nil)
 )
 
-// watch returns raw with its waits recorded on c.
+// watch returns rows that read raw and record the waits on c.
 func watch(raw driver.Rows, c call) driver.Rows {
 	if r := watchScanner(raw, c); r != nil {
 		return r
@@ -44,7 +44,7 @@ func (r *rows) wait() spanutil.Wait {
 		r.call.Call = call
 		r.call.describe()
 		spanutil.Watch(call, r)
-		r.call.db.unread.add(call)
+		r.call.db.open.add(call)
 		return call.Wait()
 	}
 	return wait
@@ -73,7 +73,7 @@ func (r *rows) Close() error {
 	defer wait.Unwound()
 	err := r.Rows.Close()
 	wait.Done(0)
-	r.call.db.unread.remove(r.call.Call)
+	r.call.db.open.remove(r.call.Call)
 	r.call.Finish(r.call.failure(err))
 	return err
 }

@@ -4,5 +4,5 @@ package gapsql
 
 import "database/sql/driver"
 
-// watchScanner returns nil: only since Go 1.27 may drivers scan columns.
+// watchScanner returns nil: before Go 1.27, drivers cannot scan columns.
 func watchScanner(driver.Rows, call) driver.Rows { return nil }

@@ -10,8 +10,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// watchScanner is watch for rows whose driver scans columns itself, or nil for others. The driver
-// still scans them, so that Scan accepts destinations that database/sql would refuse.
+// watchScanner is watch for rows whose driver scans columns itself. For others it returns nil. The
+// driver still scans the columns, so that Scan accepts destinations that database/sql would refuse.
 func watchScanner(raw driver.Rows, c call) driver.Rows {
 	scanner, ok := raw.(driver.RowsColumnScanner)
 	if !ok {
@@ -42,7 +42,7 @@ func (r *scannedRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any
 	}
 	returned := false
 	defer func() {
-		if !returned { // wait.Unwound would do, if there always were a wait
+		if !returned { // not wait.Unwound: there may be no wait
 			r.call.Finish(spanutil.ErrUnwound)
 		}
 	}()
