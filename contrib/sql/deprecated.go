@@ -8,10 +8,11 @@ import (
 	"errors"
 )
 
-// Methods without contexts and named arguments are used as database/sql uses them, with the same
-// errors: only if the driver has nothing newer, and not if the context has ended.
+// The drivers' methods in this file take neither a context nor named arguments. They are called as
+// database/sql calls them: only if the driver has no newer method, not after the context has ended,
+// and with the same errors.
 
-// runsDirectly reports which statements raw runs without preparing them.
+// runsDirectly reports whether raw can exec and query without a prepared statement.
 func runsDirectly(raw driver.Conn) (execs, queries bool) {
 	_, execs = raw.(driver.ExecerContext)
 	_, execsOld := raw.(driver.Execer)
@@ -25,7 +26,8 @@ func (e execer) exec(ctx context.Context, query string, args []driver.Value) (dr
 	return run(e.db.start(ctx, "sql exec", query), func() (driver.Result, error) { return raw.Exec(query, args) })
 }
 
-// Exec implements driver.Execer, for callers of (*sql.Conn).Raw. database/sql does not call it.
+// Exec implements driver.Execer, for programs that call it in (*sql.Conn).Raw. database/sql does
+// not call it.
 func (e execer) Exec(query string, args []driver.Value) (driver.Result, error) {
 	if _, ok := e.Conn.(driver.Execer); !ok {
 		return e.ExecContext(context.Background(), query, named(args))
@@ -38,7 +40,7 @@ func (q queryer) query(ctx context.Context, query string, args []driver.Value) (
 	return runQuery(q.db.start(ctx, "sql query", query), func() (driver.Rows, error) { return raw.Query(query, args) })
 }
 
-// Query implements driver.Queryer, for the same callers.
+// Query implements driver.Queryer, for such programs too.
 func (q queryer) Query(query string, args []driver.Value) (driver.Rows, error) {
 	if _, ok := q.Conn.(driver.Queryer); !ok {
 		return q.QueryContext(context.Background(), query, named(args))
@@ -62,7 +64,7 @@ func (s *stmt) query(ctx context.Context, args []driver.Value) (driver.Rows, err
 	return runQuery(s.start(ctx, "sql query"), func() (driver.Rows, error) { return s.Query(args) })
 }
 
-// withValues calls do, a method without a context, as database/sql does.
+// withValues calls do, which takes neither a context nor named arguments, as database/sql does.
 func withValues[T any](
 	ctx context.Context, named []driver.NamedValue, do func(args []driver.Value) (T, error),
 ) (result T, err error) {
@@ -79,8 +81,8 @@ func withValues[T any](
 	return do(args)
 }
 
-// ended reports whether ctx has ended, by Done, as database/sql does. A context of an unusual type
-// may contradict itself in Err.
+// ended reports whether ctx has ended. It asks Done, as database/sql does, since Err of an unusual
+// context may differ.
 func ended(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
@@ -99,8 +101,8 @@ func beginWithoutContext(ctx context.Context, raw driver.Conn) (driver.Tx, error
 	return begun, err
 }
 
-// stmtColumns is a statement whose driver converts arguments by column. It has its own type, since
-// no converter does exactly what database/sql does without one.
+// stmtColumns is a statement whose driver converts arguments by column. It has its own type: no
+// ColumnConverter converts exactly as database/sql does if there is none.
 type stmtColumns struct {
 	stmt
 	columns driver.ColumnConverter

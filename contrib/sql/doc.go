@@ -15,24 +15,25 @@
 //
 //	pool := gapsql.WrapDB(db)
 //
-// A call is recorded if its context carries a span. Package contrib/sql/mysql also tags instance,
-// user and address; [WrapTarget] does so for other databases. docs/sql.md covers gorm, sqlx, ent,
-// bun, sqlc and goose, as well as errors and limits.
+// A call is recorded if its context carries a span; [gaptrace.WithRoots] records the others too.
+// Package contrib/sql/mysql also tags the database's name, user and address; [WrapTarget] does so
+// for other drivers. docs/sql.md covers gorm, sqlx, ent, bun, sqlc and goose, as well as errors and
+// limits.
 //
 // # Spans
 //
 //	span            what it covers
 //	sql pool        waiting for a connection of the pool; only with WrapDB
-//	sql reset       a reset of a connection before it is used again, if over 100 µs
+//	sql reset       the driver's reset of a connection before its next use, if over 100 µs
 //	sql connect     dial, TLS and authentication of a new connection
 //	sql ping
-//	sql prepare     by the program, or by database/sql for a query with arguments
-//	sql query       until the driver has answered; later waits are spans of their own
-//	sql query wait  such a wait: in Next, Scan, NextResultSet or Close of the rows
+//	sql prepare     by the program, or by database/sql if the driver requires it
+//	sql query       until the driver has answered
+//	sql query wait  a later wait: in Next, Scan, NextResultSet or Close of the rows
 //	sql exec
 //	sql begin
-//	sql commit      under the span in the context of BeginTx: Commit has no context
-//	sql rollback    the same; database/sql itself calls it when that context ends
+//	sql commit      under the span in the context of BeginTx: Commit takes none
+//	sql rollback    likewise; database/sql calls it when that context ends
 //
 // A query and its rows:
 //
@@ -45,14 +46,16 @@
 //	component           database/sql
 //	span.kind           client
 //	db.type             the driver's name as given to Open, or a Target's Type; else "sql"
-//	db.instance         of a Target, like db.user and peer.address
+//	db.instance         the database's name, from a Target
+//	db.user             from a Target
+//	peer.address        from a Target
 //	db.statement        the text of a query, exec or prepare; never its arguments
-//	rows                how many rows were read
+//	rows                how many rows of a query were read
 //	wait.*, abandoned   see package gaptrace
 //
-// A statement that may hold a credential is recorded without its literals: one with a word such as
-// PASSWORD, IDENTIFIED, SECRET or TOKEN, or with a URL that holds a secret. docs/secrets.md lists
+// If a statement may hold a credential, it is recorded without its literals. Such a statement has a
+// word such as PASSWORD, IDENTIFIED, SECRET or TOKEN, or a URL with a secret. docs/secrets.md lists
 // the words. The data source name is never recorded.
 //
-// The Request of a gaptrace.Call is a [*Request].
+// An option's function finds a [*Request] in [gaptrace.Call].Request.
 package gapsql

@@ -10,11 +10,12 @@ import (
 )
 
 // Open is sql.Open with spans. driverName is the name of a registered driver, and becomes db.type.
-// dataSourceName is never recorded. Errors are those of sql.Open.
+// dataSourceName is never recorded. Open returns the errors of sql.Open, and one of its own if the
+// driver's connectors have no Driver.
 //
-// database/sql has no function that returns a registered driver. So Open opens a database, closes
-// it, and asks its driver for a second connector. If the first connector names a driver other than
-// the registered one, as a driver that wraps another may do, use [Wrap] with that connector.
+// To get the registered driver, Open opens a database, takes its Driver, and closes it. If the
+// registered driver wraps another one, its connector may return the inner driver. Open would then
+// leave out the outer one, so use [Wrap] with the connector instead.
 func Open(driverName, dataSourceName string, opts ...gaptrace.Option) (*sql.DB, error) {
 	db, err := sql.Open(driverName, dataSourceName)
 	if err != nil {
@@ -71,7 +72,7 @@ func openConnector(d driver.Driver, name string) (driver.Connector, error) {
 	return dsnConnector{d, name}, nil
 }
 
-// dsnConnector is a connector for a driver that has none, like the one in database/sql.
+// dsnConnector is the connector of a driver without OpenConnector, like the one in database/sql.
 type dsnConnector struct {
 	driver driver.Driver
 	dsn    string

@@ -11,7 +11,7 @@ import (
 //
 // If SQL dialects disagree about where a literal or comment ends, the rest of the statement becomes
 // one question mark. Examples are a backslash before a quote, and a # that may begin a comment.
-// Text in double quotes is a name in some databases and a string in others: it is kept only if the
+// Text in double quotes is a name in some databases and a string in others. It is kept only if the
 // Type of c's [Target] is postgres, postgresql, pgx or cockroach.
 //
 // Errors are not rewritten: the database's message may repeat a literal or an argument.

@@ -2,15 +2,14 @@ package gapsql
 
 import "database/sql/driver"
 
-// The optional parts of a connection. Their absence means something, which no method can express:
+// The optional parts of a connection. If one is absent, database/sql acts in a way that no result
+// of a method can bring about:
 //
-//   - Without an execer or queryer, database/sql prepares a statement before it checks the
-//     arguments.
-//   - If a connection lacks a validator or a resetter, database/sql closes it after a transaction
-//     whose context was cancelled.
+//   - Without an execer or a queryer, it prepares a statement first, and then checks the arguments.
+//   - Without a validator or a resetter, it closes the connection after a transaction whose context
+//     was cancelled.
 //
-// A resetter without a validator changes nothing, so only a connection with a validator may lack
-// it.
+// A resetter alone has no such effect. So every connection without a validator gets a resetter.
 type (
 	execer    struct{ *conn }
 	queryer   struct{ *conn }
@@ -18,14 +17,15 @@ type (
 	resetter  struct{ *conn }
 )
 
-// useDriverConn is a hint. If code asserts a wrapped connection to the driver's type, the panic
-// names the wrapper's type, and so the function to call, [DriverConn]:
+// useDriverConn is the type argument of every shape. If code asserts a wrapped connection to the
+// driver's type, the panic thereby names the function to call instead, [DriverConn]:
 //
 //	interface conversion: interface {} is
 //	gapsql.connEQVR[github.com/gaptrace/gaptrace/contrib/sql.useDriverConn], not *stdlib.Conn
 type useDriverConn struct{}
 
-// The twelve shapes: E with an execer, Q with a queryer, V with a validator, R with a resetter.
+// The twelve shapes of a wrapped connection. The letters after conn name its parts: E is an execer,
+// Q a queryer, V a validator, R a resetter.
 type (
 	connR[see any] struct {
 		*conn
@@ -93,7 +93,7 @@ type (
 	}
 )
 
-// wrapConn returns raw, wrapped in a type that has the same optional parts.
+// wrapConn wraps raw in the shape that has the same optional parts.
 func wrapConn(raw driver.Conn, db *database) driver.Conn {
 	c := &conn{raw, db}
 	e, q, v, r := execer{c}, queryer{c}, validator{c}, resetter{c}

@@ -5,8 +5,8 @@ import (
 	"database/sql/driver"
 )
 
-// stmt is a prepared statement. Many callers may use it: each call is recorded under the span in
-// its own context. Close is not recorded, since it has no context.
+// stmt is a prepared statement. Each call of it is recorded under the span in that call's context,
+// not under that of the prepare. Close is not recorded, since it has no context.
 type stmt struct {
 	driver.Stmt
 	conn    *conn

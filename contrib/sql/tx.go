@@ -10,12 +10,12 @@ import (
 type tx struct {
 	driver.Tx
 	db  *database
-	ctx context.Context // of BeginTx; database/sql holds it for as long
+	ctx context.Context // of BeginTx; database/sql keeps it just as long
 }
 
 func (t *tx) Commit() error { return t.end("sql commit", t.Tx.Commit) }
 
-// Rollback is also called by database/sql itself, when the context ends.
+// Rollback rolls back. database/sql also calls it by itself, when the context ends.
 func (t *tx) Rollback() error { return t.end("sql rollback", t.Tx.Rollback) }
 
 func (t *tx) end(operation string, do func() error) error {

@@ -36,14 +36,14 @@ func NewConnector(cfg *mysql.Config, opts ...gaptrace.Option) (driver.Connector,
 	return gapsql.WrapTarget(c, target, opts...), nil
 }
 
-// address returns the address in cfg with the defaults that the driver adds when it parses a data
-// source name.
+// address returns cfg.Addr completed by the driver's defaults, such as port 3306. Only the driver's
+// ParseDSN adds them.
 func address(cfg *mysql.Config) string {
-	only := mysql.NewConfig()
-	only.Net, only.Addr = cfg.Net, cfg.Addr
-	full, err := mysql.ParseDSN(only.FormatDSN())
-	if err != nil { // an address of a network that the program registered
+	addressOnly := mysql.NewConfig()
+	addressOnly.Net, addressOnly.Addr = cfg.Net, cfg.Addr
+	parsed, err := mysql.ParseDSN(addressOnly.FormatDSN())
+	if err != nil { // a network that the program registered has no defaults
 		return cfg.Addr
 	}
-	return full.Addr
+	return parsed.Addr
 }
