@@ -199,7 +199,7 @@ func TestFailures(t *testing.T) {
 		wantError(t, db.PingContext(ctx), errBoom)
 		wantCalls(t, tracer, ctx, "sql ping"+failed)
 	})
-	t.Run("an expected error is none", func(t *testing.T) {
+	t.Run("an expected error is no failure", func(t *testing.T) {
 		tracer, ctx, db := openFailing(t, failOn("Exec", 1, io.ErrNoProgress))
 		if _, err := db.ExecContext(ctx, "INSERT"); err != io.ErrNoProgress { //nolint:errorlint // by identity
 			t.Errorf("exec: %v", err)
@@ -209,7 +209,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestErrBadConn(t *testing.T) {
-	t.Run("is no failure if tried again", func(t *testing.T) {
+	t.Run("is no failure if retried", func(t *testing.T) {
 		tracer, ctx, db := openFailing(t, failOn("Exec", 2, driver.ErrBadConn))
 		_, err := db.ExecContext(ctx, "INSERT")
 		noError(t, err)

@@ -13,7 +13,7 @@ import (
 )
 
 func TestRawAndDriverConn(t *testing.T) {
-	for _, all := range []map[string]func(conn) driver.Conn{conns, pieces} {
+	for _, all := range []map[string]func(conn) driver.Conn{conns, moreConns} {
 		for name, shape := range all {
 			f := &fake{shape: shape}
 			want := shape(conn{f})
@@ -49,7 +49,7 @@ func TestRawAndDriverConn(t *testing.T) {
 }
 
 func TestFailedAssertionNamesDriverConn(t *testing.T) {
-	for _, all := range []map[string]func(conn) driver.Conn{conns, pieces} {
+	for _, all := range []map[string]func(conn) driver.Conn{conns, moreConns} {
 		for name, shape := range all {
 			c := spantest.Must(gapsql.Wrap(&fake{shape: shape}).Connect(t.Context()))(t)
 			func() {

@@ -132,16 +132,16 @@ func (c contextSpy) Connect(ctx context.Context) (driver.Conn, error) {
 	return c.fake.Connect(ctx)
 }
 
-// unspeakable is an error whose Error method panics.
-type unspeakable struct{ text *string }
+// panickingError is an error whose Error method panics.
+type panickingError struct{ text *string }
 
-func (u unspeakable) Error() string { return *u.text }
+func (u panickingError) Error() string { return *u.text }
 
 func TestDBWithErrorThatPanics(t *testing.T) {
 	f := &fake{shape: converting}
 	_, ctx, db := openPool(t, f)
 	noError(t, db.PingContext(ctx))
-	f.fault = failOn("Exec", 1, unspeakable{})
+	f.fault = failOn("Exec", 1, panickingError{})
 	if _, err := db.ExecContext(ctx, "UPDATE"); err == nil {
 		t.Error("no error")
 	}
@@ -150,12 +150,12 @@ func TestDBWithErrorThatPanics(t *testing.T) {
 		_, ctx, db := openPool(t, f)
 		noError(t, db.PingContext(ctx))
 		conn := spantest.Must(db.DB.Conn(t.Context()))(t)
-		f.fault = failOn("Connect", 1, unspeakable{})
+		f.fault = failOn("Connect", 1, panickingError{})
 		time.AfterFunc(held, func() {
 			conn.Raw(func(any) error { return driver.ErrBadConn }) // the pool makes another for the caller
 			conn.Close()
 		})
-		if _, err := db.ExecContext(ctx, "UPDATE"); err != (unspeakable{}) { //nolint:errorlint // by identity
+		if _, err := db.ExecContext(ctx, "UPDATE"); err != (panickingError{}) { //nolint:errorlint // by identity
 			t.Errorf("%T", err)
 		}
 	})

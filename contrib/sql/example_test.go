@@ -14,7 +14,7 @@ import (
 )
 
 // memory is the connector of a database in memory, and registered as the driver "old".
-var memory = &fake{shape: pieces["execer, queryer"]}
+var memory = &fake{shape: moreConns["execer, queryer"]}
 
 func ExampleOpen() {
 	register(memory)

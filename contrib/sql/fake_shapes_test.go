@@ -69,9 +69,9 @@ var conns = map[string]func(conn) driver.Conn{
 	"modern": modern,
 }
 
-// pieces are more shapes: every combination of the parts that decide the shape of a wrapped
-// connection, every other part alone, and all parts except one.
-var pieces = map[string]func(conn) driver.Conn{
+// moreConns are more shapes: all combinations of the parts that decide the shape of a wrapped
+// connection, each other part alone, and all parts except one.
+var moreConns = map[string]func(conn) driver.Conn{
 	"validator": func(c conn) driver.Conn {
 		return struct {
 			conn

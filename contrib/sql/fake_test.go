@@ -61,7 +61,7 @@ func (f *fake) db(t testing.TB, wrap func(driver.Connector) driver.Connector) *s
 	return db
 }
 
-// failOn is a fault: the first n calls that begin with prefix fail with err.
+// failOn returns a fault: the first n calls that begin with prefix fail with err.
 func failOn(prefix string, n int, err error) func(string) error {
 	return func(call string) error {
 		if strings.HasPrefix(call, prefix) && n > 0 {
@@ -72,8 +72,7 @@ func failOn(prefix string, n int, err error) func(string) error {
 	}
 }
 
-// onReset is a fault: when a connection is reset for the nth time, it calls do and fails with its
-// error.
+// onReset returns a fault: the nth reset of a connection calls do and fails with its error.
 func onReset(nth int, do func() error) func(string) error {
 	n := 0
 	return func(call string) error {

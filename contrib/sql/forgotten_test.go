@@ -17,28 +17,28 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spantest"
 )
 
-// forget are the ways to leave rows open so that database/sql keeps them referenced.
+// forget maps names to ways to leave rows open such that database/sql keeps referencing them.
 var forget = map[string]func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows{
-	"a statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+	"of a closed statement": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
 		prepared := spantest.Must(db.PrepareContext(t.Context(), "SELECT"))(t)
 		defer prepared.Close()
 		return spantest.Must(prepared.QueryContext(ctx))(t)
 	},
-	"an open statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+	"of an open statement": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
 		return spantest.Must(spantest.Must(db.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
 	},
-	"a connection's statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+	"of a statement on a connection": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
 		conn := spantest.Must(db.Conn(t.Context()))(t)
 		return spantest.Must(spantest.Must(conn.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
 	},
-	"a transaction's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+	"of a transaction": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
 		return spantest.Must(spantest.Must(db.BeginTx(t.Context(), nil))(t).QueryContext(ctx, "SELECT"))(t)
 	},
-	"a transaction's statement's": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+	"of a statement in a transaction": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
 		tx := spantest.Must(db.BeginTx(t.Context(), nil))(t)
 		return spantest.Must(spantest.Must(tx.PrepareContext(t.Context(), "SELECT"))(t).QueryContext(ctx))(t)
 	},
-	"a context's that goes on": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
+	"of a context that goes on": func(t *testing.T, ctx context.Context, db *sql.DB) *sql.Rows {
 		ctx, cancel := context.WithCancel(ctx)
 		t.Cleanup(cancel)
 		return spantest.Must(db.QueryContext(ctx, "SELECT"))(t)
@@ -120,7 +120,7 @@ func TestForgottenRowsAtClose(t *testing.T) {
 	}
 }
 
-func TestForgottenRowsAreNotBeingRead(t *testing.T) {
+func TestRowsBeingReadAreNotForgotten(t *testing.T) {
 	forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
 		prepared := spantest.Must(db.PrepareContext(t.Context(), "SELECT"))(t)
 		r := spantest.Must(prepared.QueryContext(ctx))(t)
@@ -136,7 +136,7 @@ func TestForgottenRowsAreNotBeingRead(t *testing.T) {
 	})
 }
 
-func TestForgottenRowsAreNotWaitedFor(t *testing.T) {
+func TestRowsWaitedForAreNotForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{shape: modern, stmt: modernStmt, sets: three}
 		tracer, ctx, db := openFake(t, f)
@@ -258,7 +258,7 @@ func TestForgottenRowsWithHookThatGoexits(t *testing.T) {
 	asked := 0
 	forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
 		for range 2 {
-			defer forget["a statement's"](t, ctx, db).Close()
+			defer forget["of a closed statement"](t, ctx, db).Close()
 		}
 		done := make(chan bool)
 		go func() {

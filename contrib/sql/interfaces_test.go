@@ -173,7 +173,7 @@ func TestInterfacesDoNotDependOnSampling(t *testing.T) {
 	for name, shape := range conns {
 		t.Run("conn "+name, func(t *testing.T) { compare(t, shape, stmts["bare"], rowses["bare"]) })
 	}
-	for name, shape := range pieces {
+	for name, shape := range moreConns {
 		t.Run("conn "+name, func(t *testing.T) { compare(t, shape, modernStmt, rowses["bare"]) })
 	}
 	for name, shape := range stmts {

@@ -19,7 +19,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// slowExec is a fault that lets a statement take that long.
+// slowExec returns a fault with which each exec takes d.
 func slowExec(d time.Duration) func(string) error {
 	return func(call string) error {
 		if strings.HasPrefix(call, "Exec") {
@@ -400,7 +400,7 @@ func works(d time.Duration) converts {
 }
 
 // converting is a connection that does not check arguments, so that database/sql converts them.
-var converting = pieces["all but connChecker"]
+var converting = moreConns["all but connChecker"]
 
 // Once it has a connection, database/sql converts arguments, which runs the program's own code.
 func TestPoolWaitExcludesValuer(t *testing.T) {

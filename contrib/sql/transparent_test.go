@@ -136,7 +136,7 @@ func TestTransparent(t *testing.T) {
 	for name, shape := range conns {
 		t.Run("conn "+name, func(t *testing.T) { compare(t, shape, stmts["bare"], rowses["sets"]) })
 	}
-	for name, shape := range pieces {
+	for name, shape := range moreConns {
 		t.Run("conn "+name, func(t *testing.T) { compare(t, shape, modernStmt, rowses["sets"]) })
 	}
 	for name, shape := range stmts {
