@@ -17,9 +17,9 @@ import (
 //
 //	elasticsearch.Config{Interceptors: []elastictransport.InterceptorFunc{gapes.Interceptor}}
 //
-// As the first of several interceptors it counts the attempts of go-elasticsearch, as a later one
-// those of the interceptor before it. It records nothing for a client that is not wrapped, and does
-// not change requests and responses. Without it, attempts are counted where net/http asks for a
+// If it comes first, it counts the attempts of go-elasticsearch. After another interceptor, it
+// counts what that one sends. It records nothing for a client that is not wrapped, and does not
+// change requests and responses. Without it, attempts are counted when net/http asks for a
 // connection.
 func Interceptor(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
 	return func(req *http.Request) (*http.Response, error) {
@@ -34,22 +34,22 @@ func Interceptor(next elastictransport.RoundTripFunc) elastictransport.RoundTrip
 	}
 }
 
-// attempts is the context of a call. It counts the requests to nodes under it.
+// attempts is the context of a call. It counts the requests to nodes that have this context.
 type attempts struct {
 	context.Context
 	trace  httptrace.ClientTrace
-	phases *spanutil.Call // nil: without gaptrace.WithPhases
+	phases *spanutil.Call // retries are logged on it; nil: without gaptrace.WithPhases
 
 	mu          sync.Mutex // a user's transport may send several requests at once
 	count       int
-	intercepted bool        // Interceptor counts, and not net/http
+	intercepted bool        // Interceptor counts, and the GetConn hook does not
 	status      []log.Field // of the last attempt
 	err         error       // of the last attempt
 }
 
 type attemptsKey struct{}
 
-// Value returns the attempts themselves for Interceptor.
+// Value returns a itself for its own key, for Interceptor.
 func (a *attempts) Value(key any) any {
 	if key == (attemptsKey{}) {
 		return a
@@ -67,15 +67,15 @@ func withAttempts(ctx context.Context, call *spanutil.Call, phases bool) (*attem
 	return a, httptrace.WithClientTrace(a, &a.trace)
 }
 
-// begin counts an attempt. req is nil if net/http begins it, which counts only until Interceptor
-// does.
+// begin counts an attempt. req is nil if the GetConn hook calls it; the hook counts only as long as
+// Interceptor has not.
 func (a *attempts) begin(node string, req *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
 	case req == nil && a.intercepted:
 		return
-	case req != nil && !a.intercepted: // an earlier interceptor used this context, for example to get a token
+	case req != nil && !a.intercepted: // drop the hook's count, such as an earlier interceptor's request for a token
 		a.intercepted, a.count = true, 0
 	}
 	a.count++

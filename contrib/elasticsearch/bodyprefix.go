@@ -8,34 +8,34 @@ import (
 )
 
 const (
-	maxPrefix = 64 << 10 // bytes of a body that are kept
-	minPrefix = 512      // bytes after which it is decided whether to keep more
+	maxPrefix    = 64 << 10 // bytes of a body that are kept at most
+	decidePrefix = 512      // bytes after which wanted decides whether to keep more
 )
 
 // bodyPrefix is the beginning of a response's body, as far as its caller has read it. Reading ahead
-// could block where the unwrapped client returns. So the prefix is used when the body ends or is
-// garbage-collected. It does not reference the body, which would keep the body from being
-// collected.
+// could block when the unwrapped client would return. So the prefix is used when the body ends or
+// becomes garbage. It must not reference the body, which would then never become garbage.
 type bodyPrefix struct {
-	keeps func(prefix []byte) bool // nil: always
-	use   func(prefix []byte)      // called once
+	wanted func(prefix []byte) bool // nil: always wanted
+	use    func(prefix []byte)      // called once, unless wanted returned false
 
 	mu      sync.Mutex // a body may be closed while it is read
 	bytes   []byte
-	decided bool // keeps has been asked
-	over    bool // used, or not kept
+	decided bool // wanted was called
+	over    bool // used, or not wanted
 }
 
-// watchPrefix is spanutil.WatchResponse. It also calls use with the beginning of the body, before
-// call is finished. If there is no body, it calls use with nil at once.
+// watchPrefix is spanutil.WatchResponse, and calls use with the beginning of the body before call
+// is finished. If wanted is not nil, it decides from the first 512 bytes whether use is called. If
+// there is no body, watchPrefix calls use with nil at once.
 func watchPrefix(
-	call *spanutil.Call, res *http.Response, keeps func(prefix []byte) bool, use func(prefix []byte),
+	call *spanutil.Call, res *http.Response, wanted func(prefix []byte) bool, use func(prefix []byte),
 ) *http.Response {
 	if res.Body == nil || res.Body == http.NoBody {
 		use(nil)
 		return spanutil.WatchResponse(call, res, nil)
 	}
-	p := &bodyPrefix{keeps: keeps, use: use}
+	p := &bodyPrefix{wanted: wanted, use: use}
 	return spanutil.WatchResponse(call, res, p.seen)
 }
 
@@ -45,13 +45,13 @@ func (p *bodyPrefix) seen(read []byte, end bool) {
 	if p.over {
 		return
 	}
-	if !p.decided && p.keeps != nil {
-		if len(p.bytes) == 0 && len(read) >= minPrefix && !p.keeps(read[:minPrefix]) { // nothing to copy
+	if !p.decided && p.wanted != nil {
+		if len(p.bytes) == 0 && len(read) >= decidePrefix && !p.wanted(read[:decidePrefix]) { // without a copy
 			p.over = true
 			return
 		}
-		read = p.keep(read, minPrefix)
-		if p.decided = len(p.bytes) == minPrefix; p.decided && !p.keeps(p.bytes) {
+		read = p.keep(read, decidePrefix)
+		if p.decided = len(p.bytes) == decidePrefix; p.decided && !p.wanted(p.bytes) {
 			p.over, p.bytes = true, nil
 			return
 		}
@@ -64,7 +64,7 @@ func (p *bodyPrefix) seen(read []byte, end bool) {
 	}
 }
 
-// keep appends what fits of read, and returns the rest.
+// keep appends bytes of read until limit bytes are kept. It returns the rest.
 func (p *bodyPrefix) keep(read []byte, limit int) (rest []byte) {
 	n := min(len(read), limit-len(p.bytes))
 	p.bytes = append(p.bytes, read[:n]...)

@@ -9,7 +9,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// watchBulk is spanutil.WatchResponse for a bulk request, which succeeds even if items of it fail.
+// watchBulk is spanutil.WatchResponse for a bulk request. Failed items do not make the call fail,
+// so they are tagged.
 func watchBulk(call *spanutil.Call, res *http.Response) *http.Response {
 	return watchPrefix(call, res, hasErrors, func(prefix []byte) {
 		if !hasErrors(prefix) {
@@ -22,17 +23,17 @@ func watchBulk(call *spanutil.Call, res *http.Response) *http.Response {
 	})
 }
 
-// hasErrors reports whether a response begins with "errors": true. Most do not contain the word
-// true.
+// hasErrors reports whether a response has "errors": true at its beginning. Most responses contain
+// no true at all, which is cheaper to check than the expression.
 func hasErrors(prefix []byte) bool {
 	return bytes.Contains(prefix, []byte("true")) && errorsTrue.Match(prefix)
 }
 
-// errorsTrue matches before the first object or array inside the response.
+// errorsTrue matches only before the first object or array in the response.
 var errorsTrue = regexp.MustCompile(`^\s*\{[^\[{]*"errors"\s*:\s*true`)
 
 // failedItems counts the items with an error in {"items":[{"index":{…,"error":{…}}},…]}. all
-// reports whether it has seen all items.
+// reports whether prefix has all items.
 func failedItems(prefix []byte) (n int, all bool) {
 	d := json.NewDecoder(bytes.NewReader(prefix))
 	if open, _ := d.Token(); open != json.Delim('{') {

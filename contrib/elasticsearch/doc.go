@@ -7,9 +7,10 @@
 //	client, err := elasticsearch.NewClient(cfg)
 //	client = gapes.Wrap(client)
 //
-// A call is recorded if its context carries a span: client.Search.WithContext(ctx). [WrapTyped]
-// wraps the typed client, [WrapTransport] any other transport. docs/elasticsearch.md covers bulk
-// indexers, failures, retries and limits.
+// A call is recorded if its context carries a span, as with client.Search.WithContext(ctx).
+// [gaptrace.WithRoots] records the others too. [WrapTyped] wraps the typed client, [WrapTransport]
+// a transport without such a client. docs/elasticsearch.md covers bulk indexers, failures, retries
+// and limits.
 //
 // # Spans
 //
@@ -19,9 +20,10 @@
 //	elasticsearch search wait  a later wait, in the body's Read or Close; the typed API reads
 //	                           the body itself, and so waits inside Do
 //
-// The name is the endpoint in Elasticsearch's API: search, index, indices.create, cluster.health. A
-// request that was not made by that API is named by its method and the part of its path that is
-// neither an id nor an index: "elasticsearch POST _search", "elasticsearch PUT {index}".
+// A span is named after its endpoint in Elasticsearch's API: search, index, indices.create,
+// cluster.health. A request that was not made by that API is named by its method and the part of
+// its path that is neither an id nor an index: "elasticsearch POST _search", "elasticsearch PUT
+// {index}".
 //
 // # Tags
 //
@@ -39,13 +41,14 @@
 //	peer.address          host and port of the last node that was asked
 //	es.attempts           how many attempts were made, if more than one
 //	es.errors             true if the response to a bulk request says that items failed
-//	es.failed_items       how many failed, if the response fits in 64 KiB and was read
-//	bytes                 of the response's body, as far as it was read
+//	es.failed_items       how many items failed, if all are in the first 64 KiB of the response
+//	                      and the caller has read them
+//	bytes                 how many bytes of the response's body were read
 //	wait.*, abandoned     see package gaptrace
 //
-// Headers are neither recorded nor added. Other bodies, documents among them, are never recorded.
-// docs/secrets.md lists the words that mark a secret.
+// Headers are neither recorded nor added. Bodies of requests other than searches, such as
+// documents, are never recorded. docs/secrets.md lists the words that mark a secret.
 //
-// The Request of a gaptrace.Call is the *http.Request that the transport was given. Until the call
-// has ended, its URL may name no node.
+// An option's function finds the *http.Request that the transport was given in
+// [gaptrace.Call].Request. Its URL has no host until a node was chosen.
 package gapes

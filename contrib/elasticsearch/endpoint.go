@@ -11,18 +11,18 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// endpoints is an instrumentation that puts the endpoint of the API into the request's context,
-// since nothing in a request names it. Everything else goes to the embedded instrumentation.
+// endpoints is an instrumentation that puts the endpoint's name into the request's context, since
+// nothing in a request names it. The embedded instrumentation does everything else.
 type endpoints struct {
 	elastictransport.Instrumentation
 	wrapper *spanutil.Wrapper
 }
 
-// Start gets a nil context if a caller of esapi gave none. A user's instrumentation that returns
-// nil gets nil back in later calls.
+// Start gets a nil context if a caller of esapi gave none. If a user's instrumentation returns nil,
+// Start returns nil too, since that instrumentation gets the context again in later calls.
 func (e endpoints) Start(ctx context.Context, endpoint string) context.Context {
 	ctx = e.Instrumentation.Start(ctx, endpoint)
-	if ctx == nil && e.Instrumentation == (none{}) && e.wrapper.Options.Roots {
+	if ctx == nil && e.Instrumentation == (noInstrumentation{}) && e.wrapper.Options.Roots {
 		ctx = context.Background()
 	}
 	if ctx == nil || !e.wrapper.MayRecord(ctx) {
@@ -31,7 +31,7 @@ func (e endpoints) Start(ctx context.Context, endpoint string) context.Context {
 	return &endpointContext{ctx, endpoint}
 }
 
-// endpointContext costs half of context.WithValue, since it is its own value.
+// endpointContext is a context and its own value, which costs half of context.WithValue.
 type endpointContext struct {
 	context.Context
 	endpoint string
@@ -46,35 +46,40 @@ func (c *endpointContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// ofAPI reports whether the API made req. Then GetBody returns a copy of the body. In a request
-// made by hand, GetBody may rewind the only body, so it must not be called before the body was
-// sent.
-func ofAPI(req *http.Request) bool {
+// madeByAPI reports whether the API made req, so that GetBody returns a copy of the body. In a
+// program's own request, GetBody may rewind the only body, so it must not be called before the body
+// was sent.
+func madeByAPI(req *http.Request) bool {
 	_, ok := req.Context().(*endpointContext)
 	return ok
 }
 
-// none is an instrumentation that does nothing. Its RecordRequestBody returns nil, which leaves the
-// body alone.
-type none struct{}
+// noInstrumentation is an instrumentation that does nothing. Its RecordRequestBody returns nil,
+// which leaves the body alone.
+type noInstrumentation struct{}
 
-func (none) Start(ctx context.Context, _ string) context.Context                          { return ctx }
-func (none) Close(context.Context)                                                        {}
-func (none) RecordError(context.Context, error)                                           {}
-func (none) RecordPathPart(_ context.Context, _, _ string)                                {}
-func (none) RecordRequestBody(_ context.Context, _ string, _ io.Reader) (_ io.ReadCloser) { return nil }
-func (none) BeforeRequest(*http.Request, string)                                          {}
-func (none) AfterRequest(_ *http.Request, _, _ string)                                    {}
-func (none) AfterResponse(context.Context, *http.Response)                                {}
+func (noInstrumentation) Start(ctx context.Context, _ string) context.Context { return ctx }
+func (noInstrumentation) Close(context.Context)                               {}
+func (noInstrumentation) RecordError(context.Context, error)                  {}
+func (noInstrumentation) RecordPathPart(_ context.Context, _, _ string)       {}
+func (noInstrumentation) BeforeRequest(*http.Request, string)                 {}
+func (noInstrumentation) AfterRequest(_ *http.Request, _, _ string)           {}
+func (noInstrumentation) AfterResponse(context.Context, *http.Response)       {}
 
-// target is what a request asks for: /books/_search/template is {POST, _search, template}.
-type target struct {
-	method string
-	action string // the path's first segment with an underscore, after an index if there is one
-	detail string // the segment after the action: a part of it, a name or an id
+func (noInstrumentation) RecordRequestBody(context.Context, string, io.Reader) io.ReadCloser {
+	return nil
 }
 
-// targetOf reads method and path before the library puts the node's own path in front.
+// target is what a request asks for. That of POST /shop/_search/template is {POST, _search,
+// template}.
+type target struct {
+	method string
+	action string // the path's first segment, after any index, if it begins with an underscore; or "{index}" or "/"
+	detail string // the segment after the action: its second word, a name or an id
+}
+
+// targetOf returns the target of req. Call it before the transport prepends a node's path to the
+// request's.
 func targetOf(req *http.Request) target {
 	t := target{method: method(req), action: "/"}
 	if req.URL == nil {
@@ -85,7 +90,7 @@ func targetOf(req *http.Request) target {
 		return t
 	}
 	segment, rest, _ := strings.Cut(path, "/")
-	if !strings.HasPrefix(segment, "_") || segment == "_all" { // an index; no other begins with an underscore
+	if !strings.HasPrefix(segment, "_") || segment == "_all" { // an index; only _all begins with an underscore
 		segment, rest, _ = strings.Cut(rest, "/")
 	}
 	if !strings.HasPrefix(segment, "_") {
@@ -99,8 +104,8 @@ func targetOf(req *http.Request) target {
 
 func method(req *http.Request) string { return cmp.Or(req.Method, http.MethodGet) }
 
-// operation names the call by its endpoint, or by method and action if the API did not make req.
-// The rest of the path may be an id, which must not be in a name.
+// operation returns the call's name: its endpoint, or method and action if the API did not make
+// req. The rest of the path may be an id, which must not be in a name.
 func (t target) operation(req *http.Request) string {
 	if c, ok := req.Context().Value(endpointKey{}).(*endpointContext); ok {
 		return "elasticsearch " + c.endpoint
@@ -108,8 +113,8 @@ func (t target) operation(req *http.Request) string {
 	return "elasticsearch " + t.method + " " + t.action
 }
 
-// searches reports whether the body is a query. To get a page of an earlier result, only a token is
-// sent.
+// searches reports whether the request's body is a query. The body of a request for the next page
+// of a result is only a token.
 func (t target) searches() bool {
 	switch t.action {
 	case "_search", "_sql":
@@ -121,13 +126,13 @@ func (t target) searches() bool {
 	return false
 }
 
-// fails reports whether status is a failure. A 404 is not if the request asks for a document, or
+// fails reports whether status is a failure. A 404 is not, if the request asks for a document or
 // whether something exists.
 func (t target) fails(status int) bool {
 	if status == http.StatusNotFound {
-		answers := t.method == http.MethodHead ||
+		isAnswer := t.method == http.MethodHead ||
 			t.method == http.MethodGet && (t.action == "_doc" || t.action == "_source")
-		return !answers
+		return !isAnswer
 	}
 	return status >= 400
 }

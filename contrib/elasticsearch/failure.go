@@ -13,9 +13,9 @@ import (
 )
 
 // Error is the failure of a call whose response has a status of 400 or above. The function given to
-// gaptrace.WithExpected gets it, as a *Error, when the response's body ends. Calls themselves
-// return go-elasticsearch's own errors. Unlike what a span records, an Error's text is complete,
-// and may repeat secrets and documents.
+// [gaptrace.WithExpected] gets it, as a *Error, when the response's body ends. The client itself
+// never returns it. Unlike what a span records, an Error's text is complete, and may repeat secrets
+// and documents.
 type Error struct {
 	Status int    // the HTTP status
 	Type   string // such as "index_not_found_exception"; empty if the body has none, or was not read
@@ -35,13 +35,13 @@ func (e *Error) Error() string {
 
 // watchFailure is spanutil.WatchResponse for a failed request. The call fails with the error in the
 // body, as far as the caller has read it.
-func watchFailure(call *spanutil.Call, asked redacted.Request, res *http.Response) *http.Response {
+func watchFailure(call *spanutil.Call, request redacted.Request, res *http.Response) *http.Response {
 	status := res.StatusCode
 	return watchPrefix(call, res, nil, func(prefix []byte) {
 		e := &Error{Status: status}
 		e.read(bytes.NewReader(prefix))
 		recorded := *e
-		recorded.Reason = asked.Reason(e.Type, e.Reason)
+		recorded.Reason = request.Reason(e.Type, e.Reason)
 		call.Fail(spanutil.Redacted(e, func(string) string { return recorded.Error() }))
 	})
 }
@@ -84,8 +84,8 @@ func (e *Error) readCause(d *json.Decoder) {
 	}
 }
 
-// members yields the names of the members of the object that d is in. The loop must read each
-// member's value. Invalid JSON ends the loop.
+// members yields the names of the members of the object that d is in. The loop's body must read or
+// skip the value of each. Invalid JSON ends the loop.
 func members(d *json.Decoder) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for d.More() {

@@ -12,33 +12,33 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// maxRead is how many bytes of a body are read. Truncating them gives the same as truncating the
-// whole body.
+// maxRead is how many bytes of a body are read: enough that truncating them gives the same as
+// truncating the whole body.
 const maxRead = spanutil.MaxValue + utf8.UTFMax + 1
 
-// statement is a request's body, to be recorded once the request has been sent. The zero value has
-// none.
+// statement is a request's body, to be recorded. At most one of getBody and tee is set; the zero
+// value has no body.
 type statement struct {
-	again    func() (io.ReadCloser, error) // returns a copy of the body, if not nil
-	seen     *tee                          // otherwise
-	encoding string                        // the caller's; the library compresses later
+	getBody  func() (io.ReadCloser, error) // the request's GetBody
+	tee      *tee                          // the request's Body, if it has no GetBody
+	encoding string                        // the caller's Content-Encoding; the library compresses later
 }
 
-// statementOf leaves req.Body alone if GetBody returns a copy. Otherwise it replaces req.Body by a
-// reader that keeps its beginning. What is sent stays the same.
+// statementOf returns the statement of req. If req has no GetBody, it replaces req.Body by a reader
+// that sends the same and keeps the beginning.
 func statementOf(req *http.Request) statement {
 	if req.Body == nil || req.Body == http.NoBody {
 		return statement{}
 	}
-	s := statement{again: req.GetBody, encoding: req.Header.Get("Content-Encoding")}
-	if s.again == nil {
-		s.seen = &tee{ReadCloser: req.Body}
-		req.Body = s.seen
+	s := statement{getBody: req.GetBody, encoding: req.Header.Get("Content-Encoding")}
+	if s.getBody == nil {
+		s.tee = &tee{ReadCloser: req.Body}
+		req.Body = s.tee
 	}
 	return s
 }
 
-// record sets the body as the statement of call, and reports whether it was redacted.
+// record tags call with the body, redacted. It reports whether the redaction changed it.
 func (s statement) record(call *spanutil.Call) (changed bool) {
 	text := s.text()
 	recorded := redacted.Body(text)
@@ -50,15 +50,15 @@ func (s statement) record(call *spanutil.Call) (changed bool) {
 func (s statement) text() (text string) {
 	defer func() { _ = recover() }() // GetBody is the caller's code
 	switch {
-	case s.again != nil:
-		body, err := s.again()
+	case s.getBody != nil:
+		body, err := s.getBody()
 		if err != nil {
 			return ""
 		}
 		defer body.Close()
 		return s.decode(body)
-	case s.seen != nil:
-		return s.decode(bytes.NewReader(s.seen.beginning()))
+	case s.tee != nil:
+		return s.decode(bytes.NewReader(s.tee.beginning()))
 	}
 	return ""
 }

@@ -18,8 +18,8 @@ const component = "go-elasticsearch"
 // c.Transport. A TypedClient that NewTypedFrom makes of c later is recorded too. Wrap panics if c
 // or its Transport is nil.
 //
-// Call Wrap before c is used. Leave out Config.DiscoverNodesOnStart, which uses c at once in a
-// goroutine, and call c.DiscoverNodes after Wrap. See [WrapTransport] for the transport's methods.
+// Call Wrap before c is used. Do not set Config.DiscoverNodesOnStart, with which a goroutine uses c
+// at once; call c.DiscoverNodes after Wrap instead. [WrapTransport] describes the new Transport.
 func Wrap(c *elasticsearch.Client, opts ...gaptrace.Option) *elasticsearch.Client {
 	if c == nil {
 		panic("gapes.Wrap: c is nil")
@@ -43,12 +43,12 @@ func WrapTyped(c *elasticsearch.TypedClient, opts ...gaptrace.Option) *elasticse
 	return c
 }
 
-// WrapTransport returns a new transport that records the calls of t, for a BaseClient and for users
-// of esapi with a transport of their own. If t is already wrapped, opts replace the earlier
-// options. WrapTransport panics if t is nil.
+// WrapTransport returns a new transport that sends requests through t and records them. It is for a
+// BaseClient, and for users of esapi with a transport of their own. If t is already wrapped, opts
+// replace the earlier options. WrapTransport panics if t is nil.
 //
-// The result has the abilities of t: instrumentation, metrics, discovery and closing. Its method
-// Unwrap returns t.
+// The result can do what t can: instrumentation, metrics, discovery and closing. Its method Unwrap
+// returns t, or the transport that t wraps.
 func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elastictransport.Interface {
 	switch wrapped := t.(type) {
 	case nil:
@@ -59,7 +59,7 @@ func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elasti
 		t = wrapped.next
 	}
 	wrapper := spanutil.New(opts)
-	w := &transport{next: t, wrapper: wrapper, endpoints: endpoints{none{}, wrapper}}
+	w := &transport{next: t, wrapper: wrapper, endpoints: endpoints{noInstrumentation{}, wrapper}}
 	if c, ok := t.(elastictransport.Closeable); ok {
 		return closeable{w, c}
 	}
@@ -67,16 +67,16 @@ func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elasti
 }
 
 // transport is a wrapped transport. Retries, back-off and the choice of a node happen inside
-// Perform. If next lacks an optional interface, transport answers as a client does for such a
-// transport.
+// next.Perform. If next lacks an optional method, transport's method returns what the client itself
+// would return for such a transport.
 type transport struct {
 	wrapper   *spanutil.Wrapper
 	next      elastictransport.Interface
-	endpoints elastictransport.Instrumentation // if next has none
+	endpoints elastictransport.Instrumentation // used if next has no instrumentation
 }
 
-// closeable is a transport that can be closed. It is a type of its own: if a transport cannot be
-// closed, a client's Close succeeds even with a context that has ended, which no Close could do.
+// closeable is a transport that can be closed. It is a type of its own, since a client checks
+// whether its transport has Close, and its own Close then acts differently.
 type closeable struct {
 	*transport
 	elastictransport.Closeable
@@ -93,8 +93,8 @@ func (t *transport) Unwrap() elastictransport.Interface { return t.next }
 
 func (t *transport) InstrumentationEnabled() elastictransport.Instrumentation {
 	if next, ok := t.next.(elastictransport.Instrumented); ok {
-		if users := next.InstrumentationEnabled(); users != nil {
-			return endpoints{users, t.wrapper}
+		if configured := next.InstrumentationEnabled(); configured != nil {
+			return endpoints{configured, t.wrapper}
 		}
 	}
 	return t.endpoints
@@ -134,7 +134,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 		describe(call, req)
 	}
 	searches := sampled && to.searches()
-	early := searches && ofAPI(req) && req.GetBody != nil // costs half as much before the span is open
+	early := searches && madeByAPI(req) && req.GetBody != nil // a tag costs half as much before the span is open
 	redactedBody := early && statementOf(req).record(call)
 	ctx = call.Open(ctx)
 	var tries *attempts
@@ -174,10 +174,10 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	return res, err
 }
 
-// giveBack leaves req as the library would. The library rewrites the body of the request it is
-// given, to compress it or to be able to send it again.
+// giveBack changes req as the library has changed sent, its copy. The library replaces a request's
+// body, to compress it or to be able to send it again.
 func giveBack(req, sent *http.Request, body statement) {
-	if body.seen == nil || sent.Body != body.seen {
+	if body.tee == nil || sent.Body != body.tee {
 		req.Body = sent.Body
 	}
 	req.GetBody, req.ContentLength = sent.GetBody, sent.ContentLength
@@ -191,8 +191,8 @@ func describe(call *spanutil.Call, req *http.Request) {
 	}
 }
 
-// describeResponse tags the last node that was asked, and its status. req.URL names that node,
-// since copies of a request share it, and the library completes it for each attempt.
+// describeResponse tags the last node that was asked, and its status. req.URL names that node: the
+// library completes the URL for each attempt, and copies of a request share it.
 func describeResponse(call *spanutil.Call, req *http.Request, res *http.Response) {
 	if u := req.URL; u != nil {
 		call.Tag("es.url", redacted.URL(u))

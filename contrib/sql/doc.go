@@ -32,7 +32,7 @@
 //	sql query wait  a later wait: in Next, Scan, NextResultSet or Close of the rows
 //	sql exec
 //	sql begin
-//	sql commit      under the span in the context of BeginTx: Commit takes none
+//	sql commit      under the span in the context of BeginTx: Commit takes no context
 //	sql rollback    likewise; database/sql calls it when that context ends
 //
 // A query and its rows:
