@@ -5,32 +5,32 @@ import (
 	"sync"
 )
 
-// hit is a word of the table as the automaton finds it.
+// hit is a word of Words or Pairs, as the automaton finds it.
 type hit struct {
 	text          string
-	mark          Mark
-	first, second uint16 // the pairs that it is one of, a bit each
+	mark          Mark   // 0 for a word of a pair
+	first, second uint16 // a bit for each pair of which it is the first or the second word
 }
 
-// whole are the marks of words that count only as a whole name, or a whole word of one.
+// whole is the marks of words that count only as a whole name, or as a whole word of a name.
 const whole = SQLWord | SQLName | SQLCipher | Segment
 
 // automaton finds all words of the table in one pass over a text, by Aho and Corasick's algorithm.
-// A state is the number of its row in next, times two. A row has a column for each class of bytes.
+// Its table next has a row for each state and a column for each class of bytes. A state is twice
+// the number of its row, which leaves the lowest bit for wordEnds.
 type automaton struct {
 	class [256]uint8 // by byte: 0 if it is in no word, skipped if it may stand between a word's parts
-	next  []uint16   // by row and class: the next state, | ends if a word ends there
+	next  []uint16   // by row and column: the next state, with wordEnds if a word ends there
 	hits  [][]hit    // by row: the words that end there
 }
 
 const (
-	columns = 64
-	skipped = columns - 1 // this column leads back to its row
-	ends    = 1
+	columns  = 64
+	skipped  = columns - 1 // the class of separators, which do not change the state
+	wordEnds = 1
 )
 
-// at returns the index in next of what follows state, which is without ends, if a byte of class
-// comes.
+// at returns the index in next for a byte of class in state, which must be without wordEnds.
 func at(state uint16, class uint8) int { return int(state)*(columns/2) | int(class) }
 
 // words returns the automaton. It is built at the first call, not at import.
@@ -69,7 +69,7 @@ var words = sync.OnceValue(func() *automaton {
 	} {
 		a.add(hit{text: sign, mark: SQL})
 	}
-	for _, letter := range []string{`\u004`, `\u005`, `\u006`, `\u007`} { // of a word that is escaped
+	for _, letter := range []string{`\u004`, `\u005`, `\u006`, `\u007`} { // an escaped letter
 		a.add(hit{text: letter, mark: Anywhere})
 	}
 	a.link()
@@ -90,10 +90,10 @@ func (a *automaton) add(h hit) {
 	a.hits[state/2] = append(a.hits[state/2], h)
 }
 
-// link adds the transitions of bytes that do not continue a state's word: they continue the longest
-// end of it that begins another word.
+// link adds the transitions for bytes that do not continue a state's word. They continue the
+// longest suffix of it that begins another word.
 func (a *automaton) link() {
-	fail := make([]uint16, len(a.hits)) // by row
+	fail := make([]uint16, len(a.hits)) // by row: the state of that suffix
 	queue := []uint16{}
 	for _, state := range a.next[:columns] {
 		if state != 0 {
@@ -121,12 +121,13 @@ func (a *automaton) link() {
 			continue
 		}
 		if len(a.hits[next/2]) > 0 {
-			a.next[i] |= ends
+			a.next[i] |= wordEnds
 		}
 	}
 }
 
-// find returns the marks of the words in s. It stops at the first word whose mark is in stop.
+// find returns the marks of the words in s, and SQLName for a pair. It stops at the first mark that
+// is in stop.
 func find(s string, stop Mark) (found Mark) {
 	a := words()
 	class, next := &a.class, a.next
@@ -134,10 +135,10 @@ func find(s string, stop Mark) (found Mark) {
 	state := uint16(0)
 	for i := range len(s) {
 		state = next[at(state, class[s[i]])]
-		if state&ends == 0 {
+		if state&wordEnds == 0 {
 			continue
 		}
-		state &^= ends
+		state &^= wordEnds
 		for _, h := range a.hits[state/2] {
 			mark := h.mark
 			if mark&whole != 0 || mark == 0 {
@@ -159,13 +160,13 @@ func find(s string, stop Mark) (found Mark) {
 // has reports whether s contains a word with one of these marks.
 func has(s string, marks Mark) bool { return find(s, marks)&marks != 0 }
 
-// isName reports whether s[start:end] is name, in any case, and not part of a longer name; if word
-// is set, it may be a word of one, between underscores. A non-ASCII byte ends a name, since it may
-// be of a Unicode space.
+// isName reports whether s[start:end] is name, in any case, and not part of a longer name. If word
+// is set, it may be part of one, between underscores. A non-ASCII byte ends a name, since it may
+// belong to a Unicode space.
 func isName(s string, start, end int, name string, word bool) bool {
-	ends := func(c byte) bool { return !inName(c) || word && c == '_' }
+	delimits := func(c byte) bool { return !inName(c) || word && c == '_' }
 	return start >= 0 && strings.EqualFold(s[start:end], name) &&
-		(start == 0 || ends(s[start-1])) && (end == len(s) || ends(s[end]))
+		(start == 0 || delimits(s[start-1])) && (end == len(s) || delimits(s[end]))
 }
 
 func inName(c byte) bool {

@@ -12,6 +12,6 @@
 //	Redis commands                 redact/redis         Command.AppendTo
 //	errors of a Redis server       redact/redis         ServerError
 //
-// All of them use one table of credential words, [Words]. If in doubt, they redact. They read a
-// bounded part of their input, in linear time, since a peer may have written it.
+// All of them use one table of credential words, [Words]. If in doubt, they redact. Their input may
+// come from a peer, so they read a bounded part of it, in linear time.
 package redact

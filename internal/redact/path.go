@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Path returns the escaped path of a URL with "hidden" for each segment that may be a secret: one
-// after a word such as token, key or webhook, unless it is a word that APIs use there, and any
-// segment that looks like a token.
+// Path returns the escaped path of a URL with "hidden" for each segment that may be a secret. That
+// is any segment that looks like a token, and every segment after a word such as token, key or
+// webhook, except words that APIs use there.
 func Path(escaped string) string {
 	path, mark := Truncate(escaped)
 	return redactPath("", redactValues(path, "/;", nesting)) + mark
@@ -16,25 +16,25 @@ func Path(escaped string) string {
 
 // plainPath reports whether redactPath would change nothing.
 func plainPath(host, path string) bool {
-	return !has(path, Anywhere|Segment) && !hooksHost(host) && !holdsToken(path) && !strings.Contains(path, "/bot")
+	return !has(path, Anywhere|Segment) && !isHooksHost(host) && !holdsToken(path) && !strings.Contains(path, "/bot")
 }
 
-// hooksHost reports whether a host serves only webhooks, such as hooks.slack.com and
+// isHooksHost reports whether a host serves only webhooks, such as hooks.slack.com and
 // x.webhook.office.com.
-func hooksHost(host string) bool {
+func isHooksHost(host string) bool {
 	const prefix = "hooks."
 	return len(host) > len(prefix) && strings.EqualFold(host[:len(prefix)], prefix) || strings.Contains(host, "webhook")
 }
 
-// apiWords are the segments that APIs have after a word such as token, and which are no secrets.
+// apiWords are segments that APIs have after a word such as token, and that are no secrets.
 var apiWords = strings.Fields(`access active all authorize check confirm count create current data delete disable
 	edit enable exchange exists expire forgot generate grant health index info introspect invalidate issue jwks
 	list login logout lookup lookup-self me metadata metrics new oauth2 open password query ready refresh regenerate
 	renew renew-self request reset resend revoke revoke-self rotate search self send services settings stats status
 	submit test update usage userinfo users v1 v2 v3 v4 validate validity verify version`)
 
-// redactPath returns the escaped path of a URL with that host as Path does. Of a segment with
-// parameters (after a semicolon), only the part before them is checked.
+// redactPath is Path for a URL with that host. It checks a segment only up to its parameters, which
+// follow a semicolon.
 func redactPath(host, path string) string {
 	if plainPath(host, path) && !strings.Contains(path, "%") {
 		return path
@@ -59,15 +59,15 @@ func redactPath(host, path string) string {
 			after = true
 		}
 		// The first segment names the service: hooks.slack.com/services/…
-		after = after || hooksHost(host) && i > 0
+		after = after || isHooksHost(host) && i > 0
 	}
 	return strings.Join(segments, "/")
 }
 
-// isAPIWord reports whether a segment is a word that APIs use, a credential word, or a placeholder
-// of a route pattern.
+// isAPIWord reports whether a segment is a word that APIs use, itself a credential word, or a
+// placeholder of a route pattern.
 func isAPIWord(segment string) bool {
-	const elasticsearch = "_abcdefghijklmnopqrstuvwxyz" // of which its words consist, such as _search
+	const elasticsearch = "_abcdefghijklmnopqrstuvwxyz" // the characters of its words, such as _search
 	if segment[0] == '_' && len(segment) < 24 && strings.Trim(segment, elasticsearch) == "" {
 		return true
 	}
@@ -91,18 +91,19 @@ func isBot(segment string) bool {
 
 const minToken = 16 // bytes; nothing shorter is recognized as a token
 
-// tokenPrefixes begin the tokens of well-known issuers.
+// tokenPrefixes are the beginnings of well-known issuers' tokens.
 var tokenPrefixes = []string{
 	"AKIA", "ASIA", "eyJ", "ghp_", "gho_", "ghs_", "ghu_", "github_pat_", "glpat-", "hf_", "hvs.", "npm_", "pypi-",
 	"rk_live_", "sk-", "sk_live_", "sk_test_", "whsec_", "xapp-", "xoxa-", "xoxb-", "xoxp-", "xoxs-", "ya29.",
 }
 
-// isToken reports whether s looks like a token.
+// isToken reports whether s looks like a well-known issuer's token.
 func isToken(s string) bool {
 	return len(s) >= minToken &&
 		slices.ContainsFunc(tokenPrefixes, func(prefix string) bool { return strings.HasPrefix(s, prefix) })
 }
 
+// holdsToken reports whether a segment of path looks like a token.
 func holdsToken(path string) bool {
 	for len(path) >= minToken {
 		segment, rest, found := strings.Cut(path, "/")

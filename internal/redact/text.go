@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Text returns a message, such as an error's, without the secrets in its URLs, in its settings
-// (password=…, "api_key": "…") and after Bearer and Basic. A message of more than 16 KiB is
-// truncated.
+// Text returns a message, such as an error's, without its secrets: those in URLs, in settings
+// (password=…, "api_key": "…"), after Bearer and Basic, and before an @, and tokens of well-known
+// issuers. A message of more than 16 KiB is truncated.
 func Text(text string) string {
 	text, mark := Truncate(text)
 	text = redactURLs(text, nesting)
@@ -63,7 +63,8 @@ func redactAuthorization(text string) string {
 	return text
 }
 
-// isProse reports whether s is an ordinary word: letters, of which only the first may be a capital.
+// isProse reports whether s is an ordinary word: fewer than 32 letters, of which only the first may be
+// a capital.
 func isProse(s string) bool {
 	for i, c := range []byte(s) {
 		if !('a' <= c && c <= 'z' || i == 0 && 'A' <= c && c <= 'Z') {
@@ -80,8 +81,8 @@ func valueEnd(s, stops string) int {
 	return len(s)
 }
 
-// redactSettings redacts the values of settings: key=value, key:value, "key": "value", and key:
-// value unless the value reads like the rest of a sentence, as in "token: unexpected end".
+// redactSettings redacts the values of settings: key=value, key:value, "key": "value" and key: value.
+// It leaves a value that reads like the rest of a sentence, as in "token: unexpected end".
 func redactSettings(text string) string {
 	var b strings.Builder
 	done := 0
@@ -129,7 +130,7 @@ func redactSettings(text string) string {
 	return b.String() + text[done:]
 }
 
-// endsName reports whether r is no part of a setting's key.
+// endsName reports whether r cannot be part of a setting's key.
 func endsName(r rune) bool { return r < 0x80 && !inName(byte(r)) && r != '-' && r != '.' }
 
 // isPass reports whether the last word of a key is pass.
@@ -145,8 +146,8 @@ func isRedacted(value string) bool {
 	return value == "?" || found && (after == "" || !inName(after[0]))
 }
 
-// readsOn reports whether the value after "key: " is the rest of a sentence: an ordinary word.
-// After a password key only YES and NO count.
+// readsOn reports whether the value after "key: " is the rest of a sentence: an ordinary word. After
+// password, passwd and pwd, only YES and NO count.
 func readsOn(key, value string) bool {
 	word := strings.TrimRight(value, ".:!?,)]}")
 	if strings.Contains(strings.ToLower(key), "passw") || strings.EqualFold(key, "pwd") {
@@ -164,7 +165,7 @@ func readsOn(key, value string) bool {
 func leading(s, set string) int { return len(s) - len(strings.TrimLeft(s, set)) }
 
 // quotedEnd returns the end of the quoted value that begins at start. escaped says that the whole
-// text was quoted once more, and so are the quotes in it: {\"password\":\"a\\\"b\"}.
+// text was quoted once more, so that its quotes are escaped: {\"password\":\"a\\\"b\"}.
 func quotedEnd(text string, start int, quote byte, escaped bool) int {
 	for end := start; end < len(text); end++ {
 		switch {
@@ -210,7 +211,7 @@ func redactUserinfo(text string) string {
 	var b strings.Builder
 	done := 0
 	for start, run := range runs(text) {
-		if end := userinfo(run); end >= 0 && !strings.Contains(run[:end], "://") { // that of a URL is gone
+		if end := userinfoEnd(run); end >= 0 && !strings.Contains(run[:end], "://") { // redactURLs has done URLs
 			b.WriteString(text[done:start])
 			b.WriteString(hidden)
 			done = start + end
@@ -242,16 +243,16 @@ func runs(text string) iter.Seq2[int, string] {
 	}
 }
 
-// userinfo returns where user:password or user/password ends in a run, at the last @ that follows
-// one, or -1.
-func userinfo(run string) int {
+// userinfoEnd returns the position of the last @ in run that follows user:password or user/password,
+// or -1.
+func userinfoEnd(run string) int {
 	for {
 		end := strings.LastIndexByte(run, '@')
 		if end < 0 {
 			return -1
 		}
 		run = run[:end]
-		if end > 0 && strings.IndexByte("=<>(,:/+-*|&", run[end-1]) < 0 { // it begins no parameter
+		if end > 0 && strings.IndexByte("=<>(,:/+-*|&", run[end-1]) < 0 { // after these, @ begins a SQL parameter
 			break
 		}
 	}

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// nesting is how many levels of URLs within URLs are read. Deeper levels are redacted unread, since
-// each level is read again for every level around it, and untrusted input may nest a megabyte.
+// nesting is how many levels of URLs within URLs are read. Deeper levels are redacted unread: each
+// level is read once for every level around it, and untrusted input may nest thousands.
 const nesting = 4
 
-// CutMark stands where a value was truncated.
+// CutMark follows a value that was truncated.
 const CutMark = "… [cut]"
 
 // MaxValue is the length in bytes at which the string of a tag or log is truncated.
@@ -30,9 +30,9 @@ func Truncate(s string) (text, mark string) {
 	return s[:maxRead], CutMark
 }
 
-// URL returns u as a span may show it: without userinfo and fragment, and with "hidden" for secret
-// values in its query and path parameters and for path segments after a word such as token. It
-// returns "" for a nil u. A URL of more than 16 KiB is truncated.
+// URL returns u as a span may show it: without userinfo and fragment, with the path as [Path] shows
+// it, and with "hidden" for secret values in its query and path parameters. It returns "" for a nil
+// u. A URL of more than 16 KiB is truncated.
 func URL(u *url.URL) string {
 	if u == nil {
 		return ""
@@ -47,7 +47,7 @@ func URL(u *url.URL) string {
 	plain := len(u.Path) <= maxRead && u.Opaque == "" &&
 		!strings.Contains(u.Path, ";") && !strings.Contains(u.Path, ":/") && plainPath(u.Host, u.Path)
 	if plain && u.User == nil && u.Fragment == "" && query == u.RawQuery {
-		return u.String() // most are, and a copy costs
+		return u.String() // most URLs; a copy costs
 	}
 	shown := *u
 	shown.User, shown.Fragment, shown.RawFragment = nil, "", ""
@@ -55,7 +55,7 @@ func URL(u *url.URL) string {
 		shown.RawQuery = query
 		return shown.String() + mark
 	}
-	if u.Opaque != "" { // the URL after its scheme, verbatim
+	if u.Opaque != "" { // String writes it verbatim after the scheme
 		s, mark := Truncate(shown.String())
 		s, _ = redactURL(s, nesting)
 		return s + mark
@@ -70,12 +70,12 @@ func URL(u *url.URL) string {
 	return path + "?" + query + mark
 }
 
-// Query returns the raw query of a URL with "hidden" for the values of secrets. All else stays, in
-// the same order.
+// Query returns the raw query of a URL with "hidden" for secret values. All else stays, in the same
+// order.
 func Query(raw string) string { return redactValues(raw, "&;", nesting) }
 
-// redactURLs returns text, such as an error's, with each URL in it as URL would show it. After a
-// malformed URL the text ends, since the rest may repeat a part of it.
+// redactURLs returns text, such as an error's, with each URL in it redacted. It truncates the text
+// after a malformed URL, since the rest may repeat a part of it.
 func redactURLs(text string, depth int) string {
 	if !strings.Contains(text, "://") {
 		return text
@@ -128,7 +128,7 @@ func urlEnd(text string, start, from int) int {
 	return len(text)
 }
 
-// redactURL returns a URL as URL would show it, and whether its host is well-formed. If not,
+// redactURL redacts a URL as URL does, and reports whether its host is well-formed. If it is not,
 // userinfo may hold a character that ends a host, so everything up to the last @ is left out.
 func redactURL(s string, depth int) (shown string, wellFormed bool) {
 	if depth == 0 {
@@ -170,8 +170,8 @@ func isHost(s string) bool {
 	return strings.Trim(port, "0123456789") == "" && !strings.ContainsAny(s, " \t\"<>\\")
 }
 
-// redactValues returns a list of key=value pairs, divided by any of the separators, with "hidden"
-// for the values of secrets, also of those in URLs in the list.
+// redactValues redacts a list of key=value pairs, which any of the separators divide. It replaces
+// secret values, and those in URLs among the values.
 func redactValues(list, separators string, depth int) string {
 	var b strings.Builder
 	done := 0 // list up to here is in b
@@ -184,7 +184,7 @@ func redactValues(list, separators string, depth int) string {
 		}
 		key, value, ok := strings.Cut(list[at:end], "=")
 		if !ok {
-			key, value = "", key // may be an encoded pair, whose = is encoded too
+			key, value = "", key // may be an encoded pair, with an encoded =
 		}
 		shown := value
 		switch {
@@ -210,7 +210,7 @@ func redactValues(list, separators string, depth int) string {
 	return b.String() + list[done:]
 }
 
-// holdsSettings reports whether a value, once decoded, has a secret in JSON or in another setting,
+// holdsSettings reports whether a value, after decoding, has a secret in JSON or in another setting,
 // such as Elasticsearch's q=password:x.
 func holdsSettings(value string) bool {
 	plain, err := url.QueryUnescape(value)

@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-// A Mark says where a word marks a credential.
+// A Mark says where a word marks a credential. Marks are bits, so that a set of them is a Mark too.
 type Mark uint16
 
 const (
@@ -26,13 +26,14 @@ const (
 	SQLWord
 	// SQLName is for words that mark a SQL statement only as a whole name.
 	SQLName
-	// SQLCipher is SQLName, except for PostgreSQL, where encode and decode take no key.
+	// SQLCipher is SQLName for all databases except PostgreSQL, whose encode and decode take no
+	// key.
 	SQLCipher
 	// Segment is for words after which the segments of a URL's path are secret.
 	Segment
 
-	scheme  // "://" was found: the text holds a URL
-	setting // a word was found that only texts for people are searched for
+	scheme  // of "://": the text holds a URL
+	setting // of words after which an error's text may hold a credential
 )
 
 // Words is the table of credential words. They are in lower case and written without separators:
@@ -86,7 +87,7 @@ func Marked(s string) bool { return has(s, Anywhere) }
 // URL with userinfo or another secret.
 func MarkedSQL(s string) bool { return markedSQL(s, Anywhere|SQL|SQLWord|SQLName|SQLCipher) }
 
-// MarkedPostgres is [MarkedSQL] for a statement of PostgreSQL's.
+// MarkedPostgres is [MarkedSQL] for a PostgreSQL statement.
 func MarkedPostgres(s string) bool { return markedSQL(s, Anywhere|SQL|SQLWord|SQLName) }
 
 func markedSQL(s string, marks Mark) bool {
@@ -95,7 +96,7 @@ func markedSQL(s string, marks Mark) bool {
 		return true
 	}
 	for _, run := range runs(s) {
-		if userinfo(run) >= 0 {
+		if userinfoEnd(run) >= 0 {
 			return true
 		}
 	}
@@ -106,8 +107,8 @@ func markedSQL(s string, marks Mark) bool {
 	return strings.Contains(afterScheme, "@") || hasKey(afterScheme) || redactURLs(s, nesting) != s
 }
 
-// hasKey reports whether a key before an equals sign in text names a secret. text runs on after a
-// URL in SQL, since its end is not known: its values may hold anything.
+// hasKey reports whether a key before an equals sign in text names a secret. text may go on after
+// the URL: a value in it may hold any character, so the URL's end in SQL is not known.
 func hasKey(text string) bool {
 	for {
 		before, after, found := strings.Cut(text, "=")
@@ -126,8 +127,8 @@ func hasKey(text string) bool {
 // IsCredential reports whether a name of a SQL statement is one that a credential may follow.
 func IsCredential(name string) bool { return has(name, Anywhere|SQL|SQLWord) }
 
-// IsWord reports whether s is a word of the table that marks SQL, in any case, with or without
-// separators.
+// IsWord reports whether s is exactly a word of the table that marks SQL, or of a pair, in any
+// case, with or without separators.
 func IsWord(s string) bool { return sqlWords()[strings.ToLower(unseparated.Replace(s))] }
 
 var sqlWords = sync.OnceValue(func() map[string]bool {
@@ -141,7 +142,7 @@ var sqlWords = sync.OnceValue(func() map[string]bool {
 	return known
 })
 
-// group returns the words of a mark.
+// group returns the words with that mark.
 func group(mark Mark) (words []string) {
 	for _, g := range Words {
 		if g.Mark == mark {
@@ -159,7 +160,7 @@ var (
 )
 
 // IsKey reports whether a key, such as a query's, names a secret, as written or URL-decoded. A
-// key's words are divided by characters that are no letters, as in client_secret and password1, or
+// key's words are divided by characters other than letters, as in client_secret and password1, or
 // by case, as in accessToken.
 func IsKey(key string) bool {
 	for range nesting {

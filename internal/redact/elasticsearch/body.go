@@ -52,8 +52,8 @@ func stringEnd(text string, start int) int {
 }
 
 // isName reports whether the string text[start:end] is a member's name: it is complete, and a colon
-// follows. A string that is long or has a space in it does not count, since in invalid JSON it may
-// be a value.
+// follows. A string that is long or has a space or another unusual character does not count, since
+// in invalid JSON it may be a value.
 func isName(text string, start, end int) bool {
 	name := text[start:end]
 	return len(name) > 2 && len(name) <= 100 && strings.HasSuffix(name, `"`) && !strings.ContainsAny(name, " \\'=/") &&

@@ -11,14 +11,14 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-// Request holds what a span may show of a request, and its secrets. It copies them, since the
-// *http.Request belongs to the caller again by the time the answer's body is read.
+// Request holds what a reason may repeat of a request, and its secrets. It holds copies, since the
+// *http.Request belongs to the caller again by the time the response's body is read.
 type Request struct {
-	method  string
-	paths   [2]string // as the server may repeat the path: as sent, with the query, and decoded
-	secrets *strings.Replacer
-	shown   bool // the span shows the body
-	strict  bool // the body may hold credentials
+	method           string
+	paths            [2]string         // as the server may repeat the path: as sent, with the query; and decoded
+	secrets          *strings.Replacer // replaces them by "hidden"
+	bodyShown        bool              // the span shows the body
+	takesCredentials bool              // the body may hold credentials
 }
 
 // takeCredentials are the APIs whose bodies may hold passwords, keys and tokens.
@@ -26,10 +26,10 @@ var takeCredentials = strings.Fields(`_ccr _cluster _connector _fleet _inference
 	_security _slm _snapshot _ssl _watcher _xpack`)
 
 // NewRequest returns the Request for req. action is the path's first segment that begins with an
-// underscore. shown says that the span shows the body.
-func NewRequest(req *http.Request, method, action string, shown bool) Request {
-	r := Request{method: method, secrets: secretsOf(req), shown: shown}
-	r.strict = slices.Contains(takeCredentials, action)
+// underscore. bodyShown says that the span shows the body, unredacted.
+func NewRequest(req *http.Request, method, action string, bodyShown bool) Request {
+	r := Request{method: method, secrets: secretsOf(req), bodyShown: bodyShown}
+	r.takesCredentials = slices.Contains(takeCredentials, action)
 	if u := req.URL; u != nil {
 		r.paths[0] = redact.Path(u.EscapedPath()) + "?" + redact.Query(u.RawQuery)
 		if redact.Path(u.EscapedPath()) == u.EscapedPath() {
@@ -42,7 +42,7 @@ func NewRequest(req *http.Request, method, action string, shown bool) Request {
 // Text returns text without the request's credentials and without the secrets of its URL.
 func (r Request) Text(text string) string { return r.secrets.Replace(text) }
 
-// Text is [Request.Text] of req.
+// Text is [Request.Text] for req.
 func Text(req *http.Request, text string) string { return secretsOf(req).Replace(text) }
 
 // secretsOf returns a replacer for req's credentials and for the secrets in its path and query,
@@ -84,21 +84,21 @@ func secretsOf(req *http.Request) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// Reason returns the reason of a failure as a span may show it.
+// Reason returns the reason of a failure of type kind as a span may show it, or "".
 func (r Request) Reason(kind, reason string) string {
 	reason = r.Text(reason)
 	switch {
 	case namesOnly[kind]:
 		return reason
-	case r.strict && !code.MatchString(reason):
+	case r.takesCredentials && !code.MatchString(reason):
 		return ""
-	case r.shown:
+	case r.bodyShown:
 		return reason
 	}
 	return r.harmless(reason)
 }
 
-// code matches what OAuth answers instead of a reason, such as invalid_grant.
+// code matches OAuth's error codes, such as invalid_grant, which may stand in place of a reason.
 var code = regexp.MustCompile(`^[a-z_]{1,40}$`)
 
 // namesOnly lists the error types whose reasons hold only names, ids and limits. It is short on

@@ -11,20 +11,20 @@ import (
 type Command struct {
 	Operation string // names the span: "redis object"
 	Name      string // begins the statement: "object encoding"
-	words     int    // of the name
+	words     int    // how many arguments are the name: 1, or 2 with a subcommand
 	keys      keys
-	CodeOnly  bool // an error may say anything: repeat passwords, or be a script's own
+	CodeOnly  bool // record only an error's code: its text may repeat a password, or be a script's own
 	container bool // the next argument should be a subcommand
 }
 
-// unknown is the Command for a first argument that cannot be a command's name.
+// unknown is the Command for arguments whose first cannot be a command's name.
 var unknown = &Command{Operation: "redis ?", Name: "?", words: 1, CodeOnly: true}
 
 const maxWord = 32 // bytes; a longer word is no command's name
 
-// Lookup returns the command with these arguments, of which the first is its name. A command that
-// is not in the list has no known keys. A first argument that cannot be a name is not shown, since
-// it may be anything.
+// Lookup returns the command with these arguments, of which the first is its name. For a command
+// that is not in the list, no keys are known. A first argument that cannot be a name is not shown,
+// since it may be anything.
 func Lookup(args []any) *Command {
 	var buf [2*maxWord + 1]byte
 	b, ok := appendWord(buf[:0], arg(args, 0))
@@ -88,9 +88,9 @@ var commands = sync.OnceValue(func() map[string]*Command {
 	return byName
 })
 
-// list has the commands of Redis 7.0 by where their keys are, as its COMMAND and COMMAND GETKEYS
-// tell (https://redis.io/docs/latest/develop/reference/key-specs/). A channel is a key to
-// go-redis's own cmdFirstKeyPos, and is shown as one.
+// list groups the commands of Redis 7.0 by the positions of their keys, from its COMMAND and
+// COMMAND GETKEYS (https://redis.io/docs/latest/develop/reference/key-specs/). A channel is a key
+// to go-redis's own cmdFirstKeyPos, and is shown as one.
 var list = []struct {
 	keys     keys
 	codeOnly bool

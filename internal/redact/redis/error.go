@@ -2,14 +2,15 @@ package redis
 
 import "strings"
 
-// unknownCommand is also how a disabled CONFIG or AUTH answers.
+// unknownCommand begins the error for an unknown command, and for a known one that is disabled,
+// such as CONFIG or AUTH. The arguments follow it.
 const unknownCommand = "ERR unknown command"
 
 // echoes are the words after which Redis repeats an argument without quotes.
 var echoes = []string{"Unsupported option ", "longitude,latitude pair ", "Unknown node ", "node address specified: "}
 
-// ServerError returns the text of an error that the server answered, up to where it begins to
-// repeat arguments, or its code alone.
+// ServerError returns the text of a server's error, up to where it begins to repeat arguments. If
+// codeOnly is set, it returns only the code.
 func ServerError(text string, codeOnly bool) string {
 	switch {
 	case strings.HasPrefix(text, unknownCommand):
@@ -21,7 +22,7 @@ func ServerError(text string, codeOnly bool) string {
 		}
 		return code + " ?"
 	}
-	end := quote(text)
+	end := quoteBegins(text)
 	for _, words := range echoes {
 		if i := strings.Index(text[:end], words); i >= 0 {
 			end = i + len(words)
@@ -30,8 +31,8 @@ func ServerError(text string, codeOnly bool) string {
 	return until(text, end)
 }
 
-// Unquoted returns text up to where it begins to quote.
-func Unquoted(text string) string { return until(text, quote(text)) }
+// Unquoted returns text up to its first quotation mark.
+func Unquoted(text string) string { return until(text, quoteBegins(text)) }
 
 func until(text string, end int) string {
 	if end == len(text) {
@@ -40,9 +41,9 @@ func until(text string, end int) string {
 	return text[:end] + "?"
 }
 
-// quote returns where text begins to quote, or len(text). An apostrophe, as in "can't", is no
-// quote.
-func quote(text string) int {
+// quoteBegins returns the index of the first quotation mark in text, or len(text). An apostrophe,
+// as in "can't", is no quotation mark.
+func quoteBegins(text string) int {
 	for i, c := range []byte(text) {
 		if c == '"' || c == '`' || c == '\'' && (i == 0 || !isLetter(text[i-1])) {
 			return i

@@ -7,7 +7,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact/redis"
 )
 
-// FuzzCommand puts a secret where a command takes none of its keys, and where an error quotes it.
+// FuzzCommand puts a secret into arguments that are not keys, and where an error quotes it.
 func FuzzCommand(f *testing.F) {
 	f.Add("a", "b")
 	f.Add("store", "streams")

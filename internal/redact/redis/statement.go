@@ -8,7 +8,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-const maxStatement = redact.MaxValue + 64 // bytes; more than MaxValue, so that spanutil.Truncate marks the truncation
+const maxStatement = redact.MaxValue + 64 // bytes; more than MaxValue, so that spanutil.Truncate adds its mark
 
 // AppendTo appends the command's name and its keys to b, with ? for every other argument. It reads
 // only the keys, and of those only as much as fits.
@@ -26,8 +26,8 @@ func (c *Command) AppendTo(b []byte, args []any) []byte {
 	return b
 }
 
-// appendKey appends a key as go-redis would send it. It appends ? if go-redis calls a method of the
-// key to encode it, so that the method is called once only.
+// appendKey appends a key as go-redis would send it. For a key that go-redis encodes by a method of
+// the key, it appends ?, so that the method is not called twice.
 func appendKey(b []byte, key any) []byte {
 	room := max(0, maxStatement-len(b))
 	switch key := key.(type) {
@@ -48,20 +48,21 @@ func appendKey(b []byte, key any) []byte {
 // keys says which arguments of a command are keys. The name is argument 0.
 type keys struct {
 	first, last, step int    // as in COMMAND's answer: no keys if first is 0; a negative last counts from the end
-	count             int    // the argument that holds the number of the keys after it; 0 if there is none
-	word              string // streams: the first half of the arguments after it are keys; store: the next one is a key
+	count             int    // the argument that says how many keys follow it; 0: no such argument
+	word              string // "streams": the first half of the arguments after it are keys; "store": the next one is
 	from              int    // the first argument that may be word
 }
 
-// positions are keys found: first, first+step, … up to last, and those in [from, to).
+// positions are the arguments that are keys: first, first+step, … up to last, and those in [from,
+// to).
 type positions struct{ first, last, step, from, to int }
 
 func (p positions) have(i int) bool {
 	return p.from <= i && i < p.to || p.first > 0 && p.first <= i && i <= p.last && (i-p.first)%p.step == 0
 }
 
-// among returns the positions of the keys in args. If args do not fit k, it returns none, since
-// keys are shown.
+// among returns the positions of the keys in args. If args do not fit count or word, it leaves
+// those keys out, since a wrong position would show a value.
 func (k keys) among(args []any) positions {
 	p := positions{first: k.first, last: k.last, step: k.step}
 	if k.last < 0 {
@@ -94,7 +95,7 @@ func (k keys) among(args []any) positions {
 	return p
 }
 
-// number returns arg as a count of keys, or 0 if it is no number.
+// number returns arg as a count of keys, or 0 if it is not a number.
 func number(arg any) (n int) {
 	switch arg := arg.(type) {
 	case int:

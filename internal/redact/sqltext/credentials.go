@@ -9,10 +9,9 @@ import (
 	"github.com/gaptrace/gaptrace/internal/redact"
 )
 
-// Statement returns statement as a span may show it. A statement with a word of package redact's
-// table, or with a URL that holds a secret, loses its literals, and names where an unquoted
-// credential may stand. So does a statement of more than 16 KiB, which is not read to its end. Any
-// other statement is returned unchanged.
+// Statement returns statement as a span may show it. It returns most statements unchanged. If one
+// has a word of package redact's table, or a URL with a secret, it loses its literals, and its
+// names after them. So does a statement of more than 16 KiB, which is not read to its end.
 func Statement(statement, dbType string) string {
 	text, mark := redact.Truncate(statement)
 	marked, postgres := redact.MarkedSQL, quotesNames(dbType)
@@ -22,23 +21,23 @@ func Statement(statement, dbType string) string {
 	if mark == "" && !marked(text) {
 		return statement
 	}
-	return write(text+mark, &writer{quotedNames: postgres, hashes: true, credentials: &credentials{}})
+	return write(text+mark, &writer{quotedNames: postgres, hashes: true, rules: &credentialRules{}})
 }
 
-// credentials decides which tokens of a statement may be shown. Only the grammar of the dialect
-// would tell which literal is the credential, and even where a literal ends. So the rules hold for
-// any dialect:
+// credentialRules decides which tokens of a statement may be shown. Which literal is the
+// credential, and even where a literal ends, depends on the dialect, which is not known. So the
+// rules hold for any dialect:
 //
 //   - After the first literal, only keywords are shown. So no text leaks if a dialect ends that
 //     literal elsewhere.
 //   - After a credential word, the text goes on only if a value comes next, or a word that may
 //     follow a column's name. PASSWORD hunter2 ends the text.
 //   - If dialects disagree about a quote or a comment, the text ends before the first literal.
-type credentials struct {
-	awaits expectation
-	exec   bool // EXEC was read: SQL Server needs no quotes around its arguments
-	values bool // a literal was read: from now on only keywords are shown
-	safe   int  // how many bytes of the text were written before the first literal
+type credentialRules struct {
+	awaits       expectation
+	exec         bool // EXEC was read: SQL Server needs no quotes around its arguments
+	keywordsOnly bool // from now on: a literal was read, or a word after which a credential needs no quotes
+	safe         int  // how many bytes of the text were written before that
 }
 
 // expectation is what must follow a credential word for the text to go on.
@@ -68,9 +67,9 @@ var keywords = strings.Fields(`
 	CREDENTIALS FOR LOGIN OPTIONS PUBLICATION REQUIRE ROLE SECRETS SERVER SSL TO TOKENS UNTIL USER
 	VALID`)
 
-// admit reports whether the text may go on with a token, shown or as a question mark. rest is the
-// statement after it.
-func (c *credentials) admit(w *writer, kind sqllexer.TokenType, text, rest string) bool {
+// admit reports whether the text may go on with this token, shown or as a question mark. rest is
+// the statement after the token.
+func (c *credentialRules) admit(w *writer, kind sqllexer.TokenType, text, rest string) bool {
 	switch kind {
 	case sqllexer.SPACE, sqllexer.COMMENT, sqllexer.MULTILINE_COMMENT:
 		return true
@@ -80,20 +79,20 @@ func (c *credentials) admit(w *writer, kind sqllexer.TokenType, text, rest strin
 		}
 		fallthrough
 	case sqllexer.STRING, sqllexer.DOLLAR_QUOTED_STRING, sqllexer.DOLLAR_QUOTED_FUNCTION:
-		c.value(w)
+		c.literalRead(w)
 		// BigQuery has strings in three quotes.
 		return !strings.HasPrefix(text, "'''") && !strings.HasPrefix(text, `"""`) && literalEnds.MatchString(rest)
 	}
 	if strings.ContainsFunc(text, func(r rune) bool { return r >= 0x80 || r == '\\' || r == '#' }) {
 		return false // may be a Unicode quote or space, or a MySQL comment
 	}
-	if c.values {
+	if c.keywordsOnly {
 		return true
 	}
 	switch kind {
 	case sqllexer.NUMBER, sqllexer.BOOLEAN:
 		if c.awaits != anything {
-			c.value(w)
+			c.literalRead(w)
 		}
 		return true
 	case sqllexer.BIND_PARAMETER, sqllexer.POSITIONAL_PARAMETER, sqllexer.SYSTEM_VARIABLE:
@@ -104,9 +103,9 @@ func (c *credentials) admit(w *writer, kind sqllexer.TokenType, text, rest strin
 	return c.admitName(w, text, rest)
 }
 
-func (c *credentials) value(w *writer) {
-	if !c.values {
-		c.values, c.safe = true, len(w.text)
+func (c *credentialRules) literalRead(w *writer) {
+	if !c.keywordsOnly {
+		c.keywordsOnly, c.safe = true, len(w.text)
 	}
 	c.awaits = anything
 }
@@ -117,21 +116,21 @@ var (
 	nameEnds    = regexp.MustCompile(`^(?:$|[\s,;()]|::|--|/\*)`)
 )
 
-func (c *credentials) admitParameter(rest string) bool {
-	known := c.awaits == anything || nameEnds.MatchString(rest)
+func (c *credentialRules) admitParameter(rest string) bool {
+	complete := c.awaits == anything || nameEnds.MatchString(rest)
 	c.awaits = anything
-	return known
+	return complete
 }
 
 // admitSign is admit for operators and punctuation. The lexer may return several operators as one.
-func (c *credentials) admitSign(text, rest string) bool {
+func (c *credentialRules) admitSign(text, rest string) bool {
 	switch {
 	case c.awaits == anything, text == "`", text == "[", text == "]":
 		return true
 	case text == "," || text == ")" || text == ";":
-		ends := c.awaits == valueOrEnd
+		mayEnd := c.awaits == valueOrEnd
 		c.awaits = anything
-		return ends
+		return mayEnd
 	case text == "(":
 		if c.awaits == valueOrEnd { // a table's columns, or a function's arguments
 			c.awaits = anything
@@ -158,12 +157,12 @@ func (c *credentials) admitSign(text, rest string) bool {
 	return true
 }
 
-func (c *credentials) admitName(w *writer, text, rest string) bool {
-	if c.values {
+func (c *credentialRules) admitName(w *writer, text, rest string) bool {
+	if c.keywordsOnly {
 		return true
 	}
 	if isAny(text, valuesFrom...) {
-		c.values, c.safe = true, len(w.text)+len(text)
+		c.keywordsOnly, c.safe = true, len(w.text)+len(text)
 		return true
 	}
 	if c.awaits == parameter {
@@ -172,7 +171,7 @@ func (c *credentials) admitName(w *writer, text, rest string) bool {
 	c.exec = c.exec || isAny(text, "EXEC", "EXECUTE")
 	if redact.IsCredential(text) {
 		if c.exec || len(text) > 3 && isAny(text[:3], "sp_", "xp_") { // a batch may begin with a procedure's name
-			c.values, c.safe = true, len(w.text)+len(text)
+			c.keywordsOnly, c.safe = true, len(w.text)+len(text)
 		}
 		c.awaits = max(c.awaits, valueOrEnd)
 		return true
@@ -196,8 +195,8 @@ func (c *credentials) admitName(w *writer, text, rest string) bool {
 
 // keep returns text, which ends with the token that begins at written. It replaces the token by a
 // question mark if it may not be shown. Of several question marks in a row, it keeps one.
-func (c *credentials) keep(text []byte, written int, kind sqllexer.TokenType) []byte {
-	if !c.values || len(text) <= c.safe {
+func (c *credentialRules) keep(text []byte, written int, kind sqllexer.TokenType) []byte {
+	if !c.keywordsOnly || len(text) <= c.safe {
 		return text
 	}
 	token := string(text[written:])
@@ -216,9 +215,9 @@ func (c *credentials) keep(text []byte, written int, kind sqllexer.TokenType) []
 	return append(text, '?')
 }
 
-// rest returns the final text if no more of the statement may be shown.
-func (c *credentials) rest(text []byte) string {
-	if c.values {
+// cutOff returns text, followed by a question mark for the rest of the statement.
+func (c *credentialRules) cutOff(text []byte) string {
+	if c.keywordsOnly {
 		text = text[:min(c.safe, len(text))]
 	}
 	return strings.TrimRight(string(text), " \t\r\n") + " ?"

@@ -11,8 +11,8 @@ import (
 )
 
 // Error returns the message of a database's error as a span may show it. If the statement may hold
-// a credential, the message ends before its first quotation mark, credential word, or word of the
-// statement's values.
+// a credential, the message ends before its first quotation mark, its first credential word, or the
+// first word of the statement's values.
 func Error(message, statement string) string {
 	if !redact.MarkedSQL(statement) {
 		return message
@@ -41,8 +41,9 @@ func until(message string, end int) string {
 	return message
 }
 
-// repeated returns where message first repeats one of the values, in any case, or len(message).
-// After a NUL nothing can be recognized: the message may be UTF-16.
+// repeated returns the index at which message first repeats one of the values, in any case, or
+// len(message). A NUL counts as such a place: the message may be UTF-16, in which nothing can be
+// recognized.
 func repeated(message string, values []string) int {
 	message = lower(message)
 	end := len(message)
@@ -86,12 +87,12 @@ const (
 	maxValues = 64 << 10 // bytes of a statement that are searched for values
 )
 
-// valuesOf returns the words of a statement that may be values, or parts of one: all from its first
-// quotation mark or credential word on, split at spaces and punctuation, and split at everything
-// except letters and digits.
+// valuesOf returns the words of a statement that may be values, or parts of one. Those are all words
+// from its first quotation mark or credential word on, or all if it has neither. It splits them
+// twice: at spaces and punctuation, and at everything except letters and digits.
 func valuesOf(statement string) []string {
 	from := quoteBegins(statement)
-	if dollar := strings.IndexByte(statement[:from], '$'); dollar >= 0 { // $$ is a quotation mark, too
+	if dollar := strings.IndexByte(statement[:from], '$'); dollar >= 0 { // $$ is a quotation mark too
 		from = dollar
 	}
 	for _, at := range words.FindAllStringIndex(statement[:from], -1) {

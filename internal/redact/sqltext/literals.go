@@ -27,15 +27,15 @@ func quotesNames(dbType string) bool {
 	return false
 }
 
-// write returns s without its literals. The lexer does not know the dialect, so nothing may leak if
-// it misreads: where dialects differ, the text ends.
+// write returns s without its literals. The lexer does not know the dialect, so it may misread s.
+// So that nothing leaks, the text ends when dialects differ.
 func write(s string, w *writer) string {
 	lexer := sqllexer.New(s)
 	for at := 0; at < len(s); {
 		token := lexer.Scan()
 		kind, text := token.Type, token.Value
 		if text == "" || !strings.HasPrefix(s[at:], text) { // the lexer takes a NUL for the end
-			return w.rest()
+			return w.cutOff()
 		}
 		at += len(text)
 		if over := w.overrun(kind, text, s[at:]); over > 0 {
@@ -44,19 +44,19 @@ func write(s string, w *writer) string {
 			lexer = sqllexer.New(s[at:])
 		}
 		written := len(w.text)
-		if w.credentials != nil && !w.credentials.admit(w, kind, text, s[at:]) || !w.token(kind, text) {
-			return w.rest()
+		if w.rules != nil && !w.rules.admit(w, kind, text, s[at:]) || !w.token(kind, text) {
+			return w.cutOff()
 		}
-		if w.credentials != nil {
-			w.text = w.credentials.keep(w.text, written, kind)
+		if w.rules != nil {
+			w.text = w.rules.keep(w.text, written, kind)
 		}
 		w.last = kind
 	}
 	return string(w.text)
 }
 
-// overrun returns by how many bytes a token is too long. If no space is between them, the lexer
-// takes a comment or a quote for part of the name or operator before it.
+// overrun returns by how many bytes a token is too long. The lexer takes a comment or a quote for
+// part of the name or operator before it, if no space is between them.
 func (w *writer) overrun(kind sqllexer.TokenType, text, rest string) int {
 	end := len(text)
 	stop := func(at int) {
@@ -78,7 +78,7 @@ func (w *writer) overrun(kind sqllexer.TokenType, text, rest string) int {
 			stop(1 + strings.IndexAny(text[1:], "?#/@!"))
 			stop(1 + strings.Index(text[1:], "$$"))
 		}
-		if w.credentials != nil {
+		if w.rules != nil {
 			stop(strings.IndexByte(text, '$')) // BY$1
 		}
 	}
@@ -89,14 +89,14 @@ func (w *writer) overrun(kind sqllexer.TokenType, text, rest string) int {
 type writer struct {
 	text        []byte
 	quotedNames bool               // text in double quotes is a name
-	credentials *credentials       // the rules for a statement with credentials; nil: only literals are redacted
+	rules       *credentialRules   // for a statement that may hold a credential; nil: only literals are redacted
 	last        sqllexer.TokenType // of the previous token
 	word        string             // the previous word, if only spaces came since
 	identified  bool               // IDENTIFIED was read: BY or REPLACE may follow
 	ticked      bool               // in a name, in dialects that quote names with backquotes
 	bracketed   bool               // in a name, in dialects that quote names with brackets
 	hashed      bool               // in a comment, in dialects where # begins one
-	hashes      bool               // # begins no comment in this dialect
+	hashes      bool               // a # may stay: it begins no comment in this dialect, or rules check it
 	closed      bool               // the previous token ended with ]
 }
 
@@ -207,10 +207,10 @@ func isAny(word string, others ...string) bool {
 	return slices.ContainsFunc(others, func(other string) bool { return strings.EqualFold(word, other) })
 }
 
-// rest returns the final text if no more of the statement may be shown.
-func (w *writer) rest() string {
-	if w.credentials != nil {
-		return w.credentials.rest(w.text)
+// cutOff returns the text written so far, followed by a question mark for the rest of the statement.
+func (w *writer) cutOff() string {
+	if w.rules != nil {
+		return w.rules.cutOff(w.text)
 	}
 	w.literal()
 	return string(w.text)
@@ -224,7 +224,8 @@ func (w *writer) disputed(text string) bool {
 		w.hashed && strings.Contains(text, "\n")
 }
 
-// oracleQuote reports whether a literal like q'[it's]' begins. The lexer cannot find its end.
+// oracleQuote reports whether the next literal is one of Oracle's, such as q'[it's]'. The lexer
+// cannot find its end.
 func (w *writer) oracleQuote() bool {
 	return w.last == sqllexer.IDENT && (strings.EqualFold(w.word, "q") || strings.EqualFold(w.word, "nq"))
 }
