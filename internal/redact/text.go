@@ -63,8 +63,8 @@ func redactAuthorization(text string) string {
 	return text
 }
 
-// isProse reports whether s is an ordinary word: fewer than 32 letters, of which only the first may be
-// a capital.
+// isProse reports whether s is an ordinary word: fewer than 32 letters, of which only the first may
+// be a capital.
 func isProse(s string) bool {
 	for i, c := range []byte(s) {
 		if !('a' <= c && c <= 'z' || i == 0 && 'A' <= c && c <= 'Z') {
@@ -81,8 +81,9 @@ func valueEnd(s, stops string) int {
 	return len(s)
 }
 
-// redactSettings redacts the values of settings: key=value, key:value, "key": "value" and key: value.
-// It leaves a value that reads like the rest of a sentence, as in "token: unexpected end".
+// redactSettings redacts the values of settings: key=value, key:value, "key": "value" and
+// key: value. It leaves a value that reads like the rest of a sentence, as in
+// "token: unexpected end".
 func redactSettings(text string) string {
 	var b strings.Builder
 	done := 0
@@ -146,8 +147,8 @@ func isRedacted(value string) bool {
 	return value == "?" || found && (after == "" || !inName(after[0]))
 }
 
-// readsOn reports whether the value after "key: " is the rest of a sentence: an ordinary word. After
-// password, passwd and pwd, only YES and NO count.
+// readsOn reports whether the value after "key: " is the rest of a sentence: an ordinary word.
+// After password, passwd and pwd, only YES and NO count.
 func readsOn(key, value string) bool {
 	word := strings.TrimRight(value, ".:!?,)]}")
 	if strings.Contains(strings.ToLower(key), "passw") || strings.EqualFold(key, "pwd") {
@@ -243,8 +244,8 @@ func runs(text string) iter.Seq2[int, string] {
 	}
 }
 
-// userinfoEnd returns the position of the last @ in run that follows user:password or user/password,
-// or -1.
+// userinfoEnd returns the position of the last @ in run that follows user:password or
+// user/password, or -1.
 func userinfoEnd(run string) int {
 	for {
 		end := strings.LastIndexByte(run, '@')

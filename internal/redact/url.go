@@ -210,8 +210,8 @@ func redactValues(list, separators string, depth int) string {
 	return b.String() + list[done:]
 }
 
-// holdsSettings reports whether a value, after decoding, has a secret in JSON or in another setting,
-// such as Elasticsearch's q=password:x.
+// holdsSettings reports whether a value, after decoding, has a secret in JSON or in another
+// setting, such as Elasticsearch's q=password:x.
 func holdsSettings(value string) bool {
 	plain, err := url.QueryUnescape(value)
 	if err != nil {

@@ -215,7 +215,7 @@ func (c *credentialRules) keep(text []byte, written int, kind sqllexer.TokenType
 	return append(text, '?')
 }
 
-// cutOff returns text, followed by a question mark for the rest of the statement.
+// cutOff returns text, and a question mark for the rest of the statement.
 func (c *credentialRules) cutOff(text []byte) string {
 	if c.keywordsOnly {
 		text = text[:min(c.safe, len(text))]

@@ -87,9 +87,9 @@ const (
 	maxValues = 64 << 10 // bytes of a statement that are searched for values
 )
 
-// valuesOf returns the words of a statement that may be values, or parts of one. Those are all words
-// from its first quotation mark or credential word on, or all if it has neither. It splits them
-// twice: at spaces and punctuation, and at everything except letters and digits.
+// valuesOf returns the words of a statement that may be values, or parts of one. Those are all
+// words from its first quotation mark or credential word on, or all if it has neither. It splits
+// them twice: at spaces and punctuation, and at everything except letters and digits.
 func valuesOf(statement string) []string {
 	from := quoteBegins(statement)
 	if dollar := strings.IndexByte(statement[:from], '$'); dollar >= 0 { // $$ is a quotation mark too

@@ -207,7 +207,7 @@ func isAny(word string, others ...string) bool {
 	return slices.ContainsFunc(others, func(other string) bool { return strings.EqualFold(word, other) })
 }
 
-// cutOff returns the text written so far, followed by a question mark for the rest of the statement.
+// cutOff returns the text written so far, and a question mark for the rest of the statement.
 func (w *writer) cutOff() string {
 	if w.rules != nil {
 		return w.rules.cutOff(w.text)
