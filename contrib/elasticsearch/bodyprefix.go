@@ -26,8 +26,8 @@ type bodyPrefix struct {
 }
 
 // watchPrefix is spanutil.WatchResponse, and calls use with the beginning of the body before call
-// is finished. If wanted is not nil, it decides from the first 512 bytes whether use is called. If
-// there is no body, watchPrefix calls use with nil at once.
+// is finished. If the body has 512 bytes or more, wanted gets those, and can decide that use is not
+// called. If there is no body, watchPrefix calls use with nil at once.
 func watchPrefix(
 	call *spanutil.Call, res *http.Response, wanted func(prefix []byte) bool, use func(prefix []byte),
 ) *http.Response {
