@@ -14,8 +14,8 @@ import (
 // driver's connectors have no Driver.
 //
 // To get the registered driver, Open opens a database, takes its Driver, and closes it. If the
-// registered driver wraps another one, its connector may return the inner driver. Open would then
-// leave out the outer one, so use [Wrap] with the connector instead.
+// registered driver wraps another one, its connector may return the inner driver, and Open would
+// leave out the outer one. In that case, use [Wrap] with the outer driver's connector.
 func Open(driverName, dataSourceName string, opts ...gaptrace.Option) (*sql.DB, error) {
 	db, err := sql.Open(driverName, dataSourceName)
 	if err != nil {
