@@ -102,7 +102,7 @@ func beginWithoutContext(ctx context.Context, raw driver.Conn) (driver.Tx, error
 }
 
 // stmtColumns is a statement whose driver converts arguments by column. It has its own type: no
-// ColumnConverter converts exactly as database/sql does if there is none.
+// ColumnConverter converts exactly as database/sql does without one.
 type stmtColumns struct {
 	stmt
 	columns driver.ColumnConverter

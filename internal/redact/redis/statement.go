@@ -108,7 +108,7 @@ func number(arg any) (n int) {
 	return n
 }
 
-// arg returns argument i, or nil if there is none.
+// arg returns argument i, or nil if there are fewer.
 func arg(args []any, i int) any {
 	if i < len(args) {
 		return args[i]
