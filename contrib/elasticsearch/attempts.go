@@ -13,9 +13,12 @@ import (
 )
 
 // Interceptor counts the attempts of a call exactly, with any http.RoundTripper, and logs how each
-// one ended. Add it to a client's configuration:
+// one ended. Add it to a client's configuration, which has Interceptors since go-elasticsearch
+// v8.19.1:
 //
 //	elasticsearch.Config{Interceptors: []elastictransport.InterceptorFunc{gapes.Interceptor}}
+//
+// The example does the same with older clients.
 //
 // If it comes first, it counts the attempts of go-elasticsearch. After another interceptor, it
 // counts what that one sends. It records nothing for a client that is not wrapped, and does not

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +36,17 @@ func logs(span *spantest.Span, names ...string) string {
 	return strings.NewReplacer(names...).Replace(strings.Join(lines, ", "))
 }
 
-var intercepted = []elastictransport.InterceptorFunc{gapes.Interceptor}
+var interceptor = []elastictransport.InterceptorFunc{gapes.Interceptor}
+
+// intercepted sends requests through interceptors and then through n. A client does the same with
+// Config.Interceptors, which the oldest supported client lacks.
+func intercepted(interceptors []elastictransport.InterceptorFunc, n http.RoundTripper) http.RoundTripper {
+	send := elastictransport.RoundTripFunc(n.RoundTrip)
+	for _, intercept := range slices.Backward(interceptors) {
+		send = intercept(send)
+	}
+	return network(send)
+}
 
 // inTurn selects three nodes in their order. The client removes the first when it fails.
 type inTurn struct{ asked int }
@@ -64,8 +75,8 @@ func TestRetryIsLogged(t *testing.T) {
 		want         string
 	}{
 		"by net/http":    {nil, []gaptrace.Option{gaptrace.WithPhases()}, "connect_start, connect_done " + refused + ", retry attempt=2 node=BUSY, connect_start, connect_done, retry attempt=3 node=WELL, connect_start, connect_done"},
-		"by Interceptor": {intercepted, []gaptrace.Option{gaptrace.WithPhases()}, "connect_start, connect_done " + refused + ", retry attempt=2 node=BUSY " + refused + ", connect_start, connect_done, retry status=503 attempt=3 node=WELL, connect_start, connect_done"},
-		"without phases": {intercepted, nil, ""},
+		"by Interceptor": {interceptor, []gaptrace.Option{gaptrace.WithPhases()}, "connect_start, connect_done " + refused + ", retry attempt=2 node=BUSY " + refused + ", connect_start, connect_done, retry status=503 attempt=3 node=WELL, connect_start, connect_done"},
+		"without phases": {interceptor, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tracer := spantest.NewTracer()
@@ -73,7 +84,7 @@ func TestRetryIsLogged(t *testing.T) {
 			defer transport.CloseIdleConnections()
 			c := newWrapped(t, tracer, elasticsearch.Config{
 				Addresses: []string{"http://" + nobody.Addr().String(), busy.URL, well.URL}, Selector: &inTurn{},
-				Transport: transport, Interceptors: tt.interceptors,
+				Transport: intercepted(tt.interceptors, transport),
 			}, tt.options...)
 			res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
 			if err != nil {
@@ -95,9 +106,9 @@ func TestInterceptorCountsWithAnyRoundTripper(t *testing.T) {
 		failures     int
 		want         any
 	}{
-		{intercepted, 0, nil},
-		{intercepted, 1, 2},
-		{intercepted, 9, 4}, // go-elasticsearch retries three times
+		{interceptor, 0, nil},
+		{interceptor, 1, 2},
+		{interceptor, 9, 4}, // go-elasticsearch retries three times
 		{nil, 1, nil},
 	} {
 		failures := tt.failures
@@ -108,7 +119,7 @@ func TestInterceptorCountsWithAnyRoundTripper(t *testing.T) {
 			}
 			return answer(200, strings.NewReader("{}")), nil
 		})
-		c := newWrapped(t, tracer, elasticsearch.Config{Interceptors: tt.interceptors, Transport: failing})
+		c := newWrapped(t, tracer, elasticsearch.Config{Transport: intercepted(tt.interceptors, failing)})
 		if res, err := c.Info(c.Info.WithContext(underParent(t, tracer))); err == nil {
 			consume(t, res.Body)
 		}
@@ -133,7 +144,7 @@ func TestRetryLogsOnlyTheAttemptBefore(t *testing.T) {
 		return answer(502, strings.NewReader("")), nil
 	})
 	c := newWrapped(t, tracer, elasticsearch.Config{
-		Interceptors: intercepted, Addresses: []string{"http://node:9200"}, Transport: failing,
+		Addresses: []string{"http://node:9200"}, Transport: intercepted(interceptor, failing),
 	}, gaptrace.WithPhases())
 	res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
 	if err != nil {
@@ -169,8 +180,9 @@ func TestInterceptorIgnoresOtherRequests(t *testing.T) {
 		"after it":  {fetching, gapes.Interceptor},
 	} {
 		tracer := spantest.NewTracer()
-		c := newWrapped(t, tracer, elasticsearch.Config{Addresses: []string{server.URL}, Interceptors: interceptors},
-			gaptrace.WithPhases())
+		c := newWrapped(t, tracer, elasticsearch.Config{
+			Addresses: []string{server.URL}, Transport: intercepted(interceptors, http.DefaultTransport),
+		}, gaptrace.WithPhases())
 		res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
 		if err != nil {
 			t.Fatal(err)

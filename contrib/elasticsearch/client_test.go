@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/gaptrace/gaptrace"
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
@@ -32,7 +33,7 @@ func TestDiscoveryIsNotRecorded(t *testing.T) {
 			t.Error(err)
 		}
 		time.Sleep(2*time.Minute + time.Second) // it discovers nodes every minute
-		if err := c.Close(t.Context()); err != nil {
+		if err := c.Transport.(elastictransport.Closeable).Close(t.Context()); err != nil {
 			t.Error(err)
 		}
 		if len(asked) != 3 || !strings.HasPrefix(asked[2], "http://b:9200/_nodes/http") || len(tracer.Spans()) > 0 {
@@ -56,38 +57,37 @@ func TestTransparentClientReadsResponse(t *testing.T) {
 			return &http.Response{StatusCode: 403, Body: io.NopCloser(strings.NewReader("no"))}, nil
 		},
 	} {
-		for _, drained := range []bool{false, true} {
-			t.Run(fmt.Sprint(name, ", drained ", drained), func(t *testing.T) {
-				observe := func(wrap func(*elasticsearch.Client) *elasticsearch.Client, ctx context.Context) string {
-					var seen strings.Builder
-					c := wrap(newClient(t, elasticsearch.Config{Transport: network, DisableRetry: true, AutoDrainBody: drained}))
-					for range 2 {
-						res, err := c.Search(c.Search.WithIndex("x"), c.Search.WithContext(ctx))
-						fmt.Fprintf(&seen, "error %T %v\n", err, err)
-						if err != nil {
-							continue
-						}
-						fmt.Fprintln(&seen, res, res, res.IsError(), res.HasWarnings()) // twice
-						text, err := io.ReadAll(res.Body)
-						fmt.Fprintf(&seen, "%s, %v, closed %v\n", text, err, res.Body.Close())
+		t.Run(name, func(t *testing.T) {
+			cfg := elasticsearch.Config{Transport: network, DisableRetry: true}
+			observe := func(ctx context.Context, wrap func(*elasticsearch.Client)) string {
+				var seen strings.Builder
+				c := newClient(t, cfg)
+				wrap(c)
+				for range 2 {
+					res, err := c.Search(c.Search.WithIndex("x"), c.Search.WithContext(ctx))
+					fmt.Fprintf(&seen, "error %T %v\n", err, err)
+					if err != nil {
+						continue
 					}
-					_, err := elasticsearch.NewTypedFrom(c).Search().Index("x").Do(ctx)
-					fmt.Fprintf(&seen, "typed: %T %v\n", err, err)
-					return seen.String()
+					fmt.Fprintln(&seen, res, res, res.IsError(), res.HasWarnings()) // twice
+					text, err := io.ReadAll(res.Body)
+					fmt.Fprintf(&seen, "%s, %v, closed %v\n", text, err, res.Body.Close())
 				}
-				tracer := spantest.NewTracer()
-				raw := observe(func(c *elasticsearch.Client) *elasticsearch.Client { return c }, t.Context())
-				wrapped := observe(func(c *elasticsearch.Client) *elasticsearch.Client {
-					return gapes.Wrap(c,
-						gaptrace.WithTracer(tracer))
-				}, underParent(t, tracer))
-				if raw != wrapped {
-					t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
-				}
-				if calls := tracer.Named("elasticsearch search"); len(calls) != 3 || tracer.Problems() != nil {
-					t.Errorf("recorded:\n%s", tracer.Tree())
-				}
+				_, err := typedOf(t, c).Search().Index("x").Do(ctx)
+				fmt.Fprintf(&seen, "typed: %T %v\n", err, err)
+				return seen.String()
+			}
+			tracer := spantest.NewTracer()
+			raw := observe(t.Context(), func(*elasticsearch.Client) {})
+			wrapped := observe(underParent(t, tracer), func(c *elasticsearch.Client) {
+				gapes.Wrap(c, gaptrace.WithTracer(tracer))
 			})
-		}
+			if raw != wrapped {
+				t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
+			}
+			if calls := tracer.Named("elasticsearch search"); len(calls) != 3 || tracer.Problems() != nil {
+				t.Errorf("recorded:\n%s", tracer.Tree())
+			}
+		})
 	}
 }

@@ -22,11 +22,11 @@ func TestNameOfEndpoint(t *testing.T) {
 			return errors.Join(err, res.Body.Close())
 		},
 		"get": func(c *elasticsearch.Client, ctx context.Context) error {
-			_, err := elasticsearch.NewTypedFrom(c).Get("a", "_1").Do(ctx)
+			_, err := typedOf(t, c).Get("a", "_1").Do(ctx)
 			return err
 		},
 		"cluster.health": func(c *elasticsearch.Client, ctx context.Context) error {
-			_, err := elasticsearch.NewTypedFrom(c).Cluster.Health().Do(ctx)
+			_, err := typedOf(t, c).Cluster.Health().Do(ctx)
 			return err
 		},
 		"POST _search": func(c *elasticsearch.Client, ctx context.Context) error {

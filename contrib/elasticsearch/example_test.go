@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strings"
 
-	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/elastic/go-elasticsearch/v8/esutil"
 	"github.com/elastic/go-elasticsearch/v8/typedapi/types"
@@ -83,15 +82,15 @@ func ExampleWrapTyped() {
 // A transport that is used without a client of go-elasticsearch is wrapped by itself.
 func ExampleWrapTransport() {
 	server := node(http.StatusOK, "")
-	client, err := elasticsearch.NewBaseClient(elasticsearch.Config{Addresses: []string{server.URL}})
+	client, err := elasticsearch.NewClient(elasticsearch.Config{Addresses: []string{server.URL}})
 	if err != nil {
 		log.Fatal(err)
 	}
 	tracer := mocktracer.New()
-	client.Transport = gapes.WrapTransport(client.Transport, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	transport := gapes.WrapTransport(client.Transport, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 
 	req, _ := http.NewRequest("HEAD", "/books", nil)
-	if _, err := client.Perform(req); err != nil {
+	if _, err := transport.Perform(req); err != nil {
 		log.Fatal(err)
 	}
 	for _, s := range tracer.FinishedSpans() {
@@ -101,7 +100,13 @@ func ExampleWrapTransport() {
 	// elasticsearch HEAD {index} HEAD 200
 }
 
-// With Interceptor in the client's configuration, a retry says how the attempt before it ended.
+// roundTripper is an http.RoundTripper made of a function.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
+
+// A retry says how the attempt before it ended. Since go-elasticsearch v8.19.1, Config.Interceptors
+// takes Interceptor itself. Older clients send through it like this.
 func ExampleInterceptor() {
 	attempts := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -111,8 +116,8 @@ func ExampleInterceptor() {
 		}
 	}))
 	client, err := elasticsearch.NewClient(elasticsearch.Config{
-		Addresses:    []string{server.URL},
-		Interceptors: []elastictransport.InterceptorFunc{gapes.Interceptor},
+		Addresses: []string{server.URL},
+		Transport: roundTripper(gapes.Interceptor(http.DefaultTransport.RoundTrip)),
 	})
 	if err != nil {
 		log.Fatal(err)

@@ -171,7 +171,7 @@ func TestFailureOfPartlyReadBody(t *testing.T) {
 func TestFailureOfTypedAPI(t *testing.T) {
 	c, ctx, tracer := recorded(t,
 		always(400, `{"error":{"type":"resource_already_exists_exception","reason":"index [a/u] already exists"},"status":400}`))
-	if _, err := elasticsearch.NewTypedFrom(c).Indices.Create("a").Do(ctx); err == nil {
+	if _, err := typedOf(t, c).Indices.Create("a").Do(ctx); err == nil {
 		t.Error("no error")
 	}
 	if got := message(only(t, tracer)); got != "resource_already_exists_exception: index [a/u] already exists" {

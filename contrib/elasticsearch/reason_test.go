@@ -153,10 +153,10 @@ func TestReasonOfEachAPI(t *testing.T) {
 func TestRetryHidesSecrets(t *testing.T) {
 	tracer := spantest.NewTracer()
 	c := newWrapped(t, tracer, elasticsearch.Config{
-		APIKey: "hunter2hunter2", Interceptors: intercepted,
-		Transport: network(func(req *http.Request) (*http.Response, error) {
+		APIKey: "hunter2hunter2",
+		Transport: intercepted(interceptor, network(func(req *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("asking for %s with %s", req.URL.RequestURI(), req.Header["Authorization"])
-		}),
+		})),
 	}, gaptrace.WithPhases())
 	_, err := perform(t, c, underParent(t, tracer), "GET", "/a/_doc/1?api_key=hunter2&routing=7", nil)
 	if err == nil || !strings.Contains(err.Error(), "hunter2") {

@@ -67,6 +67,14 @@ func newTyped(t testing.TB, cfg elasticsearch.Config) *elasticsearch.TypedClient
 	return c
 }
 
+// typedOf returns a typed client with the transport of c.
+func typedOf(t testing.TB, c *elasticsearch.Client) *elasticsearch.TypedClient {
+	t.Helper()
+	typed := newTyped(t, elasticsearch.Config{})
+	typed.Transport = c.Transport
+	return typed
+}
+
 // recorded returns a wrapped client of that network, and a context with a parent span.
 func recorded(t testing.TB, n http.RoundTripper, opts ...gaptrace.Option) (*elasticsearch.Client, context.Context,
 	*spantest.Tracer,
@@ -305,7 +313,7 @@ func TestFilteredCallIsNotRecorded(t *testing.T) {
 
 func TestWrapTwice(t *testing.T) {
 	c, ctx, tracer := recorded(t, always(200, "{}"))
-	typed := gapes.WrapTyped(elasticsearch.NewTypedFrom(gapes.Wrap(c)), gaptrace.WithTracer(tracer))
+	typed := gapes.WrapTyped(typedOf(t, gapes.Wrap(c)), gaptrace.WithTracer(tracer))
 	if _, err := typed.Info().Do(ctx); err != nil {
 		t.Fatal(err)
 	}

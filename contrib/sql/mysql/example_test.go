@@ -26,9 +26,12 @@ func ExampleOpen() {
 }
 
 func ExampleNewConnector() {
+	mysql.RegisterDialContext("tunnel", func(context.Context, string) (net.Conn, error) {
+		return nil, errors.New("no network")
+	})
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.DBName = "shop", "password", "orders"
-	cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no network") }
+	cfg.Net, cfg.Addr = "tunnel", "db.example.com:3306"
 	tracer := mocktracer.New() // any opentracing.Tracer
 	connector, err := gapmysql.NewConnector(cfg, gaptrace.WithTracer(tracer))
 	if err != nil {
@@ -43,6 +46,6 @@ func ExampleNewConnector() {
 	}
 	// Output:
 	// no network
-	// sql connect orders shop 127.0.0.1:3306 true
+	// sql connect orders shop db.example.com:3306 true
 	// request <nil> <nil> <nil> <nil>
 }

@@ -152,7 +152,18 @@ func TestPoolWaitsMatchStats(t *testing.T) {
 	}
 }
 
+// refuseDials makes the driver's dials on networks fail until the test ends.
+func refuseDials(t *testing.T, networks ...string) {
+	for _, network := range networks {
+		mysql.RegisterDialContext(network, func(context.Context, string) (net.Conn, error) {
+			return nil, errors.New("not today")
+		})
+		t.Cleanup(func() { mysql.DeregisterDialContext(network) })
+	}
+}
+
 func TestTagsOfConfig(t *testing.T) {
+	refuseDials(t, "tcp", "tcp6", "unix", "own")
 	for dsn, want := range map[string]string{
 		"user:secret@tcp(host:1)/db":         "db.instance=db db.type=mysql db.user=user error=true peer.address=host:1",
 		"user:secret@tcp(host)/db":           "db.instance=db db.type=mysql db.user=user error=true peer.address=host:3306",
@@ -169,7 +180,6 @@ func TestTagsOfConfig(t *testing.T) {
 		if err != nil {
 			t.Fatal(dsn, err)
 		}
-		cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("not today") }
 		before := *cfg
 		tracer := spantest.NewTracer()
 		c, err := gapmysql.NewConnector(cfg, gaptrace.WithTracer(tracer), gaptrace.WithRoots(),
@@ -193,13 +203,9 @@ func TestTagsOfConfig(t *testing.T) {
 }
 
 func TestTagsOfConfigWithoutNet(t *testing.T) {
+	refuseDials(t, "tcp")
 	tracer := spantest.NewTracer()
-	c, err := gapmysql.NewConnector(&mysql.Config{
-		User: "u",
-		DialFunc: func(context.Context, string, string) (net.Conn, error) {
-			return nil, errors.New("not today")
-		},
-	}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	c, err := gapmysql.NewConnector(&mysql.Config{User: "u"}, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 	if err != nil {
 		t.Fatal(err)
 	}
