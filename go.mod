@@ -3,66 +3,61 @@ module github.com/gaptrace/gaptrace
 // 1.26 for new(expr), which the tracer uses; the tests need testing/synctest of 1.25.
 go 1.26.0
 
-// Each version is a floor for every program that imports the package which needs it, and no program is
-// held below a newer one. A floor is the version whose source the wrapper was written against and whose
-// real server its tests run on.
+// Each version is a floor: the lowest that the wrapper and its tests work with. It is never below the fix
+// of a vulnerability in what is wrapped. A program may use any newer version; docs/versions.md lists the tested ones.
 require (
-	// contrib/sql hides literals: the version on whose tokens its fuzz test was run.
+	// contrib/sql hides literals. The fuzz test for secrets was run on the tokens of this version.
 	github.com/DataDog/go-sqllexer v0.2.6
 
-	// gap/report: how wide a text is on a terminal. The version that its drawings were looked at with.
-	github.com/charmbracelet/x/ansi v0.11.9
+	// gap/report: the width of text on a terminal. The first with the styles that the report uses.
+	github.com/charmbracelet/x/ansi v0.2.3
 
-	// contrib/elasticsearch: the versions that were run against Elasticsearch 8.17. The client asks for this
-	// transport, all of whose optional interfaces live on (Instrumented, Measurable, Discoverable, Closeable).
-	github.com/elastic/elastic-transport-go/v8 v8.9.0
-	github.com/elastic/go-elasticsearch/v8 v8.19.7
+	// contrib/elasticsearch: the first with interceptors, which gapes.Interceptor is.
+	github.com/elastic/elastic-transport-go/v8 v8.8.0
 
-	// contrib/redis: the last v8; its hooks are what is wrapped.
+	// contrib/elasticsearch: the first that passes the endpoint's name, as spans show it, to its transport.
+	github.com/elastic/go-elasticsearch/v8 v8.12.0
+
+	// contrib/redis: the last v8 release, since the project moved to v9.
 	github.com/go-redis/redis/v8 v8.11.5
 
-	// contrib/sql/mysql: the version that was run against MariaDB 10.11.
-	github.com/go-sql-driver/mysql v1.10.1
+	// contrib/sql/mysql: the first that decodes a database's name in a DSN, without 1.8.0's race in cancelled contexts.
+	github.com/go-sql-driver/mysql v1.8.1
 
-	// gap/report writes profiles: it has no releases, so the newest commit when that was written.
-	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b
+	// gap/report writes profiles. It has no releases; this commit has all that is used.
+	github.com/google/pprof v0.0.0-20240727154555-813a5fbdbec8
 
 	// The last release, and the first whose ContextWithSpan asks the tracer, as OpenTelemetry's bridge needs.
 	github.com/opentracing/opentracing-go v1.2.0
 
-	// tracer: the last release. It has no go.mod, so what it imports is named below, in versions it was tested with.
+	// tracer: the last release. It has no go.mod, so what it imports is named below.
 	github.com/uber/jaeger-client-go v2.30.0+incompatible
 
-	// tracer: FromYAML, whose errors name lines. The version is the one that go.uber.org/atomic below asks for anyway.
-	go.yaml.in/yaml/v3 v3.0.5
+	// tracer: FromYAML. The first release under this import path.
+	go.yaml.in/yaml/v3 v3.0.2
 
-	// internal/terminal, for the command and the demo: whether a stream is a terminal, and how wide. It asks for the golang.org/x/sys that
-	// is needed below anyway.
+	// internal/terminal: whether a stream is a terminal, and its width. The version that grpc's golang.org/x/net requires.
 	golang.org/x/term v0.38.0
 
-	// contrib/grpc: the first version without CVE-2026-33186, which let a client past the rules of a server. The
-	// tests run on it and, as go.work has it, on internal/interop's newer one.
+	// contrib/grpc: the first with the fix of CVE-2026-33186, by which a client got past the authorization of a server.
 	google.golang.org/grpc v1.79.3
 )
 
 require (
-	filippo.io/edwards25519 v1.2.0 // indirect
-	github.com/HdrHistogram/hdrhistogram-go v1.4.0 // indirect
+	filippo.io/edwards25519 v1.1.0 // indirect
+	github.com/HdrHistogram/hdrhistogram-go v1.1.2 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
-	github.com/clipperhouse/displaywidth v0.11.0 // indirect
-	github.com/clipperhouse/uax29/v2 v2.7.0 // indirect
 	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
 	github.com/go-logr/logr v1.4.3 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
-	github.com/lucasb-eyer/go-colorful v1.4.1 // indirect
-	github.com/mattn/go-runewidth v0.0.27 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
+	github.com/rivo/uniseg v0.4.7 // indirect
 	github.com/uber/jaeger-lib v2.4.1+incompatible // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
 	go.opentelemetry.io/otel v1.39.0 // indirect
 	go.opentelemetry.io/otel/metric v1.39.0 // indirect
 	go.opentelemetry.io/otel/trace v1.39.0 // indirect
-	go.uber.org/atomic v1.12.0 // indirect
+	go.uber.org/atomic v1.11.0 // indirect
 	golang.org/x/net v0.48.0 // indirect
 	golang.org/x/sys v0.39.0 // indirect
 	golang.org/x/text v0.32.0 // indirect

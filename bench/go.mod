@@ -9,11 +9,11 @@ require (
 	github.com/Shopify/toxiproxy/v2 v2.5.0 // makes waits; the version that was tested inside the benchmark's process
 	github.com/XSAM/otelsql v0.44.0 // peer: the newest
 	github.com/alicebob/miniredis/v2 v2.40.0 // the demo's version
-	github.com/elastic/go-elasticsearch/v8 v8.19.7 // the root's version; a peer with its OpenTelemetry instrumentation
+	github.com/elastic/go-elasticsearch/v8 v8.19.7 // the newest v8; a peer with its OpenTelemetry instrumentation
 	github.com/gaptrace/gaptrace v0.0.0 // what is measured
 	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // peer: the last for v8
 	github.com/go-redis/redis/v8 v8.11.5 // the root's version
-	github.com/go-sql-driver/mysql v1.10.1 // the root's version
+	github.com/go-sql-driver/mysql v1.10.1 // the newest
 	github.com/luna-duclos/instrumentedsql v1.1.3 // peer: the newest
 	github.com/luna-duclos/instrumentedsql/opentracing v0.0.0-20200611091901-487c5ec83473 // its adapter to OpenTracing; never tagged
 	github.com/ngrok/sqlmw v0.0.0-20220520173518-97c9c04efc79 // peer: never tagged

@@ -3,7 +3,7 @@ module github.com/gaptrace/gaptrace/demo
 go 1.26.0
 
 // A module of its own, so that programs that import gaptrace do not get the demo's dependencies. The
-// clients have the root's versions.
+// clients have the newest versions.
 require (
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/blevesearch/bleve/v2 v2.6.1 // the version that minielastic was written against

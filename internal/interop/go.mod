@@ -9,7 +9,7 @@ require (
 	github.com/gaptrace/gaptrace v0.0.0 // the wrappers under test
 	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // the hook that programs most often use next to ours
 	github.com/go-redis/redis/v8 v8.11.5 // the root's version
-	github.com/go-sql-driver/mysql v1.10.1 // its test suite is run; the root's version
+	github.com/go-sql-driver/mysql v1.10.1 // its test suite is run; the newest
 	github.com/gorilla/websocket v1.5.3 // accepts by Hijack alone
 	github.com/jackc/pgx/v5 v5.13.0 // a driver that scans columns itself, since Go 1.27
 	github.com/opentracing/opentracing-go v1.2.0 // the root's version
@@ -21,7 +21,8 @@ require (
 require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
-	github.com/elastic/go-elasticsearch/v8 v8.19.7
+	github.com/elastic/elastic-transport-go/v8 v8.9.0 // its test suite is run; what the client below requires
+	github.com/elastic/go-elasticsearch/v8 v8.19.7 // its test suite is run; the newest v8
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.3
 	github.com/uber/jaeger-client-go v2.30.0+incompatible
 	go.opentelemetry.io/otel v1.47.0 // bench's version: the bridge needs the same, and go.work takes the higher
@@ -69,7 +70,6 @@ require (
 	github.com/cncf/xds/go v0.0.0-20260202195803-dba9d589def2 // indirect
 	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
-	github.com/elastic/elastic-transport-go/v8 v8.9.0 // indirect
 	github.com/envoyproxy/protoc-gen-validate v1.3.3 // indirect
 	github.com/gabriel-vasile/mimetype v1.4.12 // indirect
 	github.com/gin-contrib/sse v1.1.0 // indirect
