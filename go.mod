@@ -3,43 +3,44 @@ module github.com/gaptrace/gaptrace
 // 1.26 for new(expr), which the tracer uses; the tests need testing/synctest of 1.25.
 go 1.26.0
 
-// Each version is a floor: the lowest that the wrapper and its tests work with. It is never below the fix
-// of a vulnerability in what is wrapped. A program may use any newer version; docs/versions.md lists the tested ones.
+// Each version is a floor: the lowest that the package and its tests work with, and never below the
+// fix of a vulnerability that reaches a wrapper's users. A program may use any newer version;
+// docs/versions.md lists the tested ones.
 require (
 	// contrib/sql hides literals. The fuzz test for secrets was run on the tokens of this version.
 	github.com/DataDog/go-sqllexer v0.2.6
 
-	// gap/report: the width of text on a terminal. The first with the styles that the report uses.
+	// gap/report: the width of text on a terminal. The oldest that its tests were run with.
 	github.com/charmbracelet/x/ansi v0.2.3
 
 	// contrib/elasticsearch: the first with interceptors, which gapes.Interceptor is.
 	github.com/elastic/elastic-transport-go/v8 v8.8.0
 
-	// contrib/elasticsearch: the first that passes the endpoint's name, as spans show it, to its transport.
+	// contrib/elasticsearch: the first that gives its transport the endpoint's name, for the span's name.
 	github.com/elastic/go-elasticsearch/v8 v8.12.0
 
-	// contrib/redis: the last v8 release, since the project moved to v9.
+	// contrib/redis: the last release of v8.
 	github.com/go-redis/redis/v8 v8.11.5
 
-	// contrib/sql/mysql: the first that decodes a database's name in a DSN, without 1.8.0's race in cancelled contexts.
+	// contrib/sql/mysql: the first without a race when a context is cancelled.
 	github.com/go-sql-driver/mysql v1.8.1
 
-	// gap/report writes profiles. It has no releases; this commit has all that is used.
+	// gap/report: profiles. There are no releases; the oldest commit that its tests were run with.
 	github.com/google/pprof v0.0.0-20240727154555-813a5fbdbec8
 
-	// The last release, and the first whose ContextWithSpan asks the tracer, as OpenTelemetry's bridge needs.
+	// All wrappers: the first whose ContextWithSpan asks the tracer, as OpenTelemetry's bridge needs.
 	github.com/opentracing/opentracing-go v1.2.0
 
-	// tracer: the last release. It has no go.mod, so what it imports is named below.
+	// tracer: the last release. It has no go.mod, so jaeger-lib, atomic and hdrhistogram are below.
 	github.com/uber/jaeger-client-go v2.30.0+incompatible
 
 	// tracer: FromYAML. The first release under this import path.
 	go.yaml.in/yaml/v3 v3.0.2
 
-	// internal/terminal: whether a stream is a terminal, and its width. The version that grpc's golang.org/x/net requires.
+	// internal/terminal: the width of a terminal. The version that grpc requires through x/net.
 	golang.org/x/term v0.38.0
 
-	// contrib/grpc: the first with the fix of CVE-2026-33186, by which a client got past the authorization of a server.
+	// contrib/grpc: the first with the fix of CVE-2026-33186, which let clients bypass authorization.
 	google.golang.org/grpc v1.79.3
 )
 

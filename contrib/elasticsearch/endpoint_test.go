@@ -94,7 +94,7 @@ func TestBulkIndexerUsesSpanOfOnFlushStart(t *testing.T) {
 			if err := indexer.Close(ctx); err != nil {
 				t.Error(err)
 			}
-			if got := len(tracer.Named("elasticsearch bulk")); got != wantSpans {
+			if got := len(named(tracer, "elasticsearch bulk")); got != wantSpans {
 				t.Errorf("recorded %d spans, want %d:\n%s", got, wantSpans, tracer.Tree())
 			}
 		})

@@ -166,10 +166,10 @@ func ExampleWrap_bulkIndexer() {
 	fmt.Println(indexer.Add(ctx, item), indexer.Close(ctx))
 	for _, s := range tracer.FinishedSpans() {
 		if s.Tag("es.method") != nil { // neither the flush nor a later wait
-			fmt.Println(s.OperationName, s.Tag("es.method"), s.Tag("http.status_code"))
+			fmt.Println(s.Tag("component"), s.Tag("es.method"), s.Tag("http.status_code"))
 		}
 	}
 	// Output:
 	// <nil> <nil>
-	// elasticsearch bulk POST 200
+	// go-elasticsearch POST 200
 }

@@ -376,8 +376,8 @@ func TestTransparentOptionalInterfaces(t *testing.T) {
 				if closer, ok := c.Transport.(elastictransport.Closeable); ok {
 					seen = append(seen, closer.Close(ctx), closer.Close(ctx), c.DiscoverNodes())
 				}
-				_, err = c.Info(c.Info.WithContext(ctx))
-				return fmt.Sprintln(append(seen, err)...)
+				res, err = c.Info(c.Info.WithContext(ctx))
+				return fmt.Sprintln(append(seen, res, err)...)
 			})
 		})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/elastic/go-elasticsearch/v8"
+	"github.com/elastic/go-elasticsearch/v8/esutil"
 	"github.com/gaptrace/gaptrace"
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spantest"
@@ -19,8 +20,9 @@ import (
 )
 
 // These tests use what go-elasticsearch has had only since v8.19: Config.Interceptors and
-// AutoDrainBody, Client.Close, NewTypedFrom and NewBaseClient. The tests of contrib/elasticsearch
-// also run with the oldest supported client, which lacks them.
+// AutoDrainBody, Client.Close, NewTypedFrom and NewBaseClient, and the endpoint's name for every
+// request. The tests of contrib/elasticsearch also run with the oldest supported client, which
+// lacks them.
 
 // esNode is a network that answers like a node of Elasticsearch.
 type esNode func(*http.Request) (*http.Response, error)
@@ -126,7 +128,7 @@ func TestTransparentElasticsearchDrainsBody(t *testing.T) {
 }
 
 func TestElasticsearchDrainedBodyIsRecorded(t *testing.T) {
-	tracer, ctx, _ := spantest.Under(t)
+	tracer, ctx, parent := spantest.Under(t)
 	c := spantest.Must(elasticsearch.NewClient(elasticsearch.Config{
 		Transport: esAnswer(200, `{"took":1}`), AutoDrainBody: true,
 	}))(t)
@@ -138,6 +140,7 @@ func TestElasticsearchDrainedBodyIsRecorded(t *testing.T) {
 		}
 	}
 	spantest.Must(elasticsearch.NewTypedFrom(c).Search().Do(ctx))(t)
+	parent.Finish()
 	if calls := tracer.Named("elasticsearch search"); len(calls) != 3 || tracer.Problems() != nil {
 		t.Errorf("recorded:\n%s", tracer.Tree())
 	}
@@ -260,6 +263,30 @@ func TestElasticsearchNewTypedFrom(t *testing.T) {
 			tracer.Only(t, "elasticsearch info")
 		})
 	}
+}
+
+func TestElasticsearchTypedPerformNamesEndpoint(t *testing.T) {
+	tracer, ctx, _ := spantest.Under(t)
+	c := spantest.Must(elasticsearch.NewTypedClient(elasticsearch.Config{Transport: esAnswer(200, "{}")}))(t)
+	gapes.WrapTyped(c, gaptrace.WithTracer(tracer))
+	spantest.Must(c.Search().Perform(ctx))(t).Body.Close()
+	tracer.Only(t, "elasticsearch search")
+}
+
+func TestElasticsearchBulkIndexerNamesEndpoint(t *testing.T) {
+	tracer, ctx, _ := spantest.Under(t)
+	c := spantest.Must(elasticsearch.NewClient(elasticsearch.Config{
+		Transport: esAnswer(200, `{"items":[{"index":{"status":201}}]}`),
+	}))(t)
+	indexer := spantest.Must(esutil.NewBulkIndexer(esutil.BulkIndexerConfig{
+		Client: gapes.Wrap(c, gaptrace.WithTracer(tracer)), Index: "a", NumWorkers: 1,
+		OnFlushStart: func(context.Context) context.Context { return ctx },
+	}))(t)
+	item := esutil.BulkIndexerItem{Action: "index", Body: strings.NewReader("{}")}
+	if err := errors.Join(indexer.Add(ctx, item), indexer.Close(ctx)); err != nil {
+		t.Error(err)
+	}
+	tracer.Only(t, "elasticsearch bulk")
 }
 
 func TestElasticsearchBaseClient(t *testing.T) {
