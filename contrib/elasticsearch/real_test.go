@@ -204,7 +204,7 @@ func TestRealElasticsearchDies(t *testing.T) {
 	if !strings.Contains(got, "version_conflict_engine_exception") {
 		t.Error(got)
 	}
-	if bulks := tracer.Named("elasticsearch bulk"); bulks[len(bulks)-1].Tags["es.failed_items"] != 1 {
+	if bulks := named(tracer, "elasticsearch bulk"); bulks[len(bulks)-1].Tags["es.failed_items"] != 1 {
 		t.Error(bulks[len(bulks)-1].Tags)
 	}
 	const shelves = `{"size":0,"aggs":{"shelves":{"terms":{"field":"shelf"}}}}`
@@ -265,7 +265,7 @@ func indexBooks(t *testing.T, c *elasticsearch.Client, ctx context.Context, trac
 	if err := indexer.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	requests := len(tracer.Named("elasticsearch bulk"))
+	requests := len(named(tracer, "elasticsearch bulk"))
 	if stats := indexer.Stats(); stats.NumIndexed != books || requests != int(stats.NumRequests) {
 		t.Errorf("%+v, %d spans", stats, requests)
 	}
