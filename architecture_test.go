@@ -310,3 +310,39 @@ func TestNothingHappensAtImport(t *testing.T) {
 		}
 	}
 }
+
+// TestTagsDocument looks up in docs/tags.md every tag that a wrapper sets: the string constants
+// handed to Call.Tag, the units of results, and the suffixes of operations.
+func TestTagsDocument(t *testing.T) {
+	doc, err := os.ReadFile("docs/tags.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	methods := map[string]bool{"Tag": true, "Answered": true, "Under": true, "tagLocked": true}
+	found := 0
+	for _, f := range sourceFiles(t) {
+		if !strings.HasPrefix(f.dir, "contrib/") && f.dir != "internal/spanutil" {
+			continue
+		}
+		ast.Inspect(f.File, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			method, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || !methods[method.Sel.Name] || len(call.Args) == 0 {
+				return true
+			}
+			if text, ok := call.Args[0].(*ast.BasicLit); ok && text.Value != `""` {
+				found++
+				if word := strings.Trim(text.Value, `"`); !strings.Contains(string(doc), word+"`") {
+					t.Errorf("%s: %q is not in docs/tags.md", f.name, word)
+				}
+			}
+			return true
+		})
+	}
+	if found < 20 {
+		t.Errorf("only %d tags found in the source", found)
+	}
+}
