@@ -1,0 +1,127 @@
+package gaptrace_test
+
+import (
+	"go/scanner"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const (
+	codeWidth    = 120 // columns, a tab being 4
+	commentWidth = 100
+	longLiteral  = 40 // bytes of a string; a longer one may stick out, since a split one cannot be searched for
+)
+
+// TestLineWidths checks all Go files: code within 120 columns, comments within 100. A line may be
+// longer if a long string literal makes it so.
+func TestLineWidths(t *testing.T) {
+	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "testdata" || name != "." && strings.HasPrefix(d.Name(), ".")):
+			return fs.SkipDir
+		case d.IsDir() || filepath.Ext(name) != ".go":
+			return nil
+		}
+		source, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		for line, problem := range tooWide(source) {
+			t.Errorf("%s:%d: %s", filepath.ToSlash(name), line, problem)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tooWide returns what is wrong with the lines of a file, by their numbers.
+func tooWide(source []byte) map[int]string {
+	files := token.NewFileSet()
+	file := files.AddFile("", -1, len(source))
+	var s scanner.Scanner
+	s.Init(file, source, nil, scanner.ScanComments)
+	exempt, comments, code := map[int]bool{}, map[int]bool{}, map[int]bool{}
+	for {
+		pos, kind, text := s.Scan()
+		if kind == token.EOF {
+			break
+		}
+		first := file.Line(pos)
+		for n := first; n <= first+strings.Count(text, "\n"); n++ {
+			switch {
+			case kind == token.COMMENT:
+				comments[n] = true
+			case kind == token.SEMICOLON && text == "\n":
+			case kind == token.STRING && (len(text) > longLiteral || strings.Contains(text, "\n")):
+				exempt[n] = true
+			default:
+				code[n] = true
+			}
+		}
+	}
+	problems := map[int]string{}
+	for i, line := range strings.Split(string(source), "\n") {
+		width := len([]rune(strings.ReplaceAll(line, "\t", "    ")))
+		switch n := i + 1; {
+		case exempt[n] || strings.Contains(line, "//go:") || strings.Contains(line, "://"):
+		case comments[n] && !code[n] && width > commentWidth:
+			problems[n] = "comment is wider than 100 columns"
+		case code[n] && width > codeWidth:
+			problems[n] = "code is wider than 120 columns"
+		}
+	}
+	return problems
+}
+
+func TestTooWide(t *testing.T) {
+	wide := strings.Repeat("x", 120)
+	for name, c := range map[string]struct {
+		source string
+		lines  int
+	}{
+		"short":                   {"package p\n\n// short\nvar x = 1\n", 0},
+		"a comment":               {"package p\n\n// " + wide + "\n", 1},
+		"code":                    {"package p\n\nvar " + wide + " int\n", 1},
+		"a comment after code":    {"package p\n\nvar x int // " + wide + "\n", 1},
+		"a long literal":          {"package p\n\nvar x = \"" + wide + "\"\n", 0},
+		"a raw literal":           {"package p\n\nvar x = `\n" + wide + wide + "\n`\n", 0},
+		"a tab is four columns":   {"package p\n\nfunc f() {\n\t// " + wide[:95] + "\n}\n", 1},
+		"runes, not bytes, count": {"package p\n\n// " + strings.Repeat("µ", 90) + "\n", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := tooWide([]byte(c.source)); len(got) != c.lines {
+				t.Errorf("%v, want %d lines", got, c.lines)
+			}
+		})
+	}
+}
+
+var link = regexp.MustCompile(`(?:\]\(|srcset="|src=")([^)"#]+)`)
+
+// TestLinksInDocuments looks up the file of each relative link.
+func TestLinksInDocuments(t *testing.T) {
+	found := 0
+	for name, text := range documents(t) {
+		for _, match := range link.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(match[1], "://") {
+				continue
+			}
+			found++
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), match[1])); err != nil {
+				t.Errorf("%s links to %s: %v", name, match[1], err)
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d links found", found)
+	}
+}
