@@ -93,7 +93,8 @@ func sourceFiles(t *testing.T) []sourceFile {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (name == "internal/spantest" || name == "testdata" || name != "." && strings.HasPrefix(d.Name(), ".")):
+		case d.IsDir() && (name == "internal/spantest" || name == "testdata"),
+			d.IsDir() && name != "." && strings.HasPrefix(d.Name(), "."):
 			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil
@@ -196,7 +197,9 @@ func TestPackagesImportOnlyListedModules(t *testing.T) {
 		for _, p := range f.imports(t) {
 			_, ours := folder(p)
 			standard := !strings.Contains(strings.Split(p, "/")[0], ".")
-			known := slices.ContainsFunc(allowed, func(module string) bool { return p == module || strings.HasPrefix(p, module+"/") })
+			known := slices.ContainsFunc(allowed, func(module string) bool {
+				return strings.HasPrefix(p+"/", module+"/")
+			})
 			switch {
 			case p == "testing" || p == "log":
 				t.Errorf("%s imports %s: wrappers neither test nor log", f.name, p)
