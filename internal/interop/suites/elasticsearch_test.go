@@ -114,7 +114,7 @@ const serverTests = "^TestTransport(Headers|Compression)$"
 // Tests run one at a time, since one sets ELASTICSEARCH_URL while others would read it.
 func TestGoElasticsearchSuite(t *testing.T) {
 	newElasticsearchSuite(t).wantSameResults(map[string]minimum{
-		"copies":           {passes: 150, spans: 70},
+		"copies":           {passes: 140, spans: 65}, // with Go 1.27 one test fails, raw as well
 		"esutil":           {passes: 80, spans: 200},
 		"esapi":            {passes: 25, spans: 14},
 		"query":            {passes: 8, spans: 6},
