@@ -31,7 +31,8 @@ func TestOptions(t *testing.T) {
 			gaptrace.WithExpected(func(gaptrace.Call, error) bool { return true }), gaptrace.WithExpected(nil),
 			gaptrace.WithMaxWaits(7), gaptrace.WithMaxWaits(0),
 		)
-		if c.Tracer != nil || c.Filter != nil || c.Operation != nil || c.Tags != nil || c.Statement != nil || c.Expected != nil {
+		if c.Tracer != nil || c.Filter != nil || c.Operation != nil || c.Tags != nil || c.Statement != nil ||
+			c.Expected != nil {
 			t.Errorf("not the defaults: %+v", c)
 		}
 		if c.MaxWaits != options.DefaultMaxWaits {

@@ -22,8 +22,8 @@ import (
 //     no agent since version 1.63. If JAEGER_SAMPLING_ENDPOINT or JAEGER_SAMPLER_MANAGER_HOST_PORT
 //     names a sampling server, that server decides. Until it answers, 0.1 % of all traces are
 //     sampled.
-//   - A tag's value may have 4 KiB. jaeger-client-go truncates it at 256 bytes, without a mark. Many
-//     SQL statements are longer.
+//   - A tag's value may have 4 KiB. jaeger-client-go truncates it at 256 bytes, without a mark.
+//     Many SQL statements are longer.
 //   - The queue holds 10,000 finished spans. jaeger-client-go's holds 100, which one busy request
 //     fills.
 //
