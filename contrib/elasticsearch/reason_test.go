@@ -73,6 +73,10 @@ func TestReasonHidesSecretsAndDocuments(t *testing.T) {
 			request: "GET /a?token=hunt&password=hunt%2er2&a=1", kind: "security_exception", reason: "[/a?token=hunt&password=hunt%2er2&a=1], for hunt.r2",
 			want: "security_exception: [/a?token=hidden&password=hidden&a=1], for hidden",
 		},
+		"of a search whose body is longer than what is recorded": {
+			request: "POST /_search", body: strings.Repeat(" ", 5000) + `{"a":"hunter2"}`, kind: "parsing_exception",
+			reason: "unexpected value [hunter2]", want: "parsing_exception: unexpected value… [cut]",
+		},
 		"a value": {
 			request: "PUT /u/_doc/1", kind: "document_parsing_exception", reason: "[1:8] failed to parse field [age] of type [long] in document with id '1'. Preview of field's value: 'hunter2'",
 			want: "document_parsing_exception: [1:8] failed to parse field [age] of type [long] in document with id… [cut]",

@@ -38,57 +38,63 @@ func statementOf(req *http.Request) statement {
 	return s
 }
 
-// record tags call with the body, redacted. It reports whether the redaction changed it.
-func (s statement) record(call *spanutil.Call) (changed bool) {
-	text := s.text()
+// record tags call with the body, redacted. It reports whether the span shows the whole body, as it
+// was: then a failure that repeats a part of it shows nothing new.
+func (s statement) record(call *spanutil.Call) (whole bool) {
+	text, whole := s.text()
 	recorded := redacted.Body(text)
 	call.Statement(recorded)
-	return recorded != text
+	return whole && recorded == text
 }
 
-// text returns the body, truncated at 4 KiB. It is empty if the body cannot be read.
-func (s statement) text() (text string) {
+// text returns the body, truncated at 4 KiB, and whether that is all of it. text is empty if the
+// body cannot be read.
+func (s statement) text() (text string, whole bool) {
 	defer func() { _ = recover() }() // GetBody is the caller's code
 	switch {
 	case s.getBody != nil:
 		body, err := s.getBody()
 		if err != nil {
-			return ""
+			return "", false
 		}
 		defer body.Close()
 		return s.decode(body)
 	case s.tee != nil:
-		return s.decode(bytes.NewReader(s.tee.beginning()))
+		beginning, ended := s.tee.beginning()
+		text, whole = s.decode(bytes.NewReader(beginning))
+		return text, whole && ended
 	}
-	return ""
+	return "", true
 }
 
 var buffers = sync.Pool{New: func() any { return new([maxRead]byte) }}
 
-func (s statement) decode(body io.Reader) string {
+func (s statement) decode(body io.Reader) (text string, whole bool) {
 	switch s.encoding {
 	case "":
 	case "gzip":
 		plain, err := gzip.NewReader(body)
 		if err != nil {
-			return ""
+			return "", false
 		}
 		body = plain
 	default:
-		return ""
+		return "", false
 	}
 	buf := buffers.Get().(*[maxRead]byte)
 	defer buffers.Put(buf)
-	n, _ := io.ReadFull(body, buf[:]) // what was read before an error is recorded
-	return spanutil.Truncate(string(buf[:n]))
+	n, err := io.ReadFull(body, buf[:]) // what was read before an error is recorded
+	text = spanutil.Truncate(string(buf[:n]))
+	return text, (err == io.EOF || err == io.ErrUnexpectedEOF) && n == len(text)
 }
 
 // tee keeps the beginning of what is read through it.
 type tee struct {
 	io.ReadCloser
 
-	mu   sync.Mutex // net/http may send the body after the response has come
-	kept []byte
+	mu    sync.Mutex // net/http may send the body after the response has come
+	kept  []byte
+	ended bool // all has been read
 }
 
 func (t *tee) Read(p []byte) (int, error) {
@@ -98,11 +104,12 @@ func (t *tee) Read(p []byte) (int, error) {
 	if free := maxRead - len(t.kept); n > 0 && free > 0 {
 		t.kept = append(t.kept, p[:min(n, free)]...)
 	}
+	t.ended = t.ended || err == io.EOF
 	return n, err
 }
 
-func (t *tee) beginning() []byte {
+func (t *tee) beginning() (kept []byte, ended bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.kept
+	return t.kept, t.ended
 }

@@ -135,7 +135,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	}
 	searches := sampled && to.searches()
 	early := searches && madeByAPI(req) && req.GetBody != nil // a tag costs half as much before the span is open
-	redactedBody := early && statementOf(req).record(call)
+	bodyShown := !early || statementOf(req).record(call)
 	ctx = call.Open(ctx)
 	var tries *attempts
 	if sampled {
@@ -153,7 +153,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	if watched {
 		describeResponse(call, req, res)
 		tries.tag(call)
-		redactedBody = body.record(call) || redactedBody
+		bodyShown = body.record(call) && bodyShown
 	}
 	switch {
 	case err != nil:
@@ -161,7 +161,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	case res == nil:
 		call.Finish(nil)
 	case watched && to.fails(res.StatusCode):
-		bodyShown := to.searches() && t.wrapper.Options.Statement == nil && !redactedBody
+		bodyShown = bodyShown && to.searches() && t.wrapper.Options.Statement == nil
 		res = watchFailure(call, redacted.NewRequest(req, to.method, to.action, bodyShown), res)
 	case watched && to.action == "_bulk":
 		res = watchBulk(call, res)
