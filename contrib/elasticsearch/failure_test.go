@@ -41,25 +41,30 @@ func TestFailureHasElasticsearchsReason(t *testing.T) {
 		body    string
 		want    string
 	}{
-		"an error":               {"POST /x/_search", 404, noIndex, "index_not_found_exception: no such index [x]"},
-		"a server's error":       {"GET /x/_doc/1", 500, noIndex, "index_not_found_exception: no such index [x]"},
-		"an error in a word":     {"GET /_alias/x", 404, `{"error":"alias [x] missing","status":404}`, "alias [x] missing"},
-		"an error after all":     {"POST /x/_search", 400, `{"status":400,"took":{"error":1},"error":{"reason":"r","type":"t"}}`, "t: r"},
-		"a type without reason":  {"POST /x/_search", 400, `{"error":{"type":"t","reason":null}}`, "t"},
-		"no error":               {"DELETE /x/_doc/1", 404, `{"_id":"1","result":"not_found"}`, "404 Not Found"},
-		"a list":                 {"POST /x/_search", 400, `{"error":["type","t"]}`, "400 Bad Request"},
-		"a null":                 {"POST /x/_search", 400, `{"error":null}`, "400 Bad Request"},
-		"another type":           {"POST /x/_search", 400, `{"error":{"type":7,"reason":[]}}`, "400 Bad Request"},
-		"half of another type":   {"POST /x/_search", 400, `{"error":{"type":{},"reason":"r"}}`, "r"},
-		"no value":               {"POST /x/_search", 400, `{"error":{"type" "reason":"r"}}`, "400 Bad Request"},
-		"a proxy's page":         {"POST /x/_search", 413, "<html>error</html>", "413 Request Entity Too Large"},
-		"an array":               {"POST /x/_search", 400, `["error"]`, "400 Bad Request"},
-		"nothing":                {"POST /x/_search", 401, "", "401 Unauthorized"},
-		"cut off in a name":      {"POST /x/_search", 400, `{"error":{"ty`, "400 Bad Request"},
-		"cut off in the reason":  {"POST /x/_search", 400, `{"error":{"type":"t","reason":"r`, "t"},
-		"broken":                 {"POST /x/_search", 400, `{"a":}{"error":"x"}`, "400 Bad Request"},
-		"far too long":           {"POST /x/_search", 400, `{"error":{"reason":"r","type":"t","failed_shards":["` + strings.Repeat("x", 1<<20) + `"]}}`, "t: r"},
-		"too late":               {"POST /x/_search", 400, `{"a":"` + strings.Repeat("x", 1<<20) + `","error":"x"}`, "400 Bad Request"},
+		"an error":              {"POST /x/_search", 404, noIndex, "index_not_found_exception: no such index [x]"},
+		"a server's error":      {"GET /x/_doc/1", 500, noIndex, "index_not_found_exception: no such index [x]"},
+		"an error in a word":    {"GET /_alias/x", 404, `{"error":"alias [x] missing","status":404}`, "alias [x] missing"},
+		"an error after all":    {"POST /x/_search", 400, `{"status":400,"took":{"error":1},"error":{"reason":"r","type":"t"}}`, "t: r"},
+		"a type without reason": {"POST /x/_search", 400, `{"error":{"type":"t","reason":null}}`, "t"},
+		"no error":              {"DELETE /x/_doc/1", 404, `{"_id":"1","result":"not_found"}`, "404 Not Found"},
+		"a list":                {"POST /x/_search", 400, `{"error":["type","t"]}`, "400 Bad Request"},
+		"a null":                {"POST /x/_search", 400, `{"error":null}`, "400 Bad Request"},
+		"another type":          {"POST /x/_search", 400, `{"error":{"type":7,"reason":[]}}`, "400 Bad Request"},
+		"half of another type":  {"POST /x/_search", 400, `{"error":{"type":{},"reason":"r"}}`, "r"},
+		"no value":              {"POST /x/_search", 400, `{"error":{"type" "reason":"r"}}`, "400 Bad Request"},
+		"a proxy's page":        {"POST /x/_search", 413, "<html>error</html>", "413 Request Entity Too Large"},
+		"an array":              {"POST /x/_search", 400, `["error"]`, "400 Bad Request"},
+		"nothing":               {"POST /x/_search", 401, "", "401 Unauthorized"},
+		"cut off in a name":     {"POST /x/_search", 400, `{"error":{"ty`, "400 Bad Request"},
+		"cut off in the reason": {"POST /x/_search", 400, `{"error":{"type":"t","reason":"r`, "t"},
+		"broken":                {"POST /x/_search", 400, `{"a":}{"error":"x"}`, "400 Bad Request"},
+		"far too long":          {"POST /x/_search", 400, `{"error":{"reason":"r","type":"t","failed_shards":["` + strings.Repeat("x", 1<<20) + `"]}}`, "t: r"},
+		"too late": {
+			"POST /x/_search",
+			400,
+			`{"a":"` + strings.Repeat("x", 1<<20) + `","error":"x"}`,
+			"400 Bad Request",
+		},
 		"a document that is not": {"GET /x/_doc/1", 404, `{"found":false}`, ""},
 		"a source that is not":   {"GET /x/_source/1", 404, `{"error":{"type":"resource_not_found_exception","reason":"no"}}`, ""},
 		"it does not exist":      {"HEAD /x", 404, "", ""},
@@ -169,8 +174,13 @@ func TestFailureOfPartlyReadBody(t *testing.T) {
 }
 
 func TestFailureOfTypedAPI(t *testing.T) {
-	c, ctx, tracer := recorded(t,
-		always(400, `{"error":{"type":"resource_already_exists_exception","reason":"index [a/u] already exists"},"status":400}`))
+	c, ctx, tracer := recorded(
+		t,
+		always(
+			400,
+			`{"error":{"type":"resource_already_exists_exception","reason":"index [a/u] already exists"},"status":400}`,
+		),
+	)
 	if _, err := typedOf(t, c).Indices.Create("a").Do(ctx); err == nil {
 		t.Error("no error")
 	}

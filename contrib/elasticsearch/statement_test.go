@@ -102,9 +102,12 @@ func TestStatementOfEachKindOfBody(t *testing.T) {
 		"empty":                     {body: strings.NewReader("")},
 		"none":                      {body: http.NoBody},
 		"absent":                    {},
-		"not to be had again":       {body: opaque(query), again: func() (io.ReadCloser, error) { return nil, errors.New("no") }},
-		"nil when asked for again":  {body: opaque(query), again: func() (io.ReadCloser, error) { return nil, nil }},
-		"a panic when asked again":  {body: opaque(query), again: func() (io.ReadCloser, error) { panic("no") }},
+		"not to be had again": {
+			body:  opaque(query),
+			again: func() (io.ReadCloser, error) { return nil, errors.New("no") },
+		},
+		"nil when asked for again": {body: opaque(query), again: func() (io.ReadCloser, error) { return nil, nil }},
+		"a panic when asked again": {body: opaque(query), again: func() (io.ReadCloser, error) { panic("no") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tracer := spantest.NewTracer()

@@ -75,8 +75,8 @@ type transport struct {
 	endpoints elastictransport.Instrumentation // used if next has no instrumentation
 }
 
-// closeable is a transport that can be closed. It is a type of its own, since no Close could imitate
-// its absence: without it, a client's Close succeeds even if its context has ended.
+// closeable is a transport that can be closed. It is a type of its own, since no Close could
+// imitate its absence: without it, a client's Close succeeds even if its context has ended.
 type closeable struct {
 	*transport
 	elastictransport.Closeable

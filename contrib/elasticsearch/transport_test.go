@@ -408,7 +408,11 @@ func TestTransparentOddInput(t *testing.T) {
 			func(*http.Request) (*http.Response, error) { return answer(200, strings.NewReader("{}")), errOdd },
 			&http.Request{}, 1,
 		},
-		"an empty response": {func(*http.Request) (*http.Response, error) { return &http.Response{}, nil }, &http.Request{}, 1},
+		"an empty response": {
+			func(*http.Request) (*http.Response, error) { return &http.Response{}, nil },
+			&http.Request{},
+			1,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tracer := spantest.NewTracer()

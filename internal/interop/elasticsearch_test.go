@@ -165,20 +165,24 @@ func TestTransparentElasticsearchClose(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			compareElasticsearch(t, elasticsearch.Config{}, func(ctx context.Context, c *elasticsearch.Client, wrap wrapFunc) string {
-				c.Transport = wrap(transport())
-				res, err := c.Info(c.Info.WithContext(ctx))
-				seen := []any{res, err}
-				_, closeable := c.Transport.(elastictransport.Closeable)
-				over, cancel := context.WithCancel(ctx)
-				if !closeable { // then a context that has ended does not matter
-					cancel()
-				}
-				defer cancel()
-				seen = append(seen, closeable, c.Close(over), c.Close(ctx), c.DiscoverNodes())
-				_, err = c.Info(c.Info.WithContext(ctx))
-				return fmt.Sprintln(append(seen, err)...)
-			})
+			compareElasticsearch(
+				t,
+				elasticsearch.Config{},
+				func(ctx context.Context, c *elasticsearch.Client, wrap wrapFunc) string {
+					c.Transport = wrap(transport())
+					res, err := c.Info(c.Info.WithContext(ctx))
+					seen := []any{res, err}
+					_, closeable := c.Transport.(elastictransport.Closeable)
+					over, cancel := context.WithCancel(ctx)
+					if !closeable { // then a context that has ended does not matter
+						cancel()
+					}
+					defer cancel()
+					seen = append(seen, closeable, c.Close(over), c.Close(ctx), c.DiscoverNodes())
+					_, err = c.Info(c.Info.WithContext(ctx))
+					return fmt.Sprintln(append(seen, err)...)
+				},
+			)
 		})
 	}
 }
