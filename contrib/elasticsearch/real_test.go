@@ -204,7 +204,7 @@ func TestRealElasticsearchDies(t *testing.T) {
 	if !strings.Contains(got, "version_conflict_engine_exception") {
 		t.Error(got)
 	}
-	if bulks := named(tracer, "elasticsearch bulk"); bulks[len(bulks)-1].Tags["es.failed_items"] != 1 {
+	if bulks := tracer.Named("elasticsearch bulk"); bulks[len(bulks)-1].Tags["es.failed_items"] != 1 {
 		t.Error(bulks[len(bulks)-1].Tags)
 	}
 	const shelves = `{"size":0,"aggs":{"shelves":{"terms":{"field":"shelf"}}}}`
