@@ -2,14 +2,14 @@ package gap
 
 import "fmt"
 
-// Class says whose time a gap is. All gaps of a span have the same class.
+// Class says where the time of a gap went. All gaps of a span have the same class.
 type Class uint8
 
 // The classes.
 const (
-	ClassSelf   Class = iota // the program's, and so perhaps CPU: any span except a client's
-	ClassWire                // between two processes: a client span that has a server child
-	ClassRemote              // elsewhere: any other client span
+	ClassSelf   Class = iota // into the program itself: any span except a client's
+	ClassWire                // between client and server: a client span that has a server child
+	ClassRemote              // into a service that recorded no span: any other client span
 )
 
 var classNames = [...]string{ClassSelf: "self", ClassWire: "wire", ClassRemote: "remote"}

@@ -49,7 +49,7 @@ func (b *builder) collect(spans []Span) {
 			b.suspect = append(b.suspect, i)
 		}
 		if slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, correctedByJaeger) }) {
-			b.corrected++
+			b.movedByJaeger++
 		}
 		b.nodes = append(b.nodes, n)
 		b.soleParents = append(b.soleParents, b.soleParent(s))
@@ -57,8 +57,8 @@ func (b *builder) collect(spans []Span) {
 	b.index()
 }
 
-// readTags sets the kind, and reports whether there is a tag for joined time. A tag that was set
-// twice counts as last set, as OpenTracing says.
+// readTags sets the kind, and reports whether there is a tag for joined time. Of a tag that was set
+// twice the last one counts, as OpenTracing says.
 func (n *node) readTags(tags []Field) (joined bool) {
 	for i := range tags {
 		switch tags[i].Key {
@@ -73,10 +73,10 @@ func (n *node) readTags(tags []Field) (joined bool) {
 }
 
 // soleParent returns the id of the parent of an ordinary span, whose only reference is ChildOf to
-// another span of the trace. It returns zero for all other spans, which linkNode looks at.
+// another span of the trace. It returns zero for all other spans; linkNode finds their parents.
 func (b *builder) soleParent(s *Span) SpanID {
 	if len(s.References) == 1 {
-		if ref := &s.References[0]; ref.Type == ChildOf && ref.SpanID != s.SpanID && b.within(*ref) {
+		if ref := &s.References[0]; ref.Type == ChildOf && ref.SpanID != s.SpanID && b.inTrace(*ref) {
 			return ref.SpanID
 		}
 	}
@@ -84,8 +84,8 @@ func (b *builder) soleParent(s *Span) SpanID {
 }
 
 // interval returns when the span started and ended. A start that is out of range is clamped. A
-// duration that is negative, or ends out of range, counts as zero: a span of 292 years would hide
-// all others.
+// duration that is negative, or ends out of range, counts as zero: a span of 292 years would make
+// all others invisible.
 func (s *Span) interval() (start, end int64) {
 	switch seconds := s.Start.Unix(); {
 	case seconds <= int64(minTime)/1e9:
@@ -101,8 +101,8 @@ func (s *Span) interval() (start, end int64) {
 	return start, start
 }
 
-// timeless reports whether the span has neither a duration nor a start, which may come as 1970.
-// Zipkin allows such spans.
+// timeless reports whether the span has neither a duration nor a start. Zipkin allows such spans,
+// and a missing start may have become 1970.
 func (s *Span) timeless() bool {
 	return s.Duration == 0 && (s.Start.IsZero() || s.Start.UnixNano() == 0)
 }
@@ -121,7 +121,7 @@ func (b *builder) operation(s *Span) uint32 {
 	return i
 }
 
-// check warns about one span's times, and reads its joined time.
+// check warns about a span's times, and reads its joined time.
 func (b *builder) check(n *node, i int32) {
 	s := n.span
 	switch length := int64(s.Duration); {

@@ -18,7 +18,7 @@ func (p *processes) compareSpans(a, b *Span) int {
 	}
 	process := 0
 	if a.Process != b.Process {
-		process = cmp.Compare(p.machine(a.Process).process, p.machine(b.Process).process)
+		process = cmp.Compare(p.machine(a.Process).rank, p.machine(b.Process).rank)
 	}
 	return cmp.Or(
 		cmp.Compare(a.Operation, b.Operation),

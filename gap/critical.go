@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// Segment is one interval of the critical path: time in which the path is in Node itself, and in
-// none of its children.
+// Segment is one interval of the critical path. During it the path is in Node itself, not in one of
+// its children.
 type Segment struct {
 	Node       Node
-	Class      Class     // that of the gap it lies in
+	Class      Class     // of the gap that the segment lies in
 	Start, End time.Time // in UTC, half-open
 }
 
@@ -23,7 +23,7 @@ func (s Segment) Duration() time.Duration { return s.End.Sub(s.Start) }
 // are in the order of [Trace.Roots].
 //
 // The segments of a root do not overlap, and add up to its duration. Each lies inside a gap of its
-// span, and two that touch are of different spans.
+// span. Two segments that touch belong to different spans.
 func (t *Trace) CriticalPath() iter.Seq[Segment] {
 	return func(yield func(Segment) bool) {
 		on, at := int32(none), int64(0) // the path is in this node at this time
@@ -57,9 +57,9 @@ func (t *Trace) CriticalPath() iter.Seq[Segment] {
 	}
 }
 
-// Worst returns the n gaps with the most self time on the critical path, the worst first. Of equal
-// gaps the longer comes first, then the one that came first. Wire and remote gaps are left out,
-// since they hold no self time. The gaps may be of one trace or of many.
+// Worst returns at most n gaps: those with the most self time on the critical path, the worst
+// first. Ties go to the longer gap, then to the one that came first. Wire and remote gaps are left
+// out, since they do not count as self time. The gaps may come from several traces.
 func Worst(gaps iter.Seq[Gap], n int) []Gap {
 	if n <= 0 {
 		return nil
@@ -89,14 +89,14 @@ type window struct{ start, end int64 }
 
 func (w window) length() int64 { return w.end - w.start }
 
-// clip returns the part of start to end that is in the window. It is empty if there is none.
+// clip returns the part of start to end that is in the window. It is empty if they do not overlap.
 func (w window) clip(start, end int64) window {
 	start = max(start, w.start)
 	return window{start, max(start, min(end, w.end))}
 }
 
-// findPath finds the window of every node, parents first. In its window, the path is in one child
-// after the other, and in the node itself during its gaps:
+// findPath finds the window of every node, parents first. In its window, the path is in the node's
+// children, one after the other, and in the node itself during its gaps:
 //
 //	root  |-----------------------------|
 //	  a        |-----------|
@@ -136,16 +136,16 @@ func (t *Trace) findPath() {
 //
 //  1. the child that ends at this moment, since the parent went on after it;
 //  2. otherwise a child that is still running, up to this moment;
-//  3. otherwise the parent itself, down to the last end of a child before.
+//  3. otherwise the parent itself, back to the moment when another child ends.
 //
-// Of several children it takes the one that starts first, then the first of [Node.Children].
+// Of several children it takes the first of [Node.Children], which starts first.
 func (t *Trace) walkBack(w window, children []int32) {
-	// From the back they come by their ends; of those that end together the first of Node.Children.
+	// The last to end is last. Of those that end together, the first of Node.Children is last.
 	slices.SortFunc(children, func(a, b int32) int {
 		return cmp.Or(cmp.Compare(t.nodes[a].end, t.nodes[b].end), cmp.Compare(b, a))
 	})
-	// Only the first of the children that end later is needed. Once the path has been in it, all
-	// the others have started later than the path's current moment.
+	// Of the children that end after this moment only the first is needed. Once the path has been
+	// in it, all the others start later than this moment.
 	running := int32(math.MaxInt32)
 	for at := w.end; at > w.start; {
 		for len(children) > 0 && t.nodes[children[len(children)-1]].end > at {

@@ -1,8 +1,8 @@
 // Package gap finds the time inside a span that none of its children covers.
 //
-// Spans go in, gaps come out. The package reads no file, no network and no clock, and imports only
-// the standard library. [Build] makes a [Trace] of the spans of one trace; [Trace.Gaps] yields its
-// gaps.
+// [Build] makes a [Trace] of the spans of one trace; [Trace.Gaps] yields its gaps. The package
+// reads no file, no network and no clock. To read spans from Jaeger use package jaegerjson, to
+// print what was found use package report.
 //
 // # Gaps
 //
@@ -15,47 +15,48 @@
 //
 // A child blocks its parent if all of these hold:
 //
-//   - It names the parent by a ChildOf reference. FollowsFrom references next to it change nothing.
+//   - It names the parent by a ChildOf reference. It may have FollowsFrom references, too.
 //   - It is not a consumer whose parent is a producer.
 //   - It starts before its parent ends. One that starts later is [Node.Detached].
 //
-// Blocking children are clipped to their parent, and children that overlap are subtracted once. A
-// child that ends after its parent is flagged as [Node.Outlives]. A child that contains its parent
-// leaves no gap. A child of zero length covers nothing. Only direct children count, so a grandchild
-// that outlives its own parent is not subtracted.
+// Time that several children cover is subtracted once. A blocking child counts only as far as it
+// lies inside its parent; if it ends after its parent, [Node.Outlives] is true. A child of zero
+// length covers nothing. Only direct children count: what a grandchild covers outside its own
+// parent is not subtracted.
 //
-// A child that only FollowsFrom a span is attached to it, so that it can be drawn. It is not
-// subtracted.
+// A span that has only FollowsFrom references is a child of the first span that they name, so that
+// it can be drawn. It does not block.
 //
-// The self time of a span is the sum of its gaps, see [Node.SelfTime].
+// The self time of a span is the sum of its gaps, and zero for a client span, see [Node.SelfTime].
 //
 // # Classes
 //
-// The kind of a span says whose time its gaps are, see [Class]:
+// The kind of a span (its span.kind tag) says where the time of its gaps went, see [Class]:
 //
-//   - [ClassSelf]: the span is of any kind except client. The program was at work, so this may be
-//     CPU.
-//   - [ClassWire]: the span is a client's, and has a server child. The time was spent between them.
-//   - [ClassRemote]: the span is a client's, and has no server child. The time was spent elsewhere.
-//     Such a span may have other children, for example the HTTP call inside an Elasticsearch call.
+//   - [ClassSelf]: into the program, for any span except a client's. It was at work, or waited for
+//     something that has no span.
+//   - [ClassWire]: between client and server, for a client span that has a server child.
+//   - [ClassRemote]: into a service that recorded no span, for any other client span. Such a span
+//     may have children, for example the HTTP call inside an Elasticsearch call.
 //
-// Wire and remote gaps are never CPU. They do not count as self time.
+// Wire and remote gaps do not count as self time.
 //
 // # Waits and joined time
 //
-// A wrapped call is one span, and one more for each later wait: a time when its result kept the
-// caller waiting again. A later wait is a child of the same parent, and FollowsFrom the call.
+// The wrappers of this module record a call as one span. If reading the call's result blocks again,
+// each such later wait is a span, too: a child of the call's parent that FollowsFrom the call.
 //
 //	handler         |---------------------------------|
 //	  query            |------|
 //	  query wait                  |--|       |---|
 //	gaps            [--]      [---]  [-------]   [----]
 //
-// To record fewer spans, a wrapper joins waits that are close together. The parent's work between
-// them is then covered. The wrapper counts it in the call's tag wait.joined_us. Analysis gives it
-// back to the parent as one more [Gap] for each such call, for which [Gap.Joined] is true. Nobody
-// knows where in the call's spans that work lies. A joined gap never holds more than the spans of
-// its call cover, and the joined gaps of a parent never hold more than all these spans cover.
+// To record fewer spans, a wrapper joins waits that are close together into one span. That span
+// also covers the parent's work between the waits. The wrapper adds up this work, the joined time,
+// in the tag wait.joined_us of the call's span. Build gives it back to the parent as one more [Gap]
+// for each such call, for which [Gap.Joined] is true. Where in the call's spans the work lies is
+// unknown. A joined gap is never longer than what the spans of its call cover. All joined gaps of a
+// parent together are never longer than what the spans of all these calls cover.
 //
 // # The critical path
 //
@@ -67,22 +68,23 @@
 //	  c           |--|
 //	path  [root][  a  ][   b   ][ root  ]
 //
-// [Trace.CriticalPath] walks back from the root's end. At any moment the path is in the child that
-// ends just then, otherwise in a child that is still running, otherwise in the span itself. Only
-// blocking children count. The segments of a root add up to its duration, and each lies inside a
-// gap of its span. [Gap.CriticalTime] is the part of a gap on the path; [Worst] ranks gaps by it.
+// [Trace.CriticalPath] yields its segments, the intervals in brackets. It walks back from the
+// root's end. At each moment the path goes on in the child that ends then, otherwise in a child
+// that is still running, otherwise in the span itself. Only blocking children count. The segments
+// of a root add up to its duration, and each lies inside a gap of its span. [Gap.CriticalTime] is
+// the part of a gap on the path; [Worst] ranks gaps by it.
 //
 // # Many traces
 //
 // A [Summary] adds up many traces by service and operation, with histograms of durations and self
-// times. A trace can be dropped after it was added, and summaries of parts can be merged.
+// times. It keeps no trace, and several summaries can be merged.
 //
 // # Clocks
 //
 // Two machines have two clocks. A child from another machine that does not fit into its parent is
-// moved into the middle of it, by Jaeger's rule. Everything below it that has the same clock moves
-// along. A warning names the amount; [WithMaxSkew] bounds it or turns the correction off. Nothing
-// is moved if the backend says that it has corrected the clocks already.
+// moved into the middle of it, by Jaeger's rule. The spans below it that have the same clock move
+// by the same amount. A warning names the amount; [WithMaxSkew] bounds it or turns the correction
+// off. Nothing is moved if Jaeger has corrected the clocks already.
 //
 // # Times
 //
@@ -95,17 +97,17 @@
 // Build accepts any input. A [Warning] says what it repaired or dropped:
 //
 //   - A span whose parent is missing becomes a root, and is [Node.Incomplete].
-//   - A cycle is broken at the span that starts first.
+//   - If references form a cycle, the span of it that starts first becomes a root.
 //   - A duplicate is dropped.
-//   - A client and a server span with the same id, as Zipkin records them, become parent and child.
 //
-// The result does not depend on the order of the spans. Every step is iterative and takes O(n log
-// n), so a chain of a million spans is ordinary input.
+// A client and a server span with the same id, as Zipkin records them, become parent and child
+// without a warning. The result does not depend on the order of the spans. No step is recursive,
+// and each takes O(n log n), so a chain of a million spans is ordinary input.
 //
 // # Differences from Jaeger and CRISP
 //
 // Jaeger and CRISP walk the critical path only over the children that end last, and count the rest
-// of a span as self time. Of two children that overlap they lose one, and blame the parent for time
-// that was covered. Jaeger's UI also subtracts a FollowsFrom child, except a consumer whose parent
-// is a producer.
+// of a span as self time. If two children overlap they ignore one, and count the time that only it
+// covered as the parent's. Jaeger's UI also subtracts a FollowsFrom child, except a consumer whose
+// parent is a producer.
 package gap

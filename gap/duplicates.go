@@ -5,32 +5,32 @@ import (
 	"slices"
 )
 
-// index fills the table of ids. It does nothing else, nor does the first loop of link, so that the
-// CPU can wait for several slots of the table at once.
+// index fills the table of ids. Like the first loop of link it does nothing else, so that the CPU
+// can wait for several slots of the table at once.
 func (b *builder) index() {
 	b.ids = newIDTable(len(b.nodes))
 	for i := range b.nodes {
 		id := b.nodes[i].id
 		if id == 0 {
-			b.unclear = append(b.unclear, int32(i))
+			b.ambiguous = append(b.ambiguous, int32(i))
 			continue
 		}
 		switch at := b.ids.slot(id); {
 		case at.id == 0:
 			*at = idSlot{id, int32(i)}
 		case at.node != none:
-			b.unclear = append(b.unclear, at.node, int32(i))
+			b.ambiguous = append(b.ambiguous, at.node, int32(i))
 			at.node = none
 		default:
-			b.unclear = append(b.unclear, int32(i))
+			b.ambiguous = append(b.ambiguous, int32(i))
 		}
 	}
 }
 
-// removeDuplicates leaves one node for each span id, or a client and a server.
+// removeDuplicates drops nodes until each span id has one node, or a client and a server.
 func (b *builder) removeDuplicates() {
 	b.servers = make(map[SpanID]int32)
-	slices.SortFunc(b.unclear, func(i, j int32) int {
+	slices.SortFunc(b.ambiguous, func(i, j int32) int {
 		n, m := &b.nodes[i], &b.nodes[j]
 		if c := cmp.Compare(n.id, m.id); c != 0 {
 			return c
@@ -38,7 +38,7 @@ func (b *builder) removeDuplicates() {
 		return b.processes.compareNodes(n, m)
 	})
 	var last *Span
-	for _, i := range b.unclear {
+	for _, i := range b.ambiguous {
 		n := &b.nodes[i]
 		if last != nil && b.processes.compareSpans(last, n.span) == 0 {
 			b.warn(n, WarnDuplicate, "came twice")

@@ -20,7 +20,7 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// parseKind returns the kind that a span.kind tag names, in either case of letters.
+// parseKind returns the kind that a span.kind tag names, in upper or lower case.
 func parseKind(name string) Kind {
 	for k, known := range kindNames {
 		if name == known || strings.EqualFold(name, known) {

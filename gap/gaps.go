@@ -5,25 +5,27 @@ import (
 	"time"
 )
 
-// Gap is time of a span that its children do not cover.
+// Gap is time of a span that its blocking children do not cover, or that joined waits only seem to
+// cover, see [Gap.Joined].
 type Gap struct {
 	Node       Node // the span
 	Class      Class
 	Start, End time.Time     // in UTC, half-open
-	Time       time.Duration // End - Start; for joined time only a part of it
-	Call       Node          // for joined time the call that hides it, otherwise the zero Node
+	Time       time.Duration // End - Start; for joined time at most that
+	Call       Node          // the call that covers joined time; the zero Node for any other gap
 
-	// CriticalTime is the part of Time on the critical path. Nobody knows where joined time lies,
-	// so its part is the same as that of the call's spans.
+	// CriticalTime is the part of Time on the critical path. For joined time it is an estimate: in
+	// proportion to the time that the critical path spends in the call's spans.
 	CriticalTime time.Duration
 }
 
-// Joined reports whether the gap is work that joined waits cover. Then Start is the start of the
-// first span of [Gap.Call], End is the end of its last one, and Time lies somewhere between them.
+// Joined reports whether the gap is joined time: work of the span between waits that were joined.
+// Then Start is the start of the first span of [Gap.Call], and End is the end of its last one. The
+// work lies somewhere between them, and takes Time.
 func (g Gap) Joined() bool { return g.Call != Node{} }
 
-// Gaps returns the gaps of all spans that hold atLeast, or all gaps if atLeast is not positive.
-// They are in the order of [Trace.Nodes], and those of one span in the order of [Node.Gaps].
+// Gaps returns the gaps of all spans whose Time is at least atLeast, or all gaps if that is zero or
+// negative. They are in the order of [Trace.Nodes], and those of one span in that of [Node.Gaps].
 func (t *Trace) Gaps(atLeast time.Duration) iter.Seq[Gap] {
 	return func(yield func(Gap) bool) {
 		for i := range t.nodes {
@@ -34,23 +36,24 @@ func (t *Trace) Gaps(atLeast time.Duration) iter.Seq[Gap] {
 	}
 }
 
-// Gaps returns the gaps of this span that hold atLeast, or all of them if atLeast is not positive.
+// Gaps returns the gaps of this span whose Time is at least atLeast, or all of them if that is zero
+// or negative. It includes wire and remote gaps, which SelfTime leaves out.
 //
-// The uncovered intervals are ordered by time, and do not overlap or touch. With the intervals that
-// blocking children cover, they add up to the span. Joined time comes where its call starts.
+// The uncovered intervals are ordered by time, and do not overlap or touch. Together with what
+// blocking children cover, they add up to the span. A joined gap comes where its call starts.
 func (n Node) Gaps(atLeast time.Duration) iter.Seq[Gap] {
 	return func(yield func(Gap) bool) { n.trace.gaps(n.i, atLeast, yield) }
 }
 
-// SelfTime returns how long the program was at work in this span: the sum of its gaps, including
-// joined time. It is zero for a client span, whose gaps are not the program's.
+// SelfTime returns the sum of the span's gaps, including joined time. It is zero for a client span,
+// whose gaps are not the program's work.
 func (n Node) SelfTime() time.Duration { return time.Duration(n.trace.measure(n.i).self) }
 
 // CriticalTime returns the part of SelfTime on the critical path.
 func (n Node) CriticalTime() time.Duration { return time.Duration(n.trace.measure(n.i).critical) }
 
-// Concurrency returns the sum of the durations of the blocking children, minus the time that they
-// cover. It is zero if no two of them overlap. Children are clipped to this span first.
+// Concurrency returns how much the blocking children overlap: the sum of their durations, minus the
+// time that they cover together. Only their parts inside this span count.
 func (n Node) Concurrency() time.Duration { return time.Duration(n.trace.measure(n.i).concurrency) }
 
 // rawGap is a Gap in integers.
@@ -65,7 +68,7 @@ func (t *Trace) sweep(i int32, yield func(rawGap) bool) bool {
 	uncovered := func(start, end int64) bool {
 		return start >= end || yield(rawGap{start, end, end - start, w.clip(start, end).length(), none})
 	}
-	at := n.start // all time before is covered, or was yielded
+	at := n.start // all time before it is covered or has been yielded
 	for c := i + 1; c < n.next; c = t.nodes[c].next {
 		child := &t.nodes[c]
 		if child.is(blocking) && child.start < child.end {

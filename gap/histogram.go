@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Histogram counts durations in buckets, 32 for each power of two. A quantile is within 1.6 % of
-// the exact one, and exact below 64 ns. A histogram takes at most 15 kB.
+// Histogram counts durations in buckets, 32 for each power of two. A quantile differs by at most
+// 1.6 % from the exact one, and not at all below 64 ns. A histogram takes at most 15 kB.
 type Histogram struct {
 	first    int      // the bucket of counts[0]
 	counts   []uint64 // from the lowest bucket that is not empty to the highest
@@ -16,8 +16,8 @@ type Histogram struct {
 	min, max int64 // exact
 }
 
-// Quantile returns the duration that a share q of the counted ones does not exceed: 0.5 for the
-// median. For 0 or less it returns the shortest, for 1 or more the longest; both are exact. It
+// Quantile returns the duration that a part q of the counted durations does not exceed: the median
+// for 0.5. For 0 or less it returns the shortest, for 1 or more the longest; both are exact. It
 // returns zero if nothing was counted.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	if h.n == 0 {

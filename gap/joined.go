@@ -13,21 +13,22 @@ import (
 	"time"
 )
 
-// A call whose waits were joined covers work of its parent. Its tag says how much:
+// joinedTag is the tag of a call whose waits were joined. Its value is the joined time, the work of
+// the parent that the joined span covers:
 //
 //	parent    |--------------------------------|
 //	waits        |----|  |----|      |----|
-//	recorded     |------------|      |----|       wait.joined_us: the time between the first two
-//	gaps      [--]            [------]    [----]  and one more Gap that gives it back
+//	recorded     |------------|      |----|       joined time: between the first two waits
+//	gaps      [--]            [------]    [----]  and one more Gap for the joined time
 const joinedTag = "wait.joined_us"
 
 // joinedCall is a call with joined time: its span and the later waits that FollowsFrom it.
 type joinedCall struct {
 	node       int32
-	work       int64 // ns: first what the tag says, after settleJoined what the parent gets back
-	start, end int64 // where the spans of the call lie in the parent
-	cover      cover // what they cover of it
-	onPath     int64 // how long the critical path is in them
+	work       int64 // ns: what the tag says; settleJoined lowers it to what is possible
+	start, end int64 // of the first and the last of these spans, clipped to the parent
+	cover      cover // what these spans cover of the parent
+	onPath     int64 // ns that the critical path spends in these spans
 }
 
 // cover measures the union of intervals that are added in the order of their starts.
@@ -43,14 +44,14 @@ func (c *cover) add(start, end int64) {
 	}
 }
 
-// critical returns the part of the work that counts as on the critical path. Nobody knows where the
-// work lies, so the part is the same as that of the spans that cover it.
+// critical returns how much of the work counts as on the critical path. Where the work lies is
+// unknown, so the part is in proportion to that of the spans that cover it.
 func (c *joinedCall) critical() int64 {
 	if c.work == 0 {
 		return 0
 	}
 	high, low := bits.Mul64(uint64(c.work), uint64(c.onPath))
-	part, _ := bits.Div64(high, low, uint64(c.cover.length)) // no overflow: neither factor is higher
+	part, _ := bits.Div64(high, low, uint64(c.cover.length)) // no overflow: work <= cover.length
 	return int64(part)
 }
 
@@ -62,9 +63,8 @@ func (t *Trace) joinedCall(node int32) *joinedCall {
 	return &t.joined[i]
 }
 
-// settleJoined finds how much of its joined time each call gives back. A call cannot hide more than
-// its spans cover of the parent, and the calls of a parent together no more than all of these
-// cover.
+// settleJoined bounds the joined time of each call by what its spans cover of the parent. It bounds
+// that of all calls of a parent by what all their spans cover.
 func (b *builder) settleJoined(t *Trace) {
 	for _, c := range b.joined {
 		c.node = b.places[c.node]
@@ -93,8 +93,8 @@ func (b *builder) settleJoined(t *Trace) {
 	}
 }
 
-// coverJoined measures what the spans of each call cover. It returns what they cover of each
-// parent.
+// coverJoined measures what the spans of each call with joined time cover of their parent. It
+// returns for each parent what all of them cover together.
 func (b *builder) coverJoined(t *Trace) map[int32]cover {
 	byParent := make(map[int32]cover)
 	for i := range t.nodes {
@@ -122,8 +122,8 @@ func (b *builder) coverJoined(t *Trace) map[int32]cover {
 	return byParent
 }
 
-// callOf returns the call with joined time that node i is a span of: the node itself, or a call
-// that it FollowsFrom below the same parent. It returns none if there is no such call.
+// callOf returns the call with joined time that node i belongs to: the node itself, or a sibling
+// that it FollowsFrom. It returns none if there is no such call.
 func (b *builder) callOf(t *Trace, i int32) int32 {
 	n := &t.nodes[i]
 	if n.is(joins) {
@@ -133,7 +133,7 @@ func (b *builder) callOf(t *Trace, i int32) int32 {
 		return none
 	}
 	for _, ref := range n.span.References {
-		if ref.Type != FollowsFrom || !b.within(ref) {
+		if ref.Type != FollowsFrom || !b.inTrace(ref) {
 			continue
 		}
 		if call := b.ids.find(ref.SpanID); call != none {
@@ -166,7 +166,7 @@ func (s *Span) joined() (int64, error) {
 }
 
 // parseInteger accepts any integer type, a float without a fraction (JSON has no integers), and a
-// string of digits. It takes a number from 1<<63 up as a negative one that was stored as unsigned.
+// string of digits. A number of at least 1<<63 is a negative one that was stored as unsigned.
 func parseInteger(value any) (int64, error) {
 	switch v := value.(type) {
 	case int64:

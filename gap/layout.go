@@ -11,21 +11,21 @@ func (b *builder) layout() *Trace {
 	for key, i := range b.operations {
 		t.operations[i] = key
 	}
-	if b.corrected > 0 {
-		b.warn(nil, WarnClockSkew, "no clock is corrected: Jaeger has moved %d of the spans", b.corrected)
+	if b.movedByJaeger > 0 {
+		b.warn(nil, WarnClockSkew, "no clock is corrected: Jaeger has moved %d of the spans", b.movedByJaeger)
 		b.sortWarnings()
 	}
 
 	children, first := b.groupByParent()
-	order := make([]int32, 0, len(b.nodes)) // the nodes as t has them
+	order := make([]int32, 0, len(b.nodes)) // indexes into b.nodes, in the order of t.nodes
 	var stack []int32
 	var keys []siblingKey
 	push := func(parent int32) {
 		siblings := children[first[parent+1]:first[parent+2]]
 		if b.timeless != nil {
-			b.setTimes(parent, siblings)
+			b.placeTimeless(parent, siblings)
 		}
-		if parent != none && b.corrected == 0 {
+		if parent != none && b.movedByJaeger == 0 {
 			b.correctClocks(parent, siblings)
 		}
 		if len(siblings) > 1 {
@@ -42,7 +42,7 @@ func (b *builder) layout() *Trace {
 		b.places[i] = int32(len(order))
 		order = append(order, i)
 	}
-	b.sortWarnings() // now, since it points to nodes that are about to move
+	b.sortWarnings() // before reorder, since it needs pointers to nodes
 	t.nodes = b.reorder(order)
 	for _, n := range slices.Backward(t.nodes) {
 		if n.parent != none {
@@ -79,11 +79,11 @@ func (b *builder) groupByParent() (children, first []int32) {
 	return children, first
 }
 
-// reorder sorts the nodes into this order, and sets their parents. It does so in place, since a
-// second copy of a large trace would take much memory.
+// reorder sorts the nodes into this order in place, since a copy of a large trace would take much
+// memory. It also sets their parents and depths.
 func (b *builder) reorder(order []int32) []node {
 	kept := len(order)
-	for i, p := range b.parents { // those that are left out come last
+	for i, p := range b.parents { // the dropped ones come last
 		if p == removed {
 			b.places[i] = int32(len(order))
 			order = append(order, int32(i))
@@ -116,9 +116,9 @@ func (b *builder) reorder(order []int32) []node {
 	return nodes
 }
 
-// setTimes moves children whose start is unknown to the start of their parent, which has its final
-// times. Such roots move to the first start that is known.
-func (b *builder) setTimes(parent int32, children []int32) {
+// placeTimeless moves children whose start is unknown to the start of their parent, which must have
+// its final times. Roots whose start is unknown move to the first known start of the trace.
+func (b *builder) placeTimeless(parent int32, children []int32) {
 	start := int64(maxTime)
 	if parent != none {
 		start = b.nodes[parent].start
@@ -150,8 +150,8 @@ type siblingKey struct {
 	node       int32
 }
 
-// sortSiblings sorts as compareNodes does. The keys are scratch space: pass the result to the next
-// call.
+// sortSiblings sorts siblings as compareNodes does. It returns keys, perhaps grown, for reuse in
+// the next call.
 func (b *builder) sortSiblings(siblings []int32, keys []siblingKey) []siblingKey {
 	keys = slices.Grow(keys[:0], len(siblings))
 	for _, c := range siblings {

@@ -27,8 +27,8 @@ func (b *builder) link() {
 	b.sortWarnings()
 }
 
-// linkNode finds the parent of a node with several references, or with one that link could not
-// follow.
+// linkNode finds the parent of a node whose parent link has not found, for example since it has
+// several references or shares ids with others.
 func (b *builder) linkNode(i int32) {
 	n := &b.nodes[i]
 	id := n.id
@@ -41,7 +41,7 @@ func (b *builder) linkNode(i int32) {
 		if ref.Type == FollowsFrom {
 			n.flags |= follows
 		}
-		if n.is(childOf) || ref.SpanID == 0 || !b.within(ref) {
+		if n.is(childOf) || ref.SpanID == 0 || !b.inTrace(ref) {
 			continue
 		}
 		if ref.SpanID == id {
@@ -73,32 +73,32 @@ func (b *builder) linkNode(i int32) {
 	}
 }
 
-// within reports whether a reference is to a span of this trace.
-func (b *builder) within(ref Reference) bool {
+// inTrace reports whether a reference is to a span of this trace.
+func (b *builder) inTrace(ref Reference) bool {
 	return ref.TraceID == b.trace || ref.TraceID == TraceID{}
 }
 
-// find returns the node with an id, or none. If a client and a server share the id, it depends on
-// the process of the span that refers to it.
+// find returns the node with an id, or none. If a client and a server share the id, the process of
+// the span that refers to it decides, see Build.
 func (b *builder) find(id SpanID, from *Span) int32 {
 	i := b.ids.find(id)
 	if len(b.servers) == 0 {
 		return i
 	}
 	if server, shared := b.servers[id]; shared {
-		process := b.processes.machine(from.Process).process
-		ofServer := process == b.processes.machine(b.nodes[server].span.Process).process
-		if ofServer || process != b.processes.machine(b.nodes[i].span.Process).process {
+		rank := b.processes.machine(from.Process).rank
+		ofServer := rank == b.processes.machine(b.nodes[server].span.Process).rank
+		if ofServer || rank != b.processes.machine(b.nodes[i].span.Process).rank {
 			return server
 		}
 	}
 	return i
 }
 
-// breakCycles makes the first span of each cycle a root. From each node it walks up to a node that
-// was visited before. If it was visited by the same walk, there is a cycle.
+// breakCycles makes the first span of each cycle a root. It walks up from each node until it finds
+// a node that was visited before. If the same walk visited it, there is a cycle.
 func (b *builder) breakCycles() {
-	visited := make([]int32, len(b.nodes)) // by which walk, 0 for none
+	visited := make([]int32, len(b.nodes)) // the number of the walk that visited it, from 1
 	for i := range b.nodes {
 		walk, at := int32(i)+1, int32(i)
 		if b.parents[at] == removed {

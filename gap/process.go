@@ -6,38 +6,39 @@ import (
 )
 
 // processes caches what the processes of a trace say. A process may have any number of tags and a
-// name of any length, so each is read once. Read for each span, a small file could take hours.
+// name of any length, so each is read once. If each span read them again, a small file could take
+// hours.
 type processes struct {
-	services []string             // by index
-	indexes  map[string]uint32    // of services
-	of       map[*Process]uint32  // process to index of its service
-	last     *Process             // the key of the last lookup in of, if of is not nil
-	lastOf   uint32               // its value
-	machines map[*Process]machine // nil before the first lookup
+	services   []string             // names
+	indexes    map[string]uint32    // name to index into services
+	serviceOf  map[*Process]uint32  // process to index into services
+	last       *Process             // the key of the last lookup in serviceOf, if that is not nil
+	lastResult uint32               // its value
+	machines   map[*Process]machine // nil before the first lookup
 }
 
 // service returns the index of a process's service. The service of a nil process is "".
 func (p *processes) service(process *Process) uint32 {
-	if process == p.last && p.of != nil {
-		return p.lastOf
+	if process == p.last && p.serviceOf != nil {
+		return p.lastResult
 	}
-	index, ok := p.of[process]
+	index, ok := p.serviceOf[process]
 	if !ok {
 		name := ""
 		if process != nil {
 			name = process.Service
 		}
 		if index, ok = p.indexes[name]; !ok {
-			if p.of == nil {
-				p.of, p.indexes = make(map[*Process]uint32), make(map[string]uint32)
+			if p.serviceOf == nil {
+				p.serviceOf, p.indexes = make(map[*Process]uint32), make(map[string]uint32)
 			}
 			index = uint32(len(p.services))
 			p.indexes[name] = index
 			p.services = append(p.services, name)
 		}
-		p.of[process] = index
+		p.serviceOf[process] = index
 	}
-	p.last, p.lastOf = process, index
+	p.last, p.lastResult = process, index
 	return index
 }
 
@@ -46,21 +47,21 @@ var hostTags = [...]string{"ip", "hostname", "host.id", "host.ip", "host.name"}
 
 // machine says where a process runs.
 type machine struct {
-	process int                // rank of the process by content; processes with equal content share it
-	hosts   [len(hostTags)]any // the values of hostTags; a tag that was set twice counts as last set
+	rank  int                // of the process by content; processes with equal content share it
+	hosts [len(hostTags)]any // the values of hostTags; of a tag that was set twice the last one
 }
 
 // machine returns the machine of a process. Its service must have been looked up before.
 func (p *processes) machine(process *Process) machine {
 	if p.machines == nil {
-		p.machines = make(map[*Process]machine, len(p.of))
+		p.machines = make(map[*Process]machine, len(p.serviceOf))
 		rank := 0
-		sorted := slices.SortedFunc(maps.Keys(p.of), compareProcesses)
+		sorted := slices.SortedFunc(maps.Keys(p.serviceOf), compareProcesses)
 		for i, process := range sorted {
 			if i > 0 && compareProcesses(sorted[i-1], process) != 0 {
 				rank = i
 			}
-			p.machines[process] = machine{process: rank, hosts: process.hosts()}
+			p.machines[process] = machine{rank: rank, hosts: process.hosts()}
 		}
 	}
 	return p.machines[process]
@@ -84,7 +85,7 @@ func (p *processes) oneClock(a, b *Process) bool {
 		return true
 	}
 	x, y := p.machine(a), p.machine(b)
-	if x.process == y.process {
+	if x.rank == y.rank {
 		return true
 	}
 	for i := range hostTags {

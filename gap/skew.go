@@ -5,18 +5,19 @@ import "time"
 // Option adjusts [Build].
 type Option func(*builder)
 
-// WithMaxSkew bounds how far Build moves spans to correct a clock. The default is no bound; zero or
-// less turns the correction off. A span that would have to move farther stays, and is clipped to
-// its parent as any other child. A [WarnClockSkew] warning names the amount in both cases.
+// WithMaxSkew bounds how far Build moves a span to correct a clock. The default is no bound; zero
+// or less turns the correction off. A span that would have to move farther stays where it is, even
+// if it then covers little of its parent. A [WarnClockSkew] warning names the amount, whether the
+// span was moved or not.
 func WithMaxSkew(most time.Duration) Option {
 	return func(b *builder) { b.maxSkew = max(0, int64(most)) }
 }
 
-// correctedByJaeger is part of the warning that Jaeger adds to a span it has moved.
+// correctedByJaeger is part of the warning that Jaeger adds to a span that it has moved.
 const correctedByJaeger = "timestamps were adjusted by"
 
-// correctClocks moves children whose clock differs from that of their parent, which has its final
-// times.
+// correctClocks moves children whose clock differs from that of their parent. The parent must have
+// its final times.
 func (b *builder) correctClocks(parent int32, children []int32) {
 	p := &b.nodes[parent]
 	inherited := int64(0) // how far the parent was moved
@@ -53,14 +54,14 @@ func (b *builder) correctClocks(parent int32, children []int32) {
 		}
 		b.moved[c] = delta
 		if b.timeless[c] {
-			continue // setTimes has put it where its parent is
+			continue // placeTimeless has put it where its parent is
 		}
 		n.start, n.end = shift(n.start, delta), shift(n.end, delta)
 	}
 }
 
 // skew returns how far n has to move to fit into its parent, by Jaeger's rule. A child that does
-// not fit is moved into the middle, as if the request took as long as the answer:
+// not fit is moved into the middle, as if the request had taken as long as the response:
 //
 //	parent        |---------------|
 //	as reported             |---------|
@@ -79,7 +80,7 @@ func skew(parent, n *node) int64 {
 	return parent.start + longer/2 - n.start
 }
 
-// shift adds to a time, and stays in range.
+// shift adds by to a time, and clamps the sum to minTime and maxTime.
 func shift(at, by int64) int64 {
 	switch {
 	case by > 0 && at > maxTime-by:

@@ -11,9 +11,10 @@ import (
 
 // Summary adds up many traces by service and operation. The zero Summary is empty.
 //
-// It keeps no trace: its memory grows only with the number of operations, by a few kB for each and
-// 32 kB at most. That number has no bound, so operations should be low in cardinality. Summaries of
-// parts can be merged in any order and grouping, with the same result as one Summary of the whole.
+// It keeps no trace. Each operation takes a few kB of memory, 32 kB at most. The number of
+// operations has no bound, so their names should be low in cardinality. Summaries can be merged in
+// any order and grouping. The result is the same as that of one Summary to which all traces were
+// added.
 //
 // A Summary is not safe for concurrent use.
 type Summary struct {
@@ -25,8 +26,8 @@ type service struct {
 	operations map[string]*Operation
 }
 
-// Operation is what a [Summary] holds for one operation of a service. A sum that would overflow is
-// the longest [time.Duration] instead.
+// Operation is what a [Summary] holds for one operation of a service. A sum that overflows is the
+// largest [time.Duration].
 type Operation struct {
 	Service, Name string
 	Count         int64         // number of spans
@@ -34,13 +35,13 @@ type Operation struct {
 	SelfTime      time.Duration // sum of [Node.SelfTime]
 	CriticalTime  time.Duration // sum of [Node.CriticalTime]
 	Concurrency   time.Duration // sum of [Node.Concurrency]
-	Share         float64       // SelfTime as a part of all operations' self time, from 0 to 1
-	Durations     Histogram     // of the spans
-	SelfTimes     Histogram     // of the spans
+	Share         float64       // SelfTime divided by that of all operations of the Summary, from 0 to 1
+	Durations     Histogram     // of each span's duration
+	SelfTimes     Histogram     // of each span's self time
 	Worst         SpanRef       // the span with the most self time; of equals the one with the lowest ids
 }
 
-// SpanRef identifies a span of some trace.
+// SpanRef identifies a span in any trace that was added to a [Summary].
 type SpanRef struct {
 	TraceID  TraceID
 	SpanID   SpanID
@@ -88,9 +89,8 @@ func (s *Summary) Merge(other *Summary) {
 	}
 }
 
-// Operations returns the operations. The one with the most self time on the critical path comes
-// first, of equals the one with the most self time, then with the longest duration, then by service
-// and name.
+// Operations returns the operations, ordered by self time on the critical path, the most first.
+// Ties are ordered by self time, by duration, then by service and name.
 func (s *Summary) Operations() iter.Seq[Operation] {
 	return func(yield func(Operation) bool) {
 		var high, low, carry uint64 // a sum in 128 bits is exact, so it does not depend on the order

@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// Trace is the forest of the spans of one trace. It is immutable, so goroutines may share it.
+// Trace is the spans of one trace as a forest: a trace may have several roots. It is immutable, so
+// goroutines may share it.
 type Trace struct {
 	id         TraceID
 	nodes      []node       // depth first, siblings by time: the subtree of i is nodes[i:nodes[i].next]
-	windows    []window     // by node: when the critical path is in it or below it
+	windows    []window     // by node: when the critical path is in it or its descendants
 	joined     []joinedCall // the calls that have joined time, by node
 	services   []string
 	operations []operationKey // by node.operation
@@ -38,10 +39,10 @@ type node struct {
 	flags      flags
 }
 
-// Instead of the index of a node.
+// Values that stand for no node.
 const (
 	none    = -1
-	removed = -2 // as a parent: the node itself is left out
+	removed = -2 // in builder.parents: the node is dropped, so it has no place in the trace
 )
 
 type flags uint8
@@ -49,8 +50,8 @@ type flags uint8
 const (
 	childOf    flags = 1 << iota // it names its parent by ChildOf
 	blocking                     // its parent waits for it
-	outlives                     // and ends before it
-	detached                     // its parent ended before it started
+	outlives                     // it is blocking, and ends after its parent
+	detached                     // it would be blocking, but starts after its parent's end
 	incomplete                   // a parent is missing
 	joins                        // it is a call with joined time, so Trace.joined has it
 	follows                      // it has a FollowsFrom reference
@@ -84,8 +85,8 @@ func (t *Trace) End() time.Time {
 // Duration returns the time from Start to End.
 func (t *Trace) Duration() time.Duration { return time.Duration(t.end - t.start) }
 
-// SelfTime returns the sum of [Node.SelfTime] over all spans, or the longest Duration if that is
-// less.
+// SelfTime returns the sum of [Node.SelfTime] over all spans, or the largest [time.Duration] if the
+// sum overflows. It may exceed Duration, since spans may run at the same time.
 func (t *Trace) SelfTime() time.Duration {
 	sum := int64(0)
 	for i := range t.nodes {
@@ -94,8 +95,8 @@ func (t *Trace) SelfTime() time.Duration {
 	return time.Duration(sum)
 }
 
-// CriticalTime returns the sum of [Node.CriticalTime] over all spans, or the longest Duration if
-// that is less.
+// CriticalTime returns the sum of [Node.CriticalTime] over all spans, or the largest
+// [time.Duration] if the sum overflows.
 func (t *Trace) CriticalTime() time.Duration {
 	sum := int64(0)
 	for i := range t.nodes {
@@ -104,8 +105,8 @@ func (t *Trace) CriticalTime() time.Duration {
 	return time.Duration(sum)
 }
 
-// addSaturating adds two numbers that are not negative. It returns the highest number if the sum is
-// higher: a few spans that claim to last for 292 years are enough.
+// addSaturating adds two numbers that are not negative. It returns math.MaxInt64 if the sum
+// overflows: a few spans that claim to last for a century are enough.
 func addSaturating(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64
@@ -139,7 +140,7 @@ func (t *Trace) siblings(i, end int32) iter.Seq[Node] {
 }
 
 // Node is a span in its place in a trace. Nodes are comparable, so they can be the keys of a map.
-// The zero Node is no span, and has no use except to compare with it.
+// The zero Node stands for no span; its methods panic.
 type Node struct {
 	trace *Trace
 	i     int32
@@ -166,11 +167,11 @@ func (n Node) Descendants() int { return int(n.node().next-n.i) - 1 }
 // Kind returns the kind of the span.
 func (n Node) Kind() Kind { return n.node().kind }
 
-// Start returns when the span starts, in UTC. It differs from the Start of its [Span] if Build
-// corrected the clock; then the times of its logs are off by as much.
+// Start returns when the span starts, in UTC. It differs from Span().Start if Build moved the span.
+// Build does not move the times of its logs.
 func (n Node) Start() time.Time { return moment(n.node().start) }
 
-// End returns when the span ends, in UTC, with its clock corrected as that of Start. It is never
+// End returns when the span ends, in UTC. Build moves it together with Start, and it is never
 // before Start.
 func (n Node) End() time.Time { return moment(n.node().end) }
 
@@ -189,8 +190,8 @@ func (n Node) Parent() (Node, bool) {
 	return Node{n.trace, parent}, true
 }
 
-// Children returns the spans directly below this one, blocking or not. They are ordered by start;
-// of those that start together the longest is first, then the one with the lowest span id.
+// Children returns the spans directly below this one, blocking or not. They are ordered by start,
+// then the longest first, then by span id.
 func (n Node) Children() iter.Seq[Node] { return n.trace.siblings(n.i+1, n.node().next) }
 
 // Blocking reports whether the parent waits for this span, so that the parent has no gap while this
@@ -201,11 +202,12 @@ func (n Node) Blocking() bool { return n.node().is(blocking) }
 // to the parent's end.
 func (n Node) Outlives() bool { return n.node().is(outlives) }
 
-// Detached reports whether this span starts after the end of the parent that should wait for it.
+// Detached reports whether this span would block its parent, but starts only when the parent has
+// ended.
 func (n Node) Detached() bool { return n.node().is(detached) }
 
-// Incomplete reports whether the span names a parent that the trace lacks. Such a span is a root,
-// or is below a span that it FollowsFrom. Any gap of the trace may then be a span that was not
+// Incomplete reports whether the trace lacks the parent that the span names. Such a span is a root,
+// or a child of a span that it FollowsFrom. Any gap of the trace may then be a span that was not
 // recorded.
 func (n Node) Incomplete() bool { return n.node().is(incomplete) }
 

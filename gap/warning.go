@@ -30,23 +30,24 @@ const (
 	WarnForeignTrace WarningCode = "foreign-trace"
 	// WarnDuplicate: the span came twice. One copy was dropped.
 	WarnDuplicate WarningCode = "duplicate"
-	// WarnSameID: the span was dropped, since another span with its id starts first.
+	// WarnSameID: the span was dropped, since another span with its id starts first or is longer.
 	WarnSameID WarningCode = "same-id"
 	// WarnNoSpanID: the id is zero. The span was kept, but no reference can name it.
 	WarnNoSpanID WarningCode = "no-span-id"
 	// WarnBadTime: the span starts before 1823 or after 2116, or has neither start nor duration. It
-	// was moved to its parent's start.
+	// was moved to its parent's start, or to the start of the trace if it is a root.
 	WarnBadTime WarningCode = "bad-time"
 	// WarnBadDuration: the duration is negative, or the span ends after 2116. It counts as zero.
 	WarnBadDuration WarningCode = "bad-duration"
-	// WarnBadJoined: wait.joined_us is no number, is negative, or is more than the call's spans
-	// cover.
+	// WarnBadJoined: the tag wait.joined_us is not a number, is negative, or is more than the
+	// call's spans cover. It counts as zero, or as what they cover.
 	WarnBadJoined WarningCode = "bad-joined"
 	// WarnMissingParent: the trace lacks the parent, see [Node.Incomplete].
 	WarnMissingParent WarningCode = "missing-parent"
-	// WarnCycle: the span was its own ancestor. It became a root.
+	// WarnCycle: the span refers to itself, or was its own ancestor and became a root.
 	WarnCycle WarningCode = "cycle"
-	// WarnClockSkew: the span's clock differs from its parent's. The message says if it was moved.
+	// WarnClockSkew: the span's clock differs from its parent's. The message says whether it was
+	// moved. A warning with this code and no SpanID says that Jaeger has corrected the clocks.
 	WarnClockSkew WarningCode = "clock-skew"
 )
 
@@ -62,7 +63,7 @@ func (b *builder) warn(n *node, code WarningCode, format string, args ...any) {
 }
 
 // sortWarnings sorts the warnings since the last call by their nodes. Every step of Build ends with
-// it, since its warnings come in the order of the input.
+// it, so that the order of the warnings does not depend on that of the spans.
 func (b *builder) sortWarnings() {
 	if len(b.unsorted) == 0 {
 		return
