@@ -7,20 +7,23 @@
 //	}
 //	err := r.Text(os.Stdout, report.TextOptions{})
 //
-// A [Report] keeps a summary of all operations, the worst gaps, and the traces that are drawn. It
-// does not keep the other traces. Its formats are:
+// A [Report] keeps a summary of all operations, the worst gaps, and a few whole traces: those with
+// the most self time on their critical paths. It draws these traces, and drops the others. Its
+// formats are:
 //
-//   - [Report.Text]: for a terminal. Waterfalls with their gaps, and tables of gaps and operations.
+//   - [Report.Text]: for a terminal or a file. Waterfalls of the drawn traces with their gaps, and
+//     tables of the worst gaps and of the operations.
 //   - [Report.HTML]: the same as a page that loads nothing and has no JavaScript.
-//   - [Report.JSON]: everything, for programs. docs/report.md explains it.
+//   - [Report.JSON]: everything that the Report keeps, for programs. docs/report.md explains it.
 //   - [Report.Perfetto]: the drawn traces, for ui.perfetto.dev and chrome://tracing.
 //
 // [Stacks] adds up gaps by stack: the operations from the root to the span that has the gap. Its
 // formats are a profile for go tool pprof ([Stacks.Profile]) and folded stacks for flame graphs
 // ([Stacks.Folded]).
 //
-// Self time and critical path are as package gap defines them.
+// Package gap defines self time and the critical path.
 //
-// Traces are untrusted input. In text and on pages, control characters and marks that change the
-// direction of text become U+FFFD, and long names are truncated. Pages escape all names.
+// Traces are untrusted input. Text, pages and profiles truncate long names, and replace control
+// characters and marks that change the direction of text by U+FFFD. Pages escape all names. JSON
+// and Perfetto's format have names as they came.
 package report

@@ -20,28 +20,27 @@ import (
 // HTMLOptions are the options of [Report.HTML]. The zero value is for a file.
 type HTMLOptions struct {
 	Title      string // "" means "Gaps"
-	Jaeger     string // URL of a Jaeger UI to link traces and gaps to, http or https; "" links none
-	Rows       int    // the most spans in a waterfall; 0 means 10,000, less than 0 all
-	Operations int    // the most operations in the table; 0 means 100, less than 0 all
+	Jaeger     string // http or https URL of a Jaeger UI, to link traces and gaps to; "" links none
+	Rows       int    // show at most this many spans in a waterfall; 0 means 10,000, less than 0 all
+	Operations int    // list at most this many operations; 0 means 100, less than 0 all
 }
 
-// HTML writes a page that loads nothing and needs no JavaScript: the waterfall of each drawn trace,
-// the worst gaps, and the operations. The page forbids anything else by its own
-// Content-Security-Policy.
+// HTML writes a page with the waterfall of each drawn trace, the worst gaps, and the operations.
+// The page loads nothing and has no JavaScript; its own Content-Security-Policy forbids both.
 //
-// HTML returns an error of w. If o.Jaeger is not a URL to link to, it returns an error that does
-// not repeat the URL, and writes nothing.
+// HTML returns the first error of w. If o.Jaeger is invalid, it returns an error that does not
+// repeat the URL, which may contain a password, and writes nothing.
 //
-// Programs can find each gap that a waterfall draws in an attribute data-gaps, as
+// The attributes data-gaps are for programs. They have each gap that a waterfall draws, as
 //
 //	class span-id start end
 //
 // with times in nanoseconds from the start of the trace. Gaps that are too narrow to be drawn apart
-// are in one attribute, with ";" between them.
+// share an attribute, separated by ";".
 func (r *Report) HTML(w io.Writer, o HTMLOptions) error { return r.HTMLPage(w, o, page.Site{}) }
 
-// HTMLPage is HTML for gap/debug, whose pages are a site. Only packages below gap can name the type
-// of site.
+// HTMLPage is for package gap/debug only: it is HTML with the links that gap/debug adds to a page.
+// Other packages cannot name the type of site.
 func (r *Report) HTMLPage(w io.Writer, o HTMLOptions, site page.Site) error {
 	jaeger, err := jaegerUI(o.Jaeger)
 	if err != nil {
@@ -65,8 +64,8 @@ type htmlPage struct {
 	page.Site
 	Drawn   []*htmlTrace
 	report  *Report
-	jaeger  *url.URL        // nil links none
-	anchors map[anchor]bool // those on this page
+	jaeger  *url.URL        // nil if there are no links to Jaeger
+	anchors map[anchor]bool // of the rows on this page
 }
 
 // Style returns the style sheet.
@@ -105,7 +104,8 @@ func (p *htmlPage) Counts() string {
 		printable.Plural(spans, "span"))
 }
 
-// Single reports whether the page is about one trace, which then comes first.
+// Single reports whether only one trace was added, and it is drawn. It then comes before the
+// tables.
 func (p *htmlPage) Single() bool { return len(p.Drawn) == 1 && p.report.traces == 1 }
 
 // Warnings returns the number of warnings of each code.
@@ -117,11 +117,11 @@ func (p *htmlPage) Warnings() string {
 	return strings.Join(words, ", ")
 }
 
-// htmlSpan is a span with its links.
+// htmlSpan names a span, with links to it.
 type htmlSpan struct {
 	Service, Name string
 	TraceID       gap.TraceID
-	Row           string // URL of the span's row, on this page or on that of its trace; "" if there is none
+	Row           string // URL of the span's row, on this page or on that of its trace; "" if neither has it
 	Jaeger        string // URL in a Jaeger UI; "" if there is none
 }
 

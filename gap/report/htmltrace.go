@@ -14,7 +14,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// axisUnits is the width of a waterfall's picture in its own coordinates. CSS scales it.
+// axisUnits is the width of a waterfall in SVG units. CSS scales it.
 const axisUnits = 1000
 
 // htmlTrace is a trace, for the template.
@@ -116,8 +116,8 @@ type htmlMark struct {
 	path, data []byte // buffers of Path and Data: a row may have a hundred thousand gaps
 }
 
-// heights are the top and the height of a gap in a row of ten units, so that classes differ not
-// only by colour.
+// heights are the top and the height of a gap, in a row that is ten units high. Classes differ by
+// them, and not only by colour.
 var heights = map[gap.Class][2]int{gap.ClassSelf: {0, 10}, gap.ClassWire: {2, 6}, gap.ClassRemote: {2, 6}}
 
 // Row prepares a row for the template.
@@ -151,7 +151,7 @@ func (t *htmlTrace) Row(r row) htmlRow {
 		x = min(x, axisUnits-width)
 		fmt.Fprintf(&line, "M%s 4h%sv2h-%[2]sz", coordinate(x), coordinate(width))
 		for g := range n.Gaps(0) {
-			if g.Joined() { // it has no place in the picture
+			if g.Joined() { // when it was is unknown, so it cannot be drawn
 				joined += g.Time
 				continue
 			}
@@ -183,7 +183,7 @@ func (t *htmlTrace) Row(r row) htmlRow {
 
 // mark adds a gap to the marks, or to the narrow marks if it is too narrow for one.
 func (t *htmlTrace) mark(marks []htmlMark, narrow map[gap.Class]*htmlMark, n gap.Node, g gap.Gap) []htmlMark {
-	const least = 2 // wide enough to be pointed at
+	const least = 2 // wide enough to point at
 	from, to := g.Start.Sub(t.trace.Start()), g.End.Sub(t.trace.Start())
 	x, width := t.x(g.Start), t.x(g.End)-t.x(g.Start)
 	height := heights[g.Class]
@@ -192,7 +192,7 @@ func (t *htmlTrace) mark(marks []htmlMark, narrow map[gap.Class]*htmlMark, n gap
 			Class: g.Class, Data: string(gapData(nil, n, g, from, to)),
 			X: coordinate(x), Y: strconv.Itoa(height[0]), Width: coordinate(width), High: strconv.Itoa(height[1]),
 		}
-		if g.Class != gap.ClassRemote { // most are a whole span, so the row has these times
+		if g.Class != gap.ClassRemote { // most of these cover a whole span, whose row has the times
 			m.Title = fmt.Sprintf("%s: %s, from %s", g.Class, duration(g.Time), duration(from))
 		}
 		return append(marks, m)
@@ -261,7 +261,8 @@ type htmlTraceGap struct {
 	Joined             bool
 }
 
-// Gaps returns the longest gaps of the trace, ordered by start. They are the picture as a table.
+// Gaps returns the longest gaps of the trace, ordered by start. Their table is the waterfall for
+// those who cannot see it.
 func (t *htmlTrace) Gaps() (gaps []htmlTraceGap) {
 	for _, g := range longest(t.trace, 100) {
 		s := g.Node.Span()

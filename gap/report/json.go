@@ -125,8 +125,9 @@ type jsonSegment struct {
 }
 
 // JSON writes the report as one JSON object: all operations, the listed gaps, and the drawn traces
-// with their critical paths. docs/report.md explains it, docs/report.schema.json is its schema.
-// Times are integer nanoseconds; those in a trace count from its start.
+// with all their spans, gaps and critical paths. docs/report.md explains it, and
+// docs/report.schema.json is its schema. Times are integer nanoseconds from the start of their
+// trace.
 func (r *Report) JSON(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	e := json.NewEncoder(b) // ends each value with a new line

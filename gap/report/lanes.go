@@ -8,18 +8,19 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// lanes are the threads of a process. On a lane each span is inside the one before it, or after it:
+// lanes are the threads of a process in Perfetto's format, which cannot show spans that overlap on
+// one thread. On a lane each span lies inside the span before it, or after it:
 //
 //	lane 1  |---A---------------------|  |--D--|
 //	          |--B (child of A)--|
 //	lane 2         |---C---------------|           overlaps A, and is no child of it
 type lanes struct {
-	process int
-	all     int
-	free    freeLanes
+	process int // id
+	count   int // of lanes; each lane's id is its number, from 1
+	lanes   lanesByEnd
 }
 
-// lane is one thread. Its stack holds the spans that are open, each below its parent.
+// lane is one thread. Its stack holds the open spans, each after its parent.
 type lane struct {
 	process, thread int
 	stack           []gap.Node
@@ -28,9 +29,9 @@ type lane struct {
 
 func newLanes(process int) *lanes { return &lanes{process: process} }
 
-// place puts a span on a lane. It is the parent's lane if the parent is the last open span on it,
-// and the span blocks its parent without outliving it. Otherwise it is a free lane. Spans come
-// ordered by start.
+// place puts a span on a lane: on its parent's lane if the parent is the last open span there, and
+// the span blocks its parent without outliving it. Otherwise it puts the span on a lane without
+// open spans. Call it for spans in the order of their starts. above is the parent's lane, or nil.
 func (l *lanes) place(n gap.Node, above *lane) *lane {
 	if above != nil && above.process == l.process && n.Blocking() && !n.Outlives() {
 		for len(above.stack) > 0 && !above.stack[len(above.stack)-1].End().After(n.Start()) {
@@ -42,29 +43,29 @@ func (l *lanes) place(n gap.Node, above *lane) *lane {
 		}
 	}
 	var at *lane
-	if len(l.free) > 0 && !l.free[0].end.After(n.Start()) {
-		at = heap.Pop(&l.free).(*lane)
+	if len(l.lanes) > 0 && !l.lanes[0].end.After(n.Start()) {
+		at = heap.Pop(&l.lanes).(*lane)
 	} else {
-		l.all++
-		at = &lane{process: l.process, thread: l.all}
+		l.count++
+		at = &lane{process: l.process, thread: l.count}
 	}
 	at.stack, at.end = append(at.stack[:0], n), n.End()
-	heap.Push(&l.free, at)
+	heap.Push(&l.lanes, at)
 	return at
 }
 
-// freeLanes is a heap of lanes, with the one that ends first at its root.
-type freeLanes []*lane
+// lanesByEnd is a heap of all lanes of a process, with the one that ends first at its root.
+type lanesByEnd []*lane
 
-func (f freeLanes) Len() int { return len(f) }
-func (f freeLanes) Less(i, j int) bool {
-	return cmp.Or(f[i].end.Compare(f[j].end), cmp.Compare(f[i].thread, f[j].thread)) < 0
+func (l lanesByEnd) Len() int { return len(l) }
+func (l lanesByEnd) Less(i, j int) bool {
+	return cmp.Or(l[i].end.Compare(l[j].end), cmp.Compare(l[i].thread, l[j].thread)) < 0
 }
-func (f freeLanes) Swap(i, j int) { f[i], f[j] = f[j], f[i] }
-func (f *freeLanes) Push(x any)   { *f = append(*f, x.(*lane)) }
-func (f *freeLanes) Pop() any {
-	last := len(*f) - 1
-	x := (*f)[last]
-	*f = (*f)[:last]
+func (l lanesByEnd) Swap(i, j int) { l[i], l[j] = l[j], l[i] }
+func (l *lanesByEnd) Push(x any)   { *l = append(*l, x.(*lane)) }
+func (l *lanesByEnd) Pop() any {
+	last := len(*l) - 1
+	x := (*l)[last]
+	*l = (*l)[:last]
 	return x
 }

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// listWriter writes JSON objects whose last members are lists. It writes each element on a line of
-// its own, and as soon as it is known, so that a large trace takes little memory.
+// listWriter writes JSON objects whose last members are lists. It writes each element at once, on a
+// line of its own, so that a large trace takes little memory.
 type listWriter struct {
 	b     *bufio.Writer
 	e     *json.Encoder
@@ -56,8 +56,8 @@ const maxGapsAtOnce = 1000
 // gapsMember is the last member of a span.
 const gapsMember = `"gaps":[`
 
-// flushGaps writes the gaps of a span that has more, and before the first of them the rest of the
-// span.
+// flushGaps writes the gaps in s and removes them, since the span has more. The first call for a
+// span also writes its other members.
 func (l *listWriter) flushGaps(s *jsonSpan) {
 	if !l.inSpan {
 		l.separate()
@@ -75,7 +75,7 @@ func (l *listWriter) flushGaps(s *jsonSpan) {
 	s.Gaps = s.Gaps[:0]
 }
 
-// span writes a span, or the last gaps of one that flushGaps began.
+// span writes a span, or the last gaps of a span that flushGaps has begun.
 func (l *listWriter) span(s *jsonSpan) {
 	if !l.inSpan {
 		l.element(s)

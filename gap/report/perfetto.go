@@ -50,8 +50,8 @@ func (m micros) MarshalJSON() ([]byte, error) {
 
 // Perfetto writes the drawn traces in the trace event format, for ui.perfetto.dev and
 // chrome://tracing. Each service of a trace is a process, with as many threads as its spans need.
-// Gaps are slices inside their span, in the category "gap". Arrows lead from a span to its children
-// on other threads. Time 0 is the start of the first trace.
+// Gaps are slices inside their span, in the category "gap"; joined gaps are left out. Arrows lead
+// from a span to its children on other threads. Time 0 is the start of the first trace.
 func (r *Report) Perfetto(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	e := json.NewEncoder(b)
@@ -149,7 +149,7 @@ func (p *perfetto) span(n gap.Node, at *lane) {
 		Args: spanArgs{n.Span().SpanID.String(), milliseconds(n.SelfTime()), milliseconds(n.CriticalTime())},
 	})
 	for g := range n.Gaps(0) {
-		if g.Joined() { // it has no place
+		if g.Joined() { // when it was is unknown
 			continue
 		}
 		p.list.element(event{

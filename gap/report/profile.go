@@ -24,11 +24,12 @@ var valueTypes = []profile.ValueType{
 }
 
 // Profile returns the gaps as a profile for go tool pprof, with frames "service: operation". A
-// sample has five values: the number of gaps, then in nanoseconds self time (pprof's default,
-// unless -sample_index says otherwise), critical time, and the time of wire and remote gaps.
+// sample has five values: gaps (their number), and in nanoseconds self (self time), critical (the
+// part of it on the critical path), wire and remote (the time of such gaps). The option
+// -sample_index of pprof chooses one; the default is self.
 //
 // The ten traces with the most self time in a stack have a sample each, with the label trace_id.
-// The other traces of the stack share one.
+// The other traces share one sample for that stack.
 func (s *Stacks) Profile() *profile.Profile {
 	p := &profile.Profile{
 		DefaultSampleType: valueTypes[selfTimes].Type,
@@ -88,8 +89,8 @@ func (s *Stacks) Profile() *profile.Profile {
 }
 
 // Folded writes a line for each stack with self time, for flame graph tools: the frames from the
-// root on, separated by semicolons, and the self time in microseconds. Semicolons in names become
-// commas.
+// root on, separated by semicolons, a space, and the self time in microseconds. Semicolons in names
+// become commas.
 func (s *Stacks) Folded(w io.Writer) error {
 	b := bufio.NewWriter(w) // Flush returns the first error
 	var stack []string

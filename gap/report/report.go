@@ -10,14 +10,14 @@ import (
 
 // Options say how much a [Report] keeps.
 type Options struct {
-	Traces  int           // the most traces that are drawn; 0 means 10, less than 0 none
-	Gaps    int           // the most gaps that are listed; 0 means 20, less than 0 none
-	AtLeast time.Duration // shorter gaps are not listed
+	Traces  int           // draw at most this many traces; 0 means 10, less than 0 none
+	Gaps    int           // list at most this many gaps; 0 means 20, less than 0 none
+	AtLeast time.Duration // do not list shorter gaps; waterfalls draw them, and JSON has them
 }
 
-// Report is what analysis found in traces: a summary of all of them, the worst gaps as [gap.Worst]
-// ranks them, and the traces with the most self time on their critical paths, which are drawn. Add
-// traces, then write the report in any format.
+// Report collects what package gap finds in traces: a summary of all of them, the worst gaps as
+// [gap.Worst] ranks them, and the traces to draw, those with the most self time on their critical
+// paths. Create it by [New], add traces, then write it in any format.
 //
 // Memory grows with the number of operations and with the size of the drawn traces. A Report is not
 // safe for concurrent use.
@@ -37,15 +37,15 @@ type WorstGap struct {
 	TraceID            gap.TraceID
 	SpanID             gap.SpanID
 	Service, Operation string
-	Class              gap.Class
+	Class              gap.Class     // always ClassSelf, since Worst leaves out the others
 	Start, End         time.Time     // in UTC, half-open
 	At                 time.Duration // Start, counted from the start of the trace
-	Time, CriticalTime time.Duration // as gap.Gap has them
-	Joined             bool
-	Incomplete         bool // the trace lacks spans, and the gap may be one of them
+	Time, CriticalTime time.Duration // see gap.Gap
+	Joined             bool          // see gap.Gap
+	Incomplete         bool          // the trace lacks spans, and the gap may be one of them
 }
 
-// drawn is a trace that is drawn.
+// drawn is a trace to draw.
 type drawn struct {
 	trace    *gap.Trace
 	warnings []gap.Warning
@@ -63,7 +63,8 @@ func New(o Options) *Report {
 	}
 }
 
-// Add adds a trace with the warnings of [gap.Build]. The order of calls makes no difference.
+// Add adds a trace with the warnings of [gap.Build]. An empty trace is ignored. The order of calls
+// makes no difference.
 func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 	if t.Len() == 0 {
 		return
@@ -153,7 +154,7 @@ func compareBools(a, b bool) int {
 	return 1
 }
 
-// Gaps returns the listed gaps, the worst first.
+// Gaps returns the listed gaps, the worst first. The list is a copy.
 func (r *Report) Gaps() []WorstGap { return r.gaps.sorted() }
 
 // Traces returns the drawn traces. The one with the most self time on its critical path is first.
@@ -165,7 +166,7 @@ func (r *Report) Traces() []*gap.Trace {
 	return traces
 }
 
-// Summary returns the summary of all traces. It changes when more traces are added.
+// Summary returns the summary of all traces. It is not a copy: later calls of Add change it.
 func (r *Report) Summary() *gap.Summary { return &r.summary }
 
 // Count returns the number of traces that were added, and the number of their spans.

@@ -7,11 +7,11 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// row is one line of a waterfall. It is a call, with the spans of its later waits, or stands for
-// spans that are left out.
+// row is one line of a waterfall. It shows a call with its later waits or any other span, or stands
+// for spans that are left out.
 type row struct {
-	nodes   []gap.Node // the call's span first; empty if spans are left out
-	leftOut int        // how many spans are left out
+	nodes   []gap.Node // the call's span first; empty if the row stands for spans that are left out
+	leftOut int        // the number of these spans
 	depth   int
 	rails   uint64 // bit i is set if the ancestor at depth i has more siblings below this row
 	last    bool   // no sibling follows
@@ -28,8 +28,9 @@ type family struct {
 	service string
 }
 
-// rows returns the rows of a trace's waterfall. If most is positive, they show at most so many
-// spans: those with the most self time on the critical path, then those nearest to the roots.
+// rows returns the rows of a trace's waterfall. If most is positive, they show at most this many
+// spans: those with the most self time on the critical path, then those nearest to the roots. They
+// also show the later waits of these spans.
 func rows(t *gap.Trace, most int) []row {
 	var all []row
 	shown := choose(t, most)
@@ -67,8 +68,8 @@ func rows(t *gap.Trace, most int) []row {
 	return all
 }
 
-// calls groups siblings by call, and counts the spans that are not shown, with all spans below
-// them.
+// calls groups siblings by call. It also counts the spans that are not shown, including all spans
+// below them.
 func calls(siblings func(func(gap.Node) bool), shown []bool) (calls [][]gap.Node, leftOut int) {
 	places := map[gap.SpanID]int{}
 	for n := range siblings {
@@ -86,7 +87,8 @@ func calls(siblings func(func(gap.Node) bool), shown []bool) (calls [][]gap.Node
 	return calls, leftOut
 }
 
-// waitOf returns the call that n is a later wait of, by its reference and its name.
+// waitOf returns the index of the call that n is a later wait of: n FollowsFrom it, and has its
+// name with " wait" appended.
 func waitOf(n gap.Node, places map[gap.SpanID]int, calls [][]gap.Node) (int, bool) {
 	for _, ref := range n.Span().References {
 		if ref.Type != gap.FollowsFrom {
@@ -99,8 +101,8 @@ func waitOf(n gap.Node, places map[gap.SpanID]int, calls [][]gap.Node) (int, boo
 	return 0, false
 }
 
-// choose returns by Index which spans are shown, or nil for all. The ancestors of a shown span are
-// shown.
+// choose returns which spans are shown, by [gap.Node.Index], or nil for all. It includes the
+// ancestors of each shown span.
 func choose(t *gap.Trace, most int) []bool {
 	if most <= 0 || t.Len() <= most {
 		return nil

@@ -16,8 +16,8 @@ const (
 )
 
 // Stacks adds up the gaps of traces by stack: the operations from the root of a trace to the span
-// that has the gap. A stack has at most 256 frames; gaps of deeper spans count at a frame
-// "(deeper)". The zero Stacks is empty.
+// that has the gap. A stack has at most 256 frames; the last one, "(deeper)", has the gaps of all
+// deeper spans. The zero Stacks is empty and ready to use.
 //
 // Memory grows with the number of different stacks. The order in which traces are added makes no
 // difference. Stacks is not safe for concurrent use.
@@ -26,8 +26,8 @@ type Stacks struct {
 	labels     []frameName // by the values of names
 	frames     []frame     // parents before their children
 	children   map[frameKey]int32
-	touched    []int32 // frames with gaps of the trace that is being added
-	start, end time.Time
+	touched    []int32   // frames with a current value
+	start, end time.Time // of all traces
 }
 
 // frameName is an operation, or stands for all spans that are too deep.
@@ -63,11 +63,12 @@ type frame struct {
 	name     int32
 	depth    int32
 	sum      values
-	current  values    // of the trace that is being added
+	current  values    // the part of the trace that is being added
 	examples []example // the traces with the most self time
 }
 
-// values are the values of a sample in a profile: a number of gaps, then nanoseconds.
+// values are the values of a sample in a profile, by the constants below: the number of gaps, then
+// times in nanoseconds.
 type values [5]int64
 
 const (

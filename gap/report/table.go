@@ -8,15 +8,15 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// column is a column of numbers. On a narrow terminal the columns of the highest rank are dropped
-// first, and those of rank 0 are never dropped.
+// column is a column of numbers. If the table is too wide, the columns of the highest rank are
+// dropped first. Those of rank 0 are never dropped.
 type column struct {
 	heading string
 	width   int
 	rank    int
 }
 
-// tableRow is a row: numbers, the name they belong to, and the trace to look at.
+// tableRow is a row: numbers, what they belong to, and the id of the trace to look at.
 type tableRow struct {
 	numbers     []string
 	name, trace string
@@ -36,7 +36,7 @@ func (t *text) table(title string, columns []column, name, trace string, rows []
 	for _, l := range rows {
 		names, traces = max(names, ansi.StringWidth(l.name)), max(traces, len(l.trace))
 	}
-	const least = 24 // name columns that matter more than other columns
+	const least = 24 // the width of names that matters more than other columns
 	dropped := math.MaxInt
 	for rank := 3; rank > 0 && left < min(names, least); rank-- {
 		for _, c := range columns {

@@ -17,11 +17,11 @@ import (
 
 // TextOptions are the options of [Report.Text] and [Waterfall]. The zero value is for a file.
 type TextOptions struct {
-	Width      int  // columns, at least 60; 0 means 100 for a waterfall, and no bound for other lines
+	Width      int  // in columns, raised to 60; 0 means 100 for waterfalls, and no bound for other lines
 	Color      bool // use escape sequences for the 8 standard colours
 	ASCII      bool // use ASCII only, except in names
-	Rows       int  // the most spans in a waterfall; 0 means 100, less than 0 all
-	Operations int  // the most operations in the table; 0 means 20, less than 0 all
+	Rows       int  // show at most this many spans in a waterfall; 0 means 100, less than 0 all
+	Operations int  // list at most this many operations; 0 means 20, less than 0 all
 }
 
 // Text writes the waterfall of each drawn trace, a table of the listed gaps, and one of the
@@ -44,7 +44,7 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 	return err
 }
 
-// Waterfall writes one trace as a tree of its calls, each with a bar on a common time axis. The
+// Waterfall writes one trace as a tree of its spans, each with a bar on a common time axis. The
 // gaps of a span are marked on its bar. The later waits of a call are on the call's line.
 func Waterfall(w io.Writer, trace *gap.Trace, o TextOptions) error {
 	t := &text{options: o}
@@ -81,7 +81,8 @@ func (t *text) section() {
 	}
 }
 
-// plain replaces characters of our own that the terminal lacks. It is not for names.
+// plain replaces the characters of our own texts that are not ASCII, if ASCII is set. Do not use it
+// for names.
 func (t *text) plain(s string) string {
 	if t.options.ASCII {
 		s = strings.ReplaceAll(strings.ReplaceAll(s, "µs", "us"), "…", "...")
@@ -214,13 +215,13 @@ func sortedCodes(warnings map[gap.WarningCode]int) []gap.WarningCode {
 	return codes
 }
 
-// warning formats a warning. It may hold names, so it needs escaping.
+// warning formats a warning. Its message may contain names, which are untrusted.
 func warning(w gap.Warning) string { return printable.Text(w.String(), 300) }
 
 func (t *text) label(service, operation string) string {
 	l := label(service, operation)
 	if t.options.ASCII {
-		l = strings.ReplaceAll(l, "…", t.glyphs().ellipsis) // where it was truncated
+		l = strings.ReplaceAll(l, "…", t.glyphs().ellipsis) // from truncation
 	}
 	return l
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// top keeps the first elements of an order, at most most. It is a heap whose root is the last of
-// them.
+// top keeps the elements that compare orders first, at most as many as most says. It is a heap
+// whose root is the last of them.
 type top[T any] struct {
 	most    int
 	compare func(a, b T) int

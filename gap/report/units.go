@@ -9,7 +9,7 @@ import (
 // duration formats a duration with three digits and a unit.
 func duration(d time.Duration) string { return printable.Duration(d) }
 
-// unitOf returns the unit for the times in a picture of this length.
+// unitOf returns the unit for the times in a waterfall of this length.
 func unitOf(length time.Duration) (unit time.Duration, name string) {
 	switch {
 	case length >= 10*time.Second:
@@ -20,7 +20,8 @@ func unitOf(length time.Duration) (unit time.Duration, name string) {
 	return time.Microsecond, "µs"
 }
 
-// roundStep returns the smallest round distance between labels of an axis that enough accepts.
+// roundStep returns the smallest step between the labels of an axis that is round (1, 2 or 5 times
+// a power of ten, in nanoseconds) and that enough accepts.
 func roundStep(enough func(time.Duration) bool) time.Duration {
 	step := time.Nanosecond
 	for i := 0; !enough(step); i++ {

@@ -48,7 +48,7 @@ func (t *text) glyphs() glyphs {
 	return unicodeGlyphs
 }
 
-const numberWidth = 11 // " 12345.6 ms"
+const numberWidth = 11 // as in " 12345.6 ms"
 
 // picture is a waterfall that is being written.
 type picture struct {
@@ -177,7 +177,7 @@ func (p *picture) line(r row, label string) {
 		total += n.Duration()
 		self += n.SelfTime()
 		for g := range n.Gaps(0) {
-			if glyph, drawn := p.glyphs.gaps[g.Class]; drawn && !g.Joined() { // joined time has no place on the bar
+			if glyph, drawn := p.glyphs.gaps[g.Class]; drawn && !g.Joined() { // when joined time was is unknown
 				p.paint(cells, g.Start, g.End, cell{glyph, gapStyles[g.Class]}, false)
 			}
 		}
@@ -212,8 +212,9 @@ type cell struct {
 	style ansi.Style
 }
 
-// paint fills the cells that the interval covers at least to a half. If there is none, it fills the
-// cell in the middle if always is set or the interval covers a quarter of it.
+// paint fills the cells that the interval covers at least by half. If it covers none so far, paint
+// fills the cell in its middle, but only if always is set or the interval is a quarter of a cell
+// long.
 func (p *picture) paint(cells []cell, start, end time.Time, c cell, always bool) {
 	from, to := p.column(start.Sub(p.start)), p.column(end.Sub(p.start))
 	first, last := int(math.Round(from)), int(math.Round(to))
