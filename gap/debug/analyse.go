@@ -18,10 +18,10 @@ type answer struct {
 	stacks  report.Stacks
 	html    report.HTMLOptions
 	site    page.Site
-	missing string  // why there is no such trace
-	all     int     // number of traces
-	chosen  []entry // the newest first
-	matrix  []line  // of all traces, chosen or not
+	missing string  // why there is no such trace; "" if there is
+	all     int     // number of traces, included or not
+	chosen  []entry // the included traces, the newest first
+	matrix  []line  // of all traces, included or not
 }
 
 // entry is a trace in a list.
@@ -52,8 +52,9 @@ func describe(t *gap.Trace) entry {
 	return e
 }
 
-// analyse analyses all traces, and reports on the chosen ones. It stops when the client is gone.
-func (h *handler) analyse(ctx context.Context, c choice, format string) *answer {
+// analyse analyses all traces, and reports on those that the filter includes. It stops when the
+// client is gone.
+func (h *handler) analyse(ctx context.Context, f filter, format string) *answer {
 	type built struct {
 		trace    *gap.Trace
 		warnings []gap.Warning
@@ -71,7 +72,7 @@ func (h *handler) analyse(ctx context.Context, c choice, format string) *answer 
 		}
 		e := describe(t)
 		all = append(all, e)
-		if c.includes(e) {
+		if f.includes(e) {
 			a.chosen = append(a.chosen, e)
 			chosen = append(chosen, built{t, warnings})
 		}
@@ -87,19 +88,19 @@ func (h *handler) analyse(ctx context.Context, c choice, format string) *answer 
 	return a
 }
 
-// maxDrawn bounds the spans of all drawn traces in JSON and Perfetto's format, if there are
-// several.
+// maxDrawn bounds the spans of all drawn traces in JSON and Perfetto's format. A single trace may
+// have more.
 const maxDrawn = 20_000
 
 // drawnTraces returns report.Options.Traces. JSON and Perfetto's format have every span of a drawn
-// trace, so they draw only as many traces as surely fit, whichever are the worst.
+// trace. So it returns how many traces fit into maxDrawn even if the largest ones are drawn.
 func drawnTraces(chosen []entry, format string) int {
-	const usual, none = 10, -1
+	const most, none = 10, -1
 	switch format {
-	case "html", "pprof": // a page links to the traces, and a profile has all of them
+	case "html", "pprof": // the page links to the traces, and a profile is made of all of them
 		return none
-	case "text": // which shows a bounded number of rows
-		return usual
+	case "text": // it shows a bounded number of rows
+		return most
 	}
 	var sizes []int
 	for _, e := range chosen {
@@ -108,7 +109,7 @@ func drawnTraces(chosen []entry, format string) int {
 	slices.Sort(sizes)
 	n, spans := 0, 0
 	for _, size := range slices.Backward(sizes) {
-		if spans += size; n == usual || spans > maxDrawn {
+		if spans += size; n == most || spans > maxDrawn {
 			break
 		}
 		n++

@@ -10,15 +10,15 @@ import (
 	"github.com/gaptrace/gaptrace/gap/internal/page"
 )
 
-// Source is where traces come from, such as a *tracer.Recorder. Its methods are called by several
-// goroutines at once. The spans that it returns are read after it has returned.
+// Source is where traces come from, such as a *tracer.Recorder. Its methods must be safe for
+// concurrent use, and must not change spans that they have returned.
 type Source interface {
-	Traces() [][]gap.Span            // ordered by their newest span, the newest last
+	Traces() [][]gap.Span            // the spans of each trace; the trace with the newest span is last
 	Trace(id gap.TraceID) []gap.Span // nil if there is no such trace
 }
 
 // Handler returns a handler that serves the traces of source, see the package comment. Mount it at
-// a path that ends in a slash. It starts no goroutine.
+// a path that ends in a slash. It starts no goroutine, and asks source for traces on each request.
 func Handler(source Source) http.Handler {
 	return &handler{source: source, turn: make(chan struct{}, 1)}
 }
@@ -71,9 +71,9 @@ func fail(w http.ResponseWriter, status int, format string, args ...any) {
 	http.Error(w, "debug: "+fmt.Sprintf(format, args...), status)
 }
 
-// redirect adds the slash that relative links need. The path that the client sent may differ from
-// that of req, since a prefix was removed. Its last segment stays as it was sent: decoded, a%2Fb
-// would be two segments. It returns false if the path has the slash already.
+// redirect adds the slash at the end of the path that relative links need. It returns false if the
+// path has the slash already. It uses the path that the client sent, since StripPrefix has removed
+// a prefix from that of req. The last segment stays escaped: decoded, a%2Fb would be two segments.
 func redirect(w http.ResponseWriter, req *http.Request) bool {
 	sent, err := url.ParseRequestURI(req.RequestURI)
 	if err != nil {

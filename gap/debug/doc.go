@@ -1,5 +1,5 @@
 // Package debug serves the traces that a running program has recorded: the slow requests, their
-// gaps, and a profile of all gaps. It is to gaps what net/http/pprof is to profiles.
+// gaps, and a profile of all gaps. Mount it as you would mount net/http/pprof.
 //
 //	recorder := tracer.NewRecorder(0)
 //	t, closer, err := tracer.New("bookshop", tracer.WithRecorder(recorder))
@@ -8,9 +8,10 @@
 //
 // # Access
 //
-// Importing the package does nothing; the program has to mount the handler. It shows names of
-// services and operations, times and ids, but no tags and no logs. That is for the program's
-// developers only, and analysis takes CPU. So mount it on a listener of its own,
+// Importing the package does nothing; the program has to mount the handler. The pages show names of
+// services and operations, times and ids, but no tags and no logs. Give access only to the
+// program's developers, also because analysis takes CPU. Mount the handler on a listener of its
+// own,
 //
 //	go http.ListenAndServe("localhost:6060", mux)
 //
@@ -23,15 +24,17 @@
 //
 // # Pages
 //
-//   - ./ counts the recent traces by the operation and the duration of their root, and lists the
-//     worst gaps and the operations. ./?service=…&operation=…&bucket=… shows only the traces that
-//     match; each parameter is optional. The buckets are 0, 1ms, 10ms, 100ms and 1s, each named
-//     after its least duration, and error for traces in which a span failed.
+//   - ./ counts the recorded traces by the operation and the duration of their root, and lists the
+//     worst gaps and the operations. ./?service=…&operation=…&bucket=… shows only the traces whose
+//     root matches; each parameter is optional. The buckets 0, 1ms, 10ms, 100ms and 1s are ranges
+//     of durations, named after their least. The bucket error has the traces in which a span
+//     failed.
 //   - trace?id=… shows one trace as a waterfall, or 404 if it is not kept.
-//   - profile returns the gaps of the recent traces for go tool pprof.
+//   - profile returns the gaps of the recorded traces for go tool pprof. It takes the parameters of
+//     ./, too.
 //
 // Add format=html, json, perfetto, pprof or text to choose a format of package report. The default
-// is html, and pprof for profile.
+// is pprof for profile, and html for the others.
 //
 // # Cost
 //
@@ -39,6 +42,7 @@
 // those whose client is gone are dropped. A finished answer waits in memory for its client, so a
 // slow client delays nobody.
 //
-// Lists and waterfalls are bounded. JSON and Perfetto's format draw the ten worst traces, fewer if
-// these could have more than 20,000 spans, and at least one. An answer has at most 64 MiB.
+// Lists and waterfalls are bounded. JSON and Perfetto's format have the ten worst traces, or fewer
+// if ten could have more than 20,000 spans, but at least one. An answer of more than 64 MiB is
+// refused.
 package debug

@@ -16,21 +16,21 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// traces serves the chosen traces, which are all of them unless the query says otherwise.
-func (h *handler) traces(w http.ResponseWriter, req *http.Request, query url.Values, usual string) {
-	format, ok := formatOf(w, query, usual)
+// traces serves the traces that the query asks for, all of them if it has no filter.
+func (h *handler) traces(w http.ResponseWriter, req *http.Request, query url.Values, defaultFormat string) {
+	format, ok := formatOf(w, query, defaultFormat)
 	if !ok {
 		return
 	}
-	c, ok := parseChoice(query)
+	f, ok := parseFilter(query)
 	if !ok {
-		fail(w, http.StatusBadRequest, "unknown bucket %.100q; buckets are: %s", c.bucket, bucketKeys())
+		fail(w, http.StatusBadRequest, "unknown bucket %.100q; buckets are: %s", f.bucket, bucketKeys())
 		return
 	}
 	h.serve(w, req, format, func() *answer {
-		a := h.analyse(req.Context(), c, format)
+		a := h.analyse(req.Context(), f, format)
 		if format == "html" {
-			tracesPage(a, c)
+			tracesPage(a, f)
 		}
 		return a
 	})
@@ -89,8 +89,8 @@ var tracesTemplate = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("traces").Funcs(functions).Parse(tracesHTML))
 })
 
-// lineQuery returns the URL of the traces that a number in the matrix counts. It begins with ./,
-// since the page may be profile?format=html.
+// lineQuery returns the URL of the traces that a number in the matrix counts. It begins with ./ to
+// leave the page profile?format=html, too.
 func lineQuery(l line, bucket string) string {
 	q := url.Values{"service": {l.Service}, "operation": {l.Operation}}
 	if bucket != "" {
@@ -105,8 +105,8 @@ const (
 	maxListed = 100 // traces
 )
 
-// tracesPage adds the matrix, or a list of the chosen traces, to the page.
-func tracesPage(a *answer, c choice) {
+// tracesPage adds the matrix to the page, or a list of the chosen traces if there is a filter.
+func tracesPage(a *answer, f filter) {
 	data := struct {
 		Buckets    []bucket
 		Lines      []line
@@ -116,16 +116,16 @@ func tracesPage(a *answer, c choice) {
 		MoreTraces int
 		All        int
 	}{
-		Buckets: allBuckets(), All: a.all, Listed: !c.all(),
+		Buckets: allBuckets(), All: a.all, Listed: !f.all(),
 		Lines: a.matrix[:min(len(a.matrix), maxLines)], More: max(len(a.matrix)-maxLines, 0),
 		Traces: a.chosen[:min(len(a.chosen), maxListed)], MoreTraces: max(len(a.chosen)-maxListed, 0),
 	}
 	a.html.Title = "Gaps of recent traces"
-	if !c.all() {
-		a.html.Title = "Traces: " + c.String()
+	if !f.all() {
+		a.html.Title = "Traces: " + f.String()
 		a.site.Links = []page.Link{toAllTraces}
 	}
-	a.site.Links = append(a.site.Links, formatLinks("./", c.query)...)
+	a.site.Links = append(a.site.Links, formatLinks("./", f.query)...)
 	a.site.TraceURL = "trace?id="
 	var b bytes.Buffer
 	if err := tracesTemplate().Execute(&b, data); err != nil {

@@ -42,8 +42,8 @@ var formats = map[string]format{
 
 // formatOf returns the name of the requested format. If it is unknown, formatOf answers and returns
 // false.
-func formatOf(w http.ResponseWriter, query url.Values, usual string) (name string, ok bool) {
-	name = usual
+func formatOf(w http.ResponseWriter, query url.Values, defaultFormat string) (name string, ok bool) {
+	name = defaultFormat
 	if query.Has("format") {
 		name = query.Get("format")
 	}
@@ -54,8 +54,8 @@ func formatOf(w http.ResponseWriter, query url.Values, usual string) (name strin
 	return name, ok
 }
 
-// serve analyses and renders, one request at a time, since both may take much CPU. It writes the
-// result afterwards, so that nobody waits for a slow client.
+// serve analyses and renders one request at a time, since both may take much CPU. It writes the
+// answer only when the next request may start, so that no request waits for a slow client.
 func (h *handler) serve(w http.ResponseWriter, req *http.Request, name string, analyse func() *answer) {
 	format := formats[name]
 	a := &answer{}
@@ -92,7 +92,8 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request, name string, a
 	_, _ = w.Write(out.buffer.Bytes()) // fails only if the client is gone
 }
 
-// inTurn calls work when no other request is worked on. It does not if the client is gone by then.
+// inTurn waits until no other request is worked on, then calls work. It does not call work if the
+// client is gone by then.
 func (h *handler) inTurn(ctx context.Context, work func(context.Context) error) error {
 	select {
 	case h.turn <- struct{}{}:
@@ -106,8 +107,7 @@ func (h *handler) inTurn(ctx context.Context, work func(context.Context) error) 
 	}
 }
 
-// maxOutput bounds an answer. Only many spans with very long names, or very many operations, exceed
-// it.
+// maxOutput bounds an answer, in bytes. Only very long names or very many operations exceed it.
 const maxOutput = 64 << 20
 
 var errTooLarge = fmt.Errorf("the answer has more than %d MiB; ask for fewer traces, or for text or html",
