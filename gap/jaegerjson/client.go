@@ -20,18 +20,18 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// defaultMaxBytes bounds an answer after decompression. It is enough for two and a half million
-// spans.
+// defaultMaxBytes bounds an answer after decompression. It is enough for about two and a half
+// million spans.
 const defaultMaxBytes = 1 << 30
 
 // Client reads traces from a Jaeger query service. It is safe for concurrent use.
 //
-// A request that fails without an answer, or is answered by 429 or a status of 500 and above, is
-// retried at most three times: after 250 ms, 500 ms and 1 s, or after Retry-After if that is
-// longer, up to 30 s. The function of [WithProgress] sees each retry. An answer that breaks off is
-// not retried, since some of its traces have been yielded. A context that ends stops requests,
-// waits and reading. An answer may have 1 GiB after decompression, unless [WithMaxBytes] says
-// otherwise.
+// A request that gets no answer, or status 429, 500 or above, is retried at most three times: after
+// 250 ms, 500 ms and 1 s, or after Retry-After if that is longer. It is not retried if Retry-After
+// is more than 30 s, or if the server's certificate is invalid. The function of [WithProgress] sees
+// each retry. An answer that breaks off is not retried, since some of its traces have been yielded.
+// The end of the context stops requests, waits and reading. An answer may have at most 1 GiB after
+// decompression, unless [WithMaxBytes] sets another bound.
 type Client struct {
 	// URL is the URL of Jaeger's UI, with its base path: http://localhost:16686 or
 	// https://example.com/jaeger. A user and password in it are sent as basic authentication, and
@@ -41,13 +41,13 @@ type Client struct {
 	// HTTP sends the requests; nil means http.DefaultClient.
 	HTTP *http.Client
 
-	// Raw turns off Jaeger's correction of clocks, but only for Traces. Jaeger always corrects what
-	// Find returns, and says so in the Warnings of spans.
+	// Raw turns off Jaeger's correction of clocks in Traces. It has no effect on Find, whose traces
+	// Jaeger always corrects. Jaeger says in a span's Warnings that it has moved the span.
 	Raw bool
 }
 
-// Find yields the traces that q describes, as [Read] does, while they come. Each iteration over the
-// result is a new request.
+// Find yields the traces that q asks for, as [Read] does, while they arrive. Each iteration over
+// the result sends a new request.
 func (c *Client) Find(ctx context.Context, q Query, opts ...Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
 		values, err := q.values()
@@ -60,7 +60,8 @@ func (c *Client) Find(ctx context.Context, q Query, opts ...Option) iter.Seq2[[]
 }
 
 // Traces yields the traces with these ids, as [Read] does. It requests one after the other. If
-// Jaeger does not have one, Traces yields a [*QueryError] with code 404 and goes on.
+// Jaeger reports an error for one, such as 404, Traces yields a [*QueryError] and goes on with the
+// next. Any other error ends it.
 func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
 		config := newConfig(opts)
@@ -96,7 +97,7 @@ func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...Option) 
 	}
 }
 
-// Services returns the names of the services that Jaeger knows, in sorted order.
+// Services returns the names of the services that Jaeger knows, sorted.
 func (c *Client) Services(ctx context.Context) ([]string, error) {
 	res, name, err := c.get(ctx, url.Values{}, nil, "api", "services")
 	if err != nil {
@@ -151,7 +152,8 @@ func (c *Client) base() (*url.URL, *url.Userinfo, error) {
 	return u, user, nil
 }
 
-// get returns an answer of status 200 that is not a web page, and its name for errors.
+// get returns an answer of status 200 that is not a web page, and the name of its input for errors.
+// It retries.
 func (c *Client) get(
 	ctx context.Context, values url.Values, progress func(Progress), path ...string,
 ) (*http.Response, string, error) {
@@ -189,8 +191,7 @@ func (c *Client) get(
 	}
 }
 
-// try sends a request once. If that fails, it returns how long to wait at least before a retry, or
-// never.
+// try sends a request once. If that fails, it returns the least wait before a retry, or never.
 func (c *Client) try(req *http.Request) (*http.Response, time.Duration, error) {
 	res, err := cmp.Or(c.HTTP, http.DefaultClient).Do(req)
 	if err != nil {

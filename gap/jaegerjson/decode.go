@@ -23,8 +23,8 @@ type decoder struct {
 	jsonscan.Scanner
 	*config
 	yield       func([]gap.Span, error) bool
-	trace       *trace // the current one
-	texts       map[string]any
+	trace       *trace         // the current one
+	texts       map[string]any // the cache of intern
 	queryErrors []*QueryError
 	traces      int
 	spans       int
@@ -35,7 +35,7 @@ type trace struct {
 	id         gap.TraceID
 	full       [][]gap.Span            // full chunks; a single slice would be copied whenever it grows
 	spans      []gap.Span              // the last chunk
-	processes  map[string]*gap.Process // by Jaeger's key; they may come after the spans
+	processes  map[string]*gap.Process // by processID; their content may come after the spans
 	references slab[gap.Reference]
 	fields     slab[gap.Field]
 }
@@ -127,7 +127,7 @@ func (d *decoder) complete() {
 			s.TraceID = t.id
 		}
 		if p := s.Process; p != nil && p.Service == "" && len(p.Tags) == 0 {
-			s.Process = nil // only its key is known
+			s.Process = nil // the input has only its processID
 		}
 	}
 	d.traces++
@@ -173,7 +173,7 @@ func (d *decoder) queryError() {
 	}
 }
 
-// process returns the process with this key. It is empty until processes has been read.
+// process returns the process with this processID. It is empty until "processes" has been read.
 func (t *trace) process(name []byte) *gap.Process {
 	p, ok := t.processes[string(name)]
 	if !ok {

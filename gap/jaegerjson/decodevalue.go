@@ -20,8 +20,8 @@ const (
 	maxText  = 256 // bytes
 )
 
-// intern returns b as a string, from a cache. It is in an interface, as a Field needs it, to save
-// its allocation, too.
+// intern returns b as a string, from a cache. The result is an interface, as [gap.Field] needs it,
+// to save that allocation, too.
 func (d *decoder) intern(b []byte) any {
 	if len(b) > maxText {
 		return string(b)
@@ -45,8 +45,8 @@ func (d *decoder) string() string {
 	return d.intern(d.Text()).(string)
 }
 
-// traceID reads an id of up to 32 hexadecimal digits. Any other text, as people write by hand, is
-// hashed, so that references to it are still found.
+// traceID reads an id of up to 32 hexadecimal digits. Any other text, such as an id written by
+// hand, is hashed, so that references to it are still found.
 func (d *decoder) traceID() gap.TraceID {
 	if d.Null() {
 		return gap.TraceID{}
@@ -95,8 +95,8 @@ func hex(b []byte) (id uint64, ok bool) {
 // micros reads a number of microseconds, or a string that holds one. It returns the whole
 // microseconds and the rest in nanoseconds. null is 0.
 //
-// A number from 1<<63 up is negative, since Jaeger's backends store negative durations as unsigned.
-// A number that does not fit into 64 bits becomes the largest.
+// A number of at least 1<<63 is negative, since Jaeger's backends store negative durations as
+// unsigned. A number that does not fit into 64 bits becomes the nearest that does.
 func (d *decoder) micros(what string) (whole int64, rest time.Duration) {
 	var text []byte
 	d.Peek()
@@ -234,7 +234,8 @@ func (d *decoder) value() value {
 	return value{}
 }
 
-// convert returns v as its type says. If the type is unknown or does not fit, the JSON decides.
+// convert returns v with the Go type for typ. If typ is unknown or v is not of it, the type is that
+// of the JSON value.
 func (d *decoder) convert(v value, typ string) any {
 	typ = strings.ToLower(typ)
 	switch {

@@ -3,7 +3,7 @@
 //
 //	for spans, err := range jaegerjson.Read(file) {
 //		if err != nil {
-//			return err // file, offset, and what was expected; the traces before it have been yielded
+//			return err // with the offset and what was expected there
 //		}
 //		trace, warnings := gap.Build(spans)
 //		…
@@ -19,12 +19,12 @@
 //   - spans as Jaeger stores them in Elasticsearch, each with its process
 //   - several of these one after the other, as in a file that was appended to
 //
-// Any of them may be compressed by gzip, whatever its name, and may begin with a byte order mark.
-// OTLP is not read.
+// The input may be compressed by gzip, whatever the file's name, and may begin with a byte order
+// mark. OTLP is not read.
 //
-// Read reads in one pass and yields a trace as soon as it is complete, so a stream of many traces
-// takes the memory of the largest. By default it keeps only the tags that analysis needs, and no
-// logs.
+// Read yields a trace as soon as it is complete, so a stream of many traces takes only the memory
+// of the largest. By default it keeps only the tags that analysis needs, and no logs, see
+// [WithTags] and [WithEverything].
 //
 // # Units and types
 //
@@ -35,9 +35,10 @@
 //
 // # Errors
 //
-// Malformed input is an [*Error], with the offset and what was expected there. Nothing after it is
-// read. An error that Jaeger has reported is a [*QueryError], and comes after the traces.
+// Malformed input ends reading with an [*Error], which has the offset and what was expected there.
+// The traces before it have been yielded. An error that Jaeger has reported is a [*QueryError]. It
+// comes after the traces, so a caller that stops at the first error has all of them.
 //
-// Nesting is bounded to 10,000 levels, and a string that is kept to 16 MiB. [WithMaxBytes] bounds
-// the whole input.
+// Input nested deeper than 10,000 levels, or with a string of more than 16 MiB that Read would
+// keep, is malformed. [WithMaxBytes] bounds the whole input.
 package jaegerjson

@@ -9,18 +9,18 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// Error is malformed input, or input that could not be read to its end. Traces before Offset have
-// been yielded.
+// Error reports malformed input, or input that could not be read to its end. Traces before Offset
+// have been yielded.
 type Error struct {
 	Name         string // of the input, "" if it has none
 	Offset       int64  // in bytes; counted after decompression
 	Decompressed bool   // the input was compressed
-	Expected     string // "" if the input could not be read
-	Found        string // instead of what was expected; "" if Err says it
-	Err          error  // io.ErrUnexpectedEOF if the input ends too soon, an error of the reader, or nil
+	Expected     string // at Offset; "" if the reader failed
+	Found        string // at Offset; "" if Err is not nil
+	Err          error  // io.ErrUnexpectedEOF if the input ends too soon, the reader's error, or nil
 }
 
-// Error returns all of it in one line.
+// Error returns one line with all of this.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Name != "" {
@@ -45,8 +45,8 @@ func (e *Error) Error() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// TooLargeError is an input that has more than this many bytes after decompression. The bound is
-// that of [WithMaxBytes] or [Client].
+// TooLargeError reports input of more than this many bytes after decompression, the bound of
+// [WithMaxBytes] or [Client]. An [*Error] wraps it.
 type TooLargeError int64
 
 // Error names the bound.
@@ -54,15 +54,15 @@ func (e TooLargeError) Error() string {
 	return fmt.Sprintf("more than %d bytes, which is the limit", int64(e))
 }
 
-// QueryError is an error that a Jaeger query service reported, in an answer or in one that was
-// saved to a file.
+// QueryError is an error that a Jaeger query service reported, either in an answer to [Client] or
+// in an answer that was saved to a file.
 type QueryError struct {
-	Code    int         // HTTP status, such as 404 if there is no such trace; 0 if unknown
+	Code    int         // HTTP status, such as 404 if Jaeger does not have the trace; 0 if unknown
 	Message string      // Jaeger's message
 	TraceID gap.TraceID // zero if the error is not about one trace
 }
 
-// Error returns all of it in one line.
+// Error returns one line with all of this.
 func (e *QueryError) Error() string {
 	var b strings.Builder
 	b.WriteString("the query service answers")

@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// Query says which traces to find. Only Service is required.
+// Query says which traces [Client.Find] finds. Only Service is required.
 type Query struct {
 	Service   string
 	Operation string
-	Tags      map[string]string // a span of the trace must have all of them
+	Tags      map[string]string // one span of the trace must have all of them
 
 	// Start and End bound the start of a trace's spans. A zero End means now. A zero Start means
 	// Lookback before End. If Lookback is zero, too, Jaeger chooses, which is two days before now.
 	Start, End time.Time
 	Lookback   time.Duration
 
-	MinDuration, MaxDuration time.Duration // of a span; zero means no bound
-	Limit                    int           // zero means Jaeger's default, which is 100
+	MinDuration, MaxDuration time.Duration // of a span, not of the trace; zero means no bound
+	Limit                    int           // most traces; zero means Jaeger's default, which is 100
 }
 
 // values returns the parameters of the query service's URL.

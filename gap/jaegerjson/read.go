@@ -12,7 +12,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/jaegerjson/internal/jsonscan"
 )
 
-// Option adjusts reading.
+// Option adjusts [Read], [Client.Find] and [Client.Traces].
 type Option func(*config)
 
 type config struct {
@@ -37,9 +37,9 @@ func newConfig(opts []Option) *config {
 	return c
 }
 
-// WithTags keeps the tags of spans with these keys, too. By default only those that analysis needs
-// are kept: span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. All tags of
-// processes are kept in any case.
+// WithTags keeps the tags of spans with these keys, in addition to those that analysis needs:
+// span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. By default Read keeps
+// only the latter. It always keeps all tags of processes.
 func WithTags(keys ...string) Option {
 	return func(c *config) {
 		for _, key := range keys {
@@ -48,16 +48,16 @@ func WithTags(keys ...string) Option {
 	}
 }
 
-// WithEverything keeps all tags and logs, so that [Write] can write the same traces again.
+// WithEverything keeps all tags and logs, so that [Write] can write them again.
 func WithEverything() Option { return func(c *config) { c.everything = true } }
 
 // WithName names the input, for errors. The default is the result of the reader's Name method, if
 // it has one as *os.File does.
 func WithName(name string) Option { return func(c *config) { c.name = name } }
 
-// WithMaxBytes bounds the size of an input after decompression. A larger one ends with a
-// [TooLargeError]. 0 or less means no bound, which is the default of [Read]; that of [Client] is 1
-// GiB.
+// WithMaxBytes bounds the size of an input after decompression. Reading a larger one ends with an
+// [*Error] that wraps a [TooLargeError]. 0 or less means no bound. The default is no bound for
+// [Read], and 1 GiB for [Client].
 func WithMaxBytes(n int64) Option { return func(c *config) { c.maxBytes = max(n, 0) } }
 
 // WithProgress calls f while reading, about once for each 64 KiB, and at the end.
@@ -68,16 +68,15 @@ type Progress struct {
 	Bytes  int64 // after decompression
 	Traces int   // complete ones
 	Spans  int   // including those of the current trace
-	Retry  error // if a [Client] is about to retry a request: why
+	Retry  error // why a Client is about to retry a request; nil if it is not
 }
 
-// Read reads the traces in r, and yields the spans of each as soon as it is complete. The package
-// comment says which formats it reads. Callers may change the spans, but not what they point to,
-// which spans may share.
+// Read reads the traces in r, and yields the spans of each trace as soon as it is complete. The
+// package comment says which formats it reads. Callers may change the spans, but not what they
+// point to, since spans may share it.
 //
-// Errors come after all traces, and without spans. The first may be an [*Error], after which
-// nothing can be read. Then comes a [*QueryError] for each error that Jaeger has reported in the
-// input. So a caller that stops at the first error has all traces that can be read.
+// Errors come after all traces, and without spans: first an [*Error] if the input is malformed,
+// then a [*QueryError] for each of the first 100 errors that Jaeger has reported in the input.
 //
 // Read keeps only one trace in memory. Iterate over the result once, since r can be read only once.
 func Read(r io.Reader, opts ...Option) iter.Seq2[[]gap.Span, error] {
@@ -130,7 +129,7 @@ func (c *config) read(r io.Reader, yield func([]gap.Span, error) bool) {
 	}
 }
 
-// boundedReader reads at most max bytes from r, and then fails with a TooLargeError if r has more.
+// boundedReader reads at most max bytes from r. It fails with a TooLargeError if r has more.
 type boundedReader struct {
 	r         io.Reader
 	left, max int64

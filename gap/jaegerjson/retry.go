@@ -9,19 +9,20 @@ import (
 	"time"
 )
 
-// pauses are the waits before retries. They are short, since a person is waiting.
+// pauses are the least waits before retries. They are short, since a person is waiting.
 var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second}
 
 const (
 	maxRetryAfter = 30 * time.Second
-	never         = time.Duration(-1)
+	never         = time.Duration(-1) // do not retry
 )
 
-// retryAfter returns the wait that the server asks for, or never if it is too long.
+// retryAfter returns the wait that the server asks for, or never if that is longer than
+// maxRetryAfter.
 func retryAfter(h http.Header) time.Duration {
 	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 63)
 	switch {
-	case err != nil && !errors.Is(err, strconv.ErrRange): // there is none, or it is a date
+	case err != nil && !errors.Is(err, strconv.ErrRange): // it is missing, or a date
 		return 0
 	case seconds > uint64(maxRetryAfter/time.Second):
 		return never

@@ -12,12 +12,13 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// Write writes traces as a Jaeger query service does, so that Jaeger's UI opens the file, and Read
-// reads it. Each element of traces is the spans of one trace.
+// Write writes traces as a Jaeger query service does. Jaeger's UI and [Read] can read the output.
+// Each element of traces is the spans of one trace.
 //
 // Jaeger's times are in microseconds. Write rounds the start and the end of each span down, so that
-// spans that touch or contain each other still do. The duration is the difference. A process is
-// written once for each pointer to it.
+// spans that touch or contain each other still do. A value that is not of a type that [gap.Field]
+// allows is written as a string. Spans that share a pointer to a Process share its entry in the
+// output.
 func Write(w io.Writer, traces ...[]gap.Span) error {
 	b := bufio.NewWriter(w)
 	e := json.NewEncoder(b) // ends each span with a new line

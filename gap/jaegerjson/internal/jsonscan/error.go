@@ -8,15 +8,15 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// Error is malformed input.
+// Error reports malformed input, or an error of Source.
 type Error struct {
 	Offset   int64
-	Expected string // "" if Source failed
-	Found    string // "" if Err says it
+	Expected string // at Offset; "" if Source failed
+	Found    string // at Offset; "" if Err is not nil
 	Err      error  // io.ErrUnexpectedEOF if the input ends too soon, an error of Source, or nil
 }
 
-// Error returns all of it in one line.
+// Error returns one line with all of this.
 func (e *Error) Error() string {
 	return fmt.Sprintf("byte %d: expected %s, found %s (%v)", e.Offset, e.Expected, e.Found, e.Err)
 }

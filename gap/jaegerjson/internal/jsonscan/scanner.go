@@ -13,15 +13,15 @@ const (
 
 // Scanner reads JSON values from Source, in the order in which they come.
 //
-// The first error is kept in Err, and ends the input: all later reads find nothing, and their
-// errors are dropped. So callers check Err only at the end.
+// The first error is kept in Err, and ends the input. Later reads return zero values, and their
+// errors are dropped. So callers may check Err only at the end.
 type Scanner struct {
 	Source io.Reader
 	End    error  // why Source has no more: io.EOF, or its error. nil before that
 	Err    error  // the first error
 	OnRead func() // called after each read of Source, unless nil
 
-	buf   []byte // read and not dropped yet; buf[pos:] is ahead
+	buf   []byte // read from Source; buf[pos:] is not consumed yet
 	pos   int
 	base  int64 // offset of buf[0] in the input
 	depth int
@@ -112,8 +112,8 @@ func (s *Scanner) Peek() byte {
 	}
 }
 
-// Object reads an object. It calls f for each key, which must read or skip the value. The key is
-// valid until then. null has no keys.
+// Object reads an object, or null as an empty one. For each key it calls f, which must read or skip
+// the value. The key is valid until f reads the value.
 func (s *Scanner) Object(f func(key []byte)) {
 	s.list('{', '}', "an object", func() {
 		s.key = append(s.key[:0], s.Text()...)
@@ -126,8 +126,8 @@ func (s *Scanner) Object(f func(key []byte)) {
 	})
 }
 
-// Array reads an array. It calls f for each element, which must read or skip it. null has no
-// elements.
+// Array reads an array, or null as an empty one. For each element it calls f, which must read or
+// skip it.
 func (s *Scanner) Array(f func()) { s.list('[', ']', "an array", f) }
 
 func (s *Scanner) list(open, end byte, what string, f func()) {
@@ -193,8 +193,8 @@ func (s *Scanner) Text() []byte {
 	return []byte(text)
 }
 
-// quoted reads a string, and returns it without quotes, with its escapes. If hold is false it keeps
-// nothing in memory and returns nothing.
+// quoted reads a string. It returns it without quotes and with its escapes, which escaped says
+// there are. If hold is false it keeps nothing in memory and returns nothing.
 func (s *Scanner) quoted(hold bool) (raw []byte, escaped bool) {
 	if s.Peek() != '"' {
 		s.Fail(0, "a string")
@@ -290,7 +290,7 @@ func (s *Scanner) Number() []byte {
 	return s.buf[s.pos-n : s.pos]
 }
 
-// digits returns the position after the digits n bytes ahead, or -1 if there is none.
+// digits returns the position after the digits n bytes ahead, or -1 if there are none.
 func (s *Scanner) digits(n int) int {
 	for from := n; ; n++ {
 		switch c, _ := s.at(n); {
