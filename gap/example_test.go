@@ -35,7 +35,7 @@ func Example() {
 	}
 	for n := range trace.Nodes() {
 		indent := strings.Repeat("  ", n.Depth())
-		fmt.Printf("%s%s %v, self time: gaps %v\n", indent, n.Span().Operation, n.Duration(), n.SelfTime())
+		fmt.Printf("%s%s %v, self time %v\n", indent, n.Span().Operation, n.Duration(), n.SelfTime())
 		for g := range n.Gaps(time.Millisecond / 2) {
 			what := "uncovered"
 			if g.Joined() {
@@ -45,14 +45,14 @@ func Example() {
 		}
 	}
 	// Output:
-	// HTTP GET 80ms, self time: gaps 50.8ms
+	// HTTP GET 80ms, self time 50.8ms
 	//   · self 5ms uncovered, from 0s on
 	//   · self 800µs joined in sql query, from 5ms on
 	//   · self 3ms uncovered, from 25ms on
 	//   · self 42ms uncovered, from 38ms on
-	//   sql query 20ms, self time: gaps 0s
+	//   sql query 20ms, self time 0s
 	//     · remote 20ms uncovered, from 5ms on
-	//   sql query wait 10ms, self time: gaps 0s
+	//   sql query wait 10ms, self time 0s
 	//     · remote 10ms uncovered, from 28ms on
 }
 

@@ -28,12 +28,12 @@ func ExampleRead() {
 		}
 		trace, _ := gap.Build(spans)
 		for root := range trace.Roots() {
-			fmt.Println(root.Span().Process.Service, root.Span().Operation, root.Duration(), "self time:",
+			fmt.Println(root.Span().Process.Service, root.Span().Operation, root.Duration(), "self time",
 				root.SelfTime())
 		}
 	}
 	// Output:
-	// bookshop GET /books 100ms self time: 40ms
+	// bookshop GET /books 100ms self time 40ms
 	// traces.json: byte 482: expected the end of a string, found the end of the input
 }
 
