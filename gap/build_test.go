@@ -15,7 +15,7 @@ func TestBrokenTraces(t *testing.T) {
 			spans: "A [0,9)\n B [1,5) <X", tree: "A B(incomplete)", gaps: "A self [0,9), B self [1,5)",
 			warnings: "missing-parent B",
 		},
-		"so does a missing cause": {
+		"a missing FollowsFrom parent makes an incomplete root, too": {
 			spans: "B [1,5) ~X", tree: "B(incomplete)", gaps: "B self [1,5)", warnings: "missing-parent B",
 		},
 		"a wait whose parent is missing hangs below its call": {
@@ -31,10 +31,10 @@ func TestBrokenTraces(t *testing.T) {
 			warnings: "no-span-id, no-span-id, duplicate",
 		},
 		"a span below itself is a root": {spans: "A [0,2) <A", tree: "A", gaps: "A self [0,2)", warnings: "cycle A"},
-		"below itself and another": {
+		"a span below itself and another is below the other": {
 			spans: "A [0,2)\n B [0,1) <B <A", tree: "A B<A", gaps: "A self [1,2), B self [0,1)", warnings: "cycle B",
 		},
-		"a cycle is cut where it starts": {
+		"the first span of a cycle becomes a root": {
 			spans: "A [5,7) <C\n B [1,9) <A\n C [3,8) <B\n D [0,1) <A", tree: "B C<B A<C D<A",
 			gaps:     "B self [1,3), B self [8,9), C self [3,5), C self [7,8), A self [5,7), D self [0,1)",
 			warnings: "cycle B",
@@ -47,7 +47,7 @@ func TestBrokenTraces(t *testing.T) {
 			spans: "A [0,9)\n B2 [2,5) <A\n B1 [1,5) <A", tree: "A B1<A",
 			gaps: "A self [0,1), A self [5,9), B1 self [1,5)", warnings: "same-id B",
 		},
-		"otherwise the longer, otherwise the lesser": {
+		"of two that start together the longer is kept, then the lesser": {
 			spans: "A [0,9)\n A2 [0,9)\n B1 [1,5)\n B2 [1,6)", tree: "A B2", gaps: "A self [0,9), B2 self [1,6)",
 			warnings: "same-id A, same-id B",
 		},
@@ -58,7 +58,7 @@ func TestBrokenTraces(t *testing.T) {
 			spans: "A [0,9) trace=3\n B [0,9) trace=3\n C [0,9) <A trace=4\n D [0,9)", tree: "A B",
 			gaps: "A self [0,9), B self [0,9)", warnings: "foreign-trace, foreign-trace",
 		},
-		"of equals the one with the lowest id": {
+		"of traces with equally many spans the lowest id is kept": {
 			spans: "A [0,9) trace=4\n B [0,9) trace=3", tree: "B", gaps: "B self [0,9)", warnings: "foreign-trace",
 		},
 	})
@@ -66,11 +66,11 @@ func TestBrokenTraces(t *testing.T) {
 
 func TestSpansWithoutTimes(t *testing.T) {
 	check(t, map[string]drawing{
-		"one starts with its parent": {
+		"a span without times starts with its parent": {
 			spans: "A [5,9) @x/1\n B [0,0) timeless <A @y/2", tree: "A B<A", gaps: "A self [5,9)", path: "A[5,9)",
 			warnings: "bad-time B",
 		},
-		"so does its child": {
+		"a child of a span without times starts with it": {
 			spans: "A [5,9)\n B [0,0) timeless <A\n C [0,0) timeless <B", tree: "A B<A C<B", gaps: "A self [5,9)",
 			warnings: "bad-time B, bad-time C",
 		},
@@ -78,14 +78,14 @@ func TestSpansWithoutTimes(t *testing.T) {
 			spans: "A [0,0) timeless\n B [5,9) <A @x/1\n C [3,4)", tree: "C A B~A(detached)",
 			gaps: "C self [3,4), B self [5,9)", warnings: "bad-time A",
 		},
-		"it moves with its parent": {
+		"a span without times moves with its parent": {
 			spans: "A [100,200) client @x/1\n B [0,60) server <A @y/2\n " +
 				"C [0,0) timeless <B @y/2\n D [10,20) <C @y/2",
 			tree:     "A B<A C<B D~C(detached)",
 			gaps:     "A wire [100,120), A wire [180,200), B self [120,180), D self [130,140)",
 			warnings: "bad-time C, clock-skew B",
 		},
-		"all of them stay": {
+		"a trace without any times stays": {
 			spans: "A [0,0) timeless\n B [0,0) timeless <A", tree: "A B<A", gaps: "",
 			warnings: "bad-time A, bad-time B",
 		},
@@ -98,7 +98,7 @@ func TestSharedIDsOfZipkin(t *testing.T) {
 			spans: "A [0,20) @a\n B [2,12) client <A @a\n Bs [4,10) server <A @b", tree: "A B<A Bs<B",
 			gaps: "A self [0,2), A self [12,20), B wire [2,4), B wire [10,12), Bs self [4,10)",
 		},
-		"even if its clock is early": {
+		"the server is the client's child even if its clock is early": {
 			spans: "Bs [1,9) server @b\n B [2,12) client @a", tree: "B Bs<B",
 			gaps: "B wire [2,3), B wire [11,12), Bs self [3,11)", warnings: "clock-skew B",
 		},
@@ -107,7 +107,7 @@ func TestSharedIDsOfZipkin(t *testing.T) {
 			gaps: "B wire [2,4), B wire [10,12), Bs self [4,5), Bs self [6,7), Bs self [8,10), C self [5,6), " +
 				"D self [7,8)",
 		},
-		"except those of the client's process": {
+		"children of the client's process hang below the client": {
 			spans: "B [2,12) client @a\n Bs [4,10) server @b\n C [2,3) client <B @a", tree: "B C<B Bs<B",
 			gaps: "B wire [3,4), B wire [10,12), C remote [2,3), Bs self [4,10)",
 		},

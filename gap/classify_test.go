@@ -25,7 +25,7 @@ func TestClasses(t *testing.T) {
 		"a server that only follows from the client: remote": {
 			spans: "A [0,10) client\n B [2,8) ~A server", gaps: "A remote [0,10), B self [2,8)",
 		},
-		"a kind set twice counts as last set": {
+		"of a kind that is set twice the last counts": {
 			spans: "A [0,10) server client", gaps: "A remote [0,10)",
 		},
 		"a server below a span that is no client": {

@@ -18,24 +18,26 @@ func TestCriticalPath(t *testing.T) {
 		"no spans":     {},
 		"a span alone": {spans: "A [0,9)", path: "A[0,9)", gaps: "-"},
 		"a child":      {spans: "A [0,9)\n B [2,5) <A", path: "A[0,2) B[2,5) A[5,9)", gaps: "-"},
-		"and its child": {
+		"a span and its child": {
 			spans: "A [0,9)\n B [2,5) <A\n C [3,4) <B", path: "A[0,2) B[2,3) C[3,4) B[4,5) A[5,9)", gaps: "-",
 		},
-		"of two at once": {spans: "A [0,9)\n B [2,5) <A\n C [2,7) <A", path: "A[0,2) C[2,7) A[7,9)", gaps: "-"},
-		"one after other": {
+		"of two children at once, the longer": {
+			spans: "A [0,9)\n B [2,5) <A\n C [2,7) <A", path: "A[0,2) C[2,7) A[7,9)", gaps: "-",
+		},
+		"one child after the other": {
 			spans: "A [0,9)\n B [2,5) <A\n C [5,7) <A", path: "A[0,2) B[2,5) C[5,7) A[7,9)", gaps: "-",
 		},
-		"two that overlap": {
+		"two children that overlap": {
 			spans: "A [0,9)\n B [2,5) <A\n C [4,7) <A", path: "A[0,2) B[2,4) C[4,7) A[7,9)", gaps: "-",
 		},
 		"of two that go on, the one that starts first": {
 			spans: "A [0,9)\n B [3,6) <A\n C [2,7) <A\n D [5,8) <A", path: "A[0,2) C[2,5) D[5,8) A[8,9)", gaps: "-",
 		},
-		"the one that ends just then, not one that goes on": {
+		"a child that ends now comes before one that goes on": {
 			spans: "A [0,9)\n B [1,7) <A\n C [3,5) <A\n D [5,8) <A", path: "A[0,1) B[1,3) C[3,5) D[5,8) A[8,9)",
 			gaps: "-",
 		},
-		"of two that end just then, the longer": {
+		"of two that end now, the longer": {
 			spans: "A [0,9)\n B [3,5) <A\n C [2,5) <A", path: "A[0,2) C[2,5) A[5,9)", gaps: "-",
 		},
 		"of two alike, the lower id": {
@@ -44,7 +46,7 @@ func TestCriticalPath(t *testing.T) {
 		"a child up to its parent's end": {
 			spans: "A [0,9)\n B [5,12) <A", path: "A[0,5) B[5,9)", gaps: "-",
 		},
-		"but rather one that its parent saw end": {
+		"a child that its parent saw end comes before one that outlives it": {
 			spans: "A [0,9)\n B [5,12) <A\n C [6,9) <A", path: "A[0,5) B[5,6) C[6,9)", gaps: "-",
 		},
 		"a child from its parent's start on": {spans: "A [3,9)\n B [0,5) <A", path: "B[3,5) A[5,9)", gaps: "-"},
@@ -55,11 +57,11 @@ func TestCriticalPath(t *testing.T) {
 		"no child of no length": {
 			spans: "A [0,9)\n B [5,5) <A\n C [9,9) <A\n D [0,0) <A", path: "A[0,9)", gaps: "-",
 		},
-		"nothing where the root has no length": {spans: "A [5,5)\n B [5,5) <A", gaps: ""},
+		"nothing if the root has no length": {spans: "A [5,5)\n B [5,5) <A", gaps: ""},
 		"no child that nobody waits for": {
 			spans: "A [0,9) producer\n B [2,4) ~A\n C [5,6) consumer <A\n D [9,11) <A", path: "A[0,9)", gaps: "-",
 		},
-		"nor what is below it": {spans: "A [0,9)\n B [2,4) ~A\n C [3,4) <B", path: "A[0,9)", gaps: "-"},
+		"nothing below a child that nobody waits for": {spans: "A [0,9)\n B [2,4) ~A\n C [3,4) <B", path: "A[0,9)", gaps: "-"},
 		"of every root, each for itself": {
 			spans: "A [0,9)\n B [2,5) <A\n C [4,12)\n D [11,12) <C", path: "A[0,2) B[2,5) A[5,9) C[4,11) D[11,12)",
 			gaps: "-",
@@ -112,21 +114,21 @@ func critical(gaps iter.Seq[gap.Gap]) string {
 
 func TestCriticalTimeOfGaps(t *testing.T) {
 	for name, test := range map[string]struct{ spans, want string }{
-		"all, none and some of it": {
+		"all, none and some of a gap": {
 			"A [0,9)\n B [1,6) <A\n C [4,8) <A\n D [2,3) <A", "A 1 of 1, A 1 of 1, B 3 of 5, D 0 of 1, C 4 of 4",
 		},
-		"joined time if its call is": {
+		"joined time is on the path if its call is": {
 			"A [0,30)\n B [10,20) client <A joined=4", "A 10 of 10, A 4 of 4, A 10 of 10, B 10 of 10",
 		},
-		"half of it if half of its call is": {
+		"half of the joined time if half of its call is": {
 			"A [0,30)\n B [10,20) client <A joined=4\n C [15,25) <A",
 			"A 10 of 10, A 2 of 4, A 5 of 5, B 5 of 10, C 10 of 10",
 		},
-		"by all spans of the call": {
+		"joined time in proportion to all spans of the call": {
 			"A [0,30)\n B [10,20) client <A joined=9\n C [22,28) client <A ~B\n D [15,22) <A",
 			"A 10 of 10, A 6 of 9, A 2 of 2, B 5 of 10, D 7 of 7, C 6 of 6",
 		},
-		"none if another call is": {
+		"no joined time if another call is on the path": {
 			"A [0,30)\n B [10,20) client <A joined=4\n C [5,25) client <A",
 			"A 5 of 5, A 0 of 4, A 5 of 5, C 20 of 20, B 0 of 10",
 		},

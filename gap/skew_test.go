@@ -16,24 +16,24 @@ func TestClocksAreCorrectedAcrossProcesses(t *testing.T) {
 		"a child that fits stays": {
 			spans: "A [10,110) @a\n B [20,70) <A @b", gaps: "A self [10,20), A self [70,110), B self [20,70)",
 		},
-		"one that fits exactly stays": {
+		"a child that fits exactly stays": {
 			spans: "A [10,110) @a\n B [10,110) <A @b", gaps: "B self [10,110)",
 		},
-		"one that starts early moves into the middle": {
+		"a child that starts early moves into the middle": {
 			spans: "A [10,110) @a\n B [0,50) <A @b", gaps: "A self [10,35), A self [85,110), B self [35,85)",
 			warnings: "clock-skew B",
 		},
-		"so does one that ends late, with the spans of its process below it": {
+		"a child that ends late moves with the spans of its process below it": {
 			spans:    "A [10,110) @a\n B [50,120) <A @b\n C [60,80) <B @b\n D [90,95) ~B @b\n E [61,62) <C",
 			warnings: "clock-skew B", tree: "A B<A C<B E<C D~B",
 			gaps: "A self [10,25), A self [95,110), B self [25,35), B self [55,95), C self [35,36), " +
 				"C self [37,55), E self [36,37), D self [65,70)",
 		},
-		"so does one that would be detached": {
+		"a child that would be detached moves": {
 			spans: "A [0,10) client @a\n B [1000,1006) server <A @b", gaps: "A wire [0,2), A wire [8,10), B self [2,8)",
 			warnings: "clock-skew B",
 		},
-		"a longer one moves only if it starts early": {
+		"a longer child moves only if it starts early": {
 			spans: "A [10,110) @a\n B [0,150) <A @b\n C [20,170) <A @c", tree: "A B<A(outlives) C<A(outlives)",
 			gaps: "B self [10,160), C self [20,170)", warnings: "clock-skew B",
 		},
@@ -41,7 +41,7 @@ func TestClocksAreCorrectedAcrossProcesses(t *testing.T) {
 			spans: "A [10,110) @a\n B [0,20) <A @a\n C [90,190) <A @c\n D [95,130) <A @d", tree: "A B<A C<A D<A",
 			gaps: "B self [0,20), C self [10,110), D self [42,77)", warnings: "clock-skew C, clock-skew D",
 		},
-		"each process by its moved parent": {
+		"each process moves to fit its moved parent": {
 			spans:    "A [0,100) @a\n B [1000,1060) <A @b\n C [5010,5030) <B @c\n D [31,32) <C @b",
 			warnings: "clock-skew B, clock-skew C, clock-skew D",
 			gaps: "A self [0,20), A self [80,100), B self [20,40), B self [60,80), C self [40,49), " +
