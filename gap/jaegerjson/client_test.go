@@ -85,44 +85,44 @@ func TestRetries(t *testing.T) {
 		took    time.Duration
 		err     string
 	}{
-		"no retry": {
+		"no retry of a success": {
 			[]reply{answers(200, answer)}, 1, 0, "",
 		},
-		"then it works": {
+		"success after two failures": {
 			[]reply{fails(refused), answers(503, "busy"), answers(200, answer)},
 			3, 750 * time.Millisecond, "",
 		},
-		"all of them fail": {
+		"an error after three retries": {
 			[]reply{fails(refused)},
 			4, 1750 * time.Millisecond,
 			"http://jaeger/api/traces: connection refused",
 		},
-		"Retry-After": {
+		"a wait as long as Retry-After": {
 			[]reply{answers(429, "", "Retry-After", "7"), answers(200, answer)},
 			2, 7 * time.Second, "",
 		},
-		"too long a Retry-After": {
+		"no retry if Retry-After is too long": {
 			[]reply{answers(429, "later", "Retry-After", "3600")},
 			1, 0,
 			"http://jaeger/api/traces: the query service answers 429: Too Many Requests: later",
 		},
-		"not after a bad request": {
+		"no retry of a bad request": {
 			[]reply{answers(400, `{"errors":[{"code":400,"msg":"no service"}]}`)},
 			1, 0, "http://jaeger/api/traces: the query service answers 400: no service",
 		},
-		"not of a web page": {
+		"no retry of a web page": {
 			[]reply{answers(200, "<html>", "Content-Type", "text/html")},
 			1, 0,
 			"http://jaeger/api/traces: the answer is a web page; " +
 				"is this the URL of a query service, with its base path?",
 		},
-		"not of another server": {
+		"no retry of a 404": {
 			[]reply{answers(404, "404 page not found")},
 			1, 0,
 			"http://jaeger/api/traces: the query service answers 404: Not Found: 404 page not found; " +
 				"is this the URL of a query service, with its base path?",
 		},
-		"not of an answer that breaks off": {
+		"no retry of an answer that breaks off": {
 			[]reply{answers(200, answer[:len(answer)-30])},
 			1, 0,
 			"http://jaeger/api/traces: byte 793: expected the end of a string, found the end of the input",
