@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -127,11 +128,11 @@ func peerOfThisCall(t *testing.T) {
 	local := fakeStream{ctx: ctx, recv: func() error { return nil }}
 	_ = spantest.Must(newStream(ctx, tracer, &grpc.StreamDesc{}, streamer(local)))(t).RecvMsg(nil)
 	parent.Finish()
-	var got string
+	var got strings.Builder
 	for _, span := range tracer.Calls()[1:] {
-		got += fmt.Sprintln(span.Operation, span.Tags["grpc.code"], span.Tags["peer.address"])
+		fmt.Fprintln(&got, span.Operation, span.Tags["grpc.code"], span.Tags["peer.address"])
 	}
-	spantest.Want(t, got, `
+	spantest.Want(t, got.String(), `
 /grpc.testing.TestService/UnaryCall OK bufconn
 /grpc.testing.TestService/StreamingOutputCall OK bufconn
 /grpc.testing.TestService/UnaryCall Unavailable <nil>

@@ -64,11 +64,11 @@ func (scriptedConn) RemoteAddr() net.Addr             { return &net.TCPAddr{} }
 
 // answering returns a connection that answers with these lines, one after the other.
 func answering(lines ...string) scriptedConn {
-	text := ""
+	var text strings.Builder
 	for _, line := range lines {
-		text += line + "\r\n"
+		text.WriteString(line + "\r\n")
 	}
-	return scriptedConn{answers: iotest.OneByteReader(strings.NewReader(text))}
+	return scriptedConn{answers: iotest.OneByteReader(strings.NewReader(text.String()))}
 }
 
 // dialed returns a Dialer that returns c.

@@ -58,8 +58,9 @@ func writeBaggage(c jaeger.SpanContext, w opentracing.TextMapWriter, encoded boo
 		if !ok {
 			return false
 		}
+		old = strings.ToLower(old) // as Extract compares names
 		for name := range items {
-			if strings.ToLower(name) == strings.ToLower(old) { // as Extract compares them
+			if strings.ToLower(name) == old {
 				return true
 			}
 		}
