@@ -27,8 +27,7 @@ func unable(t testing.TB, name string, u *unfit) {
 // what the server wrote. It returns nil if it finds no such reason: then the fault is the server's
 // or ours.
 func diagnose(err error, said string) *unfit {
-	var known *unfit
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*unfit](err); ok {
 		return known
 	}
 	if known := refused(err); known != nil {
