@@ -115,6 +115,26 @@ func TestTooWide(t *testing.T) {
 	}
 }
 
+// TestLineWidthsOfDocuments checks the prose of documents, but not tables, code, and long links.
+func TestLineWidthsOfDocuments(t *testing.T) {
+	for name, text := range documents(t) {
+		if name == "docs/fidelity.md" { // its generator does not wrap
+			continue
+		}
+		code := false
+		for i, line := range strings.Split(text, "\n") {
+			switch trimmed := strings.TrimSpace(line); {
+			case strings.HasPrefix(trimmed, "```"):
+				code = !code
+			case code || strings.HasPrefix(line, "    ") || strings.HasPrefix(trimmed, "|"), strings.HasPrefix(trimmed, "<"):
+			case slices.ContainsFunc(strings.Fields(line), isLong):
+			case utf8.RuneCountInString(line) > commentWidth:
+				t.Errorf("%s:%d: longer than %d characters", name, i+1, commentWidth)
+			}
+		}
+	}
+}
+
 var link = regexp.MustCompile(`(?:\]\(|srcset="|src=")([^)"#]+)`)
 
 // TestLinksInDocuments looks up the file of each relative link.

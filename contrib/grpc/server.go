@@ -122,7 +122,7 @@ func finishServer(call *spanutil.Call, returned bool, panicked any, err error, a
 	switch code {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
 		call.Finish(err)
-	default: // the client's fault, or nobody's
+	default: // caused by the client, or no error
 		call.Finish(nil)
 	}
 }

@@ -19,7 +19,7 @@ import (
 // is read from the reader's fields. A MaxBytesReader in a copy of the request, such as that of
 // http.MaxBytesHandler, cannot be found. Its limit counts as exceeded under two conditions: its
 // last Read filled a buffer that it had shortened, without reaching EOF; and the handler then
-// answers 400 or above, through no other writer than ours.
+// answers 400 or above, through our writer.
 
 var (
 	// maxBytesReader is the type of an http.MaxBytesReader. Its fields are read by name.

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// StatusError is the failure that a response with a status of 500 or above is recorded as. Its
-// value is the status. No function returns it: it is what a span logs, and what the hook of
-// gaptrace.WithExpected gets.
+// StatusError is the error recorded for a response with a status of 500 or above. Its value is the
+// status. No function returns it: a span logs it, and the hook of gaptrace.WithExpected gets it.
 type StatusError int
 
 // Error returns the status as HTTP writes it, such as "503 Service Unavailable".

@@ -65,7 +65,9 @@ var handlers = map[string]http.HandlerFunc{
 	"echo with trailers": echoWithTrailers,
 	"not modified":       drained(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }),
 	"early hints":        drained(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(202) }),
-	"server error":       drained(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) }),
+	"server error": drained(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "no", http.StatusBadGateway)
+	}),
 	"redirect": drained(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/elsewhere?x=1", http.StatusSeeOther)
 	}),

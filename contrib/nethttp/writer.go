@@ -201,8 +201,8 @@ func ofNetHTTP(w http.ResponseWriter) bool {
 	return t.PkgPath() == "net/http"
 }
 
-// hijack hands the connection over to the handler. Its traffic is not recorded. Nor are later uses
-// of w, which send nothing.
+// hijack hands the connection over to the handler. Its traffic is not recorded. After that, w sends
+// nothing, and its use is not recorded.
 func (w *responseWriter) hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buf, err := w.inner.(http.Hijacker).Hijack()
 	if err == nil {

@@ -63,8 +63,8 @@ type callContext struct {
 	cmds  []redis.Cmder // of a pipeline; otherwise nil
 }
 
-// Value returns c for two keys, its owner and nodesKey. So a hook finds its innermost call, and the
-// hook of a node that of the cluster or ring.
+// Value returns c for two keys. By its owner, a hook looks up its innermost call. By nodesKey, a
+// node's hook looks up the call of its cluster or ring.
 func (c *callContext) Value(key any) any {
 	if key == any(c.owner) || c.owner.nodes != nil && key == any(nodesKey{}) {
 		return c

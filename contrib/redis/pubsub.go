@@ -20,7 +20,8 @@ type PubSub struct {
 	wrapper *spanutil.Wrapper
 }
 
-// WrapPubSub returns a PubSub that records what p does, which no hook sees. It panics if p is nil.
+// WrapPubSub returns a new PubSub that records what p does, which no hook sees. p itself does not
+// change. WrapPubSub panics if p is nil.
 //
 // A client's Subscribe and PSubscribe send their command before they return p. To record the
 // command, call them without channels, and subscribe with the result of WrapPubSub:

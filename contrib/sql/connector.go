@@ -27,7 +27,7 @@ func Wrap(c driver.Connector, opts ...gaptrace.Option) driver.Connector {
 	return WrapTarget(c, Target{Type: "sql"}, opts...)
 }
 
-// WrapTarget is [Wrap] with tags that name the database. It returns a new connector. If c is
+// WrapTarget returns a new connector like that of [Wrap], with tags that name the database. If c is
 // already wrapped by this package, target and opts replace the earlier ones. WrapTarget panics if c
 // is nil.
 func WrapTarget(c driver.Connector, target Target, opts ...gaptrace.Option) driver.Connector {

@@ -15,7 +15,7 @@ type Query struct {
 	Tags      map[string]string // one span of the trace must have all of them
 
 	// Start and End bound the start of a trace's spans. A zero End means now. A zero Start means
-	// Lookback before End. If Lookback is zero, too, Jaeger chooses, which is two days before now.
+	// Lookback before End. If both Start and Lookback are zero, Jaeger uses the last two days.
 	Start, End time.Time
 	Lookback   time.Duration
 

@@ -107,8 +107,8 @@ func markedSQL(s string, marks Mark) bool {
 	return strings.Contains(afterScheme, "@") || hasKey(afterScheme) || redactURLs(s, nesting) != s
 }
 
-// hasKey reports whether a key before an equals sign in text names a secret. text may go on after
-// the URL: a value in it may hold any character, so the URL's end in SQL is not known.
+// hasKey reports whether a key before an equals sign in text names a secret. In SQL the end of a
+// URL is unknown, since its values may hold any character. So text may extend past the URL.
 func hasKey(text string) bool {
 	for {
 		before, after, found := strings.Cut(text, "=")

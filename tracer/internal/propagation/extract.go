@@ -72,9 +72,9 @@ func (in *incoming) decoded(value string, encoded bool) string {
 	return value
 }
 
-// merge returns the IDs of the first format in order that has well-formed ones. If an earlier
-// format had only a decision, that decision holds, otherwise the format's own. Without any IDs, bad
-// is the first malformed header.
+// merge returns the IDs of the first format in order that has well-formed ones. A bare decision of
+// an earlier format overrides the decision that came with the IDs. Without any IDs, bad is the
+// first malformed header.
 func (in *incoming) merge(order []Format) (found remote, bad malformed) {
 	var early decision
 	for _, f := range order {
