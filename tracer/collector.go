@@ -56,7 +56,8 @@ func postOnly(req *http.Request, via []*http.Request) error {
 		return errors.New("the collector answered with a redirect to GET, which loses the spans; " +
 			"set its endpoint to the final URL")
 	case len(via) >= 10:
-		return errors.New("the collector redirects more than 10 times")
+		return errors.New("the collector redirects more than 10 times; " +
+			"set its endpoint to the final URL")
 	}
 	return nil
 }

@@ -31,7 +31,8 @@ func Wrap(c *elasticsearch.Client, opts ...gaptrace.Option) *elasticsearch.Clien
 	return c
 }
 
-// WrapTyped is [Wrap] for the typed client: it changes c in place and returns c itself.
+// WrapTyped wraps the transport of a typed client. It changes c in place, as [Wrap] does, and
+// returns c itself.
 func WrapTyped(c *elasticsearch.TypedClient, opts ...gaptrace.Option) *elasticsearch.TypedClient {
 	if c == nil {
 		panic("gapes.WrapTyped: c is nil")

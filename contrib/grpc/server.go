@@ -45,9 +45,9 @@ func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor
 	}
 }
 
-// StreamServerInterceptor is [UnaryServerInterceptor] for streams. The waits of the handler in
-// RecvMsg, SendMsg and SendHeader are children of the server's span, so that they do not look like
-// its work.
+// StreamServerInterceptor returns an interceptor that records the streams of a server. The waits of
+// the handler in RecvMsg, SendMsg and SendHeader are children of the server's span, so that they do
+// not look like its work.
 func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerInterceptor {
 	w := spanutil.New(opts)
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {

@@ -55,7 +55,7 @@
 //	wait.*, abandoned   see package gaptrace
 //
 // Other headers, and bodies, are never recorded. docs/secrets.md says which parts of a URL are
-// hidden.
+// redacted.
 //
 // A request fails if RoundTrip or the body returns an error, if the status is 500 or above
 // (recorded as a [StatusError]), or if the handler panics. A status of 4xx is not a failure.

@@ -9,9 +9,9 @@ import (
 	"github.com/gaptrace/gaptrace"
 )
 
-// Open is sql.Open with spans. driverName is the name of a registered driver, and becomes db.type.
-// dataSourceName is never recorded. Open returns the errors of sql.Open, and one of its own if the
-// driver's connectors have no Driver.
+// Open opens a database as sql.Open does, and records its calls. driverName is the name of a
+// registered driver, and becomes db.type. dataSourceName is never recorded. Open returns the errors
+// of sql.Open, and one of its own if the driver's connectors have no Driver.
 //
 // To get the registered driver, Open opens a database, takes its Driver, and closes it. If the
 // registered driver wraps another one, its connector may return the inner driver, and Open would

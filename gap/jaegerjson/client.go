@@ -135,7 +135,8 @@ func (c *Client) base() (*url.URL, *url.Userinfo, error) {
 	u, err := url.Parse(c.URL)
 	switch {
 	case err != nil && strings.Contains(c.URL, "@"):
-		return nil, nil, errors.New("jaegerjson: invalid URL of a query service") // err would quote the password
+		return nil, nil, errors.New("jaegerjson: invalid URL of a query service; " +
+			"want http://user:password@host, with %XX for special characters") // err would quote the password
 	case err != nil:
 		return nil, nil, fmt.Errorf("jaegerjson: invalid URL of a query service: %w", err)
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// Open is sql.Open for this driver, with spans. If dsn is malformed, it returns the driver's error.
+// Open opens a database with this driver, as sql.Open does, and records its calls. If dsn is
+// malformed, it returns the driver's error.
 func Open(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
@@ -22,8 +23,8 @@ func Open(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
 	return sql.OpenDB(c), nil
 }
 
-// NewConnector is the driver's NewConnector, with spans. It does not change cfg, and panics if cfg
-// is nil.
+// NewConnector returns a new connector, as the driver's NewConnector does, that records its calls.
+// It does not change cfg, and panics if cfg is nil.
 func NewConnector(cfg *mysql.Config, opts ...gaptrace.Option) (driver.Connector, error) {
 	if cfg == nil {
 		panic("gapmysql.NewConnector: cfg is nil")
