@@ -115,10 +115,10 @@ func (p *jaegerURL) search(values url.Values) error {
 		setTag(q, key, value)
 	}
 	var err error
-	parse := func(key string, f func(value string) error) {
+	parse := func(key, want string, f func(value string) error) {
 		if value := values.Get(key); value != "" && err == nil {
 			if err = f(value); err != nil {
-				err = fmt.Errorf("invalid %s %q in the URL", key, value)
+				err = fmt.Errorf("invalid %s %q in the URL: want %s", key, value, want)
 			}
 		}
 	}
@@ -135,16 +135,16 @@ func (p *jaegerURL) search(values url.Values) error {
 			return err
 		}
 	}
-	parse("start", micros(&q.Start))
-	parse("end", micros(&q.End))
-	parse("minDuration", duration(&q.MinDuration))
-	parse("maxDuration", duration(&q.MaxDuration))
-	parse("limit", func(s string) (err error) {
+	parse("start", "microseconds since 1970", micros(&q.Start))
+	parse("end", "microseconds since 1970", micros(&q.End))
+	parse("minDuration", "a duration such as 100ms", duration(&q.MinDuration))
+	parse("maxDuration", "a duration such as 100ms", duration(&q.MaxDuration))
+	parse("limit", "a number", func(s string) (err error) {
 		q.Limit, err = strconv.Atoi(s)
 		return err
 	})
 	if q.Start.IsZero() {
-		parse("lookback", func(s string) (err error) {
+		parse("lookback", "a duration such as 2h", func(s string) (err error) {
 			q.Lookback, err = parseLookback(s)
 			return err
 		})
