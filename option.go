@@ -38,8 +38,8 @@ func WithTracer(t opentracing.Tracer) Option {
 	return func(c *options.Config) { c.Tracer = t }
 }
 
-// WithRoots records the calls of clients whose context carries no span, too: health checks, pings of
-// a connection pool, background work. Each starts a trace of its own. By default, such calls are
+// WithRoots records the calls of clients whose context carries no span, too: health checks, pings
+// of a connection pool, background work. Each starts a trace of its own. By default, such calls are
 // not recorded.
 //
 // A request on a server is recorded without a parent. There, WithRoots only adds gRPC's health

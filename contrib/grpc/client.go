@@ -51,8 +51,8 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 }
 
 // StreamClientInterceptor returns an interceptor that records a client's streams. A stream's span
-// covers NewStream. Its later waits, in RecvMsg, SendMsg, Header and CloseSend, are spans of their own.
-// All are reported when the stream ends: docs/grpc.md says when that is.
+// covers NewStream. Its later waits, in RecvMsg, SendMsg, Header and CloseSend, are spans of their
+// own. All are reported when the stream ends: docs/grpc.md says when that is.
 func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientInterceptor {
 	w := spanutil.New(opts)
 	return func(
