@@ -1,6 +1,8 @@
 package suites_test
 
 import (
+	"go/version"
+	"runtime"
 	"testing"
 
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
@@ -51,6 +53,8 @@ const esMain = `
 
 import (
 	"os"
+	"go/version"
+	"runtime"
 	"testing"
 
 	"github.com/elastic/go-elasticsearch/v8/copies/spans"
@@ -110,16 +114,24 @@ func newElasticsearchSuite(t *testing.T) *suite {
 // serverTests are the tests of elastictransport that need an Elasticsearch.
 const serverTests = "^TestTransport(Headers|Compression)$"
 
+// drainTest wants a connection that is not used again if a body is closed before its end. With Go
+// 1.27 it fails without the wrapper, too: Close reads what is left of the body.
+const drainTest = "^TestAutoDrainBodyDisabledConnectionNotReused$"
+
 // TestGoElasticsearchSuite also runs each benchmark once: in esapi only benchmarks make calls.
 // Tests run one at a time, since one sets ELASTICSEARCH_URL while others would read it.
 func TestGoElasticsearchSuite(t *testing.T) {
+	skipped := serverTests
+	if version.Compare(runtime.Version(), "go1.27") >= 0 {
+		skipped += "|" + drainTest
+	}
 	newElasticsearchSuite(t).wantSameResults(map[string]minimum{
-		"copies":           {passes: 140, spans: 65}, // with Go 1.27 one test fails, raw as well
+		"copies":           {passes: 140, spans: 65},
 		"esutil":           {passes: 80, spans: 200},
 		"esapi":            {passes: 25, spans: 14},
 		"query":            {passes: 8, spans: 6},
 		"elastictransport": {passes: 300, spans: 100_500}, // one test makes 100,000 calls
-	}, nil, "-test.parallel=1", "-test.bench=.", "-test.benchtime=1x", "-test.skip="+serverTests)
+	}, nil, "-test.parallel=1", "-test.bench=.", "-test.benchtime=1x", "-test.skip="+skipped)
 }
 
 func TestElasticTransportSuite(t *testing.T) {
