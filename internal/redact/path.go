@@ -75,12 +75,8 @@ func isAPIWord(segment string) bool {
 	if slices.Contains(apiWords, segment) || segment[0] == '{' || segment[0] == ':' {
 		return true
 	}
-	for _, mark := range []Mark{Anywhere, Segment} { // the exact word: a longer segment could be the secret
-		if slices.Contains(group(mark), unseparated.Replace(strings.TrimSuffix(segment, "s"))) {
-			return true
-		}
-	}
-	return false
+	// The exact word: a longer segment could be the secret.
+	return slices.Contains(wordsOf(Anywhere|Segment), unseparated.Replace(strings.TrimSuffix(segment, "s")))
 }
 
 // isBot reports whether a segment is bot<id>:<token>, as in Telegram's URLs.
@@ -105,12 +101,10 @@ func isToken(s string) bool {
 
 // holdsToken reports whether a segment of path looks like a token.
 func holdsToken(path string) bool {
-	for len(path) >= minToken {
-		segment, rest, found := strings.Cut(path, "/")
-		if isToken(segment) || !found {
-			return isToken(segment)
+	for segment := range strings.SplitSeq(path, "/") {
+		if isToken(segment) {
+			return true
 		}
-		path = rest
 	}
 	return false
 }

@@ -19,6 +19,21 @@ func Text(text string) string {
 	return text + mark
 }
 
+// edit replaces parts of a text, from its beginning to its end.
+type edit struct {
+	text   string
+	edited strings.Builder
+	done   int // text up to here is in edited
+}
+
+func (e *edit) replace(start, end int, with string) {
+	e.edited.WriteString(e.text[e.done:start])
+	e.edited.WriteString(with)
+	e.done = end
+}
+
+func (e *edit) String() string { return e.edited.String() + e.text[e.done:] }
+
 // containsFold reports whether s contains word in any case. word is in lower case.
 func containsFold(s, word string) bool { return indexFold(s, word) >= 0 }
 
@@ -35,30 +50,24 @@ func indexFold(s, word string) int {
 // "Bearer authentication".
 func redactAuthorization(text string) string {
 	for _, scheme := range []string{"bearer", "basic"} {
-		var b strings.Builder
-		for {
-			at := indexFold(text, scheme)
+		e := edit{text: text}
+		for end := 0; ; {
+			at := indexFold(text[end:], scheme)
 			if at < 0 {
 				break
 			}
-			at += len(scheme)
-			blanks := leading(text[at:], " \t:")
-			if blanks == 0 {
-				b.WriteString(text[:at])
-				text = text[at:]
+			start := end + at + len(scheme)
+			blanks := leading(text[start:], " \t:")
+			if end = start; blanks == 0 {
 				continue
 			}
-			at += blanks
-			end := at + valueEnd(text[at:], " \t\r\n\"'`,;)]}\\")
-			b.WriteString(text[:at])
-			if word := text[at:end]; isProse(word) {
-				b.WriteString(word)
-			} else {
-				b.WriteString(hidden)
+			start += blanks
+			end = start + valueEnd(text[start:], " \t\r\n\"'`,;)]}\\")
+			if !isProse(text[start:end]) {
+				e.replace(start, end, hidden)
 			}
-			text = text[end:]
 		}
-		text = b.String() + text
+		text = e.String()
 	}
 	return text
 }
@@ -85,14 +94,13 @@ func valueEnd(s, stops string) int {
 // key: value. It leaves a value that reads like the rest of a sentence, as in
 // "token: unexpected end".
 func redactSettings(text string) string {
-	var b strings.Builder
-	done := 0
+	e := edit{text: text}
 	for at := 0; at < len(text); at++ {
 		c := text[at]
 		if c != '=' && c != ':' {
 			continue
 		}
-		key := strings.TrimRight(text[done:at], " \t")
+		key := strings.TrimRight(text[e.done:at], " \t")
 		quoted := strings.TrimRight(key, "\"'`\\]")
 		inQuotes := len(quoted) < len(key)
 		key = quoted[strings.LastIndexFunc(quoted, endsName)+1:]
@@ -123,12 +131,11 @@ func redactSettings(text string) string {
 			}
 		}
 		if end > start && !isRedacted(text[start:end]) {
-			b.WriteString(text[done:start])
-			b.WriteString(hidden)
-			done, at = end, end-1
+			e.replace(start, end, hidden)
+			at = end - 1
 		}
 	}
-	return b.String() + text[done:]
+	return e.String()
 }
 
 // endsName reports whether r cannot be part of a setting's key.
@@ -189,39 +196,27 @@ func redactTokens(text string) string {
 	if !slices.ContainsFunc(tokenPrefixes, func(prefix string) bool { return strings.Contains(text, prefix) }) {
 		return text
 	}
-	var b strings.Builder
-	done := 0
+	e := edit{text: text}
 	for start := 0; start < len(text); {
 		end := start + valueEnd(text[start:], " \t\r\n\"'`,;:=&?/<>()[]{}\\")
 		if isToken(text[start:end]) {
-			b.WriteString(text[done:start])
-			b.WriteString(hidden)
-			done = end
+			e.replace(start, end, hidden)
 		}
 		start = end + 1
 	}
-	if done == 0 {
-		return text
-	}
-	return b.String() + text[done:]
+	return e.String()
 }
 
 // redactUserinfo redacts user:password in addresses without a scheme, such as
 // user:password@tcp(host) of MySQL's drivers.
 func redactUserinfo(text string) string {
-	var b strings.Builder
-	done := 0
+	e := edit{text: text}
 	for start, run := range runs(text) {
 		if end := userinfoEnd(run); end >= 0 && !strings.Contains(run[:end], "://") { // redactURLs has done URLs
-			b.WriteString(text[done:start])
-			b.WriteString(hidden)
-			done = start + end
+			e.replace(start, start+end, hidden)
 		}
 	}
-	if done == 0 {
-		return text
-	}
-	return b.String() + text[done:]
+	return e.String()
 }
 
 // runs yields each run of text without blanks and quotes that contains an @, and where it starts.

@@ -30,6 +30,14 @@ func Truncate(s string) (text, mark string) {
 	return s[:maxRead], CutMark
 }
 
+// Until returns text up to end, with a question mark for the rest.
+func Until(text string, end int) string {
+	if end < len(text) {
+		return text[:end] + "?"
+	}
+	return text
+}
+
 // URL returns u as a span may show it: without userinfo and fragment, with the path as [Path] shows
 // it, and with "hidden" for secret values in its query and path parameters. It returns "" for a nil
 // u. A URL of more than 16 KiB is truncated.
@@ -112,20 +120,9 @@ func isScheme(c byte) bool {
 // ends at a space, a quote or an angle bracket.
 func urlEnd(text string, start, from int) int {
 	if start > 0 && text[start-1] == '"' {
-		for end := from; end < len(text); end++ {
-			switch text[end] {
-			case '\\':
-				end++
-			case '"':
-				return end
-			}
-		}
-		return len(text)
+		return quotedEnd(text, from, '"', false)
 	}
-	if stop := strings.IndexAny(text[from:], " \t\r\n\"'`<>"); stop >= 0 {
-		return from + stop
-	}
-	return len(text)
+	return from + valueEnd(text[from:], " \t\r\n\"'`<>")
 }
 
 // redactURL redacts a URL as URL does, and reports whether its host is well-formed. If it is not,
@@ -134,12 +131,9 @@ func redactURL(s string, depth int) (shown string, wellFormed bool) {
 	if depth == 0 {
 		return hidden, true
 	}
-	scheme, rest, _ := strings.Cut(s, ":")
-	rest, slashes := strings.CutPrefix(rest, "//")
-	scheme += ":"
-	if slashes {
-		scheme += "//"
-	}
+	_, rest, _ := strings.Cut(s, ":")
+	rest = strings.TrimPrefix(rest, "//")
+	scheme := s[:len(s)-len(rest)]
 	host, path := rest, ""
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
 		host, path = rest[:end], rest[end:]
@@ -173,15 +167,9 @@ func isHost(s string) bool {
 // redactValues redacts a list of key=value pairs, which any of the separators divide. It replaces
 // secret values, and those in URLs among the values.
 func redactValues(list, separators string, depth int) string {
-	var b strings.Builder
-	done := 0 // list up to here is in b
+	e := edit{text: list}
 	for at := 0; at < len(list); {
-		end := strings.IndexAny(list[at:], separators)
-		if end < 0 {
-			end = len(list)
-		} else {
-			end += at
-		}
+		end := at + valueEnd(list[at:], separators)
 		key, value, ok := strings.Cut(list[at:end], "=")
 		if !ok {
 			key, value = "", key // may be an encoded pair, with an encoded =
@@ -189,7 +177,7 @@ func redactValues(list, separators string, depth int) string {
 		shown := value
 		switch {
 		case value == "":
-		case ok && IsKey(key), len(value) >= minToken && isToken(value):
+		case ok && IsKey(key), isToken(value):
 			shown = hidden
 		default:
 			shown = redactNested(value, depth)
@@ -198,16 +186,11 @@ func redactValues(list, separators string, depth int) string {
 			}
 		}
 		if shown != value {
-			b.WriteString(list[done : at+len(list[at:end])-len(value)])
-			b.WriteString(shown)
-			done = end
+			e.replace(end-len(value), end, shown)
 		}
 		at = end + 1
 	}
-	if done == 0 {
-		return list
-	}
-	return b.String() + list[done:]
+	return e.String()
 }
 
 // holdsSettings reports whether a value, after decoding, has a secret in JSON or in another

@@ -34,6 +34,8 @@ const (
 
 	scheme  // of "://": the text holds a URL
 	setting // of words after which an error's text may hold a credential
+
+	anySQL = Anywhere | SQL | SQLWord | SQLName | SQLCipher
 )
 
 // Words is the table of credential words. They are in lower case and written without separators:
@@ -45,7 +47,7 @@ var Words = []struct {
 	{Anywhere, `password passwd passphrase passcode secret credential token bearer
 		accesskey accesssignature accountkey apikey authkey encryptionkey licensekey privatekey secretkey sharedkey
 		signingkey subscriptionkey functionskey authorization userpass userpwd`},
-	{Key, `auth cred code csrf hmac jwt key otp pass pin pswd pw pwd sid sig sign`},
+	{Key, `auth cred creds code csrf hmac jwt key otp pass pin pswd pw pwd sid sig sign`},
 	{KeyEnd, `appid appkey assertion authcode cookie hdnea hdntl hdnts oauth passkey samlrequest samlresponse sessid
 		session sessionid signature ticket verifier xauth`},
 	{SQL, `identified encrypt decrypt keyid keyring keyset masterkey publickey parquetkey rawbytes symmetrickey
@@ -85,10 +87,10 @@ func Marked(s string) bool { return has(s, Anywhere) }
 
 // MarkedSQL reports whether a SQL statement may hold a credential: it has a word of the table, or a
 // URL with userinfo or another secret.
-func MarkedSQL(s string) bool { return markedSQL(s, Anywhere|SQL|SQLWord|SQLName|SQLCipher) }
+func MarkedSQL(s string) bool { return markedSQL(s, anySQL) }
 
 // MarkedPostgres is [MarkedSQL] for a PostgreSQL statement.
-func MarkedPostgres(s string) bool { return markedSQL(s, Anywhere|SQL|SQLWord|SQLName) }
+func MarkedPostgres(s string) bool { return markedSQL(s, anySQL&^SQLCipher) }
 
 func markedSQL(s string, marks Mark) bool {
 	found := find(s, marks)
@@ -133,7 +135,7 @@ func IsWord(s string) bool { return sqlWords()[strings.ToLower(unseparated.Repla
 
 var sqlWords = sync.OnceValue(func() map[string]bool {
 	known := make(map[string]bool)
-	for _, word := range slices.Concat(group(Anywhere), group(SQL), group(SQLWord), group(SQLName), group(SQLCipher)) {
+	for _, word := range wordsOf(anySQL) {
 		known[word] = true
 	}
 	for _, pair := range Pairs {
@@ -142,11 +144,11 @@ var sqlWords = sync.OnceValue(func() map[string]bool {
 	return known
 })
 
-// group returns the words with that mark.
-func group(mark Mark) (words []string) {
-	for _, g := range Words {
-		if g.Mark == mark {
-			words = append(words, strings.Fields(g.Words)...)
+// wordsOf returns the words with one of these marks.
+func wordsOf(marks Mark) (words []string) {
+	for _, group := range Words {
+		if group.Mark&marks != 0 {
+			words = append(words, strings.Fields(group.Words)...)
 		}
 	}
 	return words
@@ -155,8 +157,8 @@ func group(mark Mark) (words []string) {
 var unseparated = strings.NewReplacer("_", "", "-", "", ".", "")
 
 var (
-	keyWords   = sync.OnceValue(func() []string { return group(Key) })
-	keyEndings = sync.OnceValue(func() []string { return group(KeyEnd) })
+	keyWords   = sync.OnceValue(func() []string { return wordsOf(Key) })
+	keyEndings = sync.OnceValue(func() []string { return wordsOf(KeyEnd) })
 )
 
 // IsKey reports whether a key, such as a query's, names a secret, as written or URL-decoded. A
@@ -202,7 +204,7 @@ func IsKey(key string) bool {
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 func isKeyWord(word string) bool {
-	return slices.Contains(keyWords(), word) || word == "creds" || endsKey(word)
+	return slices.Contains(keyWords(), word) || endsKey(word)
 }
 
 func endsKey(word string) bool {

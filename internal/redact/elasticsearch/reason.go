@@ -31,8 +31,9 @@ func NewRequest(req *http.Request, method, action string, bodyShown bool) Reques
 	r := Request{method: method, secrets: secretsOf(req), bodyShown: bodyShown}
 	r.takesCredentials = slices.Contains(takeCredentials, action)
 	if u := req.URL; u != nil {
-		r.paths[0] = redact.Path(u.EscapedPath()) + "?" + redact.Query(u.RawQuery)
-		if redact.Path(u.EscapedPath()) == u.EscapedPath() {
+		path := redact.Path(u.EscapedPath())
+		r.paths[0] = path + "?" + redact.Query(u.RawQuery)
+		if path == u.EscapedPath() {
 			r.paths[1] = u.Path
 		}
 	}

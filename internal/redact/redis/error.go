@@ -1,6 +1,10 @@
 package redis
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gaptrace/gaptrace/internal/redact"
+)
 
 // unknownCommand begins the error for an unknown command, and for a known one that is disabled,
 // such as CONFIG or AUTH. The arguments follow it.
@@ -28,18 +32,11 @@ func ServerError(text string, codeOnly bool) string {
 			end = i + len(words)
 		}
 	}
-	return until(text, end)
+	return redact.Until(text, end)
 }
 
 // Unquoted returns text up to its first quotation mark.
-func Unquoted(text string) string { return until(text, quoteBegins(text)) }
-
-func until(text string, end int) string {
-	if end == len(text) {
-		return text
-	}
-	return text[:end] + "?"
-}
+func Unquoted(text string) string { return redact.Until(text, quoteBegins(text)) }
 
 // quoteBegins returns the index of the first quotation mark in text, or len(text). An apostrophe,
 // as in "can't", is no quotation mark.

@@ -25,20 +25,13 @@ func Error(message, statement string) string {
 			break
 		}
 	}
-	return until(message, min(end, repeated(message, valuesOf(statement))))
+	return redact.Until(message, min(end, repeated(message, valuesOf(statement))))
 }
 
 // ConnectError returns the message of a failed connect as a span may show it: up to its first
 // quotation mark, or to where it repeats the data source name or a password in it.
 func ConnectError(message, dsn string) string {
-	return until(message, min(quoteBegins(message), repeated(message, append(passwords(dsn), dsn))))
-}
-
-func until(message string, end int) string {
-	if end < len(message) {
-		return message[:end] + "?"
-	}
-	return message
+	return redact.Until(message, min(quoteBegins(message), repeated(message, append(passwords(dsn), dsn))))
 }
 
 // repeated returns the index at which message first repeats one of the values, in any case, or

@@ -102,19 +102,8 @@ type writer struct {
 
 // token writes one token, or a question mark for it. It returns false if no more may be shown.
 func (w *writer) token(kind sqllexer.TokenType, text string) bool {
-	closed := w.closed
-	w.closed = strings.HasSuffix(text, "]")
-	if strings.HasPrefix(text, "]]") || closed && strings.HasPrefix(text, "]") {
-		if !w.quotedNames {
-			return false // in SQL Server, the name in brackets goes on
-		}
-	}
-	switch kind {
-	case sqllexer.STRING, sqllexer.QUOTED_IDENT, sqllexer.COMMENT, sqllexer.MULTILINE_COMMENT, sqllexer.JSON_OP:
-	default:
-		if strings.Contains(text, "#") && !w.hashes {
-			return false // in MySQL, a comment has begun
-		}
+	if w.ambiguous(kind, text) {
+		return false
 	}
 	switch kind {
 	case sqllexer.SPACE:
@@ -129,24 +118,9 @@ func (w *writer) token(kind sqllexer.TokenType, text string) bool {
 		w.text = append(w.text, ' ')
 		executed := strings.HasPrefix(text, "/*!") || strings.HasPrefix(text, "/*M!")
 		return !executed && !w.disputed(text) && !strings.Contains(text[2:], "/*")
-	case sqllexer.STRING:
-		if w.disputed(text) || w.oracleQuote() {
+	case sqllexer.STRING, sqllexer.DOLLAR_QUOTED_STRING, sqllexer.DOLLAR_QUOTED_FUNCTION, sqllexer.QUOTED_IDENT:
+		if w.disputed(text) || !w.quoted(kind, text) {
 			return false
-		}
-		w.literal()
-	case sqllexer.DOLLAR_QUOTED_STRING, sqllexer.DOLLAR_QUOTED_FUNCTION:
-		if tag, _, _ := strings.Cut(text[1:], "$"); w.disputed(text) || strings.ContainsAny(tag, "'\"`") {
-			return false // $a, 'x', $b: these are parameters
-		}
-		w.literal()
-	case sqllexer.QUOTED_IDENT:
-		switch {
-		case w.disputed(text):
-			return false
-		case w.quotedNames:
-			w.text = append(w.text, text...)
-		default:
-			w.literal()
 		}
 	case sqllexer.NUMBER:
 		if text[0] == '-' || text[0] == '+' { // may be an operator
@@ -154,16 +128,6 @@ func (w *writer) token(kind sqllexer.TokenType, text string) bool {
 		}
 		w.literal()
 		return !strings.HasSuffix(text, "-") && !strings.HasSuffix(text, "+") // 1e-- may end with a comment
-	case sqllexer.BOOLEAN:
-		w.literal()
-	case sqllexer.BIND_PARAMETER:
-		if len(text) > 1 && text[0] == '@' && '0' <= text[1] && text[1] <= '9' { // an operator, and a number
-			w.text = append(w.text, '@')
-			w.literal()
-			break
-		}
-		w.name(kind, text)
-		return true
 	case sqllexer.ERROR, sqllexer.INCOMPLETE_STRING: // a literal or comment that does not end
 		return false
 	case sqllexer.OPERATOR, sqllexer.JSON_OP, sqllexer.WILDCARD, sqllexer.PUNCTUATION, sqllexer.UNKNOWN:
@@ -172,11 +136,6 @@ func (w *writer) token(kind sqllexer.TokenType, text string) bool {
 		w.hashed = w.hashed || strings.Contains(text, "#")
 		w.text = append(w.text, text...)
 	default:
-		if isAny(text, "TRUE", "FALSE") { // the lexer takes it for a name if an operator follows directly
-			w.literal()
-			break
-		}
-		w.hashed = w.hashed || strings.Contains(text, "#")
 		w.name(kind, text)
 		return true
 	}
@@ -184,16 +143,60 @@ func (w *writer) token(kind sqllexer.TokenType, text string) bool {
 	return true
 }
 
-// name writes a keyword or a name, or a question mark if it is a literal after all.
+// ambiguous reports whether another dialect may read the statement differently from this token on.
+func (w *writer) ambiguous(kind sqllexer.TokenType, text string) bool {
+	closed := w.closed
+	w.closed = strings.HasSuffix(text, "]")
+	if !w.quotedNames && (strings.HasPrefix(text, "]]") || closed && strings.HasPrefix(text, "]")) {
+		return true // in SQL Server, the name in brackets goes on
+	}
+	switch kind {
+	case sqllexer.STRING, sqllexer.QUOTED_IDENT, sqllexer.COMMENT, sqllexer.MULTILINE_COMMENT, sqllexer.JSON_OP:
+		return false
+	}
+	return !w.hashes && strings.Contains(text, "#") // in MySQL, a comment has begun
+}
+
+// quoted writes a token in quotes. It returns false if its end is not known.
+func (w *writer) quoted(kind sqllexer.TokenType, text string) bool {
+	switch kind {
+	case sqllexer.QUOTED_IDENT:
+		if w.quotedNames {
+			w.text = append(w.text, text...)
+			return true
+		}
+	case sqllexer.STRING:
+		if w.oracleQuote() {
+			return false
+		}
+	default:
+		if tag, _, _ := strings.Cut(text[1:], "$"); strings.ContainsAny(tag, "'\"`") {
+			return false // $a, 'x', $b: these are parameters
+		}
+	}
+	w.literal()
+	return true
+}
+
+// name writes a keyword, a name or a parameter, or a question mark if it is a literal after all.
 func (w *writer) name(kind sqllexer.TokenType, text string) {
+	w.hashed = w.hashed || strings.Contains(text, "#")
+	word := text
 	switch {
+	case isAny(text, "TRUE", "FALSE"): // the lexer takes it for a name if an operator follows directly
+		w.literal()
+		word = ""
+	case kind == sqllexer.BIND_PARAMETER && len(text) > 1 && text[0] == '@' && '0' <= text[1] && text[1] <= '9':
+		w.text = append(w.text, '@') // an operator, and a number
+		w.literal()
+		word = ""
 	case kind == sqllexer.IDENT && w.last == sqllexer.NUMBER: // the end of 1_000 or 0b101, which the lexer splits
-	case w.identified && (strings.EqualFold(w.word, "BY") || strings.EqualFold(w.word, "REPLACE")):
+	case w.identified && isAny(w.word, "BY", "REPLACE"):
 		w.literal() // Oracle's passwords need no quotes
 	default:
 		w.text = append(w.text, text...)
 	}
-	w.word = text
+	w.word = word
 	w.identified = w.identified || strings.EqualFold(text, "IDENTIFIED")
 }
 
@@ -227,5 +230,5 @@ func (w *writer) disputed(text string) bool {
 // oracleQuote reports whether the next literal is one of Oracle's, such as q'[it's]'. The lexer
 // cannot find its end.
 func (w *writer) oracleQuote() bool {
-	return w.last == sqllexer.IDENT && (strings.EqualFold(w.word, "q") || strings.EqualFold(w.word, "nq"))
+	return w.last == sqllexer.IDENT && isAny(w.word, "q", "nq")
 }
