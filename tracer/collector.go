@@ -36,16 +36,17 @@ type collector struct {
 	client  *http.Client
 	process *j.Process
 	spans   []*j.Span
-	batch   int // how many spans are sent at once
-	size    int // how many of them the next request may have: fewer, after one that was too large
+
+	batchSize   int // how many spans are sent at once
+	requestSize int // how many of them the next request may have: fewer, after one that was too large
 
 	notBefore time.Time // when a busy collector accepts the next request
-	busy      error     // its answer
+	busyErr   error     // its answer
 }
 
-func newCollector(cfg *config.ReporterConfig, batch int, d *delivery) *collector {
+func newCollector(cfg *config.ReporterConfig, batchSize int, d *delivery) *collector {
 	client := &http.Client{Transport: newHTTPTransport(), Timeout: sendTimeout, CheckRedirect: postOnly}
-	return &collector{delivery: d, cfg: cfg, client: client, batch: batch, size: batch}
+	return &collector{delivery: d, cfg: cfg, client: client, batchSize: batchSize, requestSize: batchSize}
 }
 
 // postOnly refuses redirects that turn the POST into a GET (301, 302, 303). The GET's answer would
@@ -67,7 +68,7 @@ func (c *collector) Append(span *jaeger.Span) (int, error) {
 		c.process = jaeger.BuildJaegerProcessThrift(span)
 	}
 	c.spans = append(c.spans, jaeger.BuildJaegerThrift(span))
-	if len(c.spans) < c.batch {
+	if len(c.spans) < c.batchSize {
 		return 0, nil
 	}
 	return c.Flush()
@@ -98,10 +99,10 @@ func (c *collector) Close() error {
 func (c *collector) send(spans []*j.Span) {
 	for tries := 1; len(spans) > 0; {
 		if !c.wait(time.Until(c.notBefore)) {
-			c.failed(len(spans), c.busy)
+			c.failed(len(spans), c.busyErr)
 			return
 		}
-		n := min(len(spans), c.size)
+		n := min(len(spans), c.requestSize)
 		err := c.post(spans[:n])
 		refused, _ := errors.AsType[*refusal](err)
 		giveUp := false
@@ -109,15 +110,15 @@ func (c *collector) send(spans []*j.Span) {
 		case err == nil:
 			c.sent(n)
 			spans, tries = spans[n:], 1
-			c.size = min(c.size+1, c.batch)
+			c.requestSize = min(c.requestSize+1, c.batchSize)
 			continue
 		case n > 1 && (refused.isTooLarge() || closedEarly(err)):
-			c.size = (n + 1) / 2
+			c.requestSize = (n + 1) / 2
 		case refused.isTooLarge():
 			c.tooLarge(1)
 			spans, tries = spans[1:], 1
 		case refused.isBusy():
-			c.notBefore, c.busy = time.Now().Add(refused.pause(tries)), err
+			c.notBefore, c.busyErr = time.Now().Add(refused.pause(tries)), err
 			tries++
 			giveUp = tries > maxTries
 		default:

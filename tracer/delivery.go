@@ -156,7 +156,7 @@ func (s *sender) Append(span *jaeger.Span) (n int, err error) {
 	// goroutine recovers, so the program would end.
 	defer func() {
 		if p := recover(); p != nil {
-			n, err = 1, errors.New("a tag or log of the span panicked: "+text(p))
+			n, err = 1, errors.New("a tag or log of the span panicked: "+formatted(p))
 			s.discarded(n, err)
 		}
 		s.log(false)

@@ -144,12 +144,12 @@ func plain(v any) any {
 	case float32:
 		return float64(typed)
 	}
-	return text(v)
+	return formatted(v)
 }
 
-// text formats v. If a String method panics, fmt recovers, unless formatting the panic's value
+// formatted formats v. If a String method panics, fmt recovers, unless formatting the panic's value
 // panics too.
-func text(v any) (s string) {
+func formatted(v any) (s string) {
 	defer func() {
 		if recover() != nil {
 			s = fmt.Sprintf("%T that panics when printed", v)
@@ -160,9 +160,9 @@ func text(v any) (s string) {
 
 // budget limits what is kept of a span, or of a process.
 type budget struct {
-	left int // bytes that may still be kept
-	text int // bytes of the strings that are kept
-	lost int // names, values and so on that were truncated or left out
+	left      int // bytes that may still be kept
+	textBytes int // of the strings that are kept
+	lost      int // names, values and so on that were truncated or left out
 }
 
 func newBudget() *budget { return &budget{left: maxRecordedSpan} }
@@ -220,7 +220,7 @@ func (b *budget) truncate(s string) string {
 		}
 		s = s[:end]
 	}
-	b.text += len(s)
+	b.textBytes += len(s)
 	return s
 }
 
@@ -228,7 +228,7 @@ func (b *budget) truncate(s string) string {
 // all of it in memory, which no limit counts.
 func (b *budget) compact(name *string, fields []gap.Field, logs []gap.Log) {
 	var c copier
-	c.Grow(b.text)
+	c.Grow(b.textBytes)
 	*name = c.copy(*name)
 	c.copyAll(fields)
 	for _, l := range logs {

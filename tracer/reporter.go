@@ -21,7 +21,7 @@ type reporter struct {
 
 	mu     sync.RWMutex // held for reading while a span is queued
 	closed bool
-	close  sync.Once
+	once   sync.Once // Close
 }
 
 func newReporter(s *settings.Settings, o *options) (*reporter, error) {
@@ -87,7 +87,7 @@ func (r *reporter) Report(span *jaeger.Span) {
 
 // Close returns when the queue is empty and the goroutine that sends has ended.
 func (r *reporter) Close() {
-	r.close.Do(func() {
+	r.once.Do(func() {
 		if r.remote == nil {
 			return
 		}

@@ -24,10 +24,7 @@ const maxAnswer = 1 << 20
 
 // samplingServer gets strategies, which say how much to sample, for Jaeger's remote sampler. It is
 // that sampler's fetcher (Fetch), parser (Parse) and updater (Update), and runs on its goroutine.
-//
-// Jaeger's own fetcher leaves connections open, has no timeout for the body, and panics if
-// http.DefaultTransport is not a *http.Transport. Its parser refuses a numeric strategyType, which
-// Jaeger and the OpenTelemetry Collector send, and accepts answers that make the sampler panic.
+// docs/design/propagation.md says why it replaces Jaeger's own.
 type samplingServer struct {
 	url, name string // name: the URL without userinfo and query, for messages
 	client    *http.Client
@@ -90,9 +87,8 @@ func (s *samplingServer) Parse(answer []byte) (any, error) {
 	strategy, err := parseStrategy(answer)
 	if err != nil {
 		s.failed(err)
-		return nil, err
 	}
-	return strategy, nil
+	return strategy, err
 }
 
 // Update is called with the sampler's lock held. So after Stats.Sampler shows a strategy, it is in
@@ -188,61 +184,67 @@ func parseStrategy(answer []byte) (*strategy, error) {
 		StrategyType          strategyType
 		ProbabilisticSampling *struct{ SamplingRate number }
 		RateLimitingSampling  *struct{ MaxTracesPerSecond number }
-		OperationSampling     *struct {
-			DefaultSamplingProbability       number
-			DefaultLowerBoundTracesPerSecond number
-			PerOperationStrategies           []*struct {
-				Operation             string
-				ProbabilisticSampling *struct{ SamplingRate number }
-			}
-		}
+		OperationSampling     *operations
 	}
 	if err := json.Unmarshal(answer, &a); err != nil {
 		return nil, fmt.Errorf("its answer is not a strategy in JSON: %w", err)
 	}
 	s := new(strategy)
-	var bad error
-	rate := func(name string, n number) *sampling.ProbabilisticSamplingStrategy {
-		if n < 0 || n > 1 {
-			bad = fmt.Errorf("its answer has %s %v: want 0 to 1", name, n)
-		}
-		return &sampling.ProbabilisticSamplingStrategy{SamplingRate: float64(n)}
-	}
-	limit := func(name string, n number) float64 {
-		if n < 0 {
-			bad = fmt.Errorf("its answer has %s %v: want 0 or more", name, n)
-		}
-		return float64(n)
-	}
-	switch o := a.OperationSampling; {
-	case o != nil:
-		s.OperationSampling = &sampling.PerOperationSamplingStrategies{
-			DefaultSamplingProbability: rate("defaultSamplingProbability",
-				o.DefaultSamplingProbability).SamplingRate,
-			DefaultLowerBoundTracesPerSecond: limit("defaultLowerBoundTracesPerSecond",
-				o.DefaultLowerBoundTracesPerSecond),
-		}
-		for _, per := range o.PerOperationStrategies {
-			if per == nil || per.ProbabilisticSampling == nil {
-				continue // the default applies
-			}
-			s.OperationSampling.PerOperationStrategies = append(s.OperationSampling.PerOperationStrategies,
-				&sampling.OperationSamplingStrategy{
-					Operation:             per.Operation,
-					ProbabilisticSampling: rate("samplingRate", per.ProbabilisticSampling.SamplingRate),
-				})
-		}
-	case a.RateLimitingSampling != nil && (a.ProbabilisticSampling == nil || a.StrategyType == rateLimiting):
-		s.tracesPerSecond = limit("maxTracesPerSecond", a.RateLimitingSampling.MaxTracesPerSecond)
-	case a.ProbabilisticSampling != nil:
-		s.ProbabilisticSampling = rate("samplingRate", a.ProbabilisticSampling.SamplingRate)
+	var c checker
+	switch p, l := a.ProbabilisticSampling, a.RateLimitingSampling; {
+	case a.OperationSampling != nil:
+		s.OperationSampling = a.OperationSampling.strategies(&c)
+	case l != nil && (p == nil || a.StrategyType == rateLimiting):
+		s.tracesPerSecond = c.limit("maxTracesPerSecond", l.MaxTracesPerSecond)
+	case p != nil:
+		s.ProbabilisticSampling = c.rate("samplingRate", p.SamplingRate)
 	default:
-		bad = errors.New("its answer has no probabilisticSampling, rateLimitingSampling or operationSampling")
+		return nil, errors.New("its answer has no probabilisticSampling, rateLimitingSampling or operationSampling")
 	}
-	if bad != nil {
-		return nil, bad
+	return s, c.err
+}
+
+// operations are the rates per operation in an answer.
+type operations struct {
+	DefaultSamplingProbability       number
+	DefaultLowerBoundTracesPerSecond number
+	PerOperationStrategies           []*struct {
+		Operation             string
+		ProbabilisticSampling *struct{ SamplingRate number }
 	}
-	return s, nil
+}
+
+func (o *operations) strategies(c *checker) *sampling.PerOperationSamplingStrategies {
+	s := &sampling.PerOperationSamplingStrategies{
+		DefaultSamplingProbability:       c.rate("defaultSamplingProbability", o.DefaultSamplingProbability).SamplingRate,
+		DefaultLowerBoundTracesPerSecond: c.limit("defaultLowerBoundTracesPerSecond", o.DefaultLowerBoundTracesPerSecond),
+	}
+	for _, per := range o.PerOperationStrategies {
+		if per == nil || per.ProbabilisticSampling == nil {
+			continue // the default applies
+		}
+		rate := c.rate("samplingRate", per.ProbabilisticSampling.SamplingRate)
+		s.PerOperationStrategies = append(s.PerOperationStrategies,
+			&sampling.OperationSamplingStrategy{Operation: per.Operation, ProbabilisticSampling: rate})
+	}
+	return s
+}
+
+// checker checks the numbers of an answer. It keeps the last error.
+type checker struct{ err error }
+
+func (c *checker) rate(name string, n number) *sampling.ProbabilisticSamplingStrategy {
+	if n < 0 || n > 1 {
+		c.err = fmt.Errorf("its answer has %s %v: want 0 to 1", name, n)
+	}
+	return &sampling.ProbabilisticSamplingStrategy{SamplingRate: float64(n)}
+}
+
+func (c *checker) limit(name string, n number) float64 {
+	if n < 0 {
+		c.err = fmt.Errorf("its answer has %s %v: want 0 or more", name, n)
+	}
+	return float64(n)
 }
 
 const maxQuoted = 100 // bytes of an answer in an error

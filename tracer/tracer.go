@@ -125,7 +125,7 @@ func start(s *settings.Settings, o *options) (opentracing.Tracer, io.Closer, err
 		stopSampler() // first, or Jaeger waits for the sampling server's answer
 		return errors.Join(c.Close(), reporter.err(), samplerErr())
 	}))
-	return p.Wrap(t.(*jaeger.Tracer)), closer, nil // only a disabled tracer has another type
+	return &propagation.Tracer{Tracer: t.(*jaeger.Tracer), Propagation: p}, closer, nil
 }
 
 type closeFunc func() error

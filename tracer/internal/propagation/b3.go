@@ -91,10 +91,7 @@ func readB3Single(h *headers) (found remote, bad malformed) {
 		_, parentOK = parseHex(parent)
 		found.parent, _ = parseSpanID(parent)
 	}
-	var traceOK, spanOK bool
-	found.trace, traceOK = parseTraceID(trace)
-	found.span, spanOK = parseSpanID(span)
-	if !traceOK || !spanOK || !stateOK || !parentOK {
+	if idsOK := found.parseIDs(trace, span); !idsOK || !stateOK || !parentOK {
 		return found.denial(), bad
 	}
 	return found, malformed{}

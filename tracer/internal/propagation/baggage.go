@@ -125,13 +125,8 @@ func (in *incoming) addBaggage(key, value string) {
 // splits before it decodes, so a value may contain an encoded comma or "=". As Jaeger's client
 // does, it skips malformed pairs. It does not log them, since a peer could fill the log.
 func (in *incoming) addBaggageList(list string) {
-	encoded := strings.IndexByte(list, '=') >= 0
-	if !encoded { // a gateway may have encoded the whole list
-		var ok bool
-		if list, ok = in.decode(list); !ok {
-			return
-		}
-	}
+	encoded := strings.Contains(list, "=")
+	list = in.decoded(list, !encoded) // a gateway may have encoded the whole list
 	for pair := range strings.SplitSeq(list, ",") {
 		key, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		if !ok {
@@ -157,18 +152,6 @@ func (in *incoming) copy(s string, encoded bool) (string, bool) {
 		}
 	}
 	return strings.Clone(s), true
-}
-
-// decode URL-decodes s. It returns false if s is malformed or the limit for copies is reached.
-func (in *incoming) decode(s string) (string, bool) {
-	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
-		return s, true
-	}
-	if !in.spend(len(s)) {
-		return s, false
-	}
-	v, err := url.QueryUnescape(s)
-	return v, err == nil
 }
 
 // spend reports whether n more bytes may be copied. Each copy costs about 32 bytes more.

@@ -2,7 +2,6 @@ package propagation
 
 import (
 	"maps"
-	"net/http"
 	"strings"
 
 	"github.com/opentracing/opentracing-go"
@@ -93,7 +92,7 @@ func (in *incoming) read(carrier any, encoded bool) error {
 // writeTo writes the headers that are present into w. It removes the others, if w allows that.
 func (h *headers) writeTo(w opentracing.TextMapWriter) {
 	names := &lower
-	header, isHeader := httpHeader(w)
+	header, isHeader := w.(opentracing.HTTPHeadersCarrier)
 	if isHeader {
 		names = &canonical
 	}
@@ -117,7 +116,7 @@ func (h *headers) writeTo(w opentracing.TextMapWriter) {
 }
 
 // writeHTTP allocates once for all values, where http.Header.Set would allocate for each.
-func (h *headers) writeHTTP(header http.Header) {
+func (h *headers) writeHTTP(header opentracing.HTTPHeadersCarrier) {
 	n := 0
 	for _, has := range h.has {
 		if has {
@@ -136,26 +135,8 @@ func (h *headers) writeHTTP(header http.Header) {
 // deleteKeys deletes the keys of w that match, if w is a map. A key may have any case, since
 // programs also set keys without http.Header's methods.
 func deleteKeys(w opentracing.TextMapWriter, match func(key string) bool) {
-	header, _ := httpHeader(w)
+	header, _ := w.(opentracing.HTTPHeadersCarrier)
 	maps.DeleteFunc(header, func(key string, _ []string) bool { return match(key) })
 	m, _ := w.(opentracing.TextMapCarrier)
 	maps.DeleteFunc(m, func(key, _ string) bool { return match(key) })
-}
-
-// isNilMap reports whether w is a nil map, which cannot be written to.
-func isNilMap(w opentracing.TextMapWriter) bool {
-	header, isHeader := httpHeader(w)
-	m, isMap := w.(opentracing.TextMapCarrier)
-	return isHeader && header == nil || isMap && m == nil
-}
-
-// httpHeader returns w as a http.Header, if it is one.
-func httpHeader(w opentracing.TextMapWriter) (http.Header, bool) {
-	switch c := w.(type) {
-	case opentracing.HTTPHeadersCarrier:
-		return http.Header(c), true
-	case http.Header:
-		return c, true
-	}
-	return nil, false
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"strings"
 
 	"github.com/opentracing/opentracing-go"
@@ -15,7 +16,7 @@ const maxDebugID = 4096 // bytes: it becomes a tag
 // incoming holds what extract needs of a carrier. It is large, so it must stay on extract's stack.
 type incoming struct {
 	headers               // the first value of each header
-	states       []string // the values of all tracestate headers
+	tracestates  []string // one value for each such header
 	debugID      string
 	baggage      map[string]string
 	baggageBytes int
@@ -29,8 +30,8 @@ func (in *incoming) add(key, value string, encoded bool) {
 		switch {
 		case k == tracestate:
 			// One header more than allowed suffices to see that there are too many members.
-			if len(in.states) <= maxMembers && strings.Trim(value, " \t,") != "" {
-				in.states = append(in.states, value)
+			if len(in.tracestates) <= maxMembers && strings.Trim(value, " \t,") != "" {
+				in.tracestates = append(in.tracestates, value)
 			}
 		case !in.has[k]:
 			in.set(k, value)
@@ -61,11 +62,11 @@ func (in *incoming) add(key, value string, encoded bool) {
 	}
 }
 
-// decoded decodes value if encoded is set. Some peers send it unencoded: what cannot be decoded is
-// returned unchanged.
+// decoded decodes value if encoded is set. It returns value unchanged if the limit for copies is
+// reached, or if value is malformed, since some peers send it unencoded.
 func (in *incoming) decoded(value string, encoded bool) string {
-	if encoded {
-		if v, ok := in.decode(value); ok {
+	if encoded && strings.ContainsAny(value, "%+") && in.spend(len(value)) {
+		if v, err := url.QueryUnescape(value); err == nil {
 			return v
 		}
 	}
@@ -95,56 +96,56 @@ func (in *incoming) merge(order []Format) (found remote, bad malformed) {
 
 // extract returns a peer's context: a jaeger.SpanContext, or a *pending if Jaeger's type cannot
 // express it. With an error for malformed headers it also returns a context.
-func (p *Propagation) extract(carrier any, encoded bool) (opentracing.SpanContext, error) {
+func (c codec) extract(carrier any) (opentracing.SpanContext, error) {
 	var in incoming
-	if err := in.read(carrier, encoded); err != nil {
+	if err := in.read(carrier, c.encoded); err != nil {
 		return nil, err
 	}
-	found, bad := in.merge(p.order)
+	found, bad := in.merge(c.order)
 	err := bad.err(&in.headers)
 	switch {
-	case found.hasIDs() && found.decision == undecided && !p.DeferredAsDenied:
+	case found.hasIDs() && found.decision == undecided && !c.DeferredAsDenied:
 		accept := found
 		accept.decision = accepted
-		return pend(&pending{SpanContext: p.context(&in, found), ifAccepted: new(p.context(&in, accept))}), nil
+		return pend(&pending{SpanContext: c.context(&in, found), ifAccepted: new(c.context(&in, accept))}), nil
 	case found.hasIDs():
-		return final(p.context(&in, found)), nil
+		return final(c.context(&in, found)), nil
 
 	case found.decision != undecided && in.debugID == "":
 		// A decision without IDs. Jaeger's contexts need IDs to hold a decision, so it gets new
 		// ones. For a denial, no span with these IDs is ever reported.
-		p.newIDs(&found)
-		c := final(in.context(found))
+		c.newIDs(&found)
+		sc := final(in.context(found))
 		if found.decision == denied && err == nil {
-			return c, nil
+			return sc, nil
 		}
-		return pend(&pending{SpanContext: c.(jaeger.SpanContext), root: found.decision != denied, malformed: err}), nil
+		return pend(&pending{SpanContext: sc.(jaeger.SpanContext), root: found.decision != denied, reason: err}), nil
 
 	case in.debugID == "" && len(in.baggage) == 0 && err == nil:
 		return nil, opentracing.ErrSpanContextNotFound
 	case err == nil:
 		return in.context(remote{}), nil
 	}
-	c := pend(&pending{SpanContext: in.context(remote{}), malformed: err})
+	sc := pend(&pending{SpanContext: in.context(remote{}), reason: err})
 	if in.debugID != "" || len(in.baggage) > 0 {
-		return c, nil // the new trace gets them, and logs err
+		return sc, nil // the new trace gets them, and logs err
 	}
-	return c, err
+	return sc, err
 }
 
 // context returns the context of r, with the tracestate if Inject will write it.
 func (p *Propagation) context(in *incoming, r remote) jaeger.SpanContext {
 	c := in.context(r)
-	if !p.writesState || len(in.states) == 0 {
+	if !p.writesTracestate || len(in.tracestates) == 0 {
 		return c
 	}
 	// A tracestate belongs to the trace of its traceparent only.
 	if parent, bad := readW3C(&in.headers); bad != (malformed{}) || parent.trace != r.trace {
 		return c
 	}
-	if state := joinState(in.states); state != "" {
-		seenState.Store(true)
-		keepState(c, state)
+	if state := joinTracestates(in.tracestates); state != "" {
+		seenTracestate.Store(true)
+		keepTracestate(c, state)
 	}
 	return c
 }

@@ -30,9 +30,8 @@ func (f Format) String() string {
 // Known reports whether f is one of the four formats.
 func (f Format) Known() bool { return slices.Contains(defaultOrder, f) }
 
-// defaultOrder is the order in which formats are read if none was chosen. Proxies rewrite B3 and
-// leave uber-trace-id, which then names the span before the proxy. W3C is last: a service that
-// sends uber-trace-id does not write traceparent, so a proxy added it, for a trace of its own.
+// defaultOrder is the order in which formats are read if none was chosen. The reasons are in
+// docs/design/propagation.md.
 var defaultOrder = []Format{B3Single, B3, Jaeger, W3C}
 
 // readOrder returns all formats in the order in which they are read: first the written ones.

@@ -28,12 +28,10 @@ func readJaeger(h *headers) (found remote, bad malformed) {
 	trace, s, _ := strings.Cut(s, ":")
 	span, s, _ := strings.Cut(s, ":")
 	parent, s, _ := strings.Cut(s, ":")
-	var traceOK, spanOK bool
-	found.trace, traceOK = parseTraceID(trace)
-	found.span, spanOK = parseSpanID(span)
+	idsOK := found.parseIDs(trace, span)
 	found.parent, _ = parseSpanID(parent) // nothing depends on it; 0 means none
 	flags, flagsOK := parseHex(s)         // Jaeger's Go client reads decimal, but writes hex
-	if !traceOK || !spanOK || !flagsOK || flags > 0xff {
+	if !idsOK || !flagsOK || flags > 0xff {
 		return remote{}, bad
 	}
 	found.decision = decisionOf(byte(flags))

@@ -13,12 +13,12 @@ import (
 //	what the peer sent       field       StartSpan
 //	IDs without a decision   ifAccepted  asks the sampler once, for all spans of the trace here
 //	accepted, without IDs    root        the first span gets the new IDs, later ones are its children
-//	malformed headers        malformed   logs the reason
+//	malformed headers        reason      logs it
 type pending struct {
 	jaeger.SpanContext                     // as far as it is known; not sampled if the decision is open
 	ifAccepted         *jaeger.SpanContext // the same, but sampled; nil unless the decision is open
 	root               bool
-	malformed          error
+	reason             error // why the headers are malformed
 
 	mu      sync.Mutex
 	decided *jaeger.SpanContext // SpanContext or ifAccepted, once the sampler has decided
@@ -73,9 +73,9 @@ func (p *pending) complete(
 }
 
 // ask has the sampler decide about a trace. Only starting a span asks it, so ask starts one, and
-// never finishes it. The span's ID is 0. Jaeger's per-operation sampler answers only for the ID
-// that the context's sampling state calls the local root, and that is 0 in a new context. The
-// baggage keeps Jaeger's tracer from ignoring the reference as empty.
+// never finishes it. The span's ID is 0, since Jaeger's per-operation sampler answers only for the
+// local root, whose ID is 0 in a new context. The baggage keeps Jaeger's tracer from ignoring the
+// reference as empty.
 func (t *Tracer) ask(trace jaeger.TraceID, operation string) (sampled bool, tags opentracing.Tags) {
 	question := jaeger.NewSpanContext(trace, 0, 0, false, map[string]string{"": ""})
 	span, ok := t.Tracer.StartSpan(operation, jaeger.SelfRef(question)).(*jaeger.Span)
@@ -85,12 +85,9 @@ func (t *Tracer) ask(trace jaeger.TraceID, operation string) (sampled bool, tags
 	return true, span.Tags()
 }
 
-// final makes the decision in c final, as a peer's must be: no sampler may change it.
-//
-// Jaeger's tracer does so when the first span starts from c. It then writes to memory that all
-// spans of the trace share, without a lock, so spans that start at the same time would race. There
-// is no other way to make a context final, so final starts a span that is never reported, and
-// reuses it.
+// final makes the decision in c final, as a peer's must be: no sampler may change it. Only starting
+// a span does so, and not safely for two at the same time. So final starts one that is never
+// reported, before c is shared.
 func final(c jaeger.SpanContext) opentracing.SpanContext {
 	f := finalizers.Get().(*finalizer)
 	ref := jaeger.SelfRef(c)

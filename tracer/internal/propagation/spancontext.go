@@ -1,7 +1,10 @@
 package propagation
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"strconv"
 
 	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go"
@@ -48,6 +51,14 @@ type remote struct {
 
 func (r *remote) hasIDs() bool { return r.span != 0 }
 
+// parseIDs sets r's IDs. It reports whether both are well-formed.
+func (r *remote) parseIDs(trace, span string) bool {
+	var traceOK, spanOK bool
+	r.trace, traceOK = parseTraceID(trace)
+	r.span, spanOK = parseSpanID(span)
+	return traceOK && spanOK
+}
+
 // denial returns what is kept of r if its IDs are malformed: a trace that its caller denied must
 // not be sampled because of a typing error.
 func (r *remote) denial() remote {
@@ -91,7 +102,7 @@ type outgoing struct {
 	uber                string // the value of uber-trace-id
 	trace, span, parent string // of 16 or 32, 16 and 16 digits; parent is "" for a root
 	decision            decision
-	state               string // the value of tracestate
+	tracestate          string
 }
 
 // format fills s from c, which must be valid.
@@ -119,10 +130,7 @@ const digits = "0123456789abcdef"
 
 // appendHex appends the 16 hex digits of v.
 func appendHex(buf []byte, v uint64) []byte {
-	for shift := 60; shift >= 0; shift -= 4 {
-		buf = append(buf, digits[v>>shift&0xf])
-	}
-	return buf
+	return hex.AppendEncode(buf, binary.BigEndian.AppendUint64(make([]byte, 0, 8), v))
 }
 
 // parseTraceID parses 1 to 32 hex digits that are not all zero. Several clients omit leading zeros.
@@ -143,21 +151,11 @@ func parseSpanID(s string) (jaeger.SpanID, bool) {
 	return jaeger.SpanID(id), ok && id != 0
 }
 
-// parseHex parses 1 to 16 hex digits. strconv would allocate an error for untrusted input.
-func parseHex(s string) (v uint64, ok bool) {
+// parseHex parses 1 to 16 hex digits.
+func parseHex(s string) (uint64, bool) {
 	if len(s) == 0 || len(s) > 16 {
-		return 0, false
+		return 0, false // at once: strconv would allocate an error
 	}
-	for _, c := range []byte(s) {
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c|0x20 && c|0x20 <= 'f':
-			c = c | 0x20 - 'a' + 10
-		default:
-			return 0, false
-		}
-		v = v<<4 | uint64(c)
-	}
-	return v, true
+	v, err := strconv.ParseUint(s, 16, 64)
+	return v, err == nil
 }

@@ -7,6 +7,8 @@ package propagation
 
 import (
 	"cmp"
+	"net/http"
+	"reflect"
 	"slices"
 	"sync/atomic"
 
@@ -20,8 +22,8 @@ import (
 // Jaeger's headers, whatever the formats.
 type Propagation struct {
 	Options
-	order       []Format // in which formats are read
-	writesState bool     // tracestate is written
+	order            []Format // in which formats are read
+	writesTracestate bool
 }
 
 // Options configure a Propagation.
@@ -36,9 +38,6 @@ func New(o Options) *Propagation {
 	return &Propagation{o, readOrder(o.Written), slices.Contains(o.Written, W3C)}
 }
 
-// Wrap returns t with our Inject, Extract and StartSpan.
-func (p *Propagation) Wrap(t *jaeger.Tracer) *Tracer { return &Tracer{t, p} }
-
 // JaegerOptions returns options that give Jaeger's own tracer our formats: programs get that tracer
 // from Span.Tracer.
 func (p *Propagation) JaegerOptions() []config.Option {
@@ -47,7 +46,7 @@ func (p *Propagation) JaegerOptions() []config.Option {
 		config.Extractor(opentracing.Binary, unsupported{}),
 	}
 	for _, format := range []opentracing.BuiltinFormat{opentracing.TextMap, opentracing.HTTPHeaders} {
-		c, _ := p.codec(format)
+		c, _ := p.codecFor(format)
 		opts = append(opts, config.Injector(format, c), config.Extractor(format, c))
 	}
 	return opts
@@ -56,8 +55,8 @@ func (p *Propagation) JaegerOptions() []config.Option {
 // Rare cases cost nothing until one occurs in the process. These are global, since a context of one
 // tracer may be given to another one.
 var (
-	seenState   atomic.Bool // a tracestate that Inject will write
-	seenPending atomic.Bool // a context that StartSpan must complete
+	seenTracestate atomic.Bool // a tracestate that Inject will write
+	seenPending    atomic.Bool // a context that StartSpan must complete
 )
 
 // Tracer is Jaeger's tracer with our Inject, Extract and StartSpan.
@@ -68,31 +67,27 @@ type Tracer struct {
 
 // Inject implements opentracing.Tracer.
 func (t *Tracer) Inject(sc opentracing.SpanContext, format, carrier any) error {
-	codec, text := t.codec(format)
+	c, text := t.codecFor(format)
 	if !text {
 		return t.Tracer.Inject(sc, format, carrier)
 	}
-	switch c := sc.(type) {
-	case jaeger.SpanContext:
-		return codec.Inject(c, carrier)
-	case *pending:
-		if c != nil {
-			sc, open := c.now()
-			return codec.inject(sc, open, carrier)
-		}
+	if p, ok := sc.(*pending); ok && p != nil {
+		known, open := p.now()
+		return c.inject(known, open, carrier)
 	}
-	return opentracing.ErrInvalidSpanContext
+	known, _ := sc.(jaeger.SpanContext) // the zero value is invalid
+	return c.Inject(known, carrier)
 }
 
 // Extract implements opentracing.Tracer. Unlike other tracers, it returns a context together with
 // opentracing.ErrSpanContextCorrupted: a span started from it begins a new trace and logs the
 // reason.
 func (t *Tracer) Extract(format, carrier any) (opentracing.SpanContext, error) {
-	codec, text := t.codec(format)
+	c, text := t.codecFor(format)
 	if !text {
 		return t.Tracer.Extract(format, carrier)
 	}
-	return t.extract(carrier, codec.encoded)
+	return c.extract(carrier)
 }
 
 // StartSpan implements opentracing.Tracer. It replaces each pending context by one that Jaeger's
@@ -107,7 +102,7 @@ func (t *Tracer) StartSpan(operation string, opts ...opentracing.StartSpanOption
 	}
 	refs, cloned := o.References, false
 	parent := parentOf(refs)
-	var malformed error
+	var reason error
 	var tags opentracing.Tags
 	for i, ref := range refs {
 		p, ok := ref.ReferencedContext.(*pending)
@@ -117,7 +112,7 @@ func (t *Tracer) StartSpan(operation string, opts ...opentracing.StartSpanOption
 		if !cloned { // the same options may start other spans
 			o.References, cloned = slices.Clone(refs), true
 		}
-		malformed = cmp.Or(malformed, p.malformed)
+		reason = cmp.Or(reason, p.reason)
 		if i == parent {
 			o.References[i], tags = p.complete(t, operation, ref.Type)
 			continue
@@ -129,8 +124,8 @@ func (t *Tracer) StartSpan(operation string, opts ...opentracing.StartSpanOption
 	for key, value := range tags {
 		span.SetTag(key, value)
 	}
-	if malformed != nil {
-		span.LogFields(log.Event("malformed context"), log.Message(malformed.Error()))
+	if reason != nil {
+		span.LogFields(log.Event("malformed context"), log.Message(reason.Error()))
 	}
 	return span
 }
@@ -183,8 +178,8 @@ type codec struct {
 	encoded bool // baggage and debug IDs are URL-encoded, so they cannot break a request
 }
 
-// codec returns the codec for format. It returns false if format is not a text format.
-func (p *Propagation) codec(format any) (codec, bool) {
+// codecFor returns the codec for format. It returns false if format is not a text format.
+func (p *Propagation) codecFor(format any) (codec, bool) {
 	f, _ := format.(opentracing.BuiltinFormat)
 	return codec{p, f == opentracing.HTTPHeaders}, f == opentracing.HTTPHeaders || f == opentracing.TextMap
 }
@@ -194,7 +189,7 @@ func (c codec) Inject(sc jaeger.SpanContext, carrier any) error { return c.injec
 // Extract implements jaeger.Extractor. If the decision is open, it denies the trace: Jaeger's own
 // StartSpan would not ask the sampler.
 func (c codec) Extract(carrier any) (jaeger.SpanContext, error) {
-	sc, err := c.extract(carrier, c.encoded)
+	sc, err := c.extract(carrier)
 	return known(sc), err
 }
 
@@ -202,8 +197,11 @@ func (c codec) Extract(carrier any) (jaeger.SpanContext, error) {
 // no header is better than a decision that nobody made.
 func (c codec) inject(sc jaeger.SpanContext, open bool, carrier any) error {
 	w, ok := carrier.(opentracing.TextMapWriter)
-	if !ok || isNilMap(w) {
-		return opentracing.ErrInvalidCarrier
+	if v := reflect.ValueOf(carrier); !ok || v.Kind() == reflect.Map && v.IsNil() {
+		return opentracing.ErrInvalidCarrier // a nil map cannot be written to
+	}
+	if header, isHeader := carrier.(http.Header); isHeader {
+		w = opentracing.HTTPHeadersCarrier(header)
 	}
 	if !sc.IsValid() { // such as jaeger.SpanContext{}, whose Flags method panics
 		return opentracing.ErrInvalidSpanContext
@@ -213,8 +211,8 @@ func (c codec) inject(sc jaeger.SpanContext, open bool, carrier any) error {
 	if open {
 		s.decision = undecided
 	}
-	if seenState.Load() {
-		s.state = stateOf(sc)
+	if seenTracestate.Load() {
+		s.tracestate = tracestateOf(sc)
 	}
 	var h headers
 	for _, f := range c.Written {
@@ -227,8 +225,7 @@ func (c codec) inject(sc jaeger.SpanContext, open bool, carrier any) error {
 	return nil
 }
 
-// unsupported is the codec of opentracing.Binary. Jaeger's own is not safe for untrusted input: it
-// panics at a negative length, and allocates as much memory as a large one asks for.
+// unsupported is the codec of opentracing.Binary. Jaeger's own is not safe for untrusted input.
 type unsupported struct{}
 
 func (unsupported) Inject(jaeger.SpanContext, any) error { return opentracing.ErrUnsupportedFormat }

@@ -15,8 +15,8 @@ const (
 	traceparentBytes = 2 + 1 + 32 + 1 + 16 + 1 + 2
 
 	// The standard limits tracestate to 32 members, and asks for at least 512 bytes.
-	maxMembers    = 32
-	maxStateBytes = 4096
+	maxMembers         = 32
+	maxTracestateBytes = 4096
 )
 
 func writeW3C(s *outgoing, h *headers) {
@@ -31,8 +31,8 @@ func writeW3C(s *outgoing, h *headers) {
 		text = append(text, "-00"...)
 	}
 	h.set(traceparent, string(text))
-	if s.state != "" {
-		h.set(tracestate, s.state)
+	if s.tracestate != "" {
+		h.set(tracestate, s.tracestate)
 	}
 }
 
@@ -52,10 +52,7 @@ func readW3C(h *headers) (found remote, bad malformed) {
 			return remote{}, bad
 		}
 	}
-	var traceOK, spanOK bool
-	found.trace, traceOK = parseTraceID(s[3:35])
-	found.span, spanOK = parseSpanID(s[36:52])
-	if !traceOK || !spanOK {
+	if !found.parseIDs(s[3:35], s[36:52]) {
 		return remote{}, bad
 	}
 	flags, _ := parseHex(s[53:55])
@@ -63,25 +60,26 @@ func readW3C(h *headers) (found remote, bad malformed) {
 	return found, malformed{}
 }
 
-// stateKey is the key of a trace's tracestate in Jaeger's extended sampling state. All spans of the
-// trace in this process share that state. Baggage would also do so, but it is sent to peers.
-type stateKey struct{}
+// tracestateKey is the key of a trace's tracestate in Jaeger's extended sampling state, which all
+// spans of the trace in this process share. They also share baggage, but that is sent to peers.
+type tracestateKey struct{}
 
-func keepState(c jaeger.SpanContext, state string) {
-	c.ExtendedSamplingState(stateKey{}, func() any { return state })
+func keepTracestate(c jaeger.SpanContext, state string) {
+	c.ExtendedSamplingState(tracestateKey{}, func() any { return state })
 }
 
-func stateOf(c jaeger.SpanContext) string {
-	state, _ := c.ExtendedSamplingState(stateKey{}, func() any { return "" }).(string)
+func tracestateOf(c jaeger.SpanContext) string {
+	state, _ := c.ExtendedSamplingState(tracestateKey{}, func() any { return "" }).(string)
 	return state
 }
 
-// joinState joins the values of all tracestate headers. It returns "" if one is malformed, or if
-// together they exceed the limits: the standard allows dropping the whole list, but no part of it.
-func joinState(values []string) string {
+// joinTracestates joins the values of all tracestate headers. It returns "" if one is malformed, or
+// if together they exceed the limits: the standard allows dropping the whole list, but no part of
+// it.
+func joinTracestates(values []string) string {
 	size := 0
 	for _, v := range values {
-		if size += len(v) + 1; size > maxStateBytes {
+		if size += len(v) + 1; size > maxTracestateBytes {
 			return ""
 		}
 	}

@@ -34,10 +34,8 @@ type Settings struct {
 }
 
 // A Source looks settings up: in an option, in a YAML document, and in the JAEGER_* variables. The
-// first that has a setting wins.
-//
-// jaeger-client-go's parser of the variables is not used. It stops at the first error, panics on a
-// malformed JAEGER_TAGS, and accepts numbers on which a channel or a ticker panics later.
+// first that has a setting wins. docs/design/propagation.md says why it does not use
+// jaeger-client-go's parser.
 type Source struct {
 	Collector string // the URL of WithCollector; "" without that option
 

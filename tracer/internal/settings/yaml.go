@@ -73,8 +73,9 @@ func syntaxError(err error, document []byte) error {
 	return fmt.Errorf("tracer: yaml: %s", text)
 }
 
-func (src *Source) wrong(n *yaml.Node, path, what string) {
-	src.errorf("line %d: %s: %s", n.Line, path, what)
+// wrong adds an error about the key at path.
+func (src *Source) wrong(n *yaml.Node, path, format string, args ...any) {
+	src.errorf("line %d: %s: %s", n.Line, path, fmt.Sprintf(format, args...))
 }
 
 // readSection reads a mapping of keys. prefix is "" for the document, or a path such as "sampler.".
@@ -93,7 +94,7 @@ func (src *Source) readSection(prefix string, n *yaml.Node) {
 		k := lookup(path)
 		switch {
 		case k == nil:
-			src.wrong(name, path, "unknown key"+didYouMean(path))
+			src.wrong(name, path, "unknown key%s", didYouMean(path))
 		case empty(value): // not set
 		case k.section || k.form == tags:
 			if !src.add(k.paths[0], entry{key: path, line: name.Line}) {
@@ -105,7 +106,7 @@ func (src *Source) readSection(prefix string, n *yaml.Node) {
 				src.readTags(path, value)
 			}
 		case k.unsupported != "":
-			src.wrong(name, path, "not supported: "+k.unsupported)
+			src.wrong(name, path, "not supported: %s", k.unsupported)
 		default:
 			src.readValue(path, k, value)
 		}
@@ -138,7 +139,7 @@ func (src *Source) readValue(path string, k *key, n *yaml.Node) {
 	}
 	if k.only != "" {
 		if !strings.EqualFold(written, k.only) {
-			src.wrong(n, path, fmt.Sprintf("%q: want %s, the only value that is supported", written, k.only))
+			src.wrong(n, path, "%q: want %s, the only value that is supported", written, k.only)
 		}
 		return
 	}
@@ -147,7 +148,7 @@ func (src *Source) readValue(path string, k *key, n *yaml.Node) {
 	switch k.form {
 	case boolean, negated:
 		if !isBool {
-			src.wrong(n, path, fmt.Sprintf("%q: want %s", value, wantBool))
+			src.wrong(n, path, "%q: want %s", value, wantBool)
 			return
 		}
 		value = strconv.FormatBool(b != (k.form == negated))
@@ -162,7 +163,7 @@ func (src *Source) readValue(path string, k *key, n *yaml.Node) {
 	case hostPort:
 		host, port, err := net.SplitHostPort(value)
 		if err != nil {
-			src.wrong(n, path, fmt.Sprintf("%q: want host:port", Redact(value)))
+			src.wrong(n, path, "%q: want host:port", Redact(value))
 			return
 		}
 		src.add(agentHost, entry{host, host, path, n.Line})
@@ -241,7 +242,7 @@ func (src *Source) readTags(path string, n *yaml.Node) {
 			}
 		}
 		if _, ok := v.(string); name.Value == jaeger.TracerIPTagKey && !ok {
-			src.wrong(value, at, fmt.Sprintf("%q: want the host's address as a string", value.Value))
+			src.wrong(value, at, "%q: want the host's address as a string", value.Value)
 			continue
 		}
 		src.tags = append(src.tags, opentracing.Tag{Key: name.Value, Value: v})
