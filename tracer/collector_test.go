@@ -1,207 +1,16 @@
 package tracer
 
 import (
-	"cmp"
-	"context"
 	"fmt"
-	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/gaptrace/gaptrace/tracer/internal/settings"
 	"github.com/uber/jaeger-client-go"
-	"github.com/uber/jaeger-client-go/config"
-	"github.com/uber/jaeger-client-go/thrift"
-	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
 )
-
-// pipes is a network in memory, for synctest bubbles.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-func (p pipes) Close() error   { close(p); return nil }
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	p <- theirs
-	return ours, nil
-}
-
-// resetting is a connection that its peer resets after left bytes.
-type resetting struct {
-	net.Conn
-	left int
-}
-
-func (c *resetting) Write(b []byte) (int, error) {
-	if c.left -= len(b); c.left < 0 {
-		c.Conn.Close()
-		return 0, &net.OpError{Op: "write", Net: "tcp", Err: syscall.ECONNRESET}
-	}
-	return c.Conn.Write(b)
-}
-
-// scripted is a collector whose answers a test chooses.
-type scripted struct {
-	answer func(s *scripted, w http.ResponseWriter, r *http.Request) // accepts or refuses the spans
-
-	flush time.Duration // the flush interval; 0 for one so long that batches are full
-	cut   int           // a connection is reset if a request has more bytes; 0 for no limit
-
-	mu     sync.Mutex
-	taken  []string
-	at     []time.Time // of the requests
-	body   []byte      // of the last complete request
-	logged strings.Builder
-}
-
-func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(r.Body)
-	s.mu.Lock()
-	s.at = append(s.at, time.Now())
-	if err == nil {
-		s.body = body
-	}
-	s.mu.Unlock()
-	if err == nil {
-		s.answer(s, w, r)
-	}
-}
-
-// request returns the number of the current request, from 1.
-func (s *scripted) request() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.at)
-}
-
-func (s *scripted) take(w http.ResponseWriter) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	buf := thrift.NewTMemoryBuffer()
-	buf.Write(s.body)
-	batch := new(j.Batch)
-	if err := batch.Read(context.Background(), thrift.NewTBinaryProtocolConf(buf, nil)); err != nil {
-		w.WriteHeader(http.StatusBadRequest)
-		return
-	}
-	for _, span := range batch.Spans {
-		s.taken = append(s.taken, span.OperationName)
-	}
-	w.WriteHeader(http.StatusAccepted)
-}
-
-// sendTo runs use in a synctest bubble, with a tracer that sends to s.
-func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, closeAll func() error, stats *Stats)) {
-	synctest.Test(t, func(t *testing.T) {
-		listener := make(pipes)
-		server := &http.Server{Handler: s}
-		served := make(chan bool)
-		go func() { server.Serve(listener); close(served) }()
-		s.flush = cmp.Or(s.flush, 1000*time.Hour)
-		o := &options{stats: new(Stats), logger: slog.New(slog.NewTextHandler(&s.logged, nil))}
-		set := &settings.Settings{BatchSize: 100}
-		set.Reporter = &config.ReporterConfig{
-			CollectorEndpoint: "http://collector/api/traces?token=secret", QueueSize: queue,
-			BufferFlushInterval: s.flush,
-		}
-		r, err := newReporter(set, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := r.sender.Transport.(*collector)
-		h := c.client.Transport.(*http.Transport)
-		h.Proxy = nil
-		h.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := listener.dial(ctx, network, addr)
-			if s.cut > 0 {
-				conn = &resetting{conn, s.cut}
-			}
-			return conn, err
-		}
-		tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true), r)
-		use(tr.(*jaeger.Tracer), func() error {
-			closer.Close()
-			synctest.Wait() // for handlers whose client has gone
-			return r.err()
-		}, o.stats)
-		closer.Close()
-		server.Close()
-		<-served
-	})
-}
-
-// script is an answer of a scripted collector.
-type script = func(*scripted, http.ResponseWriter, *http.Request)
-
-func status(code int, retryAfter string) script {
-	return func(_ *scripted, w http.ResponseWriter, _ *http.Request) {
-		if retryAfter != "" {
-			w.Header().Set("Retry-After", retryAfter)
-		}
-		w.WriteHeader(code)
-	}
-}
-
-func atFirst(requests int, first script) script {
-	return func(s *scripted, w http.ResponseWriter, r *http.Request) {
-		if s.request() <= requests {
-			first(s, w, r)
-			return
-		}
-		s.take(w)
-	}
-}
-
-func take(s *scripted, w http.ResponseWriter, _ *http.Request) { s.take(w) }
-
-func limit(bytes int64) script {
-	return func(s *scripted, w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > bytes {
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
-			return
-		}
-		s.take(w)
-	}
-}
-
-func redirect(code int, to string) script {
-	return func(s *scripted, w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/taken" {
-			s.take(w)
-			return
-		}
-		if to != "" {
-			w.Header().Set("Location", to)
-		}
-		w.WriteHeader(code)
-	}
-}
-
-func hangUp(_ *scripted, w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
-
-func sleep(d time.Duration, answer script) script {
-	return func(s *scripted, w http.ResponseWriter, r *http.Request) {
-		time.Sleep(d)
-		answer(s, w, r)
-	}
-}
 
 const all = 300 // spans
 
@@ -265,12 +74,10 @@ func TestCollectorRefuses(t *testing.T) {
 			status(413, "1000000"), 0, all, "300 spans were too large for the collector",
 			320,
 		},
-		"413 once":       {atFirst(1, status(413, "")), 0, 0, "", 8},
-		"429 twice":      {atFirst(2, status(429, "")), 0, 0, "", 5},
-		"429 four times": {atFirst(4, status(429, "7")), 0, 0, "", 7},
-		"429 for a date": {atFirst(1, func(s *scripted, w http.ResponseWriter, r *http.Request) {
-			status(429, time.Now().Add(time.Minute).UTC().Format(http.TimeFormat))(s, w, r)
-		}), 0, 0, "", 4},
+		"413 once":                        {atFirst(1, status(413, "")), 0, 0, "", 8},
+		"429 twice":                       {atFirst(2, status(429, "")), 0, 0, "", 5},
+		"429 four times":                  {atFirst(4, status(429, "7")), 0, 0, "", 7},
+		"429 for a date":                  {atFirst(1, busyForAMinute), 0, 0, "", 4},
 		"429 with a date that has passed": {atFirst(2, status(429, "Thu, 01 Jan 1970 00:00:00 GMT")), 0, 0, "", 5},
 		"429 with rubbish":                {atFirst(2, status(429, "soon")), 0, 0, "", 5},
 		"429 with a negative number":      {atFirst(2, status(429, "-1")), 0, 0, "", 5},
@@ -282,20 +89,8 @@ func TestCollectorRefuses(t *testing.T) {
 			status(429, "99999999999999999999"), all, 0,
 			"300 spans were not delivered: the collector answered 429 Too Many Requests", 15,
 		},
-		"429 to every second request": {func(s *scripted, w http.ResponseWriter, r *http.Request) {
-			if s.request()%2 == 1 {
-				status(429, "1")(s, w, r)
-			} else {
-				s.take(w)
-			}
-		}, 0, 0, "", 6},
-		"429, then 413": {func(s *scripted, w http.ResponseWriter, r *http.Request) {
-			if s.request()%3 == 0 {
-				status(429, "1")(s, w, r)
-			} else {
-				limit(4<<10)(s, w, r)
-			}
-		}, 0, 0, "", 150},
+		"429 to every second request": {inTurn(status(429, "1"), take), 0, 0, "", 6},
+		"429, then 413":               {inTurn(limit(4<<10), limit(4<<10), status(429, "1")), 0, 0, "", 150},
 		"503 with Retry-After, twice": {atFirst(2, status(503, "3")), 0, 0, "", 5},
 		"503 without": {
 			atFirst(1, status(503, "")), 100, 0,
@@ -320,24 +115,13 @@ func TestCollectorRedirectsOrHangs(t *testing.T) {
 			redirect(307, "/api/traces"), all, 0,
 			"the collector redirects more than 10 times", 33,
 		},
-		"slow":           {sleep(4*time.Second, take), 0, 0, "", 3},
-		"slow to refuse": {sleep(4*time.Second, limit(4<<10)), 0, 0, "", 100},
-		"too slow":       {sleep(6*time.Second, status(202, "")), all, 0, "deadline exceeded", 3},
-		"hangs up":       {hangUp, all, 0, "EOF", 3},
-		"hangs up once":  {atFirst(1, hangUp), 100, 0, "100 spans were not delivered: EOF", 3},
-		"answers half of it": {atFirst(1, func(_ *scripted, w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "100")
-			w.WriteHeader(429)
-			w.Write([]byte("x"))
-		}), 0, 0, "", 4},
-		"answers at length": {func(s *scripted, w http.ResponseWriter, _ *http.Request) {
-			s.take(w)
-			for range 100 {
-				if _, err := w.Write(make([]byte, 4096)); err != nil {
-					return
-				}
-			}
-		}, 0, 0, "", 3},
+		"slow":               {sleep(4*time.Second, take), 0, 0, "", 3},
+		"slow to refuse":     {sleep(4*time.Second, limit(4<<10)), 0, 0, "", 100},
+		"too slow":           {sleep(6*time.Second, status(202, "")), all, 0, "deadline exceeded", 3},
+		"hangs up":           {hangUp, all, 0, "EOF", 3},
+		"hangs up once":      {atFirst(1, hangUp), 100, 0, "100 spans were not delivered: EOF", 3},
+		"answers half of it": {atFirst(1, halfAnAnswer), 0, 0, "", 4},
+		"answers at length":  {takeAtLength, 0, 0, "", 3},
 	}.run(t)
 }
 
@@ -404,17 +188,11 @@ func TestCollectorCannotDelayClose(t *testing.T) {
 		sent   int64
 	}{
 		"asks to wait too long": {status(429, "60"), 0, 0},
-		"asks to wait a little": {func(s *scripted, w http.ResponseWriter, r *http.Request) {
-			if s.request() == 1 {
-				status(429, "3")(s, w, r)
-				return
-			}
-			s.take(w)
-		}, 3 * time.Second, 10_000},
-		"asks for ever":        {status(503, "1"), 6 * time.Second, 0},
-		"413 for ever, slowly": {slowly(status(413, "")), 15 * time.Second, 0},
-		"429 for ever, slowly": {slowly(status(429, "1")), 15 * time.Second, 0},
-		"500 for ever, slowly": {slowly(status(500, "")), 15 * time.Second, 0},
+		"asks to wait a little": {atFirst(1, status(429, "3")), 3 * time.Second, 10_000},
+		"asks for ever":         {status(503, "1"), 6 * time.Second, 0},
+		"413 for ever, slowly":  {slowly(status(413, "")), 15 * time.Second, 0},
+		"429 for ever, slowly":  {slowly(status(429, "1")), 15 * time.Second, 0},
+		"500 for ever, slowly":  {slowly(status(500, "")), 15 * time.Second, 0},
 	} {
 		for _, before := range []time.Duration{0, 10 * time.Second} { // the time from Finish to Close
 			t.Run(fmt.Sprint(name, " ", before), func(t *testing.T) {

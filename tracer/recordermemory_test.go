@@ -35,23 +35,26 @@ func gone[T any](p weak.Pointer[T]) bool {
 	return false
 }
 
+// bytesOf returns the bytes of s, not a copy.
+func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// tagOverLimit sets so many tags that the last one, word, exceeds the limit.
+func tagOverLimit(s opentracing.Span, word string) {
+	for i := range 100 {
+		s.SetTag(fmt.Sprintf("%03d", i), strings.Repeat("x", 64<<10))
+	}
+	s.SetTag("100", word)
+}
+
 func TestRecorderKeepsNoLargerString(t *testing.T) {
 	for how, fill := range map[string]func(s opentracing.Span, word string){
-		"operation": func(s opentracing.Span, word string) { s.SetOperationName(word) },
-		"tag":       func(s opentracing.Span, word string) { s.SetTag("k", word) },
-		"bytes": func(s opentracing.Span, word string) {
-			s.SetTag("k",
-				unsafe.Slice(unsafe.StringData(word), len(word)))
-		},
+		"operation":   func(s opentracing.Span, word string) { s.SetOperationName(word) },
+		"tag":         func(s opentracing.Span, word string) { s.SetTag("k", word) },
+		"bytes":       func(s opentracing.Span, word string) { s.SetTag("k", bytesOf(word)) },
 		"key":         func(s opentracing.Span, word string) { s.SetTag(word, 1) },
 		"field":       func(s opentracing.Span, word string) { s.LogFields(log.String("k", word)) },
 		"field's key": func(s opentracing.Span, word string) { s.LogFields(log.Int(word, 1)) },
-		"left out": func(s opentracing.Span, word string) { // the last one exceeds the limit
-			for i := range 100 {
-				s.SetTag(fmt.Sprintf("%03d", i), strings.Repeat("x", 64<<10))
-			}
-			s.SetTag("100", word)
-		},
+		"left out":    tagOverLimit,
 	} {
 		for _, length := range []int{10, 1 << 20} {
 			if how == "left out" {

@@ -109,39 +109,41 @@ type explosive struct{}
 
 func (explosive) Error() string { panic("no text") }
 
+func manyTags(n int, value any) func(opentracing.Span) {
+	return func(s opentracing.Span) {
+		for i := range n {
+			s.SetTag(fmt.Sprintf("%04d", i), value)
+		}
+	}
+}
+
+func manyKeys(n int, end string) func(opentracing.Span) {
+	return func(s opentracing.Span) {
+		for i := range n {
+			s.SetTag(fmt.Sprintf("%04d", i)+end, 1)
+		}
+	}
+}
+
+func manyLogs(n int, fields ...log.Field) func(opentracing.Span) {
+	return func(s opentracing.Span) {
+		for range n {
+			s.LogFields(fields...)
+		}
+	}
+}
+
 func TestRecorderLimitsBytesOfSpan(t *testing.T) {
 	long := strings.Repeat("x", 64<<10)
 	for name, test := range map[string]struct {
 		fill      func(opentracing.Span)
 		least, of int // the least number of bytes kept, and the number of things given
 	}{
-		"tags": {func(s opentracing.Span) {
-			for i := range 3000 {
-				s.SetTag(fmt.Sprintf("%04d", i), long)
-			}
-		}, 3 << 20, 3000},
-		"bytes": {func(s opentracing.Span) {
-			for i := range 3000 {
-				s.SetTag(fmt.Sprintf("%04d", i), []byte(long))
-			}
-		}, 3 << 20, 3000},
-		"keys": {func(s opentracing.Span) {
-			for i := range 100 {
-				s.SetTag(fmt.Sprintf("%04d", i)+long, 1)
-			}
-		}, 3 << 20, 100},
-		"logs": {func(s opentracing.Span) {
-			for range 100 {
-				s.LogFields(log.String("a", long), log.String("b", long))
-			}
-		}, 3 << 20, 200},
-		"fields of one log": {func(s opentracing.Span) {
-			var fields []log.Field
-			for range 200_000 {
-				fields = append(fields, log.Int("n", 1))
-			}
-			s.LogFields(fields...)
-		}, 50_000, 200_000},
+		"tags":              {manyTags(3000, long), 3 << 20, 3000},
+		"bytes":             {manyTags(3000, []byte(long)), 3 << 20, 3000},
+		"keys":              {manyKeys(100, long), 3 << 20, 100},
+		"logs":              {manyLogs(100, log.String("a", long), log.String("b", long)), 3 << 20, 200},
+		"fields of one log": {manyLogs(1, slices.Repeat([]log.Field{log.Int("n", 1)}, 200_000)...), 50_000, 200_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, bytes, lost := recorded(t, test.fill)

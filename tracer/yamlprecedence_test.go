@@ -10,8 +10,8 @@ import (
 	"github.com/gaptrace/gaptrace/tracer"
 )
 
-// precedenceTests are an environment, a document and the path in WithCollector, and what a collector
-// gets: the service, user:password, the token and the path. In all of them, COLLECTOR is its URL.
+// precedenceTests are an environment, a document and the path in WithCollector, and what a
+// collector gets: the service, user:password, the token and the path. COLLECTOR is its URL.
 type precedenceTests map[string]struct{ env, yaml, option, want string }
 
 func (tests precedenceTests) run(t *testing.T) {
