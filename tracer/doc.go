@@ -9,8 +9,8 @@
 //
 // The environment variables of Jaeger's clients configure it (JAEGER_ENDPOINT, JAEGER_SAMPLER_TYPE,
 // …), and so do options. [FromYAML] also reads the YAML of Jaeger's clients in other languages.
-// docs/tracer.md lists all settings and defaults. Nothing happens at import, and New does not set
-// the global tracer.
+// There is no option for the sampler. docs/tracer.md lists all settings and defaults. Nothing
+// happens at import, and New does not set the global tracer.
 //
 // [WithRecorder] keeps the last traces in memory, for a debug page and for tests. [WithStats]
 // counts the spans that are sent and lost, and [WithLogger] logs the losses.

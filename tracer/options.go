@@ -13,7 +13,8 @@ import (
 )
 
 // An Option configures the tracer of [New] and [FromYAML]. It wins over the environment and the
-// document. If its argument is wrong, New and FromYAML return an error.
+// document. If the same option is given twice, the last one wins; each [WithTag] adds a tag. If an
+// Option is nil or its argument is wrong, New and FromYAML return an error.
 type Option func(*options)
 
 type options struct {
@@ -32,7 +33,8 @@ func (o *options) errorf(format string, args ...any) {
 }
 
 // WithRecorder keeps the last traces in r, which must not be nil. If a collector or an agent is
-// configured, spans are sent there too. Otherwise they only go to r, not to localhost:6831.
+// configured, spans are sent there too. Otherwise they only go to r, not to localhost:6831. Spans
+// that are not sampled do not go to r.
 func WithRecorder(r *Recorder) Option {
 	return func(o *options) {
 		if o.recorder = r; r == nil {
@@ -71,7 +73,8 @@ func WithTag(key string, value any) Option {
 	}
 }
 
-// A Format is a way to write a span's IDs and its sampling decision into headers.
+// A Format is a way to write a span's IDs and its sampling decision into headers. Its method String
+// returns its name in JAEGER_PROPAGATION: jaeger, b3, b3-single or w3c.
 type Format = propagation.Format
 
 // The formats. Extract reads all of them.
@@ -99,9 +102,9 @@ type Deleter interface {
 	Del(key string)
 }
 
-// WithPropagation sets the formats that Inject writes, instead of those in JAEGER_PROPAGATION. The
-// default is Jaeger and B3. Extract still reads all formats, but prefers these, in this order. So
-// list the one first that the proxies between your services rewrite.
+// WithPropagation sets the formats that Inject writes, instead of those in JAEGER_PROPAGATION and
+// in the document. The default is B3 and Jaeger. Extract still reads all formats, but prefers
+// these, in this order. So list the one first that the proxies between your services rewrite.
 func WithPropagation(formats ...Format) Option {
 	return func(o *options) {
 		if len(formats) == 0 {

@@ -32,8 +32,8 @@ const DroppedSpansTag = "recorder.dropped_spans"
 const TruncatedTag = "recorder.cut"
 
 // Recorder keeps the last traces of a tracer in memory. Give it to [WithRecorder], or to
-// jaeger.NewTracer as the reporter. Several goroutines may use it. It keeps its traces when the
-// tracer is closed. The zero value is ready to use, and equals NewRecorder(0).
+// jaeger.NewTracer as the reporter. Several tracers and goroutines may use it. It keeps its traces
+// when the tracer is closed. The zero value is ready to use, and equals NewRecorder(0).
 type Recorder struct {
 	capacity int // 0 or less: defaultCapacity
 
@@ -135,7 +135,7 @@ func (r *Recorder) Traces() [][]gap.Span {
 }
 
 // Trace returns the spans of one trace, as [Recorder.Traces] does. It returns nil if r does not
-// have it.
+// have it. The ID of a span's trace is gap.TraceID(span.Context().(jaeger.SpanContext).TraceID()).
 func (r *Recorder) Trace(id gap.TraceID) []gap.Span {
 	r.mu.Lock()
 	defer r.mu.Unlock()

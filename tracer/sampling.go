@@ -26,13 +26,14 @@ const maxAnswer = 1 << 20
 // that sampler's fetcher (Fetch), parser (Parse) and updater (Update), and runs on its goroutine.
 // docs/design/propagation.md says why it replaces Jaeger's own.
 type samplingServer struct {
-	url, name string // name: the URL without userinfo and query, for messages
-	client    *http.Client
-	ctx       context.Context // cancelled by stop; Fetch has no context parameter
-	stop      context.CancelFunc
-	stats     *Stats
-	warnings  warnings
-	adaptive  *jaeger.AdaptiveSamplerUpdater
+	url      string
+	shownURL string // without userinfo and query, for messages
+	client   *http.Client
+	ctx      context.Context // cancelled by stop; Fetch has no context parameter
+	stop     context.CancelFunc
+	stats    *Stats
+	warnings warnings
+	adaptive *jaeger.AdaptiveSamplerUpdater
 
 	err      error // of the last attempt
 	unlogged int64 // failures since the last warning
@@ -49,7 +50,7 @@ func newSamplingServer(cfg *config.SamplerConfig, o *options) *samplingServer {
 		adaptive: &jaeger.AdaptiveSamplerUpdater{MaxOperations: cfg.MaxOperations},
 	}
 	if u, err := url.Parse(s.url); err == nil {
-		s.name = u.Scheme + "://" + u.Host + u.Path
+		s.shownURL = u.Scheme + "://" + u.Host + u.Path
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s
@@ -136,7 +137,7 @@ func (s *samplingServer) log(final bool) {
 	}
 	attrs := []slog.Attr{
 		slog.Int64("failures", s.unlogged),
-		slog.String("server", s.name),
+		slog.String("server", s.shownURL),
 		slog.String("in_force", s.stats.Sampler()),
 	}
 	if s.err != nil {
@@ -154,7 +155,7 @@ func (s *samplingServer) close() error {
 		return nil
 	}
 	return fmt.Errorf("tracer: the sampling server %s gave no strategy: %w; in force: %s",
-		s.name, s.err, s.stats.Sampler())
+		s.shownURL, s.err, s.stats.Sampler())
 }
 
 // strategy is a sampling server's answer: rates per operation, a single rate, or a limit.

@@ -35,12 +35,13 @@ import (
 //
 // An error names the variable, its value and what is allowed. All errors are returned at once.
 //
-// Call Close on the closer when the program ends. It sends the queued spans and stops all
-// goroutines. If the collector fails, it gives up after at most fifteen seconds. Its error says how
-// many spans were lost since New, and the last reason. It also says if the last attempt to get a
-// sampling strategy failed. An agent does not confirm what it receives, so spans that it lost are
-// not counted. Close may be called several times, from several goroutines: all calls wait and
-// return the same error. A closed tracer may still be used, but its spans only go to the Recorder.
+// Call Close on the closer when the program ends, or the queued spans are lost. It sends the queued
+// spans and stops all goroutines. If the collector fails, it gives up after at most fifteen
+// seconds. Its error says how many spans were lost since New, and the last reason. It also says if
+// the last attempt to get a sampling strategy failed. An agent does not confirm what it receives,
+// so spans that it lost are not counted. Close may be called several times, from several
+// goroutines: all calls wait and return the same error. A closed tracer may still be used, but its
+// spans only go to the Recorder.
 func New(service string, opts ...Option) (opentracing.Tracer, io.Closer, error) {
 	return open(new(settings.Source), service, opts)
 }
@@ -58,7 +59,8 @@ func New(service string, opts ...Option) (opentracing.Tracer, io.Closer, error) 
 // The keys are those of jaeger-client-python, and in sections sampler and reporter also those of
 // Jaeger's Java and Go clients: docs/tracer.md lists them. Case, _ and - in keys do not matter. A
 // key without a value is not set. Options win over the document, and the document wins over the
-// environment.
+// environment. The document may be empty and has at most 1 MiB. If it has no service_name,
+// JAEGER_SERVICE_NAME names the service.
 //
 // Settings that belong together come from a single source. If the document sets the sampler's type,
 // the environment's parameter is not used. Credentials come from the document if it sets any of

@@ -33,8 +33,8 @@ const (
 // at returns the index in next for a byte of class in state, which must be without wordEnds.
 func at(state uint16, class uint8) int { return int(state)*(columns/2) | int(class) }
 
-// words returns the automaton. It is built at the first call, not at import.
-var words = sync.OnceValue(func() *automaton {
+// wordFinder returns the automaton. It is built at the first call, not at import.
+var wordFinder = sync.OnceValue(func() *automaton {
 	a := &automaton{next: make([]uint16, columns), hits: make([][]hit, 1)}
 	for c := range 26 {
 		a.class['a'+c], a.class['A'+c] = uint8(1+c), uint8(1+c)
@@ -59,9 +59,9 @@ var words = sync.OnceValue(func() *automaton {
 		a.add(hit{text: pair[0], first: 1 << i})
 		a.add(hit{text: pair[1], second: 1 << i})
 	}
-	a.add(hit{text: "://", mark: scheme})
+	a.add(hit{text: "://", mark: urlMark})
 	for _, word := range []string{"basic", "pass", "pwd"} {
-		a.add(hit{text: word, mark: setting})
+		a.add(hit{text: word, mark: settingMark})
 	}
 	for _, sign := range []string{
 		"@tcp(", "@tcp4(", "@tcp6(", "@unix(", "@(", "@/", // user:password@tcp(host) of MySQL's drivers
@@ -129,7 +129,7 @@ func (a *automaton) link() {
 // find returns the marks of the words in s, and SQLName for a pair. It stops at the first mark that
 // is in stop.
 func find(s string, stop Mark) (found Mark) {
-	a := words()
+	a := wordFinder()
 	class, next := &a.class, a.next
 	var first, second uint16
 	state := uint16(0)

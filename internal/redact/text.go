@@ -13,7 +13,7 @@ func Text(text string) string {
 	text, mark := Truncate(text)
 	text = redactURLs(text, nesting)
 	text = redactTokens(redactUserinfo(text))
-	if has(text, Anywhere|setting) {
+	if has(text, Anywhere|settingMark) {
 		text = redactSettings(redactAuthorization(text))
 	}
 	return text + mark

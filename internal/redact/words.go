@@ -32,8 +32,8 @@ const (
 	// Segment is for words after which the segments of a URL's path are secret.
 	Segment
 
-	scheme  // of "://": the text holds a URL
-	setting // of words after which an error's text may hold a credential
+	urlMark     // of "://": the text holds a URL
+	settingMark // of words after which an error's text may hold a credential
 
 	anySQL = Anywhere | SQL | SQLWord | SQLName | SQLCipher
 )
@@ -102,7 +102,7 @@ func markedSQL(s string, marks Mark) bool {
 			return true
 		}
 	}
-	if found&scheme == 0 {
+	if found&urlMark == 0 {
 		return false
 	}
 	_, afterScheme, _ := strings.Cut(s, "://")

@@ -19,7 +19,7 @@ func Error(message, statement string) string {
 	}
 	message = message[:min(len(message), redact.MaxValue)]
 	end := quoteBegins(message)
-	for _, at := range words.FindAllStringIndex(message[:end], -1) {
+	for _, at := range wordPattern.FindAllStringIndex(message[:end], -1) {
 		if redact.IsCredential(message[at[0]:at[1]]) {
 			end = at[0]
 			break
@@ -64,12 +64,12 @@ func lower(s string) string {
 
 // The quotation marks of messages in any language, and the words of a message.
 var (
-	quotes = regexp.MustCompile("['\"`«»„“”‘’]")
-	words  = regexp.MustCompile(`\w+`)
+	quotePattern = regexp.MustCompile("['\"`«»„“”‘’]")
+	wordPattern  = regexp.MustCompile(`\w+`)
 )
 
 func quoteBegins(message string) int {
-	if at := quotes.FindStringIndex(message); at != nil {
+	if at := quotePattern.FindStringIndex(message); at != nil {
 		return at[0]
 	}
 	return len(message)
@@ -88,7 +88,7 @@ func valuesOf(statement string) []string {
 	if dollar := strings.IndexByte(statement[:from], '$'); dollar >= 0 { // $$ is a quotation mark too
 		from = dollar
 	}
-	for _, at := range words.FindAllStringIndex(statement[:from], -1) {
+	for _, at := range wordPattern.FindAllStringIndex(statement[:from], -1) {
 		if redact.IsCredential(statement[at[0]:at[1]]) {
 			from = at[1]
 			break
@@ -111,18 +111,18 @@ func valuesOf(statement string) []string {
 // Oracle's user/password@, or in a setting whose key names a secret, such as password= or
 // _auth_pass=.
 var (
-	userinfo = regexp.MustCompile(`^(?:(?:[^:/]*://)?[^:]*:|[^:/@]+/)(.+)@`)
-	settings = regexp.MustCompile(`([\w.-]+)\s*=\s*['"{]?([^\s;&'"}]+)`)
+	userinfoPattern = regexp.MustCompile(`^(?:(?:[^:/]*://)?[^:]*:|[^:/@]+/)(.+)@`)
+	settingPattern  = regexp.MustCompile(`([\w.-]+)\s*=\s*['"{]?([^\s;&'"}]+)`)
 )
 
 // passwords returns the passwords in a data source name, as written and as decoded: a driver's
 // error may repeat just the password. It is not known which @ ends a password, so each candidate is
 // returned.
 func passwords(dsn string) (found []string) {
-	for _, match := range userinfo.FindAllStringSubmatch(dsn, -1) {
+	for _, match := range userinfoPattern.FindAllStringSubmatch(dsn, -1) {
 		found = append(found, strings.Split(match[1], "@")...)
 	}
-	for _, match := range settings.FindAllStringSubmatch(dsn, -1) {
+	for _, match := range settingPattern.FindAllStringSubmatch(dsn, -1) {
 		if redact.IsKey(match[1]) {
 			found = append(found, match[2])
 		}
