@@ -83,9 +83,15 @@ func (s statement) decode(body io.Reader) (text string, whole bool) {
 	}
 	buf := buffers.Get().(*[maxRead]byte)
 	defer buffers.Put(buf)
-	n, err := io.ReadFull(body, buf[:]) // what was read before an error is recorded
-	text = spanutil.Truncate(string(buf[:n]))
-	return text, (err == io.EOF || err == io.ErrUnexpectedEOF) && n == len(text)
+	// Not io.ReadFull, whose io.ErrUnexpectedEOF may also be that of a gzip stream that is cut off.
+	n, err := 0, error(nil)
+	for n < len(buf) && err == nil {
+		var more int
+		more, err = body.Read(buf[n:])
+		n += more
+	}
+	text = spanutil.Truncate(string(buf[:n])) // what was read before an error is recorded
+	return text, err == io.EOF && n == len(text)
 }
 
 // tee keeps the beginning of what is read through it.

@@ -140,6 +140,36 @@ func TestStatementOfEachKindOfBody(t *testing.T) {
 	}
 }
 
+// A span that does not show the whole body must not show a reason that may quote the rest of it.
+func TestReasonOfCompressedBody(t *testing.T) {
+	whole := zipped(`{"query":{}}`).Bytes()
+	for name, tt := range map[string]struct {
+		body []byte
+		want string
+	}{
+		"whole":   {body: whole, want: "parsing_exception: unknown query [mtach]"},
+		"cut off": {body: whole[:len(whole)-4], want: "parsing_exception: unknown query… [cut]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c, ctx, tracer := recorded(t,
+				always(400, `{"error":{"type":"parsing_exception","reason":"unknown query [mtach]"}}`))
+			req, err := http.NewRequestWithContext(ctx, "POST", "/_search", bytes.NewReader(tt.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Encoding", "gzip")
+			res, err := c.Perform(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			consume(t, res.Body)
+			if got := message(only(t, tracer)); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestBodyWithGetBodyIsSentUnchanged(t *testing.T) {
 	var sent io.ReadCloser
 	c, ctx, tracer := recorded(t, network(func(req *http.Request) (*http.Response, error) {
