@@ -11,7 +11,7 @@ type carrier http.Header
 
 // Set implements opentracing.TextMapWriter. It replaces the key in every spelling.
 func (c carrier) Set(key, value string) {
-	if !validName(key) || !validValue(value) {
+	if key == "" || strings.ContainsFunc(key, notInName) || strings.ContainsFunc(value, notInValue) {
 		return
 	}
 	canonical := http.CanonicalHeaderKey(key)
@@ -33,24 +33,12 @@ func (c carrier) Del(key string) {
 	}
 }
 
-// validName reports whether s is a token (RFC 9110, 5.6.2).
-func validName(s string) bool {
-	for i := range len(s) {
-		b := s[i]
-		if !(b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' ||
-			strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0) {
-			return false
-		}
-	}
-	return s != ""
+// notInName reports whether a header's name cannot contain r: it is a token (RFC 9110, 5.6.2).
+func notInName(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' ||
+		strings.ContainsRune("!#$%&'*+-.^_`|~", r))
 }
 
-// validValue reports whether s holds no control character except tabs (RFC 9110, 5.5).
-func validValue(s string) bool {
-	for i := range len(s) {
-		if b := s[i]; b < ' ' && b != '\t' || b == 0x7f {
-			return false
-		}
-	}
-	return true
-}
+// notInValue reports whether a header's value cannot contain r, a control character other than a
+// tab (RFC 9110, 5.5).
+func notInValue(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }

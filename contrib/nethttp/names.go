@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,29 +16,21 @@ func (e StatusError) Error() string {
 	return strings.TrimSpace(strconv.Itoa(int(e)) + " " + http.StatusText(int(e)))
 }
 
-// operation returns the name of a request's span. A peer may send any text as a method, and names
-// must stay few, so methods that net/http does not define share one. All names are constants, since
-// to build one would allocate, even for a request that is not recorded.
-func operation(method string) string {
-	switch method {
-	case "", http.MethodGet:
-		return "HTTP GET"
-	case http.MethodHead:
-		return "HTTP HEAD"
-	case http.MethodPost:
-		return "HTTP POST"
-	case http.MethodPut:
-		return "HTTP PUT"
-	case http.MethodPatch:
-		return "HTTP PATCH"
-	case http.MethodDelete:
-		return "HTTP DELETE"
-	case http.MethodConnect:
-		return "HTTP CONNECT"
-	case http.MethodOptions:
-		return "HTTP OPTIONS"
-	case http.MethodTrace:
-		return "HTTP TRACE"
-	}
-	return "HTTP OTHER"
+// operations are the names of requests. They are constants, since to build one would allocate, even
+// for a request that is not recorded.
+var operations = map[string]string{
+	"":                 "HTTP GET",
+	http.MethodGet:     "HTTP GET",
+	http.MethodHead:    "HTTP HEAD",
+	http.MethodPost:    "HTTP POST",
+	http.MethodPut:     "HTTP PUT",
+	http.MethodPatch:   "HTTP PATCH",
+	http.MethodDelete:  "HTTP DELETE",
+	http.MethodConnect: "HTTP CONNECT",
+	http.MethodOptions: "HTTP OPTIONS",
+	http.MethodTrace:   "HTTP TRACE",
 }
+
+// operation returns the name of a request's span. A peer may send any text as a method, and names
+// must stay few, so methods that net/http does not define share one.
+func operation(method string) string { return cmp.Or(operations[method], "HTTP OTHER") }

@@ -2,7 +2,6 @@ package nethttp
 
 import (
 	"io"
-	"iter"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,9 +18,7 @@ func copyBack(req, served *http.Request, body *requestBody) {
 	}
 	if req.Pattern != served.Pattern {
 		req.Pattern = served.Pattern
-		for name := range wildcards(served.Pattern) {
-			req.SetPathValue(name, served.PathValue(name))
-		}
+		copyPathValues(req, served)
 	}
 	if served.MultipartForm != nil {
 		req.MultipartForm = served.MultipartForm
@@ -53,21 +50,17 @@ func update[T comparable](to *T, value T) {
 	}
 }
 
-// wildcards yields the names in a ServeMux pattern, such as id in "/books/{id}".
-func wildcards(pattern string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for {
-			_, rest, found := strings.Cut(pattern, "{")
-			if !found {
-				return
-			}
-			name, after, _ := strings.Cut(rest, "}")
-			name, _, _ = strings.Cut(name, ":") // other muxes write {id:[0-9]+}
-			if name = strings.TrimSuffix(name, "..."); name != "$" && !yield(name) {
-				return
-			}
-			pattern = after
+// copyPathValues copies the values of the wildcards in from's pattern, such as id in "/books/{id}".
+func copyPathValues(to, from *http.Request) {
+	_, rest, found := strings.Cut(from.Pattern, "{")
+	for found {
+		var name string
+		name, rest, _ = strings.Cut(rest, "}")
+		name, _, _ = strings.Cut(name, ":") // other muxes write {id:[0-9]+}
+		if name = strings.TrimSuffix(name, "..."); name != "$" {
+			to.SetPathValue(name, from.PathValue(name))
 		}
+		_, rest, found = strings.Cut(rest, "{")
 	}
 }
 
