@@ -31,7 +31,7 @@ func (o *outgoing) Set(key, value string) {
 	key = strings.ToLower(key)
 	switch {
 	case !validKey(key):
-	case strings.HasSuffix(key, "-bin") || printable(value):
+	case strings.HasSuffix(key, "-bin") || !strings.ContainsFunc(value, unprintable):
 		_, found := o.callers[key]
 		o.changed = o.changed || found
 		o.injected[key] = []string{value}
@@ -101,19 +101,10 @@ func validKey(key string) bool {
 	case "grpc-trace-bin": // the context of OpenCensus
 		return true
 	}
-	for i := range len(key) {
-		if b := key[i]; !(b >= 'a' && b <= 'z' || b >= '0' && b <= '9' || b == '-' || b == '_' || b == '.') {
-			return false
-		}
+	unknown := func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
 	}
-	return !strings.HasPrefix(key, "grpc-")
+	return !strings.HasPrefix(key, "grpc-") && !strings.ContainsFunc(key, unknown)
 }
 
-func printable(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
+func unprintable(r rune) bool { return r < ' ' || r > '~' }

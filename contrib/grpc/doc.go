@@ -47,12 +47,11 @@
 //	error              true if the call failed
 //	wait.*, abandoned  see package gaptrace
 //
-// On a client every status except OK is a failure. Canceled is not, if the caller canceled its own
-// context. On a server only Unknown, DeadlineExceeded, Unimplemented, Internal, Unavailable,
-// DataLoss and a panic are failures. Messages and metadata are never recorded.
+// Messages and metadata are never recorded.
 //
 // The Request of a [gaptrace.Call] is the request message of a unary call. For a stream it is the
 // client's *grpc.StreamDesc or the server's *grpc.StreamServerInfo.
 //
-// docs/grpc.md describes the end of a stream, metadata, health checks, and what is not recorded.
+// docs/grpc.md describes failures, the end of a stream, metadata, health checks, and what is not
+// recorded.
 package gapgrpc

@@ -57,12 +57,9 @@
 // Other headers, and bodies, are never recorded. docs/secrets.md says which parts of a URL are
 // redacted.
 //
-// A request fails if RoundTrip or the body returns an error, if the status is 500 or above
-// (recorded as a [StatusError]), or if the handler panics. A status of 4xx is not a failure.
-//
 // # More
 //
-// docs/nethttp.md describes failures, phases, and the few differences between a wrapped and a raw
-// client or server. docs/options.md lists what each option does here. The Request of a
-// gaptrace.Call is the *http.Request that the wrapper was given.
+// docs/nethttp.md says which requests fail, and describes phases and the few differences between a
+// wrapped and a raw client or server. docs/options.md lists what each option does here. The Request
+// of a gaptrace.Call is the *http.Request that the wrapper was given.
 package nethttp
