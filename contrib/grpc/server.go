@@ -139,13 +139,9 @@ type serverStream struct {
 func (s *serverStream) Context() context.Context { return s.ctx }
 
 func (s *serverStream) RecvMsg(m any) error {
-	s.reads.Enter()
+	wait := s.reads.Wait()
 	err := s.ServerStream.RecvMsg(m)
-	if err == nil {
-		s.reads.Leave(1)
-		return nil
-	}
-	s.reads.Leave(0)
+	wait.DoneOne(err)
 	if err != io.EOF {
 		s.reads.Fail(err)
 	}
@@ -153,21 +149,17 @@ func (s *serverStream) RecvMsg(m any) error {
 }
 
 func (s *serverStream) SendMsg(m any) error {
-	s.writes.Enter()
+	wait := s.writes.Wait()
 	err := s.ServerStream.SendMsg(m)
-	if err == nil {
-		s.writes.Leave(1)
-		return nil
-	}
-	s.writes.Leave(0)
+	wait.DoneOne(err)
 	s.writes.Fail(err)
 	return err
 }
 
 func (s *serverStream) SendHeader(md metadata.MD) error {
-	s.writes.Enter()
+	wait := s.writes.Wait()
 	err := s.ServerStream.SendHeader(md)
-	s.writes.Leave(0)
+	wait.Done(0)
 	s.writes.Fail(err)
 	return err
 }

@@ -29,11 +29,7 @@ func (s *clientStream) RecvMsg(m any) error {
 	wait := s.call.Wait()
 	defer s.unwound(&wait)
 	err := s.ClientStream.RecvMsg(m)
-	if err == nil {
-		wait.Done(1)
-	} else {
-		wait.Done(0)
-	}
+	wait.DoneOne(err)
 	s.tagServer()
 	if err != nil || s.oneAnswer {
 		s.finish(err)

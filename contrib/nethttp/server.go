@@ -149,7 +149,7 @@ var handlerErrors = []error{
 }
 
 // endWrite ends a wait for the client, in which n bytes were written. err fails the " write" span.
-func (x *exchange) endWrite(n int, err error) {
+func (x *exchange) endWrite(n int64, err error) {
 	x.writes.Leave(n)
 	x.writes.Fail(err)
 	if err != nil && !slices.ContainsFunc(handlerErrors, func(target error) bool { return errors.Is(err, target) }) {

@@ -83,14 +83,14 @@ func (r recorder) WriteHeader(status int) {
 func (r recorder) Write(p []byte) (n int, err error) {
 	r.w.setStatus(http.StatusOK)
 	r.w.x.writes.Enter()
-	defer func() { r.w.x.endWrite(n, err) }()
+	defer func() { r.w.x.endWrite(int64(n), err) }()
 	return r.w.inner.Write(p)
 }
 
 func (r recorder) WriteString(s string) (n int, err error) {
 	r.w.setStatus(http.StatusOK)
 	r.w.x.writes.Enter()
-	defer func() { r.w.x.endWrite(n, err) }()
+	defer func() { r.w.x.endWrite(int64(n), err) }()
 	return r.w.inner.(io.StringWriter).WriteString(s)
 }
 
@@ -115,16 +115,15 @@ func (w *responseWriter) readFrom(src io.Reader) (n int64, err error) {
 	}
 	w.x.writes.Enter()
 	defer func() {
-		w.x.writes.Add(n)                        // not by Leave, whose int may have 32 bits
 		ofSource := source.failed || isConn(src) // if src is a connection, either side may have failed
 		if n > 0 || err != nil && !ofSource {    // inner has begun to write
 			w.setStatus(http.StatusOK)
 		}
 		if ofSource {
-			w.x.writes.Leave(0)
-			return
+			w.x.writes.Leave(n)
+		} else {
+			w.x.endWrite(n, err)
 		}
-		w.x.endWrite(0, err)
 	}()
 	return w.inner.(io.ReaderFrom).ReadFrom(src)
 }

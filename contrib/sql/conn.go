@@ -2,11 +2,26 @@ package gapsql
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"time"
+	"io"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/redact/sqltext"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
+
+const component = "database/sql"
+
+// Request describes a call to an option's function: [gaptrace.Call].Request is a *Request.
+type Request struct {
+	// Target names the database, as far as the wrapper knows it. It is never nil.
+	Target *Target
+
+	// Statement is the SQL text as the program wrote it, with its literals and secrets. It is empty
+	// for a call without a statement, such as the begin of a transaction.
+	Statement string
+}
 
 // conn is a wrapped connection without the optional methods that only some shapes have; shape.go
 // adds those.
@@ -22,29 +37,6 @@ var (
 	_ driver.ConnBeginTx        = (*conn)(nil)
 	_ driver.NamedValueChecker  = (*conn)(nil)
 )
-
-// Raw is like (*sql.Conn).Raw. It calls f with the driver's own connection instead of the
-// wrapper's. The database of c need not be wrapped.
-func Raw(c *sql.Conn, f func(driverConn any) error) error {
-	return c.Raw(func(conn any) error { return f(DriverConn(conn)) })
-}
-
-// DriverConn returns the driver's own connection. c is what (*sql.Conn).Raw passes to its callback;
-// if this package has not wrapped it, DriverConn returns c itself.
-func DriverConn(c any) any {
-	if ours, ok := c.(wrapped); ok {
-		return ours.wrapped().Conn
-	}
-	return c
-}
-
-// Raw returns the driver's own connection, for code that does not import this package.
-func (c *conn) Raw() driver.Conn { return c.Conn }
-
-// wrapped is a wrapped connection of any shape.
-type wrapped interface{ wrapped() *conn }
-
-func (c *conn) wrapped() *conn { return c }
 
 func (c *conn) Ping(ctx context.Context) error {
 	pinger, ok := c.Conn.(driver.Pinger)
@@ -85,76 +77,6 @@ func (c *conn) prepare(ctx context.Context, query string) (driver.Stmt, error) {
 	return prepared, err
 }
 
-// BeginTx begins a transaction. The transaction is wrapped only if its end may be recorded.
-func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	beginner, ok := c.Conn.(driver.ConnBeginTx)
-	if !ok {
-		if err := checkDefaults(opts); err != nil {
-			return nil, err
-		}
-	}
-	begun, err := run(c.db.start(ctx, "sql begin", ""), func() (driver.Tx, error) {
-		if ok {
-			return beginner.BeginTx(ctx, opts)
-		}
-		return beginWithoutContext(ctx, c.Conn)
-	})
-	if err != nil || begun == nil || !c.db.wrapper.MayRecord(ctx) {
-		return begun, err
-	}
-	return &tx{begun, c.db, ctx}, nil
-}
-
-// checkDefaults returns database/sql's error for options that need a driver with BeginTx.
-func checkDefaults(opts driver.TxOptions) error {
-	if opts.Isolation != 0 {
-		return errors.New("sql: driver does not support non-default isolation level")
-	}
-	if opts.ReadOnly {
-		return errors.New("sql: driver does not support read-only transactions")
-	}
-	return nil
-}
-
-// minReset separates resets that asked the server from those that only checked the socket. Such a
-// check is a system call and no wait.
-const minReset = 100 * time.Microsecond
-
-// ResetSession is recorded only if it was a wait. database/sql calls it before each reuse of a
-// connection, but most drivers do not go to the network for it. pgx does if the connection was idle
-// for a while.
-func (r resetter) ResetSession(ctx context.Context) error {
-	raw, ok := r.Conn.(driver.SessionResetter)
-	if !ok {
-		r.db.endPoolWait(ctx)
-		return nil
-	}
-	wait := r.db.poolWaitOf(ctx)
-	if !r.db.wrapper.MayRecord(ctx) {
-		return raw.ResetSession(ctx)
-	}
-	start := time.Now()
-	wait.beforeReset(start)
-	err := raw.ResetSession(ctx)
-	end := time.Now()
-	bad := errors.Is(err, driver.ErrBadConn) // database/sql gets another connection; it ignores other errors
-	switch {
-	case end.Sub(start) > minReset:
-		wait.end(r.db, start, nil)
-		reset := r.db.pastCall(ctx, "sql reset", start, end)
-		if !bad {
-			reset.Fail(err)
-		}
-		wait.addReset(reset)
-	case !bad:
-		wait.end(r.db, end, nil)
-	}
-	if bad {
-		wait.restart()
-	}
-	return err
-}
-
 func (e execer) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	raw, ok := e.Conn.(driver.ExecerContext)
 	if !ok {
@@ -178,3 +100,104 @@ func (q queryer) QueryContext(ctx context.Context, query string, args []driver.N
 }
 
 func (v validator) IsValid() bool { return v.Conn.(driver.Validator).IsValid() }
+
+// call is one call to the driver, recorded or not. Its span is created after the driver has
+// answered, since the answer driver.ErrSkip means that there was no call.
+type call struct {
+	recorded *spanutil.Call // nil: not recorded
+	db       *database
+	request  *Request
+	wait     *poolWait // nil: not through a DB, or not recorded
+	dsn      string    // never recorded, but the driver's error may repeat it
+	final    bool      // database/sql does not retry after driver.ErrBadConn
+}
+
+func (db *database) start(ctx context.Context, operation, statement string) call {
+	return db.startRequest(ctx, operation, func() *Request { return &Request{&db.target, statement} })
+}
+
+// startRequest calls request only if the call may be recorded.
+func (db *database) startRequest(ctx context.Context, operation string, request func() *Request) call {
+	c := call{db: db}
+	c.recorded = db.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
+		c.wait = db.endPoolWait(ctx)
+		c.request = request()
+		return gaptrace.Call{Component: component, Operation: operation, Request: c.request}
+	})
+	c.wait.reportWith(c.recorded)
+	return c
+}
+
+// run calls do, which calls the driver, and returns its result.
+func run[T any](c call, do func() (T, error)) (T, error) {
+	defer c.unwound()
+	result, err := do()
+	c.finish(err)
+	return result, err
+}
+
+// runQuery is run for a call that returns rows.
+func runQuery(c call, do func() (driver.Rows, error)) (driver.Rows, error) {
+	defer c.unwound()
+	result, err := do()
+	if err != nil || result == nil || !c.recorded.Answered(spanutil.Rows) {
+		c.finish(err)
+		return result, err // an unsampled call returns the driver's own rows
+	}
+	c.describe()
+	c.db.open.add(c.recorded)
+	return watch(result, c), nil
+}
+
+// finish ends a call that has no rows.
+func (c call) finish(err error) {
+	switch {
+	case err == driver.ErrSkip: //nolint:errorlint // database/sql compares it so
+		c.wait.discard(c.recorded)
+	case !c.recorded.Answered(spanutil.Uncounted): // ends the call's time before any hook runs; false: not sampled
+	case c.retried(err):
+		c.describe()
+		c.recorded.Finish(nil) // no failure: the next attempt has a span of its own
+	default:
+		c.describe()
+		c.recorded.Finish(c.failure(err))
+	}
+	if c.retried(err) {
+		c.wait.restart()
+	}
+}
+
+// retried reports whether database/sql may retry after err.
+func (c call) retried(err error) bool { return errors.Is(err, driver.ErrBadConn) && !c.final }
+
+// describe tags the span of a sampled call.
+func (c call) describe() {
+	for _, t := range c.db.tags {
+		c.recorded.Tag(t.Key, t.Value)
+	}
+	c.recorded.Statement(sqltext.Statement(c.request.Statement, c.db.target.Type))
+}
+
+// failure returns err with a redacted text, or nil if err is nil or the end of the rows.
+func (c call) failure(err error) error {
+	if err == nil || err == io.EOF { //nolint:errorlint // database/sql compares it so
+		return nil
+	}
+	return spanutil.Redacted(err, func(message string) string {
+		if c.dsn != "" {
+			return sqltext.ConnectError(message, c.dsn)
+		}
+		return sqltext.Error(message, c.request.Statement)
+	})
+}
+
+// unwound, deferred, ends the call if the driver panics or calls runtime.Goexit.
+func (c call) unwound() {
+	if !c.recorded.InFirstWait() {
+		return
+	}
+	if c.recorded.Answered(spanutil.Uncounted) {
+		c.describe()
+	}
+	c.recorded.Finish(spanutil.ErrUnwound)
+}

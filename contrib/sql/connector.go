@@ -7,6 +7,10 @@ import (
 	"io"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/redact"
+	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
 )
 
 // Target holds tags that say which database a connector leads to. An empty field adds no tag. There
@@ -81,4 +85,27 @@ func (db *database) connect(
 		return raw, err
 	}
 	return wrapConn(raw, db), nil
+}
+
+// database is what a connector shares with its connections and their statements.
+type database struct {
+	wrapper *spanutil.Wrapper
+	target  Target
+	tags    []opentracing.Tag // of every span; boxed once
+	open    openQueries       // of one connector, which is closed with its sql.DB
+}
+
+func newDatabase(target Target, opts []gaptrace.Option) *database {
+	db := &database{wrapper: spanutil.New(opts), target: target}
+	for _, t := range []struct{ key, value string }{
+		{string(ext.DBType), target.Type},
+		{string(ext.DBInstance), target.Instance},
+		{string(ext.DBUser), target.User},
+		{string(ext.PeerAddress), target.Address},
+	} {
+		if t.value != "" {
+			db.tags = append(db.tags, opentracing.Tag{Key: t.key, Value: redact.Text(t.value)}) // an address may be a URL
+		}
+	}
+	return db
 }

@@ -2,6 +2,8 @@ package gapsql
 
 import (
 	"context"
+	"database/sql/driver"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -10,19 +12,8 @@ import (
 )
 
 // poolWait is the context of a call through a DB. It carries the time when the caller began to wait
-// through database/sql to the driver. The first call to the driver with this context ends the wait:
-//
-//	caller       | DB.ExecContext                                        |
-//	pool         |---wait---|
-//	driver                  |-ResetSession-|               |-ExecContext-|
-//	program                                | converts args |
-//
-//	sql pool     |-------------------------|                                reset of up to 100 µs
-//	sql pool     |----------|                                               longer reset
-//	sql reset               |--------------|
-//	sql exec                                               |-------------|
-//
-// A new connection is not reset: then ExecContext ends the wait.
+// through database/sql to the driver. The first call to the driver with this context ends the wait.
+// docs/design/sql.md draws it.
 type poolWait struct {
 	context.Context
 	arrival    time.Time
@@ -123,17 +114,56 @@ func (w *poolWait) addReset(reset *spanutil.Call) {
 	w.reportWith(reset)
 	if w == nil {
 		reset.Finish(nil)
-		return
+	} else {
+		w.unreported.Store(reset)
 	}
-	w.unreported.Store(reset)
 }
 
 // discard drops a call that the driver answered with driver.ErrSkip. The next call reports its
 // waits.
 func (w *poolWait) discard(call *spanutil.Call) {
-	if earlier := call.Discard(); w != nil {
+	if earlier := call.Discard(); earlier != nil {
 		w.unreported.Store(earlier)
 	}
+}
+
+// minReset separates resets that asked the server from those that only checked the socket. Such a
+// check is a system call and no wait.
+const minReset = 100 * time.Microsecond
+
+// ResetSession is recorded only if it was a wait. database/sql calls it before each reuse of a
+// connection, but most drivers do not go to the network for it. pgx does if the connection was idle
+// for a while.
+func (r resetter) ResetSession(ctx context.Context) error {
+	raw, ok := r.Conn.(driver.SessionResetter)
+	if !ok {
+		r.db.endPoolWait(ctx)
+		return nil
+	}
+	wait := r.db.poolWaitOf(ctx)
+	if !r.db.wrapper.MayRecord(ctx) {
+		return raw.ResetSession(ctx)
+	}
+	start := time.Now()
+	wait.beforeReset(start)
+	err := raw.ResetSession(ctx)
+	end := time.Now()
+	bad := errors.Is(err, driver.ErrBadConn) // database/sql gets another connection; it ignores other errors
+	switch {
+	case end.Sub(start) > minReset:
+		wait.end(r.db, start, nil)
+		reset := r.db.pastCall(ctx, "sql reset", start, end)
+		if !bad {
+			reset.Fail(err)
+		}
+		wait.addReset(reset)
+	case !bad:
+		wait.end(r.db, end, nil)
+	}
+	if bad {
+		wait.restart()
+	}
+	return err
 }
 
 // pastCall returns a call for a wait that has ended; its caller finishes it. It is nil if the wait
@@ -141,9 +171,9 @@ func (w *poolWait) discard(call *spanutil.Call) {
 func (db *database) pastCall(ctx context.Context, operation string, start, end time.Time) *spanutil.Call {
 	request := &Request{Target: &db.target}
 	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
-	c := call{Call: db.wrapper.Waited(ctx, what, start, end), db: db, request: request}
-	if c.Sampled() {
+	c := call{recorded: db.wrapper.Waited(ctx, what, start, end), db: db, request: request}
+	if c.recorded.Sampled() {
 		c.describe()
 	}
-	return c.Call
+	return c.recorded
 }

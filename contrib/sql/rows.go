@@ -30,18 +30,18 @@ func watch(raw driver.Rows, c call) driver.Rows {
 		return r
 	}
 	r := &rows{raw, c}
-	spanutil.Watch(c.Call, r)
+	spanutil.Watch(c.recorded, r)
 	return r
 }
 
 // wait begins a wait. If the query was reported as abandoned, it begins a second query.
 func (r *rows) wait() spanutil.Wait {
-	wait := r.call.Wait()
+	wait := r.call.recorded.Wait()
 	if wait.Pending() {
 		return wait
 	}
-	if call := r.call.Resume(); call != nil {
-		r.call.Call = call
+	if call := r.call.recorded.Resume(); call != nil {
+		r.call.recorded = call
 		r.call.describe()
 		spanutil.Watch(call, r)
 		r.call.db.open.add(call)
@@ -59,13 +59,9 @@ func (r *rows) advance(next func() error) error {
 	wait := r.wait()
 	defer wait.Unwound()
 	err := next()
-	if err != nil {
-		wait.Done(0)
-		r.call.Fail(r.call.failure(err))
-		return err
-	}
-	wait.Done(1)
-	return nil
+	wait.DoneOne(err)
+	r.call.recorded.Fail(r.call.failure(err))
+	return err
 }
 
 func (r *rows) Close() error {
@@ -73,8 +69,8 @@ func (r *rows) Close() error {
 	defer wait.Unwound()
 	err := r.Rows.Close()
 	wait.Done(0)
-	r.call.db.open.remove(r.call.Call)
-	r.call.Finish(r.call.failure(err))
+	r.call.db.open.remove(r.call.recorded)
+	r.call.recorded.Finish(r.call.failure(err))
 	return err
 }
 
@@ -92,7 +88,7 @@ func (r *rows) NextResultSet() error {
 	defer wait.Unwound()
 	err := next.NextResultSet()
 	wait.Done(0)
-	r.call.Fail(r.call.failure(err))
+	r.call.recorded.Fail(r.call.failure(err))
 	return err
 }
 

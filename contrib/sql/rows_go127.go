@@ -18,7 +18,7 @@ func watchScanner(raw driver.Rows, c call) driver.Rows {
 		return nil
 	}
 	r := &scannedRows{rows{raw, c}, scanner}
-	spanutil.Watch(c.Call, r)
+	spanutil.Watch(c.recorded, r)
 	return r
 }
 
@@ -36,18 +36,12 @@ func (r *scannedRows) NextRow() error { return r.advance(r.scanner.NextRow) }
 // ScanColumn is a wait if it is slow, unless dest may run the program's own methods. Its error is
 // not recorded, since it may quote the row's value.
 func (r *scannedRows) ScanColumn(scanCtx driver.ScanContext, index int, dest any) error {
-	var wait spanutil.Wait
+	wait := r.call.recorded.Guard()
 	if !hasMethods(reflect.TypeOf(dest)) {
 		wait = r.wait()
 	}
-	returned := false
-	defer func() {
-		if !returned { // not wait.Unwound: there may be no wait
-			r.call.Finish(spanutil.ErrUnwound)
-		}
-	}()
+	defer wait.Unwound()
 	err := r.scanner.ScanColumn(scanCtx, index, dest)
-	returned = true
 	wait.Done(0)
 	return err
 }

@@ -1,15 +1,13 @@
 package gapsql
 
-import "database/sql/driver"
+import (
+	"database/sql"
+	"database/sql/driver"
+)
 
 // The optional parts of a connection. If one is absent, database/sql acts in a way that no result
-// of a method can bring about:
-//
-//   - Without an execer or a queryer, it prepares a statement first, and then checks the arguments.
-//   - Without a validator or a resetter, it closes the connection after a transaction whose context
-//     was cancelled.
-//
-// A resetter alone has no such effect. So every connection without a validator gets a resetter.
+// of a method can bring about: docs/design/sql.md lists how. A resetter alone changes nothing, so
+// every connection without a validator gets one.
 type (
 	execer    struct{ *conn }
 	queryer   struct{ *conn }
@@ -18,10 +16,7 @@ type (
 )
 
 // useDriverConn is the type argument of every shape. If code asserts a wrapped connection to the
-// driver's type, the panic thereby names the function to call instead, [DriverConn]:
-//
-//	interface conversion: interface {} is
-//	gapsql.connEQVR[github.com/gaptrace/gaptrace/contrib/sql.useDriverConn], not *stdlib.Conn
+// driver's type, the panic names it, and thereby the function to call instead: [DriverConn].
 type useDriverConn struct{}
 
 // The twelve shapes of a wrapped connection. The letters after conn name its parts: E is an execer,
@@ -124,3 +119,26 @@ func choose(execs, queries bool, neither, e, q, both driver.Conn) driver.Conn {
 	}
 	return neither
 }
+
+// Raw is like (*sql.Conn).Raw. It calls f with the driver's own connection instead of the
+// wrapper's. The database of c need not be wrapped.
+func Raw(c *sql.Conn, f func(driverConn any) error) error {
+	return c.Raw(func(conn any) error { return f(DriverConn(conn)) })
+}
+
+// DriverConn returns the driver's own connection. c is what (*sql.Conn).Raw passes to its callback;
+// if this package has not wrapped it, DriverConn returns c itself.
+func DriverConn(c any) any {
+	if ours, ok := c.(wrapped); ok {
+		return ours.wrapped().Conn
+	}
+	return c
+}
+
+// Raw returns the driver's own connection, for code that does not import this package.
+func (c *conn) Raw() driver.Conn { return c.Conn }
+
+// wrapped is a wrapped connection of any shape.
+type wrapped interface{ wrapped() *conn }
+
+func (c *conn) wrapped() *conn { return c }

@@ -123,56 +123,13 @@ func (c *Call) InFirstWait() bool {
 	return c.phase == begun
 }
 
-// Answered ends the first wait: the library has returned. Its result is still to be consumed, and
-// is counted in unit. Answered reports whether to watch the result. If not, the call has finished.
-func (c *Call) Answered(unit Unit) bool {
-	if !c.Sampled() {
-		c.Finish(nil)
-		return false
+// Unwound finishes the call with [ErrUnwound] if its first wait is still going on. Defer it right
+// after Start, for a panic or runtime.Goexit of the library. It does not recover, so that a crash
+// looks the same as without the wrapper.
+func (c *Call) Unwound() {
+	if c.InFirstWait() {
+		c.Finish(ErrUnwound)
 	}
-	now := time.Since(c.start)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.phase != begun {
-		return c.phase == answered
-	}
-	c.phase = answered
-	c.unit = unit
-	c.inside.Store(0)
-	c.waits.add(interval{0, now})
-	return true
-}
-
-// Served ends the span of a served request: its handler has returned. Call it before the handler's
-// waits are reported, since to report them is not the handler's work.
-func (c *Call) Served() {
-	if c.Sampled() {
-		c.Answered(Uncounted)
-	}
-}
-
-// Reads returns a Call for a handler's reads from its client, counted in unit. Its spans are
-// children of c's span, named after it plus " read". If there is no wait, it has no span.
-func (c *Call) Reads(unit Unit) *Call { return c.waitsFor(reads, unit) }
-
-// Writes is [Call.Reads] for a handler's writes to its client. Its spans have the suffix " write".
-func (c *Call) Writes(unit Unit) *Call { return c.waitsFor(writes, unit) }
-
-func (c *Call) waitsFor(as role, unit Unit) *Call {
-	if !c.Sampled() {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.openLocked(false) {
-		return nil
-	}
-	w := newCall(c.wrapper, c.what, c.tracer, as, nil, c.start)
-	w.decide(c.decided())
-	w.served = c
-	w.phase = answered
-	w.unit = unit
-	return w
 }
 
 // Open opens the call's span, with the tags set so far, and returns ctx with the span in it. Call
@@ -211,6 +168,162 @@ func (c *Call) Inject(format, carrier any) {
 	defer contain()
 	_ = c.tracer.Inject(sc, format, carrier)
 }
+
+// Answered ends the first wait: the library has returned. Its result is still to be consumed, and
+// is counted in unit. Answered reports whether to watch the result. If not, the call has finished.
+func (c *Call) Answered(unit Unit) bool {
+	if !c.Sampled() {
+		c.Finish(nil)
+		return false
+	}
+	now := time.Since(c.start)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase != begun {
+		return c.phase == answered
+	}
+	c.phase = answered
+	c.unit = unit
+	c.inside.Store(0)
+	c.waits.add(interval{0, now})
+	return true
+}
+
+// Call.inside holds, in one word, whether the call has finished, how many goroutines are inside the
+// library, and when the first of them entered, in nanoseconds since the call's start. A lock
+// instead would cost a short read, the most common one, too much.
+//
+//	bit   63       62 … 51      50 … 0
+//	      closed   goroutines   since     (26 days fit)
+const (
+	sinceBits = 51
+	sinceMask = 1<<sinceBits - 1
+
+	oneGoroutine = 1 << sinceBits
+	closed       = 1 << 63
+)
+
+// Enter begins a wait: the caller is about to block on the result. Overlapping waits of several
+// goroutines are one wait. If the call has finished, Enter records nothing and returns false.
+func (c *Call) Enter() bool {
+	if c == nil {
+		return true
+	}
+	now := uint64(time.Since(c.start))
+	for now <= sinceMask {
+		s := c.inside.Load()
+		next := s + oneGoroutine // the 4096th goroutine sets closed: later waits are not recorded
+		if s < oneGoroutine {
+			next = oneGoroutine | now
+		}
+		if s&closed != 0 {
+			return false
+		}
+		if c.inside.CompareAndSwap(s, next) {
+			return true
+		}
+	}
+	return true
+}
+
+// Leave ends what Enter began, and adds n to the bytes, rows or messages counted.
+func (c *Call) Leave(n int64) {
+	if c == nil {
+		return
+	}
+	if n > 0 {
+		c.amount.Add(n)
+	}
+	now := time.Since(c.start)
+	for {
+		s := c.inside.Load()
+		switch wait := (interval{time.Duration(s & sinceMask), now}); {
+		case s&closed != 0 || s < oneGoroutine:
+			return
+		case s >= 2*oneGoroutine: // others are still waiting
+			if c.inside.CompareAndSwap(s, s-oneGoroutine) {
+				return
+			}
+		case wait.end-wait.start <= Buffered:
+			if c.inside.CompareAndSwap(s, 0) {
+				return
+			}
+		default:
+			// The lock comes before the swap, so that waits are added in the order they ended.
+			c.mu.Lock()
+			ended := c.inside.CompareAndSwap(s, 0)
+			if ended {
+				c.waits.add(wait)
+			}
+			c.mu.Unlock()
+			if ended {
+				return
+			}
+		}
+	}
+}
+
+// Waiting reports whether a goroutine is between Enter and Leave.
+func (c *Call) Waiting() bool {
+	if c == nil {
+		return false
+	}
+	s := c.inside.Load()
+	return s&closed == 0 && s >= oneGoroutine
+}
+
+// Amount returns how many bytes, rows or messages have been counted so far.
+func (c *Call) Amount() int64 {
+	if c == nil {
+		return 0
+	}
+	return c.amount.Load()
+}
+
+// Wait is a wait that begins and ends in one function:
+//
+//	wait := call.Wait()
+//	defer wait.Unwound()
+//	n, err := library.Read(p)
+//	wait.Done(n)
+type Wait struct {
+	call  *Call
+	guard bool // not a wait: see Guard
+}
+
+// Wait begins a wait, as Enter does.
+func (c *Call) Wait() Wait {
+	if !c.Enter() {
+		return Wait{}
+	}
+	return Wait{call: c}
+}
+
+// Guard returns a Wait whose time is the program's work. It only has an effect by Unwound.
+func (c *Call) Guard() Wait { return Wait{call: c, guard: true} }
+
+// Done ends the wait, as Leave does.
+func (w *Wait) Done(n int) {
+	if !w.guard {
+		w.call.Leave(int64(n))
+	}
+	w.call = nil
+}
+
+// DoneOne ends the wait for a row or message, which counts if err is nil.
+func (w *Wait) DoneOne(err error) {
+	if err != nil {
+		w.Done(0)
+	} else {
+		w.Done(1)
+	}
+}
+
+// Pending reports whether the wait is recorded and Done has not been called.
+func (w *Wait) Pending() bool { return w.call != nil }
+
+// Unwound finishes the call with [ErrUnwound] if Done was not called. Defer it, as [Call.Unwound].
+func (w *Wait) Unwound() { w.call.Finish(ErrUnwound) }
 
 // Finish ends the call and reports its spans. If err is not nil, the call has failed: see
 // [Call.Fail]. Only the first Finish counts. A wait that is still going on ends now.

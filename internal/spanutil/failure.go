@@ -36,7 +36,7 @@ func (c *Call) Fail(err error) {
 	if !wanted {
 		return
 	}
-	failure := record(err) // without the lock: an error's text may use the result it came with
+	failure := recordedFailure(err) // without the lock: an error's text may use the result it came with
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failure == nil {
@@ -98,7 +98,7 @@ type recordedError struct {
 	message string
 }
 
-func record(err error) *recordedError {
+func recordedFailure(err error) *recordedError {
 	r := &recordedError{err, errorText(err)}
 	if redacted, ok := err.(redacted); ok {
 		r.error = redacted.error

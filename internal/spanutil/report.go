@@ -69,6 +69,9 @@ func (c *Call) startSpan(operation string, start opentracing.StartSpanOption) (s
 	return c.tracer.StartSpan(operation, start)
 }
 
+// smallMap is how many elements a map that is made without a size can hold.
+const smallMap = 8
+
 // callStart and waitStart hold all options that a span starts with.
 type (
 	callStart Call
@@ -88,7 +91,9 @@ func (s *callStart) Apply(o *opentracing.StartSpanOptions) {
 		o.References = []opentracing.SpanReference{reference(opentracing.ChildOfRef, parent)}
 	}
 	o.Tags = c.startTags()
-	c.wrapper.startedWith(len(o.Tags))
+	if n := int32(len(o.Tags)); n > smallMap && n != c.wrapper.tagCount.Load() {
+		c.wrapper.tagCount.Store(n) // the size of the next call's map
+	}
 }
 
 func (s waitStart) Apply(o *opentracing.StartSpanOptions) {
@@ -126,16 +131,6 @@ func (c *Call) newTags(size int) map[string]any {
 		tags[string(ext.SpanKind)] = serverKind
 	}
 	return tags
-}
-
-// smallMap is how many elements a map that is made without a size can hold.
-const smallMap = 8
-
-// startedWith records how many tags a span started with, as the size of the next call's map.
-func (w *Wrapper) startedWith(tags int) {
-	if n := int32(tags); n > smallMap && n != w.tagCount.Load() {
-		w.tagCount.Store(n)
-	}
 }
 
 // report hands the call's spans to the tracer. The call's own span is opened here if it is not open

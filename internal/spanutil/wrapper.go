@@ -2,7 +2,6 @@ package spanutil
 
 import (
 	"context"
-	"errors"
 	"sync/atomic"
 	"time"
 
@@ -116,39 +115,11 @@ func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end tim
 	return c
 }
 
-// Serve begins the call of a request that is served. Its span lasts from Open until Served. The
-// parent is the span in ctx, if it has one. Otherwise it is the client's span, which Serve extracts
-// from carrier. Serve returns nil if the call is not recorded.
-func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) *Call {
-	parent := contextOf(opentracing.SpanFromContext(ctx))
-	c := w.begin(func() gaptrace.Call { return what }, server, parent)
-	if c != nil && parent == nil {
-		c.setParent(extract(c.tracer, format, carrier))
-		c.remoteParent = true
-	}
-	return c
-}
-
-// extract returns the context in carrier, or nil if there is none that can be read. Package tracer
-// returns ErrSpanContextCorrupted together with a context: a span that starts from it logs why the
-// headers are malformed.
-func extract(tracer opentracing.Tracer, format, carrier any) (remote opentracing.SpanContext) {
-	defer contain()
-	if sc, err := tracer.Extract(format, carrier); err == nil || errors.Is(err, opentracing.ErrSpanContextCorrupted) {
-		remote = sc
-	}
-	return remote
-}
-
-func (w *Wrapper) tracer() opentracing.Tracer {
-	if w.Options.Tracer != nil {
-		return w.Options.Tracer
-	}
-	return opentracing.GlobalTracer()
-}
-
 func (w *Wrapper) begin(describe func() gaptrace.Call, as role, parent opentracing.SpanContext) *Call {
-	tracer := w.tracer()
+	tracer := w.Options.Tracer
+	if tracer == nil {
+		tracer = opentracing.GlobalTracer()
+	}
 	if _, noop := tracer.(opentracing.NoopTracer); noop {
 		return nil
 	}
