@@ -8,7 +8,7 @@ import (
 )
 
 // Option adjusts what a wrapper records. Every wrapper takes the same options; docs/options.md has
-// a table of what each option does in each wrapper.
+// a table of what each option does in each wrapper, and says what a hook gets.
 //
 // If an option is given twice, the last one counts. A nil or zero argument stands for the default,
 // and a nil Option is ignored.
@@ -97,15 +97,9 @@ func WithMaxWaits(n int) Option {
 	return func(c *options.Config) { c.MaxWaits = n }
 }
 
-// WithPhases also logs, on the call's span, what happens inside the call. The events depend on what
-// the library exposes:
-//
-//	contrib/nethttp, client   dns_start, dns_done, connect_start, connect_done, tls_start,
-//	                          tls_done, got_conn, wrote_request, first_byte
-//	contrib/redis             dns_start, dns_done, connect_start, connect_done, retry
-//	contrib/elasticsearch     dns_start, dns_done, connect_start, connect_done, retry
-//
-// In other wrappers, WithPhases has no effect.
+// WithPhases also logs, on the call's span, what happens inside the call, as far as the library
+// shows it: dials and TLS in nethttp's client, dials and retries in gapredis and gapes. Other
+// wrappers log nothing. The documentation of each wrapper in docs lists the events.
 func WithPhases() Option {
 	return func(c *options.Config) { c.Phases = true }
 }

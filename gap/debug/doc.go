@@ -19,8 +19,8 @@
 //
 //	mux.Handle("/debug/gaps/", onlyAdmins(debug.Handler(recorder)))
 //
-// All links are relative. So the handler works at any path, with [http.StripPrefix], and behind a
-// proxy that changes paths.
+// All links are relative, so the handler works at any path. docs/debug.md says how to mount it with
+// [http.StripPrefix], and what a request costs.
 //
 // # Pages
 //
@@ -35,14 +35,4 @@
 //
 // Add format=html, json, perfetto, pprof or text to choose a format of package report. The default
 // is pprof for profile, and html for the others.
-//
-// # Cost
-//
-// The handler works only during a request, and on one request at a time. Other requests wait, and
-// those whose client is gone are dropped. A finished answer waits in memory for its client, so a
-// slow client delays nobody.
-//
-// Lists and waterfalls are bounded. JSON and Perfetto's format have the ten worst traces, or fewer
-// if ten could have more than 20,000 spans, but at least one. An answer of more than 64 MiB is
-// refused.
 package debug

@@ -3,7 +3,8 @@
 //
 //	tracer, ctx, parent := spantest.Under(t)
 //	client := nethttp.WrapClient(nil, gaptrace.WithTracer(tracer))
-//	resp := spantest.Must(nethttp.Get(ctx, client, server.URL))(t)
+//	req := spantest.Must(http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil))(t)
+//	resp := spantest.Must(client.Do(req))(t)
 //	resp.Body.Close()
 //	spantest.WantUnder(t, tracer, parent, "  HTTP GET component=net/http …\n")
 package spantest
