@@ -1,6 +1,7 @@
 package gaptrace_test
 
 import (
+	"go/parser"
 	"go/scanner"
 	"go/token"
 	"io/fs"
@@ -22,6 +23,18 @@ const (
 // TestLineWidths checks all Go files: code within 120 characters, comments within 100. A line may
 // be longer if it holds a long word or string literal.
 func TestLineWidths(t *testing.T) {
+	checkGoFiles(t, tooWide)
+}
+
+// TestCommentsAreFilled checks that a block of comments has one width. A line is too short if the
+// first word of the next line would fit.
+func TestCommentsAreFilled(t *testing.T) {
+	checkGoFiles(t, tooShort)
+}
+
+// checkGoFiles reports the problems that check finds in Go files, by their lines.
+func checkGoFiles(t *testing.T, check func(source []byte) map[int]string) {
+	t.Helper()
 	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
@@ -35,7 +48,7 @@ func TestLineWidths(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for line, problem := range tooWide(source) {
+		for line, problem := range check(source) {
 			t.Errorf("%s:%d: %s", filepath.ToSlash(name), line, problem)
 		}
 		return nil
@@ -115,22 +128,114 @@ func TestTooWide(t *testing.T) {
 	}
 }
 
-// TestLineWidthsOfDocuments checks the prose of documents, but not tables, code, and long links.
+// tooShort returns the lines of comments that are wrapped too early, by their numbers.
+func tooShort(source []byte) map[int]string {
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, "", source, parser.ParseComments)
+	if err != nil {
+		return map[int]string{0: err.Error()}
+	}
+	problems := map[int]string{}
+	lines := strings.Split(string(source), "\n")
+	for _, block := range file.Comments {
+		for i, comment := range block.List[:len(block.List)-1] {
+			number := files.Position(comment.Pos()).Line
+			indent, text, prose := strings.Cut(lines[number-1], "// ")
+			next, nextProse := strings.CutPrefix(block.List[i+1].Text, "// ")
+			if strings.HasSuffix(text, "utput:") { // of an example
+				break
+			}
+			width := commentWidth - len("// ") - 4*len(indent) // an editor may show a tab as four
+			if prose && nextProse && strings.TrimSpace(indent) == "" && wrapsEarly(text, next, width) {
+				problems[number] = "the next word of the comment fits on the line"
+			}
+		}
+	}
+	return problems
+}
+
+var (
+	listItem  = regexp.MustCompile(`^ *(?:[-*] |\d+\. )`)
+	firstWord = regexp.MustCompile("^ *((?:`[^`]+`|\\[[^]]+\\]\\([^)]+\\))?\\S*)") // with all of a code span or link
+)
+
+// wrapsEarly reports whether line and next are of one paragraph, and the first word of next fits on
+// the line.
+func wrapsEarly(line, next string, width int) bool {
+	word := firstWord.FindStringSubmatch(next)[1]
+	switch {
+	case word == "" || strings.TrimSpace(line) == "":
+		return false
+	case listItem.MatchString(next) || textColumn(line) != textColumn(next):
+		return false
+	case strings.HasPrefix(line, "#") || strings.HasPrefix(next, "#"): // a heading
+		return false
+	}
+	return utf8.RuneCountInString(line)+len(" ")+utf8.RuneCountInString(word) <= width
+}
+
+// textColumn returns where the text of a line starts, after the bullet or number of a list's item.
+func textColumn(line string) int {
+	if marker := listItem.FindString(line); marker != "" {
+		return len(marker)
+	}
+	return len(line) - len(strings.TrimLeft(line, " "))
+}
+
+func TestTooShort(t *testing.T) {
+	const word = "x123456789 " // 11 columns
+	line := strings.Repeat(word, 8)
+	for name, c := range map[string]struct {
+		comment string
+		lines   int
+	}{
+		"filled":                 {"// " + line + "x\n// " + word, 0},
+		"one word too early":     {"// " + line + "\n// x", 1},
+		"the last line":          {"// x\n//\n// " + line, 0},
+		"a list":                 {"//   - x\n//   - x", 0},
+		"an item of a list":      {"//   - x\n//     x", 1},
+		"after a list":           {"//   - x\n//\n// x", 0},
+		"code":                   {"// x:\n//\n//\tx\n//\tx", 0},
+		"a directive":            {"// x\n//go:generate x", 0},
+		"output of an example":   {"// Output:\n// x\n// x", 0},
+		"a long word":            {"// " + line[:60] + "\n// https://example.com/" + strings.Repeat("x", 40), 0},
+		"tabs count as four":     {"func f() {\n\t\t// " + line + "\n\t\t// x123\n}", 0},
+		"a comment after code":   {"var x = 1 // x\n// x", 0},
+		"runes count, not bytes": {"// " + strings.Repeat("µ", 90) + "\n// x", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := tooShort([]byte("package p\n\n" + c.comment + "\n")); len(got) != c.lines {
+				t.Errorf("%v, want %d lines", got, c.lines)
+			}
+		})
+	}
+}
+
+// TestLineWidthsOfDocuments checks that the prose of documents is wrapped as comments are. It does
+// not check tables, code, and long links.
 func TestLineWidthsOfDocuments(t *testing.T) {
 	for name, text := range documents(t) {
 		if name == "docs/fidelity.md" { // its generator does not wrap
 			continue
 		}
-		code := false
+		code, before := false, "" // before is the line before, if it is prose
 		for i, line := range strings.Split(text, "\n") {
-			switch trimmed := strings.TrimSpace(line); {
-			case strings.HasPrefix(trimmed, "```"):
+			trimmed := strings.TrimSpace(line)
+			fence := strings.HasPrefix(trimmed, "```")
+			if fence {
 				code = !code
-			case code || strings.HasPrefix(line, "    ") || strings.HasPrefix(trimmed, "|"), strings.HasPrefix(trimmed, "<"):
-			case slices.ContainsFunc(strings.Fields(line), isLong):
-			case utf8.RuneCountInString(line) > commentWidth:
+			}
+			if fence || code || trimmed == "" || strings.HasPrefix(line, "    ") || strings.ContainsAny(trimmed[:1], "|<") {
+				before = ""
+				continue
+			}
+			if utf8.RuneCountInString(line) > commentWidth && !slices.ContainsFunc(strings.Fields(line), isLong) {
 				t.Errorf("%s:%d: longer than %d characters", name, i+1, commentWidth)
 			}
+			if wrapsEarly(before, line, commentWidth) {
+				t.Errorf("%s:%d: the first word fits on the line before", name, i+1)
+			}
+			before = line
 		}
 	}
 }

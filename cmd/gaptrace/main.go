@@ -1,5 +1,5 @@
-// Command gaptrace reports the gaps of traces: the time inside a span that none of its child
-// spans covers. It reads Jaeger's JSON from files and pipes, or queries a Jaeger query service.
+// Command gaptrace reports the gaps of traces: the time inside a span that none of its child spans
+// covers. It reads Jaeger's JSON from files and pipes, or queries a Jaeger query service.
 //
 //	gaptrace report trace.json
 //	gaptrace top --service bookshop http://localhost:16686
