@@ -65,28 +65,13 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 		return nil, err
 	}
 	defer func() { _ = sink.stop() }()
-	host, port, _ := net.SplitHostPort(sink.udp)
-	type figures struct{ rate, p99, cpu, bytes, gc, rss []float64 }
-	var services []string
-	all := make([]figures, len(variants()))
-	for _, v := range variants() {
-		to.Wrapped = v.sampler != nil
-		config, err := json.Marshal(to)
-		if err != nil {
-			return nil, err
-		}
-		service, err := startChild(
-			asService,
-			append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port),
-			config,
-		)
-		if err != nil {
-			return nil, fmt.Errorf("start a service: %w", err)
-		}
-		defer func() { err = errors.Join(err, service.stop()) }()
-		services = append(services, "http://"+strings.TrimSpace(service.firstLine))
+	services, stop, err := startServices(to, sink.udp)
+	if err != nil {
+		return nil, err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce}}
+	all := make([]figures, len(services))
 	turns := turnsOf(len(services))
 	for round := -1; round < rounds; round++ { // round -1 warms up
 		progress(round)
@@ -95,29 +80,68 @@ func loadServices(rounds int, length time.Duration, progress func(round int)) (l
 			if err != nil {
 				return nil, err
 			}
-			if round < 0 {
-				continue
+			if round >= 0 {
+				all[v].add(took, before, after, length)
 			}
-			n, cpu := float64(len(took)), float64(after.CPU-before.CPU)
-			f := &all[v]
-			f.rate = append(f.rate, n/length.Seconds())
-			f.p99 = append(f.p99, took[len(took)*99/100].Seconds()*1e3)
-			f.cpu = append(f.cpu, cpu/n/1e3)
-			f.bytes = append(f.bytes, float64(after.Bytes-before.Bytes)/n)
-			f.gc = append(f.gc, 100*float64(after.GC-before.GC)/cpu)
-			f.rss = append(f.rss, float64(after.RSS)/1e6)
 		}
 	}
-	quotient := func(a, b float64) float64 { return a / b }
 	for i, v := range variants() {
-		f := all[i]
-		loaded = append(loaded, Loaded{
-			variant: v, Throughput: spreadOf(f.rate), P99: spreadOf(f.p99), CPU: spreadOf(f.cpu),
-			Bytes: spreadOf(f.bytes), GC: spreadOf(f.gc), RSS: spreadOf(f.rss),
-			OfRaw: spreadOf(each(f.rate, all[0].rate, quotient)), CPUOfRaw: spreadOf(each(f.cpu, all[0].cpu, quotient)),
-		})
+		loaded = append(loaded, all[i].loaded(v, all[0]))
 	}
 	return loaded, nil
+}
+
+// startServices starts a service for each variant. They call to, and report to the agent.
+func startServices(to backends, agent string) (urls []string, stop func() error, err error) {
+	host, port, _ := net.SplitHostPort(agent)
+	var started []*child
+	stop = func() (err error) {
+		for _, service := range slices.Backward(started) {
+			err = errors.Join(err, service.stop())
+		}
+		return err
+	}
+	for _, v := range variants() {
+		to.Wrapped = v.sampler != nil
+		config, err := json.Marshal(to)
+		if err != nil {
+			return nil, nil, errors.Join(err, stop())
+		}
+		service, err := startChild(
+			asService,
+			append(v.sampler, "JAEGER_AGENT_HOST="+host, "JAEGER_AGENT_PORT="+port),
+			config,
+		)
+		if err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("start a service: %w", err), stop())
+		}
+		started = append(started, service)
+		urls = append(urls, "http://"+strings.TrimSpace(service.firstLine))
+	}
+	return urls, stop, nil
+}
+
+// figures are the results of a variant, with a value for each round.
+type figures struct{ rate, p99, cpu, bytes, gc, rss []float64 }
+
+// add adds a round.
+func (f *figures) add(took []time.Duration, before, after used, length time.Duration) {
+	n, cpu := float64(len(took)), float64(after.CPU-before.CPU)
+	f.rate = append(f.rate, n/length.Seconds())
+	f.p99 = append(f.p99, took[len(took)*99/100].Seconds()*1e3)
+	f.cpu = append(f.cpu, cpu/n/1e3)
+	f.bytes = append(f.bytes, float64(after.Bytes-before.Bytes)/n)
+	f.gc = append(f.gc, 100*float64(after.GC-before.GC)/cpu)
+	f.rss = append(f.rss, float64(after.RSS)/1e6)
+}
+
+func (f *figures) loaded(v variant, raw figures) Loaded {
+	quotient := func(a, b float64) float64 { return a / b }
+	return Loaded{
+		variant: v, Throughput: spreadOf(f.rate), P99: spreadOf(f.p99), CPU: spreadOf(f.cpu),
+		Bytes: spreadOf(f.bytes), GC: spreadOf(f.gc), RSS: spreadOf(f.rss),
+		OfRaw: spreadOf(each(f.rate, raw.rate, quotient)), CPUOfRaw: spreadOf(each(f.cpu, raw.cpu, quotient)),
+	}
 }
 
 // turnsOf returns a function that returns a new random order of n services for each round. In a

@@ -108,46 +108,17 @@ func (c *clauses) UnmarshalJSON(raw []byte) error {
 func translateField(kind, field string, raw json.RawMessage) (query.Query, error) {
 	switch kind {
 	case "terms":
-		var values []any
-		if err := decodeStrict(raw, &values); err != nil {
-			return nil, err
-		}
-		any := bleve.NewDisjunctionQuery()
-		for _, value := range values {
-			q, err := exactly(field, value)
-			if err != nil {
-				return nil, err
-			}
-			any.AddQuery(q)
-		}
-		return any, nil
+		return oneOf(field, raw)
 	case "range":
 		return between(field, raw)
 	}
-
-	// {"field": "text"} is short for {"field": {"query": "text"}}, or {"value": "text"} without
-	// analysis.
-	body := struct {
-		Query, Value any
-		Operator     string
-	}{}
-	if bytes.HasPrefix(raw, []byte("{")) {
-		if err := decodeStrict(raw, &body); err != nil {
-			return nil, err
-		}
-	} else if err := json.Unmarshal(raw, &body.Query); err != nil {
+	value, operator, err := fieldValue(raw)
+	if err != nil {
 		return nil, err
 	}
-	value := body.Query
-	if value == nil {
-		value = body.Value
-	}
-	if kind == "term" {
-		return exactly(field, value)
-	}
 	text, isText := value.(string)
-	if !isText {
-		return exactly(field, value) // a number or a bool has no words
+	if kind == "term" || !isText { // a number or a bool has no words
+		return exactly(field, value)
 	}
 	switch kind {
 	case "match_phrase":
@@ -161,11 +132,45 @@ func translateField(kind, field string, raw json.RawMessage) (query.Query, error
 	default:
 		q := bleve.NewMatchQuery(text)
 		q.SetField(field)
-		if strings.EqualFold(body.Operator, "and") {
+		if strings.EqualFold(operator, "and") {
 			q.SetOperator(query.MatchQueryOperatorAnd)
 		}
 		return q, nil
 	}
+}
+
+// fieldValue parses the body of a query of one field. {"field": "text"} is short for
+// {"field": {"query": "text"}}, or {"value": "text"} without analysis.
+func fieldValue(raw json.RawMessage) (value any, operator string, err error) {
+	var body struct {
+		Query, Value any
+		Operator     string
+	}
+	if bytes.HasPrefix(raw, []byte("{")) {
+		err = decodeStrict(raw, &body)
+	} else {
+		err = json.Unmarshal(raw, &body.Query)
+	}
+	if body.Query == nil {
+		body.Query = body.Value
+	}
+	return body.Query, body.Operator, err
+}
+
+func oneOf(field string, raw json.RawMessage) (query.Query, error) {
+	var values []any
+	if err := decodeStrict(raw, &values); err != nil {
+		return nil, err
+	}
+	any := bleve.NewDisjunctionQuery()
+	for _, value := range values {
+		q, err := exactly(field, value)
+		if err != nil {
+			return nil, err
+		}
+		any.AddQuery(q)
+	}
+	return any, nil
 }
 
 func exactly(field string, value any) (query.Query, error) {
