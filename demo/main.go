@@ -100,7 +100,9 @@ func parse(args []string) (config, error) {
 	case err != nil:
 		return config{}, err
 	case flags.NArg() > 0:
-		return config{}, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		var names []string
+		flags.VisitAll(func(f *flag.Flag) { names = append(names, "-"+f.Name) })
+		return config{}, fmt.Errorf("unexpected argument %q: there are only flags: %s", flags.Arg(0), strings.Join(names, ", "))
 	case c.requests < 1:
 		return config{}, fmt.Errorf("invalid value %d for flag -n: want 1 or more", c.requests)
 	}

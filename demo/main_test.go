@@ -129,7 +129,7 @@ func TestWrongArguments(t *testing.T) {
 		"-listen 6060":                   "host:port",
 		"-listen localhost:http":         "host:port",
 		"-fast":                          "not defined",
-		"now":                            `unexpected argument "now"`,
+		"now":                            `unexpected argument "now": there are only flags: -elasticsearch, -jaeger`,
 	} {
 		code, stdout, stderr := demo(t.Context(), strings.Fields(args)...)
 		if code != 2 || stdout != "" || !strings.Contains(stderr, want) || !strings.Contains(stderr, "-h for help") {

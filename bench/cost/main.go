@@ -16,6 +16,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
@@ -105,7 +106,7 @@ func parse(args []string, stdout io.Writer) (f flags, err error) {
 		return f, err
 	}
 	if set.NArg() > 0 {
-		return f, fmt.Errorf("unexpected argument %q: there are only flags", set.Arg(0))
+		return f, fmt.Errorf("unexpected argument %q: there are only flags, which -h lists", set.Arg(0))
 	}
 	return f, f.check()
 }
@@ -229,11 +230,18 @@ func (f flags) peers() []peer.Peer {
 // calls: a run that measures nothing would pass. A pattern that matches the empty name, such as ^$,
 // selects no peer on purpose.
 func (f flags) checkSelected(all []*measured) error {
-	if len(all) == 0 && f.export {
-		return fmt.Errorf("-case %s: no case matches among those of -export", f.only.String())
-	}
 	if len(all) == 0 {
-		return fmt.Errorf("-case %s: no case matches", f.only.String())
+		var titles []string
+		of := ""
+		for _, c := range cases() {
+			if !(f.export && c.Long) {
+				titles = append(titles, c.title())
+			}
+		}
+		if f.export {
+			of = " of -export"
+		}
+		return fmt.Errorf("-case %s: no case matches; cases%s are: %s", f.only.String(), of, strings.Join(titles, "; "))
 	}
 	if f.peer.matches("") {
 		return nil
@@ -243,7 +251,24 @@ func (f flags) checkSelected(all []*measured) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("-peer %s: no peer matches that wraps one of the calls", f.peer.String())
+	return fmt.Errorf("-peer %s: no peer matches; peers that wrap one of the calls are: %s", f.peer.String(),
+		strings.Join(wrapping(all), ", "))
+}
+
+// wrapping returns the names of the peers, except gaptrace, that wrap one of the calls.
+func wrapping(all []*measured) (names []string) {
+	for _, p := range peer.All() {
+		wraps := func(m *measured) bool {
+			c := &client{make: m.wrappedBy(p)}
+			defer c.close()
+			c.renew()
+			return c.call != nil
+		}
+		if p.Name != rawName && p.Name != ourName && slices.ContainsFunc(all, wraps) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // load measures the services under load.

@@ -29,10 +29,11 @@ func TestWrongFlags(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"-rounds -5", "-rounds -5"},
 		{"-service -rounds -3", "-rounds -3"},
-		{"-short -case nosuch", "-case nosuch"},
+		{"-short -case nosuch", "-case nosuch: no case matches; cases are: net/http GET, 100 bytes; net/http GET, 10 MB; "},
 		{"-short -export -case 10.MB", "-export"}, // a long case, which -export leaves out
-		{"-short -peer nosuch", "-peer nosuch"},
-		{"-short -case redis -peer sqlmw", "-peer sqlmw"}, // which wraps another library
+		{"-export -case 10.MB", "cases of -export are: net/http GET, 100 bytes; net/http server, 100 bytes; "},
+		{"-short -peer nosuch", "-peer nosuch: no peer matches; "},
+		{"-short -case redis -peer sqlmw", "-peer sqlmw: no peer matches; peers that wrap one of the calls are: "},
 		{"-service -case redis", "-case"},
 		{"-service -peer sqlmw", "-peer"},
 		{"-service -export", "-export"},

@@ -22,6 +22,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
 )
@@ -73,7 +74,7 @@ func run(args []string, stdout, stderr io.Writer) error {
 		return nil
 	}
 	if err == nil && set.NArg() > 0 {
-		err = fmt.Errorf("unexpected argument %q: there are only flags", set.Arg(0))
+		err = fmt.Errorf("unexpected argument %q: there are only flags, which -h lists", set.Arg(0))
 	}
 	if err == nil {
 		err = f.check()
@@ -148,23 +149,37 @@ func (f *flags) check() error {
 func (f *flags) choose() (chosen []scenario, peers []peer.Peer, err error) {
 	byScenario, err := regexp.Compile(f.scenario)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("-scenario %s: %w", f.scenario, err)
 	}
 	byPeer, err := regexp.Compile(f.peer)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("-peer %s: %w", f.peer, err)
 	}
-	chosen = slices.DeleteFunc(scenarios(), func(s scenario) bool {
-		return !byScenario.MatchString(s.name) || f.short && !s.short
-	})
-	peers = slices.DeleteFunc(peer.All(), func(p peer.Peer) bool {
-		return !byPeer.MatchString(p.Name) || f.export && p.API == peer.Datadog
-	})
+	var scenarioNames, peerNames []string // of all that could be chosen
+	for _, s := range scenarios() {
+		if f.short && !s.short {
+			continue
+		}
+		scenarioNames = append(scenarioNames, s.name)
+		if byScenario.MatchString(s.name) {
+			chosen = append(chosen, s)
+		}
+	}
+	for _, p := range peer.All() {
+		if f.export && p.API == peer.Datadog {
+			continue
+		}
+		peerNames = append(peerNames, p.Name)
+		if byPeer.MatchString(p.Name) {
+			peers = append(peers, p)
+		}
+	}
 	switch {
 	case len(chosen) == 0:
-		err = fmt.Errorf("-scenario %s: no scenario matches", f.scenario)
+		err = fmt.Errorf("-scenario %s: no scenario matches; scenarios are: %s", f.scenario,
+			strings.Join(scenarioNames, "; "))
 	case len(peers) == 0:
-		err = fmt.Errorf("-peer %s: no peer matches", f.peer)
+		err = fmt.Errorf("-peer %s: no peer matches; peers are: %s", f.peer, strings.Join(peerNames, ", "))
 	case f.short && peers[0].Name != ourName:
 		err = fmt.Errorf("-peer %s: -short needs gaptrace", f.peer)
 	}
