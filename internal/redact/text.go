@@ -90,9 +90,8 @@ func valueEnd(s, stops string) int {
 	return len(s)
 }
 
-// redactSettings redacts the values of settings: key=value, key:value, "key": "value" and
-// key: value. It leaves a value that reads like the rest of a sentence, as in
-// "token: unexpected end".
+// redactSettings redacts the values of settings: "key": "value", key: value, key=value, key:value.
+// It leaves a value that reads like the rest of a sentence, as in "token: unexpected end".
 func redactSettings(text string) string {
 	e := edit{text: text}
 	for at := 0; at < len(text); at++ {

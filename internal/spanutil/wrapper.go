@@ -96,8 +96,8 @@ func (w *Wrapper) Start(ctx context.Context, kind Kind, describe func() gaptrace
 	return c
 }
 
-// Waited returns a client's call that had one wait, from start to end. Finish reports it.
-// Waited returns nil if the call is not recorded, or too short to be a wait.
+// Waited returns a client's call that had one wait, from start to end. Finish reports it. Waited
+// returns nil if the call is not recorded, or too short to be a wait.
 func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end time.Time) *Call {
 	wait := interval{0, end.Sub(start)}
 	if wait.end <= Buffered {

@@ -139,8 +139,8 @@ func translateField(kind, field string, raw json.RawMessage) (query.Query, error
 	}
 }
 
-// fieldValue parses the body of a query of one field. {"field": "text"} is short for
-// {"field": {"query": "text"}}, or {"value": "text"} without analysis.
+// fieldValue parses what a query says about its field: {"query": "text"}, or "text" for short, or
+// {"value": "text"} without analysis.
 func fieldValue(raw json.RawMessage) (value any, operator string, err error) {
 	var body struct {
 		Query, Value any
