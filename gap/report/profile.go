@@ -48,7 +48,9 @@ func (s *Stacks) Profile() *profile.Profile {
 			id := uint64(len(p.Location) + 1)
 			l := s.labels[name].label()
 			file := printable.Name(s.labels[name].service)
-			function := &profile.Function{ID: id, Name: l, SystemName: l, Filename: file}
+			// pprof takes a SystemName for C++ and removes what looks like templates and parameters
+			// from it: GET /users/<id> and GET /users/<name> would become one function.
+			function := &profile.Function{ID: id, Name: l, Filename: file}
 			locations[name] = &profile.Location{
 				ID: id, Mapping: p.Mapping[0], Line: []profile.Line{{Function: function}},
 			}

@@ -166,3 +166,32 @@ func TestProfileKeepsSimilarOperationsApart(t *testing.T) {
 		t.Errorf("functions %v", files)
 	}
 }
+
+// pprof strips templates and parameters from what it takes for C++.
+func TestPprofKeepsBracketsInNames(t *testing.T) {
+	names := []string{
+		"GET /users/<int:id>", "GET /users/<name>", "[GET] /a (v1)", "[GET] /a (v2)",
+		"Users::Show(html)", "Users::Show(json)", "plain (x)",
+	}
+	var traces [][]gap.Span
+	for i, name := range names {
+		one := span(1, 0, &gap.Process{Service: "web"}, "server", name, 0, 1)
+		traces = append(traces, inTrace(uint64(i+1), []gap.Span{one}))
+	}
+	_, s := gather(report.Options{}, traces)
+	var b bytes.Buffer
+	if err := s.Profile().Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "gaps.pb.gz")
+	write(t, file, b.Bytes())
+	out, err := exec.CommandContext(t.Context(), "go", "tool", "pprof", "-top", file).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, name := range names {
+		if !strings.Contains(string(out), " web: "+name+"\n") {
+			t.Errorf("%q is missing in\n%s", name, out)
+		}
+	}
+}
