@@ -26,6 +26,8 @@ type decoder struct {
 	trace       *trace         // the current one
 	texts       map[string]any // the cache of intern
 	queryErrors []*QueryError
+	noTime      *jsonscan.Error // the first value that is not a time
+	noTimes     int             // the number of such values
 	traces      int
 	spans       int
 }
@@ -87,7 +89,7 @@ func (d *decoder) traceOrAnswer() {
 		case "errors":
 			known = true
 			d.Array(d.queryError)
-		case "traceID":
+		case "traceID", "traceId", "trace_id":
 			d.trace.id = d.traceID()
 		case "spans":
 			known = true
@@ -161,7 +163,7 @@ func (d *decoder) queryError() {
 				e.Code = d.code()
 			case "msg":
 				e.Message = d.string()
-			case "traceID":
+			case "traceID", "traceId", "trace_id":
 				e.TraceID = d.traceID()
 			default:
 				d.Skip()
@@ -187,32 +189,38 @@ func (t *trace) process(name []byte) *gap.Process {
 }
 
 func (d *decoder) process(p *gap.Process) {
+	tags, fields := p.Tags, []gap.Field(nil)
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "serviceName":
 			p.Service = d.string()
 		case "tags":
-			p.Tags = d.tags(true)
+			tags = d.tags(true)
+		case "tag":
+			fields = d.tagFields(true)
 		default:
 			d.Skip()
 		}
 	})
+	p.Tags = joinFields(tags, fields)
 }
 
+// span reads a span. Other programs write the names of ids in other ways.
 func (d *decoder) span() {
 	if d.Null() {
 		return
 	}
 	var s gap.Span
 	var parent gap.SpanID
-	at, started := d.Offset(), false
+	var fields []gap.Field
+	at, started, startOK, durationOK := d.Offset(), false, true, true
 	d.Object(func(key []byte) {
 		switch string(key) {
-		case "traceID":
+		case "traceID", "traceId", "trace_id":
 			s.TraceID = d.traceID()
-		case "spanID":
+		case "spanID", "spanId", "span_id":
 			s.SpanID = d.spanID()
-		case "parentSpanID": // older than references
+		case "parentSpanID", "parentSpanId", "parent_span_id": // older than references
 			parent = d.spanID()
 		case "operationName":
 			s.Operation = d.string()
@@ -220,18 +228,25 @@ func (d *decoder) span() {
 			d.Array(d.reference)
 			s.References = d.trace.references.take()
 		case "startTime":
-			s.Start, started = d.time("startTime"), true
+			started = true
+			s.Start, startOK = d.time("startTime")
 		case "duration":
-			s.Duration = d.duration()
+			s.Duration, durationOK = d.duration()
 		case "tags":
 			s.Tags = d.tags(d.everything)
+		case "tag": // as in Elasticsearch, if Jaeger stores tags as fields
+			fields = d.tagFields(d.everything)
 		case "logs":
 			if s.Logs = nil; d.everything {
-				d.Array(func() { s.Logs = append(s.Logs, d.log()) })
+				d.Array(func() {
+					if l, ok := d.log(); ok {
+						s.Logs = append(s.Logs, l)
+					}
+				})
 			} else {
 				d.Skip()
 			}
-		case "processID":
+		case "processID", "processId", "process_id":
 			if s.Process = nil; !d.Null() {
 				s.Process = d.trace.process(d.Text())
 			}
@@ -252,6 +267,10 @@ func (d *decoder) span() {
 		d.Stop(&jsonscan.Error{Offset: at, Expected: "a span with its startTime", Found: "one without"})
 		return
 	}
+	if !startOK || !durationOK {
+		return // micros has kept the error
+	}
+	s.Tags = joinFields(s.Tags, fields)
 	if len(s.References) == 0 && parent != 0 {
 		d.trace.references.add(gap.Reference{SpanID: parent})
 		s.References = d.trace.references.take()
@@ -268,9 +287,9 @@ func (d *decoder) reference() {
 			if ref.Type = gap.ChildOf; d.string() == "FOLLOWS_FROM" {
 				ref.Type = gap.FollowsFrom
 			}
-		case "traceID":
+		case "traceID", "traceId", "trace_id":
 			ref.TraceID = d.traceID()
-		case "spanID":
+		case "spanID", "spanId", "span_id":
 			ref.SpanID = d.spanID()
 		default:
 			d.Skip()
@@ -281,19 +300,19 @@ func (d *decoder) reference() {
 	}
 }
 
-func (d *decoder) log() gap.Log {
-	var l gap.Log
+func (d *decoder) log() (l gap.Log, ok bool) {
+	ok = true
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "timestamp":
-			l.Time = d.time("timestamp")
+			l.Time, ok = d.time("timestamp")
 		case "fields":
 			l.Fields = d.tags(true)
 		default:
 			d.Skip()
 		}
 	})
-	return l
+	return l, ok
 }
 
 // slab allocates short slices in a few large arrays.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,74 +94,146 @@ func hex(b []byte) (id uint64, ok bool) {
 }
 
 // micros reads a number of microseconds, or a string that holds one. It returns the whole
-// microseconds and the rest in nanoseconds. null is 0.
+// microseconds and the rest in nanoseconds. null is 0. If the value is neither, ok is false, and
+// the decoder keeps an error for it.
 //
 // A number of at least 1<<63 is negative, since Jaeger's backends store negative durations as
 // unsigned. A number that does not fit into 64 bits becomes the nearest that does.
-func (d *decoder) micros(what string) (whole int64, rest time.Duration) {
+func (d *decoder) micros(what string) (whole int64, rest time.Duration, ok bool) {
 	var text []byte
-	d.Peek()
+	c := d.Peek()
 	at := d.Offset()
-	switch c := d.Peek(); {
+	switch {
 	case c == 'n':
 		d.Literal("null")
-		return 0, 0
+		return 0, 0, true
 	case c == '"':
 		text = d.Text()
 	case c == '-' || jsonscan.IsDigit(c):
 		text = d.Number()
+	case c == '[' || c == '{' || c == 't' || c == 'f':
+		found := d.Found()
+		d.Skip()
+		d.keepNoTime(at, what, found)
+		return 0, 0, false
 	default:
 		d.Fail(0, what)
-		return 0, 0
 	}
 	if d.Err != nil {
-		return 0, 0
+		return 0, 0, false
 	}
 	if u, err := strconv.ParseUint(string(text), 10, 64); err == nil {
-		return int64(u), 0
+		return int64(u), 0, true
 	}
 	whole, err := strconv.ParseInt(string(text), 10, 64)
 	if err == nil || errors.Is(err, strconv.ErrRange) {
-		return whole, 0
+		return whole, 0, true
 	}
 	f, err := strconv.ParseFloat(string(text), 64)
 	switch {
-	case err != nil && !errors.Is(err, strconv.ErrRange) || math.IsNaN(f):
+	case err != nil && !errors.Is(err, strconv.ErrRange) || !isDecimal(text):
 		quoted := strconv.AppendQuote(nil, string(text[:min(len(text), 64)]))
-		d.Stop(&jsonscan.Error{Offset: at, Expected: what, Found: jsonscan.Excerpt(quoted)})
-		return 0, 0
+		d.keepNoTime(at, what, jsonscan.Excerpt(quoted))
+		return 0, 0, false
 	case f >= 1<<63 && f < 1<<64:
-		return int64(uint64(f)), 0
+		return int64(uint64(f)), 0, true
 	case f >= 1<<63:
-		return math.MaxInt64, 0
+		return math.MaxInt64, 0, true
 	case f <= math.MinInt64:
-		return math.MinInt64, 0
+		return math.MinInt64, 0, true
 	}
 	floor := math.Floor(f)
-	return int64(floor), time.Duration((f - floor) * 1000)
+	return int64(floor), time.Duration((f - floor) * 1000), true
 }
 
-func (d *decoder) time(what string) time.Time {
-	whole, rest := d.micros("microseconds since 1970 (" + what + ")")
-	return time.UnixMicro(whole).Add(rest).UTC()
+// isDecimal reports whether text, which ParseFloat accepts, is a decimal number. It also accepts
+// infinity, NaN and hexadecimal numbers.
+func isDecimal(text []byte) bool {
+	for _, c := range text {
+		if !jsonscan.IsDigit(c) && strings.IndexByte("+-.eE", c) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
-func (d *decoder) duration() time.Duration {
-	whole, rest := d.micros("microseconds (duration)")
+// keepNoTime keeps the error for the first value that is not a time, and counts all.
+func (d *decoder) keepNoTime(at int64, expected, found string) {
+	if d.Err != nil {
+		return
+	}
+	if d.noTimes++; d.noTime == nil {
+		d.noTime = &jsonscan.Error{Offset: at, Expected: expected, Found: found}
+	}
+}
+
+func (d *decoder) time(what string) (time.Time, bool) {
+	whole, rest, ok := d.micros("microseconds since 1970 (" + what + ")")
+	return time.UnixMicro(whole).Add(rest).UTC(), ok
+}
+
+func (d *decoder) duration() (time.Duration, bool) {
+	whole, rest, ok := d.micros("microseconds (duration)")
 	const most = math.MaxInt64/1000 - 1
-	return time.Duration(max(-most, min(whole, most)))*time.Microsecond + rest
+	return time.Duration(max(-most, min(whole, most)))*time.Microsecond + rest, ok
 }
 
 // code reads an HTTP status.
 func (d *decoder) code() int {
-	code, _ := d.micros("an HTTP status (code)")
+	code, _, _ := d.micros("an HTTP status (code)")
 	return int(max(0, min(code, 999)))
 }
 
-// tags reads an array of tags, or of a log's fields.
+// tags reads an array of tags, or of a log's fields. It also reads an object with a member for each
+// tag. It keeps those whose key is among d.keys, or all if all is set.
 func (d *decoder) tags(all bool) []gap.Field {
-	d.Array(func() { d.tag(all) })
+	if d.Peek() == '{' {
+		d.Object(func(key []byte) { d.member(key, all) })
+	} else {
+		d.Array(func() { d.tag(all) })
+	}
 	return d.trace.fields.take()
+}
+
+// tagFields reads an object with a member for each tag. Jaeger writes @ for each dot of a key,
+// since Elasticsearch gives dots a meaning.
+func (d *decoder) tagFields(all bool) []gap.Field {
+	if d.Peek() != '{' {
+		d.Skip()
+		return nil
+	}
+	d.Object(func(key []byte) {
+		for i, c := range key {
+			if c == '@' {
+				key[i] = '.'
+			}
+		}
+		d.member(key, all)
+	})
+	return d.trace.fields.take()
+}
+
+// member reads the value of a tag that is a member of an object.
+func (d *decoder) member(key []byte, all bool) {
+	if !all && !d.keys[string(key)] {
+		d.Skip()
+		return
+	}
+	name := d.intern(key).(string)
+	if v := d.convert(d.value(), ""); v != nil {
+		d.trace.fields.add(gap.Field{Key: name, Value: v})
+	}
+}
+
+// joinFields returns the fields of both.
+func joinFields(a, b []gap.Field) []gap.Field {
+	switch {
+	case len(b) == 0:
+		return a
+	case len(a) == 0:
+		return b
+	}
+	return slices.Concat(a, b)
 }
 
 // value is the value of a tag, whose type and key may come later.

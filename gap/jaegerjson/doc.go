@@ -19,6 +19,10 @@
 //   - spans as Jaeger stores them in Elasticsearch, each with its process
 //   - several of these one after the other, as in a file that was appended to
 //
+// Other programs write traceId or trace_id for traceID, and so for the other ids. Read accepts
+// these names. Tags may be an array or an object. Jaeger may also store them in Elasticsearch as
+// fields of the object "tag", which Read adds to the others.
+//
 // The input may be compressed by gzip, whatever the file's name, and may begin with a byte order
 // mark. OTLP is not read.
 //
@@ -36,8 +40,11 @@
 // # Errors
 //
 // Malformed input ends reading with an [*Error], which has the offset and what was expected there.
-// The traces before it have been yielded. An error that Jaeger has reported is a [*QueryError]. It
-// comes after the traces, so a caller that stops at the first error has all of them.
+// The traces before it have been yielded. A span whose start or duration is not a number, such as
+// "Infinity", is left out, and so is a log with such a time. Reading goes on, and an [*Error] for
+// the first such value comes after the traces. An error that Jaeger has reported is a
+// [*QueryError]. It comes after the traces, too, so a caller that stops at the first error has all
+// of them.
 //
 // Input nested deeper than 10,000 levels, or with a string of more than 16 MiB that Read would
 // keep, is malformed. [WithMaxBytes] bounds the whole input.

@@ -10,13 +10,15 @@ import (
 )
 
 // Error reports malformed input, or input that could not be read to its end. Traces before Offset
-// have been yielded.
+// have been yielded. It also reports times that are not numbers, such as "Infinity"; these do not
+// end reading.
 type Error struct {
 	Name         string // of the input, "" if it has none
 	Offset       int64  // in bytes; counted after decompression
 	Decompressed bool   // the input was compressed
 	Expected     string // at Offset; "" if the reader failed
 	Found        string // at Offset; "" if Err is not nil
+	More         int    // further times that are not numbers
 	Err          error  // io.ErrUnexpectedEOF if the input ends too soon, the reader's error, or nil
 }
 
@@ -38,6 +40,9 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, "expected %s, found the end of the input", e.Expected)
 	default:
 		fmt.Fprintf(&b, "expected %s, found %s", e.Expected, e.Found)
+	}
+	if e.More > 0 {
+		fmt.Fprintf(&b, " (and %d more such %s)", e.More, printable.Plural(e.More, "value"))
 	}
 	return b.String()
 }

@@ -38,6 +38,8 @@ func FuzzRead(f *testing.F) {
 	for text := range malformed {
 		f.Add([]byte(text))
 	}
+	f.Add([]byte(`{"spans":[{"startTime":"Infinity"},{"startTime":1,"duration":{},"tag":{"a@b":1,"c":[]},"tags":{"d":"x"}},` +
+		`{"startTime":1,"logs":[{"timestamp":[]},{"timestamp":1,"fields":{"e":2}}]}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -76,7 +76,8 @@ type Progress struct {
 // point to, since spans may share it.
 //
 // Errors come after all traces, and without spans: first an [*Error] if the input is malformed,
-// then a [*QueryError] for each of the first 100 errors that Jaeger has reported in the input.
+// then one if it has times that are not numbers, then a [*QueryError] for each of the first 100
+// errors that Jaeger has reported in the input.
 //
 // Read keeps only one trace in memory. Iterate over the result once, since r can be read only once.
 func Read(r io.Reader, opts ...Option) iter.Seq2[[]gap.Span, error] {
@@ -115,12 +116,17 @@ func (c *config) read(r io.Reader, yield func([]gap.Span, error) bool) {
 	if d.OnRead != nil {
 		d.OnRead()
 	}
-	if e, ok := errors.AsType[*jsonscan.Error](d.Err); ok {
-		if !yield(nil, &Error{
-			Name: c.name, Offset: e.Offset, Decompressed: compressed, Expected: e.Expected, Found: e.Found, Err: e.Err,
-		}) {
-			return
-		}
+	report := func(e *jsonscan.Error, more int) bool {
+		return yield(nil, &Error{
+			Name: c.name, Offset: e.Offset, Decompressed: compressed,
+			Expected: e.Expected, Found: e.Found, More: more, Err: e.Err,
+		})
+	}
+	if e, ok := errors.AsType[*jsonscan.Error](d.Err); ok && !report(e, 0) {
+		return
+	}
+	if d.noTime != nil && !report(d.noTime, d.noTimes-1) {
+		return
 	}
 	for _, err := range d.queryErrors {
 		if !yield(nil, err) {

@@ -57,6 +57,22 @@ var inputs = map[string]string{
 	"a process in each span": replaced(
 		process, `"processes":null`,
 		`"processID":"p1"`, `"process":{"serviceName":"shop","tags":[{"key":"ip","value":"10.0.0.1"}]}`),
+	"names in camel case": replaced(
+		`traceID`, `traceId`, `spanID`, `spanId`, `processID`, `processId`),
+	"names in snake case": replaced(
+		`traceID`, `trace_id`, `spanID`, `span_id`, `processID`, `process_id`),
+	"a parentSpanId": replaced(
+		`"references":[{"refType":"CHILD_OF","traceID":"a1","spanID":"b1"}]`, `"parentSpanId":"b1"`),
+	"tags as an object": replaced(
+		`[{"key":"ip","type":"string","value":"10.0.0.1"}]`, `{"ip":"10.0.0.1"}`,
+		`[{"key":"span.kind","type":"string","value":"server"}]`, `{"x":[1,{"y":2}],"span.kind":"server"}`,
+		`[{"key":"span.kind","type":"string","value":"client"},{`, `{"db.statement":"x","span.kind":"client"},"x":[{`),
+	"tags as fields, as in Elasticsearch": replaced(
+		`"tags":[{"key":"ip","type":"string","value":"10.0.0.1"}]`, `"tag":{"ip":"10.0.0.1"},"tags":[]`,
+		`"tags":[{"key":"span.kind","type":"string","value":"server"}]`, `"tags":[],"tag":{"x@y":7,"span@kind":"server"}`,
+		`{"key":"span.kind","type":"string","value":"client"},{`, `{`,
+		`"logs":[{"timestamp"`, `"tag":{"span@kind":"client"},"logs":[{"timestamp"`),
+	"a tag that is no object": replaced(`"flags":1`, `"tag":["span@kind"]`),
 	"values before their types": replaced(
 		`"key":"span.kind","type":"string","value":"client"`, `"value":"client","type":"string","key":"span.kind"`),
 	"keys that come twice": strings.Replace(
@@ -92,7 +108,7 @@ func TestEveryForm(t *testing.T) {
 				t.Fatalf("%d traces, %v", len(traces), errs)
 			}
 			want := want()
-			if name == "a parentSpanID" {
+			if strings.HasPrefix(name, "a parentSpan") {
 				want[1].References[0].TraceID = gap.TraceID{} // within the trace
 			}
 			if !reflect.DeepEqual(traces[0], want) {
@@ -202,6 +218,29 @@ func TestTagTypes(t *testing.T) {
 		}
 		if errs != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %#v, %v; want %#v", json, got, errs, want)
+		}
+	}
+}
+
+// Members have no type, so that of the JSON value counts. Both kinds of tags are kept.
+func TestTagsAsObjects(t *testing.T) {
+	const text = `{"spans":[{"startTime":1,"tags":{"a.b":1,"c":2.5,"d":null,"e":{"f":1},"g@h":true},` +
+		`"logs":[{"timestamp":1,"fields":{"event":"retry"}}]},` +
+		`{"startTime":1,"tag":{"a@b":"1"},"tags":[{"key":"c","value":2}],` +
+		`"process":{"serviceName":"s","tags":[{"key":"ip","value":"x"}],"tag":{"host@name":"h"}}}]}`
+	traces, errs := readAll(strings.NewReader(text), jaegerjson.WithEverything())
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	first, second := traces[0][0], traces[0][1]
+	for _, test := range []struct{ got, want []gap.Field }{
+		{first.Tags, []gap.Field{{Key: "a.b", Value: int64(1)}, {Key: "c", Value: 2.5}, {Key: "g@h", Value: true}}},
+		{first.Logs[0].Fields, []gap.Field{{Key: "event", Value: "retry"}}},
+		{second.Tags, []gap.Field{{Key: "c", Value: int64(2)}, {Key: "a.b", Value: "1"}}},
+		{second.Process.Tags, []gap.Field{{Key: "ip", Value: "x"}, {Key: "host.name", Value: "h"}}},
+	} {
+		if !reflect.DeepEqual(test.got, test.want) {
+			t.Errorf("%v, want %v", test.got, test.want)
 		}
 	}
 }

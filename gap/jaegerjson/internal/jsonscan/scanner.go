@@ -86,6 +86,15 @@ func (s *Scanner) Fail(n int, expected string) {
 	}
 }
 
+// Found returns the next token, or its beginning, as text that is safe to show. At the end it
+// returns "".
+func (s *Scanner) Found() string {
+	if s.Peek(); !s.More() {
+		return ""
+	}
+	return Excerpt(s.buf[s.pos:])
+}
+
 // at returns the byte n bytes ahead.
 func (s *Scanner) at(n int) (byte, bool) {
 	for s.pos+n >= len(s.buf) {
