@@ -8,6 +8,8 @@ import "math"
 //
 //   - Spans of several traces: Build keeps the trace with the most spans. If two have equally many,
 //     it keeps the one with the lower id.
+//   - Halves of ids: a trace id of 64 bits is the same as one of 128 bits whose right half it is.
+//     If several ids have this half, it is the id of another trace.
 //   - Parents: a span's parent is the first span of the trace that it names by ChildOf. If the
 //     trace has none of these, it is the first that it names by FollowsFrom.
 //   - Duplicates: of several identical spans, one is kept.
@@ -49,6 +51,7 @@ func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
 // order.
 type builder struct {
 	trace         TraceID
+	half          TraceID // spans of the trace may also have this id; equal to trace if there is none
 	nodes         []node
 	soleParents   []SpanID // by node: see soleParent
 	parents       []int32  // by node: its parent, none for a root, or removed for a dropped one

@@ -15,20 +15,56 @@ func (b *builder) chooseTrace(spans []Span) int {
 		}
 		count[spans[first].TraceID] += i - first
 	}
+	wholes := wholeIDs(count)
+	halves := make(map[TraceID]int) // the number of spans that have the half of a whole id
+	for low, whole := range wholes {
+		half := TraceID{Low: low}
+		if n := count[half]; n > 0 && whole != half {
+			count[whole] += n
+			halves[whole] = n
+			delete(count, half)
+		}
+	}
 	traces := slices.SortedFunc(maps.Keys(count), TraceID.Compare)
 	for _, id := range traces {
 		if count[id] > count[b.trace] {
 			b.trace = id
 		}
 	}
+	b.half = b.trace
+	if whole := wholes[b.trace.Low]; whole == b.trace {
+		b.half = TraceID{Low: b.trace.Low}
+	}
 	for _, id := range traces {
 		if id != b.trace {
 			b.warn(nil, WarnForeignTrace, "%d spans of trace %v dropped", count[id], id)
 		}
 	}
+	if n := halves[b.trace]; n > 0 {
+		b.warn(nil, WarnHalfID, "spans with only the right half of the trace's id, %v: %d", b.half, n)
+	}
 	b.sortWarnings()
 	return count[b.trace]
 }
+
+// wholeIDs returns the ids of 128 bits by their right half. If several have the same half, it
+// returns the half for it. An id whose right half is zero is left out, since zero is no id.
+func wholeIDs(count map[TraceID]int) map[uint64]TraceID {
+	wholes := make(map[uint64]TraceID)
+	for id := range count {
+		if id.High == 0 || id.Low == 0 {
+			continue
+		}
+		if _, several := wholes[id.Low]; several {
+			id.High = 0
+		}
+		wholes[id.Low] = id
+	}
+	return wholes
+}
+
+// isOurs reports whether an id is that of the trace, or the half that stands for it.
+func (b *builder) isOurs(id TraceID) bool { return id == b.trace || id == b.half }
 
 // collect makes a node of every span of the trace.
 func (b *builder) collect(spans []Span) {
@@ -38,7 +74,7 @@ func (b *builder) collect(spans []Span) {
 	b.operations = make(map[operationKey]uint32)
 	for i := range spans {
 		s := &spans[i]
-		if s.TraceID != b.trace {
+		if !b.isOurs(s.TraceID) {
 			continue
 		}
 		i := int32(len(b.nodes))

@@ -75,7 +75,7 @@ func (b *builder) linkNode(i int32) {
 
 // inTrace reports whether a reference is to a span of this trace.
 func (b *builder) inTrace(ref Reference) bool {
-	return ref.TraceID == b.trace || ref.TraceID == TraceID{}
+	return b.isOurs(ref.TraceID) || ref.TraceID == TraceID{}
 }
 
 // find returns the node with an id, or none. If a client and a server share the id, the process of

@@ -28,6 +28,8 @@ const (
 	// WarnForeignTrace: spans of another trace were dropped. There is one warning for each such
 	// trace.
 	WarnForeignTrace WarningCode = "foreign-trace"
+	// WarnHalfID: spans have only the right half of the trace's id. They were kept.
+	WarnHalfID WarningCode = "half-id"
 	// WarnDuplicate: the span came twice. One copy was dropped.
 	WarnDuplicate WarningCode = "duplicate"
 	// WarnSameID: the span was dropped, since another span with its id starts first or is longer.
