@@ -24,7 +24,10 @@ const maxAnswer = 1 << 20
 
 // samplingServer gets strategies, which say how much to sample, for Jaeger's remote sampler. It is
 // that sampler's fetcher (Fetch), parser (Parse) and updater (Update), and runs on its goroutine.
-// docs/design/propagation.md says why it replaces Jaeger's own.
+//
+// Jaeger's own fetcher leaves connections open, has no timeout for the body, and panics if
+// http.DefaultTransport is not a *http.Transport. Its parser refuses a numeric strategyType, which
+// Jaeger and the OpenTelemetry Collector send, and accepts answers that make the sampler panic.
 type samplingServer struct {
 	url      string
 	shownURL string // without userinfo and query, for messages

@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"time"
-	"unsafe"
 )
 
 // abilities is a set of optional methods of an http.ResponseWriter: those that handlers, frameworks
@@ -61,8 +60,11 @@ func ability[T any](w http.ResponseWriter, bit abilities) abilities {
 // ReadFrom, browsers ignore pushes, and an http.ResponseController finds the deadlines through
 // Unwrap.
 func shaped(w *textWriter, can abilities) http.ResponseWriter {
-	if shape, ok := shapes[can]; ok {
+	if shape, ok := textShapes[can]; ok {
 		return shape(w)
+	}
+	if shape, ok := shapes[can]; ok {
+		return shape(&w.responseWriter)
 	}
 	if can&canDeadlines != 0 {
 		can |= canUnwrap
@@ -71,53 +73,111 @@ func shaped(w *textWriter, can abilities) http.ResponseWriter {
 	if can&canFlushError != 0 {
 		can &^= canReadFrom
 	}
-	return shapes[can](w)
+	return shapes[can](&w.responseWriter)
 }
 
-var shapes = func() map[abilities]func(*textWriter) http.ResponseWriter {
-	const f, e, h, c, u = canFlush, canFlushError, canHijack, canNotify, canUnwrap
-	const p, r, s = canPush, canReadFrom, canWriteString
-	const net = s | f | c | canFlushError | canDeadlines
-	return map[abilities]func(*textWriter) http.ResponseWriter{
-		0: as[*responseWriter], h: as[shapeH], c: as[shapeC], u: as[shapeU],
-		h | c: as[shapeHC], h | u: as[shapeHU], c | u: as[shapeCU], h | c | u: as[shapeHCU],
+var shapes = func() map[abilities]func(*responseWriter) http.ResponseWriter {
+	const f, e, h, c = canFlush, canFlushError, canHijack, canNotify
+	const u, p, r = canUnwrap, canPush, canReadFrom
+	return map[abilities]func(*responseWriter) http.ResponseWriter{
+		0:             func(w *responseWriter) http.ResponseWriter { return w },
+		h:             func(w *responseWriter) http.ResponseWriter { return shapeH{w} },
+		c:             func(w *responseWriter) http.ResponseWriter { return shapeC{w} },
+		u:             func(w *responseWriter) http.ResponseWriter { return shapeU{w} },
+		h | c:         func(w *responseWriter) http.ResponseWriter { return shapeHC{shapeH{w}} },
+		h | u:         func(w *responseWriter) http.ResponseWriter { return shapeHU{shapeH{w}} },
+		c | u:         func(w *responseWriter) http.ResponseWriter { return shapeCU{shapeC{w}} },
+		h | c | u:     func(w *responseWriter) http.ResponseWriter { return shapeHCU{shapeHC{shapeH{w}}} },
+		f:             func(w *responseWriter) http.ResponseWriter { return shapeF{w} },
+		f | h:         func(w *responseWriter) http.ResponseWriter { return shapeFH{shapeF{w}} },
+		f | c:         func(w *responseWriter) http.ResponseWriter { return shapeFC{shapeF{w}} },
+		f | u:         func(w *responseWriter) http.ResponseWriter { return shapeFU{shapeF{w}} },
+		f | h | c:     func(w *responseWriter) http.ResponseWriter { return shapeFHC{shapeFH{shapeF{w}}} },
+		f | h | u:     func(w *responseWriter) http.ResponseWriter { return shapeFHU{shapeFH{shapeF{w}}} },
+		f | c | u:     func(w *responseWriter) http.ResponseWriter { return shapeFCU{shapeFC{shapeF{w}}} },
+		f | h | c | u: func(w *responseWriter) http.ResponseWriter { return shapeFHCU{shapeFHC{shapeFH{shapeF{w}}}} },
 
-		f: as[shapeF], f | h: as[shapeFH], f | c: as[shapeFC], f | u: as[shapeFU],
-		f | h | c: as[shapeFHC], f | h | u: as[shapeFHU], f | c | u: as[shapeFCU],
-		f | h | c | u: as[shapeFHCU],
+		e:             func(w *responseWriter) http.ResponseWriter { return shapeE{w} },
+		e | h:         func(w *responseWriter) http.ResponseWriter { return shapeEH{shapeE{w}} },
+		e | c:         func(w *responseWriter) http.ResponseWriter { return shapeEC{shapeE{w}} },
+		e | u:         func(w *responseWriter) http.ResponseWriter { return shapeEU{shapeE{w}} },
+		e | h | c:     func(w *responseWriter) http.ResponseWriter { return shapeEHC{shapeEH{shapeE{w}}} },
+		e | h | u:     func(w *responseWriter) http.ResponseWriter { return shapeEHU{shapeEH{shapeE{w}}} },
+		e | c | u:     func(w *responseWriter) http.ResponseWriter { return shapeECU{shapeEC{shapeE{w}}} },
+		e | h | c | u: func(w *responseWriter) http.ResponseWriter { return shapeEHCU{shapeEHC{shapeEH{shapeE{w}}}} },
+		f | e:         func(w *responseWriter) http.ResponseWriter { return shapeFE{shapeF{w}} },
+		f | e | h:     func(w *responseWriter) http.ResponseWriter { return shapeFEH{shapeFE{shapeF{w}}} },
+		f | e | c:     func(w *responseWriter) http.ResponseWriter { return shapeFEC{shapeFE{shapeF{w}}} },
+		f | e | u:     func(w *responseWriter) http.ResponseWriter { return shapeFEU{shapeFE{shapeF{w}}} },
+		f | e | h | c: func(w *responseWriter) http.ResponseWriter { return shapeFEHC{shapeFEH{shapeFE{shapeF{w}}}} },
+		f | e | h | u: func(w *responseWriter) http.ResponseWriter { return shapeFEHU{shapeFEH{shapeFE{shapeF{w}}}} },
+		f | e | c | u: func(w *responseWriter) http.ResponseWriter { return shapeFECU{shapeFEC{shapeFE{shapeF{w}}}} },
+		f | e | h | c | u: func(w *responseWriter) http.ResponseWriter {
+			return shapeFEHCU{shapeFEHC{shapeFEH{shapeFE{shapeF{w}}}}}
+		},
 
-		e: as[shapeE], e | h: as[shapeEH], e | c: as[shapeEC], e | u: as[shapeEU],
-		e | h | c: as[shapeEHC], e | h | u: as[shapeEHU], e | c | u: as[shapeECU],
-		e | h | c | u: as[shapeEHCU],
-
-		f | e: as[shapeFE], f | e | h: as[shapeFEH], f | e | c: as[shapeFEC], f | e | u: as[shapeFEU],
-		f | e | h | c: as[shapeFEHC], f | e | h | u: as[shapeFEHU], f | e | c | u: as[shapeFECU],
-		f | e | h | c | u: as[shapeFEHCU],
-
-		r: as[shapeR], h | r: as[shapeHR], c | r: as[shapeCR], u | r: as[shapeUR],
-		h | c | r: as[shapeHCR], h | u | r: as[shapeHUR], c | u | r: as[shapeCUR],
-		h | c | u | r: as[shapeHCUR],
-
-		f | r: as[shapeFR], f | h | r: as[shapeFHR], f | c | r: as[shapeFCR], f | u | r: as[shapeFUR],
-		f | h | c | r: as[shapeFHCR], f | h | u | r: as[shapeFHUR], f | c | u | r: as[shapeFCUR],
-		f | h | c | u | r: as[shapeFHCUR],
+		r:             func(w *responseWriter) http.ResponseWriter { return shapeR{w} },
+		h | r:         func(w *responseWriter) http.ResponseWriter { return shapeHR{shapeH{w}} },
+		c | r:         func(w *responseWriter) http.ResponseWriter { return shapeCR{shapeC{w}} },
+		u | r:         func(w *responseWriter) http.ResponseWriter { return shapeUR{shapeU{w}} },
+		h | c | r:     func(w *responseWriter) http.ResponseWriter { return shapeHCR{shapeHC{shapeH{w}}} },
+		h | u | r:     func(w *responseWriter) http.ResponseWriter { return shapeHUR{shapeHU{shapeH{w}}} },
+		c | u | r:     func(w *responseWriter) http.ResponseWriter { return shapeCUR{shapeCU{shapeC{w}}} },
+		h | c | u | r: func(w *responseWriter) http.ResponseWriter { return shapeHCUR{shapeHCU{shapeHC{shapeH{w}}}} },
+		f | r:         func(w *responseWriter) http.ResponseWriter { return shapeFR{shapeF{w}} },
+		f | h | r:     func(w *responseWriter) http.ResponseWriter { return shapeFHR{shapeFH{shapeF{w}}} },
+		f | c | r:     func(w *responseWriter) http.ResponseWriter { return shapeFCR{shapeFC{shapeF{w}}} },
+		f | u | r:     func(w *responseWriter) http.ResponseWriter { return shapeFUR{shapeFU{shapeF{w}}} },
+		f | h | c | r: func(w *responseWriter) http.ResponseWriter { return shapeFHCR{shapeFHC{shapeFH{shapeF{w}}}} },
+		f | h | u | r: func(w *responseWriter) http.ResponseWriter { return shapeFHUR{shapeFHU{shapeFH{shapeF{w}}}} },
+		f | c | u | r: func(w *responseWriter) http.ResponseWriter { return shapeFCUR{shapeFCU{shapeFC{shapeF{w}}}} },
+		f | h | c | u | r: func(w *responseWriter) http.ResponseWriter {
+			return shapeFHCUR{shapeFHCU{shapeFHC{shapeFH{shapeF{w}}}}}
+		},
 
 		// Middlewares.
-		p: as[shapeP], f | p: as[shapeFP], f | c | p: as[shapeFCP], f | u | p: as[shapeFUP],
-		f | c | u | p: as[shapeFCUP], f | h | c | p: as[shapeFHCP], f | h | u | p: as[shapeFHUP],
-		f | c | u | p | r: as[shapeFCUPR], f | h | c | u | p: as[shapeFHCUP],
-		f | h | c | u | p | r: as[shapeFHCUPR],
-
-		// With WriteString.
-		s: as[*textWriter], s | f: as[shapeSF], s | f | r: as[shapeSFR], s | f | c: as[shapeSFC],
-		s | f | c | h: as[shapeSFCH], s | f | c | h | u: as[shapeSFCHU], net | p: as[shapeNetP],
-		net | p | u: as[shapeNetPU], net | h | r: as[shapeNetHR], net | h | r | u: as[shapeNetHRU],
+		p:             func(w *responseWriter) http.ResponseWriter { return shapeP{w} },
+		f | p:         func(w *responseWriter) http.ResponseWriter { return shapeFP{shapeF{w}} },
+		f | c | p:     func(w *responseWriter) http.ResponseWriter { return shapeFCP{shapeFC{shapeF{w}}} },
+		f | u | p:     func(w *responseWriter) http.ResponseWriter { return shapeFUP{shapeFU{shapeF{w}}} },
+		f | c | u | p: func(w *responseWriter) http.ResponseWriter { return shapeFCUP{shapeFCU{shapeFC{shapeF{w}}}} },
+		f | h | c | p: func(w *responseWriter) http.ResponseWriter { return shapeFHCP{shapeFHC{shapeFH{shapeF{w}}}} },
+		f | h | u | p: func(w *responseWriter) http.ResponseWriter { return shapeFHUP{shapeFHU{shapeFH{shapeF{w}}}} },
+		f | c | u | p | r: func(w *responseWriter) http.ResponseWriter {
+			return shapeFCUPR{shapeFCUP{shapeFCU{shapeFC{shapeF{w}}}}}
+		},
+		f | h | c | u | p: func(w *responseWriter) http.ResponseWriter {
+			return shapeFHCUP{shapeFHCU{shapeFHC{shapeFH{shapeF{w}}}}}
+		},
+		f | h | c | u | p | r: func(w *responseWriter) http.ResponseWriter {
+			return shapeFHCUPR{shapeFHCUP{shapeFHCU{shapeFHC{shapeFH{shapeF{w}}}}}}
+		},
 	}
 }()
 
-// as returns w in the shape S. A shape holds nothing but a pointer to w, or to the responseWriter
-// that w begins with. So it is the same in memory as the pointer w.
-func as[S http.ResponseWriter](w *textWriter) http.ResponseWriter { return *(*S)(unsafe.Pointer(&w)) }
+var textShapes = func() map[abilities]func(*textWriter) http.ResponseWriter {
+	const s, f, h, c = canWriteString, canFlush, canHijack, canNotify
+	const u, p, r = canUnwrap, canPush, canReadFrom
+	const net = s | f | c | canFlushError | canDeadlines
+	return map[abilities]func(*textWriter) http.ResponseWriter{
+		s:                 func(w *textWriter) http.ResponseWriter { return w },
+		s | f:             func(w *textWriter) http.ResponseWriter { return shapeSF{w} },
+		s | f | r:         func(w *textWriter) http.ResponseWriter { return shapeSFR{shapeSF{w}} },
+		s | f | c:         func(w *textWriter) http.ResponseWriter { return shapeSFC{shapeSF{w}} },
+		s | f | c | h:     func(w *textWriter) http.ResponseWriter { return shapeSFCH{shapeSFC{shapeSF{w}}} },
+		s | f | c | h | u: func(w *textWriter) http.ResponseWriter { return shapeSFCHU{shapeSFCH{shapeSFC{shapeSF{w}}}} },
+		net | p:           func(w *textWriter) http.ResponseWriter { return shapeNetP{shapeNet{shapeSFC{shapeSF{w}}}} },
+		net | p | u: func(w *textWriter) http.ResponseWriter {
+			return shapeNetPU{shapeNetP{shapeNet{shapeSFC{shapeSF{w}}}}}
+		},
+		net | h | r: func(w *textWriter) http.ResponseWriter {
+			return shapeNetHR{shapeNetH{shapeNet{shapeSFC{shapeSF{w}}}}}
+		},
+		net | h | r | u: func(w *textWriter) http.ResponseWriter {
+			return shapeNetHRU{shapeNetHR{shapeNetH{shapeNet{shapeSFC{shapeSF{w}}}}}}
+		},
+	}
+}()
 
 // The shapes. Each adds one method to the shape inside it; the last letter of its name says which:
 //

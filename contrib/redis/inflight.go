@@ -15,8 +15,8 @@ import (
 )
 
 // inflight holds a hook's calls between Before and After, the hook's methods. The key is the
-// command, or the address of a pipeline's first command. A context cannot hold the calls, since
-// another hook may replace it.
+// command, or the address of a pipeline's first command. A context cannot hold the calls: After
+// gets that of the hook that was added last, which may have replaced ours.
 //
 //	         add                     remove
 //	Before --------> in flight --------------------> After: the call is finished

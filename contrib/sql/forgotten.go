@@ -7,15 +7,18 @@ import (
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
-// A query is forgotten if its rows are open and no row was read for ten minutes. openQueries
-// reports it as abandoned. docs/design/sql.md says why the garbage collector cannot.
+// A query whose rows are never closed is reported when they become garbage. But database/sql itself
+// references the rows of a prepared statement, of a transaction, and of a context that can be
+// cancelled, so those never become garbage. Therefore openQueries lists each query with open rows,
+// and reports it as abandoned after ten minutes without a row. If the rows are read after all, the
+// reads are recorded as a new query.
 const (
 	forgottenAfter = 10 * time.Minute
 	checkEvery     = time.Minute
 )
 
 // openQueries lists the queries whose rows are open. A wrapper starts no goroutine, so the list is
-// checked when a query is added or a caller gives up waiting for the pool.
+// checked when a query is added or a caller gives up waiting for the pool, at most once a minute.
 type openQueries struct {
 	mu    sync.Mutex
 	calls map[*spanutil.Call]progress

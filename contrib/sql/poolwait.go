@@ -12,8 +12,20 @@ import (
 )
 
 // poolWait is the context of a call through a DB. It carries the time when the caller began to wait
-// through database/sql to the driver. The first call to the driver with this context ends the wait.
-// docs/design/sql.md draws it.
+// through database/sql to the driver. The first call to the driver with this context ends the wait:
+//
+//	caller       | DB.ExecContext                                        |
+//	pool         |---wait---|
+//	driver                  |-ResetSession-|               |-ExecContext-|
+//	program                                | converts args |
+//
+//	sql pool     |-------------------------|                                reset of up to 100 µs
+//	sql pool     |----------|                                               longer reset
+//	sql reset               |--------------|
+//	sql exec                                               |-------------|
+//
+// A new connection is not reset: then ExecContext ends the wait. The wait is reported together with
+// the call that follows, since a report between the two would look like the program's work.
 type poolWait struct {
 	context.Context
 	arrival    time.Time

@@ -6,8 +6,13 @@ import (
 )
 
 // The optional parts of a connection. If one is absent, database/sql acts in a way that no result
-// of a method can bring about: docs/design/sql.md lists how. A resetter alone changes nothing, so
-// every connection without a validator gets one.
+// of a method can bring about:
+//
+//   - Without an execer or a queryer, it prepares a statement first, and then checks the arguments.
+//   - Without a validator or a resetter, it closes the connection after a transaction whose context
+//     was cancelled.
+//
+// A resetter alone changes nothing, so every connection without a validator gets one.
 type (
 	execer    struct{ *conn }
 	queryer   struct{ *conn }

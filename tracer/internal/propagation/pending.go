@@ -85,9 +85,9 @@ func (t *Tracer) ask(trace jaeger.TraceID, operation string) (sampled bool, tags
 	return true, span.Tags()
 }
 
-// final makes the decision in c final, as a peer's must be: no sampler may change it. Only starting
-// a span does so, and not safely for two at the same time. So final starts one that is never
-// reported, before c is shared.
+// final makes the decision in c final, as a peer's must be: no sampler may change it. Only the
+// start of a span does so, and it writes to memory that all spans of the trace share, without a
+// lock. So final starts a span that is never reported, before c is shared.
 func final(c jaeger.SpanContext) opentracing.SpanContext {
 	f := finalizers.Get().(*finalizer)
 	ref := jaeger.SelfRef(c)

@@ -225,7 +225,8 @@ func (c codec) inject(sc jaeger.SpanContext, open bool, carrier any) error {
 	return nil
 }
 
-// unsupported is the codec of opentracing.Binary. Jaeger's own is not safe for untrusted input.
+// unsupported is the codec of opentracing.Binary. Jaeger's own is not safe for untrusted input: it
+// panics at a negative length, and allocates as much memory as a large one asks for.
 type unsupported struct{}
 
 func (unsupported) Inject(jaeger.SpanContext, any) error { return opentracing.ErrUnsupportedFormat }
