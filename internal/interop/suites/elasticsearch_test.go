@@ -53,8 +53,6 @@ const esMain = `
 
 import (
 	"os"
-	"go/version"
-	"runtime"
 	"testing"
 
 	"github.com/elastic/go-elasticsearch/v8/copies/spans"
