@@ -41,7 +41,7 @@ func ExampleWrapClient() {
 
 	download(context.Background(), client, server.URL+"/books/7?token=s3cret&full=1")
 
-	call := tracer.FinishedSpans()[0]
+	call := calls(tracer)[0]
 	fmt.Println(call.Tag("http.method"), strings.TrimPrefix(call.Tag("http.url").(string), server.URL))
 	fmt.Println(call.Tag("bytes"), "bytes from", call.Tag("peer.hostname"))
 	// Output:
@@ -60,7 +60,7 @@ func ExampleWrapHandler() {
 
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/books/7", nil))
 
-	span := tracer.FinishedSpans()[0]
+	span := calls(tracer)[0]
 	fmt.Println(span.OperationName, span.Tag("book"), span.Tag("http.status_code"), span.Tag("response_size"))
 	// Output:
 	// HTTP GET /books/{id} 7 404 13
@@ -77,7 +77,7 @@ func ExampleStatusError() {
 
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 
-	span := tracer.FinishedSpans()[0]
+	span := calls(tracer)[0]
 	fmt.Println(span.Tag("http.status_code"), span.Tag("error"))
 	// Output:
 	// 503 <nil>
@@ -102,11 +102,16 @@ func download(ctx context.Context, client *http.Client, url string) {
 	resp.Body.Close()
 }
 
-// printTree prints each span under its parent, except later waits, which a busy machine may add.
-func printTree(tracer *mocktracer.MockTracer) {
-	spans := slices.DeleteFunc(tracer.FinishedSpans(), func(s *mocktracer.MockSpan) bool {
+// calls returns the finished spans except waits, which a busy machine may add.
+func calls(tracer *mocktracer.MockTracer) []*mocktracer.MockSpan {
+	return slices.DeleteFunc(tracer.FinishedSpans(), func(s *mocktracer.MockSpan) bool {
 		return strings.HasSuffix(s.OperationName, " wait") || strings.HasSuffix(s.OperationName, " write")
 	})
+}
+
+// printTree prints each call under its parent.
+func printTree(tracer *mocktracer.MockTracer) {
+	spans := calls(tracer)
 	var print func(parent int, indent string)
 	print = func(parent int, indent string) {
 		for _, s := range spans {
