@@ -97,7 +97,7 @@ func newCommand(s streams) *cobra.Command {
 		subcommand(s, &cobra.Command{
 			Use: "top FILE|URL|-...", Short: "List the operations with the most self time, of any number of traces",
 			Long: "top lists the operations with the most self time. It keeps no traces: it needs memory for the\n" +
-				"largest trace and a little for each operation.\n\n" + about, Example: topExamples,
+				"largest trace, for the last 100,000 spans, and a little for each operation.\n\n" + about, Example: topExamples,
 		}, topFormats),
 	)
 	return root

@@ -37,6 +37,7 @@ func formatOf(name string, formats []string) string {
 // renderer collects traces and writes them in one format.
 type renderer interface {
 	add(t *gap.Trace, warnings []gap.Warning)
+	addSeenAgain() // counts a trace of which another part was added before
 	write(out *output, o *options) error
 }
 
@@ -57,6 +58,7 @@ type reportRenderer struct {
 }
 
 func (r *reportRenderer) add(t *gap.Trace, warnings []gap.Warning) { r.Add(t, warnings) }
+func (r *reportRenderer) addSeenAgain()                            { r.AddSeenAgain(1) }
 
 func (r *reportRenderer) write(out *output, o *options) error {
 	b := bufio.NewWriterSize(out, 64<<10)
@@ -113,6 +115,7 @@ func (r *reportRenderer) jaegerUI() string {
 type stackRenderer struct{ report.Stacks }
 
 func (s *stackRenderer) add(t *gap.Trace, _ []gap.Warning) { s.Add(t) }
+func (s *stackRenderer) addSeenAgain()                     { s.AddSeenAgain(1) }
 
 func (s *stackRenderer) write(out *output, o *options) error {
 	if o.format.value == "pprof" {

@@ -34,12 +34,14 @@ func (s streams) report(ctx context.Context, o *options, sources []source) error
 	g := &gatherer{
 		options: o, renderer: o.renderer(sources), progress: p, limit: newMemoryLimit(), services: map[string]bool{},
 	}
+	g.joiner = newJoiner(maxHeld, g.add)
 	for _, source := range sources {
 		g.gather(ctx, source)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
+	g.analyse(g.joiner.flush)
 	if g.kept == 0 {
 		return errors.Join(append(g.errs, g.noTraces(ctx, sources))...)
 	}
@@ -64,11 +66,12 @@ func (s streams) report(ctx context.Context, o *options, sources []source) error
 type gatherer struct {
 	options   *options
 	renderer  renderer
+	joiner    *joiner // passes traces to add
 	progress  *progress
 	limit     *memoryLimit
 	total     jaegerjson.Progress // of the sources that have been read
 	analysing time.Duration
-	seen      int             // traces read
+	seen      int             // traces read, after joining
 	kept      int             // traces selected
 	services  map[string]bool // names seen, at most maxServices
 	errs      []error
@@ -97,9 +100,7 @@ func (g *gatherer) gather(ctx context.Context, s source) {
 			g.errs = append(g.errs, err)
 			continue
 		}
-		began := time.Now()
-		g.add(spans)
-		g.analysing += time.Since(began)
+		g.analyse(func() { g.joiner.add(spans) })
 		if ctx.Err() != nil {
 			return
 		}
@@ -107,8 +108,23 @@ func (g *gatherer) gather(ctx context.Context, s source) {
 	g.total = last
 }
 
-func (g *gatherer) add(spans []gap.Span) {
+// analyse calls f and measures its time.
+func (g *gatherer) analyse(f func()) {
+	began := time.Now()
+	f()
+	g.analysing += time.Since(began)
+}
+
+// add adds a trace to the report if the flags select it. again says that earlier spans of the trace
+// were added as another trace.
+func (g *gatherer) add(spans []gap.Span, again bool) {
 	g.seen++
+	if !g.selectsID(spans) {
+		return
+	}
+	if again {
+		g.renderer.addSeenAgain()
+	}
 	if !g.selects(spans) {
 		return
 	}
@@ -120,14 +136,17 @@ func (g *gatherer) add(spans []gap.Span) {
 	g.renderer.add(trace, warnings)
 }
 
-// selects reports whether the flags select a trace. The duration is checked later, on the built
-// trace.
+// selectsID reports whether --trace selects a trace.
+func (g *gatherer) selectsID(spans []gap.Span) bool {
+	ids := g.options.traces
+	wanted := func(s gap.Span) bool { return slices.Contains(ids, s.TraceID) }
+	return len(ids) == 0 || slices.ContainsFunc(spans, wanted)
+}
+
+// selects reports whether --service and --operation select a trace. The duration is checked later,
+// on the built trace.
 func (g *gatherer) selects(spans []gap.Span) bool {
 	o := g.options
-	wanted := func(s gap.Span) bool { return slices.Contains(o.traces, s.TraceID) }
-	if len(o.traces) > 0 && !slices.ContainsFunc(spans, wanted) {
-		return false
-	}
 	if o.service == "" && o.operation == "" {
 		return true
 	}

@@ -26,9 +26,10 @@
 // The input may be compressed by gzip, whatever the file's name, and may begin with a byte order
 // mark. OTLP is not read.
 //
-// Read yields a trace as soon as it is complete, so a stream of many traces takes only the memory
-// of the largest. By default it keeps only the tags that analysis needs, and no logs, see
-// [WithTags] and [WithEverything].
+// Read yields the spans of each object as soon as it is complete. It does not join the spans of a
+// trace that come in several objects. A stream of many traces takes only the memory of the largest.
+// By default it keeps only the tags that analysis needs, and no logs, see [WithTags] and
+// [WithEverything].
 //
 // # Units and types
 //

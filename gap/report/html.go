@@ -98,11 +98,7 @@ func jaegerUI(text string) (*url.URL, error) {
 }
 
 // Counts returns how many traces and spans were added.
-func (p *htmlPage) Counts() string {
-	traces, spans := p.report.Count()
-	return fmt.Sprintf("%d %s, %d %s", traces, printable.Plural(traces, "trace"), spans,
-		printable.Plural(spans, "span"))
-}
+func (p *htmlPage) Counts() string { return p.report.counts() }
 
 // Single reports whether only one trace was added, and it is drawn. It then comes before the
 // tables.

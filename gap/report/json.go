@@ -22,8 +22,9 @@ type jsonHead struct {
 }
 
 type jsonCount struct {
-	Traces int `json:"traces"`
-	Spans  int `json:"spans"`
+	Traces    int `json:"traces"`
+	Spans     int `json:"spans"`
+	SeenAgain int `json:"seen_again"`
 }
 
 type jsonOperation struct {
@@ -133,7 +134,7 @@ func (r *Report) JSON(w io.Writer) error {
 	e := json.NewEncoder(b) // ends each value with a new line
 	e.SetEscapeHTML(false)
 	head := jsonHead{
-		Version: schemaVersion, Count: jsonCount{r.traces, r.spans}, Warnings: r.warnings,
+		Version: schemaVersion, Count: jsonCount{r.traces, r.spans, r.seenAgain}, Warnings: r.warnings,
 		Operations: []jsonOperation{}, Gaps: []jsonWorst{},
 	}
 	for o := range r.summary.Operations() {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
@@ -68,6 +69,9 @@ func (r *Report) Perfetto(w io.Writer) error {
 	if len(traces) > 0 {
 		p.start = traces[0].Start()
 		head.Data["start"] = p.start.Format(time.RFC3339Nano)
+	}
+	if r.seenAgain > 0 {
+		head.Data["traces_seen_again"] = strconv.Itoa(r.seenAgain)
 	}
 	p.list.open(head, "traceEvents")
 	for _, t := range traces {

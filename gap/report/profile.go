@@ -42,6 +42,9 @@ func (s *Stacks) Profile() *profile.Profile {
 	if len(s.frames) > 0 {
 		p.TimeNanos, p.DurationNanos = s.start.UnixNano(), int64(s.end.Sub(s.start))
 	}
+	if comment := seenAgain(s.seenAgain, "traces seen again: %d"); comment != "" {
+		p.Comments = append(p.Comments, comment)
+	}
 	locations := make([]*profile.Location, len(s.labels))
 	location := func(name int32) *profile.Location {
 		if locations[name] == nil {
@@ -106,5 +109,7 @@ func (s *Stacks) Folded(w io.Writer) error {
 		slices.Reverse(stack)
 		fmt.Fprintln(b, strings.Join(stack, ";")+" "+strconv.FormatInt(us, 10))
 	}
+	// Not all tools allow comments.
+	b.WriteString(seenAgain(s.seenAgain, "(traces seen again: %d) 0\n"))
 	return b.Flush()
 }

@@ -2,10 +2,12 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"iter"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 // Options say how much a [Report] keeps.
@@ -22,13 +24,14 @@ type Options struct {
 // Memory grows with the number of operations and with the size of the drawn traces. A Report is not
 // safe for concurrent use.
 type Report struct {
-	options  Options
-	drawn    top[drawn]
-	gaps     top[WorstGap]
-	summary  gap.Summary
-	traces   int
-	spans    int
-	warnings map[gap.WarningCode]int
+	options   Options
+	drawn     top[drawn]
+	gaps      top[WorstGap]
+	summary   gap.Summary
+	traces    int
+	spans     int
+	seenAgain int
+	warnings  map[gap.WarningCode]int
 }
 
 // WorstGap is a copy of a [gap.Gap] that does not point to its trace, so that the trace can be
@@ -79,6 +82,25 @@ func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 	if r.options.Traces > 0 {
 		r.drawn.add(drawn{trace: t, warnings: warnings, critical: t.CriticalTime()})
 	}
+}
+
+// AddSeenAgain says that n of the traces are further parts of traces that were added before. Such a
+// part counts as a trace, so the figures for it are wrong. Every format has the sum.
+func (r *Report) AddSeenAgain(n int) { r.seenAgain += n }
+
+// counts formats the number of traces and spans: "3 traces (1 seen again), 20 spans".
+func (r *Report) counts() string {
+	return fmt.Sprintf("%d %s%s, %d %s",
+		r.traces, printable.Plural(r.traces, "trace"), seenAgain(r.seenAgain, " (%d seen again)"),
+		r.spans, printable.Plural(r.spans, "span"))
+}
+
+// seenAgain formats the number of traces seen again, or returns "" if there are none.
+func seenAgain(n int, format string) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, n)
 }
 
 func (r *Report) keepGaps(t *gap.Trace) {

@@ -28,6 +28,7 @@ type Stacks struct {
 	children   map[frameKey]int32
 	touched    []int32   // frames with a current value
 	start, end time.Time // of all traces
+	seenAgain  int
 }
 
 // frameName is an operation, or stands for all spans that are too deep.
@@ -147,6 +148,11 @@ func (s *Stacks) Add(t *gap.Trace) {
 	}
 	s.touched = s.touched[:0]
 }
+
+// AddSeenAgain says that n of the traces are further parts of traces that were added before, see
+// [Report.AddSeenAgain]. A profile has the sum as a comment, and folded stacks as a stack of no
+// time.
+func (s *Stacks) AddSeenAgain(n int) { s.seenAgain += n }
 
 func (s *Stacks) count(at int32, g gap.Gap) {
 	f := &s.frames[at]

@@ -184,8 +184,7 @@ func (t *text) operations(r *Report) {
 	if len(lines) == 0 {
 		return
 	}
-	title := fmt.Sprintf("Operations of %d %s, %d %s, by self time on the critical path",
-		r.traces, printable.Plural(r.traces, "trace"), r.spans, printable.Plural(r.spans, "span"))
+	title := fmt.Sprintf("Operations of %s, by self time on the critical path", r.counts())
 	t.table(title, operationColumns, "operation", "worst in trace", lines)
 	if more > 0 {
 		fmt.Fprintf(t, "and %d more %s\n", more, printable.Plural(more, "operation"))

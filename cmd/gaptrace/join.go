@@ -1,0 +1,187 @@
+package main
+
+import "github.com/gaptrace/gaptrace/gap"
+
+// maxHeld is how many spans a joiner holds, in about 45 MB.
+const maxHeld = 100_000
+
+// joiner puts together the spans of a trace that come in several parts: in several files, answers
+// of a query service, or objects of one file.
+//
+// It holds the last spans, up to a number. If more come, it passes on the trace whose first part is
+// the oldest. A later part of that trace becomes a trace of its own, which is marked as seen again.
+//
+//	parts    A B A C │ A        │: here B and the first A no longer fit
+//	traces   AA, B, C, A again
+//
+// A trace id of 64 bits is the same as the one of 128 bits whose right half it is, as in
+// [gap.Build]. If the joiner holds several ids with this half, it is the id of another trace.
+type joiner struct {
+	pass   func(spans []gap.Span, again bool)
+	most   int // spans to hold
+	spans  int // held now
+	held   map[gap.TraceID]*heldTrace
+	wholes map[uint64]*wholeIDs // the ids of 128 bits in held, by their right half
+	queue  []*heldTrace         // by age; some have been passed on
+	passed idSet
+}
+
+type heldTrace struct {
+	id    gap.TraceID
+	spans []gap.Span // nil if it has been passed on
+	again bool       // parts before these have been passed on
+}
+
+// wholeIDs are ids of 128 bits with the same right half.
+type wholeIDs struct {
+	id      gap.TraceID // the first of them
+	held    int         // the number of traces that are held
+	several bool        // there have been several, so the half stands for none of them
+}
+
+func newJoiner(most int, pass func(spans []gap.Span, again bool)) *joiner {
+	return &joiner{
+		pass: pass, most: most,
+		held: map[gap.TraceID]*heldTrace{}, wholes: map[uint64]*wholeIDs{}, passed: newIDSet(maxPassed),
+	}
+}
+
+// add adds the spans of an object. They may be of several traces. Those without a trace id belong
+// together, and to no other object's.
+func (j *joiner) add(spans []gap.Span) {
+	var unknown []gap.Span
+	for len(spans) > 0 {
+		id, n := spans[0].TraceID, 1
+		for n < len(spans) && spans[n].TraceID == id {
+			n++
+		}
+		if id == (gap.TraceID{}) {
+			unknown = append(unknown, spans[:n]...)
+		} else {
+			j.addPart(id, spans[:n:n])
+		}
+		spans = spans[n:]
+	}
+	if len(unknown) > 0 {
+		j.pass(unknown, false)
+	}
+	for j.spans > j.most {
+		j.passOldest()
+	}
+}
+
+func (j *joiner) addPart(id gap.TraceID, spans []gap.Span) {
+	j.spans += len(spans)
+	if t := j.held[id]; t != nil {
+		t.spans = append(t.spans, spans...)
+		return
+	}
+	t := &heldTrace{id: id, spans: spans, again: j.passed.has(id)}
+	j.held[id] = t
+	j.queue = append(j.queue, t)
+	if id.High == 0 || id.Low == 0 {
+		return
+	}
+	if w := j.wholes[id.Low]; w == nil {
+		j.wholes[id.Low] = &wholeIDs{id: id, held: 1}
+	} else {
+		w.held++
+		w.several = w.several || w.id != id
+	}
+}
+
+// flush passes on all traces.
+func (j *joiner) flush() {
+	for len(j.queue) > 0 {
+		j.passOldest()
+	}
+}
+
+// passOldest passes on the oldest trace, unless it has been passed on with another.
+func (j *joiner) passOldest() {
+	t := j.queue[0]
+	j.queue = j.queue[1:]
+	if t.spans == nil {
+		return
+	}
+	w := j.wholes[t.id.Low]
+	if w == nil || w.several {
+		j.pass(j.take(t))
+		return
+	}
+	spans, again := j.take(j.held[w.id])
+	if half := j.held[gap.TraceID{Low: t.id.Low}]; half != nil {
+		more, halfAgain := j.take(half)
+		spans, again = append(spans, more...), again || halfAgain
+	}
+	j.pass(spans, again)
+}
+
+// take removes a trace from those that are held.
+func (j *joiner) take(t *heldTrace) (spans []gap.Span, again bool) {
+	delete(j.held, t.id)
+	if w := j.wholes[t.id.Low]; w != nil && t.id.High != 0 {
+		if w.held--; w.held == 0 {
+			delete(j.wholes, t.id.Low)
+		}
+	}
+	j.passed.add(t.id)
+	spans, t.spans = t.spans, nil
+	j.spans -= len(spans)
+	return spans, t.again
+}
+
+// maxPassed is how many ids a joiner remembers, in about 30 MB.
+const maxPassed = 1_000_000
+
+// idSet remembers trace ids. When it is full it forgets the older half. It has an id if it has the
+// whole id, the right half of it, or a whole id whose right half it is.
+type idSet struct {
+	most     int
+	new, old idTable // new has at most half of most
+}
+
+func newIDSet(most int) idSet { return idSet{most: most, new: newIDTable(), old: newIDTable()} }
+
+func (s *idSet) has(id gap.TraceID) bool { return s.new.has(id) || s.old.has(id) }
+
+func (s *idSet) add(id gap.TraceID) {
+	if s.new.add(id); s.new.len() >= s.most/2 {
+		s.old, s.new = s.new, newIDTable()
+	}
+}
+
+// idTable has ids by their right half, to find halves.
+type idTable struct {
+	left map[uint64]uint64        // the left half of the first id with this right half
+	more map[gap.TraceID]struct{} // further ids with a right half that left has
+}
+
+func newIDTable() idTable {
+	return idTable{left: map[uint64]uint64{}, more: map[gap.TraceID]struct{}{}}
+}
+
+func (t *idTable) len() int { return len(t.left) + len(t.more) }
+
+func (t *idTable) has(id gap.TraceID) bool {
+	left, known := t.left[id.Low]
+	if !known {
+		return false
+	}
+	if left == id.High || left == 0 || id.High == 0 {
+		return true
+	}
+	if _, known = t.more[id]; known {
+		return true
+	}
+	_, known = t.more[gap.TraceID{Low: id.Low}]
+	return known
+}
+
+func (t *idTable) add(id gap.TraceID) {
+	if left, known := t.left[id.Low]; !known {
+		t.left[id.Low] = id.High
+	} else if left != id.High {
+		t.more[id] = struct{}{}
+	}
+}
