@@ -222,7 +222,7 @@ func TestCollectorBusyLogsLosses(t *testing.T) {
 	s := &scripted{answer: status(429, "300"), flush: time.Second}
 	sendTo(t, s, 10, func(tr *jaeger.Tracer, _ func() error, stats *Stats) {
 		tr.StartSpan("a").Finish()
-		time.Sleep(2 * time.Second) // the span is sent and refused
+		time.Sleep(2500 * time.Millisecond) // the span is refused; the next flush is half a second away
 		for range 20 {
 			tr.StartSpan("a").Finish()
 		}
