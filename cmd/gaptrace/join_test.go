@@ -98,8 +98,7 @@ func FuzzJoiner(f *testing.F) {
 			parts[len(parts)-1] = append(parts[len(parts)-1], s)
 		}
 		seen, passed := map[gap.SpanID]bool{}, map[gap.TraceID]bool{}
-		var j *joiner
-		j = newJoiner(int(most), func(spans []gap.Span, again bool) {
+		j := newJoiner(int(most), func(spans []gap.Span, again bool) {
 			ids := map[gap.TraceID]bool{}
 			for _, s := range spans {
 				if seen[s.SpanID] {
