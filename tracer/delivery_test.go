@@ -194,9 +194,11 @@ func logging(to jaeger.Transport, queue int) (tr opentracing.Tracer, closeAll fu
 func TestLossesAreLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr, closeAll, logged, stats := logging(new(refusing), 1000)
+		time.Sleep(time.Second / 2) // no span is finished while others are sent
 		for second := range 150 {
 			tr.StartSpan("a").Finish()
 			time.Sleep(time.Second)
+			synctest.Wait()
 			if second == 2 && strings.Count(logged.String(), "\n") != 1 {
 				t.Errorf("after %d seconds: %s", second, logged)
 			}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,9 +100,15 @@ func TestDecisionIsFinal(t *testing.T) {
 }
 
 // sampledByOperation returns a tracer whose sampling server has answered: rate 1 for "wanted", 0
-// for all other operations.
+// for all other operations. It answers only once, since after an update the sampler again accepts
+// the first span of each other operation.
 func sampledByOperation(t *testing.T) opentracing.Tracer {
+	var asked atomic.Bool
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Swap(true) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"strategyType": "PROBABILISTIC",
 			"operationSampling": map[string]any{
