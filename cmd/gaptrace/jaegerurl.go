@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -172,41 +171,4 @@ func quoted(arg string) string {
 		return notRepeated
 	}
 	return strconv.Quote(arg)
-}
-
-// query returns the query and the trace IDs to ask for. Flags take precedence over the URL.
-func (o *options) query(p jaegerURL) (jaegerjson.Query, []gap.TraceID, error) {
-	q, ids := p.query, slices.Concat(p.ids, o.traces)
-	if o.service != "" && o.service != q.Service {
-		q.Service, q.Operation = o.service, ""
-	}
-	if o.operation != "" {
-		q.Operation = o.operation
-	}
-	for _, tag := range o.tags {
-		key, value, _ := strings.Cut(tag, "=")
-		setTag(&q, key, value)
-	}
-	if o.lookback > 0 {
-		q.Start, q.End, q.Lookback = time.Time{}, time.Time{}, time.Duration(o.lookback)
-	}
-	if o.limit > 0 {
-		q.Limit = o.limit
-	}
-	switch {
-	case len(ids) == 0 && q.Service == "":
-		return q, nil, errNoService
-	case len(ids) == 0 && o.raw:
-		return q, nil, usagef("--raw needs --trace: Jaeger has already corrected the clocks of what a search finds")
-	}
-	return q, ids, nil
-}
-
-var errNoService = errors.New("a query service needs --service or --trace")
-
-func setTag(q *jaegerjson.Query, key, value string) {
-	if q.Tags == nil {
-		q.Tags = map[string]string{}
-	}
-	q.Tags[key] = value
 }

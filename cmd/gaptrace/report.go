@@ -5,8 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -62,11 +66,103 @@ func (s streams) report(ctx context.Context, o *options, sources []source) error
 	return errors.Join(g.errs...)
 }
 
+// source is a file, a pipe or a query service that traces are read from.
+type source struct {
+	name   string // for messages; without a password
+	read   func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error]
+	client *jaegerjson.Client // nil for a file or a pipe
+	query  jaegerjson.Query
+}
+
+// sources returns a source for each argument.
+func (o *options) sources(ctx context.Context, args []string, stdin io.Reader) ([]source, error) {
+	var all []source
+	for _, arg := range args {
+		switch scheme, _, ok := strings.Cut(arg, "://"); {
+		case isURL(arg):
+			s, err := o.querySource(ctx, arg)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, s)
+		case ok:
+			return nil, usagef("%s:// is not supported: %w", scheme, errNotJaegerURL)
+		case arg == "-":
+			open := func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }
+			all = append(all, fileSource("standard input", open))
+		default:
+			all = append(all, fileSource(arg, func() (io.ReadCloser, error) { return openFile(arg) }))
+		}
+	}
+	return all, nil
+}
+
+// isInput reports whether stdin is worth reading without "-": not a terminal, and not a device such
+// as /dev/null.
+func isInput(stdin io.Reader) bool {
+	f, ok := stdin.(*os.File)
+	if !ok {
+		return stdin != nil
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&fs.ModeCharDevice == 0 && !terminal.Is(f)
+}
+
+func openFile(name string) (io.ReadCloser, error) {
+	f, err := os.Open(name)
+	if err != nil && strings.Contains(name, "@") && strings.Contains(name, ":") {
+		// Perhaps a URL without http://, whose password must not be printed.
+		return nil, fmt.Errorf("open an argument %s: %w", notRepeated, err.(*fs.PathError).Err)
+	}
+	return f, err
+}
+
+// fileSource returns a source that reads to the end of a file or pipe, or until the context ends.
+func fileSource(name string, open func() (io.ReadCloser, error)) source {
+	s := source{name: name}
+	s.read = func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
+		return func(yield func([]gap.Span, error) bool) {
+			// A goroutine opens and reads, because both may block on a pipe even after ctx ends.
+			out, in := io.Pipe()
+			stop := context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })
+			defer stop()
+			defer out.Close()
+			opened := make(chan error, 1)
+			go func() {
+				r, err := open()
+				if opened <- err; err != nil {
+					in.Close()
+					return
+				}
+				defer r.Close()
+				// Without ReadFrom and WriteTo, io.CopyBuffer uses the large buffer.
+				_, err = io.CopyBuffer(struct{ io.Writer }{in}, struct{ io.Reader }{r}, make([]byte, 256<<10))
+				in.CloseWithError(err)
+			}()
+			select {
+			case err := <-opened:
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+			for spans, err := range jaegerjson.Read(out, append(opts, jaegerjson.WithName(name))...) {
+				if !yield(spans, err) {
+					return
+				}
+			}
+		}
+	}
+	return s
+}
+
 // gatherer reads traces and adds the selected ones to a report.
 type gatherer struct {
 	options   *options
-	renderer  renderer
-	joiner    *joiner // passes traces to add
+	renderer  renderer // a report.Report or report.Stacks
+	joiner    *joiner  // puts together traces that come in parts, and passes each to add
 	progress  *progress
 	limit     *memoryLimit
 	total     jaegerjson.Progress // of the sources that have been read

@@ -7,69 +7,11 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"slices"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson/internal/jsonscan"
 )
-
-// Option adjusts [Read], [Client.Find] and [Client.Traces].
-type Option func(*config)
-
-type config struct {
-	name       string
-	keys       map[string]bool // tags to keep
-	everything bool
-	maxBytes   int64 // 0 means no bound, -1 the default
-	progress   func(Progress)
-}
-
-// alwaysKept are the tags that analysis reads or shows, and those that say that spans are missing.
-var alwaysKept = [...]string{"span.kind", "error", "wait.joined_us", "recorder.dropped_spans", "recorder.cut"}
-
-func newConfig(opts []Option) *config {
-	c := &config{keys: map[string]bool{}, maxBytes: -1}
-	for _, key := range alwaysKept {
-		c.keys[key] = true
-	}
-	for _, opt := range opts {
-		opt(c)
-	}
-	return c
-}
-
-// WithTags keeps the tags of spans with these keys, in addition to those that analysis needs:
-// span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. By default Read keeps
-// only the latter. It always keeps all tags of processes.
-func WithTags(keys ...string) Option {
-	return func(c *config) {
-		for _, key := range keys {
-			c.keys[key] = true
-		}
-	}
-}
-
-// WithEverything keeps all tags and logs, so that [Write] can write them again.
-func WithEverything() Option { return func(c *config) { c.everything = true } }
-
-// WithName names the input, for errors. The default is the result of the reader's Name method, if
-// it has one as *os.File does.
-func WithName(name string) Option { return func(c *config) { c.name = name } }
-
-// WithMaxBytes bounds the size of an input after decompression. Reading a larger one ends with an
-// [*Error] that wraps a [TooLargeError]. 0 or less means no bound. The default is no bound for
-// [Read], and 1 GiB for [Client].
-func WithMaxBytes(n int64) Option { return func(c *config) { c.maxBytes = max(n, 0) } }
-
-// WithProgress calls f while reading, about once for each 64 KiB, and at the end.
-func WithProgress(f func(Progress)) Option { return func(c *config) { c.progress = f } }
-
-// Progress is how much has been read.
-type Progress struct {
-	Bytes  int64 // after decompression
-	Traces int   // complete ones
-	Spans  int   // including those of the current trace
-	Retry  error // why a Client is about to retry a request; nil if it is not
-}
 
 // Read reads the traces in r, and yields the spans of each trace as soon as it is complete. The
 // package comment says which formats it reads. Callers may change the spans, but not what they
@@ -147,4 +89,170 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 		n, err = n+int(b.left), TooLargeError(b.max)
 	}
 	return n, err
+}
+
+// chunk is the number of spans in a chunk of a trace.
+const chunk = 1024
+
+// maxQueryErrors bounds how many of the errors in an input are kept.
+const maxQueryErrors = 100
+
+// errStopped ends reading because the caller stopped iterating.
+var errStopped = errors.New("stopped")
+
+// decoder decodes Jaeger's JSON.
+type decoder struct {
+	jsonscan.Scanner
+	*config
+	yield       func([]gap.Span, error) bool
+	trace       *trace         // the current one
+	texts       map[string]any // the cache of intern
+	queryErrors []*QueryError
+	noTime      *jsonscan.Error // the first value that is not a time
+	noTimes     int             // the number of such values
+	traces      int
+	spans       int
+}
+
+// trace is a trace that is being read.
+type trace struct {
+	id         gap.TraceID
+	full       [][]gap.Span            // full chunks; a single slice would be copied whenever it grows
+	spans      []gap.Span              // the last chunk
+	processes  map[string]*gap.Process // by processID; their content may come after the spans
+	references slab[gap.Reference]
+	fields     slab[gap.Field]
+}
+
+// documents reads the whole input.
+func (d *decoder) documents() {
+	for n := 0; ; n++ {
+		if d.Peek() == 0xef { // a byte order mark; it may also be between concatenated files
+			d.Literal("\uFEFF")
+		}
+		d.Peek()
+		if !d.More() && n > 0 && d.End == io.EOF {
+			return
+		}
+		if d.document(); d.Err != nil {
+			return
+		}
+	}
+}
+
+// document reads a trace, an array of traces, or an answer of a query service.
+func (d *decoder) document() {
+	switch d.Peek() {
+	case '[':
+		d.Array(func() {
+			if !d.Null() { // in an answer: a trace that Jaeger could not convert
+				d.document()
+			}
+		})
+	case '{':
+		d.traceOrAnswer()
+	default:
+		d.Fail(0, "a trace in Jaeger's JSON, an array of traces, or an answer with data")
+	}
+}
+
+// traceOrAnswer reads an object. A trace in an answer's data is yielded before the answer ends.
+func (d *decoder) traceOrAnswer() {
+	outer := d.trace
+	d.trace = &trace{}
+	known, expected := false, `an object with "data", "spans" or "errors"`
+	d.Object(func(key []byte) {
+		switch string(key) {
+		case "data":
+			known = true
+			if !d.Null() {
+				d.document()
+			}
+		case "errors":
+			known = true
+			d.Array(d.queryError)
+		case "traceID", "traceId", "trace_id":
+			d.trace.id = d.traceID()
+		case "spans":
+			known = true
+			d.spans -= d.trace.len() // if the key comes twice, the last one counts
+			d.trace.full, d.trace.spans = nil, nil
+			d.Array(d.span)
+		case "processes":
+			d.Object(func(key []byte) { d.process(d.trace.process(key)) })
+		case "resourceSpans":
+			expected += `, as OTLP is not read`
+			d.Skip()
+		default:
+			d.Skip()
+		}
+	})
+	if !known && d.Err == nil {
+		d.Stop(&jsonscan.Error{Offset: d.Offset(), Expected: expected, Found: "one without"})
+	}
+	d.complete()
+	d.trace = outer
+}
+
+// complete yields the current trace.
+func (d *decoder) complete() {
+	t := d.trace
+	if d.Err != nil || t.len() == 0 {
+		return
+	}
+	spans := t.spans
+	if t.full != nil {
+		spans = slices.Concat(append(t.full, t.spans)...)
+		t.full, t.spans = nil, nil
+	}
+	for i := range spans {
+		s := &spans[i]
+		if s.TraceID == (gap.TraceID{}) {
+			s.TraceID = t.id
+		}
+		if p := s.Process; p != nil && p.Service == "" && len(p.Tags) == 0 {
+			s.Process = nil // the input has only its processID
+		}
+	}
+	d.traces++
+	if !d.yield(spans, nil) {
+		d.Stop(errStopped)
+	}
+}
+
+func (t *trace) add(s gap.Span) {
+	if len(t.spans) == chunk {
+		t.full = append(t.full, t.spans)
+		t.spans = make([]gap.Span, 0, chunk)
+	}
+	t.spans = append(t.spans, s)
+}
+
+func (t *trace) len() int { return chunk*len(t.full) + len(t.spans) }
+
+// queryError reads an error that a query service has reported.
+func (d *decoder) queryError() {
+	if d.Null() {
+		return
+	}
+	e := &QueryError{}
+	if d.Peek() == '"' {
+		e.Message = d.string()
+	} else {
+		d.Object(func(key []byte) {
+			switch string(key) {
+			case "code":
+				e.Code = d.code()
+			case "msg":
+				e.Message = d.string()
+			case "traceID", "traceId", "trace_id":
+				e.TraceID = d.traceID()
+			default:
+				d.Skip()
+			}
+		})
+	}
+	if len(d.queryErrors) < maxQueryErrors {
+		d.queryErrors = append(d.queryErrors, e)
+	}
 }
