@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gaptrace/gaptrace/gap/internal/page"
 	"github.com/gaptrace/gaptrace/gap/report"
 )
 
@@ -24,7 +25,7 @@ type format struct {
 
 var formats = map[string]format{
 	"html": {"text/html; charset=utf-8", "", func(w io.Writer, a *answer) error {
-		return a.report.HTMLPage(w, a.html, a.site)
+		return a.report.HTML(page.Writer{Writer: w, Site: a.site}, a.html)
 	}},
 	"json": {"application/json", "", func(w io.Writer, a *answer) error {
 		return a.report.JSON(w)

@@ -37,17 +37,14 @@ type HTMLOptions struct {
 //
 // with times in nanoseconds from the start of the trace. Gaps that are too narrow to be drawn apart
 // share an attribute, separated by ";".
-func (r *Report) HTML(w io.Writer, o HTMLOptions) error { return r.HTMLPage(w, o, page.Site{}) }
-
-// HTMLPage is for package gap/debug only: it is HTML with the links that gap/debug adds to a page.
-// Other packages cannot name the type of site.
-func (r *Report) HTMLPage(w io.Writer, o HTMLOptions, site page.Site) error {
+func (r *Report) HTML(w io.Writer, o HTMLOptions) error {
 	jaeger, err := jaegerUI(o.Jaeger)
 	if err != nil {
 		return err
 	}
 	o.Title, o.Rows, o.Operations = cmp.Or(o.Title, "Gaps"), cmp.Or(o.Rows, 10_000), cmp.Or(o.Operations, 100)
-	p := &htmlPage{HTMLOptions: o, Site: site, report: r, jaeger: jaeger, anchors: map[anchor]bool{}}
+	debug, _ := w.(page.Writer)
+	p := &htmlPage{HTMLOptions: o, Site: debug.Site, report: r, jaeger: jaeger, anchors: map[anchor]bool{}}
 	for i, d := range r.drawn.sorted() {
 		p.Drawn = append(p.Drawn, p.waterfall(i+1, d))
 	}

@@ -28,7 +28,7 @@ func renderHTML(t *testing.T, r *report.Report, o report.HTMLOptions) string {
 func renderSite(t *testing.T, r *report.Report, o report.HTMLOptions, site page.Site) string {
 	t.Helper()
 	var b strings.Builder
-	if err := r.HTMLPage(&b, o, site); err != nil {
+	if err := r.HTML(page.Writer{Writer: &b, Site: site}, o); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

@@ -8,6 +8,7 @@ import (
 	"embed"
 	"encoding/base64"
 	"html/template"
+	"io"
 	"sync"
 
 	"github.com/gaptrace/gaptrace/internal/printable"
@@ -22,6 +23,13 @@ type Site struct {
 	TraceURL string
 	// Intro comes before everything else. Its tables look like those of the page.
 	Intro template.HTML
+}
+
+// Writer is a writer through which gap/debug gives its Site to report's HTML. An option would be
+// visible to users, who cannot name the type Site.
+type Writer struct {
+	io.Writer
+	Site Site
 }
 
 // Link is a link to another page.
