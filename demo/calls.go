@@ -40,12 +40,8 @@ func openTracers(c config) (*tracers, error) {
 		recorder: tracer.NewRecorder(c.requests + atOnce),
 		jaeger:   c.jaeger,
 	}
-	reportTo := []tracer.Option{tracer.WithRecorder(t.recorder)}
-	if c.jaeger != "" {
-		reportTo = append(reportTo, tracer.WithCollector(c.jaeger))
-	}
 	for _, service := range []string{"browser", "bookshop", "supplier"} {
-		option, closer, err := openTracer(service, reportTo...)
+		option, closer, err := openTracer(service, tracer.WithRecorder(t.recorder), tracer.WithCollector(c.jaeger))
 		if err != nil {
 			return nil, errors.Join(err, t.close.close())
 		}

@@ -1,6 +1,7 @@
 package tracer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,8 +14,9 @@ import (
 )
 
 // An Option configures the tracer of [New] and [FromYAML]. It wins over the environment and the
-// document. If the same option is given twice, the last one wins; each [WithTag] adds a tag. If an
-// Option is nil or its argument is wrong, New and FromYAML return an error.
+// document. If the same option is given twice, the last one wins; each [WithTag] adds a tag. A nil
+// or empty argument stands for the default, and a nil Option is ignored. If an argument is wrong,
+// New and FromYAML return an error.
 type Option func(*options)
 
 type options struct {
@@ -32,16 +34,10 @@ func (o *options) errorf(format string, args ...any) {
 	o.errs = append(o.errs, fmt.Errorf("tracer: "+format, args...))
 }
 
-// WithRecorder keeps the last traces in r, which must not be nil. If a collector or an agent is
-// configured, spans are sent there too. Otherwise they only go to r, not to localhost:6831. Spans
-// that are not sampled do not go to r.
-func WithRecorder(r *Recorder) Option {
-	return func(o *options) {
-		if o.recorder = r; r == nil {
-			o.errorf("WithRecorder(nil): want a recorder from NewRecorder")
-		}
-	}
-}
+// WithRecorder keeps the last traces in r. If a collector or an agent is configured, spans are sent
+// there too. Otherwise they only go to r, not to localhost:6831. Spans that are not sampled do not
+// go to r.
+func WithRecorder(r *Recorder) Option { return func(o *options) { o.recorder = r } }
 
 // WithCollector sends spans to the Jaeger collector at url, instead of the one in JAEGER_ENDPOINT
 // or the agent in JAEGER_AGENT_HOST. A URL without a path, such as http://host:14268, gets
@@ -51,7 +47,7 @@ func WithRecorder(r *Recorder) Option {
 func WithCollector(url string) Option {
 	return func(o *options) {
 		var ok bool
-		if o.collector, ok = settings.CollectorURL(url); !ok {
+		if o.collector, ok = settings.CollectorURL(url); !ok && url != "" {
 			o.errorf("WithCollector(%q): want %s", settings.Redact(url), settings.WantCollector)
 		}
 	}
@@ -107,9 +103,6 @@ type Deleter interface {
 // these, in this order. So list the one first that the proxies between your services rewrite.
 func WithPropagation(formats ...Format) Option {
 	return func(o *options) {
-		if len(formats) == 0 {
-			o.errorf("WithPropagation(): want Jaeger, B3, B3Single or W3C, or several of them")
-		}
 		for _, f := range formats {
 			if !f.Known() {
 				o.errorf("WithPropagation(%v): want Jaeger, B3, B3Single or W3C", f)
@@ -125,37 +118,23 @@ func WithPropagation(formats ...Format) Option {
 // decision.
 func WithDeferredAsDenied() Option { return func(o *options) { o.deferredAsDenied = true } }
 
-// WithStats counts the spans that are sent or lost in s, which must not be nil. s also describes
-// the sampler.
-func WithStats(s *Stats) Option {
-	return func(o *options) {
-		if o.stats = s; s == nil {
-			o.errorf("WithStats(nil): want a *Stats")
-		}
-	}
-}
+// WithStats counts the spans that are sent or lost in s. s also describes the sampler.
+func WithStats(s *Stats) Option { return func(o *options) { o.stats = s } }
 
-// WithLogger logs warnings to l, which must not be nil: how many spans were lost, and why, and that
-// the sampling server gave no strategy. Each of the two is logged at the first failure, then at
-// most once a minute, and for the rest when the tracer is closed. JAEGER_REPORTER_LOG_SPANS also
-// logs to l.
-func WithLogger(l *slog.Logger) Option {
-	return func(o *options) {
-		if o.logger = l; l == nil {
-			o.errorf("WithLogger(nil): want a logger")
-		}
-	}
-}
+// WithLogger logs warnings to l: how many spans were lost, and why, and that the sampling server
+// gave no strategy. Each of the two is logged at the first failure, then at most once a minute, and
+// for the rest when the tracer is closed. JAEGER_REPORTER_LOG_SPANS also logs to l. The default is
+// not to log.
+func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
 
 // apply applies opts. It returns all errors at once.
 func apply(opts []Option) (*options, error) {
-	o := &options{stats: new(Stats)}
-	for i, opt := range opts {
-		if opt == nil {
-			o.errorf("option %d is nil", i+1)
-			continue
+	o := &options{}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(o)
 		}
-		opt(o)
 	}
+	o.stats = cmp.Or(o.stats, new(Stats))
 	return o, errors.Join(o.errs...)
 }

@@ -6,29 +6,51 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
 )
 
 func TestOptionErrors(t *testing.T) {
 	const wantURL = "want the collector's http or https URL, such as http://localhost:14268"
 	for want, opt := range map[string]tracer.Option{
-		`WithRecorder(nil): want a recorder from NewRecorder`: tracer.WithRecorder(nil),
-		`WithCollector("localhost:14268"): ` + wantURL:        tracer.WithCollector("localhost:14268"),
-		`WithCollector(""): ` + wantURL:                       tracer.WithCollector(""),
-		`WithCollector("ftp://xxxxx@host"): ` + wantURL:       tracer.WithCollector("ftp://me:secret@host"),
-
-		`WithTag(""): want a key`:                                                 tracer.WithTag("", 1),
-		`WithTag("ip", int): want the host's address as a string`:                 tracer.WithTag("ip", 1),
-		`WithStats(nil): want a *Stats`:                                           tracer.WithStats(nil),
-		`WithLogger(nil): want a logger`:                                          tracer.WithLogger(nil),
-		`WithPropagation(): want Jaeger, B3, B3Single or W3C, or several of them`: tracer.WithPropagation(),
-		`WithPropagation(Format(9)): want Jaeger, B3, B3Single or W3C`:            tracer.WithPropagation(tracer.B3, 9),
-		`option 1 is nil`: nil,
+		`WithCollector("localhost:14268"): ` + wantURL:                 tracer.WithCollector("localhost:14268"),
+		`WithCollector("ftp://xxxxx@host"): ` + wantURL:                tracer.WithCollector("ftp://me:secret@host"),
+		`WithTag(""): want a key`:                                      tracer.WithTag("", 1),
+		`WithTag("ip", int): want the host's address as a string`:      tracer.WithTag("ip", 1),
+		`WithPropagation(Format(9)): want Jaeger, B3, B3Single or W3C`: tracer.WithPropagation(tracer.B3, 9),
 	} {
 		setenv(t)
 		tr, _, err := tracer.New("shop", opt)
 		if err == nil || err.Error() != "tracer: "+want || tr != nil {
 			t.Errorf("got  %v\nwant tracer: %s", err, want)
 		}
+	}
+}
+
+// A zero argument stands for the default, also if it comes after another one.
+func TestZeroOptions(t *testing.T) {
+	c := startCollector(t)
+	setenv(t, "JAEGER_ENDPOINT="+c.URL, "JAEGER_PROPAGATION=w3c")
+	recorder, stats := tracer.NewRecorder(0), &tracer.Stats{}
+	tr, closer := open(t, nil,
+		tracer.WithRecorder(recorder), tracer.WithCollector("http://localhost:1"), tracer.WithStats(stats),
+		tracer.WithPropagation(tracer.B3),
+		tracer.WithRecorder(nil), tracer.WithCollector(""), tracer.WithStats(nil),
+		tracer.WithPropagation([]tracer.Format{}...), tracer.WithLogger(nil),
+	)
+	span := tr.StartSpan("a")
+	headers := opentracing.TextMapCarrier{}
+	if err := tr.Inject(span.Context(), opentracing.HTTPHeaders, headers); err != nil {
+		t.Fatal(err)
+	}
+	span.Finish()
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if len(c.batches) != 1 || len(recorder.Traces()) != 0 || stats.Sent.Load() != 0 {
+		t.Errorf("%d batches, %d recorded, %d counted", len(c.batches), len(recorder.Traces()), stats.Sent.Load())
+	}
+	if len(headers) != 1 || headers["traceparent"] == "" {
+		t.Errorf("headers %v", headers)
 	}
 }
 

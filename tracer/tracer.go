@@ -89,7 +89,7 @@ func open(src *settings.Source, service string, opts []Option) (opentracing.Trac
 	for _, tag := range o.tags {
 		s.SetTag(tag)
 	}
-	if o.formats != nil {
+	if len(o.formats) > 0 {
 		s.Formats = o.formats
 	}
 	return start(s, o)

@@ -81,11 +81,9 @@ func parseLookback(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// size is a number of bytes; 0 means no limit. given is false if the flag is not set.
-type size struct {
-	bytes int64
-	given bool
-}
+// size is a limit in bytes for package jaegerjson, which has a default for 0. In a flag, 0 means no
+// limit.
+type size int64
 
 func (s *size) String() string { return "" }
 func (s *size) Type() string   { return "size" }
@@ -95,7 +93,7 @@ func (s *size) Set(text string) error {
 	if err != nil || n > math.MaxInt64 {
 		return errors.New("want a number of bytes such as 512MiB, 2GB or 1000000")
 	}
-	*s = size{int64(n), true}
+	*s = size(explicitZero(int64(n)))
 	return nil
 }
 

@@ -128,9 +128,9 @@ func (s *stackRenderer) write(out *output, o *options) error {
 	return b.Flush()
 }
 
-// explicitZero translates the value of a flag for package report. Its options take 0 for the
-// default, and a negative number for what 0 means in a flag: none, or all.
-func explicitZero(n int) int {
+// explicitZero translates the value of a flag for packages report and jaegerjson. Their options
+// take 0 for the default, and a negative number for what 0 means in a flag: none, all or no limit.
+func explicitZero[Int int | int64](n Int) Int {
 	if n == 0 {
 		return -1
 	}

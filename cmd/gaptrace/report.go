@@ -178,7 +178,7 @@ const maxServices = 1000
 func (g *gatherer) gather(ctx context.Context, s source) {
 	g.progress.setTask("reading " + s.name)
 	var last jaegerjson.Progress
-	opts := []jaegerjson.Option{jaegerjson.WithProgress(func(p jaegerjson.Progress) {
+	progress := func(p jaegerjson.Progress) {
 		if p.Retry != nil {
 			g.progress.print(fmt.Errorf("%w; trying again", p.Retry))
 		}
@@ -187,11 +187,9 @@ func (g *gatherer) gather(ctx context.Context, s source) {
 		}
 		g.progress.setRead(last)
 		g.limit.raise()
-	})}
-	if max := g.options.maxBytes; max.given {
-		opts = append(opts, jaegerjson.WithMaxBytes(max.bytes))
 	}
-	for spans, err := range s.read(ctx, opts...) {
+	maxBytes := jaegerjson.WithMaxBytes(int64(g.options.maxBytes))
+	for spans, err := range s.read(ctx, jaegerjson.WithProgress(progress), maxBytes) {
 		if err != nil {
 			g.errs = append(g.errs, err)
 			continue

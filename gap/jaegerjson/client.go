@@ -55,7 +55,7 @@ func (c *Client) Find(ctx context.Context, q Query, opts ...Option) iter.Seq2[[]
 			yield(nil, err)
 			return
 		}
-		c.traces(ctx, values, newConfig(opts), yield, "api", "traces")
+		c.traces(ctx, values, newConfig(opts, defaultMaxBytes), yield, "api", "traces")
 	}
 }
 
@@ -64,7 +64,7 @@ func (c *Client) Find(ctx context.Context, q Query, opts ...Option) iter.Seq2[[]
 // next. Any other error ends it.
 func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
-		config := newConfig(opts)
+		config := newConfig(opts, defaultMaxBytes)
 		values := url.Values{}
 		if c.Raw {
 			values.Set("raw", "true")
@@ -124,9 +124,6 @@ func (c *Client) traces(
 	defer res.Body.Close()
 	answer := *config
 	answer.name = cmp.Or(answer.name, name)
-	if answer.maxBytes < 0 {
-		answer.maxBytes = defaultMaxBytes
-	}
 	answer.read(res.Body, yield)
 }
 

@@ -216,11 +216,14 @@ func TestQueryWithoutServiceIsNotSent(t *testing.T) {
 }
 
 func TestAnswerIsBounded(t *testing.T) {
-	s := &service{answers: []reply{answers(200, answer)}}
-	c := s.client("http://jaeger")
-	_, errs := all(c.Find(t.Context(), jaegerjson.Query{Service: "shop"}, jaegerjson.WithMaxBytes(100)))
-	if len(errs) != 1 || !errors.Is(errs[0], jaegerjson.TooLargeError(100)) {
-		t.Error(errs)
+	for n, want := range map[int64]error{100: jaegerjson.TooLargeError(100), 0: nil, -1: nil} {
+		s := &service{answers: []reply{answers(200, answer)}}
+		c := s.client("http://jaeger")
+		_, errs := all(c.Find(t.Context(), jaegerjson.Query{Service: "shop"},
+			jaegerjson.WithMaxBytes(1), jaegerjson.WithMaxBytes(n)))
+		if err := errors.Join(errs...); !errors.Is(err, want) {
+			t.Errorf("at most %d: %v", n, err)
+		}
 	}
 }
 

@@ -1,27 +1,33 @@
 package jaegerjson
 
-// Option adjusts [Read], [Client.Find] and [Client.Traces].
+import "cmp"
+
+// Option adjusts [Read], [Client.Find] and [Client.Traces]. A nil or zero argument stands for the
+// default, and a nil Option is ignored.
 type Option func(*config)
 
 type config struct {
 	name       string
 	keys       map[string]bool // tags to keep
 	everything bool
-	maxBytes   int64 // 0 means no bound, -1 the default
+	maxBytes   int64 // less than 0: no bound
 	progress   func(Progress)
 }
 
 // alwaysKept are the tags that analysis reads or shows, and those that say that spans are missing.
 var alwaysKept = [...]string{"span.kind", "error", "wait.joined_us", "recorder.dropped_spans", "recorder.cut"}
 
-func newConfig(opts []Option) *config {
-	c := &config{keys: map[string]bool{}, maxBytes: -1}
+func newConfig(opts []Option, maxBytes int64) *config {
+	c := &config{keys: map[string]bool{}}
 	for _, key := range alwaysKept {
 		c.keys[key] = true
 	}
 	for _, opt := range opts {
-		opt(c)
+		if opt != nil {
+			opt(c)
+		}
 	}
+	c.maxBytes = cmp.Or(c.maxBytes, maxBytes)
 	return c
 }
 
@@ -44,9 +50,9 @@ func WithEverything() Option { return func(c *config) { c.everything = true } }
 func WithName(name string) Option { return func(c *config) { c.name = name } }
 
 // WithMaxBytes bounds the size of an input after decompression. Reading a larger one ends with an
-// [*Error] that wraps a [TooLargeError]. 0 or less means no bound. The default is no bound for
-// [Read], and 1 GiB for [Client].
-func WithMaxBytes(n int64) Option { return func(c *config) { c.maxBytes = max(n, 0) } }
+// [*Error] that wraps a [TooLargeError]. 0 stands for the default, which is no bound for [Read] and
+// 1 GiB for [Client]. Less than 0 means no bound.
+func WithMaxBytes(n int64) Option { return func(c *config) { c.maxBytes = n } }
 
 // WithProgress calls f while reading, about once for each 64 KiB, and at the end.
 func WithProgress(f func(Progress)) Option { return func(c *config) { c.progress = f } }

@@ -23,7 +23,7 @@ import (
 //
 // Read keeps only one trace in memory. Iterate over the result once, since r can be read only once.
 func Read(r io.Reader, opts ...Option) iter.Seq2[[]gap.Span, error] {
-	c := newConfig(opts)
+	c := newConfig(opts, -1)
 	if named, ok := r.(interface{ Name() string }); ok && c.name == "" {
 		c.name = named.Name()
 	}

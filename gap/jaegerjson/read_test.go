@@ -369,9 +369,11 @@ func TestProgress(t *testing.T) {
 
 func TestMaxBytes(t *testing.T) {
 	text := trace + trace
-	if traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(int64(len(text)))); errs != nil ||
-		len(traces) != 2 {
-		t.Errorf("%d, %v", len(traces), errs)
+	for _, n := range []int64{int64(len(text)), 0, -1} {
+		traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(1), nil, jaegerjson.WithMaxBytes(n))
+		if errs != nil || len(traces) != 2 {
+			t.Errorf("at most %d: %d, %v", n, len(traces), errs)
+		}
 	}
 	traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(int64(len(text)-1)))
 	if e, ok := errors.AsType[jaegerjson.TooLargeError](errors.Join(errs...)); len(traces) != 1 || !ok ||
