@@ -22,40 +22,42 @@ type reading struct {
 }
 
 var readings = map[peer.API]reading{
-	peer.OpenTracing: {
-		parent: func(ctx context.Context) bool { return jaegerSampled(opentracing.SpanFromContext(ctx).Context()) },
-		child: func(ctx context.Context) bool {
-			span, _ := opentracing.StartSpanFromContext(ctx, "call")
-			return jaegerSampled(span.Context())
-		},
-		headers: func(h http.Header) bool {
-			carrier := opentracing.HTTPHeadersCarrier(h)
-			return jaegerSampled(must(opentracing.GlobalTracer().Extract(opentracing.HTTPHeaders, carrier)))
-		},
-	},
-	peer.OpenTelemetry: {
-		parent: otelSampled,
-		child: func(ctx context.Context) bool {
-			ctx, _ = otel.Tracer("bench").Start(ctx, "call")
-			return otelSampled(ctx)
-		},
-		headers: func(h http.Header) bool {
-			return otelSampled(otel.GetTextMapPropagator().Extract(context.Background(), propagation.HeaderCarrier(h)))
-		},
-	},
-	peer.Datadog: {
-		parent: datadogSampled,
-		child: func(ctx context.Context) bool {
-			_, ctx = ddtracer.StartSpanFromContext(ctx, "call")
-			return datadogSampled(ctx)
-		},
-		headers: datadogKeeps,
-	},
+	peer.OpenTracing:   {jaegerParent, jaegerChild, jaegerHeaders},
+	peer.OpenTelemetry: {otelSampled, otelChild, otelHeaders},
+	peer.Datadog:       {datadogSampled, datadogChild, datadogKeeps},
+}
+
+func jaegerParent(ctx context.Context) bool {
+	return jaegerSampled(opentracing.SpanFromContext(ctx).Context())
+}
+
+func jaegerChild(ctx context.Context) bool {
+	span, _ := opentracing.StartSpanFromContext(ctx, "call")
+	return jaegerSampled(span.Context())
+}
+
+func jaegerHeaders(h http.Header) bool {
+	carrier := opentracing.HTTPHeadersCarrier(h)
+	return jaegerSampled(must(opentracing.GlobalTracer().Extract(opentracing.HTTPHeaders, carrier)))
 }
 
 func jaegerSampled(c opentracing.SpanContext) bool { return c.(jaeger.SpanContext).IsSampled() }
 
+func otelChild(ctx context.Context) bool {
+	ctx, _ = otel.Tracer("bench").Start(ctx, "call")
+	return otelSampled(ctx)
+}
+
+func otelHeaders(h http.Header) bool {
+	return otelSampled(otel.GetTextMapPropagator().Extract(context.Background(), propagation.HeaderCarrier(h)))
+}
+
 func otelSampled(ctx context.Context) bool { return trace.SpanContextFromContext(ctx).IsSampled() }
+
+func datadogChild(ctx context.Context) bool {
+	_, ctx = ddtracer.StartSpanFromContext(ctx, "call")
+	return datadogSampled(ctx)
+}
 
 // datadogSampled reads the priority from the headers of an outgoing request.
 func datadogSampled(ctx context.Context) bool {

@@ -84,16 +84,12 @@ func compareElasticsearch(t *testing.T, cfg elasticsearch.Config,
 
 func TestTransparentElasticsearchDrainsBody(t *testing.T) {
 	for name, node := range map[string]esNode{
-		"well":    esAnswer(200, `{"took":1}`),
-		"badly":   esAnswer(404, `{"error":{"type":"index_not_found_exception","reason":"no such index [x]"}}`),
-		"no JSON": esAnswer(500, "<html>"),
-		"nothing": esAnswer(200, ""),
-		"another product": func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("{}"))}, nil
-		},
-		"another product, badly": func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 403, Body: io.NopCloser(strings.NewReader("no"))}, nil
-		},
+		"well":                   esAnswer(200, `{"took":1}`),
+		"badly":                  esAnswer(404, `{"error":{"type":"index_not_found_exception","reason":"no such index [x]"}}`),
+		"no JSON":                esAnswer(500, "<html>"),
+		"nothing":                esAnswer(200, ""),
+		"another product":        otherProduct(200, "{}"),
+		"another product, badly": otherProduct(403, "no"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := elasticsearch.Config{Transport: node, DisableRetry: true, AutoDrainBody: true, EnableMetrics: true}
@@ -124,6 +120,13 @@ func TestTransparentElasticsearchDrainsBody(t *testing.T) {
 				return seen.String()
 			})
 		})
+	}
+}
+
+// otherProduct answers without the header X-Elastic-Product.
+func otherProduct(status int, text string) esNode {
+	return func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(text))}, nil
 	}
 }
 
@@ -253,12 +256,8 @@ func TestElasticsearchInterceptorIgnoresOtherRequests(t *testing.T) {
 
 func TestElasticsearchNewTypedFrom(t *testing.T) {
 	for name, wrap := range map[string]func(*elasticsearch.Client, gaptrace.Option) *elasticsearch.TypedClient{
-		"of a wrapped client": func(c *elasticsearch.Client, with gaptrace.Option) *elasticsearch.TypedClient {
-			return elasticsearch.NewTypedFrom(gapes.Wrap(c, with))
-		},
-		"wrapped twice": func(c *elasticsearch.Client, with gaptrace.Option) *elasticsearch.TypedClient {
-			return gapes.WrapTyped(elasticsearch.NewTypedFrom(gapes.Wrap(c)), with)
-		},
+		"of a wrapped client": typedOfWrapped,
+		"wrapped twice":       typedWrappedTwice,
 	} {
 		t.Run(name, func(t *testing.T) {
 			tracer, ctx, _ := spantest.Under(t)
@@ -267,6 +266,14 @@ func TestElasticsearchNewTypedFrom(t *testing.T) {
 			tracer.Only(t, "elasticsearch info")
 		})
 	}
+}
+
+func typedOfWrapped(c *elasticsearch.Client, with gaptrace.Option) *elasticsearch.TypedClient {
+	return elasticsearch.NewTypedFrom(gapes.Wrap(c, with))
+}
+
+func typedWrappedTwice(c *elasticsearch.Client, with gaptrace.Option) *elasticsearch.TypedClient {
+	return gapes.WrapTyped(elasticsearch.NewTypedFrom(gapes.Wrap(c)), with)
 }
 
 func TestElasticsearchTypedPerformNamesEndpoint(t *testing.T) {

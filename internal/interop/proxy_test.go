@@ -198,20 +198,8 @@ func TestProxyBackendNoticesThatBrowserIsGone(t *testing.T) {
 		leave   func(s *side, resp *http.Response, cancel context.CancelFunc)
 		browser string // the browser's span
 	}{
-		"body closed": {
-			leave: func(s *side, resp *http.Response, _ context.CancelFunc) {
-				s.note("browser", "Close: %s", errorText(resp.Body.Close()))
-			},
-			browser: "client HTTP GET 200 bytes=6",
-		},
-		"context cancelled": {
-			leave: func(s *side, resp *http.Response, cancel context.CancelFunc) {
-				cancel()
-				n, err := resp.Body.Read(make([]byte, 1))
-				s.note("browser", "%d bytes more, %s, Close: %s", n, errorText(err), errorText(resp.Body.Close()))
-			},
-			browser: "client HTTP GET 200 bytes=6 error",
-		},
+		"body closed":       {leave: closeBody, browser: "client HTTP GET 200 bytes=6"},
+		"context cancelled": {leave: cancelContext, browser: "client HTTP GET 200 bytes=6 error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachProtocol(t, func(t *testing.T, protocol string) {
@@ -237,6 +225,16 @@ func TestProxyBackendNoticesThatBrowserIsGone(t *testing.T) {
 			})
 		})
 	}
+}
+
+func closeBody(s *side, resp *http.Response, _ context.CancelFunc) {
+	s.note("browser", "Close: %s", errorText(resp.Body.Close()))
+}
+
+func cancelContext(s *side, resp *http.Response, cancel context.CancelFunc) {
+	cancel()
+	n, err := resp.Body.Read(make([]byte, 1))
+	s.note("browser", "%d bytes more, %s, Close: %s", n, errorText(err), errorText(resp.Body.Close()))
 }
 
 func TestProxyBackendNoticesThatUploadFails(t *testing.T) {

@@ -33,31 +33,20 @@ var websockets = map[string]struct {
 	// before it sends the status leaves nothing for the span to record.
 	status string
 }{
-	"gorilla": {
-		dial: func(s *side, to *server, header http.Header) (socket, *http.Response, error) {
-			dialer := gorilla.Dialer{TLSClientConfig: to.clientTLS(), Subprotocols: []string{"echo"}}
-			conn, resp, err := dialer.DialContext(s.ctx, strings.Replace(to.URL, "http", "ws", 1), header)
-			return gorillaSocket(s, conn, err), resp, err
-		},
-		accept: func(s *side, w http.ResponseWriter, r *http.Request) (socket, error) {
-			upgrader := gorilla.Upgrader{Subprotocols: []string{"echo"}}
-			conn, err := upgrader.Upgrade(w, r, nil)
-			return gorillaSocket(s, conn, err), err
-		},
-	},
-	"coder": {
-		dial: func(s *side, to *server, header http.Header) (socket, *http.Response, error) {
-			options := &coder.DialOptions{HTTPClient: s.client(to), HTTPHeader: header, Subprotocols: []string{"echo"}}
-			conn, resp, err := coder.Dial(s.ctx, to.URL, options)
-			return coderSocket(s, conn, err), resp, err
-		},
-		dialSpan: true,
-		accept: func(s *side, w http.ResponseWriter, r *http.Request) (socket, error) {
-			conn, err := coder.Accept(w, r, &coder.AcceptOptions{Subprotocols: []string{"echo"}})
-			return coderSocket(s, conn, err), err
-		},
-		status: " 101",
-	},
+	"gorilla": {dial: dialGorilla, accept: acceptGorilla},
+	"coder":   {dial: dialCoder, dialSpan: true, accept: acceptCoder, status: " 101"},
+}
+
+func dialGorilla(s *side, to *server, header http.Header) (socket, *http.Response, error) {
+	dialer := gorilla.Dialer{TLSClientConfig: to.clientTLS(), Subprotocols: []string{"echo"}}
+	conn, resp, err := dialer.DialContext(s.ctx, strings.Replace(to.URL, "http", "ws", 1), header)
+	return gorillaSocket(s, conn, err), resp, err
+}
+
+func acceptGorilla(s *side, w http.ResponseWriter, r *http.Request) (socket, error) {
+	upgrader := gorilla.Upgrader{Subprotocols: []string{"echo"}}
+	conn, err := upgrader.Upgrade(w, r, nil)
+	return gorillaSocket(s, conn, err), err
 }
 
 type gorillaConn struct{ *gorilla.Conn }
@@ -98,6 +87,17 @@ func (c gorillaConn) closeHandshake() error {
 }
 
 func (c gorillaConn) closeNow() error { return c.Close() }
+
+func dialCoder(s *side, to *server, header http.Header) (socket, *http.Response, error) {
+	options := &coder.DialOptions{HTTPClient: s.client(to), HTTPHeader: header, Subprotocols: []string{"echo"}}
+	conn, resp, err := coder.Dial(s.ctx, to.URL, options)
+	return coderSocket(s, conn, err), resp, err
+}
+
+func acceptCoder(s *side, w http.ResponseWriter, r *http.Request) (socket, error) {
+	conn, err := coder.Accept(w, r, &coder.AcceptOptions{Subprotocols: []string{"echo"}})
+	return coderSocket(s, conn, err), err
+}
 
 type coderConn struct {
 	*coder.Conn

@@ -35,217 +35,112 @@ import (
 
 // middlewares wrap a handler in a router, the writer in their own, or both.
 var middlewares = map[string]func(http.Handler) http.Handler{
-	"none": notWrapped,
-	"gin": func(h http.Handler) http.Handler {
-		engine := gin.New()
-		engine.Any("/*path", gin.WrapH(h))
-		return engine
-	},
-	"echo": func(h http.Handler) http.Handler {
-		e := echo.New()
-		e.Any("/*", echo.WrapHandler(h))
-		return e
-	},
-	"echo, gzip": func(h http.Handler) http.Handler {
-		e := echo.New()
-		e.Use(echoware.Gzip())
-		e.Any("/*", echo.WrapHandler(h))
-		return e
-	},
-	"chi": func(h http.Handler) http.Handler {
-		r := chi.NewRouter()
-		r.Use(func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				ww := chiware.NewWrapResponseWriter(w, r.ProtoMajor)
-				next.ServeHTTP(ww, r)
-				r.Header.Set("Seen", fmt.Sprint(ww.Status(), ww.BytesWritten()))
-			})
-		})
-		r.Handle("/*", h)
-		return r
-	},
-	"chi, compress": func(h http.Handler) http.Handler {
-		r := chi.NewRouter()
-		r.Use(chiware.Compress(5))
-		r.Handle("/*", h)
-		return r
-	},
-	"gorilla mux": func(h http.Handler) http.Handler {
-		r := mux.NewRouter()
-		r.PathPrefix("/").Handler(h)
-		return r
-	},
-	"gorilla logging":  func(h http.Handler) http.Handler { return handlers.CombinedLoggingHandler(io.Discard, h) },
-	"gorilla compress": handlers.CompressHandler,
-	"negroni": func(h http.Handler) http.Handler {
-		n := negroni.New()
-		n.UseHandler(h)
-		return n
-	},
-	"go-restful": func(h http.Handler) http.Handler {
-		container := restful.NewContainer()
-		container.EnableContentEncoding(true)
-		service := new(restful.WebService).Path("/")
-		service.Route(service.GET("/").To(func(req *restful.Request, resp *restful.Response) {
-			h.ServeHTTP(resp, req.Request)
-		}))
-		return container.Add(service)
-	},
-	"httpsnoop": func(h http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			httpsnoop.CaptureMetrics(h, w, r)
-		})
-	},
-	"gziphandler": gziphandler.GzipHandler,
-	"gzhttp":      func(h http.Handler) http.Handler { return gzhttp.GzipHandler(h) },
-	"brotli, zstd": func(h http.Handler) http.Handler {
-		compress, err := httpcompression.DefaultAdapter()
-		if err != nil {
-			panic(err)
-		}
-		return compress(h)
-	},
-	"http.TimeoutHandler":       func(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") },
+	"none":                      notWrapped,
+	"gin":                       ginRouter,
+	"echo":                      echoRouter,
+	"echo, gzip":                echoGzip,
+	"chi":                       chiRouter,
+	"chi, compress":             chiCompress,
+	"gorilla mux":               gorillaMux,
+	"gorilla logging":           gorillaLogging,
+	"gorilla compress":          handlers.CompressHandler,
+	"negroni":                   negroniChain,
+	"go-restful":                goRestful,
+	"httpsnoop":                 measured,
+	"gziphandler":               gziphandler.GzipHandler,
+	"gzhttp":                    gzHTTP,
+	"brotli, zstd":              brotliAndZstd,
+	"http.TimeoutHandler":       oneMinute,
 	"a writer with only Unwrap": logs,
 }
+
+func ginRouter(h http.Handler) http.Handler {
+	engine := gin.New()
+	engine.Any("/*path", gin.WrapH(h))
+	return engine
+}
+
+func echoRouter(h http.Handler) http.Handler {
+	e := echo.New()
+	e.Any("/*", echo.WrapHandler(h))
+	return e
+}
+
+func echoGzip(h http.Handler) http.Handler {
+	e := echo.New()
+	e.Use(echoware.Gzip())
+	e.Any("/*", echo.WrapHandler(h))
+	return e
+}
+
+func chiRouter(h http.Handler) http.Handler {
+	r := chi.NewRouter()
+	r.Use(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ww := chiware.NewWrapResponseWriter(w, r.ProtoMajor)
+			next.ServeHTTP(ww, r)
+			r.Header.Set("Seen", fmt.Sprint(ww.Status(), ww.BytesWritten()))
+		})
+	})
+	r.Handle("/*", h)
+	return r
+}
+
+func chiCompress(h http.Handler) http.Handler {
+	r := chi.NewRouter()
+	r.Use(chiware.Compress(5))
+	r.Handle("/*", h)
+	return r
+}
+
+func gorillaMux(h http.Handler) http.Handler {
+	r := mux.NewRouter()
+	r.PathPrefix("/").Handler(h)
+	return r
+}
+
+func gorillaLogging(h http.Handler) http.Handler {
+	return handlers.CombinedLoggingHandler(io.Discard, h)
+}
+
+func negroniChain(h http.Handler) http.Handler {
+	n := negroni.New()
+	n.UseHandler(h)
+	return n
+}
+
+func goRestful(h http.Handler) http.Handler {
+	container := restful.NewContainer()
+	container.EnableContentEncoding(true)
+	service := new(restful.WebService).Path("/")
+	service.Route(service.GET("/").To(func(req *restful.Request, resp *restful.Response) {
+		h.ServeHTTP(resp, req.Request)
+	}))
+	return container.Add(service)
+}
+
+func measured(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		httpsnoop.CaptureMetrics(h, w, r)
+	})
+}
+
+func gzHTTP(h http.Handler) http.Handler { return gzhttp.GzipHandler(h) }
+
+func brotliAndZstd(h http.Handler) http.Handler {
+	compress, err := httpcompression.DefaultAdapter()
+	if err != nil {
+		panic(err)
+	}
+	return compress(h)
+}
+
+func oneMinute(h http.Handler) http.Handler { return http.TimeoutHandler(h, time.Minute, "") }
 
 // unwraps is a writer with no optional method except Unwrap.
 type unwraps struct{ http.ResponseWriter }
 
 func (u unwraps) Unwrap() http.ResponseWriter { return u.ResponseWriter }
-
-// writerInterfaces are the optional interfaces to which a handler may assert its writer.
-var writerInterfaces = map[string]func(any) bool{
-	"http.Flusher":       is[http.Flusher],
-	"http.Hijacker":      is[http.Hijacker],
-	"http.Pusher":        is[http.Pusher],
-	"http.CloseNotifier": is[closeNotifier],
-	"io.ReaderFrom":      is[io.ReaderFrom],
-	"io.StringWriter":    is[io.StringWriter],
-	"FlushError":         is[interface{ FlushError() error }],
-	"SetReadDeadline":    is[interface{ SetReadDeadline(time.Time) error }],
-	"SetWriteDeadline":   is[interface{ SetWriteDeadline(time.Time) error }],
-	"EnableFullDuplex":   is[interface{ EnableFullDuplex() error }],
-	"Unwrap":             is[interface{ Unwrap() http.ResponseWriter }],
-}
-
-// closeNotifier is http.CloseNotifier, which is deprecated.
-type closeNotifier interface{ CloseNotify() <-chan bool }
-
-func is[T any](w any) bool {
-	_, ok := w.(T)
-	return ok
-}
-
-// assertable returns the optional interfaces that w has.
-func assertable(w any) string {
-	found := map[string]bool{}
-	for name, is := range writerInterfaces {
-		if is(w) {
-			found[name] = true
-		}
-	}
-	return fmt.Sprint(found)
-}
-
-// writerUses are what handlers do with their writer. A request chooses one by its header Use.
-var writerUses = map[string]func(w http.ResponseWriter, r *http.Request){
-	"assertable": func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, assertable(w)) },
-	"text":       func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("text ", 1000)) },
-	"nothing":    func(http.ResponseWriter, *http.Request) {},
-	"no content": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) },
-	"error":      func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusBadGateway) },
-	"superfluous": func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusAccepted)
-		w.WriteHeader(http.StatusBadGateway)
-	},
-	"early hints": func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusEarlyHints)
-		io.WriteString(w, "hinted")
-	},
-	"panic":   func(http.ResponseWriter, *http.Request) { panic("oops") },
-	"aborted": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-	"copy": func(w http.ResponseWriter, _ *http.Request) {
-		n, err := io.Copy(w, struct{ io.Reader }{strings.NewReader(strings.Repeat("<html>", 1000))})
-		fmt.Fprint(w, n, err)
-	},
-	"stream": func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		for i := range 3 {
-			fmt.Fprintf(w, "data: %d\n\n", i)
-			w.(http.Flusher).Flush()
-		}
-	},
-	"stream by controller": func(w http.ResponseWriter, _ *http.Request) {
-		c := http.NewResponseController(w)
-		for i := range 3 {
-			fmt.Fprintf(w, "data: %d %v\n\n", i, c.Flush())
-		}
-	},
-	"controller": func(w http.ResponseWriter, _ *http.Request) {
-		c := http.NewResponseController(w)
-		fmt.Fprint(w, c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{}), c.EnableFullDuplex())
-	},
-	"push": func(w http.ResponseWriter, _ *http.Request) {
-		if pusher, ok := w.(http.Pusher); ok {
-			fmt.Fprint(w, pusher.Push("/pushed", nil))
-		}
-	},
-	"close notify": func(w http.ResponseWriter, _ *http.Request) {
-		select {
-		case <-w.(closeNotifier).CloseNotify():
-			io.WriteString(w, "gone")
-		default:
-			io.WriteString(w, "there")
-		}
-	},
-	"hijack": func(w http.ResponseWriter, _ *http.Request) {
-		conn, buf, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			fmt.Fprint(w, err)
-			return
-		}
-		defer conn.Close()
-		io.WriteString(buf, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nhijacked")
-		buf.Flush()
-	},
-	"gin": func(w http.ResponseWriter, r *http.Request) {
-		engine := gin.New()
-		engine.GET("/", func(c *gin.Context) {
-			fmt.Fprint(c.Writer, assertable(c.Writer), c.Writer.Pusher() != nil)
-			events := 0
-			c.Stream(func(w io.Writer) bool {
-				events++
-				fmt.Fprintf(w, "data: %d\n\n", events)
-				return events < 3
-			})
-		})
-		engine.ServeHTTP(w, r)
-	},
-	"echo": func(w http.ResponseWriter, r *http.Request) {
-		e := echo.New()
-		e.GET("/", func(c echo.Context) error {
-			c.Response().Flush()
-			return c.String(http.StatusOK, assertable(c.Response().Writer))
-		})
-		e.ServeHTTP(w, r)
-	},
-	"chi": func(w http.ResponseWriter, r *http.Request) {
-		wrapped := chiware.NewWrapResponseWriter(w, r.ProtoMajor)
-		fmt.Fprint(wrapped, assertable(wrapped))
-	},
-	"go-restful": func(w http.ResponseWriter, _ *http.Request) {
-		resp := restful.NewResponse(w)
-		select {
-		case <-resp.CloseNotify():
-		default:
-			fmt.Fprint(resp, "there")
-		}
-	},
-	"httpsnoop": func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, assertable(httpsnoop.Wrap(w, httpsnoop.Hooks{})))
-	},
-}
 
 func init() {
 	gin.SetMode(gin.ReleaseMode)
