@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -107,8 +106,8 @@ func TestElasticsearch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := client.Index("books", strings.NewReader(`{"title":"Emma"}`))
-	if err != nil || res.StatusCode != http.StatusCreated {
+	res, err := client.Indices.Create("books")
+	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatal(res, err)
 	}
 	res.Body.Close()
