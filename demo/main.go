@@ -34,7 +34,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop)   // a second Ctrl-C ends the process at once
 	signal.Ignore(syscall.SIGPIPE) // remove the data on a server even if nobody reads the output
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 const usage = `The demo runs a small bookshop. Its handler calls Redis, MySQL, Elasticsearch and another HTTP
@@ -156,7 +156,7 @@ func isPort(s string) bool {
 }
 
 // run is the program. It returns the exit code.
-func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c, err := parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -27,7 +27,7 @@ import (
 // demo runs the program and returns its exit code and output.
 func demo(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = run(ctx, args, strings.NewReader(""), &out, &errs)
+	code = run(ctx, args, &out, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -210,7 +210,7 @@ func TestInterruptWhileSending(t *testing.T) {
 	stderr := &interrupter{at: "sending the spans", cancel: cancel}
 	var stdout bytes.Buffer
 	args := []string{"-n", "1", "-jaeger", "http://" + silent.Addr().String()}
-	code := run(ctx, args, strings.NewReader(""), &stdout, stderr)
+	code := run(ctx, args, &stdout, stderr)
 	if code != 130 || !strings.Contains(stdout.String(), "self time: gaps") ||
 		!strings.HasSuffix(stderr.String(), "demo: interrupted\n") {
 		t.Errorf("exit code %d, stdout %q, stderr %s", code, stdout.String(), stderr)
@@ -320,7 +320,7 @@ func TestInterrupt(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		stderr := &interrupter{at: when, cancel: cancel}
 		var stdout bytes.Buffer
-		code := run(ctx, nil, strings.NewReader(""), &stdout, stderr)
+		code := run(ctx, nil, &stdout, stderr)
 		if code != 130 || stdout.Len() > 0 ||
 			!strings.HasSuffix(stderr.String(), "demo: interrupted\n") ||
 			strings.Contains(stderr.String(), "cleaning up") {
@@ -338,7 +338,7 @@ func TestListenServesPage(t *testing.T) {
 	var running sync.WaitGroup
 	code := -1
 	running.Go(func() {
-		code = run(ctx, []string{"-n", "1", "-listen", "127.0.0.1:0"}, strings.NewReader(""), &stdout, stderr)
+		code = run(ctx, []string{"-n", "1", "-listen", "127.0.0.1:0"}, &stdout, stderr)
 		stderr.Close()
 	})
 	lines := bufio.NewScanner(output)

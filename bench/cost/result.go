@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"regexp"
 	"runtime"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 // Result is the result of a run, as -json prints it.
@@ -109,7 +111,8 @@ func machine() string {
 			}
 		}
 	}
-	return cmp.Or(name, runtime.GOARCH) + ", " + plural(runtime.NumCPU(), "virtual core") + ", " + runtime.GOOS
+	n := runtime.NumCPU()
+	return fmt.Sprintf("%s, %d %s, %s", cmp.Or(name, runtime.GOARCH), n, printable.Plural(n, "virtual core"), runtime.GOOS)
 }
 
 // versions lists the versions of all modules, with short names.

@@ -160,12 +160,11 @@ func serveShop(stdin io.Reader, stdout io.Writer) error {
 	if err := json.NewDecoder(stdin).Decode(&b); err != nil {
 		return err
 	}
-	var handler http.Handler
 	s, err := openShop(b)
 	if err != nil {
 		return err
 	}
-	handler = s
+	var handler http.Handler = s
 	if b.Wrapped {
 		t, closer, err := tracer.New("bench")
 		if err != nil {

@@ -170,13 +170,6 @@ func count(n float64) string {
 	return strings.ReplaceAll(strconv.FormatFloat(math.Round(n)+0, 'f', 0, 64), "-", "−")
 }
 
-func plural(n int, of string) string {
-	if n == 1 {
-		return "1 " + of
-	}
-	return fmt.Sprintf("%d %ss", n, of)
-}
-
 // align prints lines as a table. A nil line is the rule below the head.
 func align(w io.Writer, lines [][]string) {
 	var widths []int

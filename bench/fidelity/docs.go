@@ -39,10 +39,7 @@ func (r *results) write(dir string) error {
 	return nil
 }
 
-// The templates call Verdict and the exported methods that follow.
-
-// Verdict returns the lines of the verdict.
-func (r *results) Verdict() []string { return r.verdict() }
+// The templates call Verdict, Row, Cells, Cannot and the exported methods that follow.
 
 // Scene is a scenario with its rows.
 type Scene struct {
@@ -76,20 +73,14 @@ func (r *results) Names() []string {
 	return append(names, controlName)
 }
 
-// Row returns the row of a scenario and a peer, or nil if there is none.
-func (r *results) Row(scenario, peer string) *row { return r.row(scenario, peer) }
-
 // Mean returns the mean error of a scenario with a peer in percent, or a dash if the peer does not
 // wrap the library.
 func (r *results) Mean(scenario, peer string) string {
-	if row := r.row(scenario, peer); row != nil {
+	if row := r.Row(scenario, peer); row != nil {
 		return fmt.Sprintf("%.2f", 100*row.Mean)
 	}
 	return "—"
 }
-
-// Cells returns the figures of a row, as in the table on the terminal.
-func (r *row) Cells() []string { return r.cells() }
 
 // The plot has a line for each scenario, a dot for each peer, and a logarithmic axis for the mean
 // error.

@@ -130,7 +130,7 @@ func TestFigures(t *testing.T) {
 		r.add(s, ourName, sample{Length: 100, Self: self, CPU: 35, Elapsed: 40, Library: 10, Inside: 1})
 	}
 	r.finish()
-	got := r.row("known", ourName)
+	got := r.Row("known", ourName)
 	for name, pair := range map[string][2]float64{
 		"mean": {got.Mean, 0.0625}, "median": {got.Median, 0.025}, "p95": {got.P95, 0.2}, "worst": {got.Worst, 0.2},
 		"signed": {got.Signed, 0.0525}, "lost": {got.Lost, 0.05}, "CPU alone": {got.CPU, 0.2025},
@@ -143,7 +143,7 @@ func TestFigures(t *testing.T) {
 	if err := r.gross(); err != nil {
 		t.Errorf("gross by one request of four: %v", err)
 	}
-	r.row("known", ourName).Median = 0.06
+	r.Row("known", ourName).Median = 0.06
 	if r.gross() == nil {
 		t.Error("a median of 6 % is not gross")
 	}
@@ -154,7 +154,7 @@ func TestFigures(t *testing.T) {
 		"mean error compared only with the CPU of the handler's thread outside of calls: 20.25 %; " +
 			"scenarios over 1 %: known (20.25 %)",
 	}
-	if got := r.verdict(); !slices.Equal(got, verdict) {
+	if got := r.Verdict(); !slices.Equal(got, verdict) {
 		t.Errorf("got:\n%q\nwant:\n%q", got, verdict)
 	}
 	if got, want := r.Peers[0].Cannot(), "; does not wrap "+strings.Join(misses(peer.Peer{}), ", ")+

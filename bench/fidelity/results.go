@@ -125,7 +125,8 @@ func (p about) Cannot() string {
 	return b.String()
 }
 
-func (r *results) row(scenario, peer string) *row {
+// Row returns the row of a scenario and a peer, or nil if there is none.
+func (r *results) Row(scenario, peer string) *row {
 	for _, row := range r.Rows {
 		if row.Scenario == scenario && row.Peer == peer {
 			return row
@@ -135,7 +136,7 @@ func (r *results) row(scenario, peer string) *row {
 }
 
 func (r *results) add(s scenario, peer string, sample sample) {
-	at := r.row(s.name, peer)
+	at := r.Row(s.name, peer)
 	if at == nil {
 		at = &row{Scenario: s.name, Peer: peer}
 		r.Rows = append(r.Rows, at)
@@ -197,8 +198,8 @@ func (r *row) compute() {
 
 func percent(x float64) string { return fmt.Sprintf("%.2f %%", 100*x) }
 
-// cells returns the figures of a row, formatted.
-func (r *row) cells() []string {
+// Cells returns the figures of a row, formatted.
+func (r *row) Cells() []string {
 	return []string{
 		percent(r.Mean), percent(r.Median), percent(r.P95), percent(r.Worst), fmt.Sprintf("%+.2f %%", 100*r.Signed),
 		percent(r.Inside), percent(r.Library), percent(r.Lost), percent(r.CPU), fmt.Sprintf("%.0f", r.Spans),
@@ -220,7 +221,7 @@ func (r *results) print(w io.Writer) error {
 			name = ""
 		}
 		last = row.Scenario
-		fmt.Fprintf(table, "%s\t%s\t%s\n", name, row.Peer, strings.Join(row.cells(), "\t"))
+		fmt.Fprintf(table, "%s\t%s\t%s\n", name, row.Peer, strings.Join(row.Cells(), "\t"))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -235,14 +236,14 @@ func (r *results) print(w io.Writer) error {
 	if r.Exported {
 		exported = "; all spans were sent, too"
 	}
-	fmt.Fprintf(w, "\ngaptrace:\n  %s\n", strings.Join(r.verdict(), "\n  "))
+	fmt.Fprintf(w, "\ngaptrace:\n  %s\n", strings.Join(r.Verdict(), "\n  "))
 	_, err := fmt.Fprintf(w, "\nseed %d, %d requests of each, a quarter of the long ones%s; %s, %s, %s\n",
 		r.Seed, r.N, exported, r.Machine, r.Go, r.Date)
 	return err
 }
 
-// verdict returns the lines of the summary of gaptrace's errors.
-func (r *results) verdict() []string {
+// Verdict returns the lines of the summary of gaptrace's errors.
+func (r *results) Verdict() []string {
 	var ours []*row
 	for _, row := range r.Rows {
 		if row.Peer == ourName {

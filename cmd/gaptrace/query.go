@@ -22,7 +22,8 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 	client := &jaegerjson.Client{URL: u.base, Raw: o.raw}
 	q, ids, err := o.query(u)
 	if errors.Is(err, errNoService) {
-		return source{}, usagef("%s: %w%s", u.shown, err, knownServices(ctx, client))
+		names, _ := services(ctx, client)
+		return source{}, usagef("%s: %w%s", u.shown, err, servicesAre(names))
 	}
 	if err != nil {
 		return source{}, err
@@ -53,19 +54,12 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 	return s, nil
 }
 
-// hintTimeout limits requests whose answer only improves an error message.
-const hintTimeout = 3 * time.Second
-
-// knownServices returns the end of an error message: the services that a query service knows. It
-// returns "" without an answer in time.
-func knownServices(ctx context.Context, c *jaegerjson.Client) string {
-	ctx, cancel := context.WithTimeout(ctx, hintTimeout)
+// services returns the services that a query service knows. The answer only improves an error
+// message, so it must come soon.
+func services(ctx context.Context, c *jaegerjson.Client) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	names, err := c.Services(ctx)
-	if err != nil || len(names) == 0 {
-		return ""
-	}
-	return "; services are: " + quoteAll(names)
+	return c.Services(ctx)
 }
 
 // noTracesHint returns the end of an error message: what else to ask a query service for.
@@ -73,9 +67,7 @@ func (s source) noTracesHint(ctx context.Context) string {
 	if s.client == nil || s.query.Service == "" {
 		return ""
 	}
-	ctx, cancel := context.WithTimeout(ctx, hintTimeout)
-	defer cancel()
-	names, err := s.client.Services(ctx)
+	names, err := services(ctx, s.client)
 	switch {
 	case err != nil:
 		return ""

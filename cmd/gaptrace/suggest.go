@@ -11,23 +11,24 @@ import (
 // probably meant, or all names.
 func suggestService(unknown string, names []string) string {
 	best := suggest.Closest(unknown, names, max(2, len(unknown)/3), strings.ToLower)
-	switch {
-	case best != "":
+	if best != "" {
 		return "; did you mean " + strconv.Quote(best) + "?"
-	case len(names) == 0:
-		return ""
 	}
-	return "; services are: " + quoteAll(names)
+	return servicesAre(names)
 }
 
-// quoteAll lists names in quotes, the first 20 of them.
-func quoteAll(names []string) string {
+// servicesAre returns the end of an error message: the names of services, the first 20 of them. It
+// returns "" if there are none.
+func servicesAre(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
 	const limit = 20
 	quoted := make([]string, min(len(names), limit))
 	for i := range quoted {
 		quoted[i] = strconv.Quote(names[i])
 	}
-	list := strings.Join(quoted, ", ")
+	list := "; services are: " + strings.Join(quoted, ", ")
 	if more := len(names) - limit; more > 0 {
 		list += " and " + strconv.Itoa(more) + " more"
 	}

@@ -2,9 +2,11 @@ package interop_test
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"mime"
 	"mime/multipart"
@@ -129,9 +131,7 @@ func TestFileServer(t *testing.T) {
 	})
 	for name, c := range fileRequests(large) {
 		t.Run(name, func(t *testing.T) {
-			if c.method == "" {
-				c.method = "GET"
-			}
+			c.method = cmp.Or(c.method, "GET")
 			eachProtocol(t, func(t *testing.T, protocol string) {
 				var size int64
 				tracer := compare(t, func(s *side) {
@@ -154,9 +154,7 @@ func (c fileRequest) send(s *side, server *server) int64 {
 	client := s.client(server)
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	req := s.request(c.method, server.URL+c.path, nil)
-	for key := range c.header {
-		req.Header.Set(key, c.header.Get(key))
-	}
+	maps.Copy(req.Header, c.header)
 	resp := spantest.Must(client.Do(req))(s)
 	if resp.StatusCode != c.status || resp.Proto[:6] != server.protocol[:6] {
 		s.Errorf("status %s over %s, want %d", resp.Status, resp.Proto, c.status)

@@ -270,12 +270,6 @@ func outlineLine(span *spantest.Span) string {
 	return strings.Join(words, " ")
 }
 
-// wantOutline compares the outline with the lines of want.
-func wantOutline(t *testing.T, tracer *spantest.Tracer, want ...string) {
-	t.Helper()
-	spantest.Want(t, outline(tracer), strings.Join(want, "\n")+"\n")
-}
-
 // wantChain compares the outline with a chain of spans, each the child of the one before it. The
 // first is a child of "caller" if the client is wrapped. Otherwise it has no parent, since the
 // client sent no headers.
@@ -289,7 +283,7 @@ func wantChain(t *testing.T, tracer *spantest.Tracer, clientWrapped bool, spans 
 		lines = append(lines, indent+span)
 		indent += "  "
 	}
-	wantOutline(t, tracer, lines...)
+	spantest.Want(t, outline(tracer), strings.Join(lines, "\n")+"\n")
 }
 
 // dependsOnSpeed reports whether the number of spans of an operation depends on the speed of the

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptrace"
 	"net/http/httputil"
@@ -172,9 +173,7 @@ func TestProxyStreams(t *testing.T) {
 				tracer := compare(t, func(s *side) {
 					x := newExchange()
 					backend := s.serve(protocol, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-						for key := range c.header {
-							w.Header().Set(key, c.header.Get(key))
-						}
+						maps.Copy(w.Header(), c.header)
 						x.sendFirst(w, r)
 						io.WriteString(w, "part 2")
 					}))
@@ -285,9 +284,7 @@ func TestProxyBackendDies(t *testing.T) {
 				tracer := compare(t, func(s *side) {
 					x := newExchange()
 					front := s.proxy(s.serve(protocol, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-						for key := range header {
-							w.Header().Set(key, header.Get(key))
-						}
+						maps.Copy(w.Header(), header)
 						x.sendFirst(w, r)
 						panic(http.ErrAbortHandler)
 					})), func(p *httputil.ReverseProxy) { p.FlushInterval = -1 })

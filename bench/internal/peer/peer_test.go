@@ -14,6 +14,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/go-redis/redis/v8"
 	"github.com/uber/jaeger-client-go"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -24,16 +25,6 @@ import (
 	pb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/test/bufconn"
 )
-
-func must[T any](v T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
 
 // libraries are calls of each library as a peer wraps it.
 var libraries = []struct {
@@ -205,8 +196,8 @@ func callHTTP(t testing.TB, p Peer, ctx context.Context) {
 	server := httptest.NewServer(handler)
 	defer server.Close() // waits for the handler, and so for its span
 	client := &http.Client{Transport: p.HTTPClient(server.Client().Transport)}
-	req := must(http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil))(t)
-	resp := must(client.Do(req))(t)
+	req := spantest.Must(http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil))(t)
+	resp := spantest.Must(client.Do(req))(t)
 	if body, err := io.ReadAll(resp.Body); string(body) != "hello" || err != nil {
 		t.Errorf("%q, %v", body, err)
 	}
@@ -220,7 +211,7 @@ func callSQL(t testing.TB, p Peer, ctx context.Context) {
 	if p.Pool != nil {
 		pool = p.Pool(db)
 	}
-	rows := must(pool.QueryContext(ctx, "SELECT 1"))(t)
+	rows := spantest.Must(pool.QueryContext(ctx, "SELECT 1"))(t)
 	n := 0
 	for rows.Next() {
 		n++
@@ -228,15 +219,15 @@ func callSQL(t testing.TB, p Peer, ctx context.Context) {
 	if err := rows.Close(); n != 1 || err != nil {
 		t.Errorf("%d rows, %v", n, err)
 	}
-	must(pool.ExecContext(ctx, "DELETE"))(t)
-	tx := must(pool.BeginTx(ctx, nil))(t)
+	spantest.Must(pool.ExecContext(ctx, "DELETE"))(t)
+	tx := spantest.Must(pool.BeginTx(ctx, nil))(t)
 	if err := tx.Commit(); err != nil {
 		t.Error(err)
 	}
 }
 
 func callRedis(t testing.TB, p Peer, ctx context.Context) {
-	server := must(miniredis.Run())(t)
+	server := spantest.Must(miniredis.Run())(t)
 	defer server.Close()
 	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
 	defer client.Close()
@@ -244,7 +235,7 @@ func callRedis(t testing.TB, p Peer, ctx context.Context) {
 	if err := client.Set(ctx, "key", "value", 0).Err(); err != nil {
 		t.Error(err)
 	}
-	must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error { return pipe.Get(ctx, "key").Err() }))(t)
+	spantest.Must(client.Pipelined(ctx, func(pipe redis.Pipeliner) error { return pipe.Get(ctx, "key").Err() }))(t)
 }
 
 func callElasticsearch(t testing.TB, p Peer, ctx context.Context) {
@@ -254,8 +245,8 @@ func callElasticsearch(t testing.TB, p Peer, ctx context.Context) {
 		io.WriteString(w, `{"hits":{"hits":[]}}`)
 	}))
 	defer server.Close()
-	client := must(p.Elasticsearch(elasticsearch.Config{Addresses: []string{server.URL}}))(t)
-	resp := must(client.Search(client.Search.WithContext(ctx), client.Search.WithBody(strings.NewReader("{}"))))(t)
+	client := spantest.Must(p.Elasticsearch(elasticsearch.Config{Addresses: []string{server.URL}}))(t)
+	resp := spantest.Must(client.Search(client.Search.WithContext(ctx), client.Search.WithBody(strings.NewReader("{}"))))(t)
 	if _, err := io.ReadAll(resp.Body); err != nil || resp.IsError() {
 		t.Error(err, resp.StatusCode)
 	}
@@ -269,14 +260,14 @@ func callGRPC(t testing.TB, p Peer, ctx context.Context) {
 	go server.Serve(listener)
 	defer server.GracefulStop() // waits for the handlers
 	dial := func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }
-	conn := must(grpc.NewClient("passthrough:memory", append(p.GRPCClient(),
+	conn := spantest.Must(grpc.NewClient("passthrough:memory", append(p.GRPCClient(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(dial))...))(t)
 	defer conn.Close()
 	client := pb.NewHealthClient(conn)
-	must(client.Check(ctx, &pb.HealthCheckRequest{}))(t)
+	spantest.Must(client.Check(ctx, &pb.HealthCheckRequest{}))(t)
 	stream, cancel := context.WithCancel(ctx)
-	watch := must(client.Watch(stream, &pb.HealthCheckRequest{}))(t)
-	must(watch.Recv())(t)
+	watch := spantest.Must(client.Watch(stream, &pb.HealthCheckRequest{}))(t)
+	spantest.Must(watch.Recv())(t)
 	cancel()
 	for {
 		if _, err := watch.Recv(); err != nil {

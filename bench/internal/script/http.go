@@ -7,8 +7,8 @@ import (
 )
 
 // HTTP answers a request with the script in its query parameter "body". The headers are sent with
-// the first piece, so a first piece without bytes sends only headers. The parameter "end" is text
-// to send after the last piece. To Elasticsearch's client, HTTP looks like Elasticsearch.
+// the first piece, so a first piece without bytes sends only headers. To Elasticsearch's client,
+// HTTP looks like Elasticsearch.
 type HTTP struct {
 	// Text is the body, sent in the sizes of the pieces. If it is empty, the body is spaces.
 	Text string
@@ -27,30 +27,26 @@ func (h *HTTP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
-	query := r.URL.Query()
-	script, err := Parse(query.Get("body"))
+	script, err := Parse(r.URL.Query().Get("body"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	length := len(query.Get("end"))
+	length := 0
 	for _, p := range script {
 		length += p.Size
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(length))
 	flusher := http.NewResponseController(w)
-	text, left := h.Text, len(script)
+	text := h.Text
 	err = script.play(func(size int) error {
-		if left--; h.Text != "" {
+		if h.Text != "" {
 			n := min(size, len(text))
 			_, _ = w.Write([]byte(text[:n])) // Flush has the error
 			text, size = text[n:], size-n
 		}
 		if err := write(w, size); err != nil {
 			return err
-		}
-		if left == 0 {
-			_, _ = w.Write([]byte(query.Get("end")))
 		}
 		return flusher.Flush()
 	})

@@ -70,7 +70,7 @@ func TestHTTPSendsBody(t *testing.T) {
 	defer server.Close()
 	script.Fail(1)
 	for _, want := range []int{502, 200} {
-		resp, err := server.Client().Get(server.URL + "?body=" + url.QueryEscape(some.String()) + "&end=end")
+		resp, err := server.Client().Get(server.URL + "?body=" + url.QueryEscape(some.String()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +79,7 @@ func TestHTTPSendsBody(t *testing.T) {
 		if resp.StatusCode != want || err != nil {
 			t.Errorf("%d, %v", resp.StatusCode, err)
 		}
-		if want == 200 && (len(body) != 314 || string(body[:7]) != "[1, 2] " || string(body[311:]) != "end") {
+		if want == 200 && (len(body) != 311 || string(body[:7]) != "[1, 2] ") {
 			t.Errorf("%d bytes: %q", len(body), body)
 		}
 	}

@@ -2,6 +2,7 @@ package servers
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -301,11 +302,7 @@ func TestServersOnOddMachines(t *testing.T) {
 			}
 			// If unshare failed but still ran the script, the script would change the real machine.
 			const guard = `[ "$(readlink /proc/self/ns/mnt)" != "$OUTSIDE" ] || exit 100; set -e; `
-			namespaces := c.unshare
-			if namespaces == "" {
-				namespaces = "-m"
-			}
-			cmd := exec.CommandContext(t.Context(), "unshare", namespaces, "sh", "-c", guard+c.script, "sh",
+			cmd := exec.CommandContext(t.Context(), "unshare", cmp.Or(c.unshare, "-m"), "sh", "-c", guard+c.script, "sh",
 				os.Args[0], "-test.run=^TestServersOnOddMachines$", "-test.count=1")
 			cmd.Env = append(os.Environ(), "D="+dir, "OUTSIDE="+outside,
 				"GAPTRACE_TEST_STARTERS="+strings.Join(names, " "), "GAPTRACE_REQUIRE_SERVERS=")
