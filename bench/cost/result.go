@@ -1,15 +1,14 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
-	"os"
 	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/gaptrace/gaptrace/bench/internal/machine"
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
@@ -80,8 +79,11 @@ func relative(c, other, raw *cell) *spread {
 
 // newResult returns a Result that describes the machine, the date and the versions.
 func newResult(rounds int, exported bool) Result {
+	cores := runtime.NumCPU()
 	r := Result{
-		Machine: machine(), Go: runtime.Version(), Date: time.Now().Format(time.DateOnly), Clock: clockName,
+		Machine: fmt.Sprintf("%s, %d %s, %s",
+			machine.Processor(), cores, printable.Plural(cores, "virtual core"), runtime.GOOS),
+		Go: runtime.Version(), Date: time.Now().Format(time.DateOnly), Clock: clockName,
 		Rounds: rounds, Exported: exported, Versions: map[string]string{},
 	}
 	for _, p := range peer.All() {
@@ -98,21 +100,6 @@ func newResult(rounds int, exported bool) Result {
 		r.Versions[module] = peer.Version(module)
 	}
 	return r
-}
-
-// machine returns the name of the processor and the number of its cores.
-func machine() string {
-	name := ""
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(info)) {
-			if key, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == "model name" {
-				name = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	n := runtime.NumCPU()
-	return fmt.Sprintf("%s, %d %s, %s", cmp.Or(name, runtime.GOARCH), n, printable.Plural(n, "virtual core"), runtime.GOOS)
 }
 
 // versions lists the versions of all modules, with short names.

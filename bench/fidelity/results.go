@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/gaptrace/gaptrace/bench/internal/machine"
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
 )
 
@@ -71,7 +71,9 @@ const controlName = "control"
 var controlPeer = peer.All()[slices.IndexFunc(peer.All(), func(p peer.Peer) bool { return p.Name == "raw" })]
 
 func newResults(seed uint64, n int, peers []peer.Peer) *results {
-	r := &results{Date: time.Now().Format(time.DateOnly), Machine: machine(), Go: runtime.Version(), Seed: seed, N: n}
+	r := &results{
+		Date: time.Now().Format(time.DateOnly), Machine: describeMachine(), Go: runtime.Version(), Seed: seed, N: n,
+	}
 	for _, p := range peers {
 		a := about{Name: p.Name, Misses: misses(p)}
 		for _, module := range p.Modules {
@@ -82,18 +84,9 @@ func newResults(seed uint64, n int, peers []peer.Peer) *results {
 	return r
 }
 
-// machine describes this machine, in detail on Linux.
-func machine() string {
-	model, load := runtime.GOARCH, ""
-	if f, err := os.Open("/proc/cpuinfo"); err == nil {
-		defer f.Close()
-		for lines := bufio.NewScanner(f); lines.Scan(); {
-			if key, value, _ := strings.Cut(lines.Text(), ":"); strings.TrimSpace(key) == "model name" {
-				model = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
+// describeMachine describes this machine, in detail on Linux.
+func describeMachine() string {
+	load := ""
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
 		load = ", load " + strings.Fields(string(text))[0] + " before"
 	}
@@ -104,7 +97,7 @@ func machine() string {
 			load += ", under chrt"
 		}
 	}
-	return fmt.Sprintf("%d × %s, %s%s", runtime.NumCPU(), model, runtime.GOOS, load)
+	return fmt.Sprintf("%d × %s, %s%s", runtime.NumCPU(), machine.Processor(), runtime.GOOS, load)
 }
 
 // Cannot returns what a peer does not wrap and what its spans get wrong, after "; " each.
