@@ -16,7 +16,6 @@ import (
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/elastic/go-elasticsearch/v8"
-	"github.com/elastic/go-elasticsearch/v8/typedapi/types"
 	"github.com/gaptrace/gaptrace"
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
 	"github.com/gaptrace/gaptrace/internal/spantest"
@@ -75,100 +74,84 @@ type typedNil struct{}
 func (*typedNil) Read([]byte) (int, error) { return 0, io.EOF }
 func (*typedNil) Close() error             { return nil }
 
-func TestTransparent(t *testing.T) {
-	// The server returns what it saw in the body, so that it is compared too.
-	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		hash := sha256.New()
-		n, _ := io.Copy(hash, r.Body)
-		var b strings.Builder
-		fmt.Fprintf(&b, "%s %s %s, length %d %v, body of %d %x\n", r.Method, r.URL, r.Host, r.ContentLength,
-			r.TransferEncoding, n, hash.Sum(nil))
-		for _, key := range slices.Sorted(maps.Keys(r.Header)) {
-			fmt.Fprintf(&b, "%s: %q\n", key, r.Header[key])
-		}
-		if r.URL.Query().Get("product") != "none" {
-			w.Header().Set("X-Elastic-Product", "Elasticsearch")
-		}
-		w.Header().Set("Date", "")
-		w.Header().Add("Warning", "299 Elasticsearch")
-		status := 200
-		fmt.Sscan(r.URL.Query().Get("status"), &status)
-		if n := r.URL.Query().Get("cut"); n != "" {
-			w.Header().Set("Content-Length", n)
-		}
-		w.WriteHeader(status)
-		fmt.Fprintf(w, `{"error":{"type":"t","reason":%q},"status":%d}`, b.String(), status)
-	}))
-	defer echo.Close()
+// requestTests are requests that are sent raw and wrapped.
+type requestTests map[string]struct {
+	cfg     elasticsearch.Config // without addresses, the server is echo
+	method  string
+	path    string
+	body    io.Reader
+	headers http.Header
+}
 
-	for name, tt := range map[string]struct {
-		cfg     elasticsearch.Config
-		method  string
-		path    string
-		body    io.Reader
-		headers http.Header
-	}{
+func TestTransparentBodies(t *testing.T) {
+	requestTests{
 		"a search": {method: "POST", path: "/a/_search?size=1", body: strings.NewReader(`{"query":{}}`)},
 		"a stream": {method: "POST", path: "/a/_search", body: opaque(`{"query":{}}`)},
 		"a stream, once": {
-			method: "POST",
-			path:   "/a/_search",
-			body:   opaque(`{"query":{}}`),
-			cfg:    elasticsearch.Config{DisableRetry: true},
+			method: "POST", path: "/a/_search", body: opaque(`{"query":{}}`),
+			cfg: elasticsearch.Config{DisableRetry: true},
 		},
-		"compressed":           {method: "POST", path: "/a/_search", body: strings.NewReader(`{"query":{}}`), cfg: elasticsearch.Config{CompressRequestBody: true}},
-		"a stream, compressed": {method: "POST", path: "/a/_search", body: opaque(`{"query":{}}`), cfg: elasticsearch.Config{CompressRequestBody: true}},
-		"10 MB":                {method: "POST", path: "/a/_search", body: strings.NewReader(strings.Repeat("x\xff", 5<<20))},
+		"compressed": {
+			method: "POST", path: "/a/_search", body: strings.NewReader(`{"query":{}}`),
+			cfg: elasticsearch.Config{CompressRequestBody: true},
+		},
+		"a stream, compressed": {
+			method: "POST", path: "/a/_search", body: opaque(`{"query":{}}`),
+			cfg: elasticsearch.Config{CompressRequestBody: true},
+		},
+		"10 MB": {method: "POST", path: "/a/_search", body: strings.NewReader(strings.Repeat("x\xff", 5<<20))},
 		"10 MB as a stream": {
-			method: "POST",
-			path:   "/a/_search",
-			body:   opaque(strings.Repeat("x\xff", 5<<20)),
-			cfg:    elasticsearch.Config{DisableRetry: true},
+			method: "POST", path: "/a/_search", body: opaque(strings.Repeat("x\xff", 5<<20)),
+			cfg: elasticsearch.Config{DisableRetry: true},
 		},
 		"an empty body":  {method: "POST", path: "/a/_search", body: strings.NewReader("")},
 		"no body":        {method: "POST", path: "/a/_search", body: http.NoBody},
 		"an absent body": {method: "POST", path: "/a/_search"},
 		"a nil pointer":  {method: "POST", path: "/a/_search", body: (*typedNil)(nil)},
+	}.run(t)
+}
+
+func TestTransparentRequests(t *testing.T) {
+	requestTests{
 		"a document": {
-			method:  "PUT",
-			path:    "/a/_doc/1",
-			body:    strings.NewReader(`{}`),
+			method: "PUT", path: "/a/_doc/1", body: strings.NewReader(`{}`),
 			headers: http.Header{"X-Opaque-Id": {"7"}},
 		},
-		"HEAD":          {method: "HEAD", path: "/a/_doc/1?status=404"},
-		"HEAD, failing": {method: "HEAD", path: "/a?status=500"},
-		"no method":     {path: "/"},
-		"an error":      {method: "GET", path: "/a?status=404"},
-		"an empty index": {
-			method: "PUT",
-			path:   "http:////_doc/1",
-			body:   strings.NewReader(`{}`),
-		},
-		"empty segments":   {method: "GET", path: "http://////"},
+		"HEAD":           {method: "HEAD", path: "/a/_doc/1?status=404"},
+		"no method":      {path: "/"},
+		"an empty index": {method: "PUT", path: "http:////_doc/1", body: strings.NewReader(`{}`)},
+		"empty segments": {method: "GET", path: "http://////"},
+		"meta header":    {method: "GET", path: "/", headers: http.Header{"X-Elastic-Client-Meta": {"h=bp"}}},
+		"compatibility":  {method: "GET", path: "/", cfg: elasticsearch.Config{EnableCompatibilityMode: true}},
+	}.run(t)
+}
+
+func TestTransparentFailures(t *testing.T) {
+	requestTests{
+		"an error":         {method: "GET", path: "/a?status=404"},
+		"HEAD":             {method: "HEAD", path: "/a?status=500"},
 		"another product":  {method: "GET", path: "/?product=none"},
-		"too few bytes":    {method: "GET", path: "/?cut=9999"},
-		"an error cut off": {method: "GET", path: "/?cut=9999&status=500"},
+		"too few bytes":    {method: "GET", path: "/?length=9999"},
+		"too few, failing": {method: "GET", path: "/?length=9999&status=500"},
 		"retried":          {method: "POST", path: "/a/_search?status=503", body: opaque(`{"query":{}}`)},
 		"not retried": {
-			method: "POST",
-			path:   "/a/_search?status=503",
-			body:   opaque(`{"query":{}}`),
-			cfg:    elasticsearch.Config{DisableRetry: true},
+			method: "POST", path: "/a/_search?status=503", body: opaque(`{"query":{}}`),
+			cfg: elasticsearch.Config{DisableRetry: true},
 		},
-		"meta header":   {method: "GET", path: "/", headers: http.Header{"X-Elastic-Client-Meta": {"h=bp"}}},
-		"compatibility": {method: "GET", path: "/", cfg: elasticsearch.Config{EnableCompatibilityMode: true}},
-		"no server": {
-			method: "GET",
-			path:   "/",
-			cfg:    elasticsearch.Config{Addresses: []string{"http://127.0.0.1:1"}},
-		},
-	} {
+		"no server": {method: "GET", path: "/", cfg: elasticsearch.Config{Addresses: []string{"http://127.0.0.1:1"}}},
+	}.run(t)
+}
+
+func (tests requestTests) run(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(echo))
+	defer server.Close()
+	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			text, _ := io.ReadAll(orEmpty(tt.body))
 			eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
 				cfg := tt.cfg
 				if cfg.Addresses == nil {
-					cfg.Addresses = []string{echo.URL}
+					cfg.Addresses = []string{server.URL}
 				}
 				cfg.EnableMetrics = true
 				c := newClient(t, cfg)
@@ -183,6 +166,32 @@ func TestTransparent(t *testing.T) {
 			})
 		})
 	}
+}
+
+// echo answers with what it received, so that this is compared too. The query may ask for a status,
+// for another product's headers, and for a wrong Content-Length.
+func echo(w http.ResponseWriter, r *http.Request) {
+	hash := sha256.New()
+	n, _ := io.Copy(hash, r.Body)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s %s, length %d %v, body of %d %x\n", r.Method, r.URL, r.Host, r.ContentLength,
+		r.TransferEncoding, n, hash.Sum(nil))
+	for _, key := range slices.Sorted(maps.Keys(r.Header)) {
+		fmt.Fprintf(&b, "%s: %q\n", key, r.Header[key])
+	}
+	query := r.URL.Query()
+	if query.Get("product") != "none" {
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
+	}
+	w.Header().Set("Date", "")
+	w.Header().Add("Warning", "299 Elasticsearch")
+	status := 200
+	fmt.Sscan(query.Get("status"), &status)
+	if length := query.Get("length"); length != "" {
+		w.Header().Set("Content-Length", length)
+	}
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"error":{"type":"t","reason":%q},"status":%d}`, b.String(), status)
 }
 
 func orEmpty(r io.Reader) io.Reader {
@@ -243,102 +252,6 @@ func describeMetrics(c *elasticsearch.Client) string {
 	m, err := c.Metrics()
 	m.Connections = nil // which hold times
 	return fmt.Sprint(m, err)
-}
-
-// journal is an instrumentation that writes down how it is called. It marks the contexts that it
-// returns.
-type journal struct{ lines []string }
-
-type mark struct{}
-
-func (j *journal) note(ctx context.Context, format string, args ...any) {
-	j.lines = append(j.lines, fmt.Sprintf("marked %v: ", ctx.Value(mark{}))+fmt.Sprintf(format, args...))
-}
-
-func (j *journal) Start(ctx context.Context, name string) context.Context {
-	j.note(ctx, "Start %s", name)
-	return context.WithValue(ctx, mark{}, true)
-}
-func (j *journal) Close(ctx context.Context)                  { j.note(ctx, "Close") }
-func (j *journal) RecordError(ctx context.Context, err error) { j.note(ctx, "RecordError %v", err) }
-func (j *journal) RecordPathPart(ctx context.Context, part, value string) {
-	j.note(ctx, "RecordPathPart %s=%s", part, value)
-}
-
-func (j *journal) RecordRequestBody(ctx context.Context, endpoint string, body io.Reader) io.ReadCloser {
-	text, _ := io.ReadAll(orEmpty(body))
-	j.note(ctx, "RecordRequestBody %s %s", endpoint, text)
-	return io.NopCloser(strings.NewReader(string(text)))
-}
-
-func (j *journal) BeforeRequest(req *http.Request, endpoint string) {
-	j.note(req.Context(), "BeforeRequest %s %s", endpoint, req.URL)
-}
-
-func (j *journal) AfterRequest(req *http.Request, system, endpoint string) {
-	j.note(req.Context(), "AfterRequest %s %s %s", system, endpoint, req.URL)
-}
-
-func (j *journal) AfterResponse(ctx context.Context, res *http.Response) {
-	j.note(ctx, "AfterResponse %d", res.StatusCode)
-}
-
-func TestTransparentInstrumentation(t *testing.T) {
-	status := map[string]int{"well": 200, "badly": 400, "never": 0}
-	for name, status := range status {
-		t.Run(name, func(t *testing.T) {
-			eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
-				var sent []string
-				j := &journal{}
-				cfg := elasticsearch.Config{
-					Instrumentation: j, DisableRetry: true,
-					Transport: network(func(req *http.Request) (*http.Response, error) {
-						text, _ := io.ReadAll(orEmpty(req.Body))
-						sent = append(sent, string(text))
-						if status == 0 {
-							return nil, errors.New("refused")
-						}
-						return answer(status, strings.NewReader(`{"error":{"type":"t","reason":"r"}}`)), nil
-					}),
-				}
-				plain, typed := newClient(t, cfg), newTyped(t, cfg)
-				plain.Transport, typed.Transport = wrap(plain.Transport), wrap(typed.Transport)
-
-				res, err := plain.Search(plain.Search.WithContext(ctx), plain.Search.WithIndex("a", "b"),
-					plain.Search.WithBody(strings.NewReader("{q}")))
-				_, err2 := typed.Search().Index("a").Query(types.NewQuery()).Do(ctx)
-				_, err3 := typed.Exists("a", "1").IsSuccess(ctx)
-				return fmt.Sprintln(res, err, err2, err3, strings.Join(append(j.lines, sent...), "\n"))
-			})
-		})
-	}
-}
-
-// startless is an instrumentation whose Start returns no context. The client then uses the
-// caller's.
-type startless struct{ *journal }
-
-func (startless) Start(context.Context, string) context.Context { return nil }
-func (startless) Close(ctx context.Context) {
-	if ctx != nil {
-		panic("Close got a context that Start did not give")
-	}
-}
-
-func TestTransparentInstrumentationWithoutContext(t *testing.T) {
-	eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
-		j := &journal{}
-		c := newClient(t, elasticsearch.Config{Instrumentation: startless{j}, Transport: fromMemory{}})
-		c.Transport = wrap(c.Transport)
-		res, err := c.Info(c.Info.WithContext(ctx))
-		return fmt.Sprintln(res, err, j.lines)
-	})
-	c := gapes.Wrap(newClient(t,
-		elasticsearch.Config{Instrumentation: startless{&journal{}}, Transport: fromMemory{}}),
-		gaptrace.WithRoots())
-	if _, err := c.Info(); err != nil { // without a context at all
-		t.Error(err)
-	}
 }
 
 // abilities are transports with one optional interface each.

@@ -71,103 +71,128 @@ func TestTransparent(t *testing.T) {
 // observe uses db and closes it. It returns what a program sees.
 func observe(t *testing.T, db *sql.DB) string {
 	defer db.Close()
-	db.SetMaxOpenConns(1)
-	ctx := t.Context()
-	var b strings.Builder
-	see := func(values ...any) {
-		for _, v := range values {
-			if err, ok := v.(error); ok {
-				fmt.Fprintf(&b, "%T %v ", err, err)
-			} else {
-				fmt.Fprintf(&b, "%#v ", v)
-			}
+	db.SetMaxOpenConns(1) // which has the temporary table
+	o := &observer{ctx: t.Context(), db: db}
+	o.see(db.PingContext(o.ctx))
+	o.useStatements()
+	o.useTransactions()
+	o.usePrepared()
+	o.useConnection()
+	return o.seen.String()
+}
+
+// observer is a program that notes what it sees of its database.
+type observer struct {
+	ctx  context.Context
+	db   *sql.DB
+	seen strings.Builder
+}
+
+func (o *observer) see(values ...any) {
+	for _, v := range values {
+		if err, ok := v.(error); ok {
+			fmt.Fprintf(&o.seen, "%T %v ", err, err)
+		} else {
+			fmt.Fprintf(&o.seen, "%#v ", v)
 		}
-		b.WriteByte('\n')
 	}
-	exec := func(query string, args ...any) {
-		r, err := db.ExecContext(ctx, query, args...)
-		if err != nil {
-			see(query, err)
-			return
-		}
-		id, idErr := r.LastInsertId()
-		n, err := r.RowsAffected()
-		see(query, id, idErr, n, err)
+	o.seen.WriteByte('\n')
+}
+
+func (o *observer) useStatements() {
+	o.exec("CREATE TEMPORARY TABLE t (id BIGINT UNSIGNED PRIMARY KEY AUTO_INCREMENT, d DECIMAL(10, 2), at DATETIME, s VARCHAR(9))")
+	o.exec("INSERT INTO t VALUES (?, ?, ?, ?)", uint64(1)<<62, "1.25", "2026-01-02 03:04:05", nil)
+	o.exec("INSERT INTO t (s) VALUES (?), (?)", []byte("a"), true)
+	o.exec("INSERT INTO t (s) VALUES (?)", struct{}{})
+	o.exec("INSERT INTO t (s) VALUES (?)", sql.Named("s", 1))
+	o.exec("INSERT INTO t (s) VALUES (?)", 1, 2)
+	o.exec("INSERT INTO t (id) VALUES (?)", uint64(1)<<62)
+	o.exec("INSERT INTO t (id) VALUES (?)", uint64(1)<<63)
+	o.exec("no sql")
+	o.query("SELECT * FROM t WHERE id > ? OR id IS NOT NULL ORDER BY id", 1)
+	o.query("SELECT * FROM t ORDER BY id")
+	o.query("SELECT 1; SELECT 2, 'x' FROM t")
+	o.query("SELECT * FROM nowhere")
+}
+
+func (o *observer) exec(query string, args ...any) {
+	r, err := o.db.ExecContext(o.ctx, query, args...)
+	if err != nil {
+		o.see(query, err)
+		return
 	}
-	query := func(query string, args ...any) {
-		rows, err := db.QueryContext(ctx, query, args...)
-		if err != nil {
-			see(query, err)
-			return
-		}
-		for more := true; more; more = rows.NextResultSet() {
-			types, err := rows.ColumnTypes()
-			see(query, err)
-			for _, c := range types {
-				length, hasLength := c.Length()
-				precision, scale, ok := c.DecimalSize()
-				null, hasNull := c.Nullable()
-				see(c.Name(), c.DatabaseTypeName(), fmt.Sprint(c.ScanType()), length, hasLength, precision, scale, ok, null,
-					hasNull)
-			}
-			row := make([]any, len(types))
-			for i := range row {
-				row[i] = new(any)
-			}
-			for rows.Next() {
-				see(rows.Scan(row...))
-				for _, v := range row {
-					see(*v.(*any))
-				}
-			}
-		}
-		see(rows.Err(), rows.Close())
+	id, idErr := r.LastInsertId()
+	n, err := r.RowsAffected()
+	o.see(query, id, idErr, n, err)
+}
+
+func (o *observer) query(query string, args ...any) {
+	rows, err := o.db.QueryContext(o.ctx, query, args...)
+	if err != nil {
+		o.see(query, err)
+		return
 	}
-	see(db.PingContext(ctx))
-	exec("CREATE TEMPORARY TABLE t (id BIGINT UNSIGNED PRIMARY KEY AUTO_INCREMENT, d DECIMAL(10, 2), at DATETIME, s VARCHAR(9))")
-	exec("INSERT INTO t VALUES (?, ?, ?, ?)", uint64(1)<<62, "1.25", "2026-01-02 03:04:05", nil)
-	exec("INSERT INTO t (s) VALUES (?), (?)", []byte("a"), true)
-	exec("INSERT INTO t (s) VALUES (?)", struct{}{})
-	exec("INSERT INTO t (s) VALUES (?)", sql.Named("s", 1))
-	exec("INSERT INTO t (s) VALUES (?)", 1, 2)
-	exec("INSERT INTO t (id) VALUES (?)", uint64(1)<<62)
-	exec("INSERT INTO t (id) VALUES (?)", uint64(1)<<63)
-	exec("no sql")
-	query("SELECT * FROM t WHERE id > ? OR id IS NOT NULL ORDER BY id", 1)
-	query("SELECT * FROM t ORDER BY id")
-	query("SELECT 1; SELECT 2, 'x' FROM t")
-	query("SELECT * FROM nowhere")
+	for more := true; more; more = rows.NextResultSet() {
+		types, err := rows.ColumnTypes()
+		o.see(query, err)
+		for _, c := range types {
+			length, hasLength := c.Length()
+			precision, scale, ok := c.DecimalSize()
+			null, hasNull := c.Nullable()
+			o.see(c.Name(), c.DatabaseTypeName(), fmt.Sprint(c.ScanType()), length, hasLength, precision, scale, ok, null,
+				hasNull)
+		}
+		row := make([]any, len(types))
+		for i := range row {
+			row[i] = new(any)
+		}
+		for rows.Next() {
+			o.see(rows.Scan(row...))
+			for _, v := range row {
+				o.see(*v.(*any))
+			}
+		}
+	}
+	o.see(rows.Err(), rows.Close())
+}
+
+func (o *observer) useTransactions() {
 	for _, opts := range []*sql.TxOptions{
 		nil,
 		{ReadOnly: true},
 		{Isolation: sql.LevelSerializable},
 		{Isolation: sql.LevelLinearizable},
 	} {
-		tx, err := db.BeginTx(ctx, opts)
-		see(err)
+		tx, err := o.db.BeginTx(o.ctx, opts)
+		o.see(err)
 		if err == nil {
-			_, err := tx.ExecContext(ctx, "UPDATE mysql.user SET user = 'x' WHERE 1 = 0")
-			see(err, tx.Commit(), tx.Rollback())
+			_, err := tx.ExecContext(o.ctx, "UPDATE mysql.user SET user = 'x' WHERE 1 = 0")
+			o.see(err, tx.Commit(), tx.Rollback())
 		}
 	}
-	prepared, err := db.PrepareContext(ctx, "SELECT id FROM t WHERE id = ?")
-	see(err)
-	var id uint64
-	see(prepared.QueryRowContext(ctx, uint64(1)<<63).Scan(&id), id, prepared.Close())
+}
 
-	gone, cancel := context.WithCancel(ctx)
+func (o *observer) usePrepared() {
+	prepared, err := o.db.PrepareContext(o.ctx, "SELECT id FROM t WHERE id = ?")
+	o.see(err)
+	var id uint64
+	o.see(prepared.QueryRowContext(o.ctx, uint64(1)<<63).Scan(&id), id, prepared.Close())
+}
+
+// useConnection sees a cancelled context, and a connection that the program declares bad.
+func (o *observer) useConnection() {
+	gone, cancel := context.WithCancel(o.ctx)
 	cancel()
-	_, err = db.ExecContext(gone, "SELECT 1")
-	see(err)
-	conn, err := db.Conn(ctx)
-	see(err)
-	see(conn.Raw(func(c any) error {
+	_, err := o.db.ExecContext(gone, "SELECT 1")
+	o.see(err)
+	conn, err := o.db.Conn(o.ctx)
+	o.see(err)
+	o.see(conn.Raw(func(c any) error {
 		_, validates := c.(driver.Validator)
 		_, resets := c.(driver.SessionResetter)
-		see(validates, resets)
+		o.see(validates, resets)
 		return driver.ErrBadConn
 	}))
-	see(conn.PingContext(ctx))
-	see(db.PingContext(ctx))
-	return b.String()
+	o.see(conn.PingContext(o.ctx))
+	o.see(o.db.PingContext(o.ctx))
 }
