@@ -162,7 +162,12 @@ func TestExtractB3(t *testing.T) {
 		"deferred":                  {multi, "abc 1, sampled"},
 		"other flags":               {multi + "x-b3-flags: 2", "abc 1, sampled"},
 		"unknown state is deferred": {multi + "x-b3-sampled: maybe", "abc 1, sampled"},
-		"upper case":                {"x-b3-traceid: ABC\nx-b3-spanid: F\nx-b3-sampled: 1", "abc f, sampled"},
+	}.run(t)
+}
+
+func TestExtractB3IDs(t *testing.T) {
+	extractTests{
+		"upper case": {"x-b3-traceid: ABC\nx-b3-spanid: F\nx-b3-sampled: 1", "abc f, sampled"},
 		"15 digits": {
 			"x-b3-traceid: a65132fe08bfaea\nx-b3-spanid: a65132fe08bfaea\nx-b3-sampled: 1",
 			"a65132fe08bfaea a65132fe08bfaea, sampled",
@@ -202,7 +207,12 @@ func TestExtractB3(t *testing.T) {
 			"x-b3-traceid: def\nx-b3-spanid: 00000000000000001",
 			badSpan("00000000000000001"),
 		},
-		"-":                    {"x-b3-traceid: -\nx-b3-spanid: -", badTrace("-")},
+		"-": {"x-b3-traceid: -\nx-b3-spanid: -", badTrace("-")},
+	}.run(t)
+}
+
+func TestExtractB3DecisionWithoutTrace(t *testing.T) {
+	extractTests{
 		"denied without ids":   {"x-b3-sampled: 0", "new trace, not sampled"},
 		"accepted without ids": {"x-b3-sampled: 1", "new trace, sampled"},
 		"debug without ids":    {"x-b3-flags: 1", "new trace, debug"},

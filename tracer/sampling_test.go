@@ -113,25 +113,33 @@ func TestStrategyDecides(t *testing.T) {
 	}
 }
 
-func TestStrategyFailures(t *testing.T) {
+// strategyFailures are servers that give no strategy, and what the tracer says about them.
+type strategyFailures map[string]struct{ endpoint, want string }
+
+func TestStrategyServerFails(t *testing.T) {
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	for name, test := range map[string]struct{ endpoint, want string }{
+	const noJSON = "its answer is not a strategy in JSON: "
+	strategyFailures{
 		"unreachable": {gone.URL + "/sampling", "connection refused"},
 		"404": {
 			answering(t, 404, `{"probabilisticSampling":{"samplingRate":1}}`),
 			"it answered 404 Not Found",
 		},
-		"503": {answering(t, 503, ""), "it answered 503 Service Unavailable"},
-		"a web page": {
-			answering(t, 200, "<!doctype html><title>Log in</title>"),
-			"its answer is not a strategy in JSON: invalid character '<'",
+		"503":            {answering(t, 503, ""), "it answered 503 Service Unavailable"},
+		"a web page":     {answering(t, 200, "<!doctype html><title>Log in</title>"), noJSON + "invalid character '<'"},
+		"empty":          {answering(t, 200, ""), noJSON + "unexpected end"},
+		"half an answer": {answering(t, 200, `{"probabilisticSampling":`), noJSON + "unexpected end"},
+		"a megabyte": {
+			answering(t, 200, strings.Repeat(" ", 1<<20)+"{}"),
+			"its answer has more than 1048576 bytes",
 		},
-		"empty": {answering(t, 200, ""), "its answer is not a strategy in JSON: unexpected end"},
-		"half an answer": {
-			answering(t, 200, `{"probabilisticSampling":`),
-			"its answer is not a strategy in JSON: unexpected end",
-		},
+	}.run(t)
+}
+
+func TestStrategyIsInvalid(t *testing.T) {
+	const badType = "want PROBABILISTIC (0) or RATE_LIMITING (1)"
+	strategyFailures{
 		"another JSON": {
 			answering(t, 200, `{"data":[]}`),
 			"its answer has no probabilisticSampling, rateLimitingSampling or operationSampling",
@@ -139,13 +147,13 @@ func TestStrategyFailures(t *testing.T) {
 		"null":        {answering(t, 200, `null`), "its answer has no probabilisticSampling"},
 		"only a type": {answering(t, 200, `{"strategyType":0}`), "its answer has no probabilisticSampling"},
 		"an unknown type": {
-			answering(t, 200, `{"strategyType":2,"probabilisticSampling":{"samplingRate":1}}`),
-			"want PROBABILISTIC (0) or RATE_LIMITING (1)",
+			answering(t, 200, `{"strategyType":2,"probabilisticSampling":{"samplingRate":1}}`), badType,
 		},
 		"an unknown name": {
-			answering(t, 200,
-				`{"strategyType":"ADAPTIVE","probabilisticSampling":{"samplingRate":1}}`),
-			"want PROBABILISTIC (0) or RATE_LIMITING (1)",
+			answering(t, 200, `{"strategyType":"ADAPTIVE","probabilisticSampling":{"samplingRate":1}}`), badType,
+		},
+		"a long wrong type": {
+			answering(t, 200, `{"strategyType":"`+strings.Repeat("x", 1<<19)+`"}`), badType,
 		},
 		"a rate above 1": {
 			answering(t, 200, `{"probabilisticSampling":{"samplingRate":50}}`),
@@ -160,27 +168,23 @@ func TestStrategyFailures(t *testing.T) {
 			"its answer has maxTracesPerSecond -5: want 0 or more",
 		},
 		"not a number": {answering(t, 200, `{"probabilisticSampling":{"samplingRate":"NaN"}}`), "want a number"},
-		"a megabyte": {
-			answering(t, 200, strings.Repeat(" ", 1<<20)+"{}"),
-			"its answer has more than 1048576 bytes",
-		},
-		"a long wrong type": {
-			answering(t, 200, `{"strategyType":"`+strings.Repeat("x", 1<<19)+`"}`),
-			"want PROBABILISTIC (0) or RATE_LIMITING (1)",
-		},
-	} {
+	}.run(t)
+}
+
+func (failures strategyFailures) run(t *testing.T) {
+	for name, test := range failures {
 		t.Run(name, func(t *testing.T) {
-			tr, closer, stats, log := remote(t, strings.Replace(test.endpoint, "http://", "http://me:secret@",
-				1)+"?token=secret", "1")
+			withSecrets := strings.Replace(test.endpoint, "http://", "http://me:secret@", 1) + "?token=secret"
+			tr, closer, stats, log := remote(t, withSecrets, "1")
 			until(t, "nothing failed", func() bool { return stats.StrategiesFailed.Load() > 1 })
 			if !tr.StartSpan("a").Context().(jaeger.SpanContext).IsSampled() {
 				t.Error("the sampler from before is not in force")
 			}
 			err := closer.Close()
-			const until = "; in force: remote: probabilistic 1, until the server answers"
 			where := "tracer: the sampling server " + test.endpoint + " gave no strategy: "
+			const inForce = "; in force: remote: probabilistic 1, until the server answers"
 			if err == nil || !strings.HasPrefix(err.Error(), where) || !strings.Contains(err.Error(), test.want) ||
-				!strings.HasSuffix(err.Error(), until) {
+				!strings.HasSuffix(err.Error(), inForce) {
 				t.Errorf("Close says %v, want %s", err, test.want)
 			}
 			if !strings.Contains(log.String(), "gave no strategy") || !strings.Contains(log.String(), test.want) {

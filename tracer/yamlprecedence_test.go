@@ -196,72 +196,63 @@ func TestYAMLCredentialsOfOneSource(t *testing.T) {
 }
 
 func TestYAMLSamplingServerWins(t *testing.T) {
-	asked := make(chan [2]string, 100) // which server, by which service
-	start := func(name string) string {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			select {
-			case asked <- [2]string{name, r.FormValue("service")}:
-			default:
-			}
-			w.WriteHeader(http.StatusNotFound)
-		}))
-		t.Cleanup(server.Close)
-		return strings.TrimPrefix(server.URL, "http://")
-	}
 	const theirs, ours = "the environment's", "the document's"
-	environments, documents := start(theirs), start(ours)
+	servers := samplingServers{make(chan samplingRequest, 100)}
+	environments, documents := servers.start(t, theirs), servers.start(t, ours)
 	_, port, _ := strings.Cut(documents, ":")
 	byPort := "local_agent: {reporting_host: 127.0.0.1, sampling_port: " + port + "}"
 	for i, test := range []struct{ env, yaml, want string }{
+		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, "", theirs},
+		{"JAEGER_SAMPLING_ENDPOINT=http://" + environments, byPort, ours},
+		{"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments, byPort, ours},
 		{
-			env:  "JAEGER_SAMPLING_ENDPOINT=http://" + environments,
-			want: theirs,
+			"JAEGER_SAMPLING_ENDPOINT=http://" + environments,
+			"sampler: {manager_host_port: '" + documents + "'}", ours,
 		},
 		{
-			env:  "JAEGER_SAMPLING_ENDPOINT=http://" + environments,
-			yaml: byPort,
-			want: ours,
+			"JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments,
+			"sampler: {sampling_endpoint: 'http://" + documents + "'}", ours,
 		},
 		{
-			env:  "JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments,
-			yaml: byPort,
-			want: ours,
+			"", "local_agent: {reporting_host: 127.0.0.1, sampling_port: 1}\n" +
+				"sampler: {sampling_endpoint: 'http://" + documents + "'}", ours,
 		},
 		{
-			env:  "JAEGER_SAMPLING_ENDPOINT=http://" + environments,
-			yaml: "sampler: {manager_host_port: '" + documents + "'}",
-			want: ours,
-		},
-		{
-			env:  "JAEGER_SAMPLER_MANAGER_HOST_PORT=" + environments,
-			yaml: "sampler: {sampling_endpoint: 'http://" + documents + "'}",
-			want: ours,
-		},
-		{
-			env: "JAEGER_TAGS=a=b",
-			yaml: "local_agent: {reporting_host: 127.0.0.1, sampling_port: 1}\n" +
-				"sampler: {sampling_endpoint: 'http://" + documents + "'}",
-			want: ours,
-		},
-		{
-			env: "JAEGER_TAGS=a=b",
-			yaml: "sampler: {manager_host_port: '" + environments + "', sampling_endpoint: 'http://" +
-				documents + "'}",
-			want: ours,
+			"", "sampler: {manager_host_port: '" + environments + "', sampling_endpoint: 'http://" +
+				documents + "'}", ours,
 		},
 	} {
 		service := fmt.Sprint("shop ", i)
-		setenv(t, "JAEGER_SERVICE_NAME="+service, "JAEGER_SAMPLER_REFRESH_INTERVAL=1ms", test.env)
+		setenv(t, append(strings.Fields(test.env),
+			"JAEGER_SERVICE_NAME="+service, "JAEGER_SAMPLER_REFRESH_INTERVAL=1ms")...)
 		_, closer := fromYAML(t, test.yaml, tracer.WithRecorder(tracer.NewRecorder(0)))
-		got := <-asked
-		for got[1] != service { // of an earlier tracer
-			got = <-asked
+		got := <-servers.asked
+		for got.service != service { // of an earlier tracer
+			got = <-servers.asked
 		}
 		closer.Close() // its error may be that there was no strategy
-		if got[0] != test.want {
-			t.Errorf("%s\n%s\n%s server was asked", test.env, test.yaml, got[0])
+		if got.server != test.want {
+			t.Errorf("%s\n%s\n%s server was asked", test.env, test.yaml, got.server)
 		}
 	}
+}
+
+// samplingServers are servers without a strategy. They note who asks them.
+type samplingServers struct{ asked chan samplingRequest }
+
+type samplingRequest struct{ server, service string }
+
+// start starts a server of that name, and returns its host and port.
+func (s samplingServers) start(t *testing.T, name string) string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case s.asked <- samplingRequest{name, r.FormValue("service")}:
+		default:
+		}
+		w.WriteHeader(http.StatusNotFound)
+	}))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
 }
 
 func TestYAMLSamplingPort(t *testing.T) {
