@@ -56,8 +56,15 @@ func (s *inTurn) Select(conns []*elastictransport.Connection) (*elastictransport
 	return conns[[]int{0, 0, 1}[s.asked-1]], nil
 }
 
+// startNode starts a server that answers every request like a node of Elasticsearch, with status.
+func startNode(status int) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answerWith(w, status, "")
+	}))
+}
+
 func TestRetryIsLogged(t *testing.T) {
-	busy, well := node(http.StatusServiceUnavailable, ""), node(http.StatusOK, "")
+	busy, well := startNode(http.StatusServiceUnavailable), startNode(http.StatusOK)
 	defer busy.Close()
 	defer well.Close()
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
@@ -159,7 +166,7 @@ func TestRetryLogsOnlyTheAttemptBefore(t *testing.T) {
 
 // An interceptor that fetches a token uses the request's context for a request of its own.
 func TestInterceptorIgnoresOtherRequests(t *testing.T) {
-	server := node(http.StatusOK, "")
+	server := startNode(http.StatusOK)
 	defer server.Close()
 	fetching := func(next elastictransport.RoundTripFunc) elastictransport.RoundTripFunc {
 		return func(req *http.Request) (*http.Response, error) {
@@ -195,7 +202,7 @@ func TestInterceptorIgnoresOtherRequests(t *testing.T) {
 }
 
 func TestSingleAttemptIsNotTagged(t *testing.T) {
-	server := node(http.StatusOK, "")
+	server := startNode(http.StatusOK)
 	defer server.Close()
 	tracer := spantest.NewTracer()
 	c := newWrapped(t, tracer, elasticsearch.Config{Addresses: []string{server.URL}})

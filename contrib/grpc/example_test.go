@@ -19,24 +19,42 @@ import (
 func Example() {
 	tracer := mocktracer.New() // any opentracing.Tracer; without WithTracer it is the global one
 	server := grpc.NewServer(gapgrpc.ServerOptions(gaptrace.WithTracer(tracer))...)
-	target, creds := serve(server)
-	conn, err := grpc.NewClient(target, append(gapgrpc.DialOptions(gaptrace.WithTracer(tracer)), creds)...)
-	if err != nil {
-		log.Fatal(err)
-	}
-
-	span := tracer.StartSpan("handler")
-	callAndDownload(opentracing.ContextWithSpan(context.Background(), span), conn)
+	conn := connect(server, gapgrpc.DialOptions(gaptrace.WithTracer(tracer))...)
+	span, ctx := opentracing.StartSpanFromContextWithTracer(context.Background(), tracer, "handler")
+	callUnary(ctx, conn)
 	span.Finish()
-
 	server.GracefulStop() // returns when its handlers have returned
 	printTree(tracer)
 	// Output:
 	// handler
 	//   client /grpc.testing.TestService/UnaryCall: OK
 	//     server /grpc.testing.TestService/UnaryCall: OK
-	//   client /grpc.testing.TestService/StreamingOutputCall: OK, 3 messages
-	//     server /grpc.testing.TestService/StreamingOutputCall: OK
+}
+
+// A stream is one call, from its start to its end.
+func ExampleDialOptions() {
+	tracer := mocktracer.New()
+	server := grpc.NewServer()
+	conn := connect(server, gapgrpc.DialOptions(gaptrace.WithTracer(tracer), gaptrace.WithRoots())...)
+
+	callDownload(context.Background(), conn)
+	server.GracefulStop()
+	printTree(tracer)
+	// Output:
+	// client /grpc.testing.TestService/StreamingOutputCall: OK, 3 messages
+}
+
+// Without a client that is recorded, a handler's span starts a trace.
+func ExampleServerOptions() {
+	tracer := mocktracer.New()
+	server := grpc.NewServer(gapgrpc.ServerOptions(gaptrace.WithTracer(tracer))...)
+	conn := connect(server)
+
+	callDownload(context.Background(), conn)
+	server.GracefulStop()
+	printTree(tracer)
+	// Output:
+	// server /grpc.testing.TestService/StreamingOutputCall: OK
 }
 
 // The interceptors by themselves, for code that has options of its own.
@@ -53,28 +71,37 @@ func ExampleUnaryClientInterceptor() {
 	// Output: dns:///bookshop.example:443
 }
 
-// serve serves gRPC's test service, and returns what a client needs to connect.
-func serve(server *grpc.Server) (target string, creds grpc.DialOption) {
+// connect serves gRPC's test service, and returns a connection to it.
+func connect(server *grpc.Server, opts ...grpc.DialOption) *grpc.ClientConn {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		log.Fatal(err)
 	}
 	pb.RegisterTestServiceServer(server, &service{})
 	go server.Serve(listener)
-	return listener.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials())
-}
-
-// callAndDownload makes a unary call, and reads a stream of three messages to its end.
-func callAndDownload(ctx context.Context, conn *grpc.ClientConn) {
-	client := pb.NewTestServiceClient(conn)
-	if _, err := client.UnaryCall(ctx, &pb.SimpleRequest{}); err != nil {
+	creds := grpc.WithTransportCredentials(insecure.NewCredentials())
+	conn, err := grpc.NewClient(listener.Addr().String(), append(opts, creds)...)
+	if err != nil {
 		log.Fatal(err)
 	}
-	stream, err := client.StreamingOutputCall(ctx, ask(10, 20, 30))
+	return conn
+}
+
+// callUnary makes a unary call, and closes conn.
+func callUnary(ctx context.Context, conn *grpc.ClientConn) {
+	defer conn.Close()
+	if _, err := pb.NewTestServiceClient(conn).UnaryCall(ctx, &pb.SimpleRequest{}); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// callDownload reads a stream of three messages to its end, and closes conn.
+func callDownload(ctx context.Context, conn *grpc.ClientConn) {
+	defer conn.Close()
+	stream, err := pb.NewTestServiceClient(conn).StreamingOutputCall(ctx, ask(10, 20, 30))
 	for err == nil {
 		_, err = stream.Recv()
 	}
-	conn.Close()
 }
 
 // printTree prints each span under its parent, except waits, which a busy machine may add.

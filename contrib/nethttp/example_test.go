@@ -19,12 +19,9 @@ func Example() {
 	tracer := mocktracer.New() // any opentracing.Tracer; without WithTracer it is the global one
 	server := httptest.NewServer(nethttp.WrapHandler(books(), gaptrace.WithTracer(tracer)))
 	client := nethttp.WrapClient(nil, gaptrace.WithTracer(tracer))
-
-	span := tracer.StartSpan("job")
-	ctx := opentracing.ContextWithSpan(context.Background(), span)
+	span, ctx := opentracing.StartSpanFromContextWithTracer(context.Background(), tracer, "job")
 	download(ctx, client, server.URL+"/books/7")
 	span.Finish()
-
 	server.Close() // which waits for the handler
 	printTree(tracer)
 	// Output:

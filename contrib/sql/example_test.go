@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log"
+	"strings"
 	"time"
 
 	"github.com/gaptrace/gaptrace"
@@ -13,91 +14,124 @@ import (
 	"github.com/opentracing/opentracing-go/mocktracer"
 )
 
-// memory is the connector of a database in memory, and registered as the driver "old".
-var memory = &fake{shape: moreConns["execer, queryer"]}
+func Example() {
+	tracer := mocktracer.New() // any opentracing.Tracer; without WithTracer it is the global one
+	db := sql.OpenDB(gapsql.Wrap(memory, gaptrace.WithTracer(tracer)))
 
+	span, ctx := opentracing.StartSpanFromContextWithTracer(context.Background(), tracer, "request")
+	db.ExecContext(ctx, "DELETE FROM books")
+	span.Finish()
+	printTree(tracer)
+	// Output:
+	// request
+	//   sql connect
+	//   sql exec DELETE FROM books
+}
+
+// Open is for a driver that is known by its name, here "old".
 func ExampleOpen() {
 	register(memory)
-	tracer := mocktracer.New() // any opentracing.Tracer
-	db, err := gapsql.Open("old", "user:password@host/books", gaptrace.WithTracer(tracer))
+	tracer := mocktracer.New()
+	db, err := gapsql.Open("old", "user:password@host/books", gaptrace.WithTracer(tracer), gaptrace.WithRoots())
 	if err != nil {
 		log.Fatal(err)
 	}
-	span := tracer.StartSpan("request")
-	_, err = db.ExecContext(opentracing.ContextWithSpan(context.Background(), span), "DELETE FROM books")
-	fmt.Println(err)
-	span.Finish()
-	for _, s := range tracer.FinishedSpans() {
+	db.Exec("DELETE FROM books")
+	for _, s := range calls(tracer) {
 		fmt.Println(s.OperationName, s.Tag("db.type"), s.Tag("db.statement"))
 	}
 	// Output:
-	// <nil>
 	// sql connect old <nil>
 	// sql exec old DELETE FROM books
-	// request <nil> <nil>
 }
 
 func ExampleWrapTarget() {
 	tracer := mocktracer.New()
 	target := gapsql.Target{Type: "memory", Instance: "books", Address: "db.example.com:1"}
-	connector := gapsql.WrapTarget(memory, target, gaptrace.WithTracer(tracer), gaptrace.WithRoots())
-	db := sql.OpenDB(connector)
-	defer db.Close()
+	db := sql.OpenDB(gapsql.WrapTarget(memory, target, gaptrace.WithTracer(tracer), gaptrace.WithRoots()))
 
-	_, err := db.Exec("DELETE FROM books")
-	fmt.Println(err)
-	for _, s := range tracer.FinishedSpans() {
+	db.Exec("DELETE FROM books")
+	for _, s := range calls(tracer) {
 		fmt.Println(s.OperationName, s.Tag("db.type"), s.Tag("db.instance"), s.Tag("peer.address"))
 	}
 	// Output:
-	// <nil>
 	// sql connect memory books db.example.com:1
 	// sql exec memory books db.example.com:1
 }
 
-// The pool has one connection, which another caller holds for 10 ms.
+// The pool has one connection, which another caller holds.
 func ExampleWrapDB() {
 	tracer := mocktracer.New()
 	db := gapsql.WrapDB(sql.OpenDB(gapsql.Wrap(memory, gaptrace.WithTracer(tracer))))
-	defer db.Close()
 	db.SetMaxOpenConns(1)
-	other, err := db.Conn(context.Background())
-	if err != nil {
-		log.Fatal(err)
-	}
-	time.AfterFunc(10*time.Millisecond, func() { other.Close() })
+	holdUntilWanted(db)
 
-	span := tracer.StartSpan("request")
-	_, err = db.ExecContext(opentracing.ContextWithSpan(context.Background(), span), "DELETE FROM books")
+	span, ctx := opentracing.StartSpanFromContextWithTracer(context.Background(), tracer, "request")
+	db.ExecContext(ctx, "DELETE FROM books")
 	span.Finish()
-	fmt.Println(err)
-	for _, s := range tracer.FinishedSpans() {
-		fmt.Println(s.OperationName)
-	}
+	printTree(tracer)
 	// Output:
-	// <nil>
-	// sql pool
-	// sql exec
 	// request
+	//   sql pool
+	//   sql exec DELETE FROM books
 }
 
 func ExampleHideLiterals() {
 	tracer := mocktracer.New()
-	connector := gapsql.Wrap(memory, gaptrace.WithTracer(tracer), gaptrace.WithStatement(gapsql.HideLiterals))
-	db := sql.OpenDB(connector)
-	defer db.Close()
+	db := sql.OpenDB(gapsql.Wrap(memory,
+		gaptrace.WithTracer(tracer), gaptrace.WithRoots(), gaptrace.WithStatement(gapsql.HideLiterals)))
 
-	span := tracer.StartSpan("request")
-	ctx := opentracing.ContextWithSpan(context.Background(), span)
-	if _, err := db.ExecContext(ctx, "UPDATE books SET price = 9.99 WHERE author = 'Brontë'"); err != nil {
+	db.Exec("UPDATE books SET price = 9.99 WHERE author = 'Brontë'")
+	printTree(tracer)
+	// Output:
+	// sql connect
+	// sql exec UPDATE books SET price = ? WHERE author = ?
+}
+
+// memory is the connector of a database in memory, and registered as the driver "old".
+var memory = &fake{shape: moreConns["execer, queryer"]}
+
+// holdUntilWanted takes a connection of db. It returns the connection after another caller has
+// waited for it.
+func holdUntilWanted(db *gapsql.DB) {
+	conn, err := db.Conn(context.Background())
+	if err != nil {
 		log.Fatal(err)
 	}
-	span.Finish()
+	go func() {
+		for db.Stats().WaitCount == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Millisecond)
+		conn.Close()
+	}()
+}
+
+// calls returns the finished spans except waits, which a busy machine may add.
+func calls(tracer *mocktracer.MockTracer) (spans []*mocktracer.MockSpan) {
 	for _, s := range tracer.FinishedSpans() {
-		fmt.Println(s.OperationName, s.Tag("db.statement"))
+		if !strings.HasSuffix(s.OperationName, " wait") {
+			spans = append(spans, s)
+		}
 	}
-	// Output:
-	// sql connect <nil>
-	// sql exec UPDATE books SET price = ? WHERE author = ?
-	// request <nil>
+	return spans
+}
+
+// printTree prints each call under its parent, with its statement.
+func printTree(tracer *mocktracer.MockTracer) {
+	var print func(parent int, indent string)
+	print = func(parent int, indent string) {
+		for _, s := range calls(tracer) {
+			if s.ParentID != parent {
+				continue
+			}
+			fmt.Print(indent, s.OperationName)
+			if statement := s.Tag("db.statement"); statement != nil {
+				fmt.Print(" ", statement)
+			}
+			fmt.Println()
+			print(s.SpanContext.SpanID, indent+"  ")
+		}
+	}
+	print(0, "")
 }
