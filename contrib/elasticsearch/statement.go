@@ -38,13 +38,13 @@ func statementOf(req *http.Request) statement {
 	return s
 }
 
-// record tags call with the body, redacted. It reports whether the span shows the whole body, as it
-// was: then a failure that repeats a part of it shows nothing new.
-func (s statement) record(call *spanutil.Call) (whole bool) {
+// tag sets db.statement to the body, redacted. It reports whether the span shows the whole body, as
+// it was: then a failure that repeats a part of it shows nothing new.
+func (s statement) tag(call *spanutil.Call) (whole bool) {
 	text, whole := s.text()
-	recorded := redacted.Body(text)
-	call.Statement(recorded)
-	return whole && recorded == text
+	shown := redacted.Body(text)
+	call.Statement(shown)
+	return whole && shown == text
 }
 
 // text returns the body, truncated at 4 KiB, and whether that is all of it. text is empty if the

@@ -51,13 +51,13 @@ func WrapTyped(c *elasticsearch.TypedClient, opts ...gaptrace.Option) *elasticse
 // The result can do what t can: instrumentation, metrics, discovery and closing. Its method Unwrap
 // returns t, or the transport that t wraps.
 func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elastictransport.Interface {
-	switch wrapped := t.(type) {
+	switch ours := t.(type) {
 	case nil:
 		panic("gapes.WrapTransport: t is nil")
 	case *transport:
-		t = wrapped.next
+		t = ours.next
 	case closeable:
-		t = wrapped.next
+		t = ours.next
 	}
 	wrapper := spanutil.New(opts)
 	w := &transport{next: t, wrapper: wrapper, endpoints: endpoints{noInstrumentation{}, wrapper}}
@@ -132,11 +132,11 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 
 	sampled := call.Sampled()
 	if sampled {
-		describe(call, req)
+		tagRequest(call, req)
 	}
 	searches := sampled && to.searches()
 	early := searches && madeByAPI(req) && req.GetBody != nil // a tag costs half as much before the span is open
-	bodyShown := !early || statementOf(req).record(call)
+	bodyShown := !early || statementOf(req).tag(call)
 	ctx = call.Open(ctx)
 	var tries *attempts
 	if sampled {
@@ -152,9 +152,9 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 
 	watched := call.Answered(spanutil.Bytes)
 	if watched {
-		describeResponse(call, req, res)
+		tagResponse(call, req, res)
 		tries.tag(call)
-		bodyShown = body.record(call) && bodyShown
+		bodyShown = body.tag(call) && bodyShown
 	}
 	switch {
 	case err != nil:
@@ -184,7 +184,7 @@ func giveBack(req, sent *http.Request, body statement) {
 	req.GetBody, req.ContentLength = sent.GetBody, sent.ContentLength
 }
 
-func describe(call *spanutil.Call, req *http.Request) {
+func tagRequest(call *spanutil.Call, req *http.Request) {
 	call.Tag(string(ext.DBType), "elasticsearch")
 	call.Tag("es.method", method(req))
 	if req.URL != nil && req.URL.RawQuery != "" {
@@ -192,9 +192,9 @@ func describe(call *spanutil.Call, req *http.Request) {
 	}
 }
 
-// describeResponse tags the last node that was asked, and its status. req.URL names that node: the
+// tagResponse tags the last node that was asked, and its status. req.URL names that node: the
 // library completes the URL for each attempt, and copies of a request share it.
-func describeResponse(call *spanutil.Call, req *http.Request, res *http.Response) {
+func tagResponse(call *spanutil.Call, req *http.Request, res *http.Response) {
 	if u := req.URL; u != nil {
 		call.Tag("es.url", redacted.URL(u))
 		if u.Host != "" {

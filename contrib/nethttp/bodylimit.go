@@ -89,11 +89,11 @@ func (b *requestBody) refused(inner http.ResponseWriter) {
 // MaxBytesReader that has the server's writer.
 func reportTooLarge(w http.ResponseWriter) {
 	for {
-		outer, ok := w.(interface{ wrapped() http.ResponseWriter }) // the writer of a WrapHandler outside
+		outer, ok := w.(interface{ unwrapOurs() http.ResponseWriter }) // the writer of a WrapHandler outside
 		if !ok {
 			break
 		}
-		w = outer.wrapped()
+		w = outer.unwrapOurs()
 	}
 	_, _ = http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0).Read(make([]byte, 1))
 }

@@ -28,8 +28,8 @@ func Wrap(rt http.RoundTripper, opts ...gaptrace.Option) http.RoundTripper {
 	if rt == nil {
 		rt = http.DefaultTransport
 	}
-	if wrapped, ok := rt.(interface{ wrapped() http.RoundTripper }); ok {
-		rt = wrapped.wrapped()
+	if ours, ok := rt.(interface{ unwrapOurs() http.RoundTripper }); ok {
+		rt = ours.unwrapOurs()
 	}
 	t := &transport{spanutil.New(opts), rt}
 	if c, ok := rt.(idleCloser); ok {
@@ -75,7 +75,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return t.next.RoundTrip(req)
 	}
 	defer call.Unwound()
-	describe(call, req)
+	tagRequest(call, req)
 	// A copy, with its own Header, since a RoundTripper must not change the caller's request.
 	sent := req.WithContext(call.Open(ctx))
 	if req.Header != nil { // net/http refuses a request with nil, and so does the wrapper
@@ -141,11 +141,11 @@ func (t *transport) Unwrap() http.RoundTripper { return t.next }
 // WrappedRoundTripper returns the wrapped transport, under the name that Kubernetes' libraries use.
 func (t *transport) WrappedRoundTripper() http.RoundTripper { return t.next }
 
-// wrapped tells Wrap that t is ours. Wrappers of other packages may have the exported methods.
-func (t *transport) wrapped() http.RoundTripper { return t.next }
+// unwrapOurs is Unwrap for Wrap. Wrappers of other packages may have the exported methods.
+func (t *transport) unwrapOurs() http.RoundTripper { return t.next }
 
-// describe sets the tags that are known before the response.
-func describe(call *spanutil.Call, req *http.Request) {
+// tagRequest sets the tags that are known before the response.
+func tagRequest(call *spanutil.Call, req *http.Request) {
 	if !call.Sampled() {
 		return
 	}

@@ -32,8 +32,8 @@ func WrapHandler(h http.Handler, opts ...gaptrace.Option) http.Handler {
 	if withInner, inner := h2cHandler(h); inner != nil {
 		return withInner(WrapHandler(inner, opts...))
 	}
-	if wrapped, ok := h.(*handler); ok {
-		h = wrapped.next
+	if ours, ok := h.(*handler); ok {
+		h = ours.next
 	}
 	return &handler{spanutil.New(opts), h}
 }
@@ -70,7 +70,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	sampled := call.Sampled()
 	if sampled {
-		describeServed(call, req)
+		tagServed(call, req)
 	}
 	served := req.WithContext(call.Open(req.Context()))
 	body := newBody(req, served)
@@ -157,7 +157,7 @@ func (x *exchange) endWrite(n int64, err error) {
 	}
 }
 
-func describeServed(call *spanutil.Call, req *http.Request) {
+func tagServed(call *spanutil.Call, req *http.Request) {
 	call.Tag("http.method", req.Method)
 	u := requestURL(req)
 	call.Tag("http.url", redact.URL(&u))

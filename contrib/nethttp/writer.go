@@ -60,8 +60,8 @@ func (x *exchange) wrap(w *textWriter, inner http.ResponseWriter) http.ResponseW
 
 func (w *responseWriter) Header() http.Header { return w.inner.Header() }
 
-// wrapped returns inner. Only our type has this method.
-func (w *responseWriter) wrapped() http.ResponseWriter { return w.inner }
+// unwrapOurs returns inner. Only our type has this method.
+func (w *responseWriter) unwrapOurs() http.ResponseWriter { return w.inner }
 
 type recorder struct{ w *responseWriter }
 

@@ -112,7 +112,7 @@ func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Cont
 		var buf [128]byte
 		call.Statement(string(known.AppendTo(buf[:0], cmd.Args())))
 	}
-	return h.inflight.add(open(ctx, h.wrapper, call), cmd, nil, call), nil
+	return h.inflight.add(openWithPhases(ctx, h.wrapper, call), cmd, nil, call), nil
 }
 
 func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
@@ -150,7 +150,7 @@ func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (c
 		var buf [1024]byte
 		call.Statement(string(appendCommands(buf[:0], queued)))
 	}
-	return h.inflight.add(open(ctx, h.wrapper, call), &cmds[0], cmds, call), nil
+	return h.inflight.add(openWithPhases(ctx, h.wrapper, call), &cmds[0], cmds, call), nil
 }
 
 func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error {
@@ -185,8 +185,9 @@ func (h *hook) mayRecord(ctx context.Context) bool {
 	return ctx != nil && h.wrapper.MayRecord(ctx) && !h.isInternal(ctx)
 }
 
-// open starts call's span, and returns the context for the rest of the call.
-func open(ctx context.Context, w *spanutil.Wrapper, call *spanutil.Call) context.Context {
+// openWithPhases starts call's span, and returns the context for the rest of the call. With
+// [gaptrace.WithPhases], the context logs what happens inside the call.
+func openWithPhases(ctx context.Context, w *spanutil.Wrapper, call *spanutil.Call) context.Context {
 	ctx = call.Open(ctx)
 	if w.Options.Phases && call.Sampled() {
 		ctx = withPhases(ctx, call)

@@ -83,7 +83,7 @@ func (h *hook) hookSentinels(client reflect.Value) {
 		if !sentinels.mayRecord(ctx) {
 			return ask(ctx)
 		}
-		err = record(ctx, h.wrapper, "sentinel", redis.NewCmd(ctx, "sentinel"), nil, func(ctx context.Context) error {
+		err = run(ctx, h.wrapper, "sentinel", redis.NewCmd(ctx, "sentinel"), nil, func(ctx context.Context) error {
 			slots, err = ask(ctx)
 			return err
 		})

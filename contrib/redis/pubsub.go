@@ -53,7 +53,7 @@ func (p *PubSub) ReceiveTimeout(ctx context.Context, timeout time.Duration) (rec
 		deadline, ok := ctx.Deadline()
 		return !ok || deadline.After(start.Add(timeout))
 	}
-	err = record(ctx, p.wrapper, "receive", p.PubSub, nothingCame, func(ctx context.Context) error {
+	err = run(ctx, p.wrapper, "receive", p.PubSub, nothingCame, func(ctx context.Context) error {
 		received, err = p.PubSub.ReceiveTimeout(ctx, timeout)
 		return err
 	})
@@ -63,7 +63,7 @@ func (p *PubSub) ReceiveTimeout(ctx context.Context, timeout time.Duration) (rec
 // ReceiveMessage is [redis.PubSub.ReceiveMessage]. It is one span, even if answers to Subscribe or
 // Ping come before the message.
 func (p *PubSub) ReceiveMessage(ctx context.Context) (message *redis.Message, err error) {
-	err = record(ctx, p.wrapper, "receive", p.PubSub, nil, func(ctx context.Context) error {
+	err = run(ctx, p.wrapper, "receive", p.PubSub, nil, func(ctx context.Context) error {
 		message, err = p.PubSub.ReceiveMessage(ctx)
 		return err
 	})
@@ -111,14 +111,14 @@ func (p *PubSub) send(
 	for _, arg := range args {
 		words = append(words, arg)
 	}
-	return record(ctx, p.wrapper, name, redis.NewCmd(ctx, words...), nil, func(ctx context.Context) error {
+	return run(ctx, p.wrapper, name, redis.NewCmd(ctx, words...), nil, func(ctx context.Context) error {
 		return send(ctx, args...)
 	})
 }
 
-// record calls do and records it as "redis " plus name. The error of do is a failure, unless
-// expected is not nil and returns true.
-func record(
+// run calls do and records it as "redis " plus name. The error of do is a failure, unless expected
+// is not nil and returns true.
+func run(
 	ctx context.Context, w *spanutil.Wrapper, name string, request any,
 	expected func(error) bool, do func(context.Context) error,
 ) error {
@@ -138,7 +138,7 @@ func record(
 			call.Statement(string(commandOf(cmd).AppendTo(nil, cmd.Args())))
 		}
 	}
-	err := do(open(ctx, w, call))
+	err := do(openWithPhases(ctx, w, call))
 	if call.Answered(spanutil.Uncounted) && err != nil && (expected == nil || !expected(err)) {
 		call.Fail(redactError(err, false))
 	}

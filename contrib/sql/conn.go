@@ -144,7 +144,7 @@ func runQuery(c call, do func() (driver.Rows, error)) (driver.Rows, error) {
 		c.finish(err)
 		return result, err // an unsampled call returns the driver's own rows
 	}
-	c.describe()
+	c.tagSpan()
 	c.db.open.add(c.recorded)
 	return watch(result, c), nil
 }
@@ -156,10 +156,10 @@ func (c call) finish(err error) {
 		c.wait.discard(c.recorded)
 	case !c.recorded.Answered(spanutil.Uncounted): // ends the call's time before any hook runs; false: not sampled
 	case c.retried(err):
-		c.describe()
+		c.tagSpan()
 		c.recorded.Finish(nil) // no failure: the next attempt has a span of its own
 	default:
-		c.describe()
+		c.tagSpan()
 		c.recorded.Finish(c.failure(err))
 	}
 	if c.retried(err) {
@@ -170,8 +170,8 @@ func (c call) finish(err error) {
 // retried reports whether database/sql may retry after err.
 func (c call) retried(err error) bool { return errors.Is(err, driver.ErrBadConn) && !c.final }
 
-// describe tags the span of a sampled call.
-func (c call) describe() {
+// tagSpan tags the span of a sampled call.
+func (c call) tagSpan() {
 	for _, t := range c.db.tags {
 		c.recorded.Tag(t.Key, t.Value)
 	}
@@ -197,7 +197,7 @@ func (c call) unwound() {
 		return
 	}
 	if c.recorded.Answered(spanutil.Uncounted) {
-		c.describe()
+		c.tagSpan()
 	}
 	c.recorded.Finish(spanutil.ErrUnwound)
 }

@@ -46,7 +46,7 @@ func (d *DB) leave(w *poolWait, err error) {
 			err = nil // the caller got a connection, and err came later
 		}
 		now := time.Now()
-		w.end(db, now, err)
+		w.endAt(db, now, err)
 		db.open.check(now) // forgotten rows may hold all connections
 	}
 	w.unreported.Swap(nil).Finish(nil) // no call to the driver followed that would report it

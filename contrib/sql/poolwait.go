@@ -75,7 +75,7 @@ func (db *database) poolWaitOf(ctx context.Context) *poolWait {
 func (db *database) endPoolWait(ctx context.Context) *poolWait {
 	w := db.poolWaitOf(ctx)
 	if w.waiting() {
-		w.end(db, time.Now(), nil)
+		w.endAt(db, time.Now(), nil)
 	}
 	return w
 }
@@ -101,8 +101,8 @@ func (w *poolWait) restart() {
 	}
 }
 
-// end ends the wait, unless it has ended.
-func (w *poolWait) end(db *database, at time.Time, err error) {
+// endAt ends the wait, unless it has ended.
+func (w *poolWait) endAt(db *database, at time.Time, err error) {
 	if w == nil {
 		return
 	}
@@ -163,14 +163,14 @@ func (r resetter) ResetSession(ctx context.Context) error {
 	bad := errors.Is(err, driver.ErrBadConn) // database/sql gets another connection; it ignores other errors
 	switch {
 	case end.Sub(start) > minReset:
-		wait.end(r.db, start, nil)
+		wait.endAt(r.db, start, nil)
 		reset := r.db.pastCall(ctx, "sql reset", start, end)
 		if !bad {
 			reset.Fail(err)
 		}
 		wait.addReset(reset)
 	case !bad:
-		wait.end(r.db, end, nil)
+		wait.endAt(r.db, end, nil)
 	}
 	if bad {
 		wait.restart()
@@ -185,7 +185,7 @@ func (db *database) pastCall(ctx context.Context, operation string, start, end t
 	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
 	c := call{recorded: db.wrapper.Waited(ctx, what, start, end), db: db, request: request}
 	if c.recorded.Sampled() {
-		c.describe()
+		c.tagSpan()
 	}
 	return c.recorded
 }

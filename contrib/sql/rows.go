@@ -42,7 +42,7 @@ func (r *rows) wait() spanutil.Wait {
 	}
 	if call := r.call.recorded.Resume(); call != nil {
 		r.call.recorded = call
-		r.call.describe()
+		r.call.tagSpan()
 		spanutil.Watch(call, r)
 		r.call.db.open.add(call)
 		return call.Wait()
