@@ -213,39 +213,34 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 func TestFailureOfNetwork(t *testing.T) {
 	broken := errors.New("connection reset")
 	for name, tt := range map[string]struct {
-		network  network
-		want     string // of the span
-		err      error
-		bodyErr  error
-		bodyText string
+		status int    // of the response; 0: there is none
+		body   string // up to where it breaks off
+		want   string // of the span
 	}{
-		"no connection": {
-			network: func(*http.Request) (*http.Response, error) { return nil, broken },
-			want:    "connection reset", err: broken,
-		},
-		"a body that breaks off": {
-			network: func(*http.Request) (*http.Response, error) {
-				return answer(200, io.MultiReader(strings.NewReader(`{"hits`), iotest.ErrReader(broken))), nil
-			},
-			want: "connection reset", bodyErr: broken, bodyText: `{"hits`,
-		},
-		"a reason that breaks off": {
-			network: func(*http.Request) (*http.Response, error) {
-				return answer(500, io.MultiReader(strings.NewReader(`{"error":{"type":"t",`), iotest.ErrReader(broken))), nil
-			},
-			want: "t", bodyErr: broken, bodyText: `{"error":{"type":"t",`,
-		},
+		"no connection":            {0, "", "connection reset"},
+		"a body that breaks off":   {200, `{"hits`, "connection reset"},
+		"a reason that breaks off": {500, `{"error":{"type":"t",`, "t"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tracer := spantest.NewTracer()
-			c := newWrapped(t, tracer, elasticsearch.Config{Transport: tt.network, DisableRetry: true})
+			c := newWrapped(t, tracer, elasticsearch.Config{DisableRetry: true, Transport: network(
+				func(*http.Request) (*http.Response, error) {
+					if tt.status == 0 {
+						return nil, broken
+					}
+					return answer(tt.status, io.MultiReader(strings.NewReader(tt.body), iotest.ErrReader(broken))), nil
+				})})
 			res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))
-			if err != tt.err { //nolint:errorlint // identity is the promise
-				t.Errorf("got %v, want %v", err, tt.err)
-			}
-			if err == nil {
+			if tt.status == 0 {
+				if err != broken { //nolint:errorlint // identity is the promise
+					t.Errorf("got %v, want %v", err, broken)
+				}
+			} else {
+				if err != nil {
+					t.Fatal(err)
+				}
 				text, err := io.ReadAll(res.Body)
-				if err != tt.bodyErr || string(text) != tt.bodyText { //nolint:errorlint // identity is the promise
+				if err != broken || string(text) != tt.body { //nolint:errorlint // identity is the promise
 					t.Errorf("the caller read %q, %v", text, err)
 				}
 				res.Body.Close()
@@ -300,8 +295,7 @@ func TestPanicPassesThrough(t *testing.T) {
 		},
 		"in the request body": func(req *http.Request) (*http.Response, error) {
 			_, err := io.ReadAll(req.Body)
-			return nil,
-				err
+			return nil, err
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

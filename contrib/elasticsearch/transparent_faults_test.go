@@ -20,106 +20,96 @@ import (
 // page is a response of a proxy.
 const page = "<html><body><h1>502 Bad Gateway</h1>" + `<p>"error": {"type": "hunter2"}</p></body></html>`
 
-// faults are servers that fail. attempt counts from 1.
-var faults = map[string]struct {
-	serve func(w http.ResponseWriter, r *http.Request, attempt int)
-	cfg   elasticsearch.Config
-	want  string // status, attempts and message of the span
-}{
-	"502, then well": {
-		serve: func(w http.ResponseWriter, _ *http.Request, attempt int) {
-			answerWith(w, []int{502, 200}[attempt-1], "{}")
-		},
-		want: "200 2 ",
-	},
-	"503, 504, then well": {
-		serve: func(w http.ResponseWriter, _ *http.Request, attempt int) {
-			answerWith(w, []int{503, 504, 200}[attempt-1], "{}")
-		},
-		want: "200 3 ",
-	},
+// fault is a server that fails.
+type fault struct {
+	statuses []int             // in turn; the last one is repeated
+	header   map[string]string // besides Elasticsearch's
+	body     string
+	serve    http.HandlerFunc // instead of the fields above, if it is not nil
+	cfg      elasticsearch.Config
+	want     string // status, attempts and message of the span
+}
+
+var faults = map[string]fault{
+	"502, then well":      {statuses: []int{502, 200}, body: "{}", want: "200 2 "},
+	"503, 504, then well": {statuses: []int{503, 504, 200}, body: "{}", want: "200 3 "},
 	"504 for ever": {
-		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
-			answerWith(w, 504, `{"error":{"type":"gateway","reason":"late"}}`)
-		},
+		statuses: []int{504}, body: `{"error":{"type":"gateway","reason":"late"}}`,
 		want: "504 4 gateway: late",
 	},
 	"429": { // not retried by default
-		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
-			answerWith(w, 429, `{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":429}`)
-		},
-		want: "429 <nil> circuit_breaking_exception: [parent] Data too large",
+		statuses: []int{429},
+		body:     `{"error":{"type":"circuit_breaking_exception","reason":"[parent] Data too large"},"status":429}`,
+		want:     "429 <nil> circuit_breaking_exception: [parent] Data too large",
 	},
 	"429, tried again": {
-		serve: func(w http.ResponseWriter, _ *http.Request, attempt int) {
-			answerWith(w, []int{429, 200}[attempt-1], "{}")
-		},
-		cfg:  elasticsearch.Config{RetryOnStatus: []int{429}},
+		statuses: []int{429, 200}, body: "{}", cfg: elasticsearch.Config{RetryOnStatus: []int{429}},
 		want: "200 2 ",
 	},
-	"a proxy's page": {
-		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
-			w.Header().Set("Content-Type", "text/html")
-			w.WriteHeader(502)
-			io.WriteString(w, page)
-		},
-		cfg:  elasticsearch.Config{DisableRetry: true},
+	"a proxy's error": {
+		serve: serveProxyError, cfg: elasticsearch.Config{DisableRetry: true},
 		want: "502 <nil> 502 Bad Gateway",
 	},
-	"a proxy's page that claims to be well": { // go-elasticsearch requires Elasticsearch's header
-		serve: func(w http.ResponseWriter, _ *http.Request, _ int) { io.WriteString(w, page) },
-		want:  "200 <nil> ",
-	},
+	"a proxy's page": {serve: serveProxyPage, want: "200 <nil> "},
 	"JSON that breaks off": {
-		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
-			w.Header().Set("Content-Length", "100")
-			answerWith(w, 200, `{"hits":{`)
-		},
+		statuses: []int{200}, header: map[string]string{"Content-Length": "100"}, body: `{"hits":{`,
 		want: "200 <nil> unexpected EOF",
 	},
 	"a reason that breaks off": {
-		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
-			w.Header().Set("Content-Length", "100")
-			answerWith(w, 400, `{"error":{"type":"parsing_exception","reas`)
-		},
+		statuses: []int{400}, header: map[string]string{"Content-Length": "100"},
+		body: `{"error":{"type":"parsing_exception","reas`,
 		want: "400 <nil> parsing_exception",
 	},
 	"invalid gzip": {
-		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
-			w.Header().Set("Content-Encoding", "gzip")
-			answerWith(w, 200, "hunter2, and no gzip at all")
-		},
+		statuses: []int{200}, header: map[string]string{"Content-Encoding": "gzip"},
+		body: "hunter2, and no gzip at all",
 		want: "200 <nil> gzip: invalid header",
 	},
 	"gzip that breaks off": {
-		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
-			w.Header().Set("Content-Encoding", "gzip")
-			answerWith(w, 200, "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xffhunter2")
-		},
+		statuses: []int{200}, header: map[string]string{"Content-Encoding": "gzip"},
+		body: "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xffhunter2",
 		want: "200 <nil> flate: corrupt input before offset 5",
 	},
-	"no answer": {
-		serve: func(http.ResponseWriter, *http.Request, int) { panic(http.ErrAbortHandler) },
-		want:  "<nil> 4 EOF",
-	},
-	"drops that come late": {
-		serve: func(w http.ResponseWriter, _ *http.Request, _ int) {
-			for _, drop := range []string{`{"hits"`, `:{"hits"`, `:[`, `]}`, `}`} {
-				answerWith(w, 0, drop)
-				w.(http.Flusher).Flush()
-				time.Sleep(2 * time.Millisecond)
-			}
-		},
-		want: "200 <nil> ",
-	},
-	"no end, until the context is over": {
-		serve: func(w http.ResponseWriter, r *http.Request, _ int) {
-			for r.Context().Err() == nil {
-				answerWith(w, 0, strings.Repeat("x", 4096))
-			}
-		},
-		want: "200 <nil> context canceled",
-	},
+	"no answer":                         {serve: hangUp, want: "<nil> 4 EOF"},
+	"drops that come late":              {serve: serveDrops, want: "200 <nil> "},
+	"no end, until the context is over": {serve: serveForever, want: "200 <nil> context canceled"},
+}
+
+// answer answers an attempt, counted from 1.
+func (f fault) answer(w http.ResponseWriter, r *http.Request, attempt int) {
+	if f.serve != nil {
+		f.serve(w, r)
+		return
+	}
+	for key, value := range f.header {
+		w.Header().Set(key, value)
+	}
+	answerWith(w, f.statuses[min(attempt, len(f.statuses))-1], f.body)
+}
+
+func serveProxyError(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(502)
+	io.WriteString(w, page)
+}
+
+// serveProxyPage claims to be well, but lacks the header that go-elasticsearch requires.
+func serveProxyPage(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, page) }
+
+func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+func serveDrops(w http.ResponseWriter, _ *http.Request) {
+	for _, drop := range []string{`{"hits"`, `:{"hits"`, `:[`, `]}`, `}`} {
+		answerWith(w, 0, drop)
+		w.(http.Flusher).Flush()
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+func serveForever(w http.ResponseWriter, r *http.Request) {
+	for r.Context().Err() == nil {
+		answerWith(w, 0, strings.Repeat("x", 4096))
+	}
 }
 
 // answerWith answers like Elasticsearch. A status of 0 means 200, or that the response goes on.
@@ -137,7 +127,7 @@ func TestTransparentServerFaults(t *testing.T) {
 			observe := func(wrap func(*elasticsearch.Client) *elasticsearch.Client, ctx context.Context) string {
 				var attempts atomic.Int64
 				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					tt.serve(w, r, int(attempts.Add(1)))
+					tt.answer(w, r, int(attempts.Add(1)))
 				}))
 				defer server.Close()
 				transport := &http.Transport{}

@@ -254,44 +254,12 @@ func describeMetrics(c *elasticsearch.Client) string {
 	return fmt.Sprint(m, err)
 }
 
-// abilities are transports with one optional interface each.
-var abilities = map[string]func() elastictransport.Interface{
-	"nothing more": func() elastictransport.Interface { return plain{fromMemory{}} },
-	"be measured": func() elastictransport.Interface {
-		return struct {
-			plain
-			measurable
-		}{plain{fromMemory{}}, measurable{}}
-	},
-	"discover": func() elastictransport.Interface {
-		return struct {
-			plain
-			discoverable
-		}{plain{fromMemory{}}, discoverable{}}
-	},
-	"be closed": func() elastictransport.Interface {
-		return struct {
-			plain
-			closes
-		}{plain{fromMemory{}}, closes{}}
-	},
-	"be instrumented with nothing": func() elastictransport.Interface {
-		return struct {
-			plain
-			uninstrumented
-		}{plain{fromMemory{}}, uninstrumented{}}
-	},
-	"all that the library's can": func() elastictransport.Interface {
-		c, _ := elasticsearch.NewClient(elasticsearch.Config{Transport: fromMemory{}})
-		return c.Transport
-	},
-}
-
+// Transports with one optional interface each.
 type (
-	measurable     struct{}
-	discoverable   struct{}
-	closes         struct{}
-	uninstrumented struct{}
+	measurable     struct{ plain }
+	discoverable   struct{ plain }
+	closes         struct{ plain }
+	uninstrumented struct{ plain }
 )
 
 func (measurable) Metrics() (elastictransport.Metrics, error) {
@@ -304,24 +272,41 @@ func (closes) Close(context.Context) error                                      
 func (uninstrumented) InstrumentationEnabled() (_ elastictransport.Instrumentation) { return nil }
 
 func TestTransparentOptionalInterfaces(t *testing.T) {
-	for name, transport := range abilities {
+	memory := plain{fromMemory{}}
+	for name, transport := range map[string]elastictransport.Interface{
+		"nothing more":                 memory,
+		"be measured":                  measurable{memory},
+		"discover":                     discoverable{memory},
+		"be closed":                    closes{memory},
+		"be instrumented with nothing": uninstrumented{memory},
+	} {
 		t.Run(name, func(t *testing.T) {
 			eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
-				c := newClient(t, elasticsearch.Config{})
-				c.Transport = wrap(transport())
-				var seen []any
-				metrics, err := c.Metrics()
-				seen = append(seen, metrics, err, c.DiscoverNodes())
-				res, err := c.Info(c.Info.WithContext(ctx))
-				seen = append(seen, res, err)
-				if closer, ok := c.Transport.(elastictransport.Closeable); ok {
-					seen = append(seen, closer.Close(ctx), closer.Close(ctx), c.DiscoverNodes())
-				}
-				res, err = c.Info(c.Info.WithContext(ctx))
-				return fmt.Sprintln(append(seen, res, err)...)
+				return useAll(t, ctx, wrap(transport))
 			})
 		})
 	}
+	t.Run("all that the library's can", func(t *testing.T) {
+		eachTracer(t, func(t *testing.T, ctx context.Context, wrap wrapFunc) string {
+			return useAll(t, ctx, wrap(newClient(t, elasticsearch.Config{Transport: fromMemory{}}).Transport))
+		})
+	})
+}
+
+// useAll uses all that a client can do with transport, and describes what it gets.
+func useAll(t *testing.T, ctx context.Context, transport elastictransport.Interface) string {
+	c := newClient(t, elasticsearch.Config{})
+	c.Transport = transport
+	var seen []any
+	metrics, err := c.Metrics()
+	seen = append(seen, metrics, err, c.DiscoverNodes())
+	res, err := c.Info(c.Info.WithContext(ctx))
+	seen = append(seen, res, err)
+	if closer, ok := c.Transport.(elastictransport.Closeable); ok {
+		seen = append(seen, closer.Close(ctx), closer.Close(ctx), c.DiscoverNodes())
+	}
+	res, err = c.Info(c.Info.WithContext(ctx))
+	return fmt.Sprintln(append(seen, res, err)...)
 }
 
 func TestTransparentErrors(t *testing.T) {

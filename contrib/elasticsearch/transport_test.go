@@ -455,32 +455,17 @@ func TestBodyNeverClosedOfOpenConnection(t *testing.T) {
 		server.CloseClientConnections()
 		server.Close()
 	})
-	for operation, forget := range map[string]func(ctx context.Context, c *elasticsearch.Client,
-		typed *elasticsearch.TypedClient) error{
-		"elasticsearch info": func(ctx context.Context, c *elasticsearch.Client, _ *elasticsearch.TypedClient) error {
-			_, err := c.Info(c.Info.WithContext(ctx))
-			return err
-		},
-		"elasticsearch indices.get": func(ctx context.Context, c *elasticsearch.Client, _ *elasticsearch.TypedClient) error {
-			_, err := c.Indices.Get([]string{"missing"}, c.Indices.Get.WithContext(ctx))
-			return err
-		},
-		"elasticsearch bulk": func(ctx context.Context, c *elasticsearch.Client, _ *elasticsearch.TypedClient) error {
-			_, err := c.Bulk(strings.NewReader("{}"), c.Bulk.WithContext(ctx))
-			return err
-		},
-		"elasticsearch search": func(ctx context.Context, _ *elasticsearch.Client, typed *elasticsearch.TypedClient) error {
-			_, err := typed.Search().Perform(ctx)
-			return err
-		},
+	for operation, forget := range map[string]func(context.Context, *elasticsearch.Client) error{
+		"elasticsearch info":        forgetInfo,
+		"elasticsearch indices.get": forgetMissingIndex,
+		"elasticsearch bulk":        forgetBulk,
+		"elasticsearch search":      forgetTypedSearch,
 	} {
 		t.Run(operation, func(t *testing.T) {
 			tracer := spantest.NewTracer()
 			ctx := underParent(t, tracer)
 			cfg := elasticsearch.Config{Addresses: []string{server.URL}, Transport: &http.Transport{}}
-			c := newWrapped(t, tracer, cfg)
-			typed := gapes.WrapTyped(newTyped(t, cfg), gaptrace.WithTracer(tracer))
-			if err := forget(ctx, c, typed); err != nil {
+			if err := forget(ctx, newWrapped(t, tracer, cfg)); err != nil {
 				t.Fatal(err)
 			}
 			for deadline := time.Now().Add(30 * time.Second); named(tracer, operation) == nil; {
@@ -495,4 +480,29 @@ func TestBodyNeverClosedOfOpenConnection(t *testing.T) {
 			}
 		})
 	}
+}
+
+func forgetInfo(ctx context.Context, c *elasticsearch.Client) error {
+	_, err := c.Info(c.Info.WithContext(ctx))
+	return err
+}
+
+func forgetMissingIndex(ctx context.Context, c *elasticsearch.Client) error {
+	_, err := c.Indices.Get([]string{"missing"}, c.Indices.Get.WithContext(ctx))
+	return err
+}
+
+func forgetBulk(ctx context.Context, c *elasticsearch.Client) error {
+	_, err := c.Bulk(strings.NewReader("{}"), c.Bulk.WithContext(ctx))
+	return err
+}
+
+func forgetTypedSearch(ctx context.Context, c *elasticsearch.Client) error {
+	typed, err := elasticsearch.NewTypedClient(elasticsearch.Config{})
+	if err != nil {
+		return err
+	}
+	typed.Transport = c.Transport
+	_, err = typed.Search().Perform(ctx)
+	return err
 }

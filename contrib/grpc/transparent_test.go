@@ -78,113 +78,141 @@ type use func(o *observer, ctx context.Context, client pb.TestServiceClient)
 
 // uses are observed raw, and wrapped on either side.
 var uses = map[string]use{
-	"unary": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		var header, trailer metadata.MD
-		var server peer.Peer
-		resp, err := client.UnaryCall(ctx, unaryRequest(4),
-			grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&server), o.onFinish())
-		o.note("client", "%v, %s, header %v, trailer %v, %v", resp, details(err), header, trailer, server.Addr)
-	},
-	"unary, failed": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		var trailer metadata.MD
-		req := &pb.SimpleRequest{ResponseStatus: &pb.EchoStatus{Code: 5, Message: "none"}}
-		resp, err := client.UnaryCall(ctx, req, grpc.Trailer(&trailer))
-		o.note("client", "%v, %s, trailer %v", resp, details(err), trailer)
-	},
-	"unary, compressed": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		resp, err := client.UnaryCall(ctx, unaryRequest(1000), grpc.UseCompressor(gzip.Name))
-		o.note("client", "%v, %s", len(resp.GetPayload().GetBody()), details(err))
-	},
-	"unary, too large": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		_, err := client.UnaryCall(ctx, unaryRequest(100), grpc.MaxCallRecvMsgSize(10))
+	"unary":                    useUnary,
+	"unary, failed":            useUnaryFailed,
+	"unary, compressed":        useCompressor,
+	"unary, too large":         useLimit,
+	"unary, not implemented":   useUnimplemented,
+	"unary, too late":          usePastDeadline,
+	"metadata of its own":      useOwnMetadata,
+	"metadata that is refused": useRefusedMetadata,
+	"download":                 useDownload,
+	"upload":                   useUpload,
+	"both ways":                useBothWays,
+	"sent after CloseSend":     useAfterCloseSend,
+	"canceled":                 useCanceled,
+	"no such message":          useOtherMessage,
+}
+
+func useUnary(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	var header, trailer metadata.MD
+	var server peer.Peer
+	resp, err := client.UnaryCall(ctx, unaryRequest(4),
+		grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&server), o.onFinish())
+	o.note("client", "%v, %s, header %v, trailer %v, %v", resp, details(err), header, trailer, server.Addr)
+}
+
+func useUnaryFailed(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	var trailer metadata.MD
+	req := &pb.SimpleRequest{ResponseStatus: &pb.EchoStatus{Code: 5, Message: "none"}}
+	resp, err := client.UnaryCall(ctx, req, grpc.Trailer(&trailer))
+	o.note("client", "%v, %s, trailer %v", resp, details(err), trailer)
+}
+
+func useCompressor(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	resp, err := client.UnaryCall(ctx, unaryRequest(1000), grpc.UseCompressor(gzip.Name))
+	o.note("client", "%v, %s", len(resp.GetPayload().GetBody()), details(err))
+}
+
+func useLimit(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	_, err := client.UnaryCall(ctx, unaryRequest(100), grpc.MaxCallRecvMsgSize(10))
+	o.note("client", "%s", details(err))
+}
+
+func useUnimplemented(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	_, err := client.UnimplementedCall(ctx, &pb.Empty{})
+	o.note("client", "%s", details(err))
+}
+
+func usePastDeadline(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	ctx, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
+	defer cancel()
+	_, err := client.UnaryCall(ctx, &pb.SimpleRequest{})
+	o.note("client", "%s", details(err))
+}
+
+func useOwnMetadata(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	ctx = metadata.NewOutgoingContext(ctx, metadata.MD{"k": {"1", "2"}, "data-bin": {"\x00\xff"}})
+	ctx = metadata.AppendToOutgoingContext(ctx, "K", "3", "user-agent", "mine")
+	_, err := client.UnaryCall(ctx, &pb.SimpleRequest{})
+	o.note("client", "%s", details(err))
+}
+
+func useRefusedMetadata(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	_, err := client.UnaryCall(metadata.NewOutgoingContext(ctx, metadata.MD{"Upper": {"1"}}), &pb.SimpleRequest{})
+	o.note("client", "%s", details(err))
+	_, err = client.FullDuplexCall(metadata.AppendToOutgoingContext(ctx, "k", "\n"))
+	o.note("client", "%s", details(err))
+}
+
+func useDownload(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	stream, err := client.StreamingOutputCall(ctx, askStatus(codes.Aborted, 1, 2, 3), o.onFinish())
+	o.note("client", "%s", details(err))
+	header, err := stream.Header()
+	o.note("client", "header %v, %s", header, details(err))
+	for range 6 {
+		resp, err := stream.Recv()
+		o.note("client", "%v, %s", resp, details(err))
+	}
+	o.note("client", "trailer %v", stream.Trailer())
+}
+
+func useUpload(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	stream, err := client.StreamingInputCall(ctx)
+	o.note("client", "%s", details(err))
+	for range 3 {
+		err := stream.Send(&pb.StreamingInputCallRequest{Payload: &pb.Payload{Body: []byte("12")}})
 		o.note("client", "%s", details(err))
-	},
-	"unary, not implemented": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		_, err := client.UnimplementedCall(ctx, &pb.Empty{})
-		o.note("client", "%s", details(err))
-	},
-	"unary, too late": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		ctx, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
-		defer cancel()
-		_, err := client.UnaryCall(ctx, &pb.SimpleRequest{})
-		o.note("client", "%s", details(err))
-	},
-	"metadata of its own": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		ctx = metadata.NewOutgoingContext(ctx, metadata.MD{"k": {"1", "2"}, "data-bin": {"\x00\xff"}})
-		ctx = metadata.AppendToOutgoingContext(ctx, "K", "3", "user-agent", "mine")
-		_, err := client.UnaryCall(ctx, &pb.SimpleRequest{})
-		o.note("client", "%s", details(err))
-	},
-	"metadata that is refused": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		_, err := client.UnaryCall(metadata.NewOutgoingContext(ctx, metadata.MD{"Upper": {"1"}}), &pb.SimpleRequest{})
-		o.note("client", "%s", details(err))
-		_, err = client.FullDuplexCall(metadata.AppendToOutgoingContext(ctx, "k", "\n"))
-		o.note("client", "%s", details(err))
-	},
-	"download": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		stream, err := client.StreamingOutputCall(ctx, askStatus(codes.Aborted, 1, 2, 3), o.onFinish())
-		o.note("client", "%s", details(err))
-		header, err := stream.Header()
-		o.note("client", "header %v, %s", header, details(err))
-		for range 6 {
+	}
+	resp, err := stream.CloseAndRecv()
+	o.note("client", "%v, %s, %s", resp, details(err), details(stream.CloseSend()))
+	o.note("client", "%s", details(stream.RecvMsg(&pb.Empty{})))
+	o.note("client", "%s", details(stream.SendMsg(&pb.Empty{})))
+}
+
+func useBothWays(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	stream, err := client.FullDuplexCall(ctx)
+	o.note("client", "%s", details(err))
+	for i := range int32(3) {
+		o.note("client", "%s", details(stream.Send(ask(i, i))))
+		for range 2 {
 			resp, err := stream.Recv()
 			o.note("client", "%v, %s", resp, details(err))
 		}
-		o.note("client", "trailer %v", stream.Trailer())
-	},
-	"upload": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		stream, err := client.StreamingInputCall(ctx)
-		o.note("client", "%s", details(err))
-		for range 3 {
-			err := stream.Send(&pb.StreamingInputCallRequest{Payload: &pb.Payload{Body: []byte("12")}})
-			o.note("client", "%s", details(err))
-		}
-		resp, err := stream.CloseAndRecv()
-		o.note("client", "%v, %s, %s", resp, details(err), details(stream.CloseSend()))
-		o.note("client", "%s", details(stream.RecvMsg(&pb.Empty{})))
-		o.note("client", "%s", details(stream.SendMsg(&pb.Empty{})))
-	},
-	"both ways": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		stream, err := client.FullDuplexCall(ctx)
-		o.note("client", "%s", details(err))
-		for i := range int32(3) {
-			o.note("client", "%s", details(stream.Send(ask(i, i))))
-			for range 2 {
-				resp, err := stream.Recv()
-				o.note("client", "%v, %s", resp, details(err))
-			}
-		}
-		o.note("client", "%s", details(stream.Send(askStatus(codes.ResourceExhausted))))
-		resp, err := stream.Recv()
-		o.note("client", "%v, %s, %s", resp, details(err), withoutIDs(stream.Trailer()))
-		o.note("client", "%s", details(stream.Send(ask(1))))
-		server, ok := peer.FromContext(stream.Context())
-		o.note("client", "%v %v", server.Addr, ok)
-	},
-	"sent after CloseSend": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		o.ignore = "server" // the stream's end and its reset race
-		stream, err := client.FullDuplexCall(ctx)
-		o.note("client", "%s, %s, %s", details(err), details(stream.CloseSend()), details(stream.Send(ask(1))))
-	},
-	"canceled": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		ctx, cancel := context.WithCancel(ctx)
-		stream, err := client.FullDuplexCall(ctx)
-		o.note("client", "%s, %s", details(err), details(stream.Send(ask(1))))
-		resp, err := stream.Recv()
-		o.note("client", "%v, %s", resp, details(err))
-		cancel()
-		resp, err = stream.Recv()
-		o.note("client", "%v, %s", resp, details(err))
-		o.note("client", "%s", details(stream.Send(ask(1))))
-	},
-	"no such message": func(o *observer, ctx context.Context, client pb.TestServiceClient) {
-		stream, err := client.FullDuplexCall(ctx)
-		o.note("client", "%s, %s", details(err), details(stream.Send(ask(1))))
-		resp, err := stream.Recv() // from here on the server knows of it
-		o.note("client", "%v, %s, %s", resp, details(err), details(stream.SendMsg("no message")))
-		_, err = stream.Recv()
-		o.note("client", "%s", details(err))
-	},
+	}
+	o.note("client", "%s", details(stream.Send(askStatus(codes.ResourceExhausted))))
+	resp, err := stream.Recv()
+	o.note("client", "%v, %s, %s", resp, details(err), withoutIDs(stream.Trailer()))
+	o.note("client", "%s", details(stream.Send(ask(1))))
+	server, ok := peer.FromContext(stream.Context())
+	o.note("client", "%v %v", server.Addr, ok)
+}
+
+func useAfterCloseSend(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	o.ignore = "server" // the stream's end and its reset race
+	stream, err := client.FullDuplexCall(ctx)
+	o.note("client", "%s, %s, %s", details(err), details(stream.CloseSend()), details(stream.Send(ask(1))))
+}
+
+func useCanceled(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	ctx, cancel := context.WithCancel(ctx)
+	stream, err := client.FullDuplexCall(ctx)
+	o.note("client", "%s, %s", details(err), details(stream.Send(ask(1))))
+	resp, err := stream.Recv()
+	o.note("client", "%v, %s", resp, details(err))
+	cancel()
+	resp, err = stream.Recv()
+	o.note("client", "%v, %s", resp, details(err))
+	o.note("client", "%s", details(stream.Send(ask(1))))
+}
+
+func useOtherMessage(o *observer, ctx context.Context, client pb.TestServiceClient) {
+	stream, err := client.FullDuplexCall(ctx)
+	o.note("client", "%s, %s", details(err), details(stream.Send(ask(1))))
+	resp, err := stream.Recv() // from here on the server knows of it
+	o.note("client", "%v, %s, %s", resp, details(err), details(stream.SendMsg("no message")))
+	_, err = stream.Recv()
+	o.note("client", "%s", details(err))
 }
 
 // observe returns all that a client and its server can see, with these sides wrapped.

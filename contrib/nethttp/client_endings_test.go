@@ -1,7 +1,6 @@
 package nethttp_test
 
 import (
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -87,162 +85,194 @@ func (end ending) test(t *testing.T, protocol string) {
 
 // closedEndings are responses that are read, or closed, or have no body.
 var closedEndings = map[string]ending{
-	"no body":     {path: "/empty", want: "200"},
-	"a body":      {path: "/text", want: "200"},
-	"503":         {path: "/503", want: "503 failed"},
-	"early hints": {path: "/hints", want: "202"},
-	"Close before EOF": {path: "/large", want: "200", use: func(v visit, path string) error {
-		resp, err := v.get(path)
-		if err == nil {
-			err = resp.Body.Close()
-			v.wantEnded(1)
-		}
-		return err
-	}},
-	"Close twice": {path: "/text", want: "200", use: func(v visit, path string) error {
-		resp, err := v.get(path)
-		if err == nil {
-			err = errors.Join(resp.Body.Close(), resp.Body.Close())
-		}
-		return err
-	}},
+	"no body":                             {path: "/empty", want: "200"},
+	"a body":                              {path: "/text", want: "200"},
+	"503":                                 {path: "/503", want: "503 failed"},
+	"early hints":                         {path: "/hints", want: "202"},
+	"Close before EOF":                    {path: "/large", want: "200", use: closeBeforeEOF},
+	"Close twice":                         {path: "/text", want: "200", use: closeTwice},
 	"Close while another goroutine reads": {path: "/large", want: "200?", use: closeWhileReading},
 	"two goroutines read":                 {path: "/large", want: "200", use: readTogether},
 	"redirected three times":              {path: "/hops/3", want: "307, 307, 307, 200", use: postAndRead},
-	"100 Continue": {path: "/echo", want: "200", use: func(v visit, path string) error {
-		inner(v.client).ExpectContinueTimeout = time.Minute
-		req := v.request(v.ctx, "POST", path, strings.NewReader("body"))
-		req.Header.Set("Expect", "100-continue")
-		return readAndClose(v.client.Do(req))
-	}},
-	"101 Switching Protocols": {path: "/upgrade", want: "101", use: upgradeAndEcho, not: "HTTP/2"},
+	"100 Continue":                        {path: "/echo", want: "200", use: expectContinue},
+	"101 Switching Protocols":             {path: "/upgrade", want: "101", use: upgradeAndEcho, not: "HTTP/2"},
+}
+
+func closeBeforeEOF(v visit, path string) error {
+	resp, err := v.get(path)
+	if err == nil {
+		err = resp.Body.Close()
+		v.wantEnded(1)
+	}
+	return err
+}
+
+func closeTwice(v visit, path string) error {
+	resp, err := v.get(path)
+	if err == nil {
+		err = errors.Join(resp.Body.Close(), resp.Body.Close())
+	}
+	return err
+}
+
+func expectContinue(v visit, path string) error {
+	inner(v.client).ExpectContinueTimeout = time.Minute
+	req := v.request(v.ctx, "POST", path, strings.NewReader("body"))
+	req.Header.Set("Expect", "100-continue")
+	return readAndClose(v.client.Do(req))
 }
 
 // openEndings are responses that the caller does not close. They end when no more can come.
 var openEndings = map[string]ending{
-	"204":         {path: "/204", want: "204", use: getOnly},
-	"304":         {path: "/304", want: "304", use: getOnly},
-	"HEAD":        {path: "/text", want: "200", use: headOnly},
-	"HEAD of 503": {path: "/503", want: "503 failed", use: headOnly},
-	"EOF": {path: "/text", want: "200", use: func(v visit, path string) error {
-		resp, err := v.get(path)
-		if err == nil {
-			v.wantEnded(0)
-			_, err = io.Copy(io.Discard, resp.Body)
-			v.wantEnded(1)
-		}
-		return err
-	}},
-	"kept until later": {path: "/text", want: "200", use: func(v visit, path string) error {
-		resp, err := v.get(path)
-		if err != nil {
-			return err
-		}
-		for range 3 {
-			runtime.GC()
-		}
+	"204":                {path: "/204", want: "204", use: getOnly},
+	"304":                {path: "/304", want: "304", use: getOnly},
+	"HEAD":               {path: "/text", want: "200", use: headOnly},
+	"HEAD of 503":        {path: "/503", want: "503 failed", use: headOnly},
+	"EOF":                {path: "/text", want: "200", use: readToEOF},
+	"kept until later":   {path: "/text", want: "200", use: keepResponse},
+	"only the body kept": {path: "/text", want: "200", use: keepBody},
+}
+
+func readToEOF(v visit, path string) error {
+	resp, err := v.get(path)
+	if err == nil {
 		v.wantEnded(0)
-		return readAndClose(resp, nil)
-	}},
-	"only the body kept": {path: "/text", want: "200", use: func(v visit, path string) error {
-		resp, err := v.get(path)
-		if err != nil {
-			return err
-		}
-		body := resp.Body
-		for range 3 {
-			runtime.GC()
-		}
-		v.wantEnded(0)
-		text, err := io.ReadAll(body)
-		if string(text) != "text" {
-			err = errors.Join(err, fmt.Errorf("%q", text))
-		}
+		_, err = io.Copy(io.Discard, resp.Body)
+		v.wantEnded(1)
+	}
+	return err
+}
+
+func keepResponse(v visit, path string) error {
+	resp, err := v.get(path)
+	if err != nil {
 		return err
-	}},
+	}
+	for range 3 {
+		runtime.GC()
+	}
+	v.wantEnded(0)
+	return readAndClose(resp, nil)
+}
+
+func keepBody(v visit, path string) error {
+	resp, err := v.get(path)
+	if err != nil {
+		return err
+	}
+	body := resp.Body
+	for range 3 {
+		runtime.GC()
+	}
+	v.wantEnded(0)
+	text, err := io.ReadAll(body)
+	if string(text) != "text" {
+		err = errors.Join(err, fmt.Errorf("%q", text))
+	}
+	return err
 }
 
 // abandonedEndings are responses that become garbage before they are closed.
 var abandonedEndings = map[string]ending{
-	"a short body":             {path: "/text", want: "200 abandoned", use: abandon},
-	"the server still sending": {path: "/large", want: "200 abandoned", use: abandon},
-	"the server silent":        {path: "/headers", want: "200 abandoned", use: abandon},
-	"compressed":               {path: "/gzip", want: "200 abandoned", use: abandon},
-	"the client has a time-out": {path: "/large", want: "200 abandoned", use: func(v visit, path string) error {
-		v.client.Timeout = time.Hour
-		return abandon(v, path)
-	}},
-	"read in part": {path: "/large", want: "200 abandoned", use: func(v visit, path string) error {
-		resp, err := v.get(path)
-		if err == nil {
-			_, err = resp.Body.Read(make([]byte, 1))
-		}
-		v.collect()
+	"a short body":              {path: "/text", want: "200 abandoned", use: abandon},
+	"the server still sending":  {path: "/large", want: "200 abandoned", use: abandon},
+	"the server silent":         {path: "/headers", want: "200 abandoned", use: abandon},
+	"compressed":                {path: "/gzip", want: "200 abandoned", use: abandon},
+	"the client has a time-out": {path: "/large", want: "200 abandoned", use: abandonWithTimeout},
+	"read in part":              {path: "/large", want: "200 abandoned", use: abandonInPart},
+	"the headers kept":          {path: "/text", want: "200 abandoned", use: abandonBody},
+}
+
+func abandonWithTimeout(v visit, path string) error {
+	v.client.Timeout = time.Hour
+	return abandon(v, path)
+}
+
+func abandonInPart(v visit, path string) error {
+	resp, err := v.get(path)
+	if err == nil {
+		_, err = resp.Body.Read(make([]byte, 1))
+	}
+	v.collect()
+	return err
+}
+
+func abandonBody(v visit, path string) error {
+	resp, err := v.get(path)
+	if err != nil {
 		return err
-	}},
-	"the headers kept": {path: "/text", want: "200 abandoned", use: func(v visit, path string) error {
-		resp, err := v.get(path)
-		if err != nil {
-			return err
-		}
-		header, req := resp.Header, resp.Request
-		v.collect()
-		runtime.KeepAlive(header)
-		runtime.KeepAlive(req)
-		return nil
-	}},
+	}
+	header, req := resp.Header, resp.Request
+	v.collect()
+	runtime.KeepAlive(header)
+	runtime.KeepAlive(req)
+	return nil
 }
 
 const soon = 30 * time.Millisecond // of time-outs that run out
 
 // failedEndings are requests that return an error, or whose body does.
 var failedEndings = map[string]ending{
-	"a body that breaks off":      {path: "/half", want: "200 failed"},
-	"reset by the server":         {path: "/reset", want: "failed"},
-	"context's time-out":          {path: "/never", want: "failed", use: withTimeout(soon)},
-	"context's time-out, in body": {path: "/headers", want: "200 failed", use: withTimeout(100 * soon)},
-	"client's time-out":           {path: "/never", want: "failed", use: withClientTimeout(soon)},
-	"client's time-out, in body":  {path: "/headers", want: "200 failed", use: withClientTimeout(100 * soon)},
-	"ResponseHeaderTimeout": {path: "/never", want: "failed", use: func(v visit, path string) error {
-		inner(v.client).ResponseHeaderTimeout = soon
-		return readAll(v, path)
-	}},
-	"cancelled before": {path: "/text", want: "failed", use: func(v visit, path string) error {
-		ctx, cancel := context.WithCancel(v.ctx)
+	"a body that breaks off":       {path: "/half", want: "200 failed"},
+	"reset by the server":          {path: "/reset", want: "failed"},
+	"context's time-out":           {path: "/never", want: "failed", use: withTimeout(soon)},
+	"context's time-out, in body":  {path: "/headers", want: "200 failed", use: withTimeout(100 * soon)},
+	"client's time-out":            {path: "/never", want: "failed", use: withClientTimeout(soon)},
+	"client's time-out, in body":   {path: "/headers", want: "200 failed", use: withClientTimeout(100 * soon)},
+	"ResponseHeaderTimeout":        {path: "/never", want: "failed", use: withHeaderTimeout},
+	"cancelled before":             {path: "/text", want: "failed", use: cancelBefore},
+	"cancelled before the headers": {path: "/never", want: "failed", use: cancelBeforeHeaders},
+	"cancelled in the body":        {path: "/headers", want: "200 failed", use: cancelInBody},
+	"a request body that fails":    {path: "/echo", want: "failed", use: failRequestBody},
+	"refused":                      {path: "/text", want: "failed", use: refuseDial},
+	"a handshake that fails":       {want: "failed", use: failHandshake},
+}
+
+func withHeaderTimeout(v visit, path string) error {
+	inner(v.client).ResponseHeaderTimeout = soon
+	return readAll(v, path)
+}
+
+func cancelBefore(v visit, path string) error {
+	ctx, cancel := context.WithCancel(v.ctx)
+	cancel()
+	return readAndClose(v.client.Do(v.request(ctx, "GET", path, nil)))
+}
+
+func cancelBeforeHeaders(v visit, path string) error {
+	ctx, cancel := context.WithCancel(v.ctx)
+	defer cancel()
+	// The server reads the end of the request only after all before it was sent.
+	return readAndClose(v.client.Do(v.request(ctx, "POST", path, readerFunc(func([]byte) (int, error) {
 		cancel()
-		return readAndClose(v.client.Do(v.request(ctx, "GET", path, nil)))
-	}},
-	"cancelled before the headers": {path: "/never", want: "failed", use: func(v visit, path string) error {
-		ctx, cancel := context.WithCancel(v.ctx)
-		defer cancel()
-		// The server reads the end of the request only after all before it was sent.
-		return readAndClose(v.client.Do(v.request(ctx, "POST", path, readerFunc(func([]byte) (int, error) {
-			cancel()
-			return 0, io.EOF
-		}))))
-	}},
-	"cancelled in the body": {path: "/headers", want: "200 failed", use: func(v visit, path string) error {
-		ctx, cancel := context.WithCancel(v.ctx)
-		defer cancel()
-		resp, err := v.client.Do(v.request(ctx, "GET", path, nil))
-		cancel()
-		return readAndClose(resp, err)
-	}},
-	"a request body that fails": {path: "/echo", want: "failed", use: func(v visit, path string) error {
-		fails := readerFunc(func([]byte) (int, error) { return 0, os.ErrClosed })
-		body := io.MultiReader(strings.NewReader("half"), fails)
-		return readAndClose(v.client.Do(v.request(v.ctx, "POST", path, body)))
-	}},
-	"refused": {path: "/text", want: "failed", use: func(v visit, path string) error {
-		inner(v.client).DialContext = func(context.Context, string, string) (net.Conn, error) {
-			return nil, os.ErrPermission
-		}
-		return readAll(v, path)
-	}},
-	"a handshake that fails": {want: "failed", use: func(v visit, _ string) error {
-		inner(v.client).TLSClientConfig = &tls.Config{} // does not trust the server's certificate
-		return readAndClose(v.client.Do(get(v.ctx, strings.Replace(v.url, "http:", "https:", 1))))
-	}},
+		return 0, io.EOF
+	}))))
+}
+
+func cancelInBody(v visit, path string) error {
+	ctx, cancel := context.WithCancel(v.ctx)
+	defer cancel()
+	resp, err := v.client.Do(v.request(ctx, "GET", path, nil))
+	cancel()
+	return readAndClose(resp, err)
+}
+
+func failRequestBody(v visit, path string) error {
+	fails := readerFunc(func([]byte) (int, error) { return 0, os.ErrClosed })
+	body := io.MultiReader(strings.NewReader("half"), fails)
+	return readAndClose(v.client.Do(v.request(v.ctx, "POST", path, body)))
+}
+
+func refuseDial(v visit, path string) error {
+	inner(v.client).DialContext = func(context.Context, string, string) (net.Conn, error) {
+		return nil, os.ErrPermission
+	}
+	return readAll(v, path)
+}
+
+func failHandshake(v visit, _ string) error {
+	inner(v.client).TLSClientConfig = &tls.Config{} // does not trust the server's certificate
+	return readAndClose(v.client.Do(get(v.ctx, strings.Replace(v.url, "http:", "https:", 1))))
 }
 
 func readAll(v visit, path string) error { return readAndClose(v.get(path)) }
@@ -409,70 +439,4 @@ func outcome(err error) string {
 		err != nil, errors.As(err, &timeout) && timeout.Timeout(),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, os.ErrClosed), errors.Is(err, os.ErrPermission))
-}
-
-// endingsServer serves the paths of the endings.
-func endingsServer(t testing.TB) http.Handler {
-	mux := http.NewServeMux()
-	answer := func(path string, h http.HandlerFunc) { mux.HandleFunc(path, h) }
-	answer("/text", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "text") })
-	answer("/empty", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "0") })
-	for _, status := range []int{http.StatusNoContent, http.StatusNotModified, http.StatusServiceUnavailable} {
-		answer(fmt.Sprint("/", status), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
-	}
-	answer("/large", func(w http.ResponseWriter, _ *http.Request) {
-		for range 64 {
-			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
-				return
-			}
-		}
-	})
-	answer("/gzip", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Encoding", "gzip")
-		zip := gzip.NewWriter(w)
-		io.WriteString(zip, "text")
-		zip.Close()
-	})
-	answer("/half", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Length", "100")
-		io.WriteString(w, "half")
-		w.(http.Flusher).Flush()
-		panic(http.ErrAbortHandler)
-	})
-	answer("/reset", func(w http.ResponseWriter, _ *http.Request) {
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			panic(http.ErrAbortHandler) // HTTP/2: the stream is reset
-		}
-		if tcp, ok := conn.(*net.TCPConn); ok {
-			tcp.SetLinger(0)
-		}
-		conn.Close()
-	})
-	answer("/never", func(_ http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		untilOver(r)
-	})
-	answer("/headers", func(w http.ResponseWriter, r *http.Request) { // but never a body
-		w.(http.Flusher).Flush()
-		untilOver(r)
-	})
-	answer("/hops/{n}", func(w http.ResponseWriter, r *http.Request) {
-		n, _ := strconv.Atoi(r.PathValue("n"))
-		if n > 0 {
-			http.Redirect(w, r, fmt.Sprint("/hops/", n-1), http.StatusTemporaryRedirect)
-			return
-		}
-		io.Copy(w, r.Body)
-	})
-	answer("/hints", func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusEarlyHints)
-		w.WriteHeader(http.StatusAccepted)
-	})
-	answer("/upgrade", func(w http.ResponseWriter, _ *http.Request) { echoLine(t, w) })
-	answer("/echo", func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		w.Write(body)
-	})
-	return mux
 }

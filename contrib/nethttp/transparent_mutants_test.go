@@ -67,91 +67,84 @@ type withIdle struct {
 func (w withIdle) CloseIdleConnections() { w.next.CloseIdleConnections() }
 
 var clientMutants = map[string]mutant{
-	"changes the caller's headers": {
-		handler: "text", request: "GET",
-		roundTrip: func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-			r.Header.Set("Spantest-Trace", "1")
-			return next.RoundTrip(r)
-		},
-	},
-	"returns its own request": {
-		handler: "text", request: "GET",
-		roundTrip: func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-			r = r.Clone(r.Context())
-			r.Header.Set("Spantest-Trace", "1")
-			return next.RoundTrip(r)
-		},
-	},
-	"wraps the error": {
-		handler: "hang up", request: "POST",
-		roundTrip: func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-			resp, err := next.RoundTrip(r)
-			if err != nil {
-				err = fmt.Errorf("wrapped: %w", err)
-			}
-			return resp, err
-		},
-	},
-	"loses the caller's trace": {
-		handler: "early hints", request: "GET",
-		roundTrip: func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-			return next.RoundTrip(r.WithContext(context.Background()))
-		},
-	},
-	"replaces http.NoBody": {
-		handler: "text", request: "POST of nothing",
-		roundTrip: func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-			r = r.Clone(r.Context())
-			r.Body = io.NopCloser(r.Body)
-			return next.RoundTrip(r)
-		},
-	},
-	"loses the request's length": {
-		handler: "text", request: "POST",
-		roundTrip: func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-			r = r.Clone(r.Context())
-			r.ContentLength = -1
-			return next.RoundTrip(r)
-		},
-	},
+	"changes the caller's headers": {handler: "text", request: "GET", roundTrip: changeHeaders},
+	"returns its own request":      {handler: "text", request: "GET", roundTrip: returnOwnRequest},
+	"wraps the error":              {handler: "hang up", request: "POST", roundTrip: wrapError},
+	"loses the caller's trace":     {handler: "early hints", request: "GET", roundTrip: loseTrace},
+	"replaces http.NoBody":         {handler: "text", request: "POST of nothing", roundTrip: replaceNoBody},
+	"loses the request's length":   {handler: "text", request: "POST", roundTrip: loseLength},
 	"loses the response's trailers": {
-		handler: "echo with trailers", request: "POST, chunked, with trailers",
-		roundTrip: func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-			resp, err := next.RoundTrip(r)
-			if err == nil {
-				resp = &http.Response{
-					Status: resp.Status, StatusCode: resp.StatusCode, Header: resp.Header, Body: resp.Body,
-					ContentLength: resp.ContentLength, Request: resp.Request,
-				}
-			}
-			return resp, err
-		},
+		handler: "echo with trailers", request: "POST, chunked, with trailers", roundTrip: loseTrailers,
 	},
-	"loses Write of an upgraded connection": {
-		handler: "hijacked", request: "upgrade",
-		roundTrip: func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-			resp, err := next.RoundTrip(r)
-			if err == nil {
-				resp.Body = io.NopCloser(resp.Body)
-			}
-			return resp, err
-		},
-	},
-	"loses the body's error": {
-		handler: "truncated", request: "GET",
-		roundTrip: func(next http.RoundTripper, r *http.Request) (*http.Response, error) {
-			resp, err := next.RoundTrip(r)
-			if err == nil {
-				body, _ := io.ReadAll(resp.Body)
-				resp.Body = io.NopCloser(bytes.NewReader(body))
-			}
-			return resp, err
-		},
-	},
+	"loses Write of an upgraded connection": {handler: "hijacked", request: "upgrade", roundTrip: loseWrite},
+	"loses the body's error":                {handler: "truncated", request: "GET", roundTrip: loseBodyError},
 	"loses CloseIdleConnections": {
 		handler: "text", request: "GET",
 		transport: func(next http.RoundTripper) http.RoundTripper { return roundTripper(next.RoundTrip) },
 	},
+}
+
+func changeHeaders(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+	r.Header.Set("Spantest-Trace", "1")
+	return next.RoundTrip(r)
+}
+
+func returnOwnRequest(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Header.Set("Spantest-Trace", "1")
+	return next.RoundTrip(r)
+}
+
+func wrapError(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+	resp, err := next.RoundTrip(r)
+	if err != nil {
+		err = fmt.Errorf("wrapped: %w", err)
+	}
+	return resp, err
+}
+
+func loseTrace(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+	return next.RoundTrip(r.WithContext(context.Background()))
+}
+
+func replaceNoBody(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Body = io.NopCloser(r.Body)
+	return next.RoundTrip(r)
+}
+
+func loseLength(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.ContentLength = -1
+	return next.RoundTrip(r)
+}
+
+func loseTrailers(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+	resp, err := next.RoundTrip(r)
+	if err == nil {
+		resp = &http.Response{
+			Status: resp.Status, StatusCode: resp.StatusCode, Header: resp.Header, Body: resp.Body,
+			ContentLength: resp.ContentLength, Request: resp.Request,
+		}
+	}
+	return resp, err
+}
+
+func loseWrite(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+	resp, err := next.RoundTrip(r)
+	if err == nil {
+		resp.Body = io.NopCloser(resp.Body)
+	}
+	return resp, err
+}
+
+func loseBodyError(next http.RoundTripper, r *http.Request) (*http.Response, error) {
+	resp, err := next.RoundTrip(r)
+	if err == nil {
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	return resp, err
 }
 
 // withWriter returns a wrapper that gives its handler another writer.
@@ -213,36 +206,33 @@ func around(serve func(h http.Handler, w http.ResponseWriter, r *http.Request)) 
 
 var handlerMutants = map[string]mutant{
 	"loses the request's trailers": {
-		handler: "echo with trailers", request: "POST, chunked, with trailers",
-		wrap: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
-			r = r.Clone(r.Context())
-			r.Trailer = nil
-			h.ServeHTTP(w, r)
-		}),
+		handler: "echo with trailers", request: "POST, chunked, with trailers", wrap: around(loseRequestTrailers),
 	},
-	"loses the pattern": {
-		handler: "through a mux", request: "GET",
-		wrap: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
-			h.ServeHTTP(w, r.WithContext(r.Context()))
-		}),
-	},
-	"swallows a panic": {
-		handler: "panic", request: "GET",
-		wrap: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
-			panicOf(func() { h.ServeHTTP(w, r) })
-		}),
-	},
-	"panics with another value": {
-		handler: "hang up", request: "GET",
-		wrap: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
-			panic(fmt.Errorf("again: %v", panicOf(func() { h.ServeHTTP(w, r) })))
-		}),
-	},
-	"reads the handler's body": {
-		handler: "form", request: "POST",
-		wrap: around(func(h http.Handler, w http.ResponseWriter, r *http.Request) {
-			io.Copy(io.Discard, r.Body)
-			h.ServeHTTP(w, r)
-		}),
-	},
+	"loses the pattern":         {handler: "through a mux", request: "GET", wrap: around(losePattern)},
+	"swallows a panic":          {handler: "panic", request: "GET", wrap: around(swallowPanic)},
+	"panics with another value": {handler: "hang up", request: "GET", wrap: around(changePanic)},
+	"reads the handler's body":  {handler: "form", request: "POST", wrap: around(readEarly)},
+}
+
+func loseRequestTrailers(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	r = r.Clone(r.Context())
+	r.Trailer = nil
+	h.ServeHTTP(w, r)
+}
+
+func losePattern(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	h.ServeHTTP(w, r.WithContext(r.Context()))
+}
+
+func swallowPanic(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	panicOf(func() { h.ServeHTTP(w, r) })
+}
+
+func changePanic(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	panic(fmt.Errorf("again: %v", panicOf(func() { h.ServeHTTP(w, r) })))
+}
+
+func readEarly(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	io.Copy(io.Discard, r.Body)
+	h.ServeHTTP(w, r)
 }

@@ -182,44 +182,60 @@ func mux() *http.ServeMux {
 
 // requests are what a client may send.
 var requests = map[string]func(ctx context.Context, url string) *http.Request{
-	"GET": get,
-	"HEAD": func(ctx context.Context, url string) *http.Request {
-		r := get(ctx, url)
-		r.Method = "HEAD"
-		return r
-	},
-	"POST": func(ctx context.Context, url string) *http.Request {
-		r := post(ctx, url+"/form?q=1", strings.NewReader("k=v"))
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		return r
-	},
-	"POST, chunked, with trailers": func(ctx context.Context, url string) *http.Request {
-		r := post(ctx, url, io.NopCloser(strings.NewReader("stream")))
-		r.Trailer = http.Header{"X-Sent": {"sent"}}
-		return r
-	},
-	"POST, expecting 100": func(ctx context.Context, url string) *http.Request {
-		r := post(ctx, url, strings.NewReader("body"))
-		r.Header.Set("Expect", "100-continue")
-		return r
-	},
-	"POST of nothing": func(ctx context.Context, url string) *http.Request { return post(ctx, url, http.NoBody) },
-	"part": func(ctx context.Context, url string) *http.Request {
-		r := get(ctx, url)
-		r.Header.Set("Range", "bytes=10-19")
-		return r
-	},
-	"upgrade": func(ctx context.Context, url string) *http.Request {
-		r := get(ctx, url)
-		r.Header.Set("Connection", "Upgrade")
-		r.Header.Set("Upgrade", "x")
-		return r
-	},
-	"cancelled": func(ctx context.Context, url string) *http.Request {
-		ctx, cancel := context.WithCancel(ctx)
-		cancel()
-		return get(ctx, url)
-	},
+	"GET":                          get,
+	"HEAD":                         head,
+	"POST":                         postForm,
+	"POST, chunked, with trailers": postWithTrailers,
+	"POST, expecting 100":          postExpecting,
+	"POST of nothing":              postNothing,
+	"part":                         getPart,
+	"upgrade":                      getUpgrade,
+	"cancelled":                    getCancelled,
+}
+
+func head(ctx context.Context, url string) *http.Request {
+	r := get(ctx, url)
+	r.Method = "HEAD"
+	return r
+}
+
+func postForm(ctx context.Context, url string) *http.Request {
+	r := post(ctx, url+"/form?q=1", strings.NewReader("k=v"))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	return r
+}
+
+func postWithTrailers(ctx context.Context, url string) *http.Request {
+	r := post(ctx, url, io.NopCloser(strings.NewReader("stream")))
+	r.Trailer = http.Header{"X-Sent": {"sent"}}
+	return r
+}
+
+func postExpecting(ctx context.Context, url string) *http.Request {
+	r := post(ctx, url, strings.NewReader("body"))
+	r.Header.Set("Expect", "100-continue")
+	return r
+}
+
+func postNothing(ctx context.Context, url string) *http.Request { return post(ctx, url, http.NoBody) }
+
+func getPart(ctx context.Context, url string) *http.Request {
+	r := get(ctx, url)
+	r.Header.Set("Range", "bytes=10-19")
+	return r
+}
+
+func getUpgrade(ctx context.Context, url string) *http.Request {
+	r := get(ctx, url)
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "x")
+	return r
+}
+
+func getCancelled(ctx context.Context, url string) *http.Request {
+	ctx, cancel := context.WithCancel(ctx)
+	cancel()
+	return get(ctx, url)
 }
 
 func post(ctx context.Context, url string, body io.Reader) *http.Request {

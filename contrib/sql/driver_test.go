@@ -114,22 +114,40 @@ func TestOpenLikeDatabaseSQL(t *testing.T) {
 	}
 }
 
+// opener opens a database that is wrapped.
+type opener func(dsn string, opts ...gaptrace.Option) (*sql.DB, error)
+
+func openOld(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
+	return gapsql.Open("old", dsn, opts...)
+}
+
+func openNew(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
+	return gapsql.Open("new", dsn, opts...)
+}
+
+// openDriver opens a database of d, wrapped by WrapDriver.
+func openDriver(d driver.Driver) opener {
+	return func(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
+		c, err := gapsql.WrapDriver(d, opts...).(driver.DriverContext).OpenConnector(dsn)
+		return sql.OpenDB(c), err
+	}
+}
+
+// openTwice opens a database wrapped by WrapDriver, and by Wrap.
+func openTwice(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
+	c, err := gapsql.WrapDriver(newDriver{}).(driver.DriverContext).OpenConnector(dsn)
+	return sql.OpenDB(gapsql.Wrap(c, opts...)), err
+}
+
 func TestOpenTagsDriverName(t *testing.T) {
 	register(&fake{shape: modern})
-	for want, open := range map[string]func(...gaptrace.Option) (*sql.DB, error){
-		"old": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("old", "user:secret@host", opts...) },
-		"new": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("new", "user:secret@host", opts...) },
-		"sql": func(opts ...gaptrace.Option) (*sql.DB, error) {
-			d := gapsql.WrapDriver(oldDriver{}, opts...)
-			return sql.OpenDB(spantest.Must(d.(driver.DriverContext).OpenConnector("user:secret@host"))(t)), nil
-		},
-	} {
+	for want, open := range map[string]opener{"old": openOld, "new": openNew, "sql": openDriver(oldDriver{})} {
 		tracer := spantest.NewTracer()
-		db := spantest.Must(open(gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
+		db := spantest.Must(open("user:secret@host", gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
 		noError(t, db.Ping())
 		db.Close()
-		if got, want := tracer.Tree("component=database/sql ", "", " span.kind=client",
-			""), fmt.Sprintf("sql connect db.type=%s\nsql ping db.type=%[1]s\n", want); got != want {
+		got := tracer.Tree("component=database/sql ", "", " span.kind=client", "")
+		if want := fmt.Sprintf("sql connect db.type=%s\nsql ping db.type=%[1]s\n", want); got != want {
 			t.Errorf("recorded:\n%swant:\n%s", got, want)
 		}
 	}
@@ -157,41 +175,38 @@ func TestConnectErrorDoesNotLeakDSN(t *testing.T) {
 		"Data Source=h;Pass=hunter2;x=1":                             {"no: hunter2": `"no: ?"`, "no: h": `"no: h"`},
 	} {
 		for message, want := range messages {
-			failure := errors.New(message)
-			for name, open := range map[string]func(...gaptrace.Option) (*sql.DB, error){
-				"Open, old": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("old", dsn, opts...) },
-				"Open, new": func(opts ...gaptrace.Option) (*sql.DB, error) { return gapsql.Open("new", dsn, opts...) },
-				"WrapDriver, old": func(opts ...gaptrace.Option) (*sql.DB, error) {
-					return sql.OpenDB(spantest.Must(gapsql.WrapDriver(oldDriver{},
-						opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
-				},
-				"WrapDriver, new": func(opts ...gaptrace.Option) (*sql.DB, error) {
-					return sql.OpenDB(spantest.Must(gapsql.WrapDriver(newDriver{},
-						opts...).(driver.DriverContext).OpenConnector(dsn))(t)), nil
-				},
-				"Wrap of WrapDriver": func(opts ...gaptrace.Option) (*sql.DB, error) {
-					c := spantest.Must(gapsql.WrapDriver(newDriver{}).(driver.DriverContext).OpenConnector(dsn))(t)
-					return sql.OpenDB(gapsql.Wrap(c, opts...)), nil
-				},
+			for name, open := range map[string]opener{
+				"Open, old":          openOld,
+				"Open, new":          openNew,
+				"WrapDriver, old":    openDriver(oldDriver{}),
+				"WrapDriver, new":    openDriver(newDriver{}),
+				"Wrap of WrapDriver": openTwice,
 			} {
-				register(&fake{shape: modern, fault: func(call string) error {
-					if call == "Connect" || strings.HasPrefix(call, "Open ") {
-						return failure
-					}
-					return nil
-				}})
-				tracer := spantest.NewTracer()
-				db := spantest.Must(open(gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
-				if err := db.Ping(); err != failure { //nolint:errorlint // by identity
-					t.Errorf("%s: the program saw %v, want %v", name, err, failure)
-				}
-				db.Close()
-				if got := tracer.Tree(); !strings.HasSuffix(got, " message="+want+"\n") {
-					t.Errorf("%s, %s: recorded:\n%s", name, message, got)
+				tree := recordConnectError(t, dsn, errors.New(message), open)
+				if !strings.HasSuffix(tree, " message="+want+"\n") {
+					t.Errorf("%s, %s: recorded:\n%s", name, message, tree)
 				}
 			}
 		}
 	}
+}
+
+// recordConnectError opens a database whose driver fails to connect, and returns what is recorded.
+func recordConnectError(t *testing.T, dsn string, failure error, open opener) (tree string) {
+	t.Helper()
+	register(&fake{shape: modern, fault: func(call string) error {
+		if call == "Connect" || strings.HasPrefix(call, "Open ") {
+			return failure
+		}
+		return nil
+	}})
+	tracer := spantest.NewTracer()
+	db := spantest.Must(open(dsn, gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
+	defer db.Close()
+	if err := db.Ping(); err != failure { //nolint:errorlint // by identity
+		t.Errorf("the program saw %v, want %v", err, failure)
+	}
+	return tracer.Tree()
 }
 
 // shyDriver is a driver whose connectors return no Driver.

@@ -19,44 +19,64 @@ import (
 
 // wrappings are the ways to wrap a database. With each it must behave like the raw one.
 var wrappings = map[string]func(context.Context, driver.Connector) (context.Context, driver.Connector){
-	"no parent": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		return ctx, gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()))
-	},
-	"roots": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		return ctx, gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()), gaptrace.WithRoots())
-	},
-	"under a parent": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		tracer := spantest.NewTracer()
-		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), gapsql.Wrap(c, gaptrace.WithTracer(tracer))
-	},
-	"not sampled": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		tracer, _ := jaeger.NewTracer("test", jaeger.NewConstSampler(false), jaeger.NewNullReporter())
-		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), gapsql.Wrap(c, gaptrace.WithTracer(tracer))
-	},
-	"twice": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		tracer := spantest.NewTracer()
-		c = gapsql.Wrap(gapsql.Wrap(c, gaptrace.WithTracer(tracer)), gaptrace.WithTracer(tracer))
-		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), c
-	},
-	"filtered": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		return ctx, gapsql.Wrap(c, gaptrace.WithRoots(), gaptrace.WithFilter(func(gaptrace.Call) bool { return false }))
-	},
-	"through a DB": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		tracer := spantest.NewTracer()
-		return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")),
-			throughDB{gapsql.Wrap(c, gaptrace.WithTracer(tracer))}
-	},
-	"through a DB without a parent": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		return ctx, throughDB{gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()))}
-	},
-	"through a DB of another driver": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		return opentracing.ContextWithSpan(ctx, spantest.NewTracer().StartSpan("parent")), throughDB{c}
-	},
-	"by the driver": func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-		d := gapsql.WrapDriver(contextDriver{c}, gaptrace.WithTracer(spantest.NewTracer()), gaptrace.WithRoots())
-		c, _ = d.(driver.DriverContext).OpenConnector("dsn")
-		return ctx, c
-	},
+	"no parent":                      wrapWithoutParent,
+	"roots":                          wrapRoots,
+	"under a parent":                 wrapUnderParent,
+	"not sampled":                    wrapUnsampled,
+	"twice":                          wrapTwice,
+	"filtered":                       wrapFiltered,
+	"through a DB":                   wrapDB,
+	"through a DB without a parent":  wrapDBWithoutParent,
+	"through a DB of another driver": wrapDBOnly,
+	"by the driver":                  wrapDriver,
+}
+
+func wrapWithoutParent(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+	return ctx, gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()))
+}
+
+func wrapRoots(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+	return ctx, gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()), gaptrace.WithRoots())
+}
+
+func wrapUnderParent(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+	tracer := spantest.NewTracer()
+	return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), gapsql.Wrap(c, gaptrace.WithTracer(tracer))
+}
+
+func wrapUnsampled(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+	tracer, _ := jaeger.NewTracer("test", jaeger.NewConstSampler(false), jaeger.NewNullReporter())
+	return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), gapsql.Wrap(c, gaptrace.WithTracer(tracer))
+}
+
+func wrapTwice(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+	tracer := spantest.NewTracer()
+	c = gapsql.Wrap(gapsql.Wrap(c, gaptrace.WithTracer(tracer)), gaptrace.WithTracer(tracer))
+	return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")), c
+}
+
+func wrapFiltered(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+	return ctx, gapsql.Wrap(c, gaptrace.WithRoots(), gaptrace.WithFilter(func(gaptrace.Call) bool { return false }))
+}
+
+func wrapDB(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+	tracer := spantest.NewTracer()
+	return opentracing.ContextWithSpan(ctx, tracer.StartSpan("parent")),
+		throughDB{gapsql.Wrap(c, gaptrace.WithTracer(tracer))}
+}
+
+func wrapDBWithoutParent(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+	return ctx, throughDB{gapsql.Wrap(c, gaptrace.WithTracer(spantest.NewTracer()))}
+}
+
+func wrapDBOnly(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+	return opentracing.ContextWithSpan(ctx, spantest.NewTracer().StartSpan("parent")), throughDB{c}
+}
+
+func wrapDriver(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
+	d := gapsql.WrapDriver(contextDriver{c}, gaptrace.WithTracer(spantest.NewTracer()), gaptrace.WithRoots())
+	c, _ = d.(driver.DriverContext).OpenConnector("dsn")
+	return ctx, c
 }
 
 // throughDB is a connector whose database is used through a gapsql.DB.
@@ -235,170 +255,3 @@ func (s *sight) rows(r *sql.Rows, err error) {
 	}
 	s.see("end", r.Err(), r.Close(), r.Err())
 }
-
-// uses are the ways in which programs use a database.
-var uses = map[string]func(s *sight, ctx context.Context, cancel func(), f *fake, db pool){
-	"exec": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
-		s.result(db.ExecContext(ctx, "INSERT"))
-		s.result(db.ExecContext(ctx, "INSERT ?", 1))
-		s.result(db.ExecContext(ctx, "INSERT ?", uint64(1)<<63))
-		s.result(db.ExecContext(ctx, "INSERT ?", 1i))
-		s.result(db.ExecContext(ctx, "INSERT ?", remove{}, "a"))
-		s.result(db.ExecContext(ctx, "INSERT ?", sql.Named("name", 1)))
-		s.result(db.ExecContext(ctx, "INSERT ?", sql.Named("1", 1)))
-		s.result(db.ExecContext(ctx, "INSERT ?", 1, struct{}{}))
-		s.result(db.ExecContext(ctx, "INSERT ?", valuer{}))
-		s.result(db.ExecContext(ctx, "INSERT ?"))
-	},
-	"query": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
-		s.rows(db.QueryContext(ctx, "SELECT"))
-		s.rows(db.QueryContext(ctx, "SELECT ?", 1))
-		s.rows(db.QueryContext(ctx, "SELECT ?", uint64(1)<<63))
-		s.rows(db.QueryContext(ctx, "SELECT ?", 1, 2))
-		var n int
-		s.see("row", db.QueryRowContext(ctx, "SELECT").Scan(&n), n)
-	},
-	"prepared": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
-		prepared, err := db.PrepareContext(ctx, "SELECT ?")
-		s.see("prepared", err)
-		s.rows(prepared.QueryContext(ctx, 1))
-		s.result(prepared.ExecContext(ctx, sql.Named("name", 1)))
-		s.result(prepared.ExecContext(context.Background(), uint64(1)<<63))
-		s.see("close", prepared.Close(), prepared.Close())
-	},
-	"transactions": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
-		for _, opts := range []*sql.TxOptions{nil, {}, {Isolation: sql.LevelSerializable}, {ReadOnly: true}} {
-			tx, err := db.BeginTx(ctx, opts)
-			s.see("begin", err)
-			if err != nil {
-				continue
-			}
-			s.result(tx.ExecContext(ctx, "INSERT"))
-			s.rows(tx.QueryContext(ctx, "SELECT ?", 1))
-			s.see("ends", tx.Commit(), tx.Rollback())
-		}
-		tx, err := db.Begin()
-		s.see("begin", err)
-		s.see("rollback", tx.Rollback())
-	},
-	"a transaction cancelled": func(s *sight, ctx context.Context, cancel func(), _ *fake, db pool) {
-		tx, err := db.BeginTx(ctx, nil)
-		s.see("begin", err)
-		cancel()
-		synctest.Wait()
-		s.see("commit", tx.Commit())
-		s.see("open", db.Stats().OpenConnections)
-	},
-	"a transaction cancelled on its connection": func(s *sight, ctx context.Context, cancel func(), _ *fake, db pool) {
-		conn, err := db.Conn(context.WithoutCancel(ctx))
-		s.see("conn", err)
-		_, err = conn.BeginTx(ctx, nil)
-		s.see("begin", err)
-		cancel()
-		synctest.Wait()
-		s.result(conn.ExecContext(context.WithoutCancel(ctx), "INSERT"))
-		s.see("close", conn.Close())
-	},
-	"rows cancelled": func(s *sight, ctx context.Context, cancel func(), _ *fake, db pool) {
-		r, err := db.QueryContext(ctx, "SELECT")
-		s.see("next", err, r.Next())
-		cancel()
-		synctest.Wait()
-		s.see("next", r.Next(), r.Err(), r.Close())
-	},
-	"ping": func(s *sight, ctx context.Context, _ func(), _ *fake, db pool) {
-		s.see("ping", db.PingContext(ctx), db.PingContext(ctx))
-	},
-	"the context ends while the driver works": func(s *sight, ctx context.Context, cancel func(), f *fake, db pool) {
-		f.fault = func(call string) error {
-			if call != "Connect" && call != "ResetSession" {
-				cancel()
-			}
-			return nil
-		}
-		_, err := db.PrepareContext(ctx, "SELECT")
-		s.see("prepare", err)
-	},
-	"the context ends before the exec": func(s *sight, ctx context.Context, cancel func(), f *fake, db pool) {
-		f.fault = func(call string) error {
-			if call == "Connect" || strings.HasPrefix(call, "PrepareContext") {
-				cancel()
-			}
-			return nil
-		}
-		s.result(db.ExecContext(ctx, "INSERT"))
-	},
-	"the context ends before the query": func(s *sight, ctx context.Context, cancel func(), f *fake, db pool) {
-		f.fault = func(call string) error {
-			if call == "Connect" || strings.HasPrefix(call, "PrepareContext") {
-				cancel()
-			}
-			return nil
-		}
-		s.rows(db.QueryContext(ctx, "SELECT"))
-	},
-	"the context ends before a prepared statement runs": func(s *sight, ctx context.Context, cancel func(), f *fake,
-		db pool,
-	) {
-		prepared, err := db.PrepareContext(context.WithoutCancel(ctx), "SELECT ?")
-		s.see("prepared", err)
-		f.fault = func(call string) error {
-			if call == "ResetSession" {
-				cancel()
-			}
-			return nil
-		}
-		s.rows(prepared.QueryContext(ctx, 1))
-		s.result(prepared.ExecContext(ctx, 1))
-		s.see("close", prepared.Close())
-	},
-	"the context ends while a transaction begins": func(s *sight, ctx context.Context, cancel func(), f *fake, db pool) {
-		f.fault = func(call string) error {
-			if strings.HasPrefix(call, "Begin") {
-				cancel()
-			}
-			return nil
-		}
-		_, err := db.BeginTx(ctx, nil)
-		synctest.Wait()
-		s.see("begin", err)
-	},
-	"bad connections": func(s *sight, ctx context.Context, _ func(), f *fake, db pool) {
-		for _, method := range []string{
-			"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession",
-			"IsValid", "Next", "Commit", "Rows.Close",
-		} {
-			for _, times := range []int{1, 2, 3} {
-				f.fault = failOn(method, times, driver.ErrBadConn)
-				everything(s, ctx, db)
-			}
-		}
-	},
-	"failures": func(s *sight, ctx context.Context, _ func(), f *fake, db pool) {
-		for _, method := range []string{
-			"Connect", "Ping", "Exec", "Query", "Prepare", "Begin", "Stmt.", "ResetSession",
-			"Next 1", "NextResultSet", "Commit", "Rows.Close", "Close",
-		} {
-			f.fault = failOn(method, 1, errBoom)
-			everything(s, ctx, db)
-		}
-	},
-}
-
-func everything(s *sight, ctx context.Context, db pool) {
-	s.see("ping", db.PingContext(ctx))
-	s.result(db.ExecContext(ctx, "INSERT"))
-	s.rows(db.QueryContext(ctx, "SELECT"))
-	s.rows(db.QueryContext(ctx, "SELECT ?", 1))
-	tx, err := db.BeginTx(ctx, nil)
-	s.see("begin", err)
-	if err == nil {
-		s.result(tx.ExecContext(ctx, "INSERT ?", 1))
-		s.see("commit", tx.Commit())
-	}
-}
-
-// valuer returns a value that is no driver.Value. Converters refuse it with different errors.
-type valuer struct{}
-
-func (valuer) Value() (driver.Value, error) { return struct{}{}, nil }

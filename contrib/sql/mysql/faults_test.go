@@ -39,7 +39,7 @@ type fault struct {
 	stalls bool   // the network stalls while it lasts
 	kills  bool   // the server is killed
 	use    func(f *faulty) []error
-	failed string // the operations whose spans must show a failure
+	failed string // the operations whose spans must show a failure; if it ends in "?", others may fail
 }
 
 // faulty is what a fault works with.
@@ -112,135 +112,170 @@ func (f *faulty) stream(ctx context.Context, happens func(id int)) []error {
 }
 
 var faults = map[string]fault{
-	"server is killed while rows are read": {kills: true, use: func(f *faulty) []error {
-		return f.stream(f.ctx, func(int) { f.kill() })
-	}, failed: "sql query"},
-	"connection is killed while rows are read": {use: func(f *faulty) []error {
-		return f.stream(f.ctx, func(id int) {
-			_, err := f.admin.Exec(fmt.Sprint("KILL ", id))
-			f.must(err)
-		})
-	}, failed: "sql query"},
-	"the query is killed": {use: func(f *faulty) []error {
-		// The query waits for a lock. A SLEEP that is killed may succeed.
-		first := f.begin()
-		defer first.Rollback()
-		const waits = "UPDATE t SET n = 2 WHERE id = 1"
-		f.must(f.exec(first, "UPDATE t SET n = 1 WHERE id = 1"))
-		killed := f.whenItRuns(waits, func(id int) {
-			_, err := f.admin.Exec(fmt.Sprint("KILL QUERY ", id))
-			f.must(err)
-		})
-		err := f.exec(f.db, waits)
-		<-killed
-		return []error{err}
-	}, failed: "sql exec"},
-	"a lock is waited for too long": {use: func(f *faulty) []error {
-		first := f.begin()
-		defer first.Rollback()
-		f.must(f.exec(first, "UPDATE t SET n = 1 WHERE id = 1"))
-		second := f.begin()
-		f.must(f.exec(second, "SET innodb_lock_wait_timeout = 1"))
-		return []error{f.exec(second, "UPDATE t SET n = 2 WHERE id = 1"), second.Rollback()}
-	}, failed: "sql exec"},
-	"a deadlock": {use: func(f *faulty) []error {
-		first, second := f.begin(), f.begin()
-		f.must(f.exec(first, "UPDATE t SET n = 1 WHERE id = 1"), f.exec(second, "UPDATE t SET n = 2 WHERE id = 2"))
-		other := make(chan error, 1)
-		go func() { other <- f.exec(second, "UPDATE t SET n = 2 WHERE id = 1") }()
-		errs := []error{f.exec(first, "UPDATE t SET n = 1 WHERE id = 2"), <-other}
-		f.must(first.Rollback(), second.Rollback())
-		// The server chooses which one fails.
-		slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
-		return errs
-	}, failed: "sql exec"},
-	"a statement that is too long": {params: "?maxAllowedPacket=1024", use: func(f *faulty) []error {
-		return []error{f.exec(f.db, "SELECT '"+strings.Repeat("x", 2000)+"'"), f.db.PingContext(f.ctx)}
-	}, failed: "sql exec"},
-	"cancelled before": {use: func(f *faulty) []error {
-		ctx, cancel := context.WithCancel(f.ctx)
-		cancel()
-		_, err := f.db.QueryContext(ctx, "SELECT 1")
-		_, prepareErr := f.db.PrepareContext(ctx, "SELECT 1")
-		_, beginErr := f.db.BeginTx(ctx, nil)
-		return []error{err, prepareErr, beginErr, f.db.PingContext(ctx)}
-	}, failed: ""}, // the driver is not called
-	"cancelled while the server works": {use: func(f *faulty) []error {
-		ctx, cancel := context.WithCancel(f.ctx)
-		defer cancel()
-		running := f.whenItRuns("SELECT SLEEP(61)", func(int) { cancel() })
-		_, err := f.db.QueryContext(ctx, "SELECT SLEEP(61)")
-		<-running
-		return []error{err}
-	}, failed: "sql query"},
-	"cancelled while it connects": {stalls: true, use: func(f *faulty) []error {
-		held, err := f.db.Conn(f.ctx) // the only connection
+	"server is killed while rows are read":     {kills: true, use: killServerWhileReading, failed: "sql query"},
+	"connection is killed while rows are read": {use: killConnWhileReading, failed: "sql query"},
+	"the query is killed":                      {use: killQuery, failed: "sql exec"},
+	"a lock is waited for too long":            {use: waitForLock, failed: "sql exec"},
+	"a deadlock":                               {use: deadlock, failed: "sql exec"},
+	"a statement that is too long":             {params: "?maxAllowedPacket=1024", use: sendTooMuch, failed: "sql exec"},
+	"cancelled before":                         {use: cancelBefore, failed: ""},
+	"cancelled while the server works":         {use: cancelQuery, failed: "sql query"},
+	"cancelled while it connects":              {stalls: true, use: cancelConnect, failed: "sql connect"},
+	"cancelled while it prepares":              {stalls: true, use: cancelPrepare, failed: "sql prepare"},
+	"cancelled while it commits":               {stalls: true, use: cancelCommit, failed: ""},
+	"cancelled while rows are read":            {use: cancelWhileReading, failed: "sql query?"},
+	"cancelled in a transaction":               {use: cancelTx, failed: "?"},
+	"a transaction is left open":               {use: leaveTxOpen, failed: ""},
+	"invalid SQL":                              {use: sendInvalidSQL, failed: "sql query, sql prepare"},
+	"a constraint":                             {use: breakConstraint, failed: "sql exec"},
+}
+
+func killServerWhileReading(f *faulty) []error {
+	return f.stream(f.ctx, func(int) { f.kill() })
+}
+
+func killConnWhileReading(f *faulty) []error {
+	return f.stream(f.ctx, func(id int) {
+		_, err := f.admin.Exec(fmt.Sprint("KILL ", id))
 		f.must(err)
-		defer held.Close()
-		ctx, cancel := context.WithCancel(f.ctx)
-		defer cancel()
-		stalled.Store(true)
-		defer stalled.Store(false)
-		time.AfterFunc(20*time.Millisecond, cancel)
-		return []error{f.db.PingContext(ctx)}
-	}, failed: "sql connect"},
-	"cancelled while it prepares": {stalls: true, use: func(f *faulty) []error {
-		ctx, cancel := context.WithCancel(f.ctx)
-		defer cancel()
-		stalled.Store(true)
-		defer stalled.Store(false)
-		time.AfterFunc(20*time.Millisecond, cancel)
-		_, err := f.db.PrepareContext(ctx, "SELECT 1")
-		return []error{err}
-	}, failed: "sql prepare"},
-	"cancelled while it commits": {stalls: true, use: func(f *faulty) []error {
-		ctx, cancel := context.WithCancel(f.ctx)
-		defer cancel()
-		tx, err := f.db.BeginTx(ctx, nil)
-		f.must(err, f.exec(tx, "UPDATE t SET n = 6 WHERE id = 3"))
-		stalled.Store(true)
-		time.AfterFunc(20*time.Millisecond, cancel)
-		time.AfterFunc(60*time.Millisecond, func() { stalled.Store(false) }) // Commit has no context, and waits
-		return []error{tx.Commit()}
-	}, failed: ""},
-	"cancelled while rows are read": {use: func(f *faulty) []error {
-		ctx, cancel := context.WithCancel(f.ctx)
-		return f.stream(ctx, func(int) { cancel() })[:1] // whether Close fails depends on who closes first
-	}, failed: "sql query?"}, // if database/sql notices first, the driver sees no error
-	"cancelled in a transaction": {use: func(f *faulty) []error {
-		ctx, cancel := context.WithCancel(f.ctx)
-		tx, err := f.db.BeginTx(ctx, nil)
+	})
+}
+
+// killQuery kills a query that waits for a lock. A SLEEP that is killed may succeed.
+func killQuery(f *faulty) []error {
+	first := f.begin()
+	defer first.Rollback()
+	const waits = "UPDATE t SET n = 2 WHERE id = 1"
+	f.must(f.exec(first, "UPDATE t SET n = 1 WHERE id = 1"))
+	killed := f.whenItRuns(waits, func(id int) {
+		_, err := f.admin.Exec(fmt.Sprint("KILL QUERY ", id))
 		f.must(err)
-		_, err = tx.ExecContext(ctx, "UPDATE t SET n = 3 WHERE id = 3")
-		f.must(err)
-		cancel()
-		for f.db.Stats().InUse > 0 { // database/sql rolls back in a goroutine
-			time.Sleep(time.Millisecond)
-		}
-		err = tx.Commit()
-		var n int
-		f.must(f.db.QueryRowContext(f.ctx, "SELECT n FROM t WHERE id = 3").Scan(&n))
-		if n != 0 {
-			f.Errorf("n is %d", n)
-		}
-		return []error{err}
-	}, failed: "?"}, // the driver may have closed the connection before the rollback
-	"a transaction is left open": {use: func(f *faulty) []error {
-		tx := f.begin()
-		f.must(f.exec(tx, "UPDATE t SET n = 4 WHERE id = 4"))
-		f.must(f.db.Close())
-		err := f.exec(tx, "UPDATE t SET n = 5 WHERE id = 4")
-		return []error{err, tx.Rollback()}
-	}, failed: ""},
-	"invalid SQL": {use: func(f *faulty) []error {
-		_, err := f.db.QueryContext(f.ctx, "SELEC 1")
-		_, argErr := f.db.QueryContext(f.ctx, "SELEC ?", 1)
-		return []error{err, argErr}
-	}, failed: "sql query, sql prepare"},
-	"a constraint": {use: func(f *faulty) []error {
-		_, err := f.db.ExecContext(f.ctx, "INSERT INTO t VALUES (?, 0)", 1)
-		return []error{err}
-	}, failed: "sql exec"},
+	})
+	err := f.exec(f.db, waits)
+	<-killed
+	return []error{err}
+}
+
+func waitForLock(f *faulty) []error {
+	first := f.begin()
+	defer first.Rollback()
+	f.must(f.exec(first, "UPDATE t SET n = 1 WHERE id = 1"))
+	second := f.begin()
+	f.must(f.exec(second, "SET innodb_lock_wait_timeout = 1"))
+	return []error{f.exec(second, "UPDATE t SET n = 2 WHERE id = 1"), second.Rollback()}
+}
+
+func deadlock(f *faulty) []error {
+	first, second := f.begin(), f.begin()
+	f.must(f.exec(first, "UPDATE t SET n = 1 WHERE id = 1"), f.exec(second, "UPDATE t SET n = 2 WHERE id = 2"))
+	other := make(chan error, 1)
+	go func() { other <- f.exec(second, "UPDATE t SET n = 2 WHERE id = 1") }()
+	errs := []error{f.exec(first, "UPDATE t SET n = 1 WHERE id = 2"), <-other}
+	f.must(first.Rollback(), second.Rollback())
+	// The server chooses which one fails.
+	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return errs
+}
+
+func sendTooMuch(f *faulty) []error {
+	return []error{f.exec(f.db, "SELECT '"+strings.Repeat("x", 2000)+"'"), f.db.PingContext(f.ctx)}
+}
+
+// cancelBefore gets the errors of database/sql, which does not call the driver.
+func cancelBefore(f *faulty) []error {
+	ctx, cancel := context.WithCancel(f.ctx)
+	cancel()
+	_, err := f.db.QueryContext(ctx, "SELECT 1")
+	_, prepareErr := f.db.PrepareContext(ctx, "SELECT 1")
+	_, beginErr := f.db.BeginTx(ctx, nil)
+	return []error{err, prepareErr, beginErr, f.db.PingContext(ctx)}
+}
+
+func cancelQuery(f *faulty) []error {
+	ctx, cancel := context.WithCancel(f.ctx)
+	defer cancel()
+	running := f.whenItRuns("SELECT SLEEP(61)", func(int) { cancel() })
+	_, err := f.db.QueryContext(ctx, "SELECT SLEEP(61)")
+	<-running
+	return []error{err}
+}
+
+func cancelConnect(f *faulty) []error {
+	held, err := f.db.Conn(f.ctx) // the only connection
+	f.must(err)
+	defer held.Close()
+	ctx, cancel := context.WithCancel(f.ctx)
+	defer cancel()
+	stalled.Store(true)
+	defer stalled.Store(false)
+	time.AfterFunc(20*time.Millisecond, cancel)
+	return []error{f.db.PingContext(ctx)}
+}
+
+func cancelPrepare(f *faulty) []error {
+	ctx, cancel := context.WithCancel(f.ctx)
+	defer cancel()
+	stalled.Store(true)
+	defer stalled.Store(false)
+	time.AfterFunc(20*time.Millisecond, cancel)
+	_, err := f.db.PrepareContext(ctx, "SELECT 1")
+	return []error{err}
+}
+
+func cancelCommit(f *faulty) []error {
+	ctx, cancel := context.WithCancel(f.ctx)
+	defer cancel()
+	tx, err := f.db.BeginTx(ctx, nil)
+	f.must(err, f.exec(tx, "UPDATE t SET n = 6 WHERE id = 3"))
+	stalled.Store(true)
+	time.AfterFunc(20*time.Millisecond, cancel)
+	time.AfterFunc(60*time.Millisecond, func() { stalled.Store(false) }) // Commit has no context, and waits
+	return []error{tx.Commit()}
+}
+
+// cancelWhileReading may fail in database/sql before the driver notices.
+func cancelWhileReading(f *faulty) []error {
+	ctx, cancel := context.WithCancel(f.ctx)
+	return f.stream(ctx, func(int) { cancel() })[:1] // whether Close fails depends on who closes first
+}
+
+// cancelTx may roll back after the driver has closed the connection.
+func cancelTx(f *faulty) []error {
+	ctx, cancel := context.WithCancel(f.ctx)
+	tx, err := f.db.BeginTx(ctx, nil)
+	f.must(err)
+	_, err = tx.ExecContext(ctx, "UPDATE t SET n = 3 WHERE id = 3")
+	f.must(err)
+	cancel()
+	for f.db.Stats().InUse > 0 { // database/sql rolls back in a goroutine
+		time.Sleep(time.Millisecond)
+	}
+	err = tx.Commit()
+	var n int
+	f.must(f.db.QueryRowContext(f.ctx, "SELECT n FROM t WHERE id = 3").Scan(&n))
+	if n != 0 {
+		f.Errorf("n is %d", n)
+	}
+	return []error{err}
+}
+
+func leaveTxOpen(f *faulty) []error {
+	tx := f.begin()
+	f.must(f.exec(tx, "UPDATE t SET n = 4 WHERE id = 4"))
+	f.must(f.db.Close())
+	err := f.exec(tx, "UPDATE t SET n = 5 WHERE id = 4")
+	return []error{err, tx.Rollback()}
+}
+
+func sendInvalidSQL(f *faulty) []error {
+	_, err := f.db.QueryContext(f.ctx, "SELEC 1")
+	_, argErr := f.db.QueryContext(f.ctx, "SELEC ?", 1)
+	return []error{err, argErr}
+}
+
+func breakConstraint(f *faulty) []error {
+	_, err := f.db.ExecContext(f.ctx, "INSERT INTO t VALUES (?, 0)", 1)
+	return []error{err}
 }
 
 // stalled delays what connections of the network "stalling" read.
