@@ -122,9 +122,12 @@ func TestFinish(t *testing.T) {
 			t.Errorf("got %v", waits)
 		}
 	})
+}
+
+func TestTheEndIsFinal(t *testing.T) {
 	for name, end := range map[string]func(*spanutil.Call){
-		"is final":              func(c *spanutil.Call) { c.Finish(nil) },
-		"is final, Discard too": func(c *spanutil.Call) { c.Discard() },
+		"Finish":  func(c *spanutil.Call) { c.Finish(nil) },
+		"Discard": func(c *spanutil.Call) { c.Discard() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, tracer := roots()
@@ -145,33 +148,34 @@ func TestFinish(t *testing.T) {
 			})
 		})
 	}
-	t.Run("gives each span its own tags", func(t *testing.T) {
-		mock := mocktracer.New() // goes on writing to the map that a span starts with
-		w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(mock), gaptrace.WithRoots()})
-		synctest.Test(t, func(t *testing.T) {
-			call := begin(w, t.Context(), op)
-			call.Answered(spanutil.Rows)
-			for range 2 {
-				time.Sleep(time.Second)
-				call.Enter()
-				time.Sleep(time.Second)
-				call.Leave(1)
-			}
-			call.Finish(nil)
-		})
-		spans := mock.FinishedSpans()
-		if len(spans) != 3 {
-			t.Fatalf("%d spans", len(spans))
+}
+
+func TestEachSpanHasItsOwnTags(t *testing.T) {
+	mock := mocktracer.New() // goes on writing to the map that a span starts with
+	w := spanutil.New([]gaptrace.Option{gaptrace.WithTracer(mock), gaptrace.WithRoots()})
+	synctest.Test(t, func(t *testing.T) {
+		call := begin(w, t.Context(), op)
+		call.Answered(spanutil.Rows)
+		for range 2 {
+			time.Sleep(time.Second)
+			call.Enter()
+			time.Sleep(time.Second)
+			call.Leave(1)
 		}
-		for _, s := range spans {
-			s.SetTag("own", s.SpanContext.SpanID)
-		}
-		for _, s := range spans {
-			if s.Tag("own") != s.SpanContext.SpanID || s.Tag("component") != "lib" {
-				t.Errorf("span %d has the tags %v", s.SpanContext.SpanID, s.Tags())
-			}
-		}
+		call.Finish(nil)
 	})
+	spans := mock.FinishedSpans()
+	if len(spans) != 3 {
+		t.Fatalf("%d spans", len(spans))
+	}
+	for _, s := range spans {
+		s.SetTag("own", s.SpanContext.SpanID)
+	}
+	for _, s := range spans {
+		if s.Tag("own") != s.SpanContext.SpanID || s.Tag("component") != "lib" {
+			t.Errorf("span %d has the tags %v", s.SpanContext.SpanID, s.Tags())
+		}
+	}
 }
 
 func TestDiscard(t *testing.T) {
