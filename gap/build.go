@@ -1,7 +1,5 @@
 package gap
 
-import "math"
-
 // Build makes a [Trace] of the spans. It never fails: the warnings say what it repaired. Neither
 // the trace nor the warnings depend on the order of the spans. The trace points to the spans, so do
 // not change them while it is in use. The trace of no spans is empty, not nil.
@@ -11,7 +9,8 @@ import "math"
 //   - Halves of ids: a trace id of 64 bits is the same as one of 128 bits whose right half it is.
 //     If several ids have this half, it is the id of another trace.
 //   - Parents: a span's parent is the first span of the trace that it names by ChildOf. If the
-//     trace has none of these, it is the first that it names by FollowsFrom.
+//     trace has none of these, it is the first that it names by FollowsFrom. If that one names the
+//     same missing parent by ChildOf, both are roots.
 //   - Duplicates: of several identical spans, one is kept.
 //   - Shared ids: a client and a server span with the same id, as Zipkin records them, become
 //     parent and child. A third span that names this id as its parent is a child of the client if
@@ -19,28 +18,30 @@ import "math"
 //     it is a child of the server. Of any other spans with the same id, the one that starts first
 //     is kept, then the longest.
 //   - Cycles: the span of a cycle that starts first becomes a root.
-//   - Clocks: a blocking child that does not fit into its parent is moved, by Jaeger's rule: into
-//     the middle of the parent, or to the parent's start if the child is longer. The spans below it
-//     with the same clock move by the same amount, see [WithMaxSkew]. Two processes share a clock
-//     if they are equal, if one of them is nil, or if the same tag (ip, hostname, host.id, host.ip
-//     or host.name) has the same value for both. Nothing is moved if Jaeger says in [Span.Warnings]
-//     that it has moved spans of this trace.
+//   - Clocks: two processes share a clock if they are equal, if one of them is nil, or if the same
+//     tag (ip, hostname, host.id, host.ip or host.name) has the same value for both. Build corrects
+//     other clocks by the rule in the package comment, see [WithMaxSkew]. Nothing is moved if
+//     Jaeger says in [Span.Warnings] that it has moved spans of this trace.
 func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
-	b := builder{maxSkew: math.MaxInt64}
+	b := builder{maxSkew: int64(DefaultMaxSkew)}
 	for _, opt := range opts {
-		opt(&b)
+		if opt != nil {
+			opt(&b)
+		}
 	}
 	b.collect(spans)
 	b.removeDuplicates()
 	b.link()
 	b.breakCycles()
-	if len(b.joined) == 0 {
-		b.ids = idTable{} // large, and only settleJoined would need it
+	if !b.mayWait {
+		b.ids = idTable{} // large, and only findFrames would need it
 	}
 	t := b.layout()
+	orphans := b.orphans()
 	b.nodes, b.parents = nil, nil
 	t.classify()
-	t.findPath()
+	t.profileFrames()
+	t.findPath(orphans)
 	b.settleJoined(t)
 	b.sortWarnings()
 	return t, b.warnings
@@ -66,6 +67,10 @@ type builder struct {
 	maxSkew       int64
 	moved         []int64 // by node: how far correctClocks moved it; nil if it moved none
 	joined        []joinedCall
+	lost          map[int32]SpanID // by node: the missing span that it names by ChildOf, if any
+	mayWait       bool             // a node has this flag
+	frames        []frame
+	frameOf       []int32 // by node, if it is framed: its index in frames; nil if none is
 	places        []int32 // by node: its index in the trace
 	warnings      []Warning
 	unsorted      []*node // the nodes of the last warnings, which sortWarnings has not sorted yet

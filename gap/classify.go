@@ -39,21 +39,40 @@ func (t *Trace) classify() {
 		if n.kind == KindClient {
 			n.class = ClassRemote
 		}
+		t.incomplete = t.incomplete || n.is(incomplete)
+	}
+	for i := range t.nodes {
+		n := &t.nodes[i]
 		if !n.is(childOf) {
 			continue
 		}
 		p := &t.nodes[n.parent]
-		if p.kind == KindClient && n.kind == KindServer {
-			p.class = ClassWire
+		if n.kind == KindServer {
+			t.markWire(n.parent)
 		}
+		end := t.bounds(n.parent).end
 		switch {
 		case p.kind == KindProducer && n.kind == KindConsumer:
-		case n.end <= p.end:
+		case n.end <= end:
 			n.flags |= blocking
-		case n.start < p.end:
+		case n.start < end:
 			n.flags |= blocking | outlives
 		default:
 			n.flags |= detached
+		}
+	}
+}
+
+// markWire sets the class of a client that has a server child, and of the other spans of its frame.
+func (t *Trace) markWire(i int32) {
+	if t.nodes[i].class == ClassRemote {
+		t.nodes[i].class = ClassWire
+		if t.nodes[i].is(framed) {
+			for _, i := range t.frame(i).spans {
+				if t.nodes[i].kind == KindClient {
+					t.nodes[i].class = ClassWire
+				}
+			}
 		}
 	}
 }

@@ -22,15 +22,16 @@ func (s Segment) Duration() time.Duration { return s.End.Sub(s.Start) }
 // CriticalPath returns the segments of the critical path of each root, ordered by time. The roots
 // are in the order of [Trace.Roots].
 //
-// The segments of a root do not overlap, and add up to its duration. Each lies inside a gap of its
-// span. Two segments that touch belong to different spans.
+// The segments of a root do not overlap, and add up to its duration, except if the root shares its
+// path with others that name the same missing parent. Each lies inside a gap of its span. Two
+// segments of a root that touch belong to different spans.
 func (t *Trace) CriticalPath() iter.Seq[Segment] {
 	return func(yield func(Segment) bool) {
 		on, at := int32(none), int64(0) // the path is in this node at this time
 		advance := func(to int64) bool {
 			start := at
-			at = to
-			return start == to || yield(Segment{Node{t, on}, t.nodes[on].class, moment(start), moment(to)})
+			at = max(at, to)
+			return start >= to || yield(Segment{Node{t, on}, t.nodes[on].class, moment(start), moment(to)})
 		}
 		leave := func(to int32) bool { // from on up to one of its ancestors, or to itself
 			for on != to {
@@ -42,16 +43,28 @@ func (t *Trace) CriticalPath() iter.Seq[Segment] {
 			return true
 		}
 		for i := int32(0); i < int32(len(t.nodes)); {
-			w := t.windows[i]
-			if w.length() == 0 { // then so are those of all nodes below it
-				i = t.nodes[i].next
+			n, w := &t.nodes[i], t.windows[i]
+			if w.length() == 0 { // then so are those of all nodes below it, if it is in no frame
+				i = n.next
 				continue
 			}
-			if !leave(t.nodes[i].parent) || on != none && !advance(w.start) {
+			if !leave(n.parent) || on != none && !advance(w.start) {
 				return
 			}
-			on, at = i, w.start
+			if n.parent == none {
+				at = w.start
+			}
+			on, at = i, max(at, w.start)
 			i++
+			if n.is(segmented) {
+				for _, s := range t.segmentsFrom(on, w) {
+					if !yield(Segment{Node{t, s.node}, t.nodes[s.node].class, moment(s.start), moment(s.end)}) {
+						return
+					}
+					at = s.end
+				}
+				on, i = n.parent, n.next
+			}
 		}
 		leave(none)
 	}
@@ -106,29 +119,72 @@ func (w window) clip(start, end int64) window {
 //	  a        [=====]                     until b starts
 //	  b               [========]           until it ends
 //	  c                                    empty: the path is in a meanwhile
-func (t *Trace) findPath() {
+//
+// A frame is walked like one span, see the package comment. Then windows of its children reach into
+// the time between its spans, which findSegments leaves out.
+func (t *Trace) findPath(orphans [][]int32) {
 	t.windows = make([]window, len(t.nodes))
+	for i := int32(0); i < int32(len(t.nodes)); i = t.nodes[i].next {
+		t.windows[i] = window{t.nodes[i].start, t.nodes[i].end}
+	}
+	for _, group := range orphans {
+		all := window{maxTime, minTime}
+		for _, i := range group {
+			all.start, all.end = min(all.start, t.nodes[i].start), max(all.end, t.nodes[i].end)
+			t.windows[i] = window{}
+		}
+		t.walkBack(all, slices.DeleteFunc(group, func(i int32) bool { return t.nodes[i].start == t.nodes[i].end }))
+	}
 	var children []int32
 	for i := int32(0); i < int32(len(t.nodes)); {
-		n := &t.nodes[i]
-		if n.parent == none {
-			t.windows[i] = window{n.start, n.end}
+		n, w := &t.nodes[i], t.windows[i]
+		var f *frame
+		if n.is(framed) {
+			if f = t.frame(i); f.spans[0] == i {
+				f.path = t.pathIn(f)
+			}
+			w = f.path
 		}
-		w := t.windows[i]
-		if w.length() == 0 {
+		switch {
+		case w.length() == 0:
 			i = n.next
 			continue
-		}
-		children = children[:0]
-		for c := i + 1; c < n.next; c = t.nodes[c].next {
-			child := &t.nodes[c]
-			if child.is(blocking) && child.start < child.end && w.clip(child.start, child.end).length() > 0 {
-				children = append(children, c)
+		case f == nil:
+			children = children[:0]
+			for c := i + 1; c < n.next; c = t.nodes[c].next {
+				if child := &t.nodes[c]; child.is(blocking) && child.start < child.end {
+					children = append(children, c)
+				}
 			}
+		case f.spans[0] == i:
+			children = t.blockingChildren(f, children[:0])
+			t.sortSiblings(children)
+		default:
+			i++ // a wait, whose children were walked with those of its call
+			continue
 		}
+		children = slices.DeleteFunc(children, func(c int32) bool {
+			return w.clip(t.nodes[c].start, t.nodes[c].end).length() == 0
+		})
 		t.walkBack(w, children)
 		i++
 	}
+	t.ends = nil
+	t.findSegments()
+}
+
+// pathIn returns the time from the first moment in which the critical path is in one of the frame's
+// spans to the last.
+func (t *Trace) pathIn(f *frame) (all window) {
+	for _, i := range f.spans {
+		if w := t.windows[i]; w.length() > 0 {
+			if all.length() == 0 {
+				all = w
+			}
+			all.end = w.end
+		}
+	}
+	return all
 }
 
 // walkBack gives children their windows, walking from the end of their parent's window to its
@@ -138,32 +194,45 @@ func (t *Trace) findPath() {
 //  2. otherwise a child that is still running, up to this moment;
 //  3. otherwise the parent itself, back to the moment when another child ends.
 //
-// Of several children it takes the first of [Node.Children], which starts first.
+// Of several children it takes the first. They must be in the order of [Node.Children].
 func (t *Trace) walkBack(w window, children []int32) {
-	// The last to end is last. Of those that end together, the first of Node.Children is last.
-	slices.SortFunc(children, func(a, b int32) int {
-		return cmp.Or(cmp.Compare(t.nodes[a].end, t.nodes[b].end), cmp.Compare(b, a))
+	ends := t.ends[:0]
+	for place, c := range children {
+		ends = append(ends, childEnd{t.nodes[c].end, int32(place)})
+	}
+	t.ends = ends
+	// The last to end is last. Of those that end together, the first is last.
+	slices.SortFunc(ends, func(a, b childEnd) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(b.place, a.place))
 	})
 	// Of the children that end after this moment only the first is needed. Once the path has been
 	// in it, all the others start later than this moment.
-	running := int32(math.MaxInt32)
+	const nobody = math.MaxInt32
+	running := int32(nobody)
 	for at := w.end; at > w.start; {
-		for len(children) > 0 && t.nodes[children[len(children)-1]].end > at {
-			running = min(running, children[len(children)-1])
-			children = children[:len(children)-1]
+		for len(ends) > 0 && ends[len(ends)-1].at > at {
+			running = min(running, ends[len(ends)-1].place)
+			ends = ends[:len(ends)-1]
 		}
 		next := running
 		switch {
-		case len(children) > 0 && t.nodes[children[len(children)-1]].end == at:
-			next = children[len(children)-1]
-		case running != math.MaxInt32 && t.nodes[running].start < at:
-		case len(children) > 0:
-			at = t.nodes[children[len(children)-1]].end
+		case len(ends) > 0 && ends[len(ends)-1].at == at:
+			next = ends[len(ends)-1].place
+		case running != nobody && t.nodes[children[running]].start < at:
+		case len(ends) > 0:
+			at = ends[len(ends)-1].at
 			continue
 		default:
 			return
 		}
-		t.windows[next] = window{max(w.start, t.nodes[next].start), at}
-		at = t.windows[next].start
+		c := children[next]
+		t.windows[c] = window{max(w.start, t.nodes[c].start), at}
+		at = t.windows[c].start
 	}
+}
+
+// childEnd says when a child ends, and its place among its siblings.
+type childEnd struct {
+	at    int64
+	place int32
 }

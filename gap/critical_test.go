@@ -125,8 +125,8 @@ func TestCriticalTimeOfGaps(t *testing.T) {
 			"A 10 of 10, A 2 of 4, A 5 of 5, B 5 of 10, C 10 of 10",
 		},
 		"joined time in proportion to all spans of the call": {
-			"A [0,30)\n B [10,20) client <A joined=9\n C [22,28) client <A ~B\n D [15,22) <A",
-			"A 10 of 10, A 6 of 9, A 2 of 2, B 5 of 10, D 7 of 7, C 6 of 6",
+			"A [0,30)\n B [10,20) client <A joined=9\n C [22,28) client <A wait=B\n D [15,22) <A",
+			"A 10 of 10, A 6 of 9, A 2 of 2, B 5 of 10, D 7 of 7, B wait 6 of 6",
 		},
 		"no joined time if another call is on the path": {
 			"A [0,30)\n B [10,20) client <A joined=4\n C [5,25) client <A",

@@ -29,34 +29,66 @@
 //
 // The self time of a span is the sum of its gaps, and zero for a client span, see [Node.SelfTime].
 //
+// # Calls and their waits
+//
+// The wrappers of this module record a call as one span. If reading the call's result blocks again,
+// each such later wait is a span, too. The call and its later waits have one frame, from the start
+// of the call to the end of its last wait. A server that streams its answer works in all of it:
+//
+//	handler       |------------------------------|
+//	  get           |----|
+//	  get wait              |------|  |-----|
+//	    server        |------------------|
+//	frame of get    |-----------------------|
+//	gaps          []      []        []       [---]  of the handler
+//	                []                    [-]       of get and its waits
+//
+// The frame takes the place of the parent in the rules above, for the children of all its spans:
+//
+//   - A child blocks all spans of the frame if it starts before the frame ends, and outlives them
+//     if it ends after the frame does. One that starts later is detached.
+//   - A gap of a span is a maximal interval that none of the frame's blocking children covers.
+//
+// A span is a later wait of a call if all of these hold:
+//
+//   - It has a FollowsFrom reference to the call, and its operation is that of the call plus "
+//     wait".
+//   - Both are children, by ChildOf, of the same span, which may be missing. If the call has no
+//     parent, and names none that is missing, the wait has only FollowsFrom references, and is a
+//     child of the call.
+//   - The call is not a later wait itself.
+//   - It starts after the start of the call, and not before the call and its earlier waits have
+//     ended. Those that do not are passed over, in the order of [Node.Children].
+//
 // # Classes
 //
 // The kind of a span (its span.kind tag) says where the time of its gaps went, see [Class]:
 //
 //   - [ClassSelf]: into the program, for any span except a client's. It was at work, or waited for
 //     something that has no span.
-//   - [ClassWire]: between client and server, for a client span that has a server child.
+//   - [ClassWire]: between client and server, for a client span that has a server child, or whose
+//     frame has one.
 //   - [ClassRemote]: into a service that recorded no span, for any other client span. Such a span
 //     may have children, for example the HTTP call inside an Elasticsearch call.
 //
 // Wire and remote gaps do not count as self time.
 //
-// # Waits and joined time
-//
-// The wrappers of this module record a call as one span. If reading the call's result blocks again,
-// each such later wait is a span, too: a child of the call's parent that FollowsFrom the call.
-//
-//	handler         |---------------------------------|
-//	  query            |------|
-//	  query wait                  |--|       |---|
-//	gaps            [--]      [---]  [-------]   [----]
+// # Joined time
 //
 // To record fewer spans, a wrapper joins waits that are close together into one span. That span
 // also covers the parent's work between the waits. The wrapper adds up this work, the joined time,
 // in the tag wait.joined_us of the call's span. Build gives it back to the parent as one more [Gap]
 // for each such call, for which [Gap.Joined] is true. Where in the call's spans the work lies is
-// unknown. A joined gap is never longer than what the spans of its call cover. All joined gaps of a
-// parent together are never longer than what the spans of all these calls cover.
+// unknown. A joined gap is never longer than what the spans of its call cover of the parent, or of
+// the parent's frame. All joined gaps of a parent together are never longer than what the spans of
+// all these calls cover.
+//
+// # Where a gap is
+//
+// [Gap.After] is the blocking child that ends where the gap starts, and [Gap.Before] the one that
+// starts where the gap ends. Of several children they are the first, in the order of
+// [Node.Children]. A later wait counts as its call. So a gap is found again in other traces, see
+// [Gap.Position].
 //
 // # The critical path
 //
@@ -70,27 +102,49 @@
 //
 // [Trace.CriticalPath] yields its segments, the intervals in brackets. It walks back from the
 // root's end. At each moment the path goes on in the child that ends then, otherwise in a child
-// that is still running, otherwise in the span itself. Only blocking children count. The segments
-// of a root add up to its duration, and each lies inside a gap of its span. [Gap.CriticalTime] is
-// the part of a gap on the path; [Worst] ranks gaps by it.
+// that is still running, otherwise in the span itself. Of several such children it takes the first
+// in the order of [Node.Children]. Only blocking children count. The segments of a root add up to
+// its duration, and each lies inside a gap of its span. [Gap.CriticalTime] is the part of a gap on
+// the path; [Worst] ranks gaps by it.
+//
+// A call and its later waits are walked as if they were one span, from the first moment in which
+// the path is in one of them to the last. What lies between them is left out in the end, since then
+// the path is elsewhere:
+//
+//	handler       |------------------------------|
+//	  get           |----|
+//	  get wait              |------|  |-----|
+//	    server        |------------------|
+//	path          hhggsssshhsssssssshhsssswwwhhhhh  h handler, g get, s server, w get wait
+//
+// Roots that name the same missing parent share one path, as if they were its children. So each of
+// them may be on it only in part, or not at all.
 //
 // # Many traces
 //
 // A [Summary] adds up many traces by service and operation, with histograms of durations and self
-// times. It keeps no trace, and several summaries can be merged.
+// times, and their gaps by position. It keeps no trace, and several summaries can be merged.
 //
 // # Clocks
 //
-// Two machines have two clocks. A child from another machine that does not fit into its parent is
-// moved into the middle of it, by Jaeger's rule. The spans below it that have the same clock move
-// by the same amount. A warning names the amount; [WithMaxSkew] bounds it or turns the correction
-// off. Nothing is moved if Jaeger has corrected the clocks already.
+// Two machines have two clocks. Build moves a child whose clock differs from that of its parent, if
+// the child
+//
+//   - starts before its parent's frame, or
+//   - is the server of a client, and starts when the frame has ended, or later.
+//
+// It moves by the smallest shift that puts it inside: to the start of the frame, or so that it ends
+// with the frame. A child that does not fit starts with the frame. Children of a moved span that
+// share its clock move with it, and so on. [Node.Moved] names the amount, and a warning does. A
+// child that starts inside the frame is never moved: it may well have ended later. [WithMaxSkew]
+// bounds the correction or turns it off. Nothing is moved if Jaeger has corrected the clocks
+// already.
 //
 // # Times
 //
 // Times are integer nanoseconds and intervals are half-open. A child that ends where the next one
 // starts leaves no gap. A child that starts where its parent ends is detached, unless its length is
-// zero. A negative duration counts as zero. A span of zero length has no gap.
+// zero. A negative duration counts as zero. A span of zero length has no uncovered interval.
 //
 // # Broken traces
 //
@@ -109,5 +163,6 @@
 // Jaeger and CRISP walk the critical path only over the children that end last, and count the rest
 // of a span as self time. If two children overlap they ignore one, and count the time that only it
 // covered as the parent's. Jaeger's UI also subtracts a FollowsFrom child, except a consumer whose
-// parent is a producer.
+// parent is a producer. Jaeger corrects no clock unless it is configured to. If it is, it moves any
+// child that does not fit into the middle of its parent.
 package gap

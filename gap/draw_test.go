@@ -19,6 +19,7 @@ var epoch = time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
 //	B2          the operation; its first letter is the span id, and ? means no id
 //	client      the span.kind
 //	<A ~C       references: ChildOf, FollowsFrom. <A7 is span A of trace 7
+//	wait=C      the operation is "C wait", and the span FollowsFrom C
 //	@shop/host  the process, perhaps with its host
 //	corrected   with Jaeger's warning that it moved the span
 //	timeless    without start and duration
@@ -45,6 +46,10 @@ func spans(t testing.TB, text string) []gap.Span {
 			case key == "joined":
 				us, _ := strconv.ParseInt(value, 10, 64)
 				s.Tags = append(s.Tags, gap.Field{Key: "wait.joined_us", Value: us})
+			case key == "wait":
+				s.Operation = value + " wait"
+				s.References = append(s.References,
+					gap.Reference{Type: gap.FollowsFrom, TraceID: trace, SpanID: id(value)})
 			case key == "trace":
 				s.TraceID.Low, _ = strconv.ParseUint(value, 10, 64)
 			case word[0] == '@':

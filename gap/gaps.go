@@ -2,6 +2,8 @@ package gap
 
 import (
 	"iter"
+	"math"
+	"math/bits"
 	"time"
 )
 
@@ -14,14 +16,19 @@ type Gap struct {
 	Time       time.Duration // End - Start; for joined time at most that
 	Call       Node          // the call that covers joined time; the zero Node for any other gap
 
+	// After is the blocking child that ends where the gap starts, and Before the one that starts
+	// where the gap ends. A later wait counts as its call. Either is the zero Node if the gap starts
+	// or ends with its span. For joined time both are.
+	After, Before Node
+
 	// CriticalTime is the part of Time on the critical path. For joined time it is an estimate: in
 	// proportion to the time that the critical path spends in the call's spans.
 	CriticalTime time.Duration
 }
 
 // Joined reports whether the gap is joined time: work of the span between waits that were joined.
-// Then Start is the start of the first span of [Gap.Call], and End is the end of its last one. The
-// work lies somewhere between them, and takes Time.
+// The work takes Time, and lies somewhere from Start to End. This is the frame of [Gap.Call], as
+// far as it lies inside that of Node.
 func (g Gap) Joined() bool { return g.Call != Node{} }
 
 // Gaps returns the gaps of all spans whose Time is at least atLeast, or all gaps if that is zero or
@@ -40,51 +47,104 @@ func (t *Trace) Gaps(atLeast time.Duration) iter.Seq[Gap] {
 // or negative. It includes wire and remote gaps, which SelfTime leaves out.
 //
 // The uncovered intervals are ordered by time, and do not overlap or touch. Together with what
-// blocking children cover, they add up to the span. A joined gap comes where its call starts.
+// blocking children cover, they add up to the span. A joined gap comes next to the one at which its
+// call starts.
 func (n Node) Gaps(atLeast time.Duration) iter.Seq[Gap] {
 	return func(yield func(Gap) bool) { n.trace.gaps(n.i, atLeast, yield) }
 }
 
 // SelfTime returns the sum of the span's gaps, including joined time. It is zero for a client span,
 // whose gaps are not the program's work.
-func (n Node) SelfTime() time.Duration { return time.Duration(n.trace.measure(n.i).self) }
+func (n Node) SelfTime() time.Duration { return time.Duration(n.trace.measure(n.i, nil).self) }
 
 // CriticalTime returns the part of SelfTime on the critical path.
-func (n Node) CriticalTime() time.Duration { return time.Duration(n.trace.measure(n.i).critical) }
+func (n Node) CriticalTime() time.Duration { return time.Duration(n.trace.measure(n.i, nil).critical) }
 
 // Concurrency returns how much the blocking children overlap: the sum of their durations, minus the
 // time that they cover together. Only their parts inside this span count.
-func (n Node) Concurrency() time.Duration { return time.Duration(n.trace.measure(n.i).concurrency) }
+func (n Node) Concurrency() time.Duration {
+	return time.Duration(n.trace.measure(n.i, nil).concurrency)
+}
 
 // rawGap is a Gap in integers.
 type rawGap struct {
 	start, end, time, critical int64
-	call                       int32
+	call, after, before        int32
 }
 
 // sweep yields the gaps of node i. It passes over the children once, in the order of their starts.
 func (t *Trace) sweep(i int32, yield func(rawGap) bool) bool {
-	n, w := &t.nodes[i], t.windows[i]
-	uncovered := func(start, end int64) bool {
-		return start >= end || yield(rawGap{start, end, end - start, w.clip(start, end).length(), none})
+	n := &t.nodes[i]
+	if n.is(framed) {
+		return t.sweepFrame(i, yield)
+	}
+	critical := t.criticalTime(i)
+	after := int32(none)
+	uncovered := func(start, end int64, before int32) bool {
+		return start >= end || yield(rawGap{start, end, end - start, critical(start, end), none, after, before})
 	}
 	at := n.start // all time before it is covered or has been yielded
 	for c := i + 1; c < n.next; c = t.nodes[c].next {
 		child := &t.nodes[c]
 		if child.is(blocking) && child.start < child.end {
-			if !uncovered(at, child.start) {
+			if !uncovered(at, child.start, c) {
 				return false
 			}
-			at = max(at, child.end)
+			if child.end > at {
+				at, after = child.end, c
+			}
 		}
-		if child.is(joins) {
-			call := t.joinedCall(c)
-			if call.work > 0 && !yield(rawGap{call.start, call.end, call.work, call.critical(), c}) {
-				return false
-			}
+		if child.is(joins) && !t.yieldJoined(c, yield) {
+			return false
 		}
 	}
-	return uncovered(at, n.end)
+	return uncovered(at, n.end, none)
+}
+
+// sweepFrame is sweep for a span of a frame.
+func (t *Trace) sweepFrame(i int32, yield func(rawGap) bool) bool {
+	n := &t.nodes[i]
+	critical := t.criticalTime(i)
+	c := i + 1
+	joined := func(before int64) bool { // yields the joined time of children that start before that
+		for ; c < n.next && t.nodes[c].start <= before; c = t.nodes[c].next {
+			if t.nodes[c].is(joins) && !t.yieldJoined(c, yield) {
+				return false
+			}
+		}
+		return true
+	}
+	uncovered := func(part window, running int64, ended, started int32) bool {
+		if part.start == n.start {
+			ended = none // it ended together with the span's start, so it is not in the span
+		}
+		return running > 0 || joined(part.start) && yield(rawGap{
+			part.start, part.end, part.length(), critical(part.start, part.end), none, ended, started,
+		})
+	}
+	return t.frame(i).during(n.start, n.end, uncovered) && joined(maxTime)
+}
+
+func (t *Trace) yieldJoined(call int32, yield func(rawGap) bool) bool {
+	c, w := t.joinedCall(call), t.bounds(call)
+	w = t.bounds(t.nodes[call].parent).clip(w.start, w.end)
+	return c.work == 0 || yield(rawGap{w.start, w.end, c.work, c.critical(), call, none, none})
+}
+
+// criticalTime returns a function that says how much of a gap of node i is on the critical path. It
+// must be called for one gap after the other.
+func (t *Trace) criticalTime(i int32) func(start, end int64) int64 {
+	if !t.nodes[i].is(segmented) {
+		w := t.windows[i]
+		return func(start, end int64) int64 { return w.clip(start, end).length() }
+	}
+	next := t.firstOf[i]
+	return func(_, end int64) (sum int64) {
+		for ; next != none && t.segments[next].start < end; next = t.segments[next].next {
+			sum += t.segments[next].end - t.segments[next].start // a segment lies inside one gap
+		}
+		return sum
+	}
 }
 
 func (t *Trace) gaps(i int32, atLeast time.Duration, yield func(Gap) bool) bool {
@@ -99,6 +159,12 @@ func (t *Trace) gaps(i int32, atLeast time.Duration, yield func(Gap) bool) bool 
 		if r.call != none {
 			g.Call = Node{t, r.call}
 		}
+		if r.after != none {
+			g.After = Node{t, t.call(r.after)}
+		}
+		if r.before != none {
+			g.Before = Node{t, t.call(r.before)}
+		}
 		return yield(g)
 	})
 }
@@ -106,10 +172,14 @@ func (t *Trace) gaps(i int32, atLeast time.Duration, yield func(Gap) bool) bool 
 // measure holds the sums over one span.
 type measure struct{ self, critical, concurrency int64 }
 
-func (t *Trace) measure(i int32) (m measure) {
+// measure adds up the gaps of node i, and passes each to visit, if that is not nil.
+func (t *Trace) measure(i int32, visit func(rawGap)) (m measure) {
 	n := &t.nodes[i]
 	uncovered := int64(0)
 	t.sweep(i, func(r rawGap) bool {
+		if visit != nil {
+			visit(r)
+		}
 		if n.class == ClassSelf {
 			m.self += r.time
 			m.critical += r.critical
@@ -119,12 +189,28 @@ func (t *Trace) measure(i int32) (m measure) {
 		}
 		return true
 	})
-	durations := int64(0)
+	m.concurrency = t.durations(i) - (n.end - n.start - uncovered)
+	return m
+}
+
+// durations returns the sum of the durations of the blocking children, inside node i.
+func (t *Trace) durations(i int32) (sum int64) {
+	n := &t.nodes[i]
+	if n.is(framed) {
+		t.frame(i).during(n.start, n.end, func(part window, running int64, _, _ int32) bool {
+			high, low := bits.Mul64(uint64(part.length()), uint64(running))
+			if high > 0 || low > math.MaxInt64 {
+				low = math.MaxInt64
+			}
+			sum = addSaturating(sum, int64(low))
+			return true
+		})
+		return sum
+	}
 	for c := i + 1; c < n.next; c = t.nodes[c].next {
 		if child := &t.nodes[c]; child.is(blocking) {
-			durations = addSaturating(durations, window{n.start, n.end}.clip(child.start, child.end).length())
+			sum = addSaturating(sum, window{n.start, n.end}.clip(child.start, child.end).length())
 		}
 	}
-	m.concurrency = durations - (n.end - n.start - uncovered)
-	return m
+	return sum
 }

@@ -24,11 +24,10 @@ const joinedTag = "wait.joined_us"
 
 // joinedCall is a call with joined time: its span and the later waits that FollowsFrom it.
 type joinedCall struct {
-	node       int32
-	work       int64 // ns: what the tag says; settleJoined lowers it to what is possible
-	start, end int64 // of the first and the last of these spans, clipped to the parent
-	cover      cover // what these spans cover of the parent
-	onPath     int64 // ns that the critical path spends in these spans
+	node   int32
+	work   int64 // ns: what the tag says; settleJoined lowers it to what is possible
+	cover  cover // what these spans cover of the parent's frame
+	onPath int64 // ns that the critical path spends in these spans
 }
 
 // cover measures the union of intervals that are added in the order of their starts.
@@ -51,7 +50,7 @@ func (c *joinedCall) critical() int64 {
 		return 0
 	}
 	high, low := bits.Mul64(uint64(c.work), uint64(c.onPath))
-	part, _ := bits.Div64(high, low, uint64(c.cover.length)) // no overflow: work <= cover.length
+	part, _ := bits.Div64(high, low, uint64(c.cover.length)) // no overflow: onPath <= cover.length
 	return int64(part)
 }
 
@@ -97,53 +96,32 @@ func (b *builder) settleJoined(t *Trace) {
 // returns for each parent what all of them cover together.
 func (b *builder) coverJoined(t *Trace) map[int32]cover {
 	byParent := make(map[int32]cover)
+	onPath := t.timesOnPath()
 	for i := range t.nodes {
 		n := &t.nodes[i]
-		call := b.callOf(t, int32(i))
-		if call == none || !n.is(blocking) {
+		call := int32(i)
+		if !n.is(joins) {
+			call = t.call(call)
+		}
+		if !t.nodes[call].is(joins) || !n.is(blocking) {
 			continue
 		}
-		p := &t.nodes[n.parent]
-		start, end := max(n.start, p.start), min(n.end, p.end)
-		if start >= end {
+		in := t.bounds(n.parent).clip(n.start, n.end)
+		if in.length() == 0 {
 			continue
 		}
 		c := t.joinedCall(call)
-		if c.cover.length == 0 {
-			c.start = start
-		}
-		c.cover.add(start, end)
-		c.end = c.cover.end
-		c.onPath += t.windows[i].length()
+		c.cover.add(in.start, in.end)
+		c.onPath += onPath(int32(i))
 		all := byParent[n.parent]
-		all.add(start, end)
+		all.add(in.start, in.end)
 		byParent[n.parent] = all
 	}
+	for i := range t.joined {
+		c := &t.joined[i]
+		c.onPath = min(c.onPath, c.cover.length)
+	}
 	return byParent
-}
-
-// callOf returns the call with joined time that node i belongs to: the node itself, or a sibling
-// that it FollowsFrom. It returns none if there is no such call.
-func (b *builder) callOf(t *Trace, i int32) int32 {
-	n := &t.nodes[i]
-	if n.is(joins) {
-		return i
-	}
-	if !n.is(follows) {
-		return none
-	}
-	for _, ref := range n.span.References {
-		if ref.Type != FollowsFrom || !b.inTrace(ref) {
-			continue
-		}
-		if call := b.ids.find(ref.SpanID); call != none {
-			call = b.places[call]
-			if t.nodes[call].is(joins) && t.nodes[call].parent == n.parent {
-				return call
-			}
-		}
-	}
-	return none
 }
 
 // joined returns the value of the tag wait.joined_us in nanoseconds, or zero if there is no such

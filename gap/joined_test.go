@@ -15,33 +15,34 @@ func TestJoinedTime(t *testing.T) {
 			gaps:  "A self [0,10), A self 4 of [10,40) of B, A self [40,100), B remote [10,40)",
 		},
 		"lies in the call and its later waits": {
-			spans: "A [0,100) server\n B [10,12) client <A joined=7\n C [20,30) client <A ~B\n D [40,45) client <A ~B",
+			spans: "A [0,100) server\n B [10,12) client <A joined=7\n C [20,30) client <A wait=B\n " +
+				"D [40,45) client <A wait=B",
 			gaps: "A self [0,10), A self 7 of [10,45) of B, A self [12,20), A self [30,40), A self [45,100), " +
-				"B remote [10,12), C remote [20,30), D remote [40,45)",
+				"B remote [10,12), B wait remote [20,30), B wait remote [40,45)",
 		},
 		"is no more than they cover": {
-			spans: "A [0,100)\n B [10,12) client <A joined=70\n C [20,30) client <A ~B", warnings: "bad-joined B",
+			spans: "A [0,100)\n B [10,12) client <A joined=70\n C [20,30) client <A wait=B", warnings: "bad-joined B",
 			gaps: "A self [0,10), A self 12 of [10,30) of B, A self [12,20), A self [30,100), " +
-				"B remote [10,12), C remote [20,30)",
+				"B remote [10,12), B wait remote [20,30)",
 		},
 		"is no more than they cover within the parent": {
-			spans: "A [10,20)\n B [0,13) client <A joined=9\n C [18,40) client <A ~B", warnings: "bad-joined B",
-			tree: "A B<A C<A(outlives)",
-			gaps: "A self 5 of [10,20) of B, A self [13,18), B remote [0,13), C remote [18,40)",
+			spans: "A [10,20)\n B [0,13) client <A joined=9\n C [18,40) client <A wait=B", warnings: "bad-joined B",
+			tree: "A B<A B wait<A(outlives)",
+			gaps: "A self 5 of [10,20) of B, A self [13,18), B remote [0,13), B wait remote [18,40)",
 		},
 		"of two calls at once is no more than they cover together": {
 			spans: "A [0,100)\n B [0,50) client <A joined=40\n C [10,60) client <A joined=40", warnings: "bad-joined C",
 			gaps: "A self 40 of [0,50) of B, A self 20 of [10,60) of C, A self [60,100), B remote [0,50), " +
 				"C remote [10,60)",
 		},
-		"counts once if a wait overlaps its call": {
-			spans: "A [0,100)\n B [0,50) client <A joined=80\n C [40,60) client <A ~B", warnings: "bad-joined B",
-			gaps: "A self 60 of [0,60) of B, A self [60,100), B remote [0,50), C remote [40,60)",
+		"does not lie in a wait that overlaps its call": {
+			spans: "A [0,100)\n B [0,50) client <A joined=80\n C [40,60) client <A wait=B", warnings: "bad-joined B",
+			gaps: "A self 50 of [0,50) of B, A self [60,100), B remote [0,50), B wait remote [40,60)",
 		},
 		"does not lie in waits below another parent": {
-			spans:    "A [0,100)\n B [0,10) client <A joined=20\n C [40,60) client <B ~B\n D [60,70) ~B",
-			warnings: "bad-joined B", tree: "A B<A C~B(detached) D~B",
-			gaps: "A self 10 of [0,10) of B, A self [10,100), B remote [0,10), C remote [40,60), D self [60,70)",
+			spans:    "A [0,100)\n B [0,10) client <A joined=20\n C [40,60) client <B wait=B\n D [60,70) wait=B",
+			warnings: "bad-joined B", tree: "A B<A B wait~B(detached) B wait~B",
+			gaps: "A self 10 of [0,10) of B, A self [10,100), B remote [0,10), B wait remote [40,60), B wait self [60,70)",
 		},
 		"of a call that nobody waits for is lost": {
 			spans:    "A [0,100)\n B [0,10) client ~A joined=2\n C [100,110) client <A joined=2",

@@ -21,6 +21,8 @@ func TestLargeTraces(t *testing.T) {
 		{"chain", million, 2*million - 1, 2*million - 1, 2 * time.Microsecond, million - 1, ""},
 		{"fan", tenth, 2*tenth - 1, 2*tenth - 1, (tenth + 1) * time.Microsecond, 1, ""},
 		{"alike", million, million - 1, 1, 0, 1, ""},
+		{"waits", million, 3*million/2 - 1, 3*million/2 - 1, (million + 1) * time.Microsecond, 2, ""},
+		{"nested waits", million + 1, 3*million/2 + 2, 2*million + 1, 3 * time.Microsecond, million / 2, ""},
 		{"cycle", million, million, 1, 1 * time.Microsecond, million - 1, "cycle \x01"},
 	} {
 		t.Run(test.shape, func(t *testing.T) {

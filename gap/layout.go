@@ -25,8 +25,14 @@ func (b *builder) layout() *Trace {
 		if b.timeless != nil {
 			b.placeTimeless(parent, siblings)
 		}
+		if b.mayWait && parent != none && b.parents[parent] == none {
+			b.findFrames(siblings, true)
+		}
 		if parent != none && b.movedByJaeger == 0 {
 			b.correctClocks(parent, siblings)
+		}
+		if b.mayWait {
+			b.findFrames(siblings, false)
 		}
 		if len(siblings) > 1 {
 			keys = b.sortSiblings(siblings, keys)
@@ -44,6 +50,17 @@ func (b *builder) layout() *Trace {
 	}
 	b.sortWarnings() // before reorder, since it needs pointers to nodes
 	t.nodes = b.reorder(order)
+	if b.frames != nil {
+		b.placeFrames(t)
+	}
+	if b.moved != nil {
+		t.moved = make([]int64, len(t.nodes))
+		for i, moved := range b.moved {
+			if b.parents[i] != removed && !b.timeless[int32(i)] {
+				t.moved[b.places[i]] = moved
+			}
+		}
+	}
 	for _, n := range slices.Backward(t.nodes) {
 		if n.parent != none {
 			p := &t.nodes[n.parent]

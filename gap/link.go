@@ -1,6 +1,10 @@
 package gap
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // link finds every node's parent.
 func (b *builder) link() {
@@ -24,6 +28,11 @@ func (b *builder) link() {
 		}
 	}
 	b.soleParents = nil
+	for i, lost := range b.lost { // the map's order does not matter
+		if p := b.parents[i]; p != none && b.lost[p] == lost {
+			b.parents[i] = none // its sibling, as far as is known
+		}
+	}
 	b.sortWarnings()
 }
 
@@ -38,8 +47,9 @@ func (b *builder) linkNode(i int32) {
 	}
 	var lost, lostCause SpanID // the first missing spans that ChildOf and FollowsFrom name
 	for _, ref := range n.span.References {
-		if ref.Type == FollowsFrom {
-			n.flags |= follows
+		if ref.Type == FollowsFrom && strings.HasSuffix(n.span.Operation, waitSuffix) {
+			n.flags |= mayWait
+			b.mayWait = true
 		}
 		if n.is(childOf) || ref.SpanID == 0 || !b.inTrace(ref) {
 			continue
@@ -64,8 +74,13 @@ func (b *builder) linkNode(i int32) {
 	if n.is(childOf) {
 		return
 	}
-	if b.parents[i] == none {
-		lost = cmp.Or(lost, lostCause)
+	if lost != 0 {
+		if b.lost == nil {
+			b.lost = make(map[int32]SpanID)
+		}
+		b.lost[i] = lost
+	} else if b.parents[i] == none {
+		lost = lostCause
 	}
 	if lost != 0 {
 		n.flags |= incomplete
@@ -123,4 +138,22 @@ func (b *builder) breakCycles() {
 		n.flags &^= childOf
 	}
 	b.sortWarnings()
+}
+
+// orphans returns the roots that name the same missing parent, in groups. It needs the places of
+// the nodes.
+func (b *builder) orphans() (groups [][]int32) {
+	byParent := make(map[SpanID][]int32)
+	for i, parent := range b.lost {
+		if b.parents[i] == none {
+			byParent[parent] = append(byParent[parent], b.places[i])
+		}
+	}
+	for _, group := range byParent {
+		if len(group) > 1 {
+			slices.Sort(group)
+			groups = append(groups, group)
+		}
+	}
+	return groups
 }

@@ -43,6 +43,56 @@ var shapes = map[string]func(n int) []gap.Span{
 	"alike": func(n int) []gap.Span {
 		return shape(n, func(i int) (parent int, start, length int) { return min(i, 1) - 1, 0, 100 })
 	},
+	// a call with many later waits; as many servers below the call, each in half of a wait and half of
+	// the time after it
+	"waits": func(n int) []gap.Span {
+		all := shape(n, func(i int) (parent int, start, length int) {
+			switch k := i / 2; {
+			case i == 0:
+				return -1, 0, 2 * n
+			case i == 1:
+				return 0, 0, 1
+			case i%2 == 0:
+				return 0, 4 * k, 2
+			default:
+				return 1, 4*k + 1, 2
+			}
+		})
+		for i := 1; i < n; i++ {
+			all[i].Operation = "call"
+			if i > 1 && i%2 == 0 {
+				all[i].Operation = "call wait"
+				all[i].References = append(all[i].References[:1:1], gap.Reference{Type: gap.FollowsFrom, SpanID: 2})
+			}
+		}
+		return all
+	},
+	// calls one below the other, each with a later wait; no two of them wait for it at the same time
+	"nested waits": func(n int) []gap.Span {
+		levels := n / 2
+		end := 6*levels + 10
+		all := shape(n, func(i int) (parent int, start, length int) {
+			level := (i + 1) / 2
+			between := 2*levels + 1 + 3*level // the call ends
+			switch {
+			case i == 0:
+				return -1, 0, end
+			case i%2 == 1:
+				return max(0, i-2), level, between - level
+			default:
+				return max(0, i-3), between + 1, end - level - between - 1
+			}
+		})
+		for i := 1; i < n; i++ {
+			all[i].Operation = "call"
+			if i%2 == 0 {
+				all[i].Operation = "call wait"
+				all[i].References = append(all[i].References[:1:1],
+					gap.Reference{Type: gap.FollowsFrom, SpanID: all[i-1].SpanID})
+			}
+		}
+		return all
+	},
 	// each below the next, and the last below the first
 	"cycle": func(n int) []gap.Span {
 		return shape(n, func(i int) (parent int, start, length int) { return (i + 1) % n, i, 1 })

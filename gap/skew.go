@@ -1,16 +1,24 @@
 package gap
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
-// Option adjusts [Build].
+// Option adjusts [Build]. An argument of zero stands for the default, as does a nil Option.
 type Option func(*builder)
 
-// WithMaxSkew bounds how far Build moves a span to correct a clock. The default is no bound; zero
-// or less turns the correction off. A span that would have to move farther stays where it is, even
-// if it then covers little of its parent. A [WarnClockSkew] warning names the amount, whether the
-// span was moved or not.
+// DefaultMaxSkew is how far Build moves a span at most, see [WithMaxSkew]. NTP sets a clock that is
+// off by more than 128 ms (STEPT in RFC 5905), so two clocks that it keeps are at most 256 ms
+// apart.
+const DefaultMaxSkew = 256 * time.Millisecond
+
+// WithMaxSkew bounds how far Build moves a span to correct a clock. Zero stands for
+// [DefaultMaxSkew], less than zero turns the correction off. A span that would have to move farther
+// stays where it is, even if it then covers little of its parent. A [WarnClockSkew] warning names
+// the amount, whether the span was moved or not.
 func WithMaxSkew(most time.Duration) Option {
-	return func(b *builder) { b.maxSkew = max(0, int64(most)) }
+	return func(b *builder) { b.maxSkew = int64(cmp.Or(most, DefaultMaxSkew)) }
 }
 
 // correctedByJaeger is part of the warning that Jaeger adds to a span that it has moved.
@@ -19,14 +27,14 @@ const correctedByJaeger = "timestamps were adjusted by"
 // correctClocks moves children whose clock differs from that of their parent. The parent must have
 // its final times.
 func (b *builder) correctClocks(parent int32, children []int32) {
-	p := &b.nodes[parent]
+	p, frame := &b.nodes[parent], b.bounds(parent)
 	inherited := int64(0) // how far the parent was moved
 	if b.moved != nil {
 		inherited = b.moved[parent]
 	}
 	for _, c := range children {
 		n := &b.nodes[c]
-		delta := skew(p, n)
+		delta := skew(frame, n, p.kind == KindClient && n.kind == KindServer)
 		if delta == 0 && inherited == 0 {
 			continue // whatever their clocks
 		}
@@ -40,7 +48,7 @@ func (b *builder) correctClocks(parent int32, children []int32) {
 			delta = 0 // the parent has no length to fit into
 		case max(delta, -delta) > b.maxSkew:
 			b.warn(n, WarnClockSkew, "not moved: its clock seems to differ by %v, and the most is %v",
-				time.Duration(delta), time.Duration(b.maxSkew))
+				time.Duration(delta), time.Duration(max(0, b.maxSkew)))
 			delta = 0
 		default:
 			b.warn(n, WarnClockSkew, "moved by %v, with the spans below it that have the same clock",
@@ -60,24 +68,21 @@ func (b *builder) correctClocks(parent int32, children []int32) {
 	}
 }
 
-// skew returns how far n has to move to fit into its parent, by Jaeger's rule. A child that does
-// not fit is moved into the middle, as if the request had taken as long as the response:
+// skew returns how far a child has to move to lie inside its parent's frame, if its clock is wrong.
+// One that starts inside never moves, even if it ends later. Nor does one that starts later, except
+// the server of a call, which cannot start after the call:
 //
-//	parent        |---------------|
-//	as reported             |---------|
-//	moved            |---------|
-//
-// A child that is longer than its parent may have outlived the parent's timeout. It moves only if
-// it starts too early, and then to the parent's start.
-func skew(parent, n *node) int64 {
-	longer := (parent.end - parent.start) - (n.end - n.start)
+//	frame             |-----------|
+//	starts too early      |-----|        as reported: |-----|
+//	a late server           |-----|      as reported:          |-----|
+func skew(frame window, child *node, serverOfCall bool) int64 {
 	switch {
-	case longer < 0:
-		return max(0, parent.start-n.start)
-	case n.start >= parent.start && n.end <= parent.end:
-		return 0
+	case child.start < frame.start:
+		return frame.start - child.start
+	case serverOfCall && child.start >= frame.end:
+		return max(frame.start, frame.end-(child.end-child.start)) - child.start
 	}
-	return parent.start + longer/2 - n.start
+	return 0
 }
 
 // shift adds by to a time, and clamps the sum to minTime and maxTime.

@@ -9,21 +9,33 @@ import (
 	"time"
 )
 
-// Summary adds up many traces by service and operation. The zero Summary is empty.
+// Summary adds up many traces by service and operation, and their gaps by position. The zero
+// Summary is empty.
 //
-// It keeps no trace. Each operation takes a few kB of memory, 32 kB at most. The number of
-// operations has no bound, so their names should be low in cardinality. Summaries can be merged in
-// any order and grouping. The result is the same as that of one Summary to which all traces were
-// added.
+// It keeps no trace. Each operation takes a few kB of memory, 32 kB at most, and each position of
+// its gaps half of that. The number of operations has no bound, so their names should be low in
+// cardinality. Summaries can be merged in any order and grouping. The result is the same as that of
+// one Summary to which all traces were added.
 //
 // A Summary is not safe for concurrent use.
 type Summary struct {
 	services map[string]*service
+	numbers  map[string]uint32 // by the name of an operation: its index in names, from 1
+	names    []string
 }
 
 type service struct {
 	name       string
-	operations map[string]*Operation
+	operations map[string]*operation
+}
+
+type operation struct {
+	Operation
+	number uint32 // of the name, see Summary.numbers
+	gaps   map[gapKey]*gapSum
+
+	last    *gapSum // the last one that was added to, and its key
+	lastKey gapKey
 }
 
 // Operation is what a [Summary] holds for one operation of a service. A sum that overflows is the
@@ -43,34 +55,73 @@ type Operation struct {
 
 // SpanRef identifies a span in any trace that was added to a [Summary].
 type SpanRef struct {
-	TraceID  TraceID
-	SpanID   SpanID
-	SelfTime time.Duration
+	TraceID    TraceID
+	SpanID     SpanID
+	SelfTime   time.Duration
+	Incomplete bool // see [Trace.Incomplete]
 }
 
 // Add adds all spans of a trace.
 func (s *Summary) Add(t *Trace) {
-	services := make([]*service, len(t.services))
-	operations := make([]*Operation, len(t.operations))
+	a := adder{
+		summary: s, trace: t, services: make([]*service, len(t.services)), operations: make([]*operation, len(t.operations)),
+	}
+	addGap := a.addGap
 	for i := range t.nodes {
 		n := &t.nodes[i]
-		o := operations[n.operation]
-		if o == nil {
-			key := t.operations[n.operation]
-			if services[key.service] == nil {
-				services[key.service] = s.service(t.services[key.service])
-			}
-			o = services[key.service].operation(key.name)
-			operations[n.operation] = o
+		a.node, a.of = n, a.operation(n.operation)
+		m := t.measure(int32(i), addGap)
+		if self := time.Duration(m.self); a.of.Count == 0 || self >= a.of.Worst.SelfTime {
+			a.of.keepWorst(SpanRef{t.id, n.id, self, t.incomplete})
 		}
-		m, duration := t.measure(int32(i)), n.end-n.start
-		if self := time.Duration(m.self); o.Count == 0 || self >= o.Worst.SelfTime {
-			o.keepWorst(SpanRef{t.id, n.id, self})
-		}
-		o.add(1, duration, m)
-		o.Durations.add(duration)
-		o.SelfTimes.add(m.self)
+		duration := n.end - n.start
+		a.of.add(1, duration, m)
+		a.of.Durations.add(duration)
+		a.of.SelfTimes.add(m.self)
 	}
+}
+
+// adder is the state of Summary.Add.
+type adder struct {
+	summary    *Summary
+	trace      *Trace
+	services   []*service   // by index into trace.services; nil if not needed so far
+	operations []*operation // by index into trace.operations; nil if not needed so far
+	node       *node        // the span that is being added
+	of         *operation   // its operation
+}
+
+func (a *adder) operation(i uint32) *operation {
+	o := a.operations[i]
+	if o == nil {
+		key := a.trace.operations[i]
+		if a.services[key.service] == nil {
+			a.services[key.service] = a.summary.service(a.trace.services[key.service])
+		}
+		o = a.summary.operation(a.services[key.service], key.name)
+		a.operations[i] = o
+	}
+	return o
+}
+
+func (a *adder) addGap(r rawGap) {
+	key := gapKey{class: a.node.class, joined: r.call != none}
+	if key.joined {
+		r.after, r.before = r.call, r.call
+	}
+	key.after, key.before = a.number(r.after), a.number(r.before)
+	a.of.addGaps(key, 1, r.time, r.critical,
+		&rawGapRef{a.trace.id, a.node.id, r.start, r.start - a.trace.start, r.time, r.critical, a.trace.incomplete},
+	).times.add(r.time)
+}
+
+// number returns the number of the operation of node i, or of its call if it is a later wait. It
+// returns zero for none.
+func (a *adder) number(i int32) uint32 {
+	if i == none {
+		return 0
+	}
+	return a.operation(a.trace.nodes[a.trace.call(i)].operation).number
 }
 
 // Merge adds everything that was added to other, which does not change.
@@ -78,7 +129,8 @@ func (s *Summary) Merge(other *Summary) {
 	for name, theirs := range other.services {
 		ours := s.service(name)
 		for name, from := range theirs.operations {
-			o := ours.operation(name)
+			o := s.operation(ours, name)
+			s.mergeGaps(o, other, from)
 			o.keepWorst(from.Worst)
 			o.add(from.Count, int64(from.Duration), measure{
 				int64(from.SelfTime), int64(from.CriticalTime), int64(from.Concurrency),
@@ -94,7 +146,7 @@ func (s *Summary) Merge(other *Summary) {
 func (s *Summary) Operations() iter.Seq[Operation] {
 	return func(yield func(Operation) bool) {
 		var high, low, carry uint64 // a sum in 128 bits is exact, so it does not depend on the order
-		var all []*Operation
+		var all []*operation
 		for _, service := range s.services {
 			for _, o := range service.operations {
 				all = append(all, o)
@@ -105,7 +157,7 @@ func (s *Summary) Operations() iter.Seq[Operation] {
 		slices.SortFunc(all, compareOperations)
 		self := float64(high)*(1<<64) + float64(low)
 		for _, o := range all {
-			result := *o
+			result := o.Operation
 			result.Durations, result.SelfTimes = o.Durations.clone(), o.SelfTimes.clone()
 			if self > 0 {
 				result.Share = float64(o.SelfTime) / self
@@ -125,19 +177,37 @@ func (s *Summary) service(name string) *service {
 		if s.services == nil {
 			s.services = make(map[string]*service)
 		}
-		found = &service{strings.Clone(name), make(map[string]*Operation)}
+		found = &service{strings.Clone(name), make(map[string]*operation)}
 		s.services[found.name] = found
 	}
 	return found
 }
 
-func (s *service) operation(name string) *Operation {
-	o := s.operations[name]
+// operation returns the operation with this name, and adds it if it is missing.
+func (s *Summary) operation(of *service, name string) *operation {
+	o := of.operations[name]
 	if o == nil {
-		o = &Operation{Service: s.name, Name: strings.Clone(name)}
-		s.operations[o.Name] = o
+		number := s.number(name)
+		name = s.names[number-1]
+		o = &operation{Operation: Operation{Service: of.name, Name: name}, number: number}
+		of.operations[name] = o
 	}
 	return o
+}
+
+// number returns the number of an operation's name, and adds a copy of the name if it is missing.
+func (s *Summary) number(name string) uint32 {
+	number := s.numbers[name]
+	if number == 0 {
+		if s.numbers == nil {
+			s.numbers = make(map[string]uint32)
+		}
+		name = strings.Clone(name)
+		s.names = append(s.names, name)
+		number = uint32(len(s.names))
+		s.numbers[name] = number
+	}
+	return number
 }
 
 // keepWorst sets Worst if ref is worse.
@@ -158,10 +228,11 @@ func (o *Operation) add(count, duration int64, m measure) {
 func compareSpanRefs(a, b SpanRef) int {
 	return cmp.Or(
 		cmp.Compare(b.SelfTime, a.SelfTime), a.TraceID.Compare(b.TraceID), cmp.Compare(a.SpanID, b.SpanID),
+		compareBools(a.Incomplete, b.Incomplete),
 	)
 }
 
-func compareOperations(a, b *Operation) int {
+func compareOperations(a, b *operation) int {
 	return cmp.Or(
 		cmp.Compare(b.CriticalTime, a.CriticalTime),
 		cmp.Compare(b.SelfTime, a.SelfTime), cmp.Compare(b.Duration, a.Duration),

@@ -12,10 +12,17 @@ type Trace struct {
 	id         TraceID
 	nodes      []node       // depth first, siblings by time: the subtree of i is nodes[i:nodes[i].next]
 	windows    []window     // by node: when the critical path is in it or its descendants
+	segments   []segment    // the parts of the critical path in and below frames
+	firstOf    []int32      // by node, if there are segments: the first one of the node, or none
 	joined     []joinedCall // the calls that have joined time, by node
+	frames     []frame
+	frameOf    []int32 // by node, if it is framed: its index in frames
+	moved      []int64 // by node: how far Build moved it; nil if it moved none
 	services   []string
 	operations []operationKey // by node.operation
 	start, end int64
+	incomplete bool       // the parent of a span is missing
+	ends       []childEnd // used by walkBack
 }
 
 // operationKey identifies an operation of a service.
@@ -45,16 +52,18 @@ const (
 	removed = -2 // in builder.parents: the node is dropped, so it has no place in the trace
 )
 
-type flags uint8
+type flags uint16
 
 const (
 	childOf    flags = 1 << iota // it names its parent by ChildOf
 	blocking                     // its parent waits for it
-	outlives                     // it is blocking, and ends after its parent
-	detached                     // it would be blocking, but starts after its parent's end
+	outlives                     // it is blocking, and ends after its parent's frame
+	detached                     // it would be blocking, but starts after that frame
 	incomplete                   // a parent is missing
 	joins                        // it is a call with joined time, so Trace.joined has it
-	follows                      // it has a FollowsFrom reference
+	mayWait                      // by its name and references, it may be a later wait of a call
+	framed                       // it is a span of a frame, so Trace.frameOf has it
+	segmented                    // Trace.segments has its part of the critical path
 	dropped                      // Build leaves it out
 )
 
@@ -90,19 +99,19 @@ func (t *Trace) Duration() time.Duration { return time.Duration(t.end - t.start)
 func (t *Trace) SelfTime() time.Duration {
 	sum := int64(0)
 	for i := range t.nodes {
-		sum = addSaturating(sum, t.measure(int32(i)).self)
+		sum = addSaturating(sum, t.measure(int32(i), nil).self)
 	}
 	return time.Duration(sum)
 }
 
-// CriticalTime returns the sum of [Node.CriticalTime] over all spans, or the largest
-// [time.Duration] if the sum overflows.
+// CriticalTime returns the sum of [Node.CriticalTime] over all spans, but at most Duration: the
+// roots of a trace may run at the same time.
 func (t *Trace) CriticalTime() time.Duration {
 	sum := int64(0)
 	for i := range t.nodes {
-		sum = addSaturating(sum, t.measure(int32(i)).critical)
+		sum = addSaturating(sum, t.measure(int32(i), nil).critical)
 	}
-	return time.Duration(sum)
+	return min(time.Duration(sum), t.Duration())
 }
 
 // addSaturating adds two numbers that are not negative. It returns math.MaxInt64 if the sum
@@ -113,6 +122,9 @@ func addSaturating(a, b int64) int64 {
 	}
 	return a + b
 }
+
+// Incomplete reports whether the trace lacks the parent of a span, see [Node.Incomplete].
+func (t *Trace) Incomplete() bool { return t.incomplete }
 
 // Nodes returns all spans in the order in which a waterfall draws them: depth first, each parent
 // before its children, and siblings in the order of [Node.Children].
@@ -175,6 +187,14 @@ func (n Node) Start() time.Time { return moment(n.node().start) }
 // before Start.
 func (n Node) End() time.Time { return moment(n.node().end) }
 
+// Moved returns how far Build moved the span to correct its clock. It is zero for most spans.
+func (n Node) Moved() time.Duration {
+	if n.trace.moved == nil {
+		return 0
+	}
+	return time.Duration(n.trace.moved[n.i])
+}
+
 // Duration returns the time from Start to End.
 func (n Node) Duration() time.Duration { return time.Duration(n.node().end - n.node().start) }
 
@@ -194,16 +214,37 @@ func (n Node) Parent() (Node, bool) {
 // then the longest first, then by span id.
 func (n Node) Children() iter.Seq[Node] { return n.trace.siblings(n.i+1, n.node().next) }
 
-// Blocking reports whether the parent waits for this span, so that the parent has no gap while this
-// span lasts. It is false for a root.
+// Call returns the call that this span is a later wait of, or the span itself if it is not a wait.
+func (n Node) Call() Node { return Node{n.trace, n.trace.call(n.i)} }
+
+// Waits returns the later waits of a call, ordered by time. Other spans have none.
+func (n Node) Waits() iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		if !n.node().is(framed) {
+			return
+		}
+		f := n.trace.frame(n.i)
+		if f.spans[0] != n.i {
+			return
+		}
+		for _, i := range f.spans[1:] {
+			if !yield(Node{n.trace, i}) {
+				return
+			}
+		}
+	}
+}
+
+// Blocking reports whether the parent waits for this span, so that the parent, with its frame, has
+// no gap while this span lasts. It is false for a root.
 func (n Node) Blocking() bool { return n.node().is(blocking) }
 
-// Outlives reports whether this span is blocking and ends after its parent. It covers the parent up
-// to the parent's end.
+// Outlives reports whether this span is blocking and ends after its parent's frame. It covers the
+// frame up to the end.
 func (n Node) Outlives() bool { return n.node().is(outlives) }
 
-// Detached reports whether this span would block its parent, but starts only when the parent has
-// ended.
+// Detached reports whether this span would block its parent, but starts only when the parent's
+// frame has ended.
 func (n Node) Detached() bool { return n.node().is(detached) }
 
 // Incomplete reports whether the trace lacks the parent that the span names. Such a span is a root,

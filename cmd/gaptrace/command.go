@@ -119,7 +119,7 @@ func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 	}
 	complete("format", formats...)
 	complete("color", o.color.of...)
-	complete("skew", "off", "jaeger")
+	complete("skew", "off")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := o.check(c.Flags().Changed, args); err != nil {
 			return err
@@ -152,12 +152,12 @@ func (o *options) addFlags(c *cobra.Command) {
 	f.StringArrayVar(&o.tags, "tag", nil, "query traces with a span that has the tag `KEY=VALUE`; may be repeated")
 	f.Var(&o.lookback, "lookback", "query traces of the last `DURATION`, such as 30m or 2d (default: Jaeger's, 2d)")
 	f.IntVar(&o.limit, "limit", 0, "query at most `N` traces (default: Jaeger's, 100)")
-	f.BoolVar(&o.raw, "raw", false, "query each --trace as it was reported, without Jaeger's clock correction")
+	f.BoolVar(&o.raw, "raw", false, "query each --trace as it was reported, even if the service is configured to correct clocks")
 	f.DurationVar(&o.timeout, "timeout", time.Minute, "give up a query after this time; 0 for never")
 	f.Var(&o.maxBytes, "max-bytes", "read at most `SIZE` of each input, decompressed, such as 512MiB or 2GB; "+
 		"0 for no limit (default: 1GiB of a query, all of a file)")
-	f.Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`, such as 5ms; "+
-		"off: not at all, jaeger: by any amount")
+	o.skew = skew(gap.DefaultMaxSkew)
+	f.Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`, such as 5ms; off: not at all")
 	f.VarP(&o.format, "format", "f", "`FORMAT` of the report: "+strings.Join(o.format.of, ", ")+
 		"; without this flag, the name of the -o file selects it")
 	f.StringVarP(&o.output, "output", "o", "-",
@@ -253,10 +253,11 @@ func (o *options) checkRanges() error {
 
 // buildOptions returns the options for package gap.
 func (o *options) buildOptions() []gap.Option {
-	if !o.skew.limited {
-		return nil
+	most := time.Duration(o.skew)
+	if most == 0 {
+		most = -1 // off
 	}
-	return []gap.Option{gap.WithMaxSkew(o.skew.limit)}
+	return []gap.Option{gap.WithMaxSkew(most)}
 }
 
 // version describes the build: version, Go release, platform, and the revision of a development

@@ -97,38 +97,27 @@ func (s *size) Set(text string) error {
 	return nil
 }
 
-// skew limits how far clocks are corrected. The zero value corrects without a limit, as Jaeger
-// does.
-type skew struct {
-	limit   time.Duration
-	limited bool
-}
+// skew limits how far clocks are corrected. Zero turns the correction off.
+type skew time.Duration
 
 func (s *skew) Type() string { return "duration" }
 
 func (s *skew) String() string {
-	switch {
-	case !s.limited:
-		return "jaeger"
-	case s.limit == 0:
+	if *s == 0 {
 		return "off"
 	}
-	return s.limit.String()
+	return time.Duration(*s).String()
 }
 
 func (s *skew) Set(text string) error {
-	switch text {
-	case "jaeger":
-		*s = skew{}
-		return nil
-	case "off":
-		*s = skew{limited: true}
+	if text == "off" {
+		*s = 0
 		return nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		return errors.New("want off, jaeger, or a duration such as 5ms")
+		return errors.New("want off, or a duration such as 5ms")
 	}
-	*s = skew{d, true}
+	*s = skew(d)
 	return nil
 }

@@ -100,7 +100,7 @@ func (o *options) query(p jaegerURL) (jaegerjson.Query, []gap.TraceID, error) {
 	case len(ids) == 0 && q.Service == "":
 		return q, nil, errNoService
 	case len(ids) == 0 && o.raw:
-		return q, nil, usagef("--raw needs --trace: Jaeger has already corrected the clocks of what a search finds")
+		return q, nil, usagef("--raw needs --trace: Jaeger's API has no such option for a search")
 	}
 	return q, ids, nil
 }

@@ -1,0 +1,225 @@
+package gap
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"time"
+)
+
+// Position says where in its span a gap is, in a way that finds the same place in other traces: by
+// the operations of its neighbours.
+type Position struct {
+	After, Before  string // the operations of [Gap.After] and [Gap.Before]
+	AtStart, AtEnd bool   // there is no such neighbour: the gap starts or ends with its span
+	Joined         bool   // the gap is joined time, somewhere in a call whose operation is Within
+	Within         string
+}
+
+// String returns the position in words, for example "after get, before set".
+func (p Position) String() string {
+	after, before := "after "+p.After, "before "+p.Before
+	if p.AtStart {
+		after = "from its start"
+	}
+	if p.AtEnd {
+		before = "to its end"
+	}
+	switch {
+	case p.Joined:
+		return "within " + p.Within
+	case p.AtStart && p.AtEnd:
+		return "all of it"
+	case p.AtStart:
+		return before
+	case p.AtEnd:
+		return after
+	}
+	return after + ", " + before
+}
+
+// Position returns where in its span the gap is.
+func (g Gap) Position() Position {
+	if g.Joined() {
+		return Position{Joined: true, Within: g.Call.node().span.Operation}
+	}
+	p := Position{AtStart: g.After == Node{}, AtEnd: g.Before == Node{}}
+	if !p.AtStart {
+		p.After = g.After.node().span.Operation
+	}
+	if !p.AtEnd {
+		p.Before = g.Before.node().span.Operation
+	}
+	return p
+}
+
+// GapGroup is what a [Summary] holds for the gaps at one position of an operation. A sum that
+// overflows is the largest [time.Duration].
+type GapGroup struct {
+	Service, Operation string
+	Class              Class
+	Position           Position
+	Count              int64
+	Time               time.Duration // sum of [Gap.Time]
+	CriticalTime       time.Duration // sum of [Gap.CriticalTime]
+	Times              Histogram     // of [Gap.Time]
+	Worst              GapRef        // the gap with the most CriticalTime, then the most Time
+}
+
+// GapRef identifies a gap in any trace that was added to a [Summary].
+type GapRef struct {
+	TraceID            TraceID
+	SpanID             SpanID
+	Start              time.Time     // in UTC
+	At                 time.Duration // Start, counted from the start of the trace
+	Time, CriticalTime time.Duration // see [Gap]
+	Incomplete         bool          // see [Trace.Incomplete]; the gap may be a span that was not recorded
+}
+
+// Gaps returns the gaps by operation, class and position, ordered by CriticalTime, the most first.
+// Ties are ordered by Time, by Count, then by what the group has in common.
+func (s *Summary) Gaps() iter.Seq[GapGroup] {
+	return func(yield func(GapGroup) bool) {
+		var all []GapGroup
+		for _, service := range s.services {
+			for _, o := range service.operations {
+				for key, g := range o.gaps {
+					all = append(all, GapGroup{
+						o.Service, o.Name, key.class, s.position(key), g.count, time.Duration(g.time),
+						time.Duration(g.critical), g.times, g.worst.export(),
+					})
+				}
+			}
+		}
+		slices.SortFunc(all, compareGapGroups)
+		for _, g := range all {
+			g.Times = g.Times.clone()
+			if !yield(g) {
+				return
+			}
+		}
+	}
+}
+
+func compareGapGroups(a, b GapGroup) int {
+	return cmp.Or(
+		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.Time, a.Time), cmp.Compare(b.Count, a.Count),
+		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Class, b.Class),
+		a.Position.compare(b.Position),
+	)
+}
+
+func (p Position) compare(other Position) int {
+	return cmp.Or(
+		cmp.Compare(p.Within, other.Within), cmp.Compare(p.After, other.After), cmp.Compare(p.Before, other.Before),
+		compareBools(p.Joined, other.Joined), compareBools(p.AtStart, other.AtStart), compareBools(p.AtEnd, other.AtEnd),
+	)
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return +1
+}
+
+// gapKey tells the gaps of an operation apart. It is a Position in numbers, see Summary.numbers.
+type gapKey struct {
+	after, before uint32 // zero at the start and the end; joined time has its call in both
+	class         Class
+	joined        bool
+}
+
+// gapSum is a GapGroup, except for what its gapKey says.
+type gapSum struct {
+	count, time, critical int64
+	times                 Histogram
+	worst                 rawGapRef
+}
+
+// rawGapRef is a GapRef in integers.
+type rawGapRef struct {
+	trace                     TraceID
+	span                      SpanID
+	start, at, time, critical int64
+	incomplete                bool
+}
+
+func (r rawGapRef) export() GapRef {
+	return GapRef{
+		r.trace, r.span, moment(r.start), time.Duration(r.at), time.Duration(r.time), time.Duration(r.critical),
+		r.incomplete,
+	}
+}
+
+// worse reports whether r takes the place of other. Of gaps that are equally bad, the one with the
+// lowest ids does.
+func (r *rawGapRef) worse(other *rawGapRef) bool {
+	switch {
+	case r.critical != other.critical:
+		return r.critical > other.critical
+	case r.time != other.time:
+		return r.time > other.time
+	case r.trace != other.trace:
+		return r.trace.Compare(other.trace) < 0
+	case r.start != other.start:
+		return r.start < other.start
+	case r.span != other.span:
+		return r.span < other.span
+	case r.at != other.at: // a part of the same trace
+		return r.at < other.at
+	}
+	return r.incomplete && !other.incomplete
+}
+
+// addGaps adds gaps to an operation. If there are several, worst is the worst of them.
+func (o *operation) addGaps(key gapKey, count, time, critical int64, worst *rawGapRef) *gapSum {
+	g := o.last
+	if g == nil || key != o.lastKey {
+		g = o.gaps[key]
+	}
+	if g == nil {
+		if o.gaps == nil {
+			o.gaps = make(map[gapKey]*gapSum)
+		}
+		g = &gapSum{worst: *worst}
+		o.gaps[key] = g
+	} else if worst.worse(&g.worst) {
+		g.worst = *worst
+	}
+	o.last, o.lastKey = g, key
+	g.count += count
+	g.time = addSaturating(g.time, time)
+	g.critical = addSaturating(g.critical, critical)
+	return g
+}
+
+// position returns the Position that a key stands for.
+func (s *Summary) position(key gapKey) Position {
+	name := func(number uint32) string {
+		if number == 0 {
+			return ""
+		}
+		return s.names[number-1]
+	}
+	if key.joined {
+		return Position{Joined: true, Within: name(key.after)}
+	}
+	return Position{name(key.after), name(key.before), key.after == 0, key.before == 0, false, ""}
+}
+
+// mergeGaps adds the gaps of an operation of another Summary.
+func (s *Summary) mergeGaps(o *operation, other *Summary, from *operation) {
+	for key, g := range from.gaps {
+		if key.after != 0 {
+			key.after = s.number(other.names[key.after-1])
+		}
+		if key.before != 0 {
+			key.before = s.number(other.names[key.before-1])
+		}
+		o.addGaps(key, g.count, g.time, g.critical, &g.worst).times.merge(&g.times)
+	}
+}
