@@ -60,6 +60,7 @@ type options struct {
 	atLeast                      time.Duration
 
 	format, color choice
+	time          choice // of stacks; only report has the flag
 	output        string
 	width         int
 	jaegerUI      string
@@ -109,6 +110,7 @@ func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 		drawsTraces: slices.Contains(formats, "perfetto"),
 		format:      choice{value: "text", of: formats},
 		color:       choice{value: "auto", of: []string{"auto", "always", "never"}},
+		time:        choice{value: "self", of: report.Times()},
 	}
 	o.addFlags(c)
 	complete := func(flag string, values ...string) {
@@ -119,6 +121,9 @@ func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 	}
 	complete("format", formats...)
 	complete("color", o.color.of...)
+	if o.drawsTraces {
+		complete("time", o.time.of...)
+	}
 	complete("skew", "off")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := o.check(c.Flags().Changed, args); err != nil {
@@ -171,6 +176,7 @@ func (o *options) addFlags(c *cobra.Command) {
 	f.IntVar(&o.operations, "operations", 0,
 		"list the `N` operations with the most self time; 0 for all (default: 20 in text, 100 in html, else all)")
 	if o.drawsTraces {
+		f.Var(&o.time, "time", "`TIME` that folded writes and pprof shows first: "+strings.Join(o.time.of, ", "))
 		f.StringVar(&o.jaegerUI, "jaeger-ui", "",
 			"link the html page to Jaeger's UI at `URL` (default: the query service)")
 	}
@@ -191,6 +197,9 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 				return usagef("--%s applies to a query service, and no argument is an http:// or https:// URL", flag)
 			}
 		}
+	}
+	if given("time") && o.format.value != "pprof" && o.format.value != "folded" {
+		return usagef("--time applies to the formats pprof and folded, not to %s", o.format.value)
 	}
 	if err := o.checkRanges(); err != nil {
 		return err

@@ -111,7 +111,7 @@ func (r *reportRenderer) jaegerUI() string {
 	return r.sources[0].name
 }
 
-// stackRenderer writes a profile of self time.
+// stackRenderer writes times by stack.
 type stackRenderer struct{ report.Stacks }
 
 func (s *stackRenderer) add(t *gap.Trace, _ []gap.Warning) { s.Add(t) }
@@ -119,10 +119,12 @@ func (s *stackRenderer) addSeenAgain()                     { s.AddSeenAgain(1) }
 
 func (s *stackRenderer) write(out *output, o *options) error {
 	if o.format.value == "pprof" {
-		return s.Profile().Write(out)
+		p := s.Profile()
+		p.DefaultSampleType = o.time.value
+		return p.Write(out)
 	}
 	b := bufio.NewWriterSize(out, 64<<10)
-	if err := s.Folded(b); err != nil {
+	if err := s.Folded(b, report.FoldedOptions{Time: o.time.value}); err != nil {
 		return err
 	}
 	return b.Flush()

@@ -141,7 +141,7 @@ func TestDrawnTracesAreBounded(t *testing.T) {
 				len(answer.Traces), test.most)
 		}
 		perfetto := ask(t, h, "GET", "/?format=perfetto").Body.Bytes()
-		if n := bytes.Count(perfetto, []byte(`"process_name"`)); n != test.most {
+		if n := bytes.Count(perfetto, []byte(`"critical path, trace `)); n != test.most {
 			t.Errorf("%d traces: Perfetto has %d, want %d", test.traces, n, test.most)
 		}
 	}

@@ -43,6 +43,7 @@ func Example() {
 	// \ redis set                                       ########    10.0 ms
 	//
 	// # blocked, or covered by the spans below   . gap: self time   ~ gap: on the wire
+	// = , - the same, not on the critical path
 	//
 	// Worst gaps, by self time on the critical path
 	//  critical     self        at  span                trace
@@ -61,7 +62,7 @@ func ExampleStacks() {
 		trace, _ := gap.Build(spans)
 		s.Add(trace)
 	}
-	if err := s.Folded(os.Stdout); err != nil {
+	if err := s.Folded(os.Stdout, report.FoldedOptions{}); err != nil {
 		fmt.Println(err)
 	}
 	// Output:

@@ -219,7 +219,7 @@ func (p *htmlPage) MoreOps() int {
 func (p *htmlPage) waterfall(number int, d drawn) *htmlTrace {
 	t := &htmlTrace{
 		page: p, Number: number, drawn: d, length: max(d.trace.Duration(), 1),
-		rows: rows(d.trace, p.Rows), ids: map[gap.Node]anchor{},
+		rows: rows(d.trace, p.Rows), ids: map[gap.Node]anchor{}, windows: windows(d.trace),
 	}
 	t.unit, t.unitName = unitOf(t.length)
 	for _, r := range t.rows {

@@ -70,6 +70,28 @@ func TestHTMLDrawsEveryGap(t *testing.T) {
 	}
 }
 
+var outlines = regexp.MustCompile(`<path class="critical" d="([^"]*)"/></svg></td>`)
+
+func TestHTMLOutlinesTheCriticalPath(t *testing.T) {
+	r, _ := gather(report.Options{}, [][]gap.Span{fork()})
+	text := renderHTML(t, r, report.HTMLOptions{})
+	want := []string{
+		"M800 0h200v10h-200z", "M0 2h100v6h-100z", "M100 0h180v10h-180z", "M280 2h520v6h-520z",
+	}
+	if got := all(outlines, text); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	const label = `aria-label="from 10.0 ms to 30.0 ms, 1 gap of self time, 18.0 ms of it on the critical path"`
+	if !strings.Contains(text, label) {
+		t.Errorf("no %s", label)
+	}
+	r, _ = gather(report.Options{}, [][]gap.Span{comb(5000)})
+	got := all(outlines, renderHTML(t, r, report.HTMLOptions{Rows: 1}))
+	if len(got) != 1 || strings.Count(got[0], "M") != 1 {
+		t.Errorf("5,000 segments less than a pixel apart: %.200q, want one outline", got)
+	}
+}
+
 func TestHTMLLinksHaveTargets(t *testing.T) {
 	traces := someTraces()
 	traces = append(traces, traces[0]) // the same ids twice

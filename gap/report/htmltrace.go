@@ -27,6 +27,7 @@ type htmlTrace struct {
 	unitName string
 	rows     []row
 	ids      map[gap.Node]anchor
+	windows  []window // by index of the span
 }
 
 // ID returns the trace id.
@@ -100,6 +101,7 @@ type htmlRow struct {
 	Notes         []string
 	Line          string // SVG path that draws the spans
 	Gaps          []htmlMark
+	Critical      string // SVG path that outlines the critical path
 	Label         string // for screen readers
 	Time, Self    string
 	LeftOut       string // if set, the row stands for spans that are left out
@@ -136,6 +138,7 @@ func (t *htmlTrace) Row(r row) htmlRow {
 	h.Long = utf8.RuneCountInString(h.Service)+utf8.RuneCountInString(h.Name) > 24
 
 	var line strings.Builder
+	outline := outline{trace: t}
 	var total, self, joined time.Duration
 	narrow := map[gap.Class]*htmlMark{}
 	last := first.End()
@@ -159,6 +162,9 @@ func (t *htmlTrace) Row(r row) htmlRow {
 				selfs++
 			}
 			h.Gaps = t.mark(h.Gaps, narrow, n, g)
+			if g.CriticalTime > 0 {
+				outline.add(t.windows[n.Index()].clip(t.trace, g), g.Class)
+			}
 		}
 	}
 	for _, class := range []gap.Class{gap.ClassSelf, gap.ClassWire, gap.ClassRemote} {
@@ -168,10 +174,14 @@ func (t *htmlTrace) Row(r row) htmlRow {
 		}
 	}
 	h.Line = line.String()
+	h.Critical = outline.close()
 	start := t.trace.Start()
 	h.Label = fmt.Sprintf("from %s to %s", duration(first.Start().Sub(start)), duration(last.Sub(start)))
 	if selfs > 0 {
 		h.Label += fmt.Sprintf(", %d %s of self time", selfs, printable.Plural(selfs, "gap"))
+	}
+	if outline.time > 0 {
+		h.Label += fmt.Sprintf(", %s of it on the critical path", duration(outline.time))
 	}
 	h.Time = t.amount(total)
 	if self > 0 {
@@ -234,9 +244,46 @@ func notes(r row, joined time.Duration) (notes []string) {
 	return notes
 }
 
+// outline outlines the parts of a row that are on the critical path. Parts that are too close to be
+// drawn apart share an outline, since a row may have a hundred thousand.
+type outline struct {
+	trace    *htmlTrace
+	time     time.Duration // of all parts
+	from, to float64       // of the outline that is open
+	height   [2]int        // its top and height; zero if no outline is open
+	path     []byte
+}
+
+func (o *outline) add(w window, class gap.Class) {
+	const least = 1 // the distance of two outlines
+	o.time += w.end - w.start
+	from, to := o.trace.coordinateOf(w.start), o.trace.coordinateOf(w.end)
+	if o.height == heights[class] && from >= o.from && from-o.to < least {
+		o.to = max(o.to, to)
+		return
+	}
+	o.close()
+	o.from, o.to, o.height = from, to, heights[class]
+}
+
+// close ends the open outline, and returns the SVG path of all.
+func (o *outline) close() string {
+	if o.height != [2]int{} {
+		o.path = fmt.Appendf(o.path, "M%s %dh%sv%dh-%[3]sz",
+			coordinate(o.from), o.height[0], coordinate(o.to-o.from), o.height[1])
+		o.height = [2]int{}
+	}
+	return string(o.path)
+}
+
 // x returns the coordinate of a time.
 func (t *htmlTrace) x(at time.Time) float64 {
-	return float64(at.Sub(t.trace.Start())) / float64(t.length) * axisUnits
+	return t.coordinateOf(at.Sub(t.trace.Start()))
+}
+
+// coordinateOf returns the coordinate of a time that counts from the start of the trace.
+func (t *htmlTrace) coordinateOf(at time.Duration) float64 {
+	return float64(at) / float64(t.length) * axisUnits
 }
 
 // amount formats a duration in the unit of the trace, so that durations are easy to compare. A very

@@ -198,7 +198,7 @@ func TestWriteErrorsAreReturned(t *testing.T) {
 		"text":     func(f *full) error { return r.Text(f, report.TextOptions{}) },
 		"json":     func(f *full) error { return r.JSON(f) },
 		"perfetto": func(f *full) error { return r.Perfetto(f) },
-		"folded":   func(f *full) error { return s.Folded(f) },
+		"folded":   func(f *full) error { return s.Folded(f, report.FoldedOptions{}) },
 	} {
 		for _, left := range []int{0, 5000} {
 			if err := to(&full{left}); !errors.Is(err, errFull) && (left == 0 || name != "folded") {

@@ -36,6 +36,11 @@ type (
 		SelfMS     float64 `json:"self_ms"`
 		CriticalMS float64 `json:"critical_ms"`
 	}
+	segmentArgs struct {
+		SpanID  string `json:"span_id"`
+		Service string `json:"service"`
+		Class   string `json:"class"`
+	}
 	gapArgs struct {
 		CriticalMS float64 `json:"critical_ms"`
 	}
@@ -52,7 +57,8 @@ func (m micros) MarshalJSON() ([]byte, error) {
 // Perfetto writes the drawn traces in the trace event format, for ui.perfetto.dev and
 // chrome://tracing. Each service of a trace is a process, with as many threads as its spans need.
 // Gaps are slices inside their span, in the category "gap"; joined gaps are left out. Arrows lead
-// from a span to its children on other threads. Time 0 is the start of the first trace.
+// from a span to its children on other threads. Each trace also has the process "critical path",
+// whose slices are the segments of its critical path. Time 0 is the start of the first trace.
 func (r *Report) Perfetto(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	e := json.NewEncoder(b)
@@ -94,7 +100,46 @@ type perfetto struct {
 
 func (p *perfetto) at(t time.Time) *micros { return new(micros(t.Sub(p.start))) }
 
+// criticalPath writes the segments of the critical path, those of roots that overlap on threads of
+// their own.
+func (p *perfetto) criticalPath(t *gap.Trace) {
+	p.processes++
+	p.processName(p.processes, "critical path", t)
+	lanes := newLanes(p.processes)
+	var root gap.Node
+	var at *lane
+	for s := range t.CriticalPath() {
+		if at == nil || s.Node.Index() > root.Index()+root.Descendants() {
+			root = rootOf(s.Node)
+			at = lanes.place(root, nil)
+		}
+		p.list.element(event{
+			Phase: "X", Name: s.Node.Span().Operation, Category: "critical", Process: at.process, Thread: at.thread,
+			Time: p.at(s.Start), Duration: new(micros(s.Duration())),
+			Args: segmentArgs{s.Node.Span().SpanID.String(), s.Node.Service(), s.Class.String()},
+		})
+	}
+}
+
+func rootOf(n gap.Node) gap.Node {
+	for {
+		parent, ok := n.Parent()
+		if !ok {
+			return n
+		}
+		n = parent
+	}
+}
+
+func (p *perfetto) processName(process int, name string, t *gap.Trace) {
+	p.list.element(event{
+		Phase: "M", Name: "process_name", Process: process,
+		Args: processArgs{name + ", trace " + t.ID().String()},
+	})
+}
+
 func (p *perfetto) trace(t *gap.Trace) {
+	p.criticalPath(t)
 	nodes := slices.Collect(t.Nodes())
 	// A stable sort keeps parents before their children.
 	slices.SortStableFunc(nodes, func(a, b gap.Node) int { return a.Start().Compare(b.Start()) })
@@ -106,10 +151,7 @@ func (p *perfetto) trace(t *gap.Trace) {
 			p.processes++
 			service = newLanes(p.processes)
 			lanes[n.Service()] = service
-			p.list.element(event{
-				Phase: "M", Name: "process_name", Process: service.process,
-				Args: processArgs{cmp.Or(n.Service(), "unknown service") + ", trace " + t.ID().String()},
-			})
+			p.processName(service.process, cmp.Or(n.Service(), "unknown service"), t)
 		}
 		var above *lane
 		parent, hasParent := n.Parent()

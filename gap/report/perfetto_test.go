@@ -59,29 +59,36 @@ func TestPerfettoSlicesNest(t *testing.T) {
 	type lane struct{ process, thread int }
 	type slice struct{ start, end int64 }
 	lanes := map[lane][]slice{}
-	spans, gaps := 0, 0
+	spans, gaps, segments := 0, 0, 0
 	for _, e := range events(t, traces) {
 		if e.Phase != "X" {
 			continue
 		}
-		if e.Category == "gap" {
+		switch e.Category {
+		case "gap":
 			gaps++
-		} else {
+		case "critical":
+			segments++
+		default:
 			spans++
 		}
 		s := slice{ns(t, e.Time), ns(t, e.Time) + ns(t, e.Duration)}
 		lanes[lane{e.Process, e.Thread}] = append(lanes[lane{e.Process, e.Thread}], s)
 	}
-	wantSpans, wantGaps := 0, 0
+	wantSpans, wantGaps, wantSegments := 0, 0, 0
 	for _, trace := range traces {
 		built, _ := gap.Build(trace)
 		wantSpans += built.Len()
 		for range built.Gaps(0) {
 			wantGaps++
 		}
+		for range built.CriticalPath() {
+			wantSegments++
+		}
 	}
-	if spans != wantSpans || gaps != wantGaps {
-		t.Errorf("%d spans and %d gaps, want %d and %d", spans, gaps, wantSpans, wantGaps)
+	if spans != wantSpans || gaps != wantGaps || segments != wantSegments {
+		t.Errorf("%d spans, %d gaps and %d segments, want %d, %d and %d",
+			spans, gaps, segments, wantSpans, wantGaps, wantSegments)
 	}
 	for at, all := range lanes {
 		slices.SortStableFunc(all,
@@ -137,5 +144,34 @@ func TestPerfettoArrowsBeginInsideTheParent(t *testing.T) {
 	}
 	if arrows != 1 {
 		t.Errorf("%d arrows", arrows)
+	}
+}
+
+func TestPerfettoCriticalPathIsAProcess(t *testing.T) {
+	overlapping := append(fork(), span(20, 0, shop, "server", "second root", 50, 120))
+	var names []string
+	var segments []string
+	for _, e := range events(t, [][]gap.Span{overlapping}) {
+		if e.Name == "process_name" {
+			names = append(names, e.Args["name"].(string))
+		}
+		if e.Category == "critical" {
+			start := time.Duration(ns(t, e.Time))
+			segments = append(segments, fmt.Sprintf("process %d, thread %d: %s, %v from %v to %v",
+				e.Process, e.Thread, e.Name, e.Args["class"], start, start+time.Duration(ns(t, e.Duration))))
+		}
+	}
+	if len(names) == 0 || names[0] != "critical path, trace 0000000000000001" {
+		t.Errorf("processes %q", names)
+	}
+	want := []string{
+		"process 1, thread 1: HTTP GET, wire from 0s to 10ms",
+		"process 1, thread 1: HTTP GET, self from 10ms to 28ms",
+		"process 1, thread 1: redis set, remote from 28ms to 80ms",
+		"process 1, thread 1: GET, self from 80ms to 100ms",
+		"process 1, thread 2: second root, self from 50ms to 120ms",
+	}
+	if !slices.Equal(segments, want) {
+		t.Errorf("got %q\nwant %q", segments, want)
 	}
 }

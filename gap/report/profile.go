@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -21,11 +22,13 @@ var valueTypes = []profile.ValueType{
 	criticalTimes: {Type: "critical", Unit: "nanoseconds"},
 	wireTimes:     {Type: "wire", Unit: "nanoseconds"},
 	remoteTimes:   {Type: "remote", Unit: "nanoseconds"},
+	pathTimes:     {Type: "path", Unit: "nanoseconds"},
 }
 
 // Profile returns the gaps as a profile for go tool pprof, with frames "service: operation". A
-// sample has five values: gaps (their number), and in nanoseconds self (self time), critical (the
-// part of it on the critical path), wire and remote (the time of such gaps). The option
+// sample has six values: gaps (their number), and in nanoseconds self (self time), critical (the
+// part of it on the critical path), wire and remote (the time of such gaps), and path (the critical
+// path, of any class). The path of a trace's root adds up to the root's duration. The option
 // -sample_index of pprof chooses one; the default is self.
 //
 // The ten traces with the most self time in a stack have a sample each, with the label trace_id.
@@ -93,14 +96,33 @@ func (s *Stacks) Profile() *profile.Profile {
 	return p
 }
 
-// Folded writes a line for each stack with self time, for flame graph tools: the frames from the
-// root on, separated by semicolons, a space, and the self time in microseconds. Semicolons in names
-// become commas.
-func (s *Stacks) Folded(w io.Writer) error {
+// FoldedOptions are the options of [Stacks.Folded].
+type FoldedOptions struct {
+	Time string // one of Times; "" means "self"
+}
+
+// Times returns the times that stacks have: self, critical, wire, remote and path, the sample types
+// of [Stacks.Profile] in nanoseconds.
+func Times() []string {
+	var names []string
+	for _, t := range valueTypes[selfTimes:] {
+		names = append(names, t.Type)
+	}
+	return names
+}
+
+// Folded writes a line for each stack that has any of the time, for flame graph tools: the frames
+// from the root on, separated by semicolons, a space, and the time in microseconds. Semicolons in
+// names become commas. Folded returns an error if Times does not have o.Time.
+func (s *Stacks) Folded(w io.Writer, o FoldedOptions) error {
+	value := selfTimes + slices.Index(Times(), cmp.Or(o.Time, valueTypes[selfTimes].Type))
+	if value < selfTimes {
+		return fmt.Errorf("report: unknown time %q; times are: %s", o.Time, strings.Join(Times(), ", "))
+	}
 	b := bufio.NewWriter(w) // Flush returns the first error
 	var stack []string
 	for _, i := range s.sorted() {
-		us := time.Duration(s.frames[i].sum[selfTimes]).Round(time.Microsecond).Microseconds()
+		us := time.Duration(s.frames[i].sum[value]).Round(time.Microsecond).Microseconds()
 		if us == 0 {
 			continue
 		}

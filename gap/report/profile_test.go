@@ -23,8 +23,56 @@ reader: HTTP GET;bookshop: HTTP GET /books/{id};bookshop: ren,der 20000
 	spans[5].Operation = "ren;der"
 	_, s := gather(report.Options{}, [][]gap.Span{spans, inTrace(2, spans)})
 	var b strings.Builder
-	if err := s.Folded(&b); err != nil || b.String() != want {
+	if err := s.Folded(&b, report.FoldedOptions{}); err != nil || b.String() != want {
 		t.Errorf("%v, got:\n%s\nwant:\n%s", err, b.String(), want)
+	}
+}
+
+func TestFoldedTimes(t *testing.T) {
+	_, s := gather(report.Options{}, [][]gap.Span{fork()})
+	for time, want := range map[string]string{
+		"self": `bookshop: GET 20000
+bookshop: GET;bookshop: log 10000
+bookshop: GET;bookshop: price 20000
+bookshop: GET;bookshop: stock;bookshop: HTTP GET;supplier: HTTP GET 20000
+`,
+		"critical": `bookshop: GET 20000
+bookshop: GET;bookshop: stock;bookshop: HTTP GET;supplier: HTTP GET 18000
+`,
+		"wire": `bookshop: GET;bookshop: stock;bookshop: HTTP GET 20000
+`,
+		"remote": `bookshop: GET;bookshop: price;bookshop: sql query 10000
+bookshop: GET;bookshop: stock;bookshop: redis set 52000
+`,
+		"path": `bookshop: GET 20000
+bookshop: GET;bookshop: stock;bookshop: HTTP GET 10000
+bookshop: GET;bookshop: stock;bookshop: HTTP GET;supplier: HTTP GET 18000
+bookshop: GET;bookshop: stock;bookshop: redis set 52000
+`,
+	} {
+		var b strings.Builder
+		if err := s.Folded(&b, report.FoldedOptions{Time: time}); err != nil || b.String() != want {
+			t.Errorf("%s: %v, got:\n%s\nwant:\n%s", time, err, b.String(), want)
+		}
+	}
+	var b strings.Builder
+	err := s.Folded(&b, report.FoldedOptions{Time: "gaps"})
+	if err == nil || b.Len() > 0 || !strings.Contains(err.Error(), "self, critical, wire, remote, path") {
+		t.Errorf("a time that stacks do not have: %v, %d bytes", err, b.Len())
+	}
+}
+
+// A joined gap's critical time is a part of the call's, so it must not count twice.
+func TestPathAddsUpToTheRoot(t *testing.T) {
+	spans := request()
+	spans[3].Tags = append(spans[3].Tags, gap.Field{Key: "wait.joined_us", Value: int64(3000)})
+	_, s := gather(report.Options{}, [][]gap.Span{spans})
+	sum := int64(0)
+	for _, sample := range read(t, s).Sample {
+		sum += sample.Value[5]
+	}
+	if sum != int64(100*time.Millisecond) {
+		t.Errorf("%v, want 100ms", time.Duration(sum))
 	}
 }
 
@@ -45,11 +93,14 @@ func read(t *testing.T, s *report.Stacks) *profile.Profile {
 func TestProfileHoldsAllGaps(t *testing.T) {
 	traces := someTraces()
 	traces = append(traces, inTrace(8, fan(1)))
-	var want [5]int64
+	var want [6]int64
 	for _, spans := range traces {
 		trace, _ := gap.Build(spans)
 		for g := range trace.Gaps(0) {
 			want[0]++
+			if !g.Joined() {
+				want[5] += int64(g.CriticalTime)
+			}
 			switch g.Class {
 			case gap.ClassSelf:
 				want[1] += int64(g.Time)
@@ -63,7 +114,7 @@ func TestProfileHoldsAllGaps(t *testing.T) {
 	}
 	_, s := gather(report.Options{}, traces)
 	p := read(t, s)
-	var got [5]int64
+	var got [6]int64
 	for _, sample := range p.Sample {
 		for i, v := range sample.Value {
 			got[i] += v

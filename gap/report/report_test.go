@@ -27,7 +27,7 @@ func formats(t *testing.T, o report.Options, traces [][]gap.Span) map[string]str
 	write("json", func(b *bytes.Buffer) error { return r.JSON(b) })
 	write("html", func(b *bytes.Buffer) error { return r.HTML(b, report.HTMLOptions{}) })
 	write("perfetto", func(b *bytes.Buffer) error { return r.Perfetto(b) })
-	write("folded", func(b *bytes.Buffer) error { return s.Folded(b) })
+	write("folded", func(b *bytes.Buffer) error { return s.Folded(b, report.FoldedOptions{}) })
 	write("profile", func(b *bytes.Buffer) error { return s.Profile().WriteUncompressed(b) })
 	return all
 }

@@ -12,7 +12,7 @@ import (
 
 func TestWaterfallCountsWhatIsLeftOut(t *testing.T) {
 	drawn := draw(t, fan(1000), report.TextOptions{Rows: 10})
-	if n := strings.Count(drawn, "\n"); n != 1+10+1+2 { // the axis, the rows, those left out, the legend
+	if n := strings.Count(drawn, "\n"); n != 1+10+1+3 { // the axis, the rows, those left out, the legend
 		t.Errorf("%d lines:\n%s", n, drawn)
 	}
 	for _, want := range []string{"bookshop: root", "├ child 500 ", "├ child 0 ", "└ … 991 more spans\n"} {

@@ -70,7 +70,7 @@ type frame struct {
 
 // values are the values of a sample in a profile, by the constants below: the number of gaps, then
 // times in nanoseconds.
-type values [5]int64
+type values [6]int64
 
 const (
 	gapCount = iota
@@ -78,6 +78,7 @@ const (
 	criticalTimes
 	wireTimes
 	remoteTimes
+	pathTimes
 )
 
 // add adds other. A sum that would overflow is the highest number instead.
@@ -167,6 +168,9 @@ func (s *Stacks) count(at int32, g gap.Gap) {
 		v[wireTimes] = int64(g.Time)
 	default:
 		v[remoteTimes] = int64(g.Time)
+	}
+	if !g.Joined() { // the path is in the call meanwhile
+		v[pathTimes] = int64(g.CriticalTime)
 	}
 	f.current.add(v)
 }

@@ -36,7 +36,7 @@ func TestStackSumsSaturate(t *testing.T) {
 		}
 	}
 	var b strings.Builder
-	if err := s.Folded(&b); err != nil || b.String() != "bookshop: root 9223372036854775\n" {
+	if err := s.Folded(&b, report.FoldedOptions{}); err != nil || b.String() != "bookshop: root 9223372036854775\n" {
 		t.Errorf("%s, %v; want the highest number, %d ns", b.String(), err, int64(math.MaxInt64))
 	}
 }

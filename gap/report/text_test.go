@@ -23,6 +23,7 @@ reader: HTTP GET                  ▒▒▒▒███████████�
   └ render                                                           ░░░░░        10.0 ms    10.0 ms
 
 █ blocked, or covered by the spans below   ░ gap: self time   ▒ gap: on the wire
+━ ┄ ┅ the same, not on the critical path
 
 Worst gaps, by self time on the critical path
  critical     self        at  span                            trace

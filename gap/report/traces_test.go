@@ -48,6 +48,23 @@ func request() []gap.Span {
 	}
 }
 
+// fork returns the spans of a handler that asks for a price and for the stock at the same time. The
+// critical path is in the stock, and a part of the call for it.
+func fork() []gap.Span {
+	spans := []gap.Span{
+		span(1, 0, shop, "server", "GET", 0, 100),
+		span(2, 1, shop, "internal", "price", 0, 30),
+		span(3, 2, shop, "client", "sql query", 0, 10),
+		span(4, 1, shop, "internal", "stock", 0, 80),
+		span(5, 4, shop, "client", "HTTP GET", 0, 40),
+		span(6, 5, &gap.Process{Service: "supplier"}, "server", "HTTP GET", 10, 30),
+		span(7, 4, shop, "client", "redis set", 28, 80),
+		span(8, 1, shop, "internal", "log", 27, 37),
+	}
+	spans[7].References[0].Type = gap.FollowsFrom
+	return spans
+}
+
 // inTrace returns the spans with another trace id.
 func inTrace(id uint64, spans []gap.Span) []gap.Span {
 	spans = slices.Clone(spans)

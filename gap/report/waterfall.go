@@ -18,6 +18,7 @@ import (
 type glyphs struct {
 	span                  string
 	gaps                  map[gap.Class]string
+	thin                  map[string]string // by glyph: what it is off the critical path
 	branch, last, through string
 	ellipsis, tick        string
 }
@@ -25,10 +26,12 @@ type glyphs struct {
 var (
 	unicodeGlyphs = glyphs{
 		span: "█", gaps: map[gap.Class]string{gap.ClassSelf: "░", gap.ClassWire: "▒"},
+		thin:   map[string]string{"█": "━", "░": "┄", "▒": "┅"},
 		branch: "├ ", last: "└ ", through: "│ ", ellipsis: "…", tick: "╷",
 	}
 	asciiGlyphs = glyphs{
 		span: "#", gaps: map[gap.Class]string{gap.ClassSelf: ".", gap.ClassWire: "~"},
+		thin:   map[string]string{"#": "=", ".": ",", "~": "-"},
 		branch: "+ ", last: `\ `, through: "| ", ellipsis: "...", tick: "|",
 	}
 
@@ -60,11 +63,13 @@ type picture struct {
 	unitName     string
 	labels, bars int // widths in columns
 	services     map[string]int
+	windows      []window // by index of the span
 }
 
 func (t *text) waterfall(trace *gap.Trace) {
 	p := &picture{
 		text: t, glyphs: t.glyphs(), start: trace.Start(), length: max(trace.Duration(), 1), services: map[string]int{},
+		windows: windows(trace),
 	}
 	p.unit, p.unitName = unitOf(p.length)
 	if t.options.ASCII && p.unit == time.Microsecond {
@@ -182,6 +187,7 @@ func (p *picture) line(r row, label string) {
 			}
 		}
 	}
+	p.thin(cells, r)
 	for run := range runs(cells) {
 		bar := strings.Repeat(run[0].glyph, len(run))
 		if run[0].glyph != " " {
@@ -212,21 +218,50 @@ type cell struct {
 	style ansi.Style
 }
 
-// paint fills the cells that the interval covers at least by half. If it covers none so far, paint
-// fills the cell in its middle, but only if always is set or the interval is a quarter of a cell
-// long.
+// paint fills the cells of the interval from start to end.
 func (p *picture) paint(cells []cell, start, end time.Time, c cell, always bool) {
-	from, to := p.column(start.Sub(p.start)), p.column(end.Sub(p.start))
-	first, last := int(math.Round(from)), int(math.Round(to))
-	if first >= last {
-		if !always && to-from < 0.25 {
-			return
-		}
-		first = min(int((from+to)/2), len(cells)-1)
-		last = first + 1
-	}
+	first, last := p.cells(start.Sub(p.start), end.Sub(p.start), always)
 	for i := first; i < last; i++ {
 		cells[i] = c
+	}
+}
+
+// cells returns the cells that an interval covers at least by half. If it covers none so far, cells
+// returns the one in its middle, but only if always is set or the interval is a quarter of a cell
+// long.
+func (p *picture) cells(start, end time.Duration, always bool) (first, last int) {
+	from, to := p.column(start), p.column(end)
+	first, last = int(math.Round(from)), int(math.Round(to))
+	if first >= last {
+		if !always && to-from < 0.25 {
+			return 0, 0
+		}
+		first = min(int((from+to)/2), p.bars-1)
+		last = first + 1
+	}
+	return first, last
+}
+
+// thin replaces the glyphs of a row in which the critical path is neither in the row's spans nor
+// below them:
+//
+//	root  ██████████████
+//	  a   ━━━━━━          the path is in b meanwhile
+//	  b   ████████
+func (p *picture) thin(cells []cell, r row) {
+	on := make([]bool, len(cells))
+	for _, n := range r.nodes {
+		if w := p.windows[n.Index()]; !w.empty() {
+			first, last := p.cells(w.start, w.end, true)
+			for i := first; i < last; i++ {
+				on[i] = true
+			}
+		}
+	}
+	for i := range cells {
+		if thin, ok := p.glyphs.thin[cells[i].glyph]; ok && !on[i] {
+			cells[i].glyph = thin
+		}
 	}
 }
 
@@ -253,9 +288,19 @@ func (t *text) legend() {
 		t.styled(selfStyle, g.gaps[gap.ClassSelf]) + " gap: self time",
 		t.styled(faint, g.gaps[gap.ClassWire]) + " gap: on the wire",
 	}
-	legend := strings.Join(entries, "   ")
-	if ansi.StringWidth(legend) > t.width() {
-		legend = strings.Join(entries, "\n")
+	entries = append(entries, strings.Join([]string{
+		g.thin[g.span], t.styled(selfStyle, g.thin[g.gaps[gap.ClassSelf]]),
+		t.styled(faint, g.thin[g.gaps[gap.ClassWire]]), "the same, not on the critical path",
+	}, " "))
+	line := entries[0]
+	for _, e := range entries[1:] {
+		const space = "   "
+		if ansi.StringWidth(line+space+e) > t.width() {
+			t.WriteString(line + "\n")
+			line = e
+		} else {
+			line += space + e
+		}
 	}
-	t.WriteString(legend + "\n")
+	t.WriteString(line + "\n")
 }

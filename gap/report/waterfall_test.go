@@ -34,6 +34,7 @@ reader: HTTP GET                  ▒▒▒▒███████████�
   └ render                                                           ░░░░░        10.0 ms    10.0 ms
 
 █ blocked, or covered by the spans below   ░ gap: self time   ▒ gap: on the wire
+━ ┄ ┅ the same, not on the critical path
 `
 	if got := ansi.Strip(draw(t, request(), report.TextOptions{})); "\n"+got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -51,6 +52,7 @@ reader: HTTP GET                  ~~####################~~   100.0 ms
   \ render                                           ...      10.0 ms    10.0 ms
 
 # blocked, or covered by the spans below   . gap: self time   ~ gap: on the wire
+= , - the same, not on the critical path
 `
 	if got := ansi.Strip(draw(t, request(), report.TextOptions{Width: 80, ASCII: true})); "\n"+got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
@@ -58,9 +60,30 @@ reader: HTTP GET                  ~~####################~~   100.0 ms
 }
 
 func TestLegendOfNarrowTerminal(t *testing.T) {
-	const want = "\n# blocked, or covered by the spans below\n. gap: self time\n~ gap: on the wire\n"
+	const want = "\n# blocked, or covered by the spans below   . gap: self time\n" +
+		"~ gap: on the wire   = , - the same, not on the critical path\n"
 	if got := draw(t, request(), report.TextOptions{Width: 70, ASCII: true}); !strings.HasSuffix(got, want) {
 		t.Errorf("got:\n%s\nwant at its end:%s", got, want)
+	}
+}
+
+func TestWaterfallIsThinOffTheCriticalPath(t *testing.T) {
+	const want = `
+                          ╷0 ms     ╷20 ms    ╷40 ms     ╷60 ms    ╷80 ms            time       self
+bookshop: GET             ██████████████████████████████████████████░░░░░░░░░░   100.0 ms    20.0 ms
+├ stock                   ██████████████████████████████████████████              80.0 ms
+│ ├ HTTP GET              ▒▒▒▒▒██████████━┅┅┅┅┅                                   40.0 ms
+│ │ └ supplier: HTTP GET       ░░░░░░░░░░┄                                        20.0 ms    20.0 ms
+│ └ redis set                            ███████████████████████████              52.0 ms
+├ price                   ━━━━━┄┄┄┄┄┄┄┄┄┄┄                                        30.0 ms    20.0 ms
+│ └ sql query             ━━━━━                                                   10.0 ms
+└ log                                   ┄┄┄┄┄                                     10.0 ms    10.0 ms
+
+█ blocked, or covered by the spans below   ░ gap: self time   ▒ gap: on the wire
+━ ┄ ┅ the same, not on the critical path
+`
+	if got := ansi.Strip(draw(t, fork(), report.TextOptions{})); "\n"+got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
 
@@ -86,7 +109,7 @@ func TestWaterfallOfOddTraces(t *testing.T) {
 		"nanosecond": {span(1, 0, shop, "server", "short", 0, 1e-6)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := draw(t, spans, report.TextOptions{}); strings.Count(got, "\n") != len(spans)+3 {
+			if got := draw(t, spans, report.TextOptions{}); strings.Count(got, "\n") != len(spans)+4 {
 				t.Errorf("%s", got)
 			}
 		})
