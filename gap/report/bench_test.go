@@ -44,6 +44,7 @@ func BenchmarkFormats(b *testing.B) {
 				{"stacks", func() error { new(report.Stacks).Add(trace); return nil }},
 				{"text", func() error { return r.Text(io.Discard, report.TextOptions{}) }},
 				{"json", func() error { return r.JSON(io.Discard) }},
+				{"html", func() error { return r.HTML(io.Discard, report.HTMLOptions{}) }},
 				{"perfetto", func() error { return r.Perfetto(io.Discard) }},
 				{"profile", func() error { return s.Profile().Write(io.Discard) }},
 				{"folded", func() error { return s.Folded(io.Discard, report.FoldedOptions{}) }},

@@ -63,6 +63,8 @@ type htmlPage struct {
 	report  *Report
 	jaeger  *url.URL        // nil if there are no links to Jaeger
 	anchors map[anchor]bool // of the rows on this page
+	path    path            // of the trace that is being written
+	bar     htmlBar         // of the row that is being written
 }
 
 // Style returns the style sheet.
@@ -219,7 +221,7 @@ func (p *htmlPage) MoreOps() int {
 func (p *htmlPage) waterfall(number int, d drawn) *htmlTrace {
 	t := &htmlTrace{
 		page: p, Number: number, drawn: d, length: max(d.trace.Duration(), 1),
-		rows: rows(d.trace, p.Rows), ids: map[gap.Node]anchor{}, windows: windows(d.trace),
+		rows: rows(d.trace, p.Rows), ids: map[gap.Node]anchor{},
 	}
 	t.unit, t.unitName = unitOf(t.length)
 	for _, r := range t.rows {

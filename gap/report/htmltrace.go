@@ -2,20 +2,16 @@ package report
 
 import (
 	"fmt"
+	"html/template"
 	"iter"
 	"math"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
-
-// axisUnits is the width of a waterfall in SVG units. CSS scales it.
-const axisUnits = 1000
 
 // htmlTrace is a trace, for the template.
 type htmlTrace struct {
@@ -27,7 +23,6 @@ type htmlTrace struct {
 	unitName string
 	rows     []row
 	ids      map[gap.Node]anchor
-	windows  []window // by index of the span
 }
 
 // ID returns the trace id.
@@ -78,7 +73,7 @@ func (t *htmlTrace) Ticks() (ticks []tick) {
 		if float64(at) > 0.92*float64(t.length) {
 			label = "" // it would not fit
 		}
-		ticks = append(ticks, tick{coordinate(100*float64(at)/float64(t.length)) + "%", label})
+		ticks = append(ticks, tick{string(appendCoordinate(nil, 100*float64(at)/float64(t.length))) + "%", label})
 		if at > math.MaxInt64-step {
 			break
 		}
@@ -86,10 +81,23 @@ func (t *htmlTrace) Ticks() (ticks []tick) {
 	return ticks
 }
 
-// Chunks returns the rows in groups. Browsers lay out a group when it is scrolled into view.
-func (t *htmlTrace) Chunks() iter.Seq[[]row] {
-	const size = 50 // as in page.css
-	return slices.Chunk(t.rows, size)
+// Chunks returns the rows in groups. Browsers lay out a group when it is scrolled into view. A
+// group is valid until the next one.
+func (t *htmlTrace) Chunks() iter.Seq[[]htmlRow] {
+	return func(yield func([]htmlRow) bool) {
+		const size = 50 // as in page.css
+		t.page.path.in(t.trace, t.rows)
+		t.page.bar.reset(t.trace, t.length)
+		var chunk []htmlRow
+		for i := range t.rows {
+			if chunk = append(chunk, t.row(i)); len(chunk) == size || i == len(t.rows)-1 {
+				if !yield(chunk) {
+					return
+				}
+				chunk = chunk[:0]
+			}
+		}
+	}
 }
 
 // htmlRow is a row of a waterfall, for the template.
@@ -99,32 +107,15 @@ type htmlRow struct {
 	Service, Name string
 	Long          bool // the name may not fit
 	Notes         []string
-	Line          string // SVG path that draws the spans
-	Gaps          []htmlMark
-	Critical      string // SVG path that outlines the critical path
-	Label         string // for screen readers
+	Bar           template.HTML
 	Time, Self    string
 	LeftOut       string // if set, the row stands for spans that are left out
 }
 
-// htmlMark draws one gap, or all gaps of a class that are too narrow to be drawn apart.
-type htmlMark struct {
-	Class             gap.Class
-	X, Y, Width, High string
-	Path              string // if set, it draws the gaps instead of X, Y, Width and High
-	Data              string
-	Title             string
-
-	path, data []byte // buffers of Path and Data: a row may have a hundred thousand gaps
-}
-
-// heights are the top and the height of a gap, in a row that is ten units high. Classes differ by
-// them, and not only by colour.
-var heights = map[gap.Class][2]int{gap.ClassSelf: {0, 10}, gap.ClassWire: {2, 6}, gap.ClassRemote: {2, 6}}
-
-// Row prepares a row for the template.
-func (t *htmlTrace) Row(r row) htmlRow {
+// row prepares a row for the template.
+func (t *htmlTrace) row(i int) htmlRow {
 	const deepest = 10 // as in page.css
+	r := t.rows[i]
 	h := htmlRow{Level: r.depth + 1, Indent: min(r.depth, deepest)}
 	if len(r.nodes) == 0 {
 		h.LeftOut = fmt.Sprintf("%d more %s", r.leftOut, printable.Plural(r.leftOut, "span"))
@@ -136,91 +127,18 @@ func (t *htmlTrace) Row(r row) htmlRow {
 	}
 	h.Service, h.Name = printable.Name(r.service), printable.Name(first.Span().Operation)
 	h.Long = utf8.RuneCountInString(h.Service)+utf8.RuneCountInString(h.Name) > 24
-
-	var line strings.Builder
-	outline := outline{trace: t}
-	var total, self, joined time.Duration
-	narrow := map[gap.Class]*htmlMark{}
-	last := first.End()
-	selfs := 0
+	var total, self time.Duration
 	for _, n := range r.nodes {
 		total += n.Duration()
 		self += n.SelfTime()
-		if n.End().After(last) {
-			last = n.End()
-		}
-		const least = 1.5 // visible, even if the span is shorter
-		x, width := t.x(n.Start()), max(t.x(n.End())-t.x(n.Start()), least)
-		x = min(x, axisUnits-width)
-		fmt.Fprintf(&line, "M%s 4h%sv2h-%[2]sz", coordinate(x), coordinate(width))
-		for g := range n.Gaps(0) {
-			if g.Joined() { // when it was is unknown, so it cannot be drawn
-				joined += g.Time
-				continue
-			}
-			if g.Class == gap.ClassSelf {
-				selfs++
-			}
-			h.Gaps = t.mark(h.Gaps, narrow, n, g)
-			if g.CriticalTime > 0 {
-				outline.add(t.windows[n.Index()].clip(t.trace, g), g.Class)
-			}
-		}
-	}
-	for _, class := range []gap.Class{gap.ClassSelf, gap.ClassWire, gap.ClassRemote} {
-		if m := narrow[class]; m != nil {
-			m.Path, m.Data = string(m.path), string(m.data)
-			h.Gaps = append(h.Gaps, *m)
-		}
-	}
-	h.Line = line.String()
-	h.Critical = outline.close()
-	start := t.trace.Start()
-	h.Label = fmt.Sprintf("from %s to %s", duration(first.Start().Sub(start)), duration(last.Sub(start)))
-	if selfs > 0 {
-		h.Label += fmt.Sprintf(", %d %s of self time", selfs, printable.Plural(selfs, "gap"))
-	}
-	if outline.time > 0 {
-		h.Label += fmt.Sprintf(", %s of it on the critical path", duration(outline.time))
 	}
 	h.Time = t.amount(total)
 	if self > 0 {
 		h.Self = t.amount(self)
 	}
-	h.Notes = notes(r, joined)
+	h.Bar = t.page.bar.draw(r.nodes, t.page.path.of(i))
+	h.Notes = notes(r, t.page.bar.joined)
 	return h
-}
-
-// mark adds a gap to the marks, or to the narrow marks if it is too narrow for one.
-func (t *htmlTrace) mark(marks []htmlMark, narrow map[gap.Class]*htmlMark, n gap.Node, g gap.Gap) []htmlMark {
-	const least = 2 // wide enough to point at
-	from, to := g.Start.Sub(t.trace.Start()), g.End.Sub(t.trace.Start())
-	x, width := t.x(g.Start), t.x(g.End)-t.x(g.Start)
-	height := heights[g.Class]
-	if width >= least {
-		m := htmlMark{
-			Class: g.Class, Data: string(gapData(nil, n, g, from, to)),
-			X: coordinate(x), Y: strconv.Itoa(height[0]), Width: coordinate(width), High: strconv.Itoa(height[1]),
-		}
-		if g.Class != gap.ClassRemote { // most of these cover a whole span, whose row has the times
-			m.Title = fmt.Sprintf("%s: %s, from %s", g.Class, duration(g.Time), duration(from))
-		}
-		return append(marks, m)
-	}
-	m := narrow[g.Class]
-	if m == nil {
-		m = &htmlMark{Class: g.Class}
-		narrow[g.Class] = m
-	} else {
-		m.data = append(m.data, ';')
-	}
-	m.data = gapData(m.data, n, g, from, to)
-	m.path = fmt.Appendf(m.path, "M%s %dh%sv%dh-%[3]sz", coordinate(x), height[0], coordinate(width), height[1])
-	return marks
-}
-
-func gapData(to []byte, n gap.Node, g gap.Gap, start, end time.Duration) []byte {
-	return fmt.Appendf(to, "%s %s %d %d", g.Class, n.Span().SpanID, start, end)
 }
 
 // notes returns what a row says in addition to its times.
@@ -244,48 +162,6 @@ func notes(r row, joined time.Duration) (notes []string) {
 	return notes
 }
 
-// outline outlines the parts of a row that are on the critical path. Parts that are too close to be
-// drawn apart share an outline, since a row may have a hundred thousand.
-type outline struct {
-	trace    *htmlTrace
-	time     time.Duration // of all parts
-	from, to float64       // of the outline that is open
-	height   [2]int        // its top and height; zero if no outline is open
-	path     []byte
-}
-
-func (o *outline) add(w window, class gap.Class) {
-	const least = 1 // the distance of two outlines
-	o.time += w.end - w.start
-	from, to := o.trace.coordinateOf(w.start), o.trace.coordinateOf(w.end)
-	if o.height == heights[class] && from >= o.from && from-o.to < least {
-		o.to = max(o.to, to)
-		return
-	}
-	o.close()
-	o.from, o.to, o.height = from, to, heights[class]
-}
-
-// close ends the open outline, and returns the SVG path of all.
-func (o *outline) close() string {
-	if o.height != [2]int{} {
-		o.path = fmt.Appendf(o.path, "M%s %dh%sv%dh-%[3]sz",
-			coordinate(o.from), o.height[0], coordinate(o.to-o.from), o.height[1])
-		o.height = [2]int{}
-	}
-	return string(o.path)
-}
-
-// x returns the coordinate of a time.
-func (t *htmlTrace) x(at time.Time) float64 {
-	return t.coordinateOf(at.Sub(t.trace.Start()))
-}
-
-// coordinateOf returns the coordinate of a time that counts from the start of the trace.
-func (t *htmlTrace) coordinateOf(at time.Duration) float64 {
-	return float64(at) / float64(t.length) * axisUnits
-}
-
 // amount formats a duration in the unit of the trace, so that durations are easy to compare. A very
 // short one has a smaller unit.
 func (t *htmlTrace) amount(d time.Duration) string {
@@ -293,11 +169,6 @@ func (t *htmlTrace) amount(d time.Duration) string {
 		return duration(d)
 	}
 	return strconv.FormatFloat(float64(d)/float64(t.unit), 'f', 2, 64) + " " + t.unitName
-}
-
-// coordinate formats a coordinate, more exactly than any screen.
-func coordinate(x float64) string {
-	return strconv.FormatFloat(math.Round(x*1000)/1000, 'f', -1, 64)
 }
 
 // htmlTraceGap is a row of the table of a trace's gaps.

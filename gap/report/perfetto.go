@@ -2,9 +2,9 @@ package report
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -13,47 +13,6 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// event is an event of Chrome's trace event format, which Perfetto also reads.
-type event struct {
-	Phase    string  `json:"ph"`
-	Name     string  `json:"name,omitempty"`
-	Category string  `json:"cat,omitempty"`
-	Process  int     `json:"pid"`
-	Thread   int     `json:"tid"`
-	Time     *micros `json:"ts,omitempty"`
-	Duration *micros `json:"dur,omitempty"`
-	Flow     int     `json:"id,omitempty"`
-	Binding  string  `json:"bp,omitempty"`
-	Args     any     `json:"args,omitempty"`
-}
-
-type (
-	processArgs struct {
-		Name string `json:"name"`
-	}
-	spanArgs struct {
-		SpanID     string  `json:"span_id"`
-		SelfMS     float64 `json:"self_ms"`
-		CriticalMS float64 `json:"critical_ms"`
-	}
-	segmentArgs struct {
-		SpanID  string `json:"span_id"`
-		Service string `json:"service"`
-		Class   string `json:"class"`
-	}
-	gapArgs struct {
-		CriticalMS float64 `json:"critical_ms"`
-	}
-)
-
-// micros is a duration that is not negative. It is written exactly, in microseconds.
-type micros time.Duration
-
-// MarshalJSON implements json.Marshaler.
-func (m micros) MarshalJSON() ([]byte, error) {
-	return fmt.Appendf(nil, "%d.%03d", m/1000, m%1000), nil
-}
-
 // Perfetto writes the drawn traces in the trace event format, for ui.perfetto.dev and
 // chrome://tracing. Each service of a trace is a process, with as many threads as its spans need.
 // Gaps are slices inside their span, in the category "gap"; joined gaps are left out. Arrows lead
@@ -61,9 +20,7 @@ func (m micros) MarshalJSON() ([]byte, error) {
 // whose slices are the segments of its critical path. Time 0 is the start of the first trace.
 func (r *Report) Perfetto(w io.Writer) error {
 	b := bufio.NewWriter(w)
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	p := &perfetto{list: &listWriter{b: b, e: e}}
+	p := &perfetto{list: &listWriter{b: b}}
 	traces := r.Traces()
 	slices.SortStableFunc(traces, func(a, b *gap.Trace) int {
 		return cmp.Or(a.Start().Compare(b.Start()), compareTraces(a, b))
@@ -90,15 +47,84 @@ func (r *Report) Perfetto(w io.Writer) error {
 	return b.Flush()
 }
 
-// perfetto writes events.
+// perfetto writes events of Chrome's trace event format, which Perfetto also reads.
 type perfetto struct {
 	list      *listWriter
+	event     []byte // that is being written
 	start     time.Time
 	processes int
 	flows     int
 }
 
-func (p *perfetto) at(t time.Time) *micros { return new(micros(t.Sub(p.start))) }
+// open begins an event of a phase, such as X for a slice. Encoding events by encoding/json would
+// take most of the time for a trace.
+func (p *perfetto) open(phase byte, name, category string, process, thread int) {
+	p.event = append(append(append(p.event[:0], `{"ph":"`...), phase), '"')
+	if name != "" {
+		p.text(`,"name":`, name)
+	}
+	if category != "" {
+		p.text(`,"cat":`, category)
+	}
+	p.number(`,"pid":`, process)
+	p.number(`,"tid":`, thread)
+}
+
+// slice begins an event that is drawn.
+func (p *perfetto) slice(name, category string, at *lane, start time.Time, length time.Duration) {
+	p.open('X', name, category, at.process, at.thread)
+	p.micros(`,"ts":`, start.Sub(p.start))
+	p.micros(`,"dur":`, length)
+}
+
+// close writes the event. end has the braces that are open.
+func (p *perfetto) close(end string) {
+	p.list.separate()
+	p.list.b.Write(append(append(p.event, end...), '\n')) // Flush returns the error
+}
+
+func (p *perfetto) text(key, text string) { p.event = appendString(append(p.event, key...), text) }
+
+func (p *perfetto) number(key string, n int) {
+	p.event = strconv.AppendInt(append(p.event, key...), int64(n), 10)
+}
+
+func (p *perfetto) id(key string, id gap.SpanID) {
+	p.event = append(appendID(append(append(p.event, key...), '"'), id), '"')
+}
+
+// micros writes a duration that is not negative exactly, in microseconds.
+func (p *perfetto) micros(key string, d time.Duration) {
+	p.event = strconv.AppendInt(append(p.event, key...), int64(d/1000), 10)
+	rest := d % 1000
+	p.event = append(p.event, '.', byte('0'+rest/100), byte('0'+rest/10%10), byte('0'+rest%10))
+}
+
+func (p *perfetto) millis(key string, d time.Duration) {
+	p.event = strconv.AppendFloat(append(p.event, key...), float64(d)/float64(time.Millisecond), 'f', -1, 64)
+}
+
+// appendString appends text as encoding/json writes it without escaping HTML.
+func appendString(to []byte, text string) []byte {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			var b bytes.Buffer
+			e := json.NewEncoder(&b)
+			e.SetEscapeHTML(false)
+			_ = e.Encode(text) // a string always has an encoding
+			return append(to, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
+		}
+	}
+	return append(append(append(to, '"'), text...), '"')
+}
+
+// appendID appends what [gap.SpanID.String] returns.
+func appendID(to []byte, id gap.SpanID) []byte {
+	for shift := 60; shift >= 0; shift -= 4 {
+		to = append(to, "0123456789abcdef"[id>>shift&15])
+	}
+	return to
+}
 
 // criticalPath writes the segments of the critical path, those of roots that overlap on threads of
 // their own.
@@ -113,11 +139,11 @@ func (p *perfetto) criticalPath(t *gap.Trace) {
 			root = rootOf(s.Node)
 			at = lanes.place(root, nil)
 		}
-		p.list.element(event{
-			Phase: "X", Name: s.Node.Span().Operation, Category: "critical", Process: at.process, Thread: at.thread,
-			Time: p.at(s.Start), Duration: new(micros(s.Duration())),
-			Args: segmentArgs{s.Node.Span().SpanID.String(), s.Node.Service(), s.Class.String()},
-		})
+		p.slice(s.Node.Span().Operation, "critical", at, s.Start, s.Duration())
+		p.id(`,"args":{"span_id":`, s.Node.Span().SpanID)
+		p.text(`,"service":`, s.Node.Service())
+		p.text(`,"class":`, s.Class.String())
+		p.close("}}")
 	}
 }
 
@@ -132,10 +158,9 @@ func rootOf(n gap.Node) gap.Node {
 }
 
 func (p *perfetto) processName(process int, name string, t *gap.Trace) {
-	p.list.element(event{
-		Phase: "M", Name: "process_name", Process: process,
-		Args: processArgs{name + ", trace " + t.ID().String()},
-	})
+	p.open('M', "process_name", "", process, 0)
+	p.text(`,"args":{"name":`, name+", trace "+t.ID().String())
+	p.close("}}")
 }
 
 func (p *perfetto) trace(t *gap.Trace) {
@@ -163,17 +188,10 @@ func (p *perfetto) trace(t *gap.Trace) {
 		p.span(n, at)
 		if above != nil && above != at {
 			p.flows++
-			arrow := event{
-				Phase: "s", Name: "child", Category: "child",
-				Process: above.process, Thread: above.thread, Flow: p.flows,
-			}
 			// An arrow must begin inside a slice of its parent, even if the child starts earlier or
 			// later.
-			arrow.Time = p.at(clamp(n.Start(), parent.Start(), parent.End()))
-			p.list.element(arrow)
-			arrow.Phase, arrow.Binding, arrow.Process, arrow.Thread = "f", "e", at.process, at.thread
-			arrow.Time = p.at(n.Start())
-			p.list.element(arrow)
+			p.arrow('s', above, clamp(n.Start(), parent.Start(), parent.End()))
+			p.arrow('f', at, n.Start())
 		}
 	}
 }
@@ -188,21 +206,29 @@ func clamp(t, low, high time.Time) time.Time {
 	return t
 }
 
+// arrow writes the start (phase s) or the end (f) of an arrow from a span to its child.
+func (p *perfetto) arrow(phase byte, at *lane, moment time.Time) {
+	p.open(phase, "child", "child", at.process, at.thread)
+	p.micros(`,"ts":`, moment.Sub(p.start))
+	p.number(`,"id":`, p.flows)
+	if phase == 'f' {
+		p.text(`,"bp":`, "e") // it ends at the slice around it, not at the next one
+	}
+	p.close("}")
+}
+
 func (p *perfetto) span(n gap.Node, at *lane) {
-	p.list.element(event{
-		Phase: "X", Name: n.Span().Operation, Category: n.Kind().String(), Process: at.process, Thread: at.thread,
-		Time: p.at(n.Start()), Duration: new(micros(n.Duration())),
-		Args: spanArgs{n.Span().SpanID.String(), milliseconds(n.SelfTime()), milliseconds(n.CriticalTime())},
-	})
+	p.slice(n.Span().Operation, n.Kind().String(), at, n.Start(), n.Duration())
+	p.id(`,"args":{"span_id":`, n.Span().SpanID)
+	p.millis(`,"self_ms":`, n.SelfTime())
+	p.millis(`,"critical_ms":`, n.CriticalTime())
+	p.close("}}")
 	for g := range n.Gaps(0) {
 		if g.Joined() { // when it was is unknown
 			continue
 		}
-		p.list.element(event{
-			Phase: "X", Name: g.Class.String(), Category: "gap", Process: at.process, Thread: at.thread,
-			Time: p.at(g.Start), Duration: new(micros(g.Time)), Args: gapArgs{milliseconds(g.CriticalTime)},
-		})
+		p.slice(g.Class.String(), "gap", at, g.Start, g.Time)
+		p.millis(`,"args":{"critical_ms":`, g.CriticalTime)
+		p.close("}}")
 	}
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

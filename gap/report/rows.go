@@ -2,7 +2,7 @@ package report
 
 import (
 	"cmp"
-	"slices"
+	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
 )
@@ -107,23 +107,28 @@ func choose(t *gap.Trace, most int) []bool {
 	if most <= 0 || t.Len() <= most {
 		return nil
 	}
-	critical := make([]int64, 0, t.Len()) // cached, since CriticalTime looks at all children
-	nodes := make([]gap.Node, 0, t.Len())
-	for n := range t.Nodes() {
-		critical = append(critical, int64(n.CriticalTime()))
-		nodes = append(nodes, n)
+	type candidate struct {
+		node               gap.Node
+		critical, duration time.Duration // cached, since CriticalTime looks at all children
 	}
-	worst := slices.Clone(nodes)
-	slices.SortFunc(worst, func(a, b gap.Node) int {
-		return cmp.Or(
-			cmp.Compare(critical[b.Index()], critical[a.Index()]),
-			cmp.Compare(b.Duration(), a.Duration()), cmp.Compare(a.Index(), b.Index()),
-		)
-	})
-	shown := make([]bool, len(nodes))
+	// Each of the worst spans may have many ancestors, so this bounds the walk below.
+	worst := top[candidate]{most: min(4*most, t.Len()), compare: func(a, b candidate) int {
+		switch {
+		case a.critical != b.critical:
+			return cmp.Compare(b.critical, a.critical)
+		case a.duration != b.duration:
+			return cmp.Compare(b.duration, a.duration)
+		}
+		return cmp.Compare(a.node.Index(), b.node.Index())
+	}}
+	for n := range t.Nodes() {
+		worst.add(candidate{n, n.CriticalTime(), n.Duration()})
+	}
+	shown := make([]bool, t.Len())
 	left := most
 	var path []gap.Node
-	for _, n := range worst[:min(len(worst), 4*most)] { // each may have many ancestors, so bound the walk
+	for _, c := range worst.sorted() {
+		n := c.node
 		path = path[:0]
 		for ok := true; ok && !shown[n.Index()] && len(path) <= left; n, ok = n.Parent() {
 			path = append(path, n)
@@ -136,12 +141,19 @@ func choose(t *gap.Trace, most int) []bool {
 		}
 		left -= len(path)
 	}
-	slices.SortStableFunc(nodes, func(a, b gap.Node) int { return cmp.Compare(a.Depth(), b.Depth()) })
-	for _, n := range nodes {
-		if left > 0 && !shown[n.Index()] {
-			shown[n.Index()] = true
-			left--
+	nearest := top[gap.Node]{most: left, compare: func(a, b gap.Node) int {
+		if a.Depth() != b.Depth() {
+			return cmp.Compare(a.Depth(), b.Depth())
 		}
+		return cmp.Compare(a.Index(), b.Index())
+	}}
+	for n := range t.Nodes() {
+		if left > 0 && !shown[n.Index()] {
+			nearest.add(n)
+		}
+	}
+	for _, n := range nearest.kept {
+		shown[n.Index()] = true
 	}
 	return shown
 }

@@ -59,6 +59,7 @@ func Waterfall(w io.Writer, trace *gap.Trace, o TextOptions) error {
 type text struct {
 	strings.Builder
 	options TextOptions
+	path    path // of the waterfall that is being written
 }
 
 func (t *text) width() int { return max(60, cmp.Or(t.options.Width, 100)) }

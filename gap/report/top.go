@@ -16,7 +16,8 @@ type top[T any] struct {
 func (t *top[T]) add(x T) {
 	switch {
 	case len(t.kept) < t.most:
-		heap.Push(t, x)
+		t.kept = append(t.kept, x)
+		heap.Fix(t, len(t.kept)-1) // Push would allocate an interface for x
 	case t.most > 0 && t.compare(x, t.kept[0]) < 0:
 		t.kept[0] = x
 		heap.Fix(t, 0)
@@ -34,5 +35,5 @@ func (t *top[T]) sorted() []T {
 func (t *top[T]) Len() int           { return len(t.kept) }
 func (t *top[T]) Less(i, j int) bool { return t.compare(t.kept[i], t.kept[j]) > 0 }
 func (t *top[T]) Swap(i, j int)      { t.kept[i], t.kept[j] = t.kept[j], t.kept[i] }
-func (t *top[T]) Push(x any)         { t.kept = append(t.kept, x.(T)) }
+func (t *top[T]) Push(any)           { panic("unused") }
 func (t *top[T]) Pop() any           { panic("unused") }

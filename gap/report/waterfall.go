@@ -3,10 +3,10 @@ package report
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -16,22 +16,29 @@ import (
 
 // glyphs are the characters of a waterfall.
 type glyphs struct {
-	span                  string
-	gaps                  map[gap.Class]string
-	thin                  map[string]string // by glyph: what it is off the critical path
+	bars, thin            [marks]string // thin is for what is not on the critical path
 	branch, last, through string
 	ellipsis, tick        string
 }
 
+// mark is what a cell of a bar shows.
+type mark uint8
+
+const (
+	noMark mark = iota
+	spanMark
+	selfMark
+	wireMark
+	marks // their number
+)
+
 var (
 	unicodeGlyphs = glyphs{
-		span: "█", gaps: map[gap.Class]string{gap.ClassSelf: "░", gap.ClassWire: "▒"},
-		thin:   map[string]string{"█": "━", "░": "┄", "▒": "┅"},
+		bars: [marks]string{" ", "█", "░", "▒"}, thin: [marks]string{" ", "━", "┄", "┅"},
 		branch: "├ ", last: "└ ", through: "│ ", ellipsis: "…", tick: "╷",
 	}
 	asciiGlyphs = glyphs{
-		span: "#", gaps: map[gap.Class]string{gap.ClassSelf: ".", gap.ClassWire: "~"},
-		thin:   map[string]string{"#": "=", ".": ",", "~": "-"},
+		bars: [marks]string{" ", "#", ".", "~"}, thin: [marks]string{" ", "=", ",", "-"},
 		branch: "+ ", last: `\ `, through: "| ", ellipsis: "...", tick: "|",
 	}
 
@@ -41,7 +48,7 @@ var (
 		ansi.Style{}.ForegroundColor(ansi.Blue),
 		ansi.Style{}.ForegroundColor(ansi.Green),
 	}
-	gapStyles = map[gap.Class]ansi.Style{gap.ClassSelf: selfStyle, gap.ClassWire: faint}
+	gapStyles = [marks]ansi.Style{selfMark: selfStyle, wireMark: faint}
 )
 
 func (t *text) glyphs() glyphs {
@@ -63,13 +70,12 @@ type picture struct {
 	unitName     string
 	labels, bars int // widths in columns
 	services     map[string]int
-	windows      []window // by index of the span
+	cells        []cell // of a bar
 }
 
 func (t *text) waterfall(trace *gap.Trace) {
 	p := &picture{
 		text: t, glyphs: t.glyphs(), start: trace.Start(), length: max(trace.Duration(), 1), services: map[string]int{},
-		windows: windows(trace),
 	}
 	p.unit, p.unitName = unitOf(p.length)
 	if t.options.ASCII && p.unit == time.Microsecond {
@@ -89,9 +95,11 @@ func (t *text) waterfall(trace *gap.Trace) {
 	}
 	p.labels = min(p.labels, t.width()*2/5)
 	p.bars = t.width() - p.labels - 2 - 2*numberWidth
+	p.cells = make([]cell, p.bars)
 	p.axis()
+	t.path.below(trace, all)
 	for i, r := range all {
-		p.line(r, labels[i])
+		p.line(i, r, labels[i])
 	}
 }
 
@@ -152,11 +160,11 @@ func (p *picture) amount(d time.Duration) float64 { return float64(d) / float64(
 // duration formats a duration in the unit of the picture, so that durations are easy to compare. A
 // very short one has a smaller unit.
 func (p *picture) duration(d time.Duration) string {
-	text := fmt.Sprintf("%.1f %s", p.amount(d), p.unitName)
+	text := strconv.FormatFloat(p.amount(d), 'f', 1, 64) + " " + p.unitName
 	if d > 0 && p.amount(d) < 0.05 {
 		text = p.text.duration(d)
 	}
-	return fmt.Sprintf("%*s", numberWidth, text)
+	return strings.Repeat(" ", max(0, numberWidth-utf8.RuneCountInString(text))) + text
 }
 
 // column returns the column of a time.
@@ -164,7 +172,7 @@ func (p *picture) column(at time.Duration) float64 {
 	return float64(at) / float64(p.length) * float64(p.bars)
 }
 
-func (p *picture) line(r row, label string) {
+func (p *picture) line(i int, r row, label string) {
 	if len(r.nodes) == 0 {
 		p.WriteString(ansi.Truncate(label, p.width(), p.glyphs.ellipsis) + "\n")
 		return
@@ -172,26 +180,31 @@ func (p *picture) line(r row, label string) {
 	label = ansi.Truncate(label, p.labels, p.glyphs.ellipsis)
 	p.WriteString(label + strings.Repeat(" ", p.labels-ansi.StringWidth(label)+2))
 
-	cells := make([]cell, p.bars)
-	for i := range cells {
-		cells[i].glyph = " "
-	}
+	clear(p.cells)
 	var total, self time.Duration
 	for _, n := range r.nodes {
-		p.paint(cells, n.Start(), n.End(), cell{p.glyphs.span, p.style(n)}, true)
+		p.paint(n.Start(), n.End(), cell{mark: spanMark, colour: p.colour(n)}, true)
 		total += n.Duration()
 		self += n.SelfTime()
 		for g := range n.Gaps(0) {
-			if glyph, drawn := p.glyphs.gaps[g.Class]; drawn && !g.Joined() { // when joined time was is unknown
-				p.paint(cells, g.Start, g.End, cell{glyph, gapStyles[g.Class]}, false)
+			if m := gapMarks[g.Class]; m != noMark && !g.Joined() { // when joined time was is unknown
+				p.paint(g.Start, g.End, cell{mark: m}, false)
 			}
 		}
 	}
-	p.thin(cells, r)
-	for run := range runs(cells) {
-		bar := strings.Repeat(run[0].glyph, len(run))
-		if run[0].glyph != " " {
-			bar = p.styled(run[0].style, bar)
+	p.thicken(i)
+	for run := range runs(p.cells) {
+		c := run[0]
+		glyph, style := p.glyphs.thin[c.mark], gapStyles[c.mark]
+		if c.critical {
+			glyph = p.glyphs.bars[c.mark]
+		}
+		if c.mark == spanMark {
+			style = palette[c.colour]
+		}
+		bar := strings.Repeat(glyph, len(run))
+		if c.mark != noMark {
+			bar = p.styled(style, bar)
 		}
 		p.WriteString(bar)
 	}
@@ -202,34 +215,38 @@ func (p *picture) line(r row, label string) {
 	p.WriteByte('\n')
 }
 
-// style returns the colour of a span's service.
-func (p *picture) style(n gap.Node) ansi.Style {
+// colour returns the index in palette for a span's service.
+func (p *picture) colour(n gap.Node) uint8 {
 	service := n.Service()
 	i, known := p.services[service]
 	if !known {
 		i = len(p.services)
 		p.services[service] = i
 	}
-	return palette[i%len(palette)]
+	return uint8(i % len(palette))
 }
 
+// cell is a cell of a bar.
 type cell struct {
-	glyph string
-	style ansi.Style
+	mark     mark
+	colour   uint8 // of a spanMark: an index into palette
+	critical bool  // the critical path is in the row's spans or below them
 }
+
+var gapMarks = [...]mark{gap.ClassSelf: selfMark, gap.ClassWire: wireMark, gap.ClassRemote: noMark}
 
 // paint fills the cells of the interval from start to end.
-func (p *picture) paint(cells []cell, start, end time.Time, c cell, always bool) {
-	first, last := p.cells(start.Sub(p.start), end.Sub(p.start), always)
+func (p *picture) paint(start, end time.Time, c cell, always bool) {
+	first, last := p.interval(start.Sub(p.start), end.Sub(p.start), always)
 	for i := first; i < last; i++ {
-		cells[i] = c
+		p.cells[i] = c
 	}
 }
 
-// cells returns the cells that an interval covers at least by half. If it covers none so far, cells
-// returns the one in its middle, but only if always is set or the interval is a quarter of a cell
+// interval returns the cells that an interval covers at least by half. If it covers none so far, it
+// returns the cell in its middle, but only if always is set or the interval is a quarter of a cell
 // long.
-func (p *picture) cells(start, end time.Duration, always bool) (first, last int) {
+func (p *picture) interval(start, end time.Duration, always bool) (first, last int) {
 	from, to := p.column(start), p.column(end)
 	first, last = int(math.Round(from)), int(math.Round(to))
 	if first >= last {
@@ -242,36 +259,31 @@ func (p *picture) cells(start, end time.Duration, always bool) (first, last int)
 	return first, last
 }
 
-// thin replaces the glyphs of a row in which the critical path is neither in the row's spans nor
-// below them:
+// thicken marks the cells of a row in which the critical path is in its spans or below them. The
+// others are thin:
 //
 //	root  ██████████████
 //	  a   ━━━━━━          the path is in b meanwhile
 //	  b   ████████
-func (p *picture) thin(cells []cell, r row) {
-	on := make([]bool, len(cells))
-	for _, n := range r.nodes {
-		if w := p.windows[n.Index()]; !w.empty() {
-			first, last := p.cells(w.start, w.end, true)
-			for i := first; i < last; i++ {
-				on[i] = true
-			}
+func (p *picture) thicken(row int) {
+	for part := range p.path.of(row) {
+		first, last := p.interval(part.start, part.end, true)
+		if last-first == 1 && p.cells[first].mark == noMark { // the bar was rounded to the cell before or after
+			first, last = max(first-1, 0), min(last+1, len(p.cells))
 		}
-	}
-	for i := range cells {
-		if thin, ok := p.glyphs.thin[cells[i].glyph]; ok && !on[i] {
-			cells[i].glyph = thin
+		for i := first; i < last; i++ {
+			p.cells[i].critical = p.cells[i].mark != noMark
 		}
 	}
 }
 
-// runs yields runs of cells with the same glyph, and so with the same style.
+// runs yields runs of equal cells.
 func runs(cells []cell) func(yield func([]cell) bool) {
 	return func(yield func([]cell) bool) {
 		for len(cells) > 0 {
-			n := slices.IndexFunc(cells, func(c cell) bool { return c.glyph != cells[0].glyph })
-			if n < 0 {
-				n = len(cells)
+			n := 1
+			for n < len(cells) && cells[n] == cells[0] {
+				n++
 			}
 			if !yield(cells[:n]) {
 				return
@@ -284,14 +296,12 @@ func runs(cells []cell) func(yield func([]cell) bool) {
 func (t *text) legend() {
 	g := t.glyphs()
 	entries := []string{
-		g.span + " blocked, or covered by the spans below",
-		t.styled(selfStyle, g.gaps[gap.ClassSelf]) + " gap: self time",
-		t.styled(faint, g.gaps[gap.ClassWire]) + " gap: on the wire",
+		g.bars[spanMark] + " blocked, or covered by the spans below",
+		t.styled(selfStyle, g.bars[selfMark]) + " gap: self time",
+		t.styled(faint, g.bars[wireMark]) + " gap: on the wire",
+		g.thin[spanMark] + " " + t.styled(selfStyle, g.thin[selfMark]) + " " + t.styled(faint, g.thin[wireMark]) +
+			" the same, not on the critical path",
 	}
-	entries = append(entries, strings.Join([]string{
-		g.thin[g.span], t.styled(selfStyle, g.thin[g.gaps[gap.ClassSelf]]),
-		t.styled(faint, g.thin[g.gaps[gap.ClassWire]]), "the same, not on the critical path",
-	}, " "))
 	line := entries[0]
 	for _, e := range entries[1:] {
 		const space = "   "
