@@ -93,14 +93,18 @@ func (b *builder) collect(spans []Span) {
 	b.index()
 }
 
-// readTags sets the kind, and reports whether there is a tag for joined time. Of a tag that was set
-// twice the last one counts, as OpenTracing says.
+// readTags sets the kind and whether the span failed, and reports whether there is a tag for joined
+// time. Of a tag that was set twice the last one counts, as OpenTracing says.
 func (n *node) readTags(tags []Field) (joined bool) {
 	for i := range tags {
 		switch tags[i].Key {
 		case "span.kind":
 			name, _ := tags[i].Value.(string)
 			n.kind = parseKind(name)
+		case "error":
+			if n.flags &^= failed; tags[i].Value == true || tags[i].Value == "true" {
+				n.flags |= failed
+			}
 		case joinedTag:
 			joined = true
 		}

@@ -65,6 +65,7 @@ const (
 	framed                       // it is a span of a frame, so Trace.frameOf has it
 	segmented                    // Trace.segments has its part of the critical path
 	dropped                      // Build leaves it out
+	failed                       // its tag error is true
 )
 
 func (n *node) is(f flags) bool { return n.flags&f != 0 }
@@ -251,5 +252,8 @@ func (n Node) Detached() bool { return n.node().is(detached) }
 // or a child of a span that it FollowsFrom. Any gap of the trace may then be a span that was not
 // recorded.
 func (n Node) Incomplete() bool { return n.node().is(incomplete) }
+
+// Failed reports whether the span failed: its tag error is true, or the string "true".
+func (n Node) Failed() bool { return n.node().is(failed) }
 
 func moment(ns int64) time.Time { return time.Unix(0, ns).UTC() }

@@ -74,3 +74,25 @@ func TestSumsOfATrace(t *testing.T) {
 		t.Errorf("self time %v, critical time %v", long.SelfTime(), long.CriticalTime())
 	}
 }
+
+func TestFailedSpans(t *testing.T) {
+	for name, test := range map[string]struct {
+		values []any
+		want   bool
+	}{
+		"no tag": {nil, false}, "true": {[]any{true}, true}, "a string": {[]any{"true"}, true},
+		"false": {[]any{false}, false}, "a message": {[]any{"timeout"}, false}, "a number": {[]any{int64(1)}, false},
+		"set and cleared": {[]any{true, false}, false}, "cleared and set": {[]any{false, "true"}, true},
+	} {
+		s := gap.Span{SpanID: 1, Duration: 1}
+		for _, v := range test.values {
+			s.Tags = append(s.Tags, gap.Field{Key: "error", Value: v})
+		}
+		trace, _ := gap.Build([]gap.Span{s})
+		for n := range trace.Nodes() {
+			if n.Failed() != test.want {
+				t.Errorf("%s: failed %v, want %v", name, n.Failed(), test.want)
+			}
+		}
+	}
+}

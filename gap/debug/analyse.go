@@ -45,9 +45,7 @@ func describe(t *gap.Trace) entry {
 	}
 	for n := range t.Nodes() {
 		e.Incomplete = e.Incomplete || n.Incomplete()
-		e.Failed = e.Failed || slices.ContainsFunc(n.Span().Tags, func(f gap.Field) bool {
-			return f.Key == "error" && (f.Value == true || f.Value == "true")
-		})
+		e.Failed = e.Failed || n.Failed()
 	}
 	return e
 }
