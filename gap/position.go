@@ -57,6 +57,8 @@ func (g Gap) Position() Position {
 // overflows is the largest [time.Duration].
 type GapGroup struct {
 	Service, Operation string
+	Tagged             bool   // see [Operation]
+	TagValue           string // see [Operation]
 	Class              Class
 	Position           Position
 	Count              int64
@@ -85,7 +87,7 @@ func (s *Summary) Gaps() iter.Seq[GapGroup] {
 			for _, o := range service.operations {
 				for key, g := range o.gaps {
 					all = append(all, GapGroup{
-						o.Service, o.Name, key.class, s.position(key), g.count, time.Duration(g.time),
+						o.Service, o.Name, o.Tagged, o.TagValue, key.class, s.position(key), g.count, time.Duration(g.time),
 						time.Duration(g.critical), g.times, g.worst.export(),
 					})
 				}
@@ -104,8 +106,9 @@ func (s *Summary) Gaps() iter.Seq[GapGroup] {
 func compareGapGroups(a, b GapGroup) int {
 	return cmp.Or(
 		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.Time, a.Time), cmp.Compare(b.Count, a.Count),
-		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Class, b.Class),
-		a.Position.compare(b.Position),
+		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Operation, b.Operation),
+		cmp.Compare(a.TagValue, b.TagValue), compareBools(a.Tagged, b.Tagged),
+		cmp.Compare(a.Class, b.Class), a.Position.compare(b.Position),
 	)
 }
 

@@ -19,6 +19,10 @@ import (
 //
 // A Summary is not safe for concurrent use.
 type Summary struct {
+	// By is the key of a tag. If it is not "", each value that a span has for it counts as an
+	// operation of its own. Set it before the first Add. Its values should be few, too.
+	By string
+
 	services map[string]*service
 	numbers  map[string]uint32 // by the name of an operation: its index in names, from 1
 	names    []string
@@ -26,13 +30,18 @@ type Summary struct {
 
 type service struct {
 	name       string
-	operations map[string]*operation
+	operations map[operationName]*operation
+}
+
+type operationName struct {
+	name, tagValue string
+	tagged         bool
 }
 
 type operation struct {
-	Operation
-	number uint32 // of the name, see Summary.numbers
-	gaps   map[gapKey]*gapSum
+	Operation        // of no spans if all of them have the tag Summary.By
+	number    uint32 // of the name, see Summary.numbers
+	gaps      map[gapKey]*gapSum
 
 	last    *gapSum // the last one that was added to, and its key
 	lastKey gapKey
@@ -42,6 +51,8 @@ type operation struct {
 // largest [time.Duration].
 type Operation struct {
 	Service, Name string
+	Tagged        bool          // the spans have the tag Summary.By
+	TagValue      string        // its value, as Span.Tag returns it; "" if Tagged is false
 	Count         int64         // number of spans
 	Duration      time.Duration // sum over the spans
 	SelfTime      time.Duration // sum of [Node.SelfTime]
@@ -70,6 +81,12 @@ func (s *Summary) Add(t *Trace) {
 	for i := range t.nodes {
 		n := &t.nodes[i]
 		a.node, a.of = n, a.operation(n.operation)
+		if s.By != "" {
+			if value, ok := n.span.Tag(s.By); ok {
+				service := a.services[t.operations[n.operation].service]
+				a.of = s.operation(service, operationName{a.of.Name, value, true})
+			}
+		}
 		m := t.measure(int32(i), addGap)
 		if self := time.Duration(m.self); a.of.Count == 0 || self >= a.of.Worst.SelfTime {
 			a.of.keepWorst(SpanRef{t.id, n.id, self, t.incomplete})
@@ -98,7 +115,7 @@ func (a *adder) operation(i uint32) *operation {
 		if a.services[key.service] == nil {
 			a.services[key.service] = a.summary.service(a.trace.services[key.service])
 		}
-		o = a.summary.operation(a.services[key.service], key.name)
+		o = a.summary.operation(a.services[key.service], operationName{name: key.name})
 		a.operations[i] = o
 	}
 	return o
@@ -129,6 +146,9 @@ func (s *Summary) Merge(other *Summary) {
 	for name, theirs := range other.services {
 		ours := s.service(name)
 		for name, from := range theirs.operations {
+			if from.Count == 0 {
+				continue
+			}
 			o := s.operation(ours, name)
 			s.mergeGaps(o, other, from)
 			o.keepWorst(from.Worst)
@@ -142,13 +162,16 @@ func (s *Summary) Merge(other *Summary) {
 }
 
 // Operations returns the operations, ordered by self time on the critical path, the most first.
-// Ties are ordered by self time, by duration, then by service and name.
+// Ties are ordered by self time, by duration, then by service, name and TagValue.
 func (s *Summary) Operations() iter.Seq[Operation] {
 	return func(yield func(Operation) bool) {
 		var high, low, carry uint64 // a sum in 128 bits is exact, so it does not depend on the order
 		var all []*operation
 		for _, service := range s.services {
 			for _, o := range service.operations {
+				if o.Count == 0 {
+					continue
+				}
 				all = append(all, o)
 				low, carry = bits.Add64(low, uint64(o.SelfTime), 0)
 				high += carry
@@ -177,19 +200,21 @@ func (s *Summary) service(name string) *service {
 		if s.services == nil {
 			s.services = make(map[string]*service)
 		}
-		found = &service{strings.Clone(name), make(map[string]*operation)}
+		found = &service{strings.Clone(name), make(map[operationName]*operation)}
 		s.services[found.name] = found
 	}
 	return found
 }
 
 // operation returns the operation with this name, and adds it if it is missing.
-func (s *Summary) operation(of *service, name string) *operation {
+func (s *Summary) operation(of *service, name operationName) *operation {
 	o := of.operations[name]
 	if o == nil {
-		number := s.number(name)
-		name = s.names[number-1]
-		o = &operation{Operation: Operation{Service: of.name, Name: name}, number: number}
+		number := s.number(name.name)
+		name.name, name.tagValue = s.names[number-1], strings.Clone(name.tagValue)
+		o = &operation{number: number, Operation: Operation{
+			Service: of.name, Name: name.name, Tagged: name.tagged, TagValue: name.tagValue,
+		}}
 		of.operations[name] = o
 	}
 	return o
@@ -237,5 +262,6 @@ func compareOperations(a, b *operation) int {
 		cmp.Compare(b.CriticalTime, a.CriticalTime),
 		cmp.Compare(b.SelfTime, a.SelfTime), cmp.Compare(b.Duration, a.Duration),
 		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name),
+		cmp.Compare(a.TagValue, b.TagValue), compareBools(a.Tagged, b.Tagged),
 	)
 }

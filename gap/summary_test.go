@@ -50,6 +50,54 @@ func TestSummary(t *testing.T) {
 	}
 }
 
+func TestSummaryByTag(t *testing.T) {
+	tagged := func(s string, values ...any) []gap.Span {
+		all := spans(t, s)
+		for i, v := range values {
+			if all[i].Operation != "B" {
+				all[i].Operation = "A"
+			}
+			if v != nil {
+				all[i].Tags = append(all[i].Tags,
+					gap.Field{Key: "customer", Value: "before"}, gap.Field{Key: "customer", Value: v})
+			}
+		}
+		return all
+	}
+	first := tagged("A [0,100) @shop\n C [200,210) @shop\n D [220,240) @shop", "acme", nil, int64(7))
+	second := tagged("A [0,50) @shop trace=2\n C [60,70) @shop trace=2\n B [0,5) @shop trace=2", "acme", "", []byte("x"))
+	rows := func(s *gap.Summary) (rows []string) {
+		for o := range s.Operations() {
+			rows = append(rows, fmt.Sprintf("%s %s %v %q: %d spans of %d",
+				o.Service, o.Name, o.Tagged, o.TagValue, o.Count, o.Duration.Microseconds()))
+		}
+		return rows
+	}
+	want := []string{
+		`shop A true "acme": 2 spans of 150`, `shop A true "7": 1 spans of 20`, `shop A false "": 1 spans of 10`,
+		`shop A true "": 1 spans of 10`, `shop B true "eA==": 1 spans of 5`,
+	}
+	all := gap.Summary{By: "customer"}
+	add(&all, first)
+	add(&all, second)
+	if got := rows(&all); !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	one, two, merged := gap.Summary{By: "customer"}, gap.Summary{By: "customer"}, gap.Summary{By: "customer"}
+	add(&one, first)
+	add(&two, second)
+	merged.Merge(&two)
+	merged.Merge(&one)
+	if got := rows(&merged); !slices.Equal(got, want) {
+		t.Errorf("merged: got %q\nwant %q", got, want)
+	}
+	var ordinary gap.Summary
+	add(&ordinary, first)
+	if got := rows(&ordinary); !slices.Equal(got, []string{`shop A false "": 3 spans of 130`}) {
+		t.Errorf("without a tag: %q", got)
+	}
+}
+
 func TestWorstSpanDoesNotDependOnTheOrder(t *testing.T) {
 	parts := [][]gap.Span{
 		spans(t, "A [0,9) trace=3"), spans(t, "A [0,9) trace=2\n A2 [0,8) trace=2"),
