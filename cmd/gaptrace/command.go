@@ -33,6 +33,7 @@ const reportExamples = `  gaptrace report trace.json
   gaptrace report -o report.html --traces 20 traces.json.gz
   gaptrace report --service bookshop --lookback 1h http://localhost:16686
   gaptrace report http://localhost:16686/trace/4f1c6a3d9be20c77
+  gaptrace report --tags db.statement,http.url --by http.route traces.json
   gaptrace report -o self.pb.gz traces.json && go tool pprof -http : self.pb.gz
   curl -s "$URL" | gaptrace report --format json - | jq .operations`
 
@@ -59,8 +60,10 @@ type options struct {
 	draw, gaps, operations, rows int
 	atLeast                      time.Duration
 
+	by            tagKey
+	show          tagKeys // --tags; only report has the flag
+	time          choice  // of stacks; only report has the flag
 	format, color choice
-	time          choice // of stacks; only report has the flag
 	output        string
 	width         int
 	jaegerUI      string
@@ -175,7 +178,9 @@ func (o *options) addFlags(c *cobra.Command) {
 	}
 	f.IntVar(&o.operations, "operations", 0,
 		"list the `N` operations with the most self time; 0 for all (default: 20 in text, 100 in html, else all)")
+	f.Var(&o.by, "by", "list a row of each operation for each value of the tag `KEY`, such as http.route")
 	if o.drawsTraces {
+		f.Var(&o.show, "tags", "show the tags with these `KEYS` in waterfalls, such as db.statement,http.url")
 		f.Var(&o.time, "time", "`TIME` that folded writes and pprof shows first: "+strings.Join(o.time.of, ", "))
 		f.StringVar(&o.jaegerUI, "jaeger-ui", "",
 			"link the html page to Jaeger's UI at `URL` (default: the query service)")
@@ -200,6 +205,12 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 	}
 	if given("time") && o.format.value != "pprof" && o.format.value != "folded" {
 		return usagef("--time applies to the formats pprof and folded, not to %s", o.format.value)
+	}
+	if given("tags") && o.format.value != "text" && o.format.value != "html" {
+		return usagef("--tags applies to the formats text and html, not to %s", o.format.value)
+	}
+	if given("by") && !slices.Contains([]string{"text", "html", "json"}, o.format.value) {
+		return usagef("--by applies to the formats text, html and json, not to %s", o.format.value)
 	}
 	if err := o.checkRanges(); err != nil {
 		return err
@@ -267,6 +278,15 @@ func (o *options) buildOptions() []gap.Option {
 		most = -1 // off
 	}
 	return []gap.Option{gap.WithMaxSkew(most)}
+}
+
+// tagKeys returns the keys of the tags that the report shows.
+func (o *options) tagKeys() []string {
+	keys := slices.Clone(o.show)
+	if o.by != "" {
+		keys = append(keys, string(o.by))
+	}
+	return keys
 }
 
 // version describes the build: version, Go release, platform, and the revision of a development

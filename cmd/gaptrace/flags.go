@@ -31,6 +31,38 @@ func (c *choice) Set(s string) error {
 	return nil
 }
 
+// tagKey is a flag with the key of a tag.
+type tagKey string
+
+func (k *tagKey) String() string { return string(*k) }
+func (k *tagKey) Type() string   { return "key" }
+
+func (k *tagKey) Set(s string) error {
+	if s == "" || strings.ContainsAny(s, ",=") {
+		return errors.New("want the key of a tag, such as http.route")
+	}
+	*k = tagKey(s)
+	return nil
+}
+
+// tagKeys is a flag with the keys of tags, separated by commas. It may be repeated.
+type tagKeys []string
+
+func (k *tagKeys) String() string { return strings.Join(*k, ",") }
+func (k *tagKeys) Type() string   { return "keys" }
+
+func (k *tagKeys) Set(s string) error {
+	for key := range strings.SplitSeq(s, ",") {
+		if key = strings.TrimSpace(key); key == "" || strings.Contains(key, "=") {
+			return errors.New("want keys of tags, separated by commas, such as db.statement,http.url")
+		}
+		if !slices.Contains(*k, key) {
+			*k = append(*k, key)
+		}
+	}
+	return nil
+}
+
 // traceIDs is a flag that may be repeated.
 type traceIDs []gap.TraceID
 

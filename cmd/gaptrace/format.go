@@ -47,7 +47,9 @@ func (o *options) renderer(sources []source) renderer {
 	case "pprof", "folded":
 		return &stackRenderer{}
 	}
-	settings := report.Options{Traces: explicitZero(o.draw), Gaps: explicitZero(o.gaps), AtLeast: o.atLeast}
+	settings := report.Options{
+		Traces: explicitZero(o.draw), Gaps: explicitZero(o.gaps), AtLeast: o.atLeast, By: string(o.by),
+	}
 	return &reportRenderer{report.New(settings), sources}
 }
 
@@ -69,14 +71,14 @@ func (r *reportRenderer) write(out *output, o *options) error {
 	case "html":
 		err = r.HTML(b, report.HTMLOptions{
 			Title: "Gaps of " + r.title(), Jaeger: cmp.Or(o.jaegerUI, r.jaegerUI()),
-			Rows: o.rows, Operations: o.operations,
+			Rows: o.rows, Operations: o.operations, Tags: o.show,
 		})
 	case "perfetto":
 		err = r.Perfetto(b)
 	default:
 		t := report.TextOptions{
 			Width: o.width, Color: o.colors(out.stream(), os.Getenv), ASCII: !terminal.Unicode(os.Getenv),
-			Rows: o.rows, Operations: o.operations,
+			Rows: o.rows, Operations: o.operations, Tags: o.show,
 		}
 		if t.Width == 0 {
 			t.Width = terminal.Width(out.stream())

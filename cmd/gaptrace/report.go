@@ -188,8 +188,11 @@ func (g *gatherer) gather(ctx context.Context, s source) {
 		g.progress.setRead(last)
 		g.limit.raise()
 	}
-	maxBytes := jaegerjson.WithMaxBytes(int64(g.options.maxBytes))
-	for spans, err := range s.read(ctx, jaegerjson.WithProgress(progress), maxBytes) {
+	opts := []jaegerjson.Option{
+		jaegerjson.WithProgress(progress), jaegerjson.WithMaxBytes(int64(g.options.maxBytes)),
+		jaegerjson.WithTags(g.options.tagKeys()...),
+	}
+	for spans, err := range s.read(ctx, opts...) {
 		if err != nil {
 			g.errs = append(g.errs, err)
 			continue

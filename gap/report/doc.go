@@ -23,7 +23,7 @@
 //
 // Package gap defines self time and the critical path.
 //
-// Traces are untrusted input. Text, pages and profiles truncate long names, and replace control
-// characters and marks that change the direction of text by U+FFFD. Pages escape all names. JSON
-// and Perfetto's format have names as they came.
+// Traces are untrusted input. Text, pages and profiles truncate long names and values of tags, and
+// replace control characters and marks that change the direction of text by U+FFFD. Pages escape
+// them. JSON and Perfetto's format have them as they came.
 package report

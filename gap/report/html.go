@@ -23,6 +23,10 @@ type HTMLOptions struct {
 	Jaeger     string // http or https URL of a Jaeger UI, to link traces and gaps to; "" links none
 	Rows       int    // show at most this many spans in a waterfall; 0 means 10,000, less than 0 all
 	Operations int    // list at most this many operations; 0 means 100, less than 0 all
+
+	// Tags are the keys of tags that waterfalls show. Of a call with later waits they show the
+	// call's.
+	Tags []string
 }
 
 // HTML writes a page with the waterfall of each drawn trace, the worst gaps, and the operations.
@@ -194,6 +198,7 @@ func (p *htmlPage) Ops() iter.Seq[htmlOperation] {
 				Span:      p.span(o.Service, o.Name, o.Worst.TraceID, o.Worst.SpanID),
 				Percent:   fmt.Sprintf("%.1f", 100*o.Share),
 			}
+			row.Span.Name += valueOf(o)
 			for _, q := range quantiles {
 				row.Durations = append(row.Durations, duration(o.Durations.Quantile(q)))
 				row.SelfTimes = append(row.SelfTimes, duration(o.SelfTimes.Quantile(q)))
@@ -251,6 +256,12 @@ func longest(t *gap.Trace, most int) []gap.Gap {
 	gaps := all.sorted()
 	slices.SortStableFunc(gaps, func(a, b gap.Gap) int { return a.Start.Compare(b.Start) })
 	return gaps
+}
+
+// OperationHead returns the heading of the table's first column.
+func (p *htmlPage) OperationHead() string {
+	head := p.report.operationHead()
+	return strings.ToUpper(head[:1]) + head[1:]
 }
 
 // HasOps reports whether the table of operations has a row.

@@ -106,11 +106,16 @@ type htmlRow struct {
 	Level, Indent int
 	Service, Name string
 	Long          bool // the name may not fit
+	Failed        bool
 	Notes         []string
+	Tags          []htmlTag
 	Bar           template.HTML
 	Time, Self    string
 	LeftOut       string // if set, the row stands for spans that are left out
 }
+
+// htmlTag is a tag that a row shows.
+type htmlTag struct{ Key, Value string }
 
 // row prepares a row for the template.
 func (t *htmlTrace) row(i int) htmlRow {
@@ -137,7 +142,10 @@ func (t *htmlTrace) row(i int) htmlRow {
 		h.Self = t.amount(self)
 	}
 	h.Bar = t.page.bar.draw(r.nodes, t.page.path.of(i))
-	h.Notes = notes(r, t.page.bar.joined)
+	h.Failed, h.Notes = r.failed(), notes(r, t.page.bar.joined)
+	for key, value := range shownTags(r, t.page.Tags) {
+		h.Tags = append(h.Tags, htmlTag{key, value})
+	}
 	return h
 }
 

@@ -17,6 +17,7 @@ type jsonHead struct {
 	Version    int                     `json:"version"`
 	Count      jsonCount               `json:"count"`
 	Warnings   map[gap.WarningCode]int `json:"warnings"`
+	By         string                  `json:"by,omitempty"`
 	Operations []jsonOperation         `json:"operations"`
 	Gaps       []jsonWorst             `json:"gaps"`
 }
@@ -30,6 +31,7 @@ type jsonCount struct {
 type jsonOperation struct {
 	Service     string        `json:"service"`
 	Operation   string        `json:"operation"`
+	Value       *string       `json:"value,omitempty"` // of the tag By
 	Count       int64         `json:"count"`
 	Duration    time.Duration `json:"duration_ns"`
 	Self        time.Duration `json:"self_ns"`
@@ -106,6 +108,7 @@ type jsonSpan struct {
 	Outlives    bool          `json:"outlives,omitempty"`
 	Detached    bool          `json:"detached,omitempty"`
 	Incomplete  bool          `json:"incomplete,omitempty"`
+	Failed      bool          `json:"failed,omitempty"`
 	Gaps        []jsonGap     `json:"gaps"`
 }
 
@@ -135,11 +138,15 @@ func (r *Report) JSON(w io.Writer) error {
 	e.SetEscapeHTML(false)
 	head := jsonHead{
 		Version: schemaVersion, Count: jsonCount{r.traces, r.spans, r.seenAgain}, Warnings: r.warnings,
-		Operations: []jsonOperation{}, Gaps: []jsonWorst{},
+		By: r.summary.By, Operations: []jsonOperation{}, Gaps: []jsonWorst{},
 	}
 	for o := range r.summary.Operations() {
+		var value *string
+		if o.Tagged {
+			value = &o.TagValue
+		}
 		head.Operations = append(head.Operations, jsonOperation{
-			o.Service, o.Name, o.Count, o.Duration, o.SelfTime, o.CriticalTime, o.Concurrency, o.Share,
+			o.Service, o.Name, value, o.Count, o.Duration, o.SelfTime, o.CriticalTime, o.Concurrency, o.Share,
 			quantilesOf(&o.Durations), quantilesOf(&o.SelfTimes),
 			jsonSpanRef{o.Worst.TraceID.String(), o.Worst.SpanID.String(), o.Worst.SelfTime},
 		})
@@ -180,7 +187,8 @@ func (l *listWriter) trace(d drawn) {
 			Start: at(n.Start()), Duration: n.Duration(),
 			Self: n.SelfTime(), Critical: n.CriticalTime(), Concurrency: n.Concurrency(),
 			Blocking: n.Blocking(), Outlives: n.Outlives(), Detached: n.Detached(), Incomplete: n.Incomplete(),
-			Gaps: []jsonGap{},
+			Failed: n.Failed(),
+			Gaps:   []jsonGap{},
 		}
 		if p, ok := n.Parent(); ok {
 			s.Parent = new(p.Index())

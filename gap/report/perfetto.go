@@ -222,7 +222,11 @@ func (p *perfetto) span(n gap.Node, at *lane) {
 	p.id(`,"args":{"span_id":`, n.Span().SpanID)
 	p.millis(`,"self_ms":`, n.SelfTime())
 	p.millis(`,"critical_ms":`, n.CriticalTime())
-	p.close("}}")
+	if n.Failed() {
+		p.close(`,"failed":true},"cname":"terrible"}`) // chrome://tracing draws it in red
+	} else {
+		p.close("}}")
+	}
 	for g := range n.Gaps(0) {
 		if g.Joined() { // when it was is unknown
 			continue

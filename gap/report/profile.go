@@ -32,7 +32,8 @@ var valueTypes = []profile.ValueType{
 // -sample_index of pprof chooses one; the default is self.
 //
 // The ten traces with the most self time in a stack have a sample each, with the label trace_id.
-// The other traces share one sample for that stack.
+// The other traces share one sample for that stack. Gaps of failed spans have samples of their own,
+// with the label failed=true.
 func (s *Stacks) Profile() *profile.Profile {
 	p := &profile.Profile{
 		DefaultSampleType: valueTypes[selfTimes].Type,
@@ -78,22 +79,38 @@ func (s *Stacks) Profile() *profile.Profile {
 			continue
 		}
 		var stack []*profile.Location
-		s.stack(i, func(name int32) { stack = append(stack, location(name)) })
+		failed := s.labels[f.name].failed
+		s.stack(i, func(name int32) {
+			if !s.labels[name].failed { // a label says so
+				stack = append(stack, location(name))
+			}
+		})
 		rest := f.sum
 		for _, e := range f.examples {
 			for j := range rest {
 				rest[j] = max(0, rest[j]-e.values[j]) // negative if the sum saturated
 			}
 			add(&profile.Sample{
-				Location: stack, Value: slices.Clone(e.values[:]),
-				Label: map[string][]string{"trace_id": {e.trace.String()}},
+				Location: stack, Value: slices.Clone(e.values[:]), Label: labels(failed, e.trace.String()),
 			})
 		}
 		if rest != (values{}) {
-			add(&profile.Sample{Location: stack, Value: rest[:]})
+			add(&profile.Sample{Location: stack, Value: rest[:], Label: labels(failed)})
 		}
 	}
 	return p
+}
+
+// labels returns the labels of a sample.
+func labels(failed bool, trace ...string) map[string][]string {
+	labels := map[string][]string{}
+	if len(trace) > 0 {
+		labels["trace_id"] = trace
+	}
+	if failed {
+		labels["failed"] = []string{"true"}
+	}
+	return labels
 }
 
 // FoldedOptions are the options of [Stacks.Folded].
@@ -113,7 +130,8 @@ func Times() []string {
 
 // Folded writes a line for each stack that has any of the time, for flame graph tools: the frames
 // from the root on, separated by semicolons, a space, and the time in microseconds. Semicolons in
-// names become commas. Folded returns an error if Times does not have o.Time.
+// names become commas. The time of failed spans is in a frame "(failed)" below theirs. Folded
+// returns an error if Times does not have o.Time.
 func (s *Stacks) Folded(w io.Writer, o FoldedOptions) error {
 	value := selfTimes + slices.Index(Times(), cmp.Or(o.Time, valueTypes[selfTimes].Type))
 	if value < selfTimes {

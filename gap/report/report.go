@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
@@ -15,6 +16,7 @@ type Options struct {
 	Traces  int           // draw at most this many traces; 0 means 10, less than 0 none
 	Gaps    int           // list at most this many gaps; 0 means 20, less than 0 none
 	AtLeast time.Duration // do not list shorter gaps; waterfalls draw them, and JSON has them
+	By      string        // the key of a tag that splits operations by its value, see gap.Summary.By
 }
 
 // Report collects what package gap finds in traces: a summary of all of them, the worst gaps as
@@ -60,6 +62,7 @@ func New(o Options) *Report {
 	o.Traces, o.Gaps = cmp.Or(o.Traces, 10), cmp.Or(o.Gaps, 20)
 	return &Report{
 		options:  o,
+		summary:  gap.Summary{By: o.By},
 		warnings: map[gap.WarningCode]int{},
 		drawn:    top[drawn]{most: o.Traces, compare: compareDrawn},
 		gaps:     top[WorstGap]{most: o.Gaps, compare: compareGaps},
@@ -150,11 +153,19 @@ func compareTraces(a, b *gap.Trace) int {
 			cmp.Compare(n.Span().SpanID, m.Span().SpanID), cmp.Compare(n.Service(), m.Service()),
 			cmp.Compare(n.Span().Operation, m.Span().Operation), cmp.Compare(n.Kind(), m.Kind()),
 			cmp.Compare(n.SelfTime(), m.SelfTime()), cmp.Compare(n.CriticalTime(), m.CriticalTime()),
+			compareBools(n.Failed(), m.Failed()),
 		); c != 0 {
+			return c
+		}
+		if c := slices.CompareFunc(n.Span().Tags, m.Span().Tags, compareTags); c != 0 {
 			return c
 		}
 	}
 	return 0
+}
+
+func compareTags(a, b gap.Field) int {
+	return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(fmt.Sprint(a.Value), fmt.Sprint(b.Value)))
 }
 
 func compareGaps(a, b WorstGap) int {

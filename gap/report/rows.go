@@ -2,9 +2,12 @@ package report
 
 import (
 	"cmp"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 // row is one line of a waterfall. It shows a call with its later waits or any other span, or stands
@@ -16,6 +19,26 @@ type row struct {
 	rails   uint64 // bit i is set if the ancestor at depth i has more siblings below this row
 	last    bool   // no sibling follows
 	service string // "" if the parent has the same service
+}
+
+// failed reports whether a span of the row failed.
+func (r row) failed() bool { return slices.ContainsFunc(r.nodes, gap.Node.Failed) }
+
+// shownTags yields the tags of a row's first span that have one of the keys, in the order of the
+// keys. Keys and values are safe to print.
+func shownTags(r row, keys []string) iter.Seq2[string, string] {
+	return func(yield func(key, value string) bool) {
+		if len(r.nodes) == 0 {
+			return
+		}
+		for _, key := range keys {
+			const most = 1000 // bytes of a value
+			value, ok := r.nodes[0].Span().Tag(key)
+			if ok && !yield(printable.Name(key), printable.Text(value, most)) {
+				return
+			}
+		}
+	}
 }
 
 // family is a span whose children become rows.

@@ -17,7 +17,7 @@ const (
 
 // Stacks adds up the gaps of traces by stack: the operations from the root of a trace to the span
 // that has the gap. A stack has at most 256 frames; the last one, "(deeper)", has the gaps of all
-// deeper spans. The zero Stacks is empty and ready to use.
+// deeper spans. Gaps of failed spans are kept apart. The zero Stacks is empty and ready to use.
 //
 // Memory grows with the number of different stacks. The order in which traces are added makes no
 // difference. Stacks is not safe for concurrent use.
@@ -31,15 +31,19 @@ type Stacks struct {
 	seenAgain  int
 }
 
-// frameName is an operation, or stands for all spans that are too deep.
+// frameName is an operation, or stands for all spans that are too deep. In a failed one, the last
+// frame has the gaps of the failed spans of the frame before.
 type frameName struct {
 	service, operation string
-	deeper             bool
+	deeper, failed     bool
 }
 
 func (n frameName) label() string {
-	if n.deeper {
+	switch {
+	case n.deeper:
 		return "(deeper)"
+	case n.failed:
+		return "(failed)"
 	}
 	return label(n.service, n.operation)
 }
@@ -47,7 +51,7 @@ func (n frameName) label() string {
 func compareNames(a, b frameName) int {
 	return cmp.Or(
 		cmp.Compare(a.label(), b.label()), cmp.Compare(a.service, b.service),
-		cmp.Compare(a.operation, b.operation), compareBools(a.deeper, b.deeper),
+		cmp.Compare(a.operation, b.operation), compareBools(a.deeper, b.deeper), compareBools(a.failed, b.failed),
 	)
 }
 
@@ -137,6 +141,9 @@ func (s *Stacks) Add(t *gap.Trace) {
 		}
 		at := s.frame(parent, name)
 		places[n.Index()] = at
+		if n.Failed() {
+			at = s.failed(at)
+		}
 		for g := range n.Gaps(0) {
 			s.count(at, g)
 		}
@@ -175,22 +182,38 @@ func (s *Stacks) count(at int32, g gap.Gap) {
 	f.current.add(v)
 }
 
+// failed returns the frame for the gaps of failed spans of a frame.
+func (s *Stacks) failed(of int32) int32 {
+	if s.frames[of].depth == maxStack {
+		return of // it may stand for many operations
+	}
+	return s.below(of, s.name(frameName{failed: true}))
+}
+
 // frame returns the frame with this name below parent, and adds it if it is missing.
 func (s *Stacks) frame(parent, name int32) int32 {
-	depth := int32(1)
 	if parent != noFrame {
-		if depth = s.frames[parent].depth + 1; depth > maxStack {
+		switch s.frames[parent].depth {
+		case maxStack:
 			return parent
-		}
-		if depth == maxStack {
+		case maxStack - 1:
 			name = s.name(frameName{deeper: true})
 		}
 	}
+	return s.below(parent, name)
+}
+
+// below is frame without the bound on the depth.
+func (s *Stacks) below(parent, name int32) int32 {
 	key := frameKey{parent, name}
 	i, known := s.children[key]
 	if !known {
 		if s.children == nil {
 			s.children = map[frameKey]int32{}
+		}
+		depth := int32(1)
+		if parent != noFrame {
+			depth = s.frames[parent].depth + 1
 		}
 		i = int32(len(s.frames))
 		s.children[key] = i

@@ -22,6 +22,10 @@ type TextOptions struct {
 	ASCII      bool // use ASCII only, except in names
 	Rows       int  // show at most this many spans in a waterfall; 0 means 100, less than 0 all
 	Operations int  // list at most this many operations; 0 means 20, less than 0 all
+
+	// Tags are the keys of tags that waterfalls show, each on a line below its span. Of a call with
+	// later waits they show the call's.
+	Tags []string
 }
 
 // Text writes the waterfall of each drawn trace, a table of the listed gaps, and one of the
@@ -60,6 +64,7 @@ type text struct {
 	strings.Builder
 	options TextOptions
 	path    path // of the waterfall that is being written
+	failed  bool // a row shows a failed span, which the legend explains
 }
 
 func (t *text) width() int { return max(60, cmp.Or(t.options.Width, 100)) }
@@ -172,7 +177,7 @@ func (t *text) operations(r *Report) {
 		}
 		l := tableRow{
 			numbers: []string{fmt.Sprint(o.Count)},
-			name:    t.label(o.Service, o.Name), trace: o.Worst.TraceID.String(),
+			name:    t.label(o.Service, o.Name) + valueOf(o), trace: o.Worst.TraceID.String(),
 		}
 		for _, h := range []*gap.Histogram{&o.Durations, &o.SelfTimes} {
 			for _, q := range quantiles {
@@ -186,10 +191,26 @@ func (t *text) operations(r *Report) {
 		return
 	}
 	title := fmt.Sprintf("Operations of %s, by self time on the critical path", r.counts())
-	t.table(title, operationColumns, "operation", "worst in trace", lines)
+	t.table(title, operationColumns, r.operationHead(), "worst in trace", lines)
 	if more > 0 {
 		fmt.Fprintf(t, "and %d more %s\n", more, printable.Plural(more, "operation"))
 	}
+}
+
+// operationHead returns the heading of operations. It names the tag that splits them.
+func (r *Report) operationHead() string {
+	if r.summary.By == "" {
+		return "operation"
+	}
+	return "operation [" + printable.Name(r.summary.By) + "]"
+}
+
+// valueOf returns what follows the name of an operation: the value of the tag that splits it.
+func valueOf(o gap.Operation) string {
+	if !o.Tagged {
+		return ""
+	}
+	return " [" + printable.Name(o.TagValue) + "]"
 }
 
 var quantiles = [...]float64{0.5, 0.95, 0.99}
@@ -218,12 +239,14 @@ func sortedCodes(warnings map[gap.WarningCode]int) []gap.WarningCode {
 // warning formats a warning. Its message may contain names, which are untrusted.
 func warning(w gap.Warning) string { return printable.Text(w.String(), 300) }
 
-func (t *text) label(service, operation string) string {
-	l := label(service, operation)
+func (t *text) label(service, operation string) string { return t.ellipsis(label(service, operation)) }
+
+// ellipsis replaces the character that truncation leaves in names, if ASCII is set.
+func (t *text) ellipsis(s string) string {
 	if t.options.ASCII {
-		l = strings.ReplaceAll(l, "…", t.glyphs().ellipsis) // from truncation
+		s = strings.ReplaceAll(s, "…", t.glyphs().ellipsis)
 	}
-	return l
+	return s
 }
 
 // label formats an operation with its service.

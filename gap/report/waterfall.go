@@ -19,6 +19,7 @@ type glyphs struct {
 	bars, thin            [marks]string // thin is for what is not on the critical path
 	branch, last, through string
 	ellipsis, tick        string
+	failed                string
 }
 
 // mark is what a cell of a bar shows.
@@ -35,15 +36,16 @@ const (
 var (
 	unicodeGlyphs = glyphs{
 		bars: [marks]string{" ", "█", "░", "▒"}, thin: [marks]string{" ", "━", "┄", "┅"},
-		branch: "├ ", last: "└ ", through: "│ ", ellipsis: "…", tick: "╷",
+		branch: "├ ", last: "└ ", through: "│ ", ellipsis: "…", tick: "╷", failed: "✗ ",
 	}
 	asciiGlyphs = glyphs{
 		bars: [marks]string{" ", "#", ".", "~"}, thin: [marks]string{" ", "=", ",", "-"},
-		branch: "+ ", last: `\ `, through: "| ", ellipsis: "...", tick: "|",
+		branch: "+ ", last: `\ `, through: "| ", ellipsis: "...", tick: "|", failed: "! ",
 	}
 
-	selfStyle = ansi.Style{}.Bold().ForegroundColor(ansi.Magenta)
-	palette   = []ansi.Style{ // by service, in the order in which they appear
+	selfStyle   = ansi.Style{}.Bold().ForegroundColor(ansi.Magenta)
+	failedStyle = ansi.Style{}.Bold().ForegroundColor(ansi.Red)
+	palette     = []ansi.Style{ // by service, in the order in which they appear
 		ansi.Style{}.ForegroundColor(ansi.Cyan),
 		ansi.Style{}.ForegroundColor(ansi.Blue),
 		ansi.Style{}.ForegroundColor(ansi.Green),
@@ -100,22 +102,20 @@ func (t *text) waterfall(trace *gap.Trace) {
 	t.path.below(trace, all)
 	for i, r := range all {
 		p.line(i, r, labels[i])
+		if len(t.options.Tags) > 0 {
+			var next *row
+			if i+1 < len(all) {
+				next = &all[i+1]
+			}
+			p.tags(r, next)
+		}
 	}
 }
 
 // label returns the text before a row's bar: its place in the tree, and its name.
 func (p *picture) label(r row) string {
 	var b strings.Builder
-	// A level takes two columns. Deeper rows show their depth as a number, which leaves space for
-	// the name.
-	const most = 10
-	for depth := 1; depth < min(r.depth, most); depth++ {
-		if r.rails&(1<<depth) != 0 {
-			b.WriteString(p.glyphs.through)
-		} else {
-			b.WriteString("  ")
-		}
-	}
+	p.rails(&b, r)
 	switch {
 	case r.depth == 0:
 	case r.last:
@@ -123,18 +123,59 @@ func (p *picture) label(r row) string {
 	default:
 		b.WriteString(p.glyphs.branch)
 	}
-	if r.depth > most {
+	if r.depth > maxRails {
 		fmt.Fprintf(&b, "(%d) ", r.depth)
 	}
 	if len(r.nodes) == 0 {
 		fmt.Fprintf(&b, "%s %d more %s", p.glyphs.ellipsis, r.leftOut, printable.Plural(r.leftOut, "span"))
 		return b.String()
 	}
+	if r.failed() {
+		p.failed = true
+		b.WriteString(p.styled(failedStyle, p.glyphs.failed))
+	}
 	b.WriteString(p.text.label(r.service, r.nodes[0].Span().Operation))
 	if later := len(r.nodes) - 1; later > 0 {
 		fmt.Fprintf(&b, " +%d", later)
 	}
 	return b.String()
+}
+
+// A level takes two columns. Rows deeper than maxRails show their depth as a number, which leaves
+// space for the name.
+const maxRails = 10
+
+// rails writes the lines that lead past a row.
+func (p *picture) rails(b *strings.Builder, r row) {
+	for depth := 1; depth < min(r.depth, maxRails); depth++ {
+		if r.rails&(1<<depth) != 0 {
+			b.WriteString(p.glyphs.through)
+		} else {
+			b.WriteString("  ")
+		}
+	}
+}
+
+// tags writes the lines below a row that show tags.
+func (p *picture) tags(r row, next *row) {
+	for key, value := range shownTags(r, p.options.Tags) {
+		var b strings.Builder
+		p.rails(&b, r)
+		if r.depth > 0 {
+			b.WriteString(p.rail(!r.last))
+		}
+		b.WriteString(p.rail(next != nil && next.depth > r.depth))
+		b.WriteString("  " + p.text.ellipsis(key+": "+value))
+		line := ansi.Truncate(b.String(), p.width(), p.glyphs.ellipsis)
+		p.WriteString(p.styled(faint, line) + "\n")
+	}
+}
+
+func (p *picture) rail(drawn bool) string {
+	if drawn {
+		return p.glyphs.through
+	}
+	return "  "
 }
 
 // axis writes the time axis, with labels at round distances.
@@ -301,6 +342,9 @@ func (t *text) legend() {
 		t.styled(faint, g.bars[wireMark]) + " gap: on the wire",
 		g.thin[spanMark] + " " + t.styled(selfStyle, g.thin[selfMark]) + " " + t.styled(faint, g.thin[wireMark]) +
 			" the same, not on the critical path",
+	}
+	if t.failed {
+		entries = append(entries, t.styled(failedStyle, strings.TrimSpace(g.failed))+" failed")
 	}
 	line := entries[0]
 	for _, e := range entries[1:] {

@@ -20,7 +20,9 @@ func TestReportsMatchSchema(t *testing.T) {
 	compiler.AssertFormat()
 	schema := spantest.Must(compiler.Compile("../../docs/report.schema.json"))(t)
 	files := spantest.Must(filepath.Glob("../../testdata/traces/*.json"))(t)
-	all := report.New(report.Options{Traces: 1000})
+	all := report.New(report.Options{Traces: 1000, By: "customer"})
+	failed := []gap.Field{{Key: "error", Value: true}, {Key: "customer", Value: ""}}
+	all.Add(gap.Build([]gap.Span{{TraceID: gap.TraceID{Low: 1}, SpanID: 1, Duration: 1, Tags: failed}}))
 	for _, name := range files {
 		r := report.New(report.Options{})
 		f := spantest.Must(os.Open(name))(t)
