@@ -16,26 +16,20 @@ type Position struct {
 	Within         string
 }
 
-// String returns the position in words, for example "after get, before set".
+// String returns the position in words: "after get, before set", "before get" at the start of the
+// span, "after set" at its end, "all of it" for a whole span, or "within get".
 func (p Position) String() string {
-	after, before := "after "+p.After, "before "+p.Before
-	if p.AtStart {
-		after = "from its start"
-	}
-	if p.AtEnd {
-		before = "to its end"
-	}
 	switch {
 	case p.Joined:
 		return "within " + p.Within
 	case p.AtStart && p.AtEnd:
 		return "all of it"
 	case p.AtStart:
-		return before
+		return "before " + p.Before
 	case p.AtEnd:
-		return after
+		return "after " + p.After
 	}
-	return after + ", " + before
+	return "after " + p.After + ", before " + p.Before
 }
 
 // Position returns where in its span the gap is.

@@ -173,8 +173,8 @@ func (o *options) addFlags(c *cobra.Command) {
 	if o.drawsTraces {
 		f.IntVar(&o.draw, "traces", 0, "draw the `N` worst traces; 0 for none (default: 1 in text, else 10)")
 		f.IntVar(&o.rows, "rows", 0, "draw `N` rows of each trace; 0 for all (default: 100 in text, 10000 in html)")
-		f.IntVar(&o.gaps, "gaps", 20, "list the `N` worst gaps; 0 for none")
-		f.DurationVar(&o.atLeast, "at-least", 0, "list only gaps of at least this length, such as 100us")
+		f.IntVar(&o.gaps, "gaps", 20, "list gaps at the `N` worst places; 0 for none")
+		f.DurationVar(&o.atLeast, "at-least", 0, "list only places with a gap of at least this length, such as 100us")
 	}
 	f.IntVar(&o.operations, "operations", 0,
 		"list the `N` operations with the most self time; 0 for all (default: 20 in text, 100 in html, else all)")

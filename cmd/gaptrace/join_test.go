@@ -164,7 +164,7 @@ func TestEveryFormatCountsTracesSeenAgain(t *testing.T) {
 	for format, want := range map[string]string{
 		"text":     "Operations of 3 traces (1 seen again), 3 spans, by",
 		"html":     "<p>3 traces (1 seen again), 3 spans</p>",
-		"json":     `"count":{"traces":3,"spans":3,"seen_again":1}`,
+		"json":     `"count":{"traces":3,"spans":3,"seen_again":1,`,
 		"perfetto": `"traces_seen_again":"1"`,
 		"pprof":    "traces seen again: 1",
 		"folded":   "\n(traces seen again: 1) 0\n",

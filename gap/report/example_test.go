@@ -46,8 +46,9 @@ func Example() {
 	// = , - the same, not on the critical path
 	//
 	// Worst gaps, by self time on the critical path
-	//  critical     self        at  span                trace
-	//   20.0 ms  20.0 ms  +20.0 ms  shop: POST /orders  0000000000001a2b
+	//  critical     self   count      p95    worst  span, and where in it
+	//   20.0 ms  20.0 ms       1  20.0 ms  20.0 ms  shop: POST /orders
+	//                                               after sql query, before redis set
 	//
 	// Operations of 1 trace, 3 spans, by self time on the critical path
 	//    count      p50      p99 self p50 self p99   share  operation

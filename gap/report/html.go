@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/internal/page"
@@ -158,15 +159,19 @@ func (p *htmlPage) jaegerURL(trace gap.TraceID, span gap.SpanID) string {
 
 // htmlGap is a row of the table of gaps.
 type htmlGap struct {
-	WorstGap
-	Span htmlSpan
+	gap.GapGroup
+	Span     htmlSpan // the one with the worst of the gaps
+	Position string
+	P50, P95 time.Duration
 }
 
 // Gaps returns the worst gaps.
 func (p *htmlPage) Gaps() iter.Seq[htmlGap] {
 	return func(yield func(htmlGap) bool) {
-		for _, g := range p.report.gaps.sorted() {
-			if !yield(htmlGap{g, p.span(g.Service, g.Operation, g.TraceID, g.SpanID)}) {
+		for _, g := range p.report.Gaps() {
+			span := p.span(g.Service, g.Operation, g.Worst.TraceID, g.Worst.SpanID)
+			span.Name += valueOf(g.Tagged, g.TagValue)
+			if !yield(htmlGap{g, span, position(g.Position), g.Times.Quantile(0.5), g.Times.Quantile(0.95)}) {
 				return
 			}
 		}
@@ -174,7 +179,7 @@ func (p *htmlPage) Gaps() iter.Seq[htmlGap] {
 }
 
 // HasGaps reports whether the table of gaps has a row.
-func (p *htmlPage) HasGaps() bool { return p.report.gaps.Len() > 0 }
+func (p *htmlPage) HasGaps() bool { return len(p.report.Gaps()) > 0 }
 
 // htmlOperation is a row of the table of operations.
 type htmlOperation struct {
@@ -198,7 +203,7 @@ func (p *htmlPage) Ops() iter.Seq[htmlOperation] {
 				Span:      p.span(o.Service, o.Name, o.Worst.TraceID, o.Worst.SpanID),
 				Percent:   fmt.Sprintf("%.1f", 100*o.Share),
 			}
-			row.Span.Name += valueOf(o)
+			row.Span.Name += valueOf(o.Tagged, o.TagValue)
 			for _, q := range quantiles {
 				row.Durations = append(row.Durations, duration(o.Durations.Quantile(q)))
 				row.SelfTimes = append(row.SelfTimes, duration(o.SelfTimes.Quantile(q)))

@@ -118,7 +118,7 @@ func TestHTMLLinksHaveTargets(t *testing.T) {
 
 func TestHTMLLinksGaps(t *testing.T) {
 	r, _ := gather(report.Options{}, [][]gap.Span{inTrace(0xab, request())})
-	g := r.Gaps()[0]
+	g := r.Gaps()[0].Worst
 	row := fmt.Sprintf("#s-%s-%s", g.TraceID, g.SpanID)
 	o := report.HTMLOptions{Jaeger: "https://jaeger.example/ui/"}
 	site := page.Site{TraceURL: "trace?id="}

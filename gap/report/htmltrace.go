@@ -41,6 +41,9 @@ func (t *htmlTrace) Facts() []string {
 	if self > 0 {
 		facts[3] += fmt.Sprintf(", %s of it on the critical path", duration(t.critical))
 	}
+	if t.trace.Incomplete() {
+		facts = append(facts, "spans are missing")
+	}
 	return facts
 }
 
@@ -161,6 +164,9 @@ func notes(r row, joined time.Duration) (notes []string) {
 	if n.Incomplete() {
 		notes = append(notes, "parent missing")
 	}
+	if moved := n.Moved(); moved != 0 {
+		notes = append(notes, fmt.Sprintf("moved by %s", signed(moved)))
+	}
 	if n.Outlives() {
 		notes = append(notes, "outlives parent")
 	}
@@ -184,7 +190,7 @@ type htmlTraceGap struct {
 	Span               htmlSpan
 	Class              gap.Class
 	At, Time, Critical string
-	Joined             bool
+	Position           string
 }
 
 // Gaps returns the longest gaps of the trace, ordered by start. Their table is the waterfall for
@@ -194,7 +200,7 @@ func (t *htmlTrace) Gaps() (gaps []htmlTraceGap) {
 		s := g.Node.Span()
 		gaps = append(gaps, htmlTraceGap{
 			Span:  t.page.span(g.Node.Service(), s.Operation, t.trace.ID(), s.SpanID),
-			Class: g.Class, Joined: g.Joined(),
+			Class: g.Class, Position: position(g.Position()),
 			At: duration(g.Start.Sub(t.trace.Start())), Time: duration(g.Time), Critical: duration(g.CriticalTime),
 		})
 	}

@@ -19,13 +19,15 @@ type jsonHead struct {
 	Warnings   map[gap.WarningCode]int `json:"warnings"`
 	By         string                  `json:"by,omitempty"`
 	Operations []jsonOperation         `json:"operations"`
-	Gaps       []jsonWorst             `json:"gaps"`
+	Gaps       []jsonGapGroup          `json:"gaps"`
 }
 
 type jsonCount struct {
-	Traces    int `json:"traces"`
-	Spans     int `json:"spans"`
-	SeenAgain int `json:"seen_again"`
+	Traces     int `json:"traces"`
+	Spans      int `json:"spans"`
+	SeenAgain  int `json:"seen_again"`
+	Incomplete int `json:"incomplete"`
+	Moved      int `json:"moved"`
 }
 
 type jsonOperation struct {
@@ -60,31 +62,53 @@ func quantilesOf(h *gap.Histogram) jsonQuantiles {
 }
 
 type jsonSpanRef struct {
-	TraceID string        `json:"trace_id"`
-	SpanID  string        `json:"span_id"`
-	Self    time.Duration `json:"self_ns"`
-}
-
-type jsonWorst struct {
 	TraceID    string        `json:"trace_id"`
 	SpanID     string        `json:"span_id"`
-	Service    string        `json:"service"`
-	Operation  string        `json:"operation"`
+	Self       time.Duration `json:"self_ns"`
+	Incomplete bool          `json:"incomplete,omitempty"`
+}
+
+// jsonGapGroup is the gaps at one position of an operation. After and Before are null if the gaps
+// start or end with their spans, and for joined time.
+type jsonGapGroup struct {
+	Service   string        `json:"service"`
+	Operation string        `json:"operation"`
+	Value     *string       `json:"value,omitempty"` // of the tag By
+	After     *string       `json:"after"`
+	Before    *string       `json:"before"`
+	Within    *string       `json:"within,omitempty"` // for joined time
+	Count     int64         `json:"count"`
+	Time      time.Duration `json:"time_ns"`
+	Critical  time.Duration `json:"critical_ns"`
+	Times     jsonQuantiles `json:"times"`
+	Worst     jsonGapRef    `json:"worst"`
+}
+
+type jsonGapRef struct {
+	TraceID    string        `json:"trace_id"`
+	SpanID     string        `json:"span_id"`
 	Start      time.Duration `json:"start_ns"`
-	End        time.Duration `json:"end_ns"`
 	Time       time.Duration `json:"time_ns"`
 	Critical   time.Duration `json:"critical_ns"`
-	Joined     bool          `json:"joined"`
-	Incomplete bool          `json:"incomplete"`
+	Incomplete bool          `json:"incomplete,omitempty"`
+}
+
+// unless returns s, or nil if it does not apply.
+func unless(absent bool, s string) *string {
+	if absent {
+		return nil
+	}
+	return &s
 }
 
 type jsonTrace struct {
-	TraceID  string        `json:"trace_id"`
-	Start    time.Time     `json:"start"`
-	Duration time.Duration `json:"duration_ns"`
-	Self     time.Duration `json:"self_ns"`
-	Critical time.Duration `json:"critical_ns"`
-	Warnings []jsonWarning `json:"warnings"`
+	TraceID    string        `json:"trace_id"`
+	Start      time.Time     `json:"start"`
+	Duration   time.Duration `json:"duration_ns"`
+	Self       time.Duration `json:"self_ns"`
+	Critical   time.Duration `json:"critical_ns"`
+	Incomplete bool          `json:"incomplete,omitempty"`
+	Warnings   []jsonWarning `json:"warnings"`
 }
 
 type jsonWarning struct {
@@ -109,6 +133,7 @@ type jsonSpan struct {
 	Detached    bool          `json:"detached,omitempty"`
 	Incomplete  bool          `json:"incomplete,omitempty"`
 	Failed      bool          `json:"failed,omitempty"`
+	Moved       time.Duration `json:"moved_ns,omitempty"`
 	Gaps        []jsonGap     `json:"gaps"`
 }
 
@@ -119,6 +144,8 @@ type jsonGap struct {
 	Time     time.Duration `json:"time_ns"`
 	Critical time.Duration `json:"critical_ns"`
 	Call     *int          `json:"call,omitempty"`
+	After    *int          `json:"after,omitempty"`
+	Before   *int          `json:"before,omitempty"`
 }
 
 type jsonSegment struct {
@@ -137,24 +164,25 @@ func (r *Report) JSON(w io.Writer) error {
 	e := json.NewEncoder(b) // ends each value with a new line
 	e.SetEscapeHTML(false)
 	head := jsonHead{
-		Version: schemaVersion, Count: jsonCount{r.traces, r.spans, r.seenAgain}, Warnings: r.warnings,
-		By: r.summary.By, Operations: []jsonOperation{}, Gaps: []jsonWorst{},
+		Version:  schemaVersion,
+		Count:    jsonCount{r.traces, r.spans, r.caveats.seenAgain, r.caveats.incomplete, r.caveats.moved},
+		Warnings: r.warnings, By: r.summary.By, Operations: []jsonOperation{}, Gaps: []jsonGapGroup{},
 	}
 	for o := range r.summary.Operations() {
-		var value *string
-		if o.Tagged {
-			value = &o.TagValue
-		}
 		head.Operations = append(head.Operations, jsonOperation{
-			o.Service, o.Name, value, o.Count, o.Duration, o.SelfTime, o.CriticalTime, o.Concurrency, o.Share,
+			o.Service, o.Name, unless(!o.Tagged, o.TagValue),
+			o.Count, o.Duration, o.SelfTime, o.CriticalTime, o.Concurrency, o.Share,
 			quantilesOf(&o.Durations), quantilesOf(&o.SelfTimes),
-			jsonSpanRef{o.Worst.TraceID.String(), o.Worst.SpanID.String(), o.Worst.SelfTime},
+			jsonSpanRef{o.Worst.TraceID.String(), o.Worst.SpanID.String(), o.Worst.SelfTime, o.Worst.Incomplete},
 		})
 	}
-	for _, g := range r.gaps.sorted() {
-		head.Gaps = append(head.Gaps, jsonWorst{
-			g.TraceID.String(), g.SpanID.String(), g.Service, g.Operation, g.At, g.At + g.End.Sub(g.Start),
-			g.Time, g.CriticalTime, g.Joined, g.Incomplete,
+	for _, g := range r.Gaps() {
+		p, w := g.Position, g.Worst
+		head.Gaps = append(head.Gaps, jsonGapGroup{
+			g.Service, g.Operation, unless(!g.Tagged, g.TagValue), unless(p.AtStart || p.Joined, p.After),
+			unless(p.AtEnd || p.Joined, p.Before), unless(!p.Joined, p.Within),
+			g.Count, g.Time, g.CriticalTime, quantilesOf(&g.Times),
+			jsonGapRef{w.TraceID.String(), w.SpanID.String(), w.At, w.Time, w.CriticalTime, w.Incomplete},
 		})
 	}
 	list := &listWriter{b: b, e: e}
@@ -179,7 +207,19 @@ func (l *listWriter) trace(d drawn) {
 			warnings[i].SpanID = w.SpanID.String()
 		}
 	}
-	l.open(jsonTrace{t.ID().String(), t.Start(), t.Duration(), t.SelfTime(), d.critical, warnings}, "spans")
+	l.open(jsonTrace{
+		t.ID().String(), t.Start(), t.Duration(), t.SelfTime(), d.critical, t.Incomplete(), warnings,
+	}, "spans")
+	indexes := make([]int, t.Len()) // to point to, since an int for each gap would be an allocation
+	for i := range indexes {
+		indexes[i] = i
+	}
+	index := func(n gap.Node) *int {
+		if n == (gap.Node{}) {
+			return nil
+		}
+		return &indexes[n.Index()]
+	}
 	for n := range t.Nodes() {
 		s := jsonSpan{
 			SpanID: n.Span().SpanID.String(), Service: n.Service(), Operation: n.Span().Operation,
@@ -187,11 +227,11 @@ func (l *listWriter) trace(d drawn) {
 			Start: at(n.Start()), Duration: n.Duration(),
 			Self: n.SelfTime(), Critical: n.CriticalTime(), Concurrency: n.Concurrency(),
 			Blocking: n.Blocking(), Outlives: n.Outlives(), Detached: n.Detached(), Incomplete: n.Incomplete(),
-			Failed: n.Failed(),
-			Gaps:   []jsonGap{},
+			Failed: n.Failed(), Moved: n.Moved(),
+			Gaps: []jsonGap{},
 		}
 		if p, ok := n.Parent(); ok {
-			s.Parent = new(p.Index())
+			s.Parent = index(p)
 		}
 		for g := range n.Gaps(0) {
 			if len(s.Gaps) == maxGapsAtOnce {
@@ -200,9 +240,7 @@ func (l *listWriter) trace(d drawn) {
 			j := jsonGap{
 				Class: g.Class.String(), Start: at(g.Start), End: at(g.End), Time: g.Time, Critical: g.CriticalTime,
 			}
-			if g.Joined() {
-				j.Call = new(g.Call.Index())
-			}
+			j.Call, j.After, j.Before = index(g.Call), index(g.After), index(g.Before)
 			s.Gaps = append(s.Gaps, j)
 		}
 		l.span(&s)

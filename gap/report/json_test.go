@@ -173,7 +173,7 @@ func TestJSONOfEmptyReport(t *testing.T) {
 	if err := report.New(report.Options{}).JSON(&b); err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"version":2,"count":{"traces":0,"spans":0,"seen_again":0},"warnings":{},` +
+	const want = `{"version":2,"count":{"traces":0,"spans":0,"seen_again":0,"incomplete":0,"moved":0},"warnings":{},` +
 		`"operations":[],"gaps":[],"traces":[` + "\n]}\n"
 	if b.String() != want {
 		t.Errorf("%s\nwant %s", b.String(), want)

@@ -30,10 +30,11 @@ type lane struct {
 func newLanes(process int) *lanes { return &lanes{process: process} }
 
 // place puts a span on a lane: on its parent's lane if the parent is the last open span there, and
-// the span blocks its parent without outliving it. Otherwise it puts the span on a lane without
-// open spans. Call it for spans in the order of their starts. above is the parent's lane, or nil.
+// the span blocks its parent and does not end after it. Otherwise it puts the span on a lane
+// without open spans. Call it for spans in the order of their starts. above is the parent's lane,
+// or nil.
 func (l *lanes) place(n gap.Node, above *lane) *lane {
-	if above != nil && above.process == l.process && n.Blocking() && !n.Outlives() {
+	if above != nil && above.process == l.process && n.Blocking() && !endsLater(n) {
 		for len(above.stack) > 0 && !above.stack[len(above.stack)-1].End().After(n.Start()) {
 			above.stack = above.stack[:len(above.stack)-1]
 		}
@@ -52,6 +53,13 @@ func (l *lanes) place(n gap.Node, above *lane) *lane {
 	at.stack, at.end = append(at.stack[:0], n), n.End()
 	heap.Push(&l.lanes, at)
 	return at
+}
+
+// endsLater reports whether a span ends after its parent. If the parent has later waits, the span
+// need not outlive it.
+func endsLater(n gap.Node) bool {
+	parent, ok := n.Parent()
+	return ok && n.End().After(parent.End())
 }
 
 // lanesByEnd is a heap of all lanes of a process, with the one that ends first at its root.

@@ -33,8 +33,13 @@ func (r *Report) Perfetto(w io.Writer) error {
 		p.start = traces[0].Start()
 		head.Data["start"] = p.start.Format(time.RFC3339Nano)
 	}
-	if r.seenAgain > 0 {
-		head.Data["traces_seen_again"] = strconv.Itoa(r.seenAgain)
+	for key, n := range map[string]int{
+		"traces_seen_again": r.caveats.seenAgain, "traces_incomplete": r.caveats.incomplete,
+		"spans_moved": r.caveats.moved,
+	} {
+		if n > 0 {
+			head.Data[key] = strconv.Itoa(n)
+		}
 	}
 	p.list.open(head, "traceEvents")
 	for _, t := range traces {
@@ -159,7 +164,11 @@ func rootOf(n gap.Node) gap.Node {
 
 func (p *perfetto) processName(process int, name string, t *gap.Trace) {
 	p.open('M', "process_name", "", process, 0)
-	p.text(`,"args":{"name":`, name+", trace "+t.ID().String())
+	name += ", trace " + t.ID().String()
+	if t.Incomplete() {
+		name += " (spans are missing)"
+	}
+	p.text(`,"args":{"name":`, name)
 	p.close("}}")
 }
 
@@ -222,6 +231,9 @@ func (p *perfetto) span(n gap.Node, at *lane) {
 	p.id(`,"args":{"span_id":`, n.Span().SpanID)
 	p.millis(`,"self_ms":`, n.SelfTime())
 	p.millis(`,"critical_ms":`, n.CriticalTime())
+	if moved := n.Moved(); moved != 0 {
+		p.millis(`,"moved_ms":`, moved)
+	}
 	if n.Failed() {
 		p.close(`,"failed":true},"cname":"terrible"}`) // chrome://tracing draws it in red
 	} else {

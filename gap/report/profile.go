@@ -46,9 +46,7 @@ func (s *Stacks) Profile() *profile.Profile {
 	if len(s.frames) > 0 {
 		p.TimeNanos, p.DurationNanos = s.start.UnixNano(), int64(s.end.Sub(s.start))
 	}
-	if comment := seenAgain(s.seenAgain, "traces seen again: %d"); comment != "" {
-		p.Comments = append(p.Comments, comment)
-	}
+	p.Comments = s.caveats.lines()
 	locations := make([]*profile.Location, len(s.labels))
 	location := func(name int32) *profile.Location {
 		if locations[name] == nil {
@@ -149,7 +147,8 @@ func (s *Stacks) Folded(w io.Writer, o FoldedOptions) error {
 		slices.Reverse(stack)
 		fmt.Fprintln(b, strings.Join(stack, ";")+" "+strconv.FormatInt(us, 10))
 	}
-	// Not all tools allow comments.
-	b.WriteString(seenAgain(s.seenAgain, "(traces seen again: %d) 0\n"))
+	for _, line := range s.caveats.lines() { // as stacks of no time, since not all tools allow comments
+		fmt.Fprintf(b, "(%s) 0\n", line)
+	}
 	return b.Flush()
 }

@@ -14,40 +14,25 @@ import (
 // Options say how much a [Report] keeps.
 type Options struct {
 	Traces  int           // draw at most this many traces; 0 means 10, less than 0 none
-	Gaps    int           // list at most this many gaps; 0 means 20, less than 0 none
-	AtLeast time.Duration // do not list shorter gaps; waterfalls draw them, and JSON has them
+	Gaps    int           // list gaps at this many positions at most; 0 means 20, less than 0 none
+	AtLeast time.Duration // do not list positions with shorter gaps only
 	By      string        // the key of a tag that splits operations by its value, see gap.Summary.By
 }
 
-// Report collects what package gap finds in traces: a summary of all of them, the worst gaps as
-// [gap.Worst] ranks them, and the traces to draw, those with the most self time on their critical
-// paths. Create it by [New], add traces, then write it in any format.
+// Report collects what package gap finds in traces: a summary of all of them, and the traces to
+// draw, those with the most self time on their critical paths. Create it by [New], add traces, then
+// write it in any format.
 //
 // Memory grows with the number of operations and with the size of the drawn traces. A Report is not
 // safe for concurrent use.
 type Report struct {
-	options   Options
-	drawn     top[drawn]
-	gaps      top[WorstGap]
-	summary   gap.Summary
-	traces    int
-	spans     int
-	seenAgain int
-	warnings  map[gap.WarningCode]int
-}
-
-// WorstGap is a copy of a [gap.Gap] that does not point to its trace, so that the trace can be
-// dropped.
-type WorstGap struct {
-	TraceID            gap.TraceID
-	SpanID             gap.SpanID
-	Service, Operation string
-	Class              gap.Class     // always ClassSelf, since Worst leaves out the others
-	Start, End         time.Time     // in UTC, half-open
-	At                 time.Duration // Start, counted from the start of the trace
-	Time, CriticalTime time.Duration // see gap.Gap
-	Joined             bool          // see gap.Gap
-	Incomplete         bool          // the trace lacks spans, and the gap may be one of them
+	options  Options
+	drawn    top[drawn]
+	summary  gap.Summary
+	traces   int
+	spans    int
+	caveats  caveats
+	warnings map[gap.WarningCode]int
 }
 
 // drawn is a trace to draw.
@@ -65,7 +50,6 @@ func New(o Options) *Report {
 		summary:  gap.Summary{By: o.By},
 		warnings: map[gap.WarningCode]int{},
 		drawn:    top[drawn]{most: o.Traces, compare: compareDrawn},
-		gaps:     top[WorstGap]{most: o.Gaps, compare: compareGaps},
 	}
 }
 
@@ -80,8 +64,8 @@ func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 	for _, w := range warnings {
 		r.warnings[w.Code]++
 	}
+	r.caveats.add(t)
 	r.summary.Add(t)
-	r.keepGaps(t)
 	if r.options.Traces > 0 {
 		r.drawn.add(drawn{trace: t, warnings: warnings, critical: t.CriticalTime()})
 	}
@@ -89,46 +73,13 @@ func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 
 // AddSeenAgain says that n of the traces are further parts of traces that were added before. Such a
 // part counts as a trace, so the figures for it are wrong. Every format has the sum.
-func (r *Report) AddSeenAgain(n int) { r.seenAgain += n }
+func (r *Report) AddSeenAgain(n int) { r.caveats.seenAgain += n }
 
 // counts formats the number of traces and spans: "3 traces (1 seen again), 20 spans".
 func (r *Report) counts() string {
-	return fmt.Sprintf("%d %s%s, %d %s",
-		r.traces, printable.Plural(r.traces, "trace"), seenAgain(r.seenAgain, " (%d seen again)"),
-		r.spans, printable.Plural(r.spans, "span"))
-}
-
-// seenAgain formats the number of traces seen again, or returns "" if there are none.
-func seenAgain(n int, format string) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(format, n)
-}
-
-func (r *Report) keepGaps(t *gap.Trace) {
-	if r.options.Gaps < 0 {
-		return
-	}
-	worst := gap.Worst(t.Gaps(r.options.AtLeast), r.options.Gaps)
-	incomplete := len(worst) > 0 && isIncomplete(t)
-	for _, g := range worst {
-		span := g.Node.Span()
-		r.gaps.add(WorstGap{
-			TraceID: t.ID(), SpanID: span.SpanID, Service: g.Node.Service(), Operation: span.Operation,
-			Class: g.Class, Start: g.Start, End: g.End, At: g.Start.Sub(t.Start()),
-			Time: g.Time, CriticalTime: g.CriticalTime, Joined: g.Joined(), Incomplete: incomplete,
-		})
-	}
-}
-
-func isIncomplete(t *gap.Trace) bool {
-	for n := range t.Nodes() {
-		if n.Incomplete() {
-			return true
-		}
-	}
-	return false
+	return fmt.Sprintf("%d %s%s, %d %s%s",
+		r.traces, printable.Plural(r.traces, "trace"), r.caveats.ofTraces(),
+		r.spans, printable.Plural(r.spans, "span"), r.caveats.ofSpans())
 }
 
 func compareDrawn(a, b drawn) int {
@@ -168,15 +119,6 @@ func compareTags(a, b gap.Field) int {
 	return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(fmt.Sprint(a.Value), fmt.Sprint(b.Value)))
 }
 
-func compareGaps(a, b WorstGap) int {
-	return cmp.Or(
-		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.Time, a.Time),
-		a.TraceID.Compare(b.TraceID), a.Start.Compare(b.Start), a.End.Compare(b.End), cmp.Compare(a.SpanID, b.SpanID),
-		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.At, b.At),
-		compareBools(a.Joined, b.Joined), compareBools(a.Incomplete, b.Incomplete),
-	)
-}
-
 func compareBools(a, b bool) int {
 	switch {
 	case a == b:
@@ -187,8 +129,19 @@ func compareBools(a, b bool) int {
 	return 1
 }
 
-// Gaps returns the listed gaps, the worst first. The list is a copy.
-func (r *Report) Gaps() []WorstGap { return r.gaps.sorted() }
+// Gaps returns the gaps that the report lists, by operation and position, the worst first. They are
+// those of [gap.Summary.Gaps] that count as self time.
+func (r *Report) Gaps() (worst []gap.GapGroup) {
+	for g := range r.summary.Gaps() {
+		if len(worst) >= r.options.Gaps {
+			break
+		}
+		if g.Class == gap.ClassSelf && g.Times.Quantile(1) >= r.options.AtLeast {
+			worst = append(worst, g)
+		}
+	}
+	return worst
+}
 
 // Traces returns the drawn traces. The one with the most self time on its critical path is first.
 func (r *Report) Traces() []*gap.Trace {

@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -67,7 +68,7 @@ func TestOptions(t *testing.T) {
 	if got, want := ids(few.Traces()), ids(all.Traces())[:2]; !slices.Equal(got, want) {
 		t.Errorf("traces %v are drawn, want %v", got, want)
 	}
-	if got, want := few.Gaps(), all.Gaps()[:4]; !slices.Equal(got, want) {
+	if got, want := few.Gaps(), all.Gaps()[:4]; !reflect.DeepEqual(got, want) {
 		t.Errorf("gaps %v\nwant %v", got, want)
 	}
 	none, _ := gather(report.Options{Traces: -1, Gaps: -1}, traces)
@@ -76,8 +77,8 @@ func TestOptions(t *testing.T) {
 	}
 	large, _ := gather(report.Options{AtLeast: 20 * 1e6}, traces)
 	for _, g := range large.Gaps() {
-		if g.Time < 20*1e6 {
-			t.Errorf("a gap of %v is listed", g.Time)
+		if longest := g.Times.Quantile(1); longest < 20*1e6 {
+			t.Errorf("a gap of %v is listed", longest)
 		}
 	}
 	if len(large.Gaps()) == 0 {
@@ -97,29 +98,16 @@ func TestGapsAreThoseOfPackageGap(t *testing.T) {
 		trace, warnings := gap.Build(spans)
 		r := report.New(report.Options{Gaps: 100_000})
 		r.Add(trace, warnings)
-		want := map[report.WorstGap]int{}
-		incomplete := false
-		for n := range trace.Nodes() {
-			incomplete = incomplete || n.Incomplete()
-		}
-		for g := range trace.Gaps(0) {
+		var summary gap.Summary
+		summary.Add(trace)
+		var want []gap.GapGroup
+		for g := range summary.Gaps() {
 			if g.Class == gap.ClassSelf {
-				want[report.WorstGap{
-					TraceID: trace.ID(), SpanID: g.Node.Span().SpanID, Service: g.Node.Service(),
-					Operation: g.Node.Span().Operation,
-					Start:     g.Start, End: g.End, At: g.Start.Sub(trace.Start()), Time: g.Time,
-					CriticalTime: g.CriticalTime,
-					Joined:       g.Joined(), Incomplete: incomplete,
-				}]++
+				want = append(want, g)
 			}
 		}
-		for _, g := range r.Gaps() {
-			want[g]--
-		}
-		for g, n := range want {
-			if n != 0 {
-				t.Errorf("%+v is missing %d times", g, n)
-			}
+		if got := r.Gaps(); !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v\nwant %+v", got, want)
 		}
 	}
 }

@@ -81,7 +81,7 @@ func rows(t *gap.Trace, most int) []row {
 		if !r.last && f.depth < 64 {
 			below.rails |= 1 << f.depth
 		}
-		for _, n := range r.nodes { // other instrumentation may name a span like a wait, so it may have children
+		for _, n := range r.nodes {
 			children, leftOut := calls(n.Children(), shown)
 			below.calls = append(below.calls, children...)
 			below.leftOut += leftOut
@@ -93,35 +93,23 @@ func rows(t *gap.Trace, most int) []row {
 
 // calls groups siblings by call. It also counts the spans that are not shown, including all spans
 // below them.
-func calls(siblings func(func(gap.Node) bool), shown []bool) (calls [][]gap.Node, leftOut int) {
-	places := map[gap.SpanID]int{}
+func calls(siblings iter.Seq[gap.Node], shown []bool) (calls [][]gap.Node, leftOut int) {
 	for n := range siblings {
-		if i, ok := waitOf(n, places, calls); ok {
-			calls[i] = append(calls[i], n)
+		if n.Call() != n {
+			continue // it is with its call
+		}
+		frame := slices.AppendSeq([]gap.Node{n}, n.Waits())
+		if shown == nil || shown[n.Index()] {
+			calls = append(calls, frame)
 			continue
 		}
-		if shown != nil && !shown[n.Index()] {
-			leftOut += 1 + n.Descendants()
-			continue
+		for _, span := range frame {
+			if parent, ok := span.Parent(); !ok || parent != n { // the waits of a root are below it
+				leftOut += 1 + span.Descendants()
+			}
 		}
-		places[n.Span().SpanID] = len(calls)
-		calls = append(calls, []gap.Node{n})
 	}
 	return calls, leftOut
-}
-
-// waitOf returns the index of the call that n is a later wait of: n FollowsFrom it, and has its
-// name with " wait" appended.
-func waitOf(n gap.Node, places map[gap.SpanID]int, calls [][]gap.Node) (int, bool) {
-	for _, ref := range n.Span().References {
-		if ref.Type != gap.FollowsFrom {
-			continue
-		}
-		if i, ok := places[ref.SpanID]; ok && n.Span().Operation == calls[i][0].Span().Operation+" wait" {
-			return i, true
-		}
-	}
-	return 0, false
 }
 
 // choose returns which spans are shown, by [gap.Node.Index], or nil for all. It includes the
@@ -153,7 +141,8 @@ func choose(t *gap.Trace, most int) []bool {
 	for _, c := range worst.sorted() {
 		n := c.node
 		path = path[:0]
-		for ok := true; ok && !shown[n.Index()] && len(path) <= left; n, ok = n.Parent() {
+		for ok := true; ok && !shown[n.Call().Index()] && len(path) <= left; n, ok = n.Parent() {
+			n = n.Call()
 			path = append(path, n)
 		}
 		if len(path) > left {
@@ -171,7 +160,7 @@ func choose(t *gap.Trace, most int) []bool {
 		return cmp.Compare(a.Index(), b.Index())
 	}}
 	for n := range t.Nodes() {
-		if left > 0 && !shown[n.Index()] {
+		if left > 0 && n.Call() == n && !shown[n.Index()] {
 			nearest.add(n)
 		}
 	}

@@ -28,7 +28,7 @@ type Stacks struct {
 	children   map[frameKey]int32
 	touched    []int32   // frames with a current value
 	start, end time.Time // of all traces
-	seenAgain  int
+	caveats    caveats
 }
 
 // frameName is an operation, or stands for all spans that are too deep. In a failed one, the last
@@ -132,6 +132,7 @@ func (s *Stacks) Add(t *gap.Trace) {
 	if t.End().After(s.end) {
 		s.end = t.End()
 	}
+	s.caveats.add(t)
 	places := make([]int32, t.Len())
 	for n := range t.Nodes() {
 		name := s.name(frameName{service: n.Service(), operation: n.Span().Operation})
@@ -160,7 +161,7 @@ func (s *Stacks) Add(t *gap.Trace) {
 // AddSeenAgain says that n of the traces are further parts of traces that were added before, see
 // [Report.AddSeenAgain]. A profile has the sum as a comment, and folded stacks as a stack of no
 // time.
-func (s *Stacks) AddSeenAgain(n int) { s.seenAgain += n }
+func (s *Stacks) AddSeenAgain(n int) { s.caveats.seenAgain += n }
 
 func (s *Stacks) count(at int32, g gap.Gap) {
 	f := &s.frames[at]

@@ -18,8 +18,40 @@ type column struct {
 
 // tableRow is a row: numbers, what they belong to, and the id of the trace to look at.
 type tableRow struct {
-	numbers     []string
-	name, trace string
+	numbers      []string
+	name, detail string // the detail follows the name, or is on a line of its own if it does not fit
+	trace        string
+}
+
+// tableLayout says what of a table fits into the terminal.
+type tableLayout struct {
+	dropped       int // the columns of this rank and above do not fit
+	names, traces int // widths; the traces' is 0 if they do not fit
+}
+
+// layout returns the layout for names and traces of these widths.
+func (t *text) layout(columns []column, names, traces int) tableLayout {
+	left := t.maxWidth() - 2
+	for _, c := range columns {
+		left -= 1 + c.width
+	}
+	const least = 24 // the width of names that matters more than other columns
+	l := tableLayout{dropped: math.MaxInt, traces: traces}
+	for rank := 3; rank > 0 && left < min(names, least); rank-- {
+		for _, c := range columns {
+			if c.rank == rank {
+				left += 1 + c.width
+			}
+		}
+		l.dropped = rank
+	}
+	if left-min(names, least) < traces+2 {
+		l.traces = 0
+	} else {
+		left -= traces + 2
+	}
+	l.names = min(names, max(left, 16))
+	return l
 }
 
 // table writes rows below a heading. It drops columns to make them fit into the terminal.
@@ -27,47 +59,44 @@ func (t *text) table(title string, columns []column, name, trace string, rows []
 	t.section()
 	fmt.Fprintf(t, "%s\n", t.styled(bold, ansi.Truncate(title, t.maxWidth(), t.glyphs().ellipsis)))
 	head := tableRow{name: name, trace: trace}
-	left := t.maxWidth() - 2
-	names, traces := ansi.StringWidth(name), ansi.StringWidth(trace)
 	for _, c := range columns {
 		head.numbers = append(head.numbers, c.heading)
-		left -= 1 + c.width
 	}
-	for _, l := range rows {
-		names, traces = max(names, ansi.StringWidth(l.name)), max(traces, len(l.trace))
+	names, whole, traces := ansi.StringWidth(name), ansi.StringWidth(name), ansi.StringWidth(trace)
+	for _, r := range rows {
+		names, traces = max(names, ansi.StringWidth(r.name)), max(traces, len(r.trace))
+		whole = max(whole, ansi.StringWidth(r.name+r.detail))
 	}
-	const least = 24 // the width of names that matters more than other columns
-	dropped := math.MaxInt
-	for rank := 3; rank > 0 && left < min(names, least); rank-- {
-		for _, c := range columns {
-			if c.rank == rank {
-				left += 1 + c.width
-			}
-		}
-		dropped = rank
+	layout := t.layout(columns, whole, traces)
+	oneLine := layout == tableLayout{math.MaxInt, whole, traces}
+	if !oneLine {
+		layout = t.layout(columns, names, traces)
 	}
-	if left-min(names, least) < traces+2 {
-		traces = 0
-	} else {
-		left -= traces + 2
-	}
-	names = min(names, max(left, 16))
-	for i, l := range append([]tableRow{head}, rows...) {
+	for i, r := range append([]tableRow{head}, rows...) {
 		var b strings.Builder
-		for j, number := range l.numbers {
-			if columns[j].rank < dropped {
+		for j, number := range r.numbers {
+			if columns[j].rank < layout.dropped {
 				fmt.Fprintf(&b, " %*s", columns[j].width, number)
 			}
 		}
-		label := ansi.Truncate(l.name, names, t.glyphs().ellipsis)
-		b.WriteString("  " + label)
-		if traces > 0 {
-			b.WriteString(strings.Repeat(" ", names-ansi.StringWidth(label)+2) + l.trace)
+		b.WriteString("  ")
+		indent := ansi.StringWidth(b.String())
+		if oneLine {
+			r.name += r.detail
 		}
+		label := ansi.Truncate(r.name, layout.names, t.glyphs().ellipsis)
+		b.WriteString(label)
+		if layout.traces > 0 {
+			b.WriteString(strings.Repeat(" ", layout.names-ansi.StringWidth(label)+2) + r.trace)
+		}
+		line := b.String()
 		if i == 0 {
-			t.WriteString(t.styled(faint, b.String()) + "\n")
-		} else {
-			t.WriteString(b.String() + "\n")
+			line = t.styled(faint, line)
+		}
+		t.WriteString(line + "\n")
+		if !oneLine && r.detail != "" {
+			detail := ansi.Truncate(strings.TrimPrefix(r.detail, ", "), t.maxWidth()-indent, t.glyphs().ellipsis)
+			t.WriteString(strings.Repeat(" ", indent) + detail + "\n")
 		}
 	}
 }

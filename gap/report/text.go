@@ -65,6 +65,7 @@ type text struct {
 	options TextOptions
 	path    path // of the waterfall that is being written
 	failed  bool // a row shows a failed span, which the legend explains
+	moved   bool // a row shows a span that was moved
 }
 
 func (t *text) width() int { return max(60, cmp.Or(t.options.Width, 100)) }
@@ -119,6 +120,9 @@ func (t *text) heading(d drawn) {
 	if self > 0 {
 		line += fmt.Sprintf(", critical %s", t.duration(d.critical))
 	}
+	if d.trace.Incomplete() {
+		line += ", spans are missing"
+	}
 	t.WriteString(t.wrapped(line) + "\n")
 	const most = 3
 	for i, w := range d.warnings {
@@ -132,7 +136,15 @@ func (t *text) heading(d drawn) {
 }
 
 var (
-	gapColumns       = []column{{"critical", 8, 0}, {"self", 8, 0}, {"at", 9, 0}}
+	gapColumns = []column{
+		{"critical", 8, 0},
+		{"self", 8, 0},
+		{"count", 7, 0},
+		{"p50", 8, 3},
+		{"p95", 8, 2},
+		{"worst", 8, 1},
+		{"at", 9, 3},
+	}
 	operationColumns = []column{
 		{"count", 7, 0},
 		{"p50", 8, 0},
@@ -147,24 +159,22 @@ var (
 )
 
 func (t *text) gaps(r *Report) {
-	if r.gaps.Len() == 0 {
-		return
-	}
 	var lines []tableRow
-	for _, g := range r.gaps.sorted() {
-		l := tableRow{
-			numbers: []string{t.duration(g.CriticalTime), t.duration(g.Time), "+" + t.duration(g.At)},
-			name:    t.label(g.Service, g.Operation), trace: g.TraceID.String(),
-		}
-		if g.Joined {
-			l.name += " (between waits that were joined)"
-		}
-		if g.Incomplete {
-			l.name += " (spans are missing)"
-		}
-		lines = append(lines, l)
+	for _, g := range r.Gaps() {
+		lines = append(lines, tableRow{
+			numbers: []string{
+				t.duration(g.CriticalTime), t.duration(g.Time), fmt.Sprint(g.Count),
+				t.duration(g.Times.Quantile(0.5)), t.duration(g.Times.Quantile(0.95)), t.duration(g.Worst.Time),
+				"+" + t.duration(g.Worst.At),
+			},
+			name:   t.label(g.Service, g.Operation) + valueOf(g.Tagged, g.TagValue),
+			detail: ", " + t.ellipsis(position(g.Position)),
+			trace:  traceOf(g.Worst.TraceID, g.Worst.Incomplete),
+		})
 	}
-	t.table("Worst gaps, by self time on the critical path", gapColumns, "span", "trace", lines)
+	if len(lines) > 0 {
+		t.table("Worst gaps, by self time on the critical path", gapColumns, "span, and where in it", "worst in trace", lines)
+	}
 }
 
 func (t *text) operations(r *Report) {
@@ -177,7 +187,8 @@ func (t *text) operations(r *Report) {
 		}
 		l := tableRow{
 			numbers: []string{fmt.Sprint(o.Count)},
-			name:    t.label(o.Service, o.Name) + valueOf(o), trace: o.Worst.TraceID.String(),
+			name:    t.label(o.Service, o.Name) + valueOf(o.Tagged, o.TagValue),
+			trace:   traceOf(o.Worst.TraceID, o.Worst.Incomplete),
 		}
 		for _, h := range []*gap.Histogram{&o.Durations, &o.SelfTimes} {
 			for _, q := range quantiles {
@@ -206,11 +217,25 @@ func (r *Report) operationHead() string {
 }
 
 // valueOf returns what follows the name of an operation: the value of the tag that splits it.
-func valueOf(o gap.Operation) string {
-	if !o.Tagged {
+func valueOf(tagged bool, value string) string {
+	if !tagged {
 		return ""
 	}
-	return " [" + printable.Name(o.TagValue) + "]"
+	return " [" + printable.Name(value) + "]"
+}
+
+// position formats where in its span a gap is. The names in it are untrusted.
+func position(p gap.Position) string {
+	p.After, p.Before, p.Within = printable.Name(p.After), printable.Name(p.Before), printable.Name(p.Within)
+	return p.String()
+}
+
+// traceOf formats the id of a trace, with a mark if the trace lacks spans.
+func traceOf(id gap.TraceID, incomplete bool) string {
+	if incomplete {
+		return id.String() + " (spans are missing)"
+	}
+	return id.String()
 }
 
 var quantiles = [...]float64{0.5, 0.95, 0.99}

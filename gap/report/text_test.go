@@ -26,11 +26,11 @@ reader: HTTP GET                  ▒▒▒▒███████████�
 ━ ┄ ┅ the same, not on the critical path
 
 Worst gaps, by self time on the critical path
- critical     self        at  span                            trace
-  10.0 ms  10.0 ms  +20.0 ms  bookshop: HTTP GET /books/{id}  0000000000000001
-  10.0 ms  10.0 ms  +50.0 ms  bookshop: HTTP GET /books/{id}  0000000000000001
-  10.0 ms  10.0 ms  +80.0 ms  bookshop: render                0000000000000001
-  9.90 ms  9.90 ms  +70.1 ms  bookshop: HTTP GET /books/{id}  0000000000000001
+ critical     self   count      p50      p95    worst        at  span, and where in it                                              worst in trace
+  10.0 ms  10.0 ms       1  10.0 ms  10.0 ms  10.0 ms  +20.0 ms  bookshop: HTTP GET /books/{id}, after redis get, before sql query  0000000000000001
+  10.0 ms  10.0 ms       1  10.0 ms  10.0 ms  10.0 ms  +50.0 ms  bookshop: HTTP GET /books/{id}, after sql query, before sql query  0000000000000001
+  10.0 ms  10.0 ms       1  10.0 ms  10.0 ms  10.0 ms  +80.0 ms  bookshop: render, all of it                                        0000000000000001
+  9.90 ms  9.90 ms       1  9.90 ms  9.90 ms  9.90 ms  +70.1 ms  bookshop: HTTP GET /books/{id}, after redis set, before render     0000000000000001
 
 Operations of 1 trace, 7 spans, by self time on the critical path
    count      p50      p95      p99 self p50 self p95 self p99 critical   share  operation                       worst in trace
@@ -57,7 +57,7 @@ func TestTextShowsWarnings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"  warning: span 0000000000000002: ", "(spans are missing)", "Warnings: 1 clock-skew, 1 missing-parent\n",
+		"  warning: span 0000000000000002: ", " with spans missing)", "Warnings: 1 clock-skew, 1 missing-parent\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing in\n%s", want, b.String())

@@ -9,6 +9,14 @@ import (
 // duration formats a duration with three digits and a unit.
 func duration(d time.Duration) string { return printable.Duration(d) }
 
+// signed formats a duration with its sign.
+func signed(d time.Duration) string {
+	if d < 0 {
+		return "−" + duration(-d)
+	}
+	return "+" + duration(d)
+}
+
 // unitOf returns the unit for the times in a waterfall of this length.
 func unitOf(length time.Duration) (unit time.Duration, name string) {
 	switch {

@@ -20,6 +20,7 @@ type glyphs struct {
 	branch, last, through string
 	ellipsis, tick        string
 	failed                string
+	earlier, later        string // before a span that was moved
 }
 
 // mark is what a cell of a bar shows.
@@ -37,10 +38,12 @@ var (
 	unicodeGlyphs = glyphs{
 		bars: [marks]string{" ", "█", "░", "▒"}, thin: [marks]string{" ", "━", "┄", "┅"},
 		branch: "├ ", last: "└ ", through: "│ ", ellipsis: "…", tick: "╷", failed: "✗ ",
+		earlier: "← ", later: "→ ",
 	}
 	asciiGlyphs = glyphs{
 		bars: [marks]string{" ", "#", ".", "~"}, thin: [marks]string{" ", "=", ",", "-"},
 		branch: "+ ", last: `\ `, through: "| ", ellipsis: "...", tick: "|", failed: "! ",
+		earlier: "< ", later: "> ",
 	}
 
 	selfStyle   = ansi.Style{}.Bold().ForegroundColor(ansi.Magenta)
@@ -133,6 +136,14 @@ func (p *picture) label(r row) string {
 	if r.failed() {
 		p.failed = true
 		b.WriteString(p.styled(failedStyle, p.glyphs.failed))
+	}
+	if moved := r.nodes[0].Moved(); moved != 0 {
+		p.moved = true
+		if moved < 0 {
+			b.WriteString(p.glyphs.earlier)
+		} else {
+			b.WriteString(p.glyphs.later)
+		}
 	}
 	b.WriteString(p.text.label(r.service, r.nodes[0].Span().Operation))
 	if later := len(r.nodes) - 1; later > 0 {
@@ -345,6 +356,9 @@ func (t *text) legend() {
 	}
 	if t.failed {
 		entries = append(entries, t.styled(failedStyle, strings.TrimSpace(g.failed))+" failed")
+	}
+	if t.moved {
+		entries = append(entries, g.earlier+g.later+"moved, since its clock is wrong")
 	}
 	line := entries[0]
 	for _, e := range entries[1:] {
