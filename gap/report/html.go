@@ -22,7 +22,7 @@ import (
 type HTMLOptions struct {
 	Title      string // "" means "Gaps"
 	Jaeger     string // http or https URL of a Jaeger UI, to link traces and gaps to; "" links none
-	Rows       int    // show at most this many spans in a waterfall; 0 means 10,000, less than 0 all
+	Rows       int    // show at most this many spans in a waterfall; 0 means 10,000, less than 0 all, see HTML
 	Operations int    // list at most this many operations; 0 means 100, less than 0 all
 
 	// Tags are the keys of tags that waterfalls show. Of a call with later waits they show the
@@ -32,6 +32,10 @@ type HTMLOptions struct {
 
 // HTML writes a page with the waterfall of each drawn trace, the worst gaps, and the operations.
 // The page loads nothing and has no JavaScript; its own Content-Security-Policy forbids both.
+//
+// A span with spans below it can be folded. In a trace with more than 200 rows, only those are open
+// that lead to the critical path or to a failed span. In a trace with more than 1,000 spans, those
+// that are shorter than 0.1 % of it are only counted, unless they failed or o.Rows is negative.
 //
 // HTML returns the first error of w. If o.Jaeger is invalid, it returns an error that does not
 // repeat the URL, which may contain a password, and writes nothing.
@@ -125,10 +129,13 @@ type htmlSpan struct {
 	Jaeger        string // URL in a Jaeger UI; "" if there is none
 }
 
+// htmlName formats the name of an operation. It is never empty, since a link needs a text.
+func htmlName(operation string) string { return cmp.Or(printable.Name(operation), "(no name)") }
+
 func (p *htmlPage) span(service, operation string, trace gap.TraceID, id gap.SpanID) htmlSpan {
 	s := htmlSpan{
 		Service: printable.Name(service),
-		Name:    printable.Name(operation),
+		Name:    htmlName(operation),
 		TraceID: trace,
 		Jaeger:  p.jaegerURL(trace, id),
 	}
@@ -227,11 +234,21 @@ func (p *htmlPage) MoreOps() int {
 	return max(n-p.Operations, 0)
 }
 
+// shortest returns the duration of the shortest spans that are drawn. Shorter ones of a large trace
+// are less than a pixel wide.
+func (p *htmlPage) shortest(t *gap.Trace) time.Duration {
+	const large = 1000 // spans
+	if p.Rows < 0 || t.Len() <= large {
+		return 0
+	}
+	return t.Duration() / 1000
+}
+
 // waterfall prepares a trace. It runs before the template, which links to the rows of all traces.
 func (p *htmlPage) waterfall(number int, d drawn) *htmlTrace {
 	t := &htmlTrace{
 		page: p, Number: number, drawn: d, length: max(d.trace.Duration(), 1),
-		rows: rows(d.trace, p.Rows), ids: map[gap.Node]anchor{},
+		rows: rows(d.trace, p.Rows, p.shortest(d.trace)), ids: map[gap.Node]anchor{},
 	}
 	t.unit, t.unitName = unitOf(t.length)
 	for _, r := range t.rows {

@@ -17,7 +17,9 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/internal/page"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 	"github.com/gaptrace/gaptrace/gap/report"
+	"github.com/gaptrace/gaptrace/internal/spantest/manyspans"
 )
 
 func renderHTML(t *testing.T, r *report.Report, o report.HTMLOptions) string {
@@ -70,7 +72,7 @@ func TestHTMLDrawsEveryGap(t *testing.T) {
 	}
 }
 
-var outlines = regexp.MustCompile(`<path class="critical" d="([^"]*)"/></svg></td>`)
+var outlines = regexp.MustCompile(`<path class="critical" d="([^"]*)"/></svg></span>`)
 
 func TestHTMLOutlinesTheCriticalPath(t *testing.T) {
 	r, _ := gather(report.Options{}, [][]gap.Span{fork()})
@@ -81,7 +83,7 @@ func TestHTMLOutlinesTheCriticalPath(t *testing.T) {
 	if got := all(outlines, text); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	const label = `aria-label="from 10.0 ms to 30.0 ms, 1 gap of self time, 18.0 ms of it on the critical path"`
+	const label = `aria-label="from 10.0 ms to 30.0 ms, 20.0 ms of self time in 1 gap, 18.0 ms of it on the critical path"`
 	if !strings.Contains(text, label) {
 		t.Errorf("no %s", label)
 	}
@@ -211,7 +213,7 @@ func TestHTMLCountsWhatIsLeftOut(t *testing.T) {
 		{report.HTMLOptions{Rows: -1, Operations: -1}, 601, "", ""},
 	} {
 		text := renderHTML(t, r, test.o)
-		n := strings.Count(text, `<span class="vh">level `)
+		n := strings.Count(text, `<span class="name `)
 		if n != test.rows || !strings.Contains(text, test.label) ||
 			strings.Contains(text, "more spans") != (test.label != "") ||
 			!strings.Contains(text, test.operations) {
@@ -263,7 +265,7 @@ func TestHTMLContrast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schemes := regexp.MustCompile(`(?s):root \{(.*?)\}`).FindAllSubmatch(css, -1)
+	schemes := regexp.MustCompile(`(?s):root \{([^}]*--page.*?)\}`).FindAllSubmatch(css, -1)
 	if len(schemes) != 2 {
 		t.Fatalf("%d colour schemes", len(schemes))
 	}
@@ -316,5 +318,162 @@ func TestHTMLAxis(t *testing.T) {
 		if len(got) > 6 || want != "" && strings.Join(got, ",") != want {
 			t.Errorf("%v: %q, want %q", length, got, want)
 		}
+	}
+}
+
+// large returns a trace as a busy server records it: levels of three calls each, which get shorter,
+// and some that fail.
+func large(t *testing.T, n int) []gap.Span {
+	t.Helper()
+	var b strings.Builder
+	if err := manyspans.Write(&b, "realistic", n, 0); err != nil {
+		t.Fatal(err)
+	}
+	for spans, err := range jaegerjson.Read(strings.NewReader(b.String())) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		spans[n-1].Tags = append(spans[n-1].Tags, gap.Field{Key: "error", Value: true})
+		return spans
+	}
+	return nil
+}
+
+func TestHTMLOfLargeTrace(t *testing.T) {
+	element := regexp.MustCompile(`<[a-z]`)
+	rows := regexp.MustCompile(`class="row[ "]`)
+	for name, test := range map[string]struct {
+		spans                 []gap.Span
+		o                     report.HTMLOptions
+		rows, bytes, elements int // at most
+		contains              string
+	}{
+		"5,000 spans": {
+			large(t, 5000), report.HTMLOptions{}, 250, 300_000, 5000, " shorter than 0.1 % not drawn",
+		},
+		"5,000 spans, all of them": {large(t, 5000), report.HTMLOptions{Rows: -1}, 5000, 5_000_000, 80_000, " below<"},
+		"5,000 spans, some rows": {
+			large(t, 5000), report.HTMLOptions{Rows: 100}, 200, 300_000, 5000, " more spans<",
+		},
+		"5,000 short spans": {fan(5000), report.HTMLOptions{}, 3, 300_000, 5000, "4999 spans shorter than 0.1 % not drawn"},
+		"5,000 levels":      {chain(5000), report.HTMLOptions{}, 5000, 3_000_000, 60_000, `<small>(5000)</small>`},
+	} {
+		r, _ := gather(report.Options{}, [][]gap.Span{test.spans})
+		text := renderHTML(t, r, test.o)
+		n, elements := len(rows.FindAllString(text, -1)), len(element.FindAllString(text, -1))
+		t.Logf("%s: %d rows, %d bytes, %d elements", name, n, len(text), elements)
+		if n > test.rows || len(text) > test.bytes || elements > test.elements || !strings.Contains(text, test.contains) {
+			t.Errorf("%s: %d rows, %d bytes, %d elements; want at most %d, %d, %d, and %q",
+				name, n, len(text), elements, test.rows, test.bytes, test.elements, test.contains)
+		}
+	}
+}
+
+func TestHTMLListsAreClosed(t *testing.T) {
+	deep := fan(3)
+	for i, s := range chain(100) {
+		s.SpanID += 1000
+		s.References = []gap.Reference{{TraceID: s.TraceID, SpanID: gap.SpanID(1000 + i)}}
+		if i == 0 {
+			s.References[0].SpanID = 3
+		}
+		deep = append(deep, s)
+	}
+	after := deep[len(deep)-1]
+	after.SpanID, after.References = 2000, []gap.Reference{{TraceID: after.TraceID, SpanID: 1050}}
+	deep = append(deep, after)
+	traces := append(someTraces(), inTrace(20, deep), inTrace(21, fork()), inTrace(22, large(t, 2000)))
+	tag := regexp.MustCompile(`<(/?)(ul|li|details|summary|div|span|section|svg|table|tbody|thead|tr|td|th)[ >]`)
+	for _, o := range []report.HTMLOptions{{}, {Rows: 3}, {Rows: 50}, {Rows: -1}} {
+		r, _ := gather(report.Options{Traces: 100}, traces)
+		var open []string
+		deepest, folds := 0, 0
+		for _, m := range tag.FindAllStringSubmatch(renderHTML(t, r, o), -1) {
+			if m[1] == "" {
+				if open = append(open, m[2]); m[2] == "details" {
+					folds++
+				}
+				lists := 0
+				for _, name := range open {
+					if name == "ul" {
+						lists++
+					}
+				}
+				deepest = max(deepest, lists)
+				continue
+			}
+			if len(open) == 0 || open[len(open)-1] != m[2] {
+				t.Fatalf("%+v: </%s> ends %q", o, m[2], open)
+			}
+			open = open[:len(open)-1]
+		}
+		if len(open) > 0 || deepest > 65 || o.Rows <= 0 && (deepest != 65 || folds < 100) {
+			t.Errorf("%+v: %q are open, %d lists deep, %d folds", o, open, deepest, folds)
+		}
+	}
+}
+
+var (
+	closedFold = regexp.MustCompile(`<details><summary class="row[^"]*" id="s-[0-9a-f]{16}-0*([0-9a-f]+)"`)
+	openFold   = regexp.MustCompile(`<details open><summary class="row[^"]*" id="s-[0-9a-f]{16}-0*([0-9a-f]+)"`)
+)
+
+// Of many rows only those are open that lead to the critical path or to a failed span.
+func TestHTMLFoldsWhatIsNotCritical(t *testing.T) {
+	spans := []gap.Span{
+		span(1, 0, shop, "server", "root", 0, 1000),
+		span(2, 1, shop, "internal", "critical", 0, 1000), span(3, 2, shop, "internal", "work", 500, 1000),
+		span(4, 1, shop, "internal", "meanwhile", 10, 900), span(5, 4, shop, "internal", "work", 20, 800),
+		span(6, 1, shop, "internal", "failing", 10, 900),
+		tagged(span(7, 6, shop, "client", "call", 20, 800), "error", true),
+	}
+	r, _ := gather(report.Options{}, [][]gap.Span{spans})
+	if got := all(openFold, renderHTML(t, r, report.HTMLOptions{})); !slices.Equal(got, []string{"1", "2", "4", "6"}) {
+		t.Errorf("of few rows %q are open, want all", got)
+	}
+	for i := range gap.SpanID(300) {
+		spans = append(spans, span(100+i, 5, shop, "client", "call", 30, 40))
+	}
+	r, _ = gather(report.Options{}, [][]gap.Span{spans})
+	text := renderHTML(t, r, report.HTMLOptions{})
+	open, closed := all(openFold, text), all(closedFold, text)
+	if !slices.Equal(open, []string{"1", "2", "6"}) || !slices.Equal(closed, []string{"4", "5"}) ||
+		!strings.Contains(text, `<small class="below">301 spans below</small>`) {
+		t.Errorf("%q are open and %q closed", open, closed)
+	}
+}
+
+func TestHTMLDrawsShortSpansThatMatter(t *testing.T) {
+	spans := fan(1500)
+	spans[700] = tagged(spans[700], "error", true)
+	parent := spans[900]
+	spans = append(spans, span(5000, parent.SpanID, shop, "client", "longer than its parent", 1000, 1100))
+	r, _ := gather(report.Options{}, [][]gap.Span{spans})
+	text := renderHTML(t, r, report.HTMLOptions{})
+	for _, want := range []string{
+		">child 500<", ">child 699<", ">" + parent.Operation + "<", ">longer than its parent<",
+		">1497 spans shorter than 0.1 % not drawn<",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if n := strings.Count(text, `class="row`); n != 6 {
+		t.Errorf("%d rows, want 6", n)
+	}
+}
+
+func TestHTMLLinksHaveTexts(t *testing.T) {
+	spans := request()
+	for i := range spans {
+		spans[i].Operation = ""
+	}
+	r, _ := gather(report.Options{}, [][]gap.Span{spans})
+	text := renderHTML(t, r, report.HTMLOptions{})
+	if empty := regexp.MustCompile(`<a [^>]*>(<span[^>]*></span>)?</a>`).FindString(text); empty != "" {
+		t.Errorf("a link without a text: %s", empty)
+	}
+	if n := strings.Count(text, ">(no name)<"); n < len(spans) {
+		t.Errorf("%d names are replaced", n)
 	}
 }

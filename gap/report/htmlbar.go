@@ -42,8 +42,9 @@ func (b *htmlBar) reset(t *gap.Trace, length time.Duration) {
 	b.trace, b.start, b.length = t, t.Start(), length
 }
 
-// draw draws the spans of a row, and the parts of the critical path in them.
-func (b *htmlBar) draw(nodes []gap.Node, path func(func(pathPart) bool)) template.HTML {
+// draw draws the spans of a row, and the parts of the critical path in them. self is their self
+// time.
+func (b *htmlBar) draw(nodes []gap.Node, self time.Duration, path func(func(pathPart) bool)) template.HTML {
 	b.spans, b.gaps, b.joined, b.selfs = b.spans[:0], b.gaps[:0], 0, 0
 	for i := range b.narrow {
 		b.narrow[i].path, b.narrow[i].data = b.narrow[i].path[:0], b.narrow[i].data[:0]
@@ -60,14 +61,17 @@ func (b *htmlBar) draw(nodes []gap.Node, path func(func(pathPart) bool)) templat
 			}
 		}
 	}
-	return template.HTML(b.svg(first, last, path))
+	label := "from " + duration(first) + " to " + duration(last)
+	if self > 0 {
+		label += ", " + duration(self) + " of self time"
+		if b.selfs > 0 {
+			label += fmt.Sprintf(" in %d %s", b.selfs, printable.Plural(b.selfs, "gap"))
+		}
+	}
+	return template.HTML(b.svg(label, path))
 }
 
-func (b *htmlBar) svg(first, last time.Duration, path func(func(pathPart) bool)) string {
-	label := "from " + duration(first) + " to " + duration(last)
-	if b.selfs > 0 {
-		label += fmt.Sprintf(", %d %s of self time", b.selfs, printable.Plural(b.selfs, "gap"))
-	}
+func (b *htmlBar) svg(label string, path func(func(pathPart) bool)) string {
 	outline, critical := b.outline(path)
 	if critical > 0 {
 		label += fmt.Sprintf(", %s of it on the critical path", duration(critical))

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -84,23 +85,55 @@ func (t *htmlTrace) Ticks() (ticks []tick) {
 	return ticks
 }
 
-// Chunks returns the rows in groups. Browsers lay out a group when it is scrolled into view. A
-// group is valid until the next one.
-func (t *htmlTrace) Chunks() iter.Seq[[]htmlRow] {
-	return func(yield func([]htmlRow) bool) {
-		const size = 50 // as in page.css
+// deepestList is how deep lists are nested. Rows below are in the last one: browsers put everything
+// deeper than about 500 elements on one level anyway.
+const deepestList = 64
+
+// Rows returns the rows.
+func (t *htmlTrace) Rows() iter.Seq[htmlRow] {
+	return func(yield func(htmlRow) bool) {
 		t.page.path.in(t.trace, t.rows)
 		t.page.bar.reset(t.trace, t.length)
-		var chunk []htmlRow
-		for i := range t.rows {
-			if chunk = append(chunk, t.row(i)); len(chunk) == size || i == len(t.rows)-1 {
-				if !yield(chunk) {
-					return
-				}
-				chunk = chunk[:0]
+		open := t.open()
+		for i, r := range t.rows {
+			h := t.row(i)
+			next := 0 // the depth of the next row
+			if i+1 < len(t.rows) {
+				next = t.rows[i+1].depth
+			}
+			if h.Fold = next > r.depth && r.depth < deepestList; h.Fold {
+				h.Open = open[i]
+			} else {
+				lists := min(r.depth, deepestList) - min(next, deepestList)
+				h.Close = template.HTML(strings.Repeat("</ul></details></li>", lists))
+			}
+			if !yield(h) {
+				return
 			}
 		}
 	}
+}
+
+// Large reports whether the trace has so many rows that not all are open.
+func (t *htmlTrace) Large() bool {
+	const few = 200
+	return len(t.rows) > few
+}
+
+// open returns which rows are not folded: all of them if there are few, otherwise those that lead
+// to the critical path or to a failed span.
+func (t *htmlTrace) open() []bool {
+	open := make([]bool, len(t.rows))
+	var parents []int
+	for i, r := range t.rows {
+		parents = append(parents[:r.depth], i)
+		if !t.Large() || t.page.path.rows[i].first != noPart || r.failed() {
+			for depth := r.depth - 1; depth >= 0 && !open[parents[depth]]; depth-- {
+				open[parents[depth]] = true
+			}
+		}
+	}
+	return open
 }
 
 // htmlRow is a row of a waterfall, for the template.
@@ -115,6 +148,10 @@ type htmlRow struct {
 	Bar           template.HTML
 	Time, Self    string
 	LeftOut       string // if set, the row stands for spans that are left out
+
+	Fold, Open bool          // it has a list of the rows below it, which is open
+	Below      string        // what the list has
+	Close      template.HTML // ends the lists whose last row this is
 }
 
 // htmlTag is a tag that a row shows.
@@ -126,30 +163,47 @@ func (t *htmlTrace) row(i int) htmlRow {
 	r := t.rows[i]
 	h := htmlRow{Level: r.depth + 1, Indent: min(r.depth, deepest)}
 	if len(r.nodes) == 0 {
-		h.LeftOut = fmt.Sprintf("%d more %s", r.leftOut, printable.Plural(r.leftOut, "span"))
+		h.LeftOut = leftOut(r)
 		return h
 	}
 	first := r.nodes[0]
 	if a, ok := t.ids[first]; ok {
 		h.ID = a.String()
 	}
-	h.Service, h.Name = printable.Name(r.service), printable.Name(first.Span().Operation)
+	h.Service, h.Name = printable.Name(r.service), htmlName(first.Span().Operation)
 	h.Long = utf8.RuneCountInString(h.Service)+utf8.RuneCountInString(h.Name) > 24
 	var total, self time.Duration
+	below := 0
 	for _, n := range r.nodes {
 		total += n.Duration()
 		self += n.SelfTime()
+		below += n.Descendants()
 	}
+	h.Below = fmt.Sprintf("%d %s below", below, printable.Plural(below, "span"))
 	h.Time = t.amount(total)
 	if self > 0 {
 		h.Self = t.amount(self)
 	}
-	h.Bar = t.page.bar.draw(r.nodes, t.page.path.of(i))
+	h.Bar = t.page.bar.draw(r.nodes, self, t.page.path.of(i))
 	h.Failed, h.Notes = r.failed(), notes(r, t.page.bar.joined)
 	for key, value := range shownTags(r, t.page.Tags) {
 		h.Tags = append(h.Tags, htmlTag{key, value})
 	}
 	return h
+}
+
+// leftOut says which spans a row stands for.
+func leftOut(r row) string {
+	short := fmt.Sprintf("%d %s shorter than 0.1 %% not drawn", r.short, printable.Plural(r.short, "span"))
+	switch {
+	case r.leftOut == 0:
+		return short
+	case r.short == 0:
+		short = ""
+	default:
+		short = ", " + short
+	}
+	return fmt.Sprintf("%d more %s%s", r.leftOut, printable.Plural(r.leftOut, "span"), short)
 }
 
 // notes returns what a row says in addition to its times.

@@ -52,7 +52,7 @@ func TestPathByRow(t *testing.T) {
 	var in, below path // each serves all traces, as in a report
 	for range 500 {
 		trace := randomTrace(random)
-		rows := rows(trace, random.IntN(30))
+		rows := rows(trace, random.IntN(30), time.Duration(random.IntN(2)*random.IntN(40)))
 		in.in(trace, rows)
 		below.below(trace, rows)
 

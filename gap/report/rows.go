@@ -14,7 +14,8 @@ import (
 // for spans that are left out.
 type row struct {
 	nodes   []gap.Node // the call's span first; empty if the row stands for spans that are left out
-	leftOut int        // the number of these spans
+	leftOut int        // the number of these spans, except those in short
+	short   int        // the number of these that are too short to be drawn
 	depth   int
 	rails   uint64 // bit i is set if the ancestor at depth i has more siblings below this row
 	last    bool   // no sibling follows
@@ -43,34 +44,41 @@ func shownTags(r row, keys []string) iter.Seq2[string, string] {
 
 // family is a span whose children become rows.
 type family struct {
-	calls   [][]gap.Node
-	leftOut int
+	siblings
 	next    int // index into calls
 	depth   int // of the children
 	rails   uint64
 	service string
 }
 
-// rows returns the rows of a trace's waterfall. If most is positive, they show at most this many
-// spans: those with the most self time on the critical path, then those nearest to the roots. They
-// also show the later waits of these spans.
-func rows(t *gap.Trace, most int) []row {
+// siblings are spans with one parent, or those of one call.
+type siblings struct {
+	calls          [][]gap.Node
+	leftOut, short int
+}
+
+// rows returns the rows of a trace's waterfall. They leave out spans that are shorter than
+// shortest, except failed ones and the ancestors of others. If most is positive, they show at most
+// this many spans: those with the most self time on the critical path, then those nearest to the
+// roots. They also show the later waits of these spans.
+func rows(t *gap.Trace, most int, shortest time.Duration) []row {
 	var all []row
-	shown := choose(t, most)
-	roots, leftOut := calls(t.Roots(), shown)
-	stack := []*family{{calls: roots, leftOut: leftOut}}
+	c := choose(t, most, shortest)
+	roots := &family{}
+	c.add(&roots.siblings, t.Roots())
+	stack := []*family{roots}
 	for len(stack) > 0 {
 		f := stack[len(stack)-1]
 		if f.next == len(f.calls) {
-			if f.leftOut > 0 {
-				all = append(all, row{leftOut: f.leftOut, depth: f.depth, rails: f.rails, last: true})
+			if f.leftOut+f.short > 0 {
+				all = append(all, row{leftOut: f.leftOut, short: f.short, depth: f.depth, rails: f.rails, last: true})
 			}
 			stack = stack[:len(stack)-1]
 			continue
 		}
 		r := row{nodes: f.calls[f.next], depth: f.depth, rails: f.rails}
 		f.next++
-		r.last = f.next == len(f.calls) && f.leftOut == 0
+		r.last = f.next == len(f.calls) && f.leftOut+f.short == 0
 		service := r.nodes[0].Service()
 		if service != f.service || f.depth == 0 {
 			r.service = cmp.Or(service, "?")
@@ -82,42 +90,75 @@ func rows(t *gap.Trace, most int) []row {
 			below.rails |= 1 << f.depth
 		}
 		for _, n := range r.nodes {
-			children, leftOut := calls(n.Children(), shown)
-			below.calls = append(below.calls, children...)
-			below.leftOut += leftOut
+			c.add(&below.siblings, n.Children())
 		}
 		stack = append(stack, below)
 	}
 	return all
 }
 
-// calls groups siblings by call. It also counts the spans that are not shown, including all spans
-// below them.
-func calls(siblings iter.Seq[gap.Node], shown []bool) (calls [][]gap.Node, leftOut int) {
-	for n := range siblings {
+// choice says which spans of a trace are shown, by [gap.Node.Index].
+type choice struct {
+	shown []bool // nil for all
+	long  []bool // those that are not too short to be drawn; nil for all
+}
+
+// add groups spans with one parent by call. It also counts the spans that are not shown, including
+// all spans below them.
+func (c choice) add(to *siblings, spans iter.Seq[gap.Node]) {
+	for n := range spans {
 		if n.Call() != n {
 			continue // it is with its call
 		}
-		frame := slices.AppendSeq([]gap.Node{n}, n.Waits())
-		if shown == nil || shown[n.Index()] {
-			calls = append(calls, frame)
-			continue
-		}
-		for _, span := range frame {
-			if parent, ok := span.Parent(); !ok || parent != n { // the waits of a root are below it
-				leftOut += 1 + span.Descendants()
-			}
+		switch {
+		case c.long != nil && !c.long[n.Index()]:
+			to.short += spansOf(n)
+		case c.shown != nil && !c.shown[n.Index()]:
+			to.leftOut += spansOf(n)
+		default:
+			to.calls = append(to.calls, slices.AppendSeq([]gap.Node{n}, n.Waits()))
 		}
 	}
-	return calls, leftOut
 }
 
-// choose returns which spans are shown, by [gap.Node.Index], or nil for all. It includes the
-// ancestors of each shown span.
-func choose(t *gap.Trace, most int) []bool {
-	if most <= 0 || t.Len() <= most {
-		return nil
+// spansOf returns the number of spans in a row for n, and below it.
+func spansOf(n gap.Node) int {
+	sum := 1 + n.Descendants()
+	for wait := range n.Waits() {
+		if parent, ok := wait.Parent(); !ok || parent != n { // the waits of a root are below it
+			sum += 1 + wait.Descendants()
+		}
 	}
+	return sum
+}
+
+// longSpans returns the spans that are long enough to be drawn, and all their ancestors. It returns
+// their number, too. Failed spans are always drawn.
+func longSpans(t *gap.Trace, shortest time.Duration) (long []bool, count int) {
+	if shortest <= 0 {
+		return nil, t.Len()
+	}
+	long = make([]bool, t.Len())
+	for n := range t.Nodes() {
+		if n.Duration() < shortest && !n.Failed() {
+			continue
+		}
+		for ok := true; ok && !long[n.Call().Index()]; n, ok = n.Parent() {
+			n = n.Call()
+			long[n.Index()] = true
+			count++
+		}
+	}
+	return long, count
+}
+
+// choose returns which spans are shown. It includes the ancestors of each shown span.
+func choose(t *gap.Trace, most int, shortest time.Duration) choice {
+	long, count := longSpans(t, shortest)
+	if most <= 0 || count <= most {
+		return choice{shown: long, long: long}
+	}
+	drawn := func(n gap.Node) bool { return long == nil || long[n.Call().Index()] }
 	type candidate struct {
 		node               gap.Node
 		critical, duration time.Duration // cached, since CriticalTime looks at all children
@@ -133,6 +174,9 @@ func choose(t *gap.Trace, most int) []bool {
 		return cmp.Compare(a.node.Index(), b.node.Index())
 	}}
 	for n := range t.Nodes() {
+		if !drawn(n) {
+			continue
+		}
 		worst.add(candidate{n, n.CriticalTime(), n.Duration()})
 	}
 	shown := make([]bool, t.Len())
@@ -160,12 +204,12 @@ func choose(t *gap.Trace, most int) []bool {
 		return cmp.Compare(a.Index(), b.Index())
 	}}
 	for n := range t.Nodes() {
-		if left > 0 && n.Call() == n && !shown[n.Index()] {
+		if left > 0 && n.Call() == n && !shown[n.Index()] && drawn(n) {
 			nearest.add(n)
 		}
 	}
 	for _, n := range nearest.kept {
 		shown[n.Index()] = true
 	}
-	return shown
+	return choice{shown: shown, long: long}
 }

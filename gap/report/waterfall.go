@@ -90,7 +90,7 @@ func (t *text) waterfall(trace *gap.Trace) {
 	if most == 0 {
 		most = 100
 	}
-	all := rows(trace, most)
+	all := rows(trace, most, 0)
 	labels := make([]string, len(all))
 	for i, r := range all {
 		labels[i] = p.label(r)

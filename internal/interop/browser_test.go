@@ -130,7 +130,7 @@ func serveSite(t *testing.T, all traces) (url string) {
 		r.Add(gap.Build(spans))
 	}
 	var page bytes.Buffer
-	options := report.HTMLOptions{Title: "Traces of a Tuesday", Jaeger: "http://jaeger.example/ui"}
+	options := report.HTMLOptions{Title: "Traces of a Tuesday", Jaeger: "http://jaeger.example/ui", Rows: -1}
 	if err := r.HTML(&page, options); err != nil {
 		t.Fatal(err)
 	}
@@ -224,6 +224,7 @@ func TestPagesDrawGapsInPlace(t *testing.T) {
 	url, ctx := serveSite(t, all), newBrowser(t)
 	for _, width := range []int64{390, 1440} {
 		do(t, ctx, chromedp.EmulateViewport(width, 900), chromedp.Navigate(url))
+		evaluate[bool](t, ctx, `document.querySelectorAll("details").forEach(d => d.open = true), true`)
 		marks := evaluate[[]mark](t, ctx, `[...document.querySelectorAll("[data-gaps]")].map(e => {
 			let at = e.getBoundingClientRect(), all = e.ownerSVGElement.getBoundingClientRect()
 			return {
@@ -322,7 +323,7 @@ func wantGapLink(t *testing.T, ctx context.Context, width int64) {
 	do(t, ctx, chromedp.KeyEvent(kb.Enter))
 	target := evaluate[string](t, ctx, `{
 		let row = document.querySelector(":target"), at = row.getBoundingClientRect()
-		let head = row.closest("table").tHead.getBoundingClientRect()
+		let head = row.closest(".picture").querySelector(".head").getBoundingClientRect()
 		let inView = at.height > 0 && at.top >= head.bottom && at.bottom <= innerHeight
 		inView ? "#" + row.id : JSON.stringify([at, head])
 	}`)
@@ -361,7 +362,7 @@ func TestPagesShowNamesAsText(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(url))
 	slices.Sort(names)
 	for _, selector := range []string{
-		".waterfall th > b", ".waterfall th > a", ".gaps th b", ".gaps th span", ".operations th b",
+		".waterfall .name > b", ".waterfall .name > a", ".gaps th b", ".gaps th span", ".operations th b",
 		".operations tbody th span",
 	} {
 		elements := fmt.Sprintf(`[...document.querySelectorAll(%q)]`, selector)
@@ -389,7 +390,7 @@ func TestPagesWithTenThousandSpans(t *testing.T) {
 				const loadTime = `document.documentElement.getBoundingClientRect(), performance.now()`
 				loadTimes = append(loadTimes, evaluate[float64](t, ctx, loadTime))
 			}
-			rows := evaluate[int](t, ctx, `document.querySelectorAll(".waterfall tbody tr").length`)
+			rows := evaluate[int](t, ctx, `document.querySelectorAll(".waterfall .row").length`)
 			elements := evaluate[int](t, ctx, `document.querySelectorAll("*").length`)
 			t.Logf("loaded and laid out after %.0f ms; %d rows, %d elements", loadTimes, rows, elements)
 			const limit = 20_000 // ms; ten times what it takes, since test machines are shared
@@ -398,7 +399,7 @@ func TestPagesWithTenThousandSpans(t *testing.T) {
 			}
 
 			// The position of a late row depends on rows that have not been laid out.
-			late := evaluate[string](t, ctx, `document.querySelectorAll(".waterfall tbody tr")[8765].id`)
+			late := evaluate[string](t, ctx, `document.querySelectorAll(".waterfall .row")[8765].id`)
 			do(t, ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(url+"#"+late))
 			top := evaluate[float64](t, ctx, `document.querySelector(":target").getBoundingClientRect().top`)
 			saveScreenshot(t, ctx, "late-"+shape)
@@ -412,12 +413,12 @@ func TestPagesWithTenThousandSpans(t *testing.T) {
 // TestPagesAccessibility checks the accessibility tree, from which screen readers read.
 func TestPagesAccessibility(t *testing.T) {
 	all := newTraces(t, "realistic", 120, 40)
-	minimum := map[string]struct{ tables, rowHeaders int }{
-		"report":    {5, 3*40 + 20},
-		"index":     {3, 1},
-		"list":      {3, 3},
-		"trace":     {3, 40},
-		"no traces": {0, 0},
+	minimum := map[string]struct{ tables, rowHeaders, listItems int }{
+		"report":    {2, 20, 3 * 40},
+		"index":     {3, 1, 0},
+		"list":      {3, 3, 0},
+		"trace":     {2, 20, 40},
+		"no traces": {0, 0, 0},
 	}
 	url, ctx := serveSite(t, all), newBrowser(t)
 	for _, width := range []int64{390, 1440} { // narrow pages draw tables as cards, which must stay tables
@@ -427,9 +428,10 @@ func TestPagesAccessibility(t *testing.T) {
 			roles := accessibleRoles(t, ctx, fmt.Sprintf("%s, %d px", name, width))
 			want := minimum[name]
 			if roles["table"] != want.tables || roles["rowheader"] < want.rowHeaders ||
+				roles["listitem"] < want.listItems || roles["image"] < want.listItems ||
 				roles["row"] < roles["rowheader"] || roles["main"] != 1 {
-				t.Errorf("%s, %d px: %v, want 1 main, %d tables, %d row headers or more",
-					name, width, roles, want.tables, want.rowHeaders)
+				t.Errorf("%s, %d px: %v, want 1 main, %d tables, %d row headers, %d list items and images, or more",
+					name, width, roles, want.tables, want.rowHeaders, want.listItems)
 			}
 			if n := evaluate[int](t, ctx, `document.querySelectorAll("h1").length`); n != 1 {
 				t.Errorf("%s has %d headings of level 1, want 1", name, n)
