@@ -197,6 +197,56 @@ func TestPagesFitEveryWidth(t *testing.T) {
 	}
 }
 
+// Paper is as narrow as a phone, but shows tables and waterfalls, not cards.
+func TestPagesOnPaper(t *testing.T) {
+	all := newTraces(t, "realistic", 120, 40)
+	url, ctx := serveSite(t, all), newBrowser(t)
+	call(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+	for name, path := range pagePaths(all) {
+		do(t, ctx, chromedp.EmulateViewport(720, 1000), chromedp.Navigate(url+path))
+		saveScreenshot(t, ctx, name+"-paper")
+		cards := evaluate[int](t, ctx, `
+			[...document.querySelectorAll(".cards tr")].filter(e => getComputedStyle(e).display != "table-row").length`)
+		apart := evaluate[int](t, ctx, `[...document.querySelectorAll(".row")].filter(e => {
+			let name = e.children[0].getBoundingClientRect(), bar = e.children[1].getBoundingClientRect()
+			return name.top != bar.top || bar.left < name.right
+		}).length`)
+		wide := evaluate[int](t, ctx, `document.documentElement.scrollWidth`)
+		if cards > 0 || apart > 0 || wide > 720 {
+			t.Errorf("%s: %d cards, %d rows whose bar is not next to their name, %d px wide", name, cards, apart, wide)
+		}
+	}
+}
+
+// A folded row is opened by the keyboard, and by a link to a row below it.
+func TestPagesFold(t *testing.T) {
+	all := newTraces(t, "realistic", 2000, 0)
+	notCritical := &all[0][1] // nor is what is below it
+	notCritical.References = slices.Clone(notCritical.References)
+	notCritical.References[0].Type = gap.FollowsFrom
+	url, ctx := serveSite(t, all), newBrowser(t)
+	do(t, ctx, chromedp.EmulateViewport(1440, 900), chromedp.Navigate(url))
+	below := evaluate[string](t, ctx, `
+		window.folded = document.querySelector(".waterfall details:not([open])")
+		folded.querySelector("li .row").id`)
+	const open = `folded.offsetHeight > folded.firstChild.offsetHeight`
+	counted := `getComputedStyle(folded.querySelector(".below")).display != "none"`
+	if evaluate[bool](t, ctx, open) || !evaluate[bool](t, ctx, counted) {
+		t.Error("a folded row shows what is below it, or does not count it")
+	}
+	evaluate[bool](t, ctx, `folded.firstChild.focus(), true`)
+	do(t, ctx, chromedp.KeyEvent(kb.Enter))
+	if !evaluate[bool](t, ctx, open) || evaluate[bool](t, ctx, counted) {
+		t.Error("Enter does not open a row")
+	}
+	do(t, ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(url+"#"+below))
+	if top := evaluate[float64](t, ctx, `
+		let target = document.querySelector(":target")
+		target.closest("li").parentElement.closest("details:not([open])") ? -1 : target.getBoundingClientRect().top`); top < 0 || top > 850 {
+		t.Errorf("a link to a folded row leads to %v, want it in view", top)
+	}
+}
+
 // mark is an element that draws one gap or several, with its position in the picture of its row, in
 // pixels.
 type mark struct {
