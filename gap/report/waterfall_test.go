@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,6 +85,37 @@ bookshop: GET             ██████████████████
 `
 	if got := ansi.Strip(draw(t, fork(), report.TextOptions{})); "\n"+got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// stream returns the spans of a handler that reads a streamed answer, and works between two reads.
+func stream() []gap.Span {
+	return []gap.Span{
+		span(1, 0, shop, "server", "GET", 0, 100),
+		span(2, 1, shop, "client", "HTTP GET", 10, 40),
+		wait(3, 2, span(0, 1, shop, "client", "HTTP GET", 60, 90)),
+		span(4, 2, &gap.Process{Service: "supplier"}, "server", "HTTP GET", 20, 80),
+	}
+}
+
+func TestWaterfallIsThinBetweenReads(t *testing.T) {
+	const want = `
+bookshop: GET           ░░░░░█████████████████░░░░░░░░░░█████████████████░░░░░   100.0 ms    40.0 ms
+└ HTTP GET +1                ▒▒▒▒▒▒███████████          ███████████▒▒▒▒▒▒         60.0 ms
+  └ supplier: HTTP GET             ░░░░░░░░░░░┄┄┄┄┄┄┄┄┄┄░░░░░░░░░░░               60.0 ms    60.0 ms
+`
+	got := ansi.Strip(draw(t, stream(), report.TextOptions{}))
+	if _, bars, _ := strings.Cut(got, "self\n"); !strings.HasPrefix("\n"+bars, want) {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	r, _ := gather(report.Options{}, [][]gap.Span{stream()})
+	outlined := all(outlines, renderHTML(t, r, report.HTMLOptions{}))
+	wantOutlined := []string{
+		"M0 0h100v10h-100zM400 0h200v10h-200zM900 0h100v10h-100z", "M100 2h100v6h-100zM800 2h100v6h-100z",
+		"M200 0h200v10h-200zM600 0h200v10h-200z",
+	}
+	if !slices.Equal(outlined, wantOutlined) {
+		t.Errorf("outlines %q, want %q", outlined, wantOutlined)
 	}
 }
 
