@@ -127,15 +127,25 @@ func (t *Trace) findPath(orphans [][]int32) {
 	for i := int32(0); i < int32(len(t.nodes)); i = t.nodes[i].next {
 		t.windows[i] = window{t.nodes[i].start, t.nodes[i].end}
 	}
+	var children []pathChild
+	add := func(c int32, w window) {
+		if n := &t.nodes[c]; w.clip(n.start, n.end).length() > 0 {
+			children = append(children, pathChild{n.end, c, int32(len(children))})
+		}
+	}
 	for _, group := range orphans {
 		all := window{maxTime, minTime}
 		for _, i := range group {
 			all.start, all.end = min(all.start, t.nodes[i].start), max(all.end, t.nodes[i].end)
 			t.windows[i] = window{}
 		}
-		t.walkBack(all, slices.DeleteFunc(group, func(i int32) bool { return t.nodes[i].start == t.nodes[i].end }))
+		children = children[:0]
+		for _, i := range group {
+			add(i, all)
+		}
+		t.walkBack(all, children)
 	}
-	var children []int32
+	var ofFrame []int32
 	for i := int32(0); i < int32(len(t.nodes)); {
 		n, w := &t.nodes[i], t.windows[i]
 		var f *frame
@@ -145,31 +155,27 @@ func (t *Trace) findPath(orphans [][]int32) {
 			}
 			w = f.path
 		}
+		children = children[:0]
 		switch {
 		case w.length() == 0:
 			i = n.next
 			continue
 		case f == nil:
-			children = children[:0]
 			for c := i + 1; c < n.next; c = t.nodes[c].next {
-				if child := &t.nodes[c]; child.is(blocking) && child.start < child.end {
-					children = append(children, c)
+				if t.nodes[c].is(blocking) {
+					add(c, w)
 				}
 			}
 		case f.spans[0] == i:
-			children = t.blockingChildren(f, children[:0])
-			t.sortSiblings(children)
-		default:
-			i++ // a wait, whose children were walked with those of its call
-			continue
-		}
-		children = slices.DeleteFunc(children, func(c int32) bool {
-			return w.clip(t.nodes[c].start, t.nodes[c].end).length() == 0
-		})
+			ofFrame = t.blockingChildren(f, ofFrame[:0])
+			t.sortSiblings(ofFrame)
+			for _, c := range ofFrame {
+				add(c, w)
+			}
+		} // otherwise it is a wait, whose children were walked with those of its call
 		t.walkBack(w, children)
 		i++
 	}
-	t.ends = nil
 	t.findSegments()
 }
 
@@ -194,45 +200,40 @@ func (t *Trace) pathIn(f *frame) (all window) {
 //  2. otherwise a child that is still running, up to this moment;
 //  3. otherwise the parent itself, back to the moment when another child ends.
 //
-// Of several children it takes the first. They must be in the order of [Node.Children].
-func (t *Trace) walkBack(w window, children []int32) {
-	ends := t.ends[:0]
-	for place, c := range children {
-		ends = append(ends, childEnd{t.nodes[c].end, int32(place)})
-	}
-	t.ends = ends
+// Of several children it takes the first.
+func (t *Trace) walkBack(w window, children []pathChild) {
 	// The last to end is last. Of those that end together, the first is last.
-	slices.SortFunc(ends, func(a, b childEnd) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(b.place, a.place))
+	slices.SortFunc(children, func(a, b pathChild) int {
+		return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(b.place, a.place))
 	})
 	// Of the children that end after this moment only the first is needed. Once the path has been
 	// in it, all the others start later than this moment.
-	const nobody = math.MaxInt32
-	running := int32(nobody)
+	running := pathChild{node: none, place: math.MaxInt32}
 	for at := w.end; at > w.start; {
-		for len(ends) > 0 && ends[len(ends)-1].at > at {
-			running = min(running, ends[len(ends)-1].place)
-			ends = ends[:len(ends)-1]
+		for len(children) > 0 && children[len(children)-1].end > at {
+			if c := children[len(children)-1]; c.place < running.place {
+				running = c
+			}
+			children = children[:len(children)-1]
 		}
-		next := running
+		next := running.node
 		switch {
-		case len(ends) > 0 && ends[len(ends)-1].at == at:
-			next = ends[len(ends)-1].place
-		case running != nobody && t.nodes[children[running]].start < at:
-		case len(ends) > 0:
-			at = ends[len(ends)-1].at
+		case len(children) > 0 && children[len(children)-1].end == at:
+			next = children[len(children)-1].node
+		case running.node != none && t.nodes[running.node].start < at:
+		case len(children) > 0:
+			at = children[len(children)-1].end
 			continue
 		default:
 			return
 		}
-		c := children[next]
-		t.windows[c] = window{max(w.start, t.nodes[c].start), at}
-		at = t.windows[c].start
+		t.windows[next] = window{max(w.start, t.nodes[next].start), at}
+		at = t.windows[next].start
 	}
 }
 
-// childEnd says when a child ends, and its place among its siblings.
-type childEnd struct {
-	at    int64
-	place int32
+// pathChild is a child that the path may go on in.
+type pathChild struct {
+	end         int64
+	node, place int32 // the place is in the order of Node.Children
 }

@@ -8,13 +8,18 @@ import (
 )
 
 // Histogram counts durations in buckets, 32 for each power of two. A quantile differs by at most
-// 1.6 % from the exact one, and not at all below 64 ns. A histogram takes at most 15 kB.
+// 1.6 % from the exact one, and not at all below 64 ns or if there are at most eight durations. A
+// histogram takes at most 15 kB.
 type Histogram struct {
+	few      []int64  // the durations, sorted; nil if there are more than a few
 	first    int      // the bucket of counts[0]
 	counts   []uint64 // from the lowest bucket that is not empty to the highest
 	n        uint64
 	min, max int64 // exact
 }
+
+// aFew is how many durations a histogram keeps exactly. Most positions of gaps have no more.
+const aFew = 8
 
 // Quantile returns the duration that a part q of the counted durations does not exceed: the median
 // for 0.5. For 0 or less it returns the shortest, for 1 or more the longest; both are exact. It
@@ -26,7 +31,9 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	switch rank := math.Ceil(q * float64(h.n)); {
 	case rank >= float64(h.n):
 		return time.Duration(h.max)
-	case rank > 1: // false for NaN
+	case rank > 1 && h.few != nil: // false for NaN
+		return time.Duration(h.few[int(rank)-1])
+	case rank > 1:
 		left := uint64(rank)
 		for i, count := range h.counts {
 			if left <= count {
@@ -40,9 +47,43 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 
 // add counts a duration, which must not be negative.
 func (h *Histogram) add(d int64) {
+	if h.n < aFew {
+		h.addFew(d)
+		return
+	}
+	h.spread()
+	h.count(d)
+}
+
+// addFew adds to few.
+func (h *Histogram) addFew(d int64) {
+	if h.n == 0 {
+		h.few = make([]int64, 0, aFew)
+		h.min, h.max = d, d
+	}
+	i, _ := slices.BinarySearch(h.few, d)
+	h.few = slices.Insert(h.few, i, d)
+	h.n++
+	h.min, h.max = min(h.min, d), max(h.max, d)
+}
+
+// spread moves the durations from few to the buckets.
+func (h *Histogram) spread() {
+	few := h.few
+	if few == nil {
+		return
+	}
+	*h = Histogram{}
+	for _, d := range few {
+		h.count(d)
+	}
+}
+
+// count counts a duration in its bucket.
+func (h *Histogram) count(d int64) {
 	i := bucket(d) - h.first
 	if h.n == 0 || i < 0 || i >= len(h.counts) {
-		h.merge(&Histogram{first: bucket(d), counts: []uint64{1}, n: 1, min: d, max: d})
+		h.mergeCounts(&Histogram{first: bucket(d), counts: []uint64{1}, n: 1, min: d, max: d})
 		return
 	}
 	h.counts[i]++
@@ -51,9 +92,25 @@ func (h *Histogram) add(d int64) {
 }
 
 func (h *Histogram) merge(other *Histogram) {
-	if other.n == 0 {
+	switch {
+	case other.n == 0:
 		return
+	case h.n+other.n > aFew:
+		h.spread()
+		if other.few == nil {
+			h.mergeCounts(other)
+		}
+		for _, d := range other.few {
+			h.count(d)
+		}
+	default:
+		for _, d := range other.few {
+			h.addFew(d)
+		}
 	}
+}
+
+func (h *Histogram) mergeCounts(other *Histogram) {
 	if h.n == 0 {
 		h.first, h.min, h.max = other.first, other.min, other.max
 	}
@@ -73,7 +130,7 @@ func (h *Histogram) merge(other *Histogram) {
 }
 
 func (h Histogram) clone() Histogram {
-	h.counts = slices.Clone(h.counts)
+	h.few, h.counts = slices.Clone(h.few), slices.Clone(h.counts)
 	return h
 }
 

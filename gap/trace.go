@@ -21,8 +21,7 @@ type Trace struct {
 	services   []string
 	operations []operationKey // by node.operation
 	start, end int64
-	incomplete bool       // the parent of a span is missing
-	ends       []childEnd // used by walkBack
+	incomplete bool // the parent of a span is missing
 }
 
 // operationKey identifies an operation of a service.
