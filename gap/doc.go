@@ -11,11 +11,13 @@
 //	handler  |-------------------------------|
 //	  query       |------|
 //	  get                    |-----|
-//	gaps     [----]      [---]     [---------]
+//	gaps     [---]        [-]       [--------]
+//
+// A column of a picture is a moment.
 //
 // A child blocks its parent if all of these hold:
 //
-//   - It names the parent by a ChildOf reference. It may have FollowsFrom references, too.
+//   - It names the parent by a [ChildOf] reference. It may have [FollowsFrom] references, too.
 //   - It is not a consumer whose parent is a producer.
 //   - It starts before its parent ends. One that starts later is [Node.Detached].
 //
@@ -27,13 +29,13 @@
 // A span that has only FollowsFrom references is a child of the first span that they name, so that
 // it can be drawn. It does not block.
 //
-// The self time of a span is the sum of its gaps, and zero for a client span, see [Node.SelfTime].
+// The self time of a span is the sum of its gaps. It is zero for a client span, see Classes below.
 //
 // # Calls and their waits
 //
 // The wrappers of this module record a call as one span. If reading the call's result blocks again,
-// each such later wait is a span, too. The call and its later waits have one frame, from the start
-// of the call to the end of its last wait. A server that streams its answer works in all of it:
+// each such later wait is a span, too. The frame of the call is the time from its start to the end
+// of its last wait. A server that streams its answer works in all of it:
 //
 //	handler       |------------------------------|
 //	  get           |----|
@@ -43,22 +45,23 @@
 //	gaps          []      []        []       [---]  of the handler
 //	                []                    [-]       of get and its waits
 //
-// The frame takes the place of the parent in the rules above, for the children of all its spans:
+// The call and its waits are the spans of the frame. Any other span is a frame of its own. In the
+// rules above, the frame takes the place of the parent:
 //
-//   - A child blocks all spans of the frame if it starts before the frame ends, and outlives them
-//     if it ends after the frame does. One that starts later is detached.
-//   - A gap of a span is a maximal interval that none of the frame's blocking children covers.
+//   - A child of any span of the frame blocks all of them if it starts before the frame ends. It
+//     outlives them if it ends after the frame. A child that starts later is detached.
+//   - A gap of a span is a maximal interval that no blocking child of any span of its frame covers.
 //
 // A span is a later wait of a call if all of these hold:
 //
 //   - It has a FollowsFrom reference to the call, and its operation is that of the call plus "
 //     wait".
-//   - Both are children, by ChildOf, of the same span, which may be missing. If the call has no
-//     parent, and names none that is missing, the wait has only FollowsFrom references, and is a
-//     child of the call.
+//   - It names the same parent as the call by ChildOf. The trace may lack this parent. If the call
+//     names no parent, the wait has only FollowsFrom references, and is a child of the call.
 //   - The call is not a later wait itself.
 //   - It starts after the start of the call, and not before the call and its earlier waits have
-//     ended. Those that do not are passed over, in the order of [Node.Children].
+//     ended. Of two such spans that overlap, only the first in the order of [Node.Children] is a
+//     wait.
 //
 // # Classes
 //
@@ -76,46 +79,49 @@
 // # Joined time
 //
 // To record fewer spans, a wrapper joins waits that are close together into one span. That span
-// also covers the parent's work between the waits. The wrapper adds up this work, the joined time,
-// in the tag wait.joined_us of the call's span. Build gives it back to the parent as one more [Gap]
-// for each such call, for which [Gap.Joined] is true. Where in the call's spans the work lies is
-// unknown. A joined gap is never longer than what the spans of its call cover of the parent, or of
-// the parent's frame. All joined gaps of a parent together are never longer than what the spans of
-// all these calls cover.
+// also covers the parent's work between the waits. This work is the joined time. The wrapper adds
+// it up in the tag wait.joined_us of the call's span, and Build gives it back to the parent: the
+// parent has one more [Gap] for each such call, for which [Gap.Joined] is true.
+//
+// Where in the call's spans the work lies is unknown. A joined gap is at most as long as what these
+// spans cover of the parent's frame. All joined gaps of a parent together are at most as long as
+// what the spans of all these calls cover of it.
 //
 // # Where a gap is
 //
 // [Gap.After] is the blocking child that ends where the gap starts, and [Gap.Before] the one that
 // starts where the gap ends. Of several children they are the first, in the order of
-// [Node.Children]. A later wait counts as its call. So a gap is found again in other traces, see
-// [Gap.Position].
+// [Node.Children]. A later wait counts as its call. The operations of these two spans identify the
+// same place in other traces, see [Gap.Position].
 //
 // # The critical path
 //
 // The critical path is what kept the root from ending sooner:
 //
 //	root  |-----------------------------|
-//	  a        |-----------|
-//	  b               |--------|
+//	  a         |----------|
+//	  b                |-------|
 //	  c           |--|
 //	path  [root][  a  ][   b   ][ root  ]
 //
-// [Trace.CriticalPath] yields its segments, the intervals in brackets. It walks back from the
-// root's end. At each moment the path goes on in the child that ends then, otherwise in a child
-// that is still running, otherwise in the span itself. Of several such children it takes the first
-// in the order of [Node.Children]. Only blocking children count. The segments of a root add up to
-// its duration, and each lies inside a gap of its span. [Gap.CriticalTime] is the part of a gap on
-// the path; [Worst] ranks gaps by it.
+// [Trace.CriticalPath] yields its segments, the intervals in brackets. It is found by walking back
+// from the root's end. At each moment it goes back into a child that ends at this moment, otherwise
+// into a child that is running, otherwise it stays in the span itself. Of several such children it
+// takes the first in the order of [Node.Children]. Only blocking children count.
 //
-// A call and its later waits are walked as if they were one span, from the first moment in which
-// the path is in one of them to the last. What lies between them is left out in the end, since then
-// the path is elsewhere:
+// The segments of a root add up to its duration, and each lies inside a gap of its span.
+// [Gap.CriticalTime] is the part of a gap on the path; [Worst] ranks gaps by it.
 //
-//	handler       |------------------------------|
-//	  get           |----|
-//	  get wait              |------|  |-----|
-//	    server        |------------------|
-//	path          hhggsssshhsssssssshhsssswwwhhhhh  h handler, g get, s server, w get wait
+// A call and its later waits are walked as one span: from the first moment in which the path is in
+// one of them to the last. Between two of them the path is elsewhere, so this time is then taken
+// from the spans below the call. In this picture the path is in the span with the letter h, g, w or
+// s:
+//
+//	handler   h   |------------------------------|
+//	  get       g   |----|
+//	  get wait  w           |------|  |-----|
+//	    server  s     |------------------|
+//	path          hhggsssshhsssssssshhsssswwwhhhhh
 //
 // Roots that name the same missing parent share one path, as if they were its children. So each of
 // them may be on it only in part, or not at all.
@@ -127,31 +133,36 @@
 //
 // # Clocks
 //
-// Two machines have two clocks. Build moves a child whose clock differs from that of its parent, if
-// the child
+// Two machines have two clocks. Build corrects the clock of a child that does not share it with its
+// parent, in two cases:
 //
-//   - starts before its parent's frame, or
-//   - is the server of a client, and starts when the frame has ended, or later.
+//   - The child starts before its parent's frame.
+//   - It is the server of a client, and does not start before the frame ends.
 //
 // It moves by the smallest shift that puts it inside: to the start of the frame, or so that it ends
-// with the frame. A child that does not fit starts with the frame. Children of a moved span that
-// share its clock move with it, and so on. [Node.Moved] names the amount, and a warning does. A
-// child that starts inside the frame is never moved: it may well have ended later. [WithMaxSkew]
-// bounds the correction or turns it off. Nothing is moved if Jaeger has corrected the clocks
-// already.
+// with the frame. A child that does not fit starts with the frame. Its own children that share its
+// clock move with it, and so on.
+//
+// A child that starts inside the frame is never moved: it may well have ended later. Nor is one
+// that its parent does not wait for: one that has only FollowsFrom references, or is a consumer of
+// a producer.
+//
+// [Node.Moved] returns how far a span was moved. A warning names the span at which a correction
+// begins. [WithMaxSkew] bounds the correction or turns it off. Nothing is moved if Jaeger has
+// corrected the clocks already.
 //
 // # Times
 //
 // Times are integer nanoseconds and intervals are half-open. A child that ends where the next one
 // starts leaves no gap. A child that starts where its parent ends is detached, unless its length is
-// zero. A negative duration counts as zero. A span of zero length has no uncovered interval.
+// zero. A negative duration counts as zero. A span of zero length has no gap, except joined time.
 //
 // # Broken traces
 //
 // Build accepts any input. A [Warning] says what it repaired or dropped:
 //
 //   - A span whose parent is missing becomes a root, and is [Node.Incomplete].
-//   - If references form a cycle, the span of it that starts first becomes a root.
+//   - If references form a cycle, the span of the cycle that starts first becomes a root.
 //   - A duplicate is dropped.
 //
 // A client and a server span with the same id, as Zipkin records them, become parent and child
