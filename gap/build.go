@@ -7,10 +7,11 @@ package gap
 //   - Spans of several traces: Build keeps the trace with the most spans. If two have equally many,
 //     it keeps the one with the lower id.
 //   - Halves of ids: a trace id of 64 bits is the same as one of 128 bits whose right half it is.
-//     If several ids have this half, it is the id of another trace.
+//     If several ids of 128 bits have the same right half, the id of 64 bits is that of another
+//     trace.
 //   - Parents: a span's parent is the first span of the trace that it names by ChildOf. If the
-//     trace has none of these, it is the first that it names by FollowsFrom. If that one names the
-//     same missing parent by ChildOf, both are roots.
+//     trace has none of these, it is the first that it names by FollowsFrom. But if that span and
+//     this one name the same missing parent by ChildOf, both are roots.
 //   - Duplicates: of several identical spans, one is kept.
 //   - Shared ids: a client and a server span with the same id, as Zipkin records them, become
 //     parent and child. A third span that names this id as its parent is a child of the client if

@@ -33,7 +33,7 @@ func (t *Trace) CriticalPath() iter.Seq[Segment] {
 			at = max(at, to)
 			return start >= to || yield(Segment{Node{t, on}, t.nodes[on].class, moment(start), moment(to)})
 		}
-		leave := func(to int32) bool { // from on up to one of its ancestors, or to itself
+		leave := func(to int32) bool { // moves up from node on to node to, an ancestor or itself
 			for on != to {
 				if !advance(t.windows[on].end) {
 					return false
@@ -44,7 +44,7 @@ func (t *Trace) CriticalPath() iter.Seq[Segment] {
 		}
 		for i := int32(0); i < int32(len(t.nodes)); {
 			n, w := &t.nodes[i], t.windows[i]
-			if w.length() == 0 { // then so are those of all nodes below it, if it is in no frame
+			if w.length() == 0 { // if it is in a frame, what is below it is yielded with its other spans
 				i = n.next
 				continue
 			}
@@ -108,20 +108,20 @@ func (w window) clip(start, end int64) window {
 	return window{start, max(start, min(end, w.end))}
 }
 
-// findPath finds the window of every node, parents first. In its window, the path is in the node's
-// children, one after the other, and in the node itself during its gaps:
+// findPath finds the window of every node, parents first. In a node's window the path is in the
+// node's children, one after the other, and in the node itself during its gaps:
 //
 //	root  |-----------------------------|
-//	  a        |-----------|
-//	  b               |--------|
-//	  c           |--|                     window
+//	  a         |----------|
+//	  b                |-------|
+//	  c           |--|                     windows:
 //	root  [=============================]  all of it
-//	  a        [=====]                     until b starts
-//	  b               [========]           until it ends
-//	  c                                    empty: the path is in a meanwhile
+//	  a         [=====]                    until b starts
+//	  b                [=======]           all of it
+//	  c                                    empty, since the path is in a
 //
-// A frame is walked like one span, see the package comment. Then windows of its children reach into
-// the time between its spans, which findSegments leaves out.
+// A frame is walked like one span, see the package comment. The windows of its children may then
+// reach into the time between its spans. findSegments takes this time from them.
 func (t *Trace) findPath(orphans [][]int32) {
 	t.windows = make([]window, len(t.nodes))
 	for i := int32(0); i < int32(len(t.nodes)); i = t.nodes[i].next {
@@ -179,8 +179,8 @@ func (t *Trace) findPath(orphans [][]int32) {
 	t.findSegments()
 }
 
-// pathIn returns the time from the first moment in which the critical path is in one of the frame's
-// spans to the last.
+// pathIn returns frame.path: from the first moment in which the critical path is in one of the
+// frame's spans to the last.
 func (t *Trace) pathIn(f *frame) (all window) {
 	for _, i := range f.spans {
 		if w := t.windows[i]; w.length() > 0 {
@@ -193,21 +193,22 @@ func (t *Trace) pathIn(f *frame) (all window) {
 	return all
 }
 
-// walkBack gives children their windows, walking from the end of their parent's window to its
-// start. At any moment the path goes on in
+// walkBack finds the windows of children. It walks from the end of their parent's window w back to
+// its start. At each moment the walk goes back into
 //
 //  1. the child that ends at this moment, since the parent went on after it;
-//  2. otherwise a child that is still running, up to this moment;
-//  3. otherwise the parent itself, back to the moment when another child ends.
+//  2. otherwise a child that is running at this moment, and would end later;
+//  3. otherwise the parent itself, back to the moment at which another child ends.
 //
 // Of several children it takes the first.
 func (t *Trace) walkBack(w window, children []pathChild) {
-	// The last to end is last. Of those that end together, the first is last.
+	// Sorted by end. Of those that end together, the first child is last, so that it is taken
+	// first.
 	slices.SortFunc(children, func(a, b pathChild) int {
 		return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(b.place, a.place))
 	})
-	// Of the children that end after this moment only the first is needed. Once the path has been
-	// in it, all the others start later than this moment.
+	// Of the children that end after this moment, only the first is needed, which starts first.
+	// Once the walk is at its start, all the others start later.
 	running := pathChild{node: none, place: math.MaxInt32}
 	for at := w.end; at > w.start; {
 		for len(children) > 0 && children[len(children)-1].end > at {
@@ -232,8 +233,8 @@ func (t *Trace) walkBack(w window, children []pathChild) {
 	}
 }
 
-// pathChild is a child that the path may go on in.
+// pathChild is a child that the path may go on in, with its place in the order of [Node.Children].
 type pathChild struct {
 	end         int64
-	node, place int32 // the place is in the order of Node.Children
+	node, place int32
 }

@@ -6,30 +6,30 @@ import (
 	"strings"
 )
 
-// waitSuffix ends the operation of a later wait. What is before it is the call's operation.
+// waitSuffix ends the operation of a later wait. The rest is the call's operation.
 const waitSuffix = " wait"
 
-// frame is a call with its later waits, see the package comment. Most calls have no wait that has
-// children, so their frames are empty.
+// frame is a call with its later waits, see the package comment. A call without later waits has
+// none: its node serves as its frame.
 type frame struct {
 	spans   []int32 // the call, then its waits in the order of their starts; they do not overlap
 	end     int64   // of the last span
-	profile []edge  // what the blocking children of all spans cover
-	path    window  // from the first moment in which the critical path is in a span to the last
+	profile []edge  // how many blocking children of the spans run, and when
+	path    window  // from the first moment in which the critical path is in one of the spans to the last
 	first   int     // Trace.segments[first:last] are those in the spans and below them
 	last    int
 }
 
-// edge is a moment in which children of a frame start or end.
+// edge is a moment at which children of a frame start or end.
 type edge struct {
 	at             int64
 	running        int64 // how many children run from now to the next edge
-	ended, started int32 // the first of the children that do so now, or none
+	ended, started int32 // the first of the children that end now, and of those that start; or none
 }
 
-// findFrames finds the frames of calls that have one of these siblings as a wait. It looks for
-// waits that are children of their call, which is a root, or for waits that are its siblings. Those
-// must have their final times.
+// findFrames finds which of these siblings are later waits, and adds them to the frames of their
+// calls. If belowCall is set, it looks for waits that are children of their call, which is a root.
+// Otherwise it looks for siblings of their call, which must have their final times.
 func (b *builder) findFrames(siblings []int32, belowCall bool) {
 	var waits []int32
 	for _, i := range siblings {
@@ -41,7 +41,7 @@ func (b *builder) findFrames(siblings []int32, belowCall bool) {
 		return
 	}
 	b.sortSiblings(waits, nil)
-	// Shorter names first, so that it is known whether a call is a wait itself.
+	// A call's name is shorter than that of its waits, so it is known whether the call is a wait.
 	slices.SortStableFunc(waits, func(i, j int32) int {
 		return cmp.Compare(len(b.nodes[i].span.Operation), len(b.nodes[j].span.Operation))
 	})
@@ -91,8 +91,9 @@ func (b *builder) callOf(i int32) int32 {
 	return none
 }
 
-// sameParent reports whether a call and a node that may be its wait have the same parent, be it
-// missing, or both none. A wait of a call without a parent is drawn below the call.
+// sameParent reports whether a node, by its parent, may be a wait of the call. Both must name the
+// same parent, which may be missing. If the call names none, the wait must be its child, but only
+// by FollowsFrom.
 func (b *builder) sameParent(call, wait int32) bool {
 	c, w := &b.nodes[call], &b.nodes[wait]
 	switch parent := b.parents[call]; {
@@ -104,7 +105,8 @@ func (b *builder) sameParent(call, wait int32) bool {
 	return b.parents[wait] == call && !w.is(childOf) && b.lost[wait] == 0
 }
 
-// bounds returns the frame of a node: that of its call, or the node itself.
+// bounds returns when the frame of a node starts and ends. A node that is not framed is its own
+// frame.
 func (b *builder) bounds(i int32) window {
 	if n := &b.nodes[i]; !n.is(framed) {
 		return window{n.start, n.end}
@@ -130,10 +132,11 @@ func (b *builder) placeFrames(t *Trace) {
 	}
 }
 
-// frame returns the frame of a node that is framed.
+// frame returns the frame of a framed node.
 func (t *Trace) frame(i int32) *frame { return &t.frames[t.frameOf[i]] }
 
-// bounds returns the frame of a node: that of its call, or the node itself.
+// bounds returns when the frame of a node starts and ends. A node that is not framed is its own
+// frame.
 func (t *Trace) bounds(i int32) window {
 	if n := &t.nodes[i]; !n.is(framed) {
 		return window{n.start, n.end}
@@ -150,7 +153,8 @@ func (t *Trace) call(i int32) int32 {
 	return t.frame(i).spans[0]
 }
 
-// blockingChildren appends the children that cover part of any span of the frame to children.
+// blockingChildren appends to children the blocking children of all spans of the frame, except
+// those of zero length.
 func (t *Trace) blockingChildren(f *frame, children []int32) []int32 {
 	for _, i := range f.spans {
 		for c := i + 1; c < t.nodes[i].next; c = t.nodes[c].next {
@@ -162,7 +166,7 @@ func (t *Trace) blockingChildren(f *frame, children []int32) []int32 {
 	return children
 }
 
-// sortSiblings sorts the children of a frame as those of one span are.
+// sortSiblings sorts the children of a frame like those of one span.
 func (t *Trace) sortSiblings(children []int32) {
 	slices.SortFunc(children, func(a, b int32) int {
 		n, m := &t.nodes[a], &t.nodes[b]
@@ -172,7 +176,7 @@ func (t *Trace) sortSiblings(children []int32) {
 	})
 }
 
-// profileFrames finds out what the children of each frame cover.
+// profileFrames finds how many children of each frame run, and when.
 func (t *Trace) profileFrames() {
 	var children, byEnd []int32
 	for i := range t.frames {
@@ -205,8 +209,9 @@ func (t *Trace) profileFrames() {
 	}
 }
 
-// during yields how many children run in each part of start to end, with the first of the children
-// that end where the part starts, and of those that start where it ends, or none.
+// during divides the interval from start to end at the frame's edges. For each part it yields how
+// many children run, the first child that ends where the part starts, and the first that starts
+// where it ends. Either may be none.
 func (f *frame) during(start, end int64, yield func(part window, running int64, ended, started int32) bool) bool {
 	next, found := slices.BinarySearchFunc(f.profile, start, func(e edge, at int64) int { return cmp.Compare(e.at, at) })
 	part, running, ended := window{start: start}, int64(0), int32(none)

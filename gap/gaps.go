@@ -17,18 +17,18 @@ type Gap struct {
 	Call       Node          // the call that covers joined time; the zero Node for any other gap
 
 	// After is the blocking child that ends where the gap starts, and Before the one that starts
-	// where the gap ends. A later wait counts as its call. Either is the zero Node if the gap starts
-	// or ends with its span. For joined time both are.
+	// where the gap ends. A later wait counts as its call. The zero Node stands for no such child:
+	// the gap starts or ends with its span. For joined time both are the zero Node.
 	After, Before Node
 
 	// CriticalTime is the part of Time on the critical path. For joined time it is an estimate: in
-	// proportion to the time that the critical path spends in the call's spans.
+	// proportion to the time that the critical path spends in the call's spans and below them.
 	CriticalTime time.Duration
 }
 
 // Joined reports whether the gap is joined time: work of the span between waits that were joined.
-// The work takes Time, and lies somewhere from Start to End. This is the frame of [Gap.Call], as
-// far as it lies inside that of Node.
+// Start and End are then those of the frame of [Gap.Call], as far as it lies inside the frame of
+// Node. The work takes Time, and lies somewhere between them.
 func (g Gap) Joined() bool { return g.Call != Node{} }
 
 // Gaps returns the gaps of all spans whose Time is at least atLeast, or all gaps if that is zero or
@@ -46,9 +46,9 @@ func (t *Trace) Gaps(atLeast time.Duration) iter.Seq[Gap] {
 // Gaps returns the gaps of this span whose Time is at least atLeast, or all of them if that is zero
 // or negative. It includes wire and remote gaps, which SelfTime leaves out.
 //
-// The uncovered intervals are ordered by time, and do not overlap or touch. Together with what
-// blocking children cover, they add up to the span. A joined gap comes next to the one at which its
-// call starts.
+// The gaps are ordered by time. Except for joined time they do not overlap or touch, and add up to
+// the span together with what blocking children cover. A joined gap follows the last gap before the
+// start of its call.
 func (n Node) Gaps(atLeast time.Duration) iter.Seq[Gap] {
 	return func(yield func(Gap) bool) { n.trace.gaps(n.i, atLeast, yield) }
 }

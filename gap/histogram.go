@@ -21,9 +21,9 @@ type Histogram struct {
 // aFew is how many durations a histogram keeps exactly. Most positions of gaps have no more.
 const aFew = 8
 
-// Quantile returns the duration that a part q of the counted durations does not exceed: the median
-// for 0.5. For 0 or less it returns the shortest, for 1 or more the longest; both are exact. It
-// returns zero if nothing was counted.
+// Quantile returns the duration that a part q of the counted durations does not exceed. The median
+// is that for 0.5. For 0 or less it returns the shortest, for 1 or more the longest; both are
+// exact. It returns zero if nothing was counted.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	if h.n == 0 {
 		return 0

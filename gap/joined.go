@@ -13,21 +13,21 @@ import (
 	"time"
 )
 
-// joinedTag is the tag of a call whose waits were joined. Its value is the joined time, the work of
-// the parent that the joined span covers:
+// joinedTag is the tag of a call whose waits were joined. Its value is the joined time: the
+// parent's work between these waits, which the recorded spans cover:
 //
 //	parent    |--------------------------------|
 //	waits        |----|  |----|      |----|
 //	recorded     |------------|      |----|       joined time: between the first two waits
-//	gaps      [--]            [------]    [----]  and one more Gap for the joined time
+//	gaps      [-]              [----]      [---]  and one more Gap, for the joined time
 const joinedTag = "wait.joined_us"
 
-// joinedCall is a call with joined time: its span and the later waits that FollowsFrom it.
+// joinedCall is a call with joined time. Its spans are the call's and those of its later waits.
 type joinedCall struct {
 	node   int32
-	work   int64 // ns: what the tag says; settleJoined lowers it to what is possible
-	cover  cover // what these spans cover of the parent's frame
-	onPath int64 // ns that the critical path spends in these spans
+	work   int64 // joined time in ns: what the tag says, until settleJoined bounds it
+	cover  cover // what its spans cover of the parent's frame
+	onPath int64 // ns that the critical path spends in its spans and below them
 }
 
 // cover measures the union of intervals that are added in the order of their starts.
@@ -44,7 +44,7 @@ func (c *cover) add(start, end int64) {
 }
 
 // critical returns how much of the work counts as on the critical path. Where the work lies is
-// unknown, so the part is in proportion to that of the spans that cover it.
+// unknown, so it is the same part as of what the spans cover.
 func (c *joinedCall) critical() int64 {
 	if c.work == 0 {
 		return 0
@@ -54,7 +54,7 @@ func (c *joinedCall) critical() int64 {
 	return int64(part)
 }
 
-// joinedCall returns the entry of a node that joins.
+// joinedCall returns the entry of a call that has joined time.
 func (t *Trace) joinedCall(node int32) *joinedCall {
 	i, _ := slices.BinarySearchFunc(t.joined, node, func(c joinedCall, node int32) int {
 		return cmp.Compare(c.node, node)
@@ -62,8 +62,8 @@ func (t *Trace) joinedCall(node int32) *joinedCall {
 	return &t.joined[i]
 }
 
-// settleJoined bounds the joined time of each call by what its spans cover of the parent. It bounds
-// that of all calls of a parent by what all their spans cover.
+// settleJoined bounds the joined time of each call by what its spans cover of the parent's frame.
+// It bounds that of all calls of a parent by what the spans of all cover.
 func (b *builder) settleJoined(t *Trace) {
 	for _, c := range b.joined {
 		c.node = b.places[c.node]
@@ -92,8 +92,8 @@ func (b *builder) settleJoined(t *Trace) {
 	}
 }
 
-// coverJoined measures what the spans of each call with joined time cover of their parent. It
-// returns for each parent what all of them cover together.
+// coverJoined measures what the spans of each call with joined time cover of their parent's frame.
+// It returns what those of all such calls cover, by parent.
 func (b *builder) coverJoined(t *Trace) map[int32]cover {
 	byParent := make(map[int32]cover)
 	onPath := t.timesOnPath()

@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// Position says where in its span a gap is, in a way that finds the same place in other traces: by
-// the operations of its neighbours.
+// Position says where in its span a gap is, by the operations before and after it. It finds the
+// same place in other traces.
 type Position struct {
 	After, Before  string // the operations of [Gap.After] and [Gap.Before]
-	AtStart, AtEnd bool   // there is no such neighbour: the gap starts or ends with its span
-	Joined         bool   // the gap is joined time, somewhere in a call whose operation is Within
-	Within         string
+	AtStart, AtEnd bool   // the gap starts or ends with its span, so After or Before is empty
+	Joined         bool   // the gap is joined time, so only Within says where it is
+	Within         string // the operation of [Gap.Call]
 }
 
 // String returns the position in words: "after get, before set", "before get" at the start of the
-// span, "after set" at its end, "all of it" for a whole span, or "within get".
+// span, "after set" at its end, "all of it" for a whole span, or "within get" for joined time.
 func (p Position) String() string {
 	switch {
 	case p.Joined:
@@ -59,7 +59,7 @@ type GapGroup struct {
 	Time               time.Duration // sum of [Gap.Time]
 	CriticalTime       time.Duration // sum of [Gap.CriticalTime]
 	Times              Histogram     // of [Gap.Time]
-	Worst              GapRef        // the gap with the most CriticalTime, then the most Time
+	Worst              GapRef        // the gap with the most CriticalTime, of equals that with the most Time
 }
 
 // GapRef identifies a gap in any trace that was added to a [Summary].
@@ -73,7 +73,7 @@ type GapRef struct {
 }
 
 // Gaps returns the gaps by operation, class and position, ordered by CriticalTime, the most first.
-// Ties are ordered by Time, by Count, then by what the group has in common.
+// Ties are ordered by Time, by Count, then by what the gaps of a group have in common.
 func (s *Summary) Gaps() iter.Seq[GapGroup] {
 	return func(yield func(GapGroup) bool) {
 		var all []GapGroup
@@ -123,14 +123,15 @@ func compareBools(a, b bool) int {
 	return +1
 }
 
-// gapKey tells the gaps of an operation apart. It is a Position in numbers, see Summary.numbers.
+// gapKey is what the gaps of a group have in common, besides their operation. Names are numbers,
+// see Summary.numbers.
 type gapKey struct {
-	after, before uint32 // zero at the start and the end; joined time has its call in both
+	after, before uint32 // zero for AtStart and AtEnd; both are the call's for joined time
 	class         Class
 	joined        bool
 }
 
-// gapSum is a GapGroup, except for what its gapKey says.
+// gapSum is a GapGroup without what its gapKey and operation say.
 type gapSum struct {
 	count, time, critical int64
 	times                 Histogram
@@ -152,8 +153,8 @@ func (r rawGapRef) export() GapRef {
 	}
 }
 
-// worse reports whether r takes the place of other. Of gaps that are equally bad, the one with the
-// lowest ids does.
+// worse reports whether r is the worse gap. Equally bad gaps are ordered by the other fields, so
+// that the order of traces makes no difference.
 func (r *rawGapRef) worse(other *rawGapRef) bool {
 	switch {
 	case r.critical != other.critical:
@@ -166,13 +167,13 @@ func (r *rawGapRef) worse(other *rawGapRef) bool {
 		return r.start < other.start
 	case r.span != other.span:
 		return r.span < other.span
-	case r.at != other.at: // a part of the same trace
+	case r.at != other.at: // the traces are parts of one, and start at different times
 		return r.at < other.at
 	}
 	return r.incomplete && !other.incomplete
 }
 
-// addGaps adds gaps to an operation. If there are several, worst is the worst of them.
+// addGaps adds gaps with this key to an operation. The worst of them is worst.
 func (o *operation) addGaps(key gapKey, count, time, critical int64, worst *rawGapRef) *gapSum {
 	g := o.last
 	if g == nil || key != o.lastKey {
@@ -208,7 +209,7 @@ func (s *Summary) position(key gapKey) Position {
 	return Position{name(key.after), name(key.before), key.after == 0, key.before == 0, false, ""}
 }
 
-// mergeGaps adds the gaps of an operation of another Summary.
+// mergeGaps adds to o the gaps of the same operation in another Summary.
 func (s *Summary) mergeGaps(o *operation, other *Summary, from *operation) {
 	for key, g := range from.gaps {
 		if key.after != 0 {

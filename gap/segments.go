@@ -6,15 +6,16 @@ import (
 	"slices"
 )
 
-// segment is one interval of the critical path. Only those in and below a frame are kept, if the
-// path is in a child of one of its spans during another span. All others follow from the windows.
+// segment is one interval of the critical path. Most segments follow from the windows, see
+// [Trace.CriticalPath]. Kept are those in and below a frame if the path is in a child of one of its
+// spans while another of them is blocked.
 type segment struct {
 	node       int32
 	next       int32 // the next segment of the same node, or none
 	start, end int64
 }
 
-// segmentsFrom returns the segments that start in the window of a frame's span i.
+// segmentsFrom returns the segments that start in the window w of span i, which is in a frame.
 func (t *Trace) segmentsFrom(i int32, w window) []segment {
 	f := t.frame(i)
 	all := t.segments[f.first:f.last]
@@ -30,7 +31,7 @@ func (t *Trace) timesOnPath() func(i int32) int64 {
 	if t.segments == nil {
 		return func(i int32) int64 { return t.windows[i].length() }
 	}
-	before := make([]int64, len(t.nodes)+1) // the time in the segments of all nodes before this one
+	before := make([]int64, len(t.nodes)+1) // by node: the length of the segments of all nodes before it
 	for _, s := range t.segments {
 		before[s.node+1] += s.end - s.start
 	}
@@ -48,7 +49,7 @@ func (t *Trace) timesOnPath() func(i int32) int64 {
 // findSegments finds the segments of all frames that need them, the outermost first.
 func (t *Trace) findSegments() {
 	var children []int32
-	elsewhere := func(i int32) bool { // the path is in node i while it is not in the node's parent
+	elsewhere := func(i int32) bool { // the path is in node i outside the window of the node's parent
 		w, parent := t.windows[i], t.windows[t.nodes[i].parent]
 		return w.length() > 0 && (w.start < parent.start || w.end > parent.end)
 	}
@@ -74,7 +75,7 @@ func (t *Trace) findSegments() {
 	}
 }
 
-// pathEvent is a moment in which ranks lo to hi begin or cease to be on the path.
+// pathEvent is a moment at which the path may enter or leave nodes, by their ranks.
 type pathEvent struct {
 	at     int64
 	kind   pathEventKind
@@ -84,20 +85,21 @@ type pathEvent struct {
 type pathEventKind uint8
 
 const (
-	enter   pathEventKind = iota // the window of rank lo begins
-	leave                        // it ends
-	suspend                      // the path leaves a span of a frame: ranks lo to hi are below it
-	resume                       // it enters the next span of the frame
+	enter   pathEventKind = iota // the window of rank lo starts
+	leave                        // the window of rank lo ends
+	suspend                      // the path leaves a span of a frame; ranks lo to hi-1 are all below the frame
+	resume                       // the path enters the next span of the frame
 )
 
-// segmentFrame finds the segments in and below a frame. It ranks the nodes in such a way that of
-// all nodes whose windows have begun, the path is in the one with the highest rank:
+// segmentFrame finds the segments in and below a frame. It ranks the nodes, so that the path is
+// always in the highest rank of those whose window has started, has not ended, and is not
+// suspended:
 //
-//	get            |----|                                        rank 0
-//	get wait               |------|                              rank 1
-//	  server         |-----------------|                         rank 2; suspended between 0 and 1
-//	    query          |-----------|                             rank 3; suspended as well
-//	segments       0022333 33332222
+//	get            |----|               rank 0
+//	get wait               |------|     rank 1
+//	  server         |----------|       rank 2, suspended between get and its wait
+//	    query          |------|         rank 3, suspended as well
+//	segments       002233  33332211
 func (t *Trace) segmentFrame(f *frame) {
 	order, events := t.rank(f)
 	slices.SortFunc(events, func(a, b pathEvent) int { return cmp.Compare(a.at, b.at) })
@@ -124,8 +126,9 @@ func (t *Trace) segmentFrame(f *frame) {
 	f.last = len(t.segments)
 }
 
-// rank orders the nodes with windows in and below a frame: those of a frame, then all below it, one
-// child after the other.
+// rank returns the nodes in and below a frame, by rank, and their events. The spans of a frame come
+// first, then all nodes below it, one child after the other. Nodes that the path does not reach are
+// left out.
 func (t *Trace) rank(f *frame) (order []int32, events []pathEvent) {
 	add := func(i int32) {
 		t.nodes[i].flags |= segmented
@@ -136,15 +139,15 @@ func (t *Trace) rank(f *frame) (order []int32, events []pathEvent) {
 		order = append(order, i)
 	}
 	type unit struct {
-		node  int32
-		holes []pathEvent // if all below a frame has been ranked: its events without hi
+		node   int32
+		pauses []pathEvent // of a frame below which all nodes have been ranked; hi is not yet set
 	}
 	stack := []unit{{node: f.spans[0]}}
 	for len(stack) > 0 {
 		u := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if u.holes != nil {
-			for _, e := range u.holes {
+		if u.pauses != nil {
+			for _, e := range u.pauses {
 				e.hi = int32(len(order))
 				events = append(events, e)
 			}
@@ -163,8 +166,8 @@ func (t *Trace) rank(f *frame) (order []int32, events []pathEvent) {
 		for _, i := range spans {
 			add(i)
 		}
-		if holes := t.holes(spans, int32(len(order))); holes != nil {
-			stack = append(stack, unit{holes: holes})
+		if pauses := t.pauses(spans, int32(len(order))); pauses != nil {
+			stack = append(stack, unit{pauses: pauses})
 		}
 		for _, i := range spans {
 			for c := i + 1; c < t.nodes[i].next; c = t.nodes[c].next {
@@ -175,8 +178,8 @@ func (t *Trace) rank(f *frame) (order []int32, events []pathEvent) {
 	return order, events
 }
 
-// holes returns the events between the windows of a frame's spans.
-func (t *Trace) holes(spans []int32, lo int32) (holes []pathEvent) {
+// pauses returns the events between the windows of a frame's spans. Their hi is not yet set.
+func (t *Trace) pauses(spans []int32, lo int32) (pauses []pathEvent) {
 	end := int64(maxTime)
 	for _, i := range spans {
 		w := t.windows[i]
@@ -184,19 +187,20 @@ func (t *Trace) holes(spans []int32, lo int32) (holes []pathEvent) {
 			continue
 		}
 		if end < w.start {
-			holes = append(holes, pathEvent{at: end, kind: suspend, lo: lo}, pathEvent{at: w.start, kind: resume, lo: lo})
+			pauses = append(pauses, pathEvent{at: end, kind: suspend, lo: lo}, pathEvent{at: w.start, kind: resume, lo: lo})
 		}
 		end = w.end
 	}
-	return holes
+	return pauses
 }
 
-// ranks is a set of ranks of which ranges can be suspended. It is a binary tree in an array: the
-// children of i are 2i and 2i+1, and the leaves are the ranks.
+// ranks is a set of ranks. A range of ranks can be suspended, whether or not they are in the set.
+// It is a binary tree in an array: the root is 1, the children of i are 2i and 2i+1, and the leaves
+// are the ranks.
 type ranks struct {
 	size      int
-	best      []int32 // the highest rank below that is in the set and not suspended below, or none
-	suspended []int32 // how often all ranks below are suspended
+	best      []int32 // by place: its highest rank in the set that no place below it suspends, or none
+	suspended []int32 // by place: how often it suspends all its ranks
 }
 
 func newRanks(n int) ranks {
@@ -208,7 +212,8 @@ func newRanks(n int) ranks {
 	return r
 }
 
-// get returns the highest rank at or below a place in the tree, or none.
+// get returns the highest rank of place i that is in the set and not suspended, or none. It ignores
+// the places above i.
 func (r *ranks) get(i int) int32 {
 	if r.suspended[i] > 0 {
 		return none
@@ -227,7 +232,7 @@ func (r *ranks) set(rank int32, in bool) {
 	r.update(i)
 }
 
-// suspend suspends ranks lo to hi, or undoes it.
+// suspend suspends ranks lo to hi-1, or undoes it.
 func (r *ranks) suspend(lo, hi int32, on bool) {
 	by := int32(1)
 	if !on {
@@ -250,7 +255,7 @@ func (r *ranks) suspend(lo, hi int32, on bool) {
 	}
 }
 
-// update finds the best rank of all places above i.
+// update finds best for all places above i.
 func (r *ranks) update(i int) {
 	for i /= 2; i > 0; i /= 2 {
 		r.best[i] = max(r.get(2*i), r.get(2*i+1))

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// Option adjusts [Build]. An argument of zero stands for the default, as does a nil Option.
+// Option adjusts [Build]. An argument of zero stands for the default, and a nil Option is ignored.
 type Option func(*builder)
 
-// DefaultMaxSkew is how far Build moves a span at most, see [WithMaxSkew]. NTP sets a clock that is
-// off by more than 128 ms (STEPT in RFC 5905), so two clocks that it keeps are at most 256 ms
-// apart.
+// DefaultMaxSkew is how far Build moves a span at most, unless [WithMaxSkew] says otherwise. NTP
+// steps a clock that is off by more than 128 ms (STEPT in RFC 5905). So two clocks that it keeps
+// are at most 256 ms apart.
 const DefaultMaxSkew = 256 * time.Millisecond
 
 // WithMaxSkew bounds how far Build moves a span to correct a clock. Zero stands for
-// [DefaultMaxSkew], less than zero turns the correction off. A span that would have to move farther
-// stays where it is, even if it then covers little of its parent. A [WarnClockSkew] warning names
-// the amount, whether the span was moved or not.
+// [DefaultMaxSkew]; a negative duration turns the correction off. A span that would have to move
+// farther stays where it is, even if it then covers little of its parent. A [WarnClockSkew] warning
+// names the amount in both cases.
 func WithMaxSkew(most time.Duration) Option {
 	return func(b *builder) { b.maxSkew = int64(cmp.Or(most, DefaultMaxSkew)) }
 }
@@ -36,13 +36,13 @@ func (b *builder) correctClocks(parent int32, children []int32) {
 		n := &b.nodes[c]
 		delta := skew(frame, n, p.kind == KindClient && n.kind == KindServer)
 		if delta == 0 && inherited == 0 {
-			continue // whatever their clocks
+			continue // whether or not they share a clock
 		}
 		switch {
 		case b.processes.oneClock(p.span.Process, n.span.Process):
 			delta = inherited
 		case !n.is(childOf) || p.kind == KindProducer && n.kind == KindConsumer:
-			delta = 0 // the parent does not wait for it, so it may be late
+			delta = 0 // the parent does not wait for it, so its times may be right
 		case delta == 0:
 		case b.timeless[parent]:
 			delta = 0 // the parent has no length to fit into
@@ -69,12 +69,14 @@ func (b *builder) correctClocks(parent int32, children []int32) {
 }
 
 // skew returns how far a child has to move to lie inside its parent's frame, if its clock is wrong.
-// One that starts inside never moves, even if it ends later. Nor does one that starts later, except
-// the server of a call, which cannot start after the call:
+// It is zero for a child that starts inside, even if it ends later. It is also zero for one that
+// starts later, except the server of a call, which cannot start after the call:
 //
-//	frame             |-----------|
-//	starts too early      |-----|        as reported: |-----|
-//	a late server           |-----|      as reported:          |-----|
+//	frame              |-----------|
+//	child          |-----|                   starts before the frame
+//	  moved            |-----|               starts with it
+//	server                           |---|   starts after the frame
+//	  moved                    |---|         ends with it
 func skew(frame window, child *node, serverOfCall bool) int64 {
 	switch {
 	case child.start < frame.start:

@@ -12,15 +12,18 @@ import (
 // Summary adds up many traces by service and operation, and their gaps by position. The zero
 // Summary is empty.
 //
-// It keeps no trace. Each operation takes a few kB of memory, 32 kB at most, and each position of
-// its gaps half of that. The number of operations has no bound, so their names should be low in
-// cardinality. Summaries can be merged in any order and grouping. The result is the same as that of
-// one Summary to which all traces were added.
+// It keeps no trace. Each operation takes a few kB of memory, at most 32 kB, and each position of
+// its gaps at most 16 kB. The number of operations has no bound, so their names should be low in
+// cardinality.
+//
+// Summaries can be merged in any order and grouping. The result is the same as that of one Summary
+// to which all traces were added.
 //
 // A Summary is not safe for concurrent use.
 type Summary struct {
-	// By is the key of a tag. If it is not "", each value that a span has for it counts as an
-	// operation of its own. Set it before the first Add. Its values should be few, too.
+	// By is the key of a tag that splits operations: the spans with each value of the tag count as
+	// an operation of their own, and so do those without the tag. "" splits none. Set it before the
+	// first Add. The tag should have few values, since each takes the memory of an operation.
 	By string
 
 	services map[string]*service
@@ -39,12 +42,12 @@ type operationName struct {
 }
 
 type operation struct {
-	Operation        // of no spans if all of them have the tag Summary.By
+	Operation        // Count is zero if all spans have the tag Summary.By, or none was added
 	number    uint32 // of the name, see Summary.numbers
 	gaps      map[gapKey]*gapSum
 
-	last    *gapSum // the last one that was added to, and its key
-	lastKey gapKey
+	last    *gapSum // what addGaps returned last
+	lastKey gapKey  // its key
 }
 
 // Operation is what a [Summary] holds for one operation of a service. A sum that overflows is the
@@ -54,11 +57,11 @@ type Operation struct {
 	Tagged        bool          // the spans have the tag Summary.By
 	TagValue      string        // its value, as Span.Tag returns it; "" if Tagged is false
 	Count         int64         // number of spans
-	Duration      time.Duration // sum over the spans
+	Duration      time.Duration // sum of [Node.Duration]
 	SelfTime      time.Duration // sum of [Node.SelfTime]
 	CriticalTime  time.Duration // sum of [Node.CriticalTime]
 	Concurrency   time.Duration // sum of [Node.Concurrency]
-	Share         float64       // SelfTime divided by that of all operations of the Summary, from 0 to 1
+	Share         float64       // SelfTime divided by that of all operations of the Summary; from 0 to 1
 	Durations     Histogram     // of each span's duration
 	SelfTimes     Histogram     // of each span's self time
 	Worst         SpanRef       // the span with the most self time; of equals the one with the lowest ids
@@ -141,7 +144,7 @@ func (a *adder) number(i int32) uint32 {
 	return a.operation(a.trace.nodes[a.trace.call(i)].operation).number
 }
 
-// Merge adds everything that was added to other, which does not change.
+// Merge adds everything that was added to other, which does not change. Both must have the same By.
 func (s *Summary) Merge(other *Summary) {
 	for name, theirs := range other.services {
 		ours := s.service(name)
@@ -192,8 +195,8 @@ func (s *Summary) Operations() iter.Seq[Operation] {
 	}
 }
 
-// service returns the service with this name, and adds it if it is missing. It keeps a copy of the
-// name, which may be a part of the whole file that the trace was read from.
+// service returns the service with this name, and adds it if it is missing. It copies the name,
+// which may share memory with the whole file that the trace was read from.
 func (s *Summary) service(name string) *service {
 	found := s.services[name]
 	if found == nil {
@@ -220,7 +223,7 @@ func (s *Summary) operation(of *service, name operationName) *operation {
 	return o
 }
 
-// number returns the number of an operation's name, and adds a copy of the name if it is missing.
+// number returns the number of an operation's name. It adds a copy of the name if it is missing.
 func (s *Summary) number(name string) uint32 {
 	number := s.numbers[name]
 	if number == 0 {

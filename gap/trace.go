@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Trace is the spans of one trace as a forest: a trace may have several roots. It is immutable, so
-// goroutines may share it.
+// Trace holds the spans of one trace as a forest, since a trace may have several roots. It is
+// immutable, so goroutines may share it.
 type Trace struct {
 	id         TraceID
 	nodes      []node       // depth first, siblings by time: the subtree of i is nodes[i:nodes[i].next]
@@ -235,8 +235,8 @@ func (n Node) Waits() iter.Seq[Node] {
 	}
 }
 
-// Blocking reports whether the parent waits for this span, so that the parent, with its frame, has
-// no gap while this span lasts. It is false for a root.
+// Blocking reports whether the parent waits for this span. If so, no span of the parent's frame has
+// a gap while this span lasts. It is false for a root.
 func (n Node) Blocking() bool { return n.node().is(blocking) }
 
 // Outlives reports whether this span is blocking and ends after its parent's frame. It covers the

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Warning is something that [Build] repaired, dropped or flagged in a trace.
+// Warning says what [Build] repaired, dropped or flagged in a trace.
 type Warning struct {
 	SpanID  SpanID // zero if the warning is not about one span
 	Code    WarningCode
