@@ -5,38 +5,40 @@ import "github.com/gaptrace/gaptrace/gap"
 // maxHeld is how many spans a joiner holds, in about 45 MB.
 const maxHeld = 100_000
 
-// joiner puts together the spans of a trace that come in several parts: in several files, answers
-// of a query service, or objects of one file.
+// joiner joins the parts of a trace: its spans may come in several files, answers of a query
+// service, or objects of one file.
 //
-// It holds the last spans, up to a number. If more come, it passes on the trace whose first part is
-// the oldest. A later part of that trace becomes a trace of its own, which is marked as seen again.
+// It holds up to a number of spans. If more come, it passes on the trace whose first part is the
+// oldest, until the rest fits. A part that comes after its trace was passed on becomes a trace of
+// its own, which is marked as seen again:
 //
-//	parts    A B A C │ A        │: here B and the first A no longer fit
+//	parts    A B A C | A           at |, A and then B are passed on
 //	traces   AA, B, C, A again
 //
 // A trace id of 64 bits is the same as the one of 128 bits whose right half it is, as in
-// [gap.Build]. If the joiner holds several ids with this half, it is the id of another trace.
+// [gap.Build]. If the joiner holds several ids of 128 bits with the same right half, the id of 64
+// bits is that of another trace.
 type joiner struct {
 	pass   func(spans []gap.Span, again bool)
-	most   int // spans to hold
-	spans  int // held now
+	most   int // how many spans to hold
+	spans  int // how many are held now
 	held   map[gap.TraceID]*heldTrace
 	wholes map[uint64]*wholeIDs // the ids of 128 bits in held, by their right half
-	queue  []*heldTrace         // by age; some have been passed on
-	passed idSet
+	queue  []*heldTrace         // the oldest first; some may have been passed on with another
+	passed idSet                // the traces that were passed on
 }
 
 type heldTrace struct {
 	id    gap.TraceID
 	spans []gap.Span // nil if it has been passed on
-	again bool       // parts before these have been passed on
+	again bool       // earlier parts have been passed on
 }
 
 // wholeIDs are ids of 128 bits with the same right half.
 type wholeIDs struct {
 	id      gap.TraceID // the first of them
 	held    int         // the number of traces that are held
-	several bool        // there have been several, so the half stands for none of them
+	several bool        // there have been several ids, so the half stands for none of them
 }
 
 func newJoiner(most int, pass func(spans []gap.Span, again bool)) *joiner {
@@ -46,8 +48,8 @@ func newJoiner(most int, pass func(spans []gap.Span, again bool)) *joiner {
 	}
 }
 
-// add adds the spans of an object. They may be of several traces. Those without a trace id belong
-// together, and to no other object's.
+// add adds the spans of an object. They may be of several traces. Those without a trace id are a
+// trace of their own, which is passed on at once.
 func (j *joiner) add(spans []gap.Span) {
 	var unknown []gap.Span
 	for len(spans) > 0 {
@@ -97,7 +99,8 @@ func (j *joiner) flush() {
 	}
 }
 
-// passOldest passes on the oldest trace, unless it has been passed on with another.
+// passOldest passes on the oldest trace, with all spans of the same id, be it of 64 or of 128 bits.
+// It does nothing if they have been passed on already.
 func (j *joiner) passOldest() {
 	t := j.queue[0]
 	j.queue = j.queue[1:]
@@ -117,7 +120,7 @@ func (j *joiner) passOldest() {
 	j.pass(spans, again)
 }
 
-// take removes a trace from those that are held.
+// take removes a trace from those that are held, and remembers that it was passed on.
 func (j *joiner) take(t *heldTrace) (spans []gap.Span, again bool) {
 	delete(j.held, t.id)
 	if w := j.wholes[t.id.Low]; w != nil && t.id.High != 0 {
@@ -134,11 +137,11 @@ func (j *joiner) take(t *heldTrace) (spans []gap.Span, again bool) {
 // maxPassed is how many ids a joiner remembers, in about 30 MB.
 const maxPassed = 1_000_000
 
-// idSet remembers trace ids. When it is full it forgets the older half. It has an id if it has the
-// whole id, the right half of it, or a whole id whose right half it is.
+// idSet remembers the last trace ids that were added, at least half of most. An id of 64 bits is
+// the same as one of 128 bits whose right half it is.
 type idSet struct {
 	most     int
-	new, old idTable // new has at most half of most
+	new, old idTable // if new has half of most, it becomes old, and the old ids are forgotten
 }
 
 func newIDSet(most int) idSet { return idSet{most: most, new: newIDTable(), old: newIDTable()} }
@@ -151,10 +154,10 @@ func (s *idSet) add(id gap.TraceID) {
 	}
 }
 
-// idTable has ids by their right half, to find halves.
+// idTable is a set of ids by their right half, so that an id is found by its half, and the reverse.
 type idTable struct {
 	left map[uint64]uint64        // the left half of the first id with this right half
-	more map[gap.TraceID]struct{} // further ids with a right half that left has
+	more map[gap.TraceID]struct{} // the further ids with this right half
 }
 
 func newIDTable() idTable {

@@ -9,7 +9,7 @@ import (
 
 // caveats counts what makes the figures of traces less certain. Every format has these counts.
 type caveats struct {
-	seenAgain  int // traces that are further parts of traces that were added before
+	seenAgain  int // traces that are later parts of traces that were added before
 	incomplete int // traces that lack spans
 	moved      int // spans that were moved to correct a clock
 }
@@ -38,7 +38,8 @@ func (c *caveats) lines() (lines []string) {
 	return lines
 }
 
-// ofTraces formats what follows the number of traces: " (1 seen again, 2 with spans missing)".
+// ofTraces formats what follows the number of traces: " (1 seen again, 2 with spans missing)", or
+// "".
 func (c *caveats) ofTraces() string {
 	var words []string
 	if c.seenAgain > 0 {
@@ -53,7 +54,7 @@ func (c *caveats) ofTraces() string {
 	return " (" + strings.Join(words, ", ") + ")"
 }
 
-// ofSpans formats what follows the number of spans: " (3 moved)".
+// ofSpans formats what follows the number of spans: " (3 moved)", or "".
 func (c *caveats) ofSpans() string {
 	if c.moved == 0 {
 		return ""

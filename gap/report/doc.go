@@ -7,7 +7,7 @@
 //	}
 //	err := r.Text(os.Stdout, report.TextOptions{})
 //
-// A [Report] keeps a summary of all operations, the worst gaps, and a few whole traces: those with
+// A [Report] keeps a summary of all operations and their gaps, and a few whole traces: those with
 // the most self time on their critical paths. It draws these traces, and drops the others. Its
 // formats are:
 //

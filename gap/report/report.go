@@ -14,8 +14,8 @@ import (
 // Options say how much a [Report] keeps.
 type Options struct {
 	Traces  int           // draw at most this many traces; 0 means 10, less than 0 none
-	Gaps    int           // list gaps at this many positions at most; 0 means 20, less than 0 none
-	AtLeast time.Duration // do not list positions with shorter gaps only
+	Gaps    int           // list at most this many groups of gaps; 0 means 20, less than 0 none
+	AtLeast time.Duration // list only groups with a gap of at least this length
 	By      string        // the key of a tag that splits operations by its value, see gap.Summary.By
 }
 
@@ -23,8 +23,8 @@ type Options struct {
 // draw, those with the most self time on their critical paths. Create it by [New], add traces, then
 // write it in any format.
 //
-// Memory grows with the number of operations and with the size of the drawn traces. A Report is not
-// safe for concurrent use.
+// Memory grows with the number of operations, with that of the positions of their gaps, and with
+// the size of the drawn traces. A Report is not safe for concurrent use.
 type Report struct {
 	options  Options
 	drawn    top[drawn]
@@ -71,8 +71,9 @@ func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 	}
 }
 
-// AddSeenAgain says that n of the traces are further parts of traces that were added before. Such a
-// part counts as a trace, so the figures for it are wrong. Every format has the sum.
+// AddSeenAgain adds n to the number of traces that are later parts of traces that were added
+// before. Such a part counts as a trace, so the figures for it are wrong. Every format has this
+// number.
 func (r *Report) AddSeenAgain(n int) { r.caveats.seenAgain += n }
 
 // counts formats the number of traces and spans: "3 traces (1 seen again), 20 spans".

@@ -16,26 +16,26 @@ type column struct {
 	rank    int
 }
 
-// tableRow is a row: numbers, what they belong to, and the id of the trace to look at.
+// tableRow is a row of a table. Its columns are the numbers, the name and the trace.
 type tableRow struct {
-	numbers      []string
-	name, detail string // the detail follows the name, or is on a line of its own if it does not fit
-	trace        string
+	numbers      []string // by column
+	name, detail string   // what the numbers are of; the detail follows, on its own line if it does not fit
+	trace        string   // the id of the trace to look at
 }
 
-// tableLayout says what of a table fits into the terminal.
+// tableLayout says which columns of a table fit into the terminal, and how wide they are.
 type tableLayout struct {
-	dropped       int // the columns of this rank and above do not fit
-	names, traces int // widths; the traces' is 0 if they do not fit
+	dropped       int // the columns of numbers of this rank and above are left out
+	names, traces int // widths; traces is 0 if that column is left out
 }
 
-// layout returns the layout for names and traces of these widths.
+// layout returns the layout for names and traces that would need these widths.
 func (t *text) layout(columns []column, names, traces int) tableLayout {
 	left := t.maxWidth() - 2
 	for _, c := range columns {
 		left -= 1 + c.width
 	}
-	const least = 24 // the width of names that matters more than other columns
+	const least = 24 // columns are dropped until the names have this width, if they need it
 	l := tableLayout{dropped: math.MaxInt, traces: traces}
 	for rank := 3; rank > 0 && left < min(names, least); rank-- {
 		for _, c := range columns {
@@ -54,7 +54,8 @@ func (t *text) layout(columns []column, names, traces int) tableLayout {
 	return l
 }
 
-// table writes rows below a heading. It drops columns to make them fit into the terminal.
+// table writes rows below a title and a row of headings. It drops columns that do not fit into the
+// terminal. name and trace are headings.
 func (t *text) table(title string, columns []column, name, trace string, rows []tableRow) {
 	t.section()
 	fmt.Fprintf(t, "%s\n", t.styled(bold, ansi.Truncate(title, t.maxWidth(), t.glyphs().ellipsis)))
