@@ -42,8 +42,8 @@ func WithTracer(t opentracing.Tracer) Option {
 // of a connection pool, background work. Each starts a trace of its own. By default, such calls are
 // not recorded.
 //
-// A request on a server is recorded without a parent. There, WithRoots only adds gRPC's health
-// checks and reflection.
+// A request to a server is recorded even if it has no parent. There, WithRoots only adds gRPC's
+// health checks and reflection.
 func WithRoots() Option {
 	return func(c *options.Config) { c.Roots = true }
 }
