@@ -8,7 +8,7 @@ type Class uint8
 // The classes.
 const (
 	ClassSelf   Class = iota // into the program itself: any span except a client's
-	ClassWire                // between client and server: a client span that has a server child
+	ClassWire                // between client and server: a client span whose frame has a server child
 	ClassRemote              // into a service that recorded no span: any other client span
 )
 
@@ -26,7 +26,7 @@ func (c Class) String() string {
 //
 //	parent         |-----------------|
 //	blocking          |------|
-//	and outlives                 |---------|
+//	  and outlives               |---------|
 //	detached                               |----|
 func (t *Trace) classify() {
 	if len(t.nodes) == 0 {

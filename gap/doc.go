@@ -67,8 +67,8 @@
 //
 // The kind of a span (its span.kind tag) says where the time of its gaps went, see [Class]:
 //
-//   - [ClassSelf]: into the program, for any span except a client's. It was at work, or waited for
-//     something that has no span.
+//   - [ClassSelf]: into the program, for any span except a client's. The program worked, or waited
+//     for something that has no span.
 //   - [ClassWire]: between client and server, for a client span that has a server child, or whose
 //     frame has one.
 //   - [ClassRemote]: into a service that recorded no span, for any other client span. Such a span
@@ -104,10 +104,10 @@
 //	  c           |--|
 //	path  [root][  a  ][   b   ][ root  ]
 //
-// [Trace.CriticalPath] yields its segments, the intervals in brackets. It is found by walking back
-// from the root's end. At each moment it goes back into a child that ends at this moment, otherwise
-// into a child that is running, otherwise it stays in the span itself. Of several such children it
-// takes the first in the order of [Node.Children]. Only blocking children count.
+// [Trace.CriticalPath] yields its segments, the intervals in brackets. The path is found by walking
+// back from the root's end. At each moment it goes back into a child that ends at this moment,
+// otherwise into a child that is running, otherwise it stays in the span itself. Of several such
+// children it takes the first in the order of [Node.Children]. Only blocking children count.
 //
 // The segments of a root add up to its duration, and each lies inside a gap of its span.
 // [Gap.CriticalTime] is the part of a gap on the path; [Worst] ranks gaps by it.
@@ -143,7 +143,7 @@
 // with the frame. A child that does not fit starts with the frame. Its own children that share its
 // clock move with it, and so on.
 //
-// A child that starts inside the frame is never moved: it may well have ended later. Nor is one
+// A child that starts inside the frame is not corrected: it may well have ended later. Nor is one
 // that its parent does not wait for: one that has only FollowsFrom references, or is a consumer of
 // a producer.
 //
@@ -161,7 +161,8 @@
 //
 // Build accepts any input. A [Warning] says what it repaired or dropped:
 //
-//   - A span whose parent is missing becomes a root, and is [Node.Incomplete].
+//   - A span whose parent is missing is [Node.Incomplete]. It becomes a root, unless the trace has
+//     a span that it names by FollowsFrom.
 //   - If references form a cycle, the span of the cycle that starts first becomes a root.
 //   - A duplicate is dropped.
 //

@@ -11,7 +11,7 @@ import (
 // same place in other traces.
 type Position struct {
 	After, Before  string // the operations of [Gap.After] and [Gap.Before]
-	AtStart, AtEnd bool   // the gap starts or ends with its span, so After or Before is empty
+	AtStart, AtEnd bool   // the gap starts or ends with its span, so it has no After or Before
 	Joined         bool   // the gap is joined time, so only Within says where it is
 	Within         string // the operation of [Gap.Call]
 }

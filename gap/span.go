@@ -16,7 +16,7 @@ func (id TraceID) Compare(other TraceID) int {
 // SpanID identifies a span within its trace. Zero means that the span has no id.
 type SpanID uint64
 
-// Kind is the role of a span in a call, as its span.kind tag says.
+// Kind is the role of a span, as its span.kind tag says.
 type Kind uint8
 
 // The kinds. A span whose span.kind tag is missing or unknown is KindInternal.

@@ -104,8 +104,8 @@ func (t *Trace) SelfTime() time.Duration {
 	return time.Duration(sum)
 }
 
-// CriticalTime returns the sum of [Node.CriticalTime] over all spans, but at most Duration: the
-// roots of a trace may run at the same time.
+// CriticalTime returns the sum of [Node.CriticalTime] over all spans, but at most Duration. The sum
+// may be more, since the roots of a trace may run at the same time.
 func (t *Trace) CriticalTime() time.Duration {
 	sum := int64(0)
 	for i := range t.nodes {
@@ -168,8 +168,8 @@ func (n Node) Service() string {
 	return n.trace.services[n.trace.operations[n.node().operation].service]
 }
 
-// Index returns the position of the span in [Trace.Nodes], from 0. Use it to index a slice that
-// holds something for each span.
+// Index returns the index of the span in [Trace.Nodes], from 0. Use it for a slice that holds
+// something for each span.
 func (n Node) Index() int { return int(n.i) }
 
 // Descendants returns the number of spans below this one, at all depths. They follow it in
