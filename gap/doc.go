@@ -54,8 +54,8 @@
 //
 // A span is a later wait of a call if all of these hold:
 //
-//   - It has a FollowsFrom reference to the call, and its operation is that of the call plus "
-//     wait".
+//   - Its operation is that of the call with " wait" appended. It has a FollowsFrom reference to
+//     the call.
 //   - It names the same parent as the call by ChildOf. The trace may lack this parent. If the call
 //     names no parent, the wait has only FollowsFrom references, and is a child of the call.
 //   - The call is not a later wait itself.

@@ -85,7 +85,7 @@ func (b *builder) settleJoined(t *Trace) {
 		all.length -= work
 		left[n.parent] = all
 		if work < c.work {
-			b.warn(n, WarnBadJoined, "%s is %v, but its spans can only hide %v", joinedTag,
+			b.warn(n, WarnBadJoined, "%s is %v, but the call's spans cover only %v", joinedTag,
 				time.Duration(c.work), time.Duration(work))
 		}
 		c.work = work

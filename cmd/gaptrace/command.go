@@ -96,12 +96,13 @@ func newCommand(s streams) *cobra.Command {
 		subcommand(s, &cobra.Command{
 			Use: "report FILE|URL|-...", Short: "Draw the worst traces, and list the worst gaps and operations",
 			Long: "report draws the worst traces with their gaps. It lists the worst gaps, and the operations with\n" +
-				"the most self time.\n\n" + about, Example: reportExamples,
+				"the most self time on critical paths.\n\n" + about, Example: reportExamples,
 		}, reportFormats),
 		subcommand(s, &cobra.Command{
 			Use: "top FILE|URL|-...", Short: "List the operations with the most self time, of any number of traces",
-			Long: "top lists the operations with the most self time. It keeps no traces: it needs memory for the\n" +
-				"largest trace, for the last 100,000 spans, and a little for each operation.\n\n" + about, Example: topExamples,
+			Long: "top lists the operations with the most self time on critical paths. It keeps no traces: it needs\n" +
+				"memory for the largest trace, for the last 100,000 spans, and a little for each operation.\n\n" + about,
+			Example: topExamples,
 		}, topFormats),
 	)
 	return root
@@ -177,7 +178,7 @@ func (o *options) addFlags(c *cobra.Command) {
 		f.DurationVar(&o.atLeast, "at-least", 0, "list only places with a gap of at least this length, such as 100us")
 	}
 	f.IntVar(&o.operations, "operations", 0,
-		"list the `N` operations with the most self time; 0 for all (default: 20 in text, 100 in html, else all)")
+		"list the `N` operations with the most self time on critical paths; 0 for all (default: 20 in text, 100 in html, else all)")
 	f.Var(&o.by, "by", "list a row of each operation for each value of the tag `KEY`, such as http.route")
 	if o.drawsTraces {
 		f.Var(&o.show, "tags", "show the tags with these `KEYS` in waterfalls, such as db.statement,http.url")
