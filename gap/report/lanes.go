@@ -43,14 +43,22 @@ func (l *lanes) place(n gap.Node, above *lane) *lane {
 			return above
 		}
 	}
+	at := l.free(n.Start(), n.End())
+	at.stack = append(at.stack[:0], n)
+	return at
+}
+
+// free returns a lane that has nothing from start on, and keeps it until end. Call it in the order
+// of starts.
+func (l *lanes) free(start, end time.Time) *lane {
 	var at *lane
-	if len(l.lanes) > 0 && !l.lanes[0].end.After(n.Start()) {
+	if len(l.lanes) > 0 && !l.lanes[0].end.After(start) {
 		at = heap.Pop(&l.lanes).(*lane)
 	} else {
 		l.count++
 		at = &lane{process: l.process, thread: l.count}
 	}
-	at.stack, at.end = append(at.stack[:0], n), n.End()
+	at.end = end
 	heap.Push(&l.lanes, at)
 	return at
 }

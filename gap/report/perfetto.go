@@ -132,33 +132,38 @@ func appendID(to []byte, id gap.SpanID) []byte {
 }
 
 // criticalPath writes the segments of the critical path, those of roots that overlap on threads of
-// their own.
+// their own. A call that is a root is on one thread with its later waits, as what is below one of
+// them may be on the path during another.
 func (p *perfetto) criticalPath(t *gap.Trace) {
 	p.processes++
 	p.processName(p.processes, "critical path", t)
-	lanes := newLanes(p.processes)
-	var root gap.Node
-	var at *lane
-	for s := range t.CriticalPath() {
-		if at == nil || s.Node.Index() > root.Index()+root.Descendants() {
-			root = rootOf(s.Node)
-			at = lanes.place(root, nil)
+	roots := slices.Collect(t.Roots())
+	rootOf := func(n gap.Node) int { // the index in roots of the call that n is below
+		below := func(r, n gap.Node) int { return cmp.Compare(r.Index()+r.Descendants(), n.Index()) }
+		i, _ := slices.BinarySearchFunc(roots, n, below)
+		if call := roots[i].Call(); call != roots[i] {
+			i, _ = slices.BinarySearchFunc(roots, call, below)
 		}
-		p.slice(s.Node.Span().Operation, "critical", at, s.Start, s.Duration())
+		return i
+	}
+	ends := make([]time.Time, len(roots))
+	for s := range t.CriticalPath() {
+		if i := rootOf(s.Node); s.End.After(ends[i]) {
+			ends[i] = s.End
+		}
+	}
+	at, lanes := make([]*lane, len(roots)), newLanes(p.processes)
+	for i, root := range roots {
+		if !ends[i].IsZero() {
+			at[i] = lanes.free(root.Start(), ends[i])
+		}
+	}
+	for s := range t.CriticalPath() {
+		p.slice(s.Node.Span().Operation, "critical", at[rootOf(s.Node)], s.Start, s.Duration())
 		p.id(`,"args":{"span_id":`, s.Node.Span().SpanID)
 		p.text(`,"service":`, s.Node.Service())
 		p.text(`,"class":`, s.Class.String())
 		p.close("}}")
-	}
-}
-
-func rootOf(n gap.Node) gap.Node {
-	for {
-		parent, ok := n.Parent()
-		if !ok {
-			return n
-		}
-		n = parent
 	}
 }
 

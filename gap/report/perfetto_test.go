@@ -55,7 +55,7 @@ func events(t *testing.T, traces [][]gap.Span) []event {
 }
 
 func TestPerfettoSlicesNest(t *testing.T) {
-	traces := append(someTraces(), inTrace(8, crowd()))
+	traces := append(someTraces(), inTrace(8, crowd()), inTrace(9, orphanedStream()))
 	type lane struct{ process, thread int }
 	type slice struct{ start, end int64 }
 	lanes := map[lane][]slice{}
@@ -103,6 +103,17 @@ func TestPerfettoSlicesNest(t *testing.T) {
 			}
 			stack = append(stack, s)
 		}
+	}
+}
+
+// orphanedStream returns a call without its parent, whose server is on the critical path during the
+// later wait, too. Another root overlaps the wait.
+func orphanedStream() []gap.Span {
+	return []gap.Span{
+		span(1, 9, shop, "client", "HTTP GET", 0, 10),
+		wait(2, 1, span(0, 9, shop, "client", "HTTP GET", 50, 60)),
+		span(3, 1, reader, "server", "HTTP GET", 5, 55),
+		span(4, 8, shop, "server", "GET", 20, 52),
 	}
 }
 
