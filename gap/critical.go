@@ -22,9 +22,10 @@ func (s Segment) Duration() time.Duration { return s.End.Sub(s.Start) }
 // CriticalPath returns the segments of the critical path of each root, ordered by time. The roots
 // are in the order of [Trace.Roots].
 //
-// The segments of a root do not overlap, and add up to its duration, except if the root shares its
-// path with others that name the same missing parent. Each lies inside a gap of its span. Two
-// segments of a root that touch belong to different spans.
+// The segments of a root do not overlap, and add up to its duration, with those of its later waits
+// if it is a call that has some below it. They add up to less if the root shares its path with
+// others that name the same missing parent. Each lies inside a gap of its span. Two segments of a
+// root that touch belong to different spans.
 func (t *Trace) CriticalPath() iter.Seq[Segment] {
 	return func(yield func(Segment) bool) {
 		on, at := int32(none), int64(0) // the path is in this node at this time
@@ -44,6 +45,9 @@ func (t *Trace) CriticalPath() iter.Seq[Segment] {
 		}
 		for i := int32(0); i < int32(len(t.nodes)); {
 			n, w := &t.nodes[i], t.windows[i]
+			if t.isStream(i) {
+				w = t.frame(i).path
+			}
 			if w.length() == 0 { // if it is in a frame, what is below it is yielded with its other spans
 				i = n.next
 				continue
@@ -126,6 +130,11 @@ func (t *Trace) findPath(orphans [][]int32) {
 	t.windows = make([]window, len(t.nodes))
 	for i := int32(0); i < int32(len(t.nodes)); i = t.nodes[i].next {
 		t.windows[i] = window{t.nodes[i].start, t.nodes[i].end}
+		if t.isStream(i) {
+			for _, wait := range t.frame(i).spans[1:] {
+				t.windows[wait] = window{t.nodes[wait].start, t.nodes[wait].end}
+			}
+		}
 	}
 	var children []pathChild
 	add := func(c int32, w window) {

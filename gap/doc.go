@@ -123,6 +123,9 @@
 //	    server  s     |------------------|
 //	path          hhggsssshhsssssssshhsssswwwhhhhh
 //
+// If a call is a root, its path goes on in its later waits. The segments then add up to the
+// durations of all of them.
+//
 // Roots that name the same missing parent share one path, as if they were its children. So each of
 // them may be on it only in part, or not at all.
 //

@@ -153,6 +153,17 @@ func (t *Trace) call(i int32) int32 {
 	return t.frame(i).spans[0]
 }
 
+// isStream reports whether node i is a call without a parent, whose later waits are below it. The
+// critical path is in all of them.
+func (t *Trace) isStream(i int32) bool {
+	n := &t.nodes[i]
+	if n.parent != none || !n.is(framed) {
+		return false
+	}
+	spans := t.frame(i).spans
+	return spans[0] == i && t.nodes[spans[1]].parent == i
+}
+
 // blockingChildren appends to children the blocking children of all spans of the frame, except
 // those of zero length.
 func (t *Trace) blockingChildren(f *frame, children []int32) []int32 {

@@ -34,8 +34,12 @@ func TestFrames(t *testing.T) {
 			path: "A[0,10) B[10,15) S[15,20) A[20,30) S[30,40) B wait[40,50) A[50,60) B wait[60,70) A[70,100)",
 		},
 		"the waits of a root are below it": {
-			spans: "B [0,10) client\n C [20,30) client wait=B\n S [5,28) server <B", tree: "B S<B B wait~B", path: "B[0,5) S[5,10)",
-			gaps: "B wire [0,5), S self [5,28), B wait wire [28,30)",
+			spans: "B [0,10) client\n C [20,30) client wait=B\n S [5,28) server <B", tree: "B S<B B wait~B",
+			path: "B[0,5) S[5,10) S[20,28) B wait[28,30)", gaps: "B wire [0,5), S self [5,28), B wait wire [28,30)",
+		},
+		"a root that did not wait has waits": {
+			spans: "B [0,0) client\n C [20,30) client wait=B\n S [5,28) server <B", tree: "B S<B B wait~B",
+			path: "S[20,28) B wait[28,30)", gaps: "S self [5,28), B wait wire [28,30)",
 		},
 		"the waits of an orphan are next to it": {
 			spans: "B [0,10) client <X\n C [20,30) client <X wait=B\n S [5,28) server <B",

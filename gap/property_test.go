@@ -93,14 +93,21 @@ func holdPath(t testing.TB, trace *gap.Trace, gaps []gap.Gap) {
 	segments := slices.Collect(trace.CriticalPath())
 	for root := range trace.Roots() {
 		at, before := root.Start(), gap.Node{}
+		end, whole, sum := root.End(), root.Duration(), time.Duration(0)
+		for wait := range root.Waits() {
+			if parent, ok := wait.Parent(); ok && parent == root { // the path is in it, too
+				end, whole = wait.End(), whole+wait.Duration()
+			}
+		}
 		shared := root.Incomplete() && slices.ContainsFunc(root.Span().References,
 			func(r gap.Reference) bool { return r.Type == gap.ChildOf }) // other roots may have a part of its path
-		for len(segments) > 0 && rootOf(segments[0]).Call() == root.Call() && segments[0].Start.Before(root.End()) {
+		for len(segments) > 0 && rootOf(segments[0]).Call() == root.Call() && segments[0].Start.Before(end) {
 			p := segments[0]
 			segments = segments[1:]
-			if p.Start.Before(at) || !shared && p.Start.After(at) || p.Duration() <= 0 || p.Node == before {
+			if p.Start.Before(at) || p.Duration() <= 0 || p.Node == before && p.Start.Equal(at) {
 				t.Fatalf("bad segment %+v, at %v", p, at)
 			}
+			sum += p.Duration()
 			at, before = p.End, p.Node
 			of := starts[p.Node]
 			i, _ := slices.BinarySearchFunc(of, p.Start,
@@ -110,8 +117,8 @@ func holdPath(t testing.TB, trace *gap.Trace, gaps []gap.Gap) {
 			}
 			inside[place{p.Node, of[i].Start}] += p.Duration()
 		}
-		if !shared && !at.Equal(root.End()) || at.After(root.End()) {
-			t.Errorf("the path of root %v ends at %v", root.Span().SpanID, at)
+		if !shared && sum != whole || at.After(end) {
+			t.Errorf("the path of root %v takes %v and ends at %v", root.Span().SpanID, sum, at)
 		}
 	}
 	if len(segments) > 0 {

@@ -58,7 +58,8 @@ func (t *Trace) findSegments() {
 		if t.nodes[f.spans[0]].is(segmented) {
 			continue
 		}
-		if children = t.blockingChildren(f, children[:0]); slices.ContainsFunc(children, elsewhere) {
+		children = t.blockingChildren(f, children[:0])
+		if t.isStream(f.spans[0]) || slices.ContainsFunc(children, elsewhere) {
 			t.segmentFrame(f)
 		}
 	}

@@ -244,7 +244,7 @@ func (n *specNode) class() gap.Class {
 func (m *specModel) findPath() {
 	orphans := map[gap.SpanID][]*specNode{}
 	for _, n := range m.nodes {
-		if n.parent == nil && n.named == 0 {
+		if n.call.parent == nil && n.call.named == 0 { // a root, or a later wait of one
 			n.on = n.mask
 		} else if n.parent == nil {
 			orphans[n.named] = append(orphans[n.named], n)

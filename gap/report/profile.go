@@ -28,8 +28,8 @@ var valueTypes = []profile.ValueType{
 // Profile returns the gaps as a profile for go tool pprof, with frames "service: operation". A
 // sample has six values: gaps (their number), and in nanoseconds self (self time), critical (the
 // part of it on the critical path), wire and remote (the time of such gaps), and path (the critical
-// path, of any class). The path of a trace's root adds up to the root's duration. The option
-// -sample_index of pprof chooses one; the default is self.
+// path, of any class). The path of a trace's root adds up to the root's duration, with that of its
+// later waits if it is a call. The option -sample_index of pprof chooses one; the default is self.
 //
 // The ten traces with the most self time in a stack have a sample each, with the label trace_id.
 // The other traces share one sample for that stack. Gaps of failed spans have samples of their own,
