@@ -76,34 +76,48 @@ type GapRef struct {
 // Ties are ordered by Time, by Count, then by what the gaps of a group have in common.
 func (s *Summary) Gaps() iter.Seq[GapGroup] {
 	return func(yield func(GapGroup) bool) {
-		var all []GapGroup
+		var all []gapsOf // without names and histograms, of which the caller may need only the first
 		for _, service := range s.services {
 			for _, o := range service.operations {
 				for key, g := range o.gaps {
-					all = append(all, GapGroup{
-						o.Service, o.Name, o.Tagged, o.TagValue, key.class, s.position(key), g.count, time.Duration(g.time),
-						time.Duration(g.critical), g.times, g.worst.export(),
-					})
+					all = append(all, gapsOf{o, key, g})
 				}
 			}
 		}
-		slices.SortFunc(all, compareGapGroups)
+		slices.SortFunc(all, s.compareGaps)
 		for _, g := range all {
-			g.Times = g.Times.clone()
-			if !yield(g) {
+			if !yield(GapGroup{
+				g.of.Service, g.of.Name, g.of.Tagged, g.of.TagValue, g.key.class, s.position(g.key), g.count,
+				time.Duration(g.time), time.Duration(g.critical), g.times.clone(), g.worst.export(),
+			}) {
 				return
 			}
 		}
 	}
 }
 
-func compareGapGroups(a, b GapGroup) int {
-	return cmp.Or(
-		cmp.Compare(b.CriticalTime, a.CriticalTime), cmp.Compare(b.Time, a.Time), cmp.Compare(b.Count, a.Count),
-		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Operation, b.Operation),
-		cmp.Compare(a.TagValue, b.TagValue), compareBools(a.Tagged, b.Tagged),
-		cmp.Compare(a.Class, b.Class), a.Position.compare(b.Position),
-	)
+// gapsOf is a GapGroup in the form in which the Summary has it.
+type gapsOf struct {
+	of  *operation
+	key gapKey
+	*gapSum
+}
+
+func (s *Summary) compareGaps(a, b gapsOf) int {
+	switch {
+	case a.critical != b.critical:
+		return cmp.Compare(b.critical, a.critical)
+	case a.time != b.time:
+		return cmp.Compare(b.time, a.time)
+	case a.count != b.count:
+		return cmp.Compare(b.count, a.count)
+	case a.of != b.of:
+		return cmp.Or(
+			cmp.Compare(a.of.Service, b.of.Service), cmp.Compare(a.of.Name, b.of.Name),
+			cmp.Compare(a.of.TagValue, b.of.TagValue), compareBools(a.of.Tagged, b.of.Tagged),
+		)
+	}
+	return cmp.Or(cmp.Compare(a.key.class, b.key.class), s.position(a.key).compare(s.position(b.key)))
 }
 
 func (p Position) compare(other Position) int {
