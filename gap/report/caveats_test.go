@@ -52,3 +52,16 @@ func TestMovedSpansAndIncompleteTracesAreMarked(t *testing.T) {
 		}
 	}
 }
+
+func TestIncompleteTracesAreMarkedInNarrowTables(t *testing.T) {
+	r, _ := gather(report.Options{Traces: -1}, [][]gap.Span{
+		inTrace(1, []gap.Span{span(1, 7, shop, "internal", "an orphan whose parent was not recorded", 0, 2)}),
+		inTrace(2, []gap.Span{span(1, 0, shop, "internal", "whole", 0, 1)}),
+	})
+	for _, width := range []int{0, 60, 80, 100, 200} {
+		text := written(t, func(w io.Writer) error { return r.Text(w, report.TextOptions{Width: width}) })
+		if got := strings.Count(text, "(spans are missing)"); got != 2 { // a gap and an operation
+			t.Errorf("width %d: %d marks in\n%s", width, got, text)
+		}
+	}
+}

@@ -21,6 +21,7 @@ type tableRow struct {
 	numbers      []string // by column
 	name, detail string   // what the numbers are of; the detail follows, on its own line if it does not fit
 	trace        string   // the id of the trace to look at
+	incomplete   bool     // the trace lacks spans, which must be said even if its id does not fit
 }
 
 // tableLayout says which columns of a table fit into the terminal, and how wide they are.
@@ -95,8 +96,12 @@ func (t *text) table(title string, columns []column, name, trace string, rows []
 			line = t.styled(faint, line)
 		}
 		t.WriteString(line + "\n")
-		if !oneLine && r.detail != "" {
-			detail := ansi.Truncate(strings.TrimPrefix(r.detail, ", "), t.maxWidth()-indent, t.glyphs().ellipsis)
+		detail := strings.TrimPrefix(r.detail, ", ")
+		if r.incomplete && layout.traces == 0 {
+			detail = strings.TrimSpace(lacksSpans + " " + detail)
+		}
+		if !oneLine && detail != "" {
+			detail = ansi.Truncate(detail, t.maxWidth()-indent, t.glyphs().ellipsis)
 			t.WriteString(strings.Repeat(" ", indent) + detail + "\n")
 		}
 	}

@@ -169,7 +169,7 @@ func (t *text) gaps(r *Report) {
 			},
 			name:   t.label(g.Service, g.Operation) + valueOf(g.Tagged, g.TagValue),
 			detail: ", " + t.ellipsis(position(g.Position)),
-			trace:  traceOf(g.Worst.TraceID, g.Worst.Incomplete),
+			trace:  traceOf(g.Worst.TraceID, g.Worst.Incomplete), incomplete: g.Worst.Incomplete,
 		})
 	}
 	if len(lines) > 0 {
@@ -188,7 +188,7 @@ func (t *text) operations(r *Report) {
 		l := tableRow{
 			numbers: []string{fmt.Sprint(o.Count)},
 			name:    t.label(o.Service, o.Name) + valueOf(o.Tagged, o.TagValue),
-			trace:   traceOf(o.Worst.TraceID, o.Worst.Incomplete),
+			trace:   traceOf(o.Worst.TraceID, o.Worst.Incomplete), incomplete: o.Worst.Incomplete,
 		}
 		for _, h := range []*gap.Histogram{&o.Durations, &o.SelfTimes} {
 			for _, q := range quantiles {
@@ -230,10 +230,13 @@ func position(p gap.Position) string {
 	return p.String()
 }
 
+// lacksSpans marks a trace that lacks spans.
+const lacksSpans = "(spans are missing)"
+
 // traceOf formats the id of a trace, with a mark if the trace lacks spans.
 func traceOf(id gap.TraceID, incomplete bool) string {
 	if incomplete {
-		return id.String() + " (spans are missing)"
+		return id.String() + " " + lacksSpans
 	}
 	return id.String()
 }
