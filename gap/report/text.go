@@ -226,7 +226,9 @@ func valueOf(tagged bool, value string) string {
 
 // position formats where in its span a gap is. The names in it are untrusted.
 func position(p gap.Position) string {
-	p.After, p.Before, p.Within = printable.Name(p.After), printable.Name(p.Before), printable.Name(p.Within)
+	for _, name := range []*string{&p.After, &p.Before, &p.Within} { // String ignores those that do not apply
+		*name = cmp.Or(printable.Name(*name), "(no name)")
+	}
 	return p.String()
 }
 

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -100,5 +101,19 @@ func TestASCIIOnly(t *testing.T) {
 	}
 	if !strings.Contains(b.String(), " us") {
 		t.Error("no duration in microseconds")
+	}
+}
+
+func TestPositionsNextToSpansWithoutNames(t *testing.T) {
+	r, _ := gather(report.Options{}, [][]gap.Span{{
+		span(1, 0, shop, "server", "GET", 0, 10), span(2, 1, shop, "client", "", 2, 4), span(3, 1, shop, "client", "", 6, 8),
+	}})
+	text := written(t, func(w io.Writer) error { return r.Text(w, report.TextOptions{}) })
+	for _, want := range []string{
+		"GET, before (no name) ", "GET, after (no name), before (no name) ", "GET, after (no name) ",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
 	}
 }
