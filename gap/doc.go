@@ -144,7 +144,7 @@
 //
 // It moves by the smallest shift that puts it inside: to the start of the frame, or so that it ends
 // with the frame. A child that does not fit starts with the frame. Its own children that share its
-// clock move with it, and so on.
+// clock move with it, and so on. So do the later waits of a call.
 //
 // A child that starts inside the frame is not corrected: it may well have ended later. Nor is one
 // that its parent does not wait for: one that has only FollowsFrom references, or is a consumer of

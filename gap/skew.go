@@ -2,6 +2,7 @@ package gap
 
 import (
 	"cmp"
+	"strings"
 	"time"
 )
 
@@ -35,8 +36,8 @@ func (b *builder) correctClocks(parent int32, children []int32) {
 	for _, c := range children {
 		n := &b.nodes[c]
 		delta := skew(frame, n, p.kind == KindClient && n.kind == KindServer)
-		if delta == 0 && inherited == 0 {
-			continue // whether or not they share a clock
+		if delta == 0 && inherited == 0 || b.siblingCall(c) != none {
+			continue // whether or not they share a clock, or moved below
 		}
 		switch {
 		case b.processes.oneClock(p.span.Process, n.span.Process):
@@ -54,18 +55,56 @@ func (b *builder) correctClocks(parent int32, children []int32) {
 			b.warn(n, WarnClockSkew, "moved by %v, with the spans below it that have the same clock",
 				time.Duration(delta))
 		}
-		if delta == 0 {
+		b.move(c, delta)
+	}
+	if b.moved == nil || !b.mayWait {
+		return
+	}
+	for _, c := range children {
+		if call := b.siblingCall(c); call != none {
+			if b.moved[call] != inherited {
+				b.warn(&b.nodes[c], WarnClockSkew, "moved by %v, with its call", time.Duration(b.moved[call]))
+			}
+			b.move(c, b.moved[call])
+		}
+	}
+}
+
+// move moves a node, but not those below it.
+func (b *builder) move(i int32, by int64) {
+	if by == 0 {
+		return
+	}
+	if b.moved == nil {
+		b.moved = make([]int64, len(b.nodes))
+	}
+	b.moved[i] = by
+	if n := &b.nodes[i]; !b.timeless[i] { // the others are where their parents are
+		n.start, n.end = shift(n.start, by), shift(n.end, by)
+	}
+}
+
+// siblingCall returns the sibling that node i moves with, or none. The sibling has the same clock,
+// and is a call of which i is a later wait, by its operation and the reference to it.
+func (b *builder) siblingCall(i int32) int32 {
+	w := &b.nodes[i]
+	if !w.is(mayWait) || !w.is(childOf) {
+		return none
+	}
+	for _, ref := range w.span.References {
+		if ref.Type != FollowsFrom || !b.inTrace(ref) {
 			continue
 		}
-		if b.moved == nil {
-			b.moved = make([]int64, len(b.nodes))
+		call := b.ids.find(ref.SpanID)
+		if call == none || !b.sameParent(call, i) || b.nodes[call].is(mayWait) {
+			continue
 		}
-		b.moved[c] = delta
-		if b.timeless[c] {
-			continue // placeTimeless has put it where its parent is
+		c, operation := &b.nodes[call], strings.TrimSuffix(w.span.Operation, waitSuffix)
+		if operation == c.span.Operation && b.processes.oneClock(c.span.Process, w.span.Process) {
+			return call
 		}
-		n.start, n.end = shift(n.start, delta), shift(n.end, delta)
 	}
+	return none
 }
 
 // skew returns how far a child has to move to lie inside its parent's frame, if its clock is wrong.

@@ -62,6 +62,11 @@ func TestClocksAreCorrectedAcrossProcesses(t *testing.T) {
 			tree:  "A B<A S<B(outlives) B wait<A",
 			gaps:  "A self [0,10), A self [20,30), A self [60,100), B wire [10,20), S self [40,70), B wait wire [30,40)",
 		},
+		"later waits move with their call": {
+			spans: "A [10,110) client @a\n B [5,20) client <A @b\n C [21,50) client <A @b wait=B\n S [6,48) server <B @b",
+			tree:  "A B<A S<B B wait<A", warnings: "clock-skew B, clock-skew C",
+			gaps: "A remote [25,26), A remote [55,110), B wire [10,11), S self [11,53), B wait wire [53,55)",
+		},
 		"a longer child moves only if it starts early": {
 			spans: "A [10,110) @a\n B [0,150) <A @b\n C [20,170) <A @c", tree: "A B<A(outlives) C<A(outlives)",
 			gaps: "B self [10,160), C self [20,170)", warnings: "clock-skew B",

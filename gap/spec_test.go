@@ -85,7 +85,14 @@ func newSpecModel(spans []gap.Span, maxSkew time.Duration) *specModel {
 		var next []*specNode
 		for _, n := range level {
 			for _, c := range n.children {
-				c.correctClock(maxSkew)
+				if m.callWithClock(c) == nil {
+					c.correctClock(maxSkew)
+				}
+			}
+			for _, c := range n.children {
+				if call := m.callWithClock(c); call != nil && call.moved != c.moved && maxSkew >= 0 {
+					c.move(call.moved - c.moved)
+				}
 			}
 			next = append(next, n.children...)
 		}
@@ -191,6 +198,22 @@ func (n *specNode) correctClock(maxSkew time.Duration) {
 	if shift.Abs() <= maxSkew {
 		n.move(shift)
 	}
+}
+
+// callWithClock returns the sibling that n seems to be a later wait of, if they share a clock.
+func (m *specModel) callWithClock(n *specNode) *specNode {
+	for _, r := range n.References {
+		c := m.byID[r.SpanID]
+		if r.Type != gap.FollowsFrom || c == nil || n.Operation != c.Operation+" wait" || n.parent != c.parent ||
+			n.named != n.parent.id || c.named != n.named || !specSameClock(n.Process, c.Process) {
+			continue
+		}
+		follows := slices.ContainsFunc(c.References, func(r gap.Reference) bool { return r.Type == gap.FollowsFrom })
+		if !follows || !strings.HasSuffix(c.Operation, " wait") {
+			return c
+		}
+	}
+	return nil
 }
 
 func (n *specNode) move(shift time.Duration) {
