@@ -53,7 +53,9 @@ func (r *Report) HTML(w io.Writer, o HTMLOptions) error {
 	}
 	o.Title, o.Rows, o.Operations = cmp.Or(o.Title, "Gaps"), cmp.Or(o.Rows, 10_000), cmp.Or(o.Operations, 100)
 	debug, _ := w.(page.Writer)
-	p := &htmlPage{HTMLOptions: o, Site: debug.Site, report: r, jaeger: jaeger, anchors: map[anchor]bool{}}
+	p := &htmlPage{
+		HTMLOptions: o, Site: debug.Site, report: r, gaps: r.Gaps(), jaeger: jaeger, anchors: map[anchor]bool{},
+	}
 	for i, d := range r.drawn.sorted() {
 		p.Drawn = append(p.Drawn, p.waterfall(i+1, d))
 	}
@@ -70,6 +72,7 @@ type htmlPage struct {
 	page.Site
 	Drawn   []*htmlTrace
 	report  *Report
+	gaps    []gap.GapGroup
 	jaeger  *url.URL        // nil if there are no links to Jaeger
 	anchors map[anchor]bool // of the rows on this page
 	path    path            // of the trace that is being written
@@ -175,7 +178,7 @@ type htmlGap struct {
 // Gaps returns the worst gaps.
 func (p *htmlPage) Gaps() iter.Seq[htmlGap] {
 	return func(yield func(htmlGap) bool) {
-		for _, g := range p.report.Gaps() {
+		for _, g := range p.gaps {
 			span := p.span(g.Service, g.Operation, g.Worst.TraceID, g.Worst.SpanID)
 			span.Name += valueOf(g.Tagged, g.TagValue)
 			if !yield(htmlGap{g, span, position(g.Position), g.Times.Quantile(0.5), g.Times.Quantile(0.95)}) {
@@ -186,7 +189,7 @@ func (p *htmlPage) Gaps() iter.Seq[htmlGap] {
 }
 
 // HasGaps reports whether the table of gaps has a row.
-func (p *htmlPage) HasGaps() bool { return len(p.report.Gaps()) > 0 }
+func (p *htmlPage) HasGaps() bool { return len(p.gaps) > 0 }
 
 // htmlOperation is a row of the table of operations.
 type htmlOperation struct {

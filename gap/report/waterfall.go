@@ -149,6 +149,12 @@ func (p *picture) label(r row) string {
 	if later := len(r.nodes) - 1; later > 0 {
 		fmt.Fprintf(&b, " +%d", later)
 	}
+	switch {
+	case r.nodes[0].Outlives():
+		b.WriteString(" (outlives)")
+	case r.nodes[0].Detached():
+		b.WriteString(" (detached)")
+	}
 	return b.String()
 }
 
@@ -213,7 +219,7 @@ func (p *picture) amount(d time.Duration) float64 { return float64(d) / float64(
 // very short one has a smaller unit.
 func (p *picture) duration(d time.Duration) string {
 	text := strconv.FormatFloat(p.amount(d), 'f', 1, 64) + " " + p.unitName
-	if d > 0 && p.amount(d) < 0.05 {
+	if p.amount(d) < 0.05 {
 		text = p.text.duration(d)
 	}
 	return strings.Repeat(" ", max(0, numberWidth-utf8.RuneCountInString(text))) + text
