@@ -11,7 +11,7 @@ package gap
 //     trace.
 //   - Parents: a span's parent is the first span of the trace that it names by ChildOf. If the
 //     trace has none of these, it is the first that it names by FollowsFrom. But if that span and
-//     this one name the same missing parent by ChildOf, both are roots.
+//     this one name the same missing parent by ChildOf, this one is a root.
 //   - Duplicates: of several identical spans, one is kept.
 //   - Shared ids: a client and a server span with the same id, as Zipkin records them, become
 //     parent and child. A third span that names this id as its parent is a child of the client if

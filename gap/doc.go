@@ -56,8 +56,9 @@
 //
 //   - Its operation is that of the call with " wait" appended. It has a FollowsFrom reference to
 //     the call.
-//   - It names the same parent as the call by ChildOf. The trace may lack this parent. If the call
-//     names no parent, the wait has only FollowsFrom references, and is a child of the call.
+//   - It names the same parent as the call by ChildOf. If the trace lacks this parent, both are
+//     roots. If the call names no parent, the wait has only FollowsFrom references, and is a child
+//     of the call.
 //   - The call is not a later wait itself.
 //   - It starts after the start of the call, and not before the call and its earlier waits have
 //     ended. Of two such spans that overlap, only the first in the order of [Node.Children] is a

@@ -172,7 +172,8 @@ func (m *specModel) findWaits(calls []*specNode) {
 			follows := slices.ContainsFunc(w.References, func(r gap.Reference) bool {
 				return r.Type == gap.FollowsFrom && r.SpanID == c.id
 			})
-			sibling := c.named != 0 && w.named == c.named
+			sibling := c.named != 0 && w.named == c.named && w.parent == c.parent &&
+				(c.parent == nil || c.parent.id == c.named)
 			ofRoot := c.parent == nil && c.named == 0 && w.parent == c && w.named == 0
 			if follows && w.Operation == c.Operation+" wait" && (sibling || ofRoot) &&
 				w.start > c.start && w.start >= c.frameEnd() {
