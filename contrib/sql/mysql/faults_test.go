@@ -194,11 +194,16 @@ func cancelBefore(f *faulty) []error {
 func cancelQuery(f *faulty) []error {
 	ctx, cancel := context.WithCancel(f.ctx)
 	defer cancel()
-	running := f.whenItRuns("SELECT SLEEP(61)", func(int) { cancel() })
-	_, err := f.db.QueryContext(ctx, "SELECT SLEEP(61)")
+	// The server does not notice that a client has left: an earlier query may still run.
+	query := fmt.Sprintf("SELECT SLEEP(1%02d)", sleeps.Add(1))
+	running := f.whenItRuns(query, func(int) { cancel() })
+	_, err := f.db.QueryContext(ctx, query)
 	<-running
 	return []error{err}
 }
+
+// sleeps makes each query of cancelQuery differ from those before it.
+var sleeps atomic.Int64
 
 func cancelConnect(f *faulty) []error {
 	held, err := f.db.Conn(f.ctx) // the only connection
