@@ -106,8 +106,8 @@ func (t *Trace) sweepFrame(i int32, yield func(rawGap) bool) bool {
 	n := &t.nodes[i]
 	critical := t.criticalTime(i)
 	c := i + 1
-	joined := func(before int64) bool { // yields the joined time of children that start before that
-		for ; c < n.next && t.nodes[c].start <= before; c = t.nodes[c].next {
+	joined := func(until int64) bool { // yields the joined time of calls that start until then
+		for ; c < n.next && t.nodes[c].start <= until; c = t.nodes[c].next {
 			if t.nodes[c].is(joins) && !t.yieldJoined(c, yield) {
 				return false
 			}

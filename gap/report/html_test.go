@@ -448,11 +448,12 @@ func TestHTMLDrawsShortSpansThatMatter(t *testing.T) {
 	spans[700] = tagged(spans[700], "error", true)
 	parent := spans[900]
 	spans = append(spans, span(5000, parent.SpanID, shop, "client", "longer than its parent", 1000, 1100))
+	spans = append(spans, span(5001, spans[10].SpanID, shop, "client", "below a short span", 1000, 1000))
 	r, _ := gather(report.Options{}, [][]gap.Span{spans})
 	text := renderHTML(t, r, report.HTMLOptions{})
 	for _, want := range []string{
 		">child 500<", ">child 699<", ">" + parent.Operation + "<", ">longer than its parent<",
-		">1497 spans shorter than 0.1 % not drawn<",
+		">1498 spans shorter than 0.1 % not drawn<",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s", want)

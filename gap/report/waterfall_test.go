@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -17,11 +18,7 @@ func draw(t *testing.T, spans []gap.Span, o report.TextOptions) string {
 	if len(warnings) > 0 {
 		t.Fatal(warnings)
 	}
-	var out strings.Builder
-	if err := report.Waterfall(&out, trace, o); err != nil {
-		t.Fatal(err)
-	}
-	return out.String()
+	return written(t, func(w io.Writer) error { return report.Waterfall(w, trace, o) })
 }
 
 func TestWaterfall(t *testing.T) {
