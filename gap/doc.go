@@ -130,6 +130,38 @@
 // Roots that name the same missing parent share one path, as if they were its children. So each of
 // them may be on it only in part, or not at all.
 //
+// # What a gap was
+//
+// The spans do not say what a program did in a gap. If that is known from elsewhere, such as the
+// execution trace of the Go runtime, [Trace.Explained] adds an [Explanation] to the gaps of a
+// trace. Each of its parts has a cause and evidence. Together the parts are as long as the gap. The
+// causes are:
+//
+//	cause        what the goroutine did
+//	unobserved   unknown: the recording does not cover the time
+//	cpu          it ran on a CPU
+//	runnable     it was ready to run, but Go's scheduler had no P for it
+//	no cpu       it was running, as Go sees it, but the kernel gave its thread no CPU
+//	throttled    the same, because the container had used up its CPU limit
+//	gc           it helped the garbage collector, or waited for it
+//	syscall      it was in a system call
+//	cgo          it ran C code
+//	network      it waited for a client that no wrapper covers
+//	lock         it waited for a Mutex, RWMutex, WaitGroup or Cond
+//	channel      it waited to send to a channel or to receive from it
+//	select       it waited in a select
+//	sleep        it slept
+//	other        it waited for something else, see Evidence.Reason
+//
+// If the goroutine waited for another one, a part may be what that one did. [Evidence.Goroutine]
+// then is the other one's number.
+//
+// The CPU clock of the thread proves cpu, or samples of a CPU profile do, see [Proof]. Without a
+// proof, cpu is the time that Go calls running. It then includes time in which the thread had no
+// CPU.
+//
+// A Summary adds up the parts of gaps at the same position, and of all gaps of an operation.
+//
 // # Many traces
 //
 // A [Summary] adds up many traces by service and operation, with histograms of durations and self

@@ -24,6 +24,10 @@ type Gap struct {
 	// CriticalTime is the part of Time on the critical path. For joined time it is an estimate: in
 	// proportion to the time that the critical path spends in the call's spans and below them.
 	CriticalTime time.Duration
+
+	// Explanation says what the program did in the gap. It is nil unless [Trace.Explained] made the
+	// trace.
+	Explanation *Explanation
 }
 
 // Joined reports whether the gap is joined time: work of the span between waits that were joined.
@@ -164,6 +168,9 @@ func (t *Trace) gaps(i int32, atLeast time.Duration, yield func(Gap) bool) bool 
 		}
 		if r.before != none {
 			g.Before = Node{t, t.call(r.before)}
+		}
+		if t.explanations != nil {
+			g.Explanation = t.explanations[gapID{i, r.call, r.start}]
 		}
 		return yield(g)
 	})

@@ -60,6 +60,10 @@ type GapGroup struct {
 	CriticalTime       time.Duration // sum of [Gap.CriticalTime]
 	Times              Histogram     // of [Gap.Time]
 	Worst              GapRef        // the gap with the most CriticalTime, of equals that with the most Time
+
+	// Parts say what the program did in all these gaps, the longest first. They have no HeldBy and
+	// no Goroutine. They are nil if no gap has a [Gap.Explanation].
+	Parts []Part
 }
 
 // GapRef identifies a gap in any trace that was added to a [Summary].
@@ -88,7 +92,7 @@ func (s *Summary) Gaps() iter.Seq[GapGroup] {
 		for _, g := range all {
 			if !yield(GapGroup{
 				g.of.Service, g.of.Name, g.of.Tagged, g.of.TagValue, g.key.class, s.position(g.key), g.count,
-				time.Duration(g.time), time.Duration(g.critical), g.times.clone(), g.worst.export(),
+				time.Duration(g.time), time.Duration(g.critical), g.times.clone(), g.worst.export(), g.parts.export(),
 			}) {
 				return
 			}
@@ -150,6 +154,7 @@ type gapSum struct {
 	count, time, critical int64
 	times                 Histogram
 	worst                 rawGapRef
+	parts                 partSums
 }
 
 // rawGapRef is a GapRef in integers.
@@ -232,6 +237,9 @@ func (s *Summary) mergeGaps(o *operation, other *Summary, from *operation) {
 		if key.before != 0 {
 			key.before = s.number(other.names[key.before-1])
 		}
-		o.addGaps(key, g.count, g.time, g.critical, &g.worst).times.merge(&g.times)
+		sum := o.addGaps(key, g.count, g.time, g.critical, &g.worst)
+		sum.times.merge(&g.times)
+		sum.parts.merge(g.parts)
+		o.explained = o.explained || g.parts != nil
 	}
 }

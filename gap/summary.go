@@ -13,7 +13,8 @@ import (
 // Summary is empty.
 //
 // It keeps no trace. Each operation takes a few kB of memory, at most 32 kB, and each position of
-// its gaps at most 16 kB. The number of operations has no bound, so their names should be low in
+// its gaps at most 16 kB, more if gaps have an [Explanation]: then each different part takes 200 B
+// and its names. The number of operations has no bound, so their names should be low in
 // cardinality.
 //
 // Summaries can be merged in any order and grouping. The result is the same as that of one Summary
@@ -44,6 +45,7 @@ type operationName struct {
 type operation struct {
 	Operation        // Count is zero if all spans have the tag Summary.By, or none was added
 	number    uint32 // of the name, see Summary.numbers
+	explained bool   // a gap has parts
 	gaps      map[gapKey]*gapSum
 
 	last    *gapSum // what addGaps returned last
@@ -65,6 +67,7 @@ type Operation struct {
 	Durations     Histogram     // of each span's duration
 	SelfTimes     Histogram     // of each span's self time
 	Worst         SpanRef       // the span with the most self time; of equals the one with the lowest ids
+	Parts         []Part        // what the program did in its self time, see [GapGroup.Parts]
 }
 
 // SpanRef identifies a span in any trace that was added to a [Summary].
@@ -83,7 +86,7 @@ func (s *Summary) Add(t *Trace) {
 	addGap := a.addGap
 	for i := range t.nodes {
 		n := &t.nodes[i]
-		a.node, a.of = n, a.operation(n.operation)
+		a.i, a.node, a.of = int32(i), n, a.operation(n.operation)
 		if s.By != "" {
 			if value, ok := n.span.Tag(s.By); ok {
 				service := a.services[t.operations[n.operation].service]
@@ -107,7 +110,8 @@ type adder struct {
 	trace      *Trace
 	services   []*service   // by index into trace.services; nil if not needed so far
 	operations []*operation // by index into trace.operations; nil if not needed so far
-	node       *node        // the span that is being added
+	i          int32        // the span that is being added
+	node       *node        // the same
 	of         *operation   // its operation
 }
 
@@ -130,9 +134,16 @@ func (a *adder) addGap(r rawGap) {
 		r.after, r.before = r.call, r.call
 	}
 	key.after, key.before = a.number(r.after), a.number(r.before)
-	a.of.addGaps(key, 1, r.time, r.critical,
+	sum := a.of.addGaps(key, 1, r.time, r.critical,
 		&rawGapRef{a.trace.id, a.node.id, r.start, r.start - a.trace.start, r.time, r.critical, a.trace.incomplete},
-	).times.add(r.time)
+	)
+	sum.times.add(r.time)
+	if a.trace.explanations != nil {
+		if e := a.trace.explanations[gapID{a.i, r.call, r.start}]; e != nil {
+			sum.parts.add(e)
+			a.of.explained = true
+		}
+	}
 }
 
 // number returns the number of the operation of node i, or of its call if it is a later wait. It
@@ -185,6 +196,7 @@ func (s *Summary) Operations() iter.Seq[Operation] {
 		for _, o := range all {
 			result := o.Operation
 			result.Durations, result.SelfTimes = o.Durations.clone(), o.SelfTimes.clone()
+			result.Parts = o.parts()
 			if self > 0 {
 				result.Share = float64(o.SelfTime) / self
 			}
@@ -193,6 +205,20 @@ func (s *Summary) Operations() iter.Seq[Operation] {
 			}
 		}
 	}
+}
+
+// parts adds up the parts of all gaps that count as self time.
+func (o *operation) parts() []Part {
+	if !o.explained {
+		return nil
+	}
+	var sums partSums
+	for key, g := range o.gaps {
+		if key.class == ClassSelf {
+			sums.merge(g.parts)
+		}
+	}
+	return sums.export()
 }
 
 // service returns the service with this name, and adds it if it is missing. It copies the name,

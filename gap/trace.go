@@ -22,6 +22,8 @@ type Trace struct {
 	operations []operationKey // by node.operation
 	start, end int64
 	incomplete bool // the parent of a span is missing
+
+	explanations map[gapID]*Explanation // nil unless Explained made the trace
 }
 
 // operationKey identifies an operation of a service.
