@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
@@ -115,12 +116,28 @@ func BenchmarkExtractAndStart(b *testing.B) {
 }
 
 func BenchmarkStartAndFinish(b *testing.B) {
-	tr, closer, err := tracer.New("shop", tracer.WithRecorder(tracer.NewRecorder(0)))
+	r := tracer.NewRecorder(0)
+	tr, closer, err := tracer.New("shop", tracer.WithRecorder(r))
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer closer.Close()
-	for b.Loop() {
-		tr.StartSpan("a").SetTag("k", "v").Finish()
+	run := func(name string) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				tr.StartSpan("a").SetTag("k", "v").Finish()
+			}
+		})
 	}
+	run("root")
+	defer r.Observe(func([]gap.Span) {}, 0)()
+	run("root, observed")
+	parent := tr.StartSpan("parent")
+	b.Run("child, observed", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			tr.StartSpan("a", opentracing.ChildOf(parent.Context())).SetTag("k", "v").Finish()
+		}
+	})
 }

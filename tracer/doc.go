@@ -12,8 +12,10 @@
 // There is no option for the sampler. docs/tracer.md lists all settings and defaults. Nothing
 // happens at import, and New does not set the global tracer.
 //
-// [WithRecorder] keeps the last traces in memory, for a debug page and for tests. [WithStats]
-// counts the spans that are sent and lost, and [WithLogger] logs the losses.
+// [WithRecorder] keeps the last traces in memory, for a debug page and for tests.
+// [Recorder.Observe] calls a function with the spans of each request when it has ended. [WithStats]
+// counts the spans that are sent and lost, and [WithLogger] logs the losses. [WithExecutionTrace]
+// marks spans in the Go runtime's execution trace.
 //
 // # Propagation
 //

@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"os"
+	"runtime/trace"
 	"strings"
+	"time"
 
+	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
 )
@@ -35,6 +39,47 @@ func ExampleNew_malformed() {
 	fmt.Println(t, closer, err)
 	// Output:
 	// <nil> <nil> tracer: WithCollector("jaeger:14268"): want the collector's http or https URL, such as http://localhost:14268
+}
+
+func ExampleRecorder_Observe() {
+	r := tracer.NewRecorder(0)
+	t, closer, err := tracer.New("shop", tracer.WithRecorder(r))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer closer.Close()
+	stop := r.Observe(func(spans []gap.Span) {
+		trace, _ := gap.Build(spans)
+		fmt.Printf("%s: %d spans, self time %v\n", spans[0].Operation, trace.Len(), trace.SelfTime())
+	}, 0)
+	defer stop()
+
+	start := time.Now()
+	root := t.StartSpan("GET /cart", opentracing.StartTime(start))
+	query := t.StartSpan("query", opentracing.ChildOf(root.Context()), opentracing.StartTime(start))
+	query.SetTag("span.kind", "client")
+	query.FinishWithOptions(opentracing.FinishOptions{FinishTime: start.Add(20 * time.Millisecond)})
+	root.FinishWithOptions(opentracing.FinishOptions{FinishTime: start.Add(30 * time.Millisecond)})
+	// Output: GET /cart: 2 spans, self time 10ms
+}
+
+func ExampleWithExecutionTrace() {
+	t, closer, err := tracer.New("shop", tracer.WithExecutionTrace())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer closer.Close()
+
+	file, err := os.Create("trace.out")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer file.Close()
+	if err := trace.Start(file); err != nil { // package runtime/trace
+		log.Fatal(err)
+	}
+	defer trace.Stop()
+	t.StartSpan("order").Finish() // go tool trace shows it as a log of the category gaptrace
 }
 
 func ExampleFromYAML() {

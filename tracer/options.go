@@ -27,6 +27,7 @@ type options struct {
 	deferredAsDenied bool
 	stats            *Stats
 	logger           *slog.Logger
+	executionTrace   bool
 	errs             []error
 }
 
@@ -126,6 +127,27 @@ func WithStats(s *Stats) Option { return func(o *options) { o.stats = s } }
 // for the rest when the tracer is closed. JAEGER_REPORTER_LOG_SPANS also logs to l. The default is
 // not to log.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
+
+// WithExecutionTrace writes a mark of each finished span into the program's execution trace, while
+// one is being recorded: by [runtime/trace.Start], by a [runtime/trace.FlightRecorder] or by
+// net/http/pprof. The execution trace knows what each goroutine did, and the marks say for which
+// span. They are enough to build the spans' gaps without another source. Package gap/mark describes
+// and parses them.
+//
+// A mark is a log event ([runtime/trace.Log]) of the goroutine that calls Finish, at the time of
+// that call. It does not say which goroutine started the span. A wrapper finishes all spans of a
+// call when the call's result is consumed. So the marks of its later waits are written there, too.
+//
+// Only sampled spans of this tracer have a mark, including those that the program itself starts.
+// Spans that are not sampled, spans of other tracers, and spans that finish while nothing is
+// recorded have none. A span that is finished twice has two. A closed tracer still writes marks.
+//
+// A mark has the names of the service and of the operation, truncated at 128 bytes. It has no
+// statement, and of the tags only span.kind, error and wait.joined_us.
+//
+// A mark takes about 300 ns. While nothing is recorded, a finished span costs less than 5 ns more,
+// and no allocation.
+func WithExecutionTrace() Option { return func(o *options) { o.executionTrace = true } }
 
 // apply applies opts. It returns all errors at once.
 func apply(opts []Option) (*options, error) {

@@ -5,6 +5,7 @@ import (
 	"container/list"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/opentracing/opentracing-go"
@@ -24,7 +25,8 @@ const (
 )
 
 // DroppedSpansTag is the key of a tag on the last span of a trace from which a [Recorder] dropped
-// spans. Its value is their number. The trace shows gaps in their place.
+// spans; for an observer, it is on the local root. Its value is their number. The trace shows gaps
+// in their place.
 const DroppedSpansTag = "recorder.dropped_spans"
 
 // TruncatedTag is the key of a tag on a span that a [Recorder] did not keep whole. Its value is how
@@ -43,6 +45,9 @@ type Recorder struct {
 	spans     int                           // of all traces
 	bytes     int                           // of all traces
 	processes map[opentracing.Tracer]*gap.Process
+
+	observations atomic.Pointer[[]*observation] // changed under mu; the slice never changes
+	unobserved   atomic.Int64
 }
 
 var _ jaeger.Reporter = (*Recorder)(nil)
@@ -75,6 +80,14 @@ func NewRecorder(capacity int) *Recorder {
 // Report implements jaeger.Reporter. It copies span, since the tracer may reuse it.
 func (r *Recorder) Report(span *jaeger.Span) {
 	s := convert(span)
+	r.keep(span, &s)
+	if len(r.observing()) > 0 {
+		r.finished(span.SpanContext(), s)
+	}
+}
+
+// keep sets the process of s, which is span, and adds s to its trace.
+func (r *Recorder) keep(span *jaeger.Span, s *recordedSpan) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.traces == nil {
@@ -93,7 +106,7 @@ func (r *Recorder) Report(span *jaeger.Span) {
 	}
 	r.byAge.MoveToBack(e)
 	t := e.Value.(*recordedTrace)
-	t.spans = append(t.spans, s)
+	t.spans = append(t.spans, *s)
 	t.bytes += s.bytes
 	r.bytes += s.bytes
 	r.spans++
@@ -118,8 +131,14 @@ func (r *Recorder) dropTrace() {
 	r.bytes -= t.bytes
 }
 
-// Close implements jaeger.Reporter. It keeps the traces.
-func (r *Recorder) Close() {}
+// Close implements jaeger.Reporter. It stops all observers, as the function that [Recorder.Observe]
+// returns. It keeps the traces. The closer that [New] returns does not call it, since several
+// tracers may use r.
+func (r *Recorder) Close() {
+	for _, o := range r.observing() {
+		o.stop()
+	}
+}
 
 // Traces returns the traces that are kept, ordered by each trace's newest span, the oldest first.
 // The spans of each are in the order in which they finished. Do not change what they point to: it

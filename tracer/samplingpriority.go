@@ -3,19 +3,26 @@ package tracer
 import (
 	"reflect"
 
+	"github.com/gaptrace/gaptrace/gap/cpuclock"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 	"github.com/uber/jaeger-client-go"
 )
 
 // priorities is a jaeger.ContribObserver that accepts any number or boolean as sampling.priority.
-// Jaeger's tracer accepts only uint16, OpenTracing's type for it, but programs set an int.
-type priorities struct{}
+// Jaeger's tracer accepts only uint16, OpenTracing's type for it, but programs set an int. It also
+// notes the start of each span for the observers of the recorder. A ContribObserver of their own
+// would cost each span an allocation.
+type priorities struct{ recorder *Recorder } // nil for none
 
-func (priorities) OnStartSpan(
-	s opentracing.Span, _ string, _ opentracing.StartSpanOptions,
+func (p priorities) OnStartSpan(
+	s opentracing.Span, _ string, options opentracing.StartSpanOptions,
 ) (jaeger.ContribSpanObserver, bool) {
+	cpuclock.Read()
 	span, ok := s.(*jaeger.Span)
+	if ok && p.recorder != nil {
+		p.recorder.started(span, options.Tags)
+	}
 	return (*prioritized)(span), ok
 }
 

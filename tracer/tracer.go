@@ -109,14 +109,18 @@ func start(s *settings.Settings, o *options) (opentracing.Tracer, io.Closer, err
 		s.Sampler.Options = append(s.Sampler.Options, jaeger.SamplerOptions.SamplingStrategyFetcher(server),
 			jaeger.SamplerOptions.SamplingStrategyParser(server), jaeger.SamplerOptions.Updaters(server))
 	}
-	p := propagation.New(propagation.Options{
+	propagating := propagation.Options{
 		Written: s.Formats, DeferredAsDenied: o.deferredAsDenied, LongIDs: s.Gen128Bit,
-	})
+	}
+	if o.recorder != nil {
+		propagating.OnExtract = o.recorder.extracted
+	}
+	p := propagation.New(propagating)
 	t, c, err := s.NewTracer(append(p.JaegerOptions(),
-		config.Reporter(reporter),
+		config.Reporter(o.withMarks(reporter, s.ServiceName)),
 		config.Logger(jaeger.NullLogger),
 		config.MaxTagValueLength(s.MaxTagValue),
-		config.ContribObserver(priorities{}),
+		config.ContribObserver(priorities{o.recorder}),
 	)...)
 	if err != nil {
 		stopSampler()

@@ -4,8 +4,8 @@
 // spans.
 //
 // Other tests run services in Node, Python and Envoy, and open the pages of gap/report and
-// gap/debug in a browser. Package web tests web frameworks, and package suites runs the test suites
-// of other projects.
+// gap/debug in a browser. Marks and CPU clocks are read back with golang.org/x/exp/trace. Package
+// web tests web frameworks, and package suites runs the test suites of other projects.
 //
 // It is a separate module with only tests, so that no program depends on this code.
 package interop

@@ -47,6 +47,7 @@ require (
 	github.com/uptrace/bun v1.3.0 // a library over database/sql
 	github.com/uptrace/bun/dialect/sqlitedialect v1.3.0 // bun with SQLite
 	github.com/urfave/negroni/v3 v3.1.2 // a writer of its own that is always an http.Pusher
+	golang.org/x/exp v0.0.0-20261109185158-a52e3aef5920 // its package trace reads execution traces
 	golang.org/x/net v0.62.0 // h2c, which hijacks a connection for HTTP/2
 	gorm.io/driver/mysql v1.6.0 // gorm with MariaDB
 	gorm.io/driver/postgres v1.6.3 // gorm with PostgreSQL

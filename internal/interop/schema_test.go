@@ -42,6 +42,7 @@ func TestReportsMatchSchema(t *testing.T) {
 	}
 	wantValid(t, schema, "all traces", all)
 	wantValid(t, schema, "no traces", report.New(report.Options{}))
+	wantValid(t, schema, "explained traces", explainedReport())
 
 	// The schema itself refuses what no report may say.
 	empty := string(reportJSON(t, report.New(report.Options{})))
@@ -53,6 +54,42 @@ func TestReportsMatchSchema(t *testing.T) {
 	if schema.Validate(document) == nil {
 		t.Error("the schema accepts -1 spans")
 	}
+}
+
+// explainedReport returns a report on a trace whose gaps have explanations, one of them with values
+// that no gap can have.
+func explainedReport() *report.Report {
+	evidence := gap.Evidence{
+		Frame: gap.Frame{Function: "main.main", File: "/main.go", Line: 1}, Reason: "sync", Client: "net/http", Wrapper: "w",
+		HeldBy: gap.Holder{Service: "shop"}, Goroutine: 7, Proof: gap.ByClock, Samples: 3,
+	}
+	wrong := evidence
+	wrong.Frame.Line, wrong.Proof, wrong.Samples = -1, 99, -1
+	trace, warnings := gap.Build([]gap.Span{
+		{TraceID: gap.TraceID{Low: 1}, SpanID: 1, Duration: 10},
+		{TraceID: gap.TraceID{Low: 1}, SpanID: 2, Duration: 20},
+		{TraceID: gap.TraceID{Low: 1}, SpanID: 3, Duration: 30},
+	})
+	trace = trace.Explained(func(g gap.Gap) *gap.Explanation {
+		switch g.Time {
+		case 10:
+			return &gap.Explanation{}
+		case 20:
+			return &gap.Explanation{
+				Parts:   []gap.Part{{Cause: gap.CauseCPU, Duration: -1, Evidence: wrong}, {Cause: 200, Duration: 1}},
+				Moments: []gap.Moment{{Start: g.Start.Add(-5), End: g.End.Add(5)}, {Start: g.Start, End: g.End, Part: 7}},
+			}
+		}
+		var parts []gap.Part
+		for c := range gap.Cause(gap.NumCauses) {
+			parts = append(parts, gap.Part{Cause: c, Duration: 1, Evidence: evidence})
+		}
+		return &gap.Explanation{Parts: parts, Moments: []gap.Moment{{Start: g.Start, End: g.End}}}
+	})
+	r := report.New(report.Options{})
+	r.Add(trace, warnings)
+	r.AddNotes([]string{"the execution trace ends early"})
+	return r
 }
 
 func reportJSON(t *testing.T, r *report.Report) []byte {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/gap/cpuclock"
 	"github.com/opentracing/opentracing-go"
 )
 
@@ -177,6 +178,7 @@ func (c *Call) Answered(unit Unit) bool {
 		return false
 	}
 	now := time.Since(c.start)
+	cpuclock.Read()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase != begun {
@@ -249,6 +251,7 @@ func (c *Call) Leave(n int64) {
 				return
 			}
 		default:
+			cpuclock.Read()
 			// The lock comes before the swap, so that waits are added in the order they ended.
 			c.mu.Lock()
 			ended := c.inside.CompareAndSwap(s, 0)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/gap/cpuclock"
 	"github.com/gaptrace/gaptrace/internal/options"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
@@ -129,6 +130,7 @@ func (w *Wrapper) begin(describe func() gaptrace.Call, as role, parent opentraci
 	}
 	c := newCall(w, what, tracer, as, parent, time.Now())
 	c.inside.Store(oneGoroutine) // the first wait has begun
+	cpuclock.Read()
 	return c
 }
 

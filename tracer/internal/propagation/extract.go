@@ -107,9 +107,13 @@ func (c codec) extract(carrier any) (opentracing.SpanContext, error) {
 	case found.hasIDs() && found.decision == undecided && !c.DeferredAsDenied:
 		accept := found
 		accept.decision = accepted
-		return pend(&pending{SpanContext: c.context(&in, found), ifAccepted: new(c.context(&in, accept))}), nil
+		ifAccepted := c.context(&in, accept)
+		c.onExtract(ifAccepted)
+		return pend(&pending{SpanContext: c.context(&in, found), ifAccepted: &ifAccepted}), nil
 	case found.hasIDs():
-		return final(c.context(&in, found)), nil
+		sc := c.context(&in, found)
+		c.onExtract(sc)
+		return final(sc), nil
 
 	case found.decision != undecided && in.debugID == "":
 		// A decision without IDs. Jaeger's contexts need IDs to hold a decision, so it gets new
@@ -131,6 +135,12 @@ func (c codec) extract(carrier any) (opentracing.SpanContext, error) {
 		return sc, nil // the new trace gets them, and logs err
 	}
 	return sc, err
+}
+
+func (p *Propagation) onExtract(sc jaeger.SpanContext) {
+	if p.OnExtract != nil {
+		p.OnExtract(sc)
+	}
 }
 
 // context returns the context of r, with the tracestate if Inject will write it.

@@ -31,6 +31,10 @@ type Options struct {
 	Written          []Format // what Inject writes
 	DeferredAsDenied bool     // B3 IDs without a decision mean that the trace is not sampled
 	LongIDs          bool     // trace IDs made here have 128 bits
+
+	// OnExtract gets each extracted context with a peer's IDs. If its decision is open, OnExtract
+	// gets the context that spans have if the sampler accepts the trace. Nil is allowed.
+	OnExtract func(jaeger.SpanContext)
 }
 
 // New returns a Propagation with these options.

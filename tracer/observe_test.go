@@ -1,0 +1,616 @@
+package tracer_test
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
+	"github.com/uber/jaeger-client-go"
+)
+
+// observed keeps what an observer gets, each call as a line: the operations, and what is special
+// about the root.
+type observed struct {
+	mu    sync.Mutex
+	calls []string
+	spans [][]gap.Span
+}
+
+func (o *observed) observe(spans []gap.Span) {
+	var words []string
+	for _, s := range spans {
+		words = append(words, s.Operation)
+	}
+	for _, key := range []string{tracer.UnfinishedSpansTag, tracer.DroppedSpansTag} {
+		if n, ok := spans[0].Tag(key); ok {
+			words = append(words, key+"="+n)
+		}
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.calls = append(o.calls, strings.Join(words, " "))
+	o.spans = append(o.spans, spans)
+}
+
+func (o *observed) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strings.Join(o.calls, "\n")
+}
+
+// observing runs f with a tracer and with what the observer of its Recorder got until now. The test
+// fails if the observer's goroutine does not end.
+func observing(t *testing.T, f func(t *testing.T, tr opentracing.Tracer, got func() string)) {
+	setenv(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := tracer.NewRecorder(0)
+		tr, closer := open(t, tracer.WithRecorder(r))
+		defer closer.Close()
+		o := new(observed)
+		stop := r.Observe(o.observe, 0)
+		defer stop()
+		f(t, tr, func() string {
+			synctest.Wait()
+			return o.String()
+		})
+	})
+}
+
+func childOf(tr opentracing.Tracer, operation string, of opentracing.Span) opentracing.Span {
+	return tr.StartSpan(operation, opentracing.ChildOf(of.Context()))
+}
+
+const ofPeer = "uber-trace-id: 00000000000000ab:00000000000000cd:0:1"
+
+func TestObserveCallsOncePerRoot(t *testing.T) {
+	for name, test := range map[string]struct {
+		run  func(t *testing.T, tr opentracing.Tracer)
+		want string
+	}{
+		"one span": {func(t *testing.T, tr opentracing.Tracer) {
+			tr.StartSpan("root").Finish()
+		}, "root"},
+		"children": {func(t *testing.T, tr opentracing.Tracer) {
+			root := tr.StartSpan("root")
+			a := childOf(tr, "a", root)
+			childOf(tr, "a1", a).Finish()
+			a.Finish()
+			tr.StartSpan("b", opentracing.FollowsFrom(root.Context())).Finish()
+			root.Finish()
+		}, "root a1 a b"},
+		"child of a finished span": {func(t *testing.T, tr opentracing.Tracer) {
+			root := tr.StartSpan("root")
+			a := childOf(tr, "a", root)
+			a.Finish()
+			childOf(tr, "a1", a).Finish()
+			root.Finish()
+		}, "root a a1"},
+		"two roots": {func(t *testing.T, tr opentracing.Tracer) {
+			one, other := tr.StartSpan("one"), tr.StartSpan("other")
+			childOf(tr, "a", one).Finish()
+			childOf(tr, "b", other).Finish()
+			other.Finish()
+			one.Finish()
+		}, "other b\none a"},
+		"root of a peer": {func(t *testing.T, tr opentracing.Tracer) {
+			root := tr.StartSpan("root", opentracing.ChildOf(extract(t, tr, ofPeer)))
+			childOf(tr, "a", root).Finish()
+			root.Finish()
+		}, "root a"},
+		"peer that leaves the decision open": {func(t *testing.T, tr opentracing.Tracer) {
+			root := tr.StartSpan("root", ext.RPCServerOption(extract(t, tr, "b3: ab-cd")))
+			childOf(tr, "a", root).Finish()
+			root.Finish()
+		}, "root a"},
+		"peer that sends only a decision": {func(t *testing.T, tr opentracing.Tracer) {
+			root := tr.StartSpan("root", ext.RPCServerOption(extract(t, tr, "x-b3-sampled: 1")))
+			childOf(tr, "a", root).Finish()
+			root.Finish()
+		}, "root a"},
+		"peer that sends only baggage": {func(t *testing.T, tr opentracing.Tracer) {
+			root := tr.StartSpan("root", ext.RPCServerOption(extract(t, tr, "uberctx-user: 7")))
+			childOf(tr, "a", root).Finish()
+			root.Finish()
+		}, "root a"},
+		"Jaeger's own tracer": {func(t *testing.T, tr opentracing.Tracer) {
+			tr = tr.StartSpan("").Tracer()
+			root := tr.StartSpan("root", opentracing.ChildOf(extract(t, tr, ofPeer)))
+			childOf(tr, "a", root).Finish()
+			root.Finish()
+		}, "root a"},
+		"program that calls itself": {func(t *testing.T, tr opentracing.Tracer) {
+			root := tr.StartSpan("root")
+			call := childOf(tr, "call", root)
+			headers := opentracing.HTTPHeadersCarrier{}
+			if err := tr.Inject(call.Context(), opentracing.HTTPHeaders, headers); err != nil {
+				t.Fatal(err)
+			}
+			c, err := tr.Extract(opentracing.HTTPHeaders, headers)
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.StartSpan("served", ext.RPCServerOption(c)).Finish()
+			call.Finish()
+			root.Finish()
+		}, "served\nroot call"},
+		"two roots of one peer, one after the other": {func(t *testing.T, tr opentracing.Tracer) {
+			c := extract(t, tr, ofPeer)
+			tr.StartSpan("one", opentracing.ChildOf(c)).Finish()
+			tr.StartSpan("other", opentracing.ChildOf(c)).Finish()
+		}, "one\nother"},
+		"two roots of one peer that overlap": {func(t *testing.T, tr opentracing.Tracer) {
+			c := extract(t, tr, ofPeer)
+			one, other := tr.StartSpan("one", opentracing.ChildOf(c)), tr.StartSpan("other", opentracing.ChildOf(c))
+			childOf(tr, "a", one).Finish()
+			other.Finish()
+			one.Finish()
+		}, "other a one"},
+		"finished twice": {func(t *testing.T, tr opentracing.Tracer) {
+			root := tr.StartSpan("root")
+			a, b := childOf(tr, "a", root), childOf(tr, "b", root)
+			a.Finish()
+			a.Finish()
+			root.Finish()
+			root.Finish()
+			b.Finish()
+		}, "root a b"},
+		"sampled by its priority": {func(t *testing.T, tr opentracing.Tracer) {
+			peer := extract(t, tr, "uber-trace-id: ab:cd:0:0")
+			tr.StartSpan("denied", opentracing.ChildOf(peer)).Finish()
+			tr.StartSpan("root", opentracing.Tag{Key: "sampling.priority", Value: 1}).Finish()
+		}, "root"},
+		"no root of this process": {func(t *testing.T, tr opentracing.Tracer) {
+			c, err := jaeger.ContextFromString("ab:cd:0:1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			tr.StartSpan("a", opentracing.ChildOf(c)).Finish()
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			observing(t, func(t *testing.T, tr opentracing.Tracer, got func() string) {
+				test.run(t, tr)
+				if g := got(); g != test.want {
+					t.Errorf("got  %q\nwant %q", g, test.want)
+				}
+				time.Sleep(time.Hour)
+				if g := got(); g != test.want {
+					t.Errorf("an hour later %q", g)
+				}
+			})
+		})
+	}
+}
+
+func TestObserveWaitsForSpansThatOutliveTheRoot(t *testing.T) {
+	observing(t, func(t *testing.T, tr opentracing.Tracer, got func() string) {
+		root := tr.StartSpan("root")
+		a, b := childOf(tr, "a", root), childOf(tr, "b", root)
+		root.Finish()
+		time.Sleep(500 * time.Millisecond)
+		a.Finish()
+		if g := got(); g != "" {
+			t.Errorf("before b ends: %q", g)
+		}
+		b.Finish()
+		if g := got(); g != "root a b" {
+			t.Errorf("got %q", g)
+		}
+	})
+}
+
+func TestObserveGrace(t *testing.T) {
+	setenv(t)
+	for given, want := range map[time.Duration]time.Duration{
+		0: time.Second, -1: time.Second, 50 * time.Millisecond: 50 * time.Millisecond, time.Hour: time.Minute,
+	} {
+		t.Run(given.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := tracer.NewRecorder(0)
+				tr, _ := open(t, tracer.WithRecorder(r))
+				o := new(observed)
+				defer r.Observe(o.observe, given)()
+				root := tr.StartSpan("root")
+				a, b := childOf(tr, "a", root), childOf(tr, "b", root)
+				a.Finish()
+				root.Finish()
+				time.Sleep(want - 1)
+				synctest.Wait()
+				if o.String() != "" {
+					t.Errorf("before the grace ends: %q", o)
+				}
+				time.Sleep(time.Nanosecond)
+				synctest.Wait()
+				if want := "root a recorder.unfinished_spans=1"; o.String() != want {
+					t.Errorf("got %q, want %q", o, want)
+				}
+				childOf(tr, "late", root).Finish()
+				b.Finish()
+				time.Sleep(time.Hour)
+				if len(o.calls) != 1 {
+					t.Errorf("got %q", o)
+				}
+			})
+		})
+	}
+}
+
+// Each trace has a grace of its own, and a root that starts within it ends it.
+func TestObserveGracesOfSeveralTraces(t *testing.T) {
+	observing(t, func(t *testing.T, tr opentracing.Tracer, got func() string) {
+		leave := func(name string) {
+			root := tr.StartSpan(name)
+			childOf(tr, "a", root)
+			root.Finish()
+		}
+		c := extract(t, tr, ofPeer)
+		again := tr.StartSpan("again", opentracing.ChildOf(c))
+		childOf(tr, "a", again)
+		again.Finish()
+		time.Sleep(300 * time.Millisecond)
+		leave("one")
+		time.Sleep(300 * time.Millisecond)
+		leave("other")
+		second := tr.StartSpan("second", opentracing.ChildOf(c))
+		time.Sleep(700 * time.Millisecond)
+		if g, want := got(), "one recorder.unfinished_spans=1"; g != want {
+			t.Errorf("got  %q\nwant %q", g, want)
+		}
+		second.Finish()
+		time.Sleep(time.Second)
+		want := "one recorder.unfinished_spans=1\nother recorder.unfinished_spans=1\nagain second recorder.unfinished_spans=1"
+		if g := got(); g != want {
+			t.Errorf("got  %q\nwant %q", g, want)
+		}
+	})
+}
+
+func TestObserveOnlyWhatBeginsAfterIt(t *testing.T) {
+	setenv(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := tracer.NewRecorder(0)
+		tr, _ := open(t, tracer.WithRecorder(r))
+		root, early := tr.StartSpan("root"), extract(t, tr, ofPeer)
+		served := tr.StartSpan("served", opentracing.ChildOf(early))
+		o := new(observed)
+		defer r.Observe(o.observe, 0)()
+		childOf(tr, "a", root).Finish()
+		childOf(tr, "b", served).Finish()
+		root.Finish()
+		served.Finish()
+		tr.StartSpan("started after it", opentracing.ChildOf(early)).Finish()
+		tr.StartSpan("new").Finish()
+		synctest.Wait()
+		if o.String() != "new" {
+			t.Errorf("got %q", o)
+		}
+	})
+}
+
+func TestObserveNotOfJaegersNewTracer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(tracer.Recorder)
+		o := new(observed)
+		defer r.Observe(o.observe, 0)()
+		tr, closer := jaeger.NewTracer("own", jaeger.NewConstSampler(true), r)
+		root := tr.StartSpan("root")
+		childOf(tr, "a", root).Finish()
+		root.Finish()
+		closer.Close()
+		if synctest.Wait(); o.String() != "" || len(r.Traces()) != 1 {
+			t.Errorf("got %q", o)
+		}
+	})
+}
+
+func TestObserveIgnoresTracesThatAreNotSampled(t *testing.T) {
+	setenv(t, "JAEGER_SAMPLER_TYPE=const", "JAEGER_SAMPLER_PARAM=0")
+	synctest.Test(t, func(t *testing.T) {
+		r := tracer.NewRecorder(0)
+		tr, _ := open(t, tracer.WithRecorder(r))
+		o := new(observed)
+		defer r.Observe(o.observe, 0)()
+		root := tr.StartSpan("root")
+		childOf(tr, "a", root).Finish()
+		ext.SamplingPriority.Set(root, 1) // a is missing, so its time would look like a gap
+		childOf(tr, "b", root).Finish()
+		root.Finish()
+		tr.StartSpan("denied", opentracing.ChildOf(extract(t, tr, "uber-trace-id: ab:cd:0:0"))).Finish()
+		tr.StartSpan("forced", opentracing.Tag{Key: "sampling.priority", Value: uint16(1)}).Finish()
+		if synctest.Wait(); o.String() != "forced" {
+			t.Errorf("got %q", o)
+		}
+	})
+}
+
+func TestObserverThatIsSlow(t *testing.T) {
+	setenv(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := tracer.NewRecorder(0)
+		tr, _ := open(t, tracer.WithRecorder(r))
+		slow, fast := new(observed), new(observed)
+		stopSlow := r.Observe(func(spans []gap.Span) {
+			time.Sleep(time.Minute)
+			slow.observe(spans)
+		}, 0)
+		stopFast := r.Observe(fast.observe, 0)
+		begin := time.Now()
+		for i := range 1_011 {
+			tr.StartSpan(fmt.Sprint(i)).Finish()
+			synctest.Wait()
+		}
+		if took := time.Since(begin); took != 0 || len(fast.calls) != 1_011 {
+			t.Errorf("%v; the other observer got %d", took, len(fast.calls))
+		}
+		if n := r.Unobserved(); n != 10 {
+			t.Errorf("%d are lost, want 10", n)
+		}
+		stopSlow()
+		stopFast()
+		if len(slow.calls) != 1_001 || slow.calls[1_000] != "1000" {
+			t.Errorf("the slow observer got %d, up to %q", len(slow.calls), slow.calls[len(slow.calls)-1])
+		}
+	})
+}
+
+func TestObserveLimitsSpansOfTrace(t *testing.T) {
+	observing(t, func(t *testing.T, tr opentracing.Tracer, got func() string) {
+		root := tr.StartSpan("root")
+		for range 10_005 {
+			childOf(tr, "a", root).Finish()
+		}
+		root.Finish()
+		want := "root" + strings.Repeat(" a", 9_999) + " recorder.dropped_spans=6"
+		if g := got(); g != want {
+			t.Errorf("got %.20q … of %d bytes, want %d", g, len(g), len(want))
+		}
+	})
+}
+
+func TestObserveLimitsBytesOfTrace(t *testing.T) {
+	observing(t, func(t *testing.T, tr opentracing.Tracer, got func() string) {
+		root := tr.StartSpan("root")
+		value := strings.Repeat("x", 64<<10)
+		for range 100 {
+			a := childOf(tr, "a", root)
+			for i := range 16 {
+				a.SetTag(fmt.Sprint(i), value)
+			}
+			a.Finish()
+		}
+		root.Finish()
+		want := "root" + strings.Repeat(" a", 63) + " recorder.dropped_spans=37"
+		if g := got(); g != want {
+			t.Errorf("got %q", g)
+		}
+	})
+}
+
+// The traces whose roots are open have more spans than the limit for all of them.
+func TestObserveLimitsOpenTraces(t *testing.T) {
+	setenv(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := tracer.NewRecorder(0)
+		tr, _ := open(t, tracer.WithRecorder(r))
+		o := new(observed)
+		defer r.Observe(o.observe, 0)()
+		var roots []opentracing.Span
+		for i := range 12 {
+			root := tr.StartSpan(fmt.Sprint("root ", i))
+			roots = append(roots, root)
+			for range 8_999 {
+				childOf(tr, "a", root).Finish()
+			}
+		}
+		if n := r.Unobserved(); n != 1 {
+			t.Errorf("%d are lost", n)
+		}
+		for _, root := range roots {
+			childOf(tr, "b", root).Finish()
+			root.Finish()
+		}
+		synctest.Wait()
+		if n := r.Unobserved(); n != 1 || len(o.calls) != 11 || !strings.HasPrefix(o.calls[0], "root 1 ") {
+			t.Errorf("%d are lost, %d observed", n, len(o.calls))
+		}
+	})
+}
+
+// What waits for the observer counts as well.
+func TestObserveLimitsWaitingTraces(t *testing.T) {
+	setenv(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := tracer.NewRecorder(0)
+		tr, _ := open(t, tracer.WithRecorder(r))
+		o := new(observed)
+		stop := r.Observe(func(spans []gap.Span) {
+			time.Sleep(time.Second)
+			o.observe(spans)
+		}, 0)
+		for range 13 {
+			root := tr.StartSpan("root")
+			for range 8_999 {
+				childOf(tr, "a", root).Finish()
+			}
+			root.Finish()
+			synctest.Wait()
+		}
+		stop()
+		if n := r.Unobserved(); n != 1 || len(o.calls) != 12 {
+			t.Errorf("%d are lost, %d observed", n, len(o.calls))
+		}
+	})
+}
+
+func TestStopObserving(t *testing.T) {
+	setenv(t)
+	for name, end := range map[string]func(r *tracer.Recorder, stop func()){
+		"stop": func(_ *tracer.Recorder, stop func()) { stop() },
+		"Close": func(r *tracer.Recorder, _ func()) {
+			r.Close()
+			r.Close()
+		},
+		"both at once": func(r *tracer.Recorder, stop func()) {
+			var wg sync.WaitGroup
+			for range 3 {
+				wg.Go(stop)
+				wg.Go(r.Close)
+			}
+			wg.Wait()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { // it fails if a goroutine is left
+				r := tracer.NewRecorder(0)
+				tr, _ := open(t, tracer.WithRecorder(r))
+				o := new(observed)
+				stop := r.Observe(func(spans []gap.Span) {
+					time.Sleep(time.Second)
+					o.observe(spans)
+				}, 0)
+				open, root := tr.StartSpan("open"), tr.StartSpan("root")
+				childOf(tr, "a", root)
+				root.Finish()
+				tr.StartSpan("other").Finish()
+				begin := time.Now()
+				end(r, stop)
+				if took := time.Since(begin); took != 2*time.Second {
+					t.Errorf("it took %v", took)
+				}
+				open.Finish()
+				tr.StartSpan("new").Finish()
+				if o.String() != "other\nroot recorder.unfinished_spans=1" || len(r.Traces()) != 4 {
+					t.Errorf("got %q", o)
+				}
+				again := new(observed)
+				defer r.Observe(again.observe, 0)()
+				tr.StartSpan("newer").Finish()
+				if synctest.Wait(); again.String() != "newer" || len(o.calls) != 2 {
+					t.Errorf("got %q", again)
+				}
+			})
+		})
+	}
+}
+
+// The Recorder keeps one trace, but the observer gets all.
+func TestObserveDoesNotDependOnCapacity(t *testing.T) {
+	setenv(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := tracer.NewRecorder(1)
+		tr, _ := open(t, tracer.WithRecorder(r))
+		o := new(observed)
+		defer r.Observe(o.observe, 0)()
+		root := tr.StartSpan("root")
+		childOf(tr, "a", root).SetTag("k", "v").Finish()
+		tr.StartSpan("other").Finish()
+		root.Finish()
+		if synctest.Wait(); o.String() != "other\nroot a" {
+			t.Fatalf("got %q", o)
+		}
+		for _, spans := range o.spans {
+			for _, s := range spans {
+				if s.Process == nil || s.Process.Service != "shop" {
+					t.Errorf("%s: %+v", s.Operation, s.Process)
+				}
+			}
+		}
+		if v, _ := o.spans[1][1].Tag("k"); v != "v" {
+			t.Errorf("tags %v", o.spans[1][1].Tags)
+		}
+	})
+}
+
+// What an observer gets must not change when the Recorder adds to it.
+func TestObserveDoesNotShareTags(t *testing.T) {
+	observing(t, func(t *testing.T, tr opentracing.Tracer, got func() string) {
+		for range 8 {
+			root := tr.StartSpan("root")
+			for i := range 5 {
+				root.SetTag(fmt.Sprint(i), i)
+			}
+			childOf(tr, "a", root)
+			root.Finish()
+		}
+		time.Sleep(time.Minute)
+		if n := strings.Count(got(), tracer.UnfinishedSpansTag); n != 8 {
+			t.Errorf("%d calls", n)
+		}
+	})
+}
+
+func TestObserveConcurrentUse(t *testing.T) {
+	tr, r := recording(t)
+	var wg sync.WaitGroup
+	observers := make([]observed, 3)
+	var stops []func()
+	for i := range observers {
+		stops = append(stops, r.Observe(observers[i].observe, time.Millisecond))
+	}
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				c, err := tr.Extract(opentracing.HTTPHeaders, carried(ofPeer))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				root := tr.StartSpan("root", opentracing.ChildOf(c))
+				var children sync.WaitGroup
+				for range 3 {
+					children.Go(func() { childOf(tr, "a", root).Finish() })
+				}
+				children.Wait()
+				root.Finish()
+			}
+		})
+	}
+	wg.Go(func() {
+		for range 50 {
+			r.Observe(func([]gap.Span) {}, 0)()
+		}
+	})
+	wg.Wait()
+	for i, stop := range stops {
+		stop()
+		o := &observers[i]
+		if lost := r.Unobserved(); lost == 0 && len(o.calls) != 800 {
+			t.Errorf("%d calls", len(o.calls))
+		}
+		for _, call := range o.calls {
+			if call != "root a a a" {
+				t.Fatalf("got %q", call)
+			}
+		}
+	}
+}
+
+// Nothing is allocated for observers if there is none.
+func TestReportAllocatesNothingForObservers(t *testing.T) {
+	tr, r := recording(t)
+	headers := carried(ofPeer)
+	count := func() float64 {
+		runtime.GC()
+		return testing.AllocsPerRun(200, func() {
+			c, _ := tr.Extract(opentracing.HTTPHeaders, headers)
+			root := tr.StartSpan("root", opentracing.ChildOf(c))
+			childOf(tr, "a", root).Finish()
+			root.Finish()
+		})
+	}
+	before := count()
+	stop := r.Observe(func([]gap.Span) {}, 0)
+	during := count()
+	stop()
+	if after := count(); before != after || before >= during {
+		t.Errorf("%v allocations before, %v while observed, %v after", before, during, after)
+	}
+}
