@@ -23,6 +23,9 @@
 //
 // Package gap defines self time and the critical path.
 //
+// If a trace was made by [gap.Trace.Explained], every format says what the program did in its gaps.
+// [Verdict] has it in words. [Report.AddNotes] adds what could not be known.
+//
 // Traces are untrusted input. Text, pages and profiles truncate long names and values of tags, and
 // replace control characters and marks that change the direction of text by U+FFFD. Pages escape
 // them. JSON and Perfetto's format have them as they came.

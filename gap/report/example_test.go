@@ -69,3 +69,14 @@ func ExampleStacks() {
 	// Output:
 	// shop: POST /orders 20000
 }
+
+// An explanation of a gap comes from package explain, or from any other source.
+func ExampleVerdict() {
+	at := gap.Evidence{Frame: gap.Frame{Function: "shop.render", File: "shop/page.go", Line: 31}, Proof: gap.ByClock}
+	fmt.Println(report.Verdict([]gap.Part{
+		{Cause: gap.CauseCPU, Duration: 35700 * time.Microsecond, Evidence: at},
+		{Cause: gap.CauseNoCPU, Duration: 9800 * time.Microsecond, Evidence: at},
+		{Cause: gap.CauseGC, Duration: 700 * time.Microsecond},
+	}))
+	// Output: CPU, 35.7 of 46.2 ms, at page.go:31; 9.80 ms waiting for a CPU
+}

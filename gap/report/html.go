@@ -37,6 +37,10 @@ type HTMLOptions struct {
 // that lead to the critical path or to a failed span. In a trace with more than 1,000 spans, those
 // that are shorter than 0.1 % of it are only counted, unless they failed or o.Rows is negative.
 //
+// If gaps have explanations, their bars are divided by cause: in the order of time, or in
+// proportion if there are too many moments. Pointing at a row, or moving the focus to it, shows the
+// evidence for its longest gaps. The tables have the [Verdict] of each gap.
+//
 // HTML returns the first error of w. If o.Jaeger is invalid, it returns an error that does not
 // repeat the URL, which may contain a password, and writes nothing.
 //
@@ -152,6 +156,14 @@ func (p *htmlPage) span(service, operation string, trace gap.TraceID, id gap.Spa
 	return s
 }
 
+// Notes returns what the explanations of gaps leave open.
+func (p *htmlPage) Notes() []string { return p.report.shownNotes() }
+
+// Explained reports whether a gap of a drawn trace has an explanation.
+func (p *htmlPage) Explained() bool {
+	return slices.ContainsFunc(p.Drawn, func(t *htmlTrace) bool { return len(t.Causes) > 0 })
+}
+
 // HasJaeger reports whether there is a Jaeger UI to link to.
 func (p *htmlPage) HasJaeger() bool { return p.jaeger != nil }
 
@@ -172,6 +184,7 @@ type htmlGap struct {
 	gap.GapGroup
 	Span     htmlSpan // the one with the worst of the gaps
 	Position string
+	Verdict  string
 	P50, P95 time.Duration
 }
 
@@ -181,7 +194,10 @@ func (p *htmlPage) Gaps() iter.Seq[htmlGap] {
 		for _, g := range p.gaps {
 			span := p.span(g.Service, g.Operation, g.Worst.TraceID, g.Worst.SpanID)
 			span.Name += valueOf(g.Tagged, g.TagValue)
-			if !yield(htmlGap{g, span, position(g.Position), g.Times.Quantile(0.5), g.Times.Quantile(0.95)}) {
+			row := htmlGap{
+				g, span, position(g.Position), verdictOf(g.Parts, g.Time), g.Times.Quantile(0.5), g.Times.Quantile(0.95),
+			}
+			if !yield(row) {
 				return
 			}
 		}
@@ -197,6 +213,7 @@ type htmlOperation struct {
 	Span                 htmlSpan // the one with the most self time
 	Durations, SelfTimes []string // quantiles
 	Percent              string
+	Verdict              string
 }
 
 // Ops returns the rows of the table of operations.
@@ -212,6 +229,7 @@ func (p *htmlPage) Ops() iter.Seq[htmlOperation] {
 				Operation: o,
 				Span:      p.span(o.Service, o.Name, o.Worst.TraceID, o.Worst.SpanID),
 				Percent:   fmt.Sprintf("%.1f", 100*o.Share),
+				Verdict:   verdictOf(o.Parts, o.SelfTime),
 			}
 			row.Span.Name += valueOf(o.Tagged, o.TagValue)
 			for _, q := range quantiles {
@@ -254,6 +272,7 @@ func (p *htmlPage) waterfall(number int, d drawn) *htmlTrace {
 		rows: rows(d.trace, p.Rows, p.shortest(d.trace)), ids: map[gap.Node]anchor{},
 	}
 	t.unit, t.unitName = unitOf(t.length)
+	t.explain()
 	for _, r := range t.rows {
 		if len(r.nodes) == 0 {
 			continue
@@ -267,20 +286,22 @@ func (p *htmlPage) waterfall(number int, d drawn) *htmlTrace {
 	return t
 }
 
-// longest returns the longest gaps of a trace, ordered by start. Remote gaps are left out.
-func longest(t *gap.Trace, most int) []gap.Gap {
+// longest returns the longest gaps that keep accepts, ordered by start, and how many more there
+// are.
+func longest(t *gap.Trace, most int, keep func(gap.Gap) bool) (gaps []gap.Gap, more int) {
 	all := top[gap.Gap]{most: most, compare: func(a, b gap.Gap) int {
 		return cmp.Or(cmp.Compare(b.Time, a.Time), cmp.Compare(a.Node.Index(), b.Node.Index()),
 			a.Start.Compare(b.Start))
 	}}
 	for g := range t.Gaps(0) {
-		if g.Class != gap.ClassRemote {
+		if keep(g) {
 			all.add(g)
+			more++
 		}
 	}
-	gaps := all.sorted()
+	gaps = all.sorted()
 	slices.SortStableFunc(gaps, func(a, b gap.Gap) int { return a.Start.Compare(b.Start) })
-	return gaps
+	return gaps, more - len(gaps)
 }
 
 // OperationHead returns the heading of the table's first column.

@@ -19,27 +19,34 @@ const axisUnits = 1000
 // them, and not only by colour.
 var heights = [...][2]int64{gap.ClassSelf: {0, 10}, gap.ClassWire: {2, 6}, gap.ClassRemote: {2, 6}}
 
-// htmlBar draws a row as SVG: its spans, their gaps, and the critical path. It holds no untrusted
-// text, so it needs no template, which would take most of the time for a page. Its buffers serve
-// all rows of a page, one after the other.
+// htmlBar draws a row as SVG: its spans, their gaps, and the critical path. It uses no template,
+// which would take most of the time for a page. Only the titles of explained gaps hold untrusted
+// text. Its buffers serve all rows of a page, one after the other.
 type htmlBar struct {
-	trace  *gap.Trace
-	start  time.Time
-	length time.Duration
+	trace   *gap.Trace
+	start   time.Time
+	length  time.Duration
+	details map[gap.Node][]gap.Gap // see htmlTrace
 
 	spans  []byte        // path that draws the spans
 	gaps   []byte        // elements of the gaps
-	narrow [3]narrowGaps // by class
+	narrow narrow        // by class
+	causes *causeNarrow  // the same for explained gaps, by their largest cause; nil until there is one
 	joined time.Duration // of gaps that cannot be drawn
 	selfs  int           // number of gaps of self time
 }
+
+type (
+	narrow      [3]narrowGaps
+	causeNarrow [gap.NumCauses]narrowGaps
+)
 
 // narrowGaps are the gaps of a class that are too narrow to be drawn apart. They share an element,
 // since a row may have a hundred thousand.
 type narrowGaps struct{ path, data []byte }
 
-func (b *htmlBar) reset(t *gap.Trace, length time.Duration) {
-	b.trace, b.start, b.length = t, t.Start(), length
+func (b *htmlBar) reset(t *htmlTrace) {
+	b.trace, b.start, b.length, b.details = t.trace, t.trace.Start(), t.length, t.details
 }
 
 // draw draws the spans of a row, and the parts of the critical path in them. self is their self
@@ -49,6 +56,7 @@ func (b *htmlBar) draw(nodes []gap.Node, self time.Duration, path func(func(path
 	for i := range b.narrow {
 		b.narrow[i].path, b.narrow[i].data = b.narrow[i].path[:0], b.narrow[i].data[:0]
 	}
+	b.causes = nil
 	first, last := nodes[0].Start().Sub(b.start), time.Duration(0)
 	for _, n := range nodes {
 		last = max(last, n.End().Sub(b.start))
@@ -91,13 +99,21 @@ func (b *htmlBar) svg(label string, path func(func(pathPart) bool)) string {
 	svg.Write(b.spans)
 	write(`"/>`)
 	svg.Write(b.gaps)
-	for class := range b.narrow {
-		if m := &b.narrow[class]; len(m.path) > 0 {
-			write(`<path class="`, gap.Class(class).String(), `" d="`)
+	writeNarrow := func(m *narrowGaps, class string) {
+		if len(m.path) > 0 {
+			write(`<path class="`, class, `" d="`)
 			svg.Write(m.path)
 			write(`" data-gaps="`)
 			svg.Write(m.data)
 			write(`"/>`)
+		}
+	}
+	for class := range b.narrow {
+		writeNarrow(&b.narrow[class], gap.Class(class).String())
+	}
+	if b.causes != nil {
+		for c := range b.causes {
+			writeNarrow(&b.causes[c], "c-"+causeKey(gap.Cause(c)))
 		}
 	}
 	if len(outline) > 0 {
@@ -126,6 +142,9 @@ func (b *htmlBar) gap(n gap.Node, g gap.Gap) {
 	width := b.coordinate(to) - x
 	if width < least {
 		m := &b.narrow[g.Class]
+		if b.known(g) {
+			m = b.narrowOf(g)
+		}
 		if len(m.data) > 0 {
 			m.data = append(m.data, ';')
 		}
@@ -133,6 +152,9 @@ func (b *htmlBar) gap(n gap.Node, g gap.Gap) {
 		return
 	}
 	b.gaps = append(append(b.gaps, `<rect class="`...), g.Class.String()...)
+	if b.known(g) {
+		b.gaps = append(b.gaps, " known"...)
+	}
 	b.gaps = appendCoordinate(append(b.gaps, `" x="`...), x)
 	b.gaps = strconv.AppendInt(append(b.gaps, `" y="`...), height[0], 10)
 	b.gaps = appendCoordinate(append(b.gaps, `" width="`...), width)
@@ -142,7 +164,12 @@ func (b *htmlBar) gap(n gap.Node, g gap.Gap) {
 		b.gaps = append(b.gaps, `"/>`...)
 		return
 	}
-	b.gaps = fmt.Appendf(b.gaps, `"><title>%s: %s, from %s</title></rect>`, g.Class, duration(g.Time), duration(from))
+	b.gaps = fmt.Appendf(b.gaps, `"><title>%s: %s, from %s`, g.Class, duration(g.Time), duration(from))
+	if explained(g) {
+		b.explained(g, x, width)
+		return
+	}
+	b.gaps = append(b.gaps, `</title></rect>`...)
 }
 
 // outline outlines the parts of the row that are on the critical path, and adds up their time.

@@ -24,6 +24,9 @@ type htmlTrace struct {
 	unitName string
 	rows     []row
 	ids      map[gap.Node]anchor
+
+	Causes  []htmlCause            // that occur in its gaps
+	details map[gap.Node][]gap.Gap // its longest explained gaps
 }
 
 // ID returns the trace id.
@@ -93,7 +96,7 @@ const deepestList = 64
 func (t *htmlTrace) Rows() iter.Seq[htmlRow] {
 	return func(yield func(htmlRow) bool) {
 		t.page.path.in(t.trace, t.rows)
-		t.page.bar.reset(t.trace, t.length)
+		t.page.bar.reset(t)
 		open := t.open()
 		for i, r := range t.rows {
 			h := t.row(i)
@@ -145,6 +148,8 @@ type htmlRow struct {
 	Failed        bool
 	Notes         []string
 	Tags          []htmlTag
+	Why           []htmlWhy
+	MoreWhy       int // gaps that Why leaves out
 	Bar           template.HTML
 	Time, Self    string
 	LeftOut       string // if set, the row stands for spans that are left out
@@ -186,6 +191,7 @@ func (t *htmlTrace) row(i int) htmlRow {
 	}
 	h.Bar = t.page.bar.draw(r.nodes, self, t.page.path.of(i))
 	h.Failed, h.Notes = r.failed(), notes(r, t.page.bar.joined)
+	h.Why, h.MoreWhy = t.why(r)
 	for key, value := range shownTags(r, t.page.Tags) {
 		h.Tags = append(h.Tags, htmlTag{key, value})
 	}
@@ -245,16 +251,23 @@ type htmlTraceGap struct {
 	Class              gap.Class
 	At, Time, Critical string
 	Position           string
+	Verdict            string
 }
 
 // Gaps returns the longest gaps of the trace, ordered by start. Their table is the waterfall for
 // those who cannot see it.
 func (t *htmlTrace) Gaps() (gaps []htmlTraceGap) {
-	for _, g := range longest(t.trace, 100) {
+	all, _ := longest(t.trace, 100, func(g gap.Gap) bool { return g.Class != gap.ClassRemote })
+	for _, g := range all {
 		s := g.Node.Span()
+		verdict := ""
+		if explained(g) {
+			verdict = Verdict(g.Explanation.Parts)
+		}
 		gaps = append(gaps, htmlTraceGap{
-			Span:  t.page.span(g.Node.Service(), s.Operation, t.trace.ID(), s.SpanID),
-			Class: g.Class, Position: position(g.Position()),
+			Verdict: verdict,
+			Span:    t.page.span(g.Node.Service(), s.Operation, t.trace.ID(), s.SpanID),
+			Class:   g.Class, Position: position(g.Position()),
 			At: duration(g.Start.Sub(t.trace.Start())), Time: duration(g.Time), Critical: duration(g.CriticalTime),
 		})
 	}

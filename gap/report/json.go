@@ -17,6 +17,7 @@ type jsonHead struct {
 	Version    int                     `json:"version"`
 	Count      jsonCount               `json:"count"`
 	Warnings   map[gap.WarningCode]int `json:"warnings"`
+	Notes      []string                `json:"notes,omitempty"`
 	By         string                  `json:"by,omitempty"`
 	Operations []jsonOperation         `json:"operations"`
 	Gaps       []jsonGapGroup          `json:"gaps"`
@@ -43,6 +44,7 @@ type jsonOperation struct {
 	Durations   jsonQuantiles `json:"durations"`
 	SelfTimes   jsonQuantiles `json:"self_times"`
 	Worst       jsonSpanRef   `json:"worst"`
+	jsonParts
 }
 
 type jsonQuantiles struct {
@@ -82,6 +84,7 @@ type jsonGapGroup struct {
 	Critical  time.Duration `json:"critical_ns"`
 	Times     jsonQuantiles `json:"times"`
 	Worst     jsonGapRef    `json:"worst"`
+	jsonParts
 }
 
 type jsonGapRef struct {
@@ -146,6 +149,8 @@ type jsonGap struct {
 	Call     *int          `json:"call,omitempty"`
 	After    *int          `json:"after,omitempty"`
 	Before   *int          `json:"before,omitempty"`
+
+	Explanation *jsonExplanation `json:"explanation,omitempty"`
 }
 
 type jsonSegment struct {
@@ -166,7 +171,7 @@ func (r *Report) JSON(w io.Writer) error {
 	head := jsonHead{
 		Version:  schemaVersion,
 		Count:    jsonCount{r.traces, r.spans, r.caveats.seenAgain, r.caveats.incomplete, r.caveats.moved},
-		Warnings: r.warnings, By: r.summary.By, Operations: []jsonOperation{}, Gaps: []jsonGapGroup{},
+		Warnings: r.warnings, Notes: r.notes, By: r.summary.By, Operations: []jsonOperation{}, Gaps: []jsonGapGroup{},
 	}
 	for o := range r.summary.Operations() {
 		head.Operations = append(head.Operations, jsonOperation{
@@ -174,6 +179,7 @@ func (r *Report) JSON(w io.Writer) error {
 			o.Count, o.Duration, o.SelfTime, o.CriticalTime, o.Concurrency, o.Share,
 			quantilesOf(&o.Durations), quantilesOf(&o.SelfTimes),
 			jsonSpanRef{o.Worst.TraceID.String(), o.Worst.SpanID.String(), o.Worst.SelfTime, o.Worst.Incomplete},
+			partsOf(o.Parts),
 		})
 	}
 	for _, g := range r.Gaps() {
@@ -183,6 +189,7 @@ func (r *Report) JSON(w io.Writer) error {
 			unless(p.AtEnd || p.Joined, p.Before), unless(!p.Joined, p.Within),
 			g.Count, g.Time, g.CriticalTime, quantilesOf(&g.Times),
 			jsonGapRef{w.TraceID.String(), w.SpanID.String(), w.At, w.Time, w.CriticalTime, w.Incomplete},
+			partsOf(g.Parts),
 		})
 	}
 	list := &listWriter{b: b, e: e}
@@ -233,14 +240,20 @@ func (l *listWriter) trace(d drawn) {
 		if p, ok := n.Parent(); ok {
 			s.Parent = index(p)
 		}
+		parts := 0 // and moments, in s.Gaps
 		for g := range n.Gaps(0) {
-			if len(s.Gaps) == maxGapsAtOnce {
+			if len(s.Gaps) == maxGapsAtOnce || parts > maxPartsAtOnce {
 				l.flushGaps(&s)
+				parts = 0
 			}
 			j := jsonGap{
 				Class: g.Class.String(), Start: at(g.Start), End: at(g.End), Time: g.Time, Critical: g.CriticalTime,
 			}
 			j.Call, j.After, j.Before = index(g.Call), index(g.After), index(g.Before)
+			if g.Explanation != nil {
+				j.Explanation = explanationOf(g, t.Start())
+				parts += len(j.Explanation.Parts) + len(j.Explanation.Moments)
+			}
 			s.Gaps = append(s.Gaps, j)
 		}
 		l.span(&s)

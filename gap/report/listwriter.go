@@ -50,8 +50,11 @@ func (l *listWriter) element(v any) {
 	}
 }
 
-// maxGapsAtOnce bounds the gaps of a span that are in memory. A span may have a million.
-const maxGapsAtOnce = 1000
+// These bound what is in memory of the gaps of a span, which may have a million.
+const (
+	maxGapsAtOnce  = 1000
+	maxPartsAtOnce = 10_000 // of their explanations
+)
 
 // gapsMember is the last member of a span.
 const gapsMember = `"gaps":[`

@@ -16,8 +16,10 @@ import (
 // Perfetto writes the drawn traces in the trace event format, for ui.perfetto.dev and
 // chrome://tracing. Each service of a trace is a process, with as many threads as its spans need.
 // Gaps are slices inside their span, in the category "gap"; joined gaps are left out. Arrows lead
-// from a span to its children on other threads. Each trace also has the process "critical path",
-// whose slices are the segments of its critical path. Time 0 is the start of the first trace.
+// from a span to its children on other threads. The moments of an explained gap are slices inside
+// it, in the category "cause"; those of another goroutine than the span's own are on a thread of
+// that goroutine. Each trace also has the process "critical path", whose slices are the segments of
+// its critical path. Time 0 is the start of the first trace.
 func (r *Report) Perfetto(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	p := &perfetto{list: &listWriter{b: b}}
@@ -59,6 +61,7 @@ type perfetto struct {
 	start     time.Time
 	processes int
 	flows     int
+	others    []otherMoment // of the trace that is being written
 }
 
 // open begins an event of a phase, such as X for a slice. Encoding events by encoding/json would
@@ -208,6 +211,7 @@ func (p *perfetto) trace(t *gap.Trace) {
 			p.arrow('f', at, n.Start())
 		}
 	}
+	p.goroutines(lanes)
 }
 
 func clamp(t, low, high time.Time) time.Time {
@@ -250,6 +254,12 @@ func (p *perfetto) span(n gap.Node, at *lane) {
 		}
 		p.slice(g.Class.String(), "gap", at, g.Start, g.Time)
 		p.millis(`,"args":{"critical_ms":`, g.CriticalTime)
+		if g.Explanation == nil {
+			p.close("}}")
+			continue
+		}
+		p.text(`,"verdict":`, Verdict(g.Explanation.Parts))
 		p.close("}}")
+		p.moments(n, at, g)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
@@ -31,6 +32,10 @@ var valueTypes = []profile.ValueType{
 // path, of any class). The path of a trace's root adds up to the root's duration, with that of its
 // later waits if it is a call. The option -sample_index of pprof chooses one; the default is self.
 //
+// If gaps have explanations, a sample has a value for each cause, too: cpu, runnable, no-cpu,
+// throttled, gc, syscall, cgo, network, lock, channel, select, sleep, other and unobserved. The
+// last frame of such a sample is the line of the program, and the label cause has the cause.
+//
 // The ten traces with the most self time in a stack have a sample each, with the label trace_id.
 // The other traces share one sample for that stack. Gaps of failed spans have samples of their own,
 // with the label failed=true.
@@ -43,6 +48,11 @@ func (s *Stacks) Profile() *profile.Profile {
 	for _, t := range valueTypes {
 		p.SampleType = append(p.SampleType, &t) // a copy, since encoding a profile writes to it
 	}
+	if s.explained {
+		for c := range gap.Cause(gap.NumCauses) {
+			p.SampleType = append(p.SampleType, &profile.ValueType{Type: causeKey(c), Unit: "nanoseconds"})
+		}
+	}
 	if len(s.frames) > 0 {
 		p.TimeNanos, p.DurationNanos = s.start.UnixNano(), int64(s.end.Sub(s.start))
 	}
@@ -51,20 +61,29 @@ func (s *Stacks) Profile() *profile.Profile {
 	location := func(name int32) *profile.Location {
 		if locations[name] == nil {
 			id := uint64(len(p.Location) + 1)
-			l := s.labels[name].label()
-			file := printable.Name(s.labels[name].service)
+			n := s.labels[name]
+			l, file := n.label(), printable.Name(n.service)
+			if n.isCause() {
+				l = functionLabel(n)
+			}
 			// pprof takes a SystemName for C++ and removes what looks like templates and parameters
 			// from it: GET /users/<id> and GET /users/<name> would become one function.
 			function := &profile.Function{ID: id, Name: l, Filename: file}
 			locations[name] = &profile.Location{
-				ID: id, Mapping: p.Mapping[0], Line: []profile.Line{{Function: function}},
+				ID: id, Mapping: p.Mapping[0], Line: []profile.Line{{Function: function, Line: int64(n.line)}},
 			}
 			p.Function, p.Location = append(p.Function, function), append(p.Location, locations[name])
 		}
 		return locations[name]
 	}
-	var all values // pprof adds up the samples, which must not overflow
-	add := func(sample *profile.Sample) {
+	all := make([]int64, len(p.SampleType)) // pprof adds up the samples, which must not overflow
+	add := func(stack []*profile.Location, v values, labels map[string][]string, cause uint8) {
+		sample := &profile.Sample{Location: stack, Value: make([]int64, len(all)), Label: labels}
+		copy(sample.Value, v[:])
+		if cause > 0 {
+			sample.Value[len(v)+int(cause)-1] = v[selfTimes]
+			labels["cause"] = []string{causeKey(gap.Cause(cause - 1))}
+		}
 		for j, v := range sample.Value {
 			sample.Value[j] = min(v, math.MaxInt64-all[j])
 			all[j] += sample.Value[j]
@@ -77,23 +96,23 @@ func (s *Stacks) Profile() *profile.Profile {
 			continue
 		}
 		var stack []*profile.Location
-		failed := s.labels[f.name].failed
+		failed, cause := false, s.labels[f.name].because
 		s.stack(i, func(name int32) {
-			if !s.labels[name].failed { // a label says so
-				stack = append(stack, location(name))
+			if s.labels[name].failed { // a label says so
+				failed = true
+				return
 			}
+			stack = append(stack, location(name))
 		})
 		rest := f.sum
 		for _, e := range f.examples {
 			for j := range rest {
 				rest[j] = max(0, rest[j]-e.values[j]) // negative if the sum saturated
 			}
-			add(&profile.Sample{
-				Location: stack, Value: slices.Clone(e.values[:]), Label: labels(failed, e.trace.String()),
-			})
+			add(stack, e.values, labels(failed, e.trace.String()), cause)
 		}
 		if rest != (values{}) {
-			add(&profile.Sample{Location: stack, Value: rest[:], Label: labels(failed)})
+			add(stack, rest, labels(failed), cause)
 		}
 	}
 	return p
@@ -113,7 +132,7 @@ func labels(failed bool, trace ...string) map[string][]string {
 
 // FoldedOptions are the options of [Stacks.Folded].
 type FoldedOptions struct {
-	Time string // one of Times; "" means "self"
+	Time string // one of Times, or a cause as Stacks.Profile has it; "" means "self"
 }
 
 // Times returns the times that stacks have: self, critical, wire, remote and path, the sample types
@@ -128,10 +147,19 @@ func Times() []string {
 
 // Folded writes a line for each stack that has any of the time, for flame graph tools: the frames
 // from the root on, separated by semicolons, a space, and the time in microseconds. Semicolons in
-// names become commas. The time of failed spans is in a frame "(failed)" below theirs. Folded
-// returns an error if Times does not have o.Time.
+// names become commas. The time of failed spans is in a frame "(failed)" below theirs. An explained
+// gap has two more frames: its cause, and the line of the program. Folded returns an error if it
+// does not know o.Time.
 func (s *Stacks) Folded(w io.Writer, o FoldedOptions) error {
 	value := selfTimes + slices.Index(Times(), cmp.Or(o.Time, valueTypes[selfTimes].Type))
+	only := uint8(0) // frameName.because, if one cause is asked for
+	if value < selfTimes {
+		for c := range gap.Cause(gap.NumCauses) {
+			if o.Time == causeKey(c) {
+				value, only = selfTimes, uint8(c)+1
+			}
+		}
+	}
 	if value < selfTimes {
 		return fmt.Errorf("report: unknown time %q; times are: %s", o.Time, strings.Join(Times(), ", "))
 	}
@@ -139,11 +167,19 @@ func (s *Stacks) Folded(w io.Writer, o FoldedOptions) error {
 	var stack []string
 	for _, i := range s.sorted() {
 		us := time.Duration(s.frames[i].sum[value]).Round(time.Microsecond).Microseconds()
-		if us == 0 {
+		if us == 0 || only > 0 && s.labels[s.frames[i].name].because != only {
 			continue
 		}
 		stack = stack[:0]
-		s.stack(i, func(name int32) { stack = append(stack, strings.ReplaceAll(s.labels[name].label(), ";", ",")) })
+		s.stack(i, func(name int32) {
+			n := s.labels[name]
+			if n.isCause() {
+				if code := codeLabel(n); code != "" {
+					stack = append(stack, strings.ReplaceAll(code, ";", ","))
+				}
+			}
+			stack = append(stack, strings.ReplaceAll(n.label(), ";", ","))
+		})
 		slices.Reverse(stack)
 		fmt.Fprintln(b, strings.Join(stack, ";")+" "+strconv.FormatInt(us, 10))
 	}

@@ -33,6 +33,7 @@ type Report struct {
 	spans    int
 	caveats  caveats
 	warnings map[gap.WarningCode]int
+	notes    []string
 }
 
 // drawn is a trace to draw.

@@ -28,18 +28,35 @@ type Stacks struct {
 	children   map[frameKey]int32
 	touched    []int32   // frames with a current value
 	start, end time.Time // of all traces
+	explained  bool      // a frame has a cause
 	caveats    caveats
 }
 
 // frameName is an operation, or stands for all spans that are too deep. In a failed one, the last
-// frame has the gaps of the failed spans of the frame before.
+// frame has the gaps of the failed spans of the frame before. If because is not zero, it is a cause
+// of the gaps of the frame before, and a line of the program: service is then the file, and
+// operation the function.
 type frameName struct {
 	service, operation string
+	line               int32
 	deeper, failed     bool
+	because            uint8 // a gap.Cause + 1, or zero
+}
+
+// isCause reports whether the frame is a cause of gaps.
+func (n frameName) isCause() bool { return n.because > 0 }
+
+func (n frameName) cause() gap.Cause { return gap.Cause(n.because - 1) }
+
+// code returns the line of the program that a cause is at.
+func (n frameName) code() gap.Frame {
+	return gap.Frame{Function: n.operation, File: n.service, Line: int(n.line)}
 }
 
 func (n frameName) label() string {
 	switch {
+	case n.isCause():
+		return causeLabel(n)
 	case n.deeper:
 		return "(deeper)"
 	case n.failed:
@@ -52,6 +69,7 @@ func compareNames(a, b frameName) int {
 	return cmp.Or(
 		cmp.Compare(a.label(), b.label()), cmp.Compare(a.service, b.service),
 		cmp.Compare(a.operation, b.operation), compareBools(a.deeper, b.deeper), compareBools(a.failed, b.failed),
+		cmp.Compare(a.because, b.because), cmp.Compare(a.line, b.line),
 	)
 }
 
@@ -179,6 +197,10 @@ func (s *Stacks) count(at int32, g gap.Gap) {
 	}
 	if !g.Joined() { // the path is in the call meanwhile
 		v[pathTimes] = int64(g.CriticalTime)
+	}
+	if explained(g) {
+		s.countParts(at, g, &v)
+		f = &s.frames[at]
 	}
 	f.current.add(v)
 }

@@ -20,6 +20,7 @@ type column struct {
 type tableRow struct {
 	numbers      []string // by column
 	name, detail string   // what the numbers are of; the detail follows, on its own line if it does not fit
+	verdict      string   // for a line below the row, or ""
 	trace        string   // the id of the trace to look at
 	incomplete   bool     // the trace lacks spans, which must be said even if its id does not fit
 }
@@ -104,5 +105,6 @@ func (t *text) table(title string, columns []column, name, trace string, rows []
 			detail = ansi.Truncate(detail, t.maxWidth()-indent, t.glyphs().ellipsis)
 			t.WriteString(strings.Repeat(" ", indent) + detail + "\n")
 		}
+		t.verdict(indent, r.verdict)
 	}
 }

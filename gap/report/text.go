@@ -29,13 +29,15 @@ type TextOptions struct {
 }
 
 // Text writes the waterfall of each drawn trace, a table of the listed gaps, and one of the
-// operations.
+// operations. If gaps have explanations, it writes the [Verdict] of the ten longest below each
+// waterfall, and below each row of the tables.
 func (r *Report) Text(w io.Writer, o TextOptions) error {
 	t := &text{options: o}
 	for _, d := range r.drawn.sorted() {
 		t.section()
 		t.heading(d)
 		t.waterfall(d.trace)
+		t.verdicts(d.trace)
 	}
 	if r.drawn.Len() > 0 {
 		t.section()
@@ -43,16 +45,19 @@ func (r *Report) Text(w io.Writer, o TextOptions) error {
 	}
 	t.gaps(r)
 	t.operations(r)
+	t.notes(r)
 	t.warnings(r)
 	_, err := io.WriteString(w, t.String())
 	return err
 }
 
 // Waterfall writes one trace as a tree of its spans, each with a bar on a common time axis. The
-// gaps of a span are marked on its bar. The later waits of a call are on the call's line.
+// gaps of a span are marked on its bar. The later waits of a call are on the call's line. The
+// [Verdict] of each of the ten longest gaps follows, if they have explanations.
 func Waterfall(w io.Writer, trace *gap.Trace, o TextOptions) error {
 	t := &text{options: o}
 	t.waterfall(trace)
+	t.verdicts(trace)
 	t.section()
 	t.legend()
 	_, err := io.WriteString(w, t.String())
@@ -167,9 +172,10 @@ func (t *text) gaps(r *Report) {
 				t.duration(g.Times.Quantile(0.5)), t.duration(g.Times.Quantile(0.95)), t.duration(g.Worst.Time),
 				"+" + t.duration(g.Worst.At),
 			},
-			name:   t.label(g.Service, g.Operation) + valueOf(g.Tagged, g.TagValue),
-			detail: ", " + t.ellipsis(position(g.Position)),
-			trace:  traceOf(g.Worst.TraceID, g.Worst.Incomplete), incomplete: g.Worst.Incomplete,
+			name:    t.label(g.Service, g.Operation) + valueOf(g.Tagged, g.TagValue),
+			detail:  ", " + t.ellipsis(position(g.Position)),
+			verdict: verdictOf(g.Parts, g.Time),
+			trace:   traceOf(g.Worst.TraceID, g.Worst.Incomplete), incomplete: g.Worst.Incomplete,
 		})
 	}
 	if len(lines) > 0 {
@@ -188,6 +194,7 @@ func (t *text) operations(r *Report) {
 		l := tableRow{
 			numbers: []string{fmt.Sprint(o.Count)},
 			name:    t.label(o.Service, o.Name) + valueOf(o.Tagged, o.TagValue),
+			verdict: verdictOf(o.Parts, o.SelfTime),
 			trace:   traceOf(o.Worst.TraceID, o.Worst.Incomplete), incomplete: o.Worst.Incomplete,
 		}
 		for _, h := range []*gap.Histogram{&o.Durations, &o.SelfTimes} {
