@@ -3,7 +3,10 @@ package debug
 import (
 	"cmp"
 	"context"
+	"net/http"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
@@ -18,10 +21,11 @@ type answer struct {
 	stacks  report.Stacks
 	html    report.HTMLOptions
 	site    page.Site
-	missing string  // why there is no such trace; "" if there is
-	all     int     // number of traces, included or not
-	chosen  []entry // the included traces, the newest first
-	matrix  []line  // of all traces, included or not
+	problem *problem // nil if there are traces
+	notes   []string // what the explanations do not know
+	all     int      // number of traces, included or not
+	chosen  []entry  // the included traces, the newest first
+	matrix  []line   // of all traces, included or not
 }
 
 // entry is a trace in a list.
@@ -29,6 +33,7 @@ type entry struct {
 	ID                 gap.TraceID
 	Service, Operation string // of the first root
 	Start              time.Time
+	End                time.Time     // of the trace
 	Duration           time.Duration // of the first root
 	Self, Critical     time.Duration
 	Spans              int
@@ -37,7 +42,7 @@ type entry struct {
 }
 
 func describe(t *gap.Trace) entry {
-	e := entry{ID: t.ID(), Spans: t.Len(), Self: t.SelfTime(), Critical: t.CriticalTime()}
+	e := entry{ID: t.ID(), End: t.End(), Spans: t.Len(), Self: t.SelfTime(), Critical: t.CriticalTime()}
 	for root := range t.Roots() {
 		e.Service, e.Operation = printable.Name(root.Service()), printable.Name(root.Span().Operation)
 		e.Start, e.Duration = root.Start(), root.Duration()
@@ -50,21 +55,18 @@ func describe(t *gap.Trace) entry {
 	return e
 }
 
-// analyse analyses all traces, and reports on those that the filter includes. It stops when the
-// client is gone.
-func (h *handler) analyse(ctx context.Context, f filter, format string) *answer {
-	type built struct {
-		trace    *gap.Trace
-		warnings []gap.Warning
-	}
+// analyse analyses all traces, and reports on those that the filter includes, explained or not. It
+// stops when the client is gone.
+func (h *handler) analyse(ctx context.Context, f filter, format string, explained bool) *answer {
 	a := &answer{}
 	var all []entry
-	var chosen []built
+	var chosen []*gap.Trace
+	var warnings [][]gap.Warning
 	for _, spans := range slices.Backward(h.source.Traces()) {
 		if ctx.Err() != nil {
 			break
 		}
-		t, warnings := gap.Build(spans)
+		t, ofTrace := gap.Build(spans)
 		if t.Len() == 0 {
 			continue
 		}
@@ -72,17 +74,57 @@ func (h *handler) analyse(ctx context.Context, f filter, format string) *answer 
 		all = append(all, e)
 		if f.includes(e) {
 			a.chosen = append(a.chosen, e)
-			chosen = append(chosen, built{t, warnings})
+			chosen = append(chosen, t)
+			warnings = append(warnings, ofTrace)
 		}
 	}
 	a.all, a.matrix = len(all), matrix(all)
-	a.report = report.New(report.Options{Traces: drawnTraces(a.chosen, format)})
-	for _, b := range chosen {
-		a.report.Add(b.trace, b.warnings)
-		if format == "pprof" {
-			a.stacks.Add(b.trace)
+	if explained {
+		if h.explainAll(ctx, a, chosen); a.problem != nil {
+			return a
 		}
 	}
+	a.report = report.New(report.Options{Traces: drawnTraces(a.chosen, format)})
+	for i, t := range chosen {
+		a.report.Add(t, warnings[i])
+		if format == "pprof" {
+			a.stacks.Add(t)
+		}
+	}
+	return a
+}
+
+// analyseTrace reports on one trace, explained or not.
+func (h *handler) analyseTrace(ctx context.Context, id gap.TraceID, explained bool) *answer {
+	a := &answer{report: report.New(report.Options{})}
+	t, warnings := gap.Build(h.source.Trace(id))
+	if t.Len() == 0 {
+		a.problem = &problem{
+			status: http.StatusNotFound, title: "Trace " + id.String() + " is not here",
+			text: "It was never recorded, or newer traces have replaced it.",
+		}
+		return a
+	}
+	query := url.Values{"id": {id.String()}}
+	path, other := "trace", page.Link{Text: "Explain", URL: withQuery("explain", query)}
+	if explained {
+		traces := []*gap.Trace{t}
+		if h.explainAll(ctx, a, traces); a.problem != nil {
+			return a
+		}
+		t = traces[0]
+		path, other = "explain", page.Link{Text: "Without explanations", URL: withQuery("trace", query)}
+		a.site.Intro = intro{Notes: a.notes}.html()
+	}
+	a.report.Add(t, warnings)
+	a.stacks.Add(t)
+	root := describe(t)
+	a.html.Title = strings.TrimPrefix(root.Service+": "+root.Operation, ": ")
+	a.site.Links = []page.Link{toAllTraces}
+	if h.explainer != nil {
+		a.site.Links = append(a.site.Links, other)
+	}
+	a.site.Links = append(a.site.Links, formatLinks(path, query)...)
 	return a
 }
 

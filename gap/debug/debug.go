@@ -19,13 +19,24 @@ type Source interface {
 
 // Handler returns a handler that serves the traces of source, see the package comment. Mount it at
 // a path that ends in a slash. It starts no goroutine, and asks source for traces on each request.
-func Handler(source Source) http.Handler {
-	return &handler{source: source, turn: make(chan struct{}, 1)}
+func Handler(source Source, opts ...Option) http.Handler {
+	h := &handler{source: source, turn: make(chan struct{}, 1)}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(h)
+		}
+	}
+	return h
 }
 
+// Option configures a [Handler]. A nil Option is ignored.
+type Option func(*handler)
+
 type handler struct {
-	source Source
-	turn   chan struct{} // holds one element while a request is worked on
+	source    Source
+	turn      chan struct{}  // holds one element while a request is worked on
+	flight    FlightRecorder // nil unless explainer is set
+	explainer Explainer      // nil for none
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -51,8 +62,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		h.traces(w, req, query, "pprof")
 	case "trace":
 		h.trace(w, req, query)
+	case "explain":
+		h.explain(w, req, query)
 	default:
-		fail(w, http.StatusNotFound, "no page %.100q; pages are: ./, trace?id=…, profile", last)
+		pages := "./, trace?id=…, profile"
+		if h.explainer != nil {
+			pages += ", explain, explain?id=…"
+		}
+		fail(w, http.StatusNotFound, "no page %.100q; pages are: %s", last, pages)
 	}
 }
 

@@ -36,6 +36,15 @@ func request(
 	t *testing.T, tr opentracing.Tracer, operation string, took time.Duration, tags ...opentracing.StartSpanOption,
 ) string {
 	t.Helper()
+	return requestAt(t, tr, operation, start, took, tags...)
+}
+
+// requestAt is request, for a given start.
+func requestAt(
+	t *testing.T, tr opentracing.Tracer, operation string, start time.Time, took time.Duration,
+	tags ...opentracing.StartSpanOption,
+) string {
+	t.Helper()
 	tags = append(tags, opentracing.StartTime(start), opentracing.Tag{Key: "span.kind", Value: "server"})
 	root := tr.StartSpan(operation, tags...)
 	child := tr.StartSpan("sql query", opentracing.ChildOf(root.Context()), opentracing.StartTime(start.Add(took/4)),
@@ -92,7 +101,7 @@ func TestMethods(t *testing.T) {
 	tr, recorder := newTracer(t)
 	id := request(t, tr, "HTTP GET /books", time.Second)
 	h := debug.Handler(recorder)
-	for _, target := range []string{"/", "/profile", "/trace?id=" + id, "/?format=json"} {
+	for _, target := range []string{"/", "/profile", "/trace?id=" + id, "/?format=json", "/explain"} {
 		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT"} {
 			if got := ask(t, h, method, target); got.Code != http.StatusMethodNotAllowed ||
 				got.Header().Get("Allow") != "GET, HEAD" {
@@ -112,6 +121,7 @@ func TestSecurityHeaders(t *testing.T) {
 	h := debug.Handler(recorder)
 	for target, method := range map[string]string{
 		"/": "GET", "/profile": "GET", "/trace?id=1": "GET", "/x": "GET", "/?format=x": "GET", "/trace": "POST",
+		"/explain": "GET", "/explain?id=1": "GET",
 	} {
 		header := ask(t, h, method, target).Header()
 		for key, want := range map[string]string{
@@ -136,7 +146,7 @@ func TestSecurityHeaders(t *testing.T) {
 func TestMountedAnywhere(t *testing.T) {
 	tr, recorder := newTracer(t)
 	request(t, tr, "HTTP GET /books", time.Second)
-	h := debug.Handler(recorder)
+	h := debug.Handler(recorder, debug.WithExplainer(&fakeFlight{}, &fakeExplainer{}))
 	mux := http.NewServeMux()
 	mux.Handle("/debug/gaps/", h)
 	mux.Handle("/stripped/", http.StripPrefix("/stripped", h))

@@ -9,9 +9,9 @@
 // # Access
 //
 // Importing the package does nothing; the program has to mount the handler. The pages show names of
-// services and operations, times and ids, but no tags and no logs. Give access only to the
-// program's developers, also because analysis takes CPU. Mount the handler on a listener of its
-// own,
+// services and operations, times and ids, but no tags and no logs. The page explain also shows
+// stacks: functions, files and lines of the program. Give access only to the program's developers.
+// Analysis also takes CPU time. Mount the handler on a listener of its own,
 //
 //	go http.ListenAndServe("localhost:6060", mux)
 //
@@ -32,7 +32,15 @@
 //   - trace?id=… shows one trace as a waterfall, or 404 if it is not kept.
 //   - profile returns the gaps of the recorded traces for go tool pprof. It takes the parameters of
 //     ./, too.
+//   - explain says what the program did in the gaps of the traces that ended in the last 10
+//     seconds; window=5s sets another window. It takes the parameters of ./, too. explain?id=…
+//     explains one trace. Both need [WithExplainer].
 //
 // Add format=html, json, perfetto, pprof or text to choose a format of package report. The default
 // is pprof for profile, and html for the others.
+//
+// # Slow requests
+//
+// [SaveSlow] saves the execution trace and the spans of slow requests to files, also when nobody
+// watches a page. docs/debug.md says what recording costs, and when not to leave it on.
 package debug

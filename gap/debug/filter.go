@@ -1,6 +1,7 @@
 package debug
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,10 +53,12 @@ func bucketKeys() string {
 type filter struct {
 	query                      url.Values // these parameters, for links
 	service, operation, bucket string     // "" if not set
+	since                      time.Time  // the trace must end after it; zero if not set
 }
 
-// parseFilter parses the query of a request. It returns false if the bucket is unknown.
-func parseFilter(query url.Values) (filter, bool) {
+// parseFilter parses the query of a request. If the bucket is unknown, it answers and returns
+// false.
+func parseFilter(w http.ResponseWriter, query url.Values) (filter, bool) {
 	f := filter{query: url.Values{}}
 	for key, field := range map[string]*string{"service": &f.service, "operation": &f.operation, "bucket": &f.bucket} {
 		if query.Has(key) {
@@ -65,10 +68,14 @@ func parseFilter(query url.Values) (filter, bool) {
 		}
 	}
 	known := func(b bucket) bool { return b.Key == f.bucket }
-	return f, f.bucket == "" || slices.ContainsFunc(allBuckets(), known)
+	if f.bucket != "" && !slices.ContainsFunc(allBuckets(), known) {
+		fail(w, http.StatusBadRequest, "unknown bucket %.100q; buckets are: %s", f.bucket, bucketKeys())
+		return f, false
+	}
+	return f, true
 }
 
-// all reports whether the filter includes every trace.
+// all reports whether the filter includes every trace, except those before since.
 func (f filter) all() bool {
 	return !f.query.Has("service") && !f.query.Has("operation") && f.bucket == ""
 }
@@ -76,7 +83,8 @@ func (f filter) all() bool {
 // includes reports whether the filter includes a trace. It compares names as pages show them, since
 // a link has the name as it is shown, perhaps truncated.
 func (f filter) includes(e entry) bool {
-	return (!f.query.Has("service") || f.service == e.Service) &&
+	return (f.since.IsZero() || e.End.After(f.since)) &&
+		(!f.query.Has("service") || f.service == e.Service) &&
 		(!f.query.Has("operation") || f.operation == e.Operation) &&
 		(f.bucket == "" || f.bucket == withErrors.Key && e.Failed || f.bucket == buckets[bucketOf(e.Duration)].Key)
 }

@@ -7,12 +7,10 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/internal/page"
-	"github.com/gaptrace/gaptrace/gap/report"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
@@ -22,15 +20,14 @@ func (h *handler) traces(w http.ResponseWriter, req *http.Request, query url.Val
 	if !ok {
 		return
 	}
-	f, ok := parseFilter(query)
+	f, ok := parseFilter(w, query)
 	if !ok {
-		fail(w, http.StatusBadRequest, "unknown bucket %.100q; buckets are: %s", f.bucket, bucketKeys())
 		return
 	}
 	h.serve(w, req, format, func() *answer {
-		a := h.analyse(req.Context(), f, format)
+		a := h.analyse(req.Context(), f, format, false)
 		if format == "html" {
-			tracesPage(a, f)
+			h.tracesPage(a, f)
 		}
 		return a
 	})
@@ -42,28 +39,18 @@ func (h *handler) trace(w http.ResponseWriter, req *http.Request, query url.Valu
 	if !ok {
 		return
 	}
+	if id, ok := parseID(w, query); ok {
+		h.serve(w, req, format, func() *answer { return h.analyseTrace(req.Context(), id, false) })
+	}
+}
+
+// parseID parses the id in the query. If it is malformed, parseID answers and returns false.
+func parseID(w http.ResponseWriter, query url.Values) (id gap.TraceID, ok bool) {
 	id, err := gap.ParseTraceID(query.Get("id"))
 	if err != nil {
 		fail(w, http.StatusBadRequest, "malformed id %.100q: want 1 to 32 hexadecimal digits", query.Get("id"))
-		return
 	}
-	h.serve(w, req, format, func() *answer {
-		a := &answer{report: report.New(report.Options{})}
-		t, warnings := gap.Build(h.source.Trace(id))
-		if t.Len() == 0 {
-			const why = "It was never recorded, or newer traces have replaced it."
-			a.html.Title = "Trace " + id.String() + " is not here"
-			a.missing = a.html.Title + ". " + why
-			a.site = page.Site{Links: []page.Link{toAllTraces}, Intro: "<p>" + why + "</p>"}
-			return a
-		}
-		a.report.Add(t, warnings)
-		a.stacks.Add(t)
-		root := describe(t)
-		a.html.Title = strings.TrimPrefix(root.Service+": "+root.Operation, ": ")
-		a.site.Links = append([]page.Link{toAllTraces}, formatLinks("trace", url.Values{"id": {id.String()}})...)
-		return a
-	})
+	return id, err == nil
 }
 
 var toAllTraces = page.Link{Text: "All traces", URL: "./"}
@@ -76,9 +63,16 @@ func formatLinks(path string, query url.Values) []page.Link {
 	} {
 		q := url.Values{"format": {f.format}}
 		maps.Copy(q, query)
-		links = append(links, page.Link{Text: f.text, URL: path + "?" + q.Encode()})
+		links = append(links, page.Link{Text: f.text, URL: withQuery(path, q)})
 	}
 	return links
+}
+
+func withQuery(path string, query url.Values) string {
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
 }
 
 //go:embed traces.html
@@ -106,7 +100,7 @@ const (
 )
 
 // tracesPage adds the matrix to the page, or a list of the chosen traces if there is a filter.
-func tracesPage(a *answer, f filter) {
+func (h *handler) tracesPage(a *answer, f filter) {
 	data := struct {
 		Buckets    []bucket
 		Lines      []line
@@ -124,6 +118,9 @@ func tracesPage(a *answer, f filter) {
 	if !f.all() {
 		a.html.Title = "Traces: " + f.String()
 		a.site.Links = []page.Link{toAllTraces}
+	}
+	if h.explainer != nil {
+		a.site.Links = append(a.site.Links, page.Link{Text: "Explain", URL: withQuery("explain", f.query)})
 	}
 	a.site.Links = append(a.site.Links, formatLinks("./", f.query)...)
 	a.site.TraceURL = "trace?id="

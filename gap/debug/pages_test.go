@@ -77,7 +77,7 @@ func TestNamesAreEscaped(t *testing.T) {
 	for _, name := range hostile {
 		ids = append(ids, request(t, tr, name, time.Second))
 	}
-	h := debug.Handler(recorder)
+	h := debug.Handler(recorder, debug.WithExplainer(&fakeFlight{}, &fakeExplainer{notes: hostile}))
 	tag := regexp.MustCompile(`(?i)<(script|img|iframe|object|style|b>g)`)
 	check := func(target string) {
 		t.Helper()
@@ -92,8 +92,10 @@ func TestNamesAreEscaped(t *testing.T) {
 		}
 	}
 	check("/")
+	check("/explain?window=1000000h")
 	for i, id := range ids {
 		check("/trace?id=" + id)
+		check("/explain?id=" + id)
 		check("/?" + url.Values{"operation": {hostile[i]}, "service": {hostile[i]}}.Encode())
 	}
 }

@@ -31,6 +31,16 @@ var formats = map[string]format{
 		return a.report.JSON(w)
 	}},
 	"text": {"text/plain; charset=utf-8", "", func(w io.Writer, a *answer) error {
+		for _, note := range a.notes {
+			if _, err := fmt.Fprintf(w, "Note: %s\n", note); err != nil {
+				return err
+			}
+		}
+		if len(a.notes) > 0 {
+			if _, err := fmt.Fprintln(w); err != nil {
+				return err
+			}
+		}
 		return a.report.Text(w, report.TextOptions{})
 	}},
 	"perfetto": {"application/json", "gaps.perfetto.json", func(w io.Writer, a *answer) error {
@@ -60,10 +70,13 @@ func formatOf(w http.ResponseWriter, query url.Values, defaultFormat string) (na
 func (h *handler) serve(w http.ResponseWriter, req *http.Request, name string, analyse func() *answer) {
 	format := formats[name]
 	a := &answer{}
-	var out output
+	out := output{limit: maxOutput}
 	err := h.inTurn(req.Context(), func(ctx context.Context) error {
 		a = analyse()
-		if err := ctx.Err(); err != nil || req.Method == http.MethodHead || a.missing != "" && name != "html" {
+		if a.problem != nil && name == "html" {
+			a.problem.show(a)
+		}
+		if err := ctx.Err(); err != nil || req.Method == http.MethodHead || a.problem != nil && name != "html" {
 			return err
 		}
 		out.ctx = ctx
@@ -74,21 +87,25 @@ func (h *handler) serve(w http.ResponseWriter, req *http.Request, name string, a
 		fail(w, http.StatusServiceUnavailable, "the client did not wait")
 		return
 	case errors.Is(err, errTooLarge):
-		fail(w, http.StatusInternalServerError, "%s", err)
+		fail(w, http.StatusInternalServerError, "the answer has %s; ask for fewer traces, or for text or html", err)
 		return
 	case err != nil:
 		fail(w, http.StatusInternalServerError, "the traces cannot be written as %s", name)
 		return
-	case a.missing != "" && name != "html": // programs have no use for a page
-		fail(w, http.StatusNotFound, "%s", a.missing)
+	}
+	if a.problem != nil && a.problem.retryAfter != "" {
+		w.Header().Set("Retry-After", a.problem.retryAfter)
+	}
+	if a.problem != nil && name != "html" {
+		fail(w, a.problem.status, "%s", a.problem.plain())
 		return
 	}
 	w.Header().Set("Content-Type", format.contentType)
 	if format.file != "" {
 		w.Header().Set("Content-Disposition", `attachment; filename="`+format.file+`"`)
 	}
-	if a.missing != "" {
-		w.WriteHeader(http.StatusNotFound)
+	if a.problem != nil {
+		w.WriteHeader(a.problem.status)
 	}
 	_, _ = w.Write(out.buffer.Bytes()) // fails only if the client is gone
 }
@@ -111,12 +128,13 @@ func (h *handler) inTurn(ctx context.Context, work func(context.Context) error) 
 // maxOutput bounds an answer, in bytes. Only very long names or very many operations exceed it.
 const maxOutput = 64 << 20
 
-var errTooLarge = fmt.Errorf("the answer has more than %d MiB; ask for fewer traces, or for text or html",
-	maxOutput>>20)
+var errTooLarge = fmt.Errorf("more than %d MiB", maxOutput>>20)
 
-// output buffers an answer. Its Write fails after the client is gone, which ends rendering.
+// output buffers an answer or a snapshot. Its Write fails after the client is gone, which ends
+// rendering.
 type output struct {
 	ctx    context.Context
+	limit  int // bytes
 	buffer bytes.Buffer
 }
 
@@ -124,7 +142,7 @@ func (o *output) Write(p []byte) (int, error) {
 	if err := o.ctx.Err(); err != nil {
 		return 0, err
 	}
-	if o.buffer.Len()+len(p) > maxOutput {
+	if o.buffer.Len()+len(p) > o.limit {
 		return 0, errTooLarge
 	}
 	return o.buffer.Write(p)

@@ -1,0 +1,717 @@
+package debug_test
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/opentracing/opentracing-go"
+
+	"github.com/gaptrace/gaptrace"
+	nethttp "github.com/gaptrace/gaptrace/contrib/nethttp"
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/debug"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/tracer"
+)
+
+var _ debug.Observable = (*tracer.Recorder)(nil)
+
+// fakeRequests is an Observable.
+type fakeRequests struct {
+	observe func([]gap.Span)
+	stopped bool
+}
+
+func (r *fakeRequests) Observe(observe func([]gap.Span), _ time.Duration) (stop func()) {
+	r.observe = observe
+	return func() { r.stopped = true }
+}
+
+// ends tells the observer that a request has ended, half of which was the wait for a call.
+func (r *fakeRequests) ends(id uint64, took time.Duration) {
+	of := gap.TraceID{Low: id}
+	process := &gap.Process{Service: "bookshop"}
+	r.observe([]gap.Span{
+		{TraceID: of, SpanID: 1, Operation: "HTTP GET /books", Start: start, Duration: took, Process: process},
+		{
+			TraceID: of, SpanID: 2, Operation: "sql query", Start: start, Duration: took / 2, Process: process,
+			References: []gap.Reference{{TraceID: of, SpanID: 1}},
+			Tags:       []gap.Field{{Key: "span.kind", Value: "client"}, {Key: "db.statement", Value: "SELECT 1"}},
+		},
+	})
+}
+
+// saving runs f with a Saver in a bubble. The test fails if the Saver's goroutine does not end.
+func saving(
+	t *testing.T, flight *fakeFlight, o debug.SaveOptions, f func(t *testing.T, r *fakeRequests, s *debug.Saver),
+) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := &fakeRequests{}
+		s, err := debug.SaveSlow(r, flight, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		f(t, r, s)
+	})
+}
+
+// saved waits until a request has been saved.
+func saved() { time.Sleep(60 * time.Millisecond) }
+
+// files returns the names in a folder, sorted.
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// unzip returns the contents of a zip file.
+func unzip(t *testing.T, name string) map[string][]byte {
+	t.Helper()
+	z, err := zip.OpenReader(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	contents := map[string][]byte{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if contents[f.Name], err = io.ReadAll(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return contents
+}
+
+func TestSaveSlow(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	saving(t, &fakeFlight{}, debug.SaveOptions{Dir: dir, Duration: time.Second}, func(
+		t *testing.T, r *fakeRequests, s *debug.Saver,
+	) {
+		r.ends(0xab, time.Second-1)
+		saved()
+		if names := files(t, dir); len(names) != 0 {
+			t.Errorf("a fast request is saved: %q", names)
+		}
+		r.ends(0xab, time.Second)
+		saved()
+		names := files(t, dir)
+		if len(names) != 1 || names[0] != "gaps-20000101T000000.060000000Z-00000000000000ab.zip" {
+			t.Fatalf("files %q", names)
+		}
+		contents := unzip(t, filepath.Join(dir, names[0]))
+		if len(contents) != 2 || string(contents["trace.out"]) != "go 1.26 trace" {
+			t.Errorf("contents %q", contents)
+		}
+		var spans []gap.Span
+		for trace, err := range jaegerjson.Read(bytes.NewReader(contents["spans.json"]), jaegerjson.WithEverything()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			spans = append(spans, trace...)
+		}
+		if v, _ := spans[1].Tag("db.statement"); len(spans) != 2 || v != "SELECT 1" ||
+			spans[0].Process.Service != "bookshop" {
+			t.Errorf("spans %+v", spans)
+		}
+		if got := s.Stats(); got != (debug.SaveStats{Saved: 1}) {
+			t.Errorf("%+v", got)
+		}
+		for name, want := range map[string]os.FileMode{dir: 0o700 | os.ModeDir, filepath.Join(dir, names[0]): 0o600} {
+			if info, err := os.Stat(name); err != nil || info.Mode() != want && runtime.GOOS != "windows" {
+				t.Errorf("%s has mode %v, want %v", name, info.Mode(), want)
+			}
+		}
+		s.Close()
+		s.Close()
+		if !r.stopped {
+			t.Error("it still observes")
+		}
+		time.Sleep(time.Hour)
+		if r.ends(0xcd, time.Second); len(files(t, dir)) != 1 {
+			t.Errorf("files %q", files(t, dir))
+		}
+	})
+}
+
+// The self time of the requests is half of their duration.
+func TestSaveSlowByThreshold(t *testing.T) {
+	for name, test := range map[string]struct {
+		duration, self time.Duration
+		want           []time.Duration
+	}{
+		"duration":  {20 * time.Millisecond, 0, []time.Duration{20 * time.Millisecond, 40 * time.Millisecond}},
+		"self time": {0, 20 * time.Millisecond, []time.Duration{40 * time.Millisecond}},
+		"either": {40 * time.Millisecond, 10 * time.Millisecond, []time.Duration{
+			20 * time.Millisecond, 40 * time.Millisecond,
+		}},
+		"both late": {time.Hour, time.Hour, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			saving(t, &fakeFlight{}, debug.SaveOptions{Dir: dir, Duration: test.duration, SelfTime: test.self}, func(
+				t *testing.T, r *fakeRequests, _ *debug.Saver,
+			) {
+				r.observe(nil)
+				var slow []time.Duration
+				for _, took := range []time.Duration{10 * time.Millisecond, 20 * time.Millisecond, 40 * time.Millisecond} {
+					before := len(files(t, dir))
+					r.ends(0xab, took)
+					saved()
+					if len(files(t, dir)) > before {
+						slow = append(slow, took)
+					}
+					time.Sleep(time.Minute)
+				}
+				if !slices.Equal(slow, test.want) {
+					t.Errorf("saved %v, want %v", slow, test.want)
+				}
+			})
+		})
+	}
+}
+
+func TestSaveSlowMinInterval(t *testing.T) {
+	for given, want := range map[time.Duration]time.Duration{0: time.Minute, time.Second: time.Second} {
+		dir := t.TempDir()
+		saving(t, &fakeFlight{}, debug.SaveOptions{Dir: dir, Duration: 1, MinInterval: given}, func(
+			t *testing.T, r *fakeRequests, s *debug.Saver,
+		) {
+			begin := time.Now()
+			for _, at := range []time.Duration{0, want - 1, want, want + want/2, 2 * want} {
+				time.Sleep(time.Until(begin.Add(at)))
+				r.ends(0xab, time.Second)
+			}
+			saved()
+			if got := s.Stats(); got != (debug.SaveStats{Saved: 3, Skipped: 2}) || len(files(t, dir)) != 3 {
+				t.Errorf("%v: %+v, files %q", given, got, files(t, dir))
+			}
+		})
+	}
+}
+
+func TestSaveSlowKeepsTheNewest(t *testing.T) {
+	dir := t.TempDir()
+	kept := []string{
+		"notes.txt", "gaps-1.zip", "gaps-20000101T000000Z-00000000000000ab.zip",
+		"a-gaps-20000101T000000.000000000Z-00000000000000ab.zip", "gaps-1.zip.tmp",
+	}
+	for _, name := range kept {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	folder := "gaps-19990101T000000.000000000Z-00000000000000ab.zip"
+	if err := os.Mkdir(filepath.Join(dir, folder), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	saving(t, &fakeFlight{}, debug.SaveOptions{Dir: dir, Duration: 1, MaxFiles: 3}, func(
+		t *testing.T, r *fakeRequests, s *debug.Saver,
+	) {
+		for id := range uint64(7) {
+			r.ends(id, time.Second)
+			time.Sleep(time.Minute)
+		}
+		var got []string
+		for _, name := range files(t, dir) {
+			if !slices.Contains(kept, name) && name != folder {
+				got = append(got, name)
+			}
+		}
+		want := []string{
+			"gaps-20000101T000400.000000000Z-0000000000000004.zip", "gaps-20000101T000500.000000000Z-0000000000000005.zip",
+			"gaps-20000101T000600.000000000Z-0000000000000006.zip",
+		}
+		if !slices.Equal(got, want) || len(files(t, dir)) != 9 || s.Stats().Saved != 7 {
+			t.Errorf("files %q, %+v", files(t, dir), s.Stats())
+		}
+	})
+}
+
+func TestSaveSlowMaxBytes(t *testing.T) {
+	dir := t.TempDir()
+	random := make([]byte, 10_000) // does not get shorter
+	for i := range random {
+		random[i] = byte(i * i * 7919 >> 5)
+	}
+	flight := &fakeFlight{write: func(w io.Writer) (int64, error) {
+		n, err := w.Write(random)
+		return int64(n), err
+	}}
+	saving(t, flight, debug.SaveOptions{Dir: dir, Duration: 1, MaxBytes: 25_000}, func(
+		t *testing.T, r *fakeRequests, s *debug.Saver,
+	) {
+		for id := range uint64(4) {
+			r.ends(id, time.Second)
+			time.Sleep(time.Minute)
+		}
+		var bytes int64
+		for _, name := range files(t, dir) {
+			info, err := os.Stat(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			bytes += info.Size()
+		}
+		if n := len(files(t, dir)); n < 1 || bytes > 25_000 || s.Stats().Saved != 4 {
+			t.Errorf("%d files of %d bytes, %+v", n, bytes, s.Stats())
+		}
+
+		before := files(t, dir)
+		flight.write = func(w io.Writer) (n int64, err error) {
+			for range 1000 {
+				if _, err := w.Write(random[:1+n%9_999]); err != nil {
+					return n, err
+				}
+				n += 7919
+			}
+			return n, nil
+		}
+		r.ends(9, time.Second)
+		saved()
+		if got := s.Stats(); got.Failed != 1 || !strings.Contains(got.Err.Error(), "exceed MaxBytes") ||
+			!slices.Equal(files(t, dir), before) {
+			t.Errorf("too large: %+v, files %q", got, files(t, dir))
+		}
+	})
+}
+
+// The clock was wrong when some files were written: they have times in the future.
+func TestSaveSlowAfterTheClockWasSetBack(t *testing.T) {
+	dir := t.TempDir()
+	for _, year := range []int{1990, 2036, 2037} {
+		name := fmt.Sprintf("gaps-%d0101T000000.000000000Z-00000000000000ab.zip", year)
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	saving(t, &fakeFlight{}, debug.SaveOptions{Dir: dir, Duration: 1, MaxFiles: 3}, func(
+		t *testing.T, r *fakeRequests, _ *debug.Saver,
+	) {
+		var years []string
+		for id := range uint64(4) {
+			r.ends(id, time.Second)
+			time.Sleep(time.Minute)
+			var line []string
+			for _, name := range files(t, dir) {
+				line = append(line, name[5:9])
+			}
+			years = append(years, strings.Join(line, " "))
+		}
+		if got := strings.Join(years, ", "); got != "1990 2000 2037, 1990 2000 2000, 2000 2000 2000, 2000 2000 2000" {
+			t.Errorf("years %s", got)
+		}
+	})
+}
+
+// A program that was killed leaves a temporary file.
+func TestSaveSlowRemovesTemporaryFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, age := range map[string]time.Duration{"gaps-1.zip.tmp": 2 * time.Hour, "gaps-2.zip.tmp": time.Minute} {
+		name = filepath.Join(dir, name)
+		then := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(-age) // a bubble begins then
+		if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Chtimes(name, then, then)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	saving(t, &fakeFlight{}, debug.SaveOptions{Dir: dir, Duration: 1}, func(
+		t *testing.T, r *fakeRequests, _ *debug.Saver,
+	) {
+		r.ends(1, time.Second)
+		saved()
+		if names := files(t, dir); len(names) != 2 || names[0] != "gaps-2.zip.tmp" {
+			t.Errorf("files %q", names)
+		}
+	})
+}
+
+func TestSaveSlowFailures(t *testing.T) {
+	for name, test := range map[string]struct {
+		flight *fakeFlight
+		want   string
+	}{
+		"not running": {&fakeFlight{stopped: true}, "the flight recorder is not running"},
+		"disk is full": {&fakeFlight{write: func(w io.Writer) (int64, error) {
+			n, _ := w.Write([]byte("go 1.26"))
+			return int64(n), &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
+		}}, syscall.ENOSPC.Error()},
+		"always in use": {failing(0, errors.New("in progress")), "in progress"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			var logged bytes.Buffer
+			o := debug.SaveOptions{Dir: dir, Duration: 1, Logger: slog.New(slog.NewTextHandler(&logged, nil))}
+			saving(t, test.flight, o, func(t *testing.T, r *fakeRequests, s *debug.Saver) {
+				for range 3 {
+					r.ends(0xab, time.Second)
+					time.Sleep(10 * time.Second)
+				}
+				got := s.Stats()
+				if got.Failed != 1 || got.Skipped != 2 || got.Saved != 0 ||
+					!strings.Contains(fmt.Sprint(got.Err), test.want) {
+					t.Errorf("%+v", got)
+				}
+				if names := files(t, dir); len(names) != 0 {
+					t.Errorf("files %q", names)
+				}
+				if lines := logged.String(); strings.Count(lines, "\n") != 1 || !strings.Contains(lines, test.want) ||
+					!strings.Contains(lines, "level=WARN") || !strings.Contains(lines, "trace=00000000000000ab") {
+					t.Errorf("logged %s", lines)
+				}
+				*test.flight = fakeFlight{}
+				time.Sleep(time.Minute)
+				r.ends(0xab, time.Second)
+				saved()
+				if s.Stats().Saved != 1 || len(files(t, dir)) != 1 || !strings.Contains(logged.String(), "level=INFO") {
+					t.Errorf("afterwards: %+v, logged %s", s.Stats(), logged.String())
+				}
+			})
+		})
+	}
+}
+
+// A page takes a snapshot when the request ends.
+func TestSaveSlowWaitsForTheFlightRecorder(t *testing.T) {
+	dir := t.TempDir()
+	var free atomic.Bool
+	flight := &fakeFlight{write: func(io.Writer) (int64, error) {
+		if free.Load() {
+			return 0, nil
+		}
+		return 0, errors.New("in progress")
+	}}
+	saving(t, flight, debug.SaveOptions{Dir: dir, Duration: 1}, func(t *testing.T, r *fakeRequests, s *debug.Saver) {
+		r.ends(0xab, time.Second)
+		time.Sleep(140 * time.Millisecond)
+		synctest.Wait()
+		free.Store(true)
+		time.Sleep(time.Second)
+		if names := files(t, dir); len(names) != 1 || s.Stats().Saved != 1 {
+			t.Errorf("files %q, %+v", names, s.Stats())
+		}
+
+		time.Sleep(time.Minute)
+		free.Store(false)
+		r.ends(0xab, time.Second)
+		synctest.Wait()
+		begin := time.Now()
+		s.Close()
+		if took := time.Since(begin); took > 0 || s.Stats().Failed != 1 || len(files(t, dir)) != 1 {
+			t.Errorf("Close took %v, %+v", took, s.Stats())
+		}
+	})
+}
+
+func TestSaveSlowFolder(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "gaps")
+	notFolder := func() {
+		if err := errors.Join(os.RemoveAll(dir), os.WriteFile(dir, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	notFolder()
+	if _, err := debug.SaveSlow(&fakeRequests{}, &fakeFlight{}, debug.SaveOptions{Dir: dir, Duration: 1}); err == nil ||
+		!strings.Contains(err.Error(), dir) {
+		t.Errorf("not a folder: %v", err)
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	saving(t, &fakeFlight{}, debug.SaveOptions{Dir: dir, Duration: 1}, func(
+		t *testing.T, r *fakeRequests, s *debug.Saver,
+	) {
+		if names := files(t, dir); len(names) != 0 {
+			t.Errorf("files %q", names)
+		}
+		notFolder()
+		r.ends(1, time.Second)
+		saved()
+		if got := s.Stats(); got.Failed != 1 || !strings.Contains(got.Err.Error(), dir) {
+			t.Errorf("while it is not a folder: %+v", got)
+		}
+		if err := os.Remove(dir); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		r.ends(2, time.Second)
+		saved()
+		if got := s.Stats(); got.Saved != 1 || len(files(t, dir)) != 1 {
+			t.Errorf("after it was removed: %+v", got)
+		}
+	})
+}
+
+func TestSaveSlowIntoReadOnlyFolder(t *testing.T) {
+	if runtime.GOOS == "windows" || os.Getuid() == 0 {
+		t.Skip("skipped: root may write to any folder")
+	}
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := debug.SaveSlow(&fakeRequests{}, &fakeFlight{}, debug.SaveOptions{Dir: dir, Duration: 1}); !errors.Is(
+		err, os.ErrPermission,
+	) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestSaveSlowOptions(t *testing.T) {
+	dir := t.TempDir()
+	requests, flight := &fakeRequests{}, &fakeFlight{}
+	for name, test := range map[string]struct {
+		requests debug.Observable
+		flight   debug.FlightRecorder
+		o        debug.SaveOptions
+		want     string
+	}{
+		"no requests":        {nil, flight, debug.SaveOptions{Dir: dir, Duration: 1}, "is nil"},
+		"no flight recorder": {requests, nil, debug.SaveOptions{Dir: dir, Duration: 1}, "is nil"},
+		"no folder":          {requests, flight, debug.SaveOptions{Duration: 1}, "set Dir"},
+		"no threshold":       {requests, flight, debug.SaveOptions{Dir: dir}, "set Duration, SelfTime or both"},
+		"duration":           {requests, flight, debug.SaveOptions{Dir: dir, Duration: -1}, "negative"},
+		"self time":          {requests, flight, debug.SaveOptions{Dir: dir, Duration: 1, SelfTime: -1}, "negative"},
+		"interval":           {requests, flight, debug.SaveOptions{Dir: dir, Duration: 1, MinInterval: -1}, "negative"},
+		"files":              {requests, flight, debug.SaveOptions{Dir: dir, Duration: 1, MaxFiles: -1}, "negative"},
+		"bytes":              {requests, flight, debug.SaveOptions{Dir: dir, Duration: 1, MaxBytes: -1}, "negative"},
+	} {
+		if s, err := debug.SaveSlow(test.requests, test.flight, test.o); s != nil || err == nil ||
+			!strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if names := files(t, dir); len(names) != 0 || requests.observe != nil {
+		t.Errorf("files %q", names)
+	}
+}
+
+func TestCloseCompletesTheFile(t *testing.T) {
+	dir := t.TempDir()
+	flight := &fakeFlight{write: func(w io.Writer) (int64, error) {
+		time.Sleep(100 * time.Millisecond)
+		n, err := io.WriteString(w, "go 1.26 trace")
+		return int64(n), err
+	}}
+	saving(t, flight, debug.SaveOptions{Dir: dir, Duration: 1, MinInterval: 1}, func(
+		t *testing.T, r *fakeRequests, s *debug.Saver,
+	) {
+		begin := time.Now()
+		r.ends(1, time.Second)
+		if took := time.Since(begin); took > 0 {
+			t.Errorf("the request waited for %v", took)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if names := files(t, dir); len(names) != 1 || !strings.HasSuffix(names[0], ".tmp") {
+			t.Errorf("while it is written: files %q", names)
+		}
+		r.ends(2, time.Second)
+		s.Close()
+		if names := files(t, dir); len(names) != 1 || !strings.HasSuffix(names[0], "1.zip") ||
+			s.Stats() != (debug.SaveStats{Saved: 1, Skipped: 1}) {
+			t.Errorf("files %q, %+v", names, s.Stats())
+		}
+	})
+}
+
+// As several programs do.
+func TestSaversShareAFolder(t *testing.T) {
+	dir := t.TempDir()
+	var programs sync.WaitGroup
+	for program := range uint64(3) {
+		programs.Go(func() {
+			r := &fakeRequests{}
+			s, err := debug.SaveSlow(r, &fakeFlight{}, debug.SaveOptions{Dir: dir, Duration: 1, MinInterval: 1, MaxFiles: 2})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for i := range uint64(30) {
+				r.ends(program<<32+i, time.Second)
+				for s.Stats().Saved < int(i)+1 && s.Stats().Failed == 0 {
+					time.Sleep(time.Millisecond)
+				}
+			}
+			s.Close()
+			if got := s.Stats(); got.Saved != 30 || got.Failed != 0 {
+				t.Errorf("%+v", got)
+			}
+		})
+	}
+	programs.Wait()
+	names := files(t, dir)
+	if len(names) < 1 || len(names) > 4 { // each may remove its own last
+		t.Errorf("files %q", names)
+	}
+	for _, name := range names {
+		if got := unzip(t, filepath.Join(dir, name)); string(got["trace.out"]) != "go 1.26 trace" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// A wrapped handler serves two requests. Both wait for a client, and one also works.
+func TestSaveSlowOfRealRequests(t *testing.T) {
+	tr, recorder := newTracer(t)
+	flight := startFlight(t)
+	dir := t.TempDir()
+	var logged bytes.Buffer
+	s, err := debug.SaveSlow(recorder, flight, debug.SaveOptions{
+		Dir: dir, SelfTime: 10 * time.Millisecond, MinInterval: 1, Logger: slog.New(slog.NewTextHandler(&logged, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(20 * time.Millisecond)
+		io.WriteString(w, "ok")
+	}))
+	defer slow.Close()
+	client := nethttp.WrapClient(nil, gaptrace.WithTracer(tr))
+	handler := nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		call, err := http.NewRequestWithContext(req.Context(), http.MethodGet, slow.URL, nil)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		res, err := client.Do(call)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		io.Copy(w, res.Body)
+		res.Body.Close()
+		if req.URL.Path == "/works" {
+			time.Sleep(20 * time.Millisecond)
+		}
+	}), gaptrace.WithTracer(tr))
+	server := httptest.NewServer(handler)
+	defer server.Close()
+	get(t, server.URL+"/waits")
+	get(t, server.URL+"/works")
+	for range 1000 {
+		if s.Stats() != (debug.SaveStats{}) {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	s.Close()
+	names := files(t, dir)
+	if got := s.Stats(); got.Saved != 1 || got.Failed != 0 || len(names) != 1 {
+		t.Fatalf("%+v, files %q, logged %s", got, names, logged.String())
+	}
+	contents := unzip(t, filepath.Join(dir, names[0]))
+	if recorded := contents["trace.out"]; !bytes.HasPrefix(recorded, []byte("go 1.")) || len(recorded) < 1000 {
+		t.Errorf("trace.out: %.20q, %d bytes", recorded, len(recorded))
+	}
+	for spans, err := range jaegerjson.Read(bytes.NewReader(contents["spans.json"])) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		trace, _ := gap.Build(spans)
+		if self := trace.SelfTime(); len(spans) < 2 || self < 10*time.Millisecond || self > 10*time.Second {
+			t.Errorf("self time %v of %d spans", self, len(spans))
+		}
+		if want := regexp.MustCompile(`-` + spans[0].TraceID.String() + `\.zip$`); !want.MatchString(names[0]) {
+			t.Errorf("file %s of trace %v", names[0], spans[0].TraceID)
+		}
+	}
+	noGoroutines(t)
+}
+
+// noGoroutines fails unless the goroutines of observers and of Savers end within two seconds.
+func noGoroutines(t *testing.T) {
+	t.Helper()
+	var left string
+	for range 200 {
+		buf := make([]byte, 1<<20)
+		left = ""
+		for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			if strings.Contains(g, "gap/debug.(*Saver)") || strings.Contains(g, "gaptrace/tracer.(*observation)") {
+				left += g + "\n\n"
+			}
+		}
+		if left == "" {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("goroutines left behind:\n%s", left)
+}
+
+// One request in a thousand is slow, while pages take snapshots of the same flight recorder.
+func TestSaveSlowNextToPages(t *testing.T) {
+	tr, recorder := newTracer(t)
+	flight := startFlight(t)
+	dir := t.TempDir()
+	s, err := debug.SaveSlow(recorder, flight, debug.SaveOptions{Dir: dir, Duration: time.Second, MinInterval: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := debug.Handler(recorder, debug.WithExplainer(flight, &fakeExplainer{}))
+	ctx, cancel := context.WithCancel(t.Context())
+	var both sync.WaitGroup
+	both.Go(func() {
+		for ctx.Err() == nil {
+			recent(t, tr, "HTTP GET /books", 0)
+			time.Sleep(time.Millisecond)
+		}
+	})
+	both.Go(func() {
+		for ctx.Err() == nil {
+			if got := ask(t, h, "GET", "/explain"); got.Code != http.StatusOK && got.Code != http.StatusServiceUnavailable {
+				t.Errorf("status %d: %s", got.Code, got.Body)
+			}
+		}
+	})
+	both.Go(func() {
+		defer cancel()
+		for range 5 {
+			before := s.Stats()
+			slow := tr.StartSpan("slow", opentracing.StartTime(time.Now().Add(-time.Second)))
+			slow.Finish()
+			for range 1000 {
+				if s.Stats() != before {
+					break
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+		}
+	})
+	both.Wait()
+	s.Close()
+	if got := s.Stats(); got.Saved != 5 || len(files(t, dir)) != 5 {
+		t.Errorf("%+v, files %q", got, files(t, dir))
+	}
+	noGoroutines(t)
+}
