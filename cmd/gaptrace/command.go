@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/report"
+	"github.com/gaptrace/gaptrace/internal/suggest"
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
@@ -26,7 +28,9 @@ Each argument is one of these:
   - the http:// or https:// URL of a Jaeger query service
   - the URL of a trace or a search in Jaeger's UI, as the browser shows it
 
-Exit codes: 0 everything was read and written; 1 something failed, and what could be read is reported;
+` + exitCodes
+
+const exitCodes = `Exit codes: 0 everything was read and written; 1 something failed, and what could be read is reported;
 2 wrong usage; 130 interrupted.`
 
 const reportExamples = `  gaptrace report trace.json
@@ -40,6 +44,30 @@ const reportExamples = `  gaptrace report trace.json
 const topExamples = `  gaptrace top traces.json
   gaptrace top --service bookshop --limit 1000 http://localhost:16686
   zcat *.json.gz | gaptrace top --operations 10`
+
+const aboutExplain = `explain says what the program did in each gap, with evidence: it ran on a CPU at page.go:31, waited for
+a CPU, for a lock, for a client that no wrapper covers, and so on. It reads this from an execution
+trace of the Go runtime. The spans must leave marks in it: create the tracer with
+tracer.WithExecutionTrace().
+
+The first argument is one of these:
+  - an execution trace, from /debug/pprof/trace, a runtime/trace.FlightRecorder or trace.Start
+  - a bundle: a zip of trace.out and spans.json, such as debug.SaveSlow saves of a slow request
+  - "-" for standard input, which is also the default if it is a pipe or a file
+
+Further arguments are sources of spans, as for gaptrace report: files of traces in Jaeger's JSON, "-",
+and URLs of Jaeger, which without --service is asked for the traces in the execution trace. Without a
+further argument the spans are those of the bundle, or those of the marks. Traces that are not in the
+execution trace are left out.
+
+` + exitCodes
+
+const explainExamples = `  curl -o trace.out 'http://localhost:6060/debug/pprof/trace?seconds=5'
+  gaptrace explain trace.out
+  gaptrace explain -o report.html --traces 20 trace.out
+  gaptrace explain trace.out traces.json
+  gaptrace explain trace.out http://localhost:16686
+  gaptrace explain -f json bundle.zip | jq .operations`
 
 // options are the values of the flags.
 type options struct {
@@ -56,9 +84,12 @@ type options struct {
 	maxBytes size
 	skew     skew
 
-	drawsTraces                  bool // true for report; of the next flags, top has only --operations
+	drawsTraces                  bool // false for top, which has only --operations of the next flags
 	draw, gaps, operations, rows int
 	atLeast                      time.Duration
+
+	explains bool                      // true for explain
+	marked   func(n int) []gap.TraceID // traces in the execution trace; nil before it is read
 
 	by            tagKey
 	show          tagKeys // --tags; only report has the flag
@@ -85,8 +116,7 @@ func newCommand(s streams) *cobra.Command {
 			if len(args) == 0 {
 				return c.Help()
 			}
-			return usagef("unknown command %s: commands are report and top, as in gaptrace report FILE",
-				quoted(args[0]))
+			return unknownCommand(c, args[0])
 		},
 	}
 	root.SetVersionTemplate("gaptrace {{.Version}}\n")
@@ -97,24 +127,48 @@ func newCommand(s streams) *cobra.Command {
 			Use: "report FILE|URL|-...", Short: "Draw the worst traces, and list the worst gaps and operations",
 			Long: "report draws the worst traces with their gaps. It lists the worst gaps, and the operations with\n" +
 				"the most self time on critical paths.\n\n" + about, Example: reportExamples,
-		}, reportFormats),
+		}, reportFormats, "name a file, a URL, or - for standard input", s.reportArguments),
+		subcommand(s, &cobra.Command{
+			Use: "explain TRACE.out|BUNDLE.zip|- [FILE|URL|-]...", Short: "Say what the program did in each gap, from an execution trace",
+			Long: aboutExplain, Example: explainExamples,
+		}, reportFormats, "name an execution trace, a bundle, or - for standard input", s.explain),
 		subcommand(s, &cobra.Command{
 			Use: "top FILE|URL|-...", Short: "List the operations with the most self time, of any number of traces",
 			Long: "top lists the operations with the most self time on critical paths. It keeps no traces: it needs\n" +
 				"memory for the largest trace, for the last 100,000 spans, and a little for each operation.\n\n" + about,
 			Example: topExamples,
-		}, topFormats),
+		}, topFormats, "name a file, a URL, or - for standard input", s.reportArguments),
 	)
 	return root
 }
 
-// subcommand adds to report or top its flags and what it runs.
-func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
+// unknownCommand returns the error for a first argument that is no command.
+func unknownCommand(root *cobra.Command, name string) error {
+	var names []string
+	for _, c := range root.Commands() {
+		names = append(names, c.Name())
+	}
+	if best := suggest.Closest(name, names, 2, strings.ToLower); best != "" {
+		return usagef("unknown command %s; did you mean %s?", quoted(name), best)
+	}
+	return usagef("unknown command %s: commands are report, explain and top, as in gaptrace report FILE", quoted(name))
+}
+
+// subcommand adds the flags to a command, and what it runs. hint says what to do if it has no
+// argument.
+func subcommand(
+	s streams, c *cobra.Command, formats []string, hint string,
+	run func(ctx context.Context, o *options, args []string) error,
+) *cobra.Command {
 	o := &options{
 		drawsTraces: slices.Contains(formats, "perfetto"),
+		explains:    c.Name() == "explain",
 		format:      choice{value: "text", of: formats},
 		color:       choice{value: "auto", of: []string{"auto", "always", "never"}},
 		time:        choice{value: "self", of: report.Times()},
+	}
+	if o.explains {
+		o.time.of = append(o.time.of, causes()...)
 	}
 	o.addFlags(c)
 	complete := func(flag string, values ...string) {
@@ -135,15 +189,11 @@ func subcommand(s streams, c *cobra.Command, formats []string) *cobra.Command {
 		}
 		if len(args) == 0 {
 			if !isInput(s.stdin) {
-				return usagef("no input: name a file, a URL, or - for standard input")
+				return usagef("no input: %s", hint)
 			}
 			args = []string{"-"}
 		}
-		sources, err := o.sources(c.Context(), args, s.stdin)
-		if err != nil {
-			return err
-		}
-		return s.report(c.Context(), o, sources)
+		return run(c.Context(), o, args)
 	}
 	return c
 }

@@ -37,12 +37,13 @@ func formatOf(name string, formats []string) string {
 // renderer collects traces and writes them in one format.
 type renderer interface {
 	add(t *gap.Trace, warnings []gap.Warning)
-	addSeenAgain() // counts a trace of which another part was added before
+	addSeenAgain()                                // counts a trace of which another part was added before
+	addNotes(notes []string) (unwritten []string) // returns the notes that the format has no place for
 	write(out *output, o *options) error
 }
 
 // renderer returns the renderer for the format that was chosen.
-func (o *options) renderer(sources []source) renderer {
+func (o *options) renderer(executionTrace string, sources []source) renderer {
 	switch o.format.value {
 	case "pprof", "folded":
 		return &stackRenderer{}
@@ -50,17 +51,30 @@ func (o *options) renderer(sources []source) renderer {
 	settings := report.Options{
 		Traces: explicitZero(o.draw), Gaps: explicitZero(o.gaps), AtLeast: o.atLeast, By: string(o.by),
 	}
-	return &reportRenderer{report.New(settings), sources}
+	title := sourcesTitle(sources)
+	if o.explains {
+		title = filepath.Base(inputName(executionTrace))
+	}
+	return &reportRenderer{report.New(settings), o.format.value, title, sources}
 }
 
 // reportRenderer writes a report in text, JSON, HTML or Perfetto's format.
 type reportRenderer struct {
 	*report.Report
-	sources []source
+	format, title string
+	sources       []source
 }
 
 func (r *reportRenderer) add(t *gap.Trace, warnings []gap.Warning) { r.Add(t, warnings) }
 func (r *reportRenderer) addSeenAgain()                            { r.AddSeenAgain(1) }
+
+func (r *reportRenderer) addNotes(notes []string) (unwritten []string) {
+	if r.format == "perfetto" {
+		return notes
+	}
+	r.AddNotes(notes)
+	return nil
+}
 
 func (r *reportRenderer) write(out *output, o *options) error {
 	b := bufio.NewWriterSize(out, 64<<10)
@@ -70,7 +84,7 @@ func (r *reportRenderer) write(out *output, o *options) error {
 		err = r.JSON(b)
 	case "html":
 		err = r.HTML(b, report.HTMLOptions{
-			Title: "Gaps of " + r.title(), Jaeger: cmp.Or(o.jaegerUI, r.jaegerUI()),
+			Title: "Gaps of " + r.title, Jaeger: cmp.Or(o.jaegerUI, r.jaegerUI()),
 			Rows: o.rows, Operations: o.operations, Tags: o.show,
 		})
 	case "perfetto":
@@ -91,13 +105,21 @@ func (r *reportRenderer) write(out *output, o *options) error {
 	return b.Flush()
 }
 
-// title names the sources of the report.
-func (r *reportRenderer) title() string {
-	title := r.sources[0].name
-	if r.sources[0].client == nil {
+// causes returns the names that causes have in profiles and folded stacks.
+func causes() (names []string) {
+	for c := range gap.Cause(gap.NumCauses) {
+		names = append(names, strings.ReplaceAll(c.String(), " ", "-"))
+	}
+	return names
+}
+
+// sourcesTitle names the sources of a report.
+func sourcesTitle(sources []source) string {
+	title := sources[0].name
+	if sources[0].client == nil {
 		title = filepath.Base(title)
 	}
-	if more := len(r.sources) - 1; more > 0 {
+	if more := len(sources) - 1; more > 0 {
 		title += fmt.Sprintf(" and %d more", more)
 	}
 	return title
@@ -118,6 +140,8 @@ type stackRenderer struct{ report.Stacks }
 
 func (s *stackRenderer) add(t *gap.Trace, _ []gap.Warning) { s.Add(t) }
 func (s *stackRenderer) addSeenAgain()                     { s.AddSeenAgain(1) }
+
+func (s *stackRenderer) addNotes(notes []string) []string { return notes }
 
 func (s *stackRenderer) write(out *output, o *options) error {
 	if o.format.value == "pprof" {

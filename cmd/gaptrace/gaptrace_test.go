@@ -20,7 +20,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gaptrace": main})
+	testscript.Main(m, map[string]func(){"gaptrace": main, "record": record})
 }
 
 func TestScripts(t *testing.T) {
@@ -84,8 +84,8 @@ func truncate(ts *testscript.TestScript, _ bool, args []string) {
 
 type jaegerKey struct{}
 
-// jaeger is a query service that answers with shop.json, and misbehaves under some paths. It logs
-// requests to the file "asked".
+// jaeger is a query service that answers with shop.json, or with a file named after the trace's ID.
+// It misbehaves under some paths, and logs requests to the file "asked".
 type jaeger struct {
 	*httptest.Server
 	hangs chan bool
@@ -114,6 +114,10 @@ func newJaeger(dir string) *jaeger {
 	mux.HandleFunc("/prefix/api/traces", find)
 	mux.HandleFunc("/api/traces/{id}", func(w http.ResponseWriter, req *http.Request) {
 		log(req)
+		if saved, err := os.ReadFile(filepath.Join(dir, req.PathValue("id")+".json")); err == nil {
+			w.Write(saved)
+			return
+		}
 		if req.PathValue("id") != "4f1c6a3d9be20c77" {
 			w.WriteHeader(http.StatusNotFound)
 			io.WriteString(w, `{"data":null,"errors":[{"code":404,"msg":"trace not found"}]}`)

@@ -151,6 +151,25 @@ func TestInterruptWhileOpeningPipe(t *testing.T) {
 	}
 }
 
+func TestSignalWhileReadingExecutionTrace(t *testing.T) {
+	dir := t.TempDir()
+	stdin, w := pipe(t)
+	var stderr strings.Builder
+	p := startProcess(t, stdin, io.Discard, &stderr, "explain", "-o", filepath.Join(dir, "out.html"), "-")
+	if _, err := io.WriteString(w, "go 1.26 trace\x00\x00\x00"); err != nil { // more never comes
+		t.Fatal(err)
+	}
+	eventually(t, "there is a temporary file", func() bool { return len(tempFiles(dir)) == 1 })
+	p.Process.Signal(syscall.SIGINT)
+	status := p.end(t)
+	if status.ExitStatus() != exitInterrupted || stderr.String() != "gaptrace: interrupted\n" {
+		t.Errorf("exit code %d, signal %v, stderr %q", status.ExitStatus(), status.Signal(), stderr.String())
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
 func TestSecondSignalEndsHangingProcess(t *testing.T) {
 	dir := t.TempDir()
 	unread, stderr := pipe(t)

@@ -171,7 +171,7 @@ func TestEveryFormatCountsTracesSeenAgain(t *testing.T) {
 	} {
 		o := &options{format: choice{value: format}, draw: 10, width: 100}
 		g := &gatherer{
-			options: o, renderer: o.renderer([]source{{name: "x.json"}}), services: map[string]bool{},
+			options: o, renderer: o.renderer("", []source{{name: "x.json"}}), services: map[string]bool{},
 		}
 		j := newJoiner(1, g.add)
 		for _, text := range []string{"0.1/1", "0.2/1", "0.1/2"} {
@@ -228,4 +228,5 @@ type countingRenderer struct{ again int }
 
 func (r *countingRenderer) add(*gap.Trace, []gap.Warning) {}
 func (r *countingRenderer) addSeenAgain()                 { r.again++ }
+func (r *countingRenderer) addNotes([]string) []string    { return nil }
 func (r *countingRenderer) write(*output, *options) error { return nil }

@@ -1,8 +1,10 @@
 // Command gaptrace reports the gaps of traces: the time inside a span that none of its child spans
-// covers. It reads Jaeger's JSON from files and pipes, or queries a Jaeger query service.
+// covers. It reads Jaeger's JSON from files and pipes, or queries a Jaeger query service. It says
+// what the program did in the gaps, if it also gets an execution trace of the Go runtime.
 //
 //	gaptrace report trace.json
 //	gaptrace top --service bookshop http://localhost:16686
+//	gaptrace explain trace.out
 //
 // See docs/gaptrace.md for everything it can do.
 package main

@@ -84,9 +84,14 @@ func (p *progress) draw() {
 	p.drawn = true
 }
 
-// readSoFar formats how much was read: "1.50 MB, 1 trace, 20 spans".
+// readSoFar formats how much was read: "1.50 MB, 1 trace, 20 spans", or "1.50 MB" if there are no
+// spans yet, as in an execution trace.
 func readSoFar(p jaegerjson.Progress) string {
-	return fmt.Sprintf("%s, %d %s, %d %s", humanize.BytesN(uint64(p.Bytes), 3),
+	bytes := humanize.BytesN(uint64(p.Bytes), 3)
+	if p.Traces == 0 && p.Spans == 0 {
+		return bytes
+	}
+	return fmt.Sprintf("%s, %d %s, %d %s", bytes,
 		p.Traces, printable.Plural(p.Traces, "trace"), p.Spans, printable.Plural(p.Spans, "span"))
 }
 

@@ -14,6 +14,7 @@ import (
 func TestProgress(t *testing.T) {
 	t.Run("appears_late_and_disappears", func(t *testing.T) { synctest.Test(t, progressAppearsLateAndDisappears) })
 	t.Run("fits_the_terminal", progressFitsTheTerminal)
+	t.Run("of_an_execution_trace", progressOfExecutionTrace)
 	t.Run("silent_after_close", progressSilentAfterClose)
 }
 
@@ -56,6 +57,17 @@ func progressFitsTheTerminal(t *testing.T) {
 		if n := utf8.RuneCountInString(line); !ok || n > most || n < most-5 || !strings.HasSuffix(line, "…") {
 			t.Errorf("%d columns: %d of %q", width, n, line)
 		}
+	}
+}
+
+func progressOfExecutionTrace(t *testing.T) {
+	var screen strings.Builder
+	p := &progress{w: &screen, width: 80}
+	p.setTask("reading trace.out")
+	p.setRead(jaegerjson.Progress{Bytes: 1_500_000})
+	p.draw()
+	if screen.String() != "\r\x1b[Kreading trace.out: 1.50 MB" {
+		t.Errorf("%q", screen.String())
 	}
 }
 

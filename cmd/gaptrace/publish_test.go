@@ -16,12 +16,13 @@ import (
 
 const (
 	rootModule    = "github.com/gaptrace/gaptrace"
+	explainModule = rootModule + "/explain"
 	commandModule = rootModule + "/cmd/gaptrace"
 )
 
-// A release publishes the root in the version that go.mod requires, then the command in the same
-// version. The test does the same with a proxy of files, and installs the command from it without
-// go.work.
+// A release publishes the root in the version that go.mod requires, then package explain and the
+// command in the same version. The test does the same with a proxy of files, and installs the
+// command from it without go.work.
 func TestReleaseInstalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command with all its dependencies")
@@ -34,9 +35,13 @@ func TestReleaseInstalls(t *testing.T) {
 	if out, err := tracked.CombinedOutput(); err != nil {
 		t.Skipf("not in the repository: %s", out)
 	}
-	version := requiredVersion(t)
+	version := requiredVersion(t, rootModule)
+	if v := requiredVersion(t, explainModule); v != version {
+		t.Errorf("go.mod requires the root in version %s, but package explain in %s", version, v)
+	}
 	proxy := t.TempDir()
 	publish(t, proxy, root, module.Version{Path: rootModule, Version: version})
+	publish(t, proxy, filepath.Join(root, "explain"), module.Version{Path: explainModule, Version: version})
 	publish(t, proxy, filepath.Join(root, "cmd", "gaptrace"), module.Version{Path: commandModule, Version: version})
 
 	dir := t.TempDir()
@@ -79,7 +84,10 @@ func download(t *testing.T, root string) {
 		}
 	}
 	for _, args := range [][]string{
-		{"mod", "edit", "-replace", rootModule + "=" + root, filepath.Join(dir, "go.mod")},
+		{
+			"mod", "edit", "-replace", rootModule + "=" + root,
+			"-replace", explainModule + "=" + filepath.Join(root, "explain"), filepath.Join(dir, "go.mod"),
+		},
 		{"list", "-mod=mod", "-modfile", filepath.Join(dir, "go.mod"), "-deps", "."},
 	} {
 		command := exec.Command("go", args...)
@@ -90,8 +98,8 @@ func download(t *testing.T, root string) {
 	}
 }
 
-// requiredVersion returns the version of the root module in go.mod.
-func requiredVersion(t *testing.T) string {
+// requiredVersion returns the version of a module of this repository in go.mod.
+func requiredVersion(t *testing.T, path string) string {
 	t.Helper()
 	out, err := exec.Command("go", "mod", "edit", "-json").Output()
 	var mod struct{ Require []module.Version }
@@ -102,11 +110,11 @@ func requiredVersion(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for _, m := range mod.Require {
-		if m.Path == rootModule {
+		if m.Path == path {
 			return m.Version
 		}
 	}
-	t.Fatal("go.mod does not require the root module")
+	t.Fatalf("go.mod does not require %s", path)
 	return ""
 }
 

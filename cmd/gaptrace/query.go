@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,11 +38,7 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 				ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, cause)
 				defer cancel()
 			}
-			traces := client.Find(ctx, q, opts...)
-			if len(ids) > 0 {
-				traces = client.Traces(ctx, ids, opts...)
-			}
-			for spans, err := range traces {
+			for spans, err := range o.ask(ctx, client, q, ids, opts) {
 				if err != nil && errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 					err = fmt.Errorf("%w: %w", err, context.Cause(ctx))
 				}
@@ -52,6 +49,20 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 		}
 	}
 	return s, nil
+}
+
+// ask asks for the traces with these ids, or if there are none, for those that the query finds. A
+// query without a service is for the traces in the execution trace.
+func (o *options) ask(
+	ctx context.Context, client *jaegerjson.Client, q jaegerjson.Query, ids []gap.TraceID, opts []jaegerjson.Option,
+) iter.Seq2[[]gap.Span, error] {
+	if len(ids) == 0 && q.Service == "" {
+		ids = o.marked(cmp.Or(q.Limit, 100))
+	}
+	if len(ids) > 0 {
+		return client.Traces(ctx, ids, opts...)
+	}
+	return client.Find(ctx, q, opts...)
 }
 
 // services returns the services that a query service knows. The answer only improves an error
@@ -97,6 +108,8 @@ func (o *options) query(p jaegerURL) (jaegerjson.Query, []gap.TraceID, error) {
 		q.Limit = o.limit
 	}
 	switch {
+	case len(ids) == 0 && q.Service == "" && o.explains && len(o.tags) == 0 && o.lookback == 0:
+		return q, nil, nil
 	case len(ids) == 0 && q.Service == "":
 		return q, nil, errNoService
 	case len(ids) == 0 && o.raw:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +22,18 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-// report reads all sources and writes one report of them.
-func (s streams) report(ctx context.Context, o *options, sources []source) error {
+// reportArguments runs the commands report and top.
+func (s streams) reportArguments(ctx context.Context, o *options, args []string) error {
+	sources, err := o.sources(ctx, args, s.stdin)
+	if err != nil {
+		return err
+	}
+	return s.report(ctx, o, "", sources)
+}
+
+// report reads all sources and writes one report of them. For the command explain, an execution
+// trace explains the gaps; without sources the spans come from there, too.
+func (s streams) report(ctx context.Context, o *options, executionTrace string, sources []source) error {
 	began := time.Now()
 	if o.format.value == "pprof" && o.output == "-" && terminal.Is(s.stdout) {
 		return usagef("a profile is binary and not for a terminal: write it with -o self.pb.gz, " +
@@ -35,10 +46,21 @@ func (s streams) report(ctx context.Context, o *options, sources []source) error
 	defer out.discard()
 	p.start()
 
-	g := &gatherer{
-		options: o, renderer: o.renderer(sources), progress: p, limit: newMemoryLimit(), services: map[string]bool{},
-	}
+	g := &gatherer{options: o, progress: p, limit: newMemoryLimit(), services: map[string]bool{}}
 	g.joiner = newJoiner(maxHeld, g.add)
+	if o.explains {
+		spans, err := g.readExecutionTrace(ctx, executionTrace, s.stdin)
+		switch {
+		case err != nil:
+			return err
+		case len(sources) > 0:
+		case spans != nil:
+			sources = []source{*spans}
+		default:
+			sources = []source{g.markedSpans()}
+		}
+	}
+	g.renderer = o.renderer(executionTrace, sources)
 	for _, source := range sources {
 		g.gather(ctx, source)
 		if ctx.Err() != nil {
@@ -50,6 +72,7 @@ func (s streams) report(ctx context.Context, o *options, sources []source) error
 		return errors.Join(append(g.errs, g.noTraces(ctx, sources))...)
 	}
 	read := time.Now()
+	unwritten := g.renderer.addNotes(g.notes())
 	if p.setTask("writing"); out.file == nil {
 		p.close() // the report may go to the same terminal
 	}
@@ -60,6 +83,9 @@ func (s streams) report(ctx context.Context, o *options, sources []source) error
 		return err
 	}
 	p.close()
+	for _, note := range unwritten {
+		printError(s.stderr, errors.New("note: "+note))
+	}
 	if o.stats {
 		g.stats(s.stderr, read.Sub(began), time.Since(read))
 	}
@@ -89,9 +115,9 @@ func (o *options) sources(ctx context.Context, args []string, stdin io.Reader) (
 			return nil, usagef("%s:// is not supported: %w", scheme, errNotJaegerURL)
 		case arg == "-":
 			open := func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }
-			all = append(all, fileSource("standard input", open))
+			all = append(all, fileSource(inputName(arg), open, o.explains))
 		default:
-			all = append(all, fileSource(arg, func() (io.ReadCloser, error) { return openFile(arg) }))
+			all = append(all, fileSource(arg, func() (io.ReadCloser, error) { return openFile(arg) }, o.explains))
 		}
 	}
 	return all, nil
@@ -118,37 +144,26 @@ func openFile(name string) (io.ReadCloser, error) {
 }
 
 // fileSource returns a source that reads to the end of a file or pipe, or until the context ends.
-func fileSource(name string, open func() (io.ReadCloser, error)) source {
+// explains says that the traces come with an execution trace.
+func fileSource(name string, open func() (io.ReadCloser, error), explains bool) source {
 	s := source{name: name}
 	s.read = func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
 		return func(yield func([]gap.Span, error) bool) {
-			// A goroutine opens and reads, because both may block on a pipe even after ctx ends.
-			out, in := io.Pipe()
-			stop := context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })
-			defer stop()
-			defer out.Close()
-			opened := make(chan error, 1)
-			go func() {
-				r, err := open()
-				if opened <- err; err != nil {
-					in.Close()
-					return
-				}
-				defer r.Close()
-				// Without ReadFrom and WriteTo, io.CopyBuffer uses the large buffer.
-				_, err = io.CopyBuffer(struct{ io.Writer }{in}, struct{ io.Reader }{r}, make([]byte, 256<<10))
-				in.CloseWithError(err)
-			}()
-			select {
-			case err := <-opened:
-				if err != nil {
+			r, err := openWithin(ctx, open)
+			if err != nil {
+				if ctx.Err() == nil {
 					yield(nil, err)
-					return
 				}
-			case <-ctx.Done():
 				return
 			}
-			for spans, err := range jaegerjson.Read(out, append(opts, jaegerjson.WithName(name))...) {
+			defer r.Close()
+			b := bufio.NewReaderSize(r, readBuffer)
+			head, _ := b.Peek(headLength)
+			if err := notTraces(name, head, explains); err != nil {
+				yield(nil, err)
+				return
+			}
+			for spans, err := range jaegerjson.Read(b, append(opts, jaegerjson.WithName(name))...) {
 				if !yield(spans, err) {
 					return
 				}
@@ -156,6 +171,34 @@ func fileSource(name string, open func() (io.ReadCloser, error)) source {
 		}
 	}
 	return s
+}
+
+const readBuffer = 256 << 10
+
+// openWithin opens a file or a pipe. A goroutine opens and reads it, because both may block on a
+// pipe even after ctx ends.
+func openWithin(ctx context.Context, open func() (io.ReadCloser, error)) (io.ReadCloser, error) {
+	out, in := io.Pipe()
+	stop := context.AfterFunc(ctx, func() { in.CloseWithError(context.Cause(ctx)) })
+	opened := make(chan error, 1)
+	go func() {
+		defer stop()
+		r, err := open()
+		if opened <- err; err != nil {
+			in.Close()
+			return
+		}
+		defer r.Close()
+		// Without ReadFrom and WriteTo, io.CopyBuffer uses the large buffer.
+		_, err = io.CopyBuffer(struct{ io.Writer }{in}, struct{ io.Reader }{r}, make([]byte, readBuffer))
+		in.CloseWithError(err)
+	}()
+	select {
+	case err := <-opened:
+		return out, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // gatherer reads traces and adds the selected ones to a report.
@@ -171,13 +214,14 @@ type gatherer struct {
 	kept      int             // traces selected
 	services  map[string]bool // names seen, at most maxServices
 	errs      []error
+	explained *explained // nil without an execution trace
 }
 
 const maxServices = 1000
 
 func (g *gatherer) gather(ctx context.Context, s source) {
 	g.progress.setTask("reading " + s.name)
-	var last jaegerjson.Progress
+	last := g.total
 	progress := func(p jaegerjson.Progress) {
 		if p.Retry != nil {
 			g.progress.print(fmt.Errorf("%w; trying again", p.Retry))
@@ -229,6 +273,11 @@ func (g *gatherer) add(spans []gap.Span, again bool) {
 	if trace.End().Sub(trace.Start()) < g.options.minDuration {
 		return
 	}
+	if g.explained != nil {
+		if trace = g.explained.explain(trace); trace == nil {
+			return
+		}
+	}
 	g.kept++
 	g.renderer.add(trace, warnings)
 }
@@ -270,6 +319,8 @@ func (g *gatherer) noTraces(ctx context.Context, sources []source) error {
 	case g.seen > 0 && service != "" && !g.services[service]:
 		return fmt.Errorf("%s, none with a span of service %q%s", read, service,
 			suggestService(service, slices.Sorted(maps.Keys(g.services))))
+	case g.explained != nil && g.explained.elsewhere.count > 0:
+		return g.explained.nothing()
 	case g.seen > 0:
 		return fmt.Errorf("%s, none that --service, --operation, --trace and --min-duration select", read)
 	case len(g.errs) > 0:
