@@ -18,10 +18,11 @@ import (
 // atOnce is the number of concurrent requests that follow the single ones.
 const atOnce = 4
 
-// recording has the traces of all requests.
+// recording has the traces of all requests, and what the process did meanwhile.
 type recording struct {
-	single int // number of requests one after the other; atOnce more were concurrent
-	traces [][]gap.Span
+	single  int // number of requests one after the other; atOnce more were concurrent
+	traces  [][]gap.Span
+	runtime executionTrace
 }
 
 // tracers are the tracers of the services, and what they recorded.
@@ -41,7 +42,8 @@ func openTracers(c config) (*tracers, error) {
 		jaeger:   c.jaeger,
 	}
 	for _, service := range []string{"browser", "bookshop", "supplier"} {
-		option, closer, err := openTracer(service, tracer.WithRecorder(t.recorder), tracer.WithCollector(c.jaeger))
+		option, closer, err := openTracer(service,
+			tracer.WithRecorder(t.recorder), tracer.WithCollector(c.jaeger), tracer.WithExecutionTrace())
 		if err != nil {
 			return nil, errors.Join(err, t.close.close())
 		}
@@ -90,13 +92,18 @@ func call(ctx context.Context, c config, t *tracers, stderr io.Writer) (recordin
 	visitor := browser(t.options["browser"])
 	stop.add(func() error { visitor.CloseIdleConnections(); return nil })
 
+	r := recording{single: c.requests}
+	r.runtime.start()
+	defer r.runtime.stop()
 	err = progress(stderr, fmt.Sprintf("requests: %d single, %d at once", c.requests, atOnce), func() error {
 		return visit(ctx, visitor, shop, c.requests)
 	})
 	if err == nil {
 		err = stop.close() // waits for the handlers, whose spans end a little after the answer
 	}
-	return recording{single: c.requests, traces: t.recorder.Traces()}, err
+	r.runtime.stop()
+	r.traces = t.recorder.Traces()
+	return r, err
 }
 
 // openShop writes the shop's data, opens the supplier and then the shop, and returns the shop's

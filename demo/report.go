@@ -34,6 +34,10 @@ func draw(stdout io.Writer, r recording) error {
 		return fmt.Errorf("made %d requests, recorded %d: check the variables JAEGER_DISABLED and JAEGER_SAMPLER_…",
 			r.single+atOnce, len(requests))
 	}
+	requests, notes, err := r.runtime.explained(requests)
+	if err != nil {
+		return err
+	}
 	drawn := requests[r.single-1]
 	fmt.Fprintf(stdout, "Request %d, trace %v:\n\n", drawn.number, drawn.trace.ID())
 	if err := report.Waterfall(stdout, drawn.trace, report.TextOptions{
@@ -42,18 +46,11 @@ func draw(stdout io.Writer, r recording) error {
 		return err
 	}
 	fmt.Fprint(stdout, "\nOne after the other:\n")
-	single := compare(stdout, requests[:r.single])
+	compare(stdout, requests[:r.single])
 	fmt.Fprintf(stdout, "%d at once:\n", atOnce)
-	together := compare(stdout, requests[r.single:])
-
-	const much = 0.05 // a difference that needs an explanation
-	reason := fmt.Sprintf("%d requests on %d CPUs", atOnce, runtime.GOMAXPROCS(0))
-	if single > much {
-		reason = "it did other work, too"
-	}
-	if max(single, together) > much {
-		fmt.Fprintf(stdout, "The machine was busy: %s. A gap is wall time, so it includes the time in which\n"+
-			"a handler was ready to work but had no CPU. The handler measured only its CPU time.\n", reason)
+	compare(stdout, requests[r.single:])
+	for _, note := range notes {
+		fmt.Fprintf(stdout, "Note: %s.\n", note)
 	}
 	return nil
 }
@@ -83,26 +80,23 @@ func tag(n gap.Node, key string) any {
 	return nil
 }
 
-// compare prints a line for each request, and returns the largest relative difference.
-func compare(out io.Writer, requests []request) (worst float64) {
+// compare prints what each request's self time was, next to the CPU time that its handler measured.
+func compare(out io.Writer, requests []request) {
 	for _, r := range requests {
-		gaps := r.shop.SelfTime()
+		sums := causes(r.shop)
+		fmt.Fprintf(out, "  request %d  self time %s = %s; ", r.number, ms(r.shop.SelfTime()), inWords(sums))
 		us, ok := tag(r.shop, bookshop.WorkTag).(int64)
 		if !ok {
-			fmt.Fprintf(out, "  request %d  self time: gaps %s, not measured: no CPU clock for a thread on %s\n",
-				r.number, ms(gaps), runtime.GOOS)
+			fmt.Fprintf(out, "not measured: no CPU clock for a thread on %s\n", runtime.GOOS)
 			continue
 		}
 		measured := time.Duration(us) * time.Microsecond
-		difference := math.Abs(float64(gaps-measured)) / float64(measured)
-		fmt.Fprintf(out, "  request %d  self time: gaps %s, measured by the handler %s, difference %.1f %%\n",
-			r.number, ms(gaps), ms(measured), 100*difference)
-		worst = max(worst, difference)
+		difference := math.Abs(float64(sums[gap.CauseCPU]-measured)) / float64(measured)
+		fmt.Fprintf(out, "the handler's CPU clock says %s, difference %.1f %%\n", number(measured), 100*difference)
 	}
-	return worst
 }
 
-func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
+func ms(d time.Duration) string { return number(d) + " ms" }
 
 // colors reports whether w is a terminal with colors, and the user has not set NO_COLOR.
 func colors(w io.Writer) bool {

@@ -29,6 +29,7 @@ type Clock struct {
 
 	cpu, elapsed, queued time.Duration // of the work
 	library, inside      time.Duration // of the paused intervals
+	libraryCPU           time.Duration
 }
 
 // reading is what the three clocks show.
@@ -102,6 +103,7 @@ func (c *Clock) Resume() {
 	used, queued, took := now.cpu-c.last.cpu-c.readCPU, now.queued-c.last.queued, now.wall.Sub(c.last.wall)
 	if took-used-queued < minWait {
 		c.library += took
+		c.libraryCPU += max(used, 0)
 	} else {
 		c.inside += used
 	}
@@ -110,7 +112,7 @@ func (c *Clock) Resume() {
 
 // Reset discards what was counted and starts again.
 func (c *Clock) Reset() {
-	c.cpu, c.pauses, c.elapsed, c.queued, c.library, c.inside = 0, 0, 0, 0, 0, 0
+	c.cpu, c.pauses, c.elapsed, c.queued, c.library, c.libraryCPU, c.inside = 0, 0, 0, 0, 0, 0, 0
 	c.last, c.paused = c.readReturning(), false
 }
 
@@ -125,6 +127,9 @@ func (c *Clock) Queued() time.Duration { return c.queued }
 // Library returns the wall time of the paused intervals without a wait: work of a library, such as
 // parsing what was already in a buffer.
 func (c *Clock) Library() time.Duration { return c.library }
+
+// LibraryCPU returns the CPU time of the intervals of Library.
+func (c *Clock) LibraryCPU() time.Duration { return c.libraryCPU }
 
 // Inside returns the CPU time used in the paused intervals with a wait.
 func (c *Clock) Inside() time.Duration { return c.inside }
