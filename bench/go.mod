@@ -10,7 +10,8 @@ require (
 	github.com/XSAM/otelsql v0.44.0 // peer: the newest
 	github.com/alicebob/miniredis/v2 v2.40.0 // the demo's version
 	github.com/elastic/go-elasticsearch/v8 v8.19.7 // the newest v8; a peer with its OpenTelemetry instrumentation
-	github.com/gaptrace/gaptrace v0.0.0 // what is measured
+	github.com/gaptrace/gaptrace v0.1.0 // what is measured
+	github.com/gaptrace/gaptrace/explain v0.0.0 // what bench/explain measures
 	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // peer: the last for v8
 	github.com/go-redis/redis/v8 v8.11.5 // the root's version
 	github.com/go-sql-driver/mysql v1.10.1 // the newest
@@ -28,6 +29,7 @@ require (
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp v1.47.0 // sends spans, with -export
 	go.opentelemetry.io/otel/sdk v1.47.0
 	go.opentelemetry.io/otel/trace v1.47.0
+	golang.org/x/exp v0.0.0-20261109185158-a52e3aef5920 // its package trace, as package explain requires it
 	golang.org/x/perf v0.0.0-20260908200009-22c9c6c9d4da // benchstat's medians; never tagged
 	golang.org/x/sys v0.48.0 // the CPU clock of a process
 	google.golang.org/grpc v1.83.2 // the lowest that otelgrpc accepts; go.work raises it
@@ -125,8 +127,7 @@ require (
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.28.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/exp v0.0.0-20260824195058-e88cd73687aa // indirect
-	golang.org/x/mod v0.41.0 // indirect
+	golang.org/x/mod v0.42.0 // indirect
 	golang.org/x/net v0.59.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	golang.org/x/time v0.11.0 // indirect
@@ -138,4 +139,7 @@ require (
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
 
-replace github.com/gaptrace/gaptrace => ../
+replace (
+	github.com/gaptrace/gaptrace => ../
+	github.com/gaptrace/gaptrace/explain => ../explain
+)
