@@ -30,7 +30,9 @@ var layers = map[string]int{
 
 	"":                              1, // the root package
 	"gap/internal/page":             1,
+	"gap/cpuclock":                  1,
 	"gap/jaegerjson":                1,
+	"gap/mark":                      1,
 	"tracer/internal/propagation":   1,
 	"internal/redact/sqltext":       1,
 	"internal/redact/redis":         1,
@@ -43,6 +45,7 @@ var layers = map[string]int{
 	"tracer":     3,
 	"gap/report": 3,
 
+	"explain":   4,
 	"gap/debug": 4,
 
 	"cmd/gaptrace":     5,

@@ -29,6 +29,7 @@ var exampleVariables = map[string][]string{
 	"driver":     {"driver.Driver"},
 	"dsn":        {"string"},
 	"file":       {"*os.File"},
+	"flight":     {"debug.FlightRecorder"},
 	"handler":    {"http.Handler"},
 	"mux":        {"*http.ServeMux"},
 	"onlyAdmins": {"func(http.Handler) http.Handler"},
