@@ -8,8 +8,8 @@ import (
 	"github.com/gaptrace/gaptrace/gap/cpuclock"
 )
 
-// clocks maps wall time to the clock of the execution trace.
-type clocks struct{ known []snapshot }
+// wallClock maps wall time to the clock of the execution trace.
+type wallClock struct{ known []snapshot }
 
 // snapshot is one moment on both clocks.
 type snapshot struct {
@@ -17,7 +17,7 @@ type snapshot struct {
 	wall  int64 // nanoseconds since 1970
 }
 
-func (c *clocks) add(at trace.Time, wall time.Time) {
+func (c *wallClock) add(at trace.Time, wall time.Time) {
 	s := snapshot{at, wall.UnixNano()}
 	if n := len(c.known); n == 0 || c.known[n-1] != s {
 		c.known = append(c.known, s)
@@ -26,7 +26,7 @@ func (c *clocks) add(at trace.Time, wall time.Time) {
 
 // trace converts wall time. The wall clock may be set during a recording. So trace uses the last
 // snapshot before the time. ok is false if there is no snapshot.
-func (c *clocks) trace(wall int64) (at trace.Time, ok bool) {
+func (c *wallClock) trace(wall int64) (at trace.Time, ok bool) {
 	if len(c.known) == 0 {
 		return 0, false
 	}
@@ -46,14 +46,14 @@ type throttle struct {
 	length     time.Duration // summed over the CPUs
 }
 
-// clocks adds the readings of a sampler's pass over all threads.
-func (r *reader) clocks(e *trace.Event, s cpuclock.Sample) {
+// readings adds the readings of a sampler's pass over all threads.
+func (r *reader) readings(e *trace.Event, s cpuclock.Sample) {
 	at := r.now - trace.Time(s.Age)
 	if s.Own {
 		r.ownClock(e, int64(s.Threads[0].Clock))
 		return
 	}
-	r.out.clocks = true
+	r.out.hasClocks = true
 	if s.Throttled > 0 {
 		// The kernel counts a time when it ends, so it may have begun before the previous reading.
 		const most = time.Second // and untrusted input may claim anything

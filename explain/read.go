@@ -49,7 +49,7 @@ type reader struct {
 	reasonOf   map[string]uint8
 	places     *places
 	stopped    []stop // stop-the-world, ordered by time
-	wall       clocks
+	wall       wallClock
 	pending    []marked // ordered by time; those before first are explained
 	first      int
 	entries    []entry               // a buffer
@@ -57,7 +57,7 @@ type reader struct {
 	parked     map[trace.GoID]piece  // goroutines that have waited since the recording began
 	forgot     trace.Time            // the history before it is dropped
 	names      map[string]string
-	sampled    bool // there are samples of a CPU profile
+	hasSamples bool // there are samples of a CPU profile
 	throttles  []throttle
 	passAt     trace.Time // the end of the last pass of the sampler
 	now        trace.Time
@@ -175,7 +175,7 @@ func (r *reader) event(e *trace.Event) {
 		if id := e.Goroutine(); id != trace.NoGoroutine {
 			g := r.goroutine(id)
 			g.samples = append(g.samples, sample{r.now, r.places.number(e.Stack())})
-			r.sampled = true
+			r.hasSamples = true
 		}
 	case trace.EventSync:
 		r.sync(e.Sync())
@@ -195,18 +195,18 @@ func (r *reader) sync(s trace.Sync) {
 	if c := s.ClockSnapshot; c != nil {
 		r.wall.add(c.Trace, c.Wall)
 	}
-	r.stopped = last(r.stopped, maxMoments)
-	r.throttles = last(r.throttles, maxMoments)
+	r.stopped = newest(r.stopped, maxMoments)
+	r.throttles = newest(r.throttles, maxMoments)
 	for _, t := range r.threads {
-		t.clocks = last(t.clocks, maxMoments)
+		t.clocks = newest(t.clocks, maxMoments)
 	}
 }
 
 // maxMoments is how many readings of a clock, and how many interruptions of the program, are kept.
 const maxMoments = 100_000
 
-// last returns s, or only its last most/2 elements if it has more than most.
-func last[T any](s []T, most int) []T {
+// newest returns s, or only its last most/2 elements if it has more than most.
+func newest[T any](s []T, most int) []T {
 	if len(s) <= most {
 		return s
 	}
@@ -284,17 +284,7 @@ func (r *reader) transition(e *trace.Event, t *trace.StateTransition) {
 	}
 	was := g.last()
 	if was != nil {
-		if was.state == inSyscall && was.thread != none {
-			r.threads[was.thread].returned(r.now)
-		}
-		if was.state == waiting {
-			was.waker = e.Goroutine()
-			if reason := r.reasons[was.reason]; reason != "chan send" && reason != "select" {
-				// It did not wait to hand something over.
-			} else if waker := r.goroutines[was.waker]; waker != nil {
-				waker.woke = wakeUp{id, r.now}
-			}
-		}
+		r.leave(g, was, e.Goroutine())
 	}
 	p := piece{start: r.now, thread: none, waker: trace.NoGoroutine}
 	switch to {
@@ -321,11 +311,32 @@ func (r *reader) transition(e *trace.Event, t *trace.StateTransition) {
 		r.pieces += deadWeight
 	}
 	r.enter(&p)
+	r.keep(g, p)
+}
+
+// keep adds a piece to the history.
+func (r *reader) keep(g *goroutine, p piece) {
 	if g.pieces = append(g.pieces, p); len(g.pieces) > 1 { // the last piece of a goroutine is never dropped
 		r.pieces++
 	}
 	if r.pieces >= r.tooMany {
 		r.forget()
+	}
+}
+
+// leave notes that another goroutine, or none, ends the last piece of a goroutine.
+func (r *reader) leave(g *goroutine, was *piece, by trace.GoID) {
+	switch was.state {
+	case inSyscall:
+		if was.thread != none {
+			r.threads[was.thread].returned(r.now)
+		}
+	case waiting:
+		was.waker = by
+		waker, reason := r.goroutines[by], r.reasons[was.reason]
+		if waker != nil && (reason == "chan send" || reason == "select") {
+			waker.woke = wakeUp{g.id, r.now} // it may have got something
+		}
 	}
 }
 
@@ -383,8 +394,7 @@ func (r *reader) rangeEvent(e *trace.Event) {
 			if begins {
 				p.state = collecting
 			}
-			g.pieces = append(g.pieces, p)
-			r.pieces++
+			r.keep(g, p)
 		}
 	}
 }
@@ -407,7 +417,7 @@ func (r *reader) log(e *trace.Event) {
 			r.out.badClocks++
 			return
 		}
-		r.clocks(e, s)
+		r.readings(e, s)
 	}
 }
 
@@ -426,7 +436,7 @@ func (r *reader) name(s string) string {
 // explainUntil explains the spans whose marks are older than a time.
 func (r *reader) explainUntil(at trace.Time) {
 	for r.first < len(r.pending) && r.pending[r.first].at < at {
-		r.explain(&r.pending[r.first])
+		r.explainSpan(&r.pending[r.first])
 		r.first++
 	}
 	if r.first > len(r.pending)/2 {

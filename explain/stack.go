@@ -1,6 +1,8 @@
 package explain
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/gaptrace/gaptrace/gap"
@@ -59,32 +61,32 @@ func (k waitKind) cause() gap.Cause {
 //	          net/http.(*conn).serve              what called the program
 //	outside
 func placeOf(stack trace.Stack) (p place) {
-	first := true
-	for f := range stack.Frames() {
+	frames := slices.Collect(stack.Frames())
+	inside := 0 // the number of frames that are not the program's: those of a driver and of database/sql
+	for i, f := range frames {
+		if strings.HasPrefix(f.Func, "database/sql.(") {
+			inside = i + 1
+		}
+	}
+	for i, f := range frames {
 		pkg := packageOf(f.Func)
 		switch {
 		case isCgo(f.Func):
-			if p.wait = cgoCall; p.call == "" {
-				p.call, first = strings.Clone(f.Func), false
-			}
+			p.wait = cgoCall
+			p.call = cmp.Or(p.call, strings.Clone(f.Func))
 			continue
 		case isRuntime(pkg):
 			p.seeRuntime(f.Func)
 			continue
 		}
-		if first {
-			p.call, first = strings.Clone(f.Func), false
-		}
+		p.call = cmp.Or(p.call, strings.Clone(f.Func))
 		p.see(f.Func)
-		if c, ok := clientOf(f.Func); ok {
+		if c := clientOf(f.Func); c != nil {
 			p.use(c)
-			continue
+		} else if i >= inside && !isStandard(pkg) && !isOurs(pkg) {
+			p.user = gap.Frame{Function: strings.Clone(f.Func), File: strings.Clone(f.File), Line: int(f.Line)}
+			break
 		}
-		if isStandard(pkg) || isOurs(pkg) {
-			continue
-		}
-		p.user = gap.Frame{Function: strings.Clone(f.Func), File: strings.Clone(f.File), Line: int(f.Line)}
-		break
 	}
 	return p
 }
@@ -96,8 +98,6 @@ func (p *place) seeRuntime(function string) {
 		p.wait = channelWait
 	case "runtime.selectgo":
 		p.wait = selectWait
-	case "time.Sleep", "runtime.timeSleep":
-		p.wait = sleepWait
 	case "internal/poll.runtime_pollWait", "runtime.netpollblock":
 		p.wait = networkWait
 	}
@@ -128,7 +128,7 @@ func (p *place) see(function string) {
 
 // use notes that the stack goes through a client library. Of several, the outermost is the one that
 // the program called.
-func (p *place) use(c client) {
+func (p *place) use(c *client) {
 	if p.wrapper == mysqlWrapper && c.path == "database/sql" {
 		p.client = c.path // its wrapper is better than that of database/sql
 		return
@@ -182,55 +182,53 @@ func isOurs(pkg string) bool {
 		strings.HasPrefix(rest, "/tracer"))
 }
 
-// client is a library that a wrapper covers, or could.
-type client struct{ path, wrapper string }
+// client is a library that the program calls, which may wait for the network.
+type client struct {
+	path     string
+	wrapper  string   // the package that wraps it; "" if none does
+	prefixes []string // of its functions
+}
 
 const mysqlWrapper = ours + "/contrib/sql/mysql"
 
-// clients has the client libraries by the start of a function's name. Of net/http, only the client
-// and the functions of a server that wait for its peer count. Others of a server are in the stack
-// of every handler.
-var clients = []struct {
-	prefix string
-	client
-}{
-	{"net/http.(*Client)", client{"net/http", ours + "/contrib/nethttp"}},
-	{"net/http.(*Transport)", client{"net/http", ours + "/contrib/nethttp"}},
-	{"net/http.(*persistConn)", client{"net/http", ours + "/contrib/nethttp"}},
-	{"net/http.(*http2ClientConn)", client{"net/http", ours + "/contrib/nethttp"}},
-	{"net/http.(*http2clientStream)", client{"net/http", ours + "/contrib/nethttp"}},
-	{"net/http.(*http2Transport)", client{"net/http", ours + "/contrib/nethttp"}},
-	{"net/http.(*bodyEOFSignal)", client{"net/http", ours + "/contrib/nethttp"}},
-	{"net/http.(*body).Read", client{"net/http", ours + "/contrib/nethttp"}},
-	{"net/http.(*response).Write", client{"net/http", ours + "/contrib/nethttp"}},
-	{"net/http.(*response).Flush", client{"net/http", ours + "/contrib/nethttp"}},
-	{"golang.org/x/net/http2.", client{"golang.org/x/net/http2", ours + "/contrib/nethttp"}},
-	{"github.com/go-redis/redis/v8", client{"github.com/go-redis/redis/v8", ours + "/contrib/redis"}},
-	{"github.com/go-sql-driver/mysql.", client{"github.com/go-sql-driver/mysql", mysqlWrapper}},
-	{"database/sql.", client{"database/sql", ours + "/contrib/sql"}},
-	{"github.com/elastic/go-elasticsearch/v8", client{"github.com/elastic/go-elasticsearch/v8", ours + "/contrib/elasticsearch"}},
-	{"github.com/elastic/elastic-transport-go/v8", client{"github.com/elastic/go-elasticsearch/v8", ours + "/contrib/elasticsearch"}},
-	{"google.golang.org/grpc", client{"google.golang.org/grpc", ours + "/contrib/grpc"}},
-	{"github.com/redis/go-redis/v9", client{"github.com/redis/go-redis/v9", ""}},
-	{"github.com/jackc/pgx/v5", client{"github.com/jackc/pgx/v5", ""}},
-	{"github.com/lib/pq.", client{"github.com/lib/pq", ours + "/contrib/sql"}},
-	{"go.mongodb.org/mongo-driver", client{"go.mongodb.org/mongo-driver", ""}},
-	{"github.com/twmb/franz-go", client{"github.com/twmb/franz-go", ""}},
-	{"github.com/segmentio/kafka-go.", client{"github.com/segmentio/kafka-go", ""}},
-	{"github.com/IBM/sarama.", client{"github.com/IBM/sarama", ""}},
-	{"net.(*Resolver).", client{"net.Resolver", ""}},
-	{"net.(*Dialer).", client{"net.Dialer", ""}},
-	{"net.", client{"net", ""}},
-	{"crypto/tls.", client{"crypto/tls", ""}},
+// clients are known by their functions. Of net/http only those of clients count, and the ones with
+// which a handler reads and writes: others are in the stack of every handler.
+var clients = []client{
+	{"net/http", ours + "/contrib/nethttp", []string{
+		"net/http.(*Client)", "net/http.(*Transport)", "net/http.(*persistConn)", "net/http.(*bodyEOFSignal)",
+		"net/http.(*http2Transport)", "net/http.(*http2ClientConn)", "net/http.(*http2clientStream)",
+		"net/http.(*body).Read", "net/http.(*response).Write", "net/http.(*response).Flush",
+	}},
+	{"golang.org/x/net/http2", ours + "/contrib/nethttp", []string{"golang.org/x/net/http2."}},
+	{"github.com/go-redis/redis/v8", ours + "/contrib/redis", []string{"github.com/go-redis/redis/v8"}},
+	{"github.com/go-sql-driver/mysql", mysqlWrapper, []string{"github.com/go-sql-driver/mysql."}},
+	{"database/sql", ours + "/contrib/sql", []string{"database/sql."}},
+	{"github.com/lib/pq", ours + "/contrib/sql", []string{"github.com/lib/pq."}},
+	{"github.com/elastic/go-elasticsearch/v8", ours + "/contrib/elasticsearch", []string{
+		"github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8",
+	}},
+	{"google.golang.org/grpc", ours + "/contrib/grpc", []string{"google.golang.org/grpc"}},
+	{"github.com/redis/go-redis/v9", "", []string{"github.com/redis/go-redis/v9"}},
+	{"github.com/jackc/pgx/v5", "", []string{"github.com/jackc/pgx/v5"}},
+	{"go.mongodb.org/mongo-driver", "", []string{"go.mongodb.org/mongo-driver"}},
+	{"github.com/twmb/franz-go", "", []string{"github.com/twmb/franz-go"}},
+	{"github.com/segmentio/kafka-go", "", []string{"github.com/segmentio/kafka-go."}},
+	{"github.com/IBM/sarama", "", []string{"github.com/IBM/sarama."}},
+	{"net.Resolver", "", []string{"net.(*Resolver)."}},
+	{"net.Dialer", "", []string{"net.(*Dialer)."}},
+	{"net", "", []string{"net."}},
+	{"crypto/tls", "", []string{"crypto/tls."}},
 }
 
-func clientOf(function string) (client, bool) {
-	for _, c := range clients {
-		if strings.HasPrefix(function, c.prefix) {
-			return c.client, true
+// clientOf returns the client library that a function belongs to, or nil.
+func clientOf(function string) *client {
+	for i := range clients {
+		c := &clients[i]
+		if slices.ContainsFunc(c.prefixes, func(prefix string) bool { return strings.HasPrefix(function, prefix) }) {
+			return c
 		}
 	}
-	return client{}, false
+	return nil
 }
 
 // places interns what matters of stacks, so that a piece needs only a number.
