@@ -18,7 +18,9 @@ func TestPlaces(t *testing.T) {
 		"client in a handler": {
 			"runtime.gopark runtime.selectgo net/http.(*persistConn).roundTrip net/http.(*Client).Do " + program +
 				" net/http.HandlerFunc.ServeHTTP net/http.(*conn).serve",
-			place{call: "net/http.(*persistConn).roundTrip", client: "net/http", wrapper: ours + "/contrib/nethttp", wait: selectWait},
+			place{
+				call: "net/http.(*persistConn).roundTrip", client: "net/http", wrapper: ours + "/contrib/nethttp", wait: selectWait,
+			},
 		},
 		"the outermost client counts": {
 			"internal/poll.runtime_pollWait net.(*conn).Read net/http.(*Client).Do " +
