@@ -117,10 +117,16 @@ func Read(r io.Reader, o Options) (*Recording, error) {
 	return e.out, nil
 }
 
-// readAll reads all events.
-func (r *reader) readAll(events *trace.Reader) error {
+// readAll reads all events. A damaged execution trace may make the trace's reader panic, and so may
+// the methods of an event.
+func (r *reader) readAll(events *trace.Reader) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
 	for {
-		event, err := next(events)
+		event, err := events.ReadEvent()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
@@ -130,16 +136,6 @@ func (r *reader) readAll(events *trace.Reader) error {
 		r.out.events++
 		r.event(&event)
 	}
-}
-
-// next reads an event. A damaged execution trace may make the trace's reader panic.
-func next(events *trace.Reader) (event trace.Event, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%v", p)
-		}
-	}()
-	return events.ReadEvent()
 }
 
 // headerError explains an error about the header of an execution trace.
