@@ -1,7 +1,7 @@
 // Command record records the execution traces in the folder above, one with each release of Go:
 //
 //	for v in 1.20.14 1.21.13 1.22.12 1.23.12 1.24.13 1.25.5 1.26.11 1.27.4; do
-//		GOWORK=off GOTOOLCHAIN=go$v go -C testdata/record run . ../go$v.trace
+//		GOWORK=off GOTOOLCHAIN=go$v GOFLAGS=-trimpath go -C testdata/record run . ../go$v.trace
 //	done
 //
 // It formats the marks itself, since those releases cannot build package gap/mark.
