@@ -12,7 +12,7 @@ import (
 type state uint8
 
 const (
-	unknown state = iota
+	undetermined state = iota
 	running
 	collecting // running, but for the garbage collector: assist or sweep
 	runnable

@@ -87,7 +87,20 @@ func Read(r io.Reader, o Options) (*Recording, error) {
 	if err != nil {
 		return nil, headerError(err)
 	}
-	e := &reader{
+	e := newReader(o)
+	err = e.readAll(events)
+	switch {
+	case e.out.events < 2: // the first one says only that the trace starts
+		return nil, fmt.Errorf("explain: nothing can be read of the execution trace: %w", cmp.Or(err, io.ErrUnexpectedEOF))
+	case err != nil:
+		e.out.err = fmt.Errorf("explain: the execution trace is truncated or damaged: %s", firstLine(err))
+		e.out.note("the execution trace is truncated or damaged (%s): what came before was used", firstLine(err))
+	}
+	return e.finish(), nil
+}
+
+func newReader(o Options) *reader {
+	r := &reader{
 		maxPieces:  cmp.Or(max(o.MaxHistory, 0), 500_000),
 		goroutines: map[trace.GoID]*goroutine{},
 		byID:       map[trace.ThreadID]int32{},
@@ -102,19 +115,16 @@ func Read(r io.Reader, o Options) (*Recording, error) {
 			spans: map[spanKey]*span{}, acts: acts{numbers: map[act]uint32{}},
 		},
 	}
-	e.tooMany = e.maxPieces
-	e.reason("") // is number 0
-	err = e.readAll(events)
-	switch {
-	case e.out.events < 2: // the first one says only that the trace starts
-		return nil, fmt.Errorf("explain: nothing can be read of the execution trace: %w", cmp.Or(err, io.ErrUnexpectedEOF))
-	case err != nil:
-		e.out.err = fmt.Errorf("explain: the execution trace is truncated or damaged: %s", firstLine(err))
-		e.out.note("the execution trace is truncated or damaged (%s): what came before was used", firstLine(err))
-	}
-	e.explainUntil(math.MaxInt64)
-	e.out.finish(e)
-	return e.out, nil
+	r.tooMany = r.maxPieces
+	r.reason("") // is number 0
+	return r
+}
+
+// finish explains the spans that are left, and returns the result.
+func (r *reader) finish() *Recording {
+	r.explainUntil(math.MaxInt64)
+	r.out.finish(r)
+	return r.out
 }
 
 // readAll reads all events. A damaged execution trace may make the trace's reader panic, and so may
@@ -133,7 +143,6 @@ func (r *reader) readAll(events *trace.Reader) (err error) {
 		if err != nil {
 			return err
 		}
-		r.out.events++
 		r.event(&event)
 	}
 }
@@ -153,6 +162,7 @@ func firstLine(err error) string {
 }
 
 func (r *reader) event(e *trace.Event) {
+	r.out.events++
 	r.now = e.Time()
 	switch e.Kind() {
 	case trace.EventStateTransition:

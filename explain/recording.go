@@ -94,9 +94,6 @@ func (r *Recording) Err() error { return r.err }
 // Events returns the number of events of the execution trace.
 func (r *Recording) Events() int { return r.events }
 
-// Duration returns how long the execution trace lasts.
-func (r *Recording) Duration() time.Duration { return r.end.Sub(r.start) }
-
 // Traces returns the marked spans by trace. The trace with the newest span is last. Spans of one
 // service share a [gap.Process].
 func (r *Recording) Traces() [][]gap.Span {
