@@ -2,6 +2,7 @@ package explain
 
 import (
 	"maps"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -205,6 +206,7 @@ func TestEvents(t *testing.T) {
 		"is throttled": {func(s *script) {
 			s.clock(0, 5, 0)
 			s.clock(40, 45, 40)
+			s.clock(90, 1, 0, func(c *cpuclock.Sample) { c.Threads[0].ID, c.First = 101, false })
 			s.clock(100, 55, 10, func(c *cpuclock.Sample) {
 				c.Throttled, c.Periods, c.ThrottledSince = millis(45), 1, millis(10)
 			})
@@ -287,7 +289,7 @@ func TestProofs(t *testing.T) {
 		if longest.Proof != test.want || !strings.Contains(notes, test.note) || test.note == "" && notes != "" {
 			t.Errorf("%s: %+v, notes %q", name, longest, notes)
 		}
-		if test.want != gap.Unconfirmed && (longest.Samples != 9 && test.want == gap.BySamples || longest.Frame.Function != "main.work") {
+		if test.want == gap.BySamples && (longest.Samples != 9 || longest.Frame.Function != "main.work") {
 			t.Errorf("%s: %+v, want 9 samples in main.work", name, longest)
 		}
 	}
@@ -302,6 +304,36 @@ func TestImpossibleStart(t *testing.T) {
 	s := r.spans[spanKey{1, 2, false}]
 	if s.start != ms(10)+1 || s.end != ms(50)+1 {
 		t.Errorf("from %v to %v, want 10 to 50 ms", s.start, s.end)
+	}
+}
+
+// The source of a trace may claim any time. The parts still add up to the gap.
+func TestImpossibleGap(t *testing.T) {
+	r := play(t, func(*script) {})
+	for _, start := range []time.Time{time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64), {}} {
+		built, _ := gap.Build([]gap.Span{{TraceID: gap.TraceID{Low: 1}, SpanID: 1, Start: start, Duration: math.MaxInt64}})
+		for g := range r.Explain(built).Gaps(0) {
+			sum := time.Duration(0)
+			for _, p := range g.Explanation.Parts {
+				sum += p.Duration
+			}
+			if sum != g.Time {
+				t.Errorf("from %v: the parts add up to %v, want %v", start, sum, g.Time)
+			}
+		}
+	}
+}
+
+// What a recording says of moments is bounded, however long it is.
+func TestMomentsAreBounded(t *testing.T) {
+	s := &script{t: t, r: newReader(Options{})}
+	s.r.stopped = make([]stop, maxMoments+1)
+	s.r.throttles = make([]throttle, maxMoments+1)
+	s.r.threads = []*thread{{clocks: make([]clock, maxMoments+1)}}
+	s.sync(0, wallStart)
+	if stops, throttles, clocks := len(s.r.stopped), len(s.r.throttles), len(s.r.threads[0].clocks); max(stops, throttles, clocks) >
+		maxMoments {
+		t.Errorf("%d stops, %d throttles and %d clocks, want at most %d of each", stops, throttles, clocks, maxMoments)
 	}
 }
 
@@ -323,8 +355,8 @@ func TestJoinedTime(t *testing.T) {
 			continue
 		}
 		causes := g.Explanation.Causes()
-		if causes[gap.CauseCPU].Round(time.Microsecond) != millis(15) || causes[gap.CauseSleep].Round(time.Microsecond) != millis(5) ||
-			g.Explanation.Moments != nil {
+		cpu, sleep := causes[gap.CauseCPU].Round(time.Microsecond), causes[gap.CauseSleep].Round(time.Microsecond)
+		if cpu != millis(15) || sleep != millis(5) || g.Explanation.Moments != nil {
 			t.Errorf("got %+v", g.Explanation)
 		}
 		return

@@ -78,6 +78,68 @@ func TestHandedOver(t *testing.T) {
 	}
 }
 
+// The goroutine that finishes a span was woken before, for another span.
+func TestFinisherOfManySpans(t *testing.T) {
+	address := slowServer(t)
+	recorded := record(t, func(tr opentracing.Tracer) {
+		ends := make(chan opentracing.Span)
+		var finisher, handlers sync.WaitGroup
+		finisher.Go(func() {
+			for span := range ends {
+				span.Finish()
+			}
+		})
+		untilBlocked(t, "chan receive")
+		handlers.Go(func() {
+			first := tr.StartSpan("first")
+			second := tr.StartSpan("second")
+			handlers.Go(func() {
+				readByte(t, address)
+				ends <- second
+			})
+			burn(time.Millisecond)
+			ends <- first
+			time.Sleep(2 * long)
+		})
+		handlers.Wait()
+		close(ends)
+		finisher.Wait()
+	})
+	causes := gapsOf(t, read(t, recorded), "second")[0].Explanation.Causes()
+	if causes[gap.CauseNetwork] < long/2 {
+		t.Errorf("got %v", causes)
+	}
+}
+
+// The limit of spans is for those that are needed.
+func TestExplainerKeepsWhatIsAskedFor(t *testing.T) {
+	recorded := record(t, func(tr opentracing.Tracer) {
+		wanted := tr.StartSpan("wanted")
+		wanted.Finish()
+		for range 10 {
+			span := tr.StartSpan("other")
+			time.Sleep(time.Millisecond)
+			span.Finish()
+		}
+	})
+	var traces []*gap.Trace
+	for _, spans := range read(t, recorded).Traces() {
+		if built, _ := gap.Build(spans); spans[0].Operation == "wanted" {
+			traces = append(traces, built)
+		}
+	}
+	e := explain.Explainer{Options: explain.Options{MaxSpans: 1}}
+	explained, notes, err := e.Explain(bytes.NewReader(recorded), traces)
+	if err != nil || len(explained) != 1 || strings.Contains(strings.Join(notes, "\n"), "more than") {
+		t.Fatalf("%d traces, notes %q, %v", len(explained), notes, err)
+	}
+	for g := range explained[0].Gaps(0) {
+		if causes := g.Explanation.Causes(); causes[gap.CauseUnobserved] > 0 {
+			t.Errorf("got %v", causes)
+		}
+	}
+}
+
 // A worker gets a job, starts a helper, works, and waits for the helper. All of it is the job's.
 func TestHelperOfAWorker(t *testing.T) {
 	address := slowServer(t)
@@ -275,11 +337,15 @@ func TestManyStateChanges(t *testing.T) {
 		}
 	})
 	r := read(t, recorded)
-	for _, i := range []int{0, 299} { // kept in full, and coarsely
-		causes := gapsOf(t, r, fmt.Sprint("span ", i))[0].Explanation.Causes()
-		if causes[gap.CauseCPU] < 15*time.Millisecond || causes[gap.CauseUnobserved] > 0 {
-			t.Errorf("span %d: %v", i, causes)
+	for _, i := range []int{0, 299} {
+		e := gapsOf(t, r, fmt.Sprint("span ", i))[0].Explanation
+		causes := e.Causes()
+		if causes[gap.CauseCPU] < 15*time.Millisecond || causes[gap.CauseUnobserved] > 0 || e.Moments != nil {
+			t.Errorf("span %d: %v, %d moments", i, causes, len(e.Moments))
 		}
+	}
+	if !slices.ContainsFunc(r.Notes(), func(s string) bool { return strings.Contains(s, "approximate, in 301 spans") }) {
+		t.Errorf("notes %q", r.Notes())
 	}
 }
 
