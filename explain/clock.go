@@ -77,7 +77,7 @@ func (r *reader) readings(e *trace.Event, s cpuclock.Sample) {
 		return
 	}
 	for _, t := range r.threads { // a thread that the sample leaves out had no CPU since the last one
-		if n := len(t.clocks); t.touched && n > 0 && t.read < r.passAt {
+		if n := len(t.clocks); t.touched && n > 0 && t.read <= r.passAt {
 			t.add(at, t.clocks[n-1].cpu)
 			t.touched = t.hasP
 		}

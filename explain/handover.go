@@ -51,7 +51,7 @@ func (r *reader) handedOver(s *span, exact bool) wakeUp {
 	}
 	handsOver := func(w wakeUp) bool {
 		g := r.goroutines[w.goroutine]
-		return g != nil && w.at > after && g.creator != finisher.id &&
+		return g != nil && g.creator != finisher.id &&
 			(g.created > s.start-trace.Time(near) || g.runsAt(s.start, near))
 	}
 	pieces := finisher.between(after, s.at)
@@ -63,7 +63,7 @@ func (r *reader) handedOver(s *span, exact bool) wakeUp {
 			return w
 		}
 	}
-	if handsOver(s.woke) {
+	if s.woke.at > after && handsOver(s.woke) {
 		return s.woke
 	}
 	return nobody
