@@ -78,39 +78,6 @@ func TestHandedOver(t *testing.T) {
 	}
 }
 
-// The goroutine that finishes a span was woken before, for another span.
-func TestFinisherOfManySpans(t *testing.T) {
-	address := slowServer(t)
-	recorded := record(t, func(tr opentracing.Tracer) {
-		ends := make(chan opentracing.Span)
-		var finisher, handlers sync.WaitGroup
-		finisher.Go(func() {
-			for span := range ends {
-				span.Finish()
-			}
-		})
-		untilBlocked(t, "chan receive")
-		handlers.Go(func() {
-			first := tr.StartSpan("first")
-			second := tr.StartSpan("second")
-			handlers.Go(func() {
-				readByte(t, address)
-				ends <- second
-			})
-			burn(time.Millisecond)
-			ends <- first
-			time.Sleep(2 * long)
-		})
-		handlers.Wait()
-		close(ends)
-		finisher.Wait()
-	})
-	causes := gapsOf(t, read(t, recorded), "second")[0].Explanation.Causes()
-	if causes[gap.CauseNetwork] < long/2 {
-		t.Errorf("got %v", causes)
-	}
-}
-
 // The limit of spans is for those that are needed.
 func TestExplainerKeepsWhatIsAskedFor(t *testing.T) {
 	recorded := record(t, func(tr opentracing.Tracer) {
