@@ -307,12 +307,14 @@ func TestImpossibleStart(t *testing.T) {
 	}
 }
 
-// The source of a trace may claim any time. The parts still add up to the gap.
+// A mark and the source of a trace may claim any time. The parts still add up to the gap.
 func TestImpossibleGap(t *testing.T) {
-	r := play(t, func(*script) {})
+	r := play(t, func(s *script) {
+		s.mark(50, mark.Mark{SpanID: 2, Start: time.Unix(0, math.MaxInt64), Duration: millis(10)})
+	})
 	const century = 100 * 365 * 24 * time.Hour
 	built, _ := gap.Build([]gap.Span{
-		{TraceID: gap.TraceID{Low: 1}, SpanID: 1, Start: time.Unix(0, math.MinInt64).Add(time.Hour), Duration: century},
+		{TraceID: gap.TraceID{Low: 1}, SpanID: 2, Start: time.Unix(0, math.MinInt64).Add(time.Hour), Duration: century},
 	})
 	for g := range r.Explain(built).Gaps(0) {
 		sum := time.Duration(0)

@@ -12,7 +12,9 @@ import (
 // started, unless the case says so.
 func TestHandedOver(t *testing.T) {
 	waits := func(from, to float64, waker trace.GoID) []piece {
-		return []piece{{start: ms(from), state: waiting, waker: waker}, {start: ms(to), state: running, waker: trace.NoGoroutine}}
+		return []piece{
+			{start: ms(from), state: waiting, waker: waker}, {start: ms(to), state: running, waker: trace.NoGoroutine},
+		}
 	}
 	runs := func(from float64) []piece { return []piece{{start: ms(from), state: running}} }
 	old := func(id trace.GoID, pieces ...piece) *goroutine {
@@ -35,9 +37,12 @@ func TestHandedOver(t *testing.T) {
 		"woken by one that did not run at the start": {
 			finisher: old(1, waits(0, 50, 2)...), others: []*goroutine{old(2, waits(0, 40, 5)...)},
 		},
-		"the finisher started it": {finisher: old(1, runs(0)...), others: []*goroutine{old(2, runs(5)...)}, woke: wakeUp{2, ms(50)}},
+		"the finisher started it": {
+			finisher: old(1, runs(0)...), others: []*goroutine{old(2, runs(5)...)}, woke: wakeUp{2, ms(50)},
+		},
 		"the finisher is younger": {
-			finisher: &goroutine{id: 1, creator: 2, created: ms(20), pieces: waits(20, 50, 2)}, others: []*goroutine{old(2, runs(5)...)},
+			finisher: &goroutine{id: 1, creator: 2, created: ms(20), pieces: waits(20, 50, 2)},
+			others:   []*goroutine{old(2, runs(5)...)},
 		},
 		"woken by a helper of the finisher": {
 			finisher: old(1, waits(0, 50, 2)...), others: []*goroutine{{id: 2, creator: 1, created: ms(20), pieces: runs(20)}},
