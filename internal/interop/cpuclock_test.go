@@ -3,6 +3,8 @@
 package interop_test
 
 import (
+	"maps"
+	"net/http"
 	"os"
 	"runtime"
 	"runtime/trace"
@@ -13,7 +15,13 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
+
+	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/contrib/nethttp"
 	"github.com/gaptrace/gaptrace/gap/cpuclock"
+	"github.com/gaptrace/gaptrace/tracer"
 )
 
 // threadCPU returns the CPU clock of the calling thread.
@@ -133,4 +141,82 @@ func TestCPUClocksEqualTheThreadsOwn(t *testing.T) {
 			t.Errorf("message %d: %+v", i, s)
 		}
 	}
+}
+
+// The ends of spans and waits are where gaps begin and end, so the thread's clock is read there.
+func TestClocksAreReadAtTheEndsOfSpans(t *testing.T) {
+	defer cpuclock.Start(cpuclock.Options{})()
+	tr, closer, err := tracer.New("shop", tracer.WithExecutionTrace())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	next := make(chan struct{}, 100)
+	server := drip(t, next)
+	client := nethttp.WrapClient(&http.Client{Transport: &http.Transport{}}, gaptrace.WithTracer(tr))
+	defer client.CloseIdleConnections()
+
+	step := func(name string) { trace.Log(t.Context(), "test", name) }
+	for range 20 {
+		logs := logsOf(t, func() {
+			time.Sleep(50 * time.Millisecond) // until the sampler has seen the recording, most likely
+			step("start of a span")
+			root := tr.StartSpan("GET /cart", ext.SpanKindRPCServer)
+			req, err := http.NewRequestWithContext(
+				opentracing.ContextWithSpan(t.Context(), root), http.MethodGet, server.URL, http.NoBody)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			step("call, its span and its answer")
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			step("later wait")
+			next <- struct{}{}
+			_, err = resp.Body.Read(make([]byte, 100))
+			step("end of a span")
+			root.Finish()
+			step("")
+			for range 5 {
+				next <- struct{}{}
+			}
+			if err != nil || resp.Body.Close() != nil {
+				t.Error("the body cannot be read")
+			}
+		})
+		if t.Failed() {
+			return
+		}
+		at, own := "", logs[len(logs)-1].goroutine
+		for _, l := range logs {
+			if l.category == "test" {
+				own = l.goroutine
+			}
+		}
+		counts := map[string]int{}
+		for _, l := range logs {
+			switch {
+			case l.goroutine != own:
+			case l.category == "test":
+				at = l.message
+			case l.category == cpuclock.Category:
+				if s, err := cpuclock.Parse(l.message); err == nil && s.Own {
+					counts[at]++
+				}
+			}
+		}
+		if counts["start of a span"] == 0 && counts["end of a span"] == 0 {
+			continue // the sampler did not come
+		}
+		want := map[string]int{"start of a span": 1, "call, its span and its answer": 3, "later wait": 1, "end of a span": 1}
+		delete(counts, "")
+		if !maps.Equal(counts, want) {
+			t.Errorf("readings %v, want %v", counts, want)
+		}
+		return
+	}
+	t.Error("the sampler never came")
 }
