@@ -100,7 +100,7 @@ func (n *node) readTags(tags []Field) (joined bool) {
 		switch tags[i].Key {
 		case "span.kind":
 			name, _ := tags[i].Value.(string)
-			n.kind = parseKind(name)
+			n.kind = ParseKind(name)
 		case "error":
 			if n.flags &^= failed; tags[i].Value == true || tags[i].Value == "true" {
 				n.flags |= failed

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/gaptrace/gaptrace/gap"
 )
@@ -112,6 +113,23 @@ func TestCauses(t *testing.T) {
 	want := [gap.NumCauses]time.Duration{gap.CauseCPU: 7, gap.CauseLock: math.MaxInt64, gap.CauseOther: 3}
 	if got := e.Causes(); got != want {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// The strings of an explanation may be parts of a whole execution trace.
+func TestSumsCopyTheirStrings(t *testing.T) {
+	recording := strings.Repeat("main.work ", 1<<10)
+	function := recording[:len("main.work")]
+	trace, _ := gap.Build(spans(t, "A [0,100) server"))
+	var s gap.Summary
+	s.Add(trace.Explained(func(g gap.Gap) *gap.Explanation {
+		return whole(g, gap.CauseCPU, gap.Evidence{Frame: gap.Frame{Function: function}})
+	}))
+	for o := range s.Operations() {
+		copied := o.Parts[0].Frame.Function
+		if copied != function || unsafe.StringData(copied) == unsafe.StringData(function) {
+			t.Errorf("%q keeps the execution trace in memory", copied)
+		}
 	}
 }
 

@@ -20,8 +20,9 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// parseKind returns the kind that a span.kind tag names, in upper or lower case.
-func parseKind(name string) Kind {
+// ParseKind returns the kind that a span.kind tag names, in upper or lower case. Any other text is
+// [KindInternal].
+func ParseKind(name string) Kind {
 	for k, known := range kindNames {
 		if name == known || strings.EqualFold(name, known) {
 			return Kind(k)

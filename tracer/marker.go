@@ -67,7 +67,8 @@ func readSpan(span *jaeger.Span, m *mark.Mark, refs []gap.Reference) []gap.Refer
 	return withParent(refs, &c)
 }
 
-// withParent adds the parent in front if refs lacks it, as after jaeger.SelfRef.
+// withParent adds the parent in front if refs lacks it, as after jaeger.SelfRef. Jaeger's backend
+// also puts it there.
 func withParent(refs []gap.Reference, c *jaeger.SpanContext) []gap.Reference {
 	parent := gap.Reference{Type: gap.ChildOf, TraceID: gap.TraceID(c.TraceID()), SpanID: gap.SpanID(c.ParentID())}
 	if parent.SpanID == 0 {

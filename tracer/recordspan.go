@@ -30,7 +30,7 @@ func convert(span *jaeger.Span) recordedSpan {
 		Start:     span.StartTime().Round(0), // without the monotonic clock, which other processes do not share
 		Duration:  span.Duration(),
 	}
-	s.References = b.references(&s, gap.SpanID(c.ParentID()), span.References())
+	s.References = b.references(span.References(), &c)
 	s.Tags = b.tags(span.Tags())
 	logs := span.Logs()
 	kept := min(len(logs), maxLogsPerSpan)
@@ -52,27 +52,16 @@ func convert(span *jaeger.Span) recordedSpan {
 	return recordedSpan{s, int(unsafe.Sizeof(s)) + len(s.Operation) + maxRecordedSpan - b.left}
 }
 
-// references converts the references of s.
-func (b *budget) references(s *gap.Span, parentID gap.SpanID, given []opentracing.SpanReference) []gap.Reference {
+// references converts the references of the span with context c.
+func (b *budget) references(given []opentracing.SpanReference, c *jaeger.SpanContext) []gap.Reference {
 	var refs []gap.Reference
-	parent := gap.Reference{Type: gap.ChildOf, TraceID: s.TraceID, SpanID: parentID}
-	hasParent := parentID == 0 // a root needs none
 	for _, ref := range given {
 		to, ok := ref.ReferencedContext.(jaeger.SpanContext)
-		if !ok || !b.spend(int(unsafe.Sizeof(parent))) {
-			continue
+		if ok && b.spend(int(unsafe.Sizeof(refs[0]))) {
+			refs = append(refs, reference(ref.Type, &to))
 		}
-		r := gap.Reference{Type: gap.ChildOf, TraceID: gap.TraceID(to.TraceID()), SpanID: gap.SpanID(to.SpanID())}
-		if ref.Type == opentracing.FollowsFromRef {
-			r.Type = gap.FollowsFrom
-		}
-		hasParent = hasParent || r.TraceID == parent.TraceID && r.SpanID == parent.SpanID
-		refs = append(refs, r)
 	}
-	if !hasParent { // jaeger.SelfRef made the span; Jaeger's backend also puts the parent first
-		refs = slices.Insert(refs, 0, parent)
-	}
-	return refs
+	return withParent(refs, c)
 }
 
 // tags converts tags. It sorts them, so that it is not random which of them are left out. If a tag

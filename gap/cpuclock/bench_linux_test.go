@@ -85,7 +85,7 @@ func BenchmarkSample(b *testing.B) {
 			c := openClocks()
 			defer c.close()
 			for b.Loop() {
-				c.sample(time.Now(), 0)
+				c.sample(time.Now())
 			}
 		})
 	}

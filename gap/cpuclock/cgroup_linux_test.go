@@ -222,7 +222,7 @@ func burnInCgroup(t *testing.T) {
 		}
 		samples = append(samples, s)
 	}
-	c.sample(time.Now(), 0)
+	c.sample(time.Now())
 	if samples[0].Limit != 0.1 {
 		t.Errorf("limit %v", samples[0].Limit)
 	}
@@ -231,7 +231,7 @@ func burnInCgroup(t *testing.T) {
 	for start := time.Now(); time.Since(start) < 20*time.Second; {
 		for begin := time.Now(); time.Since(begin) < 20*time.Millisecond; {
 		}
-		c.sample(time.Now(), 0)
+		c.sample(time.Now())
 		s := samples[len(samples)-1]
 		throttled, periods = throttled+s.Throttled, periods+s.Periods
 		if (s.Throttled > 0 || s.Periods > 0) != (s.ThrottledSince > 0) {

@@ -23,8 +23,6 @@ const (
 	throttleInterval = 10 * time.Millisecond
 	limitInterval    = time.Second
 
-	veryLate = 5 * time.Millisecond // a sample that is later may have been throttled
-
 	// chunk is how many threads share one time of reading. To read their clocks takes about 20 µs.
 	chunk = 64
 
@@ -112,9 +110,8 @@ func writeOwn() {
 	trace.Log(context.Background(), Category, string(s.Append(message[:0])))
 }
 
-// sample writes a sample. late is how long after its planned time it comes. cost is the sample's
-// own CPU time, and used the rest of what the clocks grew.
-func (c *clocks) sample(now time.Time, late time.Duration) (cost, used time.Duration) {
+// sample writes a sample. cost is its own CPU time, and used the rest of what the clocks grew.
+func (c *clocks) sample(now time.Time) (cost, used time.Duration) {
 	runtime.LockOSThread() // for its clock
 	defer runtime.UnlockOSThread()
 	start := ownClock()
@@ -131,7 +128,7 @@ func (c *clocks) sample(now time.Time, late time.Duration) (cost, used time.Dura
 		c.limited = now
 		s.Procs, s.Limit = runtime.GOMAXPROCS(0), c.cgroup.readLimit()
 	}
-	if late >= veryLate || now.Sub(c.throttled) >= throttleInterval {
+	if now.Sub(c.throttled) >= throttleInterval {
 		s.Throttled, s.Periods = c.cgroup.readThrottled()
 		if s.Throttled != 0 || s.Periods != 0 {
 			s.ThrottledSince = max(now.Sub(c.throttled), 1)

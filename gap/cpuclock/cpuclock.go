@@ -87,7 +87,6 @@ func (o *Options) run(quit <-chan struct{}) {
 	defer func() { r.end() }()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	next := time.Now()
 	for {
 		select {
 		case <-quit:
@@ -100,12 +99,11 @@ func (o *Options) run(quit <-chan struct{}) {
 			if r == nil {
 				r = o.begin()
 			}
-			wait = r.sample(&b, time.Since(next))
+			wait = r.sample(&b)
 		case r != nil:
 			r.end()
 			r = nil
 		}
-		next = time.Now().Add(wait)
 		timer.Reset(wait)
 	}
 }
@@ -137,14 +135,13 @@ func (r *recording) end() {
 	r.clocks.close()
 }
 
-// sample writes a sample. late is how long after its planned time it comes. sample returns the time
-// to wait for the next.
-func (r *recording) sample(b *budget, late time.Duration) (wait time.Duration) {
+// sample writes a sample, and returns the time to wait for the next.
+func (r *recording) sample(b *budget) (wait time.Duration) {
 	if r.clocks == nil {
 		return checkInterval
 	}
 	now := time.Now()
-	cost, used := r.clocks.sample(now, late)
+	cost, used := r.clocks.sample(now)
 	return b.wait(now, cost, used)
 }
 

@@ -13,7 +13,7 @@
 //	clock grew by      1.0  1.0  1.0  0.2  0.0  0.7  1.0  1.0  0.1  0.0  ms
 //
 // Between two samples, a running goroutine had a CPU for this part of its time: the growth of its
-// thread's clock, divided by the time in which goroutines ran on that thread.
+// thread's clock, divided by the time in which Go's scheduler let that thread run goroutines.
 //
 // # Use
 //

@@ -49,12 +49,16 @@ func failing(n int64, err error) *fakeFlight {
 type fakeExplainer struct {
 	notes  []string
 	err    error
-	less   bool // it forgets a trace
+	less   bool   // it forgets a trace
+	begins func() // called first, if not nil
 	given  []string
 	traces [][]string // the operations of the roots
 }
 
 func (e *fakeExplainer) Explain(r io.Reader, traces []*gap.Trace) ([]*gap.Trace, []string, error) {
+	if e.begins != nil {
+		e.begins()
+	}
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return nil, nil, err
@@ -314,11 +318,12 @@ func TestOneSnapshotAtATime(t *testing.T) {
 }
 
 func TestExplainingEndsWhenTheClientIsGone(t *testing.T) {
-	for name, inSnapshot := range map[string]bool{"snapshot": true, "explanation": false} {
+	for _, in := range []string{"snapshot", "end of the snapshot", "explanation"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		wrote := 0
+		e := &fakeExplainer{}
 		flight := &fakeFlight{write: func(w io.Writer) (n int64, err error) {
-			if inSnapshot {
+			if in == "snapshot" {
 				cancel()
 			}
 			for range 10 {
@@ -328,16 +333,20 @@ func TestExplainingEndsWhenTheClientIsGone(t *testing.T) {
 				}
 				wrote++
 			}
-			cancel()
+			if in == "end of the snapshot" {
+				cancel()
+			}
 			return n, nil
 		}}
-		e := &fakeExplainer{}
+		if in == "explanation" {
+			e.begins = cancel
+		}
 		h := debug.Handler(tracesOf(1, 10), debug.WithExplainer(flight, e))
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/explain?id=1", nil))
 		if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "did not wait") ||
-			len(e.given) > 0 || inSnapshot && wrote > 0 {
-			t.Errorf("%s: status %d, %d writes: %s", name, w.Code, wrote, w.Body)
+			len(e.given) > 0 || in == "snapshot" && wrote > 0 {
+			t.Errorf("%s: status %d, %d writes: %s", in, w.Code, wrote, w.Body)
 		}
 	}
 }

@@ -128,11 +128,11 @@ func (s *Saver) Stats() SaveStats {
 }
 
 // Close ends the goroutine, and returns after it has ended. It completes a file that is being
-// written. It may be called several times.
+// written, and saves a slow request that has just ended. It may be called several times.
 func (s *Saver) Close() {
 	s.once.Do(func() {
+		s.stop() // may observe a last request
 		close(s.closing)
-		s.stop()
 	})
 	<-s.ended
 }
@@ -178,10 +178,15 @@ func (s *Saver) run() {
 	defer close(s.ended)
 	for {
 		select {
-		case <-s.closing:
-			return
 		case spans := <-s.slow:
 			s.try(spans)
+		case <-s.closing:
+			select {
+			case spans := <-s.slow:
+				s.try(spans)
+			default:
+			}
+			return
 		}
 	}
 }

@@ -171,7 +171,7 @@ func hexDigits(n uint64) uint64 {
 func (m *Mark) SetTag(key string, value any) {
 	switch key {
 	case kindTag:
-		m.Kind = parseKind(text(value))
+		m.Kind = gap.ParseKind(text(value))
 	case errorTag:
 		m.Error = value == true || text(value) == "true"
 	case joinedTag:
@@ -192,15 +192,6 @@ func text(value any) string {
 		return v.String()
 	}
 	return ""
-}
-
-func parseKind(name string) gap.Kind {
-	for k := gap.KindInternal; k <= gap.KindConsumer; k++ {
-		if name == k.String() || strings.EqualFold(name, k.String()) {
-			return k
-		}
-	}
-	return gap.KindInternal
 }
 
 func kindName(k gap.Kind) string {
@@ -349,7 +340,7 @@ func (p *parser) references(text string, trace gap.TraceID) []gap.Reference {
 }
 
 func (p *parser) kind(text string) gap.Kind {
-	k := parseKind(text)
+	k := gap.ParseKind(text)
 	if k.String() != text {
 		p.failed("kind", text, "internal, client, server, producer or consumer")
 	}
