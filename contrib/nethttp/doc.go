@@ -3,6 +3,11 @@
 //	client := nethttp.WrapClient(http.DefaultClient) // or nethttp.Wrap(transport)
 //	server := &http.Server{Handler: nethttp.WrapHandler(mux)}
 //
+// The functions [Get], [Head], [Post] and [PostForm] take a context, unlike those of net/http. They
+// record requests of clients that are not wrapped, too:
+//
+//	resp, err := nethttp.Get(ctx, http.DefaultClient, "http://stock:8080/items/7")
+//
 // The tracer is the global one, unless gaptrace.WithTracer gives another. A client's request is
 // recorded if its context carries a span, or with gaptrace.WithRoots. So in a handler, pass the
 // context of its request to http.NewRequestWithContext. The client sends the span's context in the

@@ -46,6 +46,30 @@ func ExampleWrapClient() {
 	// 17 bytes from 127.0.0.1
 }
 
+// Get stands for http.Get in a handler, which has the context of its request.
+func ExampleGet() {
+	tracer := mocktracer.New()
+	opentracing.SetGlobalTracer(tracer)
+	defer opentracing.SetGlobalTracer(opentracing.NoopTracer{})
+	stock := httptest.NewServer(books())
+	defer stock.Close()
+	shop := nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		resp, err := nethttp.Get(r.Context(), http.DefaultClient, stock.URL+"/books/7")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer resp.Body.Close()
+		io.Copy(w, resp.Body)
+	}))
+
+	shop.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	printTree(tracer)
+	// Output:
+	// HTTP GET server 200
+	//   HTTP GET client 200
+}
+
 func ExampleWrapHandler() {
 	tracer := mocktracer.New()
 	mux := http.NewServeMux()
