@@ -109,3 +109,8 @@ func newDatabase(target Target, opts []gaptrace.Option) *database {
 	}
 	return db
 }
+
+// another returns a database with the same options and tags, for another connector.
+func (db *database) another() *database {
+	return &database{wrapper: db.wrapper, target: db.target, tags: db.tags}
+}

@@ -6,10 +6,11 @@
 //
 //	db, err := gapsql.Open("postgres", dsn) // instead of sql.Open
 //
-// There are two more ways to wrap a driver:
+// There are three more ways to wrap a driver:
 //
 //	db := sql.OpenDB(gapsql.Wrap(connector))          // a driver.Connector
-//	sql.Register("traced", gapsql.WrapDriver(driver)) // for code that calls sql.Open itself
+//	name := gapsql.Register("postgres")               // for code that passes a name to sql.Open
+//	sql.Register("traced", gapsql.WrapDriver(driver)) // the same, for a driver without a name
 //
 // [WrapDB] also records how long callers wait for a connection of the pool:
 //
@@ -45,7 +46,7 @@
 //
 //	component           database/sql
 //	span.kind           client
-//	db.type             the driver's name as given to Open, or a Target's Type; else "sql"
+//	db.type             the name given to Open or Register, or a Target's Type; else "sql"
 //	db.instance         the database's name, from a Target
 //	db.user             from a Target
 //	peer.address        from a Target

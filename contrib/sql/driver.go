@@ -17,20 +17,27 @@ import (
 // registered driver wraps another one, its connector may return the inner driver, and Open would
 // leave out the outer one. In that case, use [Wrap] with the outer driver's connector.
 func Open(driverName, dataSourceName string, opts ...gaptrace.Option) (*sql.DB, error) {
-	db, err := sql.Open(driverName, dataSourceName)
+	driverName = originalName(driverName)
+	c, err := registeredConnector("gapsql.Open", driverName, dataSourceName)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(wrapConnector(c, dataSourceName, newDatabase(Target{Type: driverName}, opts))), nil
+}
+
+// registeredConnector returns a connector of the driver that is registered as driverName.
+// database/sql has no function that returns a registered driver. caller is for error messages.
+func registeredConnector(caller, driverName, dsn string) (driver.Connector, error) {
+	db, err := sql.Open(driverName, dsn)
 	if err != nil {
 		return nil, err
 	}
 	d := db.Driver()
 	_ = db.Close() // it has no connection yet
 	if d == nil {
-		return nil, fmt.Errorf("gapsql.Open: driver %q has connectors without a Driver; use gapsql.Wrap", driverName)
+		return nil, fmt.Errorf("%s: driver %q has connectors without a Driver; use gapsql.Wrap", caller, driverName)
 	}
-	c, err := openConnector(d, dataSourceName)
-	if err != nil {
-		return nil, err
-	}
-	return sql.OpenDB(wrapConnector(c, dataSourceName, newDatabase(Target{Type: driverName}, opts))), nil
+	return openConnector(d, dsn)
 }
 
 // WrapDriver returns a new driver, for sql.Register, whose connections record spans. Their db.type
@@ -62,7 +69,7 @@ func (d wrappedDriver) OpenConnector(name string) (driver.Connector, error) {
 	if err != nil || c == nil {
 		return c, err
 	}
-	return wrapConnector(c, name, &database{wrapper: d.db.wrapper, target: d.db.target, tags: d.db.tags}), nil
+	return wrapConnector(c, name, d.db.another()), nil
 }
 
 func openConnector(d driver.Driver, name string) (driver.Connector, error) {

@@ -68,16 +68,24 @@ var openings = map[string][]func(dsn string) (*sql.DB, error){
 		func(dsn string) (*sql.DB, error) { return gapsql.Open("old", dsn) },
 		func(dsn string) (*sql.DB, error) { return sql.Open("wrapped old", dsn) },
 		func(dsn string) (*sql.DB, error) { return gapsql.Open("wrapped old", dsn) },
+		func(dsn string) (*sql.DB, error) { return sql.Open(gapsql.Register("old"), dsn) },
+		func(dsn string) (*sql.DB, error) { return sql.Open(gapsql.Register("wrapped old"), dsn) },
+		func(dsn string) (*sql.DB, error) { return gapsql.Open(gapsql.Register("old"), dsn) },
 	},
 	"new": {
 		func(dsn string) (*sql.DB, error) { return sql.Open("new", dsn) },
 		func(dsn string) (*sql.DB, error) { return gapsql.Open("new", dsn) },
 		func(dsn string) (*sql.DB, error) { return sql.Open("wrapped new", dsn) },
 		func(dsn string) (*sql.DB, error) { return gapsql.Open("wrapped new", dsn) },
+		func(dsn string) (*sql.DB, error) { return sql.Open(gapsql.Register("new"), dsn) },
+		func(dsn string) (*sql.DB, error) { return sql.Open(gapsql.Register("wrapped new"), dsn) },
+		func(dsn string) (*sql.DB, error) { return gapsql.Open(gapsql.Register("new"), dsn) },
 	},
 	"none": {
 		func(dsn string) (*sql.DB, error) { return sql.Open("none", dsn) },
 		func(dsn string) (*sql.DB, error) { return gapsql.Open("none", dsn) },
+		func(dsn string) (*sql.DB, error) { return sql.Open(gapsql.Register("none"), dsn) },
+		func(dsn string) (*sql.DB, error) { return gapsql.Open(gapsql.Register("none"), dsn) },
 	},
 }
 
@@ -125,6 +133,13 @@ func openNew(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
 	return gapsql.Open("new", dsn, opts...)
 }
 
+// openRegistered opens a database by the name that Register returns.
+func openRegistered(driverName string) opener {
+	return func(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
+		return sql.Open(gapsql.Register(driverName, opts...), dsn)
+	}
+}
+
 // openDriver opens a database of d, wrapped by WrapDriver.
 func openDriver(d driver.Driver) opener {
 	return func(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
@@ -141,14 +156,26 @@ func openTwice(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
 
 func TestOpenTagsDriverName(t *testing.T) {
 	register(&fake{shape: modern})
-	for want, open := range map[string]opener{"old": openOld, "new": openNew, "sql": openDriver(oldDriver{})} {
+	for how, test := range map[string]struct {
+		want string
+		open opener
+	}{
+		"Open, old":     {"old", openOld},
+		"Open, new":     {"new", openNew},
+		"WrapDriver":    {"sql", openDriver(oldDriver{})},
+		"Register, old": {"old", openRegistered("old")},
+		"Register, new": {"new", openRegistered("new")},
+		"Open of Register": {"old", func(dsn string, opts ...gaptrace.Option) (*sql.DB, error) {
+			return gapsql.Open(gapsql.Register("old"), dsn, opts...)
+		}},
+	} {
 		tracer := spantest.NewTracer()
-		db := spantest.Must(open("user:secret@host", gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
+		db := spantest.Must(test.open("user:secret@host", gaptrace.WithTracer(tracer), gaptrace.WithRoots()))(t)
 		noError(t, db.Ping())
 		db.Close()
 		got := tracer.Tree("component=database/sql ", "", " span.kind=client", "")
-		if want := fmt.Sprintf("sql connect db.type=%s\nsql ping db.type=%[1]s\n", want); got != want {
-			t.Errorf("recorded:\n%swant:\n%s", got, want)
+		if want := fmt.Sprintf("sql connect db.type=%s\nsql ping db.type=%[1]s\n", test.want); got != want {
+			t.Errorf("%s: recorded:\n%swant:\n%s", how, got, want)
 		}
 	}
 }
@@ -181,6 +208,8 @@ func TestConnectErrorDoesNotLeakDSN(t *testing.T) {
 				"WrapDriver, old":    openDriver(oldDriver{}),
 				"WrapDriver, new":    openDriver(newDriver{}),
 				"Wrap of WrapDriver": openTwice,
+				"Register, old":      openRegistered("old"),
+				"Register, new":      openRegistered("new"),
 			} {
 				tree := recordConnectError(t, dsn, errors.New(message), open)
 				if !strings.HasSuffix(tree, " message="+want+"\n") {
@@ -222,8 +251,13 @@ var registerShy = sync.OnceFunc(func() { sql.Register("shy", shyDriver{}) }) // 
 
 func TestOpenRefusesConnectorWithoutDriver(t *testing.T) {
 	registerShy()
-	if db, err := gapsql.Open("shy", ""); db != nil || err == nil || !strings.Contains(err.Error(), `"shy"`) {
-		t.Errorf("%v, %v", db, err)
+	for prefix, open := range map[string]func() (*sql.DB, error){
+		`gapsql.Open: driver "shy"`:     func() (*sql.DB, error) { return gapsql.Open("shy", "") },
+		`gapsql.Register: driver "shy"`: func() (*sql.DB, error) { return sql.Open(gapsql.Register("shy"), "") },
+	} {
+		if db, err := open(); db != nil || err == nil || !strings.HasPrefix(err.Error(), prefix) {
+			t.Errorf("%v, %v", db, err)
+		}
 	}
 }
 
@@ -245,11 +279,18 @@ func TestWrapTwice(t *testing.T) {
 			return sql.OpenDB(spantest.Must(d.(driver.DriverContext).OpenConnector("dsn"))(t))
 		},
 		"Open of WrapDriver": func(_, newer gaptrace.Option) *sql.DB {
-			var c options.Config
-			newer(&c)
-			opentracing.SetGlobalTracer(c.Tracer) // which the registered driver uses
-			t.Cleanup(func() { opentracing.SetGlobalTracer(opentracing.NoopTracer{}) })
+			setTracer(t, newer) // which the registered driver uses
 			return spantest.Must(gapsql.Open("wrapped new", "dsn", newer))(t)
+		},
+		"Register of WrapDriver": func(_, newer gaptrace.Option) *sql.DB {
+			setTracer(t, newer)
+			return spantest.Must(openRegistered("wrapped new")("dsn", newer))(t)
+		},
+		"Open of Register": func(older, newer gaptrace.Option) *sql.DB {
+			return spantest.Must(gapsql.Open(gapsql.Register("new", older), "dsn", newer))(t)
+		},
+		"Register of Register": func(older, newer gaptrace.Option) *sql.DB {
+			return spantest.Must(openRegistered(gapsql.Register("new", older))("dsn", newer))(t)
 		},
 	} {
 		register(&fake{shape: modern})
@@ -264,6 +305,14 @@ func TestWrapTwice(t *testing.T) {
 			t.Errorf("%s: recorded, older:\n%snewer:\n%s", name, older.Tree(), newer.Tree())
 		}
 	}
+}
+
+// setTracer makes opt's tracer the global one, until the test ends.
+func setTracer(t *testing.T, opt gaptrace.Option) {
+	var c options.Config
+	opt(&c)
+	opentracing.SetGlobalTracer(c.Tracer)
+	t.Cleanup(func() { opentracing.SetGlobalTracer(opentracing.NoopTracer{}) })
 }
 
 func TestWrapDriverOpen(t *testing.T) {

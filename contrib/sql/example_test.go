@@ -45,6 +45,26 @@ func ExampleOpen() {
 	// sql exec old DELETE FROM books
 }
 
+// Register is for code that takes a driver's name and opens the database itself.
+func ExampleRegister() {
+	register(memory)
+	tracer := mocktracer.New()
+	open := func(driverName, dsn string) (*sql.DB, error) { return sql.Open(driverName, dsn) } // a library's
+
+	name := gapsql.Register("old", gaptrace.WithTracer(tracer), gaptrace.WithRoots())
+	db, err := open(name, "user:password@host/books")
+	if err != nil {
+		log.Fatal(err)
+	}
+	db.Exec("DELETE FROM books")
+	fmt.Println(name)
+	printTree(tracer)
+	// Output:
+	// old-gaptrace
+	// sql connect
+	// sql exec DELETE FROM books
+}
+
 func ExampleWrapTarget() {
 	tracer := mocktracer.New()
 	target := gapsql.Target{Type: "memory", Instance: "books", Address: "db.example.com:1"}

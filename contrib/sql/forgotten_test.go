@@ -206,17 +206,24 @@ func TestForgottenRowsReadAgain(t *testing.T) {
 
 func TestForgottenRowsOfAnotherDB(t *testing.T) {
 	tracer := spantest.NewTracer()
-	d := gapsql.WrapDriver(contextDriver{&fake{shape: modern, sets: three}}, gaptrace.WithTracer(tracer),
-		gaptrace.WithRoots())
-	open := func() *sql.DB { return sql.OpenDB(spantest.Must(d.(driver.DriverContext).OpenConnector("dsn"))(t)) }
-	one, other := open(), open()
-	defer other.Close()
-	r := spantest.Must(other.QueryContext(t.Context(), "SELECT"))(t)
-	one.Close()
-	if got := abandoned(tracer); len(got) != 0 {
-		t.Errorf("recorded:\n%s", tracer.Tree())
+	opts := []gaptrace.Option{gaptrace.WithTracer(tracer), gaptrace.WithRoots()}
+	f := &fake{shape: modern, sets: three}
+	register(f)
+	d := gapsql.WrapDriver(contextDriver{f}, opts...)
+	name := gapsql.Register("new", opts...)
+	for how, open := range map[string]func() *sql.DB{
+		"WrapDriver": func() *sql.DB { return sql.OpenDB(spantest.Must(d.(driver.DriverContext).OpenConnector("dsn"))(t)) },
+		"Register":   func() *sql.DB { return spantest.Must(sql.Open(name, "dsn"))(t) },
+	} {
+		one, other := open(), open()
+		r := spantest.Must(other.QueryContext(t.Context(), "SELECT"))(t)
+		one.Close()
+		if got := abandoned(tracer); len(got) != 0 {
+			t.Errorf("%s: recorded:\n%s", how, tracer.Tree())
+		}
+		r.Close()
+		other.Close()
 	}
-	r.Close()
 }
 
 // If forgotten rows hold all connections of a pool, no query can run. So a caller that gives up

@@ -142,6 +142,10 @@ func useGorm(r *libraryRun, dialector gorm.Dialector, config *gorm.Config) {
 func useSqlx(r *libraryRun) {
 	db := sqlx.NewDb(sqlDB(r.pool), "sqlite")
 	r.occupyPool()
+	useSqlxDB(r, db)
+}
+
+func useSqlxDB(r *libraryRun, db *sqlx.DB) {
 	_, err := db.ExecContext(r.ctx, "CREATE TABLE book (id INTEGER PRIMARY KEY, title TEXT)")
 	r.note("create", err)
 	_, err = db.NamedExecContext(r.ctx, "INSERT INTO book VALUES (:id, :title)", book{1, "Emma"})
