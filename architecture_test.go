@@ -21,6 +21,7 @@ const module = "github.com/gaptrace/gaptrace"
 // only. A folder that is not listed has the layer of the closest folder above it.
 var layers = map[string]int{
 	"gap":                0,
+	"internal/clients":   0,
 	"internal/options":   0,
 	"internal/redact":    0,
 	"internal/printable": 0,
@@ -66,6 +67,7 @@ var dependencies = map[string][]string{
 	"gap":                     {},
 	"gap/report":              {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
 	"gap/debug":               {},
+	"internal/clients":        {},
 	"internal/options":        {"github.com/opentracing/opentracing-go"},
 	"internal/worktime":       {},
 	"internal/spanutil":       {"github.com/opentracing/opentracing-go"},
