@@ -191,6 +191,7 @@ func TestCauses(t *testing.T) {
 		cause           gap.Cause
 		reason          string
 		client, wrapper string
+		rule            string
 		function        string // of the frame
 		other           bool   // another goroutine did it
 	}
@@ -214,7 +215,7 @@ func TestCauses(t *testing.T) {
 			resp.Body.Close()
 		}, want{
 			cause: gap.CauseNetwork, reason: "select", client: "net/http",
-			wrapper: "github.com/gaptrace/gaptrace/contrib/nethttp", function: here + ".TestCauses.func",
+			wrapper: "github.com/gaptrace/gaptrace/contrib/nethttp", rule: "GT101", function: here + ".TestCauses.func",
 		}},
 		"waits for workers": {func() {
 			var workers sync.WaitGroup
@@ -283,7 +284,7 @@ func TestCauses(t *testing.T) {
 		p := mainPart(t, gaps[0])
 		w := body.want
 		if len(gaps) != 1 || p.Cause != w.cause || p.Reason != w.reason || p.Client != w.client || p.Wrapper != w.wrapper ||
-			!strings.HasPrefix(p.Frame.Function, w.function) || (p.Goroutine != 0) != w.other {
+			p.Rule != w.rule || !strings.HasPrefix(p.Frame.Function, w.function) || (p.Goroutine != 0) != w.other {
 			t.Errorf("%s: %d gaps, %+v, want %+v", name, len(gaps), p, w)
 		}
 		if w.function != "" && (filepath.Base(p.Frame.File) != "explain_test.go" || p.Frame.Line == 0) {

@@ -200,7 +200,8 @@ func (x *explainer) evidence(k partKey) gap.Evidence {
 	case gap.CauseSyscall, gap.CauseCgo:
 		e.Reason = where.call
 	case gap.CauseNetwork:
-		e.Client, e.Wrapper, e.Reason = where.client, where.wrapper, cmp.Or(x.reasons[k.reason], where.call)
+		e.Client, e.Wrapper, e.Rule = where.client, where.wrapper, where.rule
+		e.Reason = cmp.Or(x.reasons[k.reason], where.call)
 	case gap.CauseUnobserved:
 		e.Reason = x.whyUnobserved()
 	default:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/clients"
 	"golang.org/x/exp/trace"
 )
 
@@ -14,7 +15,8 @@ type place struct {
 	user    gap.Frame // the first frame of the program, from the inside
 	call    string    // the innermost function, without those of the runtime
 	client  string    // the client library that the program called, or ""
-	wrapper string    // the package that wraps it, or ""
+	wrapper string    // the package that wraps it, or else one that it calls; or ""
+	rule    string    // of gaptrace vet, or ""
 	wait    waitKind
 }
 
@@ -69,7 +71,7 @@ func placeOf(stack trace.Stack) (p place) {
 		}
 	}
 	for i, f := range frames {
-		pkg := packageOf(f.Func)
+		pkg := clients.PackageOf(f.Func)
 		switch {
 		case isCgo(f.Func):
 			p.wait = cgoCall
@@ -81,9 +83,9 @@ func placeOf(stack trace.Stack) (p place) {
 		}
 		p.call = cmp.Or(p.call, strings.Clone(f.Func))
 		p.see(f.Func)
-		if c := clientOf(f.Func); c != nil {
-			p.use(c)
-		} else if i >= inside && !isStandard(pkg) && !isOurs(pkg) {
+		if l := libraryOf(f.Func); l != nil {
+			p.use(l)
+		} else if i >= inside && !clients.IsStandard(pkg) && !clients.IsGaptrace(pkg) {
 			p.user = gap.Frame{Function: strings.Clone(f.Func), File: strings.Clone(f.File), Line: int(f.Line)}
 			break
 		}
@@ -127,22 +129,13 @@ func (p *place) see(function string) {
 }
 
 // use notes that the stack goes through a client library. Of several, the outermost is the one that
-// the program called.
-func (p *place) use(c *client) {
-	if p.wrapper == mysqlWrapper && c.path == "database/sql" {
-		p.client = c.path // its wrapper is better than that of database/sql
-		return
+// the program called. If it has no wrapper, as sqlx, the wrapper of an inner one covers it.
+func (p *place) use(l *clients.Library) {
+	better := p.wrapper == mysqlWrapper && l.Path == "database/sql" // a wrapper than that of database/sql
+	p.client, p.rule = l.Path, l.Rule
+	if l.Wrapper != "" && !better {
+		p.wrapper = l.Wrapper
 	}
-	p.client, p.wrapper = c.path, c.wrapper
-}
-
-// packageOf returns the import path of a function's package.
-func packageOf(function string) string {
-	slash := strings.LastIndexByte(function, '/')
-	if dot := strings.IndexByte(function[slash+1:], '.'); dot >= 0 {
-		return function[:slash+1+dot]
-	}
-	return function
 }
 
 // isRuntime reports whether a package implements waits and system calls.
@@ -155,80 +148,24 @@ func isRuntime(pkg string) bool {
 	return false
 }
 
-// isStandard reports whether a package is one of the standard library, or below golang.org/x/sync.
-func isStandard(pkg string) bool {
-	first, _, _ := strings.Cut(pkg, "/")
-	return standard[first] || strings.HasPrefix(pkg, "golang.org/x/sync/")
+const mysqlWrapper = clients.Gaptrace + "/contrib/sql/mysql"
+
+// network has the functions by which a program itself uses the network. No wrapper covers them.
+var network = []clients.Library{
+	{Path: "net.Resolver", Functions: []string{"net.(*Resolver)."}},
+	{Path: "net.Dialer", Functions: []string{"net.(*Dialer)."}},
+	{Path: "net", Functions: []string{"net."}},
+	{Path: "crypto/tls", Functions: []string{"crypto/tls."}},
 }
 
-// standard has the first element of the import path of each package of the standard library.
-var standard = func() map[string]bool {
-	all := map[string]bool{}
-	for name := range strings.FieldsSeq(`archive arena bufio bytes cmp compress container context crypto database debug
-		embed encoding errors expvar flag fmt go hash html image index internal io iter log maps math mime net os path
-		plugin reflect regexp runtime simd slices sort strconv strings structs sync syscall testing text time unicode
-		unique unsafe vendor weak`) {
-		all[name] = true
-	}
-	return all
-}()
-
-const ours = "github.com/gaptrace/gaptrace"
-
-// isOurs reports whether a package records spans, so that it is between the program and a client.
-func isOurs(pkg string) bool {
-	rest, ok := strings.CutPrefix(pkg, ours)
-	return ok && (rest == "" || strings.HasPrefix(rest, "/contrib/") || strings.HasPrefix(rest, "/internal/spanutil") ||
-		strings.HasPrefix(rest, "/tracer"))
-}
-
-// client is a library that the program calls, which may wait for the network.
-type client struct {
-	path     string
-	wrapper  string   // the package that wraps it; "" if none does
-	prefixes []string // of its functions
-}
-
-const mysqlWrapper = ours + "/contrib/sql/mysql"
-
-// clients are known by their functions. Of net/http only those of clients count, and the ones with
-// which a handler reads and writes: others are in the stack of every handler.
-var clients = []client{
-	{"net/http", ours + "/contrib/nethttp", []string{
-		"net/http.(*Client)", "net/http.(*Transport)", "net/http.(*persistConn)", "net/http.(*bodyEOFSignal)",
-		"net/http.(*http2Transport)", "net/http.(*http2ClientConn)", "net/http.(*http2clientStream)",
-		"net/http.(*body).Read", "net/http.(*response).Write", "net/http.(*response).Flush",
-	}},
-	{"golang.org/x/net/http2", ours + "/contrib/nethttp", []string{"golang.org/x/net/http2."}},
-	{"github.com/go-redis/redis/v8", ours + "/contrib/redis", []string{"github.com/go-redis/redis/v8"}},
-	{"github.com/go-sql-driver/mysql", mysqlWrapper, []string{"github.com/go-sql-driver/mysql."}},
-	{"database/sql", ours + "/contrib/sql", []string{"database/sql."}},
-	{"github.com/lib/pq", ours + "/contrib/sql", []string{"github.com/lib/pq."}},
-	{"github.com/elastic/go-elasticsearch/v8", ours + "/contrib/elasticsearch", []string{
-		"github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8",
-	}},
-	{"google.golang.org/grpc", ours + "/contrib/grpc", []string{"google.golang.org/grpc"}},
-	{"github.com/redis/go-redis/v9", "", []string{"github.com/redis/go-redis/v9"}},
-	{"github.com/jackc/pgx/v5", "", []string{"github.com/jackc/pgx/v5"}},
-	{"go.mongodb.org/mongo-driver", "", []string{"go.mongodb.org/mongo-driver"}},
-	{"github.com/twmb/franz-go", "", []string{"github.com/twmb/franz-go"}},
-	{"github.com/segmentio/kafka-go", "", []string{"github.com/segmentio/kafka-go."}},
-	{"github.com/IBM/sarama", "", []string{"github.com/IBM/sarama."}},
-	{"net.Resolver", "", []string{"net.(*Resolver)."}},
-	{"net.Dialer", "", []string{"net.(*Dialer)."}},
-	{"net", "", []string{"net."}},
-	{"crypto/tls", "", []string{"crypto/tls."}},
-}
-
-// clientOf returns the client library that a function belongs to, or nil.
-func clientOf(function string) *client {
-	for i := range clients {
-		c := &clients[i]
-		if slices.ContainsFunc(c.prefixes, func(prefix string) bool { return strings.HasPrefix(function, prefix) }) {
-			return c
+// libraryOf returns the client library that a function belongs to, or nil.
+func libraryOf(function string) *clients.Library {
+	for i := range network {
+		if strings.HasPrefix(function, network[i].Functions[0]) {
+			return &network[i]
 		}
 	}
-	return nil
+	return clients.ByFunction(function)
 }
 
 // places interns what matters of stacks, so that a piece needs only a number.

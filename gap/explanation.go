@@ -75,7 +75,8 @@ type Evidence struct {
 	Frame     Frame  // the line of the program that matters
 	Reason    string // what the runtime calls a wait, the function of a system call, or why time is unobserved
 	Client    string // for CauseNetwork: the import path of the client library
-	Wrapper   string // the import path of the package that wraps Client
+	Wrapper   string // the import path of the package that wraps Client, or else what Client calls
+	Rule      string // the rule of gaptrace vet that finds Client, such as "GT101"
 	HeldBy    Holder // for a wait: the span that held the lock, or whose goroutine ended the wait
 	Goroutine uint64 // the goroutine that did it, if it is not the span's own
 	Proof     Proof  // for CauseCPU, CauseNoCPU and CauseThrottled
@@ -177,11 +178,12 @@ type partKey struct {
 	frame           Frame
 	reason          string
 	client, wrapper string
+	rule            string
 	proof           Proof
 }
 
 func (p *Part) key() partKey {
-	return partKey{p.Cause, p.Frame, p.Reason, p.Client, p.Wrapper, p.Proof}
+	return partKey{p.Cause, p.Frame, p.Reason, p.Client, p.Wrapper, p.Rule, p.Proof}
 }
 
 // partSum is what a [Summary] holds for a partKey.
@@ -213,7 +215,7 @@ func (sums *partSums) add(e *Explanation) {
 }
 
 func (k partKey) clone() partKey {
-	for _, s := range []*string{&k.frame.Function, &k.frame.File, &k.reason, &k.client, &k.wrapper} {
+	for _, s := range []*string{&k.frame.Function, &k.frame.File, &k.reason, &k.client, &k.wrapper, &k.rule} {
 		*s = strings.Clone(*s)
 	}
 	return k
@@ -234,8 +236,8 @@ func (sums partSums) export() []Part {
 	var parts []Part
 	for k, sum := range sums {
 		parts = append(parts, Part{Cause: k.cause, Duration: time.Duration(sum.time), Evidence: Evidence{
-			Frame: k.frame, Reason: k.reason, Client: k.client, Wrapper: k.wrapper, Proof: k.proof,
-			Samples: int(min(sum.samples, math.MaxInt)),
+			Frame: k.frame, Reason: k.reason, Client: k.client, Wrapper: k.wrapper, Rule: k.rule,
+			Proof: k.proof, Samples: int(min(sum.samples, math.MaxInt)),
 		}})
 	}
 	slices.SortFunc(parts, compareParts)
@@ -247,6 +249,7 @@ func compareParts(a, b Part) int {
 		cmp.Compare(b.Duration, a.Duration), cmp.Compare(a.Cause, b.Cause),
 		cmp.Compare(a.Frame.File, b.Frame.File), cmp.Compare(a.Frame.Line, b.Frame.Line),
 		cmp.Compare(a.Frame.Function, b.Frame.Function), cmp.Compare(a.Reason, b.Reason),
-		cmp.Compare(a.Client, b.Client), cmp.Compare(a.Wrapper, b.Wrapper), cmp.Compare(a.Proof, b.Proof),
+		cmp.Compare(a.Client, b.Client), cmp.Compare(a.Wrapper, b.Wrapper), cmp.Compare(a.Rule, b.Rule),
+		cmp.Compare(a.Proof, b.Proof),
 	)
 }

@@ -232,6 +232,7 @@ func randomly(random *rand.Rand, t *gap.Trace) *gap.Trace {
 				Evidence: gap.Evidence{
 					Frame:  gap.Frame{Function: "f", File: fmt.Sprint(random.IntN(2)), Line: random.IntN(2)},
 					Reason: fmt.Sprint(random.IntN(2)), Client: fmt.Sprint(random.IntN(2)), Wrapper: fmt.Sprint(random.IntN(2)),
+					Rule:  fmt.Sprint(random.IntN(2)),
 					Proof: gap.Proof(random.IntN(4)), Samples: int(random.Int64()>>random.IntN(64)) - 1, Goroutine: random.Uint64(),
 				},
 			})

@@ -51,6 +51,7 @@ func explain(t *gap.Trace, whole bool) *gap.Trace {
 		case 70:
 			client := gap.Evidence{
 				Frame: frameAt("page.go", 44), Client: "net/http", Wrapper: "github.com/gaptrace/gaptrace/contrib/nethttp",
+				Rule: "GT101",
 			}
 			return timed(g, part(gap.CauseNetwork, 9.4, client), part(gap.CauseCPU, 0.5, atPage))
 		case 80:
@@ -92,7 +93,7 @@ What the longest gaps were
  +50.0 ms  bookshop: HTTP GET /books/{id}, after sql query, before sql query
            lock, 8.00 of 10.0 ms, at cart.go:17, held by HTTP GET /cart (trace 00000000000000ab); 2.00 ms CPU at page.go:31
  +70.1 ms  bookshop: HTTP GET /books/{id}, after redis set, before render
-           network (unwrapped client net/http), 9.40 of 9.90 ms, at page.go:44: wrap it with contrib/nethttp; 500 µs CPU at page.go:31
+           network (unwrapped client net/http), 9.40 of 9.90 ms, at page.go:44: wrap it with contrib/nethttp (GT101); 500 µs CPU at page.go:31
  +80.0 ms  bookshop: render, all of it
            CPU, 7.00 of 10.0 ms, at render.go:9; 2.00 ms waiting for Go's scheduler; 1.00 ms not observed
 
@@ -108,12 +109,12 @@ Worst gaps, by self time on the critical path
   10.0 ms  10.0 ms       1  10.0 ms  10.0 ms  10.0 ms  +80.0 ms  bookshop: render, all of it                                        0000000000000001
                                                                  CPU, 7.00 of 10.0 ms, at render.go:9; 2.00 ms waiting for Go's scheduler; 1.00 ms not observed
   9.90 ms  9.90 ms       1  9.90 ms  9.90 ms  9.90 ms  +70.1 ms  bookshop: HTTP GET /books/{id}, after redis set, before render     0000000000000001
-                                                                 network (unwrapped client net/http), 9.40 of 9.90 ms, at page.go:44: wrap it with contrib/nethttp; 500 µs CPU at page.go:31
+                                                                 network (unwrapped client net/http), 9.40 of 9.90 ms, at page.go:44: wrap it with contrib/nethttp (GT101); 500 µs CPU at page.go:31
 
 Operations of 1 trace, 7 spans, by self time on the critical path
    count      p50      p95      p99 self p50 self p95 self p99 critical   share  operation                       worst in trace
        1  80.0 ms  80.0 ms  80.0 ms  29.9 ms  29.9 ms  29.9 ms  29.9 ms  74.9 %  bookshop: HTTP GET /books/{id}  0000000000000001
-                                                                                 network (unwrapped client net/http), 9.40 of 29.9 ms, at page.go:44: wrap it with contrib/nethttp; 8.50 ms CPU at page.go:31; 8.00 ms lock at cart.go:17; 3.50 ms waiting for a CPU
+                                                                                 network (unwrapped client net/http), 9.40 of 29.9 ms, at page.go:44: wrap it with contrib/nethttp (GT101); 8.50 ms CPU at page.go:31; 8.00 ms lock at cart.go:17; 3.50 ms waiting for a CPU
        1  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  25.1 %  bookshop: render                0000000000000001
                                                                                  CPU, 7.00 of 10.0 ms, at render.go:9; 2.00 ms waiting for Go's scheduler; 1.00 ms not observed
        1   100 ms   100 ms   100 ms        0        0        0        0   0.0 %  reader: HTTP GET                0000000000000001
@@ -192,12 +193,12 @@ type explainedJSON struct {
 type jsonParts struct {
 	Verdict string
 	Parts   []struct {
-		Cause, Reason, Client, Wrapper, Proof string
-		Duration                              int64 `json:"duration_ns"`
-		Frame                                 *gap.Frame
-		HeldBy                                map[string]string `json:"held_by"`
-		Goroutine                             uint64
-		Samples                               int
+		Cause, Reason, Client, Wrapper, Rule, Proof string
+		Duration                                    int64 `json:"duration_ns"`
+		Frame                                       *gap.Frame
+		HeldBy                                      map[string]string `json:"held_by"`
+		Goroutine                                   uint64
+		Samples                                     int
 	}
 }
 
@@ -233,7 +234,7 @@ func TestExplainedJSON(t *testing.T) {
 			for j, p := range g.Explanation.Parts {
 				q := got.Parts[j]
 				if q.Cause != p.Cause.String() || q.Duration != int64(p.Duration) || q.Reason != p.Reason || q.Client != p.Client ||
-					q.Wrapper != p.Wrapper || q.Goroutine != p.Goroutine || q.Samples != p.Samples ||
+					q.Wrapper != p.Wrapper || q.Rule != p.Rule || q.Goroutine != p.Goroutine || q.Samples != p.Samples ||
 					q.Frame != nil && *q.Frame != p.Frame || q.HeldBy != nil && q.HeldBy["operation"] != p.HeldBy.Operation {
 					t.Errorf("part %+v, want %+v", q, p)
 				}
@@ -280,7 +281,7 @@ func hostile(t *gap.Trace) *gap.Trace {
 	const name = "a\x1b]0;title\x07\x1b[2J\r\nb\u202ec\xff<script>\"'"
 	long := strings.Repeat(name, 1000)
 	evidence := gap.Evidence{
-		Frame: gap.Frame{Function: long, File: long, Line: -1}, Reason: long, Client: long, Wrapper: long,
+		Frame: gap.Frame{Function: long, File: long, Line: -1}, Reason: long, Client: long, Wrapper: long, Rule: long,
 		HeldBy:    gap.Holder{TraceID: gap.TraceID{Low: 1}, SpanID: 2, Service: long, Operation: long},
 		Goroutine: 1<<64 - 1, Proof: 99, Samples: -5,
 	}
@@ -348,7 +349,7 @@ func TestHTMLDrawsExplainedGaps(t *testing.T) {
 			`network (unwrapped client) <b>9.40 ms</b></li>`,
 		`<span class="n">8.00 ms</span><span>lock: <small>at cart.go:17, in shop.render, sync, ` +
 			`held by HTTP GET /cart (trace 00000000000000ab)</small></span>`,
-		`<small>at page.go:44, in shop.render, client net/http, wrap it with contrib/nethttp</small>`,
+		`<small>at page.go:44, in shop.render, client net/http, wrap it with contrib/nethttp (GT101)</small>`,
 		`<small>at render.go:9, in shop.render, goroutine 17, 1 sample, by the CPU clock</small>`,
 		`<small class="verdict" dir="auto">network (unwrapped client net/http), 9.40 of 29.9 ms, at page.go:44: `,
 		`<h2 id="notes">What could not be known</h2>` + "\n" +

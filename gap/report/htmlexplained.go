@@ -171,8 +171,8 @@ func evidence(p *gap.Part) string {
 	add("in %s", p.Frame.Function[strings.LastIndexByte(p.Frame.Function, '/')+1:])
 	add("%s", reason(p))
 	add("client %s", p.Client)
-	if p.Wrapper != "" {
-		words = append(words, "wrap it with "+wrapper(p.Wrapper))
+	if advice := advice(p); advice != "" {
+		words = append(words, advice)
 	}
 	if by := holder(p); by != "" {
 		words = append(words, by)

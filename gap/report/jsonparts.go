@@ -21,6 +21,7 @@ type jsonPart struct {
 	Reason    string        `json:"reason,omitempty"`
 	Client    string        `json:"client,omitempty"`
 	Wrapper   string        `json:"wrapper,omitempty"`
+	Rule      string        `json:"rule,omitempty"`
 	HeldBy    *jsonHolder   `json:"held_by,omitempty"`
 	Goroutine uint64        `json:"goroutine,omitempty"`
 	Proof     string        `json:"proof,omitempty"`
@@ -60,7 +61,7 @@ func partsOf(parts []gap.Part) jsonParts {
 		p := &parts[i]
 		j := jsonPart{
 			Cause: known(p.Cause).String(), Duration: max(p.Duration, 0), Reason: reason(p),
-			Client: p.Client, Wrapper: p.Wrapper, Goroutine: p.Goroutine, Samples: max(p.Samples, 0),
+			Client: p.Client, Wrapper: p.Wrapper, Rule: p.Rule, Goroutine: p.Goroutine, Samples: max(p.Samples, 0),
 		}
 		if p.Cause == gap.CauseCPU || p.Cause == gap.CauseNoCPU {
 			j.Proof = gap.Unconfirmed.String()

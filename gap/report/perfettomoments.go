@@ -92,6 +92,7 @@ func (p *perfetto) moment(at *lane, m gap.Moment, part *gap.Part) {
 	optional(`,"reason":`, reason(part))
 	optional(`,"client":`, part.Client)
 	optional(`,"wrapper":`, part.Wrapper)
+	optional(`,"rule":`, part.Rule)
 	if by := part.HeldBy; by != (gap.Holder{}) {
 		p.text(`,"held_by":`, by.Operation)
 		p.text(`,"held_by_trace":`, by.TraceID.String())

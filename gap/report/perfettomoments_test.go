@@ -69,6 +69,9 @@ func TestPerfettoShowsExplanations(t *testing.T) {
 		case e.Category == "gap" && e.Args["verdict"] != nil:
 			verdicts++
 		case e.Category == "cause":
+			if e.Args["client"] != nil && e.Args["rule"] != "GT101" {
+				t.Errorf("rule %v of client %v", e.Args["rule"], e.Args["client"])
+			}
 			start := time.Duration(ns(t, e.Time))
 			got = append(got, fmt.Sprintf("thread %d: %s from %v to %v, %v, %v",
 				e.Thread, e.Name, start.Round(time.Microsecond),

@@ -49,9 +49,9 @@ func known(c gap.Cause) gap.Cause {
 // follow if they took more than 5 % of all the time. The rest is "other", or left out if it is at
 // most 2 %.
 //
-// A wait for a lock names the span that held it, and a network wait the package that would wrap the
-// client. "CPU (not confirmed)" is the time that Go calls running. Verdict returns "" if the parts
-// take no time.
+// A wait for a lock names the span that held it. A network wait names the package that would wrap
+// the client, and the rule of gaptrace vet that finds it. "CPU (not confirmed)" is the time that Go
+// calls running. Verdict returns "" if the parts take no time.
 func Verdict(parts []gap.Part) string {
 	sums, total := causeSums(parts)
 	if total == 0 {
@@ -201,8 +201,25 @@ func (s *causeSum) details() (text string) {
 	if by := holder(s.main.longest); by != "" {
 		text = ", " + by
 	}
-	if s.cause == gap.CauseNetwork && s.main.longest.Wrapper != "" {
-		text += ": wrap it with " + wrapper(s.main.longest.Wrapper)
+	if advice := advice(s.main.longest); s.cause == gap.CauseNetwork && advice != "" {
+		text += ": " + advice
+	}
+	return text
+}
+
+// advice says how to wrap a client, and which rule of gaptrace vet finds it: "wrap it with
+// contrib/nethttp (GT101)".
+func advice(p *gap.Part) (text string) {
+	switch {
+	case p.Wrapper != "":
+		text = "wrap it with " + wrapper(p.Wrapper)
+	case p.Rule != "":
+		text = "no wrapper covers it"
+	default:
+		return ""
+	}
+	if p.Rule != "" {
+		text += " (" + printable.Name(p.Rule) + ")"
 	}
 	return text
 }

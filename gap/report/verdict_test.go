@@ -79,10 +79,11 @@ func TestVerdict(t *testing.T) {
 		"channel, all 3.00 ms, at cart.go:17, woken by HTTP GET /cart (trace 00000000000000ab)": {
 			part(gap.CauseChannel, 3, held(other)),
 		},
-		"network (unwrapped client net/http), 25.4 of 30.4 ms, at page.go:44: wrap it with contrib/nethttp; " +
+		"network (unwrapped client net/http), 25.4 of 30.4 ms, at page.go:44: wrap it with contrib/nethttp (GT101); " +
 			"5.00 ms lock at cart.go:17": {
 			part(gap.CauseNetwork, 25.4, gap.Evidence{
 				Frame: frameAt("page.go", 44), Client: "net/http", Wrapper: "github.com/gaptrace/gaptrace/contrib/nethttp",
+				Rule: "GT101",
 			}),
 			part(gap.CauseLock, 5, inCart),
 		},
@@ -90,6 +91,10 @@ func TestVerdict(t *testing.T) {
 		"network (unwrapped client example.com/kv), all 1.00 ms: wrap it with example.com/gapkv": {
 			part(gap.CauseNetwork, 1, gap.Evidence{Client: "example.com/kv", Wrapper: "example.com/gapkv"}),
 		},
+		"network (unwrapped client example.com/mq), all 1.00 ms: no wrapper covers it (GT401)": {
+			part(gap.CauseNetwork, 1, gap.Evidence{Client: "example.com/mq", Rule: "GT401"}),
+		},
+		"network (unwrapped client net), all 1.00 ms": {part(gap.CauseNetwork, 1, gap.Evidence{Client: "net"})},
 		"system call fsync, 4.00 of 6.00 ms, at page.go:31; 2.00 ms C code at cart.go:17": {
 			part(gap.CauseSyscall, 4, gap.Evidence{Frame: atPage.Frame, Reason: "fsync"}), part(gap.CauseCgo, 2, inCart),
 		},
