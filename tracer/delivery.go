@@ -145,9 +145,11 @@ func (d *delivery) wait(pause time.Duration) bool {
 type sender struct {
 	jaeger.Transport
 	*delivery
+	hint *hint
 }
 
 func (s *sender) Append(span *jaeger.Span) (n int, err error) {
+	s.hint.give()
 	if s.failing && s.graceOver() {
 		s.discarded(1, s.lastErr)
 		return 1, s.lastErr

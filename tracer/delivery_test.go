@@ -18,7 +18,7 @@ const queueSize = 10_000
 
 // newTestReporter returns a reporter that sends to a transport of a test.
 func newTestReporter(to jaeger.Transport, o *options, queue int) *reporter {
-	r := &reporter{sender: &sender{to, newDelivery(o, queue)}}
+	r := &reporter{sender: &sender{to, newDelivery(o, queue), nil}}
 	metrics := jaeger.NewNullMetrics()
 	metrics.ReporterDropped = counter{&o.stats.Dropped}
 	r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queue),

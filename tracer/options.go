@@ -126,6 +126,9 @@ func WithStats(s *Stats) Option { return func(o *options) { o.stats = s } }
 // gave no strategy. Each of the two is logged at the first failure, then at most once a minute, and
 // for the rest when the tracer is closed. JAEGER_REPORTER_LOG_SPANS also logs to l. The default is
 // not to log.
+//
+// At the first span, a hint of level Info names the client libraries that the program links without
+// having wrapped a client of theirs, if there are any. docs/tracer.md says which.
 func WithLogger(l *slog.Logger) Option { return func(o *options) { o.logger = l } }
 
 // WithExecutionTrace writes a mark of each finished span into the program's execution trace, while

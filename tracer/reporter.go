@@ -18,6 +18,7 @@ type reporter struct {
 	logger   jaeger.Reporter // nil unless spans are logged
 	remote   jaeger.Reporter // nil if spans only go to the recorder
 	sender   *sender         // of remote; nil without it
+	hint     *hint           // nil without a logger
 
 	mu     sync.RWMutex // held for reading while a span is queued
 	closed bool
@@ -26,7 +27,7 @@ type reporter struct {
 
 func newReporter(s *settings.Settings, o *options) (*reporter, error) {
 	cfg := s.Reporter
-	r := &reporter{recorder: o.recorder}
+	r := &reporter{recorder: o.recorder, hint: newHint(o.logger)}
 	if cfg.LogSpans {
 		r.logger = jaeger.NewLoggingReporter(jaeger.StdLogger)
 		if o.logger != nil {
@@ -55,7 +56,7 @@ func newReporter(s *settings.Settings, o *options) (*reporter, error) {
 	}
 	metrics := jaeger.NewNullMetrics()
 	metrics.ReporterDropped = counter{&o.stats.Dropped}
-	r.sender = &sender{transport, d}
+	r.sender = &sender{transport, d, r.hint}
 	r.remote = jaeger.NewRemoteReporter(
 		r.sender,
 		jaeger.ReporterOptions.QueueSize(cfg.QueueSize),
@@ -75,6 +76,7 @@ func (r *reporter) Report(span *jaeger.Span) {
 		r.logger.Report(span)
 	}
 	if r.remote == nil {
+		r.hint.give()
 		return
 	}
 	// Nothing would send a span that is queued after Close, or count it as lost.

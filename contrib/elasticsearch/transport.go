@@ -59,7 +59,7 @@ func WrapTransport(t elastictransport.Interface, opts ...gaptrace.Option) elasti
 	case closeable:
 		t = ours.next
 	}
-	wrapper := spanutil.New(opts)
+	wrapper := spanutil.NewClient(component, opts)
 	w := &transport{next: t, wrapper: wrapper, endpoints: endpoints{noInstrumentation{}, wrapper}}
 	if c, ok := t.(elastictransport.Closeable); ok {
 		return closeable{w, c}

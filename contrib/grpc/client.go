@@ -25,7 +25,7 @@ func DialOptions(opts ...gaptrace.Option) []grpc.DialOption {
 // the call's context. The call is sent with its span's context in the metadata. The caller's own
 // metadata is not changed, and errors are returned as they are.
 func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor {
-	w := spanutil.New(opts)
+	w := spanutil.NewClient(component, opts)
 	return func(
 		ctx context.Context, method string, req, reply any,
 		cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
@@ -54,7 +54,7 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 // covers NewStream. Its later waits, in RecvMsg, SendMsg, Header and CloseSend, are spans of their
 // own. All are reported when the stream ends: docs/grpc.md says when that is.
 func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientInterceptor {
-	w := spanutil.New(opts)
+	w := spanutil.NewClient(component, opts)
 	return func(
 		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn,
 		method string, streamer grpc.Streamer, opts ...grpc.CallOption,

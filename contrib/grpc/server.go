@@ -6,6 +6,7 @@ import (
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/gaptrace/gaptrace/internal/uncovered"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -27,6 +28,7 @@ func ServerOptions(opts ...gaptrace.Option) []grpc.ServerOption {
 // handler's context carries the span. Calls of the health and reflection services are not recorded,
 // unless they are part of a trace, have a jaeger-debug-id, or [gaptrace.WithRoots] is given.
 func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor {
+	uncovered.Server(component)
 	w := spanutil.New(opts)
 	return func(
 		ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler,
@@ -49,6 +51,7 @@ func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor
 // the handler in RecvMsg, SendMsg and SendHeader are children of the server's span, so that they do
 // not look like its work.
 func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerInterceptor {
+	uncovered.Server(component)
 	w := spanutil.New(opts)
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 		ctx, operation := ss.Context(), info.FullMethod

@@ -31,7 +31,7 @@ func Wrap(rt http.RoundTripper, opts ...gaptrace.Option) http.RoundTripper {
 	if ours, ok := rt.(interface{ unwrapOurs() http.RoundTripper }); ok {
 		rt = ours.unwrapOurs()
 	}
-	t := &transport{spanutil.New(opts), rt}
+	t := &transport{spanutil.NewClient(component, opts), rt}
 	if c, ok := rt.(idleCloser); ok {
 		return &idleTransport{t, c}
 	}

@@ -34,7 +34,7 @@ func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option)
 	if hasHook(client) {
 		return client
 	}
-	h := &hook{wrapper: spanutil.New(opts)}
+	h := &hook{wrapper: spanutil.NewClient(component, opts)}
 	switch c := any(client).(type) {
 	case interface{ Options() *redis.Options }:
 		h.setServer(c.Options())
@@ -54,7 +54,9 @@ func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option)
 //
 // One hook may serve several clients. If it is added twice to a client, or to a cluster and to its
 // nodes, it still records each command and each pipeline once.
-func NewHook(opts ...gaptrace.Option) redis.Hook { return &hook{wrapper: spanutil.New(opts)} }
+func NewHook(opts ...gaptrace.Option) redis.Hook {
+	return &hook{wrapper: spanutil.NewClient(component, opts)}
+}
 
 type hook struct {
 	wrapper           *spanutil.Wrapper
@@ -182,7 +184,13 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 // mayRecord reports whether a call under ctx may have a span. With a nil ctx it may not: go-redis
 // decides what to do with it.
 func (h *hook) mayRecord(ctx context.Context) bool {
-	return ctx != nil && h.wrapper.MayRecord(ctx) && !h.isInternal(ctx)
+	if ctx != nil && h.wrapper.MayRecord(ctx) {
+		return !h.isInternal(ctx)
+	}
+	if h.whole == nil { // a node's hook cannot know cheaply whether the command is go-redis's own
+		h.wrapper.NoParent()
+	}
+	return false
 }
 
 // openWithPhases starts call's span, and returns the context for the rest of the call. With

@@ -110,6 +110,7 @@ type call struct {
 	wait     *poolWait // nil: not through a DB, or not recorded
 	dsn      string    // never recorded, but the driver's error may repeat it
 	final    bool      // database/sql does not retry after driver.ErrBadConn
+	orphan   bool      // to be counted as a call without a parent
 }
 
 func (db *database) start(ctx context.Context, operation, statement string) call {
@@ -118,7 +119,10 @@ func (db *database) start(ctx context.Context, operation, statement string) call
 
 // startRequest calls request only if the call may be recorded.
 func (db *database) startRequest(ctx context.Context, operation string, request func() *Request) call {
-	c := call{db: db}
+	c := call{db: db, orphan: !db.wrapper.MayRecord(ctx)}
+	if c.orphan {
+		return c
+	}
 	c.recorded = db.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
 		c.wait = db.endPoolWait(ctx)
 		c.request = request()
@@ -151,6 +155,9 @@ func runQuery(c call, do func() (driver.Rows, error)) (driver.Rows, error) {
 
 // finish ends a call that has no rows.
 func (c call) finish(err error) {
+	if c.orphan && err != driver.ErrSkip && !c.retried(err) { //nolint:errorlint // database/sql compares it so
+		c.db.wrapper.NoParent()
+	}
 	switch {
 	case err == driver.ErrSkip: //nolint:errorlint // database/sql compares it so
 		c.wait.discard(c.recorded)

@@ -80,6 +80,7 @@ func (db *database) connect(
 ) (driver.Conn, error) {
 	c := db.start(ctx, "sql connect", "")
 	c.dsn = dsn
+	c.orphan = false // the pool also opens connections by itself
 	raw, err := run(c, dial)
 	if err != nil || raw == nil {
 		return raw, err
@@ -96,7 +97,7 @@ type database struct {
 }
 
 func newDatabase(target Target, opts []gaptrace.Option) *database {
-	db := &database{wrapper: spanutil.New(opts), target: target}
+	db := &database{wrapper: spanutil.NewClient(component, opts), target: target}
 	for _, t := range []struct{ key, value string }{
 		{string(ext.DBType), target.Type},
 		{string(ext.DBInstance), target.Instance},

@@ -40,6 +40,29 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
+// BenchmarkNoParent measures a call that is not recorded since it has no parent.
+func BenchmarkNoParent(b *testing.B) {
+	type key int
+	ctx := b.Context()
+	for i := range 5 { // a request's context has values of others
+		ctx = context.WithValue(ctx, key(i), i)
+	}
+	w := spanutil.NewClient("bench", nil)
+	b.Run("serial", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			begin(w, ctx, op)
+		}
+	})
+	b.Run("parallel", func(b *testing.B) {
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				begin(w, ctx, op)
+			}
+		})
+	})
+}
+
 // BenchmarkRead measures a read that found its data in a buffer, the most common one.
 func BenchmarkRead(b *testing.B) {
 	w, _ := roots()

@@ -8,6 +8,7 @@ import (
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/gap/cpuclock"
 	"github.com/gaptrace/gaptrace/internal/options"
+	"github.com/gaptrace/gaptrace/internal/uncovered"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 )
@@ -16,12 +17,22 @@ import (
 type Wrapper struct {
 	Options options.Config
 
-	hooked    bool                // a user's hook describes calls
-	component atomic.Pointer[any] // the component tag of the last call
-	tagCount  atomic.Int32        // of the last span's start, if more than a small map holds
+	hooked    bool                 // a user's hook describes calls
+	clients   *uncovered.Component // counts calls without a parent; nil: does not
+	component atomic.Pointer[any]  // the component tag of the last call
+	tagCount  atomic.Int32         // of the last span's start, if more than a small map holds
 }
 
-// New returns a Wrapper with opts. A wrapper calls it once, when its client is wrapped.
+// NewClient returns a Wrapper with opts for a client of a component. A wrapper calls it once, when
+// the client is wrapped. The calls that it does not record for want of a parent are counted.
+func NewClient(component string, opts []gaptrace.Option) *Wrapper {
+	w := New(opts)
+	w.clients = uncovered.Client(component)
+	return w
+}
+
+// New returns a Wrapper with opts for a server, or for a client that may wait without a request,
+// such as one that receives messages. Its calls without a parent are not counted.
 func New(opts []gaptrace.Option) *Wrapper {
 	w := &Wrapper{Options: options.NewConfig(opts...)}
 	w.hooked = w.Options.Tags != nil || w.Options.Operation != nil || w.Options.Statement != nil
@@ -48,6 +59,10 @@ var (
 // MayRecord reports whether a call under ctx could be recorded: ctx carries a span, or WithRoots is
 // set. It allocates nothing. Call it before preparing anything for Start, which decides.
 func (w *Wrapper) MayRecord(ctx context.Context) bool { return w.Options.Roots || spanOf(ctx) != nil }
+
+// NoParent counts a call that is not recorded since its context carries no span. Start does so,
+// too.
+func (w *Wrapper) NoParent() { w.clients.NoParent() }
 
 // spanOf returns the span in ctx, or nil. A nil ctx has no span. The library may refuse it.
 func spanOf(ctx context.Context) opentracing.Span {
@@ -82,6 +97,7 @@ const (
 func (w *Wrapper) Start(ctx context.Context, kind Kind, describe func() gaptrace.Call) *Call {
 	span := spanOf(ctx)
 	if span == nil && !w.Options.Roots {
+		w.NoParent()
 		return nil
 	}
 	parent := contextOf(span)
@@ -103,6 +119,9 @@ func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end tim
 	wait := interval{0, end.Sub(start)}
 	if wait.end <= Buffered {
 		return nil
+	}
+	if !w.MayRecord(ctx) {
+		return nil // and not counted: the call that follows is
 	}
 	c := w.Start(ctx, Local, func() gaptrace.Call { return what })
 	if c == nil {

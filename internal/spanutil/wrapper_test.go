@@ -9,8 +9,10 @@ import (
 	"github.com/gaptrace/gaptrace/internal/options"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/gaptrace/gaptrace/internal/uncovered"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/mocktracer"
+	"github.com/uber/jaeger-client-go"
 )
 
 func TestStart(t *testing.T) {
@@ -147,4 +149,61 @@ func TestServe(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A call is counted if it would have been recorded under a parent.
+func TestCallsWithoutParentAreCounted(t *testing.T) {
+	const component = "a component of this test"
+	count := func() int64 {
+		for _, c := range uncovered.NoParent() {
+			if c.Component == component {
+				return c.Count
+			}
+		}
+		return 0
+	}
+	tracer := spantest.NewTracer()
+	client := func(opts ...gaptrace.Option) *spanutil.Wrapper {
+		return spanutil.NewClient(component, append([]gaptrace.Option{gaptrace.WithTracer(tracer)}, opts...))
+	}
+	sampled := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
+	drops, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(false), jaeger.NewNullReporter())
+	defer closer.Close()
+	dropped := opentracing.ContextWithSpan(t.Context(), drops.StartSpan("parent"))
+	now := time.Now()
+	for name, test := range map[string]struct {
+		call func()
+		want int64
+	}{
+		"without a parent":           {func() { begin(client(), t.Context(), op) }, 1},
+		"injected, without a parent": {func() { inject(client(), t.Context(), op) }, 1},
+		//nolint:staticcheck // some libraries allow it
+		"without a context":      {func() { begin(client(), nil, op) }, 1},
+		"under a parent":         {func() { begin(client(), sampled, op).Finish(nil) }, 0},
+		"under a dropped parent": {func() { begin(client(), dropped, op); inject(client(), dropped, op) }, 0},
+		"that is a root":         {func() { begin(client(gaptrace.WithRoots()), t.Context(), op).Finish(nil) }, 0},
+		"that the filter rejects": {func() {
+			begin(client(gaptrace.WithFilter(func(gaptrace.Call) bool { return false })), sampled, op)
+		}, 0},
+		"that may be recorded":   {func() { client().MayRecord(t.Context()) }, 0},
+		"that is part of a call": {func() { client().Waited(t.Context(), op, now, now.Add(time.Second)) }, 0},
+		"of a server":            {func() { client().Serve(t.Context(), op, opentracing.HTTPHeaders, nil).Finish(nil) }, 0},
+		"of a wrapper that does not count": {func() {
+			begin(spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer)}), t.Context(), op)
+		}, 0},
+	} {
+		before := count()
+		test.call()
+		if got := count() - before; got != test.want {
+			t.Errorf("a call %s: %d are counted, want %d", name, got, test.want)
+		}
+	}
+}
+
+func TestUnrecordedCallAllocatesNothing(t *testing.T) {
+	w := spanutil.NewClient("lib", nil)
+	ctx := t.Context()
+	if n := testing.AllocsPerRun(5000, func() { begin(w, ctx, op) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
 }

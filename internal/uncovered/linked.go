@@ -1,0 +1,67 @@
+package uncovered
+
+import (
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gaptrace/gaptrace/internal/clients"
+)
+
+// Linked is a client library that the program links.
+type Linked struct {
+	*clients.Library
+	Module, Version string
+}
+
+// linked returns the client libraries that are linked, one for each module. A binary that was built
+// without modules has none.
+var linked = sync.OnceValue(func() []Linked {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return nil
+	}
+	return linkedIn(info)
+})
+
+func linkedIn(info *debug.BuildInfo) (all []Linked) {
+	for _, module := range info.Deps {
+		if libraries := clients.ByModule(module.Path); len(libraries) > 0 {
+			all = append(all, Linked{libraries[0], module.Path, module.Version})
+		}
+	}
+	return all
+}
+
+// Unwrapped returns the linked client libraries of which no client was wrapped so far, ordered by
+// module. It leaves out modules that also have servers, since to link them means nothing, and those
+// that a wrapped client of another component may serve.
+func Unwrapped() []Linked { return unwrapped(linked()) }
+
+func unwrapped(all []Linked) (left []Linked) {
+	made := map[string]*Component{}
+	for _, c := range known() {
+		made[c.name] = c
+	}
+	for _, l := range all {
+		covered := slices.ContainsFunc(clients.ByModule(l.Module), func(l *clients.Library) bool {
+			own, via := made[l.Component], made[l.Via]
+			return l.Serves || own != nil && (own.clients.Load() || own.servers.Load()) || via != nil && via.clients.Load()
+		})
+		if !covered {
+			left = append(left, l)
+		}
+	}
+	return left
+}
+
+// Advice says what to do about the library: "wrap its clients with
+// github.com/gaptrace/gaptrace/contrib/redis".
+func (l Linked) Advice() string {
+	if l.Wrapper != "" {
+		return "wrap its clients with " + l.Wrapper
+	}
+	advice := strings.TrimSuffix(l.Library.Advice, ".")
+	return strings.ToLower(advice[:1]) + advice[1:]
+}
