@@ -22,7 +22,7 @@ type answer struct {
 	html    report.HTMLOptions
 	site    page.Site
 	problem *problem // nil if there are traces
-	notes   []string // what the explanations do not know
+	notes   []string // what the explanations do not know, or what no span covers
 	all     int      // number of traces, included or not
 	chosen  []entry  // the included traces, the newest first
 	matrix  []line   // of all traces, included or not

@@ -9,9 +9,10 @@
 // # Access
 //
 // Importing the package does nothing; the program has to mount the handler. The pages show names of
-// services and operations, times and ids, but no tags and no logs. The page explain also shows
-// stacks: functions, files and lines of the program. Give access only to the program's developers.
-// Analysis also takes CPU time. Mount the handler on a listener of its own,
+// services and operations, times and ids, but no tags and no logs. The page ./ also names client
+// libraries, and lines of the program that call them without a parent span. The page explain also
+// shows stacks: functions, files and lines of the program. Give access only to the program's
+// developers. Analysis also takes CPU time. Mount the handler on a listener of its own,
 //
 //	go http.ListenAndServe("localhost:6060", mux)
 //
@@ -28,7 +29,8 @@
 //     worst gaps and the operations. ./?service=…&operation=…&bucket=… shows only the traces whose
 //     root matches; each parameter is optional. The buckets 0, 1ms, 10ms, 100ms and 1s are ranges
 //     of durations, named after their least. The bucket error has the traces in which a span
-//     failed.
+//     failed. Without parameters, the page also lists what no span covers: client libraries that
+//     are linked but not wrapped, and calls without a parent span.
 //   - trace?id=… shows one trace as a waterfall, or 404 if it is not kept.
 //   - profile returns the gaps of the recorded traces for go tool pprof. It takes the parameters of
 //     ./, too.

@@ -26,8 +26,11 @@ func (h *handler) traces(w http.ResponseWriter, req *http.Request, query url.Val
 	}
 	h.serve(w, req, format, func() *answer {
 		a := h.analyse(req.Context(), f, format, false)
-		if format == "html" {
+		switch {
+		case format == "html":
 			h.tracesPage(a, f)
+		case f.all():
+			a.notes = uncoveredCalls()
 		}
 		return a
 	})
@@ -109,13 +112,16 @@ func (h *handler) tracesPage(a *answer, f filter) {
 		Traces     []entry
 		MoreTraces int
 		All        int
+		Uncovered  []string
 	}{
 		Buckets: allBuckets(), All: a.all, Listed: !f.all(),
 		Lines: a.matrix[:min(len(a.matrix), maxLines)], More: max(len(a.matrix)-maxLines, 0),
 		Traces: a.chosen[:min(len(a.chosen), maxListed)], MoreTraces: max(len(a.chosen)-maxListed, 0),
 	}
 	a.html.Title = "Gaps of recent traces"
-	if !f.all() {
+	if f.all() {
+		data.Uncovered = uncoveredCalls()
+	} else {
 		a.html.Title = "Traces: " + f.String()
 		a.site.Links = []page.Link{toAllTraces}
 	}

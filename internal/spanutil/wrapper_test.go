@@ -9,7 +9,6 @@ import (
 	"github.com/gaptrace/gaptrace/internal/options"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
-	"github.com/gaptrace/gaptrace/internal/uncovered"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/mocktracer"
 	"github.com/uber/jaeger-client-go"
@@ -154,14 +153,6 @@ func TestServe(t *testing.T) {
 // A call is counted if it would have been recorded under a parent.
 func TestCallsWithoutParentAreCounted(t *testing.T) {
 	const component = "a component of this test"
-	count := func() int64 {
-		for _, c := range uncovered.NoParent() {
-			if c.Component == component {
-				return c.Count
-			}
-		}
-		return 0
-	}
 	tracer := spantest.NewTracer()
 	client := func(opts ...gaptrace.Option) *spanutil.Wrapper {
 		return spanutil.NewClient(component, append([]gaptrace.Option{gaptrace.WithTracer(tracer)}, opts...))
@@ -192,9 +183,7 @@ func TestCallsWithoutParentAreCounted(t *testing.T) {
 			begin(spanutil.New([]gaptrace.Option{gaptrace.WithTracer(tracer)}), t.Context(), op)
 		}, 0},
 	} {
-		before := count()
-		test.call()
-		if got := count() - before; got != test.want {
+		if got := spantest.NoParent(component, test.call); got != test.want {
 			t.Errorf("a call %s: %d are counted, want %d", name, got, test.want)
 		}
 	}
