@@ -43,7 +43,7 @@ func TestPlaces(t *testing.T) {
 		"a library on top of database/sql": {
 			"net.(*conn).Read github.com/go-sql-driver/mysql.(*mysqlConn).readPacket database/sql.(*DB).Query " +
 				"github.com/jmoiron/sqlx.(*DB).Queryx " + program,
-			place{call: "net.(*conn).Read", client: "github.com/jmoiron/sqlx", wrapper: mysqlWrapper, rule: "GT401"},
+			place{call: "net.(*conn).Read", client: "github.com/jmoiron/sqlx", wrapper: mysqlWrapper, rule: "GT102"},
 		},
 		"a driver with an interface of its own": {
 			"net.(*conn).Read github.com/jackc/pgx/v5/pgconn.(*PgConn).peekMessage github.com/jackc/pgx/v5.(*Conn).Query " + program,

@@ -17,12 +17,12 @@ type Library struct {
 	Component string // component tag of its wrapper: "go-redis"; "" if it has none
 	Wrapper   string // import path of the package that wraps it; "" if none does
 	Via       string // Component of the wrapper that covers it if Advice is followed; "" if none does
-	Rule      string // of gaptrace vet: "GT103"; NoWrapper if it has no wrapper
+	Rule      string // of gaptrace vet: "GT103"; NoWrapper if it has no wrapper and no other rule finds it
 	Advice    string // what to do if it has no wrapper: one sentence; "" if it has one
 
-	// Serves reports whether its module has servers too, so that to link it does not mean to use a
-	// client.
-	Serves bool
+	// Incidental is set if to link its module does not mean to use its client: the module also has
+	// servers, or others need it for other reasons.
+	Incidental bool
 
 	// Functions are prefixes of the functions that mark a stack as inside the library, as stacks
 	// name them. Functions of other modules may be among them. nil means all functions of Path and

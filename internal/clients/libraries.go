@@ -24,7 +24,19 @@ const ownSpan = "Start a span of your own around each call."
 // Libraries are the client libraries that are known, sorted by path.
 var Libraries = []Library{
 	{
+		Path: "cloud.google.com/go/compute/metadata", Name: "Google's metadata client", Via: viaHTTP, Rule: NoWrapper,
+		Advice: "Use the methods of metadata.NewClient(nethttp.WrapClient(nil)).", Incidental: true,
+	},
+	{
+		Path: "cloud.google.com/go/firestore", Name: "Firestore", Via: viaGRPC, Rule: NoWrapper,
+		Advice: "Pass each of gapgrpc.DialOptions() to firestore.NewClient by option.WithGRPCDialOption.",
+	},
+	{
 		Path: "cloud.google.com/go/pubsub", Name: "Google Cloud Pub/Sub", Via: viaGRPC, Rule: NoWrapper,
+		Advice: "Pass each of gapgrpc.DialOptions() to pubsub.NewClient by option.WithGRPCDialOption.",
+	},
+	{
+		Path: "cloud.google.com/go/pubsub/v2", Name: "Google Cloud Pub/Sub v2", Via: viaGRPC, Rule: NoWrapper,
 		Advice: "Pass each of gapgrpc.DialOptions() to pubsub.NewClient by option.WithGRPCDialOption.",
 	},
 	{
@@ -37,8 +49,13 @@ var Libraries = []Library{
 		Functions: []string{"database/sql."},
 	},
 	{
-		Path: "entgo.io/ent", Name: "ent", Via: viaSQL, Rule: NoWrapper,
+		Path: "entgo.io/ent", Name: "ent", Via: viaSQL, Rule: "GT102",
 		Advice: "Open it by entsql.OpenDB, with a *sql.DB of gapsql.Open or gapmysql.Open.",
+	},
+	{
+		Path: "firebase.google.com/go/v4", Name: "Firebase", Via: viaHTTP, Rule: NoWrapper,
+		Advice: "Pass option.WithHTTPClient to firebase.NewApp, " +
+			"with an authenticated client whose Transport nethttp.Wrap wraps.",
 	},
 	{
 		Path: "github.com/ClickHouse/clickhouse-go", Name: "clickhouse-go v1", Component: viaSQL, Wrapper: contribSQL,
@@ -58,6 +75,10 @@ var Libraries = []Library{
 	{Path: "github.com/apache/pulsar-client-go", Name: "Pulsar", Rule: NoWrapper, Advice: ownSpan},
 	{Path: "github.com/apache/rocketmq-client-go/v2", Name: "RocketMQ", Rule: NoWrapper, Advice: ownSpan},
 	{
+		Path: "github.com/auth0/go-jwt-middleware/v2", Name: "go-jwt-middleware", Via: viaHTTP, Rule: NoWrapper,
+		Advice: "Pass jwks.WithCustomClient(nethttp.WrapClient(nil)) to the provider of its keys.", Incidental: true,
+	},
+	{
 		Path: "github.com/aws/aws-sdk-go", Name: "AWS SDK v1", Via: viaHTTP, Rule: NoWrapper,
 		Advice: "Set HTTPClient of aws.Config to nethttp.WrapClient(nil).",
 	},
@@ -74,6 +95,10 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/confluentinc/confluent-kafka-go/v2", Name: "confluent-kafka-go", Rule: NoWrapper, Advice: ownSpan,
+	},
+	{
+		Path: "github.com/coreos/go-oidc/v3", Name: "go-oidc", Via: viaHTTP, Rule: NoWrapper,
+		Advice: "Pass it the context of oidc.ClientContext(ctx, nethttp.WrapClient(nil)).",
 	},
 	{
 		Path: "github.com/denisenkom/go-mssqldb", Name: "go-mssqldb of denisenkom", Component: viaSQL, Wrapper: contribSQL,
@@ -95,13 +120,13 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/go-kratos/kratos/v2/transport/grpc", Module: "github.com/go-kratos/kratos/v2",
-		Name: "Kratos' gRPC client", Via: viaGRPC, Rule: NoWrapper, Serves: true,
+		Name: "Kratos' gRPC client", Via: viaGRPC, Rule: NoWrapper, Incidental: true,
 		Advice:    "Pass grpc.WithOptions(gapgrpc.DialOptions()...) to Kratos' grpc.Dial or grpc.DialInsecure.",
 		Functions: []string{"github.com/go-kratos/kratos/v2/transport/grpc.Dial"},
 	},
 	{
 		Path: "github.com/go-kratos/kratos/v2/transport/http", Module: "github.com/go-kratos/kratos/v2",
-		Name: "Kratos' HTTP client", Via: viaHTTP, Rule: NoWrapper, Serves: true,
+		Name: "Kratos' HTTP client", Via: viaHTTP, Rule: NoWrapper, Incidental: true,
 		Advice:    "Pass http.WithTransport(nethttp.Wrap(nil)) to Kratos' http.NewClient.",
 		Functions: []string{"github.com/go-kratos/kratos/v2/transport/http.(*Client)"},
 	},
@@ -126,6 +151,7 @@ var Libraries = []Library{
 		Path: "github.com/go-sql-driver/mysql", Name: "go-sql-driver/mysql", Component: viaSQL, Wrapper: contribMySQL,
 		Rule: "GT102",
 	},
+	{Path: "github.com/go-stomp/stomp/v3", Name: "stomp", Rule: NoWrapper, Advice: ownSpan},
 	{Path: "github.com/gocql/gocql", Name: "gocql", Rule: NoWrapper, Advice: ownSpan},
 	{Path: "github.com/godror/godror", Name: "godror", Component: viaSQL, Wrapper: contribSQL, Rule: "GT102"},
 	{Path: "github.com/gomodule/redigo", Name: "Redigo", Rule: NoWrapper, Advice: ownSpan},
@@ -142,12 +168,16 @@ var Libraries = []Library{
 		Advice: "Set HttpClient of api.Config to nethttp.WrapClient of what it is, after TLS is configured.",
 	},
 	{
-		Path: "github.com/hibiken/asynq", Name: "Asynq", Rule: NoWrapper, Serves: true,
+		Path: "github.com/hibiken/asynq", Name: "Asynq", Rule: NoWrapper, Incidental: true,
 		Advice: "Start a span of your own around each Enqueue.",
 	},
 	{
 		Path: "github.com/influxdata/influxdb-client-go/v2", Name: "InfluxDB's client", Via: viaHTTP, Rule: NoWrapper,
 		Advice: "Pass SetHTTPClient of its options nethttp.WrapClient(nil).",
+	},
+	{
+		Path: "github.com/jackc/pgx", Name: "pgx v3", Via: viaSQL, Rule: NoWrapper,
+		Advice: `Use it through database/sql, by gapsql.Open("pgx", dsn), or start a span around each call.`,
 	},
 	{
 		Path: "github.com/jackc/pgx/v4", Name: "pgx v4", Via: viaSQL, Rule: NoWrapper,
@@ -166,12 +196,12 @@ var Libraries = []Library{
 		Component: viaSQL, Wrapper: contribSQL, Rule: "GT102",
 	},
 	{
-		Path: "github.com/jinzhu/gorm", Name: "GORM v1", Via: viaSQL, Rule: NoWrapper,
+		Path: "github.com/jinzhu/gorm", Name: "GORM v1", Via: viaSQL, Rule: "GT102",
 		Advice: "Pass gorm.Open a *sql.DB of gapsql.Open or gapmysql.Open instead of a data source name.",
 	},
 	{
-		Path: "github.com/jmoiron/sqlx", Name: "sqlx", Via: viaSQL, Rule: NoWrapper,
-		Advice: "Pass sqlx.NewDb a *sql.DB of gapsql.Open or gapmysql.Open.",
+		Path: "github.com/jmoiron/sqlx", Name: "sqlx", Via: viaSQL, Rule: "GT102",
+		Advice: "Pass sqlx.Connect and sqlx.BindDriver the name that gapsql.Register returns for the driver.",
 	},
 	{Path: "github.com/lib/pq", Name: "lib/pq", Component: viaSQL, Wrapper: contribSQL, Rule: "GT102"},
 	{
@@ -214,9 +244,13 @@ var Libraries = []Library{
 		Rule: "GT102",
 	},
 	{Path: "github.com/streadway/amqp", Name: "streadway/amqp", Rule: NoWrapper, Advice: ownSpan},
+	{
+		Path: "github.com/twilio/twilio-go", Name: "Twilio's client", Via: viaHTTP, Rule: NoWrapper,
+		Advice: "Set HTTPClient of its client.Client to nethttp.WrapClient(nil).",
+	},
 	{Path: "github.com/twmb/franz-go", Name: "franz-go", Rule: NoWrapper, Advice: ownSpan},
 	{
-		Path: "github.com/valyala/fasthttp", Name: "fasthttp", Rule: NoWrapper, Serves: true,
+		Path: "github.com/valyala/fasthttp", Name: "fasthttp", Rule: NoWrapper, Incidental: true,
 		Advice: "Use net/http with nethttp.WrapClient, or start a span around each call.",
 		Functions: []string{
 			"github.com/valyala/fasthttp.(*Client)", "github.com/valyala/fasthttp.(*HostClient)",
@@ -230,13 +264,21 @@ var Libraries = []Library{
 	},
 	{
 		Path: "go.etcd.io/etcd/clientv3", Module: "go.etcd.io/etcd", Name: "etcd's client of v3.4", Via: viaGRPC,
-		Rule: NoWrapper, Advice: "Append gapgrpc.DialOptions() to DialOptions of clientv3.Config.", Serves: true,
+		Rule: NoWrapper, Advice: "Append gapgrpc.DialOptions() to DialOptions of clientv3.Config.", Incidental: true,
 	},
 	{Path: "go.mongodb.org/mongo-driver", Name: "MongoDB's driver v1", Rule: NoWrapper, Advice: ownSpan},
 	{Path: "go.mongodb.org/mongo-driver/v2", Name: "MongoDB's driver", Rule: NoWrapper, Advice: ownSpan},
 	{
+		Path: "go.temporal.io/sdk", Name: "Temporal's client", Via: viaGRPC, Rule: NoWrapper,
+		Advice: "Append gapgrpc.DialOptions() to DialOptions of client.ConnectionOptions.",
+	},
+	{
 		Path: "golang.org/x/net/http2", Module: "golang.org/x/net", Name: "golang.org/x/net/http2", Component: viaHTTP,
-		Wrapper: contribHTTP, Rule: "GT101", Serves: true, Functions: []string{"golang.org/x/net/http2."},
+		Wrapper: contribHTTP, Rule: "GT101", Incidental: true, Functions: []string{"golang.org/x/net/http2."},
+	},
+	{
+		Path: "golang.org/x/oauth2", Name: "oauth2", Via: viaHTTP, Rule: NoWrapper, Incidental: true,
+		Advice: "Pass it a context with nethttp.WrapClient(nil) as the value of oauth2.HTTPClient.",
 	},
 	{
 		Path: "google.golang.org/api", Name: "Google's API client", Via: viaHTTP, Rule: NoWrapper,
@@ -250,14 +292,14 @@ var Libraries = []Library{
 		Advice: "Pass elastic.SetHttpClient(nethttp.WrapClient(nil)) to elastic.NewClient.",
 	},
 	{
-		Path: "gorm.io/gorm", Name: "GORM", Via: viaSQL, Rule: NoWrapper,
+		Path: "gorm.io/gorm", Name: "GORM", Via: viaSQL, Rule: "GT102",
 		Advice:    "Set Conn of its driver's Config to a *sql.DB of gapsql.Open or gapmysql.Open.",
 		Functions: []string{"gorm.io/gorm.", "gorm.io/gorm/", "gorm.io/driver/"},
 	},
 	{
 		// Only the functions of clients, and those with which a handler reads and writes: others are in
 		// the stack of every handler.
-		Path: "net/http", Name: "net/http", Component: viaHTTP, Wrapper: contribHTTP, Rule: "GT101", Serves: true,
+		Path: "net/http", Name: "net/http", Component: viaHTTP, Wrapper: contribHTTP, Rule: "GT101", Incidental: true,
 		Functions: []string{
 			"net/http.(*Client)", "net/http.(*Transport)", "net/http.(*persistConn)", "net/http.(*bodyEOFSignal)",
 			"net/http.(*http2Transport)", "net/http.(*http2ClientConn)", "net/http.(*http2clientStream)",
@@ -269,7 +311,7 @@ var Libraries = []Library{
 		Advice: "Create it by resty.NewWithClient(nethttp.WrapClient(nil)).",
 	},
 	{
-		Path: "xorm.io/xorm", Name: "xorm", Via: viaSQL, Rule: NoWrapper,
+		Path: "xorm.io/xorm", Name: "xorm", Via: viaSQL, Rule: "GT102",
 		Advice: "Create it by xorm.NewEngineWithDB, with a database whose *sql.DB is of gapsql.Open.",
 	},
 }

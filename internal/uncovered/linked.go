@@ -35,8 +35,8 @@ func linkedIn(info *debug.BuildInfo) (all []Linked) {
 }
 
 // Unwrapped returns the linked client libraries of which no client was wrapped so far, ordered by
-// module. It leaves out modules that also have servers, since to link them means nothing, and those
-// that a wrapped client of another component may serve.
+// module. It leaves out modules that may be linked for other reasons, and those that may send their
+// calls through a wrapped client of another component.
 func Unwrapped() []Linked { return unwrapped(linked()) }
 
 func unwrapped(all []Linked) (left []Linked) {
@@ -47,7 +47,7 @@ func unwrapped(all []Linked) (left []Linked) {
 	for _, l := range all {
 		covered := slices.ContainsFunc(clients.ByModule(l.Module), func(l *clients.Library) bool {
 			own, via := made[l.Component], made[l.Via]
-			return l.Serves || own != nil && (own.clients.Load() || own.servers.Load()) || via != nil && via.clients.Load()
+			return l.Incidental || own != nil && (own.clients.Load() || own.servers.Load()) || via != nil && via.clients.Load()
 		})
 		if !covered {
 			left = append(left, l)
