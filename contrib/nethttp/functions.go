@@ -106,4 +106,4 @@ type clientCopy struct {
 var copies = sync.Pool{New: func() any { return &clientCopy{transport: transport{wrapper: defaults()}} }}
 
 // defaults returns the Wrapper of all clients that are not wrapped.
-var defaults = sync.OnceValue(func() *spanutil.Wrapper { return spanutil.New(nil) })
+var defaults = sync.OnceValue(func() *spanutil.Wrapper { return spanutil.NewClient(component, nil) })
