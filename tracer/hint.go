@@ -3,7 +3,7 @@ package tracer
 import (
 	"context"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 
 	"github.com/gaptrace/gaptrace/internal/uncovered"
 )
@@ -13,7 +13,7 @@ import (
 type hint struct {
 	logger    *slog.Logger
 	unwrapped func() []uncovered.Linked
-	once      sync.Once
+	given     atomic.Bool
 }
 
 // newHint returns nil if l is nil.
@@ -27,13 +27,12 @@ func newHint(l *slog.Logger) *hint {
 // unwrapped is a variable for tests.
 var unwrapped = uncovered.Unwrapped
 
-// give recovers from a panic of the logger's handler, which would end the program.
+// give gives the hint, unless it was given. No other goroutine waits for the logger. The logger's
+// handler may itself finish a span, and if it panics, that must not end the program.
 func (h *hint) give() {
-	if h != nil {
-		h.once.Do(func() {
-			defer func() { _ = recover() }()
-			h.log()
-		})
+	if h != nil && !h.given.Load() && h.given.CompareAndSwap(false, true) {
+		defer func() { _ = recover() }()
+		h.log()
 	}
 }
 

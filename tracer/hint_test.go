@@ -2,6 +2,7 @@ package tracer
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"os"
@@ -48,6 +49,28 @@ func TestHint(t *testing.T) {
 		h.unwrapped = func() []uncovered.Linked { return linked }
 		h.give()
 	})
+}
+
+type tracing struct {
+	slog.Handler
+	hint *hint
+}
+
+func (l *tracing) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *tracing) Handle(context.Context, slog.Record) error {
+	l.hint.give()
+	return nil
+}
+
+// A logger's handler may record spans.
+func TestHintInsideTheHint(t *testing.T) {
+	l := new(tracing)
+	l.hint = newHint(slog.New(l))
+	l.hint.unwrapped = func() []uncovered.Linked {
+		return []uncovered.Linked{{Library: clients.ByPath("github.com/IBM/sarama")}}
+	}
+	l.hint.give()
 }
 
 // With a Recorder alone, the hint comes with the first span. With a collector, it comes from the
