@@ -106,6 +106,15 @@ func newElasticsearchSuite(t *testing.T) *suite {
 	for _, file := range []string{"elastictransport_integration_test.go", "connection_integration_test.go"} {
 		s.edit("elastictransport/"+file, 1, "//go:build integration\n// +build integration\n", "")
 	}
+	// A millisecond is not always enough for its servers to listen.
+	s.edit("elastictransport/connection_integration_test.go", 1, "time.Sleep(time.Millisecond)",
+		`for try := 0; try < 10_000; try++ {
+			if res, err := http.Get("http://" + s.Addr); err == nil {
+				res.Body.Close()
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}`)
 	return s
 }
 
