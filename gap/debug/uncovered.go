@@ -25,20 +25,20 @@ func uncoveredCalls() (all []string) {
 			l.Name, printable.Name(strings.TrimSpace(l.Module+" "+l.Version)), l.Advice()))
 	}
 	for _, c := range noParent() {
-		text := fmt.Sprintf("%d %s of %s had no parent span",
-			c.Count, printable.Plural(int(c.Count), "call"), printable.Name(c.Component))
-		for i, s := range c.Sites[:min(len(c.Sites), maxSites)] {
-			switch {
-			case i > 0:
-				text += ", "
-			case c.Count > 1:
-				text += ", some at "
-			default:
-				text += ", at "
-			}
+		var sites []string
+		for _, s := range c.Sites[:min(len(c.Sites), maxSites)] {
 			at := gap.Frame{Function: s.Function, File: s.File, Line: s.Line}.String()
 			function := s.Function[strings.LastIndexByte(s.Function, '/')+1:]
-			text += printable.Name(at) + " (" + printable.Name(function) + ")"
+			sites = append(sites, printable.Name(at)+" ("+printable.Name(function)+")")
+		}
+		text := fmt.Sprintf("%d %s of %s had no parent span",
+			c.Count, printable.Plural(int(c.Count), "call"), printable.Name(c.Component))
+		switch {
+		case len(sites) == 0:
+		case c.Count > 1:
+			text += ", some at " + strings.Join(sites, ", ")
+		default:
+			text += ", at " + strings.Join(sites, ", ")
 		}
 		all = append(all, text)
 	}
