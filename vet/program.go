@@ -1,22 +1,494 @@
 package vet
 
 import (
+	"fmt"
+	"go/ast"
 	"go/token"
+	"go/types"
+	"strings"
+
+	"golang.org/x/tools/go/types/typeutil"
 )
 
 // program is what is checked together.
 type program struct {
-	units    []*unit
+	units   []*unit
+	checked map[*types.Package]bool
+	bodies  map[*types.Func]bool // functions whose bodies are checked
+
+	graph          *graph
+	writes         []write
+	indirectCalls  []*indirect
+	interfaceCalls []interfaceCall
+	injected       []injected
+	values         []injected // see functionValues
+
+	sites   []*site
+	covered map[node]kind // the wrappers that got a node as an argument
+	sources map[node]kind // results of wrappers, and wrappers as values
+	methods []methodCall  // of values of other modules
+	mux     []node        // handlers of http.DefaultServeMux
+	globals []global
+	kinds   []kind         // by node: what flowed into it, or influences it
+	traced  map[*unit]bool // opens a tracer
+
+	backgrounds []node // results of context.Background and context.TODO
+	rootless    set    // see reachedByBackground
+	isParameter set
+
 	findings []finding
 	skipped  []skipped
 }
 
+// skipped is a call without a context, where none is in scope.
 type skipped struct {
 	rule string
 	unit *unit
 	pos  token.Pos
 }
 
-func newProgram(units []*unit, _ any) *program { return &program{units: units} }
+// site is an expression that makes a client or begins to serve.
+type site struct {
+	constructor
+	name string // as in the source
+	unit *unit
+	file *ast.File
+	expr ast.Expr
+	path []ast.Node // the nodes around expr, the file first
+	node node       // its value
+	args []node
+}
 
-func (p *program) check() {}
+// global is an assignment to a variable of net/http.
+type global struct {
+	name  string
+	value node
+}
+
+// methodCall is a call of a method of another module, which may give its receiver a wrapper.
+type methodCall struct {
+	receiver node
+	args     []node
+}
+
+func newProgram(units []*unit) *program {
+	p := &program{
+		units: units, checked: map[*types.Package]bool{}, bodies: map[*types.Func]bool{}, graph: newGraph(),
+		covered: map[node]kind{}, sources: map[node]kind{}, traced: map[*unit]bool{}, isParameter: set{},
+	}
+	for _, u := range units {
+		p.checked[u.pkg] = true
+		for _, f := range u.files {
+			for _, d := range f.Decls {
+				if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil {
+					if fn, ok := u.info.Defs[d.Name].(*types.Func); ok {
+						p.bodies[fn] = true
+					}
+				}
+			}
+		}
+	}
+	for _, u := range units {
+		b := &builder{program: p, unit: u}
+		b.build()
+		b.collect()
+	}
+	p.link()
+	p.kinds = p.graph.spread(p.sources)
+	return p
+}
+
+// check finds everything.
+func (p *program) check() {
+	for _, s := range p.sites {
+		p.checkSite(s)
+	}
+	p.checkContexts()
+	p.checkTracers()
+	p.applyIgnores()
+}
+
+// collect finds the sites of a package, and the uses of wrappers.
+func (b *builder) collect() {
+	for _, f := range b.files {
+		ast.PreorderStack(f, nil, func(n ast.Node, path []ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				b.collectCall(f, n, path)
+			case *ast.CompositeLit:
+				b.collectLiteral(f, n, path)
+			case *ast.ValueSpec:
+				b.collectVariable(f, n, path)
+			case *ast.Ident:
+				b.collectName(f, n, path)
+			}
+			return true
+		})
+	}
+}
+
+func (b *builder) site(f *ast.File, e ast.Expr, path []ast.Node, of node, c constructor, name string) *site {
+	s := &site{
+		constructor: c, name: name, unit: b.unit, file: f, expr: e, path: append([]ast.Node(nil), path...), node: of,
+	}
+	b.sites = append(b.sites, s)
+	return s
+}
+
+func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) {
+	fn, ok := typeutil.Callee(b.info, call).(*types.Func)
+	if !ok {
+		if t, ok := b.info.Types[call]; ok && len(call.Args) == 1 && isNew(b.info, call) && isClient(deref(t.Type)) {
+			b.site(f, call, path, b.graph.result(call, 0), constructor{rule: "GT101", makes: httpClient, fix: (*fixer).httpClient}, "new(http.Client)")
+		}
+		return
+	}
+	name := fn.Origin().FullName()
+	if name == "context.Background" || name == "context.TODO" {
+		b.backgrounds = append(b.backgrounds, b.graph.result(call, 0))
+	}
+	args := b.arguments(call)
+	if k := wrappers[name]; k != 0 {
+		for i := range fn.Signature().Results().Len() {
+			b.sources[b.graph.result(call, i)] |= k
+		}
+		for _, a := range args {
+			b.covered[a] |= k
+		}
+		if k == tracing {
+			b.traced[b.unit] = true
+		}
+		return
+	}
+	if c, ok := constructors[name]; ok {
+		s := b.site(f, call, path, b.graph.result(call, 0), c, types.ExprString(call.Fun))
+		s.args = args
+	} else if pkg := fn.Pkg(); pkg != nil && fn.Signature().Recv() == nil && makesUnwrapped(pkg.Path(), fn.Name()) {
+		s := b.site(f, call, path, b.graph.result(call, 0), constructor{rule: "GT401", covers: anyClient, makes: 0}, types.ExprString(call.Fun))
+		s.args = args
+	}
+	if name == "net/http.Handle" || name == "net/http.HandleFunc" {
+		b.mux = append(b.mux, args[len(args)-1])
+	}
+	if fn.Signature().Recv() != nil && !b.bodies[fn.Origin()] {
+		if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+			b.methods = append(b.methods, methodCall{b.value(selector.X), args})
+			// The receiver of a framework's server is what the wrapper must reach.
+			if n := len(b.sites); n > 0 && b.sites[n-1].expr == ast.Expr(call) {
+				b.sites[n-1].node = b.value(selector.X)
+			}
+		}
+	}
+}
+
+func makesUnwrapped(path, function string) bool {
+	for _, f := range unwrapped[path] {
+		if f == function {
+			return true
+		}
+	}
+	return false
+}
+
+func isNew(info *types.Info, call *ast.CallExpr) bool {
+	b, ok := typeutil.Callee(info, call).(*types.Builtin)
+	return ok && b.Name() == "new"
+}
+
+func deref(t types.Type) types.Type {
+	if p, ok := types.Unalias(t).(*types.Pointer); ok {
+		return p.Elem()
+	}
+	return t
+}
+
+func isNamed(t types.Type, path, name string) bool {
+	n, ok := types.Unalias(t).(*types.Named)
+	return ok && n.Obj().Name() == name && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == path
+}
+
+func isClient(t types.Type) bool { return t != nil && isNamed(t, "net/http", "Client") }
+
+func isServer(t types.Type) bool { return t != nil && isNamed(t, "net/http", "Server") }
+
+func (b *builder) collectLiteral(f *ast.File, lit *ast.CompositeLit, path []ast.Node) {
+	t := deref(b.info.TypeOf(lit))
+	switch {
+	case isClient(t):
+		b.site(f, lit, path, b.graph.node(lit), constructor{rule: "GT101", makes: httpClient, fix: (*fixer).httpClient}, "http.Client")
+	case isServer(t):
+		b.site(f, lit, path, b.graph.node(lit), constructor{rule: "GT201", makes: httpServer, fix: (*fixer).serverHandler}, "http.Server")
+	}
+}
+
+// collectVariable finds variables that are clients without a value.
+func (b *builder) collectVariable(f *ast.File, spec *ast.ValueSpec, path []ast.Node) {
+	if len(spec.Values) > 0 || spec.Type == nil {
+		return
+	}
+	for _, name := range spec.Names {
+		v, ok := b.info.Defs[name].(*types.Var)
+		if !ok {
+			continue
+		}
+		switch t := v.Type(); {
+		case isClient(t):
+			b.site(f, name, path, b.graph.variable(v), constructor{
+				rule: "GT101", makes: httpClient, advice: "set its Transport to nethttp.Wrap(nil)",
+			}, name.Name)
+		case isServer(t):
+			b.site(f, name, path, b.graph.variable(v), constructor{
+				rule: "GT201", makes: httpServer, fix: (*fixer).serverHandler, advice: "set its Handler to nethttp.WrapHandler(nil)",
+			}, name.Name)
+		}
+	}
+}
+
+// collectName finds uses of http.DefaultClient, and wrappers that are used as values.
+func (b *builder) collectName(f *ast.File, name *ast.Ident, path []ast.Node) {
+	switch o := b.info.Uses[name].(type) {
+	case *types.Func:
+		k := wrappers[o.Origin().FullName()]
+		if k == 0 {
+			return
+		}
+		if k == tracing {
+			b.traced[b.unit] = true
+		}
+		if !isCallee(name, path) {
+			b.sources[b.graph.function(o)] |= k
+		}
+	case *types.Var:
+		if o.Name() != "DefaultClient" || o.Pkg() == nil || o.Pkg().Path() != "net/http" || o.IsField() {
+			return
+		}
+		e := ast.Expr(name)
+		around := path
+		if selector, ok := path[len(path)-1].(*ast.SelectorExpr); ok {
+			e, around = selector, path[:len(path)-1]
+		}
+		if isAssigned(e, around) {
+			return
+		}
+		b.site(f, e, around, b.graph.node(e), constructor{rule: "GT101", makes: httpClient, fix: (*fixer).defaultClient}, "http.DefaultClient")
+	}
+}
+
+// isCallee reports whether a name is the function of a call.
+func isCallee(name *ast.Ident, path []ast.Node) bool {
+	var n ast.Node = name
+	for i := len(path) - 1; i >= 0; i-- {
+		switch parent := path[i].(type) {
+		case *ast.SelectorExpr, *ast.IndexExpr, *ast.IndexListExpr, *ast.ParenExpr:
+			n = parent
+		case *ast.CallExpr:
+			return parent.Fun == n
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// isAssigned reports whether e is on the left side of an assignment.
+func isAssigned(e ast.Expr, path []ast.Node) bool {
+	assign, ok := path[len(path)-1].(*ast.AssignStmt)
+	if !ok {
+		return false
+	}
+	for _, l := range assign.Lhs {
+		if l == e {
+			return true
+		}
+	}
+	return false
+}
+
+// isCovered reports whether a wrapper of the site's kind gets what the site makes, or gives it
+// something.
+func (p *program) isCovered(s *site) bool {
+	for _, a := range s.args {
+		if p.kindsOf(a)&s.covers != 0 {
+			return true
+		}
+	}
+	reached := p.graph.reach(s.node)
+	for n := range reached {
+		if p.covered[n]&s.makes != 0 {
+			return true
+		}
+	}
+	want := s.makes | s.covers
+	for _, w := range p.writes {
+		if reached[w.base] && p.kindsOf(w.value)&want != 0 {
+			return true
+		}
+	}
+	for _, m := range p.methods {
+		for _, a := range m.args {
+			if reached[m.receiver] && p.kindsOf(a)&want != 0 || reached[a] && p.kindsOf(m.receiver)&want != 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (p *program) kindsOf(n node) kind {
+	if n == none {
+		return 0
+	}
+	return p.kinds[n]
+}
+
+// checkSite reports a site that is not covered.
+func (p *program) checkSite(s *site) {
+	if strings.HasPrefix(s.unit.path, contrib) || p.isCovered(s) {
+		return
+	}
+	fx := &fixer{program: p, site: s, unit: s.unit, file: s.file}
+	var message string
+	switch s.rule {
+	case "GT101":
+		if p.defaultIsWrapped(s) {
+			return
+		}
+		message = s.name + ": its calls are not wrapped"
+	case "GT102":
+		message = s.name + ": the database is not opened through a wrapper"
+	case "GT103", "GT104":
+		message = s.name + ": the client is not wrapped"
+	case "GT105":
+		message = s.name + ": the interceptors are missing"
+	case "GT201":
+		if p.handlerIsWrapped(s) {
+			return
+		}
+		message = s.name + ": the handler is not wrapped"
+	case "GT401":
+		message = fmt.Sprintf("%s: the library has no wrapper", s.name)
+	}
+	f := finding{rule: s.rule, unit: s.unit, file: s.file, node: s.expr}
+	if s.fix != nil && !isGenerated(s.file) {
+		s.fix(fx, s)
+	}
+	f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
+	switch {
+	case len(f.edits) > 0:
+		message += "; " + fx.what
+	case s.advice != "":
+		message += "; " + s.advice
+	case fx.advice != "":
+		message += "; " + fx.advice
+	}
+	f.message = message
+	p.findings = append(p.findings, f)
+}
+
+func isGenerated(f *ast.File) bool { return ast.IsGenerated(f) }
+
+// defaultIsWrapped reports whether s uses http.DefaultClient or http.DefaultTransport, and the
+// program has replaced it.
+func (p *program) defaultIsWrapped(s *site) bool {
+	for _, w := range p.globals {
+		if p.kindsOf(w.value)&httpClient == 0 {
+			continue
+		}
+		if w.name == "DefaultTransport" && !hasTransport(s) || w.name == "DefaultClient" && s.name != "http.Client" && s.name != "new(http.Client)" {
+			return true
+		}
+	}
+	return false
+}
+
+// hasTransport reports whether an http.Client is made with a transport of its own.
+func hasTransport(s *site) bool {
+	lit, ok := s.expr.(*ast.CompositeLit)
+	return ok && element(lit, "Transport") != nil
+}
+
+// handlerIsWrapped reports whether the handler of a server is wrapped, or is http.DefaultServeMux
+// with wrapped handlers.
+func (p *program) handlerIsWrapped(s *site) bool {
+	var handler ast.Expr
+	switch e := s.expr.(type) {
+	case *ast.CompositeLit:
+		handler = element(e, "Handler")
+	case *ast.CallExpr:
+		if i := handlerIndex(s.unit, e); i >= 0 && i < len(e.Args) {
+			handler = e.Args[i]
+		}
+	}
+	if handler != nil {
+		b := &builder{program: p, unit: s.unit}
+		if p.kindsOf(b.value(handler))&httpServer != 0 {
+			return true
+		}
+		if name, ok := ast.Unparen(handler).(*ast.Ident); !ok || name.Name != "nil" {
+			return false
+		}
+	}
+	for _, h := range p.mux {
+		if p.kindsOf(h)&httpServer != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// handlerIndex returns which argument of a function of net/http is the handler, or -1.
+func handlerIndex(u *unit, call *ast.CallExpr) int {
+	fn := functionOf(u.info, call.Fun)
+	switch {
+	case fn == nil || fn.Pkg() == nil || fn.Pkg().Path() != "net/http":
+		return -1
+	case fn.Name() == "ListenAndServeTLS":
+		return 3
+	}
+	return 1
+}
+
+// checkTracers reports the main packages that make clients or serve, and open no tracer.
+func (p *program) checkTracers() {
+	byPackage := map[*types.Package]*unit{}
+	for _, u := range p.units {
+		byPackage[u.pkg] = u
+	}
+	used := map[*unit]bool{}
+	for _, s := range p.sites {
+		used[s.unit] = true
+	}
+	for _, u := range p.units {
+		if u.pkg.Name() != "main" {
+			continue
+		}
+		uses, traced := false, false
+		seen := map[*types.Package]bool{}
+		var walk func(pkg *types.Package)
+		walk = func(pkg *types.Package) {
+			v := byPackage[pkg]
+			if seen[pkg] || v == nil {
+				return
+			}
+			seen[pkg] = true
+			uses, traced = uses || used[v], traced || p.traced[v]
+			for _, i := range pkg.Imports() {
+				walk(i)
+			}
+		}
+		walk(u.pkg)
+		if !uses || traced {
+			continue
+		}
+		for _, f := range u.files {
+			for _, d := range f.Decls {
+				if d, ok := d.(*ast.FuncDecl); ok && d.Recv == nil && d.Name.Name == "main" {
+					p.findings = append(p.findings, finding{
+						rule: "GT501", unit: u, file: f, node: d.Name,
+						message: "main: no tracer is opened, so no call is recorded; open one with tracer.New of " + ours + "/tracer",
+					})
+				}
+			}
+		}
+	}
+}

@@ -83,7 +83,7 @@ func Check(pkgs []*packages.Package, o Options) *Result {
 		}
 		units = append(units, &unit{path: p.PkgPath, pkg: p.Types, info: p.TypesInfo, fset: p.Fset, files: p.Syntax})
 	}
-	p := newProgram(units, nil)
+	p := newProgram(units)
 	p.check()
 	return p.result(o)
 }

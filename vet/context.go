@@ -1,0 +1,417 @@
+package vet
+
+import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"slices"
+	"strings"
+
+	"golang.org/x/tools/go/types/typeutil"
+)
+
+// withContext are the methods that take a context, by the full names of those that do not.
+var withContext = map[string]string{}
+
+func init() {
+	for _, t := range []string{
+		"(*database/sql.DB)", "(*database/sql.Tx)", "(*database/sql.Stmt)", "(*" + sqlx + ".DB)", "(*" + sqlx + ".Tx)",
+		"(*" + sqlx + ".Stmt)", "(*" + sqlx + ".NamedStmt)",
+	} {
+		for _, m := range []string{"Query", "QueryRow", "Exec", "Prepare", "Ping"} {
+			withContext[t+"."+m] = m + "Context"
+		}
+		if !strings.Contains(t, sqlx) {
+			continue
+		}
+		for _, m := range []string{"Get", "Select", "Queryx", "QueryRowx", "NamedExec", "MustExec", "Preparex", "PrepareNamed"} {
+			withContext[t+"."+m] = m + "Context"
+		}
+	}
+	withContext["(*"+sqlx+".DB).NamedQuery"] = "NamedQueryContext"
+	withContext["(*"+sqlx+".DB).Beginx"] = "BeginTxx"
+	withContext["(*"+sqlx+".DB).MustBegin"] = "MustBeginTx"
+	withContext["(*database/sql.DB).Begin"] = "BeginTx"
+}
+
+// checkContexts reports calls that do not get the context that is in scope.
+func (p *program) checkContexts() {
+	sinks := set{} // contexts of calls that wrappers record
+	type background struct {
+		unit *unit
+		file *ast.File
+		call *ast.CallExpr
+		path []ast.Node
+	}
+	var backgrounds []background
+	requests := map[node]bool{} // that get a context later
+	type pending struct {
+		fx   *fixer
+		call *ast.CallExpr
+		path []ast.Node
+	}
+	var newRequests []pending
+
+	for _, u := range p.units {
+		if strings.HasPrefix(u.path, contrib) {
+			continue
+		}
+		b := &builder{program: p, unit: u}
+		for _, f := range u.files {
+			ast.PreorderStack(f, nil, func(n ast.Node, path []ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
+				}
+				if isEndpoint(u.info.TypeOf(call.Fun)) {
+					p.checkEndpoint(u, f, call, path)
+					return true
+				}
+				fn, ok := typeutil.Callee(u.info, call).(*types.Func)
+				if !ok {
+					return true
+				}
+				name := fn.Origin().FullName()
+				if i := recordedContext(fn); i >= 0 && i < len(call.Args) {
+					if v := b.value(call.Args[i]); v != none {
+						sinks[v] = true
+					}
+				}
+				switch {
+				case name == "context.Background" || name == "context.TODO":
+					backgrounds = append(backgrounds, background{u, f, call, slices.Clone(path)})
+				case name == "net/http.NewRequest":
+					newRequests = append(newRequests, pending{&fixer{program: p, unit: u, file: f}, call, slices.Clone(path)})
+				case name == "(*net/http.Request).WithContext" || name == "(*net/http.Request).Clone":
+					if s, ok := call.Fun.(*ast.SelectorExpr); ok {
+						requests[b.value(s.X)] = true
+					}
+				case clientMethod(name) != "":
+					p.checkClientMethod(u, f, call, path)
+				case withContext[name] != "":
+					p.checkMethod(u, f, call, path, withContext[name])
+				}
+				return true
+			})
+		}
+	}
+	for _, bg := range backgrounds {
+		reached := p.graph.reach(p.graph.result(bg.call, 0))
+		hits := false
+		for n := range reached {
+			hits = hits || sinks[n]
+		}
+		if !hits {
+			continue
+		}
+		fx := &fixer{program: p, unit: bg.unit, file: bg.file}
+		ctx := fx.contextAt(bg.path, bg.call.Pos())
+		if ctx == "" {
+			p.skipped = append(p.skipped, skipped{"GT302", bg.unit, bg.call.Pos()})
+			continue
+		}
+		fx.replace(bg.call, ctx)
+		fx.what = "use " + ctx
+		p.report(fx, "GT302", bg.call, types.ExprString(bg.call)+" loses the trace of the context in scope")
+	}
+	for _, r := range newRequests {
+		if reachesAny(p.graph.reach(p.graph.result(r.call, 0)), requests) {
+			continue
+		}
+		ctx := r.fx.contextAt(r.path, r.call.Pos())
+		if ctx == "" {
+			p.skipped = append(p.skipped, skipped{"GT303", r.fx.unit, r.call.Pos()})
+			continue
+		}
+		r.fx.withContext(r.call, "NewRequestWithContext", ctx, "")
+		p.report(r.fx, "GT303", r.call, types.ExprString(r.call.Fun)+": the request has no context")
+	}
+}
+
+func reachesAny(reached set, of map[node]bool) bool {
+	for n := range reached {
+		if of[n] {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *program) report(fx *fixer, rule string, n ast.Node, message string) {
+	f := finding{rule: rule, message: message, unit: fx.unit, file: fx.file, node: n}
+	if !isGenerated(fx.file) {
+		f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
+	}
+	if f.fix != "" {
+		f.message += "; " + f.fix
+	}
+	p.findings = append(p.findings, f)
+}
+
+// recordedContext returns which argument of a function of a wrapped library is the context under
+// which a wrapper records the call, or -1.
+func recordedContext(fn *types.Func) int {
+	s := fn.Signature()
+	if fn.Pkg() == nil || s.Params().Len() == 0 || !isContext(s.Params().At(0).Type()) {
+		return -1
+	}
+	switch path := fn.Pkg().Path(); {
+	case path == "database/sql" || path == sqlx || path == redis:
+		return 0
+	case path == "net/http" && fn.Name() == "NewRequestWithContext":
+		return 0
+	case strings.HasPrefix(path, nethttp.path):
+		return 0
+	case strings.HasPrefix(path, elastic+"/esapi") || strings.HasPrefix(path, elastic+"/typedapi"):
+		return 0
+	case s.Variadic():
+		// A method of a generated gRPC client.
+		last := s.Params().At(s.Params().Len() - 1).Type().(*types.Slice)
+		if isNamed(last.Elem(), grpc, "CallOption") {
+			return 0
+		}
+	}
+	return -1
+}
+
+func isContext(t types.Type) bool { return t != nil && isNamed(t, "context", "Context") }
+
+// clientMethod returns the function of nethttp for a method of http.Client without a context, or "".
+func clientMethod(name string) string {
+	const prefix = "(*net/http.Client)."
+	switch m := strings.TrimPrefix(name, prefix); m {
+	case "Get", "Head", "Post", "PostForm":
+		if m != name {
+			return m
+		}
+	}
+	return ""
+}
+
+// checkClientMethod reports client.Get(url) and the like.
+func (p *program) checkClientMethod(u *unit, f *ast.File, call *ast.CallExpr, path []ast.Node) {
+	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return
+	}
+	if p.isDefaultSite(selector.X) {
+		return // reported as http.DefaultClient
+	}
+	fx := &fixer{program: p, unit: u, file: f}
+	ctx := fx.contextAt(path, call.Pos())
+	if ctx == "" {
+		p.skipped = append(p.skipped, skipped{"GT101", u, call.Pos()})
+		return
+	}
+	n := fx.use(nethttp, call.Pos())
+	client := types.ExprString(selector.X)
+	if _, ok := u.info.TypeOf(selector.X).(*types.Pointer); !ok {
+		client = "&" + client
+	}
+	fx.replace(call.Fun, n+"."+selector.Sel.Name)
+	fx.insert(call.Lparen+1, ctx+", "+client+", ")
+	fx.what = fmt.Sprintf("use %s.%s", n, selector.Sel.Name)
+	p.report(fx, "GT101", call, types.ExprString(call.Fun)+": the call has no context")
+}
+
+func (p *program) isDefaultSite(e ast.Expr) bool {
+	return slices.ContainsFunc(p.sites, func(s *site) bool { return s.expr == ast.Unparen(e) })
+}
+
+// checkMethod reports a method of database/sql or sqlx that takes no context.
+func (p *program) checkMethod(u *unit, f *ast.File, call *ast.CallExpr, path []ast.Node, method string) {
+	fx := &fixer{program: p, unit: u, file: f}
+	ctx := fx.contextAt(path, call.Pos())
+	if ctx == "" {
+		p.skipped = append(p.skipped, skipped{"GT301", u, call.Pos()})
+		return
+	}
+	after := ""
+	if strings.Contains(method, "Begin") {
+		after = "nil"
+	}
+	fx.withContext(call, method, ctx, after)
+	p.report(fx, "GT301", call, types.ExprString(call.Fun)+": the call has no context")
+}
+
+// withContext renames the function of a call, and adds its context, and another argument if it is
+// not "".
+func (f *fixer) withContext(call *ast.CallExpr, function, ctx, after string) {
+	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if !ok {
+		return
+	}
+	f.replace(selector.Sel, function)
+	if after != "" {
+		ctx += ", " + after
+	}
+	if len(call.Args) > 0 {
+		ctx += ", "
+	}
+	f.insert(call.Lparen+1, ctx)
+	f.what = "use " + function
+}
+
+// isEndpoint reports whether t is a function of Elasticsearch's API.
+func isEndpoint(t types.Type) bool {
+	n, ok := types.Unalias(t).(*types.Named)
+	if !ok || n.Obj().Pkg() == nil || n.Obj().Pkg().Path() != elastic+"/esapi" {
+		return false
+	}
+	_, ok = n.Underlying().(*types.Signature)
+	return ok
+}
+
+// checkEndpoint reports a call of Elasticsearch's API without WithContext.
+func (p *program) checkEndpoint(u *unit, f *ast.File, call *ast.CallExpr, path []ast.Node) {
+	if call.Ellipsis.IsValid() {
+		return
+	}
+	for _, arg := range call.Args {
+		if option, ok := ast.Unparen(arg).(*ast.CallExpr); ok {
+			if s, ok := option.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "WithContext" {
+				return
+			}
+		}
+	}
+	fx := &fixer{program: p, unit: u, file: f}
+	ctx := fx.contextAt(path, call.Pos())
+	if ctx == "" {
+		p.skipped = append(p.skipped, skipped{"GT304", u, call.Pos()})
+		return
+	}
+	fun := types.ExprString(call.Fun)
+	option := fmt.Sprintf("%s.WithContext(%s)", fun, ctx)
+	if len(call.Args) > 0 {
+		option = ", " + option
+	}
+	fx.insert(fx.afterArguments(call), option)
+	fx.what = "add " + fun + ".WithContext"
+	p.report(fx, "GT304", call, fun+": the call has no context")
+}
+
+// contextAt returns an expression for the context of the request at a position, or "". It does not
+// look past a go or defer statement: what runs there may outlive the request.
+func (f *fixer) contextAt(path []ast.Node, at token.Pos) string {
+	scope := f.unit.pkg.Scope().Innermost(at)
+	for i := len(path) - 1; i >= 0; i-- {
+		switch n := path[i].(type) {
+		case *ast.GoStmt, *ast.DeferStmt:
+			return ""
+		case *ast.FuncLit:
+			if ctx := f.contextOf(n.Type, n.Body, scope, at); ctx != "" {
+				return ctx
+			}
+		case *ast.FuncDecl:
+			if n.Recv != nil {
+				if ctx := f.parameters(n.Recv, scope, at); ctx != "" {
+					return ctx
+				}
+			}
+			return f.contextOf(n.Type, n.Body, scope, at)
+		}
+	}
+	return ""
+}
+
+// contextOf looks for the innermost variable of a function that is a context, and then for a
+// parameter that has one.
+func (f *fixer) contextOf(t *ast.FuncType, body *ast.BlockStmt, scope *types.Scope, at token.Pos) string {
+	if name := f.local(body, scope, at); name != "" {
+		return name
+	}
+	if t.Params == nil {
+		return ""
+	}
+	return f.parameters(t.Params, scope, at)
+}
+
+// local returns the last variable in scope that body declares, is a context, and comes from one.
+func (f *fixer) local(body *ast.BlockStmt, scope *types.Scope, at token.Pos) string {
+	for s := scope; s != nil && s.Pos() >= body.Pos(); s = s.Parent() {
+		var found *types.Var
+		for _, name := range s.Names() {
+			v, ok := s.Lookup(name).(*types.Var)
+			if !ok || v.Pos() >= at || !isContext(v.Type()) || !f.isDerived(v) {
+				continue
+			}
+			if _, o := scope.LookupParent(name, at); o == types.Object(v) && (found == nil || v.Pos() > found.Pos()) {
+				found = v
+			}
+		}
+		if found != nil {
+			return found.Name()
+		}
+	}
+	return ""
+}
+
+// isDerived reports whether no context without a parent flows to v.
+func (f *fixer) isDerived(v *types.Var) bool {
+	return !f.reachedByBackground()[f.graph.variable(v)]
+}
+
+// parameters returns the context of the first parameter that has one.
+func (f *fixer) parameters(list *ast.FieldList, scope *types.Scope, at token.Pos) string {
+	for _, field := range list.List {
+		for _, name := range field.Names {
+			v, ok := f.unit.info.Defs[name].(*types.Var)
+			if !ok || name.Name == "_" {
+				continue
+			}
+			if _, o := scope.LookupParent(name.Name, at); o != types.Object(v) {
+				continue
+			}
+			switch t := v.Type(); {
+			case isContext(t):
+				return name.Name
+			case isPointerTo(t, "net/http", "Request"):
+				return name.Name + ".Context()"
+			case isPointerTo(t, gin, "Context"):
+				return name.Name + ".Request.Context()"
+			case isNamed(t, echo, "Context"):
+				return name.Name + ".Request().Context()"
+			case isStream(t):
+				return name.Name + ".Context()"
+			}
+		}
+	}
+	return ""
+}
+
+func isPointerTo(t types.Type, path, name string) bool {
+	p, ok := types.Unalias(t).(*types.Pointer)
+	return ok && isNamed(p.Elem(), path, name)
+}
+
+// isStream reports whether t is the server's side of a gRPC stream.
+func isStream(t types.Type) bool {
+	if !types.IsInterface(t) {
+		return false
+	}
+	has := func(name string) bool {
+		o, _, _ := types.LookupFieldOrMethod(t, false, nil, name)
+		return o != nil
+	}
+	return has("Context") && has("SendMsg") && has("SetTrailer")
+}
+
+// reachedByBackground returns the variables of functions that hold a context without a parent. It
+// does not follow contexts into other functions: for those, a parameter is a context of its own.
+func (p *program) reachedByBackground() set {
+	if p.rootless != nil {
+		return p.rootless
+	}
+	p.rootless = set{}
+	for left := slices.Clone(p.backgrounds); len(left) > 0; {
+		n := left[len(left)-1]
+		left = left[:len(left)-1]
+		if p.rootless[n] || p.isParameter[n] {
+			continue
+		}
+		p.rootless[n] = true
+		left = append(left, p.graph.flows[n]...)
+	}
+	return p.rootless
+}

@@ -1,0 +1,126 @@
+package vet
+
+import (
+	"go/ast"
+	"go/types"
+)
+
+// node is what holds values: a variable, a field, a function's result, or an expression.
+type node int32
+
+const none node = -1
+
+// graph has an edge from a to b if a value of a may become one of b.
+//
+// Fields are told apart by their declaration, not by the value they belong to. A struct of another
+// module, a map, a slice and a channel are one node with their elements.
+type graph struct {
+	nodes map[any]node // by *types.Var, *types.Func, ast.Expr or resultKey
+
+	// flows are edges by which the value itself moves. Along influences, it becomes a part of
+	// another: an element of a literal, or an argument of a function that is not known.
+	flows, influences [][]node
+}
+
+// resultKey is the key of a result of a *types.Func, *ast.FuncLit or *ast.CallExpr.
+type resultKey struct {
+	of any
+	i  int
+}
+
+func newGraph() *graph { return &graph{nodes: map[any]node{}} }
+
+func (g *graph) node(key any) node {
+	n, ok := g.nodes[key]
+	if !ok {
+		n = node(len(g.flows))
+		g.nodes[key] = n
+		g.flows = append(g.flows, nil)
+		g.influences = append(g.influences, nil)
+	}
+	return n
+}
+
+func (g *graph) variable(v *types.Var) node { return g.node(v.Origin()) }
+
+func (g *graph) function(f *types.Func) node { return g.node(f.Origin()) }
+
+func (g *graph) result(of any, i int) node {
+	if f, ok := of.(*types.Func); ok {
+		of = f.Origin()
+	}
+	return g.node(resultKey{of, i})
+}
+
+func (g *graph) flow(from, to node) {
+	if from != none && to != none && from != to {
+		g.flows[from] = append(g.flows[from], to)
+	}
+}
+
+func (g *graph) influence(from, to node) {
+	if from != none && to != none && from != to {
+		g.influences[from] = append(g.influences[from], to)
+	}
+}
+
+// set is a set of nodes.
+type set map[node]bool
+
+// reach returns the nodes to which a value of from flows, with from.
+func (g *graph) reach(from ...node) set {
+	seen := set{}
+	for len(from) > 0 {
+		n := from[len(from)-1]
+		from = from[:len(from)-1]
+		if n == none || seen[n] {
+			continue
+		}
+		seen[n] = true
+		from = append(from, g.flows[n]...)
+	}
+	return seen
+}
+
+// spread returns, for each node, the union of the kinds of all nodes that flow to it or influence it.
+func (g *graph) spread(of map[node]kind) []kind {
+	kinds := make([]kind, len(g.flows))
+	var changed []node
+	for n, k := range of {
+		kinds[n] |= k
+		changed = append(changed, n)
+	}
+	for len(changed) > 0 {
+		n := changed[len(changed)-1]
+		changed = changed[:len(changed)-1]
+		for _, edges := range [][]node{g.flows[n], g.influences[n]} {
+			for _, to := range edges {
+				if k := kinds[to] | kinds[n]; k != kinds[to] {
+					kinds[to] = k
+					changed = append(changed, to)
+				}
+			}
+		}
+	}
+	return kinds
+}
+
+// unparen returns e without what does not change which value it is.
+func unparen(e ast.Expr) ast.Expr {
+	for {
+		switch x := e.(type) {
+		case *ast.ParenExpr:
+			e = x.X
+		case *ast.StarExpr:
+			e = x.X
+		case *ast.SliceExpr:
+			e = x.X
+		case *ast.TypeAssertExpr:
+			e = x.X
+		case *ast.UnaryExpr:
+			e = x.X
+		default:
+			return e
+		}
+	}
+}
