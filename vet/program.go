@@ -36,6 +36,12 @@ type program struct {
 	rootless    set    // see reachedByBackground
 	isParameter set
 
+	// For a package that is checked alone.
+	facts      func(*types.Func) *flows // what functions of other packages do; nil for a whole program
+	isExported set                      // nodes that other packages can get
+	leaving    []leaving
+	served     []node // handlers that come from another package
+
 	findings []finding
 	skipped  []skipped
 }
@@ -71,10 +77,10 @@ type methodCall struct {
 	args     []node
 }
 
-func newProgram(units []*unit) *program {
+func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
 	p := &program{
 		units: units, checked: map[*types.Package]bool{}, bodies: map[*types.Func]bool{}, graph: newGraph(),
-		covered: map[node]kind{}, sources: map[node]kind{}, traced: map[*unit]bool{}, isParameter: set{},
+		covered: map[node]kind{}, sources: map[node]kind{}, traced: map[*unit]bool{}, isParameter: set{}, facts: facts, isExported: set{},
 	}
 	for _, u := range units {
 		p.checked[u.pkg] = true
@@ -94,8 +100,27 @@ func newProgram(units []*unit) *program {
 		b.collect()
 	}
 	p.link()
+	if facts != nil {
+		p.findExported()
+	}
 	p.kinds = p.graph.spread(p.sources)
 	return p
+}
+
+// findExported finds the nodes that other packages can get.
+func (p *program) findExported() {
+	for fn := range p.bodies {
+		if fn.Exported() {
+			for i := range fn.Signature().Results().Len() {
+				p.isExported[p.graph.result(fn, i)] = true
+			}
+		}
+	}
+	for key, n := range p.graph.nodes {
+		if v, ok := key.(*types.Var); ok && v.Exported() && (v.IsField() || v.Parent() == v.Pkg().Scope()) {
+			p.isExported[n] = true
+		}
+	}
 }
 
 // check finds everything.
@@ -160,6 +185,11 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 		}
 		return
 	}
+	if b.facts != nil && !b.bodies[fn.Origin()] {
+		if known := b.facts(fn.Origin()); known != nil {
+			b.collectKnown(f, call, path, known, args)
+		}
+	}
 	if c, ok := constructors[name]; ok {
 		s := b.site(f, call, path, b.graph.result(call, 0), c, types.ExprString(call.Fun))
 		s.args = args
@@ -179,6 +209,35 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 			}
 		}
 	}
+}
+
+// collectKnown applies what is known of a function of another package.
+func (b *builder) collectKnown(f *ast.File, call *ast.CallExpr, path []ast.Node, known *flows, args []node) {
+	for i, a := range args {
+		if a != none {
+			b.covered[a] |= at(known.Covers, i)
+		}
+		if at(known.Serves, i) && i < len(call.Args) {
+			s := b.site(f, call, path, none, constructor{
+				rule: "GT201", makes: httpServer, covers: httpServer, advice: "wrap it with nethttp.WrapHandler",
+			}, types.ExprString(call.Fun))
+			s.args = args[i : i+1]
+		}
+	}
+	for i := range max(len(known.Covered), len(known.Makes)) {
+		result := b.graph.result(call, i)
+		b.sources[result] |= at(known.Covered, i)
+		for rule, k := range madeRules {
+			if at(known.Makes, i)&k != 0 {
+				b.site(f, call, path, result, constructor{rule: rule, makes: k}, types.ExprString(call.Fun))
+			}
+		}
+	}
+}
+
+// madeRules are the rules of clients that a function of another package makes.
+var madeRules = map[string]kind{
+	"GT101": httpClient, "GT102": database, "GT103": redisClient, "GT104": searchClient, "GT105": grpcClient,
 }
 
 func makesUnwrapped(path, function string) bool {
@@ -343,7 +402,7 @@ func (p *program) kindsOf(n node) kind {
 
 // checkSite reports a site that is not covered.
 func (p *program) checkSite(s *site) {
-	if strings.HasPrefix(s.unit.path, contrib) || p.isCovered(s) {
+	if strings.HasPrefix(s.unit.path, contrib) || p.isCovered(s) || p.leaves(s) {
 		return
 	}
 	fx := &fixer{program: p, site: s, unit: s.unit, file: s.file}

@@ -83,7 +83,7 @@ func Check(pkgs []*packages.Package, o Options) *Result {
 		}
 		units = append(units, &unit{path: p.PkgPath, pkg: p.Types, info: p.TypesInfo, fset: p.Fset, files: p.Syntax})
 	}
-	p := newProgram(units)
+	p := newProgram(units, nil)
 	p.check()
 	return p.result(o)
 }
@@ -108,17 +108,27 @@ type finding struct {
 	requires      []string
 }
 
+// selects reports whether a rule is wanted, in a file.
+func (o *Options) selects(rule, file string) bool {
+	wanted := len(o.Rules) == 0 || slices.ContainsFunc(o.Rules, func(r string) bool { return strings.HasPrefix(rule, r) })
+	return wanted && (o.Tests || !isTest(file))
+}
+
+// selected returns the findings that are wanted.
+func (p *program) selected(o Options) (found []finding) {
+	for _, f := range p.findings {
+		if o.selects(f.rule, f.unit.fset.Position(f.node.Pos()).Filename) {
+			found = append(found, f)
+		}
+	}
+	return found
+}
+
 // result selects findings, and sorts them.
 func (p *program) result(o Options) *Result {
-	selected := func(rule string) bool {
-		return len(o.Rules) == 0 || slices.ContainsFunc(o.Rules, func(r string) bool { return strings.HasPrefix(rule, r) })
-	}
 	r := &Result{}
-	for _, f := range p.findings {
+	for _, f := range p.selected(o) {
 		pos, end := f.unit.fset.Position(f.node.Pos()), f.unit.fset.Position(f.node.End())
-		if !selected(f.rule) || !o.Tests && isTest(pos.Filename) {
-			continue
-		}
 		r.Findings = append(r.Findings, Finding{
 			Rule: f.rule, Message: f.message, Info: isInfo(f.rule), Pos: pos, End: end, Package: f.unit.path,
 			Edits: f.edits, Fix: f.fix, Requires: f.requires,
@@ -136,7 +146,7 @@ func (p *program) result(o Options) *Result {
 	})
 	counts := map[Skipped]int{}
 	for _, s := range p.skipped {
-		if selected(s.rule) && (o.Tests || !isTest(s.unit.fset.Position(s.pos).Filename)) {
+		if o.selects(s.rule, s.unit.fset.Position(s.pos).Filename) {
 			counts[Skipped{Package: s.unit.path, Rule: s.rule}]++
 		}
 	}
