@@ -480,36 +480,82 @@ func (p *program) link() {
 			methods[f.Name()] = append(methods[f.Name()], f)
 		}
 	}
+	implementations := map[*types.Func][]*types.Func{}
 	for _, c := range p.interfaceCalls {
-		i, _ := under(receiver(c.method)).(*types.Interface)
-		for _, m := range methods[c.method.Name()] {
-			t := m.Signature().Recv().Type()
-			if i != nil && (types.Implements(t, i) || types.Implements(types.NewPointer(t), i)) {
-				b := &builder{program: p, unit: c.unit}
-				b.bind(m, m.Signature(), c.call)
-			}
-		}
-	}
-	for _, from := range p.injected {
-		for r := range from.signature.Results().Len() {
-			for _, to := range p.injected {
-				for i := range to.signature.Params().Len() {
-					param := to.signature.Params().At(i)
-					t := from.signature.Results().At(r).Type()
-					if isCarrier(t) && types.AssignableTo(t, param.Type()) {
-						p.graph.flow(p.graph.result(from.key, r), p.graph.variable(param))
-					}
+		known, ok := implementations[c.method]
+		if !ok {
+			i, _ := under(receiver(c.method)).(*types.Interface)
+			for _, m := range methods[c.method.Name()] {
+				t := m.Signature().Recv().Type()
+				if i != nil && (types.Implements(t, i) || types.Implements(types.NewPointer(t), i)) {
+					known = append(known, m)
 				}
 			}
+			implementations[c.method] = known
+		}
+		for _, m := range known {
+			b := &builder{program: p, unit: c.unit}
+			b.bind(m, m.Signature(), c.call)
 		}
 	}
-	// A function value may come out of a call of another one, so this is repeated.
+	p.linkInjected()
+	p.linkIndirect()
+}
+
+// linkInjected adds flows from the results of injected functions to their parameters, by type.
+func (p *program) linkInjected() {
+	var results, parameters typeutil.Map // of []node, by type
+	add := func(m *typeutil.Map, t types.Type, n node) {
+		nodes, _ := m.At(t).([]node)
+		m.Set(t, append(nodes, n))
+	}
+	for _, f := range p.injected {
+		for i := range f.signature.Results().Len() {
+			if t := f.signature.Results().At(i).Type(); isCarrier(t) {
+				add(&results, t, p.graph.result(f.key, i))
+			}
+		}
+		for i := range f.signature.Params().Len() {
+			v := f.signature.Params().At(i)
+			add(&parameters, v.Type(), p.graph.variable(v))
+		}
+	}
+	results.Iterate(func(from types.Type, values any) {
+		parameters.Iterate(func(to types.Type, variables any) {
+			if !types.AssignableTo(from, to) {
+				return
+			}
+			for _, v := range values.([]node) {
+				for _, variable := range variables.([]node) {
+					p.graph.flow(v, variable)
+				}
+			}
+		})
+	})
+}
+
+// linkIndirect adds the flows of calls of function values. A function value may come out of a call
+// of another one, so this is repeated.
+func (p *program) linkIndirect() {
+	calls := map[node][]*indirect{}
+	var called []node
+	for _, c := range p.indirectCalls {
+		calls[c.function] = append(calls[c.function], c)
+		called = append(called, c.function)
+	}
 	for changed := true; changed; {
 		changed = false
+		leading := p.graph.leading(called)
 		for _, f := range p.functionValues() {
-			reached := p.graph.reach(p.graph.node(f.key))
-			for _, c := range p.indirectCalls {
-				if reached[c.function] && !c.bound[f.key] {
+			n := p.graph.node(f.key)
+			if int(n) >= len(leading) || !leading[n] {
+				continue
+			}
+			for reached := range p.graph.reach(n) {
+				for _, c := range calls[reached] {
+					if c.bound[f.key] {
+						continue
+					}
 					c.bound[f.key] = true
 					b := &builder{program: p, unit: c.unit}
 					b.bind(f.key, f.signature, c.call)

@@ -190,6 +190,11 @@ func (f *fixer) httpClient(s *site) {
 	f.setElement(lit, "Transport", nethttp, "Wrap")
 }
 
+// proxyTransport wraps the Transport of a proxy.
+func (f *fixer) proxyTransport(s *site) {
+	f.setElement(s.expr.(*ast.CompositeLit), "Transport", nethttp, "Wrap")
+}
+
 // setElement wraps the element of a struct literal with a function of nethttp, or adds it.
 func (f *fixer) setElement(lit *ast.CompositeLit, field string, w wrapperPackage, function string) {
 	for _, e := range lit.Elts {
@@ -258,6 +263,10 @@ func (f *fixer) qualifier(fun ast.Expr) (string, bool) {
 func (f *fixer) defaultClient(s *site) {
 	const name = "httpClient"
 	if _, ok := s.expr.(*ast.SelectorExpr); !ok {
+		return
+	}
+	if slices.ContainsFunc(f.globals, func(g global) bool { return g.name == "DefaultClient" }) {
+		f.advice = "wrap the client that the program assigns to http.DefaultClient" // a variable would keep the old one
 		return
 	}
 	scope := f.unit.pkg.Scope().Innermost(s.expr.Pos())

@@ -3,6 +3,7 @@ package vet
 import (
 	"go/ast"
 	"go/types"
+	"slices"
 )
 
 // node is what holds values: a variable, a field, a function's result, or an expression.
@@ -78,6 +79,26 @@ func (g *graph) reach(from ...node) set {
 		}
 		seen[n] = true
 		from = append(from, g.flows[n]...)
+	}
+	return seen
+}
+
+// leading returns, by node, whether a value of it flows to one of to.
+func (g *graph) leading(to []node) []bool {
+	back := make([][]node, len(g.flows))
+	for from, edges := range g.flows {
+		for _, n := range edges {
+			back[n] = append(back[n], node(from))
+		}
+	}
+	seen := make([]bool, len(g.flows))
+	for left := slices.Clone(to); len(left) > 0; {
+		n := left[len(left)-1]
+		left = left[:len(left)-1]
+		if !seen[n] {
+			seen[n] = true
+			left = append(left, back[n]...)
+		}
 	}
 	return seen
 }

@@ -275,6 +275,8 @@ func (b *builder) collectLiteral(f *ast.File, lit *ast.CompositeLit, path []ast.
 	switch {
 	case isClient(t):
 		b.site(f, lit, path, b.graph.node(lit), constructor{rule: "GT101", makes: httpClient, fix: (*fixer).httpClient}, "http.Client")
+	case isNamed(t, "net/http/httputil", "ReverseProxy"):
+		b.site(f, lit, path, b.graph.node(lit), constructor{rule: "GT101", makes: httpClient, fix: (*fixer).proxyTransport}, "httputil.ReverseProxy")
 	case isServer(t):
 		b.site(f, lit, path, b.graph.node(lit), constructor{rule: "GT201", makes: httpServer, fix: (*fixer).serverHandler}, "http.Server")
 	}

@@ -105,6 +105,8 @@ var constructors = map[string]constructor{
 	"net/http.Post":     {"GT101", httpClient, 0, (*fixer).httpCall, ""},
 	"net/http.PostForm": {"GT101", httpClient, 0, (*fixer).httpCall, ""},
 
+	"net/http/httputil.NewSingleHostReverseProxy": {"GT101", httpClient, 0, nil, "set its Transport to nethttp.Wrap(nil)"},
+
 	"database/sql.Open":   {"GT102", database, database, (*fixer).sqlOpen, ""},
 	"database/sql.OpenDB": {"GT102", database, database, (*fixer).sqlOpenDB, ""},
 
@@ -216,5 +218,6 @@ var unwrapped = map[string][]string{
 	"firebase.google.com/go/v4":                           {"NewApp"},
 	"github.com/valyala/fasthttp":                         {"Get", "Post", "Do", "DoTimeout"},
 	"gopkg.in/mgo.v2":                                     {"Dial", "DialWithInfo", "DialWithTimeout"},
+	"cloud.google.com/go/compute/metadata": {"Get", "NewClient"},
 	"gopkg.in/redis.v5":                                   {"NewClient", "NewClusterClient"},
 }
