@@ -104,18 +104,21 @@ func (b *builder) assign(left, right []ast.Expr) {
 	switch {
 	case len(left) == len(right):
 		for i := range left {
-			b.store(left[i], b.value(right[i]))
+			b.store(left[i], b.value(right[i]), right[i])
 		}
 	case len(right) == 1:
 		for i := range left {
-			b.store(left[i], b.valueAt(right[0], i))
+			b.store(left[i], b.valueAt(right[0], i), nil)
 		}
 	}
 }
 
-// store adds the flow from a value to what is assigned to.
-func (b *builder) store(to ast.Expr, value node) {
+// store adds the flow from a value to what is assigned to. from is the value's expression, or nil.
+func (b *builder) store(to ast.Expr, value node, from ast.Expr) {
 	if value == none {
+		if x, field := b.foreignField(to); field != nil && from != nil { // such as nil
+			b.writes = append(b.writes, write{b.value(x), none, field, from, b.unit})
+		}
 		return
 	}
 	if v := variableOf(b.info, to); v != nil && v.Pkg() != nil && v.Pkg().Path() == "net/http" && !v.IsField() {
@@ -128,14 +131,14 @@ func (b *builder) store(to ast.Expr, value node) {
 	}
 	base := b.value(x)
 	b.graph.influence(value, base)
-	b.writes = append(b.writes, write{base, value, field, to, b.unit})
+	b.writes = append(b.writes, write{base, value, field, from, b.unit})
 }
 
 // write is an assignment to a field of a struct of another module.
 type write struct {
 	base, value node
 	field       *types.Var
-	at          ast.Expr
+	from        ast.Expr // the value; nil if it is one of several results
 	unit        *unit
 }
 

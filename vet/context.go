@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
+	"go/version"
 	"slices"
 	"strings"
 
@@ -52,6 +53,7 @@ func (p *program) checkContexts() {
 		path []ast.Node
 	}
 	var newRequests []pending
+	var several [][]node // the contexts of calls that get more than one
 
 	for _, u := range p.units {
 		if strings.HasPrefix(u.path, contrib) {
@@ -73,6 +75,9 @@ func (p *program) checkContexts() {
 					return true
 				}
 				name := fn.Origin().FullName()
+				if contexts := b.contexts(call); len(contexts) > 1 {
+					several = append(several, contexts)
+				}
 				if i := recordedContext(fn); i >= 0 && i < len(call.Args) {
 					if v := b.value(call.Args[i]); v != none {
 						sinks[v] = true
@@ -102,11 +107,22 @@ func (p *program) checkContexts() {
 		for n := range reached {
 			hits = hits || sinks[n]
 		}
-		if !hits {
+		if !hits || isFallback(bg.unit, bg.path) || slices.ContainsFunc(several, func(contexts []node) bool {
+			n := 0
+			for _, c := range contexts {
+				if reached[c] {
+					n++
+				}
+			}
+			return n > 0 && n < len(contexts) // the call may copy what another context holds
+		}) {
 			continue
 		}
 		fx := &fixer{program: p, unit: bg.unit, file: bg.file}
 		ctx := fx.contextAt(bg.path, bg.call.Pos())
+		if ctx == "" {
+			ctx = fx.detached(bg.path, bg.call)
+		}
 		if ctx == "" {
 			p.skipped = append(p.skipped, skipped{"GT302", bg.unit, bg.call.Pos()})
 			continue
@@ -127,6 +143,57 @@ func (p *program) checkContexts() {
 		r.fx.withContext(r.call, "NewRequestWithContext", ctx, "")
 		p.report(r.fx, "GT303", r.call, types.ExprString(r.call.Fun)+": the request has no context")
 	}
+}
+
+// contexts returns the nodes of the contexts that a call gets.
+func (b *builder) contexts(call *ast.CallExpr) (nodes []node) {
+	for _, arg := range call.Args {
+		if isContext(b.info.TypeOf(arg)) {
+			nodes = append(nodes, b.value(arg))
+		}
+	}
+	return nodes
+}
+
+// isFallback reports whether a context is made because there is none.
+func isFallback(u *unit, path []ast.Node) bool {
+	for _, n := range path {
+		if n, ok := n.(*ast.IfStmt); ok {
+			if c, ok := n.Cond.(*ast.BinaryExpr); ok && c.Op == token.EQL && isContext(u.info.TypeOf(c.X)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// detached returns an expression for the context of the request around a go statement, without its
+// end: what runs there may outlive the request.
+func (f *fixer) detached(path []ast.Node, call *ast.CallExpr) string {
+	i := slices.IndexFunc(path, func(n ast.Node) bool { _, ok := n.(*ast.GoStmt); return ok })
+	if i < 0 || slices.ContainsFunc(path[i+1:], func(n ast.Node) bool {
+		switch n.(type) {
+		case *ast.GoStmt, *ast.DeferStmt:
+			return true
+		}
+		return false
+	}) {
+		return ""
+	}
+	q, ok := f.qualifier(call.Fun)
+	ctx := f.contextAt(path[:i], path[i].Pos())
+	if ctx == "" || !ok || version.Compare(f.unit.pkg.GoVersion(), "go1.21") < 0 {
+		return ""
+	}
+	// The names mean the same inside the function literal.
+	name, _, _ := strings.Cut(ctx, ".")
+	scope := f.unit.pkg.Scope().Innermost(call.Pos())
+	_, inside := scope.LookupParent(name, call.Pos())
+	_, outside := f.unit.pkg.Scope().Innermost(path[i].Pos()).LookupParent(name, path[i].Pos())
+	if inside != outside {
+		return ""
+	}
+	return fmt.Sprintf("%s.WithoutCancel(%s)", q, ctx)
 }
 
 func reachesAny(reached set, of map[node]bool) bool {

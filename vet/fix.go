@@ -533,16 +533,28 @@ func (f *fixer) serverHandler(s *site) {
 	}
 	reached := f.graph.reach(s.node)
 	for _, w := range f.writes {
-		if !reached[w.base] || w.field.Name() != "Handler" {
+		if !reached[w.base] || w.field.Name() != "Handler" || w.from == nil {
 			continue
 		}
-		// The value is the right side of an assignment.
-		f.advice = fmt.Sprintf("its Handler is set in line %d: wrap that with nethttp.WrapHandler", w.unit.fset.Position(w.at.Pos()).Line)
+		f.unit, f.file = w.unit, fileOf(w.unit, w.from)
+		n := f.use(nethttp, w.from.Pos())
+		f.around(w.from, n+".WrapHandler(", ")")
+		f.what = fmt.Sprintf("wrap the Handler that is assigned to it with %s.WrapHandler", n)
+		s.unit, s.file, s.expr = w.unit, f.file, w.from // where it is reported
 		return
 	}
 	if isLiteral {
 		f.setElement(lit, "Handler", nethttp, "WrapHandler")
 	}
+}
+
+func fileOf(u *unit, n ast.Node) *ast.File {
+	for _, f := range u.files {
+		if f.FileStart <= n.Pos() && n.Pos() < f.FileEnd {
+			return f
+		}
+	}
+	return nil
 }
 
 // element returns the value of a field in a literal, or nil.

@@ -32,6 +32,7 @@ type program struct {
 	kinds   []kind         // by node: what flowed into it, or influences it
 	traced  map[*unit]bool // opens a tracer
 
+	hasSource   set
 	backgrounds []node // results of context.Background and context.TODO
 	rootless    set    // see reachedByBackground
 	isParameter set
@@ -104,6 +105,12 @@ func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
 		p.findExported()
 	}
 	p.kinds = p.graph.spread(p.sources)
+	p.hasSource = set{}
+	for _, edges := range p.graph.flows {
+		for _, n := range edges {
+			p.hasSource[n] = true
+		}
+	}
 	return p
 }
 
@@ -143,7 +150,13 @@ func (b *builder) collect() {
 			case *ast.CompositeLit:
 				b.collectLiteral(f, n, path)
 			case *ast.ValueSpec:
-				b.collectVariable(f, n, path)
+				if len(n.Values) == 0 && n.Type != nil {
+					b.collectVariables(f, n.Names, path)
+				}
+			case *ast.Field:
+				if _, ok := path[len(path)-2].(*ast.StructType); ok {
+					b.collectVariables(f, n.Names, path)
+				}
 			case *ast.Ident:
 				b.collectName(f, n, path)
 			}
@@ -282,12 +295,9 @@ func (b *builder) collectLiteral(f *ast.File, lit *ast.CompositeLit, path []ast.
 	}
 }
 
-// collectVariable finds variables that are clients without a value.
-func (b *builder) collectVariable(f *ast.File, spec *ast.ValueSpec, path []ast.Node) {
-	if len(spec.Values) > 0 || spec.Type == nil {
-		return
-	}
-	for _, name := range spec.Names {
+// collectVariables finds variables and fields that are clients or servers themselves.
+func (b *builder) collectVariables(f *ast.File, names []*ast.Ident, path []ast.Node) {
+	for _, name := range names {
 		v, ok := b.info.Defs[name].(*types.Var)
 		if !ok {
 			continue
@@ -404,6 +414,9 @@ func (p *program) kindsOf(n node) kind {
 
 // checkSite reports a site that is not covered.
 func (p *program) checkSite(s *site) {
+	if _, ok := s.expr.(*ast.Ident); ok && p.hasSource[s.node] {
+		return // it gets its value elsewhere
+	}
 	if strings.HasPrefix(s.unit.path, contrib) || p.isCovered(s) || p.leaves(s) {
 		return
 	}
@@ -429,10 +442,10 @@ func (p *program) checkSite(s *site) {
 	case "GT401":
 		message = fmt.Sprintf("%s: the library has no wrapper", s.name)
 	}
-	f := finding{rule: s.rule, unit: s.unit, file: s.file, node: s.expr}
 	if s.fix != nil && !isGenerated(s.file) {
 		s.fix(fx, s)
 	}
+	f := finding{rule: s.rule, unit: s.unit, file: s.file, node: s.expr}
 	f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
 	switch {
 	case len(f.edits) > 0:

@@ -110,12 +110,14 @@ var constructors = map[string]constructor{
 	"database/sql.Open":   {"GT102", database, database, (*fixer).sqlOpen, ""},
 	"database/sql.OpenDB": {"GT102", database, database, (*fixer).sqlOpenDB, ""},
 
-	sqlx + ".Open":           {"GT102", database, database, (*fixer).driverName, registerAdvice},
-	sqlx + ".MustOpen":       {"GT102", database, database, (*fixer).driverName, registerAdvice},
-	sqlx + ".Connect":        {"GT102", database, database, (*fixer).driverName, registerAdvice},
-	sqlx + ".MustConnect":    {"GT102", database, database, (*fixer).driverName, registerAdvice},
-	sqlx + ".ConnectContext": {"GT102", database, database, (*fixer).driverName, registerAdvice},
-	gorm + ".Open":           {"GT102", database, database, nil, "give its dialect a connection, as Conn: a *sql.DB of gapsql.Open"},
+	sqlx + ".Open":                   {"GT102", database, database, (*fixer).driverName, registerAdvice},
+	sqlx + ".MustOpen":               {"GT102", database, database, (*fixer).driverName, registerAdvice},
+	sqlx + ".Connect":                {"GT102", database, database, (*fixer).driverName, registerAdvice},
+	sqlx + ".MustConnect":            {"GT102", database, database, (*fixer).driverName, registerAdvice},
+	sqlx + ".ConnectContext":         {"GT102", database, database, (*fixer).driverName, registerAdvice},
+	"github.com/XSAM/otelsql.Open":   {"GT102", database, database, (*fixer).driverName, "give it the driver name that gapsql.Register returns"},
+	"github.com/XSAM/otelsql.OpenDB": {"GT102", database, database, (*fixer).sqlOpenDB, ""},
+	gorm + ".Open":                   {"GT102", database, database, nil, "give its dialect a connection, as Conn: a *sql.DB of gapsql.Open"},
 	"entgo.io/ent/dialect/sql.Open": {
 		"GT102", database, database, nil, "give ent.NewClient a driver of entsql.OpenDB with a *sql.DB of gapsql.Open",
 	},
@@ -153,6 +155,9 @@ var constructors = map[string]constructor{
 	"(*" + gin + ".Engine).RunListener": {"GT201", httpServer, httpServer, nil, ginAdvice},
 	"(*" + gin + ".Engine).RunUnix":     {"GT201", httpServer, httpServer, nil, ginAdvice},
 	"(*" + gin + ".Engine).RunFd":       {"GT201", httpServer, httpServer, nil, ginAdvice},
+
+	"(*github.com/gofiber/fiber/v2.App).Listen": {"GT401", httpServer, httpServer, nil, "fiber serves with fasthttp, for which there is no wrapper"},
+	"(*github.com/gofiber/fiber/v3.App).Listen": {"GT401", httpServer, httpServer, nil, "fiber serves with fasthttp, for which there is no wrapper"},
 
 	"(*" + echo + ".Echo).Start":          {"GT201", httpServer, httpServer, (*fixer).echoUse, echoAdvice},
 	"(*" + echo + ".Echo).StartTLS":       {"GT201", httpServer, httpServer, (*fixer).echoUse, echoAdvice},
@@ -218,6 +223,8 @@ var unwrapped = map[string][]string{
 	"firebase.google.com/go/v4":                           {"NewApp"},
 	"github.com/valyala/fasthttp":                         {"Get", "Post", "Do", "DoTimeout"},
 	"gopkg.in/mgo.v2":                                     {"Dial", "DialWithInfo", "DialWithTimeout"},
-	"cloud.google.com/go/compute/metadata": {"Get", "NewClient"},
+	"github.com/go-stomp/stomp/v3":                        {"Dial", "Connect"},
+	"github.com/go-stomp/stomp":                           {"Dial", "Connect"},
+	"cloud.google.com/go/compute/metadata":                {"Get", "NewClient"},
 	"gopkg.in/redis.v5":                                   {"NewClient", "NewClusterClient"},
 }
