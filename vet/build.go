@@ -329,8 +329,10 @@ func (b *builder) builtin(name string, call *ast.CallExpr) {
 // bind adds the flows of a call of a function whose body is checked.
 func (b *builder) bind(key any, signature *types.Signature, call *ast.CallExpr) {
 	for i, v := range b.arguments(call) {
-		if p := parameter(signature, i); p != nil {
-			b.graph.flow(v, b.graph.variable(p))
+		if p := parameter(signature, i); p != nil && v != none {
+			to := b.graph.variable(p)
+			b.graph.flow(v, to)
+			b.graph.passes[[2]node{v, to}] = pass{key, call, signature.Results().Len()}
 		}
 	}
 	if recv := signature.Recv(); recv != nil {
@@ -339,7 +341,9 @@ func (b *builder) bind(key any, signature *types.Signature, call *ast.CallExpr) 
 		}
 	}
 	for i := range signature.Results().Len() {
-		b.graph.flow(b.graph.result(key, i), b.graph.result(call, i))
+		from, to := b.graph.result(key, i), b.graph.result(call, i)
+		b.graph.flow(from, to)
+		b.graph.returns[[2]node{from, to}] = true
 	}
 }
 

@@ -102,7 +102,8 @@ func (p *program) checkContexts() {
 		}
 	}
 	for _, bg := range backgrounds {
-		reached := p.graph.reach(p.graph.result(bg.call, 0))
+		made := p.graph.result(bg.call, 0)
+		reached, near := p.graph.reachCalls(made), p.inFunction(made)
 		hits := false
 		for n := range reached {
 			hits = hits || sinks[n]
@@ -110,7 +111,7 @@ func (p *program) checkContexts() {
 		if !hits || isFallback(bg.unit, bg.path) || slices.ContainsFunc(several, func(contexts []node) bool {
 			n := 0
 			for _, c := range contexts {
-				if reached[c] {
+				if near[c] {
 					n++
 				}
 			}
@@ -470,15 +471,21 @@ func (p *program) reachedByBackground() set {
 	if p.rootless != nil {
 		return p.rootless
 	}
-	p.rootless = set{}
-	for left := slices.Clone(p.backgrounds); len(left) > 0; {
+	p.rootless = p.inFunction(p.backgrounds...)
+	return p.rootless
+}
+
+// inFunction returns what reach returns, up to the parameters of other functions.
+func (p *program) inFunction(from ...node) set {
+	seen := set{}
+	for left := slices.Clone(from); len(left) > 0; {
 		n := left[len(left)-1]
 		left = left[:len(left)-1]
-		if p.rootless[n] || p.isParameter[n] {
+		if seen[n] || p.isParameter[n] {
 			continue
 		}
-		p.rootless[n] = true
+		seen[n] = true
 		left = append(left, p.graph.flows[n]...)
 	}
-	return p.rootless
+	return seen
 }

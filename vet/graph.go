@@ -21,6 +21,19 @@ type graph struct {
 	// flows are edges by which the value itself moves. Along influences, it becomes a part of
 	// another: an element of a literal, or an argument of a function that is not known.
 	flows, influences [][]node
+
+	// What flows holds about calls, so that a value that goes into a function by one call does not
+	// come out of another.
+	returns   map[[2]node]bool // edges from a function's result to that of a call
+	passes    map[[2]node]pass // edges from an argument to a parameter
+	summaries map[node][]int   // see summary
+}
+
+// pass is an argument of a call.
+type pass struct {
+	function any // key of the function
+	call     any // key of the call
+	results  int
 }
 
 // resultKey is the key of a result of a *types.Func, *ast.FuncLit or *ast.CallExpr.
@@ -29,7 +42,11 @@ type resultKey struct {
 	i  int
 }
 
-func newGraph() *graph { return &graph{nodes: map[any]node{}} }
+func newGraph() *graph {
+	return &graph{
+		nodes: map[any]node{}, returns: map[[2]node]bool{}, passes: map[[2]node]pass{}, summaries: map[node][]int{},
+	}
+}
 
 func (g *graph) node(key any) node {
 	n, ok := g.nodes[key]
@@ -81,6 +98,81 @@ func (g *graph) reach(from ...node) set {
 		from = append(from, g.flows[n]...)
 	}
 	return seen
+}
+
+// reachCalls returns what reach returns, without ways that no call takes: into a function by one
+// call and out by another. Ways through fields are all kept.
+func (g *graph) reachCalls(from node) set {
+	type state struct {
+		node   node
+		inside bool // of a function that was called, so the way does not lead out
+	}
+	seen, reached := map[state]bool{}, set{}
+	for left := []state{{from, false}}; len(left) > 0; {
+		s := left[len(left)-1]
+		left = left[:len(left)-1]
+		if seen[s] {
+			continue
+		}
+		seen[s], reached[s.node] = true, true
+		for _, to := range g.flows[s.node] {
+			edge := [2]node{s.node, to}
+			if g.returns[edge] {
+				if !s.inside {
+					left = append(left, state{to, false})
+				}
+				continue
+			}
+			p, ok := g.passes[edge]
+			if !ok {
+				left = append(left, state{to, s.inside})
+				continue
+			}
+			left = append(left, state{to, true})
+			for _, i := range g.summary(to, p) {
+				left = append(left, state{g.result(p.call, i), s.inside})
+			}
+		}
+	}
+	return reached
+}
+
+// summary returns the results of a function to which its parameter flows.
+func (g *graph) summary(parameter node, p pass) (results []int) {
+	if known, ok := g.summaries[parameter]; ok {
+		return known
+	}
+	g.summaries[parameter] = nil // while it is computed, for recursive functions
+	seen := set{}
+	for left := []node{parameter}; len(left) > 0; {
+		n := left[len(left)-1]
+		left = left[:len(left)-1]
+		if seen[n] {
+			continue
+		}
+		seen[n] = true
+		for _, to := range g.flows[n] {
+			edge := [2]node{n, to}
+			if g.returns[edge] {
+				continue
+			}
+			inner, ok := g.passes[edge]
+			if !ok {
+				left = append(left, to)
+				continue
+			}
+			for _, i := range g.summary(to, inner) {
+				left = append(left, g.result(inner.call, i))
+			}
+		}
+	}
+	for i := range p.results {
+		if seen[g.result(p.function, i)] {
+			results = append(results, i)
+		}
+	}
+	g.summaries[parameter] = results
+	return results
 }
 
 // leading returns, by node, whether a value of it flows to one of to.

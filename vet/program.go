@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"strings"
 
+	"github.com/gaptrace/gaptrace/internal/clients"
 	"golang.org/x/tools/go/types/typeutil"
 )
 
@@ -64,6 +65,8 @@ type site struct {
 	path []ast.Node // the nodes around expr, the file first
 	node node       // its value
 	args []node
+
+	library string // for GT401: an import path
 }
 
 // global is an assignment to a variable of net/http.
@@ -208,7 +211,7 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 		s.args = args
 	} else if pkg := fn.Pkg(); pkg != nil && fn.Signature().Recv() == nil && makesUnwrapped(pkg.Path(), fn.Name()) {
 		s := b.site(f, call, path, b.graph.result(call, 0), constructor{rule: "GT401", covers: anyClient, makes: 0}, types.ExprString(call.Fun))
-		s.args = args
+		s.args, s.library = args, pkg.Path()
 	}
 	if name == "net/http.Handle" || name == "net/http.HandleFunc" {
 		b.mux = append(b.mux, args[len(args)-1])
@@ -441,6 +444,10 @@ func (p *program) checkSite(s *site) {
 		message = s.name + ": the handler is not wrapped"
 	case "GT401":
 		message = fmt.Sprintf("%s: the library has no wrapper", s.name)
+		if l := clients.ByPath(s.library); l != nil {
+			message = fmt.Sprintf("%s: %s has no wrapper", s.name, l.Name)
+			fx.advice = strings.TrimSuffix(l.Advice, ".")
+		}
 	}
 	if s.fix != nil && !isGenerated(s.file) {
 		s.fix(fx, s)
