@@ -11,4 +11,6 @@ require (
 	golang.org/x/sync v0.24.0 // indirect
 )
 
+require github.com/golangci/plugin-module-register v0.1.2
+
 replace github.com/gaptrace/gaptrace => ../

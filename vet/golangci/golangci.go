@@ -1,0 +1,62 @@
+// Package golangci makes package vet a plugin of golangci-lint, by its module plugin system. In the
+// folder of .golangci.yml, put this into .custom-gcl.yml, and build golangci-lint with it by
+// golangci-lint custom:
+//
+//	version: v2.6.2
+//	plugins:
+//	  - module: github.com/gaptrace/gaptrace/vet
+//	    import: github.com/gaptrace/gaptrace/vet/golangci
+//	    version: v0.1.0
+//
+// Then enable it in .golangci.yml. All settings may be left out:
+//
+//	linters:
+//	  enable: [gaptrace]
+//	  settings:
+//	    custom:
+//	      gaptrace:
+//	        type: module
+//	        settings:
+//	          rules: [GT1, GT201] # report only these
+//	          tests: true         # also in _test.go files
+//
+// golangci-lint checks one package at a time. It does not see a client that leaves its package, so
+// gaptrace vet finds more.
+package golangci
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/gaptrace/gaptrace/vet"
+	"github.com/golangci/plugin-module-register/register"
+	"golang.org/x/tools/go/analysis"
+)
+
+func init() { register.Plugin("gaptrace", newPlugin) }
+
+type settings struct {
+	Rules []string `json:"rules"`
+	Tests bool     `json:"tests"`
+}
+
+type plugin struct{ settings settings }
+
+func newPlugin(conf any) (register.LinterPlugin, error) {
+	s, err := register.DecodeSettings[settings](conf)
+	return plugin{s}, err
+}
+
+func (p plugin) BuildAnalyzers() ([]*analysis.Analyzer, error) {
+	a := vet.Analyzer
+	if err := a.Flags.Set("rules", strings.Join(p.settings.Rules, ",")); err != nil {
+		return nil, err
+	}
+	if err := a.Flags.Set("tests", strconv.FormatBool(p.settings.Tests)); err != nil {
+		return nil, err
+	}
+	return []*analysis.Analyzer{a}, nil
+}
+
+// GetLoadMode asks for types: values are followed by them.
+func (plugin) GetLoadMode() string { return register.LoadModeTypesInfo }
