@@ -289,6 +289,8 @@ func (b *builder) call(call *ast.CallExpr) {
 	if t, ok := b.info.Types[call.Fun]; ok && t.IsType() {
 		return // a conversion
 	}
+	// That of an instance, if the function is generic.
+	signature, _ := under(b.info.TypeOf(call.Fun)).(*types.Signature)
 	switch f := typeutil.Callee(b.info, call).(type) {
 	case *types.Builtin:
 		b.builtin(f.Name(), call)
@@ -296,11 +298,11 @@ func (b *builder) call(call *ast.CallExpr) {
 		switch {
 		case isInterface(receiver(f)):
 			b.interfaceCalls = append(b.interfaceCalls, interfaceCall{f, call, b.unit})
-			b.unknown(f.Signature(), call)
+			b.unknown(signature, call)
 		case b.bodies[f.Origin()]:
 			b.bind(f.Origin(), f.Origin().Signature(), call)
 		default:
-			b.unknown(f.Signature(), call)
+			b.unknown(signature, call)
 			b.inject(f, call)
 		}
 	default:
@@ -309,9 +311,7 @@ func (b *builder) call(call *ast.CallExpr) {
 			return
 		}
 		b.indirectCalls = append(b.indirectCalls, &indirect{function, call, b.unit, map[any]bool{}})
-		if signature, ok := under(b.info.TypeOf(call.Fun)).(*types.Signature); ok {
-			b.unknown(signature, call)
-		}
+		b.unknown(signature, call)
 	}
 }
 
@@ -337,7 +337,7 @@ func (b *builder) bind(key any, signature *types.Signature, call *ast.CallExpr) 
 	}
 	if recv := signature.Recv(); recv != nil {
 		if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
-			b.graph.flow(b.value(selector.X), b.graph.variable(recv))
+			b.graph.flow(b.receiver(selector), b.graph.variable(recv))
 		}
 	}
 	for i := range signature.Results().Len() {
@@ -345,6 +345,28 @@ func (b *builder) bind(key any, signature *types.Signature, call *ast.CallExpr) 
 		b.graph.flow(from, to)
 		b.graph.returns[[2]node{from, to}] = true
 	}
+}
+
+// receiver returns the node of x in x.f, or of the embedded field that has f.
+func (b *builder) receiver(selector *ast.SelectorExpr) node {
+	of := b.value(selector.X)
+	selection := b.info.Selections[selector]
+	if selection == nil {
+		return of
+	}
+	t := selection.Recv()
+	for _, i := range selection.Index()[:len(selection.Index())-1] {
+		s, ok := under(deref(t)).(*types.Struct)
+		if !ok {
+			return of
+		}
+		field := s.Field(i)
+		if b.isChecked(field.Pkg()) {
+			of = b.graph.variable(field)
+		}
+		t = field.Type()
+	}
+	return of
 }
 
 // arguments returns the nodes of a call's arguments. For f(g()) they are the results of g.
@@ -369,6 +391,9 @@ func (b *builder) arguments(call *ast.CallExpr) []node {
 // argument if its type permits. Otherwise, arguments may become parts of the results and of the
 // receiver.
 func (b *builder) unknown(signature *types.Signature, call *ast.CallExpr) {
+	if signature == nil { // the types are not known
+		return
+	}
 	from := b.arguments(call)
 	argTypes := make([]types.Type, len(from))
 	for i := range from {
@@ -380,7 +405,7 @@ func (b *builder) unknown(signature *types.Signature, call *ast.CallExpr) {
 		}
 	}
 	if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok && b.info.Selections[selector] != nil {
-		base := b.value(selector.X)
+		base := b.receiver(selector)
 		for i, v := range from {
 			if isCarrier(argTypes[i]) {
 				b.graph.influence(v, base)

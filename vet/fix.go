@@ -3,7 +3,6 @@ package vet
 import (
 	"fmt"
 	"go/ast"
-	"go/constant"
 	"go/token"
 	"go/types"
 	"path"
@@ -171,8 +170,26 @@ func (f *fixer) parent(i int) ast.Node {
 
 func (f *fixer) call() *ast.CallExpr { return f.site.expr.(*ast.CallExpr) }
 
-// httpClient wraps a *http.Client, or the Transport of an http.Client.
+// httpClient wraps a *http.Client, or the Transport of an http.Client, and the transports that it
+// gets later.
 func (f *fixer) httpClient(s *site) {
+	f.wrapClient(s)
+	reached := f.graph.reach(s.node)
+	for _, w := range f.writes {
+		if f.what == "" || !reached[w.base] || w.field.Name() != "Transport" || w.from == nil {
+			continue
+		}
+		g := *f
+		g.unit, g.file, g.edits, g.requires, g.names = w.unit, fileOf(w.unit, w.from), nil, nil, nil
+		if g.file == f.file {
+			g.names = f.names
+		}
+		g.around(w.from, g.use(nethttp, w.from.Pos())+".Wrap(", ")")
+		f.edits, f.requires = append(f.edits, g.edits...), append(f.requires, g.requires...)
+	}
+}
+
+func (f *fixer) wrapClient(s *site) {
 	name := func() string { return f.use(nethttp, s.expr.Pos()) }
 	if u, ok := f.parent(0).(*ast.UnaryExpr); ok && u.Op == token.AND {
 		n := name()
@@ -299,20 +316,13 @@ func (f *fixer) defaultClient(s *site) {
 	f.what = "use a variable that holds nethttp.WrapClient(http.DefaultClient)"
 }
 
-func (f *fixer) text(e ast.Expr) string {
-	if v := f.unit.info.Types[e].Value; v != nil && v.Kind() == constant.String {
-		return constant.StringVal(v)
-	}
-	return ""
-}
-
 // sqlOpen renames sql.Open.
 func (f *fixer) sqlOpen(*site) {
 	call := f.call()
 	if len(call.Args) != 2 {
 		return
 	}
-	if f.text(call.Args[0]) == "mysql" {
+	if constantString(f.unit, call.Args[0]) == "mysql" {
 		n := f.use(gapmysql, call.Pos())
 		f.replace(call.Fun, n+".Open")
 		f.edits = append(f.edits, analysis.TextEdit{Pos: call.Args[0].Pos(), End: call.Args[1].Pos()})
@@ -336,7 +346,7 @@ func (f *fixer) sqlOpenDB(*site) {
 func (f *fixer) driverName(*site) {
 	call := f.call()
 	i := len(call.Args) - 2 // after a context
-	if i < 0 || !slices.Contains([]string{"mysql", "sqlite3", "sqlite"}, f.text(call.Args[i])) {
+	if i < 0 || !slices.Contains([]string{"mysql", "sqlite3", "sqlite"}, constantString(f.unit, call.Args[i])) {
 		return
 	}
 	n := f.use(gapsql, call.Pos())
@@ -580,7 +590,11 @@ func (f *fixer) ginRun(*site) {
 	http := f.imported("net/http", "http", call.Pos())
 	f.edits = append(f.edits,
 		analysis.TextEdit{Pos: call.Pos(), End: call.Args[0].Pos(), NewText: []byte(http + ".ListenAndServe(")})
-	f.insert(call.Args[0].End(), fmt.Sprintf(", %s.WrapHandler(%s)", n, types.ExprString(selector.X)))
+	engine := types.ExprString(selector.X)
+	if o, _, _ := types.LookupFieldOrMethod(f.unit.info.TypeOf(selector.X), true, nil, "Handler"); o != nil {
+		engine += ".Handler()" // with HTTP/2 if the engine is set so, as Run does
+	}
+	f.insert(call.Args[0].End(), fmt.Sprintf(", %s.WrapHandler(%s)", n, engine))
 	f.what = fmt.Sprintf("serve it with %s.WrapHandler", n)
 }
 

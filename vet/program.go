@@ -3,6 +3,7 @@ package vet
 import (
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/token"
 	"go/types"
 	"strings"
@@ -30,6 +31,7 @@ type program struct {
 	methods []methodCall  // of values of other modules
 	mux     []node        // handlers of http.DefaultServeMux
 	globals []global
+	drivers []registered
 	kinds   []kind         // by node: what flowed into it, or influences it
 	traced  map[*unit]bool // opens a tracer
 
@@ -73,6 +75,12 @@ type site struct {
 type global struct {
 	name  string
 	value node
+}
+
+// registered is a driver that is registered with database/sql.
+type registered struct {
+	name   string
+	driver node
 }
 
 // methodCall is a call of a method of another module, which may give its receiver a wrapper.
@@ -213,15 +221,19 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 		s := b.site(f, call, path, b.graph.result(call, 0), constructor{rule: "GT401", covers: anyClient, makes: 0}, types.ExprString(call.Fun))
 		s.args, s.library = args, pkg.Path()
 	}
+	if name == "database/sql.Register" && len(call.Args) == 2 {
+		b.drivers = append(b.drivers, registered{constantString(b.unit, call.Args[0]), args[1]})
+	}
 	if name == "net/http.Handle" || name == "net/http.HandleFunc" {
 		b.mux = append(b.mux, args[len(args)-1])
 	}
 	if fn.Signature().Recv() != nil && !b.bodies[fn.Origin()] {
 		if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
-			b.methods = append(b.methods, methodCall{b.value(selector.X), args})
+			receiver := b.receiver(selector)
+			b.methods = append(b.methods, methodCall{receiver, args})
 			// The receiver of a framework's server is what the wrapper must reach.
 			if n := len(b.sites); n > 0 && b.sites[n-1].expr == ast.Expr(call) {
-				b.sites[n-1].node = b.value(selector.X)
+				b.sites[n-1].node = receiver
 			}
 		}
 	}
@@ -386,13 +398,19 @@ func (p *program) isCovered(s *site) bool {
 			return true
 		}
 	}
+	want := s.makes | s.covers
+	if _, ok := s.expr.(*ast.CompositeLit); ok && p.kindsOf(s.node)&want != 0 {
+		return true // an element is wrapped
+	}
+	if p.isRegistered(s) {
+		return true
+	}
 	reached := p.graph.reach(s.node)
 	for n := range reached {
 		if p.covered[n]&s.makes != 0 {
 			return true
 		}
 	}
-	want := s.makes | s.covers
 	for _, w := range p.writes {
 		if reached[w.base] && p.kindsOf(w.value)&want != 0 {
 			return true
@@ -406,6 +424,42 @@ func (p *program) isCovered(s *site) bool {
 		}
 	}
 	return false
+}
+
+// isRegistered reports whether a database is opened by the name of a wrapped driver. A name that is
+// not constant may be that of any driver.
+func (p *program) isRegistered(s *site) bool {
+	call, ok := s.expr.(*ast.CallExpr)
+	if !ok || s.makes != database {
+		return false
+	}
+	for _, d := range p.drivers {
+		if p.kindsOf(d.driver)&database == 0 {
+			continue
+		}
+		for _, arg := range call.Args {
+			if !isString(s.unit.info.TypeOf(arg)) {
+				continue
+			}
+			if name := constantString(s.unit, arg); name == d.name || name == "" {
+				return true
+			}
+			break // the data source's name
+		}
+	}
+	return false
+}
+
+func isString(t types.Type) bool {
+	b, ok := under(t).(*types.Basic)
+	return ok && b.Info()&types.IsString != 0
+}
+
+func constantString(u *unit, e ast.Expr) string {
+	if v := u.info.Types[e].Value; v != nil && v.Kind() == constant.String {
+		return constant.StringVal(v)
+	}
+	return ""
 }
 
 func (p *program) kindsOf(n node) kind {
