@@ -2,6 +2,7 @@ package vet
 
 import (
 	"go/ast"
+	"go/token"
 	"go/types"
 
 	"golang.org/x/tools/go/types/typeutil"
@@ -48,8 +49,18 @@ func (b *builder) build() {
 
 func (b *builder) body(key any, signature *types.Signature, body *ast.BlockStmt) {
 	for i := range signature.Results().Len() {
+		result := b.graph.result(key, i)
 		if v := signature.Results().At(i); v.Name() != "" {
-			b.graph.flow(b.graph.variable(v), b.graph.result(key, i))
+			b.graph.flow(b.graph.variable(v), result)
+		}
+		if isCarrier(signature.Results().At(i).Type()) {
+			b.graph.influence(result, b.graph.node(key)) // who gets the function may get its results
+		}
+	}
+	for i := range signature.Params().Len() {
+		v := signature.Params().At(i)
+		if _, ok := under(v.Type()).(*types.Signature); ok { // and what it passes to a function, as an iterator does
+			b.graph.influence(b.graph.variable(v), b.graph.node(key))
 		}
 	}
 	for i := range signature.Params().Len() {
@@ -115,9 +126,10 @@ func (b *builder) assign(left, right []ast.Expr) {
 
 // store adds the flow from a value to what is assigned to. from is the value's expression, or nil.
 func (b *builder) store(to ast.Expr, value node, from ast.Expr) {
+	b.alias(from, b.value(to))
 	if value == none {
 		if x, field := b.foreignField(to); field != nil && from != nil { // such as nil
-			b.writes = append(b.writes, write{b.value(x), none, field, from, b.unit})
+			b.writes = append(b.writes, write{b.receiver(x), none, field, from, b.unit})
 		}
 		return
 	}
@@ -129,9 +141,18 @@ func (b *builder) store(to ast.Expr, value node, from ast.Expr) {
 		b.graph.flow(value, b.value(to))
 		return
 	}
-	base := b.value(x)
+	base := b.receiver(x)
 	b.graph.influence(value, base)
 	b.writes = append(b.writes, write{base, value, field, from, b.unit})
+}
+
+// alias adds the flow back to x if &x becomes the value of a variable.
+func (b *builder) alias(from ast.Expr, variable node) {
+	if u, ok := from.(*ast.UnaryExpr); ok && u.Op == token.AND {
+		if _, isLiteral := ast.Unparen(u.X).(*ast.CompositeLit); !isLiteral {
+			b.graph.flow(variable, b.value(u.X))
+		}
+	}
 }
 
 // write is an assignment to a field of a struct of another module.
@@ -142,8 +163,8 @@ type write struct {
 	unit        *unit
 }
 
-// foreignField returns x and f if e is x.f, a field of a struct that no checked package declares.
-func (b *builder) foreignField(e ast.Expr) (x ast.Expr, field *types.Var) {
+// foreignField returns x.f and f if e is x.f, a field of a struct that no checked package declares.
+func (b *builder) foreignField(e ast.Expr) (x *ast.SelectorExpr, field *types.Var) {
 	selector, ok := ast.Unparen(e).(*ast.SelectorExpr)
 	if !ok {
 		return nil, nil
@@ -156,7 +177,7 @@ func (b *builder) foreignField(e ast.Expr) (x ast.Expr, field *types.Var) {
 	if b.isChecked(field.Pkg()) {
 		return nil, nil
 	}
-	return selector.X, field
+	return selector, field
 }
 
 func (b *builder) returned(n *ast.ReturnStmt) {
@@ -219,7 +240,6 @@ func (b *builder) literal(lit *ast.CompositeLit) {
 		}
 		if b.isChecked(field.Pkg()) {
 			b.graph.flow(v, b.graph.variable(field))
-			continue
 		}
 		b.graph.influence(v, to)
 	}
@@ -266,9 +286,15 @@ func (b *builder) selected(e *ast.SelectorExpr) node {
 			if b.isChecked(o.Pkg()) {
 				return b.graph.variable(o)
 			}
-			return b.value(e.X)
+			return b.receiver(e)
 		case *types.Func:
-			return b.graph.function(o)
+			if selection.Kind() != types.MethodVal {
+				return b.graph.function(o)
+			}
+			value := b.graph.node(e)
+			b.graph.flow(b.graph.function(o), value)
+			b.graph.influence(b.receiver(e), value)
+			return value
 		}
 		return none
 	}
@@ -295,6 +321,7 @@ func (b *builder) call(call *ast.CallExpr) {
 	case *types.Builtin:
 		b.builtin(f.Name(), call)
 	case *types.Func:
+		b.serve(f, call)
 		switch {
 		case isInterface(receiver(f)):
 			b.interfaceCalls = append(b.interfaceCalls, interfaceCall{f, call, b.unit})
@@ -312,6 +339,22 @@ func (b *builder) call(call *ast.CallExpr) {
 		}
 		b.indirectCalls = append(b.indirectCalls, &indirect{function, call, b.unit, map[any]bool{}})
 		b.unknown(signature, call)
+		for _, v := range b.arguments(call) {
+			b.graph.influence(v, function)
+		}
+		if signature != nil {
+			for i := range signature.Results().Len() {
+				b.graph.influence(function, b.graph.result(call, i))
+			}
+		}
+	}
+}
+
+// serve adds the influence of a handler on the function that calls it.
+func (b *builder) serve(f *types.Func, call *ast.CallExpr) {
+	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+	if ok && f.Name() == "ServeHTTP" && len(b.functions) > 0 {
+		b.graph.influence(b.receiver(selector), b.graph.node(b.functions[len(b.functions)-1].key))
 	}
 }
 
@@ -328,14 +371,23 @@ func (b *builder) builtin(name string, call *ast.CallExpr) {
 
 // bind adds the flows of a call of a function whose body is checked.
 func (b *builder) bind(key any, signature *types.Signature, call *ast.CallExpr) {
-	for i, v := range b.arguments(call) {
+	args := b.arguments(call)
+	recv := signature.Recv()
+	if recv != nil && len(args) == signature.Params().Len()+1 && !signature.Variadic() { // a method expression
+		b.graph.flow(args[0], b.graph.variable(recv))
+		args = args[1:]
+	}
+	for i, v := range args {
 		if p := parameter(signature, i); p != nil && v != none {
 			to := b.graph.variable(p)
 			b.graph.flow(v, to)
+			if i < len(call.Args) {
+				b.alias(call.Args[i], to)
+			}
 			b.graph.passes[[2]node{v, to}] = pass{key, call, signature.Results().Len()}
 		}
 	}
-	if recv := signature.Recv(); recv != nil {
+	if recv != nil {
 		if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
 			b.graph.flow(b.receiver(selector), b.graph.variable(recv))
 		}

@@ -13,27 +13,28 @@ import (
 )
 
 // withContext are the methods that take a context, by the full names of those that do not.
-var withContext = map[string]string{}
+var withContext = methodsWithContext()
 
-func init() {
-	for _, t := range []string{
-		"(*database/sql.DB)", "(*database/sql.Tx)", "(*database/sql.Stmt)", "(*" + sqlx + ".DB)", "(*" + sqlx + ".Tx)",
-		"(*" + sqlx + ".Stmt)", "(*" + sqlx + ".NamedStmt)",
-	} {
-		for _, m := range []string{"Query", "QueryRow", "Exec", "Prepare", "Ping"} {
-			withContext[t+"."+m] = m + "Context"
-		}
-		if !strings.Contains(t, sqlx) {
-			continue
-		}
-		for _, m := range []string{"Get", "Select", "Queryx", "QueryRowx", "NamedExec", "MustExec", "Preparex", "PrepareNamed"} {
-			withContext[t+"."+m] = m + "Context"
+func methodsWithContext() map[string]string {
+	m := map[string]string{
+		"(*database/sql.DB).Begin":      "BeginTx",
+		"(*" + sqlx + ".DB).NamedQuery": "NamedQueryContext",
+		"(*" + sqlx + ".DB).Beginx":     "BeginTxx",
+		"(*" + sqlx + ".DB).MustBegin":  "MustBeginTx",
+	}
+	for _, t := range []string{"DB", "Tx", "Stmt"} {
+		for _, name := range []string{"Query", "QueryRow", "Exec", "Prepare", "Ping"} {
+			m["(*database/sql."+t+")."+name] = name + "Context"
 		}
 	}
-	withContext["(*"+sqlx+".DB).NamedQuery"] = "NamedQueryContext"
-	withContext["(*"+sqlx+".DB).Beginx"] = "BeginTxx"
-	withContext["(*"+sqlx+".DB).MustBegin"] = "MustBeginTx"
-	withContext["(*database/sql.DB).Begin"] = "BeginTx"
+	for _, t := range []string{"DB", "Tx", "Stmt", "NamedStmt"} {
+		for _, name := range []string{
+			"Query", "QueryRow", "Exec", "Get", "Select", "Queryx", "QueryRowx", "NamedExec", "MustExec", "Preparex", "PrepareNamed",
+		} {
+			m["(*"+sqlx+"."+t+")."+name] = name + "Context"
+		}
+	}
+	return m
 }
 
 // checkContexts reports calls that do not get the context that is in scope.
@@ -272,15 +273,45 @@ func (p *program) checkClientMethod(u *unit, f *ast.File, call *ast.CallExpr, pa
 		p.skipped = append(p.skipped, skipped{"GT101", u, call.Pos()})
 		return
 	}
-	n := fx.use(nethttp, call.Pos())
-	client := types.ExprString(selector.X)
-	if _, ok := u.info.TypeOf(selector.X).(*types.Pointer); !ok {
-		client = "&" + client
+	client, ok := clientOf(u, selector)
+	if !ok || hasSeveral(u, call) {
+		p.report(fx, "GT101", call, types.ExprString(call.Fun)+": the call has no context")
+		return
 	}
+	n := fx.use(nethttp, call.Pos())
 	fx.replace(call.Fun, n+"."+selector.Sel.Name)
 	fx.insert(call.Lparen+1, ctx+", "+client+", ")
 	fx.what = fmt.Sprintf("use %s.%s", n, selector.Sel.Name)
 	p.report(fx, "GT101", call, types.ExprString(call.Fun)+": the call has no context")
+}
+
+// clientOf returns an expression for the *http.Client in x of x.Get, which may be embedded in x.
+func clientOf(u *unit, selector *ast.SelectorExpr) (client string, ok bool) {
+	selection := u.info.Selections[selector]
+	if selection == nil {
+		return "", false
+	}
+	client, t := types.ExprString(selector.X), selection.Recv()
+	for _, i := range selection.Index()[:len(selection.Index())-1] {
+		s, ok := under(deref(t)).(*types.Struct)
+		if !ok {
+			return "", false
+		}
+		client, t = client+"."+s.Field(i).Name(), s.Field(i).Type()
+	}
+	if _, ok := types.Unalias(t).(*types.Pointer); !ok {
+		client = "&" + client
+	}
+	return client, true
+}
+
+// hasSeveral reports whether a call gets the results of another call as its arguments.
+func hasSeveral(u *unit, call *ast.CallExpr) bool {
+	if len(call.Args) != 1 {
+		return false
+	}
+	_, ok := u.info.TypeOf(call.Args[0]).(*types.Tuple)
+	return ok
 }
 
 func (p *program) isDefaultSite(e ast.Expr) bool {
@@ -307,7 +338,7 @@ func (p *program) checkMethod(u *unit, f *ast.File, call *ast.CallExpr, path []a
 // not "".
 func (f *fixer) withContext(call *ast.CallExpr, function, ctx, after string) {
 	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if !ok {
+	if !ok || hasSeveral(f.unit, call) {
 		return
 	}
 	f.replace(selector.Sel, function)
@@ -331,16 +362,35 @@ func isEndpoint(t types.Type) bool {
 	return ok
 }
 
+// isPath reports whether e is made of names and dots, so that it can be written twice.
+func isPath(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return true
+	case *ast.SelectorExpr:
+		return isPath(e.X)
+	}
+	return false
+}
+
+// required returns how many arguments a variadic function needs.
+func required(t types.Type) int { return under(t).(*types.Signature).Params().Len() - 1 }
+
 // checkEndpoint reports a call of Elasticsearch's API without WithContext.
 func (p *program) checkEndpoint(u *unit, f *ast.File, call *ast.CallExpr, path []ast.Node) {
 	if call.Ellipsis.IsValid() {
 		return
 	}
-	for _, arg := range call.Args {
-		if option, ok := ast.Unparen(arg).(*ast.CallExpr); ok {
-			if s, ok := option.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "WithContext" {
-				return
-			}
+	for i, arg := range call.Args {
+		if i < required(u.info.TypeOf(call.Fun)) {
+			continue
+		}
+		option, ok := ast.Unparen(arg).(*ast.CallExpr)
+		if !ok {
+			return // it may be anything
+		}
+		if s, ok := option.Fun.(*ast.SelectorExpr); !ok || s.Sel.Name == "WithContext" {
+			return
 		}
 	}
 	fx := &fixer{program: p, unit: u, file: f}
@@ -350,6 +400,10 @@ func (p *program) checkEndpoint(u *unit, f *ast.File, call *ast.CallExpr, path [
 		return
 	}
 	fun := types.ExprString(call.Fun)
+	if !isPath(call.Fun) {
+		p.report(fx, "GT304", call, fun+": the call has no context")
+		return
+	}
 	option := fmt.Sprintf("%s.WithContext(%s)", fun, ctx)
 	if len(call.Args) > 0 {
 		option = ", " + option
@@ -368,7 +422,7 @@ func (f *fixer) contextAt(path []ast.Node, at token.Pos) string {
 		case *ast.GoStmt, *ast.DeferStmt:
 			return ""
 		case *ast.FuncLit:
-			if ctx := f.contextOf(n.Type, n.Body, scope, at); ctx != "" {
+			if ctx := f.contextOf(n.Type, scope, at); ctx != "" {
 				return ctx
 			}
 		case *ast.FuncDecl:
@@ -377,7 +431,7 @@ func (f *fixer) contextAt(path []ast.Node, at token.Pos) string {
 					return ctx
 				}
 			}
-			return f.contextOf(n.Type, n.Body, scope, at)
+			return f.contextOf(n.Type, scope, at)
 		}
 	}
 	return ""
@@ -385,8 +439,8 @@ func (f *fixer) contextAt(path []ast.Node, at token.Pos) string {
 
 // contextOf looks for the innermost variable of a function that is a context, and then for a
 // parameter that has one.
-func (f *fixer) contextOf(t *ast.FuncType, body *ast.BlockStmt, scope *types.Scope, at token.Pos) string {
-	if name := f.local(body, scope, at); name != "" {
+func (f *fixer) contextOf(t *ast.FuncType, scope *types.Scope, at token.Pos) string {
+	if name := f.local(t, scope, at); name != "" {
 		return name
 	}
 	if t.Params == nil {
@@ -395,9 +449,9 @@ func (f *fixer) contextOf(t *ast.FuncType, body *ast.BlockStmt, scope *types.Sco
 	return f.parameters(t.Params, scope, at)
 }
 
-// local returns the last variable in scope that body declares, is a context, and comes from one.
-func (f *fixer) local(body *ast.BlockStmt, scope *types.Scope, at token.Pos) string {
-	for s := scope; s != nil && s.Pos() >= body.Pos(); s = s.Parent() {
+// local returns the innermost variable of a function that is a context, and comes from one.
+func (f *fixer) local(t *ast.FuncType, scope *types.Scope, at token.Pos) string {
+	for s := scope; s != nil && s.Pos() >= t.Pos(); s = s.Parent() { // a function's scope begins with its type
 		var found *types.Var
 		for _, name := range s.Names() {
 			v, ok := s.Lookup(name).(*types.Var)
@@ -415,9 +469,10 @@ func (f *fixer) local(body *ast.BlockStmt, scope *types.Scope, at token.Pos) str
 	return ""
 }
 
-// isDerived reports whether no context without a parent flows to v.
+// isDerived reports whether v has a value, to which no context without a parent flows.
 func (f *fixer) isDerived(v *types.Var) bool {
-	return !f.reachedByBackground()[f.graph.variable(v)]
+	n := f.graph.variable(v)
+	return (f.isParameter[n] || f.hasSource[n]) && !f.reachedByBackground()[f.graph.variable(v)]
 }
 
 // parameters returns the context of the first parameter that has one.
@@ -485,7 +540,14 @@ func (p *program) inFunction(from ...node) set {
 			continue
 		}
 		seen[n] = true
-		left = append(left, p.graph.flows[n]...)
+		for _, to := range p.graph.flows[n] {
+			if pass, ok := p.graph.passes[[2]node{n, to}]; ok { // what comes out of the call is of this function again
+				for _, i := range p.graph.summary(to, pass) {
+					left = append(left, p.graph.result(pass.call, i))
+				}
+			}
+			left = append(left, to)
+		}
 	}
 	return seen
 }

@@ -5,8 +5,8 @@
 // nobody wrapped, or one call without the context of its request, makes a gap that looks like work.
 // [Check] finds them:
 //
-//	client := redis.NewClient(options)    GT103: the client is not wrapped
-//	rows, err := db.Query(statement)      GT301: the call has no context, but ctx is in scope
+//	GT103   a client of redis.NewClient that no wrapper gets
+//	GT301   db.Query in a function that has a context, where db.QueryContext could be called
 //
 // [Rules] lists what it finds. The command is gaptrace vet; gaptrace fix applies the fixes.
 //
@@ -16,9 +16,8 @@
 // closures, maps, channels and interfaces, across packages. If no way leads to a wrapper, the client
 // is a finding:
 //
-//	store.New    c := redis.NewClient(o)  ->  return &Store{client: c}
-//	                                                  |
-//	main         s := store.New(o);  gapredis.Wrap(s.client)     wrapped, so not a finding
+//	store.New    redis.NewClient  ->  variable c  ->  field Store.client
+//	main         field Store.client  ->  gapredis.Wrap                      wrapped: no finding
 //
 // Two values that meet in one field or variable are not told apart. So if one of them is wrapped,
 // both count as wrapped: Check rather misses a client than reports one that is wrapped.
@@ -31,5 +30,5 @@
 //
 // A comment on the line of a finding, or on the line above, silences it. It must give a reason:
 //
-//	resp, err := http.Get(url) //gaptrace:ignore runs once, before the server starts
+//	//gaptrace:ignore runs once, before the server starts
 package vet

@@ -122,25 +122,32 @@ func importAt(f *ast.File, importPath, spec string) (token.Pos, string) {
 	case len(last.Specs) == 0:
 		return last.Lparen + 1, "\n\t" + spec + "\n"
 	}
-	// Sorted into the last group that has a path with a domain; otherwise after the last one.
-	var before ast.Spec
+	// Sorted among the packages of the standard library, or among the others.
+	var before, after *ast.ImportSpec
 	for _, s := range last.Specs {
-		p, _ := strconv.Unquote(s.(*ast.ImportSpec).Path.Value)
-		domain, _, _ := strings.Cut(p, "/")
-		if strings.Contains(domain, ".") && p < importPath {
+		s := s.(*ast.ImportSpec)
+		switch p, _ := strconv.Unquote(s.Path.Value); {
+		case isStandard(p) != isStandard(importPath):
+		case p < importPath:
 			before = s
+		case after == nil:
+			after = s
 		}
 	}
-	if before != nil {
-		return endOfImport(before.(*ast.ImportSpec)), "\n\t" + spec
+	switch {
+	case before != nil:
+		return endOfImport(before), "\n\t" + spec
+	case after != nil:
+		return startOfImport(after), spec + "\n\t"
+	case isStandard(importPath):
+		return startOfImport(last.Specs[0].(*ast.ImportSpec)), spec + "\n\n\t"
 	}
-	end := endOfImport(last.Specs[len(last.Specs)-1].(*ast.ImportSpec))
-	for _, s := range last.Specs {
-		if p, _ := strconv.Unquote(s.(*ast.ImportSpec).Path.Value); strings.Contains(strings.Split(p, "/")[0], ".") {
-			return startOfImport(s.(*ast.ImportSpec)), spec + "\n\t"
-		}
-	}
-	return end, "\n\n\t" + spec
+	return endOfImport(last.Specs[len(last.Specs)-1].(*ast.ImportSpec)), "\n\n\t" + spec
+}
+
+func isStandard(importPath string) bool {
+	first, _, _ := strings.Cut(importPath, "/")
+	return !strings.Contains(first, ".")
 }
 
 func isCgo(d *ast.GenDecl) bool {
@@ -169,6 +176,25 @@ func (f *fixer) parent(i int) ast.Node {
 }
 
 func (f *fixer) call() *ast.CallExpr { return f.site.expr.(*ast.CallExpr) }
+
+// isStatement reports whether a node is a statement of a list, after which another can be inserted.
+func (f *fixer) isStatement(n ast.Node) bool {
+	found := false
+	ast.Inspect(f.file, func(around ast.Node) bool {
+		var list []ast.Stmt
+		switch around := around.(type) {
+		case *ast.BlockStmt:
+			list = around.List
+		case *ast.CaseClause:
+			list = around.Body
+		case *ast.CommClause:
+			list = around.Body
+		}
+		found = found || slices.ContainsFunc(list, func(s ast.Stmt) bool { return s == n })
+		return !found
+	})
+	return found
+}
 
 // httpClient wraps a *http.Client, or the Transport of an http.Client, and the transports that it
 // gets later.
@@ -229,16 +255,18 @@ func (f *fixer) setElement(lit *ast.CompositeLit, field string, w wrapperPackage
 	n := f.use(w, lit.Pos())
 	value := fmt.Sprintf("%s: %s.%s(nil)", field, n, function)
 	f.what = fmt.Sprintf("set its %s to %s.%s(nil)", field, n, function)
-	if len(lit.Elts) == 0 {
-		f.insert(lit.Lbrace+1, value)
-		return
+	last := lit.Lbrace + 1
+	if n := len(lit.Elts); n > 0 {
+		last = lit.Elts[n-1].End()
 	}
-	last := lit.Elts[len(lit.Elts)-1]
-	if f.line(last.End()) == f.line(lit.Rbrace) {
-		f.insert(last.End(), ", "+value)
-		return
+	switch {
+	case f.line(last) < f.line(lit.Rbrace): // after the comments of the last element
+		f.insert(lit.Rbrace, value+",\n")
+	case len(lit.Elts) == 0:
+		f.insert(last, value)
+	default:
+		f.insert(last, ", "+value)
 	}
-	f.insert(last.End(), ",\n\t"+value) // the comma after the last element now follows value
 }
 
 func (f *fixer) line(p token.Pos) int { return f.unit.fset.Position(p).Line }
@@ -275,11 +303,35 @@ func (f *fixer) qualifier(fun ast.Expr) (string, bool) {
 	return x.Name, true
 }
 
+// defaultCall renames http.DefaultClient.Get and the like, if a context is in scope.
+func (f *fixer) defaultCall(s *site) bool {
+	method, ok := f.parent(0).(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	call, ok := f.parent(1).(*ast.CallExpr)
+	if !ok || call.Fun != ast.Expr(method) || clientMethod("(*net/http.Client)."+method.Sel.Name) == "" {
+		return false
+	}
+	ctx := f.contextAt(s.path, call.Pos())
+	if ctx == "" {
+		return false
+	}
+	n := f.use(nethttp, call.Pos())
+	f.replace(call.Fun, n+"."+method.Sel.Name)
+	f.insert(call.Lparen+1, fmt.Sprintf("%s, %s, ", ctx, types.ExprString(s.expr)))
+	f.what = fmt.Sprintf("use %s.%s", n, method.Sel.Name)
+	return true
+}
+
 // defaultClient replaces http.DefaultClient by a variable of the package. To wrap it in place would
 // make a client for each call.
 func (f *fixer) defaultClient(s *site) {
 	const name = "httpClient"
 	if _, ok := s.expr.(*ast.SelectorExpr); !ok {
+		return
+	}
+	if f.defaultCall(s) {
 		return
 	}
 	if slices.ContainsFunc(f.globals, func(g global) bool { return g.name == "DefaultClient" }) {
@@ -291,12 +343,15 @@ func (f *fixer) defaultClient(s *site) {
 		f.advice = "use a variable that holds nethttp.WrapClient(http.DefaultClient)"
 		return
 	}
-	// One file declares the variable, whichever files use it: the first that imports net/http and is not
-	// generated.
+	if f.isTestFile(s.file) {
+		f.advice = "use a variable that holds nethttp.WrapClient(http.DefaultClient)" // another file may declare it
+		return
+	}
+	// One file declares the variable, whichever files use it.
 	target := *f
 	target.edits, target.requires, target.names = nil, nil, nil
 	for _, file := range f.unit.files {
-		if !isGenerated(file) && isTest(f.unit.fset.Position(file.Pos()).Filename) == isTest(f.unit.fset.Position(s.file.Pos()).Filename) {
+		if !isGenerated(file) && !f.isTestFile(file) && importsHTTP(file) {
 			target.file = file
 			break
 		}
@@ -314,6 +369,16 @@ func (f *fixer) defaultClient(s *site) {
 	f.edits, f.requires = append(f.edits, target.edits...), append(f.requires, target.requires...)
 	f.replace(s.expr, name)
 	f.what = "use a variable that holds nethttp.WrapClient(http.DefaultClient)"
+}
+
+func (f *fixer) isTestFile(file *ast.File) bool {
+	return isTest(f.unit.fset.Position(file.Pos()).Filename)
+}
+
+func importsHTTP(file *ast.File) bool {
+	return slices.ContainsFunc(file.Imports, func(s *ast.ImportSpec) bool {
+		return s.Path.Value == `"net/http"` && (s.Name == nil || s.Name.Name != "_")
+	})
 }
 
 // sqlOpen renames sql.Open.
@@ -500,7 +565,7 @@ func (f *fixer) kratosOptions(s *site) {
 	}
 	n := f.use(w, call.Pos())
 	if w == nethttp {
-		http := f.imported("net/http", "nethttpstd", call.Pos())
+		http := f.imported("net/http", "http", call.Pos())
 		argument = fmt.Sprintf("func(h %s.Handler) %s.Handler { return %s.WrapHandler(h) }", http, http, n)
 	} else {
 		argument = n + "." + argument
@@ -619,7 +684,7 @@ func (f *fixer) echoUse(s *site) {
 		}
 		return true
 	})
-	if v == nil || made == nil {
+	if v == nil || made == nil || !f.isStatement(made) {
 		return
 	}
 	call := made.Rhs[0].(*ast.CallExpr)

@@ -82,6 +82,20 @@ func (g *graph) influence(from, to node) {
 	}
 }
 
+// reachParts returns the nodes of which a value of from may be a part.
+func (g *graph) reachParts(from node) set {
+	seen := set{}
+	for left := []node{from}; len(left) > 0; {
+		n := left[len(left)-1]
+		left = left[:len(left)-1]
+		if n != none && !seen[n] {
+			seen[n] = true
+			left = append(append(left, g.flows[n]...), g.influences[n]...)
+		}
+	}
+	return seen
+}
+
 // set is a set of nodes.
 type set map[node]bool
 

@@ -25,15 +25,16 @@ type program struct {
 	injected       []injected
 	values         []injected // see functionValues
 
-	sites   []*site
-	covered map[node]kind // the wrappers that got a node as an argument
-	sources map[node]kind // results of wrappers, and wrappers as values
-	methods []methodCall  // of values of other modules
-	mux     []node        // handlers of http.DefaultServeMux
-	globals []global
-	drivers []registered
-	kinds   []kind         // by node: what flowed into it, or influences it
-	traced  map[*unit]bool // opens a tracer
+	sites         []*site
+	covered       map[node]kind // the wrappers that got a node as an argument
+	sources       map[node]kind // results of wrappers, and wrappers as values
+	wrapperValues map[node]kind
+	methods       []methodCall // of values of other modules
+	mux           []node       // handlers of http.DefaultServeMux
+	globals       []global
+	drivers       []registered
+	kinds         []kind         // by node: what flowed into it, or influences it
+	traced        map[*unit]bool // opens a tracer
 
 	hasSource   set
 	backgrounds []node // results of context.Background and context.TODO
@@ -92,7 +93,7 @@ type methodCall struct {
 func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
 	p := &program{
 		units: units, checked: map[*types.Package]bool{}, bodies: map[*types.Func]bool{}, graph: newGraph(),
-		covered: map[node]kind{}, sources: map[node]kind{}, traced: map[*unit]bool{}, isParameter: set{}, facts: facts, isExported: set{},
+		covered: map[node]kind{}, sources: map[node]kind{}, wrapperValues: map[node]kind{}, traced: map[*unit]bool{}, isParameter: set{}, facts: facts, isExported: set{},
 	}
 	for _, u := range units {
 		p.checked[u.pkg] = true
@@ -115,6 +116,7 @@ func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
 	if facts != nil {
 		p.findExported()
 	}
+	p.callWrappers()
 	p.kinds = p.graph.spread(p.sources)
 	p.hasSource = set{}
 	for _, edges := range p.graph.flows {
@@ -137,6 +139,37 @@ func (p *program) findExported() {
 	for key, n := range p.graph.nodes {
 		if v, ok := key.(*types.Var); ok && v.Exported() && (v.IsField() || v.Parent() == v.Pkg().Scope()) {
 			p.isExported[n] = true
+		}
+	}
+}
+
+// callWrappers applies wrappers that are called as function values.
+func (p *program) callWrappers() {
+	kinds := map[node]kind{}
+	for f, k := range p.wrapperValues {
+		for n := range p.graph.reach(f) {
+			kinds[n] |= k
+		}
+	}
+	for _, c := range p.indirectCalls {
+		k := kinds[c.function]
+		if k == 0 {
+			continue
+		}
+		b := &builder{program: p, unit: c.unit}
+		for _, a := range b.arguments(c.call) {
+			if a != none {
+				p.covered[a] |= k
+			}
+		}
+		signature, ok := under(c.unit.info.TypeOf(c.call.Fun)).(*types.Signature)
+		if !ok {
+			continue
+		}
+		for i := range signature.Results().Len() {
+			if isCarrier(signature.Results().At(i).Type()) {
+				p.sources[p.graph.result(c.call, i)] |= k
+			}
 		}
 	}
 }
@@ -166,7 +199,7 @@ func (b *builder) collect() {
 				}
 			case *ast.Field:
 				if _, ok := path[len(path)-2].(*ast.StructType); ok {
-					b.collectVariables(f, n.Names, path)
+					b.collectVariables(f, fieldNames(n), path)
 				}
 			case *ast.Ident:
 				b.collectName(f, n, path)
@@ -187,8 +220,16 @@ func (b *builder) site(f *ast.File, e ast.Expr, path []ast.Node, of node, c cons
 func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) {
 	fn, ok := typeutil.Callee(b.info, call).(*types.Func)
 	if !ok {
-		if t, ok := b.info.Types[call]; ok && len(call.Args) == 1 && isNew(b.info, call) && isClient(deref(t.Type)) {
+		if !isNew(b.info, call) {
+			return
+		}
+		switch t := deref(b.info.TypeOf(call)); {
+		case isClient(t):
 			b.site(f, call, path, b.graph.result(call, 0), constructor{rule: "GT101", makes: httpClient, fix: (*fixer).httpClient}, "new(http.Client)")
+		case isServer(t):
+			b.site(f, call, path, b.graph.result(call, 0), constructor{
+				rule: "GT201", makes: httpServer, fix: (*fixer).serverHandler, advice: "set its Handler to nethttp.WrapHandler(nil)",
+			}, "new(http.Server)")
 		}
 		return
 	}
@@ -209,17 +250,16 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 		}
 		return
 	}
-	if b.facts != nil && !b.bodies[fn.Origin()] {
-		if known := b.facts(fn.Origin()); known != nil {
-			b.collectKnown(f, call, path, known, args)
-		}
-	}
 	if c, ok := constructors[name]; ok {
 		s := b.site(f, call, path, b.graph.result(call, 0), c, types.ExprString(call.Fun))
 		s.args = args
 	} else if pkg := fn.Pkg(); pkg != nil && fn.Signature().Recv() == nil && makesUnwrapped(pkg.Path(), fn.Name()) {
 		s := b.site(f, call, path, b.graph.result(call, 0), constructor{rule: "GT401", covers: anyClient, makes: 0}, types.ExprString(call.Fun))
 		s.args, s.library = args, pkg.Path()
+	} else if b.facts != nil && !b.bodies[fn.Origin()] {
+		if known := b.facts(fn.Origin()); known != nil {
+			b.collectKnown(f, call, path, known, args)
+		}
 	}
 	if name == "database/sql.Register" && len(call.Args) == 2 {
 		b.drivers = append(b.drivers, registered{constantString(b.unit, call.Args[0]), args[1]})
@@ -232,7 +272,7 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 			receiver := b.receiver(selector)
 			b.methods = append(b.methods, methodCall{receiver, args})
 			// The receiver of a framework's server is what the wrapper must reach.
-			if n := len(b.sites); n > 0 && b.sites[n-1].expr == ast.Expr(call) {
+			if n := len(b.sites); n > 0 && b.sites[n-1].expr == ast.Expr(call) && b.sites[n-1].makes == httpServer {
 				b.sites[n-1].node = receiver
 			}
 		}
@@ -315,6 +355,9 @@ func (b *builder) collectVariables(f *ast.File, names []*ast.Ident, path []ast.N
 	for _, name := range names {
 		v, ok := b.info.Defs[name].(*types.Var)
 		if !ok {
+			v = b.embedded(name, path)
+		}
+		if v == nil {
 			continue
 		}
 		switch t := v.Type(); {
@@ -330,6 +373,38 @@ func (b *builder) collectVariables(f *ast.File, names []*ast.Ident, path []ast.N
 	}
 }
 
+// fieldNames returns the names of a field, or of its type if it is embedded.
+func fieldNames(f *ast.Field) []*ast.Ident {
+	if len(f.Names) > 0 {
+		return f.Names
+	}
+	switch t := f.Type.(type) {
+	case *ast.Ident:
+		return []*ast.Ident{t}
+	case *ast.SelectorExpr:
+		return []*ast.Ident{t.Sel}
+	}
+	return nil
+}
+
+// embedded returns the embedded field whose type has a name, or nil.
+func (b *builder) embedded(name *ast.Ident, path []ast.Node) *types.Var {
+	s, ok := path[len(path)-2].(*ast.StructType)
+	if !ok {
+		return nil
+	}
+	t, ok := under(b.info.TypeOf(s)).(*types.Struct)
+	if !ok {
+		return nil
+	}
+	for i := range t.NumFields() {
+		if v := t.Field(i); v.Embedded() && v.Pos() == name.Pos() {
+			return v
+		}
+	}
+	return nil
+}
+
 // collectName finds uses of http.DefaultClient, and wrappers that are used as values.
 func (b *builder) collectName(f *ast.File, name *ast.Ident, path []ast.Node) {
 	switch o := b.info.Uses[name].(type) {
@@ -343,6 +418,7 @@ func (b *builder) collectName(f *ast.File, name *ast.Ident, path []ast.Node) {
 		}
 		if !isCallee(name, path) {
 			b.sources[b.graph.function(o)] |= k
+			b.wrapperValues[b.graph.function(o)] |= k
 		}
 	case *types.Var:
 		if o.Name() != "DefaultClient" || o.Pkg() == nil || o.Pkg().Path() != "net/http" || o.IsField() {
@@ -406,7 +482,7 @@ func (p *program) isCovered(s *site) bool {
 		return true
 	}
 	reached := p.graph.reach(s.node)
-	for n := range reached {
+	for n := range p.graph.reachParts(s.node) {
 		if p.covered[n]&s.makes != 0 {
 			return true
 		}
@@ -498,12 +574,13 @@ func (p *program) checkSite(s *site) {
 		message = s.name + ": the handler is not wrapped"
 	case "GT401":
 		message = fmt.Sprintf("%s: the library has no wrapper", s.name)
-		if l := clients.ByPath(s.library); l != nil {
+		if l := clients.ByPath(s.library); l != nil && l.Advice != "" {
 			message = fmt.Sprintf("%s: %s has no wrapper", s.name, l.Name)
-			fx.advice = strings.TrimSuffix(l.Advice, ".")
+			fx.advice = strings.ToLower(l.Advice[:1]) + strings.TrimSuffix(l.Advice[1:], ".")
 		}
 	}
-	if s.fix != nil && !isGenerated(s.file) {
+	call, isCall := s.expr.(*ast.CallExpr)
+	if s.fix != nil && !isGenerated(s.file) && (!isCall || s.makes == redisClient || !hasSeveral(s.unit, call)) {
 		s.fix(fx, s)
 	}
 	f := finding{rule: s.rule, unit: s.unit, file: s.file, node: s.expr}
@@ -559,7 +636,8 @@ func (p *program) handlerIsWrapped(s *site) bool {
 		if p.kindsOf(b.value(handler))&httpServer != 0 {
 			return true
 		}
-		if name, ok := ast.Unparen(handler).(*ast.Ident); !ok || name.Name != "nil" {
+		isNil := s.unit.info.Types[handler].IsNil()
+		if v := variableOf(s.unit.info, handler); !isNil && (v == nil || v.Name() != "DefaultServeMux") {
 			return false
 		}
 	}
