@@ -146,12 +146,15 @@ func (b *builder) store(to ast.Expr, value node, from ast.Expr) {
 	b.writes = append(b.writes, write{base, value, field, from, b.unit})
 }
 
-// alias adds the flow back to x if &x becomes the value of a variable.
+// alias adds the flow back to x if &x becomes the value of a variable, through which x can be set.
 func (b *builder) alias(from ast.Expr, variable node) {
-	if u, ok := from.(*ast.UnaryExpr); ok && u.Op == token.AND {
-		if _, isLiteral := ast.Unparen(u.X).(*ast.CompositeLit); !isLiteral {
-			b.graph.flow(variable, b.value(u.X))
-		}
+	u, ok := from.(*ast.UnaryExpr)
+	if !ok || u.Op != token.AND {
+		return
+	}
+	switch under(b.info.TypeOf(u.X)).(type) {
+	case *types.Pointer, *types.Interface, *types.Map, *types.Slice, *types.Chan, *types.Signature:
+		b.graph.flow(variable, b.value(u.X))
 	}
 }
 
