@@ -1,0 +1,8 @@
+package imports
+
+import "net/http"
+
+type (
+	request = http.Request
+	client  = http.Client
+)

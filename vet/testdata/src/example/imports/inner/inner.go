@@ -1,0 +1,4 @@
+// Package inner is imported by path.
+package inner
+
+func Do() {}

@@ -1,0 +1,9 @@
+package names
+
+import "google.golang.org/grpc"
+
+func gapgrpc() {}
+
+func global() {
+	grpc.NewServer() // want `GT105: .*; give it gapgrpc2.ServerOptions`
+}
