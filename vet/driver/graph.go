@@ -1,0 +1,232 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"go/types"
+	"go/version"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+
+	"golang.org/x/tools/go/packages"
+)
+
+// graph type-checks packages and holds their types. Packages are known by the IDs that package
+// packages gives them, since a test may need its own variant of a package.
+type graph struct {
+	fset    *token.FileSet
+	overlay map[string][]byte
+	sizes   types.Sizes
+	cpus    chan struct{}    // limits how many packages are parsed or checked at once
+	nodes   map[string]*node // by ID
+	lowest  string           // language version that all whole packages have at least; "" if any
+}
+
+// node is a package whose types are known after done is closed.
+type node struct {
+	*packages.Package
+	whole   bool // with the bodies of functions
+	order   int  // greater than that of the packages that it imports
+	done    chan struct{}
+	sources map[string][]byte // of a whole package
+	errors  errorList         // of a whole package
+}
+
+func newGraph(fset *token.FileSet, sizes types.Sizes, overlay map[string][]byte) *graph {
+	return &graph{
+		fset: fset, sizes: sizes, overlay: overlay, nodes: map[string]*node{},
+		cpus: make(chan struct{}, max(1, runtime.GOMAXPROCS(0))),
+	}
+}
+
+// check type-checks roots and all that they import, each after its imports. It fills in the fields
+// Syntax and TypesInfo of the packages in whole, and Types of all.
+func (g *graph) check(ctx context.Context, roots []*packages.Package, whole map[*packages.Package]bool) error {
+	var order []*node
+	packages.Visit(roots, nil, func(pkg *packages.Package) {
+		if g.nodes[pkg.ID] == nil {
+			n := &node{Package: pkg, whole: whole[pkg], order: len(order), done: make(chan struct{})}
+			g.nodes[pkg.ID] = n
+			order = append(order, n)
+		}
+	})
+	var wait sync.WaitGroup
+	for _, n := range order { // imports come first, so what waits for a CPU can run
+		g.cpus <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-g.cpus }()
+			defer close(n.done)
+			if ctx.Err() == nil {
+				g.checkPackage(n)
+			}
+		})
+	}
+	wait.Wait()
+	return ctx.Err()
+}
+
+// checkPackage parses and type-checks a package. It waits for the packages that it imports.
+func (g *graph) checkPackage(n *node) {
+	if n.PkgPath == "unsafe" {
+		n.Types = types.Unsafe
+		return
+	}
+	var failed errorList
+	files := g.parse(n, &failed)
+	n.Types = types.NewPackage(n.PkgPath, n.Name)
+	n.Fset = g.fset
+	info := (*types.Info)(nil)
+	if n.whole {
+		info = newInfo()
+	}
+	config := types.Config{
+		Importer:         importer(func(path string) (*types.Package, error) { return g.imported(n, path) }),
+		Sizes:            g.sizes,
+		GoVersion:        g.goVersion(n),
+		FakeImportC:      true, // cgo is not run: what C declares has no types
+		IgnoreFuncBodies: !n.whole,
+		Error:            func(err error) { failed.add(err) },
+	}
+	_ = types.NewChecker(&config, g.fset, n.Types, info).Files(files) // config.Error has seen the error
+	if n.whole {
+		n.Syntax, n.TypesInfo = files, info
+		n.errors = failed
+		n.IllTyped = len(failed) > 0
+		n.TypesSizes = config.Sizes
+	}
+}
+
+// parse parses the files of a package. A file with syntax errors is used as far as it goes.
+func (g *graph) parse(n *node, failed *errorList) []*ast.File {
+	var files []*ast.File
+	if n.whole {
+		n.sources = map[string][]byte{}
+	}
+	for _, name := range n.GoFiles {
+		source, ok := g.overlay[name]
+		if !ok {
+			var err error
+			if source, err = os.ReadFile(name); err != nil {
+				failed.add(err)
+				continue
+			}
+		}
+		mode := parser.SkipObjectResolution
+		if n.whole {
+			n.sources[name] = source
+			mode |= parser.ParseComments
+		} else if !ok {
+			dropBodies(source)
+		}
+		f, err := parser.ParseFile(g.fset, name, source, mode)
+		if err != nil {
+			failed.add(err)
+		}
+		if f != nil {
+			files = append(files, f)
+		}
+	}
+	return files
+}
+
+// imported returns the package that the path in an import means in the importing package.
+func (g *graph) imported(importing *node, path string) (*types.Package, error) {
+	if path == "unsafe" {
+		return types.Unsafe, nil
+	}
+	meant := importing.Imports[path]
+	if meant == nil {
+		return nil, fmt.Errorf("no package %s", path)
+	}
+	n := g.nodes[meant.ID]
+	select {
+	case <-n.done:
+	default:
+		if n.order >= importing.order {
+			return nil, fmt.Errorf("import cycle with %s", path)
+		}
+		<-n.done
+	}
+	if n.Types == nil || len(n.GoFiles) == 0 {
+		return nil, errNotListed
+	}
+	return n.Types, nil
+}
+
+// errNotListed is the error for an import that go list could not find, and has reported.
+var errNotListed = errors.New("not found")
+
+// importer is a types.Importer.
+type importer func(path string) (*types.Package, error)
+
+func (i importer) Import(path string) (*types.Package, error) { return i(path) }
+
+func newInfo() *types.Info {
+	return &types.Info{
+		Types: map[ast.Expr]types.TypeAndValue{}, Instances: map[*ast.Ident]types.Instance{},
+		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{},
+		Implicits: map[ast.Node]types.Object{}, Selections: map[*ast.SelectorExpr]*types.Selection{},
+		Scopes: map[ast.Node]*types.Scope{}, FileVersions: map[*ast.File]string{},
+	}
+}
+
+// goVersion returns the language version of a package's module. It returns "", which stands for
+// the newest that go/types knows, if the module needs a newer one.
+func (g *graph) goVersion(n *node) string {
+	if n.Module == nil || n.Module.GoVersion == "" {
+		return ""
+	}
+	v := "go" + n.Module.GoVersion
+	if n.whole && version.Compare(v, g.lowest) < 0 {
+		v = g.lowest
+	}
+	if !version.IsValid(v) || version.Compare(version.Lang(v), version.Lang(runtime.Version())) > 0 {
+		return ""
+	}
+	return v
+}
+
+// errorList holds the errors of a package.
+type errorList []error
+
+func (l *errorList) add(err error) {
+	if list, ok := errors.AsType[scanner.ErrorList](err); ok {
+		for _, e := range list {
+			*l = append(*l, e)
+		}
+		return
+	}
+	*l = append(*l, err)
+}
+
+// problem returns one problem for all errors of a package, if there are any. Errors that go list has
+// reported are left out.
+func (l errorList) problem(path string) (Problem, bool) {
+	var first Problem
+	n := 0
+	for _, err := range l {
+		p := Problem{Package: path, Message: err.Error()}
+		if e, ok := errors.AsType[*scanner.Error](err); ok {
+			p.Position, p.Message = e.Pos.String(), e.Msg
+		}
+		if e, ok := errors.AsType[types.Error](err); ok {
+			p.Position, p.Message = e.Fset.Position(e.Pos).String(), e.Msg
+		}
+		if strings.HasPrefix(p.Message, "could not import ") && strings.HasSuffix(p.Message, "("+errNotListed.Error()+")") {
+			continue
+		}
+		if n == 0 {
+			first = p
+		}
+		n++
+	}
+	first.More = n - 1
+	return first, n > 0
+}

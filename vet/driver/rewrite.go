@@ -1,0 +1,269 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/go/packages"
+)
+
+// rewrite returns the program with other contents of some files. It type-checks the packages of
+// these files again, and the packages that import them. Files may import packages that they did not
+// import before: those of gaptrace are checked against stubs, if the module does not require
+// gaptrace yet.
+func (p *Program) rewrite(ctx context.Context, files map[string][]byte) (*Program, error) {
+	q := *p
+	g := *p.graph
+	g.nodes, g.overlay, g.lowest = maps.Clone(g.nodes), maps.Clone(g.overlay), "go"+goFloor
+	if g.overlay == nil {
+		g.overlay = map[string][]byte{}
+	}
+	maps.Copy(g.overlay, files)
+	q.graph = &g
+	q.Packages = slices.Clone(p.Packages)
+
+	copies := map[*packages.Package]*packages.Package{} // of the packages that are checked again
+	var changed []*packages.Package
+	packages.Visit(p.Packages, nil, func(pkg *packages.Package) { // imports come first
+		isChanged := slices.ContainsFunc(pkg.GoFiles, func(name string) bool { return files[name] != nil })
+		again := isChanged
+		for _, imported := range pkg.Imports {
+			again = again || copies[imported] != nil
+		}
+		if !again {
+			return
+		}
+		next := *pkg
+		next.Imports = maps.Clone(pkg.Imports)
+		for path, imported := range next.Imports {
+			if c := copies[imported]; c != nil {
+				next.Imports[path] = c
+			}
+		}
+		copies[pkg] = &next
+		delete(g.nodes, pkg.ID)
+		if isChanged {
+			changed = append(changed, &next)
+		}
+	})
+	whole := map[*packages.Package]bool{}
+	for i, pkg := range q.Packages {
+		if c := copies[pkg]; c != nil {
+			q.Packages[i] = c
+			whole[c] = true
+		}
+	}
+	if err := q.addImports(ctx, changed); err != nil {
+		return nil, err
+	}
+	return &q, g.check(ctx, q.Packages, whole)
+}
+
+// addImports adds to packages what their files now import.
+func (p *Program) addImports(ctx context.Context, changed []*packages.Package) error {
+	missing := map[string]*packages.Package{}
+	for _, pkg := range changed {
+		for _, path := range p.importsOf(pkg) {
+			if pkg.Imports[path] == nil {
+				missing[path] = nil
+			}
+		}
+	}
+	unknown := []string{}
+	for path := range missing {
+		if missing[path] = p.known(path); missing[path] == nil {
+			unknown = append(unknown, path)
+		}
+	}
+	if len(unknown) > 0 {
+		listed, err := p.listOffline(ctx, unknown)
+		if err != nil {
+			return err
+		}
+		for _, path := range unknown {
+			missing[path] = listed[path]
+			if missing[path] == nil {
+				missing[path] = p.stub(path)
+			}
+		}
+	}
+	for _, pkg := range changed {
+		for _, path := range p.importsOf(pkg) {
+			if pkg.Imports[path] == nil && missing[path] != nil {
+				if pkg.Imports == nil {
+					pkg.Imports = map[string]*packages.Package{}
+				}
+				pkg.Imports[path] = missing[path]
+			}
+		}
+	}
+	return nil
+}
+
+// importsOf returns the import paths in the files of a package.
+func (p *Program) importsOf(pkg *packages.Package) []string {
+	var paths []string
+	for _, name := range pkg.GoFiles {
+		source, ok := p.graph.overlay[name]
+		if !ok {
+			source, _ = os.ReadFile(name) // the check reports the error
+		}
+		f, _ := parser.ParseFile(token.NewFileSet(), name, source, parser.ImportsOnly)
+		for _, spec := range f.Imports {
+			if path, err := strconv.Unquote(spec.Path.Value); err == nil && path != "C" && path != "unsafe" {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
+}
+
+// known returns the package that an import path means, if any package of the graph imports it. It is
+// nil for a package that could not be loaded.
+func (p *Program) known(path string) *packages.Package {
+	if n := p.graph.nodes[path]; n != nil && len(n.GoFiles) > 0 {
+		return n.Package
+	}
+	var found *packages.Package
+	packages.Visit(p.Packages, func(pkg *packages.Package) bool {
+		if pkg.ID == path && len(pkg.GoFiles) > 0 {
+			found = pkg
+		}
+		return found == nil
+	}, nil)
+	return found
+}
+
+// listOffline lists packages without downloading anything. Packages that cannot be loaded
+// completely are left out.
+func (p *Program) listOffline(ctx context.Context, paths []string) (map[string]*packages.Package, error) {
+	slices.Sort(paths)
+	config := packages.Config{
+		Context: ctx, Dir: p.dir, Env: append(slices.Clip(p.env), "GOPROXY=off"), BuildFlags: p.flags, Fset: p.Fset,
+		Mode: metadata | packages.NeedImports | packages.NeedDeps,
+	}
+	roots, err := packages.Load(&config, paths...)
+	if err != nil {
+		return nil, ctx.Err() // stubs are the substitute
+	}
+	listed := map[string]*packages.Package{}
+	for _, root := range roots {
+		complete := true
+		packages.Visit([]*packages.Package{root}, nil, func(pkg *packages.Package) {
+			complete = complete && len(pkg.Errors) == 0
+		})
+		if complete {
+			listed[root.PkgPath] = root
+		}
+	}
+	return listed, nil
+}
+
+// stub returns a package of gaptrace that only declares functions, or nil if there is none.
+func (p *Program) stub(path string) *packages.Package {
+	source, ok := stubs[path]
+	if !ok {
+		return nil
+	}
+	name := filepath.Join(stubFolder, filepath.FromSlash(path)+".go")
+	p.graph.overlay[name] = []byte(source)
+	pkg := &packages.Package{ID: path, PkgPath: path, Name: nameOf(source), GoFiles: []string{name}, Imports: map[string]*packages.Package{}}
+	for _, imported := range p.importsOf(pkg) {
+		found := p.known(imported)
+		if found == nil {
+			found = p.stub(imported)
+		}
+		if found != nil {
+			pkg.Imports[imported] = found
+		}
+	}
+	return pkg
+}
+
+// nameOf returns the name of the package in its source.
+func nameOf(source string) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(source, "package "), "\n")
+	return name
+}
+
+const stubFolder = "gaptrace-stubs"
+
+// isStub reports whether a package was made by stub.
+func isStub(pkg *packages.Package) bool {
+	return pkg != nil && len(pkg.GoFiles) == 1 && strings.HasPrefix(pkg.GoFiles[0], stubFolder+string(filepath.Separator))
+}
+
+// newErrors returns the errors in the packages of p that are not errors in before. Positions do not
+// count, since edits move code.
+func (p *Program) newErrors(before *Program) []error {
+	var all []error
+	for _, pkg := range p.Packages {
+		n, old := p.graph.nodes[pkg.ID], before.graph.nodes[pkg.ID]
+		if n == old {
+			continue
+		}
+		counts := map[string]int{}
+		for _, err := range old.errors {
+			counts[messageOf(err)]++
+		}
+		for _, err := range n.errors {
+			if message := messageOf(err); counts[message] > 0 {
+				counts[message]--
+			} else {
+				all = append(all, err)
+			}
+		}
+	}
+	return all
+}
+
+// messageOf returns the message of an error without its position.
+func messageOf(err error) string {
+	if e, ok := errors.AsType[types.Error](err); ok {
+		return e.Msg
+	}
+	return err.Error()
+}
+
+// source returns the content of a file of the packages that are analyzed.
+func (p *Program) source(name string) ([]byte, bool) {
+	for _, pkg := range p.Packages {
+		if source, ok := p.graph.nodes[pkg.ID].sources[name]; ok {
+			return source, true
+		}
+	}
+	return nil, false
+}
+
+// module returns the main module that a file belongs to, or nil.
+func (p *Program) module(file string) *Module {
+	var found *Module
+	for i, m := range p.Modules {
+		rel, err := filepath.Rel(m.Dir, file)
+		if err != nil || !filepath.IsLocal(rel) || slices.Contains(strings.Split(filepath.ToSlash(rel), "/"), "vendor") {
+			continue
+		}
+		if found == nil || len(m.Dir) > len(found.Dir) {
+			found = &p.Modules[i]
+		}
+	}
+	return found
+}
+
+// relative returns a file's name relative to the folder in which the program was loaded.
+func (p *Program) relative(name string) string {
+	rel, err := filepath.Rel(p.dir, name)
+	if err != nil || strings.HasPrefix(rel, filepath.Join("..", "..", "..")) {
+		return name
+	}
+	return rel
+}
