@@ -19,6 +19,11 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
+const aboutCommands = `report, explain and top read traces. vet and fix check the source of a Go program: which of its network
+clients no wrapper covers.
+
+`
+
 const about = `gaptrace reads traces and reports their gaps: the time inside a span that none of its child
 spans covers. In a handler's gaps the program worked, or waited for something that is not traced.
 
@@ -109,7 +114,7 @@ var queryFlags = []string{"tag", "lookback", "limit", "raw", "timeout"}
 
 func newCommand(s streams) *cobra.Command {
 	root := &cobra.Command{
-		Use: "gaptrace", Short: "Find the time in traces that no span covers", Long: about, Version: version(),
+		Use: "gaptrace", Short: "Find the time in traces that no span covers", Long: aboutCommands + about, Version: version(),
 		// RunE refuses arguments. Cobra's own error would repeat a URL with its password.
 		Args: cobra.ArbitraryArgs, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -139,6 +144,7 @@ func newCommand(s streams) *cobra.Command {
 			Example: topExamples,
 		}, topFormats, "name a file, a URL, or - for standard input", s.reportArguments),
 	)
+	root.AddCommand(vetCommands(s)...)
 	return root
 }
 
@@ -151,7 +157,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 	if best := suggest.Closest(name, names, 2, strings.ToLower); best != "" {
 		return usagef("unknown command %s; did you mean %s?", quoted(name), best)
 	}
-	return usagef("unknown command %s: commands are report, explain and top, as in gaptrace report FILE", quoted(name))
+	return usagef("unknown command %s: commands are report, explain, top, vet and fix, as in gaptrace report FILE", quoted(name))
 }
 
 // subcommand adds the flags to a command, and what it runs. hint says what to do if it has no

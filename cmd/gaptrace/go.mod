@@ -3,12 +3,13 @@ module github.com/gaptrace/gaptrace/cmd/gaptrace
 go 1.26.0
 
 // A module of its own, so that programs that import gaptrace do not get the command's dependencies. It
-// requires the root and package explain in the version that is published with the command. Builds in the
+// requires the root and the modules explain and vet in the version that is published with the command. Builds in the
 // repository use their folders, through go.work: go install refuses a module with a replace directive.
 require (
 	github.com/dustin/go-humanize v1.1.0
 	github.com/gaptrace/gaptrace v0.1.0
 	github.com/gaptrace/gaptrace/explain v0.1.0
+	github.com/gaptrace/gaptrace/vet v0.1.0
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/spf13/cobra v1.10.2
 	golang.org/x/mod v0.42.0

@@ -6,6 +6,13 @@
 //	gaptrace top --service bookshop http://localhost:16686
 //	gaptrace explain trace.out
 //
+// It also finds the network clients of a Go program that no wrapper covers, and wraps them:
+//
+//	gaptrace vet ./...
+//	gaptrace fix ./...
+//
+// The go command can run it as a vet tool: go vet -vettool=$(which gaptrace).
+//
 // See docs/gaptrace.md for everything it can do.
 package main
 
@@ -24,9 +31,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gaptrace/gaptrace/internal/printable"
+	"github.com/gaptrace/gaptrace/vet/driver"
 )
 
 func main() {
+	if driver.IsVetTool(os.Args[1:]) {
+		driver.VetTool()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	os.Exit(run(ctx, stop, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
@@ -82,6 +93,12 @@ func run(ctx context.Context, release func(), args []string, stdin io.Reader, st
 	case ctx.Err() != nil:
 		printError(stderr, errors.New("interrupted"))
 		return exitInterrupted
+	}
+	if e, ok := errors.AsType[exitError](err); ok {
+		if e.error != nil {
+			printError(stderr, e)
+		}
+		return e.code
 	}
 	printError(stderr, err)
 	if _, ok := errors.AsType[usageError](err); ok {

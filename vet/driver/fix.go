@@ -24,8 +24,6 @@ type Fixes struct {
 	Fixed   []vet.Finding
 	Refused []Refused
 	Left    []vet.Finding // findings without a fix
-
-	program *Program
 }
 
 // Change is a file with other contents.
@@ -40,33 +38,35 @@ type Refused struct {
 	Reason string
 }
 
-// rounds bounds how often findings are looked for again. A fix that overlaps another one is applied
-// in the next round.
+// rounds bounds how often findings are looked for again.
 const rounds = 5
 
-// Fix chooses the fixes of all findings in the packages that match the patterns. The changed
-// program is type-checked: a fix that does not compile is refused. Nothing is written.
+// Fix chooses the fixes of all findings in the packages that match the patterns. A fix that overlaps
+// another one is applied in a further round, if its finding is still there. The changed program is
+// type-checked: a fix that does not compile is refused. Nothing is written.
+//
+// gaptraceVersion is what a module will require that does not require gaptrace yet; "" if unknown.
 func (p *Program) Fix(ctx context.Context, o vet.Options, gaptraceVersion string) (*Fixes, error) {
-	r := &Fixes{program: p}
+	r := &Fixes{}
 	now := p
+	findings := now.Vet(o).Findings
 	for range rounds {
-		s := now.selectFixes(now.Vet(o).Findings)
-		r.Refused, r.Left = s.refused, s.left
-		if len(s.chosen) == 0 {
-			break
-		}
+		s := now.selectFixes(findings)
 		next, chosen, failed, err := now.applyAll(ctx, p, s.chosen)
 		if err != nil {
 			return nil, err
 		}
-		for _, c := range chosen {
-			r.Fixed = append(r.Fixed, c.Finding)
+		now = next
+		for _, f := range chosen {
+			r.Fixed = append(r.Fixed, f.Finding)
 		}
-		r.Refused = append(r.Refused, failed...)
-		if len(chosen) == 0 {
+		r.Left = append(r.Left, s.left...)
+		r.Refused = append(append(r.Refused, s.refused...), failed...)
+		if len(s.overlapping) == 0 || len(chosen) == 0 {
+			r.Refused = append(r.Refused, s.overlapping...)
 			break
 		}
-		now = next
+		findings = s.again(now.Vet(o).Findings)
 	}
 	for name, after := range now.graph.overlay {
 		before, ok := p.source(name)
@@ -75,10 +75,32 @@ func (p *Program) Fix(ctx context.Context, o vet.Options, gaptraceVersion string
 		}
 	}
 	slices.SortFunc(r.Files, func(a, b Change) int { return cmp.Compare(a.Name, b.Name) })
+	for _, list := range [][]vet.Finding{r.Fixed, r.Left} {
+		slices.SortStableFunc(list, func(a, b vet.Finding) int { return comparePositions(a.Pos, b.Pos) })
+	}
 	slices.SortStableFunc(r.Refused, func(a, b Refused) int { return comparePositions(a.Pos, b.Pos) })
 	var err error
 	r.Modules, err = now.moduleChanges(gaptraceVersion, r.Files)
 	return r, err
+}
+
+// again returns the findings that are those of overlapping fixes. The fixes that were chosen may have
+// moved them.
+func (s *selection) again(findings []vet.Finding) []vet.Finding {
+	type key struct{ rule, message, fix, file string }
+	keyOf := func(f vet.Finding) key { return key{f.Rule, f.Message, f.Fix, f.Pos.Filename} }
+	wanted := map[key]int{}
+	for _, r := range s.overlapping {
+		wanted[keyOf(r.Finding)]++
+	}
+	var again []vet.Finding
+	for _, f := range findings {
+		if k := keyOf(f); wanted[k] > 0 {
+			wanted[k]--
+			again = append(again, f)
+		}
+	}
+	return again
 }
 
 func comparePositions(a, b token.Position) int {
@@ -101,9 +123,10 @@ type edit struct {
 
 // selection is what is to be done with findings.
 type selection struct {
-	chosen  []fix
-	refused []Refused
-	left    []vet.Finding
+	chosen      []fix
+	overlapping []Refused
+	refused     []Refused // for other reasons
+	left        []vet.Finding
 }
 
 // selectFixes chooses the fixes that can be applied together.
@@ -120,8 +143,8 @@ func (p *Program) selectFixes(findings []vet.Finding) *selection {
 			continue
 		}
 		if other := s.conflict(f); other != nil {
-			s.refused = append(s.refused, Refused{finding, fmt.Sprintf("it overlaps the fix of %s:%d:%d: %s",
-				p.relative(other.Pos.Filename), other.Pos.Line, other.Pos.Column, other.Rule)})
+			s.overlapping = append(s.overlapping, Refused{finding, fmt.Sprintf("it overlaps the fix of %s:%d:%d: %s",
+				p.Rel(other.Pos.Filename), other.Pos.Line, other.Pos.Column, other.Rule)})
 			continue
 		}
 		s.chosen = append(s.chosen, f)
@@ -213,14 +236,14 @@ func (p *Program) edit(e analysis.TextEdit) (edit, error) {
 	case f == nil:
 		return edit{}, fmt.Errorf("%s is not part of the program's source", name)
 	case p.module(name) == nil:
-		return edit{}, fmt.Errorf("%s is not in a main module", p.relative(name))
+		return edit{}, fmt.Errorf("%s is not in a main module", p.Rel(name))
 	case ast.IsGenerated(f):
-		return edit{}, fmt.Errorf("%s is generated: change its generator", p.relative(name))
+		return edit{}, fmt.Errorf("%s is generated: change its generator", p.Rel(name))
 	case end.Filename != name || end.Offset < start.Offset || end.Offset > len(source):
 		return edit{}, errors.New("its edits are not valid")
 	}
 	if _, err := parser.ParseFile(token.NewFileSet(), name, source, parser.SkipObjectResolution); err != nil {
-		return edit{}, fmt.Errorf("%s has a syntax error", p.relative(name))
+		return edit{}, fmt.Errorf("%s has a syntax error", p.Rel(name))
 	}
 	return edit{
 		file: name, start: start.Offset, end: end.Offset, text: string(e.NewText),
@@ -256,6 +279,9 @@ func (p *Program) file(name string) ([]byte, *ast.File) {
 // applyAll applies fixes, and returns the program that results. Fixes that do not compile are left
 // out. original has the files as they are on disk.
 func (p *Program) applyAll(ctx context.Context, original *Program, fixes []fix) (*Program, []fix, []Refused, error) {
+	if len(fixes) == 0 {
+		return p, nil, nil, nil
+	}
 	next, broken, err := p.apply(ctx, original, fixes)
 	if err != nil || len(broken) == 0 {
 		return next, fixes, nil, err

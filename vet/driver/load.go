@@ -248,6 +248,9 @@ func (p *Program) check(ctx context.Context, roots []*packages.Package, progress
 	}
 	slices.SortStableFunc(p.Problems, func(a, b Problem) int { return cmp.Compare(a.Package, b.Package) })
 	p.Problems = slices.Compact(p.Problems)
+	for i := range p.Problems {
+		p.Problems[i].Position = strings.TrimPrefix(p.Problems[i].Position, p.dir+string(filepath.Separator))
+	}
 	return nil
 }
 

@@ -259,8 +259,9 @@ func (p *Program) module(file string) *Module {
 	return found
 }
 
-// relative returns a file's name relative to the folder in which the program was loaded.
-func (p *Program) relative(name string) string {
+// Rel returns a file's name relative to the folder in which the program was loaded. A name far from
+// there stays absolute.
+func (p *Program) Rel(name string) string {
 	rel, err := filepath.Rel(p.dir, name)
 	if err != nil || strings.HasPrefix(rel, filepath.Join("..", "..", "..")) {
 		return name

@@ -9,25 +9,31 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
-// Write writes all files, go.mod included. It writes all of them next to the files that they
-// replace, and then renames them. If anything fails, or ctx ends before the first is renamed, all
-// files stay as they were.
-func (f *Fixes) Write(ctx context.Context) error {
-	changes := f.Files
+// Changes returns all changes of files, go.mod included.
+func (f *Fixes) Changes() []Change {
+	changes := slices.Clone(f.Files)
 	for _, m := range f.Modules {
 		if m.File != nil {
 			changes = append(changes, *m.File)
 		}
 	}
+	return changes
+}
+
+// Write writes [Fixes.Changes]. It writes all of them next to the files that they
+// replace, and then renames them. If anything fails, or ctx ends before the first is renamed, all
+// files stay as they were.
+func (f *Fixes) Write(ctx context.Context) error {
 	var replacements []replacement
 	defer func() {
 		for _, r := range replacements {
 			os.Remove(r.temp) // fails after the rename
 		}
 	}()
-	for _, c := range changes {
+	for _, c := range f.Changes() {
 		r, err := prepare(c)
 		if r.temp != "" {
 			replacements = append(replacements, r)
