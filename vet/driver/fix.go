@@ -47,9 +47,16 @@ const rounds = 5
 //
 // gaptraceVersion is what a module will require that does not require gaptrace yet; "" if unknown.
 func (p *Program) Fix(ctx context.Context, o vet.Options, gaptraceVersion string) (*Fixes, error) {
+	return p.fixAll(ctx, func(p *Program) []vet.Finding { return p.Vet(o).Findings }, gaptraceVersion)
+}
+
+// fixAll is Fix for what find finds.
+func (p *Program) fixAll(
+	ctx context.Context, find func(*Program) []vet.Finding, gaptraceVersion string,
+) (*Fixes, error) {
 	r := &Fixes{}
 	now := p
-	findings := now.Vet(o).Findings
+	findings := find(now)
 	for range rounds {
 		s := now.selectFixes(findings)
 		next, chosen, failed, err := now.applyAll(ctx, p, s.chosen)
@@ -66,7 +73,7 @@ func (p *Program) Fix(ctx context.Context, o vet.Options, gaptraceVersion string
 			r.Refused = append(r.Refused, s.overlapping...)
 			break
 		}
-		findings = s.again(now.Vet(o).Findings)
+		findings = s.again(find(now))
 	}
 	for name, after := range now.graph.overlay {
 		before, ok := p.source(name)
@@ -369,8 +376,8 @@ func applyEdits(source []byte, edits []edit) []byte {
 	at := 0
 	for i, e := range edits {
 		text := e.text
-		if i > 0 && edits[i-1].start == e.start && importText.MatchString(text) && strings.HasPrefix(text, "\n\n\t") {
-			text = text[1:] // the import before begins the group
+		if i > 0 && edits[i-1].start == e.start && importText.MatchString(text) && strings.HasPrefix(text, "\n\n") {
+			text = text[1:] // the import before has the empty line
 		}
 		b = append(b, source[at:e.start]...)
 		b = append(b, strings.ReplaceAll(text, "\n", newline)...)

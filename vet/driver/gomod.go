@@ -90,9 +90,12 @@ func (m *Module) change(gaptraceVersion string) (*ModuleChange, error) {
 	if version.Compare("go"+language, "go"+goFloor) < 0 {
 		c.Go = &Rise{From: language, To: goFloor}
 	}
-	if gaptraceVersion == "" {
+	required := slices.ContainsFunc(f.Require, func(r *modfile.Require) bool { return r.Mod.Path == gaptraceModule })
+	switch {
+	case required: // but it is not downloaded, or go.sum lacks it
+	case gaptraceVersion == "":
 		c.Commands = []string{"go get " + gaptraceModule + "@latest"}
-	} else {
+	default:
 		c.File, err = m.edited(f, before, require, gaptraceVersion)
 	}
 	c.Commands = append(c.Commands, "go mod tidy")
@@ -106,7 +109,6 @@ func (m *Module) change(gaptraceVersion string) (*ModuleChange, error) {
 func (m *Module) edited(
 	f *modfile.File, before []byte, require []*modfile.Require, gaptraceVersion string,
 ) (*Change, error) {
-	require = slices.DeleteFunc(require, func(r *modfile.Require) bool { return r.Mod.Path == gaptraceModule })
 	own := &modfile.Require{}
 	own.Mod.Path, own.Mod.Version = gaptraceModule, gaptraceVersion
 	f.SetRequireSeparateIndirect(append(require, own))

@@ -10,6 +10,7 @@ import (
 	"go/token"
 	"go/types"
 	"go/version"
+	"maps"
 	"os"
 	"runtime"
 	"strings"
@@ -40,10 +41,12 @@ type node struct {
 }
 
 func newGraph(fset *token.FileSet, sizes types.Sizes, overlay map[string][]byte) *graph {
-	return &graph{
-		fset: fset, sizes: sizes, overlay: overlay, nodes: map[string]*node{},
-		cpus: make(chan struct{}, max(1, runtime.GOMAXPROCS(0))),
+	g := &graph{
+		fset: fset, sizes: sizes, overlay: map[string][]byte{}, nodes: map[string]*node{},
+		cpus: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
+	maps.Copy(g.overlay, overlay)
+	return g
 }
 
 // check type-checks roots and all that they import, each after its imports. It fills in the fields

@@ -224,6 +224,7 @@ func (p *Program) check(ctx context.Context, roots []*packages.Package, progress
 	}
 	slices.SortFunc(p.Packages, func(a, b *packages.Package) int { return cmp.Compare(a.ID, b.ID) })
 	p.markVendored()
+	p.stubMissing()
 	whole := map[*packages.Package]bool{}
 	for _, pkg := range p.Packages {
 		whole[pkg] = true

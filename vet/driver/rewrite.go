@@ -24,9 +24,6 @@ func (p *Program) rewrite(ctx context.Context, files map[string][]byte) (*Progra
 	q := *p
 	g := *p.graph
 	g.nodes, g.overlay, g.lowest = maps.Clone(g.nodes), maps.Clone(g.overlay), "go"+goFloor
-	if g.overlay == nil {
-		g.overlay = map[string][]byte{}
-	}
 	maps.Copy(g.overlay, files)
 	q.graph = &g
 	q.Packages = slices.Clone(p.Packages)
@@ -174,9 +171,16 @@ func (p *Program) stub(path string) *packages.Package {
 	if !ok {
 		return nil
 	}
-	name := filepath.Join(stubFolder, filepath.FromSlash(path)+".go")
+	pkg := &packages.Package{ID: path, PkgPath: path}
+	p.makeStub(pkg, source)
+	return pkg
+}
+
+// makeStub turns a package into a stub.
+func (p *Program) makeStub(pkg *packages.Package, source string) {
+	name := filepath.Join(stubFolder, filepath.FromSlash(pkg.PkgPath)+".go")
 	p.graph.overlay[name] = []byte(source)
-	pkg := &packages.Package{ID: path, PkgPath: path, Name: nameOf(source), GoFiles: []string{name}, Imports: map[string]*packages.Package{}}
+	pkg.Name, pkg.GoFiles, pkg.Imports = nameOf(source), []string{name}, map[string]*packages.Package{}
 	for _, imported := range p.importsOf(pkg) {
 		found := p.known(imported)
 		if found == nil {
@@ -186,7 +190,17 @@ func (p *Program) stub(path string) *packages.Package {
 			pkg.Imports[imported] = found
 		}
 	}
-	return pkg
+}
+
+// stubMissing turns packages of gaptrace that could not be loaded into stubs. A client that they wrap
+// is wrapped, even as long as go mod tidy has not run after a fix.
+func (p *Program) stubMissing() {
+	packages.Visit(p.Packages, func(pkg *packages.Package) bool {
+		if source, ok := stubs[pkg.PkgPath]; ok && len(pkg.GoFiles) == 0 {
+			p.makeStub(pkg, source)
+		}
+		return true
+	}, nil)
 }
 
 // nameOf returns the name of the package in its source.

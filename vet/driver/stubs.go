@@ -48,7 +48,7 @@ import (
 func Open(driverName, dataSourceName string, opts ...gaptrace.Option) (*sql.DB, error)
 func Wrap(c driver.Connector, opts ...gaptrace.Option) driver.Connector
 func WrapDriver(d driver.Driver, opts ...gaptrace.Option) driver.Driver
-func Register(driverName string, opts ...gaptrace.Option) string
+func Register(driverName string, opts ...gaptrace.Option) (name string)
 `,
 	gaptraceModule + "/contrib/sql/mysql": `package gapmysql
 
