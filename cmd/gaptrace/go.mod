@@ -3,8 +3,9 @@ module github.com/gaptrace/gaptrace/cmd/gaptrace
 go 1.26.0
 
 // A module of its own, so that programs that import gaptrace do not get the command's dependencies. It
-// requires the root and the modules explain and vet in the version that is published with the command. Builds in the
-// repository use their folders, through go.work: go install refuses a module with a replace directive.
+// requires the root and the modules explain and vet in the version that is published with the command.
+// Builds in the repository use their folders, through go.work: go install refuses a module with a
+// replace directive.
 require (
 	github.com/dustin/go-humanize v1.1.0
 	github.com/gaptrace/gaptrace v0.1.0
@@ -26,6 +27,7 @@ require (
 	github.com/mattn/go-runewidth v0.0.27 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
 	golang.org/x/exp v0.0.0-20261109185158-a52e3aef5920 // indirect
+	golang.org/x/sync v0.24.0 // indirect
 	golang.org/x/term v0.38.0 // indirect
 	golang.org/x/tools v0.52.1-0.20261106145633-d407941a339a // indirect
 )

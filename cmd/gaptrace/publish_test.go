@@ -17,11 +17,12 @@ import (
 const (
 	rootModule    = "github.com/gaptrace/gaptrace"
 	explainModule = rootModule + "/explain"
+	vetModule     = rootModule + "/vet"
 	commandModule = rootModule + "/cmd/gaptrace"
 )
 
-// A release publishes the root in the version that go.mod requires, then package explain and the
-// command in the same version. The test does the same with a proxy of files, and installs the
+// A release publishes the root in the version that go.mod requires, then the modules explain and vet,
+// and the command, in the same version. The test does the same with a proxy of files, and installs the
 // command from it without go.work.
 func TestReleaseInstalls(t *testing.T) {
 	if testing.Short() {
@@ -36,12 +37,15 @@ func TestReleaseInstalls(t *testing.T) {
 		t.Skipf("not in the repository: %s", out)
 	}
 	version := requiredVersion(t, rootModule)
-	if v := requiredVersion(t, explainModule); v != version {
-		t.Errorf("go.mod requires the root in version %s, but package explain in %s", version, v)
+	for _, m := range []string{explainModule, vetModule} {
+		if v := requiredVersion(t, m); v != version {
+			t.Errorf("go.mod requires the root in version %s, but %s in %s", version, m, v)
+		}
 	}
 	proxy := t.TempDir()
 	publish(t, proxy, root, module.Version{Path: rootModule, Version: version})
 	publish(t, proxy, filepath.Join(root, "explain"), module.Version{Path: explainModule, Version: version})
+	publish(t, proxy, filepath.Join(root, "vet"), module.Version{Path: vetModule, Version: version})
 	publish(t, proxy, filepath.Join(root, "cmd", "gaptrace"), module.Version{Path: commandModule, Version: version})
 
 	dir := t.TempDir()
@@ -67,6 +71,33 @@ func TestReleaseInstalls(t *testing.T) {
 	if err != nil || !strings.HasPrefix(string(out), "Trace 4f1c6a3d9be20c77") {
 		t.Errorf("%v\n%s", err, out)
 	}
+	fixRequires(t, filepath.Join(bin, "gaptrace"), version)
+}
+
+// fixRequires checks that a published command adds its own version of gaptrace to a go.mod.
+func fixRequires(t *testing.T, gaptrace, version string) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"go.mod": "module example.com/app\n\ngo 1.26.0\n",
+		"app.go": "package app\n\nimport \"net/http\"\n\nvar Response, Err = new(http.Client).Do(nil)\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fix := exec.Command(gaptrace, "fix")
+	fix.Dir, fix.Env = dir, append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOPROXY=off")
+	if out, err := fix.CombinedOutput(); err != nil {
+		t.Fatalf("gaptrace fix: %v\n%s", err, out)
+	}
+	mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "require " + rootModule + " " + version; !strings.Contains(string(mod), want) {
+		t.Errorf("go.mod after gaptrace fix is\n%s\nwant %s", mod, want)
+	}
 }
 
 // download fills the module cache with the versions in go.mod. Builds with go.work may use newer
@@ -86,7 +117,8 @@ func download(t *testing.T, root string) {
 	for _, args := range [][]string{
 		{
 			"mod", "edit", "-replace", rootModule + "=" + root,
-			"-replace", explainModule + "=" + filepath.Join(root, "explain"), filepath.Join(dir, "go.mod"),
+			"-replace", explainModule + "=" + filepath.Join(root, "explain"),
+			"-replace", vetModule + "=" + filepath.Join(root, "vet"), filepath.Join(dir, "go.mod"),
 		},
 		{"list", "-mod=mod", "-modfile", filepath.Join(dir, "go.mod"), "-deps", "."},
 	} {

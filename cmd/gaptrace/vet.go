@@ -384,8 +384,12 @@ func (s streams) fixed(p *driver.Program, fixes *driver.Fixes, isDiff bool) erro
 		}
 	}
 	if left > 0 {
-		fmt.Fprintf(s.stderr, "gaptrace: %d %s left that have no fix; gaptrace vet lists them\n",
-			left, printable.Plural(left, "finding"))
+		have, them := "have", "them"
+		if left == 1 {
+			have, them = "has", "it"
+		}
+		fmt.Fprintf(s.stderr, "gaptrace: %d %s left that %s no fix; gaptrace vet lists %s\n",
+			left, printable.Plural(left, "finding"), have, them)
 	}
 	switch {
 	case len(p.Problems) > 0:

@@ -1,6 +1,7 @@
 package driver_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -337,6 +338,7 @@ func TestWriteAllOrNothing(t *testing.T) {
 		"a removed file": {func(t *testing.T, dir string) {
 			os.Remove(filepath.Join(dir, "b", "b.go"))
 		}, "no such file"},
+		"interrupted": {func(*testing.T, string) {}, "context canceled"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := tree(t, files)
@@ -345,7 +347,12 @@ func TestWriteAllOrNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.prepare(t, dir)
-			if err := fixes.Write(t.Context()); err == nil || !strings.Contains(err.Error(), c.message) {
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			if name == "interrupted" {
+				interrupt()
+			}
+			if err := fixes.Write(ctx); err == nil || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("error %v, want %s", err, c.message)
 			}
 			if read(t, dir, "a", "a.go") != client || read(t, dir, "go.mod") != "module example.com/app\n\ngo 1.26\n" {

@@ -37,11 +37,12 @@ type Program struct {
 	Modules  []Module            // the main modules
 	Problems []Problem           // what could not be loaded
 
-	dir   string          // absolute
-	flags []string        // for the go command
-	env   []string        // for the go command
-	files map[string]bool // of the packages that match the patterns
-	graph *graph
+	dir     string          // absolute
+	flags   []string        // for the go command
+	env     []string        // for the go command
+	matched map[string]bool // IDs of the packages that match the patterns
+	files   map[string]bool // of these packages
+	graph   *graph
 }
 
 // Module is a main module.
@@ -93,7 +94,7 @@ func Load(ctx context.Context, c Config) (*Program, error) {
 	}
 	p := &Program{
 		Fset: token.NewFileSet(), dir: dir, flags: c.Flags, env: append(slices.Clip(env), "PWD="+dir),
-		files: map[string]bool{},
+		matched: map[string]bool{}, files: map[string]bool{},
 	}
 	p.graph = newGraph(p.Fset, p.sizes(), c.Overlay)
 	patterns := c.Patterns
@@ -185,9 +186,10 @@ func (p *Program) list(ctx context.Context, c Config, patterns []string) ([]*pac
 		matched, err = packages.Load(&config, patterns...)
 	}
 	if err != nil {
-		return nil, cmp.Or(ctx.Err(), listError(err))
+		return nil, cmp.Or(ctx.Err(), p.listError(err.Error()))
 	}
 	for _, m := range matched {
+		p.matched[m.ID] = true
 		for _, name := range m.GoFiles {
 			p.files[name] = true
 		}
@@ -195,7 +197,7 @@ func (p *Program) list(ctx context.Context, c Config, patterns []string) ([]*pac
 	if len(p.files) == 0 {
 		for _, m := range matched {
 			for _, e := range m.Errors {
-				return nil, errors.New(Problem{Position: position(e), Message: e.Msg}.String())
+				return nil, p.listError(Problem{Position: position(e), Message: e.Msg}.String())
 			}
 		}
 		return nil, fmt.Errorf("no Go packages match %s", strings.Join(patterns, " "))
@@ -203,20 +205,17 @@ func (p *Program) list(ctx context.Context, c Config, patterns []string) ([]*pac
 	return roots, nil
 }
 
-// listError returns err without the name of package packages' own command.
-func listError(err error) error {
-	text := strings.TrimPrefix(err.Error(), "err: exit status 1: stderr: ")
-	return errors.New(strings.TrimSpace(text))
+// listError returns an error of the go command in one line.
+func (p *Program) listError(message string) error {
+	message = oneLine(strings.TrimPrefix(message, "err: exit status 1: stderr: "))
+	if len(p.Modules) == 0 {
+		message += "; there is no go.mod in the current directory or its parents"
+	}
+	return errors.New(message)
 }
 
 // check type-checks the roots and their dependencies.
 func (p *Program) check(ctx context.Context, roots []*packages.Package, progress func(string)) error {
-	var listErrors []Problem
-	packages.Visit(roots, nil, func(pkg *packages.Package) {
-		for _, e := range pkg.Errors {
-			listErrors = append(listErrors, Problem{Package: pkg.PkgPath, Position: position(e), Message: e.Msg})
-		}
-	})
 	for _, root := range roots {
 		if !strings.HasSuffix(root.ID, ".test") { // go test generates it
 			p.Packages = append(p.Packages, root)
@@ -241,18 +240,37 @@ func (p *Program) check(ctx context.Context, roots []*packages.Package, progress
 	if err := p.graph.check(ctx, p.Packages, whole); err != nil {
 		return err
 	}
-	p.Problems = listErrors
-	for _, pkg := range p.Packages {
+	p.findProblems()
+	return nil
+}
+
+// findProblems lists the problems in the packages that match the patterns, in those that they import,
+// and in those that import them and may wrap their clients.
+func (p *Program) findProblems() {
+	related := map[*packages.Package]bool{}
+	packages.Visit(p.Packages, nil, func(pkg *packages.Package) { // imports come first
+		is := p.matched[pkg.ID]
+		for _, imported := range pkg.Imports {
+			is = is || related[imported]
+		}
+		related[pkg] = is
+	})
+	roots := slices.DeleteFunc(slices.Clone(p.Packages), func(pkg *packages.Package) bool { return !related[pkg] })
+	packages.Visit(roots, nil, func(pkg *packages.Package) {
+		for _, e := range pkg.Errors {
+			p.Problems = append(p.Problems, Problem{Package: pkg.PkgPath, Position: position(e), Message: oneLine(e.Msg)})
+		}
+	})
+	for _, pkg := range roots {
 		if problem, ok := p.graph.nodes[pkg.ID].errors.problem(pkg.PkgPath); ok {
 			p.Problems = append(p.Problems, problem)
 		}
 	}
-	slices.SortStableFunc(p.Problems, func(a, b Problem) int { return cmp.Compare(a.Package, b.Package) })
-	p.Problems = slices.Compact(p.Problems)
 	for i := range p.Problems {
 		p.Problems[i].Position = strings.TrimPrefix(p.Problems[i].Position, p.dir+string(filepath.Separator))
 	}
-	return nil
+	slices.SortStableFunc(p.Problems, func(a, b Problem) int { return cmp.Compare(a.Package, b.Package) })
+	p.Problems = slices.Compact(p.Problems)
 }
 
 // markVendored notes which main modules take packages from their folder vendor.
@@ -266,6 +284,9 @@ func (p *Program) markVendored() {
 		return true
 	}, nil)
 }
+
+// oneLine returns a message of the go command in one line.
+func oneLine(message string) string { return strings.Join(strings.Fields(message), " ") }
 
 // position returns the position of an error of package packages, which has "-" if it is unknown.
 func position(e packages.Error) string {

@@ -53,7 +53,7 @@ func TestLoadWithErrors(t *testing.T) {
 		"a missing module": {
 			goMod + "-- p.go --\n" + strings.Replace(client, `import "net/http"`, "import (\n\"net/http\"\n\"example.org/none\"\n)", 1) +
 				"\nvar _ = none.X\n",
-			"p.go:5:1: no required module provides package example.org/none; to add it:\n\tgo get example.org/none", "p.go:8 GT101\n",
+			"p.go:5:1: no required module provides package example.org/none; to add it: go get example.org/none", "p.go:8 GT101\n",
 		},
 		"a missing package of the module": {
 			goMod + "-- p.go --\npackage p\n\nimport _ \"example.com/app/none\"\n-- q/q.go --\n" + client,
@@ -90,7 +90,7 @@ func TestLoadNothing(t *testing.T) {
 		pattern string
 		message string
 	}{
-		"no module":                  {t.Context(), "-- p.go --\n" + client, "./...", "directory prefix . does not contain main module or its selected dependencies"},
+		"no module":                  {t.Context(), "-- p.go --\n" + client, "./...", "there is no go.mod in the current directory or its parents"},
 		"a module without packages":  {t.Context(), goMod, "./...", "no Go packages match ./..."},
 		"a package that is not here": {t.Context(), goMod, "./none", "none: directory not found"},
 		"a newer Go release":         {t.Context(), "-- go.mod --\nmodule m\n\ngo 1.999\n-- p.go --\n" + client, ".", "go.mod requires go >= 1.999"},
