@@ -49,6 +49,7 @@ var layers = map[string]int{
 
 	"explain":   4,
 	"gap/debug": 4,
+	"vet":       4,
 
 	"cmd/gaptrace":     5,
 	"demo":             5,
@@ -59,6 +60,7 @@ var layers = map[string]int{
 // sameLayer lists the allowed imports within a layer, each with its reason.
 var sameLayer = map[[2]string]string{
 	{"contrib/sql/mysql", "contrib/sql"}: "it adds tags from the driver's configuration",
+	{"vet/driver", "vet"}:                "it runs the analysis",
 }
 
 // dependencies lists, for a folder and all below it, the modules it may import in addition to the
@@ -76,13 +78,17 @@ var dependencies = map[string][]string{
 	"internal/redact":         {},
 	"internal/redact/sqltext": {"github.com/DataDog/go-sqllexer"},
 	"internal/terminal":       {"golang.org/x/term"},
-	"cmd/gaptrace":            {"github.com/dustin/go-humanize", "github.com/spf13/cobra"},
-	"contrib/nethttp":         {"github.com/opentracing/opentracing-go"},
-	"contrib/redis":           {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
-	"contrib/sql":             {"github.com/opentracing/opentracing-go"},
-	"contrib/sql/mysql":       {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
-	"contrib/grpc":            {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
-	"contrib/elasticsearch":   {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
+	"vet":                     {"golang.org/x/tools"},
+	"vet/driver":              {"golang.org/x/tools", "golang.org/x/mod"},
+	"cmd/gaptrace": {
+		"github.com/dustin/go-humanize", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra",
+	},
+	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
+	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
+	"contrib/sql":           {"github.com/opentracing/opentracing-go"},
+	"contrib/sql/mysql":     {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
+	"contrib/grpc":          {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
+	"contrib/elasticsearch": {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
 }
 
 // sourceFile is a Go file that is neither a test nor only imported by tests.

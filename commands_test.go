@@ -111,7 +111,7 @@ func missingParts(gaptrace string, words []string) (problems []string) {
 			if !inModule {
 				path = word
 			}
-			if _, err := os.Stat(strings.TrimSuffix(filepath.Join(".", path), "...")); err != nil {
+			if _, err := os.Stat(filepath.Join(".", strings.TrimSuffix(path, "..."))); err != nil {
 				problems = append(problems, "no "+word)
 			}
 		}

@@ -408,8 +408,8 @@ func place(p *driver.Program, f vet.Finding) string {
 	return fmt.Sprintf("%s:%d:%d: %s", printable.Text(p.Rel(f.Pos.Filename), maxText), f.Pos.Line, f.Pos.Column, f.Rule)
 }
 
-// requiredGaptrace returns the version of gaptrace's root that the command was built with, or "" for
-// a development build.
+// requiredGaptrace returns the version of gaptrace's root that the command was built with, or ""
+// for a development build.
 func requiredGaptrace() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// unwrappedModule writes a module with a client that is not wrapped, and makes its folder the current one.
+// unwrappedModule writes a module with a client that is not wrapped, and changes to its folder.
 func unwrappedModule(t *testing.T) (file string) {
 	t.Helper()
 	dir := t.TempDir()

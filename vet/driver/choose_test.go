@@ -63,7 +63,8 @@ func TestChoose(t *testing.T) {
 			[]change{{"A", []string{"two(3)=one(3)"}}, {"B", []string{"3=4"}}}, "one(one(4))", nil,
 		},
 		"it does not compile": {
-			[]change{{"A", []string{"3=four"}}, {"B", []string{"one(t=two(t"}}}, "two(two(3))",
+			[]change{{"A", []string{"3=four"}}, {"B", []string{"one(t=two(t"}}},
+			"two(two(3))",
 			[]string{"it does not compile: undefined: four"},
 		},
 		"a syntax error": {
@@ -75,7 +76,9 @@ func TestChoose(t *testing.T) {
 			}, "one(two(y))", []string{"it does not compile: y redeclared in this block"},
 		},
 		"equal declarations": {
-			[]change{{"A", []string{"=\n\nvar y = 1", "3=y"}}, {"B", []string{"=\n\nvar y = 1", "one(t=two(t"}}}, "two(two(y))", nil,
+			[]change{
+				{"A", []string{"=\n\nvar y = 1", "3=y"}}, {"B", []string{"=\n\nvar y = 1", "one(t=two(t"}},
+			}, "two(two(y))", nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,9 +1,9 @@
 // Package driver runs package vet on the packages of a program, and applies the fixes.
 //
-//	p, err := driver.Load(ctx, driver.Config{Patterns: []string{"./..."}})
-//	result := p.Vet(vet.Options{})
-//	fixes, err := p.Fix(ctx, vet.Options{}, "v0.1.0")
-//	err = fixes.Write(ctx)
+//	Load            packages, types and syntax
+//	Program.Vet     what is found in them
+//	Program.Fix     what to change, in memory
+//	Fixes.Write     changes the files
 //
 // Load works in one process, because the go command's cache of vet results loses findings that
 // depend on other packages. It needs no export data, so nothing is compiled:

@@ -41,9 +41,9 @@ type Refused struct {
 // rounds bounds how often findings are looked for again.
 const rounds = 5
 
-// Fix chooses the fixes of all findings in the packages that match the patterns. A fix that overlaps
-// another one is applied in a further round, if its finding is still there. The changed program is
-// type-checked: a fix that does not compile is refused. Nothing is written.
+// Fix chooses the fixes of all findings in the packages that match the patterns. A fix that
+// overlaps another one is applied in a further round, if its finding is still there. The changed
+// program is type-checked: a fix that does not compile is refused. Nothing is written.
 //
 // gaptraceVersion is what a module will require that does not require gaptrace yet; "" if unknown.
 func (p *Program) Fix(ctx context.Context, o vet.Options, gaptraceVersion string) (*Fixes, error) {
@@ -91,8 +91,8 @@ func (p *Program) fixAll(
 	return r, err
 }
 
-// again returns the findings that are those of overlapping fixes. The fixes that were chosen may have
-// moved them.
+// again returns the findings that are those of overlapping fixes. The fixes that were chosen may
+// have moved them.
 func (s *selection) again(findings []vet.Finding) []vet.Finding {
 	type key struct{ rule, message, fix, file string }
 	keyOf := func(f vet.Finding) key { return key{f.Rule, f.Message, f.Fix, f.Pos.Filename} }

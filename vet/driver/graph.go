@@ -27,6 +27,7 @@ type graph struct {
 	sizes   types.Sizes
 	cpus    chan struct{}    // limits how many packages are parsed or checked at once
 	nodes   map[string]*node // by ID
+	asked   map[string]bool  // import paths that learnImports has looked up
 	lowest  string           // language version that all whole packages have at least; "" if any
 }
 
@@ -42,11 +43,18 @@ type node struct {
 
 func newGraph(fset *token.FileSet, sizes types.Sizes, overlay map[string][]byte) *graph {
 	g := &graph{
-		fset: fset, sizes: sizes, overlay: map[string][]byte{}, nodes: map[string]*node{},
+		fset: fset, sizes: sizes, overlay: map[string][]byte{}, nodes: map[string]*node{}, asked: map[string]bool{},
 		cpus: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	maps.Copy(g.overlay, overlay)
 	return g
+}
+
+// clone returns a copy that can be changed. The nodes are the same.
+func (g *graph) clone() *graph {
+	c := *g
+	c.overlay, c.nodes, c.asked = maps.Clone(g.overlay), maps.Clone(g.nodes), maps.Clone(g.asked)
+	return &c
 }
 
 // check type-checks roots and all that they import, each after its imports. It fills in the fields
@@ -180,8 +188,8 @@ func newInfo() *types.Info {
 	}
 }
 
-// goVersion returns the language version of a package's module. It returns "", which stands for
-// the newest that go/types knows, if the module needs a newer one.
+// goVersion returns the language version of a package's module. It returns "", which stands for the
+// newest that go/types knows, if the module needs a newer one.
 func (g *graph) goVersion(n *node) string {
 	if n.Module == nil || n.Module.GoVersion == "" {
 		return ""
@@ -209,8 +217,8 @@ func (l *errorList) add(err error) {
 	*l = append(*l, err)
 }
 
-// problem returns one problem for all errors of a package, if there are any. Errors that go list has
-// reported are left out.
+// problem returns one problem for all errors of a package, if there are any. Errors that go list
+// has reported are left out.
 func (l errorList) problem(path string) (Problem, bool) {
 	var first Problem
 	n := 0

@@ -61,6 +61,7 @@ type Problem struct {
 	More     int // further errors in the package
 }
 
+// String returns the problem as a line of text.
 func (p Problem) String() string {
 	var b strings.Builder
 	if p.Position != "" {
@@ -244,8 +245,8 @@ func (p *Program) check(ctx context.Context, roots []*packages.Package, progress
 	return nil
 }
 
-// findProblems lists the problems in the packages that match the patterns, in those that they import,
-// and in those that import them and may wrap their clients.
+// findProblems lists the problems in the packages that match the patterns, in those that they
+// import, and in those that import them and may wrap their clients.
 func (p *Program) findProblems() {
 	related := map[*packages.Package]bool{}
 	packages.Visit(p.Packages, nil, func(pkg *packages.Package) { // imports come first
@@ -277,7 +278,8 @@ func (p *Program) findProblems() {
 func (p *Program) markVendored() {
 	packages.Visit(p.Packages, func(pkg *packages.Package) bool {
 		for i, m := range p.Modules {
-			if len(pkg.GoFiles) > 0 && strings.HasPrefix(pkg.GoFiles[0], filepath.Join(m.Dir, "vendor")+string(filepath.Separator)) {
+			vendor := filepath.Join(m.Dir, "vendor") + string(filepath.Separator)
+			if len(pkg.GoFiles) > 0 && strings.HasPrefix(pkg.GoFiles[0], vendor) {
 				p.Modules[i].Vendor = true
 			}
 		}

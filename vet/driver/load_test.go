@@ -152,7 +152,8 @@ func TestLoadOptions(t *testing.T) {
 		"tests":    {driver.Config{Tests: true}, "p_test.go:5 GT101\nx_test.go:5 GT101\n"},
 		"platform": {driver.Config{Env: append(offline(), "GOOS=windows", "GOARCH=386")}, "windows_windows.go:5 GT101\n"},
 		"overlay": {
-			driver.Config{Overlay: map[string][]byte{filepath.Join(dir, "p.go"): []byte("// moved\n" + client)}}, "p.go:6 GT101\n",
+			driver.Config{Overlay: map[string][]byte{filepath.Join(dir, "p.go"): []byte("// moved\n" + client)}},
+			"p.go:6 GT101\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

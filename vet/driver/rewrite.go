@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"go/parser"
@@ -21,11 +22,13 @@ import (
 // import before: those of gaptrace are checked against stubs, if the module does not require
 // gaptrace yet.
 func (p *Program) rewrite(ctx context.Context, files map[string][]byte) (*Program, error) {
+	if err := p.learnImports(ctx, files); err != nil {
+		return nil, err
+	}
 	q := *p
-	g := *p.graph
-	g.nodes, g.overlay, g.lowest = maps.Clone(g.nodes), maps.Clone(g.overlay), "go"+goFloor
-	maps.Copy(g.overlay, files)
-	q.graph = &g
+	q.graph = p.graph.clone()
+	q.graph.lowest = "go" + goFloor
+	maps.Copy(q.graph.overlay, files)
 	q.Packages = slices.Clone(p.Packages)
 
 	copies := map[*packages.Package]*packages.Package{} // of the packages that are checked again
@@ -40,14 +43,12 @@ func (p *Program) rewrite(ctx context.Context, files map[string][]byte) (*Progra
 			return
 		}
 		next := *pkg
-		next.Imports = maps.Clone(pkg.Imports)
-		for path, imported := range next.Imports {
-			if c := copies[imported]; c != nil {
-				next.Imports[path] = c
-			}
+		next.Imports = map[string]*packages.Package{}
+		for path, imported := range pkg.Imports {
+			next.Imports[path] = cmp.Or(copies[imported], imported)
 		}
 		copies[pkg] = &next
-		delete(g.nodes, pkg.ID)
+		delete(q.graph.nodes, pkg.ID)
 		if isChanged {
 			changed = append(changed, &next)
 		}
@@ -59,51 +60,55 @@ func (p *Program) rewrite(ctx context.Context, files map[string][]byte) (*Progra
 			whole[c] = true
 		}
 	}
-	if err := q.addImports(ctx, changed); err != nil {
-		return nil, err
+	made := map[string]*packages.Package{}
+	for _, pkg := range changed {
+		for _, path := range q.importsOf(pkg) {
+			if pkg.Imports[path] != nil {
+				continue
+			}
+			if made[path] == nil {
+				made[path] = cmp.Or(q.known(path), q.stub(path))
+			}
+			if made[path] != nil { // otherwise the check reports it
+				pkg.Imports[path] = made[path]
+			}
+		}
 	}
-	return &q, g.check(ctx, q.Packages, whole)
+	return &q, q.graph.check(ctx, q.Packages, whole)
 }
 
-// addImports adds to packages what their files now import.
-func (p *Program) addImports(ctx context.Context, changed []*packages.Package) error {
-	missing := map[string]*packages.Package{}
-	for _, pkg := range changed {
-		for _, path := range p.importsOf(pkg) {
-			if pkg.Imports[path] == nil {
-				missing[path] = nil
+// learnImports loads the packages that files import, except those that are loaded. It downloads
+// nothing. Packages that cannot be loaded completely stay unknown.
+func (p *Program) learnImports(ctx context.Context, files map[string][]byte) error {
+	var unknown []string
+	for name, source := range files {
+		for _, path := range importsIn(name, source) {
+			if !p.graph.asked[path] && p.known(path) == nil {
+				unknown = append(unknown, path)
 			}
+			p.graph.asked[path] = true
 		}
 	}
-	unknown := []string{}
-	for path := range missing {
-		if missing[path] = p.known(path); missing[path] == nil {
-			unknown = append(unknown, path)
-		}
+	if len(unknown) == 0 {
+		return nil
 	}
-	if len(unknown) > 0 {
-		listed, err := p.listOffline(ctx, unknown)
-		if err != nil {
-			return err
-		}
-		for _, path := range unknown {
-			missing[path] = listed[path]
-			if missing[path] == nil {
-				missing[path] = p.stub(path)
-			}
-		}
+	slices.Sort(unknown)
+	config := packages.Config{
+		Context: ctx, Dir: p.dir, Env: append(slices.Clip(p.env), "GOPROXY=off"), BuildFlags: p.flags, Fset: p.Fset,
+		Mode: metadata | packages.NeedImports | packages.NeedDeps,
 	}
-	for _, pkg := range changed {
-		for _, path := range p.importsOf(pkg) {
-			if pkg.Imports[path] == nil && missing[path] != nil {
-				if pkg.Imports == nil {
-					pkg.Imports = map[string]*packages.Package{}
-				}
-				pkg.Imports[path] = missing[path]
-			}
-		}
+	roots, err := packages.Load(&config, unknown...)
+	if err != nil {
+		return ctx.Err() // stubs are the substitute
 	}
-	return nil
+	roots = slices.DeleteFunc(roots, func(root *packages.Package) bool {
+		complete := true
+		packages.Visit([]*packages.Package{root}, nil, func(pkg *packages.Package) {
+			complete = complete && len(pkg.Errors) == 0
+		})
+		return !complete
+	})
+	return p.graph.check(ctx, roots, nil)
 }
 
 // importsOf returns the import paths in the files of a package.
@@ -114,20 +119,29 @@ func (p *Program) importsOf(pkg *packages.Package) []string {
 		if !ok {
 			source, _ = os.ReadFile(name) // the check reports the error
 		}
-		f, _ := parser.ParseFile(token.NewFileSet(), name, source, parser.ImportsOnly)
-		for _, spec := range f.Imports {
-			if path, err := strconv.Unquote(spec.Path.Value); err == nil && path != "C" && path != "unsafe" {
-				paths = append(paths, path)
-			}
+		paths = append(paths, importsIn(name, source)...)
+	}
+	return paths
+}
+
+// importsIn returns the import paths in a file.
+func importsIn(name string, source []byte) []string {
+	f, _ := parser.ParseFile(token.NewFileSet(), name, source, parser.ImportsOnly)
+	var paths []string
+	for _, spec := range f.Imports {
+		if path, err := strconv.Unquote(spec.Path.Value); err == nil && path != "C" && path != "unsafe" {
+			paths = append(paths, path)
 		}
 	}
 	return paths
 }
 
-// known returns the package that an import path means, if any package of the graph imports it. It is
-// nil for a package that could not be loaded.
+// known returns the package that an import path means, or nil. It need not be checked yet.
 func (p *Program) known(path string) *packages.Package {
-	if n := p.graph.nodes[path]; n != nil && len(n.GoFiles) > 0 {
+	if n := p.graph.nodes[path]; n != nil {
+		if len(n.GoFiles) == 0 {
+			return nil // it could not be loaded
+		}
 		return n.Package
 	}
 	var found *packages.Package
@@ -138,31 +152,6 @@ func (p *Program) known(path string) *packages.Package {
 		return found == nil
 	}, nil)
 	return found
-}
-
-// listOffline lists packages without downloading anything. Packages that cannot be loaded
-// completely are left out.
-func (p *Program) listOffline(ctx context.Context, paths []string) (map[string]*packages.Package, error) {
-	slices.Sort(paths)
-	config := packages.Config{
-		Context: ctx, Dir: p.dir, Env: append(slices.Clip(p.env), "GOPROXY=off"), BuildFlags: p.flags, Fset: p.Fset,
-		Mode: metadata | packages.NeedImports | packages.NeedDeps,
-	}
-	roots, err := packages.Load(&config, paths...)
-	if err != nil {
-		return nil, ctx.Err() // stubs are the substitute
-	}
-	listed := map[string]*packages.Package{}
-	for _, root := range roots {
-		complete := true
-		packages.Visit([]*packages.Package{root}, nil, func(pkg *packages.Package) {
-			complete = complete && len(pkg.Errors) == 0
-		})
-		if complete {
-			listed[root.PkgPath] = root
-		}
-	}
-	return listed, nil
 }
 
 // stub returns a package of gaptrace that only declares functions, or nil if there is none.
@@ -181,19 +170,15 @@ func (p *Program) makeStub(pkg *packages.Package, source string) {
 	name := filepath.Join(stubFolder, filepath.FromSlash(pkg.PkgPath)+".go")
 	p.graph.overlay[name] = []byte(source)
 	pkg.Name, pkg.GoFiles, pkg.Imports = nameOf(source), []string{name}, map[string]*packages.Package{}
-	for _, imported := range p.importsOf(pkg) {
-		found := p.known(imported)
-		if found == nil {
-			found = p.stub(imported)
-		}
-		if found != nil {
+	for _, imported := range importsIn(name, p.graph.overlay[name]) {
+		if found := cmp.Or(p.known(imported), p.stub(imported)); found != nil {
 			pkg.Imports[imported] = found
 		}
 	}
 }
 
-// stubMissing turns packages of gaptrace that could not be loaded into stubs. A client that they wrap
-// is wrapped, even as long as go mod tidy has not run after a fix.
+// stubMissing turns packages of gaptrace that could not be loaded into stubs. A client that they
+// wrap is wrapped, even as long as go mod tidy has not run after a fix.
 func (p *Program) stubMissing() {
 	packages.Visit(p.Packages, func(pkg *packages.Package) bool {
 		if source, ok := stubs[pkg.PkgPath]; ok && len(pkg.GoFiles) == 0 {

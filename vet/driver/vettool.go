@@ -8,8 +8,8 @@ import (
 	"github.com/gaptrace/gaptrace/vet"
 )
 
-// IsVetTool reports whether the go command runs the program as a tool for one package, as
-// go vet -vettool and go fix -fixtool do.
+// IsVetTool reports whether the go command runs the program as a tool for one package, as go vet
+// -vettool and go fix -fixtool do.
 func IsVetTool(args []string) bool {
 	if len(args) == 0 {
 		return false

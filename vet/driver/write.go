@@ -23,9 +23,9 @@ func (f *Fixes) Changes() []Change {
 	return changes
 }
 
-// Write writes [Fixes.Changes]. It writes all of them next to the files that they
-// replace, and then renames them. If anything fails, or ctx ends before the first is renamed, all
-// files stay as they were.
+// Write writes [Fixes.Changes]. It writes all of them next to the files that they replace, and then
+// renames them. If anything fails, or ctx ends before the first is renamed, all files stay as they
+// were.
 func (f *Fixes) Write(ctx context.Context) error {
 	var replacements []replacement
 	defer func() {
