@@ -2,34 +2,41 @@ package driver
 
 import "bytes"
 
-// dropBodies overwrites the bodies of functions in source with spaces. Lines stay where they are. A
-// body is not needed to know the types of a package, and takes half of the time to parse it.
+// dropBodies overwrites with spaces what the types of a package do not depend on: the bodies of
+// functions, and the elements of composite literals. Lines stay where they are. This halves the time
+// to parse and check a package.
 //
-// Only functions that begin a line are found, as gofmt writes them: a literal of functions, such as
-// [...]func(){f, g}, must stay.
+// Only declarations that begin a line are found, as gofmt writes them.
 func dropBodies(source []byte) {
 	l := lexer{source: source}
 	for depth := 0; ; {
 		word := l.next()
-		switch {
-		case word == nil:
+		if word == nil {
 			return
-		case depth == 0 && string(word) == "func" && (l.at == len("func") || source[l.at-len("func")-1] == '\n'):
-			if start, end := l.body(); end > 0 {
-				for i, c := range source[start:end] {
-					if c != '\n' {
-						source[start+i] = ' '
-					}
-				}
+		}
+		var start, end int
+		if first := l.at - len(word); depth == 0 && (first == 0 || source[first-1] == '\n') {
+			switch string(word) {
+			case "func":
+				start, end = l.body()
+			case "var":
+				start, end = l.elements(&depth)
 			}
-		default:
-			depth += nesting(word)
+		}
+		depth += nesting(word)
+		for i := start; i < end; i++ {
+			if source[i] != '\n' {
+				source[i] = ' '
+			}
 		}
 	}
 }
 
 // nesting returns how a token changes the depth of brackets.
 func nesting(word []byte) int {
+	if len(word) == 0 {
+		return 0
+	}
 	switch word[0] {
 	case '(', '[', '{':
 		return 1
@@ -58,17 +65,51 @@ func (l *lexer) body() (start, end int) {
 		case depth == 0 && word[0] == '\n':
 			return 0, 0
 		case depth == 0 && word[0] == '{' && before != "struct" && before != "interface":
-			start = l.at
-			for inside := 1; inside > 0; inside += nesting(word) {
-				if word = l.next(); word == nil {
-					return 0, 0
-				}
-			}
-			return start, l.at - 1
+			return l.braces()
 		}
 		depth += nesting(word)
 		before = string(word)
 	}
+}
+
+// elements reads a variable's declaration up to the elements of a composite literal, and returns
+// where they are. It gives up if the type may depend on them, as that of [...]int{1, 2} does, or if
+// another brace may come first. depth is that of brackets.
+func (l *lexer) elements(depth *int) (start, end int) {
+	assigned, before := false, ""
+	for {
+		word := string(l.next())
+		switch {
+		case word == "", *depth == 0 && word == "\n":
+			return 0, 0
+		case word == "=":
+			assigned = true
+		case assigned && *depth == 0 && word == "{":
+			return l.braces()
+		}
+		*depth += nesting([]byte(word))
+		switch {
+		case !assigned && word == "(":
+			return 0, 0 // a group of variables
+		case assigned && (word == "(" || word == "struct" || word == "interface" || word == "func"),
+			word == "." && before == ".":
+			return 0, 0
+		}
+		before = word
+	}
+}
+
+// braces reads up to the brace that closes the last one, and returns what is between them.
+func (l *lexer) braces() (start, end int) {
+	start = l.at
+	for inside := 1; inside > 0; {
+		word := l.next()
+		if word == nil {
+			return 0, 0
+		}
+		inside += nesting(word)
+	}
+	return start, l.at - 1
 }
 
 // next returns the next word or byte that is neither a space nor in a comment or quotes. It returns

@@ -4,13 +4,17 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/tools/go/packages"
 )
 
 // declarations lists the declarations of a file with their positions, without bodies.
@@ -27,6 +31,11 @@ func declarations(t *testing.T, name string, source []byte) (all []string, bodie
 			bodies += len(d.Body.List)
 		}
 		all = append(all, fset.Position(d.Pos()).String()+" "+fset.Position(end).String())
+		if d, ok := d.(*ast.GenDecl); ok {
+			for _, s := range d.Specs {
+				all = append(all, fset.Position(s.Pos()).String()+" "+fset.Position(s.End()).String())
+			}
+		}
 	}
 	return all, bodies
 }
@@ -62,6 +71,68 @@ func TestDropBodies(t *testing.T) {
 				t.Errorf("%d statements left in\n%s", bodies, dropped)
 			}
 		})
+	}
+}
+
+func TestDropElements(t *testing.T) {
+	for declaration, dropped := range map[string]bool{
+		"var x = []int{1, 2}":                                  true,
+		"var x = &T{A: T{1}, B: \"}\"}":                        true,
+		"var x = map[string]p.T{\n\t\"a\": {1},\n}":            true,
+		"var x T[int] = T[int]{1}":                             true,
+		"var x [len(y)]int = [len(y)]int{1}":                   false,
+		"var x = [...]int{1, 2}":                               false,
+		"var x = []func(){f}":                                  false,
+		"var x = struct{ a int }{1}":                           false,
+		"var x = f(T{1})":                                      false,
+		"var x = []interface{ f() }{1}":                        false,
+		"var x = a.b\n\nvar y = f()\n\ntype T struct{ X int }": false,
+		"var (\n\tx = []int{1}\n)":                             false,
+		"var x, y = T{1}, T{2}":                                true,
+		"var x struct{ a int }\n\nvar y = len([...]int{1})":    false,
+	} {
+		source := []byte("package p\n\n" + declaration + "\n\nfunc f() {}\n")
+		want, _ := declarations(t, "p.go", source)
+		after := slices.Clone(source)
+		dropBodies(after)
+		if got, _ := declarations(t, "p.go", after); !slices.Equal(got, want) || dropped == slices.Equal(source, after) {
+			t.Errorf("%s becomes\n%s", declaration, after)
+		}
+	}
+}
+
+// TestTypesOfStandardLibrary compares the types that are exported, with and without what dropBodies
+// drops.
+func TestTypesOfStandardLibrary(t *testing.T) {
+	config := packages.Config{Mode: metadata | packages.NeedImports | packages.NeedDeps}
+	var described [2]string
+	for i := range described {
+		roots, err := packages.Load(&config, "net/http", "database/sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := newGraph(token.NewFileSet(), types.SizesFor("gc", runtime.GOARCH), nil)
+		if i == 1 {
+			packages.Visit(roots, nil, func(pkg *packages.Package) {
+				for _, name := range pkg.GoFiles {
+					g.overlay[name], _ = os.ReadFile(name) // an overlay is not stripped
+				}
+			})
+		}
+		if err := g.check(t.Context(), roots, nil); err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		for _, id := range slices.Sorted(maps.Keys(g.nodes)) {
+			scope := g.nodes[id].Types.Scope()
+			for _, name := range scope.Names() {
+				b.WriteString(types.ObjectString(scope.Lookup(name), nil) + "\n")
+			}
+		}
+		described[i] = b.String()
+	}
+	if described[0] != described[1] || len(described[0]) < 1_000_000 {
+		t.Errorf("types differ, or are few: %d and %d bytes", len(described[0]), len(described[1]))
 	}
 }
 

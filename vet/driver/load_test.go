@@ -113,7 +113,7 @@ func TestLoadNothing(t *testing.T) {
 func TestLoadCgo(t *testing.T) {
 	dir := tree(t, goMod+`
 -- p.go --
-package p
+package app
 
 // #include "does_not_exist.h"
 // typedef struct { int n; } thing;
@@ -127,6 +127,14 @@ func Get(x C.thing) C.int {
 	Client.Get("http://example.com/")
 	return x.n + C.call(C.CString("x"))
 }
+
+const Any = int32(C.ANY)
+-- q/q.go --
+package q
+
+import "example.com/app"
+
+var Partition = struct{ n int32 }{n: app.Any}
 `)
 	p := load(t, driver.Config{Dir: dir, Env: append(offline(), "CGO_ENABLED=1", "CC=none")})
 	if got := problems(p); got != "" {
