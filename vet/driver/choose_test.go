@@ -80,6 +80,11 @@ func TestChoose(t *testing.T) {
 				{"A", []string{"=\n\nvar y = 1", "3=y"}}, {"B", []string{"=\n\nvar y = 1", "one(t=two(t"}},
 			}, "two(two(y))", nil,
 		},
+		"it does not remove the finding": {
+			[]change{{"A", []string{"3=33"}}, {"B", []string{"one(t=two(t"}}},
+			"two(two(3))",
+			[]string{"it would not remove the finding"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()

@@ -43,7 +43,8 @@ const rounds = 5
 
 // Fix chooses the fixes of all findings in the packages that match the patterns. A fix that
 // overlaps another one is applied in a further round, if its finding is still there. The changed
-// program is type-checked: a fix that does not compile is refused. Nothing is written.
+// program is type-checked: a fix that does not compile is refused, as is one that would not remove
+// its finding. Nothing is written.
 //
 // gaptraceVersion is what a module will require that does not require gaptrace yet; "" if unknown.
 func (p *Program) Fix(ctx context.Context, o vet.Options, gaptraceVersion string) (*Fixes, error) {
@@ -54,14 +55,45 @@ func (p *Program) Fix(ctx context.Context, o vet.Options, gaptraceVersion string
 func (p *Program) fixAll(
 	ctx context.Context, find func(*Program) []vet.Finding, gaptraceVersion string,
 ) (*Fixes, error) {
+	useless := map[findingKey]bool{}
+	for {
+		r, fixed, err := p.fixExcept(ctx, find, useless)
+		if err != nil {
+			return nil, err
+		}
+		if len(r.Fixed) > 0 && r.findUseless(find(fixed), useless) {
+			continue
+		}
+		for name, after := range fixed.graph.overlay {
+			before, ok := p.source(name)
+			if ok && string(before) != string(after) {
+				r.Files = append(r.Files, Change{Name: name, Before: before, After: after})
+			}
+		}
+		r.sort()
+		r.Modules, err = fixed.moduleChanges(gaptraceVersion, r.Files)
+		return r, err
+	}
+}
+
+// fixExcept applies all fixes, except the useless ones. It returns the program that results.
+func (p *Program) fixExcept(
+	ctx context.Context, find func(*Program) []vet.Finding, useless map[findingKey]bool,
+) (*Fixes, *Program, error) {
 	r := &Fixes{}
 	now := p
-	findings := find(now)
-	for range rounds {
+	findings := slices.DeleteFunc(find(now), func(f vet.Finding) bool {
+		if !useless[keyOf(f)] {
+			return false
+		}
+		r.Refused = append(r.Refused, Refused{f, "it would not remove the finding"})
+		return true
+	})
+	for round := 1; ; round++ {
 		s := now.selectFixes(findings)
 		next, chosen, failed, err := now.applyAll(ctx, p, s.chosen)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		now = next
 		for _, f := range chosen {
@@ -69,34 +101,22 @@ func (p *Program) fixAll(
 		}
 		r.Left = append(r.Left, s.left...)
 		r.Refused = append(append(r.Refused, s.refused...), failed...)
-		if len(s.overlapping) == 0 || len(chosen) == 0 {
+		if len(s.overlapping) == 0 || len(chosen) == 0 || round == rounds {
 			r.Refused = append(r.Refused, s.overlapping...)
-			break
+			return r, now, nil
 		}
 		findings = s.again(find(now))
 	}
-	for name, after := range now.graph.overlay {
-		before, ok := p.source(name)
-		if ok && string(before) != string(after) {
-			r.Files = append(r.Files, Change{Name: name, Before: before, After: after})
-		}
-	}
-	slices.SortFunc(r.Files, func(a, b Change) int { return cmp.Compare(a.Name, b.Name) })
-	for _, list := range [][]vet.Finding{r.Fixed, r.Left} {
-		slices.SortStableFunc(list, func(a, b vet.Finding) int { return comparePositions(a.Pos, b.Pos) })
-	}
-	slices.SortStableFunc(r.Refused, func(a, b Refused) int { return comparePositions(a.Pos, b.Pos) })
-	var err error
-	r.Modules, err = now.moduleChanges(gaptraceVersion, r.Files)
-	return r, err
 }
 
-// again returns the findings that are those of overlapping fixes. The fixes that were chosen may
-// have moved them.
+// findingKey identifies a finding after edits have moved it. Several may have one key.
+type findingKey struct{ rule, message, fix, file string }
+
+func keyOf(f vet.Finding) findingKey { return findingKey{f.Rule, f.Message, f.Fix, f.Pos.Filename} }
+
+// again returns the findings that are those of overlapping fixes.
 func (s *selection) again(findings []vet.Finding) []vet.Finding {
-	type key struct{ rule, message, fix, file string }
-	keyOf := func(f vet.Finding) key { return key{f.Rule, f.Message, f.Fix, f.Pos.Filename} }
-	wanted := map[key]int{}
+	wanted := map[findingKey]int{}
 	for _, r := range s.overlapping {
 		wanted[keyOf(r.Finding)]++
 	}
@@ -108,6 +128,38 @@ func (s *selection) again(findings []vet.Finding) []vet.Finding {
 		}
 	}
 	return again
+}
+
+// findUseless adds to useless the fixes after which their findings are still there. A second run
+// would apply them again. It reports whether there are any.
+func (r *Fixes) findUseless(findings []vet.Finding, useless map[findingKey]bool) bool {
+	refused := map[findingKey]int{}
+	for _, f := range r.Refused {
+		refused[keyOf(f.Finding)]++
+	}
+	fixed := map[findingKey]bool{}
+	for _, f := range r.Fixed {
+		fixed[keyOf(f)] = true
+	}
+	found := false
+	for _, f := range findings {
+		switch k := keyOf(f); {
+		case len(f.Edits) == 0 || !fixed[k]:
+		case refused[k] > 0:
+			refused[k]--
+		default:
+			useless[k], found = true, true
+		}
+	}
+	return found
+}
+
+func (r *Fixes) sort() {
+	slices.SortFunc(r.Files, func(a, b Change) int { return cmp.Compare(a.Name, b.Name) })
+	for _, list := range [][]vet.Finding{r.Fixed, r.Left} {
+		slices.SortStableFunc(list, func(a, b vet.Finding) int { return comparePositions(a.Pos, b.Pos) })
+	}
+	slices.SortStableFunc(r.Refused, func(a, b Refused) int { return comparePositions(a.Pos, b.Pos) })
 }
 
 func comparePositions(a, b token.Position) int {

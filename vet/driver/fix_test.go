@@ -321,6 +321,54 @@ func WrapClient(c *http.Client) *http.Client { return c }
 	}
 }
 
+// A fix must not import a package that imports the fixed one.
+func TestFixMakesNoCycle(t *testing.T) {
+	dir := tree(t, `
+-- go.mod --
+module github.com/gaptrace/gaptrace
+
+go 1.26
+-- contrib/nethttp/nethttp.go --
+package nethttp
+
+import (
+	"net/http"
+
+	"github.com/gaptrace/gaptrace/below"
+)
+
+func WrapClient(c *http.Client) *http.Client { below.Get(); return c }
+-- below/below.go --
+package below
+
+import "net/http"
+
+var c = new(http.Client)
+
+func Get() { c.Do(nil) }
+`)
+	fixes := fix(t, dir)
+	if len(fixes.Files) > 0 || len(fixes.Refused) != 1 || !strings.Contains(fixes.Refused[0].Reason, "import cycle") {
+		t.Errorf("changes %v, refused %v", fixes.Files, fixes.Refused)
+	}
+}
+
+// A package and its tests are loaded together once more, and findings of tests are fixed if asked.
+func TestFixTests(t *testing.T) {
+	dir := tree(t, goMod+"-- p.go --\n"+client+
+		"-- p_test.go --\npackage p\n\nimport \"net/http\"\n\nvar Other = new(http.Client)\n\nfunc other() { Other.Do(nil) }\n"+
+		"-- x_test.go --\npackage p_test\n\nimport (\n\t\"net/http\"\n\n\t\"example.com/app\"\n)\n\n"+
+		"var c = new(http.Client)\n\nfunc f() { c.Do(nil); p.Get() }\n")
+	p := load(t, driver.Config{Dir: dir, Tests: true})
+	fixes, err := p.Fix(t.Context(), vet.Options{Tests: true}, "v0.1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(fixes.Files) != 3 || len(fixes.Fixed) != 3 || len(fixes.Refused) > 0 {
+		t.Errorf("%d files changed, fixed %v, refused %v", len(fixes.Files), fixes.Fixed, fixes.Refused)
+	}
+}
+
 func TestWriteAllOrNothing(t *testing.T) {
 	files := goMod + "-- a/a.go --\n" + client + "-- b/b.go --\n" + client
 	for name, c := range map[string]struct {
