@@ -61,6 +61,7 @@ var layers = map[string]int{
 var sameLayer = map[[2]string]string{
 	{"contrib/sql/mysql", "contrib/sql"}: "it adds tags from the driver's configuration",
 	{"vet/driver", "vet"}:                "it runs the analysis",
+	{"vet/golangci", "vet"}:              "it registers the analyzer",
 }
 
 // dependencies lists, for a folder and all below it, the modules it may import in addition to the
@@ -80,6 +81,7 @@ var dependencies = map[string][]string{
 	"internal/terminal":       {"golang.org/x/term"},
 	"vet":                     {"golang.org/x/tools"},
 	"vet/driver":              {"golang.org/x/tools", "golang.org/x/mod"},
+	"vet/golangci":            {"golang.org/x/tools", "github.com/golangci/plugin-module-register"},
 	"cmd/gaptrace": {
 		"github.com/dustin/go-humanize", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra",
 	},

@@ -3,8 +3,8 @@ package driver
 import "bytes"
 
 // dropBodies overwrites with spaces what the types of a package do not depend on: the bodies of
-// functions, and the elements of composite literals. Lines stay where they are. This halves the time
-// to parse and check a package.
+// functions, and the elements of composite literals. Lines stay where they are. This halves the
+// time to parse and check a package.
 //
 // Only declarations that begin a line are found, as gofmt writes them.
 func dropBodies(source []byte) {

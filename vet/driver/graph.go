@@ -230,8 +230,8 @@ func (l errorList) problem(path string) (Problem, bool) {
 		if e, ok := errors.AsType[types.Error](err); ok {
 			p.Position, p.Message = e.Fset.Position(e.Pos).String(), e.Msg
 		}
-		notListed := strings.HasPrefix(p.Message, "could not import ") && strings.HasSuffix(p.Message, "("+errNotListed.Error()+")")
-		if notListed || strings.Contains(p.Message, "invalid type") {
+		notListed := strings.HasSuffix(p.Message, "("+errNotListed.Error()+")")
+		if notListed && strings.HasPrefix(p.Message, "could not import ") || strings.Contains(p.Message, "invalid type") {
 			continue
 		}
 		if n == 0 {
