@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"golang.org/x/tools/go/analysis"
+	"golang.org/x/tools/go/packages"
 
 	"github.com/gaptrace/gaptrace/vet"
 )
@@ -143,6 +144,25 @@ func TestIsTop(t *testing.T) {
 	} {
 		if got := isTop(f, at.Pos(strings.Index(source, text))); got != want {
 			t.Errorf("%q: %t", text, got)
+		}
+	}
+}
+
+func TestGoVersion(t *testing.T) {
+	g := &graph{lowest: "go1.26.0"}
+	for _, c := range []struct {
+		module string
+		whole  bool
+		want   string
+	}{
+		{"1.20", true, "go1.26.0"}, {"1.20", false, "go1.20"}, {"1.999", true, ""}, {"1.999", false, ""}, {"", true, ""}, {"x", false, ""},
+	} {
+		pkg := &packages.Package{Module: &packages.Module{GoVersion: c.module}}
+		if got := g.goVersion(&node{Package: pkg, whole: c.whole}); got != c.want {
+			t.Errorf("go %s, whole %t: %q, want %q", c.module, c.whole, got, c.want)
+		}
+		if newer := newerGo([]*packages.Package{{}, pkg}); (newer != "") != (c.module == "1.999") {
+			t.Errorf("go %s: newer is %q", c.module, newer)
 		}
 	}
 }

@@ -133,13 +133,13 @@ func TestOneGraphWhateverIsNamed(t *testing.T) {
 	if !strings.Contains(all, "main.go:11 GT101") || !strings.Contains(all, "store/store.go:7 GT101") {
 		t.Fatalf("findings of everything:\n%s", all)
 	}
-	var parts string
+	var parts strings.Builder
 	for _, pattern := range []string{".", "./store"} {
 		p := load(t, driver.Config{Dir: dir, Patterns: []string{pattern}})
-		parts += lines(dir, p.Vet(vet.Options{}).Findings)
+		parts.WriteString(lines(dir, p.Vet(vet.Options{}).Findings))
 	}
-	if parts != all {
-		t.Errorf("findings of the parts:\n%s\nof everything:\n%s", parts, all)
+	if parts.String() != all {
+		t.Errorf("findings of the parts:\n%s\nof everything:\n%s", &parts, all)
 	}
 	p := load(t, driver.Config{Dir: filepath.Join(dir, "store"), Patterns: []string{".."}})
 	if got := lines(dir, p.Vet(vet.Options{}).Findings); !strings.HasPrefix(all, got) || got == "" {

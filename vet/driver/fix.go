@@ -444,10 +444,8 @@ func (p *Program) Vet(o vet.Options) *vet.Result {
 	r := &vet.Result{}
 	paths := map[string]bool{}
 	for _, pkg := range p.Packages {
-		for _, name := range pkg.GoFiles {
-			if p.files[name] {
-				paths[pkg.PkgPath] = true
-			}
+		if p.matched[pkg.ID] {
+			paths[pkg.PkgPath] = true
 		}
 	}
 	for _, f := range all.Findings {

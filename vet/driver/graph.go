@@ -198,7 +198,7 @@ func (g *graph) goVersion(n *node) string {
 	if n.whole && version.Compare(v, g.lowest) < 0 {
 		v = g.lowest
 	}
-	if !version.IsValid(v) || version.Compare(version.Lang(v), version.Lang(runtime.Version())) > 0 {
+	if !version.IsValid(v) || isNewer(v) {
 		return ""
 	}
 	return v

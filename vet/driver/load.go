@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"go/token"
 	"go/types"
+	"go/version"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,7 +42,6 @@ type Program struct {
 	flags   []string        // for the go command
 	env     []string        // for the go command
 	matched map[string]bool // IDs of the packages that match the patterns
-	files   map[string]bool // of these packages
 	graph   *graph
 }
 
@@ -95,7 +95,7 @@ func Load(ctx context.Context, c Config) (*Program, error) {
 	}
 	p := &Program{
 		Fset: token.NewFileSet(), dir: dir, flags: c.Flags, env: append(slices.Clip(env), "PWD="+dir),
-		matched: map[string]bool{}, files: map[string]bool{},
+		matched: map[string]bool{},
 	}
 	p.graph = newGraph(p.Fset, p.sizes(), c.Overlay)
 	patterns := c.Patterns
@@ -171,13 +171,14 @@ func (p *Program) list(ctx context.Context, c Config, patterns []string) ([]*pac
 	config := packages.Config{
 		Context: ctx, Dir: p.dir, Env: p.env, BuildFlags: c.Flags, Tests: c.Tests, Overlay: c.Overlay, Fset: p.Fset,
 	}
-	all := slices.Clone(patterns)
-	for _, m := range p.Modules {
-		all = append(all, filepath.Join(m.Dir, "..."))
-	}
-	whole := len(p.Modules) == 1 && p.Modules[0].Dir == p.dir && slices.Equal(patterns, []string{"./..."})
-	if whole {
-		all = patterns
+	all := patterns
+	whole := len(p.Modules) == 1 && p.Modules[0].Dir == p.dir && slices.Equal(patterns, []string{"./..."}) ||
+		strings.HasSuffix(patterns[0], ".go") // files cannot be listed together with packages
+	if !whole {
+		all = slices.Clone(patterns)
+		for _, m := range p.Modules {
+			all = append(all, filepath.Join(m.Dir, "..."))
+		}
 	}
 	config.Mode = metadata | packages.NeedImports | packages.NeedDeps
 	roots, err := packages.Load(&config, all...)
@@ -189,13 +190,12 @@ func (p *Program) list(ctx context.Context, c Config, patterns []string) ([]*pac
 	if err != nil {
 		return nil, cmp.Or(ctx.Err(), p.listError(err.Error()))
 	}
+	empty := true
 	for _, m := range matched {
 		p.matched[m.ID] = true
-		for _, name := range m.GoFiles {
-			p.files[name] = true
-		}
+		empty = empty && len(m.GoFiles) == 0
 	}
-	if len(p.files) == 0 {
+	if empty {
 		for _, m := range matched {
 			for _, e := range m.Errors {
 				return nil, p.listError(Problem{Position: position(e), Message: e.Msg}.String())
@@ -267,11 +267,30 @@ func (p *Program) findProblems() {
 			p.Problems = append(p.Problems, problem)
 		}
 	}
+	if newer := newerGo(roots); newer != "" && len(p.Problems) > 0 {
+		p.Problems = append(p.Problems, Problem{Message: fmt.Sprintf(
+			"go.mod has go %s, but gaptrace was built with %s: install it again with the newer release", newer, runtime.Version())})
+	}
 	for i := range p.Problems {
 		p.Problems[i].Position = strings.TrimPrefix(p.Problems[i].Position, p.dir+string(filepath.Separator))
 	}
 	slices.SortStableFunc(p.Problems, func(a, b Problem) int { return cmp.Compare(a.Package, b.Package) })
 	p.Problems = slices.Compact(p.Problems)
+}
+
+// newerGo returns the Go release of a main module that is newer than go/types, or "".
+func newerGo(pkgs []*packages.Package) string {
+	for _, pkg := range pkgs {
+		if pkg.Module != nil && isNewer("go"+pkg.Module.GoVersion) {
+			return pkg.Module.GoVersion
+		}
+	}
+	return ""
+}
+
+// isNewer reports whether a language version is newer than what go/types knows.
+func isNewer(v string) bool {
+	return version.Compare(version.Lang(v), version.Lang(runtime.Version())) > 0
 }
 
 // markVendored notes which main modules take packages from their folder vendor.

@@ -177,6 +177,28 @@ func TestLoadOptions(t *testing.T) {
 	}
 }
 
+// Files cannot be listed together with packages.
+func TestLoadFile(t *testing.T) {
+	dir := tree(t, goMod+"-- a.go --\n"+client+"-- b.go --\n"+client)
+	p := load(t, driver.Config{Dir: dir, Patterns: []string{"b.go"}})
+	if got := lines(dir, p.Vet(vet.Options{}).Findings); got != "b.go:5 GT101\n" {
+		t.Errorf("findings:\n%s", got)
+	}
+}
+
+// GOFLAGS=-mod=mod lets the go command change go.mod. It must stay until the fixes are written.
+func TestFixChangesNoGoMod(t *testing.T) {
+	dir := tree(t, goMod+"-- p.go --\n"+client)
+	p := load(t, driver.Config{Dir: dir, Env: append(offline(), "GOFLAGS=-mod=mod")})
+	fixes, err := p.Fix(t.Context(), vet.Options{}, "v0.1.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := read(t, dir, "go.mod"); text != "module example.com/app\n\ngo 1.26\n" || len(fixes.Fixed) != 1 {
+		t.Errorf("fixed %v, go.mod is\n%s", fixes.Fixed, text)
+	}
+}
+
 func TestLoadVendor(t *testing.T) {
 	dir := tree(t, `
 -- go.mod --

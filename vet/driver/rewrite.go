@@ -97,6 +97,9 @@ func (p *Program) learnImports(ctx context.Context, files map[string][]byte) err
 		Context: ctx, Dir: p.dir, Env: append(slices.Clip(p.env), "GOPROXY=off"), BuildFlags: p.flags, Fset: p.Fset,
 		Mode: metadata | packages.NeedImports | packages.NeedDeps,
 	}
+	if strings.Contains(p.getenv("GOFLAGS"), "-mod=mod") { // it would change go.mod
+		config.BuildFlags = append(slices.Clip(config.BuildFlags), "-mod=readonly")
+	}
 	roots, err := packages.Load(&config, unknown...)
 	if err != nil {
 		return ctx.Err() // stubs are the substitute
