@@ -155,7 +155,12 @@ func TestGoVersion(t *testing.T) {
 		whole  bool
 		want   string
 	}{
-		{"1.20", true, "go1.26.0"}, {"1.20", false, "go1.20"}, {"1.999", true, ""}, {"1.999", false, ""}, {"", true, ""}, {"x", false, ""},
+		{"1.20", true, "go1.26.0"},
+		{"1.20", false, "go1.20"},
+		{"1.999", true, ""},
+		{"1.999", false, ""},
+		{"", true, ""},
+		{"x", false, ""},
 	} {
 		pkg := &packages.Package{Module: &packages.Module{GoVersion: c.module}}
 		if got := g.goVersion(&node{Package: pkg, whole: c.whole}); got != c.want {

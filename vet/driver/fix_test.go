@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -366,6 +367,65 @@ func TestFixTests(t *testing.T) {
 	}
 	if len(fixes.Files) != 3 || len(fixes.Fixed) != 3 || len(fixes.Refused) > 0 {
 		t.Errorf("%d files changed, fixed %v, refused %v", len(fixes.Files), fixes.Fixed, fixes.Refused)
+	}
+}
+
+// TestFixDemo takes the wrappers out of the demo, in memory, and lets Fix put them back.
+func TestFixDemo(t *testing.T) {
+	if testing.Short() {
+		t.Skip("type-checks go-elasticsearch")
+	}
+	dir, err := filepath.Abs("../../demo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(dir, "clients.go")
+	source, err := os.ReadFile(name)
+	if err != nil {
+		t.Skip("not in the repository")
+	}
+	stripped := string(source)
+	for wrapped, raw := range map[string]string{
+		"gapredis.Wrap(goredis.NewClient(at.redis), traced)":                              "goredis.NewClient(at.redis)",
+		"gapes.Wrap(search, traced)":                                                      "search",
+		"nethttp.WrapClient(&http.Client{Transport: &http.Transport{}}, traced)":          "&http.Client{Transport: &http.Transport{}}",
+		"gapmysql.Open(at.mysql.FormatDSN(), traced)":                                     `sql.Open("mysql", at.mysql.FormatDSN())`,
+		"nethttp.WrapHandler(h, traced)":                                                  "h",
+		"nethttp.WrapClient(client, traced, gaptrace.WithRoots(), gaptrace.WithPhases())": "client",
+	} {
+		if !strings.Contains(stripped, wrapped) {
+			t.Fatalf("%s has no %s", name, wrapped)
+		}
+		stripped = strings.Replace(stripped, wrapped, raw, 1)
+	}
+	stripped = regexp.MustCompile(`(?m)^.*gaptrace/contrib/.*\n`).ReplaceAllString(stripped, "")
+	env := append(offline(), "GOWORK=off")
+	p := load(t, driver.Config{Dir: dir, Env: env, Overlay: map[string][]byte{name: []byte(stripped)}})
+	if got := problems(p); got != "" {
+		t.Fatalf("without wrappers:\n%s", got)
+	}
+	fixes, err := p.Fix(t.Context(), vet.Options{Rules: []string{"GT1", "GT2"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	overlay := map[string][]byte{name: []byte(stripped)}
+	var fixed strings.Builder
+	for _, c := range fixes.Files {
+		overlay[c.Name] = c.After
+		fixed.Write(c.After)
+	}
+	for _, want := range []string{
+		"gapredis.Wrap(goredis.NewClient(at.redis))", "gapes.Wrap(search)", "gapmysql.Open(at.mysql.FormatDSN())",
+		"nethttp.WrapClient(&http.Client{Transport: &http.Transport{}})", "Handler: nethttp.WrapHandler(h)",
+	} {
+		if !strings.Contains(fixed.String(), want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	p = load(t, driver.Config{Dir: dir, Env: env, Overlay: overlay})
+	left := lines(dir, p.Vet(vet.Options{Rules: []string{"GT1", "GT2"}}).Findings)
+	if got := problems(p); got != "" || left != "" || len(fixes.Refused) > 0 || len(fixes.Modules) > 0 {
+		t.Errorf("problems %s\nfindings left:\n%s\nrefused %v, needs %v\n%s", got, left, fixes.Refused, fixes.Modules, &fixed)
 	}
 }
 
