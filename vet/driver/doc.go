@@ -9,7 +9,7 @@
 // depend on other packages. It needs no export data, so nothing is compiled:
 //
 //	main modules     files with comments, types, type information
-//	dependencies     declarations and types; the bodies of functions are skipped
+//	dependencies     types, as far as others need them; the bodies of functions are skipped
 //
 // Fix repeats these steps until nothing is left to do. A step keeps everything in memory.
 //

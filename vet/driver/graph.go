@@ -13,6 +13,7 @@ import (
 	"maps"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -37,8 +38,10 @@ type node struct {
 	whole   bool // with the bodies of functions
 	order   int  // greater than that of the packages that it imports
 	done    chan struct{}
+	files   []*ast.File       // until they are checked
+	needs   map[string]bool   // the import paths that its types may depend on
 	sources map[string][]byte // of a whole package
-	errors  errorList         // of a whole package
+	errors  errorList
 }
 
 func newGraph(fset *token.FileSet, sizes types.Sizes, overlay map[string][]byte) *graph {
@@ -57,19 +60,17 @@ func (g *graph) clone() *graph {
 	return &c
 }
 
-// check type-checks roots and all that they import, each after its imports. It fills in the fields
-// Syntax and TypesInfo of the packages in whole, and Types of all.
+// check type-checks roots and what they need, each package after its imports. It fills in the
+// fields Syntax and TypesInfo of the packages in whole, and Types of all.
+//
+// A dependency needs only the imports that its declarations mention. Bodies of functions mention
+// most of them, so many packages are not even parsed:
+//
+//	main module  ->  client library  ->  net/http  ->  crypto/tls
+//	                             bodies of functions -x-> net/http/internal, ...
 func (g *graph) check(ctx context.Context, roots []*packages.Package, whole map[*packages.Package]bool) error {
-	var order []*node
-	packages.Visit(roots, nil, func(pkg *packages.Package) {
-		if g.nodes[pkg.ID] == nil {
-			n := &node{Package: pkg, whole: whole[pkg], order: len(order), done: make(chan struct{})}
-			g.nodes[pkg.ID] = n
-			order = append(order, n)
-		}
-	})
 	var wait sync.WaitGroup
-	for _, n := range order { // imports come first, so what waits for a CPU can run
+	for _, n := range inOrder(g, g.parseNeeded(ctx, roots, whole)) { // what waits for an import can go on
 		g.cpus <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-g.cpus }()
@@ -83,14 +84,108 @@ func (g *graph) check(ctx context.Context, roots []*packages.Package, whole map[
 	return ctx.Err()
 }
 
-// checkPackage parses and type-checks a package. It waits for the packages that it imports.
+// parseNeeded adds nodes for the packages that are needed and not there yet, and parses them.
+func (g *graph) parseNeeded(
+	ctx context.Context, roots []*packages.Package, whole map[*packages.Package]bool,
+) (added []*node) {
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	var add func(pkg *packages.Package)
+	add = func(pkg *packages.Package) {
+		mu.Lock()
+		defer mu.Unlock()
+		if g.nodes[pkg.ID] != nil {
+			return
+		}
+		n := &node{Package: pkg, whole: whole[pkg], done: make(chan struct{})}
+		g.nodes[pkg.ID] = n
+		added = append(added, n)
+		wait.Go(func() {
+			g.cpus <- struct{}{}
+			if ctx.Err() == nil && pkg.PkgPath != "unsafe" {
+				n.files = g.parse(n, &n.errors)
+			}
+			<-g.cpus
+			n.needs = n.neededImports()
+			for path := range n.needs {
+				add(pkg.Imports[path])
+			}
+		})
+	}
+	for _, root := range roots {
+		add(root)
+	}
+	wait.Wait()
+	return added
+}
+
+// neededImports returns the import paths that the types of a package may depend on: all, or those
+// that its declarations mention.
+func (n *node) neededImports() map[string]bool {
+	needs, mentioned := map[string]bool{}, map[string]bool{}
+	for _, f := range n.files {
+		if n.whole {
+			break
+		}
+		ast.Inspect(f, func(node ast.Node) bool {
+			if selector, ok := node.(*ast.SelectorExpr); ok {
+				if x, ok := selector.X.(*ast.Ident); ok {
+					mentioned[x.Name] = true
+				}
+			}
+			return true
+		})
+	}
+	for _, f := range n.files {
+		for _, spec := range f.Imports {
+			path, err := strconv.Unquote(spec.Path.Value)
+			imported := n.Imports[path]
+			if err != nil || imported == nil {
+				continue
+			}
+			name := imported.Name
+			if spec.Name != nil {
+				name = spec.Name.Name
+			}
+			if n.whole || mentioned[name] || name == "." || name == "" {
+				needs[path] = true
+			}
+		}
+	}
+	return needs
+}
+
+// inOrder sorts nodes so that imports come first, except in an import cycle.
+func inOrder(g *graph, nodes []*node) []*node {
+	left := map[*node]bool{}
+	for _, n := range nodes {
+		left[n] = true
+	}
+	var order []*node
+	var visit func(n *node)
+	visit = func(n *node) {
+		if !left[n] {
+			return
+		}
+		delete(left, n)
+		for path := range n.needs {
+			visit(g.nodes[n.Imports[path].ID])
+		}
+		n.order = len(order)
+		order = append(order, n)
+	}
+	for _, n := range nodes {
+		visit(n)
+	}
+	return order
+}
+
+// checkPackage type-checks a package. It waits for the packages that it imports.
 func (g *graph) checkPackage(n *node) {
 	if n.PkgPath == "unsafe" {
 		n.Types = types.Unsafe
 		return
 	}
-	var failed errorList
-	files := g.parse(n, &failed)
 	n.Types = types.NewPackage(n.PkgPath, n.Name)
 	n.Fset = g.fset
 	info := (*types.Info)(nil)
@@ -103,15 +198,15 @@ func (g *graph) checkPackage(n *node) {
 		GoVersion:        g.goVersion(n),
 		FakeImportC:      true, // cgo is not run: what C declares has no types
 		IgnoreFuncBodies: !n.whole,
-		Error:            func(err error) { failed.add(err) },
+		Error:            func(err error) { n.errors.add(err) },
 	}
-	_ = types.NewChecker(&config, g.fset, n.Types, info).Files(files) // config.Error has seen the error
+	_ = types.NewChecker(&config, g.fset, n.Types, info).Files(n.files) // config.Error has seen the error
 	if n.whole {
-		n.Syntax, n.TypesInfo = files, info
-		n.errors = failed
-		n.IllTyped = len(failed) > 0
+		n.Syntax, n.TypesInfo = n.files, info
+		n.IllTyped = len(n.errors) > 0
 		n.TypesSizes = config.Sizes
 	}
+	n.files = nil
 }
 
 // parse parses the files of a package. A file with syntax errors is used as far as it goes.
@@ -155,6 +250,11 @@ func (g *graph) imported(importing *node, path string) (*types.Package, error) {
 	meant := importing.Imports[path]
 	if meant == nil {
 		return nil, fmt.Errorf("no package %s", path)
+	}
+	if !importing.needs[path] {
+		unused := types.NewPackage(path, meant.Name)
+		unused.MarkComplete()
+		return unused, nil
 	}
 	n := g.nodes[meant.ID]
 	select {
