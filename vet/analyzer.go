@@ -55,8 +55,8 @@ func (*flows) AFact() {}
 func (f *flows) String() string { return "flows" }
 
 func (f *flows) isEmpty() bool {
-	zero := func(k kind) bool { return k == 0 }
-	return !slices.Contains(f.Serves, true) && !slices.ContainsFunc(slices.Concat(f.Covers, f.Covered, f.Makes), func(k kind) bool { return !zero(k) })
+	isSet := func(k kind) bool { return k != 0 }
+	return !slices.Contains(f.Serves, true) && !slices.ContainsFunc(slices.Concat(f.Covers, f.Covered, f.Makes), isSet)
 }
 
 func at[T any](list []T, i int) (v T) {

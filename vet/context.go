@@ -29,7 +29,8 @@ func methodsWithContext() map[string]string {
 	}
 	for _, t := range []string{"DB", "Tx", "Stmt", "NamedStmt"} {
 		for _, name := range []string{
-			"Query", "QueryRow", "Exec", "Get", "Select", "Queryx", "QueryRowx", "NamedExec", "MustExec", "Preparex", "PrepareNamed",
+			"Query", "QueryRow", "Exec", "Get", "Select", "Queryx", "QueryRowx", "NamedExec", "MustExec", "Preparex",
+			"PrepareNamed",
 		} {
 			m["(*"+sqlx+"."+t+")."+name] = name + "Context"
 		}

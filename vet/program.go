@@ -6,6 +6,7 @@ import (
 	"go/constant"
 	"go/token"
 	"go/types"
+	"slices"
 	"strings"
 
 	"github.com/gaptrace/gaptrace/internal/clients"
@@ -93,7 +94,8 @@ type methodCall struct {
 func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
 	p := &program{
 		units: units, checked: map[*types.Package]bool{}, bodies: map[*types.Func]bool{}, graph: newGraph(),
-		covered: map[node]kind{}, sources: map[node]kind{}, wrapperValues: map[node]kind{}, traced: map[*unit]bool{}, isParameter: set{}, facts: facts, isExported: set{},
+		covered: map[node]kind{}, sources: map[node]kind{}, wrapperValues: map[node]kind{}, traced: map[*unit]bool{},
+		isParameter: set{}, facts: facts, isExported: set{},
 	}
 	for _, u := range units {
 		p.checked[u.pkg] = true
@@ -225,11 +227,9 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 		}
 		switch t := deref(b.info.TypeOf(call)); {
 		case isClient(t):
-			b.site(f, call, path, b.graph.result(call, 0), constructor{rule: "GT101", makes: httpClient, fix: (*fixer).httpClient}, "new(http.Client)")
+			b.site(f, call, path, b.graph.result(call, 0), newClient, "new(http.Client)")
 		case isServer(t):
-			b.site(f, call, path, b.graph.result(call, 0), constructor{
-				rule: "GT201", makes: httpServer, fix: (*fixer).serverHandler, advice: "set its Handler to nethttp.WrapHandler(nil)",
-			}, "new(http.Server)")
+			b.site(f, call, path, b.graph.result(call, 0), newServer, "new(http.Server)")
 		}
 		return
 	}
@@ -253,9 +253,9 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 	if c, ok := constructors[name]; ok {
 		s := b.site(f, call, path, b.graph.result(call, 0), c, types.ExprString(call.Fun))
 		s.args = args
-	} else if pkg := fn.Pkg(); pkg != nil && fn.Signature().Recv() == nil && makesUnwrapped(pkg.Path(), fn.Name()) {
-		s := b.site(f, call, path, b.graph.result(call, 0), constructor{rule: "GT401", covers: anyClient, makes: 0}, types.ExprString(call.Fun))
-		s.args, s.library = args, pkg.Path()
+	} else if makesUnwrapped(fn) {
+		s := b.site(f, call, path, b.graph.result(call, 0), newUnwrapped, types.ExprString(call.Fun))
+		s.args, s.library = args, fn.Pkg().Path()
 	} else if b.facts != nil && !b.bodies[fn.Origin()] {
 		if known := b.facts(fn.Origin()); known != nil {
 			b.collectKnown(f, call, path, known, args)
@@ -308,13 +308,9 @@ var madeRules = map[string]kind{
 	"GT101": httpClient, "GT102": database, "GT103": redisClient, "GT104": searchClient, "GT105": grpcClient,
 }
 
-func makesUnwrapped(path, function string) bool {
-	for _, f := range unwrapped[path] {
-		if f == function {
-			return true
-		}
-	}
-	return false
+// makesUnwrapped reports whether a function makes a client of a library without a wrapper.
+func makesUnwrapped(fn *types.Func) bool {
+	return fn.Pkg() != nil && fn.Signature().Recv() == nil && slices.Contains(unwrapped[fn.Pkg().Path()], fn.Name())
 }
 
 func isNew(info *types.Info, call *ast.CallExpr) bool {
@@ -342,11 +338,11 @@ func (b *builder) collectLiteral(f *ast.File, lit *ast.CompositeLit, path []ast.
 	t := deref(b.info.TypeOf(lit))
 	switch {
 	case isClient(t):
-		b.site(f, lit, path, b.graph.node(lit), constructor{rule: "GT101", makes: httpClient, fix: (*fixer).httpClient}, "http.Client")
+		b.site(f, lit, path, b.graph.node(lit), newClient, "http.Client")
 	case isNamed(t, "net/http/httputil", "ReverseProxy"):
-		b.site(f, lit, path, b.graph.node(lit), constructor{rule: "GT101", makes: httpClient, fix: (*fixer).proxyTransport}, "httputil.ReverseProxy")
+		b.site(f, lit, path, b.graph.node(lit), newProxy, "httputil.ReverseProxy")
 	case isServer(t):
-		b.site(f, lit, path, b.graph.node(lit), constructor{rule: "GT201", makes: httpServer, fix: (*fixer).serverHandler}, "http.Server")
+		b.site(f, lit, path, b.graph.node(lit), newServer, "http.Server")
 	}
 }
 
@@ -362,13 +358,9 @@ func (b *builder) collectVariables(f *ast.File, names []*ast.Ident, path []ast.N
 		}
 		switch t := v.Type(); {
 		case isClient(t):
-			b.site(f, name, path, b.graph.variable(v), constructor{
-				rule: "GT101", makes: httpClient, advice: "set its Transport to nethttp.Wrap(nil)",
-			}, name.Name)
+			b.site(f, name, path, b.graph.variable(v), clientVariable, name.Name)
 		case isServer(t):
-			b.site(f, name, path, b.graph.variable(v), constructor{
-				rule: "GT201", makes: httpServer, fix: (*fixer).serverHandler, advice: "set its Handler to nethttp.WrapHandler(nil)",
-			}, name.Name)
+			b.site(f, name, path, b.graph.variable(v), newServer, name.Name)
 		}
 	}
 }
@@ -432,7 +424,7 @@ func (b *builder) collectName(f *ast.File, name *ast.Ident, path []ast.Node) {
 		if isAssigned(e, around) {
 			return
 		}
-		b.site(f, e, around, b.graph.node(e), constructor{rule: "GT101", makes: httpClient, fix: (*fixer).defaultClient}, "http.DefaultClient")
+		b.site(f, e, around, b.graph.node(e), useDefaultClient, "http.DefaultClient")
 	}
 }
 
@@ -606,8 +598,15 @@ func (p *program) defaultIsWrapped(s *site) bool {
 		if p.kindsOf(w.value)&httpClient == 0 {
 			continue
 		}
-		if w.name == "DefaultTransport" && !hasTransport(s) || w.name == "DefaultClient" && s.name != "http.Client" && s.name != "new(http.Client)" {
-			return true
+		switch w.name {
+		case "DefaultTransport":
+			if !hasTransport(s) {
+				return true
+			}
+		case "DefaultClient":
+			if s.name != "http.Client" && s.name != "new(http.Client)" {
+				return true
+			}
 		}
 	}
 	return false

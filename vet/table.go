@@ -96,6 +96,18 @@ type constructor struct {
 	advice string              // of a finding without a fix
 }
 
+// What is made by a literal, by new, or as a variable.
+var (
+	newClient      = constructor{rule: "GT101", makes: httpClient, fix: (*fixer).httpClient}
+	clientVariable = constructor{rule: "GT101", makes: httpClient, advice: setTransport}
+	newProxy       = constructor{rule: "GT101", makes: httpClient, fix: (*fixer).proxyTransport}
+	newServer      = constructor{
+		rule: "GT201", makes: httpServer, fix: (*fixer).serverHandler, advice: "set its Handler to nethttp.WrapHandler(nil)",
+	}
+	useDefaultClient = constructor{rule: "GT101", makes: httpClient, fix: (*fixer).defaultClient}
+	newUnwrapped     = constructor{rule: "GT401", covers: anyClient}
+)
+
 // constructors by the full names of functions.
 var constructors = map[string]constructor{
 	"net/http.Get":      {"GT101", httpClient, 0, (*fixer).httpCall, ""},
@@ -103,19 +115,21 @@ var constructors = map[string]constructor{
 	"net/http.Post":     {"GT101", httpClient, 0, (*fixer).httpCall, ""},
 	"net/http.PostForm": {"GT101", httpClient, 0, (*fixer).httpCall, ""},
 
-	"net/http/httputil.NewSingleHostReverseProxy": {"GT101", httpClient, 0, nil, "set its Transport to nethttp.Wrap(nil)"},
+	"net/http/httputil.NewSingleHostReverseProxy": {"GT101", httpClient, 0, nil, setTransport},
 
 	"database/sql.Open":   {"GT102", database, database, (*fixer).sqlOpen, ""},
 	"database/sql.OpenDB": {"GT102", database, database, (*fixer).sqlOpenDB, ""},
 
-	sqlx + ".Open":                   {"GT102", database, database, (*fixer).driverName, registerAdvice},
-	sqlx + ".MustOpen":               {"GT102", database, database, (*fixer).driverName, registerAdvice},
-	sqlx + ".Connect":                {"GT102", database, database, (*fixer).driverName, registerAdvice},
-	sqlx + ".MustConnect":            {"GT102", database, database, (*fixer).driverName, registerAdvice},
-	sqlx + ".ConnectContext":         {"GT102", database, database, (*fixer).driverName, registerAdvice},
-	"github.com/XSAM/otelsql.Open":   {"GT102", database, database, (*fixer).driverName, "give it the driver name that gapsql.Register returns"},
+	sqlx + ".Open":           {"GT102", database, database, (*fixer).driverName, registerAdvice},
+	sqlx + ".MustOpen":       {"GT102", database, database, (*fixer).driverName, registerAdvice},
+	sqlx + ".Connect":        {"GT102", database, database, (*fixer).driverName, registerAdvice},
+	sqlx + ".MustConnect":    {"GT102", database, database, (*fixer).driverName, registerAdvice},
+	sqlx + ".ConnectContext": {"GT102", database, database, (*fixer).driverName, registerAdvice},
+	"github.com/XSAM/otelsql.Open": {
+		"GT102", database, database, (*fixer).driverName, "give it the driver name of gapsql.Register",
+	},
 	"github.com/XSAM/otelsql.OpenDB": {"GT102", database, database, (*fixer).sqlOpenDB, ""},
-	gorm + ".Open":                   {"GT102", database, database, nil, "give its dialect a connection, as Conn: a *sql.DB of gapsql.Open"},
+	gorm + ".Open":                   {"GT102", database, database, nil, "give its dialect a *sql.DB of gapsql.Open as Conn"},
 	"entgo.io/ent/dialect/sql.Open": {
 		"GT102", database, database, nil, "give ent.NewClient a driver of entsql.OpenDB with a *sql.DB of gapsql.Open",
 	},
@@ -154,8 +168,8 @@ var constructors = map[string]constructor{
 	"(*" + gin + ".Engine).RunUnix":     {"GT201", httpServer, httpServer, nil, ginAdvice},
 	"(*" + gin + ".Engine).RunFd":       {"GT201", httpServer, httpServer, nil, ginAdvice},
 
-	"(*github.com/gofiber/fiber/v2.App).Listen": {"GT401", httpServer, httpServer, nil, "fiber serves with fasthttp, for which there is no wrapper"},
-	"(*github.com/gofiber/fiber/v3.App).Listen": {"GT401", httpServer, httpServer, nil, "fiber serves with fasthttp, for which there is no wrapper"},
+	"(*github.com/gofiber/fiber/v2.App).Listen": {"GT401", httpServer, httpServer, nil, fiberAdvice},
+	"(*github.com/gofiber/fiber/v3.App).Listen": {"GT401", httpServer, httpServer, nil, fiberAdvice},
 
 	"(*" + echo + ".Echo).Start":          {"GT201", httpServer, httpServer, (*fixer).echoUse, echoAdvice},
 	"(*" + echo + ".Echo).StartTLS":       {"GT201", httpServer, httpServer, (*fixer).echoUse, echoAdvice},
@@ -165,28 +179,49 @@ var constructors = map[string]constructor{
 
 const (
 	registerAdvice = "give it the driver name that gapsql.Register returns, and to sqlx.BindDriver as well"
+	setTransport   = "set its Transport to nethttp.Wrap(nil)"
+	fiberAdvice    = "fiber serves with fasthttp, for which there is no wrapper"
 	ginAdvice      = "serve nethttp.WrapHandler(engine) with net/http instead"
 	echoAdvice     = "use echo.WrapMiddleware with nethttp.WrapHandler"
 )
 
 // unwrapped are the functions that make clients of libraries without a wrapper, by import path.
 var unwrapped = map[string][]string{
-	"github.com/jackc/pgx/v4":                             {"Connect", "ConnectConfig"},
-	"github.com/jackc/pgx/v5":                             {"Connect", "ConnectConfig", "ConnectWithOptions"},
-	"github.com/jackc/pgx/v4/pgxpool":                     {"Connect", "ConnectConfig"},
-	"github.com/jackc/pgx/v5/pgxpool":                     {"New", "NewWithConfig"},
-	"github.com/redis/go-redis/v9":                        {"NewClient", "NewClusterClient", "NewFailoverClient", "NewFailoverClusterClient", "NewRing", "NewUniversalClient", "NewSentinelClient"},
-	"github.com/go-redis/redis/v7":                        {"NewClient", "NewClusterClient", "NewFailoverClient", "NewRing", "NewUniversalClient", "NewSentinelClient"},
-	"github.com/go-redis/redis":                           {"NewClient", "NewClusterClient", "NewFailoverClient", "NewRing", "NewUniversalClient", "NewSentinelClient"},
-	"github.com/gomodule/redigo/redis":                    {"Dial", "DialURL", "DialContext", "DialURLContext"},
-	"github.com/elastic/go-elasticsearch/v7":              {"NewClient", "NewDefaultClient"},
-	"github.com/elastic/go-elasticsearch/v9":              {"NewClient", "NewDefaultClient", "NewTypedClient", "New", "NewTyped"},
-	"github.com/olivere/elastic/v7":                       {"NewClient", "NewSimpleClient", "Dial", "DialContext"},
-	"go.mongodb.org/mongo-driver/mongo":                   {"Connect", "NewClient"},
-	"go.mongodb.org/mongo-driver/v2/mongo":                {"Connect"},
-	"github.com/IBM/sarama":                               {"NewClient", "NewSyncProducer", "NewAsyncProducer", "NewConsumer", "NewConsumerGroup", "NewClusterAdmin"},
-	"github.com/Shopify/sarama":                           {"NewClient", "NewSyncProducer", "NewAsyncProducer", "NewConsumer", "NewConsumerGroup", "NewClusterAdmin"},
-	"github.com/segmentio/kafka-go":                       {"NewWriter", "NewReader", "Dial", "DialContext", "DialLeader", "DialPartition"},
+	"github.com/jackc/pgx/v4":         {"Connect", "ConnectConfig"},
+	"github.com/jackc/pgx/v5":         {"Connect", "ConnectConfig", "ConnectWithOptions"},
+	"github.com/jackc/pgx/v4/pgxpool": {"Connect", "ConnectConfig"},
+	"github.com/jackc/pgx/v5/pgxpool": {"New", "NewWithConfig"},
+	"github.com/redis/go-redis/v9": {
+		"NewClient", "NewClusterClient", "NewFailoverClient", "NewFailoverClusterClient", "NewRing",
+		"NewUniversalClient", "NewSentinelClient",
+	},
+	"github.com/go-redis/redis/v7": {
+		"NewClient", "NewClusterClient", "NewFailoverClient", "NewRing", "NewUniversalClient",
+		"NewSentinelClient",
+	},
+	"github.com/go-redis/redis": {
+		"NewClient", "NewClusterClient", "NewFailoverClient", "NewRing", "NewUniversalClient",
+		"NewSentinelClient",
+	},
+	"github.com/gomodule/redigo/redis":       {"Dial", "DialURL", "DialContext", "DialURLContext"},
+	"github.com/elastic/go-elasticsearch/v7": {"NewClient", "NewDefaultClient"},
+	"github.com/elastic/go-elasticsearch/v9": {
+		"NewClient", "NewDefaultClient", "NewTypedClient", "New", "NewTyped",
+	},
+	"github.com/olivere/elastic/v7":        {"NewClient", "NewSimpleClient", "Dial", "DialContext"},
+	"go.mongodb.org/mongo-driver/mongo":    {"Connect", "NewClient"},
+	"go.mongodb.org/mongo-driver/v2/mongo": {"Connect"},
+	"github.com/IBM/sarama": {
+		"NewClient", "NewSyncProducer", "NewAsyncProducer", "NewConsumer", "NewConsumerGroup",
+		"NewClusterAdmin",
+	},
+	"github.com/Shopify/sarama": {
+		"NewClient", "NewSyncProducer", "NewAsyncProducer", "NewConsumer", "NewConsumerGroup",
+		"NewClusterAdmin",
+	},
+	"github.com/segmentio/kafka-go": {
+		"NewWriter", "NewReader", "Dial", "DialContext", "DialLeader", "DialPartition",
+	},
 	"github.com/twmb/franz-go/pkg/kgo":                    {"NewClient"},
 	"github.com/confluentinc/confluent-kafka-go/kafka":    {"NewProducer", "NewConsumer", "NewAdminClient"},
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka": {"NewProducer", "NewConsumer", "NewAdminClient"},

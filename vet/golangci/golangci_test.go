@@ -29,8 +29,9 @@ func TestSettings(t *testing.T) {
 			t.Fatalf("%s: %v, %v, %s", name, analyzers, err, p.GetLoadMode())
 		}
 		flags := analyzers[0].Flags
-		if r, tests := flags.Lookup("rules").Value.String(), flags.Lookup("tests").Value.String(); r != test.rules || tests != test.tests {
-			t.Errorf("%s: rules %q, tests %s", name, r, tests)
+		rules, tests := flags.Lookup("rules").Value.String(), flags.Lookup("tests").Value.String()
+		if rules != test.rules || tests != test.tests {
+			t.Errorf("%s: rules %q, tests %s", name, rules, tests)
 		}
 	}
 	if _, err := build(map[string]any{"rule": "GT1"}); err == nil {
