@@ -319,8 +319,12 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	return ok && name.IsExported()
 }
 
+// golangci-lint knows a plugin only if its import registers it.
 func TestNothingHappensAtImport(t *testing.T) {
 	for _, f := range sourceFiles(t) {
+		if f.dir == "vet/golangci" {
+			continue
+		}
 		for _, decl := range f.Decls {
 			if d, ok := decl.(*ast.FuncDecl); ok && d.Recv == nil && d.Name.Name == "init" {
 				t.Errorf("%s has an init function", f.name)

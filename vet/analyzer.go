@@ -171,8 +171,7 @@ func (p *program) leaves(s *site) bool {
 		if !fn.Exported() {
 			continue
 		}
-		for i := range fn.Signature().Params().Len() {
-			v := fn.Signature().Params().At(i)
+		for v := range fn.Signature().Params().Variables() {
 			if _, isBasic := under(v.Type()).(*types.Basic); isBasic {
 				continue
 			}

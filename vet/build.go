@@ -57,14 +57,13 @@ func (b *builder) body(key any, signature *types.Signature, body *ast.BlockStmt)
 			b.graph.influence(result, b.graph.node(key)) // who gets the function may get its results
 		}
 	}
-	for i := range signature.Params().Len() {
-		v := signature.Params().At(i)
+	for v := range signature.Params().Variables() {
 		if _, ok := under(v.Type()).(*types.Signature); ok { // and what it passes to a function, as an iterator does
 			b.graph.influence(b.graph.variable(v), b.graph.node(key))
 		}
 	}
-	for i := range signature.Params().Len() {
-		b.isParameter[b.graph.variable(signature.Params().At(i))] = true
+	for v := range signature.Params().Variables() {
+		b.isParameter[b.graph.variable(v)] = true
 	}
 	b.functions = append(b.functions, enclosing{key, signature})
 	b.visit(body)
@@ -602,8 +601,7 @@ func (p *program) linkInjected() {
 				add(&results, t, p.graph.result(f.key, i))
 			}
 		}
-		for i := range f.signature.Params().Len() {
-			v := f.signature.Params().At(i)
+		for v := range f.signature.Params().Variables() {
 			add(&parameters, v.Type(), p.graph.variable(v))
 		}
 	}

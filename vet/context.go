@@ -247,7 +247,8 @@ func recordedContext(fn *types.Func) int {
 
 func isContext(t types.Type) bool { return t != nil && isNamed(t, "context", "Context") }
 
-// clientMethod returns the function of nethttp for a method of http.Client without a context, or "".
+// clientMethod returns the function of nethttp for a method of http.Client without a context, or
+// "".
 func clientMethod(name string) string {
 	const prefix = "(*net/http.Client)."
 	switch m := strings.TrimPrefix(name, prefix); m {

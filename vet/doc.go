@@ -13,8 +13,8 @@
 // # How it works
 //
 // Check follows values from where a client is made: through variables, fields, parameters, results,
-// closures, maps, channels and interfaces, across packages. If no way leads to a wrapper, the client
-// is a finding:
+// closures, maps, channels and interfaces, across packages. If no way leads to a wrapper, the
+// client is a finding:
 //
 //	store.New    redis.NewClient  ->  variable c  ->  field Store.client
 //	main         field Store.client  ->  gapredis.Wrap                      wrapped: no finding
@@ -23,8 +23,8 @@
 // both count as wrapped: Check rather misses a client than reports one that is wrapped.
 //
 // [Analyzer] does the same for one package at a time, for drivers such as go vet -vettool and
-// golangci-lint. It does not report a client that leaves its package, since the package that gets it
-// may wrap it.
+// golangci-lint. It does not report a client that leaves its package, since the package that gets
+// it may wrap it.
 //
 // # Silence
 //

@@ -209,7 +209,8 @@ func (g *graph) leading(to []node) []bool {
 	return seen
 }
 
-// spread returns, for each node, the union of the kinds of all nodes that flow to it or influence it.
+// spread returns, for each node, the union of the kinds of all nodes that flow to it or influence
+// it.
 func (g *graph) spread(of map[node]kind) []kind {
 	kinds := make([]kind, len(g.flows))
 	var changed []node

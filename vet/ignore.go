@@ -6,14 +6,6 @@ import (
 	"strings"
 )
 
-// ignore is a comment that silences the findings of its line and of the next.
-type ignore struct {
-	unit    *unit
-	file    *ast.File
-	comment *ast.Comment
-	reason  string
-}
-
 const ignorePrefix = "//gaptrace:ignore"
 
 // applyIgnores removes the findings that a comment silences. A comment without a reason silences

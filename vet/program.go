@@ -389,8 +389,8 @@ func (b *builder) embedded(name *ast.Ident, path []ast.Node) *types.Var {
 	if !ok {
 		return nil
 	}
-	for i := range t.NumFields() {
-		if v := t.Field(i); v.Embedded() && v.Pos() == name.Pos() {
+	for v := range t.Fields() {
+		if v := v; v.Embedded() && v.Pos() == name.Pos() {
 			return v
 		}
 	}
@@ -450,12 +450,7 @@ func isAssigned(e ast.Expr, path []ast.Node) bool {
 	if !ok {
 		return false
 	}
-	for _, l := range assign.Lhs {
-		if l == e {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(assign.Lhs, e)
 }
 
 // isCovered reports whether a wrapper of the site's kind gets what the site makes, or gives it

@@ -35,7 +35,8 @@ var wholeProgram = sync.OnceValues(func() (pkgs []*packages.Package, err error) 
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	mod := "module " + wholeModule + "\n\ngo 1.26.0\n"
+	var mod strings.Builder
+	mod.WriteString("module " + wholeModule + "\n\ngo 1.26.0\n")
 	for i, l := range libraries {
 		to := filepath.Join(dir, "libraries", strconv.Itoa(i))
 		if err := os.CopyFS(to, os.DirFS(filepath.Join("testdata/src", filepath.FromSlash(l)))); err != nil {
@@ -48,13 +49,13 @@ var wholeProgram = sync.OnceValues(func() (pkgs []*packages.Package, err error) 
 		if strings.HasSuffix(l, "/v8") {
 			version = "v8.0.0"
 		}
-		mod += fmt.Sprintf("\nrequire %s %s\n\nreplace %s => ../libraries/%d\n", l, version, l, i)
+		mod.WriteString(fmt.Sprintf("\nrequire %s %s\n\nreplace %s => ../libraries/%d\n", l, version, l, i))
 	}
 	module := filepath.Join(dir, "module")
 	if err := os.CopyFS(module, os.DirFS("testdata/whole")); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(module, "go.mod"), []byte(mod), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(module, "go.mod"), []byte(mod.String()), 0o600); err != nil {
 		return nil, err
 	}
 	return packages.Load(&packages.Config{

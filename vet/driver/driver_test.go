@@ -73,17 +73,6 @@ func lines(dir string, findings []vet.Finding) string {
 	return b.String()
 }
 
-func clients(f vet.Finding) bool { return !f.Info }
-
-func only(findings []vet.Finding, keep func(vet.Finding) bool) (kept []vet.Finding) {
-	for _, f := range findings {
-		if keep(f) {
-			kept = append(kept, f)
-		}
-	}
-	return kept
-}
-
 // fix applies all fixes in a folder, and returns what was done.
 func fix(t *testing.T, dir string) *driver.Fixes {
 	t.Helper()

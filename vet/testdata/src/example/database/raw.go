@@ -25,7 +25,7 @@ func openConnector(c driver.Connector) {
 
 func openOther(name, dsn string, c driver.Connector) {
 	otelsql.Open("mysql", dsn) // want `GT102: otelsql.Open: .*; give it the driver of gapsql.Register`
-	otelsql.Open(name, dsn)    // want `GT102: otelsql.Open: .*; give it the driver name that gapsql.Register returns`
+	otelsql.Open(name, dsn)    // want `GT102: otelsql.Open: .*; give it the driver name of gapsql.Register`
 	otelsql.OpenDB(c)          // want `GT102: otelsql.OpenDB: .*; wrap its connector with gapsql.Wrap`
 }
 
@@ -39,7 +39,7 @@ func openSQLx(ctx context.Context, dsn string) {
 }
 
 func openGORM(dsn string) {
-	gorm.Open(mysql.Open(dsn), nil) // want `GT102: gorm.Open: .*; give its dialect a connection, as Conn: a \*sql.DB of gapsql.Open`
+	gorm.Open(mysql.Open(dsn), nil) // want `GT102: gorm.Open: .*; give its dialect a \*sql.DB of gapsql.Open as Conn`
 }
 
 func openEnt(dsn string) {
