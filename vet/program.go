@@ -390,7 +390,7 @@ func (b *builder) embedded(name *ast.Ident, path []ast.Node) *types.Var {
 		return nil
 	}
 	for v := range t.Fields() {
-		if v := v; v.Embedded() && v.Pos() == name.Pos() {
+		if v.Embedded() && v.Pos() == name.Pos() {
 			return v
 		}
 	}
