@@ -101,7 +101,7 @@ func (p *program) export(pass *analysis.Pass, u *unit) {
 	if u.pkg.Name() == "main" {
 		return
 	}
-	for fn := range p.bodies {
+	for _, fn := range p.functions {
 		if !fn.Exported() {
 			continue
 		}
@@ -140,9 +140,9 @@ type leaving struct {
 	reached set
 }
 
-// leaves reports whether a site depends on other packages, if only one is checked: what it makes
+// leavesPackage reports whether a site depends on other packages, if only one is checked: what it makes
 // leaves the package, or a parameter may cover it.
-func (p *program) leaves(s *site) bool {
+func (p *program) leavesPackage(s *site) bool {
 	if p.facts == nil || s.unit.pkg.Name() == "main" {
 		return false
 	}
@@ -155,8 +155,8 @@ func (p *program) leaves(s *site) bool {
 			}
 		}
 	}
-	if s.covers&^redisClient == 0 && s.fix == nil && s.makes != httpServer {
-		return false
+	if s.rule == "GT103" {
+		return false // no option of go-redis wraps a client
 	}
 	inputs := slices.Clone(s.args)
 	if lit, ok := s.expr.(*ast.CompositeLit); ok {
@@ -167,7 +167,7 @@ func (p *program) leaves(s *site) bool {
 			}
 		}
 	}
-	for fn := range p.bodies {
+	for _, fn := range p.functions {
 		if !fn.Exported() {
 			continue
 		}
@@ -181,7 +181,7 @@ func (p *program) leaves(s *site) bool {
 					if s.makes == httpServer {
 						p.served = append(p.served, n)
 					}
-					return s.rule != "GT103"
+					return true
 				}
 			}
 		}

@@ -12,7 +12,7 @@ import (
 type builder struct {
 	*program
 	*unit
-	functions []enclosing // of the statement that is visited
+	around []enclosing // functions around the statement that is visited
 }
 
 // enclosing is a function, to whose results return statements flow.
@@ -58,16 +58,15 @@ func (b *builder) body(key any, signature *types.Signature, body *ast.BlockStmt)
 		}
 	}
 	for v := range signature.Params().Variables() {
+		n := b.graph.variable(v)
+		b.isParameter[n] = true
 		if _, ok := under(v.Type()).(*types.Signature); ok { // and what it passes to a function, as an iterator does
-			b.graph.influence(b.graph.variable(v), b.graph.node(key))
+			b.graph.influence(n, b.graph.node(key))
 		}
 	}
-	for v := range signature.Params().Variables() {
-		b.isParameter[b.graph.variable(v)] = true
-	}
-	b.functions = append(b.functions, enclosing{key, signature})
+	b.around = append(b.around, enclosing{key, signature})
 	b.visit(body)
-	b.functions = b.functions[:len(b.functions)-1]
+	b.around = b.around[:len(b.around)-1]
 }
 
 // visit adds the flows of all statements and expressions in n.
@@ -183,7 +182,7 @@ func (b *builder) foreignField(e ast.Expr) (x *ast.SelectorExpr, field *types.Va
 }
 
 func (b *builder) returned(n *ast.ReturnStmt) {
-	f := b.functions[len(b.functions)-1]
+	f := b.around[len(b.around)-1]
 	results := f.signature.Results().Len()
 	for i := range results {
 		v := none
@@ -355,8 +354,8 @@ func (b *builder) call(call *ast.CallExpr) {
 // serve adds the influence of a handler on the function that calls it.
 func (b *builder) serve(f *types.Func, call *ast.CallExpr) {
 	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if ok && f.Name() == "ServeHTTP" && len(b.functions) > 0 {
-		b.graph.influence(b.receiver(selector), b.graph.node(b.functions[len(b.functions)-1].key))
+	if ok && f.Name() == "ServeHTTP" && len(b.around) > 0 {
+		b.graph.influence(b.receiver(selector), b.graph.node(b.around[len(b.around)-1].key))
 	}
 }
 
@@ -472,9 +471,6 @@ func (b *builder) unknown(signature *types.Signature, call *ast.CallExpr) {
 		if !isCarrier(r) {
 			continue
 		}
-		if len(from) == 0 {
-			continue
-		}
 		result := b.graph.result(call, i)
 		for k, v := range from {
 			switch {
@@ -561,7 +557,7 @@ type interfaceCall struct {
 // link adds the flows of calls whose functions are known only by the flows of others.
 func (p *program) link() {
 	methods := map[string][]*types.Func{}
-	for f := range p.bodies {
+	for _, f := range p.functions {
 		if f.Signature().Recv() != nil {
 			methods[f.Name()] = append(methods[f.Name()], f)
 		}

@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"go/version"
+	"maps"
 	"slices"
 	"strings"
 
@@ -38,114 +39,105 @@ func methodsWithContext() map[string]string {
 	return m
 }
 
+// place is a call in the source.
+type place struct {
+	unit *unit
+	file *ast.File
+	call *ast.CallExpr
+	path []ast.Node // the nodes around it, the file first
+}
+
+// collectContext notes what a call does with contexts.
+func (b *builder) collectContext(fn *types.Func, name string, args []node, at place) {
+	switch name {
+	case "context.Background", "context.TODO":
+		b.backgrounds = append(b.backgrounds, at)
+	case "net/http.NewRequest":
+		b.newRequests = append(b.newRequests, at)
+	case "(*net/http.Request).WithContext", "(*net/http.Request).Clone":
+		if s, ok := at.call.Fun.(*ast.SelectorExpr); ok {
+			b.lateContexts[b.value(s.X)] = true
+		}
+	}
+	if clientMethod(name) != "" || withContext[name] != "" {
+		b.withoutContext = append(b.withoutContext, at)
+	}
+	if i := recordedContext(fn); i >= 0 && i < len(args) && args[i] != none {
+		b.recorded[args[i]] = true
+	}
+	if contexts := b.contexts(at.call); len(contexts) > 1 {
+		b.severalContexts = append(b.severalContexts, contexts)
+	}
+}
+
 // checkContexts reports calls that do not get the context that is in scope.
 func (p *program) checkContexts() {
-	sinks := set{} // contexts of calls that wrappers record
-	type background struct {
-		unit *unit
-		file *ast.File
-		call *ast.CallExpr
-		path []ast.Node
+	for _, at := range p.endpoints {
+		p.checkEndpoint(at)
 	}
-	var backgrounds []background
-	requests := map[node]bool{} // that get a context later
-	type pending struct {
-		fx   *fixer
-		call *ast.CallExpr
-		path []ast.Node
+	for _, at := range p.withoutContext {
+		name := typeutil.Callee(at.unit.info, at.call).(*types.Func).Origin().FullName()
+		if method := withContext[name]; method != "" {
+			p.checkMethod(at, method)
+		} else {
+			p.checkClientMethod(at)
+		}
 	}
-	var newRequests []pending
-	var several [][]node // the contexts of calls that get more than one
+	for _, at := range p.backgrounds {
+		p.checkBackground(at)
+	}
+	for _, at := range p.newRequests {
+		p.checkNewRequest(at)
+	}
+}
 
-	for _, u := range p.units {
-		if strings.HasPrefix(u.path, contrib) {
-			continue
-		}
-		b := &builder{program: p, unit: u}
-		for _, f := range u.files {
-			ast.PreorderStack(f, nil, func(n ast.Node, path []ast.Node) bool {
-				call, ok := n.(*ast.CallExpr)
-				if !ok {
-					return true
-				}
-				if isEndpoint(u.info.TypeOf(call.Fun)) {
-					p.checkEndpoint(u, f, call, path)
-					return true
-				}
-				fn, ok := typeutil.Callee(u.info, call).(*types.Func)
-				if !ok {
-					return true
-				}
-				name := fn.Origin().FullName()
-				if contexts := b.contexts(call); len(contexts) > 1 {
-					several = append(several, contexts)
-				}
-				if i := recordedContext(fn); i >= 0 && i < len(call.Args) {
-					if v := b.value(call.Args[i]); v != none {
-						sinks[v] = true
-					}
-				}
-				switch {
-				case name == "context.Background" || name == "context.TODO":
-					backgrounds = append(backgrounds, background{u, f, call, slices.Clone(path)})
-				case name == "net/http.NewRequest":
-					newRequests = append(newRequests, pending{&fixer{program: p, unit: u, file: f}, call, slices.Clone(path)})
-				case name == "(*net/http.Request).WithContext" || name == "(*net/http.Request).Clone":
-					if s, ok := call.Fun.(*ast.SelectorExpr); ok {
-						requests[b.value(s.X)] = true
-					}
-				case clientMethod(name) != "":
-					p.checkClientMethod(u, f, call, path)
-				case withContext[name] != "":
-					p.checkMethod(u, f, call, path, withContext[name])
-				}
-				return true
-			})
+// fixer returns a fixer for a call, and an expression for the context in scope. Without one, it
+// counts the call as skipped.
+func (p *program) fixer(rule string, at place) (fx *fixer, ctx string) {
+	fx = &fixer{program: p, unit: at.unit, file: at.file}
+	if ctx = fx.contextAt(at.path, at.call.Pos()); ctx == "" && rule == "GT302" {
+		ctx = fx.detached(at.path, at.call)
+	}
+	if ctx == "" {
+		p.skipped = append(p.skipped, skipped{rule, at.unit, at.call.Pos()})
+	}
+	return fx, ctx
+}
+
+// checkBackground reports a context without a parent that reaches a call that a wrapper records.
+func (p *program) checkBackground(at place) {
+	made := p.graph.result(at.call, 0)
+	if !p.graph.reachCalls(made).meets(p.recorded) || isFallback(at.unit, at.path) {
+		return
+	}
+	near := p.inFunction(made)
+	for _, contexts := range p.severalContexts {
+		isNear := func(n node) bool { return near[n] }
+		isFar := func(n node) bool { return !near[n] }
+		if slices.ContainsFunc(contexts, isNear) && slices.ContainsFunc(contexts, isFar) {
+			return // the call may copy what the other context holds
 		}
 	}
-	for _, bg := range backgrounds {
-		made := p.graph.result(bg.call, 0)
-		reached, near := p.graph.reachCalls(made), p.inFunction(made)
-		hits := false
-		for n := range reached {
-			hits = hits || sinks[n]
-		}
-		if !hits || isFallback(bg.unit, bg.path) || slices.ContainsFunc(several, func(contexts []node) bool {
-			n := 0
-			for _, c := range contexts {
-				if near[c] {
-					n++
-				}
-			}
-			return n > 0 && n < len(contexts) // the call may copy what another context holds
-		}) {
-			continue
-		}
-		fx := &fixer{program: p, unit: bg.unit, file: bg.file}
-		ctx := fx.contextAt(bg.path, bg.call.Pos())
-		if ctx == "" {
-			ctx = fx.detached(bg.path, bg.call)
-		}
-		if ctx == "" {
-			p.skipped = append(p.skipped, skipped{"GT302", bg.unit, bg.call.Pos()})
-			continue
-		}
-		fx.replace(bg.call, ctx)
-		fx.what = "use " + ctx
-		p.report(fx, "GT302", bg.call, types.ExprString(bg.call)+" loses the trace of the context in scope")
+	fx, ctx := p.fixer("GT302", at)
+	if ctx == "" {
+		return
 	}
-	for _, r := range newRequests {
-		if reachesAny(p.graph.reach(p.graph.result(r.call, 0)), requests) {
-			continue
-		}
-		ctx := r.fx.contextAt(r.path, r.call.Pos())
-		if ctx == "" {
-			p.skipped = append(p.skipped, skipped{"GT303", r.fx.unit, r.call.Pos()})
-			continue
-		}
-		r.fx.withContext(r.call, "NewRequestWithContext", ctx, "")
-		p.report(r.fx, "GT303", r.call, types.ExprString(r.call.Fun)+": the request has no context")
+	fx.replace(at.call, ctx)
+	fx.what = "use " + ctx
+	p.report(fx, "GT302", at.call, types.ExprString(at.call)+" loses the trace of the context in scope")
+}
+
+// checkNewRequest reports a request that never gets a context.
+func (p *program) checkNewRequest(at place) {
+	if p.graph.reach(p.graph.result(at.call, 0)).meets(p.lateContexts) {
+		return
 	}
+	fx, ctx := p.fixer("GT303", at)
+	if ctx == "" {
+		return
+	}
+	fx.withContext(at.call, "NewRequestWithContext", ctx, "")
+	p.report(fx, "GT303", at.call, types.ExprString(at.call.Fun)+": the request has no context")
 }
 
 // contexts returns the nodes of the contexts that a call gets.
@@ -199,18 +191,9 @@ func (f *fixer) detached(path []ast.Node, call *ast.CallExpr) string {
 	return fmt.Sprintf("%s.WithoutCancel(%s)", q, ctx)
 }
 
-func reachesAny(reached set, of map[node]bool) bool {
-	for n := range reached {
-		if of[n] {
-			return true
-		}
-	}
-	return false
-}
-
 func (p *program) report(fx *fixer, rule string, n ast.Node, message string) {
 	f := finding{rule: rule, message: message, unit: fx.unit, file: fx.file, node: n}
-	if !isGenerated(fx.file) {
+	if !ast.IsGenerated(fx.file) {
 		f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
 	}
 	if f.fix != "" {
@@ -261,30 +244,23 @@ func clientMethod(name string) string {
 }
 
 // checkClientMethod reports client.Get(url) and the like.
-func (p *program) checkClientMethod(u *unit, f *ast.File, call *ast.CallExpr, path []ast.Node) {
-	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
+func (p *program) checkClientMethod(at place) {
+	selector, ok := ast.Unparen(at.call.Fun).(*ast.SelectorExpr)
 	if !ok {
 		return
 	}
-	if p.isDefaultSite(selector.X) {
+	isDefault := func(s *site) bool { return s.expr == ast.Unparen(selector.X) }
+	if slices.ContainsFunc(p.sites, isDefault) {
 		return // reported as http.DefaultClient
 	}
-	fx := &fixer{program: p, unit: u, file: f}
-	ctx := fx.contextAt(path, call.Pos())
+	fx, ctx := p.fixer("GT101", at)
 	if ctx == "" {
-		p.skipped = append(p.skipped, skipped{"GT101", u, call.Pos()})
 		return
 	}
-	client, ok := clientOf(u, selector)
-	if !ok || hasSeveral(u, call) {
-		p.report(fx, "GT101", call, types.ExprString(call.Fun)+": the call has no context")
-		return
+	if client, ok := clientOf(at.unit, selector); ok && !hasSeveral(at.unit, at.call) {
+		fx.useFunction(at.call, selector.Sel.Name, ctx, client)
 	}
-	n := fx.use(nethttp, call.Pos())
-	fx.replace(call.Fun, n+"."+selector.Sel.Name)
-	fx.insert(call.Lparen+1, ctx+", "+client+", ")
-	fx.what = fmt.Sprintf("use %s.%s", n, selector.Sel.Name)
-	p.report(fx, "GT101", call, types.ExprString(call.Fun)+": the call has no context")
+	p.report(fx, "GT101", at.call, types.ExprString(at.call.Fun)+": the call has no context")
 }
 
 // clientOf returns an expression for the *http.Client in x of x.Get, which may be embedded in x.
@@ -316,24 +292,18 @@ func hasSeveral(u *unit, call *ast.CallExpr) bool {
 	return ok
 }
 
-func (p *program) isDefaultSite(e ast.Expr) bool {
-	return slices.ContainsFunc(p.sites, func(s *site) bool { return s.expr == ast.Unparen(e) })
-}
-
 // checkMethod reports a method of database/sql or sqlx that takes no context.
-func (p *program) checkMethod(u *unit, f *ast.File, call *ast.CallExpr, path []ast.Node, method string) {
-	fx := &fixer{program: p, unit: u, file: f}
-	ctx := fx.contextAt(path, call.Pos())
+func (p *program) checkMethod(at place, method string) {
+	fx, ctx := p.fixer("GT301", at)
 	if ctx == "" {
-		p.skipped = append(p.skipped, skipped{"GT301", u, call.Pos()})
 		return
 	}
 	after := ""
 	if strings.Contains(method, "Begin") {
 		after = "nil"
 	}
-	fx.withContext(call, method, ctx, after)
-	p.report(fx, "GT301", call, types.ExprString(call.Fun)+": the call has no context")
+	fx.withContext(at.call, method, ctx, after)
+	p.report(fx, "GT301", at.call, types.ExprString(at.call.Fun)+": the call has no context")
 }
 
 // withContext renames the function of a call, and adds its context, and another argument if it is
@@ -379,12 +349,13 @@ func isPath(e ast.Expr) bool {
 func required(t types.Type) int { return under(t).(*types.Signature).Params().Len() - 1 }
 
 // checkEndpoint reports a call of Elasticsearch's API without WithContext.
-func (p *program) checkEndpoint(u *unit, f *ast.File, call *ast.CallExpr, path []ast.Node) {
+func (p *program) checkEndpoint(at place) {
+	call := at.call
 	if call.Ellipsis.IsValid() {
 		return
 	}
 	for i, arg := range call.Args {
-		if i < required(u.info.TypeOf(call.Fun)) {
+		if i < required(at.unit.info.TypeOf(call.Fun)) {
 			continue
 		}
 		option, ok := ast.Unparen(arg).(*ast.CallExpr)
@@ -395,23 +366,19 @@ func (p *program) checkEndpoint(u *unit, f *ast.File, call *ast.CallExpr, path [
 			return
 		}
 	}
-	fx := &fixer{program: p, unit: u, file: f}
-	ctx := fx.contextAt(path, call.Pos())
+	fx, ctx := p.fixer("GT304", at)
 	if ctx == "" {
-		p.skipped = append(p.skipped, skipped{"GT304", u, call.Pos()})
 		return
 	}
 	fun := types.ExprString(call.Fun)
-	if !isPath(call.Fun) {
-		p.report(fx, "GT304", call, fun+": the call has no context")
-		return
+	if isPath(call.Fun) {
+		option := fmt.Sprintf("%s.WithContext(%s)", fun, ctx)
+		if len(call.Args) > 0 {
+			option = ", " + option
+		}
+		fx.insert(afterArguments(call), option)
+		fx.what = "add " + fun + ".WithContext"
 	}
-	option := fmt.Sprintf("%s.WithContext(%s)", fun, ctx)
-	if len(call.Args) > 0 {
-		option = ", " + option
-	}
-	fx.insert(fx.afterArguments(call), option)
-	fx.what = "add " + fun + ".WithContext"
 	p.report(fx, "GT304", call, fun+": the call has no context")
 }
 
@@ -474,7 +441,7 @@ func (f *fixer) local(t *ast.FuncType, scope *types.Scope, at token.Pos) string 
 // isDerived reports whether v has a value, to which no context without a parent flows.
 func (f *fixer) isDerived(v *types.Var) bool {
 	n := f.graph.variable(v)
-	return (f.isParameter[n] || f.hasSource[n]) && !f.reachedByBackground()[f.graph.variable(v)]
+	return (f.isParameter[n] || f.hasSource[n]) && !f.reachedByBackground()[n]
 }
 
 // parameters returns the context of the first parameter that has one.
@@ -528,28 +495,24 @@ func (p *program) reachedByBackground() set {
 	if p.rootless != nil {
 		return p.rootless
 	}
-	p.rootless = p.inFunction(p.backgrounds...)
+	p.rootless = set{}
+	for _, b := range p.backgrounds {
+		maps.Copy(p.rootless, p.inFunction(p.graph.result(b.call, 0)))
+	}
 	return p.rootless
 }
 
 // inFunction returns what reach returns, up to the parameters of other functions.
-func (p *program) inFunction(from ...node) set {
-	seen := set{}
-	for left := slices.Clone(from); len(left) > 0; {
-		n := left[len(left)-1]
-		left = left[:len(left)-1]
-		if seen[n] || p.isParameter[n] {
-			continue
-		}
-		seen[n] = true
+func (p *program) inFunction(from node) set {
+	return walk(from, func(left []node, n node) []node {
 		for _, to := range p.graph.flows[n] {
 			if pass, ok := p.graph.passes[[2]node{n, to}]; ok { // what comes out of the call is of this function again
-				for _, i := range p.graph.summary(to, pass) {
-					left = append(left, p.graph.result(pass.call, i))
-				}
+				left = append(left, p.graph.comesOut(to, pass)...)
 			}
-			left = append(left, to)
+			if !p.isParameter[to] {
+				left = append(left, to)
+			}
 		}
-	}
-	return seen
+		return left
+	})
 }

@@ -181,26 +181,30 @@ func (f *fixer) call() *ast.CallExpr { return f.site.expr.(*ast.CallExpr) }
 func (f *fixer) isStatement(n ast.Node) bool {
 	found := false
 	ast.Inspect(f.file, func(around ast.Node) bool {
-		var list []ast.Stmt
-		switch around := around.(type) {
-		case *ast.BlockStmt:
-			list = around.List
-		case *ast.CaseClause:
-			list = around.Body
-		case *ast.CommClause:
-			list = around.Body
-		}
-		found = found || slices.ContainsFunc(list, func(s ast.Stmt) bool { return s == n })
+		found = found || slices.ContainsFunc(statements(around), func(s ast.Stmt) bool { return s == n })
 		return !found
 	})
 	return found
 }
 
+// statements returns the statements of a block or clause.
+func statements(n ast.Node) []ast.Stmt {
+	switch n := n.(type) {
+	case *ast.BlockStmt:
+		return n.List
+	case *ast.CaseClause:
+		return n.Body
+	case *ast.CommClause:
+		return n.Body
+	}
+	return nil
+}
+
 // httpClient wraps a *http.Client, or the Transport of an http.Client, and the transports that it
 // gets later.
-func (f *fixer) httpClient(s *site) {
-	f.wrapClient(s)
-	reached := f.graph.reach(s.node)
+func (f *fixer) httpClient() {
+	f.wrapClient()
+	reached := f.graph.reach(f.site.node)
 	for _, w := range f.writes {
 		if f.what == "" || !reached[w.base] || w.field.Name() != "Transport" || w.from == nil {
 			continue
@@ -209,50 +213,49 @@ func (f *fixer) httpClient(s *site) {
 		g.unit, g.file, g.edits, g.requires, g.names = w.unit, fileOf(w.unit, w.from), nil, nil, nil
 		if g.file == f.file {
 			g.names = f.names
+		} else if ast.IsGenerated(g.file) {
+			continue
 		}
 		g.around(w.from, g.use(nethttp, w.from.Pos())+".Wrap(", ")")
 		f.edits, f.requires = append(f.edits, g.edits...), append(f.requires, g.requires...)
 	}
 }
 
-func (f *fixer) wrapClient(s *site) {
-	name := func() string { return f.use(nethttp, s.expr.Pos()) }
-	if u, ok := f.parent(0).(*ast.UnaryExpr); ok && u.Op == token.AND {
-		n := name()
-		f.around(u, n+".WrapClient(", ")")
-		f.what = "wrap it with " + n + ".WrapClient"
-		return
+func (f *fixer) wrapClient() {
+	made := f.site.expr // new(http.Client)
+	if lit, ok := made.(*ast.CompositeLit); ok {
+		u, ok := f.parent(0).(*ast.UnaryExpr)
+		if !ok || u.Op != token.AND {
+			f.setElement(lit, "Transport", "Wrap")
+			return
+		}
+		made = u
 	}
-	lit, ok := s.expr.(*ast.CompositeLit)
-	if !ok { // new(http.Client)
-		n := name()
-		f.around(s.expr, n+".WrapClient(", ")")
-		f.what = "wrap it with " + n + ".WrapClient"
-		return
-	}
-	f.setElement(lit, "Transport", nethttp, "Wrap")
+	n := f.use(nethttp, made.Pos())
+	f.around(made, n+".WrapClient(", ")")
+	f.what = "wrap it with " + n + ".WrapClient"
 }
 
 // proxyTransport wraps the Transport of a proxy.
-func (f *fixer) proxyTransport(s *site) {
-	f.setElement(s.expr.(*ast.CompositeLit), "Transport", nethttp, "Wrap")
+func (f *fixer) proxyTransport() {
+	f.setElement(f.site.expr.(*ast.CompositeLit), "Transport", "Wrap")
 }
 
 // setElement wraps the element of a struct literal with a function of nethttp, or adds it.
-func (f *fixer) setElement(lit *ast.CompositeLit, field string, w wrapperPackage, function string) {
+func (f *fixer) setElement(lit *ast.CompositeLit, field, function string) {
 	for _, e := range lit.Elts {
 		kv, ok := e.(*ast.KeyValueExpr)
 		if !ok {
 			return // every field is set by position
 		}
 		if key, ok := kv.Key.(*ast.Ident); ok && key.Name == field {
-			n := f.use(w, kv.Value.Pos())
+			n := f.use(nethttp, kv.Value.Pos())
 			f.around(kv.Value, n+"."+function+"(", ")")
 			f.what = fmt.Sprintf("wrap its %s with %s.%s", field, n, function)
 			return
 		}
 	}
-	n := f.use(w, lit.Pos())
+	n := f.use(nethttp, lit.Pos())
 	value := fmt.Sprintf("%s: %s.%s(nil)", field, n, function)
 	f.what = fmt.Sprintf("set its %s to %s.%s(nil)", field, n, function)
 	last := lit.Lbrace + 1
@@ -272,10 +275,10 @@ func (f *fixer) setElement(lit *ast.CompositeLit, field string, w wrapperPackage
 func (f *fixer) line(p token.Pos) int { return f.unit.fset.Position(p).Line }
 
 // httpCall renames http.Get and the like, if a context is in scope.
-func (f *fixer) httpCall(s *site) {
+func (f *fixer) httpCall() {
 	call := f.call()
 	fn := functionOf(f.unit.info, call.Fun).Name()
-	ctx := f.contextAt(s.path, call.Pos())
+	ctx := f.contextAt(f.site.path, call.Pos())
 	if ctx == "" {
 		f.advice = "no context is in scope: take one, and use nethttp." + fn
 		return
@@ -284,10 +287,15 @@ func (f *fixer) httpCall(s *site) {
 	if !ok {
 		return
 	}
+	f.useFunction(call, fn, ctx, client+".DefaultClient")
+}
+
+// useFunction makes a call one of nethttp.Get, Head, Post or PostForm.
+func (f *fixer) useFunction(call *ast.CallExpr, function, ctx, client string) {
 	n := f.use(nethttp, call.Pos())
-	f.replace(call.Fun, n+"."+fn)
-	f.insert(call.Lparen+1, ctx+", "+client+".DefaultClient, ")
-	f.what = fmt.Sprintf("use %s.%s", n, fn)
+	f.replace(call.Fun, n+"."+function)
+	f.insert(call.Lparen+1, ctx+", "+client+", ")
+	f.what = fmt.Sprintf("use %s.%s", n, function)
 }
 
 // qualifier returns the package's name in pkg.Function.
@@ -304,7 +312,7 @@ func (f *fixer) qualifier(fun ast.Expr) (string, bool) {
 }
 
 // defaultCall renames http.DefaultClient.Get and the like, if a context is in scope.
-func (f *fixer) defaultCall(s *site) bool {
+func (f *fixer) defaultCall() bool {
 	method, ok := f.parent(0).(*ast.SelectorExpr)
 	if !ok {
 		return false
@@ -313,45 +321,41 @@ func (f *fixer) defaultCall(s *site) bool {
 	if !ok || call.Fun != ast.Expr(method) || clientMethod("(*net/http.Client)."+method.Sel.Name) == "" {
 		return false
 	}
-	ctx := f.contextAt(s.path, call.Pos())
+	ctx := f.contextAt(f.site.path, call.Pos())
 	if ctx == "" {
 		return false
 	}
-	n := f.use(nethttp, call.Pos())
-	f.replace(call.Fun, n+"."+method.Sel.Name)
-	f.insert(call.Lparen+1, fmt.Sprintf("%s, %s, ", ctx, types.ExprString(s.expr)))
-	f.what = fmt.Sprintf("use %s.%s", n, method.Sel.Name)
+	f.useFunction(call, method.Sel.Name, ctx, types.ExprString(f.site.expr))
 	return true
 }
 
 // defaultClient replaces http.DefaultClient by a variable of the package. To wrap it in place would
 // make a client for each call.
-func (f *fixer) defaultClient(s *site) {
-	const name = "httpClient"
-	if _, ok := s.expr.(*ast.SelectorExpr); !ok {
+func (f *fixer) defaultClient() {
+	const (
+		name = "httpClient"
+		what = "use a variable that holds nethttp.WrapClient(http.DefaultClient)"
+	)
+	if _, ok := f.site.expr.(*ast.SelectorExpr); !ok {
 		return
 	}
-	if f.defaultCall(s) {
+	if f.defaultCall() {
 		return
 	}
 	if slices.ContainsFunc(f.globals, func(g global) bool { return g.name == "DefaultClient" }) {
 		f.advice = "wrap the client that the program assigns to http.DefaultClient" // a variable would keep the old one
 		return
 	}
-	scope := f.unit.pkg.Scope().Innermost(s.expr.Pos())
-	if f.isTaken(name, scope, s.expr.Pos()) {
-		f.advice = "use a variable that holds nethttp.WrapClient(http.DefaultClient)"
-		return
-	}
-	if f.isTestFile(s.file) {
-		f.advice = "use a variable that holds nethttp.WrapClient(http.DefaultClient)" // another file may declare it
+	scope := f.unit.pkg.Scope().Innermost(f.site.expr.Pos())
+	if f.isTaken(name, scope, f.site.expr.Pos()) || f.isTestFile(f.site.file) { // another file may declare it for both
+		f.advice = what
 		return
 	}
 	// One file declares the variable, whichever files use it.
 	target := *f
 	target.edits, target.requires, target.names = nil, nil, nil
 	for _, file := range f.unit.files {
-		if !isGenerated(file) && !f.isTestFile(file) && importsHTTP(file) {
+		if !ast.IsGenerated(file) && !f.isTestFile(file) && importsHTTP(file) {
 			target.file = file
 			break
 		}
@@ -367,8 +371,8 @@ func (f *fixer) defaultClient(s *site) {
 	// Imports that are inserted at the same place come before.
 	target.insert(end, fmt.Sprintf("\n\nvar %s = %s.WrapClient(%s.DefaultClient)", name, wrap, http))
 	f.edits, f.requires = append(f.edits, target.edits...), append(f.requires, target.requires...)
-	f.replace(s.expr, name)
-	f.what = "use a variable that holds nethttp.WrapClient(http.DefaultClient)"
+	f.replace(f.site.expr, name)
+	f.what = what
 }
 
 func (f *fixer) isTestFile(file *ast.File) bool {
@@ -382,25 +386,23 @@ func importsHTTP(file *ast.File) bool {
 }
 
 // sqlOpen renames sql.Open.
-func (f *fixer) sqlOpen(*site) {
+func (f *fixer) sqlOpen() {
 	call := f.call()
 	if len(call.Args) != 2 {
 		return
 	}
+	wrapper := gapsql
 	if constantString(f.unit, call.Args[0]) == "mysql" {
-		n := f.use(gapmysql, call.Pos())
-		f.replace(call.Fun, n+".Open")
+		wrapper = gapmysql
 		f.edits = append(f.edits, analysis.TextEdit{Pos: call.Args[0].Pos(), End: call.Args[1].Pos()})
-		f.what = "use " + n + ".Open"
-		return
 	}
-	n := f.use(gapsql, call.Pos())
+	n := f.use(wrapper, call.Pos())
 	f.replace(call.Fun, n+".Open")
 	f.what = "use " + n + ".Open"
 }
 
 // sqlOpenDB wraps the connector.
-func (f *fixer) sqlOpenDB(*site) {
+func (f *fixer) sqlOpenDB() {
 	call := f.call()
 	n := f.use(gapsql, call.Pos())
 	f.around(call.Args[0], n+".Wrap(", ")")
@@ -408,7 +410,7 @@ func (f *fixer) sqlOpenDB(*site) {
 }
 
 // driverName registers a wrapped driver, if sqlx knows its placeholders without being told.
-func (f *fixer) driverName(*site) {
+func (f *fixer) driverName() {
 	call := f.call()
 	i := len(call.Args) - 2 // after a context
 	if i < 0 || !slices.Contains([]string{"mysql", "sqlite3", "sqlite"}, constantString(f.unit, call.Args[i])) {
@@ -420,16 +422,16 @@ func (f *fixer) driverName(*site) {
 }
 
 // redisWrap wraps the client.
-func (f *fixer) redisWrap(s *site) {
-	n := f.use(gapredis, s.expr.Pos())
-	f.around(s.expr, n+".Wrap(", ")")
+func (f *fixer) redisWrap() {
+	n := f.use(gapredis, f.site.expr.Pos())
+	f.around(f.site.expr, n+".Wrap(", ")")
 	f.what = "wrap it with " + n + ".Wrap"
 }
 
 // searchWrap wraps the client after its error was checked.
-func (f *fixer) searchWrap(s *site) {
+func (f *fixer) searchWrap() {
 	function := "Wrap"
-	if strings.HasSuffix(s.name, "NewTypedClient") {
+	if strings.HasSuffix(f.site.name, "NewTypedClient") {
 		function = "WrapTyped"
 	}
 	f.advice = "wrap it with gapes." + function
@@ -444,21 +446,13 @@ func (f *fixer) searchWrap(s *site) {
 	if !ok {
 		return
 	}
-	var list []ast.Stmt
-	switch block := f.parent(1).(type) {
-	case *ast.BlockStmt:
-		list = block.List
-	case *ast.CaseClause:
-		list = block.Body
-	case *ast.CommClause:
-		list = block.Body
-	}
+	list := statements(f.parent(1))
 	i := slices.Index(list, ast.Stmt(assign))
 	if i < 0 || i+1 >= len(list) {
 		return
 	}
 	check, ok := list[i+1].(*ast.IfStmt)
-	if !ok || check.Init != nil || check.Else != nil || !isNotNil(check.Cond, err.Name) || !leaves(check.Body) {
+	if !ok || check.Init != nil || check.Else != nil || !isNotNil(check.Cond, err.Name) || !exits(check.Body) {
 		return
 	}
 	n := f.use(gapes, check.End())
@@ -477,8 +471,8 @@ func isNotNil(e ast.Expr, name string) bool {
 	return ok && isName && x.Name == name && y.Name == "nil"
 }
 
-// leaves reports whether the statements after a block do not run.
-func leaves(b *ast.BlockStmt) bool {
+// exits reports whether the statements after a block do not run.
+func exits(b *ast.BlockStmt) bool {
 	if len(b.List) == 0 {
 		return false
 	}
@@ -502,7 +496,7 @@ func leaves(b *ast.BlockStmt) bool {
 }
 
 // grpcOptions puts gaptrace's options first.
-func (f *fixer) grpcOptions(s *site) {
+func (f *fixer) grpcOptions() {
 	call := f.call()
 	function, fixed := "DialOptions", 1
 	switch functionOf(f.unit.info, call.Fun).Name() {
@@ -521,7 +515,7 @@ func (f *fixer) grpcOptions(s *site) {
 		if fixed > 0 {
 			options = ", " + options
 		}
-		f.insert(f.afterArguments(call), options+"...")
+		f.insert(afterArguments(call), options+"...")
 		return
 	}
 	f.insert(call.Args[fixed].Pos(), "append("+options+", ")
@@ -529,22 +523,19 @@ func (f *fixer) grpcOptions(s *site) {
 		f.insert(call.Ellipsis, "...)")
 		return
 	}
-	f.insert(f.lastArgument(call), ")...")
+	f.insert(afterArguments(call), ")...")
 }
 
 // afterArguments returns where an argument can be added to a call.
-func (f *fixer) afterArguments(call *ast.CallExpr) token.Pos {
+func afterArguments(call *ast.CallExpr) token.Pos {
 	if n := len(call.Args); n > 0 {
 		return call.Args[n-1].End()
 	}
 	return call.Lparen + 1
 }
 
-// lastArgument returns the end of the last argument.
-func (f *fixer) lastArgument(call *ast.CallExpr) token.Pos { return call.Args[len(call.Args)-1].End() }
-
 // kratosOptions adds an option, in front of the others.
-func (f *fixer) kratosOptions(s *site) {
+func (f *fixer) kratosOptions() {
 	call := f.call()
 	fn := functionOf(f.unit.info, call.Fun)
 	fixed := 0
@@ -578,20 +569,17 @@ func (f *fixer) kratosOptions(s *site) {
 	case len(call.Args) == 0:
 		f.insert(call.Lparen+1, argument)
 	case len(call.Args) == fixed:
-		f.insert(f.lastArgument(call), ", "+argument)
+		f.insert(afterArguments(call), ", "+argument)
 	default:
 		f.insert(call.Args[fixed].Pos(), argument+", ")
 	}
 }
 
 // handlerArgument wraps the handler that is passed to net/http.
-func (f *fixer) handlerArgument(*site) {
+func (f *fixer) handlerArgument() {
 	call := f.call()
-	i := 1
-	if functionOf(f.unit.info, call.Fun).Name() == "ListenAndServeTLS" {
-		i = 3
-	}
-	if i >= len(call.Args) {
+	i := handlerIndex(f.unit, call)
+	if i < 0 || i >= len(call.Args) {
 		return
 	}
 	n := f.use(nethttp, call.Pos())
@@ -600,26 +588,29 @@ func (f *fixer) handlerArgument(*site) {
 }
 
 // serverHandler wraps the Handler of an http.Server, where it is set.
-func (f *fixer) serverHandler(s *site) {
-	lit, isLiteral := s.expr.(*ast.CompositeLit)
+func (f *fixer) serverHandler() {
+	lit, isLiteral := f.site.expr.(*ast.CompositeLit)
 	if isLiteral && element(lit, "Handler") != nil {
-		f.setElement(lit, "Handler", nethttp, "WrapHandler")
+		f.setElement(lit, "Handler", "WrapHandler")
 		return
 	}
-	reached := f.graph.reach(s.node)
+	reached := f.graph.reach(f.site.node)
 	for _, w := range f.writes {
 		if !reached[w.base] || w.field.Name() != "Handler" || w.from == nil {
 			continue
 		}
 		f.unit, f.file = w.unit, fileOf(w.unit, w.from)
+		f.site.unit, f.site.file, f.site.expr = f.unit, f.file, w.from // where it is reported
+		if ast.IsGenerated(f.file) {
+			return
+		}
 		n := f.use(nethttp, w.from.Pos())
 		f.around(w.from, n+".WrapHandler(", ")")
 		f.what = fmt.Sprintf("wrap the Handler that is assigned to it with %s.WrapHandler", n)
-		s.unit, s.file, s.expr = w.unit, f.file, w.from // where it is reported
 		return
 	}
 	if isLiteral {
-		f.setElement(lit, "Handler", nethttp, "WrapHandler")
+		f.setElement(lit, "Handler", "WrapHandler")
 	}
 }
 
@@ -645,7 +636,7 @@ func element(lit *ast.CompositeLit, field string) ast.Expr {
 }
 
 // ginRun serves the engine with net/http, if its address is given.
-func (f *fixer) ginRun(*site) {
+func (f *fixer) ginRun() {
 	call := f.call()
 	selector, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok || len(call.Args) != 1 || call.Ellipsis.IsValid() {
@@ -664,7 +655,7 @@ func (f *fixer) ginRun(*site) {
 }
 
 // echoUse adds the middleware after echo.New.
-func (f *fixer) echoUse(s *site) {
+func (f *fixer) echoUse() {
 	selector := f.call().Fun.(*ast.SelectorExpr)
 	e, ok := selector.X.(*ast.Ident)
 	if !ok {

@@ -82,36 +82,44 @@ func (g *graph) influence(from, to node) {
 	}
 }
 
-// reachParts returns the nodes of which a value of from may be a part.
-func (g *graph) reachParts(from node) set {
+// set is a set of nodes.
+type set map[node]bool
+
+// meets reports whether a node is in both sets.
+func (s set) meets(other set) bool {
+	for n := range s {
+		if other[n] {
+			return true
+		}
+	}
+	return false
+}
+
+// walk returns the nodes that are reached from one, with it. next appends those that come after a
+// node.
+func walk(from node, next func(left []node, n node) []node) set {
 	seen := set{}
 	for left := []node{from}; len(left) > 0; {
 		n := left[len(left)-1]
 		left = left[:len(left)-1]
 		if n != none && !seen[n] {
 			seen[n] = true
-			left = append(append(left, g.flows[n]...), g.influences[n]...)
+			left = next(left, n)
 		}
 	}
 	return seen
 }
 
-// set is a set of nodes.
-type set map[node]bool
+// reach returns the nodes to which a value of from flows.
+func (g *graph) reach(from node) set {
+	return walk(from, func(left []node, n node) []node { return append(left, g.flows[n]...) })
+}
 
-// reach returns the nodes to which a value of from flows, with from.
-func (g *graph) reach(from ...node) set {
-	seen := set{}
-	for len(from) > 0 {
-		n := from[len(from)-1]
-		from = from[:len(from)-1]
-		if n == none || seen[n] {
-			continue
-		}
-		seen[n] = true
-		from = append(from, g.flows[n]...)
-	}
-	return seen
+// reachParts returns the nodes of which a value of from may be a part.
+func (g *graph) reachParts(from node) set {
+	return walk(from, func(left []node, n node) []node {
+		return append(append(left, g.flows[n]...), g.influences[n]...)
+	})
 }
 
 // reachCalls returns what reach returns, without ways that no call takes: into a function by one
@@ -143,8 +151,8 @@ func (g *graph) reachCalls(from node) set {
 				continue
 			}
 			left = append(left, state{to, true})
-			for _, i := range g.summary(to, p) {
-				left = append(left, state{g.result(p.call, i), s.inside})
+			for _, result := range g.comesOut(to, p) {
+				left = append(left, state{result, s.inside})
 			}
 		}
 	}
@@ -157,35 +165,31 @@ func (g *graph) summary(parameter node, p pass) (results []int) {
 		return known
 	}
 	g.summaries[parameter] = nil // while it is computed, for recursive functions
-	seen := set{}
-	for left := []node{parameter}; len(left) > 0; {
-		n := left[len(left)-1]
-		left = left[:len(left)-1]
-		if seen[n] {
-			continue
-		}
-		seen[n] = true
+	seen := walk(parameter, func(left []node, n node) []node {
 		for _, to := range g.flows[n] {
 			edge := [2]node{n, to}
-			if g.returns[edge] {
-				continue
-			}
-			inner, ok := g.passes[edge]
-			if !ok {
+			if inner, ok := g.passes[edge]; ok {
+				left = append(left, g.comesOut(to, inner)...)
+			} else if !g.returns[edge] {
 				left = append(left, to)
-				continue
-			}
-			for _, i := range g.summary(to, inner) {
-				left = append(left, g.result(inner.call, i))
 			}
 		}
-	}
+		return left
+	})
 	for i := range p.results {
 		if seen[g.result(p.function, i)] {
 			results = append(results, i)
 		}
 	}
 	g.summaries[parameter] = results
+	return results
+}
+
+// comesOut returns the results of a call to which an argument flows.
+func (g *graph) comesOut(parameter node, p pass) (results []node) {
+	for _, i := range g.summary(parameter, p) {
+		results = append(results, g.result(p.call, i))
+	}
 	return results
 }
 

@@ -15,9 +15,10 @@ import (
 
 // program is what is checked together.
 type program struct {
-	units   []*unit
-	checked map[*types.Package]bool
-	bodies  map[*types.Func]bool // functions whose bodies are checked
+	units     []*unit
+	checked   map[*types.Package]bool
+	bodies    map[*types.Func]bool // functions whose bodies are checked
+	functions []*types.Func        // the same, in the order of the files
 
 	graph          *graph
 	writes         []write
@@ -38,9 +39,16 @@ type program struct {
 	traced        map[*unit]bool // opens a tracer
 
 	hasSource   set
-	backgrounds []node // results of context.Background and context.TODO
-	rootless    set    // see reachedByBackground
+	rootless    set // see reachedByBackground
 	isParameter set
+
+	backgrounds     []place  // calls of context.Background and context.TODO
+	newRequests     []place  // calls of http.NewRequest
+	withoutContext  []place  // calls that could get a context
+	endpoints       []place  // calls of Elasticsearch's API
+	recorded        set      // contexts of calls that wrappers record
+	lateContexts    set      // requests that get a context after they were made
+	severalContexts [][]node // contexts of calls that get more than one
 
 	// For a package that is checked alone.
 	facts      func(*types.Func) *flows // what functions of other packages do; nil for a whole program
@@ -95,7 +103,7 @@ func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
 	p := &program{
 		units: units, checked: map[*types.Package]bool{}, bodies: map[*types.Func]bool{}, graph: newGraph(),
 		covered: map[node]kind{}, sources: map[node]kind{}, wrapperValues: map[node]kind{}, traced: map[*unit]bool{},
-		isParameter: set{}, facts: facts, isExported: set{},
+		isParameter: set{}, facts: facts, isExported: set{}, recorded: set{}, lateContexts: set{},
 	}
 	for _, u := range units {
 		p.checked[u.pkg] = true
@@ -104,6 +112,7 @@ func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
 				if d, ok := d.(*ast.FuncDecl); ok && d.Body != nil {
 					if fn, ok := u.info.Defs[d.Name].(*types.Func); ok {
 						p.bodies[fn] = true
+						p.functions = append(p.functions, fn)
 					}
 				}
 			}
@@ -131,7 +140,7 @@ func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
 
 // findExported finds the nodes that other packages can get.
 func (p *program) findExported() {
-	for fn := range p.bodies {
+	for _, fn := range p.functions {
 		if fn.Exported() {
 			for i := range fn.Signature().Results().Len() {
 				p.isExported[p.graph.result(fn, i)] = true
@@ -213,13 +222,17 @@ func (b *builder) collect() {
 
 func (b *builder) site(f *ast.File, e ast.Expr, path []ast.Node, of node, c constructor, name string) *site {
 	s := &site{
-		constructor: c, name: name, unit: b.unit, file: f, expr: e, path: append([]ast.Node(nil), path...), node: of,
+		constructor: c, name: name, unit: b.unit, file: f, expr: e, path: slices.Clone(path), node: of,
 	}
 	b.sites = append(b.sites, s)
 	return s
 }
 
 func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) {
+	if isEndpoint(b.info.TypeOf(call.Fun)) {
+		b.endpoints = append(b.endpoints, place{b.unit, f, call, slices.Clone(path)})
+		return
+	}
 	fn, ok := typeutil.Callee(b.info, call).(*types.Func)
 	if !ok {
 		if !isNew(b.info, call) {
@@ -234,10 +247,10 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 		return
 	}
 	name := fn.Origin().FullName()
-	if name == "context.Background" || name == "context.TODO" {
-		b.backgrounds = append(b.backgrounds, b.graph.result(call, 0))
-	}
 	args := b.arguments(call)
+	if !strings.HasPrefix(b.path, contrib) {
+		b.collectContext(fn, name, args, place{b.unit, f, call, slices.Clone(path)})
+	}
 	if k := wrappers[name]; k != 0 {
 		for i := range fn.Signature().Results().Len() {
 			b.sources[b.graph.result(call, i)] |= k
@@ -526,7 +539,7 @@ func constantString(u *unit, e ast.Expr) string {
 }
 
 func (p *program) kindsOf(n node) kind {
-	if n == none {
+	if n == none || int(n) >= len(p.kinds) { // a node that was made since has no kinds
 		return 0
 	}
 	return p.kinds[n]
@@ -537,7 +550,7 @@ func (p *program) checkSite(s *site) {
 	if _, ok := s.expr.(*ast.Ident); ok && p.hasSource[s.node] {
 		return // it gets its value elsewhere
 	}
-	if strings.HasPrefix(s.unit.path, contrib) || p.isCovered(s) || p.leaves(s) {
+	if strings.HasPrefix(s.unit.path, contrib) || p.isCovered(s) || p.leavesPackage(s) {
 		return
 	}
 	fx := &fixer{program: p, site: s, unit: s.unit, file: s.file}
@@ -561,14 +574,14 @@ func (p *program) checkSite(s *site) {
 		message = s.name + ": the handler is not wrapped"
 	case "GT401":
 		message = fmt.Sprintf("%s: the library has no wrapper", s.name)
-		if l := clients.ByPath(s.library); l != nil && l.Advice != "" {
+		if l := clients.ByPath(s.library); l != nil {
 			message = fmt.Sprintf("%s: %s has no wrapper", s.name, l.Name)
-			fx.advice = strings.ToLower(l.Advice[:1]) + strings.TrimSuffix(l.Advice[1:], ".")
+			fx.advice = l.Advice
 		}
 	}
 	call, isCall := s.expr.(*ast.CallExpr)
-	if s.fix != nil && !isGenerated(s.file) && (!isCall || s.makes == redisClient || !hasSeveral(s.unit, call)) {
-		s.fix(fx, s)
+	if s.fix != nil && !ast.IsGenerated(s.file) && (!isCall || s.makes == redisClient || !hasSeveral(s.unit, call)) {
+		s.fix(fx)
 	}
 	f := finding{rule: s.rule, unit: s.unit, file: s.file, node: s.expr}
 	f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
@@ -583,8 +596,6 @@ func (p *program) checkSite(s *site) {
 	f.message = message
 	p.findings = append(p.findings, f)
 }
-
-func isGenerated(f *ast.File) bool { return ast.IsGenerated(f) }
 
 // defaultIsWrapped reports whether s uses http.DefaultClient or http.DefaultTransport, and the
 // program has replaced it.

@@ -91,9 +91,9 @@ var wrappers = map[string]kind{
 type constructor struct {
 	rule   string
 	makes  kind
-	covers kind                // kinds of its arguments that cover what it makes
-	fix    func(*fixer, *site) // nil if there is none
-	advice string              // of a finding without a fix
+	covers kind         // kinds of its arguments that cover what it makes
+	fix    func(*fixer) // nil if there is none
+	advice string       // of a finding without a fix
 }
 
 // What is made by a literal, by new, or as a variable.

@@ -18,7 +18,7 @@ type Library struct {
 	Wrapper   string // import path of the package that wraps it; "" if none does
 	Via       string // Component of the wrapper that covers it if Advice is followed; "" if none does
 	Rule      string // of gaptrace vet: "GT103"; NoWrapper if it has no wrapper and no other rule finds it
-	Advice    string // what to do if it has no wrapper: one sentence; "" if it has one
+	Advice    string // what to do if it has no wrapper: "start a span around each call"; "" if it has one
 
 	// Incidental is set if to link its module does not mean to use its client: the module also has
 	// servers, or others need it for other reasons.

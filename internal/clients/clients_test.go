@@ -27,8 +27,8 @@ func TestLibraries(t *testing.T) {
 			wrapped != (l.Advice == "") || wrapped && l.Via != "" || !strings.HasPrefix(l.Rule, "GT") {
 			t.Errorf("%s: its fields contradict each other: %+v", l.Path, *l)
 		}
-		if l.Advice != "" && (!strings.HasSuffix(l.Advice, ".") || strings.Contains(l.Advice, ". ")) {
-			t.Errorf("%s: %q is not one sentence", l.Path, l.Advice)
+		if l.Advice != "" && (strings.HasSuffix(l.Advice, ".") || strings.Contains(l.Advice, ". ") || l.Advice[0] < 'a') {
+			t.Errorf("%s: %q cannot follow a colon", l.Path, l.Advice)
 		}
 		if !IsStandard(l.Path) && l.Path != l.module() && !strings.HasPrefix(l.Path, l.module()+"/") {
 			t.Errorf("%s is not in its module %s", l.Path, l.module())

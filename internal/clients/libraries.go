@@ -19,30 +19,30 @@ const (
 	viaGRPC          = "grpc"
 )
 
-const ownSpan = "Start a span of your own around each call."
+const ownSpan = "start a span of your own around each call"
 
 // Libraries are the client libraries that are known, sorted by path.
 var Libraries = []Library{
 	{
 		Path: "cloud.google.com/go/compute/metadata", Name: "Google's metadata client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Use the methods of metadata.NewClient(nethttp.WrapClient(nil)).", Incidental: true,
+		Advice: "use the methods of metadata.NewClient(nethttp.WrapClient(nil))", Incidental: true,
 	},
 	{
 		Path: "cloud.google.com/go/firestore", Name: "Firestore", Via: viaGRPC, Rule: NoWrapper,
-		Advice: "Pass each of gapgrpc.DialOptions() to firestore.NewClient by option.WithGRPCDialOption.",
+		Advice: "pass each of gapgrpc.DialOptions() to firestore.NewClient by option.WithGRPCDialOption",
 	},
 	{
 		Path: "cloud.google.com/go/pubsub", Name: "Google Cloud Pub/Sub", Via: viaGRPC, Rule: NoWrapper,
-		Advice: "Pass each of gapgrpc.DialOptions() to pubsub.NewClient by option.WithGRPCDialOption.",
+		Advice: "pass each of gapgrpc.DialOptions() to pubsub.NewClient by option.WithGRPCDialOption",
 	},
 	{
 		Path: "cloud.google.com/go/pubsub/v2", Name: "Google Cloud Pub/Sub v2", Via: viaGRPC, Rule: NoWrapper,
-		Advice: "Pass each of gapgrpc.DialOptions() to pubsub.NewClient by option.WithGRPCDialOption.",
+		Advice: "pass each of gapgrpc.DialOptions() to pubsub.NewClient by option.WithGRPCDialOption",
 	},
 	{
 		Path: "cloud.google.com/go/storage", Name: "Google Cloud Storage", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Pass option.WithHTTPClient to storage.NewClient, " +
-			"with an authenticated client whose Transport nethttp.Wrap wraps.",
+		Advice: "pass option.WithHTTPClient to storage.NewClient, " +
+			"with an authenticated client whose Transport nethttp.Wrap wraps",
 	},
 	{
 		Path: "database/sql", Name: "database/sql", Component: viaSQL, Wrapper: contribSQL, Rule: "GT102",
@@ -50,12 +50,12 @@ var Libraries = []Library{
 	},
 	{
 		Path: "entgo.io/ent", Name: "ent", Via: viaSQL, Rule: "GT102",
-		Advice: "Open it by entsql.OpenDB, with a *sql.DB of gapsql.Open or gapmysql.Open.",
+		Advice: "open it by entsql.OpenDB, with a *sql.DB of gapsql.Open or gapmysql.Open",
 	},
 	{
 		Path: "firebase.google.com/go/v4", Name: "Firebase", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Pass option.WithHTTPClient to firebase.NewApp, " +
-			"with an authenticated client whose Transport nethttp.Wrap wraps.",
+		Advice: "pass option.WithHTTPClient to firebase.NewApp, " +
+			"with an authenticated client whose Transport nethttp.Wrap wraps",
 	},
 	{
 		Path: "github.com/ClickHouse/clickhouse-go", Name: "clickhouse-go v1", Component: viaSQL, Wrapper: contribSQL,
@@ -63,7 +63,7 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/ClickHouse/clickhouse-go/v2", Name: "clickhouse-go", Via: viaSQL, Rule: NoWrapper,
-		Advice: `Use it through database/sql, by gapsql.Open("clickhouse", dsn), or start a span around each call.`,
+		Advice: `use it through database/sql, by gapsql.Open("clickhouse", dsn), or start a span around each call`,
 	},
 	{Path: "github.com/IBM/sarama", Name: "Sarama", Rule: NoWrapper, Advice: ownSpan},
 	{
@@ -76,15 +76,15 @@ var Libraries = []Library{
 	{Path: "github.com/apache/rocketmq-client-go/v2", Name: "RocketMQ", Rule: NoWrapper, Advice: ownSpan},
 	{
 		Path: "github.com/auth0/go-jwt-middleware/v2", Name: "go-jwt-middleware", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Pass jwks.WithCustomClient(nethttp.WrapClient(nil)) to the provider of its keys.", Incidental: true,
+		Advice: "pass jwks.WithCustomClient(nethttp.WrapClient(nil)) to the provider of its keys", Incidental: true,
 	},
 	{
 		Path: "github.com/aws/aws-sdk-go", Name: "AWS SDK v1", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set HTTPClient of aws.Config to nethttp.WrapClient(nil).",
+		Advice: "set HTTPClient of aws.Config to nethttp.WrapClient(nil)",
 	},
 	{
 		Path: "github.com/aws/aws-sdk-go-v2", Name: "AWS SDK v2", Via: viaHTTP, Rule: NoWrapper,
-		Advice:    "Pass config.WithHTTPClient(nethttp.WrapClient(nil)) to config.LoadDefaultConfig.",
+		Advice:    "pass config.WithHTTPClient(nethttp.WrapClient(nil)) to config.LoadDefaultConfig",
 		Functions: []string{"github.com/aws/aws-sdk-go-v2/", "github.com/aws/smithy-go"},
 	},
 	{
@@ -98,7 +98,7 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/coreos/go-oidc/v3", Name: "go-oidc", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Pass it the context of oidc.ClientContext(ctx, nethttp.WrapClient(nil)).",
+		Advice: "pass it the context of oidc.ClientContext(ctx, nethttp.WrapClient(nil))",
 	},
 	{
 		Path: "github.com/denisenkom/go-mssqldb", Name: "go-mssqldb of denisenkom", Component: viaSQL, Wrapper: contribSQL,
@@ -107,7 +107,7 @@ var Libraries = []Library{
 	{Path: "github.com/eclipse/paho.mqtt.golang", Name: "Paho MQTT", Rule: NoWrapper, Advice: ownSpan},
 	{
 		Path: "github.com/elastic/go-elasticsearch/v7", Name: "go-elasticsearch v7", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set Transport of elasticsearch.Config to nethttp.Wrap(nil).",
+		Advice: "set Transport of elasticsearch.Config to nethttp.Wrap(nil)",
 	},
 	{
 		Path: "github.com/elastic/go-elasticsearch/v8", Name: "go-elasticsearch v8", Component: viaElasticsearch,
@@ -116,36 +116,36 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/elastic/go-elasticsearch/v9", Name: "go-elasticsearch v9", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set Transport of elasticsearch.Config to nethttp.Wrap(nil).",
+		Advice: "set Transport of elasticsearch.Config to nethttp.Wrap(nil)",
 	},
 	{
 		Path: "github.com/go-kratos/kratos/v2/transport/grpc", Module: "github.com/go-kratos/kratos/v2",
 		Name: "Kratos' gRPC client", Via: viaGRPC, Rule: NoWrapper, Incidental: true,
-		Advice:    "Pass grpc.WithOptions(gapgrpc.DialOptions()...) to Kratos' grpc.Dial or grpc.DialInsecure.",
+		Advice:    "pass grpc.WithOptions(gapgrpc.DialOptions()...) to Kratos' grpc.Dial or grpc.DialInsecure",
 		Functions: []string{"github.com/go-kratos/kratos/v2/transport/grpc.Dial"},
 	},
 	{
 		Path: "github.com/go-kratos/kratos/v2/transport/http", Module: "github.com/go-kratos/kratos/v2",
 		Name: "Kratos' HTTP client", Via: viaHTTP, Rule: NoWrapper, Incidental: true,
-		Advice:    "Pass http.WithTransport(nethttp.Wrap(nil)) to Kratos' http.NewClient.",
+		Advice:    "pass http.WithTransport(nethttp.Wrap(nil)) to Kratos' http.NewClient",
 		Functions: []string{"github.com/go-kratos/kratos/v2/transport/http.(*Client)"},
 	},
 	{Path: "github.com/go-ldap/ldap/v3", Name: "go-ldap", Rule: NoWrapper, Advice: ownSpan},
 	{Path: "github.com/go-pg/pg/v10", Name: "go-pg", Rule: NoWrapper, Advice: ownSpan},
 	{
 		Path: "github.com/go-redis/redis", Name: "go-redis v6", Rule: NoWrapper,
-		Advice: "Move to go-redis v8, which gapredis.Wrap covers, or start a span around each call.",
+		Advice: "move to go-redis v8, which gapredis.Wrap covers, or start a span around each call",
 	},
 	{
 		Path: "github.com/go-redis/redis/v7", Name: "go-redis v7", Rule: NoWrapper,
-		Advice: "Move to go-redis v8, which gapredis.Wrap covers, or start a span around each call.",
+		Advice: "move to go-redis v8, which gapredis.Wrap covers, or start a span around each call",
 	},
 	{
 		Path: "github.com/go-redis/redis/v8", Name: "go-redis v8", Component: viaRedis, Wrapper: contribRedis, Rule: "GT103",
 	},
 	{
 		Path: "github.com/go-resty/resty/v2", Name: "Resty", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Create it by resty.NewWithClient(nethttp.WrapClient(nil)).",
+		Advice: "create it by resty.NewWithClient(nethttp.WrapClient(nil))",
 	},
 	{
 		Path: "github.com/go-sql-driver/mysql", Name: "go-sql-driver/mysql", Component: viaSQL, Wrapper: contribMySQL,
@@ -157,31 +157,31 @@ var Libraries = []Library{
 	{Path: "github.com/gomodule/redigo", Name: "Redigo", Rule: NoWrapper, Advice: ownSpan},
 	{
 		Path: "github.com/hashicorp/consul/api", Name: "Consul's client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set HttpClient of api.Config to nethttp.WrapClient(nil).",
+		Advice: "set HttpClient of api.Config to nethttp.WrapClient(nil)",
 	},
 	{
 		Path: "github.com/hashicorp/go-retryablehttp", Name: "go-retryablehttp", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set its HTTPClient to nethttp.WrapClient of what it is.",
+		Advice: "set its HTTPClient to nethttp.WrapClient of what it is",
 	},
 	{
 		Path: "github.com/hashicorp/vault/api", Name: "Vault's client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set HttpClient of api.Config to nethttp.WrapClient of what it is, after TLS is configured.",
+		Advice: "set HttpClient of api.Config to nethttp.WrapClient of what it is, after TLS is configured",
 	},
 	{
 		Path: "github.com/hibiken/asynq", Name: "Asynq", Rule: NoWrapper, Incidental: true,
-		Advice: "Start a span of your own around each Enqueue.",
+		Advice: "start a span of your own around each Enqueue",
 	},
 	{
 		Path: "github.com/influxdata/influxdb-client-go/v2", Name: "InfluxDB's client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Pass SetHTTPClient of its options nethttp.WrapClient(nil).",
+		Advice: "pass SetHTTPClient of its options nethttp.WrapClient(nil)",
 	},
 	{
 		Path: "github.com/jackc/pgx", Name: "pgx v3", Via: viaSQL, Rule: NoWrapper,
-		Advice: `Use it through database/sql, by gapsql.Open("pgx", dsn), or start a span around each call.`,
+		Advice: `use it through database/sql, by gapsql.Open("pgx", dsn), or start a span around each call`,
 	},
 	{
 		Path: "github.com/jackc/pgx/v4", Name: "pgx v4", Via: viaSQL, Rule: NoWrapper,
-		Advice: `Use it through database/sql, by gapsql.Open("pgx", dsn), or start a span around each call.`,
+		Advice: `use it through database/sql, by gapsql.Open("pgx", dsn), or start a span around each call`,
 	},
 	{
 		Path: "github.com/jackc/pgx/v4/stdlib", Module: "github.com/jackc/pgx/v4", Name: "pgx v4 for database/sql",
@@ -189,7 +189,7 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/jackc/pgx/v5", Name: "pgx", Via: viaSQL, Rule: NoWrapper,
-		Advice: `Use it through database/sql, by gapsql.Open("pgx", dsn), or start a span around each call.`,
+		Advice: `use it through database/sql, by gapsql.Open("pgx", dsn), or start a span around each call`,
 	},
 	{
 		Path: "github.com/jackc/pgx/v5/stdlib", Module: "github.com/jackc/pgx/v5", Name: "pgx for database/sql",
@@ -197,11 +197,11 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/jinzhu/gorm", Name: "GORM v1", Via: viaSQL, Rule: "GT102",
-		Advice: "Pass gorm.Open a *sql.DB of gapsql.Open or gapmysql.Open instead of a data source name.",
+		Advice: "pass gorm.Open a *sql.DB of gapsql.Open or gapmysql.Open instead of a data source name",
 	},
 	{
 		Path: "github.com/jmoiron/sqlx", Name: "sqlx", Via: viaSQL, Rule: "GT102",
-		Advice: "Pass sqlx.Connect and sqlx.BindDriver the name that gapsql.Register returns for the driver.",
+		Advice: "pass sqlx.Connect and sqlx.BindDriver the name that gapsql.Register returns for the driver",
 	},
 	{Path: "github.com/lib/pq", Name: "lib/pq", Component: viaSQL, Wrapper: contribSQL, Rule: "GT102"},
 	{
@@ -209,30 +209,30 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/minio/minio-go/v7", Name: "MinIO's client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set Transport of minio.Options to nethttp.Wrap of minio.DefaultTransport's result.",
+		Advice: "set Transport of minio.Options to nethttp.Wrap of minio.DefaultTransport's result",
 	},
 	{Path: "github.com/nats-io/nats.go", Name: "NATS", Rule: NoWrapper, Advice: ownSpan},
 	{Path: "github.com/neo4j/neo4j-go-driver/v5", Name: "Neo4j's driver", Rule: NoWrapper, Advice: ownSpan},
 	{Path: "github.com/nsqio/go-nsq", Name: "go-nsq", Rule: NoWrapper, Advice: ownSpan},
 	{
 		Path: "github.com/olivere/elastic", Name: "olivere/elastic v6", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Pass elastic.SetHttpClient(nethttp.WrapClient(nil)) to elastic.NewClient.",
+		Advice: "pass elastic.SetHttpClient(nethttp.WrapClient(nil)) to elastic.NewClient",
 	},
 	{
 		Path: "github.com/olivere/elastic/v7", Name: "olivere/elastic", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Pass elastic.SetHttpClient(nethttp.WrapClient(nil)) to elastic.NewClient.",
+		Advice: "pass elastic.SetHttpClient(nethttp.WrapClient(nil)) to elastic.NewClient",
 	},
 	{
 		Path: "github.com/opensearch-project/opensearch-go/v2", Name: "opensearch-go v2", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set Transport of opensearch.Config to nethttp.Wrap(nil).",
+		Advice: "set Transport of opensearch.Config to nethttp.Wrap(nil)",
 	},
 	{
 		Path: "github.com/opensearch-project/opensearch-go/v3", Name: "opensearch-go v3", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set Transport of opensearch.Config to nethttp.Wrap(nil).",
+		Advice: "set Transport of opensearch.Config to nethttp.Wrap(nil)",
 	},
 	{
 		Path: "github.com/opensearch-project/opensearch-go/v4", Name: "opensearch-go", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set Transport of opensearch.Config to nethttp.Wrap(nil).",
+		Advice: "set Transport of opensearch.Config to nethttp.Wrap(nil)",
 	},
 	{Path: "github.com/rabbitmq/amqp091-go", Name: "amqp091", Rule: NoWrapper, Advice: ownSpan},
 	{Path: "github.com/redis/go-redis/v9", Name: "go-redis v9", Rule: NoWrapper, Advice: ownSpan},
@@ -246,12 +246,12 @@ var Libraries = []Library{
 	{Path: "github.com/streadway/amqp", Name: "streadway/amqp", Rule: NoWrapper, Advice: ownSpan},
 	{
 		Path: "github.com/twilio/twilio-go", Name: "Twilio's client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Set HTTPClient of its client.Client to nethttp.WrapClient(nil).",
+		Advice: "set HTTPClient of its client.Client to nethttp.WrapClient(nil)",
 	},
 	{Path: "github.com/twmb/franz-go", Name: "franz-go", Rule: NoWrapper, Advice: ownSpan},
 	{
 		Path: "github.com/valyala/fasthttp", Name: "fasthttp", Rule: NoWrapper, Incidental: true,
-		Advice: "Use net/http with nethttp.WrapClient, or start a span around each call.",
+		Advice: "use net/http with nethttp.WrapClient, or start a span around each call",
 		Functions: []string{
 			"github.com/valyala/fasthttp.(*Client)", "github.com/valyala/fasthttp.(*HostClient)",
 			"github.com/valyala/fasthttp.(*LBClient)", "github.com/valyala/fasthttp.(*PipelineClient)",
@@ -260,17 +260,17 @@ var Libraries = []Library{
 	},
 	{
 		Path: "go.etcd.io/etcd/client/v3", Name: "etcd's client", Via: viaGRPC, Rule: NoWrapper,
-		Advice: "Append gapgrpc.DialOptions() to DialOptions of clientv3.Config.",
+		Advice: "append gapgrpc.DialOptions() to DialOptions of clientv3.Config",
 	},
 	{
 		Path: "go.etcd.io/etcd/clientv3", Module: "go.etcd.io/etcd", Name: "etcd's client of v3.4", Via: viaGRPC,
-		Rule: NoWrapper, Advice: "Append gapgrpc.DialOptions() to DialOptions of clientv3.Config.", Incidental: true,
+		Rule: NoWrapper, Advice: "append gapgrpc.DialOptions() to DialOptions of clientv3.Config", Incidental: true,
 	},
 	{Path: "go.mongodb.org/mongo-driver", Name: "MongoDB's driver v1", Rule: NoWrapper, Advice: ownSpan},
 	{Path: "go.mongodb.org/mongo-driver/v2", Name: "MongoDB's driver", Rule: NoWrapper, Advice: ownSpan},
 	{
 		Path: "go.temporal.io/sdk", Name: "Temporal's client", Via: viaGRPC, Rule: NoWrapper,
-		Advice: "Append gapgrpc.DialOptions() to DialOptions of client.ConnectionOptions.",
+		Advice: "append gapgrpc.DialOptions() to DialOptions of client.ConnectionOptions",
 	},
 	{
 		Path: "golang.org/x/net/http2", Module: "golang.org/x/net", Name: "golang.org/x/net/http2", Component: viaHTTP,
@@ -278,22 +278,22 @@ var Libraries = []Library{
 	},
 	{
 		Path: "golang.org/x/oauth2", Name: "oauth2", Via: viaHTTP, Rule: NoWrapper, Incidental: true,
-		Advice: "Pass it a context with nethttp.WrapClient(nil) as the value of oauth2.HTTPClient.",
+		Advice: "pass it a context with nethttp.WrapClient(nil) as the value of oauth2.HTTPClient",
 	},
 	{
 		Path: "google.golang.org/api", Name: "Google's API client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Pass option.WithHTTPClient an authenticated client whose Transport nethttp.Wrap wraps.",
+		Advice: "pass option.WithHTTPClient an authenticated client whose Transport nethttp.Wrap wraps",
 	},
 	{
 		Path: "google.golang.org/grpc", Name: "gRPC", Component: viaGRPC, Wrapper: contribGRPC, Rule: "GT105",
 	},
 	{
 		Path: "gopkg.in/olivere/elastic.v5", Name: "olivere/elastic v5", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Pass elastic.SetHttpClient(nethttp.WrapClient(nil)) to elastic.NewClient.",
+		Advice: "pass elastic.SetHttpClient(nethttp.WrapClient(nil)) to elastic.NewClient",
 	},
 	{
 		Path: "gorm.io/gorm", Name: "GORM", Via: viaSQL, Rule: "GT102",
-		Advice:    "Set Conn of its driver's Config to a *sql.DB of gapsql.Open or gapmysql.Open.",
+		Advice:    "set Conn of its driver's Config to a *sql.DB of gapsql.Open or gapmysql.Open",
 		Functions: []string{"gorm.io/gorm.", "gorm.io/gorm/", "gorm.io/driver/"},
 	},
 	{
@@ -308,10 +308,10 @@ var Libraries = []Library{
 	},
 	{
 		Path: "resty.dev/v3", Name: "Resty v3", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "Create it by resty.NewWithClient(nethttp.WrapClient(nil)).",
+		Advice: "create it by resty.NewWithClient(nethttp.WrapClient(nil))",
 	},
 	{
 		Path: "xorm.io/xorm", Name: "xorm", Via: viaSQL, Rule: "GT102",
-		Advice: "Create it by xorm.NewEngineWithDB, with a database whose *sql.DB is of gapsql.Open.",
+		Advice: "create it by xorm.NewEngineWithDB, with a database whose *sql.DB is of gapsql.Open",
 	},
 }

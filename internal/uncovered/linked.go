@@ -3,7 +3,6 @@ package uncovered
 import (
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/gaptrace/gaptrace/internal/clients"
@@ -62,6 +61,5 @@ func (l Linked) Advice() string {
 	if l.Wrapper != "" {
 		return "wrap its clients with " + l.Wrapper
 	}
-	advice := strings.TrimSuffix(l.Library.Advice, ".")
-	return strings.ToLower(advice[:1]) + advice[1:]
+	return l.Library.Advice
 }
