@@ -3,10 +3,7 @@ package vet
 import (
 	"fmt"
 	"go/ast"
-	"go/token"
 	"go/types"
-	"go/version"
-	"maps"
 	"slices"
 	"strings"
 
@@ -150,47 +147,6 @@ func (b *builder) contexts(call *ast.CallExpr) (nodes []node) {
 	return nodes
 }
 
-// isFallback reports whether a context is made because there is none.
-func isFallback(u *unit, path []ast.Node) bool {
-	for _, n := range path {
-		if n, ok := n.(*ast.IfStmt); ok {
-			if c, ok := n.Cond.(*ast.BinaryExpr); ok && c.Op == token.EQL && isContext(u.info.TypeOf(c.X)) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// detached returns an expression for the context of the request around a go statement, without its
-// end: what runs there may outlive the request.
-func (f *fixer) detached(path []ast.Node, call *ast.CallExpr) string {
-	i := slices.IndexFunc(path, func(n ast.Node) bool { _, ok := n.(*ast.GoStmt); return ok })
-	if i < 0 || slices.ContainsFunc(path[i+1:], func(n ast.Node) bool {
-		switch n.(type) {
-		case *ast.GoStmt, *ast.DeferStmt:
-			return true
-		}
-		return false
-	}) {
-		return ""
-	}
-	q, ok := f.qualifier(call.Fun)
-	ctx := f.contextAt(path[:i], path[i].Pos())
-	if ctx == "" || !ok || version.Compare(f.unit.pkg.GoVersion(), "go1.21") < 0 {
-		return ""
-	}
-	// The names mean the same inside the function literal.
-	name, _, _ := strings.Cut(ctx, ".")
-	scope := f.unit.pkg.Scope().Innermost(call.Pos())
-	_, inside := scope.LookupParent(name, call.Pos())
-	_, outside := f.unit.pkg.Scope().Innermost(path[i].Pos()).LookupParent(name, path[i].Pos())
-	if inside != outside {
-		return ""
-	}
-	return fmt.Sprintf("%s.WithoutCancel(%s)", q, ctx)
-}
-
 func (p *program) report(fx *fixer, rule string, n ast.Node, message string) {
 	f := finding{rule: rule, message: message, unit: fx.unit, file: fx.file, node: n}
 	if !ast.IsGenerated(fx.file) {
@@ -227,8 +183,6 @@ func recordedContext(fn *types.Func) int {
 	}
 	return -1
 }
-
-func isContext(t types.Type) bool { return t != nil && isNamed(t, "context", "Context") }
 
 // clientMethod returns the function of nethttp for a method of http.Client without a context, or
 // "".
@@ -283,15 +237,6 @@ func clientOf(u *unit, selector *ast.SelectorExpr) (client string, ok bool) {
 	return client, true
 }
 
-// hasSeveral reports whether a call gets the results of another call as its arguments.
-func hasSeveral(u *unit, call *ast.CallExpr) bool {
-	if len(call.Args) != 1 {
-		return false
-	}
-	_, ok := u.info.TypeOf(call.Args[0]).(*types.Tuple)
-	return ok
-}
-
 // checkMethod reports a method of database/sql or sqlx that takes no context.
 func (p *program) checkMethod(at place, method string) {
 	fx, ctx := p.fixer("GT301", at)
@@ -334,17 +279,6 @@ func isEndpoint(t types.Type) bool {
 	return ok
 }
 
-// isPath reports whether e is made of names and dots, so that it can be written twice.
-func isPath(e ast.Expr) bool {
-	switch e := e.(type) {
-	case *ast.Ident:
-		return true
-	case *ast.SelectorExpr:
-		return isPath(e.X)
-	}
-	return false
-}
-
 // required returns how many arguments a variadic function needs.
 func required(t types.Type) int { return under(t).(*types.Signature).Params().Len() - 1 }
 
@@ -380,139 +314,4 @@ func (p *program) checkEndpoint(at place) {
 		fx.what = "add " + fun + ".WithContext"
 	}
 	p.report(fx, "GT304", call, fun+": the call has no context")
-}
-
-// contextAt returns an expression for the context of the request at a position, or "". It does not
-// look past a go or defer statement: what runs there may outlive the request.
-func (f *fixer) contextAt(path []ast.Node, at token.Pos) string {
-	scope := f.unit.pkg.Scope().Innermost(at)
-	for i := len(path) - 1; i >= 0; i-- {
-		switch n := path[i].(type) {
-		case *ast.GoStmt, *ast.DeferStmt:
-			return ""
-		case *ast.FuncLit:
-			if ctx := f.contextOf(n.Type, scope, at); ctx != "" {
-				return ctx
-			}
-		case *ast.FuncDecl:
-			if n.Recv != nil {
-				if ctx := f.parameters(n.Recv, scope, at); ctx != "" {
-					return ctx
-				}
-			}
-			return f.contextOf(n.Type, scope, at)
-		}
-	}
-	return ""
-}
-
-// contextOf looks for the innermost variable of a function that is a context, and then for a
-// parameter that has one.
-func (f *fixer) contextOf(t *ast.FuncType, scope *types.Scope, at token.Pos) string {
-	if name := f.local(t, scope, at); name != "" {
-		return name
-	}
-	if t.Params == nil {
-		return ""
-	}
-	return f.parameters(t.Params, scope, at)
-}
-
-// local returns the innermost variable of a function that is a context, and comes from one.
-func (f *fixer) local(t *ast.FuncType, scope *types.Scope, at token.Pos) string {
-	for s := scope; s != nil && s.Pos() >= t.Pos(); s = s.Parent() { // a function's scope begins with its type
-		var found *types.Var
-		for _, name := range s.Names() {
-			v, ok := s.Lookup(name).(*types.Var)
-			if !ok || v.Pos() >= at || !isContext(v.Type()) || !f.isDerived(v) {
-				continue
-			}
-			if _, o := scope.LookupParent(name, at); o == types.Object(v) && (found == nil || v.Pos() > found.Pos()) {
-				found = v
-			}
-		}
-		if found != nil {
-			return found.Name()
-		}
-	}
-	return ""
-}
-
-// isDerived reports whether v has a value, to which no context without a parent flows.
-func (f *fixer) isDerived(v *types.Var) bool {
-	n := f.graph.variable(v)
-	return (f.isParameter[n] || f.hasSource[n]) && !f.reachedByBackground()[n]
-}
-
-// parameters returns the context of the first parameter that has one.
-func (f *fixer) parameters(list *ast.FieldList, scope *types.Scope, at token.Pos) string {
-	for _, field := range list.List {
-		for _, name := range field.Names {
-			v, ok := f.unit.info.Defs[name].(*types.Var)
-			if !ok || name.Name == "_" {
-				continue
-			}
-			if _, o := scope.LookupParent(name.Name, at); o != types.Object(v) {
-				continue
-			}
-			switch t := v.Type(); {
-			case isContext(t):
-				return name.Name
-			case isPointerTo(t, "net/http", "Request"):
-				return name.Name + ".Context()"
-			case isPointerTo(t, gin, "Context"):
-				return name.Name + ".Request.Context()"
-			case isNamed(t, echo, "Context"):
-				return name.Name + ".Request().Context()"
-			case isStream(t):
-				return name.Name + ".Context()"
-			}
-		}
-	}
-	return ""
-}
-
-func isPointerTo(t types.Type, path, name string) bool {
-	p, ok := types.Unalias(t).(*types.Pointer)
-	return ok && isNamed(p.Elem(), path, name)
-}
-
-// isStream reports whether t is the server's side of a gRPC stream.
-func isStream(t types.Type) bool {
-	if !types.IsInterface(t) {
-		return false
-	}
-	has := func(name string) bool {
-		o, _, _ := types.LookupFieldOrMethod(t, false, nil, name)
-		return o != nil
-	}
-	return has("Context") && has("SendMsg") && has("SetTrailer")
-}
-
-// reachedByBackground returns the variables of functions that hold a context without a parent. It
-// does not follow contexts into other functions: for those, a parameter is a context of its own.
-func (p *program) reachedByBackground() set {
-	if p.rootless != nil {
-		return p.rootless
-	}
-	p.rootless = set{}
-	for _, b := range p.backgrounds {
-		maps.Copy(p.rootless, p.inFunction(p.graph.result(b.call, 0)))
-	}
-	return p.rootless
-}
-
-// inFunction returns what reach returns, up to the parameters of other functions.
-func (p *program) inFunction(from node) set {
-	return walk(from, func(left []node, n node) []node {
-		for _, to := range p.graph.flows[n] {
-			if pass, ok := p.graph.passes[[2]node{n, to}]; ok { // what comes out of the call is of this function again
-				left = append(left, p.graph.comesOut(to, pass)...)
-			}
-			if !p.isParameter[to] {
-				left = append(left, to)
-			}
-		}
-		return left
-	})
 }

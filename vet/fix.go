@@ -5,9 +5,7 @@ import (
 	"go/ast"
 	"go/token"
 	"go/types"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/tools/go/analysis"
@@ -38,134 +36,6 @@ func (f *fixer) replace(n ast.Node, text string) {
 func (f *fixer) around(e ast.Expr, before, after string) {
 	f.insert(e.Pos(), before)
 	f.insert(e.End(), after)
-}
-
-// use returns the name of a package of wrappers at a position, and imports it if needed.
-func (f *fixer) use(w wrapperPackage, at token.Pos) string {
-	f.requires = append(f.requires, w.path)
-	return f.imported(w.path, w.name, at)
-}
-
-// imported returns the name by which a package is known at a position. It imports the package if
-// the file does not, or if its name is shadowed there.
-func (f *fixer) imported(importPath, name string, at token.Pos) string {
-	scope := f.unit.pkg.Scope().Innermost(at)
-	for _, spec := range f.file.Imports {
-		if p, err := strconv.Unquote(spec.Path.Value); err != nil || p != importPath {
-			continue
-		}
-		known := f.unit.info.PkgNameOf(spec)
-		if known == nil || known.Name() == "_" || known.Name() == "." {
-			continue
-		}
-		if scope == nil {
-			return known.Name()
-		}
-		if _, o := scope.LookupParent(known.Name(), at); o == types.Object(known) {
-			return known.Name()
-		}
-	}
-	if name, ok := f.names[importPath]; ok {
-		return name
-	}
-	chosen := name
-	for i := 2; f.isTaken(chosen, scope, at); i++ {
-		chosen = name + strconv.Itoa(i)
-	}
-	text := strconv.Quote(importPath)
-	if chosen != path.Base(importPath) {
-		text = chosen + " " + text
-	}
-	pos, text := importAt(f.file, importPath, text)
-	f.insert(pos, text)
-	if f.names == nil {
-		f.names = map[string]string{}
-	}
-	f.names[importPath] = chosen
-	return chosen
-}
-
-// isTaken reports whether a name means something in the file, or would be shadowed at a position.
-func (f *fixer) isTaken(name string, scope *types.Scope, at token.Pos) bool {
-	if f.unit.pkg.Scope().Lookup(name) != nil || types.Universe.Lookup(name) != nil {
-		return true
-	}
-	if s := f.unit.info.Scopes[f.file]; s != nil && s.Lookup(name) != nil {
-		return true
-	}
-	if scope == nil {
-		return false
-	}
-	_, o := scope.LookupParent(name, at)
-	return o != nil
-}
-
-// importAt returns where a file imports a package, and the text to insert there.
-func importAt(f *ast.File, importPath, spec string) (token.Pos, string) {
-	var last *ast.GenDecl
-	for _, d := range f.Decls {
-		if d, ok := d.(*ast.GenDecl); ok && d.Tok == token.IMPORT && !isCgo(d) {
-			last = d
-		}
-	}
-	switch {
-	case last == nil:
-		after := f.Name.End()
-		for _, d := range f.Decls {
-			if d, ok := d.(*ast.GenDecl); ok && d.Tok == token.IMPORT {
-				after = d.End()
-			}
-		}
-		return after, "\n\nimport " + spec
-	case !last.Lparen.IsValid():
-		return last.End(), "\nimport " + spec
-	case len(last.Specs) == 0:
-		return last.Lparen + 1, "\n\t" + spec + "\n"
-	}
-	// Sorted among the packages of the standard library, or among the others.
-	var before, after *ast.ImportSpec
-	for _, s := range last.Specs {
-		s := s.(*ast.ImportSpec)
-		switch p, _ := strconv.Unquote(s.Path.Value); {
-		case isStandard(p) != isStandard(importPath):
-		case p < importPath:
-			before = s
-		case after == nil:
-			after = s
-		}
-	}
-	switch {
-	case before != nil:
-		return endOfImport(before), "\n\t" + spec
-	case after != nil:
-		return startOfImport(after), spec + "\n\t"
-	case isStandard(importPath):
-		return startOfImport(last.Specs[0].(*ast.ImportSpec)), spec + "\n\n\t"
-	}
-	return endOfImport(last.Specs[len(last.Specs)-1].(*ast.ImportSpec)), "\n\n\t" + spec
-}
-
-func isStandard(importPath string) bool {
-	first, _, _ := strings.Cut(importPath, "/")
-	return !strings.Contains(first, ".")
-}
-
-func isCgo(d *ast.GenDecl) bool {
-	return len(d.Specs) == 1 && d.Specs[0].(*ast.ImportSpec).Path.Value == `"C"`
-}
-
-func startOfImport(s *ast.ImportSpec) token.Pos {
-	if s.Doc != nil {
-		return s.Doc.Pos()
-	}
-	return s.Pos()
-}
-
-func endOfImport(s *ast.ImportSpec) token.Pos {
-	if s.Comment != nil {
-		return s.Comment.End()
-	}
-	return s.End()
 }
 
 func (f *fixer) parent(i int) ast.Node {
@@ -495,123 +365,12 @@ func exits(b *ast.BlockStmt) bool {
 	return false
 }
 
-// grpcOptions puts gaptrace's options first.
-func (f *fixer) grpcOptions() {
-	call := f.call()
-	function, fixed := "DialOptions", 1
-	switch functionOf(f.unit.info, call.Fun).Name() {
-	case "NewServer":
-		function, fixed = "ServerOptions", 0
-	case "DialContext":
-		fixed = 2
-	}
-	if len(call.Args) < fixed {
-		return
-	}
-	n := f.use(gapgrpc, call.Pos())
-	f.what = "give it " + n + "." + function
-	options := n + "." + function + "()"
-	if len(call.Args) == fixed {
-		if fixed > 0 {
-			options = ", " + options
-		}
-		f.insert(afterArguments(call), options+"...")
-		return
-	}
-	f.insert(call.Args[fixed].Pos(), "append("+options+", ")
-	if call.Ellipsis.IsValid() {
-		f.insert(call.Ellipsis, "...)")
-		return
-	}
-	f.insert(afterArguments(call), ")...")
-}
-
 // afterArguments returns where an argument can be added to a call.
 func afterArguments(call *ast.CallExpr) token.Pos {
 	if n := len(call.Args); n > 0 {
 		return call.Args[n-1].End()
 	}
 	return call.Lparen + 1
-}
-
-// kratosOptions adds an option, in front of the others.
-func (f *fixer) kratosOptions() {
-	call := f.call()
-	fn := functionOf(f.unit.info, call.Fun)
-	fixed := 0
-	var option, argument string
-	var w wrapperPackage
-	switch {
-	case strings.HasSuffix(fn.Pkg().Path(), "/http"):
-		option, w = "Filter", nethttp
-	case fn.Name() == "NewServer":
-		option, w, argument = "Options", gapgrpc, "ServerOptions()..."
-	default:
-		option, w, argument, fixed = "WithOptions", gapgrpc, "DialOptions()...", 1
-	}
-	q, ok := f.qualifier(call.Fun)
-	if !ok || fn.Pkg().Scope().Lookup(option) == nil || len(call.Args) < fixed {
-		f.advice = "this version of kratos has no option for it"
-		return
-	}
-	n := f.use(w, call.Pos())
-	if w == nethttp {
-		http := f.imported("net/http", "http", call.Pos())
-		argument = fmt.Sprintf("func(h %s.Handler) %s.Handler { return %s.WrapHandler(h) }", http, http, n)
-	} else {
-		argument = n + "." + argument
-	}
-	argument = fmt.Sprintf("%s.%s(%s)", q, option, argument)
-	f.what = fmt.Sprintf("add %s.%s", q, option)
-	switch {
-	case call.Ellipsis.IsValid():
-		f.around(call.Args[len(call.Args)-1], "append(", ", "+argument+")")
-	case len(call.Args) == 0:
-		f.insert(call.Lparen+1, argument)
-	case len(call.Args) == fixed:
-		f.insert(afterArguments(call), ", "+argument)
-	default:
-		f.insert(call.Args[fixed].Pos(), argument+", ")
-	}
-}
-
-// handlerArgument wraps the handler that is passed to net/http.
-func (f *fixer) handlerArgument() {
-	call := f.call()
-	i := handlerIndex(f.unit, call)
-	if i < 0 || i >= len(call.Args) {
-		return
-	}
-	n := f.use(nethttp, call.Pos())
-	f.around(call.Args[i], n+".WrapHandler(", ")")
-	f.what = "wrap it with " + n + ".WrapHandler"
-}
-
-// serverHandler wraps the Handler of an http.Server, where it is set.
-func (f *fixer) serverHandler() {
-	lit, isLiteral := f.site.expr.(*ast.CompositeLit)
-	if isLiteral && element(lit, "Handler") != nil {
-		f.setElement(lit, "Handler", "WrapHandler")
-		return
-	}
-	reached := f.graph.reach(f.site.node)
-	for _, w := range f.writes {
-		if !reached[w.base] || w.field.Name() != "Handler" || w.from == nil {
-			continue
-		}
-		f.unit, f.file = w.unit, fileOf(w.unit, w.from)
-		f.site.unit, f.site.file, f.site.expr = f.unit, f.file, w.from // where it is reported
-		if ast.IsGenerated(f.file) {
-			return
-		}
-		n := f.use(nethttp, w.from.Pos())
-		f.around(w.from, n+".WrapHandler(", ")")
-		f.what = fmt.Sprintf("wrap the Handler that is assigned to it with %s.WrapHandler", n)
-		return
-	}
-	if isLiteral {
-		f.setElement(lit, "Handler", "WrapHandler")
-	}
 }
 
 func fileOf(u *unit, n ast.Node) *ast.File {
@@ -633,59 +392,4 @@ func element(lit *ast.CompositeLit, field string) ast.Expr {
 		}
 	}
 	return nil
-}
-
-// ginRun serves the engine with net/http, if its address is given.
-func (f *fixer) ginRun() {
-	call := f.call()
-	selector, ok := call.Fun.(*ast.SelectorExpr)
-	if !ok || len(call.Args) != 1 || call.Ellipsis.IsValid() {
-		return
-	}
-	n := f.use(nethttp, call.Pos())
-	http := f.imported("net/http", "http", call.Pos())
-	f.edits = append(f.edits,
-		analysis.TextEdit{Pos: call.Pos(), End: call.Args[0].Pos(), NewText: []byte(http + ".ListenAndServe(")})
-	engine := types.ExprString(selector.X)
-	if o, _, _ := types.LookupFieldOrMethod(f.unit.info.TypeOf(selector.X), true, nil, "Handler"); o != nil {
-		engine += ".Handler()" // with HTTP/2 if the engine is set so, as Run does
-	}
-	f.insert(call.Args[0].End(), fmt.Sprintf(", %s.WrapHandler(%s)", n, engine))
-	f.what = fmt.Sprintf("serve it with %s.WrapHandler", n)
-}
-
-// echoUse adds the middleware after echo.New.
-func (f *fixer) echoUse() {
-	selector := f.call().Fun.(*ast.SelectorExpr)
-	e, ok := selector.X.(*ast.Ident)
-	if !ok {
-		return
-	}
-	v, _ := f.unit.info.ObjectOf(e).(*types.Var)
-	var made *ast.AssignStmt
-	ast.Inspect(f.file, func(n ast.Node) bool {
-		assign, ok := n.(*ast.AssignStmt)
-		if !ok || len(assign.Lhs) != 1 || len(assign.Rhs) != 1 || variableOf(f.unit.info, assign.Lhs[0]) != v {
-			return true
-		}
-		if call, ok := assign.Rhs[0].(*ast.CallExpr); ok {
-			if fn := functionOf(f.unit.info, call.Fun); fn != nil && fn.FullName() == echo+".New" {
-				made = assign
-			}
-		}
-		return true
-	})
-	if v == nil || made == nil || !f.isStatement(made) {
-		return
-	}
-	call := made.Rhs[0].(*ast.CallExpr)
-	q, ok := f.qualifier(call.Fun)
-	if !ok {
-		return
-	}
-	n := f.use(nethttp, made.End())
-	http := f.imported("net/http", "http", made.End())
-	f.insert(made.End(), fmt.Sprintf("\n%s.Use(%s.WrapMiddleware(func(h %s.Handler) %s.Handler { return %s.WrapHandler(h) }))",
-		e.Name, q, http, http, n))
-	f.what = fmt.Sprintf("use %s.WrapMiddleware with %s.WrapHandler", q, n)
 }

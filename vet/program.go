@@ -3,14 +3,11 @@ package vet
 import (
 	"fmt"
 	"go/ast"
-	"go/constant"
 	"go/token"
 	"go/types"
-	"slices"
 	"strings"
 
 	"github.com/gaptrace/gaptrace/internal/clients"
-	"golang.org/x/tools/go/types/typeutil"
 )
 
 // program is what is checked together.
@@ -65,38 +62,6 @@ type skipped struct {
 	rule string
 	unit *unit
 	pos  token.Pos
-}
-
-// site is an expression that makes a client or begins to serve.
-type site struct {
-	constructor
-	name string // as in the source
-	unit *unit
-	file *ast.File
-	expr ast.Expr
-	path []ast.Node // the nodes around expr, the file first
-	node node       // its value
-	args []node
-
-	library string // for GT401: an import path
-}
-
-// global is an assignment to a variable of net/http.
-type global struct {
-	name  string
-	value node
-}
-
-// registered is a driver that is registered with database/sql.
-type registered struct {
-	name   string
-	driver node
-}
-
-// methodCall is a call of a method of another module, which may give its receiver a wrapper.
-type methodCall struct {
-	receiver node
-	args     []node
 }
 
 func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
@@ -154,37 +119,6 @@ func (p *program) findExported() {
 	}
 }
 
-// callWrappers applies wrappers that are called as function values.
-func (p *program) callWrappers() {
-	kinds := map[node]kind{}
-	for f, k := range p.wrapperValues {
-		for n := range p.graph.reach(f) {
-			kinds[n] |= k
-		}
-	}
-	for _, c := range p.indirectCalls {
-		k := kinds[c.function]
-		if k == 0 {
-			continue
-		}
-		b := &builder{program: p, unit: c.unit}
-		for _, a := range b.arguments(c.call) {
-			if a != none {
-				p.covered[a] |= k
-			}
-		}
-		signature, ok := under(c.unit.info.TypeOf(c.call.Fun)).(*types.Signature)
-		if !ok {
-			continue
-		}
-		for i := range signature.Results().Len() {
-			if isCarrier(signature.Results().At(i).Type()) {
-				p.sources[p.graph.result(c.call, i)] |= k
-			}
-		}
-	}
-}
-
 // check finds everything.
 func (p *program) check() {
 	for _, s := range p.sites {
@@ -193,277 +127,6 @@ func (p *program) check() {
 	p.checkContexts()
 	p.checkTracers()
 	p.applyIgnores()
-}
-
-// collect finds the sites of a package, and the uses of wrappers.
-func (b *builder) collect() {
-	for _, f := range b.files {
-		ast.PreorderStack(f, nil, func(n ast.Node, path []ast.Node) bool {
-			switch n := n.(type) {
-			case *ast.CallExpr:
-				b.collectCall(f, n, path)
-			case *ast.CompositeLit:
-				b.collectLiteral(f, n, path)
-			case *ast.ValueSpec:
-				if len(n.Values) == 0 && n.Type != nil {
-					b.collectVariables(f, n.Names, path)
-				}
-			case *ast.Field:
-				if _, ok := path[len(path)-2].(*ast.StructType); ok {
-					b.collectVariables(f, fieldNames(n), path)
-				}
-			case *ast.Ident:
-				b.collectName(f, n, path)
-			}
-			return true
-		})
-	}
-}
-
-func (b *builder) site(f *ast.File, e ast.Expr, path []ast.Node, of node, c constructor, name string) *site {
-	s := &site{
-		constructor: c, name: name, unit: b.unit, file: f, expr: e, path: slices.Clone(path), node: of,
-	}
-	b.sites = append(b.sites, s)
-	return s
-}
-
-func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) {
-	if isEndpoint(b.info.TypeOf(call.Fun)) {
-		b.endpoints = append(b.endpoints, place{b.unit, f, call, slices.Clone(path)})
-		return
-	}
-	fn, ok := typeutil.Callee(b.info, call).(*types.Func)
-	if !ok {
-		if !isNew(b.info, call) {
-			return
-		}
-		switch t := deref(b.info.TypeOf(call)); {
-		case isClient(t):
-			b.site(f, call, path, b.graph.result(call, 0), newClient, "new(http.Client)")
-		case isServer(t):
-			b.site(f, call, path, b.graph.result(call, 0), newServer, "new(http.Server)")
-		}
-		return
-	}
-	name := fn.Origin().FullName()
-	args := b.arguments(call)
-	if !strings.HasPrefix(b.path, contrib) {
-		b.collectContext(fn, name, args, place{b.unit, f, call, slices.Clone(path)})
-	}
-	if k := wrappers[name]; k != 0 {
-		for i := range fn.Signature().Results().Len() {
-			b.sources[b.graph.result(call, i)] |= k
-		}
-		for _, a := range args {
-			b.covered[a] |= k
-		}
-		if k == tracing {
-			b.traced[b.unit] = true
-		}
-		return
-	}
-	if c, ok := constructors[name]; ok {
-		s := b.site(f, call, path, b.graph.result(call, 0), c, types.ExprString(call.Fun))
-		s.args = args
-	} else if makesUnwrapped(fn) {
-		s := b.site(f, call, path, b.graph.result(call, 0), newUnwrapped, types.ExprString(call.Fun))
-		s.args, s.library = args, fn.Pkg().Path()
-	} else if b.facts != nil && !b.bodies[fn.Origin()] {
-		if known := b.facts(fn.Origin()); known != nil {
-			b.collectKnown(f, call, path, known, args)
-		}
-	}
-	if name == "database/sql.Register" && len(call.Args) == 2 {
-		b.drivers = append(b.drivers, registered{constantString(b.unit, call.Args[0]), args[1]})
-	}
-	if name == "net/http.Handle" || name == "net/http.HandleFunc" {
-		b.mux = append(b.mux, args[len(args)-1])
-	}
-	if fn.Signature().Recv() != nil && !b.bodies[fn.Origin()] {
-		if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
-			receiver := b.receiver(selector)
-			b.methods = append(b.methods, methodCall{receiver, args})
-			// The receiver of a framework's server is what the wrapper must reach.
-			if n := len(b.sites); n > 0 && b.sites[n-1].expr == ast.Expr(call) && b.sites[n-1].makes == httpServer {
-				b.sites[n-1].node = receiver
-			}
-		}
-	}
-}
-
-// collectKnown applies what is known of a function of another package.
-func (b *builder) collectKnown(f *ast.File, call *ast.CallExpr, path []ast.Node, known *flows, args []node) {
-	for i, a := range args {
-		if a != none {
-			b.covered[a] |= at(known.Covers, i)
-		}
-		if at(known.Serves, i) && i < len(call.Args) {
-			s := b.site(f, call, path, none, constructor{
-				rule: "GT201", makes: httpServer, covers: httpServer, advice: "wrap it with nethttp.WrapHandler",
-			}, types.ExprString(call.Fun))
-			s.args = args[i : i+1]
-		}
-	}
-	for i := range max(len(known.Covered), len(known.Makes)) {
-		result := b.graph.result(call, i)
-		b.sources[result] |= at(known.Covered, i)
-		for rule, k := range madeRules {
-			if at(known.Makes, i)&k != 0 {
-				b.site(f, call, path, result, constructor{rule: rule, makes: k}, types.ExprString(call.Fun))
-			}
-		}
-	}
-}
-
-// madeRules are the rules of clients that a function of another package makes.
-var madeRules = map[string]kind{
-	"GT101": httpClient, "GT102": database, "GT103": redisClient, "GT104": searchClient, "GT105": grpcClient,
-}
-
-// makesUnwrapped reports whether a function makes a client of a library without a wrapper.
-func makesUnwrapped(fn *types.Func) bool {
-	return fn.Pkg() != nil && fn.Signature().Recv() == nil && slices.Contains(unwrapped[fn.Pkg().Path()], fn.Name())
-}
-
-func isNew(info *types.Info, call *ast.CallExpr) bool {
-	b, ok := typeutil.Callee(info, call).(*types.Builtin)
-	return ok && b.Name() == "new"
-}
-
-func deref(t types.Type) types.Type {
-	if p, ok := types.Unalias(t).(*types.Pointer); ok {
-		return p.Elem()
-	}
-	return t
-}
-
-func isNamed(t types.Type, path, name string) bool {
-	n, ok := types.Unalias(t).(*types.Named)
-	return ok && n.Obj().Name() == name && n.Obj().Pkg() != nil && n.Obj().Pkg().Path() == path
-}
-
-func isClient(t types.Type) bool { return t != nil && isNamed(t, "net/http", "Client") }
-
-func isServer(t types.Type) bool { return t != nil && isNamed(t, "net/http", "Server") }
-
-func (b *builder) collectLiteral(f *ast.File, lit *ast.CompositeLit, path []ast.Node) {
-	t := deref(b.info.TypeOf(lit))
-	switch {
-	case isClient(t):
-		b.site(f, lit, path, b.graph.node(lit), newClient, "http.Client")
-	case isNamed(t, "net/http/httputil", "ReverseProxy"):
-		b.site(f, lit, path, b.graph.node(lit), newProxy, "httputil.ReverseProxy")
-	case isServer(t):
-		b.site(f, lit, path, b.graph.node(lit), newServer, "http.Server")
-	}
-}
-
-// collectVariables finds variables and fields that are clients or servers themselves.
-func (b *builder) collectVariables(f *ast.File, names []*ast.Ident, path []ast.Node) {
-	for _, name := range names {
-		v, ok := b.info.Defs[name].(*types.Var)
-		if !ok {
-			v = b.embedded(name, path)
-		}
-		if v == nil {
-			continue
-		}
-		switch t := v.Type(); {
-		case isClient(t):
-			b.site(f, name, path, b.graph.variable(v), clientVariable, name.Name)
-		case isServer(t):
-			b.site(f, name, path, b.graph.variable(v), newServer, name.Name)
-		}
-	}
-}
-
-// fieldNames returns the names of a field, or of its type if it is embedded.
-func fieldNames(f *ast.Field) []*ast.Ident {
-	if len(f.Names) > 0 {
-		return f.Names
-	}
-	switch t := f.Type.(type) {
-	case *ast.Ident:
-		return []*ast.Ident{t}
-	case *ast.SelectorExpr:
-		return []*ast.Ident{t.Sel}
-	}
-	return nil
-}
-
-// embedded returns the embedded field whose type has a name, or nil.
-func (b *builder) embedded(name *ast.Ident, path []ast.Node) *types.Var {
-	s, ok := path[len(path)-2].(*ast.StructType)
-	if !ok {
-		return nil
-	}
-	t, ok := under(b.info.TypeOf(s)).(*types.Struct)
-	if !ok {
-		return nil
-	}
-	for v := range t.Fields() {
-		if v.Embedded() && v.Pos() == name.Pos() {
-			return v
-		}
-	}
-	return nil
-}
-
-// collectName finds uses of http.DefaultClient, and wrappers that are used as values.
-func (b *builder) collectName(f *ast.File, name *ast.Ident, path []ast.Node) {
-	switch o := b.info.Uses[name].(type) {
-	case *types.Func:
-		k := wrappers[o.Origin().FullName()]
-		if k == 0 {
-			return
-		}
-		if k == tracing {
-			b.traced[b.unit] = true
-		}
-		if !isCallee(name, path) {
-			b.sources[b.graph.function(o)] |= k
-			b.wrapperValues[b.graph.function(o)] |= k
-		}
-	case *types.Var:
-		if o.Name() != "DefaultClient" || o.Pkg() == nil || o.Pkg().Path() != "net/http" || o.IsField() {
-			return
-		}
-		e := ast.Expr(name)
-		around := path
-		if selector, ok := path[len(path)-1].(*ast.SelectorExpr); ok {
-			e, around = selector, path[:len(path)-1]
-		}
-		if isAssigned(e, around) {
-			return
-		}
-		b.site(f, e, around, b.graph.node(e), useDefaultClient, "http.DefaultClient")
-	}
-}
-
-// isCallee reports whether a name is the function of a call.
-func isCallee(name *ast.Ident, path []ast.Node) bool {
-	var n ast.Node = name
-	for i := len(path) - 1; i >= 0; i-- {
-		switch parent := path[i].(type) {
-		case *ast.SelectorExpr, *ast.IndexExpr, *ast.IndexListExpr, *ast.ParenExpr:
-			n = parent
-		case *ast.CallExpr:
-			return parent.Fun == n
-		default:
-			return false
-		}
-	}
-	return false
-}
-
-// isAssigned reports whether e is on the left side of an assignment.
-func isAssigned(e ast.Expr, path []ast.Node) bool {
-	assign, ok := path[len(path)-1].(*ast.AssignStmt)
-	if !ok {
-		return false
-	}
-	return slices.Contains(assign.Lhs, e)
 }
 
 // isCovered reports whether a wrapper of the site's kind gets what the site makes, or gives it
@@ -524,18 +187,6 @@ func (p *program) isRegistered(s *site) bool {
 		}
 	}
 	return false
-}
-
-func isString(t types.Type) bool {
-	b, ok := under(t).(*types.Basic)
-	return ok && b.Info()&types.IsString != 0
-}
-
-func constantString(u *unit, e ast.Expr) string {
-	if v := u.info.Types[e].Value; v != nil && v.Kind() == constant.String {
-		return constant.StringVal(v)
-	}
-	return ""
 }
 
 func (p *program) kindsOf(n node) kind {
