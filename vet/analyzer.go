@@ -140,8 +140,8 @@ type leaving struct {
 	reached set
 }
 
-// leavesPackage reports whether a site depends on other packages, if only one is checked: what it makes
-// leaves the package, or a parameter may cover it.
+// leavesPackage reports whether a site depends on other packages, if only one is checked: what it
+// makes leaves the package, or a parameter may cover it.
 func (p *program) leavesPackage(s *site) bool {
 	if p.facts == nil || s.unit.pkg.Name() == "main" {
 		return false

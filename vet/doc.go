@@ -28,7 +28,8 @@
 //
 // # Silence
 //
-// A comment on the line of a finding, or on the line above, silences it. It must give a reason:
+// A comment on the line of a finding, or alone on the line above, silences it. It must give a
+// reason:
 //
 //	//gaptrace:ignore runs once, before the server starts
 package vet
