@@ -95,7 +95,7 @@ func newSuite(t *testing.T, module, pkg string) *suite {
 	root := spantest.Must(filepath.Abs("../../.."))(t)
 	for _, name := range []string{"go.work", "go.work.sum"} {
 		text := spantest.Must(os.ReadFile(filepath.Join(root, name)))(t)
-		s.write(name, strings.ReplaceAll(string(text), "\t.", "\t"+root))
+		s.write(name, strings.NewReplacer("\t.", "\t"+root, "=> .", "=> "+root).Replace(string(text)))
 	}
 	s.edit("go.work", 1, "use (\n", "use (\n\t.\n")
 	version := s.list("{{with .Module}}{{.GoVersion}}{{else}}1.26.0{{end}}", pkg)
