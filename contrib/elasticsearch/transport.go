@@ -126,7 +126,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 		return gaptrace.Call{Component: component, Operation: to.operation(req), Request: req}
 	})
 	if call == nil {
-		return t.next.Perform(req)
+		return t.unrecorded(req)
 	}
 	defer call.Unwound()
 
@@ -169,6 +169,21 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	default:
 		res = spanutil.WatchResponse(call, res, nil)
 	}
+	if res != nil && res.Request == sent {
+		res.Request = req
+	}
+	return res, err
+}
+
+// unrecorded performs a request that has no span.
+func (t *transport) unrecorded(req *http.Request) (*http.Response, error) {
+	ctx := t.wrapper.Unrecorded(req.Context())
+	if ctx == req.Context() {
+		return t.next.Perform(req)
+	}
+	sent := req.WithContext(ctx)
+	res, err := t.next.Perform(sent)
+	giveBack(req, sent, statement{})
 	if res != nil && res.Request == sent {
 		res.Request = req
 	}

@@ -29,7 +29,7 @@ func ServerOptions(opts ...gaptrace.Option) []grpc.ServerOption {
 // unless they are part of a trace, have a jaeger-debug-id, or [gaptrace.WithRoots] is given.
 func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor {
 	uncovered.Server(component)
-	w := spanutil.New(opts)
+	w := spanutil.NewServer(opts)
 	return func(
 		ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler,
 	) (resp any, err error) {
@@ -52,7 +52,7 @@ func UnaryServerInterceptor(opts ...gaptrace.Option) grpc.UnaryServerInterceptor
 // not look like its work.
 func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerInterceptor {
 	uncovered.Server(component)
-	w := spanutil.New(opts)
+	w := spanutil.NewServer(opts)
 	return func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) (err error) {
 		ctx, operation := ss.Context(), info.FullMethod
 		unknown := srv == nil // of a grpc.UnknownServiceHandler: the client may send any method
@@ -95,7 +95,7 @@ func serve(ctx context.Context, w *spanutil.Wrapper, method, operation string, r
 		call.Discard()
 		return nil
 	}
-	if call.Sampled() {
+	if call.MaySample() {
 		if client, ok := peer.FromContext(ctx); ok {
 			tagPeer(call, client)
 		}

@@ -64,15 +64,21 @@ type idleTransport struct {
 type idleCloser interface{ CloseIdleConnections() }
 
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	return t.RoundTripThrough(t.next, req)
+}
+
+// RoundTripThrough is RoundTrip with another transport. Package weave/nethttp calls it, so that all
+// transports of a program share one wrapper.
+func (t *transport) RoundTripThrough(next http.RoundTripper, req *http.Request) (*http.Response, error) {
 	if req == nil { // for the wrapped transport to refuse
-		return t.next.RoundTrip(req)
+		return next.RoundTrip(req)
 	}
 	ctx := req.Context()
 	call := t.wrapper.Start(ctx, spanutil.Injected, func() gaptrace.Call {
 		return gaptrace.Call{Component: component, Operation: operation(req.Method), Request: req}
 	})
-	if call == nil { // not recorded
-		return t.next.RoundTrip(req)
+	if call == nil {
+		return t.unrecorded(next, req)
 	}
 	defer call.Unwound()
 	tagRequest(call, req)
@@ -86,7 +92,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		sent = withPhases(sent, call)
 	}
 
-	resp, err := t.next.RoundTrip(sent)
+	resp, err := next.RoundTrip(sent)
 	if resp == nil {
 		call.Finish(err)
 		return resp, err
@@ -107,6 +113,20 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		call.Fail(failure) // after the wait, since it calls WithExpected's hook
 	}
 	resp.Request = originalRequest(resp.Request, sent, req)
+	return resp, err
+}
+
+// unrecorded sends a request that has no span.
+func (t *transport) unrecorded(next http.RoundTripper, req *http.Request) (*http.Response, error) {
+	ctx := t.wrapper.Unrecorded(req.Context())
+	if ctx == req.Context() {
+		return next.RoundTrip(req)
+	}
+	sent := req.WithContext(ctx)
+	resp, err := next.RoundTrip(sent)
+	if resp != nil {
+		resp.Request = originalRequest(resp.Request, sent, req)
+	}
 	return resp, err
 }
 

@@ -35,7 +35,7 @@ func WrapHandler(h http.Handler, opts ...gaptrace.Option) http.Handler {
 	if ours, ok := h.(*handler); ok {
 		h = ours.next
 	}
-	return &handler{spanutil.New(opts), h}
+	return &handler{spanutil.NewServer(opts), h}
 }
 
 type handler struct {
@@ -56,19 +56,23 @@ type exchange struct {
 	lost     bool // a write failed because the connection is gone
 }
 
-func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) { h.ServeThrough(h.next, w, req) }
+
+// ServeThrough is ServeHTTP with another handler. Package weave/nethttp calls it, so that all servers
+// of a program share one wrapper.
+func (h *handler) ServeThrough(next http.Handler, w http.ResponseWriter, req *http.Request) {
 	if w == nil || req == nil || isPreface(req) {
-		h.next.ServeHTTP(w, req)
+		next.ServeHTTP(w, req)
 		return
 	}
 	name := operation(req.Method)
 	call := h.wrapper.Serve(req.Context(), gaptrace.Call{Component: component, Operation: name, Request: req},
 		opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier(req.Header))
 	if call == nil { // not recorded
-		h.next.ServeHTTP(w, req)
+		next.ServeHTTP(w, req)
 		return
 	}
-	sampled := call.Sampled()
+	sampled := call.MaySample()
 	if sampled {
 		tagServed(call, req)
 	}
@@ -81,7 +85,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			x := &exchange{req: req, call: call}
 			w = x.wrap(&x.writer, w)
 		}
-		h.next.ServeHTTP(w, served)
+		next.ServeHTTP(w, served)
 		return
 	}
 	x := &exchange{req: req, call: call, body: body, writes: call.Writes(spanutil.Bytes)}
@@ -92,7 +96,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	wrapped := x.wrap(&x.writer, w)
 
-	spanutil.RunHandler(func() { h.next.ServeHTTP(wrapped, served) }, func(returned bool, failure any) {
+	spanutil.RunHandler(func() { next.ServeHTTP(wrapped, served) }, func(returned bool, failure any) {
 		call.Served()
 		copyBack(req, served, body) // before Rename, whose hook may look at the request's pattern
 		if path := patternPath(served.Pattern); path != "" {

@@ -3,6 +3,7 @@ package gapredis
 import (
 	"context"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/gaptrace/gaptrace"
@@ -31,10 +32,11 @@ func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option)
 	if v := reflect.ValueOf(client); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		panic("gapredis.Wrap: client is nil")
 	}
-	if hasHook(client) {
+	byHand, woven := hooksOf(client)
+	if byHand != nil {
 		return client
 	}
-	h := &hook{wrapper: spanutil.NewClient(component, opts)}
+	h := &hook{wrapper: spanutil.NewClient(component, opts), replaced: woven}
 	switch c := any(client).(type) {
 	case interface{ Options() *redis.Options }:
 		h.setServer(c.Options())
@@ -62,7 +64,9 @@ type hook struct {
 	wrapper           *spanutil.Wrapper
 	instance, address any // the tags db.instance and peer.address, or nil; boxed once for all calls
 	inflight          inflight
-	whole             *hook // of a node's hook: the hook of its cluster or ring; otherwise nil
+	whole             *hook                                              // of a node's hook: the hook of its cluster or ring; otherwise nil
+	replaced          *hook                                              // the woven hook that the client had before, or nil
+	askSentinels      func(context.Context) ([]redis.ClusterSlot, error) // go-redis's own: see hookSentinels
 }
 
 // failoverAddr stands in for the address in the options of a redis.NewFailoverClient, which asks
@@ -76,25 +80,54 @@ func (h *hook) setServer(opt *redis.Options) {
 	}
 }
 
-// hasHook reports whether client has a hook of this package. go-redis has no method for this, but
-// all clients of v8 keep their hooks in the same unexported field.
-func hasHook(client any) bool {
+// hooksOf returns the hooks of this package that client has: one that was added by hand, and one
+// that gaptrace build has woven in. go-redis has no method for this, but all clients of v8 keep
+// their hooks in the same unexported field.
+func hooksOf(client any) (byHand, woven *hook) {
 	v := reflect.Indirect(reflect.ValueOf(client))
 	for range 2 { // client.hooks.hooks
 		if v.Kind() != reflect.Struct {
-			return false
+			return nil, nil
 		}
 		v = v.FieldByName("hooks")
 	}
 	if v.Kind() != reflect.Slice {
-		return false
+		return nil, nil
 	}
 	for i := range v.Len() {
-		if added := v.Index(i); added.Kind() == reflect.Interface && added.Elem().Type() == reflect.TypeFor[*hook]() {
-			return true
+		added := v.Index(i)
+		if added.Kind() != reflect.Interface || added.Elem().Type() != reflect.TypeFor[*hook]() {
+			continue
+		}
+		if h := (*hook)(added.Elem().UnsafePointer()); h.wrapper.Options.Woven {
+			woven = h
+		} else {
+			byHand = h
 		}
 	}
-	return false
+	return byHand, woven
+}
+
+// hasHook reports whether client has a hook of this package that stays if another one is added.
+func hasHook(client any) bool {
+	byHand, _ := hooksOf(client)
+	return byHand != nil
+}
+
+// JoinHooks returns a client's hooks with h. Package weave/redis calls it when h is added. A client
+// has at most one woven hook, and none next to one by hand. A hook of a cluster's node replaces the
+// hook that the node got as a client.
+func (h *hook) JoinHooks(hooks []redis.Hook) []redis.Hook {
+	ours := func(added redis.Hook, woven bool) bool {
+		other, ok := added.(*hook)
+		return ok && other.wrapper.Options.Woven == woven
+	}
+	if h.wrapper.Options.Woven && slices.ContainsFunc(hooks, func(added redis.Hook) bool { return ours(added, false) }) {
+		return hooks
+	}
+	// A clone: copies of the client share the array.
+	kept := slices.DeleteFunc(slices.Clone(hooks), func(added redis.Hook) bool { return ours(added, true) })
+	return append(kept, h)
 }
 
 func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Context, error) {

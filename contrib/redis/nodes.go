@@ -74,10 +74,14 @@ func (h *hook) hookSentinels(client reflect.Value) {
 		return
 	}
 	ask := (*opt).ClusterSlots
+	if h.replaced != nil && h.replaced.askSentinels != nil {
+		ask = h.replaced.askSentinels
+	}
 	const maker = "go-redis/redis/v8.NewFailoverClusterClient."
 	if ask == nil || !strings.Contains(runtime.FuncForPC(reflect.ValueOf(ask).Pointer()).Name(), maker) {
 		return
 	}
+	h.askSentinels = ask
 	sentinels := &hook{wrapper: h.wrapper, whole: h}
 	(*opt).ClusterSlots = func(ctx context.Context) (slots []redis.ClusterSlot, err error) {
 		if !sentinels.mayRecord(ctx) {

@@ -43,7 +43,9 @@ func (c *conn) Ping(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	_, err := run(c.db.start(ctx, "sql ping", ""), func() (any, error) { return nil, pinger.Ping(ctx) })
+	_, err := run(c.db.start(ctx, "sql ping", ""), func(ctx context.Context) (any, error) {
+		return nil, pinger.Ping(ctx)
+	})
 	return err
 }
 
@@ -56,7 +58,7 @@ func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	call := c.db.start(ctx, "sql prepare", query)
-	prepared, err := run(call, func() (driver.Stmt, error) { return c.prepare(ctx, query) })
+	prepared, err := run(call, func(ctx context.Context) (driver.Stmt, error) { return c.prepare(ctx, query) })
 	if err != nil || prepared == nil {
 		return prepared, err
 	}
@@ -85,7 +87,7 @@ func (e execer) ExecContext(ctx context.Context, query string, args []driver.Nam
 		})
 	}
 	call := e.db.start(ctx, "sql exec", query)
-	return run(call, func() (driver.Result, error) { return raw.ExecContext(ctx, query, args) })
+	return run(call, func(ctx context.Context) (driver.Result, error) { return raw.ExecContext(ctx, query, args) })
 }
 
 func (q queryer) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -96,7 +98,7 @@ func (q queryer) QueryContext(ctx context.Context, query string, args []driver.N
 		})
 	}
 	call := q.db.start(ctx, "sql query", query)
-	return runQuery(call, func() (driver.Rows, error) { return raw.QueryContext(ctx, query, args) })
+	return runQuery(call, func(ctx context.Context) (driver.Rows, error) { return raw.QueryContext(ctx, query, args) })
 }
 
 func (v validator) IsValid() bool { return v.Conn.(driver.Validator).IsValid() }
@@ -105,6 +107,7 @@ func (v validator) IsValid() bool { return v.Conn.(driver.Validator).IsValid() }
 // answered, since the answer driver.ErrSkip means that there was no call.
 type call struct {
 	recorded *spanutil.Call // nil: not recorded
+	ctx      context.Context
 	db       *database
 	request  *Request
 	wait     *poolWait // nil: not through a DB, or not recorded
@@ -119,7 +122,7 @@ func (db *database) start(ctx context.Context, operation, statement string) call
 
 // startRequest calls request only if the call may be recorded.
 func (db *database) startRequest(ctx context.Context, operation string, request func() *Request) call {
-	c := call{db: db, orphan: !db.wrapper.MayRecord(ctx)}
+	c := call{ctx: ctx, db: db, orphan: !db.wrapper.MayRecord(ctx)}
 	if c.orphan {
 		return c
 	}
@@ -132,18 +135,26 @@ func (db *database) startRequest(ctx context.Context, operation string, request 
 	return c
 }
 
+// within returns the context for the driver's work.
+func (c call) within() context.Context {
+	if c.recorded == nil {
+		return c.db.wrapper.Unrecorded(c.ctx)
+	}
+	return c.recorded.Within(c.ctx)
+}
+
 // run calls do, which calls the driver, and returns its result.
-func run[T any](c call, do func() (T, error)) (T, error) {
+func run[T any](c call, do func(ctx context.Context) (T, error)) (T, error) {
 	defer c.unwound()
-	result, err := do()
+	result, err := do(c.within())
 	c.finish(err)
 	return result, err
 }
 
 // runQuery is run for a call that returns rows.
-func runQuery(c call, do func() (driver.Rows, error)) (driver.Rows, error) {
+func runQuery(c call, do func(ctx context.Context) (driver.Rows, error)) (driver.Rows, error) {
 	defer c.unwound()
-	result, err := do()
+	result, err := do(c.within())
 	if err != nil || result == nil || !c.recorded.Answered(spanutil.Rows) {
 		c.finish(err)
 		return result, err // an unsampled call returns the driver's own rows

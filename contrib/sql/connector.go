@@ -42,9 +42,12 @@ func WrapTarget(c driver.Connector, target Target, opts ...gaptrace.Option) driv
 }
 
 // wrapConnector wraps c. If c is wrapped already, it replaces that wrapper, so that each call has
-// one span.
+// one span. A woven wrapper does not replace one by hand.
 func wrapConnector(c driver.Connector, dsn string, db *database) driver.Connector {
 	if ours, ok := c.(connector); ok {
+		if db.wrapper.Options.Woven && !ours.db.wrapper.Options.Woven {
+			return c
+		}
 		c, dsn = ours.Connector, cmp.Or(dsn, ours.dsn)
 	}
 	return connector{c, dsn, db}
@@ -61,7 +64,7 @@ type connector struct {
 var _ io.Closer = connector{}
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
-	return c.db.connect(ctx, c.dsn, func() (driver.Conn, error) { return c.Connector.Connect(ctx) })
+	return c.db.connect(ctx, c.dsn, c.Connector.Connect)
 }
 
 // Close is called by (*sql.DB).Close.
@@ -73,10 +76,17 @@ func (c connector) Close() error {
 	return nil
 }
 
+// OpenedAs returns the connector for a database that sql.Open has opened with these arguments, as
+// [Open] makes it. A connector that was wrapped by hand stays. Package weave/sql calls it: sql.Open
+// makes a connector that does not say its driver's name.
+func (c connector) OpenedAs(driverName, dataSourceName string, opts ...gaptrace.Option) driver.Connector {
+	return wrapConnector(c, dataSourceName, newDatabase(Target{Type: driverName}, opts))
+}
+
 // connect opens a connection by dial and wraps it. dsn is for redaction: if the driver parses it
 // only now, its error may repeat it.
 func (db *database) connect(
-	ctx context.Context, dsn string, dial func() (driver.Conn, error),
+	ctx context.Context, dsn string, dial func(ctx context.Context) (driver.Conn, error),
 ) (driver.Conn, error) {
 	c := db.start(ctx, "sql connect", "")
 	c.dsn = dsn

@@ -23,7 +23,9 @@ func runsDirectly(raw driver.Conn) (execs, queries bool) {
 
 func (e execer) exec(ctx context.Context, query string, args []driver.Value) (driver.Result, error) {
 	raw := e.Conn.(driver.Execer)
-	return run(e.db.start(ctx, "sql exec", query), func() (driver.Result, error) { return raw.Exec(query, args) })
+	return run(e.db.start(ctx, "sql exec", query), func(context.Context) (driver.Result, error) {
+		return raw.Exec(query, args)
+	})
 }
 
 // Exec implements driver.Execer, for programs that call it in (*sql.Conn).Raw. database/sql does
@@ -37,7 +39,9 @@ func (e execer) Exec(query string, args []driver.Value) (driver.Result, error) {
 
 func (q queryer) query(ctx context.Context, query string, args []driver.Value) (driver.Rows, error) {
 	raw := q.Conn.(driver.Queryer)
-	return runQuery(q.db.start(ctx, "sql query", query), func() (driver.Rows, error) { return raw.Query(query, args) })
+	return runQuery(q.db.start(ctx, "sql query", query), func(context.Context) (driver.Rows, error) {
+		return raw.Query(query, args)
+	})
 }
 
 // Query implements driver.Queryer, for such programs too.
@@ -57,11 +61,15 @@ func named(args []driver.Value) []driver.NamedValue {
 }
 
 func (s *stmt) exec(ctx context.Context, args []driver.Value) (driver.Result, error) {
-	return run(s.start(ctx, "sql exec"), func() (driver.Result, error) { return s.Exec(args) })
+	return run(s.start(ctx, "sql exec"), func(context.Context) (driver.Result, error) {
+		return s.Exec(args)
+	})
 }
 
 func (s *stmt) query(ctx context.Context, args []driver.Value) (driver.Rows, error) {
-	return runQuery(s.start(ctx, "sql query"), func() (driver.Rows, error) { return s.Query(args) })
+	return runQuery(s.start(ctx, "sql query"), func(context.Context) (driver.Rows, error) {
+		return s.Query(args)
+	})
 }
 
 // withValues calls do, which takes neither a context nor named arguments, as database/sql does.

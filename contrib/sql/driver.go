@@ -61,7 +61,8 @@ type wrappedDriver struct {
 var _ driver.DriverContext = wrappedDriver{}
 
 func (d wrappedDriver) Open(name string) (driver.Conn, error) {
-	return d.db.connect(context.Background(), name, func() (driver.Conn, error) { return d.Driver.Open(name) })
+	open := func(context.Context) (driver.Conn, error) { return d.Driver.Open(name) }
+	return d.db.connect(context.Background(), name, open)
 }
 
 func (d wrappedDriver) OpenConnector(name string) (driver.Connector, error) {

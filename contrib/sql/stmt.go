@@ -28,7 +28,9 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if !ok {
 		return withValues(ctx, args, func(args []driver.Value) (driver.Result, error) { return s.exec(ctx, args) })
 	}
-	return run(s.start(ctx, "sql exec"), func() (driver.Result, error) { return raw.ExecContext(ctx, args) })
+	return run(s.start(ctx, "sql exec"), func(ctx context.Context) (driver.Result, error) {
+		return raw.ExecContext(ctx, args)
+	})
 }
 
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
@@ -36,7 +38,9 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if !ok {
 		return withValues(ctx, args, func(args []driver.Value) (driver.Rows, error) { return s.query(ctx, args) })
 	}
-	return runQuery(s.start(ctx, "sql query"), func() (driver.Rows, error) { return raw.QueryContext(ctx, args) })
+	return runQuery(s.start(ctx, "sql query"), func(ctx context.Context) (driver.Rows, error) {
+		return raw.QueryContext(ctx, args)
+	})
 }
 
 // CheckNamedValue asks the statement or else its connection, as database/sql does.

@@ -14,7 +14,7 @@ func (c *conn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, e
 			return nil, err
 		}
 	}
-	begun, err := run(c.db.start(ctx, "sql begin", ""), func() (driver.Tx, error) {
+	begun, err := run(c.db.start(ctx, "sql begin", ""), func(ctx context.Context) (driver.Tx, error) {
 		if ok {
 			return beginner.BeginTx(ctx, opts)
 		}
@@ -53,6 +53,6 @@ func (t *tx) Rollback() error { return t.end("sql rollback", t.Tx.Rollback) }
 func (t *tx) end(operation string, do func() error) error {
 	c := t.db.start(t.ctx, operation, "")
 	c.final = true
-	_, err := run(c, func() (any, error) { return nil, do() })
+	_, err := run(c, func(context.Context) (any, error) { return nil, do() })
 	return err
 }

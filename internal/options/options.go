@@ -33,6 +33,7 @@ type Config struct {
 	Expected  func(c Call, err error) bool // nil: only the wrapper's own list of expected errors
 	MaxWaits  int                          // spans that one call may have; below 1: DefaultMaxWaits
 	Phases    bool                         // log what happens inside the call
+	Woven     bool                         // the wrapper was woven into the library, by gaptrace build
 }
 
 // NewConfig applies opts, in order, to the defaults. It ignores a nil option. MaxWaits is at least
@@ -49,3 +50,6 @@ func NewConfig[Option ~func(*Config)](opts ...Option) Config {
 	}
 	return c
 }
+
+// Woven is the option of wrappers that gaptrace build has woven into a library.
+func Woven(c *Config) { c.Woven = true }

@@ -29,6 +29,10 @@ type Call struct {
 
 	role         role
 	remoteParent bool // parent came with the request
+	lazy         bool // see isLazy
+	yielded      bool // see yield; under mu
+
+	ctx context.Context // of callContext; nil: the program is not woven
 
 	mu       sync.Mutex // guards all below
 	phase    phase
@@ -149,10 +153,12 @@ func (c *Call) Open(ctx context.Context) (with context.Context) {
 	defer c.mu.Unlock()
 	defer contain() // ContextWithSpan calls the span's tracer
 	restart := c.phase == begun && (c.role == server || c.wrapper.hooked)
-	if c.openLocked(restart) {
+	if c.lazy && c.span == nil && c.decided() != dropped {
+		c.start = time.Now()
+	} else if c.openLocked(restart) {
 		with = opentracing.ContextWithSpan(ctx, c.span)
 	}
-	return with
+	return c.withinLocked(with)
 }
 
 // Inject writes the context of the call's span to carrier, for the server to read.

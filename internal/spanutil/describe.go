@@ -25,7 +25,7 @@ func (c *Call) Tag(key string, value any) {
 
 // tagLocked sets a tag. If the span is not open yet, it will start with the tag, which costs less.
 func (c *Call) tagLocked(key string, value any) {
-	if c.span == nil && c.decided() == sampled {
+	if c.span == nil && (c.decided() == sampled || c.lazy && c.decided() == undecided) {
 		c.startTags()[key] = truncated(value)
 		return
 	}

@@ -12,6 +12,12 @@ import (
 // openLocked opens the call's span, unless it is open or the call is dropped. It reports whether
 // there is a span. If restart is true, the call's time begins after the hooks have run.
 func (c *Call) openLocked(restart bool) bool {
+	if c.served != nil && c.decided() == undecided { // the served call was lazy
+		c.decide(dropped)
+		if c.served.Sampled() {
+			c.decide(sampled)
+		}
+	}
 	if c.span != nil || c.decided() == dropped {
 		return c.span != nil
 	}

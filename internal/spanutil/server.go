@@ -14,9 +14,18 @@ import (
 // parent is the span in ctx, if it has one. Otherwise it is the client's span, which Serve extracts
 // from carrier. Serve returns nil if the call is not recorded.
 func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier any) *Call {
-	parent := contextOf(opentracing.SpanFromContext(ctx))
-	c := w.begin(func() gaptrace.Call { return what }, server, parent)
-	if c != nil && parent == nil {
+	discarded := w.takeOver(ctx, server, what.Component)
+	span := opentracing.SpanFromContext(ctx)
+	if discarded != nil && span == discarded.span {
+		span = nil
+	}
+	parent := contextOf(span)
+	c := w.begin(ctx, func() gaptrace.Call { return what }, server, parent)
+	if c == nil {
+		return nil
+	}
+	c.lazy = c.isLazy()
+	if parent == nil {
 		c.setParent(extract(c.tracer, format, carrier))
 		c.remoteParent = true
 	}
@@ -39,12 +48,12 @@ func (c *Call) Reads(unit Unit) *Call { return c.waitsFor(reads, unit) }
 func (c *Call) Writes(unit Unit) *Call { return c.waitsFor(writes, unit) }
 
 func (c *Call) waitsFor(as role, unit Unit) *Call {
-	if !c.Sampled() {
+	if !c.MaySample() {
 		return nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.openLocked(false) {
+	if !c.lazy && !c.openLocked(false) {
 		return nil
 	}
 	w := newCall(c.wrapper, c.what, c.tracer, as, nil, c.start)

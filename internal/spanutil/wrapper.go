@@ -36,6 +36,9 @@ func NewClient(component string, opts []gaptrace.Option) *Wrapper {
 func New(opts []gaptrace.Option) *Wrapper {
 	w := &Wrapper{Options: options.NewConfig(opts...)}
 	w.hooked = w.Options.Tags != nil || w.Options.Operation != nil || w.Options.Statement != nil
+	if w.Options.Woven {
+		woven.Store(true)
+	}
 	return w
 }
 
@@ -87,7 +90,7 @@ const (
 
 // Start begins a client's call under the span in ctx. It returns nil if the call is not recorded:
 // ctx has no span and WithRoots is not set, a Local call's parent is dropped, WithFilter's hook
-// rejects the call, or the tracer is a NoopTracer.
+// rejects the call, the tracer is a NoopTracer, or w is woven and ctx comes from another call.
 //
 // Start calls describe only if the call may be recorded, and before the call's time begins.
 //
@@ -102,10 +105,10 @@ func (w *Wrapper) Start(ctx context.Context, kind Kind, describe func() gaptrace
 	}
 	parent := contextOf(span)
 	drop := isDropped(parent)
-	if drop && kind != Injected {
+	if drop && kind != Injected || w.Options.Woven && isInside(ctx) {
 		return nil
 	}
-	c := w.begin(describe, client, parent)
+	c := w.begin(ctx, describe, client, parent)
 	if c != nil && drop {
 		c.decide(dropped)
 		c.spanContext = parent
@@ -135,7 +138,9 @@ func (w *Wrapper) Waited(ctx context.Context, what gaptrace.Call, start, end tim
 	return c
 }
 
-func (w *Wrapper) begin(describe func() gaptrace.Call, as role, parent opentracing.SpanContext) *Call {
+func (w *Wrapper) begin(
+	ctx context.Context, describe func() gaptrace.Call, as role, parent opentracing.SpanContext,
+) *Call {
 	tracer := w.Options.Tracer
 	if tracer == nil {
 		tracer = opentracing.GlobalTracer()
@@ -144,6 +149,9 @@ func (w *Wrapper) begin(describe func() gaptrace.Call, as role, parent opentraci
 		return nil
 	}
 	what := describe()
+	if as == client {
+		w.takeOver(ctx, as, what.Component)
+	}
 	if !w.keeps(what) {
 		return nil
 	}
