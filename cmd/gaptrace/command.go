@@ -145,6 +145,7 @@ func newCommand(s streams) *cobra.Command {
 		}, topFormats, "name a file, a URL, or - for standard input", s.reportArguments),
 	)
 	root.AddCommand(vetCommands(s)...)
+	root.AddCommand(s.goCommands()...)
 	return root
 }
 
@@ -157,7 +158,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 	if best := suggest.Closest(name, names, 2, strings.ToLower); best != "" {
 		return usagef("unknown command %s; did you mean %s?", quoted(name), best)
 	}
-	return usagef("unknown command %s: commands are report, explain, top, vet and fix, as in gaptrace report FILE", quoted(name))
+	return usagef("unknown command %s: commands are report, explain, top, vet, fix, build, run, test, install and weave, as in gaptrace report FILE", quoted(name))
 }
 
 // subcommand adds the flags to a command, and what it runs. hint says what to do if it has no

@@ -30,6 +30,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/weaver"
 	"github.com/gaptrace/gaptrace/internal/printable"
 	"github.com/gaptrace/gaptrace/vet/driver"
 )
@@ -99,6 +100,9 @@ func run(ctx context.Context, release func(), args []string, stdin io.Reader, st
 			printError(stderr, e)
 		}
 		return e.code
+	}
+	if code, ok := errors.AsType[weaver.ExitError](err); ok {
+		return int(code)
 	}
 	printError(stderr, err)
 	if _, ok := errors.AsType[usageError](err); ok {

@@ -177,8 +177,8 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 
 // unrecorded performs a request that has no span.
 func (t *transport) unrecorded(req *http.Request) (*http.Response, error) {
-	ctx := t.wrapper.Unrecorded(req.Context())
-	if ctx == req.Context() {
+	ctx, differs := t.wrapper.Unrecorded(req.Context())
+	if !differs {
 		return t.next.Perform(req)
 	}
 	sent := req.WithContext(ctx)

@@ -34,7 +34,8 @@ func UnaryClientInterceptor(opts ...gaptrace.Option) grpc.UnaryClientInterceptor
 			return gaptrace.Call{Component: component, Operation: method, Request: req}
 		})
 		if call == nil { // not recorded
-			return invoker(w.Unrecorded(ctx), method, req, reply, cc, opts...)
+			ctx, _ = w.Unrecorded(ctx)
+			return invoker(ctx, method, req, reply, cc, opts...)
 		}
 		defer unwound(ctx, call)
 		with := openAndInject(ctx, call)
@@ -63,7 +64,8 @@ func StreamClientInterceptor(opts ...gaptrace.Option) grpc.StreamClientIntercept
 			return gaptrace.Call{Component: component, Operation: method, Request: desc}
 		})
 		if call == nil { // not recorded
-			return streamer(w.Unrecorded(ctx), desc, cc, method, opts...)
+			ctx, _ = w.Unrecorded(ctx)
+			return streamer(ctx, desc, cc, method, opts...)
 		}
 		defer unwound(ctx, call)
 		with := openAndInject(ctx, call)

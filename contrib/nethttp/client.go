@@ -118,8 +118,8 @@ func (t *transport) RoundTripThrough(next http.RoundTripper, req *http.Request) 
 
 // unrecorded sends a request that has no span.
 func (t *transport) unrecorded(next http.RoundTripper, req *http.Request) (*http.Response, error) {
-	ctx := t.wrapper.Unrecorded(req.Context())
-	if ctx == req.Context() {
+	ctx, differs := t.wrapper.Unrecorded(req.Context())
+	if !differs {
 		return next.RoundTrip(req)
 	}
 	sent := req.WithContext(ctx)

@@ -138,7 +138,8 @@ func (db *database) startRequest(ctx context.Context, operation string, request 
 // within returns the context for the driver's work.
 func (c call) within() context.Context {
 	if c.recorded == nil {
-		return c.db.wrapper.Unrecorded(c.ctx)
+		ctx, _ := c.db.wrapper.Unrecorded(c.ctx)
+		return ctx
 	}
 	return c.recorded.Within(c.ctx)
 }

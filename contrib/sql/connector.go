@@ -76,10 +76,13 @@ func (c connector) Close() error {
 	return nil
 }
 
-// OpenedAs returns the connector for a database that sql.Open has opened with these arguments, as
-// [Open] makes it. A connector that was wrapped by hand stays. Package weave/sql calls it: sql.Open
-// makes a connector that does not say its driver's name.
+// OpenedAs returns a woven connector for a database that sql.Open has opened with these arguments,
+// with the tags of [Open]. It returns nil if c was wrapped by hand. Package weave/sql calls it, since
+// the connector that sql.Open makes does not say its driver's name.
 func (c connector) OpenedAs(driverName, dataSourceName string, opts ...gaptrace.Option) driver.Connector {
+	if !c.db.wrapper.Options.Woven {
+		return nil
+	}
 	return wrapConnector(c, dataSourceName, newDatabase(Target{Type: driverName}, opts))
 }
 

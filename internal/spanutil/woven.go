@@ -105,16 +105,16 @@ func (c *Call) withinLocked(ctx context.Context) context.Context {
 }
 
 // Unrecorded returns the context for a call that w does not record, though its context carries a
-// span: a filter may have rejected it. Woven wrappers record nothing in that context. Unrecorded
-// returns ctx itself if no woven wrapper could record the call.
-func (w *Wrapper) Unrecorded(ctx context.Context) context.Context {
+// span: a filter may have rejected it. Woven wrappers record nothing in that context. If no woven
+// wrapper could record the call, Unrecorded returns ctx itself and false.
+func (w *Wrapper) Unrecorded(ctx context.Context) (within context.Context, differs bool) {
 	if !woven.Load() || w.Options.Woven {
-		return ctx
+		return ctx, false
 	}
 	if span := spanOf(ctx); span == nil || isDropped(contextOf(span)) {
-		return ctx
+		return ctx, false
 	}
-	return unrecordedContext{ctx}
+	return unrecordedContext{ctx}, true
 }
 
 // unrecordedContext is the context inside a call that is not recorded.

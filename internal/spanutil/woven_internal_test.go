@@ -30,7 +30,8 @@ func describe(component, operation string) gaptrace.Call {
 func start(ctx context.Context, w *Wrapper, component, operation string) (*Call, context.Context) {
 	c := w.Start(ctx, Local, func() gaptrace.Call { return describe(component, operation) })
 	if c == nil {
-		return nil, w.Unrecorded(ctx)
+		within, _ := w.Unrecorded(ctx)
+		return nil, within
 	}
 	return c, c.Within(ctx)
 }

@@ -1,0 +1,7 @@
+//go:build hand && !tagged
+
+package main
+
+import "github.com/gaptrace/gaptrace"
+
+var options []gaptrace.Option

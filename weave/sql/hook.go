@@ -1,0 +1,41 @@
+//go:build gaptrace_woven
+
+package sql
+
+import (
+	"database/sql"
+	"database/sql/driver"
+
+	"github.com/gaptrace/gaptrace"
+	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
+	"github.com/gaptrace/gaptrace/internal/options"
+)
+
+// connector is a wrapped connector of contrib/sql.
+type connector interface {
+	OpenedAs(driverName, dataSourceName string, opts ...gaptrace.Option) driver.Connector
+}
+
+// Opened returns a connector for c, which sql.Open has made of dataSourceName. If it returns nil,
+// the tags name no database. Package weave/mysql sets it.
+var Opened func(c driver.Connector, dataSourceName string) driver.Connector
+
+func init() {
+	sql.GaptraceOpenDB = func(c driver.Connector) driver.Connector { return gapsql.Wrap(c, options.Woven) }
+	sql.GaptraceOpen = func(c driver.Connector, driverName, dataSourceName string) driver.Connector {
+		ours, ok := c.(connector)
+		if !ok {
+			return c
+		}
+		named := ours.OpenedAs(driverName, dataSourceName, options.Woven)
+		if named == nil { // by hand
+			return c
+		}
+		if Opened != nil {
+			if opened := Opened(c, dataSourceName); opened != nil {
+				return opened
+			}
+		}
+		return named
+	}
+}
