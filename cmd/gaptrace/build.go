@@ -21,7 +21,12 @@ one is opened from the JAEGER_* variables.
 
 docs/weave.md says how it works, and what it cannot do.`
 
-// goCommands returns the commands build, run, test and install.
+const aboutWeaveInit = `init writes the file ` + weaver.PinFile + ` to the current folder. It imports the wrappers that gaptrace
+build weaves into the program, so that go.mod requires them. Then each build uses the same versions,
+and go mod vendor includes them. The file has a build tag: programs that are not woven do not contain
+it.`
+
+// goCommands returns the commands build, run, test, install and weave.
 func (s streams) goCommands() (commands []*cobra.Command) {
 	for _, verb := range []string{"build", "run", "test", "install"} {
 		commands = append(commands, &cobra.Command{
@@ -37,7 +42,13 @@ func (s streams) goCommands() (commands []*cobra.Command) {
 			},
 		})
 	}
-	return commands
+	weave := &cobra.Command{Use: "weave", Short: "Prepare a module for gaptrace build", Args: cobra.NoArgs}
+	weave.AddCommand(&cobra.Command{
+		Use: "init", Short: "Write " + weaver.PinFile + ", for builds with the same versions of the wrappers", Args: cobra.NoArgs,
+		Long: aboutWeaveInit,
+		RunE: func(c *cobra.Command, _ []string) error { return s.weave(c.Context(), weaver.Init) },
+	})
+	return append(commands, weave)
 }
 
 // weave calls do, which weaves.

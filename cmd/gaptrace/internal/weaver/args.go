@@ -13,7 +13,7 @@ type goArgs struct {
 	rest     []string // for the program that go run starts, or for the test binary
 
 	tags, overlay, mod, modfile string   // the values of these flags
-	trimpath, cover             bool     // these flags are given
+	trimpath, cover, coverAll   bool     // -trimpath, a flag for coverage, and -coverpkg are given
 	list                        []string // the flags that go list needs to list the same packages
 }
 
@@ -102,6 +102,7 @@ func (a *goArgs) set(name, value string, args []string) {
 		a.trimpath = value != "false"
 	case "cover", "coverpkg", "coverprofile", "covermode":
 		a.cover = value != "false"
+		a.coverAll = a.coverAll || name == "coverpkg"
 	}
 	a.flags = append(a.flags, args...)
 	if slices.Contains(listFlags, name) {
@@ -118,8 +119,7 @@ func (a *goArgs) addDefaults(goflags string) {
 	if a.overlay == "" {
 		a.overlay = given.overlay
 	}
-	a.mod, a.modfile, a.trimpath = given.mod, given.modfile, given.trimpath
-	a.cover = a.cover || given.cover
+	a.modfile, a.trimpath, a.cover, a.coverAll = given.modfile, given.trimpath, given.cover, given.coverAll
 }
 
 // command returns the arguments for the go command, with the tag and the overlay of woven code.
@@ -127,6 +127,3 @@ func (a *goArgs) command(verb, overlay string, extraFiles []string) []string {
 	args := []string{verb, "-overlay=" + overlay, "-tags=" + strings.TrimPrefix(a.tags+","+wovenTag, ",")}
 	return slices.Concat(args, a.flags, a.packages, extraFiles, a.rest)
 }
-
-// files reports whether the arguments name files instead of packages.
-func (a *goArgs) files() bool { return len(a.packages) > 0 && strings.HasSuffix(a.packages[0], ".go") }

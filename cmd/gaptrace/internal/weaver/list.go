@@ -14,12 +14,14 @@ import (
 // listed is a package as go list prints it.
 type listed struct {
 	ImportPath, Name, Dir, ForTest string
-	Standard                       bool
+	Standard, DepOnly              bool
 	Module                         *module
 
 	GoFiles, CgoFiles, TestGoFiles, XTestGoFiles, EmbedFiles []string
 
 	Deps []string // all packages that it imports, directly or not
+
+	named bool // by the arguments, not only imported
 }
 
 // module is a module as go list prints it. Dir and GoMod are those of the replacement, if it has
@@ -33,7 +35,7 @@ type module struct {
 type packageList struct{ packages []*listed }
 
 // listFields are the fields of listed. Others take the go command more time.
-const listFields = "-json=ImportPath,Name,Dir,ForTest,Standard,Module,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,EmbedFiles,Deps"
+const listFields = "-json=ImportPath,Name,Dir,ForTest,Standard,DepOnly,Module,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,EmbedFiles,Deps"
 
 // list lists the packages of the arguments, and those of paths, with all that they import.
 func (b *weaving) list(ctx context.Context, paths []string) (*packageList, error) {
@@ -57,7 +59,7 @@ func (b *weaving) list(ctx context.Context, paths []string) (*packageList, error
 		if err != nil {
 			return nil, err
 		}
-		if err := l.add(out); err != nil {
+		if err := l.add(out, l.packages == nil); err != nil {
 			return nil, err
 		}
 		if paths == nil {
@@ -67,8 +69,8 @@ func (b *weaving) list(ctx context.Context, paths []string) (*packageList, error
 	return l, nil
 }
 
-// add adds packages from go list's JSON.
-func (l *packageList) add(out []byte) error {
+// add adds packages from go list's JSON. byUser says that its arguments were the user's.
+func (l *packageList) add(out []byte, byUser bool) error {
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
 		p := new(listed)
 		if err := decoder.Decode(p); errors.Is(err, io.EOF) {
@@ -76,6 +78,7 @@ func (l *packageList) add(out []byte) error {
 		} else if err != nil {
 			return err
 		}
+		p.named = byUser && !p.DepOnly
 		l.packages = append(l.packages, p)
 	}
 }

@@ -68,14 +68,30 @@ type Streams struct {
 // command. If that command fails, the error is an [ExitError].
 func Run(ctx context.Context, verb string, args []string, s Streams) (err error) {
 	b := &weaving{Streams: s, verb: verb, args: parseGoArgs(verb, args), goProgram: "go"}
-	if b.temp, err = os.MkdirTemp("", "gaptrace-"); err != nil {
+	defer func() { err = errors.Join(err, b.close()) }()
+	if err := b.readEnvironment(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.temp)) }()
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
 	return b.goCommand(ctx)
+}
+
+// open creates the temporary folder. It is also that of the go command, which may leave its files
+// behind if it is interrupted.
+func (b *weaving) open() (err error) {
+	b.temp, err = os.MkdirTemp(b.env.GOTMPDIR, "gaptrace-")
+	b.goEnv = append(b.goEnv, "GOTMPDIR="+b.temp)
+	return err
+}
+
+// close removes the temporary folder.
+func (b *weaving) close() error {
+	if b.temp == "" {
+		return nil
+	}
+	return os.RemoveAll(b.temp)
 }
 
 // weaving is a run of a go command on woven code.
@@ -98,12 +114,9 @@ type weaving struct {
 }
 
 // goEnvironment holds what go env prints.
-type goEnvironment struct{ GOVERSION, GOROOT, GOMOD, GOWORK, GOMODCACHE, GOFLAGS string }
+type goEnvironment struct{ GOVERSION, GOROOT, GOTMPDIR, GOMOD, GOWORK, GOMODCACHE, GOFLAGS string }
 
 func (b *weaving) prepare(ctx context.Context) error {
-	if err := b.readEnvironment(ctx); err != nil {
-		return err
-	}
 	plain, err := b.list(ctx, nil)
 	if failed, ok := errors.AsType[goError](err); ok { // it concerns the program
 		fmt.Fprintln(b.Stderr, failed.output)
@@ -144,7 +157,7 @@ func (b *weaving) prepare(ctx context.Context) error {
 
 // readEnvironment asks the go command for its settings, and refuses what weaving cannot do.
 func (b *weaving) readEnvironment(ctx context.Context) error {
-	out, err := b.goOutput(ctx, "env", "-json", "GOVERSION", "GOROOT", "GOMOD", "GOWORK", "GOMODCACHE", "GOFLAGS")
+	out, err := b.goOutput(ctx, "env", "-json", "GOVERSION", "GOROOT", "GOTMPDIR", "GOMOD", "GOWORK", "GOMODCACHE", "GOFLAGS")
 	if err == nil {
 		err = json.Unmarshal(out, &b.env)
 	}
@@ -157,19 +170,22 @@ func (b *weaving) readEnvironment(ctx context.Context) error {
 			return usagef("cannot weave %s: only packages of a module in a folder", pattern)
 		}
 	}
-	release, _, _ := strings.Cut(b.env.GOVERSION, " ") // of "go1.26.1 X:experiment"
 	switch {
 	case b.env.GOMOD == "" || b.env.GOMOD == os.DevNull:
 		return errors.New("no go.mod in this folder or above it: gaptrace weaves the packages of a module")
-	case !version.IsValid(release):
-		return fmt.Errorf("unknown Go version %q: gaptrace weaves with releases since %s", b.env.GOVERSION, oldestGo)
-	case version.Compare(release, oldestGo) < 0:
-		return fmt.Errorf("%s is too old: gaptrace weaves with releases since %s; "+
-			"go.mod or GOTOOLCHAIN can select one, as in GOTOOLCHAIN=%s", release, oldestGo, oldestGo)
 	case b.args.modfile != "":
-		return usagef("gaptrace %s cannot weave with -modfile", b.verb)
+		return usagef("cannot weave with -modfile")
+	case b.args.cover && b.verb != "test":
+		return usagef("cannot weave with -cover: go's cover tool does not see woven files; gaptrace test can")
+	}
+	release, err := goRelease(b.env.GOVERSION)
+	if err != nil {
+		return err
 	}
 	b.overlay = map[string]string{}
+	if err := b.open(); err != nil {
+		return err
+	}
 	if err := b.fixToolchain(release); err != nil {
 		return err
 	}
@@ -177,6 +193,20 @@ func (b *weaving) readEnvironment(ctx context.Context) error {
 		return b.readOverlay()
 	}
 	return nil
+}
+
+// goRelease returns the release in what go env prints, such as "go1.26.1 X:experiment". It is an error
+// if the wrappers do not compile with it.
+func goRelease(goversion string) (string, error) {
+	release, _, _ := strings.Cut(goversion, " ")
+	switch {
+	case !version.IsValid(release):
+		return "", fmt.Errorf("unknown Go version %q: gaptrace weaves with releases since %s", goversion, oldestGo)
+	case version.Compare(release, oldestGo) < 0:
+		return "", fmt.Errorf("%s is too old: gaptrace weaves with releases since %s; "+
+			"go.mod or GOTOOLCHAIN can select one, as in GOTOOLCHAIN=%[2]s", release, oldestGo)
+	}
+	return release, nil
 }
 
 // fixToolchain makes later go commands use the Go release that is selected now, whatever go.work says.
@@ -384,6 +414,10 @@ func (b *weaving) weavePackages(built *packageList, used []library) error {
 		done[p.Dir] = true
 		name, file := p.Name, "zz_gaptrace_woven.go"
 		switch {
+		case b.args.cover && p.named && len(p.TestGoFiles)+len(p.XTestGoFiles) > 0:
+			file = "zz_gaptrace_woven_test.go" // the cover tool does not see others
+		case b.args.cover && (p.named || b.args.coverAll):
+			continue
 		case len(p.GoFiles)+len(p.CgoFiles) > 0:
 		case len(p.TestGoFiles)+len(p.XTestGoFiles) > 0:
 			file = "zz_gaptrace_woven_test.go"
@@ -391,12 +425,8 @@ func (b *weaving) weavePackages(built *packageList, used []library) error {
 			continue
 		}
 		name = strings.TrimSuffix(name, "_test")
-		text := fmt.Sprintf("package %s\n\nimport (\n", name)
-		for _, path := range hooks {
-			text += fmt.Sprintf("\t_ %q\n", path)
-		}
-		text += ")\n"
-		if name == "main" && b.verb != "test" && !b.args.cover {
+		text := "package " + name + "\n\n" + importHooks(hooks)
+		if name == "main" && b.verb != "test" {
 			closing, err := b.weaveMain(p)
 			if err != nil {
 				return err
@@ -407,7 +437,7 @@ func (b *weaving) weavePackages(built *packageList, used []library) error {
 		if err := b.write(path, []byte(text)); err != nil {
 			return err
 		}
-		if b.args.files() {
+		if p.ImportPath == "command-line-arguments" && file == "zz_gaptrace_woven.go" {
 			b.extra = append(b.extra, path)
 		}
 	}
@@ -421,7 +451,8 @@ func (b *weaving) weaveMain(p *listed) (closing string, err error) {
 		return "", err
 	}
 	for _, c := range copies {
-		if err := b.write(c.path, c.text); err != nil {
+		// The compiler's errors name the original file.
+		if err := b.write(c.path, slices.Concat([]byte("//line "+c.path+":1\n"), c.text)); err != nil {
 			return "", err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -25,8 +26,9 @@ const shimModule = "gaptrace.invalid/woven"
 // command.
 func (b *weaving) openWorkspace(ctx context.Context) error {
 	if b.args.mod != "" && b.args.mod != "readonly" {
-		return fmt.Errorf("cannot weave with -mod=%s, of the arguments or GOFLAGS", b.args.mod)
+		return usagef("cannot weave with -mod=%s: a workspace is used, which changes no go.mod", b.args.mod)
 	}
+	b.goEnv = append(b.goEnv, "GOFLAGS="+withoutMod(b.env.GOFLAGS))
 	work, sums, err := b.usersWorkspace()
 	if err != nil {
 		return err
@@ -57,6 +59,14 @@ func (b *weaving) openWorkspace(ctx context.Context) error {
 	b.work = work
 	b.goEnv = append(b.goEnv, "GOWORK="+filepath.Join(b.temp, "go.work"))
 	return b.writeWorkspace()
+}
+
+// withoutMod returns GOFLAGS without -mod. In a workspace, the go command accepts only readonly.
+func withoutMod(goflags string) string {
+	return strings.Join(slices.DeleteFunc(strings.Fields(goflags), func(flag string) bool {
+		name, _, _ := cutFlag(flag)
+		return name == "mod"
+	}), " ")
 }
 
 // usersWorkspace returns a copy of the user's go.work with absolute paths, or else a new one with
@@ -195,17 +205,25 @@ func (b *weaving) findGaptrace(ctx context.Context) (main bool, dir string, err 
 	return false, dir, err
 }
 
-// ownSource returns the folder of the root module that this command was built with.
-func (b *weaving) ownSource(ctx context.Context) (string, error) {
-	var version string
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, dep := range info.Deps {
-			if dep.Path == rootModule && dep.Replace == nil {
-				version = dep.Version
-			}
+// ownVersion returns the version of the root module that this command was built with. It returns
+// false if there is none.
+func ownVersion() (version string, ok bool) {
+	info, _ := debug.ReadBuildInfo()
+	if info == nil {
+		return "", false
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == rootModule && dep.Replace == nil && dep.Version != "(devel)" {
+			return dep.Version, dep.Version != ""
 		}
 	}
-	if version == "" || version == "(devel)" { // built in the repository
+	return "", false
+}
+
+// ownSource returns the folder of the root module that this command was built with.
+func (b *weaving) ownSource(ctx context.Context) (string, error) {
+	version, ok := ownVersion()
+	if !ok { // built in the repository
 		_, file, _, _ := runtime.Caller(0)
 		dir := filepath.Join(filepath.Dir(file), "..", "..", "..", "..")
 		if exists(filepath.Join(dir, "weave", "doc.go")) {

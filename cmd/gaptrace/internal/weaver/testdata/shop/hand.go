@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"net/http"
 
@@ -32,6 +33,10 @@ func newDB() *sql.DB {
 
 func newRedis(opt *redis.Options) *redis.Client {
 	return gapredis.Wrap(redis.NewClient(opt), options...)
+}
+
+func newConn(ctx context.Context, client *redis.Client) *redis.Conn {
+	return gapredis.Wrap(client.Conn(ctx), options...)
 }
 
 func newGRPC(address string) *grpc.ClientConn {

@@ -37,20 +37,20 @@ func main() {
 		return
 	}
 	opentracing.SetGlobalTracer(tracer)
-	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	backend := httptest.NewServer(newHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, "{}")
-	}))
+	})))
 	s := &shop{
 		client: newClient(), backend: backend.URL, db: newDB(), redis: newRedis(&redis.Options{Addr: serveRedis()}),
 		grpc: newGRPC(serveGRPC()), es: newES(elasticsearch.Config{Addresses: []string{backend.URL}, DiscoverNodesOnStart: false}),
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/all", newHandler(http.HandlerFunc(s.all)))
-	mux.HandleFunc("/plain", func(w http.ResponseWriter, req *http.Request) { s.get(req.Context()) })
+	mux.Handle("/checked", check401(newHandler(http.HandlerFunc(s.all))))
 	front := httptest.NewServer(mux)
-	for _, path := range []string{"/all", "/plain"} {
+	for _, path := range []string{"/all", "/checked"} {
 		resp, err := http.Get(front.URL + path)
 		check(err)
 		io.Copy(io.Discard, resp.Body)
@@ -77,7 +77,7 @@ func (s *shop) all(w http.ResponseWriter, req *http.Request) {
 	var n int
 	check(s.db.QueryRowContext(ctx, "SELECT 1 FROM books").Scan(&n))
 	check(s.redis.Set(ctx, "key", "value", 0).Err())
-	conn := s.redis.Conn(ctx)
+	conn := newConn(ctx, s.redis)
 	check(conn.Ping(ctx).Err())
 	check(conn.Close())
 	_, err := grpc_health_v1.NewHealthClient(s.grpc).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
@@ -89,6 +89,17 @@ func (s *shop) all(w http.ResponseWriter, req *http.Request) {
 	// Without a parent, nothing is recorded.
 	check(s.redis.Get(context.Background(), "key").Err())
 	io.WriteString(w, "done")
+}
+
+// check401 is a middleware between the server and a handler.
+func check401(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Forbidden") != "" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, req)
+	})
 }
 
 func (s *shop) get(ctx context.Context) {

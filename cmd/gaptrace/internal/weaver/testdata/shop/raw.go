@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"net/http"
 
@@ -22,6 +23,8 @@ func newDB() *sql.DB {
 }
 
 func newRedis(opt *redis.Options) *redis.Client { return redis.NewClient(opt) }
+
+func newConn(ctx context.Context, client *redis.Client) *redis.Conn { return client.Conn(ctx) }
 
 func newGRPC(address string) *grpc.ClientConn {
 	conn, err := grpc.NewClient(address, dialOptions...)

@@ -1,0 +1,9 @@
+package lib
+
+import "testing"
+
+func TestMade(t *testing.T) {
+	if !Made {
+		t.Error("not woven")
+	}
+}
