@@ -50,6 +50,7 @@ var layers = map[string]int{
 	"explain":   4,
 	"gap/debug": 4,
 	"vet":       4,
+	"weave":     4,
 
 	"cmd/gaptrace":     5,
 	"demo":             5,
@@ -62,6 +63,7 @@ var sameLayer = map[[2]string]string{
 	{"contrib/sql/mysql", "contrib/sql"}: "it adds tags from the driver's configuration",
 	{"vet/driver", "vet"}:                "it runs the analysis",
 	{"vet/golangci", "vet"}:              "it registers the analyzer",
+	{"weave/mysql", "weave/sql"}:         "it names the databases that weave/sql wraps",
 }
 
 // dependencies lists, for a folder and all below it, the modules it may import in addition to the
@@ -83,7 +85,7 @@ var dependencies = map[string][]string{
 	"vet/driver":              {"golang.org/x/tools", "golang.org/x/mod"},
 	"vet/golangci":            {"golang.org/x/tools", "github.com/golangci/plugin-module-register"},
 	"cmd/gaptrace": {
-		"github.com/dustin/go-humanize", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra",
+		"github.com/dustin/go-humanize", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "golang.org/x/mod",
 	},
 	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
 	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
@@ -319,10 +321,12 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 	return ok && name.IsExported()
 }
 
-// golangci-lint knows a plugin only if its import registers it.
+// The packages that gaptrace build weaves in are an exception. They need the build tag of woven
+// programs. The other is the plugin of golangci-lint, which knows a plugin only if its import
+// registers it.
 func TestNothingHappensAtImport(t *testing.T) {
 	for _, f := range sourceFiles(t) {
-		if f.dir == "vet/golangci" {
+		if f.dir == "vet/golangci" || strings.HasPrefix(f.dir, "weave/") && buildTag(f) == "gaptrace_woven" {
 			continue
 		}
 		for _, decl := range f.Decls {
@@ -331,6 +335,16 @@ func TestNothingHappensAtImport(t *testing.T) {
 			}
 		}
 	}
+}
+
+// buildTag returns the constraint at the top of a file, or "".
+func buildTag(f sourceFile) string {
+	for _, group := range f.Comments {
+		if tag, ok := strings.CutPrefix(group.List[0].Text, "//go:build "); ok {
+			return tag
+		}
+	}
+	return ""
 }
 
 // TestTagsDocument looks up in docs/tags.md every tag that a wrapper sets by a string constant, and

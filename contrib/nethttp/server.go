@@ -58,8 +58,8 @@ type exchange struct {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) { h.ServeThrough(h.next, w, req) }
 
-// ServeThrough is ServeHTTP with another handler. Package weave/nethttp calls it, so that all servers
-// of a program share one wrapper.
+// ServeThrough is ServeHTTP with another handler. Package weave/nethttp calls it, so that all
+// servers of a program share one wrapper.
 func (h *handler) ServeThrough(next http.Handler, w http.ResponseWriter, req *http.Request) {
 	if w == nil || req == nil || isPreface(req) {
 		next.ServeHTTP(w, req)

@@ -64,9 +64,11 @@ type hook struct {
 	wrapper           *spanutil.Wrapper
 	instance, address any // the tags db.instance and peer.address, or nil; boxed once for all calls
 	inflight          inflight
-	whole             *hook                                              // of a node's hook: the hook of its cluster or ring; otherwise nil
-	replaced          *hook                                              // the woven hook that the client had before, or nil
-	askSentinels      func(context.Context) ([]redis.ClusterSlot, error) // go-redis's own: see hookSentinels
+	whole             *hook // of a node's hook: the hook of its cluster or ring; otherwise nil
+	replaced          *hook // the woven hook that the client had before, or nil
+
+	// go-redis's own function for a NewFailoverClusterClient; see hookSentinels.
+	askSentinels func(context.Context) ([]redis.ClusterSlot, error)
 }
 
 // failoverAddr stands in for the address in the options of a redis.NewFailoverClient, which asks

@@ -77,8 +77,8 @@ func (c connector) Close() error {
 }
 
 // OpenedAs returns a woven connector for a database that sql.Open has opened with these arguments,
-// with the tags of [Open]. It returns nil if c was wrapped by hand. Package weave/sql calls it, since
-// the connector that sql.Open makes does not say its driver's name.
+// with the tags of [Open]. It returns nil if c was wrapped by hand. Package weave/sql calls it,
+// since the connector that sql.Open makes does not say its driver's name.
 func (c connector) OpenedAs(driverName, dataSourceName string, opts ...gaptrace.Option) driver.Connector {
 	if !c.db.wrapper.Options.Woven {
 		return nil

@@ -153,7 +153,8 @@ func TestWovenServerWaitsForWhoAsks(t *testing.T) {
 	tracer := spantest.NewTracer()
 	byHand, inside := weaves(t, tracer)
 	NewServer(byHand)
-	call := NewServer(inside).Serve(t.Context(), describe("a", "served"), opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier{})
+	what, headers := describe("a", "served"), opentracing.HTTPHeadersCarrier{}
+	call := NewServer(inside).Serve(t.Context(), what, opentracing.HTTPHeaders, headers)
 	call.Tag("http.method", "GET")
 	ctx := call.Open(t.Context())
 	if n := len(tracer.Problems()); n > 0 {

@@ -1,4 +1,4 @@
 // Package sql records the calls of database/sql in a program that gaptrace build has built, as
-// package contrib/sql does. It covers every sql.DB. One whose connector or driver is wrapped by hand
-// is recorded by that wrapper alone.
+// package contrib/sql does. It covers every sql.DB. One whose connector or driver is wrapped by
+// hand is recorded by that wrapper alone.
 package sql

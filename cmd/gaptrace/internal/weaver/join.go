@@ -171,7 +171,9 @@ func insert(text []byte, offsets []int, prefix string) []byte {
 
 // weaveLibrary returns the files of a library that change, and those that are added, by name.
 // library names it for messages.
-func weaveLibrary(library string, goFiles []string, joins []*join) (copies []source, added map[string][]byte, err error) {
+func weaveLibrary(
+	library string, goFiles []string, joins []*join,
+) (copies []source, added map[string][]byte, err error) {
 	functions, added := map[string]string{}, map[string][]byte{}
 	all, found, err := renamed(goFiles, allFunctions(joins))
 	if err != nil {
@@ -184,8 +186,9 @@ func weaveLibrary(library string, goFiles []string, joins []*join) (copies []sou
 		case j.optional && len(missing) == len(j.functions):
 			continue
 		default:
-			return nil, nil, fmt.Errorf("cannot weave %s: it has no function %s of the type that this version of gaptrace expects; "+
-				"use a newer gaptrace, or a version of the library that docs/weave.md lists", library, strings.Join(missing, ", "))
+			return nil, nil, fmt.Errorf("cannot weave %s: it has no function %s of the type that this version "+
+				"of gaptrace expects; use a newer gaptrace, or an older version of the library",
+				library, strings.Join(missing, ", "))
 		}
 		maps.Copy(functions, j.functions)
 		added[fmt.Sprintf("zz_gaptrace_woven%d.go", i)] = j.text

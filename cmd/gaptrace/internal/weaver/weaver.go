@@ -157,7 +157,8 @@ func (b *weaving) prepare(ctx context.Context) error {
 
 // readEnvironment asks the go command for its settings, and refuses what weaving cannot do.
 func (b *weaving) readEnvironment(ctx context.Context) error {
-	out, err := b.goOutput(ctx, "env", "-json", "GOVERSION", "GOROOT", "GOTMPDIR", "GOMOD", "GOWORK", "GOMODCACHE", "GOFLAGS")
+	out, err := b.goOutput(ctx, "env", "-json",
+		"GOVERSION", "GOROOT", "GOTMPDIR", "GOMOD", "GOWORK", "GOMODCACHE", "GOFLAGS")
 	if err == nil {
 		err = json.Unmarshal(out, &b.env)
 	}
@@ -195,8 +196,8 @@ func (b *weaving) readEnvironment(ctx context.Context) error {
 	return nil
 }
 
-// goRelease returns the release in what go env prints, such as "go1.26.1 X:experiment". It is an error
-// if the wrappers do not compile with it.
+// goRelease returns the release in what go env prints, such as "go1.26.1 X:experiment". It is an
+// error if the wrappers do not compile with it.
 func goRelease(goversion string) (string, error) {
 	release, _, _ := strings.Cut(goversion, " ")
 	switch {
@@ -209,9 +210,9 @@ func goRelease(goversion string) (string, error) {
 	return release, nil
 }
 
-// fixToolchain makes later go commands use the Go release that is selected now, whatever go.work says.
-// The go command may have downloaded that release into the module cache, where it refuses an overlay.
-// Then the release gets another path.
+// fixToolchain makes later go commands use the Go release that is selected now, whatever go.work
+// says. The go command may have downloaded that release into the module cache, where it refuses an
+// overlay. Then the release gets another path.
 func (b *weaving) fixToolchain(release string) error {
 	if !b.inModuleCache(b.env.GOROOT) {
 		b.goEnv = append(b.goEnv, "GOTOOLCHAIN="+release)
@@ -444,7 +445,8 @@ func (b *weaving) weavePackages(built *packageList, used []library) error {
 	return nil
 }
 
-// weaveMain renames a program's main, and returns one that calls it and then sends the queued spans.
+// weaveMain renames a program's main, and returns one that calls it and then sends the queued
+// spans.
 func (b *weaving) weaveMain(p *listed) (closing string, err error) {
 	copies, _, err := renamed(p.goFiles(), map[string]string{"main": "[][][]"})
 	if err != nil || len(copies) == 0 {

@@ -160,7 +160,8 @@ func TestVerbs(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{{"-cover", "./..."}, {"-coverpkg=./...", "./..."}} {
-		if out := p.must(true, "test", append(args, "-v")...); strings.Count(out, "--- PASS") != 2 || !strings.Contains(out, "coverage: ") {
+		out := p.must(true, "test", append(args, "-v")...)
+		if strings.Count(out, "--- PASS") != 2 || !strings.Contains(out, "coverage: ") {
 			t.Errorf("test %v: %s", args, out)
 		}
 	}

@@ -139,8 +139,8 @@ func (b *weaving) newWorkspace() (work *modfile.WorkFile, sums []byte, err error
 	return work, nil, keepGodebug(work, goVersion)
 }
 
-// keepGodebug keeps the defaults of GODEBUG, which depend on the go line of the workspace or, without
-// one, on that of the main module.
+// keepGodebug keeps the defaults of GODEBUG, which depend on the go line of the workspace or,
+// without one, on that of the main module.
 func keepGodebug(work *modfile.WorkFile, goVersion string) error {
 	for _, g := range work.Godebug {
 		if g.Key == "default" {
@@ -181,8 +181,8 @@ func (b *weaving) writeWorkspace() error {
 	return os.WriteFile(filepath.Join(b.temp, "go.work"), modfile.Format(b.work.Syntax), 0o666)
 }
 
-// findGaptrace returns the folder of the root module: the one that the program uses, or else the one
-// of this command. main reports whether it is one of the user's own modules.
+// findGaptrace returns the folder of the root module: the one that the program uses, or else the
+// one of this command. main reports whether it is one of the user's own modules.
 func (b *weaving) findGaptrace(ctx context.Context) (main bool, dir string, err error) {
 	out, err := b.goOutput(ctx, "list", "-m", "-json", rootModule)
 	if err == nil {
