@@ -131,7 +131,7 @@ func (b *weaving) prepare(ctx context.Context) error {
 		return b.writeOverlay()
 	}
 	built := plain
-	if vendored := plain.vendor(); vendored != "" {
+	if vendored := b.vendorFolder(plain); vendored != "" {
 		if err := b.checkVendored(vendored, used); err != nil {
 			return err
 		}
@@ -259,6 +259,20 @@ func hookPaths(used []library) []string {
 		paths = append(paths, rootModule+"/weave/"+lib.weave)
 	}
 	return paths
+}
+
+// vendorFolder returns the folder of vendored packages, or "" if the go command does not use one.
+func (b *weaving) vendorFolder(plain *packageList) string {
+	if vendored := plain.vendor(); vendored != "" {
+		return vendored
+	}
+	// The program imports the standard library only, and what is woven is vendored.
+	vendored := filepath.Join(filepath.Dir(b.env.GOMOD), "vendor")
+	usesWork := b.env.GOWORK != "" && b.env.GOWORK != "off"
+	if usesWork || !exists(filepath.Join(vendored, filepath.FromSlash(rootModule), "weave")) {
+		return ""
+	}
+	return vendored
 }
 
 // checkVendored reports whether the vendored packages include what is woven. Nothing can be added

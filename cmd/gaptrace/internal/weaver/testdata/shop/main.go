@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/go-redis/redis/v8"
@@ -45,6 +46,10 @@ func main() {
 	s := &shop{
 		client: newClient(), backend: backend.URL, db: newDB(), redis: newRedis(&redis.Options{Addr: serveRedis()}),
 		grpc: newGRPC(serveGRPC()), es: newES(elasticsearch.Config{Addresses: []string{backend.URL}, DiscoverNodesOnStart: false}),
+	}
+	if len(os.Args) > 1 && os.Args[1] == "allocations" {
+		s.printAllocations()
+		return
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/all", newHandler(http.HandlerFunc(s.all)))
@@ -100,6 +105,41 @@ func check401(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, req)
 	})
+}
+
+// printAllocations prints how many allocations each call makes, with the servers' own.
+func (s *shop) printAllocations() {
+	health := grpc_health_v1.NewHealthClient(s.grpc)
+	for _, call := range []struct {
+		name string
+		do   func(ctx context.Context)
+	}{
+		{"net/http", s.get},
+		{"database/sql", func(ctx context.Context) {
+			var n int
+			check(s.db.QueryRowContext(ctx, "SELECT 1 FROM books").Scan(&n))
+		}},
+		{"go-redis", func(ctx context.Context) { check(s.redis.Set(ctx, "key", "value", 0).Err()) }},
+		{"grpc", func(ctx context.Context) {
+			_, err := health.Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+			check(err)
+		}},
+		{"go-elasticsearch", func(ctx context.Context) {
+			res, err := s.es.Search(s.es.Search.WithContext(ctx), s.es.Search.WithIndex("books"))
+			check(err)
+			io.Copy(io.Discard, res.Body)
+			res.Body.Close()
+		}},
+	} {
+		unrecorded := testing.AllocsPerRun(500, func() { call.do(context.Background()) })
+		recorded := testing.AllocsPerRun(500, func() {
+			span, ctx := opentracing.StartSpanFromContext(context.Background(), "parent")
+			call.do(ctx)
+			span.Finish()
+			tracer.Reset()
+		})
+		fmt.Printf("%-17s %4.0f %4.0f\n", call.name, unrecorded, recorded)
+	}
 }
 
 func (s *shop) get(ctx context.Context) {
