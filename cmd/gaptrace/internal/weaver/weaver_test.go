@@ -34,6 +34,12 @@ func newProgram(t *testing.T, name, mod, sum string) *program {
 	if testing.Short() {
 		t.Skip("builds programs")
 	}
+	if raceDetector {
+		t.Skip("builds programs, for which the race detector of this one changes nothing")
+	}
+	if end, ok := t.Deadline(); ok && name == "shop" && time.Until(end) < 5*time.Minute {
+		t.Skip("compiles go-elasticsearch, which may take minutes; needs go test -timeout 30m")
+	}
 	p := &program{t, filepath.Join(t.TempDir(), name), t.TempDir()}
 	if err := os.CopyFS(p.dir, os.DirFS("testdata/"+name)); err != nil {
 		t.Fatal(err)

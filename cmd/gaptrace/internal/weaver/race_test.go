@@ -1,0 +1,5 @@
+//go:build race
+
+package weaver
+
+const raceDetector = true
