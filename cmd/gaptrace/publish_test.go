@@ -72,20 +72,28 @@ func TestReleaseInstalls(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	fixRequires(t, filepath.Join(bin, "gaptrace"), version)
+	weaves(t, filepath.Join(bin, "gaptrace"), install.Env)
+}
+
+// folder returns a new folder with files.
+func folder(t *testing.T, files map[string]string) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // fixRequires checks that a published command adds its own version of gaptrace to a go.mod.
 func fixRequires(t *testing.T, gaptrace, version string) {
 	t.Helper()
-	dir := t.TempDir()
-	for name, text := range map[string]string{
+	dir := folder(t, map[string]string{
 		"go.mod": "module example.com/app\n\ngo 1.26.0\n",
 		"app.go": "package app\n\nimport \"net/http\"\n\nvar Response, Err = new(http.Client).Do(nil)\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
+	})
 	fix := exec.Command(gaptrace, "fix")
 	fix.Dir, fix.Env = dir, append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOPROXY=off")
 	if out, err := fix.CombinedOutput(); err != nil {
@@ -97,6 +105,22 @@ func fixRequires(t *testing.T, gaptrace, version string) {
 	}
 	if want := "require " + rootModule + " " + version; !strings.Contains(string(mod), want) {
 		t.Errorf("go.mod after gaptrace fix is\n%s\nwant %s", mod, want)
+	}
+}
+
+// weaves checks that an installed command finds the wrappers of its own version.
+func weaves(t *testing.T, command string, env []string) {
+	t.Helper()
+	dir := folder(t, map[string]string{
+		"go.mod":  "module example.com/tiny\n\ngo 1.26.0\n",
+		"main.go": "package main\n\nimport \"net/http\"\n\nfunc main() { http.NewServeMux() }\n",
+	})
+	build := exec.Command(command, "build", "-o", filepath.Join(dir, "tiny"), ".")
+	build.Dir = dir
+	build.Env = append(env, "GOWORK=")
+	out, err := build.CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "gaptrace: wove net/http of go") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

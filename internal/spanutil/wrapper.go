@@ -24,10 +24,14 @@ type Wrapper struct {
 }
 
 // NewClient returns a Wrapper with opts for a client of a component. A wrapper calls it once, when
-// the client is wrapped. The calls that it does not record for want of a parent are counted.
+// the client is wrapped. The calls that it does not record for want of a parent are counted, except
+// by a woven wrapper: it also sees the calls of wrappers by hand, and those of the tracer itself.
 func NewClient(component string, opts []gaptrace.Option) *Wrapper {
 	w := New(opts)
-	w.clients = uncovered.Client(component)
+	clients := uncovered.Client(component)
+	if !w.Options.Woven {
+		w.clients = clients
+	}
 	return w
 }
 

@@ -122,8 +122,14 @@ func (a *goArgs) addDefaults(goflags string) {
 	a.modfile, a.trimpath, a.cover, a.coverAll = given.modfile, given.trimpath, given.cover, given.coverAll
 }
 
-// command returns the arguments for the go command, with the tag and the overlay of woven code.
-func (a *goArgs) command(verb, overlay string, extraFiles []string) []string {
-	args := []string{verb, "-overlay=" + overlay, "-tags=" + strings.TrimPrefix(a.tags+","+wovenTag, ",")}
+// command returns the arguments for the go command, with an overlay, tags and more files.
+func (a *goArgs) command(verb, overlay, tags string, extraFiles []string) []string {
+	args := []string{verb}
+	if overlay != "" {
+		args = append(args, "-overlay="+overlay)
+	}
+	if tags != "" {
+		args = append(args, "-tags="+tags)
+	}
 	return slices.Concat(args, a.flags, a.packages, extraFiles, a.rest)
 }

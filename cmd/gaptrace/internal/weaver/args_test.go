@@ -7,21 +7,21 @@ import (
 
 func TestArguments(t *testing.T) {
 	for args, want := range map[string]string{
-		"build":                                    "build -overlay=o -tags=gaptrace_woven",
-		"build -o app -race ./cmd/a ./b":           "build -overlay=o -tags=gaptrace_woven -o app -race ./cmd/a ./b",
-		"build -tags=a,b --tags c .":               "build -overlay=o -tags=c,gaptrace_woven .",
-		"build -overlay mine.json .":               "build -overlay=o -tags=gaptrace_woven .",
-		"run -race . -race x":                      "run -overlay=o -tags=gaptrace_woven -race . EXTRA -race x",
-		"run a.go b.go x -y":                       "run -overlay=o -tags=gaptrace_woven a.go b.go EXTRA x -y",
-		"run -exec time . x":                       "run -overlay=o -tags=gaptrace_woven -exec time . EXTRA x",
-		"test -run TestX ./a ./b -v -tags=t":       "test -overlay=o -tags=t,gaptrace_woven -run TestX -v ./a ./b EXTRA",
-		"test ./a -count 2 -args -tags=x ./b":      "test -overlay=o -tags=gaptrace_woven -count 2 ./a EXTRA -args -tags=x ./b",
-		"test -mine . -run X rest":                 "test -overlay=o -tags=gaptrace_woven -mine -run X . EXTRA rest",
-		"install -C /tmp -ldflags=-s -trimpath ./": "install -overlay=o -tags=gaptrace_woven -ldflags=-s -trimpath ./ EXTRA",
+		"build":                                    "build -overlay=o",
+		"build -o app -race ./cmd/a ./b":           "build -overlay=o -o app -race ./cmd/a ./b",
+		"build -tags=a,b --tags c .":               "build -overlay=o -tags=c .",
+		"build -overlay mine.json .":               "build -overlay=o .",
+		"run -race . -race x":                      "run -overlay=o -race . EXTRA -race x",
+		"run a.go b.go x -y":                       "run -overlay=o a.go b.go EXTRA x -y",
+		"run -exec time . x":                       "run -overlay=o -exec time . EXTRA x",
+		"test -run TestX ./a ./b -v -tags=t":       "test -overlay=o -tags=t -run TestX -v ./a ./b EXTRA",
+		"test ./a -count 2 -args -tags=x ./b":      "test -overlay=o -count 2 ./a EXTRA -args -tags=x ./b",
+		"test -mine . -run X rest":                 "test -overlay=o -mine -run X . EXTRA rest",
+		"install -C /tmp -ldflags=-s -trimpath ./": "install -overlay=o -ldflags=-s -trimpath ./ EXTRA",
 	} {
 		words := strings.Fields(args)
 		a := parseGoArgs(words[0], words[1:])
-		got := strings.Join(a.command(words[0], "o", []string{"EXTRA"}), " ")
+		got := strings.Join(a.command(words[0], "o", a.tags, []string{"EXTRA"}), " ")
 		if !strings.Contains(want, "EXTRA") {
 			got = strings.TrimSuffix(got, " EXTRA")
 		}

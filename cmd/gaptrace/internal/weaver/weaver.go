@@ -128,7 +128,7 @@ func (b *weaving) prepare(ctx context.Context) error {
 	used := plain.uses()
 	if len(used) == 0 {
 		fmt.Fprintln(b.Stderr, "gaptrace: nothing to weave: no library that gaptrace wraps is used")
-		return b.writeOverlay()
+		return nil
 	}
 	built := plain
 	if vendored := b.vendorFolder(plain); vendored != "" {
@@ -496,7 +496,11 @@ func (b *weaving) writeOverlay() error {
 
 // goCommand runs the go command with what was prepared.
 func (b *weaving) goCommand(ctx context.Context) error {
-	cmd := b.newGo(context.WithoutCancel(ctx), b.args.command(b.verb, b.overlayFile(), b.extra)...)
+	overlay, tags := b.args.overlay, b.args.tags
+	if len(b.woven) > 0 {
+		overlay, tags = b.overlayFile(), strings.TrimPrefix(tags+","+wovenTag, ",")
+	}
+	cmd := b.newGo(context.WithoutCancel(ctx), b.args.command(b.verb, overlay, tags, b.extra)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = b.Stdin, b.Stdout, b.Stderr
 	if err := cmd.Start(); err != nil {
 		return err
