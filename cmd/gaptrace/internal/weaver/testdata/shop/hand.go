@@ -35,6 +35,10 @@ func newRedis(opt *redis.Options) *redis.Client {
 	return gapredis.Wrap(redis.NewClient(opt), options...)
 }
 
+func newRing(opt *redis.RingOptions) *redis.Ring {
+	return gapredis.Wrap(redis.NewRing(opt), options...)
+}
+
 func newConn(ctx context.Context, client *redis.Client) *redis.Conn {
 	return gapredis.Wrap(client.Conn(ctx), options...)
 }

@@ -43,8 +43,10 @@ func main() {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, "{}")
 	})))
+	redisServer := serveRedis()
 	s := &shop{
-		client: newClient(), backend: backend.URL, db: newDB(), redis: newRedis(&redis.Options{Addr: serveRedis()}),
+		client: newClient(), backend: backend.URL, db: newDB(), redis: newRedis(&redis.Options{Addr: redisServer}),
+		ring: newRing(&redis.RingOptions{Addrs: map[string]string{"shard": redisServer}}),
 		grpc: newGRPC(serveGRPC()), es: newES(elasticsearch.Config{Addresses: []string{backend.URL}, DiscoverNodesOnStart: false}),
 	}
 	if len(os.Args) > 1 && os.Args[1] == "allocations" {
@@ -72,6 +74,7 @@ type shop struct {
 	backend string
 	db      *sql.DB
 	redis   *redis.Client
+	ring    *redis.Ring
 	grpc    *grpc.ClientConn
 	es      *elasticsearch.Client
 }
@@ -85,6 +88,8 @@ func (s *shop) all(w http.ResponseWriter, req *http.Request) {
 	conn := newConn(ctx, s.redis)
 	check(conn.Ping(ctx).Err())
 	check(conn.Close())
+	check(s.ring.Set(ctx, "key", "value", 0).Err())
+	check(s.ring.ForEachShard(ctx, func(ctx context.Context, shard *redis.Client) error { return shard.Ping(ctx).Err() }))
 	_, err := grpc_health_v1.NewHealthClient(s.grpc).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
 	check(err)
 	res, err := s.es.Search(s.es.Search.WithContext(ctx), s.es.Search.WithIndex("books"))

@@ -24,6 +24,8 @@ func newDB() *sql.DB {
 
 func newRedis(opt *redis.Options) *redis.Client { return redis.NewClient(opt) }
 
+func newRing(opt *redis.RingOptions) *redis.Ring { return redis.NewRing(opt) }
+
 func newConn(ctx context.Context, client *redis.Client) *redis.Conn { return client.Conn(ctx) }
 
 func newGRPC(address string) *grpc.ClientConn {
