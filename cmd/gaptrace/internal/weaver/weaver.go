@@ -16,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -506,8 +507,12 @@ func (b *weaving) goCommand(ctx context.Context) error {
 		return err
 	}
 	// An interrupt at the terminal reaches the go command, too. It is passed on for other senders.
+	// Further ones must not end this process, which still has to remove its files.
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(os.Interrupt) })
 	defer stop()
+	further := make(chan os.Signal, 1)
+	signal.Notify(further, os.Interrupt)
+	defer signal.Stop(further)
 	err := cmd.Wait()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		return ExitError(cmp.Or(max(failed.ExitCode(), 0), 1))

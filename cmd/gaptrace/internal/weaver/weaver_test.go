@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -184,6 +186,32 @@ func TestVerbs(t *testing.T) {
 	p.write("main.go", "package main\n\nimport \"net/htp\"\n")
 	if _, stderr, err := p.run(true, "build", "."); err == nil || !strings.Contains(stderr, "net/htp") {
 		t.Errorf("%v\n%s", err, stderr)
+	}
+}
+
+// The program has no tracer. Its spans are sent when main returns.
+func TestTracerIsOpenedFromTheEnvironment(t *testing.T) {
+	p := newProgram(t, "tiny", tinyMod, "")
+	var received bytes.Buffer
+	var mu sync.Mutex
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = io.Copy(&received, req.Body)
+		w.WriteHeader(http.StatusAccepted)
+	}))
+	defer collector.Close()
+	t.Setenv("JAEGER_ENDPOINT", collector.URL)
+	p.must(true, "run", ".")
+	mu.Lock()
+	defer mu.Unlock()
+	for _, want := range []string{"tiny", "HTTP GET", "net/http"} {
+		if !bytes.Contains(received.Bytes(), []byte(want)) {
+			t.Errorf("the collector has not received %q", want)
+		}
+	}
+	if n := bytes.Count(received.Bytes(), []byte("HTTP GET")); n != 9 {
+		t.Errorf("the collector has received %d spans, want one for each request, 9", n)
 	}
 }
 
