@@ -37,15 +37,18 @@ type packageList struct{ packages []*listed }
 // listFields are the fields of listed. Others take the go command more time.
 const listFields = "-json=ImportPath,Name,Dir,ForTest,Standard,DepOnly,Module,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,EmbedFiles,Deps"
 
-// list lists the packages of the arguments, and those of paths, with all that they import.
+// list lists the packages of the arguments, with all that they import. If there are paths, it also
+// lists these packages, as they are in a woven program.
 func (b *weaving) list(ctx context.Context, paths []string) (*packageList, error) {
 	args := []string{"list", "-deps", listFields}
 	if b.verb == "test" {
 		args = append(args, "-test")
 	}
-	if b.args.tags != "" {
-		args = append(args, "-tags="+b.args.tags)
+	tags := b.args.tags
+	if len(paths) > 0 {
+		tags += "," + wovenTag
 	}
+	args = append(args, "-tags="+strings.TrimPrefix(tags, ","))
 	if b.args.overlay != "" {
 		args = append(args, "-overlay="+b.args.overlay)
 	}

@@ -254,6 +254,13 @@ func TestUsersWorkspace(t *testing.T) {
 	}
 }
 
+// The wrappers are packages of the main module here. They cannot import themselves.
+func TestGaptraceItselfInTheWorkspace(t *testing.T) {
+	p := newProgram(t, "tiny", tinyMod, "")
+	p.dir = repository
+	p.must(true, "build", "./gap/debug")
+}
+
 func TestTwoBuildsAtOnce(t *testing.T) {
 	p := newProgram(t, "tiny", tinyMod, "")
 	var wg sync.WaitGroup
