@@ -47,6 +47,7 @@ func (b *weaving) list(ctx context.Context, paths []string) (*packageList, error
 	tags := b.args.tags
 	if len(paths) > 0 {
 		tags += "," + wovenTag
+		args = append(args, "-e") // a library may have changed, of which weaveLibrary says more
 	}
 	args = append(args, "-tags="+strings.TrimPrefix(tags, ","))
 	if b.args.overlay != "" {
@@ -54,19 +55,17 @@ func (b *weaving) list(ctx context.Context, paths []string) (*packageList, error
 	}
 	args = append(append(args, b.args.list...), "--")
 	l := new(packageList)
-	for _, patterns := range [][]string{b.args.packages, paths} {
-		if len(patterns) == 0 && paths != nil && l.packages != nil {
-			continue
-		}
+	lists := [][]string{b.args.packages} // the current folder if there are none
+	if len(paths) > 0 {
+		lists = append(lists, paths) // a list of its own: the arguments may be files
+	}
+	for i, patterns := range lists {
 		out, err := b.goOutput(ctx, append(args, patterns...)...)
+		if err == nil {
+			err = l.add(out, i == 0)
+		}
 		if err != nil {
 			return nil, err
-		}
-		if err := l.add(out, l.packages == nil); err != nil {
-			return nil, err
-		}
-		if paths == nil {
-			break
 		}
 	}
 	return l, nil
