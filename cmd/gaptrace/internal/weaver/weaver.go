@@ -106,7 +106,7 @@ type weaving struct {
 	work      *modfile.WorkFile // nil: vendored
 	goEnv     []string          // more variables for the go command
 	goProgram string            // the go command
-	gaptrace  string            // folder of gaptrace's root module; "" if it is vendored
+	gaptrace  string            // folder of the root module
 	overlay   map[string]string
 	files     int      // how many were written to temp
 	extra     []string // files to add to those in the arguments

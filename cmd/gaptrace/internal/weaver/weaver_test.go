@@ -452,11 +452,13 @@ func TestErrors(t *testing.T) {
 		"-modfile":  {tinyMod, "", "", []string{"-modfile=go.mod", "."}, "cannot weave with -modfile"},
 		"a library that has changed": {
 			tinyMod + "\nrequire google.golang.org/grpc v1.99.0\n\nreplace google.golang.org/grpc => ./grpc\n", "main.go", main,
-			[]string{"."}, "cannot weave google.golang.org/grpc v1.99.0: it has no function NewClient, NewServer",
+			[]string{"."},
+			"cannot weave google.golang.org/grpc v1.99.0: it has no function NewClient, NewServer",
 		},
 		"an older gaptrace": {
 			tinyMod + "\nrequire " + rootModule + " v0.0.1\n\nreplace " + rootModule + " => ./grpc\n", "", "",
-			[]string{"."}, "has nothing to weave; run: go get",
+			[]string{"."},
+			"has nothing to weave; run: go get",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
