@@ -139,4 +139,9 @@ func (c *cancellation) serve(w http.ResponseWriter, r *http.Request) {
 	close(c.arrived)
 	<-r.Context().Done()
 	close(c.learned)
+	if !c.answered {
+		// An answer could still reach the client: TLS closes the connection in two steps, and this
+		// handler sees the first one.
+		panic(http.ErrAbortHandler)
+	}
 }
