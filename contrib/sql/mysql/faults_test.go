@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -211,18 +212,16 @@ func cancelConnect(f *faulty) []error {
 	defer held.Close()
 	ctx, cancel := context.WithCancel(f.ctx)
 	defer cancel()
-	stalled.Store(true)
-	defer stalled.Store(false)
-	time.AfterFunc(20*time.Millisecond, cancel)
+	stalled.Store(&stall{begins: cancel})
+	defer stalled.Store(nil)
 	return []error{f.db.PingContext(ctx)}
 }
 
 func cancelPrepare(f *faulty) []error {
 	ctx, cancel := context.WithCancel(f.ctx)
 	defer cancel()
-	stalled.Store(true)
-	defer stalled.Store(false)
-	time.AfterFunc(20*time.Millisecond, cancel)
+	stalled.Store(&stall{begins: cancel})
+	defer stalled.Store(nil)
 	_, err := f.db.PrepareContext(ctx, "SELECT 1")
 	return []error{err}
 }
@@ -232,9 +231,10 @@ func cancelCommit(f *faulty) []error {
 	defer cancel()
 	tx, err := f.db.BeginTx(ctx, nil)
 	f.must(err, f.exec(tx, "UPDATE t SET n = 6 WHERE id = 3"))
-	stalled.Store(true)
-	time.AfterFunc(20*time.Millisecond, cancel)
-	time.AfterFunc(60*time.Millisecond, func() { stalled.Store(false) }) // Commit has no context, and waits
+	stalled.Store(&stall{begins: func() {
+		cancel()
+		time.AfterFunc(40*time.Millisecond, func() { stalled.Store(nil) }) // Commit has no context, and waits
+	}})
 	return []error{tx.Commit()}
 }
 
@@ -283,8 +283,14 @@ func breakConstraint(f *faulty) []error {
 	return []error{err}
 }
 
-// stalled delays what connections of the network "stalling" read.
-var stalled atomic.Bool
+// stalled, if it is set, delays what connections of the network "stalling" read.
+var stalled atomic.Pointer[stall]
+
+// stall is a time in which reads wait. begins is called when the first one does.
+type stall struct {
+	once   sync.Once
+	begins func()
+}
 
 // stalling is a connection whose reads wait while stalled is set, or until it is closed.
 type stalling struct {
@@ -293,7 +299,8 @@ type stalling struct {
 }
 
 func (s *stalling) Read(p []byte) (int, error) {
-	for stalled.Load() && !s.closed.Load() {
+	for now := stalled.Load(); now != nil && !s.closed.Load(); now = stalled.Load() {
+		now.once.Do(now.begins)
 		time.Sleep(time.Millisecond)
 	}
 	return s.Conn.Read(p)
