@@ -9,14 +9,14 @@
 //	weave/elasticsearch  go-elasticsearch v8
 //	weave/tracer         opens a tracer, unless the program sets one
 //
-// They do something only in a program that gaptrace build, run, test or install has built: their
+// They have an effect only in a program that gaptrace build, run, test or install has built. Their
 // code has the build tag gaptrace_woven, and needs the changed libraries. In another program, they
 // are empty.
 //
 // The file join.txt of a package is added to its library. It declares functions that the library
-// has already; the library's own get the prefix "gaptrace". The package sets the variables that
-// these functions call.
+// has already. The library's own functions get the prefix "gaptrace". Those of join.txt call
+// variables, which the package sets.
 //
-// A program's go.mod need not require any of this. But it can, so that builds are reproducible:
-// gaptrace weave init writes a file that imports the packages. docs/weave.md has the details.
+// A program's go.mod need not require these packages. But it can, so that builds are reproducible:
+// gaptrace weave init writes a file that imports them. docs/weave.md has the details.
 package weave

@@ -10,16 +10,16 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// Programs that gaptrace build has woven contain wrappers inside the libraries. If a client is also
-// wrapped by hand, both wrappers see its calls. The one by hand always records:
+// A program that gaptrace build has woven contains wrappers inside its libraries. If a client is
+// also wrapped by hand, both wrappers see its calls. The wrapper by hand always records:
 //
-//	outer      inner      who records
+//	outer      inner      which one records
 //	by hand    woven      outer: inner records nothing while the outer call waits
-//	woven      by hand    inner: outer is discarded, if it is a wrapper of the same library
+//	woven      by hand    inner; also outer, if it is a wrapper of another library
 //	woven      woven      outer: a SQL driver or Elasticsearch that sends HTTP requests is one call
 //
-// A server's request may go through two wrappers of different libraries, such as net/http and grpc.
-// Both record it then, as if both were by hand.
+// A served request may go through the wrappers of two libraries, such as net/http and grpc. Then
+// both record it, as two wrappers by hand do.
 //
 // Wrappers find each other's calls by the context. In a program that is not woven, contexts do not
 // carry calls, and nothing in this file has an effect.
@@ -27,8 +27,8 @@ import (
 // woven is set if the program has a woven wrapper.
 var woven atomic.Bool
 
-// servesByHand is set if a server or a handler was wrapped by hand. Until then, a woven server need
-// not expect that it must yield.
+// servesByHand is set after a server or a handler was wrapped by hand. Until then, a woven server
+// never has to yield.
 var servesByHand atomic.Bool
 
 // NewServer is [New] for a wrapper that serves requests.
@@ -54,7 +54,7 @@ func (c *callContext) Done() <-chan struct{} { return c.ctx.Done() }
 
 func (c *callContext) Err() error { return c.ctx.Err() }
 
-// Value opens the span of a lazy call when somebody asks for the context's span.
+// Value opens the span of a lazy call when code asks for the context's span.
 func (c *callContext) Value(key any) any {
 	switch {
 	case key == any(callKey{}):
@@ -104,9 +104,9 @@ func (c *Call) withinLocked(ctx context.Context) context.Context {
 	return (*callContext)(c)
 }
 
-// Unrecorded returns the context for a call that w does not record, though its context carries a
-// span: a filter may have rejected it. Woven wrappers record nothing in that context. If no woven
-// wrapper could record the call, Unrecorded returns ctx itself and false.
+// Unrecorded returns the context for a call that w does not record although its context carries a
+// span. A filter may have rejected the call. Woven wrappers record nothing in that context. If no
+// woven wrapper could record the call, Unrecorded returns ctx itself and false.
 func (w *Wrapper) Unrecorded(ctx context.Context) (within context.Context, differs bool) {
 	if !woven.Load() || w.Options.Woven {
 		return ctx, false
@@ -120,7 +120,7 @@ func (w *Wrapper) Unrecorded(ctx context.Context) (within context.Context, diffe
 // unrecordedContext is the context inside a call that is not recorded.
 type unrecordedContext struct{ context.Context }
 
-// Value returns a call that waits for ever.
+// Value returns, for callKey, a call whose first wait never ends.
 func (u unrecordedContext) Value(key any) any {
 	if key == any(callKey{}) {
 		return &unrecordedCall
@@ -139,7 +139,7 @@ func innermost(ctx context.Context) *Call {
 	return c
 }
 
-// isInside reports whether a client's call waits, and ctx comes from it.
+// isInside reports whether ctx comes from a client's call that still waits.
 func isInside(ctx context.Context) bool {
 	for c := innermost(ctx); c != nil && c.role == client; c = innermost(c.ctx) {
 		if c.InFirstWait() {
@@ -163,8 +163,8 @@ func (w *Wrapper) takeOver(ctx context.Context, as role, component string) *Call
 	return nil
 }
 
-// yield ends a woven call that is not to be reported. It returns false if the call has been
-// answered, or if it is a client's and its span is open.
+// yield discards a woven call. It returns false, and does nothing, if the call has been answered,
+// or if it is a client's call and its span is open.
 func (c *Call) yield() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -177,8 +177,8 @@ func (c *Call) yield() bool {
 	return true
 }
 
-// opened returns the span of a lazy call, which it opens. It returns nil if there is no span, or if
-// the call has yielded.
+// opened opens the span of a lazy call, and returns it. It returns nil if the call has no span or
+// has yielded.
 func (c *Call) opened() opentracing.Span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -189,10 +189,9 @@ func (c *Call) opened() opentracing.Span {
 	return c.span
 }
 
-// isLazy reports whether the span of a woven server's call is only opened when somebody asks for
-// it, or when the handler has returned. Until then, a wrapper by hand further inside can take the
-// call over without a trace. A tracer that changes contexts, such as OpenTelemetry's bridge, needs
-// the span at once.
+// isLazy reports whether a woven server's call opens its span late: when code asks for it, or when
+// the handler has returned. Until then, an inner wrapper by hand can replace the call, and no span
+// is lost. A tracer that changes contexts, such as OpenTelemetry's bridge, needs the span at once.
 func (c *Call) isLazy() bool {
 	if !c.wrapper.Options.Woven || !servesByHand.Load() {
 		return false
@@ -201,8 +200,8 @@ func (c *Call) isLazy() bool {
 	return !changes
 }
 
-// MaySample is [Call.Sampled], but does not open the span of a lazy call. It is true if that call
-// may be sampled.
+// MaySample reports what [Call.Sampled] does, but does not open the span of a lazy call. For that,
+// it returns true if the call may still be sampled.
 func (c *Call) MaySample() bool {
 	if c != nil && c.lazy && c.decided() == undecided {
 		return true

@@ -2,5 +2,6 @@
 // contrib/grpc does. It covers every client and server. One with the interceptors of contrib/grpc
 // is recorded by those alone.
 //
-// The woven client's interceptors are the innermost, and the woven server's the outermost.
+// The woven interceptors of a client are the innermost. Those of a server are the outermost, except
+// for one that the program sets by grpc.UnaryInterceptor or grpc.StreamInterceptor.
 package grpc

@@ -16,8 +16,8 @@ type connector interface {
 	OpenedAs(driverName, dataSourceName string, opts ...gaptrace.Option) driver.Connector
 }
 
-// Opened returns a connector for c, which sql.Open has made of dataSourceName. If it returns nil,
-// the tags name no database. Package weave/mysql sets it.
+// Opened returns a connector whose tags name the database. It replaces c, which sql.Open has made
+// from dataSourceName. If it returns nil, the tags name no database. Package weave/mysql sets it.
 var Opened func(c driver.Connector, dataSourceName string) driver.Connector
 
 func init() {
@@ -28,7 +28,7 @@ func init() {
 			return c
 		}
 		named := ours.OpenedAs(driverName, dataSourceName, options.Woven)
-		if named == nil { // by hand
+		if named == nil { // it was wrapped by hand
 			return c
 		}
 		if Opened != nil {

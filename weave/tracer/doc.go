@@ -1,4 +1,3 @@
-// Package tracer opens a tracer in a program that gaptrace build has built, as tracer.New does,
-// when the first span starts. It does not, if the program has set a global tracer of its own by
-// then.
+// Package tracer opens a tracer, as tracer.New does, in a program that gaptrace build has built. It
+// does so when the first span starts, unless the program has set a global tracer by then.
 package tracer

@@ -34,8 +34,8 @@ func Close() {
 // late is the global tracer until the program sets one.
 var late lateTracer
 
-// lateTracer opens its tracer when it is first used. One that the program replaces at its start is
-// never opened.
+// lateTracer opens its tracer when it is first used. If the program sets another global tracer
+// before, it opens none.
 type lateTracer struct {
 	open sync.Once
 	opentracing.Tracer

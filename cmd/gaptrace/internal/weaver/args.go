@@ -58,7 +58,7 @@ func cutFlag(arg string) (name, value string, hasValue bool) {
 	return strings.Cut(strings.TrimPrefix(name, "-"), "=")
 }
 
-// packageCount returns how many of args, which begin with a package, name packages.
+// packageCount returns how many of args name packages or files, from the first one on.
 func packageCount(verb string, args []string) int {
 	if verb == "run" && !strings.HasSuffix(args[0], ".go") {
 		return 1
@@ -82,7 +82,7 @@ var valueFlags = strings.Fields(`C p asmflags buildmode compiler gccgoflags gcfl
 // listFlags are the flags that change which packages and files are built.
 var listFlags = strings.Fields("mod modfile race msan asan compiler")
 
-// set notes a flag, which args consist of.
+// set records a flag. args are all its arguments: one, or two if the value is separate.
 func (a *goArgs) set(name, value string, args []string) {
 	switch name {
 	case "C":
@@ -110,7 +110,7 @@ func (a *goArgs) set(name, value string, args []string) {
 	}
 }
 
-// addDefaults applies GOFLAGS, which has flags without spaces. Flags in the arguments win.
+// addDefaults applies GOFLAGS, whose flags contain no spaces. Flags in the arguments win.
 func (a *goArgs) addDefaults(goflags string) {
 	given := parseGoArgs("build", slices.Concat(strings.Fields(goflags), a.flags))
 	if a.tags == "" {

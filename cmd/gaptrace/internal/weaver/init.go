@@ -14,9 +14,9 @@ import (
 // PinFile is the file that Init writes.
 const PinFile = "gaptrace_woven.go"
 
-// Init writes a file to the current folder that imports what is woven into the packages of its
-// module. The file has a build tag, so that it is part of woven builds only. But go mod tidy and go
-// mod vendor see its imports.
+// Init writes the file [PinFile] to the current folder. It imports what is woven into the packages
+// of the folder's module. It has a build tag, so that only woven builds contain it. But go mod tidy
+// and go mod vendor see its imports.
 func Init(ctx context.Context, s Streams) (err error) {
 	b := &weaving{Streams: s, verb: "build", args: &goArgs{packages: []string{"./..."}}, goProgram: "go"}
 	defer func() { err = errors.Join(err, b.close()) }()
@@ -38,11 +38,11 @@ func Init(ctx context.Context, s Streams) (err error) {
 	}
 	text := "//go:build " + wovenTag + "\n\n" +
 		"// This file lets go.mod require what gaptrace build weaves into the program, so that each build uses\n" +
-		"// the same versions. Only woven programs contain it. gaptrace weave init has written it.\n\n" +
+		"// the same versions. Only woven programs contain it. It was written by gaptrace weave init.\n\n" +
 		"package " + name + "\n\n" + importHooks(hookPaths(used))
 	f, err := os.OpenFile(PinFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists already; remove it, to have it written anew", PinFile)
+		return fmt.Errorf("%s exists already; to write a new one, remove it first", PinFile)
 	}
 	if err != nil {
 		return err
@@ -61,8 +61,8 @@ func Init(ctx context.Context, s Streams) (err error) {
 	return nil
 }
 
-// packageName returns the name of the package in the current folder. A folder without Go files gets
-// a package of its own.
+// packageName returns the name of the package in the current folder, or "woven" if it has no Go
+// files.
 func packageName(plain *packageList) (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// A library is woven by renaming functions of it, in a copy of their files, and by adding a file
-// with functions of the old names:
+// To weave a library, functions of it are renamed in copies of their files. An added file has
+// functions of the old names:
 //
-//	http/transport.go     func (t *Transport) RoundTrip      →  func (t *Transport) gaptraceRoundTrip
+//	http/roundtrip.go     func (t *Transport) RoundTrip      →  func (t *Transport) gaptraceRoundTrip
 //	weave/…/join.txt      func (t *Transport) RoundTrip, which calls gaptraceRoundTrip
 //
 // The line numbers in the copies stay the same.
@@ -28,7 +28,7 @@ const renamedPrefix = "gaptrace"
 // join is a file join*.txt, and what it needs of the library.
 type join struct {
 	text      []byte
-	functions map[string]string // those that the library has too: from name, as funcName returns it, to type
+	functions map[string]string // types by name, see funcName, of those that the library has, too
 	optional  bool              // only for versions of the library that have these functions
 }
 
@@ -112,8 +112,8 @@ type source struct {
 	text []byte
 }
 
-// renamed returns copies of those files in which functions are declared, with the new names. found
-// are the functions that were found.
+// renamed returns copies of the files that declare any of the functions, with the new names. found
+// holds the functions that are declared.
 func renamed(files []string, functions map[string]string) (copies []source, found map[string]bool, err error) {
 	found = map[string]bool{}
 	for _, path := range files {
@@ -148,7 +148,7 @@ func renamed(files []string, functions map[string]string) (copies []source, foun
 	return copies, found, nil
 }
 
-// mentions is a fast check whether a file may declare one of the functions.
+// mentions reports whether a file may declare one of the functions. It is faster than parsing.
 func mentions(text []byte, functions map[string]string) bool {
 	for name := range functions {
 		if bytes.Contains(text, []byte(name[strings.LastIndexByte(name, '.')+1:]+"(")) {
@@ -169,8 +169,8 @@ func insert(text []byte, offsets []int, prefix string) []byte {
 	return append(out, text[last:]...)
 }
 
-// weaveLibrary returns the files of a library that change, and those that are added, by name.
-// library names it for messages.
+// weaveLibrary returns copies of the files of a library that change, and the files that are added,
+// by name. library is its name for messages.
 func weaveLibrary(
 	library string, goFiles []string, joins []*join,
 ) (copies []source, added map[string][]byte, err error) {

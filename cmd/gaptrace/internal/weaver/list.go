@@ -47,7 +47,7 @@ func (b *weaving) list(ctx context.Context, paths []string) (*packageList, error
 	tags := b.args.tags
 	if len(paths) > 0 {
 		tags += "," + wovenTag
-		args = append(args, "-e") // a library may have changed, of which weaveLibrary says more
+		args = append(args, "-e") // weaveLibrary has a better error for a library that has changed
 	}
 	args = append(args, "-tags="+strings.TrimPrefix(tags, ","))
 	if b.args.overlay != "" {
@@ -71,7 +71,7 @@ func (b *weaving) list(ctx context.Context, paths []string) (*packageList, error
 	return l, nil
 }
 
-// add adds packages from go list's JSON. byUser says that its arguments were the user's.
+// add adds packages from go list's JSON. byUser reports whether the user's arguments name them.
 func (l *packageList) add(out []byte, byUser bool) error {
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
 		p := new(listed)
@@ -94,7 +94,7 @@ func (l *packageList) byPath(path string) *listed {
 	return l.packages[i]
 }
 
-// uses returns the libraries among the packages.
+// uses returns the libraries that can be woven among the packages.
 func (l *packageList) uses() (used []library) {
 	for _, lib := range libraries {
 		if l.byPath(lib.path) != nil {

@@ -79,8 +79,8 @@ func Run(ctx context.Context, verb string, args []string, s Streams) (err error)
 	return b.goCommand(ctx)
 }
 
-// open creates the temporary folder. It is also that of the go command, which may leave its files
-// behind if it is interrupted.
+// open creates the temporary folder. The go command uses it, too, so close also removes the files
+// that an interrupted go command leaves there.
 func (b *weaving) open() (err error) {
 	b.temp, err = os.MkdirTemp(b.env.GOTMPDIR, "gaptrace-")
 	b.goEnv = append(b.goEnv, "GOTMPDIR="+b.temp)
@@ -128,7 +128,7 @@ func (b *weaving) prepare(ctx context.Context) error {
 	}
 	used := plain.uses()
 	if len(used) == 0 {
-		fmt.Fprintln(b.Stderr, "gaptrace: nothing to weave: no library that gaptrace wraps is used")
+		fmt.Fprintln(b.Stderr, "gaptrace: nothing to weave: the program uses no library that gaptrace wraps")
 		return nil
 	}
 	built := plain
@@ -156,7 +156,8 @@ func (b *weaving) prepare(ctx context.Context) error {
 	return b.writeOverlay()
 }
 
-// readEnvironment asks the go command for its settings, and refuses what weaving cannot do.
+// readEnvironment asks the go command for its settings. It returns an error if weaving cannot do
+// what the arguments demand.
 func (b *weaving) readEnvironment(ctx context.Context) error {
 	out, err := b.goOutput(ctx, "env", "-json",
 		"GOVERSION", "GOROOT", "GOTMPDIR", "GOMOD", "GOWORK", "GOMODCACHE", "GOFLAGS")
@@ -169,16 +170,16 @@ func (b *weaving) readEnvironment(ctx context.Context) error {
 	b.args.addDefaults(b.env.GOFLAGS)
 	for _, pattern := range b.args.packages {
 		if strings.Contains(pattern, "@") {
-			return usagef("cannot weave %s: only packages of a module in a folder", pattern)
+			return usagef("cannot weave %s: it has a version; build its module in a folder instead", pattern)
 		}
 	}
 	switch {
 	case b.env.GOMOD == "" || b.env.GOMOD == os.DevNull:
 		return errors.New("no go.mod in this folder or above it: gaptrace weaves the packages of a module")
 	case b.args.modfile != "":
-		return usagef("cannot weave with -modfile")
+		return usagef("cannot weave with -modfile: a workspace is used, which does not allow it")
 	case b.args.cover && b.verb != "test":
-		return usagef("cannot weave with -cover: go's cover tool does not see woven files; gaptrace test can")
+		return usagef("cannot weave with -cover: go's cover tool does not see woven files; only gaptrace test can")
 	}
 	release, err := goRelease(b.env.GOVERSION)
 	if err != nil {
@@ -197,16 +198,16 @@ func (b *weaving) readEnvironment(ctx context.Context) error {
 	return nil
 }
 
-// goRelease returns the release in what go env prints, such as "go1.26.1 X:experiment". It is an
-// error if the wrappers do not compile with it.
+// goRelease returns the release in a GOVERSION of go env, such as "go1.26.1 X:experiment". It
+// returns an error if the wrappers do not compile with that release.
 func goRelease(goversion string) (string, error) {
 	release, _, _ := strings.Cut(goversion, " ")
 	switch {
 	case !version.IsValid(release):
-		return "", fmt.Errorf("unknown Go version %q: gaptrace weaves with releases since %s", goversion, oldestGo)
+		return "", fmt.Errorf("unknown Go version %q: gaptrace weaves with %s or newer", goversion, oldestGo)
 	case version.Compare(release, oldestGo) < 0:
-		return "", fmt.Errorf("%s is too old: gaptrace weaves with releases since %s; "+
-			"go.mod or GOTOOLCHAIN can select one, as in GOTOOLCHAIN=%[2]s", release, oldestGo)
+		return "", fmt.Errorf("%s is too old: gaptrace weaves with %s or newer; "+
+			"select one in go.mod, or set GOTOOLCHAIN=%[2]s", release, oldestGo)
 	}
 	return release, nil
 }
@@ -219,7 +220,7 @@ func (b *weaving) fixToolchain(release string) error {
 		b.goEnv = append(b.goEnv, "GOTOOLCHAIN="+release)
 		return nil
 	}
-	goroot := filepath.Join("/proc/self/root", b.env.GOROOT) // so that stack traces name files that exist
+	goroot := filepath.Join("/proc/self/root", b.env.GOROOT) // stack traces then name files that exist
 	if runtime.GOOS != "linux" || !exists(goroot) {
 		goroot = filepath.Join(b.temp, "goroot")
 		if err := os.Symlink(b.env.GOROOT, goroot); err != nil {
@@ -231,7 +232,7 @@ func (b *weaving) fixToolchain(release string) error {
 	return nil
 }
 
-// readOverlay takes over the files of the user's -overlay.
+// readOverlay copies the files of the user's -overlay to b.overlay.
 func (b *weaving) readOverlay() error {
 	name := b.args.overlay
 	if !filepath.IsAbs(name) {
@@ -267,7 +268,7 @@ func (b *weaving) vendorFolder(plain *packageList) string {
 	if vendored := plain.vendor(); vendored != "" {
 		return vendored
 	}
-	// The program imports the standard library only, and what is woven is vendored.
+	// The program may import only the standard library, and the vendor folder only the hooks.
 	vendored := filepath.Join(filepath.Dir(b.env.GOMOD), "vendor")
 	usesWork := b.env.GOWORK != "" && b.env.GOWORK != "off"
 	if usesWork || !exists(filepath.Join(vendored, filepath.FromSlash(rootModule), "weave")) {
@@ -276,7 +277,7 @@ func (b *weaving) vendorFolder(plain *packageList) string {
 	return vendored
 }
 
-// checkVendored reports whether the vendored packages include what is woven. Nothing can be added
+// checkVendored returns an error if the vendored packages lack what is woven. Nothing can be added
 // to a vendor folder, since vendor/modules.txt must match go.mod.
 func (b *weaving) checkVendored(vendor string, used []library) error {
 	for _, path := range hookPaths(used) {
@@ -290,12 +291,12 @@ func (b *weaving) checkVendored(vendor string, used []library) error {
 
 const pinCommands = "gaptrace weave init && go get " + rootModule + "@latest && go mod tidy && go mod vendor"
 
-// noteVersions tells the user which modules are newer in the woven program.
+// noteVersions prints which modules are newer in the woven program.
 func (b *weaving) noteVersions(plain, built *packageList) {
 	before, after := plain.versions(), built.versions()
 	for _, path := range slices.Sorted(maps.Keys(before)) {
 		if was, is := before[path], after[path]; is != "" && is != was {
-			fmt.Fprintf(b.Stderr, "gaptrace: uses %s %s instead of %s, as gaptrace requires\n", path, is, was)
+			fmt.Fprintf(b.Stderr, "gaptrace: the woven program uses %s %s instead of %s, since gaptrace requires it\n", path, is, was)
 		}
 	}
 }
@@ -351,16 +352,16 @@ func (b *weaving) inModuleCache(dir string) bool {
 	return dir != "" && err == nil && filepath.IsLocal(rel)
 }
 
-// movedDir returns where a folder of a module in the module cache is in a woven build. The go
-// command refuses an overlay of the module cache, so the module gets another folder, which exists
-// only in the overlay. It is the same for each build, or nothing would be found in the build cache.
+// movedDir returns the folder that replaces a folder of the module cache in a woven build. The go
+// command refuses an overlay of the module cache. The new folder exists only in the overlay. It is
+// the same for each build, or nothing would be found in the build cache.
 func (b *weaving) movedDir(m *module, dir string) string {
 	rel, _ := filepath.Rel(b.env.GOMODCACHE, dir)
 	return filepath.Join(filepath.Dir(b.env.GOMODCACHE), "gaptrace-woven", rel)
 }
 
-// moveModule adds the files of a module in the module cache to the overlay: those of the packages
-// that are used.
+// moveModule adds a module of the module cache to the overlay: the files of those packages that are
+// used.
 func (b *weaving) moveModule(built *packageList, m *module) error {
 	if err := b.moveFile(m, m.GoMod, filepath.Join(m.Dir, "go.mod")); err != nil {
 		return err
@@ -390,8 +391,8 @@ func (b *weaving) moveModule(built *packageList, m *module) error {
 	return nil
 }
 
-// moveFile adds the file from to the overlay, at the place of a file of the module. A Go file keeps
-// its name in stack traces.
+// moveFile adds the file from to the overlay, in place of the module's file at. A Go file keeps its
+// name in stack traces.
 func (b *weaving) moveFile(m *module, from, at string) error {
 	moved := b.movedDir(m, at)
 	if b.args.trimpath || !strings.HasSuffix(from, ".go") {
@@ -405,8 +406,8 @@ func (b *weaving) moveFile(m *module, from, at string) error {
 	return b.write(moved, b.withOriginalLines(from, text))
 }
 
-// withOriginalLines returns text with a directive that names the original file. With -trimpath the
-// go command writes the module's path instead of its folder, which is the original one.
+// withOriginalLines returns text with a directive that names the original file. With -trimpath,
+// text needs none: stack traces have the module's path, which stays, and no folder.
 func (b *weaving) withOriginalLines(path string, text []byte) []byte {
 	if b.args.trimpath || bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) { // a byte order mark must stay first
 		return text
@@ -414,10 +415,10 @@ func (b *weaving) withOriginalLines(path string, text []byte) []byte {
 	return append([]byte("//line "+path+":1\n"), text...)
 }
 
-// weavePackages adds a file to each package of the main modules that imports the hooks, so that
-// they are set before variables of these packages are initialized.
+// weavePackages adds a file that imports the hooks to each package of the main modules. So the
+// hooks are set before the variables of these packages are initialized.
 func (b *weaving) weavePackages(built *packageList, used []library) error {
-	needed := built.dependencies(hookPaths(used)) // a package that a hook imports cannot import the hook
+	needed := built.dependencies(hookPaths(used)) // these cannot import the hooks that import them
 	done := map[string]bool{}
 	for _, p := range built.packages {
 		if p.Module == nil || !p.Module.Main || needed[p.ImportPath] || done[p.Dir] {
@@ -506,8 +507,8 @@ func (b *weaving) goCommand(ctx context.Context) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	// An interrupt at the terminal reaches the go command, too. It is passed on for other senders.
-	// Further ones must not end this process, which still has to remove its files.
+	// An interrupt at the terminal also reaches the go command. One from elsewhere may not, so it
+	// is passed on. Further ones must not end this process, which still has to remove its files.
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(os.Interrupt) })
 	defer stop()
 	further := make(chan os.Signal, 1)

@@ -182,7 +182,7 @@ func (b *weaving) writeWorkspace() error {
 }
 
 // findGaptrace returns the folder of the root module: the one that the program uses, or else the
-// one of this command. main reports whether it is one of the user's own modules.
+// one of this command. main reports whether it is a main module.
 func (b *weaving) findGaptrace(ctx context.Context) (main bool, dir string, err error) {
 	out, err := b.goOutput(ctx, "list", "-m", "-json", rootModule)
 	if err == nil {
@@ -205,8 +205,8 @@ func (b *weaving) findGaptrace(ctx context.Context) (main bool, dir string, err 
 	return false, dir, err
 }
 
-// ownVersion returns the version of the root module that this command was built with. It returns
-// false if there is none.
+// ownVersion returns the version of the root module that this command was built with. ok is false
+// if it has none, as in a development build.
 func ownVersion() (version string, ok bool) {
 	info, _ := debug.ReadBuildInfo()
 	if info == nil {
@@ -229,7 +229,7 @@ func (b *weaving) ownSource(ctx context.Context) (string, error) {
 		if exists(filepath.Join(dir, "weave", "doc.go")) {
 			return dir, nil
 		}
-		return "", fmt.Errorf("this gaptrace has no version, so its source is unknown; install one that has, or add the wrappers to go.mod:\n%s",
+		return "", fmt.Errorf("this build of gaptrace has no version, so its source is unknown; install a release, or add the wrappers to go.mod:\n%s",
 			pinCommands)
 	}
 	escaped, err := modulepath.EscapePath(rootModule)
