@@ -1,6 +1,6 @@
-// Package clients lists the client libraries that wait for the network: which wrapper covers each
-// of them, and what to do about those without one. Package explain, the tracer and `gaptrace vet`
-// read it, so it holds data, and functions to find an entry.
+// Package clients lists the client libraries that wait for the network. It says which wrapper
+// covers each of them, and what to do about those without one. Package explain, the tracer and
+// `gaptrace vet` read it.
 package clients
 
 import (
@@ -20,13 +20,13 @@ type Library struct {
 	Rule      string // of gaptrace vet: "GT103"; NoWrapper if it has no wrapper and no other rule finds it
 	Advice    string // what to do if it has no wrapper: "start a span around each call"; "" if it has one
 
-	// Incidental is set if to link its module does not mean to use its client: the module also has
-	// servers, or others need it for other reasons.
+	// Incidental is set if a program may link its module without using its client: the module also
+	// has servers, or other modules need it for other reasons.
 	Incidental bool
 
-	// Functions are prefixes of the functions that mark a stack as inside the library, as stacks
-	// name them. Functions of other modules may be among them. nil means all functions of Path and
-	// of the packages below it.
+	// Functions are prefixes of the functions that mark a stack as inside the library, named as in
+	// stacks. They may belong to other modules. nil means all functions of Path and of the packages
+	// below it.
 	Functions []string
 }
 
@@ -41,8 +41,8 @@ func (l *Library) module() string {
 	return l.Path
 }
 
-// ByPath returns the library to which a package belongs, or nil. Of the standard library, only the
-// packages that [Libraries] lists belong to one.
+// ByPath returns the library to which a package belongs, or nil. A package of the standard library
+// belongs to one only if [Libraries] lists the package itself.
 func ByPath(importPath string) *Library {
 	for p := importPath; ; {
 		i, found := slices.BinarySearchFunc(Libraries, p, func(l Library, p string) int { return strings.Compare(l.Path, p) })
@@ -115,8 +115,8 @@ var prefixes = sync.OnceValue(func() (all []prefix) {
 	return all
 })
 
-// symbol returns an import path as the names of its functions have it: the linker escapes the dots
-// of the last element.
+// symbol returns an import path as it is written in the names of functions: the linker escapes the
+// dots of the last element.
 func symbol(importPath string) string {
 	slash := strings.LastIndexByte(importPath, '/') + 1
 	return importPath[:slash] + strings.ReplaceAll(importPath[slash:], ".", "%2e")
@@ -139,8 +139,8 @@ func IsStandard(importPath string) bool {
 	return found || strings.HasPrefix(importPath, "golang.org/x/sync/")
 }
 
-// standard has the first element of the import path of each package of the standard library. A
-// module's path may lack a dot, too.
+// standard lists the first elements of the import paths of the standard library. To look for a dot
+// is not enough, since a module's path may lack one, too.
 var standard = []string{
 	"archive", "arena", "bufio", "bytes", "cmp", "compress", "container", "context", "crypto", "database", "debug",
 	"embed", "encoding", "errors", "expvar", "flag", "fmt", "go", "hash", "html", "image", "index", "internal", "io",
@@ -152,8 +152,8 @@ var standard = []string{
 // Gaptrace is the path of this module.
 const Gaptrace = "github.com/gaptrace/gaptrace"
 
-// IsGaptrace reports whether a package records spans, so that it is between the program and a
-// library.
+// IsGaptrace reports whether a package records spans. In stacks, its functions are between the
+// program and a library.
 func IsGaptrace(importPath string) bool {
 	rest, ok := strings.CutPrefix(importPath, Gaptrace)
 	return ok && (rest == "" || strings.HasPrefix(rest, "/contrib/") || strings.HasPrefix(rest, "/internal/spanutil") ||

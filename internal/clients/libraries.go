@@ -42,7 +42,7 @@ var Libraries = []Library{
 	{
 		Path: "cloud.google.com/go/storage", Name: "Google Cloud Storage", Via: viaHTTP, Rule: NoWrapper,
 		Advice: "pass option.WithHTTPClient to storage.NewClient, " +
-			"with an authenticated client whose Transport nethttp.Wrap wraps",
+			"with an authenticated client whose Transport is wrapped with nethttp.Wrap",
 	},
 	{
 		Path: "database/sql", Name: "database/sql", Component: viaSQL, Wrapper: contribSQL, Rule: "GT102",
@@ -50,12 +50,12 @@ var Libraries = []Library{
 	},
 	{
 		Path: "entgo.io/ent", Name: "ent", Via: viaSQL, Rule: "GT102",
-		Advice: "open it by entsql.OpenDB, with a *sql.DB of gapsql.Open or gapmysql.Open",
+		Advice: "open it with entsql.OpenDB and a *sql.DB from gapsql.Open or gapmysql.Open",
 	},
 	{
 		Path: "firebase.google.com/go/v4", Name: "Firebase", Via: viaHTTP, Rule: NoWrapper,
 		Advice: "pass option.WithHTTPClient to firebase.NewApp, " +
-			"with an authenticated client whose Transport nethttp.Wrap wraps",
+			"with an authenticated client whose Transport is wrapped with nethttp.Wrap",
 	},
 	{
 		Path: "github.com/ClickHouse/clickhouse-go", Name: "clickhouse-go v1", Component: viaSQL, Wrapper: contribSQL,
@@ -63,7 +63,7 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/ClickHouse/clickhouse-go/v2", Name: "clickhouse-go", Via: viaSQL, Rule: NoWrapper,
-		Advice: `use it through database/sql, by gapsql.Open("clickhouse", dsn), or start a span around each call`,
+		Advice: `use it through database/sql, with gapsql.Open("clickhouse", dsn), or start a span around each call`,
 	},
 	{Path: "github.com/IBM/sarama", Name: "Sarama", Rule: NoWrapper, Advice: ownSpan},
 	{
@@ -145,7 +145,7 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/go-resty/resty/v2", Name: "Resty", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "create it by resty.NewWithClient(nethttp.WrapClient(nil))",
+		Advice: "create it with resty.NewWithClient(nethttp.WrapClient(nil))",
 	},
 	{
 		Path: "github.com/go-sql-driver/mysql", Name: "go-sql-driver/mysql", Component: viaSQL, Wrapper: contribMySQL,
@@ -161,11 +161,11 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/hashicorp/go-retryablehttp", Name: "go-retryablehttp", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "set its HTTPClient to nethttp.WrapClient of what it is",
+		Advice: "wrap its HTTPClient with nethttp.WrapClient",
 	},
 	{
 		Path: "github.com/hashicorp/vault/api", Name: "Vault's client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "set HttpClient of api.Config to nethttp.WrapClient of what it is, after TLS is configured",
+		Advice: "wrap HttpClient of api.Config with nethttp.WrapClient, after TLS is configured",
 	},
 	{
 		Path: "github.com/hibiken/asynq", Name: "Asynq", Rule: NoWrapper, Incidental: true,
@@ -173,15 +173,15 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/influxdata/influxdb-client-go/v2", Name: "InfluxDB's client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "pass SetHTTPClient of its options nethttp.WrapClient(nil)",
+		Advice: "pass nethttp.WrapClient(nil) to SetHTTPClient of its options",
 	},
 	{
 		Path: "github.com/jackc/pgx", Name: "pgx v3", Via: viaSQL, Rule: NoWrapper,
-		Advice: `use it through database/sql, by gapsql.Open("pgx", dsn), or start a span around each call`,
+		Advice: `use it through database/sql, with gapsql.Open("pgx", dsn), or start a span around each call`,
 	},
 	{
 		Path: "github.com/jackc/pgx/v4", Name: "pgx v4", Via: viaSQL, Rule: NoWrapper,
-		Advice: `use it through database/sql, by gapsql.Open("pgx", dsn), or start a span around each call`,
+		Advice: `use it through database/sql, with gapsql.Open("pgx", dsn), or start a span around each call`,
 	},
 	{
 		Path: "github.com/jackc/pgx/v4/stdlib", Module: "github.com/jackc/pgx/v4", Name: "pgx v4 for database/sql",
@@ -189,7 +189,7 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/jackc/pgx/v5", Name: "pgx", Via: viaSQL, Rule: NoWrapper,
-		Advice: `use it through database/sql, by gapsql.Open("pgx", dsn), or start a span around each call`,
+		Advice: `use it through database/sql, with gapsql.Open("pgx", dsn), or start a span around each call`,
 	},
 	{
 		Path: "github.com/jackc/pgx/v5/stdlib", Module: "github.com/jackc/pgx/v5", Name: "pgx for database/sql",
@@ -197,7 +197,7 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/jinzhu/gorm", Name: "GORM v1", Via: viaSQL, Rule: "GT102",
-		Advice: "pass gorm.Open a *sql.DB of gapsql.Open or gapmysql.Open instead of a data source name",
+		Advice: "pass gorm.Open a *sql.DB from gapsql.Open or gapmysql.Open instead of a data source name",
 	},
 	{
 		Path: "github.com/jmoiron/sqlx", Name: "sqlx", Via: viaSQL, Rule: "GT102",
@@ -209,7 +209,7 @@ var Libraries = []Library{
 	},
 	{
 		Path: "github.com/minio/minio-go/v7", Name: "MinIO's client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "set Transport of minio.Options to nethttp.Wrap of minio.DefaultTransport's result",
+		Advice: "wrap the result of minio.DefaultTransport with nethttp.Wrap, and set Transport of minio.Options to it",
 	},
 	{Path: "github.com/nats-io/nats.go", Name: "NATS", Rule: NoWrapper, Advice: ownSpan},
 	{Path: "github.com/neo4j/neo4j-go-driver/v5", Name: "Neo4j's driver", Rule: NoWrapper, Advice: ownSpan},
@@ -282,7 +282,7 @@ var Libraries = []Library{
 	},
 	{
 		Path: "google.golang.org/api", Name: "Google's API client", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "pass option.WithHTTPClient an authenticated client whose Transport nethttp.Wrap wraps",
+		Advice: "pass option.WithHTTPClient an authenticated client whose Transport is wrapped with nethttp.Wrap",
 	},
 	{
 		Path: "google.golang.org/grpc", Name: "gRPC", Component: viaGRPC, Wrapper: contribGRPC, Rule: "GT105",
@@ -293,7 +293,7 @@ var Libraries = []Library{
 	},
 	{
 		Path: "gorm.io/gorm", Name: "GORM", Via: viaSQL, Rule: "GT102",
-		Advice:    "set Conn of its driver's Config to a *sql.DB of gapsql.Open or gapmysql.Open",
+		Advice:    "set Conn of its driver's Config to a *sql.DB from gapsql.Open or gapmysql.Open",
 		Functions: []string{"gorm.io/gorm.", "gorm.io/gorm/", "gorm.io/driver/"},
 	},
 	{
@@ -308,10 +308,10 @@ var Libraries = []Library{
 	},
 	{
 		Path: "resty.dev/v3", Name: "Resty v3", Via: viaHTTP, Rule: NoWrapper,
-		Advice: "create it by resty.NewWithClient(nethttp.WrapClient(nil))",
+		Advice: "create it with resty.NewWithClient(nethttp.WrapClient(nil))",
 	},
 	{
 		Path: "xorm.io/xorm", Name: "xorm", Via: viaSQL, Rule: "GT102",
-		Advice: "create it by xorm.NewEngineWithDB, with a database whose *sql.DB is of gapsql.Open",
+		Advice: "create it with xorm.NewEngineWithDB, and a database whose *sql.DB comes from gapsql.Open",
 	},
 }

@@ -14,8 +14,8 @@ type Linked struct {
 	Module, Version string
 }
 
-// linked returns the client libraries that are linked, one for each module. A binary that was built
-// without modules has none.
+// linked returns the client libraries that are linked, one for each module. It returns none for a
+// binary that was built without modules.
 var linked = sync.OnceValue(func() []Linked {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -34,8 +34,8 @@ func linkedIn(info *debug.BuildInfo) (all []Linked) {
 }
 
 // Unwrapped returns the linked client libraries of which no client was wrapped so far, ordered by
-// module. It leaves out modules that may be linked for other reasons, and those that may send their
-// calls through a wrapped client of another component.
+// module. It leaves out a module that may be linked for other reasons. It also leaves out one that
+// may send its calls through a wrapped client of another component.
 func Unwrapped() []Linked { return unwrapped(linked()) }
 
 func unwrapped(all []Linked) (left []Linked) {

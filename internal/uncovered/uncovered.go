@@ -1,6 +1,6 @@
-// Package uncovered knows what the wrappers of this process cannot cover: calls that had no parent
-// span, and client libraries that are linked although no client of theirs was wrapped. Package
-// spanutil reports to it. The tracer and the debug page read it.
+// Package uncovered collects what the wrappers of this process do not cover: calls without a parent
+// span, and linked client libraries of which no client was wrapped. Package spanutil reports to it.
+// The tracer and the debug page read it.
 package uncovered
 
 import (
@@ -22,7 +22,7 @@ const (
 	maxComponents = 64
 )
 
-// Component is what is known about the wrappers of a component. It is safe for use by several
+// Component counts what the wrappers of a component do not cover. It is safe for use by several
 // goroutines.
 type Component struct {
 	name             string
@@ -48,14 +48,14 @@ var components struct {
 	all map[string]*Component
 }
 
-// Client notes that a client was wrapped, and returns what is known about its component.
+// Client records that a client was wrapped, and returns its component.
 func Client(component string) *Component {
 	c := find(component)
 	c.clients.Store(true)
 	return c
 }
 
-// Server notes that a server was wrapped. Linking its library does not mean to use a client then.
+// Server records that a server was wrapped. Then its library may be linked without using a client.
 func Server(component string) { find(component).servers.Store(true) }
 
 // find returns the Component of a name. Names beyond the first 64 share one.
@@ -77,17 +77,16 @@ func find(name string) *Component {
 	return c
 }
 
-// NoParent counts a call that was not recorded since it had no parent span. The first call of each
-// 1,024 leaves its stack. NoParent does not allocate.
+// NoParent counts a call that was not recorded since it had no parent span. It keeps the stack of
+// one call in 1,024. It does not allocate. If c is nil, it does nothing.
 func (c *Component) NoParent() {
 	if c != nil && c.calls.Add(1)%sampleEvery == 1 {
 		c.sample()
 	}
 }
 
-// sample keeps the stack of the caller's caller. If another goroutine does the same, it does
-// nothing: no call waits for a sample. If there are too many stacks, it replaces the one with the
-// fewest samples.
+// sample keeps the stack of NoParent's caller. It does nothing if another goroutine is in sample,
+// so that no call waits. If there are too many stacks, it replaces the one with the fewest samples.
 func (c *Component) sample() {
 	if !c.mu.TryLock() {
 		return
@@ -165,8 +164,8 @@ func (c *Component) sites() (sites []Site) {
 	return sites
 }
 
-// siteOf returns the first frame of the program, from the inside. If there is none, as in a
-// goroutine of a library, it returns the outermost frame.
+// siteOf returns the innermost frame of the program's own code. If the stack has none, as in a
+// library's goroutine, it returns the outermost frame.
 func siteOf(pcs []uintptr) (site Site) {
 	frames := runtime.CallersFrames(pcs)
 	for {

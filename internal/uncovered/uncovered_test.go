@@ -165,7 +165,7 @@ func TestAdvice(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"go-redis v8": "wrap its clients with github.com/gaptrace/gaptrace/contrib/redis",
-		"Resty":       "create it by resty.NewWithClient(nethttp.WrapClient(nil))",
+		"Resty":       "create it with resty.NewWithClient(nethttp.WrapClient(nil))",
 	} {
 		if got[name] != want {
 			t.Errorf("%s: %q, want %q", name, got[name], want)
