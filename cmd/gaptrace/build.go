@@ -11,26 +11,26 @@ import (
 	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/weaver"
 )
 
-const aboutGo = `%[1]s does what "go %[1]s" does, for a program whose clients are wrapped although its source does not
-wrap them. It takes the arguments of "go %[1]s". Source and go.mod stay as they are.
+const aboutGo = `%[1]s does what "go %[1]s" does, with the same arguments. But it puts wrappers into the libraries of the
+program, so the program's source need not wrap its clients. The source and go.mod do not change.
 
 These libraries are wrapped, if the program uses them: net/http, database/sql, go-redis v8, grpc and
-go-elasticsearch v8. A client that is also wrapped by hand is recorded by that wrapper, with its
-options. Calls without a span in their context are not recorded. If the program sets no global tracer,
-one is opened from the JAEGER_* variables.
+go-elasticsearch v8. If a client is also wrapped by hand, only that wrapper records its calls, with its
+own options. A client's call is recorded only if its context carries a span. If the program sets no
+global tracer, the first span opens one from the JAEGER_* variables.
 
-docs/weave.md says how it works, and what it cannot do.`
+docs/weave.md describes how it works, and what it does not record.`
 
 const aboutWeaveInit = `init writes the file ` + weaver.PinFile + ` to the current folder. It imports the wrappers that gaptrace
-build weaves into the program, so that go.mod requires them. Then each build uses the same versions,
-and go mod vendor includes them. The file has a build tag: programs that are not woven do not contain
-it.`
+build weaves into the program. After "go get" and "go mod tidy", go.mod requires them. Then each build
+uses the same versions, and "go mod vendor" copies them. The file has a build tag, so that only woven
+programs contain it.`
 
 // goCommands returns the commands build, run, test, install and weave.
 func (s streams) goCommands() (commands []*cobra.Command) {
 	for _, verb := range []string{"build", "run", "test", "install"} {
 		commands = append(commands, &cobra.Command{
-			Use: verb + " [arguments of go " + verb + "]", Short: "Do what go " + verb + " does, with wrappers woven in",
+			Use: verb + " [arguments of go " + verb + "]", Short: "Do what go " + verb + " does, with wrappers in the libraries",
 			Long: fmt.Sprintf(aboutGo, verb), DisableFlagParsing: true,
 			RunE: func(c *cobra.Command, args []string) error {
 				if len(args) > 0 && slices.Contains([]string{"-h", "-help", "--help"}, args[0]) {
@@ -51,7 +51,7 @@ func (s streams) goCommands() (commands []*cobra.Command) {
 	return append(commands, weave)
 }
 
-// weave calls do, which weaves.
+// weave calls do, which runs the go command.
 func (s streams) weave(ctx context.Context, do func(ctx context.Context, to weaver.Streams) error) error {
 	if err := s.out.commit(); err != nil { // an interrupt waits until do has removed its files
 		return err

@@ -24,27 +24,27 @@ import (
 	"github.com/gaptrace/gaptrace/vet/driver"
 )
 
-const aboutPackages = `Packages are named as for go build; without any, they are ./... in the current directory. A value is
-followed through all packages of the main modules, whichever are named: a client that is made in one
-package and wrapped in another is wrapped. Nothing is compiled.
+const aboutPackages = `Name packages as for go build; the default is ./... in the current directory. Values are followed
+through all packages of the main modules, not only through those that you name. So a client that one
+package makes and another wraps is wrapped. Nothing is compiled.
 
 A comment silences the findings of its line, or of the next line if it stands alone:
   resp, err := http.Get(url) //gaptrace:ignore runs once, before the server starts
 
 `
 
-const aboutVet = `vet finds what leaves gaps in traces that are not the program's own time: network clients and servers
-that no wrapper covers, and calls without the context that is in scope.
+const aboutVet = `vet finds network clients and servers that no wrapper covers, and calls that do not get the context in
+scope. In a trace, their waits are gaps that look like the program's own time.
 
-` + aboutPackages + `Each finding is a line, file:line:column: rule: message. Findings marked "info" are hints, and change no
-exit code: clients of libraries that have no wrapper, and programs that open no tracer. A further line
-for a package counts the calls without a context where no context is in scope. The rules are:
+` + aboutPackages + `A finding is printed as file:line:column: rule: message. Findings marked "info" are hints: a library has
+no wrapper, or a program opens no tracer. They do not change the exit code. For each package, one more
+line per rule counts calls that get no context in code that has none. The rules are:
 
 `
 
 const vetExitCodes = `
 Exit codes: 0 nothing was found, except hints; 1 something was found; 2 wrong usage, or a package could
-not be loaded, and what could be checked is reported; 130 interrupted.`
+not be loaded (findings in the rest are printed); 130 interrupted.`
 
 const vetExamples = `  gaptrace vet
   gaptrace vet ./cmd/shop ./internal/...
@@ -52,17 +52,16 @@ const vetExamples = `  gaptrace vet
   gaptrace vet --json ./... | jq '.findings[] | select(.fixable)'
   go vet -vettool=$(which gaptrace) ./...`
 
-const aboutFix = `fix changes source files so that wrappers cover what gaptrace vet finds, as far as findings have a fix.
-It adds and removes imports, and keeps comments. Files that gofmt would not change stay formatted.
-Generated files and fixes that would not compile are left out, with a message. A second run changes
-nothing.
+const aboutFix = `fix changes source files so that wrappers cover what gaptrace vet finds, if the finding has a fix. It
+adds and removes imports, and keeps comments. Formatted files stay formatted. Generated files are not
+changed. A fix that would not compile is refused. A second run changes nothing.
 
-A module that does not require gaptrace yet needs it. fix first prints which versions in go.mod rise,
-writes them to go.mod, and says which commands complete it. It downloads nothing itself.
+If go.mod does not require gaptrace yet, fix adds it, and raises the versions that gaptrace needs. It
+prints them first, and which commands to run afterwards. It downloads nothing.
 
-` + aboutPackages + `Exit codes: 0 every fix was applied; 1 a fix was refused, or --diff printed a difference; 2 wrong usage, a
-package could not be loaded, or a file could not be written; 130 interrupted. Files are written all or
-not at all.`
+` + aboutPackages + `Exit codes: 0 every fix was applied, though findings that have no fix may remain; 1 a fix was refused,
+or --diff printed a difference; 2 wrong usage, a package could not be loaded, or a file could not be
+written; 130 interrupted. Either all files are written, or none.`
 
 const fixExamples = `  gaptrace fix --diff ./...
   gaptrace fix ./...
@@ -97,7 +96,7 @@ func vetCommands(s streams) []*cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return s.fix(c.Context(), &f, args) },
 	}
 	f.addFlags(fixCommand)
-	fixCommand.Flags().BoolVar(&f.diff, "diff", false, "print what would change, go.mod included, and write nothing")
+	fixCommand.Flags().BoolVar(&f.diff, "diff", false, "print what would change, also in go.mod, and write nothing")
 	return []*cobra.Command{vetCommand, fixCommand}
 }
 
@@ -359,7 +358,7 @@ func (s streams) writeDiff(p *driver.Program, fixes *driver.Fixes) error {
 
 // writeFixes writes the files, and then prints what was fixed.
 func (s streams) writeFixes(ctx context.Context, p *driver.Program, fixes *driver.Fixes) error {
-	if err := s.out.commit(); err != nil { // from here on, an interrupt waits until all files are written
+	if err := s.out.commit(); err != nil { // after this, an interrupt waits until all files are written
 		return err
 	}
 	if err := fixes.Write(ctx); err != nil {
