@@ -9,9 +9,9 @@ import (
 	"golang.org/x/tools/go/analysis"
 )
 
-// Analyzer checks one package at a time. It knows what the packages below it do with their
-// parameters and results. It does not report a client that leaves its package, or a program without
-// a tracer: use [Check] for these.
+// Analyzer checks one package at a time. It knows what the functions of imported packages do with
+// their parameters and results. It does not report a client that leaves its package, or a program
+// without a tracer. Use [Check] for these.
 //
 // Flags: -rules selects rules, as [Options.Rules] does, separated by commas; -tests also checks
 // files that end in _test.go.
@@ -140,8 +140,8 @@ type leaving struct {
 	reached set
 }
 
-// leavesPackage reports whether a site depends on other packages, if only one is checked: what it
-// makes leaves the package, or a parameter may cover it.
+// leavesPackage reports whether other packages may cover a site, if only one package is checked:
+// what it makes leaves the package, or a caller may pass it a wrapper.
 func (p *program) leavesPackage(s *site) bool {
 	if p.facts == nil || s.unit.pkg.Name() == "main" {
 		return false

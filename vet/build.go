@@ -13,7 +13,7 @@ type builder struct {
 	around []enclosing // functions around the statement that is visited
 }
 
-// enclosing is a function, to whose results return statements flow.
+// enclosing is a function around a statement. Its return statements flow to its results.
 type enclosing struct {
 	key       any // *types.Func or *ast.FuncLit
 	signature *types.Signature
@@ -44,7 +44,7 @@ func (b *builder) body(key any, signature *types.Signature, body *ast.BlockStmt)
 			b.graph.flow(b.graph.variable(v), result)
 		}
 		if isCarrier(signature.Results().At(i).Type()) {
-			b.graph.influence(result, b.graph.node(key)) // who gets the function may get its results
+			b.graph.influence(result, b.graph.node(key)) // what gets the function may get its results
 		}
 	}
 	for v := range signature.Params().Variables() {
@@ -134,7 +134,7 @@ func (b *builder) store(to ast.Expr, value node, from ast.Expr) {
 	b.writes = append(b.writes, write{base, value, field, from, b.unit})
 }
 
-// alias adds the flow back to x if &x becomes the value of a variable, through which x can be set.
+// alias adds the flow back to x if &x becomes the value of a variable. x can be set through it.
 func (b *builder) alias(from ast.Expr, variable node) {
 	u, ok := from.(*ast.UnaryExpr)
 	if !ok || u.Op != token.AND {

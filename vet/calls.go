@@ -144,9 +144,9 @@ func (b *builder) arguments(call *ast.CallExpr) []node {
 	return nodes
 }
 
-// unknown adds the flows of a call of a function whose body is not known. A result may be an
-// argument if its type permits. Otherwise, arguments may become parts of the results and of the
-// receiver.
+// unknown adds the flows of a call of a function whose body is not known. An argument may be a
+// result, if the types permit that. Otherwise, it may become a part of the results. It may also
+// become a part of the receiver.
 func (b *builder) unknown(signature *types.Signature, call *ast.CallExpr) {
 	if signature == nil { // the types are not known
 		return
@@ -188,8 +188,8 @@ func (b *builder) unknown(signature *types.Signature, call *ast.CallExpr) {
 	}
 }
 
-// inject notes functions that are passed to a function of another module as values of any type, as
-// to a container for dependency injection.
+// inject records functions that are passed to a parameter of type any of another module's function.
+// It may be a container for dependency injection.
 func (b *builder) inject(f *types.Func, call *ast.CallExpr) {
 	for i, arg := range call.Args {
 		p := parameter(f.Signature(), i)
@@ -228,7 +228,7 @@ type interfaceCall struct {
 	unit   *unit
 }
 
-// link adds the flows of calls whose functions are known only by the flows of others.
+// link adds the flows of calls whose functions are known only after all packages are built.
 func (p *program) link() {
 	methods := map[string][]*types.Func{}
 	for _, f := range p.functions {

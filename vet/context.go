@@ -158,8 +158,8 @@ func (p *program) report(fx *fixer, rule string, n ast.Node, message string) {
 	p.findings = append(p.findings, f)
 }
 
-// recordedContext returns which argument of a function of a wrapped library is the context under
-// which a wrapper records the call, or -1.
+// recordedContext returns the index of the context under which a wrapper records a call of fn. It
+// returns -1 if no wrapper does.
 func recordedContext(fn *types.Func) int {
 	s := fn.Signature()
 	if fn.Pkg() == nil || s.Params().Len() == 0 || !isContext(s.Params().At(0).Type()) {
@@ -251,8 +251,8 @@ func (p *program) checkMethod(at place, method string) {
 	p.report(fx, "GT301", at.call, types.ExprString(at.call.Fun)+": the call has no context")
 }
 
-// withContext renames the function of a call, and adds its context, and another argument if it is
-// not "".
+// withContext renames the function of a call. It adds the context as the first argument, and after
+// next to it unless that is "".
 func (f *fixer) withContext(call *ast.CallExpr, function, ctx, after string) {
 	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
 	if !ok || hasSeveral(f.unit, call) {

@@ -70,8 +70,8 @@ func statements(n ast.Node) []ast.Stmt {
 	return nil
 }
 
-// httpClient wraps a *http.Client, or the Transport of an http.Client, and the transports that it
-// gets later.
+// httpClient wraps an *http.Client, or the Transport of an http.Client. It also wraps transports
+// that are assigned to the client later.
 func (f *fixer) httpClient() {
 	f.wrapClient()
 	reached := f.graph.reach(f.site.node)
@@ -150,7 +150,7 @@ func (f *fixer) httpCall() {
 	fn := functionOf(f.unit.info, call.Fun).Name()
 	ctx := f.contextAt(f.site.path, call.Pos())
 	if ctx == "" {
-		f.advice = "no context is in scope: take one, and use nethttp." + fn
+		f.advice = "take a context as a parameter, and use nethttp." + fn
 		return
 	}
 	client, ok := f.qualifier(call.Fun)
@@ -213,15 +213,15 @@ func (f *fixer) defaultClient() {
 		return
 	}
 	if slices.ContainsFunc(f.globals, func(g global) bool { return g.name == "DefaultClient" }) {
-		f.advice = "wrap the client that the program assigns to http.DefaultClient" // a variable would keep the old one
+		f.advice = "wrap the client that the program assigns to http.DefaultClient" // a new variable would hold the old client
 		return
 	}
 	scope := f.unit.pkg.Scope().Innermost(f.site.expr.Pos())
-	if f.isTaken(name, scope, f.site.expr.Pos()) || f.isTestFile(f.site.file) { // another file may declare it for both
+	if f.isTaken(name, scope, f.site.expr.Pos()) || f.isTestFile(f.site.file) { // other files cannot use a test's variable
 		f.advice = what
 		return
 	}
-	// One file declares the variable, whichever files use it.
+	// One file declares the variable for all files of the package.
 	target := *f
 	target.edits, target.requires, target.names = nil, nil, nil
 	for _, file := range f.unit.files {
@@ -279,7 +279,7 @@ func (f *fixer) sqlOpenDB() {
 	f.what = "wrap its connector with " + n + ".Wrap"
 }
 
-// driverName registers a wrapped driver, if sqlx knows its placeholders without being told.
+// driverName registers a wrapped driver, if sqlx knows its placeholders without sqlx.BindDriver.
 func (f *fixer) driverName() {
 	call := f.call()
 	i := len(call.Args) - 2 // after a context
@@ -288,7 +288,7 @@ func (f *fixer) driverName() {
 	}
 	n := f.use(gapsql, call.Pos())
 	f.around(call.Args[i], n+".Register(", ")")
-	f.what = "give it the driver of " + n + ".Register"
+	f.what = "wrap its driver name with " + n + ".Register"
 }
 
 // redisWrap wraps the client.
@@ -341,7 +341,7 @@ func isNotNil(e ast.Expr, name string) bool {
 	return ok && isName && x.Name == name && y.Name == "nil"
 }
 
-// exits reports whether the statements after a block do not run.
+// exits reports whether the statements after a block do not run, such as after a return or panic.
 func exits(b *ast.BlockStmt) bool {
 	if len(b.List) == 0 {
 		return false

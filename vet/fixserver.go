@@ -23,7 +23,7 @@ func (f *fixer) grpcOptions() {
 		return
 	}
 	n := f.use(gapgrpc, call.Pos())
-	f.what = "give it " + n + "." + function
+	f.what = "pass it " + n + "." + function
 	options := n + "." + function + "()"
 	if len(call.Args) == fixed {
 		if fixed > 0 {
@@ -57,7 +57,7 @@ func (f *fixer) kratosOptions() {
 	}
 	q, ok := f.qualifier(call.Fun)
 	if !ok || fn.Pkg().Scope().Lookup(option) == nil || len(call.Args) < fixed {
-		f.advice = "this version of kratos has no option for it"
+		f.advice = "this version of kratos has no option for a wrapper"
 		return
 	}
 	n := f.use(w, call.Pos())
@@ -93,7 +93,7 @@ func (f *fixer) handlerArgument() {
 	f.what = "wrap it with " + n + ".WrapHandler"
 }
 
-// serverHandler wraps the Handler of an http.Server, where it is set.
+// serverHandler wraps the Handler of an http.Server, in the literal or in a later assignment.
 func (f *fixer) serverHandler() {
 	lit, isLiteral := f.site.expr.(*ast.CompositeLit)
 	if isLiteral && element(lit, "Handler") != nil {
@@ -133,7 +133,7 @@ func (f *fixer) ginRun() {
 		analysis.TextEdit{Pos: call.Pos(), End: call.Args[0].Pos(), NewText: []byte(http + ".ListenAndServe(")})
 	engine := types.ExprString(selector.X)
 	if o, _, _ := types.LookupFieldOrMethod(f.unit.info.TypeOf(selector.X), true, nil, "Handler"); o != nil {
-		engine += ".Handler()" // with HTTP/2 if the engine is set so, as Run does
+		engine += ".Handler()" // as Run does: it serves h2c if the engine's UseH2C is set
 	}
 	f.insert(call.Args[0].End(), fmt.Sprintf(", %s.WrapHandler(%s)", n, engine))
 	f.what = fmt.Sprintf("serve it with %s.WrapHandler", n)

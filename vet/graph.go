@@ -13,17 +13,17 @@ const none node = -1
 
 // graph has an edge from a to b if a value of a may become one of b.
 //
-// Fields are told apart by their declaration, not by the value they belong to. A struct of another
-// module, a map, a slice and a channel are one node with their elements.
+// A field is one node for all values of its struct. A struct of another module, a map, a slice or a
+// channel is one node together with its elements.
 type graph struct {
 	nodes map[any]node // by *types.Var, *types.Func, ast.Expr or resultKey
 
-	// flows are edges by which the value itself moves. Along influences, it becomes a part of
-	// another: an element of a literal, or an argument of a function that is not known.
+	// flows are edges on which the value itself moves. On influences, it becomes a part of another
+	// value, as an element of a literal or an argument of an unknown function does.
 	flows, influences [][]node
 
-	// What flows holds about calls, so that a value that goes into a function by one call does not
-	// come out of another.
+	// These describe the flows of calls, so that a value that enters a function by one call does
+	// not leave it by another.
 	returns   map[[2]node]bool // edges from a function's result to that of a call
 	passes    map[[2]node]pass // edges from an argument to a parameter
 	summaries map[node][]int   // see summary
@@ -122,12 +122,12 @@ func (g *graph) reachParts(from node) set {
 	})
 }
 
-// reachCalls returns what reach returns, without ways that no call takes: into a function by one
-// call and out by another. Ways through fields are all kept.
+// reachCalls returns what reach returns, without paths that are not possible: into a function by
+// one call and out by another. It keeps all paths through fields.
 func (g *graph) reachCalls(from node) set {
 	type state struct {
 		node   node
-		inside bool // of a function that was called, so the way does not lead out
+		inside bool // of a function that was called, so the path does not leave it by return
 	}
 	seen, reached := map[state]bool{}, set{}
 	for left := []state{{from, false}}; len(left) > 0; {
@@ -193,7 +193,7 @@ func (g *graph) comesOut(parameter node, p pass) (results []node) {
 	return results
 }
 
-// leading returns, by node, whether a value of it flows to one of to.
+// leading returns, for each node, whether a value of it flows to one of to.
 func (g *graph) leading(to []node) []bool {
 	back := make([][]node, len(g.flows))
 	for from, edges := range g.flows {
@@ -237,7 +237,8 @@ func (g *graph) spread(of map[node]kind) []kind {
 	return kinds
 }
 
-// unparen returns e without what does not change which value it is.
+// unparen removes parentheses, slicing, type assertions and unary operators from e. They do not
+// change which value it is.
 func unparen(e ast.Expr) ast.Expr {
 	for {
 		switch x := e.(type) {

@@ -25,14 +25,14 @@ type program struct {
 	values         []injected // see functionValues
 
 	sites         []*site
-	covered       map[node]kind // the wrappers that got a node as an argument
+	covered       map[node]kind // the wrappers that get a node as an argument
 	sources       map[node]kind // results of wrappers, and wrappers as values
 	wrapperValues map[node]kind
 	methods       []methodCall // of values of other modules
 	mux           []node       // handlers of http.DefaultServeMux
 	globals       []global
 	drivers       []registered
-	kinds         []kind         // by node: what flowed into it, or influences it
+	kinds         []kind         // by node: the wrappers whose results flow into it, or influence it
 	traced        map[*unit]bool // opens a tracer
 
 	hasSource   set
@@ -57,7 +57,7 @@ type program struct {
 	skipped  []skipped
 }
 
-// skipped is a call without a context, where none is in scope.
+// skipped is a call without a context. None is in scope.
 type skipped struct {
 	rule string
 	unit *unit
@@ -129,8 +129,8 @@ func (p *program) check() {
 	p.applyIgnores()
 }
 
-// isCovered reports whether a wrapper of the site's kind gets what the site makes, or gives it
-// something.
+// isCovered reports whether a wrapper of the site's kind gets what the site makes, or has made
+// something that the site gets.
 func (p *program) isCovered(s *site) bool {
 	for _, a := range s.args {
 		if p.kindsOf(a)&s.covers != 0 {
@@ -217,7 +217,7 @@ func (p *program) checkSite(s *site) {
 	case "GT103", "GT104":
 		message = s.name + ": the client is not wrapped"
 	case "GT105":
-		message = s.name + ": the interceptors are missing"
+		message = s.name + ": gaptrace's interceptors are missing"
 	case "GT201":
 		if p.handlerIsWrapped(s) {
 			return

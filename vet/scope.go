@@ -23,8 +23,8 @@ func isFallback(u *unit, path []ast.Node) bool {
 	return false
 }
 
-// detached returns an expression for the context of the request around a go statement, without its
-// end: what runs there may outlive the request.
+// detached returns an expression for the context of the request around a go statement. It does not
+// end with the request, which what runs there may outlive.
 func (f *fixer) detached(path []ast.Node, call *ast.CallExpr) string {
 	i := slices.IndexFunc(path, func(n ast.Node) bool { _, ok := n.(*ast.GoStmt); return ok })
 	if i < 0 || slices.ContainsFunc(path[i+1:], func(n ast.Node) bool {
@@ -108,7 +108,7 @@ func (f *fixer) local(t *ast.FuncType, scope *types.Scope, at token.Pos) string 
 	return ""
 }
 
-// isDerived reports whether v has a value, to which no context without a parent flows.
+// isDerived reports whether v has a value, and no context without a parent flows to it.
 func (f *fixer) isDerived(v *types.Var) bool {
 	n := f.graph.variable(v)
 	return (f.isParameter[n] || f.hasSource[n]) && !f.reachedByBackground()[n]
@@ -155,11 +155,11 @@ func (p *program) reachedByBackground() set {
 	return p.rootless
 }
 
-// inFunction returns what reach returns, up to the parameters of other functions.
+// inFunction returns what reach returns, but does not enter other functions by their parameters.
 func (p *program) inFunction(from node) set {
 	return walk(from, func(left []node, n node) []node {
 		for _, to := range p.graph.flows[n] {
-			if pass, ok := p.graph.passes[[2]node{n, to}]; ok { // what comes out of the call is of this function again
+			if pass, ok := p.graph.passes[[2]node{n, to}]; ok { // the call's results are values of this function
 				left = append(left, p.graph.comesOut(to, pass)...)
 			}
 			if !p.isParameter[to] {

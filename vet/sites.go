@@ -130,7 +130,7 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 		if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
 			receiver := b.receiver(selector)
 			b.methods = append(b.methods, methodCall{receiver, args})
-			// The receiver of a framework's server is what the wrapper must reach.
+			// A framework's server is served as the receiver, so a wrapper must reach that.
 			if n := len(b.sites); n > 0 && b.sites[n-1].expr == ast.Expr(call) && b.sites[n-1].makes == httpServer {
 				b.sites[n-1].node = receiver
 			}
@@ -138,7 +138,7 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 	}
 }
 
-// collectKnown applies what is known of a function of another package.
+// collectKnown adds what is known about a function of another package.
 func (b *builder) collectKnown(f *ast.File, call *ast.CallExpr, path []ast.Node, known *flows, args []node) {
 	for i, a := range args {
 		if a != none {

@@ -126,12 +126,12 @@ var constructors = map[string]constructor{
 	sqlx + ".MustConnect":    {"GT102", database, database, (*fixer).driverName, registerAdvice},
 	sqlx + ".ConnectContext": {"GT102", database, database, (*fixer).driverName, registerAdvice},
 	"github.com/XSAM/otelsql.Open": {
-		"GT102", database, database, (*fixer).driverName, "give it the driver name of gapsql.Register",
+		"GT102", database, database, (*fixer).driverName, "wrap its driver name with gapsql.Register",
 	},
 	"github.com/XSAM/otelsql.OpenDB": {"GT102", database, database, (*fixer).sqlOpenDB, ""},
-	gorm + ".Open":                   {"GT102", database, database, nil, "give its dialect a *sql.DB of gapsql.Open as Conn"},
+	gorm + ".Open":                   {"GT102", database, database, nil, "set Conn in the Config of its dialect to a *sql.DB from gapsql.Open"},
 	"entgo.io/ent/dialect/sql.Open": {
-		"GT102", database, database, nil, "give ent.NewClient a driver of entsql.OpenDB with a *sql.DB of gapsql.Open",
+		"GT102", database, database, nil, "pass ent.NewClient a driver from entsql.OpenDB, with a *sql.DB from gapsql.Open",
 	},
 
 	redis + ".NewClient":                {"GT103", redisClient, redisClient, (*fixer).redisWrap, ""},
@@ -155,7 +155,7 @@ var constructors = map[string]constructor{
 	kratos + "/grpc.DialInsecure": {"GT105", grpcClient, grpcClient, (*fixer).kratosOptions, ""},
 	kratos + "/grpc.NewServer":    {"GT105", grpcServer, grpcServer, (*fixer).kratosOptions, ""},
 	kratos + "/http.NewServer":    {"GT201", httpServer, httpServer, (*fixer).kratosOptions, ""},
-	kratos + "/http.NewClient":    {"GT101", httpClient, httpClient, nil, "give it http.WithTransport(nethttp.Wrap(nil))"},
+	kratos + "/http.NewClient":    {"GT101", httpClient, httpClient, nil, "pass it http.WithTransport(nethttp.Wrap(nil))"},
 
 	"net/http.ListenAndServe":    {"GT201", httpServer, httpServer, (*fixer).handlerArgument, ""},
 	"net/http.ListenAndServeTLS": {"GT201", httpServer, httpServer, (*fixer).handlerArgument, ""},
@@ -178,9 +178,9 @@ var constructors = map[string]constructor{
 }
 
 const (
-	registerAdvice = "give it the driver name that gapsql.Register returns, and to sqlx.BindDriver as well"
+	registerAdvice = "pass it the driver name that gapsql.Register returns, and pass that name to sqlx.BindDriver, too"
 	setTransport   = "set its Transport to nethttp.Wrap(nil)"
-	fiberAdvice    = "fiber serves with fasthttp, for which there is no wrapper"
+	fiberAdvice    = "serve with net/http instead of fasthttp"
 	ginAdvice      = "serve nethttp.WrapHandler(engine) with net/http instead"
 	echoAdvice     = "use echo.WrapMiddleware with nethttp.WrapHandler"
 )

@@ -47,7 +47,8 @@ func under(t types.Type) types.Type {
 	return t.Underlying()
 }
 
-// isCarrier reports whether a value of t may have a client in it: neither a number nor an error.
+// isCarrier reports whether a value of t may hold a client, or name a driver as a string does.
+// Numbers, booleans and errors do not.
 func isCarrier(t types.Type) bool {
 	if t == nil || types.Identical(t, types.Universe.Lookup("error").Type()) {
 		return false

@@ -29,18 +29,18 @@ var Rules = []Rule{
 	{"GT104", "a go-elasticsearch v8 client that is not wrapped", "gapes.Wrap", false},
 	{"GT105", "a gRPC client or server without interceptors", "gapgrpc.DialOptions, gapgrpc.ServerOptions", false},
 	{"GT201", "an HTTP server whose handler is not wrapped", "nethttp.WrapHandler", false},
-	{"GT301", "a call of database/sql or sqlx without a context, where one is in scope", "the method that takes a context", false},
-	{"GT302", "context.Background or context.TODO that reaches a call, where a context is in scope", "the context in scope", false},
-	{"GT303", "http.NewRequest where a context is in scope", "http.NewRequestWithContext", false},
-	{"GT304", "a call of Elasticsearch's API without WithContext, where a context is in scope", "WithContext", false},
-	{"GT401", "a client of a library that has no wrapper", "", true},
+	{"GT301", "a call of database/sql or sqlx without a context, although one is in scope", "the method that takes a context", false},
+	{"GT302", "context.Background or context.TODO that reaches a call, although a context is in scope", "the context in scope", false},
+	{"GT303", "http.NewRequest, although a context is in scope", "http.NewRequestWithContext", false},
+	{"GT304", "a call of Elasticsearch's API without WithContext, although a context is in scope", "WithContext", false},
+	{"GT401", "a client or server of a library that has no wrapper", "", true},
 	{"GT501", "a program that makes clients or servers and opens no tracer", "", true},
 }
 
 // Options select what [Check] reports.
 type Options struct {
 	Rules []string // IDs, or their beginnings such as GT3; empty for all
-	Tests bool     // also what is in _test.go files
+	Tests bool     // also report findings in _test.go files
 }
 
 // Result is what [Check] found.
@@ -49,7 +49,7 @@ type Result struct {
 	Skipped  []Skipped // by package and rule
 }
 
-// Finding is a place in the program.
+// Finding is a place in the program that a rule reports.
 type Finding struct {
 	Rule     string
 	Message  string
@@ -57,14 +57,14 @@ type Finding struct {
 	Pos, End token.Position
 	Package  string // import path
 
-	// Edits fix it. They do not overlap; an insertion may be equal to one of another finding. nil
-	// if the finding cannot be fixed.
+	// Edits fix the finding. They do not overlap each other, but another finding may have an equal
+	// insertion. nil if there is no fix.
 	Edits    []analysis.TextEdit
 	Fix      string   // what the edits do
 	Requires []string // import paths that the edits add
 }
 
-// Skipped counts calls without a context in a package, of a rule that only reports where a context
+// Skipped counts a package's calls without a context that a rule does not report, since no context
 // is in scope.
 type Skipped struct {
 	Package string
@@ -72,9 +72,9 @@ type Skipped struct {
 	Count   int
 }
 
-// Check checks packages as one program. They must be all packages of the main modules, with syntax,
-// types and type information, of one call of packages.Load. Packages with type errors are checked
-// as far as their types are known.
+// Check checks packages as one program. Pass it all packages of the main modules, from one call of
+// packages.Load, with syntax, types and type information. Packages with type errors are checked as
+// far as their types are known.
 func Check(pkgs []*packages.Package, o Options) *Result {
 	var units []*unit
 	for _, p := range pkgs {
@@ -108,7 +108,7 @@ type finding struct {
 	requires      []string
 }
 
-// selects reports whether a rule is wanted, in a file.
+// selects reports whether findings of a rule in a file are wanted.
 func (o *Options) selects(rule, file string) bool {
 	wanted := len(o.Rules) == 0 || slices.ContainsFunc(o.Rules, func(r string) bool { return strings.HasPrefix(rule, r) })
 	return wanted && (o.Tests || !isTest(file))
@@ -140,7 +140,7 @@ func (p *program) result(o Options) *Result {
 			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message),
 		)
 	})
-	// With tests, a package is loaded once more together with them.
+	// With tests, packages.Load returns a package twice: alone, and together with its tests.
 	r.Findings = slices.CompactFunc(r.Findings, func(a, b Finding) bool {
 		return a.Pos == b.Pos && a.Rule == b.Rule && a.Message == b.Message
 	})

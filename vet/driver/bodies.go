@@ -2,8 +2,8 @@ package driver
 
 import "bytes"
 
-// dropBodies overwrites with spaces what the types of a package do not depend on: the bodies of
-// functions, and the elements of composite literals. Lines stay where they are. This halves the
+// dropBodies overwrites the bodies of functions, and the elements of composite literals, with
+// spaces. The types of a package do not depend on them. Line numbers stay the same. This halves the
 // time to parse and check a package.
 //
 // Only declarations that begin a line are found, as gofmt writes them.
@@ -73,8 +73,8 @@ func (l *lexer) body() (start, end int) {
 }
 
 // elements reads a variable's declaration up to the elements of a composite literal, and returns
-// where they are. It gives up if the type may depend on them, as that of [...]int{1, 2} does, or if
-// another brace may come first. depth is that of brackets.
+// where they are. end is 0 if the type may depend on them, as that of [...]int{1, 2} does, or if
+// another brace may come first. depth is the depth of brackets.
 func (l *lexer) elements(depth *int) (start, end int) {
 	assigned, before := false, ""
 	for {

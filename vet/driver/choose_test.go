@@ -63,18 +63,18 @@ func TestChoose(t *testing.T) {
 		"overlapping, and still there": {
 			[]change{{"A", []string{"two(3)=one(3)"}}, {"B", []string{"3=4"}}}, "one(one(4))", nil,
 		},
-		"it does not compile": {
+		"the fix does not compile": {
 			[]change{{"A", []string{"3=four"}}, {"B", []string{"one(t=two(t"}}},
 			"two(two(3))",
-			[]string{"it does not compile: undefined: four"},
+			[]string{"the fix does not compile: undefined: four"},
 		},
 		"a syntax error": {
-			[]change{{"A", []string{"3=)"}}}, "one(two(3))", []string{"it does not compile: p.go:3:19: expected declaration, found ')'"},
+			[]change{{"A", []string{"3=)"}}}, "one(two(3))", []string{"the fix does not compile: p.go:3:19: expected declaration, found ')'"},
 		},
 		"together they do not compile": {
 			[]change{
 				{"A", []string{"=\n\nvar y = 1", "3=y"}}, {"B", []string{"=\n\nvar  y = 2", "one(t=two(t"}},
-			}, "one(two(y))", []string{"it does not compile: y redeclared in this block"},
+			}, "one(two(y))", []string{"the fix does not compile: y redeclared in this block"},
 		},
 		"equal declarations": {
 			[]change{
@@ -84,7 +84,7 @@ func TestChoose(t *testing.T) {
 		"it does not remove the finding": {
 			[]change{{"A", []string{"3=33"}}, {"B", []string{"one(t=two(t"}}},
 			"two(two(3))",
-			[]string{"it would not remove the finding"},
+			[]string{"the fix would not remove the finding"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

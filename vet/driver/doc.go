@@ -9,13 +9,13 @@
 // depend on other packages. It needs no export data, so nothing is compiled:
 //
 //	main modules     files with comments, types, type information
-//	dependencies     types, as far as others need them; the bodies of functions are skipped
+//	dependencies     types that others need; the bodies of functions are skipped
 //
-// Fix repeats these steps until nothing is left to do. A step keeps everything in memory.
+// Fix repeats these steps, in memory, until no fix is left to apply:
 //
 //	findings -> choose fixes that do not overlap -> edit, remove unused imports, gofmt
 //	   ^                                                                        |
 //	   +---- type-check the changed packages and those that import them <------+
 //
-// A fix with a new type error is taken back.
+// A fix that causes a type error is refused.
 package driver

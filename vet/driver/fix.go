@@ -41,17 +41,17 @@ type Refused struct {
 // rounds bounds how often findings are looked for again.
 const rounds = 5
 
-// Fix chooses the fixes of all findings in the packages that match the patterns. A fix that
-// overlaps another one is applied in a further round, if its finding is still there. The changed
-// program is type-checked: a fix that does not compile is refused, as is one that would not remove
-// its finding. Nothing is written.
+// Fix chooses the fixes of all findings in the packages that match the patterns. It writes nothing.
+// It type-checks the changed program, and refuses a fix that does not compile or would not remove
+// its finding. A fix that overlaps another one is tried again after it, if its finding is still
+// there.
 //
 // gaptraceVersion is what a module will require that does not require gaptrace yet; "" if unknown.
 func (p *Program) Fix(ctx context.Context, o vet.Options, gaptraceVersion string) (*Fixes, error) {
 	return p.fixAll(ctx, func(p *Program) []vet.Finding { return p.Vet(o).Findings }, gaptraceVersion)
 }
 
-// fixAll is Fix for what find finds.
+// fixAll is [Program.Fix] for the findings that find returns.
 func (p *Program) fixAll(
 	ctx context.Context, find func(*Program) []vet.Finding, gaptraceVersion string,
 ) (*Fixes, error) {
@@ -86,7 +86,7 @@ func (p *Program) fixExcept(
 		if !useless[keyOf(f)] {
 			return false
 		}
-		r.Refused = append(r.Refused, Refused{f, "it would not remove the finding"})
+		r.Refused = append(r.Refused, Refused{f, "the fix would not remove the finding"})
 		return true
 	})
 	for round := 1; ; round++ {
@@ -114,7 +114,7 @@ type findingKey struct{ rule, message, fix, file string }
 
 func keyOf(f vet.Finding) findingKey { return findingKey{f.Rule, f.Message, f.Fix, f.Pos.Filename} }
 
-// again returns the findings that are those of overlapping fixes.
+// again returns those of findings whose fixes overlapped others.
 func (s *selection) again(findings []vet.Finding) []vet.Finding {
 	wanted := map[findingKey]int{}
 	for _, r := range s.overlapping {
@@ -180,7 +180,7 @@ type edit struct {
 	top        bool // an insertion between declarations, or of an import
 }
 
-// selection is what is to be done with findings.
+// selection says what to do with findings.
 type selection struct {
 	chosen      []fix
 	overlapping []Refused
@@ -202,7 +202,7 @@ func (p *Program) selectFixes(findings []vet.Finding) *selection {
 			continue
 		}
 		if other := s.conflict(f); other != nil {
-			s.overlapping = append(s.overlapping, Refused{finding, fmt.Sprintf("it overlaps the fix of %s:%d:%d: %s",
+			s.overlapping = append(s.overlapping, Refused{finding, fmt.Sprintf("the fix overlaps that of %s:%d:%d: %s",
 				p.Rel(other.Pos.Filename), other.Pos.Line, other.Pos.Column, other.Rule)})
 			continue
 		}
@@ -299,7 +299,7 @@ func (p *Program) edit(e analysis.TextEdit) (edit, error) {
 	case ast.IsGenerated(f):
 		return edit{}, fmt.Errorf("%s is generated: change its generator", p.Rel(name))
 	case end.Filename != name || end.Offset < start.Offset || end.Offset > len(source):
-		return edit{}, errors.New("its edits are not valid")
+		return edit{}, errors.New("the edits of the fix are not valid")
 	}
 	if _, err := parser.ParseFile(token.NewFileSet(), name, source, parser.SkipObjectResolution); err != nil {
 		return edit{}, fmt.Errorf("%s has a syntax error", p.Rel(name))
@@ -310,7 +310,7 @@ func (p *Program) edit(e analysis.TextEdit) (edit, error) {
 	}, nil
 }
 
-// isTop reports whether a position is between declarations, or in one of imports.
+// isTop reports whether a position is between declarations, or in an import declaration.
 func isTop(f *ast.File, pos token.Pos) bool {
 	for _, d := range f.Decls {
 		if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.IMPORT {
@@ -355,7 +355,7 @@ func (p *Program) applyAll(ctx context.Context, original *Program, fixes []fix) 
 		case err != nil:
 			return nil, nil, nil, err
 		case len(broken) > 0:
-			failed = append(failed, Refused{f.Finding, "it does not compile: " + messageOf(broken[0])})
+			failed = append(failed, Refused{f.Finding, "the fix does not compile: " + messageOf(broken[0])})
 		default:
 			good, current = append(good, f), next
 		}
@@ -364,7 +364,7 @@ func (p *Program) applyAll(ctx context.Context, original *Program, fixes []fix) 
 }
 
 // apply applies fixes, removes the imports that they make unused, and formats the files that were
-// formatted. It returns the errors that were not there before.
+// formatted before. It returns the errors that are new.
 func (p *Program) apply(ctx context.Context, original *Program, fixes []fix) (*Program, []error, error) {
 	edits := map[string][]edit{}
 	for _, f := range fixes {

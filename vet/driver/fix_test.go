@@ -317,7 +317,7 @@ func WrapClient(c *http.Client) *http.Client { return c }
 		t.Errorf("it needs %v", fixes.Modules)
 	}
 	if len(fixes.Fixed) != 1 || len(fixes.Refused) != 1 ||
-		fixes.Refused[0].Reason != "it does not compile: undefined: nethttp.Get" {
+		fixes.Refused[0].Reason != "the fix does not compile: undefined: nethttp.Get" {
 		t.Errorf("fixed %v, refused %v", fixes.Fixed, fixes.Refused)
 	}
 }

@@ -29,7 +29,8 @@ type Rise struct {
 	Indirect bool
 }
 
-// moduleChanges returns what the modules of changed files need: those that do not require gaptrace.
+// moduleChanges returns what the modules of changed files need, if they do not require gaptrace
+// yet.
 func (p *Program) moduleChanges(gaptraceVersion string, files []Change) ([]ModuleChange, error) {
 	needy := map[string]*Module{}
 	for _, pkg := range p.Packages {
@@ -56,8 +57,8 @@ func (p *Program) moduleChanges(gaptraceVersion string, files []Change) ([]Modul
 	return changes, nil
 }
 
-// change returns what a module needs to require gaptrace. Versions that are not in its go.mod are
-// not known without a download.
+// change returns what a module needs to require gaptrace. It knows only versions that are in
+// go.mod, since others would need a download.
 func (m *Module) change(gaptraceVersion string) (*ModuleChange, error) {
 	before, err := os.ReadFile(m.GoMod)
 	if err != nil {
@@ -92,7 +93,7 @@ func (m *Module) change(gaptraceVersion string) (*ModuleChange, error) {
 	}
 	required := slices.ContainsFunc(f.Require, func(r *modfile.Require) bool { return r.Mod.Path == gaptraceModule })
 	switch {
-	case required: // but it is not downloaded, or go.sum lacks it
+	case required: // it is not downloaded, or go.sum lacks it
 	case gaptraceVersion == "":
 		c.Commands = []string{"go get " + gaptraceModule + "@latest"}
 	default:

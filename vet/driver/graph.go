@@ -40,7 +40,7 @@ type node struct {
 	done    chan struct{}
 	files   []*ast.File       // until they are checked
 	needs   map[string]bool   // the import paths that its types may depend on
-	sources map[string][]byte // of a whole package
+	sources map[string][]byte // of the files of a whole package
 	errors  errorList
 }
 
@@ -63,14 +63,14 @@ func (g *graph) clone() *graph {
 // check type-checks roots and what they need, each package after its imports. It fills in the
 // fields Syntax and TypesInfo of the packages in whole, and Types of all.
 //
-// A dependency needs only the imports that its declarations mention. Bodies of functions mention
-// most of them, so many packages are not even parsed:
+// A dependency needs only the imports that its declarations mention. Most imports are mentioned
+// only in the bodies of functions, so many packages are not even parsed:
 //
 //	main module  ->  client library  ->  net/http  ->  crypto/tls
 //	                             bodies of functions -x-> net/http/internal, ...
 func (g *graph) check(ctx context.Context, roots []*packages.Package, whole map[*packages.Package]bool) error {
 	var wait sync.WaitGroup
-	for _, n := range inOrder(g, g.parseNeeded(ctx, roots, whole)) { // what waits for an import can go on
+	for _, n := range inOrder(g, g.parseNeeded(ctx, roots, whole)) { // imports first, since others wait for them
 		g.cpus <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-g.cpus }()

@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// unusedImport returns where an import is that an error says is not used.
+// unusedImport returns the position of the unused import that an error reports. ok is false for
+// other errors.
 func unusedImport(err error) (file string, offset int, ok bool) {
 	e, ok := errors.AsType[types.Error](err)
 	if !ok || !strings.Contains(e.Msg, " imported ") || !strings.HasSuffix(e.Msg, "and not used") {
@@ -106,8 +107,8 @@ func wholeLines(source []byte, start, end int) (int, int) {
 
 var byteOrderMark = []byte("\ufeff")
 
-// formatLike formats source as gofmt does, if before is formatted. Line ends and a byte order mark
-// do not count.
+// formatLike formats source as gofmt does, if before is formatted so. It ignores and keeps line
+// ends and a byte order mark.
 func formatLike(before, source []byte) []byte {
 	newline := newlineOf(before)
 	plain := func(b []byte) []byte {

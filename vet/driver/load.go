@@ -76,9 +76,9 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Load loads the packages that match the patterns, with the other packages of the main modules. It
-// parses and type-checks all dependencies from source, without the bodies of their functions.
-// Export data would have to be compiled if the build cache is empty.
+// Load loads the packages that match the patterns, and the other packages of the main modules. It
+// parses and type-checks dependencies from source, without the bodies of functions. It does not use
+// export data, which would have to be compiled if the build cache is empty.
 //
 // Load returns an error if there is nothing to analyze. Errors in packages are Problems.
 func Load(ctx context.Context, c Config) (*Program, error) {
@@ -117,7 +117,7 @@ func Load(ctx context.Context, c Config) (*Program, error) {
 	return p, p.check(ctx, roots, progress)
 }
 
-// findModules finds the main modules. Outside of modules there are none, and no error.
+// findModules finds the main modules. Outside of a module it finds none, and returns no error.
 func (p *Program) findModules(ctx context.Context) error {
 	if p.getenv("GOPACKAGESDRIVER") != "" {
 		return nil
@@ -206,7 +206,7 @@ func (p *Program) list(ctx context.Context, c Config, patterns []string) ([]*pac
 	return roots, nil
 }
 
-// listError returns an error of the go command in one line.
+// listError returns an error of the go command as one line.
 func (p *Program) listError(message string) error {
 	message = oneLine(strings.TrimPrefix(message, "err: exit status 1: stderr: "))
 	if len(p.Modules) == 0 {
@@ -230,7 +230,7 @@ func (p *Program) check(ctx context.Context, roots []*packages.Package, progress
 		whole[pkg] = true
 	}
 	packages.Visit(p.Packages, nil, func(pkg *packages.Package) {
-		if pkg.Module != nil && pkg.Module.Main && !whole[pkg] { // such as a package as its importer's test sees it
+		if pkg.Module != nil && pkg.Module.Main && !whole[pkg] { // such as a variant of a package for its importer's test
 			whole[pkg] = true
 			p.Packages = append(p.Packages, pkg)
 		}
@@ -245,8 +245,8 @@ func (p *Program) check(ctx context.Context, roots []*packages.Package, progress
 	return nil
 }
 
-// findProblems lists the problems in the packages that match the patterns, in those that they
-// import, and in those that import them and may wrap their clients.
+// findProblems lists the problems in the packages that match the patterns, in what they import, and
+// in what imports them, since that may wrap their clients.
 func (p *Program) findProblems() {
 	related := map[*packages.Package]bool{}
 	packages.Visit(p.Packages, nil, func(pkg *packages.Package) { // imports come first
@@ -306,7 +306,7 @@ func (p *Program) markVendored() {
 	}, nil)
 }
 
-// oneLine returns a message of the go command in one line.
+// oneLine joins the lines of a message of the go command.
 func oneLine(message string) string { return strings.Join(strings.Fields(message), " ") }
 
 // position returns the position of an error of package packages, which has "-" if it is unknown.

@@ -23,8 +23,8 @@ func (f *Fixes) Changes() []Change {
 	return changes
 }
 
-// Write writes [Fixes.Changes]. It writes all of them next to the files that they replace, and then
-// renames them. If anything fails, or ctx ends before the first is renamed, all files stay as they
+// Write writes [Fixes.Changes]. It writes temporary files next to the files that change, and then
+// renames them. If anything fails, or ctx ends before the first rename, all files stay as they
 // were.
 func (f *Fixes) Write(ctx context.Context) error {
 	var replacements []replacement
@@ -79,7 +79,7 @@ func prepare(c Change) (replacement, error) {
 		}
 		return replacement{}, err
 	}
-	if info.Mode().Perm()&0o200 == 0 { // a rename would replace it nevertheless
+	if info.Mode().Perm()&0o200 == 0 { // a rename would replace even a read-only file
 		return replacement{}, &fs.PathError{Op: "write", Path: name, Err: fs.ErrPermission}
 	}
 	r := replacement{name: name, before: c.Before, mode: info.Mode().Perm()}

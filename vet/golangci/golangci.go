@@ -1,6 +1,5 @@
-// Package golangci makes package vet a plugin of golangci-lint, by its module plugin system. In the
-// folder of .golangci.yml, put this into .custom-gcl.yml, and build golangci-lint with it by
-// golangci-lint custom:
+// Package golangci makes package vet a plugin of golangci-lint, by its module plugin system. Next
+// to .golangci.yml, put this into .custom-gcl.yml, and run golangci-lint custom:
 //
 //	version: v2.6.2
 //	plugins:
@@ -8,7 +7,8 @@
 //	    import: github.com/gaptrace/gaptrace/vet/golangci
 //	    version: v0.1.0
 //
-// Then enable it in .golangci.yml. All settings may be left out:
+// That builds a golangci-lint with the plugin. Enable it in .golangci.yml. All settings are
+// optional:
 //
 //	linters:
 //	  enable: [gaptrace]
@@ -20,8 +20,8 @@
 //	          rules: [GT1, GT201] # report only these
 //	          tests: true         # also in _test.go files
 //
-// golangci-lint checks one package at a time. It does not see a client that leaves its package, so
-// gaptrace vet finds more.
+// golangci-lint checks one package at a time. It does not report a client that leaves its package,
+// so gaptrace vet finds more.
 package golangci
 
 import (
@@ -58,5 +58,5 @@ func (p plugin) BuildAnalyzers() ([]*analysis.Analyzer, error) {
 	return []*analysis.Analyzer{a}, nil
 }
 
-// GetLoadMode asks for types: values are followed by them.
+// GetLoadMode asks for types, which the analyzer needs to follow values.
 func (plugin) GetLoadMode() string { return register.LoadModeTypesInfo }

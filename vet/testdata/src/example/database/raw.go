@@ -24,24 +24,24 @@ func openConnector(c driver.Connector) {
 }
 
 func openOther(name, dsn string, c driver.Connector) {
-	otelsql.Open("mysql", dsn) // want `GT102: otelsql.Open: .*; give it the driver of gapsql.Register`
-	otelsql.Open(name, dsn)    // want `GT102: otelsql.Open: .*; give it the driver name of gapsql.Register`
+	otelsql.Open("mysql", dsn) // want `GT102: otelsql.Open: .*; wrap its driver name with gapsql.Register`
+	otelsql.Open(name, dsn)    // want `GT102: otelsql.Open: .*; wrap its driver name with gapsql.Register`
 	otelsql.OpenDB(c)          // want `GT102: otelsql.OpenDB: .*; wrap its connector with gapsql.Wrap`
 }
 
 func openSQLx(ctx context.Context, dsn string) {
-	sqlx.Open("mysql", dsn)                // want `GT102: sqlx.Open: .*; give it the driver of gapsql.Register`
-	sqlx.MustOpen("sqlite3", dsn)          // want `GT102: sqlx.MustOpen: .*; give it the driver of gapsql.Register`
-	sqlx.Connect("mysql", dsn)             // want `GT102: sqlx.Connect: .*; give it the driver of gapsql.Register`
-	sqlx.MustConnect("mysql", dsn)         // want `GT102: sqlx.MustConnect: .*; give it the driver of gapsql.Register`
-	sqlx.ConnectContext(ctx, "mysql", dsn) // want `GT102: sqlx.ConnectContext: .*; give it the driver of gapsql.Register`
-	sqlx.Connect("postgres", dsn)          // want `GT102: sqlx.Connect: .*; give it the driver name that gapsql.Register returns, and to sqlx.BindDriver as well`
+	sqlx.Open("mysql", dsn)                // want `GT102: sqlx.Open: .*; wrap its driver name with gapsql.Register`
+	sqlx.MustOpen("sqlite3", dsn)          // want `GT102: sqlx.MustOpen: .*; wrap its driver name with gapsql.Register`
+	sqlx.Connect("mysql", dsn)             // want `GT102: sqlx.Connect: .*; wrap its driver name with gapsql.Register`
+	sqlx.MustConnect("mysql", dsn)         // want `GT102: sqlx.MustConnect: .*; wrap its driver name with gapsql.Register`
+	sqlx.ConnectContext(ctx, "mysql", dsn) // want `GT102: sqlx.ConnectContext: .*; wrap its driver name with gapsql.Register`
+	sqlx.Connect("postgres", dsn)          // want `GT102: sqlx.Connect: .*; pass it the driver name that gapsql.Register returns, and pass that name to sqlx.BindDriver, too`
 }
 
 func openGORM(dsn string) {
-	gorm.Open(mysql.Open(dsn), nil) // want `GT102: gorm.Open: .*; give its dialect a \*sql.DB of gapsql.Open as Conn`
+	gorm.Open(mysql.Open(dsn), nil) // want `GT102: gorm.Open: .*; set Conn in the Config of its dialect to a \*sql.DB from gapsql.Open`
 }
 
 func openEnt(dsn string) {
-	entsql.Open("mysql", dsn) // want `GT102: entsql.Open: .*; give ent.NewClient a driver of entsql.OpenDB with a \*sql.DB of gapsql.Open`
+	entsql.Open("mysql", dsn) // want `GT102: entsql.Open: .*; pass ent.NewClient a driver from entsql.OpenDB, with a \*sql.DB from gapsql.Open`
 }

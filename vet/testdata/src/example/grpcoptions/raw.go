@@ -8,29 +8,29 @@ import (
 )
 
 func clients(ctx context.Context, opts []grpc.DialOption) {
-	grpc.NewClient("a")                                               // want `GT105: grpc.NewClient: the interceptors are missing; give it gapgrpc.DialOptions`
-	grpc.NewClient("a", grpc.WithInsecure())                          // want `GT105: .*; give it gapgrpc.DialOptions`
-	grpc.NewClient("a", grpc.WithInsecure(), grpc.WithUserAgent("b")) // want `GT105: .*; give it gapgrpc.DialOptions`
-	grpc.NewClient("a", opts...)                                      // want `GT105: .*; give it gapgrpc.DialOptions`
-	grpc.Dial("a", grpc.WithInsecure())                               // want `GT105: grpc.Dial: .*; give it gapgrpc.DialOptions`
-	grpc.DialContext(ctx, "a")                                        // want `GT105: grpc.DialContext: .*; give it gapgrpc.DialOptions`
-	grpc.DialContext(ctx, "a", grpc.WithInsecure())                   // want `GT105: .*; give it gapgrpc.DialOptions`
-	grpc.NewClient(                                                   // want `GT105: .*; give it gapgrpc.DialOptions`
+	grpc.NewClient("a")                                               // want `GT105: grpc.NewClient: gaptrace's interceptors are missing; pass it gapgrpc.DialOptions`
+	grpc.NewClient("a", grpc.WithInsecure())                          // want `GT105: .*; pass it gapgrpc.DialOptions`
+	grpc.NewClient("a", grpc.WithInsecure(), grpc.WithUserAgent("b")) // want `GT105: .*; pass it gapgrpc.DialOptions`
+	grpc.NewClient("a", opts...)                                      // want `GT105: .*; pass it gapgrpc.DialOptions`
+	grpc.Dial("a", grpc.WithInsecure())                               // want `GT105: grpc.Dial: .*; pass it gapgrpc.DialOptions`
+	grpc.DialContext(ctx, "a")                                        // want `GT105: grpc.DialContext: .*; pass it gapgrpc.DialOptions`
+	grpc.DialContext(ctx, "a", grpc.WithInsecure())                   // want `GT105: .*; pass it gapgrpc.DialOptions`
+	grpc.NewClient(                                                   // want `GT105: .*; pass it gapgrpc.DialOptions`
 		"a",
 		grpc.WithInsecure(), // as long as nothing is encrypted
 		grpc.WithUserAgent("b"),
 	)
-	grpc.NewClient( // want `GT105: .*; give it gapgrpc.DialOptions`
+	grpc.NewClient( // want `GT105: .*; pass it gapgrpc.DialOptions`
 		"a",
 	)
 }
 
 func servers(opts []grpc.ServerOption) {
-	grpc.NewServer()                                        // want `GT105: grpc.NewServer: .*; give it gapgrpc.ServerOptions`
-	grpc.NewServer(grpc.MaxRecvMsgSize(1))                  // want `GT105: .*; give it gapgrpc.ServerOptions`
-	grpc.NewServer(opts...)                                 // want `GT105: .*; give it gapgrpc.ServerOptions`
-	grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(1))...) // want `GT105: .*; give it gapgrpc.ServerOptions`
-	grpc.NewServer(                                         // want `GT105: .*; give it gapgrpc.ServerOptions`
+	grpc.NewServer()                                        // want `GT105: grpc.NewServer: .*; pass it gapgrpc.ServerOptions`
+	grpc.NewServer(grpc.MaxRecvMsgSize(1))                  // want `GT105: .*; pass it gapgrpc.ServerOptions`
+	grpc.NewServer(opts...)                                 // want `GT105: .*; pass it gapgrpc.ServerOptions`
+	grpc.NewServer(append(opts, grpc.MaxRecvMsgSize(1))...) // want `GT105: .*; pass it gapgrpc.ServerOptions`
+	grpc.NewServer(                                         // want `GT105: .*; pass it gapgrpc.ServerOptions`
 		grpc.MaxRecvMsgSize(1),
 	)
 }

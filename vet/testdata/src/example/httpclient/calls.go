@@ -17,7 +17,7 @@ func functions(ctx context.Context) {
 }
 
 func noContext() {
-	http.Get("http://example.com") // want `GT101: http.Get: its calls are not wrapped; no context is in scope: take one, and use nethttp.Get`
+	http.Get("http://example.com") // want `GT101: http.Get: its calls are not wrapped; take a context as a parameter, and use nethttp.Get`
 }
 
 func methods(ctx context.Context, c *http.Client, s *service) {

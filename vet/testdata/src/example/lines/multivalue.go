@@ -24,6 +24,6 @@ func multiValue(ctx context.Context, db *sql.DB) {
 	http.NewRequest(request())    // want `GT303: http.NewRequest: the request has no context$`
 	http.Post(request())          // want `GT101: http.Post: its calls are not wrapped$`
 	http.ListenAndServe(server()) // want `GT201: http.ListenAndServe: the handler is not wrapped$`
-	grpc.NewClient(target())      // want `GT105: grpc.NewClient: the interceptors are missing$`
+	grpc.NewClient(target())      // want `GT105: grpc.NewClient: gaptrace's interceptors are missing$`
 	sql.Open(source())            // want `GT102: sql.Open: the database is not opened through a wrapper$`
 }

@@ -5,5 +5,5 @@ import "google.golang.org/grpc"
 func gapgrpc() {}
 
 func global() {
-	grpc.NewServer() // want `GT105: .*; give it gapgrpc2.ServerOptions`
+	grpc.NewServer() // want `GT105: .*; pass it gapgrpc2.ServerOptions`
 }

@@ -17,10 +17,10 @@ func clients(ctx context.Context) {
 	pgxpool.New(ctx, "dsn")  // want `GT401: pgxpool.New: pgx has no wrapper; .*`
 	resty.New()              // want `GT401: resty.New: Resty has no wrapper; .*`
 	resty.NewWithClient(nil) // want `GT401: resty.NewWithClient: Resty has no wrapper; .*`
-	khttp.NewClient(ctx)     // want `GT101: khttp.NewClient: .*; give it http\.WithTransport\(nethttp.Wrap\(nil\)\)`
+	khttp.NewClient(ctx)     // want `GT101: khttp.NewClient: .*; pass it http\.WithTransport\(nethttp.Wrap\(nil\)\)`
 }
 
 func servers(h http.Handler) {
-	fiber2.New().Listen(":80") // want `GT401: .*Listen: .*; fiber serves with fasthttp, for which there is no wrapper`
-	fiber.New().Listen(":80")  // want `GT401: .*Listen: .*; fiber serves with fasthttp, for which there is no wrapper`
+	fiber2.New().Listen(":80") // want `GT401: .*Listen: .*; serve with net/http instead of fasthttp`
+	fiber.New().Listen(":80")  // want `GT401: .*Listen: .*; serve with net/http instead of fasthttp`
 }
