@@ -74,6 +74,9 @@ func (b *builder) visit(n ast.Node) {
 			names := make([]ast.Expr, len(n.Names))
 			for i, name := range n.Names {
 				names[i] = name
+				if v, ok := b.info.Defs[name].(*types.Var); ok && n.Values == nil {
+					b.graph.influence(b.graph.valuesOf(v.Type()), b.graph.variable(v))
+				}
 			}
 			b.assign(names, n.Values)
 		case *ast.ReturnStmt:
@@ -116,6 +119,9 @@ func (b *builder) assign(left, right []ast.Expr) {
 func (b *builder) store(to ast.Expr, value node, from ast.Expr) {
 	b.alias(from, b.value(to))
 	if value == none {
+		if s, ok := ast.Unparen(to).(*ast.SelectorExpr); ok && isDefaultClient(b.info, s.X) {
+			b.globals = append(b.globals, global{"DefaultClient", none}) // such as its Timeout
+		}
 		if x, field := b.foreignField(to); field != nil && from != nil { // such as nil
 			b.writes = append(b.writes, write{b.receiver(x), none, field, from, b.unit})
 		}
@@ -124,7 +130,13 @@ func (b *builder) store(to ast.Expr, value node, from ast.Expr) {
 	if v := variableOf(b.info, to); v != nil && v.Pkg() != nil && v.Pkg().Path() == "net/http" && !v.IsField() {
 		b.globals = append(b.globals, global{v.Name(), value})
 	}
+	if star, ok := ast.Unparen(to).(*ast.StarExpr); ok && isDefaultClient(b.info, star.X) {
+		b.globals = append(b.globals, global{"DefaultClient", value})
+	}
 	x, field := b.foreignField(to)
+	if field != nil && isDefaultClient(b.info, x.X) {
+		b.globals = append(b.globals, global{"DefaultClient", value})
+	}
 	if field == nil {
 		b.graph.flow(value, b.value(to))
 		return
@@ -203,6 +215,7 @@ func (b *builder) typeSwitch(n *ast.TypeSwitchStmt) {
 // literal adds the flows of the elements of a literal.
 func (b *builder) literal(lit *ast.CompositeLit) {
 	to := b.graph.node(lit)
+	b.graph.influence(b.graph.valuesOf(deref(b.info.TypeOf(lit))), to)
 	_, isStruct := under(b.info.TypeOf(lit)).(*types.Struct)
 	for i, element := range lit.Elts {
 		kv, _ := element.(*ast.KeyValueExpr)

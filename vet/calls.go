@@ -55,11 +55,29 @@ func (b *builder) call(call *ast.CallExpr) {
 	}
 }
 
-// serve adds the influence of a handler on the function that calls it.
+// serve adds the influence of a handler, a transport or a connector on the function that calls it.
+// If that is a method of a type that is one itself, it also influences all values of the type.
 func (b *builder) serve(f *types.Func, call *ast.CallExpr) {
 	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if ok && f.Name() == "ServeHTTP" && len(b.around) > 0 {
-		b.graph.influence(b.receiver(selector), b.graph.node(b.around[len(b.around)-1].key))
+	if !ok || len(b.around) == 0 {
+		return
+	}
+	switch f.Name() {
+	case "ServeHTTP", "RoundTrip", "Connect":
+	default:
+		return
+	}
+	inner := b.receiver(selector)
+	for _, e := range b.around {
+		b.graph.influence(inner, b.graph.node(e.key))
+	}
+	method, ok := b.around[0].key.(*types.Func)
+	if !ok || receiver(method) == nil || inner == b.graph.variable(method.Signature().Recv()) {
+		return
+	}
+	t := deref(receiver(method))
+	if o, _, _ := types.LookupFieldOrMethod(t, true, nil, f.Name()); o != nil {
+		b.graph.influence(inner, b.graph.valuesOf(t))
 	}
 }
 
@@ -71,6 +89,12 @@ func (b *builder) builtin(name string, call *ast.CallExpr) {
 		}
 	case "copy":
 		b.graph.flow(b.value(call.Args[1]), b.value(call.Args[0]))
+	case "new":
+		if t := b.info.Types[call.Args[0]]; t.IsType() {
+			b.graph.influence(b.graph.valuesOf(t.Type), b.graph.result(call, 0))
+		} else {
+			b.graph.flow(b.value(call.Args[0]), b.graph.result(call, 0))
+		}
 	}
 }
 

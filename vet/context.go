@@ -1,6 +1,7 @@
 package vet
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/types"
@@ -48,7 +49,9 @@ type place struct {
 func (b *builder) collectContext(fn *types.Func, name string, args []node, at place) {
 	switch name {
 	case "context.Background", "context.TODO":
-		b.backgrounds = append(b.backgrounds, at)
+		if !getsSpan(at) {
+			b.backgrounds = append(b.backgrounds, at)
+		}
 	case "net/http.NewRequest":
 		b.newRequests = append(b.newRequests, at)
 	case "(*net/http.Request).WithContext", "(*net/http.Request).Clone":
@@ -62,9 +65,27 @@ func (b *builder) collectContext(fn *types.Func, name string, args []node, at pl
 	if i := recordedContext(fn); i >= 0 && i < len(args) && args[i] != none {
 		b.recorded[args[i]] = true
 	}
-	if contexts := b.contexts(at.call); len(contexts) > 1 {
+	contexts := b.contexts(at.call)
+	if len(contexts) > 1 {
 		b.severalContexts = append(b.severalContexts, contexts)
 	}
+	if len(contexts) > 0 && len(args) == len(at.call.Args) { // as ctxhttp.Do does
+		for i, arg := range at.call.Args {
+			if isPointerTo(b.info.TypeOf(arg), "net/http", "Request") {
+				b.lateContexts[args[i]] = true
+			}
+		}
+	}
+}
+
+// getsSpan reports whether a context is made to carry a span, as an argument of ContextWithSpan.
+func getsSpan(at place) bool {
+	call, ok := at.path[len(at.path)-1].(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	fn := functionOf(at.unit.info, call.Fun)
+	return fn != nil && strings.HasPrefix(fn.Name(), "ContextWith") && strings.Contains(fn.Name(), "Span")
 }
 
 // checkContexts reports calls that do not get the context that is in scope.
@@ -148,12 +169,13 @@ func (b *builder) contexts(call *ast.CallExpr) (nodes []node) {
 }
 
 func (p *program) report(fx *fixer, rule string, n ast.Node, message string) {
+	fx.keepComments()
 	f := finding{rule: rule, message: message, unit: fx.unit, file: fx.file, node: n}
 	if !ast.IsGenerated(fx.file) {
 		f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
 	}
-	if f.fix != "" {
-		f.message += "; " + f.fix
+	if what := cmp.Or(f.fix, fx.advice); what != "" {
+		f.message += "; " + what
 	}
 	p.findings = append(p.findings, f)
 }

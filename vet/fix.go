@@ -32,6 +32,29 @@ func (f *fixer) replace(n ast.Node, text string) {
 	f.edits = append(f.edits, analysis.TextEdit{Pos: n.Pos(), End: n.End(), NewText: []byte(text)})
 }
 
+// endOfLine returns the end of the comment that follows on the same line, or else at.
+func (f *fixer) endOfLine(at token.Pos) token.Pos {
+	for _, c := range f.file.Comments {
+		if c.Pos() >= at && f.line(c.Pos()) == f.line(at) && f.line(c.End()) == f.line(at) {
+			return c.End()
+		}
+	}
+	return at
+}
+
+// keepComments drops the edits if one replaces text with a comment in it.
+func (f *fixer) keepComments() {
+	for _, e := range f.edits {
+		file := fileAt(f.unit, e.Pos)
+		if file != nil && slices.ContainsFunc(file.Comments, func(c *ast.CommentGroup) bool {
+			return e.Pos <= c.Pos() && c.End() <= e.End
+		}) {
+			f.edits, f.requires, f.advice, f.what = nil, nil, f.what, ""
+			return
+		}
+	}
+}
+
 // around wraps an expression in a call.
 func (f *fixer) around(e ast.Expr, before, after string) {
 	f.insert(e.Pos(), before)
@@ -73,6 +96,10 @@ func statements(n ast.Node) []ast.Stmt {
 // httpClient wraps an *http.Client, or the Transport of an http.Client. It also wraps transports
 // that are assigned to the client later.
 func (f *fixer) httpClient() {
+	if f.assertsTransport() {
+		f.advice = "wrap its Transport, after the program has used that as what it is"
+		return
+	}
 	f.wrapClient()
 	reached := f.graph.reach(f.site.node)
 	for _, w := range f.writes {
@@ -89,6 +116,20 @@ func (f *fixer) httpClient() {
 		g.around(w.from, g.use(nethttp, w.from.Pos())+".Wrap(", ")")
 		f.edits, f.requires = append(f.edits, g.edits...), append(f.requires, g.requires...)
 	}
+}
+
+// assertsTransport reports whether the package asserts the type of a client's Transport.
+func (f *fixer) assertsTransport() bool {
+	return slices.ContainsFunc(f.unit.files, func(file *ast.File) bool {
+		return contains(file, func(e ast.Expr) bool {
+			assertion, ok := e.(*ast.TypeAssertExpr)
+			if !ok {
+				return false
+			}
+			s, ok := ast.Unparen(assertion.X).(*ast.SelectorExpr)
+			return ok && s.Sel.Name == "Transport" && isClient(deref(f.unit.info.TypeOf(s.X)))
+		})
+	})
 }
 
 func (f *fixer) wrapClient() {
@@ -213,7 +254,7 @@ func (f *fixer) defaultClient() {
 		return
 	}
 	if slices.ContainsFunc(f.globals, func(g global) bool { return g.name == "DefaultClient" }) {
-		f.advice = "wrap the client that the program assigns to http.DefaultClient" // a new variable would hold the old client
+		f.advice = "wrap it where the program sets http.DefaultClient or its fields" // a new variable would hold the old client
 		return
 	}
 	scope := f.unit.pkg.Scope().Innermost(f.site.expr.Pos())
@@ -262,7 +303,8 @@ func (f *fixer) sqlOpen() {
 		return
 	}
 	wrapper := gapsql
-	if constantString(f.unit, call.Args[0]) == "mysql" {
+	isOwn := slices.ContainsFunc(f.drivers, func(d registered) bool { return d.name == "mysql" })
+	if constantString(f.unit, call.Args[0]) == "mysql" && !isOwn {
 		wrapper = gapmysql
 		f.edits = append(f.edits, analysis.TextEdit{Pos: call.Args[0].Pos(), End: call.Args[1].Pos()})
 	}
@@ -326,7 +368,7 @@ func (f *fixer) searchWrap() {
 		return
 	}
 	n := f.use(gapes, check.End())
-	f.insert(check.End(), fmt.Sprintf("\n%s.%s(%s)", n, function, types.ExprString(assign.Lhs[0])))
+	f.insert(f.endOfLine(check.End()), fmt.Sprintf("\n%s.%s(%s)", n, function, types.ExprString(assign.Lhs[0])))
 	f.what = fmt.Sprintf("wrap it with %s.%s", n, function)
 }
 
@@ -373,9 +415,11 @@ func afterArguments(call *ast.CallExpr) token.Pos {
 	return call.Lparen + 1
 }
 
-func fileOf(u *unit, n ast.Node) *ast.File {
+func fileOf(u *unit, n ast.Node) *ast.File { return fileAt(u, n.Pos()) }
+
+func fileAt(u *unit, at token.Pos) *ast.File {
 	for _, f := range u.files {
-		if f.FileStart <= n.Pos() && n.Pos() < f.FileEnd {
+		if f.FileStart <= at && at < f.FileEnd {
 			return f
 		}
 	}

@@ -87,7 +87,7 @@ func importAt(f *ast.File, importPath, spec string) (token.Pos, string) {
 		}
 		return after, "\n\nimport " + spec
 	case !last.Lparen.IsValid():
-		return last.End(), "\nimport " + spec
+		return endOfImport(last.Specs[0].(*ast.ImportSpec)), "\nimport " + spec
 	case len(last.Specs) == 0:
 		return last.Lparen + 1, "\n\t" + spec + "\n"
 	}

@@ -170,7 +170,7 @@ func (f *fixer) echoUse() {
 	}
 	n := f.use(nethttp, made.End())
 	http := f.imported("net/http", "http", made.End())
-	f.insert(made.End(), fmt.Sprintf("\n%s.Use(%s.WrapMiddleware(func(h %s.Handler) %s.Handler { return %s.WrapHandler(h) }))",
+	f.insert(f.endOfLine(made.End()), fmt.Sprintf("\n%s.Use(%s.WrapMiddleware(func(h %s.Handler) %s.Handler { return %s.WrapHandler(h) }))",
 		e.Name, q, http, http, n))
 	f.what = fmt.Sprintf("use %s.WrapMiddleware with %s.WrapHandler", q, n)
 }

@@ -70,6 +70,15 @@ func (g *graph) result(of any, i int) node {
 	return g.node(resultKey{of, i})
 }
 
+// valuesOf returns a node that influences all values of a type. It is none if t has no name.
+func (g *graph) valuesOf(t types.Type) node {
+	n, ok := types.Unalias(t).(*types.Named)
+	if !ok {
+		return none
+	}
+	return g.node(n.Origin().Obj())
+}
+
 func (g *graph) flow(from, to node) {
 	if from != none && to != none && from != to {
 		g.flows[from] = append(g.flows[from], to)

@@ -180,7 +180,7 @@ func (p *program) isRegistered(s *site) bool {
 			if !isString(s.unit.info.TypeOf(arg)) {
 				continue
 			}
-			if name := constantString(s.unit, arg); name == d.name || name == "" {
+			if name := constantString(s.unit, arg); name == d.name || name == "" || d.name == "" {
 				return true
 			}
 			break // the data source's name
@@ -233,6 +233,7 @@ func (p *program) checkSite(s *site) {
 	call, isCall := s.expr.(*ast.CallExpr)
 	if s.fix != nil && !ast.IsGenerated(s.file) && (!isCall || s.makes == redisClient || !hasSeveral(s.unit, call)) {
 		s.fix(fx)
+		fx.keepComments()
 	}
 	f := finding{rule: s.rule, unit: s.unit, file: s.file, node: s.expr}
 	f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires

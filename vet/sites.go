@@ -81,7 +81,7 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 	}
 	fn, ok := typeutil.Callee(b.info, call).(*types.Func)
 	if !ok {
-		if !isNew(b.info, call) {
+		if !isNew(b.info, call) || !b.info.Types[call.Args[0]].IsType() {
 			return
 		}
 		switch t := deref(b.info.TypeOf(call)); {
@@ -123,8 +123,15 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 	if name == "database/sql.Register" && len(call.Args) == 2 {
 		b.drivers = append(b.drivers, registered{constantString(b.unit, call.Args[0]), args[1]})
 	}
-	if name == "net/http.Handle" || name == "net/http.HandleFunc" {
+	switch name {
+	case "net/http.Handle", "net/http.HandleFunc":
 		b.mux = append(b.mux, args[len(args)-1])
+	case "(*net/http.ServeMux).Handle", "(*net/http.ServeMux).HandleFunc":
+		if s, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
+			if v := variableOf(b.info, s.X); v != nil && v.Name() == "DefaultServeMux" {
+				b.mux = append(b.mux, args[len(args)-1])
+			}
+		}
 	}
 	if fn.Signature().Recv() != nil && !b.bodies[fn.Origin()] {
 		if selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr); ok {
@@ -251,12 +258,12 @@ func (b *builder) collectName(f *ast.File, name *ast.Ident, path []ast.Node) {
 			b.wrapperValues[b.graph.function(o)] |= k
 		}
 	case *types.Var:
-		if o.Name() != "DefaultClient" || o.Pkg() == nil || o.Pkg().Path() != "net/http" || o.IsField() {
+		if !isDefaultClient(b.info, name) {
 			return
 		}
 		e := ast.Expr(name)
 		around := path
-		if selector, ok := path[len(path)-1].(*ast.SelectorExpr); ok {
+		if selector, ok := path[len(path)-1].(*ast.SelectorExpr); ok && selector.Sel == name {
 			e, around = selector, path[:len(path)-1]
 		}
 		if isAssigned(e, around) {
@@ -282,11 +289,18 @@ func isCallee(name *ast.Ident, path []ast.Node) bool {
 	return false
 }
 
-// isAssigned reports whether e is on the left side of an assignment.
+// isAssigned reports whether e, what it points to, or a field of it is on the left side of an
+// assignment.
 func isAssigned(e ast.Expr, path []ast.Node) bool {
-	assign, ok := path[len(path)-1].(*ast.AssignStmt)
-	if !ok {
-		return false
+	for i := len(path) - 1; i >= 0; i-- {
+		switch around := path[i].(type) {
+		case *ast.StarExpr, *ast.SelectorExpr, *ast.ParenExpr:
+			e = around.(ast.Expr)
+		case *ast.AssignStmt:
+			return slices.Contains(around.Lhs, e)
+		default:
+			return false
+		}
 	}
-	return slices.Contains(assign.Lhs, e)
+	return false
 }
