@@ -406,6 +406,7 @@ func TestWovenClientsCostWhatClientsByHandDo(t *testing.T) {
 		t.Fatalf("by hand %v, woven %v", byHand, woven)
 	}
 	for i, name := range names {
+		t.Logf("%s: allocations with a parent and without: by hand %v, woven %v", name, byHand[i], woven[i])
 		for j := range 2 {
 			if math.Abs(woven[i][j]-byHand[i][j]) > 2 { // net/http's own vary
 				t.Errorf("%s: %v allocations, by hand %v", name, woven[i], byHand[i])
