@@ -46,7 +46,11 @@ func main() {
 	var wg sync.WaitGroup
 	for _, address := range addresses {
 		for range 4 {
-			wg.Go(func() { get(client, address, "/") })
+			wg.Add(1) // not wg.Go: go.mod has an older Go version, and go test's vet looks at that
+			go func() {
+				defer wg.Done()
+				get(client, address, "/")
+			}()
 		}
 	}
 	wg.Wait()
