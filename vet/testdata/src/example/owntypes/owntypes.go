@@ -43,7 +43,7 @@ func serveRouter() { http.ListenAndServe(":80", router{}) } // want `GT201: .*; 
 
 type auth struct{ base http.RoundTripper }
 
-func (t *auth) RoundTrip(r *http.Request) (*http.Response, error) { return t.base.RoundTrip(r) }
+func (t *auth) RoundTrip(r *http.Request) (*http.Response, error) { return t.base.RoundTrip(r) } // want RoundTrip:"flows"
 
 func newClient() *http.Client {
 	t := new(auth)
@@ -55,7 +55,7 @@ var base = nethttp.Wrap(nil)
 
 type global struct{}
 
-func (global) RoundTrip(r *http.Request) (*http.Response, error) { return base.RoundTrip(r) }
+func (global) RoundTrip(r *http.Request) (*http.Response, error) { return base.RoundTrip(r) } // want RoundTrip:"flows"
 
 var throughVariable global
 
@@ -63,7 +63,7 @@ func newGlobalClient() *http.Client { return &http.Client{Transport: throughVari
 
 type plain struct{ base http.RoundTripper }
 
-func (p plain) RoundTrip(r *http.Request) (*http.Response, error) { return p.base.RoundTrip(r) }
+func (p plain) RoundTrip(r *http.Request) (*http.Response, error) { return p.base.RoundTrip(r) } // want RoundTrip:"flows"
 
 func newPlainClient() *http.Client {
 	return &http.Client{Transport: plain{http.DefaultTransport}} // want `GT101: .*; wrap it with nethttp.WrapClient`
@@ -71,7 +71,7 @@ func newPlainClient() *http.Client {
 
 type lazy struct{ make func() driver.Connector }
 
-func (l lazy) Connect(ctx context.Context) (driver.Conn, error) {
+func (l lazy) Connect(ctx context.Context) (driver.Conn, error) { // want Connect:"flows"
 	return gapsql.Wrap(l.make()).Connect(ctx)
 }
 
