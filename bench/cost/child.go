@@ -11,6 +11,7 @@ import (
 const (
 	asSink    = "-sink"  // takes the spans of -export and -service
 	asService = "-serve" // is the service that -service loads
+	asWoven   = "-calls" // makes the calls of -woven
 )
 
 // childProcess returns the main function of a child process, or nil if the arguments are a user's.
@@ -21,6 +22,8 @@ func childProcess(args []string) func(stdin io.Reader, stdout io.Writer) error {
 			return serveSink
 		case asService:
 			return serveShop
+		case asWoven:
+			return serveWoven
 		}
 	}
 	return nil
@@ -30,6 +33,7 @@ func childProcess(args []string) func(stdin io.Reader, stdout io.Writer) error {
 type child struct {
 	firstLine string // of its output
 	in        io.WriteCloser
+	out       *bufio.Reader // after the first line
 	wait      func() error
 }
 
@@ -39,6 +43,11 @@ func startChild(argument string, env []string, input []byte) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
+	return startProgram(program, argument, env, input)
+}
+
+// startProgram is startChild with another build of this program.
+func startProgram(program, argument string, env []string, input []byte) (*child, error) {
 	cmd := exec.Command(program, argument)
 	cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), env...)
 	in, err := cmd.StdinPipe()
@@ -52,9 +61,9 @@ func startChild(argument string, env []string, input []byte) (*child, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	c := &child{in: in, wait: cmd.Wait}
+	c := &child{in: in, out: bufio.NewReader(out), wait: cmd.Wait}
 	if _, err = in.Write(input); err == nil {
-		c.firstLine, err = bufio.NewReader(out).ReadString('\n')
+		c.firstLine, err = c.out.ReadString('\n')
 	}
 	if err != nil {
 		_ = c.stop()

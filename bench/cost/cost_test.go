@@ -43,6 +43,14 @@ func TestExceeded(t *testing.T) {
 	if exceeded([]*measured{m}) == nil {
 		t.Error("an allocation without a parent passes")
 	}
+	m = measuredAs([]float64{1, 1}, nil, []float64{1, 1})
+	m.Library, m.Name = "database/sql", "exec"
+	for _, allocs := range []float64{1 + wovenSlack, 1.5 + wovenSlack} {
+		m.cells = append(m.cells[:9], &cell{contender: wovenName, allocs: []float64{allocs, allocs}})
+		if err := exceeded([]*measured{m}); (err != nil) != (allocs > 1+wovenSlack) {
+			t.Errorf("woven, %v allocations: %v", allocs, err)
+		}
+	}
 }
 
 func TestReplaceSection(t *testing.T) {

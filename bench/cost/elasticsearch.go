@@ -29,8 +29,8 @@ func elasticsearchCases() []Case {
 		return c.Bulk(strings.NewReader(actions), c.Bulk.WithContext(ctx))
 	}
 	return []Case{
-		{Library: "go-elasticsearch", Name: "search", Make: withElasticsearch(found, search)},
-		{Library: "go-elasticsearch", Name: "bulk of 100", Make: withElasticsearch(indexed, bulk)},
+		{Library: "go-elasticsearch", Name: "search", Woven: true, Make: withElasticsearch(found, search)},
+		{Library: "go-elasticsearch", Name: "bulk of 100", Woven: true, Make: withElasticsearch(indexed, bulk)},
 	}
 }
 

@@ -36,10 +36,13 @@ func grpcCases() []Case {
 	const long = "stream of 1,000 messages, "
 	return []Case{
 		{Library: "grpc", Name: "unary call, client", Carry: toMetadata, Make: withGRPC(clientOf, unary)},
-		{Library: "grpc", Name: "unary call, server", FromHeaders: withMetadata, Make: withGRPC(serverOf, unary)},
+		{
+			Library: "grpc", Name: "unary call, server", Woven: true, FromHeaders: withMetadata,
+			Make: withGRPC(serverOf, unary),
+		},
 		{Library: "grpc", Name: long + "client", Long: true, Carry: toMetadata, Make: withGRPC(clientOf, stream)},
 		{
-			Library: "grpc", Name: long + "server", Long: true, FromHeaders: withMetadata,
+			Library: "grpc", Name: long + "server", Long: true, Woven: true, FromHeaders: withMetadata,
 			Make: withGRPC(serverOf, stream),
 		},
 	}

@@ -2,6 +2,7 @@
 // made by hand. docs/PERFORMANCE.md explains the results; results.md has the tables.
 //
 //	go run ./bench/cost [-case regexp] [-peer regexp] [-rounds n] [-json]
+//	go run ./bench/cost -woven
 //	go run ./bench/cost -short
 //	go run ./bench/cost -write bench/cost/results.md
 package main
@@ -47,7 +48,7 @@ func (p *pattern) String() string {
 func (p *pattern) matches(s string) bool { return p.Regexp == nil || p.MatchString(s) }
 
 type flags struct {
-	short, json, export, service bool
+	short, json, export, service, woven bool
 
 	rounds int
 	only   pattern // cases
@@ -88,6 +89,7 @@ func parse(args []string, stdout io.Writer) (f flags, err error) {
 	set.BoolVar(&f.json, "json", false, "print JSON instead of tables")
 	set.BoolVar(&f.export, "export", false, "send the spans over the loopback interface, and measure that too")
 	set.BoolVar(&f.service, "service", false, "measure a whole service under load, raw and wrapped")
+	set.BoolVar(&f.woven, "woven", false, "also measure the raw calls in a program that gaptrace build has built")
 	set.IntVar(&f.rounds, "rounds", 0,
 		"measure each call `N` times (default 15, with -short 3; with -service 10 and 2)")
 	set.StringVar(&f.write, "write", "",
@@ -121,6 +123,8 @@ func (f flags) check() error {
 	}{
 		{f.rounds < 0, fmt.Sprintf("-rounds %d: want 0 or more", f.rounds)},
 		{f.service && f.export, "-service and -export are two measurements: use one of them"},
+		{f.woven && f.service, "-woven cannot be combined with -service: " + whole},
+		{f.woven && f.export, "-woven cannot be combined with -export: it measures spans that are not sent"},
 		{f.short && f.export, "-short cannot be combined with -export: its bounds are for spans that are not sent"},
 		{f.service && only, "-service cannot be combined with -case: " + whole},
 		{f.service && peer, "-service cannot be combined with -peer: " + whole},
@@ -162,7 +166,7 @@ func (f flags) rewrite(stderr io.Writer) error {
 		return err
 	}
 	for _, flag := range all {
-		f.export, f.service = flag == "export", flag == "service"
+		f.export, f.service, f.woven = flag == "export", flag == "service", flag == ""
 		r, err := f.run(stderr)
 		if err == nil {
 			err = rewrite(f.write, flag, r)
@@ -176,12 +180,12 @@ func (f flags) rewrite(stderr io.Writer) error {
 
 // measure measures the cases and peers that the flags select.
 func (f flags) measure(stderr io.Writer) ([]*measured, Result, error) {
-	p := plan{rounds: 15, batch: 15 * time.Millisecond, chunk: 32}
+	p := plan{Rounds: 15, Batch: 15 * time.Millisecond, Chunk: 32}
 	if f.short {
-		p.rounds, p.batch = 3, time.Millisecond
+		p.Rounds, p.Batch = 3, time.Millisecond
 	}
 	if f.rounds > 0 {
-		p.rounds = f.rounds
+		p.Rounds = f.rounds
 	}
 	t := inMemory
 	if f.export {
@@ -190,7 +194,7 @@ func (f flags) measure(stderr io.Writer) ([]*measured, Result, error) {
 			return nil, Result{}, err
 		}
 		defer func() { _ = to.stop() }()
-		p.sends, p.chunk = true, 128
+		p.Sends, p.Chunk = true, 128
 		t = func() tracers { return exporting(to) }
 	}
 	opened := t()
@@ -205,12 +209,26 @@ func (f flags) measure(stderr io.Writer) ([]*measured, Result, error) {
 	if err := f.checkSelected(all); err != nil {
 		return nil, Result{}, err
 	}
+	wovenRound, addWoven := func() error { return nil }, func() {}
+	if f.woven {
+		w, err := buildAndStartWoven(all, p)
+		if err != nil {
+			return nil, Result{}, err
+		}
+		defer func() { _ = w.stop() }()
+		wovenRound, addWoven = w.round, func() { w.addTo(all) }
+	}
 	began := time.Now()
-	run(all, p, func(round int) {
-		fmt.Fprintf(stderr, "\r%4.0f s: round %d of %d ", time.Since(began).Seconds(), round+1, p.rounds)
+	err := run(all, p, func(round int) error {
+		fmt.Fprintf(stderr, "\r%4.0f s: round %d of %d ", time.Since(began).Seconds(), round+1, p.Rounds)
+		return wovenRound()
 	})
 	fmt.Fprintln(stderr)
-	r := newResult(p.rounds, f.export)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	addWoven()
+	r := newResult(p.Rounds, f.export)
 	r.Entries = summarize(all)
 	return all, r, nil
 }

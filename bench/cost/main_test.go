@@ -37,6 +37,8 @@ func TestWrongFlags(t *testing.T) {
 		{"-service -case redis", "-case"},
 		{"-service -peer sqlmw", "-peer"},
 		{"-service -export", "-export"},
+		{"-woven -service", "-woven"},
+		{"-woven -export", "-woven"},
 		{"-short -export", "-export"},
 		{"-write lacking -case redis", "-case"},
 		{"-write lacking -peer sqlmw", "-peer"},

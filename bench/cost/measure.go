@@ -12,11 +12,13 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-// A contender is a peer, or "by hand": Jaeger's spans around the raw call.
+// A contender is a peer, "by hand": Jaeger's spans around the raw call, or "woven": the raw call in
+// a program that gaptrace build has built.
 const (
-	rawName  = "raw"
-	handName = "by hand"
-	ourName  = "gaptrace"
+	rawName   = "raw"
+	handName  = "by hand"
+	ourName   = "gaptrace"
+	wovenName = "woven"
 )
 
 // client makes a contender's call. It is renewed in every round: two clients that differ only in
@@ -70,35 +72,37 @@ func (m *measured) find(contender string, state State) *cell {
 
 // plan says how much to measure, and how.
 type plan struct {
-	rounds int
-	batch  time.Duration // CPU time of a cell in a round, about
-	chunk  int           // calls under one parent, at most
-	sends  bool          // measure the exporter, too
+	Rounds int
+	Batch  time.Duration // CPU time of a cell in a round, about
+	Chunk  int           // calls under one parent, at most
+	Sends  bool          // measure the exporter, too
 }
 
 // open makes the cells of a case for raw, a span by hand, and the peers that wrap its library.
 func open(c Case, t tracers, peers []peer.Peer) *measured {
 	m := &measured{Case: c}
-	add := func(name string, tracer api, make func(cleanup) func(context.Context)) {
-		client := &client{make: make}
-		if client.renew(); client.call == nil {
-			return
-		}
-		m.clients = append(m.clients, client)
-		for s := range states {
-			m.cells = append(m.cells, &cell{
-				contender: name, state: s, client: client, tracer: tracer, request: c.FromHeaders,
-			})
-		}
-	}
 	for _, p := range peers {
-		add(p.Name, t[p.API], c.wrappedBy(p))
+		m.add(p.Name, t[p.API], c.wrappedBy(p))
 		if p.Name == rawName {
 			spans := toMake(recorded(c, c.wrappedBy(named(ourName))))
-			add(handName, t[p.API], func(onClose cleanup) func(context.Context) { return byHand(c, p, spans, onClose) })
+			m.add(handName, t[p.API], func(onClose cleanup) func(context.Context) { return byHand(c, p, spans, onClose) })
 		}
 	}
 	return m
+}
+
+// add adds the cells of a contender, unless make returns nil.
+func (m *measured) add(contender string, tracer api, make func(cleanup) func(context.Context)) {
+	client := &client{make: make}
+	if client.renew(); client.call == nil {
+		return
+	}
+	m.clients = append(m.clients, client)
+	for s := range states {
+		m.cells = append(m.cells, &cell{
+			contender: contender, state: s, client: client, tracer: tracer, request: m.FromHeaders,
+		})
+	}
 }
 
 func named(name string) peer.Peer {
@@ -127,12 +131,12 @@ func (c *cell) under() (context.Context, func()) {
 func (c *cell) calibrate(p plan) {
 	c.chunk, c.chunks = 1, 4
 	once := max(c.took(p), time.Nanosecond)
-	c.chunk = p.chunk
-	if !p.sends { // with small chunks, sending the parent would cost the most
-		c.chunk = max(1, min(p.chunk, int(time.Millisecond/once)))
+	c.chunk = p.Chunk
+	if !p.Sends { // with small chunks, sending the parent would cost the most
+		c.chunk = max(1, min(p.Chunk, int(time.Millisecond/once)))
 	}
 	once = max(c.took(p), time.Nanosecond) // again, because the first calls are slow
-	batch := p.batch
+	batch := p.Batch
 	if once > 10*time.Microsecond {
 		batch *= 3 // the noise in a long call exceeds what a wrapper adds
 	}
@@ -148,12 +152,12 @@ func (c *cell) took(p plan) (each time.Duration) {
 		for range c.chunk {
 			c.client.call(ctx)
 		}
-		if p.sends {
+		if p.Sends {
 			finish()
 			c.tracer.flush()
 		}
 		total += clock() - start
-		if !p.sends {
+		if !p.Sends {
 			finish()
 			c.tracer.flush()
 		}
@@ -195,8 +199,9 @@ func (c *cell) count() (bytes, allocs float64) {
 }
 
 // run measures all cells of all cases, in rounds, so that whatever else the machine does affects
-// all of them. On a single P, the cost of a call includes the collection of its garbage.
-func run(all []*measured, p plan, progress func(round int)) {
+// all of them. On a single P, the cost of a call includes the collection of its garbage. An error of
+// before, which is called before each round, ends the run.
+func run(all []*measured, p plan, before func(round int) error) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, m := range all {
 		for _, c := range m.cells {
@@ -204,8 +209,10 @@ func run(all []*measured, p plan, progress func(round int)) {
 		}
 	}
 	random := rand.New(rand.NewPCG(3, 4))
-	for round := range p.rounds {
-		progress(round)
+	for round := range p.Rounds {
+		if err := before(round); err != nil {
+			return err
+		}
 		for _, m := range all {
 			for _, c := range m.clients {
 				c.renew()
@@ -215,6 +222,7 @@ func run(all []*measured, p plan, progress func(round int)) {
 			}
 		}
 	}
+	return nil
 }
 
 // spread is a median with the bounds of its 95 % confidence interval, if there are enough rounds.

@@ -28,7 +28,7 @@ func TestTookIncludesSendingOnRequest(t *testing.T) {
 		nothing := &client{call: func(context.Context) {}}
 		c := &cell{state: Sampled, tracer: burning(each), client: nothing, chunk: 2, chunks: 3}
 		calls := time.Duration(c.chunk * c.chunks)
-		total := c.took(plan{sends: sends}) * calls
+		total := c.took(plan{Sends: sends}) * calls
 		parents := time.Duration(c.chunks)
 		if sends && total < 2*each*parents-calls { // the division loses up to a nanosecond per call
 			t.Errorf("%v: neither all finishing nor all flushing is in it", total)

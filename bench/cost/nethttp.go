@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
+	"strings"
 
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
 	"github.com/opentracing/opentracing-go"
+	"google.golang.org/grpc/test/bufconn"
 )
 
 func httpCases() []Case {
@@ -14,6 +18,8 @@ func httpCases() []Case {
 		{Library: "net/http", Name: "GET, 100 bytes", Make: get(100), Carry: toHeaders},
 		{Library: "net/http", Name: "GET, 10 MB", Make: get(10_000_000), Carry: toHeaders, Long: true},
 		{Library: "net/http", Name: "server, 100 bytes", Make: serve, FromHeaders: requestWith},
+		{Library: "net/http", Name: "GET by http.Transport", Woven: true, Make: getOverConn, Carry: toHeaders},
+		{Library: "net/http", Name: "http.Server", Woven: true, Make: serveOverConn, FromHeaders: requestWith},
 	}
 }
 
@@ -42,6 +48,41 @@ func get(size int) func(peer.Peer, cleanup) func(context.Context) {
 			req.Header.Set("Accept", "application/json")
 			resp := must(client.RoundTrip(req))
 			drain(resp.Body, buf)
+		}
+	}
+}
+
+// getOverConn reads 100 bytes through net/http's own transport, over a connection in memory.
+func getOverConn(p peer.Peer, onClose cleanup) func(context.Context) {
+	if p.HTTPClient == nil {
+		return nil
+	}
+	transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go answerAll(server)
+		return client, nil
+	}}
+	onClose(transport.CloseIdleConnections)
+	client := p.HTTPClient(transport)
+	buf := make([]byte, 4<<10)
+	return func(ctx context.Context) {
+		req := must(http.NewRequestWithContext(ctx, http.MethodGet, "http://example.com:8080/books/7?full=1", nil))
+		drain(must(client.RoundTrip(req)).Body, buf)
+	}
+}
+
+// answerAll answers the requests on a connection, until the client closes it.
+func answerAll(conn net.Conn) {
+	answer := []byte("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\n" +
+		strings.Repeat(".", 100))
+	r := bufio.NewReader(conn)
+	for {
+		line, err := r.ReadSlice('\n')
+		if err == nil && len(line) == len("\r\n") {
+			_, err = conn.Write(answer)
+		}
+		if err != nil {
+			return
 		}
 	}
 }
@@ -100,6 +141,28 @@ func serve(p peer.Peer, _ cleanup) func(context.Context) {
 	handler := p.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { must(w.Write(page)) }))
 	var w http.ResponseWriter = &answer{http.Header{}}
 	return func(ctx context.Context) { handler.ServeHTTP(w, ctx.Value(served{}).(*http.Request)) }
+}
+
+// serveOverConn serves the request with net/http's own server, over a connection in memory.
+func serveOverConn(p peer.Peer, onClose cleanup) func(context.Context) {
+	if p.HTTPHandler == nil {
+		return nil
+	}
+	page := make([]byte, 100)
+	server := http.Server{
+		Handler: p.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { must(w.Write(page)) })),
+	}
+	listener := bufconn.Listen(1 << 16)
+	onClose(func() { check(server.Close()) })
+	go func() { _ = server.Serve(listener) }()
+	conn := must(listener.Dial())
+	r := bufio.NewReader(conn)
+	return func(ctx context.Context) {
+		check(ctx.Value(served{}).(*http.Request).Write(conn))
+		resp := must(http.ReadResponse(r, nil))
+		must(io.Copy(io.Discard, resp.Body))
+		check(resp.Body.Close())
+	}
 }
 
 // requestWith returns the context for a call of serve, whose request has these headers.

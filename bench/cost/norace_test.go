@@ -17,7 +17,7 @@ func TestAllocationBounds(t *testing.T) {
 	for _, c := range cases() {
 		all = append(all, open(c, tracers, []peer.Peer{named(rawName), named(ourName)}))
 	}
-	run(all, plan{rounds: 3, batch: time.Millisecond, chunk: 32}, func(int) {})
+	check(run(all, plan{Rounds: 3, Batch: time.Millisecond, Chunk: 32}, func(int) error { return nil }))
 	if err := exceeded(all); err != nil {
 		t.Error(err)
 	}

@@ -12,12 +12,13 @@ import (
 
 func redisCases() []Case {
 	return []Case{
-		{Library: "go-redis", Name: "GET", Make: withRedis(1, func(ctx context.Context, c *redis.Client) {
+		{Library: "go-redis", Name: "GET", Woven: true, Make: withRedis(1, func(ctx context.Context, c *redis.Client) {
 			must(c.Get(ctx, "user:1234").Result())
 		})},
 		{
 			Library: "go-redis",
 			Name:    "pipeline of 100 GETs",
+			Woven:   true,
 			Make: withRedis(100, func(ctx context.Context, c *redis.Client) {
 				pipe := c.Pipeline()
 				for range 100 {

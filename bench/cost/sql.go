@@ -11,10 +11,10 @@ import (
 
 func sqlCases() []Case {
 	return []Case{
-		{Library: "database/sql", Name: "exec", Make: withDB(0, update)},
-		{Library: "database/sql", Name: "query, 1 row", Make: withDB(1, query)},
-		{Library: "database/sql", Name: "query, 1,000 rows", Make: withDB(1000, query), Long: true},
-		{Library: "database/sql", Name: "transaction: begin, exec, commit", Make: withDB(0, transaction)},
+		{Library: "database/sql", Name: "exec", Woven: true, Make: withDB(0, update)},
+		{Library: "database/sql", Name: "query, 1 row", Woven: true, Make: withDB(1, query)},
+		{Library: "database/sql", Name: "query, 1,000 rows", Woven: true, Make: withDB(1000, query), Long: true},
+		{Library: "database/sql", Name: "transaction: begin, exec, commit", Woven: true, Make: withDB(0, transaction)},
 		{Library: "database/sql", Name: "exec, WrapDB", Make: withPool(0, update)},
 		{Library: "database/sql", Name: "query, 1 row, WrapDB", Make: withPool(1, query)},
 	}

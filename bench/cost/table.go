@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -70,7 +71,7 @@ func (r Result) ahead(w io.Writer) {
 			var ahead []string
 			for _, e := range r.Entries {
 				if e.Case == our.Case && e.Library == our.Library && e.State == our.State &&
-					e.Contender != rawName && e.Contender != handName && e.less(our) {
+					!slices.Contains([]string{rawName, handName, wovenName}, e.Contender) && e.less(our) {
 					ahead = append(ahead, e.Contender+" "+duration(e.Over.Median))
 				}
 			}
