@@ -169,11 +169,9 @@ func (b *builder) contexts(call *ast.CallExpr) (nodes []node) {
 }
 
 func (p *program) report(fx *fixer, rule string, n ast.Node, message string) {
-	fx.keepComments()
+	fx.finish()
 	f := finding{rule: rule, message: message, unit: fx.unit, file: fx.file, node: n}
-	if !ast.IsGenerated(fx.file) {
-		f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
-	}
+	f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
 	if what := cmp.Or(f.fix, fx.advice); what != "" {
 		f.message += "; " + what
 	}

@@ -16,12 +16,49 @@ type fixer struct {
 	*program
 	site     *site // nil for findings about contexts
 	unit     *unit
-	file     *ast.File
+	file     *ast.File // in which imports are added
 	edits    []analysis.TextEdit
-	what     string // what the edits do
-	advice   string // if there are none
+	what     string // what the edits do; "" if they fix nothing
+	advice   string // if there is no fix
 	requires []string
-	names    map[string]string // of packages whose imports were added
+	names    map[addedImport]string // names of packages whose imports were added
+}
+
+type addedImport struct {
+	file *ast.File
+	path string
+}
+
+// finish drops all edits, those that add imports included, if together they are not a fix that can
+// be made.
+func (f *fixer) finish() {
+	switch {
+	case ast.IsGenerated(f.file):
+		f.what = ""
+	case f.removesComment():
+		f.what, f.advice = "", f.what
+	}
+	if f.what == "" {
+		f.edits, f.requires = nil, nil
+	}
+}
+
+// removesComment reports whether an edit replaces text with a comment in it.
+func (f *fixer) removesComment() bool {
+	return slices.ContainsFunc(f.edits, func(e analysis.TextEdit) bool {
+		file := fileAt(f.unit, e.Pos) // nil in another package, where fixes only insert
+		return file != nil && slices.ContainsFunc(file.Comments, func(c *ast.CommentGroup) bool {
+			return e.Pos <= c.Pos() && c.End() <= e.End
+		})
+	})
+}
+
+// in runs edit, whose edits and imports are those of another file.
+func (f *fixer) in(u *unit, file *ast.File, edit func()) {
+	ownUnit, ownFile := f.unit, f.file
+	f.unit, f.file = u, file
+	edit()
+	f.unit, f.file = ownUnit, ownFile
 }
 
 func (f *fixer) insert(at token.Pos, text string) {
@@ -40,19 +77,6 @@ func (f *fixer) endOfLine(at token.Pos) token.Pos {
 		}
 	}
 	return at
-}
-
-// keepComments drops the edits if one replaces text with a comment in it.
-func (f *fixer) keepComments() {
-	for _, e := range f.edits {
-		file := fileAt(f.unit, e.Pos)
-		if file != nil && slices.ContainsFunc(file.Comments, func(c *ast.CommentGroup) bool {
-			return e.Pos <= c.Pos() && c.End() <= e.End
-		}) {
-			f.edits, f.requires, f.advice, f.what = nil, nil, f.what, ""
-			return
-		}
-	}
 }
 
 // around wraps an expression in a call.
@@ -106,15 +130,9 @@ func (f *fixer) httpClient() {
 		if f.what == "" || !reached[w.base] || w.field.Name() != "Transport" || w.from == nil {
 			continue
 		}
-		g := *f
-		g.unit, g.file, g.edits, g.requires, g.names = w.unit, fileOf(w.unit, w.from), nil, nil, nil
-		if g.file == f.file {
-			g.names = f.names
-		} else if ast.IsGenerated(g.file) {
-			continue
+		if file := fileAt(w.unit, w.from.Pos()); !ast.IsGenerated(file) {
+			f.in(w.unit, file, func() { f.around(w.from, f.use(nethttp, w.from.Pos())+".Wrap(", ")") })
 		}
-		g.around(w.from, g.use(nethttp, w.from.Pos())+".Wrap(", ")")
-		f.edits, f.requires = append(f.edits, g.edits...), append(f.requires, g.requires...)
 	}
 }
 
@@ -263,25 +281,24 @@ func (f *fixer) defaultClient() {
 		return
 	}
 	// One file declares the variable for all files of the package.
-	target := *f
-	target.edits, target.requires, target.names = nil, nil, nil
+	target := f.file
 	for _, file := range f.unit.files {
 		if !ast.IsGenerated(file) && !f.isTestFile(file) && importsHTTP(file) {
-			target.file = file
+			target = file
 			break
 		}
 	}
-	end := target.file.Name.End()
-	for _, d := range target.file.Decls {
+	end := target.Name.End()
+	for _, d := range target.Decls {
 		if d, ok := d.(*ast.GenDecl); ok && d.Tok == token.IMPORT {
 			end = d.End()
 		}
 	}
-	wrap := target.use(nethttp, end)
-	http := target.imported("net/http", "http", end)
-	// Imports that are inserted at the same place come before.
-	target.insert(end, fmt.Sprintf("\n\nvar %s = %s.WrapClient(%s.DefaultClient)", name, wrap, http))
-	f.edits, f.requires = append(f.edits, target.edits...), append(f.requires, target.requires...)
+	f.in(f.unit, target, func() {
+		wrap, http := f.use(nethttp, end), f.imported("net/http", "http", end)
+		// Imports that are inserted at the same place come before.
+		f.insert(end, fmt.Sprintf("\n\nvar %s = %s.WrapClient(%s.DefaultClient)", name, wrap, http))
+	})
 	f.replace(f.site.expr, name)
 	f.what = what
 }
@@ -415,8 +432,7 @@ func afterArguments(call *ast.CallExpr) token.Pos {
 	return call.Lparen + 1
 }
 
-func fileOf(u *unit, n ast.Node) *ast.File { return fileAt(u, n.Pos()) }
-
+// fileAt returns the file of a package that has a position, or nil.
 func fileAt(u *unit, at token.Pos) *ast.File {
 	for _, f := range u.files {
 		if f.FileStart <= at && at < f.FileEnd {

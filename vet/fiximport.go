@@ -34,7 +34,8 @@ func (f *fixer) imported(importPath, name string, at token.Pos) string {
 			return known.Name()
 		}
 	}
-	if name, ok := f.names[importPath]; ok {
+	added := addedImport{f.file, importPath}
+	if name, ok := f.names[added]; ok && !f.isTaken(name, scope, at) {
 		return name
 	}
 	chosen := name
@@ -48,9 +49,9 @@ func (f *fixer) imported(importPath, name string, at token.Pos) string {
 	pos, text := importAt(f.file, importPath, text)
 	f.insert(pos, text)
 	if f.names == nil {
-		f.names = map[string]string{}
+		f.names = map[addedImport]string{}
 	}
-	f.names[importPath] = chosen
+	f.names[added] = chosen
 	return chosen
 }
 

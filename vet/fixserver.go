@@ -105,11 +105,8 @@ func (f *fixer) serverHandler() {
 		if !reached[w.base] || w.field.Name() != "Handler" || w.from == nil {
 			continue
 		}
-		f.unit, f.file = w.unit, fileOf(w.unit, w.from)
+		f.unit, f.file = w.unit, fileAt(w.unit, w.from.Pos())
 		f.site.unit, f.site.file, f.site.expr = f.unit, f.file, w.from // where it is reported
-		if ast.IsGenerated(f.file) {
-			return
-		}
 		n := f.use(nethttp, w.from.Pos())
 		f.around(w.from, n+".WrapHandler(", ")")
 		f.what = fmt.Sprintf("wrap the Handler that is assigned to it with %s.WrapHandler", n)
