@@ -274,11 +274,14 @@ func (p *program) checkMethod(at place, method string) {
 // withContext renames the function of a call. It adds the context as the first argument, and after
 // next to it unless that is "".
 func (f *fixer) withContext(call *ast.CallExpr, function, ctx, after string) {
-	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if !ok || hasSeveral(f.unit, call) {
+	if hasSeveral(f.unit, call) {
 		return
 	}
-	f.replace(selector.Sel, function)
+	name := ast.Unparen(call.Fun)
+	if selector, ok := name.(*ast.SelectorExpr); ok {
+		name = selector.Sel
+	}
+	f.replace(name, function)
 	if after != "" {
 		ctx += ", " + after
 	}

@@ -212,11 +212,7 @@ func (f *fixer) httpCall() {
 		f.advice = "take a context as a parameter, and use nethttp." + fn
 		return
 	}
-	client, ok := f.qualifier(call.Fun)
-	if !ok {
-		return
-	}
-	f.useFunction(call, fn, ctx, client+".DefaultClient")
+	f.useFunction(call, fn, ctx, qualifier(call.Fun)+"DefaultClient")
 }
 
 // useFunction makes a call one of nethttp.Get, Head, Post or PostForm.
@@ -227,17 +223,12 @@ func (f *fixer) useFunction(call *ast.CallExpr, function, ctx, client string) {
 	f.what = fmt.Sprintf("use %s.%s", n, function)
 }
 
-// qualifier returns the package's name in pkg.Function.
-func (f *fixer) qualifier(fun ast.Expr) (string, bool) {
-	selector, ok := ast.Unparen(fun).(*ast.SelectorExpr)
-	if !ok {
-		return "", false
+// qualifier returns "pkg." of a function pkg.Function, or "" if its package is imported with a dot.
+func qualifier(fun ast.Expr) string {
+	if selector, ok := ast.Unparen(fun).(*ast.SelectorExpr); ok {
+		return types.ExprString(selector.X) + "."
 	}
-	x, ok := selector.X.(*ast.Ident)
-	if !ok {
-		return "", false
-	}
-	return x.Name, true
+	return ""
 }
 
 // defaultCall renames http.DefaultClient.Get and the like, if a context is in scope.
@@ -265,9 +256,6 @@ func (f *fixer) defaultClient() {
 		name = "httpClient"
 		what = "use a variable that holds nethttp.WrapClient(http.DefaultClient)"
 	)
-	if _, ok := f.site.expr.(*ast.SelectorExpr); !ok {
-		return
-	}
 	if f.defaultCall() {
 		return
 	}

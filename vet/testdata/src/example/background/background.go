@@ -10,6 +10,7 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/gaptrace/gaptrace/contrib/nethttp"
 	"github.com/go-redis/redis/v8"
+	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
 )
 
@@ -93,4 +94,22 @@ func shadowedContext(ctx context.Context, db *sql.DB) {
 		ctx := context.Background() // want `GT302: .*; use ctx`
 		exec(ctx, db)
 	}
+}
+
+func sameContext(ctx context.Context, db *sql.DB) {
+	bg := context.Background() // want `GT302: .*; use ctx`
+	exec(merge(bg, bg), db)
+}
+
+func same(ctx context.Context) context.Context { return ctx }
+
+// What one call passes to a function does not come out of another call.
+func notThroughTheSameFunction(ctx context.Context, db *sql.DB) {
+	exec(same(context.Background()), db) // want `GT302: .*; use ctx`
+	exec(merge(ctx, same(ctx)), db)
+	db.Exec("delete") // want `GT301: .*; use ExecContext`
+}
+
+func carriesSpan(ctx context.Context, span opentracing.Span, db *sql.DB) {
+	exec(opentracing.ContextWithSpan(context.Background(), span), db)
 }

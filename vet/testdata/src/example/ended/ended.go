@@ -112,3 +112,24 @@ func setSometimes(r *http.Request) {
 	db.Exec("perhaps not set") // want `GT301: .*; use ExecContext`
 	_ = ctx
 }
+
+func fromRequest(r *http.Request) {
+	ctx := r.Context()
+	db.Exec("before") // want `GT301: .*; use ExecContext`
+	<-ctx.Done()
+	db.Exec("after")
+}
+
+func namedTwice(ctx context.Context) {
+	var other = ctx
+	<-other.Done()
+	db.Exec("after")
+}
+
+// The request may still run.
+func derivedEnded(r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	cancel()
+	<-ctx.Done()
+	db.Exec("after") // want `GT301: .*; use ExecContext`
+}

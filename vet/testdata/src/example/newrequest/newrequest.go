@@ -49,3 +49,14 @@ func byCaller(ctx context.Context) {
 		do(r.WithContext(ctx))
 	}
 }
+
+func send(ctx context.Context, c *http.Client, r *http.Request) {
+	c.Do(r.WithContext(ctx))
+}
+
+func sentLater(ctx context.Context, c *http.Client) {
+	r, err := http.NewRequest("GET", "http://example.com", nil)
+	if err == nil {
+		send(ctx, c, r)
+	}
+}

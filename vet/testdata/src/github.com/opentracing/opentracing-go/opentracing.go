@@ -1,6 +1,12 @@
 // Package opentracing has the names of OpenTracing that the tests use.
 package opentracing
 
+import "context"
+
 type Tracer interface{ StartSpan(operation string) any }
 
 func SetGlobalTracer(Tracer) {}
+
+type Span interface{ Finish() }
+
+func ContextWithSpan(ctx context.Context, span Span) context.Context { return ctx }
