@@ -57,10 +57,8 @@ func (l *lookup) declaration() ast.Node { return l.path[1] }
 func (l *lookup) sameContext(ctx string) map[string]bool {
 	same := map[string]bool{ctx: true}
 	pair := func(to, from ast.Expr) {
-		if isContext(l.unit.info.TypeOf(to)) {
-			if a, b := types.ExprString(to), types.ExprString(from); same[a] || same[b] {
-				same[a], same[b] = true, true
-			}
+		if a, b := types.ExprString(to), types.ExprString(from); same[a] || same[b] {
+			same[a], same[b] = true, true
 		}
 	}
 	for known := 0; known < len(same); {
@@ -86,14 +84,14 @@ func (l *lookup) sameContext(ctx string) map[string]bool {
 	return same
 }
 
-// enders returns the variables that are assigned together with the context v, such as its cancel
-// function, or an errgroup.Group.
+// enders returns the variables that are assigned together with the context v, with v. Such a variable
+// is its cancel function, or an errgroup.Group.
 func (l *lookup) enders(v *types.Var) map[*types.Var]bool {
 	all := map[*types.Var]bool{}
 	ast.Inspect(l.declaration(), func(n ast.Node) bool {
 		if assign, ok := n.(*ast.AssignStmt); ok && l.assigns(assign, v) {
 			for _, e := range assign.Lhs {
-				if other := variableOf(l.unit.info, e); other != nil && other != v {
+				if other := variableOf(l.unit.info, e); other != nil {
 					all[other] = true
 				}
 			}

@@ -127,7 +127,7 @@ func (f *fixer) httpClient() {
 	f.wrapClient()
 	reached := f.graph.reach(f.site.node)
 	for _, w := range f.writes {
-		if f.what == "" || !reached[w.base] || w.field.Name() != "Transport" || w.from == nil {
+		if !reached[w.base] || w.field.Name() != "Transport" || w.from == nil {
 			continue
 		}
 		if file := fileAt(w.unit, w.from.Pos()); !ast.IsGenerated(file) {
@@ -297,7 +297,7 @@ func (f *fixer) isTestFile(file *ast.File) bool {
 
 func importsHTTP(file *ast.File) bool {
 	return slices.ContainsFunc(file.Imports, func(s *ast.ImportSpec) bool {
-		return s.Path.Value == `"net/http"` && (s.Name == nil || s.Name.Name != "_")
+		return s.Path.Value == `"net/http"`
 	})
 }
 

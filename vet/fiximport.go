@@ -24,11 +24,8 @@ func (f *fixer) imported(importPath, name string, at token.Pos) string {
 			continue
 		}
 		known := f.unit.info.PkgNameOf(spec)
-		if known == nil || known.Name() == "_" || known.Name() == "." {
+		if known == nil {
 			continue
-		}
-		if scope == nil {
-			return known.Name()
 		}
 		if _, o := scope.LookupParent(known.Name(), at); o == types.Object(known) {
 			return known.Name()
@@ -62,9 +59,6 @@ func (f *fixer) isTaken(name string, scope *types.Scope, at token.Pos) bool {
 	}
 	if s := f.unit.info.Scopes[f.file]; s != nil && s.Lookup(name) != nil {
 		return true
-	}
-	if scope == nil {
-		return false
 	}
 	_, o := scope.LookupParent(name, at)
 	return o != nil

@@ -1,7 +1,6 @@
 package vet
 
 import (
-	"cmp"
 	"fmt"
 	"go/ast"
 	"go/token"
@@ -51,10 +50,7 @@ func (f *fixer) contextAt(path []ast.Node, at token.Pos) string {
 				outlives = true
 			}
 		case *ast.FuncDecl:
-			if n.Recv != nil {
-				ctx = l.parameters(n.Recv)
-			}
-			ctx = cmp.Or(ctx, l.contextOf(n.Type))
+			ctx = l.contextOf(n.Type)
 		}
 		switch {
 		case ctx != "" && outlives:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/labstack/echo/v4"
 )
 
 func background(ctx context.Context, db *sql.DB) {
@@ -20,4 +21,13 @@ func background(ctx context.Context, db *sql.DB) {
 
 func run(e *gin.Engine) {
 	e.Run( /* for health checks */ ":80") // want `GT201: .*; serve nethttp.WrapHandler\(engine\) with net/http instead`
+}
+
+func start() {
+	/* the API */ e := echo.New() // with middleware
+	e.Start(":80")                // want `GT201: .*; use echo.WrapMiddleware with nethttp.WrapHandler`
+
+	other := echo.New() /* with
+	   middleware */
+	other.Start(":81") // want `GT201: .*; use echo.WrapMiddleware with nethttp.WrapHandler`
 }

@@ -50,13 +50,21 @@ func byCaller(ctx context.Context) {
 	}
 }
 
-func send(ctx context.Context, c *http.Client, r *http.Request) {
-	c.Do(r.WithContext(ctx))
-}
+func forward(in, out *http.Request) { do(out.WithContext(in.Context())) }
 
-func sentLater(ctx context.Context, c *http.Client) {
-	r, err := http.NewRequest("GET", "http://example.com", nil)
+func sentLater(in *http.Request) {
+	out, err := http.NewRequest("GET", "http://example.com", nil)
 	if err == nil {
-		send(ctx, c, r)
+		forward(in, out)
 	}
 }
+
+func sentWith(ctx context.Context) {
+	r, err := http.NewRequest("GET", "http://example.com", nil)
+	if err == nil {
+		together(ctx, r)
+	}
+}
+
+// As ctxhttp.Do does, it may send the request with the context.
+func together(ctx context.Context, r *http.Request) {}
