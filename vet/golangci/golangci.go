@@ -1,7 +1,7 @@
 // Package golangci makes package vet a plugin of golangci-lint, by its module plugin system. Next
 // to .golangci.yml, put this into .custom-gcl.yml, and run golangci-lint custom:
 //
-//	version: v2.6.2
+//	version: v2.15.0
 //	plugins:
 //	  - module: github.com/gaptrace/gaptrace/vet
 //	    import: github.com/gaptrace/gaptrace/vet/golangci
