@@ -268,10 +268,10 @@ func (f *fixer) defaultClient() {
 		f.advice = what
 		return
 	}
-	// One file declares the variable for all files of the package.
+	// One file declares the variable for all files of the package. Test files are the last.
 	target := f.file
 	for _, file := range f.unit.files {
-		if !ast.IsGenerated(file) && !f.isTestFile(file) && importsHTTP(file) {
+		if !ast.IsGenerated(file) && importsHTTP(file) {
 			target = file
 			break
 		}

@@ -105,6 +105,6 @@ func (f files) index(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	nethttp.WrapHandler(h).ServeHTTP(w, r)
 }
 
-func serveFiles(f files) {
-	http.ListenAndServe(":80", http.FileServer(f)) // want `GT201: .*; wrap it with nethttp.WrapHandler`
+func serveFiles(fs http.FileSystem) {
+	http.ListenAndServe(":80", http.FileServer(files{fs})) // want `GT201: .*; wrap it with nethttp.WrapHandler`
 }
