@@ -7,8 +7,8 @@
 //	    import: github.com/gaptrace/gaptrace/vet/golangci
 //	    version: v0.1.0
 //
-// That builds a golangci-lint with the plugin. Enable it in .golangci.yml. All settings are
-// optional:
+// That builds the command ./custom-gcl, a golangci-lint with the plugin. Enable it in
+// .golangci.yml. All settings are optional:
 //
 //	linters:
 //	  enable: [gaptrace]
