@@ -84,8 +84,8 @@ func (l *lookup) sameContext(ctx string) map[string]bool {
 	return same
 }
 
-// enders returns the variables that are assigned together with the context v, with v. Such a variable
-// is its cancel function, or an errgroup.Group.
+// enders returns v and the variables that are assigned together with the context v, such as its
+// cancel function or an errgroup.Group.
 func (l *lookup) enders(v *types.Var) map[*types.Var]bool {
 	all := map[*types.Var]bool{}
 	ast.Inspect(l.declaration(), func(n ast.Node) bool {

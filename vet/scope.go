@@ -63,8 +63,8 @@ func (f *fixer) contextAt(path []ast.Node, at token.Pos) string {
 }
 
 // detached returns an expression for a context for work that a go statement starts. It has the
-// values of the context at that statement, but does not end with it. It returns "" if there is none,
-// or if another go or defer statement is inside.
+// values of the context at that statement, but does not end with it. It returns "" if there is no
+// such context, or if another go or defer statement is inside.
 func (f *fixer) detached(path []ast.Node, call *ast.CallExpr) string {
 	i := slices.IndexFunc(path, func(n ast.Node) bool { _, ok := n.(*ast.GoStmt); return ok })
 	if i < 0 || hasNode[*ast.GoStmt](path[i+1:]) || hasNode[*ast.DeferStmt](path[i+1:]) {
@@ -174,8 +174,8 @@ func (l *lookup) isSet(v *types.Var) bool {
 	})
 }
 
-// isDeclaredWithValue reports whether v is declared by v := x or var v = x, and not by var v T or as
-// a result of its function.
+// isDeclaredWithValue reports whether v is declared by v := x or var v = x, and not by var v T or
+// as a result of its function.
 func (l *lookup) isDeclaredWithValue(v *types.Var) bool {
 	around, _ := astutil.PathEnclosingInterval(l.file, v.Pos(), v.Pos())
 	for _, n := range around {
