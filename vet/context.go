@@ -169,11 +169,9 @@ func (b *builder) contexts(call *ast.CallExpr) (nodes []node) {
 }
 
 func (p *program) report(fx *fixer, rule string, n ast.Node, message string) {
-	fx.keepComments()
+	fx.finish()
 	f := finding{rule: rule, message: message, unit: fx.unit, file: fx.file, node: n}
-	if !ast.IsGenerated(fx.file) {
-		f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
-	}
+	f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
 	if what := cmp.Or(f.fix, fx.advice); what != "" {
 		f.message += "; " + what
 	}
@@ -276,11 +274,14 @@ func (p *program) checkMethod(at place, method string) {
 // withContext renames the function of a call. It adds the context as the first argument, and after
 // next to it unless that is "".
 func (f *fixer) withContext(call *ast.CallExpr, function, ctx, after string) {
-	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if !ok || hasSeveral(f.unit, call) {
+	if hasSeveral(f.unit, call) {
 		return
 	}
-	f.replace(selector.Sel, function)
+	name := ast.Unparen(call.Fun)
+	if selector, ok := name.(*ast.SelectorExpr); ok {
+		name = selector.Sel
+	}
+	f.replace(name, function)
 	if after != "" {
 		ctx += ", " + after
 	}

@@ -16,12 +16,49 @@ type fixer struct {
 	*program
 	site     *site // nil for findings about contexts
 	unit     *unit
-	file     *ast.File
+	file     *ast.File // in which imports are added
 	edits    []analysis.TextEdit
-	what     string // what the edits do
-	advice   string // if there are none
+	what     string // what the edits do; "" if they fix nothing
+	advice   string // if there is no fix
 	requires []string
-	names    map[string]string // of packages whose imports were added
+	names    map[addedImport]string // names of packages whose imports were added
+}
+
+type addedImport struct {
+	file *ast.File
+	path string
+}
+
+// finish drops all edits, those that add imports included, if together they are not a fix that can
+// be made.
+func (f *fixer) finish() {
+	switch {
+	case ast.IsGenerated(f.file):
+		f.what = ""
+	case f.removesComment():
+		f.what, f.advice = "", f.what
+	}
+	if f.what == "" {
+		f.edits, f.requires = nil, nil
+	}
+}
+
+// removesComment reports whether an edit replaces text with a comment in it.
+func (f *fixer) removesComment() bool {
+	return slices.ContainsFunc(f.edits, func(e analysis.TextEdit) bool {
+		file := fileAt(f.unit, e.Pos) // nil in another package, where fixes only insert
+		return file != nil && slices.ContainsFunc(file.Comments, func(c *ast.CommentGroup) bool {
+			return e.Pos <= c.Pos() && c.End() <= e.End
+		})
+	})
+}
+
+// in runs edit, whose edits and imports are those of another file.
+func (f *fixer) in(u *unit, file *ast.File, edit func()) {
+	ownUnit, ownFile := f.unit, f.file
+	f.unit, f.file = u, file
+	edit()
+	f.unit, f.file = ownUnit, ownFile
 }
 
 func (f *fixer) insert(at token.Pos, text string) {
@@ -40,19 +77,6 @@ func (f *fixer) endOfLine(at token.Pos) token.Pos {
 		}
 	}
 	return at
-}
-
-// keepComments drops the edits if one replaces text with a comment in it.
-func (f *fixer) keepComments() {
-	for _, e := range f.edits {
-		file := fileAt(f.unit, e.Pos)
-		if file != nil && slices.ContainsFunc(file.Comments, func(c *ast.CommentGroup) bool {
-			return e.Pos <= c.Pos() && c.End() <= e.End
-		}) {
-			f.edits, f.requires, f.advice, f.what = nil, nil, f.what, ""
-			return
-		}
-	}
 }
 
 // around wraps an expression in a call.
@@ -103,18 +127,12 @@ func (f *fixer) httpClient() {
 	f.wrapClient()
 	reached := f.graph.reach(f.site.node)
 	for _, w := range f.writes {
-		if f.what == "" || !reached[w.base] || w.field.Name() != "Transport" || w.from == nil {
+		if !reached[w.base] || w.field.Name() != "Transport" || w.from == nil {
 			continue
 		}
-		g := *f
-		g.unit, g.file, g.edits, g.requires, g.names = w.unit, fileOf(w.unit, w.from), nil, nil, nil
-		if g.file == f.file {
-			g.names = f.names
-		} else if ast.IsGenerated(g.file) {
-			continue
+		if file := fileAt(w.unit, w.from.Pos()); !ast.IsGenerated(file) {
+			f.in(w.unit, file, func() { f.around(w.from, f.use(nethttp, w.from.Pos())+".Wrap(", ")") })
 		}
-		g.around(w.from, g.use(nethttp, w.from.Pos())+".Wrap(", ")")
-		f.edits, f.requires = append(f.edits, g.edits...), append(f.requires, g.requires...)
 	}
 }
 
@@ -194,11 +212,7 @@ func (f *fixer) httpCall() {
 		f.advice = "take a context as a parameter, and use nethttp." + fn
 		return
 	}
-	client, ok := f.qualifier(call.Fun)
-	if !ok {
-		return
-	}
-	f.useFunction(call, fn, ctx, client+".DefaultClient")
+	f.useFunction(call, fn, ctx, qualifier(call.Fun)+"DefaultClient")
 }
 
 // useFunction makes a call one of nethttp.Get, Head, Post or PostForm.
@@ -209,17 +223,12 @@ func (f *fixer) useFunction(call *ast.CallExpr, function, ctx, client string) {
 	f.what = fmt.Sprintf("use %s.%s", n, function)
 }
 
-// qualifier returns the package's name in pkg.Function.
-func (f *fixer) qualifier(fun ast.Expr) (string, bool) {
-	selector, ok := ast.Unparen(fun).(*ast.SelectorExpr)
-	if !ok {
-		return "", false
+// qualifier returns "pkg." of a function pkg.Function, or "" if its package is imported with a dot.
+func qualifier(fun ast.Expr) string {
+	if selector, ok := ast.Unparen(fun).(*ast.SelectorExpr); ok {
+		return types.ExprString(selector.X) + "."
 	}
-	x, ok := selector.X.(*ast.Ident)
-	if !ok {
-		return "", false
-	}
-	return x.Name, true
+	return ""
 }
 
 // defaultCall renames http.DefaultClient.Get and the like, if a context is in scope.
@@ -247,9 +256,6 @@ func (f *fixer) defaultClient() {
 		name = "httpClient"
 		what = "use a variable that holds nethttp.WrapClient(http.DefaultClient)"
 	)
-	if _, ok := f.site.expr.(*ast.SelectorExpr); !ok {
-		return
-	}
 	if f.defaultCall() {
 		return
 	}
@@ -262,26 +268,25 @@ func (f *fixer) defaultClient() {
 		f.advice = what
 		return
 	}
-	// One file declares the variable for all files of the package.
-	target := *f
-	target.edits, target.requires, target.names = nil, nil, nil
+	// One file declares the variable for all files of the package. Test files are the last.
+	target := f.file
 	for _, file := range f.unit.files {
-		if !ast.IsGenerated(file) && !f.isTestFile(file) && importsHTTP(file) {
-			target.file = file
+		if !ast.IsGenerated(file) && importsHTTP(file) {
+			target = file
 			break
 		}
 	}
-	end := target.file.Name.End()
-	for _, d := range target.file.Decls {
+	end := target.Name.End()
+	for _, d := range target.Decls {
 		if d, ok := d.(*ast.GenDecl); ok && d.Tok == token.IMPORT {
 			end = d.End()
 		}
 	}
-	wrap := target.use(nethttp, end)
-	http := target.imported("net/http", "http", end)
-	// Imports that are inserted at the same place come before.
-	target.insert(end, fmt.Sprintf("\n\nvar %s = %s.WrapClient(%s.DefaultClient)", name, wrap, http))
-	f.edits, f.requires = append(f.edits, target.edits...), append(f.requires, target.requires...)
+	f.in(f.unit, target, func() {
+		wrap, http := f.use(nethttp, end), f.imported("net/http", "http", end)
+		// Imports that are inserted at the same place come before.
+		f.insert(end, fmt.Sprintf("\n\nvar %s = %s.WrapClient(%s.DefaultClient)", name, wrap, http))
+	})
 	f.replace(f.site.expr, name)
 	f.what = what
 }
@@ -292,7 +297,7 @@ func (f *fixer) isTestFile(file *ast.File) bool {
 
 func importsHTTP(file *ast.File) bool {
 	return slices.ContainsFunc(file.Imports, func(s *ast.ImportSpec) bool {
-		return s.Path.Value == `"net/http"` && (s.Name == nil || s.Name.Name != "_")
+		return s.Path.Value == `"net/http"`
 	})
 }
 
@@ -415,8 +420,7 @@ func afterArguments(call *ast.CallExpr) token.Pos {
 	return call.Lparen + 1
 }
 
-func fileOf(u *unit, n ast.Node) *ast.File { return fileAt(u, n.Pos()) }
-
+// fileAt returns the file of a package that has a position, or nil.
 func fileAt(u *unit, at token.Pos) *ast.File {
 	for _, f := range u.files {
 		if f.FileStart <= at && at < f.FileEnd {

@@ -24,17 +24,15 @@ func (f *fixer) imported(importPath, name string, at token.Pos) string {
 			continue
 		}
 		known := f.unit.info.PkgNameOf(spec)
-		if known == nil || known.Name() == "_" || known.Name() == "." {
+		if known == nil {
 			continue
-		}
-		if scope == nil {
-			return known.Name()
 		}
 		if _, o := scope.LookupParent(known.Name(), at); o == types.Object(known) {
 			return known.Name()
 		}
 	}
-	if name, ok := f.names[importPath]; ok {
+	added := addedImport{f.file, importPath}
+	if name, ok := f.names[added]; ok && !f.isTaken(name, scope, at) {
 		return name
 	}
 	chosen := name
@@ -48,9 +46,9 @@ func (f *fixer) imported(importPath, name string, at token.Pos) string {
 	pos, text := importAt(f.file, importPath, text)
 	f.insert(pos, text)
 	if f.names == nil {
-		f.names = map[string]string{}
+		f.names = map[addedImport]string{}
 	}
-	f.names[importPath] = chosen
+	f.names[added] = chosen
 	return chosen
 }
 
@@ -61,9 +59,6 @@ func (f *fixer) isTaken(name string, scope *types.Scope, at token.Pos) bool {
 	}
 	if s := f.unit.info.Scopes[f.file]; s != nil && s.Lookup(name) != nil {
 		return true
-	}
-	if scope == nil {
-		return false
 	}
 	_, o := scope.LookupParent(name, at)
 	return o != nil

@@ -55,8 +55,7 @@ func (f *fixer) kratosOptions() {
 	default:
 		option, w, argument, fixed = "WithOptions", gapgrpc, "DialOptions()...", 1
 	}
-	q, ok := f.qualifier(call.Fun)
-	if !ok || fn.Pkg().Scope().Lookup(option) == nil || len(call.Args) < fixed {
+	if fn.Pkg().Scope().Lookup(option) == nil || len(call.Args) < fixed {
 		f.advice = "this version of kratos has no option for a wrapper"
 		return
 	}
@@ -67,8 +66,9 @@ func (f *fixer) kratosOptions() {
 	} else {
 		argument = n + "." + argument
 	}
-	argument = fmt.Sprintf("%s.%s(%s)", q, option, argument)
-	f.what = fmt.Sprintf("add %s.%s", q, option)
+	option = qualifier(call.Fun) + option
+	argument = fmt.Sprintf("%s(%s)", option, argument)
+	f.what = "add " + option
 	switch {
 	case call.Ellipsis.IsValid():
 		f.around(call.Args[len(call.Args)-1], "append(", ", "+argument+")")
@@ -105,11 +105,8 @@ func (f *fixer) serverHandler() {
 		if !reached[w.base] || w.field.Name() != "Handler" || w.from == nil {
 			continue
 		}
-		f.unit, f.file = w.unit, fileOf(w.unit, w.from)
+		f.unit, f.file = w.unit, fileAt(w.unit, w.from.Pos())
 		f.site.unit, f.site.file, f.site.expr = f.unit, f.file, w.from // where it is reported
-		if ast.IsGenerated(f.file) {
-			return
-		}
 		n := f.use(nethttp, w.from.Pos())
 		f.around(w.from, n+".WrapHandler(", ")")
 		f.what = fmt.Sprintf("wrap the Handler that is assigned to it with %s.WrapHandler", n)
@@ -164,13 +161,10 @@ func (f *fixer) echoUse() {
 		return
 	}
 	call := made.Rhs[0].(*ast.CallExpr)
-	q, ok := f.qualifier(call.Fun)
-	if !ok {
-		return
-	}
 	n := f.use(nethttp, made.End())
 	http := f.imported("net/http", "http", made.End())
-	f.insert(f.endOfLine(made.End()), fmt.Sprintf("\n%s.Use(%s.WrapMiddleware(func(h %s.Handler) %s.Handler { return %s.WrapHandler(h) }))",
-		e.Name, q, http, http, n))
-	f.what = fmt.Sprintf("use %s.WrapMiddleware with %s.WrapHandler", q, n)
+	middleware := qualifier(call.Fun) + "WrapMiddleware"
+	f.insert(f.endOfLine(made.End()), fmt.Sprintf("\n%s.Use(%s(func(h %s.Handler) %s.Handler { return %s.WrapHandler(h) }))",
+		e.Name, middleware, http, http, n))
+	f.what = fmt.Sprintf("use %s with %s.WrapHandler", middleware, n)
 }

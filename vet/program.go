@@ -231,14 +231,14 @@ func (p *program) checkSite(s *site) {
 		}
 	}
 	call, isCall := s.expr.(*ast.CallExpr)
-	if s.fix != nil && !ast.IsGenerated(s.file) && (!isCall || s.makes == redisClient || !hasSeveral(s.unit, call)) {
+	if s.fix != nil && (!isCall || s.makes == redisClient || !hasSeveral(s.unit, call)) {
 		s.fix(fx)
-		fx.keepComments()
+		fx.finish()
 	}
 	f := finding{rule: s.rule, unit: s.unit, file: s.file, node: s.expr}
 	f.edits, f.fix, f.requires = fx.edits, fx.what, fx.requires
 	switch {
-	case len(f.edits) > 0:
+	case fx.what != "":
 		message += "; " + fx.what
 	case s.advice != "":
 		message += "; " + s.advice

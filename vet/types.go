@@ -41,7 +41,7 @@ func variableOf(info *types.Info, e ast.Expr) *types.Var {
 // isDefaultClient reports whether e names http.DefaultClient.
 func isDefaultClient(info *types.Info, e ast.Expr) bool {
 	v := variableOf(info, e)
-	return v != nil && v.Name() == "DefaultClient" && v.Pkg() != nil && v.Pkg().Path() == "net/http" && !v.IsField()
+	return v != nil && v.Name() == "DefaultClient" && v.Pkg() != nil && v.Pkg().Path() == "net/http"
 }
 
 func isInterface(t types.Type) bool { return t != nil && types.IsInterface(t) }

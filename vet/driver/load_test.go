@@ -309,3 +309,27 @@ func WrapClient(c *http.Client) *http.Client { return c }
 		}
 	}
 }
+
+// Go 1.20 has no context.WithoutCancel, so no context can be used there.
+func TestContextOfOlderGo(t *testing.T) {
+	const source = `
+-- p.go --
+package p
+
+import (
+	"net/http"
+	"time"
+)
+
+func f(r *http.Request) {
+	time.AfterFunc(time.Second, func() { http.NewRequest("GET", "http://example.com", nil) })
+}
+`
+	for version, findings := range map[string]int{"1.20": 0, "1.21": 1} {
+		dir := tree(t, "-- go.mod --\nmodule example.com/app\n\ngo "+version+"\n"+source)
+		r := load(t, driver.Config{Dir: dir}).Vet(vet.Options{})
+		if len(r.Findings) != findings || len(r.Skipped) != 1-findings {
+			t.Errorf("go %s: findings %v, skipped %v", version, r.Findings, r.Skipped)
+		}
+	}
+}

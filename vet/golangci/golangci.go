@@ -1,14 +1,14 @@
 // Package golangci makes package vet a plugin of golangci-lint, by its module plugin system. Next
 // to .golangci.yml, put this into .custom-gcl.yml, and run golangci-lint custom:
 //
-//	version: v2.6.2
+//	version: v2.15.0
 //	plugins:
 //	  - module: github.com/gaptrace/gaptrace/vet
 //	    import: github.com/gaptrace/gaptrace/vet/golangci
 //	    version: v0.1.0
 //
-// That builds a golangci-lint with the plugin. Enable it in .golangci.yml. All settings are
-// optional:
+// That builds the command ./custom-gcl, a golangci-lint with the plugin. Enable it in
+// .golangci.yml. All settings are optional:
 //
 //	linters:
 //	  enable: [gaptrace]

@@ -10,6 +10,7 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/gaptrace/gaptrace/contrib/nethttp"
 	"github.com/go-redis/redis/v8"
+	"github.com/opentracing/opentracing-go"
 	"google.golang.org/grpc"
 )
 
@@ -65,8 +66,13 @@ func fallback(ctx context.Context, db *sql.DB) {
 	exec(ctx, db)
 }
 
-// merge returns a context with the values of one and the end of the other.
-func merge(values, end context.Context) context.Context { return values }
+// merge may return both contexts.
+func merge(values, end context.Context) context.Context {
+	if values.Err() != nil {
+		return end
+	}
+	return values
+}
 
 func two(ctx context.Context, db *sql.DB) {
 	exec(merge(ctx, context.Background()), db)
@@ -93,4 +99,61 @@ func shadowedContext(ctx context.Context, db *sql.DB) {
 		ctx := context.Background() // want `GT302: .*; use ctx`
 		exec(ctx, db)
 	}
+}
+
+func sameContext(ctx context.Context, db *sql.DB) {
+	bg := context.Background() // want `GT302: .*; use ctx`
+	exec(merge(bg, bg), db)
+}
+
+func same(ctx context.Context) context.Context { return ctx }
+
+// What one call passes to a function does not come out of another call.
+func notThroughTheSameFunction(ctx context.Context, db *sql.DB) {
+	exec(same(context.Background()), db) // want `GT302: .*; use ctx`
+	exec(merge(ctx, same(ctx)), db)
+	db.Exec("delete") // want `GT301: .*; use ExecContext`
+}
+
+func carriesSpan(ctx context.Context, span opentracing.Span, db *sql.DB) {
+	exec(opentracing.ContextWithSpan(context.Background(), span), db)
+}
+
+func startsSpan(ctx context.Context, db *sql.DB) {
+	_, started := opentracing.StartSpanFromContext(context.Background(), "delete") // want `GT302: .*; use ctx`
+	exec(started, db)
+}
+
+func ContextWithUser(ctx context.Context, name string) context.Context {
+	return context.WithValue(ctx, "user", name)
+}
+
+func carriesUser(ctx context.Context, db *sql.DB) {
+	exec(ContextWithUser(context.Background(), "root"), db) // want `GT302: .*; use ctx`
+}
+
+// The result of a function may be a context without a parent.
+func rootlessResult(ctx context.Context, db *sql.DB) {
+	bg := same(context.Background()) // want `GT302: .*; use ctx`
+	db.ExecContext(bg, "delete")
+	db.Exec("delete") // want `GT301: .*; use ExecContext`
+}
+
+func notFallback(ctx context.Context, db *sql.DB) {
+	if ctx != nil {
+		exec(context.Background(), db) // want `GT302: .*; use ctx`
+	}
+}
+
+func goInGo(ctx context.Context, db *sql.DB) {
+	go func() { exec(context.Background(), db) }() // want `GT302: .*; use context.WithoutCancel\(ctx\)$`
+	go func() { go exec(context.Background(), db) }()
+	go func() { defer exec(context.Background(), db) }()
+	go func(ctx int) { exec(context.Background(), db) }(1)
+}
+
+func goInLiteral(ctx context.Context, db *sql.DB) {
+	time.AfterFunc(time.Minute, func() {
+		go exec(context.Background(), db) // want `GT302: .*; use context.WithoutCancel\(ctx\)$`
+	})
 }

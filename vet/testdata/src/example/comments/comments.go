@@ -10,3 +10,7 @@ func inside(dsn string) {
 func next(dsn string) {
 	sql.Open("postgres", dsn) // want `GT102: .*; use gapsql.Open`
 }
+
+func before(dsn string) {
+	sql.Open( /* for reports */ "postgres", dsn) // want `GT102: .*; use gapsql.Open`
+}

@@ -33,6 +33,9 @@ func ifEnded(ctx context.Context) {
 		db.Exec("ended")
 		return
 	}
+	if ctx.Value("user") != nil {
+		db.Exec("still running") // want `GT301: .*; use ExecContext`
+	}
 	db.Exec("still running") // want `GT301: .*; use ExecContext`
 }
 
@@ -83,6 +86,8 @@ func withContext(ctx context.Context) (*group, context.Context) {
 
 func afterWait(ctx context.Context) {
 	g, of := withContext(ctx)
+	g.Add(1)
+	db.Exec("before") // want `GT301: .*; use ExecContext`
 	g.Wait()
 	db.Exec("after") // want `GT301: .*; use ExecContext`
 	_ = of
@@ -111,4 +116,86 @@ func setSometimes(r *http.Request) {
 	}
 	db.Exec("perhaps not set") // want `GT301: .*; use ExecContext`
 	_ = ctx
+}
+
+func fromRequest(r *http.Request) {
+	ctx := r.Context()
+	db.Exec("before") // want `GT301: .*; use ExecContext`
+	<-ctx.Done()
+	db.Exec("after")
+}
+
+func namedTwice(ctx context.Context) {
+	var other = ctx
+	<-other.Done()
+	db.Exec("after")
+}
+
+// The request may still run.
+func derivedEnded(r *http.Request) {
+	ctx, cancel := context.WithCancel(r.Context())
+	cancel()
+	<-ctx.Done()
+	db.Exec("after") // want `GT301: .*; use ExecContext`
+}
+
+func threeNames(r *http.Request) {
+	one := r.Context()
+	two := one
+	<-r.Context().Done()
+	db.Exec("after")
+	_ = two
+}
+
+func inCase(ctx context.Context, n int) {
+	outer, cancel := context.WithCancel(ctx)
+	switch n {
+	case 0:
+		cancel()
+	case 1:
+		db.Exec("still running") // want `GT301: .*; use ExecContext`
+	}
+	_ = outer
+}
+
+func argumentOfCancel(ctx context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	cancel(db.Ping()) // want `GT301: .*; use PingContext`
+	_ = ctx
+}
+
+func deferredLater(ctx context.Context, early bool) (*sql.Rows, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	if early {
+		return db.Query("select") // want `GT301: .*; use QueryContext`
+	}
+	defer cancel()
+	_ = ctx
+	return nil, nil
+}
+
+func lastOfSeveral(ctx context.Context) {
+	outer := context.WithValue(ctx, "user", 1)
+	var inner = context.WithValue(outer, "role", 2)
+	db.Exec("with both") // want `GT301: .*; use ExecContext`
+	_ = inner
+}
+
+func contextBeforeRequest(r *http.Request, ctx context.Context) {
+	db.Exec("with ctx") // want `GT301: .*; use ExecContext`
+}
+
+func setNil(r *http.Request) {
+	var ctx context.Context = nil
+	db.Exec("with that of r") // want `GT301: .*; use ExecContext`
+	_ = ctx
+}
+
+func resultOfLiteral(r *http.Request) {
+	f := func() (ctx context.Context) {
+		db.Exec("not set yet") // want `GT301: .*; use ExecContext`
+		ctx = r.Context()
+		return ctx
+	}
+	f()
 }

@@ -49,3 +49,22 @@ func byCaller(ctx context.Context) {
 		do(r.WithContext(ctx))
 	}
 }
+
+func forward(in, out *http.Request) { do(out.WithContext(in.Context())) }
+
+func sentLater(in *http.Request) {
+	out, err := http.NewRequest("GET", "http://example.com", nil)
+	if err == nil {
+		forward(in, out)
+	}
+}
+
+func sentWith(ctx context.Context) {
+	r, err := http.NewRequest("GET", "http://example.com", nil)
+	if err == nil {
+		together(ctx, r)
+	}
+}
+
+// As ctxhttp.Do does, it may send the request with the context.
+func together(ctx context.Context, r *http.Request) {}

@@ -21,3 +21,8 @@ func client() *http.Client {
 func server(h http.Handler) *http.Server {
 	return new(http.Server{Addr: ":80", Handler: h}) // want `GT201: .*; wrap its Handler with nethttp.WrapHandler`
 }
+
+func wrappedLater() *http.Client {
+	c := new(http.Client{Timeout: time.Second})
+	return nethttp.WrapClient(c)
+}

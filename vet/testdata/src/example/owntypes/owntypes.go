@@ -85,3 +85,26 @@ func openRegistered(d driver.Driver) (*sql.DB, error) {
 	sql.Register(name, gapsql.WrapDriver(d))
 	return sql.Open("wrapped", "dsn")
 }
+
+func recovered(f func()) {
+	defer func() { _ = recover() }()
+	f()
+}
+
+func serveInLiteral(inner http.Handler) {
+	wrapped := nethttp.WrapHandler(inner)
+	http.ListenAndServe(":80", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		recovered(func() { wrapped.ServeHTTP(w, r) })
+	}))
+}
+
+// A file server is not wrapped, though a method of its files calls a wrapped handler.
+type files struct{ http.FileSystem }
+
+func (f files) index(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	nethttp.WrapHandler(h).ServeHTTP(w, r)
+}
+
+func serveFiles(fs http.FileSystem) {
+	http.ListenAndServe(":80", http.FileServer(files{fs})) // want `GT201: .*; wrap it with nethttp.WrapHandler`
+}
