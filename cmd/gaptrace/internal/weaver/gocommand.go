@@ -1,0 +1,67 @@
+package weaver
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+)
+
+// goCommand runs the go command with what was prepared.
+func (b *weaving) goCommand(ctx context.Context) error {
+	overlay, tags := b.args.overlay, b.args.tags
+	if len(b.woven) > 0 {
+		overlay, tags = b.overlayFile(), strings.TrimPrefix(tags+","+wovenTag, ",")
+	}
+	cmd := b.newGo(context.WithoutCancel(ctx), b.args.command(b.verb, overlay, tags, b.extra)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = b.Stdin, b.Stdout, b.Stderr
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	// An interrupt at the terminal also reaches the go command. One from elsewhere may not, so it
+	// is passed on. Further ones must not end this process, which still has to remove its files.
+	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(os.Interrupt) })
+	defer stop()
+	further := make(chan os.Signal, 1)
+	signal.Notify(further, os.Interrupt)
+	defer signal.Stop(further)
+	err := cmd.Wait()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		return ExitError(cmp.Or(max(failed.ExitCode(), 0), 1))
+	}
+	return err
+}
+
+// goOutput runs the go command, and returns what it prints. The error has what it prints to stderr.
+func (b *weaving) goOutput(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := b.newGo(ctx, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if _, ok := errors.AsType[*exec.ExitError](err); !ok {
+			return nil, err
+		}
+		return nil, goError{args[0], cmp.Or(strings.TrimSpace(stderr.String()), err.Error())}
+	}
+	return stdout.Bytes(), nil
+}
+
+// goError is what a go command has printed.
+type goError struct{ verb, output string }
+
+func (e goError) Error() string { return "go " + e.verb + ": " + e.output }
+
+func (b *weaving) newGo(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, b.goProgram, args...)
+	cmd.Dir = b.args.dir
+	cmd.Env = append(os.Environ(), b.goEnv...)
+	return cmd
+}
+
