@@ -64,4 +64,3 @@ func (b *weaving) newGo(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Env = append(os.Environ(), b.goEnv...)
 	return cmd
 }
-

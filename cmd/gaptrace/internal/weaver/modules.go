@@ -74,4 +74,3 @@ func (b *weaving) withOriginalLines(path string, text []byte) []byte {
 	}
 	return append([]byte("//line "+path+":1\n"), text...)
 }
-

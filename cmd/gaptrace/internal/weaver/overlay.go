@@ -46,4 +46,3 @@ func (b *weaving) writeOverlay() error {
 	}
 	return os.WriteFile(b.overlayFile(), text, 0o666)
 }
-

@@ -68,4 +68,3 @@ func (b *weaving) weaveMain(p *listed) (closing string, err error) {
 	return "\nimport gaptraceTracer \"" + rootModule + "/weave/tracer\"\n\n" +
 		"func main() {\n\tgaptracemain()\n\tgaptraceTracer.Close()\n}\n", nil
 }
-

@@ -64,8 +64,8 @@ func (b *weaving) openWorkspace(ctx context.Context) error {
 // withoutMod returns GOFLAGS without -mod. In a workspace, the go command accepts only readonly.
 func withoutMod(goflags string) string {
 	return strings.Join(slices.DeleteFunc(strings.Fields(goflags), func(flag string) bool {
-		name, _, _ := cutFlag(flag)
-		return name == "mod"
+		f, _ := cutFlag(flag)
+		return f.name == "mod"
 	}), " ")
 }
 
