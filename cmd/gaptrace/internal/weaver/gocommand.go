@@ -64,3 +64,17 @@ func (b *weaving) newGo(ctx context.Context, args ...string) *exec.Cmd {
 	cmd.Env = append(os.Environ(), b.goEnv...)
 	return cmd
 }
+
+// programsEnv is the prefix of variables for package weave/environment, which takes them out of the
+// environment of a program that the go command starts. The value says what the variable without the
+// prefix shall be in the program: "=" and its value, or "" if it is not set.
+const programsEnv = "GAPTRACE_PROGRAMS_"
+
+// setenv sets a variable for later go commands. Programs that they start get the user's value.
+func (b *weaving) setenv(name, value string) {
+	users, ok := os.LookupEnv(name)
+	if ok {
+		users = "=" + users
+	}
+	b.goEnv = append(b.goEnv, name+"="+value, programsEnv+name+"="+users)
+}

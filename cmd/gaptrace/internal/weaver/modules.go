@@ -1,7 +1,6 @@
 package weaver
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,11 +65,11 @@ func (b *weaving) moveFile(m *module, from, at string) error {
 	return b.write(moved, b.withOriginalLines(from, text))
 }
 
-// withOriginalLines returns text with a directive that names the original file. With -trimpath,
-// text needs none: stack traces have the module's path, which stays, and no folder.
+// withOriginalLines returns the text of a moved file with a directive that names the original file.
+// With -trimpath, text needs none: stack traces have the module's path, which stays, and no folder.
 func (b *weaving) withOriginalLines(path string, text []byte) []byte {
-	if b.args.trimpath || bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) { // a byte order mark must stay first
+	if b.args.trimpath {
 		return text
 	}
-	return append([]byte("//line "+path+":1\n"), text...)
+	return atOriginalLines(path, text)
 }

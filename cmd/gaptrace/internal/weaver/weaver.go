@@ -79,7 +79,7 @@ func Run(ctx context.Context, verb string, args []string, s Streams) (err error)
 // that an interrupted go command leaves there.
 func (b *weaving) open() (err error) {
 	b.temp, err = os.MkdirTemp(b.env.GOTMPDIR, "gaptrace-")
-	b.goEnv = append(b.goEnv, "GOTMPDIR="+b.temp)
+	b.setenv("GOTMPDIR", b.temp)
 	return err
 }
 
@@ -125,6 +125,7 @@ func (b *weaving) prepare(ctx context.Context) error {
 	used := plain.uses()
 	if len(used) == 0 {
 		fmt.Fprintln(b.Stderr, "gaptrace: nothing to weave: the program uses no library that gaptrace wraps")
+		b.goEnv, b.goProgram = nil, "go"
 		return nil
 	}
 	built := plain
@@ -213,7 +214,7 @@ func goRelease(goversion string) (string, error) {
 // overlay. Then the release gets another path.
 func (b *weaving) fixToolchain(release string) error {
 	if !b.inModuleCache(b.env.GOROOT) {
-		b.goEnv = append(b.goEnv, "GOTOOLCHAIN="+release)
+		b.setenv("GOTOOLCHAIN", release)
 		return nil
 	}
 	goroot := filepath.Join("/proc/self/root", b.env.GOROOT) // stack traces then name files that exist
@@ -224,13 +225,19 @@ func (b *weaving) fixToolchain(release string) error {
 		}
 	}
 	b.goProgram = filepath.Join(goroot, "bin", "go")
-	b.goEnv = append(b.goEnv, "GOROOT="+goroot, "GOTOOLCHAIN=local")
+	b.setenv("GOTOOLCHAIN", "local")
+	// The go command sets these variables for the program.
+	path := filepath.Join(b.env.GOROOT, "bin")
+	if users := os.Getenv("PATH"); users != "" {
+		path += string(os.PathListSeparator) + users
+	}
+	b.goEnv = append(b.goEnv, "GOROOT="+goroot, programsEnv+"GOROOT=="+b.env.GOROOT, programsEnv+"PATH=="+path)
 	return nil
 }
 
 // hookPaths returns the import paths of the packages that wrap the libraries.
 func hookPaths(used []library) []string {
-	paths := []string{rootModule + "/weave/tracer"}
+	paths := []string{environmentPackage, rootModule + "/weave/tracer"}
 	for _, lib := range used {
 		paths = append(paths, rootModule+"/weave/"+lib.weave)
 	}
@@ -291,7 +298,7 @@ func (b *weaving) weaveLibraries(built *packageList, used []library) error {
 		if err != nil {
 			return err
 		}
-		copies, added, err := weaveLibrary(name, p.goFiles(), joins)
+		copies, added, err := b.weaveLibrary(name, p.goFiles(), joins)
 		if err != nil {
 			return err
 		}
