@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
+	"syscall"
 )
 
 // goCommand runs the go command with what was prepared.
@@ -23,17 +24,42 @@ func (b *weaving) goCommand(ctx context.Context) error {
 		return err
 	}
 	// An interrupt at the terminal also reaches the go command. One from elsewhere may not, so it
-	// is passed on. Further ones must not end this process, which still has to remove its files.
+	// is passed on.
 	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(os.Interrupt) })
 	defer stop()
-	further := make(chan os.Signal, 1)
-	signal.Notify(further, os.Interrupt)
-	defer signal.Stop(further)
+	ended := make(chan struct{})
+	defer close(ended)
+	go b.passOn(cmd.Process, ended)
 	err := cmd.Wait()
 	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		return ExitError(cmp.Or(max(failed.ExitCode(), 0), 1))
 	}
 	return err
+}
+
+// Interrupts returns the signals that interrupt a command.
+func Interrupts() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
+}
+
+// passOn passes further signals after the one that interrupts the command on to the go command,
+// until that has ended. The go command ignores all but the first os.Interrupt, which may concern
+// only the program that it runs.
+func (b *weaving) passOn(to *os.Process, ended <-chan struct{}) {
+	for n := 0; ; n++ {
+		select {
+		case sig := <-b.signals:
+			if n > 0 && sig != os.Interrupt {
+				_ = to.Signal(sig)
+			}
+		case <-ended:
+			return
+		}
+	}
 }
 
 // goOutput runs the go command, and returns what it prints. The error has what it prints to stderr.

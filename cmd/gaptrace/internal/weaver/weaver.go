@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -64,7 +65,10 @@ type Streams struct {
 // writes are in a temporary folder, which it removes. If ctx ends, Run still waits for the go
 // command. If that command fails, the error is an [ExitError].
 func Run(ctx context.Context, verb string, args []string, s Streams) (err error) {
-	b := &weaving{Streams: s, verb: verb, args: parseGoArgs(verb, args), goProgram: "go"}
+	b := &weaving{Streams: s, verb: verb, args: parseGoArgs(verb, args), goProgram: "go", signals: make(chan os.Signal, 1)}
+	// No signal must end this process before it has removed its files.
+	signal.Notify(b.signals, Interrupts()...)
+	defer signal.Stop(b.signals)
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.readEnvironment(ctx); err != nil {
 		return err
@@ -97,6 +101,8 @@ type weaving struct {
 	verb string
 	args *goArgs
 	temp string // the folder for all files that are written
+
+	signals chan os.Signal
 
 	env       goEnvironment
 	work      *modfile.WorkFile // nil: vendored
