@@ -202,13 +202,13 @@ func TestSignalsWhileWeaving(t *testing.T) {
 			for name, text := range map[string]string{
 				"go.mod":  "module example.com/hangs\n\ngo 1.26.0\n",
 				"main.go": "package main\n\nimport _ \"net/http\"\n\nfunc main() {}\n",
-				"tool":    "#!/bin/sh\n>started\nwhile [ -e started ]; do sleep 0.1; done\n",
+				"tool":    "#!/bin/sh\n>\"$0.started\"\nwhile [ -e \"$0.started\" ]; do sleep 0.1; done\n",
 			} {
 				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o777); err != nil {
 					t.Fatal(err)
 				}
 			}
-			started := filepath.Join(dir, "started")
+			started := filepath.Join(dir, "tool.started")
 			t.Cleanup(func() { os.Remove(started) })
 			for name, value := range map[string]string{"TMPDIR": temp, "GOTMPDIR": "", "GOPROXY": "off", "GOWORK": "", "GOFLAGS": ""} {
 				t.Setenv(name, value)
