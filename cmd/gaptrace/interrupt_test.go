@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -45,7 +44,12 @@ type process struct {
 
 func startProcess(t *testing.T, stdin io.Reader, stdout, stderr io.Writer, args ...string) *process {
 	t.Helper()
-	p := &process{exec.Command("gaptrace", args...), make(chan error, 1)}
+	return start(t, exec.Command("gaptrace", args...), stdin, stdout, stderr)
+}
+
+func start(t *testing.T, cmd *exec.Cmd, stdin io.Reader, stdout, stderr io.Writer) *process {
+	t.Helper()
+	p := &process{cmd, make(chan error, 1)}
 	p.Stdin, p.Stdout, p.Stderr = stdin, stdout, stderr
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -177,10 +181,9 @@ func TestSignalWhileReadingExecutionTrace(t *testing.T) {
 
 func TestNohup(t *testing.T) {
 	dir := t.TempDir()
-	signal.Ignore(syscall.SIGHUP) // the process inherits it
 	stdin, w := pipe(t)
-	p := startProcess(t, stdin, io.Discard, io.Discard, "report", "-o", filepath.Join(dir, "out.html"), "-")
-	signal.Reset(syscall.SIGHUP)
+	cmd := exec.Command("sh", "-c", `trap "" HUP; exec gaptrace report -o "$0" -`, filepath.Join(dir, "out.html"))
+	p := start(t, cmd, stdin, io.Discard, io.Discard)
 	eventually(t, "there is a temporary file", func() bool { return len(tempFiles(dir)) == 1 })
 	p.Process.Signal(syscall.SIGHUP)
 	shop, err := os.ReadFile(shopTraces)
