@@ -213,9 +213,11 @@ func TestSignalsWhileWeaving(t *testing.T) {
 			}
 			started := filepath.Join(dir, "tool.started")
 			t.Cleanup(func() { os.Remove(started) })
-			for name, value := range map[string]string{"TMPDIR": temp, "GOTMPDIR": "", "GOPROXY": "off", "GOWORK": "", "GOFLAGS": ""} {
-				t.Setenv(name, value)
+			for _, name := range []string{"GOTMPDIR", "GOWORK", "GOFLAGS"} {
+				t.Setenv(name, "")
 			}
+			t.Setenv("TMPDIR", temp)
+			t.Setenv("GOPROXY", "off")
 			t.Chdir(dir)
 			p := startProcess(t, nil, nil, nil, "build", "-toolexec", filepath.Join(dir, "tool"), ".")
 			eventually(t, "the tool hangs", func() bool {

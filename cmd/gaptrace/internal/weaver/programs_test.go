@@ -158,11 +158,22 @@ func TestUnusualSources(t *testing.T) {
 		args  []string
 		want  string
 	}{
-		"a file":                  {map[string]string{"alone/main.go": standsAlone}, []string{"run", "alone/main.go"}, standsAloneWoven},
-		"a byte order mark":       {map[string]string{"alone/main.go": byteOrderMark + standsAlone}, []string{"run", "./alone"}, standsAloneWoven},
-		"a test file":             {map[string]string{"alone/alone_test.go": standsAloneTest}, []string{"test", "./alone/alone_test.go"}, "ok"},
-		"only external tests":     {map[string]string{"alone/alone_test.go": standsAloneTest}, []string{"test", "./alone"}, "ok"},
-		"a flag as of the binary": {map[string]string{"alone/alone_test.go": standsAloneTest}, []string{"test", "-test.run", "TestWoven", "./alone"}, "ok"},
+		"a file": {
+			map[string]string{"alone/main.go": standsAlone}, []string{"run", "alone/main.go"}, standsAloneWoven,
+		},
+		"a byte order mark": {
+			map[string]string{"alone/main.go": byteOrderMark + standsAlone}, []string{"run", "./alone"}, standsAloneWoven,
+		},
+		"a test file": {
+			map[string]string{"alone/alone_test.go": standsAloneTest}, []string{"test", "./alone/alone_test.go"}, "ok",
+		},
+		"only external tests": {
+			map[string]string{"alone/alone_test.go": standsAloneTest}, []string{"test", "./alone"}, "ok",
+		},
+		"a flag of the test binary": {
+			map[string]string{"alone/alone_test.go": standsAloneTest},
+			[]string{"test", "-test.run", "TestWoven", "./alone"}, "ok",
+		},
 		"a package that only its external tests make use a library": {
 			map[string]string{"alone/alone.go": "package alone\n", "alone/alone_test.go": standsAloneTest},
 			[]string{"test", "./alone"},
