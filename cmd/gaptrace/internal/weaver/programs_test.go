@@ -172,7 +172,8 @@ func TestUnusualSources(t *testing.T) {
 		},
 		"a flag of the test binary": {
 			map[string]string{"alone/alone_test.go": standsAloneTest},
-			[]string{"test", "-test.run", "TestWoven", "./alone"}, "ok",
+			[]string{"test", "-test.run", "TestWoven", "./alone"},
+			"ok",
 		},
 		"a package that only its external tests make use a library": {
 			map[string]string{"alone/alone.go": "package alone\n", "alone/alone_test.go": standsAloneTest},
