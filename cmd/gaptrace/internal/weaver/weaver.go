@@ -63,10 +63,11 @@ type Streams struct {
 
 // Run runs "go verb args" on woven code. Verb is build, run, test or install. All files that Run
 // writes are in a temporary folder, which it removes. If ctx ends, Run still waits for the go
-// command. If that command fails, the error is an [ExitError].
+// command. If that command fails, the error is an [ExitError]. While Run runs, the signals of
+// [Interrupts] do not end the process; the caller lets them end ctx.
 func Run(ctx context.Context, verb string, args []string, s Streams) (err error) {
 	b := &weaving{Streams: s, verb: verb, args: parseGoArgs(verb, args), goProgram: "go", signals: make(chan os.Signal, 1)}
-	// No signal must end this process before it has removed its files.
+	// The process must not end before it has removed its files.
 	signal.Notify(b.signals, Interrupts()...)
 	defer signal.Stop(b.signals)
 	defer func() { err = errors.Join(err, b.close()) }()
