@@ -8,6 +8,7 @@
 //	weave/grpc           grpc, client and server
 //	weave/elasticsearch  go-elasticsearch v8
 //	weave/tracer         opens a tracer, unless the program sets one
+//	weave/environment    removes the environment variables that gaptrace sets for the go command
 //
 // They have an effect only in a program that gaptrace build, run, test or install has built. Their
 // code has the build tag gaptrace_woven, and needs the changed libraries. In another program, they

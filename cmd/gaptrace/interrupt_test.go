@@ -44,7 +44,12 @@ type process struct {
 
 func startProcess(t *testing.T, stdin io.Reader, stdout, stderr io.Writer, args ...string) *process {
 	t.Helper()
-	p := &process{exec.Command("gaptrace", args...), make(chan error, 1)}
+	return start(t, exec.Command("gaptrace", args...), stdin, stdout, stderr)
+}
+
+func start(t *testing.T, cmd *exec.Cmd, stdin io.Reader, stdout, stderr io.Writer) *process {
+	t.Helper()
+	p := &process{cmd, make(chan error, 1)}
 	p.Stdin, p.Stdout, p.Stderr = stdin, stdout, stderr
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
@@ -152,21 +157,85 @@ func TestInterruptWhileOpeningPipe(t *testing.T) {
 }
 
 func TestSignalWhileReadingExecutionTrace(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			stdin, w := pipe(t)
+			var stderr strings.Builder
+			p := startProcess(t, stdin, io.Discard, &stderr, "explain", "-o", filepath.Join(dir, "out.html"), "-")
+			if _, err := io.WriteString(w, "go 1.26 trace\x00\x00\x00"); err != nil { // more never comes
+				t.Fatal(err)
+			}
+			eventually(t, "there is a temporary file", func() bool { return len(tempFiles(dir)) == 1 })
+			p.Process.Signal(sig)
+			status := p.end(t)
+			if status.ExitStatus() != exitInterrupted || stderr.String() != "gaptrace: interrupted\n" {
+				t.Errorf("exit code %d, signal %v, stderr %q", status.ExitStatus(), status.Signal(), stderr.String())
+			}
+			if left, _ := os.ReadDir(dir); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+		})
+	}
+}
+
+func TestNohup(t *testing.T) {
 	dir := t.TempDir()
 	stdin, w := pipe(t)
-	var stderr strings.Builder
-	p := startProcess(t, stdin, io.Discard, &stderr, "explain", "-o", filepath.Join(dir, "out.html"), "-")
-	if _, err := io.WriteString(w, "go 1.26 trace\x00\x00\x00"); err != nil { // more never comes
+	cmd := exec.Command("sh", "-c", `trap "" HUP; exec gaptrace report -o "$0" -`, filepath.Join(dir, "out.html"))
+	p := start(t, cmd, stdin, io.Discard, io.Discard)
+	eventually(t, "there is a temporary file", func() bool { return len(tempFiles(dir)) == 1 })
+	p.Process.Signal(syscall.SIGHUP)
+	shop, err := os.ReadFile(shopTraces)
+	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "there is a temporary file", func() bool { return len(tempFiles(dir)) == 1 })
-	p.Process.Signal(syscall.SIGINT)
-	status := p.end(t)
-	if status.ExitStatus() != exitInterrupted || stderr.String() != "gaptrace: interrupted\n" {
-		t.Errorf("exit code %d, signal %v, stderr %q", status.ExitStatus(), status.Signal(), stderr.String())
+	w.Write(shop)
+	w.Close()
+	if status := p.end(t); status.ExitStatus() != 0 {
+		t.Errorf("exit code %d, signal %v", status.ExitStatus(), status.Signal())
 	}
-	if left, _ := os.ReadDir(dir); len(left) > 0 {
-		t.Errorf("left: %v", left)
+}
+
+// The go command waits for its tool, and so needs a second signal. Neither may leave a file.
+func TestSignalsWhileWeaving(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(sig.String(), func(t *testing.T) {
+			dir, temp := t.TempDir(), t.TempDir()
+			for name, text := range map[string]string{
+				"go.mod":  "module example.com/hangs\n\ngo 1.26.0\n",
+				"main.go": "package main\n\nimport _ \"net/http\"\n\nfunc main() {}\n",
+				"tool":    "#!/bin/sh\n>\"$0.started\"\nwhile [ -e \"$0.started\" ]; do sleep 0.1; done\n",
+			} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o777); err != nil {
+					t.Fatal(err)
+				}
+			}
+			started := filepath.Join(dir, "tool.started")
+			t.Cleanup(func() { os.Remove(started) })
+			for _, name := range []string{"GOTMPDIR", "GOWORK", "GOFLAGS"} {
+				t.Setenv(name, "")
+			}
+			t.Setenv("TMPDIR", temp)
+			t.Setenv("GOPROXY", "off")
+			t.Chdir(dir)
+			p := startProcess(t, nil, nil, nil, "build", "-toolexec", filepath.Join(dir, "tool"), ".")
+			eventually(t, "the tool hangs", func() bool {
+				_, err := os.Stat(started)
+				return err == nil || len(p.ended) > 0
+			})
+			eventually(t, "signals end it", func() bool {
+				p.Process.Signal(sig)
+				return len(p.ended) > 0
+			})
+			// A signal that comes after the files are removed kills the process.
+			if status := p.end(t); status.ExitStatus() != exitInterrupted && status.Signal() != sig {
+				t.Errorf("exit code %d, signal %v", status.ExitStatus(), status.Signal())
+			}
+			if left, _ := os.ReadDir(temp); len(left) > 0 {
+				t.Errorf("left: %v", left)
+			}
+		})
 	}
 }
 

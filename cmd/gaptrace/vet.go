@@ -332,7 +332,11 @@ func (s streams) fix(ctx context.Context, o *vetOptions, patterns []string) erro
 // printNeeds prints what a module needs before its fixed files compile.
 func (s streams) printNeeds(p *driver.Program, m driver.ModuleChange) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s does not require gaptrace yet\n", p.Rel(m.GoMod))
+	if m.Required {
+		fmt.Fprintf(&b, "%s requires gaptrace, but it is not downloaded, or go.sum lacks it\n", p.Rel(m.GoMod))
+	} else {
+		fmt.Fprintf(&b, "%s does not require gaptrace yet\n", p.Rel(m.GoMod))
+	}
 	if m.Go != nil {
 		fmt.Fprintf(&b, "  rises: go %s → %s\n", m.Go.From, m.Go.To)
 		if goversion.Compare("go"+m.Go.From, "go1.22") < 0 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gaptrace/gaptrace"
 	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
+	"github.com/gaptrace/gaptrace/internal/options"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/opentracing/opentracing-go"
 )
@@ -52,6 +53,18 @@ func TestRawAndDriverConn(t *testing.T) {
 	}
 	if got := gapsql.DriverConn(nil); got != nil {
 		t.Errorf("DriverConn(nil) = %v", got)
+	}
+}
+
+// (*sql.Conn).Raw of a woven program unwraps woven connections only.
+func TestConnectionKnowsWhetherItIsWoven(t *testing.T) {
+	for woven, opts := range map[bool][]gaptrace.Option{false: nil, true: {options.Woven}} {
+		f := &fake{shape: modern}
+		c := spantest.Must(gapsql.Wrap(f, opts...).Connect(t.Context()))(t)
+		raw, ok := c.(interface{ Woven() (driver.Conn, bool) }).Woven()
+		if ok != woven || raw != modern(conn{f}) {
+			t.Errorf("woven %v: %v, %T", woven, ok, raw)
+		}
 	}
 }
 

@@ -143,6 +143,10 @@ func DriverConn(c any) any {
 // Raw returns the driver's own connection, for code that does not import this package.
 func (c *conn) Raw() driver.Conn { return c.Conn }
 
+// Woven returns the driver's own connection. ok is false if the wrapper is not woven. Package
+// weave/sql calls it, since (*sql.Conn).Raw of a woven program must not show the woven wrapper.
+func (c *conn) Woven() (raw driver.Conn, ok bool) { return c.Conn, c.db.wrapper.Options.Woven }
+
 // wrapped is a wrapped connection of any shape.
 type wrapped interface{ wrapped() *conn }
 

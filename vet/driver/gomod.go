@@ -18,6 +18,7 @@ type ModuleChange struct {
 	Module
 	Rises    []Rise   // requirements that cannot stay as low as they are
 	Go       *Rise    // the go directive; nil if it stays
+	Required bool     // go.mod requires gaptrace, but it is not downloaded, or go.sum lacks it
 	Commands []string // to run in the module's folder; they may download modules
 	File     *Change  // go.mod; nil if the version of gaptrace is unknown
 }
@@ -30,7 +31,7 @@ type Rise struct {
 }
 
 // moduleChanges returns what the modules of changed files need, if they do not require gaptrace
-// yet.
+// yet, or it is not downloaded.
 func (p *Program) moduleChanges(gaptraceVersion string, files []Change) ([]ModuleChange, error) {
 	needy := map[string]*Module{}
 	for _, pkg := range p.Packages {
@@ -91,9 +92,9 @@ func (m *Module) change(gaptraceVersion string) (*ModuleChange, error) {
 	if version.Compare("go"+language, "go"+goFloor) < 0 {
 		c.Go = &Rise{From: language, To: goFloor}
 	}
-	required := slices.ContainsFunc(f.Require, func(r *modfile.Require) bool { return r.Mod.Path == gaptraceModule })
+	c.Required = slices.ContainsFunc(f.Require, func(r *modfile.Require) bool { return r.Mod.Path == gaptraceModule })
 	switch {
-	case required: // it is not downloaded, or go.sum lacks it
+	case c.Required:
 	case gaptraceVersion == "":
 		c.Commands = []string{"go get " + gaptraceModule + "@latest"}
 	default:

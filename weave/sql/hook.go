@@ -20,7 +20,20 @@ type connector interface {
 // from dataSourceName. If it returns nil, the tags name no database. Package weave/mysql sets it.
 var Opened func(c driver.Connector, dataSourceName string) driver.Connector
 
+// conn is a wrapped connection of contrib/sql.
+type conn interface {
+	Woven() (raw driver.Conn, ok bool)
+}
+
 func init() {
+	sql.GaptraceDriverConn = func(driverConn any) any {
+		if c, ok := driverConn.(conn); ok {
+			if raw, ok := c.Woven(); ok {
+				return raw
+			}
+		}
+		return driverConn
+	}
 	sql.GaptraceOpenDB = func(c driver.Connector) driver.Connector { return gapsql.Wrap(c, options.Woven) }
 	sql.GaptraceOpen = func(c driver.Connector, driverName, dataSourceName string) driver.Connector {
 		ours, ok := c.(connector)

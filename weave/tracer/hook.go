@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	_ "unsafe" // for go:linkname
 
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
@@ -17,7 +18,17 @@ import (
 func init() {
 	if !opentracing.IsGlobalTracerRegistered() {
 		opentracing.SetGlobalTracer(&late)
+		global.isRegistered = false // the program has not set one; it may ask, and then set its own
 	}
+}
+
+// global is opentracing's own variable, whose type is the same in v1.2.0, the oldest and the last
+// release.
+//
+//go:linkname global github.com/opentracing/opentracing-go.globalTracer
+var global struct {
+	tracer       opentracing.Tracer
+	isRegistered bool
 }
 
 // Close sends the spans that are still queued. The program's main calls it at its end.

@@ -114,10 +114,12 @@ type source struct {
 
 // renamed returns copies of the files that declare any of the functions, with the new names. found
 // holds the functions that are declared.
-func renamed(files []string, functions map[string]string) (copies []source, found map[string]bool, err error) {
+func (b *weaving) renamed(
+	files []string, functions map[string]string,
+) (copies []source, found map[string]bool, err error) {
 	found = map[string]bool{}
 	for _, path := range files {
-		text, err := os.ReadFile(path)
+		text, err := b.read(path)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -151,7 +153,7 @@ func renamed(files []string, functions map[string]string) (copies []source, foun
 // mentions reports whether a file may declare one of the functions. It is faster than parsing.
 func mentions(text []byte, functions map[string]string) bool {
 	for name := range functions {
-		if bytes.Contains(text, []byte(name[strings.LastIndexByte(name, '.')+1:]+"(")) {
+		if bytes.Contains(text, []byte(name[strings.LastIndexByte(name, '.')+1:])) {
 			return true
 		}
 	}
@@ -171,11 +173,11 @@ func insert(text []byte, offsets []int, prefix string) []byte {
 
 // weaveLibrary returns copies of the files of a library that change, and the files that are added,
 // by name. library is its name for messages.
-func weaveLibrary(
+func (b *weaving) weaveLibrary(
 	library string, goFiles []string, joins []*join,
 ) (copies []source, added map[string][]byte, err error) {
 	functions, added := map[string]string{}, map[string][]byte{}
-	all, found, err := renamed(goFiles, allFunctions(joins))
+	all, found, err := b.renamed(goFiles, allFunctions(joins))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -194,7 +196,7 @@ func weaveLibrary(
 		added[fmt.Sprintf("zz_gaptrace_woven%d.go", i)] = j.text
 	}
 	if len(functions) != len(found) { // some functions belong to a join that is left out
-		if all, _, err = renamed(goFiles, functions); err != nil {
+		if all, _, err = b.renamed(goFiles, functions); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -150,12 +150,3 @@ func (p *listed) goFiles() (paths []string) {
 	}
 	return paths
 }
-
-// hooks returns the import paths of the hooks for the libraries that p imports, directly or not.
-func (p *listed) hooks(used []library) (paths []string) {
-	used = slices.DeleteFunc(slices.Clone(used), func(lib library) bool { return !slices.Contains(p.Deps, lib.path) })
-	if len(used) == 0 {
-		return nil
-	}
-	return hookPaths(used)
-}

@@ -4,8 +4,6 @@
 package weaver
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,7 +13,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"runtime"
@@ -66,9 +63,13 @@ type Streams struct {
 
 // Run runs "go verb args" on woven code. Verb is build, run, test or install. All files that Run
 // writes are in a temporary folder, which it removes. If ctx ends, Run still waits for the go
-// command. If that command fails, the error is an [ExitError].
+// command. If that command fails, the error is an [ExitError]. While Run runs, the signals of
+// [Interrupts] do not end the process; the caller lets them end ctx.
 func Run(ctx context.Context, verb string, args []string, s Streams) (err error) {
-	b := &weaving{Streams: s, verb: verb, args: parseGoArgs(verb, args), goProgram: "go"}
+	b := &weaving{Streams: s, verb: verb, args: parseGoArgs(verb, args), goProgram: "go", signals: make(chan os.Signal, 1)}
+	// The process must not end before it has removed its files.
+	signal.Notify(b.signals, Interrupts()...)
+	defer signal.Stop(b.signals)
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.readEnvironment(ctx); err != nil {
 		return err
@@ -83,7 +84,7 @@ func Run(ctx context.Context, verb string, args []string, s Streams) (err error)
 // that an interrupted go command leaves there.
 func (b *weaving) open() (err error) {
 	b.temp, err = os.MkdirTemp(b.env.GOTMPDIR, "gaptrace-")
-	b.goEnv = append(b.goEnv, "GOTMPDIR="+b.temp)
+	b.setenv("GOTMPDIR", b.temp)
 	return err
 }
 
@@ -101,6 +102,8 @@ type weaving struct {
 	verb string
 	args *goArgs
 	temp string // the folder for all files that are written
+
+	signals chan os.Signal
 
 	env       goEnvironment
 	work      *modfile.WorkFile // nil: vendored
@@ -129,6 +132,7 @@ func (b *weaving) prepare(ctx context.Context) error {
 	used := plain.uses()
 	if len(used) == 0 {
 		fmt.Fprintln(b.Stderr, "gaptrace: nothing to weave: the program uses no library that gaptrace wraps")
+		b.goEnv, b.goProgram = nil, "go"
 		return nil
 	}
 	built := plain
@@ -217,7 +221,7 @@ func goRelease(goversion string) (string, error) {
 // overlay. Then the release gets another path.
 func (b *weaving) fixToolchain(release string) error {
 	if !b.inModuleCache(b.env.GOROOT) {
-		b.goEnv = append(b.goEnv, "GOTOOLCHAIN="+release)
+		b.setenv("GOTOOLCHAIN", release)
 		return nil
 	}
 	goroot := filepath.Join("/proc/self/root", b.env.GOROOT) // stack traces then name files that exist
@@ -228,35 +232,19 @@ func (b *weaving) fixToolchain(release string) error {
 		}
 	}
 	b.goProgram = filepath.Join(goroot, "bin", "go")
-	b.goEnv = append(b.goEnv, "GOROOT="+goroot, "GOTOOLCHAIN=local")
+	b.setenv("GOTOOLCHAIN", "local")
+	// The go command sets these variables for the program.
+	path := filepath.Join(b.env.GOROOT, "bin")
+	if users := os.Getenv("PATH"); users != "" {
+		path += string(os.PathListSeparator) + users
+	}
+	b.goEnv = append(b.goEnv, "GOROOT="+goroot, programsEnv+"GOROOT=="+b.env.GOROOT, programsEnv+"PATH=="+path)
 	return nil
-}
-
-// readOverlay copies the files of the user's -overlay to b.overlay.
-func (b *weaving) readOverlay() error {
-	name := b.args.overlay
-	if !filepath.IsAbs(name) {
-		name = filepath.Join(b.args.dir, name)
-	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	var users struct{ Replace map[string]string }
-	if err := json.Unmarshal(text, &users); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	for from, to := range users.Replace {
-		if from, err = filepath.Abs(filepath.Join(b.args.dir, from)); filepath.IsAbs(from) && err == nil {
-			b.overlay[from] = to
-		}
-	}
-	return err
 }
 
 // hookPaths returns the import paths of the packages that wrap the libraries.
 func hookPaths(used []library) []string {
-	paths := []string{rootModule + "/weave/tracer"}
+	paths := []string{environmentPackage, rootModule + "/weave/tracer"}
 	for _, lib := range used {
 		paths = append(paths, rootModule+"/weave/"+lib.weave)
 	}
@@ -317,7 +305,7 @@ func (b *weaving) weaveLibraries(built *packageList, used []library) error {
 		if err != nil {
 			return err
 		}
-		copies, added, err := weaveLibrary(name, p.goFiles(), joins)
+		copies, added, err := b.weaveLibrary(name, p.goFiles(), joins)
 		if err != nil {
 			return err
 		}
@@ -345,209 +333,6 @@ func (b *weaving) weaveLibraries(built *packageList, used []library) error {
 		b.woven = append(b.woven, name)
 	}
 	return b.replaceInWorkspace(replaced)
-}
-
-func (b *weaving) inModuleCache(dir string) bool {
-	rel, err := filepath.Rel(b.env.GOMODCACHE, dir)
-	return dir != "" && err == nil && filepath.IsLocal(rel)
-}
-
-// movedDir returns the folder that replaces a folder of the module cache in a woven build. The go
-// command refuses an overlay of the module cache. The new folder exists only in the overlay. It is
-// the same for each build, or nothing would be found in the build cache.
-func (b *weaving) movedDir(m *module, dir string) string {
-	rel, _ := filepath.Rel(b.env.GOMODCACHE, dir)
-	return filepath.Join(filepath.Dir(b.env.GOMODCACHE), "gaptrace-woven", rel)
-}
-
-// moveModule adds a module of the module cache to the overlay: the files of those packages that are
-// used.
-func (b *weaving) moveModule(built *packageList, m *module) error {
-	if err := b.moveFile(m, m.GoMod, filepath.Join(m.Dir, "go.mod")); err != nil {
-		return err
-	}
-	for _, p := range built.packages {
-		if p.Module == nil || p.Module.Path != m.Path {
-			continue
-		}
-		entries, err := os.ReadDir(p.Dir)
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			if e.Type().IsRegular() && e.Name() != "go.mod" {
-				b.overlay[filepath.Join(b.movedDir(m, p.Dir), e.Name())] = filepath.Join(p.Dir, e.Name())
-			}
-		}
-		for _, name := range p.EmbedFiles {
-			b.overlay[filepath.Join(b.movedDir(m, p.Dir), name)] = filepath.Join(p.Dir, name)
-		}
-		for _, name := range p.GoFiles {
-			if err := b.moveFile(m, filepath.Join(p.Dir, name), filepath.Join(p.Dir, name)); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// moveFile adds the file from to the overlay, in place of the module's file at. A Go file keeps its
-// name in stack traces.
-func (b *weaving) moveFile(m *module, from, at string) error {
-	moved := b.movedDir(m, at)
-	if b.args.trimpath || !strings.HasSuffix(from, ".go") {
-		b.overlay[moved] = from
-		return nil
-	}
-	text, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return b.write(moved, b.withOriginalLines(from, text))
-}
-
-// withOriginalLines returns text with a directive that names the original file. With -trimpath,
-// text needs none: stack traces have the module's path, which stays, and no folder.
-func (b *weaving) withOriginalLines(path string, text []byte) []byte {
-	if b.args.trimpath || bytes.HasPrefix(text, []byte("\xef\xbb\xbf")) { // a byte order mark must stay first
-		return text
-	}
-	return append([]byte("//line "+path+":1\n"), text...)
-}
-
-// weavePackages adds a file that imports the hooks to each package of the main modules. So the
-// hooks are set before the variables of these packages are initialized.
-func (b *weaving) weavePackages(built *packageList, used []library) error {
-	needed := built.dependencies(hookPaths(used)) // these cannot import the hooks that import them
-	done := map[string]bool{}
-	for _, p := range built.packages {
-		if p.Module == nil || !p.Module.Main || needed[p.ImportPath] || done[p.Dir] {
-			continue
-		}
-		hooks := p.hooks(used)
-		if len(hooks) == 0 {
-			continue
-		}
-		done[p.Dir] = true
-		name, file := p.Name, "zz_gaptrace_woven.go"
-		switch {
-		case b.args.cover && p.named && len(p.TestGoFiles)+len(p.XTestGoFiles) > 0:
-			file = "zz_gaptrace_woven_test.go" // the cover tool does not see others
-		case b.args.cover && (p.named || b.args.coverAll):
-			continue
-		case len(p.GoFiles)+len(p.CgoFiles) > 0:
-		case len(p.TestGoFiles)+len(p.XTestGoFiles) > 0:
-			file = "zz_gaptrace_woven_test.go"
-		default:
-			continue
-		}
-		name = strings.TrimSuffix(name, "_test")
-		text := "package " + name + "\n\n" + importHooks(hooks)
-		if name == "main" && b.verb != "test" {
-			closing, err := b.weaveMain(p)
-			if err != nil {
-				return err
-			}
-			text += closing
-		}
-		path := filepath.Join(p.Dir, file)
-		if err := b.write(path, []byte(text)); err != nil {
-			return err
-		}
-		if p.ImportPath == "command-line-arguments" && file == "zz_gaptrace_woven.go" {
-			b.extra = append(b.extra, path)
-		}
-	}
-	return nil
-}
-
-// weaveMain renames a program's main, and returns one that calls it and then sends the queued
-// spans.
-func (b *weaving) weaveMain(p *listed) (closing string, err error) {
-	copies, _, err := renamed(p.goFiles(), map[string]string{"main": "[][][]"})
-	if err != nil || len(copies) == 0 {
-		return "", err
-	}
-	for _, c := range copies {
-		// The compiler's errors name the original file.
-		if err := b.write(c.path, slices.Concat([]byte("//line "+c.path+":1\n"), c.text)); err != nil {
-			return "", err
-		}
-	}
-	return "\nimport gaptraceTracer \"" + rootModule + "/weave/tracer\"\n\n" +
-		"func main() {\n\tgaptracemain()\n\tgaptraceTracer.Close()\n}\n", nil
-}
-
-// write writes a file to the temporary folder, and adds it to the overlay as path.
-func (b *weaving) write(path string, text []byte) error {
-	b.files++
-	name := filepath.Join(b.temp, fmt.Sprintf("%d_%s", b.files, filepath.Base(path)))
-	b.overlay[path] = name
-	return os.WriteFile(name, text, 0o666)
-}
-
-func (b *weaving) overlayFile() string { return filepath.Join(b.temp, "overlay.json") }
-
-func (b *weaving) writeOverlay() error {
-	text, err := json.Marshal(map[string]any{"Replace": b.overlay})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(b.overlayFile(), text, 0o666)
-}
-
-// goCommand runs the go command with what was prepared.
-func (b *weaving) goCommand(ctx context.Context) error {
-	overlay, tags := b.args.overlay, b.args.tags
-	if len(b.woven) > 0 {
-		overlay, tags = b.overlayFile(), strings.TrimPrefix(tags+","+wovenTag, ",")
-	}
-	cmd := b.newGo(context.WithoutCancel(ctx), b.args.command(b.verb, overlay, tags, b.extra)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = b.Stdin, b.Stdout, b.Stderr
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	// An interrupt at the terminal also reaches the go command. One from elsewhere may not, so it
-	// is passed on. Further ones must not end this process, which still has to remove its files.
-	stop := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(os.Interrupt) })
-	defer stop()
-	further := make(chan os.Signal, 1)
-	signal.Notify(further, os.Interrupt)
-	defer signal.Stop(further)
-	err := cmd.Wait()
-	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
-		return ExitError(cmp.Or(max(failed.ExitCode(), 0), 1))
-	}
-	return err
-}
-
-// goOutput runs the go command, and returns what it prints. The error has what it prints to stderr.
-func (b *weaving) goOutput(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := b.newGo(ctx, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		if _, ok := errors.AsType[*exec.ExitError](err); !ok {
-			return nil, err
-		}
-		return nil, goError{args[0], cmp.Or(strings.TrimSpace(stderr.String()), err.Error())}
-	}
-	return stdout.Bytes(), nil
-}
-
-// goError is what a go command has printed.
-type goError struct{ verb, output string }
-
-func (e goError) Error() string { return "go " + e.verb + ": " + e.output }
-
-func (b *weaving) newGo(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, b.goProgram, args...)
-	cmd.Dir = b.args.dir
-	cmd.Env = append(os.Environ(), b.goEnv...)
-	return cmd
 }
 
 // exists reports whether there is a file or folder of that name.

@@ -28,7 +28,7 @@ func (b *weaving) openWorkspace(ctx context.Context) error {
 	if b.args.mod != "" && b.args.mod != "readonly" {
 		return usagef("cannot weave with -mod=%s: a workspace is used, which changes no go.mod", b.args.mod)
 	}
-	b.goEnv = append(b.goEnv, "GOFLAGS="+withoutMod(b.env.GOFLAGS))
+	b.setenv("GOFLAGS", withoutMod(b.env.GOFLAGS))
 	work, sums, err := b.usersWorkspace()
 	if err != nil {
 		return err
@@ -57,15 +57,15 @@ func (b *weaving) openWorkspace(ctx context.Context) error {
 		return err
 	}
 	b.work = work
-	b.goEnv = append(b.goEnv, "GOWORK="+filepath.Join(b.temp, "go.work"))
+	b.setenv("GOWORK", filepath.Join(b.temp, "go.work"))
 	return b.writeWorkspace()
 }
 
 // withoutMod returns GOFLAGS without -mod. In a workspace, the go command accepts only readonly.
 func withoutMod(goflags string) string {
 	return strings.Join(slices.DeleteFunc(strings.Fields(goflags), func(flag string) bool {
-		name, _, _ := cutFlag(flag)
-		return name == "mod"
+		f, _ := cutFlag(flag)
+		return f.name == "mod"
 	}), " ")
 }
 
@@ -75,7 +75,7 @@ func (b *weaving) usersWorkspace() (work *modfile.WorkFile, sums []byte, err err
 	if b.env.GOWORK == "" || b.env.GOWORK == "off" {
 		return b.newWorkspace()
 	}
-	text, err := os.ReadFile(b.env.GOWORK)
+	text, err := b.read(b.env.GOWORK)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -105,13 +105,13 @@ func (b *weaving) usersWorkspace() (work *modfile.WorkFile, sums []byte, err err
 	if work.Go != nil {
 		goVersion = work.Go.Version
 	}
-	sums, _ = os.ReadFile(strings.TrimSuffix(b.env.GOWORK, ".work") + ".work.sum")
+	sums, _ = b.read(strings.TrimSuffix(b.env.GOWORK, ".work") + ".work.sum")
 	return work, sums, keepGodebug(work, goVersion)
 }
 
 // newWorkspace returns a go.work with the user's module.
 func (b *weaving) newWorkspace() (work *modfile.WorkFile, sums []byte, err error) {
-	text, err := os.ReadFile(b.env.GOMOD)
+	text, err := b.read(b.env.GOMOD)
 	if err != nil {
 		return nil, nil, err
 	}
