@@ -66,7 +66,8 @@ type Streams struct {
 // command. If that command fails, the error is an [ExitError]. While Run runs, the signals of
 // [Interrupts] do not end the process; the caller lets them end ctx.
 func Run(ctx context.Context, verb string, args []string, s Streams) (err error) {
-	b := &weaving{Streams: s, verb: verb, args: parseGoArgs(verb, args), goProgram: "go", signals: make(chan os.Signal, 1)}
+	b := &weaving{Streams: s, verb: verb, args: parseGoArgs(verb, args), goProgram: "go"}
+	b.signals = make(chan os.Signal, 1)
 	// The process must not end before it has removed its files.
 	signal.Notify(b.signals, Interrupts()...)
 	defer signal.Stop(b.signals)
