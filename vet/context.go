@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/types"
+	"maps"
 	"slices"
 	"strings"
 
@@ -101,8 +102,9 @@ func (p *program) checkContexts() {
 			p.checkClientMethod(at)
 		}
 	}
+	recording := p.graph.leading(slices.Collect(maps.Keys(p.recorded)))
 	for _, at := range p.backgrounds {
-		p.checkBackground(at)
+		p.checkBackground(at, recording)
 	}
 	for _, at := range p.newRequests {
 		p.checkNewRequest(at)
@@ -123,9 +125,10 @@ func (p *program) fixer(rule string, at place) (fx *fixer, ctx string) {
 }
 
 // checkBackground reports a context without a parent that reaches a call that a wrapper records.
-func (p *program) checkBackground(at place) {
+// Contexts reach such calls only through the nodes in recording.
+func (p *program) checkBackground(at place, recording []bool) {
 	made := p.graph.result(at.call, 0)
-	if !p.graph.reachCalls(made).meets(p.recorded) || isFallback(at.unit, at.path) {
+	if !p.graph.reachCalls(made, recording).meets(p.recorded) || isFallback(at.unit, at.path) {
 		return
 	}
 	near := p.inFunction(made)

@@ -124,16 +124,30 @@ func (g *graph) reach(from node) set {
 	return walk(from, func(left []node, n node) []node { return append(left, g.flows[n]...) })
 }
 
-// reachParts returns the nodes of which a value of from may be a part.
-func (g *graph) reachParts(from node) set {
-	return walk(from, func(left []node, n node) []node {
-		return append(append(left, g.flows[n]...), g.influences[n]...)
-	})
+// isPart reports whether a value of from may be a part of a node that has one of the wanted kinds.
+func (g *graph) isPart(from node, of map[node]kind, wanted kind) bool {
+	if len(of) == 0 {
+		return false
+	}
+	seen := make([]bool, len(g.flows)) // not a set: most nodes are reached in a large program
+	for left := []node{from}; len(left) > 0; {
+		n := left[len(left)-1]
+		left = left[:len(left)-1]
+		if n == none || seen[n] {
+			continue
+		}
+		if of[n]&wanted != 0 {
+			return true
+		}
+		seen[n] = true
+		left = append(append(left, g.flows[n]...), g.influences[n]...)
+	}
+	return false
 }
 
 // reachCalls returns what reach returns, without paths that are not possible: into a function by
-// one call and out by another. It keeps all paths through fields.
-func (g *graph) reachCalls(from node) set {
+// one call and out by another. It keeps all paths through fields. It follows only nodes in leading.
+func (g *graph) reachCalls(from node, leading []bool) set {
 	type state struct {
 		node   node
 		inside bool // of a function that was called, so the path does not leave it by return
@@ -142,7 +156,7 @@ func (g *graph) reachCalls(from node) set {
 	for left := []state{{from, false}}; len(left) > 0; {
 		s := left[len(left)-1]
 		left = left[:len(left)-1]
-		if seen[s] {
+		if seen[s] || int(s.node) >= len(leading) || !leading[s.node] {
 			continue
 		}
 		seen[s], reached[s.node] = true, true

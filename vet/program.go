@@ -94,7 +94,7 @@ func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
 	}
 	p.callWrappers()
 	p.kinds = p.graph.spread(p.sources)
-	p.hasSource = set{}
+	p.hasSource = make(set, len(p.graph.flows))
 	for _, edges := range p.graph.flows {
 		for _, n := range edges {
 			p.hasSource[n] = true
@@ -144,12 +144,10 @@ func (p *program) isCovered(s *site) bool {
 	if p.isRegistered(s) {
 		return true
 	}
-	reached := p.graph.reach(s.node)
-	for n := range p.graph.reachParts(s.node) {
-		if p.covered[n]&s.makes != 0 {
-			return true
-		}
+	if p.graph.isPart(s.node, p.covered, s.makes) {
+		return true
 	}
+	reached := p.graph.reach(s.node)
 	for _, w := range p.writes {
 		if reached[w.base] && p.kindsOf(w.value)&want != 0 {
 			return true
