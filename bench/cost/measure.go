@@ -199,8 +199,8 @@ func (c *cell) count() (bytes, allocs float64) {
 }
 
 // run measures all cells of all cases, in rounds, so that whatever else the machine does affects
-// all of them. On a single P, the cost of a call includes the collection of its garbage. An error of
-// before, which is called before each round, ends the run.
+// all of them. On a single P, the cost of a call includes the collection of its garbage. It calls
+// before at the beginning of each round. An error of before ends the run.
 func run(all []*measured, p plan, before func(round int) error) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for _, m := range all {
