@@ -32,6 +32,7 @@ var layers = map[string]int{
 	"":                              1, // the root package
 	"gap/internal/page":             1,
 	"gap/cpuclock":                  1,
+	"gap/read":                      1,
 	"gap/jaegerjson":                1,
 	"gap/mark":                      1,
 	"internal/uncovered":            1,

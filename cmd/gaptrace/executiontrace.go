@@ -12,7 +12,7 @@ import (
 	"regexp"
 	"unicode"
 
-	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 // fileKind is what the first bytes of a file say about it.
@@ -202,7 +202,7 @@ func bounded(r io.Reader, most int64) io.Reader {
 func (b *boundedReader) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return n + int(b.left), jaegerjson.TooLargeError(b.most)
+		return n + int(b.left), read.TooLargeError(b.most)
 	}
 	return n, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 // querySource returns the source for a URL of a query service.
@@ -30,7 +31,7 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 		return source{}, err
 	}
 	s := source{name: u.shown, client: client, query: q}
-	s.read = func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
+	s.read = func(ctx context.Context, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 		return func(yield func([]gap.Span, error) bool) {
 			if o.timeout > 0 {
 				var cancel func()
@@ -54,7 +55,7 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 // ask asks for the traces with these ids, or if there are none, for those that the query finds. A
 // query without a service is for the traces in the execution trace.
 func (o *options) ask(
-	ctx context.Context, client *jaegerjson.Client, q jaegerjson.Query, ids []gap.TraceID, opts []jaegerjson.Option,
+	ctx context.Context, client *jaegerjson.Client, q jaegerjson.Query, ids []gap.TraceID, opts []read.Option,
 ) iter.Seq2[[]gap.Span, error] {
 	if len(ids) == 0 && q.Service == "" {
 		ids = o.marked(cmp.Or(q.Limit, 100))

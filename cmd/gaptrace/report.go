@@ -18,6 +18,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 	"github.com/gaptrace/gaptrace/internal/printable"
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
@@ -95,7 +96,7 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 // source is a file, a pipe or a query service that traces are read from.
 type source struct {
 	name   string // for messages; without a password
-	read   func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error]
+	read   func(ctx context.Context, opts ...read.Option) iter.Seq2[[]gap.Span, error]
 	client *jaegerjson.Client // nil for a file or a pipe
 	query  jaegerjson.Query
 }
@@ -147,7 +148,7 @@ func openFile(name string) (io.ReadCloser, error) {
 // explains says that the traces come with an execution trace.
 func fileSource(name string, open func() (io.ReadCloser, error), explains bool) source {
 	s := source{name: name}
-	s.read = func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
+	s.read = func(ctx context.Context, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 		return func(yield func([]gap.Span, error) bool) {
 			r, err := openWithin(ctx, open)
 			if err != nil {
@@ -163,7 +164,7 @@ func fileSource(name string, open func() (io.ReadCloser, error), explains bool) 
 				yield(nil, err)
 				return
 			}
-			for spans, err := range jaegerjson.Read(b, append(opts, jaegerjson.WithName(name))...) {
+			for spans, err := range jaegerjson.Read(b, append(opts, read.WithName(name))...) {
 				if !yield(spans, err) {
 					return
 				}
@@ -208,7 +209,7 @@ type gatherer struct {
 	joiner    *joiner  // puts together traces that come in parts, and passes each to add
 	progress  *progress
 	limit     *memoryLimit
-	total     jaegerjson.Progress // of the sources that have been read
+	total     read.Progress // of the sources that have been read
 	analysing time.Duration
 	seen      int             // traces read, after joining
 	kept      int             // traces selected
@@ -222,19 +223,19 @@ const maxServices = 1000
 func (g *gatherer) gather(ctx context.Context, s source) {
 	g.progress.setTask("reading " + s.name)
 	last := g.total
-	progress := func(p jaegerjson.Progress) {
+	progress := func(p read.Progress) {
 		if p.Retry != nil {
 			g.progress.print(fmt.Errorf("%w; trying again", p.Retry))
 		}
-		last = jaegerjson.Progress{
+		last = read.Progress{
 			Bytes: g.total.Bytes + p.Bytes, Traces: g.total.Traces + p.Traces, Spans: g.total.Spans + p.Spans,
 		}
 		g.progress.setRead(last)
 		g.limit.raise()
 	}
-	opts := []jaegerjson.Option{
-		jaegerjson.WithProgress(progress), jaegerjson.WithMaxBytes(int64(g.options.maxBytes)),
-		jaegerjson.WithTags(g.options.tagKeys()...),
+	opts := []read.Option{
+		read.WithProgress(progress), read.WithMaxBytes(int64(g.options.maxBytes)),
+		read.WithTags(g.options.tagKeys()...),
 	}
 	for spans, err := range s.read(ctx, opts...) {
 		if err != nil {

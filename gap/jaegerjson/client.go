@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/read"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
@@ -28,10 +29,10 @@ const defaultMaxBytes = 1 << 30
 //
 // A request that gets no answer, or status 429, 500 or above, is retried at most three times: after
 // 250 ms, 500 ms and 1 s, or after Retry-After if that is longer. It is not retried if Retry-After
-// is more than 30 s, or if the server's certificate is invalid. The function of [WithProgress] sees
+// is more than 30 s, or if the server's certificate is invalid. The function of [read.WithProgress] sees
 // each retry. An answer that breaks off is not retried, since some of its traces have been yielded.
 // The end of the context stops requests, waits and reading. An answer may have at most 1 GiB after
-// decompression, unless [WithMaxBytes] sets another bound.
+// decompression, unless [read.WithMaxBytes] sets another bound.
 type Client struct {
 	// URL is the URL of Jaeger's UI, with its base path: http://localhost:16686 or
 	// https://example.com/jaeger. A user and password in it are sent as basic authentication, and
@@ -48,34 +49,36 @@ type Client struct {
 
 // Find yields the traces that q asks for, as [Read] does, while they arrive. Each iteration over
 // the result sends a new request.
-func (c *Client) Find(ctx context.Context, q Query, opts ...Option) iter.Seq2[[]gap.Span, error] {
+func (c *Client) Find(ctx context.Context, q Query, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
 		values, err := q.values()
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		c.traces(ctx, values, newConfig(opts, defaultMaxBytes), yield, "api", "traces")
+		c.traces(ctx, values, read.NewConfig(opts, defaultMaxBytes), yield, "api", "traces")
 	}
 }
 
 // Traces yields the traces with these ids, as [Read] does. It requests one after the other. If
 // Jaeger reports an error for one, such as 404, Traces yields a [*QueryError] and goes on with the
 // next. Any other error ends it.
-func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...Option) iter.Seq2[[]gap.Span, error] {
+func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
-		config := newConfig(opts, defaultMaxBytes)
+		config := read.NewConfig(opts, defaultMaxBytes)
 		values := url.Values{}
 		if c.Raw {
 			values.Set("raw", "true")
 		}
-		var sum, last Progress // over all ids
-		if report := config.progress; report != nil {
-			config.progress = func(p Progress) {
+		var sum, last read.Progress // over all ids
+		if report := config.Progress; report != nil {
+			config.Progress = func(p read.Progress) {
 				if last = p; p.Retry != nil {
-					last = Progress{}
+					last = read.Progress{}
 				}
-				report(Progress{sum.Bytes + p.Bytes, sum.Traces + p.Traces, sum.Spans + p.Spans, p.Retry})
+				report(read.Progress{
+					Bytes: sum.Bytes + p.Bytes, Traces: sum.Traces + p.Traces, Spans: sum.Spans + p.Spans, Retry: p.Retry,
+				})
 			}
 		}
 		for _, id := range ids {
@@ -92,7 +95,7 @@ func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...Option) 
 				return
 			}
 			sum.Bytes, sum.Traces, sum.Spans = sum.Bytes+last.Bytes, sum.Traces+last.Traces, sum.Spans+last.Spans
-			last = Progress{}
+			last = read.Progress{}
 		}
 	}
 }
@@ -114,17 +117,17 @@ func (c *Client) Services(ctx context.Context) ([]string, error) {
 
 // traces requests path and yields the traces of the answer.
 func (c *Client) traces(
-	ctx context.Context, values url.Values, config *config, yield func([]gap.Span, error) bool, path ...string,
+	ctx context.Context, values url.Values, config *read.Config, yield func([]gap.Span, error) bool, path ...string,
 ) {
-	res, name, err := c.get(ctx, values, config.progress, path...)
+	res, name, err := c.get(ctx, values, config.Progress, path...)
 	if err != nil {
 		yield(nil, err)
 		return
 	}
 	defer res.Body.Close()
 	answer := *config
-	answer.name = cmp.Or(answer.name, name)
-	answer.read(res.Body, yield)
+	answer.Name = cmp.Or(answer.Name, name)
+	readTraces(res.Body, &answer, yield)
 }
 
 // base returns the parsed URL without its userinfo.
@@ -153,7 +156,7 @@ func (c *Client) base() (*url.URL, *url.Userinfo, error) {
 // get returns an answer of status 200 that is not a web page, and the name of its input for errors.
 // It retries.
 func (c *Client) get(
-	ctx context.Context, values url.Values, progress func(Progress), path ...string,
+	ctx context.Context, values url.Values, progress func(read.Progress), path ...string,
 ) (*http.Response, string, error) {
 	u, user, err := c.base()
 	if err != nil {
@@ -181,7 +184,7 @@ func (c *Client) get(
 			return nil, "", err
 		}
 		if progress != nil {
-			progress(Progress{Retry: err})
+			progress(read.Progress{Retry: err})
 		}
 		if !sleep(ctx, max(after, pauses[failures])) {
 			return nil, "", fmt.Errorf("%w, after %w", context.Cause(ctx), err)

@@ -2,7 +2,8 @@ package jaegerjson
 
 import (
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/jaegerjson/internal/jsonscan"
+	"github.com/gaptrace/gaptrace/gap/internal/jsonscan"
+	"github.com/gaptrace/gaptrace/gap/internal/spanjson"
 )
 
 // process returns the process with this processID. It is empty until "processes" has been read.
@@ -23,16 +24,16 @@ func (d *decoder) process(p *gap.Process) {
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "serviceName":
-			p.Service = d.string()
+			p.Service = d.String()
 		case "tags":
-			tags = d.tags(true)
+			tags = d.Tags(true)
 		case "tag":
-			fields = d.tagFields(true)
+			fields = d.TagFields(true)
 		default:
 			d.Skip()
 		}
 	})
-	p.Tags = joinFields(tags, fields)
+	p.Tags = spanjson.JoinFields(tags, fields)
 }
 
 // span reads a span. Other programs write the names of ids in other ways.
@@ -47,27 +48,27 @@ func (d *decoder) span() {
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "traceID", "traceId", "trace_id":
-			s.TraceID = d.traceID()
+			s.TraceID = d.TraceID()
 		case "spanID", "spanId", "span_id":
-			s.SpanID = d.spanID()
+			s.SpanID = d.SpanID()
 		case "parentSpanID", "parentSpanId", "parent_span_id": // older than references
-			parent = d.spanID()
+			parent = d.SpanID()
 		case "operationName":
-			s.Operation = d.string()
+			s.Operation = d.String()
 		case "references":
 			d.Array(d.reference)
-			s.References = d.trace.references.take()
+			s.References = d.trace.references.Take()
 		case "startTime":
 			started = true
-			s.Start, startOK = d.time("startTime")
+			s.Start, startOK = d.Time("startTime")
 		case "duration":
-			s.Duration, durationOK = d.duration()
+			s.Duration, durationOK = d.Duration()
 		case "tags":
-			s.Tags = d.tags(d.everything)
+			s.Tags = d.Tags(d.Everything)
 		case "tag": // as in Elasticsearch, if Jaeger stores tags as fields
-			fields = d.tagFields(d.everything)
+			fields = d.TagFields(d.Everything)
 		case "logs":
-			if s.Logs = nil; d.everything {
+			if s.Logs = nil; d.Everything {
 				d.Array(func() {
 					if l, ok := d.log(); ok {
 						s.Logs = append(s.Logs, l)
@@ -85,7 +86,7 @@ func (d *decoder) span() {
 			d.process(s.Process)
 		case "warnings":
 			s.Warnings = nil
-			d.Array(func() { s.Warnings = append(s.Warnings, d.string()) })
+			d.Array(func() { s.Warnings = append(s.Warnings, d.String()) })
 		default:
 			d.Skip()
 		}
@@ -100,10 +101,10 @@ func (d *decoder) span() {
 	if !startOK || !durationOK {
 		return // micros has kept the error
 	}
-	s.Tags = joinFields(s.Tags, fields)
+	s.Tags = spanjson.JoinFields(s.Tags, fields)
 	if len(s.References) == 0 && parent != 0 {
-		d.trace.references.add(gap.Reference{SpanID: parent})
-		s.References = d.trace.references.take()
+		d.trace.references.Add(gap.Reference{SpanID: parent})
+		s.References = d.trace.references.Take()
 	}
 	d.trace.add(s)
 	d.spans++
@@ -114,19 +115,19 @@ func (d *decoder) reference() {
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "refType":
-			if ref.Type = gap.ChildOf; d.string() == "FOLLOWS_FROM" {
+			if ref.Type = gap.ChildOf; d.String() == "FOLLOWS_FROM" {
 				ref.Type = gap.FollowsFrom
 			}
 		case "traceID", "traceId", "trace_id":
-			ref.TraceID = d.traceID()
+			ref.TraceID = d.TraceID()
 		case "spanID", "spanId", "span_id":
-			ref.SpanID = d.spanID()
+			ref.SpanID = d.SpanID()
 		default:
 			d.Skip()
 		}
 	})
 	if ref.SpanID != 0 {
-		d.trace.references.add(ref)
+		d.trace.references.Add(ref)
 	}
 }
 
@@ -135,36 +136,12 @@ func (d *decoder) log() (l gap.Log, ok bool) {
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "timestamp":
-			l.Time, ok = d.time("timestamp")
+			l.Time, ok = d.Time("timestamp")
 		case "fields":
-			l.Fields = d.tags(true)
+			l.Fields = d.Tags(true)
 		default:
 			d.Skip()
 		}
 	})
 	return l, ok
-}
-
-// slab allocates short slices in a few large arrays.
-type slab[T any] struct {
-	all  []T
-	from int // start of the slice that is being filled
-}
-
-func (s *slab[T]) add(v T) {
-	if len(s.all) == cap(s.all) {
-		part := s.all[s.from:]
-		s.all, s.from = append(make([]T, 0, max(4, min(2*cap(s.all), 1024), 2*len(part))), part...), 0
-	}
-	s.all = append(s.all, v)
-}
-
-// take returns the elements that were added since the last call.
-func (s *slab[T]) take() []T {
-	if s.from == len(s.all) {
-		return nil
-	}
-	slice := s.all[s.from:len(s.all):len(s.all)]
-	s.from = len(s.all)
-	return slice
 }

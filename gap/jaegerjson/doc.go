@@ -28,8 +28,8 @@
 //
 // Read yields the spans of each object as soon as it is complete. It does not join the spans of a
 // trace that come in several objects. A stream of many traces takes only the memory of the largest.
-// By default it keeps only the tags that analysis needs, and no logs, see [WithTags] and
-// [WithEverything].
+// By default it keeps only the tags that analysis needs, and no logs, see [read.WithTags] and
+// [read.WithEverything].
 //
 // # Units and types
 //
@@ -40,13 +40,13 @@
 //
 // # Errors
 //
-// Malformed input ends reading with an [*Error], which has the offset and what was expected there.
-// The traces before it have been yielded. A span whose start or duration is not a number, such as
-// "Infinity", is left out, and so is a log with such a time. Reading goes on, and an [*Error] for
-// the first such value comes after the traces. An error that Jaeger has reported is a
-// [*QueryError]. It comes after the traces, too, so a caller that stops at the first error has all
-// of them.
+// Malformed input ends reading with a [*read.Error], which has the offset and what was expected
+// there. The traces before it have been yielded. A span whose start or duration is not a number,
+// such as "Infinity", is left out, and so is a log with such a time. Reading goes on, and a
+// [*read.Error] for the first such value comes after the traces. An error that Jaeger has reported
+// is a [*QueryError]. It comes after the traces, too, so a caller that stops at the first error has
+// all of them.
 //
 // Input nested deeper than 10,000 levels, or with a string of more than 16 MiB that Read would
-// keep, is malformed. [WithMaxBytes] bounds the whole input.
+// keep, is malformed. [read.WithMaxBytes] bounds the whole input.
 package jaegerjson

@@ -8,6 +8,7 @@ import (
 	"testing/iotest"
 
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 const document = "a trace in Jaeger's JSON, an array of traces, or an answer with data"
@@ -64,14 +65,14 @@ func TestErrorsSayWhereAndWhatWasExpected(t *testing.T) {
 func TestTracesBeforeAnErrorAreYielded(t *testing.T) {
 	for length := range len(trace) {
 		traces, errs := readAll(strings.NewReader(`{"data":[` + trace + `,` + trace[:length]))
-		e, ok := errors.AsType[*jaegerjson.Error](errors.Join(errs...))
+		e, ok := errors.AsType[*read.Error](errors.Join(errs...))
 		if len(traces) != 1 || !ok || e.Offset != int64(10+len(trace)+length) || e.Err != io.ErrUnexpectedEOF {
 			t.Fatalf("truncated to %d: %d traces, %v", length, len(traces), errs)
 		}
 	}
 	broken := errors.New("broken")
 	traces, errs := readAll(io.MultiReader(strings.NewReader(trace+trace[:50]), iotest.ErrReader(broken)),
-		jaegerjson.WithName("pipe"))
+		read.WithName("pipe"))
 	if len(traces) != 1 || len(errs) != 1 || !errors.Is(errs[0], broken) ||
 		errs[0].Error() != "pipe: byte 817: broken" {
 		t.Errorf("%d traces, %v", len(traces), errs)
@@ -89,7 +90,7 @@ func TestSpanWithoutATimeIsLeftOut(t *testing.T) {
 			if len(traces) != 2 || len(traces[0]) != 2 || !same(traces[:1], traces[1:]) || len(errs) != 1 {
 				t.Fatalf("%s of %s: %d traces, %v", value, name, len(traces), errs)
 			}
-			e, ok := errors.AsType[*jaegerjson.Error](errs[0])
+			e, ok := errors.AsType[*read.Error](errs[0])
 			if !ok || e.Offset != int64(strings.Index(text, value)) || e.More != 1 ||
 				!strings.HasSuffix(e.Error(), " (and 1 more such value)") {
 				t.Errorf("%s of %s: %v", value, name, errs)
@@ -101,7 +102,7 @@ func TestSpanWithoutATimeIsLeftOut(t *testing.T) {
 		t.Errorf("a key that comes twice: %v, %v", traces, errs)
 	}
 	logs := strings.Replace(trace, `"logs":[{`, `"logs":[{"timestamp":"x"},{`, 1)
-	traces, errs := readAll(strings.NewReader(logs), jaegerjson.WithEverything())
+	traces, errs := readAll(strings.NewReader(logs), read.WithEverything())
 	if len(traces[0]) != 2 || len(traces[0][1].Logs) != 1 || len(errs) != 1 {
 		t.Errorf("a log without a time: %v, %v", traces, errs)
 	}

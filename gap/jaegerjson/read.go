@@ -1,54 +1,39 @@
 package jaegerjson
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"iter"
 	"slices"
 
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/jaegerjson/internal/jsonscan"
+	"github.com/gaptrace/gaptrace/gap/internal/jsonscan"
+	"github.com/gaptrace/gaptrace/gap/internal/spanjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 // Read reads the traces in r, and yields the spans of each trace as soon as it is complete. The
 // package comment says which formats it reads. Callers may change the spans, but not what they
 // point to, since spans may share it.
 //
-// Errors come after all traces, and without spans: first an [*Error] if the input is malformed,
+// Errors come after all traces, and without spans: first a [*read.Error] if the input is malformed,
 // then one if it has times that are not numbers, then a [*QueryError] for each of the first 100
-// errors that Jaeger has reported in the input.
+// errors that Jaeger has reported in the input. By default the size of the input has no bound.
 //
 // Read keeps only one trace in memory. Iterate over the result once, since r can be read only once.
-func Read(r io.Reader, opts ...Option) iter.Seq2[[]gap.Span, error] {
-	c := newConfig(opts, -1)
-	if named, ok := r.(interface{ Name() string }); ok && c.name == "" {
-		c.name = named.Name()
+func Read(r io.Reader, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
+	c := read.NewConfig(opts, -1)
+	if named, ok := r.(interface{ Name() string }); ok && c.Name == "" {
+		c.Name = named.Name()
 	}
-	return func(yield func([]gap.Span, error) bool) { c.read(r, yield) }
+	return func(yield func([]gap.Span, error) bool) { readTraces(r, c, yield) }
 }
 
-func (c *config) read(r io.Reader, yield func([]gap.Span, error) bool) {
-	source := bufio.NewReader(r)
-	d := &decoder{config: c, yield: yield, texts: map[string]any{}}
-	d.Source = source
-	magic, _ := source.Peek(2)
-	compressed := bytes.Equal(magic, []byte{0x1f, 0x8b})
-	if compressed {
-		if unzipped, err := gzip.NewReader(source); err != nil {
-			d.End = err
-		} else {
-			d.Source = unzipped
-		}
-	}
-	if c.maxBytes > 0 {
-		d.Source = &boundedReader{r: d.Source, left: c.maxBytes, max: c.maxBytes}
-	}
-	if c.progress != nil {
+func readTraces(r io.Reader, c *read.Config, yield func([]gap.Span, error) bool) {
+	d := &decoder{Decoder: spanjson.New(r, c), yield: yield}
+	if c.Progress != nil {
 		d.OnRead = func() {
-			c.progress(Progress{Bytes: d.Buffered(), Traces: d.traces, Spans: d.spans})
+			c.Progress(read.Progress{Bytes: d.Buffered(), Traces: d.traces, Spans: d.spans})
 		}
 	}
 	d.documents()
@@ -58,37 +43,15 @@ func (c *config) read(r io.Reader, yield func([]gap.Span, error) bool) {
 	if d.OnRead != nil {
 		d.OnRead()
 	}
-	report := func(e *jsonscan.Error, more int) bool {
-		return yield(nil, &Error{
-			Name: c.name, Offset: e.Offset, Decompressed: compressed,
-			Expected: e.Expected, Found: e.Found, More: more, Err: e.Err,
-		})
-	}
-	if e, ok := errors.AsType[*jsonscan.Error](d.Err); ok && !report(e, 0) {
-		return
-	}
-	if d.noTime != nil && !report(d.noTime, d.noTimes-1) {
-		return
-	}
+	errs := d.Errors()
 	for _, err := range d.queryErrors {
+		errs = append(errs, err)
+	}
+	for _, err := range errs {
 		if !yield(nil, err) {
 			return
 		}
 	}
-}
-
-// boundedReader reads at most max bytes from r. It fails with a TooLargeError if r has more.
-type boundedReader struct {
-	r         io.Reader
-	left, max int64
-}
-
-func (b *boundedReader) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		n, err = n+int(b.left), TooLargeError(b.max)
-	}
-	return n, err
 }
 
 // chunk is the number of spans in a chunk of a trace.
@@ -102,14 +65,10 @@ var errStopped = errors.New("stopped")
 
 // decoder decodes Jaeger's JSON.
 type decoder struct {
-	jsonscan.Scanner
-	*config
+	*spanjson.Decoder
 	yield       func([]gap.Span, error) bool
-	trace       *trace         // the current one
-	texts       map[string]any // the cache of intern
+	trace       *trace // the current one
 	queryErrors []*QueryError
-	noTime      *jsonscan.Error // the first value that is not a time
-	noTimes     int             // the number of such values
 	traces      int
 	spans       int
 }
@@ -120,8 +79,7 @@ type trace struct {
 	full       [][]gap.Span            // full chunks; a single slice would be copied whenever it grows
 	spans      []gap.Span              // the last chunk
 	processes  map[string]*gap.Process // by processID; their content may come after the spans
-	references slab[gap.Reference]
-	fields     slab[gap.Field]
+	references spanjson.Slab[gap.Reference]
 }
 
 // documents reads the whole input.
@@ -158,8 +116,8 @@ func (d *decoder) document() {
 
 // traceOrAnswer reads an object. A trace in an answer's data is yielded before the answer ends.
 func (d *decoder) traceOrAnswer() {
-	outer := d.trace
-	d.trace = &trace{}
+	outer, fields := d.trace, d.Fields
+	d.trace, d.Fields = &trace{}, spanjson.Slab[gap.Field]{} // so that no trace keeps another's memory
 	known, expected := false, `an object with "data", "spans" or "errors"`
 	d.Object(func(key []byte) {
 		switch string(key) {
@@ -172,7 +130,7 @@ func (d *decoder) traceOrAnswer() {
 			known = true
 			d.Array(d.queryError)
 		case "traceID", "traceId", "trace_id":
-			d.trace.id = d.traceID()
+			d.trace.id = d.TraceID()
 		case "spans":
 			known = true
 			d.spans -= d.trace.len() // if the key comes twice, the last one counts
@@ -191,7 +149,7 @@ func (d *decoder) traceOrAnswer() {
 		d.Stop(&jsonscan.Error{Offset: d.Offset(), Expected: expected, Found: "one without"})
 	}
 	d.complete()
-	d.trace = outer
+	d.trace, d.Fields = outer, fields
 }
 
 // complete yields the current trace.
@@ -237,16 +195,16 @@ func (d *decoder) queryError() {
 	}
 	e := &QueryError{}
 	if d.Peek() == '"' {
-		e.Message = d.string()
+		e.Message = d.String()
 	} else {
 		d.Object(func(key []byte) {
 			switch string(key) {
 			case "code":
-				e.Code = d.code()
+				e.Code = d.Code()
 			case "msg":
-				e.Message = d.string()
+				e.Message = d.String()
 			case "traceID", "traceId", "trace_id":
-				e.TraceID = d.traceID()
+				e.TraceID = d.TraceID()
 			default:
 				d.Skip()
 			}

@@ -1,0 +1,78 @@
+// Package spanjson decodes what the JSON formats of spans have in common: ids, times, and tags.
+package spanjson
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/internal/jsonscan"
+	"github.com/gaptrace/gaptrace/gap/read"
+)
+
+// Decoder reads the values of a format. A time that is not a number does not end reading; its error
+// is kept.
+type Decoder struct {
+	jsonscan.Scanner
+	*read.Config
+	Fields Slab[gap.Field] // tags of the current trace
+
+	texts      map[string]any  // the cache of Intern
+	noTime     *jsonscan.Error // the first value that is not a time
+	noTimes    int             // the number of such values
+	compressed bool
+}
+
+// New returns a decoder of r, which may be compressed by gzip.
+func New(r io.Reader, c *read.Config) *Decoder {
+	d := &Decoder{Config: c, texts: map[string]any{}}
+	source := bufio.NewReader(r)
+	d.Source = source
+	magic, _ := source.Peek(2)
+	if d.compressed = bytes.Equal(magic, []byte{0x1f, 0x8b}); d.compressed {
+		if unzipped, err := gzip.NewReader(source); err != nil {
+			d.End = err
+		} else {
+			d.Source = unzipped
+		}
+	}
+	if c.MaxBytes > 0 {
+		d.Source = &boundedReader{r: d.Source, left: c.MaxBytes, max: c.MaxBytes}
+	}
+	return d
+}
+
+// Errors returns the error that ended reading, and one for the values that are not times.
+func (d *Decoder) Errors() (errs []error) {
+	if e, ok := errors.AsType[*jsonscan.Error](d.Err); ok {
+		errs = append(errs, d.error(e, 0))
+	}
+	if d.noTime != nil {
+		errs = append(errs, d.error(d.noTime, d.noTimes-1))
+	}
+	return errs
+}
+
+func (d *Decoder) error(e *jsonscan.Error, more int) *read.Error {
+	return &read.Error{
+		Name: d.Name, Offset: e.Offset, Decompressed: d.compressed,
+		Expected: e.Expected, Found: e.Found, More: more, Err: e.Err,
+	}
+}
+
+// boundedReader reads at most max bytes from r. It fails with a TooLargeError if r has more.
+type boundedReader struct {
+	r         io.Reader
+	left, max int64
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		n, err = n+int(b.left), read.TooLargeError(b.max)
+	}
+	return n, err
+}
