@@ -33,7 +33,7 @@ var layers = map[string]int{
 	"gap/internal/page":             1,
 	"gap/cpuclock":                  1,
 	"gap/read":                      1,
-	"gap/jaegerjson":                1,
+	"gap/internal/jsonscan":         1,
 	"gap/mark":                      1,
 	"internal/uncovered":            1,
 	"tracer/internal/propagation":   1,
@@ -41,12 +41,14 @@ var layers = map[string]int{
 	"internal/redact/redis":         1,
 	"internal/redact/elasticsearch": 1,
 
+	"gap/internal/spanjson":    2,
 	"internal/spanutil":        2,
 	"tracer/internal/settings": 2,
 
-	"contrib":    3,
-	"tracer":     3,
-	"gap/report": 3,
+	"contrib":        3,
+	"tracer":         3,
+	"gap/report":     3,
+	"gap/jaegerjson": 3,
 
 	"explain":   4,
 	"gap/debug": 4,

@@ -1,10 +1,6 @@
-// Package read has the options and errors that all readers of spans share: packages jaegerjson,
-// zipkinjson and otlp.
+// Package read has the options and errors that all readers of spans share. Package jaegerjson is
+// one of them.
 //
-//	for spans, err := range jaegerjson.Read(file, read.WithTags("http.url")) {
-//		…
-//	}
-//
-// A reader yields spans without an error, or an error without spans. Errors come after all spans. An
-// [*Error] says at which byte the input is malformed, and what was expected there.
+// A reader yields spans without an error, or an error without spans. Errors come after all spans.
+// An [*Error] says at which byte the input is malformed, and what was expected there.
 package read

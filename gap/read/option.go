@@ -2,8 +2,8 @@ package read
 
 import "cmp"
 
-// Option adjusts how a package reads spans. A nil or zero argument stands for the default, and a nil
-// Option is ignored.
+// Option adjusts how a package reads spans. A nil or zero argument stands for the default, and a
+// nil Option is ignored.
 type Option func(*Config)
 
 // Config is what the options set. Only packages that implement a reader need it.
@@ -34,8 +34,8 @@ func NewConfig(opts []Option, maxBytes int64) *Config {
 }
 
 // WithTags keeps the tags of spans with these keys, in addition to those that analysis needs:
-// span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. By default
-// only the latter are kept. All tags of processes are always kept.
+// span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. By default only the
+// latter are kept. All tags of processes are always kept.
 func WithTags(keys ...string) Option {
 	return func(c *Config) {
 		for _, key := range keys {
