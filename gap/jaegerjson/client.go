@@ -1,8 +1,6 @@
 package jaegerjson
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -14,11 +12,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/read"
-	"github.com/gaptrace/gaptrace/internal/printable"
+	"github.com/gaptrace/gaptrace/internal/httpget"
 )
 
 // defaultMaxBytes bounds an answer after decompression. It is enough for about two and a half
@@ -163,87 +160,32 @@ func (c *Client) get(
 		return nil, "", err
 	}
 	u = u.JoinPath(path...)
-	name := u.String()
 	u.RawQuery = values.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, "", err
+	r := httpget.Request{HTTP: c.HTTP, URL: u, User: user, Accept: "application/json", Describe: queryError}
+	if progress != nil {
+		r.OnRetry = func(err error) { progress(read.Progress{Retry: err}) }
 	}
-	req.Header.Set("Accept", "application/json")
-	if user != nil {
-		password, _ := user.Password()
-		req.SetBasicAuth(user.Username(), password)
+	res, err := r.Do(ctx)
+	if errors.Is(err, httpget.ErrWebPage) {
+		err = fmt.Errorf("%w%s", err, isThisJaeger)
 	}
-	for failures := 0; ; failures++ {
-		res, after, err := c.try(req)
-		if err == nil {
-			return res, name, nil
-		}
-		err = fmt.Errorf("%s: %w", name, err)
-		if after == never || failures == len(pauses) {
-			return nil, "", err
-		}
-		if progress != nil {
-			progress(read.Progress{Retry: err})
-		}
-		if !sleep(ctx, max(after, pauses[failures])) {
-			return nil, "", fmt.Errorf("%w, after %w", context.Cause(ctx), err)
-		}
-	}
-}
-
-// try sends a request once. If that fails, it returns the least wait before a retry, or never.
-func (c *Client) try(req *http.Request) (*http.Response, time.Duration, error) {
-	res, err := cmp.Or(c.HTTP, http.DefaultClient).Do(req)
-	if err != nil {
-		if e, ok := errors.AsType[*url.Error](err); ok {
-			err = e.Err // without its URL, since that of a redirect may have a password
-		}
-		if req.Context().Err() != nil || isPermanent(err) {
-			return nil, never, err
-		}
-		return nil, 0, err
-	}
-	body := bufio.NewReader(res.Body)
-	beginning, _ := body.Peek(512)
-	page := strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") ||
-		bytes.HasPrefix(bytes.TrimSpace(beginning), []byte("<"))
-	if res.StatusCode == http.StatusOK && !page {
-		res.Body = struct {
-			io.Reader
-			io.Closer
-		}{body, res.Body}
-		return res, 0, nil
-	}
-	defer res.Body.Close()
-	if res.StatusCode == http.StatusOK {
-		return nil, never, errors.New("the answer is a web page" + isThisJaeger)
-	}
-	after := never
-	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500 {
-		after = retryAfter(res.Header)
-	}
-	return nil, after, statusError(res.StatusCode, page, body)
+	return res, r.Name(), err
 }
 
 const isThisJaeger = "; is this the URL of a query service, with its base path?"
 
-// statusError returns the error for an answer whose status is not 200.
-func statusError(status int, page bool, body io.Reader) error {
-	text, _ := io.ReadAll(io.LimitReader(body, 64<<10))
+// queryError returns the error for an answer whose status is not 200.
+func queryError(e *httpget.StatusError) error {
 	var answer struct {
 		Errors []struct{ Msg string }
 	}
-	if json.Unmarshal(text, &answer) == nil && len(answer.Errors) > 0 {
-		return &QueryError{Code: status, Message: answer.Errors[0].Msg}
+	if json.Unmarshal(e.Text, &answer) == nil && len(answer.Errors) > 0 {
+		return &QueryError{Code: e.Code, Message: answer.Errors[0].Msg}
 	}
-	message := http.StatusText(status)
-	if line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); !page && line != "" {
-		message += ": " + printable.Text(line, 200)
-	}
-	if status < 500 && status != http.StatusUnauthorized && status != http.StatusForbidden &&
-		status != http.StatusTooManyRequests {
+	message := e.Message()
+	if e.Code < 500 && e.Code != http.StatusUnauthorized && e.Code != http.StatusForbidden &&
+		e.Code != http.StatusTooManyRequests {
 		message += isThisJaeger
 	}
-	return &QueryError{Code: status, Message: message}
+	return &QueryError{Code: e.Code, Message: message}
 }
