@@ -86,8 +86,9 @@ type options struct {
 	raw      bool
 	timeout  time.Duration
 
-	maxBytes size
-	skew     skew
+	maxBytes   size
+	joinWindow int
+	skew       skew
 
 	drawsTraces                  bool // false for top, which has only --operations of the next flags
 	draw, gaps, operations, rows int
@@ -140,7 +141,8 @@ func newCommand(s streams) *cobra.Command {
 		subcommand(s, &cobra.Command{
 			Use: "top FILE|URL|-...", Short: "List the operations with the most self time, of any number of traces",
 			Long: "top lists the operations with the most self time on critical paths. It keeps no traces: it needs\n" +
-				"memory for the largest trace, for the last 100,000 spans, and a little for each operation.\n\n" + about,
+				"memory for the largest trace or the last million spans, see --join-window, and a little for each\n" +
+				"operation.\n\n" + about,
 			Example: topExamples,
 		}, topFormats, "name a file, a URL, or - for standard input", s.reportArguments),
 	)
@@ -222,6 +224,8 @@ func (o *options) addFlags(c *cobra.Command) {
 	f.DurationVar(&o.timeout, "timeout", time.Minute, "give up a query after this time; 0 for never")
 	f.Var(&o.maxBytes, "max-bytes", "read at most `SIZE` of each input, decompressed, such as 512MiB or 2GB; "+
 		"0 for no limit (default: 1GiB of a query, all of a file)")
+	f.IntVar(&o.joinWindow, "join-window", defaultJoinWindow,
+		"join the parts of a trace that are at most `N` spans apart; more needs more memory")
 	o.skew = skew(gap.DefaultMaxSkew)
 	f.Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`, such as 5ms; off: not at all")
 	f.VarP(&o.format, "format", "f", "`FORMAT` of the report: "+strings.Join(o.format.of, ", ")+
@@ -312,6 +316,7 @@ func (o *options) checkRanges() error {
 		{"min-duration", o.minDuration < 0, o.minDuration},
 		{"limit", o.limit < 0, o.limit},
 		{"timeout", o.timeout < 0, o.timeout},
+		{"join-window", o.joinWindow < 0, o.joinWindow},
 		{"traces", o.draw < 0, o.draw},
 		{"rows", o.rows < 0, o.rows},
 		{"gaps", o.gaps < 0, o.gaps},

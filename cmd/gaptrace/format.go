@@ -15,13 +15,18 @@ import (
 )
 
 var (
-	reportFormats = []string{"text", "json", "html", "perfetto", "pprof", "folded"}
+	reportFormats = []string{"text", "json", "html", "perfetto", "pprof", "folded", "jaeger"}
 	topFormats    = []string{"text", "json"}
 )
 
-// endings are the endings of file names that select a format.
+// endings are the endings of file names that select a format; the first one counts.
 var endings = []struct{ ending, format string }{
-	{".txt", "text"}, {".json", "json"}, {".html", "html"}, {".pb.gz", "pprof"}, {".folded", "folded"},
+	{".jaeger.json", "jaeger"},
+	{".txt", "text"},
+	{".json", "json"},
+	{".html", "html"},
+	{".pb.gz", "pprof"},
+	{".folded", "folded"},
 }
 
 // formatOf returns the format for the ending of a file name, if it is one of formats, or "".
@@ -42,11 +47,16 @@ type renderer interface {
 	write(out *output, o *options) error
 }
 
+// writesSpans reports whether the format is one of spans, which are written while they are read.
+func (o *options) writesSpans() bool { return o.format.value == "jaeger" || o.format.value == "otlp" }
+
 // renderer returns the renderer for the format that was chosen.
-func (o *options) renderer(executionTrace string, sources []source) renderer {
+func (o *options) renderer(out *output, executionTrace string, sources []source) renderer {
 	switch o.format.value {
 	case "pprof", "folded":
 		return &stackRenderer{}
+	case "jaeger", "otlp":
+		return newSpansRenderer(o.format.value, out)
 	}
 	settings := report.Options{
 		Traces: explicitZero(o.draw), Gaps: explicitZero(o.gaps), AtLeast: o.atLeast, By: string(o.by),

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/input"
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 	"github.com/gaptrace/gaptrace/gap/read"
@@ -48,7 +48,7 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 	p.start()
 
 	g := &gatherer{options: o, progress: p, limit: newMemoryLimit(), services: map[string]bool{}}
-	g.joiner = newJoiner(maxHeld, g.add)
+	g.joiner = newJoiner(o.joinWindow, g.add)
 	if o.explains {
 		spans, err := g.readExecutionTrace(ctx, executionTrace, s.stdin)
 		switch {
@@ -61,7 +61,10 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 			sources = []source{g.markedSpans()}
 		}
 	}
-	g.renderer = o.renderer(executionTrace, sources)
+	g.renderer = o.renderer(out, executionTrace, sources)
+	if o.writesSpans() && out.file == nil {
+		p.close() // standard output may be the same terminal
+	}
 	for _, source := range sources {
 		g.gather(ctx, source)
 		if ctx.Err() != nil {
@@ -158,13 +161,10 @@ func fileSource(name string, open func() (io.ReadCloser, error), explains bool) 
 				return
 			}
 			defer r.Close()
-			b := bufio.NewReaderSize(r, readBuffer)
-			head, _ := b.Peek(headLength)
-			if err := notTraces(name, head, explains); err != nil {
-				yield(nil, err)
-				return
-			}
-			for spans, err := range jaegerjson.Read(b, append(opts, read.WithName(name))...) {
+			for spans, err := range input.Read(r, append(opts, read.WithName(name))...) {
+				if unknown, ok := errors.AsType[*input.Unknown](err); ok {
+					hintForExplain(unknown, explains)
+				}
 				if !yield(spans, err) {
 					return
 				}
@@ -236,6 +236,9 @@ func (g *gatherer) gather(ctx context.Context, s source) {
 	opts := []read.Option{
 		read.WithProgress(progress), read.WithMaxBytes(int64(g.options.maxBytes)),
 		read.WithTags(g.options.tagKeys()...),
+	}
+	if g.options.writesSpans() {
+		opts = append(opts, read.WithEverything())
 	}
 	for spans, err := range s.read(ctx, opts...) {
 		if err != nil {
