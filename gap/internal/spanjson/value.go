@@ -46,13 +46,17 @@ func (d *Decoder) String() string {
 	return d.Intern(d.Text()).(string)
 }
 
-// TraceID reads an id of up to 32 hexadecimal digits. Any other text, such as an id written by
-// hand, is hashed, so that references to it are still found.
+// TraceID reads an id, or null as zero.
 func (d *Decoder) TraceID() gap.TraceID {
 	if d.Null() {
 		return gap.TraceID{}
 	}
-	text := d.Text()
+	return ParseTraceID(d.Text())
+}
+
+// ParseTraceID parses an id of up to 32 hexadecimal digits. Any other text, such as an id written
+// by hand, is hashed, so that references to it are still found.
+func ParseTraceID(text []byte) gap.TraceID {
 	high, low := text[:max(0, len(text)-16)], text[max(0, len(text)-16):]
 	h, highOK := hex(high)
 	l, lowOK := hex(low)
@@ -65,12 +69,16 @@ func (d *Decoder) TraceID() gap.TraceID {
 	return gap.TraceID{High: binary.BigEndian.Uint64(hash), Low: binary.BigEndian.Uint64(hash[8:])}
 }
 
-// SpanID is the same for up to 16 digits.
+// SpanID reads an id, or null as zero.
 func (d *Decoder) SpanID() gap.SpanID {
 	if d.Null() {
 		return 0
 	}
-	text := d.Text()
+	return ParseSpanID(d.Text())
+}
+
+// ParseSpanID is [ParseTraceID] for up to 16 digits.
+func ParseSpanID(text []byte) gap.SpanID {
 	if id, ok := hex(text); ok {
 		return gap.SpanID(id)
 	}
@@ -172,6 +180,12 @@ func (d *Decoder) keepNoTime(at int64, expected, found string) {
 func (d *Decoder) Time(what string) (t time.Time, ok bool) {
 	whole, rest, ok := d.micros("microseconds since 1970 (" + what + ")")
 	return time.UnixMicro(whole).Add(rest).UTC(), ok
+}
+
+// Nanos reads a number of nanoseconds since 1970. If it is none, ok is false.
+func (d *Decoder) Nanos(what string) (nanos int64, ok bool) {
+	nanos, _, ok = d.micros("nanoseconds since 1970 (" + what + ")")
+	return nanos, ok
 }
 
 // Duration reads a number of microseconds. If it is none, ok is false.

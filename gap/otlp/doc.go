@@ -1,0 +1,2 @@
+// Package otlp reads and writes spans in OTLP, the format of OpenTelemetry.
+package otlp

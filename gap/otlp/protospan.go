@@ -1,0 +1,278 @@
+package otlp
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+// message iterates over the fields of a message in memory.
+type message struct {
+	b      []byte // the rest
+	tag    uint64 // number and type of the field
+	number uint64 // value of a varint or of a fixed field
+	bytes  []byte // value of a field with a length
+	bad    bool   // b is malformed from here
+}
+
+// Types of a field. Its tag is its number and its type in one.
+const (
+	varintField  = 0
+	fixed64Field = 1
+	bytesField   = 2
+	fixed32Field = 5
+)
+
+// next reads the next field.
+func (m *message) next() bool {
+	if len(m.b) == 0 {
+		return false
+	}
+	if m.tag = uint64(m.b[0]); m.tag < 0x80 {
+		m.b = m.b[1:]
+	} else if !m.varint(&m.tag) {
+		return false
+	}
+	switch m.tag & 7 {
+	case varintField:
+		return m.varint(&m.number)
+	case fixed64Field:
+		if len(m.b) >= 8 {
+			m.number, m.b = binary.LittleEndian.Uint64(m.b), m.b[8:]
+			return true
+		}
+	case bytesField:
+		var size uint64
+		if len(m.b) > 0 && m.b[0] < 0x80 {
+			size, m.b = uint64(m.b[0]), m.b[1:]
+		} else if !m.varint(&size) {
+			return false
+		}
+		if size <= uint64(len(m.b)) {
+			m.bytes, m.b = m.b[:size], m.b[size:]
+			return true
+		}
+	case fixed32Field:
+		if len(m.b) >= 4 {
+			m.b = m.b[4:]
+			return true
+		}
+	}
+	m.bad = true
+	return false
+}
+
+func (m *message) varint(v *uint64) bool {
+	var n int
+	if *v, n = binary.Uvarint(m.b); n <= 0 {
+		m.bad = true
+		return false
+	}
+	m.b = m.b[n:]
+	return true
+}
+
+// check stops reading if m, which began at offset at with size bytes, is malformed.
+func (d *protoDecoder) check(m *message, at int64, size int) bool {
+	if m.bad {
+		d.fail(at+int64(size-len(m.b)), "a field that ends within its message", "none")
+	}
+	return !m.bad
+}
+
+func (d *protoDecoder) readSpan(b []byte, at int64) {
+	d.span = span{}
+	s := &d.span
+	m := message{b: b}
+	for m.next() {
+		switch m.tag {
+		case 1<<3 | bytesField:
+			s.traceID = traceID(m.bytes)
+		case 2<<3 | bytesField:
+			s.id = spanID(m.bytes)
+		case 4<<3 | bytesField:
+			s.parent = spanID(m.bytes)
+		case 5<<3 | bytesField:
+			s.name = d.Intern(m.bytes).(string)
+		case 6<<3 | varintField:
+			s.kind = int(min(m.number, math.MaxInt8))
+		case 7<<3 | fixed64Field:
+			s.start = int64(m.number)
+		case 8<<3 | fixed64Field:
+			s.end = int64(m.number)
+		case 9<<3 | bytesField:
+			d.readAttribute(m.bytes)
+		case 11<<3 | bytesField:
+			if d.all {
+				d.readEvent(m.bytes)
+			}
+		case 13<<3 | bytesField:
+			d.readLink(m.bytes)
+		case 15<<3 | bytesField:
+			d.readStatus(m.bytes)
+		}
+	}
+	if d.check(&m, at, len(b)) {
+		d.add(s)
+	} else {
+		d.drop()
+	}
+}
+
+func (d *protoDecoder) readAttribute(b []byte) {
+	if !d.all && !d.keep.has(keyOf(b)) {
+		return
+	}
+	switch key, value := d.keyValue(b, 0); {
+	case value == nil:
+	case key == warningsKey:
+		d.span.addWarnings(value)
+	default:
+		d.addTag(key, fieldValue(value))
+	}
+}
+
+// keyOf returns the key of an attribute.
+func keyOf(b []byte) (key []byte) {
+	if len(b) > 2 && b[0] == 0x0a && int(b[1]) <= len(b)-2 && b[1] < 0x80 {
+		return b[2 : 2+b[1]]
+	}
+	for m := (message{b: b}); m.next(); {
+		if m.tag == 1<<3|bytesField {
+			key = m.bytes
+		}
+	}
+	return key
+}
+
+// keyValue reads an attribute. Its value is nil if there is none.
+func (d *protoDecoder) keyValue(b []byte, depth int) (key string, value any) {
+	for m := (message{b: b}); m.next(); {
+		switch m.tag {
+		case 1<<3 | bytesField:
+			key = d.Intern(m.bytes).(string)
+		case 2<<3 | bytesField:
+			value = d.value(m.bytes, depth)
+		}
+	}
+	return key, value
+}
+
+// value reads the value of an attribute.
+func (d *protoDecoder) value(b []byte, depth int) (value any) {
+	if depth > maxDepth {
+		return nil
+	}
+	for m := (message{b: b}); m.next(); {
+		switch m.tag {
+		case 1<<3 | bytesField:
+			value = d.Intern(m.bytes)
+		case 2<<3 | varintField:
+			value = m.number != 0
+		case 3<<3 | varintField:
+			value = int64(m.number)
+		case 4<<3 | fixed64Field:
+			value = math.Float64frombits(m.number)
+		case 5<<3 | bytesField:
+			values := []any{}
+			for list := (message{b: m.bytes}); list.next(); {
+				if list.tag == 1<<3|bytesField {
+					values = append(values, d.value(list.bytes, depth+1))
+				}
+			}
+			value = values
+		case 6<<3 | bytesField:
+			values := map[string]any{}
+			for list := (message{b: m.bytes}); list.next(); {
+				if list.tag == 1<<3|bytesField {
+					key, v := d.keyValue(list.bytes, depth+1)
+					values[key] = v
+				}
+			}
+			value = values
+		case 7<<3 | bytesField:
+			value = append([]byte{}, m.bytes...)
+		}
+	}
+	return value
+}
+
+func (d *protoDecoder) readEvent(b []byte) {
+	var nanos int64
+	var name string
+	for m := (message{b: b}); m.next(); {
+		switch m.tag {
+		case 1<<3 | fixed64Field:
+			nanos = int64(m.number)
+		case 2<<3 | bytesField:
+			name = d.Intern(m.bytes).(string)
+		case 3<<3 | bytesField:
+			if key, value := d.keyValue(m.bytes, 0); value != nil {
+				d.mapper.fields.Add(gap.Field{Key: key, Value: fieldValue(value)})
+			}
+		}
+	}
+	d.span.logs = append(d.span.logs, d.event(nanos, name))
+}
+
+func (d *protoDecoder) readLink(b []byte) {
+	link := gap.Reference{Type: gap.FollowsFrom}
+	for m := (message{b: b}); m.next(); {
+		switch m.tag {
+		case 1<<3 | bytesField:
+			link.TraceID = traceID(m.bytes)
+		case 2<<3 | bytesField:
+			link.SpanID = spanID(m.bytes)
+		case 4<<3 | bytesField:
+			if key, value := d.keyValue(m.bytes, 0); key == refTypeKey && value == childOf {
+				link.Type = gap.ChildOf
+			}
+		}
+	}
+	d.addLink(link)
+}
+
+func (d *protoDecoder) readStatus(b []byte) {
+	for m := (message{b: b}); m.next(); {
+		switch m.tag {
+		case 2<<3 | bytesField:
+			if d.all {
+				d.span.message = d.Intern(m.bytes).(string)
+			}
+		case 3<<3 | varintField:
+			d.span.status = int(min(m.number, math.MaxInt8))
+		}
+	}
+}
+
+func (d *protoDecoder) readResource(b []byte, at int64) {
+	var service string
+	m := message{b: b}
+	for m.next() {
+		if m.tag != 1<<3|bytesField {
+			continue
+		}
+		key, value := d.keyValue(m.bytes, 0)
+		if text, ok := value.(string); ok && key == serviceKey {
+			service = text
+		} else if value != nil {
+			d.mapper.fields.Add(gap.Field{Key: key, Value: fieldValue(value)})
+		}
+	}
+	d.check(&m, at, len(b))
+	d.resource(service)
+}
+
+func (d *protoDecoder) readScope(b []byte, at int64) {
+	m := message{b: b}
+	for m.next() {
+		switch m.tag {
+		case 1<<3 | bytesField:
+			d.scope.name = d.Intern(m.bytes).(string)
+		case 2<<3 | bytesField:
+			d.scope.version = d.Intern(m.bytes).(string)
+		}
+	}
+	d.check(&m, at, len(b))
+}
