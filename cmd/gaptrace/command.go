@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/query"
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/report"
 	"github.com/gaptrace/gaptrace/internal/suggest"
@@ -85,6 +86,8 @@ type options struct {
 	limit    int
 	raw      bool
 	timeout  time.Duration
+	header   []string       // --header as it was given
+	headers  []query.Header // after check
 
 	maxBytes   size
 	joinWindow int
@@ -110,8 +113,8 @@ type options struct {
 // maxWidth is wider than any terminal. Each line of a waterfall is as long as the width.
 const maxWidth = 10_000
 
-// queryFlags apply only to a query service.
-var queryFlags = []string{"tag", "lookback", "limit", "raw", "timeout"}
+// queryFlags apply only to a server.
+var queryFlags = []string{"tag", "lookback", "limit", "raw", "timeout", "header"}
 
 func newCommand(s streams) *cobra.Command {
 	root := &cobra.Command{
@@ -222,6 +225,8 @@ func (o *options) addFlags(c *cobra.Command) {
 	f.IntVar(&o.limit, "limit", 0, "query at most `N` traces (default: Jaeger's, 100)")
 	f.BoolVar(&o.raw, "raw", false, "query each --trace as it was reported, even if the service is configured to correct clocks")
 	f.DurationVar(&o.timeout, "timeout", time.Minute, "give up a query after this time; 0 for never")
+	f.StringArrayVarP(&o.header, "header", "H", nil, "send the header `'NAME: VALUE'` to the host of a URL, "+
+		"such as 'Authorization: Bearer …'; NAME: @FILE reads the value from a file; may be repeated")
 	f.Var(&o.maxBytes, "max-bytes", "read at most `SIZE` of each input, decompressed, such as 512MiB or 2GB; "+
 		"0 for no limit (default: 1GiB of a query, all of a file)")
 	f.IntVar(&o.joinWindow, "join-window", defaultJoinWindow,
@@ -276,6 +281,13 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 	}
 	if err := o.checkRanges(); err != nil {
 		return err
+	}
+	for _, text := range o.header {
+		h, err := query.ParseHeader(text)
+		if err != nil {
+			return usagef("invalid value for --header: %w", err)
+		}
+		o.headers = append(o.headers, h)
 	}
 	for _, tag := range o.tags {
 		if key, _, ok := strings.Cut(tag, "="); !ok || key == "" {

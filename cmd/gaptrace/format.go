@@ -126,7 +126,7 @@ func causes() (names []string) {
 // sourcesTitle names the sources of a report.
 func sourcesTitle(sources []source) string {
 	title := sources[0].name
-	if sources[0].client == nil {
+	if sources[0].remote == nil {
 		title = filepath.Base(title)
 	}
 	if more := len(sources) - 1; more > 0 {
@@ -135,10 +135,10 @@ func sourcesTitle(sources []source) string {
 	return title
 }
 
-// jaegerUI returns the URL of the query service if it is the only source, or "".
+// jaegerUI returns the URL of Jaeger if it is the only source, or "".
 func (r *reportRenderer) jaegerUI() string {
 	for _, s := range r.sources {
-		if s.client == nil || s.name != r.sources[0].name {
+		if s.remote == nil || !s.remote.kind.HasJaegerUI() || s.name != r.sources[0].name {
 			return ""
 		}
 	}

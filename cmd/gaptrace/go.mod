@@ -10,6 +10,7 @@ require (
 	github.com/dustin/go-humanize v1.1.0
 	github.com/gaptrace/gaptrace v0.1.0
 	github.com/gaptrace/gaptrace/explain v0.1.0
+	github.com/gaptrace/gaptrace/gap/otlp v0.1.0
 	github.com/gaptrace/gaptrace/vet v0.1.0
 	github.com/rogpeppe/go-internal v1.16.0
 	github.com/spf13/cobra v1.10.2

@@ -16,8 +16,8 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/input"
+	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/query"
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 	"github.com/gaptrace/gaptrace/gap/read"
 	"github.com/gaptrace/gaptrace/internal/printable"
 	"github.com/gaptrace/gaptrace/internal/terminal"
@@ -96,12 +96,11 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 	return errors.Join(g.errs...)
 }
 
-// source is a file, a pipe or a query service that traces are read from.
+// source is a file, a pipe or a server that traces are read from.
 type source struct {
 	name   string // for messages; without a password
 	read   func(ctx context.Context, opts ...read.Option) iter.Seq2[[]gap.Span, error]
-	client *jaegerjson.Client // nil for a file or a pipe
-	query  jaegerjson.Query
+	remote *remote // nil for a file or a pipe
 }
 
 // sources returns a source for each argument.
@@ -116,7 +115,7 @@ func (o *options) sources(ctx context.Context, args []string, stdin io.Reader) (
 			}
 			all = append(all, s)
 		case ok:
-			return nil, usagef("%s:// is not supported: %w", scheme, errNotJaegerURL)
+			return nil, usagef("%s:// is not supported: %s", scheme, query.Usage)
 		case arg == "-":
 			open := func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }
 			all = append(all, fileSource(inputName(arg), open, o.explains))
@@ -136,15 +135,6 @@ func isInput(stdin io.Reader) bool {
 	}
 	info, err := f.Stat()
 	return err == nil && info.Mode()&fs.ModeCharDevice == 0 && !terminal.Is(f)
-}
-
-func openFile(name string) (io.ReadCloser, error) {
-	f, err := os.Open(name)
-	if err != nil && strings.Contains(name, "@") && strings.Contains(name, ":") {
-		// Perhaps a URL without http://, whose password must not be printed.
-		return nil, fmt.Errorf("open an argument %s: %w", notRepeated, err.(*fs.PathError).Err)
-	}
-	return f, err
 }
 
 // fileSource returns a source that reads to the end of a file or pipe, or until the context ends.

@@ -17,7 +17,7 @@ const (
 	undecided format = iota
 	jaegerJSON
 	zipkinJSON
-	otlp
+	openTelemetry
 )
 
 // magics are the first bytes of formats that are not read.
@@ -53,8 +53,8 @@ func binaryOrText(head []byte) (format, *Unknown) {
 	switch {
 	case bytes.HasPrefix(trimmed, []byte("{")), bytes.HasPrefix(trimmed, []byte("[")):
 		return undecided, nil
-	case isProtobuf(head), len(head) > 4 && isProtobuf(head[4:]) && binary.BigEndian.Uint32(head) < 1<<30:
-		return otlp, nil
+	case isProtobuf(head), isPrefixed(head):
+		return openTelemetry, nil
 	case len(trimmed) == 0:
 		return undecided, &Unknown{Found: Empty}
 	case executionTraceHeader.Match(head):
@@ -88,6 +88,20 @@ func isProtobuf(head []byte) bool {
 	return bytes.HasPrefix(inner, []byte{0xc2, 0x3e}) // instrumentation_library_spans, which is field 1000
 }
 
+// isPrefixed reports whether head begins like messages, each after its length: in four bytes, as the
+// Collector's file exporter writes them, or as a varint.
+func isPrefixed(head []byte) bool {
+	if len(head) > 4 && binary.BigEndian.Uint32(head) < 1<<30 && isProtobuf(head[4:]) {
+		return true
+	}
+	length, n := binary.Uvarint(head)
+	if n <= 0 || length < 2 || !isProtobuf(head[n:]) {
+		return false
+	}
+	first, n := binary.Uvarint(head[n+1:])
+	return n > 0 && first+uint64(n)+1 <= length
+}
+
 // isProfile reports whether head begins like a profile: field 1 is a ValueType, whose fields are
 // numbers.
 func isProfile(head []byte) bool {
@@ -111,9 +125,9 @@ func firstField(head []byte) (inner []byte, ok bool) {
 
 // keys are those that only one format has. Objects nest, but their first key mostly decides.
 var keys = map[string]format{
-	"resourceSpans": otlp, "resource_spans": otlp,
-	"batches": otlp, "trace": otlp, // Tempo
-	"result": otlp, // Jaeger's API v3
+	"resourceSpans": openTelemetry, "resource_spans": openTelemetry,
+	"batches": openTelemetry, "trace": openTelemetry, // Tempo
+	"result": openTelemetry, // Jaeger's API v3
 
 	"data": jaegerJSON, "spans": jaegerJSON, "processes": jaegerJSON,
 	"hits": jaegerJSON, "_source": jaegerJSON, "_index": jaegerJSON, // Elasticsearch

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/otlp"
 	"github.com/gaptrace/gaptrace/gap/read"
 )
 
@@ -72,7 +73,7 @@ func open(in *bufio.Reader) (reader, io.Reader, error) {
 		}
 		f, unknown = jsonFormat(io.TeeReader(in, &scanned))
 		if f == undecided && isProtobuf(head) { // a first byte that is a new line in JSON
-			f, unknown = otlp, nil
+			f, unknown = openTelemetry, nil
 		}
 		if unknown != nil {
 			return nil, nil, unknown
@@ -83,5 +84,5 @@ func open(in *bufio.Reader) (reader, io.Reader, error) {
 }
 
 var readers = map[format]reader{
-	undecided: jaegerjson.Read, jaegerJSON: jaegerjson.Read,
+	undecided: jaegerjson.Read, jaegerJSON: jaegerjson.Read, openTelemetry: otlp.Read,
 }
