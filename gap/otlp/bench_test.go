@@ -1,12 +1,16 @@
 package otlp_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/otlp"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
@@ -63,28 +67,117 @@ func manySpans(n, attributes int) ptrace.Traces {
 	return traces
 }
 
-func BenchmarkBase(b *testing.B) {
+// BenchmarkAgainstPdata alternates between two: pdata's unmarshaler alone, and Read with Build and
+// Summary.Add. It reports the CPU time of both, and the first divided by the second.
+func BenchmarkAgainstPdata(b *testing.B) {
+	const n = 10_000
 	for _, attributes := range []int{2, 5, 12} {
-		const n = 10000
-		all := manySpans(n, attributes)
-		proto, _ := new(ptrace.ProtoMarshaler).MarshalTraces(all)
-		json, _ := new(ptrace.JSONMarshaler).MarshalTraces(all)
-		b.Run(fmt.Sprint("proto/", attributes), func(b *testing.B) {
-			b.SetBytes(int64(len(proto)))
-			b.ReportAllocs()
-			for b.Loop() {
-				new(ptrace.ProtoUnmarshaler).UnmarshalTraces(proto)
+		traces := manySpans(n, attributes)
+		for _, format := range []struct {
+			name      string
+			marshal   func(ptrace.Traces) ([]byte, error)
+			unmarshal func([]byte) (ptrace.Traces, error)
+		}{
+			{"JSON", new(ptrace.JSONMarshaler).MarshalTraces, new(ptrace.JSONUnmarshaler).UnmarshalTraces},
+			{"Protobuf", new(ptrace.ProtoMarshaler).MarshalTraces, new(ptrace.ProtoUnmarshaler).UnmarshalTraces},
+		} {
+			b.Run(fmt.Sprintf("%s/%d attributes", format.name, attributes), func(b *testing.B) {
+				input, err := format.marshal(traces)
+				if err != nil {
+					b.Fatal(err)
+				}
+				var pdata, ours measured
+				for b.Loop() {
+					pdata.add(func() {
+						if _, err := format.unmarshal(input); err != nil {
+							b.Fatal(err)
+						}
+					})
+					ours.add(func() {
+						if count := analyse(b, input); count != n {
+							b.Fatalf("%d spans of %d", count, n)
+						}
+					})
+				}
+				b.ReportMetric(0, "ns/op")
+				all := float64(b.N) * n
+				for name, m := range map[string]measured{"pdata": pdata, "ours": ours} {
+					b.ReportMetric(float64(m.cpu)/all, name+"-ns/span")
+					b.ReportMetric(float64(m.allocs)/all, name+"-allocs/span")
+					b.ReportMetric(float64(m.bytes)/all, name+"-B/span")
+					b.ReportMetric(float64(len(input))*float64(b.N)/1e6/m.cpu.Seconds(), name+"-MB/s")
+				}
+				b.ReportMetric(float64(pdata.cpu)/float64(ours.cpu), "ratio")
+			})
+		}
+	}
+}
+
+// measured is what something has cost.
+type measured struct {
+	cpu           time.Duration
+	allocs, bytes uint64
+}
+
+func (m *measured) add(f func()) {
+	var before, after runtime.MemStats
+	runtime.GC() // so that nobody pays for the garbage of the other
+	runtime.ReadMemStats(&before)
+	start := cpuTime()
+	f()
+	m.cpu += cpuTime() - start
+	runtime.ReadMemStats(&after)
+	m.allocs += after.Mallocs - before.Mallocs
+	m.bytes += after.TotalAlloc - before.TotalAlloc
+}
+
+// analyse adds all traces in input to a Summary, and returns the number of spans. The spans of a trace
+// follow each other.
+func analyse(b *testing.B, input []byte) (count int) {
+	var summary gap.Summary
+	var trace []gap.Span
+	add := func() {
+		built, _ := gap.Build(trace)
+		summary.Add(built)
+		count += len(trace)
+		trace = trace[:0]
+	}
+	for batch, err := range otlp.Read(bytes.NewReader(input)) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		for len(batch) > 0 {
+			if len(trace) > 0 && trace[0].TraceID != batch[0].TraceID {
+				add()
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/span")
-		})
-		b.Run(fmt.Sprint("json/", attributes), func(b *testing.B) {
-			b.SetBytes(int64(len(json)))
-			b.ReportAllocs()
-			for b.Loop() {
-				new(ptrace.JSONUnmarshaler).UnmarshalTraces(json)
+			same := 1
+			for same < len(batch) && batch[same].TraceID == batch[0].TraceID {
+				same++
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/span")
+			trace, batch = append(trace, batch[:same]...), batch[same:]
+		}
+	}
+	add()
+	return count
+}
+
+func BenchmarkRead(b *testing.B) {
+	const n = 10_000
+	for _, attributes := range []int{2, 5, 12} {
+		input, err := new(ptrace.ProtoMarshaler).MarshalTraces(manySpans(n, attributes))
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprintf("Protobuf/%d attributes", attributes), func(b *testing.B) {
+			start := cpuTime()
+			for b.Loop() {
+				for _, err := range otlp.Read(bytes.NewReader(input)) {
+					if err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(cpuTime()-start)/float64(b.N)/n, "cpu-ns/span")
 		})
-		_ = gap.Build
 	}
 }

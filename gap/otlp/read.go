@@ -31,6 +31,7 @@ func Read(r io.Reader, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 }
 
 func readSpans(r io.Reader, c *read.Config, yield func([]gap.Span, error) bool) {
+	c.Keys[warningsKey] = true // Build asks what Jaeger has moved
 	d := &decoder{Decoder: spanjson.New(r, c), mapper: mapper{all: c.Everything}, keep: newKeys(c.Keys), yield: yield}
 	d.buffered = d.Buffered
 	if c.Progress != nil {
