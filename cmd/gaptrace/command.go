@@ -266,7 +266,7 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 	if !slices.ContainsFunc(args, isURL) {
 		for _, flag := range queryFlags {
 			if given(flag) {
-				return usagef("--%s applies to a query service, and no argument is an http:// or https:// URL", flag)
+				return usagef("--%s applies to a server, and no argument is an http:// or https:// URL", flag)
 			}
 		}
 	}

@@ -51,12 +51,12 @@ func binaryOrText(head []byte) (format, *Unknown) {
 	trimmed := bytes.TrimLeft(bytes.TrimPrefix(head, []byte("\ufeff")), " \t\r\n")
 	lower := strings.ToLower(string(trimmed[:min(len(trimmed), 64)]))
 	switch {
-	case bytes.HasPrefix(trimmed, []byte("{")), bytes.HasPrefix(trimmed, []byte("[")):
+	case len(trimmed) == 0 && len(head) < headLength:
+		return undecided, &Unknown{Found: Empty}
+	case len(trimmed) == 0, trimmed[0] == '{', trimmed[0] == '[':
 		return undecided, nil
 	case isProtobuf(head), isPrefixed(head):
 		return openTelemetry, nil
-	case len(trimmed) == 0:
-		return undecided, &Unknown{Found: Empty}
 	case executionTraceHeader.Match(head):
 		return undecided, &Unknown{Found: ExecutionTrace, Hint: "run gaptrace explain on it"}
 	case isProfile(head):

@@ -12,6 +12,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 	"github.com/gaptrace/gaptrace/gap/otlp"
 	"github.com/gaptrace/gaptrace/gap/read"
+	"github.com/gaptrace/gaptrace/gap/zipkinjson"
 )
 
 // Read reads the spans in r, in any format that [Formats] names. It yields what the reader of the
@@ -85,4 +86,5 @@ func open(in *bufio.Reader) (reader, io.Reader, error) {
 
 var readers = map[format]reader{
 	undecided: jaegerjson.Read, jaegerJSON: jaegerjson.Read, openTelemetry: otlp.Read,
+	zipkinJSON: zipkinjson.Read,
 }

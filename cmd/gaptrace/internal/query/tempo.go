@@ -132,13 +132,15 @@ func (t *tempo) Services(ctx context.Context) ([]string, error) {
 func (a *Address) searchTempo(values url.Values) error {
 	a.TraceQL = values.Get("q")
 	p := parameters{values: values}
-	for key, to := range map[string]*time.Time{"start": &a.Query.Start, "end": &a.Query.End} {
-		p.parse(key, "seconds since 1970", func(s string) error {
+	seconds := func(to *time.Time) func(string) error {
+		return func(s string) error {
 			n, err := strconv.ParseInt(s, 10, 64)
 			*to = time.Unix(n, 0)
 			return err
-		})
+		}
 	}
+	p.parse("start", "seconds since 1970", seconds(&a.Query.Start))
+	p.parse("end", "seconds since 1970", seconds(&a.Query.End))
 	p.parse("limit", "a number", p.number(&a.Query.Limit))
 	return p.err
 }
