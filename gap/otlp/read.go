@@ -133,6 +133,9 @@ func (d *decoder) add(s *span) {
 		d.drop()
 		return
 	}
+	if len(d.batch) == 0 && cap(d.batch) < batchSize/4 {
+		d.batch = make([]gap.Span, 0, batchSize)
+	}
 	d.batch = append(d.batch, d.finish(s))
 	d.spans++
 	if d.known && len(d.batch) >= batchSize {
@@ -148,9 +151,6 @@ func (d *decoder) flush() {
 	}
 	batch := d.batch[:n:n]
 	d.batch, d.first = d.batch[n:], 0
-	if cap(d.batch) == 0 {
-		d.batch = make([]gap.Span, 0, batchSize)
-	}
 	if !d.yield(batch, nil) {
 		d.batch = nil
 		d.Stop(errStopped)
