@@ -195,7 +195,7 @@ func (d *protoDecoder) resourceSpansField(number uint64, end int64) {
 			d.readResource(b, at)
 		}
 	case 2, 1000: // 1000: of files from before the scope got its name
-		d.scope = scope{}
+		d.beginScope()
 		d.fields(end, d.scopeSpansField)
 	}
 }
