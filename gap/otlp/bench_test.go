@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -72,7 +73,6 @@ func manySpans(n, attributes int) ptrace.Traces {
 func BenchmarkAgainstPdata(b *testing.B) {
 	const n = 10_000
 	for _, attributes := range []int{2, 5, 12} {
-		traces := manySpans(n, attributes)
 		for _, format := range []struct {
 			name      string
 			marshal   func(ptrace.Traces) ([]byte, error)
@@ -82,7 +82,7 @@ func BenchmarkAgainstPdata(b *testing.B) {
 			{"Protobuf", new(ptrace.ProtoMarshaler).MarshalTraces, new(ptrace.ProtoUnmarshaler).UnmarshalTraces},
 		} {
 			b.Run(fmt.Sprintf("%s/%d attributes", format.name, attributes), func(b *testing.B) {
-				input, err := format.marshal(traces)
+				input, err := format.marshal(manySpans(n, attributes))
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -161,23 +161,40 @@ func analyse(b *testing.B, input []byte) (count int) {
 	return count
 }
 
-func BenchmarkRead(b *testing.B) {
+// BenchmarkParts measures the CPU time of Read alone, and of Build and Summary.Add alone.
+func BenchmarkParts(b *testing.B) {
 	const n = 10_000
 	for _, attributes := range []int{2, 5, 12} {
 		input, err := new(ptrace.ProtoMarshaler).MarshalTraces(manySpans(n, attributes))
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.Run(fmt.Sprintf("Protobuf/%d attributes", attributes), func(b *testing.B) {
-			start := cpuTime()
+		b.Run(fmt.Sprintf("%d attributes", attributes), func(b *testing.B) {
+			var pdata, reading, analysis measured
 			for b.Loop() {
-				for _, err := range otlp.Read(bytes.NewReader(input)) {
-					if err != nil {
-						b.Fatal(err)
-					}
+				pdata.add(func() { new(ptrace.ProtoUnmarshaler).UnmarshalTraces(input) })
+				var all []gap.Span
+				for batch := range otlp.Read(bytes.NewReader(input)) {
+					all = append(all, batch...)
 				}
+				reading.add(func() {
+					for range otlp.Read(bytes.NewReader(input)) {
+					}
+				})
+				analysis.add(func() {
+					var summary gap.Summary
+					for trace := range slices.Chunk(all, perTrace) {
+						built, _ := gap.Build(trace)
+						summary.Add(built)
+					}
+				})
 			}
-			b.ReportMetric(float64(cpuTime()-start)/float64(b.N)/n, "cpu-ns/span")
+			all := float64(b.N) * n
+			b.ReportMetric(0, "ns/op")
+			for name, m := range map[string]measured{"Pdata": pdata, "Read": reading, "Build+Add": analysis} {
+				b.ReportMetric(float64(m.cpu)/all, name+"-ns/span")
+				b.ReportMetric(float64(m.bytes)/all, name+"-B/span")
+			}
 		})
 	}
 }

@@ -149,11 +149,15 @@ func (d *jsonDecoder) readResource() (service string) {
 }
 
 func (d *jsonDecoder) scopeSpans() {
-	d.scope = scope{}
+	d.beginScope()
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "scope", "instrumentationLibrary", "instrumentation_library":
-			d.readScope()
+			if d.all {
+				d.readScope()
+			} else {
+				d.Skip()
+			}
 		case "spans":
 			d.Array(d.readSpan)
 		default:
@@ -163,16 +167,18 @@ func (d *jsonDecoder) scopeSpans() {
 }
 
 func (d *jsonDecoder) readScope() {
+	var name, version string
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "name":
-			d.scope.name = d.String()
+			name = d.String()
 		case "version":
-			d.scope.version = d.String()
+			version = d.String()
 		default:
 			d.Skip()
 		}
 	})
+	d.setScope(name, version)
 }
 
 func (d *jsonDecoder) spanOrNull() {

@@ -22,9 +22,10 @@ func Spans(traces ptrace.Traces) []gap.Span {
 	for _, rs := range traces.ResourceSpans().All() {
 		m.setResource(m.resource(rs.Resource().Attributes()))
 		for _, ss := range rs.ScopeSpans().All() {
-			m.scope = scope{ss.Scope().Name(), ss.Scope().Version()}
+			m.scope = scopeTags(ss.Scope().Name(), ss.Scope().Version())
 			for _, s := range ss.Spans().All() {
-				spans = append(spans, m.finish(m.read(s)))
+				spans = append(spans, gap.Span{})
+				m.finish(m.read(s), &spans[len(spans)-1])
 			}
 		}
 	}

@@ -195,7 +195,7 @@ func (d *protoDecoder) resourceSpansField(number uint64, end int64) {
 			d.readResource(b, at)
 		}
 	case 2, 1000: // 1000: of files from before the scope got its name
-		d.scope = scope{}
+		d.beginScope()
 		d.fields(end, d.scopeSpansField)
 	}
 }
@@ -221,7 +221,7 @@ func (d *protoDecoder) take(end int64, what string) (b []byte, at int64, ok bool
 		return nil, 0, false
 	}
 	n := int(end - at)
-	if !d.need(n, "the rest of "+what) {
+	if len(d.buf)-d.pos < n && !d.need(n, "the rest of "+what) {
 		return nil, 0, false
 	}
 	b = d.buf[d.pos : d.pos+n]

@@ -133,10 +133,12 @@ func (d *protoDecoder) readAttribute(b []byte) {
 	}
 }
 
-// keyOf returns the key of an attribute.
+// keyOf returns the key of an attribute. pdata writes it last.
 func keyOf(b []byte) (key []byte) {
-	if len(b) > 2 && b[0] == 0x0a && int(b[1]) <= len(b)-2 && b[1] < 0x80 {
-		return b[2 : 2+b[1]]
+	if len(b) > 2 && b[0] == 2<<3|bytesField && b[1] < 0x80 {
+		if end := 2 + int(b[1]); end+2 <= len(b) && b[end] == 1<<3|bytesField && int(b[end+1]) == len(b)-end-2 {
+			return b[end+2:]
+		}
 	}
 	for m := (message{b: b}); m.next(); {
 		if m.tag == 1<<3|bytesField {
@@ -265,14 +267,16 @@ func (d *protoDecoder) readResource(b []byte, at int64) {
 }
 
 func (d *protoDecoder) readScope(b []byte, at int64) {
+	var name, version string
 	m := message{b: b}
 	for m.next() {
 		switch m.tag {
 		case 1<<3 | bytesField:
-			d.scope.name = d.Intern(m.bytes).(string)
+			name = d.Intern(m.bytes).(string)
 		case 2<<3 | bytesField:
-			d.scope.version = d.Intern(m.bytes).(string)
+			version = d.Intern(m.bytes).(string)
 		}
 	}
 	d.check(&m, at, len(b))
+	d.setScope(name, version)
 }

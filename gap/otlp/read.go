@@ -98,31 +98,73 @@ type decoder struct {
 	keep         keys
 	yield        func([]gap.Span, error) bool
 	buffered     func() int64 // the number of bytes that were read
-	batch        []gap.Span   // not yielded yet
-	first        int          // index into batch of the first span of the current resource
-	known        bool         // the current resource has been read
+	full         [][]gap.Span // batches that are not yielded yet, since their resource or scope has not come
+	batch        []gap.Span   // the last one
+	resourceAt   place        // of the first span of the current resource
+	scopeAt      place        // of the first span of the current scope
+	resourceRead bool
+	scopeRead    bool // or not needed
 	spans        int
 	answerErrors []*AnswerError
 }
 
-// beginResource begins a group of spans whose process is not known yet.
-func (d *decoder) beginResource() {
-	d.process, d.known, d.first = nil, false, len(d.batch)
+// place is the place of a span that is not yielded yet.
+type place struct {
+	batch int // index into full, or len(full) for the last batch
+	index int
 }
 
-// resource sets the process of the group of spans, also of those that came before it.
-func (d *decoder) resource(service string) {
-	d.setResource(service)
-	d.known = true
-	for i := d.first; i < len(d.batch); i++ {
-		d.batch[i].Process = d.process
+func (d *decoder) here() place { return place{len(d.full), len(d.batch)} }
+
+// since returns the spans from a place on.
+func (d *decoder) since(p place) iter.Seq[*gap.Span] {
+	return func(yield func(*gap.Span) bool) {
+		for ; p.batch <= len(d.full); p = (place{p.batch + 1, 0}) {
+			batch := d.batch
+			if p.batch < len(d.full) {
+				batch = d.full[p.batch]
+			}
+			for i := p.index; i < len(batch); i++ {
+				if !yield(&batch[i]) {
+					return
+				}
+			}
+		}
 	}
 }
 
-// endResource ends a group.
+// beginResource begins the spans of a resource, which may come after them: pdata writes Protobuf
+// from the last field to the first.
+func (d *decoder) beginResource() {
+	d.process, d.resourceRead, d.resourceAt = nil, false, d.here()
+}
+
+// resource sets the process of the current resource's spans. The mapper has its attributes.
+func (d *decoder) resource(service string) {
+	d.setResource(service)
+	for s := range d.since(d.resourceAt) {
+		s.Process = d.process
+	}
+	d.resourceRead = true
+}
+
+// beginScope begins the spans of a scope, which may come after them.
+func (d *decoder) beginScope() {
+	d.scope, d.scopeRead, d.scopeAt = nil, !d.all, d.here()
+}
+
+// setScope sets the scope of its spans.
+func (d *decoder) setScope(name, version string) {
+	d.scope = scopeTags(name, version)
+	for s := range d.since(d.scopeAt) {
+		s.Tags = append(s.Tags[:len(s.Tags):len(s.Tags)], d.scope...)
+	}
+	d.scopeRead = true
+}
+
+// endResource ends the spans of a resource.
 func (d *decoder) endResource() {
-	d.known = false
-	if len(d.batch) >= batchSize {
+	if len(d.full) > 0 {
 		d.flush()
 	}
 }
@@ -133,26 +175,31 @@ func (d *decoder) add(s *span) {
 		d.drop()
 		return
 	}
-	d.batch = append(d.batch, d.finish(s))
-	d.spans++
-	if d.known && len(d.batch) >= batchSize {
+	switch n := len(d.batch); {
+	case n < cap(d.batch) && n < batchSize:
+	case n == 0:
+		d.batch = make([]gap.Span, 0, batchSize)
+	case d.resourceRead && d.scopeRead:
 		d.flush()
-	}
-}
-
-// flush yields the batch.
-func (d *decoder) flush() {
-	n := len(d.batch)
-	if n == 0 || d.Err == errStopped {
-		return
-	}
-	batch := d.batch[:n:n]
-	d.batch, d.first = d.batch[n:], 0
-	if cap(d.batch) == 0 {
+		d.batch = make([]gap.Span, 0, batchSize)
+	default:
+		d.full = append(d.full, d.batch)
 		d.batch = make([]gap.Span, 0, batchSize)
 	}
-	if !d.yield(batch, nil) {
-		d.batch = nil
-		d.Stop(errStopped)
+	n := len(d.batch)
+	d.batch = d.batch[:n+1]
+	d.finish(s, &d.batch[n])
+	d.spans++
+}
+
+// flush yields all spans.
+func (d *decoder) flush() {
+	batches := append(d.full, d.batch[:len(d.batch):len(d.batch)])
+	d.full, d.batch = nil, d.batch[len(d.batch):]
+	d.resourceAt, d.scopeAt = place{}, place{}
+	for _, batch := range batches {
+		if len(batch) > 0 && d.Err != errStopped && !d.yield(batch, nil) {
+			d.Stop(errStopped)
+		}
 	}
 }

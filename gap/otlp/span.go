@@ -67,7 +67,7 @@ type span struct {
 type mapper struct {
 	all        bool // keep everything
 	process    *gap.Process
-	scope      scope // only if all is set
+	scope      []gap.Field // only if all is set
 	tags       spanjson.Slab[gap.Field]
 	tagged     bool                     // the current span has tags
 	fields     spanjson.Slab[gap.Field] // of resources and events
@@ -76,18 +76,20 @@ type mapper struct {
 	processes  processes
 }
 
-// scope is the library that made a span.
-type scope struct{ name, version string }
+// scopeTags returns the tags for the library that made a span.
+func scopeTags(name, version string) (tags []gap.Field) {
+	if name != "" {
+		tags = append(tags, gap.Field{Key: scopeKey, Value: name})
+	}
+	if version != "" {
+		tags = append(tags, gap.Field{Key: scopeVersionKey, Value: version})
+	}
+	return tags
+}
 
 func (m *mapper) addTag(key string, value any) {
 	m.tags.Add(gap.Field{Key: key, Value: value})
 	m.tagged = true
-}
-
-func (m *mapper) addTextTag(key, text string) {
-	if text != "" {
-		m.addTag(key, text)
-	}
 }
 
 func (m *mapper) addLink(link gap.Reference) {
@@ -102,11 +104,15 @@ func (m *mapper) drop() {
 	m.tagged, m.links = false, m.links[:0]
 }
 
-// finish returns the current span.
-func (m *mapper) finish(s *span) gap.Span {
-	made := gap.Span{
-		TraceID: s.traceID, SpanID: s.id, Operation: s.name, Process: m.process,
-		References: m.finishReferences(s), Tags: m.finishTags(s), Logs: s.logs, Warnings: s.warnings,
+// finish writes the current span to made, which is zero.
+func (m *mapper) finish(s *span, made *gap.Span) {
+	made.TraceID, made.SpanID, made.Operation, made.Process = s.traceID, s.id, s.name, m.process
+	made.References, made.Tags = m.finishReferences(s), m.finishTags(s)
+	if s.logs != nil {
+		made.Logs = s.logs
+	}
+	if s.warnings != nil {
+		made.Warnings = s.warnings
 	}
 	if s.start != 0 {
 		made.Start = time.Unix(0, s.start).UTC()
@@ -114,7 +120,6 @@ func (m *mapper) finish(s *span) gap.Span {
 			made.Duration = difference(s.start, s.end)
 		}
 	}
-	return made
 }
 
 // difference returns the time from start to end. If it overflows, it is the nearest that does not.
@@ -162,21 +167,24 @@ func (m *mapper) finishTags(s *span) []gap.Field {
 		failed = 1
 	}
 	if m.all {
-		m.addTextTag(scopeKey, m.scope.name)
-		m.addTextTag(scopeVersionKey, m.scope.version)
 		switch s.status {
 		case statusOK:
 			m.addTag(statusKey, "OK")
 		case statusError:
 			m.addTag(statusKey, "ERROR")
 		}
-		m.addTextTag(messageKey, s.message)
+		if s.message != "" {
+			m.addTag(messageKey, s.message)
+		}
 	}
 	more := kindTags[s.kind][failed]
-	if !m.tagged {
+	if !m.tagged && len(m.scope) == 0 {
 		return more
 	}
 	for _, tag := range more {
+		m.tags.Add(tag)
+	}
+	for _, tag := range m.scope {
 		m.tags.Add(tag)
 	}
 	m.tagged = false
