@@ -110,8 +110,12 @@ type options struct {
 	stats         bool
 }
 
-// maxWidth is wider than any terminal. Each line of a waterfall is as long as the width.
-const maxWidth = 10_000
+// The range of --width. Package report draws at least the former. The latter is wider than any
+// terminal; each line of a waterfall is as long as the width.
+const (
+	minWidth = 60
+	maxWidth = 10_000
+)
 
 // queryFlags apply only to a server.
 var queryFlags = []string{"tag", "lookback", "limit", "raw", "timeout", "header"}
@@ -151,7 +155,30 @@ func newCommand(s streams) *cobra.Command {
 	)
 	root.AddCommand(vetCommands(s)...)
 	root.AddCommand(s.goCommands()...)
+	refuseUnknownShells(root)
 	return root
+}
+
+// refuseUnknownShells makes gaptrace completion fail for a shell that it has no script for. Cobra's
+// command prints its help instead, and the exit code is 0.
+func refuseUnknownShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			var shells []string
+			for _, shell := range c.Commands() {
+				shells = append(shells, shell.Name())
+			}
+			return usagef("no completion for %s: shells are %s", quoted(args[0]), strings.Join(shells, ", "))
+		}
+	}
 }
 
 // unknownCommand returns the error for a first argument that is no command.
@@ -253,7 +280,7 @@ func (o *options) addFlags(c *cobra.Command) {
 			"link the html page to Jaeger's UI at `URL` (default: the query service)")
 	}
 	f.IntVar(&o.width, "width", 0,
-		fmt.Sprintf("width of text in `COLUMNS`, from 60 to %d (default: the terminal's)", maxWidth))
+		fmt.Sprintf("width of text in `COLUMNS`, from %d to %d (default: the terminal's)", minWidth, maxWidth))
 	f.Var(&o.color, "color", "`WHEN` to use colors: auto (on a terminal, unless NO_COLOR is set), always or never")
 	f.BoolVar(&o.stats, "stats", false, "print to standard error how much was read, how long it took, and peak memory")
 }
@@ -340,8 +367,8 @@ func (o *options) checkRanges() error {
 			return usagef("invalid value %v for --%s: want 0 or more", flag.value, flag.name)
 		}
 	}
-	if o.width > maxWidth {
-		return usagef("invalid value %d for --width: want at most %d", o.width, maxWidth)
+	if o.width != 0 && (o.width < minWidth || o.width > maxWidth) {
+		return usagef("invalid value %d for --width: want %d to %d, or 0 for the terminal's", o.width, minWidth, maxWidth)
 	}
 	return nil
 }

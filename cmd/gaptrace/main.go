@@ -125,9 +125,25 @@ func (s streams) execute(ctx context.Context, args []string) error {
 	case help.err != nil:
 		return help.err
 	case err != nil && !parsed: // cobra's own message, which repeats the argument
-		return usageError{errors.New(mayBeSecret.ReplaceAllString(err.Error(), notRepeated))}
+		return usageError{errors.New(mayBeSecret.ReplaceAllString(readable(err.Error()), notRepeated))}
 	}
 	return err
+}
+
+// wordings are the ends of errors of Go's library that name its functions, and better ones.
+var wordings = []struct{ end, want string }{
+	{`strconv\.ParseInt: parsing .*: invalid syntax`, "want a whole number"},
+	{`strconv\.ParseInt: parsing .*: value out of range`, "the number is too large"},
+	{`strconv\.ParseBool: parsing .*: invalid syntax`, "want true or false"},
+	{`time: (invalid|unknown unit|missing unit).*`, "want a duration such as 250ms or 2s"},
+}
+
+// readable returns an error about a flag without the names of Go's functions.
+func readable(text string) string {
+	for _, w := range wordings {
+		text = regexp.MustCompile(w.end+"$").ReplaceAllString(text, w.want)
+	}
+	return text
 }
 
 // errorKeeper is the writer for help and version. It keeps the first error, because cobra ignores
