@@ -35,6 +35,7 @@ var layers = map[string]int{
 	"gap/read":                      1,
 	"gap/internal/jsonscan":         1,
 	"gap/mark":                      1,
+	"internal/httpget":              1,
 	"internal/uncovered":            1,
 	"tracer/internal/propagation":   1,
 	"internal/redact/sqltext":       1,
@@ -88,7 +89,8 @@ var dependencies = map[string][]string{
 	"vet/driver":              {"golang.org/x/tools", "golang.org/x/mod"},
 	"vet/golangci":            {"golang.org/x/tools", "github.com/golangci/plugin-module-register"},
 	"cmd/gaptrace": {
-		"github.com/dustin/go-humanize", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "golang.org/x/mod",
+		"github.com/dustin/go-humanize", "github.com/klauspost/compress/zstd", "github.com/rogpeppe/go-internal/diff",
+		"github.com/spf13/cobra", "golang.org/x/mod",
 	},
 	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
 	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},

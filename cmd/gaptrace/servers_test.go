@@ -20,11 +20,11 @@ func otherServers(mux *http.ServeMux, log func(*http.Request), jaegerAnswer []by
 			io.WriteString(w, text)
 		})
 	}
-	zipkin := `[{"traceId":"a1","id":"1","kind":"SERVER","name":"get /","timestamp":1000,"duration":50,` +
+	zipkin := `[{"traceId":"b7","id":"1","kind":"SERVER","name":"get /","timestamp":1000,"duration":50,` +
 		`"localEndpoint":{"serviceName":"zipshop"}}]`
 	answer("/zipkin/api/v2/services", `["zipshop"]`)
 	answer("/zipkin/api/v2/traces", "["+zipkin+"]")
-	answer("/zipkin/api/v2/trace/00000000000000a1", zipkin)
+	answer("/zipkin/api/v2/trace/00000000000000b7", zipkin)
 
 	spans := `[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"otelshop"}}]},` +
 		`"scopeSpans":[{"spans":[{"traceId":"000000000000000000000000000000a1","spanId":"0000000000000001",` +

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/otlp"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
@@ -26,9 +27,24 @@ type spansWriter interface {
 
 func newSpansRenderer(format string, out *output) *spansRenderer {
 	r := &spansRenderer{buffer: bufio.NewWriterSize(out, 64<<10)}
-	r.spans = jaegerjson.NewWriter(r.buffer)
+	if r.spans = jaegerjson.NewWriter(r.buffer); format == "otlp" {
+		r.spans = otlpLines{r.buffer}
+	}
 	return r
 }
+
+// otlpLines writes each trace as an export request on a line of its own, as the Collector's file
+// exporter does.
+type otlpLines struct{ *bufio.Writer }
+
+func (w otlpLines) Write(spans []gap.Span) error {
+	if err := otlp.Write(w.Writer, spans); err != nil {
+		return err
+	}
+	return w.WriteByte('\n')
+}
+
+func (w otlpLines) Close() error { return w.Flush() }
 
 func (r *spansRenderer) add(t *gap.Trace, _ []gap.Warning) {
 	if r.err == nil {

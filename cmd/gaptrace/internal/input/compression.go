@@ -51,6 +51,9 @@ func unpack(r *bufio.Reader, maxBytes int64) (_ *bufio.Reader, compressed bool, 
 				open = c.open
 			}
 		}
+		if isFramed(head) {
+			open = func(io.Reader) (io.Reader, error) { return newFramedReader(r) }
+		}
 		unpacked, err := open(r)
 		if unpacked == nil || err != nil {
 			return r, compressed, err

@@ -160,6 +160,35 @@ func TestReadFindsTheFormat(t *testing.T) {
 	}
 }
 
+// The Collector's file exporter compresses each message by itself, in JSON and in protobuf.
+func TestReadFilesThatTheCollectorCompressed(t *testing.T) {
+	const request = `{"resourceSpans":[{"resource":{"attributes":[]},"scopeSpans":[{"spans":[{"traceId":` +
+		`"000000000000000000000000000000a1","spanId":"0000000000000001","name":"op","startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]}`
+	framed := func(message string) string {
+		frame := zstandard(t, []byte(message))
+		return string(binary.BigEndian.AppendUint32(nil, uint32(len(frame)))) + string(frame)
+	}
+	for name, message := range map[string]string{"JSON": request, "protobuf": inProtobuf("op")} {
+		data := framed(message) + framed(message)
+		for way, r := range map[string]io.Reader{
+			"at once": strings.NewReader(data), "byte by byte": iotest.OneByteReader(strings.NewReader(data)),
+		} {
+			if got, err := operations(r); got != "op op" || err != nil {
+				t.Errorf("%s, %s: %q, %v", name, way, got, err)
+			}
+		}
+		if got, err := operations(strings.NewReader(data[:len(data)-5])); got != "op" || !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s, truncated: %q, %v", name, got, err)
+		}
+		if _, err := operations(strings.NewReader(data), read.WithMaxBytes(50)); !errors.Is(err, read.TooLargeError(50)) {
+			t.Errorf("%s, too large: %v", name, err)
+		}
+	}
+	if got, err := operations(strings.NewReader(framed(request) + "\x7f\xff\xff\xff")); got != "op" || err == nil {
+		t.Errorf("an endless message: %q, %v", got, err)
+	}
+}
+
 // Surrogates, also half of a pair, and a text with an odd number of bytes.
 func TestUTF16(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -41,24 +42,41 @@ func (j *jaegerV3) Find(ctx context.Context, q Query, opts ...read.Option) iter.
 	set("duration_max", q.MaxDuration.String(), q.MaxDuration > 0)
 	set("search_depth", limit, true)
 	set("num_traces", limit, true) // the name before Jaeger 1.60
-	if len(q.Tags) > 0 {
-		attributes, err := json.Marshal(q.Tags)
-		if err != nil {
-			return failed(err)
-		}
-		set("attributes", string(attributes), true)
-	}
-	found := j.spans(ctx, []request{{[]string{"api", "v3", "traces"}, values}}, opts)
 	return func(yield func([]gap.Span, error) bool) {
-		for spans, err := range found {
-			if isNothingFound(err) {
-				return
+		for i, attributes := range attributeForms(q.Tags) {
+			asked := maps.Clone(values)
+			maps.Copy(asked, attributes)
+			refused := false
+			for spans, err := range j.spans(ctx, []request{{[]string{"api", "v3", "traces"}, asked}}, opts) {
+				if isNothingFound(err) {
+					return
+				}
+				if refused = i == 0 && len(q.Tags) > 0 && status(err) == http.StatusBadRequest; refused {
+					break
+				}
+				if !yield(spans, err) {
+					return
+				}
 			}
-			if !yield(spans, err) {
+			if !refused {
 				return
 			}
 		}
 	}
+}
+
+// attributeForms returns the parameters for tags in the two forms that Jaeger has had: a JSON object,
+// and before that a parameter for each. It refuses the other one.
+func attributeForms(tags map[string]string) (forms [2]url.Values) {
+	forms[0], forms[1] = url.Values{}, url.Values{}
+	if len(tags) > 0 {
+		object, _ := json.Marshal(tags) // which cannot fail
+		forms[0].Set("query.attributes", string(object))
+	}
+	for key, value := range tags {
+		forms[1].Set("query.attributes["+key+"]", value)
+	}
+	return forms
 }
 
 // isNothingFound reports whether an answer to a search says that it has found nothing: the API v3
