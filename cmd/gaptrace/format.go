@@ -15,13 +15,13 @@ import (
 )
 
 var (
-	reportFormats = []string{"text", "json", "html", "perfetto", "pprof", "folded", "jaeger"}
+	reportFormats = []string{"text", "json", "html", "perfetto", "pprof", "folded", "jaeger", "otlp"}
 	topFormats    = []string{"text", "json"}
 )
 
 // endings are the endings of file names that select a format; the first one counts.
 var endings = []struct{ ending, format string }{
-	{".jaeger.json", "jaeger"},
+	{".jaeger.json", "jaeger", "otlp"},
 	{".txt", "text"},
 	{".json", "json"},
 	{".html", "html"},

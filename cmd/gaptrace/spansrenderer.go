@@ -37,12 +37,7 @@ func newSpansRenderer(format string, out *output) *spansRenderer {
 // exporter does.
 type otlpLines struct{ *bufio.Writer }
 
-func (w otlpLines) Write(spans []gap.Span) error {
-	if err := otlp.Write(w.Writer, spans); err != nil {
-		return err
-	}
-	return w.WriteByte('\n')
-}
+func (w otlpLines) Write(spans []gap.Span) error { return otlp.Write(w.Writer, spans) }
 
 func (w otlpLines) Close() error { return w.Flush() }
 
