@@ -21,7 +21,9 @@ var (
 
 // endings are the endings of file names that select a format; the first one counts.
 var endings = []struct{ ending, format string }{
-	{".jaeger.json", "jaeger", "otlp"},
+	{".jaeger.json", "jaeger"},
+	{".otlp.json", "otlp"},
+	{".otlp.jsonl", "otlp"},
 	{".txt", "text"},
 	{".json", "json"},
 	{".html", "html"},
