@@ -29,10 +29,11 @@ const about = `gaptrace reads traces and reports their gaps: the time inside a s
 spans covers. In a handler's gaps the program worked, or waited for something that is not traced.
 
 Each argument is one of these:
-  - a file of traces in Jaeger's JSON, compressed with gzip or not
+  - a file of spans in Jaeger's JSON, Zipkin's JSON or OTLP, or as Jaeger stores them in Elasticsearch;
+    compressed by gzip, zstd, bzip2 or not
   - "-" for standard input, which is also the default if it is a pipe or a file
-  - the http:// or https:// URL of a Jaeger query service
-  - the URL of a trace or a search in Jaeger's UI, as the browser shows it
+  - the http:// or https:// URL of Jaeger, Zipkin or Tempo, or of a program's /debug/gaps/
+  - the URL of a trace or a search in their UI or API, as the browser shows it
 
 ` + exitCodes
 
@@ -61,10 +62,10 @@ The first argument is one of these:
   - a bundle: a zip of trace.out and spans.json, such as debug.SaveSlow saves of a slow request
   - "-" for standard input, which is also the default if it is a pipe or a file
 
-Further arguments are sources of spans, as for gaptrace report: files of traces in Jaeger's JSON, "-",
-and URLs of Jaeger, which without --service is asked for the traces in the execution trace. Without a
-further argument the spans are those of the bundle, or those of the marks. Traces that are not in the
-execution trace are left out.
+Further arguments are sources of spans, as for gaptrace report: files, "-", and URLs. Without
+--service, a server is asked for the traces in the execution trace. Without a further argument the
+spans are those of the bundle, or those of the marks. Traces that are not in the execution trace are
+left out.
 
 ` + exitCodes
 
@@ -243,14 +244,14 @@ func (o *options) addFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.service, "service", "",
-		"select traces with a span of service `NAME`; a query service needs this or --trace")
+		"select traces with a span of service `NAME`; Jaeger needs this or --trace")
 	f.StringVar(&o.operation, "operation", "", "select traces with a span named `NAME`, of --service if that is set")
 	f.Var(&o.traces, "trace", "select the trace with this `ID`; may be repeated")
 	f.DurationVar(&o.minDuration, "min-duration", 0, "select traces that took at least this long, such as 250ms")
 	f.StringArrayVar(&o.tags, "tag", nil, "query traces with a span that has the tag `KEY=VALUE`; may be repeated")
-	f.Var(&o.lookback, "lookback", "query traces of the last `DURATION`, such as 30m or 2d (default: Jaeger's, 2d)")
-	f.IntVar(&o.limit, "limit", 0, "query at most `N` traces (default: Jaeger's, 100)")
-	f.BoolVar(&o.raw, "raw", false, "query each --trace as it was reported, even if the service is configured to correct clocks")
+	f.Var(&o.lookback, "lookback", "query traces of the last `DURATION`, such as 30m or 2d (default: 2d)")
+	f.IntVar(&o.limit, "limit", 0, "query at most `N` traces (default: 100)")
+	f.BoolVar(&o.raw, "raw", false, "query each --trace as it was reported, even if Jaeger is configured to correct clocks")
 	f.DurationVar(&o.timeout, "timeout", time.Minute, "give up a query after this time; 0 for never")
 	f.StringArrayVarP(&o.header, "header", "H", nil, "send the header `'NAME: VALUE'` to the host of a URL, "+
 		"such as 'Authorization: Bearer …'; NAME: @FILE reads the value from a file; may be repeated")
@@ -277,7 +278,7 @@ func (o *options) addFlags(c *cobra.Command) {
 		f.Var(&o.show, "tags", "show the tags with these `KEYS` in waterfalls, such as db.statement,http.url")
 		f.Var(&o.time, "time", "`TIME` that folded writes and pprof shows first: "+strings.Join(o.time.of, ", "))
 		f.StringVar(&o.jaegerUI, "jaeger-ui", "",
-			"link the html page to Jaeger's UI at `URL` (default: the query service)")
+			"link the html page to Jaeger's UI at `URL` (default: the Jaeger that was asked)")
 	}
 	f.IntVar(&o.width, "width", 0,
 		fmt.Sprintf("width of text in `COLUMNS`, from %d to %d (default: the terminal's)", minWidth, maxWidth))
