@@ -78,16 +78,21 @@ func (d *Decoder) error(e *jsonscan.Error, more int) *read.Error {
 	}
 }
 
-// boundedReader reads at most max bytes from r. It fails with a TooLargeError if r has more.
+// boundedReader reads at most max bytes from r. It fails with a TooLargeError if r has more. It
+// repeats an error: a bufio.Reader forgets one that it has returned.
 type boundedReader struct {
 	r         io.Reader
 	left, max int64
+	err       error
 }
 
-func (b *boundedReader) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		n, err = n+int(b.left), read.TooLargeError(b.max)
+func (b *boundedReader) Read(p []byte) (n int, err error) {
+	if b.err != nil {
+		return 0, b.err
 	}
-	return n, err
+	n, b.err = b.r.Read(p)
+	if b.left -= int64(n); b.left < 0 {
+		n, b.err = n+int(b.left), read.TooLargeError(b.max)
+	}
+	return n, b.err
 }

@@ -59,25 +59,26 @@ func unpack(r *bufio.Reader, maxBytes int64) (_ *bufio.Reader, compressed bool, 
 			return r, compressed, err
 		}
 		compressed = true
-		if maxBytes >= 0 {
-			unpacked = &bounded{r: unpacked, left: maxBytes, most: maxBytes}
-		}
-		r = bufio.NewReaderSize(unpacked, 64<<10)
+		r = bufio.NewReaderSize(&bounded{r: unpacked, most: maxBytes}, 64<<10)
 	}
 	return r, compressed, nil
 }
 
-// bounded reads at most most bytes from r. It fails with a TooLargeError if r has more.
+// bounded reads at most most bytes from r, if most is not negative. It fails with a TooLargeError if r
+// has more. It repeats an error: a bufio.Reader forgets one that it has returned.
 type bounded struct {
 	r          io.Reader
-	left, most int64
+	read, most int64
+	err        error
 }
 
-func (b *bounded) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		n, err = n+int(b.left), read.TooLargeError(b.most)
-		b.left = 0
+func (b *bounded) Read(p []byte) (n int, err error) {
+	if b.err != nil {
+		return 0, b.err
 	}
-	return n, err
+	n, b.err = b.r.Read(p)
+	if b.read += int64(n); b.most >= 0 && b.read > b.most {
+		n, b.err = n-int(b.read-b.most), read.TooLargeError(b.most)
+	}
+	return n, b.err
 }

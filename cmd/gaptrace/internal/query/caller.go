@@ -72,6 +72,9 @@ func (c *caller) spans(ctx context.Context, requests []request, opts []read.Opti
 			}
 			goOn := true
 			for spans, err := range input.Read(res.Body, append(opts, read.WithName(req.Name()))...) {
+				if isEmpty(err) {
+					continue
+				}
 				if goOn = yield(spans, err); !goOn {
 					break
 				}
@@ -82,6 +85,12 @@ func (c *caller) spans(ctx context.Context, requests []request, opts []read.Opti
 			sum = last
 		}
 	}
+}
+
+// isEmpty reports whether an answer has no bytes. Jaeger's API v3 answers so if it finds nothing.
+func isEmpty(err error) bool {
+	e, ok := errors.AsType[*input.Unknown](err)
+	return ok && e.Found == input.Empty
 }
 
 // json decodes an answer of at most 16 MiB.

@@ -173,8 +173,9 @@ func TestNothingFound(t *testing.T) {
 			"/api/v3/services": `{"services":["shop"]}`,
 			"/api/v3/traces":   `404 {"error":{"httpCode":404,"message":"No traces found"}}`,
 		},
-		"Zipkin": {"/api/v2/services": "[]", "/api/v2/traces": "[]"},
-		"Tempo":  {"/api/echo": "echo", "/api/search": `{"traces":[],"metrics":{}}`},
+		"an older one": {"/api/v3/services": `{"services":["shop"]}`, "/api/v3/traces": ""},
+		"Zipkin":       {"/api/v2/services": "[]", "/api/v2/traces": "[]"},
+		"Tempo":        {"/api/echo": "echo", "/api/search": `{"traces":[],"metrics":{}}`},
 	} {
 		server := httptest.NewServer(pages)
 		defer server.Close()
