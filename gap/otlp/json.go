@@ -207,9 +207,9 @@ func (d *jsonDecoder) spanField(key []byte) {
 	case "kind":
 		s.kind = d.enum("SPAN_KIND_", kindNames[:])
 	case "startTimeUnixNano", "start_time_unix_nano":
-		s.start = d.time("startTimeUnixNano")
+		s.start = d.time("nanoseconds since 1970 (startTimeUnixNano)")
 	case "endTimeUnixNano", "end_time_unix_nano":
-		s.end = d.time("endTimeUnixNano")
+		s.end = d.time("nanoseconds since 1970 (endTimeUnixNano)")
 	case "attributes":
 		d.Array(d.readAttribute)
 	case "status":
@@ -283,7 +283,7 @@ func (d *jsonDecoder) readEvent() {
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "timeUnixNano", "time_unix_nano":
-			nanos, ok = d.Nanos("timeUnixNano")
+			nanos, ok = d.Nanos("nanoseconds since 1970 (timeUnixNano)")
 		case "name":
 			name = d.String()
 		case "attributes":
@@ -304,11 +304,12 @@ func (d *jsonDecoder) readEvent() {
 // attribute reads a key with its value. The value is nil if there is none, or if neither everything is
 // kept nor the key is among keep. A nil keep has all keys.
 func (d *jsonDecoder) attribute(keep *keys) (name string, value any) {
-	skip := false
+	named, skip := false, false
 	d.Object(func(key []byte) {
 		switch {
 		case string(key) == "key":
 			text := d.Text()
+			named = true
 			if skip = keep != nil && !d.all && !keep.has(text); !skip {
 				name = d.Intern(text).(string)
 			}
@@ -318,7 +319,7 @@ func (d *jsonDecoder) attribute(keep *keys) (name string, value any) {
 			d.Skip()
 		}
 	})
-	if skip || d.Err != nil {
+	if skip || d.Err != nil || !named && keep != nil && !d.all && !keep.has(nil) { // pdata leaves out an empty key
 		return "", nil
 	}
 	return name, value

@@ -90,8 +90,8 @@ func id(id pcommon.SpanID) gap.SpanID    { return spanID(id[:]) }
 //
 //   - The parent is the first span of the trace that a span names by ChildOf or, if there is none,
 //     the first that it names by FollowsFrom. Other references become links.
-//   - The tag span.kind becomes the kind if it has one of its values. A tag error that is true becomes
-//     the status.
+//   - The tag span.kind becomes the kind if it has one of its values. The tag error, if it is true,
+//     and the tags otel.status_code and otel.status_description become the status.
 //   - Of a key that comes twice in the tags of a span, the last one counts.
 //   - Warnings become an attribute, as Jaeger stores them.
 //   - A time before 1970 or after 2262 becomes zero, which means that it is unknown.
@@ -144,6 +144,14 @@ func put(to ptrace.Span, s *gap.Span) {
 			to.SetKind(ptrace.SpanKind(kind))
 		case tag.Key == errorKey && (tag.Value == true || tag.Value == "true"):
 			to.Status().SetCode(ptrace.StatusCodeError)
+		case tag.Key == statusKey && tag.Value == "ERROR":
+			to.Status().SetCode(ptrace.StatusCodeError)
+		case tag.Key == statusKey && tag.Value == "OK":
+			if to.Status().Code() == ptrace.StatusCodeUnset {
+				to.Status().SetCode(ptrace.StatusCodeOk)
+			}
+		case tag.Key == messageKey:
+			to.Status().SetMessage(fmt.Sprint(tag.Value))
 		default:
 			putField(to.Attributes(), tag)
 		}
@@ -158,7 +166,7 @@ func put(to ptrace.Span, s *gap.Span) {
 		event := to.Events().AppendEmpty()
 		event.SetTimestamp(pcommon.Timestamp(nanos(log.Time)))
 		putFields(event.Attributes(), log.Fields)
-		if name, ok := event.Attributes().Get(eventKey); ok && name.Type() == pcommon.ValueTypeStr {
+		if name, ok := event.Attributes().Get(eventKey); ok && name.Type() == pcommon.ValueTypeStr && name.Str() != "" {
 			event.SetName(name.Str())
 			event.Attributes().Remove(eventKey)
 		}
@@ -175,12 +183,14 @@ func putReferences(to ptrace.Span, s *gap.Span) {
 			to.SetParentSpanID(newSpanID(ref.SpanID))
 		}
 	}
-	for i, ref := range s.References {
-		if ref.SpanID == 0 || i == parent && ref.Type == gap.ChildOf {
+	for _, ref := range s.References {
+		trace := cmp.Or(ref.TraceID, s.TraceID)
+		isParent := parent >= 0 && trace == s.TraceID && ref.SpanID == s.References[parent].SpanID
+		if ref.SpanID == 0 || isParent && s.References[parent].Type == gap.ChildOf {
 			continue
 		}
 		link := to.Links().AppendEmpty()
-		link.SetTraceID(newTraceID(cmp.Or(ref.TraceID, s.TraceID)))
+		link.SetTraceID(newTraceID(trace))
 		link.SetSpanID(newSpanID(ref.SpanID))
 		if ref.Type == gap.ChildOf {
 			link.Attributes().PutStr(refTypeKey, childOf)

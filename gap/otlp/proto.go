@@ -13,7 +13,6 @@ const maxMessage = 64 << 20
 // protoDecoder decodes OTLP's Protobuf. It reads the input once, and keeps one span in memory.
 type protoDecoder struct {
 	*decoder
-	span span   // the current one
 	buf  []byte // read from Source; buf[pos:] is not consumed yet
 	pos  int
 	base int64 // offset of buf[0] in the input
@@ -228,4 +227,3 @@ func (d *protoDecoder) take(end int64, what string) (b []byte, at int64, ok bool
 	d.pos += n
 	return b, at, true
 }
-

@@ -7,14 +7,19 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// message iterates over the fields of a message in memory.
+// message iterates over the fields of a message in memory. It has no pointer that next changes, since
+// that would cost a write barrier.
 type message struct {
-	b      []byte // the rest
+	b      []byte
+	pos    int
+	start  int    // where the bytes of a field with a length start; they end at pos
 	tag    uint64 // number and type of the field
 	number uint64 // value of a varint or of a fixed field
-	bytes  []byte // value of a field with a length
-	bad    bool   // b is malformed from here
+	bad    bool   // b is malformed at pos
 }
+
+// bytes returns the value of a field with a length.
+func (m *message) bytes() []byte { return m.b[m.start:m.pos:m.pos] }
 
 // Types of a field. Its tag is its number and its type in one.
 const (
@@ -26,36 +31,40 @@ const (
 
 // next reads the next field.
 func (m *message) next() bool {
-	if len(m.b) == 0 {
+	if m.pos >= len(m.b) {
 		return false
 	}
-	if m.tag = uint64(m.b[0]); m.tag < 0x80 {
-		m.b = m.b[1:]
-	} else if !m.varint(&m.tag) {
+	if m.tag = uint64(m.b[m.pos]); m.tag < 0x80 {
+		m.pos++
+	} else if m.tag = m.varint(); m.bad {
 		return false
 	}
-	switch m.tag & 7 {
+	switch left := len(m.b) - m.pos; m.tag & 7 {
 	case varintField:
-		return m.varint(&m.number)
-	case fixed64Field:
-		if len(m.b) >= 8 {
-			m.number, m.b = binary.LittleEndian.Uint64(m.b), m.b[8:]
+		m.number = m.varint()
+		return !m.bad
+	case bytesField:
+		if left > 0 && m.b[m.pos] < 0x80 {
+			m.start = m.pos + 1
+			m.pos = m.start + int(m.b[m.pos])
+			if m.pos <= len(m.b) {
+				return true
+			}
+			m.pos = m.start - 1
+		} else if size := m.varint(); !m.bad && size <= uint64(len(m.b)-m.pos) {
+			m.start = m.pos
+			m.pos += int(size)
 			return true
 		}
-	case bytesField:
-		var size uint64
-		if len(m.b) > 0 && m.b[0] < 0x80 {
-			size, m.b = uint64(m.b[0]), m.b[1:]
-		} else if !m.varint(&size) {
-			return false
-		}
-		if size <= uint64(len(m.b)) {
-			m.bytes, m.b = m.b[:size], m.b[size:]
+	case fixed64Field:
+		if left >= 8 {
+			m.number = binary.LittleEndian.Uint64(m.b[m.pos:])
+			m.pos += 8
 			return true
 		}
 	case fixed32Field:
-		if len(m.b) >= 4 {
-			m.b = m.b[4:]
+		if left >= 4 {
+			m.pos += 4
 			return true
 		}
 	}
@@ -63,38 +72,37 @@ func (m *message) next() bool {
 	return false
 }
 
-func (m *message) varint(v *uint64) bool {
-	var n int
-	if *v, n = binary.Uvarint(m.b); n <= 0 {
+func (m *message) varint() uint64 {
+	v, n := binary.Uvarint(m.b[m.pos:])
+	if n <= 0 {
 		m.bad = true
-		return false
+		return 0
 	}
-	m.b = m.b[n:]
-	return true
+	m.pos += n
+	return v
 }
 
-// check stops reading if m, which began at offset at with size bytes, is malformed.
-func (d *protoDecoder) check(m *message, at int64, size int) bool {
+// check stops reading if m, which began at offset at, is malformed.
+func (d *protoDecoder) check(m *message, at int64) bool {
 	if m.bad {
-		d.fail(at+int64(size-len(m.b)), "a field that ends within its message", "none")
+		d.fail(at+int64(m.pos), "a field that ends within its message", "none")
 	}
 	return !m.bad
 }
 
 func (d *protoDecoder) readSpan(b []byte, at int64) {
-	d.span = span{}
-	s := &d.span
+	var s span
 	m := message{b: b}
 	for m.next() {
 		switch m.tag {
 		case 1<<3 | bytesField:
-			s.traceID = traceID(m.bytes)
+			s.traceID = traceID(m.bytes())
 		case 2<<3 | bytesField:
-			s.id = spanID(m.bytes)
+			s.id = spanID(m.bytes())
 		case 4<<3 | bytesField:
-			s.parent = spanID(m.bytes)
+			s.parent = spanID(m.bytes())
 		case 5<<3 | bytesField:
-			s.name = d.Intern(m.bytes).(string)
+			s.name = d.Intern(m.bytes()).(string)
 		case 6<<3 | varintField:
 			s.kind = int(min(m.number, math.MaxInt8))
 		case 7<<3 | fixed64Field:
@@ -102,32 +110,32 @@ func (d *protoDecoder) readSpan(b []byte, at int64) {
 		case 8<<3 | fixed64Field:
 			s.end = int64(m.number)
 		case 9<<3 | bytesField:
-			d.readAttribute(m.bytes)
+			d.readAttribute(&s, m.bytes())
 		case 11<<3 | bytesField:
 			if d.all {
-				d.readEvent(m.bytes)
+				d.readEvent(&s, m.bytes())
 			}
 		case 13<<3 | bytesField:
-			d.readLink(m.bytes)
+			d.readLink(m.bytes())
 		case 15<<3 | bytesField:
-			d.readStatus(m.bytes)
+			d.readStatus(&s, m.bytes())
 		}
 	}
-	if d.check(&m, at, len(b)) {
-		d.add(s)
+	if d.check(&m, at) {
+		d.add(&s)
 	} else {
 		d.drop()
 	}
 }
 
-func (d *protoDecoder) readAttribute(b []byte) {
+func (d *protoDecoder) readAttribute(s *span, b []byte) {
 	if !d.all && !d.keep.has(keyOf(b)) {
 		return
 	}
 	switch key, value := d.keyValue(b, 0); {
 	case value == nil:
 	case key == warningsKey:
-		d.span.addWarnings(value)
+		s.addWarnings(value)
 	default:
 		d.addTag(key, fieldValue(value))
 	}
@@ -142,7 +150,7 @@ func keyOf(b []byte) (key []byte) {
 	}
 	for m := (message{b: b}); m.next(); {
 		if m.tag == 1<<3|bytesField {
-			key = m.bytes
+			key = m.bytes()
 		}
 	}
 	return key
@@ -153,9 +161,9 @@ func (d *protoDecoder) keyValue(b []byte, depth int) (key string, value any) {
 	for m := (message{b: b}); m.next(); {
 		switch m.tag {
 		case 1<<3 | bytesField:
-			key = d.Intern(m.bytes).(string)
+			key = d.Intern(m.bytes()).(string)
 		case 2<<3 | bytesField:
-			value = d.value(m.bytes, depth)
+			value = d.value(m.bytes(), depth)
 		}
 	}
 	return key, value
@@ -169,7 +177,7 @@ func (d *protoDecoder) value(b []byte, depth int) (value any) {
 	for m := (message{b: b}); m.next(); {
 		switch m.tag {
 		case 1<<3 | bytesField:
-			value = d.Intern(m.bytes)
+			value = d.Intern(m.bytes())
 		case 2<<3 | varintField:
 			value = m.number != 0
 		case 3<<3 | varintField:
@@ -178,29 +186,29 @@ func (d *protoDecoder) value(b []byte, depth int) (value any) {
 			value = math.Float64frombits(m.number)
 		case 5<<3 | bytesField:
 			values := []any{}
-			for list := (message{b: m.bytes}); list.next(); {
+			for list := (message{b: m.bytes()}); list.next(); {
 				if list.tag == 1<<3|bytesField {
-					values = append(values, d.value(list.bytes, depth+1))
+					values = append(values, d.value(list.bytes(), depth+1))
 				}
 			}
 			value = values
 		case 6<<3 | bytesField:
 			values := map[string]any{}
-			for list := (message{b: m.bytes}); list.next(); {
+			for list := (message{b: m.bytes()}); list.next(); {
 				if list.tag == 1<<3|bytesField {
-					key, v := d.keyValue(list.bytes, depth+1)
+					key, v := d.keyValue(list.bytes(), depth+1)
 					values[key] = v
 				}
 			}
 			value = values
 		case 7<<3 | bytesField:
-			value = append([]byte{}, m.bytes...)
+			value = append([]byte{}, m.bytes()...)
 		}
 	}
 	return value
 }
 
-func (d *protoDecoder) readEvent(b []byte) {
+func (d *protoDecoder) readEvent(s *span, b []byte) {
 	var nanos int64
 	var name string
 	for m := (message{b: b}); m.next(); {
@@ -208,14 +216,14 @@ func (d *protoDecoder) readEvent(b []byte) {
 		case 1<<3 | fixed64Field:
 			nanos = int64(m.number)
 		case 2<<3 | bytesField:
-			name = d.Intern(m.bytes).(string)
+			name = d.Intern(m.bytes()).(string)
 		case 3<<3 | bytesField:
-			if key, value := d.keyValue(m.bytes, 0); value != nil {
+			if key, value := d.keyValue(m.bytes(), 0); value != nil {
 				d.mapper.fields.Add(gap.Field{Key: key, Value: fieldValue(value)})
 			}
 		}
 	}
-	d.span.logs = append(d.span.logs, d.event(nanos, name))
+	s.logs = append(s.logs, d.event(nanos, name))
 }
 
 func (d *protoDecoder) readLink(b []byte) {
@@ -223,11 +231,11 @@ func (d *protoDecoder) readLink(b []byte) {
 	for m := (message{b: b}); m.next(); {
 		switch m.tag {
 		case 1<<3 | bytesField:
-			link.TraceID = traceID(m.bytes)
+			link.TraceID = traceID(m.bytes())
 		case 2<<3 | bytesField:
-			link.SpanID = spanID(m.bytes)
+			link.SpanID = spanID(m.bytes())
 		case 4<<3 | bytesField:
-			if key, value := d.keyValue(m.bytes, 0); key == refTypeKey && value == childOf {
+			if key, value := d.keyValue(m.bytes(), 0); key == refTypeKey && value == childOf {
 				link.Type = gap.ChildOf
 			}
 		}
@@ -235,15 +243,15 @@ func (d *protoDecoder) readLink(b []byte) {
 	d.addLink(link)
 }
 
-func (d *protoDecoder) readStatus(b []byte) {
+func (d *protoDecoder) readStatus(s *span, b []byte) {
 	for m := (message{b: b}); m.next(); {
 		switch m.tag {
 		case 2<<3 | bytesField:
 			if d.all {
-				d.span.message = d.Intern(m.bytes).(string)
+				s.message = d.Intern(m.bytes()).(string)
 			}
 		case 3<<3 | varintField:
-			d.span.status = int(min(m.number, math.MaxInt8))
+			s.status = int(min(m.number, math.MaxInt8))
 		}
 	}
 }
@@ -255,14 +263,14 @@ func (d *protoDecoder) readResource(b []byte, at int64) {
 		if m.tag != 1<<3|bytesField {
 			continue
 		}
-		key, value := d.keyValue(m.bytes, 0)
+		key, value := d.keyValue(m.bytes(), 0)
 		if text, ok := value.(string); ok && key == serviceKey {
 			service = text
 		} else if value != nil {
 			d.mapper.fields.Add(gap.Field{Key: key, Value: fieldValue(value)})
 		}
 	}
-	d.check(&m, at, len(b))
+	d.check(&m, at)
 	d.resource(service)
 }
 
@@ -272,11 +280,11 @@ func (d *protoDecoder) readScope(b []byte, at int64) {
 	for m.next() {
 		switch m.tag {
 		case 1<<3 | bytesField:
-			name = d.Intern(m.bytes).(string)
+			name = d.Intern(m.bytes()).(string)
 		case 2<<3 | bytesField:
-			version = d.Intern(m.bytes).(string)
+			version = d.Intern(m.bytes()).(string)
 		}
 	}
-	d.check(&m, at, len(b))
+	d.check(&m, at)
 	d.setScope(name, version)
 }

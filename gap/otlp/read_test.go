@@ -1,9 +1,6 @@
 package otlp_test
 
 import (
-	"bytes"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -118,7 +115,3 @@ func TestRead(t *testing.T) {
 		})
 	}
 }
-
-var _ = bytes.NewReader
-var _ = binary.BigEndian
-var _ = errors.New

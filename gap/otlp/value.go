@@ -26,26 +26,30 @@ func fieldValue(value any) any {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(finite(value)); err != nil { // impossible
+	if err := e.Encode(encodable(value)); err != nil { // impossible
 		return fmt.Sprint(value)
 	}
 	return string(bytes.TrimSuffix(b.Bytes(), []byte{'\n'}))
 }
 
-// finite replaces numbers that JSON does not have by text.
-func finite(value any) any {
+// encodable replaces by text what encoding/json does not encode as such.
+func encodable(value any) any {
 	switch v := value.(type) {
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			return strconv.FormatFloat(v, 'g', -1, 64)
 		}
+	case []byte:
+		if v == nil {
+			return ""
+		}
 	case []any:
 		for i := range v {
-			v[i] = finite(v[i])
+			v[i] = encodable(v[i])
 		}
 	case map[string]any:
 		for key := range v {
-			v[key] = finite(v[key])
+			v[key] = encodable(v[key])
 		}
 	}
 	return value

@@ -183,9 +183,9 @@ func (d *Decoder) Time(what string) (t time.Time, ok bool) {
 	return time.UnixMicro(whole).Add(rest).UTC(), ok
 }
 
-// Nanos reads a number of nanoseconds since 1970. If it is none, ok is false.
+// Nanos reads a number of nanoseconds. If it is none, ok is false, and what says what was expected.
 func (d *Decoder) Nanos(what string) (nanos int64, ok bool) {
-	nanos, _, ok = d.micros("nanoseconds since 1970 (" + what + ")")
+	nanos, _, ok = d.micros(what)
 	return nanos, ok
 }
 
