@@ -11,7 +11,10 @@ import (
 	"github.com/gaptrace/gaptrace/gap/read"
 )
 
-const document = "a trace in Jaeger's JSON, an array of traces, or an answer with data"
+const (
+	document = "a trace or a span in Jaeger's JSON, an array of them, or an answer with them"
+	object   = `an object with "data", "spans", "spanID", "hits", "_source" or "errors"`
+)
 
 // malformed holds inputs and their errors.
 var malformed = map[string]string{
@@ -20,8 +23,8 @@ var malformed = map[string]string{
 	` hello`:                               "byte 1: expected " + document + ", found hello",
 	`<html>`:                               "byte 0: expected " + document + ", found '<'",
 	"\xff\xfe{\x00":                        "byte 0: expected " + document + `, found "\xff" (UTF-16? It has to be UTF-8)`,
-	`{"a":1}`:                              `byte 7: expected an object with "data", "spans" or "errors", found one without`,
-	`{"resourceSpans":[]}`:                 `byte 20: expected an object with "data", "spans" or "errors", as OTLP is not read, found one without`,
+	`{"a":1}`:                              "byte 7: expected " + object + ", found one without",
+	`{"resourceSpans":[]}`:                 "byte 20: expected " + object + ", as OTLP is not read, found one without",
 	`[{"spans":[7]}]`:                      "byte 11: expected an object, found 7",
 	`{"spans":{}}`:                         "byte 9: expected an array, found '{'",
 	`{"spans":[{}]}`:                       "byte 10: expected a span with its startTime, found one without",

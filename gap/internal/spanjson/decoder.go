@@ -18,7 +18,7 @@ import (
 type Decoder struct {
 	jsonscan.Scanner
 	*read.Config
-	Fields Slab[gap.Field] // tags of the current trace
+	Fields *Slab[gap.Field] // where tags are kept; a trace that has its own keeps no other's memory
 
 	texts      map[string]any  // the cache of Intern
 	noTime     *jsonscan.Error // the first value that is not a time
@@ -28,7 +28,7 @@ type Decoder struct {
 
 // New returns a decoder of r, which may be compressed by gzip.
 func New(r io.Reader, c *read.Config) *Decoder {
-	d := &Decoder{Config: c, texts: map[string]any{}}
+	d := &Decoder{Config: c, Fields: &Slab[gap.Field]{}, texts: map[string]any{}}
 	source := bufio.NewReader(r)
 	d.Source = source
 	magic, _ := source.Peek(2)

@@ -15,6 +15,9 @@ func (s *Slab[T]) Add(v T) {
 	s.all = append(s.all, v)
 }
 
+// Reset makes the slices that Take has returned invalid, and uses their memory again.
+func (s *Slab[T]) Reset() { s.all, s.from = s.all[:0], 0 }
+
 // Take returns the elements that were added since the last call.
 func (s *Slab[T]) Take() []T {
 	if s.from == len(s.all) {

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// JaegerServer is a Jaeger all-in-one 1.42. Its user interface is a placeholder. A trace is available some milliseconds after it was sent: ask again after a 404.
+// JaegerServer is a Jaeger all-in-one 1.42. Its user interface is a placeholder. A trace is
+// available some milliseconds after it was sent: ask again after a 404.
 type JaegerServer struct {
 	*Process
 	QueryURL     string // http://127.0.0.1:port: /api/services, /api/traces/{id}
@@ -28,8 +29,7 @@ type JaegerServer struct {
 // Jaeger starts a Jaeger all-in-one (jaeger-all-in-one on PATH).
 func Jaeger(t testing.TB) JaegerServer {
 	t.Helper()
-	// Without JAEGER_DISABLED, Jaeger would send spans of itself to any agent on this machine.
-	return startJaeger(t, nil, "SPAN_STORAGE_TYPE=memory", "JAEGER_DISABLED=true")
+	return startJaeger(t, "memory", nil)
 }
 
 // JaegerOnElasticsearch is Jaeger with its spans in the Elasticsearch at this base URL, in the
@@ -49,10 +49,10 @@ func JaegerOnElasticsearch(t testing.TB, url string, flags ...string) JaegerServ
 	}))
 	t.Cleanup(server.Close)
 	flags = append(flags, "--es.server-urls="+server.URL, "--es.version=7", "--es.num-replicas=0")
-	return startJaeger(t, flags, "SPAN_STORAGE_TYPE=elasticsearch", "JAEGER_DISABLED=true")
+	return startJaeger(t, "elasticsearch", flags)
 }
 
-func startJaeger(t testing.TB, flags []string, environ ...string) JaegerServer {
+func startJaeger(t testing.TB, storage string, flags []string) JaegerServer {
 	t.Helper()
 	binary := find(t, "GAPTRACE_JAEGER", "jaeger-all-in-one")
 	// All listeners: one that is not named here opens its well-known port on every interface.
@@ -79,7 +79,8 @@ func startJaeger(t testing.TB, flags []string, environ ...string) JaegerServer {
 				args = append(args, listener+"="+addr[i])
 			}
 			cmd := exec.Command(binary, args...)
-			cmd.Env = append(os.Environ(), environ...)
+			// Jaeger would send spans of itself to any agent on this machine.
+			cmd.Env = append(os.Environ(), "SPAN_STORAGE_TYPE="+storage, "JAEGER_DISABLED=true")
 			return cmd, nil
 		},
 		ready: func(p *Process, addr []string) error {
