@@ -36,6 +36,9 @@ func FuzzRead(f *testing.F) {
 	for _, input := range inputs {
 		f.Add([]byte(input))
 	}
+	for _, input := range storedInputs() {
+		f.Add([]byte(input))
+	}
 	for text := range malformed {
 		f.Add([]byte(text))
 	}
