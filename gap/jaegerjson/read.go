@@ -38,7 +38,7 @@ func readTraces(r io.Reader, c *read.Config, yield func([]gap.Span, error) bool)
 			c.Progress(read.Progress{Bytes: d.Buffered(), Traces: d.traces, Spans: d.spans})
 		}
 	}
-	d.documents()
+	d.Documents(d.document)
 	d.yieldStored()
 	if d.stopped {
 		return
@@ -88,22 +88,6 @@ type trace struct {
 	processes  map[string]*gap.Process // by processID; their content may come after the spans
 	references spanjson.Slab[gap.Reference]
 	fields     spanjson.Slab[gap.Field]
-}
-
-// documents reads the whole input.
-func (d *decoder) documents() {
-	for n := 0; ; n++ {
-		if d.Peek() == 0xef { // a byte order mark; it may also be between concatenated files
-			d.Literal("\uFEFF")
-		}
-		d.Peek()
-		if !d.More() && n > 0 && d.End == io.EOF {
-			return
-		}
-		if d.document(); d.Err != nil {
-			return
-		}
-	}
 }
 
 // document reads an object, or an array of documents.

@@ -45,6 +45,21 @@ func New(r io.Reader, c *read.Config) *Decoder {
 	return d
 }
 
+// Documents calls f for each of the documents that the input has one after the other, until an
+// error. An empty input has one, so that f says what was expected.
+func (d *Decoder) Documents(f func()) {
+	for n := 0; d.Err == nil; n++ {
+		if d.Peek() == 0xef { // a byte order mark; it may also be between concatenated files
+			d.Literal("\uFEFF")
+		}
+		d.Peek()
+		if !d.More() && n > 0 && d.End == io.EOF {
+			return
+		}
+		f()
+	}
+}
+
 // Errors returns the error that ended reading, and one for the values that are not times.
 func (d *Decoder) Errors() (errs []error) {
 	if e, ok := errors.AsType[*jsonscan.Error](d.Err); ok {

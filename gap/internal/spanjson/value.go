@@ -115,7 +115,7 @@ func (d *Decoder) micros(what string) (whole int64, rest time.Duration, ok bool)
 	case c == '[' || c == '{' || c == 't' || c == 'f':
 		found := d.Found()
 		d.Skip()
-		d.keepNoTime(at, what, found)
+		d.NoTime(at, what, found)
 		return 0, 0, false
 	default:
 		d.Fail(0, what)
@@ -134,7 +134,7 @@ func (d *Decoder) micros(what string) (whole int64, rest time.Duration, ok bool)
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange) || !isDecimal(text):
 		quoted := strconv.AppendQuote(nil, string(text[:min(len(text), 64)]))
-		d.keepNoTime(at, what, jsonscan.Excerpt(quoted))
+		d.NoTime(at, what, jsonscan.Excerpt(quoted))
 		return 0, 0, false
 	case f >= 1<<63 && f < 1<<64:
 		return int64(uint64(f)), 0, true
@@ -158,8 +158,9 @@ func isDecimal(text []byte) bool {
 	return true
 }
 
-// keepNoTime keeps the error for the first value that is not a time, and counts all.
-func (d *Decoder) keepNoTime(at int64, expected, found string) {
+// NoTime keeps the error for the first value that is not a time, or for a time that is missing, and
+// counts all.
+func (d *Decoder) NoTime(at int64, expected, found string) {
 	if d.Err != nil {
 		return
 	}
@@ -190,12 +191,17 @@ func (d *Decoder) Code() int {
 // Tags reads an array of tags, or of a log's fields. It also reads an object with a member for each
 // tag. It keeps those whose key is among d.Keys, or all if all is set.
 func (d *Decoder) Tags(all bool) []gap.Field {
+	d.AddTags(all)
+	return d.Fields.Take()
+}
+
+// AddTags adds the tags that Tags would return to Fields.
+func (d *Decoder) AddTags(all bool) {
 	if d.Peek() == '{' {
 		d.Object(func(key []byte) { d.member(key, all) })
 	} else {
 		d.Array(func() { d.tag(all) })
 	}
-	return d.Fields.Take()
 }
 
 // TagFields reads an object with a member for each tag. Jaeger writes @ for each dot of a key,
@@ -223,7 +229,7 @@ func (d *Decoder) member(key []byte, all bool) {
 		return
 	}
 	name := d.Intern(key).(string)
-	if v := d.convert(d.value(), ""); v != nil {
+	if v := d.Value(); v != nil {
 		d.Fields.Add(gap.Field{Key: name, Value: v})
 	}
 }
@@ -238,6 +244,10 @@ func JoinFields(a, b []gap.Field) []gap.Field {
 	}
 	return slices.Concat(a, b)
 }
+
+// Value reads a value of any kind. It returns a string, bool, int64 or float64, or nil if the value
+// is null, an object or an array.
+func (d *Decoder) Value() any { return d.convert(d.value(), "") }
 
 // value is the value of a tag, whose type and key may come later.
 type value struct {
