@@ -157,6 +157,7 @@ func (d *decoder) storedProcess() *gap.Process {
 const (
 	maxServices = 1024
 	maxReplicas = 64
+	maxProcess  = 4096 // bytes of text
 )
 
 // processes are those that came last, by service.
@@ -177,6 +178,14 @@ func (all processes) share(p gap.Process) *gap.Process {
 		known = slices.Delete(known, 0, 1)
 	}
 	p.Tags = slices.Clone(p.Tags)
+	size := len(p.Service)
+	for _, tag := range p.Tags {
+		text, _ := tag.Value.(string)
+		size += len(tag.Key) + len(text)
+	}
+	if size > maxProcess {
+		return &p
+	}
 	all[p.Service] = append(known, &p)
 	return &p
 }

@@ -6,9 +6,12 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// kind reads the kind of a span, as OpenTracing names it.
-func (d *decoder) kind() string {
+// kind reads the kind of a span, as OpenTracing names it, or nil. The result is an interface, as
+// [gap.Field] needs it, to save an allocation for the usual kinds.
+func (d *decoder) kind() any {
 	switch kind := d.String(); kind {
+	case "":
+		return nil
 	case "CLIENT":
 		return "client"
 	case "SERVER":
@@ -18,8 +21,11 @@ func (d *decoder) kind() string {
 	}
 }
 
-// maxProcesses bounds the cache of processes.
-const maxProcesses = 4096
+// Bounds of the cache of processes.
+const (
+	maxProcesses = 4096
+	maxProcess   = 512 // bytes
+)
 
 // process reads the endpoint that recorded a span. Equal processes are shared.
 func (d *decoder) process() *gap.Process {
@@ -46,14 +52,16 @@ func (d *decoder) process() *gap.Process {
 	d.key = append(append(append(d.key[:0], service...), 0), ip...)
 	p, ok := d.processes[string(d.key)]
 	if !ok {
-		if len(d.processes) == maxProcesses {
-			clear(d.processes)
-		}
 		p = &gap.Process{Service: service}
 		if ip != "" {
 			p.Tags = []gap.Field{{Key: "ip", Value: ip}}
 		}
-		d.processes[string(d.key)] = p
+		if len(d.processes) == maxProcesses {
+			clear(d.processes)
+		}
+		if len(d.key) <= maxProcess {
+			d.processes[string(d.key)] = p
+		}
 	}
 	return p
 }

@@ -115,7 +115,7 @@ func (d *decoder) flush() (traces int) {
 func (d *decoder) span() {
 	var s gap.Span
 	var parent gap.SpanID
-	var kind string
+	var kind any
 	var hasID, shared, noStart, noDuration bool
 	at := d.Offset()
 	d.Object(func(key []byte) {
@@ -156,10 +156,10 @@ func (d *decoder) span() {
 			d.Skip()
 		}
 	})
-	if shared && kind == "" {
+	if shared && kind == nil {
 		kind = "server"
 	}
-	if kind != "" {
+	if kind != nil {
 		d.Fields.Add(gap.Field{Key: "span.kind", Value: kind})
 	}
 	s.Tags = d.markError(d.Fields.Take())
