@@ -50,6 +50,7 @@ var layers = map[string]int{
 	"tracer":         3,
 	"gap/report":     3,
 	"gap/jaegerjson": 3,
+	"gap/zipkinjson": 3,
 
 	"explain":   4,
 	"gap/debug": 4,
