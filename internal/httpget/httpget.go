@@ -29,9 +29,6 @@ type Request struct {
 	User   *url.Userinfo // sent as basic authentication; nil for none
 	Accept string
 
-	// Once turns off retries.
-	Once bool
-
 	// OnRetry is called before each wait for a retry, with its reason, unless nil.
 	OnRetry func(error)
 
@@ -87,7 +84,7 @@ func (r *Request) Do(ctx context.Context) (*http.Response, error) {
 			return res, nil
 		}
 		err = fmt.Errorf("%s: %w", r.Name(), err)
-		if after == never || r.Once || failures == len(pauses) {
+		if after == never || failures == len(pauses) {
 			return nil, err
 		}
 		if r.OnRetry != nil {
