@@ -83,7 +83,7 @@ func (d *decoder) spanField(r *spanReader, key []byte) bool {
 		s.References = d.trace.references.Take()
 	case "startTime":
 		r.started = true
-		start, ok := d.Time("startTime")
+		start, ok := d.Time("microseconds since 1970 (startTime)")
 		s.Start, r.noStart = start, !ok
 	case "duration":
 		duration, ok := d.Duration()
@@ -224,7 +224,7 @@ func (d *decoder) log() (l gap.Log, ok bool) {
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "timestamp":
-			l.Time, ok = d.Time("timestamp")
+			l.Time, ok = d.Time("microseconds since 1970 (timestamp)")
 		case "fields":
 			l.Fields = d.Tags(true)
 		default:

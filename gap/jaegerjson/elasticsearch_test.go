@@ -91,7 +91,8 @@ func sendTraces(t *testing.T, jaeger servers.JaegerServer) (ids []gap.TraceID) {
 	return ids
 }
 
-// search returns all spans in the indices with this prefix, as Elasticsearch answers a search.
+// search returns all spans in the indices with this prefix, as Elasticsearch answers a search. It
+// returns "" if the index is not ready yet.
 func search(t *testing.T, url, prefix string) string {
 	t.Helper()
 	res, err := http.Get(url + "/" + prefix + "-jaeger-span-*/_search?size=100&ignore_unavailable=true")
@@ -100,7 +101,9 @@ func search(t *testing.T, url, prefix string) string {
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if res.StatusCode != http.StatusOK {
+	if res.StatusCode == http.StatusServiceUnavailable {
+		return ""
+	} else if res.StatusCode != http.StatusOK {
 		err = errors.Join(err, fmt.Errorf("%s: %s", res.Status, body))
 	}
 	if err != nil {

@@ -114,7 +114,7 @@ func (d *decoder) annotations() (logs []gap.Log) {
 		d.Object(func(key []byte) {
 			switch string(key) {
 			case "timestamp":
-				l.Time, ok = d.Time("timestamp of an annotation")
+				l.Time, ok = d.Time("microseconds since 1970 (timestamp of an annotation)")
 			case "value":
 				if v := d.Value(); v != nil {
 					l.Fields = []gap.Field{{Key: "event", Value: v}}

@@ -132,7 +132,7 @@ func (d *decoder) span() {
 		case "kind":
 			kind = d.kind()
 		case "timestamp":
-			start, ok := d.Time("timestamp")
+			start, ok := d.Time("microseconds since 1970 (timestamp)")
 			s.Start, noStart = start, !ok
 		case "duration":
 			duration, ok := d.Duration()

@@ -177,9 +177,10 @@ func (d *Decoder) NoTime(at int64, expected, found string) {
 	}
 }
 
-// Time reads a number of microseconds since 1970. If it is none, ok is false.
+// Time reads a number of microseconds since 1970. If it is none, ok is false, and the error has
+// what. Callers pass a constant, so that no memory is allocated.
 func (d *Decoder) Time(what string) (t time.Time, ok bool) {
-	whole, rest, ok := d.micros("microseconds since 1970 (" + what + ")")
+	whole, rest, ok := d.micros(what)
 	return time.UnixMicro(whole).Add(rest).UTC(), ok
 }
 

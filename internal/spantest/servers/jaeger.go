@@ -48,8 +48,32 @@ func JaegerOnElasticsearch(t testing.TB, url string, flags ...string) JaegerServ
 		}
 	}))
 	t.Cleanup(server.Close)
+	awaitIndex(t, url)
 	flags = append(flags, "--es.server-urls="+server.URL, "--es.version=7", "--es.num-replicas=0")
 	return startJaeger(t, "elasticsearch", flags)
+}
+
+// awaitIndex makes an index in Elasticsearch. Jaeger gives up if it cannot do this within 30 s, which
+// is not enough on a busy machine where Elasticsearch has just started.
+func awaitIndex(t testing.TB, url string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/before-jaeger", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusBadRequest { // it exists
+				return
+			}
+			err = errors.New(res.Status)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no index in Elasticsearch after %v: %v", patience, err)
+		}
+	}
 }
 
 func startJaeger(t testing.TB, storage string, flags []string) JaegerServer {
