@@ -72,8 +72,13 @@ func (d *protoDecoder) need(n int, what string) bool {
 	return true
 }
 
-// more reports whether the input has another byte.
-func (d *protoDecoder) more() bool { return d.Err == nil && (d.pos < len(d.buf) || d.fill()) }
+// more reports whether the input has another byte. It fails if the input ends with an error.
+func (d *protoDecoder) more() bool {
+	if d.Err == nil && d.pos == len(d.buf) && !d.fill() && d.End != io.EOF {
+		d.fail(d.buffered(), "", "")
+	}
+	return d.Err == nil && d.pos < len(d.buf)
+}
 
 // skipTo skips the input up to an offset.
 func (d *protoDecoder) skipTo(offset int64) {

@@ -42,7 +42,7 @@ func TestDo(t *testing.T) {
 		"429, later":   {respond(429, "slow\ndown", later("2")), "http://h/x: the server answers 429: Too Many Requests: slow", 3, 6 * time.Second},
 		"429, in days": {respond(429, "", later("99999")), "http://h/x: the server answers 429: Too Many Requests", 0, 0},
 		"404":          {respond(404, "<html>none", nil), "http://h/x: the server answers 404: Not Found", 0, 0},
-		"an odd one":   {respond(799, "\x1b[31m", nil), "http://h/x: the server answers 799: unknown status: �[31m", 0, 0},
+		"an odd one":   {respond(799, "\x1b[31m", nil), "http://h/x: the server answers 799: unknown status: �[31m", 3, 1750 * time.Millisecond},
 		"a page":       {respond(200, " <html>", nil), "http://h/x: the answer is a web page", 0, 0},
 		"a page, as its type says": {
 			respond(200, "", http.Header{"Content-Type": {"text/html; charset=utf-8"}}), "http://h/x: the answer is a web page", 0, 0,
