@@ -16,8 +16,8 @@ func isURL(arg string) bool {
 	return ok && (scheme == "http" || scheme == "https")
 }
 
-// looksLikeHost reports whether an argument that is no file is probably a URL without http://, such as
-// localhost:16686/jaeger.
+// looksLikeHost reports whether an argument that is no file is probably a URL without http://, such
+// as localhost:16686/jaeger.
 func looksLikeHost(arg string) bool {
 	host, _, _ := strings.Cut(arg, "/")
 	name, port, err := net.SplitHostPort(host)

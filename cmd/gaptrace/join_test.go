@@ -238,8 +238,8 @@ func (r *countingRenderer) addSeenAgain()                 { r.again++ }
 func (r *countingRenderer) addNotes([]string) []string    { return nil }
 func (r *countingRenderer) write(*output, *options) error { return nil }
 
-// The joiner's memory depends on its window, not on the length of the stream. The batches have spans
-// of many traces, as the Collector writes them: the spans of one trace are in ten of them.
+// The joiner's memory depends on its window, not on the length of the stream. The batches have
+// spans of many traces, as the Collector writes them: the spans of one trace are in ten of them.
 func TestJoinerHoldsOnlyItsWindow(t *testing.T) {
 	const window, batch, traces = 20_000, 1000, 100
 	live := func(batches int) (bytes uint64, passed int) {

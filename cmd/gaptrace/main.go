@@ -1,7 +1,7 @@
 // Command gaptrace reports the gaps of traces: the time inside a span that none of its child spans
 // covers. It reads Jaeger's JSON, spans from Elasticsearch, Zipkin's JSON and OTLP from files and
-// pipes, or asks Jaeger, Zipkin, Tempo, or a program's /debug/gaps/. It says what the program did in
-// the gaps, if it also gets an execution trace of the Go runtime.
+// pipes, or asks Jaeger, Zipkin, Tempo, or a program's /debug/gaps/. It says what the program did
+// in the gaps, if it also gets an execution trace of the Go runtime.
 //
 //	gaptrace report trace.json
 //	gaptrace top --service bookshop http://localhost:16686

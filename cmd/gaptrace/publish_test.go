@@ -22,9 +22,9 @@ const (
 	commandModule = rootModule + "/cmd/gaptrace"
 )
 
-// A release publishes the root in the version that go.mod requires, then the modules explain, gap/otlp
-// and vet, and the command, in the same version. The test does the same with a proxy of files, and
-// installs the command from it without go.work.
+// A release publishes the root in the version that go.mod requires, then the modules explain,
+// gap/otlp and vet, and the command, in the same version. The test does the same with a proxy of
+// files, and installs the command from it without go.work.
 func TestReleaseInstalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command with all its dependencies")

@@ -24,8 +24,8 @@ func TestJaegerFormat(t *testing.T) {
 	s.LogFields(log.String("event", "s3cret"))
 	s.Finish()
 	for target, want := range map[string]int{
-		"/?format=jaeger": 3, "/profile?format=jaeger": 3, "/?format=jaeger&bucket=error": 1, "/?format=jaeger&operation=x": 0,
-		"/trace?id=" + id + "&format=jaeger": 1,
+		"/?format=jaeger": 3, "/profile?format=jaeger": 3, "/trace?id=" + id + "&format=jaeger": 1,
+		"/?format=jaeger&bucket=error": 1, "/?format=jaeger&operation=x": 0,
 	} {
 		for _, tags := range []bool{false, true} {
 			var opts []debug.Option

@@ -28,8 +28,8 @@ func Write(w io.Writer, traces ...[]gap.Span) error {
 //
 // Jaeger's times are in microseconds. A Writer rounds the start and the end of each span down, so
 // that spans that touch or contain each other still do. A value that is not of a type that
-// [gap.Field] allows is written as a string. Spans that share a pointer to a Process share its entry
-// in the output.
+// [gap.Field] allows is written as a string. Spans that share a pointer to a Process share its
+// entry in the output.
 type Writer struct {
 	buffer *bufio.Writer // its errors stay until Flush
 	encode *json.Encoder // to buffer; ends each span with a new line

@@ -20,9 +20,9 @@ import (
 
 // Request is a GET request.
 //
-// One that gets no answer, or status 429, 500 or above, is retried at most three times: after 250 ms,
-// 500 ms and 1 s, or after Retry-After if that is longer. It is not retried if Retry-After is more
-// than 30 s, or if the server's certificate is invalid.
+// One that gets no answer, or status 429, 500 or above, is retried at most three times: after 250
+// ms, 500 ms and 1 s, or after Retry-After if that is longer. It is not retried if Retry-After is
+// more than 30 s, or if the server's certificate is invalid.
 type Request struct {
 	HTTP   *http.Client  // nil means http.DefaultClient
 	URL    *url.URL      // without a user

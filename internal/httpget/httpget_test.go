@@ -45,13 +45,15 @@ func TestDo(t *testing.T) {
 		"an odd one":   {respond(799, "\x1b[31m", nil), "http://h/x: the server answers 799: unknown status: �[31m", 3, 1750 * time.Millisecond},
 		"a page":       {respond(200, " <html>", nil), "http://h/x: the answer is a web page", 0, 0},
 		"a page, as its type says": {
-			respond(200, "", http.Header{"Content-Type": {"text/html; charset=utf-8"}}), "http://h/x: the answer is a web page", 0, 0,
+			respond(200, "", http.Header{"Content-Type": {"text/html; charset=utf-8"}}),
+			"http://h/x: the answer is a web page", 0, 0,
 		},
 	} {
 		synctest.Test(t, func(t *testing.T) { // whose clock makes waits short
 			retries, begun := 0, time.Now()
 			r := Request{
-				HTTP: &http.Client{Transport: test.answer}, URL: &url.URL{Scheme: "http", Host: "h", Path: "/x", RawQuery: "token=s3cret"},
+				HTTP: &http.Client{Transport: test.answer},
+				URL:  &url.URL{Scheme: "http", Host: "h", Path: "/x", RawQuery: "token=s3cret"},
 				User: url.UserPassword("ada", "s3cret"), OnRetry: func(error) { retries++ },
 			}
 			res, err := r.Do(t.Context())

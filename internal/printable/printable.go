@@ -11,8 +11,8 @@ import (
 
 // Text replaces everything that is not printable with U+FFFD: control characters, with which escape
 // sequences begin, marks that change the direction of text, special spaces, and invalid UTF-8. It
-// keeps a zero-width joiner between two emoji, which makes them one. Text of more than limit bytes is
-// truncated, and an ellipsis is added.
+// keeps a zero-width joiner between two emoji, which makes them one. Text of more than limit bytes
+// is truncated, and an ellipsis is added.
 func Text(text string, limit int) string {
 	if len(text) > limit {
 		for limit > 0 && !utf8.RuneStart(text[limit]) {
@@ -34,8 +34,8 @@ func Text(text string, limit int) string {
 
 const zeroWidthJoiner = '\u200d'
 
-// joinsEmoji reports whether both neighbours are emoji. The first may have a color of skin, or a mark
-// that it is drawn as an emoji.
+// joinsEmoji reports whether both neighbours are emoji. The first may have a color of skin, or a
+// mark that it is drawn as an emoji.
 func joinsEmoji(before, after string) bool {
 	const drawnAsEmoji = '\ufe0f'
 	left, _ := utf8.DecodeLastRuneInString(before)

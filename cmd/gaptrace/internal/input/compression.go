@@ -64,8 +64,8 @@ func unpack(r *bufio.Reader, maxBytes int64) (_ *bufio.Reader, compressed bool, 
 	return r, compressed, nil
 }
 
-// bounded reads at most most bytes from r, if most is not negative. It fails with a TooLargeError if r
-// has more. It repeats an error: a bufio.Reader forgets one that it has returned.
+// bounded reads at most most bytes from r, if most is not negative. It fails with a TooLargeError
+// if r has more. It repeats an error: a bufio.Reader forgets one that it has returned.
 type bounded struct {
 	r          io.Reader
 	read, most int64

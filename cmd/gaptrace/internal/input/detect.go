@@ -88,8 +88,8 @@ func isProtobuf(head []byte) bool {
 	return bytes.HasPrefix(inner, []byte{0xc2, 0x3e}) // instrumentation_library_spans, which is field 1000
 }
 
-// isPrefixed reports whether head begins like messages, each after its length: in four bytes, as the
-// Collector's file exporter writes them, or as a varint.
+// isPrefixed reports whether head begins like messages, each after its length: in four bytes, as
+// the Collector's file exporter writes them, or as a varint.
 func isPrefixed(head []byte) bool {
 	if len(head) > 4 && binary.BigEndian.Uint32(head) < 1<<30 && isProtobuf(head[4:]) {
 		return true

@@ -15,8 +15,8 @@ import (
 // decompression. A batch has some MB at most.
 const maxMessage = 128 << 20
 
-// isFramed reports whether head begins like a file of the Collector's file exporter with compression:
-// each message is compressed by itself, after its size in four bytes.
+// isFramed reports whether head begins like a file of the Collector's file exporter with
+// compression: each message is compressed by itself, after its size in four bytes.
 //
 //	size | zstd frame | size | zstd frame | …
 func isFramed(head []byte) bool {

@@ -18,8 +18,8 @@ import (
 // Read reads the spans in r, in any format that [Formats] names. It yields what the reader of the
 // format yields. If r has another format, Read yields an [*Unknown].
 //
-// [read.WithMaxBytes] bounds r after decompression; the default is no bound. Iterate over the result
-// once, since r can be read only once.
+// [read.WithMaxBytes] bounds r after decompression; the default is no bound. Iterate over the
+// result once, since r can be read only once.
 func Read(r io.Reader, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
 		c := read.NewConfig(opts, -1)

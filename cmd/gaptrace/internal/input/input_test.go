@@ -139,7 +139,7 @@ func TestReadFindsTheFormat(t *testing.T) {
 		"Zipkin: an array of arrays":             "[[],[" + zipkinSpan + "]]",
 		"Zipkin: lines":                          zipkinSpan + "\n" + zipkinSpan,
 		"OTLP: a request":                        `{"resourceSpans":` + resource + `}`,
-		"OTLP: lines":                            `{"resourceSpans":` + resource + "}\n" + `{"resourceSpans":` + resource + `}`,
+		"OTLP: lines":                            strings.Repeat(`{"resourceSpans":`+resource+"}\n", 2),
 		"OTLP: Jaeger's API v3":                  `{"result":{"resourceSpans":` + resource + `}}`,
 		"OTLP: Tempo":                            `{"batches":` + resource + `}`,
 		"OTLP: Tempo's API v2":                   `{"trace":{"resourceSpans":` + resource + `}}`,

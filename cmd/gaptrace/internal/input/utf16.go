@@ -25,7 +25,8 @@ func fromUTF16(r *bufio.Reader) (_ *bufio.Reader, converted bool) {
 	switch {
 	case starts("\xff\xfe", "{\x00", "[\x00"):
 		order = binary.LittleEndian
-	// The latter also begin a message in protobuf with its length, which has no zero in each second byte.
+	// The latter also begin a message in protobuf with its length, which has no zero in each second
+	// byte.
 	case starts("\xfe\xff"), starts("\x00{\x00", "\x00[\x00") && len(head) == 4:
 		order = binary.BigEndian
 	default:

@@ -70,8 +70,8 @@ func Parse(text string) (*Address, error) {
 	return a, nil
 }
 
-// page parses the page that a path leads to, with its parameters. It returns how much of the path is
-// that of the server, and whether it knows the page.
+// page parses the page that a path leads to, with its parameters. It returns how much of the path
+// is that of the server, and whether it knows the page.
 func (a *Address) page(path []string, values url.Values) (base int, known bool, err error) {
 	for _, p := range pages {
 		if base, rest, ok := p.match(path); ok {

@@ -20,8 +20,8 @@ type debugPage struct {
 var errNoFilter = errors.New("--tag, --lookback and --limit do not apply to a program's /debug/gaps/, " +
 	"which has only recent traces")
 
-// Find yields all traces that match the filter. It leaves the choice by service and operation to the
-// caller: the page knows only those of roots.
+// Find yields all traces that match the filter. It leaves the choice by service and operation to
+// the caller: the page knows only those of roots.
 func (d *debugPage) Find(ctx context.Context, q Query, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 	if len(q.Tags) > 0 || q.Lookback > 0 || q.Limit > 0 {
 		return failed(errNoFilter)

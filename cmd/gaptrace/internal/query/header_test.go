@@ -12,7 +12,9 @@ import (
 
 func TestParseHeader(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
-	for name, content := range map[string]string{file: "Bearer s3cret\n", file + ".empty": "\n", file + ".two": "s3cret\ns3cret"} {
+	for name, content := range map[string]string{
+		file: "Bearer s3cret\n", file + ".empty": "\n", file + ".two": "s3cret\ns3cret",
+	} {
 		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +53,9 @@ func TestHeadersStayWithTheirHost(t *testing.T) {
 	given, other := httptest.NewServer(mux), httptest.NewServer(mux)
 	defer given.Close()
 	defer other.Close()
-	for path, next := range map[string]string{"/1": given.URL + "/2", "/2": other.URL + "/3", "/3": given.URL + "/4", "/4": ""} {
+	for path, next := range map[string]string{
+		"/1": given.URL + "/2", "/2": other.URL + "/3", "/3": given.URL + "/4", "/4": "",
+	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, req *http.Request) {
 			seen[path] = req.Header.Get("Authorization") + req.Header.Get("X-Token")
 			if next != "" {

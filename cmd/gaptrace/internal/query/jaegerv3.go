@@ -65,8 +65,8 @@ func (j *jaegerV3) Find(ctx context.Context, q Query, opts ...read.Option) iter.
 	}
 }
 
-// attributeForms returns the parameters for tags in the two forms that Jaeger has had: a JSON object,
-// and before that a parameter for each. It refuses the other one.
+// attributeForms returns the parameters for tags in the two forms that Jaeger has had: a JSON
+// object, and before that a parameter for each. It refuses the other one.
 func attributeForms(tags map[string]string) (forms [2]url.Values) {
 	forms[0], forms[1] = url.Values{}, url.Values{}
 	if len(tags) > 0 {

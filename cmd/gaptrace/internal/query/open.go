@@ -54,8 +54,8 @@ func isObjectWith(want string) func(body []byte) bool {
 	}
 }
 
-// Open returns the server at an address, and its kind. If the address does not say which kind it is,
-// Open asks the server. A server that does not answer, or that fails, is an error.
+// Open returns the server at an address, and its kind. If the address does not say which kind it
+// is, Open asks the server. A server that does not answer, or that fails, is an error.
 func Open(ctx context.Context, a *Address, o Options) (Server, Kind, error) {
 	kind := a.Kind
 	if kind == Unknown {

@@ -66,7 +66,9 @@ func TestRealJaeger(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := recorder.Traces()[0][0].TraceID
-	q := Query{Service: "shop", Operation: "GET /", Tags: map[string]string{"customer": "acme"}, Lookback: time.Hour, Limit: 5}
+	q := Query{
+		Service: "shop", Operation: "GET /", Tags: map[string]string{"customer": "acme"}, Lookback: time.Hour, Limit: 5,
+	}
 	_, want := await(t, jaeger.QueryURL, q, nil, 2)
 	for url, kind := range map[string]Kind{
 		jaeger.QueryURL: Jaeger,

@@ -13,8 +13,9 @@ import (
 // Query says which traces a [Server] finds. Not every server needs a Service.
 type Query = jaegerjson.Query
 
-// Server is a server that has traces. Its methods yield as a reader does: errors come without spans.
-// An answer has at most 1 GiB after decompression, unless [read.WithMaxBytes] sets another bound.
+// Server is a server that has traces. Its methods yield as a reader does: errors come without
+// spans. An answer has at most 1 GiB after decompression, unless [read.WithMaxBytes] sets another
+// bound.
 type Server interface {
 	// Find yields the traces that q asks for.
 	Find(ctx context.Context, q Query, opts ...read.Option) iter.Seq2[[]gap.Span, error]
