@@ -2,7 +2,7 @@ package main
 
 import "github.com/gaptrace/gaptrace/gap"
 
-// defaultJoinWindow is how many spans a joiner holds, in about 450 MB.
+// defaultJoinWindow is how many spans a joiner holds, in about 400 MB.
 const defaultJoinWindow = 1_000_000
 
 // joiner joins the parts of a trace: its spans may come in several files, answers of a query
