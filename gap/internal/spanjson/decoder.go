@@ -70,6 +70,9 @@ type boundedReader struct {
 }
 
 func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, read.TooLargeError(b.max)
+	}
 	n, err := b.r.Read(p)
 	if b.left -= int64(n); b.left < 0 {
 		n, err = n+int(b.left), read.TooLargeError(b.max)
