@@ -49,6 +49,7 @@ var layers = map[string]int{
 	"tracer":         3,
 	"gap/report":     3,
 	"gap/jaegerjson": 3,
+	"gap/otlp":       3,
 
 	"explain":   4,
 	"gap/debug": 4,
@@ -76,6 +77,7 @@ var dependencies = map[string][]string{
 	"gap":                     {},
 	"gap/report":              {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
 	"gap/debug":               {},
+	"gap/otlp":                {"go.opentelemetry.io/collector/pdata"},
 	"internal/clients":        {},
 	"internal/options":        {"github.com/opentracing/opentracing-go"},
 	"internal/uncovered":      {},

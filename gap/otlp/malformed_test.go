@@ -95,7 +95,7 @@ func TestTruncated(t *testing.T) {
 
 func TestIDsOfEveryLength(t *testing.T) {
 	for n := range 40 {
-		for _, alphabet := range []string{"0123456789abcdef", "0123456789ABCDEF", "an id by hand é"} {
+		for _, alphabet := range []string{"0123456789abcdef", "0123456789ABCDEF", "an id by hand, "} {
 			id := strings.Repeat(alphabet, 3)[:n]
 			spans, errs := readAll(strings.NewReader(fmt.Sprintf(
 				`{"batches":[{"scopeSpans":[{"spans":[{"traceId":%[1]q,"spanId":%[1]q},{"traceId":%[1]q,"spanId":"1","parentSpanId":%[1]q}]}]}]}`, id)))
@@ -137,18 +137,15 @@ func TestDeepAndLargeAttributes(t *testing.T) {
 		}
 	}
 	value := []byte{0x0a, 1, 'x'} // a string
-	for range 100_000 {
+	for range 3000 {
 		value = nest(value, 0x0a, 0x2a) // an array
-		if len(value) > 1<<20 {
-			break
-		}
 	}
 	attribute := append(nest(value, 0x12), 0x0a, 1, 'a')
 	for _, opt := range []read.Option{nil, read.WithTags("a"), read.WithEverything()} {
 		if spans, errs := readAll(bytes.NewReader(nest(attribute, 0x4a, 0x12, 0x12, 0x0a)), opt); len(spans) != 1 || errs != nil {
 			t.Errorf("deep Protobuf: %d spans, %v", len(spans), errs)
 		}
-		for _, depth := range []int{99, 3000} {
+		for _, depth := range []int{99, 2000} {
 			text := spanWith(`"attributes":[{"key":"a","value":` + strings.Repeat(`{"arrayValue":{"values":[`, depth) + `{}` +
 				strings.Repeat(`]}}`, depth) + `}]`)
 			if spans, errs := readAll(strings.NewReader(text), opt); len(spans) != 1 || errs != nil {
