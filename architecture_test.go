@@ -50,6 +50,7 @@ var layers = map[string]int{
 	"tracer":         3,
 	"gap/report":     3,
 	"gap/jaegerjson": 3,
+	"gap/otlp":       3,
 	"gap/zipkinjson": 3,
 
 	"explain":   4,
@@ -78,6 +79,7 @@ var dependencies = map[string][]string{
 	"gap":                     {},
 	"gap/report":              {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
 	"gap/debug":               {},
+	"gap/otlp":                {"go.opentelemetry.io/collector/pdata"},
 	"internal/clients":        {},
 	"internal/options":        {"github.com/opentracing/opentracing-go"},
 	"internal/uncovered":      {},

@@ -40,6 +40,7 @@ var packagePaths = map[string]string{
 	"nethttp":          module + "/contrib/nethttp",
 	"opentracing":      "github.com/opentracing/opentracing-go",
 	"os":               "os",
+	"otlp":             module + "/gap/otlp",
 	"redis":            "github.com/go-redis/redis/v8",
 	"report":           module + "/gap/report",
 	"slog":             "log/slog",

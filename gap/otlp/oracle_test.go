@@ -2,6 +2,7 @@ package otlp_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -145,7 +146,7 @@ func recognizable(traces ptrace.Traces, encoding string) bool {
 func TestReadAgreesWithPdata(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	spans := 0
-	for range 40 {
+	for range 20 {
 		traces := randomTraces(random)
 		want := render(otlp.Spans(traces))
 		spans += traces.SpanCount()
@@ -163,7 +164,7 @@ func TestReadAgreesWithPdata(t *testing.T) {
 			}
 		}
 	}
-	if spans < 1000 {
+	if spans < 500 {
 		t.Errorf("only %d spans", spans)
 	}
 }
@@ -221,7 +222,7 @@ func TestMessagesFollowEachOther(t *testing.T) {
 // TestWriteAndReadAgain reads what Write has written, and compares it with the original.
 func TestWriteAndReadAgain(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
-	for range 50 {
+	for range 20 {
 		once := otlp.Spans(randomTraces(random))
 		var b bytes.Buffer
 		if err := otlp.Write(&b, once); err != nil {
@@ -275,14 +276,12 @@ func canonical(spans []gap.Span) string {
 				s.References[i].TraceID = s.TraceID
 			}
 		}
+		slices.SortFunc(s.References, func(a, b gap.Reference) int {
+			return cmp.Or(cmp.Compare(a.Type, b.Type), a.TraceID.Compare(b.TraceID), cmp.Compare(a.SpanID, b.SpanID))
+		})
+		s.References = slices.Compact(s.References)
 		s.References = slices.DeleteFunc(s.References, func(a gap.Reference) bool {
 			return a.Type == gap.FollowsFrom && slices.Contains(s.References, gap.Reference{TraceID: a.TraceID, SpanID: a.SpanID})
-		})
-		seen := map[gap.Reference]bool{}
-		s.References = slices.DeleteFunc(s.References, func(a gap.Reference) bool {
-			again := seen[a]
-			seen[a] = true
-			return again
 		})
 		s.Logs = slices.Clone(s.Logs)
 		for i := range s.Logs {
