@@ -185,7 +185,8 @@ func TestHalfOfATraceIDStaysWithTheWhole(t *testing.T) {
 
 func TestTracesAndStoredSpansInOneFile(t *testing.T) {
 	first, second := stored()
-	text := answer + first + "\n" + trace + "\n[" + second + "," + trace + "]" + `{"hits":{"hits":[{"_source":` + first + `}]}}`
+	text := answer + first + "\n" + trace + "\n[" + second + "," + trace + "]" +
+		`{"hits":{"hits":[{"_source":` + first + `}]}}`
 	traces, errs := readAll(strings.NewReader(text))
 	spans := 0
 	for _, trace := range traces {
