@@ -35,6 +35,7 @@ var packagePaths = map[string]string{
 	"grpc":             "google.golang.org/grpc",
 	"http":             "net/http",
 	"jaegerjson":       module + "/gap/jaegerjson",
+	"zipkinjson":       module + "/gap/zipkinjson",
 	"mark":             module + "/gap/mark",
 	"mysql":            "github.com/go-sql-driver/mysql",
 	"nethttp":          module + "/contrib/nethttp",

@@ -32,8 +32,8 @@
 // soon as it is complete. Spans that Elasticsearch stores come one by one, those of many traces
 // mixed: Read yields up to 1,024 of them at once, in a slice for each trace. It does not join the
 // spans of a trace that come in several objects or slices. A stream of many traces takes only the
-// memory of the largest, or of 1,024 spans. By default Read keeps only the tags that analysis needs,
-// and no logs, see [read.WithTags] and [read.WithEverything].
+// memory of the largest, or of 1,024 spans. By default Read keeps only the tags that analysis
+// needs, and no logs, see [read.WithTags] and [read.WithEverything].
 //
 // # Units and types
 //

@@ -90,8 +90,10 @@ func TestStoredValuesHaveTheirTypes(t *testing.T) {
 		t.Fatal(errs)
 	}
 	for i, want := range [][]gap.Field{{
-		{Key: "wait.joined_us", Value: int64(120)}, {Key: "error", Value: true},
-		{Key: "f", Value: 0.5}, {Key: "b", Value: []byte{0, 0xff}},
+		{Key: "wait.joined_us", Value: int64(120)},
+		{Key: "error", Value: true},
+		{Key: "f", Value: 0.5},
+		{Key: "b", Value: []byte{0, 0xff}},
 	}, {
 		{Key: "span.kind", Value: "client"}, {Key: "wait.joined_us", Value: int64(120)},
 	}} {
@@ -185,7 +187,8 @@ func TestHalfOfATraceIDStaysWithTheWhole(t *testing.T) {
 
 func TestTracesAndStoredSpansInOneFile(t *testing.T) {
 	first, second := stored()
-	text := answer + first + "\n" + trace + "\n[" + second + "," + trace + "]" + `{"hits":{"hits":[{"_source":` + first + `}]}}`
+	text := answer + first + "\n" + trace + "\n[" + second + "," + trace + "]" +
+		`{"hits":{"hits":[{"_source":` + first + `}]}}`
 	traces, errs := readAll(strings.NewReader(text))
 	spans := 0
 	for _, trace := range traces {

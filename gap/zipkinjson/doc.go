@@ -4,6 +4,7 @@
 //		if err != nil {
 //			return err // with the offset and what was expected there
 //		}
+//		trace, warnings := gap.Build(spans)
 //		…
 //	}
 //
@@ -20,8 +21,8 @@
 // mark. The older API v1, whose spans have binaryAnnotations, is not read.
 //
 // Each slice that Read yields has spans of one trace. In an array of traces it is a whole trace.
-// Other spans come in several slices, of at most 1,024 spans: callers join those with the same trace
-// id. Memory is bounded by the largest trace of an array of traces, or by 1,024 spans.
+// Other spans come in several slices, of at most 1,024 spans: callers join those with the same
+// trace id. Memory is bounded by the largest trace of an array of traces, or by 1,024 spans.
 //
 // # What becomes of a span
 //
@@ -57,11 +58,11 @@
 // # Errors
 //
 // Malformed input ends reading with a [*read.Error], which has the offset and what was expected
-// there. The spans before it have been yielded. A span is left out if its timestamp is missing, zero
-// or not a number, or if its duration is not a number. So is an annotation with such a timestamp.
-// Reading goes on, and a [*read.Error] for the first of them comes after the spans. A span without a
-// duration has the duration zero.
+// there. The spans before it have been yielded. A span is left out if its timestamp is missing,
+// zero or not a number, or if its duration is not a number. So is an annotation with such a
+// timestamp. Reading goes on, and a [*read.Error] for the first of them comes after the spans. A
+// span without a duration has the duration zero.
 //
-// Input nested deeper than 10,000 levels, or with a string of more than 16 MiB that Read would keep,
-// is malformed. [read.WithMaxBytes] bounds the whole input.
+// Input nested deeper than 10,000 levels, or with a string of more than 16 MiB that Read would
+// keep, is malformed. [read.WithMaxBytes] bounds the whole input.
 package zipkinjson

@@ -26,8 +26,8 @@ func readAll(r io.Reader, opts ...read.Option) (traces [][]gap.Span, errs []erro
 	return traces, errs
 }
 
-// FuzzRead reads untrusted input. Read must not panic, must allocate in proportion to the input, and
-// must not depend on how much each Read returns.
+// FuzzRead reads untrusted input. Read must not panic, must allocate in proportion to the input,
+// and must not depend on how much each Read returns.
 func FuzzRead(f *testing.F) {
 	for _, input := range inputs {
 		f.Add([]byte(input))

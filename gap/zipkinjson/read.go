@@ -12,8 +12,8 @@ import (
 )
 
 // Read reads the spans in r. Each slice has spans of one trace. A trace may come in several slices,
-// see the package comment. Callers may change the spans, but not what they point to, since spans may
-// share it.
+// see the package comment. Callers may change the spans, but not what they point to, since spans
+// may share it.
 //
 // Errors come after all spans, and without spans: first a [*read.Error] if the input is malformed,
 // then one if it has spans without a time. By default the size of the input has no bound.

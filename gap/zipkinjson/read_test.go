@@ -201,30 +201,29 @@ func TestTraceIsYieldedBeforeTheNextIsRead(t *testing.T) {
 }
 
 func TestSpanWithoutATimeIsLeftOut(t *testing.T) {
-	for old, want := range map[string]string{
-		`"timestamp":1000000,`:           "byte 1: expected a span with its timestamp, found one without",
-		`"timestamp":1000000`:            "byte 1: expected a span with its timestamp, found one without",
-		`"duration":500`:                 `expected microseconds (duration), found "x"`,
-		`{"timestamp":1000120,"value"`:   "",
-		`"timestamp":1000000,"duration"`: "",
+	const missing = "byte 1: expected a span with its timestamp, found one without"
+	for _, test := range []struct {
+		old, bad string
+		spans    int
+		want     string // the end of the error
+	}{
+		{`"timestamp":1000000,`, ``, 1, missing},
+		{`"timestamp":1000000`, `"timestamp":0`, 1, missing},
+		{`"timestamp":1000000`, `"timestamp":null`, 1, missing},
+		{`"timestamp":1000000`, `"timestamp":"NaN"`, 1, `expected microseconds since 1970 (timestamp), found "NaN"`},
+		{`"duration":500`, `"duration":"x"`, 1, `expected microseconds (duration), found "x"`},
+		{`{"timestamp":1000120`, `{"timestamp":true`, 2, `(timestamp of an annotation), found true`},
 	} {
-		bad := map[string]string{
-			`"timestamp":1000000,`: ``, `"timestamp":1000000`: `"timestamp":0`, `"duration":500`: `"duration":"x"`,
-			`{"timestamp":1000120,"value"`: `{"timestamp":true,"value"`, `"timestamp":1000000,"duration"`: `"timestamp":"NaN","duration"`,
-		}[old]
-		traces, errs := readAll(strings.NewReader(replaced(old, bad)), read.WithEverything())
-		spans := 1
-		if strings.Contains(old, "value") {
-			spans = 2
-		}
+		traces, errs := readAll(strings.NewReader(replaced(test.old, test.bad)), read.WithEverything())
 		e, ok := errors.AsType[*read.Error](errors.Join(errs...))
-		if len(traces) != 1 || len(traces[0]) != spans || len(errs) != 1 || !ok || e.More != 0 ||
-			!strings.Contains(e.Error(), want) {
-			t.Errorf("%s: %v, %v", bad, traces, errs)
+		if len(traces) != 1 || len(traces[0]) != test.spans || len(errs) != 1 || !ok ||
+			!strings.HasSuffix(e.Error(), test.want) {
+			t.Errorf("%s: %v, %v", test.bad, traces, errs)
 		}
 	}
 	traces, errs := readAll(strings.NewReader(strings.Repeat(`{"id":"1","timestamp":null}`, 3) + root))
-	if len(traces) != 1 || len(traces[0]) != 1 || len(errs) != 1 || !strings.HasSuffix(errs[0].Error(), "(and 2 more such values)") {
+	if len(traces) != 1 || len(traces[0]) != 1 || len(errs) != 1 ||
+		!strings.HasSuffix(errs[0].Error(), "(and 2 more such values)") {
 		t.Errorf("%v, %v", traces, errs)
 	}
 }

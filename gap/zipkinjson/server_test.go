@@ -92,7 +92,8 @@ func essence(spans []gap.Span) (lines []string) {
 	byKey := func(a, b gap.Field) int { return strings.Compare(a.Key, b.Key) }
 	for _, s := range spans {
 		tags := slices.SortedFunc(slices.Values(s.Tags), byKey)
-		lines = append(lines, fmt.Sprint(s.TraceID, s.SpanID, s.References, s.Operation, s.Start, s.Duration, *s.Process, tags, s.Logs))
+		lines = append(lines, fmt.Sprint(s.TraceID, s.SpanID, s.References, s.Operation, s.Start, s.Duration,
+			*s.Process, tags, s.Logs))
 	}
 	slices.Sort(lines)
 	return lines

@@ -2,9 +2,9 @@ package spanjson
 
 import "github.com/gaptrace/gaptrace/gap"
 
-// ByTrace splits spans by their trace, in the order in which the traces begin. A trace id of 64 bits
-// counts as the one of 128 bits whose right half it is, as [gap.Build] sees it, unless several such
-// ids are among the spans.
+// ByTrace splits spans by their trace, in the order in which the traces begin. A trace id of 64
+// bits counts as the one of 128 bits whose right half it is, as [gap.Build] sees it, unless several
+// such ids are among the spans.
 func ByTrace(spans []gap.Span) [][]gap.Span {
 	mixed := false
 	for i := range spans {

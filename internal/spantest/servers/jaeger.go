@@ -53,8 +53,8 @@ func JaegerOnElasticsearch(t testing.TB, url string, flags ...string) JaegerServ
 	return startJaeger(t, "elasticsearch", flags)
 }
 
-// awaitIndex makes an index in Elasticsearch. Jaeger gives up if it cannot do this within 30 s, which
-// is not enough on a busy machine where Elasticsearch has just started.
+// awaitIndex makes an index in Elasticsearch. Jaeger gives up if it cannot do this within 30 s,
+// which is not enough on a busy machine where Elasticsearch has just started.
 func awaitIndex(t testing.TB, url string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {

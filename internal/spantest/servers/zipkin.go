@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// Zipkin starts a Zipkin 3.6 that keeps its traces in memory, with a heap of 128 MB, and returns its
-// base URL: /api/v2/spans takes spans, /api/v2/trace/{id} and /api/v2/traces return them. A trace is
-// available some milliseconds after it was sent: ask again after a 404.
+// Zipkin starts a Zipkin 3.6 that keeps its traces in memory, with a heap of 128 MB, and returns
+// its base URL: /api/v2/spans takes spans, /api/v2/trace/{id} and /api/v2/traces return them. A
+// trace is available some milliseconds after it was sent: ask again after a 404.
 func Zipkin(t testing.TB) (url string, p *Process) {
 	t.Helper()
 	jar := zipkinJar(t)
