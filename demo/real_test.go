@@ -19,6 +19,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 	"github.com/gaptrace/gaptrace/gap/report"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 )
@@ -165,7 +166,7 @@ func fromJaeger(t *testing.T, queryURL string, id gap.TraceID, count int) []gap.
 	t.Helper()
 	client := &jaegerjson.Client{URL: queryURL}
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
-		for spans, err := range client.Traces(t.Context(), []gap.TraceID{id}, jaegerjson.WithEverything()) {
+		for spans, err := range client.Traces(t.Context(), []gap.TraceID{id}, read.WithEverything()) {
 			if err == nil && len(spans) == count {
 				return spans
 			}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/query"
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/report"
 	"github.com/gaptrace/gaptrace/internal/suggest"
@@ -28,10 +29,11 @@ const about = `gaptrace reads traces and reports their gaps: the time inside a s
 spans covers. In a handler's gaps the program worked, or waited for something that is not traced.
 
 Each argument is one of these:
-  - a file of traces in Jaeger's JSON, compressed with gzip or not
+  - a file of spans in Jaeger's JSON, Zipkin's JSON or OTLP, or as Jaeger stores them in Elasticsearch;
+    compressed by gzip, zstd, bzip2 or not
   - "-" for standard input, which is also the default if it is a pipe or a file
-  - the http:// or https:// URL of a Jaeger query service
-  - the URL of a trace or a search in Jaeger's UI, as the browser shows it
+  - the http:// or https:// URL of Jaeger, Zipkin or Tempo, or of a program's /debug/gaps/
+  - the URL of a trace or a search in their UI or API, as the browser shows it
 
 ` + exitCodes
 
@@ -60,10 +62,10 @@ The first argument is one of these:
   - a bundle: a zip of trace.out and spans.json, such as debug.SaveSlow saves of a slow request
   - "-" for standard input, which is also the default if it is a pipe or a file
 
-Further arguments are sources of spans, as for gaptrace report: files of traces in Jaeger's JSON, "-",
-and URLs of Jaeger, which without --service is asked for the traces in the execution trace. Without a
-further argument the spans are those of the bundle, or those of the marks. Traces that are not in the
-execution trace are left out.
+Further arguments are sources of spans, as for gaptrace report: files, "-", and URLs. Without
+--service, a server is asked for the traces in the execution trace. Without a further argument the
+spans are those of the bundle, or those of the marks. Traces that are not in the execution trace are
+left out.
 
 ` + exitCodes
 
@@ -85,9 +87,12 @@ type options struct {
 	limit    int
 	raw      bool
 	timeout  time.Duration
+	header   []string       // --header as it was given
+	headers  []query.Header // after check
 
-	maxBytes size
-	skew     skew
+	maxBytes   size
+	joinWindow int
+	skew       skew
 
 	drawsTraces                  bool // false for top, which has only --operations of the next flags
 	draw, gaps, operations, rows int
@@ -106,11 +111,15 @@ type options struct {
 	stats         bool
 }
 
-// maxWidth is wider than any terminal. Each line of a waterfall is as long as the width.
-const maxWidth = 10_000
+// The range of --width. Package report draws at least the former. The latter is wider than any
+// terminal; each line of a waterfall is as long as the width.
+const (
+	minWidth = 60
+	maxWidth = 10_000
+)
 
-// queryFlags apply only to a query service.
-var queryFlags = []string{"tag", "lookback", "limit", "raw", "timeout"}
+// queryFlags apply only to a server.
+var queryFlags = []string{"tag", "lookback", "limit", "raw", "timeout", "header"}
 
 func newCommand(s streams) *cobra.Command {
 	root := &cobra.Command{
@@ -140,13 +149,37 @@ func newCommand(s streams) *cobra.Command {
 		subcommand(s, &cobra.Command{
 			Use: "top FILE|URL|-...", Short: "List the operations with the most self time, of any number of traces",
 			Long: "top lists the operations with the most self time on critical paths. It keeps no traces: it needs\n" +
-				"memory for the largest trace, for the last 100,000 spans, and a little for each operation.\n\n" + about,
+				"memory for the largest trace or the last million spans, see --join-window, and a little for each\n" +
+				"operation.\n\n" + about,
 			Example: topExamples,
 		}, topFormats, "name a file, a URL, or - for standard input", s.reportArguments),
 	)
 	root.AddCommand(vetCommands(s)...)
 	root.AddCommand(s.goCommands()...)
+	refuseUnknownShells(root)
 	return root
+}
+
+// refuseUnknownShells makes gaptrace completion fail for a shell that it has no script for. Cobra's
+// command prints its help instead, and the exit code is 0.
+func refuseUnknownShells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			var shells []string
+			for _, shell := range c.Commands() {
+				shells = append(shells, shell.Name())
+			}
+			return usagef("no completion for %s: shells are %s", quoted(args[0]), strings.Join(shells, ", "))
+		}
+	}
 }
 
 // unknownCommand returns the error for a first argument that is no command.
@@ -211,17 +244,21 @@ func (o *options) addFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.service, "service", "",
-		"select traces with a span of service `NAME`; a query service needs this or --trace")
+		"select traces with a span of service `NAME`; Jaeger needs this or --trace")
 	f.StringVar(&o.operation, "operation", "", "select traces with a span named `NAME`, of --service if that is set")
 	f.Var(&o.traces, "trace", "select the trace with this `ID`; may be repeated")
 	f.DurationVar(&o.minDuration, "min-duration", 0, "select traces that took at least this long, such as 250ms")
 	f.StringArrayVar(&o.tags, "tag", nil, "query traces with a span that has the tag `KEY=VALUE`; may be repeated")
-	f.Var(&o.lookback, "lookback", "query traces of the last `DURATION`, such as 30m or 2d (default: Jaeger's, 2d)")
-	f.IntVar(&o.limit, "limit", 0, "query at most `N` traces (default: Jaeger's, 100)")
-	f.BoolVar(&o.raw, "raw", false, "query each --trace as it was reported, even if the service is configured to correct clocks")
+	f.Var(&o.lookback, "lookback", "query traces of the last `DURATION`, such as 30m or 2d (default: 2d)")
+	f.IntVar(&o.limit, "limit", 0, "query at most `N` traces (default: 100)")
+	f.BoolVar(&o.raw, "raw", false, "query each --trace as it was reported, even if Jaeger is configured to correct clocks")
 	f.DurationVar(&o.timeout, "timeout", time.Minute, "give up a query after this time; 0 for never")
+	f.StringArrayVarP(&o.header, "header", "H", nil, "send the header `'NAME: VALUE'` to the host of a URL, "+
+		"such as 'Authorization: Bearer …'; NAME: @FILE reads the value from a file; may be repeated")
 	f.Var(&o.maxBytes, "max-bytes", "read at most `SIZE` of each input, decompressed, such as 512MiB or 2GB; "+
 		"0 for no limit (default: 1GiB of a query, all of a file)")
+	f.IntVar(&o.joinWindow, "join-window", defaultJoinWindow,
+		"join the parts of a trace that are at most `N` spans apart; more needs more memory")
 	o.skew = skew(gap.DefaultMaxSkew)
 	f.Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`, such as 5ms; off: not at all")
 	f.VarP(&o.format, "format", "f", "`FORMAT` of the report: "+strings.Join(o.format.of, ", ")+
@@ -241,10 +278,10 @@ func (o *options) addFlags(c *cobra.Command) {
 		f.Var(&o.show, "tags", "show the tags with these `KEYS` in waterfalls, such as db.statement,http.url")
 		f.Var(&o.time, "time", "`TIME` that folded writes and pprof shows first: "+strings.Join(o.time.of, ", "))
 		f.StringVar(&o.jaegerUI, "jaeger-ui", "",
-			"link the html page to Jaeger's UI at `URL` (default: the query service)")
+			"link the html page to Jaeger's UI at `URL` (default: the Jaeger that was asked)")
 	}
 	f.IntVar(&o.width, "width", 0,
-		fmt.Sprintf("width of text in `COLUMNS`, from 60 to %d (default: the terminal's)", maxWidth))
+		fmt.Sprintf("width of text in `COLUMNS`, from %d to %d (default: the terminal's)", minWidth, maxWidth))
 	f.Var(&o.color, "color", "`WHEN` to use colors: auto (on a terminal, unless NO_COLOR is set), always or never")
 	f.BoolVar(&o.stats, "stats", false, "print to standard error how much was read, how long it took, and peak memory")
 }
@@ -257,7 +294,7 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 	if !slices.ContainsFunc(args, isURL) {
 		for _, flag := range queryFlags {
 			if given(flag) {
-				return usagef("--%s applies to a query service, and no argument is an http:// or https:// URL", flag)
+				return usagef("--%s applies to a server, and no argument is an http:// or https:// URL", flag)
 			}
 		}
 	}
@@ -272,6 +309,13 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 	}
 	if err := o.checkRanges(); err != nil {
 		return err
+	}
+	for _, text := range o.header {
+		h, err := query.ParseHeader(text)
+		if err != nil {
+			return usagef("invalid value for --header: %w", err)
+		}
+		o.headers = append(o.headers, h)
 	}
 	for _, tag := range o.tags {
 		if key, _, ok := strings.Cut(tag, "="); !ok || key == "" {
@@ -312,6 +356,7 @@ func (o *options) checkRanges() error {
 		{"min-duration", o.minDuration < 0, o.minDuration},
 		{"limit", o.limit < 0, o.limit},
 		{"timeout", o.timeout < 0, o.timeout},
+		{"join-window", o.joinWindow < 0, o.joinWindow},
 		{"traces", o.draw < 0, o.draw},
 		{"rows", o.rows < 0, o.rows},
 		{"gaps", o.gaps < 0, o.gaps},
@@ -323,8 +368,8 @@ func (o *options) checkRanges() error {
 			return usagef("invalid value %v for --%s: want 0 or more", flag.value, flag.name)
 		}
 	}
-	if o.width > maxWidth {
-		return usagef("invalid value %d for --width: want at most %d", o.width, maxWidth)
+	if o.width != 0 && (o.width < minWidth || o.width > maxWidth) {
+		return usagef("invalid value %d for --width: want %d to %d, or 0 for the terminal's", o.width, minWidth, maxWidth)
 	}
 	return nil
 }

@@ -12,7 +12,8 @@ import (
 	"regexp"
 	"unicode"
 
-	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/input"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 // fileKind is what the first bytes of a file say about it.
@@ -48,22 +49,16 @@ func kindOf(head []byte) fileKind {
 	return unknownFile
 }
 
-// notTraces returns the error for a file that cannot be traces in Jaeger's JSON, or nil.
-func notTraces(name string, head []byte, explains bool) error {
-	switch kind := kindOf(head); {
-	case kind == executionTraceFile && explains:
-		return fmt.Errorf("%s is an execution trace: only the first argument may be one, "+
-			"further ones are traces in Jaeger's JSON", name)
-	case kind == executionTraceFile:
-		return fmt.Errorf("%s is an execution trace, not traces in Jaeger's JSON: run gaptrace explain on it", name)
-	case kind == zipFile && explains:
-		return fmt.Errorf("%s is a zip file: only the first argument may be one, "+
-			"further ones are traces in Jaeger's JSON", name)
-	case kind == zipFile:
-		return fmt.Errorf("%s is a zip file, not traces in Jaeger's JSON: unzip it, "+
-			"or run gaptrace explain if it is a bundle of trace.out and spans.json", name)
+// hintForExplain changes the hint for a file that may have been meant as the first argument of
+// explain. explains says that this is the command.
+func hintForExplain(e *input.Unknown, explains bool) {
+	switch {
+	case e.Found != input.ExecutionTrace && e.Found != input.Zip:
+	case explains:
+		e.Hint = "only the first argument may be one"
+	case e.Found == input.Zip:
+		e.Hint = "unzip it, or run gaptrace explain if it is a bundle of " + bundledTrace + " and " + bundledSpans
 	}
-	return nil
 }
 
 // executionTrace reads an execution trace. It counts the bytes for the progress line.
@@ -202,7 +197,7 @@ func bounded(r io.Reader, most int64) io.Reader {
 func (b *boundedReader) Read(p []byte) (int, error) {
 	n, err := b.Reader.Read(p)
 	if b.left -= int64(n); b.left < 0 {
-		return n + int(b.left), jaegerjson.TooLargeError(b.most)
+		return n + int(b.left), read.TooLargeError(b.most)
 	}
 	return n, err
 }

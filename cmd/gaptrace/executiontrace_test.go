@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 func TestFileKind(t *testing.T) {
@@ -25,7 +25,7 @@ func TestFileKind(t *testing.T) {
 func TestBoundedReader(t *testing.T) {
 	for most, want := range map[int64]string{0: "abcdef", -1: "abcdef", 7: "abcdef", 6: "abcdef", 5: "abcde", 1: "a"} {
 		got, err := io.ReadAll(bounded(strings.NewReader("abcdef"), most))
-		tooLarge, ok := errors.AsType[jaegerjson.TooLargeError](err)
+		tooLarge, ok := errors.AsType[read.TooLargeError](err)
 		if string(got) != want || ok != (len(want) < 6) || ok && int64(tooLarge) != most {
 			t.Errorf("%d: %q, %v", most, got, err)
 		}
@@ -43,7 +43,7 @@ func TestBundleIsBounded(t *testing.T) {
 		}
 		in.onRead = func(int) {}
 		n, err := io.Copy(io.Discard, in)
-		if _, ok := errors.AsType[jaegerjson.TooLargeError](err); n != most || ok != large {
+		if _, ok := errors.AsType[read.TooLargeError](err); n != most || ok != large {
 			t.Errorf("%d bytes read of %d, %v", n, most, err)
 		}
 	}

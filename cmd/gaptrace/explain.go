@@ -13,7 +13,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/explain"
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
@@ -96,7 +96,7 @@ func (g *gatherer) markedSpans() source {
 	g.total.Traces, g.total.Spans = len(g.explained.traces), g.explained.marked.count
 	return source{
 		name: g.explained.name,
-		read: func(context.Context, ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
+		read: func(context.Context, ...read.Option) iter.Seq2[[]gap.Span, error] {
 			return func(yield func([]gap.Span, error) bool) {
 				for _, spans := range g.explained.traces {
 					if !yield(spans, nil) {

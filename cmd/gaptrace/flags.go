@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/query"
 	"github.com/gaptrace/gaptrace/gap"
 )
 
@@ -93,24 +93,9 @@ func (l *lookback) String() string { return "" }
 func (l *lookback) Type() string   { return "duration" }
 
 func (l *lookback) Set(s string) error {
-	d, err := parseLookback(s)
+	d, err := query.ParseLookback(s)
 	*l = lookback(d)
 	return err
-}
-
-func parseLookback(s string) (time.Duration, error) {
-	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		if digits, ok := strings.CutSuffix(s, suffix); ok {
-			if n, err := strconv.ParseFloat(digits, 64); err == nil && n > 0 && n*float64(unit) < math.MaxInt64 {
-				return time.Duration(n * float64(unit)), nil
-			}
-		}
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return 0, errors.New("want a duration such as 30m, 2h or 2d")
-	}
-	return d, nil
 }
 
 // size is a limit in bytes for package jaegerjson, which has a default for 0. In a flag, 0 means no

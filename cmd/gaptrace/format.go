@@ -15,13 +15,20 @@ import (
 )
 
 var (
-	reportFormats = []string{"text", "json", "html", "perfetto", "pprof", "folded"}
+	reportFormats = []string{"text", "json", "html", "perfetto", "pprof", "folded", "jaeger", "otlp"}
 	topFormats    = []string{"text", "json"}
 )
 
-// endings are the endings of file names that select a format.
+// endings are the endings of file names that select a format; the first one counts.
 var endings = []struct{ ending, format string }{
-	{".txt", "text"}, {".json", "json"}, {".html", "html"}, {".pb.gz", "pprof"}, {".folded", "folded"},
+	{".jaeger.json", "jaeger"},
+	{".otlp.json", "otlp"},
+	{".otlp.jsonl", "otlp"},
+	{".txt", "text"},
+	{".json", "json"},
+	{".html", "html"},
+	{".pb.gz", "pprof"},
+	{".folded", "folded"},
 }
 
 // formatOf returns the format for the ending of a file name, if it is one of formats, or "".
@@ -42,11 +49,16 @@ type renderer interface {
 	write(out *output, o *options) error
 }
 
+// writesSpans reports whether the format is one of spans, which are written while they are read.
+func (o *options) writesSpans() bool { return o.format.value == "jaeger" || o.format.value == "otlp" }
+
 // renderer returns the renderer for the format that was chosen.
-func (o *options) renderer(executionTrace string, sources []source) renderer {
+func (o *options) renderer(out *output, executionTrace string, sources []source) renderer {
 	switch o.format.value {
 	case "pprof", "folded":
 		return &stackRenderer{}
+	case "jaeger", "otlp":
+		return newSpansRenderer(o.format.value, out)
 	}
 	settings := report.Options{
 		Traces: explicitZero(o.draw), Gaps: explicitZero(o.gaps), AtLeast: o.atLeast, By: string(o.by),
@@ -116,7 +128,7 @@ func causes() (names []string) {
 // sourcesTitle names the sources of a report.
 func sourcesTitle(sources []source) string {
 	title := sources[0].name
-	if sources[0].client == nil {
+	if sources[0].remote == nil {
 		title = filepath.Base(title)
 	}
 	if more := len(sources) - 1; more > 0 {
@@ -125,10 +137,10 @@ func sourcesTitle(sources []source) string {
 	return title
 }
 
-// jaegerUI returns the URL of the query service if it is the only source, or "".
+// jaegerUI returns the URL of Jaeger if it is the only source, or "".
 func (r *reportRenderer) jaegerUI() string {
 	for _, s := range r.sources {
-		if s.client == nil || s.name != r.sources[0].name {
+		if s.remote == nil || !s.remote.kind.HasJaegerUI() || s.name != r.sources[0].name {
 			return ""
 		}
 	}

@@ -99,9 +99,12 @@ func newJaeger(dir string) *jaeger {
 	}
 	log := requestLog(filepath.Join(dir, "asked"))
 	mux := http.NewServeMux()
-	mux.HandleFunc("/api/services", func(w http.ResponseWriter, _ *http.Request) {
-		io.WriteString(w, `{"data":["supplier","bookshop"]}`)
-	})
+	services := func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{"data":["supplier","bookshop"]}`) }
+	mux.HandleFunc("/api/services", services)
+	for _, prefix := range []string{"prefix", "breaks", "hangs", "busy"} {
+		mux.HandleFunc("/"+prefix+"/api/services", services)
+	}
+	otherServers(mux, log, traces)
 	find := func(w http.ResponseWriter, req *http.Request) {
 		log(req)
 		if service := req.FormValue("service"); service != "" && service != "bookshop" {

@@ -2,8 +2,8 @@ package main
 
 import "github.com/gaptrace/gaptrace/gap"
 
-// maxHeld is how many spans a joiner holds, in about 45 MB.
-const maxHeld = 100_000
+// defaultJoinWindow is how many spans a joiner holds, in about 400 MB.
+const defaultJoinWindow = 1_000_000
 
 // joiner joins the parts of a trace: its spans may come in several files, answers of a query
 // service, or objects of one file.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -168,10 +169,14 @@ func TestEveryFormatCountsTracesSeenAgain(t *testing.T) {
 		"perfetto": `"traces_seen_again":"1"`,
 		"pprof":    "traces seen again: 1",
 		"folded":   "\n(traces seen again: 1) 0\n",
+		"otlp":     "note: 1 part of traces further apart",
+		"jaeger":   "note: 1 part of traces further apart from the others than --join-window: each is written as a trace\n",
 	} {
 		o := &options{format: choice{value: format}, draw: 10, width: 100}
+		var b bytes.Buffer
+		out := newOutput(t.Context(), &b)
 		g := &gatherer{
-			options: o, renderer: o.renderer("", []source{{name: "x.json"}}), services: map[string]bool{},
+			options: o, renderer: o.renderer(out, "", []source{{name: "x.json"}}), services: map[string]bool{},
 		}
 		j := newJoiner(1, g.add)
 		for _, text := range []string{"0.1/1", "0.2/1", "0.1/2"} {
@@ -180,12 +185,14 @@ func TestEveryFormatCountsTracesSeenAgain(t *testing.T) {
 			j.add(spans)
 		}
 		j.flush()
-		var b bytes.Buffer
-		out := newOutput(t.Context(), &b)
+		notes := g.renderer.addNotes(nil)
 		if err := g.renderer.write(out, o); err != nil {
 			t.Fatal(err)
 		}
 		got := b.String()
+		for _, note := range notes {
+			got += "note: " + note + "\n"
+		}
 		if format == "pprof" {
 			z, err := gzip.NewReader(&b)
 			if err != nil {
@@ -230,3 +237,40 @@ func (r *countingRenderer) add(*gap.Trace, []gap.Warning) {}
 func (r *countingRenderer) addSeenAgain()                 { r.again++ }
 func (r *countingRenderer) addNotes([]string) []string    { return nil }
 func (r *countingRenderer) write(*output, *options) error { return nil }
+
+// The joiner's memory depends on its window, not on the length of the stream. The batches have
+// spans of many traces, as the Collector writes them: the spans of one trace are in ten of them.
+func TestJoinerHoldsOnlyItsWindow(t *testing.T) {
+	const window, batch, traces = 20_000, 1000, 100
+	live := func(batches int) (bytes uint64, passed int) {
+		before := liveHeap()
+		j := newJoiner(window, func(spans []gap.Span, _ bool) { passed += len(spans) })
+		for i := range batches {
+			spans := make([]gap.Span, batch)
+			for k := range spans {
+				id := gap.TraceID{High: 1, Low: uint64(i/10*traces + k%traces + 1)}
+				spans[k] = gap.Span{
+					TraceID: id, SpanID: gap.SpanID(i*batch + k + 1), Tags: []gap.Field{{Key: "k", Value: "v"}},
+				}
+			}
+			j.add(spans)
+		}
+		bytes = liveHeap() - before
+		runtime.KeepAlive(j)
+		return bytes, passed
+	}
+	short, _ := live(window / batch)
+	long, passed := live(20 * window / batch)
+	if passed < 18*window || long > 2*short {
+		t.Errorf("%d bytes after %d spans, %d after 20 times as many, of which %d were passed on", short, window, long, passed)
+	}
+}
+
+// liveHeap returns the bytes of the objects that are in use.
+func liveHeap() uint64 {
+	runtime.GC()
+	runtime.GC() // what finalizers have freed
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}

@@ -1,6 +1,7 @@
 // Command gaptrace reports the gaps of traces: the time inside a span that none of its child spans
-// covers. It reads Jaeger's JSON from files and pipes, or queries a Jaeger query service. It says
-// what the program did in the gaps, if it also gets an execution trace of the Go runtime.
+// covers. It reads Jaeger's JSON, spans from Elasticsearch, Zipkin's JSON and OTLP from files and
+// pipes, or asks Jaeger, Zipkin, Tempo, or a program's /debug/gaps/. It says what the program did
+// in the gaps, if it also gets an execution trace of the Go runtime.
 //
 //	gaptrace report trace.json
 //	gaptrace top --service bookshop http://localhost:16686
@@ -124,9 +125,25 @@ func (s streams) execute(ctx context.Context, args []string) error {
 	case help.err != nil:
 		return help.err
 	case err != nil && !parsed: // cobra's own message, which repeats the argument
-		return usageError{errors.New(mayBeSecret.ReplaceAllString(err.Error(), notRepeated))}
+		return usageError{errors.New(mayBeSecret.ReplaceAllString(readable(err.Error()), notRepeated))}
 	}
 	return err
+}
+
+// wordings are the ends of errors of Go's library that name its functions, and better ones.
+var wordings = []struct{ end, want string }{
+	{`strconv\.ParseInt: parsing .*: invalid syntax`, "want a whole number"},
+	{`strconv\.ParseInt: parsing .*: value out of range`, "the number is too large"},
+	{`strconv\.ParseBool: parsing .*: invalid syntax`, "want true or false"},
+	{`time: (invalid|unknown unit|missing unit).*`, "want a duration such as 250ms or 2s"},
+}
+
+// readable returns an error about a flag without the names of Go's functions.
+func readable(text string) string {
+	for _, w := range wordings {
+		text = regexp.MustCompile(w.end+"$").ReplaceAllString(text, w.want)
+	}
+	return text
 }
 
 // errorKeeper is the writer for help and version. It keeps the first error, because cobra ignores

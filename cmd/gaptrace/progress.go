@@ -8,7 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 	"github.com/gaptrace/gaptrace/internal/printable"
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
@@ -20,7 +20,7 @@ type progress struct {
 
 	mu    sync.Mutex
 	task  string
-	read  jaegerjson.Progress
+	read  read.Progress
 	drawn bool          // the line is on the terminal
 	over  bool          // close was called
 	ended chan struct{} // closed when over
@@ -67,7 +67,7 @@ func (p *progress) setTask(task string) {
 }
 
 // setRead sets how much has been read, which the line shows.
-func (p *progress) setRead(read jaegerjson.Progress) {
+func (p *progress) setRead(read read.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.read = read
@@ -86,7 +86,7 @@ func (p *progress) draw() {
 
 // readSoFar formats how much was read: "1.50 MB, 1 trace, 20 spans", or "1.50 MB" if there are no
 // spans yet, as in an execution trace.
-func readSoFar(p jaegerjson.Progress) string {
+func readSoFar(p read.Progress) string {
 	bytes := humanize.BytesN(uint64(p.Bytes), 3)
 	if p.Traces == 0 && p.Spans == 0 {
 		return bytes

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 func TestProgress(t *testing.T) {
@@ -28,7 +28,7 @@ func progressAppearsLateAndDisappears(t *testing.T) {
 	}
 	p.wait.Go(p.run)
 	p.setTask("reading a\x1b[31m.json")
-	p.setRead(jaegerjson.Progress{Bytes: 1_500_000, Traces: 1, Spans: 20})
+	p.setRead(read.Progress{Bytes: 1_500_000, Traces: 1, Spans: 20})
 	time.Sleep(firstDraw - time.Millisecond)
 	if shown() != "" {
 		t.Errorf("after less than %v: %q", firstDraw, shown())
@@ -64,7 +64,7 @@ func progressOfExecutionTrace(t *testing.T) {
 	var screen strings.Builder
 	p := &progress{w: &screen, width: 80}
 	p.setTask("reading trace.out")
-	p.setRead(jaegerjson.Progress{Bytes: 1_500_000})
+	p.setRead(read.Progress{Bytes: 1_500_000})
 	p.draw()
 	if screen.String() != "\r\x1b[Kreading trace.out: 1.50 MB" {
 		t.Errorf("%q", screen.String())

@@ -17,13 +17,14 @@ import (
 const (
 	rootModule    = "github.com/gaptrace/gaptrace"
 	explainModule = rootModule + "/explain"
+	otlpModule    = rootModule + "/gap/otlp"
 	vetModule     = rootModule + "/vet"
 	commandModule = rootModule + "/cmd/gaptrace"
 )
 
-// A release publishes the root in the version that go.mod requires, then the modules explain and
-// vet, and the command, in the same version. The test does the same with a proxy of files, and
-// installs the command from it without go.work.
+// A release publishes the root in the version that go.mod requires, then the modules explain,
+// gap/otlp and vet, and the command, in the same version. The test does the same with a proxy of
+// files, and installs the command from it without go.work.
 func TestReleaseInstalls(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the command with all its dependencies")
@@ -37,7 +38,7 @@ func TestReleaseInstalls(t *testing.T) {
 		t.Skipf("not in the repository: %s", out)
 	}
 	version := requiredVersion(t, rootModule)
-	for _, m := range []string{explainModule, vetModule} {
+	for _, m := range []string{explainModule, otlpModule, vetModule} {
 		if v := requiredVersion(t, m); v != version {
 			t.Errorf("go.mod requires the root in version %s, but %s in %s", version, m, v)
 		}
@@ -45,6 +46,7 @@ func TestReleaseInstalls(t *testing.T) {
 	proxy := t.TempDir()
 	publish(t, proxy, root, module.Version{Path: rootModule, Version: version})
 	publish(t, proxy, filepath.Join(root, "explain"), module.Version{Path: explainModule, Version: version})
+	publish(t, proxy, filepath.Join(root, "gap", "otlp"), module.Version{Path: otlpModule, Version: version})
 	publish(t, proxy, filepath.Join(root, "vet"), module.Version{Path: vetModule, Version: version})
 	publish(t, proxy, filepath.Join(root, "cmd", "gaptrace"), module.Version{Path: commandModule, Version: version})
 
@@ -142,6 +144,7 @@ func download(t *testing.T, root string) {
 		{
 			"mod", "edit", "-replace", rootModule + "=" + root,
 			"-replace", explainModule + "=" + filepath.Join(root, "explain"),
+			"-replace", otlpModule + "=" + filepath.Join(root, "gap", "otlp"),
 			"-replace", vetModule + "=" + filepath.Join(root, "vet"), filepath.Join(dir, "go.mod"),
 		},
 		{"list", "-mod=mod", "-modfile", filepath.Join(dir, "go.mod"), "-deps", "."},

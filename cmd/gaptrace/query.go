@@ -10,27 +10,49 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/query"
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
-// querySource returns the source for a URL of a query service.
+// remote is a server that is asked for traces.
+type remote struct {
+	address *query.Address
+	options query.Options
+	query   query.Query
+	ids     []gap.TraceID // to ask for instead of the query, unless empty
+
+	server query.Server // nil before open
+	kind   query.Kind
+	err    error // of open
+}
+
+// open finds out which kind of server it is. It does so once.
+func (r *remote) open(ctx context.Context) error {
+	if r.server == nil && r.err == nil {
+		r.server, r.kind, r.err = query.Open(ctx, r.address, r.options)
+	}
+	return r.err
+}
+
+// querySource returns the source for a URL.
 func (o *options) querySource(ctx context.Context, arg string) (source, error) {
-	u, err := parseJaegerURL(arg)
+	address, err := query.Parse(arg)
 	if err != nil {
 		return source{}, usageError{err}
 	}
-	client := &jaegerjson.Client{URL: u.base, Raw: o.raw}
-	q, ids, err := o.query(u)
-	if errors.Is(err, errNoService) {
-		names, _ := services(ctx, client)
-		return source{}, usagef("%s: %w%s", u.shown, err, servicesAre(names))
+	r := &remote{
+		address: address, options: query.Options{HTTP: query.WithHeaders(o.headers, address.Base), Raw: o.raw},
+		query: o.query(address), ids: slices.Concat(address.IDs, o.traces),
 	}
-	if err != nil {
+	if len(r.ids) == 0 && o.raw {
+		return source{}, usagef("--raw needs --trace: Jaeger's API has no such option for a search")
+	}
+	if err := o.checkService(ctx, r); err != nil {
 		return source{}, err
 	}
-	s := source{name: u.shown, client: client, query: q}
-	s.read = func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
+	s := source{name: address.String(), remote: r}
+	s.read = func(ctx context.Context, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 		return func(yield func([]gap.Span, error) bool) {
 			if o.timeout > 0 {
 				var cancel func()
@@ -38,7 +60,7 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 				ctx, cancel = context.WithTimeoutCause(ctx, o.timeout, cause)
 				defer cancel()
 			}
-			for spans, err := range o.ask(ctx, client, q, ids, opts) {
+			for spans, err := range o.ask(ctx, r, opts) {
 				if err != nil && errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
 					err = fmt.Errorf("%w: %w", err, context.Cause(ctx))
 				}
@@ -51,46 +73,9 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 	return s, nil
 }
 
-// ask asks for the traces with these ids, or if there are none, for those that the query finds. A
-// query without a service is for the traces in the execution trace.
-func (o *options) ask(
-	ctx context.Context, client *jaegerjson.Client, q jaegerjson.Query, ids []gap.TraceID, opts []jaegerjson.Option,
-) iter.Seq2[[]gap.Span, error] {
-	if len(ids) == 0 && q.Service == "" {
-		ids = o.marked(cmp.Or(q.Limit, 100))
-	}
-	if len(ids) > 0 {
-		return client.Traces(ctx, ids, opts...)
-	}
-	return client.Find(ctx, q, opts...)
-}
-
-// services returns the services that a query service knows. The answer only improves an error
-// message, so it must come soon.
-func services(ctx context.Context, c *jaegerjson.Client) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	return c.Services(ctx)
-}
-
-// noTracesHint returns the end of an error message: what else to ask a query service for.
-func (s source) noTracesHint(ctx context.Context) string {
-	if s.client == nil || s.query.Service == "" {
-		return ""
-	}
-	names, err := services(ctx, s.client)
-	switch {
-	case err != nil:
-		return ""
-	case !slices.Contains(names, s.query.Service):
-		return fmt.Sprintf(": unknown service %q%s", s.query.Service, suggestService(s.query.Service, names))
-	}
-	return fmt.Sprintf(" of service %q; try another --operation or --tag, or a longer --lookback", s.query.Service)
-}
-
-// query returns the query and the trace IDs to ask for. Flags take precedence over the URL.
-func (o *options) query(p jaegerURL) (jaegerjson.Query, []gap.TraceID, error) {
-	q, ids := p.query, slices.Concat(p.ids, o.traces)
+// query returns the query for the server. Flags take precedence over the URL.
+func (o *options) query(a *query.Address) query.Query {
+	q := a.Query
 	if o.service != "" && o.service != q.Service {
 		q.Service, q.Operation = o.service, ""
 	}
@@ -99,7 +84,7 @@ func (o *options) query(p jaegerURL) (jaegerjson.Query, []gap.TraceID, error) {
 	}
 	for _, tag := range o.tags {
 		key, value, _ := strings.Cut(tag, "=")
-		setTag(&q, key, value)
+		query.SetTag(&q, key, value)
 	}
 	if o.lookback > 0 {
 		q.Start, q.End, q.Lookback = time.Time{}, time.Time{}, time.Duration(o.lookback)
@@ -107,22 +92,68 @@ func (o *options) query(p jaegerURL) (jaegerjson.Query, []gap.TraceID, error) {
 	if o.limit > 0 {
 		q.Limit = o.limit
 	}
-	switch {
-	case len(ids) == 0 && q.Service == "" && o.explains && len(o.tags) == 0 && o.lookback == 0:
-		return q, nil, nil
-	case len(ids) == 0 && q.Service == "":
-		return q, nil, errNoService
-	case len(ids) == 0 && o.raw:
-		return q, nil, usagef("--raw needs --trace: Jaeger's API has no such option for a search")
+	return q
+}
+
+// asksMarked reports whether a server is asked for the traces in the execution trace.
+func (o *options) asksMarked(r *remote) bool {
+	return o.explains && len(r.ids) == 0 && r.query.Service == "" && len(o.tags) == 0 && o.lookback == 0
+}
+
+// checkService refuses a query without a service, if the server needs one. Which kind of server it
+// is has to be known for that; if it cannot be known, reading reports the error.
+func (o *options) checkService(ctx context.Context, r *remote) error {
+	if len(r.ids) > 0 || r.query.Service != "" || o.asksMarked(r) {
+		return nil
 	}
-	return q, ids, nil
+	asking, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	if r.open(asking) != nil || !r.kind.NeedsService() {
+		return nil
+	}
+	names, _ := services(ctx, r.server)
+	return usagef("%s: %w%s", r.address, errNoService, servicesAre(names))
 }
 
 var errNoService = errors.New("a query service needs --service or --trace")
 
-func setTag(q *jaegerjson.Query, key, value string) {
-	if q.Tags == nil {
-		q.Tags = map[string]string{}
+// ask asks for the traces with the ids, or if there are none, for those that the query finds.
+func (o *options) ask(ctx context.Context, r *remote, opts []read.Option) iter.Seq2[[]gap.Span, error] {
+	if err := r.open(ctx); err != nil {
+		return func(yield func([]gap.Span, error) bool) { yield(nil, err) }
 	}
-	q.Tags[key] = value
+	ids := r.ids
+	if o.asksMarked(r) {
+		ids = o.marked(cmp.Or(r.query.Limit, 100))
+	}
+	if len(ids) > 0 {
+		return r.server.Traces(ctx, ids, opts...)
+	}
+	return r.server.Find(ctx, r.query, opts...)
+}
+
+// soon bounds requests that only improve an error.
+const soon = 5 * time.Second
+
+// services returns the services that a server knows.
+func services(ctx context.Context, server query.Server) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	return server.Services(ctx)
+}
+
+// noTracesHint returns the end of an error message: what else to ask a server for.
+func (s source) noTracesHint(ctx context.Context) string {
+	if s.remote == nil || s.remote.server == nil || s.remote.query.Service == "" {
+		return ""
+	}
+	service := s.remote.query.Service
+	names, err := services(ctx, s.remote.server)
+	switch {
+	case err != nil:
+		return ""
+	case !slices.Contains(names, service):
+		return fmt.Sprintf(": unknown service %q%s", service, suggestService(service, names))
+	}
+	return fmt.Sprintf(" of service %q; try another --operation or --tag, or a longer --lookback", service)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +15,10 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/input"
+	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/query"
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 	"github.com/gaptrace/gaptrace/internal/printable"
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
@@ -47,7 +48,7 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 	p.start()
 
 	g := &gatherer{options: o, progress: p, limit: newMemoryLimit(), services: map[string]bool{}}
-	g.joiner = newJoiner(maxHeld, g.add)
+	g.joiner = newJoiner(o.joinWindow, g.add)
 	if o.explains {
 		spans, err := g.readExecutionTrace(ctx, executionTrace, s.stdin)
 		switch {
@@ -60,7 +61,10 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 			sources = []source{g.markedSpans()}
 		}
 	}
-	g.renderer = o.renderer(executionTrace, sources)
+	g.renderer = o.renderer(out, executionTrace, sources)
+	if o.writesSpans() && out.file == nil {
+		p.close() // standard output may be the same terminal
+	}
 	for _, source := range sources {
 		g.gather(ctx, source)
 		if ctx.Err() != nil {
@@ -92,12 +96,11 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 	return errors.Join(g.errs...)
 }
 
-// source is a file, a pipe or a query service that traces are read from.
+// source is a file, a pipe or a server that traces are read from.
 type source struct {
 	name   string // for messages; without a password
-	read   func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error]
-	client *jaegerjson.Client // nil for a file or a pipe
-	query  jaegerjson.Query
+	read   func(ctx context.Context, opts ...read.Option) iter.Seq2[[]gap.Span, error]
+	remote *remote // nil for a file or a pipe
 }
 
 // sources returns a source for each argument.
@@ -112,7 +115,7 @@ func (o *options) sources(ctx context.Context, args []string, stdin io.Reader) (
 			}
 			all = append(all, s)
 		case ok:
-			return nil, usagef("%s:// is not supported: %w", scheme, errNotJaegerURL)
+			return nil, usagef("%s:// is not supported: %s", scheme, query.Usage)
 		case arg == "-":
 			open := func() (io.ReadCloser, error) { return io.NopCloser(stdin), nil }
 			all = append(all, fileSource(inputName(arg), open, o.explains))
@@ -134,20 +137,11 @@ func isInput(stdin io.Reader) bool {
 	return err == nil && info.Mode()&fs.ModeCharDevice == 0 && !terminal.Is(f)
 }
 
-func openFile(name string) (io.ReadCloser, error) {
-	f, err := os.Open(name)
-	if err != nil && strings.Contains(name, "@") && strings.Contains(name, ":") {
-		// Perhaps a URL without http://, whose password must not be printed.
-		return nil, fmt.Errorf("open an argument %s: %w", notRepeated, err.(*fs.PathError).Err)
-	}
-	return f, err
-}
-
 // fileSource returns a source that reads to the end of a file or pipe, or until the context ends.
 // explains says that the traces come with an execution trace.
 func fileSource(name string, open func() (io.ReadCloser, error), explains bool) source {
 	s := source{name: name}
-	s.read = func(ctx context.Context, opts ...jaegerjson.Option) iter.Seq2[[]gap.Span, error] {
+	s.read = func(ctx context.Context, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 		return func(yield func([]gap.Span, error) bool) {
 			r, err := openWithin(ctx, open)
 			if err != nil {
@@ -157,13 +151,10 @@ func fileSource(name string, open func() (io.ReadCloser, error), explains bool) 
 				return
 			}
 			defer r.Close()
-			b := bufio.NewReaderSize(r, readBuffer)
-			head, _ := b.Peek(headLength)
-			if err := notTraces(name, head, explains); err != nil {
-				yield(nil, err)
-				return
-			}
-			for spans, err := range jaegerjson.Read(b, append(opts, jaegerjson.WithName(name))...) {
+			for spans, err := range input.Read(r, append(opts, read.WithName(name))...) {
+				if unknown, ok := errors.AsType[*input.Unknown](err); ok {
+					hintForExplain(unknown, explains)
+				}
 				if !yield(spans, err) {
 					return
 				}
@@ -208,7 +199,7 @@ type gatherer struct {
 	joiner    *joiner  // puts together traces that come in parts, and passes each to add
 	progress  *progress
 	limit     *memoryLimit
-	total     jaegerjson.Progress // of the sources that have been read
+	total     read.Progress // of the sources that have been read
 	analysing time.Duration
 	seen      int             // traces read, after joining
 	kept      int             // traces selected
@@ -222,19 +213,22 @@ const maxServices = 1000
 func (g *gatherer) gather(ctx context.Context, s source) {
 	g.progress.setTask("reading " + s.name)
 	last := g.total
-	progress := func(p jaegerjson.Progress) {
+	progress := func(p read.Progress) {
 		if p.Retry != nil {
 			g.progress.print(fmt.Errorf("%w; trying again", p.Retry))
 		}
-		last = jaegerjson.Progress{
+		last = read.Progress{
 			Bytes: g.total.Bytes + p.Bytes, Traces: g.total.Traces + p.Traces, Spans: g.total.Spans + p.Spans,
 		}
 		g.progress.setRead(last)
 		g.limit.raise()
 	}
-	opts := []jaegerjson.Option{
-		jaegerjson.WithProgress(progress), jaegerjson.WithMaxBytes(int64(g.options.maxBytes)),
-		jaegerjson.WithTags(g.options.tagKeys()...),
+	opts := []read.Option{
+		read.WithProgress(progress), read.WithMaxBytes(int64(g.options.maxBytes)),
+		read.WithTags(g.options.tagKeys()...),
+	}
+	if g.options.writesSpans() {
+		opts = append(opts, read.WithEverything())
 	}
 	for spans, err := range s.read(ctx, opts...) {
 		if err != nil {

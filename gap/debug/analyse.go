@@ -19,6 +19,7 @@ import (
 type answer struct {
 	report  *report.Report
 	stacks  report.Stacks
+	spans   [][]gap.Span // of each included trace, for format=jaeger
 	html    report.HTMLOptions
 	site    page.Site
 	problem *problem // nil if there are traces
@@ -76,6 +77,9 @@ func (h *handler) analyse(ctx context.Context, f filter, format string, explaine
 			a.chosen = append(a.chosen, e)
 			chosen = append(chosen, t)
 			warnings = append(warnings, ofTrace)
+			if format == "jaeger" {
+				a.spans = append(a.spans, h.served(spans))
+			}
 		}
 	}
 	a.all, a.matrix = len(all), matrix(all)
@@ -97,7 +101,8 @@ func (h *handler) analyse(ctx context.Context, f filter, format string, explaine
 // analyseTrace reports on one trace, explained or not.
 func (h *handler) analyseTrace(ctx context.Context, id gap.TraceID, explained bool) *answer {
 	a := &answer{report: report.New(report.Options{})}
-	t, warnings := gap.Build(h.source.Trace(id))
+	spans := h.source.Trace(id)
+	t, warnings := gap.Build(spans)
 	if t.Len() == 0 {
 		a.problem = &problem{
 			status: http.StatusNotFound, title: "Trace " + id.String() + " is not here",
@@ -118,6 +123,7 @@ func (h *handler) analyseTrace(ctx context.Context, id gap.TraceID, explained bo
 	}
 	a.report.Add(t, warnings)
 	a.stacks.Add(t)
+	a.spans = [][]gap.Span{h.served(spans)}
 	root := describe(t)
 	a.html.Title = strings.TrimPrefix(root.Service+": "+root.Operation, ": ")
 	a.site.Links = []page.Link{toAllTraces}
@@ -137,7 +143,7 @@ const maxDrawn = 20_000
 func drawnTraces(chosen []entry, format string) int {
 	const most, none = 10, -1
 	switch format {
-	case "html", "pprof": // the page links to the traces, and a profile is made of all of them
+	case "html", "pprof", "jaeger": // the page links to the traces, and the others have all of them
 		return none
 	case "text": // it shows a bounded number of rows
 		return most

@@ -39,7 +39,7 @@ func BenchmarkFull(b *testing.B) {
 	for _, traces := range []int{10, 100} {
 		h := debug.Handler(tracesOf(traces, 100_000/traces))
 		for _, place := range []string{"/?", "/trace?id=1&"} {
-			for _, format := range []string{"html", "text", "json", "perfetto", "pprof"} {
+			for _, format := range []string{"html", "text", "json", "perfetto", "pprof", "jaeger"} {
 				b.Run(fmt.Sprintf("%d traces/%s%s", traces, place, format), func(b *testing.B) {
 					b.ReportAllocs()
 					n := 0

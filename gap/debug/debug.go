@@ -37,6 +37,7 @@ type handler struct {
 	turn      chan struct{}  // holds one element while a request is worked on
 	flight    FlightRecorder // nil unless explainer is set
 	explainer Explainer      // nil for none
+	tags      bool           // serve all tags and logs
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {

@@ -75,10 +75,10 @@ func TestErrors(t *testing.T) {
 		code int
 		want string
 	}{
-		"/?format=xml":                         {400, "html, json, perfetto, pprof, text"},
-		"/?format=":                            {400, "html, json, perfetto, pprof, text"},
-		"/profile?format=x":                    {400, "html, json, perfetto, pprof, text"},
-		"/trace?format=x&id=" + id:             {400, "html, json, perfetto, pprof, text"},
+		"/?format=xml":                         {400, "html, jaeger, json, perfetto, pprof, text"},
+		"/?format=":                            {400, "html, jaeger, json, perfetto, pprof, text"},
+		"/profile?format=x":                    {400, "html, jaeger, json, perfetto, pprof, text"},
+		"/trace?format=x&id=" + id:             {400, "html, jaeger, json, perfetto, pprof, text"},
 		"/?bucket=2s":                          {400, "0, 1ms, 10ms, 100ms, 1s, error"},
 		"/?bucket=%zz":                         {400, "malformed query"},
 		"/trace":                               {400, "malformed id"},
@@ -239,7 +239,7 @@ func TestOddTraces(t *testing.T) {
 		many[i] = gap.Span{SpanID: 1, Start: time.Unix(int64(i), 0), Duration: 1 << 61}
 	}
 	h := debug.Handler(fakeSource{traces: [][]gap.Span{nil, {}, {{}}, {odd}, {odd, odd}, many}})
-	for _, format := range []string{"html", "json", "text", "perfetto", "pprof"} {
+	for _, format := range []string{"html", "jaeger", "json", "text", "perfetto", "pprof"} {
 		for _, target := range []string{"/?format=", "/trace?id=1&format=", "/?bucket=error&format="} {
 			if got := ask(t, h, "GET", target+format); got.Code != http.StatusOK ||
 				got.Body.Len() == 0 && format != "text" {

@@ -9,7 +9,8 @@
 // # Access
 //
 // Importing the package does nothing; the program has to mount the handler. The pages show names of
-// services and operations, times and ids, but no tags and no logs. The page ./ also names client
+// services and operations, times and ids, but no tags and no logs. format=jaeger also has the tags
+// that analysis needs, and with [WithTags] all tags and logs. The page ./ also names client
 // libraries, and lines of the program that call them without a parent span. The page explain also
 // shows stacks: functions, files and lines of the program. Give access only to the program's
 // developers. Analysis also takes CPU time. Mount the handler on a listener of its own,
@@ -39,7 +40,8 @@
 //     explains one trace. Both need [WithExplainer].
 //
 // Add format=html, json, perfetto, pprof or text to choose a format of package report. The default
-// is pprof for profile, and html for the others.
+// is pprof for profile, and html for the others. format=jaeger returns the spans in Jaeger's JSON:
+// upload them to Jaeger's UI, or let gaptrace report read them from http://host/debug/gaps/.
 //
 // # Slow requests
 //

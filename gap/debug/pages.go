@@ -62,7 +62,7 @@ var toAllTraces = page.Link{Text: "All traces", URL: "./"}
 func formatLinks(path string, query url.Values) []page.Link {
 	var links []page.Link
 	for _, f := range []struct{ text, format string }{
-		{"Text", "text"}, {"JSON", "json"}, {"Perfetto", "perfetto"}, {"Profile", "pprof"},
+		{"Text", "text"}, {"JSON", "json"}, {"Jaeger", "jaeger"}, {"Perfetto", "perfetto"}, {"Profile", "pprof"},
 	} {
 		q := url.Values{"format": {f.format}}
 		maps.Copy(q, query)

@@ -138,7 +138,7 @@ func TestMissingTraceInEachFormat(t *testing.T) {
 	_, recorder := newTracer(t)
 	h := debug.Handler(recorder)
 	for format, contentType := range map[string]string{
-		"html": "text/html", "json": "text/plain", "text": "text/plain", "perfetto": "text/plain",
+		"html": "text/html", "json": "text/plain", "text": "text/plain", "perfetto": "text/plain", "jaeger": "text/plain",
 		"pprof": "text/plain",
 	} {
 		for _, method := range []string{"GET", "HEAD"} {

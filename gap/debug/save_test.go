@@ -21,6 +21,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/debug"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 	"github.com/gaptrace/gaptrace/tracer"
 )
 
@@ -135,7 +136,7 @@ func TestSaveSlow(t *testing.T) {
 			t.Errorf("contents %q", contents)
 		}
 		var spans []gap.Span
-		for trace, err := range jaegerjson.Read(bytes.NewReader(contents["spans.json"]), jaegerjson.WithEverything()) {
+		for trace, err := range jaegerjson.Read(bytes.NewReader(contents["spans.json"]), read.WithEverything()) {
 			if err != nil {
 				t.Fatal(err)
 			}

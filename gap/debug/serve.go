@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/gaptrace/gaptrace/gap/internal/page"
+	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 	"github.com/gaptrace/gaptrace/gap/report"
 )
 
@@ -45,6 +46,9 @@ var formats = map[string]format{
 	}},
 	"perfetto": {"application/json", "gaps.perfetto.json", func(w io.Writer, a *answer) error {
 		return a.report.Perfetto(w)
+	}},
+	"jaeger": {"application/json", "traces.jaeger.json", func(w io.Writer, a *answer) error {
+		return jaegerjson.Write(w, a.spans...)
 	}},
 	"pprof": {"application/octet-stream", "gaps.pb.gz", func(w io.Writer, a *answer) error {
 		return a.stacks.Profile().Write(w)

@@ -1,8 +1,6 @@
 package jaegerjson
 
 import (
-	"bufio"
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -14,10 +12,10 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/internal/printable"
+	"github.com/gaptrace/gaptrace/gap/read"
+	"github.com/gaptrace/gaptrace/internal/httpget"
 )
 
 // defaultMaxBytes bounds an answer after decompression. It is enough for about two and a half
@@ -28,10 +26,10 @@ const defaultMaxBytes = 1 << 30
 //
 // A request that gets no answer, or status 429, 500 or above, is retried at most three times: after
 // 250 ms, 500 ms and 1 s, or after Retry-After if that is longer. It is not retried if Retry-After
-// is more than 30 s, or if the server's certificate is invalid. The function of [WithProgress] sees
-// each retry. An answer that breaks off is not retried, since some of its traces have been yielded.
-// The end of the context stops requests, waits and reading. An answer may have at most 1 GiB after
-// decompression, unless [WithMaxBytes] sets another bound.
+// is more than 30 s, or if the server's certificate is invalid. The function of [read.WithProgress]
+// sees each retry. An answer that breaks off is not retried, since some of its traces have been
+// yielded. The end of the context stops requests, waits and reading. An answer may have at most 1
+// GiB after decompression, unless [read.WithMaxBytes] sets another bound.
 type Client struct {
 	// URL is the URL of Jaeger's UI, with its base path: http://localhost:16686 or
 	// https://example.com/jaeger. A user and password in it are sent as basic authentication, and
@@ -48,34 +46,36 @@ type Client struct {
 
 // Find yields the traces that q asks for, as [Read] does, while they arrive. Each iteration over
 // the result sends a new request.
-func (c *Client) Find(ctx context.Context, q Query, opts ...Option) iter.Seq2[[]gap.Span, error] {
+func (c *Client) Find(ctx context.Context, q Query, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
 		values, err := q.values()
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		c.traces(ctx, values, newConfig(opts, defaultMaxBytes), yield, "api", "traces")
+		c.traces(ctx, values, read.NewConfig(opts, defaultMaxBytes), yield, "api", "traces")
 	}
 }
 
 // Traces yields the traces with these ids, as [Read] does. It requests one after the other. If
 // Jaeger reports an error for one, such as 404, Traces yields a [*QueryError] and goes on with the
 // next. Any other error ends it.
-func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...Option) iter.Seq2[[]gap.Span, error] {
+func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
-		config := newConfig(opts, defaultMaxBytes)
+		config := read.NewConfig(opts, defaultMaxBytes)
 		values := url.Values{}
 		if c.Raw {
 			values.Set("raw", "true")
 		}
-		var sum, last Progress // over all ids
-		if report := config.progress; report != nil {
-			config.progress = func(p Progress) {
+		var sum, last read.Progress // over all ids
+		if report := config.Progress; report != nil {
+			config.Progress = func(p read.Progress) {
 				if last = p; p.Retry != nil {
-					last = Progress{}
+					last = read.Progress{}
 				}
-				report(Progress{sum.Bytes + p.Bytes, sum.Traces + p.Traces, sum.Spans + p.Spans, p.Retry})
+				report(read.Progress{
+					Bytes: sum.Bytes + p.Bytes, Traces: sum.Traces + p.Traces, Spans: sum.Spans + p.Spans, Retry: p.Retry,
+				})
 			}
 		}
 		for _, id := range ids {
@@ -92,7 +92,7 @@ func (c *Client) Traces(ctx context.Context, ids []gap.TraceID, opts ...Option) 
 				return
 			}
 			sum.Bytes, sum.Traces, sum.Spans = sum.Bytes+last.Bytes, sum.Traces+last.Traces, sum.Spans+last.Spans
-			last = Progress{}
+			last = read.Progress{}
 		}
 	}
 }
@@ -114,17 +114,17 @@ func (c *Client) Services(ctx context.Context) ([]string, error) {
 
 // traces requests path and yields the traces of the answer.
 func (c *Client) traces(
-	ctx context.Context, values url.Values, config *config, yield func([]gap.Span, error) bool, path ...string,
+	ctx context.Context, values url.Values, config *read.Config, yield func([]gap.Span, error) bool, path ...string,
 ) {
-	res, name, err := c.get(ctx, values, config.progress, path...)
+	res, name, err := c.get(ctx, values, config.Progress, path...)
 	if err != nil {
 		yield(nil, err)
 		return
 	}
 	defer res.Body.Close()
 	answer := *config
-	answer.name = cmp.Or(answer.name, name)
-	answer.read(res.Body, yield)
+	answer.Name = cmp.Or(answer.Name, name)
+	readTraces(res.Body, &answer, yield)
 }
 
 // base returns the parsed URL without its userinfo.
@@ -153,94 +153,39 @@ func (c *Client) base() (*url.URL, *url.Userinfo, error) {
 // get returns an answer of status 200 that is not a web page, and the name of its input for errors.
 // It retries.
 func (c *Client) get(
-	ctx context.Context, values url.Values, progress func(Progress), path ...string,
+	ctx context.Context, values url.Values, progress func(read.Progress), path ...string,
 ) (*http.Response, string, error) {
 	u, user, err := c.base()
 	if err != nil {
 		return nil, "", err
 	}
 	u = u.JoinPath(path...)
-	name := u.String()
 	u.RawQuery = values.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, "", err
+	r := httpget.Request{HTTP: c.HTTP, URL: u, User: user, Accept: "application/json", Describe: queryError}
+	if progress != nil {
+		r.OnRetry = func(err error) { progress(read.Progress{Retry: err}) }
 	}
-	req.Header.Set("Accept", "application/json")
-	if user != nil {
-		password, _ := user.Password()
-		req.SetBasicAuth(user.Username(), password)
+	res, err := r.Do(ctx)
+	if errors.Is(err, httpget.ErrWebPage) {
+		err = fmt.Errorf("%w%s", err, isThisJaeger)
 	}
-	for failures := 0; ; failures++ {
-		res, after, err := c.try(req)
-		if err == nil {
-			return res, name, nil
-		}
-		err = fmt.Errorf("%s: %w", name, err)
-		if after == never || failures == len(pauses) {
-			return nil, "", err
-		}
-		if progress != nil {
-			progress(Progress{Retry: err})
-		}
-		if !sleep(ctx, max(after, pauses[failures])) {
-			return nil, "", fmt.Errorf("%w, after %w", context.Cause(ctx), err)
-		}
-	}
-}
-
-// try sends a request once. If that fails, it returns the least wait before a retry, or never.
-func (c *Client) try(req *http.Request) (*http.Response, time.Duration, error) {
-	res, err := cmp.Or(c.HTTP, http.DefaultClient).Do(req)
-	if err != nil {
-		if e, ok := errors.AsType[*url.Error](err); ok {
-			err = e.Err // without its URL, since that of a redirect may have a password
-		}
-		if req.Context().Err() != nil || isPermanent(err) {
-			return nil, never, err
-		}
-		return nil, 0, err
-	}
-	body := bufio.NewReader(res.Body)
-	beginning, _ := body.Peek(512)
-	page := strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") ||
-		bytes.HasPrefix(bytes.TrimSpace(beginning), []byte("<"))
-	if res.StatusCode == http.StatusOK && !page {
-		res.Body = struct {
-			io.Reader
-			io.Closer
-		}{body, res.Body}
-		return res, 0, nil
-	}
-	defer res.Body.Close()
-	if res.StatusCode == http.StatusOK {
-		return nil, never, errors.New("the answer is a web page" + isThisJaeger)
-	}
-	after := never
-	if res.StatusCode == http.StatusTooManyRequests || res.StatusCode >= 500 {
-		after = retryAfter(res.Header)
-	}
-	return nil, after, statusError(res.StatusCode, page, body)
+	return res, r.Name(), err
 }
 
 const isThisJaeger = "; is this the URL of a query service, with its base path?"
 
-// statusError returns the error for an answer whose status is not 200.
-func statusError(status int, page bool, body io.Reader) error {
-	text, _ := io.ReadAll(io.LimitReader(body, 64<<10))
+// queryError returns the error for an answer whose status is not 200.
+func queryError(e *httpget.StatusError) error {
 	var answer struct {
 		Errors []struct{ Msg string }
 	}
-	if json.Unmarshal(text, &answer) == nil && len(answer.Errors) > 0 {
-		return &QueryError{Code: status, Message: answer.Errors[0].Msg}
+	if json.Unmarshal(e.Text, &answer) == nil && len(answer.Errors) > 0 {
+		return &QueryError{Code: e.Code, Message: answer.Errors[0].Msg}
 	}
-	message := http.StatusText(status)
-	if line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n"); !page && line != "" {
-		message += ": " + printable.Text(line, 200)
-	}
-	if status < 500 && status != http.StatusUnauthorized && status != http.StatusForbidden &&
-		status != http.StatusTooManyRequests {
+	message := e.Message()
+	if e.Code < 500 && e.Code != http.StatusUnauthorized && e.Code != http.StatusForbidden &&
+		e.Code != http.StatusTooManyRequests {
 		message += isThisJaeger
 	}
-	return &QueryError{Code: status, Message: message}
+	return &QueryError{Code: e.Code, Message: message}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 // reply answers a request, or fails.
@@ -131,7 +132,7 @@ func TestRetries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, begun, retries := &service{answers: tt.answers}, time.Now(), 0
-				countRetries := jaegerjson.WithProgress(func(p jaegerjson.Progress) {
+				countRetries := read.WithProgress(func(p read.Progress) {
 					if p.Retry != nil {
 						retries++
 					}
@@ -216,11 +217,11 @@ func TestQueryWithoutServiceIsNotSent(t *testing.T) {
 }
 
 func TestAnswerIsBounded(t *testing.T) {
-	for n, want := range map[int64]error{100: jaegerjson.TooLargeError(100), 0: nil, -1: nil} {
+	for n, want := range map[int64]error{100: read.TooLargeError(100), 0: nil, -1: nil} {
 		s := &service{answers: []reply{answers(200, answer)}}
 		c := s.client("http://jaeger")
 		_, errs := all(c.Find(t.Context(), jaegerjson.Query{Service: "shop"},
-			jaegerjson.WithMaxBytes(1), jaegerjson.WithMaxBytes(n)))
+			read.WithMaxBytes(1), read.WithMaxBytes(n)))
 		if err := errors.Join(errs...); !errors.Is(err, want) {
 			t.Errorf("at most %d: %v", n, err)
 		}

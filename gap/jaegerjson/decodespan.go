@@ -1,8 +1,12 @@
 package jaegerjson
 
 import (
+	"bytes"
+	"slices"
+
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/jaegerjson/internal/jsonscan"
+	"github.com/gaptrace/gaptrace/gap/internal/jsonscan"
+	"github.com/gaptrace/gaptrace/gap/internal/spanjson"
 )
 
 // process returns the process with this processID. It is empty until "processes" has been read.
@@ -23,90 +27,175 @@ func (d *decoder) process(p *gap.Process) {
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "serviceName":
-			p.Service = d.string()
+			p.Service = d.String()
 		case "tags":
-			tags = d.tags(true)
+			tags = d.Tags(true)
 		case "tag":
-			fields = d.tagFields(true)
+			fields = d.TagFields(true)
 		default:
 			d.Skip()
 		}
 	})
-	p.Tags = joinFields(tags, fields)
+	p.Tags = spanjson.JoinFields(tags, fields)
 }
 
-// span reads a span. Other programs write the names of ids in other ways.
+// spanReader is a span that is being read.
+type spanReader struct {
+	span           gap.Span
+	parent         gap.SpanID  // from before Jaeger had references
+	tag            []gap.Field // as in Elasticsearch, if Jaeger stores tags as fields
+	hasID, started bool
+	noStart        bool // the start is not a number
+	noDuration     bool
+}
+
+// span reads a span.
 func (d *decoder) span() {
 	if d.Null() {
 		return
 	}
-	var s gap.Span
-	var parent gap.SpanID
-	var fields []gap.Field
-	at, started, startOK, durationOK := d.Offset(), false, true, true
+	var s spanReader
+	at := d.Offset()
 	d.Object(func(key []byte) {
-		switch string(key) {
-		case "traceID", "traceId", "trace_id":
-			s.TraceID = d.traceID()
-		case "spanID", "spanId", "span_id":
-			s.SpanID = d.spanID()
-		case "parentSpanID", "parentSpanId", "parent_span_id": // older than references
-			parent = d.spanID()
-		case "operationName":
-			s.Operation = d.string()
-		case "references":
-			d.Array(d.reference)
-			s.References = d.trace.references.take()
-		case "startTime":
-			started = true
-			s.Start, startOK = d.time("startTime")
-		case "duration":
-			s.Duration, durationOK = d.duration()
-		case "tags":
-			s.Tags = d.tags(d.everything)
-		case "tag": // as in Elasticsearch, if Jaeger stores tags as fields
-			fields = d.tagFields(d.everything)
-		case "logs":
-			if s.Logs = nil; d.everything {
-				d.Array(func() {
-					if l, ok := d.log(); ok {
-						s.Logs = append(s.Logs, l)
-					}
-				})
-			} else {
-				d.Skip()
-			}
-		case "processID", "processId", "process_id":
-			if s.Process = nil; !d.Null() {
-				s.Process = d.trace.process(d.Text())
-			}
-		case "process": // as in Elasticsearch
-			s.Process = &gap.Process{}
-			d.process(s.Process)
-		case "warnings":
-			s.Warnings = nil
-			d.Array(func() { s.Warnings = append(s.Warnings, d.string()) })
-		default:
+		if !d.spanField(&s, key) {
 			d.Skip()
 		}
 	})
-	if d.Err != nil {
-		return
+	d.add(&s, at)
+}
+
+// spanField reads a member of a span, or returns false. Other programs write the names of ids in
+// other ways.
+func (d *decoder) spanField(r *spanReader, key []byte) bool {
+	s := &r.span
+	switch string(key) {
+	case "traceID", "traceId", "trace_id":
+		s.TraceID = d.TraceID()
+	case "spanID", "spanId", "span_id":
+		r.hasID = true
+		s.SpanID = d.SpanID()
+	case "parentSpanID", "parentSpanId", "parent_span_id":
+		r.parent = d.SpanID()
+	case "operationName":
+		s.Operation = d.String()
+	case "references":
+		d.Array(d.reference)
+		s.References = d.trace.references.Take()
+	case "startTime":
+		r.started = true
+		start, ok := d.Time("microseconds since 1970 (startTime)")
+		s.Start, r.noStart = start, !ok
+	case "duration":
+		duration, ok := d.Duration()
+		s.Duration, r.noDuration = duration, !ok
+	case "tags":
+		s.Tags = d.Tags(d.Everything)
+	case "tag":
+		r.tag = d.TagFields(d.Everything)
+	case "logs":
+		if s.Logs = nil; d.Everything {
+			d.Array(func() {
+				if l, ok := d.log(); ok {
+					s.Logs = append(s.Logs, l)
+				}
+			})
+		} else {
+			d.Skip()
+		}
+	case "processID", "processId", "process_id":
+		if s.Process = nil; !d.Null() {
+			s.Process = d.trace.process(d.Text())
+		}
+	case "process": // as in Elasticsearch
+		s.Process = d.storedProcess()
+	case "warnings":
+		s.Warnings = nil
+		d.Array(func() { s.Warnings = append(s.Warnings, d.String()) })
+	default:
+		return false
 	}
-	if !started {
+	return true
+}
+
+// add adds a span that began at this offset to the current trace.
+func (d *decoder) add(r *spanReader, at int64) {
+	switch {
+	case d.Err != nil:
+		return
+	case !r.started:
 		d.Stop(&jsonscan.Error{Offset: at, Expected: "a span with its startTime", Found: "one without"})
 		return
+	case r.noStart || r.noDuration:
+		return // the decoder has kept the error
 	}
-	if !startOK || !durationOK {
-		return // micros has kept the error
+	s := &r.span
+	s.Tags = spanjson.JoinFields(s.Tags, r.tag)
+	if len(s.References) == 0 && r.parent != 0 {
+		d.trace.references.Add(gap.Reference{SpanID: r.parent})
+		s.References = d.trace.references.Take()
 	}
-	s.Tags = joinFields(s.Tags, fields)
-	if len(s.References) == 0 && parent != 0 {
-		d.trace.references.add(gap.Reference{SpanID: parent})
-		s.References = d.trace.references.take()
-	}
-	d.trace.add(s)
+	d.trace.add(*s)
 	d.spans++
+}
+
+// storedProcess reads a process that is part of a span. Equal ones are shared.
+func (d *decoder) storedProcess() *gap.Process {
+	if d.Null() {
+		return nil
+	}
+	fields := d.Fields
+	d.Fields = &d.scratch
+	var p gap.Process
+	d.process(&p)
+	shared := d.shared.share(p)
+	d.scratch.Reset()
+	d.Fields = fields
+	return shared
+}
+
+// Bounds of [processes]. A service has a process for each of its replicas.
+const (
+	maxServices = 1024
+	maxReplicas = 64
+	maxProcess  = 4096 // bytes of text
+)
+
+// processes are those that came last, by service.
+type processes map[string][]*gap.Process
+
+// share returns a known process that equals p, or a copy of p.
+func (all processes) share(p gap.Process) *gap.Process {
+	known := all[p.Service]
+	for _, k := range known {
+		if slices.EqualFunc(k.Tags, p.Tags, equalFields) {
+			return k
+		}
+	}
+	if known == nil && len(all) == maxServices {
+		clear(all)
+	}
+	if len(known) == maxReplicas {
+		known = slices.Delete(known, 0, 1)
+	}
+	p.Tags = slices.Clone(p.Tags)
+	size := len(p.Service)
+	for _, tag := range p.Tags {
+		text, _ := tag.Value.(string)
+		size += len(tag.Key) + len(text)
+	}
+	if size > maxProcess {
+		return &p
+	}
+	all[p.Service] = append(known, &p)
+	return &p
+}
+
+func equalFields(a, b gap.Field) bool {
+	if x, ok := a.Value.([]byte); ok {
+		y, ok := b.Value.([]byte)
+		return ok && a.Key == b.Key && bytes.Equal(x, y)
+	}
+	return a == b
 }
 
 func (d *decoder) reference() {
@@ -114,19 +203,19 @@ func (d *decoder) reference() {
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "refType":
-			if ref.Type = gap.ChildOf; d.string() == "FOLLOWS_FROM" {
+			if ref.Type = gap.ChildOf; d.String() == "FOLLOWS_FROM" {
 				ref.Type = gap.FollowsFrom
 			}
 		case "traceID", "traceId", "trace_id":
-			ref.TraceID = d.traceID()
+			ref.TraceID = d.TraceID()
 		case "spanID", "spanId", "span_id":
-			ref.SpanID = d.spanID()
+			ref.SpanID = d.SpanID()
 		default:
 			d.Skip()
 		}
 	})
 	if ref.SpanID != 0 {
-		d.trace.references.add(ref)
+		d.trace.references.Add(ref)
 	}
 }
 
@@ -135,36 +224,12 @@ func (d *decoder) log() (l gap.Log, ok bool) {
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "timestamp":
-			l.Time, ok = d.time("timestamp")
+			l.Time, ok = d.Time("microseconds since 1970 (timestamp)")
 		case "fields":
-			l.Fields = d.tags(true)
+			l.Fields = d.Tags(true)
 		default:
 			d.Skip()
 		}
 	})
 	return l, ok
-}
-
-// slab allocates short slices in a few large arrays.
-type slab[T any] struct {
-	all  []T
-	from int // start of the slice that is being filled
-}
-
-func (s *slab[T]) add(v T) {
-	if len(s.all) == cap(s.all) {
-		part := s.all[s.from:]
-		s.all, s.from = append(make([]T, 0, max(4, min(2*cap(s.all), 1024), 2*len(part))), part...), 0
-	}
-	s.all = append(s.all, v)
-}
-
-// take returns the elements that were added since the last call.
-func (s *slab[T]) take() []T {
-	if s.from == len(s.all) {
-		return nil
-	}
-	slice := s.all[s.from:len(s.all):len(s.all)]
-	s.from = len(s.all)
-	return slice
 }

@@ -15,9 +15,11 @@
 //
 //   - the answer of a query service, which is also what Jaeger's UI downloads: {"data":[…]}
 //   - a single trace: {"spans":[…],"processes":{…}}
+//   - spans as Jaeger stores them in Elasticsearch, each with its process: {"traceID":…,"spanID":…}
+//   - hits of Elasticsearch, as elasticdump writes them: {"_index":…,"_source":{…}}
+//   - the answer of Elasticsearch to a search: {"hits":{"hits":[…]}}
 //   - an array of these
-//   - spans as Jaeger stores them in Elasticsearch, each with its process
-//   - several of these one after the other, as in a file that was appended to
+//   - several of these one after the other, as on lines, or in a file that was appended to
 //
 // Other programs write traceId or trace_id for traceID, and so for the other ids. Read accepts
 // these names. Tags may be an array or an object. Jaeger may also store them in Elasticsearch as
@@ -26,10 +28,12 @@
 // The input may be compressed by gzip, whatever the file's name, and may begin with a byte order
 // mark. OTLP is not read.
 //
-// Read yields the spans of each object as soon as it is complete. It does not join the spans of a
-// trace that come in several objects. A stream of many traces takes only the memory of the largest.
-// By default it keeps only the tags that analysis needs, and no logs, see [WithTags] and
-// [WithEverything].
+// Each slice that Read yields has spans of one trace. A trace in an object of its own is yielded as
+// soon as it is complete. Spans that Elasticsearch stores come one by one, those of many traces
+// mixed: Read yields up to 1,024 of them at once, in a slice for each trace. It does not join the
+// spans of a trace that come in several objects or slices. A stream of many traces takes only the
+// memory of the largest, or of 1,024 spans. By default Read keeps only the tags that analysis
+// needs, and no logs, see [read.WithTags] and [read.WithEverything].
 //
 // # Units and types
 //
@@ -40,13 +44,13 @@
 //
 // # Errors
 //
-// Malformed input ends reading with an [*Error], which has the offset and what was expected there.
-// The traces before it have been yielded. A span whose start or duration is not a number, such as
-// "Infinity", is left out, and so is a log with such a time. Reading goes on, and an [*Error] for
-// the first such value comes after the traces. An error that Jaeger has reported is a
-// [*QueryError]. It comes after the traces, too, so a caller that stops at the first error has all
-// of them.
+// Malformed input ends reading with a [*read.Error], which has the offset and what was expected
+// there. The traces before it have been yielded. A span whose start or duration is not a number,
+// such as "Infinity", is left out, and so is a log with such a time. Reading goes on, and a
+// [*read.Error] for the first such value comes after the traces. An error that Jaeger has reported
+// is a [*QueryError]. It comes after the traces, too, so a caller that stops at the first error has
+// all of them.
 //
 // Input nested deeper than 10,000 levels, or with a string of more than 16 MiB that Read would
-// keep, is malformed. [WithMaxBytes] bounds the whole input.
+// keep, is malformed. [read.WithMaxBytes] bounds the whole input.
 package jaegerjson

@@ -8,9 +8,13 @@ import (
 	"testing/iotest"
 
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
-const document = "a trace in Jaeger's JSON, an array of traces, or an answer with data"
+const (
+	document = "a trace or a span in Jaeger's JSON, an array of them, or an answer with them"
+	object   = `an object with "data", "spans", "spanID", "hits", "_source" or "errors"`
+)
 
 // malformed holds inputs and their errors.
 var malformed = map[string]string{
@@ -19,8 +23,8 @@ var malformed = map[string]string{
 	` hello`:                               "byte 1: expected " + document + ", found hello",
 	`<html>`:                               "byte 0: expected " + document + ", found '<'",
 	"\xff\xfe{\x00":                        "byte 0: expected " + document + `, found "\xff" (UTF-16? It has to be UTF-8)`,
-	`{"a":1}`:                              `byte 7: expected an object with "data", "spans" or "errors", found one without`,
-	`{"resourceSpans":[]}`:                 `byte 20: expected an object with "data", "spans" or "errors", as OTLP is not read, found one without`,
+	`{"a":1}`:                              "byte 7: expected " + object + ", found one without",
+	`{"resourceSpans":[]}`:                 "byte 20: expected " + object + ", as OTLP is not read, found one without",
 	`[{"spans":[7]}]`:                      "byte 11: expected an object, found 7",
 	`{"spans":{}}`:                         "byte 9: expected an array, found '{'",
 	`{"spans":[{}]}`:                       "byte 10: expected a span with its startTime, found one without",
@@ -64,14 +68,14 @@ func TestErrorsSayWhereAndWhatWasExpected(t *testing.T) {
 func TestTracesBeforeAnErrorAreYielded(t *testing.T) {
 	for length := range len(trace) {
 		traces, errs := readAll(strings.NewReader(`{"data":[` + trace + `,` + trace[:length]))
-		e, ok := errors.AsType[*jaegerjson.Error](errors.Join(errs...))
+		e, ok := errors.AsType[*read.Error](errors.Join(errs...))
 		if len(traces) != 1 || !ok || e.Offset != int64(10+len(trace)+length) || e.Err != io.ErrUnexpectedEOF {
 			t.Fatalf("truncated to %d: %d traces, %v", length, len(traces), errs)
 		}
 	}
 	broken := errors.New("broken")
 	traces, errs := readAll(io.MultiReader(strings.NewReader(trace+trace[:50]), iotest.ErrReader(broken)),
-		jaegerjson.WithName("pipe"))
+		read.WithName("pipe"))
 	if len(traces) != 1 || len(errs) != 1 || !errors.Is(errs[0], broken) ||
 		errs[0].Error() != "pipe: byte 817: broken" {
 		t.Errorf("%d traces, %v", len(traces), errs)
@@ -89,7 +93,7 @@ func TestSpanWithoutATimeIsLeftOut(t *testing.T) {
 			if len(traces) != 2 || len(traces[0]) != 2 || !same(traces[:1], traces[1:]) || len(errs) != 1 {
 				t.Fatalf("%s of %s: %d traces, %v", value, name, len(traces), errs)
 			}
-			e, ok := errors.AsType[*jaegerjson.Error](errs[0])
+			e, ok := errors.AsType[*read.Error](errs[0])
 			if !ok || e.Offset != int64(strings.Index(text, value)) || e.More != 1 ||
 				!strings.HasSuffix(e.Error(), " (and 1 more such value)") {
 				t.Errorf("%s of %s: %v", value, name, errs)
@@ -101,7 +105,7 @@ func TestSpanWithoutATimeIsLeftOut(t *testing.T) {
 		t.Errorf("a key that comes twice: %v, %v", traces, errs)
 	}
 	logs := strings.Replace(trace, `"logs":[{`, `"logs":[{"timestamp":"x"},{`, 1)
-	traces, errs := readAll(strings.NewReader(logs), jaegerjson.WithEverything())
+	traces, errs := readAll(strings.NewReader(logs), read.WithEverything())
 	if len(traces[0]) != 2 || len(traces[0][1].Logs) != 1 || len(errs) != 1 {
 		t.Errorf("a log without a time: %v, %v", traces, errs)
 	}

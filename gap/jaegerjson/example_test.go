@@ -12,6 +12,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 // Read a file from Jaeger's UI that is truncated.
@@ -21,7 +22,7 @@ func ExampleRead() {
 		{"traceID":"a1","spanID":"2","operationName":"sql query","references":[{"refType":"CHILD_OF","spanID":"1"}],
 			"startTime":1010000,"duration":60000,"processID":"p1","tags":[{"key":"span.kind","type":"string","value":"client"}]}],
 		"processes":{"p1":{"serviceName":"bookshop"}}},{"traceID":"b2","spans":[{"startTime":"yesterday`)
-	for spans, err := range jaegerjson.Read(file, jaegerjson.WithName("traces.json")) {
+	for spans, err := range jaegerjson.Read(file, read.WithName("traces.json")) {
 		if err != nil {
 			fmt.Println(err)
 			break

@@ -15,10 +15,11 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 // readAll returns the traces in r, and the errors.
-func readAll(r io.Reader, opts ...jaegerjson.Option) (traces [][]gap.Span, errs []error) {
+func readAll(r io.Reader, opts ...read.Option) (traces [][]gap.Span, errs []error) {
 	for spans, err := range jaegerjson.Read(r, opts...) {
 		if err != nil {
 			errs = append(errs, err)
@@ -35,6 +36,9 @@ func FuzzRead(f *testing.F) {
 	for _, input := range inputs {
 		f.Add([]byte(input))
 	}
+	for _, input := range storedInputs() {
+		f.Add([]byte(input))
+	}
 	for text := range malformed {
 		f.Add([]byte(text))
 	}
@@ -43,14 +47,14 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		traces, errs := readAll(bytes.NewReader(data), jaegerjson.WithEverything(), jaegerjson.WithMaxBytes(1<<20))
+		traces, errs := readAll(bytes.NewReader(data), read.WithEverything(), read.WithMaxBytes(1<<20))
 		runtime.ReadMemStats(&after)
 		if n := after.TotalAlloc - before.TotalAlloc; !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) &&
 			n > 1<<20+256*uint64(len(data)) {
 			t.Errorf("%d bytes allocated for %d", n, len(data))
 		}
-		slow, slowErrs := readAll(iotest.OneByteReader(bytes.NewReader(data)), jaegerjson.WithEverything(),
-			jaegerjson.WithMaxBytes(1<<20))
+		slow, slowErrs := readAll(iotest.OneByteReader(bytes.NewReader(data)), read.WithEverything(),
+			read.WithMaxBytes(1<<20))
 		if !same(traces, slow) || places(errs) != places(slowErrs) {
 			t.Errorf("read in one go:\n%v %v\nbyte by byte:\n%v %v", traces, errs, slow, slowErrs)
 		}
@@ -67,7 +71,7 @@ func FuzzRead(f *testing.F) {
 // places returns the errors without Found, which depends on how much was read.
 func places(errs []error) (text string) {
 	for _, err := range errs {
-		if e, ok := errors.AsType[*jaegerjson.Error](err); ok {
+		if e, ok := errors.AsType[*read.Error](err); ok {
 			err = fmt.Errorf("%d %s %w", e.Offset, e.Expected, e.Err)
 		}
 		text += fmt.Sprintln(err)
@@ -81,7 +85,7 @@ func rewrite(t *testing.T, traces [][]gap.Span) [][]gap.Span {
 	if err := jaegerjson.Write(&b, traces...); err != nil {
 		t.Fatal(err)
 	}
-	again, errs := readAll(&b, jaegerjson.WithEverything())
+	again, errs := readAll(&b, read.WithEverything())
 	if errs != nil {
 		t.Fatal(errs)
 	}

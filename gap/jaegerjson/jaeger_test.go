@@ -15,6 +15,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
@@ -55,7 +56,7 @@ func TestJaegerReturnsWhatWasRecorded(t *testing.T) {
 	c := &jaegerjson.Client{URL: jaeger.QueryURL}
 	var found [][]gap.Span
 	for deadline := time.Now().Add(30 * time.Second); len(found) == 0; time.Sleep(50 * time.Millisecond) {
-		for trace, err := range c.Traces(t.Context(), []gap.TraceID{spans[0].TraceID}, jaegerjson.WithEverything()) {
+		for trace, err := range c.Traces(t.Context(), []gap.TraceID{spans[0].TraceID}, read.WithEverything()) {
 			if e, notYet := errors.AsType[*jaegerjson.QueryError](err); notYet && e.Code == 404 &&
 				time.Now().Before(deadline) {
 				break
@@ -72,7 +73,7 @@ func TestJaegerReturnsWhatWasRecorded(t *testing.T) {
 		}
 	}
 	queries := jaegerjson.Query{Service: "shop", Operation: "sql query", Lookback: time.Hour}
-	for trace, err := range c.Find(t.Context(), queries, jaegerjson.WithEverything()) {
+	for trace, err := range c.Find(t.Context(), queries, read.WithEverything()) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,94 +1,61 @@
 package jaegerjson
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"errors"
 	"io"
 	"iter"
 	"slices"
 
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/jaegerjson/internal/jsonscan"
+	"github.com/gaptrace/gaptrace/gap/internal/jsonscan"
+	"github.com/gaptrace/gaptrace/gap/internal/spanjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
-// Read reads the traces in r, and yields the spans of each trace as soon as it is complete. The
-// package comment says which formats it reads. Callers may change the spans, but not what they
-// point to, since spans may share it.
+// Read reads the traces in r. The package comment says which formats it reads. Each slice has spans
+// of one trace. Read yields a trace as soon as it is complete, but spans that were stored one by
+// one come in several slices: callers join those with the same trace id. Callers may change the
+// spans, but not what they point to, since spans may share it.
 //
-// Errors come after all traces, and without spans: first an [*Error] if the input is malformed,
+// Errors come after all traces, and without spans: first a [*read.Error] if the input is malformed,
 // then one if it has times that are not numbers, then a [*QueryError] for each of the first 100
-// errors that Jaeger has reported in the input.
+// errors that Jaeger has reported in the input. By default the size of the input has no bound.
 //
-// Read keeps only one trace in memory. Iterate over the result once, since r can be read only once.
-func Read(r io.Reader, opts ...Option) iter.Seq2[[]gap.Span, error] {
-	c := newConfig(opts, -1)
-	if named, ok := r.(interface{ Name() string }); ok && c.name == "" {
-		c.name = named.Name()
+// Read keeps only one trace in memory, or 1,024 spans that were stored one by one. Iterate over the
+// result once, since r can be read only once.
+func Read(r io.Reader, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
+	c := read.NewConfig(opts, -1)
+	if named, ok := r.(interface{ Name() string }); ok && c.Name == "" {
+		c.Name = named.Name()
 	}
-	return func(yield func([]gap.Span, error) bool) { c.read(r, yield) }
+	return func(yield func([]gap.Span, error) bool) { readTraces(r, c, yield) }
 }
 
-func (c *config) read(r io.Reader, yield func([]gap.Span, error) bool) {
-	source := bufio.NewReader(r)
-	d := &decoder{config: c, yield: yield, texts: map[string]any{}}
-	d.Source = source
-	magic, _ := source.Peek(2)
-	compressed := bytes.Equal(magic, []byte{0x1f, 0x8b})
-	if compressed {
-		if unzipped, err := gzip.NewReader(source); err != nil {
-			d.End = err
-		} else {
-			d.Source = unzipped
-		}
-	}
-	if c.maxBytes > 0 {
-		d.Source = &boundedReader{r: d.Source, left: c.maxBytes, max: c.maxBytes}
-	}
-	if c.progress != nil {
+func readTraces(r io.Reader, c *read.Config, yield func([]gap.Span, error) bool) {
+	d := &decoder{Decoder: spanjson.New(r, c), yield: yield, stored: &trace{}, shared: processes{}}
+	d.enter(d.stored)
+	if c.Progress != nil {
 		d.OnRead = func() {
-			c.progress(Progress{Bytes: d.Buffered(), Traces: d.traces, Spans: d.spans})
+			c.Progress(read.Progress{Bytes: d.Buffered(), Traces: d.traces, Spans: d.spans})
 		}
 	}
-	d.documents()
-	if d.Err == errStopped {
+	d.Documents(d.document)
+	d.yieldStored()
+	if d.stopped {
 		return
 	}
 	if d.OnRead != nil {
 		d.OnRead()
 	}
-	report := func(e *jsonscan.Error, more int) bool {
-		return yield(nil, &Error{
-			Name: c.name, Offset: e.Offset, Decompressed: compressed,
-			Expected: e.Expected, Found: e.Found, More: more, Err: e.Err,
-		})
-	}
-	if e, ok := errors.AsType[*jsonscan.Error](d.Err); ok && !report(e, 0) {
-		return
-	}
-	if d.noTime != nil && !report(d.noTime, d.noTimes-1) {
-		return
-	}
+	errs := d.Errors()
 	for _, err := range d.queryErrors {
+		errs = append(errs, err)
+	}
+	for _, err := range errs {
 		if !yield(nil, err) {
 			return
 		}
 	}
-}
-
-// boundedReader reads at most max bytes from r. It fails with a TooLargeError if r has more.
-type boundedReader struct {
-	r         io.Reader
-	left, max int64
-}
-
-func (b *boundedReader) Read(p []byte) (int, error) {
-	n, err := b.r.Read(p)
-	if b.left -= int64(n); b.left < 0 {
-		n, err = n+int(b.left), TooLargeError(b.max)
-	}
-	return n, err
 }
 
 // chunk is the number of spans in a chunk of a trace.
@@ -102,16 +69,16 @@ var errStopped = errors.New("stopped")
 
 // decoder decodes Jaeger's JSON.
 type decoder struct {
-	jsonscan.Scanner
-	*config
+	*spanjson.Decoder
 	yield       func([]gap.Span, error) bool
-	trace       *trace         // the current one
-	texts       map[string]any // the cache of intern
+	trace       *trace    // the current one
+	stored      *trace    // spans that were stored one by one, of any traces
+	shared      processes // of spans that were stored one by one
+	scratch     spanjson.Slab[gap.Field]
 	queryErrors []*QueryError
-	noTime      *jsonscan.Error // the first value that is not a time
-	noTimes     int             // the number of such values
 	traces      int
 	spans       int
+	stopped     bool // the caller stopped iterating
 }
 
 // trace is a trace that is being read.
@@ -120,102 +87,135 @@ type trace struct {
 	full       [][]gap.Span            // full chunks; a single slice would be copied whenever it grows
 	spans      []gap.Span              // the last chunk
 	processes  map[string]*gap.Process // by processID; their content may come after the spans
-	references slab[gap.Reference]
-	fields     slab[gap.Field]
+	references spanjson.Slab[gap.Reference]
+	fields     spanjson.Slab[gap.Field]
 }
 
-// documents reads the whole input.
-func (d *decoder) documents() {
-	for n := 0; ; n++ {
-		if d.Peek() == 0xef { // a byte order mark; it may also be between concatenated files
-			d.Literal("\uFEFF")
-		}
-		d.Peek()
-		if !d.More() && n > 0 && d.End == io.EOF {
-			return
-		}
-		if d.document(); d.Err != nil {
-			return
-		}
-	}
-}
-
-// document reads a trace, an array of traces, or an answer of a query service.
+// document reads an object, or an array of documents.
 func (d *decoder) document() {
 	switch d.Peek() {
 	case '[':
-		d.Array(func() {
-			if !d.Null() { // in an answer: a trace that Jaeger could not convert
-				d.document()
-			}
-		})
+		d.Array(d.element)
 	case '{':
-		d.traceOrAnswer()
+		d.object()
 	default:
-		d.Fail(0, "a trace in Jaeger's JSON, an array of traces, or an answer with data")
+		d.Fail(0, "a trace or a span in Jaeger's JSON, an array of them, or an answer with them")
 	}
 }
 
-// traceOrAnswer reads an object. A trace in an answer's data is yielded before the answer ends.
-func (d *decoder) traceOrAnswer() {
+// element reads a document, or null. In an answer of Jaeger's, null is a trace that it could not
+// convert.
+func (d *decoder) element() {
+	if !d.Null() {
+		d.document()
+	}
+}
+
+// object reads a trace, an answer of a query service, a span as Elasticsearch stores it, or an
+// answer of Elasticsearch. What it is may be known only at its end. A trace in an answer is yielded
+// before the answer ends.
+func (d *decoder) object() {
 	outer := d.trace
-	d.trace = &trace{}
-	known, expected := false, `an object with "data", "spans" or "errors"`
+	d.enter(d.stored)
+	var own *trace // if it is a trace
+	var s spanReader
+	at, known, expected := d.Offset(), false, `an object with "data", "spans", "spanID", "hits", "_source" or "errors"`
 	d.Object(func(key []byte) {
 		switch string(key) {
 		case "data":
 			known = true
-			if !d.Null() {
-				d.document()
-			}
+			d.element()
 		case "errors":
 			known = true
 			d.Array(d.queryError)
-		case "traceID", "traceId", "trace_id":
-			d.trace.id = d.traceID()
-		case "spans":
+		case "hits":
 			known = true
-			d.spans -= d.trace.len() // if the key comes twice, the last one counts
-			d.trace.full, d.trace.spans = nil, nil
+			d.hits()
+		case "_source":
+			known = true
+			d.element()
+		case "traceID", "traceId", "trace_id":
+			s.span.TraceID = d.TraceID()
+		case "spans", "processes":
+			if own == nil {
+				own = &trace{}
+				d.enter(own)
+			}
+			if string(key) == "processes" {
+				d.Object(func(key []byte) { d.process(own.process(key)) })
+				break
+			}
+			known = true
+			d.spans -= own.len() // if the key comes twice, the last one counts
+			own.full, own.spans = nil, nil
 			d.Array(d.span)
-		case "processes":
-			d.Object(func(key []byte) { d.process(d.trace.process(key)) })
 		case "resourceSpans":
 			expected += `, as OTLP is not read`
 			d.Skip()
 		default:
+			if known || own != nil || !d.spanField(&s, key) {
+				d.Skip()
+			}
+		}
+	})
+	switch {
+	case d.Err != nil:
+	case own != nil && own.len() > 0:
+		own.id = s.span.TraceID
+		d.complete(own)
+	case known:
+	case s.hasID:
+		d.enter(d.stored)
+		if d.add(&s, at); d.stored.len() == chunk {
+			d.yieldStored()
+		}
+	default:
+		d.Stop(&jsonscan.Error{Offset: d.Offset(), Expected: expected, Found: "one without"})
+	}
+	d.enter(outer)
+}
+
+// enter makes t the trace that spans are added to.
+func (d *decoder) enter(t *trace) { d.trace, d.Fields = t, &t.fields }
+
+// hits reads the hits of an answer of Elasticsearch. They are in an object with the same name.
+func (d *decoder) hits() {
+	if d.Peek() != '{' {
+		d.Array(d.element)
+		return
+	}
+	d.Object(func(key []byte) {
+		if string(key) == "hits" {
+			d.Array(d.element)
+		} else {
 			d.Skip()
 		}
 	})
-	if !known && d.Err == nil {
-		d.Stop(&jsonscan.Error{Offset: d.Offset(), Expected: expected, Found: "one without"})
-	}
-	d.complete()
-	d.trace = outer
 }
 
-// complete yields the current trace.
-func (d *decoder) complete() {
-	t := d.trace
-	if d.Err != nil || t.len() == 0 {
-		return
+// complete yields the spans of an object. They may be of several traces, if somebody has put them
+// together.
+func (d *decoder) complete(t *trace) {
+	for _, spans := range spanjson.ByTrace(t.finish()) {
+		d.traces++
+		d.yieldSpans(spans)
 	}
-	spans := t.spans
-	if t.full != nil {
-		spans = slices.Concat(append(t.full, t.spans)...)
-		t.full, t.spans = nil, nil
-	}
-	for i := range spans {
-		s := &spans[i]
-		if s.TraceID == (gap.TraceID{}) {
-			s.TraceID = t.id
+}
+
+// yieldStored yields the spans that were stored one by one, and have not been yielded yet.
+func (d *decoder) yieldStored() {
+	if d.stored.len() > 0 {
+		for _, spans := range spanjson.ByTrace(d.stored.finish()) {
+			d.yieldSpans(spans)
 		}
-		if p := s.Process; p != nil && p.Service == "" && len(p.Tags) == 0 {
-			s.Process = nil // the input has only its processID
-		}
+		d.stored = &trace{}
 	}
-	d.traces++
-	if !d.yield(spans, nil) {
+}
+
+// yieldSpans yields spans, unless the caller has stopped.
+func (d *decoder) yieldSpans(spans []gap.Span) {
+	if !d.stopped && !d.yield(spans, nil) {
+		d.stopped = true
 		d.Stop(errStopped)
 	}
 }
@@ -230,6 +230,25 @@ func (t *trace) add(s gap.Span) {
 
 func (t *trace) len() int { return chunk*len(t.full) + len(t.spans) }
 
+// finish returns the spans, with what came after them in the input.
+func (t *trace) finish() []gap.Span {
+	spans := t.spans
+	if t.full != nil {
+		spans = slices.Concat(append(t.full, t.spans)...)
+		t.full, t.spans = nil, nil
+	}
+	for i := range spans {
+		s := &spans[i]
+		if s.TraceID == (gap.TraceID{}) {
+			s.TraceID = t.id
+		}
+		if p := s.Process; p != nil && p.Service == "" && len(p.Tags) == 0 {
+			s.Process = nil // the input has only its processID
+		}
+	}
+	return spans
+}
+
 // queryError reads an error that a query service has reported.
 func (d *decoder) queryError() {
 	if d.Null() {
@@ -237,16 +256,16 @@ func (d *decoder) queryError() {
 	}
 	e := &QueryError{}
 	if d.Peek() == '"' {
-		e.Message = d.string()
+		e.Message = d.String()
 	} else {
 		d.Object(func(key []byte) {
 			switch string(key) {
 			case "code":
-				e.Code = d.code()
+				e.Code = d.Code()
 			case "msg":
-				e.Message = d.string()
+				e.Message = d.String()
 			case "traceID", "traceId", "trace_id":
-				e.TraceID = d.traceID()
+				e.TraceID = d.TraceID()
 			default:
 				d.Skip()
 			}

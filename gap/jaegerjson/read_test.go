@@ -15,6 +15,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 const (
@@ -114,7 +115,7 @@ func TestEveryForm(t *testing.T) {
 			if !reflect.DeepEqual(traces[0], want) {
 				t.Errorf("%+v\nwant %+v", traces[0], want)
 			}
-			if p, q := traces[0][0].Process, traces[0][1].Process; (p == q) == (name == "a process in each span") {
+			if p, q := traces[0][0].Process, traces[0][1].Process; p != q {
 				t.Errorf("processes %p and %p", p, q)
 			}
 		})
@@ -157,7 +158,7 @@ func TestGzip(t *testing.T) {
 		t.Errorf("%d traces, %v", len(traces), errs)
 	}
 	short := b.Bytes()[:b.Len()-20]
-	traces, errs := readAll(bytes.NewReader(short), jaegerjson.WithName("x.gz"))
+	traces, errs := readAll(bytes.NewReader(short), read.WithName("x.gz"))
 	if len(traces) != 1 || len(errs) != 1 || !errors.Is(errs[0], io.ErrUnexpectedEOF) ||
 		!strings.Contains(errs[0].Error(), "x.gz: byte ") ||
 		!strings.Contains(errs[0].Error(), " of the decompressed text: unexpected EOF") {
@@ -167,13 +168,13 @@ func TestGzip(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	for name, test := range map[string]struct {
-		opts []jaegerjson.Option
+		opts []read.Option
 		tags int
 		logs int
 	}{
 		"default":    {nil, 1, 0},
-		"tags":       {[]jaegerjson.Option{jaegerjson.WithTags("db.statement")}, 2, 0},
-		"everything": {[]jaegerjson.Option{jaegerjson.WithEverything()}, 2, 1},
+		"tags":       {[]read.Option{read.WithTags("db.statement")}, 2, 0},
+		"everything": {[]read.Option{read.WithEverything()}, 2, 1},
 	} {
 		traces, errs := readAll(strings.NewReader(answer), test.opts...)
 		if errs != nil || len(traces[0][1].Tags) != test.tags || len(traces[0][1].Logs) != test.logs {
@@ -228,7 +229,7 @@ func TestTagsAsObjects(t *testing.T) {
 		`"logs":[{"timestamp":1,"fields":{"event":"retry"}}]},` +
 		`{"startTime":1,"tag":{"a@b":"1"},"tags":[{"key":"c","value":2}],` +
 		`"process":{"serviceName":"s","tags":[{"key":"ip","value":"x"}],"tag":{"host@name":"h"}}}]}`
-	traces, errs := readAll(strings.NewReader(text), jaegerjson.WithEverything())
+	traces, errs := readAll(strings.NewReader(text), read.WithEverything())
 	if errs != nil {
 		t.Fatal(errs)
 	}
@@ -345,7 +346,7 @@ func TestErrorsNameTheFile(t *testing.T) {
 	}
 	defer f.Close()
 	traces, errs := readAll(f)
-	e, _ := errors.AsType[*jaegerjson.Error](errors.Join(errs...))
+	e, _ := errors.AsType[*read.Error](errors.Join(errs...))
 	if len(traces) != 1 || len(errs) != 1 || e.Name != name || e.Offset != int64(len(answer)+len(answer)/2) ||
 		!errors.Is(e, io.ErrUnexpectedEOF) {
 		t.Errorf("%d traces, %v", len(traces), errs)
@@ -353,15 +354,15 @@ func TestErrorsNameTheFile(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	var last jaegerjson.Progress
+	var last read.Progress
 	text := strings.Repeat(answer, 1000)
-	traces, errs := readAll(strings.NewReader(text), jaegerjson.WithProgress(func(p jaegerjson.Progress) {
+	traces, errs := readAll(strings.NewReader(text), read.WithProgress(func(p read.Progress) {
 		if p.Bytes < last.Bytes || p.Traces < last.Traces || p.Spans < last.Spans {
 			t.Errorf("%+v after %+v", p, last)
 		}
 		last = p
 	}))
-	want := jaegerjson.Progress{Bytes: int64(len(text)), Traces: 1000, Spans: 2000}
+	want := read.Progress{Bytes: int64(len(text)), Traces: 1000, Spans: 2000}
 	if errs != nil || len(traces) != 1000 || last != want {
 		t.Errorf("%+v, %d, %v", last, len(traces), errs)
 	}
@@ -370,13 +371,13 @@ func TestProgress(t *testing.T) {
 func TestMaxBytes(t *testing.T) {
 	text := trace + trace
 	for _, n := range []int64{int64(len(text)), 0, -1} {
-		traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(1), nil, jaegerjson.WithMaxBytes(n))
+		traces, errs := readAll(strings.NewReader(text), read.WithMaxBytes(1), nil, read.WithMaxBytes(n))
 		if errs != nil || len(traces) != 2 {
 			t.Errorf("at most %d: %d, %v", n, len(traces), errs)
 		}
 	}
-	traces, errs := readAll(strings.NewReader(text), jaegerjson.WithMaxBytes(int64(len(text)-1)))
-	if e, ok := errors.AsType[jaegerjson.TooLargeError](errors.Join(errs...)); len(traces) != 1 || !ok ||
+	traces, errs := readAll(strings.NewReader(text), read.WithMaxBytes(int64(len(text)-1)))
+	if e, ok := errors.AsType[read.TooLargeError](errors.Join(errs...)); len(traces) != 1 || !ok ||
 		int(e) != len(text)-1 {
 		t.Errorf("%d, %v", len(traces), errs)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
+	"github.com/gaptrace/gaptrace/gap/read"
 )
 
 // serve returns a client of a server that calls f.
@@ -55,7 +56,7 @@ func TestTracesBeforeABrokenConnectionAreYielded(t *testing.T) {
 		panic(http.ErrAbortHandler)
 	})
 	traces, errs := all(c.Find(t.Context(), jaegerjson.Query{Service: "shop"}))
-	e, ok := errors.AsType[*jaegerjson.Error](errors.Join(errs...))
+	e, ok := errors.AsType[*read.Error](errors.Join(errs...))
 	if traces != 1 || len(errs) != 1 || !ok || asked != 1 || e.Name != c.URL+"/api/traces" ||
 		e.Offset != int64(10+len(trace)+100) {
 		t.Errorf("%d traces, %v, asked %d times", traces, errs, asked)
@@ -74,8 +75,8 @@ func TestAnswerIsBoundedAfterDecompression(t *testing.T) {
 		}
 		z.Close()
 	})
-	traces, errs := all(c.Find(t.Context(), jaegerjson.Query{Service: "shop"}, jaegerjson.WithMaxBytes(1<<20)))
-	if traces != 1 || len(errs) != 1 || !errors.Is(errs[0], jaegerjson.TooLargeError(1<<20)) {
+	traces, errs := all(c.Find(t.Context(), jaegerjson.Query{Service: "shop"}, read.WithMaxBytes(1<<20)))
+	if traces != 1 || len(errs) != 1 || !errors.Is(errs[0], read.TooLargeError(1<<20)) {
 		t.Errorf("%d traces, %v", traces, errs)
 	}
 }

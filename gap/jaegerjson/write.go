@@ -13,60 +13,89 @@ import (
 )
 
 // Write writes traces as a Jaeger query service does. Jaeger's UI and [Read] can read the output.
-// Each element of traces is the spans of one trace.
-//
-// Jaeger's times are in microseconds. Write rounds the start and the end of each span down, so that
-// spans that touch or contain each other still do. A value that is not of a type that [gap.Field]
-// allows is written as a string. Spans that share a pointer to a Process share its entry in the
-// output.
+// Each element of traces is the spans of one trace. A [Writer] writes them one after the other.
 func Write(w io.Writer, traces ...[]gap.Span) error {
-	b := bufio.NewWriter(w)
-	e := json.NewEncoder(b) // ends each span with a new line
-	e.SetEscapeHTML(false)
-	b.WriteString(`{"data":[`) // Flush returns the first error
-	comma := ""
+	out := NewWriter(w)
 	for _, spans := range traces {
-		if len(spans) == 0 {
-			continue
-		}
-		fmt.Fprintf(b, `%s{"traceID":"%v","spans":[`+"\n", comma, spans[0].TraceID)
-		names := map[*gap.Process]string{} // also of nil, since Jaeger's UI needs a process for each span
-		processes := map[string]writtenProcess{}
-		for i := range spans {
-			s := &spans[i]
-			name, known := names[s.Process]
-			if !known {
-				name = "p" + strconv.Itoa(len(names)+1)
-				names[s.Process], processes[name] = name, written(s.Process)
-			}
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			if err := e.Encode(writtenSpan{
-				TraceID:       s.TraceID.String(),
-				SpanID:        s.SpanID.String(),
-				Flags:         1, // sampled
-				OperationName: s.Operation,
-				References:    writtenReferences(s),
-				StartTime:     s.Start.UnixMicro(),
-				Duration:      microseconds(s.Start, s.Duration),
-				Tags:          writtenFields(s.Tags),
-				Logs:          writtenLogs(s.Logs),
-				ProcessID:     name,
-				Warnings:      s.Warnings,
-			}); err != nil {
-				return err
-			}
-		}
-		b.WriteString(`],"processes":`)
-		if err := e.Encode(processes); err != nil {
+		if err := out.Write(spans); err != nil {
 			return err
 		}
-		b.WriteString(`,"warnings":null}`)
-		comma = ","
 	}
-	b.WriteString(`],"total":0,"limit":0,"offset":0,"errors":null}` + "\n")
-	return b.Flush()
+	return out.Close()
+}
+
+// Writer writes traces as a Jaeger query service does, without keeping any.
+//
+// Jaeger's times are in microseconds. A Writer rounds the start and the end of each span down, so
+// that spans that touch or contain each other still do. A value that is not of a type that
+// [gap.Field] allows is written as a string. Spans that share a pointer to a Process share its
+// entry in the output.
+type Writer struct {
+	buffer *bufio.Writer // its errors stay until Flush
+	encode *json.Encoder // to buffer; ends each span with a new line
+	before string        // what comes before the next trace
+}
+
+// NewWriter returns a Writer to w. It writes nothing before the first trace or Close.
+func NewWriter(w io.Writer) *Writer {
+	b := bufio.NewWriter(w)
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	return &Writer{b, e, begin}
+}
+
+const begin, end = `{"data":[`, `],"total":0,"limit":0,"offset":0,"errors":null}` + "\n"
+
+// Write writes the spans of one trace, or nothing if there are none.
+func (w *Writer) Write(spans []gap.Span) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	fmt.Fprintf(w.buffer, `%s{"traceID":"%v","spans":[`+"\n", w.before, spans[0].TraceID)
+	w.before = ","
+	names := map[*gap.Process]string{} // also of nil, since Jaeger's UI needs a process for each span
+	processes := map[string]writtenProcess{}
+	for i := range spans {
+		s := &spans[i]
+		name, known := names[s.Process]
+		if !known {
+			name = "p" + strconv.Itoa(len(names)+1)
+			names[s.Process], processes[name] = name, written(s.Process)
+		}
+		if i > 0 {
+			w.buffer.WriteByte(',')
+		}
+		if err := w.encode.Encode(writtenSpan{
+			TraceID:       s.TraceID.String(),
+			SpanID:        s.SpanID.String(),
+			Flags:         1, // sampled
+			OperationName: s.Operation,
+			References:    writtenReferences(s),
+			StartTime:     s.Start.UnixMicro(),
+			Duration:      microseconds(s.Start, s.Duration),
+			Tags:          writtenFields(s.Tags),
+			Logs:          writtenLogs(s.Logs),
+			ProcessID:     name,
+			Warnings:      s.Warnings,
+		}); err != nil {
+			return err
+		}
+	}
+	w.buffer.WriteString(`],"processes":`)
+	if err := w.encode.Encode(processes); err != nil {
+		return err
+	}
+	_, err := w.buffer.WriteString(`,"warnings":null}`)
+	return err
+}
+
+// Close ends the output. It does not close the underlying writer.
+func (w *Writer) Close() error {
+	if w.before == begin {
+		w.buffer.WriteString(begin)
+	}
+	w.buffer.WriteString(end)
+	return w.buffer.Flush()
 }
 
 // The names and the order of these fields are Jaeger's.

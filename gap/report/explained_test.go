@@ -117,8 +117,8 @@ Operations of 1 trace, 7 spans, by self time on the critical path
                                                                                  network (unwrapped client net/http), 9.40 of 29.9 ms, at page.go:44: wrap it with contrib/nethttp (GT101); 8.50 ms CPU at page.go:31; 8.00 ms lock at cart.go:17; 3.50 ms waiting for a CPU
        1  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  25.1 %  bookshop: render                0000000000000001
                                                                                  CPU, 7.00 of 10.0 ms, at render.go:9; 2.00 ms waiting for Go's scheduler; 1.00 ms not observed
-       1   100 ms   100 ms   100 ms        0        0        0        0   0.0 %  reader: HTTP GET                0000000000000001
-       1  20.0 ms  20.0 ms  20.0 ms        0        0        0        0   0.0 %  bookshop: sql query             0000000000000001
+       1   100 ms   100 ms   100 ms        0        0        0        0   0.0 %  reader: HTTP GET
+       1  20.0 ms  20.0 ms  20.0 ms        0        0        0        0   0.0 %  bookshop: sql query
 and 3 more operations
 
 Note: the execution trace ends early

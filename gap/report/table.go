@@ -89,7 +89,7 @@ func (t *text) table(title string, columns []column, name, trace string, rows []
 		}
 		label := ansi.Truncate(r.name, layout.names, t.glyphs().ellipsis)
 		b.WriteString(label)
-		if layout.traces > 0 {
+		if layout.traces > 0 && r.trace != "" {
 			b.WriteString(strings.Repeat(" ", layout.names-ansi.StringWidth(label)+2) + r.trace)
 		}
 		line := b.String()

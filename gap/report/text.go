@@ -132,7 +132,8 @@ func (t *text) heading(d drawn) {
 	const most = 3
 	for i, w := range d.warnings {
 		if i == most {
-			fmt.Fprintf(t, "  and %d more warnings\n", len(d.warnings)-most)
+			more := len(d.warnings) - most
+			fmt.Fprintf(t, "  and %d more %s\n", more, printable.Plural(more, "warning"))
 			break
 		}
 		t.WriteString(ansi.Truncate(t.plain("  warning: "+warning(w)), t.maxWidth(), t.glyphs().ellipsis) + "\n")
@@ -195,7 +196,9 @@ func (t *text) operations(r *Report) {
 			numbers: []string{fmt.Sprint(o.Count)},
 			name:    t.label(o.Service, o.Name) + valueOf(o.Tagged, o.TagValue),
 			verdict: verdictOf(o.Parts, o.SelfTime),
-			trace:   traceOf(o.Worst.TraceID, o.Worst.Incomplete), incomplete: o.Worst.Incomplete,
+		}
+		if o.Worst.SelfTime > 0 { // otherwise no trace is worse than another
+			l.trace, l.incomplete = traceOf(o.Worst.TraceID, o.Worst.Incomplete), o.Worst.Incomplete
 		}
 		for _, h := range []*gap.Histogram{&o.Durations, &o.SelfTimes} {
 			for _, q := range quantiles {

@@ -37,8 +37,8 @@ Operations of 1 trace, 7 spans, by self time on the critical path
    count      p50      p95      p99 self p50 self p95 self p99 critical   share  operation                       worst in trace
        1  80.0 ms  80.0 ms  80.0 ms  29.9 ms  29.9 ms  29.9 ms  29.9 ms  74.9 %  bookshop: HTTP GET /books/{id}  0000000000000001
        1  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  10.0 ms  25.1 %  bookshop: render                0000000000000001
-       1   100 ms   100 ms   100 ms        0        0        0        0   0.0 %  reader: HTTP GET                0000000000000001
-       1  20.0 ms  20.0 ms  20.0 ms        0        0        0        0   0.0 %  bookshop: sql query             0000000000000001
+       1   100 ms   100 ms   100 ms        0        0        0        0   0.0 %  reader: HTTP GET
+       1  20.0 ms  20.0 ms  20.0 ms        0        0        0        0   0.0 %  bookshop: sql query
 and 3 more operations
 `
 	r, _ := gather(report.Options{}, [][]gap.Span{request()})

@@ -23,6 +23,8 @@ func TestText(t *testing.T) {
 		"empty":                   {"", 0, ""},
 		"truncated to nothing":    {"ü", 0, "…"},
 		"fits exactly":            {"abc", 3, "abc"},
+		"joined emoji":            {"👩\u200d🚀 👩🏽\u200d💻 ❤\ufe0f\u200d🔥", 100, "👩\u200d🚀 👩🏽\u200d💻 ❤\ufe0f\u200d🔥"},
+		"joiners elsewhere":       {"a\u200db \u200d👩\u200d \u200d", 100, "a�b �👩� �"},
 		"no-break spaces":         {"a\u00a0b\u2028", 100, "a�b�"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,14 +5,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	neturl "net/url"
 	"os"
 	"os/exec"
 	"testing"
 	"time"
 )
 
-// JaegerServer is a Jaeger all-in-one 1.42 that keeps its traces in memory. Its user interface is a
-// placeholder. A trace is available some milliseconds after it was sent: ask again after a 404.
+// JaegerServer is a Jaeger all-in-one 1.42. Its user interface is a placeholder. A trace is
+// available some milliseconds after it was sent: ask again after a 404.
 type JaegerServer struct {
 	*Process
 	QueryURL     string // http://127.0.0.1:port: /api/services, /api/traces/{id}
@@ -25,6 +28,55 @@ type JaegerServer struct {
 
 // Jaeger starts a Jaeger all-in-one (jaeger-all-in-one on PATH).
 func Jaeger(t testing.TB) JaegerServer {
+	t.Helper()
+	return startJaeger(t, "memory", nil)
+}
+
+// JaegerOnElasticsearch is Jaeger with its spans in the Elasticsearch at this base URL, in the
+// indices jaeger-span-*. Further flags may be given, such as "--es.tags-as-fields.all=true".
+func JaegerOnElasticsearch(t testing.TB, url string, flags ...string) JaegerServer {
+	t.Helper()
+	target, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	// Jaeger's health check is HEAD /, which the distribution for integration tests refuses.
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.URL.Path != "/" {
+			proxy.ServeHTTP(w, req)
+		}
+	}))
+	t.Cleanup(server.Close)
+	awaitIndex(t, url)
+	flags = append(flags, "--es.server-urls="+server.URL, "--es.version=7", "--es.num-replicas=0")
+	return startJaeger(t, "elasticsearch", flags)
+}
+
+// awaitIndex makes an index in Elasticsearch. Jaeger gives up if it cannot do this within 30 s,
+// which is not enough on a busy machine where Elasticsearch has just started.
+func awaitIndex(t testing.TB, url string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url+"/before-jaeger", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK || res.StatusCode == http.StatusBadRequest { // it exists
+				return
+			}
+			err = errors.New(res.Status)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no index in Elasticsearch after %v: %v", patience, err)
+		}
+	}
+}
+
+func startJaeger(t testing.TB, storage string, flags []string) JaegerServer {
 	t.Helper()
 	binary := find(t, "GAPTRACE_JAEGER", "jaeger-all-in-one")
 	// All listeners: one that is not named here opens its well-known port on every interface.
@@ -46,19 +98,19 @@ func Jaeger(t testing.TB) JaegerServer {
 		name:  "jaeger",
 		ports: len(listeners),
 		command: func(dir string, addr []string) (*exec.Cmd, error) {
-			args := []string{"--collector.otlp.enabled=true"}
+			args := append([]string{"--collector.otlp.enabled=true"}, flags...)
 			for i, listener := range listeners {
 				args = append(args, listener+"="+addr[i])
 			}
 			cmd := exec.Command(binary, args...)
 			// Jaeger would send spans of itself to any agent on this machine.
-			cmd.Env = append(os.Environ(), "SPAN_STORAGE_TYPE=memory", "JAEGER_DISABLED=true")
+			cmd.Env = append(os.Environ(), "SPAN_STORAGE_TYPE="+storage, "JAEGER_DISABLED=true")
 			return cmd, nil
 		},
 		ready: func(p *Process, addr []string) error {
 			// The log is this server's; the port may be another server's.
 			if !p.logged(`"status":"ready"`) {
-				return errors.New("its log does not say that it is ready")
+				return errNotReady
 			}
 			_, err := get("http://" + addr[0] + "/api/services")
 			return err
@@ -74,6 +126,9 @@ func Jaeger(t testing.TB) JaegerServer {
 		OTLPURL:      "http://" + addr[5] + "/v1/traces",
 	}
 }
+
+// errNotReady is the error of a server whose log does not say yet that it is ready.
+var errNotReady = errors.New("its log does not say that it is ready")
 
 // get returns the body of a URL that answers 200. The connection is not kept: a test may count
 // goroutines.

@@ -126,6 +126,27 @@ func TestJaeger(t *testing.T) {
 	})
 }
 
+func TestZipkin(t *testing.T) {
+	zipkinJar(t)
+	startAndStop(t, func(t *testing.T) (*Process, []string) {
+		url, p := Zipkin(t)
+		res, err := http.Post(url+"/api/v2/spans", "application/json", strings.NewReader(`[{
+			"traceId":"00000000000000ab","id":"00000000000000cd","name":"n","timestamp":1700000000000000,"duration":5}]`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != http.StatusAccepted {
+			t.Errorf("POST: %s", res.Status)
+		}
+		eventually(t, func() error {
+			_, err := get(url + "/api/v2/trace/00000000000000ab")
+			return err
+		})
+		return p, []string{strings.TrimPrefix(url, "http://")}
+	})
+}
+
 func TestEnvoy(t *testing.T) {
 	find(t, "GAPTRACE_ENVOY", "envoy")
 	startAndStop(t, func(t *testing.T) (*Process, []string) {

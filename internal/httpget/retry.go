@@ -1,4 +1,4 @@
-package jaegerjson
+package httpget
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package jaegerjson
+package spanjson
 
 import (
 	"encoding/base64"
@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/jaegerjson/internal/jsonscan"
+	"github.com/gaptrace/gaptrace/gap/internal/jsonscan"
 )
 
 // Bounds of the cache of strings. Most names and values are few and short.
@@ -21,9 +21,9 @@ const (
 	maxText  = 256 // bytes
 )
 
-// intern returns b as a string, from a cache. The result is an interface, as [gap.Field] needs it,
+// Intern returns b as a string, from a cache. The result is an interface, as [gap.Field] needs it,
 // to save that allocation, too.
-func (d *decoder) intern(b []byte) any {
+func (d *Decoder) Intern(b []byte) any {
 	if len(b) > maxText {
 		return string(b)
 	}
@@ -38,21 +38,25 @@ func (d *decoder) intern(b []byte) any {
 	return text
 }
 
-// string reads a string, or null as "".
-func (d *decoder) string() string {
+// String reads a string, or null as "".
+func (d *Decoder) String() string {
 	if d.Null() {
 		return ""
 	}
-	return d.intern(d.Text()).(string)
+	return d.Intern(d.Text()).(string)
 }
 
-// traceID reads an id of up to 32 hexadecimal digits. Any other text, such as an id written by
-// hand, is hashed, so that references to it are still found.
-func (d *decoder) traceID() gap.TraceID {
+// TraceID reads an id, or null as zero.
+func (d *Decoder) TraceID() gap.TraceID {
 	if d.Null() {
 		return gap.TraceID{}
 	}
-	text := d.Text()
+	return ParseTraceID(d.Text())
+}
+
+// ParseTraceID parses an id of up to 32 hexadecimal digits. Any other text, such as an id written
+// by hand, is hashed, so that references to it are still found.
+func ParseTraceID(text []byte) gap.TraceID {
 	high, low := text[:max(0, len(text)-16)], text[max(0, len(text)-16):]
 	h, highOK := hex(high)
 	l, lowOK := hex(low)
@@ -65,11 +69,16 @@ func (d *decoder) traceID() gap.TraceID {
 	return gap.TraceID{High: binary.BigEndian.Uint64(hash), Low: binary.BigEndian.Uint64(hash[8:])}
 }
 
-func (d *decoder) spanID() gap.SpanID {
+// SpanID reads an id, or null as zero.
+func (d *Decoder) SpanID() gap.SpanID {
 	if d.Null() {
 		return 0
 	}
-	text := d.Text()
+	return ParseSpanID(d.Text())
+}
+
+// ParseSpanID is [ParseTraceID] for up to 16 digits.
+func ParseSpanID(text []byte) gap.SpanID {
 	if id, ok := hex(text); ok {
 		return gap.SpanID(id)
 	}
@@ -99,7 +108,7 @@ func hex(b []byte) (id uint64, ok bool) {
 //
 // A number of at least 1<<63 is negative, since Jaeger's backends store negative durations as
 // unsigned. A number that does not fit into 64 bits becomes the nearest that does.
-func (d *decoder) micros(what string) (whole int64, rest time.Duration, ok bool) {
+func (d *Decoder) micros(what string) (whole int64, rest time.Duration, ok bool) {
 	var text []byte
 	c := d.Peek()
 	at := d.Offset()
@@ -114,7 +123,7 @@ func (d *decoder) micros(what string) (whole int64, rest time.Duration, ok bool)
 	case c == '[' || c == '{' || c == 't' || c == 'f':
 		found := d.Found()
 		d.Skip()
-		d.keepNoTime(at, what, found)
+		d.NoTime(at, what, found)
 		return 0, 0, false
 	default:
 		d.Fail(0, what)
@@ -133,7 +142,7 @@ func (d *decoder) micros(what string) (whole int64, rest time.Duration, ok bool)
 	switch {
 	case err != nil && !errors.Is(err, strconv.ErrRange) || !isDecimal(text):
 		quoted := strconv.AppendQuote(nil, string(text[:min(len(text), 64)]))
-		d.keepNoTime(at, what, jsonscan.Excerpt(quoted))
+		d.NoTime(at, what, jsonscan.Excerpt(quoted))
 		return 0, 0, false
 	case f >= 1<<63 && f < 1<<64:
 		return int64(uint64(f)), 0, true
@@ -157,8 +166,9 @@ func isDecimal(text []byte) bool {
 	return true
 }
 
-// keepNoTime keeps the error for the first value that is not a time, and counts all.
-func (d *decoder) keepNoTime(at int64, expected, found string) {
+// NoTime keeps the error for the first value that is not a time, or for a time that is missing, and
+// counts all.
+func (d *Decoder) NoTime(at int64, expected, found string) {
 	if d.Err != nil {
 		return
 	}
@@ -167,37 +177,51 @@ func (d *decoder) keepNoTime(at int64, expected, found string) {
 	}
 }
 
-func (d *decoder) time(what string) (time.Time, bool) {
-	whole, rest, ok := d.micros("microseconds since 1970 (" + what + ")")
+// Time reads a number of microseconds since 1970. If it is none, ok is false, and the error has
+// what. Callers pass a constant, so that no memory is allocated.
+func (d *Decoder) Time(what string) (t time.Time, ok bool) {
+	whole, rest, ok := d.micros(what)
 	return time.UnixMicro(whole).Add(rest).UTC(), ok
 }
 
-func (d *decoder) duration() (time.Duration, bool) {
+// Nanos reads a number of nanoseconds. If it is none, ok is false, and what says what was expected.
+func (d *Decoder) Nanos(what string) (nanos int64, ok bool) {
+	nanos, _, ok = d.micros(what)
+	return nanos, ok
+}
+
+// Duration reads a number of microseconds. If it is none, ok is false.
+func (d *Decoder) Duration() (t time.Duration, ok bool) {
 	whole, rest, ok := d.micros("microseconds (duration)")
 	const most = math.MaxInt64/1000 - 1
 	return time.Duration(max(-most, min(whole, most)))*time.Microsecond + rest, ok
 }
 
-// code reads an HTTP status.
-func (d *decoder) code() int {
+// Code reads an HTTP status.
+func (d *Decoder) Code() int {
 	code, _, _ := d.micros("an HTTP status (code)")
 	return int(max(0, min(code, 999)))
 }
 
-// tags reads an array of tags, or of a log's fields. It also reads an object with a member for each
-// tag. It keeps those whose key is among d.keys, or all if all is set.
-func (d *decoder) tags(all bool) []gap.Field {
+// Tags reads an array of tags, or of a log's fields. It also reads an object with a member for each
+// tag. It keeps those whose key is among d.Keys, or all if all is set.
+func (d *Decoder) Tags(all bool) []gap.Field {
+	d.AddTags(all)
+	return d.Fields.Take()
+}
+
+// AddTags adds the tags that Tags would return to Fields.
+func (d *Decoder) AddTags(all bool) {
 	if d.Peek() == '{' {
 		d.Object(func(key []byte) { d.member(key, all) })
 	} else {
 		d.Array(func() { d.tag(all) })
 	}
-	return d.trace.fields.take()
 }
 
-// tagFields reads an object with a member for each tag. Jaeger writes @ for each dot of a key,
+// TagFields reads an object with a member for each tag. Jaeger writes @ for each dot of a key,
 // since Elasticsearch gives dots a meaning.
-func (d *decoder) tagFields(all bool) []gap.Field {
+func (d *Decoder) TagFields(all bool) []gap.Field {
 	if d.Peek() != '{' {
 		d.Skip()
 		return nil
@@ -210,23 +234,23 @@ func (d *decoder) tagFields(all bool) []gap.Field {
 		}
 		d.member(key, all)
 	})
-	return d.trace.fields.take()
+	return d.Fields.Take()
 }
 
 // member reads the value of a tag that is a member of an object.
-func (d *decoder) member(key []byte, all bool) {
-	if !all && !d.keys[string(key)] {
+func (d *Decoder) member(key []byte, all bool) {
+	if !all && !d.Keys[string(key)] {
 		d.Skip()
 		return
 	}
-	name := d.intern(key).(string)
-	if v := d.convert(d.value(), ""); v != nil {
-		d.trace.fields.add(gap.Field{Key: name, Value: v})
+	name := d.Intern(key).(string)
+	if v := d.Value(); v != nil {
+		d.Fields.Add(gap.Field{Key: name, Value: v})
 	}
 }
 
-// joinFields returns the fields of both.
-func joinFields(a, b []gap.Field) []gap.Field {
+// JoinFields returns the fields of both.
+func JoinFields(a, b []gap.Field) []gap.Field {
 	switch {
 	case len(b) == 0:
 		return a
@@ -236,14 +260,18 @@ func joinFields(a, b []gap.Field) []gap.Field {
 	return slices.Concat(a, b)
 }
 
+// Value reads a value of any kind. It returns a string, bool, int64 or float64, or nil if the value
+// is null, an object or an array.
+func (d *Decoder) Value() any { return d.convert(d.value(), "") }
+
 // value is the value of a tag, whose type and key may come later.
 type value struct {
 	kind byte   // '"' for a string, 'n' for a number, 'b' for a bool, 0 for anything else
 	text []byte // valid until the next read, unless it is a copy
 }
 
-// tag reads a tag. It keeps the tag if all is set or its key is among d.keys.
-func (d *decoder) tag(all bool) {
+// tag reads a tag. It keeps the tag if all is set or its key is among d.Keys.
+func (d *Decoder) tag(all bool) {
 	const (
 		unknown = iota // the key has not come yet
 		kept
@@ -261,17 +289,17 @@ func (d *decoder) tag(all bool) {
 		case string(name) == "key":
 			text := d.Text()
 			if !all {
-				if state = skipped; d.keys[string(text)] {
+				if state = skipped; d.Keys[string(text)] {
 					state = kept
 				}
 			}
 			if state == kept {
-				key = d.intern(text).(string)
+				key = d.Intern(text).(string)
 			}
 		case state == skipped:
 			d.Skip()
 		case string(name) == "type":
-			typ = d.string()
+			typ = d.String()
 		case string(name) == "value":
 			if pending = d.value(); typ != "" {
 				v, pending = d.convert(pending, typ), value{}
@@ -286,11 +314,11 @@ func (d *decoder) tag(all bool) {
 		v = d.convert(pending, typ)
 	}
 	if state == kept && v != nil {
-		d.trace.fields.add(gap.Field{Key: key, Value: v})
+		d.Fields.Add(gap.Field{Key: key, Value: v})
 	}
 }
 
-func (d *decoder) value() value {
+func (d *Decoder) value() value {
 	switch c := d.Peek(); {
 	case c == '"':
 		return value{'"', d.Text()}
@@ -309,13 +337,13 @@ func (d *decoder) value() value {
 
 // convert returns v with the Go type for typ. If typ is unknown or v is not of it, the type is that
 // of the JSON value.
-func (d *decoder) convert(v value, typ string) any {
+func (d *Decoder) convert(v value, typ string) any {
 	typ = strings.ToLower(typ)
 	switch {
 	case v.kind == 0:
 		return nil
 	case v.kind == '"' && typ == "" || typ == "string":
-		return d.intern(v.text)
+		return d.Intern(v.text)
 	}
 	text := string(v.text)
 	switch typ {
@@ -347,5 +375,5 @@ func (d *decoder) convert(v value, typ string) any {
 			return f
 		}
 	}
-	return d.intern(v.text)
+	return d.Intern(v.text)
 }

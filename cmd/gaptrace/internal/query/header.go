@@ -1,0 +1,79 @@
+package query
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// Header is a header of requests. Its value may be a secret, so no error repeats it.
+type Header struct{ name, value string }
+
+var errHeader = errors.New("want 'Name: value', or 'Name: @FILE' for a value in a file; " +
+	"what was given is not repeated, since it may be secret")
+
+// ParseHeader parses "Name: value", or "Name: @file" for a value in a file.
+func ParseHeader(text string) (Header, error) {
+	name, value, ok := strings.Cut(text, ":")
+	h := Header{strings.TrimSpace(name), strings.TrimSpace(value)}
+	if !ok || h.name == "" || strings.Trim(strings.ToLower(h.name), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+		return Header{}, errHeader
+	}
+	if file, ok := strings.CutPrefix(h.value, "@"); ok {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return Header{}, fmt.Errorf("the value of %s: %w", h.name, err)
+		}
+		h.value = strings.TrimSpace(string(content))
+		if h.value == "" {
+			return Header{}, fmt.Errorf("the value of %s: %s is empty", h.name, file)
+		}
+	}
+	if strings.ContainsFunc(h.value, func(c rune) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
+		return Header{}, fmt.Errorf("the value of %s has a control character or more than one line", h.name)
+	}
+	return h, nil
+}
+
+// WithHeaders returns a client that adds headers to requests for the host of u. It adds none to
+// those for another host, to which a server may redirect, and none if a redirect leaves https.
+func WithHeaders(headers []Header, u *url.URL) *http.Client {
+	if len(headers) == 0 {
+		return nil
+	}
+	return &http.Client{Transport: &headerTransport{headers, origin(u)}}
+}
+
+type headerTransport struct {
+	headers []Header
+	origin  string
+}
+
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + strings.ToLower(u.Hostname()) + ":" + port
+}
+
+func (t *headerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if origin(req.URL) == t.origin {
+		req = req.Clone(req.Context()) // as http.RoundTripper requires
+		given := http.Header{}
+		for _, h := range t.headers {
+			if strings.EqualFold(h.name, "Host") {
+				req.Host = h.value
+			} else {
+				given.Add(h.name, h.value)
+			}
+		}
+		for name, values := range given {
+			req.Header[name] = values
+		}
+	}
+	return http.DefaultTransport.RoundTrip(req)
+}

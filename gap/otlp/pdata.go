@@ -1,0 +1,251 @@
+package otlp
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+)
+
+// Spans returns the spans in traces, with all tags and logs, as [Read] returns them with
+// read.WithEverything.
+func Spans(traces ptrace.Traces) []gap.Span {
+	m := mapper{all: true}
+	spans := make([]gap.Span, 0, traces.SpanCount())
+	for _, rs := range traces.ResourceSpans().All() {
+		m.setResource(m.resource(rs.Resource().Attributes()))
+		for _, ss := range rs.ScopeSpans().All() {
+			m.scope = scopeTags(ss.Scope().Name(), ss.Scope().Version())
+			for _, s := range ss.Spans().All() {
+				spans = append(spans, gap.Span{})
+				m.finish(m.read(s), &spans[len(spans)-1])
+			}
+		}
+	}
+	return spans
+}
+
+// resource adds the attributes of a resource, and returns the name of its service.
+func (m *mapper) resource(attributes pcommon.Map) (service string) {
+	for key, value := range attributes.All() {
+		if key == serviceKey && value.Type() == pcommon.ValueTypeStr {
+			service = value.Str()
+		} else {
+			m.addField(key, value)
+		}
+	}
+	return service
+}
+
+func (m *mapper) addField(key string, value pcommon.Value) {
+	if v := fieldValue(value.AsRaw()); v != nil {
+		m.fields.Add(gap.Field{Key: key, Value: v})
+	}
+}
+
+// read adds the attributes and links of a span, and returns the rest of it.
+func (m *mapper) read(s ptrace.Span) *span {
+	made := &span{
+		traceID: ids(s.TraceID()), id: id(s.SpanID()), parent: id(s.ParentSpanID()), name: s.Name(),
+		start: int64(s.StartTimestamp()), end: int64(s.EndTimestamp()),
+		kind: int(s.Kind()), status: int(s.Status().Code()), message: s.Status().Message(),
+	}
+	for key, value := range s.Attributes().All() {
+		switch v := value.AsRaw(); {
+		case v == nil:
+		case key == warningsKey:
+			made.addWarnings(v)
+		default:
+			m.addTag(key, fieldValue(v))
+		}
+	}
+	for _, l := range s.Links().All() {
+		link := gap.Reference{Type: gap.FollowsFrom, TraceID: ids(l.TraceID()), SpanID: id(l.SpanID())}
+		if t, ok := l.Attributes().Get(refTypeKey); ok && t.Type() == pcommon.ValueTypeStr && t.Str() == childOf {
+			link.Type = gap.ChildOf
+		}
+		m.addLink(link)
+	}
+	for _, e := range s.Events().All() {
+		for key, value := range e.Attributes().All() {
+			m.addField(key, value)
+		}
+		made.logs = append(made.logs, m.event(int64(e.Timestamp()), e.Name()))
+	}
+	return made
+}
+
+func ids(id pcommon.TraceID) gap.TraceID { return traceID(id[:]) }
+func id(id pcommon.SpanID) gap.SpanID    { return spanID(id[:]) }
+
+// Traces returns traces as OpenTelemetry's library has them. Each element of traces is the spans of
+// one trace, and each [gap.Process] becomes a resource.
+//
+//   - The parent is the first span of the trace that a span names by ChildOf or, if there is none,
+//     the first that it names by FollowsFrom. Other references become links.
+//   - The tag span.kind becomes the kind if it has one of its values. The tag error, if it is true,
+//     and the tags otel.status_code and otel.status_description become the status.
+//   - Of a key that comes twice in the tags of a span, the last one counts.
+//   - Warnings become an attribute, as Jaeger stores them.
+//   - A time before 1970 or after 2262 becomes zero, which means that it is unknown.
+func Traces(traces ...[]gap.Span) ptrace.Traces {
+	made := ptrace.NewTraces()
+	groups := map[*gap.Process]ptrace.SpanSlice{}
+	for _, spans := range traces {
+		for i := range spans {
+			s := &spans[i]
+			group, ok := groups[s.Process]
+			if !ok {
+				rs := made.ResourceSpans().AppendEmpty()
+				if p := s.Process; p != nil {
+					if p.Service != "" {
+						rs.Resource().Attributes().PutStr(serviceKey, p.Service)
+					}
+					putFields(rs.Resource().Attributes(), p.Tags)
+				}
+				group = rs.ScopeSpans().AppendEmpty().Spans()
+				groups[s.Process] = group
+			}
+			put(group.AppendEmpty(), s)
+		}
+	}
+	return made
+}
+
+// Write writes traces as an export request in OTLP's JSON, see [Traces].
+func Write(w io.Writer, traces ...[]gap.Span) error {
+	b, err := new(ptrace.JSONMarshaler).MarshalTraces(Traces(traces...))
+	if err == nil {
+		_, err = w.Write(append(b, '\n'))
+	}
+	return err
+}
+
+// put makes to the span s.
+func put(to ptrace.Span, s *gap.Span) {
+	to.SetTraceID(newTraceID(s.TraceID))
+	to.SetSpanID(newSpanID(s.SpanID))
+	to.SetName(s.Operation)
+	start := nanos(s.Start)
+	to.SetStartTimestamp(pcommon.Timestamp(start))
+	to.SetEndTimestamp(pcommon.Timestamp(max(0, end(start, s.Duration))))
+	putReferences(to, s)
+	for _, tag := range s.Tags {
+		kind := slices.Index(kinds[1:], fmt.Sprint(tag.Value)) + 1
+		switch {
+		case tag.Key == kindKey && kind > 0:
+			to.SetKind(ptrace.SpanKind(kind))
+		case tag.Key == errorKey && (tag.Value == true || tag.Value == "true"):
+			to.Status().SetCode(ptrace.StatusCodeError)
+		case tag.Key == statusKey && tag.Value == "ERROR":
+			to.Status().SetCode(ptrace.StatusCodeError)
+		case tag.Key == statusKey && tag.Value == "OK":
+			if to.Status().Code() == ptrace.StatusCodeUnset {
+				to.Status().SetCode(ptrace.StatusCodeOk)
+			}
+		case tag.Key == messageKey:
+			to.Status().SetMessage(fmt.Sprint(tag.Value))
+		default:
+			putField(to.Attributes(), tag)
+		}
+	}
+	if len(s.Warnings) > 0 {
+		values := to.Attributes().PutEmptySlice(warningsKey)
+		for _, text := range s.Warnings {
+			values.AppendEmpty().SetStr(text)
+		}
+	}
+	for _, log := range s.Logs {
+		event := to.Events().AppendEmpty()
+		event.SetTimestamp(pcommon.Timestamp(nanos(log.Time)))
+		putFields(event.Attributes(), log.Fields)
+		if name, ok := event.Attributes().Get(eventKey); ok && name.Type() == pcommon.ValueTypeStr && name.Str() != "" {
+			event.SetName(name.Str())
+			event.Attributes().Remove(eventKey)
+		}
+	}
+}
+
+func putReferences(to ptrace.Span, s *gap.Span) {
+	parent := -1
+	for i, ref := range s.References {
+		switch {
+		case ref.TraceID != s.TraceID && ref.TraceID != gap.TraceID{} || ref.SpanID == 0:
+		case parent < 0 || ref.Type == gap.ChildOf && s.References[parent].Type != gap.ChildOf:
+			parent = i
+			to.SetParentSpanID(newSpanID(ref.SpanID))
+		}
+	}
+	for _, ref := range s.References {
+		trace := cmp.Or(ref.TraceID, s.TraceID)
+		isParent := parent >= 0 && trace == s.TraceID && ref.SpanID == s.References[parent].SpanID
+		if ref.SpanID == 0 || isParent && s.References[parent].Type == gap.ChildOf {
+			continue
+		}
+		link := to.Links().AppendEmpty()
+		link.SetTraceID(newTraceID(trace))
+		link.SetSpanID(newSpanID(ref.SpanID))
+		if ref.Type == gap.ChildOf {
+			link.Attributes().PutStr(refTypeKey, childOf)
+		} else {
+			link.Attributes().PutStr(refTypeKey, "follows_from")
+		}
+	}
+}
+
+func putFields(to pcommon.Map, fields []gap.Field) {
+	for _, f := range fields {
+		putField(to, f)
+	}
+}
+
+func putField(to pcommon.Map, f gap.Field) {
+	switch v := f.Value.(type) {
+	case string:
+		to.PutStr(f.Key, v)
+	case bool:
+		to.PutBool(f.Key, v)
+	case int64:
+		to.PutInt(f.Key, v)
+	case float64:
+		to.PutDouble(f.Key, v)
+	case []byte:
+		to.PutEmptyBytes(f.Key).FromRaw(v)
+	default:
+		to.PutStr(f.Key, fmt.Sprint(v))
+	}
+}
+
+// nanos returns the nanoseconds since 1970, or 0 if OTLP cannot express t.
+func nanos(t time.Time) int64 {
+	if s := t.Unix(); s < 0 || s >= math.MaxInt64/1_000_000_000 {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+// end returns when a span ends, or 0 if OTLP cannot express it.
+func end(start int64, length time.Duration) int64 {
+	if length > 0 && start > math.MaxInt64-int64(length) {
+		return math.MaxInt64
+	}
+	return start + int64(length)
+}
+
+func newTraceID(id gap.TraceID) (b pcommon.TraceID) {
+	binary.BigEndian.PutUint64(b[:], id.High)
+	binary.BigEndian.PutUint64(b[8:], id.Low)
+	return b
+}
+
+func newSpanID(id gap.SpanID) (b pcommon.SpanID) {
+	binary.BigEndian.PutUint64(b[:], uint64(id))
+	return b
+}

@@ -1,0 +1,6 @@
+// Package read has the options and errors that all readers of spans share. Package jaegerjson is
+// one of them.
+//
+// A reader yields spans without an error, or an error without spans. Errors come after all spans.
+// An [*Error] says at which byte the input is malformed, and what was expected there.
+package read

@@ -1,0 +1,68 @@
+package read
+
+import "cmp"
+
+// Option adjusts how a package reads spans. A nil or zero argument stands for the default, and a
+// nil Option is ignored.
+type Option func(*Config)
+
+// Config is what the options set. Only packages that implement a reader need it.
+type Config struct {
+	Name       string          // of the input, for errors
+	Keys       map[string]bool // tags of spans to keep
+	Everything bool            // keep all tags and logs
+	MaxBytes   int64           // after decompression; less than 0: no bound
+	Progress   func(Progress)  // nil for none
+}
+
+// alwaysKept are the tags that analysis reads or shows, and those that say that spans are missing.
+var alwaysKept = [...]string{"span.kind", "error", "wait.joined_us", "recorder.dropped_spans", "recorder.cut"}
+
+// NewConfig applies opts. maxBytes is the default for [WithMaxBytes].
+func NewConfig(opts []Option, maxBytes int64) *Config {
+	c := &Config{Keys: map[string]bool{}}
+	for _, key := range alwaysKept {
+		c.Keys[key] = true
+	}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(c)
+		}
+	}
+	c.MaxBytes = cmp.Or(c.MaxBytes, maxBytes)
+	return c
+}
+
+// WithTags keeps the tags of spans with these keys, in addition to those that analysis needs:
+// span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. By default only the
+// latter are kept. All tags of processes are always kept.
+func WithTags(keys ...string) Option {
+	return func(c *Config) {
+		for _, key := range keys {
+			c.Keys[key] = true
+		}
+	}
+}
+
+// WithEverything keeps all tags and logs, so that they can be written again.
+func WithEverything() Option { return func(c *Config) { c.Everything = true } }
+
+// WithName names the input, for errors. The default is the result of the reader's Name method, if
+// it has one as *os.File does.
+func WithName(name string) Option { return func(c *Config) { c.Name = name } }
+
+// WithMaxBytes bounds the size of an input after decompression. Reading a larger one ends with an
+// [*Error] that wraps a [TooLargeError]. 0 stands for the default of the function that reads. Less
+// than 0 means no bound.
+func WithMaxBytes(n int64) Option { return func(c *Config) { c.MaxBytes = n } }
+
+// WithProgress calls f while reading, about once for each 64 KiB, and at the end.
+func WithProgress(f func(Progress)) Option { return func(c *Config) { c.Progress = f } }
+
+// Progress is how much has been read.
+type Progress struct {
+	Bytes  int64 // after decompression
+	Traces int   // complete ones
+	Spans  int   // including those of the current trace
+	Retry  error // why a request is about to be retried; nil if none is
+}
