@@ -1,0 +1,3 @@
+package budget
+
+import _ "go.yaml.in/yaml/v3"
