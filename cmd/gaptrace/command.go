@@ -19,8 +19,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-const aboutCommands = `report, explain and top read traces. diff compares two sets of traces. vet and fix check the source of
-a Go program: which of its network clients no wrapper covers.
+const aboutCommands = `report, explain and top read traces. diff compares two sets of traces, and check checks traces
+against budgets. vet and fix check the source of a Go program: which of its network clients no wrapper covers.
 
 `
 
@@ -145,7 +145,7 @@ func newCommand(s streams) *cobra.Command {
 			Example: topExamples,
 		}, topFormats, "name a file, a URL, or - for standard input", s.reportArguments),
 	)
-	root.AddCommand(s.diffCommand())
+	root.AddCommand(s.diffCommand(), s.checkCommand())
 	root.AddCommand(vetCommands(s)...)
 	root.AddCommand(s.goCommands()...)
 	return root
@@ -160,7 +160,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 	if best := suggest.Closest(name, names, 2, strings.ToLower); best != "" {
 		return usagef("unknown command %s; did you mean %s?", quoted(name), best)
 	}
-	return usagef("unknown command %s: commands are report, explain, top, diff, vet, fix, build, run, test, install and weave, as in gaptrace report FILE", quoted(name))
+	return usagef("unknown command %s: commands are report, explain, top, diff, check, vet, fix, build, run, test, install and weave, as in gaptrace report FILE", quoted(name))
 }
 
 // subcommand adds the flags to a command, and what it runs. hint says what to do if it has no

@@ -198,7 +198,7 @@ func openWithin(ctx context.Context, open func() (io.ReadCloser, error)) (io.Rea
 type gatherer struct {
 	options   *options
 	collector collector // of the selected traces
-	joiner    *joiner  // puts together traces that come in parts, and passes each to add
+	joiner    *joiner   // puts together traces that come in parts, and passes each to add
 	progress  *progress
 	limit     *memoryLimit
 	total     read.Progress // of the sources that have been read

@@ -107,9 +107,9 @@ func (m Median) String() string {
 	return fmt.Sprintf("%s ± %.0f %%", printable.Duration(m.Center), 100*float64(most)/float64(m.Center))
 }
 
-// words formats a change as benchstat does: "+59 % (p=0.001)", or "~ (p=0.234)".
+// words formats a change: "+59 % (p=0.001)", or "~ (p=0.234)" if it is not significant.
 func (c Change) words() string {
-	p := fmt.Sprintf("(p=%.3f)", c.P)
+	p := "(" + pValue(c.P) + ")"
 	switch {
 	case !c.Significant:
 		return "~ " + p
@@ -119,6 +119,14 @@ func (c Change) words() string {
 		return fmt.Sprintf("×%.3g %s", c.Ratio, p)
 	}
 	return fmt.Sprintf("%s %s", percent(c.Ratio-1), p)
+}
+
+// pValue formats a p-value: "p=0.012", "p<0.001".
+func pValue(p float64) string {
+	if p < 0.001 {
+		return "p<0.001"
+	}
+	return fmt.Sprintf("p=%.3f", p)
 }
 
 // percent formats a part with its sign: "+59 %", "−3.1 %".
@@ -148,16 +156,16 @@ func Signed(d time.Duration) string {
 func (r *Row) Change() string {
 	switch r.Kind {
 	case New, Vanished:
-		return fmt.Sprintf("%v (p=%.3f)", r.Kind, r.Occurs)
+		return fmt.Sprintf("%v (%s)", r.Kind, pValue(r.Occurs))
 	case Same:
-		return fmt.Sprintf("~ (p=%.3f)", min(r.Time.P, r.Occurs))
+		return "~ (" + pValue(min(r.Time.P, r.Occurs)) + ")"
 	}
 	if !r.Time.Significant {
 		more := "more often"
 		if r.After.Share() < r.Before.Share() {
 			more = "less often"
 		}
-		return fmt.Sprintf("%s (p=%.3f)", more, r.Occurs)
+		return fmt.Sprintf("%s (%s)", more, pValue(r.Occurs))
 	}
 	return r.Time.words()
 }
@@ -324,4 +332,3 @@ func (r *Row) style() ansi.Style {
 	}
 	return green
 }
-

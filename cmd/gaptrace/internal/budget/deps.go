@@ -1,3 +1,0 @@
-package budget
-
-import _ "go.yaml.in/yaml/v3"
