@@ -30,7 +30,7 @@ var layers = map[string]int{
 	"internal/worktime":  0,
 
 	"":                              1, // the root package
-	"gap/internal/page":             1,
+	"internal/page":                 1,
 	"gap/cpuclock":                  1,
 	"gap/read":                      1,
 	"gap/internal/jsonscan":         1,

@@ -12,8 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gaptrace/gaptrace/gap/internal/page"
 	"github.com/gaptrace/gaptrace/gap/report"
+	"github.com/gaptrace/gaptrace/internal/page"
 )
 
 // format is a format in which traces are served.

@@ -59,7 +59,7 @@ func (t *text) styled(style ansi.Style, s string) string {
 }
 
 // ascii has a replacement for each character of our own texts that is not ASCII.
-var ascii = strings.NewReplacer("µs", "us", "…", "...", "±", "+-", "→", "->", "−", "-", "≤", "<=", "∞", "inf")
+var ascii = strings.NewReplacer("µs", "us", "…", "...", "±", "+-", "→", "->", "−", "-", "≤", "<=", "∞", "inf", "×", "x")
 
 // plain replaces them, if ASCII is set. Do not use it for names.
 func (t *text) plain(s string) string {
@@ -80,14 +80,15 @@ func (t *text) heads(d *Diff) {
 		name string
 		Total
 	}{{"before", d.Before}, {"after ", d.After}} {
-		t.line(fmt.Sprintf("%s  %s: %s", side.name, printable.Name(t.options.Names[i]), side.counts()))
+		t.line(fmt.Sprintf("%s  %s: %s", side.name, printable.Name(t.options.Names[i]), side.Counts()))
 	}
 	t.line(fmt.Sprintf("a trace takes %s → %s, %s; critical self time %s → %s, %s",
-		d.Before.Duration, d.After.Duration, d.Trace.words(),
+		d.Before.Duration, d.After.Duration, d.Trace.Words(),
 		printable.Duration(d.Before.Critical), printable.Duration(d.After.Critical), Signed(d.After.Critical-d.Before.Critical)))
 }
 
-func (t Total) counts() string {
+// Counts formats the number of traces and spans.
+func (t Total) Counts() string {
 	return fmt.Sprintf("%d %s, %d %s",
 		t.Traces, printable.Plural(t.Traces, "trace"), t.Spans, printable.Plural(t.Spans, "span"))
 }
@@ -107,8 +108,8 @@ func (m Median) String() string {
 	return fmt.Sprintf("%s ± %.0f %%", printable.Duration(m.Center), 100*float64(most)/float64(m.Center))
 }
 
-// words formats a change: "+59 % (p=0.001)", or "~ (p=0.234)" if it is not significant.
-func (c Change) words() string {
+// Words formats a change: "+59 % (p=0.001)", or "~ (p=0.234)" if it is not significant.
+func (c Change) Words() string {
 	p := "(" + pValue(c.P) + ")"
 	switch {
 	case !c.Significant:
@@ -167,7 +168,7 @@ func (r *Row) Change() string {
 		}
 		return fmt.Sprintf("%s (%s)", more, pValue(r.Occurs))
 	}
-	return r.Time.words()
+	return r.Time.Words()
 }
 
 // OccursIn says in which part of the operation's spans the place occurs: "100 %", or "12 → 60 %".
