@@ -90,6 +90,9 @@ var dependencies = map[string][]string{
 	"cmd/gaptrace": {
 		"github.com/dustin/go-humanize", "github.com/rogpeppe/go-internal/diff", "github.com/spf13/cobra", "golang.org/x/mod",
 	},
+	"cmd/gaptrace/internal/budget": {"go.yaml.in/yaml/v3"},
+	"cmd/gaptrace/internal/diff":   {"github.com/charmbracelet/x/ansi", "golang.org/x/perf/benchmath"},
+	"cmd/gaptrace/internal/sample": {},
 	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
 	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
 	"contrib/sql":           {"github.com/opentracing/opentracing-go"},
