@@ -170,9 +170,8 @@ func TestEveryFormatCountsTracesSeenAgain(t *testing.T) {
 		"folded":   "\n(traces seen again: 1) 0\n",
 	} {
 		o := &options{format: choice{value: format}, draw: 10, width: 100}
-		g := &gatherer{
-			options: o, renderer: o.renderer("", []source{{name: "x.json"}}), services: map[string]bool{},
-		}
+		r := o.renderer("", []source{{name: "x.json"}})
+		g := &gatherer{options: o, collector: r, services: map[string]bool{}}
 		j := newJoiner(1, g.add)
 		for _, text := range []string{"0.1/1", "0.2/1", "0.1/2"} {
 			spans := partOf(text)
@@ -182,7 +181,7 @@ func TestEveryFormatCountsTracesSeenAgain(t *testing.T) {
 		j.flush()
 		var b bytes.Buffer
 		out := newOutput(t.Context(), &b)
-		if err := g.renderer.write(out, o); err != nil {
+		if err := r.write(out, o); err != nil {
 			t.Fatal(err)
 		}
 		got := b.String()
@@ -212,7 +211,7 @@ func TestOnlySelectedTracesAreSeenAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &countingRenderer{}
-		g := &gatherer{options: o, renderer: r, services: map[string]bool{}}
+		g := &gatherer{options: o, collector: r, services: map[string]bool{}}
 		j := newJoiner(0, g.add)
 		for _, text := range []string{"0.1/1", "0.2/1", "0.1/2"} {
 			j.add(partOf(text))

@@ -45,7 +45,7 @@ func (d *Diff) warnings(before, after *Side) (all []string) {
 		warn("%.0f %% of the traces begin with other operations before than after: "+
 			"this changes what a place costs per trace; --operation selects traces", 100*moved)
 	}
-	if n := d.changedByChance(); n >= 1 {
+	if n := d.changedByChance(); n >= 0.5 {
 		warn("%d places were compared: about %.0f of them would look changed by chance alone (p ≤ %v)",
 			d.tested(), n, d.Alpha)
 	}
