@@ -20,7 +20,8 @@ place of a gap in its spans it says how the self time changed, and what that cos
 of a trace. Places whose change may be chance are left out, or marked with ~.
 
 Times are medians with their 95 % confidence intervals. As in benchstat, p is how likely such a
-difference is if nothing changed. Each trace gives one value to each place; at least six traces on each
+difference is if nothing changed. Of the places that are called changed, at most 5 % (--alpha) are
+expected to be there by chance. Each trace gives one value to each place; at least six traces on each
 side are needed, better fifty.
 
 BEFORE and AFTER are files, URLs or "-", as for gaptrace report. The other flags apply to both.
@@ -58,7 +59,7 @@ func (s streams) diffCommand() *cobra.Command {
 	f.StringArrayVar(&o.before, "before", nil, "a file or URL of the traces before; may be repeated, and then needs --after")
 	f.StringArrayVar(&o.after, "after", nil, "a file or URL of the traces after; may be repeated")
 	o.addInputFlags(c)
-	f.Float64Var(&o.alpha, "alpha", diff.DefaultAlpha, "call a difference a change if its `P` is at most this")
+	f.Float64Var(&o.alpha, "alpha", diff.DefaultAlpha, "let at most this `PART` of the places that are called changed be there by chance")
 	f.BoolVar(&o.all, "all", false, "also list the places that did not change, in text and html")
 	f.IntVar(&o.rows, "rows", 0, "list at most `N` places, in text and html; 0 for all (default: 20 in text, 200 in html)")
 	f.Var(&o.by, "by", "compare each operation for each value of the tag `KEY` apart, such as http.route")

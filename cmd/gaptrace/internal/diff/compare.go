@@ -12,8 +12,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// DefaultAlpha is the significance level of benchstat: of a hundred places that did not change, five
-// look as if they had.
+// DefaultAlpha is the usual significance level.
 const DefaultAlpha = 0.05
 
 // Diff is the result of comparing two sets of traces.
@@ -41,6 +40,7 @@ type Row struct {
 	Before, After Measured
 	Time          Change        // of the self time at the place
 	Occurs        float64       // the p-value of how often the place occurs; 1 if that cannot be tested
+	Often         bool          // how often it occurs changed
 	Cost          time.Duration // After.Critical - Before.Critical
 }
 
@@ -94,12 +94,14 @@ const (
 // String returns the kind as the JSON has it.
 func (k Kind) String() string { return [...]string{"same", "changed", "new", "vanished"}[k] }
 
-// Compare compares two sets of traces. A change is significant if its p-value is at most alpha. The
-// sides must have been made for the same tag.
+// Compare compares two sets of traces. Of the places that it calls changed, at most the part alpha is
+// expected to be there by chance; if no place changed, it calls none so with the probability 1-alpha.
+// The sides must have been made for the same tag.
 func Compare(before, after *Side, alpha float64) *Diff {
-	c := comparer{before, after, &benchmath.Thresholds{CompareAlpha: alpha}}
+	c := comparer{before, after, &benchmath.Thresholds{CompareAlpha: alpha}, nil}
 	d := &Diff{By: before.by, Alpha: alpha}
 	d.Before.Duration, d.After.Duration, d.Trace = c.samples(&before.durations, &after.durations)
+	d.Trace.Significant = d.Trace.P <= alpha && d.Before.Duration.Bounded() && d.After.Duration.Bounded()
 	before.total(&d.Before)
 	after.total(&d.After)
 	for place := range before.places {
@@ -110,9 +112,26 @@ func Compare(before, after *Side, alpha float64) *Diff {
 			d.Places = append(d.Places, c.row(place))
 		}
 	}
+	limit := falseDiscoveryLimit(c.tested, alpha)
+	for i := range d.Places {
+		d.Places[i].judge(limit)
+	}
 	slices.SortFunc(d.Places, compareRows)
 	d.Warnings = d.warnings(before, after)
 	return d
+}
+
+// falseDiscoveryLimit returns the highest p-value to call significant, by the rule of Benjamini and
+// Hochberg: the k-th lowest of n must be at most alpha·k/n. With a limit of alpha for each, one of
+// twenty places would look changed by chance. It returns -1 for none.
+func falseDiscoveryLimit(tested []float64, alpha float64) float64 {
+	slices.Sort(tested)
+	for k, p := range slices.Backward(tested) {
+		if p <= alpha*float64(k+1)/float64(len(tested)) {
+			return p
+		}
+	}
+	return -1
 }
 
 func (s *Side) total(t *Total) {
@@ -123,6 +142,7 @@ func (s *Side) total(t *Total) {
 type comparer struct {
 	before, after *Side
 	thresholds    *benchmath.Thresholds
+	tested        []float64 // the p-values of all tests that could find a change
 }
 
 func (c *comparer) row(p Place) Row {
@@ -136,16 +156,30 @@ func (c *comparer) row(p Place) Row {
 		n1, n2 = int64(c.before.traces), int64(c.after.traces)
 	}
 	r.Occurs = fisher(before.traces, n1, after.traces, n2)
-	often := r.Occurs <= c.thresholds.CompareAlpha
-	switch {
-	case often && before.traces == 0:
-		r.Kind = New
-	case often && after.traces == 0:
-		r.Kind = Vanished
-	case often || r.Time.Significant:
-		r.Kind = Changed
+	if r.testsTime() {
+		c.tested = append(c.tested, r.Time.P)
+	}
+	if fisherAtBest(before.traces+after.traces, n1, n2) <= c.thresholds.CompareAlpha {
+		c.tested = append(c.tested, r.Occurs)
 	}
 	return r
+}
+
+// testsTime reports whether both samples are large enough for a test.
+func (r *Row) testsTime() bool { return r.Before.Time.Bounded() && r.After.Time.Bounded() }
+
+// judge says what changed: that whose p-value is at most limit.
+func (r *Row) judge(limit float64) {
+	r.Time.Significant = r.testsTime() && r.Time.P <= limit
+	r.Often = r.Occurs <= limit
+	switch {
+	case r.Often && r.Before.Traces == 0:
+		r.Kind = New
+	case r.Often && r.After.Traces == 0:
+		r.Kind = Vanished
+	case r.Often || r.Time.Significant:
+		r.Kind = Changed
+	}
 }
 
 // tracesWith returns how many traces have the operation.
@@ -175,7 +209,6 @@ func (c *comparer) samples(before, after *sample.Sample) (b, a Median, change Ch
 	change.Ratio = float64(a.Center) / float64(b.Center)
 	// The test fails if all values are equal, and reports no difference then.
 	change.P = benchmath.AssumeNothing.Compare(x, y).P
-	change.Significant = change.P <= c.thresholds.CompareAlpha
 	return b, a, change
 }
 

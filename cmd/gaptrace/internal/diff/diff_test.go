@@ -104,24 +104,21 @@ func TestShiftIsFound(t *testing.T) {
 	}
 }
 
-// TestNoFalseAlarm compares halves of the same data, many times. The share of false alarms must be
-// close to the level.
+// TestNoFalseAlarm compares halves of the same data, many times. A comparison with any false alarm
+// must be as rare as the level says.
 func TestNoFalseAlarm(t *testing.T) {
 	const runs = 300
-	for _, alpha := range []float64{0.05, 0.01} {
-		tested, alarms := 0, 0
+	for _, alpha := range []float64{0.05, 0.2} {
+		alarms := 0
 		for seed := range uint64(runs) {
 			all := carts(seed+1, 40, 2*ms, 3*ms, 4*ms)
-			for _, r := range diff.Compare(sideOf(all[:20]...), sideOf(all[20:]...), alpha).Places {
-				tested++
-				if r.Kind != diff.Same {
-					alarms++
-				}
+			d := diff.Compare(sideOf(all[:20]...), sideOf(all[20:]...), alpha)
+			if d.Places[0].Kind != diff.Same { // what changed is first
+				alarms++
 			}
 		}
-		share := float64(alarms) / float64(tested)
-		if tested != 3*runs || share > 1.6*alpha || share < 0.2*alpha {
-			t.Errorf("%d false alarms in %d at level %v", alarms, tested, alpha)
+		if share := float64(alarms) / runs; share > 1.5*alpha || share < 0.2*alpha {
+			t.Errorf("%d of %d comparisons with false alarms at level %v", alarms, runs, alpha)
 		}
 	}
 }

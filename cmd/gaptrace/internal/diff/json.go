@@ -78,7 +78,7 @@ func (d *Diff) JSON(w io.Writer, names [2]string) error {
 		Places: []jsonPlace{}, Warnings: append([]string{}, d.Warnings...),
 	}
 	for i := range d.Places {
-		result.Places = append(result.Places, d.Places[i].json(d.Alpha))
+		result.Places = append(result.Places, d.Places[i].json())
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
@@ -90,13 +90,13 @@ func (t Total) json(name string) jsonTotal {
 	return jsonTotal{name, t.Traces, t.Spans, t.Incomplete, t.SeenAgain, t.Critical, t.Duration.json()}
 }
 
-func (r *Row) json(alpha float64) jsonPlace {
+func (r *Row) json() jsonPlace {
 	p := r.Position
 	return jsonPlace{
 		r.Service, r.Name, unless(!r.Tagged, r.TagValue),
 		unless(p.AtStart || p.Joined, p.After), unless(p.AtEnd || p.Joined, p.Before), unless(!p.Joined, p.Within),
 		r.Kind.String(), r.Cost, r.Before.json(), r.After.json(), r.Time.json(),
-		jsonChange{r.Occurs, number(r.After.Share() / r.Before.Share()), r.Occurs <= alpha},
+		jsonChange{r.Occurs, number(r.After.Share() / r.Before.Share()), r.Often},
 	}
 }
 

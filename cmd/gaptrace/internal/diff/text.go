@@ -239,11 +239,13 @@ func (d *Diff) unlisted(more, same int) (lines []string) {
 	switch {
 	case len(d.Places) == 0:
 		lines = append(lines, "no span of either side has self time")
+	case same == len(d.Places) && min(d.Before.Traces, d.After.Traces) < minValues:
+		lines = append(lines, fmt.Sprintf("too few traces to tell a change from chance at all %d places", same))
 	case same == len(d.Places):
-		lines = append(lines, fmt.Sprintf("no place changed: chance explains the differences at all %d (p > %v)", same, d.Alpha))
+		lines = append(lines, fmt.Sprintf("no place changed: chance explains the differences at all %d", same))
 	case same > 0:
 		lines = append(lines, fmt.Sprintf(
-			"%d more %s did not change: chance explains the differences (p > %v)", same, printable.Plural(same, "place"), d.Alpha))
+			"%d more %s did not change: chance explains the differences", same, printable.Plural(same, "place")))
 	}
 	return lines
 }

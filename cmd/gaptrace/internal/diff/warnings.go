@@ -45,10 +45,6 @@ func (d *Diff) warnings(before, after *Side) (all []string) {
 		warn("%.0f %% of the traces begin with other operations before than after: "+
 			"this changes what a place costs per trace; --operation selects traces", 100*moved)
 	}
-	if n := d.changedByChance(); n >= 0.5 {
-		warn("%d places were compared: about %.0f of them would look changed by chance alone (p ≤ %v)",
-			d.tested(), n, d.Alpha)
-	}
 	return all
 }
 
@@ -103,16 +99,3 @@ func (s *Side) moved(other *Side) (sum float64) {
 	}
 	return sum / 2
 }
-
-// tested returns how many places could be found changed.
-func (d *Diff) tested() (n int) {
-	for _, r := range d.Places {
-		if r.Before.Time.N >= minValues && r.After.Time.N >= minValues {
-			n++
-		}
-	}
-	return n
-}
-
-// changedByChance returns how many places are expected to look changed if none did.
-func (d *Diff) changedByChance() float64 { return float64(d.tested()) * d.Alpha }

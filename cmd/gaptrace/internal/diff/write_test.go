@@ -41,7 +41,7 @@ Changes of self time, by what they cost on the critical path of a trace
 critical         before          after  change                 occurs  span, and where in it
 +20.1 ms  2.96 ms ± 4 %  23.2 ms ± 3 %  +684 % (p<0.001)        100 %  shop: GET /cart, after get, before set
 −4.02 ms  4.07 ms ± 4 %                 vanished (p<0.001)  100 → 0 %  shop: GET /cart, after set
-1 more place did not change: chance explains the differences (p > 0.05)
+1 more place did not change: chance explains the differences
 `
 	got := text(t, example(), diff.TextOptions{})
 	if got != want {
