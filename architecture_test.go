@@ -93,12 +93,12 @@ var dependencies = map[string][]string{
 	"cmd/gaptrace/internal/budget": {"go.yaml.in/yaml/v3"},
 	"cmd/gaptrace/internal/diff":   {"github.com/charmbracelet/x/ansi", "golang.org/x/perf/benchmath"},
 	"cmd/gaptrace/internal/sample": {},
-	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
-	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
-	"contrib/sql":           {"github.com/opentracing/opentracing-go"},
-	"contrib/sql/mysql":     {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
-	"contrib/grpc":          {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
-	"contrib/elasticsearch": {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
+	"contrib/nethttp":              {"github.com/opentracing/opentracing-go"},
+	"contrib/redis":                {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
+	"contrib/sql":                  {"github.com/opentracing/opentracing-go"},
+	"contrib/sql/mysql":            {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
+	"contrib/grpc":                 {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
+	"contrib/elasticsearch":        {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
 }
 
 // sourceFile is a Go file that is neither a test nor only imported by tests.

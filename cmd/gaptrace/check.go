@@ -190,7 +190,9 @@ func (s streams) writeBudget(o *checkOptions, m *budget.Measures) error {
 }
 
 // writeCheck writes the results. It reports whether a budget is broken.
-func (s streams) writeCheck(o *checkOptions, f *budget.File, m *budget.Measures, input string) (failed bool, err error) {
+func (s streams) writeCheck(
+	o *checkOptions, f *budget.File, m *budget.Measures, input string,
+) (failed bool, err error) {
 	r := budget.Report{File: f.Name, Input: input, Results: budget.Check(f, m)}
 	r.Traces, r.Spans = m.Count()
 	b := bufio.NewWriterSize(s.out, 64<<10)

@@ -10,14 +10,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestCIPage repeats the commands of docs/ci.md on the traces of the demo, before and after a change:
-// those with their output, and those of the workflow.
+// TestCIPage repeats the commands of docs/ci.md on the traces of the demo, before and after a
+// change: those with their output, and those of the workflow.
 func TestCIPage(t *testing.T) {
 	page, err := os.ReadFile("../../docs/ci.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"before.json": "before.json.gz", "after.json": "after.json.gz", "budget.yaml": "budget.yaml"}
+	files := map[string]string{
+		"before.json": "before.json.gz", "after.json": "after.json.gz", "budget.yaml": "budget.yaml",
+	}
 	dir := t.TempDir()
 	for name, from := range files {
 		content, err := os.ReadFile("testdata/ci/" + from)

@@ -39,7 +39,8 @@ type Result struct {
 func (r *Result) Failed() bool { return r.Status == Broken || r.Status == Missing }
 
 // Check compares what was measured with the budgets, for which m must have been made. The results
-// are in the order of the file. The operations that match one budget are ordered by service and name.
+// are in the order of the file. The operations that match one budget are ordered by service and
+// name.
 func Check(f *File, m *Measures) (results []Result) {
 	var all []*measured
 	for _, o := range m.operations {
@@ -94,8 +95,8 @@ func (r *Result) Span() string {
 	return name
 }
 
-// Message says what was found: "self p95 is 41.2 ms, limit < 30.0 ms; worst trace …". A value that looks
-// equal to its limit has all digits.
+// Message says what was found: "self p95 is 41.2 ms, limit < 30.0 ms; worst trace …". A value that
+// looks equal to its limit has all digits.
 func (r *Result) Message() string {
 	if r.Status == Missing || r.Status == Skipped {
 		return "does not occur in the traces"

@@ -8,6 +8,6 @@
 //	      - critical p50 < 5ms
 //	      - share < 20%
 //
-// [Parse] reads such a file, [Measures] measures traces, [Check] compares them, and [Propose] makes a
-// file from measures.
+// [Parse] reads such a file, [Measures] measures traces, [Check] compares them, and [Propose] makes
+// a file from measures.
 package budget

@@ -69,7 +69,8 @@ func (r *Report) GitHub(w io.Writer) error {
 	return err
 }
 
-// GitHub's runner decodes these in the data of a command, and the second list also in its properties.
+// GitHub's runner decodes these in the data of a command, and the second list also in its
+// properties.
 var (
 	data     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
@@ -155,8 +156,8 @@ type jsonResult struct {
 	Worst     string   `json:"worst_trace_id,omitempty"`
 }
 
-// JSON writes all results as one JSON object. A value is in nanoseconds, or for a share a part from 0
-// to 1.
+// JSON writes all results as one JSON object. A value is in nanoseconds, or for a share a part from
+// 0 to 1.
 func (r *Report) JSON(w io.Writer) error {
 	report := jsonReport{1, r.File, r.Input, r.Traces, r.Spans, r.Failed(), []jsonResult{}}
 	for i := range r.Results {

@@ -46,8 +46,8 @@ func fisher(k1, n1, k2, n2 int64) float64 {
 	return min(1, extreme/sum)
 }
 
-// fisherAtBest returns the lowest p-value that fisher can return for k hits in all. If it is high, as
-// for a place that occurs in one trace or in every trace, the test can find nothing.
+// fisherAtBest returns the lowest p-value that fisher can return for k hits in all. If it is high,
+// as for a place that occurs in one trace or in every trace, the test can find nothing.
 func fisherAtBest(k, n1, n2 int64) float64 {
 	low, high := max(0, k-n2), min(k, n1)
 	return min(fisher(low, n1, k-low, n2), fisher(high, n1, k-high, n2))

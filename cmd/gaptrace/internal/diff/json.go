@@ -69,8 +69,8 @@ type jsonChange struct {
 	Significant bool     `json:"significant"`
 }
 
-// JSON writes the comparison as one JSON object. docs/diff.schema.json is its schema. Names are those
-// of the inputs before and after.
+// JSON writes the comparison as one JSON object. docs/diff.schema.json is its schema. Names are
+// those of the inputs before and after.
 func (d *Diff) JSON(w io.Writer, names [2]string) error {
 	result := jsonDiff{
 		Version: schemaVersion, Alpha: d.Alpha, By: d.By,

@@ -262,7 +262,9 @@ func (t *text) table(d *Diff) {
 	cells := [][]string{columns}
 	for i := range rows {
 		r := &rows[i]
-		cells = append(cells, []string{Signed(r.Cost), r.Before.Time.String(), r.After.Time.String(), r.Change(), r.OccursIn()})
+		cells = append(cells, []string{
+			Signed(r.Cost), r.Before.Time.String(), r.After.Time.String(), r.Change(), r.OccursIn(),
+		})
 	}
 	widths := make([]int, len(columns))
 	for _, row := range cells {
@@ -290,8 +292,8 @@ func (t *text) table(d *Diff) {
 	}
 }
 
-// row writes a row of the table. Where in the span the gaps are goes to the next line if it does not
-// fit.
+// row writes a row of the table. Where in the span the gaps are goes to the next line if it does
+// not fit.
 func (t *text) row(cells []string, widths []int, name, where string, style ansi.Style, head bool) {
 	var b strings.Builder
 	for i, cell := range cells {

@@ -68,8 +68,8 @@ func (h highest) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 func (h highest) Push(any)           { panic("unused") }
 func (h highest) Pop() any           { panic("unused") }
 
-// Hash returns the hash of a span, or with the span id zero that of a trace. It is that of the right
-// half of the trace id, since some spans of a trace may have only that half.
+// Hash returns the hash of a span, or with the span id zero that of a trace. It is that of the
+// right half of the trace id, since some spans of a trace may have only that half.
 func Hash(trace gap.TraceID, span gap.SpanID) uint64 {
 	return mix(mix(trace.Low) + uint64(span))
 }
