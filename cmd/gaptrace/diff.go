@@ -56,8 +56,8 @@ func (s streams) diffCommand() *cobra.Command {
 		alsoNeeded: diff.TagKeys(),
 	}}
 	f := c.Flags()
-	f.StringArrayVar(&o.before, "before", nil, "a file or URL of the traces before; may be repeated, and then needs --after")
-	f.StringArrayVar(&o.after, "after", nil, "a file or URL of the traces after; may be repeated")
+	f.StringArrayVar(&o.before, "before", nil, "read the traces before from `INPUT`, a file or URL; may be repeated; needs --after")
+	f.StringArrayVar(&o.after, "after", nil, "read the traces after from `INPUT`; may be repeated")
 	o.addInputFlags(c)
 	f.Float64Var(&o.alpha, "alpha", diff.DefaultAlpha, "let at most this `PART` of the places that are called changed be there by chance")
 	f.BoolVar(&o.all, "all", false, "also list the places that did not change, in text and html")
