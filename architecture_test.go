@@ -30,7 +30,7 @@ var layers = map[string]int{
 	"internal/worktime":  0,
 
 	"":                              1, // the root package
-	"gap/internal/page":             1,
+	"internal/page":                 1,
 	"gap/cpuclock":                  1,
 	"gap/read":                      1,
 	"gap/internal/jsonscan":         1,
@@ -95,12 +95,15 @@ var dependencies = map[string][]string{
 		"github.com/dustin/go-humanize", "github.com/klauspost/compress/zstd", "github.com/rogpeppe/go-internal/diff",
 		"github.com/spf13/cobra", "golang.org/x/mod",
 	},
-	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
-	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
-	"contrib/sql":           {"github.com/opentracing/opentracing-go"},
-	"contrib/sql/mysql":     {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
-	"contrib/grpc":          {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
-	"contrib/elasticsearch": {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
+	"cmd/gaptrace/internal/budget": {"go.yaml.in/yaml/v3"},
+	"cmd/gaptrace/internal/diff":   {"github.com/charmbracelet/x/ansi", "golang.org/x/perf/benchmath"},
+	"cmd/gaptrace/internal/sample": {},
+	"contrib/nethttp":              {"github.com/opentracing/opentracing-go"},
+	"contrib/redis":                {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
+	"contrib/sql":                  {"github.com/opentracing/opentracing-go"},
+	"contrib/sql/mysql":            {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
+	"contrib/grpc":                 {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
+	"contrib/elasticsearch":        {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
 }
 
 // sourceFile is a Go file that is neither a test nor only imported by tests.

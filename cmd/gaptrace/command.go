@@ -20,8 +20,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-const aboutCommands = `report, explain and top read traces. vet and fix check the source of a Go program: which of its network
-clients no wrapper covers.
+const aboutCommands = `report, explain and top read traces. diff compares two sets of traces, and check checks traces
+against budgets. vet and fix check the source of a Go program: which of its network clients no wrapper covers.
 
 `
 
@@ -101,6 +101,7 @@ type options struct {
 	explains bool                      // true for explain
 	marked   func(n int) []gap.TraceID // traces in the execution trace; nil before it is read
 
+	alsoNeeded    []string // keys of tags that the command needs
 	by            tagKey
 	show          tagKeys // --tags; only report has the flag
 	time          choice  // of stacks; only report has the flag
@@ -154,6 +155,7 @@ func newCommand(s streams) *cobra.Command {
 			Example: topExamples,
 		}, topFormats, "name a file, a URL, or - for standard input", s.reportArguments),
 	)
+	root.AddCommand(s.diffCommand(), s.checkCommand())
 	root.AddCommand(vetCommands(s)...)
 	root.AddCommand(s.goCommands()...)
 	refuseUnknownShells(root)
@@ -191,7 +193,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 	if best := suggest.Closest(name, names, 2, strings.ToLower); best != "" {
 		return usagef("unknown command %s; did you mean %s?", quoted(name), best)
 	}
-	return usagef("unknown command %s: commands are report, explain, top, vet, fix, build, run, test, install and weave, as in gaptrace report FILE", quoted(name))
+	return usagef("unknown command %s: commands are report, explain, top, diff, check, vet, fix, build, run, test, install and weave, as in gaptrace report FILE", quoted(name))
 }
 
 // subcommand adds the flags to a command, and what it runs. hint says what to do if it has no
@@ -211,18 +213,9 @@ func subcommand(
 		o.time.of = append(o.time.of, causes()...)
 	}
 	o.addFlags(c)
-	complete := func(flag string, values ...string) {
-		fixed := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
-		if err := c.RegisterFlagCompletionFunc(flag, fixed); err != nil {
-			panic(err) // only if there is no such flag
-		}
-	}
-	complete("format", formats...)
-	complete("color", o.color.of...)
 	if o.drawsTraces {
-		complete("time", o.time.of...)
+		complete(c, "time", o.time.of...)
 	}
-	complete("skew", "off")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := o.check(c.Flags().Changed, args); err != nil {
 			return err
@@ -238,9 +231,23 @@ func subcommand(
 	return c
 }
 
+// complete sets the values that shells offer for a flag.
+func complete(c *cobra.Command, flag string, values ...string) {
+	fixed := cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	if err := c.RegisterFlagCompletionFunc(flag, fixed); err != nil {
+		panic(err) // only if there is no such flag
+	}
+}
+
 // addFlags defines the flags in the order of the help: which traces, how to read them, what to
 // report, how to write it.
 func (o *options) addFlags(c *cobra.Command) {
+	o.addInputFlags(c)
+	o.addReportFlags(c)
+}
+
+// addInputFlags defines the flags that say which traces to read, and how.
+func (o *options) addInputFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.service, "service", "",
@@ -261,10 +268,13 @@ func (o *options) addFlags(c *cobra.Command) {
 		"join the parts of a trace that are at most `N` spans apart; more needs more memory")
 	o.skew = skew(gap.DefaultMaxSkew)
 	f.Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`, such as 5ms; off: not at all")
-	f.VarP(&o.format, "format", "f", "`FORMAT` of the report: "+strings.Join(o.format.of, ", ")+
-		"; without this flag, the name of the -o file selects it")
-	f.StringVarP(&o.output, "output", "o", "-",
-		"`FILE` to write, replaced only when the report is complete; - for standard output")
+	complete(c, "skew", "off")
+}
+
+// addReportFlags defines the flags that say what to report, and how to write it.
+func (o *options) addReportFlags(c *cobra.Command) {
+	f := c.Flags()
+	o.addOutputFlags(c)
 	if o.drawsTraces {
 		f.IntVar(&o.draw, "traces", 0, "draw the `N` worst traces; 0 for none (default: 1 in text, else 10)")
 		f.IntVar(&o.rows, "rows", 0, "draw `N` rows of each trace; 0 for all (default: 100 in text, 10000 in html)")
@@ -280,10 +290,27 @@ func (o *options) addFlags(c *cobra.Command) {
 		f.StringVar(&o.jaegerUI, "jaeger-ui", "",
 			"link the html page to Jaeger's UI at `URL` (default: the Jaeger that was asked)")
 	}
+	o.addTextFlags(c)
+}
+
+// addOutputFlags defines the flags for the format and the file.
+func (o *options) addOutputFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.VarP(&o.format, "format", "f", "`FORMAT` of the report: "+strings.Join(o.format.of, ", ")+
+		"; without this flag, the name of the -o file selects it")
+	f.StringVarP(&o.output, "output", "o", "-",
+		"`FILE` to write, replaced only when the report is complete; - for standard output")
+	complete(c, "format", o.format.of...)
+}
+
+// addTextFlags defines the flags for text on a terminal, and --stats.
+func (o *options) addTextFlags(c *cobra.Command) {
+	f := c.Flags()
 	f.IntVar(&o.width, "width", 0,
 		fmt.Sprintf("width of text in `COLUMNS`, from %d to %d (default: the terminal's)", minWidth, maxWidth))
 	f.Var(&o.color, "color", "`WHEN` to use colors: auto (on a terminal, unless NO_COLOR is set), always or never")
 	f.BoolVar(&o.stats, "stats", false, "print to standard error how much was read, how long it took, and peak memory")
+	complete(c, "color", o.color.of...)
 }
 
 // check refuses invalid values and combinations, and sets the defaults that depend on other flags.
@@ -383,9 +410,9 @@ func (o *options) buildOptions() []gap.Option {
 	return []gap.Option{gap.WithMaxSkew(most)}
 }
 
-// tagKeys returns the keys of the tags that the report shows.
+// tagKeys returns the keys of the tags that the report needs.
 func (o *options) tagKeys() []string {
-	keys := slices.Clone(o.show)
+	keys := slices.Concat(o.show, o.alsoNeeded)
 	if o.by != "" {
 		keys = append(keys, string(o.by))
 	}

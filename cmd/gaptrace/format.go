@@ -41,10 +41,15 @@ func formatOf(name string, formats []string) string {
 	return ""
 }
 
+// collector collects traces.
+type collector interface {
+	add(t *gap.Trace, warnings []gap.Warning)
+	addSeenAgain() // counts a trace of which another part was added before
+}
+
 // renderer collects traces and writes them in one format.
 type renderer interface {
-	add(t *gap.Trace, warnings []gap.Warning)
-	addSeenAgain()                                // counts a trace of which another part was added before
+	collector
 	addNotes(notes []string) (unwritten []string) // returns the notes that the format has no place for
 	write(out *output, o *options) error
 }

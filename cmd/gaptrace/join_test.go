@@ -175,9 +175,8 @@ func TestEveryFormatCountsTracesSeenAgain(t *testing.T) {
 		o := &options{format: choice{value: format}, draw: 10, width: 100}
 		var b bytes.Buffer
 		out := newOutput(t.Context(), &b)
-		g := &gatherer{
-			options: o, renderer: o.renderer(out, "", []source{{name: "x.json"}}), services: map[string]bool{},
-		}
+		r := o.renderer(out, "", []source{{name: "x.json"}})
+		g := &gatherer{options: o, collector: r, services: map[string]bool{}}
 		j := newJoiner(1, g.add)
 		for _, text := range []string{"0.1/1", "0.2/1", "0.1/2"} {
 			spans := partOf(text)
@@ -185,8 +184,8 @@ func TestEveryFormatCountsTracesSeenAgain(t *testing.T) {
 			j.add(spans)
 		}
 		j.flush()
-		notes := g.renderer.addNotes(nil)
-		if err := g.renderer.write(out, o); err != nil {
+		notes := r.addNotes(nil)
+		if err := r.write(out, o); err != nil {
 			t.Fatal(err)
 		}
 		got := b.String()
@@ -219,7 +218,7 @@ func TestOnlySelectedTracesAreSeenAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &countingRenderer{}
-		g := &gatherer{options: o, renderer: r, services: map[string]bool{}}
+		g := &gatherer{options: o, collector: r, services: map[string]bool{}}
 		j := newJoiner(0, g.add)
 		for _, text := range []string{"0.1/1", "0.2/1", "0.1/2"} {
 			j.add(partOf(text))

@@ -47,8 +47,7 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 	defer out.discard()
 	p.start()
 
-	g := &gatherer{options: o, progress: p, limit: newMemoryLimit(), services: map[string]bool{}}
-	g.joiner = newJoiner(o.joinWindow, g.add)
+	g := newGatherer(o, p)
 	if o.explains {
 		spans, err := g.readExecutionTrace(ctx, executionTrace, s.stdin)
 		switch {
@@ -61,26 +60,19 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 			sources = []source{g.markedSpans()}
 		}
 	}
-	g.renderer = o.renderer(out, executionTrace, sources)
+	r := o.renderer(out, executionTrace, sources)
 	if o.writesSpans() && out.file == nil {
 		p.close() // standard output may be the same terminal
 	}
-	for _, source := range sources {
-		g.gather(ctx, source)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-	g.analyse(g.joiner.flush)
-	if g.kept == 0 {
-		return errors.Join(append(g.errs, g.noTraces(ctx, sources))...)
+	if err := g.gatherAll(ctx, sources, r); err != nil {
+		return err
 	}
 	read := time.Now()
-	unwritten := g.renderer.addNotes(g.notes())
+	unwritten := r.addNotes(g.notes())
 	if p.setTask("writing"); out.file == nil {
 		p.close() // the report may go to the same terminal
 	}
-	if err := g.renderer.write(out, g.options); err != nil {
+	if err := r.write(out, g.options); err != nil {
 		return err
 	}
 	if err := out.commit(); err != nil {
@@ -195,8 +187,8 @@ func openWithin(ctx context.Context, open func() (io.ReadCloser, error)) (io.Rea
 // gatherer reads traces and adds the selected ones to a report.
 type gatherer struct {
 	options   *options
-	renderer  renderer // a report.Report or report.Stacks
-	joiner    *joiner  // puts together traces that come in parts, and passes each to add
+	collector collector // of the selected traces
+	joiner    *joiner   // puts together traces that come in parts, and passes each to add
 	progress  *progress
 	limit     *memoryLimit
 	total     read.Progress // of the sources that have been read
@@ -209,6 +201,28 @@ type gatherer struct {
 }
 
 const maxServices = 1000
+
+func newGatherer(o *options, p *progress) *gatherer {
+	return &gatherer{options: o, progress: p, limit: newMemoryLimit(), services: map[string]bool{}}
+}
+
+// gatherAll reads all sources, and adds the selected traces to c. It returns an error if there are
+// none. Other errors are in g.errs: what could be read is reported.
+func (g *gatherer) gatherAll(ctx context.Context, sources []source, c collector) error {
+	g.collector, g.seen, g.kept = c, 0, 0
+	g.joiner = newJoiner(g.options.joinWindow, g.add)
+	for _, source := range sources {
+		g.gather(ctx, source)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	g.analyse(g.joiner.flush)
+	if g.kept == 0 {
+		return errors.Join(append(g.errs, g.noTraces(ctx, sources))...)
+	}
+	return nil
+}
 
 func (g *gatherer) gather(ctx context.Context, s source) {
 	g.progress.setTask("reading " + s.name)
@@ -258,7 +272,7 @@ func (g *gatherer) add(spans []gap.Span, again bool) {
 		return
 	}
 	if again {
-		g.renderer.addSeenAgain()
+		g.collector.addSeenAgain()
 	}
 	if !g.selects(spans) {
 		return
@@ -273,7 +287,7 @@ func (g *gatherer) add(spans []gap.Span, again bool) {
 		}
 	}
 	g.kept++
-	g.renderer.add(trace, warnings)
+	g.collector.add(trace, warnings)
 }
 
 // selectsID reports whether --trace selects a trace.

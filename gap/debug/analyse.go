@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/internal/page"
 	"github.com/gaptrace/gaptrace/gap/report"
+	"github.com/gaptrace/gaptrace/internal/page"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 

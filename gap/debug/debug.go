@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/internal/page"
+	"github.com/gaptrace/gaptrace/internal/page"
 )
 
 // Source is where traces come from, such as a *tracer.Recorder. Its methods must be safe for

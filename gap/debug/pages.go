@@ -10,7 +10,7 @@ import (
 	"sync"
 
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/internal/page"
+	"github.com/gaptrace/gaptrace/internal/page"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 

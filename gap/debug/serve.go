@@ -12,9 +12,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gaptrace/gaptrace/gap/internal/page"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 	"github.com/gaptrace/gaptrace/gap/report"
+	"github.com/gaptrace/gaptrace/internal/page"
 )
 
 // format is a format in which traces are served.

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/internal/page"
+	"github.com/gaptrace/gaptrace/internal/page"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 

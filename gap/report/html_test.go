@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
-	"github.com/gaptrace/gaptrace/gap/internal/page"
 	"github.com/gaptrace/gaptrace/gap/jaegerjson"
 	"github.com/gaptrace/gaptrace/gap/report"
+	"github.com/gaptrace/gaptrace/internal/page"
 	"github.com/gaptrace/gaptrace/internal/spantest/manyspans"
 )
 

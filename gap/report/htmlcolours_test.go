@@ -10,7 +10,7 @@ import (
 
 // WCAG 2.2 demands these contrasts in 1.4.3 and 1.4.11.
 func TestHTMLContrast(t *testing.T) {
-	css, err := os.ReadFile("../internal/page/page.css")
+	css, err := os.ReadFile("../../internal/page/page.css")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestHTMLContrast(t *testing.T) {
 // Causes that are drawn with the same height must differ for the colour-blind. The matrices are
 // those of Machado, Oliveira and Fernandes (2009) for protanopia, deuteranopia and tritanopia.
 func TestColoursOfCausesDiffer(t *testing.T) {
-	css, err := os.ReadFile("../internal/page/page.css")
+	css, err := os.ReadFile("../../internal/page/page.css")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,6 @@
-// Package page holds what gap/report and gap/debug need for pages that are not for users of
-// gap/report: the template, the style, the Content-Security-Policy, and the parts that only
-// gap/debug adds.
+// Package page holds what the pages of gap/report, gap/debug and gaptrace diff share: the style and
+// the Content-Security-Policy. It also has the template of gap/report, and the parts that only
+// gap/debug adds to it.
 package page
 
 import (
@@ -38,7 +38,7 @@ type Link struct {
 	URL  string // may be relative; the template drops schemes other than http, https and mailto
 }
 
-// Template returns the template of all pages, page.html.
+// Template returns the template of gap/report and gap/debug, page.html.
 func Template() *template.Template { return parts().template }
 
 // Style returns page.css.

@@ -1,0 +1,101 @@
+package diff
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/gaptrace/gaptrace/internal/printable"
+)
+
+// warnings returns the reasons for which the result may mislead. They are safe to print.
+func (d *Diff) warnings(before, after *Side) (all []string) {
+	warn := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	for _, side := range []struct {
+		name string
+		Total
+	}{{"before", d.Before}, {"after", d.After}} {
+		if side.Traces < minValues {
+			warn("only %d %s %s: %d are needed to tell a change from chance",
+				side.Traces, printable.Plural(side.Traces, "trace"), side.name, minValues)
+		}
+		if side.Incomplete > 0 {
+			warn("%d of %d traces %s lack spans: a gap may be a span that was not recorded",
+				side.Incomplete, side.Traces, side.name)
+		}
+		if side.SeenAgain > 0 {
+			warn("%d of %d traces %s are further parts of traces that were read before, and count twice",
+				side.SeenAgain, side.Traces, side.name)
+		}
+	}
+	if len(before.hosts) < maxTexts && len(after.hosts) < maxTexts && disjoint(before.hosts, after.hosts) {
+		warn("recorded on different hosts: %s before, %s after; a change may be that of the hosts",
+			before.hosts, after.hosts)
+	}
+	if !maps.Equal(before.samplers, after.samplers) && len(before.samplers)+len(after.samplers) > 0 {
+		warn("sampled in different ways: %s before, %s after; the traces may be of different requests",
+			before.samplers, after.samplers)
+	} else if !before.samplers.all() {
+		warn("not all requests were recorded: the sampler is %s", before.samplers)
+	}
+	const most = 0.1
+	if moved := before.moved(after); moved > most {
+		warn("%.0f %% of the traces begin with other operations before than after: "+
+			"this changes what a place costs per trace; --operation selects traces", 100*moved)
+	}
+	return all
+}
+
+// String lists the first texts.
+func (s limitedSet) String() string {
+	const most = 3
+	var words []string
+	for _, text := range slices.Sorted(maps.Keys(s)) {
+		if len(words) == most {
+			words = append(words, "…")
+			break
+		}
+		words = append(words, printable.Text(text, 60))
+	}
+	if words == nil {
+		return "unknown"
+	}
+	return strings.Join(words, ", ")
+}
+
+// all reports whether the samplers keep all traces, or are unknown.
+func (s limitedSet) all() bool {
+	for sampler := range s {
+		if sampler != "const true" && sampler != "const 1" {
+			return false
+		}
+	}
+	return true
+}
+
+// disjoint reports whether two sets have elements, but none in common.
+func disjoint(a, b limitedSet) bool {
+	for x := range a {
+		if b[x] {
+			return false
+		}
+	}
+	return len(a) > 0 && len(b) > 0
+}
+
+// moved returns the part of the traces that would have to begin with another operation for both
+// sides to begin with the same ones: half the sum of all differences between their shares.
+func (s *Side) moved(other *Side) (sum float64) {
+	if s.traces == 0 || other.traces == 0 {
+		return 0
+	}
+	share := func(s *Side, o Operation) float64 { return float64(s.roots[o]) / float64(s.traces) }
+	all := maps.Clone(s.roots)
+	maps.Copy(all, other.roots)
+	for o := range all {
+		sum += math.Abs(share(s, o) - share(other, o))
+	}
+	return sum / 2
+}
