@@ -131,8 +131,8 @@ func (m *measured) add(f func()) {
 	m.bytes += after.TotalAlloc - before.TotalAlloc
 }
 
-// analyse adds all traces in input to a Summary, and returns the number of spans. The spans of a trace
-// follow each other.
+// analyse adds all traces in input to a Summary, and returns the number of spans. The spans of a
+// trace follow each other.
 func analyse(b *testing.B, input []byte) (count int) {
 	var summary gap.Summary
 	var trace []gap.Span

@@ -17,16 +17,16 @@
 //
 //   - an export request in JSON, {"resourceSpans":[…]}, or lines of them, as the file exporter of
 //     OpenTelemetry's collector writes
-//   - an export request in Protobuf, or several, each after its size: in 4 bytes as the same exporter
-//     writes with format proto, or as a varint
+//   - an export request in Protobuf, or several, each after its size: in 4 bytes as the same
+//     exporter writes with format proto, or as a varint
 //   - the answer of Jaeger's API v3, {"result":{"resourceSpans":[…]}}, also several
 //   - the answer of Tempo, {"batches":[…]} or {"trace":{…}}, and the same in Protobuf
 //   - an array of these objects, and several of them one after the other
 //
 // The first bytes say which one it is. Names may be in camel case or in snake case, and scopeSpans
-// may have its old name instrumentationLibrarySpans. Ids are hexadecimal or, as in Protobuf's mapping
-// to JSON, base64. Numbers may be strings, and enumerations may be numbers or names. Metrics and logs
-// are skipped. The input may be compressed by gzip.
+// may have its old name instrumentationLibrarySpans. Ids are hexadecimal or, as in Protobuf's
+// mapping to JSON, base64. Numbers may be strings, and enumerations may be numbers or names.
+// Metrics and logs are skipped. The input may be compressed by gzip.
 //
 // By default Read keeps only the attributes that analysis needs, and no events, see [read.WithTags]
 // and [read.WithEverything].
@@ -35,12 +35,14 @@
 //
 // Read follows OpenTelemetry's translation to Jaeger.
 //
-//   - service.name of the resource becomes the service, its other attributes the tags of the process.
-//   - The parent becomes a ChildOf reference. Links become FollowsFrom references that come after it.
-//     The attribute opentracing.ref_type of a link, if it is child_of, makes it ChildOf.
+//   - service.name of the resource becomes the service, its other attributes the tags of the
+//     process.
+//   - The parent becomes a ChildOf reference. Links become FollowsFrom references that come after
+//     it. The attribute opentracing.ref_type of a link, if it is child_of, makes it ChildOf.
 //   - The kind becomes the tag span.kind. The status ERROR becomes the tag error, which is true.
 //   - Arrays and maps in attributes become JSON.
-//   - With everything: events become logs. The scope and the status become tags that begin with otel.
+//   - With everything: events become logs. The scope and the status become tags that begin with
+//     otel.
 //   - The attribute @jaeger@warnings becomes [gap.Span.Warnings], since Jaeger writes them there.
 //   - A span without a start has no time, and one without an end lasts 0.
 //

@@ -12,8 +12,9 @@ import (
 	"github.com/gaptrace/gaptrace/gap/read"
 )
 
-// FuzzRead reads untrusted input. Read must not panic, must allocate in proportion to the input, and
-// must not depend on how much each Read of the input returns. What Write writes must read the same.
+// FuzzRead reads untrusted input. Read must not panic, must allocate in proportion to the input,
+// and must not depend on how much each Read of the input returns. What Write writes must read the
+// same.
 func FuzzRead(f *testing.F) {
 	for _, c := range shapes {
 		f.Add([]byte(c.input))

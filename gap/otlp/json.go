@@ -2,7 +2,6 @@ package otlp
 
 import (
 	"encoding/base64"
-	"encoding/binary"
 	"io"
 	"math"
 	"strconv"
@@ -10,7 +9,6 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/internal/jsonscan"
-	"github.com/gaptrace/gaptrace/gap/internal/spanjson"
 )
 
 // jsonDecoder decodes OTLP's JSON.
@@ -301,8 +299,8 @@ func (d *jsonDecoder) readEvent() {
 	}
 }
 
-// attribute reads a key with its value. The value is nil if there is none, or if neither everything is
-// kept nor the key is among keep. A nil keep has all keys.
+// attribute reads a key with its value. The value is nil if there is none, or if neither everything
+// is kept nor the key is among keep. A nil keep has all keys.
 func (d *jsonDecoder) attribute(keep *keys) (name string, value any) {
 	named, skip := false, false
 	d.Object(func(key []byte) {
@@ -471,53 +469,4 @@ func (d *jsonDecoder) enum(prefix string, names []string) int {
 	}
 	n, _ := strconv.ParseFloat(text, 64)
 	return int(max(0, min(n, 100)))
-}
-
-// traceID reads an id in hexadecimal, as OTLP says, or in base64, as Protobuf's mapping to JSON
-// says. Only base64 ends with '=', as it does for 8 and for 16 bytes.
-func (d *jsonDecoder) traceID() gap.TraceID {
-	if d.Null() {
-		return gap.TraceID{}
-	}
-	text := d.Text()
-	if b, ok := unbase64(text); ok {
-		return traceID(b)
-	}
-	return spanjson.ParseTraceID(text)
-}
-
-func (d *jsonDecoder) spanID() gap.SpanID {
-	if d.Null() {
-		return 0
-	}
-	text := d.Text()
-	if b, ok := unbase64(text); ok {
-		return spanID(b)
-	}
-	return spanjson.ParseSpanID(text)
-}
-
-func unbase64(text []byte) ([]byte, bool) {
-	if len(text) == 0 || text[len(text)-1] != '=' {
-		return nil, false
-	}
-	b, err := base64.StdEncoding.AppendDecode(nil, text)
-	return b, err == nil
-}
-
-// traceID returns the id in the last 16 bytes of b.
-func traceID(b []byte) gap.TraceID {
-	if len(b) == 16 {
-		return gap.TraceID{High: binary.BigEndian.Uint64(b), Low: binary.BigEndian.Uint64(b[8:])}
-	}
-	low := max(0, len(b)-8)
-	return gap.TraceID{High: uint64(spanID(b[:low])), Low: uint64(spanID(b[low:]))}
-}
-
-// spanID returns the id in the last 8 bytes of b.
-func spanID(b []byte) (id gap.SpanID) {
-	for _, c := range b[max(0, len(b)-8):] {
-		id = id<<8 | gap.SpanID(c)
-	}
-	return id
 }

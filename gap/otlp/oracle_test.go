@@ -136,8 +136,8 @@ func encodings(t testing.TB, traces ptrace.Traces) map[string][]byte {
 	}
 }
 
-// recognizable reports whether the encoding of traces can be told from its first bytes. No message is
-// encoded as no bytes, and a message in an answer as one that is not, if no scope comes first.
+// recognizable reports whether the encoding of traces can be told from its first bytes. No message
+// is encoded as no bytes, and a message in an answer as one that is not, if no scope comes first.
 func recognizable(traces ptrace.Traces, encoding string) bool {
 	groups := traces.ResourceSpans()
 	return encoding == "JSON" || groups.Len() > 0 && (encoding != "Tempo" || groups.At(0).ScopeSpans().Len() > 0)

@@ -146,8 +146,8 @@ func (d *protoDecoder) messages(e encoding) {
 	}
 }
 
-// fields reads a message that ends at the offset end, or with the input. For each field with a length,
-// it calls f with the offset at which the field ends. It skips what f does not read.
+// fields reads a message that ends at the offset end, or with the input. For each field with a
+// length, it calls f with the offset at which the field ends. It skips what f does not read.
 func (d *protoDecoder) fields(end int64, f func(number uint64, end int64)) {
 	for d.Err == nil && d.offset() < end && (end < unbounded || d.more()) {
 		at := d.offset()
@@ -217,7 +217,8 @@ func (d *protoDecoder) scopeSpansField(number uint64, end int64) {
 	}
 }
 
-// take reads the bytes up to the offset end. They are valid until the next read. at is their offset.
+// take reads the bytes up to the offset end. They are valid until the next read. at is their
+// offset.
 func (d *protoDecoder) take(end int64, what string) (b []byte, at int64, ok bool) {
 	at = d.offset()
 	if end-at > maxMessage {

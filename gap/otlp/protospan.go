@@ -7,8 +7,8 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// message iterates over the fields of a message in memory. It has no pointer that next changes, since
-// that would cost a write barrier.
+// message iterates over the fields of a message in memory. It has no pointer that next changes,
+// since that would cost a write barrier.
 type message struct {
 	b      []byte
 	pos    int

@@ -13,9 +13,10 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// Read reads the spans in r, and yields them in batches, in the order of the input. A batch may have
-// spans of many traces, and a trace may come in many batches. The package comment says which formats
-// Read reads. Callers may change the spans, but not what they point to, since spans may share it.
+// Read reads the spans in r, and yields them in batches, in the order of the input. A batch may
+// have spans of many traces, and a trace may come in many batches. The package comment says which
+// formats Read reads. Callers may change the spans, but not what they point to, since spans may
+// share it.
 //
 // Errors come after all spans, and without spans: first a [*read.Error] if the input is malformed,
 // then one if it has times that are not numbers, then an [*AnswerError] for each of the first 100

@@ -15,8 +15,8 @@ import (
 // nil.
 const maxDepth = 100
 
-// fieldValue returns the value of an attribute as [gap.Field] has it. value is a string, bool, int64,
-// float64, []byte, []any, map[string]any or nil. Arrays and maps become JSON.
+// fieldValue returns the value of an attribute as [gap.Field] has it. value is a string, bool,
+// int64, float64, []byte, []any, map[string]any or nil. Arrays and maps become JSON.
 func fieldValue(value any) any {
 	switch value.(type) {
 	case []any, map[string]any:
