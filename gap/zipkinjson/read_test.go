@@ -135,9 +135,9 @@ func TestSharedSpans(t *testing.T) {
 		t.Fatal(errs)
 	}
 	trace, warnings := gap.Build(traces[0])
-	got := ""
+	var got strings.Builder
 	for n := range trace.Nodes() {
-		got += fmt.Sprintf("%s%s %v\n", strings.Repeat(" ", n.Depth()), n.Span().Operation, n.SelfTime())
+		fmt.Fprintf(&got, "%s%s %v\n", strings.Repeat(" ", n.Depth()), n.Span().Operation, n.SelfTime())
 	}
 	const want = `1SERVER 20ms
  2CLIENT 0s
@@ -146,8 +146,8 @@ func TestSharedSpans(t *testing.T) {
    5 1ms
    3CLIENT 0s
 `
-	if got != want || len(warnings) != 0 {
-		t.Errorf("%s%v", got, warnings)
+	if got.String() != want || len(warnings) != 0 {
+		t.Errorf("%s%v", &got, warnings)
 	}
 }
 
