@@ -59,8 +59,9 @@ func compareServed(t *testing.T, target string, served, recorded []gap.Span, tag
 	t.Helper()
 	a, _ := gap.Build(served)
 	b, _ := gap.Build(recorded)
-	if a.Len() != b.Len() || a.SelfTime() != b.SelfTime() || a.CriticalTime().Round(time.Millisecond) !=
-		b.CriticalTime().Round(time.Millisecond) {
+	// Jaeger's times are in microseconds.
+	apart := func(a, b time.Duration) bool { return (a - b).Abs() > 2*time.Microsecond }
+	if a.Len() != b.Len() || apart(a.SelfTime(), b.SelfTime()) || apart(a.CriticalTime(), b.CriticalTime()) {
 		t.Errorf("%s: %d spans, self time %v; recorded: %d, %v", target, a.Len(), a.SelfTime(), b.Len(), b.SelfTime())
 	}
 	if got, want := hasTag(served, "secret"), tags && hasTag(recorded, "secret"); got != want {
