@@ -51,8 +51,8 @@ func isSized(start []byte) bool {
 	return len(start) == 0
 }
 
-// isRequest reports whether b may begin an export request: its first field is a group of spans of
-// a resource.
+// isRequest reports whether b may begin an export request: its first field is a group of spans of a
+// resource.
 func isRequest(b []byte) bool {
 	group, ok := firstField(b)
 	return ok && isResourceSpans(group)

@@ -25,7 +25,8 @@ func TestJaegerAnswers(t *testing.T) {
 	}
 	start := time.Now()
 	root := tr.StartSpan("GET /", ext.SpanKindRPCServer, opentracing.StartTime(start))
-	call := tr.StartSpan("sql query", ext.SpanKindRPCClient, opentracing.ChildOf(root.Context()), opentracing.StartTime(start))
+	call := tr.StartSpan("sql query", ext.SpanKindRPCClient, opentracing.ChildOf(root.Context()),
+		opentracing.StartTime(start))
 	call.SetTag("wait.joined_us", 120)
 	ext.Error.Set(call, true)
 	call.FinishWithOptions(opentracing.FinishOptions{FinishTime: start.Add(time.Millisecond)})
@@ -62,7 +63,8 @@ func TestJaegerAnswers(t *testing.T) {
 			s := n.Span()
 			joined, _ := s.Tag("wait.joined_us")
 			failed, _ := s.Tag("error")
-			lines += fmt.Sprintln(s.Process.Service, s.TraceID, s.SpanID, s.Operation, n.Kind(), s.Start.UnixMicro(), joined, failed, len(s.References))
+			lines += fmt.Sprintln(s.Process.Service, s.TraceID, s.SpanID, s.Operation, n.Kind(), s.Start.UnixMicro(),
+				joined, failed, len(s.References))
 		}
 		return lines
 	}

@@ -132,7 +132,8 @@ func TestDeepAndLargeAttributes(t *testing.T) {
 		if spans, errs := readAll(bytes.NewReader(input)); len(spans) != 1 || len(spans[0].Tags) != 0 || errs != nil {
 			t.Errorf("%s: %d spans, %v", name, len(spans), errs)
 		}
-		if spans, errs := readAll(bytes.NewReader(input), read.WithEverything()); len(spans) != 1 || len(spans[0].Tags) != 1 || errs != nil {
+		spans, errs := readAll(bytes.NewReader(input), read.WithEverything())
+		if len(spans) != 1 || len(spans[0].Tags) != 1 || errs != nil {
 			t.Errorf("%s, everything: %d spans, %v", name, len(spans), errs)
 		}
 	}
@@ -142,7 +143,8 @@ func TestDeepAndLargeAttributes(t *testing.T) {
 	}
 	attribute := append(nest(value, 0x12), 0x0a, 1, 'a')
 	for _, opt := range []read.Option{nil, read.WithTags("a"), read.WithEverything()} {
-		if spans, errs := readAll(bytes.NewReader(nest(attribute, 0x4a, 0x12, 0x12, 0x0a)), opt); len(spans) != 1 || errs != nil {
+		spans, errs := readAll(bytes.NewReader(nest(attribute, 0x4a, 0x12, 0x12, 0x0a)), opt)
+		if len(spans) != 1 || errs != nil {
 			t.Errorf("deep Protobuf: %d spans, %v", len(spans), errs)
 		}
 		for _, depth := range []int{99, 2000} {
@@ -159,7 +161,8 @@ func TestProgress(t *testing.T) {
 	for name, input := range encodings(t, manySpans(2000, 3)) {
 		var last read.Progress
 		calls := 0
-		for _, err := range otlp.Read(bytes.NewReader(input), read.WithProgress(func(p read.Progress) { last, calls = p, calls+1 })) {
+		progress := func(p read.Progress) { last, calls = p, calls+1 }
+		for _, err := range otlp.Read(bytes.NewReader(input), read.WithProgress(progress)) {
 			if err != nil {
 				t.Error(err)
 			}

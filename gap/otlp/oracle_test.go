@@ -49,7 +49,9 @@ func randomValue(random *rand.Rand, v pcommon.Value, depth int) {
 }
 
 func randomAttributes(random *rand.Rand, m pcommon.Map) {
-	keys := []string{"http.method", "error", "span.kind", "wait.joined_us", "", "a", "service.name", "event", "@jaeger@warnings"}
+	keys := []string{
+		"http.method", "error", "span.kind", "wait.joined_us", "", "a", "service.name", "event", "@jaeger@warnings",
+	}
 	random.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
 	for _, key := range keys[:random.IntN(5)] {
 		randomValue(random, m.PutEmpty(key), 0)
@@ -281,7 +283,8 @@ func canonical(spans []gap.Span) string {
 		})
 		s.References = slices.Compact(s.References)
 		s.References = slices.DeleteFunc(s.References, func(a gap.Reference) bool {
-			return a.Type == gap.FollowsFrom && slices.Contains(s.References, gap.Reference{TraceID: a.TraceID, SpanID: a.SpanID})
+			return a.Type == gap.FollowsFrom &&
+				slices.Contains(s.References, gap.Reference{TraceID: a.TraceID, SpanID: a.SpanID})
 		})
 		s.Logs = slices.Clone(s.Logs)
 		for i := range s.Logs {

@@ -159,7 +159,7 @@ func TestOperationsByTag(t *testing.T) {
 	text := written(t, func(w io.Writer) error { return r.Text(w, report.TextOptions{}) })
 	for _, want := range []string{
 		"  operation [http.route]  ", "  bookshop: HTTP GET /books/{id} [/books/{id}]  ",
-		"  bookshop: HTTP GET /books/{id}                ", "  bookshop: sql query [<b>�]  ",
+		"  bookshop: HTTP GET /books/{id}                ", "  bookshop: sql query [<b>�]\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
