@@ -3,6 +3,7 @@ package query
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -71,9 +72,7 @@ func (t *headerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 				given.Add(h.name, h.value)
 			}
 		}
-		for name, values := range given {
-			req.Header[name] = values
-		}
+		maps.Copy(req.Header, given)
 	}
 	return http.DefaultTransport.RoundTrip(req)
 }
