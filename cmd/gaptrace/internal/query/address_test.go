@@ -120,7 +120,8 @@ func TestTraceQL(t *testing.T) {
 			Operation: "GET /", MinDuration: 5 * time.Millisecond, MaxDuration: time.Second,
 		},
 
-		`{ .http.route = "/x" }`:                                         {Tags: map[string]string{"http.route": "/x"}},
+		`{ .http.route = "/x" }`: {Tags: map[string]string{"http.route": "/x"}},
+
 		`{ (.http.status_code = "500" || .http.status_code = 500) }`:     {Tags: map[string]string{"http.status_code": "500"}},
 		`{ (.error = "true" || .error = true || status = error) }`:       {Tags: map[string]string{"error": "true"}},
 		`{ ."a key" = "NaN" && (.cached = "false" || .cached = false) }`: {Tags: map[string]string{"a key": "NaN", "cached": "false"}},
