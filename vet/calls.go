@@ -208,8 +208,8 @@ func (b *builder) unknown(signature *types.Signature, call *ast.CallExpr) {
 }
 
 // inject records functions that are passed to a parameter of type any of another module's function.
-// It may be a container for dependency injection. reflect.TypeOf, which mocks pass their methods to,
-// cannot call a function.
+// It may be a container for dependency injection. reflect.TypeOf is not: mocks pass their methods
+// to it, but it calls no function.
 func (b *builder) inject(f *types.Func, call *ast.CallExpr) {
 	if f.FullName() == "reflect.TypeOf" {
 		return
@@ -301,7 +301,7 @@ func (p *program) linkInjected() {
 	results.Iterate(func(from types.Type, values any) {
 		parameters.Iterate(func(to types.Type, variables any) {
 			if i, ok := under(to).(*types.Interface); ok && i.Empty() || !types.AssignableTo(from, to) {
-				return // no container passes all its values to a parameter of type any
+				return // a container does not pass all values to a parameter of type any
 			}
 			for _, v := range values.([]node) {
 				for _, variable := range variables.([]node) {
