@@ -59,12 +59,7 @@ func (b *builder) call(call *ast.CallExpr) {
 // If that is a method of a type that is one itself, it also influences all values of the type.
 func (b *builder) serve(f *types.Func, call *ast.CallExpr) {
 	selector, ok := ast.Unparen(call.Fun).(*ast.SelectorExpr)
-	if !ok || len(b.around) == 0 {
-		return
-	}
-	switch f.Name() {
-	case "ServeHTTP", "RoundTrip", "Connect":
-	default:
+	if !ok || len(b.around) == 0 || !isService(f.Name()) {
 		return
 	}
 	inner := b.receiver(selector)
@@ -213,8 +208,12 @@ func (b *builder) unknown(signature *types.Signature, call *ast.CallExpr) {
 }
 
 // inject records functions that are passed to a parameter of type any of another module's function.
-// It may be a container for dependency injection.
+// It may be a container for dependency injection. reflect.TypeOf is not: mocks pass their methods
+// to it, but it calls no function.
 func (b *builder) inject(f *types.Func, call *ast.CallExpr) {
+	if f.FullName() == "reflect.TypeOf" {
+		return
+	}
 	for i, arg := range call.Args {
 		p := parameter(f.Signature(), i)
 		if p == nil {
@@ -301,8 +300,8 @@ func (p *program) linkInjected() {
 	}
 	results.Iterate(func(from types.Type, values any) {
 		parameters.Iterate(func(to types.Type, variables any) {
-			if !types.AssignableTo(from, to) {
-				return
+			if i, ok := under(to).(*types.Interface); ok && i.Empty() || !types.AssignableTo(from, to) {
+				return // a container does not pass all values to a parameter of type any
 			}
 			for _, v := range values.([]node) {
 				for _, variable := range variables.([]node) {

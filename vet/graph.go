@@ -125,7 +125,9 @@ func (g *graph) reach(from node) set {
 }
 
 // isPart reports whether a value of from may be a part of a node that has one of the wanted kinds.
-func (g *graph) isPart(from node, of map[node]kind, wanted kind) bool {
+//
+// It follows only nodes that can hold the kind.
+func (g *graph) isPart(from node, of map[node]kind, wanted kind, holds []kind) bool {
 	if len(of) == 0 {
 		return false
 	}
@@ -133,7 +135,7 @@ func (g *graph) isPart(from node, of map[node]kind, wanted kind) bool {
 	for left := []node{from}; len(left) > 0; {
 		n := left[len(left)-1]
 		left = left[:len(left)-1]
-		if n == none || seen[n] {
+		if n == none || seen[n] || int(n) < len(holds) && holds[n]&wanted == 0 {
 			continue
 		}
 		if of[n]&wanted != 0 {
@@ -237,12 +239,15 @@ func (g *graph) leading(to []node) []bool {
 }
 
 // spread returns, for each node, the union of the kinds of all nodes that flow to it or influence
-// it.
-func (g *graph) spread(of map[node]kind) []kind {
+// it, of those that it can hold.
+func (g *graph) spread(of map[node]kind, holds []kind) []kind {
 	kinds := make([]kind, len(g.flows))
 	var changed []node
 	for n, k := range of {
-		kinds[n] |= k
+		if k&database != 0 && holds[n]&database == 0 {
+			k |= driverName
+		}
+		kinds[n] |= k & holds[n]
 		changed = append(changed, n)
 	}
 	for len(changed) > 0 {
@@ -250,7 +255,7 @@ func (g *graph) spread(of map[node]kind) []kind {
 		changed = changed[:len(changed)-1]
 		for _, edges := range [][]node{g.flows[n], g.influences[n]} {
 			for _, to := range edges {
-				if k := kinds[to] | kinds[n]; k != kinds[to] {
+				if k := kinds[to] | kinds[n]&holds[to]; k != kinds[to] {
 					kinds[to] = k
 					changed = append(changed, to)
 				}

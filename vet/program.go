@@ -32,6 +32,7 @@ type program struct {
 	mux           []node       // handlers of http.DefaultServeMux
 	globals       []global
 	drivers       []registered
+	held          []kind         // by node: the kinds that its type can hold
 	kinds         []kind         // by node: the wrappers whose results flow into it, or influence it
 	traced        map[*unit]bool // opens a tracer
 
@@ -93,7 +94,8 @@ func newProgram(units []*unit, facts func(*types.Func) *flows) *program {
 		p.findExported()
 	}
 	p.callWrappers()
-	p.kinds = p.graph.spread(p.sources)
+	p.held = p.holds()
+	p.kinds = p.graph.spread(p.sources, p.held)
 	p.hasSource = make(set, len(p.graph.flows))
 	for _, edges := range p.graph.flows {
 		for _, n := range edges {
@@ -132,22 +134,26 @@ func (p *program) check() {
 // isCovered reports whether a wrapper of the site's kind gets what the site makes, or has made
 // something that the site gets.
 func (p *program) isCovered(s *site) bool {
+	covers := s.covers
+	if covers&database != 0 {
+		covers |= driverName
+	}
 	for _, a := range s.args {
-		if p.kindsOf(a)&s.covers != 0 {
+		if p.kindsOf(a)&covers != 0 {
 			return true
 		}
 	}
-	want := s.makes | s.covers
+	want := s.makes | covers
 	if _, ok := s.expr.(*ast.CompositeLit); ok && p.kindsOf(s.node)&want != 0 {
 		return true // an element is wrapped
 	}
 	if p.isRegistered(s) {
 		return true
 	}
-	if p.graph.isPart(s.node, p.covered, s.makes) {
+	if p.graph.isPart(s.node, p.covered, s.makes, p.held) {
 		return true
 	}
-	reached := p.graph.reach(s.node)
+	reached := p.reach(s.node, want)
 	for _, w := range p.writes {
 		if reached[w.base] && p.kindsOf(w.value)&want != 0 {
 			return true
@@ -185,6 +191,21 @@ func (p *program) isRegistered(s *site) bool {
 		}
 	}
 	return false
+}
+
+// reach returns the nodes to which a value of one of the kinds flows.
+func (p *program) reach(from node, of kind) set {
+	return walk(from, func(left []node, n node) []node {
+		if !p.canHold(n, of) {
+			return left
+		}
+		return append(left, p.graph.flows[n]...)
+	})
+}
+
+// canHold reports whether the type of a node can hold one of the kinds.
+func (p *program) canHold(n node, k kind) bool {
+	return int(n) >= len(p.held) || p.held[n]&k != 0 // a node that was made since may hold all
 }
 
 func (p *program) kindsOf(n node) kind {

@@ -101,8 +101,10 @@ func (b *builder) collectCall(f *ast.File, call *ast.CallExpr, path []ast.Node) 
 		for i := range fn.Signature().Results().Len() {
 			b.sources[b.graph.result(call, i)] |= k
 		}
-		for _, a := range args {
-			b.covered[a] |= k
+		for i, a := range args {
+			if !isContext(fn.Signature().Params().At(min(i, fn.Signature().Params().Len()-1)).Type()) {
+				b.covered[a] |= k
+			}
 		}
 		if k == tracing {
 			b.traced[b.unit] = true

@@ -13,9 +13,11 @@ const (
 	searchClient
 	grpcClient
 	grpcServer
-	tracing // opens a tracer, instead of covering something
+	tracing    // opens a tracer, instead of covering something
+	driverName // the name of a wrapped driver, which covers a database
 
 	anyClient = httpClient | database | redisClient | searchClient | grpcClient
+	anyKind   = ^kind(0)
 )
 
 const (

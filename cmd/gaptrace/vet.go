@@ -347,6 +347,9 @@ func (s streams) printNeeds(p *driver.Program, m driver.ModuleChange) {
 		fmt.Fprintf(&b, "  rises: %s\n", r)
 	}
 	fmt.Fprintf(&b, "  afterwards run: %s\n", strings.Join(m.Commands, " && "))
+	if len(m.Rises) > 0 { // a test of a dependency may need the older version
+		b.WriteString("  if go mod tidy fails on the tests of a dependency: go mod tidy -e\n")
+	}
 	printError(s.stderr, errors.New(b.String()))
 }
 

@@ -2,6 +2,8 @@
 package container
 
 import (
+	"reflect"
+
 	gapredis "github.com/gaptrace/gaptrace/contrib/redis"
 	"github.com/go-redis/redis/v8"
 	"go.uber.org/fx"
@@ -19,9 +21,16 @@ func instrument(c redis.UniversalClient) { gapredis.Wrap(c) }
 
 func use(r *redis.Ring) {}
 
+// A container passes neither of them a ring.
+func instrumentAny(c any) { gapredis.Wrap(c.(redis.UniversalClient)) }
+
+func instrumentRing(r *redis.Ring) { gapredis.Wrap(r) }
+
+var typeOfInstrument = reflect.TypeOf(instrumentRing)
+
 func run() {
 	fx.New(
 		fx.Provide(newClient, newRing),
-		fx.Invoke(func(c *redis.Client) { gapredis.Wrap(c) }, use),
+		fx.Invoke(func(c *redis.Client) { gapredis.Wrap(c) }, use, instrumentAny),
 	).Run()
 }

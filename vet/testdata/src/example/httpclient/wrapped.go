@@ -40,7 +40,7 @@ func transportOfVariableSetLater() {
 // transport hides the wrapper in a transport of its own.
 type transport struct{ next http.RoundTripper }
 
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) { // want RoundTrip:"flows"
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.next.RoundTrip(r)
 }
 

@@ -43,7 +43,7 @@ func serveRouter() { http.ListenAndServe(":80", router{}) } // want `GT201: .*; 
 
 type auth struct{ base http.RoundTripper }
 
-func (t *auth) RoundTrip(r *http.Request) (*http.Response, error) { return t.base.RoundTrip(r) } // want RoundTrip:"flows"
+func (t *auth) RoundTrip(r *http.Request) (*http.Response, error) { return t.base.RoundTrip(r) }
 
 func newClient() *http.Client {
 	t := new(auth)
@@ -55,7 +55,7 @@ var base = nethttp.Wrap(nil)
 
 type global struct{}
 
-func (global) RoundTrip(r *http.Request) (*http.Response, error) { return base.RoundTrip(r) } // want RoundTrip:"flows"
+func (global) RoundTrip(r *http.Request) (*http.Response, error) { return base.RoundTrip(r) }
 
 var throughVariable global
 
@@ -63,7 +63,7 @@ func newGlobalClient() *http.Client { return &http.Client{Transport: throughVari
 
 type plain struct{ base http.RoundTripper }
 
-func (p plain) RoundTrip(r *http.Request) (*http.Response, error) { return p.base.RoundTrip(r) } // want RoundTrip:"flows"
+func (p plain) RoundTrip(r *http.Request) (*http.Response, error) { return p.base.RoundTrip(r) }
 
 func newPlainClient() *http.Client {
 	return &http.Client{Transport: plain{http.DefaultTransport}} // want `GT101: .*; wrap it with nethttp.WrapClient`
