@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -156,7 +157,17 @@ func TestInterruptWhileOpeningPipe(t *testing.T) {
 	}
 }
 
+// withHangup lets SIGHUP have its effect on the processes that a test starts, even if the tests run
+// under nohup: a process inherits that a signal is ignored, but not that it is caught.
+func withHangup(t *testing.T) {
+	t.Helper()
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(caught) })
+}
+
 func TestSignalWhileReadingExecutionTrace(t *testing.T) {
+	withHangup(t)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			dir := t.TempDir()
@@ -199,6 +210,7 @@ func TestNohup(t *testing.T) {
 
 // The go command waits for its tool, and so needs a second signal. Neither may leave a file.
 func TestSignalsWhileWeaving(t *testing.T) {
+	withHangup(t)
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			dir, temp := t.TempDir(), t.TempDir()
