@@ -234,18 +234,18 @@ func (d *Diff) listed(all bool, most int) (rows []Row, more, same int) {
 // unlisted says in words what is not listed.
 func (d *Diff) unlisted(more, same int) (lines []string) {
 	if more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more %s, which cost less", more, printable.Plural(more, "place")))
+		lines = append(lines, fmt.Sprintf("and %d more %s; --rows lists more", more, printable.Plural(more, "place")))
 	}
 	switch {
 	case len(d.Places) == 0:
 		lines = append(lines, "no span of either side has self time")
 	case same == len(d.Places) && min(d.Before.Traces, d.After.Traces) < minValues:
-		lines = append(lines, fmt.Sprintf("too few traces to tell a change from chance at all %d places", same))
+		lines = append(lines, fmt.Sprintf("too few traces to find a change at any of %d places", same))
 	case same == len(d.Places):
-		lines = append(lines, fmt.Sprintf("no place changed: chance explains the differences at all %d", same))
+		lines = append(lines, fmt.Sprintf("no significant change at any of %d places", same))
 	case same > 0:
 		lines = append(lines, fmt.Sprintf(
-			"%d more %s did not change: chance explains the differences", same, printable.Plural(same, "place")))
+			"%d more %s without a significant change", same, printable.Plural(same, "place")))
 	}
 	return lines
 }
@@ -256,7 +256,7 @@ var columns = []string{"critical", "before", "after", "change", "occurs"}
 func (t *text) table(d *Diff) {
 	rows, more, same := d.listed(t.options.All, t.options.Rows)
 	if len(rows) > 0 {
-		title := "Changes of self time, by what they cost on the critical path of a trace"
+		title := "Changes of self time, by their cost on the critical path of a trace"
 		t.WriteString("\n" + t.styled(bold, ansi.Truncate(title, t.maxWidth(), t.plain("…"))) + "\n")
 	}
 	cells := [][]string{columns}

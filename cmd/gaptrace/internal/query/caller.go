@@ -118,15 +118,15 @@ func status(err error) int {
 	return 0
 }
 
-// hint adds to an error of a server what the user can do, and the message in its answer.
+// hint adds to an error of a server what the user can do.
 func hint(err error) error {
 	switch code := status(err); {
 	case err == nil:
 		return nil
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return fmt.Errorf("%w; send credentials by --header 'Authorization: …', or in http://user:password@host", err)
+		return fmt.Errorf("%w; send credentials with --header 'Authorization: …', or in http://user:password@host", err)
 	case errors.Is(err, httpget.ErrWebPage) && !strings.Contains(err.Error(), "; "):
-		return fmt.Errorf("%w, perhaps one to log in; is this the URL of a server of traces, with its base path?", err)
+		return fmt.Errorf("%w, perhaps a login page; check the URL and its base path", err)
 	}
 	return err
 }

@@ -14,7 +14,7 @@ import (
 type Header struct{ name, value string }
 
 var errHeader = errors.New("want 'Name: value', or 'Name: @FILE' for a value in a file; " +
-	"what was given is not repeated, since it may be secret")
+	"the given value is not shown, since it may be secret")
 
 // ParseHeader parses "Name: value", or "Name: @file" for a value in a file.
 func ParseHeader(text string) (Header, error) {
