@@ -153,7 +153,7 @@ func Signed(d time.Duration) string {
 	return "+" + printable.Duration(d)
 }
 
-// Change says in words how the place changed.
+// Change describes how the place changed.
 func (r *Row) Change() string {
 	switch r.Kind {
 	case New, Vanished:
@@ -171,7 +171,7 @@ func (r *Row) Change() string {
 	return r.Time.Words()
 }
 
-// OccursIn says in which part of the operation's spans the place occurs: "100 %", or "12 → 60 %".
+// OccursIn formats the part of the operation's spans that have the place: "100 %", or "12 → 60 %".
 func (r *Row) OccursIn() string {
 	before, after := shortPercent(r.Before.Share()), shortPercent(r.After.Share())
 	if before == after {
@@ -207,7 +207,7 @@ func (p Place) Span() string {
 	return name
 }
 
-// Where says where in its span the place is.
+// Where describes the position of the place in its span.
 func (p Place) Where() string {
 	at := p.Position
 	for _, name := range []*string{&at.After, &at.Before, &at.Within} { // String ignores those that do not apply
@@ -216,7 +216,7 @@ func (p Place) Where() string {
 	return at.String()
 }
 
-// listed returns the places to list, and how many more changed, and did not.
+// listed returns the places to list, and how many others changed and did not change.
 func (d *Diff) listed(all bool, most int) (rows []Row, more, same int) {
 	for _, r := range d.Places {
 		switch {
@@ -231,7 +231,7 @@ func (d *Diff) listed(all bool, most int) (rows []Row, more, same int) {
 	return rows, more, same
 }
 
-// unlisted says in words what is not listed.
+// unlisted returns lines about the places that are not listed.
 func (d *Diff) unlisted(more, same int) (lines []string) {
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more %s; --rows lists more", more, printable.Plural(more, "place")))
@@ -292,8 +292,7 @@ func (t *text) table(d *Diff) {
 	}
 }
 
-// row writes a row of the table. Where in the span the gaps are goes to the next line if it does
-// not fit.
+// row writes a row of the table. The position in the span goes to the next line if it does not fit.
 func (t *text) row(cells []string, widths []int, name, where string, style ansi.Style, head bool) {
 	var b strings.Builder
 	for i, cell := range cells {

@@ -10,7 +10,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// warnings returns the reasons for which the result may mislead. They are safe to print.
+// warnings returns the reasons why the result may mislead. They are safe to print.
 func (d *Diff) warnings(before, after *Side) (all []string) {
 	warn := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	for _, side := range []struct {

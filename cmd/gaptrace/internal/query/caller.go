@@ -45,8 +45,8 @@ func (c *caller) request(r request) *httpget.Request {
 	}
 }
 
-// spans sends the requests, one after the other, and yields the spans of their answers. It goes on
-// after an answer 404; any other error of a server ends it.
+// spans sends the requests, one after the other, and yields the spans of their answers. It
+// continues after an answer with status 404. Any other error of a server ends it.
 func (c *caller) spans(ctx context.Context, requests []request, opts []read.Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
 		config := read.NewConfig(opts, maxBytes)
@@ -157,5 +157,5 @@ func period(q Query) (start, end time.Time) {
 	return start, end
 }
 
-// shown returns a text of a server for a message.
+// shown returns a server's text so that it can be printed in a message.
 func shown(text string) string { return printable.Text(text, 200) }
