@@ -28,8 +28,8 @@ func isFallback(u *unit, path []ast.Node) bool {
 // contextAt returns an expression for the context of the request at a position, or "". path are the
 // nodes around the position.
 //
-// A function literal that is not called in place may run after the request. So may one that go
-// starts. There, the expression is for a context that does not end with the request.
+// A function literal may run after the request, unless it is called in place. So may a function
+// that go starts. There, the expression is for a context that does not end with the request.
 //
 // It does not look for contexts outside of a go or defer statement. After go, see [fixer.detached].
 // When a deferred call runs, the context may have ended.

@@ -17,7 +17,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-const aboutCheck = `check compares what operations take in traces with a file of budgets:
+const aboutCheck = `check compares the times of operations in traces with a file of budgets:
 
   budgets:
     - operation: HTTP GET /books/{id}
@@ -26,14 +26,14 @@ const aboutCheck = `check compares what operations take in traces with a file of
         - self p95 < 30ms
         - critical p50 < 5ms
         - share < 20%
-    - operation: sql *              # each operation that matches
-      optional: true                # may be missing in the traces
+    - operation: sql *              # * stands for any text; each operation that matches is checked
+      optional: true                # not an error if the traces have no such operation
       limits: [duration max < 1s]
 
-A limit is about self time, the part of it on the critical path, or the duration of the operation's
-spans: a percentile, mean, min or max. share is the operation's part of the self time of all operations.
-Percentiles of more than 10,000 spans are those of a sample of 10,000. --write-budget makes a file from
-the traces of today: what operations take now, and a fifth more.
+A limit is about a percentile, the mean, min or max of one of these: the self time of the operation's
+spans (self), the part of it on the critical path (critical), or their duration. share is the operation's
+part of the self time of all operations. Percentiles of more than 10,000 spans are those of a sample of
+10,000. --write-budget writes a file from traces: what operations take in them, plus 20 %.
 
 Each argument is a file, a URL or "-", as for gaptrace report.
 
@@ -60,14 +60,14 @@ type checkOptions struct {
 
 func (s streams) checkCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "check --budget FILE FILE|URL|-...", Short: "Check what operations take against a file of budgets",
+		Use: "check --budget FILE FILE|URL|-...", Short: "Check the times of operations against a file of budgets",
 		Long: aboutCheck, Example: checkExamples,
 	}
 	o := &checkOptions{options: &options{format: choice{value: "text", of: checkFormats}}}
 	f := c.Flags()
 	f.StringVar(&o.budget, "budget", "", "check the budgets of `FILE`")
-	f.StringVar(&o.write, "write-budget", "", "write a budget for today's traces to `FILE`, instead of checking one")
-	f.BoolVar(&o.force, "force", false, "let --write-budget replace a file")
+	f.StringVar(&o.write, "write-budget", "", "write budgets to `FILE` that the traces keep, instead of checking budgets")
+	f.BoolVar(&o.force, "force", false, "let --write-budget replace an existing file")
 	o.addInputFlags(c)
 	o.addOutputFlags(c)
 	f.BoolVar(&o.stats, "stats", false, "print to standard error how much was read, how long it took, and peak memory")
@@ -75,7 +75,7 @@ func (s streams) checkCommand() *cobra.Command {
 		given := c.Flags().Changed
 		switch {
 		case o.budget == "" && o.write == "":
-			return usagef("name the budgets with --budget, or make some with --write-budget budget.yaml")
+			return usagef("name a file of budgets with --budget, or write one with --write-budget budget.yaml")
 		case o.budget != "" && o.write != "":
 			return usagef("--budget checks a file and --write-budget writes one: use one of them")
 		case o.write != "" && (given("format") || given("output")):
@@ -115,7 +115,7 @@ func (s streams) check(ctx context.Context, o *checkOptions, args []string) erro
 	if o.write != "" {
 		target = o.write
 		if _, err := os.Lstat(target); err == nil && !o.force {
-			return fmt.Errorf("%s exists; --force replaces it", target)
+			return fmt.Errorf("%s already exists; --force replaces it", target)
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -180,7 +180,7 @@ func (s streams) writeBudget(o *checkOptions, m *budget.Measures) error {
 		return err
 	}
 	traces, _ := m.Count()
-	head := fmt.Sprintf("# Written by gaptrace check --write-budget from %d %s: what they took, and a fifth more.\n",
+	head := fmt.Sprintf("# Written by gaptrace check --write-budget from %d %s: what operations took, plus 20 %%.\n",
 		traces, printable.Plural(traces, "trace"))
 	if _, err := io.WriteString(s.out, head+string(text)); err != nil {
 		return err

@@ -20,8 +20,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-const aboutCommands = `report, explain and top read traces. diff compares two sets of traces, and check checks traces
-against budgets. vet and fix check the source of a Go program: which of its network clients no wrapper covers.
+const aboutCommands = `report, explain and top read traces. diff compares two sets of traces, and check compares traces with
+budgets. vet finds network clients in the source of a Go program that no wrapper covers, and fix wraps them.
 
 `
 
@@ -265,9 +265,9 @@ func (o *options) addInputFlags(c *cobra.Command) {
 	f.Var(&o.maxBytes, "max-bytes", "read at most `SIZE` of each input, decompressed, such as 512MiB or 2GB; "+
 		"0 for no limit (default: 1GiB of a query, all of a file)")
 	f.IntVar(&o.joinWindow, "join-window", defaultJoinWindow,
-		"join the parts of a trace that are at most `N` spans apart; more needs more memory")
+		"hold the last `N` spans to join the parts of a trace; about 400 bytes of memory each")
 	o.skew = skew(gap.DefaultMaxSkew)
-	f.Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`, such as 5ms; off: not at all")
+	f.Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`, such as 5ms, or not at all (off)")
 	complete(c, "skew", "off")
 }
 
@@ -296,10 +296,10 @@ func (o *options) addReportFlags(c *cobra.Command) {
 // addOutputFlags defines the flags for the format and the file.
 func (o *options) addOutputFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.VarP(&o.format, "format", "f", "`FORMAT` of the report: "+strings.Join(o.format.of, ", ")+
-		"; without this flag, the name of the -o file selects it")
+	f.VarP(&o.format, "format", "f", "`FORMAT` of the output: "+strings.Join(o.format.of, ", ")+
+		"; by default, the file name of -o selects it")
 	f.StringVarP(&o.output, "output", "o", "-",
-		"`FILE` to write, replaced only when the report is complete; - for standard output")
+		"`FILE` to write, replaced only when the output is complete; - for standard output")
 	complete(c, "format", o.format.of...)
 }
 

@@ -15,19 +15,19 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-const aboutDiff = `diff compares the traces of two versions of a program, or of two days. For each operation and each
-place of a gap in its spans it says how the self time changed, and what that costs on the critical path
-of a trace. Places whose change may be chance are left out, or marked with ~.
+const aboutDiff = `diff compares the traces of two versions of a program, or of two days. For each place of gaps in the
+spans of an operation, it reports how the self time changed, and what that costs on the critical path
+of a trace. Places without a significant change are left out; with --all, they are marked with ~.
 
 Times are medians with their 95 % confidence intervals. As in benchstat, p is how likely such a
-difference is if nothing changed. Of the places that are called changed, at most 5 % (--alpha) are
-expected to be there by chance. Each trace gives one value to each place; at least six traces on each
-side are needed, better fifty.
+difference is if nothing changed. At most 5 % (--alpha) of the places that are reported as changed
+are expected to be wrong. Each trace gives one value to each place. Each side needs at least six
+traces; fifty find smaller changes.
 
 BEFORE and AFTER are files, URLs or "-", as for gaptrace report. The other flags apply to both.
 
-Exit codes: 0 both sides were read, whatever changed (gaptrace check has an exit code for a limit);
-1 something failed, and what could be read is compared; 2 wrong usage; 130 interrupted.`
+Exit codes: 0 both sides were read, whatever changed (gaptrace check has an exit code for a broken
+limit); 1 something failed, and what could be read is compared; 2 wrong usage; 130 interrupted.`
 
 const diffExamples = `  gaptrace diff before.json after.json
   gaptrace diff -o diff.html before.json.gz after.json.gz
@@ -47,7 +47,7 @@ type diffOptions struct {
 
 func (s streams) diffCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "diff BEFORE AFTER", Short: "Say which gaps changed between two sets of traces",
+		Use: "diff BEFORE AFTER", Short: "Show which gaps changed between two sets of traces",
 		Long: aboutDiff, Example: diffExamples,
 	}
 	o := &diffOptions{options: &options{
@@ -56,13 +56,13 @@ func (s streams) diffCommand() *cobra.Command {
 		alsoNeeded: diff.TagKeys(),
 	}}
 	f := c.Flags()
-	f.StringArrayVar(&o.before, "before", nil, "read the traces before from `INPUT`, a file or URL; may be repeated; needs --after")
-	f.StringArrayVar(&o.after, "after", nil, "read the traces after from `INPUT`; may be repeated")
+	f.StringArrayVar(&o.before, "before", nil, "read the traces of the first side from `INPUT`, a file or URL; may be repeated; needs --after")
+	f.StringArrayVar(&o.after, "after", nil, "read the traces of the second side from `INPUT`; may be repeated; needs --before")
 	o.addInputFlags(c)
-	f.Float64Var(&o.alpha, "alpha", diff.DefaultAlpha, "let at most this `PART` of the places that are called changed be there by chance")
-	f.BoolVar(&o.all, "all", false, "also list the places that did not change, in text and html")
+	f.Float64Var(&o.alpha, "alpha", diff.DefaultAlpha, "expect at most this `PART` of the places that are reported as changed to be wrong")
+	f.BoolVar(&o.all, "all", false, "also list places without a significant change, in text and html")
 	f.IntVar(&o.rows, "rows", 0, "list at most `N` places, in text and html; 0 for all (default: 20 in text, 200 in html)")
-	f.Var(&o.by, "by", "compare each operation for each value of the tag `KEY` apart, such as http.route")
+	f.Var(&o.by, "by", "compare each value of the tag `KEY` separately, such as http.route")
 	o.addOutputFlags(c)
 	o.addTextFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -88,7 +88,7 @@ func (o *diffOptions) checkSides(args []string) error {
 	case len(args) > 0:
 		return usagef("want two arguments, BEFORE and AFTER, not %d; --before and --after may be repeated", len(args))
 	case len(o.before) == 0 || len(o.after) == 0:
-		return usagef("name the traces before and those after: gaptrace diff before.json after.json")
+		return usagef("name the traces of both sides, as in gaptrace diff before.json after.json")
 	}
 	inputs := slices.Concat(o.before, o.after)
 	if first := slices.Index(inputs, "-"); first >= 0 && slices.Contains(inputs[first+1:], "-") {

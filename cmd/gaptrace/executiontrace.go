@@ -55,7 +55,7 @@ func hintForExplain(e *input.Unknown, explains bool) {
 	switch {
 	case e.Found != input.ExecutionTrace && e.Found != input.Zip:
 	case explains:
-		e.Hint = "only the first argument may be one"
+		e.Hint = "only the first argument of explain may be one"
 	case e.Found == input.Zip:
 		e.Hint = "unzip it, or run gaptrace explain if it is a bundle of " + bundledTrace + " and " + bundledSpans
 	}

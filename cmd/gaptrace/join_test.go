@@ -169,8 +169,8 @@ func TestEveryFormatCountsTracesSeenAgain(t *testing.T) {
 		"perfetto": `"traces_seen_again":"1"`,
 		"pprof":    "traces seen again: 1",
 		"folded":   "\n(traces seen again: 1) 0\n",
-		"otlp":     "note: 1 part of traces further apart",
-		"jaeger":   "note: 1 part of traces further apart from the others than --join-window: each is written as a trace\n",
+		"otlp":     "note: 1 part of traces came later",
+		"jaeger":   "note: 1 part of traces came later than --join-window allows: each is written as a separate trace\n",
 	} {
 		o := &options{format: choice{value: format}, draw: 10, width: 100}
 		var b bytes.Buffer

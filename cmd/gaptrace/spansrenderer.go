@@ -71,8 +71,8 @@ func (r *spansRenderer) addSeenAgain() { r.again++ }
 
 func (r *spansRenderer) addNotes(notes []string) []string {
 	if r.again > 0 {
-		notes = append(notes, fmt.Sprintf("%d %s of traces further apart from the others than --join-window: "+
-			"each is written as a trace", r.again, printable.Plural(r.again, "part")))
+		notes = append(notes, fmt.Sprintf("%d %s of traces came later than --join-window allows: "+
+			"each is written as a separate trace", r.again, printable.Plural(r.again, "part")))
 	}
 	return notes
 }

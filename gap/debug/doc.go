@@ -9,8 +9,8 @@
 // # Access
 //
 // Importing the package does nothing; the program has to mount the handler. The pages show names of
-// services and operations, times and ids, but no tags and no logs. format=jaeger also has the tags
-// that analysis needs, and with [WithTags] all tags and logs. The page ./ also names client
+// services and operations, times and ids, but no tags and no logs. format=jaeger also shows the
+// tags that analysis needs or, with [WithTags], all tags and logs. The page ./ also names client
 // libraries, and lines of the program that call them without a parent span. The page explain also
 // shows stacks: functions, files and lines of the program. Give access only to the program's
 // developers. Analysis also takes CPU time. Mount the handler on a listener of its own,

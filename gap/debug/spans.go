@@ -8,14 +8,14 @@ import (
 )
 
 // WithTags serves all tags and logs in format=jaeger. They may be secret: the wrappers redact those
-// that they set, but other instrumentation may not. By default the format has only the tags that
-// analysis needs.
+// that they set, but other instrumentation may not. By default, the format has no logs and only the
+// tags that analysis needs.
 func WithTags() Option { return func(h *handler) { h.tags = true } }
 
-// hostTags are the tags of processes by which analysis knows which of them share a clock.
+// hostTags are the tags of processes that show which processes share a clock.
 var hostTags = []string{"ip", "hostname", "host.id", "host.ip", "host.name"}
 
-// served returns spans as format=jaeger has them.
+// served returns the spans without what format=jaeger must not show.
 func (h *handler) served(spans []gap.Span) []gap.Span {
 	if h.tags {
 		return spans

@@ -3,7 +3,7 @@
 //
 //	for spans, err := range jaegerjson.Read(file) {
 //		if err != nil {
-//			return err // with the offset and what was expected there
+//			return err // says at which byte, and what was expected there
 //		}
 //		trace, warnings := gap.Build(spans)
 //		…
@@ -21,19 +21,19 @@
 //   - an array of these
 //   - several of these one after the other, as on lines, or in a file that was appended to
 //
-// Other programs write traceId or trace_id for traceID, and so for the other ids. Read accepts
-// these names. Tags may be an array or an object. Jaeger may also store them in Elasticsearch as
-// fields of the object "tag", which Read adds to the others.
+// Other programs write traceId or trace_id instead of traceID, and likewise for other ids. Read
+// accepts these names. Tags may be an array or an object. Jaeger may also store them in
+// Elasticsearch as fields of the object "tag", which Read adds to the others.
 //
-// The input may be compressed by gzip, whatever the file's name, and may begin with a byte order
-// mark. OTLP is not read.
+// The input may be compressed by gzip, and may begin with a byte order mark. The file's name does
+// not matter. Package otlp reads OTLP, and package zipkinjson reads Zipkin's JSON.
 //
 // Each slice that Read yields has spans of one trace. A trace in an object of its own is yielded as
-// soon as it is complete. Spans that Elasticsearch stores come one by one, those of many traces
-// mixed: Read yields up to 1,024 of them at once, in a slice for each trace. It does not join the
-// spans of a trace that come in several objects or slices. A stream of many traces takes only the
-// memory of the largest, or of 1,024 spans. By default Read keeps only the tags that analysis
-// needs, and no logs, see [read.WithTags] and [read.WithEverything].
+// soon as it is complete. Spans from Elasticsearch come one by one, in any order: Read collects up
+// to 1,024 of them, and yields a slice for each of their traces. If a trace comes in several
+// objects or slices, the caller joins them. Memory is bounded by the largest trace, or by 1,024
+// spans. By default, Read keeps only the tags that analysis needs, and no logs. [read.WithTags]
+// keeps more tags, and [read.WithEverything] keeps all tags and logs.
 //
 // # Units and types
 //
@@ -44,12 +44,12 @@
 //
 // # Errors
 //
-// Malformed input ends reading with a [*read.Error], which has the offset and what was expected
-// there. The traces before it have been yielded. A span whose start or duration is not a number,
-// such as "Infinity", is left out, and so is a log with such a time. Reading goes on, and a
-// [*read.Error] for the first such value comes after the traces. An error that Jaeger has reported
-// is a [*QueryError]. It comes after the traces, too, so a caller that stops at the first error has
-// all of them.
+// Malformed input ends reading. Read yields all traces before it, then a [*read.Error] that says at
+// which byte the input is malformed and what was expected there. A span whose start or duration is
+// not a number, such as "Infinity", is left out, and so is a log with such a time. Reading goes on.
+// A [*read.Error] for the first such value comes after the traces. An error that Jaeger has
+// reported is a [*QueryError]. It also comes after the traces, so a caller that stops at the first
+// error has all traces.
 //
 // Input nested deeper than 10,000 levels, or with a string of more than 16 MiB that Read would
 // keep, is malformed. [read.WithMaxBytes] bounds the whole input.

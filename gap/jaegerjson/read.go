@@ -13,16 +13,16 @@ import (
 )
 
 // Read reads the traces in r. The package comment says which formats it reads. Each slice has spans
-// of one trace. Read yields a trace as soon as it is complete, but spans that were stored one by
-// one come in several slices: callers join those with the same trace id. Callers may change the
-// spans, but not what they point to, since spans may share it.
+// of one trace. Read yields a trace as soon as it is complete. Spans from Elasticsearch may come in
+// several slices of one trace: the caller joins those with the same trace id. Callers may change
+// the spans, but not what they point to, since spans may share it.
 //
 // Errors come after all traces, and without spans: first a [*read.Error] if the input is malformed,
 // then one if it has times that are not numbers, then a [*QueryError] for each of the first 100
 // errors that Jaeger has reported in the input. By default the size of the input has no bound.
 //
-// Read keeps only one trace in memory, or 1,024 spans that were stored one by one. Iterate over the
-// result once, since r can be read only once.
+// Read keeps only one trace in memory, or 1,024 spans from Elasticsearch. Iterate over the result
+// once, since r can be read only once.
 func Read(r io.Reader, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 	c := read.NewConfig(opts, -1)
 	if named, ok := r.(interface{ Name() string }); ok && c.Name == "" {
@@ -193,8 +193,8 @@ func (d *decoder) hits() {
 	})
 }
 
-// complete yields the spans of an object. They may be of several traces, if somebody has put them
-// together.
+// complete yields the spans of an object. They may be of several traces: a program may have put
+// them together.
 func (d *decoder) complete(t *trace) {
 	for _, spans := range spanjson.ByTrace(t.finish()) {
 		d.traces++

@@ -299,8 +299,9 @@ func (d *jsonDecoder) readEvent() {
 	}
 }
 
-// attribute reads a key with its value. The value is nil if there is none, or if neither everything
-// is kept nor the key is among keep. A nil keep has all keys.
+// attribute reads a key with its value. The value is nil if the attribute has none. It is also nil
+// if it is not kept: neither everything is kept, nor is the key among keep. A nil keep has all
+// keys.
 func (d *jsonDecoder) attribute(keep *keys) (name string, value any) {
 	named, skip := false, false
 	d.Object(func(key []byte) {

@@ -85,14 +85,14 @@ func (m *mapper) read(s ptrace.Span) *span {
 func ids(id pcommon.TraceID) gap.TraceID { return traceID(id[:]) }
 func id(id pcommon.SpanID) gap.SpanID    { return spanID(id[:]) }
 
-// Traces returns traces as OpenTelemetry's library has them. Each element of traces is the spans of
-// one trace, and each [gap.Process] becomes a resource.
+// Traces converts traces to pdata. Each element of traces has the spans of one trace, and each
+// [gap.Process] becomes a resource.
 //
 //   - The parent is the first span of the trace that a span names by ChildOf or, if there is none,
 //     the first that it names by FollowsFrom. Other references become links.
 //   - The tag span.kind becomes the kind if it has one of its values. The tag error, if it is true,
 //     and the tags otel.status_code and otel.status_description become the status.
-//   - Of a key that comes twice in the tags of a span, the last one counts.
+//   - If a key comes twice in the tags of a span, the last one counts.
 //   - Warnings become an attribute, as Jaeger stores them.
 //   - A time before 1970 or after 2262 becomes zero, which means that it is unknown.
 func Traces(traces ...[]gap.Span) ptrace.Traces {
@@ -128,7 +128,7 @@ func Write(w io.Writer, traces ...[]gap.Span) error {
 	return err
 }
 
-// put makes to the span s.
+// put copies s to an empty span of pdata.
 func put(to ptrace.Span, s *gap.Span) {
 	to.SetTraceID(newTraceID(s.TraceID))
 	to.SetSpanID(newSpanID(s.SpanID))

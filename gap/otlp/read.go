@@ -18,9 +18,10 @@ import (
 // formats Read reads. Callers may change the spans, but not what they point to, since spans may
 // share it.
 //
-// Errors come after all spans, and without spans: first a [*read.Error] if the input is malformed,
-// then one if it has times that are not numbers, then an [*AnswerError] for each of the first 100
-// errors that a server has reported in the input. By default the size of the input has no bound.
+// Errors come after all spans, and without spans. If the input is malformed, a [*read.Error] comes
+// first. If times are not numbers, another one follows. Then comes an [*AnswerError] for each of
+// the first 100 errors that a server has reported in the input. By default the size of the input
+// has no bound.
 //
 // Iterate over the result once, since r can be read only once.
 func Read(r io.Reader, opts ...read.Option) iter.Seq2[[]gap.Span, error] {

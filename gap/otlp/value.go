@@ -32,7 +32,7 @@ func fieldValue(value any) any {
 	return string(bytes.TrimSuffix(b.Bytes(), []byte{'\n'}))
 }
 
-// encodable replaces by text what encoding/json does not encode as such.
+// encodable replaces values that encoding/json does not encode as themselves by text.
 func encodable(value any) any {
 	switch v := value.(type) {
 	case float64:
@@ -55,7 +55,7 @@ func encodable(value any) any {
 	return value
 }
 
-// keys is a set of keys. It finds quickly that a key is not in it.
+// keys is a set of keys. It rejects most other keys without hashing them.
 type keys struct {
 	set     map[string]bool
 	lengths uint64    // bit i%64 is set for each length i
@@ -84,13 +84,13 @@ const (
 	maxProcess   = 4096 // bytes of their content
 )
 
-// processes makes processes. Those with equal content are one, unless there are too many.
+// processes creates processes. Those with equal content share one pointer, up to a limit.
 type processes struct {
 	known   map[string]*gap.Process // by content
 	content []byte                  // of the last one
 }
 
-// get returns the process, or nil if there is nothing to know about it.
+// get returns the process, or nil if it has neither a service nor tags.
 func (p *processes) get(service string, tags []gap.Field) *gap.Process {
 	if service == "" && len(tags) == 0 {
 		return nil

@@ -21,7 +21,7 @@ type Error struct {
 	Err          error  // io.ErrUnexpectedEOF if the input ends too soon, the reader's error, or nil
 }
 
-// Error returns one line with all of this.
+// Error returns one line that contains all fields.
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.Name != "" {
@@ -49,11 +49,11 @@ func (e *Error) Error() string {
 // Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// TooLargeError reports input of more than this many bytes after decompression. An [*Error] wraps
+// TooLargeError is a bound in bytes that an input exceeds after decompression. An [*Error] wraps
 // it. [WithMaxBytes] sets the bound.
 type TooLargeError int64
 
 // Error names the bound.
 func (e TooLargeError) Error() string {
-	return fmt.Sprintf("more than %d bytes, which is the limit", int64(e))
+	return fmt.Sprintf("the input exceeds the limit of %d bytes", int64(e))
 }

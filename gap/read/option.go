@@ -15,10 +15,10 @@ type Config struct {
 	Progress   func(Progress)  // nil for none
 }
 
-// alwaysKept are the tags that analysis reads or shows, and those that say that spans are missing.
+// alwaysKept are the tags that analysis reads or shows. The last two say that spans are missing.
 var alwaysKept = [...]string{"span.kind", "error", "wait.joined_us", "recorder.dropped_spans", "recorder.cut"}
 
-// NewConfig applies opts. maxBytes is the default for [WithMaxBytes].
+// NewConfig returns the configuration that opts set. maxBytes is the default for [WithMaxBytes].
 func NewConfig(opts []Option, maxBytes int64) *Config {
 	c := &Config{Keys: map[string]bool{}}
 	for _, key := range alwaysKept {
@@ -34,8 +34,8 @@ func NewConfig(opts []Option, maxBytes int64) *Config {
 }
 
 // WithTags keeps the tags of spans with these keys, in addition to those that analysis needs:
-// span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. By default only the
-// latter are kept. All tags of processes are always kept.
+// span.kind, error, wait.joined_us, recorder.dropped_spans and recorder.cut. By default, only the
+// tags that analysis needs are kept. All tags of processes are always kept.
 func WithTags(keys ...string) Option {
 	return func(c *Config) {
 		for _, key := range keys {
@@ -44,19 +44,19 @@ func WithTags(keys ...string) Option {
 	}
 }
 
-// WithEverything keeps all tags and logs, so that they can be written again.
+// WithEverything keeps all tags and logs, so that a program can write them again.
 func WithEverything() Option { return func(c *Config) { c.Everything = true } }
 
-// WithName names the input, for errors. The default is the result of the reader's Name method, if
-// it has one as *os.File does.
+// WithName sets the name of the input that errors show. The default is the result of the reader's
+// Name method, if it has one, as *os.File does.
 func WithName(name string) Option { return func(c *Config) { c.Name = name } }
 
 // WithMaxBytes bounds the size of an input after decompression. Reading a larger one ends with an
-// [*Error] that wraps a [TooLargeError]. 0 stands for the default of the function that reads. Less
-// than 0 means no bound.
+// [*Error] that wraps a [TooLargeError]. If n is 0, the default of the function that reads applies.
+// If n is less than 0, there is no bound.
 func WithMaxBytes(n int64) Option { return func(c *Config) { c.MaxBytes = n } }
 
-// WithProgress calls f while reading, about once for each 64 KiB, and at the end.
+// WithProgress calls f about once for each 64 KiB that is read, and at the end.
 func WithProgress(f func(Progress)) Option { return func(c *Config) { c.Progress = f } }
 
 // Progress is how much has been read.

@@ -2,8 +2,9 @@
 
 package environment
 
-// Package os must not be imported. So this package is initialized before every package that imports
-// os, as the linker orders packages that are ready by their paths.
+// This package must not import os. Of the packages whose imports are initialized, Go initializes
+// the one with the first path. So this package comes before os, and before every package that
+// imports os.
 import "syscall"
 
 // prefix is put before the name of each variable that gaptrace changes for the go command.

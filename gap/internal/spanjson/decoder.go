@@ -18,7 +18,7 @@ import (
 type Decoder struct {
 	jsonscan.Scanner
 	*read.Config
-	Fields *Slab[gap.Field] // where tags are kept; a trace that has its own keeps no other's memory
+	Fields *Slab[gap.Field] // where tags are allocated; with its own, a trace does not hold the memory of another
 
 	texts      map[string]any  // the cache of Intern
 	noTime     *jsonscan.Error // the first value that is not a time
@@ -45,8 +45,8 @@ func New(r io.Reader, c *read.Config) *Decoder {
 	return d
 }
 
-// Documents calls f for each of the documents that the input has one after the other, until an
-// error. An empty input has one, so that f says what was expected.
+// Documents calls f for each document of the input, until an error. It also calls f once for an
+// empty input, so that f reports what was expected.
 func (d *Decoder) Documents(f func()) {
 	for n := 0; d.Err == nil; n++ {
 		if d.Peek() == 0xef { // a byte order mark; it may also be between concatenated files

@@ -177,20 +177,21 @@ func (d *Decoder) NoTime(at int64, expected, found string) {
 	}
 }
 
-// Time reads a number of microseconds since 1970. If it is none, ok is false, and the error has
-// what. Callers pass a constant, so that no memory is allocated.
+// Time reads a number of microseconds since 1970. If the value is not a number, ok is false, and
+// the error says that what was expected. Callers pass a constant, so that no memory is allocated.
 func (d *Decoder) Time(what string) (t time.Time, ok bool) {
 	whole, rest, ok := d.micros(what)
 	return time.UnixMicro(whole).Add(rest).UTC(), ok
 }
 
-// Nanos reads a number of nanoseconds. If it is none, ok is false, and what says what was expected.
+// Nanos reads a number of nanoseconds. If the value is not a number, ok is false, and the error
+// says that what was expected.
 func (d *Decoder) Nanos(what string) (nanos int64, ok bool) {
 	nanos, _, ok = d.micros(what)
 	return nanos, ok
 }
 
-// Duration reads a number of microseconds. If it is none, ok is false.
+// Duration reads a number of microseconds. If the value is not a number, ok is false.
 func (d *Decoder) Duration() (t time.Duration, ok bool) {
 	whole, rest, ok := d.micros("microseconds (duration)")
 	const most = math.MaxInt64/1000 - 1

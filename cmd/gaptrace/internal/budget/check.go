@@ -11,14 +11,14 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// Status says how a check ended.
+// Status is the outcome of a check.
 type Status int
 
 const (
 	Kept    Status = iota // the value is within the limit
-	Broken                // it is not
+	Broken                // the value exceeds the limit
 	Missing               // no operation matches the budget
-	Skipped               // the same, of an optional budget
+	Skipped               // no operation matches an optional budget
 )
 
 // String returns the status as the JSON has it.
@@ -38,9 +38,8 @@ type Result struct {
 // Failed reports whether the result breaks the budget.
 func (r *Result) Failed() bool { return r.Status == Broken || r.Status == Missing }
 
-// Check compares what was measured with the budgets, for which m must have been made. The results
-// are in the order of the file. The operations that match one budget are ordered by service and
-// name.
+// Check compares m with the budgets of f. m must have been made for f. The results are in the order
+// of the file. The operations that match one budget are ordered by service and name.
 func Check(f *File, m *Measures) (results []Result) {
 	var all []*measured
 	for _, o := range m.operations {
@@ -95,8 +94,8 @@ func (r *Result) Span() string {
 	return name
 }
 
-// Message says what was found: "self p95 is 41.2 ms, limit < 30.0 ms; worst trace …". A value that
-// looks equal to its limit has all digits.
+// Message describes the result: "self p95 is 41.2 ms, limit < 30.0 ms; worst trace …". A value that
+// would look equal to its limit is shown with all digits.
 func (r *Result) Message() string {
 	if r.Status == Missing || r.Status == Skipped {
 		return "does not occur in the traces"
@@ -122,7 +121,7 @@ func (m Metric) exactly(value float64) string {
 	return time.Duration(value).String()
 }
 
-// Summary says in words how many limits were checked on what, and what came out.
+// Summary formats how many limits were checked and broken. on names the traces.
 func Summary(results []Result, on string) string {
 	var n [Skipped + 1]int
 	for _, r := range results {

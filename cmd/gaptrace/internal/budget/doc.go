@@ -1,4 +1,4 @@
-// Package budget checks what operations take against limits from a file:
+// Package budget checks the times of operations against limits from a file:
 //
 //	budgets:
 //	  - operation: HTTP GET /books/{id}
@@ -8,6 +8,6 @@
 //	      - critical p50 < 5ms
 //	      - share < 20%
 //
-// [Parse] reads such a file, [Measures] measures traces, [Check] compares them, and [Propose] makes
-// a file from measures.
+// [Parse] parses such a file, [Measures] measures traces, [Check] compares both, and [Propose]
+// makes a file from measures.
 package budget

@@ -8,9 +8,9 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// maxValues is how many spans of an operation quantiles are taken from. They are exact for fewer
-// spans. For more, the p95 of the sample is between the p94.6 and the p95.4 of all spans, with a
-// confidence of 95 %.
+// maxValues is how many spans of an operation are sampled for quantiles. With fewer spans,
+// quantiles are exact. With more, the p95 of the sample is between the p94.6 and the p95.4 of all
+// spans, with a confidence of 95 %.
 const maxValues = 10_000
 
 // operation identifies an operation of a service.
@@ -19,7 +19,7 @@ type operation struct{ service, name string }
 // Measures measures the operations of traces. Create it by [NewMeasures].
 type Measures struct {
 	file          *File           // nil if all operations are of interest
-	sampled       map[Metric]bool // those of which limits need quantiles
+	sampled       map[Metric]bool // the metrics that limits are about
 	traces, spans int
 	self          float64                 // of all operations; a sum of integers
 	operations    map[operation]*measured // nil for those that no budget is about
@@ -41,7 +41,7 @@ type metric struct {
 	values sample.Sample
 }
 
-// NewMeasures returns an empty Measures for the budgets of a file, or for [Propose] if that is nil.
+// NewMeasures returns an empty Measures for the budgets of f, or for [Propose] if f is nil.
 func NewMeasures(f *File) *Measures {
 	m := &Measures{file: f, sampled: map[Metric]bool{}, operations: map[operation]*measured{}}
 	if f == nil {
@@ -81,7 +81,7 @@ func (m *Measures) Add(t *gap.Trace) {
 	}
 }
 
-// operation returns what is measured of an operation, or nil if no budget is about it.
+// operation returns the measured values of an operation, or nil if no budget is about it.
 func (m *Measures) operation(key operation) *measured {
 	o, known := m.operations[key]
 	if known {

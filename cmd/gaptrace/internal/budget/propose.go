@@ -13,9 +13,9 @@ const (
 	leastOf  = 0.01                      // of all self time: operations with less have no limit for it
 )
 
-// Propose returns a budget for each operation with self time: what it takes today and a fifth more,
-// rounded up to two digits, and at least 1 ms. m must have been made without a file. The operations
-// with the most self time on critical paths are first.
+// Propose returns a budget for each operation with self time: its measured values plus 20 %,
+// rounded up to two digits. Limits of times are at least 1 ms. m must have been made without a
+// file. The operations with the most self time on critical paths are first.
 func Propose(m *Measures) *File {
 	var all []*measured
 	for _, o := range m.operations {

@@ -85,7 +85,7 @@ type Change struct {
 type Kind int
 
 const (
-	Same     Kind = iota // no change that chance does not explain
+	Same     Kind = iota // no significant change
 	Changed              // its self time changed, or how often it occurs
 	New                  // it occurs only after
 	Vanished             // it occurs only before
@@ -94,9 +94,9 @@ const (
 // String returns the kind as the JSON has it.
 func (k Kind) String() string { return [...]string{"same", "changed", "new", "vanished"}[k] }
 
-// Compare compares two sets of traces. Of the places that it calls changed, at most the part alpha
-// is expected to be there by chance; if no place changed, it calls none so with the probability
-// 1-alpha. The sides must have been made for the same tag.
+// Compare compares two sets of traces. Of the places that it reports as changed, it expects at most
+// the part alpha to be wrong. If no place changed, it reports none with a probability of at least
+// 1-alpha. Both sides must have been made for the same tag.
 func Compare(before, after *Side, alpha float64) *Diff {
 	c := comparer{before, after, &benchmath.Thresholds{CompareAlpha: alpha}, nil}
 	d := &Diff{By: before.by, Alpha: alpha}

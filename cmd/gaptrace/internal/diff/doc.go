@@ -7,13 +7,12 @@
 //
 // A trace gives one value to each place that occurs in it: the self time there of the operation's
 // spans, on average if it has several that have the place. So values are independent of each other,
-// as the statistics require. The median with its confidence interval, and whether two sets of
-// values differ, are those of golang.org/x/perf/benchmath without an assumption about the
-// distribution: the Mann-Whitney U test, as in benchstat. Whether a place occurs more often is
-// Fisher's exact test of the traces that have it. Many places are tested at once, so the false
-// discovery rate is bounded.
+// as the statistics require. Package golang.org/x/perf/benchmath computes medians and their
+// confidence intervals, and compares the values of both sides by the Mann-Whitney U test, as
+// benchstat does. Fisher's exact test compares how many traces have a place. Many places are tested
+// at once, so the false discovery rate is bounded.
 //
-// What a change costs is the difference of the self time on the critical path per trace. It is
-// exact for all traces, while medians are those of a sample of at most 1,000 traces. Neither
-// depends on the order of the traces.
+// The cost of a change is the difference of the self time on the critical path, per trace. It
+// counts all traces, while medians are those of a sample of at most 1,000 traces. Neither depends
+// on the order of the traces.
 package diff

@@ -44,12 +44,12 @@ type Side struct {
 	samplers   limitedSet
 }
 
-// operationSum counts what has an operation.
+// operationSum counts the traces and spans of an operation.
 type operationSum struct{ traces, spans int64 }
 
 // placeSum is what a Side keeps for a place.
 type placeSum struct {
-	traces, spans int64 // that have it
+	traces, spans int64 // those that have the place
 	critical      int64 // sum of the self time on critical paths
 	values        sample.Sample
 }
@@ -183,7 +183,7 @@ func (p *placeOfTrace) add(g gap.Gap) {
 	p.critical = add(p.critical, int64(g.CriticalTime))
 }
 
-// add adds what is not negative. A sum that overflows is the highest number.
+// add adds two numbers that are not negative. It returns the highest number if the sum overflows.
 func add(a, b int64) int64 {
 	if sum := a + b; sum >= 0 {
 		return sum

@@ -153,7 +153,7 @@ func Signed(d time.Duration) string {
 	return "+" + printable.Duration(d)
 }
 
-// Change says in words how the place changed.
+// Change describes how the place changed.
 func (r *Row) Change() string {
 	switch r.Kind {
 	case New, Vanished:
@@ -171,7 +171,7 @@ func (r *Row) Change() string {
 	return r.Time.Words()
 }
 
-// OccursIn says in which part of the operation's spans the place occurs: "100 %", or "12 → 60 %".
+// OccursIn formats the part of the operation's spans that have the place: "100 %", or "12 → 60 %".
 func (r *Row) OccursIn() string {
 	before, after := shortPercent(r.Before.Share()), shortPercent(r.After.Share())
 	if before == after {
@@ -207,7 +207,7 @@ func (p Place) Span() string {
 	return name
 }
 
-// Where says where in its span the place is.
+// Where describes the position of the place in its span.
 func (p Place) Where() string {
 	at := p.Position
 	for _, name := range []*string{&at.After, &at.Before, &at.Within} { // String ignores those that do not apply
@@ -216,7 +216,7 @@ func (p Place) Where() string {
 	return at.String()
 }
 
-// listed returns the places to list, and how many more changed, and did not.
+// listed returns the places to list, and how many others changed and did not change.
 func (d *Diff) listed(all bool, most int) (rows []Row, more, same int) {
 	for _, r := range d.Places {
 		switch {
@@ -231,21 +231,21 @@ func (d *Diff) listed(all bool, most int) (rows []Row, more, same int) {
 	return rows, more, same
 }
 
-// unlisted says in words what is not listed.
+// unlisted returns lines about the places that are not listed.
 func (d *Diff) unlisted(more, same int) (lines []string) {
 	if more > 0 {
-		lines = append(lines, fmt.Sprintf("and %d more %s, which cost less", more, printable.Plural(more, "place")))
+		lines = append(lines, fmt.Sprintf("and %d more %s; --rows lists more", more, printable.Plural(more, "place")))
 	}
 	switch {
 	case len(d.Places) == 0:
 		lines = append(lines, "no span of either side has self time")
 	case same == len(d.Places) && min(d.Before.Traces, d.After.Traces) < minValues:
-		lines = append(lines, fmt.Sprintf("too few traces to tell a change from chance at all %d places", same))
+		lines = append(lines, fmt.Sprintf("too few traces to find a change at any of %d places", same))
 	case same == len(d.Places):
-		lines = append(lines, fmt.Sprintf("no place changed: chance explains the differences at all %d", same))
+		lines = append(lines, fmt.Sprintf("no significant change at any of %d places", same))
 	case same > 0:
 		lines = append(lines, fmt.Sprintf(
-			"%d more %s did not change: chance explains the differences", same, printable.Plural(same, "place")))
+			"%d more %s without a significant change", same, printable.Plural(same, "place")))
 	}
 	return lines
 }
@@ -256,7 +256,7 @@ var columns = []string{"critical", "before", "after", "change", "occurs"}
 func (t *text) table(d *Diff) {
 	rows, more, same := d.listed(t.options.All, t.options.Rows)
 	if len(rows) > 0 {
-		title := "Changes of self time, by what they cost on the critical path of a trace"
+		title := "Changes of self time, by their cost on the critical path of a trace"
 		t.WriteString("\n" + t.styled(bold, ansi.Truncate(title, t.maxWidth(), t.plain("…"))) + "\n")
 	}
 	cells := [][]string{columns}
@@ -292,8 +292,7 @@ func (t *text) table(d *Diff) {
 	}
 }
 
-// row writes a row of the table. Where in the span the gaps are goes to the next line if it does
-// not fit.
+// row writes a row of the table. The position in the span goes to the next line if it does not fit.
 func (t *text) row(cells []string, widths []int, name, where string, style ansi.Style, head bool) {
 	var b strings.Builder
 	for i, cell := range cells {

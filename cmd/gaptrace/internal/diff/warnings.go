@@ -10,7 +10,7 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// warnings returns the reasons for which the result may mislead. They are safe to print.
+// warnings returns the reasons why the result may mislead. They are safe to print.
 func (d *Diff) warnings(before, after *Side) (all []string) {
 	warn := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	for _, side := range []struct {
@@ -22,28 +22,28 @@ func (d *Diff) warnings(before, after *Side) (all []string) {
 				side.Traces, printable.Plural(side.Traces, "trace"), side.name, minValues)
 		}
 		if side.Incomplete > 0 {
-			warn("%d of %d traces %s lack spans: a gap may be a span that was not recorded",
+			warn("%d of %d traces %s lack spans: a gap may be the time of such a span",
 				side.Incomplete, side.Traces, side.name)
 		}
 		if side.SeenAgain > 0 {
-			warn("%d of %d traces %s are further parts of traces that were read before, and count twice",
+			warn("%d of %d traces %s are parts of traces that were already counted; raise --join-window",
 				side.SeenAgain, side.Traces, side.name)
 		}
 	}
 	if len(before.hosts) < maxTexts && len(after.hosts) < maxTexts && disjoint(before.hosts, after.hosts) {
-		warn("recorded on different hosts: %s before, %s after; a change may be that of the hosts",
+		warn("recorded on different hosts: %s before, %s after; the hosts may be the cause of a change",
 			before.hosts, after.hosts)
 	}
 	if !maps.Equal(before.samplers, after.samplers) && len(before.samplers)+len(after.samplers) > 0 {
-		warn("sampled in different ways: %s before, %s after; the traces may be of different requests",
+		warn("sampled in different ways: %s before, %s after; the sides may have different kinds of requests",
 			before.samplers, after.samplers)
 	} else if !before.samplers.all() {
 		warn("not all requests were recorded: the sampler is %s", before.samplers)
 	}
 	const most = 0.1
 	if moved := before.moved(after); moved > most {
-		warn("%.0f %% of the traces begin with other operations before than after: "+
-			"this changes what a place costs per trace; --operation selects traces", 100*moved)
+		warn("the sides have different kinds of requests: %.0f %% of the traces begin with another operation, "+
+			"which changes costs per trace; --operation selects traces", 100*moved)
 	}
 	return all
 }

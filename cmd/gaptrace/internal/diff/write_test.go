@@ -37,11 +37,11 @@ func TestText(t *testing.T) {
 after   after.json: 40 traces, 120 spans
 a trace takes 17.9 ms ± 5 % → 33.9 ms ± 4 %, +89 % (p<0.001); critical self time 7.97 ms → 24.1 ms, +16.1 ms
 
-Changes of self time, by what they cost on the critical path of a trace
+Changes of self time, by their cost on the critical path of a trace
 critical         before          after  change                 occurs  span, and where in it
 +20.1 ms  2.96 ms ± 4 %  23.2 ms ± 3 %  +684 % (p<0.001)        100 %  shop: GET /cart, after get, before set
 −4.02 ms  4.07 ms ± 4 %                 vanished (p<0.001)  100 → 0 %  shop: GET /cart, after set
-1 more place did not change: chance explains the differences
+1 more place without a significant change
 `
 	got := text(t, example(), diff.TextOptions{})
 	if got != want {
@@ -94,9 +94,9 @@ func TestWarnings(t *testing.T) {
 	after.AddSeenAgain()
 	d := diff.Compare(sideOf(carts(1, 10, ms, ms, ms)...), after, diff.DefaultAlpha)
 	for _, want := range []string{
-		"only 1 trace after: 6 are needed", "1 of 1 traces after lack spans", "1 of 1 traces after are further parts",
+		"only 1 trace after: 6 are needed", "1 of 1 traces after lack spans", "1 of 1 traces after are parts of traces",
 		"different hosts: a before, b after", "sampled in different ways: const true before, probabilistic 0.1 after",
-		"100 % of the traces begin with other operations",
+		"100 % of the traces begin with another operation",
 	} {
 		if all := strings.Join(d.Warnings, "\n"); !strings.Contains(all, want) {
 			t.Errorf("no warning %q in\n%s", want, all)
@@ -154,7 +154,7 @@ func TestHTML(t *testing.T) {
 	got := b.String()
 	for _, want := range []string{
 		"<title>Gaps of before.json and after.json</title>", "after get, before set", "vanished (p&lt;0.001)", "−4.02 ms",
-		string(page.Style()), "1 more place did not change",
+		string(page.Style()), "1 more place without a significant change",
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %.60q in the page", want)

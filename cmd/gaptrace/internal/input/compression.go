@@ -33,8 +33,8 @@ func openZstd(r io.Reader) (io.Reader, error) {
 	return zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 }
 
-// maxLayers is how often an input may be compressed. Twice happens to people: a server compresses
-// what is compressed already.
+// maxLayers is how often an input may be compressed. Twice is common: a server compresses what is
+// already compressed.
 const maxLayers = 2
 
 // headLength is enough for the first bytes of every format but tar, which needs tarOffset more.

@@ -64,7 +64,7 @@ func binaryOrText(head []byte) (format, *Unknown) {
 	case len(head) > tarOffset+5 && string(head[tarOffset:tarOffset+5]) == "ustar":
 		return undecided, &Unknown{Found: "a tar archive", Hint: "extract it, as in tar -xOf FILE | gaptrace report -"}
 	case strings.HasPrefix(lower, "<!doctype html"), strings.HasPrefix(lower, "<html"):
-		return undecided, &Unknown{Found: "a web page", Hint: "perhaps one to log in, instead of the traces"}
+		return undecided, &Unknown{Found: "a web page", Hint: "perhaps a login page instead of traces"}
 	case strings.HasPrefix(lower, "<"):
 		return undecided, &Unknown{Found: "XML or a web page"}
 	}

@@ -34,7 +34,7 @@ func (e *Unknown) Error() string {
 	if e.Hint != "" {
 		text += ": " + e.Hint
 	}
-	return text + "; formats that are read: " + Formats
+	return text + "; supported formats: " + Formats
 }
 
 // text describes an input that is neither JSON nor a known binary format.

@@ -32,7 +32,7 @@ func Read(r io.Reader, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 		reader, text, err := open(in)
 		if unknown, ok := errors.AsType[*Unknown](err); ok {
 			if unknown.Name = c.Name; compressed {
-				unknown.Found = "compressed, and in it is " + unknown.Found
+				unknown.Found = "compressed, and its content is " + unknown.Found
 			}
 			yield(nil, unknown)
 			return

@@ -238,11 +238,11 @@ func TestUnknownSaysWhatWasFound(t *testing.T) {
 	for data, want := range map[string]string{
 		zipped.String():                     "is a zip file: unzip it;",
 		archive.String():                    "is a tar archive: extract it, as in tar -xOf",
-		string(gzipped(t, archive.Bytes())): "is compressed, and in it is a tar archive",
+		string(gzipped(t, archive.Bytes())): "is compressed, and its content is a tar archive",
 		"\xfd7zXZ\x00\x00\x04":              "is compressed by xz: decompress it, as in xz -dc",
 		"\x04\x22\x4d\x18\x64":              "is compressed by lz4",
 		"go 1.26 trace\x00\x00\x00":         "is an execution trace of the Go runtime: run gaptrace explain on it",
-		string(gzipped(t, []byte("\x0a\x04\x08\x01\x10\x02\x0a\x04"))): "is compressed, and in it is a profile: run go tool pprof",
+		string(gzipped(t, []byte("\x0a\x04\x08\x01\x10\x02\x0a\x04"))): "is compressed, and its content is a profile: run go tool pprof",
 		"<!DOCTYPE html><title>Log in</title>":                         "is a web page",
 		"  <HTML>":                                                     "is a web page",
 		"<?xml version=\"1.0\"?>":                                      "is XML or a web page",
@@ -257,7 +257,7 @@ func TestUnknownSaysWhatWasFound(t *testing.T) {
 		`{"resourceMetrics":[]}`:                                       "is metrics in OTLP",
 		`{"traces":[{"traceID":"a1"}]}`:                                "is a list of traces without their spans, as Tempo's search answers",
 		`{"name":"x","version":[1,{"spans":2}]}`:                       `is JSON without spans: its keys are "name", "version"`,
-		string(gzipped(t, gzipped(t, gzipped(t, []byte(jaegerTrace))))): "is compressed, and in it is compressed more than twice",
+		string(gzipped(t, gzipped(t, gzipped(t, []byte(jaegerTrace))))): "is compressed, and its content is compressed more than twice",
 	} {
 		got, err := operations(strings.NewReader(data), read.WithName("x.bin"))
 		e, ok := errors.AsType[*Unknown](err)

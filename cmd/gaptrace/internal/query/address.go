@@ -28,9 +28,9 @@ type Address struct {
 func (a *Address) String() string { return a.Base.String() }
 
 // Usage says which URLs Parse accepts.
-const Usage = "want the URL of a server, such as http://host:16686 (Jaeger), http://host:9411 (Zipkin) or " +
-	"http://host:3200 (Tempo), with its base path if it has one; that of a trace or a search in its UI or API; " +
-	"or that of a program's /debug/gaps/"
+const Usage = "want the URL of a server and its base path, such as http://host:16686 (Jaeger), " +
+	"http://host:9411 (Zipkin) or http://host:3200 (Tempo), of a trace or a search in its UI or API, " +
+	"or of a program's /debug/gaps/"
 
 var errNotAddress = errors.New(Usage)
 

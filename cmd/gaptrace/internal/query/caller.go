@@ -45,8 +45,8 @@ func (c *caller) request(r request) *httpget.Request {
 	}
 }
 
-// spans sends the requests, one after the other, and yields the spans of their answers. It goes on
-// after an answer 404; any other error of a server ends it.
+// spans sends the requests, one after the other, and yields the spans of their answers. It
+// continues after an answer with status 404. Any other error of a server ends it.
 func (c *caller) spans(ctx context.Context, requests []request, opts []read.Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
 		config := read.NewConfig(opts, maxBytes)
@@ -118,15 +118,15 @@ func status(err error) int {
 	return 0
 }
 
-// hint adds to an error of a server what the user can do, and the message in its answer.
+// hint adds to an error of a server what the user can do.
 func hint(err error) error {
 	switch code := status(err); {
 	case err == nil:
 		return nil
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
-		return fmt.Errorf("%w; send credentials by --header 'Authorization: …', or in http://user:password@host", err)
+		return fmt.Errorf("%w; send credentials with --header 'Authorization: …', or in http://user:password@host", err)
 	case errors.Is(err, httpget.ErrWebPage) && !strings.Contains(err.Error(), "; "):
-		return fmt.Errorf("%w, perhaps one to log in; is this the URL of a server of traces, with its base path?", err)
+		return fmt.Errorf("%w, perhaps a login page; check the URL and its base path", err)
 	}
 	return err
 }
@@ -157,5 +157,5 @@ func period(q Query) (start, end time.Time) {
 	return start, end
 }
 
-// shown returns a text of a server for a message.
+// shown returns a server's text so that it can be printed in a message.
 func shown(text string) string { return printable.Text(text, 200) }

@@ -14,7 +14,7 @@ import (
 type Header struct{ name, value string }
 
 var errHeader = errors.New("want 'Name: value', or 'Name: @FILE' for a value in a file; " +
-	"what was given is not repeated, since it may be secret")
+	"the given value is not shown, since it may be secret")
 
 // ParseHeader parses "Name: value", or "Name: @file" for a value in a file.
 func ParseHeader(text string) (Header, error) {
@@ -39,8 +39,8 @@ func ParseHeader(text string) (Header, error) {
 	return h, nil
 }
 
-// WithHeaders returns a client that adds headers to requests for the host of u. It adds none to
-// those for another host, to which a server may redirect, and none if a redirect leaves https.
+// WithHeaders returns a client that adds headers to requests for the host of u. It adds none if a
+// server redirects to another host, or from https to http.
 func WithHeaders(headers []Header, u *url.URL) *http.Client {
 	if len(headers) == 0 {
 		return nil

@@ -67,7 +67,7 @@ func Open(ctx context.Context, a *Address, o Options) (Server, Kind, error) {
 	return server(kind, a, o), kind, nil
 }
 
-// ask sends the probes, until one is answered as by a server of its kind.
+// ask sends the probes until a server of the probe's kind answers one.
 func ask(ctx context.Context, c *caller) (Kind, error) {
 	var answers []string
 	pages := 0
@@ -103,6 +103,6 @@ func ask(ctx context.Context, c *caller) (Kind, error) {
 	if pages == len(probes) {
 		return Unknown, fmt.Errorf("%s: %w", c.base, hint(httpget.ErrWebPage))
 	}
-	return Unknown, fmt.Errorf("%s answers like none of Jaeger, Zipkin, Tempo and a program's /debug/gaps/ (%s); "+
-		"is this its URL, with its base path?", c.base, strings.Join(answers, ", "))
+	return Unknown, fmt.Errorf("%s is not Jaeger, Zipkin, Tempo or a program's /debug/gaps/ (%s); "+
+		"check the URL and its base path", c.base, strings.Join(answers, ", "))
 }

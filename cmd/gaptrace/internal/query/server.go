@@ -69,7 +69,8 @@ type Options struct {
 	Raw  bool         // ask Jaeger for traces as they were reported, see jaegerjson.Client
 }
 
-// Defaults for servers whose own would be too narrow. They are those of Jaeger.
+// defaultLimit is how many traces a search finds by default, as in Jaeger. Other servers' defaults
+// are lower.
 const defaultLimit = 100
 
 // server returns the server of a kind at an address.

@@ -244,20 +244,20 @@ func TestServersThatRefuse(t *testing.T) {
 	}{
 		"401": {
 			text(401, "no token"), "http://h",
-			"http://h/api/services: the server answers 401: Unauthorized: no token; send credentials by --header 'Authorization: …'",
+			"http://h/api/services: the server answers 401: Unauthorized: no token; send credentials with --header 'Authorization: …'",
 		},
 		"401 of a known kind": {
 			text(401, ""), "http://h/api/v3/traces/a1",
-			"http://h/api/v3/traces/00000000000000a1: the server answers 401: Unauthorized; send credentials by --header",
+			"http://h/api/v3/traces/00000000000000a1: the server answers 401: Unauthorized; send credentials with --header",
 		},
 		"401 of Jaeger": {
 			text(401, ""), "http://h/trace/a1",
-			"http://h/api/traces/00000000000000a1: the query service answers 401: Unauthorized; send credentials by --header",
+			"http://h/api/traces/00000000000000a1: the query service answers 401: Unauthorized; send credentials with --header",
 		},
 		"404 for everything": {
 			text(404, "no"), "http://h/x",
-			"http://h/x answers like none of Jaeger, Zipkin, Tempo and a program's /debug/gaps/ (api/services: 404, " +
-				"api/v3/services: 404, api/v2/services: 404, api/echo: 404, trace: 404); is this its URL, with its base path?",
+			"http://h/x is not Jaeger, Zipkin, Tempo or a program's /debug/gaps/ (api/services: 404, " +
+				"api/v3/services: 404, api/v2/services: 404, api/echo: 404, trace: 404); check the URL and its base path",
 		},
 		"429": {
 			text(429, "slow down"), "http://h", "http://h/api/services: the server answers 429: Too Many Requests: slow down",
@@ -265,15 +265,15 @@ func TestServersThatRefuse(t *testing.T) {
 		"500": {text(500, ""), "http://h", "http://h/api/services: the server answers 500: Internal Server Error"},
 		"a page to log in": {
 			respond(200, "text/html", strings.NewReader("<html>")), "http://h",
-			"http://h: the answer is a web page, perhaps one to log in; is this the URL of a server of traces, with its base path?",
+			"http://h: the answer is a web page, perhaps a login page; check the URL and its base path",
 		},
 		"a page to log in, of a known kind": {
 			respond(200, "text/html", strings.NewReader("<html>")), "http://h/api/v2/trace/a1",
-			"http://h/api/v2/trace/00000000000000a1: the answer is a web page, perhaps one to log in; is this the URL",
+			"http://h/api/v2/trace/00000000000000a1: the answer is a web page, perhaps a login page; check the URL",
 		},
-		"an endless body": {respond(200, "application/json", endless{}), "http://h", "http://h answers like none of Jaeger,"},
+		"an endless body": {respond(200, "application/json", endless{}), "http://h", "http://h is not Jaeger,"},
 		"an endless body, of a known kind": {
-			respond(200, "application/json", endless{}), "http://h/api/v3/traces/a1", "more than 1000000 bytes, which is the limit",
+			respond(200, "application/json", endless{}), "http://h/api/v3/traces/a1", "the input exceeds the limit of 1000000 bytes",
 		},
 		"text": {text(200, "OK"), "http://h/api/v2/trace/a1", `http://h/api/v2/trace/00000000000000a1 is text that begins with "OK"`},
 	} {

@@ -16,7 +16,8 @@ import (
 	"github.com/gaptrace/gaptrace/gap/read"
 )
 
-// tempo asks Grafana Tempo. Its search finds only ids, so each trace is another request.
+// tempo asks Grafana Tempo. Its search returns only trace ids, so each trace needs a further
+// request.
 type tempo struct {
 	*caller
 	traceQL string // replaces the query's service, operation, tags and durations, unless ""

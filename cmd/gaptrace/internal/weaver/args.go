@@ -165,7 +165,7 @@ func (a *goArgs) set(flag goFlag, args []string, to *[]string) (n int) {
 	return n
 }
 
-// isTrue reports whether the value is not one that turns a flag off.
+// isTrue reports whether the flag is on: any value except false, 0 and their other spellings.
 func (f goFlag) isTrue() bool {
 	yes, err := strconv.ParseBool(f.value)
 	return yes || err != nil

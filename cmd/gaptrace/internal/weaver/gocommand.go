@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// goCommand runs the go command with what was prepared.
+// goCommand runs the go command with the prepared overlay, tags and environment.
 func (b *weaving) goCommand(ctx context.Context) error {
 	overlay, tags := b.args.overlay, b.args.tags
 	if len(b.woven) > 0 {
@@ -92,8 +92,8 @@ func (b *weaving) newGo(ctx context.Context, args ...string) *exec.Cmd {
 }
 
 // programsEnv is the prefix of variables for package weave/environment, which takes them out of the
-// environment of a program that the go command starts. The value says what the variable without the
-// prefix shall be in the program: "=" and its value, or "" if it is not set.
+// environment of a program that the go command starts. The value is "=" and the value that the
+// variable without the prefix has in the program, or "" if it is not set there.
 const programsEnv = "GAPTRACE_PROGRAMS_"
 
 // setenv sets a variable for later go commands. Programs that they start get the user's value.

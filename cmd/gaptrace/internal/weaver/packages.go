@@ -72,8 +72,8 @@ func testFile(name string) (pkg, file string) {
 	return name, wovenFile + "_test.go"
 }
 
-// mainFolders returns the packages of the main modules, and those that are named by files. Those of
-// a folder are together: first the package itself, then its variants for tests.
+// mainFolders returns the packages of the main modules, and those that arguments name by files. It
+// groups them by folder: first the package itself, then its variants for tests.
 func (l *packageList) mainFolders() (folders [][]*listed) {
 	at := map[string]int{} // in folders
 	for _, p := range l.packages {
