@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -61,16 +62,43 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 				defer cancel()
 			}
 			for spans, err := range o.ask(ctx, r, opts) {
-				if err != nil && errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+				if err != nil && isTimeout(err) && ctx.Err() != nil {
 					err = fmt.Errorf("%w: %w", err, context.Cause(ctx))
 				}
-				if !yield(spans, err) {
+				if !yield(spans, redactHeaders(o.headers, err)) {
 					return
 				}
 			}
 		}
 	}
 	return s, nil
+}
+
+// isTimeout reports whether err may be due to a deadline: that closes the connection, and reading
+// from a closed connection is another error.
+func isTimeout(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, net.ErrClosed)
+}
+
+// redactedError is an error whose message repeats no value of a header.
+type redactedError struct {
+	error
+	text string
+}
+
+func (e *redactedError) Error() string { return e.text }
+func (e *redactedError) Unwrap() error { return e.error }
+
+// redactHeaders redacts the values of headers in the message of err, which may repeat an answer.
+func redactHeaders(headers []query.Header, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := query.Redact(headers, err.Error())
+	if text == err.Error() {
+		return err
+	}
+	return &redactedError{err, text}
 }
 
 // query returns the query for the server. Flags take precedence over the URL.
