@@ -26,7 +26,7 @@ const aboutCheck = `check compares what operations take in traces with a file of
         - self p95 < 30ms
         - critical p50 < 5ms
         - share < 20%
-    - operation: sql *              # each operation that matches
+    - operation: sql *              # each operation that matches; \* is a * in its name
       optional: true                # may be missing in the traces
       limits: [duration max < 1s]
 

@@ -62,10 +62,7 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 				defer cancel()
 			}
 			for spans, err := range o.ask(ctx, r, opts) {
-				if err != nil && isTimeout(err) && ctx.Err() != nil {
-					err = fmt.Errorf("%w: %w", err, context.Cause(ctx))
-				}
-				if !yield(spans, redactHeaders(o.headers, err)) {
+				if !yield(spans, redactHeaders(o.headers, withCause(ctx, err))) {
 					return
 				}
 			}
@@ -74,10 +71,13 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 	return s, nil
 }
 
-// isTimeout reports whether err may be due to a deadline: that closes the connection, and reading
-// from a closed connection is another error.
-func isTimeout(err error) bool {
-	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, net.ErrClosed)
+// withCause adds to an error why ctx has ended, if the error is due to that. A deadline also closes
+// the connection, and a read from it then fails with net.ErrClosed.
+func withCause(ctx context.Context, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, context.Cause(ctx))
 }
 
 // redactedError is an error whose message repeats no value of a header.
