@@ -26,7 +26,7 @@ const aboutCheck = `check compares the times of operations in traces with a file
         - self p95 < 30ms
         - critical p50 < 5ms
         - share < 20%
-    - operation: sql *              # * stands for any text; each operation that matches is checked
+    - operation: sql *              # * stands for any text, \* for a *; each match is checked
       optional: true                # not an error if the traces have no such operation
       limits: [duration max < 1s]
 

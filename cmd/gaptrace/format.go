@@ -29,6 +29,7 @@ var endings = []struct{ ending, format string }{
 	{".html", "html"},
 	{".pb.gz", "pprof"},
 	{".folded", "folded"},
+	{".xml", "junit"},
 }
 
 // formatOf returns the format for the ending of a file name, if it is one of formats, or "".

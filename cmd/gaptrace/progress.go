@@ -85,14 +85,18 @@ func (p *progress) draw() {
 }
 
 // readSoFar formats how much was read: "1.50 MB, 1 trace, 20 spans", or "1.50 MB" if there are no
-// spans yet, as in an execution trace.
+// spans yet, as in an execution trace. Readers of formats whose spans are not grouped by trace count
+// no traces.
 func readSoFar(p read.Progress) string {
 	bytes := humanize.BytesN(uint64(p.Bytes), 3)
-	if p.Traces == 0 && p.Spans == 0 {
-		return bytes
+	spans := fmt.Sprintf("%d %s", p.Spans, printable.Plural(p.Spans, "span"))
+	switch {
+	case p.Traces > 0:
+		return fmt.Sprintf("%s, %d %s, %s", bytes, p.Traces, printable.Plural(p.Traces, "trace"), spans)
+	case p.Spans > 0:
+		return bytes + ", " + spans
 	}
-	return fmt.Sprintf("%s, %d %s, %d %s", bytes,
-		p.Traces, printable.Plural(p.Traces, "trace"), p.Spans, printable.Plural(p.Spans, "span"))
+	return bytes
 }
 
 func (p *progress) erase() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -61,16 +62,43 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 				defer cancel()
 			}
 			for spans, err := range o.ask(ctx, r, opts) {
-				if err != nil && errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
-					err = fmt.Errorf("%w: %w", err, context.Cause(ctx))
-				}
-				if !yield(spans, err) {
+				if !yield(spans, redactHeaders(o.headers, withCause(ctx, err))) {
 					return
 				}
 			}
 		}
 	}
 	return s, nil
+}
+
+// withCause adds to an error why ctx has ended, if the error is due to that. A deadline also closes
+// the connection, and a read from it then fails with net.ErrClosed.
+func withCause(ctx context.Context, err error) error {
+	if ctx.Err() == nil || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, context.Cause(ctx))
+}
+
+// redactedError is an error whose message repeats no value of a header.
+type redactedError struct {
+	error
+	text string
+}
+
+func (e *redactedError) Error() string { return e.text }
+func (e *redactedError) Unwrap() error { return e.error }
+
+// redactHeaders redacts the values of headers in the message of err, which may repeat an answer.
+func redactHeaders(headers []query.Header, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := query.Redact(headers, err.Error())
+	if text == err.Error() {
+		return err
+	}
+	return &redactedError{err, text}
 }
 
 // query returns the query for the server. Flags take precedence over the URL.

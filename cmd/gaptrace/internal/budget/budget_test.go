@@ -99,17 +99,23 @@ func TestLimits(t *testing.T) {
 }
 
 func TestPatterns(t *testing.T) {
-	traces := []*gap.Trace{trace(1, "HTTP GET /a", ms), trace(2, "HTTP GET /b", ms), trace(3, "sql query", ms)}
+	traces := []*gap.Trace{
+		trace(1, "HTTP GET /a", ms), trace(2, "HTTP GET /b", ms), trace(3, "sql query", ms), trace(4, `/*\*`, ms),
+	}
 	for pattern, want := range map[string]string{
 		"HTTP GET /a":        "HTTP GET /a",
 		"HTTP GET /*":        "HTTP GET /a, HTTP GET /b",
-		"*":                  "HTTP GET /a, HTTP GET /b, get, sql query",
+		"*":                  `/*\*, HTTP GET /a, HTTP GET /b, get, sql query`,
 		"*T*E* /b":           "HTTP GET /b",
 		"sql*query":          "sql query",
 		"sql*y*query":        "",
 		"http get /a":        "",
 		"HTTP GET":           "",
 		"*a*":                "HTTP GET /a",
+		`/\*\\*`:             `/*\*`,
+		`/*\\*`:              `/*\*`,
+		`*\*`:                `/*\*`,
+		`HTTP GET /\*`:       "",
 		"HTTP GET /a*HTTP *": "",
 	} {
 		t.Run(pattern, func(t *testing.T) {
@@ -252,7 +258,10 @@ func TestProposedBudgetIsKept(t *testing.T) {
 	for _, x := range hundred() {
 		m.Add(x)
 	}
-	m.Add(trace(300, "a: *'\"\n", 3*time.Second))
+	others := []*gap.Trace{trace(300, "a: *'\"\n", 2*ms), trace(301, "a: b'\"\n", 3*time.Second)}
+	for _, x := range others {
+		m.Add(x)
+	}
 	text, err := budget.Propose(m).Format()
 	if err != nil {
 		t.Fatal(err)
@@ -268,8 +277,8 @@ func TestProposedBudgetIsKept(t *testing.T) {
 	if !strings.HasPrefix(string(text), want) {
 		t.Errorf("%s\nwant\n%s…", text, want)
 	}
-	results := check(t, string(text), append(hundred(), trace(300, "a: *'\"\n", 3*time.Second))...)
-	if len(results) != 6 {
+	results := check(t, string(text), append(hundred(), others...)...)
+	if len(results) != 8 {
 		t.Errorf("%d results: %+v", len(results), results)
 	}
 	for _, r := range results {

@@ -156,17 +156,17 @@ func (b *Budget) matches(o operation) bool {
 	return (b.Service == "" || matches(b.Service, o.service)) && matches(b.Operation, o.name)
 }
 
-// matches reports whether a name matches a pattern, in which * stands for any text.
+// matches reports whether a name matches a pattern, in which * stands for any text, and \* for *.
 func matches(pattern, name string) bool {
-	first, rest, ok := strings.Cut(pattern, "*")
+	first, rest, ok := cutStar(pattern)
 	if !ok {
-		return name == pattern
+		return name == first
 	}
 	if name, ok = strings.CutPrefix(name, first); !ok {
 		return false
 	}
 	for {
-		part, more, ok := strings.Cut(rest, "*")
+		part, more, ok := cutStar(rest)
 		if !ok { // the last part is at the end
 			return strings.HasSuffix(name, part)
 		}
@@ -177,3 +177,18 @@ func matches(pattern, name string) bool {
 		name, rest = name[at+len(part):], more
 	}
 }
+
+// cutStar cuts a pattern at the first * that stands for any text. In part, it has replaced \* by *.
+func cutStar(pattern string) (part, rest string, ok bool) {
+	for {
+		text, rest, ok := strings.Cut(pattern, "*")
+		before, escaped := strings.CutSuffix(text, `\`)
+		if !ok || !escaped {
+			return part + text, rest, ok
+		}
+		part, pattern = part+before+"*", rest
+	}
+}
+
+// exactly returns the pattern that only this name matches.
+func exactly(name string) string { return strings.ReplaceAll(name, "*", `\*`) }

@@ -21,7 +21,7 @@ type File struct {
 }
 
 // Budget is the limits of the operations that match two patterns. In a pattern, * stands for any
-// text.
+// text, and \* for itself.
 type Budget struct {
 	Operation string
 	Service   string // "" for all services

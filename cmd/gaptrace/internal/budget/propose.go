@@ -31,7 +31,7 @@ func Propose(m *Measures) *File {
 	})
 	f := &File{}
 	for _, o := range all {
-		b := Budget{Operation: o.name, Service: o.service}
+		b := Budget{Operation: exactly(o.name), Service: exactly(o.service)}
 		b.limit("self p95", o.metrics[Self].quantile(0.95))
 		if critical := o.metrics[Critical].quantile(0.5); critical > 0 {
 			b.limit("critical p50", critical)

@@ -1,8 +1,10 @@
 package query
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -74,5 +76,38 @@ func (t *headerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		maps.Copy(req.Header, given)
 	}
-	return http.DefaultTransport.RoundTrip(req)
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil || res.StatusCode == http.StatusOK {
+		return res, err
+	}
+	// Messages show the beginning of the answer, and a server may repeat what it does not accept.
+	text, _ := io.ReadAll(io.LimitReader(res.Body, maxErrorText))
+	text = []byte(Redact(t.headers, string(text)))
+	res.Body = struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(text), res.Body}
+	res.ContentLength = int64(len(text))
+	return res, nil
+}
+
+// maxErrorText bounds how much is read of an answer that is an error. Messages show far less.
+const maxErrorText = 64 << 10
+
+// minSecret is the length of the shortest value that Redact replaces. Shorter ones are no secret,
+// and may be part of any word.
+const minSecret = 6
+
+// Redact replaces the values of headers in a text. Those of credentials are also replaced without
+// their scheme, such as Bearer.
+func Redact(headers []Header, text string) string {
+	for _, h := range headers {
+		_, credentials, _ := strings.Cut(h.value, " ")
+		for _, secret := range []string{h.value, strings.TrimSpace(credentials)} {
+			if len(secret) >= minSecret {
+				text = strings.ReplaceAll(text, secret, "[redacted]")
+			}
+		}
+	}
+	return text
 }

@@ -90,3 +90,34 @@ func TestHeadersStayWithTheirHost(t *testing.T) {
 		}
 	}
 }
+
+// A server may repeat a secret in the text of an error, also at the place where messages truncate.
+func TestErrorsRepeatNoHeader(t *testing.T) {
+	const token = "s3cret-token-of-mine"
+	var headers []Header
+	for _, text := range []string{"Authorization: Bearer " + token, "X-Token: " + token + "-2", "X-Tenant: a"} {
+		h, err := ParseHeader(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		headers = append(headers, h)
+	}
+	for answer, want := range map[string]string{
+		"bad Bearer %":                 "bad [redacted]",
+		"bad %, not %":                 "bad [redacted], not [redacted]",
+		strings.Repeat("a", 190) + "%": strings.Repeat("a", 190) + "[redacted",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, strings.ReplaceAll(answer, "%", token), http.StatusUnauthorized)
+		}))
+		a, err := Parse(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = Open(t.Context(), a, Options{HTTP: WithHeaders(headers, a.Base)})
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), "401: Unauthorized: "+want) || strings.Contains(err.Error(), "s3c") {
+			t.Errorf("%s: %v", answer, err)
+		}
+	}
+}
