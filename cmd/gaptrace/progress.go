@@ -85,8 +85,8 @@ func (p *progress) draw() {
 }
 
 // readSoFar formats how much was read: "1.50 MB, 1 trace, 20 spans", or "1.50 MB" if there are no
-// spans yet, as in an execution trace. Readers of formats whose spans are not grouped by trace count
-// no traces.
+// spans yet, as in an execution trace. Readers of formats whose spans are not grouped by trace
+// count no traces.
 func readSoFar(p read.Progress) string {
 	bytes := humanize.BytesN(uint64(p.Bytes), 3)
 	spans := fmt.Sprintf("%d %s", p.Spans, printable.Plural(p.Spans, "span"))
