@@ -1,6 +1,9 @@
 package read
 
-import "cmp"
+import (
+	"cmp"
+	"io"
+)
 
 // Option adjusts how a package reads spans. A nil or zero argument stands for the default, and a
 // nil Option is ignored.
@@ -65,4 +68,12 @@ type Progress struct {
 	Traces int   // complete ones
 	Spans  int   // including those of the current trace
 	Retry  error // why a request is about to be retried; nil if none is
+}
+
+// NameAfter sets the name to the result of r's Name method, if r has one and no option has set a
+// name.
+func (c *Config) NameAfter(r io.Reader) {
+	if named, ok := r.(interface{ Name() string }); ok && c.Name == "" {
+		c.Name = named.Name()
+	}
 }

@@ -21,9 +21,7 @@ import (
 // Iterate over the result once, since r can be read only once.
 func Read(r io.Reader, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 	c := read.NewConfig(opts, -1)
-	if named, ok := r.(interface{ Name() string }); ok && c.Name == "" {
-		c.Name = named.Name()
-	}
+	c.NameAfter(r)
 	return func(yield func([]gap.Span, error) bool) {
 		d := &decoder{Decoder: spanjson.New(r, c), yield: yield, processes: map[string]*gap.Process{}}
 		d.run()
