@@ -29,6 +29,10 @@ import (
 	"github.com/uber/jaeger-client-go/testutils"
 )
 
+// nobody is the URL of a server that is not there. A port that was free a moment ago could have been given to another
+// test's server.
+const nobody = "http://127.0.0.1:1"
+
 func TestCloseSendsQueue(t *testing.T) {
 	setenv(t)
 	c := startCollector(t)
@@ -63,13 +67,11 @@ func TestCloseCountsUndelivered(t *testing.T) {
 		t.Cleanup(s.Close)
 		return s.URL
 	}
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	for url, want := range map[string]string{
 		fail(500): "tracer: 250 spans were not delivered: the collector answered 500 Internal Server Error",
 		fail(302): "a redirect to GET, which loses the spans",
 		fail(304): "the collector answered 304 Not Modified",
-		gone.URL:  "connection refused",
+		nobody:    "connection refused",
 	} {
 		setenv(t)
 		tr, closer := open(t, tracer.WithCollector(url))
@@ -81,7 +83,7 @@ func TestCloseCountsUndelivered(t *testing.T) {
 			!strings.HasPrefix(err.Error(), "tracer: 250 spans were not delivered: ") {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
-		if url == gone.URL && !errors.Is(err, syscall.ECONNREFUSED) {
+		if url == nobody && !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("%v is not ECONNREFUSED", err)
 		}
 		if again := closer.Close(); again != err {
@@ -201,11 +203,9 @@ func (bomb) String() string { panic(bomb{}) }
 func TestStats(t *testing.T) {
 	setenv(t)
 	c := startCollector(t)
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	var sent, lost tracer.Stats
 	tr, closer := open(t, tracer.WithCollector(c.URL), tracer.WithStats(&sent))
-	other, otherCloser := open(t, tracer.WithCollector(gone.URL), tracer.WithStats(&lost))
+	other, otherCloser := open(t, tracer.WithCollector(nobody), tracer.WithStats(&lost))
 	for range 150 {
 		tr.StartSpan("a").Finish()
 		other.StartSpan("a").Finish()

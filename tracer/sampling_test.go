@@ -117,11 +117,9 @@ func TestStrategyDecides(t *testing.T) {
 type strategyFailures map[string]struct{ endpoint, want string }
 
 func TestStrategyServerFails(t *testing.T) {
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	const noJSON = "its answer is not a strategy in JSON: "
 	strategyFailures{
-		"unreachable": {gone.URL + "/sampling", "connection refused"},
+		"unreachable": {nobody + "/sampling", "connection refused"},
 		"404": {
 			answering(t, 404, `{"probabilisticSampling":{"samplingRate":1}}`),
 			"it answered 404 Not Found",

@@ -3,7 +3,6 @@ package gapes_test
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -67,13 +66,9 @@ func TestRetryIsLogged(t *testing.T) {
 	busy, well := startNode(http.StatusServiceUnavailable), startNode(http.StatusOK)
 	defer busy.Close()
 	defer well.Close()
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody.Close()
+	const nobody = "127.0.0.1:1"
 	host := func(s *httptest.Server) string { return strings.TrimPrefix(s.URL, "http://") }
-	names := []string{host(busy), "BUSY", host(well), "WELL", nobody.Addr().String(), "NOBODY"}
+	names := []string{host(busy), "BUSY", host(well), "WELL", nobody, "NOBODY"}
 
 	const refused = "message=dial tcp NOBODY: connect: connection refused"
 	for name, tt := range map[string]struct {
@@ -90,7 +85,7 @@ func TestRetryIsLogged(t *testing.T) {
 			transport := http.DefaultTransport.(*http.Transport).Clone()
 			defer transport.CloseIdleConnections()
 			c := newWrapped(t, tracer, elasticsearch.Config{
-				Addresses: []string{"http://" + nobody.Addr().String(), busy.URL, well.URL}, Selector: &inTurn{},
+				Addresses: []string{"http://" + nobody, busy.URL, well.URL}, Selector: &inTurn{},
 				Transport: intercepted(tt.interceptors, transport),
 			}, tt.options...)
 			res, err := c.Info(c.Info.WithContext(underParent(t, tracer)))

@@ -174,17 +174,12 @@ func TestRealElasticsearchAuthentication(t *testing.T) {
 // One of two addresses has no server. The other's server is killed while its response is being
 // read.
 func TestRealElasticsearchDies(t *testing.T) {
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	nobody.Close()
 	address, server := servers.ElasticsearchProcess(t)
 	tracer := spantest.NewTracer()
 	const backOff = 30 * time.Millisecond
 	var backOffs []time.Time
 	c := newWrapped(t, tracer, elasticsearch.Config{
-		Addresses:    []string{"http://" + nobody.Addr().String(), address},
+		Addresses:    []string{"http://127.0.0.1:1", address},
 		RetryBackoff: func(int) time.Duration { backOffs = append(backOffs, time.Now()); return backOff },
 		// With a large buffer, the kernel may have received the whole response when the server is
 		// killed.
