@@ -134,16 +134,16 @@ func (p *program) check() {
 // isCovered reports whether a wrapper of the site's kind gets what the site makes, or has made
 // something that the site gets.
 func (p *program) isCovered(s *site) bool {
-	covers := s.covers
-	if covers&database != 0 {
-		covers |= driverName
+	given := s.covers
+	if given&database != 0 {
+		given |= driverName
 	}
 	for _, a := range s.args {
-		if p.kindsOf(a)&covers != 0 {
+		if p.kindsOf(a)&given != 0 {
 			return true
 		}
 	}
-	want := s.makes | covers
+	want := s.makes | s.covers
 	if _, ok := s.expr.(*ast.CompositeLit); ok && p.kindsOf(s.node)&want != 0 {
 		return true // an element is wrapped
 	}

@@ -44,6 +44,14 @@ func registered(dsn string) {
 	sql.Open(gapsql.Register("postgres"), dsn)
 }
 
+// The name of a wrapped driver as an argument of a query wraps nothing.
+func queried(dsn string) {
+	db, err := sqlx.Connect("postgres", dsn) // want `GT102: sqlx.Connect: .*; pass it the driver name that gapsql.Register returns`
+	if err == nil {
+		db.Exec("INSERT INTO drivers VALUES (?)", gapsql.Register("mysql"))
+	}
+}
+
 func wrappedGORM(dsn string) {
 	db, err := gapmysql.Open(dsn)
 	if err == nil {
