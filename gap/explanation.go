@@ -215,10 +215,27 @@ func (sums *partSums) add(e *Explanation) {
 }
 
 func (k partKey) clone() partKey {
-	for _, s := range []*string{&k.frame.Function, &k.frame.File, &k.reason, &k.client, &k.wrapper, &k.rule} {
+	for _, s := range k.strings() {
 		*s = strings.Clone(*s)
 	}
 	return k
+}
+
+// strings returns all strings of the key.
+func (k *partKey) strings() [6]*string {
+	return [...]*string{&k.frame.Function, &k.frame.File, &k.reason, &k.client, &k.wrapper, &k.rule}
+}
+
+func (k partKey) compare(other partKey) int {
+	c := cmp.Or(
+		cmp.Compare(k.cause, other.cause), cmp.Compare(k.proof, other.proof),
+		cmp.Compare(k.frame.Line, other.frame.Line),
+	)
+	theirs := other.strings()
+	for i, s := range k.strings() {
+		c = cmp.Or(c, cmp.Compare(*s, *theirs[i]))
+	}
+	return c
 }
 
 // merge adds other sums.

@@ -95,7 +95,7 @@ func (h *Histogram) merge(other *Histogram) {
 	switch {
 	case other.n == 0:
 		return
-	case h.n+other.n > aFew:
+	case addCounts(h.n, other.n) > aFew:
 		h.spread()
 		if other.few == nil {
 			h.mergeCounts(other)
@@ -123,11 +123,15 @@ func (h *Histogram) mergeCounts(other *Histogram) {
 		h.counts = append(h.counts, make([]uint64, missing)...)
 	}
 	for i, count := range other.counts {
-		h.counts[offset+i] += count
+		h.counts[offset+i] = addCounts(h.counts[offset+i], count)
 	}
-	h.n += other.n
+	h.n = addCounts(h.n, other.n)
 	h.min, h.max = min(h.min, other.min), max(h.max, other.max)
 }
+
+// addCounts adds two counts. A sum of more than math.MaxInt64 is math.MaxInt64: untrusted summaries
+// may have any counts.
+func addCounts(a, b uint64) uint64 { return min(a+b, math.MaxInt64) }
 
 func (h Histogram) clone() Histogram {
 	h.few, h.counts = slices.Clone(h.few), slices.Clone(h.counts)

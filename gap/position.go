@@ -208,7 +208,7 @@ func (o *operation) addGaps(key gapKey, count, time, critical int64, worst *rawG
 		g.worst = *worst
 	}
 	o.last, o.lastKey = g, key
-	g.count += count
+	g.count = addSaturating(g.count, count)
 	g.time = addSaturating(g.time, time)
 	g.critical = addSaturating(g.critical, critical)
 	return g

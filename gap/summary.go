@@ -272,7 +272,7 @@ func (o *Operation) keepWorst(ref SpanRef) {
 }
 
 func (o *Operation) add(count, duration int64, m measure) {
-	o.Count += count
+	o.Count = addSaturating(o.Count, count)
 	o.Duration = time.Duration(addSaturating(int64(o.Duration), duration))
 	o.SelfTime = time.Duration(addSaturating(int64(o.SelfTime), m.self))
 	o.CriticalTime = time.Duration(addSaturating(int64(o.CriticalTime), m.critical))
