@@ -33,6 +33,7 @@ var layers = map[string]int{
 	"internal/page":                 1,
 	"gap/cpuclock":                  1,
 	"gap/read":                      1,
+	"gap/rollup":                    1,
 	"gap/internal/jsonscan":         1,
 	"gap/mark":                      1,
 	"internal/httpget":              1,

@@ -44,6 +44,7 @@ var packagePaths = map[string]string{
 	"otlp":             module + "/gap/otlp",
 	"redis":            "github.com/go-redis/redis/v8",
 	"report":           module + "/gap/report",
+	"rollup":           module + "/gap/rollup",
 	"slog":             "log/slog",
 	"sql":              "database/sql",
 	"stdlib":           "github.com/jackc/pgx/v5/stdlib",
