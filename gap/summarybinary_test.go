@@ -118,7 +118,8 @@ func TestVersion1IsReadable(t *testing.T) {
 	input[0].Tags = append(input[0].Tags, gap.Field{Key: "customer", Value: "acme"})
 	trace, _ := gap.Build(input)
 	want.Add(trace.Explained(func(g gap.Gap) *gap.Explanation {
-		return whole(g, gap.CauseCPU, gap.Evidence{Frame: gap.Frame{Function: "f", File: "f.go", Line: 3}, Proof: gap.ByClock})
+		line := gap.Frame{Function: "f", File: "f.go", Line: 3}
+		return whole(g, gap.CauseCPU, gap.Evidence{Frame: line, Proof: gap.ByClock})
 	}))
 	for i := range 9 {
 		add(&want, spans(t, fmt.Sprintf("D [0,%d) trace=2", 10+i)))

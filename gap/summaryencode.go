@@ -14,7 +14,8 @@ import (
 //	string     length, bytes
 //	operation  service, name, 0 or 1 + tag value, count, four sums, worst span, two histograms, gaps
 //	span       trace ID (16 bytes), span ID (8 bytes), self time, incomplete
-//	gap        class, joined, 0 or 1 + after, 0 or 1 + before, count, two sums, worst gap, histogram, parts
+//	gap        class, joined, 0 or 1 + after, 0 or 1 + before, count, two sums, worst gap,
+//	           histogram, parts
 //	histogram  count, durations as differences                           if count is at most 8
 //	           9, min, max - min, the count of each bucket between them  otherwise
 const (

@@ -2,7 +2,7 @@
 // three steps of such a computation, and leaves sorting and moving data to others: sort(1), Spark,
 // Flink, or gaptrace rollup.
 //
-//	spans  ──Encoder──▶  rows  ──sort by key──▶  sorted rows  ──Fold──▶  partials  ──Merge──▶  Partial
+//	spans → Encoder → rows → sort by key → sorted rows → Fold → partials → Merge → Partial
 //
 // A row is one line of text for one span. It has what analysis needs and nothing else, about 150
 // bytes:
@@ -14,9 +14,9 @@
 // of 128 bits whose right half it is, see [gap.Build]. So programs that distribute rows distribute
 // them by the first 16 digits of the key, and sort them by the whole key.
 //
-// A [Partial] is what Fold makes of any number of traces: a [gap.Summary] and a few counts. Partials
-// of any parts of the data can be kept, and merged in any order. The result is always the same,
-// byte for byte, as long as each trace is in one of them.
+// A [Partial] is what Fold makes of any number of traces: a [gap.Summary] and a few counts.
+// Partials of any parts of the data can be kept, and merged in any order. The result is always the
+// same, byte for byte, as long as each trace is in one of them.
 //
 // The result is what [gap.Build] and [gap.Summary] make of the spans as package jaegerjson, otlp or
 // zipkinjson read them. One case may differ: of several copies of a span that differ only in tags

@@ -13,13 +13,13 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// The version of rows. The fields of a row end with a semicolon. Numbers have base 32, in digits and
-// lower-case letters. The bytes of strings that would be ambiguous are escaped as %XX.
+// The version of rows. The fields of a row end with a semicolon. Numbers have base 32, in digits
+// and lower-case letters. The bytes of strings that would be ambiguous are escaped as %XX.
 //
 //	key TAB version;span ID;start in ns since 1970;duration;service, or - for no process;operation;
-//	    z                     the span has no trace ID, and the key stands for the object it was in
-//	    c or f, span ID       reference: ChildOf or FollowsFrom; with "." if its trace ID is zero, or with
-//	                          "." left half "." right half if it is another than the span's
+//	    z                     the span has no trace ID: the key is that of its object
+//	    c or f, span ID       ChildOf or FollowsFrom; with "." if its trace ID is zero, or with
+//	                          "." left half "." right half if it is not the span's
 //	    k, letter             tag span.kind
 //	    e                     tag error=true
 //	    j, number             tag wait.joined_us

@@ -46,7 +46,8 @@ func NewPartial(o Options) *Partial {
 	}
 }
 
-// Fold returns the partial of the traces of sorted rows, or of those in the window. See [Traces] for errors.
+// Fold returns the partial of the traces of sorted rows, or of those in the window. See [Traces]
+// for errors.
 func Fold(rows io.Reader, o Options) (*Partial, error) {
 	p := NewPartial(o)
 	for spans, err := range Traces(rows) {

@@ -14,7 +14,7 @@ import (
 //	         |---- the window ------|
 //	|--- Grace ---|            |--- Grace ---|
 //	      ====A====                          |     A begins before the window, and is in the one before
-//	         |    ====B====   ====C===========     B and C begin in it; C's spans end after it
+//	         |    ====B====   ====C======    |     B and C begin in it
 //
 // Spans that start before From are needed to know that A begins before the window, and those that
 // start after To to measure C. Grace says how far from the window spans are kept. It should be
