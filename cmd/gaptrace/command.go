@@ -20,8 +20,8 @@ import (
 	"github.com/gaptrace/gaptrace/internal/terminal"
 )
 
-const aboutCommands = `report, explain and top read traces. diff compares two sets of traces, and check compares traces with
-budgets. vet finds network clients in the source of a Go program that no wrapper covers, and fix wraps them.
+const aboutCommands = `report, explain and top read traces. rollup does what top does for more spans than fit into memory. diff
+compares two sets of traces, and check compares traces with budgets. vet finds network clients in the source of a Go program that no wrapper covers, and fix wraps them.
 
 `
 
@@ -155,7 +155,7 @@ func newCommand(s streams) *cobra.Command {
 			Example: topExamples,
 		}, topFormats, "name a file, a URL, or - for standard input", s.reportArguments),
 	)
-	root.AddCommand(s.diffCommand(), s.checkCommand())
+	root.AddCommand(s.rollupCommand(), s.diffCommand(), s.checkCommand())
 	root.AddCommand(vetCommands(s)...)
 	root.AddCommand(s.goCommands()...)
 	refuseUnknownShells(root)
@@ -193,7 +193,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 	if best := suggest.Closest(name, names, 2, strings.ToLower); best != "" {
 		return usagef("unknown command %s; did you mean %s?", quoted(name), best)
 	}
-	return usagef("unknown command %s: commands are report, explain, top, diff, check, vet, fix, build, run, test, install and weave, as in gaptrace report FILE", quoted(name))
+	return usagef("unknown command %s: commands are report, explain, top, rollup, diff, check, vet, fix, build, run, test, install and weave, as in gaptrace report FILE", quoted(name))
 }
 
 // subcommand adds the flags to a command, and what it runs. hint says what to do if it has no
@@ -248,13 +248,28 @@ func (o *options) addFlags(c *cobra.Command) {
 
 // addInputFlags defines the flags that say which traces to read, and how.
 func (o *options) addInputFlags(c *cobra.Command) {
+	o.addSelectionFlags(c, "; Jaeger needs this or --trace")
+	o.addQueryFlags(c)
+	o.addMaxBytesFlag(c)
+	c.Flags().IntVar(&o.joinWindow, "join-window", defaultJoinWindow,
+		"hold the last `N` spans to join the parts of a trace; about 400 bytes of memory each")
+	o.addSkewFlag(c)
+}
+
+// addSelectionFlags defines the flags that select whole traces. hint is the end of the help for
+// --service.
+func (o *options) addSelectionFlags(c *cobra.Command, hint string) {
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.service, "service", "",
-		"select traces with a span of service `NAME`; Jaeger needs this or --trace")
+	f.StringVar(&o.service, "service", "", "select traces with a span of service `NAME`"+hint)
 	f.StringVar(&o.operation, "operation", "", "select traces with a span named `NAME`, of --service if that is set")
 	f.Var(&o.traces, "trace", "select the trace with this `ID`; may be repeated")
 	f.DurationVar(&o.minDuration, "min-duration", 0, "select traces that took at least this long, such as 250ms")
+}
+
+// addQueryFlags defines the flags that say how to ask a server.
+func (o *options) addQueryFlags(c *cobra.Command) {
+	f := c.Flags()
 	f.StringArrayVar(&o.tags, "tag", nil, "query traces with a span that has the tag `KEY=VALUE`; may be repeated")
 	f.Var(&o.lookback, "lookback", "query traces of the last `DURATION`, such as 30m or 2d (default: 2d)")
 	f.IntVar(&o.limit, "limit", 0, "query at most `N` traces (default: 100)")
@@ -262,12 +277,16 @@ func (o *options) addInputFlags(c *cobra.Command) {
 	f.DurationVar(&o.timeout, "timeout", time.Minute, "give up a query after this time; 0 for never")
 	f.StringArrayVarP(&o.header, "header", "H", nil, "send the header `'NAME: VALUE'` to the host of a URL, "+
 		"such as 'Authorization: Bearer …'; NAME: @FILE reads the value from a file; may be repeated")
-	f.Var(&o.maxBytes, "max-bytes", "read at most `SIZE` of each input, decompressed, such as 512MiB or 2GB; "+
+}
+
+func (o *options) addMaxBytesFlag(c *cobra.Command) {
+	c.Flags().Var(&o.maxBytes, "max-bytes", "read at most `SIZE` of each input, decompressed, such as 512MiB or 2GB; "+
 		"0 for no limit (default: 1GiB of a query, all of a file)")
-	f.IntVar(&o.joinWindow, "join-window", defaultJoinWindow,
-		"hold the last `N` spans to join the parts of a trace; about 400 bytes of memory each")
+}
+
+func (o *options) addSkewFlag(c *cobra.Command) {
 	o.skew = skew(gap.DefaultMaxSkew)
-	f.Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`, such as 5ms, or not at all (off)")
+	c.Flags().Var(&o.skew, "skew", "correct the clocks of processes by at most `DURATION`, such as 5ms, or not at all (off)")
 	complete(c, "skew", "off")
 }
 
@@ -331,7 +350,7 @@ func (o *options) check(given func(flag string) bool, args []string) error {
 	if given("tags") && o.format.value != "text" && o.format.value != "html" {
 		return usagef("--tags applies to the formats text and html, not to %s", o.format.value)
 	}
-	if given("by") && !slices.Contains([]string{"text", "html", "json"}, o.format.value) {
+	if given("by") && !slices.Contains([]string{"text", "html", "json", "rows", "partial"}, o.format.value) {
 		return usagef("--by applies to the formats text, html and json, not to %s", o.format.value)
 	}
 	if err := o.checkRanges(); err != nil {
@@ -403,11 +422,15 @@ func (o *options) checkRanges() error {
 
 // buildOptions returns the options for package gap.
 func (o *options) buildOptions() []gap.Option {
-	most := time.Duration(o.skew)
-	if most == 0 {
-		most = -1 // off
+	return []gap.Option{gap.WithMaxSkew(o.maxSkew())}
+}
+
+// maxSkew returns the argument for gap.WithMaxSkew.
+func (o *options) maxSkew() time.Duration {
+	if o.skew == 0 {
+		return -1 // off
 	}
-	return []gap.Option{gap.WithMaxSkew(most)}
+	return time.Duration(o.skew)
 }
 
 // tagKeys returns the keys of the tags that the report needs.

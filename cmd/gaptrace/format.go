@@ -30,6 +30,7 @@ var endings = []struct{ ending, format string }{
 	{".pb.gz", "pprof"},
 	{".folded", "folded"},
 	{".xml", "junit"},
+	{".partial", "partial"},
 }
 
 // formatOf returns the format for the ending of a file name, if it is one of formats, or "".

@@ -27,12 +27,12 @@ type memoryLimit struct {
 const initialLimit = 400 << 20
 
 // newMemoryLimit sets the limit, unless GOMEMLIMIT or GOGC configures the collector.
-func newMemoryLimit() *memoryLimit {
+func newMemoryLimit(bytes int64) *memoryLimit {
 	if os.Getenv("GOMEMLIMIT") != "" || os.Getenv("GOGC") != "" {
 		return &memoryLimit{}
 	}
-	debug.SetMemoryLimit(initialLimit)
-	return &memoryLimit{bytes: initialLimit, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
+	debug.SetMemoryLimit(bytes)
+	return &memoryLimit{bytes: bytes, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 }
 
 // raise sets the limit to twice the live heap if the live heap exceeds 90 % of the limit. It takes

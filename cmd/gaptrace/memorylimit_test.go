@@ -11,7 +11,7 @@ func TestMemoryLimitFollowsLiveHeap(t *testing.T) {
 	t.Setenv("GOGC", "")
 	t.Setenv("GOMEMLIMIT", "")
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
-	l := newMemoryLimit()
+	l := newMemoryLimit(initialLimit)
 	if got := debug.SetMemoryLimit(-1); got != initialLimit {
 		t.Fatalf("the limit is %d", got)
 	}
@@ -36,7 +36,7 @@ func TestMemoryLimitLeavesEnvironmentInCharge(t *testing.T) {
 			t.Setenv("GOMEMLIMIT", "")
 			t.Setenv(variable, "100")
 			defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
-			newMemoryLimit().raise()
+			newMemoryLimit(initialLimit).raise()
 			if got := debug.SetMemoryLimit(-1); got != math.MaxInt64 {
 				t.Errorf("the limit is %d", got)
 			}

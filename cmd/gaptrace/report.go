@@ -195,6 +195,7 @@ type gatherer struct {
 	analysing time.Duration
 	seen      int             // traces read, after joining
 	kept      int             // traces selected
+	outside   int             // traces that fold has left out, since they are not in the window
 	services  map[string]bool // names seen, at most maxServices
 	errs      []error
 	explained *explained // nil without an execution trace
@@ -203,7 +204,7 @@ type gatherer struct {
 const maxServices = 1000
 
 func newGatherer(o *options, p *progress) *gatherer {
-	return &gatherer{options: o, progress: p, limit: newMemoryLimit(), services: map[string]bool{}}
+	return &gatherer{options: o, progress: p, limit: newMemoryLimit(initialLimit), services: map[string]bool{}}
 }
 
 // gatherAll reads all sources, and adds the selected traces to c. It returns an error if there are
@@ -211,8 +212,12 @@ func newGatherer(o *options, p *progress) *gatherer {
 func (g *gatherer) gatherAll(ctx context.Context, sources []source, c collector) error {
 	g.collector, g.seen, g.kept = c, 0, 0
 	g.joiner = newJoiner(g.options.joinWindow, g.add)
+	join := func(spans []gap.Span) bool {
+		g.analyse(func() { g.joiner.add(spans) })
+		return ctx.Err() == nil
+	}
 	for _, source := range sources {
-		g.gather(ctx, source)
+		g.gather(ctx, source, join)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -224,7 +229,8 @@ func (g *gatherer) gatherAll(ctx context.Context, sources []source, c collector)
 	return nil
 }
 
-func (g *gatherer) gather(ctx context.Context, s source) {
+// gather reads a source, and calls add until it returns false. Errors of the source are in g.errs.
+func (g *gatherer) gather(ctx context.Context, s source, add func(spans []gap.Span) bool) {
 	g.progress.setTask("reading " + s.name)
 	last := g.total
 	progress := func(p read.Progress) {
@@ -249,8 +255,7 @@ func (g *gatherer) gather(ctx context.Context, s source) {
 			g.errs = append(g.errs, err)
 			continue
 		}
-		g.analyse(func() { g.joiner.add(spans) })
-		if ctx.Err() != nil {
+		if !add(spans) {
 			return
 		}
 	}

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/rollup"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
@@ -70,6 +72,22 @@ func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 	if r.options.Traces > 0 {
 		r.drawn.add(drawn{trace: t, warnings: warnings, critical: t.CriticalTime()})
 	}
+}
+
+// AddPartial adds the traces of a partial. None of them is drawn. [Options].By must be the tag that
+// splits the operations of the partial.
+func (r *Report) AddPartial(p *rollup.Partial) {
+	add := func(sum *int, n int64) { *sum = int(min(int64(*sum)+min(n, math.MaxInt64/2), math.MaxInt)) }
+	add(&r.traces, p.Traces)
+	add(&r.spans, p.Spans)
+	add(&r.caveats.incomplete, p.Incomplete)
+	add(&r.caveats.moved, p.Moved)
+	for code, n := range p.Warnings {
+		count := r.warnings[code]
+		add(&count, n)
+		r.warnings[code] = count
+	}
+	r.summary.Merge(&p.Summary)
 }
 
 // AddSeenAgain adds n to the number of traces that are later parts of traces that were added
