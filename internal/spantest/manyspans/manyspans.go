@@ -22,16 +22,9 @@ const start int64 = 1_700_000_000_000_000
 //   - deep: each span is the child of the span before it
 //   - wide: all spans are children of the first
 func Write(w io.Writer, shape string, n, perTrace int) error {
-	var parent func(i int) int
-	switch shape {
-	case "realistic":
-		parent = func(i int) int { return (i - 1) / 3 }
-	case "deep":
-		parent = func(i int) int { return i - 1 }
-	case "wide":
-		parent = func(int) int { return 0 }
-	default:
-		return fmt.Errorf("shape %q: want one of %q", shape, Shapes)
+	parent, err := parents(shape)
+	if err != nil {
+		return err
 	}
 	if perTrace <= 0 {
 		perTrace = n
@@ -48,12 +41,85 @@ func Write(w io.Writer, shape string, n, perTrace int) error {
 	return b.Flush() // returns the first error of any write
 }
 
+// WriteStored writes one of several parts of the same spans, one on each line, as Jaeger stores them
+// in Elasticsearch: about 520 bytes for each span. They are in an order in which the spans of a
+// trace are far from one another, and in all parts.
+func WriteStored(w io.Writer, shape string, n, perTrace, part, parts int) error {
+	parent, err := parents(shape)
+	if err != nil {
+		return err
+	}
+	if perTrace <= 0 || perTrace > n {
+		perTrace = n
+	}
+	step := 1_000_003 // a prime, so that it visits all spans
+	if n%step == 0 {
+		return fmt.Errorf("%d spans cannot be shuffled: want another number", n)
+	}
+	whole, last := newLayout(shape, perTrace, parent), newLayout(shape, (n-1)%perTrace+1, parent)
+	b := bufio.NewWriterSize(w, 64<<10)
+	for at := part * n / parts; at < (part+1)*n/parts; at++ {
+		index := at * step % n
+		trace, i, l := index/perTrace, index%perTrace, whole
+		if trace == (n-1)/perTrace {
+			l = last
+		}
+		span(b, trace+1, i, parent(i), l.starts[i], l.lengths[i])
+		fmt.Fprintf(b, `"startTimeMillis":%d,"process":`, (start+l.starts[i])/1000)
+		process(b, i%len(services))
+		b.WriteString("}\n")
+	}
+	return b.Flush() // returns the first error of any write
+}
+
+// parents returns the function that finds the parent of a span, except of the first.
+func parents(shape string) (func(i int) int, error) {
+	switch shape {
+	case "realistic":
+		return func(i int) int { return (i - 1) / 3 }, nil
+	case "deep":
+		return func(i int) int { return i - 1 }, nil
+	case "wide":
+		return func(int) int { return 0 }, nil
+	}
+	return nil, fmt.Errorf("shape %q: want one of %q", shape, Shapes)
+}
+
 var services = [...]string{"bookshop", "catalogue", "payment", "warehouse"}
 
 func trace(b *bufio.Writer, id, n int, shape string, parent func(int) int) {
 	fmt.Fprintf(b, `{"traceID":"%016x","spans":[`, id)
+	l := newLayout(shape, n, parent)
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		span(b, id, i, parent(i), l.starts[i], l.lengths[i])
+		fmt.Fprintf(b, `"processID":"p%d","warnings":null}`, i%len(services)+1)
+	}
+	b.WriteString(`],"processes":{`)
+	for i := range services {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(b, `"p%d":`, i+1)
+		process(b, i)
+	}
+	b.WriteString(`},"warnings":null}`)
+}
+
+func process(b *bufio.Writer, i int) {
+	fmt.Fprintf(b, `{"serviceName":"%[2]s","tags":[{"key":"hostname","type":"string","value":"%[2]s-7d9c4b"},`+
+		`{"key":"ip","type":"string","value":"10.0.0.%[1]d"},`+
+		`{"key":"jaeger.version","type":"string","value":"Go-2.30.0"}]}`, i+1, services[i])
+}
+
+// layout is when the spans of a trace start, and how long they last.
+type layout struct{ starts, lengths []int64 }
+
+func newLayout(shape string, n int, parent func(int) int) (l layout) {
+	l.starts, l.lengths = make([]int64, 0, n), make([]int64, 0, n)
 	var at, length int64 // of a realistic span in its trace
-	starts, lengths := make([]int64, 0, n), make([]int64, 0, n)
 	for i := range n {
 		switch {
 		case shape == "deep":
@@ -67,26 +133,14 @@ func trace(b *bufio.Writer, id, n int, shape string, parent func(int) int) {
 			}
 		default:
 			p := parent(i)
-			at, length = starts[p]+int64(i-1)%3*lengths[p]/3+1, lengths[p]/4
+			at, length = l.starts[p]+int64(i-1)%3*l.lengths[p]/3+1, l.lengths[p]/4
 		}
-		starts, lengths = append(starts, at), append(lengths, length)
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		span(b, id, i, parent(i), at, length)
+		l.starts, l.lengths = append(l.starts, at), append(l.lengths, length)
 	}
-	b.WriteString(`],"processes":{`)
-	for i, service := range services {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(b, `"p%d":{"serviceName":"%s","tags":[{"key":"hostname","type":"string","value":"%[2]s-7d9c4b"},`+
-			`{"key":"ip","type":"string","value":"10.0.0.%[1]d"},`+
-			`{"key":"jaeger.version","type":"string","value":"Go-2.30.0"}]}`, i+1, service)
-	}
-	b.WriteString(`},"warnings":null}`)
+	return l
 }
 
+// span writes a span up to its process.
 func span(b *bufio.Writer, trace, i, parent int, at, length int64) {
 	fmt.Fprintf(b, `{"traceID":"%016x","spanID":"%016x","flags":1,"operationName":"`, trace, i+1)
 	const status200 = `{"key":"http.status_code","type":"int64","value":200}`
@@ -107,5 +161,5 @@ func span(b *bufio.Writer, trace, i, parent int, at, length int64) {
 		fmt.Fprintf(b, `{"timestamp":%d,"fields":[{"key":"event","type":"string","value":"got_conn"},`+
 			`{"key":"reused","type":"bool","value":true}]}`, start+at)
 	}
-	fmt.Fprintf(b, `],"processID":"p%d","warnings":null}`, i%len(services)+1)
+	b.WriteString("],")
 }

@@ -38,6 +38,8 @@ var magics = []struct{ magic, found, hint string }{
 
 var executionTraceHeader = regexp.MustCompile(`^go \d+\.\d+ trace\x00`)
 
+var rollupRow = regexp.MustCompile(`^[0-9a-f]{32}\t\d+;`)
+
 const tarOffset = 257
 
 // binaryOrText returns the format of an input by its first bytes, or why it is not read. JSON is
@@ -57,6 +59,12 @@ func binaryOrText(head []byte) (format, *Unknown) {
 		return undecided, nil
 	case isProtobuf(head), isPrefixed(head):
 		return openTelemetry, nil
+	case rollupRow.Match(head):
+		return undecided, &Unknown{
+			Found: "rows of gaptrace rollup spans", Hint: "sort them and run gaptrace rollup fold on them",
+		}
+	case bytes.HasPrefix(head, []byte("gaptrace-partial:")):
+		return undecided, &Unknown{Found: "a partial of gaptrace rollup", Hint: "run gaptrace rollup merge on it"}
 	case executionTraceHeader.Match(head):
 		return undecided, &Unknown{Found: ExecutionTrace, Hint: "run gaptrace explain on it"}
 	case isProfile(head):
