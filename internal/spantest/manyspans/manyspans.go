@@ -42,7 +42,7 @@ func Write(w io.Writer, shape string, n, perTrace int) error {
 }
 
 // WriteStored writes one of several parts of the same spans, one on each line, as Jaeger stores them
-// in Elasticsearch: about 520 bytes for each span. They are in an order in which the spans of a
+// in Elasticsearch: about 630 bytes for each span. They are in an order in which the spans of a
 // trace are far from one another, and in all parts.
 func WriteStored(w io.Writer, shape string, n, perTrace, part, parts int) error {
 	parent, err := parents(shape)
@@ -52,9 +52,9 @@ func WriteStored(w io.Writer, shape string, n, perTrace, part, parts int) error 
 	if perTrace <= 0 || perTrace > n {
 		perTrace = n
 	}
-	step := 1_000_003 // a prime, so that it visits all spans
-	if n%step == 0 {
-		return fmt.Errorf("%d spans cannot be shuffled: want another number", n)
+	step := int(0.618*float64(n)) + 1
+	for gcd(step, n) > 1 { // otherwise it would not visit all spans
+		step++
 	}
 	whole, last := newLayout(shape, perTrace, parent), newLayout(shape, (n-1)%perTrace+1, parent)
 	b := bufio.NewWriterSize(w, 64<<10)
@@ -70,6 +70,13 @@ func WriteStored(w io.Writer, shape string, n, perTrace, part, parts int) error 
 		b.WriteString("}\n")
 	}
 	return b.Flush() // returns the first error of any write
+}
+
+func gcd(a, b int) int {
+	for b > 0 {
+		a, b = b, a%b
+	}
+	return a
 }
 
 // parents returns the function that finds the parent of a span, except of the first.
