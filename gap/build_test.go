@@ -47,6 +47,10 @@ func TestBrokenTraces(t *testing.T) {
 			spans: "A [0,9)\n B2 [2,5) <A\n B1 [1,5) <A", tree: "A B1<A",
 			gaps: "A self [0,1), A self [5,9), B1 self [1,5)", warnings: "same-id B",
 		},
+		"a span with a time is kept rather than one without": {
+			spans: "A [0,9)\n B1 [0,0) timeless <A\n B2 [2,5) <A", tree: "A B2<A",
+			gaps: "A self [0,2), A self [5,9), B2 self [2,5)", warnings: "same-id B",
+		},
 		"of two that start together the longer is kept, then the lesser": {
 			spans: "A [0,9)\n A2 [0,9)\n B1 [1,5)\n B2 [1,6)", tree: "A B2", gaps: "A self [0,9), B2 self [1,6)",
 			warnings: "same-id A, same-id B",
@@ -146,6 +150,7 @@ func TestTimesOutOfRange(t *testing.T) {
 		"end of 292 years":       {gap.Span{Start: at(7), Duration: math.MaxInt64}, at(7), 0, "bad-duration B"},
 		"end after 2116":         {gap.Span{Start: at(7), Duration: far}, at(7), 0, "bad-duration B"},
 		"start before 1823":      {gap.Span{Start: epoch.Add(-far).Add(-far), Duration: 2}, at(0), 2, "bad-time B"},
+		"no end":                 {gap.Span{Start: at(7), Duration: time.Unix(0, 0).Sub(at(7))}, at(7), 0, "bad-duration B"},
 		"no start":               {gap.Span{Duration: 2}, at(0), 2, "bad-time B"},
 		"no start, endless":      {gap.Span{Duration: math.MaxInt64}, at(0), 0, "bad-duration B, bad-time B"},
 		"start after 2116":       {gap.Span{Start: epoch.Add(far)}, at(0), 0, "bad-time B"},

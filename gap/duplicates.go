@@ -32,8 +32,14 @@ func (b *builder) removeDuplicates() {
 	b.servers = make(map[SpanID]int32)
 	slices.SortFunc(b.ambiguous, func(i, j int32) int {
 		n, m := &b.nodes[i], &b.nodes[j]
-		if c := cmp.Compare(n.id, m.id); c != 0 {
-			return c
+		switch {
+		case n.id != m.id:
+			return cmp.Compare(n.id, m.id)
+		case n.hasTime() != m.hasTime():
+			if n.hasTime() {
+				return -1
+			}
+			return 1
 		}
 		return b.processes.compareNodes(n, m)
 	})

@@ -32,14 +32,16 @@ const (
 	WarnHalfID WarningCode = "half-id"
 	// WarnDuplicate: the span came twice. One copy was dropped.
 	WarnDuplicate WarningCode = "duplicate"
-	// WarnSameID: the span was dropped, since another span with its id starts first or is longer.
+	// WarnSameID: the span was dropped, since another span with its id starts first, is longer, or
+	// is the only one with a time.
 	WarnSameID WarningCode = "same-id"
 	// WarnNoSpanID: the id is zero. The span was kept, but no reference can name it.
 	WarnNoSpanID WarningCode = "no-span-id"
-	// WarnBadTime: the span starts before 1823 or after 2116, or has neither start nor duration. It
-	// was moved to its parent's start, or to the start of the trace if it is a root.
+	// WarnBadTime: the span has no start, or starts before 1823 or after 2116. It was moved to its
+	// parent's start, or to the start of the trace if it is a root.
 	WarnBadTime WarningCode = "bad-time"
-	// WarnBadDuration: the duration is negative, or the span ends after 2116. It counts as zero.
+	// WarnBadDuration: the duration is negative, as it is for a span of OTLP that was not finished,
+	// or the span ends after 2116. It counts as zero.
 	WarnBadDuration WarningCode = "bad-duration"
 	// WarnBadJoined: the tag wait.joined_us is not a number, is negative, or is more than the
 	// call's spans cover. It counts as zero, or as what they cover.

@@ -406,3 +406,16 @@ func TestLongStringsAndTraces(t *testing.T) {
 		}
 	}
 }
+
+func TestSpanWithoutAStartIsKept(t *testing.T) {
+	traces, errs := readAll(strings.NewReader(`{"traceID":"1","spans":[{"spanID":"1","startTime":1000,"duration":50},` +
+		`{"spanID":"2","duration":5,"references":[{"spanID":"1"}]}]}`))
+	if len(traces) != 1 || errs != nil {
+		t.Fatalf("%v, %v", traces, errs)
+	}
+	trace, warnings := gap.Build(traces[0])
+	if trace.Len() != 2 || trace.Duration() != 50*time.Microsecond || len(warnings) != 1 ||
+		warnings[0].String() != "span 0000000000000002: has no start: drawn where its parent starts" {
+		t.Errorf("%d spans in %v, %v", trace.Len(), trace.Duration(), warnings)
+	}
+}
