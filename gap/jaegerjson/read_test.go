@@ -324,9 +324,10 @@ func TestUnknownProcess(t *testing.T) {
 
 func TestQueryErrorsComeLast(t *testing.T) {
 	traces, errs := readAll(strings.NewReader(`{"data":null,"errors":[
-		{"code":404,"msg":"trace not found"},{"msg":"late","traceID":"a1"},"plain",null]}` + answer))
-	const want = `1 ["the query service answers 404: trace not found" ` +
-		`"the query service answers for trace 00000000000000a1: late" "the query service answers: plain"]`
+		{"code":404,"msg":"trace not found"},{"msg":"late","traceID":"a1"},"plain",null]}`+answer),
+		read.WithName("x.json"))
+	const want = `1 ["x.json: the query service answers 404: trace not found" ` +
+		`"x.json: the query service answers for trace 00000000000000a1: late" "x.json: the query service answers: plain"]`
 	if got := fmt.Sprintf("%d %q", len(traces), errs); got != want {
 		t.Error(got)
 	}
