@@ -155,14 +155,17 @@ const maxScanned = 1 << 20
 func jsonFormat(r io.Reader) (format, *Unknown) {
 	d := json.NewDecoder(io.LimitReader(r, maxScanned))
 	var seen []string
-	for {
+	for objects := 0; ; {
 		token, err := d.Token()
-		if err != nil {
+		if err == io.EOF && objects > 0 {
+			return undecided, &Unknown{Found: "JSON without spans: an empty object"}
+		} else if err != nil {
 			return undecided, nil
 		}
 		if token != json.Delim('{') {
 			continue
 		}
+		objects++
 		for d.More() {
 			key, err := d.Token()
 			if err != nil {
