@@ -91,6 +91,7 @@ func isProtobuf(head []byte) bool {
 // isPrefixed reports whether head begins like messages, each after its length: in four bytes, as
 // the Collector's file exporter writes them, or as a varint.
 func isPrefixed(head []byte) bool {
+	head = skipEmpty(head)
 	if len(head) > 4 && binary.BigEndian.Uint32(head) < 1<<30 && isProtobuf(head[4:]) {
 		return true
 	}
