@@ -9,7 +9,8 @@ import (
 type Warning struct {
 	SpanID  SpanID // zero if the warning is not about one span
 	Code    WarningCode
-	Message string
+	Message string // says how many more spans there are
+	More    int    // further spans that it is about, if it stands for all of a trace
 }
 
 // String returns the warning as one line.
@@ -30,10 +31,11 @@ const (
 	WarnForeignTrace WarningCode = "foreign-trace"
 	// WarnHalfID: spans have only the right half of the trace's id. They were kept.
 	WarnHalfID WarningCode = "half-id"
-	// WarnDuplicate: the span came twice. One copy was dropped.
+	// WarnDuplicate: the span came twice. One copy was dropped. A trace has at most one such warning.
 	WarnDuplicate WarningCode = "duplicate"
 	// WarnSameID: the span was dropped, since another span with its id starts first, is longer, or
-	// is the only one with a time.
+	// is the only one with a time. Both may be one span in two formats. A trace has at most one such
+	// warning.
 	WarnSameID WarningCode = "same-id"
 	// WarnNoSpanID: the id is zero. The span was kept, but no reference can name it.
 	WarnNoSpanID WarningCode = "no-span-id"
@@ -64,6 +66,21 @@ func (b *builder) warn(n *node, code WarningCode, format string, args ...any) {
 	w.SpanID = n.span.SpanID
 	b.warnings = append(b.warnings, w)
 	b.unsorted = append(b.unsorted, n)
+}
+
+// collapse keeps the first of the warnings with this code, and counts the others in it.
+func (b *builder) collapse(code WarningCode) {
+	is := func(w Warning) bool { return w.Code == code }
+	first := slices.IndexFunc(b.warnings, is)
+	if first < 0 {
+		return
+	}
+	others := slices.DeleteFunc(b.warnings[first+1:], is)
+	w := &b.warnings[first]
+	if w.More = len(b.warnings) - first - 1 - len(others); w.More > 0 {
+		w.Message += fmt.Sprintf(" (and %d more)", w.More)
+	}
+	b.warnings = b.warnings[:first+1+len(others)]
 }
 
 // sortWarnings sorts the warnings since the last call by their nodes. Every step of Build ends with
