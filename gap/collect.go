@@ -154,7 +154,8 @@ func (n *node) outOfRange() bool { return n.start == minTime || n.start == maxTi
 // hasTime reports whether the start is known and in range.
 func (n *node) hasTime() bool { return !n.span.timeless() && !n.outOfRange() }
 
-// unfinished reports whether the span ends in 1970, when no span does: OTLP's value for no end is 0.
+// unfinished reports whether the span ends in 1970, when no span does: OTLP's value for no end is
+// 0.
 func (s *Span) unfinished() bool {
 	return s.Duration < 0 && s.Start.Add(s.Duration).Equal(time.Unix(0, 0))
 }

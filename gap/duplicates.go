@@ -98,8 +98,8 @@ func (b *builder) claimID(n *node, i int32) bool {
 	return false
 }
 
-// copies reports whether two nodes with the same id are one span that two formats have: Jaeger's and
-// Zipkin's round times to microseconds, and each names tags in its own way.
+// copies reports whether two nodes with the same id are one span that two formats have: Jaeger's
+// and Zipkin's round times to microseconds, and each names tags in its own way.
 func (n *node) copies(o *node) bool {
 	close := func(a, b int64) bool { return max(a-b, b-a) < 2*int64(time.Microsecond) }
 	return n.operation == o.operation && n.kind == o.kind && close(n.start, o.start) && close(n.end, o.end)

@@ -229,7 +229,8 @@ func (d *decoder) failedShards() (n int) {
 	return n
 }
 
-// lacksSpans keeps the error for the first answer of Elasticsearch that lacks spans, and counts all.
+// lacksSpans keeps the error for the first answer of Elasticsearch that lacks spans, and counts
+// all.
 func (d *decoder) lacksSpans(at int64, why string) {
 	if d.incompletes++; d.incomplete == nil {
 		d.incomplete = &jsonscan.Error{Offset: at, Expected: "a complete answer of Elasticsearch", Found: why}
