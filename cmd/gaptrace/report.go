@@ -100,6 +100,8 @@ func (o *options) sources(ctx context.Context, args []string, stdin io.Reader) (
 	var all []source
 	for _, arg := range args {
 		switch scheme, _, ok := strings.Cut(arg, "://"); {
+		case arg == "":
+			return nil, errEmptyArgument
 		case isURL(arg):
 			s, err := o.querySource(ctx, arg)
 			if err != nil {
@@ -117,6 +119,9 @@ func (o *options) sources(ctx context.Context, args []string, stdin io.Reader) (
 	}
 	return all, nil
 }
+
+var errEmptyArgument = usagef("an argument is empty, perhaps a variable that is not set: " +
+	"name a file, a URL, or - for standard input")
 
 // isInput reports whether stdin is worth reading without "-": not a terminal, and not a device such
 // as /dev/null.
