@@ -187,7 +187,7 @@ func (s streams) writeBudget(o *checkOptions, m *budget.Measures) error {
 	proposed := budget.Propose(m)
 	n := len(proposed.Budgets)
 	if n == 0 {
-		return errors.New("no operation of the traces has self time, so there is nothing to limit")
+		return errors.New("no operation with a name has self time in the traces, so there is nothing to limit")
 	}
 	text, err := proposed.Format()
 	if err != nil {
