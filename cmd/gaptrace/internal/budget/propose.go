@@ -16,8 +16,8 @@ const (
 // Propose returns a budget for each operation with self time: its measured values plus 20 %,
 // rounded up to two digits. Limits of times are at least 1 ms. m must have been made without a
 // file. The operations with the most self time on critical paths are first. An operation without a
-// name has no budget, since no pattern is about it alone. Nor has one without a service if a service
-// has an operation of that name.
+// name has no budget, since no pattern is about it alone. Nor has one without a service if a
+// service has an operation of that name.
 func Propose(m *Measures) *File {
 	inService := map[string]bool{}
 	for o := range m.operations {
