@@ -41,7 +41,7 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 			"then run go tool pprof -http : self.pb.gz")
 	}
 	out, p := s.out, s.progress
-	if err := out.open(o.output); err != nil {
+	if err := o.openOutput(out); err != nil {
 		return err
 	}
 	defer out.discard()
