@@ -2,6 +2,7 @@ package gapconnector
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -27,7 +28,7 @@ type toMetrics struct {
 	telemetry telemetry
 	instance  pcommon.Value
 	tags      read.Option
-	waiting   *buffer[[]gap.Span]
+	waiting   *buffer[[][]gap.Span] // parts of batches
 	points    *aggregation
 
 	overflowed sync.Once // that the limit is exceeded was logged
@@ -93,24 +94,32 @@ func (c *toMetrics) Shutdown(ctx context.Context) error {
 func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error {
 	spans := otlp.Spans(traces, c.tags)
 	c.waiting.lock()
-	for i := range spans {
-		t := c.waiting.trace(spans[i].TraceID)
-		t.content = append(t.content, spans[i])
-		c.waiting.grew(t, memory(&spans[i]))
+	defer c.waiting.unlock()
+	for len(spans) > 0 {
+		t := c.waiting.trace(spans[0].TraceID)
+		n := 0
+		for ; n < len(spans) && spans[n].TraceID == t.id; n++ {
+			c.waiting.grew(t, memory(&spans[n]))
+		}
+		t.content = append(t.content, spans[:n:n])
+		spans = spans[n:]
 	}
-	c.waiting.unlock()
 	return nil
 }
 
-// memory estimates the memory of a span. Its process is shared, and appending leaves free space.
+// memory estimates the memory of a span. Its process is shared.
 func memory(s *gap.Span) int64 {
-	return 3*int64(unsafe.Sizeof(*s))/2 + int64(len(s.Operation)) + int64(len(s.Tags))*64 + int64(len(s.References))*32
+	return int64(unsafe.Sizeof(*s)) + int64(len(s.Operation)) + int64(len(s.Tags))*64 + int64(len(s.References))*32
 }
 
 // analyze adds the spans of a trace to the metrics.
-func (c *toMetrics) analyze(t *waiting[[]gap.Span]) {
+func (c *toMetrics) analyze(t *waiting[[][]gap.Span]) {
 	c.telemetry.analyzed(t.spans, t.outcome)
-	built, _ := gap.Build(t.content)
+	spans := t.content[0]
+	if len(t.content) > 1 {
+		spans = slices.Concat(t.content...)
+	}
+	built, _ := gap.Build(spans)
 	if over := c.points.add(built); over > 0 {
 		c.telemetry.overflow.Add(context.Background(), int64(over))
 		c.overflowed.Do(func() {

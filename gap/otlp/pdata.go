@@ -21,6 +21,7 @@ func Spans(traces ptrace.Traces, opts ...read.Option) []gap.Span {
 	c := read.NewConfig(opts, 0)
 	m := mapper{all: c.Everything}
 	spans := make([]gap.Span, 0, traces.SpanCount())
+	var current span
 	for _, rs := range traces.ResourceSpans().All() {
 		m.setResource(m.resource(rs.Resource().Attributes()))
 		for _, ss := range rs.ScopeSpans().All() {
@@ -29,7 +30,8 @@ func Spans(traces ptrace.Traces, opts ...read.Option) []gap.Span {
 			}
 			for _, s := range ss.Spans().All() {
 				spans = append(spans, gap.Span{})
-				m.finish(m.read(s, c.Keys), &spans[len(spans)-1])
+				m.read(s, c.Keys, &current)
+				m.finish(&current, &spans[len(spans)-1])
 			}
 		}
 	}
@@ -54,9 +56,9 @@ func (m *mapper) addField(key string, value pcommon.Value) {
 	}
 }
 
-// read adds the attributes and links of a span that are kept, and returns the rest of it.
-func (m *mapper) read(s ptrace.Span, keep map[string]bool) *span {
-	made := &span{
+// read adds the attributes and links of a span that are kept, and sets made to the rest of it.
+func (m *mapper) read(s ptrace.Span, keep map[string]bool, made *span) {
+	*made = span{
 		traceID: ids(s.TraceID()), id: id(s.SpanID()), parent: id(s.ParentSpanID()), name: s.Name(),
 		start: int64(s.StartTimestamp()), end: int64(s.EndTimestamp()),
 		kind: int(s.Kind()), status: int(s.Status().Code()), message: s.Status().Message(),
@@ -78,7 +80,7 @@ func (m *mapper) read(s ptrace.Span, keep map[string]bool) *span {
 		m.addLink(link)
 	}
 	if !m.all {
-		return made
+		return
 	}
 	for _, e := range s.Events().All() {
 		for key, value := range e.Attributes().All() {
@@ -86,7 +88,6 @@ func (m *mapper) read(s ptrace.Span, keep map[string]bool) *span {
 		}
 		made.logs = append(made.logs, m.event(int64(e.Timestamp()), e.Name()))
 	}
-	return made
 }
 
 func ids(id pcommon.TraceID) gap.TraceID { return traceID(id[:]) }
