@@ -37,6 +37,8 @@ func openFile(name string) (*os.File, error) {
 		return f, nil
 	}
 	switch {
+	case name == "":
+		return nil, errors.New("an argument is empty, and not the name of a file; perhaps a variable is not set")
 	case strings.Contains(name, "@") && strings.Contains(name, ":"):
 		// Perhaps a URL without http://, whose password must not be printed.
 		reason := err
