@@ -11,8 +11,8 @@ import (
 // buffer holds traces until their spans have come. C holds the spans of a trace.
 //
 // A trace is released when it has waited long enough, or when it is the oldest and there is too
-// much. The goroutine of start releases the first kind. The caller of unlock releases the second, so a
-// connector that cannot keep up slows down whoever sends to it.
+// much. The goroutine of start releases the first kind. The caller of unlock releases the second,
+// so a connector that cannot keep up slows down whoever sends to it.
 type buffer[C any] struct {
 	config  *Config
 	release func(t *waiting[C])

@@ -20,7 +20,8 @@ func TestConfigStruct(t *testing.T) {
 // A bad configuration gets an error that names the key.
 func TestConfigErrors(t *testing.T) {
 	for want, config := range map[string]map[string]any{
-		"":                               {"wait": "3s", "max_bytes": 1 << 40, "metrics": map[string]any{"temporality": "delta"}},
+		"": {"wait": "3s", "max_bytes": 1 << 40, "metrics": map[string]any{"temporality": "delta"}},
+
 		"wait: got -1s, want":            {"wait": "-1s"},
 		"'wait'":                         {"wait": "soon"},
 		"max_traces: got 0, want":        {"max_traces": 0},

@@ -35,8 +35,8 @@ type Config struct {
 
 // MetricsConfig is the configuration of the metrics.
 type MetricsConfig struct {
-	// Dimensions are attributes of the span, or else of its resource, that become attributes of
-	// the data points, besides service.name and span.name.
+	// Dimensions are attributes of the span, or else of its resource, that become attributes of the
+	// data points, besides service.name and span.name.
 	Dimensions []Dimension `mapstructure:"dimensions"`
 
 	// FlushInterval is the time between two exports.

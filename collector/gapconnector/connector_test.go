@@ -108,7 +108,8 @@ func points(sink *consumertest.MetricsSink) string {
 						attributes = append(attributes, key+"="+value.AsString())
 					}
 					slices.Sort(attributes)
-					lines = append(lines, fmt.Sprintf("%s %s: %d, %.0f ms", m.Name(), strings.Join(attributes, " "), p.Count(), p.Sum()*1000))
+					lines = append(lines, fmt.Sprintf("%s %s: %d, %.0f ms",
+						m.Name(), strings.Join(attributes, " "), p.Count(), p.Sum()*1000))
 				}
 			}
 		}
@@ -124,7 +125,8 @@ func counted(own metricdata.ResourceMetrics) string {
 		for _, m := range sm.Metrics {
 			for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
 				outcome, _ := p.Attributes.Value("outcome")
-				lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s %s %d", strings.TrimPrefix(m.Name, "otelcol_connector_gap_"), outcome.AsString(), p.Value)))
+				name := strings.TrimPrefix(m.Name, "otelcol_connector_gap_")
+				lines = append(lines, fmt.Sprintf("%s %s %d", name, outcome.AsString(), p.Value))
 			}
 		}
 	}
@@ -216,7 +218,8 @@ func TestGrouped(t *testing.T) {
 	})
 }
 
-// The spans go on as they came, with the attributes. Two resources, and two scopes of one, stay apart.
+// The spans go on as they came, with the attributes. Two resources stay apart, as do two scopes of
+// one.
 func TestSpansGetAttributes(t *testing.T) {
 	whole := otlp.Traces(request(1, "GET /books"), request(2, "GET /books"))
 	rs := whole.ResourceSpans().AppendEmpty()
@@ -256,7 +259,8 @@ func TestSpansGetAttributes(t *testing.T) {
 				self, _ := s.Attributes().Get(selfTimeKey)
 				critical, _ := s.Attributes().Get(criticalKey)
 				incomplete, _ := s.Attributes().Get(incompleteKey)
-				got = append(got, fmt.Sprintf("%s %s %s %s %s: %s %s %s", rs.SchemaUrl(), ss.SchemaUrl(), ss.Scope().Name(), s.SpanID(), s.Name(), self.AsString(), critical.AsString(), incomplete.AsString()))
+				got = append(got, fmt.Sprintf("%s %s %s %s %s: %s %s %s", rs.SchemaUrl(), ss.SchemaUrl(),
+					ss.Scope().Name(), s.SpanID(), s.Name(), self.AsString(), critical.AsString(), incomplete.AsString()))
 				s.Attributes().RemoveIf(func(key string, _ pcommon.Value) bool { return strings.HasPrefix(key, "gap.") })
 			}
 		}
@@ -343,7 +347,8 @@ func TestTemporality(t *testing.T) {
 	for temporality, want := range map[string]string{"cumulative": "1 2 2 3", "delta": "1 1 - 1"} {
 		synctest.Test(t, func(t *testing.T) {
 			var sink consumertest.MetricsSink
-			use(t, func(c *Config) { c.Wait, c.Metrics.Temporality = time.Second, temporality }, &sink, func(c connector.Traces) {
+			change := func(c *Config) { c.Wait, c.Metrics.Temporality = time.Second, temporality }
+			use(t, change, &sink, func(c connector.Traces) {
 				for _, n := range []int{1, 1, 0, 1} {
 					for range n {
 						consume(t, c, request(uint64(time.Now().Unix()), "GET /books"))
@@ -377,7 +382,8 @@ func TestTemporality(t *testing.T) {
 func TestExpiration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sink consumertest.MetricsSink
-		use(t, func(c *Config) { c.Wait, c.Metrics.Expiration = time.Second, 90*time.Second }, &sink, func(c connector.Traces) {
+		change := func(c *Config) { c.Wait, c.Metrics.Expiration = time.Second, 90*time.Second }
+		use(t, change, &sink, func(c connector.Traces) {
 			consume(t, c, request(1, "GET /books"))
 			time.Sleep(210 * time.Second)
 		})
@@ -431,11 +437,12 @@ func TestHistogram(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	refuse := consumertest.NewErr(fmt.Errorf("queue is full"))
-	own := use(t, nil, struct{ consumer.Traces }{refuse}, func(c connector.Traces) { consume(t, c, request(1, "GET /books")) })
+	one := func(c connector.Traces) { consume(t, c, request(1, "GET /books")) }
+	own := use(t, nil, struct{ consumer.Traces }{refuse}, one)
 	if got := counted(own); !strings.Contains(got, "refused_spans  2\n") {
 		t.Errorf("counted\n%s", got)
 	}
-	own = use(t, nil, struct{ consumer.Metrics }{refuse}, func(c connector.Traces) { consume(t, c, request(1, "GET /books")) })
+	own = use(t, nil, struct{ consumer.Metrics }{refuse}, one)
 	if got := counted(own); !strings.Contains(got, "traces flushed 1") {
 		t.Errorf("counted\n%s", got)
 	}

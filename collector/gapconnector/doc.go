@@ -3,8 +3,8 @@
 //
 //   - a pipeline of metrics with histograms of self time, self time on the critical path, and
 //     duration, by service and span name
-//   - a pipeline of traces with the same spans, each with its self time as an attribute, so that any
-//     backend can sort by it
+//   - a pipeline of traces with the same spans, each with its self time as an attribute, so that
+//     any backend can sort by it
 //
 // Self time is the time of a span that none of its children covers, as package gap defines it.
 //

@@ -2,6 +2,9 @@ module github.com/gaptrace/gaptrace/collector/gapconnector
 
 go 1.26.0
 
+// A module of its own, so that programs that import gaptrace do not get the collector's libraries. The versions are
+// those of the Collector's release v0.165, the only ones that its tests run with.
+
 require (
 	github.com/gaptrace/gaptrace v0.1.0
 	github.com/gaptrace/gaptrace/gap/otlp v0.1.0
