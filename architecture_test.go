@@ -59,6 +59,7 @@ var layers = map[string]int{
 	"weave":     4,
 
 	"cmd/gaptrace":     5,
+	"collector":        5,
 	"demo":             5,
 	"bench":            5,
 	"internal/interop": 5,
@@ -98,6 +99,10 @@ var dependencies = map[string][]string{
 	"cmd/gaptrace/internal/budget": {"go.yaml.in/yaml/v3"},
 	"cmd/gaptrace/internal/diff":   {"github.com/charmbracelet/x/ansi", "golang.org/x/perf/benchmath"},
 	"cmd/gaptrace/internal/sample": {},
+	"collector/gapconnector": {
+		"github.com/lightstep/go-expohisto", "go.opentelemetry.io/collector", "go.opentelemetry.io/otel",
+		"go.uber.org/zap",
+	},
 	"contrib/nethttp":              {"github.com/opentracing/opentracing-go"},
 	"contrib/redis":                {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
 	"contrib/sql":                  {"github.com/opentracing/opentracing-go"},
