@@ -103,12 +103,12 @@ var dependencies = map[string][]string{
 		"github.com/lightstep/go-expohisto", "go.opentelemetry.io/collector", "go.opentelemetry.io/otel",
 		"go.uber.org/zap",
 	},
-	"contrib/nethttp":              {"github.com/opentracing/opentracing-go"},
-	"contrib/redis":                {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
-	"contrib/sql":                  {"github.com/opentracing/opentracing-go"},
-	"contrib/sql/mysql":            {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
-	"contrib/grpc":                 {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
-	"contrib/elasticsearch":        {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
+	"contrib/nethttp":       {"github.com/opentracing/opentracing-go"},
+	"contrib/redis":         {"github.com/opentracing/opentracing-go", "github.com/go-redis/redis/v8"},
+	"contrib/sql":           {"github.com/opentracing/opentracing-go"},
+	"contrib/sql/mysql":     {"github.com/opentracing/opentracing-go", "github.com/go-sql-driver/mysql"},
+	"contrib/grpc":          {"github.com/opentracing/opentracing-go", "google.golang.org/grpc"},
+	"contrib/elasticsearch": {"github.com/opentracing/opentracing-go", "github.com/elastic/go-elasticsearch/v8", "github.com/elastic/elastic-transport-go/v8"},
 }
 
 // sourceFile is a Go file that is neither a test nor only imported by tests.
