@@ -61,7 +61,7 @@ func answered(prometheus, query string) error {
 // await waits until check succeeds, and sends the program requests.
 func await(t *testing.T, p *program, check func() error) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		p.request(t)
 		err := check()
 		if err == nil {
