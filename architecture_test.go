@@ -53,10 +53,11 @@ var layers = map[string]int{
 	"gap/otlp":       3,
 	"gap/zipkinjson": 3,
 
-	"explain":   4,
-	"gap/debug": 4,
-	"vet":       4,
-	"weave":     4,
+	"explain":     4,
+	"gap/debug":   4,
+	"gap/metrics": 4,
+	"vet":         4,
+	"weave":       4,
 
 	"cmd/gaptrace":     5,
 	"collector":        5,
@@ -80,6 +81,7 @@ var dependencies = map[string][]string{
 	"gap":                     {},
 	"gap/report":              {"github.com/charmbracelet/x/ansi", "github.com/google/pprof/profile"},
 	"gap/debug":               {},
+	"gap/metrics":             {"github.com/prometheus/client_golang/prometheus"},
 	"gap/otlp":                {"go.opentelemetry.io/collector/pdata"},
 	"internal/clients":        {},
 	"internal/options":        {"github.com/opentracing/opentracing-go"},

@@ -41,6 +41,7 @@ var packagePaths = map[string]string{
 	"nethttp":          module + "/contrib/nethttp",
 	"opentracing":      "github.com/opentracing/opentracing-go",
 	"os":               "os",
+	"metrics":          module + "/gap/metrics",
 	"otlp":             module + "/gap/otlp",
 	"redis":            "github.com/go-redis/redis/v8",
 	"report":           module + "/gap/report",

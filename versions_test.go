@@ -32,7 +32,11 @@ func goOutput(t *testing.T, args ...string) string {
 func supportedVersions(t *testing.T) map[string]string {
 	t.Helper()
 	versions := map[string]string{}
-	for _, file := range []string{"go.mod", "gap/otlp/go.mod"} {
+	for file, shown := range map[string]string{
+		"go.mod":             "", // all
+		"gap/metrics/go.mod": "github.com/prometheus/client_golang",
+		"gap/otlp/go.mod":    "go.opentelemetry.io/collector/pdata",
+	} {
 		var mod struct {
 			Require []struct {
 				Path, Version string
@@ -43,11 +47,10 @@ func supportedVersions(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 		for _, library := range mod.Require {
-			if library.Indirect || versions[library.Path] != "" || strings.HasPrefix(library.Path, "github.com/gaptrace/") {
-				continue
+			if !library.Indirect && (shown == "" || library.Path == shown) {
+				newest := strings.TrimSpace(goOutput(t, "list", "-m", "-f", "{{.Version}}", library.Path))
+				versions[library.Path] = versionText(library.Version) + " | " + versionText(newest)
 			}
-			newest := strings.TrimSpace(goOutput(t, "list", "-m", "-f", "{{.Version}}", library.Path))
-			versions[library.Path] = versionText(library.Version) + " | " + versionText(newest)
 		}
 	}
 	releases := regexp.MustCompile(`(?s)floor=\$\(patch ([\d.]+) .*newest=\$\(patch ([\d.]+) `).
