@@ -28,7 +28,8 @@ func goOutput(t *testing.T, args ...string) string {
 }
 
 // supportedVersions returns floor and newest tested version of each library: what the go.mod of the
-// root and of gap/otlp require, and what go.work selects of all modules' requirements.
+// root, of gap/metrics and of gap/otlp require, and what go.work selects of all modules'
+// requirements.
 func supportedVersions(t *testing.T) map[string]string {
 	t.Helper()
 	versions := map[string]string{}

@@ -26,7 +26,8 @@ func newProgram(t *testing.T, endpoint string) *program {
 	t.Helper()
 	recorder := tracer.NewRecorder(0)
 	var stats tracer.Stats
-	tr, closer, err := tracer.New("bookshop", tracer.WithRecorder(recorder), tracer.WithStats(&stats), tracer.WithCollector(endpoint))
+	tr, closer, err := tracer.New("bookshop", tracer.WithRecorder(recorder), tracer.WithStats(&stats),
+		tracer.WithCollector(endpoint))
 	if err != nil {
 		t.Fatal(err)
 	}
