@@ -43,6 +43,8 @@ var packagePaths = map[string]string{
 	"os":               "os",
 	"metrics":          module + "/gap/metrics",
 	"otlp":             module + "/gap/otlp",
+	"prometheus":       "github.com/prometheus/client_golang/prometheus",
+	"promhttp":         "github.com/prometheus/client_golang/prometheus/promhttp",
 	"redis":            "github.com/go-redis/redis/v8",
 	"report":           module + "/gap/report",
 	"slog":             "log/slog",

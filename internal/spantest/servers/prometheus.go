@@ -20,7 +20,10 @@ func Prometheus(t testing.TB, target string, native bool) (url string, p *Proces
 		ports: 1,
 		command: func(dir string, addr []string) (*exec.Cmd, error) {
 			config := filepath.Join(dir, "prometheus.yml")
-			args := []string{"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"), "--web.listen-address=" + addr[0]}
+			args := []string{
+				"--config.file=" + config, "--storage.tsdb.path=" + filepath.Join(dir, "data"),
+				"--web.listen-address=" + addr[0],
+			}
 			if native {
 				args = append(args, "--enable-feature=native-histograms,exemplar-storage")
 			}
