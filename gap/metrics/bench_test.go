@@ -11,54 +11,55 @@ import (
 )
 
 // BenchmarkSpan records requests with calls, and measures the CPU time of the whole process: of the
-// goroutine that records them, of the observer's and of the garbage collector. A collector adds the
-// difference to the case without one.
+// goroutine that records them, of the observer's and of the garbage collector. The three cases
+// alternate, so that a busy machine disturbs them alike. What the tracer's observer alone and a
+// collector add is the difference to the case without them.
 func BenchmarkSpan(b *testing.B) {
+	const requests = 100 // of a case, before the next one; more than 1,000 might not be observed
 	for _, calls := range []int{0, 4, 24} {
-		var without time.Duration
-		for _, c := range []struct {
-			name     string
-			observer func() func([]gap.Span)
-		}{
-			{"no observer", nil},
-			{"an observer that does nothing", func() func([]gap.Span) { return func([]gap.Span) {} }},
-			{"collector", func() func([]gap.Span) { return newObserver(defaultMaxOperations).observe }},
-		} {
-			b.Run(fmt.Sprintf("%d spans in a request/%s", calls+1, c.name), func(b *testing.B) {
-				recorder := tracer.NewRecorder(0)
-				t, closer, err := tracer.New("bookshop", tracer.WithRecorder(recorder))
-				if err != nil {
-					b.Fatal(err)
-				}
-				defer closer.Close()
-				var observe func([]gap.Span)
-				if c.observer != nil {
-					observe = c.observer()
-				}
-				b.ReportAllocs()
-				begun := cpuTime()
-				for left := b.N; left > 0; left -= 500 {
+		b.Run(fmt.Sprintf("%d spans in a request", calls+1), func(b *testing.B) {
+			cases := []struct {
+				name    string
+				observe func([]gap.Span)
+				took    time.Duration
+			}{
+				{"recorded", nil, 0},
+				{"observer-adds", func([]gap.Span) {}, 0},
+				{"collector-adds", newObserver(defaultMaxOperations).observe, 0},
+			}
+			recorder := tracer.NewRecorder(0)
+			t, closer, err := tracer.New("bookshop", tracer.WithRecorder(recorder))
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer closer.Close()
+			spans := 0
+			for b.Loop() {
+				for i := range cases {
+					begun := cpuTime()
 					stop := func() {}
-					if observe != nil {
-						stop = recorder.Observe(observe, 0)
+					if cases[i].observe != nil {
+						stop = recorder.Observe(cases[i].observe, 0)
 					}
-					for range min(left, 500) { // more might not be observed
+					for range requests {
 						record(t, calls)
 					}
 					stop()
+					cases[i].took += cpuTime() - begun
 				}
-				each := (cpuTime() - begun) / time.Duration(b.N*(calls+1))
-				b.ReportMetric(float64(each), "CPU-ns/span")
-				if c.observer == nil {
-					without = each
-				} else {
-					b.ReportMetric(float64(each-without), "added-CPU-ns/span")
+				spans += requests * (calls + 1)
+			}
+			for _, c := range cases {
+				took := c.took
+				if c.observe != nil {
+					took -= cases[0].took
 				}
-				if n := recorder.Unobserved(); n > 0 {
-					b.Fatalf("%d requests were not observed", n)
-				}
-			})
-		}
+				b.ReportMetric(float64(took)/float64(spans), c.name+"-ns/span")
+			}
+			if n := recorder.Unobserved(); n > 0 {
+				b.Fatalf("%d requests were not observed", n)
+			}
+		})
 	}
 }
 

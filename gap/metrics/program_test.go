@@ -26,8 +26,8 @@ func newProgram(t *testing.T, endpoint string) *program {
 	t.Helper()
 	recorder := tracer.NewRecorder(0)
 	var stats tracer.Stats
-	tr, closer, err := tracer.New("bookshop", tracer.WithRecorder(recorder), tracer.WithStats(&stats),
-		tracer.WithCollector(endpoint))
+	tr, closer, err := tracer.New("bookshop",
+		tracer.WithRecorder(recorder), tracer.WithStats(&stats), tracer.WithCollector(endpoint))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,9 @@ func newProgram(t *testing.T, endpoint string) *program {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(p.collector)
 
-	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "4 stars") }))
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "4 stars")
+	}))
 	t.Cleanup(other.Close)
 	client := nethttp.WrapClient(other.Client(), gaptrace.WithTracer(tr))
 	books := http.NewServeMux()
