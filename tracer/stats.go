@@ -30,12 +30,7 @@ func (s *Stats) Sampler() string {
 
 func (s *Stats) setSampler(text string) { s.sampler.Store(&text) }
 
-// counter is a counter for jaeger.Metrics.
-type counter struct{ *atomic.Int64 }
-
-func (c counter) Inc(n int64) { c.Add(n) }
-
-// droppedCounter counts spans for which the queue had no room.
+// droppedCounter is a counter for jaeger.Metrics. It counts spans for which the queue had no room.
 type droppedCounter struct{ *Stats }
 
 func (c droppedCounter) Inc(n int64) {

@@ -2,6 +2,7 @@ package metrics_test
 
 import (
 	"errors"
+	"maps"
 	"math"
 	"strings"
 	"testing"
@@ -200,9 +201,7 @@ func TestWaits(t *testing.T) {
 	s := newShop(t)
 	tags := func(component string, more opentracing.Tags) opentracing.Tags {
 		all := opentracing.Tags{"span.kind": "client", "component": component}
-		for key, value := range more {
-			all[key] = value
-		}
+		maps.Copy(all, more)
 		return all
 	}
 	root := s.open(nil, "GET /books", 0, opentracing.Tags{"span.kind": "server", "component": "net/http"})

@@ -52,9 +52,7 @@ func queries(t *testing.T) map[string]string {
 			t.Errorf("panel %q has no query or no description", p.Title)
 		}
 	}
-	for name, rule := range rules(t) {
-		all[name] = rule
-	}
+	maps.Copy(all, rules(t))
 	if len(all) < 20 {
 		t.Errorf("only %d queries found", len(all))
 	}
