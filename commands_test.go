@@ -97,7 +97,7 @@ func missingParts(gaptrace string, words []string) (problems []string) {
 			flag = regexp.QuoteMeta(flag)
 			return regexp.MustCompile(`(?m)^\s+(-\w, )?` + flag + `\b|^\s+` + flag + `, `).Match(help)
 		}
-	case words[0] == "go" && words[1] == "run":
+	case words[0] == "go" && words[1] == "run" && !strings.Contains(words[2], "@"): // of this repository
 		flags := declaredFlags(words[2])
 		hasFlag = func(flag string) bool { return slices.Contains(flags, strings.TrimLeft(flag, "-")) }
 	}

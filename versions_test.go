@@ -27,24 +27,31 @@ func goOutput(t *testing.T, args ...string) string {
 	return string(spantest.Must(exec.Command("go", args...).Output())(t))
 }
 
-// supportedVersions returns floor and newest tested version of each library: what go.mod requires,
-// and what go.work selects of all modules' requirements.
+// supportedVersions returns floor and newest tested version of each library: what the go.mod of the
+// root, of gap/metrics and of gap/otlp require, and what go.work selects of all modules'
+// requirements.
 func supportedVersions(t *testing.T) map[string]string {
 	t.Helper()
-	var mod struct {
-		Require []struct {
-			Path, Version string
-			Indirect      bool
-		}
-	}
-	if err := json.Unmarshal([]byte(goOutput(t, "mod", "edit", "-json", "go.mod")), &mod); err != nil {
-		t.Fatal(err)
-	}
 	versions := map[string]string{}
-	for _, library := range mod.Require {
-		if !library.Indirect {
-			newest := strings.TrimSpace(goOutput(t, "list", "-m", "-f", "{{.Version}}", library.Path))
-			versions[library.Path] = versionText(library.Version) + " | " + versionText(newest)
+	for file, shown := range map[string]string{
+		"go.mod":             "", // all
+		"gap/metrics/go.mod": "github.com/prometheus/client_golang",
+		"gap/otlp/go.mod":    "go.opentelemetry.io/collector/pdata",
+	} {
+		var mod struct {
+			Require []struct {
+				Path, Version string
+				Indirect      bool
+			}
+		}
+		if err := json.Unmarshal([]byte(goOutput(t, "mod", "edit", "-json", file)), &mod); err != nil {
+			t.Fatal(err)
+		}
+		for _, library := range mod.Require {
+			if !library.Indirect && (shown == "" || library.Path == shown) {
+				newest := strings.TrimSpace(goOutput(t, "list", "-m", "-f", "{{.Version}}", library.Path))
+				versions[library.Path] = versionText(library.Version) + " | " + versionText(newest)
+			}
 		}
 	}
 	releases := regexp.MustCompile(`(?s)floor=\$\(patch ([\d.]+) .*newest=\$\(patch ([\d.]+) `).

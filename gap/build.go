@@ -17,7 +17,8 @@ package gap
 //     parent and child. A third span that names this id as its parent is a child of the client if
 //     the client's process reported it, and of the server otherwise. If client and server have the
 //     same process, it is a child of the server. Of other spans with the same id, Build keeps the
-//     one that starts first; of several that start first, the longest.
+//     one that starts first; of several that start first, the longest. One without a time comes
+//     last.
 //   - Cycles: the span of a cycle that starts first becomes a root.
 //   - Clocks: two processes share a clock if they are equal, if one of them is nil, or if the same
 //     tag (ip, hostname, host.id, host.ip or host.name) has the same value for both. Build corrects

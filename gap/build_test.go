@@ -47,9 +47,18 @@ func TestBrokenTraces(t *testing.T) {
 			spans: "A [0,9)\n B2 [2,5) <A\n B1 [1,5) <A", tree: "A B1<A",
 			gaps: "A self [0,1), A self [5,9), B1 self [1,5)", warnings: "same-id B",
 		},
+		"spans in two formats are one": {
+			spans: "A [0,9)\n B [2,5) server <A @x\n B [2,5) client <A @x\n A [1,9) new\n" +
+				"B [3,5) client <A @x/h\n B [3,6) server <A @x/h\n B [9,10) <A @x", tree: "A B<A B<B",
+			gaps: "A self [0,2), A self [5,9), B self [2,5)", warnings: "same-id A +3",
+		},
+		"a span with a time is kept rather than one without": {
+			spans: "A [0,9)\n B1 [0,0) timeless <A\n B2 [2,5) <A", tree: "A B2<A",
+			gaps: "A self [0,2), A self [5,9), B2 self [2,5)", warnings: "same-id B",
+		},
 		"of two that start together the longer is kept, then the lesser": {
 			spans: "A [0,9)\n A2 [0,9)\n B1 [1,5)\n B2 [1,6)", tree: "A B2", gaps: "A self [0,9), B2 self [1,6)",
-			warnings: "same-id A, same-id B",
+			warnings: "same-id A +1",
 		},
 		"a negative duration counts as zero": {
 			spans: "A [0,9)\n B [5,3) <A", tree: "A B<A", gaps: "A self [0,9)", warnings: "bad-duration B",
@@ -123,7 +132,7 @@ func TestSharedIDsOfZipkin(t *testing.T) {
 		},
 		"a third span is dropped": {
 			spans: "B [2,12) client @a\n B2 [3,12) client @a\n Bs [4,10) server @b\n Bt [5,10) server @b",
-			tree:  "B Bs<B", gaps: "B wire [2,4), B wire [10,12), Bs self [4,10)", warnings: "same-id B, same-id B",
+			tree:  "B Bs<B", gaps: "B wire [2,4), B wire [10,12), Bs self [4,10)", warnings: "same-id B +1",
 		},
 		"a client that refers to itself is not below its server": {
 			spans: "B [2,12) client <B\n Bs [4,10) server", tree: "B Bs<B",
@@ -146,6 +155,7 @@ func TestTimesOutOfRange(t *testing.T) {
 		"end of 292 years":       {gap.Span{Start: at(7), Duration: math.MaxInt64}, at(7), 0, "bad-duration B"},
 		"end after 2116":         {gap.Span{Start: at(7), Duration: far}, at(7), 0, "bad-duration B"},
 		"start before 1823":      {gap.Span{Start: epoch.Add(-far).Add(-far), Duration: 2}, at(0), 2, "bad-time B"},
+		"no end":                 {gap.Span{Start: at(7), Duration: time.Unix(0, 0).Sub(at(7))}, at(7), 0, "bad-duration B"},
 		"no start":               {gap.Span{Duration: 2}, at(0), 2, "bad-time B"},
 		"no start, endless":      {gap.Span{Duration: math.MaxInt64}, at(0), 0, "bad-duration B, bad-time B"},
 		"start after 2116":       {gap.Span{Start: epoch.Add(far)}, at(0), 0, "bad-time B"},

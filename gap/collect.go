@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // chooseTrace finds the trace to keep. It returns the number of its spans.
@@ -81,7 +82,7 @@ func (b *builder) collect(spans []Span) {
 		n := node{span: s, id: s.SpanID, parent: none, operation: b.operation(s)}
 		n.start, n.end = s.interval()
 		joined := n.readTags(s.Tags)
-		if joined || int64(s.Duration) != n.end-n.start || n.outOfRange() || s.timeless() {
+		if joined || int64(s.Duration) != n.end-n.start || !n.hasTime() {
 			b.suspect = append(b.suspect, i)
 		}
 		if slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, correctedByJaeger) }) {
@@ -150,6 +151,15 @@ func (s *Span) timeless() bool {
 // outOfRange reports whether the start was clamped.
 func (n *node) outOfRange() bool { return n.start == minTime || n.start == maxTime }
 
+// hasTime reports whether the start is known and in range.
+func (n *node) hasTime() bool { return !n.span.timeless() && !n.outOfRange() }
+
+// unfinished reports whether the span ends in 1970, when no span does: OTLP's value for no end is
+// 0.
+func (s *Span) unfinished() bool {
+	return s.Duration < 0 && s.Start.Add(s.Duration).Equal(time.Unix(0, 0))
+}
+
 // operation returns the index of the span's operation.
 func (b *builder) operation(s *Span) uint32 {
 	key := operationKey{service: b.processes.service(s.Process), name: s.Operation}
@@ -165,6 +175,8 @@ func (b *builder) operation(s *Span) uint32 {
 func (b *builder) check(n *node, i int32) {
 	s := n.span
 	switch length := int64(s.Duration); {
+	case s.unfinished():
+		b.warn(n, WarnBadDuration, "has no end: perhaps it was not finished; its duration counts as zero")
 	case length < 0:
 		b.warn(n, WarnBadDuration, "duration %v counts as zero", s.Duration)
 	case length > n.end-n.start:
@@ -173,10 +185,12 @@ func (b *builder) check(n *node, i int32) {
 	switch {
 	case s.timeless():
 		b.warn(n, WarnBadTime, "has no time: drawn where its parent starts")
+	case s.Start.IsZero():
+		b.warn(n, WarnBadTime, "has no start: drawn where its parent starts")
 	case n.outOfRange():
 		b.warn(n, WarnBadTime, "its start %v is out of range: drawn where its parent starts", s.Start.UTC())
 	}
-	if s.timeless() || n.outOfRange() {
+	if !n.hasTime() {
 		if b.timeless == nil {
 			b.timeless = make(map[int32]bool)
 		}

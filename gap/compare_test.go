@@ -53,7 +53,7 @@ func TestDuplicates(t *testing.T) {
 			if trace.Len() != 1 || len(warnings) < 2 {
 				t.Fatalf("%s: %d spans, %s", name, trace.Len(), codes(warnings))
 			}
-			if same := codes(warnings[:2]) == "duplicate \x01, duplicate \x01"; same != (name == "nothing") {
+			if same := codes(warnings[:1]) == "duplicate \x01 +1"; same != (name == "nothing") {
 				t.Errorf("%s: %s", name, codes(warnings))
 			}
 			for n := range trace.Nodes() {

@@ -138,6 +138,9 @@ func codes(warnings []gap.Warning) string {
 		if w.SpanID != 0 {
 			word += " " + string(rune(w.SpanID))
 		}
+		if w.More > 0 {
+			word += fmt.Sprintf(" +%d", w.More)
+		}
 		words = append(words, word)
 	}
 	return strings.Join(words, ", ")

@@ -3,6 +3,7 @@ package gap
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // index fills the table of ids. Like the first loop of link it does nothing else, so that the CPU
@@ -32,8 +33,14 @@ func (b *builder) removeDuplicates() {
 	b.servers = make(map[SpanID]int32)
 	slices.SortFunc(b.ambiguous, func(i, j int32) int {
 		n, m := &b.nodes[i], &b.nodes[j]
-		if c := cmp.Compare(n.id, m.id); c != 0 {
-			return c
+		switch {
+		case n.id != m.id:
+			return cmp.Compare(n.id, m.id)
+		case n.hasTime() != m.hasTime():
+			if n.hasTime() {
+				return -1
+			}
+			return 1
 		}
 		return b.processes.compareNodes(n, m)
 	})
@@ -56,6 +63,8 @@ func (b *builder) removeDuplicates() {
 		}
 	}
 	b.sortWarnings()
+	b.collapse(WarnDuplicate)
+	b.collapse(WarnSameID)
 }
 
 // claimID enters node i into the table of ids. It returns false if another span has the id.
@@ -70,7 +79,8 @@ func (b *builder) claimID(n *node, i int32) bool {
 		at.node = i
 		return true
 	}
-	if _, shared := b.servers[id]; !shared {
+	server, shared := b.servers[id]
+	if !shared {
 		switch o := b.nodes[at.node].kind; {
 		case o == KindClient && n.kind == KindServer:
 			b.servers[id] = i
@@ -80,6 +90,17 @@ func (b *builder) claimID(n *node, i int32) bool {
 			return true
 		}
 	}
+	if o := &b.nodes[at.node]; n.copies(o) || shared && n.copies(&b.nodes[server]) {
+		b.warn(n, WarnSameID, "came twice, and the copies differ, as they do in two formats; one dropped")
+		return false
+	}
 	b.warn(n, WarnSameID, "%.80q dropped: it has the id of %.80q", n.span.Operation, b.nodes[at.node].span.Operation)
 	return false
+}
+
+// copies reports whether two nodes with the same id are one span that two formats have: Jaeger's
+// and Zipkin's round times to microseconds, and each names tags in its own way.
+func (n *node) copies(o *node) bool {
+	close := func(a, b int64) bool { return max(a-b, b-a) < 2*int64(time.Microsecond) }
+	return n.operation == o.operation && n.kind == o.kind && close(n.start, o.start) && close(n.end, o.end)
 }

@@ -30,7 +30,7 @@ func FuzzBuild(f *testing.F) {
 		}
 		for _, w := range warnings {
 			if w.Code == gap.WarnDuplicate || w.Code == gap.WarnSameID {
-				kept--
+				kept -= 1 + w.More
 			}
 		}
 		if trace.Len() != kept {

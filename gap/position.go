@@ -121,10 +121,11 @@ func (s *Summary) compareGaps(a, b gapsOf) int {
 			cmp.Compare(a.of.TagValue, b.of.TagValue), compareBools(a.of.Tagged, b.of.Tagged),
 		)
 	}
-	return cmp.Or(cmp.Compare(a.key.class, b.key.class), s.position(a.key).compare(s.position(b.key)))
+	return cmp.Or(cmp.Compare(a.key.class, b.key.class), s.position(a.key).Compare(s.position(b.key)))
 }
 
-func (p Position) compare(other Position) int {
+// Compare orders positions by their names, in the same way every time. It returns -1, 0 or +1.
+func (p Position) Compare(other Position) int {
 	return cmp.Or(
 		cmp.Compare(p.Within, other.Within), cmp.Compare(p.After, other.After), cmp.Compare(p.Before, other.Before),
 		compareBools(p.Joined, other.Joined), compareBools(p.AtStart, other.AtStart), compareBools(p.AtEnd, other.AtEnd),

@@ -9,7 +9,8 @@ import (
 type Warning struct {
 	SpanID  SpanID // zero if the warning is not about one span
 	Code    WarningCode
-	Message string
+	Message string // says how many more spans there are
+	More    int    // further spans that it is about, if it stands for all of a trace
 }
 
 // String returns the warning as one line.
@@ -30,16 +31,19 @@ const (
 	WarnForeignTrace WarningCode = "foreign-trace"
 	// WarnHalfID: spans have only the right half of the trace's id. They were kept.
 	WarnHalfID WarningCode = "half-id"
-	// WarnDuplicate: the span came twice. One copy was dropped.
+	// WarnDuplicate: the span came twice. One copy was dropped. A trace has at most one such warning.
 	WarnDuplicate WarningCode = "duplicate"
-	// WarnSameID: the span was dropped, since another span with its id starts first or is longer.
+	// WarnSameID: the span was dropped, since another span with its id starts first, is longer, or
+	// is the only one with a time. Both may be one span in two formats. A trace has at most one such
+	// warning.
 	WarnSameID WarningCode = "same-id"
 	// WarnNoSpanID: the id is zero. The span was kept, but no reference can name it.
 	WarnNoSpanID WarningCode = "no-span-id"
-	// WarnBadTime: the span starts before 1823 or after 2116, or has neither start nor duration. It
-	// was moved to its parent's start, or to the start of the trace if it is a root.
+	// WarnBadTime: the span has no start, or starts before 1823 or after 2116. It was moved to its
+	// parent's start, or to the start of the trace if it is a root.
 	WarnBadTime WarningCode = "bad-time"
-	// WarnBadDuration: the duration is negative, or the span ends after 2116. It counts as zero.
+	// WarnBadDuration: the duration is negative, as it is for a span of OTLP that was not finished,
+	// or the span ends after 2116. It counts as zero.
 	WarnBadDuration WarningCode = "bad-duration"
 	// WarnBadJoined: the tag wait.joined_us is not a number, is negative, or is more than the
 	// call's spans cover. It counts as zero, or as what they cover.
@@ -62,6 +66,21 @@ func (b *builder) warn(n *node, code WarningCode, format string, args ...any) {
 	w.SpanID = n.span.SpanID
 	b.warnings = append(b.warnings, w)
 	b.unsorted = append(b.unsorted, n)
+}
+
+// collapse keeps the first of the warnings with this code, and counts the others in it.
+func (b *builder) collapse(code WarningCode) {
+	is := func(w Warning) bool { return w.Code == code }
+	first := slices.IndexFunc(b.warnings, is)
+	if first < 0 {
+		return
+	}
+	others := slices.DeleteFunc(b.warnings[first+1:], is)
+	w := &b.warnings[first]
+	if w.More = len(b.warnings) - first - 1 - len(others); w.More > 0 {
+		w.Message += fmt.Sprintf(" (and %d more)", w.More)
+	}
+	b.warnings = b.warnings[:first+1+len(others)]
 }
 
 // sortWarnings sorts the warnings since the last call by their nodes. Every step of Build ends with

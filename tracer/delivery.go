@@ -149,6 +149,7 @@ type sender struct {
 }
 
 func (s *sender) Append(span *jaeger.Span) (n int, err error) {
+	s.stats.Queued.Add(-1)
 	s.hint.give()
 	if s.failing && s.graceOver() {
 		s.discarded(1, s.lastErr)

@@ -20,7 +20,7 @@ const queueSize = 10_000
 func newTestReporter(to jaeger.Transport, o *options, queue int) *reporter {
 	r := &reporter{sender: &sender{to, newDelivery(o, queue), nil}}
 	metrics := jaeger.NewNullMetrics()
-	metrics.ReporterDropped = counter{&o.stats.Dropped}
+	metrics.ReporterDropped = droppedCounter{o.stats}
 	r.remote = jaeger.NewRemoteReporter(r.sender, jaeger.ReporterOptions.QueueSize(queue),
 		jaeger.ReporterOptions.Metrics(metrics))
 	return r
@@ -92,6 +92,28 @@ func TestCloseWaitsForSlowCollectorOnly(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestQueuedIsWhatTheQueueHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stats := new(Stats)
+		tr, closer := jaeger.NewTracer("shop", jaeger.NewConstSampler(true),
+			newTestReporter(new(hanging), &options{stats: stats}, 10))
+		for range 100 {
+			tr.StartSpan("in the batch").Finish()
+			synctest.Wait()
+		}
+		for range 30 { // ten fit in
+			tr.StartSpan("queued or dropped").Finish()
+		}
+		if queued, dropped := stats.Queued.Load(), stats.Dropped.Load(); queued != 10 || dropped != 20 {
+			t.Errorf("%d spans queued and %d dropped, want 10 and 20", queued, dropped)
+		}
+		closer.Close()
+		if n := stats.Queued.Load(); n != 0 {
+			t.Errorf("%d spans are queued after Close", n)
+		}
+	})
 }
 
 func TestNothingIsQueuedAfterClose(t *testing.T) {

@@ -55,7 +55,7 @@ func newReporter(s *settings.Settings, o *options) (*reporter, error) {
 		return r, nil
 	}
 	metrics := jaeger.NewNullMetrics()
-	metrics.ReporterDropped = counter{&o.stats.Dropped}
+	metrics.ReporterDropped = droppedCounter{o.stats}
 	r.sender = &sender{transport, d, r.hint}
 	r.remote = jaeger.NewRemoteReporter(
 		r.sender,
@@ -83,6 +83,7 @@ func (r *reporter) Report(span *jaeger.Span) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if !r.closed {
+		r.sender.stats.Queued.Add(1) // before the sender may take it
 		r.remote.Report(span)
 	}
 }

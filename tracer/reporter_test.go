@@ -29,8 +29,8 @@ import (
 	"github.com/uber/jaeger-client-go/testutils"
 )
 
-// nobody is the URL of a server that is not there. A port that was free a moment ago could have been given to another
-// test's server.
+// nobody is the URL of a server that is not there. A port that was free a moment ago could have
+// been given to another test's server.
 const nobody = "http://127.0.0.1:1"
 
 func TestCloseSendsQueue(t *testing.T) {

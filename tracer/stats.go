@@ -10,6 +10,7 @@ type Stats struct {
 	Dropped  atomic.Int64 // the queue was full
 	TooLarge atomic.Int64 // a single span got the answer 413, or exceeds an agent's packet of 65,000 bytes
 	Failed   atomic.Int64 // not accepted or not sent for another reason, or formatting one of their values panicked
+	Queued   atomic.Int64 // in the queue now; those that are being sent are not counted
 
 	Strategies       atomic.Int64 // the sampling server's answers that took effect
 	StrategiesFailed atomic.Int64 // failures to reach it, and answers that were not a strategy
@@ -29,7 +30,10 @@ func (s *Stats) Sampler() string {
 
 func (s *Stats) setSampler(text string) { s.sampler.Store(&text) }
 
-// counter is a counter for jaeger.Metrics.
-type counter struct{ *atomic.Int64 }
+// droppedCounter is a counter for jaeger.Metrics. It counts spans for which the queue had no room.
+type droppedCounter struct{ *Stats }
 
-func (c counter) Inc(n int64) { c.Add(n) }
+func (c droppedCounter) Inc(n int64) {
+	c.Dropped.Add(n)
+	c.Queued.Add(-n)
+}

@@ -166,13 +166,16 @@ var realLibraries = sync.OnceValues(func() (map[string][]string, error) {
 	pkgs, err := packages.Load(&packages.Config{
 		Mode: packages.NeedName | packages.NeedFiles,
 		Dir:  root,
-		Env:  append(os.Environ(), "GO111MODULE=on", "GOWORK="+filepath.Join(root, "go.work"), "GOFLAGS=", "GOPROXY=off"),
+		Env:  append(os.Environ(), "GO111MODULE=on", "GOWORK="+filepath.Join(root, "go.work"), "GOFLAGS="),
 	}, used...)
 	if err != nil {
 		return nil, err
 	}
 	files := map[string][]string{}
 	for _, p := range pkgs {
+		if len(p.Errors) > 0 {
+			return nil, p.Errors[0]
+		}
 		files[p.PkgPath] = p.GoFiles
 	}
 	return files, nil

@@ -66,7 +66,7 @@ func (s streams) checkCommand() *cobra.Command {
 	o := &checkOptions{options: &options{format: choice{value: "text", of: checkFormats}}}
 	f := c.Flags()
 	f.StringVar(&o.budget, "budget", "", "check the budgets of `FILE`")
-	f.StringVar(&o.write, "write-budget", "", "write budgets to `FILE` that the traces keep, instead of checking budgets")
+	f.StringVar(&o.write, "write-budget", "", "write budgets to `FILE` that the traces keep, instead of checking budgets; - for standard output")
 	f.BoolVar(&o.force, "force", false, "let --write-budget replace an existing file")
 	o.addInputFlags(c)
 	o.addOutputFlags(c)
@@ -111,18 +111,14 @@ func (s streams) check(ctx context.Context, o *checkOptions, args []string) erro
 		return err
 	}
 	var file *budget.File
-	target := o.output
-	if o.write != "" {
-		target = o.write
-		if _, err := os.Lstat(target); err == nil && !o.force {
-			return fmt.Errorf("%s already exists; --force replaces it", target)
-		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+	if o.write == "" {
+		if file, err = readBudget(o.budget); err == nil {
+			err = o.openOutput(s.out)
 		}
-	} else if file, err = readBudget(o.budget); err != nil {
-		return err
+	} else if err = o.checkOverwrite(); err == nil {
+		err = s.out.open(o.write)
 	}
-	if err := s.out.open(target); err != nil {
+	if err != nil {
 		return err
 	}
 	defer s.out.discard()
@@ -156,7 +152,25 @@ func (s streams) check(ctx context.Context, o *checkOptions, args []string) erro
 	return err
 }
 
+// checkOverwrite refuses to write over a file, except with --force.
+func (o *checkOptions) checkOverwrite() error {
+	switch info, err := os.Lstat(o.write); {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a directory; --write-budget needs the name of a file", o.write)
+	case !o.force:
+		return fmt.Errorf("%s already exists; --force replaces it", o.write)
+	}
+	return nil
+}
+
 func readBudget(name string) (*budget.File, error) {
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory; --budget needs the name of a file", name)
+	}
 	f, err := openFile(name)
 	if err != nil {
 		return nil, err
@@ -173,7 +187,7 @@ func (s streams) writeBudget(o *checkOptions, m *budget.Measures) error {
 	proposed := budget.Propose(m)
 	n := len(proposed.Budgets)
 	if n == 0 {
-		return errors.New("no operation of the traces has self time, so there is nothing to limit")
+		return errors.New("no operation with a name has self time in the traces, so there is nothing to limit")
 	}
 	text, err := proposed.Format()
 	if err != nil {

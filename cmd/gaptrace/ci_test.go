@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -63,6 +64,39 @@ func TestCIPage(t *testing.T) {
 	}
 	if content, err := os.ReadFile("diff.html"); err != nil || !bytes.Contains(content, []byte("after redis get")) {
 		t.Errorf("the page of the workflow: %v", err)
+	}
+}
+
+// TestCIRecording runs the step of docs/ci.md that records traces. load-test saves the version of
+// the program in the current directory instead.
+func TestCIRecording(t *testing.T) {
+	page, err := os.ReadFile("../../docs/ci.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := regexp.MustCompile(`(?m)^ +- name: Record traces .*\n +run: \|\n((?: {10}.*\n)+)`).FindSubmatch(page)
+	if step == nil {
+		t.Fatal("docs/ci.md: no step that records traces")
+	}
+	repository, temp := t.TempDir(), t.TempDir()
+	bash := func(script string) string {
+		t.Helper()
+		c := exec.Command("bash", "-e", "-c", script)
+		c.Dir = repository
+		c.Env = append(os.Environ(), "GITHUB_WORKSPACE="+repository, "RUNNER_TEMP="+temp, "GIT_CONFIG_GLOBAL=/dev/null")
+		out, err := c.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", script, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	const commit = " && git add -A && git -c user.name=t -c user.email=t@example.com commit -qm x"
+	bash("git init -q . && echo old > program" + commit)
+	base := bash("git rev-parse HEAD")
+	bash("echo new > program; echo 'cp program \"$1\"' > load-test; chmod +x load-test" + commit)
+	bash(strings.ReplaceAll(string(step[1]), "${{ github.event.pull_request.base.sha }}", base))
+	if got := bash("cat before.json after.json program"); got != "old\nnew\nnew" {
+		t.Errorf("before, after and the working tree have %q", got)
 	}
 }
 

@@ -316,9 +316,9 @@ func (o *options) addReportFlags(c *cobra.Command) {
 func (o *options) addOutputFlags(c *cobra.Command) {
 	f := c.Flags()
 	f.VarP(&o.format, "format", "f", "`FORMAT` of the output: "+strings.Join(o.format.of, ", ")+
-		"; by default, the file name of -o selects it")
-	f.StringVarP(&o.output, "output", "o", "-",
-		"`FILE` to write, replaced only when the output is complete; - for standard output")
+		"; without it, the ending of -o selects one: "+strings.Join(endingsOf(o.format.of), ", "))
+	f.StringVarP(&o.output, "output", "o", "-", "`FILE` to write, replaced only when the output is complete, "+
+		"and compressed if its name ends in "+compressed+"; - for standard output")
 	complete(c, "format", o.format.of...)
 }
 
@@ -334,8 +334,8 @@ func (o *options) addTextFlags(c *cobra.Command) {
 
 // check refuses invalid values and combinations, and sets the defaults that depend on other flags.
 func (o *options) check(given func(flag string) bool, args []string) error {
-	if !given("format") {
-		o.format.value = cmp.Or(formatOf(o.output, o.format.of), o.format.value)
+	if err := o.checkOutput(given("format")); err != nil {
+		return err
 	}
 	if !slices.ContainsFunc(args, isURL) {
 		for _, flag := range queryFlags {

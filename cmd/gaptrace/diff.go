@@ -116,7 +116,7 @@ func (s streams) diff(ctx context.Context, o *diffOptions) error {
 			return err
 		}
 	}
-	if err := s.out.open(o.output); err != nil {
+	if err := o.openOutput(s.out); err != nil {
 		return err
 	}
 	defer s.out.discard()

@@ -21,6 +21,8 @@ import (
 func (s streams) explain(ctx context.Context, o *options, args []string) error {
 	first, others := args[0], args[1:]
 	switch {
+	case first == "":
+		return errEmptyArgument
 	case isURL(first):
 		return usagef("the first argument is the file of an execution trace, not a URL: " + howToRecord)
 	case first == "-" && slices.Contains(others, "-"):

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"cmp"
+	"compress/gzip"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ var endings = []struct{ ending, format string }{
 	{".jaeger.json", "jaeger"},
 	{".otlp.json", "otlp"},
 	{".otlp.jsonl", "otlp"},
+	{".perfetto.json", "perfetto"},
 	{".txt", "text"},
 	{".json", "json"},
 	{".html", "html"},
@@ -33,14 +35,64 @@ var endings = []struct{ ending, format string }{
 	{".partial", "partial"},
 }
 
-// formatOf returns the format for the ending of a file name, if it is one of formats, or "".
-func formatOf(name string, formats []string) string {
+// compressed is the ending that any other one may have after it.
+const compressed = ".gz"
+
+// formatOf returns which of formats the ending of a file name selects, or "" if the name has no
+// ending.
+func formatOf(name string, formats []string) (string, error) {
+	base := strings.ToLower(filepath.Base(name))
 	for _, e := range endings {
-		if strings.HasSuffix(strings.ToLower(filepath.Base(name)), e.ending) && slices.Contains(formats, e.format) {
-			return e.format
+		if strings.HasSuffix(base, e.ending) || strings.HasSuffix(base, e.ending+compressed) {
+			if slices.Contains(formats, e.format) {
+				return e.format, nil
+			}
+			break
 		}
 	}
-	return ""
+	if ext := filepath.Ext(strings.TrimSuffix(base, compressed)); len(ext) < 2 { // "" or the "." of a folder
+		return "", nil
+	}
+	return "", usagef("no format for the file name %s: endings are %s; --format selects a format for any name",
+		quoted(filepath.Base(name)), strings.Join(endingsOf(formats), ", "))
+}
+
+// endingsOf returns the endings that select one of formats.
+func endingsOf(formats []string) (list []string) {
+	for _, e := range endings {
+		if slices.Contains(formats, e.format) {
+			list = append(list, e.ending)
+		}
+	}
+	return list
+}
+
+// checkOutput refuses a file name whose ending would be wrong for what is written, and sets the
+// format if no flag has.
+func (o *options) checkOutput(formatGiven bool) error {
+	if !formatGiven {
+		format, err := formatOf(o.output, o.format.of)
+		if err != nil {
+			return err
+		}
+		o.format.value = cmp.Or(format, o.format.value)
+	}
+	switch ext := strings.ToLower(filepath.Ext(o.output)); ext {
+	case ".zst", ".bz2", ".xz", ".zip":
+		return usagef("no output is compressed as %s; the ending %s compresses it with gzip", ext, compressed)
+	}
+	return nil
+}
+
+// openOutput opens the file of -o. pprof compresses itself.
+func (o *options) openOutput(out *output) error {
+	if err := out.open(o.output); err != nil {
+		return err
+	}
+	if out.file != nil && o.format.value != "pprof" && strings.HasSuffix(strings.ToLower(o.output), compressed) {
+		out.zip = gzip.NewWriter(out.file)
+	}
+	return nil
 }
 
 // collector collects traces.

@@ -134,6 +134,7 @@ func (s streams) execute(ctx context.Context, args []string) error {
 var wordings = []struct{ end, want string }{
 	{`strconv\.ParseInt: parsing .*: invalid syntax`, "want a whole number"},
 	{`strconv\.ParseInt: parsing .*: value out of range`, "the number is too large"},
+	{`strconv\.ParseFloat: parsing .*`, "want a number"},
 	{`strconv\.ParseBool: parsing .*: invalid syntax`, "want true or false"},
 	{`time: (invalid|unknown unit|missing unit).*`, "want a duration such as 250ms or 2s"},
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,8 @@ import (
 type output struct {
 	ctx    context.Context // of the run; nothing is written after it ends
 	stdout io.Writer
-	file   *os.File // nil for stdout
+	file   *os.File     // nil for stdout
+	zip    *gzip.Writer // compresses what file gets; nil if it is not compressed
 
 	mu    sync.Mutex // never held while something may block
 	name  string     // the file to replace; "" if none
@@ -88,6 +90,9 @@ func (o *output) Write(p []byte) (int, error) {
 	if err := o.ctx.Err(); err != nil {
 		return 0, err
 	}
+	if o.zip != nil {
+		return o.zip.Write(p)
+	}
 	if o.file != nil {
 		return o.file.Write(p)
 	}
@@ -104,6 +109,11 @@ func (o *output) stream() any {
 
 // commit moves the temporary file into place, unless the run was interrupted.
 func (o *output) commit() error {
+	if o.zip != nil {
+		if err := o.zip.Close(); err != nil {
+			return cmp.Or(o.ctx.Err(), err)
+		}
+	}
 	if o.file != nil {
 		if err := o.file.Close(); err != nil {
 			return cmp.Or(o.ctx.Err(), err)

@@ -44,7 +44,7 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 	}
 	r := &remote{
 		address: address, options: query.Options{HTTP: query.WithHeaders(o.headers, address.Base), Raw: o.raw},
-		query: o.query(address), ids: slices.Concat(address.IDs, o.traces),
+		query: o.query(address), ids: distinct(address.IDs, o.traces),
 	}
 	if len(r.ids) == 0 && o.raw {
 		return source{}, usagef("--raw needs --trace: Jaeger's API has no such option for a search")
@@ -69,6 +69,16 @@ func (o *options) querySource(ctx context.Context, arg string) (source, error) {
 		}
 	}
 	return s, nil
+}
+
+// distinct returns the ids in the order in which they come first.
+func distinct(all ...[]gap.TraceID) (ids []gap.TraceID) {
+	for _, id := range slices.Concat(all...) {
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // withCause adds to an error why ctx has ended, if the error is due to that. A deadline also closes

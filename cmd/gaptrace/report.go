@@ -41,7 +41,7 @@ func (s streams) report(ctx context.Context, o *options, executionTrace string, 
 			"then run go tool pprof -http : self.pb.gz")
 	}
 	out, p := s.out, s.progress
-	if err := out.open(o.output); err != nil {
+	if err := o.openOutput(out); err != nil {
 		return err
 	}
 	defer out.discard()
@@ -100,6 +100,8 @@ func (o *options) sources(ctx context.Context, args []string, stdin io.Reader) (
 	var all []source
 	for _, arg := range args {
 		switch scheme, _, ok := strings.Cut(arg, "://"); {
+		case arg == "":
+			return nil, errEmptyArgument
 		case isURL(arg):
 			s, err := o.querySource(ctx, arg)
 			if err != nil {
@@ -117,6 +119,9 @@ func (o *options) sources(ctx context.Context, args []string, stdin io.Reader) (
 	}
 	return all, nil
 }
+
+var errEmptyArgument = usagef("an argument is empty, perhaps a variable that is not set: " +
+	"name a file, a URL, or - for standard input")
 
 // isInput reports whether stdin is worth reading without "-": not a terminal, and not a device such
 // as /dev/null.

@@ -26,10 +26,11 @@ const defaultMaxBytes = 1 << 30
 //
 // A request that gets no answer, or status 429, 500 or above, is retried at most three times: after
 // 250 ms, 500 ms and 1 s, or after Retry-After if that is longer. It is not retried if Retry-After
-// is more than 30 s, or if the server's certificate is invalid. The function of [read.WithProgress]
-// sees each retry. An answer that breaks off is not retried, since some of its traces have been
-// yielded. The end of the context stops requests, waits and reading. An answer may have at most 1
-// GiB after decompression, unless [read.WithMaxBytes] sets another bound.
+// is more than 30 s, if the server's certificate is invalid, or after too many redirects. The
+// function of [read.WithProgress] sees each retry. An answer that breaks off is not retried, since
+// some of its traces have been yielded. The end of the context stops requests, waits and reading.
+// An answer may have at most 1 GiB after decompression, unless [read.WithMaxBytes] sets another
+// bound.
 type Client struct {
 	// URL is the URL of Jaeger's UI, with its base path: http://localhost:16686 or
 	// https://example.com/jaeger. A user and password in it are sent as basic authentication, and

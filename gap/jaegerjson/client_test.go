@@ -105,7 +105,8 @@ func TestRetries(t *testing.T) {
 		"no retry if Retry-After is too long": {
 			[]reply{answers(429, "later", "Retry-After", "3600")},
 			1, 0,
-			"http://jaeger/api/traces: the query service answers 429: Too Many Requests: later",
+			"http://jaeger/api/traces: the query service answers 429: Too Many Requests: later; " +
+				"the server asks to wait 1h0m0s",
 		},
 		"no retry of a bad request": {
 			[]reply{answers(400, `{"errors":[{"code":400,"msg":"no service"}]}`)},

@@ -122,7 +122,7 @@ func (d *decoder) add(r *spanReader, at int64) {
 	switch {
 	case d.Err != nil:
 		return
-	case !r.started:
+	case !r.started && (!r.hasID || d.trace == d.stored): // other objects have ids, too, as lines of a log
 		d.Stop(&jsonscan.Error{Offset: at, Expected: "a span with its startTime", Found: "one without"})
 		return
 	case r.noStart || r.noDuration:

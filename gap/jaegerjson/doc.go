@@ -47,9 +47,11 @@
 // Malformed input ends reading. Read yields all traces before it, then a [*read.Error] that says at
 // which byte the input is malformed and what was expected there. A span whose start or duration is
 // not a number, such as "Infinity", is left out, and so is a log with such a time. Reading goes on.
-// A [*read.Error] for the first such value comes after the traces. An error that Jaeger has
-// reported is a [*QueryError]. It also comes after the traces, so a caller that stops at the first
-// error has all traces.
+// A [*read.Error] for the first such value comes after the traces. A span of a trace without a
+// startTime has no start: [gap.Build] puts it where its parent starts, and warns of it. Another
+// [*read.Error] reports an answer of Elasticsearch that lacks spans: its search timed out or failed
+// on some shards. An error that Jaeger has reported is a [*QueryError]. It also comes after the
+// traces, so a caller that stops at the first error has all traces.
 //
 // Input nested deeper than 10,000 levels, or with a string of more than 16 MiB that Read would
 // keep, is malformed. [read.WithMaxBytes] bounds the whole input.

@@ -2,6 +2,7 @@ package jaegerjson
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap/internal/jsonscan"
 	"github.com/gaptrace/gaptrace/gap/internal/spanjson"
 	"github.com/gaptrace/gaptrace/gap/read"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 // Read reads the traces in r. The package comment says which formats it reads. Each slice has spans
@@ -18,8 +20,9 @@ import (
 // the spans, but not what they point to, since spans may share it.
 //
 // Errors come after all traces, and without spans: first a [*read.Error] if the input is malformed,
-// then one if it has times that are not numbers, then a [*QueryError] for each of the first 100
-// errors that Jaeger has reported in the input. By default the size of the input has no bound.
+// then one if it has times that are not numbers, then one if it has an incomplete answer of
+// Elasticsearch, then a [*QueryError] for each of the first 100 errors that Jaeger has reported in
+// the input. By default the size of the input has no bound.
 //
 // Read keeps only one trace in memory, or 1,024 spans from Elasticsearch. Iterate over the result
 // once, since r can be read only once.
@@ -46,6 +49,9 @@ func readTraces(r io.Reader, c *read.Config, yield func([]gap.Span, error) bool)
 		d.OnRead()
 	}
 	errs := d.Errors()
+	if d.incomplete != nil {
+		errs = append(errs, d.ReadError(d.incomplete, d.incompletes-1))
+	}
 	for _, err := range d.queryErrors {
 		errs = append(errs, err)
 	}
@@ -73,6 +79,8 @@ type decoder struct {
 	stored      *trace    // spans that were stored one by one, of any traces
 	shared      processes // of spans that were stored one by one
 	scratch     spanjson.Slab[gap.Field]
+	incomplete  *jsonscan.Error // the first answer of Elasticsearch that lacks spans
+	incompletes int             // the number of such answers
 	queryErrors []*QueryError
 	traces      int
 	spans       int
@@ -115,8 +123,10 @@ func (d *decoder) element() {
 func (d *decoder) object() {
 	outer := d.trace
 	d.enter(d.stored)
-	var own *trace // if it is a trace
+	var own *trace    // if it is a trace
+	var searched bool // it is an answer of Elasticsearch
 	var s spanReader
+	var lacks string // why spans are missing, if it is an answer of Elasticsearch
 	at, known, expected := d.Offset(), false, `an object with "data", "spans", "spanID", "hits", "_source" or "errors"`
 	d.Object(func(key []byte) {
 		switch string(key) {
@@ -127,8 +137,16 @@ func (d *decoder) object() {
 			known = true
 			d.Array(d.queryError)
 		case "hits":
-			known = true
+			known, searched = true, true
 			d.hits()
+		case "timed_out":
+			if d.Value() == true {
+				lacks = "one that timed out"
+			}
+		case "_shards":
+			if n := d.failedShards(); n > 0 {
+				lacks = fmt.Sprintf("one with %d failed %s", n, printable.Plural(n, "shard"))
+			}
 		case "_source":
 			known = true
 			d.element()
@@ -162,6 +180,9 @@ func (d *decoder) object() {
 		own.id = s.span.TraceID
 		d.complete(own)
 	case known:
+		if searched && lacks != "" {
+			d.lacksSpans(at, lacks)
+		}
 	case s.hasID:
 		d.enter(d.stored)
 		if d.add(&s, at); d.stored.len() == chunk {
@@ -189,6 +210,31 @@ func (d *decoder) hits() {
 			d.Skip()
 		}
 	})
+}
+
+// failedShards returns the number of parts of the index that an answer of Elasticsearch lacks.
+func (d *decoder) failedShards() (n int) {
+	if d.Peek() != '{' {
+		d.Skip()
+		return 0
+	}
+	d.Object(func(key []byte) {
+		if string(key) == "failed" {
+			failed, _ := d.Value().(int64)
+			n = int(failed)
+		} else {
+			d.Skip()
+		}
+	})
+	return n
+}
+
+// lacksSpans keeps the error for the first answer of Elasticsearch that lacks spans, and counts
+// all.
+func (d *decoder) lacksSpans(at int64, why string) {
+	if d.incompletes++; d.incomplete == nil {
+		d.incomplete = &jsonscan.Error{Offset: at, Expected: "a complete answer of Elasticsearch", Found: why}
+	}
 }
 
 // complete yields the spans of an object. They may be of several traces: a program may have put
@@ -252,7 +298,7 @@ func (d *decoder) queryError() {
 	if d.Null() {
 		return
 	}
-	e := &QueryError{}
+	e := &QueryError{Name: d.Name}
 	if d.Peek() == '"' {
 		e.Message = d.String()
 	} else {

@@ -324,9 +324,10 @@ func TestUnknownProcess(t *testing.T) {
 
 func TestQueryErrorsComeLast(t *testing.T) {
 	traces, errs := readAll(strings.NewReader(`{"data":null,"errors":[
-		{"code":404,"msg":"trace not found"},{"msg":"late","traceID":"a1"},"plain",null]}` + answer))
-	const want = `1 ["the query service answers 404: trace not found" ` +
-		`"the query service answers for trace 00000000000000a1: late" "the query service answers: plain"]`
+		{"code":404,"msg":"trace not found"},{"msg":"late","traceID":"a1"},"plain",null]}`+answer),
+		read.WithName("x.json"))
+	const want = `1 ["x.json: the query service answers 404: trace not found" ` +
+		`"x.json: the query service answers for trace 00000000000000a1: late" "x.json: the query service answers: plain"]`
 	if got := fmt.Sprintf("%d %q", len(traces), errs); got != want {
 		t.Error(got)
 	}
@@ -404,5 +405,18 @@ func TestLongStringsAndTraces(t *testing.T) {
 		if s.SpanID != gap.SpanID(i+4) || len(s.References) != 2 || s.References[1].SpanID != gap.SpanID(i+2) {
 			t.Fatalf("%d: %+v", i, s)
 		}
+	}
+}
+
+func TestSpanWithoutAStartIsKept(t *testing.T) {
+	traces, errs := readAll(strings.NewReader(`{"traceID":"1","spans":[{"spanID":"1","startTime":1000,"duration":50},` +
+		`{"spanID":"2","duration":5,"references":[{"spanID":"1"}]}]}`))
+	if len(traces) != 1 || errs != nil {
+		t.Fatalf("%v, %v", traces, errs)
+	}
+	trace, warnings := gap.Build(traces[0])
+	if trace.Len() != 2 || trace.Duration() != 50*time.Microsecond || len(warnings) != 1 ||
+		warnings[0].String() != "span 0000000000000002: has no start: drawn where its parent starts" {
+		t.Errorf("%d spans in %v, %v", trace.Len(), trace.Duration(), warnings)
 	}
 }

@@ -265,3 +265,27 @@ func TestStoredProcessesAreShared(t *testing.T) {
 		t.Errorf("%d processes", len(processes))
 	}
 }
+
+func TestIncompleteAnswersAreReported(t *testing.T) {
+	answer := func(members string) string {
+		return `{"took":3,` + members + `"hits":{"total":{"value":1},"hits":[{"_source":{"traceID":"1","spanID":"1","startTime":1}}]}}`
+	}
+	for members, want := range map[string]string{
+		`"timed_out":false,"_shards":{"total":5,"successful":5,"skipped":0,"failed":0},`: "[]",
+		`"timed_out":"no","_shards":5,`: "[]",
+		`"timed_out":true,`:             "[es.json: byte 0: expected a complete answer of Elasticsearch, found one that timed out]",
+		`"timed_out":false,"_shards":{"total":5,"successful":3,"failed":2,"failures":[{"shard":0}]},`: "[es.json: byte 0: " +
+			"expected a complete answer of Elasticsearch, found one with 2 failed shards]",
+	} {
+		traces, errs := readAll(strings.NewReader(answer(members)), read.WithName("es.json"))
+		if len(traces) != 1 || fmt.Sprint(errs) != want {
+			t.Errorf("%s: %d traces, %v, want %s", members, len(traces), errs, want)
+		}
+	}
+	two := answer("") + answer(`"_shards":{"failed":1},`) + answer(`"timed_out":true,`)
+	_, errs := readAll(strings.NewReader(two))
+	if got, want := fmt.Sprint(errs), fmt.Sprintf("[byte %d: expected a complete answer of Elasticsearch, "+
+		"found one with 1 failed shard (and 1 more such value)]", len(answer(""))); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}

@@ -45,7 +45,9 @@
 //   - With [read.WithEverything], events become logs. The scope and the status become tags whose
 //     keys begin with otel.
 //   - The attribute @jaeger@warnings becomes [gap.Span.Warnings], since Jaeger writes them there.
-//   - A span without a start has no time, and one without an end lasts 0.
+//   - A span without a start has no time. One without an end, such as a span that was not finished,
+//     has a negative duration: it ends in 1970. [gap.Build] warns of both, and of times that do not
+//     fit into 64 bits with a sign.
 //
 // # Errors and bounds
 //

@@ -92,7 +92,7 @@ func (d *jsonDecoder) answerError() {
 	if d.Null() {
 		return
 	}
-	e := &AnswerError{}
+	e := &AnswerError{Name: d.Name}
 	if d.Peek() == '"' {
 		e.Message = d.String()
 	} else {

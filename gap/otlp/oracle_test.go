@@ -150,7 +150,7 @@ func TestReadAgreesWithPdata(t *testing.T) {
 	spans := 0
 	for range 20 {
 		traces := randomTraces(random)
-		want := render(otlp.Spans(traces))
+		want := render(otlp.Spans(traces, read.WithEverything()))
 		spans += traces.SpanCount()
 		for name, input := range encodings(t, traces) {
 			if !recognizable(traces, name) {
@@ -176,13 +176,16 @@ func TestReadKeepsWhatAnalysisNeeds(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 30 {
 		traces := randomTraces(random)
-		want := otlp.Spans(traces)
+		want := otlp.Spans(traces, read.WithEverything())
 		for i := range want {
 			s := &want[i]
 			s.Logs = nil
 			s.Tags = slices.DeleteFunc(s.Tags, func(f gap.Field) bool {
 				return f.Key != "error" && f.Key != "span.kind" && f.Key != "wait.joined_us" && f.Key != "http.method"
 			})
+		}
+		if got := render(otlp.Spans(traces, read.WithTags("http.method"))); got != render(want) {
+			t.Fatalf("Spans:\n%s", differ(got, render(want)))
 		}
 		for name, input := range encodings(t, traces) {
 			if !recognizable(traces, name) {
@@ -199,7 +202,7 @@ func TestReadKeepsWhatAnalysisNeeds(t *testing.T) {
 // Several messages after each other, and batches whose resources come after the spans.
 func TestMessagesFollowEachOther(t *testing.T) {
 	traces := manySpans(1000, 1)
-	want := render(otlp.Spans(traces))
+	want := render(otlp.Spans(traces, read.WithEverything()))
 	for name, input := range encodings(t, traces) {
 		if name == "Tempo" {
 			continue
@@ -225,7 +228,7 @@ func TestMessagesFollowEachOther(t *testing.T) {
 func TestWriteAndReadAgain(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for range 20 {
-		once := otlp.Spans(randomTraces(random))
+		once := otlp.Spans(randomTraces(random), read.WithEverything())
 		var b bytes.Buffer
 		if err := otlp.Write(&b, once); err != nil {
 			t.Fatal(err)
@@ -237,7 +240,7 @@ func TestWriteAndReadAgain(t *testing.T) {
 		if got, want := canonical(twice), canonical(once); got != want || errs != nil {
 			t.Fatalf("read again: %v\n%s", errs, differ(got, want))
 		}
-		if got, want := canonical(otlp.Spans(otlp.Traces(once, nil))), canonical(once); got != want {
+		if got, want := canonical(otlp.Spans(otlp.Traces(once, nil), read.WithEverything())), canonical(once); got != want {
 			t.Fatal("from pdata:", differ(got, want))
 		}
 	}

@@ -10,22 +10,28 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/read"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
 
-// Spans returns the spans in traces, with all tags and logs, as [Read] returns them with
-// read.WithEverything.
-func Spans(traces ptrace.Traces) []gap.Span {
-	m := mapper{all: true}
+// Spans returns the spans in traces, in their order and as [Read] returns them. It uses only the
+// options [read.WithTags] and [read.WithEverything].
+func Spans(traces ptrace.Traces, opts ...read.Option) []gap.Span {
+	c := read.NewConfig(opts, 0)
+	m := mapper{all: c.Everything}
 	spans := make([]gap.Span, 0, traces.SpanCount())
+	var current span
 	for _, rs := range traces.ResourceSpans().All() {
 		m.setResource(m.resource(rs.Resource().Attributes()))
 		for _, ss := range rs.ScopeSpans().All() {
-			m.scope = scopeTags(ss.Scope().Name(), ss.Scope().Version())
+			if m.all {
+				m.scope = scopeTags(ss.Scope().Name(), ss.Scope().Version())
+			}
 			for _, s := range ss.Spans().All() {
 				spans = append(spans, gap.Span{})
-				m.finish(m.read(s), &spans[len(spans)-1])
+				m.read(s, c.Keys, &current)
+				m.finish(&current, &spans[len(spans)-1])
 			}
 		}
 	}
@@ -50,20 +56,20 @@ func (m *mapper) addField(key string, value pcommon.Value) {
 	}
 }
 
-// read adds the attributes and links of a span, and returns the rest of it.
-func (m *mapper) read(s ptrace.Span) *span {
-	made := &span{
+// read adds the attributes and links of a span that are kept, and sets made to the rest of it.
+func (m *mapper) read(s ptrace.Span, keep map[string]bool, made *span) {
+	*made = span{
 		traceID: ids(s.TraceID()), id: id(s.SpanID()), parent: id(s.ParentSpanID()), name: s.Name(),
 		start: int64(s.StartTimestamp()), end: int64(s.EndTimestamp()),
 		kind: int(s.Kind()), status: int(s.Status().Code()), message: s.Status().Message(),
 	}
 	for key, value := range s.Attributes().All() {
-		switch v := value.AsRaw(); {
-		case v == nil:
-		case key == warningsKey:
-			made.addWarnings(v)
-		default:
-			m.addTag(key, fieldValue(v))
+		if key == warningsKey {
+			made.addWarnings(value.AsRaw())
+		} else if m.all || keep[key] {
+			if v := value.AsRaw(); v != nil {
+				m.addTag(key, fieldValue(v))
+			}
 		}
 	}
 	for _, l := range s.Links().All() {
@@ -73,13 +79,15 @@ func (m *mapper) read(s ptrace.Span) *span {
 		}
 		m.addLink(link)
 	}
+	if !m.all {
+		return
+	}
 	for _, e := range s.Events().All() {
 		for key, value := range e.Attributes().All() {
 			m.addField(key, value)
 		}
 		made.logs = append(made.logs, m.event(int64(e.Timestamp()), e.Name()))
 	}
-	return made
 }
 
 func ids(id pcommon.TraceID) gap.TraceID { return traceID(id[:]) }

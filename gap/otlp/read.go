@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/internal/spanjson"
@@ -79,16 +80,22 @@ var errStopped = errors.New("stopped")
 
 // AnswerError is an error that a server has reported in its answer.
 type AnswerError struct {
+	Name    string // of the input that has it, "" if unknown
 	Code    int    // status of HTTP, 0 if unknown
 	Message string // the server's, not redacted
 }
 
-// Error returns one line with the code and the message.
+// Error returns one line with all of this.
 func (e *AnswerError) Error() string {
-	if e.Code == 0 {
-		return fmt.Sprintf("the server reports: %s", printable.Text(e.Message, 1000))
+	var b strings.Builder
+	if e.Name != "" {
+		b.WriteString(e.Name + ": ")
 	}
-	return fmt.Sprintf("the server reports %d: %s", e.Code, printable.Text(e.Message, 1000))
+	b.WriteString("the server reports")
+	if e.Code != 0 {
+		fmt.Fprintf(&b, " %d", e.Code)
+	}
+	return b.String() + ": " + printable.Text(e.Message, 1000)
 }
 
 // decoder is what both encodings need.

@@ -1,10 +1,16 @@
 package otlp_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 	"testing"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/otlp"
@@ -95,7 +101,7 @@ var shapes = map[string]struct{ input, want string }{
 	"status as a name":  {spanWith(`"status":{"code":"STATUS_CODE_ERROR"}`), "00000000000000001/2 +0 [{error true}]\n"},
 	"times as floats":   {spanWith(`"startTimeUnixNano":1.5e18,"endTimeUnixNano":"1500000000000000007.0"`), "00000000000000001/2  1500000000000000000+0 []\n"},
 	"no start":          {spanWith(`"endTimeUnixNano":5`), "00000000000000001/2 +0 []\n"},
-	"no end":            {spanWith(`"startTimeUnixNano":5`), "00000000000000001/2  5+0 []\n"},
+	"no end":            {spanWith(`"startTimeUnixNano":5`), "00000000000000001/2  5+-5 []\n"},
 	"ends early":        {spanWith(`"startTimeUnixNano":5,"endTimeUnixNano":3`), "00000000000000001/2  5+-2 []\n"},
 	"links":             {spanWith(`"links":[{"traceId":"9","spanId":"8"},{"traceId":"1","spanId":"3","attributes":[{"key":"opentracing.ref_type","value":{"stringValue":"child_of"}}]},{"spanId":""}],"parentSpanId":"4"`), "00000000000000001/2 0:0/4 1:9/8 0:1/3 +0 []\n"},
 	"link to parent":    {spanWith(`"links":[{"traceId":"1","spanId":"4"}],"parentSpanId":"4"`), "00000000000000001/2 1:0/4 +0 []\n"},
@@ -113,5 +119,46 @@ func TestRead(t *testing.T) {
 				t.Errorf("got\n%swant\n%s%v", got, want, errs)
 			}
 		})
+	}
+}
+
+// A span without an end, or with a time that is none, is kept, and a warning says so.
+func TestOddTimes(t *testing.T) {
+	const start, noEnd = 1_500_000_000_000_000_000, "has no end: perhaps it was not finished; its duration counts as zero"
+	for name, c := range map[string]struct {
+		start, end uint64
+		want       string // the beginning of a warning
+	}{
+		"no start":        {0, start, "has no time"},
+		"no times":        {0, 0, "has no time"},
+		"no end":          {start, 0, noEnd},
+		"start -1":        {math.MaxUint64, start, "its start 2262-04-11 "},
+		"a late start":    {1 << 63, 1<<63 + 5, "its start 2262-04-11 "},
+		"end -1":          {start, math.MaxUint64, "duration 2145381h"},
+		"an early end":    {start, start - 1, "duration -1ns counts as zero"},
+		"start after end": {start, 5, "duration -416666h"},
+	} {
+		traces := ptrace.NewTraces()
+		for i, times := range [][2]uint64{{start, start + 10}, {c.start, c.end}} {
+			s := traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()
+			s.SetTraceID(pcommon.TraceID{1})
+			s.SetSpanID(pcommon.SpanID{byte(1 + i)})
+			s.SetStartTimestamp(pcommon.Timestamp(times[0]))
+			s.SetEndTimestamp(pcommon.Timestamp(times[1]))
+		}
+		for encoding, input := range encodings(t, traces) {
+			spans, errs := readAll(bytes.NewReader(input))
+			trace, warnings := gap.Build(spans)
+			if trace.Len() != 2 || len(errs) > 0 || trace.Duration() != 10 ||
+				!slices.ContainsFunc(warnings, func(w gap.Warning) bool { return strings.HasPrefix(w.Message, c.want) }) {
+				t.Errorf("%s, %s: %v, %d spans in %v, %v", name, encoding, warnings, trace.Len(), trace.Duration(), errs)
+			}
+		}
+	}
+	negative := strings.NewReader(spanWith(`"startTimeUnixNano":"-1","endTimeUnixNano":5`))
+	spans, errs := readAll(negative)
+	if _, warnings := gap.Build(spans); len(errs) > 0 || len(warnings) != 2 || warnings[0].Code != gap.WarnBadDuration ||
+		warnings[1].Code != gap.WarnBadTime {
+		t.Errorf("a negative number: %v, %v", warnings, errs)
 	}
 }

@@ -55,7 +55,7 @@ type span struct {
 	traceID    gap.TraceID
 	id, parent gap.SpanID
 	name       string
-	start, end int64 // nanoseconds since 1970; 0 if unknown
+	start, end int64 // bits of the unsigned nanoseconds since 1970; 0 if unknown
 	kind       int
 	status     int
 	message    string // of the status
@@ -115,23 +115,19 @@ func (m *mapper) finish(s *span, made *gap.Span) {
 		made.Warnings = s.warnings
 	}
 	if s.start != 0 {
-		made.Start = time.Unix(0, s.start).UTC()
-		if s.end != 0 {
-			made.Duration = difference(s.start, s.end)
-		}
+		start := moment(s.start)
+		made.Start = time.Unix(0, start).UTC()
+		made.Duration = time.Duration(moment(s.end) - start) // negative if there is no end, so that Build warns
 	}
 }
 
-// difference returns the time from start to end. If it overflows, it is the nearest that does not.
-func difference(start, end int64) time.Duration {
-	switch length := end - start; {
-	case end >= start && length < 0:
+// moment returns a time that OTLP has as an unsigned number. If it does not fit into 64 bits with a
+// sign, it is the last that does, which Build warns of.
+func moment(nanos int64) int64 {
+	if nanos < 0 {
 		return math.MaxInt64
-	case end < start && length >= 0:
-		return math.MinInt64
-	default:
-		return time.Duration(length)
 	}
+	return nanos
 }
 
 // finishReferences returns the parent and the links. A link to the parent only says how the span

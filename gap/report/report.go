@@ -65,7 +65,7 @@ func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 	r.traces++
 	r.spans += t.Len()
 	for _, w := range warnings {
-		r.warnings[w.Code]++
+		r.warnings[w.Code] += 1 + w.More
 	}
 	r.caveats.add(t)
 	r.summary.Add(t)

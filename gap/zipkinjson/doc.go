@@ -61,9 +61,12 @@
 //
 // Malformed input ends reading. Read yields all spans before it, then a [*read.Error] that says at
 // which byte the input is malformed and what was expected there. A span is left out if its
-// timestamp is missing, zero or not a number, or if its duration is not a number. So is an
-// annotation with such a timestamp. Reading goes on. A [*read.Error] for the first of them comes
-// after the spans. A span without a duration has the duration zero.
+// timestamp or its duration is not a number. So is an annotation with such a timestamp. Reading
+// goes on. A [*read.Error] for the first of them comes after the spans.
+//
+// In Zipkin the timestamp and the duration are optional. A span without a timestamp, or with the
+// timestamp 0, has no start: [gap.Build] puts it where its parent starts, and warns of it. It is
+// left out if it has no traceId either. A span without a duration has the duration zero.
 //
 // Input nested deeper than 10,000 levels, or with a string of more than 16 MiB that Read would
 // keep, is malformed. [read.WithMaxBytes] bounds the whole input.

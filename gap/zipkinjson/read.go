@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/internal/jsonscan"
@@ -131,7 +132,9 @@ func (d *decoder) span() {
 			kind = d.kind()
 		case "timestamp":
 			start, ok := d.Time("microseconds since 1970 (timestamp)")
-			s.Start, noStart = start, !ok
+			if s.Start, noStart = start, !ok; start.Equal(time.Unix(0, 0)) { // Zipkin, too, takes 0 as unknown
+				s.Start = time.Time{}
+			}
 		case "duration":
 			duration, ok := d.Duration()
 			s.Duration, noDuration = duration, !ok
@@ -169,8 +172,8 @@ func (d *decoder) span() {
 		return
 	case noStart || noDuration:
 		return // the decoder has kept the error
-	case s.Start.IsZero() || s.Start.UnixNano() == 0: // Zipkin, too, takes 0 as unknown
-		d.NoTime(at, "a span with its timestamp", "one without")
+	case s.Start.IsZero() && s.TraceID == gap.TraceID{}: // other programs' objects have ids, too
+		d.NoTime(at, "a span with its traceId or its timestamp", "one without")
 		return
 	}
 	if parent != 0 {

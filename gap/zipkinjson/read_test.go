@@ -200,16 +200,13 @@ func TestTraceIsYieldedBeforeTheNextIsRead(t *testing.T) {
 	}
 }
 
-func TestSpanWithoutATimeIsLeftOut(t *testing.T) {
-	const missing = "byte 1: expected a span with its timestamp, found one without"
+func TestSpanWithABadTimeIsLeftOut(t *testing.T) {
 	for _, test := range []struct {
 		old, bad string
 		spans    int
 		want     string // the end of the error
 	}{
-		{`"timestamp":1000000,`, ``, 1, missing},
-		{`"timestamp":1000000`, `"timestamp":0`, 1, missing},
-		{`"timestamp":1000000`, `"timestamp":null`, 1, missing},
+		{root, `{"id":"1"}`, 1, "byte 1: expected a span with its traceId or its timestamp, found one without"},
 		{`"timestamp":1000000`, `"timestamp":"NaN"`, 1, `expected microseconds since 1970 (timestamp), found "NaN"`},
 		{`"duration":500`, `"duration":"x"`, 1, `expected microseconds (duration), found "x"`},
 		{`{"timestamp":1000120`, `{"timestamp":true`, 2, `(timestamp of an annotation), found true`},
@@ -221,10 +218,27 @@ func TestSpanWithoutATimeIsLeftOut(t *testing.T) {
 			t.Errorf("%s: %v, %v", test.bad, traces, errs)
 		}
 	}
-	traces, errs := readAll(strings.NewReader(strings.Repeat(`{"id":"1","timestamp":null}`, 3) + root))
+	traces, errs := readAll(strings.NewReader(strings.Repeat(`{"id":"1","timestamp":"soon"}`, 3) + root))
 	if len(traces) != 1 || len(traces[0]) != 1 || len(errs) != 1 ||
 		!strings.HasSuffix(errs[0].Error(), "(and 2 more such values)") {
 		t.Errorf("%v, %v", traces, errs)
+	}
+}
+
+// A span without a timestamp keeps its place in the trace, and does not stretch it.
+func TestSpanWithoutATimestampIsKept(t *testing.T) {
+	for _, missing := range []string{"", `"timestamp":0,`, `"timestamp":null,`, `"timestamp":0,"duration":5,`} {
+		traces, errs := readAll(strings.NewReader(`[{"traceId":"1","id":"1","timestamp":1000,"duration":50},` +
+			`{"traceId":"1","id":"2","parentId":"1",` + missing + `"name":"late"},` +
+			`{"traceId":"1","id":"3","parentId":"2","timestamp":1010,"duration":20}]`))
+		if len(traces) != 1 || errs != nil {
+			t.Fatalf("%s: %d traces, %v", missing, len(traces), errs)
+		}
+		trace, warnings := gap.Build(traces[0])
+		if trace.Len() != 3 || trace.Duration() != 50*time.Microsecond || len(warnings) != 1 ||
+			warnings[0].Code != gap.WarnBadTime || warnings[0].SpanID != 2 {
+			t.Errorf("%s: %d spans in %v, %v", missing, trace.Len(), trace.Duration(), warnings)
+		}
 	}
 }
 

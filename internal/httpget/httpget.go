@@ -22,7 +22,7 @@ import (
 //
 // One that gets no answer, or status 429, 500 or above, is retried at most three times: after 250
 // ms, 500 ms and 1 s, or after Retry-After if that is longer. It is not retried if Retry-After is
-// more than 30 s, or if the server's certificate is invalid.
+// more than 30 s, if the server's certificate is invalid, or after too many redirects.
 type Request struct {
 	HTTP   *http.Client  // nil means http.DefaultClient
 	URL    *url.URL      // without a user
@@ -84,7 +84,10 @@ func (r *Request) Do(ctx context.Context) (*http.Response, error) {
 			return res, nil
 		}
 		err = fmt.Errorf("%s: %w", r.Name(), err)
-		if after == never || failures == len(pauses) {
+		switch {
+		case after > maxRetryAfter:
+			return nil, fmt.Errorf("%w; the server asks to wait %v", err, after)
+		case after == never || failures == len(pauses):
 			return nil, err
 		}
 		if r.OnRetry != nil {
@@ -103,7 +106,8 @@ func (r *Request) try(req *http.Request) (*http.Response, time.Duration, error) 
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without its URL, since that of a redirect may have a password
 		}
-		if req.Context().Err() != nil || isPermanent(err) {
+		redirected := res != nil // http.Client does so if it follows no further redirect
+		if req.Context().Err() != nil || redirected || isPermanent(err) {
 			return nil, never, err
 		}
 		return nil, 0, err

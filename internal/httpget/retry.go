@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -17,17 +18,17 @@ const (
 	never         = time.Duration(-1) // do not retry
 )
 
-// retryAfter returns the wait that the server asks for, or never if that is longer than
-// maxRetryAfter.
+// retryAfter returns the wait that the server asks for: a number of seconds, or until a date.
 func retryAfter(h http.Header) time.Duration {
-	seconds, err := strconv.ParseUint(h.Get("Retry-After"), 10, 63)
-	switch {
-	case err != nil && !errors.Is(err, strconv.ErrRange): // it is missing, or a date
-		return 0
-	case seconds > uint64(maxRetryAfter/time.Second):
-		return never
+	value := h.Get("Retry-After")
+	if date, err := http.ParseTime(value); err == nil {
+		return max(0, time.Until(date).Round(time.Second))
 	}
-	return time.Duration(seconds) * time.Second
+	seconds, err := strconv.ParseUint(value, 10, 63)
+	if err != nil && !errors.Is(err, strconv.ErrRange) { // it is missing, or malformed
+		return 0
+	}
+	return time.Duration(min(seconds, math.MaxInt64/uint64(time.Second))) * time.Second
 }
 
 // isPermanent reports whether a retry would fail with the same error.

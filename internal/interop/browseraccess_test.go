@@ -37,6 +37,11 @@ func TestPagesAccessibility(t *testing.T) {
 			if n := evaluate[int](t, ctx, `document.querySelectorAll("h1").length`); n != 1 {
 				t.Errorf("%s has %d headings of level 1, want 1", name, n)
 			}
+			overlap := evaluate[int](t, ctx, `
+				[...document.querySelectorAll(".cards td")].filter(e => e.scrollWidth > e.clientWidth + 1).length`)
+			if overlap > 0 {
+				t.Errorf("%s, %d px: the text of %d cells is wider than the cell", name, width, overlap)
+			}
 		}
 	}
 }

@@ -48,7 +48,11 @@ func Style() template.CSS { return parts().style }
 // and has no style except its own.
 func Policy() string { return parts().policy }
 
-//go:embed page.html page.css
+// AddHead adds the template "head" to t: the beginning of a page, up to its header. Its data has a
+// Title, and the Style and Policy of this package.
+func AddHead(t *template.Template) (*template.Template, error) { return t.ParseFS(files, "head.html") }
+
+//go:embed head.html page.html page.css
 var files embed.FS
 
 // parts is evaluated at the first page, so that importing the package costs nothing.
@@ -63,10 +67,10 @@ var parts = sync.OnceValue(func() (p struct {
 		panic(err) // it is embedded
 	}
 	functions := template.FuncMap{"duration": printable.Duration}
-	p.template = template.Must(template.New("page.html").Funcs(functions).ParseFS(files, "page.html"))
+	p.template = template.Must(template.New("page.html").Funcs(functions).ParseFS(files, "head.html", "page.html"))
 	p.style = template.CSS(style)
 	sum := sha256.Sum256(style)
-	// The empty data: image, see page.html, keeps browsers from asking for /favicon.ico.
+	// The empty data: image, see head.html, keeps browsers from asking for /favicon.ico.
 	p.policy = "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
 		"'; img-src data:; base-uri 'none'; form-action 'none'"
 	return p

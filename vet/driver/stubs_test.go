@@ -51,7 +51,7 @@ func TestFloorsAreThoseOfGoMod(t *testing.T) {
 func TestStubsDeclareWhatPackagesDeclare(t *testing.T) {
 	dir := root(t)
 	paths := slices.Sorted(maps.Keys(stubs))
-	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=", "GOPROXY=off")
+	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=")
 	real, err := Load(t.Context(), Config{Dir: dir, Patterns: paths, Env: env})
 	if err != nil {
 		t.Fatal(err)

@@ -63,15 +63,16 @@ func (d *Decoder) Documents(f func()) {
 // Errors returns the error that ended reading, and one for the values that are not times.
 func (d *Decoder) Errors() (errs []error) {
 	if e, ok := errors.AsType[*jsonscan.Error](d.Err); ok {
-		errs = append(errs, d.error(e, 0))
+		errs = append(errs, d.ReadError(e, 0))
 	}
 	if d.noTime != nil {
-		errs = append(errs, d.error(d.noTime, d.noTimes-1))
+		errs = append(errs, d.ReadError(d.noTime, d.noTimes-1))
 	}
 	return errs
 }
 
-func (d *Decoder) error(e *jsonscan.Error, more int) *read.Error {
+// ReadError returns the error e as callers see it. more is how many others like it there are.
+func (d *Decoder) ReadError(e *jsonscan.Error, more int) *read.Error {
 	return &read.Error{
 		Name: d.Name, Offset: e.Offset, Decompressed: d.compressed,
 		Expected: e.Expected, Found: e.Found, More: more, Err: e.Err,

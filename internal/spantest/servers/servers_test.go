@@ -176,6 +176,21 @@ static_resources:
 	})
 }
 
+func TestPrometheus(t *testing.T) {
+	find(t, "GAPTRACE_PROMETHEUS", "prometheus")
+	startAndStop(t, func(t *testing.T) (*Process, []string) {
+		url, p := Prometheus(t, "127.0.0.1:1", false) // nothing is there
+		eventually(t, func() error {
+			up, err := get(url + "/api/v1/query?query=up")
+			if err == nil && !strings.Contains(up, `"job":"program"`) {
+				err = errors.New(up)
+			}
+			return err
+		})
+		return p, []string{strings.TrimPrefix(url, "http://")}
+	})
+}
+
 func TestPythonAndNode(t *testing.T) {
 	for name, cmd := range map[string]*exec.Cmd{
 		"Python": Python(t, "-c", "import jaeger_client, grpc, grpc_opentracing; print('there')"),

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/budget"
 	"github.com/gaptrace/gaptrace/gap"
 )
@@ -253,6 +255,45 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+func TestJSONMatchesSchema(t *testing.T) {
+	const allMetrics = "budgets: [{operation: work, limits: [share < 5%, critical p50 < 1ms, duration mean <= 1s]}]"
+	schema, err := jsonschema.NewCompiler().Compile("../../../../docs/check.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := func(r *budget.Report) (string, error) {
+		var b bytes.Buffer
+		if err := r.JSON(&b); err != nil {
+			t.Fatal(err)
+		}
+		document, err := jsonschema.UnmarshalJSON(bytes.NewReader(b.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.String(), schema.Validate(document)
+	}
+	for name, r := range map[string]*budget.Report{
+		"all kinds": mixedReport(t), "nothing": {},
+		"all metrics": {Results: check(t, allMetrics, hundred()...)},
+	} {
+		if document, err := valid(r); err != nil {
+			t.Errorf("%s: %v in\n%s", name, err, document)
+		}
+	}
+	for name, spoil := range map[string]func(r *budget.Report){
+		"-1 traces":                   func(r *budget.Report) { r.Traces = -1 },
+		"no spans, but a value":       func(r *budget.Report) { r.Results[0].Spans = 0 },
+		"spans of missing operations": func(r *budget.Report) { r.Results[2].Spans = 7 },
+		"line 0":                      func(r *budget.Report) { r.Results[0].Line = 0 },
+	} {
+		wrong := mixedReport(t)
+		spoil(wrong)
+		if document, err := valid(wrong); err == nil {
+			t.Errorf("the schema accepts %s:\n%s", name, document)
+		}
+	}
+}
+
 func TestProposedBudgetIsKept(t *testing.T) {
 	m := budget.NewMeasures(nil)
 	for _, x := range hundred() {
@@ -284,6 +325,52 @@ func TestProposedBudgetIsKept(t *testing.T) {
 	for _, r := range results {
 		if r.Failed() {
 			t.Errorf("%s: %s", r.Span(), r.Message())
+		}
+	}
+}
+
+// A budget without a service is about all services.
+func TestProposalsAreAboutOneService(t *testing.T) {
+	anonymous := func(id uint64, operation string) *gap.Trace {
+		built, _ := gap.Build([]gap.Span{
+			{TraceID: gap.TraceID{Low: id}, SpanID: 1, Operation: operation, Start: time.Unix(1, 0), Duration: ms},
+		})
+		return built
+	}
+	traces := []*gap.Trace{trace(1, "work", 50*ms), anonymous(2, "work"), anonymous(3, "alone")}
+	m := budget.NewMeasures(nil)
+	for _, x := range traces {
+		m.Add(x)
+	}
+	proposed := budget.Propose(m)
+	var names []string
+	for _, b := range proposed.Budgets {
+		names = append(names, b.Service+": "+b.Operation)
+	}
+	if want := []string{"a: work", ": alone"}; !reflect.DeepEqual(names, want) {
+		t.Errorf("budgets of %q, want %q", names, want)
+	}
+	text, err := proposed.Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range check(t, string(text), traces...) {
+		if r.Failed() {
+			t.Errorf("%s: %s", r.Span(), r.Message())
+		}
+	}
+}
+
+func TestMissingOperationsHaveHints(t *testing.T) {
+	for text, want := range map[string]string{
+		"operation: wrok":                "does not occur in the traces; did you mean work?",
+		"operation: work, service: b":    "does not occur in the traces; it is an operation of a",
+		`operation: "w*", service: shop`: "does not occur in the traces; it is an operation of a",
+		"operation: elsewhere":           "does not occur in the traces",
+	} {
+		r := check(t, "budgets: [{"+text+", limits: [share < 1%]}]", trace(1, "work", ms))[0]
+		if got := r.Message(); got != want {
+			t.Errorf("%s: %s\nwant %s", text, got, want)
 		}
 	}
 }

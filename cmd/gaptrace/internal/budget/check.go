@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/internal/printable"
+	"github.com/gaptrace/gaptrace/internal/suggest"
 )
 
 // Status is the outcome of a check.
@@ -33,6 +35,7 @@ type Result struct {
 	Value              float64
 	Spans              int64       // how many the operation has
 	Worst              gap.TraceID // the trace with the highest value of a span
+	hint               string      // for Missing: the end of the message
 }
 
 // Failed reports whether the result breaks the budget.
@@ -70,11 +73,33 @@ func Check(f *File, m *Measures) (results []Result) {
 			r := Result{Status: Missing, Service: b.Service, Operation: b.Operation, Line: b.Line}
 			if b.Optional {
 				r.Status = Skipped
+			} else {
+				r.hint = b.hint(m)
 			}
 			results = append(results, r)
 		}
 	}
 	return results
+}
+
+// hint says which operation the budget may have been meant for, or "".
+func (b *Budget) hint(m *Measures) string {
+	var services, names []string
+	for o := range m.operations {
+		if names = append(names, o.name); matches(b.Operation, o.name) {
+			services = append(services, cmp.Or(printable.Name(o.service), "(no service)"))
+		}
+	}
+	slices.Sort(names)
+	slices.Sort(services)
+	if services = slices.Compact(services); len(services) > 0 {
+		const most = 3
+		return "; it is an operation of " + strings.Join(services[:min(len(services), most)], ", ")
+	}
+	if best := suggest.Closest(b.Operation, names, max(2, len(b.Operation)/5), strings.ToLower); best != "" {
+		return "; did you mean " + printable.Name(best) + "?"
+	}
+	return ""
 }
 
 // format formats a value of the metric: "30.0 ms", "20 %".
@@ -98,7 +123,7 @@ func (r *Result) Span() string {
 // would look equal to its limit is shown with all digits.
 func (r *Result) Message() string {
 	if r.Status == Missing || r.Status == Skipped {
-		return "does not occur in the traces"
+		return "does not occur in the traces" + r.hint
 	}
 	value, bound := r.Limit.Metric.format(r.Value), r.Limit.Bound()
 	if value == bound && r.Value != r.Limit.bound {

@@ -15,11 +15,19 @@ const (
 
 // Propose returns a budget for each operation with self time: its measured values plus 20 %,
 // rounded up to two digits. Limits of times are at least 1 ms. m must have been made without a
-// file. The operations with the most self time on critical paths are first.
+// file. The operations with the most self time on critical paths are first. An operation without a
+// name has no budget, since no pattern is about it alone. Nor has one without a service if a
+// service has an operation of that name.
 func Propose(m *Measures) *File {
+	inService := map[string]bool{}
+	for o := range m.operations {
+		if o.service != "" {
+			inService[o.name] = true
+		}
+	}
 	var all []*measured
 	for _, o := range m.operations {
-		if o.metrics[Self].max > 0 {
+		if o.metrics[Self].max > 0 && o.name != "" && (o.service != "" || !inService[o.name]) {
 			all = append(all, o)
 		}
 	}
@@ -39,9 +47,7 @@ func Propose(m *Measures) *File {
 		if share := o.metrics[Self].sum / m.self; share >= leastOf && roundUp(headroom*share) < 1 {
 			b.add("share < " + strconv.FormatFloat(100*roundUp(headroom*share), 'g', 2, 64) + "%")
 		}
-		if b.Operation != "" { // a pattern cannot name a span without a name
-			f.Budgets = append(f.Budgets, b)
-		}
+		f.Budgets = append(f.Budgets, b)
 	}
 	return f
 }

@@ -135,6 +135,10 @@ func (r *Report) JUnit(w io.Writer) error {
 	return err
 }
 
+// schemaVersion is the version in docs/check.schema.json. Raise it if programs that read the JSON
+// would have to change.
+const schemaVersion = 1
+
 type jsonReport struct {
 	Version int          `json:"version"`
 	File    string       `json:"file"`
@@ -156,10 +160,9 @@ type jsonResult struct {
 	Worst     string   `json:"worst_trace_id,omitempty"`
 }
 
-// JSON writes all results as one JSON object. A value is in nanoseconds, or for a share a part from
-// 0 to 1.
+// JSON writes all results as one JSON object. docs/check.schema.json is its schema.
 func (r *Report) JSON(w io.Writer) error {
-	report := jsonReport{1, r.File, r.Input, r.Traces, r.Spans, r.Failed(), []jsonResult{}}
+	report := jsonReport{schemaVersion, r.File, r.Input, r.Traces, r.Spans, r.Failed(), []jsonResult{}}
 	for i := range r.Results {
 		x := &r.Results[i]
 		j := jsonResult{

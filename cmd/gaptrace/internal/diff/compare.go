@@ -9,7 +9,6 @@ import (
 	"golang.org/x/perf/benchmath"
 
 	"github.com/gaptrace/gaptrace/cmd/gaptrace/internal/sample"
-	"github.com/gaptrace/gaptrace/gap"
 )
 
 // DefaultAlpha is the usual significance level.
@@ -236,33 +235,16 @@ func median(s *benchmath.Sample) (m Median) {
 // compareRows orders what changed before what did not, then by the size of the cost. The rest makes
 // the order the same every time.
 func compareRows(a, b Row) int {
-	same := func(r Row) int {
-		if r.Kind == Same {
+	number := func(b bool) int {
+		if b {
 			return 1
 		}
 		return 0
 	}
 	return cmp.Or(
-		cmp.Compare(same(a), same(b)), cmp.Compare(b.Cost.Abs(), a.Cost.Abs()),
+		cmp.Compare(number(a.Kind == Same), number(b.Kind == Same)), cmp.Compare(b.Cost.Abs(), a.Cost.Abs()),
 		cmp.Compare(b.Before.Time.Center+b.After.Time.Center, a.Before.Time.Center+a.After.Time.Center),
 		cmp.Compare(a.Service, b.Service), cmp.Compare(a.Name, b.Name), cmp.Compare(a.TagValue, b.TagValue),
-		comparePositions(a.Position, b.Position), compareBools(a.Tagged, b.Tagged),
+		a.Position.Compare(b.Position), cmp.Compare(number(a.Tagged), number(b.Tagged)),
 	)
-}
-
-func comparePositions(a, b gap.Position) int {
-	return cmp.Or(
-		cmp.Compare(a.After, b.After), cmp.Compare(a.Before, b.Before), cmp.Compare(a.Within, b.Within),
-		compareBools(a.AtStart, b.AtStart), compareBools(a.AtEnd, b.AtEnd), compareBools(a.Joined, b.Joined),
-	)
-}
-
-func compareBools(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
 }

@@ -54,5 +54,6 @@ var pageSource string
 
 var pageTemplate = sync.OnceValue(func() *template.Template {
 	functions := template.FuncMap{"duration": printable.Duration, "signed": Signed}
-	return template.Must(template.New("page.html").Funcs(functions).Parse(pageSource))
+	t := template.Must(page.AddHead(template.New("page.html").Funcs(functions)))
+	return template.Must(t.Parse(pageSource))
 })

@@ -40,6 +40,9 @@ func (d *Diff) warnings(before, after *Side) (all []string) {
 	} else if !before.samplers.all() {
 		warn("not all requests were recorded: the sampler is %s", before.samplers)
 	}
+	if d.By != "" && !slices.ContainsFunc(d.Places, func(r Row) bool { return r.Tagged }) {
+		warn("no span has the tag %s of --by, so it splits no operation", printable.Text(d.By, 60))
+	}
 	const most = 0.1
 	if moved := before.moved(after); moved > most {
 		warn("the sides have different kinds of requests: %.0f %% of the traces begin with another operation, "+

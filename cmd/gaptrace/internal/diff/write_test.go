@@ -107,6 +107,17 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
+func TestUnknownTagIsAWarning(t *testing.T) {
+	for by, want := range map[string]bool{"nosuch": true, "sampler.type": false, "": false} {
+		side := diff.NewSide(by)
+		side.Add(cart(1, ms, ms, ms))
+		d := diff.Compare(side, side, diff.DefaultAlpha)
+		if got := strings.Contains(strings.Join(d.Warnings, "\n"), "no span has the tag nosuch of --by"); got != want {
+			t.Errorf("--by %s: %q", by, d.Warnings)
+		}
+	}
+}
+
 func TestJSONMatchesSchema(t *testing.T) {
 	compiler := jsonschema.NewCompiler()
 	compiler.AssertFormat()

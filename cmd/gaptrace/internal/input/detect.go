@@ -99,6 +99,7 @@ func isProtobuf(head []byte) bool {
 // isPrefixed reports whether head begins like messages, each after its length: in four bytes, as
 // the Collector's file exporter writes them, or as a varint.
 func isPrefixed(head []byte) bool {
+	head = skipEmpty(head)
 	if len(head) > 4 && binary.BigEndian.Uint32(head) < 1<<30 && isProtobuf(head[4:]) {
 		return true
 	}
@@ -163,14 +164,17 @@ const maxScanned = 1 << 20
 func jsonFormat(r io.Reader) (format, *Unknown) {
 	d := json.NewDecoder(io.LimitReader(r, maxScanned))
 	var seen []string
-	for {
+	for objects := 0; ; {
 		token, err := d.Token()
-		if err != nil {
+		if err == io.EOF && objects > 0 {
+			return undecided, &Unknown{Found: "JSON without spans: an empty object"}
+		} else if err != nil {
 			return undecided, nil
 		}
 		if token != json.Delim('{') {
 			continue
 		}
+		objects++
 		for d.More() {
 			key, err := d.Token()
 			if err != nil {

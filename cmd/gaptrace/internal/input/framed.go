@@ -16,11 +16,21 @@ import (
 const maxMessage = 128 << 20
 
 // isFramed reports whether head begins like a file of the Collector's file exporter with
-// compression: each message is compressed by itself, after its size in four bytes.
+// compression: each message is compressed by itself, after its size in four bytes. An empty message
+// may have no frame.
 //
 //	size | zstd frame | size | zstd frame | …
 func isFramed(head []byte) bool {
+	head = skipEmpty(head)
 	return len(head) >= 8 && string(head[4:8]) == zstdMagic && binary.BigEndian.Uint32(head) <= maxMessage
+}
+
+// skipEmpty returns head after the sizes of empty messages, which may come first.
+func skipEmpty(head []byte) []byte {
+	for len(head) >= 4 && binary.BigEndian.Uint32(head) == 0 {
+		head = head[4:]
+	}
+	return head
 }
 
 // framedReader decompresses such a file, to lines of JSON or to messages in protobuf after their
@@ -71,7 +81,7 @@ func (f *framedReader) next() error {
 	}
 	f.message = message
 	f.left.Reset()
-	if bytes.HasPrefix(message, []byte("{")) {
+	if len(message) > 0 && (message[0] == '{' || message[0] == '[') { // [ if it is set to encode as Zipkin does
 		f.left.Write(message)
 		return f.left.WriteByte('\n')
 	}

@@ -168,7 +168,10 @@ func TestReadFilesThatTheCollectorCompressed(t *testing.T) {
 		frame := zstandard(t, []byte(message))
 		return string(binary.BigEndian.AppendUint32(nil, uint32(len(frame)))) + string(frame)
 	}
-	for name, message := range map[string]string{"JSON": request, "protobuf": inProtobuf("op")} {
+	for name, message := range map[string]string{
+		"JSON": request, "protobuf": inProtobuf("op"),
+		"Zipkin's JSON, by an encoding extension": `[{"traceId":"a1","id":"1","name":"op","timestamp":1,"duration":1}]`,
+	} {
 		data := framed(message) + framed(message)
 		for way, r := range map[string]io.Reader{
 			"at once": strings.NewReader(data), "byte by byte": iotest.OneByteReader(strings.NewReader(data)),
@@ -184,8 +187,40 @@ func TestReadFilesThatTheCollectorCompressed(t *testing.T) {
 			t.Errorf("%s, too large: %v", name, err)
 		}
 	}
+	message := inProtobuf("op")
+	prefixed := string(binary.BigEndian.AppendUint32(nil, uint32(len(message)))) + message
+	const none = "\x00\x00\x00\x00" // an empty message, or one that a release of the encoder has given no frame
+	for name, data := range map[string]string{
+		"empty messages":                 framed("") + framed("") + framed(message) + framed("") + framed(message),
+		"empty messages without a frame": none + none + framed(message) + none + framed(message),
+		"empty messages, not compressed": none + none + prefixed + none + prefixed,
+	} {
+		if got, err := operations(strings.NewReader(data)); got != "op op" || err != nil {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
 	if got, err := operations(strings.NewReader(framed(request) + "\x7f\xff\xff\xff")); got != "op" || err == nil {
 		t.Errorf("an endless message: %q, %v", got, err)
+	}
+}
+
+// With its feature gate for native compression, the file exporter compresses the whole file: in one
+// frame, or with rotation in one for each write, or in several for a large message.
+func TestReadFilesThatTheCollectorCompressedAsAWhole(t *testing.T) {
+	message := inProtobuf("op")
+	for name, data := range map[string]string{
+		"lines":    `{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"a1","spanId":"01","name":"op"}]}]}]}` + "\n",
+		"protobuf": string(binary.BigEndian.AppendUint32(nil, uint32(len(message)))) + message,
+	} {
+		for layout, file := range map[string][]byte{
+			"one frame":              zstandard(t, []byte(data+data)),
+			"a frame for each write": append(zstandard(t, []byte(data)), zstandard(t, []byte(data))...),
+			"two frames for a write": append(zstandard(t, []byte(data+data[:9])), zstandard(t, []byte(data[9:]))...),
+		} {
+			if got, err := operations(bytes.NewReader(file)); got != "op op" || err != nil {
+				t.Errorf("%s, %s: %q, %v", name, layout, got, err)
+			}
+		}
 	}
 }
 
@@ -254,6 +289,8 @@ func TestUnknownSaysWhatWasFound(t *testing.T) {
 		"\x80\x02\x00":                                                 "is binary data that begins with 80 02 00",
 		"PAR1....":                                                     "is a Parquet file",
 		`{"traceEvents":[]}`:                                           "is a trace for Chrome or Perfetto",
+		`{}`:                                                           "is JSON without spans: an empty object;",
+		"[ {}\n] {}":                                                   "is JSON without spans: an empty object;",
 		`{"resourceMetrics":[]}`:                                       "is metrics in OTLP",
 		`{"traces":[{"traceID":"a1"}]}`:                                "is a list of traces without their spans, as Tempo's search answers",
 		`{"name":"x","version":[1,{"spans":2}]}`:                       `is JSON without spans: its keys are "name", "version"`,

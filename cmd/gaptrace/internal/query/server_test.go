@@ -185,6 +185,21 @@ func TestNothingFound(t *testing.T) {
 	}
 }
 
+// An invalid ID in Tempo's answer to a search loses no other trace.
+func TestTempoFindsInvalidIDs(t *testing.T) {
+	pages := pagesOf{
+		"/api/echo":                    "echo",
+		"/api/search":                  `{"traces":[{"traceID":"x!"},{"traceID":"a1"},{"traceID":"0"},{}]}`,
+		"/api/traces/00000000000000a1": `{"batches":` + otlpSpans + `}`,
+	}
+	server := httptest.NewServer(pages)
+	defer server.Close()
+	_, got, err := asked(t.Context(), server.URL, Query{Service: "shop"}, nil)
+	if want := server.URL + `/api/search: invalid traceID "x!" (and 2 more such IDs)`; got != "op" || err == nil || err.Error() != want {
+		t.Errorf("%q, %v, want %s", got, err, want)
+	}
+}
+
 func TestServices(t *testing.T) {
 	for want, pages := range map[string]pagesOf{
 		"a b": {"/api/v3/services": `{"services":["b","a"]}`},

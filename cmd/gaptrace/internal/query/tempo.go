@@ -14,6 +14,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/read"
+	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
 // tempo asks Grafana Tempo. Its search returns only trace ids, so each trace needs a further
@@ -25,20 +26,20 @@ type tempo struct {
 
 func (t *tempo) Find(ctx context.Context, q Query, opts ...read.Option) iter.Seq2[[]gap.Span, error] {
 	return func(yield func([]gap.Span, error) bool) {
-		ids, err := t.search(ctx, q)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
+		ids, invalid := t.search(ctx, q)
 		for spans, err := range t.Traces(ctx, ids, opts...) {
 			if !yield(spans, err) {
 				return
 			}
 		}
+		if invalid != nil {
+			yield(nil, invalid)
+		}
 	}
 }
 
-// search returns the ids of the traces that q asks for.
+// search returns the ids of the traces that q asks for. An error may come with ids: it names the
+// first invalid one of the answer.
 func (t *tempo) search(ctx context.Context, q Query) (ids []gap.TraceID, err error) {
 	start, end := period(q)
 	r := request{[]string{"api", "search"}, url.Values{
@@ -53,14 +54,23 @@ func (t *tempo) search(ctx context.Context, q Query) (ids []gap.TraceID, err err
 	if err := t.json(ctx, r, &answer); err != nil {
 		return nil, err
 	}
+	var invalid []string
 	for _, found := range answer.Traces {
 		id, err := gap.ParseTraceID(found.TraceID)
-		if err != nil {
-			return nil, fmt.Errorf("%s: invalid traceID %q", t.request(r).Name(), shown(found.TraceID))
+		if err != nil || id == (gap.TraceID{}) {
+			invalid = append(invalid, found.TraceID)
+		} else {
+			ids = append(ids, id)
 		}
-		ids = append(ids, id)
 	}
-	return ids, nil
+	if len(invalid) == 0 {
+		return ids, nil
+	}
+	err = fmt.Errorf("%s: invalid traceID %q", t.request(r).Name(), shown(invalid[0]))
+	if more := len(invalid) - 1; more > 0 {
+		err = fmt.Errorf("%w (and %d more such %s)", err, more, printable.Plural(more, "ID"))
+	}
+	return ids, err
 }
 
 // traceQL returns a query in Tempo's language.

@@ -37,11 +37,14 @@ func (b *weaving) goCommand(ctx context.Context) error {
 	return err
 }
 
+// hangup is syscall.SIGHUP, which GOOS=js lacks.
+const hangup = syscall.Signal(1)
+
 // Interrupts returns the signals that interrupt a command.
 func Interrupts() []os.Signal {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
-		signals = append(signals, syscall.SIGHUP)
+	if !signal.Ignored(hangup) { // nohup ignores it
+		signals = append(signals, hangup)
 	}
 	return signals
 }

@@ -1,0 +1,153 @@
+package gapconnector
+
+import (
+	"container/list"
+	"sync"
+	"time"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+// buffer holds traces until their spans have come. C holds the spans of a trace.
+//
+// A trace is released when it has waited long enough, or when it is the oldest and there is too
+// much. The goroutine of start releases the first kind. The caller of unlock releases the second,
+// so a connector that cannot keep up slows down whoever sends to it.
+type buffer[C any] struct {
+	config  *Config
+	release func(t *waiting[C])
+
+	mu     sync.Mutex
+	traces map[gap.TraceID]*list.Element
+	order  list.List // of *waiting[C], the oldest first
+	spans  int
+	bytes  int64
+
+	stopping chan struct{}
+	once     sync.Once // closes stopping
+	stopped  sync.WaitGroup
+}
+
+// waiting is a trace in a buffer.
+type waiting[C any] struct {
+	content C
+	spans   int
+	bytes   int64
+	id      gap.TraceID
+	since   time.Time
+	outcome outcome
+}
+
+// outcome is why a trace was released.
+type outcome string
+
+const (
+	complete outcome = "complete" // it has waited long enough
+	evicted  outcome = "evicted"  // there was too much
+	flushed  outcome = "flushed"  // the collector shuts down
+)
+
+func newBuffer[C any](config *Config, release func(t *waiting[C])) *buffer[C] {
+	return &buffer[C]{
+		config: config, release: release, traces: map[gap.TraceID]*list.Element{}, stopping: make(chan struct{}),
+	}
+}
+
+func (b *buffer[C]) lock() { b.mu.Lock() }
+
+// trace returns the trace with an id. The buffer is locked, here and in grew.
+func (b *buffer[C]) trace(id gap.TraceID) *waiting[C] {
+	if e := b.traces[id]; e != nil {
+		return e.Value.(*waiting[C])
+	}
+	t := &waiting[C]{id: id, since: time.Now(), outcome: complete}
+	b.traces[id] = b.order.PushBack(t)
+	return t
+}
+
+// grew notes that a span was added to a trace, and the memory that it takes.
+func (b *buffer[C]) grew(t *waiting[C], bytes int64) {
+	t.spans++
+	t.bytes += bytes
+	b.spans++
+	b.bytes += bytes
+}
+
+// unlock unlocks the buffer, and releases what is too much.
+func (b *buffer[C]) unlock() {
+	var over []*waiting[C]
+	for b.tooMuch() {
+		t := b.take(b.order.Front())
+		if !b.config.Grouped {
+			t.outcome = evicted
+		}
+		over = append(over, t)
+	}
+	b.mu.Unlock()
+	for _, t := range over {
+		b.release(t)
+	}
+}
+
+func (b *buffer[C]) tooMuch() bool {
+	c := b.config
+	return c.Grouped && b.spans > 0 || b.order.Len() > c.MaxTraces || b.spans > c.MaxSpans || b.bytes > c.MaxBytes
+}
+
+// take removes a trace. The buffer is locked.
+func (b *buffer[C]) take(e *list.Element) *waiting[C] {
+	t := b.order.Remove(e).(*waiting[C])
+	delete(b.traces, t.id)
+	b.spans -= t.spans
+	b.bytes -= t.bytes
+	return t
+}
+
+// start begins to release traces that have waited long enough.
+func (b *buffer[C]) start() {
+	b.stopped.Go(func() {
+		timer := time.NewTimer(b.config.Wait)
+		defer timer.Stop()
+		for {
+			select {
+			case <-b.stopping:
+				return
+			case <-timer.C:
+			}
+			timer.Reset(b.releaseOld())
+		}
+	})
+}
+
+// releaseOld releases the traces that have waited long enough, and returns the time until the next
+// one has.
+func (b *buffer[C]) releaseOld() time.Duration {
+	for {
+		b.mu.Lock()
+		e := b.order.Front()
+		if e == nil {
+			b.mu.Unlock()
+			return b.config.Wait
+		}
+		if left := b.config.Wait - time.Since(e.Value.(*waiting[C]).since); left > 0 {
+			b.mu.Unlock()
+			return left
+		}
+		t := b.take(e)
+		b.mu.Unlock()
+		b.release(t)
+	}
+}
+
+// stop ends the goroutine of start, and releases all traces.
+func (b *buffer[C]) stop() {
+	b.once.Do(func() { close(b.stopping) })
+	b.stopped.Wait()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for e := b.order.Front(); e != nil; e = b.order.Front() {
+		t := b.take(e)
+		t.outcome = flushed
+		b.release(t)
+	}
+}

@@ -1,0 +1,62 @@
+// Package gapconnector is a connector of the OpenTelemetry Collector that analyzes whole traces. It
+// feeds
+//
+//   - a pipeline of metrics with histograms of self time, self time on the critical path, and
+//     duration, by service and span name
+//   - a pipeline of traces with the same spans, each with its self time as an attribute, so that
+//     any backend can sort by it
+//
+// Self time is the time of a span that none of its children covers, as package gap defines it.
+//
+// # Use
+//
+// An OpenTelemetry Collector that was built with this module has the connector gap.
+// collector/builder.yaml of this repository builds one, and docs/collector.md has a complete
+// configuration. In short:
+//
+//	connectors:
+//	  gap:
+//	service:
+//	  pipelines:
+//	    traces: {receivers: [otlp], exporters: [gap]}
+//	    metrics: {receivers: [gap], exporters: [prometheus]}
+//
+// # Metrics
+//
+//	gaptrace.duration            from the start of a span to its end
+//	gaptrace.self_time           when no child ran; zero for clients
+//	gaptrace.critical_self_time  the part of it on the critical path of the trace
+//
+// All are exponential histograms in seconds. Their attributes are service.name, span.name and those
+// that metrics::dimensions names. The resource has collector.instance.id, since several collectors
+// may report the same attributes.
+//
+// # Attributes of spans
+//
+//	gap.self_time_us  self time in microseconds
+//	gap.critical_us   the part of it on the critical path
+//	gap.incomplete    true if spans of the trace are missing, or may be
+//
+// # Traces are put together
+//
+// The spans of a trace come in many batches. The connector keeps them for the time wait, counted
+// from the first one, and then analyzes the trace:
+//
+//	spans of a trace   |  || |   |        |  analyzed without the others
+//	wait               |--------------|
+//	analyzed                          ^
+//
+// What waits is bounded by max_traces, max_spans and max_bytes. If there is more, the oldest traces
+// are analyzed early, by the goroutine that brings more. At shutdown, all that wait are analyzed.
+// Each of the two pipelines has a buffer of its own.
+//
+// All spans of a trace must come to the same collector. With grouped set, each batch must have all
+// spans of its traces, as behind the processor groupbytrace; then nothing waits.
+//
+// # The connector's own metrics
+//
+//	otelcol_connector_gap_traces          traces analyzed, by outcome: complete, evicted, flushed
+//	otelcol_connector_gap_spans           their spans
+//	otelcol_connector_gap_overflow_spans  spans beyond metrics::cardinality_limit
+//	otelcol_connector_gap_refused_spans   spans that the next component refused, which are lost
+package gapconnector

@@ -1,0 +1,135 @@
+package gapconnector
+
+import (
+	"context"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/connector"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/ptrace"
+	"go.uber.org/zap"
+
+	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/otlp"
+	"github.com/gaptrace/gaptrace/gap/read"
+)
+
+// Attributes that spans get.
+const (
+	selfTimeKey   = "gap.self_time_us"
+	criticalKey   = "gap.critical_us"
+	incompleteKey = "gap.incomplete"
+)
+
+// toTraces is the connector from a pipeline of traces to another one, whose spans say what the
+// analysis found.
+type toTraces struct {
+	next      consumer.Traces
+	logger    *zap.Logger
+	telemetry telemetry
+	waiting   *buffer[assembly]
+}
+
+func newToTraces(set connector.Settings, config *Config, next consumer.Traces) (*toTraces, error) {
+	t, err := newTelemetry(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	c := &toTraces{next: next, logger: set.Logger, telemetry: t}
+	c.waiting = newBuffer(config, c.send)
+	return c, nil
+}
+
+// Capabilities says that the connector changes the traces that it gets.
+func (c *toTraces) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: true}
+}
+
+// Start starts to release traces.
+func (c *toTraces) Start(context.Context, component.Host) error {
+	c.waiting.start()
+	return nil
+}
+
+// Shutdown sends what waits.
+func (c *toTraces) Shutdown(context.Context) error {
+	c.waiting.stop()
+	return nil
+}
+
+// ConsumeTraces takes spans. It returns no error, since the traces are sent later.
+func (c *toTraces) ConsumeTraces(_ context.Context, traces ptrace.Traces) error {
+	analyzed := otlp.Spans(traces, read.WithTags()) // of the same order
+	var size ptrace.ProtoMarshaler
+	c.waiting.lock()
+	defer c.waiting.unlock()
+	for _, rs := range traces.ResourceSpans().All() {
+		for _, ss := range rs.ScopeSpans().All() {
+			for _, s := range ss.Spans().All() {
+				t := c.waiting.trace(analyzed[0].TraceID)
+				c.waiting.grew(t, memory(&analyzed[0])+2*int64(size.SpanSize(s)))
+				t.content.add(analyzed[0], rs, ss, s)
+				analyzed = analyzed[1:]
+			}
+		}
+	}
+	return nil
+}
+
+// assembly is a trace that is put together from batches.
+type assembly struct {
+	traces   ptrace.Traces
+	spans    []ptrace.Span // of traces
+	analyzed []gap.Span    // the same
+
+	resource   ptrace.ResourceSpans // where the last span came from
+	scope      ptrace.ScopeSpans    // where it came from
+	scopesMade ptrace.ScopeSpansSlice
+	spansMade  ptrace.SpanSlice // where it is now
+}
+
+// add moves a span out of a batch.
+func (a *assembly) add(analyzed gap.Span, rs ptrace.ResourceSpans, ss ptrace.ScopeSpans, s ptrace.Span) {
+	if a.spans == nil {
+		a.traces = ptrace.NewTraces()
+	}
+	if a.spans == nil || a.resource != rs {
+		made := a.traces.ResourceSpans().AppendEmpty()
+		rs.Resource().CopyTo(made.Resource())
+		made.SetSchemaUrl(rs.SchemaUrl())
+		a.resource, a.scope, a.scopesMade = rs, ptrace.ScopeSpans{}, made.ScopeSpans()
+	}
+	if a.scope != ss {
+		made := a.scopesMade.AppendEmpty()
+		ss.Scope().CopyTo(made.Scope())
+		made.SetSchemaUrl(ss.SchemaUrl())
+		a.scope, a.spansMade = ss, made.Spans()
+	}
+	made := a.spansMade.AppendEmpty()
+	s.MoveTo(made)
+	a.spans, a.analyzed = append(a.spans, made), append(a.analyzed, analyzed)
+}
+
+// send adds the attributes to the spans of a trace, and sends it.
+func (c *toTraces) send(t *waiting[assembly]) {
+	a := &t.content
+	c.telemetry.analyzed(t.spans, t.outcome)
+	spans := make(map[*gap.Span]ptrace.Span, len(a.spans))
+	for i := range a.analyzed {
+		spans[&a.analyzed[i]] = a.spans[i]
+	}
+	built, _ := gap.Build(a.analyzed)
+	incomplete := built.Incomplete() || t.outcome != complete
+	for n := range built.Nodes() {
+		attributes := spans[n.Span()].Attributes()
+		attributes.PutInt(selfTimeKey, n.SelfTime().Microseconds())
+		attributes.PutInt(criticalKey, n.CriticalTime().Microseconds())
+		if incomplete {
+			attributes.PutBool(incompleteKey, true)
+		}
+	}
+	if err := c.next.ConsumeTraces(context.Background(), a.traces); err != nil {
+		c.telemetry.refused.Add(context.Background(), int64(t.spans))
+		c.logger.Error("a trace was refused", zap.Stringer("trace", t.id), zap.Error(err))
+	}
+}

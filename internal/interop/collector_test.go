@@ -1,0 +1,147 @@
+package interop_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/opentracing/opentracing-go"
+	"github.com/opentracing/opentracing-go/ext"
+)
+
+// TestCollector runs an OpenTelemetry Collector that has the connector gap, with the configuration
+// of docs/collector.md. Clients of Jaeger, Zipkin and OTLP send it the same spans. Prometheus' text
+// must have their self time.
+func TestCollector(t *testing.T) {
+	program := os.Getenv("GAPTRACE_COLLECTOR")
+	if program == "" {
+		t.Skip("skipped: GAPTRACE_COLLECTOR does not name a collector that collector/builder.yaml has built")
+	}
+	docs := string(spantest.Must(os.ReadFile("../../docs/collector.md"))(t))
+	config := regexp.MustCompile("(?s)```yaml\n(receivers:.*?)```").FindStringSubmatch(docs)[1]
+	addrs := map[string]string{} // by the address in the documentation
+	config = regexp.MustCompile(`localhost:\d+`).ReplaceAllStringFunc(config, func(addr string) string {
+		if addrs[addr] == "" {
+			addrs[addr] = freeAddr(t)
+		}
+		return addrs[addr]
+	})
+	config = strings.Replace(config, "    wait: 10s\n", "    wait: 1s\n", 1)
+	config = strings.Replace(config, "    metrics:\n", "    metrics:\n      flush_interval: 100ms\n", 1)
+	config = strings.Replace(config, "service:\n", "service:\n  telemetry: {metrics: {level: none}}\n", 1)
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var output bytes.Buffer
+	cmd := exec.Command(program, "--config", file)
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(cmd.Process.Signal(os.Interrupt), cmd.Wait()); err != nil || t.Failed() {
+			t.Errorf("the collector ended: %v\n%s", err, &output)
+		}
+	})
+	metrics := "http://" + addrs["localhost:8889"] + "/metrics"
+	eventually(t, "the collector does not answer", func() bool { return scrape(metrics) != nil })
+
+	start := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
+	sendByJaeger(t, "http://"+addrs["localhost:14268"]+"/api/traces", start)
+	micros := func(ms int) string { return fmt.Sprint(start.Add(time.Duration(ms) * time.Millisecond).UnixMicro()) }
+	nanos := func(ms int) string { return micros(ms) + "000" }
+	post(t, "http://"+addrs["localhost:9411"]+"/api/v2/spans", `[
+		{"traceId":"4f1c6a3d9be20c77","id":"1","kind":"SERVER","name":"GET /books","timestamp":`+micros(0)+`,
+			"duration":100000,"localEndpoint":{"serviceName":"by-zipkin"}},
+		{"traceId":"4f1c6a3d9be20c77","id":"2","parentId":"1","kind":"CLIENT","name":"sql query",
+			"timestamp":`+micros(20)+`,"duration":30000,"localEndpoint":{"serviceName":"by-zipkin"}}]`)
+	post(t, "http://"+addrs["localhost:4318"]+"/v1/traces", `{"resourceSpans":[{
+		"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"by-otlp"}}]},"scopeSpans":[{"spans":[
+		{"traceId":"00000000000000004f1c6a3d9be20c78","spanId":"0000000000000001","kind":2,"name":"GET /books",
+			"startTimeUnixNano":"`+nanos(0)+`","endTimeUnixNano":"`+nanos(100)+`"},
+		{"traceId":"00000000000000004f1c6a3d9be20c78","spanId":"0000000000000002","parentSpanId":"0000000000000001",
+			"kind":3,"name":"sql query","startTimeUnixNano":"`+nanos(20)+`","endTimeUnixNano":"`+nanos(50)+`"}]}]}]}`)
+
+	var want []string
+	for _, service := range []string{"by-jaeger", "by-otlp", "by-zipkin"} {
+		want = append(want, service+" GET /books 0.07", service+" sql query 0")
+	}
+	var got []string
+	sample := regexp.MustCompile(`(?m)^gaptrace_self_time_seconds_sum{.*service_name="([^"]*)".*span_name="([^"]*)".*} (\S+)`)
+	eventually(t, "the metrics are not those of the traces", func() bool {
+		got = nil
+		for _, m := range sample.FindAllSubmatch(scrape(metrics), -1) {
+			// Zipkin's names are in lower case.
+			got = append(got, fmt.Sprintf("%s %s %s", m[1], strings.Replace(string(m[2]), "get", "GET", 1), m[3]))
+		}
+		slices.Sort(got)
+		return len(got) >= len(want)
+	})
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// sendByJaeger sends a request of 100 ms with a query from 20 to 50 ms.
+func sendByJaeger(t *testing.T, endpoint string, start time.Time) {
+	t.Helper()
+	tr, closer, err := tracer.New("by-jaeger", tracer.WithCollector(endpoint))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
+	request := tr.StartSpan("GET /books", opentracing.StartTime(at(0)), ext.SpanKindRPCServer)
+	query := tr.StartSpan("sql query", opentracing.StartTime(at(20)), opentracing.ChildOf(request.Context()),
+		ext.SpanKindRPCClient)
+	query.FinishWithOptions(opentracing.FinishOptions{FinishTime: at(50)})
+	request.FinishWithOptions(opentracing.FinishOptions{FinishTime: at(100)})
+	if err := closer.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func post(t *testing.T, url, body string) {
+	t.Helper()
+	res, err := http.Post(url, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if answer, _ := io.ReadAll(res.Body); res.StatusCode/100 != 2 {
+		t.Fatalf("%s: %s: %s", url, res.Status, answer)
+	}
+}
+
+// scrape returns the body of an answer, or nil if there is none.
+func scrape(url string) []byte {
+	res, err := http.Get(url)
+	if err != nil {
+		return nil
+	}
+	defer res.Body.Close()
+	body, _ := io.ReadAll(res.Body)
+	return append([]byte{}, body...)
+}
+
+// eventually waits for a condition, for at most a minute.
+func eventually(t *testing.T, problem string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(problem)
+		}
+	}
+}
