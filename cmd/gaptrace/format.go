@@ -70,7 +70,7 @@ func endingsOf(formats []string) (list []string) {
 // checkOutput refuses a file name whose ending would be wrong for what is written, and sets the
 // format if no flag has.
 func (o *options) checkOutput(formatGiven bool) error {
-	if !formatGiven {
+	if !formatGiven && len(o.format.of) > 0 { // else there is one format
 		format, err := formatOf(o.output, o.format.of)
 		if err != nil {
 			return err

@@ -66,7 +66,8 @@ func TestRollupBeyondMemory(t *testing.T) {
 	t.Run("without a folder for temporary files", func(t *testing.T) {
 		t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 		var stderr strings.Builder
-		code := run(t.Context(), func() {}, append([]string{"rollup", "--memory", "16MiB"}, files...), nil, io.Discard, &stderr)
+		args := append([]string{"rollup", "--memory", "16MiB"}, files...)
+		code := run(t.Context(), func() {}, args, nil, io.Discard, &stderr)
 		want := "gaptrace: cannot sort in the folder for temporary files, " + os.TempDir() +
 			": no such file or directory; set TMPDIR to a folder with enough space, or raise --memory\n"
 		if code != exitFailure || stderr.String() != want {
@@ -112,7 +113,8 @@ func TestRollupInterrupted(t *testing.T) {
 			eventually(t, "rows are in a file", func() bool {
 				files, _ := os.ReadDir(opened)
 				for _, f := range files {
-					if name, err := os.Readlink(filepath.Join(opened, f.Name())); err == nil && strings.Contains(name, "gaptrace-rollup-") {
+					name, err := os.Readlink(filepath.Join(opened, f.Name()))
+					if err == nil && strings.Contains(name, "gaptrace-rollup-") {
 						return true
 					}
 				}
@@ -136,7 +138,8 @@ func TestRollupShowsProgress(t *testing.T) {
 	if code != 0 || !strings.Contains(screen, "Operations of 715 traces, 50000 spans") {
 		t.Errorf("exit code %d: %q", code, screen)
 	}
-	if strings.Contains(screen, "\x1b[K") && !strings.Contains(screen, "reading ") && !strings.Contains(screen, "analysing: ") {
+	if strings.Contains(screen, "\x1b[K") && !strings.Contains(screen, "reading ") &&
+		!strings.Contains(screen, "analysing: ") {
 		t.Errorf("a progress line without a task: %q", screen)
 	}
 }

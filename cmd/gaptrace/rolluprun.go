@@ -60,7 +60,8 @@ func (s streams) rollup(ctx context.Context, o *rollupOptions, args []string) er
 	if o.stats {
 		fmt.Fprintf(s.stderr, "read      %s\n", readSoFar(g.total))
 		runs, bytes := sorter.Spilled()
-		fmt.Fprintf(s.stderr, "spilled   %s in %d %s\n", humanize.BytesN(uint64(bytes), 3), runs, printable.Plural(runs, "run"))
+		fmt.Fprintf(s.stderr, "spilled   %s in %d %s\n", humanize.BytesN(uint64(bytes), 3), runs,
+			printable.Plural(runs, "run"))
 		s.memoryStats()
 	}
 	return errors.Join(g.errs...)

@@ -240,7 +240,8 @@ func TestMergeRefusesOtherOptions(t *testing.T) {
 		{rollup.Options{}, `one splits operations by the tag "a", another by ""`},
 		{rollup.Options{By: "a", MaxSkew: -7}, "one corrects clocks by at most 256ms, another by 0s"},
 	} {
-		if err := p.Merge(rollup.NewPartial(c.o)); fmt.Sprint(err) == "<nil>" != (c.want == "") || !strings.Contains(fmt.Sprint(err), c.want) {
+		err := p.Merge(rollup.NewPartial(c.o))
+		if (err == nil) != (c.want == "") || !strings.Contains(fmt.Sprint(err), c.want) {
 			t.Errorf("%+v: got %v", c.o, err)
 		}
 	}

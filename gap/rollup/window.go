@@ -13,7 +13,7 @@ import (
 //	       From                    To
 //	         |---- the window ------|
 //	|--- Grace ---|            |--- Grace ---|
-//	      ====A====                          |     A begins before the window, and is in the one before
+//	      ====A====                          |     A begins before it, and is in the one before
 //	         |    ====B====   ====C======    |     B and C begin in it
 //
 // Spans that start before From are needed to know that A begins before the window, and those that

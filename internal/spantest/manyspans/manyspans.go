@@ -41,9 +41,9 @@ func Write(w io.Writer, shape string, n, perTrace int) error {
 	return b.Flush() // returns the first error of any write
 }
 
-// WriteStored writes one of several parts of the same spans, one on each line, as Jaeger stores them
-// in Elasticsearch: about 630 bytes for each span. They are in an order in which the spans of a
-// trace are far from one another, and in all parts.
+// WriteStored writes one of several parts of the same spans, one on each line, as Jaeger stores
+// them in Elasticsearch: about 630 bytes for each span. They are in an order in which the spans of
+// a trace are far from one another, and in all parts.
 func WriteStored(w io.Writer, shape string, n, perTrace, part, parts int) error {
 	parent, err := parents(shape)
 	if err != nil {
