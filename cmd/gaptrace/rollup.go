@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -238,12 +239,7 @@ func (o *rollupOptions) checkRollup(c *cobra.Command, args []string) error {
 }
 
 func hasURL(args []string) bool {
-	for _, arg := range args {
-		if isURL(arg) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(args, isURL)
 }
 
 // suggestStep returns an error if an argument is no file, and probably the misspelt name of a
