@@ -26,7 +26,7 @@ func (s streams) rollup(ctx context.Context, o *rollupOptions, args []string) er
 	if err != nil {
 		return err
 	}
-	if err := s.out.open(o.output); err != nil {
+	if err := o.openOutput(s.out); err != nil {
 		return err
 	}
 	defer s.out.discard()
@@ -79,7 +79,7 @@ func (s streams) rollupSpans(ctx context.Context, o *rollupOptions, args []strin
 	if err != nil {
 		return err
 	}
-	if err := s.out.open(o.output); err != nil {
+	if err := o.openOutput(s.out); err != nil {
 		return err
 	}
 	defer s.out.discard()
@@ -138,7 +138,7 @@ func (g *gatherer) encode(ctx context.Context, o *rollupOptions, sources []sourc
 
 // rollupFold runs the command rollup fold.
 func (s streams) rollupFold(ctx context.Context, o *rollupOptions, args []string) error {
-	if err := s.out.open(o.output); err != nil {
+	if err := o.openOutput(s.out); err != nil {
 		return err
 	}
 	defer s.out.discard()
@@ -178,14 +178,26 @@ func splits(s *gap.Summary) bool {
 	return false
 }
 
-// openRows opens a file, or standard input.
+// openRows opens a file, which may be compressed, or standard input.
 func (s streams) openRows(ctx context.Context, name string) (io.ReadCloser, error) {
-	return openWithin(ctx, func() (io.ReadCloser, error) {
+	f, err := openWithin(ctx, func() (io.ReadCloser, error) {
 		if name == "-" {
 			return io.NopCloser(s.stdin), nil
 		}
 		return openFile(name)
 	})
+	if err != nil {
+		return nil, err
+	}
+	rows, err := input.Decompress(f)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("%s: %w", inputName(name), err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{rows, f}, nil
 }
 
 // named adds the name of an input to an error about one of its lines.
@@ -241,7 +253,7 @@ func (g *gatherer) nothing(ctx context.Context, sources []source) error {
 
 // rollupMerge runs the command rollup merge.
 func (s streams) rollupMerge(ctx context.Context, o *rollupOptions, args []string) error {
-	if err := s.out.open(o.output); err != nil {
+	if err := o.openOutput(s.out); err != nil {
 		return err
 	}
 	defer s.out.discard()

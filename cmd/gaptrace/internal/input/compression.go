@@ -40,6 +40,13 @@ const maxLayers = 2
 // headLength is enough for the first bytes of every format but tar, which needs tarOffset more.
 const headLength = 512
 
+// Decompress returns what r has after decompression, of unbounded size, or r if it is not
+// compressed.
+func Decompress(r io.Reader) (io.Reader, error) {
+	unpacked, _, err := unpack(bufio.NewReader(r), -1)
+	return unpacked, err
+}
+
 // unpack returns the decompressed input, and whether it was compressed. Each layer has at most
 // maxBytes after decompression, or no bound if maxBytes is less than 0.
 func unpack(r *bufio.Reader, maxBytes int64) (_ *bufio.Reader, compressed bool, err error) {
