@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/spantest/cputime"
 )
 
 var sizes = []struct {
@@ -16,11 +17,11 @@ var sizes = []struct {
 
 // loop measures the CPU time of f.
 func loop(b *testing.B, spans int, f func()) {
-	before := cpuTime()
+	before := cputime.OfProcess()
 	for b.Loop() {
 		f()
 	}
-	cpu := float64(cpuTime()-before) / float64(b.N)
+	cpu := float64(cputime.OfProcess()-before) / float64(b.N)
 	b.ReportMetric(cpu/1e6, "cpu-ms/op")
 	b.ReportMetric(cpu/float64(spans), "cpu-ns/span")
 }

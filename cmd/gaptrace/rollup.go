@@ -19,7 +19,7 @@ import (
 
 const aboutRollup = `rollup lists the operations with the most self time, as top does, for any number of spans. The spans of a
 trace may be anywhere in the input. It sorts them within the memory that --memory sets. What does not fit
-is written to TMPDIR, about 150 bytes for each span.
+is written to TMPDIR, about 130 bytes for each span.
 
 With -f partial, it writes a partial result instead, such as that of a day. rollup merge adds up partials.
 --from and --to select the traces that begin in a window, so that the partials of all days add up to

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/internal/spantest/cputime"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
 )
@@ -36,7 +37,7 @@ func BenchmarkSpan(b *testing.B) {
 			spans := 0
 			for b.Loop() {
 				for i := range cases {
-					begun := cpuTime()
+					begun := cputime.OfProcess()
 					stop := func() {}
 					if cases[i].observe != nil {
 						stop = recorder.Observe(cases[i].observe, 0)
@@ -45,7 +46,7 @@ func BenchmarkSpan(b *testing.B) {
 						record(t, calls)
 					}
 					stop()
-					cases[i].took += cpuTime() - begun
+					cases[i].took += cputime.OfProcess() - begun
 				}
 				spans += requests * (calls + 1)
 			}

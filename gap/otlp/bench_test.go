@@ -12,6 +12,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/otlp"
+	"github.com/gaptrace/gaptrace/internal/spantest/cputime"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 )
@@ -123,9 +124,9 @@ func (m *measured) add(f func()) {
 	var before, after runtime.MemStats
 	runtime.GC() // so that nobody pays for the garbage of the other
 	runtime.ReadMemStats(&before)
-	start := cpuTime()
+	start := cputime.OfProcess()
 	f()
-	m.cpu += cpuTime() - start
+	m.cpu += cputime.OfProcess() - start
 	runtime.ReadMemStats(&after)
 	m.allocs += after.Mallocs - before.Mallocs
 	m.bytes += after.TotalAlloc - before.TotalAlloc
