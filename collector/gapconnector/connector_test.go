@@ -16,7 +16,6 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 	"go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
@@ -51,6 +50,7 @@ func use(t *testing.T, change func(*Config), next any, use func(connector.Traces
 	reader := metric.NewManualReader()
 	set := connectortest.NewNopSettings(componentType)
 	set.MeterProvider = metric.NewMeterProvider(metric.WithReader(reader))
+	set.Resource.Attributes().PutStr("service.instance.id", "the first")
 	config := createDefaultConfig().(*Config)
 	if change != nil {
 		change(config)
@@ -100,6 +100,9 @@ func points(sink *consumertest.MetricsSink) string {
 		return ""
 	}
 	for _, rm := range all[len(all)-1].ResourceMetrics().All() {
+		if id, _ := rm.Resource().Attributes().Get("collector.instance.id"); id.AsString() != "the first" {
+			return "the resource does not name the collector"
+		}
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, m := range sm.Metrics().All() {
 				for _, p := range m.ExponentialHistogram().DataPoints().All() {
@@ -200,6 +203,31 @@ func TestBounds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A span that comes after its trace was analyzed counts once, and says that spans are missing.
+func TestLateSpan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sink consumertest.TracesSink
+		own := use(t, nil, &sink, func(c connector.Traces) {
+			spans := request(1, "GET /books")
+			consume(t, c, spans[:1])
+			time.Sleep(11 * time.Second)
+			consume(t, c, spans[1:])
+			time.Sleep(11 * time.Second)
+		})
+		if got := counted(own); got != "spans complete 2\ntraces complete 2" {
+			t.Errorf("counted\n%s", got)
+		}
+		all := sink.AllTraces()
+		if len(all) != 2 {
+			t.Fatalf("%d traces were sent, want 2", len(all))
+		}
+		late := all[1].ResourceSpans().At(0).ScopeSpans().At(0).Spans().At(0)
+		if incomplete, _ := late.Attributes().Get(incompleteKey); late.Name() != "sql query" || !incomplete.Bool() {
+			t.Errorf("sent %s, %v", late.Name(), late.Attributes().AsRaw())
+		}
+	})
 }
 
 // Behind groupbytrace nothing waits.
@@ -311,127 +339,6 @@ func TestConcurrentCallers(t *testing.T) {
 	}
 	if len(seen) != 3200 || sink.SpanCount() != 3200 {
 		t.Errorf("%d of 3200 spans, %d sent", len(seen), sink.SpanCount())
-	}
-}
-
-func TestDimensions(t *testing.T) {
-	none := "none"
-	var sink consumertest.MetricsSink
-	use(t, func(c *Config) {
-		c.Metrics.Dimensions = []Dimension{{Name: "http.method"}, {Name: "zone"}, {Name: "tenant", Default: &none}}
-	}, &sink, func(c connector.Traces) { consume(t, c, request(1, "GET /books")) })
-	const want = "gaptrace.self_time http.method=GET service.name=bookshop span.name=GET /books tenant=none zone=north: 1, 70 ms\n" +
-		"gaptrace.self_time service.name=bookshop span.name=sql query tenant=none zone=north: 1, 0 ms"
-	if got := points(&sink); !strings.HasSuffix(got, want) {
-		t.Errorf("got\n%s", got)
-	}
-}
-
-func TestCardinalityLimit(t *testing.T) {
-	var sink consumertest.MetricsSink
-	own := use(t, func(c *Config) { c.Metrics.CardinalityLimit = 3 }, &sink, func(c connector.Traces) {
-		for id := range uint64(10) {
-			consume(t, c, request(id, fmt.Sprint("GET /", id)))
-		}
-	})
-	got := points(&sink)
-	if !strings.Contains(got, "gaptrace.self_time otel.metric.overflow=true: 8, 560 ms\n") || strings.Count(got, "\n") != 3*4-1 {
-		t.Errorf("got\n%s", got)
-	}
-	if got := counted(own); !strings.Contains(got, "overflow_spans  8\n") {
-		t.Errorf("counted\n%s", got)
-	}
-}
-
-func TestTemporality(t *testing.T) {
-	for temporality, want := range map[string]string{"cumulative": "1 2 2 3", "delta": "1 1 - 1"} {
-		synctest.Test(t, func(t *testing.T) {
-			var sink consumertest.MetricsSink
-			change := func(c *Config) { c.Wait, c.Metrics.Temporality = time.Second, temporality }
-			use(t, change, &sink, func(c connector.Traces) {
-				for _, n := range []int{1, 1, 0, 1} {
-					for range n {
-						consume(t, c, request(uint64(time.Now().Unix()), "GET /books"))
-					}
-					time.Sleep(time.Minute)
-				}
-			})
-			var counts []string
-			last := pcommon.Timestamp(0)
-			for _, m := range sink.AllMetrics() {
-				h := m.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).ExponentialHistogram()
-				if h.AggregationTemporality() != temporalities[temporality] {
-					t.Error(h.AggregationTemporality())
-				}
-				p := h.DataPoints().At(0)
-				if temporality == "delta" && last > 0 && p.StartTimestamp() != last {
-					for ; last+pcommon.Timestamp(time.Minute) <= p.StartTimestamp(); last += pcommon.Timestamp(time.Minute) {
-						counts = append(counts, "-")
-					}
-				}
-				last = p.Timestamp()
-				counts = append(counts, fmt.Sprint(p.Count()))
-			}
-			if got := strings.Join(counts, " "); !strings.HasPrefix(got, want) {
-				t.Errorf("%s: %s, want %s", temporality, got, want)
-			}
-		})
-	}
-}
-
-func TestExpiration(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var sink consumertest.MetricsSink
-		change := func(c *Config) { c.Wait, c.Metrics.Expiration = time.Second, 90*time.Second }
-		use(t, change, &sink, func(c connector.Traces) {
-			consume(t, c, request(1, "GET /books"))
-			time.Sleep(210 * time.Second)
-		})
-		if n := len(sink.AllMetrics()); n != 2 {
-			t.Errorf("%d exports, want 2: then the series has expired", n)
-		}
-	})
-}
-
-func TestExemplars(t *testing.T) {
-	var sink consumertest.MetricsSink
-	use(t, func(c *Config) { c.Metrics.MaxExemplars = 2 }, &sink, func(c connector.Traces) {
-		for id := range uint64(3) {
-			consume(t, c, request(id+1, "GET /books"))
-		}
-	})
-	for _, m := range sink.AllMetrics()[0].ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
-		for _, p := range m.ExponentialHistogram().DataPoints().All() {
-			if p.Exemplars().Len() != 2 {
-				t.Fatalf("%s: %d exemplars, want 2", m.Name(), p.Exemplars().Len())
-			}
-			e := p.Exemplars().At(1)
-			if e.TraceID() != traceID(gap.TraceID{High: 7, Low: 2}) || e.SpanID() == (pcommon.SpanID{}) {
-				t.Errorf("%s: exemplar %s %s", m.Name(), e.TraceID(), e.SpanID())
-			}
-		}
-	}
-}
-
-// The buckets of a histogram hold the values that were added.
-func TestHistogram(t *testing.T) {
-	a := newAggregation(&createDefaultConfig().(*Config).Metrics)
-	for _, spans := range [][]gap.Span{request(1, "GET /books"), request(2, "GET /books")} {
-		built, _ := gap.Build(spans)
-		a.add(built)
-	}
-	metrics := pmetric.NewMetricSlice()
-	a.export(metrics)
-	for _, m := range metrics.All() {
-		for _, p := range m.ExponentialHistogram().DataPoints().All() {
-			sum := p.ZeroCount()
-			for _, n := range p.Positive().BucketCounts().All() {
-				sum += n
-			}
-			if sum != 2 || p.Count() != 2 {
-				t.Errorf("%s: %d in buckets, count %d, want 2", m.Name(), sum, p.Count())
-			}
-		}
 	}
 }
 
