@@ -222,7 +222,7 @@ func (o *rollupOptions) checkRollup(c *cobra.Command, args []string) error {
 	switch c.Name() {
 	case "spans":
 		for _, flag := range []string{"service", "operation", "trace", "min-duration"} {
-			if given(flag) && !hasURL(args) {
+			if given(flag) && !slices.ContainsFunc(args, isURL) {
 				return usagef("--%s selects whole traces: use it with gaptrace rollup fold", flag)
 			}
 		}
@@ -236,10 +236,6 @@ func (o *rollupOptions) checkRollup(c *cobra.Command, args []string) error {
 		}
 	}
 	return nil
-}
-
-func hasURL(args []string) bool {
-	return slices.ContainsFunc(args, isURL)
 }
 
 // suggestStep returns an error if an argument is no file, and probably the misspelt name of a

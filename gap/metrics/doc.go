@@ -12,7 +12,7 @@
 // # Metrics
 //
 // A local root is a request that the program serves, or a job that it begins. When a local root and
-// the spans below it have finished, they are analysed as [gap.Build] does, and counted. So the sums
+// the spans below it have finished, they are analyzed as [gap.Build] does, and counted. So the sums
 // are those of gaptrace top for the same spans:
 //
 //	gaptrace_duration_seconds              histogram, by operation: durations of spans
@@ -20,7 +20,7 @@
 //	gaptrace_critical_self_time_seconds    histogram, by operation: its part on the critical path
 //	gaptrace_calls_total                   calls of clients, by component
 //	gaptrace_wait_seconds_total            how long callers waited in them, by component
-//	gaptrace_local_roots_total             local roots that were analysed
+//	gaptrace_local_roots_total             local roots that were analyzed
 //	gaptrace_unobserved_local_roots_total  local roots that were sampled, but dropped
 //	gaptrace_missing_spans_total           spans that their local root lacks
 //	gaptrace_operations                    operations with histograms of their own

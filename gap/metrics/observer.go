@@ -46,7 +46,7 @@ func newObserver(maxOperations int) *observer {
 	o := &observer{
 		localRoots: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gaptrace_local_roots_total",
-			Help: "Sampled requests and jobs that were analysed. All histograms are of their spans.",
+			Help: "Sampled requests and jobs that were analyzed. All histograms are of their spans.",
 		}),
 		missing: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "gaptrace_missing_spans_total",

@@ -19,7 +19,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// Options say how traces are analysed. Partials can be merged only if By and MaxSkew are the same.
+// Options say how traces are analyzed. Partials can be merged only if By and MaxSkew are the same.
 type Options struct {
 	By      string        // the key of a tag that splits operations, see gap.Summary.By; an Encoder has to keep it
 	MaxSkew time.Duration // see gap.WithMaxSkew
