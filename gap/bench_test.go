@@ -13,7 +13,7 @@ import (
 var sizes = []struct {
 	name string
 	n    int
-}{{"1e4", 10_000}, {"1e5", 100_000}, {"1e6", 1_000_000}}
+}{{"1e1", 10}, {"1e4", 10_000}, {"1e5", 100_000}, {"1e6", 1_000_000}}
 
 // loop measures the CPU time of f.
 func loop(b *testing.B, spans int, f func()) {

@@ -1,5 +1,10 @@
 package gap
 
+import (
+	"slices"
+	"sync"
+)
+
 // Build makes a [Trace] of the spans. It never fails: the warnings say what it repaired. Neither
 // the trace nor the warnings depend on the order of the spans. The trace points to the spans, so do
 // not change them while it is in use. The trace of no spans is empty, not nil.
@@ -25,45 +30,76 @@ package gap
 //     other clocks by the rule in the package comment, see [WithMaxSkew]. Nothing is moved if
 //     Jaeger says in [Span.Warnings] that it has moved spans of this trace.
 func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
-	b := builder{maxSkew: int64(DefaultMaxSkew)}
+	b := builders.Get().(*builder)
+	b.maxSkew = int64(DefaultMaxSkew)
 	for _, opt := range opts {
 		if opt != nil {
-			opt(&b)
+			opt(b)
 		}
 	}
 	b.collect(spans)
 	b.removeDuplicates()
 	b.link()
 	b.breakCycles()
-	if !b.mayWait {
+	if !b.mayWait && len(b.nodes) > maxReused {
 		b.ids = idTable{} // large, and only findFrames would need it
 	}
 	t := b.layout()
 	orphans := b.orphans()
-	b.nodes, b.parents = nil, nil
+	if len(b.nodes) > maxReused {
+		b.scratch = scratch{places: b.places}
+	}
 	t.classify()
 	t.profileFrames()
-	t.findPath(orphans)
+	b.onPath = t.findPath(orphans, b.onPath)
 	b.settleJoined(t)
 	b.sortWarnings()
-	return t, b.warnings
+	warnings := b.warnings
+	if *b = (builder{scratch: b.scratch}); cap(b.places) <= maxReused {
+		builders.Put(b)
+	}
+	return t, warnings
 }
+
+// builders has builders with scratch memory. Allocating it would take half of the time of Build for
+// a trace of ten spans.
+var builders = sync.Pool{New: func() any { return new(builder) }}
+
+// maxReused is the size of the largest trace after which Build keeps the scratch memory.
+const maxReused = 1024
+
+// scratch is memory of a builder that its trace does not use.
+type scratch struct {
+	ids         idTable
+	soleParents []SpanID // by node: see soleParent
+	parents     []int32  // by node: its parent, none for a root, or removed for a dropped one
+	visited     []int32  // see breakCycles
+	children    []int32  // see groupByParent
+	first       []int32  // see groupByParent
+	places      []int32  // by node: its index in the trace
+	order       []int32  // see layout
+	stack       []int32  // see layout
+	keys        []siblingKey
+	onPath      []pathChild // see findPath
+}
+
+// resized returns a slice of n elements, which uses the memory of s if it is large enough. The
+// elements may have any value.
+func resized[S ~[]E, E any](s S, n int) S { return slices.Grow(s[:0], n)[:n] }
 
 // builder is the state of Build. Its nodes are in the order of the spans until layout sorts them. A
 // trace of a million spans fits into no CPU cache, so each step passes over it once, in memory
 // order.
 type builder struct {
+	scratch
 	trace         TraceID
 	half          TraceID // spans of the trace may also have this id; equal to trace if there is none
 	nodes         []node
-	soleParents   []SpanID // by node: see soleParent
-	parents       []int32  // by node: its parent, none for a root, or removed for a dropped one
-	ids           idTable
 	servers       map[SpanID]int32 // server spans that share their id with a client; ids has the client
 	ambiguous     []int32          // nodes without a span id, or that share it with another node
 	suspect       []int32          // nodes whose times or joined time check looks at
 	timeless      map[int32]bool   // nodes whose start is unknown
-	operations    map[operationKey]uint32
+	operations    keyTable[operationKey]
 	processes     processes
 	movedByJaeger int // number of spans that Jaeger has moved
 	maxSkew       int64
@@ -73,7 +109,6 @@ type builder struct {
 	mayWait       bool             // a node has this flag
 	frames        []frame
 	frameOf       []int32 // by node, if it is framed: its index in frames; nil if none is
-	places        []int32 // by node: its index in the trace
 	warnings      []Warning
 	unsorted      []*node // the nodes of the last warnings, which sortWarnings has not sorted yet
 }

@@ -9,12 +9,19 @@ import (
 
 // chooseTrace finds the trace to keep. It returns the number of its spans.
 func (b *builder) chooseTrace(spans []Span) int {
-	count := make(map[TraceID]int)
-	for i := 0; i < len(spans); {
-		first := i
-		for i++; i < len(spans) && spans[i].TraceID == spans[first].TraceID; i++ {
+	if len(spans) > 0 && sameTrace(spans) == len(spans) {
+		b.trace = spans[0].TraceID
+		b.half = b.trace
+		if b.trace.Low != 0 {
+			b.half.High = 0
 		}
-		count[spans[first].TraceID] += i - first
+		return len(spans)
+	}
+	count := make(map[TraceID]int)
+	for rest := spans; len(rest) > 0; {
+		n := sameTrace(rest)
+		count[rest[0].TraceID] += n
+		rest = rest[n:]
 	}
 	wholes := wholeIDs(count)
 	halves := make(map[TraceID]int) // the number of spans that have the half of a whole id
@@ -48,6 +55,15 @@ func (b *builder) chooseTrace(spans []Span) int {
 	return count[b.trace]
 }
 
+// sameTrace returns how many spans follow each other that have the trace id of the first one.
+func sameTrace(spans []Span) int {
+	n := 1
+	for n < len(spans) && spans[n].TraceID == spans[0].TraceID {
+		n++
+	}
+	return n
+}
+
 // wholeIDs returns the ids of 128 bits by their right half. If several have the same half, it
 // returns the half for it. An id whose right half is zero is left out, since zero is no id.
 func wholeIDs(count map[TraceID]int) map[uint64]TraceID {
@@ -71,8 +87,7 @@ func (b *builder) isOurs(id TraceID) bool { return id == b.trace || id == b.half
 func (b *builder) collect(spans []Span) {
 	n := b.chooseTrace(spans)
 	b.nodes = make([]node, 0, n)
-	b.soleParents = make([]SpanID, 0, n)
-	b.operations = make(map[operationKey]uint32)
+	b.soleParents = resized(b.soleParents, n)[:0]
 	for i := range spans {
 		s := &spans[i]
 		if !b.isOurs(s.TraceID) {
@@ -160,14 +175,9 @@ func (s *Span) unfinished() bool {
 	return s.Duration < 0 && s.Start.Add(s.Duration).Equal(time.Unix(0, 0))
 }
 
-// operation returns the index of the span's operation.
+// operation returns the number of the span's operation.
 func (b *builder) operation(s *Span) uint32 {
-	key := operationKey{service: b.processes.service(s.Process), name: s.Operation}
-	i, ok := b.operations[key]
-	if !ok {
-		i = uint32(len(b.operations))
-		b.operations[key] = i
-	}
+	i, _ := b.operations.index(operationKey{service: b.processes.service(s.Process), name: s.Operation})
 	return i
 }
 

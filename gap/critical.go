@@ -126,7 +126,9 @@ func (w window) clip(start, end int64) window {
 //
 // A frame is walked like one span, see the package comment. The windows of its children may then
 // reach into the time between its spans. findSegments takes this time from them.
-func (t *Trace) findPath(orphans [][]int32) {
+//
+// It uses the memory of children, and returns it.
+func (t *Trace) findPath(orphans [][]int32, children []pathChild) []pathChild {
 	t.windows = make([]window, len(t.nodes))
 	for i := int32(0); i < int32(len(t.nodes)); i = t.nodes[i].next {
 		t.windows[i] = window{t.nodes[i].start, t.nodes[i].end}
@@ -136,7 +138,6 @@ func (t *Trace) findPath(orphans [][]int32) {
 			}
 		}
 	}
-	var children []pathChild
 	add := func(c int32, w window) {
 		if n := &t.nodes[c]; w.clip(n.start, n.end).length() > 0 {
 			children = append(children, pathChild{n.end, c, int32(len(children))})
@@ -186,6 +187,7 @@ func (t *Trace) findPath(orphans [][]int32) {
 		i++
 	}
 	t.findSegments()
+	return children
 }
 
 // pathIn returns frame.path: from the first moment in which the critical path is in one of the

@@ -9,7 +9,7 @@ import (
 // index fills the table of ids. Like the first loop of link it does nothing else, so that the CPU
 // can wait for several slots of the table at once.
 func (b *builder) index() {
-	b.ids = newIDTable(len(b.nodes))
+	b.ids.reset(len(b.nodes))
 	for i := range b.nodes {
 		id := b.nodes[i].id
 		if id == 0 {
@@ -30,7 +30,6 @@ func (b *builder) index() {
 
 // removeDuplicates drops nodes until each span id has one node, or a client and a server.
 func (b *builder) removeDuplicates() {
-	b.servers = make(map[SpanID]int32)
 	slices.SortFunc(b.ambiguous, func(i, j int32) int {
 		n, m := &b.nodes[i], &b.nodes[j]
 		switch {
@@ -83,10 +82,11 @@ func (b *builder) claimID(n *node, i int32) bool {
 	if !shared {
 		switch o := b.nodes[at.node].kind; {
 		case o == KindClient && n.kind == KindServer:
-			b.servers[id] = i
+			b.share(id, i)
 			return true
 		case o == KindServer && n.kind == KindClient:
-			b.servers[id], at.node = at.node, i
+			b.share(id, at.node)
+			at.node = i
 			return true
 		}
 	}
@@ -96,6 +96,14 @@ func (b *builder) claimID(n *node, i int32) bool {
 	}
 	b.warn(n, WarnSameID, "%.80q dropped: it has the id of %.80q", n.span.Operation, b.nodes[at.node].span.Operation)
 	return false
+}
+
+// share notes that a server span shares its id with a client.
+func (b *builder) share(id SpanID, server int32) {
+	if b.servers == nil {
+		b.servers = make(map[SpanID]int32)
+	}
+	b.servers[id] = server
 }
 
 // copies reports whether two nodes with the same id are one span that two formats have: Jaeger's

@@ -40,7 +40,7 @@ func (b *builder) findFrames(siblings []int32, belowCall bool) {
 	if waits == nil {
 		return
 	}
-	b.sortSiblings(waits, nil)
+	b.sortSiblings(waits)
 	// A call's name is shorter than that of its waits, so it is known whether the call is a wait.
 	slices.SortStableFunc(waits, func(i, j int32) int {
 		return cmp.Compare(len(b.nodes[i].span.Operation), len(b.nodes[j].span.Operation))

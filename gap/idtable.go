@@ -9,7 +9,7 @@ import (
 // Build takes 18 % less CPU for 100,000 realistic spans (docs/design/analysis.md).
 type idTable struct {
 	slots []idSlot // a power of two, at most half of them in use
-	seed  uint64   // odd and random, so that untrusted input cannot choose ids that collide
+	seed  uint64   // odd and random, so that untrusted input cannot choose ids that collide; 0 if not yet set
 	shift int
 }
 
@@ -19,13 +19,13 @@ type idSlot struct {
 	node int32
 }
 
-// newIDTable returns a table for at most n ids.
-func newIDTable(n int) idTable {
+// reset empties the table, and makes it large enough for n ids.
+func (t *idTable) reset(n int) {
 	size := bits.Len(uint(2*n + 1))
-	return idTable{
-		slots: make([]idSlot, 1<<size),
-		seed:  maphash.Comparable(maphash.MakeSeed(), 0) | 1,
-		shift: 64 - size,
+	t.slots, t.shift = resized(t.slots, 1<<size), 64-size
+	clear(t.slots)
+	if t.seed == 0 {
+		t.seed = maphash.Comparable(maphash.MakeSeed(), 0) | 1
 	}
 }
 

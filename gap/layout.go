@@ -7,19 +7,15 @@ import (
 
 // layout sorts the nodes depth first, with siblings by time, and corrects their times on the way.
 func (b *builder) layout() *Trace {
-	t := &Trace{id: b.trace, services: b.processes.services, operations: make([]operationKey, len(b.operations))}
-	for key, i := range b.operations {
-		t.operations[i] = key
-	}
+	t := &Trace{id: b.trace, services: b.processes.services.keys, operations: b.operations.keys}
 	if b.movedByJaeger > 0 {
 		b.warn(nil, WarnClockSkew, "no clock is corrected: Jaeger has moved %d of the spans", b.movedByJaeger)
 		b.sortWarnings()
 	}
 
 	children, first := b.groupByParent()
-	order := make([]int32, 0, len(b.nodes)) // indexes into b.nodes, in the order of t.nodes
-	var stack []int32
-	var keys []siblingKey
+	order := resized(b.order, len(b.nodes))[:0] // indexes into b.nodes, in the order of t.nodes
+	stack := b.stack[:0]
 	push := func(parent int32) {
 		siblings := children[first[parent+1]:first[parent+2]]
 		if b.timeless != nil {
@@ -35,7 +31,7 @@ func (b *builder) layout() *Trace {
 			b.findFrames(siblings, false)
 		}
 		if len(siblings) > 1 {
-			keys = b.sortSiblings(siblings, keys)
+			b.sortSiblings(siblings)
 		}
 		for _, c := range slices.Backward(siblings) {
 			stack = append(stack, c)
@@ -48,6 +44,7 @@ func (b *builder) layout() *Trace {
 		b.places[i] = int32(len(order))
 		order = append(order, i)
 	}
+	b.order, b.stack = order, stack
 	b.sortWarnings() // before reorder, since it needs pointers to nodes
 	t.nodes = b.reorder(order)
 	if b.frames != nil {
@@ -73,7 +70,9 @@ func (b *builder) layout() *Trace {
 // groupByParent returns the children of all nodes: those of p are children[first[p+1]:first[p+2]].
 // The children of none, which is -1, are the roots.
 func (b *builder) groupByParent() (children, first []int32) {
-	first = make([]int32, len(b.nodes)+2)
+	b.first = resized(b.first, len(b.nodes)+2)
+	first = b.first
+	clear(first)
 	kept := 0
 	for _, p := range b.parents {
 		if p != removed {
@@ -84,8 +83,9 @@ func (b *builder) groupByParent() (children, first []int32) {
 	for p := range len(first) - 1 {
 		first[p+1] += first[p]
 	}
-	children = make([]int32, kept)
-	filled := slices.Clone(first)
+	b.children = resized(b.children, kept)
+	children = b.children
+	filled := append(b.places[:0], first...)
 	for i, p := range b.parents {
 		if p != removed {
 			children[filled[p+1]] = int32(i)
@@ -167,10 +167,10 @@ type siblingKey struct {
 	node       int32
 }
 
-// sortSiblings sorts siblings as compareNodes does. It returns keys, perhaps grown, for reuse in
-// the next call.
-func (b *builder) sortSiblings(siblings []int32, keys []siblingKey) []siblingKey {
-	keys = slices.Grow(keys[:0], len(siblings))
+// sortSiblings sorts siblings as compareNodes does.
+func (b *builder) sortSiblings(siblings []int32) {
+	keys := slices.Grow(b.keys[:0], len(siblings))
+	b.keys = keys
 	for _, c := range siblings {
 		n := &b.nodes[c]
 		keys = append(keys, siblingKey{n.start, n.end, n.id, c})
@@ -189,5 +189,4 @@ func (b *builder) sortSiblings(siblings []int32, keys []siblingKey) []siblingKey
 	for i := range keys {
 		siblings[i] = keys[i].node
 	}
-	return keys
 }

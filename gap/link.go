@@ -8,7 +8,7 @@ import (
 
 // link finds every node's parent.
 func (b *builder) link() {
-	b.parents = make([]int32, len(b.nodes))
+	b.parents = resized(b.parents, len(b.nodes))
 	for i, id := range b.soleParents {
 		b.parents[i] = none
 		if id != 0 {
@@ -27,7 +27,9 @@ func (b *builder) link() {
 			b.linkNode(int32(i))
 		}
 	}
-	b.soleParents = nil
+	if len(b.nodes) > maxReused {
+		b.soleParents = nil
+	}
 	for i, lost := range b.lost { // the map's order does not matter
 		if p := b.parents[i]; p != none && b.lost[p] == lost {
 			b.parents[i] = none // its sibling, as far as is known
@@ -113,7 +115,9 @@ func (b *builder) find(id SpanID, from *Span) int32 {
 // breakCycles makes the first span of each cycle a root. It walks up from each node until it finds
 // a node that was visited before. If the same walk visited it, there is a cycle.
 func (b *builder) breakCycles() {
-	visited := make([]int32, len(b.nodes)) // the number of the walk that visited it, from 1
+	b.visited = resized(b.visited, len(b.nodes))
+	visited := b.visited
+	clear(visited)
 	for i := range b.nodes {
 		walk, at := int32(i)+1, int32(i)
 		if b.parents[at] == removed {
@@ -143,6 +147,9 @@ func (b *builder) breakCycles() {
 // orphans returns the roots that name the same missing parent, in groups. It needs the places of
 // the nodes.
 func (b *builder) orphans() (groups [][]int32) {
+	if len(b.lost) < 2 {
+		return nil
+	}
 	byParent := make(map[SpanID][]int32)
 	for i, parent := range b.lost {
 		if b.parents[i] == none {

@@ -1,7 +1,6 @@
 package gap
 
 import (
-	"maps"
 	"slices"
 )
 
@@ -9,37 +8,24 @@ import (
 // name of any length, so each is read once. If each span read them again, a small file could take
 // hours.
 type processes struct {
-	services   []string             // names
-	indexes    map[string]uint32    // name to index into services
-	serviceOf  map[*Process]uint32  // process to index into services
-	last       *Process             // the key of the last lookup in serviceOf, if that is not nil
-	lastResult uint32               // its value
-	machines   map[*Process]machine // nil before the first lookup
+	services  keyTable[string] // their names
+	processes keyTable[*Process]
+	serviceOf []uint32             // by process: the number of its service
+	machines  map[*Process]machine // nil before the first lookup
 }
 
-// service returns the index of a process's service. The service of a nil process is "".
+// service returns the number of a process's service. The service of a nil process is "".
 func (p *processes) service(process *Process) uint32 {
-	if process == p.last && p.serviceOf != nil {
-		return p.lastResult
-	}
-	index, ok := p.serviceOf[process]
-	if !ok {
+	i, isNew := p.processes.index(process)
+	if isNew {
 		name := ""
 		if process != nil {
 			name = process.Service
 		}
-		if index, ok = p.indexes[name]; !ok {
-			if p.serviceOf == nil {
-				p.serviceOf, p.indexes = make(map[*Process]uint32), make(map[string]uint32)
-			}
-			index = uint32(len(p.services))
-			p.indexes[name] = index
-			p.services = append(p.services, name)
-		}
-		p.serviceOf[process] = index
+		service, _ := p.services.index(name)
+		p.serviceOf = append(p.serviceOf, service)
 	}
-	p.last, p.lastResult = process, index
-	return index
+	return p.serviceOf[i]
 }
 
 // hostTags are the process tags that identify a machine, in Jaeger and in OpenTelemetry.
@@ -56,7 +42,7 @@ func (p *processes) machine(process *Process) machine {
 	if p.machines == nil {
 		p.machines = make(map[*Process]machine, len(p.serviceOf))
 		rank := 0
-		sorted := slices.SortedFunc(maps.Keys(p.serviceOf), compareProcesses)
+		sorted := slices.SortedFunc(slices.Values(p.processes.keys), compareProcesses)
 		for i, process := range sorted {
 			if i > 0 && compareProcesses(sorted[i-1], process) != 0 {
 				rank = i
