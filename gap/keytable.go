@@ -26,6 +26,9 @@ func (t *keyTable[K]) index(key K) (i uint32, isNew bool) {
 	} else if i, ok := t.number[key]; ok {
 		return i, false
 	}
+	if t.keys == nil {
+		t.keys = make([]K, 0, 4) // or it would grow to 1, 2 and 4 keys
+	}
 	i = uint32(len(t.keys))
 	t.keys = append(t.keys, key)
 	if t.number != nil {

@@ -34,12 +34,12 @@ const UnfinishedSpansTag = "recorder.unfinished_spans"
 //	observe                                ^ if b finishes within grace
 //	                              |--grace--^ otherwise, without b
 //
-// The call comes when the root and the spans below it have finished. If some of them outlive the
-// root, it comes at the latest grace after the root's end. If some are then unfinished, the root
-// has [UnfinishedSpansTag]. A grace of 0 or less means a second, and more than a minute means a
-// minute. A span that starts or finishes after the call is not observed. Local roots that were
-// started from one extracted context and overlap come in one call. spans[0] is the one that
-// finished first.
+// The call comes when the root and the spans below it have finished, or a millisecond later if the
+// observer has just been called. If some of them outlive the root, it comes at the latest grace
+// after the root's end. If some are then unfinished, the root has [UnfinishedSpansTag]. A grace of
+// 0 or less means a second, and more than a minute means a minute. A span that starts or finishes
+// after the call is not observed. Local roots that were started from one extracted context and
+// overlap come in one call. spans[0] is the one that finished first.
 //
 // Observe sees the traces of tracers that [New] and [FromYAML] opened with [WithRecorder], if they
 // began after the call of Observe and were sampled from their beginning. It does not see those of
@@ -109,7 +109,7 @@ func (r *Recorder) extracted(c jaeger.SpanContext) {
 }
 
 // finished notes that a span finished, and was recorded as s.
-func (r *Recorder) finished(c jaeger.SpanContext, s recordedSpan) {
+func (r *Recorder) finished(c jaeger.SpanContext, s *recordedSpan) {
 	for _, o := range r.observing() {
 		o.finished(c, s)
 	}
@@ -145,35 +145,34 @@ type observation struct {
 
 // localTrace is what observation.mu guards of the spans that share a sampling state.
 type localTrace struct {
-	parent    jaeger.SpanID       // of the local roots, 0 if they have none
-	open      map[gap.SpanID]bool // spans that have not finished, and whether they are local roots
-	openRoots int                 // how many of open are local roots
-	evicted   bool                // its spans are ignored until openRoots is 0
-	batch     localBatch          // empty, or what finished since a local root started
-	element   *list.Element       // of kept; nil if batch is empty
-	deadline  time.Time           // when it stops waiting for open spans; set if waits is not nil
-	waits     *list.Element       // of waiting
+	parent    jaeger.SpanID // of the local roots, 0 if they have none
+	open      openSpans
+	openRoots int           // how many of open are local roots
+	evicted   bool          // its spans are ignored until openRoots is 0
+	batch     localBatch    // empty, or what finished since a local root started
+	element   *list.Element // of kept; nil if batch is empty
+	deadline  time.Time     // when it stops waiting for open spans; set if waits is not nil
+	waits     *list.Element // of waiting
 }
 
 // localBatch is what observe gets in one call.
 type localBatch struct {
-	root       recordedSpan // the first local root that finished
-	hasRoot    bool
-	spans      []recordedSpan // the others
-	bytes      int            // of root and spans
-	dropped    int            // spans over the limits of a trace
-	unfinished int            // spans
+	root       *recordedSpan   // the first local root that finished, or nil
+	spans      []*recordedSpan // the others
+	bytes      int             // of root and spans
+	dropped    int             // spans over the limits of a trace
+	unfinished int             // spans
 }
 
 func (b *localBatch) len() int {
-	if b.hasRoot {
+	if b.root != nil {
 		return len(b.spans) + 1
 	}
 	return len(b.spans)
 }
 
 func newLocalTrace(parent jaeger.SpanID) *localTrace {
-	return &localTrace{parent: parent, open: map[gap.SpanID]bool{}}
+	return &localTrace{parent: parent}
 }
 
 // traceOf returns the trace of a span, or nil if its local root started before Observe was called.
@@ -198,26 +197,25 @@ func (o *observation) started(c jaeger.SpanContext) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	root := c.ParentID() == t.parent
-	t.open[gap.SpanID(c.SpanID())] = root
+	t.open.add(gap.SpanID(c.SpanID()), root)
 	if root {
 		t.openRoots++
 		o.endGrace(t)
 	}
 }
 
-func (o *observation) finished(c jaeger.SpanContext, s recordedSpan) {
+func (o *observation) finished(c jaeger.SpanContext, s *recordedSpan) {
 	t := o.traceOf(c)
 	if t == nil {
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	root, open := t.open[s.SpanID]
+	root, open := t.open.remove(s.SpanID)
 	if !open || o.closed { // a program may finish a span twice
 		return
 	}
-	delete(t.open, s.SpanID)
-	late := t.openRoots == 0 && !t.batch.hasRoot
+	late := t.openRoots == 0 && t.batch.root == nil
 	if root {
 		t.openRoots--
 	}
@@ -228,7 +226,7 @@ func (o *observation) finished(c jaeger.SpanContext, s recordedSpan) {
 	o.keep(t, s, root)
 	switch {
 	case t.element == nil || t.openRoots > 0: // evicted, or not at its end
-	case len(t.open) == 0:
+	case t.open.len() == 0:
 		o.complete(t)
 	case root:
 		t.deadline = time.Now().Add(o.grace)
@@ -238,10 +236,10 @@ func (o *observation) finished(c jaeger.SpanContext, s recordedSpan) {
 }
 
 // keep adds a span to t, within the limits.
-func (o *observation) keep(t *localTrace, s recordedSpan, root bool) {
+func (o *observation) keep(t *localTrace, s *recordedSpan, root bool) {
 	b := &t.batch
-	if root && !b.hasRoot {
-		b.root, b.hasRoot = s, true
+	if root && b.root == nil {
+		b.root = s
 	} else {
 		b.spans = append(b.spans, s)
 	}
@@ -257,7 +255,7 @@ func (o *observation) keep(t *localTrace, s recordedSpan, root bool) {
 		b.bytes -= b.spans[0].bytes
 		o.bytes -= b.spans[0].bytes
 		o.spans--
-		b.spans[0] = recordedSpan{} // or the array of the slice would keep what it points to alive
+		b.spans[0] = nil // or the array of the slice would keep it alive
 		b.spans = b.spans[1:]
 		b.dropped++
 	}
@@ -300,7 +298,7 @@ func (o *observation) forget(b localBatch) {
 // complete makes the batch of t ready.
 func (o *observation) complete(t *localTrace) {
 	b := o.take(t)
-	b.unfinished = len(t.open)
+	b.unfinished = t.open.len()
 	if len(o.ready) == maxReadyBatches {
 		o.drop(b)
 		return
@@ -316,16 +314,27 @@ func (o *observation) signal() {
 	}
 }
 
+// rest is how long the goroutine sleeps after it has delivered what was ready. Waking it costs more
+// than most deliveries, so it wakes at most a thousand times a second.
+const rest = time.Millisecond
+
 func (o *observation) run() {
 	defer close(o.ended)
-	stopping := false
+	stopping, rested := false, true
 	for {
 		b, graceEnds := o.next(stopping)
 		switch {
-		case b.hasRoot:
+		case b.root != nil:
 			o.observe(b.export())
+			rested = false
 		case stopping:
 			return
+		case !rested:
+			select {
+			case <-time.After(rest):
+			case <-o.stopped:
+			}
+			rested = true
 		default:
 			select {
 			case <-o.wake:

@@ -56,6 +56,7 @@ func observing(t *testing.T, f func(t *testing.T, tr opentracing.Tracer, got fun
 		stop := r.Observe(o.observe, 0)
 		defer stop()
 		f(t, tr, func() string {
+			time.Sleep(time.Millisecond) // by which a call may be late
 			synctest.Wait()
 			return o.String()
 		})

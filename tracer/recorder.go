@@ -54,14 +54,15 @@ var _ jaeger.Reporter = (*Recorder)(nil)
 
 type recordedTrace struct {
 	id      gap.TraceID
-	spans   []recordedSpan
+	spans   []*recordedSpan
 	bytes   int
 	dropped int
 }
 
+// recordedSpan never changes once its process is set: traces and observations share it.
 type recordedSpan struct {
-	gap.Span // never changes, since Traces shares what it points to
-	bytes    int
+	gap.Span
+	bytes int
 }
 
 // NewRecorder returns a recorder that keeps the last capacity traces; 0 or less means 100. When it
@@ -80,7 +81,7 @@ func NewRecorder(capacity int) *Recorder {
 // Report implements jaeger.Reporter. It copies span, since the tracer may reuse it.
 func (r *Recorder) Report(span *jaeger.Span) {
 	s := convert(span)
-	r.keep(span, &s)
+	r.keep(span, s)
 	if len(r.observing()) > 0 {
 		r.finished(span.SpanContext(), s)
 	}
@@ -106,7 +107,7 @@ func (r *Recorder) keep(span *jaeger.Span, s *recordedSpan) {
 	}
 	r.byAge.MoveToBack(e)
 	t := e.Value.(*recordedTrace)
-	t.spans = append(t.spans, *s)
+	t.spans = append(t.spans, s)
 	t.bytes += s.bytes
 	r.bytes += s.bytes
 	r.spans++
@@ -117,7 +118,7 @@ func (r *Recorder) keep(span *jaeger.Span, s *recordedSpan) {
 		t.bytes -= t.spans[0].bytes
 		r.bytes -= t.spans[0].bytes
 		r.spans--
-		t.spans[0] = recordedSpan{} // or the array of the slice would keep what it points to alive
+		t.spans[0] = nil // or the array of the slice would keep it alive
 		t.spans = t.spans[1:]
 		t.dropped++
 	}

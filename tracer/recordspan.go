@@ -20,7 +20,7 @@ import (
 // convert copies a span. It uses accessors, which take the span's lock, since a program may still
 // write to a span that it has finished. jaeger.BuildJaegerThrift would be shorter, but it rounds to
 // microseconds, and one field that panics would lose the whole span.
-func convert(span *jaeger.Span) recordedSpan {
+func convert(span *jaeger.Span) *recordedSpan {
 	b := newBudget()
 	c := span.SpanContext()
 	s := gap.Span{
@@ -49,7 +49,7 @@ func convert(span *jaeger.Span) recordedSpan {
 	if b.lost > 0 {
 		s.Tags = append(s.Tags, gap.Field{Key: TruncatedTag, Value: int64(b.lost)})
 	}
-	return recordedSpan{s, int(unsafe.Sizeof(s)) + len(s.Operation) + maxRecordedSpan - b.left}
+	return &recordedSpan{s, int(unsafe.Sizeof(s)) + len(s.Operation) + maxRecordedSpan - b.left}
 }
 
 // references converts the references of the span with context c.
