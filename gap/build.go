@@ -47,7 +47,7 @@ func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
 	t := b.layout()
 	orphans := b.orphans()
 	if len(b.nodes) > maxReused {
-		b.scratch = scratch{places: b.places}
+		b.scratch = scratch{places: b.places, processes: b.processes}
 	}
 	t.classify()
 	t.profileFrames()
@@ -55,7 +55,10 @@ func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
 	b.settleJoined(t)
 	b.sortWarnings()
 	warnings := b.warnings
-	if *b = (builder{scratch: b.scratch}); cap(b.places) <= maxReused {
+	if cap(b.places) <= maxReused {
+		b.operations.reset()
+		b.processes.reset()
+		*b = builder{scratch: b.scratch}
 		builders.Put(b)
 	}
 	return t, warnings
@@ -71,6 +74,8 @@ const maxReused = 1024
 // scratch is memory of a builder that its trace does not use.
 type scratch struct {
 	ids         idTable
+	operations  keyTable[operationKey] // keys belong to the trace
+	processes   processes
 	soleParents []SpanID // by node: see soleParent
 	parents     []int32  // by node: its parent, none for a root, or removed for a dropped one
 	visited     []int32  // see breakCycles
@@ -99,9 +104,7 @@ type builder struct {
 	ambiguous     []int32          // nodes without a span id, or that share it with another node
 	suspect       []int32          // nodes whose times or joined time check looks at
 	timeless      map[int32]bool   // nodes whose start is unknown
-	operations    keyTable[operationKey]
-	processes     processes
-	movedByJaeger int // number of spans that Jaeger has moved
+	movedByJaeger int              // number of spans that Jaeger has moved
 	maxSkew       int64
 	moved         []int64 // by node: how far correctClocks moved it; nil if it moved none
 	joined        []joinedCall

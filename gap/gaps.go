@@ -64,6 +64,12 @@ func (n Node) SelfTime() time.Duration { return time.Duration(n.trace.measure(n.
 // CriticalTime returns the part of SelfTime on the critical path.
 func (n Node) CriticalTime() time.Duration { return time.Duration(n.trace.measure(n.i, nil).critical) }
 
+// SelfTimes returns SelfTime and CriticalTime, in half the time that both take.
+func (n Node) SelfTimes() (all, critical time.Duration) {
+	m := n.trace.measure(n.i, nil)
+	return time.Duration(m.self), time.Duration(m.critical)
+}
+
 // Concurrency returns how much the blocking children overlap: the sum of their durations, minus the
 // time that they cover together. Only their parts inside this span count.
 func (n Node) Concurrency() time.Duration {

@@ -1,38 +1,78 @@
 package gap
 
-import "slices"
+import (
+	"hash/maphash"
+	"slices"
+)
 
-// keyTable numbers keys in the order in which they first come. The zero keyTable is empty.
+// keyTable numbers keys in the order in which they first come. It compares few keys one by one, and
+// then becomes a hash table with open addressing. The zero keyTable is empty.
 type keyTable[K comparable] struct {
 	keys   []K
-	number map[K]uint32 // nil while there are few keys: most traces have few, and comparing them costs less
+	slots  []uint32 // numbers from 1, or 0 for a free slot; a power of two, at most half of them in use
+	hashed bool     // there are so many keys that slots has them
+	seed   maphash.Seed
 }
 
-// fewKeys is how many keys are compared one by one.
 const fewKeys = 8
 
-// index returns the number of a key, and whether it is new.
+// reset empties the table. Its memory serves for the next keys, except that of keys.
+func (t *keyTable[K]) reset() {
+	t.keys, t.hashed = nil, false
+}
+
+// index returns the number of a key, from 0, and whether it is new.
 func (t *keyTable[K]) index(key K) (i uint32, isNew bool) {
-	if t.number == nil {
-		if i := slices.Index(t.keys, key); i >= 0 {
-			return uint32(i), false
+	var slot *uint32
+	if t.hashed {
+		if slot = t.slot(key); *slot != 0 {
+			return *slot - 1, false
 		}
-		if len(t.keys) == fewKeys {
-			t.number = make(map[K]uint32)
-			for i, key := range t.keys {
-				t.number[key] = uint32(i)
-			}
-		}
-	} else if i, ok := t.number[key]; ok {
-		return i, false
+	} else if i := slices.Index(t.keys, key); i >= 0 {
+		return uint32(i), false
 	}
 	if t.keys == nil {
 		t.keys = make([]K, 0, 4) // or it would grow to 1, 2 and 4 keys
 	}
-	i = uint32(len(t.keys))
 	t.keys = append(t.keys, key)
-	if t.number != nil {
-		t.number[key] = i
+	switch n := len(t.keys); {
+	case n > fewKeys && (!t.hashed || 2*n > len(t.slots)):
+		t.rehash()
+	case t.hashed:
+		*slot = uint32(n)
 	}
-	return i, true
+	return uint32(len(t.keys) - 1), true
+}
+
+// slot returns the slot of the key, or the free slot where it belongs.
+func (t *keyTable[K]) slot(key K) *uint32 {
+	for i := t.hash(key); ; i++ {
+		if s := &t.slots[i&uint64(len(t.slots)-1)]; *s == 0 || t.keys[*s-1] == key {
+			return s
+		}
+	}
+}
+
+// hash uses maphash.String where it can, which takes half the time of maphash.Comparable.
+func (t *keyTable[K]) hash(key K) uint64 {
+	if key, ok := any(key).(operationKey); ok {
+		return maphash.String(t.seed, key.name) + uint64(key.service)
+	}
+	return maphash.Comparable(t.seed, key)
+}
+
+// rehash makes slots large enough, and enters all keys.
+func (t *keyTable[K]) rehash() {
+	if t.slots == nil {
+		t.seed = maphash.MakeSeed()
+	}
+	if 2*len(t.keys) > len(t.slots) {
+		t.slots = make([]uint32, max(4*fewKeys, 2*len(t.slots)))
+	} else {
+		clear(t.slots)
+	}
+	t.hashed = true
+	for i, key := range t.keys {
+		*t.slot(key) = uint32(i) + 1
+	}
 }

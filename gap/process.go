@@ -14,6 +14,13 @@ type processes struct {
 	machines  map[*Process]machine // nil before the first lookup
 }
 
+// reset forgets the processes. The names of the services belong to the trace.
+func (p *processes) reset() {
+	p.services.reset()
+	p.processes.reset()
+	p.serviceOf, p.machines = p.serviceOf[:0], nil
+}
+
 // service returns the number of a process's service. The service of a nil process is "".
 func (p *processes) service(process *Process) uint32 {
 	i, isNew := p.processes.index(process)

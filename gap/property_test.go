@@ -186,6 +186,9 @@ func holdNode(t testing.TB, n gap.Node) []gap.Gap {
 	if joined > covered && len(frame) == 1 {
 		t.Errorf("%v joined in %v", joined, covered)
 	}
+	if all, critical := n.SelfTimes(); all != n.SelfTime() || critical != n.CriticalTime() {
+		t.Errorf("SelfTimes %v and %v, want %v and %v", all, critical, n.SelfTime(), n.CriticalTime())
+	}
 	if client := n.Kind() == gap.KindClient; client && n.SelfTime() != 0 || !client && n.SelfTime() != sum {
 		t.Errorf("self time %v, gaps %v", n.SelfTime(), sum)
 	}

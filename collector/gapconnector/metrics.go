@@ -26,16 +26,10 @@ const (
 )
 
 // instruments are the histograms of a series.
-var instruments = [...]struct {
-	name, description string
-	value             func(n gap.Node) time.Duration
-}{
-	{"gaptrace.duration", "The time from the start of a span to its end.", gap.Node.Duration},
-	{"gaptrace.self_time", "The time in which no child of a span ran. It is zero for clients.", gap.Node.SelfTime},
-	{
-		"gaptrace.critical_self_time", "The part of the self time on the critical path of its trace.",
-		gap.Node.CriticalTime,
-	},
+var instruments = [...]struct{ name, description string }{
+	{"gaptrace.duration", "The time from the start of a span to its end."},
+	{"gaptrace.self_time", "The time in which no child of a span ran. It is zero for clients."},
+	{"gaptrace.critical_self_time", "The part of the self time on the critical path of its trace."},
 }
 
 // aggregation adds up spans into data points.
@@ -88,9 +82,9 @@ func (a *aggregation) add(t *gap.Trace) (over int) {
 			over++
 		}
 		s.last = now
-		for i := range instruments {
-			m := &s.measured[i]
-			value := instruments[i].value(n).Seconds()
+		self, critical := n.SelfTimes()
+		for i, value := range [...]time.Duration{n.Duration(), self, critical} {
+			m, value := &s.measured[i], value.Seconds()
 			m.histogram.Update(value)
 			if len(m.exemplars) < a.config.MaxExemplars {
 				m.exemplars = append(m.exemplars, exemplar{t.ID(), n.Span().SpanID, value, n.End()})

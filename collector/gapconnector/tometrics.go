@@ -2,7 +2,6 @@ package gapconnector
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -112,12 +111,23 @@ func memory(s *gap.Span) int64 {
 	return int64(unsafe.Sizeof(*s)) + int64(len(s.Operation)) + int64(len(s.Tags))*64 + int64(len(s.References))*32
 }
 
+// joins has the memory in which the parts of a trace are joined. Allocating it would take as much
+// time as the rest of an analysis.
+var joins = sync.Pool{New: func() any { return new([]gap.Span) }}
+
 // analyze adds the spans of a trace to the metrics.
 func (c *toMetrics) analyze(t *waiting[[][]gap.Span]) {
 	c.telemetry.analyzed(t.spans, t.outcome)
 	spans := t.content[0]
 	if len(t.content) > 1 {
-		spans = slices.Concat(t.content...)
+		joined := joins.Get().(*[]gap.Span)
+		defer joins.Put(joined)
+		defer func() { clear(*joined) }() // what they point to is garbage
+		*joined = (*joined)[:0]
+		for _, part := range t.content {
+			*joined = append(*joined, part...)
+		}
+		spans = *joined
 	}
 	built, _ := gap.Build(spans)
 	if over := c.points.add(built); over > 0 {

@@ -122,8 +122,9 @@ func (c *toTraces) send(t *waiting[assembly]) {
 	incomplete := built.Incomplete() || t.outcome != complete
 	for n := range built.Nodes() {
 		attributes := spans[n.Span()].Attributes()
-		attributes.PutInt(selfTimeKey, n.SelfTime().Microseconds())
-		attributes.PutInt(criticalKey, n.CriticalTime().Microseconds())
+		self, critical := n.SelfTimes()
+		attributes.PutInt(selfTimeKey, self.Microseconds())
+		attributes.PutInt(criticalKey, critical.Microseconds())
 		if incomplete {
 			attributes.PutBool(incompleteKey, true)
 		}

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gaptrace/gaptrace/gap/metrics"
 	"github.com/gaptrace/gaptrace/tracer"
@@ -51,7 +52,8 @@ func TestScrapeBlocksNobody(t *testing.T) {
 		})
 		open := true
 		for n := 2; open; n++ {
-			s.request("GET /books") // would be a deadlock
+			s.request("GET /books")      // would be a deadlock
+			time.Sleep(time.Millisecond) // by which an observation may be late
 			synctest.Wait()
 			s.scrape().want(t, "gaptrace_local_roots_total", "", float64(n))
 			_, open = <-metrics

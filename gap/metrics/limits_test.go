@@ -192,6 +192,7 @@ func TestExemplars(t *testing.T) {
 		record := func(ms int) string {
 			span := s.open(nil, "job", 0, nil)
 			s.finish(span, ms)
+			time.Sleep(time.Millisecond) // by which an observation may be late
 			synctest.Wait()
 			return span.Context().(jaeger.SpanContext).TraceID().String()
 		}

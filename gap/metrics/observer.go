@@ -127,8 +127,9 @@ func (o *observer) observe(spans []gap.Span) {
 			o.observeCall(n)
 			continue
 		}
-		of.selfTime.observe(n.SelfTime(), &from)
-		of.criticalSelfTime.observe(n.CriticalTime(), &from)
+		self, critical := n.SelfTimes()
+		of.selfTime.observe(self, &from)
+		of.criticalSelfTime.observe(critical, &from)
 	}
 	o.localRoots.Inc()
 	for _, tag := range spans[0].Tags {
