@@ -143,14 +143,31 @@ func (d *decoder) storedProcess() *gap.Process {
 	if d.Null() {
 		return nil
 	}
-	fields := d.Fields
+	for i := range d.repeated {
+		if r := &d.repeated[i]; r.text != nil && d.Repeats(r.text) {
+			return r.process
+		}
+	}
+	start, fields := d.Offset(), d.Fields
 	d.Fields = &d.scratch
 	var p gap.Process
 	d.process(&p)
 	shared := d.shared.share(p)
 	d.scratch.Reset()
 	d.Fields = fields
+	if text := d.Since(start); d.Err == nil && 0 < len(text) && len(text) <= maxProcess {
+		r := &d.repeated[d.nextRepeated]
+		r.text, r.process = append(r.text[:0], text...), shared
+		d.nextRepeated = (d.nextRepeated + 1) % len(d.repeated)
+	}
 	return shared
+}
+
+// repeatedProcess is a process of a span, with its text. Each span of a service has the same text,
+// and comparing it takes much less time than reading it.
+type repeatedProcess struct {
+	text    []byte
+	process *gap.Process
 }
 
 // Bounds of [processes]. A service has a process for each of its replicas.

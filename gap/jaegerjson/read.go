@@ -74,17 +74,19 @@ var errStopped = errors.New("stopped")
 // decoder decodes Jaeger's JSON.
 type decoder struct {
 	*spanjson.Decoder
-	yield       func([]gap.Span, error) bool
-	trace       *trace    // the current one
-	stored      *trace    // spans that were stored one by one, of any traces
-	shared      processes // of spans that were stored one by one
-	scratch     spanjson.Slab[gap.Field]
-	incomplete  *jsonscan.Error // the first answer of Elasticsearch that lacks spans
-	incompletes int             // the number of such answers
-	queryErrors []*QueryError
-	traces      int
-	spans       int
-	stopped     bool // the caller stopped iterating
+	yield        func([]gap.Span, error) bool
+	trace        *trace             // the current one
+	stored       *trace             // spans that were stored one by one, of any traces
+	shared       processes          // of spans that were stored one by one
+	repeated     [8]repeatedProcess // the last ones of shared whose texts differ
+	nextRepeated int
+	scratch      spanjson.Slab[gap.Field]
+	incomplete   *jsonscan.Error // the first answer of Elasticsearch that lacks spans
+	incompletes  int             // the number of such answers
+	queryErrors  []*QueryError
+	traces       int
+	spans        int
+	stopped      bool // the caller stopped iterating
 }
 
 // trace is a trace that is being read.

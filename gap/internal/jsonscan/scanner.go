@@ -1,6 +1,7 @@
 package jsonscan
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"unicode/utf8"
@@ -93,6 +94,26 @@ func (s *Scanner) Found() string {
 		return ""
 	}
 	return Excerpt(s.buf[s.pos:])
+}
+
+// Since returns the text from an offset to the next byte. It is valid until the next read, and nil
+// if it is not in memory any more.
+func (s *Scanner) Since(offset int64) []byte {
+	if offset < s.base {
+		return nil
+	}
+	return s.buf[offset-s.base : s.pos]
+}
+
+// Repeats skips text if it is next, and returns false otherwise. text must be an object or an array
+// that has been read.
+func (s *Scanner) Repeats(text []byte) bool {
+	s.Peek()
+	if _, ok := s.at(len(text) - 1); !ok || !bytes.HasPrefix(s.buf[s.pos:], text) {
+		return false
+	}
+	s.pos += len(text)
+	return true
 }
 
 // at returns the byte n bytes ahead.
@@ -191,30 +212,45 @@ func (s *Scanner) Literal(word string) {
 
 // Text reads a string. The result is valid until the next read.
 func (s *Scanner) Text() []byte {
-	raw, escaped := s.quoted(true)
-	if !escaped && utf8.Valid(raw) {
+	raw, plain := s.quoted(true)
+	if plain {
 		return raw
 	}
 	var text string // escapes and invalid UTF-8 are rare, so encoding/json is fast enough
+	if utf8.Valid(raw) && !bytes.Contains(raw, []byte{'\\'}) {
+		return raw
+	}
 	if raw = s.buf[s.pos-len(raw)-2 : s.pos]; json.Unmarshal(raw, &text) != nil {
 		s.Fail(0, "a string") // impossible
 	}
 	return []byte(text)
 }
 
-// quoted reads a string. It returns it without quotes and with its escapes, which escaped says
-// there are. If hold is false it keeps nothing in memory and returns nothing.
-func (s *Scanner) quoted(hold bool) (raw []byte, escaped bool) {
+// isPlain says which bytes stand for themselves in a string, and are ASCII.
+var isPlain = func() (all [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		all[c] = c != '"' && c != '\\'
+	}
+	return all
+}()
+
+// quoted reads a string. It returns it without quotes and with its escapes. It is plain if all of
+// it is ASCII without escapes. If hold is false it keeps nothing in memory and returns nothing.
+func (s *Scanner) quoted(hold bool) (raw []byte, plain bool) {
+	plain = true
 	if s.Peek() != '"' {
 		s.Fail(0, "a string")
 		return nil, false
 	}
 	for n := 1; ; {
 		b := s.buf[s.pos:]
-		for n < len(b) && b[n] != '"' && b[n] != '\\' && b[n] >= ' ' {
+		for n < len(b) && isPlain[b[n]] {
 			n++
 		}
 		switch {
+		case n < len(b) && b[n] >= utf8.RuneSelf:
+			plain = false
+			n++
 		case hold && n-1 > maxString:
 			s.Fail(0, "a string of at most 16 MiB")
 			return nil, false
@@ -228,9 +264,9 @@ func (s *Scanner) quoted(hold bool) (raw []byte, escaped bool) {
 			}
 		case b[n] == '"':
 			s.pos += n + 1
-			return b[min(1, n):n], escaped
+			return b[min(1, n):n], plain
 		case b[n] == '\\':
-			escaped = true
+			plain = false
 			if !hold {
 				s.pos, n = s.pos+n, 0
 			}

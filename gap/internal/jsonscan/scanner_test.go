@@ -116,3 +116,25 @@ func TestBounds(t *testing.T) {
 		}
 	}
 }
+
+func TestRepeats(t *testing.T) {
+	const text = `{"a":[1,"é"]}`
+	input := text + " \n" + text + `{"a":[1,"e"]}` + text[:5]
+	for name, source := range map[string]io.Reader{
+		"whole": strings.NewReader(input), "byte by byte": iotest.OneByteReader(strings.NewReader(input)),
+	} {
+		s := Scanner{Source: source}
+		if s.Repeats([]byte(text)); s.Since(0) == nil || string(s.Since(0)) != text {
+			t.Errorf("%s: Since returns %q", name, s.Since(0))
+		}
+		if !s.Repeats([]byte(text)) || s.Repeats([]byte(text)) || s.Found() != "'{'" {
+			t.Errorf("%s: at byte %d: %s", name, s.Offset(), s.Found())
+		}
+		if s.Skip(); s.Repeats([]byte(text)) || s.Err != nil {
+			t.Errorf("%s: the beginning of the text repeats it, or is an error: %v", name, s.Err)
+		}
+		if s.Skip(); s.Err == nil || s.Err.(*Error).Offset != int64(len(input)) {
+			t.Errorf("%s: %v", name, s.Err)
+		}
+	}
+}
