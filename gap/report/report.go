@@ -77,7 +77,7 @@ func (r *Report) Add(t *gap.Trace, warnings []gap.Warning) {
 // AddPartial adds the traces of a partial. None of them is drawn. [Options].By must be the tag that
 // splits the operations of the partial.
 func (r *Report) AddPartial(p *rollup.Partial) {
-	add := func(sum *int, n int64) { *sum = int(min(int64(*sum)+min(n, math.MaxInt64/2), math.MaxInt)) }
+	add := func(sum *int, n int64) { *sum += int(min(n, int64(math.MaxInt-*sum))) } // they may be from an untrusted file
 	add(&r.traces, p.Traces)
 	add(&r.spans, p.Spans)
 	add(&r.caveats.incomplete, p.Incomplete)

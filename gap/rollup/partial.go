@@ -78,7 +78,7 @@ func (p *Partial) Add(t *gap.Trace, warnings []gap.Warning) {
 		}
 	}
 	for _, w := range warnings {
-		p.Warnings[w.Code]++
+		p.Warnings[w.Code] = addSaturating(p.Warnings[w.Code], 1+int64(w.More))
 	}
 	p.Summary.Add(t)
 }
