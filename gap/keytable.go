@@ -11,6 +11,7 @@ type keyTable[K comparable] struct {
 	keys   []K
 	slots  []uint32 // numbers from 1, or 0 for a free slot; a power of two, at most half of them in use
 	hashed bool     // there are so many keys that slots has them
+	last   uint32   // what index returned last
 	seed   maphash.Seed
 }
 
@@ -18,18 +19,23 @@ const fewKeys = 8
 
 // reset empties the table. Its memory serves for the next keys, except that of keys.
 func (t *keyTable[K]) reset() {
-	t.keys, t.hashed = nil, false
+	t.keys, t.hashed, t.last = nil, false, 0
 }
 
 // index returns the number of a key, from 0, and whether it is new.
 func (t *keyTable[K]) index(key K) (i uint32, isNew bool) {
+	if int(t.last) < len(t.keys) && t.keys[t.last] == key { // the spans of a process often come together
+		return t.last, false
+	}
 	var slot *uint32
 	if t.hashed {
 		if slot = t.slot(key); *slot != 0 {
-			return *slot - 1, false
+			t.last = *slot - 1
+			return t.last, false
 		}
 	} else if i := slices.Index(t.keys, key); i >= 0 {
-		return uint32(i), false
+		t.last = uint32(i)
+		return t.last, false
 	}
 	if t.keys == nil {
 		t.keys = make([]K, 0, 4) // or it would grow to 1, 2 and 4 keys
@@ -41,7 +47,8 @@ func (t *keyTable[K]) index(key K) (i uint32, isNew bool) {
 	case t.hashed:
 		*slot = uint32(n)
 	}
-	return uint32(len(t.keys) - 1), true
+	t.last = uint32(len(t.keys) - 1)
+	return t.last, true
 }
 
 // slot returns the slot of the key, or the free slot where it belongs.
