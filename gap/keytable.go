@@ -2,6 +2,7 @@ package gap
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"slices"
 )
 
@@ -16,6 +17,8 @@ type keyTable[K comparable] struct {
 }
 
 const fewKeys = 8
+
+const spread = 0x9e3779b97f4a7c15 // large, so that both halves of a product depend on the service
 
 // reset empties the table. Its memory serves for the next keys, except that of keys.
 func (t *keyTable[K]) reset() {
@@ -60,10 +63,13 @@ func (t *keyTable[K]) slot(key K) *uint32 {
 	}
 }
 
-// hash uses maphash.String where it can, which takes half the time of maphash.Comparable.
+// hash uses maphash.String where it can, which takes half the time of maphash.Comparable. Services
+// have consecutive numbers, and a product spreads them: if the keys of a name were next to each
+// other, those of a second name would be looked for after all of them.
 func (t *keyTable[K]) hash(key K) uint64 {
 	if key, ok := any(key).(operationKey); ok {
-		return maphash.String(t.seed, key.name) + uint64(key.service)
+		high, low := bits.Mul64(maphash.String(t.seed, key.name)|1, uint64(key.service)+spread)
+		return high ^ low
 	}
 	return maphash.Comparable(t.seed, key)
 }
