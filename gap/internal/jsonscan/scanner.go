@@ -226,11 +226,12 @@ func (s *Scanner) Text() []byte {
 	return []byte(text)
 }
 
-// isPlain says which bytes stand for themselves in a string, and are ASCII.
-var isPlain = func() (all [256]bool) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		all[c] = c != '"' && c != '\\'
+// isSpecial says which bytes do not stand for themselves in a string.
+var isSpecial = func() (all [256]bool) {
+	for c := range ' ' {
+		all[c] = true
 	}
+	all['"'], all['\\'] = true, true
 	return all
 }()
 
@@ -244,13 +245,10 @@ func (s *Scanner) quoted(hold bool) (raw []byte, plain bool) {
 	}
 	for n := 1; ; {
 		b := s.buf[s.pos:]
-		for n < len(b) && isPlain[b[n]] {
-			n++
+		for ; n < len(b) && !isSpecial[b[n]]; n++ {
+			plain = plain && b[n] < utf8.RuneSelf
 		}
 		switch {
-		case n < len(b) && b[n] >= utf8.RuneSelf:
-			plain = false
-			n++
 		case hold && n-1 > maxString:
 			s.Fail(0, "a string of at most 16 MiB")
 			return nil, false
