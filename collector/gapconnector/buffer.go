@@ -2,6 +2,7 @@ package gapconnector
 
 import (
 	"container/list"
+	"iter"
 	"sync"
 	"time"
 
@@ -18,8 +19,8 @@ type buffer[C any] struct {
 	release func(t *waiting[C])
 
 	mu     sync.Mutex
-	traces map[gap.TraceID]*list.Element
-	order  list.List // of *waiting[C], the oldest first
+	traces map[gap.TraceID]*list.Element // by shared
+	order  list.List                     // of *waiting[C], the oldest first
 	spans  int
 	bytes  int64
 
@@ -28,14 +29,45 @@ type buffer[C any] struct {
 	stopped  sync.WaitGroup
 }
 
-// waiting is a trace in a buffer.
+// waiting is a trace in a buffer, or in rare cases several: those whose ids have the same right
+// half.
 type waiting[C any] struct {
 	content C
 	spans   int
 	bytes   int64
-	id      gap.TraceID
+	id      gap.TraceID // of the first span
+	whole   gap.TraceID // the first id of 128 bits; zero if there is none
+	several bool        // there are more of them
 	since   time.Time
 	outcome outcome
+}
+
+// shared returns what the ids of a trace have in common. An id of 64 bits is that of the trace
+// whose id of 128 bits has this right half, as for [gap.Build]. A right half of zero is no id.
+func shared(id gap.TraceID) gap.TraceID {
+	if id.Low != 0 {
+		id.High = 0
+	}
+	return id
+}
+
+// traces yields the traces that waited together. If there are several, the spans must be sorted by
+// their id. Then an id of 64 bits is that of another trace.
+func (t *waiting[C]) traces(spans []gap.Span) iter.Seq[[]gap.Span] {
+	return func(yield func([]gap.Span) bool) {
+		for first := 0; first < len(spans); {
+			end := len(spans)
+			if t.several {
+				for end = first + 1; end < len(spans) && spans[end].TraceID == spans[first].TraceID; {
+					end++
+				}
+			}
+			if !yield(spans[first:end:end]) {
+				return
+			}
+			first = end
+		}
+	}
 }
 
 // outcome is why a trace was released.
@@ -57,11 +89,20 @@ func (b *buffer[C]) lock() { b.mu.Lock() }
 
 // trace returns the trace with an id. The buffer is locked, here and in grew.
 func (b *buffer[C]) trace(id gap.TraceID) *waiting[C] {
-	if e := b.traces[id]; e != nil {
-		return e.Value.(*waiting[C])
+	key := shared(id)
+	e := b.traces[key]
+	if e == nil {
+		e = b.order.PushBack(&waiting[C]{id: id, since: time.Now(), outcome: complete})
+		b.traces[key] = e
 	}
-	t := &waiting[C]{id: id, since: time.Now(), outcome: complete}
-	b.traces[id] = b.order.PushBack(t)
+	t := e.Value.(*waiting[C])
+	switch {
+	case id.High == 0 || id == t.whole:
+	case t.whole == gap.TraceID{}:
+		t.whole = id
+	default:
+		t.several = true
+	}
 	return t
 }
 
@@ -97,7 +138,7 @@ func (b *buffer[C]) tooMuch() bool {
 // take removes a trace. The buffer is locked.
 func (b *buffer[C]) take(e *list.Element) *waiting[C] {
 	t := b.order.Remove(e).(*waiting[C])
-	delete(b.traces, t.id)
+	delete(b.traces, shared(t.id))
 	b.spans -= t.spans
 	b.bytes -= t.bytes
 	return t

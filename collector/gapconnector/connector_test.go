@@ -205,6 +205,68 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// A program that knows ids of 64 bits reports the right half of a longer one. If several traces
+// have this half, its spans are a trace of their own. So are those of other ids whose right half is
+// zero.
+func TestHalfOfATraceID(t *testing.T) {
+	whole, other, half := gap.TraceID{High: 7, Low: 9}, gap.TraceID{High: 8, Low: 9}, gap.TraceID{Low: 9}
+	zero, otherZero := gap.TraceID{High: 7}, gap.TraceID{High: 8}
+	for name, test := range map[string]struct {
+		ids    []gap.TraceID // of the requests' spans in turn: a server's, a client's
+		traces int
+		self   []int64 // of the servers' spans, in milliseconds
+	}{
+		"the client's is a half":       {[]gap.TraceID{whole, half}, 1, []int64{70}},
+		"the server's is a half":       {[]gap.TraceID{half, whole}, 1, []int64{70}},
+		"only halves":                  {[]gap.TraceID{half, half}, 1, []int64{70}},
+		"two traces":                   {[]gap.TraceID{whole, whole, other, other}, 2, []int64{70, 70}},
+		"two traces and a half":        {[]gap.TraceID{whole, whole, other, half}, 3, []int64{70, 100}},
+		"two traces between a half":    {[]gap.TraceID{half, whole, other, half}, 3, []int64{70, 100}},
+		"the half is zero":             {[]gap.TraceID{zero, {}}, 2, []int64{100}},
+		"two traces, the half is zero": {[]gap.TraceID{zero, zero, otherZero, otherZero}, 2, []int64{70, 70}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var metrics consumertest.MetricsSink
+			var traces consumertest.TracesSink
+			for _, next := range []any{&metrics, &traces} {
+				own := use(t, nil, next, func(c connector.Traces) {
+					for i, id := range test.ids {
+						spans := request(1, "GET /books")[i%2 : i%2+1]
+						spans[0].TraceID = id
+						for j := range spans[0].References {
+							spans[0].References[j].TraceID = id
+						}
+						consume(t, c, spans)
+					}
+				})
+				want := fmt.Sprintf("spans flushed %d\ntraces flushed %d", len(test.ids), test.traces)
+				if got := counted(own); got != want {
+					t.Errorf("%T: counted\n%s", next, got)
+				}
+			}
+			var self []int64
+			sum := int64(0)
+			for _, all := range traces.AllTraces() {
+				for _, rs := range all.ResourceSpans().All() {
+					for _, s := range rs.ScopeSpans().At(0).Spans().All() {
+						if took, _ := s.Attributes().Get(selfTimeKey); s.Name() == "GET /books" {
+							self = append(self, took.Int()/1000)
+							sum += took.Int() / 1000
+						}
+					}
+				}
+			}
+			if slices.Sort(self); !slices.Equal(self, test.self) {
+				t.Errorf("self times %v, want %v", self, test.self)
+			}
+			want := fmt.Sprintf("gaptrace.self_time service.name=bookshop span.name=GET /books: %d, %d ms", len(self), sum)
+			if got := points(&metrics); !strings.Contains(got, want) {
+				t.Errorf("got\n%s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
 // A span that comes after its trace was analyzed counts once, and says that spans are missing.
 func TestLateSpan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

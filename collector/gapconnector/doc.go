@@ -53,6 +53,9 @@
 // All spans of a trace must come to the same collector. With grouped set, each batch must have all
 // spans of its traces, as behind the processor groupbytrace; then nothing waits.
 //
+// A trace id of 64 bits is the same as one of 128 bits whose right half it is, see [gap.Build]. If
+// several ids of 128 bits that wait have this right half, it is that of another trace.
+//
 // # The connector's own metrics
 //
 //	otelcol_connector_gap_traces          traces analyzed, by outcome: complete, evicted, flushed

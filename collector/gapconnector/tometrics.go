@@ -2,6 +2,7 @@ package gapconnector
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 	"unsafe"
@@ -95,9 +96,10 @@ func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error
 	c.waiting.lock()
 	defer c.waiting.unlock()
 	for len(spans) > 0 {
-		t := c.waiting.trace(spans[0].TraceID)
+		id := spans[0].TraceID
+		t := c.waiting.trace(id)
 		n := 0
-		for ; n < len(spans) && spans[n].TraceID == t.id; n++ {
+		for ; n < len(spans) && spans[n].TraceID == id; n++ {
 			c.waiting.grew(t, memory(&spans[n]))
 		}
 		t.content = append(t.content, spans[:n:n])
@@ -115,9 +117,8 @@ func memory(s *gap.Span) int64 {
 // time as the rest of an analysis.
 var joins = sync.Pool{New: func() any { return new([]gap.Span) }}
 
-// analyze adds the spans of a trace to the metrics.
+// analyze adds the spans that waited to the metrics.
 func (c *toMetrics) analyze(t *waiting[[][]gap.Span]) {
-	c.telemetry.analyzed(t.spans, t.outcome)
 	spans := t.content[0]
 	if len(t.content) > 1 {
 		joined := joins.Get().(*[]gap.Span)
@@ -129,14 +130,20 @@ func (c *toMetrics) analyze(t *waiting[[][]gap.Span]) {
 		}
 		spans = *joined
 	}
-	built, _ := gap.Build(spans)
-	if over := c.points.add(built); over > 0 {
-		c.telemetry.overflow.Add(context.Background(), int64(over))
-		c.overflowed.Do(func() {
-			c.logger.Warn("more combinations of attributes than metrics::cardinality_limit: "+
-				"further ones are added up in a data point with the attribute "+overflow,
-				zap.Int("limit", c.config.Metrics.CardinalityLimit))
-		})
+	if t.several {
+		slices.SortStableFunc(spans, func(a, b gap.Span) int { return a.TraceID.Compare(b.TraceID) })
+	}
+	for trace := range t.traces(spans) {
+		c.telemetry.analyzed(len(trace), t.outcome)
+		built, _ := gap.Build(trace)
+		if over := c.points.add(built); over > 0 {
+			c.telemetry.overflow.Add(context.Background(), int64(over))
+			c.overflowed.Do(func() {
+				c.logger.Warn("more combinations of attributes than metrics::cardinality_limit: "+
+					"further ones are added up in a data point with the attribute "+overflow,
+					zap.Int("limit", c.config.Metrics.CardinalityLimit))
+			})
+		}
 	}
 }
 

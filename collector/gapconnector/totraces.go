@@ -2,6 +2,7 @@ package gapconnector
 
 import (
 	"context"
+	"sort"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/connector"
@@ -110,23 +111,40 @@ func (a *assembly) add(analyzed gap.Span, rs ptrace.ResourceSpans, ss ptrace.Sco
 	a.spans, a.analyzed = append(a.spans, made), append(a.analyzed, analyzed)
 }
 
-// send adds the attributes to the spans of a trace, and sends it.
+// Len, Less and Swap are for sorting the spans by their trace.
+func (a *assembly) Len() int { return len(a.spans) }
+
+func (a *assembly) Less(i, j int) bool {
+	return a.analyzed[i].TraceID.Compare(a.analyzed[j].TraceID) < 0
+}
+
+func (a *assembly) Swap(i, j int) {
+	a.spans[i], a.spans[j] = a.spans[j], a.spans[i]
+	a.analyzed[i], a.analyzed[j] = a.analyzed[j], a.analyzed[i]
+}
+
+// send adds the attributes to the spans that waited, and sends them.
 func (c *toTraces) send(t *waiting[assembly]) {
 	a := &t.content
-	c.telemetry.analyzed(t.spans, t.outcome)
+	if t.several {
+		sort.Stable(a)
+	}
 	spans := make(map[*gap.Span]ptrace.Span, len(a.spans))
 	for i := range a.analyzed {
 		spans[&a.analyzed[i]] = a.spans[i]
 	}
-	built, _ := gap.Build(a.analyzed)
-	incomplete := built.Incomplete() || t.outcome != complete
-	for n := range built.Nodes() {
-		attributes := spans[n.Span()].Attributes()
-		self, critical := n.SelfTimes()
-		attributes.PutInt(selfTimeKey, self.Microseconds())
-		attributes.PutInt(criticalKey, critical.Microseconds())
-		if incomplete {
-			attributes.PutBool(incompleteKey, true)
+	for trace := range t.traces(a.analyzed) {
+		c.telemetry.analyzed(len(trace), t.outcome)
+		built, _ := gap.Build(trace)
+		incomplete := built.Incomplete() || t.outcome != complete
+		for n := range built.Nodes() {
+			attributes := spans[n.Span()].Attributes()
+			self, critical := n.SelfTimes()
+			attributes.PutInt(selfTimeKey, self.Microseconds())
+			attributes.PutInt(criticalKey, critical.Microseconds())
+			if incomplete {
+				attributes.PutBool(incompleteKey, true)
+			}
 		}
 	}
 	if err := c.next.ConsumeTraces(context.Background(), a.traces); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -144,6 +145,21 @@ func TestZipkin(t *testing.T) {
 			return err
 		})
 		return p, []string{strings.TrimPrefix(url, "http://")}
+	})
+}
+
+func TestKafka(t *testing.T) {
+	if os.Getenv("GAPTRACE_KAFKA") == "" {
+		t.Skip("skipped: GAPTRACE_KAFKA does not name the folder of jars that .ci/install-kafka has installed")
+	}
+	startAndStop(t, func(t *testing.T) (*Process, []string) {
+		addr, p := Kafka(t)
+		// ApiVersions, version 0, as the request with id 7 of a client without a name.
+		answer, err := converse("tcp", addr, "\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x07\xff\xff")
+		if err != nil || len(answer) < 8 || answer[4:8] != "\x00\x00\x00\x07" {
+			t.Errorf("answer %q, %v", answer, err)
+		}
+		return p, []string{addr}
 	})
 }
 

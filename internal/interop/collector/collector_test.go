@@ -1,10 +1,11 @@
-package interop_test
+package collector_test
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,37 +27,11 @@ import (
 // of docs/collector.md. Clients of Jaeger, Zipkin and OTLP send it the same spans. Prometheus' text
 // must have their self time.
 func TestCollector(t *testing.T) {
-	program := os.Getenv("GAPTRACE_COLLECTOR")
-	if program == "" {
-		t.Skip("skipped: GAPTRACE_COLLECTOR does not name a collector that collector/builder.yaml has built")
-	}
-	docs := string(spantest.Must(os.ReadFile("../../docs/collector.md"))(t))
-	config := regexp.MustCompile("(?s)```yaml\n(receivers:.*?)```").FindStringSubmatch(docs)[1]
+	needCollector(t)
 	addrs := map[string]string{} // by the address in the documentation
-	config = regexp.MustCompile(`localhost:\d+`).ReplaceAllStringFunc(config, func(addr string) string {
-		if addrs[addr] == "" {
-			addrs[addr] = freeAddr(t)
-		}
-		return addrs[addr]
-	})
-	config = strings.Replace(config, "    wait: 10s\n", "    wait: 1s\n", 1)
-	config = strings.Replace(config, "    metrics:\n", "    metrics:\n      flush_interval: 100ms\n", 1)
-	config = strings.Replace(config, "service:\n", "service:\n  telemetry: {metrics: {level: none}}\n", 1)
-	file := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var output bytes.Buffer
-	cmd := exec.Command(program, "--config", file)
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(cmd.Process.Signal(os.Interrupt), cmd.Wait()); err != nil || t.Failed() {
-			t.Errorf("the collector ended: %v\n%s", err, &output)
-		}
-	})
+	config := atAddrs(t, collectorConfigs(t)[0], addrs)
+	startCollector(t, config, `
+connectors: {gap: {wait: 1s, metrics: {flush_interval: 100ms}}}`)
 	metrics := "http://" + addrs["localhost:8889"] + "/metrics"
 	eventually(t, "the collector does not answer", func() bool { return scrape(metrics) != nil })
 
@@ -95,6 +71,95 @@ func TestCollector(t *testing.T) {
 	}
 }
 
+// needCollector skips the test if there is no collector.
+func needCollector(t *testing.T) {
+	t.Helper()
+	if os.Getenv("GAPTRACE_COLLECTOR") == "" {
+		t.Skip("skipped: GAPTRACE_COLLECTOR does not name a collector that collector/builder.yaml has built")
+	}
+}
+
+// collectorConfigs returns the complete configurations of docs/collector.md.
+func collectorConfigs(t *testing.T) []string {
+	t.Helper()
+	docs := spantest.Must(os.ReadFile("../../../docs/collector.md"))(t)
+	var configs []string
+	for _, found := range regexp.MustCompile("(?s)```yaml\n(receivers:.*?)```").FindAllSubmatch(docs, -1) {
+		configs = append(configs, string(found[1]))
+	}
+	return configs
+}
+
+// atAddrs replaces the addresses of a configuration by those in addrs. It adds the ones that are
+// not there.
+func atAddrs(t *testing.T, config string, addrs map[string]string) string {
+	t.Helper()
+	return regexp.MustCompile(`localhost:\d+`).ReplaceAllStringFunc(config, func(addr string) string {
+		if addrs[addr] == "" {
+			addrs[addr] = freeAddr(t)
+		}
+		return addrs[addr]
+	})
+}
+
+// collector is a running collector.
+type collector struct {
+	cmd    *exec.Cmd
+	output bytes.Buffer
+	ended  bool
+}
+
+// startCollector starts a collector with a configuration and changes of it. It is stopped after the
+// test.
+func startCollector(t *testing.T, config, changes string) *collector {
+	t.Helper()
+	dir := t.TempDir()
+	c := &collector{}
+	var args []string
+	// Its own metrics would be at a fixed port.
+	for i, text := range []string{config, changes, "service: {telemetry: {metrics: {level: none}}}"} {
+		file := filepath.Join(dir, fmt.Sprint(i, ".yaml"))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--config", file)
+	}
+	c.cmd = exec.Command(os.Getenv("GAPTRACE_COLLECTOR"), args...)
+	c.cmd.Stdout, c.cmd.Stderr = &c.output, &c.output
+	if err := c.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.stop(t)
+		if t.Failed() {
+			t.Logf("the collector wrote:\n%s", &c.output)
+		}
+	})
+	return c
+}
+
+// stop ends the collector as an administrator would, and returns when it has ended.
+func (c *collector) stop(t *testing.T) {
+	t.Helper()
+	if c.ended {
+		return
+	}
+	c.ended = true
+	if err := errors.Join(c.cmd.Process.Signal(syscall.SIGTERM), c.cmd.Wait()); err != nil {
+		t.Errorf("the collector ended: %v", err)
+	}
+}
+
+// kill ends the collector as a crash would.
+func (c *collector) kill(t *testing.T) {
+	t.Helper()
+	c.ended = true
+	if err := c.cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = c.cmd.Wait() // says that it was killed
+}
+
 // sendByJaeger sends a request of 100 ms with a query from 20 to 50 ms.
 func sendByJaeger(t *testing.T, endpoint string, start time.Time) {
 	t.Helper()
@@ -117,12 +182,21 @@ func post(t *testing.T, url, body string) {
 	t.Helper()
 	res, err := http.Post(url, "application/json", strings.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return
 	}
 	defer res.Body.Close()
 	if answer, _ := io.ReadAll(res.Body); res.StatusCode/100 != 2 {
-		t.Fatalf("%s: %s: %s", url, res.Status, answer)
+		t.Errorf("%s: %s: %s", url, res.Status, answer)
 	}
+}
+
+// freeAddr returns an address on which nobody listens.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l := spantest.Must(net.Listen("tcp", "127.0.0.1:0"))(t)
+	defer l.Close()
+	return l.Addr().String()
 }
 
 // scrape returns the body of an answer, or nil if there is none.
@@ -136,10 +210,10 @@ func scrape(url string) []byte {
 	return append([]byte{}, body...)
 }
 
-// eventually waits for a condition, for at most a minute.
+// eventually waits for a condition, for at most two minutes.
 func eventually(t *testing.T, problem string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal(problem)
 		}
