@@ -38,7 +38,7 @@ func newReporter(s *settings.Settings, o *options) (*reporter, error) {
 	var transport jaeger.Transport
 	switch {
 	case cfg.CollectorEndpoint != "":
-		transport = newCollector(cfg, s.BatchSize, d)
+		transport = newCollector(&thriftFormat{cfg: cfg}, sendTimeout, s.BatchSize, d)
 		d.tooLargeFor = "the collector, which answered 413 to each alone"
 	case cfg.LocalAgentHostPort != "" || o.recorder == nil:
 		var params jaeger.UDPTransportParams // an empty HostPort is localhost:6831

@@ -123,7 +123,7 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := r.sender.Transport.(*collector)
+		c := r.sender.Transport.(*collector[*j.Span])
 		h := c.client.Transport.(*http.Transport)
 		h.Proxy = nil
 		h.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
