@@ -28,10 +28,11 @@ const (
 // http.DefaultTransport, which would trace the sending of traces.
 type collector[S any] struct {
 	*delivery
-	format  format[S]
-	client  *http.Client
-	timeout time.Duration // of a request
-	spans   []S
+	format    format[S]
+	transport *http.Transport
+	client    *http.Client
+	timeout   time.Duration // of a request
+	spans     []S
 
 	batchSize   int // how many spans are sent at once
 	requestSize int // how many of them the next request may have: fewer, after one that was too large
@@ -57,9 +58,11 @@ type format[S any] interface {
 }
 
 func newCollector[S any](f format[S], timeout time.Duration, batchSize int, d *delivery) *collector[S] {
-	client := &http.Client{Transport: newHTTPTransport(), CheckRedirect: postOnly}
+	transport := newHTTPTransport()
 	return &collector[S]{
-		delivery: d, format: f, client: client, timeout: timeout, batchSize: batchSize, requestSize: batchSize,
+		delivery: d, format: f, transport: transport, timeout: timeout,
+		client:    &http.Client{Transport: transport, CheckRedirect: postOnly},
+		batchSize: batchSize, requestSize: batchSize,
 	}
 }
 
@@ -94,7 +97,7 @@ func (c *collector[S]) Flush() (int, error) {
 }
 
 func (c *collector[S]) Close() error {
-	c.client.CloseIdleConnections()
+	c.transport.CloseIdleConnections()
 	return nil
 }
 

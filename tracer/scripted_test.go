@@ -124,7 +124,7 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 			t.Fatal(err)
 		}
 		c := r.sender.Transport.(*collector[*j.Span])
-		h := c.client.Transport.(*http.Transport)
+		h := c.transport
 		h.Proxy = nil
 		h.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := listener.dial(ctx, network, addr)

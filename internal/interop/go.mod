@@ -6,7 +6,9 @@ go 1.26.0
 require (
 	connectrpc.com/connect v1.21.1 // a gRPC client that calls through an *http.Client
 	github.com/coder/websocket v1.8.15 // dials through an *http.Client; accepts with a status, then Hijack
-	github.com/gaptrace/gaptrace v0.0.0 // the wrappers under test
+	github.com/gaptrace/gaptrace v0.1.0 // the wrappers under test
+	github.com/gaptrace/gaptrace/gap/otlp v0.1.0 // reads what tracer/otlp sends
+	github.com/gaptrace/gaptrace/tracer/otlp v0.1.0 // under test
 	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // the hook that programs most often use next to ours
 	github.com/go-redis/redis/v8 v8.11.5 // the root's version
 	github.com/go-sql-driver/mysql v1.10.1 // its test suite is run; the newest
@@ -101,7 +103,7 @@ require (
 	github.com/mattn/go-runewidth v0.0.27 // indirect
 	github.com/mfridman/interpolate v0.2.0 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
-	github.com/modern-go/reflect2 v1.0.2 // indirect
+	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
@@ -144,6 +146,10 @@ require (
 )
 
 replace github.com/gaptrace/gaptrace => ../..
+
+replace github.com/gaptrace/gaptrace/gap/otlp => ../../gap/otlp
+
+replace github.com/gaptrace/gaptrace/tracer/otlp => ../../tracer/otlp
 
 // For go.work. The demo's dependencies require versions of genproto from before googleapis/rpc became
 // a separate module. grpc requires that module, and the go command refuses a package that is in two
