@@ -35,7 +35,7 @@ const (
 )
 
 // kinds are the values of span.kind that OTLP has.
-var kinds = map[any]tracepb.Span_SpanKind{
+var kinds = map[string]tracepb.Span_SpanKind{
 	"internal": tracepb.Span_SPAN_KIND_INTERNAL,
 	"server":   tracepb.Span_SPAN_KIND_SERVER,
 	"client":   tracepb.Span_SPAN_KIND_CLIENT,
@@ -94,14 +94,14 @@ func (e *encoder) encodeSpan(s *gap.Span) *tracepb.Span {
 	}
 	var status tracepb.Status
 	for _, tag := range s.Tags {
-		kind := kinds[tag.Value]
+		text, _ := tag.Value.(string)
 		switch {
-		case tag.Key == kindKey && kind != 0:
-			made.Kind = kind
-		case tag.Key == errorKey && (tag.Value == true || tag.Value == "true"):
+		case tag.Key == kindKey && kinds[text] != 0:
+			made.Kind = kinds[text]
+		case tag.Key == errorKey && (tag.Value == true || text == "true"):
 			status.Code = tracepb.Status_STATUS_CODE_ERROR
-		case tag.Key == messageKey:
-			status.Message = mend(fmt.Sprint(tag.Value))
+		case tag.Key == messageKey && text != "":
+			status.Message = mend(text)
 		default:
 			made.Attributes = append(made.Attributes, encodeField(tag))
 		}
