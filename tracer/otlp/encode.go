@@ -55,16 +55,19 @@ func (e *encoder) encode(spans []gap.Span) ([]byte, error) {
 		e.resource = e.encodeProcess(spans[0].Process)
 	}
 	encoded := make([]*tracepb.Span, len(spans))
-	for i := range spans {
-		encoded[i] = e.encodeSpan(&spans[i])
+	for i, s := range spans {
+		if e.rename {
+			rename(&s)
+		}
+		encoded[i] = encodeSpan(&s)
 	}
-	body, err := proto.Marshal(&collectorpb.ExportTraceServiceRequest{ResourceSpans: []*tracepb.ResourceSpans{{
-		Resource: e.resource,
-		ScopeSpans: []*tracepb.ScopeSpans{{
-			Scope: &commonpb.InstrumentationScope{Name: scopeName},
-			Spans: encoded,
-		}},
-	}}})
+	request := &tracepb.ResourceSpans{Resource: e.resource, ScopeSpans: []*tracepb.ScopeSpans{{
+		Scope: &commonpb.InstrumentationScope{Name: scopeName}, Spans: encoded,
+	}}}
+	if e.rename {
+		request.SchemaUrl, request.ScopeSpans[0].SchemaUrl = schemaURL, schemaURL
+	}
+	body, err := proto.Marshal(&collectorpb.ExportTraceServiceRequest{ResourceSpans: []*tracepb.ResourceSpans{request}})
 	if err != nil || !e.gzip {
 		return body, err
 	}
@@ -77,12 +80,16 @@ func (e *encoder) encode(spans []gap.Span) ([]byte, error) {
 }
 
 func (e *encoder) encodeProcess(p *gap.Process) *resourcepb.Resource {
-	attributes := append([]gap.Field{{Key: serviceKey, Value: p.Service}}, p.Tags...)
+	tags := unique(p.Tags)
+	if e.rename {
+		tags = renameProcess(tags)
+	}
+	attributes := append([]gap.Field{{Key: serviceKey, Value: p.Service}}, tags...)
 	return &resourcepb.Resource{Attributes: encodeFields(unique(attributes))}
 }
 
 // encodeSpan leaves out the tags that OTLP has fields for.
-func (e *encoder) encodeSpan(s *gap.Span) *tracepb.Span {
+func encodeSpan(s *gap.Span) *tracepb.Span {
 	made := &tracepb.Span{
 		TraceId:           traceID(s.TraceID),
 		SpanId:            spanID(s.SpanID),
@@ -109,7 +116,7 @@ func (e *encoder) encodeSpan(s *gap.Span) *tracepb.Span {
 	if status.Code != 0 || status.Message != "" {
 		made.Status = &status
 	}
-	e.encodeReferences(s, made)
+	encodeReferences(s, made)
 	for _, l := range s.Logs {
 		made.Events = append(made.Events, encodeLog(l))
 	}
@@ -119,7 +126,7 @@ func (e *encoder) encodeSpan(s *gap.Span) *tracepb.Span {
 // encodeReferences sets the parent, which is the first ChildOf reference within the trace, or else
 // the first reference. OpenTelemetry's compatibility with OpenTracing says so. All other references
 // become links, and so does the parent if the span does not block it.
-func (e *encoder) encodeReferences(s *gap.Span, made *tracepb.Span) {
+func encodeReferences(s *gap.Span, made *tracepb.Span) {
 	parent := slices.IndexFunc(s.References, func(r gap.Reference) bool {
 		return r.Type == gap.ChildOf && r.TraceID == s.TraceID && r.SpanID != 0
 	})
