@@ -71,11 +71,11 @@ func newCollector[S any](f format[S], timeout time.Duration, batchSize int, d *d
 func postOnly(req *http.Request, via []*http.Request) error {
 	switch {
 	case req.Method != http.MethodPost:
-		return errors.New("the collector answered with a redirect to GET, which loses the spans; " +
-			"set its endpoint to the final URL")
+		return final{errors.New("the collector answered with a redirect to GET, which loses the spans; " +
+			"set its endpoint to the final URL")}
 	case len(via) >= 10:
-		return errors.New("the collector redirects more than 10 times; " +
-			"set its endpoint to the final URL")
+		return final{errors.New("the collector redirects more than 10 times; " +
+			"set its endpoint to the final URL")}
 	}
 	return nil
 }
@@ -119,6 +119,7 @@ func (c *collector[S]) send(spans []S) {
 		n := min(len(spans), c.requestSize)
 		err := c.post(spans[:n])
 		refused, _ := errors.AsType[*refusal](err)
+		_, failsAgain := errors.AsType[final](err)
 		giveUp := false
 		switch {
 		case err == nil:
@@ -130,7 +131,7 @@ func (c *collector[S]) send(spans []S) {
 		case refused.isTooLarge():
 			c.tooLarge(1)
 			spans, tries = spans[1:], 1
-		case c.format.passes(refused):
+		case !failsAgain && c.format.passes(refused):
 			c.notBefore, c.busyErr = time.Now().Add(refused.pause(tries)), err
 			tries++
 			giveUp = tries > maxTries
@@ -149,7 +150,7 @@ func (c *collector[S]) send(spans []S) {
 func (c *collector[S]) post(spans []S) error {
 	req, err := c.format.request(spans)
 	if err != nil {
-		return withoutURL(err)
+		return final{withoutURL(err)}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
@@ -172,6 +173,9 @@ func (c *collector[S]) post(spans []S) error {
 	c.sent(len(spans) - rejected)
 	return nil
 }
+
+// final is an error that the same request would have again.
+type final struct{ error }
 
 // closedEarly reports whether the collector closed the connection before it had read the whole
 // request. A collector that answers 413 may do so, and then its answer may not arrive.

@@ -60,11 +60,16 @@ func New(service string, opts ...Option) (opentracing.Tracer, io.Closer, error) 
 	if strings.TrimSpace(service) == "" {
 		service = env.service()
 	}
-	all := slices.Concat(env.tags(), opts, []Option{tracer.WithExport(func(s *export.Settings) error {
-		s.Backend = env.backend(s)
-		return errors.Join(env.errs...)
-	})})
-	return tracer.New(service, all...)
+	return tracer.New(service, slices.Concat(env.tags(), opts, []Option{env.option()})...)
+}
+
+// option returns the option that sends spans where the environment says. Options of this package
+// come before it.
+func (e *environment) option() Option {
+	return tracer.WithExport(func(s *export.Settings) error {
+		s.Backend = e.backend(s)
+		return errors.Join(e.errs...)
+	})
 }
 
 // passes reports whether a request may succeed later, as OTLP says: if the collector is busy or did
