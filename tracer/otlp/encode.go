@@ -76,11 +76,15 @@ func (e *encoder) encode(spans []gap.Span) ([]byte, error) {
 	if _, err := w.Write(body); err != nil {
 		return nil, err
 	}
-	return compressed.Bytes(), w.Close()
+	err = w.Close()
+	return compressed.Bytes(), err
 }
 
 func (e *encoder) encodeProcess(p *gap.Process) *resourcepb.Resource {
-	tags := unique(p.Tags)
+	tags := slices.Clone(p.Tags)
+	slices.Reverse(tags) // since Jaeger's client adds its own tags, such as hostname, after the program's
+	tags = unique(tags)
+	slices.Reverse(tags)
 	if e.rename {
 		tags = renameProcess(tags)
 	}

@@ -194,8 +194,11 @@ func (r *renamer) serverURL(text string) bool {
 		return false
 	}
 	for _, part := range [][2]string{
-		{"url.scheme", u.Scheme}, {"server.address", u.Hostname()}, {"server.port", u.Port()},
-		{"url.path", u.EscapedPath()}, {"url.query", u.RawQuery},
+		{"url.scheme", u.Scheme},
+		{"server.address", u.Hostname()},
+		{"server.port", u.Port()},
+		{"url.path", u.EscapedPath()},
+		{"url.query", u.RawQuery},
 	} {
 		switch key, value := part[0], part[1]; {
 		case value == "":
