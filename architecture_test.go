@@ -38,6 +38,7 @@ var layers = map[string]int{
 	"gap/mark":                      1,
 	"internal/httpget":              1,
 	"internal/uncovered":            1,
+	"tracer/internal/export":        1,
 	"tracer/internal/propagation":   1,
 	"internal/redact/sqltext":       1,
 	"internal/redact/redis":         1,
@@ -57,6 +58,7 @@ var layers = map[string]int{
 	"explain":     4,
 	"gap/debug":   4,
 	"gap/metrics": 4,
+	"tracer/otlp": 4,
 	"vet":         4,
 	"weave":       4,
 
@@ -84,6 +86,7 @@ var dependencies = map[string][]string{
 	"gap/debug":               {},
 	"gap/metrics":             {"github.com/prometheus/client_golang/prometheus"},
 	"gap/otlp":                {"go.opentelemetry.io/collector/pdata"},
+	"tracer/otlp":             {"go.opentelemetry.io/proto/slim/otlp", "google.golang.org/protobuf"},
 	"internal/clients":        {},
 	"internal/options":        {"github.com/opentracing/opentracing-go"},
 	"internal/uncovered":      {},

@@ -161,7 +161,8 @@ func TestMoreThanARecorderKeeps(t *testing.T) {
 		s.Finish()
 	})
 	events := r.spans()[0].GetEvents()
-	if n := len(events[len(events)-1].GetAttributes()[0].GetValue().GetStringValue()); len(events) != 2001 || n != 100<<10 {
+	last := events[len(events)-1].GetAttributes()[0].GetValue().GetStringValue()
+	if n := len(last); len(events) != 2001 || n != 100<<10 {
 		t.Errorf("%d events, %d bytes", len(events), n)
 	}
 }
