@@ -17,13 +17,14 @@ import (
 
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/gaptrace/gaptrace/tracer/otlp"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 )
 
 // TestCollector runs an OpenTelemetry Collector that has the connector gap, with the configuration
-// of docs/collector.md. Clients of Jaeger, Zipkin and OTLP send it the same spans. Prometheus' text
-// must have their self time.
+// of docs/collector.md. Clients of Jaeger, Zipkin and OTLP, and a Jaeger client that reports over
+// OTLP, send it the same spans. Prometheus' text must have their self time.
 func TestCollector(t *testing.T) {
 	program := os.Getenv("GAPTRACE_COLLECTOR")
 	if program == "" {
@@ -60,7 +61,10 @@ func TestCollector(t *testing.T) {
 	eventually(t, "the collector does not answer", func() bool { return scrape(metrics) != nil })
 
 	start := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
-	sendByJaeger(t, "http://"+addrs["localhost:14268"]+"/api/traces", start)
+	request := func(tr opentracing.Tracer, closer io.Closer, err error) { sendRequest(t, start, tr, closer, err) }
+	request(tracer.New("by-jaeger", tracer.WithCollector("http://"+addrs["localhost:14268"])))
+	request(otlp.New("by-jaeger-otlp", otlp.WithEndpoint("http://"+addrs["localhost:4318"]),
+		otlp.WithSemanticConventions()))
 	micros := func(ms int) string { return fmt.Sprint(start.Add(time.Duration(ms) * time.Millisecond).UnixMicro()) }
 	nanos := func(ms int) string { return micros(ms) + "000" }
 	post(t, "http://"+addrs["localhost:9411"]+"/api/v2/spans", `[
@@ -76,7 +80,7 @@ func TestCollector(t *testing.T) {
 			"kind":3,"name":"sql query","startTimeUnixNano":"`+nanos(20)+`","endTimeUnixNano":"`+nanos(50)+`"}]}]}]}`)
 
 	var want []string
-	for _, service := range []string{"by-jaeger", "by-otlp", "by-zipkin"} {
+	for _, service := range []string{"by-jaeger", "by-jaeger-otlp", "by-otlp", "by-zipkin"} {
 		want = append(want, service+" GET /books 0.07", service+" sql query 0")
 	}
 	var got []string
@@ -95,10 +99,9 @@ func TestCollector(t *testing.T) {
 	}
 }
 
-// sendByJaeger sends a request of 100 ms with a query from 20 to 50 ms.
-func sendByJaeger(t *testing.T, endpoint string, start time.Time) {
+// sendRequest sends a request of 100 ms with a query from 20 to 50 ms.
+func sendRequest(t *testing.T, start time.Time, tr opentracing.Tracer, closer io.Closer, err error) {
 	t.Helper()
-	tr, closer, err := tracer.New("by-jaeger", tracer.WithCollector(endpoint))
 	if err != nil {
 		t.Fatal(err)
 	}
