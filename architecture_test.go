@@ -86,7 +86,6 @@ var dependencies = map[string][]string{
 	"gap/debug":               {},
 	"gap/metrics":             {"github.com/prometheus/client_golang/prometheus"},
 	"gap/otlp":                {"go.opentelemetry.io/collector/pdata"},
-	"tracer/otlp":             {"go.opentelemetry.io/proto/slim/otlp", "google.golang.org/protobuf"},
 	"internal/clients":        {},
 	"internal/options":        {"github.com/opentracing/opentracing-go"},
 	"internal/uncovered":      {},
@@ -98,6 +97,9 @@ var dependencies = map[string][]string{
 	"vet":                     {"golang.org/x/tools"},
 	"vet/driver":              {"golang.org/x/tools", "golang.org/x/mod"},
 	"vet/golangci":            {"golang.org/x/tools", "github.com/golangci/plugin-module-register"},
+	"tracer/otlp": {
+		"github.com/opentracing/opentracing-go", "go.opentelemetry.io/proto/slim/otlp", "google.golang.org/protobuf",
+	},
 	"cmd/gaptrace": {
 		"github.com/dustin/go-humanize", "github.com/klauspost/compress/zstd", "github.com/rogpeppe/go-internal/diff",
 		"github.com/spf13/cobra", "golang.org/x/mod",

@@ -4,9 +4,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"testing"
+	"time"
 
+	"github.com/gaptrace/gaptrace/internal/spantest/cputime"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/gaptrace/gaptrace/tracer/otlp"
 	"github.com/opentracing/opentracing-go"
@@ -14,7 +15,7 @@ import (
 )
 
 // BenchmarkSpan measures a span of a query, from its start until a collector on this machine has
-// received it. Times are of all goroutines, the collector's included.
+// received it. CPU time and allocations are of all goroutines, the collector's included.
 func BenchmarkSpan(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
@@ -44,18 +45,20 @@ func BenchmarkSpan(b *testing.B) {
 			}
 			parent := tr.StartSpan("parent")
 			b.ReportAllocs()
+			start := cputime.OfProcess()
 			for b.Loop() {
 				tr.StartSpan("sql query", opentracing.ChildOf(parent.Context()), ext.SpanKindRPCClient).
 					SetTag("component", "database/sql").SetTag("db.type", "mysql").
 					SetTag("db.statement", "SELECT title FROM books WHERE id = ?").
 					SetTag("peer.address", "db:3306").SetTag("rows", 3).Finish()
-				for stats.Queued.Load() > 1000 { // or the queue would drop spans
-					runtime.Gosched()
+				for stats.Queued.Load() > 5000 { // or the queue would drop spans
+					time.Sleep(time.Millisecond)
 				}
 			}
 			if err := closer.Close(); err != nil {
 				b.Fatal(err)
 			}
+			b.ReportMetric(float64(cputime.OfProcess()-start)/float64(b.N), "cpu-ns/op")
 		})
 	}
 }
