@@ -9,11 +9,13 @@ require (
 	google.golang.org/protobuf v1.36.10 // what the root requires
 )
 
-require github.com/opentracing/opentracing-go v1.2.0
+require (
+	github.com/opentracing/opentracing-go v1.2.0
+	github.com/uber/jaeger-client-go v2.30.0+incompatible
+)
 
 require (
 	github.com/pkg/errors v0.9.1 // indirect
-	github.com/uber/jaeger-client-go v2.30.0+incompatible // indirect
 	github.com/uber/jaeger-lib v2.4.1+incompatible // indirect
 	go.uber.org/atomic v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.2 // indirect

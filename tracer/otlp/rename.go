@@ -268,8 +268,8 @@ func renameError(l *gap.Log) {
 func renameProcess(tags []gap.Field) []gap.Field {
 	r := newRenamer(tags)
 	for _, tag := range tags {
-		version, ok := tag.Value.(string)
-		if version, ok = strings.CutPrefix(version, "Go-"); ok && tag.Key == "jaeger.version" {
+		client, _ := tag.Value.(string)
+		if version, ok := strings.CutPrefix(client, "Go-"); ok && tag.Key == "jaeger.version" {
 			r.add("telemetry.sdk.language", "go")
 			r.add("telemetry.sdk.name", "jaeger-client-go")
 			r.add("telemetry.sdk.version", version)
