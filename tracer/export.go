@@ -36,7 +36,7 @@ type exportFormat struct {
 	process     *gap.Process
 }
 
-// convert copies all of span. As Jaeger's transports do, it truncates values of tags, and no others.
+// convert copies all of span. As Jaeger's transports do, it truncates only the values of tags.
 func (f *exportFormat) convert(span *jaeger.Span) gap.Span {
 	b := unlimited()
 	if f.process == nil {

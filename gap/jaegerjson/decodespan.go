@@ -220,9 +220,9 @@ func (d *decoder) reference() {
 	}
 }
 
-// withoutBlocked drops a ChildOf reference if a FollowsFrom reference names the same span. In OTLP a
-// span has a parent even if it does not block it, and a link that says so. Jaeger makes a reference
-// of each.
+// withoutBlocked drops a ChildOf reference if a FollowsFrom reference names the same span. In OTLP
+// a span has a parent even if it does not block it, and a link that says so. Jaeger makes a
+// reference of each.
 func withoutBlocked(refs []gap.Reference) []gap.Reference {
 	if len(refs) < 2 {
 		return refs

@@ -37,17 +37,17 @@
 //   - Logs become events. The field event is an event's name.
 //   - Tags of the process become attributes of the resource.
 //   - The tag span.kind becomes the kind, and error=true becomes the status ERROR.
-//   - If a tag was set several times, its last value is sent. Bytes that are not UTF-8 become U+FFFD.
-//     As for Jaeger, a tag's value is truncated at 4 KiB.
+//   - If a tag was set several times, its last value is sent. Bytes that are not UTF-8 become
+//     U+FFFD. As for Jaeger, a tag's value is truncated at 4 KiB.
 //
 // [WithSemanticConventions] also gives tags the names that backends made for OpenTelemetry know.
 //
 // # Lost spans
 //
-// Spans wait in a queue of 10,000, as those for Jaeger do. If the collector answers 429, 502, 503 or
-// 504, or not at all, they are sent again after 1, 2, 4 and 8 seconds, or later if Retry-After says
-// so. A request that is too large (413) is sent again in halves. What is lost is counted by
-// [tracer.WithStats], logged by [tracer.WithLogger] and in the error of Close, also if the collector
-// accepts only some spans of a request. Finish never waits. Close takes at most fifteen seconds if
-// the collector fails.
+// Spans wait in a queue of 10,000, as those for Jaeger do. If the collector answers 429, 502, 503
+// or 504, or not at all, they are sent again after 1, 2, 4 and 8 seconds, or later if Retry-After
+// says so. A request that is too large (413) is sent again in halves. What is lost is counted by
+// [tracer.WithStats], logged by [tracer.WithLogger] and in the error of Close, even if the
+// collector accepts only some spans of a request. Finish never waits. Close takes at most fifteen
+// seconds if the collector fails.
 package otlp

@@ -87,7 +87,7 @@ func TestRequest(t *testing.T) {
 		"endpoint":               {[]string{general + "ENDPOINT=URL"}, "/v1/traces", ""},
 		"endpoint with a slash":  {[]string{general + "ENDPOINT=URL/"}, "/v1/traces", ""},
 		"endpoint with a path":   {[]string{general + "ENDPOINT=URL/otlp?a=b"}, "/otlp/v1/traces?a=b", ""},
-		"traces endpoint":        {[]string{general + "ENDPOINT=http://localhost:1", traces + "ENDPOINT=URL/in/"}, "/in/", ""},
+		"traces endpoint":        {[]string{general + "ENDPOINT=http://other", traces + "ENDPOINT=URL/in/"}, "/in/", ""},
 		"traces endpoint's root": {[]string{traces + "ENDPOINT= URL "}, "/", ""},
 		"Jaeger's endpoint": {[]string{
 			general + "ENDPOINT=URL", "JAEGER_ENDPOINT=http://localhost:1", "JAEGER_USER=u", "JAEGER_PASSWORD=p",
@@ -101,8 +101,12 @@ func TestRequest(t *testing.T) {
 			"/v1/traces", " 7",
 		},
 		"compressed":     {[]string{general + "ENDPOINT=URL", general + "COMPRESSION=gzip"}, "/v1/traces", ""},
-		"not compressed": {[]string{general + "ENDPOINT=URL", general + "COMPRESSION=gzip", traces + "COMPRESSION=none"}, "/v1/traces", ""},
-		"with protocol":  {[]string{general + "ENDPOINT=URL", traces + "PROTOCOL=http/protobuf", general + "PROTOCOL=grpc"}, "/v1/traces", ""},
+		"not compressed": {[]string{
+			general + "ENDPOINT=URL", general + "COMPRESSION=gzip", traces + "COMPRESSION=none",
+		}, "/v1/traces", ""},
+		"with protocol": {[]string{
+			general + "ENDPOINT=URL", traces + "PROTOCOL=http/protobuf", general + "PROTOCOL=grpc",
+		}, "/v1/traces", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := new(receiver)
@@ -121,7 +125,8 @@ func TestRequest(t *testing.T) {
 				t.Fatalf("%d spans: %v", len(r.spans()), err)
 			}
 			h := r.headers[0]
-			if r.paths[0] != "POST "+test.path || h.Get("Content-Type") != contentType || h.Get("User-Agent") != "gaptrace-otlp" {
+			if r.paths[0] != "POST "+test.path || h.Get("Content-Type") != contentType ||
+				h.Get("User-Agent") != "gaptrace-otlp" {
 				t.Errorf("%s %v", r.paths[0], h)
 			}
 			if got := h.Get("Authorization") + " " + h.Get("X-Scope"); strings.TrimSpace(got) != strings.TrimSpace(test.header) {

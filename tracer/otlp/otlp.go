@@ -33,8 +33,8 @@ func WithEndpoint(url string) Option {
 }
 
 // WithSemanticConventions renames tags, log fields and process tags to the names of OpenTelemetry's
-// semantic conventions when spans are sent: db.statement becomes db.query.text. docs/otlp-out.md has
-// the table. A Recorder keeps Jaeger's names.
+// semantic conventions when spans are sent: db.statement becomes db.query.text. docs/otlp-out.md
+// has the table. A Recorder keeps Jaeger's names.
 func WithSemanticConventions() Option {
 	return tracer.WithExport(func(s *export.Settings) error { s.Rename = true; return nil })
 }

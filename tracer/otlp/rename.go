@@ -24,8 +24,8 @@ type naming struct {
 	convert func(any) any // its value; nil if it stays the same
 }
 
-// names are the tags that get another name. docs/otlp-out.md has them as a table, with what tag does
-// in addition.
+// names are the tags that get another name. docs/otlp-out.md has them as a table, with what tag
+// does in addition.
 var names = map[string]naming{
 	"db.instance":             {name: "db.namespace"},
 	"db.statement":            {name: "db.query.text"},
