@@ -100,7 +100,7 @@ func TestRequest(t *testing.T) {
 			[]string{general + "ENDPOINT=URL", general + "HEADERS=authorization=no", traces + "HEADERS=x-scope=7"},
 			"/v1/traces", " 7",
 		},
-		"compressed":     {[]string{general + "ENDPOINT=URL", general + "COMPRESSION=gzip"}, "/v1/traces", ""},
+		"compressed": {[]string{general + "ENDPOINT=URL", general + "COMPRESSION=gzip"}, "/v1/traces", ""},
 		"not compressed": {[]string{
 			general + "ENDPOINT=URL", general + "COMPRESSION=gzip", traces + "COMPRESSION=none",
 		}, "/v1/traces", ""},
