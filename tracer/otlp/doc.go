@@ -1,6 +1,8 @@
 // Package otlp opens a Jaeger tracer that sends spans by OTLP, the protocol of OpenTelemetry. It is
 // a module of its own, since it needs OpenTelemetry's and Protobuf's libraries.
 //
+//	import "github.com/gaptrace/gaptrace/tracer/otlp"
+//
 //	t, closer, err := otlp.New("shop") // instead of tracer.New("shop")
 //	if err != nil {
 //		return err
