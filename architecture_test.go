@@ -40,6 +40,7 @@ var layers = map[string]int{
 	"gap/mark":                      1,
 	"internal/httpget":              1,
 	"internal/uncovered":            1,
+	"tracer/internal/export":        1,
 	"tracer/internal/propagation":   1,
 	"internal/redact/sqltext":       1,
 	"internal/redact/redis":         1,
@@ -59,6 +60,7 @@ var layers = map[string]int{
 	"explain":     4,
 	"gap/debug":   4,
 	"gap/metrics": 4,
+	"tracer/otlp": 4,
 	"vet":         4,
 	"weave":       4,
 
@@ -98,6 +100,9 @@ var dependencies = map[string][]string{
 	"vet":                     {"golang.org/x/tools"},
 	"vet/driver":              {"golang.org/x/tools", "golang.org/x/mod"},
 	"vet/golangci":            {"golang.org/x/tools", "github.com/golangci/plugin-module-register"},
+	"tracer/otlp": {
+		"github.com/opentracing/opentracing-go", "go.opentelemetry.io/proto/slim/otlp", "google.golang.org/protobuf",
+	},
 	"cmd/gaptrace": {
 		"github.com/dustin/go-humanize", "github.com/klauspost/compress/zstd", "github.com/rogpeppe/go-internal/diff",
 		"github.com/spf13/cobra", "golang.org/x/mod",

@@ -76,7 +76,7 @@ func TestExamplesCompile(t *testing.T) {
 // TestExampleProblems checks example.check itself.
 func TestExampleProblems(t *testing.T) {
 	needWorkspace(t)
-	all := load(t, slices.Collect(maps.Values(packagePaths))...)
+	all := loadNamed(t)
 	for name, test := range map[string]struct{ code, problem string }{
 		"library instead of wrapper": {
 			`db, err := sql.Open("postgres", dsn)`,

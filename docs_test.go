@@ -56,6 +56,15 @@ var packagePaths = map[string]string{
 	"tracer":           module + "/tracer",
 }
 
+// samePackages maps names of packagePaths to further packages with that name.
+var samePackages = map[string]string{"otlp": module + "/tracer/otlp"}
+
+// loadNamed loads all packages that texts name.
+func loadNamed(t *testing.T) *packages {
+	paths := slices.Collect(maps.Values(packagePaths))
+	return load(t, slices.AppendSeq(paths, maps.Values(samePackages))...)
+}
+
 var (
 	anyPackage = `\b(` + strings.Join(slices.Sorted(maps.Keys(packagePaths)), "|") + `)`
 
@@ -90,7 +99,7 @@ func documents(t *testing.T) map[string]string {
 // TestNamesInTextsExist looks up each exported name, such as gapsql.Open.
 func TestNamesInTextsExist(t *testing.T) {
 	needWorkspace(t)
-	all := load(t, slices.Collect(maps.Values(packagePaths))...)
+	all := loadNamed(t)
 	texts := map[string]string{}
 	for file, text := range documents(t) {
 		for _, span := range codeSpan.FindAllString(text, -1) {
@@ -111,6 +120,12 @@ func TestNamesInTextsExist(t *testing.T) {
 				t.Fatal(err)
 			}
 			object := pkg.Scope().Lookup(match[2])
+			if same, ok := samePackages[match[1]]; ok && object == nil {
+				if pkg, err = all.Import(same); err != nil {
+					t.Fatal(err)
+				}
+				object = pkg.Scope().Lookup(match[2])
+			}
 			if object != nil && match[3] != "" {
 				object, _, _ = types.LookupFieldOrMethod(object.Type(), true, pkg, match[3])
 			}

@@ -28,8 +28,8 @@ func goOutput(t *testing.T, args ...string) string {
 }
 
 // supportedVersions returns floor and newest tested version of each library: what the go.mod of the
-// root, of gap/metrics and of gap/otlp require, and what go.work selects of all modules'
-// requirements.
+// root, of gap/metrics, of gap/otlp and of tracer/otlp require, and what go.work selects of all
+// modules' requirements.
 func supportedVersions(t *testing.T) map[string]string {
 	t.Helper()
 	versions := map[string]string{}
@@ -37,6 +37,7 @@ func supportedVersions(t *testing.T) map[string]string {
 		"go.mod":             "", // all
 		"gap/metrics/go.mod": "github.com/prometheus/client_golang",
 		"gap/otlp/go.mod":    "go.opentelemetry.io/collector/pdata",
+		"tracer/otlp/go.mod": "go.opentelemetry.io/proto/slim/otlp",
 	} {
 		var mod struct {
 			Require []struct {

@@ -1,7 +1,6 @@
 package tracer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,9 +13,6 @@ import (
 	"time"
 
 	"github.com/uber/jaeger-client-go"
-	"github.com/uber/jaeger-client-go/config"
-	"github.com/uber/jaeger-client-go/thrift"
-	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
 )
 
 const (
@@ -25,17 +21,18 @@ const (
 	maxPause    = 5 * time.Minute // between two requests, even if Retry-After asks for more
 )
 
-// collector is a jaeger.Transport that sends spans to a Jaeger collector by HTTP. Jaeger's own
-// loses the batch if the collector answers that it is too large, or that the collector is busy.
+// collector is a jaeger.Transport that sends spans to a collector by HTTP. Jaeger's own loses the
+// batch if the collector answers that it is too large, or that the collector is busy.
 //
 // Its connections are its own, so that Close can close them. A program may also have wrapped
 // http.DefaultTransport, which would trace the sending of traces.
-type collector struct {
+type collector[S any] struct {
 	*delivery
-	cfg     *config.ReporterConfig
-	client  *http.Client
-	process *j.Process
-	spans   []*j.Span
+	format    format[S]
+	transport *http.Transport
+	client    *http.Client
+	timeout   time.Duration // of a request
+	spans     []S
 
 	batchSize   int // how many spans are sent at once
 	requestSize int // how many of them the next request may have: fewer, after one that was too large
@@ -44,9 +41,29 @@ type collector struct {
 	busyErr   error     // its answer
 }
 
-func newCollector(cfg *config.ReporterConfig, batchSize int, d *delivery) *collector {
-	client := &http.Client{Transport: newHTTPTransport(), Timeout: sendTimeout, CheckRedirect: postOnly}
-	return &collector{delivery: d, cfg: cfg, client: client, batchSize: batchSize, requestSize: batchSize}
+// format is what a collector receives. S is a span in it.
+type format[S any] interface {
+	// convert copies span, which the program may still change.
+	convert(span *jaeger.Span) S
+
+	request(spans []S) (*http.Request, error)
+
+	// rejected reads the answer to a request that was accepted. It returns how many of its spans were
+	// not, and why.
+	rejected(contentType string, answer []byte) (spans int, reason error)
+
+	// passes reports whether the same request may succeed later: refused is the collector's answer, or
+	// nil if there was none.
+	passes(refused *refusal) bool
+}
+
+func newCollector[S any](f format[S], timeout time.Duration, batchSize int, d *delivery) *collector[S] {
+	transport := newHTTPTransport()
+	return &collector[S]{
+		delivery: d, format: f, transport: transport, timeout: timeout,
+		client:    &http.Client{Transport: transport, CheckRedirect: postOnly},
+		batchSize: batchSize, requestSize: batchSize,
+	}
 }
 
 // postOnly refuses redirects that turn the POST into a GET (301, 302, 303). The GET's answer would
@@ -54,20 +71,17 @@ func newCollector(cfg *config.ReporterConfig, batchSize int, d *delivery) *colle
 func postOnly(req *http.Request, via []*http.Request) error {
 	switch {
 	case req.Method != http.MethodPost:
-		return errors.New("the collector answered with a redirect to GET, which loses the spans; " +
-			"set its endpoint to the final URL")
+		return final{errors.New("the collector answered with a redirect to GET, which loses the spans; " +
+			"set its endpoint to the final URL")}
 	case len(via) >= 10:
-		return errors.New("the collector redirects more than 10 times; " +
-			"set its endpoint to the final URL")
+		return final{errors.New("the collector redirects more than 10 times; " +
+			"set its endpoint to the final URL")}
 	}
 	return nil
 }
 
-func (c *collector) Append(span *jaeger.Span) (int, error) {
-	if c.process == nil {
-		c.process = jaeger.BuildJaegerProcessThrift(span)
-	}
-	c.spans = append(c.spans, jaeger.BuildJaegerThrift(span))
+func (c *collector[S]) Append(span *jaeger.Span) (int, error) {
+	c.spans = append(c.spans, c.format.convert(span))
 	if len(c.spans) < c.batchSize {
 		return 0, nil
 	}
@@ -75,28 +89,28 @@ func (c *collector) Append(span *jaeger.Span) (int, error) {
 }
 
 // Flush always returns 0 and nil, since send counts the spans.
-func (c *collector) Flush() (int, error) {
+func (c *collector[S]) Flush() (int, error) {
 	c.send(c.spans)
 	clear(c.spans)
 	c.spans = c.spans[:0]
 	return 0, nil
 }
 
-func (c *collector) Close() error {
-	c.client.CloseIdleConnections()
+func (c *collector[S]) Close() error {
+	c.transport.CloseIdleConnections()
 	return nil
 }
 
 // send sends spans in as many requests as needed. The collector may refuse a request:
 //
 //   - Too large (413): its spans are sent again in halves. A single span is lost.
-//   - Busy (429, or 503 with Retry-After): they are sent again after the time that it asks for, but
-//     not before 1, 2, 4 and 8 seconds. The queue fills meanwhile. The fifth answer gives up.
+//   - Busy, as the format says: they are sent again after the time that it asks for, but not before
+//     1, 2, 4 and 8 seconds. The queue fills meanwhile. The fifth answer gives up.
 //   - Anything else gives up.
 //
 // To give up means to lose all spans that are not yet sent. send also gives up if Close cannot
 // wait.
-func (c *collector) send(spans []*j.Span) {
+func (c *collector[S]) send(spans []S) {
 	for tries := 1; len(spans) > 0; {
 		if !c.wait(time.Until(c.notBefore)) {
 			c.failed(len(spans), c.busyErr)
@@ -105,10 +119,10 @@ func (c *collector) send(spans []*j.Span) {
 		n := min(len(spans), c.requestSize)
 		err := c.post(spans[:n])
 		refused, _ := errors.AsType[*refusal](err)
+		_, failsAgain := errors.AsType[final](err)
 		giveUp := false
 		switch {
 		case err == nil:
-			c.sent(n)
 			spans, tries = spans[n:], 1
 			c.requestSize = min(c.requestSize+1, c.batchSize)
 			continue
@@ -117,7 +131,7 @@ func (c *collector) send(spans []*j.Span) {
 		case refused.isTooLarge():
 			c.tooLarge(1)
 			spans, tries = spans[1:], 1
-		case refused.isBusy():
+		case !failsAgain && c.format.passes(refused):
 			c.notBefore, c.busyErr = time.Now().Add(refused.pause(tries)), err
 			tries++
 			giveUp = tries > maxTries
@@ -131,35 +145,37 @@ func (c *collector) send(spans []*j.Span) {
 	}
 }
 
-// post sends spans in one request.
-func (c *collector) post(spans []*j.Span) error {
-	body := thrift.NewTMemoryBuffer()
-	batch := j.Batch{Process: c.process, Spans: spans}
-	if err := batch.Write(context.Background(), thrift.NewTBinaryProtocolConf(body, nil)); err != nil {
-		return err
-	}
-	req, err := http.NewRequest(http.MethodPost, c.cfg.CollectorEndpoint, bytes.NewReader(body.Bytes()))
+// post sends spans in one request. It counts those that the collector has accepted, and those that
+// an accepted request lost.
+func (c *collector[S]) post(spans []S) error {
+	req, err := c.format.request(spans)
 	if err != nil {
-		return withoutURL(err)
+		return final{withoutURL(err)}
 	}
-	req.Header.Set("Content-Type", "application/x-thrift")
-	for key, value := range c.cfg.HTTPHeaders {
-		req.Header.Set(key, value)
+	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
+	defer cancel()
+	if c.timeout > sendTimeout { // which is as long as Close waits for an answer
+		defer context.AfterFunc(c.closeCalled, func() { time.AfterFunc(sendTimeout, cancel) })()
 	}
-	if c.cfg.User != "" {
-		req.SetBasicAuth(c.cfg.User, c.cfg.Password)
-	}
-	resp, err := c.client.Do(req)
+	resp, err := c.client.Do(req.WithContext(ctx))
 	if err != nil {
 		return withoutURL(err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // also so that the connection can be used again
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return &refusal{resp.StatusCode, resp.Header.Get("Retry-After")}
 	}
+	rejected, reason := c.format.rejected(resp.Header.Get("Content-Type"), answer)
+	if rejected = min(rejected, len(spans)); rejected > 0 {
+		c.discarded(rejected, reason)
+	}
+	c.sent(len(spans) - rejected)
 	return nil
 }
+
+// final is an error that the same request would have again.
+type final struct{ error }
 
 // closedEarly reports whether the collector closed the connection before it had read the whole
 // request. A collector that answers 413 may do so, and then its answer may not arrive.
@@ -172,8 +188,7 @@ func closedEarly(err error) bool {
 	return false
 }
 
-// refusal is a collector's answer that it does not accept the spans. The methods that return a bool
-// return false for nil.
+// refusal is a collector's answer that it does not accept the spans; nil if it gave no answer.
 type refusal struct {
 	status     int
 	retryAfter string
@@ -185,18 +200,16 @@ func (r *refusal) Error() string {
 
 func (r *refusal) isTooLarge() bool { return r != nil && r.status == http.StatusRequestEntityTooLarge }
 
-func (r *refusal) isBusy() bool {
-	return r != nil && (r.status == http.StatusTooManyRequests ||
-		r.status == http.StatusServiceUnavailable && r.retryAfter != "")
-}
-
 // pause returns how long to wait after the given number of tries: as long as Retry-After says, but
 // at least 1, 2, 4 or 8 seconds, and at most maxPause.
 func (r *refusal) pause(tries int) time.Duration {
-	asked := time.Duration(0)
-	if seconds, err := strconv.ParseUint(r.retryAfter, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+	asked, retryAfter := time.Duration(0), ""
+	if r != nil {
+		retryAfter = r.retryAfter
+	}
+	if seconds, err := strconv.ParseUint(retryAfter, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
 		asked = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(r.retryAfter); err == nil {
+	} else if at, err := http.ParseTime(retryAfter); err == nil {
 		asked = time.Until(at)
 	}
 	return min(max(asked, time.Second<<(tries-1)), maxPause)

@@ -34,14 +34,14 @@ type delivery struct {
 	logged      [3]int64 // dropped, too large and failed spans, at the last warning
 
 	closeTime   atomic.Pointer[time.Time] // when Close was called; nil before
-	closeCalled chan struct{}             // closed by Close
+	closeCalled context.Context           // cancelled by Close
+	cancel      context.CancelFunc        // cancels closeCalled
 }
 
 func newDelivery(o *options, queueSize int) *delivery {
-	return &delivery{
-		stats: o.stats, warnings: warnings{logger: o.logger},
-		queueSize: queueSize, closeCalled: make(chan struct{}),
-	}
+	d := &delivery{stats: o.stats, warnings: warnings{logger: o.logger}, queueSize: queueSize}
+	d.closeCalled, d.cancel = context.WithCancel(context.Background())
+	return d
 }
 
 func (d *delivery) sent(n int) {
@@ -109,7 +109,7 @@ func spansWere(n int64) string {
 // closing records that Close was called.
 func (d *delivery) closing() {
 	d.closeTime.Store(new(time.Now()))
-	close(d.closeCalled)
+	d.cancel()
 }
 
 // graceOver reports whether Close has waited long enough for a collector or agent that fails.
@@ -122,7 +122,7 @@ func (d *delivery) graceOver() bool {
 // wait that long. Meanwhile it logs what the queue drops.
 func (d *delivery) wait(pause time.Duration) bool {
 	for until := time.Now().Add(pause); time.Now().Before(until); d.log(false) {
-		closeCalled := d.closeCalled
+		closeCalled := d.closeCalled.Done()
 		if begun := d.closeTime.Load(); begun != nil {
 			if until.Sub(*begun) > closeGrace {
 				return false

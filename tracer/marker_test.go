@@ -77,7 +77,7 @@ func TestSpanFieldsEqualAccessors(t *testing.T) {
 		if !reflect.DeepEqual(fast, slow) || string(fast.Append(nil)) != string(slow.Append(nil)) {
 			t.Errorf("%s:\n%+v\n%+v", name, fast, slow)
 		}
-		recorded := convert(span)
+		recorded := record(span)
 		if m := slow.Span(nil); !reflect.DeepEqual(m.References, recorded.References) {
 			t.Errorf("%s: references %v, the Recorder's %v", name, m.References, recorded.References)
 		}

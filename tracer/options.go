@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/gaptrace/gaptrace/tracer/internal/export"
 	"github.com/gaptrace/gaptrace/tracer/internal/propagation"
 	"github.com/gaptrace/gaptrace/tracer/internal/settings"
 	"github.com/opentracing/opentracing-go"
@@ -28,6 +29,7 @@ type options struct {
 	stats            *Stats
 	logger           *slog.Logger
 	executionTrace   bool
+	export           export.Settings
 	errs             []error
 }
 
@@ -160,6 +162,7 @@ func apply(opts []Option) (*options, error) {
 			opt(o)
 		}
 	}
+	o.checkExport()
 	o.stats = cmp.Or(o.stats, new(Stats))
 	return o, errors.Join(o.errs...)
 }

@@ -80,7 +80,7 @@ func NewRecorder(capacity int) *Recorder {
 
 // Report implements jaeger.Reporter. It copies span, since the tracer may reuse it.
 func (r *Recorder) Report(span *jaeger.Span) {
-	s := convert(span)
+	s := record(span)
 	r.keep(span, s)
 	if len(r.observing()) > 0 {
 		r.finished(span.SpanContext(), s)
@@ -186,9 +186,8 @@ func (r *Recorder) process(span *jaeger.Span) *gap.Process {
 	if len(r.processes) == maxProcesses {
 		clear(r.processes) // or all tracers that a program ever opened would stay in memory
 	}
-	thrift := jaeger.BuildJaegerProcessThrift(span) // the only way to the service's name
 	b := newBudget()
-	p := &gap.Process{Service: b.truncate(thrift.ServiceName), Tags: b.fields(nil, thrift.Tags)}
+	p := b.process(span)
 	b.compact(&p.Service, p.Tags, nil)
 	r.processes[span.Tracer()] = p
 	return p

@@ -17,11 +17,21 @@ import (
 	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
 )
 
-// convert copies a span. It uses accessors, which take the span's lock, since a program may still
+// record copies a span for a Recorder.
+func record(span *jaeger.Span) *recordedSpan {
+	b := newBudget()
+	s := b.convert(span)
+	b.compact(&s.Operation, s.Tags, s.Logs)
+	if b.lost > 0 {
+		s.Tags = append(s.Tags, gap.Field{Key: TruncatedTag, Value: int64(b.lost)})
+	}
+	return &recordedSpan{s, int(unsafe.Sizeof(s)) + len(s.Operation) + maxRecordedSpan - b.left}
+}
+
+// convert converts a span. It uses accessors, which take the span's lock, since a program may still
 // write to a span that it has finished. jaeger.BuildJaegerThrift would be shorter, but it rounds to
 // microseconds, and one field that panics would lose the whole span.
-func convert(span *jaeger.Span) *recordedSpan {
-	b := newBudget()
+func (b *budget) convert(span *jaeger.Span) gap.Span {
 	c := span.SpanContext()
 	s := gap.Span{
 		TraceID:   gap.TraceID(c.TraceID()),
@@ -33,7 +43,7 @@ func convert(span *jaeger.Span) *recordedSpan {
 	s.References = b.references(span.References(), &c)
 	s.Tags = b.tags(span.Tags())
 	logs := span.Logs()
-	kept := min(len(logs), maxLogsPerSpan)
+	kept := min(len(logs), b.maxLogs)
 	b.lost += len(logs) - kept
 	for _, record := range logs[:kept] {
 		l := gap.Log{Time: record.Timestamp.Round(0)}
@@ -45,11 +55,13 @@ func convert(span *jaeger.Span) *recordedSpan {
 		}
 		s.Logs = append(s.Logs, l)
 	}
-	b.compact(&s.Operation, s.Tags, s.Logs)
-	if b.lost > 0 {
-		s.Tags = append(s.Tags, gap.Field{Key: TruncatedTag, Value: int64(b.lost)})
-	}
-	return &recordedSpan{s, int(unsafe.Sizeof(s)) + len(s.Operation) + maxRecordedSpan - b.left}
+	return s
+}
+
+// process converts the process of a span's tracer.
+func (b *budget) process(span *jaeger.Span) *gap.Process {
+	thrift := jaeger.BuildJaegerProcessThrift(span) // the only way to the service's name
+	return &gap.Process{Service: b.truncate(thrift.ServiceName), Tags: b.fields(nil, thrift.Tags)}
 }
 
 // references converts the references of the span with context c.
@@ -150,11 +162,20 @@ func formatted(v any) (s string) {
 // budget limits what is kept of a span, or of a process.
 type budget struct {
 	left      int // bytes that may still be kept
+	maxValue  int // bytes of a name, key or value
+	maxLogs   int
 	textBytes int // of the strings that are kept
 	lost      int // names, values and so on that were truncated or left out
 }
 
-func newBudget() *budget { return &budget{left: maxRecordedSpan} }
+func newBudget() *budget {
+	return &budget{left: maxRecordedSpan, maxValue: maxRecordedValue, maxLogs: maxLogsPerSpan}
+}
+
+// unlimited returns a budget that keeps everything.
+func unlimited() *budget {
+	return &budget{left: math.MaxInt, maxValue: math.MaxInt, maxLogs: math.MaxInt}
+}
 
 // spend takes n bytes and returns true, unless they are more than half of what is left: a large
 // value must leave space for the many small ones after it.
@@ -182,7 +203,7 @@ func (b *budget) field(key string, v any) (f gap.Field, ok bool) {
 		}
 		size += len(s)
 	case []byte:
-		raw = typed[:min(len(typed), maxRecordedValue)]
+		raw = typed[:min(len(typed), b.maxValue)]
 		if len(raw) < len(typed) {
 			b.lost++
 		}
@@ -199,18 +220,26 @@ func (b *budget) field(key string, v any) (f gap.Field, ok bool) {
 	return f, true
 }
 
-// truncate truncates s to maxRecordedValue bytes, between two runes.
+// truncate truncates s to what a value may have.
 func (b *budget) truncate(s string) string {
-	if len(s) > maxRecordedValue {
+	if len(s) > b.maxValue {
 		b.lost++
-		end := maxRecordedValue
-		for end > maxRecordedValue-utf8.UTFMax && !utf8.RuneStart(s[end]) {
-			end--
-		}
-		s = s[:end]
+		s = truncate(s, b.maxValue)
 	}
 	b.textBytes += len(s)
 	return s
+}
+
+// truncate truncates s to most bytes, between two runes.
+func truncate(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	end := most
+	for end > max(most-utf8.UTFMax, 0) && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
 }
 
 // compact copies all strings, with one allocation. Otherwise ten bytes of a large body would keep

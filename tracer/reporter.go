@@ -36,9 +36,14 @@ func newReporter(s *settings.Settings, o *options) (*reporter, error) {
 	}
 	d := newDelivery(o, cfg.QueueSize)
 	var transport jaeger.Transport
-	switch {
+	switch backend := o.export.Backend; {
+	case backend != nil:
+		c := newCollector(&exportFormat{Backend: backend, maxTagValue: s.MaxTagValue}, backend.Timeout, s.BatchSize, d)
+		backend.Configure(c.transport)
+		transport = c
+		d.tooLargeFor = "the collector, which answered 413 to each alone"
 	case cfg.CollectorEndpoint != "":
-		transport = newCollector(cfg, s.BatchSize, d)
+		transport = newCollector(&thriftFormat{cfg: cfg}, sendTimeout, s.BatchSize, d)
 		d.tooLargeFor = "the collector, which answered 413 to each alone"
 	case cfg.LocalAgentHostPort != "" || o.recorder == nil:
 		var params jaeger.UDPTransportParams // an empty HostPort is localhost:6831

@@ -123,8 +123,8 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := r.sender.Transport.(*collector)
-		h := c.client.Transport.(*http.Transport)
+		c := r.sender.Transport.(*collector[*j.Span])
+		h := c.transport
 		h.Proxy = nil
 		h.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := listener.dial(ctx, network, addr)

@@ -79,6 +79,9 @@ func FromYAML(r io.Reader, opts ...Option) (opentracing.Tracer, io.Closer, error
 func open(src *settings.Source, service string, opts []Option) (opentracing.Tracer, io.Closer, error) {
 	o, optionErr := apply(opts)
 	src.Collector = o.collector
+	if o.export.Backend != nil {
+		src.Collector = o.export.Backend.URL // so that Jaeger's collector and its credentials are not used
+	}
 	s, err := src.Read(service)
 	if err := errors.Join(optionErr, err); err != nil {
 		return nil, nil, err

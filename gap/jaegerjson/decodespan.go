@@ -130,6 +130,7 @@ func (d *decoder) add(r *spanReader, at int64) {
 	}
 	s := &r.span
 	s.Tags = spanjson.JoinFields(s.Tags, r.tag)
+	s.References = withoutBlocked(s.References)
 	if len(s.References) == 0 && r.parent != 0 {
 		d.trace.references.Add(gap.Reference{SpanID: r.parent})
 		s.References = d.trace.references.Take()
@@ -234,6 +235,24 @@ func (d *decoder) reference() {
 	if ref.SpanID != 0 {
 		d.trace.references.Add(ref)
 	}
+}
+
+// withoutBlocked drops a ChildOf reference if a FollowsFrom reference names the same span. In OTLP
+// a span has a parent even if it does not block it, and a link that says so. Jaeger makes a
+// reference of each.
+func withoutBlocked(refs []gap.Reference) []gap.Reference {
+	if len(refs) < 2 {
+		return refs
+	}
+	for _, ref := range refs {
+		if ref.Type == gap.FollowsFrom {
+			ref.Type = gap.ChildOf
+			if i := slices.Index(refs, ref); i >= 0 {
+				return slices.Delete(refs, i, i+1)
+			}
+		}
+	}
+	return refs
 }
 
 func (d *decoder) log() (l gap.Log, ok bool) {

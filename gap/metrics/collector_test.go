@@ -51,12 +51,12 @@ func open(t testing.TB, recorder *tracer.Recorder, param string) opentracing.Tra
 }
 
 // span records a span from a millisecond to another, counted from s.start.
-func (s *shop) span(parent opentracing.Span, operation string, from, to int, tags opentracing.Tags) {
+func (s *shop) span(parent opentracing.Span, operation string, from, to int64, tags opentracing.Tags) {
 	span := s.open(parent, operation, from, tags)
 	s.finish(span, to)
 }
 
-func (s *shop) open(parent opentracing.Span, operation string, from int, tags opentracing.Tags) opentracing.Span {
+func (s *shop) open(parent opentracing.Span, operation string, from int64, tags opentracing.Tags) opentracing.Span {
 	opts := []opentracing.StartSpanOption{opentracing.StartTime(s.at(from)), tags}
 	if parent != nil {
 		opts = append(opts, opentracing.ChildOf(parent.Context()))
@@ -64,11 +64,11 @@ func (s *shop) open(parent opentracing.Span, operation string, from int, tags op
 	return s.StartSpan(operation, opts...)
 }
 
-func (s *shop) finish(span opentracing.Span, to int) {
+func (s *shop) finish(span opentracing.Span, to int64) {
 	span.FinishWithOptions(opentracing.FinishOptions{FinishTime: s.at(to)})
 }
 
-func (s *shop) at(ms int) time.Time { return s.start.Add(time.Duration(ms) * time.Millisecond) }
+func (s *shop) at(ms int64) time.Time { return s.start.Add(time.Duration(ms) * time.Millisecond) }
 
 // scraped holds the metrics by name and by the values of their labels.
 type scraped map[string]map[string]*dto.Metric

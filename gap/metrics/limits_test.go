@@ -141,14 +141,14 @@ func TestMalformedNames(t *testing.T) {
 
 func TestOddDurations(t *testing.T) {
 	s := newShop(t)
-	year := 365 * 24 * 60 * 60 * 1000
+	year := int64(365 * 24 * 60 * 60 * 1000)
 	s.span(nil, "negative", 5, -5, client)
 	s.span(nil, "80 years", 0, 80*year, client)
 	s.span(nil, "zero", 0, 0, client)
 	root := s.open(nil, "root", 0, opentracing.Tags{"recorder.dropped_spans": -5, "recorder.unfinished_spans": "many"})
 	s.span(root, "child", -80*year, 80*year, nil)
 	s.finish(root, 1)
-	s.span(nil, "call", 0, 1, opentracing.Tags{"span.kind": "client", "component": "c", "wait.us": math.MaxInt64})
+	s.span(nil, "call", 0, 1, opentracing.Tags{"span.kind": "client", "component": "c", "wait.us": int64(math.MaxInt64)})
 	got := s.closed()
 	for operation, sum := range map[string]float64{
 		"negative": 0, "zero": 0, "80 years": float64(80*year) / 1000, "root": .001, "child": float64(160*year) / 1000,
@@ -189,7 +189,7 @@ func exemplars(t *testing.T, h *dto.Histogram) map[float64]string {
 func TestExemplars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)
-		record := func(ms int) string {
+		record := func(ms int64) string {
 			span := s.open(nil, "job", 0, nil)
 			s.finish(span, ms)
 			time.Sleep(time.Millisecond) // by which an observation may be late

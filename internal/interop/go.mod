@@ -6,7 +6,9 @@ go 1.26.0
 require (
 	connectrpc.com/connect v1.21.1 // a gRPC client that calls through an *http.Client
 	github.com/coder/websocket v1.8.15 // dials through an *http.Client; accepts with a status, then Hijack
-	github.com/gaptrace/gaptrace v0.0.0 // the wrappers under test
+	github.com/gaptrace/gaptrace v0.1.0 // the wrappers under test
+	github.com/gaptrace/gaptrace/gap/otlp v0.1.0 // reads what tracer/otlp sends
+	github.com/gaptrace/gaptrace/tracer/otlp v0.1.0 // under test
 	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // the hook that programs most often use next to ours
 	github.com/go-redis/redis/v8 v8.11.5 // the root's version
 	github.com/go-sql-driver/mysql v1.10.1 // its test suite is run; the newest
@@ -88,6 +90,7 @@ require (
 	github.com/google/pprof v0.0.0-20261105003125-4bf881d7fb0b // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.29.0 // indirect
+	github.com/hashicorp/go-version v1.9.0 // indirect
 	github.com/jackc/pgpassfile v1.0.0 // indirect
 	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
 	github.com/jackc/puddle/v2 v2.2.3 // indirect
@@ -103,7 +106,7 @@ require (
 	github.com/mattn/go-runewidth v0.0.27 // indirect
 	github.com/mfridman/interpolate v0.2.0 // indirect
 	github.com/modern-go/concurrent v0.0.0-20180306012644-bacd9c7ef1dd // indirect
-	github.com/modern-go/reflect2 v1.0.2 // indirect
+	github.com/modern-go/reflect2 v1.0.3-0.20250322232337-35a7c28c31ee // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
 	github.com/pelletier/go-toml/v2 v2.2.4 // indirect
 	github.com/pierrec/lz4/v4 v4.1.33 // indirect
@@ -124,11 +127,14 @@ require (
 	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
 	go.mongodb.org/mongo-driver/v2 v2.5.0 // indirect
 	go.opentelemetry.io/auto/sdk v1.2.1 // indirect
+	go.opentelemetry.io/collector/featuregate v1.71.0 // indirect
+	go.opentelemetry.io/collector/pdata v1.71.0 // indirect
 	go.opentelemetry.io/otel/exporters/otlp/otlptrace v1.45.0 // indirect
 	go.opentelemetry.io/otel/log v1.47.0 // indirect
 	go.opentelemetry.io/otel/metric v1.47.0 // indirect
 	go.opentelemetry.io/otel/trace v1.47.0 // indirect
 	go.opentelemetry.io/proto/otlp v1.11.0 // indirect
+	go.opentelemetry.io/proto/slim/otlp v1.11.1 // indirect
 	go.uber.org/atomic v1.12.0 // indirect
 	go.uber.org/multierr v1.11.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.6 // indirect
@@ -148,6 +154,10 @@ require (
 )
 
 replace github.com/gaptrace/gaptrace => ../..
+
+replace github.com/gaptrace/gaptrace/gap/otlp => ../../gap/otlp
+
+replace github.com/gaptrace/gaptrace/tracer/otlp => ../../tracer/otlp
 
 // For go.work. The demo's dependencies require versions of genproto from before googleapis/rpc became
 // a separate module. grpc requires that module, and the go command refuses a package that is in two

@@ -19,13 +19,14 @@ import (
 
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/tracer"
+	"github.com/gaptrace/gaptrace/tracer/otlp"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 )
 
 // TestCollector runs an OpenTelemetry Collector that has the connector gap, with the configuration
-// of docs/collector.md. Clients of Jaeger, Zipkin and OTLP send it the same spans. Prometheus' text
-// must have their self time.
+// of docs/collector.md. Clients of Jaeger, Zipkin and OTLP, and a Jaeger client that reports over
+// OTLP, send it the same spans. Prometheus' text must have their self time.
 func TestCollector(t *testing.T) {
 	needCollector(t)
 	addrs := map[string]string{} // by the address in the documentation
@@ -33,10 +34,13 @@ func TestCollector(t *testing.T) {
 	startCollector(t, config, `
 connectors: {gap: {wait: 1s, metrics: {flush_interval: 100ms}}}`)
 	metrics := "http://" + addrs["localhost:8889"] + "/metrics"
-	eventually(t, "the collector does not answer", func() bool { return scrape(metrics) != nil })
+	spantest.Eventually(t, "the collector does not answer", func() bool { return scrape(metrics) != nil })
 
 	start := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
-	sendByJaeger(t, "http://"+addrs["localhost:14268"]+"/api/traces", start)
+	request := func(tr opentracing.Tracer, closer io.Closer, err error) { sendRequest(t, start, tr, closer, err) }
+	request(tracer.New("by-jaeger", tracer.WithCollector("http://"+addrs["localhost:14268"])))
+	request(otlp.New("by-jaeger-otlp", otlp.WithEndpoint("http://"+addrs["localhost:4318"]),
+		otlp.WithSemanticConventions()))
 	micros := func(ms int) string { return fmt.Sprint(start.Add(time.Duration(ms) * time.Millisecond).UnixMicro()) }
 	nanos := func(ms int) string { return micros(ms) + "000" }
 	post(t, "http://"+addrs["localhost:9411"]+"/api/v2/spans", `[
@@ -52,12 +56,12 @@ connectors: {gap: {wait: 1s, metrics: {flush_interval: 100ms}}}`)
 			"kind":3,"name":"sql query","startTimeUnixNano":"`+nanos(20)+`","endTimeUnixNano":"`+nanos(50)+`"}]}]}]}`)
 
 	var want []string
-	for _, service := range []string{"by-jaeger", "by-otlp", "by-zipkin"} {
+	for _, service := range []string{"by-jaeger", "by-jaeger-otlp", "by-otlp", "by-zipkin"} {
 		want = append(want, service+" GET /books 0.07", service+" sql query 0")
 	}
 	var got []string
 	sample := regexp.MustCompile(`(?m)^gaptrace_self_time_seconds_sum{.*service_name="([^"]*)".*span_name="([^"]*)".*} (\S+)`)
-	eventually(t, "the metrics are not those of the traces", func() bool {
+	spantest.Eventually(t, "the metrics are not those of the traces", func() bool {
 		got = nil
 		for _, m := range sample.FindAllSubmatch(scrape(metrics), -1) {
 			// Zipkin's names are in lower case.
@@ -160,10 +164,9 @@ func (c *collector) kill(t *testing.T) {
 	_ = c.cmd.Wait() // says that it was killed
 }
 
-// sendByJaeger sends a request of 100 ms with a query from 20 to 50 ms.
-func sendByJaeger(t *testing.T, endpoint string, start time.Time) {
+// sendRequest sends a request of 100 ms with a query from 20 to 50 ms.
+func sendRequest(t *testing.T, start time.Time, tr opentracing.Tracer, closer io.Closer, err error) {
 	t.Helper()
-	tr, closer, err := tracer.New("by-jaeger", tracer.WithCollector(endpoint))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,14 +211,4 @@ func scrape(url string) []byte {
 	defer res.Body.Close()
 	body, _ := io.ReadAll(res.Body)
 	return append([]byte{}, body...)
-}
-
-// eventually waits for a condition, for at most two minutes.
-func eventually(t *testing.T, problem string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal(problem)
-		}
-	}
 }

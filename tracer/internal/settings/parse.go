@@ -70,8 +70,8 @@ func parseHost(s string) (string, bool) {
 	return s, s != "" && strings.Trim(s, allowed) == ""
 }
 
-// httpURL parses an absolute http or https URL.
-func httpURL(s string) (u *url.URL, ok bool) {
+// HTTPURL parses an absolute http or https URL.
+func HTTPURL(s string) (u *url.URL, ok bool) {
 	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return nil, false
@@ -85,14 +85,14 @@ func httpURL(s string) (u *url.URL, ok bool) {
 
 // parseURL accepts an absolute http or https URL, and returns it unchanged.
 func parseURL(s string) (string, bool) {
-	_, ok := httpURL(s)
+	_, ok := HTTPURL(s)
 	return s, ok
 }
 
 // CollectorURL parses a collector's URL. If it has no path, it gets the path of Jaeger's collector,
 // which answers 404 at its root.
 func CollectorURL(s string) (string, bool) {
-	u, ok := httpURL(s)
+	u, ok := HTTPURL(s)
 	if !ok {
 		return "", false
 	}
