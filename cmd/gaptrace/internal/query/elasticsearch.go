@@ -262,7 +262,7 @@ func (r *elasticReader) spans(u *url.URL) error {
 	opts := append(r.opts[:len(r.opts):len(r.opts)], read.WithProgress(progress), read.WithName((&httpget.Request{URL: u}).Name()))
 	for spans, err := range jaegerjson.Read(bytes.NewReader(r.body.Bytes()), opts...) {
 		if err != nil {
-			return err
+			return fmt.Errorf("%w; see the log of Elasticsearch, then run this slice again", err)
 		}
 		if !r.yield(spans, nil) {
 			return errStopped

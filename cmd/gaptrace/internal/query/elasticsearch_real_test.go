@@ -18,6 +18,7 @@ import (
 	"github.com/opentracing/opentracing-go/ext"
 
 	"github.com/gaptrace/gaptrace/gap"
+	"github.com/gaptrace/gaptrace/gap/read"
 	"github.com/gaptrace/gaptrace/internal/spantest/manyspans"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 	"github.com/gaptrace/gaptrace/tracer"
@@ -208,8 +209,8 @@ func elasticsearch(t *testing.T, base, index string) *Elasticsearch {
 }
 
 // readSlice returns the number of spans in a slice, and the only error.
-func readSlice(ctx context.Context, e *Elasticsearch) (n int, _ error) {
-	for spans, err := range e.Spans(ctx) {
+func readSlice(ctx context.Context, e *Elasticsearch, opts ...read.Option) (n int, _ error) {
+	for spans, err := range e.Spans(ctx, opts...) {
 		if err != nil {
 			return n, err
 		}
