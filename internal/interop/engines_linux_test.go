@@ -258,9 +258,10 @@ func (e *engines) elasticsearchOnSpark(t *testing.T) {
 		index := name + "-jaeger-span-*"
 		var want string
 		eventually(t, "Elasticsearch does not have all spans", func() bool {
-			out, err := exec.Command(e.gaptrace, "rollup", "-f", "json", "--elasticsearch", elasticsearch, "--index", index).Output()
+			cmd := exec.Command(e.gaptrace, "rollup", "-f", "json", "--elasticsearch", elasticsearch, "--index", index)
+			out, err := cmd.Output()
 			want = string(out)
-			return err == nil && strings.Contains(want, fmt.Sprintf(`"spans": %d`, 2*traces))
+			return err == nil && strings.Contains(want, fmt.Sprintf(`"spans":%d,`, 2*traces))
 		})
 		top := e.output(t, "top", "-f", "json", "--service", "shop", "--limit", "1000", jaeger.QueryURL)
 		if want != top {

@@ -259,7 +259,8 @@ func (r *elasticReader) spans(u *url.URL) error {
 		last = read.Progress{Bytes: r.sum.Bytes + p.Bytes, Traces: r.sum.Traces + p.Traces, Spans: r.sum.Spans + p.Spans}
 		r.report(last)
 	}
-	opts := append(r.opts[:len(r.opts):len(r.opts)], read.WithProgress(progress), read.WithName((&httpget.Request{URL: u}).Name()))
+	name := read.WithName((&httpget.Request{URL: u}).Name())
+	opts := append(r.opts[:len(r.opts):len(r.opts)], read.WithProgress(progress), name)
 	for spans, err := range jaegerjson.Read(bytes.NewReader(r.body.Bytes()), opts...) {
 		if err != nil {
 			return fmt.Errorf("%w; see the log of Elasticsearch, then run this slice again", err)
