@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -85,13 +86,13 @@ func (o *rollupOptions) elasticsearchSource(getenv func(string) string) (source,
 		return source{}, usagef("invalid value for --index: %w", err)
 	}
 	headers := o.headers
-	if e.User == nil {
+	if e.User == nil && !slices.ContainsFunc(headers, query.Header.Authorizes) {
 		user, header, err := elasticsearchCredentials(getenv)
 		if err != nil {
 			return source{}, err
 		}
 		if e.User = user; header != nil {
-			headers = append([]query.Header{*header}, headers...) // that of --header replaces it
+			headers = append(headers[:len(headers):len(headers)], *header)
 		}
 	}
 	e.HTTP, e.Timeout = query.WithHeaders(headers, e.URL), o.timeout
