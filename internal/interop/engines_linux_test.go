@@ -337,6 +337,7 @@ taskmanager.memory.jvm-overhead.min: 192m
 taskmanager.memory.jvm-overhead.max: 192m
 heartbeat.interval: 1000
 heartbeat.timeout: 10000
+execution.batch.adaptive.auto-parallelism.enabled: false
 restart-strategy.type: fixed-delay
 restart-strategy.fixed-delay.attempts: 10
 restart-strategy.fixed-delay.delay: 1s
