@@ -51,23 +51,45 @@ func TestElasticsearchIsAsked(t *testing.T) {
 		search        string // its range and slice
 		stderr        string // its beginning
 	}{
-		"no credentials":          {},
-		"an API key":              {"ApiKey s3cret-key", []string{"ES_API_KEY=s3cret-key"}, nil, "", ""},
-		"an API key in a file":    {"ApiKey s3cret-in-a-file", []string{"ES_API_KEY_FILE=" + file}, nil, "", ""},
-		"a user":                  {"Basic YWRhOnB3", []string{"ES_USERNAME=ada", "ES_PASSWORD=pw"}, nil, "", ""},
-		"a password in a file":    {"Basic YWRhOnMzY3JldC1pbi1hLWZpbGU=", []string{"ES_USERNAME=ada", "ES_PASSWORD_FILE=" + file}, nil, "", ""},
-		"a header takes priority": {"Bearer token", []string{"ES_API_KEY=s3cret-key"}, []string{"-H", "Authorization: Bearer token"}, "", ""},
+		"no credentials":       {},
+		"an API key":           {"ApiKey s3cret-key", []string{"ES_API_KEY=s3cret-key"}, nil, "", ""},
+		"an API key in a file": {"ApiKey s3cret-in-a-file", []string{"ES_API_KEY_FILE=" + file}, nil, "", ""},
+		"a user":               {"Basic YWRhOnB3", []string{"ES_USERNAME=ada", "ES_PASSWORD=pw"}, nil, "", ""},
+		"a password in a file": {
+			"Basic YWRhOnMzY3JldC1pbi1hLWZpbGU=", []string{"ES_USERNAME=ada", "ES_PASSWORD_FILE=" + file}, nil, "", "",
+		},
+		"a header takes priority": {
+			"Bearer token", []string{"ES_API_KEY=s3cret-key"}, []string{"-H", "Authorization: Bearer token"}, "", "",
+		},
 		"a key that is refused": {
-			"ApiKey other", []string{"ES_API_KEY=s3cret-key"}, nil, "",
+			"ApiKey other",
+			[]string{"ES_API_KEY=s3cret-key"},
+			nil, "",
 			"/jaeger-span-*/_field_caps: Elasticsearch answers 401: security_exception: no [redacted]; set ES_API_KEY, or ",
 		},
-		"a password without a user": {"", []string{"ES_PASSWORD=pw"}, nil, "", "ES_USERNAME and ES_PASSWORD are credentials only together; ES_USERNAME is not set"},
-		"a user without a password": {"", []string{"ES_USERNAME=ada"}, nil, "", "ES_USERNAME and ES_PASSWORD are credentials only together; ES_PASSWORD is not set"},
-		"a key and a file":          {"", []string{"ES_API_KEY=k", "ES_API_KEY_FILE=" + file}, nil, "", "ES_API_KEY and ES_API_KEY_FILE are both set"},
-		"an empty file":             {"", []string{"ES_API_KEY_FILE=" + empty}, nil, "", "ES_API_KEY_FILE: " + empty + " is empty"},
-		"a slice":                   {"", nil, []string{"--slice", "1/3"}, `"slice":{"field":"startTime","id":1,"max":3}`, ""},
+		"a password without a user": {
+			"",
+			[]string{"ES_PASSWORD=pw"},
+			nil, "",
+			"ES_USERNAME and ES_PASSWORD are credentials only together; ES_USERNAME is not set",
+		},
+		"a user without a password": {
+			"",
+			[]string{"ES_USERNAME=ada"},
+			nil, "",
+			"ES_USERNAME and ES_PASSWORD are credentials only together; ES_PASSWORD is not set",
+		},
+		"a key and a file": {
+			"",
+			[]string{"ES_API_KEY=k", "ES_API_KEY_FILE=" + file},
+			nil, "",
+			"ES_API_KEY and ES_API_KEY_FILE are both set",
+		},
+		"an empty file": {"", []string{"ES_API_KEY_FILE=" + empty}, nil, "", "ES_API_KEY_FILE: " + empty + " is empty"},
+		"a slice":       {"", nil, []string{"--slice", "1/3"}, `"slice":{"field":"startTime","id":1,"max":3}`, ""},
 		"a window with a grace": {
-			"", nil, []string{"--from", "2026-11-29", "--to", "2026-11-30", "--grace", "1h"},
+			"", nil,
+			[]string{"--from", "2026-11-29", "--to", "2026-11-30", "--grace", "1h"},
 			`"query":{"range":{"startTime":{"gte":1795906800000000,"lt":1796000400000000}}}`, "",
 		},
 	} {
@@ -81,7 +103,8 @@ func TestElasticsearchIsAsked(t *testing.T) {
 			args := append([]string{"rollup", "spans", "--elasticsearch", url}, test.args...)
 			code := run(t.Context(), func() {}, args, nil, &stdout, &stderr)
 			message := strings.TrimPrefix(strings.TrimPrefix(stderr.String(), "gaptrace: "), url)
-			if (code == 0) != (test.stderr == "") || !strings.HasPrefix(message, test.stderr) || test.stderr == "" && message != "" {
+			if (code == 0) != (test.stderr == "") || !strings.HasPrefix(message, test.stderr) ||
+				test.stderr == "" && message != "" {
 				t.Errorf("exit code %d, %s", code, message)
 			}
 			if code == 0 && (strings.Count(stdout.String(), "\n") != 1 || !strings.Contains(strings.Join(*searches, ""), test.search)) {

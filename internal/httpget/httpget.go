@@ -32,7 +32,8 @@ type Request struct {
 	Method string // "" means GET
 	JSON   []byte // the body; nil for none
 
-	// Pauses are the least waits before retries. Nil means 250 ms, 500 ms and 1 s: a person is waiting.
+	// Pauses are the least waits before retries. Nil means 250 ms, 500 ms and 1 s, since a person is
+	// waiting.
 	Pauses []time.Duration
 
 	// OnRetry is called before each wait for a retry, with its reason, unless nil.

@@ -309,8 +309,8 @@ func (e *engines) flinkKilled(t *testing.T, spans, want string) {
 	dir := t.TempDir()
 	java := filepath.Join(e.java, "bin", "java")
 	jar := filepath.Join(dir, "rollup.jar")
-	mustRun(t, ".", filepath.Join(e.java, "bin", "javac"), "--release", "11", "-cp", e.flink, "-d", filepath.Join(dir, "classes"),
-		filepath.Join("..", "..", "engines", "flink", "Rollup.java"))
+	mustRun(t, ".", filepath.Join(e.java, "bin", "javac"), "--release", "11", "-cp", e.flink,
+		"-d", filepath.Join(dir, "classes"), filepath.Join("..", "..", "engines", "flink", "Rollup.java"))
 	mustRun(t, dir, filepath.Join(e.java, "bin", "jar"), "cfe", jar, "Rollup", "-C", "classes", ".")
 
 	port := func() string { _, port, _ := strings.Cut(freeAddr(t), ":"); return port }

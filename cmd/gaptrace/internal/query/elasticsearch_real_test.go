@@ -24,8 +24,8 @@ import (
 	"github.com/gaptrace/gaptrace/tracer"
 )
 
-// slices of Elasticsearch hold each span once, and those that Jaeger's query service answers. Jaeger
-// makes indices with five shards.
+// TestSlicesOfElasticsearch expects each span in one slice, as Jaeger's query service answers it.
+// Jaeger makes indices with five shards.
 func TestSlicesOfElasticsearch(t *testing.T) {
 	base := servers.Elasticsearch(t)
 	for _, flags := range [][]string{
@@ -165,7 +165,8 @@ func TestElasticsearchWithCredentials(t *testing.T) {
 		e := elasticsearch(t, base, "jaeger-span-1")
 		e.User, e.HTTP = test.user, test.http
 		n, err := readSlice(t.Context(), e)
-		if test.want == "" && (err != nil || n != 100) || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+		if test.want == "" && (err != nil || n != 100) ||
+			test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %d spans, %v; want %s", name, n, err, test.want)
 		}
 		if err != nil && strings.Contains(err.Error(), "wrong-password") {
@@ -287,7 +288,8 @@ func bulk(t *testing.T, base, index string, n, part int) {
 	for lines := bufio.NewScanner(&spans); lines.Scan(); {
 		fmt.Fprintf(&body, "{\"index\":{}}\n%s\n", lines.Text())
 	}
-	if answer := post(t, base+"/"+index+"/_bulk?refresh=true", body.String()); !strings.Contains(answer, `"errors":false`) {
+	answer := post(t, base+"/"+index+"/_bulk?refresh=true", body.String())
+	if !strings.Contains(answer, `"errors":false`) {
 		t.Fatal(answer)
 	}
 }

@@ -141,7 +141,8 @@ func TestElasticsearchFails(t *testing.T) {
 					}
 				})
 				n, err := readSlice(t.Context(), e, read.WithMaxBytes(4096), progress)
-				if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want || n != test.spans || retries != test.retries {
+				if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want || n != test.spans ||
+					retries != test.retries {
 					t.Errorf("%v, want %s\n%d spans, %d retries", err, test.want, n, retries)
 				}
 				if asked["_search"] > 0 && asked["DELETE"] != 1 {
