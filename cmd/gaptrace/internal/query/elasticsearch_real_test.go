@@ -38,13 +38,13 @@ func TestSlicesOfElasticsearch(t *testing.T) {
 			sendTo(t, jaeger, traces)
 			e := elasticsearch(t, base, prefix+"-jaeger-span-*")
 			var want map[string]gap.Span
-			for deadline := time.Now().Add(time.Minute); len(want) < 3*traces; time.Sleep(100 * time.Millisecond) {
+			for deadline := time.Now().Add(2 * time.Minute); len(want) < 3*traces; time.Sleep(100 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("%d spans", len(want))
+				}
 				post(t, base+"/"+prefix+"-*/_refresh", "")
 				if indices := get(t, base+"/_resolve/index/"+prefix+"-jaeger-span-*"); strings.Contains(indices, `"name"`) {
 					want, _ = spansOf(t, e, 1)
-				}
-				if time.Now().After(deadline) {
-					t.Fatalf("%d spans", len(want))
 				}
 			}
 			a, err := Parse(jaeger.QueryURL)
