@@ -145,7 +145,7 @@ func TestElasticsearchWithCredentials(t *testing.T) {
 		e := elasticsearch(t, base, "jaeger-span-1")
 		e.User = test.user
 		n, err := readSlice(t.Context(), e)
-		if test.want == "" && (err != nil || n != 100) ||
+		if test.want == "" && (err != nil || n != 50) ||
 			test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %d spans, %v; want %s", name, n, err, test.want)
 		}
