@@ -90,6 +90,9 @@ func missingParts(gaptrace string, words []string) (problems []string) {
 			subcommand = words[3]
 		}
 		help, _ := exec.Command(gaptrace, subcommand, "--help").Output()
+		if len(words) > 2 && strings.Contains(string(help), "\n  "+words[2]+" ") { // as in gaptrace rollup spans
+			help, _ = exec.Command(gaptrace, subcommand, words[2], "--help").Output()
+		}
 		if !strings.Contains(string(help), "gaptrace "+subcommand) {
 			return []string{"gaptrace has no command " + subcommand}
 		}

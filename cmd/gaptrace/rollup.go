@@ -81,6 +81,8 @@ type rollupOptions struct {
 	from, to moment
 	grace    time.Duration
 	memory   memorySize
+
+	elasticsearch elasticsearchOptions
 }
 
 func newRollupOptions(format string, formats ...string) *rollupOptions {
@@ -103,6 +105,7 @@ func (s streams) rollupCommand() *cobra.Command {
 	o.addSelectionFlags(c, "; Jaeger needs this or --trace")
 	o.addWindowFlags(c)
 	o.addQueryFlags(c)
+	o.addElasticsearchFlags(c)
 	o.addMaxBytesFlag(c)
 	c.Flags().Var(&o.memory, "memory", "use about this much `MEMORY`, such as 64MiB or 4GiB, and as much as the largest trace needs")
 	o.addSkewFlag(c)
@@ -127,6 +130,7 @@ func (s streams) rollupSpansCommand() *cobra.Command {
 	f.Var(&o.traces, "trace", "query the trace with this `ID`; may be repeated")
 	f.DurationVar(&o.minDuration, "min-duration", 0, "query traces that took at least this long, such as 250ms")
 	o.addQueryFlags(c)
+	o.addElasticsearchFlags(c)
 	o.addMaxBytesFlag(c)
 	o.addByFlag(c, "keep the tag `KEY`, for gaptrace rollup fold --by KEY")
 	o.addFileFlags(c)
@@ -195,7 +199,7 @@ func (o *rollupOptions) runs(
 		if err := o.checkRollup(c, args); err != nil {
 			return err
 		}
-		if len(args) == 0 {
+		if len(args) == 0 && o.elasticsearch.url == "" {
 			if !isInput(s.stdin) {
 				return usagef("no input: %s", hint)
 			}
@@ -208,7 +212,14 @@ func (o *rollupOptions) runs(
 // checkRollup refuses invalid values and combinations.
 func (o *rollupOptions) checkRollup(c *cobra.Command, args []string) error {
 	given := c.Flags().Changed
-	if err := o.check(given, args); err != nil {
+	if err := o.checkElasticsearch(given); err != nil {
+		return err
+	}
+	ofServer := func(flag string) bool {
+		both := given("elasticsearch") && (flag == "timeout" || flag == "header") // they apply to it, too
+		return given(flag) && !both
+	}
+	if err := o.check(ofServer, args); err != nil {
 		return err
 	}
 	switch bounded := given("from") || given("to"); {

@@ -18,16 +18,23 @@ import (
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-// Request is a GET request.
+// Request is a GET request, or another one that may be repeated.
 //
-// One that gets no answer, or status 429, 500 or above, is retried at most three times: after 250
-// ms, 500 ms and 1 s, or after Retry-After if that is longer. It is not retried if Retry-After is
-// more than 30 s, if the server's certificate is invalid, or after too many redirects.
+// One that gets no answer, or status 429, 500 or above, is retried: after each of Pauses, or after
+// Retry-After if that is longer. It is not retried if Retry-After is more than 30 s, if the
+// server's certificate is invalid, or after too many redirects.
 type Request struct {
 	HTTP   *http.Client  // nil means http.DefaultClient
 	URL    *url.URL      // without a user
 	User   *url.Userinfo // sent as basic authentication; nil for none
 	Accept string
+
+	Method string // "" means GET
+	JSON   []byte // the body; nil for none
+
+	// Pauses are the least waits before retries. Nil means 250 ms, 500 ms and 1 s, since a person is
+	// waiting.
+	Pauses []time.Duration
 
 	// OnRetry is called before each wait for a retry, with its reason, unless nil.
 	OnRetry func(error)
@@ -69,16 +76,28 @@ func (r *Request) Name() string {
 
 // Do returns an answer of status 200 that is not a web page.
 func (r *Request) Do(ctx context.Context) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL.String(), nil)
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL.String(), nil)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Accept", r.Accept)
+	if r.JSON != nil {
+		req.Header.Set("Content-Type", "application/json")
+		req.ContentLength = int64(len(r.JSON))
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.JSON)), nil }
+	}
 	if r.User != nil {
 		password, _ := r.User.Password()
 		req.SetBasicAuth(r.User.Username(), password)
 	}
+	pauses := r.Pauses
+	if pauses == nil {
+		pauses = defaultPauses
+	}
 	for failures := 0; ; failures++ {
+		if r.JSON != nil {
+			req.Body, _ = req.GetBody()
+		}
 		res, after, err := r.try(req)
 		if err == nil {
 			return res, nil

@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// pauses are the least waits before retries. They are short, since a person is waiting.
-var pauses = [...]time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second}
+var defaultPauses = []time.Duration{250 * time.Millisecond, 500 * time.Millisecond, time.Second}
 
 const (
 	maxRetryAfter = 30 * time.Second

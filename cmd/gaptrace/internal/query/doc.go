@@ -3,4 +3,6 @@
 //
 //	URL → its path, such as /api/v3/… or /debug/gaps/ → a Server
 //	    → otherwise a request for each kind, until a server of that kind answers → a Server
+//
+// It also reads the spans that Jaeger stores in Elasticsearch, by slices.
 package query

@@ -41,6 +41,9 @@ func ParseHeader(text string) (Header, error) {
 	return h, nil
 }
 
+// Authorizes reports whether the header has credentials of HTTP.
+func (h Header) Authorizes() bool { return strings.EqualFold(h.name, "Authorization") }
+
 // WithHeaders returns a client that adds headers to requests for the host of u. It adds none if a
 // server redirects to another host, or from https to http.
 func WithHeaders(headers []Header, u *url.URL) *http.Client {
