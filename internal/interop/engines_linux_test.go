@@ -257,7 +257,7 @@ func (e *engines) elasticsearchOnSpark(t *testing.T) {
 		sendTraces(t, jaeger, traces)
 		index := name + "-jaeger-span-*"
 		var want string
-		eventually(t, "Elasticsearch does not have all spans", func() bool {
+		spantest.Eventually(t, "Elasticsearch does not have all spans", func() bool {
 			cmd := exec.Command(e.gaptrace, "rollup", "-f", "json", "--elasticsearch", elasticsearch, "--index", index)
 			out, err := cmd.Output()
 			want = string(out)

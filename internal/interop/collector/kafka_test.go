@@ -75,7 +75,9 @@ service: {telemetry: {resource: {attributes: [{name: service.instance.id, value:
 	// exported, are lost. The others are read again.
 	before := spantest.Must(topic.assigned(t.Context()))(t)["a1"]
 	send("committed")
-	spantest.Eventually(t, "the offsets are not committed", func() bool { return maps.Equal(topic.committed(t), topic.ends(t)) })
+	spantest.Eventually(t, "the offsets are not committed", func() bool {
+		return maps.Equal(topic.committed(t), topic.ends(t))
+	})
 	send("uncommitted")
 	a.kill(t)
 	committed, exported := topic.committed(t), sink.of("a1")
