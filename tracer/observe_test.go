@@ -44,6 +44,13 @@ func (o *observed) String() string {
 	return strings.Join(o.calls, "\n")
 }
 
+// delivered returns when observers in a bubble have got what is ready. A call may be late by a
+// millisecond.
+func delivered() {
+	time.Sleep(time.Millisecond)
+	synctest.Wait()
+}
+
 // observing runs f with a tracer and with what the observer of its Recorder got until now. The test
 // fails if the observer's goroutine does not end.
 func observing(t *testing.T, f func(t *testing.T, tr opentracing.Tracer, got func() string)) {
@@ -56,8 +63,7 @@ func observing(t *testing.T, f func(t *testing.T, tr opentracing.Tracer, got fun
 		stop := r.Observe(o.observe, 0)
 		defer stop()
 		f(t, tr, func() string {
-			time.Sleep(time.Millisecond) // by which a call may be late
-			synctest.Wait()
+			delivered()
 			return o.String()
 		})
 	})
@@ -306,7 +312,7 @@ func TestObserveOnlyWhatBeginsAfterIt(t *testing.T) {
 		served.Finish()
 		tr.StartSpan("started after it", opentracing.ChildOf(early)).Finish()
 		tr.StartSpan("new").Finish()
-		synctest.Wait()
+		delivered()
 		if o.String() != "new" {
 			t.Errorf("got %q", o)
 		}
@@ -323,7 +329,7 @@ func TestObserveNotOfJaegersNewTracer(t *testing.T) {
 		childOf(tr, "a", root).Finish()
 		root.Finish()
 		closer.Close()
-		if synctest.Wait(); o.String() != "" || len(r.Traces()) != 1 {
+		if delivered(); o.String() != "" || len(r.Traces()) != 1 {
 			t.Errorf("got %q", o)
 		}
 	})
@@ -343,7 +349,7 @@ func TestObserveIgnoresTracesThatAreNotSampled(t *testing.T) {
 		root.Finish()
 		tr.StartSpan("denied", opentracing.ChildOf(extract(t, tr, "uber-trace-id: ab:cd:0:0"))).Finish()
 		tr.StartSpan("forced", opentracing.Tag{Key: "sampling.priority", Value: uint16(1)}).Finish()
-		if synctest.Wait(); o.String() != "forced" {
+		if delivered(); o.String() != "forced" {
 			t.Errorf("got %q", o)
 		}
 	})
@@ -361,7 +367,7 @@ func TestObserveDoesNotDependOnCapacity(t *testing.T) {
 		childOf(tr, "a", root).SetTag("k", "v").Finish()
 		tr.StartSpan("other").Finish()
 		root.Finish()
-		if synctest.Wait(); o.String() != "other\nroot a" {
+		if delivered(); o.String() != "other\nroot a" {
 			t.Fatalf("got %q", o)
 		}
 		for _, spans := range o.spans {
@@ -393,10 +399,10 @@ func TestObserveDoesNotShareTags(t *testing.T) {
 		childOf(tr, "b", root)
 		root.Finish()
 		time.Sleep(time.Second)
-		synctest.Wait()
+		delivered()
 		a.Finish()
 		time.Sleep(time.Second)
-		synctest.Wait()
+		delivered()
 		if n, _ := early.spans[0][0].Tag(tracer.UnfinishedSpansTag); n != "2" {
 			t.Errorf("the first observer now has %s unfinished spans", n)
 		}

@@ -29,8 +29,7 @@ func TestObserverThatIsSlow(t *testing.T) {
 			begin := time.Now()
 			tr.StartSpan(fmt.Sprint(i)).Finish()
 			took += time.Since(begin)
-			time.Sleep(time.Millisecond) // by which a call may be late
-			synctest.Wait()
+			delivered()
 		}
 		if took != 0 || len(fast.calls) != 1_011 {
 			t.Errorf("%v; the other observer got %d", took, len(fast.calls))
@@ -102,7 +101,7 @@ func TestObserveLimitsOpenTraces(t *testing.T) {
 			childOf(tr, "b", root).Finish()
 			root.Finish()
 		}
-		synctest.Wait()
+		delivered()
 		if n := r.Unobserved(); n != 1 || len(o.calls) != 11 || !strings.HasPrefix(o.calls[0], "root 1 ") {
 			t.Errorf("%d are lost, %d observed", n, len(o.calls))
 		}
@@ -126,7 +125,7 @@ func TestObserveLimitsWaitingTraces(t *testing.T) {
 				childOf(tr, "a", root).Finish()
 			}
 			root.Finish()
-			synctest.Wait()
+			delivered()
 		}
 		stop()
 		if n := r.Unobserved(); n != 1 || len(o.calls) != 12 {

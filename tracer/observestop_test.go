@@ -54,7 +54,7 @@ func TestStopObserving(t *testing.T) {
 				again := new(observed)
 				defer r.Observe(again.observe, 0)()
 				tr.StartSpan("newer").Finish()
-				if synctest.Wait(); again.String() != "newer" || len(o.calls) != 2 {
+				if delivered(); again.String() != "newer" || len(o.calls) != 2 {
 					t.Errorf("got %q", again)
 				}
 			})

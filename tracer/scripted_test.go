@@ -14,32 +14,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/tracer/internal/settings"
 	"github.com/uber/jaeger-client-go"
 	"github.com/uber/jaeger-client-go/config"
 	"github.com/uber/jaeger-client-go/thrift"
 	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
 )
-
-// pipes is a network in memory, for synctest bubbles.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-func (p pipes) Close() error   { close(p); return nil }
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
-	p <- theirs
-	return ours, nil
-}
 
 // resetting is a connection that its peer resets after left bytes.
 type resetting struct {
@@ -108,7 +89,7 @@ func (s *scripted) take(w http.ResponseWriter) {
 // sendTo runs use in a synctest bubble, with a tracer that sends to s.
 func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, closeAll func() error, stats *Stats)) {
 	synctest.Test(t, func(t *testing.T) {
-		listener := make(pipes)
+		listener := make(spantest.Pipes)
 		server := &http.Server{Handler: s}
 		served := make(chan bool)
 		go func() { server.Serve(listener); close(served) }()
@@ -127,7 +108,7 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		h := c.transport
 		h.Proxy = nil
 		h.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := listener.dial(ctx, network, addr)
+			conn, err := listener.Dial(ctx, network, addr)
 			if s.cut > 0 {
 				conn = &resetting{conn, s.cut}
 			}

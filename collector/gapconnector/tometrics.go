@@ -113,8 +113,8 @@ func memory(s *gap.Span) int64 {
 	return int64(unsafe.Sizeof(*s)) + int64(len(s.Operation)) + int64(len(s.Tags))*64 + int64(len(s.References))*32
 }
 
-// joins has the memory in which the parts of a trace are joined. Allocating it would take as much
-// time as the rest of an analysis.
+// joins has the memory in which the parts of a trace are joined. Without it, a span would take
+// nearly twice as much allocation.
 var joins = sync.Pool{New: func() any { return new([]gap.Span) }}
 
 // analyze adds the spans that waited to the metrics.
@@ -122,8 +122,10 @@ func (c *toMetrics) analyze(t *waiting[[][]gap.Span]) {
 	spans := t.content[0]
 	if len(t.content) > 1 {
 		joined := joins.Get().(*[]gap.Span)
-		defer joins.Put(joined)
-		defer func() { clear(*joined) }() // what they point to is garbage
+		defer func() {
+			clear(*joined) // or what the spans point to would stay in memory
+			joins.Put(joined)
+		}()
 		*joined = (*joined)[:0]
 		for _, part := range t.content {
 			*joined = append(*joined, part...)

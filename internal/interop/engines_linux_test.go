@@ -153,37 +153,9 @@ func (e *engines) sparkDaemon(t *testing.T, class, addr string, args ...string) 
 	if len(args) > 0 {
 		options = append(options, "--cores", "1", "--memory", "2g", "--work-dir", t.TempDir())
 	}
-	return daemon(t, e.sparkEnv(), filepath.Join(e.spark, "bin", "spark-class"), append(options, args...)...)
-}
-
-// daemon runs a program until the test ends.
-func daemon(t *testing.T, env []string, name string, args ...string) *exec.Cmd {
-	t.Helper()
-	log := spantest.Must(os.Create(filepath.Join(t.TempDir(), "log")))(t)
-	cmd := exec.Command(name, args...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = env, log, log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-ended:
-		case <-time.After(20 * time.Second):
-			_ = cmd.Process.Kill()
-			<-ended
-		}
-		if text, _ := os.ReadFile(log.Name()); t.Failed() {
-			t.Logf("%s\n%s", strings.Join(cmd.Args, " "), text[max(0, len(text)-5000):])
-		}
-		log.Close()
-	})
-	return cmd
+	cmd := exec.Command(filepath.Join(e.spark, "bin", "spark-class"), append(options, args...)...)
+	cmd.Env = e.sparkEnv()
+	return daemon(t, cmd)
 }
 
 // hangingFold returns a command that folds, except when it is run for the first time: then it
@@ -258,7 +230,7 @@ func (e *engines) elasticsearchOnSpark(t *testing.T) {
 		sendTraces(t, jaeger, traces)
 		index := name + "-jaeger-span-*"
 		var want string
-		spantest.Eventually(t, "Elasticsearch does not have all spans", func() bool {
+		spantest.Await(t, "all spans in Elasticsearch", func() bool {
 			cmd := exec.Command(e.gaptrace, "rollup", "-f", "json", "--elasticsearch", elasticsearch, "--index", index)
 			out, err := cmd.Output()
 			want = string(out)
@@ -347,14 +319,16 @@ io.tmp.dirs: %s
 	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(config), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	arguments := func(class string, args ...string) []string {
-		return slices.Concat(javaOptions, []string{"-cp", e.flink, "org.apache.flink." + class}, args)
+	command := func(class string, args ...string) *exec.Cmd {
+		arguments := slices.Concat(javaOptions, []string{"-cp", e.flink, "org.apache.flink." + class}, args)
+		cmd := exec.Command(java, arguments...)
+		cmd.Env = append(os.Environ(), "FLINK_CONF_DIR="+dir, "FLINK_LIB_DIR="+filepath.Dir(e.flink))
+		return cmd
 	}
-	env := append(os.Environ(), "FLINK_CONF_DIR="+dir, "FLINK_LIB_DIR="+filepath.Dir(e.flink))
-	daemon(t, env, java, arguments("runtime.entrypoint.StandaloneSessionClusterEntrypoint",
-		"--configDir", dir, "--host", "127.0.0.1", "--executionMode", "cluster")...)
+	daemon(t, command("runtime.entrypoint.StandaloneSessionClusterEntrypoint",
+		"--configDir", dir, "--host", "127.0.0.1", "--executionMode", "cluster"))
 	taskManager := func() *exec.Cmd {
-		return daemon(t, env, java, arguments("runtime.taskexecutor.TaskManagerRunner", "--configDir", dir)...)
+		return daemon(t, command("runtime.taskexecutor.TaskManagerRunner", "--configDir", dir))
 	}
 	managers := []*exec.Cmd{taskManager(), taskManager()}
 	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
@@ -373,9 +347,7 @@ io.tmp.dirs: %s
 	}
 	hang, first := e.hangingFold(t)
 	out := filepath.Join(dir, "out")
-	job := exec.Command(java, arguments("client.cli.CliFrontend", "run", "-m", "127.0.0.1:"+rest, "-p", "2",
-		jar, e.input, out, spans, hang)...)
-	job.Env = env
+	job := command("client.cli.CliFrontend", "run", "-m", "127.0.0.1:"+rest, "-p", "2", jar, e.input, out, spans, hang)
 	runAndKill(t, job, first, managers)
 	e.merged(t, out, want)
 }

@@ -115,7 +115,7 @@ func describeSpans(spans []gap.Span, except ...string) string {
 // inJaeger returns the spans that Jaeger's query service has of a trace.
 func inJaeger(t *testing.T, jaeger servers.JaegerServer, id gap.TraceID, count int) (spans []gap.Span) {
 	t.Helper()
-	spantest.Eventually(t, "not in Jaeger", func() bool {
+	spantest.Await(t, "the trace in Jaeger", func() bool {
 		answer := spantest.Must(http.Get(fmt.Sprintf("%s/api/traces/%v", jaeger.QueryURL, id)))(t)
 		defer answer.Body.Close()
 		spans = nil

@@ -170,15 +170,11 @@ func download(t *testing.T, dir, module string) string {
 	return answer.Dir
 }
 
-// run starts the service and sends it a request.
-func (s publicService) run(t *testing.T, dir, program string, jaeger servers.JaegerServer) {
+// daemon starts a program, which is stopped after the test. It returns cmd.
+func daemon(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	t.Helper()
-	addr := freeAddr(t)
-	args, env := s.start(t, dir, addr)
-	cmd := exec.Command(program, args...)
-	var output bytes.Buffer
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &output, &output
-	cmd.Env = append(append(os.Environ(), "JAEGER_ENDPOINT="+jaeger.CollectorURL), env...)
+	log := spantest.Must(os.Create(filepath.Join(t.TempDir(), "log")))(t)
+	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -191,14 +187,27 @@ func (s publicService) run(t *testing.T, dir, program string, jaeger servers.Jae
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(20 * time.Second):
 			_ = cmd.Process.Kill()
 			<-ended
 		}
-		if t.Failed() {
-			t.Logf("%s", output.Bytes())
+		if text, _ := os.ReadFile(log.Name()); t.Failed() {
+			t.Logf("%s\n%s", strings.Join(cmd.Args, " "), text[max(0, len(text)-5000):])
 		}
+		log.Close()
 	})
+	return cmd
+}
+
+// run starts the service and sends it a request.
+func (s publicService) run(t *testing.T, dir, program string, jaeger servers.JaegerServer) {
+	t.Helper()
+	addr := freeAddr(t)
+	args, env := s.start(t, dir, addr)
+	cmd := exec.Command(program, args...)
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "JAEGER_ENDPOINT="+jaeger.CollectorURL), env...)
+	daemon(t, cmd)
 	spantest.Await(t, program+" to listen", func() bool {
 		conn, err := net.Dial("tcp", addr)
 		if err == nil {

@@ -66,9 +66,9 @@ func (t *Tracer) Only(tb testing.TB, operation string) *Span {
 // synctest bubble. After a minute the test ends.
 func Await(tb testing.TB, what string, happened func() bool) {
 	tb.Helper()
-	for deadline := time.Now().Add(time.Minute); !happened(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !happened(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			tb.Fatalf("not within a minute: %s", what)
+			tb.Fatalf("not within two minutes: %s", what)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/gaptrace/gaptrace/tracer/internal/export"
 	"github.com/opentracing/opentracing-go"
@@ -144,36 +145,20 @@ func valueText(value *commonpb.AnyValue) string {
 	return "none"
 }
 
-// pipes is a network in memory, for synctest bubbles.
-type pipes chan net.Conn
-
-func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-func (p pipes) Close() error   { close(p); return nil }
-func (p pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
 // overPipes is an option that connects to p. refuse, if it is not nil, may refuse a connection.
-func overPipes(p pipes, refuse func() error) Option {
+func overPipes(p spantest.Pipes, refuse func() error) Option {
 	return tracer.WithExport(func(s *export.Settings) error {
 		configure := s.Backend.Configure
 		s.Backend.Configure = func(t *http.Transport) {
 			configure(t)
 			t.Proxy = nil
-			t.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 				if refuse != nil {
 					if err := refuse(); err != nil {
 						return nil, err
 					}
 				}
-				ours, theirs := net.Pipe()
-				p <- theirs
-				return ours, nil
+				return p.Dial(ctx, network, address)
 			}
 		}
 		return nil
@@ -185,7 +170,7 @@ func sendTo(t *testing.T, r *receiver, refuse func() error,
 	use func(tr opentracing.Tracer, closer io.Closer, stats *tracer.Stats),
 ) {
 	synctest.Test(t, func(t *testing.T) {
-		listener := make(pipes)
+		listener := make(spantest.Pipes)
 		server := &http.Server{Handler: r}
 		served := make(chan bool)
 		go func() { server.Serve(listener); close(served) }()

@@ -34,7 +34,7 @@ func TestCollector(t *testing.T) {
 	startCollector(t, config, `
 connectors: {gap: {wait: 1s, metrics: {flush_interval: 100ms}}}`)
 	metrics := "http://" + addrs["localhost:8889"] + "/metrics"
-	spantest.Eventually(t, "the collector does not answer", func() bool { return scrape(metrics) != nil })
+	spantest.Await(t, "an answer of the collector", func() bool { return scrape(metrics) != nil })
 
 	start := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
 	request := func(tr opentracing.Tracer, closer io.Closer, err error) { sendRequest(t, start, tr, closer, err) }
@@ -61,7 +61,7 @@ connectors: {gap: {wait: 1s, metrics: {flush_interval: 100ms}}}`)
 	}
 	var got []string
 	sample := regexp.MustCompile(`(?m)^gaptrace_self_time_seconds_sum{.*service_name="([^"]*)".*span_name="([^"]*)".*} (\S+)`)
-	spantest.Eventually(t, "the metrics are not those of the traces", func() bool {
+	spantest.Await(t, "the metrics of the traces", func() bool {
 		got = nil
 		for _, m := range sample.FindAllSubmatch(scrape(metrics), -1) {
 			// Zipkin's names are in lower case.

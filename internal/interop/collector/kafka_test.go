@@ -43,7 +43,7 @@ service: {telemetry: {resource: {attributes: [{name: service.instance.id, value:
 	topic := newTopic(t, broker)
 	a, b := start("a1"), start("b")
 	topic.awaitMembers(t, "a1", "b")
-	spantest.Eventually(t, "the collector in front does not answer", func() bool {
+	spantest.Await(t, "an answer of the collector in front", func() bool {
 		return scrape("http://"+addrs["localhost:4318"]) != nil
 	})
 	const traces = 30
@@ -65,7 +65,7 @@ service: {telemetry: {resource: {attributes: [{name: service.instance.id, value:
 
 	// Both analyze.
 	send("both")
-	spantest.Eventually(t, "spans are missing", counted)
+	spantest.Await(t, "all spans", counted)
 	sink.wholeTraces(t, "both")
 	if sink.counted("a1", "both") == 0 || sink.counted("b", "both") == 0 {
 		t.Errorf("a analyzed %d spans, and b %d", sink.counted("a1", "both"), sink.counted("b", "both"))
@@ -75,7 +75,7 @@ service: {telemetry: {resource: {attributes: [{name: service.instance.id, value:
 	// exported, are lost. The others are read again.
 	before := spantest.Must(topic.assigned(t.Context()))(t)["a1"]
 	send("committed")
-	spantest.Eventually(t, "the offsets are not committed", func() bool {
+	spantest.Await(t, "committed offsets", func() bool {
 		return maps.Equal(topic.committed(t), topic.ends(t))
 	})
 	send("uncommitted")
@@ -102,7 +102,7 @@ service: {telemetry: {resource: {attributes: [{name: service.instance.id, value:
 	t.Logf("the crash lost %d spans, and %d were read again, of %d", lost, again, 2*traces*len(spanNames))
 	topic.awaitMembers(t, "b")
 	send("alone")
-	spantest.Eventually(t, "the other collector does not take over", counted)
+	spantest.Await(t, "all spans, by the other collector", counted)
 	sink.wholeTraces(t, "alone")
 
 	// It is back, and is stopped while spans arrive. None is lost, and none counts twice.
@@ -119,7 +119,7 @@ service: {telemetry: {resource: {attributes: [{name: service.instance.id, value:
 	if sink.counted("a2", "back") == 0 {
 		t.Error("the collector that is back analyzed nothing")
 	}
-	spantest.Eventually(t, "spans were lost at the stop", func() bool { return len(sink.total()) >= len(want) })
+	spantest.Await(t, "all spans, none lost at the stop", func() bool { return len(sink.total()) >= len(want) })
 	b.stop(t) // analyzes what waits
 	got := sink.total()
 	for _, name := range sent {
@@ -252,7 +252,7 @@ func (k *topic) assigned(ctx context.Context) (map[string][]int32, error) {
 // awaitMembers waits until exactly these collectors read, each an equal part of the partitions.
 func (k *topic) awaitMembers(t *testing.T, names ...string) {
 	t.Helper()
-	spantest.Eventually(t, fmt.Sprint("the partitions are not those of ", names), func() bool {
+	spantest.Await(t, fmt.Sprint("partitions for each of ", names), func() bool {
 		assigned, err := k.assigned(t.Context())
 		if err != nil {
 			return false // a new broker has no coordinator for some time
