@@ -64,8 +64,8 @@ func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
 	return t, warnings
 }
 
-// builders has builders with scratch memory. For a trace of ten spans, allocating it would double the
-// time of Build.
+// builders has builders with scratch memory. For a trace of ten spans, allocating it would double
+// the time of Build.
 var builders = sync.Pool{New: func() any { return new(builder) }}
 
 // maxReused is the size of the largest trace after which Build keeps the scratch memory.
