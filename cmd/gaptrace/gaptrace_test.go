@@ -47,6 +47,18 @@ func TestScripts(t *testing.T) {
 	})
 }
 
+// printed runs the program, which must print nothing to standard error except what begins with
+// allowed.
+func printed(t *testing.T, allowed string, args ...string) string {
+	t.Helper()
+	var stdout, stderr strings.Builder
+	code := run(t.Context(), func() {}, args, nil, &stdout, &stderr)
+	if code != 0 || !strings.HasPrefix(stderr.String(), allowed) || allowed == "" && stderr.Len() > 0 {
+		t.Fatalf("%v: exit code %d, stderr %q", args, code, stderr.String())
+	}
+	return stdout.String()
+}
+
 // exits runs a command and checks that its exit code is the first argument.
 func exits(ts *testscript.TestScript, _ bool, args []string) {
 	code := 0

@@ -33,18 +33,6 @@ func shuffledSpans(t *testing.T) (files []string) {
 	return files
 }
 
-// printed runs the program, which must print nothing to standard error except what begins with
-// allowed.
-func printed(t *testing.T, allowed string, args ...string) string {
-	t.Helper()
-	var stdout, stderr strings.Builder
-	code := run(t.Context(), func() {}, args, nil, &stdout, &stderr)
-	if code != 0 || !strings.HasPrefix(stderr.String(), allowed) || allowed == "" && stderr.Len() > 0 {
-		t.Fatalf("%v: exit code %d, stderr %q", args, code, stderr.String())
-	}
-	return stdout.String()
-}
-
 func TestRollupBeyondMemory(t *testing.T) {
 	files := shuffledSpans(t)
 	t.Setenv("TMPDIR", t.TempDir())
