@@ -125,6 +125,9 @@ func (r *Request) try(req *http.Request) (*http.Response, time.Duration, error) 
 		if e, ok := errors.AsType[*url.Error](err); ok {
 			err = e.Err // without its URL, since that of a redirect may have a password
 		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = context.DeadlineExceeded // net/http sometimes names Client.Timeout, which users do not know
+		}
 		redirected := res != nil // http.Client does so if it follows no further redirect
 		if req.Context().Err() != nil || redirected || isPermanent(err) {
 			return nil, never, err

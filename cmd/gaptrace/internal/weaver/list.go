@@ -16,6 +16,7 @@ type listed struct {
 	ImportPath, Name, Dir, ForTest string
 	Standard, DepOnly              bool
 	Module                         *module
+	Error                          *struct{ Err string }
 
 	GoFiles, CgoFiles, TestGoFiles, XTestGoFiles, EmbedFiles []string
 
@@ -35,7 +36,7 @@ type module struct {
 type packageList struct{ packages []*listed }
 
 // listFields are the fields of listed. Others take the go command more time.
-const listFields = "-json=ImportPath,Name,Dir,ForTest,Standard,DepOnly,Module,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,EmbedFiles,Deps"
+const listFields = "-json=ImportPath,Name,Dir,ForTest,Standard,DepOnly,Module,Error,GoFiles,CgoFiles,TestGoFiles,XTestGoFiles,EmbedFiles,Deps"
 
 // list lists the packages of the arguments, with all that they import. If there are paths, it also
 // lists these packages, as they are in a woven program.

@@ -298,6 +298,9 @@ func (b *weaving) weaveLibraries(built *packageList, used []library) error {
 		if p == nil || !lib.joins {
 			continue
 		}
+		if len(p.goFiles()) == 0 && p.Error != nil { // go list found no module for it
+			return errors.New(p.Error.Err)
+		}
 		name := lib.path + " of " + b.env.GOVERSION
 		if m := p.Module; m != nil {
 			name = strings.TrimSpace(m.Path + " " + m.Version)

@@ -309,7 +309,7 @@ func shopMod(t *testing.T, of string) (mod, sum string) {
 		t.Fatal(err)
 	}
 	mod = regexp.MustCompile(`(?m)^module .*$`).ReplaceAllString(string(text), "module example.com/shop")
-	mod = regexp.MustCompile(`(?m)^(replace |\t)github.com/gaptrace/gaptrace .*$`).ReplaceAllString(mod, "")
+	mod = regexp.MustCompile(`(?m)^(replace |\t)github.com/gaptrace/gaptrace(/\S*)? .*$`).ReplaceAllString(mod, "")
 	mod += "\nrequire github.com/gaptrace/gaptrace v0.0.0\n\nreplace github.com/gaptrace/gaptrace => " + root + "\n"
 	return mod, string(sums)
 }
@@ -443,6 +443,12 @@ func TestErrors(t *testing.T) {
 			tinyMod + "\nrequire google.golang.org/grpc v1.99.0\n\nreplace google.golang.org/grpc => ./grpc\n", "main.go", main,
 			[]string{"."},
 			"cannot weave google.golang.org/grpc v1.99.0: it has no function NewClient, NewServer",
+		},
+		"a module that is missing": { // a workspace needs it, and the program alone does not
+			tinyMod + "\nrequire (\n\tgoogle.golang.org/grpc v1.99.0\n\texample.com/missing v1.0.0\n)\n\n" +
+				"replace google.golang.org/grpc => ./grpc\n\nreplace example.com/missing => ./missing\n", "main.go", main,
+			[]string{"."},
+			"missing): reading missing/go.mod: open ",
 		},
 		"an older gaptrace": {
 			tinyMod + "\nrequire " + rootModule + " v0.0.1\n\nreplace " + rootModule + " => ./grpc\n", "", "",
