@@ -19,7 +19,7 @@ import (
 // options [read.WithTags] and [read.WithEverything].
 func Spans(traces ptrace.Traces, opts ...read.Option) []gap.Span {
 	c := read.NewConfig(opts, 0)
-	m := mapper{all: c.Everything}
+	m, keep := mapper{all: c.Everything}, newKeys(c.Keys)
 	spans := make([]gap.Span, 0, traces.SpanCount())
 	var current span
 	for _, rs := range traces.ResourceSpans().All() {
@@ -30,7 +30,7 @@ func Spans(traces ptrace.Traces, opts ...read.Option) []gap.Span {
 			}
 			for _, s := range ss.Spans().All() {
 				spans = append(spans, gap.Span{})
-				m.read(s, c.Keys, &current)
+				m.read(s, &keep, &current)
 				m.finish(&current, &spans[len(spans)-1])
 			}
 		}
@@ -57,7 +57,7 @@ func (m *mapper) addField(key string, value pcommon.Value) {
 }
 
 // read adds the attributes and links of a span that are kept, and sets made to the rest of it.
-func (m *mapper) read(s ptrace.Span, keep map[string]bool, made *span) {
+func (m *mapper) read(s ptrace.Span, keep *keys, made *span) {
 	*made = span{
 		traceID: ids(s.TraceID()), id: id(s.SpanID()), parent: id(s.ParentSpanID()), name: s.Name(),
 		start: int64(s.StartTimestamp()), end: int64(s.EndTimestamp()),
@@ -66,7 +66,7 @@ func (m *mapper) read(s ptrace.Span, keep map[string]bool, made *span) {
 	for key, value := range s.Attributes().All() {
 		if key == warningsKey {
 			made.addWarnings(value.AsRaw())
-		} else if m.all || keep[key] {
+		} else if m.all || has(keep, key) {
 			if v := value.AsRaw(); v != nil {
 				m.addTag(key, fieldValue(v))
 			}
