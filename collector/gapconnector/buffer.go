@@ -1,7 +1,6 @@
 package gapconnector
 
 import (
-	"container/list"
 	"iter"
 	"sync"
 	"time"
@@ -19,8 +18,9 @@ type buffer[C any] struct {
 	release func(t *waiting[C])
 
 	mu     sync.Mutex
-	traces map[gap.TraceID]*list.Element // by shared
-	order  list.List                     // of *waiting[C], the oldest first
+	traces map[gap.TraceID]*waiting[C] // by shared
+	oldest *waiting[C]                 // nil if none waits, like newest
+	newest *waiting[C]
 	spans  int
 	bytes  int64
 
@@ -40,6 +40,7 @@ type waiting[C any] struct {
 	several bool        // there are more of them
 	since   time.Time
 	outcome outcome
+	next    *waiting[C] // the next newer one in the buffer
 }
 
 // shared returns what the ids of a trace have in common. An id of 64 bits is that of the trace
@@ -81,7 +82,7 @@ const (
 
 func newBuffer[C any](config *Config, release func(t *waiting[C])) *buffer[C] {
 	return &buffer[C]{
-		config: config, release: release, traces: map[gap.TraceID]*list.Element{}, stopping: make(chan struct{}),
+		config: config, release: release, traces: map[gap.TraceID]*waiting[C]{}, stopping: make(chan struct{}),
 	}
 }
 
@@ -90,12 +91,17 @@ func (b *buffer[C]) lock() { b.mu.Lock() }
 // trace returns the trace with an id. The buffer is locked, here and in grew.
 func (b *buffer[C]) trace(id gap.TraceID) *waiting[C] {
 	key := shared(id)
-	e := b.traces[key]
-	if e == nil {
-		e = b.order.PushBack(&waiting[C]{id: id, since: time.Now(), outcome: complete})
-		b.traces[key] = e
+	t := b.traces[key]
+	if t == nil {
+		t = &waiting[C]{id: id, since: time.Now(), outcome: complete}
+		b.traces[key] = t
+		if b.oldest == nil {
+			b.oldest = t
+		} else {
+			b.newest.next = t
+		}
+		b.newest = t
 	}
-	t := e.Value.(*waiting[C])
 	switch {
 	case id.High == 0 || id == t.whole:
 	case t.whole == gap.TraceID{}:
@@ -118,7 +124,7 @@ func (b *buffer[C]) grew(t *waiting[C], bytes int64) {
 func (b *buffer[C]) unlock() {
 	var over []*waiting[C]
 	for b.tooMuch() {
-		t := b.take(b.order.Front())
+		t := b.take()
 		if !b.config.Grouped {
 			t.outcome = evicted
 		}
@@ -132,12 +138,15 @@ func (b *buffer[C]) unlock() {
 
 func (b *buffer[C]) tooMuch() bool {
 	c := b.config
-	return c.Grouped && b.spans > 0 || b.order.Len() > c.MaxTraces || b.spans > c.MaxSpans || b.bytes > c.MaxBytes
+	return c.Grouped && b.spans > 0 || len(b.traces) > c.MaxTraces || b.spans > c.MaxSpans || b.bytes > c.MaxBytes
 }
 
-// take removes a trace. The buffer is locked.
-func (b *buffer[C]) take(e *list.Element) *waiting[C] {
-	t := b.order.Remove(e).(*waiting[C])
+// take removes the oldest trace. The buffer is locked, and not empty.
+func (b *buffer[C]) take() *waiting[C] {
+	t := b.oldest
+	if b.oldest, t.next = t.next, nil; b.oldest == nil {
+		b.newest = nil
+	}
 	delete(b.traces, shared(t.id))
 	b.spans -= t.spans
 	b.bytes -= t.bytes
@@ -165,16 +174,15 @@ func (b *buffer[C]) start() {
 func (b *buffer[C]) releaseOld() time.Duration {
 	for {
 		b.mu.Lock()
-		e := b.order.Front()
-		if e == nil {
+		if b.oldest == nil {
 			b.mu.Unlock()
 			return b.config.Wait
 		}
-		if left := b.config.Wait - time.Since(e.Value.(*waiting[C]).since); left > 0 {
+		if left := b.config.Wait - time.Since(b.oldest.since); left > 0 {
 			b.mu.Unlock()
 			return left
 		}
-		t := b.take(e)
+		t := b.take()
 		b.mu.Unlock()
 		b.release(t)
 	}
@@ -186,8 +194,8 @@ func (b *buffer[C]) stop() {
 	b.stopped.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for e := b.order.Front(); e != nil; e = b.order.Front() {
-		t := b.take(e)
+	for b.oldest != nil {
+		t := b.take()
 		t.outcome = flushed
 		b.release(t)
 	}

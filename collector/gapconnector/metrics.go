@@ -2,7 +2,6 @@ package gapconnector
 
 import (
 	"encoding/binary"
-	"strconv"
 	"sync"
 	"time"
 
@@ -161,7 +160,7 @@ func (a *aggregation) dimension(i int, span *gap.Span) (value string, ok bool) {
 
 // appendText appends a text so that no other sequence of texts gives the same bytes.
 func appendText(b []byte, text string) []byte {
-	return append(append(strconv.AppendInt(b, int64(len(text)), 10), ':'), text...)
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
 func (a *aggregation) delta() bool {
