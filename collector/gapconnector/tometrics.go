@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-	"unsafe"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/connector"
@@ -28,7 +27,7 @@ type toMetrics struct {
 	telemetry telemetry
 	instance  pcommon.Value
 	tags      read.Option
-	waiting   *buffer[[][]gap.Span] // parts of batches
+	waiting   *buffer[[][]kept] // parts of batches
 	points    *aggregation
 
 	overflowed sync.Once // that the limit is exceeded was logged
@@ -92,15 +91,18 @@ func (c *toMetrics) Shutdown(ctx context.Context) error {
 
 // ConsumeTraces takes spans. It returns no error, since the traces are analyzed later.
 func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error {
-	spans := otlp.Spans(traces, c.tags)
+	spans := make([]kept, 0, traces.SpanCount())
+	for s := range otlp.All(traces, c.tags) {
+		spans = append(spans, keep(s))
+	}
 	c.waiting.lock()
 	defer c.waiting.unlock()
 	for len(spans) > 0 {
-		id := spans[0].TraceID
+		id := spans[0].trace
 		t := c.waiting.trace(id)
 		n := 0
-		for ; n < len(spans) && spans[n].TraceID == id; n++ {
-			c.waiting.grew(t, memory(&spans[n]))
+		for ; n < len(spans) && spans[n].trace == id; n++ {
+			c.waiting.grew(t, spans[n].memory())
 		}
 		t.content = append(t.content, spans[:n:n])
 		spans = spans[n:]
@@ -108,30 +110,16 @@ func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error
 	return nil
 }
 
-// memory estimates the memory of a span. Its process is shared.
-func memory(s *gap.Span) int64 {
-	return int64(unsafe.Sizeof(*s)) + int64(len(s.Operation)) + int64(len(s.Tags))*64 + int64(len(s.References))*32
-}
-
-// joins has the memory in which the parts of a trace are joined. Without it, a span would take
-// nearly twice as much allocation.
-var joins = sync.Pool{New: func() any { return new([]gap.Span) }}
-
 // analyze adds the spans that waited to the metrics.
-func (c *toMetrics) analyze(t *waiting[[][]gap.Span]) {
-	spans := t.content[0]
-	if len(t.content) > 1 {
-		joined := joins.Get().(*[]gap.Span)
-		defer func() {
-			clear(*joined) // or what the spans point to would stay in memory
-			joins.Put(joined)
-		}()
-		*joined = (*joined)[:0]
-		for _, part := range t.content {
-			*joined = append(*joined, part...)
+func (c *toMetrics) analyze(t *waiting[[][]kept]) {
+	j := joins.Get().(*joined)
+	defer j.release()
+	for _, part := range t.content {
+		for i := range part {
+			j.add(&part[i])
 		}
-		spans = *joined
 	}
+	spans := j.spans
 	if t.several {
 		slices.SortStableFunc(spans, func(a, b gap.Span) int { return a.TraceID.Compare(b.TraceID) })
 	}
