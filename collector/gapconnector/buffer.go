@@ -27,6 +27,7 @@ type buffer[C any] struct {
 	stopping chan struct{}
 	once     sync.Once // closes stopping
 	stopped  sync.WaitGroup
+	ended    chan struct{} // closed when nothing is exported any more
 }
 
 // waiting is a trace in a buffer, or in rare cases several: those whose ids have the same right
@@ -40,7 +41,9 @@ type waiting[C any] struct {
 	several bool        // there are more of them
 	since   time.Time
 	outcome outcome
-	next    *waiting[C] // the next newer one in the buffer
+
+	receipts     receipts
+	older, newer *waiting[C] // its neighbours in the buffer
 }
 
 // shared returns what the ids of a trace have in common. An id of 64 bits is that of the trace
@@ -77,12 +80,13 @@ type outcome string
 const (
 	complete outcome = "complete" // it has waited long enough
 	evicted  outcome = "evicted"  // there was too much
-	flushed  outcome = "flushed"  // the collector shuts down
+	flushed  outcome = "flushed"  // the collector shuts down, or a caller cannot wait
 )
 
 func newBuffer[C any](config *Config, release func(t *waiting[C])) *buffer[C] {
 	return &buffer[C]{
-		config: config, release: release, traces: map[gap.TraceID]*waiting[C]{}, stopping: make(chan struct{}),
+		config: config, release: release, traces: map[gap.TraceID]*waiting[C]{},
+		stopping: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -93,12 +97,12 @@ func (b *buffer[C]) trace(id gap.TraceID) *waiting[C] {
 	key := shared(id)
 	t := b.traces[key]
 	if t == nil {
-		t = &waiting[C]{id: id, since: time.Now(), outcome: complete}
+		t = &waiting[C]{id: id, since: time.Now(), older: b.newest}
 		b.traces[key] = t
 		if b.oldest == nil {
 			b.oldest = t
 		} else {
-			b.newest.next = t
+			b.newest.newer = t
 		}
 		b.newest = t
 	}
@@ -124,11 +128,11 @@ func (b *buffer[C]) grew(t *waiting[C], bytes int64) {
 func (b *buffer[C]) unlock() {
 	var over []*waiting[C]
 	for b.tooMuch() {
-		t := b.take()
-		if !b.config.Grouped {
-			t.outcome = evicted
+		because := evicted
+		if b.config.Grouped {
+			because = complete
 		}
-		over = append(over, t)
+		over = append(over, b.take(b.oldest, because))
 	}
 	b.mu.Unlock()
 	for _, t := range over {
@@ -141,15 +145,23 @@ func (b *buffer[C]) tooMuch() bool {
 	return c.Grouped && b.spans > 0 || len(b.traces) > c.MaxTraces || b.spans > c.MaxSpans || b.bytes > c.MaxBytes
 }
 
-// take removes the oldest trace. The buffer is locked, and not empty.
-func (b *buffer[C]) take() *waiting[C] {
-	t := b.oldest
-	if b.oldest, t.next = t.next, nil; b.oldest == nil {
-		b.newest = nil
+// take removes a trace, and says why. The buffer is locked.
+func (b *buffer[C]) take(t *waiting[C], because outcome) *waiting[C] {
+	if t.older == nil {
+		b.oldest = t.newer
+	} else {
+		t.older.newer = t.newer
 	}
+	if t.newer == nil {
+		b.newest = t.older
+	} else {
+		t.newer.older = t.older
+	}
+	t.older, t.newer = nil, nil // or each would keep the others in memory
 	delete(b.traces, shared(t.id))
 	b.spans -= t.spans
 	b.bytes -= t.bytes
+	t.outcome = because
 	return t
 }
 
@@ -182,7 +194,7 @@ func (b *buffer[C]) releaseOld() time.Duration {
 			b.mu.Unlock()
 			return left
 		}
-		t := b.take()
+		t := b.take(b.oldest, complete)
 		b.mu.Unlock()
 		b.release(t)
 	}
@@ -195,8 +207,6 @@ func (b *buffer[C]) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for b.oldest != nil {
-		t := b.take()
-		t.outcome = flushed
-		b.release(t)
+		b.release(b.take(b.oldest, flushed))
 	}
 }

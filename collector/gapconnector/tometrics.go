@@ -30,6 +30,10 @@ type toMetrics struct {
 	waiting   *buffer[[][]kept] // parts of batches
 	points    *aggregation
 
+	unexported receipts      // of traces that points has
+	mu         sync.Mutex    // guards unexported
+	urgent     chan struct{} // holds an element if export must not wait for the next interval
+
 	overflowed sync.Once // that the limit is exceeded was logged
 	stopping   chan struct{}
 	once       sync.Once // closes stopping
@@ -43,7 +47,7 @@ func newToMetrics(set connector.Settings, config *Config, next consumer.Metrics)
 	}
 	c := &toMetrics{
 		config: config, next: next, logger: set.Logger, telemetry: t, points: newAggregation(&config.Metrics),
-		stopping: make(chan struct{}),
+		urgent: make(chan struct{}, 1), stopping: make(chan struct{}),
 	}
 	if id, ok := set.Resource.Attributes().Get("service.instance.id"); ok {
 		c.instance = id
@@ -71,8 +75,9 @@ func (c *toMetrics) Start(context.Context, component.Host) error {
 			case <-c.stopping:
 				return
 			case <-ticker.C:
-				c.export(context.Background())
+			case <-c.urgent:
 			}
+			c.export(context.Background(), false)
 		}
 	})
 	return nil
@@ -84,13 +89,26 @@ func (c *toMetrics) Shutdown(ctx context.Context) error {
 		c.waiting.stop()
 		close(c.stopping)
 		c.stopped.Wait()
-		c.export(ctx)
+		c.export(ctx, true)
+		close(c.waiting.ended)
 	})
 	return nil
 }
 
-// ConsumeTraces takes spans. It returns no error, since the traces are analyzed later.
-func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error {
+// ConsumeTraces takes spans. It only returns an error if it acknowledges what was exported, since
+// otherwise the traces are analyzed later.
+func (c *toMetrics) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
+	r := c.waiting.newReceipt()
+	c.add(traces, r)
+	return c.waiting.await(ctx, r, func() {
+		select {
+		case c.urgent <- struct{}{}:
+		default:
+		}
+	})
+}
+
+func (c *toMetrics) add(traces ptrace.Traces, r *receipt) {
 	spans := make([]kept, 0, traces.SpanCount())
 	for s := range otlp.All(traces, c.tags) {
 		spans = append(spans, keep(s))
@@ -105,9 +123,9 @@ func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error
 			c.waiting.grew(t, spans[n].memory())
 		}
 		t.content = append(t.content, spans[:n:n])
+		c.waiting.expect(r, t)
 		spans = spans[n:]
 	}
-	return nil
 }
 
 // analyze adds the spans that waited to the metrics.
@@ -135,10 +153,42 @@ func (c *toMetrics) analyze(t *waiting[[][]kept]) {
 			})
 		}
 	}
+	if t.receipts != nil { // after their points were added
+		c.mu.Lock()
+		c.unexported = append(c.unexported, t.receipts...)
+		c.mu.Unlock()
+	}
 }
 
-// export exports the metrics.
-func (c *toMetrics) export(ctx context.Context) {
+// export exports the metrics. If last is true, there is no further attempt.
+func (c *toMetrics) export(ctx context.Context, last bool) {
+	c.mu.Lock()
+	exported := c.unexported
+	c.unexported = nil
+	c.mu.Unlock()
+	err := c.send(ctx)
+	if err != nil {
+		c.logger.Error("the metrics were not exported", zap.Error(err))
+	}
+	if err != nil && !last && c.config.Metrics.Temporality == "cumulative" { // the next export has them, too
+		var again, urgent receipts
+		for _, r := range exported {
+			if r.urgent.Load() {
+				urgent = append(urgent, r)
+			} else {
+				again = append(again, r)
+			}
+		}
+		c.mu.Lock()
+		c.unexported = append(again, c.unexported...)
+		c.mu.Unlock()
+		exported = urgent
+	}
+	exported.settle(err)
+}
+
+// send sends the metrics.
+func (c *toMetrics) send(ctx context.Context) error {
 	metrics := pmetric.NewMetrics()
 	resource := metrics.ResourceMetrics().AppendEmpty()
 	if c.instance != (pcommon.Value{}) {
@@ -148,9 +198,7 @@ func (c *toMetrics) export(ctx context.Context) {
 	scope.Scope().SetName("github.com/gaptrace/gaptrace/collector/gapconnector")
 	c.points.export(scope.Metrics())
 	if scope.Metrics().Len() == 0 {
-		return
+		return nil
 	}
-	if err := c.next.ConsumeMetrics(ctx, metrics); err != nil {
-		c.logger.Error("the metrics were not exported", zap.Error(err))
-	}
+	return c.next.ConsumeMetrics(ctx, metrics)
 }
