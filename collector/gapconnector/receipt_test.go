@@ -21,8 +21,8 @@ import (
 
 func exported(c *Config) { c.Acknowledge = acknowledgeExported }
 
-// answered calls ConsumeTraces, and returns a function that says how long it took. It fails if
-// the call has not returned.
+// answered calls ConsumeTraces, and returns a function that says how long it took. It fails if the
+// call has not returned.
 func answered(ctx context.Context, c connector.Traces, spans ...[]gap.Span) func(t *testing.T) (time.Duration, error) {
 	begun := time.Now()
 	var took time.Duration
@@ -80,7 +80,9 @@ func TestAcknowledgesWhatWasExported(t *testing.T) {
 
 // What waits is exported at once when the receiver stops or loses a partition.
 func TestHurriesWhenTheReceiverStops(t *testing.T) {
-	for name, next := range map[string]any{"metrics": new(consumertest.MetricsSink), "traces": new(consumertest.TracesSink)} {
+	for name, next := range map[string]any{
+		"metrics": new(consumertest.MetricsSink), "traces": new(consumertest.TracesSink),
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				own := use(t, exported, next, func(c connector.Traces) {
@@ -217,7 +219,8 @@ func TestAcknowledgesManyCallers(t *testing.T) {
 					if id%3 == 0 {
 						cancel()
 					}
-					if err := c.ConsumeTraces(ctx, otlp.Traces(request(id, "GET /books"), request(1000*i+id, "GET /books"))); err != nil {
+					spans := otlp.Traces(request(id, "GET /books"), request(1000*i+id, "GET /books"))
+					if err := c.ConsumeTraces(ctx, spans); err != nil {
 						t.Error(err)
 					}
 					cancel()
