@@ -137,8 +137,7 @@ func sourceFiles(t *testing.T) []sourceFile {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (name == "internal/spantest" || d.Name() == "testdata"),
-			d.IsDir() && name != "." && strings.HasPrefix(d.Name(), "."):
+		case d.IsDir() && (filepath.ToSlash(name) == "internal/spantest" || isForeign(name)):
 			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
 			return nil

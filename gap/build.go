@@ -74,7 +74,7 @@ const maxReused = 1024
 // scratch is memory of a builder that its trace does not use.
 type scratch struct {
 	ids         idTable
-	operations  keyTable[operationKey] // keys belong to the trace
+	operations  keyTable[operationKey]
 	processes   processes
 	soleParents []SpanID // by node: see soleParent
 	parents     []int32  // by node: its parent, none for a root, or removed for a dropped one

@@ -220,3 +220,16 @@ func TestTimesBefore1970(t *testing.T) {
 		}
 	}
 }
+
+// Build reuses memory, but none that a trace points to.
+func TestTraceOutlivesTheNextBuild(t *testing.T) {
+	for range 10 { // the memory is another one after a collection
+		first, _ := gap.Build([]gap.Span{{SpanID: 1, Process: &gap.Process{Service: "first"}}})
+		gap.Build([]gap.Span{{SpanID: 1, Process: &gap.Process{Service: "second"}}})
+		for n := range first.Nodes() {
+			if got := n.Service(); got != "first" {
+				t.Fatalf("the service became %q", got)
+			}
+		}
+	}
+}

@@ -20,9 +20,10 @@ const fewKeys = 8
 
 const spread = 0x9e3779b97f4a7c15 // large, so that both halves of a product depend on the service
 
-// reset empties the table. Its memory serves for the next keys, except that of keys.
+// reset empties the table. Its memory serves for the next keys.
 func (t *keyTable[K]) reset() {
-	t.keys, t.hashed, t.last = nil, false, 0
+	clear(t.keys) // or what they point to would stay in memory
+	t.keys, t.hashed, t.last = t.keys[:0], false, 0
 }
 
 // index returns the number of a key, from 0, and whether it is new.
@@ -39,9 +40,6 @@ func (t *keyTable[K]) index(key K) (i uint32, isNew bool) {
 	} else if i := slices.Index(t.keys, key); i >= 0 {
 		t.last = uint32(i)
 		return t.last, false
-	}
-	if t.keys == nil {
-		t.keys = make([]K, 0, 4) // or it would grow to 1, 2 and 4 keys
 	}
 	t.keys = append(t.keys, key)
 	switch n := len(t.keys); {

@@ -7,7 +7,9 @@ import (
 
 // layout sorts the nodes depth first, with siblings by time, and corrects their times on the way.
 func (b *builder) layout() *Trace {
-	t := &Trace{id: b.trace, services: b.processes.services.keys, operations: b.operations.keys}
+	t := &Trace{
+		id: b.trace, services: slices.Clone(b.processes.services.keys), operations: slices.Clone(b.operations.keys),
+	}
 	if b.movedByJaeger > 0 {
 		b.warn(nil, WarnClockSkew, "no clock is corrected: Jaeger has moved %d of the spans", b.movedByJaeger)
 		b.sortWarnings()

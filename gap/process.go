@@ -14,7 +14,7 @@ type processes struct {
 	machines  map[*Process]machine // nil before the first lookup
 }
 
-// reset forgets the processes. The names of the services belong to the trace.
+// reset forgets the processes.
 func (p *processes) reset() {
 	p.services.reset()
 	p.processes.reset()

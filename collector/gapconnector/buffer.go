@@ -1,7 +1,6 @@
 package gapconnector
 
 import (
-	"container/list"
 	"iter"
 	"sync"
 	"time"
@@ -19,14 +18,16 @@ type buffer[C any] struct {
 	release func(t *waiting[C])
 
 	mu     sync.Mutex
-	traces map[gap.TraceID]*list.Element // by shared
-	order  list.List                     // of *waiting[C], the oldest first
+	traces map[gap.TraceID]*waiting[C] // by shared
+	oldest *waiting[C]                 // nil if none waits, like newest
+	newest *waiting[C]
 	spans  int
 	bytes  int64
 
 	stopping chan struct{}
 	once     sync.Once // closes stopping
 	stopped  sync.WaitGroup
+	ended    chan struct{} // closed when nothing is exported any more
 }
 
 // waiting is a trace in a buffer, or in rare cases several: those whose ids have the same right
@@ -40,6 +41,9 @@ type waiting[C any] struct {
 	several bool        // there are more of them
 	since   time.Time
 	outcome outcome
+
+	receipts     receipts
+	older, newer *waiting[C] // its neighbours in the buffer
 }
 
 // shared returns what the ids of a trace have in common. An id of 64 bits is that of the trace
@@ -76,12 +80,13 @@ type outcome string
 const (
 	complete outcome = "complete" // it has waited long enough
 	evicted  outcome = "evicted"  // there was too much
-	flushed  outcome = "flushed"  // the collector shuts down
+	flushed  outcome = "flushed"  // the collector shuts down, or a caller cannot wait
 )
 
 func newBuffer[C any](config *Config, release func(t *waiting[C])) *buffer[C] {
 	return &buffer[C]{
-		config: config, release: release, traces: map[gap.TraceID]*list.Element{}, stopping: make(chan struct{}),
+		config: config, release: release, traces: map[gap.TraceID]*waiting[C]{},
+		stopping: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -90,12 +95,17 @@ func (b *buffer[C]) lock() { b.mu.Lock() }
 // trace returns the trace with an id. The buffer is locked, here and in grew.
 func (b *buffer[C]) trace(id gap.TraceID) *waiting[C] {
 	key := shared(id)
-	e := b.traces[key]
-	if e == nil {
-		e = b.order.PushBack(&waiting[C]{id: id, since: time.Now(), outcome: complete})
-		b.traces[key] = e
+	t := b.traces[key]
+	if t == nil {
+		t = &waiting[C]{id: id, since: time.Now(), older: b.newest}
+		b.traces[key] = t
+		if b.oldest == nil {
+			b.oldest = t
+		} else {
+			b.newest.newer = t
+		}
+		b.newest = t
 	}
-	t := e.Value.(*waiting[C])
 	switch {
 	case id.High == 0 || id == t.whole:
 	case t.whole == gap.TraceID{}:
@@ -118,11 +128,11 @@ func (b *buffer[C]) grew(t *waiting[C], bytes int64) {
 func (b *buffer[C]) unlock() {
 	var over []*waiting[C]
 	for b.tooMuch() {
-		t := b.take(b.order.Front())
-		if !b.config.Grouped {
-			t.outcome = evicted
+		because := evicted
+		if b.config.Grouped {
+			because = complete
 		}
-		over = append(over, t)
+		over = append(over, b.take(b.oldest, because))
 	}
 	b.mu.Unlock()
 	for _, t := range over {
@@ -132,15 +142,26 @@ func (b *buffer[C]) unlock() {
 
 func (b *buffer[C]) tooMuch() bool {
 	c := b.config
-	return c.Grouped && b.spans > 0 || b.order.Len() > c.MaxTraces || b.spans > c.MaxSpans || b.bytes > c.MaxBytes
+	return c.Grouped && b.spans > 0 || len(b.traces) > c.MaxTraces || b.spans > c.MaxSpans || b.bytes > c.MaxBytes
 }
 
-// take removes a trace. The buffer is locked.
-func (b *buffer[C]) take(e *list.Element) *waiting[C] {
-	t := b.order.Remove(e).(*waiting[C])
+// take removes a trace, and says why. The buffer is locked.
+func (b *buffer[C]) take(t *waiting[C], because outcome) *waiting[C] {
+	if t.older == nil {
+		b.oldest = t.newer
+	} else {
+		t.older.newer = t.newer
+	}
+	if t.newer == nil {
+		b.newest = t.older
+	} else {
+		t.newer.older = t.older
+	}
+	t.older, t.newer = nil, nil // or each would keep the others in memory
 	delete(b.traces, shared(t.id))
 	b.spans -= t.spans
 	b.bytes -= t.bytes
+	t.outcome = because
 	return t
 }
 
@@ -165,16 +186,15 @@ func (b *buffer[C]) start() {
 func (b *buffer[C]) releaseOld() time.Duration {
 	for {
 		b.mu.Lock()
-		e := b.order.Front()
-		if e == nil {
+		if b.oldest == nil {
 			b.mu.Unlock()
 			return b.config.Wait
 		}
-		if left := b.config.Wait - time.Since(e.Value.(*waiting[C]).since); left > 0 {
+		if left := b.config.Wait - time.Since(b.oldest.since); left > 0 {
 			b.mu.Unlock()
 			return left
 		}
-		t := b.take(e)
+		t := b.take(b.oldest, complete)
 		b.mu.Unlock()
 		b.release(t)
 	}
@@ -186,9 +206,7 @@ func (b *buffer[C]) stop() {
 	b.stopped.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for e := b.order.Front(); e != nil; e = b.order.Front() {
-		t := b.take(e)
-		t.outcome = flushed
-		b.release(t)
+	for b.oldest != nil {
+		b.release(b.take(b.oldest, flushed))
 	}
 }

@@ -26,6 +26,10 @@ type Config struct {
 	// groupbytrace. Then nothing waits.
 	Grouped bool `mapstructure:"grouped"`
 
+	// Acknowledge is "received" or "exported": what has happened to spans when their receiver may
+	// forget them.
+	Acknowledge string `mapstructure:"acknowledge"`
+
 	// Metrics is for the pipeline of metrics. The pipeline of traces does not use it.
 	Metrics MetricsConfig `mapstructure:"metrics"`
 
@@ -75,6 +79,12 @@ type Dimension struct {
 	_ struct{}
 }
 
+// The values of Config.Acknowledge.
+const (
+	acknowledgeReceived = "received"
+	acknowledgeExported = "exported"
+)
+
 // temporalities are the values of MetricsConfig.Temporality.
 var temporalities = map[string]pmetric.AggregationTemporality{
 	"cumulative": pmetric.AggregationTemporalityCumulative,
@@ -83,10 +93,11 @@ var temporalities = map[string]pmetric.AggregationTemporality{
 
 func createDefaultConfig() component.Config {
 	return &Config{
-		Wait:      10 * time.Second,
-		MaxTraces: 100_000,
-		MaxSpans:  1_000_000,
-		MaxBytes:  512 << 20,
+		Wait:        10 * time.Second,
+		MaxTraces:   100_000,
+		MaxSpans:    1_000_000,
+		MaxBytes:    512 << 20,
+		Acknowledge: acknowledgeReceived,
 		Metrics: MetricsConfig{
 			FlushInterval:    time.Minute,
 			Temporality:      "cumulative",
@@ -112,6 +123,8 @@ func (c *Config) Validate() error {
 	want(c.MaxTraces > 0, "max_traces", c.MaxTraces, "a positive number")
 	want(c.MaxSpans > 0, "max_spans", c.MaxSpans, "a positive number")
 	want(c.MaxBytes > 0, "max_bytes", c.MaxBytes, "a positive number")
+	want(c.Acknowledge == acknowledgeReceived || c.Acknowledge == acknowledgeExported, "acknowledge", c.Acknowledge,
+		"received or exported")
 	want(m.FlushInterval > 0, "metrics::flush_interval", m.FlushInterval, "a positive duration")
 	want(temporalities[m.Temporality] != 0, "metrics::temporality", m.Temporality, "cumulative or delta")
 	want(m.CardinalityLimit > 0, "metrics::cardinality_limit", m.CardinalityLimit, "a positive number")

@@ -186,7 +186,11 @@ func TestBounds(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"max_traces": func(c *Config) { c.MaxTraces = 3 },
 		"max_spans":  func(c *Config) { c.MaxSpans = 6 },
-		"max_bytes":  func(c *Config) { s := request(1, ""); c.MaxBytes = 3 * (memory(&s[0]) + memory(&s[1]) + 20) },
+		"max_bytes": func(c *Config) {
+			s := request(1, "")
+			a, b := keep(&s[0]), keep(&s[1])
+			c.MaxBytes = 3 * (a.memory() + b.memory() + 20)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sink consumertest.MetricsSink

@@ -56,10 +56,26 @@
 // A trace id of 64 bits is the same as one of 128 bits whose right half it is, see [gap.Build]. If
 // several ids of 128 bits that wait have this right half, it is that of another trace.
 //
+// # Acknowledgement
+//
+// A receiver may forget spans when ConsumeTraces returns: Kafka's commits their offset. By default
+// the connector returns when it has the spans, so a crash loses what waits. With acknowledge set to
+// "exported", it returns when they have been exported, or an error if they could not be:
+//
+//	acknowledge: received   |.... wait ....|.. flush_interval ..|
+//	                        ^ returns
+//	acknowledge: exported   |.... wait ....|.. flush_interval ..|
+//	                                                            ^ returns
+//
+// If the caller's context ends before, what it waits for is analyzed and exported at once. Delta
+// metrics that could not be exported are lost, which the caller learns by an error; cumulative ones
+// are in the next export, for which the caller waits.
+//
 // # The connector's own metrics
 //
 //	otelcol_connector_gap_traces          traces analyzed, by outcome: complete, evicted, flushed
 //	otelcol_connector_gap_spans           their spans
 //	otelcol_connector_gap_overflow_spans  spans beyond metrics::cardinality_limit
-//	otelcol_connector_gap_refused_spans   spans that the next component refused, which are lost
+//	otelcol_connector_gap_refused_spans   spans that the next component refused, which are lost;
+//	                                      with acknowledge set to "exported", there are none
 package gapconnector

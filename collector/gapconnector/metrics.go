@@ -2,7 +2,6 @@ package gapconnector
 
 import (
 	"encoding/binary"
-	"strconv"
 	"sync"
 	"time"
 
@@ -37,10 +36,11 @@ type aggregation struct {
 	config     *MetricsConfig
 	histograms structure.Config
 
-	mu     sync.Mutex
-	series map[string]*series // by the texts of its attributes
-	key    []byte             // of the current span
-	began  time.Time          // what has been added since then is exported next, for delta temporality
+	mu       sync.Mutex
+	series   map[string]*series // by the texts of its attributes
+	overflow *series            // the one of overflowKey, or nil
+	key      []byte             // of the current span
+	began    time.Time          // what has been added since then is exported next, for delta temporality
 }
 
 // series is a combination of attributes.
@@ -78,7 +78,7 @@ func (a *aggregation) add(t *gap.Trace) (over int) {
 	defer a.mu.Unlock()
 	for n := range t.Nodes() {
 		s := a.seriesOf(n, now)
-		if s == a.series[overflowKey] {
+		if s == a.overflow {
 			over++
 		}
 		s.last = now
@@ -112,8 +112,8 @@ func (a *aggregation) seriesOf(n gap.Node, now time.Time) *series {
 	}
 	key, attributes := string(a.key), pcommon.NewMap()
 	if len(a.series) >= a.config.CardinalityLimit {
-		if s := a.series[overflowKey]; s != nil {
-			return s
+		if a.overflow != nil {
+			return a.overflow
 		}
 		key = overflowKey
 		attributes.PutBool(overflow, true)
@@ -134,6 +134,9 @@ func (a *aggregation) seriesOf(n gap.Node, now time.Time) *series {
 		s.measured[i].histogram.Init(a.histograms)
 	}
 	a.series[key] = s
+	if key == overflowKey {
+		a.overflow = s
+	}
 	return s
 }
 
@@ -157,7 +160,7 @@ func (a *aggregation) dimension(i int, span *gap.Span) (value string, ok bool) {
 
 // appendText appends a text so that no other sequence of texts gives the same bytes.
 func appendText(b []byte, text string) []byte {
-	return append(append(strconv.AppendInt(b, int64(len(text)), 10), ':'), text...)
+	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }
 
 func (a *aggregation) delta() bool {
@@ -195,6 +198,7 @@ func (a *aggregation) export(metrics pmetric.MetricSlice) {
 			delete(a.series, key)
 		}
 	}
+	a.overflow = a.series[overflowKey]
 	a.began = now
 }
 

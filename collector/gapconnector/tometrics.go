@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-	"unsafe"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/connector"
@@ -28,8 +27,12 @@ type toMetrics struct {
 	telemetry telemetry
 	instance  pcommon.Value
 	tags      read.Option
-	waiting   *buffer[[][]gap.Span] // parts of batches
+	waiting   *buffer[[][]kept] // parts of batches
 	points    *aggregation
+
+	unexported receipts      // of traces that points has
+	mu         sync.Mutex    // guards unexported
+	urgent     chan struct{} // holds an element if export must not wait for the next interval
 
 	overflowed sync.Once // that the limit is exceeded was logged
 	stopping   chan struct{}
@@ -44,7 +47,7 @@ func newToMetrics(set connector.Settings, config *Config, next consumer.Metrics)
 	}
 	c := &toMetrics{
 		config: config, next: next, logger: set.Logger, telemetry: t, points: newAggregation(&config.Metrics),
-		stopping: make(chan struct{}),
+		urgent: make(chan struct{}, 1), stopping: make(chan struct{}),
 	}
 	if id, ok := set.Resource.Attributes().Get("service.instance.id"); ok {
 		c.instance = id
@@ -72,8 +75,9 @@ func (c *toMetrics) Start(context.Context, component.Host) error {
 			case <-c.stopping:
 				return
 			case <-ticker.C:
-				c.export(context.Background())
+			case <-c.urgent:
 			}
+			c.export(context.Background(), false)
 		}
 	})
 	return nil
@@ -85,53 +89,55 @@ func (c *toMetrics) Shutdown(ctx context.Context) error {
 		c.waiting.stop()
 		close(c.stopping)
 		c.stopped.Wait()
-		c.export(ctx)
+		c.export(ctx, true)
+		close(c.waiting.ended)
 	})
 	return nil
 }
 
-// ConsumeTraces takes spans. It returns no error, since the traces are analyzed later.
-func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error {
-	spans := otlp.Spans(traces, c.tags)
+// ConsumeTraces takes spans. It only returns an error if it acknowledges what was exported, since
+// otherwise the traces are analyzed later.
+func (c *toMetrics) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
+	r := c.waiting.newReceipt()
+	c.add(traces, r)
+	return c.waiting.await(ctx, r, func() {
+		select {
+		case c.urgent <- struct{}{}:
+		default:
+		}
+	})
+}
+
+func (c *toMetrics) add(traces ptrace.Traces, r *receipt) {
+	spans := make([]kept, 0, traces.SpanCount())
+	for s := range otlp.All(traces, c.tags) {
+		spans = append(spans, keep(s))
+	}
 	c.waiting.lock()
 	defer c.waiting.unlock()
 	for len(spans) > 0 {
-		id := spans[0].TraceID
+		id := spans[0].trace
 		t := c.waiting.trace(id)
 		n := 0
-		for ; n < len(spans) && spans[n].TraceID == id; n++ {
-			c.waiting.grew(t, memory(&spans[n]))
+		for ; n < len(spans) && spans[n].trace == id; n++ {
+			c.waiting.grew(t, spans[n].memory())
 		}
 		t.content = append(t.content, spans[:n:n])
+		c.waiting.expect(r, t)
 		spans = spans[n:]
 	}
-	return nil
 }
-
-// memory estimates the memory of a span. Its process is shared.
-func memory(s *gap.Span) int64 {
-	return int64(unsafe.Sizeof(*s)) + int64(len(s.Operation)) + int64(len(s.Tags))*64 + int64(len(s.References))*32
-}
-
-// joins has the memory in which the parts of a trace are joined. Without it, a span would take
-// nearly twice as much allocation.
-var joins = sync.Pool{New: func() any { return new([]gap.Span) }}
 
 // analyze adds the spans that waited to the metrics.
-func (c *toMetrics) analyze(t *waiting[[][]gap.Span]) {
-	spans := t.content[0]
-	if len(t.content) > 1 {
-		joined := joins.Get().(*[]gap.Span)
-		defer func() {
-			clear(*joined) // or what the spans point to would stay in memory
-			joins.Put(joined)
-		}()
-		*joined = (*joined)[:0]
-		for _, part := range t.content {
-			*joined = append(*joined, part...)
+func (c *toMetrics) analyze(t *waiting[[][]kept]) {
+	j := joins.Get().(*joined)
+	defer j.release()
+	for _, part := range t.content {
+		for i := range part {
+			j.add(&part[i])
 		}
-		spans = *joined
 	}
+	spans := j.spans
 	if t.several {
 		slices.SortStableFunc(spans, func(a, b gap.Span) int { return a.TraceID.Compare(b.TraceID) })
 	}
@@ -147,10 +153,42 @@ func (c *toMetrics) analyze(t *waiting[[][]gap.Span]) {
 			})
 		}
 	}
+	if t.receipts != nil { // after their points were added
+		c.mu.Lock()
+		c.unexported = append(c.unexported, t.receipts...)
+		c.mu.Unlock()
+	}
 }
 
-// export exports the metrics.
-func (c *toMetrics) export(ctx context.Context) {
+// export exports the metrics. If last is true, there is no further attempt.
+func (c *toMetrics) export(ctx context.Context, last bool) {
+	c.mu.Lock()
+	exported := c.unexported
+	c.unexported = nil
+	c.mu.Unlock()
+	err := c.send(ctx)
+	if err != nil {
+		c.logger.Error("the metrics were not exported", zap.Error(err))
+	}
+	if err != nil && !last && c.config.Metrics.Temporality == "cumulative" { // the next export has them, too
+		var again, urgent receipts
+		for _, r := range exported {
+			if r.urgent.Load() {
+				urgent = append(urgent, r)
+			} else {
+				again = append(again, r)
+			}
+		}
+		c.mu.Lock()
+		c.unexported = append(again, c.unexported...)
+		c.mu.Unlock()
+		exported = urgent
+	}
+	exported.settle(err)
+}
+
+// send sends the metrics.
+func (c *toMetrics) send(ctx context.Context) error {
 	metrics := pmetric.NewMetrics()
 	resource := metrics.ResourceMetrics().AppendEmpty()
 	if c.instance != (pcommon.Value{}) {
@@ -160,9 +198,7 @@ func (c *toMetrics) export(ctx context.Context) {
 	scope.Scope().SetName("github.com/gaptrace/gaptrace/collector/gapconnector")
 	c.points.export(scope.Metrics())
 	if scope.Metrics().Len() == 0 {
-		return
+		return nil
 	}
-	if err := c.next.ConsumeMetrics(ctx, metrics); err != nil {
-		c.logger.Error("the metrics were not exported", zap.Error(err))
-	}
+	return c.next.ConsumeMetrics(ctx, metrics)
 }

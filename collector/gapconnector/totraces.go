@@ -3,6 +3,7 @@ package gapconnector
 import (
 	"context"
 	"sort"
+	"sync"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/connector"
@@ -29,6 +30,7 @@ type toTraces struct {
 	logger    *zap.Logger
 	telemetry telemetry
 	waiting   *buffer[assembly]
+	once      sync.Once // shuts down
 }
 
 func newToTraces(set connector.Settings, config *Config, next consumer.Traces) (*toTraces, error) {
@@ -54,12 +56,22 @@ func (c *toTraces) Start(context.Context, component.Host) error {
 
 // Shutdown sends what waits.
 func (c *toTraces) Shutdown(context.Context) error {
-	c.waiting.stop()
+	c.once.Do(func() {
+		c.waiting.stop()
+		close(c.waiting.ended)
+	})
 	return nil
 }
 
-// ConsumeTraces takes spans. It returns no error, since the traces are sent later.
-func (c *toTraces) ConsumeTraces(_ context.Context, traces ptrace.Traces) error {
+// ConsumeTraces takes spans. It only returns an error if it acknowledges what was exported, since
+// otherwise the traces are sent later.
+func (c *toTraces) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
+	r := c.waiting.newReceipt()
+	c.add(traces, r)
+	return c.waiting.await(ctx, r, func() {})
+}
+
+func (c *toTraces) add(traces ptrace.Traces, r *receipt) {
 	analyzed := otlp.Spans(traces, read.WithTags()) // of the same order
 	var size ptrace.ProtoMarshaler
 	c.waiting.lock()
@@ -70,11 +82,11 @@ func (c *toTraces) ConsumeTraces(_ context.Context, traces ptrace.Traces) error 
 				t := c.waiting.trace(analyzed[0].TraceID)
 				c.waiting.grew(t, memory(&analyzed[0])+2*int64(size.SpanSize(s)))
 				t.content.add(analyzed[0], rs, ss, s)
+				c.waiting.expect(r, t)
 				analyzed = analyzed[1:]
 			}
 		}
 	}
-	return nil
 }
 
 // assembly is a trace that is put together from batches.
@@ -147,7 +159,9 @@ func (c *toTraces) send(t *waiting[assembly]) {
 			}
 		}
 	}
-	if err := c.next.ConsumeTraces(context.Background(), a.traces); err != nil {
+	err := c.next.ConsumeTraces(context.Background(), a.traces)
+	t.receipts.settle(err)
+	if err != nil && len(t.receipts) == 0 { // otherwise the receiver learns of it
 		c.telemetry.refused.Add(context.Background(), int64(t.spans))
 		c.logger.Error("a trace was refused", zap.Stringer("trace", t.id), zap.Error(err))
 	}

@@ -309,7 +309,7 @@ func (d *jsonDecoder) attribute(keep *keys) (name string, value any) {
 		case string(key) == "key":
 			text := d.Text()
 			named = true
-			if skip = keep != nil && !d.all && !keep.has(text); !skip {
+			if skip = keep != nil && !d.all && !has(keep, text); !skip {
 				name = d.Intern(text).(string)
 			}
 		case string(key) == "value" && !skip:
@@ -318,7 +318,7 @@ func (d *jsonDecoder) attribute(keep *keys) (name string, value any) {
 			d.Skip()
 		}
 	})
-	if skip || d.Err != nil || !named && keep != nil && !d.all && !keep.has(nil) { // pdata leaves out an empty key
+	if skip || d.Err != nil || !named && keep != nil && !d.all && !has(keep, "") { // pdata leaves out an empty key
 		return "", nil
 	}
 	return name, value

@@ -187,6 +187,15 @@ func TestReadKeepsWhatAnalysisNeeds(t *testing.T) {
 		if got := render(otlp.Spans(traces, read.WithTags("http.method"))); got != render(want) {
 			t.Fatalf("Spans:\n%s", differ(got, render(want)))
 		}
+		var one []gap.Span
+		for s := range otlp.All(traces, read.WithTags("http.method")) {
+			copied := *s
+			copied.References = slices.Clone(s.References)
+			one = append(one, copied)
+		}
+		if got := render(one); got != render(want) {
+			t.Fatalf("All:\n%s", differ(got, render(want)))
+		}
 		for name, input := range encodings(t, traces) {
 			if !recognizable(traces, name) {
 				continue

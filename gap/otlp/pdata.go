@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -18,9 +19,39 @@ import (
 // Spans returns the spans in traces, in their order and as [Read] returns them. It uses only the
 // options [read.WithTags] and [read.WithEverything].
 func Spans(traces ptrace.Traces, opts ...read.Option) []gap.Span {
-	c := read.NewConfig(opts, 0)
-	m := mapper{all: c.Everything}
 	spans := make([]gap.Span, 0, traces.SpanCount())
+	var m mapper
+	m.each(traces, opts, func(s ptrace.Span, keep *keys, current *span) bool {
+		spans = append(spans, gap.Span{})
+		m.read(s, keep, current)
+		m.finish(current, &spans[len(spans)-1])
+		return true
+	})
+	return spans
+}
+
+// All yields what [Spans] returns, one span after the other. The span and its references are
+// overwritten by the next one, which saves memory if few fields are needed.
+func All(traces ptrace.Traces, opts ...read.Option) iter.Seq[*gap.Span] {
+	return func(yield func(*gap.Span) bool) {
+		var m mapper
+		var made gap.Span
+		m.each(traces, opts, func(s ptrace.Span, keep *keys, current *span) bool {
+			m.references.Reset()
+			made = gap.Span{}
+			m.read(s, keep, current)
+			m.finish(current, &made)
+			return yield(&made)
+		})
+	}
+}
+
+// each calls f for each span in traces, with the keys of the attributes to keep and memory for a
+// span.
+func (m *mapper) each(traces ptrace.Traces, opts []read.Option, f func(ptrace.Span, *keys, *span) bool) {
+	c := read.NewConfig(opts, 0)
+	m.all = c.Everything
+	keep := newKeys(c.Keys)
 	var current span
 	for _, rs := range traces.ResourceSpans().All() {
 		m.setResource(m.resource(rs.Resource().Attributes()))
@@ -29,13 +60,12 @@ func Spans(traces ptrace.Traces, opts ...read.Option) []gap.Span {
 				m.scope = scopeTags(ss.Scope().Name(), ss.Scope().Version())
 			}
 			for _, s := range ss.Spans().All() {
-				spans = append(spans, gap.Span{})
-				m.read(s, c.Keys, &current)
-				m.finish(&current, &spans[len(spans)-1])
+				if !f(s, &keep, &current) {
+					return
+				}
 			}
 		}
 	}
-	return spans
 }
 
 // resource adds the attributes of a resource, and returns the name of its service.
@@ -57,7 +87,7 @@ func (m *mapper) addField(key string, value pcommon.Value) {
 }
 
 // read adds the attributes and links of a span that are kept, and sets made to the rest of it.
-func (m *mapper) read(s ptrace.Span, keep map[string]bool, made *span) {
+func (m *mapper) read(s ptrace.Span, keep *keys, made *span) {
 	*made = span{
 		traceID: ids(s.TraceID()), id: id(s.SpanID()), parent: id(s.ParentSpanID()), name: s.Name(),
 		start: int64(s.StartTimestamp()), end: int64(s.EndTimestamp()),
@@ -66,7 +96,7 @@ func (m *mapper) read(s ptrace.Span, keep map[string]bool, made *span) {
 	for key, value := range s.Attributes().All() {
 		if key == warningsKey {
 			made.addWarnings(value.AsRaw())
-		} else if m.all || keep[key] {
+		} else if m.all || has(keep, key) {
 			if v := value.AsRaw(); v != nil {
 				m.addTag(key, fieldValue(v))
 			}

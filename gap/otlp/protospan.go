@@ -129,7 +129,7 @@ func (d *protoDecoder) readSpan(b []byte, at int64) {
 }
 
 func (d *protoDecoder) readAttribute(s *span, b []byte) {
-	if !d.all && !d.keep.has(keyOf(b)) {
+	if !d.all && !has(&d.keep, keyOf(b)) {
 		return
 	}
 	switch key, value := d.keyValue(b, 0); {

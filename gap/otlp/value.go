@@ -73,7 +73,8 @@ func newKeys(set map[string]bool) keys {
 	return k
 }
 
-func (k *keys) has(key []byte) bool {
+// has reports whether the set has the key.
+func has[K string | []byte](k *keys, key K) bool {
 	return k.lengths&(1<<(len(key)&63)) != 0 && (len(key) == 0 || k.firsts[key[0]>>6]&(1<<(key[0]&63)) != 0) &&
 		k.set[string(key)]
 }

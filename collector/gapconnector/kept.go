@@ -1,0 +1,93 @@
+package gapconnector
+
+import (
+	"slices"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
+
+// kept is a span that waits. It takes half the memory of a gap.Span with its parent.
+type kept struct {
+	trace     gap.TraceID
+	id        gap.SpanID
+	parent    gap.SpanID // 0 if there is none
+	start     int64      // nanoseconds since 1970; 0 if unknown
+	duration  time.Duration
+	operation string
+	process   *gap.Process // shared with other spans
+	tags      []gap.Field
+	whole     *gap.Span // if it has anything else: links or warnings
+}
+
+// keep returns a copy of what the analysis needs of a span.
+func keep(s *gap.Span) kept {
+	k := kept{
+		trace: s.TraceID, id: s.SpanID, duration: s.Duration, operation: s.Operation, process: s.Process, tags: s.Tags,
+	}
+	if !s.Start.IsZero() {
+		k.start = s.Start.UnixNano()
+	}
+	plain := len(s.References) == 0
+	if len(s.References) == 1 {
+		k.parent = s.References[0].SpanID
+		plain = s.References[0] == gap.Reference{SpanID: k.parent}
+	}
+	if !plain || len(s.Warnings) > 0 {
+		whole := *s
+		whole.References = slices.Clone(s.References)
+		k.whole = &whole
+	}
+	return k
+}
+
+// memory estimates the memory of the span.
+func (k *kept) memory() int64 {
+	n := int64(unsafe.Sizeof(*k)) + int64(len(k.operation)) + int64(len(k.tags))*64
+	if k.whole != nil {
+		n += memory(k.whole)
+	}
+	return n
+}
+
+// memory estimates the memory of a span. Its process is shared.
+func memory(s *gap.Span) int64 {
+	return int64(unsafe.Sizeof(*s)) + int64(len(s.Operation)) + int64(len(s.Tags))*64 + int64(len(s.References))*32
+}
+
+// joined has the spans of a trace. Its memory is used again.
+type joined struct {
+	spans   []gap.Span
+	parents []gap.Reference // of the spans
+}
+
+var joins = sync.Pool{New: func() any { return new(joined) }}
+
+// add adds the span that was kept.
+func (j *joined) add(k *kept) {
+	if k.whole != nil {
+		j.spans = append(j.spans, *k.whole)
+		return
+	}
+	s := gap.Span{
+		TraceID: k.trace, SpanID: k.id, Duration: k.duration, Operation: k.operation, Process: k.process, Tags: k.tags,
+	}
+	if k.start != 0 {
+		s.Start = time.Unix(0, k.start).UTC()
+	}
+	if k.parent != 0 {
+		n := len(j.parents)
+		j.parents = append(j.parents, gap.Reference{SpanID: k.parent})
+		s.References = j.parents[n : n+1 : n+1]
+	}
+	j.spans = append(j.spans, s)
+}
+
+// release forgets the spans.
+func (j *joined) release() {
+	clear(j.spans) // or what they point to would stay in memory
+	j.spans, j.parents = j.spans[:0], j.parents[:0]
+	joins.Put(j)
+}
