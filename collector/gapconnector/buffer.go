@@ -79,6 +79,10 @@ const (
 	flushed  outcome = "flushed"  // the collector shuts down
 )
 
+// traceMemory estimates the memory of a trace besides its spans: waiting, its place in order, and
+// in traces.
+const traceMemory = 300
+
 func newBuffer[C any](config *Config, release func(t *waiting[C])) *buffer[C] {
 	return &buffer[C]{
 		config: config, release: release, traces: map[gap.TraceID]*list.Element{}, stopping: make(chan struct{}),
@@ -92,8 +96,9 @@ func (b *buffer[C]) trace(id gap.TraceID) *waiting[C] {
 	key := shared(id)
 	e := b.traces[key]
 	if e == nil {
-		e = b.order.PushBack(&waiting[C]{id: id, since: time.Now(), outcome: complete})
+		e = b.order.PushBack(&waiting[C]{id: id, since: time.Now(), outcome: complete, bytes: traceMemory})
 		b.traces[key] = e
+		b.bytes += traceMemory
 	}
 	t := e.Value.(*waiting[C])
 	switch {

@@ -186,7 +186,10 @@ func TestBounds(t *testing.T) {
 	for name, change := range map[string]func(*Config){
 		"max_traces": func(c *Config) { c.MaxTraces = 3 },
 		"max_spans":  func(c *Config) { c.MaxSpans = 6 },
-		"max_bytes":  func(c *Config) { s := request(1, ""); c.MaxBytes = 3 * (memory(&s[0]) + memory(&s[1]) + 20) },
+		"max_bytes": func(c *Config) {
+			s := request(1, "")
+			c.MaxBytes = 3 * (traceMemory + memory(&s[0]) + memory(&s[1]) + processMemory(s[0].Process) + 20)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var sink consumertest.MetricsSink
@@ -411,9 +414,11 @@ func TestRefused(t *testing.T) {
 	if got := counted(own); !strings.Contains(got, "refused_spans  2\n") {
 		t.Errorf("counted\n%s", got)
 	}
-	own = use(t, nil, struct{ consumer.Metrics }{refuse}, one)
-	if got := counted(own); !strings.Contains(got, "traces flushed 1") {
-		t.Errorf("counted\n%s", got)
+	for temporality, want := range map[string]string{"delta": "refused_spans  2\n", "cumulative": "refused_spans  0\n"} {
+		own = use(t, func(c *Config) { c.Metrics.Temporality = temporality }, struct{ consumer.Metrics }{refuse}, one)
+		if got := counted(own); !strings.Contains(got, want) || !strings.Contains(got, "traces flushed 1") {
+			t.Errorf("%s: counted\n%s", temporality, got)
+		}
 	}
 }
 

@@ -95,12 +95,18 @@ func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error
 	spans := otlp.Spans(traces, c.tags)
 	c.waiting.lock()
 	defer c.waiting.unlock()
+	var process *gap.Process // of the last span
 	for len(spans) > 0 {
 		id := spans[0].TraceID
 		t := c.waiting.trace(id)
 		n := 0
 		for ; n < len(spans) && spans[n].TraceID == id; n++ {
-			c.waiting.grew(t, memory(&spans[n]))
+			bytes := memory(&spans[n])
+			if p := spans[n].Process; p != process { // the spans of a resource share it
+				process = p
+				bytes += processMemory(p)
+			}
+			c.waiting.grew(t, bytes)
 		}
 		t.content = append(t.content, spans[:n:n])
 		spans = spans[n:]
@@ -108,9 +114,30 @@ func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error
 	return nil
 }
 
-// memory estimates the memory of a span. Its process is shared.
+// memory estimates the memory of a span without its process.
 func memory(s *gap.Span) int64 {
-	return int64(unsafe.Sizeof(*s)) + int64(len(s.Operation)) + int64(len(s.Tags))*64 + int64(len(s.References))*32
+	return int64(unsafe.Sizeof(*s)) + int64(len(s.Operation)) + fieldsMemory(s.Tags) + int64(len(s.References))*32
+}
+
+// processMemory estimates the memory of a process, which may be nil.
+func processMemory(p *gap.Process) int64 {
+	if p == nil {
+		return 0
+	}
+	return int64(unsafe.Sizeof(*p)) + int64(len(p.Service)) + fieldsMemory(p.Tags)
+}
+
+func fieldsMemory(fields []gap.Field) (sum int64) {
+	for i := range fields {
+		sum += 64 + int64(len(fields[i].Key))
+		switch value := fields[i].Value.(type) {
+		case string:
+			sum += int64(len(value))
+		case []byte:
+			sum += int64(len(value))
+		}
+	}
+	return sum
 }
 
 // joins has the memory in which the parts of a trace are joined. Without it, a span would take
@@ -162,7 +189,14 @@ func (c *toMetrics) export(ctx context.Context) {
 	if scope.Metrics().Len() == 0 {
 		return
 	}
+	spans := int64(0)
+	if c.points.delta() { // cumulative ones are in the next export, too
+		for _, p := range scope.Metrics().At(0).ExponentialHistogram().DataPoints().All() {
+			spans += int64(p.Count())
+		}
+	}
 	if err := c.next.ConsumeMetrics(ctx, metrics); err != nil {
+		c.telemetry.refused.Add(context.Background(), spans)
 		c.logger.Error("the metrics were not exported", zap.Error(err))
 	}
 }
