@@ -121,13 +121,18 @@ func points(sink *consumertest.MetricsSink) string {
 	return strings.Join(lines, "\n")
 }
 
-// counted returns the connector's own counters.
+// counted returns the connector's own counters, which must name it.
 func counted(own metricdata.ResourceMetrics) string {
 	var lines []string
 	for _, sm := range own.ScopeMetrics {
 		for _, m := range sm.Metrics {
 			for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
 				outcome, _ := p.Attributes.Value("outcome")
+				id, _ := p.Attributes.Value("connector")
+				output, _ := p.Attributes.Value("output")
+				if !strings.HasPrefix(id.AsString(), "gap/") || output.AsString() != "metrics" && output.AsString() != "traces" {
+					lines = append(lines, fmt.Sprintf("%s of %q, %q", m.Name, id.AsString(), output.AsString()))
+				}
 				name := strings.TrimPrefix(m.Name, "otelcol_connector_gap_")
 				lines = append(lines, fmt.Sprintf("%s %s %d", name, outcome.AsString(), p.Value))
 			}

@@ -62,4 +62,7 @@
 //	otelcol_connector_gap_spans           their spans
 //	otelcol_connector_gap_overflow_spans  spans beyond metrics::cardinality_limit
 //	otelcol_connector_gap_refused_spans   spans that the next component refused, which are lost
+//
+// Their attributes connector and output are the connector's name in the configuration, and metrics
+// or traces for the pipeline that it feeds: each pipeline analyzes all traces.
 package gapconnector

@@ -38,7 +38,7 @@ type toMetrics struct {
 }
 
 func newToMetrics(set connector.Settings, config *Config, next consumer.Metrics) (*toMetrics, error) {
-	t, err := newTelemetry(set.TelemetrySettings)
+	t, err := newTelemetry(set, "metrics")
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (c *toMetrics) analyze(t *waiting[[][]gap.Span]) {
 		c.telemetry.analyzed(len(trace), t.outcome)
 		built, _ := gap.Build(trace)
 		if over := c.points.add(built); over > 0 {
-			c.telemetry.overflow.Add(context.Background(), int64(over))
+			c.telemetry.overflow.Add(context.Background(), int64(over), c.telemetry.attributes)
 			c.overflowed.Do(func() {
 				c.logger.Warn("more combinations of attributes than metrics::cardinality_limit: "+
 					"further ones are added up in a data point with the attribute "+overflow,
@@ -196,7 +196,7 @@ func (c *toMetrics) export(ctx context.Context) {
 		}
 	}
 	if err := c.next.ConsumeMetrics(ctx, metrics); err != nil {
-		c.telemetry.refused.Add(context.Background(), spans)
+		c.telemetry.lost(spans)
 		c.logger.Error("the metrics were not exported", zap.Error(err))
 	}
 }

@@ -32,7 +32,7 @@ type toTraces struct {
 }
 
 func newToTraces(set connector.Settings, config *Config, next consumer.Traces) (*toTraces, error) {
-	t, err := newTelemetry(set.TelemetrySettings)
+	t, err := newTelemetry(set, "traces")
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (c *toTraces) send(t *waiting[assembly]) {
 		}
 	}
 	if err := c.next.ConsumeTraces(context.Background(), a.traces); err != nil {
-		c.telemetry.refused.Add(context.Background(), int64(t.spans))
+		c.telemetry.lost(int64(t.spans))
 		c.logger.Error("a trace was refused", zap.Stringer("trace", t.id), zap.Error(err))
 	}
 }
