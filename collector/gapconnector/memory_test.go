@@ -58,11 +58,11 @@ func TestMaxBytesIsAboutTheMemory(t *testing.T) {
 		traces, spans, resource, batches int
 		url                              string
 	}{
-		"large traces":                      {1, 100, 5, 50, "/"},
-		"traces of one span":                {1, 1, 5, 3000, "/"},
-		"large resources":                   {1, 1, 60, 1000, "/"},
-		"traces of a batch, large resource": {50, 1, 60, 40, "/"},
-		"a dimension with long values":      {1, 10, 5, 100, strings.Repeat("/", 4000)},
+		"large traces":                      {1, 100, 5, 20, "/"},
+		"traces of one span":                {1, 1, 5, 800, "/"},
+		"large resources":                   {1, 1, 60, 200, "/"},
+		"traces of a batch, large resource": {50, 1, 60, 10, "/"},
+		"a dimension with long values":      {1, 10, 5, 40, strings.Repeat("/", 4000)},
 	} {
 		for _, next := range []any{&consumertest.MetricsSink{}, &consumertest.TracesSink{}} {
 			t.Run(fmt.Sprintf("%s/%T", name, next), func(t *testing.T) {
