@@ -267,3 +267,38 @@ func TestLinksInDocuments(t *testing.T) {
 		t.Errorf("only %d links found", found)
 	}
 }
+
+var (
+	partLink = regexp.MustCompile(`\]\(([^)#\s]*)#([^)]+)\)`)
+	heading  = regexp.MustCompile(`(?m)^#+ +(.*)$`)
+	block    = regexp.MustCompile("(?ms)^```.*?^```")
+	noAnchor = regexp.MustCompile(`[^\pL\pN_ -]`)
+)
+
+// TestLinksToPartsOfDocuments looks up the heading of each link that ends with an anchor, as GitHub
+// forms anchors.
+func TestLinksToPartsOfDocuments(t *testing.T) {
+	texts, found := documents(t), 0
+	for name, text := range texts {
+		for _, match := range partLink.FindAllStringSubmatch(text, -1) {
+			target := name
+			if match[1] != "" {
+				target = filepath.ToSlash(filepath.Join(filepath.Dir(name), match[1]))
+			}
+			if _, ok := texts[target]; !ok {
+				continue
+			}
+			found++
+			var anchors []string
+			for _, h := range heading.FindAllStringSubmatch(block.ReplaceAllString(texts[target], ""), -1) {
+				anchors = append(anchors, strings.ReplaceAll(noAnchor.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-"))
+			}
+			if !slices.Contains(anchors, match[2]) {
+				t.Errorf("%s links to %s#%s: no such heading", name, target, match[2])
+			}
+		}
+	}
+	if found < 30 {
+		t.Errorf("only %d links found", found)
+	}
+}

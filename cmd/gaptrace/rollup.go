@@ -211,6 +211,9 @@ func (o *rollupOptions) runs(
 
 // checkRollup refuses invalid values and combinations.
 func (o *rollupOptions) checkRollup(c *cobra.Command, args []string) error {
+	if slices.Contains(args, "") {
+		return errEmptyArgument
+	}
 	given := c.Flags().Changed
 	if err := o.checkElasticsearch(given); err != nil {
 		return err

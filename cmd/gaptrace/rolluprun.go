@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 
 	"github.com/dustin/go-humanize"
@@ -200,12 +201,12 @@ func (s streams) openRows(ctx context.Context, name string) (io.ReadCloser, erro
 	}{rows, f}, nil
 }
 
-// named adds the name of an input to an error about one of its lines.
+// named adds the name of an input to an error that lacks it.
 func named(name string, err error) error {
-	if _, ok := errors.AsType[*rollup.RowError](err); ok {
-		return fmt.Errorf("%s: %w", inputName(name), err)
+	if _, ok := errors.AsType[*fs.PathError](err); ok || errors.Is(err, context.Canceled) {
+		return err
 	}
-	return err
+	return fmt.Errorf("%s: %w", inputName(name), err)
 }
 
 // partialCollector adds traces to a partial.

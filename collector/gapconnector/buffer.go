@@ -83,6 +83,9 @@ const (
 	flushed  outcome = "flushed"  // the collector shuts down, or a caller cannot wait
 )
 
+// traceMemory estimates the memory of a trace besides its spans: waiting, and its place in traces.
+const traceMemory = 300
+
 func newBuffer[C any](config *Config, release func(t *waiting[C])) *buffer[C] {
 	return &buffer[C]{
 		config: config, release: release, traces: map[gap.TraceID]*waiting[C]{},
@@ -97,8 +100,9 @@ func (b *buffer[C]) trace(id gap.TraceID) *waiting[C] {
 	key := shared(id)
 	t := b.traces[key]
 	if t == nil {
-		t = &waiting[C]{id: id, since: time.Now(), older: b.newest}
+		t = &waiting[C]{id: id, since: time.Now(), bytes: traceMemory, older: b.newest}
 		b.traces[key] = t
+		b.bytes += traceMemory
 		if b.oldest == nil {
 			b.oldest = t
 		} else {

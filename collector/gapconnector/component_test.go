@@ -1,11 +1,14 @@
 package gapconnector
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/confmap"
+	"go.opentelemetry.io/collector/connector/connectortest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.uber.org/goleak"
 )
 
@@ -23,6 +26,7 @@ func TestConfigErrors(t *testing.T) {
 		"": {"wait": "3s", "max_bytes": 1 << 40, "metrics": map[string]any{"temporality": "delta"}},
 
 		"wait: got -1s, want":            {"wait": "-1s"},
+		"wait: got 10ns, want at least":  {"wait": 10},
 		"'wait'":                         {"wait": "soon"},
 		"max_traces: got 0, want":        {"max_traces": 0},
 		"max_spans: got -5, want":        {"max_spans": -5},
@@ -32,8 +36,10 @@ func TestConfigErrors(t *testing.T) {
 		"invalid keys: max_trace":        {"max_trace": 5},
 		"metrics::temporality: got both": {"metrics": map[string]any{"temporality": "both"}},
 		"metrics::flush_interval: got 0": {"metrics": map[string]any{"flush_interval": "0s"}},
+		"metrics::flush_interval: got 6": {"metrics": map[string]any{"flush_interval": 60}},
 		"metrics::cardinality_limit":     {"metrics": map[string]any{"cardinality_limit": -1}},
 		"metrics::expiration":            {"metrics": map[string]any{"expiration": "-1h"}},
+		"metrics::expiration: got 30ns":  {"metrics": map[string]any{"expiration": 30}},
 		"metrics::max_buckets: got 1":    {"metrics": map[string]any{"max_buckets": 1}},
 		"metrics::max_exemplars":         {"metrics": map[string]any{"max_exemplars": -1}},
 		"metrics::dimensions::1::name: got zone": {"metrics": map[string]any{
@@ -52,5 +58,26 @@ func TestConfigErrors(t *testing.T) {
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", config, err, want)
 		}
+	}
+}
+
+// A pipeline that fails to start shuts down components that were not started. Other pipelines must
+// not see what the connector writes into spans.
+func TestNotStarted(t *testing.T) {
+	set := connectortest.NewNopSettings(componentType)
+	config := NewFactory().CreateDefaultConfig()
+	metrics, err := NewFactory().CreateTracesToMetrics(t.Context(), set, config, &consumertest.MetricsSink{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	traces, err := NewFactory().CreateTracesToTraces(t.Context(), set, config, &consumertest.TracesSink{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if metrics.Capabilities().MutatesData || !traces.Capabilities().MutatesData {
+		t.Errorf("MutatesData is %v and %v", metrics.Capabilities(), traces.Capabilities())
+	}
+	if err := errors.Join(metrics.Shutdown(t.Context()), traces.Shutdown(t.Context())); err != nil {
+		t.Error(err)
 	}
 }

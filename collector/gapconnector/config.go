@@ -119,16 +119,17 @@ func (c *Config) Validate() error {
 		}
 	}
 	m := &c.Metrics
-	want(c.Wait > 0, "wait", c.Wait, "a positive duration")
+	const least = time.Millisecond // a number without a unit is one of nanoseconds
+	want(c.Wait >= least, "wait", c.Wait, "at least 1ms, such as 10s")
 	want(c.MaxTraces > 0, "max_traces", c.MaxTraces, "a positive number")
 	want(c.MaxSpans > 0, "max_spans", c.MaxSpans, "a positive number")
 	want(c.MaxBytes > 0, "max_bytes", c.MaxBytes, "a positive number")
 	want(c.Acknowledge == acknowledgeReceived || c.Acknowledge == acknowledgeExported, "acknowledge", c.Acknowledge,
 		"received or exported")
-	want(m.FlushInterval > 0, "metrics::flush_interval", m.FlushInterval, "a positive duration")
+	want(m.FlushInterval >= least, "metrics::flush_interval", m.FlushInterval, "at least 1ms, such as 60s")
 	want(temporalities[m.Temporality] != 0, "metrics::temporality", m.Temporality, "cumulative or delta")
 	want(m.CardinalityLimit > 0, "metrics::cardinality_limit", m.CardinalityLimit, "a positive number")
-	want(m.Expiration >= 0, "metrics::expiration", m.Expiration, "a duration that is not negative")
+	want(m.Expiration == 0 || m.Expiration >= least, "metrics::expiration", m.Expiration, "0, or at least 1ms, such as 1h")
 	want(m.MaxBuckets >= minBuckets && m.MaxBuckets <= maxBuckets, "metrics::max_buckets", m.MaxBuckets,
 		fmt.Sprintf("%d to %d", minBuckets, maxBuckets))
 	want(m.MaxExemplars >= 0, "metrics::max_exemplars", m.MaxExemplars, "a number that is not negative")

@@ -121,13 +121,18 @@ func points(sink *consumertest.MetricsSink) string {
 	return strings.Join(lines, "\n")
 }
 
-// counted returns the connector's own counters.
+// counted returns the connector's own counters, which must name it.
 func counted(own metricdata.ResourceMetrics) string {
 	var lines []string
 	for _, sm := range own.ScopeMetrics {
 		for _, m := range sm.Metrics {
 			for _, p := range m.Data.(metricdata.Sum[int64]).DataPoints {
 				outcome, _ := p.Attributes.Value("outcome")
+				id, _ := p.Attributes.Value("connector")
+				output, _ := p.Attributes.Value("output")
+				if !strings.HasPrefix(id.AsString(), "gap/") || output.AsString() != "metrics" && output.AsString() != "traces" {
+					lines = append(lines, fmt.Sprintf("%s of %q, %q", m.Name, id.AsString(), output.AsString()))
+				}
 				name := strings.TrimPrefix(m.Name, "otelcol_connector_gap_")
 				lines = append(lines, fmt.Sprintf("%s %s %d", name, outcome.AsString(), p.Value))
 			}
@@ -189,7 +194,7 @@ func TestBounds(t *testing.T) {
 		"max_bytes": func(c *Config) {
 			s := request(1, "")
 			a, b := keep(&s[0]), keep(&s[1])
-			c.MaxBytes = 3 * (a.memory() + b.memory() + 20)
+			c.MaxBytes = 3 * (traceMemory + a.memory() + b.memory() + processMemory(s[0].Process) + 20)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -415,9 +420,12 @@ func TestRefused(t *testing.T) {
 	if got := counted(own); !strings.Contains(got, "refused_spans  2\n") {
 		t.Errorf("counted\n%s", got)
 	}
-	own = use(t, nil, struct{ consumer.Metrics }{refuse}, one)
-	if got := counted(own); !strings.Contains(got, "traces flushed 1") {
-		t.Errorf("counted\n%s", got)
+	for temporality, lost := range map[string]bool{"delta": true, "cumulative": false} {
+		own = use(t, func(c *Config) { c.Metrics.Temporality = temporality }, struct{ consumer.Metrics }{refuse}, one)
+		got := counted(own)
+		if strings.Contains(got, "refused_spans  2\n") != lost || !strings.Contains(got, "traces flushed 1") {
+			t.Errorf("%s: counted\n%s", temporality, got)
+		}
 	}
 }
 

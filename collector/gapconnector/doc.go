@@ -78,4 +78,7 @@
 //	otelcol_connector_gap_overflow_spans  spans beyond metrics::cardinality_limit
 //	otelcol_connector_gap_refused_spans   spans that the next component refused, which are lost;
 //	                                      with acknowledge set to "exported", there are none
+//
+// Their attributes connector and output are the connector's name in the configuration, and metrics
+// or traces for the pipeline that it feeds: each pipeline analyzes all traces.
 package gapconnector

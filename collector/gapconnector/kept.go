@@ -43,18 +43,39 @@ func keep(s *gap.Span) kept {
 	return k
 }
 
-// memory estimates the memory of the span.
+// memory estimates the memory of the span without its process.
 func (k *kept) memory() int64 {
-	n := int64(unsafe.Sizeof(*k)) + int64(len(k.operation)) + int64(len(k.tags))*64
+	n := int64(unsafe.Sizeof(*k)) + int64(len(k.operation)) + fieldsMemory(k.tags)
 	if k.whole != nil {
 		n += memory(k.whole)
 	}
 	return n
 }
 
-// memory estimates the memory of a span. Its process is shared.
+// memory estimates the memory of a span without its process.
 func memory(s *gap.Span) int64 {
-	return int64(unsafe.Sizeof(*s)) + int64(len(s.Operation)) + int64(len(s.Tags))*64 + int64(len(s.References))*32
+	return int64(unsafe.Sizeof(*s)) + int64(len(s.Operation)) + fieldsMemory(s.Tags) + int64(len(s.References))*32
+}
+
+// processMemory estimates the memory of a process, which may be nil.
+func processMemory(p *gap.Process) int64 {
+	if p == nil {
+		return 0
+	}
+	return int64(unsafe.Sizeof(*p)) + int64(len(p.Service)) + fieldsMemory(p.Tags)
+}
+
+func fieldsMemory(fields []gap.Field) (sum int64) {
+	for i := range fields {
+		sum += 64 + int64(len(fields[i].Key))
+		switch value := fields[i].Value.(type) {
+		case string:
+			sum += int64(len(value))
+		case []byte:
+			sum += int64(len(value))
+		}
+	}
+	return sum
 }
 
 // joined has the spans of a trace. Its memory is used again.

@@ -41,7 +41,7 @@ type toMetrics struct {
 }
 
 func newToMetrics(set connector.Settings, config *Config, next consumer.Metrics) (*toMetrics, error) {
-	t, err := newTelemetry(set.TelemetrySettings)
+	t, err := newTelemetry(set, "metrics")
 	if err != nil {
 		return nil, err
 	}
@@ -115,12 +115,18 @@ func (c *toMetrics) add(traces ptrace.Traces, r *receipt) {
 	}
 	c.waiting.lock()
 	defer c.waiting.unlock()
+	var process *gap.Process // of the last span
 	for len(spans) > 0 {
 		id := spans[0].trace
 		t := c.waiting.trace(id)
 		n := 0
 		for ; n < len(spans) && spans[n].trace == id; n++ {
-			c.waiting.grew(t, spans[n].memory())
+			bytes := spans[n].memory()
+			if p := spans[n].process; p != process { // the spans of a resource share it
+				process = p
+				bytes += processMemory(p)
+			}
+			c.waiting.grew(t, bytes)
 		}
 		t.content = append(t.content, spans[:n:n])
 		c.waiting.expect(r, t)
@@ -145,7 +151,7 @@ func (c *toMetrics) analyze(t *waiting[[][]kept]) {
 		c.telemetry.analyzed(len(trace), t.outcome)
 		built, _ := gap.Build(trace)
 		if over := c.points.add(built); over > 0 {
-			c.telemetry.overflow.Add(context.Background(), int64(over))
+			c.telemetry.overflow.Add(context.Background(), int64(over), c.telemetry.attributes)
 			c.overflowed.Do(func() {
 				c.logger.Warn("more combinations of attributes than metrics::cardinality_limit: "+
 					"further ones are added up in a data point with the attribute "+overflow,
@@ -170,7 +176,7 @@ func (c *toMetrics) export(ctx context.Context, last bool) {
 	if err != nil {
 		c.logger.Error("the metrics were not exported", zap.Error(err))
 	}
-	if err != nil && !last && c.config.Metrics.Temporality == "cumulative" { // the next export has them, too
+	if err != nil && !last && !c.points.delta() { // the next export has them, too
 		var again, urgent receipts
 		for _, r := range exported {
 			if r.urgent.Load() {
@@ -200,5 +206,13 @@ func (c *toMetrics) send(ctx context.Context) error {
 	if scope.Metrics().Len() == 0 {
 		return nil
 	}
-	return c.next.ConsumeMetrics(ctx, metrics)
+	err := c.next.ConsumeMetrics(ctx, metrics)
+	if err != nil && c.points.delta() && c.config.Acknowledge == acknowledgeReceived {
+		spans := int64(0)
+		for _, p := range scope.Metrics().At(0).ExponentialHistogram().DataPoints().All() {
+			spans += int64(p.Count())
+		}
+		c.telemetry.lost(spans)
+	}
+	return err
 }

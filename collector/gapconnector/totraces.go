@@ -34,7 +34,7 @@ type toTraces struct {
 }
 
 func newToTraces(set connector.Settings, config *Config, next consumer.Traces) (*toTraces, error) {
-	t, err := newTelemetry(set.TelemetrySettings)
+	t, err := newTelemetry(set, "traces")
 	if err != nil {
 		return nil, err
 	}
@@ -73,20 +73,43 @@ func (c *toTraces) ConsumeTraces(ctx context.Context, traces ptrace.Traces) erro
 
 func (c *toTraces) add(traces ptrace.Traces, r *receipt) {
 	analyzed := otlp.Spans(traces, read.WithTags()) // of the same order
-	var size ptrace.ProtoMarshaler
+	var process *gap.Process
 	c.waiting.lock()
 	defer c.waiting.unlock()
 	for _, rs := range traces.ResourceSpans().All() {
 		for _, ss := range rs.ScopeSpans().All() {
 			for _, s := range ss.Spans().All() {
 				t := c.waiting.trace(analyzed[0].TraceID)
-				c.waiting.grew(t, memory(&analyzed[0])+2*int64(size.SpanSize(s)))
-				t.content.add(analyzed[0], rs, ss, s)
+				bytes := memory(&analyzed[0]) + pdataMemory(s)
+				p := analyzed[0].Process
+				if p != process { // the resource of the batch stays in memory, too
+					process = p
+					bytes += processMemory(p) + copyMemory(p)
+				}
+				if t.content.add(analyzed[0], rs, ss, s) {
+					bytes += copyMemory(p)
+				}
+				c.waiting.grew(t, bytes)
 				c.waiting.expect(r, t)
 				analyzed = analyzed[1:]
 			}
 		}
 	}
+}
+
+// pdataMemory estimates the memory of a span of pdata, besides what memory counts.
+func pdataMemory(s ptrace.Span) int64 {
+	var size ptrace.ProtoMarshaler
+	return int64(size.SpanSize(s)) + 380 + 64*int64(s.Attributes().Len())
+}
+
+// copyMemory estimates the memory of a copy of the resource that a process stands for. It shares
+// its strings.
+func copyMemory(p *gap.Process) int64 {
+	if p == nil {
+		return 300
+	}
+	return 300 + 64*int64(len(p.Tags))
 }
 
 // assembly is a trace that is put together from batches.
@@ -101,12 +124,12 @@ type assembly struct {
 	spansMade  ptrace.SpanSlice // where it is now
 }
 
-// add moves a span out of a batch.
-func (a *assembly) add(analyzed gap.Span, rs ptrace.ResourceSpans, ss ptrace.ScopeSpans, s ptrace.Span) {
+// add moves a span out of a batch. It reports whether it has copied the resource.
+func (a *assembly) add(analyzed gap.Span, rs ptrace.ResourceSpans, ss ptrace.ScopeSpans, s ptrace.Span) (copied bool) {
 	if a.spans == nil {
 		a.traces = ptrace.NewTraces()
 	}
-	if a.spans == nil || a.resource != rs {
+	if copied = a.spans == nil || a.resource != rs; copied {
 		made := a.traces.ResourceSpans().AppendEmpty()
 		rs.Resource().CopyTo(made.Resource())
 		made.SetSchemaUrl(rs.SchemaUrl())
@@ -121,6 +144,7 @@ func (a *assembly) add(analyzed gap.Span, rs ptrace.ResourceSpans, ss ptrace.Sco
 	made := a.spansMade.AppendEmpty()
 	s.MoveTo(made)
 	a.spans, a.analyzed = append(a.spans, made), append(a.analyzed, analyzed)
+	return copied
 }
 
 // Len, Less and Swap are for sorting the spans by their trace.
@@ -162,7 +186,7 @@ func (c *toTraces) send(t *waiting[assembly]) {
 	err := c.next.ConsumeTraces(context.Background(), a.traces)
 	t.receipts.settle(err)
 	if err != nil && len(t.receipts) == 0 { // otherwise the receiver learns of it
-		c.telemetry.refused.Add(context.Background(), int64(t.spans))
+		c.telemetry.lost(int64(t.spans))
 		c.logger.Error("a trace was refused", zap.Stringer("trace", t.id), zap.Error(err))
 	}
 }

@@ -123,7 +123,7 @@ func (p *htmlPage) Single() bool { return len(p.Drawn) == 1 && p.report.traces =
 func (p *htmlPage) Warnings() string {
 	var words []string
 	for _, code := range sortedCodes(p.report.warnings) {
-		words = append(words, fmt.Sprintf("%d %s", p.report.warnings[code], code))
+		words = append(words, fmt.Sprintf("%d %s", p.report.warnings[code], printable.Name(string(code))))
 	}
 	return strings.Join(words, ", ")
 }

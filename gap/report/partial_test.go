@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"io"
 	"math"
 	"testing"
 
@@ -44,6 +45,24 @@ func TestAddPartial(t *testing.T) {
 		}
 		if !bytes.Contains(want.Bytes(), []byte("duplicate")) {
 			t.Errorf("%s says nothing of the spans that came twice", name)
+		}
+	}
+}
+
+// An untrusted partial may have any text for a warning.
+func TestAddPartialWithHostileWarning(t *testing.T) {
+	r := report.New(report.Options{})
+	p := rollup.NewPartial(rollup.Options{})
+	p.Traces, p.Warnings["\x1b[2J\nforged"] = 1, 1
+	r.AddPartial(p)
+	for name, write := range map[string]func(w io.Writer) error{
+		"text": func(w io.Writer) error { return r.Text(w, report.TextOptions{}) },
+		"html": func(w io.Writer) error { return r.HTML(w, report.HTMLOptions{}) },
+	} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil || bytes.Contains(b.Bytes(), []byte("\x1b")) ||
+			bytes.Contains(b.Bytes(), []byte("\nforged")) || !bytes.Contains(b.Bytes(), []byte("forged")) {
+			t.Errorf("%s: %v, %q", name, err, &b)
 		}
 	}
 }

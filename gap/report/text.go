@@ -261,7 +261,7 @@ func (t *text) warnings(r *Report) {
 	}
 	var words []string
 	for _, code := range sortedCodes(r.warnings) {
-		words = append(words, fmt.Sprintf("%d %s", r.warnings[code], code))
+		words = append(words, fmt.Sprintf("%d %s", r.warnings[code], printable.Name(string(code))))
 	}
 	t.section()
 	t.WriteString(t.wrapped("Warnings: "+strings.Join(words, ", ")) + "\n")

@@ -4,7 +4,7 @@
 //
 //	spans → Encoder → rows → sort by key → sorted rows → Fold → partials → Merge → Partial
 //
-// A row is one line of text for one span. It has what analysis needs and nothing else, about 150
+// A row is one line of text for one span. It has what analysis needs and nothing else, about 130
 // bytes:
 //
 //	key (32 hexadecimal digits), a tab, version and span, a new line

@@ -26,7 +26,8 @@ type Options struct {
 	Window  Window        // of the traces to add
 }
 
-// Partial is a summary of any number of traces. Partials of different traces can be merged.
+// Partial is a summary of any number of traces. Partials of different traces can be merged. Make one
+// with [NewPartial].
 type Partial struct {
 	Summary    gap.Summary
 	MaxSkew    time.Duration // as in Options, but never zero; -1 if clocks are not corrected
@@ -67,16 +68,16 @@ func (p *Partial) Add(t *gap.Trace, warnings []gap.Warning) {
 	if t.Len() == 0 {
 		return
 	}
-	p.Traces++
-	p.Spans += int64(t.Len())
+	incomplete, moved := int64(0), int64(0)
 	if t.Incomplete() {
-		p.Incomplete++
+		incomplete = 1
 	}
 	for n := range t.Nodes() {
 		if n.Moved() != 0 {
-			p.Moved++
+			moved++
 		}
 	}
+	p.addCounts(1, int64(t.Len()), incomplete, moved)
 	for _, w := range warnings {
 		p.Warnings[w.Code] = addSaturating(p.Warnings[w.Code], 1+int64(w.More))
 	}
@@ -94,21 +95,18 @@ func (p *Partial) Merge(other *Partial) error {
 			max(a, 0), max(b, 0))
 	}
 	p.Summary.Merge(&other.Summary)
-	for _, sum := range []struct {
-		to   *int64
-		more int64
-	}{
-		{&p.Traces, other.Traces},
-		{&p.Spans, other.Spans},
-		{&p.Incomplete, other.Incomplete},
-		{&p.Moved, other.Moved},
-	} {
-		*sum.to = addSaturating(*sum.to, sum.more)
-	}
+	p.addCounts(other.Traces, other.Spans, other.Incomplete, other.Moved)
 	for code, n := range other.Warnings {
 		p.Warnings[code] = addSaturating(p.Warnings[code], n)
 	}
 	return nil
+}
+
+func (p *Partial) addCounts(traces, spans, incomplete, moved int64) {
+	p.Traces = addSaturating(p.Traces, traces)
+	p.Spans = addSaturating(p.Spans, spans)
+	p.Incomplete = addSaturating(p.Incomplete, incomplete)
+	p.Moved = addSaturating(p.Moved, moved)
 }
 
 // addSaturating adds two counts. Those of an untrusted partial may overflow.
@@ -187,7 +185,7 @@ func (p *Partial) UnmarshalBinary(data []byte) error {
 		decoded.Warnings[code] = d.count()
 	}
 	summary := d.bytes()
-	if d.failed || len(d.rest) > 0 {
+	if d.failed || len(d.rest) > 0 || decoded.MaxSkew == 0 || decoded.MaxSkew < -1 {
 		return errDamaged
 	}
 	if err := decoded.Summary.UnmarshalBinary(summary); err != nil {

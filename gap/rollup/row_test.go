@@ -229,6 +229,28 @@ func TestPartialsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A partial that was read may have any counts.
+func TestCountsSaturate(t *testing.T) {
+	p := fold(t, rollup.Options{}, []string{version1})
+	p.Traces, p.Spans, p.Incomplete, p.Moved = math.MaxInt64, math.MaxInt64, math.MaxInt64, math.MaxInt64
+	p.Warnings[gap.WarnDuplicate] = math.MaxInt64
+	p.Add(gap.Build(slices.Concat(everything[:1], everything[:1])))
+	var again rollup.Partial
+	if err := again.UnmarshalText(encoded(t, p)); err != nil || again.Traces != math.MaxInt64 ||
+		again.Spans != math.MaxInt64 || again.Incomplete != math.MaxInt64 || again.Warnings[gap.WarnDuplicate] != math.MaxInt64 {
+		t.Errorf("%+v, %v", again, err)
+	}
+}
+
+func TestPartialOfNoOptionsIsRefused(t *testing.T) {
+	for _, skew := range []time.Duration{0, -2, math.MinInt64} {
+		p := rollup.Partial{MaxSkew: skew}
+		if err := new(rollup.Partial).UnmarshalText(encoded(t, &p)); err == nil {
+			t.Errorf("a partial with MaxSkew %v is accepted", skew)
+		}
+	}
+}
+
 func TestMergeRefusesOtherOptions(t *testing.T) {
 	p := rollup.NewPartial(rollup.Options{By: "a"})
 	for _, c := range []struct {

@@ -230,7 +230,12 @@ func (r *elasticReader) index(ctx context.Context, index string) error {
 		if len(hits) < s.Size {
 			return nil
 		}
-		s.After = hits[len(hits)-1].Sort
+		after := hits[len(hits)-1].Sort
+		if bytes.Equal(after, s.After) { // it would go on for ever
+			return fmt.Errorf("%s: not an answer of Elasticsearch: a page ends where the one before does; check the URL",
+				(&httpget.Request{URL: path}).Name())
+		}
+		s.After = after
 		if r.body.Len() > largePage {
 			r.size = max(r.size/2, minPageSpans)
 		}
@@ -333,7 +338,7 @@ func (r *elasticReader) ask(ctx context.Context, method string, u *url.URL, body
 
 // limit returns how much of an answer is read: a byte more than it may have.
 func (r *elasticReader) limit() int64 {
-	if r.config.MaxBytes < 0 {
+	if r.config.MaxBytes < 0 || r.config.MaxBytes == math.MaxInt64 {
 		return math.MaxInt64
 	}
 	return r.config.MaxBytes + 1

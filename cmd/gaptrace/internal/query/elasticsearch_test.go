@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"testing"
@@ -195,6 +196,42 @@ func (b *breaking) RoundTrip(req *http.Request) (*http.Response, error) {
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, errors.New("connection reset by peer") }
+
+// A server that repeats a page, or knows no sort values, is not asked for ever.
+func TestElasticsearchRepeatsAPage(t *testing.T) {
+	unsorted := `{"_source":{"traceID":"a1","spanID":"1","startTime":1000,"duration":50}}`
+	for _, hit := range []string{storedSpan, unsorted} {
+		e, err := ParseElasticsearch("http://es")
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := `{"hits":{"hits":[` + strings.Repeat(hit+",", pageSpans-1) + hit + `]}}`
+		asked := map[string]int{}
+		e.Index = "jaeger-span-*"
+		e.HTTP = &http.Client{Transport: counted{elasticAnswers{"_search": func(_ *http.Request, n int) (int, string, error) {
+			if n > 5 {
+				return 400, "", nil
+			}
+			return 200, page, nil
+		}}, asked}}
+		_, err = readSlice(t.Context(), e)
+		want := "http://es/_search: not an answer of Elasticsearch: a page ends where the one before does; check the URL"
+		if err == nil || err.Error() != want || asked["DELETE"] != 1 {
+			t.Errorf("got %v, closed %d times", err, asked["DELETE"])
+		}
+	}
+}
+
+func TestElasticsearchWithTheLargestLimit(t *testing.T) {
+	e, err := ParseElasticsearch("http://es")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Index, e.HTTP = "jaeger-span-*", &http.Client{Transport: counted{nil, map[string]int{}}}
+	if n, err := readSlice(t.Context(), e, read.WithMaxBytes(math.MaxInt64)); n != 1 || err != nil {
+		t.Errorf("%d spans, %v", n, err)
+	}
+}
 
 func TestElasticsearchStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -29,7 +30,8 @@ type Sorter struct {
 	used    int       // bytes of chunks and entries
 	file    *os.File  // nil before the first run
 	runs    []section // of the file
-	written int64     // bytes of all runs
+	spilled int       // how many runs were written, before they were merged
+	written int64     // bytes of these runs
 	least   int       // how large the buffer of a run is at least
 }
 
@@ -44,7 +46,7 @@ type section struct{ start, end int64 }
 
 // New returns a sorter that takes about this many bytes of memory, but never less than 1 MiB.
 func New(memory int64) *Sorter {
-	return &Sorter{memory: int(max(memory, 1<<20)), least: 8 << 10}
+	return &Sorter{memory: int(min(max(memory, 1<<20), math.MaxInt)), least: 8 << 10}
 }
 
 // Add adds rows, each with its new line. It does not keep them.
@@ -133,6 +135,7 @@ func (s *Sorter) spill() error {
 		return err
 	}
 	s.runs, s.written = append(s.runs, run), run.end
+	s.spilled++
 	for _, chunk := range s.chunks {
 		if cap(chunk) == chunkSize {
 			s.free = append(s.free, chunk[:0])
@@ -185,8 +188,8 @@ func spillError(err error) error {
 		"set TMPDIR to a folder with enough space, or raise --memory", os.TempDir(), err)
 }
 
-// Spilled returns how many runs were written to a temporary file, and how many bytes.
-func (s *Sorter) Spilled() (runs int, bytes int64) { return len(s.runs), s.written }
+// Spilled returns how many runs of rows did not fit into memory, and how many bytes they have.
+func (s *Sorter) Spilled() (runs int, bytes int64) { return s.spilled, s.written }
 
 // Close frees the memory and the file.
 func (s *Sorter) Close() error {

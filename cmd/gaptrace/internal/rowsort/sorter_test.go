@@ -3,6 +3,7 @@ package rowsort
 import (
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -29,7 +30,7 @@ func TestSort(t *testing.T) {
 		"nothing":       {1 << 20, 0, 8 << 10, 0},
 		"in memory":     {1 << 30, 3000, 8 << 10, 0},
 		"spilled":       {1 << 20, 3000, 8 << 10, 4},
-		"merged twice":  {1 << 20, 3000, 512 << 10, 2},
+		"merged twice":  {1 << 20, 3000, 512 << 10, 4},
 		"one row a run": {1, 3000, 512 << 10, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,6 +85,13 @@ func TestTempFileCannotBeCreated(t *testing.T) {
 	want := "cannot sort in the folder for temporary files, " + os.TempDir() + ": "
 	if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "set TMPDIR to a folder with enough space") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// An int has 32 bits on some platforms.
+func TestMoreMemoryThanAnInt(t *testing.T) {
+	if s := New(math.MaxInt64); s.memory != math.MaxInt {
+		t.Errorf("%d bytes", s.memory)
 	}
 }
 
