@@ -133,7 +133,7 @@ func TestTimesBeyondOTLP(t *testing.T) {
 }
 
 func TestResource(t *testing.T) {
-	setenv(t, "JAEGER_TAGS=zone=eu,team=blue,rack=1",
+	setenv(t, "JAEGER_TAGS=zone=eu,team=blue,rack=1,service.name=a tag",
 		"OTEL_RESOURCE_ATTRIBUTES=team=green%2C%20x, rack = 2 ,service.name=unused,")
 	r := send(t, func(tr opentracing.Tracer) { tr.StartSpan("a").Finish() }, tracer.WithTag("rack", 3))
 	resource := text(r.accepted[0].GetResource().GetAttributes())
