@@ -23,6 +23,7 @@ func TestWrongSettings(t *testing.T) {
 	for setting, want := range map[string]string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT=localhost:4318":                   `="localhost:4318": want the collector's http or https URL, such as http://localhost:4318`,
 		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=grpc://me:secret@host":     `="grpc://xxxxx@host": want the collector's http`,
+		"OTEL_EXPORTER_OTLP_ENDPOINT=htp://host?key=secret":            `="htp://host?xxxxx": want the collector's http`,
 		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc":                             `="grpc": want http/protobuf, the only protocol that is supported`,
 		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json":                 `="http/json": want http/protobuf`,
 		"OTEL_EXPORTER_OTLP_COMPRESSION=zstd":                          `="zstd": want gzip or none`,
