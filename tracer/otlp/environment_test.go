@@ -1,6 +1,8 @@
 package otlp
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +30,7 @@ func TestWrongSettings(t *testing.T) {
 		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json":                 `="http/json": want http/protobuf`,
 		"OTEL_EXPORTER_OTLP_COMPRESSION=zstd":                          `="zstd": want gzip or none`,
 		"OTEL_EXPORTER_OTLP_TIMEOUT=10s":                               `="10s": want a number of milliseconds, 1 to 3600000`,
+		"OTEL_EXPORTER_OTLP_TIMEOUT=3600001":                           `="3600001": want a number of milliseconds`,
 		"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=0":                          `="0": want a number of milliseconds`,
 		"OTEL_EXPORTER_OTLP_HEADERS=secret":                            `: want key=value pairs separated by commas`,
 		"OTEL_EXPORTER_OTLP_TRACES_HEADERS=a b=secret":                 `: want names of headers, and values without control characters, other than in pair 1`,
@@ -178,17 +181,28 @@ func TestDisabled(t *testing.T) {
 	}
 }
 
-// TestTLS sends to a server whose certificate only the variable makes valid.
+// TestTLS sends to a server whose certificate only a variable makes valid, and which asks for one.
 func TestTLS(t *testing.T) {
 	r := new(receiver)
-	server := httptest.NewTLSServer(r)
+	server := httptest.NewUnstartedServer(r)
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.StartTLS()
 	defer server.Close()
-	file := filepath.Join(t.TempDir(), "root.pem")
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(file, certificate, 0o600); err != nil {
+	file := func(name, kind string, bytes []byte) string {
+		name = filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(server.TLS.Certificates[0].PrivateKey)
+	if err != nil {
 		t.Fatal(err)
 	}
-	setenv(t, "OTEL_EXPORTER_OTLP_CERTIFICATE="+file, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL)
+	certificate := file("cert.pem", "CERTIFICATE", server.Certificate().Raw)
+	setenv(t, "OTEL_EXPORTER_OTLP_CERTIFICATE="+certificate, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL,
+		"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE="+certificate,
+		"OTEL_EXPORTER_OTLP_CLIENT_KEY="+file("key.pem", "PRIVATE KEY", private))
 	tr, closer, err := New("shop")
 	if err != nil {
 		t.Fatal(err)
