@@ -162,7 +162,7 @@ func (c *collector[S]) post(spans []S) error {
 		return withoutURL(err)
 	}
 	defer resp.Body.Close()
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // also so that the connection can be used again
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer)) // also so that the connection can be used again
 	if resp.StatusCode < 200 || resp.StatusCode > 299 {
 		return &refusal{resp.StatusCode, resp.Header.Get("Retry-After")}
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/uber/jaeger-client-go/thrift-gen/sampling"
 )
 
-// maxAnswer limits how many bytes of a sampling server's answer are read.
+// maxAnswer limits how many bytes of a server's answer are read.
 const maxAnswer = 1 << 20
 
 // samplingServer gets strategies, which say how much to sample, for Jaeger's remote sampler. It is

@@ -64,9 +64,16 @@ func WithMaxOperations(n int) Option {
 }
 
 // WithStats adds metrics of the spans that tracers have sent or lost, or that wait in their queues.
-// The metrics are sums over all stats. Without this option there are no such metrics.
+// The metrics are sums over all stats. Without this option, or if all stats are nil, there are no
+// such metrics.
 func WithStats(stats ...*tracer.Stats) Option {
-	return func(o *options) { o.stats = append(o.stats, stats...) }
+	return func(o *options) {
+		for _, s := range stats {
+			if s != nil {
+				o.stats = append(o.stats, s)
+			}
+		}
+	}
 }
 
 // Describe implements prometheus.Collector.

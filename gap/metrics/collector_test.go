@@ -238,6 +238,26 @@ func TestUnsampledTracesAreNotSeen(t *testing.T) {
 	got.want(t, "gaptrace_duration_seconds", "GET /books", 1)
 }
 
+// A program may serve several requests with the headers of one, or handle a message in parts.
+func TestLocalRootsOfOneExtractedContext(t *testing.T) {
+	s := newShop(t)
+	c, err := s.Extract(opentracing.HTTPHeaders, opentracing.HTTPHeadersCarrier{"Uber-Trace-Id": {"abc:1:0:1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := func() opentracing.Span {
+		return s.StartSpan("served", opentracing.ChildOf(c), opentracing.StartTime(s.at(0)))
+	}
+	first, second, third := served(), served(), served()
+	s.span(first, "child", 1, 2, nil)
+	s.finish(first, 10)
+	s.finish(second, 10)
+	s.finish(third, 10)
+	got := s.closed()
+	got.want(t, "gaptrace_local_roots_total", "", 3)
+	got.want(t, "gaptrace_duration_seconds", "served", 3)
+}
+
 func TestMissingSpansAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)
@@ -284,8 +304,10 @@ func TestStatsAreSums(t *testing.T) {
 	got.want(t, "gaptrace_tracer_spans_lost_total", "too_large", 106)
 	got.want(t, "gaptrace_tracer_spans_lost_total", "failed", 108)
 	got.want(t, "gaptrace_tracer_queue_spans", "", 110)
-	if newShop(t).scrape()["gaptrace_tracer_spans_sent_total"] != nil {
-		t.Error("metrics of a tracer without WithStats")
+	for _, none := range []metrics.Option{nil, metrics.WithStats(), metrics.WithStats(nil, nil)} {
+		if newShop(t, none).scrape()["gaptrace_tracer_spans_sent_total"] != nil {
+			t.Error("metrics of a tracer without WithStats")
+		}
 	}
 }
 

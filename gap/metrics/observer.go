@@ -116,6 +116,9 @@ func (o *observer) observe(spans []gap.Span) {
 	t, _ := gap.Build(spans)
 	from := origin{now: time.Now(), trace: t.ID()}
 	for n := range t.Nodes() {
+		if n.Depth() == 0 && parent(n.Span()) == parent(&spans[0]) { // several may be of one extracted context
+			o.localRoots.Inc()
+		}
 		of, isNew := o.operations.get(n.Span().Operation)
 		if of == o.operations.other {
 			o.overflow.Inc()
@@ -131,12 +134,24 @@ func (o *observer) observe(spans []gap.Span) {
 		of.selfTime.observe(self, &from)
 		of.criticalSelfTime.observe(critical, &from)
 	}
-	o.localRoots.Inc()
 	for _, tag := range spans[0].Tags {
 		if tag.Key == tracer.DroppedSpansTag || tag.Key == tracer.UnfinishedSpansTag {
 			o.missing.Add(float64(positive(tag.Value)))
 		}
 	}
+}
+
+// parent returns the parent of a local root: its first ChildOf reference, or else the first one.
+func parent(root *gap.Span) gap.SpanID {
+	for _, ref := range root.References {
+		if ref.Type == gap.ChildOf {
+			return ref.SpanID
+		}
+	}
+	if len(root.References) > 0 {
+		return root.References[0].SpanID
+	}
+	return 0
 }
 
 // observeCall counts the call of a client, unless n is one of its later waits.

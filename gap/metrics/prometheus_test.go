@@ -82,8 +82,11 @@ func TestRealPrometheusAnswers(t *testing.T) {
 		t.Run(fmt.Sprintf("native=%v", native), func(t *testing.T) {
 			prometheus, _ := servers.Prometheus(t, strings.TrimPrefix(server.URL, "http://"), native)
 			for name, query := range queries(t) {
-				if strings.HasPrefix(name, "rule Gaptrace") {
-					continue // an alert, which has no answer while all is well
+				if name == "rule GaptraceSelfTimeRose" {
+					continue // which needs the day before
+				}
+				if strings.HasPrefix(name, "rule Gaptrace") { // an alert, which otherwise has no answer while all is well
+					query = strings.ReplaceAll(query, "> ", "> bool ")
 				}
 				// The recorded series are not there, since the rules are not loaded.
 				query = strings.ReplaceAll(query, "job_operation:gaptrace_self_time_seconds:count1h",

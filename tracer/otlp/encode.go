@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"mime"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -88,8 +89,9 @@ func (e *encoder) encodeProcess(p *gap.Process) *resourcepb.Resource {
 	if e.rename {
 		tags = renameProcess(tags)
 	}
+	tags = slices.DeleteFunc(tags, func(f gap.Field) bool { return f.Key == serviceKey })
 	attributes := append([]gap.Field{{Key: serviceKey, Value: p.Service}}, tags...)
-	return &resourcepb.Resource{Attributes: encodeFields(unique(attributes))}
+	return &resourcepb.Resource{Attributes: encodeFields(attributes)}
 }
 
 // encodeSpan leaves out the tags that OTLP has fields for.
@@ -258,7 +260,8 @@ const maxReason = 200
 // rejected reads the answer to a request that was accepted.
 func rejected(answerType string, answer []byte) (spans int, reason error) {
 	var response collectorpb.ExportTraceServiceResponse
-	if answerType != contentType || proto.Unmarshal(answer, &response) != nil {
+	mediaType, _, _ := mime.ParseMediaType(answerType) // it may have parameters
+	if mediaType != contentType || proto.Unmarshal(answer, &response) != nil {
 		return 0, nil
 	}
 	n := response.GetPartialSuccess().GetRejectedSpans()

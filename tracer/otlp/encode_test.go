@@ -3,6 +3,7 @@ package otlp
 import (
 	"fmt"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,40 @@ func TestKindAndError(t *testing.T) {
 	}
 }
 
+func TestReferences(t *testing.T) {
+	here, there := gap.TraceID{Low: 1}, gap.TraceID{Low: 2}
+	for name, test := range map[string]struct {
+		refs   []gap.Reference
+		parent gap.SpanID
+		links  string
+	}{
+		"none":         {nil, 0, ""},
+		"a parent":     {[]gap.Reference{{TraceID: here, SpanID: 7}}, 7, ""},
+		"follows only": {[]gap.Reference{{TraceID: here, SpanID: 7, Type: gap.FollowsFrom}}, 7, "1:7 follows_from"},
+		"ChildOf wins": {
+			[]gap.Reference{{TraceID: here, SpanID: 7, Type: gap.FollowsFrom}, {TraceID: here, SpanID: 8}}, 8, "1:7 follows_from",
+		},
+		"two parents":    {[]gap.Reference{{TraceID: here, SpanID: 7}, {TraceID: here, SpanID: 8}}, 7, "1:8 child_of"},
+		"other traces":   {[]gap.Reference{{TraceID: there, SpanID: 7}, {TraceID: here, SpanID: 8}}, 8, "2:7 child_of"},
+		"no own trace":   {[]gap.Reference{{TraceID: there, SpanID: 7, Type: gap.FollowsFrom}}, 0, "2:7 follows_from"},
+		"without a span": {[]gap.Reference{{TraceID: here}, {TraceID: here, SpanID: 8}}, 8, ""},
+	} {
+		made := encodeSpan(&gap.Span{TraceID: here, SpanID: 1, References: test.refs})
+		var links []string
+		for _, l := range made.GetLinks() {
+			links = append(links, fmt.Sprintf("%d:%d %s", l.GetTraceId()[15], l.GetSpanId()[7],
+				l.GetAttributes()[0].GetValue().GetStringValue()))
+		}
+		var parent []byte
+		if test.parent != 0 {
+			parent = spanID(test.parent)
+		}
+		if !slices.Equal(made.GetParentSpanId(), parent) || strings.Join(links, ", ") != test.links {
+			t.Errorf("%s: parent %x, links %v", name, made.GetParentSpanId(), links)
+		}
+	}
+}
+
 func TestTimesBeyondOTLP(t *testing.T) {
 	setenv(t)
 	for at, want := range map[time.Time]uint64{
@@ -133,7 +168,7 @@ func TestTimesBeyondOTLP(t *testing.T) {
 }
 
 func TestResource(t *testing.T) {
-	setenv(t, "JAEGER_TAGS=zone=eu,team=blue,rack=1",
+	setenv(t, "JAEGER_TAGS=zone=eu,team=blue,rack=1,service.name=a tag",
 		"OTEL_RESOURCE_ATTRIBUTES=team=green%2C%20x, rack = 2 ,service.name=unused,")
 	r := send(t, func(tr opentracing.Tracer) { tr.StartSpan("a").Finish() }, tracer.WithTag("rack", 3))
 	resource := text(r.accepted[0].GetResource().GetAttributes())

@@ -1,6 +1,8 @@
 package otlp
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
@@ -21,25 +23,28 @@ func TestWrongSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	for setting, want := range map[string]string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT=localhost:4318":               `="localhost:4318": want the collector's http or https URL, such as http://localhost:4318`,
-		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=grpc://me:secret@host": `="grpc://xxxxx@host": want the collector's http`,
-		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc":                         `="grpc": want http/protobuf, the only protocol that is supported`,
-		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json":             `="http/json": want http/protobuf`,
-		"OTEL_EXPORTER_OTLP_COMPRESSION=zstd":                      `="zstd": want gzip or none`,
-		"OTEL_EXPORTER_OTLP_TIMEOUT=10s":                           `="10s": want a number of milliseconds, 1 to 3600000`,
-		"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=0":                      `="0": want a number of milliseconds`,
-		"OTEL_EXPORTER_OTLP_HEADERS=secret":                        `: want key=value pairs separated by commas`,
-		"OTEL_EXPORTER_OTLP_TRACES_HEADERS=a b=secret":             `: want names of headers, and values without control characters, other than at "a b"`,
-		"OTEL_EXPORTER_OTLP_HEADERS=a=secret%0a":                   `: want names of headers`,
-		"OTEL_EXPORTER_OTLP_HEADERS=a=secret%":                     `: want key=value pairs`,
-		"OTEL_EXPORTER_OTLP_CERTIFICATE=/nowhere":                  `="/nowhere": want a file in PEM: open /nowhere`,
-		"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE=" + file:            `="` + file + `": want a file in PEM: no certificate`,
-		"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=a.pem":              `="a.pem": want OTEL_EXPORTER_OTLP_CLIENT_KEY set too, or neither`,
-		"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=a.pem":               `="a.pem": want OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE set too, or neither`,
-		"OTEL_RESOURCE_ATTRIBUTES=zone":                            `="zone": want key=value pairs separated by commas, with other characters as %2C`,
-		"OTEL_RESOURCE_ATTRIBUTES==eu":                             `="=eu": want key=value pairs`,
-		"OTEL_SDK_DISABLED=yes":                                    `="yes": want true or false`,
-		"JAEGER_SAMPLER_TYPE=none":                                 `="none": want const, probabilistic, ratelimiting or remote`,
+		"OTEL_EXPORTER_OTLP_ENDPOINT=localhost:4318":                   `="localhost:4318": want the collector's http or https URL, such as http://localhost:4318`,
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=grpc://me:secret@host":     `="grpc://xxxxx@host": want the collector's http`,
+		"OTEL_EXPORTER_OTLP_ENDPOINT=htp://host?key=secret":            `="htp://host?xxxxx": want the collector's http`,
+		"OTEL_EXPORTER_OTLP_PROTOCOL=grpc":                             `="grpc": want http/protobuf, the only protocol that is supported`,
+		"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/json":                 `="http/json": want http/protobuf`,
+		"OTEL_EXPORTER_OTLP_COMPRESSION=zstd":                          `="zstd": want gzip or none`,
+		"OTEL_EXPORTER_OTLP_TIMEOUT=10s":                               `="10s": want a number of milliseconds, 1 to 3600000`,
+		"OTEL_EXPORTER_OTLP_TIMEOUT=3600001":                           `="3600001": want a number of milliseconds`,
+		"OTEL_EXPORTER_OTLP_TRACES_TIMEOUT=0":                          `="0": want a number of milliseconds`,
+		"OTEL_EXPORTER_OTLP_HEADERS=secret":                            `: want key=value pairs separated by commas`,
+		"OTEL_EXPORTER_OTLP_TRACES_HEADERS=a b=secret":                 `: want names of headers, and values without control characters, other than in pair 1`,
+		"OTEL_EXPORTER_OTLP_HEADERS=a=1,Authorization: Basic secret==": `: want names of headers, and values without control characters, other than in pair 2`,
+		"OTEL_EXPORTER_OTLP_HEADERS=a=secret%0a":                       `: want names of headers`,
+		"OTEL_EXPORTER_OTLP_HEADERS=a=secret%":                         `: want key=value pairs`,
+		"OTEL_EXPORTER_OTLP_CERTIFICATE=/nowhere":                      `="/nowhere": want a file in PEM: open /nowhere`,
+		"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE=" + file:                `="` + file + `": want a file in PEM: no certificate`,
+		"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=a.pem":                  `="a.pem": want OTEL_EXPORTER_OTLP_CLIENT_KEY set too, or neither`,
+		"OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY=a.pem":                   `="a.pem": want OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE set too, or neither`,
+		"OTEL_RESOURCE_ATTRIBUTES=zone":                                `="zone": want key=value pairs separated by commas, with other characters as %2C`,
+		"OTEL_RESOURCE_ATTRIBUTES==eu":                                 `="=eu": want key=value pairs`,
+		"OTEL_SDK_DISABLED=yes":                                        `="yes": want true or false`,
+		"JAEGER_SAMPLER_TYPE=none":                                     `="none": want const, probabilistic, ratelimiting or remote`,
 	} {
 		t.Run(setting, func(t *testing.T) {
 			setenv(t, setting)
@@ -176,17 +181,28 @@ func TestDisabled(t *testing.T) {
 	}
 }
 
-// TestTLS sends to a server whose certificate only the variable makes valid.
+// TestTLS sends to a server whose certificate only a variable makes valid, and which asks for one.
 func TestTLS(t *testing.T) {
 	r := new(receiver)
-	server := httptest.NewTLSServer(r)
+	server := httptest.NewUnstartedServer(r)
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.StartTLS()
 	defer server.Close()
-	file := filepath.Join(t.TempDir(), "root.pem")
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
-	if err := os.WriteFile(file, certificate, 0o600); err != nil {
+	file := func(name, kind string, bytes []byte) string {
+		name = filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(name, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: bytes}), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(server.TLS.Certificates[0].PrivateKey)
+	if err != nil {
 		t.Fatal(err)
 	}
-	setenv(t, "OTEL_EXPORTER_OTLP_CERTIFICATE="+file, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL)
+	certificate := file("cert.pem", "CERTIFICATE", server.Certificate().Raw)
+	setenv(t, "OTEL_EXPORTER_OTLP_CERTIFICATE="+certificate, "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL,
+		"OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE="+certificate,
+		"OTEL_EXPORTER_OTLP_CLIENT_KEY="+file("key.pem", "PRIVATE KEY", private))
 	tr, closer, err := New("shop")
 	if err != nil {
 		t.Fatal(err)

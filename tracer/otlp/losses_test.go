@@ -113,6 +113,12 @@ func TestNothingIsLostUncounted(t *testing.T) {
 			&receiver{answer: rejects(7, "no \x1b[31mroom", contentType)}, nil, 21, 0,
 			"21 spans were not delivered: the collector accepted the request, but not all spans: no \ufffd[31mroom", 3,
 		},
+		"rejects one in a parameterized type": {
+			&receiver{answer: rejects(1, "", "Application/X-Protobuf; charset=utf-8")}, nil, 3, 0, "3 spans were not delivered", 3,
+		},
+		"rejects one with a reason of 512 KiB": {
+			&receiver{answer: rejects(1, strings.Repeat("x", 512<<10), contentType)}, nil, 3, 0, "xxx…", 3,
+		},
 		"rejects more than it got": {&receiver{answer: rejects(1000, "", contentType)}, nil, all, 0, "but not all spans", 3},
 		"rejects less than none":   {&receiver{answer: rejects(-5, "odd", contentType)}, nil, 0, 0, "", 3},
 		"warns":                    {&receiver{answer: rejects(0, "deprecated", contentType)}, nil, 0, 0, "", 3},

@@ -93,9 +93,12 @@ func newRenamer(given []gap.Field) *renamer {
 	return &renamer{given, make([]gap.Field, 0, len(given)+4)}
 }
 
+// has reports whether a field has a name, or will have it.
+func (r *renamer) has(key string) bool { return has(r.given, key) || has(r.made, key) }
+
 // add adds a field, unless there is one with its name: what the program has set counts.
 func (r *renamer) add(key string, value any) bool {
-	if has(r.given, key) || has(r.made, key) {
+	if r.has(key) {
 		return false
 	}
 	r.made = append(r.made, gap.Field{Key: key, Value: value})
@@ -150,18 +153,18 @@ func (r *renamer) tag(tag gap.Field, operation string, server bool) {
 	text, _ := tag.Value.(string)
 	switch tag.Key {
 	case "http.method", "es.method":
-		if !slices.Contains(methods, text) {
-			r.add("http.request.method_original", tag.Value)
+		if !slices.Contains(methods, text) && !r.has("http.request.method") &&
+			r.add("http.request.method_original", tag.Value) {
 			if tag.Value = strings.ToUpper(text); !slices.Contains(methods, strings.ToUpper(text)) {
 				tag.Value = other
 			}
 		}
 	case "http.url":
-		if server && r.serverURL(text) {
+		if server && r.serverURL(tag, text) {
 			return
 		}
 	case "peer.address":
-		if r.peer(text, server) {
+		if r.peer(tag, text, server) {
 			return
 		}
 	case "component":
@@ -176,23 +179,33 @@ func (r *renamer) tag(tag gap.Field, operation string, server bool) {
 	r.rename(tag, names, server)
 }
 
-// peer adds the address of a peer and its port, if text has both.
-func (r *renamer) peer(text string, server bool) bool {
+// peer adds the address of a peer and its port, if text has both. The tag stays if either has a tag
+// of its own.
+func (r *renamer) peer(tag gap.Field, text string, server bool) bool {
 	host, port, err := net.SplitHostPort(text)
-	if err != nil || has(r.given, "peer.hostname") {
+	if err != nil || host == "" || port == "" {
 		return false
 	}
-	r.rename(gap.Field{Key: "peer.hostname", Value: host}, names, server)
-	r.rename(gap.Field{Key: "peer.port", Value: port}, names, server)
-	return true
+	address, portName := "server.address", "server.port"
+	if server {
+		address, portName = "client.address", "client.port"
+	}
+	if slices.ContainsFunc([]string{address, portName, "peer.hostname", "peer.port"}, r.has) {
+		r.made = append(r.made, tag)
+		return true
+	}
+	r.add(address, host)
+	return r.add(portName, integer(port))
 }
 
-// serverURL adds the parts of a URL that a server was asked for.
-func (r *renamer) serverURL(text string) bool {
+// serverURL adds the parts of a URL that a server was asked for. The tag stays, too, if the span
+// already has one of them.
+func (r *renamer) serverURL(tag gap.Field, text string) bool {
 	u, err := url.Parse(text)
-	if err != nil {
+	if err != nil || text == "" || u.Opaque != "" { // as of localhost:8080
 		return false
 	}
+	taken := false
 	for _, part := range [][2]string{
 		{"url.scheme", u.Scheme},
 		{"server.address", u.Hostname()},
@@ -200,13 +213,16 @@ func (r *renamer) serverURL(text string) bool {
 		{"url.path", u.EscapedPath()},
 		{"url.query", u.RawQuery},
 	} {
-		switch key, value := part[0], part[1]; {
-		case value == "":
-		case key == "server.port":
-			r.add(key, integer(value))
-		default:
-			r.add(key, value)
+		if key, text := part[0], part[1]; text != "" {
+			value := any(text)
+			if key == "server.port" {
+				value = integer(text)
+			}
+			taken = !r.add(key, value) || taken
 		}
+	}
+	if taken {
+		r.made = append(r.made, tag)
 	}
 	return true
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/log"
@@ -75,6 +76,20 @@ func TestSemanticConventions(t *testing.T) {
 			"span.kind": "server", "component": "grpc", "grpc.code": "Canceled", "grpc.method": "/a/B",
 		}, nil, `grpc OTHER SERVER UNSET "" rpc.system.name="grpc" rpc.method="_OTHER" component="grpc"` +
 			` rpc.response.status_code="CANCELLED" rpc.method_original="/a/B"`},
+		"a taken port": {"a", opentracing.Tags{"peer.address": "db:3306", "peer.port": 5, "server.port": 1}, nil,
+			`a UNSPECIFIED UNSET "" peer.address="db:3306" peer.port=5 server.port=1`},
+		"a peer twice": {"a", opentracing.Tags{"peer.address": "db:3306", "peer.hostname": "db"}, nil,
+			`a UNSPECIFIED UNSET "" peer.address="db:3306" server.address="db"`},
+		"no port": {"a", opentracing.Tags{"peer.address": "db:"}, nil, `a UNSPECIFIED UNSET "" server.address="db:"`},
+		"two methods": {"a", opentracing.Tags{"http.method": "mix", "es.method": "BREW"}, nil,
+			`a UNSPECIFIED UNSET "" http.request.method_original="BREW" http.request.method="_OTHER" http.method="mix"`},
+		"a taken method": {"a", opentracing.Tags{"http.method": "get", "http.request.method": "GET"}, nil,
+			`a UNSPECIFIED UNSET "" http.method="get" http.request.method="GET"`},
+		"a served number": {"a", opentracing.Tags{"span.kind": "server", "http.url": 5}, nil, `a SERVER UNSET "" url.full=5`},
+		"a served host": {"a", opentracing.Tags{"span.kind": "server", "http.url": "localhost:80/x?y"}, nil,
+			`a SERVER UNSET "" url.full="localhost:80/x?y"`},
+		"a taken path": {"a", opentracing.Tags{"span.kind": "server", "http.url": "http://h/x", "url.path": "/y"}, nil,
+			`a SERVER UNSET "" url.scheme="http" server.address="h" http.url="http://h/x" url.path="/y"`},
 		"names that are taken": {"a", opentracing.Tags{
 			"db.statement": "old", "db.query.text": "new", "peer.ipv4": "10.0.0.1", "peer.ipv6": "::1",
 		}, nil, `a UNSPECIFIED UNSET "" db.query.text="new" db.statement="old" network.peer.address="10.0.0.1" peer.ipv6="::1"`},
@@ -119,6 +134,24 @@ func TestSemanticConventionsOfProcess(t *testing.T) {
 	for _, old := range []string{" hostname=", " ip=", " jaeger.version=", " client-uuid="} {
 		if strings.Contains(got, old) {
 			t.Errorf("%s in %s", old, got)
+		}
+	}
+}
+
+// TestNoAttributeTwice gives spans each two of the names, with what the first becomes.
+func TestNoAttributeTwice(t *testing.T) {
+	for first, to := range names {
+		for second := range names {
+			for _, kind := range []string{"client", "server"} {
+				s := span("GET", first, "http://host:80/path", 1, kind)[0]
+				s.Tags = append(s.Tags, gap.Field{Key: second, Value: "host:80"}, gap.Field{Key: to.name, Value: "taken"},
+					gap.Field{Key: "server.port", Value: "taken"})
+				s.Tags = unique(s.Tags)
+				rename(&s)
+				if n := len(unique(s.Tags)); n != len(s.Tags) {
+					t.Errorf("%s, %s: %v", first, second, s.Tags)
+				}
+			}
 		}
 	}
 }

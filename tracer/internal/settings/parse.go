@@ -136,8 +136,12 @@ func parseTags(s string) ([]opentracing.Tag, bool) {
 	return tags, true
 }
 
-// Redact replaces the user and password of a URL by xxxxx, even if the URL is malformed.
+// Redact replaces the user and password of a URL by xxxxx, and its query, which may contain a
+// token, even if the URL is malformed.
 func Redact(s string) string {
+	if url, _, ok := strings.Cut(s, "?"); ok && strings.Contains(url, "//") {
+		s = url + "?xxxxx"
+	}
 	at := strings.LastIndexByte(s, '@')
 	if at < 0 {
 		return s
