@@ -135,7 +135,7 @@ func (d *decoder) add(r *spanReader, at int64) {
 		d.trace.references.Add(gap.Reference{SpanID: r.parent})
 		s.References = d.trace.references.Take()
 	}
-	d.trace.add(*s)
+	d.trace.add(s)
 	d.spans++
 }
 

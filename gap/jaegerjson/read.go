@@ -250,12 +250,19 @@ func (d *decoder) complete(t *trace) {
 
 // yieldStored yields the spans that were stored one by one, and have not been yielded yet.
 func (d *decoder) yieldStored() {
-	if d.stored.len() > 0 {
-		for _, spans := range spanjson.ByTrace(d.stored.finish()) {
-			d.yieldSpans(spans)
-		}
-		d.stored = &trace{}
+	stored := d.stored.finish()
+	if len(stored) == 0 {
+		return
 	}
+	traces := spanjson.ByTrace(stored)
+	for _, spans := range traces {
+		d.yieldSpans(spans)
+	}
+	next := trace{references: d.stored.references, fields: d.stored.fields}
+	if len(traces) > 1 {
+		next.spans = stored[:0] // ByTrace has copied them
+	}
+	*d.stored = next
 }
 
 // yieldSpans yields spans, unless the caller has stopped.
@@ -266,12 +273,12 @@ func (d *decoder) yieldSpans(spans []gap.Span) {
 	}
 }
 
-func (t *trace) add(s gap.Span) {
+func (t *trace) add(s *gap.Span) {
 	if len(t.spans) == chunk {
 		t.full = append(t.full, t.spans)
 		t.spans = make([]gap.Span, 0, chunk)
 	}
-	t.spans = append(t.spans, s)
+	t.spans = append(t.spans, *s)
 }
 
 func (t *trace) len() int { return chunk*len(t.full) + len(t.spans) }

@@ -51,23 +51,33 @@ func (d *decoder) reset() {
 	d.references, d.fields = d.references[:0], d.fields[:0]
 }
 
-// row decodes a row without its new line.
-func (d *decoder) row(line []byte) (k key, s gap.Span, err error) {
-	if len(line) <= keyLength || line[keyLength] != '\t' || !k.parse(line[:keyLength]) {
-		return k, s, errNotRow
+// parseKey returns the key of a row, and the rest of the row after the tab.
+func parseKey(line []byte) (k key, rest []byte, err error) {
+	if len(line) <= keyLength || line[keyLength] != '\t' {
+		return k, nil, errNotRow
 	}
-	f := fields{rest: line[keyLength+1:]}
+	right, rightOK := parseHex(line[:keyLength/2])
+	left, leftOK := parseHex(line[keyLength/2 : keyLength])
+	if !rightOK || !leftOK {
+		return k, nil, errNotRow
+	}
+	return key{right, left}, line[keyLength+1:], nil
+}
+
+// span decodes what follows the key in a row, without its new line.
+func (d *decoder) span(k key, text []byte) (s gap.Span, err error) {
+	f := fields{rest: text}
 	if version, ok := parseNumber(f.next()); !ok || version == 0 {
 		if f.rest == nil {
-			return k, s, errTruncated
+			return s, errTruncated
 		}
-		return k, s, errNotRow
+		return s, errNotRow
 	} else if version > rowVersion {
-		return k, s, fmt.Errorf("a newer release wrote this row: its version is %d, this release reads up to %d",
+		return s, fmt.Errorf("a newer release wrote this row: its version is %d, this release reads up to %d",
 			version, rowVersion)
 	}
-	if !bytes.HasSuffix(line, []byte(";.")) {
-		return k, s, errTruncated
+	if !bytes.HasSuffix(text, []byte(";.")) {
+		return s, errTruncated
 	}
 	s.TraceID = gap.TraceID{High: k.left, Low: k.right}
 	id, ok := parseNumber(f.next())
@@ -77,12 +87,12 @@ func (d *decoder) row(line []byte) (k key, s gap.Span, err error) {
 	operation, operationOK := d.string(f.next())
 	s.SpanID, s.Start, s.Duration, s.Operation = gap.SpanID(id), start, time.Duration(duration), operation
 	if f.rest == nil {
-		return k, s, errTruncated
+		return s, errTruncated
 	}
 	if !ok || !startOK || !durationOK || !operationOK || !d.attributes(&s, &f) || !d.process(&s, service, f.rest) {
-		return k, s, errMalformed
+		return s, errMalformed
 	}
-	return k, s, nil
+	return s, nil
 }
 
 // fields are the fields of a row that have not been read.
@@ -324,19 +334,15 @@ func hexDigit(c byte) byte {
 	return 255
 }
 
-func (k *key) parse(text []byte) bool {
-	bad := byte(0)
-	for _, c := range text[:keyLength/2] {
+// parseHex parses 16 digits.
+func parseHex(text []byte) (n uint64, ok bool) {
+	wrong := byte(0)
+	for _, c := range text {
 		digit := hexDigit(c)
-		bad |= digit
-		k.right = k.right<<4 | uint64(digit&15)
+		wrong |= digit
+		n = n<<4 | uint64(digit&15)
 	}
-	for _, c := range text[keyLength/2:] {
-		digit := hexDigit(c)
-		bad |= digit
-		k.left = k.left<<4 | uint64(digit&15)
-	}
-	return bad <= 15
+	return n, wrong <= 15
 }
 
 // parseNumber parses digits of base 32.

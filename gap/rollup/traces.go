@@ -103,8 +103,11 @@ func (g *grouper) row(line []byte) error {
 		return fmt.Errorf("longer than %d bytes", maxRow)
 	}
 	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
-	var k key
-	if len(line) > keyLength && k.parse(line[:keyLength]) && k != g.last {
+	k, rest, err := parseKey(line)
+	if err != nil {
+		return err
+	}
+	if k != g.last {
 		if k.less(g.last) {
 			return &UnsortedError{k.String(), g.last.String()}
 		}
@@ -113,7 +116,7 @@ func (g *grouper) row(line []byte) error {
 		}
 		g.last = k
 	}
-	_, span, err := g.decoder.row(line)
+	span, err := g.decoder.span(k, rest)
 	switch {
 	case err != nil:
 		return err

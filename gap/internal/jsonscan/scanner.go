@@ -2,8 +2,10 @@ package jsonscan
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"io"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -142,57 +144,77 @@ func (s *Scanner) Peek() byte {
 	}
 }
 
+// is reports whether c is next. It returns false if c comes after white space, or has not been read.
+// It is for what mostly comes next, since Peek is not inlined.
+func (s *Scanner) is(c byte) bool { return s.pos < len(s.buf) && s.buf[s.pos] == c }
+
 // Object reads an object, or null as an empty one. For each key it calls f, which must read or skip
-// the value. The key is valid until f reads the value.
+// the value. The key is valid until f reads the value. f must not change it.
 func (s *Scanner) Object(f func(key []byte)) {
-	s.list('{', '}', "an object", func() {
-		s.key = append(s.key[:0], s.Text()...)
-		if s.Peek() != ':' {
-			s.Fail(0, "':' after a key")
-			return
+	for more := s.open('{', '}', "an object"); more; more = s.next('}') {
+		key := s.Text()
+		if !s.is(':') { // to read on may overwrite the key
+			s.key = append(s.key[:0], key...)
+			if key = s.key; s.Peek() != ':' {
+				s.Fail(0, "':' after a key")
+				return
+			}
 		}
 		s.pos++
-		f(s.key)
-	})
+		f(key)
+	}
 }
 
 // Array reads an array, or null as an empty one. For each element it calls f, which must read or
 // skip it.
-func (s *Scanner) Array(f func()) { s.list('[', ']', "an array", f) }
+func (s *Scanner) Array(f func()) {
+	for more := s.open('[', ']', "an array"); more; more = s.next(']') {
+		f()
+	}
+}
 
-func (s *Scanner) list(open, end byte, what string, f func()) {
+// open begins an object or an array. It returns false if that has no elements.
+func (s *Scanner) open(first, end byte, what string) (more bool) {
 	switch s.Peek() {
 	case 'n':
 		s.Literal("null")
-		return
-	case open:
+		return false
+	case first:
 	default:
 		s.Fail(0, what)
-		return
+		return false
 	}
 	if s.depth++; s.depth > maxDepth {
 		s.Fail(0, "at most 10,000 nested arrays and objects")
-	}
-	s.pos = min(s.pos+1, len(s.buf))
-	for more := s.Peek() != end; more; {
-		f()
-		switch s.Peek() {
-		case ',':
-			s.pos++
-		case end:
-			more = false
-		default:
-			s.Fail(0, "',' or '"+string(end)+"'")
-			return
-		}
+		return false
 	}
 	s.pos++
+	return s.Peek() != end || s.close()
+}
+
+// next goes to the next element of an object or an array. It returns false if there is none.
+func (s *Scanner) next(end byte) (more bool) {
+	switch {
+	case s.is(',') || s.Peek() == ',':
+		s.pos++
+		return true
+	case s.is(end):
+		return s.close()
+	}
+	s.Fail(0, "',' or '"+string(end)+"'")
+	return false
+}
+
+// close ends an object or an array. It returns false, as there are no more elements.
+func (s *Scanner) close() (more bool) {
+	s.pos++
 	s.depth--
+	return false
 }
 
 // Null reads null if it is next, and returns false otherwise.
 func (s *Scanner) Null() bool {
-	if s.Peek() != 'n' {
+	if s.is('"') || s.Peek() != 'n' {
 		return false
 	}
 	s.Literal("null")
@@ -226,28 +248,48 @@ func (s *Scanner) Text() []byte {
 	return []byte(text)
 }
 
-// isSpecial says which bytes do not stand for themselves in a string.
-var isSpecial = func() (all [256]bool) {
-	for c := range ' ' {
-		all[c] = true
+// special returns the position of the first byte of b, from n on, that does not stand for itself in
+// a string, or len(b). ascii says that the bytes before it are ASCII.
+//
+// It looks at eight bytes at a time. Each of the bits in high says something about one of them. A
+// subtraction borrows from the next byte only after a special one, so the first one is right.
+func special(b []byte, n int) (_ int, ascii bool) {
+	const (
+		ones = 0x01010101_01010101
+		high = 0x80 * ones
+	)
+	seen := uint64(0) // all bytes
+	for ; n+8 <= len(b); n += 8 {
+		w := binary.LittleEndian.Uint64(b[n:])
+		control, quote, backslash := w-' '*ones, w^'"'*ones-ones, w^'\\'*ones-ones
+		if found := (control | quote | backslash) &^ w & high; found != 0 {
+			first := bits.TrailingZeros64(found)
+			seen |= w & (1<<first - 1)
+			return n + first/8, seen&high == 0
+		}
+		seen |= w
 	}
-	all['"'], all['\\'] = true, true
-	return all
-}()
+	for ; n < len(b); n++ {
+		if c := b[n]; c < ' ' || c == '"' || c == '\\' {
+			break
+		}
+		seen |= uint64(b[n])
+	}
+	return n, seen&high == 0
+}
 
 // quoted reads a string. It returns it without quotes and with its escapes. It is plain if all of
 // it is ASCII without escapes. If hold is false it keeps nothing in memory and returns nothing.
 func (s *Scanner) quoted(hold bool) (raw []byte, plain bool) {
 	plain = true
-	if s.Peek() != '"' {
+	if !s.is('"') && s.Peek() != '"' {
 		s.Fail(0, "a string")
 		return nil, false
 	}
 	for n := 1; ; {
 		b := s.buf[s.pos:]
-		for ; n < len(b) && !isSpecial[b[n]]; n++ {
-			plain = plain && b[n] < utf8.RuneSelf
-		}
+		end, ascii := special(b, n)
+		n, plain = end, plain && ascii
 		switch {
 		case hold && n-1 > maxString:
 			s.Fail(0, "a string of at most 16 MiB")
@@ -336,6 +378,8 @@ func (s *Scanner) Number() []byte {
 // digits returns the position after the digits n bytes ahead, or -1 if there are none.
 func (s *Scanner) digits(n int) int {
 	for from := n; ; n++ {
+		for b := s.buf[s.pos:]; n < min(len(b), maxString) && IsDigit(b[n]); n++ {
+		}
 		switch c, _ := s.at(n); {
 		case IsDigit(c) && n < maxString:
 		case n == from || IsDigit(c):

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
 )
 
 // anything reads a value as encoding/json does with UseNumber.
@@ -52,7 +54,7 @@ func FuzzScanner(f *testing.F) {
 		`{"a":[1,-0.5e+3,true,false,null,"\u00e9\ud83d\ude00\ud83d \\ \" \/ é"],"":{},"a":[]}`, ` [ ] `,
 		`{"a" : 1 , "b":2}`, `"`, `[1,]`, `{"a":1,}`, `{"a"}`, `01`, `-`, `1.`,
 		`1e`, `"\x"`, `"\u12"`, "\"\x01\"", "\"\xff\"", `nul`, `tru`, `{}{}`, `[[[[`, ``, `{"a":1 "b"}`, `1 2`, `+1`,
-		`.5`, "\ufeff1", `"a`, `{"`, `[1`, `"\`, "\x00", "[\x00]",
+		`"0123456é\n789abcdefghij\u00e9"`, "\"01234567\x1f\"", `.5`, "\ufeff1", `"a`, `{"`, `[1`, `"\`, "\x00", "[\x00]",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -135,6 +137,25 @@ func TestRepeats(t *testing.T) {
 		}
 		if s.Skip(); s.Err == nil || s.Err.(*Error).Offset != int64(len(input)) {
 			t.Errorf("%s: %v", name, s.Err)
+		}
+	}
+}
+
+// TestSpecial puts two bytes of any value next to one another at each place in two words of eight.
+func TestSpecial(t *testing.T) {
+	plain := []byte("0123456789abcdefghi")
+	for at := range len(plain) - 1 {
+		for pair := range 1 << 16 {
+			b := slices.Clone(plain)
+			b[at], b[at+1] = byte(pair>>8), byte(pair)
+			wantEnd := bytes.IndexFunc(b[1:], func(c rune) bool { return c < ' ' || c == '"' || c == '\\' })
+			if wantEnd++; wantEnd == 0 {
+				wantEnd = len(b)
+			}
+			wantASCII := !slices.ContainsFunc(b[1:max(1, wantEnd)], func(c byte) bool { return c >= utf8.RuneSelf })
+			if end, ascii := special(b, 1); end != wantEnd || ascii != wantASCII {
+				t.Fatalf("%q: %d, %v; want %d, %v", b, end, ascii, wantEnd, wantASCII)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package spanjson
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -87,19 +88,28 @@ func ParseSpanID(text []byte) gap.SpanID {
 	return gap.SpanID(sum.Sum64())
 }
 
-// hex parses up to 16 hexadecimal digits, in either case.
-func hex(b []byte) (id uint64, ok bool) {
-	for _, c := range b {
-		if !jsonscan.IsHex(c) || id>>60 != 0 {
-			return 0, false
-		}
-		if id <<= 4; jsonscan.IsDigit(c) {
-			id |= uint64(c - '0')
-		} else {
-			id |= uint64(c | 0x20 - 'a' + 10)
-		}
+// digits are the values of hexadecimal digits. Those of other bytes exceed 15.
+var digits = func() (values [256]byte) {
+	for c := range values {
+		values[c] = 255
 	}
-	return id, true
+	for i, c := range []byte("0123456789abcdef") {
+		values[c] = byte(i)
+		values[bytes.ToUpper([]byte{c})[0]] = byte(i)
+	}
+	return values
+}()
+
+// hex parses up to 16 hexadecimal digits, in either case. Zeros before them are allowed.
+func hex(b []byte) (id uint64, ok bool) {
+	wrong, lost := byte(0), uint64(0)
+	for _, c := range b {
+		digit := digits[c]
+		wrong |= digit
+		lost |= id >> 60
+		id = id<<4 | uint64(digit&15)
+	}
+	return id, wrong <= 15 && lost == 0
 }
 
 // micros reads a number of microseconds, or a string that holds one. It returns the whole
@@ -228,10 +238,8 @@ func (d *Decoder) TagFields(all bool) []gap.Field {
 		return nil
 	}
 	d.Object(func(key []byte) {
-		for i, c := range key {
-			if c == '@' {
-				key[i] = '.'
-			}
+		if bytes.IndexByte(key, '@') >= 0 {
+			key = bytes.ReplaceAll(key, []byte{'@'}, []byte{'.'})
 		}
 		d.member(key, all)
 	})

@@ -18,9 +18,13 @@ type run interface {
 type memoryRun struct {
 	sorter *Sorter
 	at     int // index of the next row
+	sorted int // how many entries are sorted by the whole key
 }
 
 func (m *memoryRun) next() bool {
+	if m.at == m.sorted && m.at < len(m.sorter.entries) {
+		m.sorted = m.sorter.sortEqual(m.at)
+	}
 	m.at++
 	return m.at <= len(m.sorter.entries)
 }

@@ -112,13 +112,20 @@ func right(row []byte) (n uint64) {
 	return n
 }
 
+// sort sorts the entries by the first half of their keys, without reading the rows. Entries with
+// equal first halves stay unsorted until memoryRun reads their rows.
 func (s *Sorter) sort() {
-	slices.SortFunc(s.entries, func(a, b entry) int {
-		if a.right != b.right {
-			return cmp.Compare(a.right, b.right)
-		}
-		return bytes.Compare(s.left(a), s.left(b))
-	})
+	slices.SortFunc(s.entries, func(a, b entry) int { return cmp.Compare(a.right, b.right) })
+}
+
+// sortEqual sorts those entries by the second half of their keys whose first half equals that of
+// the given one. It returns the index after them.
+func (s *Sorter) sortEqual(first int) (end int) {
+	right := s.entries[first].right
+	for end = first + 1; end < len(s.entries) && s.entries[end].right == right; end++ {
+	}
+	slices.SortFunc(s.entries[first:end], func(a, b entry) int { return bytes.Compare(s.left(a), s.left(b)) })
+	return end
 }
 
 // spill writes the rows in memory to the file as a run.
