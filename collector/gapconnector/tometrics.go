@@ -93,7 +93,8 @@ func (c *toMetrics) Shutdown(ctx context.Context) error {
 func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error {
 	spans := make([]kept, 0, traces.SpanCount())
 	for s := range otlp.All(traces, c.tags) {
-		spans = append(spans, keep(s))
+		spans = append(spans, kept{})
+		spans[len(spans)-1].set(s)
 	}
 	c.waiting.lock()
 	defer c.waiting.unlock()
@@ -126,7 +127,9 @@ func (c *toMetrics) analyze(t *waiting[[][]kept]) {
 	for trace := range t.traces(spans) {
 		c.telemetry.analyzed(len(trace), t.outcome)
 		built, _ := gap.Build(trace)
-		if over := c.points.add(built); over > 0 {
+		over := c.points.add(built)
+		built.Release()
+		if over > 0 {
 			c.telemetry.overflow.Add(context.Background(), int64(over))
 			c.overflowed.Do(func() {
 				c.logger.Warn("more combinations of attributes than metrics::cardinality_limit: "+

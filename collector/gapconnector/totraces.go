@@ -146,6 +146,7 @@ func (c *toTraces) send(t *waiting[assembly]) {
 				attributes.PutBool(incompleteKey, true)
 			}
 		}
+		built.Release()
 	}
 	if err := c.next.ConsumeTraces(context.Background(), a.traces); err != nil {
 		c.telemetry.refused.Add(context.Background(), int64(t.spans))

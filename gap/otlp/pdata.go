@@ -88,11 +88,10 @@ func (m *mapper) addField(key string, value pcommon.Value) {
 
 // read adds the attributes and links of a span that are kept, and sets made to the rest of it.
 func (m *mapper) read(s ptrace.Span, keep *keys, made *span) {
-	*made = span{
-		traceID: ids(s.TraceID()), id: id(s.SpanID()), parent: id(s.ParentSpanID()), name: s.Name(),
-		start: int64(s.StartTimestamp()), end: int64(s.EndTimestamp()),
-		kind: int(s.Kind()), status: int(s.Status().Code()), message: s.Status().Message(),
-	}
+	made.traceID, made.id, made.parent, made.name = ids(s.TraceID()), id(s.SpanID()), id(s.ParentSpanID()), s.Name()
+	made.start, made.end = int64(s.StartTimestamp()), int64(s.EndTimestamp())
+	made.kind, made.status, made.message = int(s.Kind()), int(s.Status().Code()), s.Status().Message()
+	made.logs, made.warnings = nil, nil
 	for key, value := range s.Attributes().All() {
 		if key == warningsKey {
 			made.addWarnings(value.AsRaw())
