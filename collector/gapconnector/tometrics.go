@@ -2,6 +2,7 @@ package gapconnector
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -26,8 +27,8 @@ type toMetrics struct {
 	logger    *zap.Logger
 	telemetry telemetry
 	instance  pcommon.Value
-	tags      read.Option
-	waiting   *buffer[[][]kept] // parts of batches
+	spans     func(ptrace.Traces) iter.Seq[*gap.Span] // converts batches
+	waiting   *buffer[[][]kept]                       // parts of batches
 	points    *aggregation
 
 	overflowed sync.Once // that the limit is exceeded was logged
@@ -52,7 +53,7 @@ func newToMetrics(set connector.Settings, config *Config, next consumer.Metrics)
 	for _, d := range config.Metrics.Dimensions {
 		keys = append(keys, d.Name)
 	}
-	c.tags = read.WithTags(keys...)
+	c.spans = otlp.Converter(read.WithTags(keys...))
 	c.waiting = newBuffer(config, c.analyze)
 	return c, nil
 }
@@ -92,7 +93,7 @@ func (c *toMetrics) Shutdown(ctx context.Context) error {
 // ConsumeTraces takes spans. It returns no error, since the traces are analyzed later.
 func (c *toMetrics) ConsumeTraces(_ context.Context, traces ptrace.Traces) error {
 	spans := make([]kept, 0, traces.SpanCount())
-	for s := range otlp.All(traces, c.tags) {
+	for s := range c.spans(traces) {
 		spans = append(spans, kept{})
 		spans[len(spans)-1].set(s)
 	}
