@@ -31,6 +31,7 @@ import (
 //     Jaeger says in [Span.Warnings] that it has moved spans of this trace.
 func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
 	b := builders.Get().(*builder)
+	b.made = released.Get().(*Trace)
 	b.maxSkew = int64(DefaultMaxSkew)
 	for _, opt := range opts {
 		if opt != nil {
@@ -97,9 +98,10 @@ func resized[S ~[]E, E any](s S, n int) S { return slices.Grow(s[:0], n)[:n] }
 // order.
 type builder struct {
 	scratch
+	made          *Trace // empty, perhaps with memory of a released trace
 	trace         TraceID
-	half          TraceID // spans of the trace may also have this id; equal to trace if there is none
-	nodes         []node
+	half          TraceID          // spans of the trace may also have this id; equal to trace if there is none
+	nodes         []node           // of made
 	servers       map[SpanID]int32 // server spans that share their id with a client; ids has the client
 	ambiguous     []int32          // nodes without a span id, or that share it with another node
 	suspect       []int32          // nodes whose times or joined time check looks at

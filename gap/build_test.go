@@ -221,7 +221,7 @@ func TestTimesBefore1970(t *testing.T) {
 	}
 }
 
-// Build reuses memory, but none that a trace points to.
+// Build reuses memory, but none of a trace that was not released.
 func TestTraceOutlivesTheNextBuild(t *testing.T) {
 	for range 10 { // the memory is another one after a collection
 		first, _ := gap.Build([]gap.Span{{SpanID: 1, Process: &gap.Process{Service: "first"}}})
@@ -231,5 +231,23 @@ func TestTraceOutlivesTheNextBuild(t *testing.T) {
 				t.Fatalf("the service became %q", got)
 			}
 		}
+	}
+}
+
+// Nothing of a released trace is left in those that use its memory.
+func TestRelease(t *testing.T) {
+	const traces = 300
+	var want []string
+	for seed := range uint64(traces) {
+		spans, maxSkew := specTrace(seed)
+		want = append(want, dump(gap.Build(spans, gap.WithMaxSkew(maxSkew))))
+	}
+	for seed := range uint64(traces) {
+		spans, maxSkew := specTrace(seed)
+		trace, warnings := gap.Build(spans, gap.WithMaxSkew(maxSkew))
+		if got := dump(trace, warnings); got != want[seed] {
+			t.Fatalf("seed %d: got\n%s\nwant\n%s", seed, got, want[seed])
+		}
+		trace.Release()
 	}
 }

@@ -86,7 +86,7 @@ func (b *builder) isOurs(id TraceID) bool { return id == b.trace || id == b.half
 // collect makes a node of every span of the trace.
 func (b *builder) collect(spans []Span) {
 	n := b.chooseTrace(spans)
-	b.nodes = make([]node, 0, n)
+	b.nodes = slices.Grow(b.made.nodes, n)
 	b.soleParents = resized(b.soleParents, n)[:0]
 	for i := range spans {
 		s := &spans[i]

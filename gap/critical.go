@@ -129,7 +129,8 @@ func (w window) clip(start, end int64) window {
 //
 // It uses the memory of children, and returns it.
 func (t *Trace) findPath(orphans [][]int32, children []pathChild) []pathChild {
-	t.windows = make([]window, len(t.nodes))
+	t.windows = resized(t.windows, len(t.nodes))
+	clear(t.windows)
 	for i := int32(0); i < int32(len(t.nodes)); i = t.nodes[i].next {
 		t.windows[i] = window{t.nodes[i].start, t.nodes[i].end}
 		if t.isStream(i) {

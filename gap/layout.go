@@ -7,9 +7,10 @@ import (
 
 // layout sorts the nodes depth first, with siblings by time, and corrects their times on the way.
 func (b *builder) layout() *Trace {
-	t := &Trace{
-		id: b.trace, services: slices.Clone(b.processes.services.keys), operations: slices.Clone(b.operations.keys),
-	}
+	t := b.made
+	t.id = b.trace
+	t.services = append(t.services, b.processes.services.keys...)
+	t.operations = append(t.operations, b.operations.keys...)
 	if b.movedByJaeger > 0 {
 		b.warn(nil, WarnClockSkew, "no clock is corrected: Jaeger has moved %d of the spans", b.movedByJaeger)
 		b.sortWarnings()
@@ -123,7 +124,7 @@ func (b *builder) reorder(order []int32) []node {
 		}
 		b.nodes[at] = first
 	}
-	nodes := b.nodes[:kept:kept]
+	nodes := b.nodes[:kept]
 	for i := range nodes {
 		n := &nodes[i]
 		n.next = int32(i) + 1

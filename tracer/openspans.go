@@ -1,6 +1,10 @@
 package tracer
 
-import "github.com/gaptrace/gaptrace/gap"
+import (
+	"slices"
+
+	"github.com/gaptrace/gaptrace/gap"
+)
 
 // openSpans are the spans of a localTrace that have not finished, and whether they are local roots.
 // Few spans are open at a time, and the last one that started usually finishes first. So a map is
@@ -34,8 +38,8 @@ func (o *openSpans) add(id gap.SpanID, root bool) {
 
 // remove returns whether the span was open, and whether it was a local root.
 func (o *openSpans) remove(id gap.SpanID) (root, open bool) {
-	for i := len(o.last) - 1; i >= 0; i-- {
-		if s := o.last[i]; s.id == id {
+	for i, s := range slices.Backward(o.last) {
+		if s.id == id {
 			o.last = append(o.last[:i], o.last[i+1:]...)
 			return s.root, true
 		}

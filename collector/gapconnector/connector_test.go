@@ -193,7 +193,9 @@ func TestBounds(t *testing.T) {
 		"max_spans":  func(c *Config) { c.MaxSpans = 6 },
 		"max_bytes": func(c *Config) {
 			s := request(1, "")
-			a, b := keep(&s[0]), keep(&s[1])
+			var a, b kept
+			a.set(&s[0])
+			b.set(&s[1])
 			c.MaxBytes = 3 * (traceMemory + a.memory() + b.memory() + processMemory(s[0].Process) + 20)
 		},
 	} {

@@ -22,11 +22,10 @@ type kept struct {
 	whole     *gap.Span // if it has anything else: links or warnings
 }
 
-// keep returns a copy of what the analysis needs of a span.
-func keep(s *gap.Span) kept {
-	k := kept{
-		trace: s.TraceID, id: s.SpanID, duration: s.Duration, operation: s.Operation, process: s.Process, tags: s.Tags,
-	}
+// set sets k, which is zero, to what the analysis needs of a span.
+func (k *kept) set(s *gap.Span) {
+	k.trace, k.id, k.operation, k.process, k.tags = s.TraceID, s.SpanID, s.Operation, s.Process, s.Tags
+	k.duration = s.Duration
 	if !s.Start.IsZero() {
 		k.start = s.Start.UnixNano()
 	}
@@ -40,7 +39,6 @@ func keep(s *gap.Span) kept {
 		whole.References = slices.Clone(s.References)
 		k.whole = &whole
 	}
-	return k
 }
 
 // memory estimates the memory of the span without its process.
@@ -92,9 +90,10 @@ func (j *joined) add(k *kept) {
 		j.spans = append(j.spans, *k.whole)
 		return
 	}
-	s := gap.Span{
-		TraceID: k.trace, SpanID: k.id, Duration: k.duration, Operation: k.operation, Process: k.process, Tags: k.tags,
-	}
+	j.spans = append(j.spans, gap.Span{})
+	s := &j.spans[len(j.spans)-1]
+	s.TraceID, s.SpanID, s.Operation, s.Process, s.Tags = k.trace, k.id, k.operation, k.process, k.tags
+	s.Duration = k.duration
 	if k.start != 0 {
 		s.Start = time.Unix(0, k.start).UTC()
 	}
@@ -103,7 +102,6 @@ func (j *joined) add(k *kept) {
 		j.parents = append(j.parents, gap.Reference{SpanID: k.parent})
 		s.References = j.parents[n : n+1 : n+1]
 	}
-	j.spans = append(j.spans, s)
 }
 
 // release forgets the spans.

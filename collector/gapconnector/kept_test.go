@@ -28,7 +28,8 @@ func TestSpansAreKept(t *testing.T) {
 		j := joins.Get().(*joined)
 		var want []gap.Span
 		for name, s := range cases {
-			k := keep(&s)
+			var k kept
+			k.set(&s)
 			j.add(&k)
 			if got := j.spans[len(j.spans)-1]; !reflect.DeepEqual(got, s) {
 				t.Errorf("%s: got %+v, want %+v", name, got, s)

@@ -2,6 +2,7 @@ package gapconnector
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -26,8 +27,8 @@ type toMetrics struct {
 	logger    *zap.Logger
 	telemetry telemetry
 	instance  pcommon.Value
-	tags      read.Option
-	waiting   *buffer[[][]kept] // parts of batches
+	spans     func(ptrace.Traces) iter.Seq[*gap.Span] // converts batches
+	waiting   *buffer[[][]kept]                       // parts of batches
 	points    *aggregation
 
 	unexported receipts      // of traces that points has
@@ -56,7 +57,7 @@ func newToMetrics(set connector.Settings, config *Config, next consumer.Metrics)
 	for _, d := range config.Metrics.Dimensions {
 		keys = append(keys, d.Name)
 	}
-	c.tags = read.WithTags(keys...)
+	c.spans = otlp.Converter(read.WithTags(keys...))
 	c.waiting = newBuffer(config, c.analyze)
 	return c, nil
 }
@@ -110,8 +111,9 @@ func (c *toMetrics) ConsumeTraces(ctx context.Context, traces ptrace.Traces) err
 
 func (c *toMetrics) add(traces ptrace.Traces, r *receipt) {
 	spans := make([]kept, 0, traces.SpanCount())
-	for s := range otlp.All(traces, c.tags) {
-		spans = append(spans, keep(s))
+	for s := range c.spans(traces) {
+		spans = append(spans, kept{})
+		spans[len(spans)-1].set(s)
 	}
 	c.waiting.lock()
 	defer c.waiting.unlock()
@@ -150,7 +152,9 @@ func (c *toMetrics) analyze(t *waiting[[][]kept]) {
 	for trace := range t.traces(spans) {
 		c.telemetry.analyzed(len(trace), t.outcome)
 		built, _ := gap.Build(trace)
-		if over := c.points.add(built); over > 0 {
+		over := c.points.add(built)
+		built.Release()
+		if over > 0 {
 			c.telemetry.overflow.Add(context.Background(), int64(over), c.telemetry.attributes)
 			c.overflowed.Do(func() {
 				c.logger.Warn("more combinations of attributes than metrics::cardinality_limit: "+

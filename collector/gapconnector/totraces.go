@@ -182,6 +182,7 @@ func (c *toTraces) send(t *waiting[assembly]) {
 				attributes.PutBool(incompleteKey, true)
 			}
 		}
+		built.Release()
 	}
 	err := c.next.ConsumeTraces(context.Background(), a.traces)
 	t.receipts.settle(err)

@@ -188,13 +188,13 @@ func TestReadKeepsWhatAnalysisNeeds(t *testing.T) {
 			t.Fatalf("Spans:\n%s", differ(got, render(want)))
 		}
 		var one []gap.Span
-		for s := range otlp.All(traces, read.WithTags("http.method")) {
+		for s := range otlp.Converter(read.WithTags("http.method"))(traces) {
 			copied := *s
 			copied.References = slices.Clone(s.References)
 			one = append(one, copied)
 		}
 		if got := render(one); got != render(want) {
-			t.Fatalf("All:\n%s", differ(got, render(want)))
+			t.Fatalf("Converter:\n%s", differ(got, render(want)))
 		}
 		for name, input := range encodings(t, traces) {
 			if !recognizable(traces, name) {

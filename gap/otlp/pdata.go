@@ -20,38 +20,46 @@ import (
 // options [read.WithTags] and [read.WithEverything].
 func Spans(traces ptrace.Traces, opts ...read.Option) []gap.Span {
 	spans := make([]gap.Span, 0, traces.SpanCount())
-	var m mapper
-	m.each(traces, opts, func(s ptrace.Span, keep *keys, current *span) bool {
+	newConverter(opts).each(traces, func(m *mapper, s *span) bool {
 		spans = append(spans, gap.Span{})
-		m.read(s, keep, current)
-		m.finish(current, &spans[len(spans)-1])
+		m.finish(s, &spans[len(spans)-1])
 		return true
 	})
 	return spans
 }
 
-// All yields what [Spans] returns, one span after the other. The span and its references are
-// overwritten by the next one, which saves memory if few fields are needed.
-func All(traces ptrace.Traces, opts ...read.Option) iter.Seq[*gap.Span] {
-	return func(yield func(*gap.Span) bool) {
-		var m mapper
-		var made gap.Span
-		m.each(traces, opts, func(s ptrace.Span, keep *keys, current *span) bool {
-			m.references.Reset()
-			made = gap.Span{}
-			m.read(s, keep, current)
-			m.finish(current, &made)
-			return yield(&made)
-		})
+// Converter returns a function that yields what [Spans] returns, one span after the other. Each
+// overwrites the one before and its references, which saves memory if few fields are needed.
+// Goroutines may share the function.
+func Converter(opts ...read.Option) func(ptrace.Traces) iter.Seq[*gap.Span] {
+	c := newConverter(opts)
+	return func(traces ptrace.Traces) iter.Seq[*gap.Span] {
+		return func(yield func(*gap.Span) bool) {
+			var made gap.Span
+			c.each(traces, func(m *mapper, s *span) bool {
+				m.references.Reset()
+				made = gap.Span{}
+				m.finish(s, &made)
+				return yield(&made)
+			})
+		}
 	}
 }
 
-// each calls f for each span in traces, with the keys of the attributes to keep and memory for a
-// span.
-func (m *mapper) each(traces ptrace.Traces, opts []read.Option, f func(ptrace.Span, *keys, *span) bool) {
+// converter converts spans of pdata.
+type converter struct {
+	all  bool // keep everything
+	keep keys
+}
+
+func newConverter(opts []read.Option) *converter {
 	c := read.NewConfig(opts, 0)
-	m.all = c.Everything
-	keep := newKeys(c.Keys)
+	return &converter{all: c.Everything, keep: newKeys(c.Keys)}
+}
+
+// each calls f for each span, until f returns false. The mapper has the attributes of the span.
+func (c *converter) each(traces ptrace.Traces, f func(*mapper, *span) bool) {
+	m := mapper{all: c.all}
 	var current span
 	for _, rs := range traces.ResourceSpans().All() {
 		m.setResource(m.resource(rs.Resource().Attributes()))
@@ -60,7 +68,8 @@ func (m *mapper) each(traces ptrace.Traces, opts []read.Option, f func(ptrace.Sp
 				m.scope = scopeTags(ss.Scope().Name(), ss.Scope().Version())
 			}
 			for _, s := range ss.Spans().All() {
-				if !f(s, &keep, &current) {
+				m.read(s, &c.keep, &current)
+				if !f(&m, &current) {
 					return
 				}
 			}
@@ -88,11 +97,10 @@ func (m *mapper) addField(key string, value pcommon.Value) {
 
 // read adds the attributes and links of a span that are kept, and sets made to the rest of it.
 func (m *mapper) read(s ptrace.Span, keep *keys, made *span) {
-	*made = span{
-		traceID: ids(s.TraceID()), id: id(s.SpanID()), parent: id(s.ParentSpanID()), name: s.Name(),
-		start: int64(s.StartTimestamp()), end: int64(s.EndTimestamp()),
-		kind: int(s.Kind()), status: int(s.Status().Code()), message: s.Status().Message(),
-	}
+	made.traceID, made.id, made.parent, made.name = ids(s.TraceID()), id(s.SpanID()), id(s.ParentSpanID()), s.Name()
+	made.start, made.end = int64(s.StartTimestamp()), int64(s.EndTimestamp())
+	made.kind, made.status, made.message = int(s.Kind()), int(s.Status().Code()), s.Status().Message()
+	made.logs, made.warnings = nil, nil
 	for key, value := range s.Attributes().All() {
 		if key == warningsKey {
 			made.addWarnings(value.AsRaw())
