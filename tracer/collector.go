@@ -67,7 +67,8 @@ func newCollector[S any](f format[S], timeout time.Duration, batchSize int, d *d
 }
 
 // postOnly refuses redirects that turn the POST into a GET (301, 302, 303). The GET's answer would
-// look like success, but the spans would be lost.
+// look like success, but the spans would be lost. Another host does not get tokens: of the headers,
+// net/http keeps only Authorization and cookies from it.
 func postOnly(req *http.Request, via []*http.Request) error {
 	switch {
 	case req.Method != http.MethodPost:
@@ -76,6 +77,13 @@ func postOnly(req *http.Request, via []*http.Request) error {
 	case len(via) >= 10:
 		return final{errors.New("the collector redirects more than 10 times; " +
 			"set its endpoint to the final URL")}
+	}
+	if from, to := via[0].URL.Hostname(), req.URL.Hostname(); to != from && !strings.HasSuffix(to, "."+from) {
+		for name := range req.Header {
+			if !strings.HasPrefix(name, "Content-") && name != "User-Agent" {
+				req.Header.Del(name)
+			}
+		}
 	}
 	return nil
 }

@@ -97,6 +97,9 @@ func describeSpans(spans []gap.Span, except ...string) string {
 		s := n.Span()
 		fmt.Fprintf(&b, "%*s%s %v %v +%v self %v failed %v\n", 4*n.Depth(), "", s.Operation, n.Kind(),
 			s.Start.UnixMicro(), s.Duration.Microseconds(), n.SelfTime(), n.Failed())
+		for i := range s.References { // gap/otlp leaves out the span's own trace
+			s.References[i].TraceID = cmp.Or(s.References[i].TraceID, s.TraceID)
+		}
 		refs := slices.SortedFunc(slices.Values(s.References), func(a, b gap.Reference) int { // Jaeger changes the order
 			return cmp.Or(cmp.Compare(a.Type, b.Type), a.TraceID.Compare(b.TraceID), cmp.Compare(a.SpanID, b.SpanID))
 		})

@@ -33,8 +33,8 @@
 // Nothing of a span is lost. IDs stay the same: a trace ID of 64 bits gets zeros in front. Times
 // have nanoseconds. Package gap/otlp reads back what a Recorder keeps.
 //
-//   - The first ChildOf reference within the trace becomes the parent, or else the first reference.
-//     Other references become links, whose attribute opentracing.ref_type is child_of or
+//   - The first ChildOf reference within the trace becomes the parent, or else the first reference
+//     within it. Other references become links, whose attribute opentracing.ref_type is child_of or
 //     follows_from. So does the parent if the span only follows from it.
 //   - Logs become events. The field event is an event's name.
 //   - Tags of the process become attributes of the resource.

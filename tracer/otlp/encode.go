@@ -130,8 +130,8 @@ func encodeSpan(s *gap.Span) *tracepb.Span {
 }
 
 // encodeReferences sets the parent, which is the first ChildOf reference within the trace, or else
-// the first reference. OpenTelemetry's compatibility with OpenTracing says so. All other references
-// become links, and so does the parent if the span does not block it.
+// the first reference within it. OpenTelemetry's compatibility with OpenTracing says so. All other
+// references become links, and so does the parent if the span does not block it.
 func encodeReferences(s *gap.Span, made *tracepb.Span) {
 	parent := slices.IndexFunc(s.References, func(r gap.Reference) bool {
 		return r.Type == gap.ChildOf && r.TraceID == s.TraceID && r.SpanID != 0

@@ -213,6 +213,30 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestRedirect sends to a server that redirects to itself, and to another host.
+func TestRedirect(t *testing.T) {
+	for host, want := range map[string]string{"127.0.0.1": "secret", "localhost": ""} {
+		r := new(receiver)
+		server := httptest.NewServer(r)
+		defer server.Close()
+		target := strings.Replace(server.URL, "127.0.0.1", host, 1)
+		first := httptest.NewServer(http.RedirectHandler(target, http.StatusPermanentRedirect))
+		defer first.Close()
+		setenv(t, "OTEL_EXPORTER_OTLP_HEADERS=x-api-key=secret", "OTEL_EXPORTER_OTLP_COMPRESSION=gzip")
+		tr, closer, err := New("shop", WithEndpoint(first.URL))
+		if err != nil {
+			t.Fatal(err)
+		}
+		tr.StartSpan("a").Finish()
+		if err := closer.Close(); err != nil || len(r.spans()) != 1 {
+			t.Fatalf("%s: %d spans: %v", host, len(r.spans()), err)
+		}
+		if got := r.headers[0].Get("X-Api-Key"); got != want || r.headers[0].Get("Content-Type") != contentType {
+			t.Errorf("%s: headers %v", host, r.headers[0])
+		}
+	}
+}
+
 // TestSendingIsNotTraced wraps the transport of all clients, as a program may.
 func TestSendingIsNotTraced(t *testing.T) {
 	setenv(t)
