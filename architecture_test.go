@@ -137,7 +137,7 @@ func sourceFiles(t *testing.T) []sourceFile {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (name == "internal/spantest" || d.Name() == "testdata"),
+		case d.IsDir() && (name == "internal/spantest" || d.Name() == "testdata" || d.Name() == builtCollector),
 			d.IsDir() && name != "." && strings.HasPrefix(d.Name(), "."):
 			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
