@@ -40,7 +40,7 @@ type waiting[C any] struct {
 	several bool        // there are more of them
 	since   time.Time
 	outcome outcome
-	next    *waiting[C] // the next newer one in the buffer
+	next    *waiting[C] // the trace that came after it
 }
 
 // shared returns what the ids of a trace have in common. An id of 64 bits is that of the trace
