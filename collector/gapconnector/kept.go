@@ -9,7 +9,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// kept is a span that waits. It takes half the memory of a gap.Span with its parent.
+// kept is a span that waits. It takes half the memory of a gap.Span with its reference.
 type kept struct {
 	trace     gap.TraceID
 	id        gap.SpanID
@@ -19,7 +19,7 @@ type kept struct {
 	operation string
 	process   *gap.Process // shared with other spans
 	tags      []gap.Field
-	whole     *gap.Span // if it has anything else: links or warnings
+	whole     *gap.Span // nil unless it has anything else: links or warnings
 }
 
 // set sets k, which is zero, to what the analysis needs of a span.
