@@ -114,7 +114,8 @@ func TestNothingIsLostUncounted(t *testing.T) {
 			"21 spans were not delivered: the collector accepted the request, but not all spans: no \ufffd[31mroom", 3,
 		},
 		"rejects one in a parameterized type": {
-			&receiver{answer: rejects(1, "", "Application/X-Protobuf; charset=utf-8")}, nil, 3, 0, "3 spans were not delivered", 3,
+			&receiver{answer: rejects(1, "", "Application/X-Protobuf; charset=utf-8")}, nil, 3, 0,
+			"3 spans were not delivered", 3,
 		},
 		"rejects one with a reason of 512 KiB": {
 			&receiver{answer: rejects(1, strings.Repeat("x", 512<<10), contentType)}, nil, 3, 0, "xxx…", 3,
@@ -172,6 +173,7 @@ func TestRetryAfter(t *testing.T) {
 	sendTo(t, r, nil, func(tr opentracing.Tracer, closer io.Closer, _ *tracer.Stats) {
 		tr.StartSpan("a").Finish()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if pause := r.at[1].Sub(r.at[0]); pause != 30*time.Second || len(r.spans()) != 1 {
 			t.Errorf("pause %v, %d spans", pause, len(r.spans()))
 		}
