@@ -22,7 +22,7 @@
 //	gaptrace_wait_seconds_total            how long callers waited in them, by component
 //	gaptrace_local_roots_total             local roots that were analyzed
 //	gaptrace_unobserved_local_roots_total  local roots that were sampled, but dropped
-//	gaptrace_missing_spans_total           spans that their local root lacks
+//	gaptrace_missing_spans_total           spans that the analysis did not have
 //	gaptrace_operations                    operations with histograms of their own
 //	gaptrace_operations_limit              the most that there may be
 //	gaptrace_other_spans_total             spans of all other operations
@@ -38,8 +38,8 @@
 //
 // The histograms are native ones. They also have classic buckets, from 100 µs to 10 s, for a
 // Prometheus that does not scrape native histograms. Exemplars have the label trace_id, which is
-// the id in Jaeger. Each bucket gets one at most once in a second. Prometheus gets exemplars only
-// from a handler with promhttp.HandlerOpts.EnableOpenMetrics.
+// the ID in Jaeger. Each bucket gets at most one per second. Prometheus gets exemplars only from a
+// handler with promhttp.HandlerOpts.EnableOpenMetrics.
 //
 // # Sampling
 //
