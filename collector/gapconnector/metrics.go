@@ -37,7 +37,7 @@ type aggregation struct {
 	histograms structure.Config
 
 	mu       sync.Mutex
-	series   map[string]*series // by the texts of its attributes
+	series   map[string]*series // by the values of its attributes
 	overflow *series            // the one of overflowKey, or nil
 	key      []byte             // of the current span
 	began    time.Time          // the start of the next delta data points
