@@ -26,8 +26,8 @@ type Options struct {
 	Window  Window        // selects the traces to add
 }
 
-// Partial is a summary of any number of traces. Partials of different traces can be merged. Make one
-// with [NewPartial].
+// Partial is a summary of any number of traces. Make one with [NewPartial]. Partials of different
+// traces can be merged.
 type Partial struct {
 	Summary    gap.Summary
 	MaxSkew    time.Duration // as in Options, but never zero; -1 if clocks are not corrected
