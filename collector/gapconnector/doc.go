@@ -75,11 +75,11 @@
 //
 // # The connector's own metrics
 //
-//	otelcol_connector_gap_traces          traces analyzed, by outcome: complete, evicted, flushed
+//	otelcol_connector_gap_traces          traces, by outcome: complete, evicted, flushed
 //	otelcol_connector_gap_spans           their spans
 //	otelcol_connector_gap_overflow_spans  spans beyond metrics::cardinality_limit
-//	otelcol_connector_gap_refused_spans   spans that the next component refused, which are lost;
-//	                                      with acknowledge set to "exported", there are none
+//	otelcol_connector_gap_refused_spans   spans lost, because the next component refused them;
+//	                                      none if acknowledge is "exported"
 //
 // Their attribute connector is the connector's name in the configuration. Their attribute output is
 // metrics or traces, for the pipeline that it feeds, since each pipeline analyzes all traces.

@@ -17,7 +17,7 @@
 //
 //	gaptrace_duration_seconds              histogram, by operation: durations of spans
 //	gaptrace_self_time_seconds             histogram, by operation: time that no call covers
-//	gaptrace_critical_self_time_seconds    histogram, by operation: its part on the critical path
+//	gaptrace_critical_self_time_seconds    histogram, by operation: part on the critical path
 //	gaptrace_calls_total                   calls of clients, by component
 //	gaptrace_wait_seconds_total            how long callers waited in them, by component
 //	gaptrace_local_roots_total             local roots that were analyzed
@@ -33,7 +33,7 @@
 // [WithStats] adds metrics of the tracer:
 //
 //	gaptrace_tracer_spans_sent_total  spans that were sent
-//	gaptrace_tracer_spans_lost_total  spans that were not, by reason: failed, queue_full, too_large
+//	gaptrace_tracer_spans_lost_total  spans lost, by reason: failed, queue_full, too_large
 //	gaptrace_tracer_queue_spans       spans that wait to be sent
 //
 // The histograms are native ones. They also have classic buckets, from 100 µs to 10 s, for a

@@ -16,7 +16,7 @@
 //
 //	OTEL_EXPORTER_OTLP_ENDPOINT             a URL, to which /v1/traces is added
 //	OTEL_EXPORTER_OTLP_HEADERS              key=value,key=value, such as a token
-//	OTEL_EXPORTER_OTLP_TIMEOUT              timeout of a request in milliseconds; 10000 by default
+//	OTEL_EXPORTER_OTLP_TIMEOUT              milliseconds for a request; 10000 by default
 //	OTEL_EXPORTER_OTLP_COMPRESSION          gzip or none, the default
 //	OTEL_EXPORTER_OTLP_PROTOCOL             http/protobuf; others are an error
 //	OTEL_EXPORTER_OTLP_CERTIFICATE          a file with the collector's root certificates
