@@ -237,7 +237,8 @@ func TestCountsSaturate(t *testing.T) {
 	p.Add(gap.Build(slices.Concat(everything[:1], everything[:1])))
 	var again rollup.Partial
 	if err := again.UnmarshalText(encoded(t, p)); err != nil || again.Traces != math.MaxInt64 ||
-		again.Spans != math.MaxInt64 || again.Incomplete != math.MaxInt64 || again.Warnings[gap.WarnDuplicate] != math.MaxInt64 {
+		again.Spans != math.MaxInt64 || again.Incomplete != math.MaxInt64 ||
+		again.Warnings[gap.WarnDuplicate] != math.MaxInt64 {
 		t.Errorf("%+v, %v", again, err)
 	}
 }

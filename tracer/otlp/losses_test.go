@@ -114,7 +114,8 @@ func TestNothingIsLostUncounted(t *testing.T) {
 			"21 spans were not delivered: the collector accepted the request, but not all spans: no \ufffd[31mroom", 3,
 		},
 		"rejects one in a parameterized type": {
-			&receiver{answer: rejects(1, "", "Application/X-Protobuf; charset=utf-8")}, nil, 3, 0, "3 spans were not delivered", 3,
+			&receiver{answer: rejects(1, "", "Application/X-Protobuf; charset=utf-8")}, nil, 3, 0,
+			"3 spans were not delivered", 3,
 		},
 		"rejects one with a reason of 512 KiB": {
 			&receiver{answer: rejects(1, strings.Repeat("x", 512<<10), contentType)}, nil, 3, 0, "xxx…", 3,
