@@ -131,7 +131,8 @@ func TestReferences(t *testing.T) {
 		"a parent":     {[]gap.Reference{{TraceID: here, SpanID: 7}}, 7, ""},
 		"follows only": {[]gap.Reference{{TraceID: here, SpanID: 7, Type: gap.FollowsFrom}}, 7, "1:7 follows_from"},
 		"ChildOf wins": {
-			[]gap.Reference{{TraceID: here, SpanID: 7, Type: gap.FollowsFrom}, {TraceID: here, SpanID: 8}}, 8,
+			[]gap.Reference{{TraceID: here, SpanID: 7, Type: gap.FollowsFrom}, {TraceID: here, SpanID: 8}},
+			8,
 			"1:7 follows_from",
 		},
 		"two parents":    {[]gap.Reference{{TraceID: here, SpanID: 7}, {TraceID: here, SpanID: 8}}, 7, "1:8 child_of"},
