@@ -26,7 +26,7 @@ type elasticsearchOptions struct {
 	slice      slice
 }
 
-// slice is a flag with one of several parts.
+// slice is the value of the flag --slice, which selects one of several parts.
 type slice query.Slice
 
 func (s *slice) String() string { return "" }
@@ -119,8 +119,8 @@ func (o *rollupOptions) elasticsearchSource(getenv func(string) string) (source,
 	}, nil
 }
 
-// elasticsearchCredentials returns the credentials in the environment, which has the names that
-// Jaeger uses. An API key is a header.
+// elasticsearchCredentials returns the credentials in the environment, whose variables have the
+// names that Jaeger uses. It returns an API key as a header.
 func elasticsearchCredentials(getenv func(string) string) (*url.Userinfo, *query.Header, error) {
 	secret := func(name string) (string, error) {
 		value, file := getenv(name), getenv(name+"_FILE")

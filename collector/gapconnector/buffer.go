@@ -10,9 +10,9 @@ import (
 
 // buffer holds traces until their spans have come. C holds the spans of a trace.
 //
-// A trace is released when it has waited long enough, or when it is the oldest and there is too
-// much. The goroutine of start releases the first kind. The caller of unlock releases the second,
-// so a connector that cannot keep up slows down whoever sends to it.
+// A trace is released when it has waited long enough, or when it is the oldest and too much waits.
+// In the first case, the goroutine of start releases it. In the second, the caller of unlock does,
+// so a connector that cannot keep up slows down its senders.
 type buffer[C any] struct {
 	config  *Config
 	release func(t *waiting[C])
@@ -30,15 +30,15 @@ type buffer[C any] struct {
 	ended    chan struct{} // closed when nothing is exported any more
 }
 
-// waiting is a trace in a buffer, or in rare cases several: those whose ids have the same right
+// waiting is a trace in a buffer. In rare cases it is several traces, whose IDs have the same right
 // half.
 type waiting[C any] struct {
 	content C
 	spans   int
 	bytes   int64
 	id      gap.TraceID // of the first span
-	whole   gap.TraceID // the first id of 128 bits; zero if there is none
-	several bool        // there are more of them
+	whole   gap.TraceID // the first ID of 128 bits; zero if there is none
+	several bool        // there are more IDs of 128 bits
 	since   time.Time
 	outcome outcome
 
@@ -46,8 +46,8 @@ type waiting[C any] struct {
 	older, newer *waiting[C] // its neighbours in the buffer
 }
 
-// shared returns what the ids of a trace have in common. An id of 64 bits is that of the trace
-// whose id of 128 bits has this right half, as for [gap.Build]. A right half of zero is no id.
+// shared returns what the IDs of a trace have in common. An ID of 64 bits is that of the trace
+// whose ID of 128 bits has this right half, as for [gap.Build]. A right half of zero is not an ID.
 func shared(id gap.TraceID) gap.TraceID {
 	if id.Low != 0 {
 		id.High = 0
@@ -56,7 +56,7 @@ func shared(id gap.TraceID) gap.TraceID {
 }
 
 // traces yields the traces that waited together. If there are several, the spans must be sorted by
-// their id. Then an id of 64 bits is that of another trace.
+// trace ID. Then an ID of 64 bits is that of another trace.
 func (t *waiting[C]) traces(spans []gap.Span) iter.Seq[[]gap.Span] {
 	return func(yield func([]gap.Span) bool) {
 		for first := 0; first < len(spans); {
@@ -83,7 +83,7 @@ const (
 	flushed  outcome = "flushed"  // the collector shuts down, or a caller cannot wait
 )
 
-// traceMemory estimates the memory of a trace besides its spans: waiting, and its place in traces.
+// traceMemory estimates the memory of a trace without its spans: waiting, and its place in traces.
 const traceMemory = 300
 
 func newBuffer[C any](config *Config, release func(t *waiting[C])) *buffer[C] {
@@ -95,7 +95,8 @@ func newBuffer[C any](config *Config, release func(t *waiting[C])) *buffer[C] {
 
 func (b *buffer[C]) lock() { b.mu.Lock() }
 
-// trace returns the trace with an id. The buffer is locked, here and in grew.
+// trace returns the trace with an ID, which it adds if necessary. The buffer is locked, here and in
+// grew.
 func (b *buffer[C]) trace(id gap.TraceID) *waiting[C] {
 	key := shared(id)
 	t := b.traces[key]
@@ -128,7 +129,7 @@ func (b *buffer[C]) grew(t *waiting[C], bytes int64) {
 	b.bytes += bytes
 }
 
-// unlock unlocks the buffer, and releases what is too much.
+// unlock unlocks the buffer, and releases the oldest traces while too much waits.
 func (b *buffer[C]) unlock() {
 	var over []*waiting[C]
 	for b.tooMuch() {
@@ -149,7 +150,7 @@ func (b *buffer[C]) tooMuch() bool {
 	return c.Grouped && b.spans > 0 || len(b.traces) > c.MaxTraces || b.spans > c.MaxSpans || b.bytes > c.MaxBytes
 }
 
-// take removes a trace, and says why. The buffer is locked.
+// take removes a trace, and sets its outcome. The buffer is locked.
 func (b *buffer[C]) take(t *waiting[C], because outcome) *waiting[C] {
 	if t.older == nil {
 		b.oldest = t.newer
@@ -185,7 +186,7 @@ func (b *buffer[C]) start() {
 	})
 }
 
-// releaseOld releases the traces that have waited long enough, and returns the time until the next
+// releaseOld releases the traces that have waited long enough. It returns the time until the next
 // one has.
 func (b *buffer[C]) releaseOld() time.Duration {
 	for {

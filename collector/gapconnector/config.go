@@ -16,18 +16,17 @@ type Config struct {
 	// analyzed without the rest of its trace.
 	Wait time.Duration `mapstructure:"wait"`
 
-	// MaxTraces, MaxSpans and MaxBytes bound what waits. If there is more, the oldest traces are
+	// MaxTraces, MaxSpans and MaxBytes bound what waits. If more waits, the oldest traces are
 	// analyzed early, and counted as evicted. MaxBytes bounds the estimated memory of the spans.
 	MaxTraces int   `mapstructure:"max_traces"`
 	MaxSpans  int   `mapstructure:"max_spans"`
 	MaxBytes  int64 `mapstructure:"max_bytes"`
 
-	// Grouped says that each batch has all spans of its traces, as behind the processor
+	// Grouped says that each batch has all spans of its traces, as after the processor
 	// groupbytrace. Then nothing waits.
 	Grouped bool `mapstructure:"grouped"`
 
-	// Acknowledge is "received" or "exported": what has happened to spans when their receiver may
-	// forget them.
+	// Acknowledge says when a receiver may forget spans: when they are "received" or "exported".
 	Acknowledge string `mapstructure:"acknowledge"`
 
 	// Metrics is for the pipeline of metrics. The pipeline of traces does not use it.
@@ -40,7 +39,7 @@ type Config struct {
 // MetricsConfig is the configuration of the metrics.
 type MetricsConfig struct {
 	// Dimensions are attributes of the span, or else of its resource, that become attributes of the
-	// data points, besides service.name and span.name.
+	// data points, in addition to service.name and span.name.
 	Dimensions []Dimension `mapstructure:"dimensions"`
 
 	// FlushInterval is the time between two exports.
@@ -54,7 +53,7 @@ type MetricsConfig struct {
 	CardinalityLimit int `mapstructure:"cardinality_limit"`
 
 	// Expiration is the time without spans after which a combination of attributes is forgotten. 0
-	// means never. With delta temporality, each is forgotten after its export.
+	// means never. With delta temporality, each combination is forgotten after its export.
 	Expiration time.Duration `mapstructure:"expiration"`
 
 	// MaxBuckets bounds the buckets of a histogram. More make it more exact.
@@ -119,7 +118,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	m := &c.Metrics
-	const least = time.Millisecond // a number without a unit is one of nanoseconds
+	const least = time.Millisecond // a number without a unit means nanoseconds
 	want(c.Wait >= least, "wait", c.Wait, "at least 1ms, such as 10s")
 	want(c.MaxTraces > 0, "max_traces", c.MaxTraces, "a positive number")
 	want(c.MaxSpans > 0, "max_spans", c.MaxSpans, "a positive number")

@@ -216,8 +216,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// A program that knows ids of 64 bits reports the right half of a longer one. If several traces
-// have this half, its spans are a trace of their own. So are those of other ids whose right half is
+// A program that knows IDs of 64 bits reports the right half of a longer one. If several traces
+// have this half, its spans are a trace of their own. So are spans with IDs whose right half is
 // zero.
 func TestHalfOfATraceID(t *testing.T) {
 	whole, other, half := gap.TraceID{High: 7, Low: 9}, gap.TraceID{High: 8, Low: 9}, gap.TraceID{Low: 9}
@@ -303,7 +303,7 @@ func TestLateSpan(t *testing.T) {
 	})
 }
 
-// Behind groupbytrace nothing waits.
+// After the processor groupbytrace, nothing waits.
 func TestGrouped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sink consumertest.TracesSink
@@ -388,7 +388,7 @@ schema scope's schema library 1 000000000000000b : 10000 0 true`
 	}
 }
 
-// Many callers add spans at the same time; none is lost, and none counts twice.
+// Many callers add spans at the same time. No span is lost, and none counts twice.
 func TestConcurrentCallers(t *testing.T) {
 	var sink consumertest.TracesSink
 	use(t, func(c *Config) { c.Wait, c.MaxTraces = time.Millisecond, 50 }, &sink, func(c connector.Traces) {
@@ -431,7 +431,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Spans that are malformed do not stop it.
+// Malformed spans do not stop the connector.
 func TestMalformedSpans(t *testing.T) {
 	traces := ptrace.NewTraces()
 	traces.ResourceSpans().AppendEmpty().ScopeSpans().AppendEmpty().Spans().AppendEmpty()

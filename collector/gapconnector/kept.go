@@ -19,10 +19,10 @@ type kept struct {
 	operation string
 	process   *gap.Process // shared with other spans
 	tags      []gap.Field
-	whole     *gap.Span // nil unless it has anything else: links or warnings
+	whole     *gap.Span // nil unless the span has anything else: links or warnings
 }
 
-// set sets k, which is zero, to what the analysis needs of a span.
+// set sets k, which must be zero, to what the analysis needs of a span.
 func (k *kept) set(s *gap.Span) {
 	k.trace, k.id, k.operation, k.process, k.tags = s.TraceID, s.SpanID, s.Operation, s.Process, s.Tags
 	k.duration = s.Duration
@@ -76,7 +76,7 @@ func fieldsMemory(fields []gap.Field) (sum int64) {
 	return sum
 }
 
-// joined has the spans of a trace. Its memory is used again.
+// joined has the spans of a trace. Its memory is reused.
 type joined struct {
 	spans   []gap.Span
 	parents []gap.Reference // of the spans
@@ -84,7 +84,7 @@ type joined struct {
 
 var joins = sync.Pool{New: func() any { return new(joined) }}
 
-// add adds the span that was kept.
+// add adds a kept span.
 func (j *joined) add(k *kept) {
 	if k.whole != nil {
 		j.spans = append(j.spans, *k.whole)
@@ -104,7 +104,7 @@ func (j *joined) add(k *kept) {
 	}
 }
 
-// release forgets the spans.
+// release empties j, and returns it to the pool.
 func (j *joined) release() {
 	clear(j.spans) // or what they point to would stay in memory
 	j.spans, j.parents = j.spans[:0], j.parents[:0]

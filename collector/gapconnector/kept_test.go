@@ -8,7 +8,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// What waits is the same span afterwards.
+// A span that has waited is the same as before.
 func TestSpansAreKept(t *testing.T) {
 	process := &gap.Process{Service: "bookshop"}
 	parent := []gap.Reference{{SpanID: 1}}
@@ -24,7 +24,7 @@ func TestSpansAreKept(t *testing.T) {
 		"a link":                    {References: append(parent, gap.Reference{Type: gap.FollowsFrom, SpanID: 2})},
 		"warnings":                  {References: parent, Warnings: []string{"moved"}},
 	}
-	for range 2 { // the memory is used again
+	for range 2 { // the second time, memory is reused
 		j := joins.Get().(*joined)
 		var want []gap.Span
 		for name, s := range cases {

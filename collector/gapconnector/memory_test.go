@@ -16,7 +16,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// received returns a batch as a receiver makes it, of spans with the same resource.
+// received returns a batch of spans with the same resource, as a receiver makes it.
 func received(t *testing.T, traces, spans, resource int, url string) ptrace.Traces {
 	t.Helper()
 	made := ptrace.NewTraces()
@@ -52,7 +52,7 @@ func received(t *testing.T, traces, spans, resource int, url string) ptrace.Trac
 
 var traceNumber uint64 = 1
 
-// What max_bytes bounds is about the memory that waiting spans take.
+// The estimate that max_bytes bounds is close to the memory that waiting spans take.
 func TestMaxBytesIsAboutTheMemory(t *testing.T) {
 	for name, c := range map[string]struct {
 		traces, spans, resource, batches int
@@ -109,7 +109,7 @@ func TestMaxBytesIsAboutTheMemory(t *testing.T) {
 // heap returns how many bytes are in use.
 func heap() int64 {
 	runtime.GC()
-	runtime.GC() // for what sync.Pool kept
+	runtime.GC() // frees what sync.Pool kept
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)

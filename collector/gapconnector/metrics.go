@@ -37,10 +37,10 @@ type aggregation struct {
 	histograms structure.Config
 
 	mu       sync.Mutex
-	series   map[string]*series // by the texts of its attributes
+	series   map[string]*series // by the values of its attributes
 	overflow *series            // the one of overflowKey, or nil
 	key      []byte             // of the current span
-	began    time.Time          // what has been added since then is exported next, for delta temporality
+	began    time.Time          // the start of the next delta data points
 }
 
 // series is a combination of attributes.
@@ -71,7 +71,7 @@ func newAggregation(config *MetricsConfig) *aggregation {
 	}
 }
 
-// add adds the spans of a trace. It returns how many exceed the limit of combinations.
+// add adds the spans of a trace. It returns how many are beyond the limit of combinations.
 func (a *aggregation) add(t *gap.Trace) (over int) {
 	now := time.Now()
 	a.mu.Lock()
@@ -94,7 +94,7 @@ func (a *aggregation) add(t *gap.Trace) (over int) {
 	return over
 }
 
-// overflowKey is the key of the series for what exceeds the limit. Other keys are not empty.
+// overflowKey is the key of the series for spans beyond the limit. Other keys are not empty.
 const overflowKey = ""
 
 // seriesOf returns the series of a span.
@@ -158,7 +158,8 @@ func (a *aggregation) dimension(i int, span *gap.Span) (value string, ok bool) {
 	return "", false
 }
 
-// appendText appends a text so that no other sequence of texts gives the same bytes.
+// appendText appends a text with its length, so that no other sequence of texts gives the same
+// bytes.
 func appendText(b []byte, text string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(text))), text...)
 }

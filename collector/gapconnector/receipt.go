@@ -24,10 +24,10 @@ type receipt struct {
 
 var errStopped = errors.New("the connector has stopped")
 
-// receipts are those that wait for the same trace.
+// receipts are the receipts that wait for the same trace.
 type receipts []*receipt
 
-// settle says that a trace has been exported, or why not.
+// settle notes that a trace has been exported, or the error if it was not.
 func (all receipts) settle(err error) {
 	for _, r := range all {
 		r.mu.Lock()
@@ -42,7 +42,7 @@ func (all receipts) settle(err error) {
 	}
 }
 
-// newReceipt returns nil if ConsumeTraces acknowledges what it has received.
+// newReceipt returns a receipt for a call of ConsumeTraces, or nil if Acknowledge is "received".
 func (b *buffer[C]) newReceipt() *receipt {
 	if b.config.Acknowledge != acknowledgeExported {
 		return nil
@@ -59,9 +59,9 @@ func (b *buffer[C]) expect(r *receipt, t *waiting[C]) {
 	}
 }
 
-// await waits until the traces of r are settled. If ctx ends before, the receiver is about to stop
-// or to give a partition away, and waits for this call: then the traces are released at once, and
-// hurry must settle them soon.
+// await waits until the traces of r are settled. If ctx ends first, the receiver is about to stop
+// or to give a partition away, and waits for this call. Then the traces are released at once, and
+// hurry must have them settled soon.
 func (b *buffer[C]) await(ctx context.Context, r *receipt, hurry func()) error {
 	if r == nil || len(r.traces) == 0 {
 		return nil

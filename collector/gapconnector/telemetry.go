@@ -20,7 +20,7 @@ type telemetry struct {
 }
 
 // newTelemetry returns the counters of a connector for a pipeline of "metrics" or "traces". A
-// collector may have several connectors, and each has both.
+// collector may have several connectors, and each may feed both.
 func newTelemetry(set connector.Settings, output string) (t telemetry, err error) {
 	meter := set.MeterProvider.Meter("github.com/gaptrace/gaptrace/collector/gapconnector")
 	counter := func(name, description, unit string) (c metric.Int64Counter) {

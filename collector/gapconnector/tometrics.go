@@ -31,11 +31,11 @@ type toMetrics struct {
 	waiting   *buffer[[][]kept]                       // parts of batches
 	points    *aggregation
 
-	unexported receipts      // of traces that points has
+	unexported receipts      // of traces that points has, but that are not exported
 	mu         sync.Mutex    // guards unexported
 	urgent     chan struct{} // holds an element if export must not wait for the next interval
 
-	overflowed sync.Once // that the limit is exceeded was logged
+	overflowed sync.Once // logs that the limit is exceeded
 	stopping   chan struct{}
 	once       sync.Once // closes stopping
 	stopped    sync.WaitGroup
@@ -96,8 +96,8 @@ func (c *toMetrics) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// ConsumeTraces takes spans. It only returns an error if it acknowledges what was exported, since
-// otherwise the traces are analyzed later.
+// ConsumeTraces takes spans. It returns an error only with Acknowledge "exported", since otherwise
+// the traces are analyzed after it returns.
 func (c *toMetrics) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
 	r := c.waiting.newReceipt()
 	c.add(traces, r)
@@ -136,7 +136,7 @@ func (c *toMetrics) add(traces ptrace.Traces, r *receipt) {
 	}
 }
 
-// analyze adds the spans that waited to the metrics.
+// analyze adds the spans of t to the metrics.
 func (c *toMetrics) analyze(t *waiting[[][]kept]) {
 	j := joins.Get().(*joined)
 	defer j.release()

@@ -23,8 +23,8 @@ const (
 	incompleteKey = "gap.incomplete"
 )
 
-// toTraces is the connector from a pipeline of traces to another one, whose spans say what the
-// analysis found.
+// toTraces is the connector from a pipeline of traces to another one. It adds the results of the
+// analysis to the spans.
 type toTraces struct {
 	next      consumer.Traces
 	logger    *zap.Logger
@@ -63,8 +63,8 @@ func (c *toTraces) Shutdown(context.Context) error {
 	return nil
 }
 
-// ConsumeTraces takes spans. It only returns an error if it acknowledges what was exported, since
-// otherwise the traces are sent later.
+// ConsumeTraces takes spans. It returns an error only with Acknowledge "exported", since otherwise
+// the traces are sent after it returns.
 func (c *toTraces) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
 	r := c.waiting.newReceipt()
 	c.add(traces, r)
@@ -72,7 +72,7 @@ func (c *toTraces) ConsumeTraces(ctx context.Context, traces ptrace.Traces) erro
 }
 
 func (c *toTraces) add(traces ptrace.Traces, r *receipt) {
-	analyzed := otlp.Spans(traces, read.WithTags()) // of the same order
+	analyzed := otlp.Spans(traces, read.WithTags()) // in the same order
 	var process *gap.Process
 	c.waiting.lock()
 	defer c.waiting.unlock()
@@ -97,14 +97,14 @@ func (c *toTraces) add(traces ptrace.Traces, r *receipt) {
 	}
 }
 
-// pdataMemory estimates the memory of a span of pdata, besides what memory counts.
+// pdataMemory estimates the memory of a span of pdata, in addition to what memory counts.
 func pdataMemory(s ptrace.Span) int64 {
 	var size ptrace.ProtoMarshaler
 	return int64(size.SpanSize(s)) + 380 + 64*int64(s.Attributes().Len())
 }
 
-// copyMemory estimates the memory of a copy of the resource that a process stands for. It shares
-// its strings.
+// copyMemory estimates the memory of a copy of the resource from which a process was made. The copy
+// shares its strings.
 func copyMemory(p *gap.Process) int64 {
 	if p == nil {
 		return 300
@@ -112,16 +112,16 @@ func copyMemory(p *gap.Process) int64 {
 	return 300 + 64*int64(len(p.Tags))
 }
 
-// assembly is a trace that is put together from batches.
+// assembly is a trace that is assembled from batches.
 type assembly struct {
 	traces   ptrace.Traces
 	spans    []ptrace.Span // of traces
 	analyzed []gap.Span    // the same
 
-	resource   ptrace.ResourceSpans // where the last span came from
-	scope      ptrace.ScopeSpans    // where it came from
+	resource   ptrace.ResourceSpans // the resource of the last span, in its batch
+	scope      ptrace.ScopeSpans    // the scope of the last span, in its batch
 	scopesMade ptrace.ScopeSpansSlice
-	spansMade  ptrace.SpanSlice // where it is now
+	spansMade  ptrace.SpanSlice // where it is now, in traces
 }
 
 // add moves a span out of a batch. It reports whether it has copied the resource.
@@ -159,7 +159,7 @@ func (a *assembly) Swap(i, j int) {
 	a.analyzed[i], a.analyzed[j] = a.analyzed[j], a.analyzed[i]
 }
 
-// send adds the attributes to the spans that waited, and sends them.
+// send adds the attributes to the spans of t, and sends them.
 func (c *toTraces) send(t *waiting[assembly]) {
 	a := &t.content
 	if t.several {

@@ -24,9 +24,9 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.filesystem.bucketassigners.BasePathBucketAssigner;
 import org.apache.flink.util.Collector;
 
-/** gaptrace rollup on Flink: docs/rollup.md#flink. Each task filters its rows through the command. */
+/** gaptrace rollup on Flink: docs/rollup.md#flink. Each task passes its lines through a command. */
 public class Rollup {
-    /** The arguments are a folder of lines or slices:N, a folder for the partials, and two commands. */
+    /** The arguments: a folder of lines or slices:N, a folder for the partials, and the commands spans and fold. */
     public static void main(String[] args) throws Exception {
         String input = args[0], output = args[1], spans = args[2], fold = args[3];
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
@@ -51,7 +51,7 @@ public class Rollup {
         return env.fromSource(files, WatermarkStrategy.noWatermarks(), "lines");
     }
 
-    /** Passes the lines of a partition through a command of the shell. Its failure is that of the task. */
+    /** Passes the lines of a partition through a shell command. If the command fails, so does the task. */
     @SuppressWarnings("serial")
     private static class Command implements MapPartitionFunction<String, String> {
         private final String command;

@@ -1,8 +1,8 @@
--- gaptrace rollup on Spark: docs/rollup.md#spark. Each task filters its rows through the command.
+-- gaptrace rollup on Spark: docs/rollup.md#spark. Each task passes its lines through a command.
 --
 --   source   a table or subquery whose column value has lines for the command spans
---   spans    the command that makes rows of lines
---   fold     the command that makes a partial of the sorted rows of some traces
+--   spans    the command that turns these lines into rows
+--   fold     the command that turns the sorted rows of some traces into a partial
 --   output   a folder for the partials, to read with gaptrace rollup merge output/part-*
 INSERT OVERWRITE DIRECTORY '${output}' USING text
 SELECT TRANSFORM (trace, span) ROW FORMAT DELIMITED FIELDS TERMINATED BY '\t'

@@ -12,11 +12,11 @@ import (
 )
 
 // BenchmarkSpan records requests with calls, and measures the CPU time of the whole process: of the
-// goroutine that records them, of the observer's and of the garbage collector. The three cases
-// alternate, so that a busy machine disturbs them alike. What the tracer's observer alone and a
-// collector add is the difference to the case without them.
+// goroutine that records them, the observer's goroutine and the garbage collector. The three cases
+// alternate, so that a busy machine disturbs them alike. The difference to the case without an
+// observer is what an observer alone or a collector adds.
 func BenchmarkSpan(b *testing.B) {
-	const requests = 100 // of a case, before the next one; more than 1,000 might not be observed
+	const requests = 100 // before the next case's turn; more than 1,000 might not be observed
 	for _, calls := range []int{0, 4, 24} {
 		b.Run(fmt.Sprintf("%d spans in a request", calls+1), func(b *testing.B) {
 			cases := []struct {

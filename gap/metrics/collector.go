@@ -9,7 +9,8 @@ import (
 
 const defaultMaxOperations = 100
 
-// Collector is a prometheus.Collector of what a Recorder observes. Use [NewCollector].
+// Collector exports what it observes of a Recorder. It implements prometheus.Collector. Use
+// [NewCollector].
 type Collector struct {
 	metrics []prometheus.Collector
 	stop    func()

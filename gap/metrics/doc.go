@@ -17,12 +17,12 @@
 //
 //	gaptrace_duration_seconds              histogram, by operation: durations of spans
 //	gaptrace_self_time_seconds             histogram, by operation: time that no call covers
-//	gaptrace_critical_self_time_seconds    histogram, by operation: its part on the critical path
+//	gaptrace_critical_self_time_seconds    histogram, by operation: part on the critical path
 //	gaptrace_calls_total                   calls of clients, by component
 //	gaptrace_wait_seconds_total            how long callers waited in them, by component
 //	gaptrace_local_roots_total             local roots that were analyzed
 //	gaptrace_unobserved_local_roots_total  local roots that were sampled, but dropped
-//	gaptrace_missing_spans_total           spans that their local root lacks
+//	gaptrace_missing_spans_total           spans that the analysis did not have
 //	gaptrace_operations                    operations with histograms of their own
 //	gaptrace_operations_limit              the most that there may be
 //	gaptrace_other_spans_total             spans of all other operations
@@ -33,13 +33,13 @@
 // [WithStats] adds metrics of the tracer:
 //
 //	gaptrace_tracer_spans_sent_total  spans that were sent
-//	gaptrace_tracer_spans_lost_total  spans that were not, by reason: failed, queue_full, too_large
+//	gaptrace_tracer_spans_lost_total  spans lost, by reason: failed, queue_full, too_large
 //	gaptrace_tracer_queue_spans       spans that wait to be sent
 //
 // The histograms are native ones. They also have classic buckets, from 100 µs to 10 s, for a
 // Prometheus that does not scrape native histograms. Exemplars have the label trace_id, which is
-// the id in Jaeger. Each bucket gets one at most once in a second. Prometheus gets exemplars only
-// from a handler with promhttp.HandlerOpts.EnableOpenMetrics.
+// the ID in Jaeger. Each bucket gets at most one per second. Prometheus gets exemplars only from a
+// handler with promhttp.HandlerOpts.EnableOpenMetrics.
 //
 // # Sampling
 //

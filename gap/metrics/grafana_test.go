@@ -22,8 +22,8 @@ const (
 	alertsFile    = "../../docs/grafana/alerts.yml"
 )
 
-// queries returns every query of the dashboard and the recording rules, by where it is. Grafana's
-// variables have values.
+// queries returns every query of the dashboard and the recording rules, by its place. Grafana's
+// variables are replaced by values.
 func queries(t *testing.T) map[string]string {
 	t.Helper()
 	var dashboard struct {

@@ -169,7 +169,7 @@ func TestOddDurations(t *testing.T) {
 	}
 }
 
-// exemplars returns the trace ids of a histogram's exemplars, by the bounds of classic buckets.
+// exemplars returns the trace IDs of a histogram's exemplars, by the bounds of classic buckets.
 func exemplars(t *testing.T, h *dto.Histogram) map[float64]string {
 	t.Helper()
 	ids := map[float64]string{}
@@ -184,8 +184,8 @@ func exemplars(t *testing.T, h *dto.Histogram) map[float64]string {
 	return ids
 }
 
-// A bucket gets an exemplar at most once in a second, so that a span costs little. A slow span has
-// one even if many fast ones came before.
+// A bucket gets at most one exemplar per second, so that a span costs little. A slow span has one
+// even if many fast ones came before.
 func TestExemplars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t)

@@ -24,8 +24,8 @@ var buckets = []float64{
 	.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10,
 }
 
-// observer counts local roots. Its maps belong to the goroutine of the observation; a scrape only
-// reads the metrics.
+// observer counts local roots and their spans. Only the goroutine of the observation uses its maps.
+// A scrape only reads the metrics.
 type observer struct {
 	localRoots, missing, overflow           prometheus.Counter
 	operationCount, operationLimit          prometheus.Gauge
@@ -116,7 +116,7 @@ func (o *observer) observe(spans []gap.Span) {
 	t, _ := gap.Build(spans)
 	from := origin{now: time.Now(), trace: t.ID()}
 	for n := range t.Nodes() {
-		if n.Depth() == 0 && parent(n.Span()) == parent(&spans[0]) { // several may be of one extracted context
+		if n.Depth() == 0 && parent(n.Span()) == parent(&spans[0]) { // several may share one extracted context
 			o.localRoots.Inc()
 		}
 		of, isNew := o.operations.get(n.Span().Operation)
@@ -164,7 +164,7 @@ func (o *observer) observeCall(n gap.Node) {
 		switch tag.Key {
 		case "component":
 			name, _ = tag.Value.(string)
-		case "wait.us": // of the call with its later waits, without joined time
+		case "wait.us": // of the call and its later waits, without joined time
 			waited = float64(positive(tag.Value)) / 1e6
 		}
 	}

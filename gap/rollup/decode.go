@@ -42,7 +42,7 @@ func newDecoder() *decoder {
 	}
 }
 
-// reset makes the spans invalid that were decoded so far.
+// reset invalidates the spans that were decoded so far.
 func (d *decoder) reset() {
 	const most = 1 << 16 // a large trace does not hold its arrays for ever
 	if cap(d.references) > most || cap(d.fields) > most {
@@ -184,7 +184,7 @@ func (d *decoder) tag(letter byte, text []byte) (ok bool) {
 	return ok
 }
 
-// otherTag decodes type, key=value. Of equal tags it decodes one.
+// otherTag decodes type, key=value. It decodes equal tags once.
 func (d *decoder) otherTag(text []byte) (tag gap.Field, ok bool) {
 	if tag, ok = d.tags[string(text)]; ok {
 		return tag, true
@@ -214,7 +214,7 @@ func (d *decoder) warnings(s *gap.Span, letter byte, text []byte) (ok bool) {
 	return ok
 }
 
-// process decodes the process of a span. Of equal ones it decodes one.
+// process decodes the process of a span. It decodes equal processes once.
 func (d *decoder) process(s *gap.Span, service, tags []byte) (ok bool) {
 	if string(service) == "-" {
 		return string(tags) == "."
@@ -243,7 +243,7 @@ func (d *decoder) process(s *gap.Span, service, tags []byte) (ok bool) {
 	return true
 }
 
-// processTag decodes a tag of a process. What stands for its other tags has no key.
+// processTag decodes a tag of a process. The hash of its other tags gets no key.
 func processTag(field []byte) (tag gap.Field, ok bool) {
 	switch {
 	case field[0] == 'p':
@@ -256,7 +256,7 @@ func processTag(field []byte) (tag gap.Field, ok bool) {
 	return tag, ok
 }
 
-// string returns a decoded string. Of equal short ones it decodes one.
+// string decodes a string. It decodes equal short strings once.
 func (d *decoder) string(text []byte) (s string, ok bool) {
 	if s, ok = d.strings[string(text)]; ok {
 		return s, true
@@ -267,7 +267,7 @@ func (d *decoder) string(text []byte) (s string, ok bool) {
 	return s, ok
 }
 
-// remember adds what was decoded to a map, and bounds its size.
+// remember adds a decoded value to a map, and bounds the size of the map.
 func remember[V any](m map[string]V, text []byte, value V) {
 	if len(text) > 1024 {
 		return

@@ -19,8 +19,8 @@
 // same, byte for byte, as long as each trace is in one of them.
 //
 // The result is what [gap.Build] and [gap.Summary] make of the spans as package jaegerjson, otlp or
-// zipkinjson read them. One case may differ: of several copies of a span that differ only in tags
-// of their process or in warnings, another one may be kept.
+// zipkinjson read them. One case may differ: if copies of a span differ only in tags of their
+// process or in warnings, another copy may be kept.
 //
 // Rows and partials have versions. This release reads all versions before its own.
 package rollup

@@ -52,9 +52,9 @@ var kinds = [...]struct {
 // neededTags are the tags of spans that analysis needs, see read.WithTags.
 var neededTags = []string{"span.kind", "error", "wait.joined_us", "recorder.dropped_spans", "recorder.cut"}
 
-// hostTags are the tags of processes by which gap.Build decides whether two share a clock. Of the
-// others it matters only whether they are equal. Rows have an index into this list, so its order
-// never changes.
+// hostTags are the tags of processes by which gap.Build decides whether two share a clock. For all
+// other tags, it only matters whether they are equal. Rows have an index into this list, so its
+// order never changes.
 var hostTags = [...]string{"ip", "hostname", "host.id", "host.ip", "host.name"}
 
 // movedByJaeger is part of the warning that Jaeger adds to a span that it has moved.
@@ -66,7 +66,7 @@ type Encoder struct {
 	processes map[*gap.Process]encodedProcess
 	last      *gap.Process   // the process of the last span
 	lastText  encodedProcess // its encoding
-	objects   uint64         // with spans that have no trace ID
+	objects   uint64         // how many had spans without a trace ID
 }
 
 type encodedProcess struct{ service, tags string }
@@ -78,10 +78,11 @@ func NewEncoder(keys ...string) *Encoder {
 }
 
 // AppendRows appends the rows of spans to b, and returns the extended buffer. The spans are those
-// that a reader yields together, which need not be a whole trace. Those without a trace ID count as
-// a trace. The rows depend on the spans alone, except for spans without a trace ID.
+// that a reader yields together, which need not be a whole trace. Those without a trace ID together
+// count as one trace. Their rows also depend on the calls before. All other rows depend on the
+// spans alone.
 //
-// An error says that the row of a span would be longer than 16 MiB. The other rows have been
+// An error means that the row of a span would be longer than 16 MiB. The other rows have been
 // appended. Do not change a process after its first use.
 func (e *Encoder) AppendRows(b []byte, spans []gap.Span) ([]byte, error) {
 	var tooLong error
@@ -106,8 +107,8 @@ func (e *Encoder) AppendRows(b []byte, spans []gap.Span) ([]byte, error) {
 	return b, tooLong
 }
 
-// object returns the key for the spans without a trace ID. Other objects, also those of other
-// programs that run at the same time, have other keys, unless they are equal.
+// object returns the key for the spans without a trace ID. Each call returns another key. Calls in
+// other programs do, too, unless their spans are equal.
 func (e *Encoder) object(spans []gap.Span) gap.TraceID {
 	e.objects++
 	left, right := newHash(), newHash()
@@ -369,7 +370,7 @@ func (h *hash) bytes(b []byte) {
 
 func (h *hash) number(n uint64) { h.bytes(binary.LittleEndian.AppendUint64(nil, n)) }
 
-// text adds a string so that it cannot run into the next one.
+// text adds a string with its length, so that it cannot run into the next one.
 func (h *hash) text(s string) {
 	h.number(uint64(len(s)))
 	h.bytes([]byte(s))

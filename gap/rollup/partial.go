@@ -23,11 +23,11 @@ import (
 type Options struct {
 	By      string        // the key of a tag that splits operations, see gap.Summary.By; an Encoder has to keep it
 	MaxSkew time.Duration // see gap.WithMaxSkew
-	Window  Window        // of the traces to add
+	Window  Window        // selects the traces to add
 }
 
-// Partial is a summary of any number of traces. Partials of different traces can be merged. Make
-// one with [NewPartial].
+// Partial is a summary of any number of traces. Make one with [NewPartial]. Partials of different
+// traces can be merged.
 type Partial struct {
 	Summary    gap.Summary
 	MaxSkew    time.Duration // as in Options, but never zero; -1 if clocks are not corrected
@@ -47,8 +47,8 @@ func NewPartial(o Options) *Partial {
 	}
 }
 
-// Fold returns the partial of the traces of sorted rows, or of those in the window. See [Traces]
-// for errors.
+// Fold returns the partial of the traces in sorted rows that are in the window. See [Traces] for
+// errors.
 func Fold(rows io.Reader, o Options) (*Partial, error) {
 	p := NewPartial(o)
 	for spans, err := range Traces(rows) {
@@ -252,7 +252,7 @@ func (p *Partial) AppendText(b []byte) ([]byte, error) {
 func (p *Partial) MarshalText() ([]byte, error) { return p.AppendText(nil) }
 
 // UnmarshalText replaces the partial with one that [Partial.AppendText] has encoded. Otherwise it
-// is as UnmarshalBinary.
+// works as UnmarshalBinary does.
 func (p *Partial) UnmarshalText(text []byte) error {
 	encoded, ok := bytes.CutPrefix(bytes.TrimSpace(text), []byte(textPrefix))
 	if !ok {

@@ -17,7 +17,7 @@ import (
 
 var epoch = time.Date(2026, 11, 29, 0, 0, 0, 0, time.UTC)
 
-// randomSpans returns spans of few traces, with few ids and times, so that they collide in every
+// randomSpans returns spans of few traces, with few IDs and times, so that they collide in every
 // way. Copies of a span have the same process.
 func randomSpans(random *rand.Rand) []gap.Span {
 	processes := []*gap.Process{
@@ -162,7 +162,7 @@ func fold(t testing.TB, o rollup.Options, rows []string) *rollup.Partial {
 	return p
 }
 
-// key returns what rows are sorted by.
+// key returns the key by which rows are sorted.
 func key(row string) string { return row[:32] }
 
 // distribute sends each row to one of n parts by the first half of its key, and sorts the parts.

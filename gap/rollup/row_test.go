@@ -270,7 +270,7 @@ func TestMergeRefusesOtherOptions(t *testing.T) {
 	}
 }
 
-// FuzzTraces reads anything as rows. The rows of what is accepted give the same.
+// FuzzTraces reads anything as rows. Accepted spans, encoded and read again, are the same.
 func FuzzTraces(f *testing.F) {
 	f.Add([]byte(version1))
 	for seed := range uint64(4) {

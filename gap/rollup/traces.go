@@ -11,7 +11,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// RowError says which row cannot be read, and why.
+// RowError says which row or partial cannot be read, and why.
 type RowError struct {
 	Line int64 // from 1
 	Err  error
@@ -140,8 +140,8 @@ func (g *grouper) next(k key) error {
 	return g.pass(false)
 }
 
-// pass passes on the traces. The spans in half and whole are those of one trace if whole was the
-// only one with this right half. ended says that there are no more.
+// pass passes on the traces. The spans in half and whole are of one trace if whole was the only ID
+// of 128 bits with this right half. ended says that no more rows have this right half.
 func (g *grouper) pass(ended bool) error {
 	all := g.whole
 	switch {

@@ -7,13 +7,13 @@ import (
 )
 
 // Window selects the traces that begin in an interval. A trace begins when its earliest span
-// starts, before any clock is corrected. So each trace is in one of the windows that follow one
-// another, and the partials of all days add up to that of the whole time:
+// starts, before any clock is corrected. So each trace is in one of several consecutive windows,
+// and the partials of all days add up to that of the whole time:
 //
 //	       From                    To
 //	         |---- the window ------|
 //	|--- Grace ---|            |--- Grace ---|
-//	      ====A====                          |     A begins before it, and is in the one before
+//	      ====A====                          |     A begins before it: in the window before
 //	         |    ====B====   ====C======    |     B and C begin in it
 //
 // Spans that start before From are needed to know that A begins before the window, and those that

@@ -15,7 +15,7 @@ import (
 )
 
 // BenchmarkSpan measures a span of a query, from its start until a collector on this machine has
-// received it. CPU time and allocations are of all goroutines, the collector's included.
+// received it. CPU time and allocations include all goroutines, also the collector's.
 func BenchmarkSpan(b *testing.B) {
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)

@@ -11,13 +11,13 @@
 //	opentracing.SetGlobalTracer(t)
 //
 // The program's spans, its headers and its sampling stay as they are. [New] takes the options of
-// package tracer. Spans go to http://localhost:4318 as Protobuf over HTTP, or to where these
-// variables say:
+// package tracer. Spans go to http://localhost:4318 as Protobuf over HTTP. These variables change
+// that:
 //
 //	OTEL_EXPORTER_OTLP_ENDPOINT             a URL, to which /v1/traces is added
 //	OTEL_EXPORTER_OTLP_HEADERS              key=value,key=value, such as a token
-//	OTEL_EXPORTER_OTLP_TIMEOUT              of a request, in milliseconds; 10000
-//	OTEL_EXPORTER_OTLP_COMPRESSION          gzip or none
+//	OTEL_EXPORTER_OTLP_TIMEOUT              milliseconds for a request; 10000 by default
+//	OTEL_EXPORTER_OTLP_COMPRESSION          gzip or none, the default
 //	OTEL_EXPORTER_OTLP_PROTOCOL             http/protobuf; others are an error
 //	OTEL_EXPORTER_OTLP_CERTIFICATE          a file with the collector's root certificates
 //	OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE   and _CLIENT_KEY: files for TLS

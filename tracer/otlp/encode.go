@@ -21,7 +21,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Names that OTLP's translation gives a meaning of their own. Package gap/otlp reads them back.
+// Names of tags and fields that have a place of their own in OTLP, or come from such a place.
+// Package gap/otlp reads them back.
 const (
 	serviceKey = "service.name"
 	kindKey    = "span.kind"
@@ -32,7 +33,7 @@ const (
 
 	scopeName = "github.com/gaptrace/gaptrace/tracer/otlp"
 
-	sampled = 1 // flag of W3C
+	sampled = 1 // the trace flag of W3C Trace Context
 )
 
 // kinds are the values of span.kind that OTLP has.
@@ -159,7 +160,7 @@ func encodeReferences(s *gap.Span, made *tracepb.Span) {
 	}
 }
 
-// encodeLog makes the field event the name.
+// encodeLog makes the field event the event's name.
 func encodeLog(l gap.Log) *tracepb.Span_Event {
 	made := &tracepb.Span_Event{TimeUnixNano: nanos(l.Time)}
 	for _, f := range unique(l.Fields) {
@@ -172,8 +173,8 @@ func encodeLog(l gap.Log) *tracepb.Span_Event {
 	return made
 }
 
-// unique returns fields without those whose key comes again. OTLP does not allow two attributes
-// with the same key.
+// unique returns fields without those whose key comes again later. OTLP does not allow two
+// attributes with the same key.
 func unique(fields []gap.Field) []gap.Field {
 	last := make(map[string]int, len(fields))
 	for i, f := range fields {
@@ -242,8 +243,8 @@ func spanID(id gap.SpanID) []byte {
 	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(id))
 }
 
-// nanos returns t as OTLP has it. A time before 1970 becomes 0, one after 2262 the last that is
-// known.
+// nanos returns t as nanoseconds since 1970. A time before 1970 becomes 0, and one after 2262
+// becomes the last that an int64 can hold.
 func nanos(t time.Time) uint64 {
 	switch seconds := t.Unix(); {
 	case seconds < 0:

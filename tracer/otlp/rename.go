@@ -11,7 +11,7 @@ import (
 	"github.com/gaptrace/gaptrace/gap"
 )
 
-// schemaURL is the version of OpenTelemetry's semantic conventions that the names are of.
+// schemaURL names the version of OpenTelemetry's semantic conventions that defines the new names.
 const schemaURL = "https://opentelemetry.io/schemas/1.43.0"
 
 // other is the value for what is not one of the known values.
@@ -20,12 +20,12 @@ const other = "_OTHER"
 // naming is what a tag becomes.
 type naming struct {
 	name    string
-	server  string        // its name on a span of kind server; "" for name
-	convert func(any) any // its value; nil if it stays the same
+	server  string        // its name on a span of kind server; if empty, name is used
+	convert func(any) any // converts its value; nil if the value stays the same
 }
 
-// names are the tags that get another name. docs/otlp-out.md has them as a table, with what tag
-// does in addition.
+// names are the tags that get another name. docs/otlp-out.md has a table of them and of what
+// renamer.tag does in addition.
 var names = map[string]naming{
 	"db.instance":             {name: "db.namespace"},
 	"db.statement":            {name: "db.query.text"},
@@ -64,8 +64,8 @@ var eventNames = map[string]naming{
 	"stack":        {name: "exception.stacktrace"},
 }
 
-// systems are values of db.type, such as names of Go's drivers, whose value of db.system.name is
-// another one.
+// systems maps values of db.type, such as names of Go's drivers, to different values of
+// db.system.name.
 var systems = map[string]string{
 	"cockroach": "cockroachdb",
 	"godror":    "oracle.db",
@@ -96,7 +96,8 @@ func newRenamer(given []gap.Field) *renamer {
 // has reports whether a field has a name, or will have it.
 func (r *renamer) has(key string) bool { return has(r.given, key) || has(r.made, key) }
 
-// add adds a field, unless there is one with its name: what the program has set counts.
+// add adds a field and returns true, unless there is one with its name: what the program has set
+// wins.
 func (r *renamer) add(key string, value any) bool {
 	if r.has(key) {
 		return false
@@ -109,8 +110,8 @@ func has(fields []gap.Field, key string) bool {
 	return slices.ContainsFunc(fields, func(f gap.Field) bool { return f.Key == key })
 }
 
-// rename adds a field by its new name. It keeps its old one if it has none, or if the new one is
-// taken.
+// rename adds a field with its new name. The field keeps its old name if it has no new one, or if
+// the new one is taken.
 func (r *renamer) rename(f gap.Field, names map[string]naming, server bool) {
 	to := names[f.Key]
 	key, value := to.name, f.Value
@@ -179,8 +180,8 @@ func (r *renamer) tag(tag gap.Field, operation string, server bool) {
 	r.rename(tag, names, server)
 }
 
-// peer adds the address of a peer and its port, if text has both. The tag stays if either has a tag
-// of its own.
+// peer adds the address of a peer and its port. If either has a tag of its own, it keeps the tag
+// instead. It reports false if text does not have both.
 func (r *renamer) peer(tag gap.Field, text string, server bool) bool {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil || host == "" || port == "" {
@@ -198,8 +199,8 @@ func (r *renamer) peer(tag gap.Field, text string, server bool) bool {
 	return r.add(portName, integer(port))
 }
 
-// serverURL adds the parts of a URL that a server was asked for. The tag stays, too, if the span
-// already has one of them.
+// serverURL adds the parts of the URL of a server's request. It keeps the tag, too, if the span
+// already has one of the parts. It reports false if text is no such URL.
 func (r *renamer) serverURL(tag gap.Field, text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || text == "" || u.Opaque != "" { // as of localhost:8080
@@ -227,7 +228,8 @@ func (r *renamer) serverURL(tag gap.Field, text string) bool {
 	return true
 }
 
-// failure adds what a span says that failed. log is nil if it has no log of an error.
+// failure adds the error's type and message to a failed span. log is nil if the span has no log of
+// an error.
 func (r *renamer) failure(log *gap.Log) {
 	errorType := any(other)
 	for _, f := range r.made {
@@ -250,7 +252,7 @@ func (r *renamer) failure(log *gap.Log) {
 	r.add("error.type", errorType)
 }
 
-// isError reports whether a log is that of an error, as OpenTracing describes it.
+// isError reports whether a log describes an error, as OpenTracing defines it.
 func isError(l *gap.Log) bool {
 	return slices.ContainsFunc(l.Fields, func(f gap.Field) bool { return f.Key == eventKey && f.Value == "error" })
 }
@@ -306,7 +308,7 @@ func integer(value any) any {
 	return value
 }
 
-// list converts text to a list with it.
+// list converts text to a list of one element.
 func list(value any) any {
 	if text, ok := value.(string); ok {
 		return []string{text}

@@ -162,7 +162,7 @@ func TestSemanticConventionsOfProcess(t *testing.T) {
 	}
 }
 
-// TestNoAttributeTwice gives spans each two of the names, with what the first becomes.
+// TestNoAttributeTwice gives spans two of the names each, and the name that the first becomes.
 func TestNoAttributeTwice(t *testing.T) {
 	for first, to := range names {
 		for second := range names {

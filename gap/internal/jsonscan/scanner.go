@@ -144,8 +144,8 @@ func (s *Scanner) Peek() byte {
 	}
 }
 
-// is reports whether c is next. It returns false if c comes after white space, or has not been
-// read. It is for what mostly comes next, since Peek is not inlined.
+// is reports whether c is next. It reports false if c comes after white space, or is not yet read.
+// It is for what mostly comes next, since Peek is not inlined.
 func (s *Scanner) is(c byte) bool { return s.pos < len(s.buf) && s.buf[s.pos] == c }
 
 // Object reads an object, or null as an empty one. For each key it calls f, which must read or skip

@@ -1,5 +1,5 @@
 // Package rowsort sorts the rows of package rollup within a bound of memory. It sorts as many rows
-// as fit, writes each such run to a temporary file, and merges the runs:
+// as fit, writes them to a temporary file as a run, and merges all runs:
 //
 //	Add → chunks of rows, full → sort → run in the temporary file ─┐
 //	                      full → sort → run in the temporary file ─┼→ merge → Read

@@ -164,7 +164,7 @@ func (s *Sorter) Sorted() (io.Reader, error) {
 	return &reader{run: newMerged(s.open(s.runs))}, nil
 }
 
-// open opens runs. Their buffers together fit into the memory.
+// open opens runs. Together, their buffers fit into the memory.
 func (s *Sorter) open(sections []section) (runs []run) {
 	buffer := min(256<<10, max(s.memory/max(len(sections), 1), s.least))
 	for _, section := range sections {

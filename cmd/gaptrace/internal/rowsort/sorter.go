@@ -18,7 +18,7 @@ import (
 const (
 	keyLength = 32
 	chunkSize = 256 << 10
-	entrySize = 16 // of a row in memory, besides its text
+	entrySize = 16 // of a row in memory, in addition to its text
 )
 
 // Sorter sorts rows. Add all of them, then read them sorted by key, and close it.
@@ -32,7 +32,7 @@ type Sorter struct {
 	runs    []section // of the file
 	spilled int       // how many runs were written, before they were merged
 	written int64     // bytes of these runs
-	least   int       // how large the buffer of a run is at least
+	least   int       // bytes of the smallest buffer for a run
 }
 
 // entry is a row in memory.
@@ -44,7 +44,7 @@ type entry struct {
 // section is a part of the file.
 type section struct{ start, end int64 }
 
-// New returns a sorter that takes about this many bytes of memory, but never less than 1 MiB.
+// New returns a sorter that takes about memory bytes, but at least 1 MiB.
 func New(memory int64) *Sorter {
 	return &Sorter{memory: int(min(max(memory, 1<<20), math.MaxInt)), least: 8 << 10}
 }
@@ -101,7 +101,7 @@ func (s *Sorter) left(e entry) []byte {
 	return s.chunks[e.chunk][e.offset+keyLength/2 : e.offset+keyLength]
 }
 
-// right returns the first half of a row's key. What is no digit is in no row.
+// right returns the first half of a row's key, whose characters are all hexadecimal digits.
 func right(row []byte) (n uint64) {
 	for _, c := range row[:keyLength/2] {
 		if c -= '0'; c > 9 {
@@ -118,8 +118,8 @@ func (s *Sorter) sort() {
 	slices.SortFunc(s.entries, func(a, b entry) int { return cmp.Compare(a.right, b.right) })
 }
 
-// sortEqual sorts those entries by the second half of their keys whose first half equals that of
-// the given one. It returns the index after them.
+// sortEqual takes the entries from first on that have the same first half of the key. It sorts them
+// by the second half, and returns the index after them.
 func (s *Sorter) sortEqual(first int) (end int) {
 	right := s.entries[first].right
 	for end = first + 1; end < len(s.entries) && s.entries[end].right == right; end++ {
