@@ -1,0 +1,197 @@
+//go:build linux
+
+// Command engines measures gaptrace rollup on one machine, on Spark and on Flink. It compares their
+// answers with that of gaptrace top. docs/PERFORMANCE.md has the results.
+//
+//	. ~/.cache/gaptrace-servers/env    # Java, of .ci/install-servers
+//	export GAPTRACE_ENGINES=~/.cache/gaptrace-engines    # of .ci/install-engines
+//	go run ./bench/engines
+//
+// It counts the CPU time of all processes that a run starts. The memory is that of all processes at
+// the same time, every 50 ms. It needs Linux, and about 900 bytes of disk for each span.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/gaptrace/gaptrace/internal/spantest/engines"
+	"github.com/gaptrace/gaptrace/internal/spantest/manyspans"
+)
+
+func main() {
+	log.SetFlags(0)
+	sizes := flag.String("spans", "1000000", "numbers of spans, separated by commas")
+	one := flag.Int("one", 500_000, "spans of an input that is one trace; 0 leaves it out")
+	runs := flag.String("runs", "top,rollup,spark,flink", "what to measure")
+	repo := flag.String("repo", ".", "folder of the repository")
+	flag.Parse()
+	if err := run(os.Stdout, *repo, *sizes, *one, strings.Split(*runs, ",")); err != nil {
+		log.Fatal("engines: ", err)
+	}
+}
+
+// bench is what all runs share.
+type bench struct {
+	dir, gaptrace string
+	engines       *engines.Engines
+	out           *tabwriter.Writer
+	runs          []string
+	started       map[string]time.Duration // the CPU time of a run with few spans
+}
+
+func run(out io.Writer, repo, sizes string, one int, runs []string) error {
+	repo, err := filepath.Abs(repo)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "engines-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{
+		dir: dir, gaptrace: filepath.Join(dir, "gaptrace"), runs: runs, started: map[string]time.Duration{},
+		out: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0),
+	}
+	build := exec.Command("go", "build", "-o", b.gaptrace, ".")
+	build.Dir = filepath.Join(repo, "cmd", "gaptrace")
+	if said, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, said)
+	}
+	if b.engines, err = engines.Find(repo, b.gaptrace); err != nil {
+		fmt.Fprintf(out, "Spark and Flink are not measured: %v\n", err)
+		b.runs = slices.DeleteFunc(b.runs, func(name string) bool { return name == "spark" || name == "flink" })
+	}
+	if err := becomeSubreaper(); err != nil {
+		return err
+	}
+	fmt.Fprintln(b.out, "spans\trun\tCPU time\tclock\tspans per CPU second after start\tmemory\tlargest gaptrace\tshuffled\t")
+	if err := b.measure(1000, 100, true); err != nil {
+		return err
+	}
+	for size := range strings.SplitSeq(sizes, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil {
+			return err
+		}
+		if err := b.measure(n, 100, false); err != nil {
+			return err
+		}
+	}
+	if one > 0 {
+		if err := b.measure(one, one, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure runs everything on n spans, and writes the rows of the table. If start is set, it only
+// takes note of the CPU time.
+func (b *bench) measure(n, perTrace int, start bool) error {
+	in := filepath.Join(b.dir, "in")
+	if err := os.Mkdir(in, 0o777); err != nil {
+		return err
+	}
+	defer os.RemoveAll(in)
+	const parts = 8
+	var files []string
+	for part := range parts {
+		file, err := os.Create(filepath.Join(in, fmt.Sprintf("%d.jsonl", part)))
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(manyspans.WriteStored(file, "realistic", n, perTrace, part, parts), file.Close()); err != nil {
+			return err
+		}
+		files = append(files, file.Name())
+	}
+	name := strconv.Itoa(n)
+	if perTrace == n {
+		name += ", one trace"
+	}
+	want, err := exec.Command(b.gaptrace, append([]string{"top", "-f", "json", "--join-window", strconv.Itoa(n)}, files...)...).Output()
+	if err != nil {
+		return err
+	}
+	for _, run := range b.runs {
+		var j job
+		switch run {
+		case "top":
+			j = b.local(append([]string{"top", "-f", "json", "--join-window", strconv.Itoa(n)}, files...)...)
+		case "rollup":
+			j = b.local(append([]string{"rollup", "-f", "json", "--memory", "64MiB"}, files...)...)
+		case "spark":
+			j = b.spark(in)
+		case "flink":
+			f, err := b.engines.Flink(context.Background(), "flink", b.dir) // javac is no part of the job
+			if err != nil {
+				return err
+			}
+			j = b.flink(f, in)
+		default:
+			return fmt.Errorf("no run %q; runs are: top, rollup, spark, flink", run)
+		}
+		got, used, err := b.observe(j)
+		if err != nil {
+			return fmt.Errorf("%s, %s spans: %w", run, name, err)
+		}
+		if !bytes.Equal(got, want) {
+			return fmt.Errorf("%s, %s spans: the answer differs from that of top: got\n%s\nwant\n%s", run, name, got, want)
+		}
+		if start {
+			b.started[run] = used.cpu
+			fmt.Fprintf(b.out, "start\t%s\t%.1f s\t%.1f s\t\t%d MB\t%d MB\t\t\n", run, used.cpu.Seconds(), used.clock.Seconds(), used.memory>>20, used.filter>>20)
+		} else {
+			fmt.Fprintf(b.out, "%s\t%s\t%.1f s\t%.1f s\t%.0f\t%d MB\t%d MB\t%d MB\t\n", name, run, used.cpu.Seconds(), used.clock.Seconds(),
+				float64(n)/(used.cpu-b.started[run]).Seconds(), used.memory>>20, used.filter>>20, used.shuffled/1e6)
+		}
+		if err := b.out.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// job runs a command line or a cluster, and returns the answer and the bytes shuffled.
+type job func(ctx context.Context, dir string) (answer []byte, shuffled int64, err error)
+
+func (b *bench) local(args ...string) job {
+	return func(ctx context.Context, _ string) ([]byte, int64, error) {
+		answer, err := output(exec.CommandContext(ctx, b.gaptrace, args...))
+		return answer, 0, err
+	}
+}
+
+// merged returns the answer of the partials in a folder.
+func (b *bench) merged(ctx context.Context, folder string) ([]byte, error) {
+	partials, err := filepath.Glob(filepath.Join(folder, "part-*"))
+	if err != nil {
+		return nil, err
+	}
+	return output(exec.CommandContext(ctx, b.gaptrace, append([]string{"rollup", "merge", "-f", "json"}, partials...)...))
+}
+
+func output(cmd *exec.Cmd) ([]byte, error) {
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s", cmd, err, &stderr)
+	}
+	return out, err
+}
