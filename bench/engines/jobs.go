@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -28,9 +29,10 @@ func (b *bench) spark(in string) job {
 		}
 		cmd := b.engines.SparkSQL("local-cluster[2,1,1500]", "text.`"+in+"`", b.engines.Spans(), b.engines.Fold(), out,
 			"--conf", "spark.eventLog.enabled=true", "--conf", "spark.eventLog.rolling.enabled=false",
+			"--conf", "spark.eventLog.compress=false",
 			"--conf", "spark.eventLog.dir=file://"+events)
-		if said, err := cmd.CombinedOutput(); err != nil {
-			return nil, 0, fmt.Errorf("%w\n%s", err, said)
+		if err := runJob(ctx, cmd); err != nil {
+			return nil, 0, err
 		}
 		logs, err := filepath.Glob(filepath.Join(events, "*"))
 		if err != nil || len(logs) != 1 {
@@ -73,8 +75,8 @@ func (b *bench) flink(f *engines.Flink, in string) job {
 			return nil, 0, err
 		}
 		out := filepath.Join(dir, "out")
-		if said, err := f.Job(in, b.engines.Spans(), b.engines.Fold(), out).CombinedOutput(); err != nil {
-			return nil, 0, fmt.Errorf("%w\n%s", err, said)
+		if err := runJob(ctx, f.Job(in, b.engines.Spans(), b.engines.Fold(), out)); err != nil {
+			return nil, 0, err
 		}
 		var overview struct{ Jobs []struct{ JID string } }
 		var job struct {
@@ -97,13 +99,24 @@ func (b *bench) flink(f *engines.Flink, in string) job {
 		if err != nil {
 			return nil, 0, err
 		}
-		if os.Getenv("DEBUGFLINK") != "" {
-			fmt.Fprintf(os.Stderr, "%s\n", text)
-		}
 		for _, v := range job.Vertices {
 			shuffled += v.Metrics.WriteBytes
 		}
 		answer, err = b.merged(ctx, out)
 		return answer, shuffled, err
 	}
+}
+
+// runJob runs a command until it ends or ctx does.
+func runJob(ctx context.Context, cmd *exec.Cmd) error {
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })()
+	if err := cmd.Wait(); err != nil {
+		return fmt.Errorf("%w\n%s", err, &said)
+	}
+	return nil
 }

@@ -7,8 +7,11 @@
 //	export GAPTRACE_ENGINES=~/.cache/gaptrace-engines    # of .ci/install-engines
 //	go run ./bench/engines
 //
-// It counts the CPU time of all processes that a run starts. The memory is that of all processes at
-// the same time, every 50 ms. It needs Linux, and about 900 bytes of disk for each span.
+// It counts the CPU time of all processes that a run starts. "more spans per more CPU second"
+// compares a run with the same run of fewer spans, the first of which has a thousand: so neither
+// the start nor what Java has compiled until then counts. The memory is the largest sum of all
+// processes at one time, looked at every 250 ms. It needs Linux, and about 900 bytes of disk for
+// each span.
 package main
 
 import (
@@ -19,14 +22,15 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
-	"time"
+	"syscall"
 
 	"github.com/gaptrace/gaptrace/internal/spantest/engines"
 	"github.com/gaptrace/gaptrace/internal/spantest/manyspans"
@@ -37,9 +41,12 @@ func main() {
 	sizes := flag.String("spans", "1000000", "numbers of spans, separated by commas")
 	one := flag.Int("one", 500_000, "spans of an input that is one trace; 0 leaves it out")
 	runs := flag.String("runs", "top,rollup,spark,flink", "what to measure")
+	java := flag.String("java", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1", "options of Java for Spark and Flink")
 	repo := flag.String("repo", ".", "folder of the repository")
 	flag.Parse()
-	if err := run(os.Stdout, *repo, *sizes, *one, strings.Split(*runs, ",")); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Stdout, *repo, *sizes, *one, strings.Split(*runs, ","), *java); err != nil {
 		log.Fatal("engines: ", err)
 	}
 }
@@ -48,12 +55,17 @@ func main() {
 type bench struct {
 	dir, gaptrace string
 	engines       *engines.Engines
-	out           *tabwriter.Writer
+	out           io.Writer
 	runs          []string
-	started       map[string]time.Duration // the CPU time of a run with few spans
+	before        map[string]result // by run: its last one with fewer spans
 }
 
-func run(out io.Writer, repo, sizes string, one int, runs []string) error {
+type result struct {
+	spans int
+	usage
+}
+
+func run(ctx context.Context, out io.Writer, repo, sizes string, one int, runs []string, java string) error {
 	repo, err := filepath.Abs(repo)
 	if err != nil {
 		return err
@@ -64,8 +76,7 @@ func run(out io.Writer, repo, sizes string, one int, runs []string) error {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{
-		dir: dir, gaptrace: filepath.Join(dir, "gaptrace"), runs: runs, started: map[string]time.Duration{},
-		out: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0),
+		dir: dir, gaptrace: filepath.Join(dir, "gaptrace"), runs: runs, before: map[string]result{}, out: out,
 	}
 	build := exec.Command("go", "build", "-o", b.gaptrace, ".")
 	build.Dir = filepath.Join(repo, "cmd", "gaptrace")
@@ -76,33 +87,39 @@ func run(out io.Writer, repo, sizes string, one int, runs []string) error {
 		fmt.Fprintf(out, "Spark and Flink are not measured: %v\n", err)
 		b.runs = slices.DeleteFunc(b.runs, func(name string) bool { return name == "spark" || name == "flink" })
 	}
+	if b.engines != nil {
+		b.engines.Options = java
+	}
 	if err := becomeSubreaper(); err != nil {
 		return err
 	}
-	fmt.Fprintln(b.out, "spans\trun\tCPU time\tclock\tspans per CPU second after start\tmemory\tlargest gaptrace\tshuffled\t")
-	if err := b.measure(1000, 100, true); err != nil {
-		return err
-	}
+	fmt.Fprint(out, "| spans | run | CPU time | clock | more spans per more CPU second | memory | largest `gaptrace` | shuffled |\n"+
+		"|---|---|---|---|---|---|---|---|\n")
+	sizes = "1000," + sizes // shows what the start costs
+	var start map[string]result
 	for size := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(size)
 		if err != nil {
 			return err
 		}
-		if err := b.measure(n, 100, false); err != nil {
+		if err := b.measure(ctx, n, 100); err != nil {
 			return err
+		}
+		if start == nil {
+			start = maps.Clone(b.before)
 		}
 	}
 	if one > 0 {
-		if err := b.measure(one, one, false); err != nil {
+		b.before = start
+		if err := b.measure(ctx, one, one); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// measure runs everything on n spans, and writes the rows of the table. If start is set, it only
-// takes note of the CPU time.
-func (b *bench) measure(n, perTrace int, start bool) error {
+// measure runs everything on n spans, and writes the rows of the table.
+func (b *bench) measure(ctx context.Context, n, perTrace int) error {
 	in := filepath.Join(b.dir, "in")
 	if err := os.Mkdir(in, 0o777); err != nil {
 		return err
@@ -124,7 +141,7 @@ func (b *bench) measure(n, perTrace int, start bool) error {
 	if perTrace == n {
 		name += ", one trace"
 	}
-	want, err := exec.Command(b.gaptrace, append([]string{"top", "-f", "json", "--join-window", strconv.Itoa(n)}, files...)...).Output()
+	want, err := exec.CommandContext(ctx, b.gaptrace, append([]string{"top", "-f", "json", "--join-window", strconv.Itoa(n)}, files...)...).Output()
 	if err != nil {
 		return err
 	}
@@ -138,7 +155,7 @@ func (b *bench) measure(n, perTrace int, start bool) error {
 		case "spark":
 			j = b.spark(in)
 		case "flink":
-			f, err := b.engines.Flink(context.Background(), "flink", b.dir) // javac is no part of the job
+			f, err := b.engines.Flink(ctx, "flink", b.dir) // javac is no part of the job
 			if err != nil {
 				return err
 			}
@@ -146,23 +163,22 @@ func (b *bench) measure(n, perTrace int, start bool) error {
 		default:
 			return fmt.Errorf("no run %q; runs are: top, rollup, spark, flink", run)
 		}
-		got, used, err := b.observe(j)
+		got, used, err := b.observe(ctx, j)
 		if err != nil {
 			return fmt.Errorf("%s, %s spans: %w", run, name, err)
 		}
 		if !bytes.Equal(got, want) {
 			return fmt.Errorf("%s, %s spans: the answer differs from that of top: got\n%s\nwant\n%s", run, name, got, want)
 		}
-		if start {
-			b.started[run] = used.cpu
-			fmt.Fprintf(b.out, "start\t%s\t%.1f s\t%.1f s\t\t%d MB\t%d MB\t\t\n", run, used.cpu.Seconds(), used.clock.Seconds(), used.memory>>20, used.filter>>20)
-		} else {
-			fmt.Fprintf(b.out, "%s\t%s\t%.1f s\t%.1f s\t%.0f\t%d MB\t%d MB\t%d MB\t\n", name, run, used.cpu.Seconds(), used.clock.Seconds(),
-				float64(n)/(used.cpu-b.started[run]).Seconds(), used.memory>>20, used.filter>>20, used.shuffled/1e6)
+		perSecond := ""
+		if fewer, ok := b.before[run]; ok {
+			perSecond = fmt.Sprintf("%.0f", float64(n-fewer.spans)/(used.cpu-fewer.cpu).Seconds())
 		}
-		if err := b.out.Flush(); err != nil {
-			return err
+		if perTrace < n {
+			b.before[run] = result{n, used}
 		}
+		fmt.Fprintf(b.out, "| %s | %s | %.1f s | %.1f s | %s | %d MB | %d MB | %d MB |\n", name, run, used.cpu.Seconds(), used.clock.Seconds(),
+			perSecond, used.memory/1e6, used.filter/1e6, used.shuffled/1e6)
 	}
 	return nil
 }

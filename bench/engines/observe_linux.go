@@ -27,7 +27,7 @@ type usage struct {
 func becomeSubreaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
 // observe runs a job in a folder, which it removes.
-func (b *bench) observe(j job) (answer []byte, used usage, err error) {
+func (b *bench) observe(ctx context.Context, j job) (answer []byte, used usage, err error) {
 	dir, err := os.MkdirTemp(b.dir, "run-")
 	if err != nil {
 		return nil, used, err
@@ -42,11 +42,11 @@ func (b *bench) observe(j job) (answer []byte, used usage, err error) {
 			select {
 			case <-end:
 				return
-			case <-time.After(50 * time.Millisecond):
+			case <-time.After(250 * time.Millisecond):
 			}
 		}
 	})
-	answer, used.shuffled, err = j(context.Background(), dir)
+	answer, used.shuffled, err = j(ctx, dir)
 	used.clock = time.Since(began)
 	close(end)
 	sampled.Wait()
