@@ -1,5 +1,3 @@
-//go:build linux
-
 // Command engines measures gaptrace rollup on one machine, on Spark and on Flink. It compares their
 // answers with that of gaptrace top. docs/PERFORMANCE.md has the results.
 //
@@ -31,6 +29,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gaptrace/gaptrace/internal/spantest/engines"
 	"github.com/gaptrace/gaptrace/internal/spantest/manyspans"
@@ -60,6 +59,14 @@ type bench struct {
 	before        map[string]result // by run: its last one with fewer spans
 }
 
+// usage is what a run used.
+type usage struct {
+	cpu, clock     time.Duration
+	memory, filter int64 // the largest sum of all processes, and the largest process gaptrace
+	shuffled       int64
+}
+
+// result is what a run with a number of spans used.
 type result struct {
 	spans int
 	usage

@@ -16,13 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// usage is what a run used.
-type usage struct {
-	cpu, clock     time.Duration
-	memory, filter int64 // the largest sum of all processes, and the largest process gaptrace
-	shuffled       int64
-}
-
 // becomeSubreaper makes this process the parent of all processes that its children leave.
 func becomeSubreaper() error { return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 

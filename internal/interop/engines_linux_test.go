@@ -76,9 +76,10 @@ func TestEngines(t *testing.T) {
 	})
 	t.Run("Spark, parquet", func(t *testing.T) {
 		parquet, out := filepath.Join(t.TempDir(), "parquet"), filepath.Join(t.TempDir(), "out")
-		mustSay(t, e.Spark("local[2]", out, "-e",
-			"INSERT OVERWRITE DIRECTORY '"+parquet+"' USING parquet SELECT * FROM json.`"+e.input+"`"))
-		mustSay(t, e.SparkSQL("local[2]", "(SELECT to_json(struct(*)) AS value FROM parquet.`"+parquet+"`)", e.Spans(), e.Fold(), out))
+		mustSay(t, e.Spark("local[2]", out, "-e", "INSERT OVERWRITE DIRECTORY '"+parquet+"' USING parquet "+
+			"SELECT traceID AS trace_id, * EXCEPT (traceID) FROM json.`"+e.input+"`"))
+		source := "(SELECT to_json(struct(trace_id AS traceID, *)) AS value FROM parquet.`" + parquet + "`)"
+		mustSay(t, e.SparkSQL("local[2]", source, e.Spans(), e.Fold(), out))
 		e.merged(t, out, want)
 	})
 	t.Run("Jaeger's Elasticsearch", func(t *testing.T) { e.elasticsearch(t) })
