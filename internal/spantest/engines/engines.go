@@ -59,11 +59,13 @@ func (e *Engines) sparkEnv() []string {
 func (e *Engines) Spark(master, dir string, args ...string) *exec.Cmd {
 	args = append([]string{
 		"--master", master, "--driver-memory", "1g", "--executor-memory", "1g",
-		"--driver-java-options", e.Options, "--conf", "spark.executor.extraJavaOptions=" + e.Options,
 		"--conf", "spark.driver.bindAddress=127.0.0.1", "--conf", "spark.driver.host=127.0.0.1",
 		"--conf", "spark.ui.enabled=false", "--conf", "spark.sql.catalogImplementation=in-memory",
 		"--conf", "spark.sql.shuffle.partitions=4", "--conf", "spark.sql.adaptive.coalescePartitions.enabled=false",
 	}, args...)
+	if e.Options != "" {
+		args = append([]string{"--driver-java-options", e.Options, "--conf", "spark.executor.extraJavaOptions=" + e.Options}, args...)
+	}
 	cmd := exec.Command(filepath.Join(e.Root, "spark", "bin", "spark-sql"), args...)
 	cmd.Env = append(e.sparkEnv(), "SPARK_WORKER_DIR="+dir+"-work", "SPARK_LOCAL_DIRS="+dir+"-local")
 	return cmd
