@@ -150,6 +150,7 @@ taskmanager.memory.network.max: 64m
 taskmanager.memory.jvm-metaspace.size: 256m
 taskmanager.memory.jvm-overhead.min: 192m
 taskmanager.memory.jvm-overhead.max: 192m
+pekko.ask.timeout: 2 min
 heartbeat.interval: 1000
 heartbeat.timeout: 10000
 execution.batch.adaptive.auto-parallelism.enabled: false
