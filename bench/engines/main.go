@@ -148,7 +148,8 @@ func (b *bench) measure(ctx context.Context, n, perTrace int) error {
 	if perTrace == n {
 		name += ", one trace"
 	}
-	want, err := exec.CommandContext(ctx, b.gaptrace, append([]string{"top", "-f", "json", "--join-window", strconv.Itoa(n)}, files...)...).Output()
+	top := append([]string{"top", "-f", "json", "--join-window", strconv.Itoa(n)}, files...)
+	want, err := output(exec.CommandContext(ctx, b.gaptrace, top...))
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (b *bench) measure(ctx context.Context, n, perTrace int) error {
 		var j job
 		switch run {
 		case "top":
-			j = b.local(append([]string{"top", "-f", "json", "--join-window", strconv.Itoa(n)}, files...)...)
+			j = b.local(top...)
 		case "rollup":
 			j = b.local(append([]string{"rollup", "-f", "json", "--memory", "64MiB"}, files...)...)
 		case "spark":

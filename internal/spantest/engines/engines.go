@@ -50,8 +50,8 @@ func (e *Engines) Spans() string { return e.Gaptrace + " rollup spans" }
 func (e *Engines) Fold() string { return e.Gaptrace + " rollup fold" }
 
 func (e *Engines) sparkEnv() []string {
-	return append(os.Environ(), "JAVA_HOME="+e.Java, "SPARK_HOME="+filepath.Join(e.Root, "spark"), "SPARK_LOCAL_IP=127.0.0.1",
-		"SPARK_LOCAL_HOSTNAME=127.0.0.1", "SPARK_DAEMON_MEMORY=256m")
+	return append(os.Environ(), "JAVA_HOME="+e.Java, "SPARK_HOME="+filepath.Join(e.Root, "spark"),
+		"SPARK_LOCAL_IP=127.0.0.1", "SPARK_LOCAL_HOSTNAME=127.0.0.1", "SPARK_DAEMON_MEMORY=256m")
 }
 
 // Spark returns the command spark-sql with its arguments. Its temporary files are in dir-work and
@@ -64,7 +64,9 @@ func (e *Engines) Spark(master, dir string, args ...string) *exec.Cmd {
 		"--conf", "spark.sql.shuffle.partitions=4", "--conf", "spark.sql.adaptive.coalescePartitions.enabled=false",
 	}, args...)
 	if e.Options != "" {
-		args = append([]string{"--driver-java-options", e.Options, "--conf", "spark.executor.extraJavaOptions=" + e.Options}, args...)
+		args = append([]string{
+			"--driver-java-options", e.Options, "--conf", "spark.executor.extraJavaOptions=" + e.Options,
+		}, args...)
 	}
 	cmd := exec.Command(filepath.Join(e.Root, "spark", "bin", "spark-sql"), args...)
 	cmd.Env = append(e.sparkEnv(), "SPARK_WORKER_DIR="+dir+"-work", "SPARK_LOCAL_DIRS="+dir+"-local")
@@ -84,7 +86,8 @@ func (e *Engines) SparkMaster(addr string) *exec.Cmd { return e.sparkDaemon("mas
 
 // SparkWorker returns the command of a worker of a standalone master.
 func (e *Engines) SparkWorker(master, workDir string) *exec.Cmd {
-	return e.sparkDaemon("worker.Worker", FreeAddr(), "--cores", "1", "--memory", "2g", "--work-dir", workDir, "spark://"+master)
+	return e.sparkDaemon("worker.Worker", FreeAddr(),
+		"--cores", "1", "--memory", "2g", "--work-dir", workDir, "spark://"+master)
 }
 
 func (e *Engines) sparkDaemon(class, addr string, args ...string) *exec.Cmd {
@@ -164,15 +167,18 @@ io.tmp.dirs: %s
 // .ci/install-engines. It writes the job and the configuration of a cluster to dir.
 func (e *Engines) Flink(ctx context.Context, release, dir string) (*Flink, error) {
 	rest := FreeAddr()
-	f := &Flink{REST: "http://" + rest, Engines: e, Dir: dir, lib: filepath.Join(e.Root, release, "lib"), jar: filepath.Join(dir, "rollup.jar")}
+	f := &Flink{
+		REST: "http://" + rest, Engines: e, Dir: dir,
+		lib: filepath.Join(e.Root, release, "lib"), jar: filepath.Join(dir, "rollup.jar"),
+	}
 	config := fmt.Sprintf(flinkConfig, port(FreeAddr()), port(rest), dir)
 	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(config), 0o666); err != nil {
 		return nil, err
 	}
 	classes, bin := filepath.Join(dir, "classes"), filepath.Join(e.Java, "bin")
 	for _, cmd := range []*exec.Cmd{
-		exec.CommandContext(ctx, filepath.Join(bin, "javac"), "--release", "11", "-cp", filepath.Join(f.lib, "*"), "-d", classes,
-			filepath.Join(e.Jobs, "flink", "Rollup.java")),
+		exec.CommandContext(ctx, filepath.Join(bin, "javac"), "--release", "11",
+			"-cp", filepath.Join(f.lib, "*"), "-d", classes, filepath.Join(e.Jobs, "flink", "Rollup.java")),
 		exec.CommandContext(ctx, filepath.Join(bin, "jar"), "cfe", f.jar, "Rollup", "-C", classes, "."),
 	} {
 		if said, err := cmd.CombinedOutput(); err != nil {
@@ -183,7 +189,8 @@ func (e *Engines) Flink(ctx context.Context, release, dir string) (*Flink, error
 }
 
 func (f *Flink) command(class string, args ...string) *exec.Cmd {
-	args = slices.Concat([]string{"-Xmx768m"}, strings.Fields(f.Options), javaOptions, []string{"-cp", filepath.Join(f.lib, "*"), "org.apache.flink." + class}, args)
+	args = slices.Concat([]string{"-Xmx768m"}, strings.Fields(f.Options), javaOptions,
+		[]string{"-cp", filepath.Join(f.lib, "*"), "org.apache.flink." + class}, args)
 	cmd := exec.Command(filepath.Join(f.Java, "bin", "java"), args...)
 	cmd.Env = append(os.Environ(), "FLINK_CONF_DIR="+f.Dir, "FLINK_LIB_DIR="+f.lib)
 	return cmd
