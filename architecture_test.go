@@ -29,7 +29,9 @@ var layers = map[string]int{
 	"internal/terminal":  0,
 	"internal/worktime":  0,
 
-	"internal/spantest/cputime": 0, // the rest of internal/spantest is for tests
+	"internal/spantest/cputime":   0, // for benchmarks; the rest of internal/spantest is for tests
+	"internal/spantest/engines":   0,
+	"internal/spantest/manyspans": 0,
 
 	"":                              1, // the root package
 	"internal/page":                 1,

@@ -1,16 +1,21 @@
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.BufferedReader;
+import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
-import java.io.OutputStreamWriter;
-import java.io.Writer;
 import java.nio.file.Files;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
-import org.apache.flink.api.common.functions.MapPartitionFunction;
 import org.apache.flink.api.common.operators.Order;
 import org.apache.flink.api.common.serialization.SimpleStringEncoder;
 import org.apache.flink.api.common.typeinfo.Types;
@@ -20,9 +25,15 @@ import org.apache.flink.connector.file.src.FileSource;
 import org.apache.flink.connector.file.src.reader.TextLineInputFormat;
 import org.apache.flink.core.fs.Path;
 import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.filesystem.bucketassigners.BasePathBucketAssigner;
-import org.apache.flink.util.Collector;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.BoundedOneInput;
+import org.apache.flink.streaming.api.operators.ChainingStrategy;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.transformations.PhysicalTransformation;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /** gaptrace rollup on Flink: docs/rollup.md#flink. Each task passes its lines through a command. */
 public class Rollup {
@@ -32,11 +43,10 @@ public class Rollup {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         env.setRuntimeMode(RuntimeExecutionMode.BATCH);
         KeySelector<String, String> trace = row -> row.substring(0, 16), key = row -> row.substring(0, 32);
-        lines(env, input)
-                .fullWindowPartition().mapPartition(new Command(spans)).returns(Types.STRING)
+        DataStream<String> sorted = through(lines(env, input), "spans", spans)
                 .partitionCustom((id, n) -> Math.floorMod(id.hashCode(), n), trace)
-                .fullWindowPartition().sortPartition(key, Order.ASCENDING)
-                .fullWindowPartition().mapPartition(new Command(fold)).returns(Types.STRING)
+                .fullWindowPartition().sortPartition(key, Order.ASCENDING);
+        through(sorted, "fold", fold)
                 .sinkTo(FileSink.forRowFormat(new Path(output), new SimpleStringEncoder<String>())
                         .withBucketAssigner(new BasePathBucketAssigner<>()).build());
         env.execute("gaptrace rollup");
@@ -51,43 +61,109 @@ public class Rollup {
         return env.fromSource(files, WatermarkStrategy.noWatermarks(), "lines");
     }
 
-    /** Passes the lines of a partition through a shell command. If the command fails, so does the task. */
+    /** Adds a step, in the same task as the step before it: lines are not stored in between. */
+    private static DataStream<String> through(DataStream<String> lines, String name, String command) {
+        SingleOutputStreamOperator<String> step = lines.transform(name, Types.STRING, new Command(command));
+        ((PhysicalTransformation<String>) step.getTransformation()).setChainingStrategy(ChainingStrategy.ALWAYS);
+        return step;
+    }
+
+    /** Passes lines through a shell command. If the command fails, so does the task. */
     @SuppressWarnings("serial")
-    private static class Command implements MapPartitionFunction<String, String> {
+    private static class Command extends AbstractStreamOperator<String>
+            implements OneInputStreamOperator<String, String>, BoundedOneInput {
+        private static final int BATCH = 64 << 10;
         private final String command;
+        private transient Process process;
+        private transient File errors;
+        private transient ExecutorService threads;
+        private transient ByteArrayOutputStream batch; // lines that are not written yet
+        private transient Future<?> written, read;
+        private transient BlockingQueue<String> rows; // what the command has written
 
         Command(String command) {
             this.command = command;
         }
 
         @Override
-        public void mapPartition(Iterable<String> lines, Collector<String> out) throws Exception {
-            File errors = File.createTempFile("rollup", ".stderr");
-            Process p = new ProcessBuilder("sh", "-c", command).redirectError(errors).start();
-            try {
-                CompletableFuture<Void> fed = CompletableFuture.runAsync(() -> feed(p, lines), task -> new Thread(task).start());
-                BufferedReader r = new BufferedReader(new InputStreamReader(p.getInputStream(), UTF_8));
+        public void open() throws Exception {
+            super.open();
+            errors = File.createTempFile("rollup", ".stderr");
+            process = new ProcessBuilder("sh", "-c", command).redirectError(errors).start();
+            threads = Executors.newCachedThreadPool();
+            batch = new ByteArrayOutputStream(2 * BATCH);
+            written = CompletableFuture.completedFuture(null);
+            rows = new ArrayBlockingQueue<>(10_000);
+            read = threads.submit(() -> {
+                BufferedReader r = new BufferedReader(new InputStreamReader(process.getInputStream(), UTF_8), BATCH);
                 for (String line; (line = r.readLine()) != null; ) {
-                    out.collect(line);
+                    rows.put(line);
                 }
-                if (p.waitFor() != 0) {
-                    throw new IOException(command + ": exit code " + p.exitValue() + ": " + Files.readString(errors.toPath()));
-                }
-                fed.get();
-            } finally {
-                p.destroyForcibly();
+                return null;
+            });
+        }
+
+        @Override
+        public void processElement(StreamRecord<String> line) throws Exception {
+            batch.write(line.getValue().getBytes(UTF_8));
+            batch.write('\n');
+            if (batch.size() >= BATCH) {
+                write();
+            }
+        }
+
+        @Override
+        public void endInput() throws Exception {
+            write();
+            emitUntil(written);
+            process.getOutputStream().close();
+            emitUntil(read);
+            for (String row; (row = rows.poll()) != null; ) {
+                output.collect(new StreamRecord<>(row));
+            }
+            if (process.waitFor() != 0) {
+                throw failure();
+            }
+        }
+
+        @Override
+        public void close() throws Exception {
+            super.close();
+            if (process != null) {
+                process.destroyForcibly();
+                threads.shutdownNow();
                 errors.delete();
             }
         }
 
-        private static void feed(Process p, Iterable<String> lines) {
-            try (Writer w = new OutputStreamWriter(p.getOutputStream(), UTF_8)) {
-                for (String line : lines) {
-                    w.append(line).append('\n');
+        private void write() throws Exception {
+            emitUntil(written);
+            byte[] lines = batch.toByteArray();
+            batch.reset();
+            written = threads.submit(() -> {
+                process.getOutputStream().write(lines);
+                process.getOutputStream().flush();
+                return null;
+            });
+        }
+
+        /** Emits rows while another thread works: the command reads no further while nobody takes its rows. */
+        private void emitUntil(Future<?> done) throws Exception {
+            while (!done.isDone()) {
+                String row = rows.poll(1, TimeUnit.MILLISECONDS);
+                if (row != null) {
+                    output.collect(new StreamRecord<>(row));
                 }
-            } catch (IOException e) {
-                throw new java.io.UncheckedIOException(e);
             }
+            try {
+                done.get();
+            } catch (ExecutionException e) { // a broken pipe: the command says why
+                throw process.waitFor() == 0 ? e : failure();
+            }
+        }
+
+        private IOException failure() throws Exception {
+            return new IOException(command + ": exit code " + process.exitValue() + ": " + Files.readString(errors.toPath()));
         }
     }
 }

@@ -2,9 +2,8 @@ package interop_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/internal/spantest/engines"
 	"github.com/gaptrace/gaptrace/internal/spantest/manyspans"
 	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 	"github.com/gaptrace/gaptrace/tracer"
@@ -26,15 +26,12 @@ import (
 // TestEngines runs the steps of gaptrace rollup on Spark and Flink, as docs/rollup.md does. Their
 // answers must be those of gaptrace top on one machine.
 func TestEngines(t *testing.T) {
-	root := os.Getenv("GAPTRACE_ENGINES")
-	if root == "" {
+	if os.Getenv("GAPTRACE_ENGINES") == "" {
 		t.Skip("skipped: GAPTRACE_ENGINES does not name the folder of .ci/install-engines")
 	}
-	e := &engines{
-		spark: filepath.Join(root, "spark"), flink: filepath.Join(root, "flink", "lib", "*"), java: javaHome(t),
-		gaptrace: filepath.Join(servers.ProgramDir(t), "gaptrace"), input: t.TempDir(),
-	}
-	mustRun(t, "../../cmd/gaptrace", "go", "build", "-o", e.gaptrace, ".")
+	e := &enginesTest{input: t.TempDir()}
+	e.Engines = spantest.Must(engines.Find("../..", filepath.Join(servers.ProgramDir(t), "gaptrace")))(t)
+	mustRun(t, "../../cmd/gaptrace", "go", "build", "-o", e.Gaptrace, ".")
 	const parts = 4
 	for part := range parts {
 		var b bytes.Buffer
@@ -47,27 +44,21 @@ func TestEngines(t *testing.T) {
 	}
 	files := spantest.Must(filepath.Glob(filepath.Join(e.input, "*")))(t)
 	want := e.output(t, append([]string{"top", "-f", "json"}, files...)...)
-	spans, fold := e.gaptrace+" rollup spans", e.gaptrace+" rollup fold"
 
 	t.Run("Spark", func(t *testing.T) {
 		out := filepath.Join(t.TempDir(), "out")
-		job := e.sparkSQL("local-cluster[2,1,1500]", "text.`"+e.input+"`", spans, fold, out)
-		if said, err := job.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, said)
-		}
+		mustSay(t, e.SparkSQL("local-cluster[2,1,1500]", "text.`"+e.input+"`", e.Spans(), e.Fold(), out))
 		e.merged(t, out, want)
 	})
 	t.Run("Spark, a worker is killed", func(t *testing.T) {
-		master := freeAddr(t)
-		e.sparkDaemon(t, "master.Master", master)
+		master := engines.FreeAddr()
+		daemon(t, e.SparkMaster(master))
 		workers := []*exec.Cmd{
-			e.sparkDaemon(t, "worker.Worker", freeAddr(t), "spark://"+master),
-			e.sparkDaemon(t, "worker.Worker", freeAddr(t), "spark://"+master),
+			daemon(t, e.SparkWorker(master, t.TempDir())), daemon(t, e.SparkWorker(master, t.TempDir())),
 		}
 		out := filepath.Join(t.TempDir(), "out")
 		hang, dir := e.hangingFold(t)
-		job := e.sparkSQL("spark://"+master, "text.`"+e.input+"`", spans, hang, out)
-		runAndKill(t, job, dir, workers)
+		runAndKill(t, e.SparkSQL("spark://"+master, "text.`"+e.input+"`", e.Spans(), hang, out), dir, workers)
 		e.merged(t, out, want)
 	})
 	t.Run("Spark, input that cannot be read", func(t *testing.T) {
@@ -75,7 +66,7 @@ func TestEngines(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(bad, "0.jsonl"), []byte("{\"traceID\":\"a1\",\"spanID\":oops}\n"), 0o666); err != nil {
 			t.Fatal(err)
 		}
-		said, err := e.sparkSQL("local[1]", "text.`"+bad+"`", spans, fold, out).CombinedOutput()
+		said, err := e.SparkSQL("local[1]", "text.`"+bad+"`", e.Spans(), e.Fold(), out).CombinedOutput()
 		if want := "gaptrace: standard input: byte 25: expected "; err == nil || !strings.Contains(string(said), want) {
 			t.Errorf("%v, want %s\n%s", err, want, said)
 		}
@@ -83,30 +74,48 @@ func TestEngines(t *testing.T) {
 			t.Errorf("there are partials: %q", files)
 		}
 	})
-	t.Run("Spark, Jaeger's Elasticsearch", func(t *testing.T) { e.elasticsearchOnSpark(t) })
+	t.Run("Spark, parquet", func(t *testing.T) {
+		parquet, out := filepath.Join(t.TempDir(), "parquet"), filepath.Join(t.TempDir(), "out")
+		mustSay(t, e.Spark("local[2]", out, "-e", "INSERT OVERWRITE DIRECTORY '"+parquet+"' USING parquet "+
+			"SELECT traceID AS trace_id, * EXCEPT (traceID) FROM json.`"+e.input+"`"))
+		source := "(SELECT to_json(struct(trace_id AS traceID, *)) AS value FROM parquet.`" + parquet + "`)"
+		mustSay(t, e.SparkSQL("local[2]", source, e.Spans(), e.Fold(), out))
+		e.merged(t, out, want)
+	})
+	t.Run("Jaeger's Elasticsearch", func(t *testing.T) { e.elasticsearch(t) })
 	// No comma: it is in the paths of temporary folders, and Flink takes it as the end of a path.
-	t.Run("Flink while a TaskManager is killed", func(t *testing.T) { e.flinkKilled(t, spans, want) })
+	t.Run("Flink 1.20", func(t *testing.T) {
+		flink, _ := e.flinkCluster(t, "flink-1.20")
+		out := filepath.Join(t.TempDir(), "out")
+		mustSay(t, flink.Job(e.input, e.Spans(), e.Fold(), out))
+		e.merged(t, out, want)
+	})
+	t.Run("Flink while a TaskManager is killed", func(t *testing.T) {
+		flink, managers := e.flinkCluster(t, "flink")
+		hang, first := e.hangingFold(t)
+		out := filepath.Join(t.TempDir(), "out")
+		runAndKill(t, flink.Job(e.input, e.Spans(), hang, out), first, managers)
+		e.merged(t, out, want)
+	})
 }
 
-// engines are where the programs are.
-type engines struct {
-	spark, flink, java, gaptrace string
-	input                        string // a folder of spans
+type enginesTest struct {
+	*engines.Engines
+	input string // a folder of spans
 }
 
-func javaHome(t *testing.T) string {
+// mustSay runs a command, and shows its output if it fails.
+func mustSay(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
-	home := os.Getenv("ES_JAVA_HOME")
-	if home == "" {
-		t.Fatal("ES_JAVA_HOME is not set: source the environment that .ci/install-servers writes")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, said)
 	}
-	return home
 }
 
-func (e *engines) output(t *testing.T, args ...string) string {
+func (e *enginesTest) output(t *testing.T, args ...string) string {
 	t.Helper()
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), e.gaptrace, args...)
+	cmd := exec.CommandContext(t.Context(), e.Gaptrace, args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -116,7 +125,7 @@ func (e *engines) output(t *testing.T, args ...string) string {
 }
 
 // merged compares the result of the partials in a folder with that of one machine.
-func (e *engines) merged(t *testing.T, folder, want string) {
+func (e *enginesTest) merged(t *testing.T, folder, want string) {
 	t.Helper()
 	partials := spantest.Must(filepath.Glob(filepath.Join(folder, "part-*")))(t)
 	if len(partials) < 2 {
@@ -127,46 +136,15 @@ func (e *engines) merged(t *testing.T, folder, want string) {
 	}
 }
 
-func (e *engines) sparkEnv() []string {
-	return append(os.Environ(), "JAVA_HOME="+e.java, "SPARK_HOME="+e.spark, "SPARK_LOCAL_IP=127.0.0.1",
-		"SPARK_LOCAL_HOSTNAME=127.0.0.1", "SPARK_DAEMON_MEMORY=256m")
-}
-
-func (e *engines) sparkSQL(master, source, spans, fold, output string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(e.spark, "bin", "spark-sql"), "--master", master,
-		"--driver-memory", "1g", "--executor-memory", "1g",
-		"--conf", "spark.driver.bindAddress=127.0.0.1", "--conf", "spark.driver.host=127.0.0.1",
-		"--conf", "spark.ui.enabled=false", "--conf", "spark.sql.catalogImplementation=in-memory",
-		"--conf", "spark.sql.shuffle.partitions=4", "--conf", "spark.sql.adaptive.coalescePartitions.enabled=false",
-		"--hivevar", "source="+source, "--hivevar", "spans="+spans, "--hivevar", "fold="+fold,
-		"--hivevar", "output="+output, "-f", filepath.Join("..", "..", "engines", "spark", "rollup.sql"))
-	cmd.Env = append(e.sparkEnv(), "SPARK_WORKER_DIR="+output+"-work", "SPARK_LOCAL_DIRS="+output+"-local")
-	return cmd
-}
-
-// sparkDaemon starts a master or a worker.
-func (e *engines) sparkDaemon(t *testing.T, class, addr string, args ...string) *exec.Cmd {
-	t.Helper()
-	_, port, _ := strings.Cut(addr, ":")
-	_, ui, _ := strings.Cut(freeAddr(t), ":")
-	options := []string{"org.apache.spark.deploy." + class, "--host", "127.0.0.1", "--port", port, "--webui-port", ui}
-	if len(args) > 0 {
-		options = append(options, "--cores", "1", "--memory", "2g", "--work-dir", t.TempDir())
-	}
-	cmd := exec.Command(filepath.Join(e.spark, "bin", "spark-class"), append(options, args...)...)
-	cmd.Env = e.sparkEnv()
-	return daemon(t, cmd)
-}
-
 // hangingFold returns a command that folds, except when it is run for the first time: then it
 // writes its process ID into a folder, and hangs.
-func (e *engines) hangingFold(t *testing.T) (command, dir string) {
+func (e *enginesTest) hangingFold(t *testing.T) (command, dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "first")
 	command = filepath.Join(t.TempDir(), "fold")
 	script := "#!/bin/sh\nif mkdir " + dir + " 2>/dev/null; then\n" +
 		"	echo $$ >" + dir + "/new && mv " + dir + "/new " + dir + "/pid\n	exec sleep 3600\nfi\n" +
-		"exec " + e.gaptrace + " rollup fold\n"
+		"exec " + e.Gaptrace + " rollup fold\n"
 	if err := os.WriteFile(command, []byte(script), 0o777); err != nil {
 		t.Fatal(err)
 	}
@@ -221,9 +199,10 @@ func parentOf(t *testing.T, pid int) int {
 	return parent
 }
 
-// elasticsearchOnSpark reads what a real Jaeger has stored, by slices, in both layouts of tags.
-func (e *engines) elasticsearchOnSpark(t *testing.T) {
+// elasticsearch reads what a real Jaeger has stored, by slices, in both layouts of tags.
+func (e *enginesTest) elasticsearch(t *testing.T) {
 	elasticsearch := servers.Elasticsearch(t)
+	flink, _ := e.flinkCluster(t, "flink")
 	for name, flags := range map[string][]string{"array": nil, "fields": {"--es.tags-as-fields.all=true"}} {
 		jaeger := servers.JaegerOnElasticsearch(t, elasticsearch, append(flags, "--es.index-prefix="+name)...)
 		const traces = 50
@@ -231,7 +210,7 @@ func (e *engines) elasticsearchOnSpark(t *testing.T) {
 		index := name + "-jaeger-span-*"
 		var want string
 		spantest.Await(t, "all spans in Elasticsearch", func() bool {
-			cmd := exec.Command(e.gaptrace, "rollup", "-f", "json", "--elasticsearch", elasticsearch, "--index", index)
+			cmd := exec.Command(e.Gaptrace, "rollup", "-f", "json", "--elasticsearch", elasticsearch, "--index", index)
 			out, err := cmd.Output()
 			want = string(out)
 			return err == nil && strings.Contains(want, fmt.Sprintf(`"spans":%d,`, 2*traces))
@@ -240,13 +219,11 @@ func (e *engines) elasticsearchOnSpark(t *testing.T) {
 		if want != top {
 			t.Errorf("%s: Elasticsearch has\n%s\nJaeger answers\n%s", name, want, top)
 		}
-		out := filepath.Join(t.TempDir(), "out")
-		job := e.sparkSQL("local[2]", "(SELECT concat(id, '/4') AS value FROM range(0, 4, 1, 4))",
-			"xargs -I{} "+e.gaptrace+" rollup spans --elasticsearch "+elasticsearch+" --index "+index+" --slice {}",
-			e.gaptrace+" rollup fold", out)
-		if said, err := job.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, said)
-		}
+		spans := "xargs -I{} " + e.Spans() + " --elasticsearch " + elasticsearch + " --index " + index + " --slice {}"
+		spark, out := filepath.Join(t.TempDir(), "out"), filepath.Join(flink.Dir, name)
+		mustSay(t, e.SparkSQL("local[2]", "(SELECT concat(id, '/4') AS value FROM range(0, 4, 1, 4))", spans, e.Fold(), spark))
+		e.merged(t, spark, want)
+		mustSay(t, flink.Job("slices:4", spans, e.Fold(), out))
 		e.merged(t, out, want)
 	}
 }
@@ -268,86 +245,16 @@ func sendTraces(t *testing.T, jaeger servers.JaegerServer, n int) {
 	}
 }
 
-// javaOptions are those that Flink's start scripts give to Java 17.
-var javaOptions = []string{
-	"-Xmx768m", "--add-exports=java.base/sun.net.util=ALL-UNNAMED", "--add-opens=java.base/java.lang=ALL-UNNAMED",
-	"--add-opens=java.base/java.net=ALL-UNNAMED", "--add-opens=java.base/java.io=ALL-UNNAMED",
-	"--add-opens=java.base/java.nio=ALL-UNNAMED", "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
-	"--add-opens=java.base/java.lang.reflect=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
-	"--add-opens=java.base/java.util.concurrent=ALL-UNNAMED",
-}
-
-// flinkKilled runs the job on two TaskManagers, one of which is killed.
-func (e *engines) flinkKilled(t *testing.T, spans, want string) {
-	dir := t.TempDir()
-	java := filepath.Join(e.java, "bin", "java")
-	jar := filepath.Join(dir, "rollup.jar")
-	mustRun(t, ".", filepath.Join(e.java, "bin", "javac"), "--release", "11", "-cp", e.flink,
-		"-d", filepath.Join(dir, "classes"), filepath.Join("..", "..", "engines", "flink", "Rollup.java"))
-	mustRun(t, dir, filepath.Join(e.java, "bin", "jar"), "cfe", jar, "Rollup", "-C", "classes", ".")
-
-	port := func() string { _, port, _ := strings.Cut(freeAddr(t), ":"); return port }
-	rest := port()
-	config := fmt.Sprintf(`jobmanager.rpc.address: 127.0.0.1
-jobmanager.rpc.port: %s
-jobmanager.bind-host: 127.0.0.1
-rest.address: 127.0.0.1
-rest.bind-address: 127.0.0.1
-rest.port: %s
-taskmanager.bind-host: 127.0.0.1
-taskmanager.host: 127.0.0.1
-taskmanager.numberOfTaskSlots: 1
-taskmanager.cpu.cores: 1.0
-taskmanager.memory.framework.heap.size: 128m
-taskmanager.memory.framework.off-heap.size: 128m
-taskmanager.memory.task.heap.size: 384m
-taskmanager.memory.task.off-heap.size: 0m
-taskmanager.memory.managed.size: 128m
-taskmanager.memory.network.min: 64m
-taskmanager.memory.network.max: 64m
-taskmanager.memory.jvm-metaspace.size: 256m
-taskmanager.memory.jvm-overhead.min: 192m
-taskmanager.memory.jvm-overhead.max: 192m
-heartbeat.interval: 1000
-heartbeat.timeout: 10000
-execution.batch.adaptive.auto-parallelism.enabled: false
-restart-strategy.type: fixed-delay
-restart-strategy.fixed-delay.attempts: 10
-restart-strategy.fixed-delay.delay: 1s
-io.tmp.dirs: %s
-`, port(), rest, dir)
-	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(config), 0o666); err != nil {
+// flinkCluster starts a JobManager and two TaskManagers of a release of Flink.
+func (e *enginesTest) flinkCluster(t *testing.T, release string) (*engines.Flink, []*exec.Cmd) {
+	t.Helper()
+	flink := spantest.Must(e.Flink(t.Context(), release, t.TempDir()))(t)
+	daemon(t, flink.JobManager())
+	managers := []*exec.Cmd{daemon(t, flink.TaskManager()), daemon(t, flink.TaskManager())}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	if err := flink.Ready(ctx, len(managers)); err != nil {
 		t.Fatal(err)
 	}
-	command := func(class string, args ...string) *exec.Cmd {
-		arguments := slices.Concat(javaOptions, []string{"-cp", e.flink, "org.apache.flink." + class}, args)
-		cmd := exec.Command(java, arguments...)
-		cmd.Env = append(os.Environ(), "FLINK_CONF_DIR="+dir, "FLINK_LIB_DIR="+filepath.Dir(e.flink))
-		return cmd
-	}
-	daemon(t, command("runtime.entrypoint.StandaloneSessionClusterEntrypoint",
-		"--configDir", dir, "--host", "127.0.0.1", "--executionMode", "cluster"))
-	taskManager := func() *exec.Cmd {
-		return daemon(t, command("runtime.taskexecutor.TaskManagerRunner", "--configDir", dir))
-	}
-	managers := []*exec.Cmd{taskManager(), taskManager()}
-	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(200 * time.Millisecond) {
-		overview := ""
-		if res, err := http.Get("http://127.0.0.1:" + rest + "/overview"); err == nil {
-			body, _ := io.ReadAll(res.Body)
-			res.Body.Close()
-			overview = string(body)
-		}
-		if strings.Contains(overview, `"taskmanagers":2`) {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no two TaskManagers: %s", overview)
-		}
-	}
-	hang, first := e.hangingFold(t)
-	out := filepath.Join(dir, "out")
-	job := command("client.cli.CliFrontend", "run", "-m", "127.0.0.1:"+rest, "-p", "2", jar, e.input, out, spans, hang)
-	runAndKill(t, job, first, managers)
-	e.merged(t, out, want)
+	return flink, managers
 }
