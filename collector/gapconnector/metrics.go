@@ -73,9 +73,9 @@ func newAggregation(config *MetricsConfig) *aggregation {
 
 // add adds the spans of a trace. It returns how many are beyond the limit of combinations.
 func (a *aggregation) add(t *gap.Trace) (over int) {
-	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	now := time.Now() // after the time of the last export
 	for n := range t.Nodes() {
 		s := a.seriesOf(n, now)
 		if s == a.overflow {
@@ -168,14 +168,15 @@ func (a *aggregation) delta() bool {
 	return temporalities[a.config.Temporality] == pmetric.AggregationTemporalityDelta
 }
 
-// export writes the data points to metrics. With delta temporality, it forgets them.
-func (a *aggregation) export(metrics pmetric.MetricSlice) {
-	now := time.Now()
+// export writes the data points to metrics, and returns their time. With delta temporality, it
+// forgets them.
+func (a *aggregation) export(metrics pmetric.MetricSlice) (now time.Time) {
+	now = time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.series) == 0 {
 		a.began = now
-		return
+		return now
 	}
 	for i := range instruments {
 		metric := metrics.AppendEmpty()
@@ -194,13 +195,25 @@ func (a *aggregation) export(metrics pmetric.MetricSlice) {
 			s.measured[i].export(point)
 		}
 	}
+	if a.delta() {
+		clear(a.series)
+		a.overflow = nil
+	}
+	a.began = now
+	return now
+}
+
+// expire forgets the combinations of attributes that had expired at the time of an export. The
+// export must have succeeded, since earlier ones may have failed.
+func (a *aggregation) expire(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for key, s := range a.series {
-		if a.delta() || a.config.Expiration > 0 && now.Sub(s.last) >= a.config.Expiration {
+		if a.config.Expiration > 0 && at.Sub(s.last) >= a.config.Expiration {
 			delete(a.series, key)
 		}
 	}
 	a.overflow = a.series[overflowKey]
-	a.began = now
 }
 
 // export writes the data of an instrument, and forgets the exemplars.

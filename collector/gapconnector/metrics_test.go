@@ -93,6 +93,27 @@ func TestExpiration(t *testing.T) {
 	})
 }
 
+// A combination of attributes does not expire before an export with its last spans has succeeded.
+func TestExpirationWaitsForAnExport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sink consumertest.MetricsSink
+		o := &outage{Metrics: &sink}
+		change := func(c *Config) { exported(c); c.Metrics.Expiration = 90 * time.Second }
+		use(t, change, o, func(c connector.Traces) {
+			first := answered(t.Context(), c, request(1, "GET /books"))
+			time.Sleep(10 * time.Minute)
+			o.over.Store(true)
+			time.Sleep(2 * time.Minute)
+			if _, err := first(t); err != nil {
+				t.Error(err)
+			}
+		})
+		if n := len(sink.AllMetrics()); n != 1 {
+			t.Errorf("%d exports, want 1 that has the spans", n)
+		}
+	})
+}
+
 // A data point has the first exemplars since the last export.
 func TestExemplars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

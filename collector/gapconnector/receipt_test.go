@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/collector/connector"
+	"go.opentelemetry.io/collector/connector/connectortest"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -228,5 +229,89 @@ func TestAcknowledgesManyCallers(t *testing.T) {
 			})
 		}
 		callers.Wait()
+	})
+}
+
+// flapping fails at every second export. It counts the spans of the others.
+type flapping struct {
+	consumer.Metrics
+	calls int
+	spans uint64
+}
+
+func (f *flapping) ConsumeMetrics(ctx context.Context, m pmetric.Metrics) error {
+	f.calls++
+	if f.calls%2 == 0 {
+		return errOutage
+	}
+	durations := m.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().At(0).ExponentialHistogram()
+	for _, p := range durations.DataPoints().All() {
+		f.spans += p.Count()
+	}
+	return nil
+}
+
+// Traces that are analyzed during an export are acknowledged with the export that has their points.
+func TestAcknowledgesWithTheRightExport(t *testing.T) {
+	config := createDefaultConfig().(*Config)
+	exported(config)
+	config.Metrics.Temporality, config.Grouped = "delta", true
+	next := &flapping{Metrics: consumertest.NewNop()}
+	c, err := newToMetrics(connectortest.NewNopSettings(componentType), config, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var batch []gap.Span // of traces that wait together
+	for high := range uint64(100) {
+		spans := request(1, "GET /books")
+		for i := range spans {
+			spans[i].TraceID.High = high + 1
+		}
+		batch = append(batch, spans...)
+	}
+	var callers sync.WaitGroup
+	var acknowledged, running atomic.Int64
+	for range 4 {
+		running.Add(1)
+		callers.Go(func() {
+			defer running.Add(-1)
+			for range 50 {
+				switch err := c.ConsumeTraces(t.Context(), otlp.Traces(batch)); {
+				case err == nil:
+					acknowledged.Add(int64(len(batch)))
+				case !errors.Is(err, errOutage):
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for running.Load() > 0 {
+		c.export(t.Context(), false)
+	}
+	callers.Wait()
+	if next.spans < uint64(acknowledged.Load()) {
+		t.Errorf("%d spans were acknowledged, of which at least %d were lost", acknowledged.Load(),
+			acknowledged.Load()-int64(next.spans))
+	}
+}
+
+// A caller that gives up while its trace is being analyzed does not wait for the next interval.
+func TestHurriesAfterTheAnalysis(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		use(t, exported, new(consumertest.MetricsSink), func(c connector.Traces) {
+			ctx, cancel := context.WithCancel(t.Context())
+			hurried := answered(ctx, c, request(1, "GET /books"))
+			synctest.Wait()
+			b := c.(*toMetrics).waiting
+			b.lock()
+			released := b.take(b.oldest, complete)
+			b.mu.Unlock()
+			cancel()
+			synctest.Wait() // for the export
+			b.release(released)
+			if took, err := hurried(t); took != 0 || err != nil {
+				t.Errorf("returned after %v, %v", took, err)
+			}
+		})
 	})
 }

@@ -33,6 +33,7 @@ type toMetrics struct {
 
 	unexported receipts      // of traces that points has, but that are not exported
 	mu         sync.Mutex    // guards unexported
+	analyzing  sync.RWMutex  // locked for reading while a trace is added to points and unexported
 	urgent     chan struct{} // holds an element if export must not wait for the next interval
 
 	overflowed sync.Once // logs that the limit is exceeded
@@ -101,12 +102,15 @@ func (c *toMetrics) Shutdown(ctx context.Context) error {
 func (c *toMetrics) ConsumeTraces(ctx context.Context, traces ptrace.Traces) error {
 	r := c.waiting.newReceipt()
 	c.add(traces, r)
-	return c.waiting.await(ctx, r, func() {
-		select {
-		case c.urgent <- struct{}{}:
-		default:
-		}
-	})
+	return c.waiting.await(ctx, r, c.hurry)
+}
+
+// hurry causes an export at once.
+func (c *toMetrics) hurry() {
+	select {
+	case c.urgent <- struct{}{}:
+	default:
+	}
 }
 
 func (c *toMetrics) add(traces ptrace.Traces, r *receipt) {
@@ -149,6 +153,8 @@ func (c *toMetrics) analyze(t *waiting[[][]kept]) {
 	if t.several {
 		slices.SortStableFunc(spans, func(a, b gap.Span) int { return a.TraceID.Compare(b.TraceID) })
 	}
+	c.analyzing.RLock()
+	defer c.analyzing.RUnlock()
 	for trace := range t.traces(spans) {
 		c.telemetry.analyzed(len(trace), t.outcome)
 		built, _ := gap.Build(trace)
@@ -168,15 +174,14 @@ func (c *toMetrics) analyze(t *waiting[[][]kept]) {
 		c.unexported = append(c.unexported, t.receipts...)
 		c.mu.Unlock()
 	}
+	if slices.ContainsFunc(t.receipts, func(r *receipt) bool { return r.urgent.Load() }) {
+		c.hurry() // its caller may have done so before the analysis
+	}
 }
 
 // export exports the metrics. If last is true, there is no further attempt.
 func (c *toMetrics) export(ctx context.Context, last bool) {
-	c.mu.Lock()
-	exported := c.unexported
-	c.unexported = nil
-	c.mu.Unlock()
-	err := c.send(ctx)
+	exported, err := c.send(ctx)
 	if err != nil {
 		c.logger.Error("the metrics were not exported", zap.Error(err))
 	}
@@ -197,8 +202,8 @@ func (c *toMetrics) export(ctx context.Context, last bool) {
 	exported.settle(err)
 }
 
-// send sends the metrics.
-func (c *toMetrics) send(ctx context.Context) error {
+// send sends the metrics, and returns the receipts of the traces that they have.
+func (c *toMetrics) send(ctx context.Context) (receipts, error) {
 	metrics := pmetric.NewMetrics()
 	resource := metrics.ResourceMetrics().AppendEmpty()
 	if c.instance != (pcommon.Value{}) {
@@ -206,11 +211,20 @@ func (c *toMetrics) send(ctx context.Context) error {
 	}
 	scope := resource.ScopeMetrics().AppendEmpty()
 	scope.Scope().SetName("github.com/gaptrace/gaptrace/collector/gapconnector")
-	c.points.export(scope.Metrics())
+	// Otherwise, some spans of a trace could be in delta metrics that are lost, and its receipts in
+	// the next export.
+	c.analyzing.Lock()
+	sent := c.unexported
+	c.unexported = nil
+	at := c.points.export(scope.Metrics())
+	c.analyzing.Unlock()
 	if scope.Metrics().Len() == 0 {
-		return nil
+		return sent, nil
 	}
 	err := c.next.ConsumeMetrics(ctx, metrics)
+	if err == nil {
+		c.points.expire(at)
+	}
 	if err != nil && c.points.delta() && c.config.Acknowledge == acknowledgeReceived {
 		spans := int64(0)
 		for _, p := range scope.Metrics().At(0).ExponentialHistogram().DataPoints().All() {
@@ -218,5 +232,5 @@ func (c *toMetrics) send(ctx context.Context) error {
 		}
 		c.telemetry.lost(spans)
 	}
-	return err
+	return sent, err
 }
