@@ -50,8 +50,8 @@ func (b *buffer[C]) newReceipt() *receipt {
 	return &receipt{settled: make(chan struct{})}
 }
 
-// expect makes r wait for a trace. The buffer is locked since the first trace of r, so r is the last
-// of the receipts if it is one of them.
+// expect makes r wait for a trace. The buffer is locked since the first trace of r, so r is the
+// last of the receipts if it is one of them.
 func (b *buffer[C]) expect(r *receipt, t *waiting[C]) {
 	if n := len(t.receipts); r != nil && (n == 0 || t.receipts[n-1] != r) {
 		t.receipts = append(t.receipts, r)
