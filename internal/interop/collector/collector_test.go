@@ -34,7 +34,15 @@ func TestCollector(t *testing.T) {
 	startCollector(t, config, `
 connectors: {gap: {wait: 1s, metrics: {flush_interval: 100ms}}}`)
 	metrics := "http://" + addrs["localhost:8889"] + "/metrics"
-	spantest.Await(t, "an answer of the collector", func() bool { return scrape(metrics) != nil })
+	for _, addr := range addrs { // the exporters listen first, and each receiver on its own
+		spantest.Await(t, "the collector at "+addr, func() bool {
+			conn, err := net.Dial("tcp", addr)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		})
+	}
 
 	start := time.Now().Add(-time.Minute).Truncate(time.Millisecond)
 	request := func(tr opentracing.Tracer, closer io.Closer, err error) { sendRequest(t, start, tr, closer, err) }
