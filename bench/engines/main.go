@@ -40,7 +40,7 @@ func main() {
 	sizes := flag.String("spans", "1000000", "numbers of spans, separated by commas")
 	one := flag.Int("one", 500_000, "spans of an input that is one trace; 0 leaves it out")
 	runs := flag.String("runs", "top,rollup,spark,flink", "what to measure")
-	java := flag.String("java", "-XX:+UseSerialGC -XX:TieredStopAtLevel=1", "options of Java for Spark and Flink")
+	java := flag.String("java", engines.StartsFast, "options of Java for Spark and Flink")
 	repo := flag.String("repo", ".", "folder of the repository")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

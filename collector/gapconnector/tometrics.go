@@ -32,7 +32,7 @@ type toMetrics struct {
 	points    *aggregation
 
 	unexported receipts      // of traces that points has, but that are not exported
-	mu         sync.Mutex    // guards unexported
+	mu         sync.Mutex    // guards unexported, unless analyzing is locked for writing
 	analyzing  sync.RWMutex  // locked for reading while a trace is added to points and unexported
 	urgent     chan struct{} // holds an element if export must not wait for the next interval
 
@@ -211,8 +211,8 @@ func (c *toMetrics) send(ctx context.Context) (receipts, error) {
 	}
 	scope := resource.ScopeMetrics().AppendEmpty()
 	scope.Scope().SetName("github.com/gaptrace/gaptrace/collector/gapconnector")
-	// Otherwise, some spans of a trace could be in delta metrics that are lost, and its receipts in
-	// the next export.
+	// Without the lock, spans of a trace could be in delta metrics that are lost, and its receipts
+	// in the next export.
 	c.analyzing.Lock()
 	sent := c.unexported
 	c.unexported = nil

@@ -51,7 +51,7 @@ func TestEngines(t *testing.T) {
 		e.merged(t, out, want)
 	})
 	t.Run("Spark, a worker is killed", func(t *testing.T) {
-		master := engines.FreeAddr()
+		master := servers.FreeAddr(t, "Spark")
 		daemon(t, e.SparkMaster(master))
 		workers := []*exec.Cmd{
 			daemon(t, e.SparkWorker(master, t.TempDir())), daemon(t, e.SparkWorker(master, t.TempDir())),

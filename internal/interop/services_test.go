@@ -202,7 +202,7 @@ func daemon(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 // run starts the service and sends it a request.
 func (s publicService) run(t *testing.T, dir, program string, jaeger servers.JaegerServer) {
 	t.Helper()
-	addr := freeAddr(t)
+	addr := servers.FreeAddr(t, s.pkg)
 	args, env := s.start(t, dir, addr)
 	cmd := exec.Command(program, args...)
 	cmd.Dir = dir
@@ -226,14 +226,6 @@ func (s publicService) run(t *testing.T, dir, program string, jaeger servers.Jae
 	tree, _ := jaegerTree(t, jaeger, trace, strings.Count(s.want, "component="), "component", "db.type")
 	connects := regexp.MustCompile("(?m)^.*: sql connect .*\n") // depends on what else the program does
 	spantest.Want(t, connects.ReplaceAllString(tree, ""), s.want)
-}
-
-// freeAddr returns an address on which nobody listens.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l := spantest.Must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // mustRun runs a program in a folder.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/internal/spantest/servers"
 	"github.com/gaptrace/gaptrace/tracer"
 	"github.com/gaptrace/gaptrace/tracer/otlp"
 	"github.com/opentracing/opentracing-go"
@@ -108,7 +109,7 @@ func atAddrs(t *testing.T, config string, addrs map[string]string) string {
 	t.Helper()
 	return regexp.MustCompile(`localhost:\d+`).ReplaceAllStringFunc(config, func(addr string) string {
 		if addrs[addr] == "" {
-			addrs[addr] = freeAddr(t)
+			addrs[addr] = servers.FreeAddr(t, "the collector")
 		}
 		return addrs[addr]
 	})
@@ -200,14 +201,6 @@ func post(t *testing.T, url, body string) {
 	if answer, _ := io.ReadAll(res.Body); res.StatusCode/100 != 2 {
 		t.Errorf("%s: %s: %s", url, res.Status, answer)
 	}
-}
-
-// freeAddr returns an address on which nobody listens.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l := spantest.Must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // scrape returns the body of an answer, or nil if there is none.

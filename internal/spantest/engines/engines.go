@@ -23,16 +23,18 @@ type Engines struct {
 	Java     string // the folder of Java 17, as in JAVA_HOME
 	Jobs     string // the folder engines of this repository
 	Gaptrace string // the command
-	Options  string // of Java, for all processes: "-XX:+UseSerialGC -XX:TieredStopAtLevel=1" starts fastest
+	Options  string // of Java, for all processes
 }
 
-// Find returns the engines of GAPTRACE_ENGINES, with the Java of ES_JAVA_HOME. The repository is in
-// the folder repo.
+// StartsFast are options with which Java starts in fewer CPU seconds, and makes slower code.
+const StartsFast = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+
+// Find returns the engines of GAPTRACE_ENGINES, with the Java of ES_JAVA_HOME, which starts fast.
+// The repository is in the folder repo.
 func Find(repo, gaptrace string) (*Engines, error) {
 	e := &Engines{
-		Options: "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-		Root:    os.Getenv("GAPTRACE_ENGINES"), Java: os.Getenv("ES_JAVA_HOME"),
-		Jobs: filepath.Join(repo, "engines"), Gaptrace: gaptrace,
+		Root: os.Getenv("GAPTRACE_ENGINES"), Java: os.Getenv("ES_JAVA_HOME"),
+		Jobs: filepath.Join(repo, "engines"), Gaptrace: gaptrace, Options: StartsFast,
 	}
 	switch {
 	case e.Root == "":
@@ -86,21 +88,21 @@ func (e *Engines) SparkMaster(addr string) *exec.Cmd { return e.sparkDaemon("mas
 
 // SparkWorker returns the command of a worker of a standalone master.
 func (e *Engines) SparkWorker(master, workDir string) *exec.Cmd {
-	return e.sparkDaemon("worker.Worker", FreeAddr(),
+	return e.sparkDaemon("worker.Worker", freeAddr(),
 		"--cores", "1", "--memory", "2g", "--work-dir", workDir, "spark://"+master)
 }
 
 func (e *Engines) sparkDaemon(class, addr string, args ...string) *exec.Cmd {
 	args = append([]string{
-		"org.apache.spark.deploy." + class, "--host", "127.0.0.1", "--port", port(addr), "--webui-port", port(FreeAddr()),
+		"org.apache.spark.deploy." + class, "--host", "127.0.0.1", "--port", port(addr), "--webui-port", port(freeAddr()),
 	}, args...)
 	cmd := exec.Command(filepath.Join(e.Root, "spark", "bin", "spark-class"), args...)
 	cmd.Env = e.sparkEnv()
 	return cmd
 }
 
-// FreeAddr returns an address of the loopback interface that nobody uses.
-func FreeAddr() string {
+// freeAddr returns an address of the loopback interface that nobody uses.
+func freeAddr() string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err) // no program of this package can run
@@ -166,12 +168,12 @@ io.tmp.dirs: %s
 // Flink compiles the job for a release of Flink, the folder flink or flink-VERSION of
 // .ci/install-engines. It writes the job and the configuration of a cluster to dir.
 func (e *Engines) Flink(ctx context.Context, release, dir string) (*Flink, error) {
-	rest := FreeAddr()
+	rest := freeAddr()
 	f := &Flink{
 		REST: "http://" + rest, Engines: e, Dir: dir,
 		lib: filepath.Join(e.Root, release, "lib"), jar: filepath.Join(dir, "rollup.jar"),
 	}
-	config := fmt.Sprintf(flinkConfig, port(FreeAddr()), port(rest), dir)
+	config := fmt.Sprintf(flinkConfig, port(freeAddr()), port(rest), dir)
 	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(config), 0o666); err != nil {
 		return nil, err
 	}

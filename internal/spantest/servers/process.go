@@ -279,6 +279,13 @@ func makeTemp(t testing.TB, parent, name string) (string, error) {
 // pickAddrs is a variable so that a test can make a server lose its port.
 var pickAddrs = freeAddrs
 
+// FreeAddr returns an address of 127.0.0.1 whose port is free. An error says that the program name
+// needed it.
+func FreeAddr(t testing.TB, name string) string {
+	t.Helper()
+	return freeAddrs(t, name, 1)[0]
+}
+
 // freeAddrs returns n addresses of 127.0.0.1 whose ports are free for TCP and UDP. The ports are
 // random. They lie below the range that systems use for ":0" and outgoing connections, so that
 // another process hardly ever takes one first. port+10000 is a valid port, too: Redis 6 uses it for
