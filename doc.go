@@ -45,6 +45,8 @@
 //	bytes, rows, messages   how much of the result was read
 //	abandoned               true if the result was neither read to its end nor closed
 //
+// The first three are absent if the call had one wait: it is as long as the span.
+//
 // An abandoned result is reported when the garbage collector finds it. Rows that database/sql still
 // references are reported after ten minutes without a read.
 //

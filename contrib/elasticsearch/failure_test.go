@@ -104,7 +104,7 @@ func TestHookTimeIsNotCovered(t *testing.T) {
 			t.Fatal(err)
 		}
 		consume(t, res.Body)
-		if call := only(t, tracer); call.Duration() != 0 || call.Tags["wait.us"] != int64(0) || call.Tags["error"] != nil {
+		if call := only(t, tracer); call.Duration() != 0 || call.Tags["wait.us"] != nil || call.Tags["error"] != nil {
 			t.Errorf("%v, %v", call.Duration(), call.Tags)
 		}
 	})

@@ -35,8 +35,8 @@ func TestOpen(t *testing.T) {
 				time.Sleep(time.Second)
 				call.Finish(nil)
 			})
-			if s := tracer.Only(t, "op"); s.Duration() != c.want || s.Tags["wait.us"] != c.want.Microseconds() {
-				t.Errorf("the span takes %v, wait.us = %v, want %v", s.Duration(), s.Tags["wait.us"], c.want)
+			if s := tracer.Only(t, "op"); s.Duration() != c.want {
+				t.Errorf("the span takes %v, want %v", s.Duration(), c.want)
 			}
 		})
 	}
@@ -56,8 +56,8 @@ func TestOpen(t *testing.T) {
 			time.Sleep(time.Millisecond)
 			call.Finish(io.EOF)
 		})
-		if s := tracer.Only(t, "op"); s.Duration() != time.Millisecond || s.Tags["wait.us"] != int64(1000) {
-			t.Errorf("the span takes %v, wait.us = %v", s.Duration(), s.Tags["wait.us"])
+		if s := tracer.Only(t, "op"); s.Duration() != time.Millisecond {
+			t.Errorf("the span takes %v", s.Duration())
 		}
 	})
 	t.Run("may be left to Tag or Finish", func(t *testing.T) {
@@ -303,7 +303,7 @@ func TestAShortWaitCountsOnlyAsTheFirst(t *testing.T) {
 		time.Sleep(time.Hour)
 	})
 	for _, s := range tracer.Spans() {
-		if s.Duration() != time.Microsecond || s.Tags["wait.count"] != 1 {
+		if s.Duration() != time.Microsecond || s.Tags["wait.count"] != nil {
 			t.Errorf("the span takes %v, %v waits", s.Duration(), s.Tags["wait.count"])
 		}
 	}

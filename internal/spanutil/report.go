@@ -176,7 +176,7 @@ func (c *Call) tagTotals() {
 	if c.decided() != sampled {
 		return
 	}
-	if c.role != server { // a server's span is not a wait
+	if c.role != server && c.waits.count > 1 { // a server's span is not a wait, and a single wait is a span
 		c.tagLocked("wait.count", int(c.waits.count))
 		c.tagLocked("wait.us", c.waits.blocked.Microseconds())
 		c.tagLocked("wait.joined_us", c.waits.joined.Microseconds())
