@@ -156,10 +156,25 @@ func wordsOf(marks Mark) (words []string) {
 
 var unseparated = strings.NewReplacer("_", "", "-", "", ".", "")
 
-var (
-	keyWords   = sync.OnceValue(func() []string { return wordsOf(Key) })
-	keyEndings = sync.OnceValue(func() []string { return wordsOf(KeyEnd) })
-)
+var keyWords = sync.OnceValue(func() map[string]bool {
+	known := make(map[string]bool)
+	for _, word := range wordsOf(Key) {
+		known[word] = true
+	}
+	return known
+})
+
+// keyEndings are the endings of keys, by their last byte. The word that they are compared with has
+// lost an s, so those that end with one are also there without it.
+var keyEndings = sync.OnceValue(func() (endings [256][]string) {
+	for _, ending := range wordsOf(KeyEnd) {
+		for _, e := range slices.Compact([]string{ending, strings.TrimSuffix(ending, "s")}) {
+			last := e[len(e)-1]
+			endings[last] = append(endings[last], e)
+		}
+	}
+	return endings
+})
 
 // IsKey reports whether a key, such as a query's, names a secret, as written or URL-decoded. A
 // key's words are divided by characters other than letters, as in client_secret and password1, or
@@ -191,7 +206,7 @@ func IsKey(key string) bool {
 			for next < len(word) && (!isUpper(word[next]) || isUpper(word[next-1])) {
 				next++
 			}
-			if isKeyWord(strings.ToLower(word[:next])) {
+			if next < end && isKeyWord(strings.ToLower(word[:next])) {
 				return true
 			}
 			word = word[next:]
@@ -204,12 +219,12 @@ func IsKey(key string) bool {
 func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 
 func isKeyWord(word string) bool {
-	return slices.Contains(keyWords(), word) || endsKey(word)
+	return keyWords()[word] || endsKey(word)
 }
 
 func endsKey(word string) bool {
 	word = strings.TrimSuffix(word, "s") // a plural, such as cookies
-	return slices.ContainsFunc(keyEndings(), func(ending string) bool {
-		return strings.HasSuffix(word, ending) || strings.HasSuffix(word+"s", ending)
+	return word != "" && slices.ContainsFunc(keyEndings()[word[len(word)-1]], func(ending string) bool {
+		return strings.HasSuffix(word, ending)
 	})
 }
