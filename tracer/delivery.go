@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -181,20 +180,13 @@ func (s *sender) Flush() (int, error) {
 // count counts what the UDP transport returns. A collector counts by itself, and returns 0 and nil.
 func (s *sender) count(n int, err error) {
 	switch {
-	case err != nil && exceedsPacket(err):
+	case errors.Is(err, errSpanTooLarge):
 		s.tooLarge(n)
 	case err != nil:
 		s.failed(n, err)
 	case n > 0:
 		s.sent(n)
 	}
-}
-
-// exceedsPacket reports whether err says that a span is too large for a packet, by itself or
-// together with its process. Jaeger does not export these two errors.
-func exceedsPacket(err error) bool {
-	s := err.Error()
-	return s == "span is too large" || strings.HasPrefix(s, "data does not fit within one UDP packet")
 }
 
 // warnings logs at most one warning every minute.

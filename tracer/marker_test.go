@@ -124,6 +124,7 @@ func structWith(changed map[string]reflect.Type) reflect.Type {
 		"duration":      reflect.TypeFor[time.Duration](),
 		"references":    reflect.TypeFor[[]jaeger.Reference](),
 		"tags":          reflect.TypeFor[[]jaeger.Tag](),
+		"logs":          reflect.TypeFor[[]opentracing.LogRecord](),
 	}
 	maps.Copy(types, changed)
 	var fields []reflect.StructField
@@ -139,7 +140,7 @@ func TestSpanFieldsUnknown(t *testing.T) {
 	if findFields(structWith(nil)) == nil {
 		t.Error("not found in a struct that has all fields")
 	}
-	for _, name := range []string{"context", "operationName", "startTime", "duration", "references", "tags"} {
+	for _, name := range []string{"context", "operationName", "startTime", "duration", "references", "tags", "logs"} {
 		for _, other := range []reflect.Type{nil, reflect.TypeFor[int64](), reflect.TypeFor[*string]()} {
 			if findFields(structWith(map[string]reflect.Type{name: other})) != nil {
 				t.Errorf("found, with %s of type %v", name, other)
@@ -158,7 +159,7 @@ func TestSpanFieldsUnknown(t *testing.T) {
 			key   string
 		}{},
 	} {
-		if isSpanTag(reflect.TypeOf(other)) {
+		if isTag(reflect.TypeOf(other)) {
 			t.Errorf("%T counts as a tag", other)
 		}
 	}

@@ -43,18 +43,15 @@ func newReporter(s *settings.Settings, o *options) (*reporter, error) {
 		transport = c
 		d.tooLargeFor = "the collector, which answered 413 to each alone"
 	case cfg.CollectorEndpoint != "":
-		transport = newCollector(&thriftFormat{cfg: cfg}, sendTimeout, s.BatchSize, d)
+		format := &thriftFormat{cfg: cfg, fields: findSpanFields(), maxValue: s.MaxTagValue}
+		transport = newCollector(format, sendTimeout, s.BatchSize, d)
 		d.tooLargeFor = "the collector, which answered 413 to each alone"
 	case cfg.LocalAgentHostPort != "" || o.recorder == nil:
-		var params jaeger.UDPTransportParams // an empty HostPort is localhost:6831
-		params.HostPort = cfg.LocalAgentHostPort
-		params.Logger = jaeger.NullLogger
-		params.DisableAttemptReconnecting = cfg.DisableAttemptReconnecting
-		params.AttemptReconnectInterval = cfg.AttemptReconnectInterval
-		var err error
-		if transport, err = jaeger.NewUDPTransportWithParams(params); err != nil {
+		agent, err := newAgent(cfg, s.MaxTagValue)
+		if err != nil {
 			return nil, fmt.Errorf("tracer: agent %s: %w", cfg.LocalAgentHostPort, err)
 		}
+		transport = agent
 		d.tooLargeFor = "a UDP packet to the agent; a collector (JAEGER_ENDPOINT) accepts larger ones"
 	default:
 		return r, nil

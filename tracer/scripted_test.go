@@ -95,7 +95,7 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		go func() { server.Serve(listener); close(served) }()
 		s.flush = cmp.Or(s.flush, 1000*time.Hour)
 		o := &options{stats: new(Stats), logger: slog.New(slog.NewTextHandler(&s.logged, nil))}
-		set := &settings.Settings{BatchSize: 100}
+		set := &settings.Settings{BatchSize: 100, MaxTagValue: jaeger.DefaultMaxTagValueLength}
 		set.Reporter = &config.ReporterConfig{
 			CollectorEndpoint: "http://collector/api/traces?token=secret", QueueSize: queue,
 			BufferFlushInterval: s.flush,
@@ -104,7 +104,7 @@ func sendTo(t *testing.T, s *scripted, queue int, use func(tr *jaeger.Tracer, cl
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := r.sender.Transport.(*collector[*j.Span])
+		c := r.sender.Transport.(*collector[[]byte])
 		h := c.transport
 		h.Proxy = nil
 		h.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -3,18 +3,20 @@ package tracer
 // This file is the only one here that uses package unsafe. It reads private fields of jaeger.Span.
 //
 // Why: a mark should take no more than 300 ns. The accessors take six locks, and copy the tags into
-// a map and the references to the heap. That alone costs more than twice as much.
+// a map and the references to the heap. That alone costs more than twice as much. To send a span,
+// jaeger-client-go copies it into a dozen objects, which costs more than to encode it.
 //
 // What is checked: findSpanFields looks each field up by reflection, by its name and exact type, in
 // the very type that the program is linked with. The offset is the one that reflection returns.
 // Reading a T at the offset of a field of type T is what the compiler does for span.field. Only
-// tags are read as another type, since the fields of jaeger.Tag are private, too. So the check
-// compares spanTag with it: the same names and types at the same offsets, and no other field. All
-// reads hold the span's lock.
+// tags are read as another type, opentracing.Tag, since the fields of jaeger.Tag are private, too.
+// So the check compares the two: the same types at the same offsets, and no other field. All reads
+// hold the span's lock.
 //
 // What happens if the check fails, for example after an update or with a fork: findSpanFields
-// returns nil, and readSpan reads all spans by their accessors. The marks are the same, but take
-// longer. A test fails if the check does for the version in go.mod.
+// returns nil, readSpan reads all spans by their accessors, and jaeger-client-go copies those that
+// are sent. The result is the same, but takes longer. A test fails if the check does for the
+// version in go.mod.
 
 import (
 	"reflect"
@@ -23,23 +25,19 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/mark"
+	"github.com/gaptrace/gaptrace/tracer/internal/jaegerthrift"
+	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go"
 )
 
 // spanFields are the offsets of fields of jaeger.Span.
 type spanFields struct {
-	context, operation, start, duration, references, tags uintptr
-}
-
-// spanTag has the fields of jaeger.Tag.
-type spanTag struct {
-	key   string
-	value any
+	context, operation, start, duration, references, tags, logs uintptr
 }
 
 // findSpanFields returns nil if a field of jaeger.Span is not as expected.
 func findSpanFields() *spanFields {
-	if !isSpanTag(reflect.TypeFor[jaeger.Tag]()) {
+	if !isTag(reflect.TypeFor[jaeger.Tag]()) {
 		return nil
 	}
 	return findFields(reflect.TypeFor[jaeger.Span]())
@@ -53,7 +51,8 @@ func findFields(span reflect.Type) *spanFields {
 		find[time.Time](span, "startTime", &f.start) &&
 		find[time.Duration](span, "duration", &f.duration) &&
 		find[[]jaeger.Reference](span, "references", &f.references) &&
-		find[[]jaeger.Tag](span, "tags", &f.tags)
+		find[[]jaeger.Tag](span, "tags", &f.tags) &&
+		find[[]opentracing.LogRecord](span, "logs", &f.logs)
 	if !found {
 		return nil
 	}
@@ -66,14 +65,14 @@ func find[T any](span reflect.Type, name string, offset *uintptr) (found bool) {
 	return found && len(f.Index) == 1 && f.Type == reflect.TypeFor[T]() // not of an embedded struct
 }
 
-// isSpanTag reports whether t has the layout of spanTag.
-func isSpanTag(t reflect.Type) bool {
-	want := reflect.TypeFor[spanTag]()
+// isTag reports whether t has the layout of opentracing.Tag.
+func isTag(t reflect.Type) bool {
+	want := reflect.TypeFor[opentracing.Tag]()
 	if t.NumField() != want.NumField() {
 		return false
 	}
 	for i := range want.NumField() {
-		if a, b := t.Field(i), want.Field(i); a.Name != b.Name || a.Type != b.Type || a.Offset != b.Offset {
+		if a, b := t.Field(i), want.Field(i); a.Type != b.Type || a.Offset != b.Offset {
 			return false
 		}
 	}
@@ -88,18 +87,39 @@ func at[T any](span *jaeger.Span, offset uintptr) *T {
 func (f *spanFields) read(span *jaeger.Span, m *mark.Mark, refs []gap.Reference) []gap.Reference {
 	span.RLock() // since a program may still write to a span that it has finished
 	defer span.RUnlock()
-	c := at[jaeger.SpanContext](span, f.context)
-	m.TraceID, m.SpanID = gap.TraceID(c.TraceID()), gap.SpanID(c.SpanID())
-	m.Operation = *at[string](span, f.operation)
-	m.Start = *at[time.Time](span, f.start)
-	m.Duration = *at[time.Duration](span, f.duration)
-	given := *at[[]jaeger.Reference](span, f.references)
-	for i := range given {
-		refs = append(refs, reference(given[i].Type, &given[i].Context))
+	s := f.of(span)
+	m.TraceID, m.SpanID = gap.TraceID(s.Context.TraceID()), gap.SpanID(s.Context.SpanID())
+	m.Operation, m.Start, m.Duration = s.Operation, s.Start, s.Duration
+	for i := range s.References {
+		refs = append(refs, reference(s.References[i].Type, &s.References[i].Context))
 	}
-	tags := *at[[]spanTag](span, f.tags)
-	for i := range tags {
-		m.SetTag(tags[i].key, tags[i].value)
+	for i := range s.Tags {
+		m.SetTag(s.Tags[i].Key, s.Tags[i].Value)
 	}
-	return withParent(refs, c)
+	return withParent(refs, s.Context)
+}
+
+// of returns what span holds. It may be used as long as the span's lock is held.
+func (f *spanFields) of(span *jaeger.Span) jaegerthrift.Span {
+	return jaegerthrift.Span{
+		Context:    at[jaeger.SpanContext](span, f.context),
+		Operation:  *at[string](span, f.operation),
+		Start:      *at[time.Time](span, f.start),
+		Duration:   *at[time.Duration](span, f.duration),
+		References: *at[[]jaeger.Reference](span, f.references),
+		Tags:       *at[[]opentracing.Tag](span, f.tags),
+		Logs:       *at[[]opentracing.LogRecord](span, f.logs),
+	}
+}
+
+// append appends span to b, as Jaeger encodes it. Tags are truncated at maxValue bytes. If it
+// panics, as a tag's String method may do, b is what it was.
+func (f *spanFields) append(b []byte, p jaegerthrift.Protocol, span *jaeger.Span, maxValue int) []byte {
+	if f == nil {
+		return jaegerthrift.AppendSpan(b, p, jaeger.BuildJaegerThrift(span))
+	}
+	span.RLock()
+	defer span.RUnlock()
+	s := f.of(span)
+	return s.Append(b, p, maxValue)
 }

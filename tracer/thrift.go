@@ -2,35 +2,33 @@ package tracer
 
 import (
 	"bytes"
-	"context"
 	"net/http"
 
+	"github.com/gaptrace/gaptrace/tracer/internal/jaegerthrift"
 	"github.com/uber/jaeger-client-go"
 	"github.com/uber/jaeger-client-go/config"
-	"github.com/uber/jaeger-client-go/thrift"
-	j "github.com/uber/jaeger-client-go/thrift-gen/jaeger"
 )
 
 // thriftFormat is what a Jaeger collector receives.
 type thriftFormat struct {
-	cfg     *config.ReporterConfig
-	process *j.Process
+	cfg      *config.ReporterConfig
+	fields   *spanFields
+	maxValue int    // bytes of a tag
+	process  []byte // encoded
 }
 
-func (f *thriftFormat) convert(span *jaeger.Span) *j.Span {
+// convert returns the encoded span.
+func (f *thriftFormat) convert(span *jaeger.Span) []byte {
 	if f.process == nil {
-		f.process = jaeger.BuildJaegerProcessThrift(span)
+		f.process = jaegerthrift.AppendProcess(nil, jaegerthrift.Binary, jaeger.BuildJaegerProcessThrift(span))
 	}
-	return jaeger.BuildJaegerThrift(span)
+	return f.fields.append(nil, jaegerthrift.Binary, span, f.maxValue)
 }
 
-func (f *thriftFormat) request(spans []*j.Span) (*http.Request, error) {
-	body := thrift.NewTMemoryBuffer()
-	batch := j.Batch{Process: f.process, Spans: spans}
-	if err := batch.Write(context.Background(), thrift.NewTBinaryProtocolConf(body, nil)); err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequest(http.MethodPost, f.cfg.CollectorEndpoint, bytes.NewReader(body.Bytes()))
+func (f *thriftFormat) request(spans [][]byte) (*http.Request, error) {
+	batch := jaegerthrift.Batch{Process: f.process, Spans: bytes.Join(spans, nil), Count: len(spans)}
+	body := batch.AppendTo(nil, jaegerthrift.Binary)
+	req, err := http.NewRequest(http.MethodPost, f.cfg.CollectorEndpoint, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
