@@ -74,6 +74,7 @@ type transport struct {
 	wrapper   *spanutil.Wrapper
 	next      elastictransport.Interface
 	endpoints elastictransport.Instrumentation // used if next has no instrumentation
+	shown     texts
 }
 
 // closeable is a transport that can be closed. It is a type of its own, since no Close could
@@ -132,7 +133,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 
 	sampled := call.Sampled()
 	if sampled {
-		tagRequest(call, req)
+		t.shown.tagRequest(call, req)
 	}
 	searches := sampled && to.searches()
 	early := searches && madeByAPI(req) && req.GetBody != nil // a tag costs half as much before the span is open
@@ -152,7 +153,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 
 	watched := call.Answered(spanutil.Bytes)
 	if watched {
-		tagResponse(call, req, res)
+		t.shown.tagResponse(call, req, res)
 		tries.tag(call)
 		bodyShown = body.tag(call) && bodyShown
 	}
@@ -199,21 +200,30 @@ func giveBack(req, sent *http.Request, body statement) {
 	req.GetBody, req.ContentLength = sent.GetBody, sent.ContentLength
 }
 
-func tagRequest(call *spanutil.Call, req *http.Request) {
-	call.Tag(string(ext.DBType), "elasticsearch")
-	call.Tag("es.method", method(req))
+// texts are what spans of a client show.
+type texts struct{ methods, params, urls, hosts spanutil.Texts }
+
+var dbType = spanutil.NewText("elasticsearch")
+
+func same(text string) string { return text }
+
+func (t *texts) tagRequest(call *spanutil.Call, req *http.Request) {
+	call.TagText(string(ext.DBType), dbType)
+	call.TagText("es.method", t.methods.Show(method(req), same))
 	if req.URL != nil && req.URL.RawQuery != "" {
-		call.Tag("elasticsearch.params", redacted.Params(req.URL.RawQuery))
+		call.TagText("elasticsearch.params", t.params.Show(req.URL.RawQuery, redacted.Params))
 	}
 }
 
 // tagResponse tags the last node that was asked, and its status. req.URL names that node: the
 // library completes the URL for each attempt, and copies of a request share it.
-func tagResponse(call *spanutil.Call, req *http.Request, res *http.Response) {
+func (t *texts) tagResponse(call *spanutil.Call, req *http.Request, res *http.Response) {
 	if u := req.URL; u != nil {
-		call.Tag("es.url", redacted.URL(u))
+		var buf [256]byte
+		known := append(append(append(append(append(buf[:0], u.Scheme...), ' '), u.Host...), ' '), u.EscapedPath()...)
+		call.TagText("es.url", t.urls.ShowBytes(known, func(string) string { return redacted.URL(u) }))
 		if u.Host != "" {
-			call.Tag(string(ext.PeerAddress), redacted.Host(u))
+			call.TagText(string(ext.PeerAddress), t.hosts.Show(u.Host, func(string) string { return redacted.Host(u) }))
 		}
 	}
 	if res != nil {

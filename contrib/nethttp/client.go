@@ -164,27 +164,26 @@ func (t *transport) WrappedRoundTripper() http.RoundTripper { return t.next }
 // unwrapOurs is Unwrap for Wrap. Wrappers of other packages may have the exported methods.
 func (t *transport) unwrapOurs() http.RoundTripper { return t.next }
 
+// hosts are the values of peer.hostname.
+var hosts spanutil.Texts
+
 // tagRequest sets the tags that are known before the response.
 func tagRequest(call *spanutil.Call, req *http.Request) {
 	if !call.Sampled() {
 		return
 	}
-	method := req.Method
-	if method == "" {
-		method = http.MethodGet
-	}
-	call.Tag("http.method", method)
+	tagMethod(call, req.Method)
 	call.Tag("http.url", redact.URL(req.URL))
 	if req.URL != nil {
 		host := req.URL.Hostname()
-		tagPeer(call, host[strings.LastIndexByte(host, '@')+1:], req.URL.Port())
+		if host = host[strings.LastIndexByte(host, '@')+1:]; host != "" {
+			call.TagText("peer.hostname", hosts.Show(host, func(host string) string { return host }))
+		}
+		tagPort(call, req.URL.Port())
 	}
 }
 
-func tagPeer(call *spanutil.Call, hostname, port string) {
-	if hostname != "" {
-		call.Tag("peer.hostname", hostname)
-	}
+func tagPort(call *spanutil.Call, port string) {
 	if n, err := strconv.ParseUint(port, 10, 16); err == nil {
 		call.Tag("peer.port", uint16(n))
 	}

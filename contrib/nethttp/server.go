@@ -162,11 +162,14 @@ func (x *exchange) endWrite(n int64, err error) {
 }
 
 func tagServed(call *spanutil.Call, req *http.Request) {
-	call.Tag("http.method", req.Method)
+	tagMethod(call, req.Method)
 	u := requestURL(req)
 	call.Tag("http.url", redact.URL(&u))
 	if host, port, err := net.SplitHostPort(req.RemoteAddr); err == nil {
-		tagPeer(call, host, port)
+		if host != "" {
+			call.Tag("peer.hostname", host)
+		}
+		tagPort(call, port)
 	}
 	if id := req.Header.Get("X-Request-Id"); id != "" {
 		call.Tag("guid:x-request-id", id) // Envoy's name, so that one search finds its spans and ours

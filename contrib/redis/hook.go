@@ -15,6 +15,8 @@ import (
 
 const component = "go-redis"
 
+var redisType = spanutil.NewText("redis")
+
 // Wrap adds a hook to client that records its commands, and returns client itself. A client is a
 // *redis.Client, *redis.ClusterClient, *redis.Ring, *redis.SentinelClient, *redis.Conn, *redis.Tx
 // or redis.UniversalClient. Wrap panics if client is nil.
@@ -43,7 +45,7 @@ func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option)
 	case interface{ Options() *redis.ClusterOptions }:
 		h.hookNodes(reflect.ValueOf(client))
 	case interface{ Options() *redis.RingOptions }:
-		h.instance = strconv.Itoa(c.Options().DB)
+		h.instance = spanutil.NewText(strconv.Itoa(c.Options().DB))
 		h.hookShards(reflect.ValueOf(client))
 	}
 	client.AddHook(h)
@@ -62,7 +64,7 @@ func NewHook(opts ...gaptrace.Option) redis.Hook {
 
 type hook struct {
 	wrapper           *spanutil.Wrapper
-	instance, address any // the tags db.instance and peer.address, or nil; boxed once for all calls
+	instance, address spanutil.Text // the tags db.instance and peer.address, or none
 	inflight          inflight
 	whole             *hook // of a node's hook: the hook of its cluster or ring; otherwise nil
 	replaced          *hook // the woven hook that the client had before, or nil
@@ -76,9 +78,9 @@ type hook struct {
 const failoverAddr = "FailoverClient"
 
 func (h *hook) setServer(opt *redis.Options) {
-	h.instance = strconv.Itoa(opt.DB)
+	h.instance = spanutil.NewText(strconv.Itoa(opt.DB))
 	if opt.Addr != failoverAddr {
-		h.address = opt.Addr
+		h.address = spanutil.NewText(opt.Addr)
 	}
 }
 
@@ -160,6 +162,9 @@ func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
 	if call.Answered(spanutil.Uncounted) { // ends the wait before WithExpected runs
 		call.Finish(failureOf(cmd))
 	}
+	if !h.wrapper.Options.Phases { // whose hooks keep the call
+		call.Release()
+	}
 	return nil
 }
 
@@ -239,13 +244,9 @@ func openWithPhases(ctx context.Context, w *spanutil.Wrapper, call *spanutil.Cal
 }
 
 func (h *hook) tagServer(call *spanutil.Call) {
-	call.Tag(string(ext.DBType), "redis")
-	if h.instance != nil {
-		call.Tag(string(ext.DBInstance), h.instance)
-	}
-	if h.address != nil {
-		call.Tag(string(ext.PeerAddress), h.address)
-	}
+	call.TagText(string(ext.DBType), redisType)
+	call.TagText(string(ext.DBInstance), h.instance)
+	call.TagText(string(ext.PeerAddress), h.address)
 }
 
 // failAll records the failures of cmds on call, and the name of the first command that failed. It

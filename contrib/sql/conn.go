@@ -106,33 +106,42 @@ func (v validator) IsValid() bool { return v.Conn.(driver.Validator).IsValid() }
 // call is one call to the driver, recorded or not. Its span is created after the driver has
 // answered, since the answer driver.ErrSkip means that there was no call.
 type call struct {
-	recorded *spanutil.Call // nil: not recorded
-	ctx      context.Context
-	db       *database
-	request  *Request
-	wait     *poolWait // nil: not through a DB, or not recorded
-	dsn      string    // never recorded, but the driver's error may repeat it
-	final    bool      // database/sql does not retry after driver.ErrBadConn
-	orphan   bool      // to be counted as a call without a parent
+	recorded  *spanutil.Call // nil: not recorded
+	ctx       context.Context
+	db        *database
+	statement string
+	wait      *poolWait // nil: not through a DB, or not recorded
+	dsn       string    // never recorded, but the driver's error may repeat it
+	final     bool      // database/sql does not retry after driver.ErrBadConn
+	orphan    bool      // to be counted as a call without a parent
 }
 
 func (db *database) start(ctx context.Context, operation, statement string) call {
-	return db.startRequest(ctx, operation, func() *Request { return &Request{&db.target, statement} })
-}
-
-// startRequest calls request only if the call may be recorded.
-func (db *database) startRequest(ctx context.Context, operation string, request func() *Request) call {
-	c := call{ctx: ctx, db: db, orphan: !db.wrapper.MayRecord(ctx)}
+	c := call{ctx: ctx, db: db, statement: statement, orphan: !db.wrapper.MayRecord(ctx)}
 	if c.orphan {
 		return c
 	}
 	c.recorded = db.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
 		c.wait = db.endPoolWait(ctx)
-		c.request = request()
-		return gaptrace.Call{Component: component, Operation: operation, Request: c.request}
+		return db.describe(operation, statement)
 	})
 	c.wait.reportWith(c.recorded)
 	return c
+}
+
+// describe returns what options' functions get. Without one, the Request would be an allocation for
+// nothing.
+func (db *database) describe(operation, statement string) gaptrace.Call {
+	what := gaptrace.Call{Component: component, Operation: operation}
+	if db.wrapper.HasHooks() {
+		what.Request = &Request{&db.target, statement}
+	}
+	return what
+}
+
+// show returns statement as spans show it.
+func (db *database) show(statement string) string {
+	return sqltext.Statement(statement, db.target.Type)
 }
 
 // within returns the context for the driver's work.
@@ -146,6 +155,7 @@ func (c call) within() context.Context {
 
 // run calls do, which calls the driver, and returns its result.
 func run[T any](c call, do func(ctx context.Context) (T, error)) (T, error) {
+	defer c.recorded.Release() // after unwound: nothing else has the call
 	defer c.unwound()
 	result, err := do(c.within())
 	c.finish(err)
@@ -192,9 +202,11 @@ func (c call) retried(err error) bool { return errors.Is(err, driver.ErrBadConn)
 // tagSpan tags the span of a sampled call.
 func (c call) tagSpan() {
 	for _, t := range c.db.tags {
-		c.recorded.Tag(t.Key, t.Value)
+		c.recorded.TagText(t.key, t.value)
 	}
-	c.recorded.Statement(sqltext.Statement(c.request.Statement, c.db.target.Type))
+	if c.statement != "" {
+		c.recorded.StatementText(c.db.shown.Show(c.statement, c.db.show))
+	}
 }
 
 // failure returns err with a redacted text, or nil if err is nil or the end of the rows.
@@ -206,7 +218,7 @@ func (c call) failure(err error) error {
 		if c.dsn != "" {
 			return sqltext.ConnectError(message, c.dsn)
 		}
-		return sqltext.Error(message, c.request.Statement)
+		return sqltext.Error(message, c.statement)
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/redact"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
-	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 )
 
@@ -105,12 +104,13 @@ func (db *database) connect(
 type database struct {
 	wrapper *spanutil.Wrapper
 	target  Target
-	tags    []opentracing.Tag // of every span; boxed once
-	open    openQueries       // of one connector, which is closed with its sql.DB
+	tags    []tag           // of every span
+	shown   *spanutil.Texts // statements
+	open    openQueries     // of one connector, which is closed with its sql.DB
 }
 
 func newDatabase(target Target, opts []gaptrace.Option) *database {
-	db := &database{wrapper: spanutil.NewClient(component, opts), target: target}
+	db := &database{wrapper: spanutil.NewClient(component, opts), target: target, shown: new(spanutil.Texts)}
 	for _, t := range []struct{ key, value string }{
 		{string(ext.DBType), target.Type},
 		{string(ext.DBInstance), target.Instance},
@@ -118,7 +118,7 @@ func newDatabase(target Target, opts []gaptrace.Option) *database {
 		{string(ext.PeerAddress), target.Address},
 	} {
 		if t.value != "" {
-			db.tags = append(db.tags, opentracing.Tag{Key: t.key, Value: redact.Text(t.value)}) // an address may be a URL
+			db.tags = append(db.tags, tag{t.key, spanutil.NewText(redact.Text(t.value))}) // an address may be a URL
 		}
 	}
 	return db
@@ -126,5 +126,10 @@ func newDatabase(target Target, opts []gaptrace.Option) *database {
 
 // another returns a database with the same options and tags, for another connector.
 func (db *database) another() *database {
-	return &database{wrapper: db.wrapper, target: db.target, tags: db.tags}
+	return &database{wrapper: db.wrapper, target: db.target, tags: db.tags, shown: db.shown}
+}
+
+type tag struct {
+	key   string
+	value spanutil.Text
 }

@@ -121,7 +121,7 @@ func (s *stmtColumns) ColumnConverter(index int) driver.ValueConverter {
 }
 
 func wrapStmt(raw driver.Stmt, c *conn, query string) driver.Stmt {
-	s := stmt{raw, c, Request{&c.db.target, query}}
+	s := stmt{raw, c, query}
 	if columns, ok := raw.(driver.ColumnConverter); ok {
 		return &stmtColumns{s, columns}
 	}

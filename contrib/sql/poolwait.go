@@ -7,7 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
@@ -181,9 +180,7 @@ func (r resetter) ResetSession(ctx context.Context) error {
 // pastCall returns a call for a wait that has ended; its caller finishes it. It is nil if the wait
 // is not recorded.
 func (db *database) pastCall(ctx context.Context, operation string, start, end time.Time) *spanutil.Call {
-	request := &Request{Target: &db.target}
-	what := gaptrace.Call{Component: component, Operation: operation, Request: request}
-	c := call{recorded: db.wrapper.Waited(ctx, what, start, end), db: db, request: request}
+	c := call{recorded: db.wrapper.Waited(ctx, db.describe(operation, ""), start, end), db: db}
 	if c.recorded.Sampled() {
 		c.tagSpan()
 	}

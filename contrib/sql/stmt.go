@@ -9,8 +9,8 @@ import (
 // not under that of the prepare. Close is not recorded, since it has no context.
 type stmt struct {
 	driver.Stmt
-	conn    *conn
-	request Request
+	conn      *conn
+	statement string
 }
 
 var (
@@ -20,7 +20,7 @@ var (
 )
 
 func (s *stmt) start(ctx context.Context, operation string) call {
-	return s.conn.db.startRequest(ctx, operation, func() *Request { return &s.request })
+	return s.conn.db.start(ctx, operation, s.statement)
 }
 
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {

@@ -29,22 +29,27 @@ type Call struct {
 
 	role         role
 	remoteParent bool // parent came with the request
+	final        bool // the decision of parent to sample cannot change
 	lazy         bool // see isLazy
 	yielded      bool // see yield; under mu
 
 	ctx context.Context // of callContext; nil: the program is not woven
 
-	mu       sync.Mutex // guards all below
-	phase    phase
-	unit     Unit // of amount
-	waits    timeline
-	buf      [2]interval      // most calls wait once or twice
-	tags     map[string]any   // the tags that the span starts with
-	span     opentracing.Span // nil: not open
-	hookTags opentracing.Tags // of WithTags: they override the wrapper's
-	failure  *recordedError
-	cleanup  runtime.Cleanup
-	previous *Call // finishes together with this one
+	mu        sync.Mutex // guards all below
+	phase     phase
+	unit      Unit // of amount
+	waits     timeline
+	buf       [2]interval                    // most calls wait once or twice
+	tags      []opentracing.Tag              // what the span starts with: first its kind
+	option    [1]opentracing.StartSpanOption // of span; here, as reference, to save two allocations
+	reference [1]opentracing.SpanReference
+	tagCount  int32            // of the span, while it is open
+	appender  *tagAppender     // of the span; nil: its tags are set by OpenTracing's API
+	span      opentracing.Span // nil: not open
+	hookTags  opentracing.Tags // of WithTags: they override the wrapper's
+	failure   *recordedError
+	cleanup   runtime.Cleanup
+	previous  *Call // finishes together with this one
 
 	// spanContext is what Inject sends: the context of span, or of a parent that is dropped. It is
 	// nil until it is needed.
@@ -103,17 +108,34 @@ func (u Unit) String() string { return [...]string{"", "bytes", "rows", "message
 func newCall(
 	w *Wrapper, what gaptrace.Call, tracer opentracing.Tracer, as role, parent opentracing.SpanContext, start time.Time,
 ) *Call {
-	c := &Call{wrapper: w, what: what, tracer: tracer, role: as, start: start}
+	c := released.Get().(*Call)
+	c.wrapper, c.what, c.tracer, c.role, c.start = w, what, tracer, as, start
 	c.setParent(parent)
 	c.waits.max = int32(min(w.Options.MaxWaits, math.MaxInt32))
 	c.waits.kept = c.buf[:0]
 	return c
 }
 
+// released are zero calls.
+var released = sync.Pool{New: func() any { return new(Call) }}
+
+// Release lets another call use the memory of c, which has finished. Only a caller that has the
+// last reference may call it: c had no result to watch, and no hook or context of it can still be
+// used. Release does nothing if a tracer other than Jaeger's may have kept c as its
+// StartSpanOption.
+func (c *Call) Release() {
+	if c == nil || c.appender == nil || c.ctx != nil || c.phase != finished {
+		return
+	}
+	*c = Call{}
+	released.Put(c)
+}
+
 func (c *Call) setParent(parent opentracing.SpanContext) {
 	c.parent = parent
 	if parent != nil && isSampled(parent) {
 		c.decide(sampled)
+		c.final = isFinal(parent)
 	}
 }
 
@@ -308,13 +330,22 @@ func (c *Call) Wait() Wait {
 	return Wait{call: c}
 }
 
-// Guard returns a Wait whose time is the program's work. It only has an effect by Unwound.
-func (c *Call) Guard() Wait { return Wait{call: c, guard: true} }
+// Guard returns a Wait whose time is the program's work: what it reads has come already. If the
+// call has finished, it is not recorded.
+func (c *Call) Guard() Wait {
+	if c == nil || c.inside.Load()&closed != 0 {
+		return Wait{}
+	}
+	return Wait{call: c, guard: true}
+}
 
 // Done ends the wait, as Leave does.
 func (w *Wait) Done(n int) {
-	if !w.guard {
+	switch {
+	case !w.guard:
 		w.call.Leave(int64(n))
+	case n > 0:
+		w.call.amount.Add(int64(n))
 	}
 	w.call = nil
 }

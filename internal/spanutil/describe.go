@@ -19,14 +19,34 @@ func (c *Call) Tag(key string, value any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.phase < finished {
-		c.tagLocked(key, value)
+		c.tagLocked(key, truncated(value))
 	}
 }
 
-// tagLocked sets a tag. If the span is not open yet, it will start with the tag, which costs less.
+// Text is a string as spans show it: truncated, and boxed once for the tags of many spans.
+type Text struct{ value any }
+
+// NewText truncates s at 4 KiB.
+func NewText(s string) Text { return Text{Truncate(s)} }
+
+// TagText sets a tag, as Tag does, without a look at the value or an allocation. The zero Text sets
+// none.
+func (c *Call) TagText(key string, value Text) {
+	if c == nil || value.value == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.phase < finished {
+		c.tagLocked(key, value.value)
+	}
+}
+
+// tagLocked sets a tag to a truncated value. If the span is not open yet, it will start with the
+// tag, which costs less.
 func (c *Call) tagLocked(key string, value any) {
 	if c.span == nil && (c.decided() == sampled || c.lazy && c.decided() == undecided) {
-		c.startTags()[key] = truncated(value)
+		c.startTag(key, value)
 		return
 	}
 	if !c.openLocked(false) || c.decided() != sampled {
@@ -35,8 +55,13 @@ func (c *Call) tagLocked(key string, value any) {
 	if _, taken := c.hookTags[key]; taken {
 		return
 	}
+	c.tagCount++
+	if c.appender != nil && key != string(ext.SamplingPriority) {
+		c.appender.add(c.span, opentracing.Tag{Key: key, Value: value})
+		return
+	}
 	defer contain()
-	c.span.SetTag(key, truncated(value))
+	c.span.SetTag(key, value)
 }
 
 // truncated returns value, after [Truncate] if it is a string. A string that stays the same is not
@@ -60,6 +85,18 @@ func (c *Call) Statement(s string) {
 	}
 	if s != "" {
 		c.Tag(string(ext.DBStatement), s)
+	}
+}
+
+// StatementText records t as db.statement, as Statement does.
+func (c *Call) StatementText(t Text) {
+	s, _ := t.value.(string)
+	switch {
+	case s == "" || !c.Sampled():
+	case c.wrapper.Options.Statement != nil:
+		c.Statement(s)
+	default:
+		c.TagText(string(ext.DBStatement), t)
 	}
 }
 

@@ -25,14 +25,20 @@ func (c *Call) openLocked(restart bool) bool {
 	if known {
 		c.hookTags = c.userTags()
 		for key, value := range c.hookTags {
-			c.startTags()[key] = truncated(value)
+			c.startTag(key, truncated(value))
 		}
 	}
 	operation := c.operation()
 	if restart {
 		c.start = time.Now()
 	}
-	c.span = c.startSpan(operation, (*callStart)(c))
+	c.findAppender()
+	c.option[0] = (*callStart)(c)
+	c.span = c.startSpan(operation, c.option[:]...)
+	if c.span != nil {
+		c.startedWith(c.tags, c.span)
+	}
+	c.tagCount, c.tags = int32(len(c.tags)), nil
 	switch {
 	case c.span == nil:
 		c.decide(dropped)
@@ -43,11 +49,41 @@ func (c *Call) openLocked(restart bool) bool {
 		c.decide(sampled)
 		tags := c.userTags()
 		for key, value := range tags {
-			c.tagLocked(key, value)
+			c.tagLocked(key, truncated(value))
 		}
 		c.hookTags = tags
 	}
 	return c.span != nil
+}
+
+// findAppender sets c.appender, if it may append the tags of a span that is about to start.
+func (c *Call) findAppender() {
+	a := c.wrapper.appender.Load()
+	_, prioritized := c.hookTags[string(ext.SamplingPriority)]
+	if (c.final || c.remoteParent) && a != nil && a.span != nil && a.tracer == c.tracer && !prioritized {
+		c.appender = a
+	}
+}
+
+// startedWith gives tags to a span that has started, unless it has started with them.
+func (c *Call) startedWith(tags []opentracing.Tag, span opentracing.Span) {
+	if c.appender == nil {
+		c.wrapper.learn(c.tracer, span)
+		return
+	}
+	if c.role == server {
+		tags = tags[1:] // without serverTags
+	}
+	c.final = c.final || isFinal(c.parent) // Jaeger's tracer makes the decision of a client final
+	if c.final && c.appender.appendsTo(span) {
+		c.appender.give(span, tags)
+		return
+	}
+	c.appender = nil
+	defer contain()
+	for _, tag := range tags {
+		span.SetTag(tag.Key, tag.Value)
+	}
 }
 
 // context returns spanContext. It is made when it is needed, since it allocates.
@@ -70,13 +106,10 @@ func (c *Call) parentContext() opentracing.SpanContext {
 }
 
 // startSpan returns nil if the tracer panics.
-func (c *Call) startSpan(operation string, start opentracing.StartSpanOption) (span opentracing.Span) {
+func (c *Call) startSpan(operation string, start ...opentracing.StartSpanOption) (span opentracing.Span) {
 	defer contain()
-	return c.tracer.StartSpan(operation, start)
+	return c.tracer.StartSpan(operation, start...)
 }
-
-// smallMap is how many elements a map that is made without a size can hold.
-const smallMap = 8
 
 // callStart and waitStart hold all options that a span starts with.
 type (
@@ -94,12 +127,10 @@ func (s *callStart) Apply(o *opentracing.StartSpanOptions) {
 		o.StartTime = c.start.Add(c.waits.kept[0].start)
 	}
 	if parent := c.parentContext(); parent != nil {
-		o.References = []opentracing.SpanReference{reference(opentracing.ChildOfRef, parent)}
+		c.reference[0] = reference(opentracing.ChildOfRef, parent)
+		o.References = c.reference[:]
 	}
-	o.Tags = c.startTags()
-	if n := int32(len(o.Tags)); n > smallMap && n != c.wrapper.tagCount.Load() {
-		c.wrapper.tagCount.Store(n) // the size of the next call's map
-	}
+	o.Tags = c.tagMap(c.startTags())
 }
 
 func (s waitStart) Apply(o *opentracing.StartSpanOptions) {
@@ -112,31 +143,64 @@ func (s waitStart) Apply(o *opentracing.StartSpanOptions) {
 	if call := c.context(); call != nil {
 		o.References = append(o.References, reference(opentracing.FollowsFromRef, call))
 	}
-	o.Tags = c.newTags(0)
+	o.Tags = c.tagMap(c.newTags(0))
 }
 
 func reference(t opentracing.SpanReferenceType, to opentracing.SpanContext) opentracing.SpanReference {
 	return opentracing.SpanReference{Type: t, ReferencedContext: to}
 }
 
-// startTags returns the tags that the call's span starts with.
-func (c *Call) startTags() map[string]any {
+// startTags returns the tags that the call's span starts with. There is space for as many as the
+// last call had.
+func (c *Call) startTags() []opentracing.Tag {
 	if c.tags == nil {
-		c.tags = c.newTags(int(c.wrapper.tagCount.Load())) // a map that grows is allocated twice
+		c.tags = c.newTags(int(c.wrapper.tagCount.Load()))
 	}
 	return c.tags
 }
 
-// newTags returns a map with the tags that every span has from its start: OpenTelemetry's bridge
-// reads the kind only then. Each span needs a map of its own, since mocktracer keeps writing to it.
-func (c *Call) newTags(size int) map[string]any {
-	tags := make(map[string]any, size)
-	tags[string(ext.Component)] = c.wrapper.componentTag(c.what.Component)
-	tags[string(ext.SpanKind)] = clientKind
-	if c.role == server {
-		tags[string(ext.SpanKind)] = serverKind
+// startTag adds a tag to startTags, or replaces it.
+func (c *Call) startTag(key string, value any) {
+	tags := c.startTags()
+	for i := range tags {
+		if tags[i].Key == key {
+			tags[i].Value = value
+			return
+		}
 	}
-	return tags
+	c.tags = append(tags, opentracing.Tag{Key: key, Value: value})
+}
+
+// newTags returns the tags that every span has, with space for size tags.
+func (c *Call) newTags(size int) []opentracing.Tag {
+	kind := clientKind
+	if c.role == server {
+		kind = serverKind
+		size++ // for what startedWith leaves out
+	}
+	return append(make([]opentracing.Tag, 0, max(2, size)),
+		opentracing.Tag{Key: string(ext.SpanKind), Value: kind},
+		opentracing.Tag{Key: string(ext.Component), Value: c.wrapper.componentTag(c.what.Component)})
+}
+
+// serverTags are what a span starts with whose other tags are appended: Jaeger's tracer asks for
+// the kind at the start. It does not change the map.
+var serverTags = map[string]any{string(ext.SpanKind): serverKind}
+
+// tagMap returns tags for a span's start: OpenTelemetry's bridge reads the kind only then. Each
+// span needs a map of its own, since mocktracer keeps writing to it.
+func (c *Call) tagMap(tags []opentracing.Tag) map[string]any {
+	if c.appender != nil {
+		if c.role == server {
+			return serverTags
+		}
+		return nil
+	}
+	m := make(map[string]any, len(tags))
+	for _, tag := range tags {
+		m[tag.Key] = tag.Value
+	}
+	return m
 }
 
 // report hands the call's spans to the tracer. The call's own span is opened here if it is not open
@@ -157,8 +221,14 @@ func (c *Call) report() {
 		return
 	}
 	c.logFailure()
+	if n := c.tagCount; n != c.wrapper.tagCount.Load() {
+		c.wrapper.tagCount.Store(n)
+	}
 	for _, wait := range c.waits.kept[1:] {
 		if span := c.startSpan(c.operation()+" wait", waitStart{c, wait.start}); span != nil {
+			if c.appender != nil {
+				c.startedWith(c.newTags(0), span)
+			}
 			c.finishSpan(span, wait.end)
 		}
 	}

@@ -53,13 +53,15 @@ func isSampled(sc opentracing.SpanContext) (yes bool) {
 	return yes
 }
 
-// isDropped reports whether the spans under sc will certainly not be kept: the decision is final,
-// and no tag or name can change it. Contexts without Jaeger's two methods may be kept.
-func isDropped(sc opentracing.SpanContext) (yes bool) {
+// isFinal reports whether the decision is final: no tag or name can change it. Contexts without
+// Jaeger's method may change it.
+func isFinal(sc opentracing.SpanContext) (yes bool) {
 	defer contain()
-	s, ok := sc.(interface {
-		IsSampled() bool
-		IsSamplingFinalized() bool
-	})
-	return ok && !s.IsSampled() && s.IsSamplingFinalized()
+	s, ok := sc.(interface{ IsSamplingFinalized() bool })
+	return ok && s.IsSamplingFinalized()
+}
+
+// isDropped reports whether the spans under sc will certainly not be kept.
+func isDropped(sc opentracing.SpanContext) bool {
+	return sc != nil && !isSampled(sc) && isFinal(sc)
 }

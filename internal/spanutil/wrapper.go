@@ -2,6 +2,7 @@ package spanutil
 
 import (
 	"context"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -20,7 +21,9 @@ type Wrapper struct {
 	hooked    bool                 // a user's hook describes calls
 	clients   *uncovered.Component // counts calls without a parent; nil: does not
 	component atomic.Pointer[any]  // the component tag of the last call
-	tagCount  atomic.Int32         // of the last span's start, if more than a small map holds
+	tagCount  atomic.Int32         // of the last recorded call
+
+	appender atomic.Pointer[tagAppender] // of the last recorded call's tracer
 }
 
 // NewClient returns a Wrapper with opts for a client of a component. A wrapper calls it once, when
@@ -46,6 +49,12 @@ func New(opts []gaptrace.Option) *Wrapper {
 	return w
 }
 
+// HasHooks reports whether any of the user's functions gets the calls of w.
+func (w *Wrapper) HasHooks() bool {
+	o := &w.Options
+	return w.hooked || o.Filter != nil || o.Expected != nil
+}
+
 // componentTag returns name as the value of a tag. It keeps the value, since to box the name again
 // for each span would allocate.
 func (w *Wrapper) componentTag(name string) any {
@@ -55,6 +64,17 @@ func (w *Wrapper) componentTag(name string) any {
 	var boxed any = name
 	w.component.Store(&boxed)
 	return boxed
+}
+
+// learn notes how tags get to the spans of tracer, which has started span.
+func (w *Wrapper) learn(tracer opentracing.Tracer, span opentracing.Span) {
+	if reflect.TypeOf(tracer).Kind() != reflect.Pointer { // it might not even be comparable
+		return
+	}
+	defer contain()
+	if a := w.appender.Load(); a == nil || a.tracer != tracer {
+		w.appender.Store(newTagAppender(tracer, span))
+	}
 }
 
 // The values of span.kind, boxed once for the same reason.
