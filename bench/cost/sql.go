@@ -5,8 +5,11 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"io"
+	"net"
 
 	"github.com/gaptrace/gaptrace/bench/internal/peer"
+	"github.com/gaptrace/gaptrace/bench/internal/script"
+	"github.com/go-sql-driver/mysql"
 )
 
 func sqlCases() []Case {
@@ -14,6 +17,7 @@ func sqlCases() []Case {
 		{Library: "database/sql", Name: "exec", Woven: true, Make: withDB(0, update)},
 		{Library: "database/sql", Name: "query, 1 row", Woven: true, Make: withDB(1, query)},
 		{Library: "database/sql", Name: "query, 1,000 rows", Woven: true, Make: withDB(1000, query), Long: true},
+		{Library: "database/sql", Name: "query, 1,000 rows of go-sql-driver/mysql", Make: withMySQL, Long: true},
 		{Library: "database/sql", Name: "transaction: begin, exec, commit", Woven: true, Make: withDB(0, transaction)},
 		{Library: "database/sql", Name: "exec, WrapDB", Make: withPool(0, update)},
 		{Library: "database/sql", Name: "query, 1 row, WrapDB", Make: withPool(1, query)},
@@ -53,6 +57,70 @@ func withDB(rows int, call func(context.Context, peer.Querier)) func(peer.Peer, 
 		db := openInstant(p, rows, onClose)
 		return func(ctx context.Context) { call(ctx, db) }
 	}
+}
+
+// withMySQL reads the same number of rows through go-sql-driver/mysql. Its connection repeats what
+// a server has answered to the first query.
+func withMySQL(p peer.Peer, onClose cleanup) func(context.Context) {
+	if p.SQL == nil {
+		return nil
+	}
+	server := must(script.ServeMySQL())
+	onClose(server.Close)
+	conn := &repeating{}
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Addr = "root", server.Addr()
+	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		var err error
+		conn.Conn, err = new(net.Dialer).DialContext(ctx, network, addr)
+		return conn, err
+	}
+	db := p.SQL(must(mysql.NewConnector(cfg)))
+	onClose(func() { check(db.Close()) })
+	db.SetMaxOpenConns(1)
+	call := func(ctx context.Context) {
+		rows := must(db.QueryContext(ctx, "SELECT "+script.Script{{Size: 1000}}.String()))
+		var row sql.RawBytes
+		for rows.Next() {
+			check(rows.Scan(&row))
+		}
+		check(rows.Err())
+		check(rows.Close())
+	}
+	check(db.Ping())
+	conn.answer = []byte{}
+	call(context.Background())
+	conn.repeats = true
+	return call
+}
+
+// repeating is a connection that notes what it reads once answer is not nil. Then it repeats that
+// after each Write.
+type repeating struct {
+	net.Conn
+	answer, unread []byte
+	repeats        bool
+}
+
+func (c *repeating) Write(p []byte) (int, error) {
+	if c.repeats {
+		c.unread = c.answer
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *repeating) Read(p []byte) (n int, err error) {
+	if c.repeats {
+		n = copy(p, c.unread)
+		c.unread = c.unread[n:]
+		return n, nil
+	}
+	n, err = c.Conn.Read(p)
+	if c.answer != nil {
+		c.answer = append(c.answer, p[:n]...)
+	}
+	return n, err
 }
 
 // withPool calls the database through the peer's Pool, which records waits for the pool. Raw calls

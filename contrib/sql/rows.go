@@ -12,7 +12,8 @@ import (
 // ends the call; database/sql calls it at the end of the rows and after an error.
 type rows struct {
 	driver.Rows
-	call call
+	call   call
+	buffer rowBuffer
 }
 
 var (
@@ -29,7 +30,7 @@ func watch(raw driver.Rows, c call) driver.Rows {
 	if r := watchScanner(raw, c); r != nil {
 		return r
 	}
-	r := &rows{raw, c}
+	r := &rows{raw, c, rowBufferOf(raw)}
 	spanutil.Watch(c.recorded, r)
 	return r
 }
@@ -51,12 +52,21 @@ func (r *rows) wait() spanutil.Wait {
 }
 
 func (r *rows) Next(dest []driver.Value) error {
-	return r.advance(func() error { return r.Rows.Next(dest) })
+	return r.advance(r.waitForRow(), func() error { return r.Rows.Next(dest) })
 }
 
-// advance calls next, the driver's Next or NextRow, as a wait.
-func (r *rows) advance(next func() error) error {
-	wait := r.wait()
+// waitForRow begins a wait, unless the row has been received.
+func (r *rows) waitForRow() spanutil.Wait {
+	if r.buffer.hasRow() {
+		if guard := r.call.recorded.Guard(); guard.Pending() {
+			return guard
+		}
+	}
+	return r.wait()
+}
+
+// advance calls next, the driver's Next or NextRow.
+func (r *rows) advance(wait spanutil.Wait, next func() error) error {
 	defer wait.Unwound()
 	err := next()
 	wait.DoneOne(err)

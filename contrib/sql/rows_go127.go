@@ -17,7 +17,7 @@ func watchScanner(raw driver.Rows, c call) driver.Rows {
 	if !ok {
 		return nil
 	}
-	r := &scannedRows{rows{raw, c}, scanner}
+	r := &scannedRows{rows{raw, c, rowBufferOf(raw)}, scanner}
 	spanutil.Watch(c.recorded, r)
 	return r
 }
@@ -31,7 +31,7 @@ type scannedRows struct {
 
 var _ driver.RowsColumnScanner = (*scannedRows)(nil)
 
-func (r *scannedRows) NextRow() error { return r.advance(r.scanner.NextRow) }
+func (r *scannedRows) NextRow() error { return r.advance(r.waitForRow(), r.scanner.NextRow) }
 
 // ScanColumn is a wait if it is slow, unless dest may run the program's own methods. Its error is
 // not recorded, since it may quote the row's value.

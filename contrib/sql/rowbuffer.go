@@ -1,0 +1,144 @@
+package gapsql
+
+// This file is the only one here that uses package unsafe. It reads private fields of
+// go-sql-driver/mysql, and writes none.
+//
+// Why: most rows are in the driver's buffer when Next is called. Such a Next is no wait, however
+// long it takes, so it needs no clock. Two clock readings cost as much as the rest of a short row.
+//
+// What is checked: findBuffer looks each field up by reflection, by its name and type, in the very
+// type that the program is linked with. Reading a T at the offset of a field of type T is what the
+// compiler does for rows.field. The driver reads and writes these fields only in calls of its rows,
+// which database/sql makes one at a time.
+//
+// What happens if the check fails, for example after an update or with another driver: findBuffer
+// returns nil, and each Next is measured by the clock. A test fails if the check does for the
+// release in go.mod; .ci/full runs it with the latest release, too.
+
+import (
+	"database/sql/driver"
+	"reflect"
+	"sync"
+	"unsafe"
+)
+
+// rowBuffer tells whether the next row of a query has been received. The zero value never knows.
+type rowBuffer struct {
+	fields *bufferFields
+	rows   unsafe.Pointer // the driver's
+}
+
+// bufferFields are the offsets of fields of the driver's rows and of their connection.
+type bufferFields struct {
+	conn     uintptr // of rows.mc: the connection, nil after the last row
+	received uintptr // of conn.buf.buf
+	first    uintptr // of conn.buf.idx: where the unused part of buf.buf begins
+	length   uintptr // of conn.buf.length: how long it is; 0: all of buf.buf is unused
+	compress uintptr // of conn.compress: whether what is received is compressed; 0: never
+}
+
+var knownBuffers sync.Map // *bufferFields, or nil, by the reflect.Type of the rows
+
+func rowBufferOf(rows driver.Rows) rowBuffer {
+	v := reflect.ValueOf(rows)
+	fields, ok := knownBuffers.Load(v.Type())
+	if !ok {
+		fields = findBuffer(v.Type())
+		knownBuffers.Store(v.Type(), fields)
+	}
+	if f := fields.(*bufferFields); f != nil {
+		return rowBuffer{f, v.UnsafePointer()}
+	}
+	return rowBuffer{}
+}
+
+// findBuffer returns nil unless rows is a type of go-sql-driver/mysql with all fields as expected.
+func findBuffer(rows reflect.Type) *bufferFields {
+	if rows.Kind() != reflect.Pointer || rows.Elem().PkgPath() != "github.com/go-sql-driver/mysql" {
+		return nil
+	}
+	return fieldsOf(rows.Elem())
+}
+
+// fieldsOf returns nil if a field is missing or of another type.
+func fieldsOf(rows reflect.Type) *bufferFields {
+	conn, at, ok := field(rows, "mc")
+	if !ok || conn.Kind() != reflect.Pointer {
+		return nil
+	}
+	f := &bufferFields{conn: at}
+	buffer, inConn, ok := field(conn.Elem(), "buf")
+	if !ok {
+		return nil
+	}
+	bytes, at, ok := field(buffer, "buf")
+	if !ok || bytes != reflect.TypeFor[[]byte]() {
+		return nil
+	}
+	f.received = inConn + at
+	if first, at, ok := field(buffer, "idx"); ok { // before release 1.9
+		length, lengthAt, ok := field(buffer, "length")
+		if !ok || first.Kind() != reflect.Int || length.Kind() != reflect.Int {
+			return nil
+		}
+		f.first, f.length = inConn+at, inConn+lengthAt
+	}
+	if compress, at, ok := field(conn.Elem(), "compress"); ok { // since release 1.9
+		if compress.Kind() != reflect.Bool {
+			return nil
+		}
+		f.compress = at
+	}
+	return f
+}
+
+// field returns the type and offset of a field of a struct, or of one that it embeds.
+func field(of reflect.Type, name string) (t reflect.Type, offset uintptr, ok bool) {
+	if of.Kind() != reflect.Struct {
+		return nil, 0, false
+	}
+	f, ok := of.FieldByName(name)
+	if !ok {
+		return nil, 0, false
+	}
+	for _, i := range f.Index {
+		if of.Kind() != reflect.Struct { // an embedded pointer
+			return nil, 0, false
+		}
+		offset += of.Field(i).Offset
+		of = of.Field(i).Type
+	}
+	return of, offset, true
+}
+
+// MySQL's packets begin with their length, in three bytes, and a number. A packet of maxPacket
+// bytes goes on in the next one.
+const (
+	packetHeader = 4
+	maxPacket    = 1<<24 - 1
+)
+
+// hasRow reports whether the packet of the next row has been received.
+func (b rowBuffer) hasRow() bool {
+	f := b.fields
+	if f == nil {
+		return false
+	}
+	conn := *(*unsafe.Pointer)(unsafe.Add(b.rows, f.conn))
+	if conn == nil || f.compress != 0 && *(*bool)(unsafe.Add(conn, f.compress)) {
+		return false
+	}
+	unused := *(*[]byte)(unsafe.Add(conn, f.received))
+	if f.length != 0 {
+		first, n := *(*int)(unsafe.Add(conn, f.first)), *(*int)(unsafe.Add(conn, f.length))
+		if first < 0 || n < 0 || n > len(unused)-first {
+			return false
+		}
+		unused = unused[first : first+n]
+	}
+	if len(unused) < packetHeader {
+		return false
+	}
+	size := int(unused[0]) | int(unused[1])<<8 | int(unused[2])<<16
+	return size < maxPacket && size <= len(unused)-packetHeader
+}
