@@ -216,9 +216,7 @@ func (s *stackRenderer) addNotes(notes []string) []string { return notes }
 
 func (s *stackRenderer) write(out *output, o *options) error {
 	if o.format.value == "pprof" {
-		p := s.Profile()
-		p.DefaultSampleType = o.time.value
-		return p.Write(out)
+		return s.Profile(out, report.ProfileOptions{Time: o.time.value})
 	}
 	b := bufio.NewWriterSize(out, 64<<10)
 	if err := s.Folded(b, report.FoldedOptions{Time: o.time.value}); err != nil {

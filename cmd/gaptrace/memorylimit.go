@@ -35,7 +35,7 @@ func newMemoryLimit(bytes int64) *memoryLimit {
 	return &memoryLimit{bytes: bytes, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 }
 
-// raise sets the limit to twice the live heap if the live heap exceeds 90 % of the limit. It takes
+// raise sets the limit to 5/4 of the live heap if the live heap exceeds 90 % of the limit. It takes
 // about a microsecond.
 func (l *memoryLimit) raise() {
 	if l.bytes == 0 {
@@ -47,7 +47,7 @@ func (l *memoryLimit) raise() {
 	}
 	live := int64(min(l.live[0].Value.Uint64(), math.MaxInt64/4))
 	if live > l.bytes/10*9 {
-		l.bytes = 2 * live
+		l.bytes = live + live/4
 		debug.SetMemoryLimit(l.bytes)
 	}
 }

@@ -51,7 +51,7 @@ var formats = map[string]format{
 		return jaegerjson.Write(w, a.spans...)
 	}},
 	"pprof": {"application/octet-stream", "gaps.pb.gz", func(w io.Writer, a *answer) error {
-		return a.stacks.Profile().Write(w)
+		return a.stacks.Profile(w, report.ProfileOptions{})
 	}},
 }
 

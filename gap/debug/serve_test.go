@@ -184,7 +184,9 @@ func TestFormats(t *testing.T) {
 		"json":     {"application/json", r.JSON},
 		"text":     {"text/plain; charset=utf-8", func(w io.Writer) error { return r.Text(w, report.TextOptions{}) }},
 		"perfetto": {"application/json", r.Perfetto},
-		"pprof":    {"application/octet-stream", stacks.Profile().Write},
+		"pprof": {"application/octet-stream", func(w io.Writer) error {
+			return stacks.Profile(w, report.ProfileOptions{})
+		}},
 	} {
 		var want bytes.Buffer
 		if err := test.write(&want); err != nil {

@@ -46,7 +46,7 @@ func BenchmarkFormats(b *testing.B) {
 				{"json", func() error { return r.JSON(io.Discard) }},
 				{"html", func() error { return r.HTML(io.Discard, report.HTMLOptions{}) }},
 				{"perfetto", func() error { return r.Perfetto(io.Discard) }},
-				{"profile", func() error { return s.Profile().Write(io.Discard) }},
+				{"profile", func() error { return s.Profile(io.Discard, report.ProfileOptions{}) }},
 				{"folded", func() error { return s.Folded(io.Discard, report.FoldedOptions{}) }},
 			} {
 				b.Run(fmt.Sprintf("%s/%s/%d", format.name, shape, n), func(b *testing.B) {

@@ -20,7 +20,7 @@ func TestManyGapsOfOneSpan(t *testing.T) {
 		"json":     r.JSON,
 		"text":     func(w io.Writer) error { return r.Text(w, report.TextOptions{}) },
 		"perfetto": r.Perfetto,
-		"profile":  func(w io.Writer) error { return s.Profile().Write(w) },
+		"profile":  func(w io.Writer) error { return s.Profile(w, report.ProfileOptions{}) },
 	} {
 		if err := write(io.Discard); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -3,6 +3,8 @@ package report
 import (
 	"bufio"
 	"cmp"
+	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -11,26 +13,29 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/pprof/profile"
-
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/internal/printable"
 )
 
-var valueTypes = []profile.ValueType{
-	gapCount:      {Type: "gaps", Unit: "count"},
-	selfTimes:     {Type: "self", Unit: "nanoseconds"},
-	criticalTimes: {Type: "critical", Unit: "nanoseconds"},
-	wireTimes:     {Type: "wire", Unit: "nanoseconds"},
-	remoteTimes:   {Type: "remote", Unit: "nanoseconds"},
-	pathTimes:     {Type: "path", Unit: "nanoseconds"},
+// valueTypes are the sample types of a profile, and valueUnits their units.
+var (
+	valueTypes = []string{
+		gapCount: "gaps", selfTimes: "self", criticalTimes: "critical", wireTimes: "wire", remoteTimes: "remote",
+		pathTimes: "path",
+	}
+	valueUnits = []string{gapCount: "count"} // all others are nanoseconds
+)
+
+// ProfileOptions are the options of [Stacks.Profile].
+type ProfileOptions struct {
+	Time string // what pprof shows first: one of Times, or a cause; "" means "self"
 }
 
-// Profile returns the gaps as a profile for go tool pprof, with frames "service: operation". A
-// sample has six values: gaps (their number), and in nanoseconds self (self time), critical (the
-// part of it on the critical path), wire and remote (the time of such gaps), and path (the critical
-// path, of any class). The path of a trace's root adds up to the root's duration, with that of its
-// later waits if it is a call. The option -sample_index of pprof chooses one; the default is self.
+// Profile writes the gaps as a profile for go tool pprof, compressed, with frames "service:
+// operation". A sample has six values: gaps (their number), and in nanoseconds self (self time),
+// critical (the part of it on the critical path), wire and remote (the time of such gaps), and path
+// (the critical path, of any class). The path of a trace's root adds up to the root's duration,
+// with that of its later waits if it is a call. The option -sample_index of pprof chooses one.
 //
 // If gaps have explanations, a sample has a value for each cause, too: cpu, runnable, no-cpu,
 // throttled, gc, syscall, cgo, network, lock, channel, select, sleep, other and unobserved. The
@@ -39,95 +44,97 @@ var valueTypes = []profile.ValueType{
 // The ten traces with the most self time in a stack have a sample each, with the label trace_id.
 // The other traces share one sample for that stack. Gaps of failed spans have samples of their own,
 // with the label failed=true.
-func (s *Stacks) Profile() *profile.Profile {
-	p := &profile.Profile{
-		DefaultSampleType: valueTypes[selfTimes].Type,
-		// Without HasFunctions pprof would look for a binary.
-		Mapping: []*profile.Mapping{{ID: 1, File: "traces", HasFunctions: true}},
+//
+// Profile returns an error if it does not know o.Time, or w's.
+func (s *Stacks) Profile(w io.Writer, o ProfileOptions) error {
+	if _, _, err := timeOf(o.Time); err != nil {
+		return err
 	}
-	for _, t := range valueTypes {
-		p.SampleType = append(p.SampleType, &t) // a copy, since encoding a profile writes to it
+	compressed, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return err
 	}
+	p := newProfileWriter(compressed)
+	s.writeProfile(p, cmp.Or(o.Time, valueTypes[selfTimes]))
+	return errors.Join(p.close(), compressed.Close())
+}
+
+func (s *Stacks) writeProfile(p *profileWriter, defaultType string) {
+	types := slices.Clone(valueTypes)
 	if s.explained {
 		for c := range gap.Cause(gap.NumCauses) {
-			p.SampleType = append(p.SampleType, &profile.ValueType{Type: causeKey(c), Unit: "nanoseconds"})
+			types = append(types, causeKey(c))
 		}
 	}
-	if len(s.frames) > 0 {
-		p.TimeNanos, p.DurationNanos = s.start.UnixNano(), int64(s.end.Sub(s.start))
+	for i, t := range types {
+		unit := "nanoseconds"
+		if i < len(valueUnits) {
+			unit = valueUnits[i]
+		}
+		p.sampleType(t, unit)
 	}
-	p.Comments = s.caveats.lines()
-	locations := make([]*profile.Location, len(s.labels))
-	location := func(name int32) *profile.Location {
-		if locations[name] == nil {
-			id := uint64(len(p.Location) + 1)
-			n := s.labels[name]
-			l, file := n.label(), printable.Name(n.service)
-			if n.isCause() {
-				l = functionLabel(n)
-			}
-			// pprof takes a SystemName for C++ and removes what looks like templates and parameters
-			// from it: GET /users/<id> and GET /users/<name> would become one function.
-			function := &profile.Function{ID: id, Name: l, Filename: file}
-			locations[name] = &profile.Location{
-				ID: id, Mapping: p.Mapping[0], Line: []profile.Line{{Function: function, Line: int64(n.line)}},
-			}
-			p.Function, p.Location = append(p.Function, function), append(p.Location, locations[name])
+	p.header(s, defaultType)
+	locations := make([]uint64, len(s.labels)) // by name; 0: none yet
+	var located []int32
+	location := func(name int32) uint64 {
+		if locations[name] == 0 {
+			located = append(located, name)
+			locations[name] = uint64(len(located))
 		}
 		return locations[name]
 	}
-	all := make([]int64, len(p.SampleType)) // pprof adds up the samples, which must not overflow
-	add := func(stack []*profile.Location, v values, labels map[string][]string, cause uint8) {
-		sample := &profile.Sample{Location: stack, Value: make([]int64, len(all)), Label: labels}
-		copy(sample.Value, v[:])
-		if cause > 0 {
-			sample.Value[len(v)+int(cause)-1] = v[selfTimes]
-			labels["cause"] = []string{causeKey(gap.Cause(cause - 1))}
+	all := make([]int64, len(types)) // pprof adds up the samples, which must not overflow
+	value := make([]int64, len(types))
+	add := func(stack []uint64, v values, labels []sampleLabel, because uint8) {
+		clear(value)
+		copy(value, v[:])
+		if because > 0 {
+			value[len(v)+int(because)-1] = v[selfTimes]
 		}
-		for j, v := range sample.Value {
-			sample.Value[j] = min(v, math.MaxInt64-all[j])
-			all[j] += sample.Value[j]
+		for i, n := range value {
+			value[i] = min(n, math.MaxInt64-all[i])
+			all[i] += value[i]
 		}
-		p.Sample = append(p.Sample, sample)
+		p.sample(stack, value, labels)
 	}
+	var stack []uint64
+	var labels []sampleLabel
 	for _, i := range s.sorted() {
 		f := &s.frames[i]
 		if f.sum == (values{}) {
 			continue
 		}
-		var stack []*profile.Location
-		failed, cause := false, s.labels[f.name].because
+		stack, labels = stack[:0], labels[:0]
+		because := s.labels[f.name].because
+		if because > 0 {
+			labels = append(labels, sampleLabel{"cause", causeKey(gap.Cause(because - 1))})
+		}
 		s.stack(i, func(name int32) {
-			if s.labels[name].failed { // a label says so
-				failed = true
-				return
+			if s.labels[name].failed {
+				labels = append(labels, sampleLabel{"failed", "true"})
+			} else {
+				stack = append(stack, location(name))
 			}
-			stack = append(stack, location(name))
 		})
 		rest := f.sum
-		for _, e := range f.examples {
+		for _, e := range s.examples(f) {
 			for j := range rest {
 				rest[j] = max(0, rest[j]-e.values[j]) // negative if the sum saturated
 			}
-			add(stack, e.values, labels(failed, e.trace.String()), cause)
+			add(stack, e.values, append(labels, sampleLabel{"trace_id", e.trace.String()}), because)
 		}
 		if rest != (values{}) {
-			add(stack, rest, labels(failed), cause)
+			add(stack, rest, labels, because)
 		}
 	}
-	return p
-}
-
-// labels returns the labels of a sample.
-func labels(failed bool, trace ...string) map[string][]string {
-	labels := map[string][]string{}
-	if len(trace) > 0 {
-		labels["trace_id"] = trace
+	for i, name := range located {
+		n := s.labels[name]
+		function := n.label()
+		if n.isCause() {
+			function = functionLabel(n)
+		}
+		p.location(uint64(i+1), function, printable.Name(n.service), int64(n.line))
 	}
-	if failed {
-		labels["failed"] = []string{"true"}
-	}
-	return labels
 }
 
 // FoldedOptions are the options of [Stacks.Folded].
@@ -137,12 +144,19 @@ type FoldedOptions struct {
 
 // Times returns the times that stacks have: self, critical, wire, remote and path, the sample types
 // of [Stacks.Profile] in nanoseconds.
-func Times() []string {
-	var names []string
-	for _, t := range valueTypes[selfTimes:] {
-		names = append(names, t.Type)
+func Times() []string { return slices.Clone(valueTypes[selfTimes:]) }
+
+// timeOf returns the index of a time in values. If it is a cause, because is its frameName.because.
+func timeOf(name string) (value int, because uint8, err error) {
+	if i := slices.Index(valueTypes, cmp.Or(name, valueTypes[selfTimes])); i >= selfTimes {
+		return i, 0, nil
 	}
-	return names
+	for c := range gap.Cause(gap.NumCauses) {
+		if name == causeKey(c) {
+			return selfTimes, uint8(c) + 1, nil
+		}
+	}
+	return 0, 0, fmt.Errorf("report: unknown time %q; times are: %s", name, strings.Join(Times(), ", "))
 }
 
 // Folded writes a line for each stack that has any of the time, for flame graph tools: the frames
@@ -151,17 +165,9 @@ func Times() []string {
 // gap has two more frames: its cause, and the line of the program. Folded returns an error if it
 // does not know o.Time.
 func (s *Stacks) Folded(w io.Writer, o FoldedOptions) error {
-	value := selfTimes + slices.Index(Times(), cmp.Or(o.Time, valueTypes[selfTimes].Type))
-	only := uint8(0) // frameName.because, if one cause is asked for
-	if value < selfTimes {
-		for c := range gap.Cause(gap.NumCauses) {
-			if o.Time == causeKey(c) {
-				value, only = selfTimes, uint8(c)+1
-			}
-		}
-	}
-	if value < selfTimes {
-		return fmt.Errorf("report: unknown time %q; times are: %s", o.Time, strings.Join(Times(), ", "))
+	value, only, err := timeOf(o.Time)
+	if err != nil {
+		return err
 	}
 	b := bufio.NewWriter(w) // Flush returns the first error
 	var stack []string

@@ -80,7 +80,7 @@ func TestPathAddsUpToTheRoot(t *testing.T) {
 func read(t *testing.T, s *report.Stacks) *profile.Profile {
 	t.Helper()
 	var b bytes.Buffer
-	if err := s.Profile().Write(&b); err != nil {
+	if err := s.Profile(&b, report.ProfileOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	p, err := profile.Parse(&b)
@@ -161,7 +161,7 @@ func TestPprofReadsProfile(t *testing.T) {
 	_, s := gather(report.Options{}, [][]gap.Span{request()})
 	file := filepath.Join(t.TempDir(), "gaps.pb.gz")
 	var b bytes.Buffer
-	if err := s.Profile().Write(&b); err != nil {
+	if err := s.Profile(&b, report.ProfileOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	write(t, file, b.Bytes())
@@ -231,7 +231,7 @@ func TestPprofKeepsBracketsInNames(t *testing.T) {
 	}
 	_, s := gather(report.Options{}, traces)
 	var b bytes.Buffer
-	if err := s.Profile().Write(&b); err != nil {
+	if err := s.Profile(&b, report.ProfileOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "gaps.pb.gz")

@@ -63,9 +63,5 @@ func (s *Stacks) countPart(at int32, p *gap.Part, v values) {
 		service: p.Frame.File, operation: p.Frame.Function, line: int32(max(0, min(p.Frame.Line, math.MaxInt32))),
 		because: uint8(known(p.Cause)) + 1,
 	}))
-	f := &s.frames[i]
-	if f.current == (values{}) {
-		s.touched = append(s.touched, i)
-	}
-	f.current.add(v)
+	s.addCurrent(i, v)
 }

@@ -92,7 +92,7 @@ func TestProfileOfCausesAddsUp(t *testing.T) {
 func TestPprofReadsCauses(t *testing.T) {
 	_, s := explainedReport()
 	var b bytes.Buffer
-	if err := s.Profile().Write(&b); err != nil {
+	if err := s.Profile(&b, report.ProfileOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "gaps.pb.gz")

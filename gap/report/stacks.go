@@ -26,9 +26,10 @@ type Stacks struct {
 	labels     []frameName // by the values of names
 	frames     []frame     // parents before their children
 	children   map[frameKey]int32
-	touched    []int32   // frames with a current value
-	start, end time.Time // of all traces
-	explained  bool      // a frame has a cause
+	current    []current     // of the trace that is being added, by the frames' touched - 1
+	traces     []gap.TraceID // by the frames' only - 1
+	start, end time.Time     // of all traces
+	explained  bool          // a frame has a cause
 	caveats    caveats
 }
 
@@ -80,14 +81,22 @@ type frameKey struct {
 
 const noFrame = -1
 
-// frame is the last frame of a stack. The others are its ancestors.
+// frame is the last frame of a stack. The others are its ancestors. A large trace may have a
+// million of them.
 type frame struct {
 	parent   int32
 	name     int32
 	depth    int32
+	touched  int32 // 1 + the index in Stacks.current, or 0
+	only     int32 // 1 + the index in Stacks.traces of the only trace, or 0 if there are none or several
 	sum      values
-	current  values    // the part of the trace that is being added
-	examples []example // the traces with the most self time
+	examples *[]example // of several traces, those with the most self time
+}
+
+// current is what the trace that is being added has in a frame.
+type current struct {
+	frame  int32
+	values values
 }
 
 // values are the values of a sample in a profile, by the constants below: the number of gaps, then
@@ -114,16 +123,40 @@ func (v *values) add(other values) {
 	}
 }
 
-// keepExample keeps an example if it is one of the worst.
-func (f *frame) keepExample(e example) {
-	if len(f.examples) == maxExamples {
-		if compareExamples(e, f.examples[maxExamples-1]) >= 0 {
+// addTrace adds what a trace has in the frame. If it is one of the worst, it becomes an example.
+func (s *Stacks) addTrace(f *frame, e example) {
+	first := f.sum == (values{})
+	switch {
+	case first:
+		f.only = int32(len(s.traces))
+	case f.only > 0:
+		f.examples = &[]example{{s.traces[f.only-1], f.sum}}
+		f.only = 0
+	}
+	f.sum.add(e.values)
+	if first {
+		return
+	}
+	kept := *f.examples
+	if len(kept) == maxExamples {
+		if compareExamples(e, kept[maxExamples-1]) >= 0 {
 			return
 		}
-		f.examples = f.examples[:maxExamples-1]
+		kept = kept[:maxExamples-1]
 	}
-	i, _ := slices.BinarySearchFunc(f.examples, e, compareExamples)
-	f.examples = slices.Insert(f.examples, i, e)
+	i, _ := slices.BinarySearchFunc(kept, e, compareExamples)
+	*f.examples = slices.Insert(kept, i, e)
+}
+
+// examples returns the traces with the most self time in a frame.
+func (s *Stacks) examples(f *frame) []example {
+	switch {
+	case f.only > 0:
+		return []example{{s.traces[f.only-1], f.sum}}
+	case f.examples != nil:
+		return *f.examples
+	}
+	return nil
 }
 
 // example is a trace with gaps in a stack.
@@ -167,13 +200,16 @@ func (s *Stacks) Add(t *gap.Trace) {
 			s.count(at, g)
 		}
 	}
-	for _, i := range s.touched {
-		f := &s.frames[i]
-		f.sum.add(f.current)
-		f.keepExample(example{t.ID(), f.current})
-		f.current = values{}
+	if len(s.current) > 0 {
+		s.traces = append(s.traces, t.ID())
 	}
-	s.touched = s.touched[:0]
+	for i := range s.current {
+		c := &s.current[i]
+		f := &s.frames[c.frame]
+		s.addTrace(f, example{t.ID(), c.values})
+		f.touched = 0
+	}
+	s.current = s.current[:0]
 }
 
 // AddSeenAgain says that n of the traces are further parts of traces that were added before, see
@@ -182,10 +218,6 @@ func (s *Stacks) Add(t *gap.Trace) {
 func (s *Stacks) AddSeenAgain(n int) { s.caveats.seenAgain += n }
 
 func (s *Stacks) count(at int32, g gap.Gap) {
-	f := &s.frames[at]
-	if f.current == (values{}) {
-		s.touched = append(s.touched, at)
-	}
 	v := values{gapCount: 1}
 	switch g.Class {
 	case gap.ClassSelf:
@@ -200,9 +232,17 @@ func (s *Stacks) count(at int32, g gap.Gap) {
 	}
 	if explained(g) {
 		s.countParts(at, g, &v)
-		f = &s.frames[at]
 	}
-	f.current.add(v)
+	s.addCurrent(at, v)
+}
+
+func (s *Stacks) addCurrent(at int32, v values) {
+	f := &s.frames[at]
+	if f.touched == 0 {
+		s.current = append(s.current, current{frame: at})
+		f.touched = int32(len(s.current))
+	}
+	s.current[f.touched-1].values.add(v)
 }
 
 // failed returns the frame for the gaps of failed spans of a frame.
@@ -273,20 +313,29 @@ func (s *Stacks) sorted() []int32 {
 	for i, name := range byName {
 		rank[name] = int32(i)
 	}
-	children := make([][]int32, len(s.frames)+1) // by parent+1
-	for i, f := range s.frames {
-		children[f.parent+1] = append(children[f.parent+1], int32(i))
+	order := make([]int32, len(s.frames)) // first by name
+	for i := range order {
+		order[i] = int32(i)
 	}
-	for _, siblings := range children {
-		slices.SortFunc(siblings,
-			func(a, b int32) int { return cmp.Compare(rank[s.frames[b].name], rank[s.frames[a].name]) })
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(rank[s.frames[a].name], rank[s.frames[b].name]) })
+	last := slices.Repeat([]int32{noFrame}, len(s.frames)+1) // child, by parent+1
+	before := make([]int32, len(s.frames))                   // sibling
+	for _, i := range order {
+		parent := s.frames[i].parent + 1
+		last[parent], before[i] = i, last[parent]
 	}
-	order := make([]int32, 0, len(s.frames))
-	stack := slices.Clone(children[0])
-	for len(stack) > 0 {
+	order = order[:0]
+	stack := []int32{}
+	push := func(parent int32) {
+		for i := last[parent]; i != noFrame; i = before[i] {
+			stack = append(stack, i)
+		}
+	}
+	for push(0); len(stack) > 0; {
 		i := stack[len(stack)-1]
-		stack = append(stack[:len(stack)-1], children[i+1]...)
+		stack = stack[:len(stack)-1]
 		order = append(order, i)
+		push(i + 1)
 	}
 	return order
 }
