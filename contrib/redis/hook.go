@@ -159,11 +159,9 @@ func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
 		return nil
 	}
 	call := h.inflight.remove(cmd)
+	defer h.release(call)
 	if call.Answered(spanutil.Uncounted) { // ends the wait before WithExpected runs
 		call.Finish(failureOf(cmd))
-	}
-	if !h.wrapper.Options.Phases { // whose hooks keep the call
-		call.Release()
 	}
 	return nil
 }
@@ -200,6 +198,7 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 		return nil
 	}
 	call := h.inflight.remove(&cmds[0])
+	defer h.release(call)
 	if !call.Answered(spanutil.Uncounted) {
 		return nil
 	}
@@ -219,6 +218,14 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 	}
 	call.Finish(nil)
 	return nil
+}
+
+// release lets another call use the memory of a finished one, unless the hooks of WithPhases keep
+// it.
+func (h *hook) release(call *spanutil.Call) {
+	if !h.wrapper.Options.Phases {
+		call.Release()
+	}
 }
 
 // mayRecord reports whether a call under ctx may have a span. With a nil ctx it may not: go-redis
