@@ -31,9 +31,9 @@ type rowBuffer struct {
 	socket socket         // of their connection
 }
 
-// maxMeasured is how many packets that are not in the driver's buffer are measured by the clock. For
-// a short result that is cheaper than to ask its socket. In a long one, hundreds of reads take more
-// than 20 µs although their data is there. They would be joined to a few waits, with the work
+// maxMeasured is how many packets that are not in the driver's buffer are measured by the clock.
+// For a short result that is cheaper than to ask its socket. In a long one, hundreds of reads take
+// more than 20 µs although their data is there. They would be joined to a few waits, with the work
 // between them.
 const maxMeasured = 16
 

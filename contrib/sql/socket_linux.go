@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// socket tells whether a connection's socket has received something. The zero value is ready to use,
-// by one goroutine.
+// socket tells whether a connection's socket has received something. The zero value is ready to
+// use, by one goroutine.
 type socket struct {
 	conn syscall.RawConn
 	ask  func(fd uintptr) // hasRest's question; a field, so that it is allocated once
