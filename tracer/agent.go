@@ -19,7 +19,10 @@ const (
 	resolveInterval = 30 * time.Second
 )
 
-var errSpanTooLarge = errors.New("span is too large for a UDP packet")
+var (
+	errSpanTooLarge = errors.New("span is too large for a UDP packet")
+	errNotConnected = errors.New("not connected to the agent") // write returns the reason instead
+)
 
 // agent is a jaeger.Transport that sends spans to an agent by UDP, in the same packets as
 // jaeger-client-go. That one encodes each span twice, once to know its size.
@@ -100,7 +103,8 @@ type agentConn struct {
 	closed   chan struct{} // nil: the name is resolved once
 
 	mu   sync.Mutex
-	conn *net.UDPConn // nil: the name could not be resolved yet
+	conn *net.UDPConn // nil: no address could be dialled yet
+	addr string       // what conn was dialled with; its remote address is another one for 0.0.0.0
 }
 
 // dialAgent returns a connection even if the host's name cannot be resolved yet, unless it is
@@ -134,7 +138,7 @@ func (c *agentConn) dial() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.conn != nil && c.conn.RemoteAddr().String() == addr.String() {
+	if c.conn != nil && c.addr == addr.String() {
 		return nil
 	}
 	conn, err := net.DialUDP("udp", nil, addr)
@@ -148,7 +152,7 @@ func (c *agentConn) dial() error {
 	if c.conn != nil {
 		_ = c.conn.Close()
 	}
-	c.conn = conn
+	c.conn, c.addr = conn, addr.String()
 	if c.isClosed() { // meanwhile
 		_ = conn.Close()
 	}
@@ -180,7 +184,13 @@ func (c *agentConn) follow(interval time.Duration) {
 // write sends a packet. If that fails, it resolves the name and tries again.
 func (c *agentConn) write(packet []byte) error {
 	err := c.writeOnce(packet)
-	if err == nil || c.closed == nil || c.dial() != nil {
+	if err == nil || c.closed == nil {
+		return err
+	}
+	if failed := c.dial(); failed != nil {
+		if err == errNotConnected {
+			return failed
+		}
 		return err
 	}
 	return c.writeOnce(packet)
@@ -190,7 +200,7 @@ func (c *agentConn) writeOnce(packet []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn == nil {
-		return fmt.Errorf("the address of %s is not known", c.hostPort)
+		return errNotConnected
 	}
 	_, err := c.conn.Write(packet)
 	return err

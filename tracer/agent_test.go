@@ -192,3 +192,33 @@ func TestAgentSurvivesATag(t *testing.T) {
 		t.Error("the span is still locked")
 	}
 }
+
+// The same socket is used as long as the name has the same address, also if that is the wildcard.
+func TestAgentConnStays(t *testing.T) {
+	for _, host := range []string{"", "0.0.0.0", "127.0.0.1", "localhost"} {
+		c, err := dialAgent(&config.ReporterConfig{LocalAgentHostPort: host + ":6831"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := c.conn
+		if err := c.dial(); err != nil || first == nil || c.conn != first {
+			t.Errorf("host %q: dialled again from %p to %p: %v", host, first, c.conn, err)
+		}
+		if err := c.close(); err != nil {
+			t.Errorf("host %q: %v", host, err)
+		}
+	}
+}
+
+// Without a connection, the error of a write says why there is none.
+func TestAgentConnSaysWhy(t *testing.T) {
+	c, err := dialAgent(&config.ReporterConfig{LocalAgentHostPort: "127.0.0.1:no-such-port"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.close()
+	if err := c.write([]byte("packet")); err == nil || !strings.Contains(err.Error(), "no-such-port") ||
+		errors.Is(err, errNotConnected) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -139,8 +139,8 @@ func (d *delivery) wait(pause time.Duration) bool {
 // sender is the transport of Jaeger's remote reporter. It counts the spans that the inner transport
 // could not send, which Jaeger's reporter only logs.
 //
-// It has only the methods of jaeger.Transport. So Jaeger's UDP transport does not send the number
-// of dropped spans, which only jaeger-agent read.
+// Jaeger's reporter would tell a transport with a further method how many spans the queue dropped.
+// sender has none, so packets to an agent do not say it. Only jaeger-agent read that number.
 type sender struct {
 	jaeger.Transport
 	*delivery

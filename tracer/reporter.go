@@ -12,7 +12,7 @@ import (
 // reporter is a jaeger.Reporter. It gives finished spans to the recorder, to the logger, and to
 // Jaeger's remote reporter, whose goroutine sends them:
 //
-//	Report → queue → sender → collector, or Jaeger's UDP transport
+//	Report → queue → sender → collector or agent
 type reporter struct {
 	recorder *Recorder       // nil for none
 	logger   jaeger.Reporter // nil unless spans are logged
