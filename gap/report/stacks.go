@@ -27,7 +27,7 @@ type Stacks struct {
 	frames     []frame     // parents before their children
 	children   map[frameKey]int32
 	current    []current     // of the trace that is being added, by the frames' touched - 1
-	traces     []gap.TraceID // by the frames' only - 1
+	traces     []gap.TraceID // by the frames' only - 1; those that were the first in a frame
 	start, end time.Time     // of all traces
 	explained  bool          // a frame has a cause
 	caveats    caveats
@@ -128,6 +128,9 @@ func (s *Stacks) addTrace(f *frame, e example) {
 	first := f.sum == (values{})
 	switch {
 	case first:
+		if n := len(s.traces); n == 0 || s.traces[n-1] != e.trace { // not first in another frame
+			s.traces = append(s.traces, e.trace)
+		}
 		f.only = int32(len(s.traces))
 	case f.only > 0:
 		f.examples = &[]example{{s.traces[f.only-1], f.sum}}
@@ -199,9 +202,6 @@ func (s *Stacks) Add(t *gap.Trace) {
 		for g := range n.Gaps(0) {
 			s.count(at, g)
 		}
-	}
-	if len(s.current) > 0 {
-		s.traces = append(s.traces, t.ID())
 	}
 	for i := range s.current {
 		c := &s.current[i]
