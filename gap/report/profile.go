@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -45,7 +44,7 @@ type ProfileOptions struct {
 // The other traces share one sample for that stack. Gaps of failed spans have samples of their own,
 // with the label failed=true.
 //
-// Profile returns an error if it does not know o.Time, or w's.
+// Profile returns an error if it does not know o.Time, or if w returns one.
 func (s *Stacks) Profile(w io.Writer, o ProfileOptions) error {
 	if _, _, err := timeOf(o.Time); err != nil {
 		return err
@@ -56,7 +55,10 @@ func (s *Stacks) Profile(w io.Writer, o ProfileOptions) error {
 	}
 	p := newProfileWriter(compressed)
 	s.writeProfile(p, cmp.Or(o.Time, valueTypes[selfTimes]))
-	return errors.Join(p.close(), compressed.Close())
+	if err := p.close(); err != nil { // compressed would return it again
+		return err
+	}
+	return compressed.Close()
 }
 
 func (s *Stacks) writeProfile(p *profileWriter, defaultType string) {

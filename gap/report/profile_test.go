@@ -246,3 +246,25 @@ func TestPprofKeepsBracketsInNames(t *testing.T) {
 		}
 	}
 }
+
+func TestProfileReturnsWriteError(t *testing.T) {
+	_, s := gather(report.Options{}, [][]gap.Span{request(), chain(1000)})
+	var whole bytes.Buffer
+	if err := s.Profile(&whole, report.ProfileOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, left := range []int{0, 1, whole.Len() / 2, whole.Len() - 1} {
+		if err := s.Profile(&full{left}, report.ProfileOptions{}); err != errFull {
+			t.Errorf("after %d of %d bytes: %v, want %v, once", left, whole.Len(), err, errFull)
+		}
+	}
+}
+
+func TestProfileOfUnknownTime(t *testing.T) {
+	var s report.Stacks
+	var b bytes.Buffer
+	err := s.Profile(&b, report.ProfileOptions{Time: "gaps"})
+	if err == nil || !strings.Contains(err.Error(), `unknown time "gaps"`) || b.Len() > 0 {
+		t.Errorf("got %v and %d bytes", err, b.Len())
+	}
+}
