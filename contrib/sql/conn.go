@@ -204,9 +204,7 @@ func (c call) tagSpan() {
 	for _, t := range c.db.tags {
 		c.recorded.TagText(t.key, t.value)
 	}
-	if c.statement != "" {
-		c.recorded.StatementText(c.db.shown.Show(c.statement, c.db.show))
-	}
+	c.recorded.ShownStatement(c.statement, c.db.shown, c.db.show)
 }
 
 // failure returns err with a redacted text, or nil if err is nil or the end of the rows.

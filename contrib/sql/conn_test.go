@@ -434,6 +434,23 @@ func TestHooksGetTheRequest(t *testing.T) {
 	}
 }
 
+// WithStatement's hook can shorten a statement by itself, or read the comment at its end.
+func TestHookGetsLongStatements(t *testing.T) {
+	query := "SELECT 1 FROM t WHERE id IN (" + strings.Repeat("17, ", 2000) + "18)"
+	var seen string
+	tracer, ctx, db := openFake(t, &fake{shape: modern}, gaptrace.WithStatement(func(_ gaptrace.Call, s string) string {
+		seen = s
+		return "short"
+	}))
+	spantest.Must(db.ExecContext(ctx, query))(t)
+	if seen != query {
+		t.Errorf("the hook got %d bytes, want %d", len(seen), len(query))
+	}
+	if got := tracer.Only(t, "sql exec").Tags["db.statement"]; got != "short" {
+		t.Errorf("db.statement = %v", got)
+	}
+}
+
 func TestStatementReachesDriverUnchanged(t *testing.T) {
 	for name, query := range map[string]string{
 		"long":         "SELECT '" + strings.Repeat("x", 10<<20) + "'",

@@ -88,15 +88,18 @@ func (c *Call) Statement(s string) {
 	}
 }
 
-// StatementText records t as db.statement, as Statement does.
-func (c *Call) StatementText(t Text) {
-	s, _ := t.value.(string)
+// ShownStatement records what show returns for s as db.statement, as Statement does. Spans show the
+// same for equal statements, so shown remembers it. WithStatement's hook gets the text before it is
+// truncated.
+func (c *Call) ShownStatement(s string, shown *Texts, show func(string) string) {
 	switch {
 	case s == "" || !c.Sampled():
 	case c.wrapper.Options.Statement != nil:
-		c.Statement(s)
+		c.Statement(show(s))
 	default:
-		c.TagText(string(ext.DBStatement), t)
+		if text := shown.Show(s, show); text.value != "" {
+			c.TagText(string(ext.DBStatement), text)
+		}
 	}
 }
 
