@@ -2,6 +2,7 @@ package spanutil
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync/atomic"
 )
 
@@ -55,7 +56,9 @@ func (t *Texts) learn(hash uint64, text string, show func(text string) string) T
 	slot := &t[hash%maxTexts]
 	shown := NewText(show(text))
 	if slot.missed.Swap(hash) == hash {
-		slot.known.Store(&knownText{text, shown})
+		// Copies: either may be a part of a large text, such as the host of a URL.
+		s, _ := shown.value.(string)
+		slot.known.Store(&knownText{strings.Clone(text), Text{strings.Clone(s)}})
 	}
 	return shown
 }

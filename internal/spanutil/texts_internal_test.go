@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unsafe"
 )
 
 // A text is shown as without the memory, whatever was shown before.
@@ -56,4 +57,30 @@ func TestTextsAreKept(t *testing.T) {
 	if kept > 1 {
 		t.Errorf("%d texts are kept, of which one came twice", kept)
 	}
+}
+
+// A text that is kept does not keep a larger text that it is a part of.
+func TestTextsKeepCopies(t *testing.T) {
+	var texts Texts
+	host := "http://example.com/a/long/path"[len("http://"):][:len("example.com")]
+	for range 2 {
+		texts.Show(host, func(text string) string { return text[:len("example")] })
+	}
+	for i := range texts {
+		known := texts[i].known.Load()
+		if known == nil {
+			continue
+		}
+		shown := known.shown.value.(string)
+		if known.text != host || shown != "example" {
+			t.Errorf("%q is shown as %q", known.text, shown)
+		}
+		for _, kept := range []string{known.text, shown} {
+			if unsafe.StringData(kept) == unsafe.StringData(host) {
+				t.Errorf("%q is a part of the program's text", kept)
+			}
+		}
+		return
+	}
+	t.Error("nothing is kept")
 }
