@@ -33,9 +33,10 @@ const (
 
 // tagAppender appends tags to the spans of a tracer.
 type tagAppender struct {
-	tracer opentracing.Tracer
-	span   reflect.Type // *jaeger.Span; nil: the tracer's spans need SetTag
-	tags   uintptr      // the offset of their tags
+	tracer  opentracing.Tracer
+	span    reflect.Type // *jaeger.Span; nil: the tracer's spans need SetTag
+	context reflect.Type // of their contexts
+	tags    uintptr      // the offset of their tags
 }
 
 // newTagAppender returns the tagAppender of a tracer that has started a span.
@@ -47,7 +48,7 @@ func newTagAppender(tracer opentracing.Tracer, span opentracing.Span) *tagAppend
 	}
 	tags, ok := t.Elem().FieldByName("tags")
 	if ok && len(tags.Index) == 1 && tags.Type.Kind() == reflect.Slice && isTag(tags.Type.Elem()) {
-		a.span, a.tags = t, tags.Offset
+		a.span, a.context, a.tags = t, reflect.TypeOf(span.Context()), tags.Offset
 	}
 	return a
 }
@@ -99,6 +100,12 @@ func isTag(t reflect.Type) bool {
 		}
 	}
 	return true
+}
+
+// knows reports whether the tracer uses the decision of a parent: that of another tracer's context
+// does not hold for it, even if that context has the methods of Jaeger's.
+func (a *tagAppender) knows(parent opentracing.SpanContext) bool {
+	return reflect.TypeOf(parent) == a.context
 }
 
 // appendsTo reports whether a appends to span.

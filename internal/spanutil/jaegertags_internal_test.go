@@ -187,6 +187,53 @@ func TestAppendedTagsAreTheSame(t *testing.T) {
 	}
 }
 
+// byTag is a sampler that keeps the traces with a tag.
+type byTag struct{ key string }
+
+func (byTag) OnCreateSpan(*jaeger.Span) jaeger.SamplingDecision {
+	return jaeger.SamplingDecision{Retryable: true}
+}
+
+func (s byTag) OnSetOperationName(*jaeger.Span, string) jaeger.SamplingDecision {
+	return s.OnCreateSpan(nil)
+}
+
+func (s byTag) OnSetTag(_ *jaeger.Span, key string, _ any) jaeger.SamplingDecision {
+	return jaeger.SamplingDecision{Sample: key == s.key, Retryable: key != s.key}
+}
+func (s byTag) OnFinishSpan(*jaeger.Span) jaeger.SamplingDecision   { return s.OnCreateSpan(nil) }
+func (byTag) IsSampled(jaeger.TraceID, string) (bool, []jaeger.Tag) { return false, nil }
+func (byTag) Equal(jaeger.Sampler) bool                             { return false }
+func (byTag) Close()                                                {}
+
+// foreign is a context of another tracer that is built on Jaeger's. Its span is no parent for
+// Jaeger's tracer, so its decision does not hold there.
+type foreign struct {
+	opentracing.Span
+	context struct{ jaeger.SpanContext }
+}
+
+func (f foreign) Context() opentracing.SpanContext { return f.context }
+
+func TestDecisionsOfOtherTracersAreNotFinal(t *testing.T) {
+	memory := jaeger.NewInMemoryReporter()
+	tracer, closer := jaeger.NewTracer("test", byTag{"component"}, memory)
+	defer closer.Close()
+	elsewhere, _ := newJaeger(t)
+	parent := foreign{Span: elsewhere.StartSpan("parent")}
+	parent.context.SpanContext = parent.Span.Context().(jaeger.SpanContext)
+	w := New([]gaptrace.Option{gaptrace.WithTracer(tracer)})
+	for _, a := range []*tagAppender{{tracer: tracer}, newTagAppender(tracer, tracer.StartSpan(""))} {
+		memory.Reset()
+		w.appender.Store(a)
+		ctx := opentracing.ContextWithSpan(t.Context(), parent)
+		w.Start(ctx, Local, func() gaptrace.Call { return gaptrace.Call{Component: "lib", Operation: "op"} }).Finish(nil)
+		if n := memory.SpansSubmitted(); n != 1 {
+			t.Errorf("%d spans, want the one whose tag the sampler asks for", n)
+		}
+	}
+}
+
 // tagsOf returns a span's name, what Jaeger sends of its tags, and whether a tag made its trace one
 // of debugging. It leaves out those of the sampler, which Jaeger's StartSpan loses if it gets more
 // than two others.

@@ -59,8 +59,10 @@ func (c *Call) openLocked(restart bool) bool {
 // findAppender sets c.appender, if it may append the tags of a span that is about to start.
 func (c *Call) findAppender() {
 	a := c.wrapper.appender.Load()
-	_, prioritized := c.hookTags[string(ext.SamplingPriority)]
-	if (c.final || c.remoteParent) && a != nil && a.span != nil && a.tracer == c.tracer && !prioritized {
+	if a == nil || a.span == nil || a.tracer != c.tracer || !c.remoteParent && !(c.final && a.knows(c.parent)) {
+		return
+	}
+	if _, prioritized := c.hookTags[string(ext.SamplingPriority)]; !prioritized {
 		c.appender = a
 	}
 }
