@@ -187,6 +187,22 @@ func TestAppendedTagsAreTheSame(t *testing.T) {
 	}
 }
 
+// Jaeger's spans that are not sampled take no tags, also if they are sampled later.
+func TestUnsampledSpansGetNoTags(t *testing.T) {
+	tracer, _ := newJaeger(t)
+	denied := opentracing.TextMapCarrier{"uber-trace-id": "7:8:0:0"}
+	for _, a := range []*tagAppender{{tracer: tracer}, newTagAppender(tracer, tracer.StartSpan(""))} {
+		w := New([]gaptrace.Option{gaptrace.WithTracer(tracer)})
+		w.appender.Store(a)
+		call := w.Serve(t.Context(), gaptrace.Call{Component: "lib", Operation: "op"}, opentracing.TextMap, denied)
+		span := opentracing.SpanFromContext(call.Open(t.Context())).(*jaeger.Span)
+		if tags := span.Tags(); len(tags) > 0 {
+			t.Errorf("tags of a span that is not sampled: %v", tags)
+		}
+		call.Finish(nil)
+	}
+}
+
 // byTag is a sampler that keeps the traces with a tag.
 type byTag struct{ key string }
 

@@ -77,7 +77,8 @@ func (c *Call) startedWith(tags []opentracing.Tag, span opentracing.Span) {
 		tags = tags[1:] // without serverTags
 	}
 	c.final = c.final || isFinal(c.parent) // Jaeger's tracer makes the decision of a client final
-	if c.final && c.appender.appendsTo(span) {
+	kept := c.decided() == sampled || isSampled(c.parent)
+	if c.final && kept && c.appender.appendsTo(span) {
 		c.appender.give(span, tags)
 		return
 	}
