@@ -19,8 +19,8 @@ type Call struct {
 	wrapper *Wrapper
 	what    gaptrace.Call
 	tracer  opentracing.Tracer
-	parent  opentracing.SpanContext // nil: the call starts a trace, or is a served call's reads or writes
-	served  *Call                   // for reads and writes: the served call, whose span is the parent
+	under   [1]opentracing.SpanReference // see parent
+	served  *Call                        // for reads and writes: the served call, whose span is the parent
 	start   time.Time
 
 	inside   atomic.Uint64 // who is waiting, and since when: see Enter
@@ -33,23 +33,23 @@ type Call struct {
 	lazy         bool // see isLazy
 	yielded      bool // see yield; under mu
 
+	phase    phase // under mu, as the next two
+	unit     Unit  // of amount
+	tagCount int32 // of the span, while it is open
+
 	ctx context.Context // of callContext; nil: the program is not woven
 
-	mu        sync.Mutex // guards all below
-	phase     phase
-	unit      Unit // of amount
-	waits     timeline
-	buf       [2]interval                    // most calls wait once or twice
-	tags      []opentracing.Tag              // what the span starts with: first its kind
-	option    [1]opentracing.StartSpanOption // of span; here, as reference, to save two allocations
-	reference [1]opentracing.SpanReference
-	tagCount  int32            // of the span, while it is open
-	appender  *tagAppender     // of the span; nil: its tags are set by OpenTracing's API
-	span      opentracing.Span // nil: not open
-	hookTags  opentracing.Tags // of WithTags: they override the wrapper's
-	failure   *recordedError
-	cleanup   runtime.Cleanup
-	previous  *Call // finishes together with this one
+	mu       sync.Mutex // guards all below
+	waits    timeline
+	buf      [2]interval                    // most calls wait once or twice
+	tags     []opentracing.Tag              // what the span starts with: first its kind
+	option   [1]opentracing.StartSpanOption // of span; here, as under, to save an allocation
+	appender *tagAppender                   // of the span; nil: its tags are set by OpenTracing's API
+	span     opentracing.Span               // nil: not open
+	hookTags opentracing.Tags               // of WithTags: they override the wrapper's
+	failure  *recordedError
+	cleanup  runtime.Cleanup
+	previous *Call // finishes together with this one
 
 	// spanContext is what Inject sends: the context of span, or of a parent that is dropped. It is
 	// nil until it is needed.
@@ -131,8 +131,11 @@ func (c *Call) Release() {
 	released.Put(c)
 }
 
+// parent returns nil if the call starts a trace, or is a served call's reads or writes.
+func (c *Call) parent() opentracing.SpanContext { return c.under[0].ReferencedContext }
+
 func (c *Call) setParent(parent opentracing.SpanContext) {
-	c.parent = parent
+	c.under[0] = reference(opentracing.ChildOfRef, parent)
 	if parent != nil && isSampled(parent) {
 		c.decide(sampled)
 		c.final = isFinal(parent)

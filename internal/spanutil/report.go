@@ -59,7 +59,7 @@ func (c *Call) openLocked(restart bool) bool {
 // findAppender sets c.appender, if it may append the tags of a span that is about to start.
 func (c *Call) findAppender() {
 	a := c.wrapper.appender.Load()
-	if a == nil || a.span == nil || a.tracer != c.tracer || !c.remoteParent && !(c.final && a.knows(c.parent)) {
+	if a == nil || a.span == nil || a.tracer != c.tracer || !c.remoteParent && !(c.final && a.knows(c.parent())) {
 		return
 	}
 	if _, prioritized := c.hookTags[string(ext.SamplingPriority)]; !prioritized {
@@ -76,8 +76,8 @@ func (c *Call) startedWith(tags []opentracing.Tag, span opentracing.Span) {
 	if c.role == server {
 		tags = tags[1:] // without serverTags
 	}
-	c.final = c.final || isFinal(c.parent) // Jaeger's tracer makes the decision of a client final
-	kept := c.decided() == sampled || isSampled(c.parent)
+	c.final = c.final || isFinal(c.parent()) // Jaeger's tracer makes the decision of a client final
+	kept := c.decided() == sampled || isSampled(c.parent())
 	if c.final && kept && c.appender.appendsTo(span) {
 		c.appender.give(span, tags)
 		return
@@ -100,12 +100,12 @@ func (c *Call) context() opentracing.SpanContext {
 // parentContext returns what c's spans are children of. It locks the served call while c is locked;
 // nothing locks them in the other order.
 func (c *Call) parentContext() opentracing.SpanContext {
-	if c.parent == nil && c.served != nil {
+	if c.parent() == nil && c.served != nil {
 		c.served.mu.Lock()
 		defer c.served.mu.Unlock()
-		c.parent = c.served.context()
+		c.under[0] = reference(opentracing.ChildOfRef, c.served.context())
 	}
-	return c.parent
+	return c.parent()
 }
 
 // startSpan returns nil if the tracer panics.
@@ -129,9 +129,8 @@ func (s *callStart) Apply(o *opentracing.StartSpanOptions) {
 	if len(c.waits.kept) > 0 {
 		o.StartTime = c.start.Add(c.waits.kept[0].start)
 	}
-	if parent := c.parentContext(); parent != nil {
-		c.reference[0] = reference(opentracing.ChildOfRef, parent)
-		o.References = c.reference[:]
+	if c.parentContext() != nil {
+		o.References = c.under[:]
 	}
 	o.Tags = c.tagMap(c.startTags())
 }

@@ -70,18 +70,18 @@ func (c *Call) waitsFor(as role, unit Unit) *Call {
 // passes it on.
 func (c *Call) JoinsTrace(format, carrier any) bool {
 	switch {
-	case c == nil || c.parent == nil:
+	case c == nil || c.parent() == nil:
 		return false
 	case !c.remoteParent:
 		return true
-	case !isValid(c.parent):
+	case !isValid(c.parent()):
 		return hasDebugID(carrier)
 	case c.decided() != sampled:
 		return true
 	}
 	// A tracer invents the IDs that a bare decision lacks, anew each time. IDs that were sent stay
 	// the same.
-	return idsOf(c.parent) == idsOf(extract(c.tracer, format, carrier))
+	return idsOf(c.parent()) == idsOf(extract(c.tracer, format, carrier))
 }
 
 // extract returns the context in carrier, or nil if there is none that can be read. Package tracer

@@ -49,7 +49,7 @@ func (c *Call) Resume() *Call {
 	if c.phase != abandoned {
 		return nil
 	}
-	next := newCall(c.wrapper, c.what, c.tracer, client, c.parent, time.Now())
+	next := newCall(c.wrapper, c.what, c.tracer, client, c.parent(), time.Now())
 	next.phase, next.unit = answered, c.unit
 	return next
 }
