@@ -15,7 +15,7 @@ import (
 
 const (
 	maxPacket       = 65_000         // bytes, as Jaeger's clients and agent agree
-	maxPacketSpans  = maxPacket - 70 // without what AppendMessage adds
+	maxPacketSpans  = maxPacket - 70 // for the process and the spans: without the envelope, as jaeger-client-go reckons
 	resolveInterval = 30 * time.Second
 )
 
@@ -35,7 +35,7 @@ type agent struct {
 	count    int    // of spans
 	message  []byte // the last packet
 	packets  int64
-	lost     j.ClientStats // what an agent is told
+	lost     j.ClientStats // totals sent in each packet; FullQueueDroppedSpans stays 0
 }
 
 func newAgent(cfg *config.ReporterConfig, maxValue int) (*agent, error) {
@@ -85,7 +85,7 @@ func (a *agent) send(spans []byte) (int, error) {
 	a.packets++
 	batch := jaegerthrift.Batch{Process: a.process, Spans: spans, Count: a.count}
 	a.message = batch.AppendMessage(a.message[:0], int32(a.packets), a.packets, &a.lost)
-	err := errSpanTooLarge // together with its process
+	err := errSpanTooLarge // the span fits, but not together with its process
 	if len(a.message) <= maxPacket {
 		err = a.conn.write(a.message)
 	}

@@ -1,15 +1,15 @@
 package gapsql
 
-// This file is the only one here that uses package unsafe. It reads private fields of
-// go-sql-driver/mysql, and writes none.
+// This file uses package unsafe to read private fields of go-sql-driver/mysql. It writes none. The
+// only other use here is in socket_linux.go, for the argument of a system call.
 //
 // Why: most rows are in the driver's buffer when Next is called. Such a Next is no wait, however
 // long it takes, so it needs no clock. Two clock readings cost as much as the rest of a short row.
 //
 // What is checked: findBuffer looks each field up by reflection, by its name and type, in the very
 // type that the program is linked with. Reading a T at the offset of a field of type T is what the
-// compiler does for rows.field. The driver reads and writes these fields only in calls of its rows,
-// which database/sql makes one at a time.
+// compiler does for rows.field. The driver writes these fields only in calls of the connection and
+// its rows, and database/sql makes those one at a time.
 //
 // What happens if the check fails, for example after an update or with another driver: findBuffer
 // returns nil, and each Next is measured by the clock. A test fails if the check does for the
@@ -31,10 +31,10 @@ type rowBuffer struct {
 	socket socket         // of their connection
 }
 
-// maxMeasured is how many packets that are not in the driver's buffer are measured by the clock.
-// For a short result that is cheaper than to ask its socket. In a long one, hundreds of reads take
-// more than 20 µs although their data is there. They would be joined to a few waits, with the work
-// between them.
+// maxMeasured is how many packets missing from the driver's buffer are measured by the clock before
+// hasRow asks the socket. In a short result, the clock is cheaper. In a long one, hundreds of reads
+// take more than 20 µs although their data is in the socket. Counted as waits, they would be
+// joined, and the joined spans would cover the program's work between them.
 const maxMeasured = 16
 
 // bufferFields are the offsets of fields of the driver's rows and of their connection.
@@ -70,7 +70,8 @@ func findBuffer(rows reflect.Type) *bufferFields {
 	return fieldsOf(rows.Elem())
 }
 
-// fieldsOf returns nil if a field is missing or of another type.
+// fieldsOf returns nil if a field is missing or of another type. Three fields may be missing: idx,
+// compress and netConn.
 func fieldsOf(rows reflect.Type) *bufferFields {
 	conn, at, ok := field(rows, "mc")
 	if !ok || conn.Kind() != reflect.Pointer {
@@ -132,7 +133,8 @@ const (
 )
 
 // hasRow reports whether the packet of the next row has come, so that the driver need not wait for
-// it. Most packets are in the driver's buffer. Of others, the socket may have the rest.
+// it. Most packets are in the driver's buffer. Of others, the socket may have the rest. False may
+// mean that it is not known.
 func (b *rowBuffer) hasRow() bool {
 	f := b.fields
 	if f == nil {

@@ -10,14 +10,14 @@ import (
 // use, by one goroutine.
 type socket struct {
 	conn syscall.RawConn
-	ask  func(fd uintptr) // hasRest's question; a field, so that it is allocated once
+	ask  func(fd uintptr) // passed to conn.Control; a field, so that it is allocated once
 
-	received []byte // question: the beginning of a packet
-	has      bool   // answer: the socket has the rest
+	received []byte // argument of ask
+	has      bool   // result of ask
 }
 
-// hasRest reports whether the socket of conn has the rest of the packet that begins with received.
-// It does not know what a connection by TLS has.
+// hasRest reports whether the kernel has the rest of the packet that begins with received. It
+// returns false for TLS. It neither blocks nor takes any data. All calls must be for the same conn.
 func (s *socket) hasRest(conn net.Conn, received []byte) bool {
 	if s.conn == nil {
 		var err error
@@ -41,6 +41,8 @@ func (s *socket) hasRest(conn net.Conn, received []byte) bool {
 	return err == nil && s.has
 }
 
+// hasRest asks for the number of readable bytes. If the packet's header is incomplete, it peeks at
+// the rest of the header to learn the packet's length.
 func hasRest(fd int, received []byte) bool {
 	var available int32
 	_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, uintptr(fd), syscall.TIOCINQ, uintptr(unsafe.Pointer(&available)))

@@ -4,7 +4,7 @@ package gapsql
 
 import "net"
 
-// socket would tell whether a connection's socket has received something. Only Linux is supported.
+// socket does nothing: hasRest is implemented only on Linux.
 type socket struct{}
 
 func (socket) hasRest(net.Conn, []byte) bool { return false }

@@ -38,7 +38,8 @@ type ProfileOptions struct {
 //
 // If gaps have explanations, a sample has a value for each cause, too: cpu, runnable, no-cpu,
 // throttled, gc, syscall, cgo, network, lock, channel, select, sleep, other and unobserved. The
-// last frame of such a sample is the line of the program, and the label cause has the cause.
+// last frame of such a sample is the line of the program, or "(cause)" if the line is unknown. The
+// label cause has the cause.
 //
 // The ten traces with the most self time in a stack have a sample each, with the label trace_id.
 // The other traces share one sample for that stack. Gaps of failed spans have samples of their own,

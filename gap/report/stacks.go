@@ -33,10 +33,9 @@ type Stacks struct {
 	caveats    caveats
 }
 
-// frameName is an operation, or stands for all spans that are too deep. In a failed one, the last
-// frame has the gaps of the failed spans of the frame before. If because is not zero, it is a cause
-// of the gaps of the frame before, and a line of the program: service is then the file, and
-// operation the function.
+// frameName names a frame: an operation, or all spans that are deeper than maxStack, or the failed
+// spans of the parent frame. If because is not zero, the frame is a cause of the parent's gaps at a
+// line of the program: service is then the file, and operation the function.
 type frameName struct {
 	service, operation string
 	line               int32

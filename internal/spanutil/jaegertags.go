@@ -118,7 +118,8 @@ func (a *tagAppender) of(span opentracing.Span) *[]opentracing.Tag {
 	return (*[]opentracing.Tag)(unsafe.Add(reflect.ValueOf(span).UnsafePointer(), a.tags))
 }
 
-// give appends tags to span, which keeps their array.
+// give puts tags before those that span has, so that one array holds all. The span keeps it: the
+// caller must not use tags again.
 func (a *tagAppender) give(span opentracing.Span, tags []opentracing.Tag) {
 	lock := span.(sync.Locker)
 	lock.Lock()

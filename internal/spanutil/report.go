@@ -67,7 +67,9 @@ func (c *Call) findAppender() {
 	}
 }
 
-// startedWith gives tags to a span that has started, unless it has started with them.
+// startedWith completes a span that has started. Without an appender the span has its tags, and the
+// wrapper learns whether it can append those of the next call. With one, startedWith appends the
+// tags, or sets them by SetTag if the decision to sample is not final, or the span not Jaeger's.
 func (c *Call) startedWith(tags []opentracing.Tag, span opentracing.Span) {
 	if c.appender == nil {
 		c.wrapper.learn(c.tracer, span)
@@ -76,7 +78,7 @@ func (c *Call) startedWith(tags []opentracing.Tag, span opentracing.Span) {
 	if c.role == server {
 		tags = tags[1:] // without serverTags
 	}
-	c.final = c.final || isFinal(c.parent()) // Jaeger's tracer makes the decision of a client final
+	c.final = c.final || isFinal(c.parent()) // StartSpan makes a remote parent's decision final
 	kept := c.decided() == sampled || isSampled(c.parent())
 	if c.final && kept && c.appender.appendsTo(span) {
 		c.appender.give(span, tags)
@@ -189,8 +191,9 @@ func (c *Call) newTags(size int) []opentracing.Tag {
 // the kind at the start. It does not change the map.
 var serverTags = map[string]any{string(ext.SpanKind): serverKind}
 
-// tagMap returns tags for a span's start: OpenTelemetry's bridge reads the kind only then. Each
-// span needs a map of its own, since mocktracer keeps writing to it.
+// tagMap returns the tags to pass to StartSpan. If they will be appended, that is only a server's
+// kind. Otherwise it is all of them, in a new map: OpenTelemetry's bridge reads the kind only at
+// the start, and mocktracer keeps writing to the map.
 func (c *Call) tagMap(tags []opentracing.Tag) map[string]any {
 	if c.appender != nil {
 		if c.role == server {
@@ -248,7 +251,7 @@ func (c *Call) tagTotals() {
 	if c.decided() != sampled {
 		return
 	}
-	if c.role != server && c.waits.count > 1 { // a server's span is not a wait, and a single wait is a span
+	if c.role != server && c.waits.count > 1 { // a server's span is not a wait; a single wait is as long as the span
 		c.tagLocked("wait.count", int(c.waits.count))
 		c.tagLocked("wait.us", c.waits.blocked.Microseconds())
 		c.tagLocked("wait.joined_us", c.waits.joined.Microseconds())

@@ -265,8 +265,9 @@ func (w *writer) batch(batch Batch) {
 	w.b = append(w.b, batch.Spans...)
 }
 
-// AppendMessage appends the batch as an agent reads it: the call emitBatch in the compact protocol,
-// with a number that the agent logs, and what the tracer has lost so far.
+// AppendMessage appends the batch as an agent reads it: a call of emitBatch in the compact
+// protocol. seqID is the number of the call. sequence numbers the batches: the agent takes lost,
+// the totals so far, only from a batch with a higher number.
 func (batch Batch) AppendMessage(b []byte, seqID int32, sequence int64, lost *j.ClientStats) []byte {
 	const (
 		protocolID = 0x82
