@@ -205,11 +205,9 @@ type texts struct{ methods, params, urls, hosts spanutil.Texts }
 
 var dbType = spanutil.NewText("elasticsearch")
 
-func same(text string) string { return text }
-
 func (t *texts) tagRequest(call *spanutil.Call, req *http.Request) {
 	call.TagText(string(ext.DBType), dbType)
-	call.TagText("es.method", t.methods.Show(method(req), same))
+	call.TagText("es.method", t.methods.Text(method(req)))
 	if req.URL != nil && req.URL.RawQuery != "" {
 		call.TagText("elasticsearch.params", t.params.Show(req.URL.RawQuery, redacted.Params))
 	}

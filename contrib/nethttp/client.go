@@ -1,6 +1,7 @@
 package nethttp
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"reflect"
@@ -164,20 +165,20 @@ func (t *transport) WrappedRoundTripper() http.RoundTripper { return t.next }
 // unwrapOurs is Unwrap for Wrap. Wrappers of other packages may have the exported methods.
 func (t *transport) unwrapOurs() http.RoundTripper { return t.next }
 
-// hosts are the values of peer.hostname.
-var hosts spanutil.Texts
+// methods and hosts are values of the tags http.method and peer.hostname.
+var methods, hosts spanutil.Texts
 
 // tagRequest sets the tags that are known before the response.
 func tagRequest(call *spanutil.Call, req *http.Request) {
 	if !call.Sampled() {
 		return
 	}
-	tagMethod(call, req.Method)
+	call.TagText("http.method", methods.Text(cmp.Or(req.Method, http.MethodGet)))
 	call.Tag("http.url", redact.URL(req.URL))
 	if req.URL != nil {
 		host := req.URL.Hostname()
 		if host = host[strings.LastIndexByte(host, '@')+1:]; host != "" {
-			call.TagText("peer.hostname", hosts.Show(host, func(host string) string { return host }))
+			call.TagText("peer.hostname", hosts.Text(host))
 		}
 		tagPort(call, req.URL.Port())
 	}

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-
-	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
 // StatusError is the error recorded for a response with a status of 500 or above. Its value is the
@@ -31,23 +29,6 @@ var operations = map[string]string{
 	http.MethodConnect: "HTTP CONNECT",
 	http.MethodOptions: "HTTP OPTIONS",
 	http.MethodTrace:   "HTTP TRACE",
-}
-
-// methods are the values of http.method for the same requests, for the same reason.
-var methods = func() map[string]spanutil.Text {
-	texts := make(map[string]spanutil.Text)
-	for method := range operations {
-		texts[method] = spanutil.NewText(cmp.Or(method, http.MethodGet))
-	}
-	return texts
-}()
-
-func tagMethod(call *spanutil.Call, method string) {
-	if text, known := methods[method]; known {
-		call.TagText("http.method", text)
-	} else {
-		call.Tag("http.method", method)
-	}
 }
 
 // operation returns the name of a request's span. A peer may send any text as a method, and names

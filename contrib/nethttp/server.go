@@ -162,7 +162,7 @@ func (x *exchange) endWrite(n int64, err error) {
 }
 
 func tagServed(call *spanutil.Call, req *http.Request) {
-	tagMethod(call, req.Method)
+	call.TagText("http.method", methods.Text(req.Method))
 	u := requestURL(req)
 	call.Tag("http.url", redact.URL(&u))
 	if host, port, err := net.SplitHostPort(req.RemoteAddr); err == nil {

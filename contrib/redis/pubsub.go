@@ -133,7 +133,7 @@ func run(
 	}
 	defer call.Unwound()
 	if call.Sampled() {
-		call.Tag(string(ext.DBType), "redis")
+		call.TagText(string(ext.DBType), redisType)
 		if cmd, ok := request.(redis.Cmder); ok {
 			call.Statement(string(commandOf(cmd).AppendTo(nil, cmd.Args())))
 		}

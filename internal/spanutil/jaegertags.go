@@ -110,7 +110,7 @@ func (a *tagAppender) knows(parent opentracing.SpanContext) bool {
 
 // appendsTo reports whether a appends to span.
 func (a *tagAppender) appendsTo(span opentracing.Span) bool {
-	return a != nil && a.span != nil && reflect.TypeOf(span) == a.span
+	return reflect.TypeOf(span) == a.span
 }
 
 // of returns the tags of span. The caller holds its lock.

@@ -24,8 +24,8 @@ type knownText struct {
 
 var textSeed = maphash.MakeSeed()
 
-// Show returns how spans show text, which is what show returned for it before, or returns now. A
-// text is kept when it comes a second time: one that holds values may never do so.
+// Show returns show(text), truncated, for the tag of a span. A Texts must always get the same show.
+// A text is kept when it comes a second time: one that holds values may never do so.
 func (t *Texts) Show(text string, show func(text string) string) Text {
 	if len(text) > MaxValue {
 		return NewText(show(text))
@@ -37,8 +37,13 @@ func (t *Texts) Show(text string, show func(text string) string) Text {
 	return t.learn(hash, text, show)
 }
 
-// ShowBytes is Show for a text that is only made for this purpose: it allocates nothing for a text
-// that is known.
+// Text is Show for a text that spans show as it is.
+func (t *Texts) Text(text string) Text {
+	return t.Show(text, func(text string) string { return text })
+}
+
+// ShowBytes is Show for a text in a temporary buffer. It allocates nothing for a text that is
+// known.
 func (t *Texts) ShowBytes(text []byte, show func(text string) string) Text {
 	if len(text) <= MaxValue {
 		hash := maphash.Bytes(textSeed, text)
