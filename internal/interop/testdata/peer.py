@@ -76,5 +76,6 @@ for peer, priority in {'sampled': None, 'unsampled': 0, 'debug': 1}.items():
         call(peer.encode() + b' 127.0.0.1:%d' % port, timeout=30)
 
 server.stop(None)
-tracer.close()
-time.sleep(1)  # close does not wait for the reporter's thread
+closed = tracer.close()
+while not closed.done():  # the reporter's thread sends
+    time.sleep(0.01)
