@@ -171,7 +171,7 @@ func runQuery(c call, do func(ctx context.Context) (driver.Rows, error)) (driver
 		return result, err // an unsampled call returns the driver's own rows
 	}
 	c.tagSpan()
-	c.db.open.add(c.recorded)
+	c.db.abandonForgotten(c.recorded.Started())
 	return watch(result, c), nil
 }
 

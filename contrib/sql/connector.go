@@ -68,7 +68,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 
 // Close is called by (*sql.DB).Close.
 func (c connector) Close() error {
-	c.db.open.close()
+	abandon(c.db.wrapper.Unfinished())
 	if closer, ok := c.Connector.(io.Closer); ok {
 		return closer.Close()
 	}
@@ -102,11 +102,11 @@ func (db *database) connect(
 
 // database is what a connector shares with its connections and their statements.
 type database struct {
-	wrapper *spanutil.Wrapper
-	target  Target
-	tags    []tag           // of every span
-	shown   *spanutil.Texts // statements
-	open    openQueries     // of one connector, which is closed with its sql.DB
+	wrapper   *spanutil.Wrapper // of one connector, which is closed with its sql.DB
+	target    Target
+	tags      []tag           // of every span
+	shown     *spanutil.Texts // statements
+	forgotten forgotten
 }
 
 func newDatabase(target Target, opts []gaptrace.Option) *database {
@@ -126,7 +126,7 @@ func newDatabase(target Target, opts []gaptrace.Option) *database {
 
 // another returns a database with the same options and tags, for another connector.
 func (db *database) another() *database {
-	return &database{wrapper: db.wrapper, target: db.target, tags: db.tags, shown: db.shown}
+	return &database{wrapper: db.wrapper.Another(), target: db.target, tags: db.tags, shown: db.shown}
 }
 
 type tag struct {

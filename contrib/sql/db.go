@@ -47,7 +47,7 @@ func (d *DB) leave(w *poolWait, err error) {
 		}
 		now := time.Now()
 		w.endAt(db, now, err)
-		db.open.check(now) // forgotten rows may hold all connections
+		db.abandonForgotten(now) // forgotten rows may hold all connections
 	}
 	w.unreported.Swap(nil).Finish(nil) // no call to the driver followed that would report it
 }

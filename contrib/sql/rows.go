@@ -45,7 +45,6 @@ func (r *rows) wait() spanutil.Wait {
 		r.call.recorded = call
 		r.call.tagSpan()
 		spanutil.Watch(call, r)
-		r.call.db.open.add(call)
 		return call.Wait()
 	}
 	return wait
@@ -79,7 +78,6 @@ func (r *rows) Close() error {
 	defer wait.Unwound()
 	err := r.Rows.Close()
 	wait.Done(0)
-	r.call.db.open.remove(r.call.recorded)
 	r.call.recorded.Finish(r.call.failure(err))
 	return err
 }

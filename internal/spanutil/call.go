@@ -3,7 +3,6 @@ package spanutil
 import (
 	"context"
 	"math"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,10 +31,12 @@ type Call struct {
 	final        bool // the decision of parent to sample cannot change
 	lazy         bool // see isLazy
 	yielded      bool // see yield; under mu
+	watched      bool // by wrapper.open; under mu
 
 	phase    phase // under mu, as the next two
 	unit     Unit  // of amount
 	tagCount int32 // of the span, while it is open
+	place    int32 // in wrapper.open; under its mutex
 
 	ctx context.Context // of callContext; nil: the program is not woven
 
@@ -48,7 +49,6 @@ type Call struct {
 	span     opentracing.Span               // nil: not open
 	hookTags opentracing.Tags               // of WithTags: they override the wrapper's
 	failure  *recordedError
-	cleanup  runtime.Cleanup
 	previous *Call // finishes together with this one
 
 	// spanContext is what Inject sends: the context of span, or of a parent that is dropped. It is
@@ -394,7 +394,9 @@ func (c *Call) endLocked(as phase, at time.Duration) {
 	}
 	first := c.phase == begun
 	c.phase = as
-	c.cleanup.Stop()
+	if c.watched {
+		c.wrapper.open.remove(c)
+	}
 	if s := c.inside.Swap(closed); s&closed == 0 && s >= oneGoroutine {
 		if at < 0 {
 			at = time.Since(c.start)

@@ -24,6 +24,8 @@ type Wrapper struct {
 	tagCount  atomic.Int32         // of the last recorded call
 
 	appender atomic.Pointer[tagAppender] // of the last recorded call's tracer
+
+	open openCalls
 }
 
 // NewClient returns a Wrapper with opts for a client of a component. A wrapper calls it once, when
@@ -47,6 +49,11 @@ func New(opts []gaptrace.Option) *Wrapper {
 		woven.Store(true)
 	}
 	return w
+}
+
+// Another returns a Wrapper for the calls of another client with the same options.
+func (w *Wrapper) Another() *Wrapper {
+	return &Wrapper{Options: w.Options, hooked: w.hooked, clients: w.clients}
 }
 
 // HasHooks reports whether any of the user's functions gets the calls of w.
