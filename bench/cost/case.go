@@ -15,6 +15,7 @@ type Case struct {
 	Library, Name string
 	Long          bool // the raw call is so long that a percentage says more than nanoseconds
 	Woven         bool // gaptrace build weaves the side of the call that is wrapped, and only that
+	Waits         bool // the caller waits again after the answer, and its code has a stopwatch for that
 
 	// Make returns the call as p wraps it, with a client of its own. It returns nil if p does not
 	// wrap the library. A call that fails panics, because its cost would mean nothing.

@@ -29,8 +29,8 @@ func elasticsearchCases() []Case {
 		return c.Bulk(strings.NewReader(actions), c.Bulk.WithContext(ctx))
 	}
 	return []Case{
-		{Library: "go-elasticsearch", Name: "search", Woven: true, Make: withElasticsearch(found, search)},
-		{Library: "go-elasticsearch", Name: "bulk of 100", Woven: true, Make: withElasticsearch(indexed, bulk)},
+		{Library: "go-elasticsearch", Name: "search", Woven: true, Waits: true, Make: withElasticsearch(found, search)},
+		{Library: "go-elasticsearch", Name: "bulk of 100", Woven: true, Waits: true, Make: withElasticsearch(indexed, bulk)},
 	}
 }
 
@@ -52,7 +52,7 @@ func withElasticsearch(
 		buf := make([]byte, 4<<10)
 		return func(ctx context.Context) {
 			res := must(call(ctx, client))
-			drain(res.Body, buf)
+			drain(res.Body, buf, stopwatchIn(ctx))
 		}
 	}
 }

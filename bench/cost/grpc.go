@@ -25,8 +25,11 @@ func grpcCases() []Case {
 	unary := func(ctx context.Context, c pb.TestServiceClient) { must(c.UnaryCall(ctx, &pb.SimpleRequest{})) }
 	stream := func(ctx context.Context, c pb.TestServiceClient) {
 		answers := must(c.StreamingOutputCall(ctx, ask))
+		waits := stopwatchIn(ctx)
 		for n := 0; ; n++ {
+			waits.enter()
 			_, err := answers.Recv()
+			waits.leave()
 			if err == io.EOF && n == messages {
 				return
 			}
@@ -40,9 +43,9 @@ func grpcCases() []Case {
 			Library: "grpc", Name: "unary call, server", Woven: true, FromHeaders: withMetadata,
 			Make: withGRPC(serverOf, unary),
 		},
-		{Library: "grpc", Name: long + "client", Long: true, Carry: toMetadata, Make: withGRPC(clientOf, stream)},
+		{Library: "grpc", Name: long + "client", Long: true, Waits: true, Carry: toMetadata, Make: withGRPC(clientOf, stream)},
 		{
-			Library: "grpc", Name: long + "server", Long: true, Woven: true, FromHeaders: withMetadata,
+			Library: "grpc", Name: long + "server", Long: true, Woven: true, Waits: true, FromHeaders: withMetadata,
 			Make: withGRPC(serverOf, stream),
 		},
 	}
@@ -117,11 +120,15 @@ func (service) StreamingOutputCall(
 	asked *pb.StreamingOutputCallRequest, stream pb.TestService_StreamingOutputCallServer,
 ) error {
 	answer := &pb.StreamingOutputCallResponse{}
+	waits := stopwatchIn(stream.Context())
 	for _, each := range asked.ResponseParameters {
 		if answer.Payload == nil || len(answer.Payload.Body) != int(each.Size) {
 			answer.Payload = &pb.Payload{Body: make([]byte, each.Size)}
 		}
-		if err := stream.Send(answer); err != nil {
+		waits.enter()
+		err := stream.Send(answer)
+		waits.leave()
+		if err != nil {
 			return err
 		}
 	}

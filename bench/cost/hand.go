@@ -68,17 +68,18 @@ func isWait(span *jaeger.Span) bool {
 }
 
 // byHand returns the raw call with Jaeger's spans around it: started, tagged, injected or put into
-// the handler's context, and finished. It records neither errors nor waits, and does not watch
-// results.
-func byHand(c Case, raw peer.Peer, spans []handSpan, onClose cleanup) func(context.Context) {
+// the handler's context, and finished. It records no errors, and does not watch results. It runs
+// the call under the context that timed returns for its parent or, in a server, its span.
+func byHand(
+	c Case, raw peer.Peer, spans []handSpan,
+	timed func(context.Context, opentracing.Span) context.Context, onClose cleanup,
+) func(context.Context) {
 	if c.FromHeaders != nil {
+		server := handServer{spans[0], timed}
 		return c.Make(peer.Peer{
-			HTTPHandler: func(h http.Handler) http.Handler { return spans[0].handler(h) },
+			HTTPHandler: server.handler,
 			GRPCServer: func() []grpc.ServerOption {
-				return []grpc.ServerOption{
-					grpc.UnaryInterceptor(spans[0].unary),
-					grpc.StreamInterceptor(spans[0].stream),
-				}
+				return []grpc.ServerOption{grpc.UnaryInterceptor(server.unary), grpc.StreamInterceptor(server.stream)}
 			},
 		}, onClose)
 	}
@@ -96,31 +97,41 @@ func byHand(c Case, raw peer.Peer, spans []handSpan, onClose cleanup) func(conte
 		if c.Carry != nil {
 			ctx = c.Carry(ctx, span)
 		}
-		call(ctx)
+		call(timed(ctx, parent))
 		span.Finish()
 	}
 }
 
-func (m handSpan) handler(next http.Handler) http.Handler {
+// handServer serves requests under a span.
+type handServer struct {
+	handSpan
+	timed func(context.Context, opentracing.Span) context.Context
+}
+
+func (m handServer) under(ctx context.Context, span opentracing.Span) context.Context {
+	return m.timed(opentracing.ContextWithSpan(ctx, span), span)
+}
+
+func (m handServer) handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		span := m.startServer(opentracing.HTTPHeadersCarrier(req.Header))
-		next.ServeHTTP(w, req.WithContext(opentracing.ContextWithSpan(req.Context(), span)))
+		next.ServeHTTP(w, req.WithContext(m.under(req.Context(), span)))
 		span.Finish()
 	})
 }
 
-func (m handSpan) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+func (m handServer) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	headers, _ := metadata.FromIncomingContext(ctx)
 	span := m.startServer(opentracing.HTTPHeadersCarrier(headers))
 	defer span.Finish()
-	return next(opentracing.ContextWithSpan(ctx, span), req)
+	return next(m.under(ctx, span), req)
 }
 
-func (m handSpan) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (m handServer) stream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	headers, _ := metadata.FromIncomingContext(stream.Context())
 	span := m.startServer(opentracing.HTTPHeadersCarrier(headers))
 	defer span.Finish()
-	return next(srv, handled{stream, opentracing.ContextWithSpan(stream.Context(), span)})
+	return next(srv, handled{stream, m.under(stream.Context(), span)})
 }
 
 type handled struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go"
 )
 
@@ -24,11 +25,28 @@ func describe(spans []*jaeger.Span) []string {
 	return lines
 }
 
+// A case has Waits exactly if its code uses the stopwatch.
+func TestWaitsAreTimedByHand(t *testing.T) {
+	for _, c := range cases() {
+		var watch *stopwatch
+		timed := func(ctx context.Context, span opentracing.Span) context.Context {
+			ctx = withStopwatch(ctx, span)
+			watch = stopwatchIn(ctx)
+			return ctx
+		}
+		spans := toMake(recorded(c, c.wrappedBy(named(ourName))))
+		recorded(c, func(onClose cleanup) func(context.Context) { return byHand(c, named(rawName), spans, timed, onClose) })
+		if watch == nil || (watch.entered > 0) != c.Waits {
+			t.Errorf("%s: stopwatch %+v", c.title(), watch)
+		}
+	}
+}
+
 func TestByHandMakesTheSameSpans(t *testing.T) {
 	for _, c := range cases() {
 		ours := recorded(c, c.wrappedBy(named(ourName)))
 		byHand := recorded(c, func(onClose cleanup) func(context.Context) {
-			return byHand(c, named(rawName), toMake(ours), onClose)
+			return byHand(c, named(rawName), toMake(ours), untimed, onClose)
 		})
 		got, want := describe(byHand), describe(ours)
 		if len(want) == 0 || !slices.Equal(got, want) {

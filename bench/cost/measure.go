@@ -12,11 +12,12 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-// A contender is a peer, "by hand": Jaeger's spans around the raw call, or "woven": the raw call in
-// a program that gaptrace build has built.
+// A contender is a peer, "by hand": Jaeger's spans around the raw call, "by hand, waits": the same
+// with a stopwatch, or "woven": the raw call in a program that gaptrace build has built.
 const (
 	rawName   = "raw"
 	handName  = "by hand"
+	timedName = "by hand, waits"
 	ourName   = "gaptrace"
 	wovenName = "woven"
 )
@@ -85,7 +86,14 @@ func open(c Case, t tracers, peers []peer.Peer) *measured {
 		m.add(p.Name, t[p.API], c.wrappedBy(p))
 		if p.Name == rawName {
 			spans := toMake(recorded(c, c.wrappedBy(named(ourName))))
-			m.add(handName, t[p.API], func(onClose cleanup) func(context.Context) { return byHand(c, p, spans, onClose) })
+			m.add(handName, t[p.API], func(onClose cleanup) func(context.Context) {
+				return byHand(c, p, spans, untimed, onClose)
+			})
+			if c.Waits {
+				m.add(timedName, t[p.API], func(onClose cleanup) func(context.Context) {
+					return byHand(c, p, spans, withStopwatch, onClose)
+				})
+			}
 		}
 	}
 	return m

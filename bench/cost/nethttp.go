@@ -15,11 +15,11 @@ import (
 
 func httpCases() []Case {
 	return []Case{
-		{Library: "net/http", Name: "GET, 100 bytes", Make: get(100), Carry: toHeaders},
-		{Library: "net/http", Name: "GET, 10 MB", Make: get(10_000_000), Carry: toHeaders, Long: true},
-		{Library: "net/http", Name: "server, 100 bytes", Make: serve, FromHeaders: requestWith},
-		{Library: "net/http", Name: "GET by http.Transport", Woven: true, Make: getOverConn, Carry: toHeaders},
-		{Library: "net/http", Name: "http.Server", Woven: true, Make: serveOverConn, FromHeaders: requestWith},
+		{Library: "net/http", Name: "GET, 100 bytes", Waits: true, Make: get(100), Carry: toHeaders},
+		{Library: "net/http", Name: "GET, 10 MB", Waits: true, Make: get(10_000_000), Carry: toHeaders, Long: true},
+		{Library: "net/http", Name: "server, 100 bytes", Waits: true, Make: serve, FromHeaders: requestWith},
+		{Library: "net/http", Name: "GET by http.Transport", Woven: true, Waits: true, Make: getOverConn, Carry: toHeaders},
+		{Library: "net/http", Name: "http.Server", Woven: true, Waits: true, Make: serveOverConn, FromHeaders: requestWith},
 	}
 }
 
@@ -47,7 +47,7 @@ func get(size int) func(peer.Peer, cleanup) func(context.Context) {
 			req := must(http.NewRequestWithContext(ctx, http.MethodGet, "http://example.com:8080/books/7?full=1", nil))
 			req.Header.Set("Accept", "application/json")
 			resp := must(client.RoundTrip(req))
-			drain(resp.Body, buf)
+			drain(resp.Body, buf, stopwatchIn(ctx))
 		}
 	}
 }
@@ -67,7 +67,7 @@ func getOverConn(p peer.Peer, onClose cleanup) func(context.Context) {
 	buf := make([]byte, 4<<10)
 	return func(ctx context.Context) {
 		req := must(http.NewRequestWithContext(ctx, http.MethodGet, "http://example.com:8080/books/7?full=1", nil))
-		drain(must(client.RoundTrip(req)).Body, buf)
+		drain(must(client.RoundTrip(req)).Body, buf, stopwatchIn(ctx))
 	}
 }
 
@@ -87,15 +87,19 @@ func answerAll(conn net.Conn) {
 	}
 }
 
-func drain(body io.ReadCloser, buf []byte) {
+func drain(body io.ReadCloser, buf []byte, waits *stopwatch) {
 	var err error
 	for err == nil {
+		waits.enter()
 		_, err = body.Read(buf)
+		waits.leave()
 	}
 	if err != io.EOF {
 		panic(err)
 	}
+	waits.enter()
 	check(body.Close())
+	waits.leave()
 }
 
 var plain = http.Header{"Content-Type": {"text/plain"}}
@@ -137,10 +141,20 @@ func serve(p peer.Peer, _ cleanup) func(context.Context) {
 	if p.HTTPHandler == nil {
 		return nil
 	}
-	page := make([]byte, 100)
-	handler := p.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { must(w.Write(page)) }))
+	handler := p.HTTPHandler(pageOf(100))
 	var w http.ResponseWriter = &answer{http.Header{}}
 	return func(ctx context.Context) { handler.ServeHTTP(w, ctx.Value(served{}).(*http.Request)) }
+}
+
+// pageOf returns a handler that writes size bytes.
+func pageOf(size int) http.Handler {
+	body := make([]byte, size)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		waits := stopwatchIn(req.Context())
+		waits.enter()
+		must(w.Write(body))
+		waits.leave()
+	})
 }
 
 // serveOverConn serves the request with net/http's own server, over a connection in memory.
@@ -148,10 +162,7 @@ func serveOverConn(p peer.Peer, onClose cleanup) func(context.Context) {
 	if p.HTTPHandler == nil {
 		return nil
 	}
-	page := make([]byte, 100)
-	server := http.Server{
-		Handler: p.HTTPHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { must(w.Write(page)) })),
-	}
+	server := http.Server{Handler: p.HTTPHandler(pageOf(100))}
 	listener := bufconn.Listen(1 << 16)
 	onClose(func() { check(server.Close()) })
 	go func() { _ = server.Serve(listener) }()

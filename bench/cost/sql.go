@@ -15,12 +15,12 @@ import (
 func sqlCases() []Case {
 	return []Case{
 		{Library: "database/sql", Name: "exec", Woven: true, Make: withDB(0, update)},
-		{Library: "database/sql", Name: "query, 1 row", Woven: true, Make: withDB(1, query)},
-		{Library: "database/sql", Name: "query, 1,000 rows", Woven: true, Make: withDB(1000, query), Long: true},
-		{Library: "database/sql", Name: "query, 1,000 rows of go-sql-driver/mysql", Make: withMySQL, Long: true},
+		{Library: "database/sql", Name: "query, 1 row", Woven: true, Waits: true, Make: withDB(1, query)},
+		{Library: "database/sql", Name: "query, 1,000 rows", Woven: true, Waits: true, Make: withDB(1000, query), Long: true},
+		{Library: "database/sql", Name: "query, 1,000 rows of go-sql-driver/mysql", Waits: true, Make: withMySQL, Long: true},
 		{Library: "database/sql", Name: "transaction: begin, exec, commit", Woven: true, Make: withDB(0, transaction)},
 		{Library: "database/sql", Name: "exec, WrapDB", Make: withPool(0, update)},
-		{Library: "database/sql", Name: "query, 1 row, WrapDB", Make: withPool(1, query)},
+		{Library: "database/sql", Name: "query, 1 row, WrapDB", Waits: true, Make: withPool(1, query)},
 	}
 }
 
@@ -34,11 +34,23 @@ func update(ctx context.Context, db peer.Querier) { must(db.ExecContext(ctx, upd
 func query(ctx context.Context, db peer.Querier) {
 	rows := must(db.QueryContext(ctx, selects))
 	var id int64
-	for rows.Next() {
-		check(rows.Scan(&id))
+	readAll(rows, stopwatchIn(ctx), func() { check(rows.Scan(&id)) })
+}
+
+func readAll(rows *sql.Rows, waits *stopwatch, scan func()) {
+	for {
+		waits.enter()
+		more := rows.Next()
+		waits.leave()
+		if !more {
+			break
+		}
+		scan()
 	}
 	check(rows.Err())
+	waits.enter()
 	check(rows.Close())
+	waits.leave()
 }
 
 func transaction(ctx context.Context, db peer.Querier) {
@@ -81,11 +93,7 @@ func withMySQL(p peer.Peer, onClose cleanup) func(context.Context) {
 	call := func(ctx context.Context) {
 		rows := must(db.QueryContext(ctx, "SELECT "+script.Script{{Size: 1000}}.String()))
 		var row sql.RawBytes
-		for rows.Next() {
-			check(rows.Scan(&row))
-		}
-		check(rows.Err())
-		check(rows.Close())
+		readAll(rows, stopwatchIn(ctx), func() { check(rows.Scan(&row)) })
 	}
 	check(db.Ping())
 	conn.answer = []byte{}

@@ -71,7 +71,7 @@ func (r Result) ahead(w io.Writer) {
 			var ahead []string
 			for _, e := range r.Entries {
 				if e.Case == our.Case && e.Library == our.Library && e.State == our.State &&
-					!slices.Contains([]string{rawName, handName, wovenName}, e.Contender) && e.less(our) {
+					!slices.Contains([]string{rawName, handName, timedName, wovenName}, e.Contender) && e.less(our) {
 					ahead = append(ahead, e.Contender+" "+duration(e.Over.Median))
 				}
 			}
@@ -119,7 +119,7 @@ func (e Entry) cost() string {
 	if e.Contender == rawName {
 		return fmt.Sprintf("%s, %s, %s", duration(e.Call.Median), bytesOf(e.Bytes), count(e.Allocs))
 	}
-	if e.Contender == handName && e.Over.Low < 0 && e.Over.High > 0 && math.Abs(e.Allocs) < 0.5 {
+	if (e.Contender == handName || e.Contender == timedName) && e.Over.Low < 0 && e.Over.High > 0 && math.Abs(e.Allocs) < 0.5 {
 		return ""
 	}
 	text := fmt.Sprintf("%s (%s…%s)", signed(e.Over.Median), short(e.Over.Low), short(e.Over.High))
