@@ -24,6 +24,7 @@ var layers = map[string]int{
 	"internal/clients":   0,
 	"internal/options":   0,
 	"internal/redact":    0,
+	"internal/layout":    0,
 	"internal/printable": 0,
 	"internal/suggest":   0,
 	"internal/terminal":  0,

@@ -26,6 +26,7 @@ import (
 
 	"github.com/gaptrace/gaptrace/gap"
 	"github.com/gaptrace/gaptrace/gap/mark"
+	"github.com/gaptrace/gaptrace/internal/layout"
 	"github.com/gaptrace/gaptrace/tracer/internal/jaegerthrift"
 	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go"
@@ -38,7 +39,7 @@ type spanFields struct {
 
 // findSpanFields returns nil if a field of jaeger.Span is not as expected.
 func findSpanFields() *spanFields {
-	if !isTag(reflect.TypeFor[jaeger.Tag]()) {
+	if !layout.Same(reflect.TypeFor[jaeger.Tag](), reflect.TypeFor[opentracing.Tag]()) {
 		return nil
 	}
 	return findFields(reflect.TypeFor[jaeger.Span]())
@@ -64,20 +65,6 @@ func find[T any](span reflect.Type, name string, offset *uintptr) (found bool) {
 	f, found := span.FieldByName(name)
 	*offset = f.Offset
 	return found && len(f.Index) == 1 && f.Type == reflect.TypeFor[T]() // not of an embedded struct
-}
-
-// isTag reports whether t has the layout of opentracing.Tag.
-func isTag(t reflect.Type) bool {
-	want := reflect.TypeFor[opentracing.Tag]()
-	if t.NumField() != want.NumField() {
-		return false
-	}
-	for i := range want.NumField() {
-		if a, b := t.Field(i), want.Field(i); a.Type != b.Type || a.Offset != b.Offset {
-			return false
-		}
-	}
-	return true
 }
 
 func at[T any](span *jaeger.Span, offset uintptr) *T {

@@ -43,7 +43,10 @@ func grpcCases() []Case {
 			Library: "grpc", Name: "unary call, server", Woven: true, FromHeaders: withMetadata,
 			Make: withGRPC(serverOf, unary),
 		},
-		{Library: "grpc", Name: long + "client", Long: true, Waits: true, Carry: toMetadata, Make: withGRPC(clientOf, stream)},
+		{
+			Library: "grpc", Name: long + "client", Long: true, Waits: true, Carry: toMetadata,
+			Make: withGRPC(clientOf, stream),
+		},
 		{
 			Library: "grpc", Name: long + "server", Long: true, Woven: true, Waits: true, FromHeaders: withMetadata,
 			Make: withGRPC(serverOf, stream),

@@ -119,7 +119,8 @@ func (e Entry) cost() string {
 	if e.Contender == rawName {
 		return fmt.Sprintf("%s, %s, %s", duration(e.Call.Median), bytesOf(e.Bytes), count(e.Allocs))
 	}
-	if (e.Contender == handName || e.Contender == timedName) && e.Over.Low < 0 && e.Over.High > 0 && math.Abs(e.Allocs) < 0.5 {
+	hand := e.Contender == handName || e.Contender == timedName
+	if hand && e.Over.Low < 0 && e.Over.High > 0 && math.Abs(e.Allocs) < 0.5 {
 		return ""
 	}
 	text := fmt.Sprintf("%s (%s…%s)", signed(e.Over.Median), short(e.Over.Low), short(e.Over.High))

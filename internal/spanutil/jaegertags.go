@@ -1,6 +1,7 @@
 package spanutil
 
-// This file is the only one here that uses package unsafe. It appends tags to a jaeger.Span.
+// This file uses package unsafe to append tags to a jaeger.Span. The only other use here is in
+// watch.go, for the address of a result.
 //
 // Why: jaeger-client-go has two ways to set tags. SetTag locks the span three times for each tag.
 // The tags of StartSpan are a map that we have to make, and Jaeger to read. For a call with seven
@@ -22,6 +23,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/gaptrace/gaptrace/internal/layout"
 	"github.com/opentracing/opentracing-go"
 )
 
@@ -47,7 +49,8 @@ func newTagAppender(tracer opentracing.Tracer, span opentracing.Span) *tagAppend
 		return a
 	}
 	tags, ok := t.Elem().FieldByName("tags")
-	if ok && len(tags.Index) == 1 && tags.Type.Kind() == reflect.Slice && isTag(tags.Type.Elem()) {
+	if ok && len(tags.Index) == 1 && tags.Type.Kind() == reflect.Slice &&
+		layout.Same(tags.Type.Elem(), reflect.TypeFor[opentracing.Tag]()) {
 		a.span, a.context, a.tags = t, reflect.TypeOf(span.Context()), tags.Offset
 	}
 	return a
@@ -86,20 +89,6 @@ func isObserved(tracer opentracing.Tracer) bool {
 		}
 	}
 	return false
-}
-
-// isTag reports whether t has the layout of opentracing.Tag.
-func isTag(t reflect.Type) bool {
-	want := reflect.TypeFor[opentracing.Tag]()
-	if t.Kind() != reflect.Struct || t.Size() != want.Size() || t.NumField() != want.NumField() {
-		return false
-	}
-	for i := range want.NumField() {
-		if t.Field(i).Type != want.Field(i).Type || t.Field(i).Offset != want.Field(i).Offset {
-			return false
-		}
-	}
-	return true
 }
 
 // knows reports whether the tracer uses the decision of a parent: that of another tracer's context
