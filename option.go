@@ -29,6 +29,7 @@ import (
 //	WithFilter                   the call is not recorded
 //	WithOperation, WithTags      the wrapper's own name and tags
 //	WithStatement                no db.statement, since the hook may have been there to redact it
+//	WithFailure                  the wrapper's own rule
 //	WithExpected                 the error is a failure
 type Option func(*options.Config)
 
@@ -68,11 +69,40 @@ func WithTags(tags func(Call) opentracing.Tags) Option {
 	return func(c *options.Config) { c.Tags = tags }
 }
 
+// WithBaggage sets a tag baggage.KEY on the span of every sampled call, for each of these baggage
+// items that the span's parent has. A value is redacted as the text of an error is.
+func WithBaggage(keys ...string) Option {
+	return func(c *options.Config) { c.Baggage = keys }
+}
+
+// WithHeaders sets a tag http.request.header.NAME or http.response.header.NAME, in lower case, on
+// the spans of nethttp for each of these headers that a request or response has. Several values of
+// a header are joined by ", ". A header whose name says that it holds a credential, such as
+// Authorization or Cookie, reads "hidden". Other values are redacted as the text of an error is.
+func WithHeaders(names ...string) Option {
+	return func(c *options.Config) { c.Headers = names }
+}
+
 // WithStatement replaces db.statement by the result of f, truncated at 4 KiB. If f returns "", the
 // span has no statement. f is only called for sampled calls. It gets the statement with credentials
 // redacted (docs/secrets.md); its result is not redacted again.
 func WithStatement(f func(c Call, statement string) string) Option {
 	return func(c *options.Config) { c.Statement = f }
+}
+
+// WithFailure decides by its status whether an answer is a failure. By default, HTTP's of 500 or
+// above are, in Elasticsearch those of 400 or above with a few exceptions, and of gRPC's those that
+// docs/grpc.md lists:
+//
+//	gaptrace.WithFailure(func(_ gaptrace.Call, status int) bool {
+//		return status >= 400 && status != http.StatusNotFound
+//	})
+//
+// The status is HTTP's for nethttp and gapes, a codes.Code for gapgrpc. failed is only called for
+// sampled calls, and by gapgrpc only if the call returned an error. A failure that failed has
+// chosen is also passed to [WithExpected].
+func WithFailure(failed func(c Call, status int) bool) Option {
+	return func(c *options.Config) { c.Failure = failed }
 }
 
 // WithExpected makes errors for which f returns true count as success: the span has no error tag,

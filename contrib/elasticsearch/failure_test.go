@@ -390,3 +390,18 @@ func (c *closing) Read(p []byte) (int, error) {
 }
 
 func (c *closing) Close() error { c.closed = true; return nil }
+
+func TestFailureByStatus(t *testing.T) {
+	not404 := gaptrace.WithFailure(func(_ gaptrace.Call, status int) bool { return status >= 300 && status != 404 })
+	for status, want := range map[int]string{200: "", 302: "t: r", 404: "", 503: "t: r"} {
+		c, ctx, tracer := recorded(t, always(status, `{"error":{"type":"t","reason":"r"}}`), not404)
+		res, err := perform(t, c, ctx, "POST", "/x/_search", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		consume(t, res.Body)
+		if got := message(only(t, tracer)); got != want {
+			t.Errorf("status %d: got %q, want %q", status, got, want)
+		}
+	}
+}

@@ -162,7 +162,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 		call.Finish(spanutil.Redacted(err, func(text string) string { return redacted.Text(req, text) }))
 	case res == nil:
 		call.Finish(nil)
-	case watched && to.fails(res.StatusCode):
+	case watched && call.Failed(res.StatusCode, to.fails(res.StatusCode)):
 		bodyShown = bodyShown && to.searches() && t.wrapper.Options.Statement == nil
 		res = watchFailure(call, redacted.NewRequest(req, to.method, to.action, bodyShown), res)
 	case watched && to.action == "_bulk":

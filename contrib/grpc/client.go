@@ -105,7 +105,8 @@ func finishClient(ctx context.Context, call *spanutil.Call, err error) {
 		code = codes.Unknown
 	}
 	call.Tag("grpc.code", code.String())
-	if code == codes.Canceled && ctx.Err() == context.Canceled {
+	isFailure := code != codes.Canceled || ctx.Err() != context.Canceled
+	if err != nil && !call.Failed(int(code), isFailure) {
 		err = nil
 	}
 	call.Finish(err)

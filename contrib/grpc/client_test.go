@@ -254,3 +254,23 @@ func TestCallersOptionsAreNotChanged(t *testing.T) {
 		t.Errorf("the options are now %v", options[:2])
 	}
 }
+
+func TestFailureByStatus(t *testing.T) {
+	tracer := spantest.NewTracer()
+	opts := []gaptrace.Option{
+		gaptrace.WithTracer(tracer), gaptrace.WithRoots(),
+		gaptrace.WithFailure(func(_ gaptrace.Call, status int) bool { return codes.Code(status) == codes.NotFound }),
+	}
+	client := pb.NewTestServiceClient(dial(t, start(t, &service{}, gapgrpc.ServerOptions(opts...)...),
+		gapgrpc.DialOptions(opts...)...))
+	for code, failure := range map[codes.Code]any{codes.OK: nil, codes.NotFound: true, codes.Internal: nil} {
+		tracer.Reset()
+		client.UnaryCall(t.Context(), &pb.SimpleRequest{ResponseStatus: &pb.EchoStatus{Code: int32(code)}})
+		spantest.Await(t, "both spans", func() bool { return len(tracer.Spans()) == 2 })
+		for _, span := range tracer.Spans() {
+			if span.Tags["error"] != failure {
+				t.Errorf("%v: error=%v of the %v, want %v", code, span.Tags["error"], span.Tags["span.kind"], failure)
+			}
+		}
+	}
+}

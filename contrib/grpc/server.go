@@ -122,12 +122,19 @@ func finishServer(call *spanutil.Call, returned bool, panicked any, err error, a
 		err = spanutil.ErrUnwound
 	}
 	call.Tag("grpc.code", code.String())
+	if err != nil && returned && !call.Failed(int(code), isServerFailure(code)) {
+		err = nil
+	}
+	call.Finish(err)
+}
+
+// isServerFailure reports whether the client has not caused a status.
+func isServerFailure(code codes.Code) bool {
 	switch code {
 	case codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal, codes.Unavailable, codes.DataLoss:
-		call.Finish(err)
-	default: // caused by the client, or no error
-		call.Finish(nil)
+		return true
 	}
+	return false
 }
 
 // serverStream has the span in its context, and records the handler's waits for the client. If a

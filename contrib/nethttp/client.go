@@ -76,13 +76,13 @@ func (t *transport) RoundTripThrough(next http.RoundTripper, req *http.Request) 
 	}
 	ctx := req.Context()
 	call := t.wrapper.Start(ctx, spanutil.Injected, func() gaptrace.Call {
-		return gaptrace.Call{Component: component, Operation: operation(req.Method), Request: req}
+		return gaptrace.Call{Component: component, Operation: routed(ctx, operation(req.Method)), Request: req}
 	})
 	if call == nil {
 		return t.unrecorded(next, req)
 	}
 	defer call.Unwound()
-	tagRequest(call, req)
+	tagRequest(call, req, t.wrapper.Options.Headers)
 	// A copy, with its own Header, since a RoundTripper must not change the caller's request.
 	sent := req.WithContext(call.Open(ctx))
 	if req.Header != nil { // net/http refuses a request with nil, and so does the wrapper
@@ -98,20 +98,17 @@ func (t *transport) RoundTripThrough(next http.RoundTripper, req *http.Request) 
 		call.Finish(err)
 		return resp, err
 	}
-	call.Tag("http.status_code", resp.StatusCode)
-	failure := err // a response with an error breaks the contract; the caller gets both
-	if err == nil && resp.StatusCode >= 500 {
-		failure = StatusError(resp.StatusCode)
-	}
+	tagResponse(call, resp, t.wrapper.Options.Headers)
 	switch {
-	case err != nil,
-		resp.StatusCode == http.StatusSwitchingProtocols, // the body is a connection of another protocol
-		bodiless(req.Method, resp.StatusCode),            // other transports' empty bodies are not http.NoBody
+	case err != nil: // a response with an error breaks the contract; the caller gets both
+		call.Finish(err)
+	case resp.StatusCode == http.StatusSwitchingProtocols, // the body is a connection of another protocol
+		bodiless(req.Method, resp.StatusCode), // other transports' empty bodies are not http.NoBody
 		resp.Body == nil, resp.Body == http.NoBody:
-		call.Finish(failure)
+		call.Finish(failureOf(call, resp.StatusCode))
 	default:
 		resp = spanutil.WatchResponse(call, resp, nil)
-		call.Fail(failure) // after the wait, since it calls WithExpected's hook
+		call.Fail(failureOf(call, resp.StatusCode)) // after the wait, since it calls hooks
 	}
 	resp.Request = originalRequest(resp.Request, sent, req)
 	return resp, err
@@ -169,10 +166,14 @@ func (t *transport) unwrapOurs() http.RoundTripper { return t.next }
 var methods, hosts spanutil.Texts
 
 // tagRequest sets the tags that are known before the response.
-func tagRequest(call *spanutil.Call, req *http.Request) {
+func tagRequest(call *spanutil.Call, req *http.Request, headers []string) {
 	if !call.Sampled() {
 		return
 	}
+	if route := routeIn(req.Context()); route != "" {
+		call.Tag("http.route", route)
+	}
+	tagHeaders(call, "http.request.header.", req.Header, headers)
 	call.TagText("http.method", methods.Text(cmp.Or(req.Method, http.MethodGet)))
 	call.Tag("http.url", redact.URL(req.URL))
 	if req.URL != nil {
@@ -182,6 +183,11 @@ func tagRequest(call *spanutil.Call, req *http.Request) {
 		}
 		tagPort(call, req.URL.Port())
 	}
+}
+
+func tagResponse(call *spanutil.Call, resp *http.Response, headers []string) {
+	call.Tag("http.status_code", resp.StatusCode)
+	tagHeaders(call, "http.response.header.", resp.Header, headers)
 }
 
 func tagPort(call *spanutil.Call, port string) {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/gaptrace/gaptrace/internal/spanutil"
 )
 
 // StatusError is the error recorded for a response with a status of 500 or above. Its value is the
@@ -14,6 +16,14 @@ type StatusError int
 // Error returns the status as HTTP writes it, such as "503 Service Unavailable".
 func (e StatusError) Error() string {
 	return strings.TrimSpace(strconv.Itoa(int(e)) + " " + http.StatusText(int(e)))
+}
+
+// failureOf returns a StatusError if the status is a failure of call, or else nil.
+func failureOf(call *spanutil.Call, status int) error {
+	if !call.Failed(status, status >= 500) {
+		return nil
+	}
+	return StatusError(status)
 }
 
 // operations are the names of requests. They are constants, since to build one would allocate, even

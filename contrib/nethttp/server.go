@@ -75,6 +75,7 @@ func (h *handler) ServeThrough(next http.Handler, w http.ResponseWriter, req *ht
 	sampled := call.MaySample()
 	if sampled {
 		tagServed(call, req)
+		tagHeaders(call, "http.request.header.", req.Header, h.wrapper.Options.Headers)
 	}
 	served := req.WithContext(call.Open(req.Context()))
 	body := newBody(req, served)
@@ -110,19 +111,23 @@ func (h *handler) ServeThrough(next http.Handler, w http.ResponseWriter, req *ht
 		case returned && x.status == 0 && !x.hijacked:
 			x.status = http.StatusOK // net/http sends it for a handler that wrote nothing
 		}
-		x.finish()
+		x.finish(h.wrapper.Options.Headers)
 	})
 }
 
-// finish reports the span, which has ended, and the handler's waits.
-func (x *exchange) finish() {
+// finish reports the span, which has ended, and the handler's waits. The span shows headers of the
+// response.
+func (x *exchange) finish(headers []string) {
 	x.reads.Finish(nil)
 	x.writes.Finish(nil)
 	if x.status != 0 {
 		x.call.Tag("http.status_code", x.status)
 	}
-	if x.status >= 500 {
-		x.call.Fail(StatusError(x.status))
+	if x.status != 0 {
+		x.call.Fail(failureOf(x.call, x.status))
+	}
+	if len(headers) > 0 {
+		tagHeaders(x.call, "http.response.header.", x.writer.inner.Header(), headers)
 	}
 	tagSize(x.call, "request_size", x.reads)
 	if x.req.Method != http.MethodHead { // whose body net/http does not send

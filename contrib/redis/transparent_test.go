@@ -75,6 +75,7 @@ func TestTransparent(t *testing.T) {
 		gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { panic("tags") }),
 		gaptrace.WithStatement(func(gaptrace.Call, string) string { panic("statement") }),
 		gaptrace.WithExpected(func(gaptrace.Call, error) bool { panic("expected") }),
+		gaptrace.WithFailure(func(gaptrace.Call, int) bool { panic("failure") }),
 	}
 	wrappings := []wrapping{
 		{"no parent", noParent, false, nil},

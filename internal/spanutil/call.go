@@ -38,7 +38,8 @@ type Call struct {
 	tagCount int32 // of the span, while it is open
 	place    int32 // in wrapper.open; under its mutex
 
-	ctx context.Context // of callContext; nil: the program is not woven
+	ctx         context.Context  // of callContext; nil: the program is not woven
+	contextTags opentracing.Tags // of ContextWithTags
 
 	mu       sync.Mutex // guards all below
 	waits    timeline
@@ -47,7 +48,7 @@ type Call struct {
 	option   [1]opentracing.StartSpanOption // of span; here, as under, to save an allocation
 	appender *tagAppender                   // of the span; nil: its tags are set by OpenTracing's API
 	span     opentracing.Span               // nil: not open
-	hookTags opentracing.Tags               // of WithTags: they override the wrapper's
+	hookTags opentracing.Tags               // see userTags: they override the wrapper's
 	failure  *recordedError
 	previous *Call // finishes together with this one
 

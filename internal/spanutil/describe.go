@@ -3,8 +3,10 @@ package spanutil
 import (
 	"maps"
 	"net/http/httptrace"
+	"slices"
 
 	"github.com/gaptrace/gaptrace"
+	"github.com/gaptrace/gaptrace/internal/redact"
 	"github.com/opentracing/opentracing-go"
 	"github.com/opentracing/opentracing-go/ext"
 	"github.com/opentracing/opentracing-go/log"
@@ -172,14 +174,41 @@ func (c *Call) operation() (name string) {
 	return name
 }
 
-// userTags returns the tags of WithTags' hook, without the two that say what the span is.
-func (c *Call) userTags() (tags opentracing.Tags) {
+// userTags returns the tags that the program has chosen for this call, without the two that say
+// what the span is. Those of the context override those of WithTags' hook, and these the baggage.
+func (c *Call) userTags() opentracing.Tags {
+	o := &c.wrapper.Options
+	if o.Tags == nil && o.Baggage == nil && c.contextTags == nil {
+		return nil
+	}
+	tags := c.baggageTags()
+	maps.Copy(tags, c.hookedTags())
+	maps.Copy(tags, c.contextTags)
+	delete(tags, string(ext.Component))
+	delete(tags, string(ext.SpanKind))
+	return tags
+}
+
+// baggageTags returns the tags of WithBaggage.
+func (c *Call) baggageTags() opentracing.Tags {
+	tags := opentracing.Tags{}
+	if c.wrapper.Options.Baggage == nil || c.parentContext() == nil {
+		return tags
+	}
+	defer contain()
+	c.parentContext().ForeachBaggageItem(func(key, value string) bool {
+		if slices.Contains(c.wrapper.Options.Baggage, key) {
+			tags["baggage."+key] = redact.Text(value)
+		}
+		return true
+	})
+	return tags
+}
+
+func (c *Call) hookedTags() (tags opentracing.Tags) {
 	if c.wrapper.Options.Tags == nil {
 		return nil
 	}
 	defer contain()
-	tags = maps.Clone(c.wrapper.Options.Tags(c.what))
-	delete(tags, string(ext.Component))
-	delete(tags, string(ext.SpanKind))
-	return tags
+	return c.wrapper.Options.Tags(c.what)
 }

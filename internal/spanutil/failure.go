@@ -44,6 +44,17 @@ func (c *Call) Fail(err error) {
 	}
 }
 
+// Failed reports whether an answer with this status is a failure: as WithFailure's hook says, or
+// else byDefault. It ends the first wait before it calls the hook, which is the program's work.
+func (c *Call) Failed(status int, byDefault bool) (failed bool) {
+	failed = byDefault
+	if c == nil || c.wrapper.Options.Failure == nil || !c.Answered(Uncounted) {
+		return failed
+	}
+	defer contain()
+	return c.wrapper.Options.Failure(c.what, status)
+}
+
 func (c *Call) expects(err error) (expected bool) {
 	if c.wrapper.Options.Expected == nil {
 		return false

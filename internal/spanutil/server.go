@@ -61,6 +61,7 @@ func (c *Call) waitsFor(as role, unit Unit) *Call {
 	w.served = c
 	w.phase = answered
 	w.unit = unit
+	w.contextTags = c.contextTags
 	return w
 }
 

@@ -24,6 +24,7 @@ func TestHooksThatPanic(t *testing.T) {
 		gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { panic("tags") }),
 		gaptrace.WithStatement(func(gaptrace.Call, string) string { panic("statement") }),
 		gaptrace.WithExpected(func(gaptrace.Call, error) bool { panic("expected") }),
+		gaptrace.WithFailure(func(gaptrace.Call, int) bool { panic("failure") }),
 	)
 	call, _ := open(w, t.Context(), op)
 	call.Statement("secret")

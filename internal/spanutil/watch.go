@@ -140,6 +140,6 @@ func (c *Call) Resume() *Call {
 		return nil
 	}
 	next := newCall(c.wrapper, c.what, c.tracer, client, c.parent(), time.Now())
-	next.phase, next.unit = answered, c.unit
+	next.phase, next.unit, next.contextTags = answered, c.unit, c.contextTags
 	return next
 }

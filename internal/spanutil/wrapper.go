@@ -187,6 +187,7 @@ func (w *Wrapper) begin(
 		return nil
 	}
 	c := newCall(w, what, tracer, as, parent, time.Now())
+	c.contextTags = options.TagsIn(ctx)
 	c.inside.Store(oneGoroutine) // the first wait has begun
 	cpuclock.Read()
 	return c
