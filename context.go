@@ -7,14 +7,14 @@ import (
 	"github.com/opentracing/opentracing-go"
 )
 
-// ContextWithTags returns a context whose calls have these tags, next to those of ctx. They override
-// the tags of [WithTags], and follow the same rules:
+// ContextWithTags returns a context whose calls have these tags, next to those of ctx. They
+// override the tags of [WithTags], and follow the same rules:
 //
-//	ctx = gaptrace.ContextWithTags(ctx, opentracing.Tags{"tenant": tenant})
+//	ctx = gaptrace.ContextWithTags(ctx, opentracing.Tags{"tenant": "acme"})
 //	rows, err := db.QueryContext(ctx, "SELECT …")
 //
-// Every wrapper looks at the context of a call. A server's span has the tags of the context that the
-// server gives to the request; for others, ask the span.
+// A server's wrapper looks at the context that the request came with, before the handler runs. A
+// handler sets tags on the span itself.
 func ContextWithTags(ctx context.Context, tags opentracing.Tags) context.Context {
 	return options.ContextWithTags(ctx, tags)
 }

@@ -2,6 +2,7 @@ package gaptrace
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/gaptrace/gaptrace/internal/options"
 	"github.com/opentracing/opentracing-go"
@@ -81,6 +82,26 @@ func WithBaggage(keys ...string) Option {
 // Authorization or Cookie, reads "hidden". Other values are redacted as the text of an error is.
 func WithHeaders(names ...string) Option {
 	return func(c *options.Config) { c.Headers = names }
+}
+
+// WithSQLComments appends a comment in sqlcommenter's format to the statements that gapsql sends,
+// so that a log of slow queries names their traces:
+//
+//	SELECT 1 /*application='shop',traceparent='00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'*/
+//
+// The traceparent is that of the span in the call's context: the parent of the call's own span. The
+// comment also has these keys. It is not in db.statement. Without a span in the context, with a
+// comment of its own, or if it is prepared, a statement stays as it is.
+//
+// Each trace then has its own text of a statement. That defeats caches that know statements by
+// their text: docs/sql.md says what it costs in which database.
+func WithSQLComments(keys map[string]string) Option {
+	return func(c *options.Config) {
+		c.Comments = maps.Clone(keys)
+		if c.Comments == nil {
+			c.Comments = map[string]string{}
+		}
+	}
 }
 
 // WithStatement replaces db.statement by the result of f, truncated at 4 KiB. If f returns "", the

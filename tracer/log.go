@@ -13,7 +13,7 @@ import (
 // attributes trace_id and span_id, and passes it to next:
 //
 //	slog.SetDefault(slog.New(tracer.LogHandler(slog.NewJSONHandler(os.Stderr, nil))))
-//	slog.InfoContext(ctx, "sold", "book", id) // {…,"msg":"sold","book":"7","trace_id":"4bf92f…","span_id":"00f067aa0ba902b7"}
+//	slog.InfoContext(ctx, "sold", "book", 7) // {…,"msg":"sold","book":7,"trace_id":"4bf92f…","span_id":"00f067aa0ba902b7"}
 //
 // The IDs are in hex digits, as Jaeger's UI shows them. They are outside of the groups that
 // [slog.Logger.WithGroup] has opened. A record without a span, or with one of a tracer other than

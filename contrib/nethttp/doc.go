@@ -59,8 +59,8 @@
 //	error               true if the request failed
 //	wait.*, abandoned   see package gaptrace
 //
-// Other headers, and bodies, are never recorded. docs/secrets.md says which parts of a URL are
-// redacted.
+// Other headers are only recorded with gaptrace.WithHeaders, and bodies never. docs/secrets.md says
+// which parts of a URL are redacted.
 //
 // # More
 //

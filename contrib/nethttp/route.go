@@ -15,7 +15,7 @@ var usesRoutes atomic.Bool
 // is no name, since it holds IDs:
 //
 //	ctx = nethttp.ContextWithRoute(ctx, "/books/{id}")
-//	resp, err := nethttp.Get(ctx, client, "http://books:8080/books/"+id)
+//	resp, err := nethttp.Get(ctx, http.DefaultClient, "http://books:8080/books/7")
 //
 // The route also names the requests that a redirect leads to.
 func ContextWithRoute(ctx context.Context, route string) context.Context {

@@ -87,6 +87,7 @@ func (e execer) ExecContext(ctx context.Context, query string, args []driver.Nam
 		})
 	}
 	call := e.db.start(ctx, "sql exec", query)
+	query = e.db.commented(ctx, query)
 	return run(call, func(ctx context.Context) (driver.Result, error) { return raw.ExecContext(ctx, query, args) })
 }
 
@@ -98,6 +99,7 @@ func (q queryer) QueryContext(ctx context.Context, query string, args []driver.N
 		})
 	}
 	call := q.db.start(ctx, "sql query", query)
+	query = q.db.commented(ctx, query)
 	return runQuery(call, func(ctx context.Context) (driver.Rows, error) { return raw.QueryContext(ctx, query, args) })
 }
 

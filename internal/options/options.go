@@ -34,6 +34,7 @@ type Config struct {
 	Failure   func(c Call, status int) bool // nil: the wrapper's own rule
 	Baggage   []string                      // items that become tags
 	Headers   []string                      // HTTP headers that become tags
+	Comments  map[string]string             // keys of SQL comments, besides traceparent; nil: no comments
 	MaxWaits  int                           // spans that one call may have; below 1: DefaultMaxWaits
 	Phases    bool                          // log what happens inside the call
 	Woven     bool                          // the wrapper was woven into the library, by gaptrace build

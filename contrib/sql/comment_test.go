@@ -1,0 +1,49 @@
+package gapsql_test
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"testing"
+
+	"github.com/gaptrace/gaptrace"
+	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
+	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/opentracing/opentracing-go"
+	"github.com/uber/jaeger-client-go"
+)
+
+func TestSQLComments(t *testing.T) {
+	spans := jaeger.NewInMemoryReporter()
+	tracer := spantest.Jaeger(t, true, spans)
+	parent := tracer.StartSpan("parent")
+	sc := parent.Context().(jaeger.SpanContext)
+	ids := "traceparent='00-" + strings.Repeat("0", 16) + sc.TraceID().String() + "-" + sc.SpanID().String() + "-01'"
+	under := opentracing.ContextWithSpan(t.Context(), parent)
+	for _, c := range []struct {
+		ctx        context.Context
+		keys       map[string]string
+		sql, comes string
+	}{
+		{under, nil, "SELECT 1", "SELECT 1 /*" + ids + "*/"},
+		{under, map[string]string{"route": "/b/*'x y"}, "SELECT 1", "SELECT 1 /*route='%2Fb%2F%2A%27x%20y'," + ids + "*/"},
+		{under, map[string]string{"z": ""}, "SELECT 1 ;\n", "SELECT 1 /*" + ids + ",z=''*/ ;\n"},
+		{under, nil, "SELECT 1 /* mine */", "SELECT 1 /* mine */"},
+		{under, nil, "SELECT 1 -- mine", "SELECT 1 -- mine"},
+		{t.Context(), map[string]string{"a": "b"}, "SELECT 1", "SELECT 1"},
+	} {
+		f := &fake{shape: modern, sets: three}
+		db := sql.OpenDB(gapsql.Wrap(f, gaptrace.WithTracer(tracer), gaptrace.WithSQLComments(c.keys)))
+		defer db.Close()
+		read(t, spantest.Must(db.QueryContext(c.ctx, c.sql))(t), nil)
+		spantest.Must(db.ExecContext(c.ctx, c.sql))(t)
+		if got := f.noted(); strings.Count(got, c.comes+"\n") != 2 && strings.Count(got, c.comes) != 2 {
+			t.Errorf("%q: the driver got\n%s\nwant %q twice", c.sql, got, c.comes)
+		}
+	}
+	for _, span := range spans.GetSpans() {
+		if statement, _ := span.(*jaeger.Span).Tags()["db.statement"].(string); strings.Contains(statement, "traceparent") {
+			t.Errorf("db.statement is %q", statement)
+		}
+	}
+}
