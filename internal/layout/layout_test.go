@@ -9,8 +9,8 @@ import (
 
 func TestSame(t *testing.T) {
 	type tag struct {
-		key   string
-		value any
+		Key   string
+		Value any
 	}
 	want := reflect.TypeFor[tag]()
 	for _, c := range []struct {
@@ -18,8 +18,8 @@ func TestSame(t *testing.T) {
 		same  bool
 	}{
 		{struct {
-			Key   string
-			Value any
+			key   string
+			value any
 		}{}, true},
 		{struct {
 			value any
