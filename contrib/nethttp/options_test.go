@@ -1,6 +1,7 @@
 package nethttp_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -97,9 +98,7 @@ func TestHeaders(t *testing.T) {
 	served := httptest.NewRequest("GET", "/", nil)
 	served.Header = header
 	tracer = handle(httptest.NewRecorder(), served, func(w http.ResponseWriter, _ *http.Request) {
-		for key, values := range header {
-			w.Header()[key] = values
-		}
+		maps.Copy(w.Header(), header)
 	}, opt)
 	span = tracer.Only(t, "HTTP GET")
 	check("server's request", span, want("http.request.header."))
