@@ -46,14 +46,6 @@ func (c *endpointContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// madeByAPI reports whether the API made req, so that GetBody returns a copy of the body. In a
-// program's own request, GetBody may rewind the only body, so it must not be called before the body
-// was sent.
-func madeByAPI(req *http.Request) bool {
-	_, ok := req.Context().(*endpointContext)
-	return ok
-}
-
 // noInstrumentation is an instrumentation that does nothing. Its RecordRequestBody returns nil,
 // which leaves the body alone.
 type noInstrumentation struct{}

@@ -136,17 +136,22 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 		t.shown.tagRequest(call, req)
 	}
 	searches := sampled && to.searches()
-	early := searches && madeByAPI(req) && req.GetBody != nil // a tag costs half as much before the span is open
-	bodyShown := !early || statementOf(req).tag(call)
+	var body statement
+	if searches {
+		body = statementOf(req)
+	}
+	early := body.memory != nil // a tag costs half as much before the span is open
+	bodyShown := !early || body.tag(call, t)
 	ctx = call.Open(ctx)
 	var tries *attempts
+	var sent *http.Request
 	if sampled {
-		tries, ctx = withAttempts(ctx, call, t.wrapper.Options.Phases)
+		tries, sent = withAttempts(ctx, req, call, t.wrapper.Options.Phases)
+	} else {
+		sent = req.WithContext(ctx)
 	}
-	sent := req.WithContext(ctx)
-	var body statement
-	if searches && !early {
-		body = statementOf(sent)
+	if searches {
+		body.watch(sent)
 	}
 	res, err := t.next.Perform(sent)
 	giveBack(req, sent, body)
@@ -155,7 +160,9 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	if watched {
 		t.shown.tagResponse(call, req, res)
 		tries.tag(call)
-		bodyShown = body.tag(call) && bodyShown
+		if !early {
+			bodyShown = body.tag(call, t)
+		}
 	}
 	switch {
 	case err != nil:
@@ -163,7 +170,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	case res == nil:
 		call.Finish(nil)
 	case watched && to.fails(res.StatusCode):
-		bodyShown = bodyShown && to.searches() && t.wrapper.Options.Statement == nil
+		bodyShown = bodyShown && searches && t.wrapper.Options.Statement == nil
 		res = watchFailure(call, redacted.NewRequest(req, to.method, to.action, bodyShown), res)
 	case watched && to.action == "_bulk":
 		res = watchBulk(call, res)
@@ -201,7 +208,7 @@ func giveBack(req, sent *http.Request, body statement) {
 }
 
 // texts are what spans of a client show.
-type texts struct{ methods, params, urls, hosts spanutil.Texts }
+type texts struct{ methods, params, bodies, urls, hosts spanutil.Texts }
 
 var dbType = spanutil.NewText("elasticsearch")
 
