@@ -34,7 +34,10 @@ func statementOf(req *http.Request) statement {
 	if req.Body == nil || req.Body == http.NoBody {
 		return statement{}
 	}
-	s := statement{encoding: req.Header.Get("Content-Encoding")}
+	var s statement
+	if encodings := req.Header["Content-Encoding"]; len(encodings) > 0 { // cheaper than Get
+		s.encoding = encodings[0]
+	}
 	if s.encoding == "" {
 		s.memory = inMemory(req.Body)
 	}

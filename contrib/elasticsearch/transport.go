@@ -74,7 +74,9 @@ type transport struct {
 	wrapper   *spanutil.Wrapper
 	next      elastictransport.Interface
 	endpoints elastictransport.Instrumentation // used if next has no instrumentation
-	shown     texts
+
+	operations operations
+	shown      texts
 }
 
 // closeable is a transport that can be closed. It is a type of its own, since no Close could
@@ -124,7 +126,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	var to target
 	call := t.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
 		to = targetOf(req)
-		return gaptrace.Call{Component: component, Operation: to.operation(req), Request: req}
+		return gaptrace.Call{Component: component, Operation: to.operation(req, &t.operations), Request: req}
 	})
 	if call == nil {
 		return t.unrecorded(req)
@@ -225,7 +227,12 @@ func (t *texts) tagRequest(call *spanutil.Call, req *http.Request) {
 func (t *texts) tagResponse(call *spanutil.Call, req *http.Request, res *http.Response) {
 	if u := req.URL; u != nil {
 		var buf [256]byte
-		known := append(append(append(append(append(buf[:0], u.Scheme...), ' '), u.Host...), ' '), u.EscapedPath()...)
+		known := append(append(append(buf[:0], u.Scheme...), ' '), u.Host...)
+		if u.RawPath == "" { // then Path determines EscapedPath, and is cheaper
+			known = append(append(known, 0), u.Path...)
+		} else {
+			known = append(append(known, ' '), u.EscapedPath()...)
+		}
 		call.TagText("es.url", t.urls.ShowBytes(known, func(string) string { return redacted.URL(u) }))
 		if u.Host != "" {
 			call.TagText(string(ext.PeerAddress), t.hosts.Show(u.Host, func(string) string { return redacted.Host(u) }))
