@@ -3,8 +3,6 @@ package main
 import (
 	"strings"
 	"testing"
-
-	"github.com/gaptrace/gaptrace/bench/internal/peer"
 )
 
 // BenchmarkCost measures every cell of the table for go test's tools. A figure is the cost of the
@@ -14,7 +12,7 @@ func BenchmarkCost(b *testing.B) {
 	defer t.close()
 	name := strings.NewReplacer(" ", "_", ",", "", ":", "", "/", "-").Replace
 	for _, c := range cases() {
-		m := open(c, t, peer.All())
+		m := open(c, t, contenders())
 		for _, cell := range m.cells {
 			path := name(c.title()) + "/" + name(cell.contender) + "/" + name(cell.state.String())
 			b.Run(path, func(b *testing.B) {

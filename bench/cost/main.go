@@ -236,7 +236,7 @@ func (f flags) measure(stderr io.Writer) ([]*measured, Result, error) {
 // peers returns raw, gaptrace, and the peers that the flags select.
 func (f flags) peers() []peer.Peer {
 	peers := []peer.Peer{named(rawName), named(ourName)}
-	for _, each := range peer.All() {
+	for _, each := range contenders() {
 		if each.Name != rawName && each.Name != ourName && f.peer.matches(each.Name) {
 			peers = append(peers, each)
 		}
@@ -275,7 +275,7 @@ func (f flags) checkSelected(all []*measured) error {
 
 // wrapping returns the names of the peers, except gaptrace, that wrap one of the calls.
 func wrapping(all []*measured) (names []string) {
-	for _, p := range peer.All() {
+	for _, p := range contenders() {
 		wraps := func(m *measured) bool {
 			c := &client{make: m.wrappedBy(p)}
 			defer c.close()

@@ -40,8 +40,9 @@ func Interceptor(next elastictransport.RoundTripFunc) elastictransport.RoundTrip
 // attempts is the context of a call. It counts the requests to nodes that have this context.
 type attempts struct {
 	context.Context
-	trace  httptrace.ClientTrace
-	phases *spanutil.Call // retries are logged on it; nil: without gaptrace.WithPhases
+	request http.Request // the call's; here, to save an allocation
+	trace   httptrace.ClientTrace
+	phases  *spanutil.Call // retries are logged on it; nil: without gaptrace.WithPhases
 
 	mu          sync.Mutex // a user's transport may send several requests at once
 	count       int
@@ -60,14 +61,18 @@ func (a *attempts) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-// withAttempts returns a context that counts attempts. If phases is set, it also logs them on call.
-func withAttempts(ctx context.Context, call *spanutil.Call, phases bool) (*attempts, context.Context) {
+// withAttempts returns a copy of req with a context in ctx that counts attempts. If phases is set,
+// it also logs them on call.
+func withAttempts(
+	ctx context.Context, req *http.Request, call *spanutil.Call, phases bool,
+) (*attempts, *http.Request) {
 	a := &attempts{Context: ctx}
 	if phases {
 		a.phases, a.trace = call, *spanutil.DialTrace(call)
 	}
 	a.trace.GetConn = func(node string) { a.begin(node, nil) }
-	return a, httptrace.WithClientTrace(a, &a.trace)
+	a.request = *req.WithContext(httptrace.WithClientTrace(a, &a.trace))
+	return a, &a.request
 }
 
 // begin counts an attempt. req is nil if the GetConn hook calls it; the hook counts only as long as

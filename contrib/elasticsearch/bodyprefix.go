@@ -16,8 +16,9 @@ const (
 // could block when the unwrapped client would return. So the prefix is used when the body ends or
 // becomes garbage. It must not reference the body, which would then never become garbage.
 type bodyPrefix struct {
-	wanted func(prefix []byte) bool // nil: always wanted
-	use    func(prefix []byte)      // called once, unless wanted returned false
+	call   *spanutil.Call
+	wanted func(prefix []byte) bool                 // nil: always wanted
+	use    func(call *spanutil.Call, prefix []byte) // called once, unless wanted returned false
 
 	mu      sync.Mutex // a body may be closed while it is read
 	bytes   []byte
@@ -29,13 +30,14 @@ type bodyPrefix struct {
 // is finished. If the body has 512 bytes or more, wanted gets those, and can decide that use is not
 // called. If there is no body, watchPrefix calls use with nil at once.
 func watchPrefix(
-	call *spanutil.Call, res *http.Response, wanted func(prefix []byte) bool, use func(prefix []byte),
+	call *spanutil.Call, res *http.Response, wanted func(prefix []byte) bool,
+	use func(call *spanutil.Call, prefix []byte),
 ) *http.Response {
 	if res.Body == nil || res.Body == http.NoBody {
-		use(nil)
+		use(call, nil)
 		return spanutil.WatchResponse(call, res, nil)
 	}
-	p := &bodyPrefix{wanted: wanted, use: use}
+	p := &bodyPrefix{call: call, wanted: wanted, use: use}
 	return spanutil.WatchResponse(call, res, p.seen)
 }
 
@@ -59,7 +61,7 @@ func (p *bodyPrefix) seen(read []byte, end bool) {
 	p.keep(read, maxPrefix)
 	if end {
 		p.over = true
-		p.use(p.bytes)
+		p.use(p.call, p.bytes)
 		p.bytes = nil
 	}
 }

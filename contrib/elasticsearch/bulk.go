@@ -12,7 +12,7 @@ import (
 // watchBulk is spanutil.WatchResponse for a bulk request. Failed items do not make the call fail,
 // so they are tagged.
 func watchBulk(call *spanutil.Call, res *http.Response) *http.Response {
-	return watchPrefix(call, res, hasErrors, func(prefix []byte) {
+	return watchPrefix(call, res, hasErrors, func(call *spanutil.Call, prefix []byte) {
 		if !hasErrors(prefix) {
 			return
 		}

@@ -3,9 +3,11 @@ package gapes
 import (
 	"cmp"
 	"context"
+	"hash/maphash"
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
@@ -44,14 +46,6 @@ func (c *endpointContext) Value(key any) any {
 		return c
 	}
 	return c.Context.Value(key)
-}
-
-// madeByAPI reports whether the API made req, so that GetBody returns a copy of the body. In a
-// program's own request, GetBody may rewind the only body, so it must not be called before the body
-// was sent.
-func madeByAPI(req *http.Request) bool {
-	_, ok := req.Context().(*endpointContext)
-	return ok
 }
 
 // noInstrumentation is an instrumentation that does nothing. Its RecordRequestBody returns nil,
@@ -106,11 +100,28 @@ func method(req *http.Request) string { return cmp.Or(req.Method, http.MethodGet
 
 // operation returns the call's name: its endpoint, or method and action if the API did not make
 // req. The rest of the path may be an id, which must not be in a name.
-func (t target) operation(req *http.Request) string {
+func (t target) operation(req *http.Request, known *operations) string {
 	if c, ok := req.Context().Value(endpointKey{}).(*endpointContext); ok {
-		return "elasticsearch " + c.endpoint
+		return known.of(c.endpoint)
 	}
-	return "elasticsearch " + t.method + " " + t.action
+	return operationPrefix + t.method + " " + t.action
+}
+
+const operationPrefix = "elasticsearch "
+
+// operations remembers the operations of endpoints, by their hash.
+type operations [64]atomic.Pointer[string]
+
+var endpointSeed = maphash.MakeSeed()
+
+func (o *operations) of(endpoint string) string {
+	slot := &o[maphash.String(endpointSeed, endpoint)%uint64(len(o))]
+	if known := slot.Load(); known != nil && (*known)[len(operationPrefix):] == endpoint {
+		return *known
+	}
+	operation := operationPrefix + endpoint
+	slot.Store(&operation)
+	return operation
 }
 
 // searches reports whether the request's body is a query. The body of a request for the next page

@@ -37,7 +37,7 @@ func (e *Error) Error() string {
 // body, as far as the caller has read it.
 func watchFailure(call *spanutil.Call, request redacted.Request, res *http.Response) *http.Response {
 	status := res.StatusCode
-	return watchPrefix(call, res, nil, func(prefix []byte) {
+	return watchPrefix(call, res, nil, func(call *spanutil.Call, prefix []byte) {
 		e := &Error{Status: status}
 		e.read(bytes.NewReader(prefix))
 		recorded := *e

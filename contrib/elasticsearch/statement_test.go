@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -241,16 +242,14 @@ func TestUnsampledBodyIsNotWrapped(t *testing.T) {
 
 func TestBodyCopyIsClosed(t *testing.T) {
 	c, ctx, _ := recorded(t, always(200, "{}"))
-	req, err := http.NewRequestWithContext(ctx, "POST", "/x/_search", strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(ctx, "POST", "/x/_search", opaque("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var copies []*closing
-	again := req.GetBody
 	req.GetBody = func() (io.ReadCloser, error) {
-		body, err := again()
-		copies = append(copies, &closing{Reader: body})
-		return copies[len(copies)-1], err
+		copies = append(copies, &closing{Reader: opaque("{}")})
+		return copies[len(copies)-1], nil
 	}
 	res, err := c.Perform(req)
 	if err != nil {
@@ -274,14 +273,15 @@ func TestBodyThatRewindsIsSentWhole(t *testing.T) {
 		sent = consume(t, req.Body)
 		return answer(200, strings.NewReader("{}")), nil
 	}))
-	body := strings.NewReader(query)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "/books/_search", io.NopCloser(body))
+	memory := strings.NewReader(query)
+	body := struct{ io.ReadCloser }{io.NopCloser(memory)}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "/books/_search", body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	req.GetBody = func() (io.ReadCloser, error) {
-		_, err := body.Seek(0, io.SeekStart)
-		return io.NopCloser(body), err
+		_, err := memory.Seek(0, io.SeekStart)
+		return body, err
 	}
 	res, err := c.Perform(req)
 	if err != nil {
@@ -293,6 +293,70 @@ func TestBodyThatRewindsIsSentWhole(t *testing.T) {
 	}
 }
 
+// A body in memory is read where it lies: it is neither moved nor asked for again. What its caller
+// has read of it before is not sent.
+func TestBodyInMemory(t *testing.T) {
+	const query = `{"query":{"match_all":{}}}`
+	for name, body := range map[string]io.Reader{
+		"strings.Reader": strings.NewReader("read" + query),
+		"bytes.Reader":   bytes.NewReader([]byte("read" + query)),
+		"bytes.Buffer":   bytes.NewBufferString("read" + query),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := io.CopyN(io.Discard, body, int64(len("read"))); err != nil {
+				t.Fatal(err)
+			}
+			sent := ""
+			c, ctx, tracer := recorded(t, network(func(req *http.Request) (*http.Response, error) {
+				sent = consume(t, req.Body)
+				return answer(200, strings.NewReader("{}")), nil
+			}))
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, "/books/_search", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.GetBody = func() (io.ReadCloser, error) { panic("asked for again") }
+			res, err := c.Perform(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			consume(t, res.Body)
+			if got := only(t, tracer).Tags["db.statement"]; sent != query || got != query {
+				t.Errorf("sent %q, recorded %q", sent, got)
+			}
+		})
+	}
+}
+
+// Bodies that repeat are remembered. Spans show the same of each.
+func TestRepeatedStatement(t *testing.T) {
+	type shown struct{ statement, reason string }
+	long := `{"query":"` + strings.Repeat("x", spanutil.MaxValue) + `"}`
+	for body, want := range map[string]shown{
+		`{"query":{"term":{"title":"gaps"}}}`:         {`{"query":{"term":{"title":"gaps"}}}`, "unknown query [term]"},
+		`{"query":{"term":{"password":"gaps"}}}`:      {`{"query":{"term":{"password":?}}}`, "unknown query… [cut]"},
+		"{\"query\":{\"term\":{\"title\":\"\xff\"}}}": {"{\"query\":{\"term\":{\"title\":\"\uFFFD\"}}}", "unknown query… [cut]"},
+		long: {spanutil.Truncate(long), "unknown query… [cut]"},
+	} {
+		c, ctx, tracer := recorded(t,
+			always(400, `{"error":{"type":"parsing_exception","reason":"unknown query [term]"}}`))
+		for i := range 4 {
+			res, err := perform(t, c, ctx, "POST", "/_search", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			consume(t, res.Body)
+			calls := slices.DeleteFunc(tracer.Spans(),
+				func(s *spantest.Span) bool { return s.Operation == "parent" || s.IsWait() })
+			call := calls[len(calls)-1]
+			want := shown{want.statement, "parsing_exception: " + want.reason}
+			if got := (shown{fmt.Sprint(call.Tags["db.statement"]), message(call)}); len(calls) != i+1 || got != want {
+				t.Errorf("search %d of %.50q: got %.200q, want %.200q", i, body, got, want)
+			}
+		}
+	}
+}
+
 func TestUnsampledRequestIsNotCopied(t *testing.T) {
 	for name, sampled := range map[string]bool{"sampled": true, "not sampled": false} {
 		t.Run(name, func(t *testing.T) {
@@ -300,12 +364,11 @@ func TestUnsampledRequestIsNotCopied(t *testing.T) {
 			defer closer.Close()
 			copied := false
 			c := newWrapped(t, tracer, elasticsearch.Config{Transport: fromMemory{}})
-			req, err := http.NewRequestWithContext(underParent(t, tracer), "POST", "/_search", strings.NewReader("{}"))
+			req, err := http.NewRequestWithContext(underParent(t, tracer), "POST", "/_search", opaque("{}"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			getBody := req.GetBody
-			req.GetBody = func() (io.ReadCloser, error) { copied = true; return getBody() }
+			req.GetBody = func() (io.ReadCloser, error) { copied = true; return io.NopCloser(opaque("{}")), nil }
 			if _, err := c.Perform(req); err != nil {
 				t.Fatal(err)
 			}

@@ -74,7 +74,9 @@ type transport struct {
 	wrapper   *spanutil.Wrapper
 	next      elastictransport.Interface
 	endpoints elastictransport.Instrumentation // used if next has no instrumentation
-	shown     texts
+
+	operations operations
+	shown      texts
 }
 
 // closeable is a transport that can be closed. It is a type of its own, since no Close could
@@ -124,7 +126,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	var to target
 	call := t.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
 		to = targetOf(req)
-		return gaptrace.Call{Component: component, Operation: to.operation(req), Request: req}
+		return gaptrace.Call{Component: component, Operation: to.operation(req, &t.operations), Request: req}
 	})
 	if call == nil {
 		return t.unrecorded(req)
@@ -136,17 +138,22 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 		t.shown.tagRequest(call, req)
 	}
 	searches := sampled && to.searches()
-	early := searches && madeByAPI(req) && req.GetBody != nil // a tag costs half as much before the span is open
-	bodyShown := !early || statementOf(req).tag(call)
+	var body statement
+	if searches {
+		body = statementOf(req)
+	}
+	early := body.memory != nil // a tag costs half as much before the span is open
+	bodyShown := !early || body.tag(call, t)
 	ctx = call.Open(ctx)
 	var tries *attempts
+	var sent *http.Request
 	if sampled {
-		tries, ctx = withAttempts(ctx, call, t.wrapper.Options.Phases)
+		tries, sent = withAttempts(ctx, req, call, t.wrapper.Options.Phases)
+	} else {
+		sent = req.WithContext(ctx)
 	}
-	sent := req.WithContext(ctx)
-	var body statement
-	if searches && !early {
-		body = statementOf(sent)
+	if searches {
+		body.watch(sent)
 	}
 	res, err := t.next.Perform(sent)
 	giveBack(req, sent, body)
@@ -155,7 +162,9 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	if watched {
 		t.shown.tagResponse(call, req, res)
 		tries.tag(call)
-		bodyShown = body.tag(call) && bodyShown
+		if !early {
+			bodyShown = body.tag(call, t)
+		}
 	}
 	switch {
 	case err != nil:
@@ -163,7 +172,7 @@ func (t *transport) Perform(req *http.Request) (*http.Response, error) {
 	case res == nil:
 		call.Finish(nil)
 	case watched && call.Failed(res.StatusCode, to.fails(res.StatusCode)):
-		bodyShown = bodyShown && to.searches() && t.wrapper.Options.Statement == nil
+		bodyShown = bodyShown && searches && t.wrapper.Options.Statement == nil
 		res = watchFailure(call, redacted.NewRequest(req, to.method, to.action, bodyShown), res)
 	case watched && to.action == "_bulk":
 		res = watchBulk(call, res)
@@ -201,7 +210,7 @@ func giveBack(req, sent *http.Request, body statement) {
 }
 
 // texts are what spans of a client show.
-type texts struct{ methods, params, urls, hosts spanutil.Texts }
+type texts struct{ methods, params, bodies, urls, hosts spanutil.Texts }
 
 var dbType = spanutil.NewText("elasticsearch")
 
@@ -218,7 +227,12 @@ func (t *texts) tagRequest(call *spanutil.Call, req *http.Request) {
 func (t *texts) tagResponse(call *spanutil.Call, req *http.Request, res *http.Response) {
 	if u := req.URL; u != nil {
 		var buf [256]byte
-		known := append(append(append(append(append(buf[:0], u.Scheme...), ' '), u.Host...), ' '), u.EscapedPath()...)
+		known := append(append(append(buf[:0], u.Scheme...), ' '), u.Host...)
+		if u.RawPath == "" { // then Path determines EscapedPath, and is cheaper
+			known = append(append(known, 0), u.Path...)
+		} else {
+			known = append(append(known, ' '), u.EscapedPath()...)
+		}
 		call.TagText("es.url", t.urls.ShowBytes(known, func(string) string { return redacted.URL(u) }))
 		if u.Host != "" {
 			call.TagText(string(ext.PeerAddress), t.hosts.Show(u.Host, func(string) string { return redacted.Host(u) }))

@@ -60,6 +60,9 @@ var wordFinder = sync.OnceValue(func() *automaton {
 		a.add(hit{text: pair[1], second: 1 << i})
 	}
 	a.add(hit{text: "://", mark: urlMark})
+	for _, prefix := range tokenPrefixes {
+		a.add(hit{text: strings.TrimRight(prefix, "_-."), mark: tokenMark})
+	}
 	for _, word := range []string{"basic", "pass", "pwd"} {
 		a.add(hit{text: word, mark: settingMark})
 	}
@@ -79,6 +82,9 @@ var wordFinder = sync.OnceValue(func() *automaton {
 func (a *automaton) add(h hit) {
 	state := uint16(0)
 	for _, c := range []byte(h.text) {
+		if a.class[c] == skipped { // in the prefix of a token
+			continue
+		}
 		i := at(state, a.class[c])
 		if a.next[i] == 0 {
 			a.next[i] = uint16(2 * len(a.hits))
@@ -141,6 +147,9 @@ func find(s string, stop Mark) (found Mark) {
 		state &^= wordEnds
 		for _, h := range a.hits[state/2] {
 			mark := h.mark
+			if mark == tokenMark && !startsToken(s, i+1-len(h.text)) {
+				continue
+			}
 			if mark&whole != 0 || mark == 0 {
 				if !isName(s, i+1-len(h.text), i+1, h.text, mark&SQLWord != 0) {
 					continue

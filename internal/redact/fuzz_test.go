@@ -12,6 +12,10 @@ func FuzzText(f *testing.F) {
 	f.Add(`{\"token\":\"`, `\"}`)
 	f.Add("http://", "@h")
 	f.Fuzz(func(t *testing.T, before, after string) {
+		text := before + after
+		if got, want := redact.HoldsSecret(text), redact.Marked(text) || redact.Text(text) != text; got != want {
+			t.Errorf("HoldsSecret(%q) = %t", text, got)
+		}
 		const planted = "PLANTED2"
 		if strings.Contains(before+after, "PLANTED") || len(before) > 16000 || strings.ContainsAny(before, "=:") {
 			return

@@ -2,7 +2,6 @@ package redact
 
 import (
 	"iter"
-	"slices"
 	"strings"
 )
 
@@ -11,12 +10,31 @@ import (
 // issuers. A message of more than 16 KiB is truncated.
 func Text(text string) string {
 	text, mark := Truncate(text)
+	if strings.IndexByte(text, '@') < 0 && !has(text, textMarks) {
+		return text + mark // most texts; each step below is a pass
+	}
 	text = redactURLs(text, nesting)
 	text = redactTokens(redactUserinfo(text))
 	if has(text, Anywhere|settingMark) {
 		text = redactSettings(redactAuthorization(text))
 	}
 	return text + mark
+}
+
+// textMarks are the marks of what Text redacts. It also redacts what precedes an @.
+const textMarks = Anywhere | urlMark | settingMark | tokenMark
+
+// HoldsSecret reports whether text has a credential word, or anything that [Text] redacts. It reads
+// most texts only once.
+func HoldsSecret(text string) bool {
+	found := find(text, Anywhere)
+	switch {
+	case found&Anywhere != 0:
+		return true
+	case found&textMarks == 0 && len(text) <= maxRead && strings.IndexByte(text, '@') < 0:
+		return false
+	}
+	return Text(text) != text
 }
 
 // edit replaces parts of a text, from its beginning to its end.
@@ -190,14 +208,26 @@ func quotedEnd(text string, start int, quote byte, escaped bool) int {
 	return len(text)
 }
 
+// tokenStops are the bytes that divide a text into what may be tokens.
+const tokenStops = " \t\r\n\"'`,;:=&?/<>()[]{}\\"
+
+// startsToken reports whether redactTokens redacts what begins at start.
+func startsToken(text string, start int) bool {
+	if start < 0 || start > 0 && strings.IndexByte(tokenStops, text[start-1]) < 0 {
+		return false
+	}
+	beginning := text[start:min(start+minToken, len(text))]
+	return isToken(beginning[:valueEnd(beginning, tokenStops)])
+}
+
 // redactTokens redacts the tokens of well-known issuers.
 func redactTokens(text string) string {
-	if !slices.ContainsFunc(tokenPrefixes, func(prefix string) bool { return strings.Contains(text, prefix) }) {
+	if !has(text, tokenMark) {
 		return text
 	}
 	e := edit{text: text}
 	for start := 0; start < len(text); {
-		end := start + valueEnd(text[start:], " \t\r\n\"'`,;:=&?/<>()[]{}\\")
+		end := start + valueEnd(text[start:], tokenStops)
 		if isToken(text[start:end]) {
 			e.replace(start, end, hidden)
 		}

@@ -58,13 +58,37 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestTextFindsTokens(t *testing.T) {
+	const rest = "0123456789abcd"
+	for prefix := range strings.FieldsSeq(`AKIA ASIA eyJ ghp_ gho_ ghs_ ghu_ github_pat_ glpat- hf_ hvs. npm_ pypi- rk_live_ sk-
+		sk_live_ sk_test_ whsec_ xapp- xoxa- xoxb- xoxp- xoxs- ya29.`) {
+		for text, want := range map[string]string{
+			prefix + rest:                       "hidden",
+			`{"a":"` + prefix + rest + `","b":`: `{"a":"hidden","b":`,
+			"a-sk-a " + prefix + rest + "/x":    "a-sk-a hidden/x",
+			prefix + " " + rest:                 prefix + " " + rest,
+			"x" + prefix + rest:                 "x" + prefix + rest,
+			"." + prefix + rest:                 "." + prefix + rest,
+			"at " + prefix[:2] + rest[:13]:      "at " + prefix[:2] + rest[:13],
+		} {
+			if got := redact.Text(text); got != want {
+				t.Errorf("%s is recorded as %s, want %s", text, got, want)
+			}
+			if got := redact.HoldsSecret(text); got != (text != want) {
+				t.Errorf("HoldsSecret(%s) = %t", text, got)
+			}
+		}
+	}
+}
+
 // A peer may write a text that takes long.
 func TestTextTakesLinearTime(t *testing.T) {
-	for _, part := range []string{"@", "a", "a ", "a:b@", "a:b@ ", "/@", "://@", "=@"} {
+	for _, part := range []string{"@", "a", "a ", "a:b@", "a:b@ ", "/@", "://@", "=@", "sk-", "sk- "} {
 		long := strings.Repeat(part, 1<<20/len(part)) + "@"
 		began := time.Now()
 		redact.Text(long)
 		redact.MarkedSQL(long)
+		redact.HoldsSecret(long)
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("%q, often: %v", part, took)
 		}

@@ -34,6 +34,7 @@ const (
 
 	urlMark     // of "://": the text holds a URL
 	settingMark // of words after which an error's text may hold a credential
+	tokenMark   // of the beginning of a well-known issuer's token
 
 	anySQL = Anywhere | SQL | SQLWord | SQLName | SQLCipher
 )
