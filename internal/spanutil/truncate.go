@@ -14,6 +14,9 @@ const MaxValue = redact.MaxValue
 // redact.CutMark. Truncate also replaces bytes that are not UTF-8, which a collector refuses or
 // garbles.
 func Truncate(s string) string {
+	if len(s) <= MaxValue && utf8.ValidString(s) { // faster than ToValidUTF8
+		return s
+	}
 	const enough = MaxValue + utf8.UTFMax
 	valid := strings.ToValidUTF8(s[:min(len(s), enough)], "\uFFFD")
 	if len(s) <= enough && len(valid) <= MaxValue {
