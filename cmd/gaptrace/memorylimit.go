@@ -24,7 +24,7 @@ type memoryLimit struct {
 	live  []metrics.Sample
 }
 
-const initialLimit = 400 << 20
+const initialLimit = 290 << 20
 
 // newMemoryLimit sets the limit, unless GOMEMLIMIT or GOGC configures the collector.
 func newMemoryLimit(bytes int64) *memoryLimit {
@@ -35,8 +35,8 @@ func newMemoryLimit(bytes int64) *memoryLimit {
 	return &memoryLimit{bytes: bytes, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 }
 
-// raise sets the limit to 5/4 of the live heap if the live heap exceeds 90 % of the limit. It takes
-// about a microsecond.
+// raise sets the limit to 3/2 of the live heap if the live heap exceeds 2/3 of the limit, since
+// [gap.Build] needs half as much as the spans. It takes about a microsecond.
 func (l *memoryLimit) raise() {
 	if l.bytes == 0 {
 		return
@@ -46,8 +46,8 @@ func (l *memoryLimit) raise() {
 		return
 	}
 	live := int64(min(l.live[0].Value.Uint64(), math.MaxInt64/4))
-	if live > l.bytes/10*9 {
-		l.bytes = live + live/4
+	if live > l.bytes/3*2 {
+		l.bytes = live + live/2
 		debug.SetMemoryLimit(l.bytes)
 	}
 }
