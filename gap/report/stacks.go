@@ -26,8 +26,10 @@ type Stacks struct {
 	labels     []frameName
 	frames     []frame            // parents before their children
 	children   map[frameKey]int32 // indexes into frames
-	current    []current          // the frames in which the trace that is being added has gaps
+	adding     gap.TraceID        // the trace that is being added
+	current    []current          // its sums in frames in which other traces have gaps
 	traces     []gap.TraceID      // each was the first trace with gaps in some frame, see frame.only
+	first      int32              // if adding is among traces, its index + 1; otherwise 0
 	start, end time.Time          // of all traces
 	explained  bool               // a frame has a cause
 	caveats    caveats
@@ -95,7 +97,8 @@ type frame struct {
 	examples *[]example // if several traces have gaps here, those with the most self time; otherwise nil
 }
 
-// current holds the sums of a frame over the trace that is being added.
+// current holds the sums of a frame over the trace that is being added. If no other trace has gaps in
+// the frame, frame.sum has them: for a single large trace, both would take much memory.
 type current struct {
 	frame  int32
 	values values
@@ -125,24 +128,15 @@ func (v *values) add(other values) {
 	}
 }
 
-// addTrace adds the values of a trace to a frame. The maxExamples traces with the most self time are
-// its examples. That of a single trace is not stored, since its values are the frame's sum.
+// addTrace adds the values of a trace to a frame that has those of others. The maxExamples traces
+// with the most self time are its examples. Until then the only trace is not stored as an example,
+// since its values are the frame's sum.
 func (s *Stacks) addTrace(f *frame, e example) {
-	first := f.sum == (values{})
-	switch {
-	case first:
-		if n := len(s.traces); n == 0 || s.traces[n-1] != e.trace { // it was not the first in another frame
-			s.traces = append(s.traces, e.trace)
-		}
-		f.only = int32(len(s.traces))
-	case f.only > 0:
+	if f.only > 0 {
 		f.examples = &[]example{{s.traces[f.only-1], f.sum}}
 		f.only = 0
 	}
 	f.sum.add(e.values)
-	if first {
-		return
-	}
 	kept := *f.examples
 	if len(kept) == maxExamples {
 		if compareExamples(e, kept[maxExamples-1]) >= 0 {
@@ -190,6 +184,7 @@ func (s *Stacks) Add(t *gap.Trace) {
 		s.end = t.End()
 	}
 	s.caveats.add(t)
+	s.adding, s.first = t.ID(), 0
 	places := make([]int32, t.Len())
 	for n := range t.Nodes() {
 		name := s.name(frameName{service: n.Service(), operation: n.Span().Operation})
@@ -209,7 +204,7 @@ func (s *Stacks) Add(t *gap.Trace) {
 	for i := range s.current {
 		c := &s.current[i]
 		f := &s.frames[c.frame]
-		s.addTrace(f, example{t.ID(), c.values})
+		s.addTrace(f, example{s.adding, c.values})
 		f.touched = 0
 	}
 	s.current = s.current[:0]
@@ -240,8 +235,20 @@ func (s *Stacks) count(at int32, g gap.Gap) {
 	s.addCurrent(at, v)
 }
 
+// addCurrent adds values of the current trace to a frame.
 func (s *Stacks) addCurrent(at int32, v values) {
 	f := &s.frames[at]
+	if f.sum == (values{}) {
+		if s.first == 0 {
+			s.traces = append(s.traces, s.adding)
+			s.first = int32(len(s.traces))
+		}
+		f.only = s.first
+	}
+	if f.only > 0 && f.only == s.first {
+		f.sum.add(v)
+		return
+	}
 	if f.touched == 0 {
 		s.current = append(s.current, current{frame: at})
 		f.touched = int32(len(s.current))
