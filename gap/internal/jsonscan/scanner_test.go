@@ -162,8 +162,8 @@ func TestAhead(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{`{"a":1},2`, `{"a":1}`},
 		{`{"a":1`, ""},
-		{strings.Repeat(" ", 255) + "}", strings.Repeat(" ", 255) + "}"},
-		{strings.Repeat(" ", 256) + "}", ""},
+		{strings.Repeat("x", 255) + "}", strings.Repeat("x", 255) + "}"},
+		{strings.Repeat("x", 256) + "}", ""},
 		{deep + "{}", ""},
 		{deep[1:] + "{}", "{}"},
 	} {
