@@ -24,8 +24,9 @@ func (t *idTable) reset(nodes []node) {
 	}
 }
 
-// slot returns the slot of the id, or the free slot where it belongs. A slot is 0 if it is free, and
-// n+1 if node n has the id. It is -(n+1) if other nodes have the same id, and none has claimed it.
+// slot returns the slot of the id, or the free slot where it belongs. A slot is 0 if it is free,
+// and n+1 if node n has the id. It is -(n+1) if other nodes have the same id, and none has claimed
+// it.
 func (t *idTable) slot(id SpanID) *int32 {
 	for i := uint64(id) * t.seed >> t.shift; ; i++ {
 		s := &t.slots[i&uint64(len(t.slots)-1)]

@@ -8,17 +8,11 @@ import (
 )
 
 // memoryLimit makes the garbage collector run more often while the heap is large. Without it, half
-// of the memory may be garbage after a large trace has been read.
+// of the memory may be garbage after a large trace has been read. docs/PERFORMANCE.md has the peak
+// memory of a million spans.
 //
-// Peak resident memory of report, for a trace of a million spans (manyspans -shape realistic):
-//
-//	format   without  with     CPU time
-//	text     632 MB   446 MB   3.7 → 3.9 s
-//	html     675 MB   454 MB   3.9 → 4.4 s
-//	json     615 MB   454 MB   4.9 → 6.7 s
-//
-// docs/PERFORMANCE.md promises 500 MB. The limit follows the live heap: if more memory were live
-// than a fixed limit allows, the collector would run all the time.
+// The limit follows the live heap: if more memory were live than a fixed limit allows, the
+// collector would run all the time.
 type memoryLimit struct {
 	bytes int64 // 0 if no limit was set
 	live  []metrics.Sample

@@ -97,8 +97,8 @@ type frame struct {
 	examples *[]example // if several traces have gaps here, those with the most self time; otherwise nil
 }
 
-// current holds the sums of a frame over the trace that is being added. If no other trace has gaps in
-// the frame, frame.sum has them: for a single large trace, both would take much memory.
+// current holds the sums of a frame over the trace that is being added. If no other trace has gaps
+// in the frame, frame.sum has them: for a single large trace, both would take much memory.
 type current struct {
 	frame  int32
 	values values

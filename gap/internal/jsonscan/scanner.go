@@ -109,7 +109,8 @@ func (s *Scanner) Since(offset int64) []byte {
 
 // Ahead returns the next bytes up to the first c, and including it, if they are at most 256 and in
 // memory. Otherwise it returns nil, as it does deep in the input, where a caller that skips them
-// could miss that arrays and objects are nested too deeply. The bytes are valid until the next read.
+// could miss that arrays and objects are nested too deeply. The bytes are valid until the next
+// read.
 func (s *Scanner) Ahead(c byte) []byte {
 	b := s.buf[s.pos:min(s.pos+256, len(s.buf))]
 	if n := bytes.IndexByte(b, c); n >= 0 && s.depth < maxDepth/2 {

@@ -22,8 +22,8 @@ func (s *Slab[T]) Add(v T) {
 // Reset makes the slices that Take has returned invalid, and uses their memory again.
 func (s *Slab[T]) Reset() { s.all, s.from, s.shared = s.all[:0], 0, [8][]T{} }
 
-// Share is Take, except that it returns an equal slice that it has returned before, if that is among
-// the last few.
+// Share is Take, except that it returns an equal slice that it has returned before, if that is
+// among the last few.
 func (s *Slab[T]) Share(equal func(a, b T) bool) []T {
 	for _, slice := range s.shared {
 		if slices.EqualFunc(slice, s.all[s.from:], equal) && slice != nil {

@@ -334,8 +334,8 @@ func (d *Decoder) repeatedTag(all bool) (field gap.Field, ok bool) {
 	return field, ok
 }
 
-// tag reads a tag. It returns false if the tag is not to be kept: it has no value, or all is not set
-// and its key is not among d.Keys.
+// tag reads a tag. It returns false if the tag is not to be kept: it has no value, or all is not
+// set and its key is not among d.Keys.
 func (d *Decoder) tag(all bool) (field gap.Field, ok bool) {
 	const (
 		unknown = iota // the key has not come yet
