@@ -30,6 +30,12 @@ import (
 //     other clocks by the rule in the package comment, see [WithMaxSkew]. Nothing is moved if
 //     Jaeger says in [Span.Warnings] that it has moved spans of this trace.
 func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
+	return BuildParts([][]Span{spans}, opts...)
+}
+
+// BuildParts is [Build] for spans in several slices. To copy the spans of a large trace into one
+// slice would take much memory.
+func BuildParts(parts [][]Span, opts ...Option) (*Trace, []Warning) {
 	b := builders.Get().(*builder)
 	b.made = released.Get().(*Trace)
 	b.maxSkew = int64(DefaultMaxSkew)
@@ -38,7 +44,7 @@ func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
 			opt(b)
 		}
 	}
-	b.collect(spans)
+	b.collect(parts)
 	b.removeDuplicates()
 	b.link()
 	b.breakCycles()
@@ -57,6 +63,7 @@ func Build(spans []Span, opts ...Option) (*Trace, []Warning) {
 	b.sortWarnings()
 	warnings := b.warnings
 	if cap(b.places) <= maxReused {
+		b.ids.nodes = nil
 		b.operations.reset()
 		b.processes.reset()
 		*b = builder{scratch: b.scratch}

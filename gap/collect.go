@@ -1,6 +1,7 @@
 package gap
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -8,20 +9,27 @@ import (
 )
 
 // chooseTrace finds the trace to keep. It returns the number of its spans.
-func (b *builder) chooseTrace(spans []Span) int {
-	if len(spans) > 0 && sameTrace(spans) == len(spans) {
-		b.trace = spans[0].TraceID
+func (b *builder) chooseTrace(parts [][]Span) int {
+	var first TraceID
+	all, several := 0, false
+	for id, n := range runs(parts) {
+		if all == 0 {
+			first = id
+		}
+		several = several || id != first
+		all += n
+	}
+	if all > 0 && !several {
+		b.trace = first
 		b.half = b.trace
 		if b.trace.Low != 0 {
 			b.half.High = 0
 		}
-		return len(spans)
+		return all
 	}
 	count := make(map[TraceID]int)
-	for rest := spans; len(rest) > 0; {
-		n := sameTrace(rest)
-		count[rest[0].TraceID] += n
-		rest = rest[n:]
+	for id, n := range runs(parts) {
+		count[id] += n
 	}
 	wholes := wholeIDs(count)
 	halves := make(map[TraceID]int) // the number of spans that have the half of a whole id
@@ -55,13 +63,23 @@ func (b *builder) chooseTrace(spans []Span) int {
 	return count[b.trace]
 }
 
-// sameTrace returns how many spans follow each other that have the trace id of the first one.
-func sameTrace(spans []Span) int {
-	n := 1
-	for n < len(spans) && spans[n].TraceID == spans[0].TraceID {
-		n++
+// runs yields the trace ids of spans, each with how many spans have it that follow each other in a
+// part.
+func runs(parts [][]Span) iter.Seq2[TraceID, int] {
+	return func(yield func(TraceID, int) bool) {
+		for _, spans := range parts {
+			for len(spans) > 0 {
+				n := 1
+				for n < len(spans) && spans[n].TraceID == spans[0].TraceID {
+					n++
+				}
+				if !yield(spans[0].TraceID, n) {
+					return
+				}
+				spans = spans[n:]
+			}
+		}
 	}
-	return n
 }
 
 // wholeIDs returns the ids of 128 bits by their right half. If several have the same half, it
@@ -84,29 +102,32 @@ func wholeIDs(count map[TraceID]int) map[uint64]TraceID {
 func (b *builder) isOurs(id TraceID) bool { return id == b.trace || id == b.half }
 
 // collect makes a node of every span of the trace.
-func (b *builder) collect(spans []Span) {
-	n := b.chooseTrace(spans)
+func (b *builder) collect(parts [][]Span) {
+	n := b.chooseTrace(parts)
 	b.nodes = slices.Grow(b.made.nodes, n)
 	b.soleParents = resized(b.soleParents, n)[:0]
-	for i := range spans {
-		s := &spans[i]
-		if !b.isOurs(s.TraceID) {
-			continue
+	for _, spans := range parts {
+		for i := range spans {
+			if s := &spans[i]; b.isOurs(s.TraceID) {
+				b.collectSpan(s)
+			}
 		}
-		i := int32(len(b.nodes))
-		n := node{span: s, id: s.SpanID, parent: none, operation: b.operation(s)}
-		n.start, n.end = s.interval()
-		joined := n.readTags(s.Tags)
-		if joined || int64(s.Duration) != n.end-n.start || !n.hasTime() {
-			b.suspect = append(b.suspect, i)
-		}
-		if slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, correctedByJaeger) }) {
-			b.movedByJaeger++
-		}
-		b.nodes = append(b.nodes, n)
-		b.soleParents = append(b.soleParents, b.soleParent(s))
 	}
 	b.index()
+}
+
+func (b *builder) collectSpan(s *Span) {
+	n := node{span: s, id: s.SpanID, parent: none, operation: b.operation(s)}
+	n.start, n.end = s.interval()
+	joined := n.readTags(s.Tags)
+	if joined || int64(s.Duration) != n.end-n.start || !n.hasTime() {
+		b.suspect = append(b.suspect, int32(len(b.nodes)))
+	}
+	if slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, correctedByJaeger) }) {
+		b.movedByJaeger++
+	}
+	b.nodes = append(b.nodes, n)
+	b.soleParents = append(b.soleParents, b.soleParent(s))
 }
 
 // readTags sets the kind and whether the span failed, and reports whether there is a tag for joined

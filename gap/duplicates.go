@@ -9,7 +9,7 @@ import (
 // index fills the table of ids. Like the first loop of link it does nothing else, so that the CPU
 // can wait for several slots of the table at once.
 func (b *builder) index() {
-	b.ids.reset(len(b.nodes))
+	b.ids.reset(b.nodes)
 	for i := range b.nodes {
 		id := b.nodes[i].id
 		if id == 0 {
@@ -17,11 +17,11 @@ func (b *builder) index() {
 			continue
 		}
 		switch at := b.ids.slot(id); {
-		case at.id == 0:
-			*at = idSlot{id, int32(i)}
-		case at.node != none:
-			b.ambiguous = append(b.ambiguous, at.node, int32(i))
-			at.node = none
+		case *at == 0:
+			*at = int32(i) + 1
+		case *at > 0:
+			b.ambiguous = append(b.ambiguous, *at-1, int32(i))
+			*at = -*at
 		default:
 			b.ambiguous = append(b.ambiguous, int32(i))
 		}
@@ -74,27 +74,28 @@ func (b *builder) claimID(n *node, i int32) bool {
 		return true
 	}
 	at := b.ids.slot(id)
-	if at.node == none {
-		at.node = i
+	if *at < 0 {
+		*at = i + 1
 		return true
 	}
+	other := *at - 1
 	server, shared := b.servers[id]
 	if !shared {
-		switch o := b.nodes[at.node].kind; {
+		switch o := b.nodes[other].kind; {
 		case o == KindClient && n.kind == KindServer:
 			b.share(id, i)
 			return true
 		case o == KindServer && n.kind == KindClient:
-			b.share(id, at.node)
-			at.node = i
+			b.share(id, other)
+			*at = i + 1
 			return true
 		}
 	}
-	if o := &b.nodes[at.node]; n.copies(o) || shared && n.copies(&b.nodes[server]) {
+	if o := &b.nodes[other]; n.copies(o) || shared && n.copies(&b.nodes[server]) {
 		b.warn(n, WarnSameID, "came twice, and the copies differ, as they do in two formats; one dropped")
 		return false
 	}
-	b.warn(n, WarnSameID, "%.80q dropped: it has the id of %.80q", n.span.Operation, b.nodes[at.node].span.Operation)
+	b.warn(n, WarnSameID, "%.80q dropped: it has the id of %.80q", n.span.Operation, b.nodes[other].span.Operation)
 	return false
 }
 

@@ -44,7 +44,7 @@ func (b *builder) linkNode(i int32) {
 	n := &b.nodes[i]
 	id := n.id
 	if server, shared := b.servers[id]; shared && server == i {
-		b.parents[i] = b.ids.slot(id).node
+		b.parents[i] = b.ids.find(id)
 		n.flags |= childOf
 	}
 	var lost, lostCause SpanID // the first missing spans that ChildOf and FollowsFrom name

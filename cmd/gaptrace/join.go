@@ -19,7 +19,7 @@ const defaultJoinWindow = 1_000_000
 // [gap.Build]. If the joiner holds several ids of 128 bits with the same right half, the id of 64
 // bits is that of another trace.
 type joiner struct {
-	pass   func(spans []gap.Span, again bool)
+	pass   func(parts [][]gap.Span, again bool)
 	most   int // how many spans to hold
 	spans  int // how many are held now
 	held   map[gap.TraceID]*heldTrace
@@ -30,9 +30,12 @@ type joiner struct {
 
 type heldTrace struct {
 	id    gap.TraceID
-	spans []gap.Span // nil if it has been passed on
-	again bool       // earlier parts have been passed on
+	parts [][]gap.Span // nil if it has been passed on
+	again bool         // earlier parts have been passed on
 }
+
+// largePart is how many spans of an object are not copied when a joiner adds them to others.
+const largePart = 1000
 
 // wholeIDs are ids of 128 bits with the same right half.
 type wholeIDs struct {
@@ -41,7 +44,7 @@ type wholeIDs struct {
 	several bool        // there have been several ids, so the half stands for none of them
 }
 
-func newJoiner(most int, pass func(spans []gap.Span, again bool)) *joiner {
+func newJoiner(most int, pass func(parts [][]gap.Span, again bool)) *joiner {
 	return &joiner{
 		pass: pass, most: most,
 		held: map[gap.TraceID]*heldTrace{}, wholes: map[uint64]*wholeIDs{}, passed: newIDSet(maxPassed),
@@ -50,19 +53,21 @@ func newJoiner(most int, pass func(spans []gap.Span, again bool)) *joiner {
 
 // add adds the spans of an object. They may be of several traces. Those without a trace id are a
 // trace of their own, which is passed on at once.
-func (j *joiner) add(spans []gap.Span) {
-	var unknown []gap.Span
-	for len(spans) > 0 {
-		id, n := spans[0].TraceID, 1
-		for n < len(spans) && spans[n].TraceID == id {
-			n++
+func (j *joiner) add(parts [][]gap.Span) {
+	var unknown [][]gap.Span
+	for _, spans := range parts {
+		for len(spans) > 0 {
+			id, n := spans[0].TraceID, 1
+			for n < len(spans) && spans[n].TraceID == id {
+				n++
+			}
+			if id == (gap.TraceID{}) {
+				unknown = append(unknown, spans[:n:n])
+			} else {
+				j.addPart(id, spans[:n:n])
+			}
+			spans = spans[n:]
 		}
-		if id == (gap.TraceID{}) {
-			unknown = append(unknown, spans[:n]...)
-		} else {
-			j.addPart(id, spans[:n:n])
-		}
-		spans = spans[n:]
 	}
 	if len(unknown) > 0 {
 		j.pass(unknown, false)
@@ -75,10 +80,14 @@ func (j *joiner) add(spans []gap.Span) {
 func (j *joiner) addPart(id gap.TraceID, spans []gap.Span) {
 	j.spans += len(spans)
 	if t := j.held[id]; t != nil {
-		t.spans = append(t.spans, spans...)
+		if last := &t.parts[len(t.parts)-1]; len(spans) < largePart {
+			*last = append(*last, spans...) // or a few spans would keep all of their object in memory
+		} else {
+			t.parts = append(t.parts, spans)
+		}
 		return
 	}
-	t := &heldTrace{id: id, spans: spans, again: j.passed.has(id)}
+	t := &heldTrace{id: id, parts: [][]gap.Span{spans}, again: j.passed.has(id)}
 	j.held[id] = t
 	j.queue = append(j.queue, t)
 	if id.High == 0 || id.Low == 0 {
@@ -104,7 +113,7 @@ func (j *joiner) flush() {
 func (j *joiner) passOldest() {
 	t := j.queue[0]
 	j.queue = j.queue[1:]
-	if t.spans == nil {
+	if t.parts == nil {
 		return
 	}
 	w := j.wholes[t.id.Low]
@@ -112,16 +121,16 @@ func (j *joiner) passOldest() {
 		j.pass(j.take(t))
 		return
 	}
-	spans, again := j.take(j.held[w.id])
+	parts, again := j.take(j.held[w.id])
 	if half := j.held[gap.TraceID{Low: t.id.Low}]; half != nil {
 		more, halfAgain := j.take(half)
-		spans, again = append(spans, more...), again || halfAgain
+		parts, again = append(parts, more...), again || halfAgain
 	}
-	j.pass(spans, again)
+	j.pass(parts, again)
 }
 
 // take removes a trace from those that are held, and remembers that it was passed on.
-func (j *joiner) take(t *heldTrace) (spans []gap.Span, again bool) {
+func (j *joiner) take(t *heldTrace) (parts [][]gap.Span, again bool) {
 	delete(j.held, t.id)
 	if w := j.wholes[t.id.Low]; w != nil && t.id.High != 0 {
 		if w.held--; w.held == 0 {
@@ -129,9 +138,11 @@ func (j *joiner) take(t *heldTrace) (spans []gap.Span, again bool) {
 		}
 	}
 	j.passed.add(t.id)
-	spans, t.spans = t.spans, nil
-	j.spans -= len(spans)
-	return spans, t.again
+	parts, t.parts = t.parts, nil
+	for _, spans := range parts {
+		j.spans -= len(spans)
+	}
+	return parts, t.again
 }
 
 // maxPassed is how many ids a joiner remembers, in about 30 MB.

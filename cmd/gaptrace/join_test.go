@@ -19,9 +19,9 @@ import (
 // joined adds parts to a joiner and returns the traces, each as its sorted spans "id/span", with
 // "again" before those seen again.
 func joined(most int, parts [][]gap.Span) (traces []string) {
-	j := newJoiner(most, func(spans []gap.Span, again bool) {
+	j := newJoiner(most, func(parts [][]gap.Span, again bool) {
 		var names []string
-		for _, s := range spans {
+		for s := range eachSpan(parts) {
 			names = append(names, fmt.Sprintf("%d.%d/%d", s.TraceID.High, s.TraceID.Low, s.SpanID))
 		}
 		slices.Sort(names)
@@ -31,7 +31,7 @@ func joined(most int, parts [][]gap.Span) (traces []string) {
 		traces = append(traces, strings.Join(names, " "))
 	})
 	for _, spans := range parts {
-		j.add(spans)
+		j.add([][]gap.Span{spans})
 	}
 	j.flush()
 	slices.Sort(traces)
@@ -99,9 +99,9 @@ func FuzzJoiner(f *testing.F) {
 			parts[len(parts)-1] = append(parts[len(parts)-1], s)
 		}
 		seen, passed := map[gap.SpanID]bool{}, map[gap.TraceID]bool{}
-		j := newJoiner(int(most), func(spans []gap.Span, again bool) {
+		j := newJoiner(int(most), func(parts [][]gap.Span, again bool) {
 			ids := map[gap.TraceID]bool{}
-			for _, s := range spans {
+			for s := range eachSpan(parts) {
 				if seen[s.SpanID] {
 					t.Errorf("span %d comes twice", s.SpanID)
 				}
@@ -129,7 +129,7 @@ func FuzzJoiner(f *testing.F) {
 			}
 		})
 		for _, spans := range parts {
-			if j.add(slices.Clone(spans)); j.spans > int(most) {
+			if j.add([][]gap.Span{slices.Clone(spans)}); j.spans > int(most) {
 				t.Errorf("%d spans held", j.spans)
 			}
 		}
@@ -181,7 +181,7 @@ func TestEveryFormatCountsTracesSeenAgain(t *testing.T) {
 		for _, text := range []string{"0.1/1", "0.2/1", "0.1/2"} {
 			spans := partOf(text)
 			spans[0].Duration, spans[0].Operation = time.Millisecond, "op"
-			j.add(spans)
+			j.add([][]gap.Span{spans})
 		}
 		j.flush()
 		notes := r.addNotes(nil)
@@ -221,7 +221,7 @@ func TestOnlySelectedTracesAreSeenAgain(t *testing.T) {
 		g := &gatherer{options: o, collector: r, services: map[string]bool{}}
 		j := newJoiner(0, g.add)
 		for _, text := range []string{"0.1/1", "0.2/1", "0.1/2"} {
-			j.add(partOf(text))
+			j.add([][]gap.Span{partOf(text)})
 		}
 		counts[id] = r.again
 	}
@@ -243,7 +243,11 @@ func TestJoinerHoldsOnlyItsWindow(t *testing.T) {
 	const window, batch, traces = 20_000, 1000, 100
 	live := func(batches int) (bytes uint64, passed int) {
 		before := liveHeap()
-		j := newJoiner(window, func(spans []gap.Span, _ bool) { passed += len(spans) })
+		j := newJoiner(window, func(parts [][]gap.Span, _ bool) {
+			for range eachSpan(parts) {
+				passed++
+			}
+		})
 		for i := range batches {
 			spans := make([]gap.Span, batch)
 			for k := range spans {
@@ -252,7 +256,7 @@ func TestJoinerHoldsOnlyItsWindow(t *testing.T) {
 					TraceID: id, SpanID: gap.SpanID(i*batch + k + 1), Tags: []gap.Field{{Key: "k", Value: "v"}},
 				}
 			}
-			j.add(spans)
+			j.add([][]gap.Span{spans})
 		}
 		bytes = liveHeap() - before
 		runtime.KeepAlive(j)

@@ -8,23 +8,17 @@ import (
 )
 
 // memoryLimit makes the garbage collector run more often while the heap is large. Without it, half
-// of the memory may be garbage after a large trace has been read.
+// of the memory may be garbage after a large trace has been read. docs/PERFORMANCE.md has the peak
+// memory of a million spans.
 //
-// Peak resident memory of report, for a trace of a million spans (manyspans -shape realistic):
-//
-//	format   without  with     CPU time
-//	text     632 MB   446 MB   3.7 → 3.9 s
-//	html     675 MB   454 MB   3.9 → 4.4 s
-//	json     615 MB   454 MB   4.9 → 6.7 s
-//
-// docs/PERFORMANCE.md promises 500 MB. The limit follows the live heap: if more memory were live
-// than a fixed limit allows, the collector would run all the time.
+// The limit follows the live heap: if more memory were live than a fixed limit allows, the
+// collector would run all the time.
 type memoryLimit struct {
 	bytes int64 // 0 if no limit was set
 	live  []metrics.Sample
 }
 
-const initialLimit = 400 << 20
+const initialLimit = 290 << 20
 
 // newMemoryLimit sets the limit, unless GOMEMLIMIT or GOGC configures the collector.
 func newMemoryLimit(bytes int64) *memoryLimit {
@@ -35,8 +29,8 @@ func newMemoryLimit(bytes int64) *memoryLimit {
 	return &memoryLimit{bytes: bytes, live: []metrics.Sample{{Name: "/gc/heap/live:bytes"}}}
 }
 
-// raise sets the limit to 5/4 of the live heap if the live heap exceeds 90 % of the limit. It takes
-// about a microsecond.
+// raise sets the limit to 3/2 of the live heap if the live heap exceeds 2/3 of the limit, since
+// [gap.Build] needs half as much as the spans. It takes about a microsecond.
 func (l *memoryLimit) raise() {
 	if l.bytes == 0 {
 		return
@@ -46,8 +40,8 @@ func (l *memoryLimit) raise() {
 		return
 	}
 	live := int64(min(l.live[0].Value.Uint64(), math.MaxInt64/4))
-	if live > l.bytes/10*9 {
-		l.bytes = live + live/4
+	if live > l.bytes/3*2 {
+		l.bytes = live + live/2
 		debug.SetMemoryLimit(l.bytes)
 	}
 }

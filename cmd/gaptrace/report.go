@@ -217,8 +217,8 @@ func newGatherer(o *options, p *progress) *gatherer {
 func (g *gatherer) gatherAll(ctx context.Context, sources []source, c collector) error {
 	g.collector, g.seen, g.kept = c, 0, 0
 	g.joiner = newJoiner(g.options.joinWindow, g.add)
-	join := func(spans []gap.Span) bool {
-		g.analyse(func() { g.joiner.add(spans) })
+	join := func(parts [][]gap.Span) bool {
+		g.analyse(func() { g.joiner.add(parts) })
 		return ctx.Err() == nil
 	}
 	for _, source := range sources {
@@ -234,8 +234,9 @@ func (g *gatherer) gatherAll(ctx context.Context, sources []source, c collector)
 	return nil
 }
 
-// gather reads a source, and calls add until it returns false. Errors of the source are in g.errs.
-func (g *gatherer) gather(ctx context.Context, s source, add func(spans []gap.Span) bool) {
+// gather reads a source, and calls add until it returns false. Each call passes the spans of an
+// object in one or more slices. Errors of the source are in g.errs.
+func (g *gatherer) gather(ctx context.Context, s source, add func(parts [][]gap.Span) bool) {
 	g.progress.setTask("reading " + s.name)
 	last := g.total
 	progress := func(p read.Progress) {
@@ -250,7 +251,7 @@ func (g *gatherer) gather(ctx context.Context, s source, add func(spans []gap.Sp
 	}
 	opts := []read.Option{
 		read.WithProgress(progress), read.WithMaxBytes(int64(g.options.maxBytes)),
-		read.WithTags(g.options.tagKeys()...),
+		read.WithTags(g.options.tagKeys()...), read.WithParts(add),
 	}
 	if g.options.writesSpans() {
 		opts = append(opts, read.WithEverything())
@@ -260,7 +261,7 @@ func (g *gatherer) gather(ctx context.Context, s source, add func(spans []gap.Sp
 			g.errs = append(g.errs, err)
 			continue
 		}
-		if !add(spans) {
+		if !add([][]gap.Span{spans}) {
 			return
 		}
 	}
@@ -276,18 +277,18 @@ func (g *gatherer) analyse(f func()) {
 
 // add adds a trace to the report if the flags select it. again says that earlier spans of the trace
 // were added as another trace.
-func (g *gatherer) add(spans []gap.Span, again bool) {
+func (g *gatherer) add(parts [][]gap.Span, again bool) {
 	g.seen++
-	if !g.selectsID(spans) {
+	if !g.selectsID(parts) {
 		return
 	}
 	if again {
 		g.collector.addSeenAgain()
 	}
-	if !g.selects(spans) {
+	if !g.selects(parts) {
 		return
 	}
-	trace, warnings := gap.Build(spans, g.options.buildOptions()...)
+	trace, warnings := gap.BuildParts(parts, g.options.buildOptions()...)
 	if trace.End().Sub(trace.Start()) < g.options.minDuration {
 		return
 	}
@@ -301,30 +302,49 @@ func (g *gatherer) add(spans []gap.Span, again bool) {
 }
 
 // selectsID reports whether --trace selects a trace.
-func (g *gatherer) selectsID(spans []gap.Span) bool {
+func (g *gatherer) selectsID(parts [][]gap.Span) bool {
 	ids := g.options.traces
-	wanted := func(s gap.Span) bool { return slices.Contains(ids, s.TraceID) }
-	return len(ids) == 0 || slices.ContainsFunc(spans, wanted)
+	if len(ids) == 0 {
+		return true
+	}
+	for s := range eachSpan(parts) {
+		if slices.Contains(ids, s.TraceID) {
+			return true
+		}
+	}
+	return false
+}
+
+func eachSpan(parts [][]gap.Span) iter.Seq[*gap.Span] {
+	return func(yield func(*gap.Span) bool) {
+		for _, spans := range parts {
+			for i := range spans {
+				if !yield(&spans[i]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // selects reports whether --service and --operation select a trace. The duration is checked later,
 // on the built trace.
-func (g *gatherer) selects(spans []gap.Span) bool {
+func (g *gatherer) selects(parts [][]gap.Span) bool {
 	o := g.options
 	if o.service == "" && o.operation == "" {
 		return true
 	}
 	found := false
-	for i := range spans {
+	for s := range eachSpan(parts) {
 		service := ""
-		if p := spans[i].Process; p != nil {
-			service = p.Service
+		if s.Process != nil {
+			service = s.Process.Service
 		}
 		if len(g.services) < maxServices {
 			g.services[service] = true
 		}
 		found = found ||
-			(o.service == "" || o.service == service) && (o.operation == "" || o.operation == spans[i].Operation)
+			(o.service == "" || o.service == service) && (o.operation == "" || o.operation == s.Operation)
 	}
 	return found
 }

@@ -117,7 +117,11 @@ func (g *gatherer) encode(ctx context.Context, o *rollupOptions, sources []sourc
 	encoder, window := rollup.NewEncoder(o.tagKeys()...), o.window()
 	var rows []byte
 	var failed error
-	write := func(spans []gap.Span) bool {
+	write := func(parts [][]gap.Span) bool {
+		spans := parts[0]
+		if len(parts) > 1 {
+			spans = slices.Concat(parts...)
+		}
 		if window.Grace > 0 {
 			spans = slices.DeleteFunc(spans, func(s gap.Span) bool { return !window.Keeps(&s) })
 		}
@@ -227,7 +231,7 @@ func (g *gatherer) fold(ctx context.Context, o *rollupOptions, rows io.Reader) (
 			return nil, errors.Join(ctx.Err(), err)
 		}
 		if window.Contains(spans) {
-			g.add(spans, false)
+			g.add([][]gap.Span{spans}, false)
 		}
 		done.Traces++
 		done.Spans += len(spans)

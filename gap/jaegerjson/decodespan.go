@@ -1,7 +1,6 @@
 package jaegerjson
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/gaptrace/gaptrace/gap"
@@ -80,7 +79,7 @@ func (d *decoder) spanField(r *spanReader, key []byte) bool {
 		s.Operation = d.String()
 	case "references":
 		d.Array(d.reference)
-		s.References = d.trace.references.Take()
+		s.References = d.trace.references.Share(equalReferences)
 	case "startTime":
 		r.started = true
 		start, ok := d.Time("microseconds since 1970 (startTime)")
@@ -185,7 +184,7 @@ type processes map[string][]*gap.Process
 func (all processes) share(p gap.Process) *gap.Process {
 	known := all[p.Service]
 	for _, k := range known {
-		if slices.EqualFunc(k.Tags, p.Tags, equalFields) {
+		if slices.EqualFunc(k.Tags, p.Tags, spanjson.EqualFields) {
 			return k
 		}
 	}
@@ -206,14 +205,6 @@ func (all processes) share(p gap.Process) *gap.Process {
 	}
 	all[p.Service] = append(known, &p)
 	return &p
-}
-
-func equalFields(a, b gap.Field) bool {
-	if x, ok := a.Value.([]byte); ok {
-		y, ok := b.Value.([]byte)
-		return ok && a.Key == b.Key && bytes.Equal(x, y)
-	}
-	return a == b
 }
 
 func (d *decoder) reference() {
@@ -237,6 +228,8 @@ func (d *decoder) reference() {
 	}
 }
 
+func equalReferences(a, b gap.Reference) bool { return a == b }
+
 // withoutBlocked drops a ChildOf reference if a FollowsFrom reference names the same span. In OTLP
 // a span has a parent even if it does not block it, and a link that says so. Jaeger makes a
 // reference of each.
@@ -248,7 +241,7 @@ func withoutBlocked(refs []gap.Reference) []gap.Reference {
 		if ref.Type == gap.FollowsFrom {
 			ref.Type = gap.ChildOf
 			if i := slices.Index(refs, ref); i >= 0 {
-				return slices.Delete(refs, i, i+1)
+				return slices.Concat(refs[:i], refs[i+1:]) // other spans may share refs
 			}
 		}
 	}

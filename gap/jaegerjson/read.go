@@ -242,15 +242,41 @@ func (d *decoder) lacksSpans(at int64, why string) {
 // complete yields the spans of an object. They may be of several traces: a program may have put
 // them together.
 func (d *decoder) complete(t *trace) {
-	for _, spans := range spanjson.ByTrace(t.finish()) {
+	parts := t.finish()
+	if d.Parts != nil && len(parts) > 1 && sameTrace(parts) {
+		if d.traces++; !d.stopped {
+			d.stopUnless(d.Parts(parts))
+		}
+		return
+	}
+	for _, spans := range spanjson.ByTrace(join(parts)) {
 		d.traces++
 		d.yieldSpans(spans)
 	}
 }
 
+// sameTrace reports whether all spans have the same trace id.
+func sameTrace(parts [][]gap.Span) bool {
+	for _, spans := range parts {
+		for i := range spans {
+			if spans[i].TraceID != parts[0][0].TraceID {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func join(parts [][]gap.Span) []gap.Span {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return slices.Concat(parts...)
+}
+
 // yieldStored yields the spans that were stored one by one, and have not been yielded yet.
 func (d *decoder) yieldStored() {
-	stored := d.stored.finish()
+	stored := join(d.stored.finish())
 	if len(stored) == 0 {
 		return
 	}
@@ -267,7 +293,13 @@ func (d *decoder) yieldStored() {
 
 // yieldSpans yields spans, unless the caller has stopped.
 func (d *decoder) yieldSpans(spans []gap.Span) {
-	if !d.stopped && !d.yield(spans, nil) {
+	if !d.stopped {
+		d.stopUnless(d.yield(spans, nil))
+	}
+}
+
+func (d *decoder) stopUnless(more bool) {
+	if !more {
 		d.stopped = true
 		d.Stop(errStopped)
 	}
@@ -283,23 +315,22 @@ func (t *trace) add(s *gap.Span) {
 
 func (t *trace) len() int { return chunk*len(t.full) + len(t.spans) }
 
-// finish returns the spans, with what came after them in the input.
-func (t *trace) finish() []gap.Span {
-	spans := t.spans
-	if t.full != nil {
-		spans = slices.Concat(append(t.full, t.spans)...)
-		t.full, t.spans = nil, nil
-	}
-	for i := range spans {
-		s := &spans[i]
-		if s.TraceID == (gap.TraceID{}) {
-			s.TraceID = t.id
+// finish returns the chunks of spans, with what came after them in the input.
+func (t *trace) finish() [][]gap.Span {
+	parts := append(t.full, t.spans)
+	t.full, t.spans = nil, nil
+	for _, spans := range parts {
+		for i := range spans {
+			s := &spans[i]
+			if s.TraceID == (gap.TraceID{}) {
+				s.TraceID = t.id
+			}
+			if p := s.Process; p != nil && p.Service == "" && len(p.Tags) == 0 {
+				s.Process = nil // the input has only its processID
+			}
 		}
-		if p := s.Process; p != nil && p.Service == "" && len(p.Tags) == 0 {
-			s.Process = nil // the input has only its processID
-		}
 	}
-	return spans
+	return parts
 }
 
 // queryError reads an error that a query service has reported.

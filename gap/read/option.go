@@ -3,6 +3,8 @@ package read
 import (
 	"cmp"
 	"io"
+
+	"github.com/gaptrace/gaptrace/gap"
 )
 
 // Option adjusts how a package reads spans. A nil or zero argument stands for the default, and a
@@ -16,6 +18,8 @@ type Config struct {
 	Everything bool            // keep all tags and logs
 	MaxBytes   int64           // after decompression; less than 0: no bound
 	Progress   func(Progress)  // nil for none
+
+	Parts func(parts [][]gap.Span) (more bool) // see WithParts; nil if it was not set
 }
 
 // alwaysKept are the tags that analysis reads or shows. The last two say that spans are missing.
@@ -61,6 +65,13 @@ func WithMaxBytes(n int64) Option { return func(c *Config) { c.MaxBytes = n } }
 
 // WithProgress calls f about once for each 64 KiB that is read, and at the end.
 func WithProgress(f func(Progress)) Option { return func(c *Config) { c.Progress = f } }
+
+// WithParts calls f, instead of yielding a trace of many spans, with all its spans in several
+// slices. To copy them into one would take twice the memory. If f returns false, reading ends. So
+// far only package jaegerjson does this; other readers yield all traces.
+func WithParts(f func(parts [][]gap.Span) (more bool)) Option {
+	return func(c *Config) { c.Parts = f }
+}
 
 // Progress is how much has been read.
 type Progress struct {

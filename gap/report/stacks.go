@@ -22,20 +22,26 @@ const (
 // Memory grows with the number of different stacks. The order in which traces are added makes no
 // difference. Stacks is not safe for concurrent use.
 type Stacks struct {
-	names      map[frameName]int32
-	labels     []frameName // by the values of names
-	frames     []frame     // parents before their children
-	children   map[frameKey]int32
-	current    []current     // of the trace that is being added, by the frames' touched - 1
-	traces     []gap.TraceID // by the frames' only - 1; those that were the first in a frame
-	start, end time.Time     // of all traces
-	explained  bool          // a frame has a cause
+	names      map[frameName]int32 // indexes into labels
+	labels     []frameName
+	frames     []frame            // parents before their children
+	children   map[frameKey]int32 // indexes into frames
+	adding     gap.TraceID        // the trace that is being added
+	current    []current          // its sums in frames in which other traces have gaps
+	traces     []gap.TraceID      // each was the first trace with gaps in some frame, see frame.only
+	first      int32              // if adding is among traces, its index + 1; otherwise 0
+	start, end time.Time          // of all traces
+	explained  bool               // a frame has a cause
 	caveats    caveats
 }
 
-// frameName names a frame: an operation, or all spans that are deeper than maxStack, or the failed
-// spans of the parent frame. If because is not zero, the frame is a cause of the parent's gaps at a
-// line of the program: service is then the file, and operation the function.
+// frameName names a frame, which stands for one of these:
+//
+//   - an operation of a service
+//   - all spans that are deeper than maxStack: deeper is set
+//   - the failed spans of its parent: failed is set
+//   - a cause of its parent's gaps, at a line of the program: because is not zero, service is the
+//     file, and operation the function
 type frameName struct {
 	service, operation string
 	line               int32
@@ -74,32 +80,32 @@ func compareNames(a, b frameName) int {
 }
 
 type frameKey struct {
-	parent int32 // none for a root
-	name   int32
+	parent int32 // noFrame for a root
+	name   int32 // index into Stacks.labels
 }
 
 const noFrame = -1
 
-// frame is the last frame of a stack. The others are its ancestors. A large trace may have a
-// million of them.
+// frame stands for a stack: itself and its ancestors. A large trace may have a million frames.
 type frame struct {
 	parent   int32
 	name     int32
-	depth    int32
-	touched  int32 // 1 + the index in Stacks.current, or 0
-	only     int32 // 1 + the index in Stacks.traces of the only trace, or 0 if there are none or several
+	depth    int32 // 1 for a root
+	touched  int32 // 1 + its index in Stacks.current, or 0 if it is not there
+	only     int32 // if one trace has gaps here, 1 + the index of its id in Stacks.traces; otherwise 0
 	sum      values
-	examples *[]example // of several traces, those with the most self time
+	examples *[]example // if several traces have gaps here, those with the most self time; otherwise nil
 }
 
-// current is what the trace that is being added has in a frame.
+// current holds the sums of a frame over the trace that is being added. If no other trace has gaps
+// in the frame, frame.sum has them: for a single large trace, both would take much memory.
 type current struct {
 	frame  int32
 	values values
 }
 
-// values are the values of a sample in a profile, by the constants below: the number of gaps, then
-// times in nanoseconds.
+// values holds the number of gaps, and sums of times in nanoseconds. The constants below are its
+// indexes.
 type values [6]int64
 
 const (
@@ -111,7 +117,7 @@ const (
 	pathTimes
 )
 
-// add adds other. A sum that would overflow is the highest number instead.
+// add adds other. A sum that would overflow becomes math.MaxInt64.
 func (v *values) add(other values) {
 	for i := range v {
 		if v[i] > math.MaxInt64-other[i] {
@@ -122,23 +128,15 @@ func (v *values) add(other values) {
 	}
 }
 
-// addTrace adds what a trace has in the frame. If it is one of the worst, it becomes an example.
+// addTrace adds the values of a trace to a frame that has those of others. The maxExamples traces
+// with the most self time are its examples. Until then the only trace is not stored as an example,
+// since its values are the frame's sum.
 func (s *Stacks) addTrace(f *frame, e example) {
-	first := f.sum == (values{})
-	switch {
-	case first:
-		if n := len(s.traces); n == 0 || s.traces[n-1] != e.trace { // not first in another frame
-			s.traces = append(s.traces, e.trace)
-		}
-		f.only = int32(len(s.traces))
-	case f.only > 0:
+	if f.only > 0 {
 		f.examples = &[]example{{s.traces[f.only-1], f.sum}}
 		f.only = 0
 	}
 	f.sum.add(e.values)
-	if first {
-		return
-	}
 	kept := *f.examples
 	if len(kept) == maxExamples {
 		if compareExamples(e, kept[maxExamples-1]) >= 0 {
@@ -150,7 +148,7 @@ func (s *Stacks) addTrace(f *frame, e example) {
 	*f.examples = slices.Insert(kept, i, e)
 }
 
-// examples returns the traces with the most self time in a frame.
+// examples returns the traces with the most self time in a frame, the most first.
 func (s *Stacks) examples(f *frame) []example {
 	switch {
 	case f.only > 0:
@@ -161,7 +159,7 @@ func (s *Stacks) examples(f *frame) []example {
 	return nil
 }
 
-// example is a trace with gaps in a stack.
+// example is a trace with its values in a frame.
 type example struct {
 	trace  gap.TraceID
 	values values
@@ -186,6 +184,7 @@ func (s *Stacks) Add(t *gap.Trace) {
 		s.end = t.End()
 	}
 	s.caveats.add(t)
+	s.adding, s.first = t.ID(), 0
 	places := make([]int32, t.Len())
 	for n := range t.Nodes() {
 		name := s.name(frameName{service: n.Service(), operation: n.Span().Operation})
@@ -205,7 +204,7 @@ func (s *Stacks) Add(t *gap.Trace) {
 	for i := range s.current {
 		c := &s.current[i]
 		f := &s.frames[c.frame]
-		s.addTrace(f, example{t.ID(), c.values})
+		s.addTrace(f, example{s.adding, c.values})
 		f.touched = 0
 	}
 	s.current = s.current[:0]
@@ -216,6 +215,7 @@ func (s *Stacks) Add(t *gap.Trace) {
 // time.
 func (s *Stacks) AddSeenAgain(n int) { s.caveats.seenAgain += n }
 
+// count adds a gap to the current values of a frame.
 func (s *Stacks) count(at int32, g gap.Gap) {
 	v := values{gapCount: 1}
 	switch g.Class {
@@ -226,7 +226,7 @@ func (s *Stacks) count(at int32, g gap.Gap) {
 	default:
 		v[remoteTimes] = int64(g.Time)
 	}
-	if !g.Joined() { // the path is in the call meanwhile
+	if !g.Joined() { // the path during joined time counts for the call that covers it
 		v[pathTimes] = int64(g.CriticalTime)
 	}
 	if explained(g) {
@@ -235,8 +235,20 @@ func (s *Stacks) count(at int32, g gap.Gap) {
 	s.addCurrent(at, v)
 }
 
+// addCurrent adds values of the current trace to a frame.
 func (s *Stacks) addCurrent(at int32, v values) {
 	f := &s.frames[at]
+	if f.sum == (values{}) {
+		if s.first == 0 {
+			s.traces = append(s.traces, s.adding)
+			s.first = int32(len(s.traces))
+		}
+		f.only = s.first
+	}
+	if f.only > 0 && f.only == s.first {
+		f.sum.add(v)
+		return
+	}
 	if f.touched == 0 {
 		s.current = append(s.current, current{frame: at})
 		f.touched = int32(len(s.current))
@@ -244,15 +256,16 @@ func (s *Stacks) addCurrent(at int32, v values) {
 	s.current[f.touched-1].values.add(v)
 }
 
-// failed returns the frame for the gaps of failed spans of a frame.
+// failed returns the frame below this one that has the gaps of failed spans.
 func (s *Stacks) failed(of int32) int32 {
 	if s.frames[of].depth == maxStack {
-		return of // it may stand for many operations
+		return of // "(deeper)", which has failed spans too
 	}
 	return s.below(of, s.name(frameName{failed: true}))
 }
 
-// frame returns the frame with this name below parent, and adds it if it is missing.
+// frame returns the frame with this name below parent, and adds it if it is missing. At maxStack it
+// returns "(deeper)" instead.
 func (s *Stacks) frame(parent, name int32) int32 {
 	if parent != noFrame {
 		switch s.frames[parent].depth {
@@ -265,7 +278,7 @@ func (s *Stacks) frame(parent, name int32) int32 {
 	return s.below(parent, name)
 }
 
-// below is frame without the bound on the depth.
+// below returns the frame with this name below parent at any depth, and adds it if it is missing.
 func (s *Stacks) below(parent, name int32) int32 {
 	key := frameKey{parent, name}
 	i, known := s.children[key]
@@ -291,7 +304,7 @@ func (s *Stacks) name(name frameName) int32 {
 		if s.names == nil {
 			s.names = map[frameName]int32{}
 		}
-		// A name may be a part of the whole file that the trace was read from.
+		// A name may share memory with the whole file that the trace was read from.
 		name.service, name.operation = strings.Clone(name.service), strings.Clone(name.operation)
 		i = int32(len(s.labels))
 		s.names[name] = i
@@ -300,8 +313,7 @@ func (s *Stacks) name(name frameName) int32 {
 	return i
 }
 
-// sorted returns the frames depth first, siblings by name. The order of the traces makes no
-// difference.
+// sorted returns the frames depth first, siblings by name, whatever the order of the traces was.
 func (s *Stacks) sorted() []int32 {
 	byName := make([]int32, len(s.labels))
 	for i := range byName {
@@ -312,13 +324,13 @@ func (s *Stacks) sorted() []int32 {
 	for i, name := range byName {
 		rank[name] = int32(i)
 	}
-	order := make([]int32, len(s.frames)) // first by name
+	order := make([]int32, len(s.frames)) // by name; below, depth first
 	for i := range order {
 		order[i] = int32(i)
 	}
 	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(rank[s.frames[a].name], rank[s.frames[b].name]) })
-	last := slices.Repeat([]int32{noFrame}, len(s.frames)+1) // child, by parent+1
-	before := make([]int32, len(s.frames))                   // sibling
+	last := slices.Repeat([]int32{noFrame}, len(s.frames)+1) // the last child of a frame, by frame+1
+	before := make([]int32, len(s.frames))                   // the sibling before a frame
 	for _, i := range order {
 		parent := s.frames[i].parent + 1
 		last[parent], before[i] = i, last[parent]
@@ -339,7 +351,7 @@ func (s *Stacks) sorted() []int32 {
 	return order
 }
 
-// stack calls f for each frame of a stack, from its end to the root.
+// stack calls f with the name of each frame of a stack, from frame i to the root.
 func (s *Stacks) stack(i int32, f func(name int32)) {
 	for ; i != noFrame; i = s.frames[i].parent {
 		f(s.frames[i].name)

@@ -107,6 +107,21 @@ func (s *Scanner) Since(offset int64) []byte {
 	return s.buf[offset-s.base : s.pos]
 }
 
+// Ahead returns the next bytes up to the first c, and including it, if they are at most 256 and in
+// memory. Otherwise it returns nil, as it does deep in the input, where a caller that skips them
+// could miss that arrays and objects are nested too deeply. The bytes are valid until the next
+// read.
+func (s *Scanner) Ahead(c byte) []byte {
+	b := s.buf[s.pos:min(s.pos+256, len(s.buf))]
+	if n := bytes.IndexByte(b, c); n >= 0 && s.depth < maxDepth/2 {
+		return b[:n+1]
+	}
+	return nil
+}
+
+// Consume skips n bytes that Ahead has returned. They must be whole values.
+func (s *Scanner) Consume(n int) { s.pos += n }
+
 // Repeats skips text if it is next, and returns false otherwise. text must be an object or an array
 // that has been read.
 func (s *Scanner) Repeats(text []byte) bool {
@@ -234,6 +249,13 @@ func (s *Scanner) Literal(word string) {
 
 // Text reads a string. The result is valid until the next read.
 func (s *Scanner) Text() []byte {
+	if s.is('"') { // nearly all strings are in memory, and need no more than this
+		b := s.buf[s.pos+1:]
+		if n, ascii := special(b, 0); ascii && n < len(b) && b[n] == '"' && n <= maxString {
+			s.pos += n + 2
+			return b[:n]
+		}
+	}
 	raw, plain := s.quoted(true)
 	if plain {
 		return raw
@@ -373,6 +395,21 @@ func (s *Scanner) Number() []byte {
 	}
 	s.pos += n
 	return s.buf[s.pos-n : s.pos]
+}
+
+// Uint reads a number if it is an integer of at most 18 digits, and all of it is in memory.
+// Otherwise it reads nothing, and returns false.
+func (s *Scanner) Uint() (u uint64, ok bool) {
+	b := s.buf[s.pos:]
+	n := 0
+	for ; n < len(b) && n < 19 && IsDigit(b[n]); n++ {
+		u = 10*u + uint64(b[n]-'0')
+	}
+	if n == 0 || n > 18 || n == len(b) || b[0] == '0' && n > 1 || b[n] == '.' || b[n]|0x20 == 'e' {
+		return 0, false
+	}
+	s.pos += n
+	return u, true
 }
 
 // digits returns the position after the digits n bytes ahead, or -1 if there are none.

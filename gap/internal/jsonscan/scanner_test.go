@@ -6,6 +6,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -137,6 +138,41 @@ func TestRepeats(t *testing.T) {
 		}
 		if s.Skip(); s.Err == nil || s.Err.(*Error).Offset != int64(len(input)) {
 			t.Errorf("%s: %v", name, s.Err)
+		}
+	}
+}
+
+// Uint reads what Number reads, or nothing.
+func TestUint(t *testing.T) {
+	for text, want := range map[string]bool{
+		"0,": true, "7 ": true, "123456789012345678]": true, "1234567890123456789,": false, "01,": false, "1.5,": false,
+		"1e3,": false, "1E3,": false, "-1,": false, "1": false, "x": false, " 1,": false, "": false,
+	} {
+		s := Scanner{Source: strings.NewReader(text)}
+		s.More()
+		u, ok := s.Uint()
+		if digits := text[:s.Offset()]; ok != want || !ok && digits != "" || ok && digits != strconv.FormatUint(u, 10) {
+			t.Errorf("%q: %d, %v; %q is read", text, u, ok, digits)
+		}
+	}
+}
+
+func TestAhead(t *testing.T) {
+	deep := strings.Repeat("[", maxDepth/2)
+	for _, test := range []struct{ text, want string }{
+		{`{"a":1},2`, `{"a":1}`},
+		{`{"a":1`, ""},
+		{strings.Repeat("x", 255) + "}", strings.Repeat("x", 255) + "}"},
+		{strings.Repeat("x", 256) + "}", ""},
+		{deep + "{}", ""},
+		{deep[1:] + "{}", "{}"},
+	} {
+		s := Scanner{Source: strings.NewReader(test.text)}
+		for s.Peek() == '[' {
+			s.open('[', ']', "")
+		}
+		if got := s.Ahead('}'); string(got) != test.want {
+			t.Errorf("%.20q: %q, want %q", test.text, got, test.want)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"hash/maphash"
 	"io"
 
 	"github.com/gaptrace/gaptrace/gap"
@@ -20,7 +21,11 @@ type Decoder struct {
 	*read.Config
 	Fields *Slab[gap.Field] // where tags are allocated; with its own, a trace does not hold the memory of another
 
-	texts      map[string]any  // the cache of Intern
+	texts      map[string]any // the cache of Intern
+	tagTexts   [1024]tagText  // by the hash of the text
+	seed       maphash.Seed
+	traceText  []byte // the last id of a trace
+	trace      gap.TraceID
 	noTime     *jsonscan.Error // the first value that is not a time
 	noTimes    int             // the number of such values
 	compressed bool
@@ -28,7 +33,7 @@ type Decoder struct {
 
 // New returns a decoder of r, which may be compressed by gzip.
 func New(r io.Reader, c *read.Config) *Decoder {
-	d := &Decoder{Config: c, Fields: &Slab[gap.Field]{}, texts: map[string]any{}}
+	d := &Decoder{Config: c, Fields: &Slab[gap.Field]{}, texts: map[string]any{}, seed: maphash.MakeSeed()}
 	source := bufio.NewReader(r)
 	d.Source = source
 	magic, _ := source.Peek(2)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/fnv"
+	"hash/maphash"
 	"math"
 	"slices"
 	"strconv"
@@ -52,7 +53,10 @@ func (d *Decoder) TraceID() gap.TraceID {
 	if d.Null() {
 		return gap.TraceID{}
 	}
-	return ParseTraceID(d.Text())
+	if text := d.Text(); !bytes.Equal(text, d.traceText) {
+		d.traceText, d.trace = append(d.traceText[:0], text...), ParseTraceID(text)
+	}
+	return d.trace
 }
 
 // ParseTraceID parses an id of up to 32 hexadecimal digits. Any other text, such as an id written
@@ -119,6 +123,9 @@ func hex(b []byte) (id uint64, ok bool) {
 // A number of at least 1<<63 is negative, since Jaeger's backends store negative durations as
 // unsigned. A number that does not fit into 64 bits becomes the nearest that does.
 func (d *Decoder) micros(what string) (whole int64, rest time.Duration, ok bool) {
+	if u, ok := d.Uint(); ok {
+		return int64(u), 0, true
+	}
 	var text []byte
 	c := d.Peek()
 	at := d.Offset()
@@ -218,7 +225,7 @@ func (d *Decoder) Code() int {
 // tag. It keeps those whose key is among d.Keys, or all if all is set.
 func (d *Decoder) Tags(all bool) []gap.Field {
 	d.AddTags(all)
-	return d.Fields.Take()
+	return d.Fields.Share(EqualFields)
 }
 
 // AddTags adds the tags that Tags would return to Fields.
@@ -226,7 +233,11 @@ func (d *Decoder) AddTags(all bool) {
 	if d.Peek() == '{' {
 		d.Object(func(key []byte) { d.member(key, all) })
 	} else {
-		d.Array(func() { d.tag(all) })
+		d.Array(func() {
+			if field, ok := d.repeatedTag(all); ok {
+				d.Fields.Add(field)
+			}
+		})
 	}
 }
 
@@ -269,6 +280,22 @@ func JoinFields(a, b []gap.Field) []gap.Field {
 	return slices.Concat(a, b)
 }
 
+// EqualFields reports whether two fields are written alike: 0 differs from -0.
+func EqualFields(a, b gap.Field) bool {
+	if a.Key != b.Key {
+		return false
+	}
+	switch x := a.Value.(type) {
+	case []byte:
+		y, ok := b.Value.([]byte)
+		return ok && bytes.Equal(x, y)
+	case float64:
+		y, ok := b.Value.(float64)
+		return ok && math.Float64bits(x) == math.Float64bits(y)
+	}
+	return a.Value == b.Value
+}
+
 // Value reads a value of any kind. It returns a string, bool, int64 or float64, or nil if the value
 // is null, an object or an array.
 func (d *Decoder) Value() any { return d.convert(d.value(), "") }
@@ -279,8 +306,37 @@ type value struct {
 	text []byte // valid until the next read, unless it is a copy
 }
 
-// tag reads a tag. It keeps the tag if all is set or its key is among d.Keys.
-func (d *Decoder) tag(all bool) {
+// tagText is a tag with its text. Most tags of a trace come many times, and comparing a text takes
+// much less time than reading it.
+type tagText struct {
+	text  []byte
+	field gap.Field
+	ok    bool
+}
+
+// repeatedTag is tag, with a cache. A text that repeats ends at its first '}': a longer one is not
+// in the cache.
+func (d *Decoder) repeatedTag(all bool) (field gap.Field, ok bool) {
+	text := d.Ahead('}')
+	if text == nil || all != d.Everything { // the cache has the tags of spans
+		return d.tag(all)
+	}
+	cached := &d.tagTexts[maphash.Bytes(d.seed, text)%uint64(len(d.tagTexts))]
+	if bytes.Equal(text, cached.text) {
+		d.Consume(len(text))
+		return cached.field, cached.ok
+	}
+	start, end := d.Offset(), d.Offset()+int64(len(text))
+	field, ok = d.tag(all)
+	if text := d.Since(start); text != nil && d.Offset() == end && d.Err == nil {
+		*cached = tagText{append(cached.text[:0], text...), field, ok}
+	}
+	return field, ok
+}
+
+// tag reads a tag. It returns false if the tag is not to be kept: it has no value, or all is not
+// set and its key is not among d.Keys.
+func (d *Decoder) tag(all bool) (field gap.Field, ok bool) {
 	const (
 		unknown = iota // the key has not come yet
 		kept
@@ -322,9 +378,7 @@ func (d *Decoder) tag(all bool) {
 	if pending.kind != 0 {
 		v = d.convert(pending, typ)
 	}
-	if state == kept && v != nil {
-		d.Fields.Add(gap.Field{Key: key, Value: v})
-	}
+	return gap.Field{Key: key, Value: v}, state == kept && v != nil
 }
 
 func (d *Decoder) value() value {
