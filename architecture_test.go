@@ -51,6 +51,7 @@ var layers = map[string]int{
 	"gap/internal/spanjson":    2,
 	"internal/spanutil":        2,
 	"wrap":                     2,
+	"wrap/internal":            3,
 	"tracer/internal/settings": 2,
 
 	"contrib":        3,

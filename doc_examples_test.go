@@ -157,6 +157,9 @@ func examples(t *testing.T) []example {
 		}
 	}
 	for file, text := range documents(t) {
+		if file == "docs/own-wrapper.md" { // a test of wrap/internal/shelf compares it with the source
+			continue
+		}
 		for _, block := range fenced.FindAllStringSubmatch(text, -1) {
 			if block[1] == "go" || block[1] == "" && looksLikeGo.MatchString(block[2]) {
 				all = append(all, example{file, block[2], ""})

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gaptrace/gaptrace"
 )
@@ -88,6 +89,9 @@ func (c Client[C]) check(t *testing.T, use func(*Session, C)) (problems []string
 func (c Client[C]) run(t *testing.T, use func(*Session, C), a *attempt, canceled bool) *Session {
 	s := &Session{known: c.Errors, network: c.Network}
 	in := func(t *testing.T) {
+		if !c.Network {
+			t.Cleanup(func() { time.Sleep(time.Hour) }) // goroutines of a fake end: it runs after New's cleanups
+		}
 		s.ctx, s.cancel = context.WithCancel(a.context(t.Context()))
 		defer s.cancel()
 		if canceled {
