@@ -181,7 +181,8 @@ func storeWith(fault string) Client[store] {
 		New: func(*testing.T) store { return library{time.Second} },
 		Wrap: func(raw store, opts ...gaptrace.Option) store {
 			return &wrapped{
-				library: raw.(library), wrapper: wrap.New("store", opts...), fault: fault, trusted: options.NewConfig(opts...).Tracer,
+				library: raw.(library), wrapper: wrap.New("store", opts...), fault: fault,
+				trusted: options.NewConfig(opts...).Tracer,
 			}
 		},
 		Uses:   storeUses,
