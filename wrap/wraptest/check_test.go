@@ -25,10 +25,7 @@ type store interface {
 // list returns an item at each Next, and io.EOF at its end.
 type list interface{ Next() (string, error) }
 
-var (
-	errMissing = errors.New("missing")
-	errRefused = errors.New("refused")
-)
+var errMissing = errors.New("missing")
 
 type library struct{ pause time.Duration }
 
