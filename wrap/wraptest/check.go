@@ -90,7 +90,8 @@ func (c Client[C]) run(t *testing.T, use func(*Session, C), a *attempt, canceled
 	s := &Session{known: c.Errors, network: c.Network}
 	in := func(t *testing.T) {
 		if !c.Network {
-			t.Cleanup(func() { time.Sleep(time.Hour) }) // goroutines of a fake end: it runs after New's cleanups
+			// It runs after the cleanups of New, so that the goroutines of a fake can end.
+			t.Cleanup(func() { time.Sleep(time.Hour) })
 		}
 		s.ctx, s.cancel = context.WithCancel(a.context(t.Context()))
 		defer s.cancel()
