@@ -130,7 +130,8 @@ func secrets(spans []*Span, secret string) (problems []string) {
 		for _, record := range s.Logs {
 			for _, f := range record.Fields {
 				if holds(f.Value()) {
-					problems = append(problems, fmt.Sprintf("%s: the log field %s holds the secret: %v", s.Operation, f.Key(), f.Value()))
+					problems = append(problems,
+						fmt.Sprintf("%s: the log field %s holds the secret: %v", s.Operation, f.Key(), f.Value()))
 				}
 			}
 		}
