@@ -43,6 +43,7 @@ var packagePaths = map[string]string{
 	"os":               "os",
 	"metrics":          module + "/gap/metrics",
 	"otlp":             module + "/gap/otlp",
+	"redact":           module + "/wrap/redact",
 	"prometheus":       "github.com/prometheus/client_golang/prometheus",
 	"promhttp":         "github.com/prometheus/client_golang/prometheus/promhttp",
 	"redis":            "github.com/go-redis/redis/v8",
@@ -54,10 +55,14 @@ var packagePaths = map[string]string{
 	"status":           "google.golang.org/grpc/status",
 	"time":             "time",
 	"tracer":           module + "/tracer",
+	"wrap":             module + "/wrap",
 }
 
 // samePackages maps names of packagePaths to further packages with that name.
-var samePackages = map[string]string{"otlp": module + "/tracer/otlp"}
+var samePackages = map[string]string{
+	"otlp":   module + "/tracer/otlp",
+	"redact": module + "/internal/redact",
+}
 
 // loadNamed loads all packages that texts name.
 func loadNamed(t *testing.T) *packages {

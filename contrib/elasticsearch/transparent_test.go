@@ -18,54 +18,24 @@ import (
 	"github.com/elastic/go-elasticsearch/v8"
 	"github.com/gaptrace/gaptrace"
 	gapes "github.com/gaptrace/gaptrace/contrib/elasticsearch"
-	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/wrap/wraptest"
 )
 
 // wrapFunc wraps a transport, or returns it as it is.
 type wrapFunc func(elastictransport.Interface) elastictransport.Interface
 
 // eachTracer compares what observe returns for a raw transport with what it returns for a wrapped
-// one, with each tracer.
+// one, in each situation of [wraptest.Compare].
 func eachTracer(t *testing.T, observe func(t *testing.T, ctx context.Context, wrap wrapFunc) string) {
 	t.Helper()
-	raw := observe(t, t.Context(), func(t elastictransport.Interface) elastictransport.Interface { return t })
-	strict := spantest.NewTracer()
-	tracers := spantest.Hostile(strict)
-	tracers["a tracer"] = strict
-	tracers["no parent"] = strict
-	tracers["a tracer that samples none"] = spantest.Jaeger(t, false, nil)
-	for name, tracer := range tracers {
-		t.Run(name, func(t *testing.T) {
-			strict.Reset()
-			ctx := t.Context()
-			if name != "no parent" {
-				ctx = underParent(t, strict)
+	wraptest.Compare(t, func(t *testing.T, ctx context.Context, opts ...gaptrace.Option) string {
+		return observe(t, ctx, func(raw elastictransport.Interface) elastictransport.Interface {
+			if opts == nil {
+				return raw
 			}
-			wrapped := observe(t, ctx, func(t elastictransport.Interface) elastictransport.Interface {
-				return gapes.WrapTransport(t, gaptrace.WithTracer(tracer))
-			})
-			if raw != wrapped {
-				t.Errorf("raw:\n%s\nwrapped:\n%s", raw, wrapped)
-			}
-			for _, problem := range strict.Problems() {
-				if !strings.Contains(problem, "foreign context") { // the tracer's own
-					t.Error(problem)
-				}
-			}
-			if recorded := len(strict.Spans()) > 1; recorded != records(name) {
-				t.Errorf("recorded:\n%s", strict.Tree())
-			}
+			return gapes.WrapTransport(raw, opts...)
 		})
-	}
-}
-
-// records reports whether the tracer of that name records a call.
-func records(name string) bool {
-	switch name {
-	case "no parent", "a tracer that samples none", "StartSpan panics", "StartSpan returns nil":
-		return false
-	}
-	return true
+	})
 }
 
 // typedNil is a body whose nil pointer works.

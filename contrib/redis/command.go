@@ -5,14 +5,13 @@ import (
 	"strconv"
 	"strings"
 
-	redacted "github.com/gaptrace/gaptrace/internal/redact/redis"
-	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/gaptrace/gaptrace/wrap/redact"
 	"github.com/go-redis/redis/v8"
 )
 
 const maxCommands = 64 // how many commands of a pipeline its statement shows
 
-func commandOf(cmd redis.Cmder) *redacted.Command { return redacted.Lookup(cmd.Args()) }
+func commandOf(cmd redis.Cmder) redact.Command { return redact.Redis(cmd.Args()) }
 
 // appendCommands appends the statement of a pipeline, one line for each command.
 func appendCommands(b []byte, cmds []redis.Cmder) []byte {
@@ -40,10 +39,7 @@ func unwrapMultiExec(cmds []redis.Cmder) (queued []redis.Cmder, tx bool) {
 	return cmds[1:last], true
 }
 
-func isCommand(cmd redis.Cmder, name string) bool {
-	args := cmd.Args()
-	return len(args) > 0 && redacted.IsWord(args[0], name)
-}
+func isCommand(cmd redis.Cmder, name string) bool { return commandOf(cmd).Name() == name }
 
 // failureOf returns cmd's error, redacted, or nil if cmd did not fail. redis.Nil says that a key
 // does not exist, and redis.TxFailedErr that a watched key changed. Neither is a failure.
@@ -52,19 +48,19 @@ func failureOf(cmd redis.Cmder) error {
 	if err == nil || errors.Is(err, redis.Nil) || errors.Is(err, redis.TxFailedErr) {
 		return nil
 	}
-	return redactError(err, commandOf(cmd).CodeOnly)
+	return redactError(err, commandOf(cmd))
 }
 
 // redactError removes from err's text the arguments and answers that the server or go-redis repeats
 // in it.
-func redactError(err error, codeOnly bool) error {
+func redactError(err error, of redact.Command) error {
 	if answer := redis.Error(nil); errors.As(err, &answer) {
-		return spanutil.Redacted(err, func(text string) string { return redacted.ServerError(text, codeOnly) })
+		return of.ServerError(err)
 	}
-	return spanutil.Redacted(err, func(text string) string {
+	return redact.Error(err, func(text string) string {
 		number := (*strconv.NumError)(nil)
 		if strings.HasPrefix(text, "redis: ") || errors.As(err, &number) {
-			return redacted.Unquoted(text) // go-redis quotes an answer that it cannot parse
+			return redact.Unquoted(text) // go-redis quotes an answer that it cannot parse
 		}
 		return text
 	})

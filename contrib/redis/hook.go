@@ -5,17 +5,19 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/gaptrace/gaptrace"
-	redacted "github.com/gaptrace/gaptrace/internal/redact/redis"
-	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/gaptrace/gaptrace/internal/options"
+	"github.com/gaptrace/gaptrace/wrap"
+	"github.com/gaptrace/gaptrace/wrap/redact"
 	"github.com/go-redis/redis/v8"
 	"github.com/opentracing/opentracing-go/ext"
 )
 
 const component = "go-redis"
 
-var redisType = spanutil.NewText("redis")
+var redisType any = "redis" // boxed once for the tags of all spans
 
 // Wrap adds a hook to client that records its commands, and returns client itself. A client is a
 // *redis.Client, *redis.ClusterClient, *redis.Ring, *redis.SentinelClient, *redis.Conn, *redis.Tx
@@ -38,14 +40,15 @@ func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option)
 	if byHand != nil {
 		return client
 	}
-	h := &hook{wrapper: spanutil.NewClient(component, opts), replaced: woven}
+	h := newHook(opts)
+	h.replaced = woven
 	switch c := any(client).(type) {
 	case interface{ Options() *redis.Options }:
 		h.setServer(c.Options())
 	case interface{ Options() *redis.ClusterOptions }:
 		h.hookNodes(reflect.ValueOf(client))
 	case interface{ Options() *redis.RingOptions }:
-		h.instance = spanutil.NewText(strconv.Itoa(c.Options().DB))
+		h.instance = strconv.Itoa(c.Options().DB)
 		h.hookShards(reflect.ValueOf(client))
 	}
 	client.AddHook(h)
@@ -59,12 +62,19 @@ func Wrap[C interface{ AddHook(redis.Hook) }](client C, opts ...gaptrace.Option)
 // One hook may serve several clients. If it is added twice to a client, or to a cluster and to its
 // nodes, it still records each command and each pipeline once.
 func NewHook(opts ...gaptrace.Option) redis.Hook {
-	return &hook{wrapper: spanutil.NewClient(component, opts)}
+	return newHook(opts)
+}
+
+func newHook(opts []gaptrace.Option) *hook {
+	return &hook{wrapper: wrap.New(component, opts...), opts: opts, woven: options.NewConfig(opts...).Woven}
 }
 
 type hook struct {
-	wrapper           *spanutil.Wrapper
-	instance, address spanutil.Text // the tags db.instance and peer.address, or none
+	wrapper           *wrap.Wrapper
+	opts              []gaptrace.Option // of wrapper
+	woven             bool              // the hook was woven in by gaptrace build
+	phases            atomic.Bool       // gaptrace.WithPhases is set; known after the first sampled call
+	instance, address any               // the tags db.instance and peer.address, or nil
 	inflight          inflight
 	whole             *hook // of a node's hook: the hook of its cluster or ring; otherwise nil
 	replaced          *hook // the woven hook that the client had before, or nil
@@ -78,9 +88,9 @@ type hook struct {
 const failoverAddr = "FailoverClient"
 
 func (h *hook) setServer(opt *redis.Options) {
-	h.instance = spanutil.NewText(strconv.Itoa(opt.DB))
+	h.instance = strconv.Itoa(opt.DB)
 	if opt.Addr != failoverAddr {
-		h.address = spanutil.NewText(opt.Addr)
+		h.address = opt.Addr
 	}
 }
 
@@ -103,7 +113,7 @@ func hooksOf(client any) (byHand, woven *hook) {
 		if added.Kind() != reflect.Interface || added.Elem().Type() != reflect.TypeFor[*hook]() {
 			continue
 		}
-		if h := (*hook)(added.Elem().UnsafePointer()); h.wrapper.Options.Woven {
+		if h := (*hook)(added.Elem().UnsafePointer()); h.woven {
 			woven = h
 		} else {
 			byHand = h
@@ -124,9 +134,9 @@ func hasHook(client any) bool {
 func (h *hook) JoinHooks(hooks []redis.Hook) []redis.Hook {
 	ours := func(added redis.Hook, woven bool) bool {
 		other, ok := added.(*hook)
-		return ok && other.wrapper.Options.Woven == woven
+		return ok && other.woven == woven
 	}
-	if h.wrapper.Options.Woven && slices.ContainsFunc(hooks, func(added redis.Hook) bool { return ours(added, false) }) {
+	if h.woven && slices.ContainsFunc(hooks, func(added redis.Hook) bool { return ours(added, false) }) {
 		return hooks
 	}
 	// A clone: copies of the client share the array.
@@ -138,10 +148,10 @@ func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Cont
 	if !hashable(cmd) || h.inflight.enterNested(cmd) || !h.mayRecord(ctx) {
 		return ctx, nil
 	}
-	var known *redacted.Command
-	call := h.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
+	var known redact.Command
+	call := h.wrapper.Start(ctx, func() gaptrace.Call {
 		known = commandOf(cmd)
-		return gaptrace.Call{Component: component, Operation: known.Operation, Request: cmd}
+		return gaptrace.Call{Component: component, Operation: known.Operation(), Request: cmd}
 	})
 	if call == nil {
 		return ctx, nil
@@ -151,7 +161,7 @@ func (h *hook) BeforeProcess(ctx context.Context, cmd redis.Cmder) (context.Cont
 		var buf [128]byte
 		call.Statement(string(known.AppendTo(buf[:0], cmd.Args())))
 	}
-	return h.inflight.add(openWithPhases(ctx, h.wrapper, call), cmd, nil, call), nil
+	return h.inflight.add(h.open(ctx, call), cmd, nil, call), nil
 }
 
 func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
@@ -160,7 +170,7 @@ func (h *hook) AfterProcess(_ context.Context, cmd redis.Cmder) error {
 	}
 	call := h.inflight.remove(cmd)
 	defer h.release(call)
-	if call.Answered(spanutil.Uncounted) { // ends the wait before WithExpected runs
+	if call.Answered("") { // ends the wait before WithExpected runs
 		call.Finish(failureOf(cmd))
 	}
 	return nil
@@ -178,7 +188,7 @@ func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (c
 	if tx {
 		operation = "redis tx"
 	}
-	call := h.wrapper.Start(ctx, spanutil.Local, func() gaptrace.Call {
+	call := h.wrapper.Start(ctx, func() gaptrace.Call {
 		return gaptrace.Call{Component: component, Operation: operation, Request: cmds}
 	})
 	if call == nil {
@@ -190,7 +200,7 @@ func (h *hook) BeforeProcessPipeline(ctx context.Context, cmds []redis.Cmder) (c
 		var buf [1024]byte
 		call.Statement(string(appendCommands(buf[:0], queued)))
 	}
-	return h.inflight.add(openWithPhases(ctx, h.wrapper, call), &cmds[0], cmds, call), nil
+	return h.inflight.add(h.open(ctx, call), &cmds[0], cmds, call), nil
 }
 
 func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error {
@@ -199,7 +209,7 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 	}
 	call := h.inflight.remove(&cmds[0])
 	defer h.release(call)
-	if !call.Answered(spanutil.Uncounted) {
+	if !call.Answered("") {
 		return nil
 	}
 	// After a redirection, another node may be running the same commands right now. To read their
@@ -222,8 +232,8 @@ func (h *hook) AfterProcessPipeline(_ context.Context, cmds []redis.Cmder) error
 
 // release lets another call use the memory of a finished one, unless the hooks of WithPhases keep
 // it.
-func (h *hook) release(call *spanutil.Call) {
-	if !h.wrapper.Options.Phases {
+func (h *hook) release(call *wrap.Call) {
+	if !h.phases.Load() {
 		call.Release()
 	}
 }
@@ -231,41 +241,48 @@ func (h *hook) release(call *spanutil.Call) {
 // mayRecord reports whether a call under ctx may have a span. With a nil ctx it may not: go-redis
 // decides what to do with it.
 func (h *hook) mayRecord(ctx context.Context) bool {
-	if ctx != nil && h.wrapper.MayRecord(ctx) {
-		return !h.isInternal(ctx)
-	}
-	if h.whole == nil { // a node's hook cannot know cheaply whether the command is go-redis's own
-		h.wrapper.NoParent()
-	}
-	return false
+	return h.wrapper.MayRecord(ctx) && ctx != nil && !h.isInternal(ctx)
 }
 
-// openWithPhases starts call's span, and returns the context for the rest of the call. With
-// [gaptrace.WithPhases], the context logs what happens inside the call.
-func openWithPhases(ctx context.Context, w *spanutil.Wrapper, call *spanutil.Call) context.Context {
-	ctx = call.Open(ctx)
-	if w.Options.Phases && call.Sampled() {
-		ctx = withPhases(ctx, call)
+// open starts call's span, and returns the context for the rest of the call.
+func (h *hook) open(ctx context.Context, call *wrap.Call) context.Context {
+	ctx, phases := openWithPhases(ctx, call)
+	if phases && !h.phases.Load() {
+		h.phases.Store(true)
 	}
 	return ctx
 }
 
-func (h *hook) tagServer(call *spanutil.Call) {
-	call.TagText(string(ext.DBType), redisType)
-	call.TagText(string(ext.DBInstance), h.instance)
-	call.TagText(string(ext.PeerAddress), h.address)
+// openWithPhases starts call's span, and returns the context for the rest of the call. With
+// [gaptrace.WithPhases], the context logs what happens inside the call, and phases is true.
+func openWithPhases(ctx context.Context, call *wrap.Call) (with context.Context, phases bool) {
+	with, phases = call.Phases(call.Open(ctx))
+	if phases {
+		with = &phasesContext{Context: with, call: call}
+	}
+	return with, phases
+}
+
+func (h *hook) tagServer(call *wrap.Call) {
+	call.Tag(string(ext.DBType), redisType)
+	if h.instance != nil {
+		call.Tag(string(ext.DBInstance), h.instance)
+	}
+	if h.address != nil {
+		call.Tag(string(ext.PeerAddress), h.address)
+	}
 }
 
 // failAll records the failures of cmds on call, and the name of the first command that failed. It
 // returns how many failed.
-func failAll(call *spanutil.Call, cmds []redis.Cmder) (failed int) {
+func failAll(call *wrap.Call, cmds []redis.Cmder) (failed int) {
 	for _, cmd := range cmds {
 		err := failureOf(cmd)
 		if err == nil {
 			continue
 		}
 		if failed == 0 {
-			call.Tag("redis.failed", commandOf(cmd).Name)
+			call.Tag("redis.failed", commandOf(cmd).Name())
 		}
 		failed++
 		call.Fail(err)

@@ -10,7 +10,7 @@ import (
 	"unsafe"
 	"weak"
 
-	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/gaptrace/gaptrace/wrap"
 	"github.com/go-redis/redis/v8"
 )
 
@@ -37,7 +37,7 @@ type inflight struct {
 }
 
 type inflightCall struct {
-	call   *spanutil.Call
+	call   *wrap.Call
 	nested int    // how many more Befores have seen the command; each has its own After
 	group  uint64 // id of its group
 }
@@ -113,7 +113,7 @@ func (f *inflight) has(key any) bool {
 }
 
 // add keeps call until remove, and returns the context for go-redis to run the call with.
-func (f *inflight) add(ctx context.Context, key any, cmds []redis.Cmder, call *spanutil.Call) context.Context {
+func (f *inflight) add(ctx context.Context, key any, cmds []redis.Cmder, call *wrap.Call) context.Context {
 	outer, _ := ctx.Value(f).(*callContext)
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -139,7 +139,7 @@ func (f *inflight) add(ctx context.Context, key any, cmds []redis.Cmder, call *s
 
 // remove returns the call of key, which is then no longer in flight. It returns nil if there is no
 // such call, or if this is the After of a nested Before.
-func (f *inflight) remove(key any) *spanutil.Call {
+func (f *inflight) remove(key any) *wrap.Call {
 	if f.running.Load() == 0 {
 		return nil
 	}
@@ -161,7 +161,7 @@ func (f *inflight) remove(key any) *spanutil.Call {
 
 // lost finishes the calls of a group that are still in flight after the group became garbage.
 func (f *inflight) lost(group uint64) {
-	var calls []*spanutil.Call
+	var calls []*wrap.Call
 	f.mu.Lock()
 	for key, c := range f.calls {
 		if c.group == group {

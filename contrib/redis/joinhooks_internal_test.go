@@ -5,8 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/options"
-	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/go-redis/redis/v8"
 )
 
@@ -14,10 +14,10 @@ import (
 type otherHook struct{ redis.Hook }
 
 func TestWovenHookYields(t *testing.T) {
-	byHand := &hook{wrapper: new(spanutil.Wrapper)}
-	second := &hook{wrapper: new(spanutil.Wrapper)}
-	woven := &hook{wrapper: &spanutil.Wrapper{Options: options.Config{Woven: true}}}
-	node := &hook{wrapper: woven.wrapper, whole: woven}
+	byHand := newHook(nil)
+	second := newHook(nil)
+	woven := newHook([]gaptrace.Option{options.Woven})
+	node := woven.nodeHook()
 	other := otherHook{}
 	names := map[redis.Hook]string{byHand: "by hand", second: "second", woven: "woven", node: "node", other: "other"}
 	for _, c := range []struct {
@@ -47,7 +47,7 @@ func TestWovenHookYields(t *testing.T) {
 }
 
 func TestHooksOfClient(t *testing.T) {
-	woven := &hook{wrapper: &spanutil.Wrapper{Options: options.Config{Woven: true}}}
+	woven := newHook([]gaptrace.Option{options.Woven})
 	client := redis.NewClient(&redis.Options{})
 	defer client.Close()
 	client.AddHook(woven)

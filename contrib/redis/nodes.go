@@ -9,8 +9,9 @@ import (
 	"sync/atomic"
 	"unsafe"
 
-	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/gaptrace/gaptrace/wrap"
 	"github.com/go-redis/redis/v8"
+	"github.com/opentracing/opentracing-go"
 )
 
 // This file reaches the nodes of a cluster and the shards of a ring through unexported fields of
@@ -56,7 +57,7 @@ func (h *hook) hookNode(node *redis.Client) *redis.Client {
 	if stats := node.PoolStats(); stats.Hits+stats.Misses > 0 { // in use: AddHook would race
 		return h.hookedCopy(node)
 	}
-	node.AddHook(h.nodeHook(node))
+	node.AddHook(h.nodeHookOf(node))
 	return node
 }
 
@@ -82,7 +83,7 @@ func (h *hook) hookSentinels(client reflect.Value) {
 		return
 	}
 	h.askSentinels = ask
-	sentinels := &hook{wrapper: h.wrapper, whole: h}
+	sentinels := h.nodeHook()
 	(*opt).ClusterSlots = func(ctx context.Context) (slots []redis.ClusterSlot, err error) {
 		if !sentinels.mayRecord(ctx) {
 			return ask(ctx)
@@ -138,14 +139,20 @@ func (h *hook) hookedShard(shard reflect.Value) reflect.Value {
 // hookedCopy returns a copy of node that has a hook and shares node's connections.
 func (h *hook) hookedCopy(node *redis.Client) *redis.Client {
 	node = node.WithContext(node.Context())
-	node.AddHook(h.nodeHook(node))
+	node.AddHook(h.nodeHookOf(node))
 	return node
 }
 
-func (h *hook) nodeHook(node *redis.Client) *hook {
-	n := &hook{wrapper: h.wrapper, whole: h}
+func (h *hook) nodeHookOf(node *redis.Client) *hook {
+	n := h.nodeHook()
 	n.setServer(node.Options())
 	return n
+}
+
+// nodeHook returns a hook whose calls without a parent are not counted: it cannot know cheaply
+// whether such a command is go-redis's own.
+func (h *hook) nodeHook() *hook {
+	return &hook{wrapper: wrap.New("", h.opts...), opts: h.opts, woven: h.woven, whole: h}
 }
 
 // lockedStruct returns the struct that client's field name points to, and the struct's lock. mu is
@@ -196,6 +203,20 @@ func (h *hook) isInternal(ctx context.Context) bool {
 	}
 	outer, _ := ctx.Value(nodesKey{}).(*callContext)
 	return outer != nil && outer.owner.nodes == h.whole.inflight.nodes ||
-		spanutil.IsDropped(ctx) || // no span either way, and cheaper than a look at the stack
+		isDropped(ctx) || // no span either way, and cheaper than a look at the stack
 		callerKind() >= usesNode
+}
+
+// isDropped reports whether ctx has a span that is not sampled, and never will be.
+func isDropped(ctx context.Context) (yes bool) {
+	span := opentracing.SpanFromContext(ctx)
+	if span == nil {
+		return false
+	}
+	defer func() { _ = recover() }() // a tracer must not harm the command
+	sc, ok := span.Context().(interface {
+		IsSampled() bool
+		IsSamplingFinalized() bool
+	})
+	return ok && !sc.IsSampled() && sc.IsSamplingFinalized()
 }

@@ -2,19 +2,12 @@ package gapredis
 
 import (
 	"context"
-	"net/http/httptrace"
 	"runtime"
 	"sync/atomic"
 
-	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/gaptrace/gaptrace/wrap"
 	"github.com/opentracing/opentracing-go/log"
 )
-
-// withPhases returns a context that logs the dials and retries of call on its span. net.Dialer
-// calls the hooks of net/http/httptrace that it finds in a context.
-func withPhases(ctx context.Context, call *spanutil.Call) context.Context {
-	return &phasesContext{Context: httptrace.WithClientTrace(ctx, spanutil.DialTrace(call)), call: call}
-}
 
 // phasesContext logs each retry. go-redis has no hook for retries. But before each further attempt,
 // and only then, its function Sleep waits for the back-off or for the context's Done:
@@ -25,7 +18,7 @@ func withPhases(ctx context.Context, call *spanutil.Call) context.Context {
 // A retry of another client counts as well if that client is not wrapped and gets this context.
 type phasesContext struct {
 	context.Context
-	call    *spanutil.Call
+	call    *wrap.Call
 	retries atomic.Int32
 }
 

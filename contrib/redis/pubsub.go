@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/gaptrace/gaptrace"
-	"github.com/gaptrace/gaptrace/internal/spanutil"
+	"github.com/gaptrace/gaptrace/wrap"
+	"github.com/gaptrace/gaptrace/wrap/redact"
 	"github.com/go-redis/redis/v8"
 	"github.com/opentracing/opentracing-go/ext"
 )
@@ -17,7 +18,7 @@ import (
 // go-redis receives them, so it is unknown when the caller waits for one.
 type PubSub struct {
 	*redis.PubSub
-	wrapper *spanutil.Wrapper
+	wrapper *wrap.Wrapper
 }
 
 // WrapPubSub returns a new PubSub that records what p does, which no hook sees. p itself does not
@@ -34,7 +35,7 @@ func WrapPubSub(p *redis.PubSub, opts ...gaptrace.Option) *PubSub {
 	if p == nil {
 		panic("gapredis.WrapPubSub: p is nil")
 	}
-	return &PubSub{p, spanutil.New(opts)}
+	return &PubSub{p, wrap.New("", opts...)}
 }
 
 // Receive is [redis.PubSub.Receive].
@@ -119,12 +120,12 @@ func (p *PubSub) send(
 // run calls do and records it as "redis " plus name. The error of do is a failure, unless expected
 // is not nil and returns true.
 func run(
-	ctx context.Context, w *spanutil.Wrapper, name string, request any,
+	ctx context.Context, w *wrap.Wrapper, name string, request any,
 	expected func(error) bool, do func(context.Context) error,
 ) error {
-	var call *spanutil.Call
+	var call *wrap.Call
 	if ctx != nil {
-		call = w.Start(ctx, spanutil.Local, func() gaptrace.Call {
+		call = w.Start(ctx, func() gaptrace.Call {
 			return gaptrace.Call{Component: component, Operation: "redis " + name, Request: request}
 		})
 	}
@@ -133,14 +134,15 @@ func run(
 	}
 	defer call.Unwound()
 	if call.Sampled() {
-		call.TagText(string(ext.DBType), redisType)
+		call.Tag(string(ext.DBType), redisType)
 		if cmd, ok := request.(redis.Cmder); ok {
 			call.Statement(string(commandOf(cmd).AppendTo(nil, cmd.Args())))
 		}
 	}
-	err := do(openWithPhases(ctx, w, call))
-	if call.Answered(spanutil.Uncounted) && err != nil && (expected == nil || !expected(err)) {
-		call.Fail(redactError(err, false))
+	with, _ := openWithPhases(ctx, call)
+	err := do(with)
+	if call.Answered("") && err != nil && (expected == nil || !expected(err)) {
+		call.Fail(redactError(err, redact.Redis([]any{"subscribe"})))
 	}
 	call.Finish(nil)
 	return err

@@ -51,17 +51,6 @@ func WantUnder(tb testing.TB, tracer *Tracer, parent opentracing.Span, want stri
 	WantTree(tb, tracer, "parent\n"+strings.TrimPrefix(want, "\n"), replace...)
 }
 
-// Only returns the finished span of that operation. If there is none, or more than one, the test
-// ends.
-func (t *Tracer) Only(tb testing.TB, operation string) *Span {
-	tb.Helper()
-	spans := t.Named(operation)
-	if len(spans) != 1 {
-		tb.Fatalf("%d spans %q, want 1:\n%s", len(spans), operation, t.Tree())
-	}
-	return spans[0]
-}
-
 // Await polls until happened returns true. It is for what another goroutine does, outside of a
 // synctest bubble. After a minute the test ends.
 func Await(tb testing.TB, what string, happened func() bool) {

@@ -38,6 +38,40 @@ func WatchResponse(c *Call, resp *http.Response, seen func(p []byte, end bool)) 
 	return &b.copied
 }
 
+// WatchBody ends the first wait of a call whose result is rc, and returns what the caller gets for
+// rc. Its Read and Close are waits. It finishes c at EOF, at an error, at Close, or else when it
+// becomes garbage. If rc is nil, WatchBody finishes c. For a served call, rc is the request: then
+// the waits are those of [Call.Reads], and c goes on.
+func WatchBody(c *Call, rc io.ReadCloser) io.ReadCloser {
+	if c != nil && c.role.serves() {
+		if c = c.Reads(Bytes); c == nil || rc == nil {
+			return rc
+		}
+	} else if rc == nil || !c.Answered(Bytes) {
+		c.Finish(nil)
+		return rc
+	}
+	s := &stream{watchedReader{rc: rc, call: c}}
+	Watch(c, s)
+	return s
+}
+
+// stream is a result that is read. Its end finishes the call.
+type stream struct{ watchedReader }
+
+func (s *stream) Read(p []byte) (int, error) {
+	n, err := s.watchedReader.Read(p)
+	if err != nil {
+		s.call.Finish(nil)
+	}
+	return n, err
+}
+
+func (s *stream) Close() error {
+	defer s.call.Finish(nil)
+	return s.watchedReader.Close()
+}
+
 // WatchReader returns rc with the waits of its Read and Close, and their failures, recorded on c.
 // It does not finish c.
 func WatchReader(c *Call, rc io.ReadCloser) io.ReadCloser {

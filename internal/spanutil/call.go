@@ -83,28 +83,19 @@ const (
 type role uint8
 
 const (
-	client role = iota
-	server      // a request that is served; its span is not a wait
-	reads       // a server's waits for its client; their spans are of kind client
+	client   role = iota
+	producer      // a client that sends a message
+	server        // a request that is served; its span is not a wait
+	consumer      // a server that gets messages
+	reads         // a server's waits for its client; their spans are of kind client
 	writes
 )
 
+// serves reports whether the call's span is its handler's time, and not a wait.
+func (r role) serves() bool { return r == server || r == consumer }
+
 // suffix returns what is appended to the operation.
 func (r role) suffix() string { return [...]string{reads: " read", writes: " write"}[r] }
-
-// Unit is what a call's result is counted in.
-type Unit uint8
-
-// The units. Each names the tag that holds the count, except Uncounted, which has none.
-const (
-	Uncounted Unit = iota
-	Bytes
-	Rows
-	Messages
-)
-
-// String returns the unit's tag.
-func (u Unit) String() string { return [...]string{"", "bytes", "rows", "messages"}[u] }
 
 func newCall(
 	w *Wrapper, what gaptrace.Call, tracer opentracing.Tracer, as role, parent opentracing.SpanContext, start time.Time,
@@ -178,7 +169,7 @@ func (c *Call) Open(ctx context.Context) (with context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	defer contain() // ContextWithSpan calls the span's tracer
-	restart := c.phase == begun && (c.role == server || c.wrapper.hooked)
+	restart := c.phase == begun && (c.role.serves() || c.wrapper.hooked)
 	if c.lazy && c.span == nil && c.decided() != dropped {
 		c.start = time.Now()
 	} else if c.openLocked(restart) {

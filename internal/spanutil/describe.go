@@ -28,6 +28,12 @@ func (c *Call) Tag(key string, value any) {
 // Text is a string as spans show it: truncated, and boxed once for the tags of many spans.
 type Text struct{ value any }
 
+// String returns the text.
+func (t Text) String() string {
+	s, _ := t.value.(string)
+	return s
+}
+
 // NewText truncates s at 4 KiB.
 func NewText(s string) Text { return Text{Truncate(s)} }
 
@@ -131,6 +137,9 @@ func (c *Call) Log(event string, err error, fields ...log.Field) {
 	}
 	c.span.LogFields(fields...)
 }
+
+// LogsPhases reports whether [gaptrace.WithPhases] is set and the call's spans will be kept.
+func (c *Call) LogsPhases() bool { return c != nil && c.wrapper.Options.Phases && c.Sampled() }
 
 // DialTrace returns httptrace hooks that log a dial on call, for [gaptrace.WithPhases]. They work
 // for every net.Dialer whose context has them, not only for net/http's. The hooks may race, or run

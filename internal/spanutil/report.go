@@ -1,6 +1,7 @@
 package spanutil
 
 import (
+	"slices"
 	"time"
 
 	"github.com/opentracing/opentracing-go"
@@ -33,7 +34,9 @@ func (c *Call) openLocked(restart bool) bool {
 		c.start = time.Now()
 	}
 	c.findAppender()
-	c.option[0] = (*callStart)(c)
+	if c.option[0] == nil {
+		c.option[0] = (*callStart)(c)
+	}
 	c.span = c.startSpan(operation, c.option[:]...)
 	if c.span != nil {
 		c.startedWith(c.tags, c.span)
@@ -137,6 +140,17 @@ func (s *callStart) Apply(o *opentracing.StartSpanOptions) {
 	o.Tags = c.tagMap(c.startTags())
 }
 
+// linkedStart is callStart for a span that also follows from others.
+type linkedStart struct {
+	call  *Call
+	links []opentracing.SpanReference
+}
+
+func (s linkedStart) Apply(o *opentracing.StartSpanOptions) {
+	(*callStart)(s.call).Apply(o)
+	o.References = append(slices.Clip(o.References), s.links...)
+}
+
 func (s waitStart) Apply(o *opentracing.StartSpanOptions) {
 	c := s.call
 	o.StartTime = c.start.Add(s.at)
@@ -178,9 +192,14 @@ func (c *Call) startTag(key string, value any) {
 // newTags returns the tags that every span has, with space for size tags.
 func (c *Call) newTags(size int) []opentracing.Tag {
 	kind := clientKind
-	if c.role == server {
+	switch c.role {
+	case server:
 		kind = serverKind
 		size++ // for what startedWith leaves out
+	case producer:
+		kind = producerKind
+	case consumer:
+		kind = consumerKind
 	}
 	return append(make([]opentracing.Tag, 0, max(2, size)),
 		opentracing.Tag{Key: string(ext.SpanKind), Value: kind},
@@ -251,7 +270,7 @@ func (c *Call) tagTotals() {
 	if c.decided() != sampled {
 		return
 	}
-	if c.role != server && c.waits.count > 1 { // a server's span is not a wait; a single wait is as long as the span
+	if !c.role.serves() && c.waits.count > 1 { // a server's span is not a wait; a single wait is as long as the span
 		c.tagLocked("wait.count", int(c.waits.count))
 		c.tagLocked("wait.us", c.waits.blocked.Microseconds())
 		c.tagLocked("wait.joined_us", c.waits.joined.Microseconds())

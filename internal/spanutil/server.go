@@ -32,6 +32,38 @@ func (w *Wrapper) Serve(ctx context.Context, what gaptrace.Call, format, carrier
 	return c
 }
 
+// Consume begins the call of a handler that gets messages, each of which its producer injected into
+// one of carriers. Its span lasts from Open until Finish, and follows from the spans of the
+// producers, since none of them waits for it. It is a child of the span in ctx, if it has one.
+// Consume returns nil if the call is not recorded.
+func (w *Wrapper) Consume(ctx context.Context, what gaptrace.Call, format any, carriers ...any) *Call {
+	w.takeOver(ctx, consumer, what.Component)
+	parent := contextOf(spanOf(ctx))
+	c := w.begin(ctx, func() gaptrace.Call { return what }, consumer, parent)
+	if c == nil {
+		return nil
+	}
+	links := make([]opentracing.SpanReference, 0, len(carriers))
+	for _, carrier := range carriers {
+		if producer := extract(c.tracer, format, carrier); producer != nil {
+			links = append(links, reference(opentracing.FollowsFromRef, producer))
+		}
+	}
+	switch {
+	case len(links) == 0:
+	case parent == nil && len(links) == 1:
+		c.setParent(links[0].ReferencedContext)
+		c.under[0].Type = opentracing.FollowsFromRef
+		c.remoteParent = true
+	default:
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.option[0] = linkedStart{c, links} // the span opens at once: a Call has no space for links
+		c.openLocked(false)
+	}
+	return c
+}
+
 // Served ends the span of a served request: its handler has returned. Call it before the handler's
 // waits are reported, since to report them is not the handler's work.
 func (c *Call) Served() {

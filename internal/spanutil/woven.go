@@ -141,7 +141,7 @@ func innermost(ctx context.Context) *Call {
 
 // isInside reports whether ctx comes from a client's call that still waits.
 func isInside(ctx context.Context) bool {
-	for c := innermost(ctx); c != nil && c.role == client; c = innermost(c.ctx) {
+	for c := innermost(ctx); c != nil && !c.role.serves(); c = innermost(c.ctx) {
 		if c.InFirstWait() {
 			return true
 		}
@@ -168,7 +168,7 @@ func (w *Wrapper) takeOver(ctx context.Context, as role, component string) *Call
 func (c *Call) yield() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.phase != begun || c.span != nil && c.role == client {
+	if c.phase != begun || c.span != nil && !c.role.serves() {
 		return false
 	}
 	c.phase, c.yielded = finished, true

@@ -86,8 +86,10 @@ func (w *Wrapper) learn(tracer opentracing.Tracer, span opentracing.Span) {
 
 // The values of span.kind, boxed once for the same reason.
 var (
-	clientKind any = ext.SpanKindRPCClientEnum
-	serverKind any = ext.SpanKindRPCServerEnum
+	clientKind   any = ext.SpanKindRPCClientEnum
+	serverKind   any = ext.SpanKindRPCServerEnum
+	producerKind any = ext.SpanKindProducerEnum
+	consumerKind any = ext.SpanKindConsumerEnum
 )
 
 // MayRecord reports whether a call under ctx could be recorded: ctx carries a span, or WithRoots is
@@ -117,6 +119,10 @@ const (
 	// the call has no span. It injects the parent's context, so that the server drops its spans
 	// too.
 	Injected
+
+	// Produced is Injected for a call that sends a message to a queue. Its spans are of kind
+	// producer.
+	Produced
 )
 
 // Start begins a client's call under the span in ctx. It returns nil if the call is not recorded:
@@ -136,10 +142,14 @@ func (w *Wrapper) Start(ctx context.Context, kind Kind, describe func() gaptrace
 	}
 	parent := contextOf(span)
 	drop := isDropped(parent)
-	if drop && kind != Injected || w.Options.Woven && isInside(ctx) {
+	if drop && kind == Local || w.Options.Woven && isInside(ctx) {
 		return nil
 	}
-	c := w.begin(ctx, describe, client, parent)
+	as := client
+	if kind == Produced {
+		as = producer
+	}
+	c := w.begin(ctx, describe, as, parent)
 	if c != nil && drop {
 		c.decide(dropped)
 		c.spanContext = parent
@@ -180,7 +190,7 @@ func (w *Wrapper) begin(
 		return nil
 	}
 	what := describe()
-	if as == client {
+	if !as.serves() {
 		w.takeOver(ctx, as, what.Component)
 	}
 	if !w.keeps(what) {

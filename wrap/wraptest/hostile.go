@@ -1,4 +1,4 @@
-package spantest
+package wraptest
 
 import (
 	"github.com/opentracing/opentracing-go"

@@ -1,4 +1,4 @@
-package spantest
+package wraptest
 
 import (
 	"fmt"
