@@ -20,10 +20,10 @@ import (
 // runs on the caller's goroutine, during the call or while its result is consumed. The exceptions
 // are results that no caller waits for:
 //
-//	result                               the hook runs on
-//	garbage, not closed                  the runtime's cleanup goroutine
-//	SQL rows, not read for ten minutes   the goroutine of a later query, or of Close
-//	gRPC stream that grpc ended          a goroutine of its own
+//	result                               the hook runs on a goroutine of its own, and
+//	garbage, not closed                  nobody waits for it
+//	SQL rows, not read for ten minutes   a later query, or Close, waits for it
+//	gRPC stream that grpc ended          nobody waits for it
 //
 // A hook that panics does not harm the call. The wrapper recovers, and goes on:
 //
@@ -71,7 +71,8 @@ func WithTags(tags func(Call) opentracing.Tags) Option {
 }
 
 // WithBaggage sets a tag baggage.KEY on the span of every sampled call, for each of these baggage
-// items that the span's parent has. A value is redacted as the text of an error is.
+// items that the span's parent has, whatever the case of their keys. If a key says that it holds a
+// credential, its value reads "hidden". Others are redacted as the text of an error is.
 func WithBaggage(keys ...string) Option {
 	return func(c *options.Config) { c.Baggage = keys }
 }
@@ -79,7 +80,9 @@ func WithBaggage(keys ...string) Option {
 // WithHeaders sets a tag http.request.header.NAME or http.response.header.NAME, in lower case, on
 // the spans of nethttp for each of these headers that a request or response has. Several values of
 // a header are joined by ", ". A header whose name says that it holds a credential, such as
-// Authorization or Cookie, reads "hidden". Other values are redacted as the text of an error is.
+// Authorization or Cookie, reads "hidden". Other values are redacted as a URL, or as the text of an
+// error, is. Headers that are not in http.Request.Header have no tag, such as Host, and those that
+// net/http adds when it sends a request.
 func WithHeaders(names ...string) Option {
 	return func(c *options.Config) { c.Headers = names }
 }
@@ -90,8 +93,9 @@ func WithHeaders(names ...string) Option {
 //	SELECT 1 /*application='shop',traceparent='00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'*/
 //
 // The traceparent is that of the span in the call's context: the parent of the call's own span. The
-// comment also has these keys. It is not in db.statement. Without a span in the context, with a
-// comment of its own, or if it is prepared, a statement stays as it is.
+// comment also has these keys. It is not in db.statement. A statement stays as it is if there is no
+// span in the context, if it is prepared, if it has "--", "#" or "/*", which may begin a comment,
+// or if it does not read or write rows: a view would be stored with the comment.
 //
 // Each trace then has its own text of a statement. That defeats caches that know statements by
 // their text: docs/sql.md says what it costs in which database.
@@ -111,8 +115,8 @@ func WithStatement(f func(c Call, statement string) string) Option {
 	return func(c *options.Config) { c.Statement = f }
 }
 
-// WithFailure decides by its status whether an answer is a failure. By default, HTTP's of 500 or
-// above are, in Elasticsearch those of 400 or above with a few exceptions, and of gRPC's those that
+// WithFailure decides by its status whether an answer is a failure. By default, a status of 500 or
+// above is in nethttp, one of 400 or above in gapes (docs/elasticsearch.md), and in gapgrpc what
 // docs/grpc.md lists:
 //
 //	gaptrace.WithFailure(func(_ gaptrace.Call, status int) bool {

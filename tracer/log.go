@@ -17,9 +17,15 @@ import (
 //
 // The IDs are in hex digits, as Jaeger's UI shows them. They are outside of the groups that
 // [slog.Logger.WithGroup] has opened. A record without a span, or with one of a tracer other than
-// Jaeger's, stays as it is. The IDs of a span that is not sampled are added, too: a service that
-// asks for the trace later may find other services' spans.
-func LogHandler(next slog.Handler) slog.Handler { return &logHandler{outer: next, inner: next} }
+// Jaeger's, stays as it is. One with IDs takes longer inside a group, since next gets the group's
+// attributes again. The IDs of a span that is not sampled are added, too: a service that asks for
+// the trace later may find other services' spans.
+func LogHandler(next slog.Handler) slog.Handler {
+	if ours, ok := next.(*logHandler); ok {
+		return ours
+	}
+	return &logHandler{outer: next, inner: next}
+}
 
 // logHandler keeps the handler from before the first group, to add attributes there.
 type logHandler struct {
@@ -50,23 +56,38 @@ func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return h.with(func(h slog.Handler) slog.Handler { return h.WithAttrs(attrs) }, h.since != nil)
+	if h.since == nil {
+		inner := h.inner.WithAttrs(attrs)
+		return &logHandler{outer: inner, inner: inner}
+	}
+	// Resolved once, since change may be called for each record. Each handler owns its slice.
+	attrs = resolved(attrs)
+	return h.inGroup(func(h slog.Handler) slog.Handler { return h.WithAttrs(slices.Clone(attrs)) })
 }
 
 func (h *logHandler) WithGroup(name string) slog.Handler {
 	if name == "" {
 		return h
 	}
-	return h.with(func(h slog.Handler) slog.Handler { return h.WithGroup(name) }, true)
+	return h.inGroup(func(h slog.Handler) slog.Handler { return h.WithGroup(name) })
 }
 
-// with returns the handler after a change, which is inside a group or opens one.
-func (h *logHandler) with(change func(slog.Handler) slog.Handler, grouped bool) slog.Handler {
-	inner := change(h.inner)
-	if !grouped {
-		return &logHandler{outer: inner, inner: inner}
+// inGroup returns the handler after a change that opens a group or is inside one.
+func (h *logHandler) inGroup(change func(slog.Handler) slog.Handler) slog.Handler {
+	return &logHandler{h.outer, change(h.inner), append(slices.Clip(h.since), change)}
+}
+
+// resolved returns a copy of attrs in which no value is a [slog.LogValuer].
+func resolved(attrs []slog.Attr) []slog.Attr {
+	attrs = slices.Clone(attrs)
+	for i, a := range attrs {
+		a.Value = a.Value.Resolve()
+		if a.Value.Kind() == slog.KindGroup {
+			a.Value = slog.GroupValue(resolved(a.Value.Group())...)
+		}
+		attrs[i] = a
 	}
-	return &logHandler{h.outer, inner, append(slices.Clip(h.since), change)}
+	return attrs
 }
 
 // logIDs returns the attributes of the span in ctx, or nil.

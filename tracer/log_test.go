@@ -72,3 +72,41 @@ func TestLogHandlerKeepsSlogsRules(t *testing.T) {
 		return record
 	})
 }
+
+// renaming changes the attributes that it gets, as slog permits.
+type renaming struct{ slog.Handler }
+
+func (h renaming) WithAttrs(attrs []slog.Attr) slog.Handler {
+	for i := range attrs {
+		attrs[i].Key = "x" + attrs[i].Key
+	}
+	return renaming{h.Handler.WithAttrs(attrs)}
+}
+
+func (h renaming) WithGroup(name string) slog.Handler { return renaming{h.Handler.WithGroup(name)} }
+
+// counter is a slog.LogValuer that notes how often it is asked.
+type counter struct{ asked *int }
+
+func (c counter) LogValue() slog.Value { *c.asked++; return slog.IntValue(*c.asked) }
+
+func TestLogHandlerInGroups(t *testing.T) {
+	tr, closer, err := tracer.New("shop", tracer.WithRecorder(tracer.NewRecorder(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closer.Close()
+	under := opentracing.ContextWithSpan(t.Context(), tr.StartSpan("request"))
+	var out bytes.Buffer
+	asked := 0
+	twice := tracer.LogHandler(tracer.LogHandler(renaming{slog.NewTextHandler(&out, nil)}))
+	logger := slog.New(twice).WithGroup("g").With("n", counter{&asked}, slog.Group("h", "m", counter{&asked}))
+	for _, ctx := range []context.Context{under, t.Context(), under} {
+		out.Reset()
+		logger.InfoContext(ctx, "sold")
+		if got := out.String(); !strings.Contains(got, " g.xn=1 g.xh.m=2\n") ||
+			strings.Count(got, "trace_id") > 1 {
+			t.Error(got)
+		}
+	}
+}

@@ -106,7 +106,7 @@ func finishClient(ctx context.Context, call *spanutil.Call, err error) {
 	}
 	call.Tag("grpc.code", code.String())
 	isFailure := code != codes.Canceled || ctx.Err() != context.Canceled
-	if err != nil && !call.Failed(int(code), isFailure) {
+	if err != nil && err != spanutil.ErrUnwound && !call.Failed(int(code), isFailure) { //nolint:errorlint // our own
 		err = nil
 	}
 	call.Finish(err)

@@ -72,16 +72,18 @@ func StreamServerInterceptor(opts ...gaptrace.Option) grpc.StreamServerIntercept
 			err = handle(srv, stream)
 		}, func(returned bool, panicked any) {
 			call.Served()
+			defer func() { // as the next, since hooks may call Goexit
+				if info.IsClientStream {
+					call.Tag("request_messages", stream.reads.Amount())
+				}
+				if info.IsServerStream {
+					call.Tag("response_messages", stream.writes.Amount())
+				}
+				answerDue := !info.IsServerStream && stream.writes.Amount() == 0
+				finishServer(call, returned, panicked, err, answerDue)
+			}()
+			defer stream.writes.Finish(nil)
 			stream.reads.Finish(nil)
-			stream.writes.Finish(nil)
-			if info.IsClientStream {
-				call.Tag("request_messages", stream.reads.Amount())
-			}
-			if info.IsServerStream {
-				call.Tag("response_messages", stream.writes.Amount())
-			}
-			answerDue := !info.IsServerStream && stream.writes.Amount() == 0
-			finishServer(call, returned, panicked, err, answerDue)
 		})
 		return err
 	}

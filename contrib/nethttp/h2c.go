@@ -42,7 +42,7 @@ func (x *exchange) endIfH2C() {
 			if strings.EqualFold(strings.TrimSpace(protocol), "h2c") {
 				x.status = http.StatusSwitchingProtocols
 				x.call.Served()
-				x.finish(nil)
+				x.finish()
 				return
 			}
 		}

@@ -3,6 +3,8 @@ package nethttp
 import (
 	"net/http"
 	"net/textproto"
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gaptrace/gaptrace/internal/redact"
@@ -21,11 +23,17 @@ func tagHeaders(call *spanutil.Call, prefix string, from http.Header, names []st
 	}
 }
 
-// headerValue returns what a span shows of a header. Redaction of a key's value errs on the side of
-// too much: X-Request-Token is hidden.
+// headerValue returns what a span shows of a header.
 func headerValue(name string, values []string) string {
-	if redact.IsKey(name) {
+	name = strings.ToLower(name)
+	secret := func(part string) bool { return strings.Contains(name, part) }
+	if slices.ContainsFunc([]string{"authenti", "dpop", "saml", "totp"}, secret) {
 		return "hidden"
 	}
-	return redact.Text(strings.Join(values, ", "))
+	if u, err := url.Parse(values[0]); err == nil && len(values) == 1 {
+		if u.Path != values[0] || strings.HasPrefix(u.Path, "/") { // more than a path, or an absolute one
+			return redact.URL(u)
+		}
+	}
+	return redact.Value(name, strings.Join(values, ", "))
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +21,13 @@ func answering(status int, header http.Header) http.RoundTripper {
 	return roundTripper(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: status, Header: header}, nil
 	})
+}
+
+// elsewhere calls f on a goroutine that f may end.
+func elsewhere(f func()) {
+	var group sync.WaitGroup
+	group.Go(f)
+	group.Wait()
 }
 
 func TestFailureByStatus(t *testing.T) {
@@ -56,6 +65,22 @@ func TestFailureHook(t *testing.T) {
 			t.Errorf("not the wrapper's own rule: %v", call.Tags)
 		}
 	})
+	t.Run("may end the goroutine", func(t *testing.T) {
+		for _, hook := range []gaptrace.Option{
+			gaptrace.WithFailure(func(gaptrace.Call, int) bool { runtime.Goexit(); return true }),
+			gaptrace.WithExpected(func(gaptrace.Call, error) bool { runtime.Goexit(); return true }),
+		} {
+			client, tracer, ctx, _ := underClient(t, answering(500, nil), hook)
+			elsewhere(func() { client.Transport.RoundTrip(get(ctx, "http://example.com/")) })
+			tracer.Only(t, "HTTP GET")
+			tracer = spantest.NewTracer()
+			server := nethttp.WrapHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusInternalServerError)
+			}), hook, gaptrace.WithTracer(tracer))
+			elsewhere(func() { server.ServeHTTP(httptest.NewRecorder(), newGet()) })
+			tracer.Only(t, "HTTP GET")
+		}
+	})
 	t.Run("asks WithExpected", func(t *testing.T) {
 		client, tracer, ctx, _ := underClient(t, answering(404, nil),
 			gaptrace.WithFailure(func(gaptrace.Call, int) bool { return true }),
@@ -70,13 +95,16 @@ func TestFailureHook(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	header := http.Header{
 		"Accept": {"text/html", "*/*"}, "Authorization": {"Basic secret"}, "Cookie": {"id=secret"},
-		"Referer": {"http://example.com/?token=secret"}, "Other": {"not listed"},
+		"Referer": {"http://example.com/?token=secret"}, "Location": {"/cb?code=secret"},
+		"Www-Authenticate": {"Negotiate secret"}, "Other": {"not listed"},
 	}
-	opt := gaptrace.WithHeaders("accept", "AUTHORIZATION", "Cookie", "Referer", "Absent")
+	opt := gaptrace.WithHeaders(
+		"accept", "AUTHORIZATION", "Cookie", "Referer", "Location", "WWW-Authenticate", "Absent", "Late")
 	want := func(prefix string) map[string]any {
 		return map[string]any{
 			prefix + "accept": "text/html, */*", prefix + "authorization": "hidden", prefix + "cookie": "hidden",
-			prefix + "referer": "http://example.com/?token=hidden", prefix + "other": nil, prefix + "absent": nil,
+			prefix + "referer": "http://example.com/?token=hidden", prefix + "location": "/cb?code=hidden",
+			prefix + "www-authenticate": "hidden", prefix + "other": nil, prefix + "absent": nil, prefix + "late": nil,
 		}
 	}
 	check := func(side string, got *spantest.Span, want map[string]any) {
@@ -99,6 +127,8 @@ func TestHeaders(t *testing.T) {
 	served.Header = header
 	tracer = handle(httptest.NewRecorder(), served, func(w http.ResponseWriter, _ *http.Request) {
 		maps.Copy(w.Header(), header)
+		w.WriteHeader(http.StatusOK)
+		w.Header().Set("Late", "not sent")
 	}, opt)
 	span = tracer.Only(t, "HTTP GET")
 	check("server's request", span, want("http.request.header."))
@@ -135,11 +165,13 @@ func TestContextWithTags(t *testing.T) {
 }
 
 func TestBaggage(t *testing.T) {
-	client, tracer, ctx, _ := underClient(t, answering(200, nil), gaptrace.WithBaggage("tenant", "link"))
-	opentracing.SpanFromContext(ctx).SetBaggageItem("tenant", "7").SetBaggageItem("link", "http://x/?token=secret")
+	client, tracer, ctx, _ := underClient(t, answering(200, nil), gaptrace.WithBaggage("Tenant", "link", "session_token"))
+	opentracing.SpanFromContext(ctx).SetBaggageItem("tenant", "7").SetBaggageItem("link", "http://x/?token=secret").
+		SetBaggageItem("session_token", "secret")
 	spantest.Must(client.Transport.RoundTrip(get(ctx, "http://example.com/")))(t)
 	tags := tracer.Only(t, "HTTP GET").Tags
-	if tags["baggage.tenant"] != "7" || tags["baggage.link"] != "http://x/?token=hidden" {
+	if tags["baggage.Tenant"] != "7" || tags["baggage.link"] != "http://x/?token=hidden" ||
+		tags["baggage.session_token"] != "hidden" {
 		t.Errorf("got %v", tags)
 	}
 }

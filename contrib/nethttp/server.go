@@ -51,9 +51,10 @@ type exchange struct {
 	body          *requestBody   // nil if there is none
 	writer        textWriter     // the handler's
 
-	status   int  // 0 until the response's status is known
-	hijacked bool // the handler has taken the connection over
-	lost     bool // a write failed because the connection is gone
+	headers  []string // of WithHeaders
+	status   int      // 0 until the response's status is known
+	hijacked bool     // the handler has taken the connection over
+	lost     bool     // a write failed because the connection is gone
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) { h.ServeThrough(h.next, w, req) }
@@ -89,7 +90,9 @@ func (h *handler) ServeThrough(next http.Handler, w http.ResponseWriter, req *ht
 		next.ServeHTTP(w, served)
 		return
 	}
-	x := &exchange{req: req, call: call, body: body, writes: call.Writes(spanutil.Bytes)}
+	x := &exchange{
+		req: req, call: call, body: body, writes: call.Writes(spanutil.Bytes), headers: h.wrapper.Options.Headers,
+	}
 	if body != nil {
 		x.reads = call.Reads(spanutil.Bytes)
 		body.ReadCloser = spanutil.WatchReader(x.reads, body.original)
@@ -100,6 +103,7 @@ func (h *handler) ServeThrough(next http.Handler, w http.ResponseWriter, req *ht
 	spanutil.RunHandler(func() { next.ServeHTTP(wrapped, served) }, func(returned bool, failure any) {
 		call.Served()
 		copyBack(req, served, body) // before Rename, whose hook may look at the request's pattern
+		defer x.finish()            // deferred, as below, since hooks may call Goexit
 		if path := patternPath(served.Pattern); path != "" {
 			call.Rename(name + " " + path)
 		}
@@ -110,24 +114,26 @@ func (h *handler) ServeThrough(next http.Handler, w http.ResponseWriter, req *ht
 			call.Fail(spanutil.ErrUnwound)
 		case returned && x.status == 0 && !x.hijacked:
 			x.status = http.StatusOK // net/http sends it for a handler that wrote nothing
+			x.tagResponseHeaders()
 		}
-		x.finish(h.wrapper.Options.Headers)
 	})
 }
 
-// finish reports the span, which has ended, and the handler's waits. The span shows headers of the
-// response.
-func (x *exchange) finish(headers []string) {
+// finish reports the span, which has ended, and the handler's waits.
+func (x *exchange) finish() {
+	defer x.call.Finish(nil)
+	defer x.describe()
+	defer x.writes.Finish(nil)
 	x.reads.Finish(nil)
-	x.writes.Finish(nil)
+}
+
+// describe tags the span of a handler that has returned.
+func (x *exchange) describe() {
 	if x.status != 0 {
 		x.call.Tag("http.status_code", x.status)
 	}
 	if x.status != 0 {
 		x.call.Fail(failureOf(x.call, x.status))
-	}
-	if len(headers) > 0 {
-		tagHeaders(x.call, "http.response.header.", x.writer.inner.Header(), headers)
 	}
 	tagSize(x.call, "request_size", x.reads)
 	if x.req.Method != http.MethodHead { // whose body net/http does not send
@@ -139,7 +145,14 @@ func (x *exchange) finish(headers []string) {
 	if (x.lost || x.req.Context().Err() == context.Canceled) && !x.complete() {
 		x.call.Tag("client_gone", true)
 	}
-	x.call.Finish(nil)
+}
+
+// tagResponseHeaders records those headers of the response that WithHeaders lists. It is called
+// when they are written: what the handler adds to them later is not sent.
+func (x *exchange) tagResponseHeaders() {
+	if len(x.headers) > 0 {
+		tagHeaders(x.call, "http.response.header.", x.writer.inner.Header(), x.headers)
+	}
 }
 
 // complete reports whether the response has no body, or the handler has written all that its

@@ -101,6 +101,7 @@ func (w *responseWriter) setStatus(status int) {
 	}
 	if w.x.status == 0 {
 		w.x.status = status
+		w.x.tagResponseHeaders()
 	}
 	given := &w.x.writer // the handler's: w, or a writer whose Unwrap has returned w
 	given.headerTo = &given.innerHeader

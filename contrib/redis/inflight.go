@@ -126,7 +126,7 @@ func (f *inflight) add(ctx context.Context, key any, cmds []redis.Cmder, call *w
 		f.groups++
 		g = &group{id: f.groups}
 		f.group = weak.Make(g)
-		runtime.AddCleanup(g, f.lost, g.id)
+		runtime.AddCleanup(g, func(id uint64) { go f.lost(id) }, g.id) // a hook may block or end the goroutine
 	}
 	g.size++
 	if f.calls == nil {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go"
@@ -15,7 +16,7 @@ import (
 // pairs of URL-encoded keys and values, before a semicolon at the end.
 func (db *database) commented(ctx context.Context, query string) string {
 	keys := db.wrapper.Options.Comments
-	if keys == nil || strings.Contains(query, "/*") || strings.Contains(query, "--") {
+	if keys == nil || ctx == nil || !isCommentable(query) {
 		return query
 	}
 	span := opentracing.SpanFromContext(ctx)
@@ -38,6 +39,20 @@ func (db *database) commented(ctx context.Context, query string) string {
 	}
 	statement := strings.TrimRight(query, "; \t\r\n")
 	return statement + " /*" + comment.String() + "*/" + query[len(statement):]
+}
+
+// isCommentable reports whether query reads or writes rows, and has no comment. Other statements
+// may be stored with their text, as a view is, and would show one trace for ever.
+func isCommentable(query string) bool {
+	verb := strings.TrimLeft(query, "( \t\r\n")
+	if end := strings.IndexFunc(verb, func(r rune) bool { return !unicode.IsLetter(r) }); end >= 0 {
+		verb = verb[:end]
+	}
+	switch strings.ToUpper(verb) {
+	case "SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "REPLACE", "MERGE", "CALL", "VALUES":
+		return !strings.Contains(query, "/*") && !strings.Contains(query, "--") && !strings.Contains(query, "#")
+	}
+	return false
 }
 
 // encoded returns s as a comment may hold it. QueryEscape leaves neither quotation marks nor

@@ -3,6 +3,7 @@ package gapsql_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"strings"
 	"testing"
 
@@ -30,6 +31,10 @@ func TestSQLComments(t *testing.T) {
 		{under, map[string]string{"z": ""}, "SELECT 1 ;\n", "SELECT 1 /*" + ids + ",z=''*/ ;\n"},
 		{under, nil, "SELECT 1 /* mine */", "SELECT 1 /* mine */"},
 		{under, nil, "SELECT 1 -- mine", "SELECT 1 -- mine"},
+		{under, nil, "SELECT 1 # mine", "SELECT 1 # mine"},
+		{under, nil, "\n(select 1)", "\n(select 1) /*" + ids + "*/"},
+		{under, nil, "CREATE VIEW v AS SELECT 1", "CREATE VIEW v AS SELECT 1"},
+		{under, nil, "", ""},
 		{t.Context(), map[string]string{"a": "b"}, "SELECT 1", "SELECT 1"},
 	} {
 		for shape, comes := range map[string]string{"": c.comes, "before Go 1.8": c.comes, "bare": c.sql} {
@@ -52,4 +57,13 @@ func TestSQLComments(t *testing.T) {
 			t.Errorf("db.statement is %q", statement)
 		}
 	}
+}
+
+func TestSQLCommentsWithoutAContext(t *testing.T) {
+	db := sql.OpenDB(gapsql.Wrap(&fake{shape: modern}, gaptrace.WithSQLComments(nil)))
+	defer db.Close()
+	noError(t, spantest.Must(db.Conn(t.Context()))(t).Raw(func(c any) error {
+		_, err := c.(driver.ExecerContext).ExecContext(nil, "SELECT 1", nil) //nolint:staticcheck // as a program may
+		return err
+	}))
 }

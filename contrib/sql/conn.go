@@ -173,8 +173,9 @@ func runQuery(c call, do func(ctx context.Context) (driver.Rows, error)) (driver
 		return result, err // an unsampled call returns the driver's own rows
 	}
 	c.tagSpan()
+	rows := watch(result, c)
 	c.db.abandonForgotten(c.recorded.Started())
-	return watch(result, c), nil
+	return rows, nil
 }
 
 // finish ends a call that has no rows.

@@ -64,11 +64,12 @@ func (f *forgotten) check(now time.Time, w *spanutil.Wrapper) (gone []*spanutil.
 }
 
 // abandon reports calls as abandoned, except those that a goroutine waits for. Call it without a
-// lock: a user's hook may use the database, or end the goroutine.
+// lock, since a user's hook may use the database. A hook may also end its goroutine, so it does not
+// get the caller's.
 func abandon(calls []*spanutil.Call) {
-	if len(calls) == 0 {
-		return
+	var reports sync.WaitGroup
+	for _, c := range calls {
+		reports.Go(func() { c.Abandon() })
 	}
-	defer abandon(calls[1:]) // also if a hook calls Goexit
-	calls[0].Abandon()
+	reports.Wait()
 }

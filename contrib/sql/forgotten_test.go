@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -308,4 +309,34 @@ func TestForgottenRowsReadConcurrently(t *testing.T) {
 	if problems := tracer.Problems(); problems != nil {
 		t.Error(problems)
 	}
+}
+
+// A hook may end the goroutine that reports a forgotten query. The query that looked for it goes
+// on.
+func TestHookEndsTheReportOfAForgottenQuery(t *testing.T) {
+	var ends atomic.Bool
+	forgetful(t, func(t *testing.T, tracer *spantest.Tracer, ctx context.Context, db *sql.DB) {
+		r := forget["of an open statement"](t, ctx, db)
+		time.Sleep(time.Hour)
+		ends.Store(true)
+		another(t, ctx, db)
+		if n := len(tracer.Named("sql query")); ends.Load() || n == 0 {
+			t.Errorf("%d queries recorded:\n%s", n, tracer.Tree())
+		}
+		r.Close()
+	}, gaptrace.WithOperation(func(c gaptrace.Call) string {
+		if c.Operation == "sql query" && ends.CompareAndSwap(true, false) {
+			runtime.Goexit()
+		}
+		return ""
+	}))
+}
+
+func TestStatementHookEndsTheGoroutine(t *testing.T) {
+	tracer, ctx, db := openFake(t, &fake{shape: modern, sets: three},
+		gaptrace.WithStatement(func(gaptrace.Call, string) string { runtime.Goexit(); return "" }))
+	var group sync.WaitGroup
+	group.Go(func() { db.QueryContext(ctx, "SELECT") })
+	group.Wait()
+	tracer.Only(t, "sql query")
 }

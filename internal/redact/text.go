@@ -290,3 +290,12 @@ func userinfoEnd(run string) int {
 	}
 	return -1
 }
+
+// Value returns what a span may show of a value that came under a key, such as a header's: "hidden"
+// if the key names a secret, and otherwise the value as [Text] returns it.
+func Value(key, value string) string {
+	if IsKey(key) {
+		return "hidden"
+	}
+	return Text(value)
+}

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http/httptrace"
 	"slices"
+	"strings"
 
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/redact"
@@ -112,8 +113,8 @@ func (c *Call) ShownStatement(s string, shown *Texts, show func(string) string) 
 }
 
 func (c *Call) rewrite(f func(gaptrace.Call, string) string, s string) (rewritten string) {
-	defer contain()
-	return f(c.what, s)
+	c.runHook(func() { rewritten = f(c.what, s) })
+	return rewritten
 }
 
 // Log logs an event inside the call on its span, and err unless it is nil. After the first wait it
@@ -199,15 +200,17 @@ func (c *Call) userTags() opentracing.Tags {
 }
 
 // baggageTags returns the tags of WithBaggage.
-func (c *Call) baggageTags() opentracing.Tags {
-	tags := opentracing.Tags{}
+func (c *Call) baggageTags() (tags opentracing.Tags) {
+	tags = opentracing.Tags{}
 	if c.wrapper.Options.Baggage == nil || c.parentContext() == nil {
 		return tags
 	}
 	defer contain()
 	c.parentContext().ForeachBaggageItem(func(key, value string) bool {
-		if slices.Contains(c.wrapper.Options.Baggage, key) {
-			tags["baggage."+key] = redact.Text(value)
+		// Jaeger's and other headers lose the case of keys.
+		same := func(listed string) bool { return strings.EqualFold(listed, key) }
+		if i := slices.IndexFunc(c.wrapper.Options.Baggage, same); i >= 0 {
+			tags["baggage."+c.wrapper.Options.Baggage[i]] = redact.Value(key, value)
 		}
 		return true
 	})

@@ -51,8 +51,21 @@ func (c *Call) Failed(status int, byDefault bool) (failed bool) {
 	if c == nil || c.wrapper.Options.Failure == nil || !c.Answered(Uncounted) {
 		return failed
 	}
-	defer contain()
-	return c.wrapper.Options.Failure(c.what, status)
+	c.runHook(func() { failed = c.wrapper.Options.Failure(c.what, status) })
+	return failed
+}
+
+// runHook calls a hook after the first wait, and stops its panic. If the hook ends the goroutine,
+// runHook finishes c: nobody else may do so any more.
+func (c *Call) runHook(hook func()) {
+	returned := false
+	defer func() {
+		if recover() == nil && !returned {
+			c.Finish(nil)
+		}
+	}()
+	hook()
+	returned = true
 }
 
 func (c *Call) expects(err error) (expected bool) {

@@ -14,7 +14,7 @@ func Traceparent(span opentracing.Span) string {
 	if trace, rest, ok := strings.Cut(idsOf(sc), ":"); ok {
 		id, rest, _ := strings.Cut(rest, ":")
 		_, flags, ok := strings.Cut(rest, ":")
-		if f, err := strconv.ParseUint(flags, 16, 8); ok && err == nil && len(trace) <= 32 && len(id) <= 16 {
+		if f, err := strconv.ParseUint(flags, 16, 8); ok && err == nil && isHex(trace, 32) && isHex(id, 16) {
 			return "00-" + padded(trace, 32) + "-" + padded(id, 16) + "-0" + strconv.FormatUint(f&1, 10)
 		}
 	}
@@ -30,4 +30,8 @@ func inject(span opentracing.Span, sc opentracing.SpanContext, carrier opentraci
 
 func padded(digits string, length int) string {
 	return strings.Repeat("0", length-len(digits)) + digits
+}
+
+func isHex(s string, most int) bool {
+	return s != "" && len(s) <= most && strings.Trim(s, "0123456789abcdef") == ""
 }

@@ -114,3 +114,22 @@ func TestTracersThatMisbehave(t *testing.T) {
 		})
 	}
 }
+
+// baggageless is a span whose context panics when it is asked for baggage.
+type baggageless struct{ opentracing.Span }
+
+func (s baggageless) Context() opentracing.SpanContext { return panickingBaggage{s.Span.Context()} }
+
+type panickingBaggage struct{ opentracing.SpanContext }
+
+func (panickingBaggage) ForeachBaggageItem(func(k, v string) bool) { panic("baggage") }
+
+func TestBaggageThatPanics(t *testing.T) {
+	w, tracer := roots(gaptrace.WithBaggage("a"),
+		gaptrace.WithTags(func(gaptrace.Call) opentracing.Tags { return opentracing.Tags{"b": 1} }))
+	call, _ := open(w, opentracing.ContextWithSpan(t.Context(), baggageless{tracer.StartSpan("parent")}), op)
+	call.Finish(nil)
+	if got := tracer.Only(t, "op").Tags["b"]; got != 1 {
+		t.Errorf("b is %v, want 1", got)
+	}
+}

@@ -35,6 +35,9 @@ type openCalls struct {
 	armed bool // the next collection will call collection
 }
 
+// maxIdle is for how many calls openCalls keeps memory while it is empty.
+const maxIdle = 64
+
 type openCall struct {
 	call      *Call
 	collected func(*Call)
@@ -68,6 +71,9 @@ func (o *openCalls) remove(c *Call) {
 	o.calls[c.place].call.place = c.place
 	o.calls[last] = openCall{}
 	o.calls = o.calls[:last]
+	if last == 0 && cap(o.calls) > maxIdle {
+		o.calls = nil
+	}
 }
 
 // collection gives a cleanup to each result that has none.
@@ -92,7 +98,9 @@ func (o *openCalls) leaveToCleanup(c openCall) {
 	case !locked:
 		o.arm() // the next collection tries again
 	case c.call.phase < finished:
-		c.cleanup = runtime.AddCleanup(c.result, c.collected, c.call)
+		// On a goroutine of its own: a user's hook that blocks or ends the runtime's would stop all
+		// cleanups.
+		c.cleanup = runtime.AddCleanup(c.result, func(call *Call) { go c.collected(call) }, c.call)
 		c.result = nil
 		o.calls[c.call.place] = c
 	}

@@ -5,11 +5,13 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 	"weak"
 
+	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/internal/spantest"
 	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/opentracing/opentracing-go"
@@ -127,5 +129,28 @@ func TestResumeRightAfterAbandon(t *testing.T) {
 		}
 		next.Finish(nil)
 		abandoning.Wait()
+	}
+}
+
+// A hook may end the goroutine that reports an abandoned call, but no other report.
+func TestHookEndsTheReportOfAnAbandonedCall(t *testing.T) {
+	var ended atomic.Bool
+	w, tracer := roots(gaptrace.WithOperation(func(gaptrace.Call) string {
+		if ended.CompareAndSwap(false, true) {
+			runtime.Goexit()
+		}
+		return ""
+	}))
+	ctx := opentracing.ContextWithSpan(t.Context(), tracer.StartSpan("parent"))
+	for n := range 3 {
+		func() {
+			call := begin(w, ctx, op)
+			call.Answered(spanutil.Messages)
+			spanutil.Watch(call, new([8]int))
+		}()
+		spantest.Await(t, "the call", func() bool {
+			runtime.GC()
+			return len(w.Unfinished()) == 0 && ended.Load() && len(tracer.Named("op")) >= n
+		})
 	}
 }

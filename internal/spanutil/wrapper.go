@@ -59,7 +59,7 @@ func (w *Wrapper) Another() *Wrapper {
 // HasHooks reports whether any of the user's functions gets the calls of w.
 func (w *Wrapper) HasHooks() bool {
 	o := &w.Options
-	return w.hooked || o.Filter != nil || o.Expected != nil
+	return w.hooked || o.Filter != nil || o.Expected != nil || o.Failure != nil
 }
 
 // componentTag returns name as the value of a tag. It keeps the value, since to box the name again
