@@ -31,7 +31,13 @@ func newMemoryLimit(bytes int64) *memoryLimit {
 
 // raise sets the limit to 3/2 of the live heap if the live heap exceeds 2/3 of the limit, since
 // [gap.Build] needs half as much as the spans. It takes about a microsecond.
-func (l *memoryLimit) raise() {
+func (l *memoryLimit) raise() { l.raiseTo(3, 2) }
+
+// raiseToWrite is raise for writing, which needs less memory, but makes garbage all the time.
+func (l *memoryLimit) raiseToWrite() { l.raiseTo(5, 4) }
+
+// raiseTo sets the limit to n/d of the live heap, if that is more than the limit.
+func (l *memoryLimit) raiseTo(n, d int64) {
 	if l.bytes == 0 {
 		return
 	}
@@ -39,9 +45,9 @@ func (l *memoryLimit) raise() {
 	if l.live[0].Value.Kind() != metrics.KindUint64 {
 		return
 	}
-	live := int64(min(l.live[0].Value.Uint64(), math.MaxInt64/4))
-	if live > l.bytes/3*2 {
-		l.bytes = live + live/2
+	live := int64(min(l.live[0].Value.Uint64(), math.MaxInt64/8))
+	if bytes := live * n / d; bytes > l.bytes {
+		l.bytes = bytes
 		debug.SetMemoryLimit(l.bytes)
 	}
 }

@@ -228,6 +228,7 @@ func (g *gatherer) gatherAll(ctx context.Context, sources []source, c collector)
 		}
 	}
 	g.analyse(g.joiner.flush)
+	g.limit.raiseToWrite()
 	if g.kept == 0 {
 		return errors.Join(append(g.errs, g.noTraces(ctx, sources))...)
 	}
