@@ -115,12 +115,12 @@ func WithStatement(f func(c Call, statement string) string) Option {
 	return func(c *options.Config) { c.Statement = f }
 }
 
-// WithFailure decides by its status whether an answer is a failure. By default, a status of 500 or
-// above is in nethttp, one of 400 or above in gapes (docs/elasticsearch.md), and in gapgrpc what
-// docs/grpc.md lists:
+// WithFailure decides by its status whether an answer is a failure. The defaults are 500 and above
+// in nethttp, 400 and above in gapes, with the exceptions of docs/elasticsearch.md, and in gapgrpc
+// the codes that docs/grpc.md lists. With this option, a 404 fails as well:
 //
 //	gaptrace.WithFailure(func(_ gaptrace.Call, status int) bool {
-//		return status >= 400 && status != http.StatusNotFound
+//		return status >= 500 || status == http.StatusNotFound
 //	})
 //
 // The status is HTTP's for nethttp and gapes, a codes.Code for gapgrpc. failed is only called for

@@ -15,6 +15,7 @@ type stopwatch struct {
 	opened  time.Time
 	entered time.Duration
 	waited  time.Duration
+	waits   int
 }
 
 func (s *stopwatch) enter() {
@@ -26,6 +27,7 @@ func (s *stopwatch) enter() {
 func (s *stopwatch) leave() {
 	if s != nil {
 		s.waited += time.Since(s.opened) - s.entered
+		s.waits++
 	}
 }
 

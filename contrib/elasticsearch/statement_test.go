@@ -266,6 +266,17 @@ func TestBodyCopyIsClosed(t *testing.T) {
 	}
 }
 
+// shownStatement performs a request, and returns the statement of its span.
+func shownStatement(t *testing.T, c *elasticsearch.Client, req *http.Request, tracer *spantest.Tracer) any {
+	t.Helper()
+	res, err := c.Perform(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consume(t, res.Body)
+	return only(t, tracer).Tags["db.statement"]
+}
+
 func TestBodyThatRewindsIsSentWhole(t *testing.T) {
 	const query = `{"query":{"match_all":{}}}`
 	sent := ""
@@ -283,12 +294,7 @@ func TestBodyThatRewindsIsSentWhole(t *testing.T) {
 		_, err := memory.Seek(0, io.SeekStart)
 		return body, err
 	}
-	res, err := c.Perform(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	consume(t, res.Body)
-	if got := only(t, tracer).Tags["db.statement"]; sent != query || got != query {
+	if got := shownStatement(t, c, req, tracer); sent != query || got != query {
 		t.Errorf("sent %q, recorded %q", sent, got)
 	}
 }
@@ -316,12 +322,7 @@ func TestBodyInMemory(t *testing.T) {
 				t.Fatal(err)
 			}
 			req.GetBody = func() (io.ReadCloser, error) { panic("asked for again") }
-			res, err := c.Perform(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			consume(t, res.Body)
-			if got := only(t, tracer).Tags["db.statement"]; sent != query || got != query {
+			if got := shownStatement(t, c, req, tracer); sent != query || got != query {
 				t.Errorf("sent %q, recorded %q", sent, got)
 			}
 		})

@@ -274,3 +274,17 @@ func TestFailureByStatus(t *testing.T) {
 		}
 	}
 }
+
+// A panic of an interceptor is no answer, so no hook decides whether it is a failure.
+func TestFailureByStatusOfAPanic(t *testing.T) {
+	tracer, ctx, _ := spantest.Under(t)
+	intercept := gapgrpc.UnaryClientInterceptor(gaptrace.WithTracer(tracer),
+		gaptrace.WithFailure(func(gaptrace.Call, int) bool { return false }))
+	panicOf(func() {
+		_ = intercept(ctx, unary, nil, nil, nil,
+			func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { panic("inner") })
+	})
+	if tags := tracer.Only(t, unary).Tags; tags["error"] != true {
+		t.Errorf("got %v", tags)
+	}
+}

@@ -126,7 +126,7 @@ func (f *inflight) add(ctx context.Context, key any, cmds []redis.Cmder, call *w
 		f.groups++
 		g = &group{id: f.groups}
 		f.group = weak.Make(g)
-		runtime.AddCleanup(g, func(id uint64) { go f.lost(id) }, g.id) // a hook may block or end the goroutine
+		runtime.AddCleanup(g, f.lost, g.id)
 	}
 	g.size++
 	if f.calls == nil {
@@ -172,7 +172,9 @@ func (f *inflight) lost(group uint64) {
 	}
 	f.mu.Unlock()
 	for _, call := range calls {
-		call.Tag("abandoned", true)
-		call.Finish(nil)
+		go func() { // a hook may block or end the goroutine, which runs the cleanups of the whole program
+			call.Tag("abandoned", true)
+			call.Finish(nil)
+		}()
 	}
 }

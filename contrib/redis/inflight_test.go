@@ -357,3 +357,34 @@ func panicUnderLoad(t *testing.T) {
 		}
 	}
 }
+
+// endingTracer is a tracer whose spans named "redis ends" end the goroutine that finishes them.
+type endingTracer struct{ *spantest.Tracer }
+
+type endingSpan struct{ opentracing.Span }
+
+func (t endingTracer) StartSpan(operation string, opts ...opentracing.StartSpanOption) opentracing.Span {
+	span := t.Tracer.StartSpan(operation, opts...)
+	if operation == "redis ends" {
+		return endingSpan{span}
+	}
+	return span
+}
+
+func (s endingSpan) FinishWithOptions(opentracing.FinishOptions) { runtime.Goexit() }
+
+// The report of a lost call may end its goroutine. The others are reported.
+func TestReportOfALostCallEndsItsGoroutine(t *testing.T) {
+	tracer := spantest.NewTracer()
+	hook := gapredis.NewHook(gaptrace.WithRoots(), gaptrace.WithTracer(endingTracer{tracer}))
+	const calls = 5
+	for range calls {
+		for _, name := range []string{"ends", "ping"} {
+			_, _ = hook.BeforeProcess(t.Context(), redis.NewCmd(t.Context(), name))
+		}
+	}
+	spantest.Await(t, "the other calls", func() bool {
+		runtime.GC()
+		return len(tracer.Named("redis ping")) == calls
+	})
+}

@@ -9,9 +9,9 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/gaptrace/gaptrace/internal/spanutil"
 	"github.com/gaptrace/gaptrace/wrap"
 	"github.com/go-redis/redis/v8"
-	"github.com/opentracing/opentracing-go"
 )
 
 // This file reaches the nodes of a cluster and the shards of a ring through unexported fields of
@@ -203,20 +203,6 @@ func (h *hook) isInternal(ctx context.Context) bool {
 	}
 	outer, _ := ctx.Value(nodesKey{}).(*callContext)
 	return outer != nil && outer.owner.nodes == h.whole.inflight.nodes ||
-		isDropped(ctx) || // no span either way, and cheaper than a look at the stack
+		spanutil.IsDropped(ctx) || // no span either way, and cheaper than a look at the stack
 		callerKind() >= usesNode
-}
-
-// isDropped reports whether ctx has a span that is not sampled, and never will be.
-func isDropped(ctx context.Context) (yes bool) {
-	span := opentracing.SpanFromContext(ctx)
-	if span == nil {
-		return false
-	}
-	defer func() { _ = recover() }() // a tracer must not harm the command
-	sc, ok := span.Context().(interface {
-		IsSampled() bool
-		IsSamplingFinalized() bool
-	})
-	return ok && !sc.IsSampled() && sc.IsSamplingFinalized()
 }
