@@ -63,13 +63,13 @@ func (f *forgotten) check(now time.Time, w *spanutil.Wrapper) (gone []*spanutil.
 	return gone
 }
 
-// abandon reports calls as abandoned, except those that a goroutine waits for. Call it without a
-// lock, since a user's hook may use the database. A hook may also end its goroutine, so it does not
-// get the caller's.
+// abandon reports calls as abandoned, one by one, except those that a goroutine waits for. Call it
+// without a lock, since a user's hook may use the database. A hook may also end its goroutine, so it
+// does not get the caller's.
 func abandon(calls []*spanutil.Call) {
-	var reports sync.WaitGroup
 	for _, c := range calls {
-		reports.Go(func() { c.Abandon() })
+		var report sync.WaitGroup
+		report.Go(func() { c.Abandon() })
+		report.Wait()
 	}
-	reports.Wait()
 }
