@@ -131,8 +131,6 @@ func (x *exchange) finish() {
 func (x *exchange) describe() {
 	if x.status != 0 {
 		x.call.Tag("http.status_code", x.status)
-	}
-	if x.status != 0 {
 		x.call.Fail(failureOf(x.call, x.status))
 	}
 	tagSize(x.call, "request_size", x.reads)
