@@ -64,8 +64,8 @@ func (f *forgotten) check(now time.Time, w *spanutil.Wrapper) (gone []*spanutil.
 }
 
 // abandon reports calls as abandoned, one by one, except those that a goroutine waits for. Call it
-// without a lock, since a user's hook may use the database. A hook may also end its goroutine, so it
-// does not get the caller's.
+// without a lock, since a user's hook may use the database. A hook may also end its goroutine, so
+// it does not get the caller's.
 func abandon(calls []*spanutil.Call) {
 	for _, c := range calls {
 		var report sync.WaitGroup
