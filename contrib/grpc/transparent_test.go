@@ -14,7 +14,7 @@ import (
 	"github.com/gaptrace/gaptrace"
 	gapgrpc "github.com/gaptrace/gaptrace/contrib/grpc"
 	"github.com/gaptrace/gaptrace/internal/spantest"
-	"github.com/opentracing/opentracing-go"
+	"github.com/gaptrace/gaptrace/wrap/wraptest"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding/gzip"
@@ -215,30 +215,19 @@ func useOtherMessage(o *observer, ctx context.Context, client pb.TestServiceClie
 	o.note("client", "%s", details(err))
 }
 
-// observe returns all that a client and its server can see, with these sides wrapped.
-func observe(t *testing.T, do use, sides ...string) (string, *spantest.Tracer) {
+// observe returns all that a client and its server can see.
+func observe(
+	t *testing.T, ctx context.Context, do use, dialOptions []grpc.DialOption, options []grpc.ServerOption,
+) string {
 	o := &observer{seen: map[string][]string{}}
-	tracer, ctx, parent := spantest.Under(t)
-	var dialOptions []grpc.DialOption
-	var options []grpc.ServerOption
-	if slices.Contains(sides, "client") {
-		dialOptions = gapgrpc.DialOptions(gaptrace.WithTracer(tracer))
-	}
-	if slices.Contains(sides, "server") {
-		options = gapgrpc.ServerOptions(gaptrace.WithTracer(tracer))
-	}
 	var stop func()
 	l := startServer(t, func(server *grpc.Server) {
 		pb.RegisterTestServiceServer(server, &service{})
 		stop = server.GracefulStop
 	}, append(options, o.serverOptions()...)...)
 	do(o, ctx, pb.NewTestServiceClient(dial(t, l, dialOptions...)))
-	if opentracing.SpanFromContext(ctx) != parent {
-		t.Error("the caller's context has another span")
-	}
-	parent.Finish()
 	stop() // returns when all handlers have returned
-	return o.String(), tracer
+	return o.String()
 }
 
 // serverOptions returns the innermost interceptors of the server. They note what a handler sees.
@@ -276,17 +265,37 @@ func (o *observer) serverOptions() []grpc.ServerOption {
 func TestTransparent(t *testing.T) {
 	for name, use := range uses {
 		t.Run(name, func(t *testing.T) {
-			raw, _ := observe(t, use)
+			wraptest.Compare(t, func(t *testing.T, ctx context.Context, opts ...gaptrace.Option) string {
+				if opts == nil {
+					return observe(t, ctx, use, nil, nil)
+				}
+				return observe(t, ctx, use, gapgrpc.DialOptions(opts...), nil)
+			})
+		})
+	}
+}
+
+func TestTransparentServer(t *testing.T) {
+	for name, use := range uses {
+		t.Run(name, func(t *testing.T) {
+			raw := observe(t, t.Context(), use, nil, nil)
 			if strings.Count(raw, "\n") < 2 {
 				t.Fatalf("too little was observed:\n%s", raw)
 			}
-			for _, sides := range [][]string{{"client"}, {"server"}, {"client", "server"}} {
-				wrapped, tracer := observe(t, use, sides...)
-				if wrapped != raw {
-					t.Errorf("raw:\n%s\nwrapped, %v:\n%s", raw, sides, wrapped)
+			tracers := wraptest.Hostile(wraptest.NewTracer())
+			strict, ctx, parent := spantest.Under(t)
+			tracers["strict"] = strict
+			for tracerName, tracer := range tracers {
+				traced := gaptrace.WithTracer(tracer)
+				for _, dialOptions := range [][]grpc.DialOption{nil, gapgrpc.DialOptions(traced)} {
+					wrapped := observe(t, ctx, use, dialOptions, gapgrpc.ServerOptions(traced))
+					if wrapped != raw {
+						t.Errorf("raw:\n%s\n%s, client wrapped: %t:\n%s", raw, tracerName, dialOptions != nil, wrapped)
+					}
 				}
-				spantest.Await(t, "the end of all spans", func() bool { return tracer.Problems() == nil })
 			}
+			parent.Finish()
+			spantest.Await(t, "the end of all spans", func() bool { return strict.Problems() == nil })
 		})
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/gaptrace/gaptrace"
 	"github.com/gaptrace/gaptrace/contrib/nethttp"
 	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/wrap/wraptest"
 )
 
 // TestTransparent observes every handler with every request, over every protocol, raw and wrapped.
@@ -54,6 +55,24 @@ func TestTransparent(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestTransparentInEachSituation observes a client with tracers and options that misbehave.
+func TestTransparentInEachSituation(t *testing.T) {
+	wraptest.Compare(t, func(t *testing.T, ctx context.Context, opts ...gaptrace.Option) string {
+		wrap := same
+		if opts != nil {
+			wrap = func(rt http.RoundTripper) http.RoundTripper { return nethttp.Wrap(rt, opts...) }
+		}
+		var seen strings.Builder
+		for _, handler := range []string{"echo with trailers", "redirect", "truncated", "hang up"} {
+			for _, request := range []string{"POST", "POST, chunked, with trailers", "upgrade", "cancelled"} {
+				fmt.Fprintf(&seen, "%s, %s:\n%s\n", handler, request,
+					observe(t, "HTTP/1.1", handlers[handler], wrap, ctx, requests[request]))
+			}
+		}
+		return seen.String()
+	})
 }
 
 func same(rt http.RoundTripper) http.RoundTripper { return rt }

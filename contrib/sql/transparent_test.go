@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +15,7 @@ import (
 	"github.com/gaptrace/gaptrace"
 	gapsql "github.com/gaptrace/gaptrace/contrib/sql"
 	"github.com/gaptrace/gaptrace/internal/spantest"
+	"github.com/gaptrace/gaptrace/wrap/wraptest"
 	"github.com/opentracing/opentracing-go"
 	"github.com/uber/jaeger-client-go"
 )
@@ -170,26 +173,21 @@ func TestTransparent(t *testing.T) {
 	}
 }
 
-func TestTransparentWithHostileTracer(t *testing.T) {
-	want := observe(t, modern, modernStmt, modernRows,
-		func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-			return ctx, c
-		})
-	inner := spantest.NewTracer()
-	for name, tracer := range spantest.Hostile(inner) {
-		got := observe(t, modern, modernStmt, modernRows,
-			func(ctx context.Context, c driver.Connector) (context.Context, driver.Connector) {
-				return ctx, gapsql.Wrap(c, gaptrace.WithRoots(), gaptrace.WithTracer(tracer))
-			})
-		for use := range uses {
-			if got[use] != want[use] {
-				t.Errorf("%s, %s: raw:\n%s\nwrapped:\n%s", name, use, want[use], got[use])
+func TestTransparentInEachSituation(t *testing.T) {
+	wraptest.Compare(t, func(t *testing.T, ctx context.Context, opts ...gaptrace.Option) string {
+		wrap := func(inBubble context.Context, c driver.Connector) (context.Context, driver.Connector) {
+			if opts == nil {
+				return inBubble, c
 			}
+			return opentracing.ContextWithSpan(inBubble, opentracing.SpanFromContext(ctx)), gapsql.Wrap(c, opts...)
 		}
-	}
-	if problems := inner.Problems(); problems != nil {
-		t.Error(problems)
-	}
+		seen := observe(t, modern, modernStmt, modernRows, wrap)
+		var b strings.Builder
+		for _, use := range slices.Sorted(maps.Keys(seen)) {
+			fmt.Fprintf(&b, "%s:\n%s\n", use, seen[use])
+		}
+		return b.String()
+	})
 }
 
 // sight is what a program saw.
