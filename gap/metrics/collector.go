@@ -24,7 +24,7 @@ var _ prometheus.Collector = (*Collector)(nil)
 // All collectors have metrics of the same names, so a registry accepts one. To register several,
 // give each a value of one label by prometheus.WrapRegistererWith.
 func NewCollector(recorder *tracer.Recorder, opts ...Option) *Collector {
-	o := options{maxOperations: defaultMaxOperations}
+	o := options{maxOperations: defaultMaxOperations, pools: pools{}}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&o)
@@ -40,6 +40,9 @@ func NewCollector(recorder *tracer.Recorder, opts ...Option) *Collector {
 	if o.stats != nil {
 		c.metrics = append(c.metrics, tracerMetrics(o.stats)...)
 	}
+	if len(o.pools) > 0 {
+		c.metrics = append(c.metrics, o.pools)
+	}
 	c.stop = recorder.Observe(v.observe, 0)
 	return c
 }
@@ -50,6 +53,7 @@ type Option func(*options)
 type options struct {
 	maxOperations int
 	stats         []*tracer.Stats
+	pools         pools
 }
 
 // WithMaxOperations sets how many operations have metrics of their own: the first n that are

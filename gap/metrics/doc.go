@@ -36,6 +36,17 @@
 //	gaptrace_tracer_spans_lost_total  spans lost, by reason: failed, queue_full, too_large
 //	gaptrace_tracer_queue_spans       spans that wait to be sent
 //
+// [WithDB], [WithRedis] and [WithPgx] add the figures that connection pools keep, with the label
+// pool:
+//
+//	gaptrace_pool_connections         open connections, by state: in_use, idle
+//	gaptrace_pool_max_connections     the most that may be open
+//	gaptrace_pool_waits_total         callers that had to wait for a connection
+//	gaptrace_pool_wait_seconds_total  how long they waited
+//	gaptrace_pool_timeouts_total      callers that gave up waiting
+//	gaptrace_pool_gets_total          callers that got an idle connection or needed a new one
+//	gaptrace_pool_closed_total        connections that the pool closed, by reason
+//
 // The histograms are native ones. They also have classic buckets, from 100 µs to 10 s, for a
 // Prometheus that does not scrape native histograms. Exemplars have the label trace_id, which is
 // the ID in Jaeger. Each bucket gets at most one per second. Prometheus gets exemplars only from a

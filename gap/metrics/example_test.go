@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"database/sql"
 	"fmt"
 	"log"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/opentracing/opentracing-go"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
 func ExampleNewCollector() {
@@ -30,6 +32,16 @@ func ExampleNewCollector() {
 	http.Handle("/metrics", promhttp.HandlerFor(prometheus.DefaultGatherer, promhttp.HandlerOpts{
 		EnableOpenMetrics: true, // for exemplars
 	}))
+}
+
+// The metrics of a pool count all calls, sampled or not.
+func ExampleWithDB() {
+	db := sql.OpenDB(connections{}) // or that of your program
+	defer db.Close()
+	collector := metrics.NewCollector(tracer.NewRecorder(0), metrics.WithDB("books", db))
+	defer collector.Close()
+	fmt.Println(testutil.CollectAndCount(collector, "gaptrace_pool_waits_total"))
+	// Output: 1
 }
 
 // A request of 10 ms makes a call of 4 ms, so its self time is 6 ms.

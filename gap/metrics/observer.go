@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -201,14 +202,13 @@ func (b *byName[T]) get(name string) (t *T, isNew bool) {
 	if b.names == nil {
 		b.names = map[string]*T{}
 	}
-	label := printable.Name(name)
-	if label == "" { // Prometheus drops a label without a value
-		label = unknownName
-	}
-	t = b.add(label)
+	t = b.add(labelOf(name))
 	b.names[strings.Clone(name)] = t // it shares memory with other names of its span
 	return t, true
 }
+
+// labelOf returns name as the value of a label. Prometheus drops a label whose value is empty.
+func labelOf(name string) string { return cmp.Or(printable.Name(name), unknownName) }
 
 // origin is where observations come from.
 type origin struct {

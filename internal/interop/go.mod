@@ -7,6 +7,7 @@ require (
 	connectrpc.com/connect v1.21.1 // a gRPC client that calls through an *http.Client
 	github.com/coder/websocket v1.8.15 // dials through an *http.Client; accepts with a status, then Hijack
 	github.com/gaptrace/gaptrace v0.1.0 // the wrappers under test
+	github.com/gaptrace/gaptrace/gap/metrics v0.1.0 // under test: figures of real pools
 	github.com/gaptrace/gaptrace/gap/otlp v0.1.0 // reads what tracer/otlp sends
 	github.com/gaptrace/gaptrace/tracer/otlp v0.1.0 // under test
 	github.com/go-redis/redis/extra/redisotel/v8 v8.11.5 // the hook that programs most often use next to ours
@@ -15,6 +16,7 @@ require (
 	github.com/gorilla/websocket v1.5.3 // accepts by Hijack alone
 	github.com/jackc/pgx/v5 v5.13.0 // a driver that scans columns itself, since Go 1.27
 	github.com/opentracing/opentracing-go v1.2.0 // the root's version
+	github.com/prometheus/client_golang v1.20.4 // gap/metrics' version
 	go.opentelemetry.io/otel/sdk v1.47.0 // records redisotel's spans
 	google.golang.org/grpc v1.85.0 // a server that is an http.Handler, the health service, a client
 	modernc.org/sqlite v1.62.0 // a driver without a server
@@ -153,7 +155,17 @@ require (
 	modernc.org/memory v1.12.1 // indirect
 )
 
+require (
+	github.com/beorn7/perks v1.0.1 // indirect
+	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/prometheus/client_model v0.6.1 // indirect
+	github.com/prometheus/common v0.55.0 // indirect
+	github.com/prometheus/procfs v0.23.0 // indirect
+)
+
 replace github.com/gaptrace/gaptrace => ../..
+
+replace github.com/gaptrace/gaptrace/gap/metrics => ../../gap/metrics
 
 replace github.com/gaptrace/gaptrace/gap/otlp => ../../gap/otlp
 
