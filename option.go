@@ -94,8 +94,9 @@ func WithHeaders(names ...string) Option {
 //
 // The traceparent is that of the span in the call's context: the parent of the call's own span. The
 // comment also has these keys. It is not in db.statement. A statement stays as it is if there is no
-// span in the context, if it is prepared, if it has "--", "#" or "/*", which may begin a comment,
-// or if it does not read or write rows: a view would be stored with the comment.
+// span in the context, if it is prepared (see [WithPreparedSQLComments]), if it has "--", "#" or
+// "/*", which may begin a comment, or if it does not read or write rows: a view would be stored
+// with the comment.
 //
 // Each trace then has its own text of a statement. That defeats caches that know statements by
 // their text: docs/sql.md says what it costs in which database.
@@ -106,6 +107,15 @@ func WithSQLComments(keys map[string]string) Option {
 			c.Comments = map[string]string{}
 		}
 	}
+}
+
+// WithPreparedSQLComments appends the comments of [WithSQLComments] to prepared statements, too.
+// The traceparent is that of the context in which a statement is prepared. If the program keeps the
+// statement and runs it later, the comment still names that first trace. database/sql prepares some
+// statements itself for a single call, such as those with arguments if the driver cannot send the
+// two together. Without WithSQLComments, it does nothing.
+func WithPreparedSQLComments() Option {
+	return func(c *options.Config) { c.CommentPrepared = true }
 }
 
 // WithStatement replaces db.statement by the result of f, truncated at 4 KiB. If f returns "", the

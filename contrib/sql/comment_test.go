@@ -37,17 +37,29 @@ func TestSQLComments(t *testing.T) {
 		{under, nil, "", ""},
 		{t.Context(), map[string]string{"a": "b"}, "SELECT 1", "SELECT 1"},
 	} {
-		for shape, comes := range map[string]string{"": c.comes, "before Go 1.8": c.comes, "bare": c.sql} {
+		// A bare connection prepares all statements.
+		for shape, comes := range map[string]string{
+			"": c.comes, "before Go 1.8": c.comes, "bare": c.sql, "bare, on request": c.comes,
+		} {
 			f := &fake{shape: modern, sets: three}
-			if shape != "" { // a bare connection prepares all statements
-				f.shape = conns[shape]
+			name, onRequest := strings.CutSuffix(shape, ", on request")
+			if name != "" {
+				f.shape = conns[name]
 			}
-			db := sql.OpenDB(gapsql.Wrap(f, gaptrace.WithTracer(tracer), gaptrace.WithSQLComments(c.keys)))
+			opts := []gaptrace.Option{gaptrace.WithTracer(tracer), gaptrace.WithSQLComments(c.keys)}
+			if onRequest {
+				opts = append(opts, gaptrace.WithPreparedSQLComments())
+			}
+			db := sql.OpenDB(gapsql.Wrap(f, opts...))
 			read(t, spantest.Must(db.QueryContext(c.ctx, c.sql))(t), nil)
 			spantest.Must(db.ExecContext(c.ctx, c.sql))(t)
 			db.Close()
 			got := f.noted()
-			if !strings.Contains(got, comes) || strings.Count(got, "traceparent") != strings.Count(comes+comes, "traceparent") {
+			want := 2 * strings.Count(comes, "traceparent")
+			if onRequest {
+				want *= 2 // the fake statement notes its text when it runs, too
+			}
+			if !strings.Contains(got, comes) || strings.Count(got, "traceparent") != want {
 				t.Errorf("%q, %s: the driver got\n%s\nwant %q for a query and an exec", c.sql, shape, got, comes)
 			}
 		}

@@ -58,7 +58,11 @@ func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	call := c.db.start(ctx, "sql prepare", query)
-	prepared, err := run(call, func(ctx context.Context) (driver.Stmt, error) { return c.prepare(ctx, query) })
+	sent := query
+	if c.db.wrapper.Options.CommentPrepared {
+		sent = c.db.commented(ctx, query)
+	}
+	prepared, err := run(call, func(ctx context.Context) (driver.Stmt, error) { return c.prepare(ctx, sent) })
 	if err != nil || prepared == nil {
 		return prepared, err
 	}

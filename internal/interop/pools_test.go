@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gaptrace/gaptrace/gap/metrics"
@@ -34,11 +35,11 @@ func TestPoolFigures(t *testing.T) {
 	got := map[string]float64{}
 	for _, family := range spantest.Must(registry.Gather())(t) {
 		for _, m := range family.GetMetric() {
-			key := family.GetName()
+			key := []string{family.GetName()}
 			for _, label := range m.GetLabel() {
-				key += " " + label.GetValue()
+				key = append(key, label.GetValue())
 			}
-			got[key] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+			got[strings.Join(key, " ")] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
 		}
 	}
 	for key, want := range map[string]float64{

@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"database/sql"
 	"strings"
 	"testing"
 
@@ -27,15 +28,20 @@ func TestSQLCommentsReachTheServer(t *testing.T) {
 			defer closer.Close()
 			ctx := opentracing.ContextWithSpan(t.Context(), tr.StartSpan("request"))
 			db := spantest.Must(gapsql.Open(d.driver, d.newDSN(t),
-				gaptrace.WithTracer(tr), gaptrace.WithSQLComments(map[string]string{"application": "shop"})))(t)
+				gaptrace.WithTracer(tr), gaptrace.WithSQLComments(map[string]string{"application": "shop"}),
+				gaptrace.WithPreparedSQLComments()))(t)
 			defer db.Close()
-			var text string
-			if err := db.QueryRowContext(ctx, running[name]).Scan(&text); err != nil {
-				t.Fatal(err)
-			}
-			want := " /*application='shop',traceparent='00-"
-			if name != "modernc.org/sqlite" && !strings.Contains(text, want) {
-				t.Errorf("the server runs %q, want %q in it", text, want)
+			prepared := spantest.Must(db.PrepareContext(ctx, running[name]))(t)
+			defer prepared.Close()
+			for _, row := range []*sql.Row{db.QueryRowContext(ctx, running[name]), prepared.QueryRowContext(ctx)} {
+				var text string
+				if err := row.Scan(&text); err != nil {
+					t.Fatal(err)
+				}
+				want := " /*application='shop',traceparent='00-"
+				if name != "modernc.org/sqlite" && !strings.Contains(text, want) {
+					t.Errorf("the server runs %q, want %q in it", text, want)
+				}
 			}
 			if _, err := db.ExecContext(ctx, "CREATE TABLE t (id INT)"); err != nil {
 				t.Error(err)

@@ -24,20 +24,21 @@ type Call struct {
 
 // Config holds the settings of a wrapper. The zero value of each field is its default.
 type Config struct {
-	Tracer    opentracing.Tracer            // nil: the global tracer, looked up at each call
-	Roots     bool                          // record calls whose context carries no span
-	Filter    func(Call) bool               // nil: record every call
-	Operation func(Call) string             // nil: the wrapper's name
-	Tags      func(Call) opentracing.Tags   // nil: only the wrapper's own tags
-	Statement func(Call, string) string     // nil: the wrapper's statement
-	Expected  func(c Call, err error) bool  // nil: only the wrapper's own list of expected errors
-	Failure   func(c Call, status int) bool // nil: the wrapper's own rule
-	Baggage   []string                      // items that become tags
-	Headers   []string                      // HTTP headers that become tags
-	Comments  map[string]string             // keys of SQL comments, besides traceparent; nil: no comments
-	MaxWaits  int                           // spans that one call may have; below 1: DefaultMaxWaits
-	Phases    bool                          // log what happens inside the call
-	Woven     bool                          // the wrapper was woven into the library, by gaptrace build
+	Tracer          opentracing.Tracer            // nil: the global tracer, looked up at each call
+	Roots           bool                          // record calls whose context carries no span
+	Filter          func(Call) bool               // nil: record every call
+	Operation       func(Call) string             // nil: the wrapper's name
+	Tags            func(Call) opentracing.Tags   // nil: only the wrapper's own tags
+	Statement       func(Call, string) string     // nil: the wrapper's statement
+	Expected        func(c Call, err error) bool  // nil: only the wrapper's own list of expected errors
+	Failure         func(c Call, status int) bool // nil: the wrapper's own rule
+	Baggage         []string                      // items that become tags
+	Headers         []string                      // HTTP headers that become tags
+	Comments        map[string]string             // keys of SQL comments, besides traceparent; nil: no comments
+	CommentPrepared bool                          // of prepared statements, too
+	MaxWaits        int                           // spans that one call may have; below 1: DefaultMaxWaits
+	Phases          bool                          // log what happens inside the call
+	Woven           bool                          // the wrapper was woven into the library, by gaptrace build
 }
 
 // NewConfig applies opts, in order, to the defaults. It ignores a nil option. MaxWaits is at least
