@@ -57,11 +57,11 @@ func (c *conn) CheckNamedValue(value *driver.NamedValue) error {
 }
 
 func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	call := c.db.start(ctx, "sql prepare", query)
 	sent := query
 	if c.db.wrapper.Options.CommentPrepared {
 		sent = c.db.commented(ctx, query)
 	}
+	call := c.db.start(ctx, "sql prepare", query)
 	prepared, err := run(call, func(ctx context.Context) (driver.Stmt, error) { return c.prepare(ctx, sent) })
 	if err != nil || prepared == nil {
 		return prepared, err
@@ -90,9 +90,9 @@ func (e execer) ExecContext(ctx context.Context, query string, args []driver.Nam
 			return e.exec(ctx, query, args)
 		})
 	}
+	sent := e.db.commented(ctx, query) // before the span: it is no wait
 	call := e.db.start(ctx, "sql exec", query)
-	query = e.db.commented(ctx, query)
-	return run(call, func(ctx context.Context) (driver.Result, error) { return raw.ExecContext(ctx, query, args) })
+	return run(call, func(ctx context.Context) (driver.Result, error) { return raw.ExecContext(ctx, sent, args) })
 }
 
 func (q queryer) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
@@ -102,9 +102,9 @@ func (q queryer) QueryContext(ctx context.Context, query string, args []driver.N
 			return q.query(ctx, query, args)
 		})
 	}
+	sent := q.db.commented(ctx, query)
 	call := q.db.start(ctx, "sql query", query)
-	query = q.db.commented(ctx, query)
-	return runQuery(call, func(ctx context.Context) (driver.Rows, error) { return raw.QueryContext(ctx, query, args) })
+	return runQuery(call, func(ctx context.Context) (driver.Rows, error) { return raw.QueryContext(ctx, sent, args) })
 }
 
 func (v validator) IsValid() bool { return v.Conn.(driver.Validator).IsValid() }

@@ -23,8 +23,9 @@ func runsDirectly(raw driver.Conn) (execs, queries bool) {
 
 func (e execer) exec(ctx context.Context, query string, args []driver.Value) (driver.Result, error) {
 	raw := e.Conn.(driver.Execer)
+	sent := e.db.commented(ctx, query)
 	return run(e.db.start(ctx, "sql exec", query), func(context.Context) (driver.Result, error) {
-		return raw.Exec(e.db.commented(ctx, query), args)
+		return raw.Exec(sent, args)
 	})
 }
 
@@ -39,8 +40,9 @@ func (e execer) Exec(query string, args []driver.Value) (driver.Result, error) {
 
 func (q queryer) query(ctx context.Context, query string, args []driver.Value) (driver.Rows, error) {
 	raw := q.Conn.(driver.Queryer)
+	sent := q.db.commented(ctx, query)
 	return runQuery(q.db.start(ctx, "sql query", query), func(context.Context) (driver.Rows, error) {
-		return raw.Query(q.db.commented(ctx, query), args)
+		return raw.Query(sent, args)
 	})
 }
 

@@ -31,7 +31,7 @@ func NewCollector(recorder *tracer.Recorder, opts ...Option) *Collector {
 		}
 	}
 	v := newObserver(o.maxOperations)
-	c := &Collector{metrics: append(v.metrics(),
+	c := &Collector{metrics: append(v.metrics(), o.pools,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "gaptrace_unobserved_local_roots_total",
 			Help: "Sampled local roots that an observer of the Recorder did not get, because it was too slow or too many spans were unfinished. They are in no other metric.",
@@ -39,9 +39,6 @@ func NewCollector(recorder *tracer.Recorder, opts ...Option) *Collector {
 	)}
 	if o.stats != nil {
 		c.metrics = append(c.metrics, tracerMetrics(o.stats)...)
-	}
-	if len(o.pools) > 0 {
-		c.metrics = append(c.metrics, o.pools)
 	}
 	c.stop = recorder.Observe(v.observe, 0)
 	return c

@@ -11,9 +11,9 @@ import (
 // WithDB adds metrics of the connection pool of a database, with the label pool=name. db is a
 // *sql.DB or a *gapsql.DB.
 //
-// A pool's figures come from the library and count all calls, sampled or not. A scrape reads them.
-// A figure that the library does not have has no metric. If two pools have one name, the metrics
-// are those of the last one. A nil pool is ignored.
+// A pool's figures come from the library and count all calls, sampled or not. They are read at each
+// scrape. A figure that the library does not keep has no metric. If two pools have the same name,
+// the metrics are those of the last one. A nil pool is ignored.
 func WithDB(name string, db interface{ Stats() sql.DBStats }) Option {
 	return withPool(name, db, func() []figure {
 		s := db.Stats()

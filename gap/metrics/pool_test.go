@@ -52,8 +52,8 @@ func TestPoolOfDB(t *testing.T) {
 	})
 }
 
-// statsV8 has the fields of go-redis v8's PoolStats, statsV9 those of v9. internal/interop scrapes
-// both libraries.
+// statsV8 has the fields of go-redis v8's PoolStats, statsV9 those of v9. A test of
+// internal/interop scrapes the libraries.
 type statsV8 struct{ Hits, Misses, Timeouts, TotalConns, IdleConns, StaleConns uint32 }
 
 type statsV9 struct {
@@ -62,7 +62,7 @@ type statsV9 struct {
 	PipelineStats                                                        *statsV9
 }
 
-// client is a client of go-redis with these figures.
+// redisClient is a client of go-redis with these figures.
 type redisClient[S any] struct{ stats *S }
 
 func (c *redisClient[S]) PoolStats() *S { return c.stats }

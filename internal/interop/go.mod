@@ -17,6 +17,7 @@ require (
 	github.com/jackc/pgx/v5 v5.13.0 // a driver that scans columns itself, since Go 1.27
 	github.com/opentracing/opentracing-go v1.2.0 // the root's version
 	github.com/prometheus/client_golang v1.20.4 // gap/metrics' version
+	github.com/redis/go-redis/v9 v9.23.0 // a client whose pool gap/metrics reads; the newest
 	go.opentelemetry.io/otel/sdk v1.47.0 // records redisotel's spans
 	google.golang.org/grpc v1.85.0 // a server that is an http.Handler, the health service, a client
 	modernc.org/sqlite v1.62.0 // a driver without a server
@@ -99,7 +100,7 @@ require (
 	github.com/jinzhu/inflection v1.0.0 // indirect
 	github.com/jinzhu/now v1.1.5 // indirect
 	github.com/json-iterator/go v1.1.12 // indirect
-	github.com/klauspost/cpuid/v2 v2.3.0 // indirect
+	github.com/klauspost/cpuid/v2 v2.4.0 // indirect
 	github.com/labstack/gommon v0.5.0 // indirect
 	github.com/leodido/go-urn v1.4.0 // indirect
 	github.com/lucasb-eyer/go-colorful v1.4.1 // indirect

@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -11,14 +12,18 @@ import (
 	"github.com/go-redis/redis/v8"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	redis9 "github.com/redis/go-redis/v9"
 )
 
 // The figures of pools are those that the libraries' own types have.
 func TestPoolFigures(t *testing.T) {
-	client := redis.NewClient(&redis.Options{Addr: servers.Redis(t)})
+	addr := servers.Redis(t)
+	client := redis.NewClient(&redis.Options{Addr: addr})
 	defer client.Close()
+	client9 := redis9.NewClient(&redis9.Options{Addr: addr})
+	defer client9.Close()
 	for range 2 {
-		if err := client.Ping(t.Context()).Err(); err != nil {
+		if err := errors.Join(client.Ping(t.Context()).Err(), client9.Ping(t.Context()).Err()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -28,7 +33,8 @@ func TestPoolFigures(t *testing.T) {
 	defer conn.Release()
 
 	recorder := tracer.NewRecorder(0)
-	collector := metrics.NewCollector(recorder, metrics.WithRedis("redis", client), metrics.WithPgx("pgx", pool))
+	collector := metrics.NewCollector(recorder,
+		metrics.WithRedis("redis", client), metrics.WithRedis("redis 9", client9), metrics.WithPgx("pgx", pool))
 	defer collector.Close()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collector)
@@ -47,6 +53,12 @@ func TestPoolFigures(t *testing.T) {
 		"gaptrace_pool_connections redis in_use":   0,
 		"gaptrace_pool_gets_total new redis":       1,
 		"gaptrace_pool_gets_total idle redis":      1,
+		"gaptrace_pool_connections redis 9 idle":   1,
+		"gaptrace_pool_connections redis 9 in_use": 0,
+		"gaptrace_pool_gets_total new redis 9":     1,
+		"gaptrace_pool_gets_total idle redis 9":    1,
+		"gaptrace_pool_waits_total redis 9":        0,
+		"gaptrace_pool_wait_seconds_total redis 9": 0,
 		"gaptrace_pool_connections pgx in_use":     1,
 		"gaptrace_pool_max_connections pgx":        float64(pool.Config().MaxConns),
 		"gaptrace_pool_waits_total pgx":            float64(pool.Stat().EmptyAcquireCount()),

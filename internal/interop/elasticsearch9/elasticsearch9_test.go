@@ -1,6 +1,5 @@
-// Package elasticsearch9 tests clients that gaptrace wraps by the code of other ones:
-// go-elasticsearch v9, whose transport is that of v8, and OpenSearch's, which calls through an
-// http.RoundTripper.
+// Package elasticsearch9 tests clients that have no wrapper of their own: go-elasticsearch v9,
+// whose transport is that of v8, and OpenSearch's, which calls through an http.RoundTripper.
 package elasticsearch9
 
 import (
